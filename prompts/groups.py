@@ -1,0 +1,75 @@
+"""What a round asks every model to say: prompts, and the groups in which they are compared."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class GroupKind(StrEnum):
+    """How the prompts of a group belong together."""
+
+    SINGLE = "single"
+    """One prompt."""
+    COUNTERFACTUAL = "counterfactual"
+    """The same text under two descriptions that differ in one attribute, asked low and high."""
+    VOICE = "voice"
+    """Two texts under the same description."""
+
+
+class Register(StrEnum):
+    """Which F0 scale a voice is measured on."""
+
+    LOW = "low"
+    HIGH = "high"
+
+
+class Attribute(StrEnum):
+    """What a description asks for and a judge measures back."""
+
+    RATE = "rate"
+    PITCH = "pitch"
+    EXPRESSION = "expression"
+    LOUDNESS = "loudness"
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice as asked: a register, and a level per attribute, 0 (least) … 6 (most); 3 is ordinary."""
+
+    register: Register
+    rate: int
+    pitch: int
+    expression: int
+    loudness: int
+
+    def level(self, attribute: Attribute) -> int:
+        """The level asked for one attribute, 0 … 6."""
+        return int(getattr(self, attribute.value))
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One thing to say: `text` aloud, in the voice that `description` asks for in words and `voice` in levels."""
+
+    id: str
+    text: str
+    description: str
+    voice: Voice
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The unit of comparison. `contrast` is the attribute in which a counterfactual pair differs; its prompts go low, high."""
+
+    id: str
+    kind: GroupKind
+    prompts: tuple[Prompt, ...]
+    contrast: Attribute | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """How many groups of each kind a round has."""
+
+    single: int
+    counterfactual: int
+    voice: int

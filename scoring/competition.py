@@ -1,0 +1,153 @@
+"""The competition: every constant that decides money, read from one TOML file, in versions, hashed."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from prompts.groups import GroupPlan
+from scoring.errors import Code, PlatformError
+from scoring.report import Factor
+from scoring.types import RoundNumber
+
+DEFAULT_PATH = Path(__file__).with_name("competition.toml")
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class RoundRules(_Part):
+    """A round's length in blocks, what it asks, how many are judged in it, and when it closes at the latest (blocks after its start)."""
+
+    blocks: Count
+    single: Annotated[int, Field(ge=0)]
+    counterfactual: Annotated[int, Field(ge=0)]
+    voice: Annotated[int, Field(ge=0)]
+    evaluations: Count
+    deadline_blocks: Count
+
+    @property
+    def plan(self) -> GroupPlan:
+        """How many groups of each kind are drawn."""
+        return GroupPlan(self.single, self.counterfactual, self.voice)
+
+
+class DuelRules(_Part):
+    """Error level, bound on a paired difference, the margin's course and the longest duel, in rounds."""
+
+    alpha: Share
+    clip: Share
+    margin_start: Share
+    margin_end: Share
+    margin_decay_blocks: Count
+    max_rounds: Count
+
+
+class ShareRules(_Part):
+    """Fixed shares by rank, king first; the tail must score at least `tail_floor` by its lower confidence bound."""
+
+    king_and_tail: Annotated[tuple[Share, ...], Field(min_length=1, strict=False)]
+    tail_floor: Share
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Self:
+        if abs(sum(self.king_and_tail) - 1.0) > 1e-9:
+            raise ValueError(f"shares sum to {sum(self.king_and_tail)}, not 1")
+        return self
+
+
+class Limits(_Part):
+    """What a submission may use. Seconds are wall-clock; `expected_*` bound a sample's length as multiples of the expected one."""
+
+    cooldown_blocks: Annotated[int, Field(ge=0)]
+    repo_bytes: Count
+    header_bytes: Count
+    load_seconds: Positive
+    sample_seconds: Positive
+    ram_bytes: Count
+    max_audio_seconds: Positive
+    expected_low: Positive
+    expected_high: Positive
+
+
+class SynthesisRules(_Part):
+    """Constants of the arithmetic: they change the audio, so they are part of the competition."""
+
+    threads: Count
+    batch: Count
+    dtype: Literal["float32"]
+
+
+class Competition(_Part):
+    """One version of the rules, in force from `from_round` on."""
+
+    from_round: Annotated[int, Field(ge=0)]
+    profile: Literal["embedded"]
+    families: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+    licences: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+    round: RoundRules
+    duel: DuelRules
+    shares: ShareRules
+    limits: Limits
+    synthesis: SynthesisRules
+    factors: Mapping[Annotated[Factor, Field(strict=False)], Share]
+
+    @model_validator(mode="after")
+    def _weights_every_factor(self) -> Self:
+        if set(self.factors) != set(Factor) or abs(sum(self.factors.values()) - 1.0) > 1e-9:
+            raise ValueError(f"[version.factors] must weight {', '.join(Factor)} with a sum of 1")
+        return self
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 (hex) of this version's canonical JSON."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class Schedule(_Part):
+    """A competition's versions, in order."""
+
+    name: Annotated[str, Field(min_length=1)]
+    version: Annotated[tuple[Competition, ...], Field(min_length=1, strict=False)]
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        starts = [version.from_round for version in self.version]
+        if starts[0] != 0 or any(later <= earlier for earlier, later in zip(starts, starts[1:], strict=False)):
+            raise ValueError("versions start at from_round = 0 and rise")
+        if len({version.round.blocks for version in self.version}) > 1:
+            raise ValueError("round.blocks is the same in every version: it numbers the rounds")
+        return self
+
+    @property
+    def round_blocks(self) -> int:
+        """Blocks in a round."""
+        return self.version[0].round.blocks
+
+    def at(self, number: RoundNumber) -> Competition:
+        """The version in force in a round."""
+        return [version for version in self.version if version.from_round <= number][-1]
+
+
+def load(path: Path = DEFAULT_PATH) -> Schedule:
+    """Read and check a competition file; raises PlatformError(COMPETITION_INVALID) that says what is wrong."""
+    try:
+        return Schedule.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as exc:
+        raise PlatformError(Code.COMPETITION_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise PlatformError(Code.COMPETITION_INVALID, f"{path} is not TOML: {exc}") from exc
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise PlatformError(Code.COMPETITION_INVALID, f"{path}: {where}: {first['msg']}") from exc

@@ -1,0 +1,179 @@
+"""Whose fault a failure is, and its stable code. Codes are public: they never change their meaning."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class Blame(StrEnum):
+    """Who answers for a failure; it decides between a final 0 and a retry."""
+
+    SUBMISSION = "submission"
+    INFRASTRUCTURE = "infrastructure"
+    PLATFORM = "platform"
+
+
+class Code(IntEnum):
+    """1xxx the submission's, 2xxx the infrastructure's, 3xxx the platform's (requests, settings)."""
+
+    COMMITMENT_MALFORMED = 1001
+    TOO_EARLY = 1002
+    TIMELOCKED = 1003
+    REPO_NOT_PUBLIC = 1101
+    REPO_TOO_LARGE = 1102
+    FILE_NOT_ALLOWED = 1103
+    WEIGHTS_MISSING = 1104
+    HEADER_INVALID = 1105
+    ARCHITECTURE_NOT_ALLOWED = 1106
+    LICENCE_NOT_OPEN = 1107
+    CONFIG_INVALID = 1108
+    TAG_MISMATCH = 1201
+    COPY = 1202
+    LOAD_FAILED = 1301
+    LOAD_TIMEOUT = 1302
+    SAMPLE_TIMEOUT = 1303
+    GENERATION_FAILED = 1304
+    MEMORY_EXCEEDED = 1305
+    OUTPUT_TOO_LARGE = 1306
+
+    HUB_UNAVAILABLE = 2001
+    DOWNLOAD_INTERRUPTED = 2002
+    SANDBOX_UNAVAILABLE = 2101
+    HOST_TOO_SLOW = 2102
+    JUDGE_UNAVAILABLE = 2103
+    LEASE_EXPIRED = 2201
+    WORKER_ERROR = 2202
+    COMPETITION_MISMATCH = 2203
+
+    REQUEST_INVALID = 3001
+    NOT_AUTHENTICATED = 3002
+    NOT_ALLOWED = 3003
+    NOT_FOUND = 3004
+    BODY_TOO_LARGE = 3005
+    REGISTRY_STALE = 3006
+    DATABASE_UNAVAILABLE = 3101
+    REDIS_UNAVAILABLE = 3102
+    CHAIN_UNAVAILABLE = 3103
+    API_UNAVAILABLE = 3104
+    SETTING_INVALID = 3201
+    COMPETITION_INVALID = 3202
+    PORT_TAKEN = 3203
+    WALLET_MISSING = 3204
+    INTERNAL = 3999
+
+    @property
+    def blame(self) -> Blame:
+        """Whose fault this code is."""
+        match self // 1000:
+            case 1:
+                return Blame.SUBMISSION
+            case 2:
+                return Blame.INFRASTRUCTURE
+            case _:
+                return Blame.PLATFORM
+
+    @property
+    def slug(self) -> str:
+        """The code's name as it appears in URLs and JSON."""
+        return self.name.lower().replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a code means, and what whoever reads it should do."""
+
+    meaning: str
+    advice: str
+
+
+EXPLANATIONS: dict[Code, Explanation] = {
+    Code.COMMITMENT_MALFORMED: Explanation(
+        "The commitment is not of the form v1:<repo>:<revision>:<tag>.", "Commit again with `voice miner commit`."
+    ),
+    Code.TOO_EARLY: Explanation(
+        "The hotkey committed again inside its cooldown.", "Wait for the cooldown to end, then commit again."
+    ),
+    Code.TIMELOCKED: Explanation("A timelocked commitment loses its commit block when revealed.", "Commit in plain form."),
+    Code.REPO_NOT_PUBLIC: Explanation("The repository or revision could not be read without a login.", "Make the repository public."),
+    Code.REPO_TOO_LARGE: Explanation("The repository is larger than the competition allows.", "Publish a smaller model."),
+    Code.FILE_NOT_ALLOWED: Explanation(
+        "The repository holds a file that is not allowed (pickles and code never are).",
+        "Keep safetensors, JSON, text and licence files only.",
+    ),
+    Code.WEIGHTS_MISSING: Explanation("The repository holds no safetensors file.", "Save the weights as safetensors."),
+    Code.HEADER_INVALID: Explanation(
+        "A safetensors header is out of bounds, has holes or overlaps.", "Save the file again with the safetensors package."
+    ),
+    Code.ARCHITECTURE_NOT_ALLOWED: Explanation(
+        "The model family is not allowed in this competition.", "See the competition's list of architectures."
+    ),
+    Code.LICENCE_NOT_OPEN: Explanation("The model card names no open licence.", "Add an open licence to README.md's front matter."),
+    Code.CONFIG_INVALID: Explanation("config.json is missing, not JSON, or not what the family needs.", "Check it with `voice miner check`."),
+    Code.TAG_MISMATCH: Explanation(
+        "The tag does not bind this content to this hotkey: bytes changed, or somebody else's commitment was replayed.",
+        "Commit again after publishing the final files.",
+    ),
+    Code.COPY: Explanation("The same model was committed earlier.", "Publish a model of your own."),
+    Code.LOAD_FAILED: Explanation("The model could not be loaded inside the sandbox.", "Try `voice miner check` on the published files."),
+    Code.LOAD_TIMEOUT: Explanation(
+        "The model did not load in time, and a reference guest on the same host did.", "Publish a model that loads faster."
+    ),
+    Code.SAMPLE_TIMEOUT: Explanation(
+        "The model did not speak in time, and a reference guest on the same host did.", "Publish a model that speaks faster."
+    ),
+    Code.GENERATION_FAILED: Explanation("The model failed while it spoke.", "Try `voice miner score` on the published files."),
+    Code.MEMORY_EXCEEDED: Explanation("The model needed more memory than the competition allows.", "Publish a smaller model."),
+    Code.OUTPUT_TOO_LARGE: Explanation("The model returned more audio than the competition allows.", "Make the model stop at the end of the text."),
+    Code.HUB_UNAVAILABLE: Explanation("The model hub did not answer as it should.", "Nothing to do: it is tried again."),
+    Code.DOWNLOAD_INTERRUPTED: Explanation("A download broke off or did not match its checksum.", "Nothing to do: it is tried again."),
+    Code.SANDBOX_UNAVAILABLE: Explanation(
+        "This host cannot enforce the sandbox.", "Operator: use a kernel with Landlock and seccomp, see docs/architecture.md."
+    ),
+    Code.HOST_TOO_SLOW: Explanation("The reference guest was too slow as well.", "Nothing to do: it is tried again."),
+    Code.JUDGE_UNAVAILABLE: Explanation("A judge could not be loaded or failed.", "Operator: read the worker's log."),
+    Code.LEASE_EXPIRED: Explanation("A worker stopped reporting progress.", "Nothing to do: another worker takes over."),
+    Code.WORKER_ERROR: Explanation("The worker failed in a way nobody foresaw.", "Operator: read the worker's log and report it."),
+    Code.COMPETITION_MISMATCH: Explanation(
+        "The worker's competition file differs from the round's.", "Operator: give every process the same competition file."
+    ),
+    Code.REQUEST_INVALID: Explanation("The request does not fit the schema.", "Compare it with /docs."),
+    Code.NOT_AUTHENTICATED: Explanation("The request is not signed, or its signature does not hold.", "Sign it as btauth/1 asks."),
+    Code.NOT_ALLOWED: Explanation("This hotkey may not do that.", "Ask the operator to add the hotkey to the allow-list."),
+    Code.NOT_FOUND: Explanation("There is no such thing.", "Check the path and the id."),
+    Code.BODY_TOO_LARGE: Explanation("The request's body is too large.", "Send less at a time."),
+    Code.REGISTRY_STALE: Explanation("The stored registry is newer or too old.", "Check the model queue and its chain."),
+    Code.DATABASE_UNAVAILABLE: Explanation("PostgreSQL cannot be reached.", "Check DATABASE_URL and that the server runs."),
+    Code.REDIS_UNAVAILABLE: Explanation("Redis cannot be reached.", "Check REDIS_URL and that the server runs."),
+    Code.CHAIN_UNAVAILABLE: Explanation("The chain cannot be reached.", "Check --network and that the node runs."),
+    Code.API_UNAVAILABLE: Explanation("The voice API cannot be reached.", "Check VOICE_API_URL and that the API runs."),
+    Code.SETTING_INVALID: Explanation("A setting is missing or wrong.", "Compare the environment with .env.example."),
+    Code.COMPETITION_INVALID: Explanation("The competition file is wrong.", "Compare it with scoring/competition.toml."),
+    Code.PORT_TAKEN: Explanation("The port is in use.", "Name another port, or none to get a free one."),
+    Code.WALLET_MISSING: Explanation("There is no such wallet or hotkey.", "Create it with `btcli wallet create`, or name another with -w and -H."),
+    Code.INTERNAL: Explanation("The service failed.", "Report it with the request id."),
+}
+
+
+class VoiceError(Exception):
+    """Base of every error of this project: a stable code, and one sentence of detail that is safe to show."""
+
+    def __init__(self, code: Code, detail: str = "") -> None:
+        super().__init__(detail or EXPLANATIONS[code].meaning)
+        self.code = code
+        self.detail = detail or EXPLANATIONS[code].meaning
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        return EXPLANATIONS[self.code].advice
+
+
+class SubmissionFault(VoiceError):
+    """The miner's model or commitment is at fault: final, public, score 0."""
+
+
+class InfrastructureFault(VoiceError):
+    """Our side failed: retried, never the miner's loss."""
+
+
+class PlatformError(VoiceError):
+    """A request, a setting or a service of ours is at fault; nothing was judged."""

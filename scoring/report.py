@@ -1,0 +1,67 @@
+"""What an evaluation found, in plain numbers. Free of torch, so that every process can read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scoring.types import Micro
+
+
+class Gate(StrEnum):
+    """Why a sample scored 0."""
+
+    GENERATION_FAILED = "generation_failed"
+    TIMEOUT = "timeout"
+    EMPTY = "empty"
+    NOT_FINITE = "not_finite"
+    WRONG_RATE = "wrong_rate"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    NO_SPEECH = "no_speech"
+
+
+class Factor(StrEnum):
+    """The parts of a score; each is a utility in [0, 1], more is better."""
+
+    INTELLIGIBILITY = "intelligibility"
+    NATURALNESS = "naturalness"
+    DELIVERY = "delivery"
+
+
+Metrics = Mapping[str, float]
+"""Raw numbers of one sample by name, each in the unit that its judge documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleReport:
+    """One prompt's outcome. `seconds` is compute per sample, in seconds; `pcm_sha256` is of the s16le mono PCM ('' if none)."""
+
+    prompt_id: str
+    group_id: str
+    score: Micro
+    gate: Gate | None
+    metrics: Metrics
+    utilities: Mapping[Factor, float]
+    pcm_sha256: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GroupReport:
+    """One group's score, the unit of every later comparison."""
+
+    id: str
+    kind: str
+    score: Micro
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """One submission in one round. `score` is the mean of the groups' scores, `stderr` its standard error."""
+
+    profile: str
+    profile_hash: str
+    samples: tuple[SampleReport, ...]
+    groups: tuple[GroupReport, ...]
+    score: Micro
+    stderr: Micro
