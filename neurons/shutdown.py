@@ -1,0 +1,35 @@
+"""SIGTERM and SIGINT as a flag that ends a daemon between two ticks."""
+
+import asyncio
+import signal
+from datetime import timedelta
+
+
+class Shutdown:
+    """Asked for by a signal, or by `request`; waiting for it replaces sleeping."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    @property
+    def requested(self) -> bool:
+        """Whether to stop."""
+        return self._event.is_set()
+
+    def request(self) -> None:
+        """Ask for the end of the loop."""
+        self._event.set()
+
+    def listen(self) -> None:
+        """Let SIGTERM and SIGINT of this process ask for the end; call it inside the running loop."""
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, self.request)
+
+    async def wait(self, pause: timedelta) -> None:
+        """Sleep for `pause`, or less if the end is asked for."""
+        try:
+            async with asyncio.timeout(pause.total_seconds()):
+                await self._event.wait()
+        except TimeoutError:
+            return
