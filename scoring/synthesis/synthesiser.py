@@ -1,0 +1,47 @@
+"""What every model family looks like from outside: load it, then ask it for batches of samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Waveform = NDArray[np.float32]
+"""One sample, shape (n,), float32, mono, full scale at ±1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt as a model sees it. `seed` (0 … 2^63 - 1) starts the prompt's own random stream."""
+
+    prompt_id: str
+    text: str
+    description: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a family can do at all. `follows_descriptions`: the description reaches the audio."""
+
+    follows_descriptions: bool
+
+
+class Synthesiser(Protocol):
+    """A loaded model. The same requests give the same samples, whatever was generated before."""
+
+    @property
+    def family(self) -> str:
+        """The family's name, as competitions list it."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of every sample, in Hz."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the family can do at all."""
+
+    def generate(self, batch: Sequence[Request]) -> list[Waveform]:
+        """One waveform per request, in order."""
