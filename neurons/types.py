@@ -1,0 +1,127 @@
+"""What the chain told us and what it answered, in our own frozen types."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scoring.errors import Code, PlatformError
+from scoring.types import Block, BlockHash, Hotkey, Uid
+
+COMMITMENT_BYTES = 128
+"""The size of the chain's commitment field."""
+
+
+class ChainUnavailable(PlatformError):  # noqa: N818 - named by what is out, as the design names it
+    """The chain could not be read or written; a daemon's next tick tries again."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Code.CHAIN_UNAVAILABLE, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Neuron:
+    """One registered hotkey. `stake` is in rao (1e-9 of the subnet's token), `incentive` in [0, 1], the sum over neurons about 1.
+
+    `public_key` is 64 hex digits. It is immune from deregistration in blocks below `immune_until_block`. `last_update` is the
+    block at which it last set weights, or its registration.
+    """
+
+    uid: Uid
+    hotkey: Hotkey
+    coldkey: str
+    public_key: str
+    stake: int
+    incentive: float
+    dividends: float
+    emission: int
+    validator_permit: bool
+    active: bool
+    last_update: Block
+    registered_at_block: Block
+    immune_until_block: Block
+
+
+class CommitmentStatus(StrEnum):
+    """How far a commitment can be read: only a plain one keeps its commit block."""
+
+    PLAIN = "plain"
+    SEALED = "sealed"
+    REVEALED = "revealed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentRecord:
+    r"""A hotkey's latest commitment. `block` is where it was committed (for a revealed one: where it was revealed).
+
+    `value` is printable ASCII whatever was committed: any other byte is written `\xNN`, and a backslash `\x5c`, so that the
+    commitment's own parser refuses it and nothing before it stumbles. It is empty while sealed or failed.
+    """
+
+    hotkey: Hotkey
+    block: Block
+    value: str
+    status: CommitmentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Metagraph:
+    """A subnet at one block. `neurons` is in order of uid; `commitments` also holds those of hotkeys no longer registered.
+
+    Rate limit, tempo, cutoff and immunity period are in blocks; `min_allowed_weights` counts non-zero weights,
+    `max_weight_limit` is a share in [0, 1]; `weights_version` is the least version key that the chain accepts.
+    """
+
+    netuid: int
+    block: Block
+    block_hash: BlockHash
+    owner_hotkey: Hotkey
+    owner_coldkey: str
+    neurons: tuple[Neuron, ...]
+    commitments: tuple[CommitmentRecord, ...]
+    tempo: int
+    activity_cutoff: int
+    immunity_period: int
+    weights_rate_limit: int
+    weights_version: int
+    min_allowed_weights: int
+    max_weight_limit: float
+
+    def neuron(self, hotkey: Hotkey) -> Neuron | None:
+        """The neuron registered under a hotkey, if there is one."""
+        return next((neuron for neuron in self.neurons if neuron.hotkey == hotkey), None)
+
+    def commitment(self, hotkey: Hotkey) -> CommitmentRecord | None:
+        """The commitment of a hotkey, if there is one."""
+        return next((record for record in self.commitments if record.hotkey == hotkey), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The chain took it in `block`; `reveal_round` is the drand round at which sealed weights open (None: they are plain)."""
+
+    block: Block
+    reveal_round: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimited:
+    """Too soon; `blocks_left` is how many blocks to wait where that is known."""
+
+    blocks_left: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The chain said no. `code` is the error's semantic code, `name` the chain's own name for it ('' if it gave none)."""
+
+    code: str
+    name: str
+    message: str
+
+
+WeightsResult = Applied | RateLimited | Refused
+CommitResult = Applied | RateLimited | Refused
+WeightMatrix = Mapping[Uid, Mapping[Uid, float]]
+"""Rows by validator, each row's values by target, summing to 1."""
