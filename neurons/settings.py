@@ -1,0 +1,79 @@
+"""The environment of the daemons and of the command line, read once per process."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from scoring.competition import DEFAULT_PATH
+from voice_api.settings import ProcessSettings
+
+
+class ChainSettings(ProcessSettings):
+    """Which chain, which subnet, whose keys."""
+
+    model_config = SettingsConfigDict(populate_by_name=True)
+
+    network: str = Field(default="finney", validation_alias="BT_NETWORK")
+    netuid: int = Field(default=1, ge=0, validation_alias="VOICE_NETUID")
+    devchain: Path = Field(default=Path(".voice/devchain.sqlite"), validation_alias="VOICE_DEVCHAIN")
+    wallet: str = Field(default="default", validation_alias="BT_WALLET")
+    wallet_hotkey: str = Field(default="default", validation_alias="BT_WALLET_HOTKEY")
+    wallet_path: Path = Field(default=Path("~/.bittensor/wallets"), validation_alias="BT_WALLET_PATH")
+    chain_timeout_seconds: float = Field(default=60.0, gt=0, validation_alias="VOICE_CHAIN_TIMEOUT_SECONDS")
+
+    @property
+    def chain_timeout(self) -> timedelta:
+        """The longest wait for one answer of the chain."""
+        return timedelta(seconds=self.chain_timeout_seconds)
+
+
+class ApiClientSettings(ChainSettings):
+    """How the voice API is reached, and as whom it answers."""
+
+    api_url: str = Field(default="http://127.0.0.1:8000", validation_alias="VOICE_API_URL")
+    api_hotkey: str = Field(default="", validation_alias="VOICE_API_HOTKEY")
+
+
+class QueueSettings(ApiClientSettings):
+    """The model queue."""
+
+    competition: Path = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
+    pause_seconds: float = Field(default=12.0, gt=0, validation_alias="VOICE_PAUSE_SECONDS")
+
+    @property
+    def pause(self) -> timedelta:
+        """Between two readings of the chain."""
+        return timedelta(seconds=self.pause_seconds)
+
+
+class ValidatorSettings(ChainSettings):
+    """The validator."""
+
+    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    competition: Path = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
+    pause_seconds: float = Field(default=12.0, gt=0, validation_alias="VOICE_PAUSE_SECONDS")
+    version_key: int = Field(default=0, ge=0, validation_alias="VOICE_VERSION_KEY")
+
+    @property
+    def pause(self) -> timedelta:
+        """Between two ticks."""
+        return timedelta(seconds=self.pause_seconds)
+
+
+class MinerSettings(ApiClientSettings):
+    """The miner's commands."""
+
+    competition: Path = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
+    data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
+    hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
+    hub_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")
+
+
+class MigrationSettings(ProcessSettings):
+    """`voice db upgrade`."""
+
+    model_config = SettingsConfigDict(populate_by_name=True)
+
+    database_url: SecretStr = Field(validation_alias="DATABASE_URL")

@@ -1,0 +1,202 @@
+"""One evaluation, start to verdict: the same code in the worker, in `voice miner score` and in every later audit.
+
+Order: repository metadata → headers → download → content hash → tag → lineage → speak (in the sandbox) → judge.
+Nothing untrusted is loaded before the tag holds.
+"""
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+from prompts.generate import digest, generate
+from prompts.groups import Group
+from prompts.render import render
+from scoring import receipt
+from scoring.competition import Competition
+from scoring.errors import Code, InfrastructureFault, SubmissionFault
+from scoring.fingerprint import Fingerprint, fingerprint
+from scoring.judges.panel import Panel
+from scoring.receipt import Finding, Subject
+from scoring.report import EvaluationReport
+from scoring.spoken import Spoken
+from scoring.synthesis.synthesiser import Request
+from scoring.tag import tag_of
+from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
+from voice_api.db.records import Verdict, VerdictState
+from workers import reference, repo_check
+from workers.hub import Hub, Repository
+from workers.progress import Progress, Stage
+from workers.sandbox import GuestTimedOut, Sandbox
+
+
+class NotYetPublic(InfrastructureFault):
+    """The repository may still be published until the end of the round after the commit: no verdict, no cost."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Code.HUB_UNAVAILABLE, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A submission, and the round whose prompts it must speak."""
+
+    hotkey: Hotkey
+    public_key: bytes
+    commit_block: Block
+    tiebreak: str
+    repo: str
+    revision: str
+    tag: bytes
+    round: RoundNumber
+    block_hash: BlockHash
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The outside world of an evaluation. `usual` is the reference guest's calibrated time on this host."""
+
+    hub: Hub
+    sandbox: Sandbox
+    usual: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A submission that committed the same model before."""
+
+    submission: SubmissionId
+    hotkey: Hotkey
+    commit_block: Block
+
+
+class Lineage(Protocol):
+    """Who committed a model first, as far as is known."""
+
+    def earlier(self, task: Task, content: ContentHash, tensors: TensorsHash) -> Earlier | None:
+        """The earliest submission before the task's with this content or these tensors."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A checked model on disk."""
+
+    folder: Path
+    family: str
+
+
+def evaluate(task: Task, competition: Competition, tools: Tools, lineage: Lineage, progress: Progress) -> Verdict:
+    """Judge one submission in one round. A SubmissionFault becomes its verdict; an InfrastructureFault is raised: it is ours."""
+    groups = round_groups(task.block_hash, competition)
+    subject = Subject(
+        task.hotkey, task.commit_block, task.repo, task.revision, task.round, task.block_hash, competition.hash, digest(groups)
+    )
+    prints: Fingerprint | None = None
+    try:
+        model = obtain(task, competition, tools, progress)
+        prints = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total))
+        if tag_of(prints.content, task.public_key) != task.tag:
+            raise SubmissionFault(Code.TAG_MISMATCH)
+        earlier = lineage.earlier(task, prints.content, prints.tensors)
+        if earlier is not None:
+            return _copy(subject, prints, earlier)
+        report = judge_model(model, groups, competition, tools, progress)
+    except SubmissionFault as fault:
+        return _refused(subject, prints, fault)
+    finding = Finding(prints.content, prints.tensors, None, None, report)
+    return _verdict(VerdictState.SCORED, subject, finding)
+
+
+def round_groups(block_hash: BlockHash, competition: Competition) -> tuple[Group, ...]:
+    """The groups of a round, drawn from the hash of its first block."""
+    return generate(bytes.fromhex(block_hash.removeprefix("0x")), competition.round.plan)
+
+
+def obtain(task: Task, competition: Competition, tools: Tools, progress: Progress) -> Model:
+    """Fetch a repository at its pinned revision, refusing as early as its names, sizes, config and headers allow."""
+    try:
+        repository = tools.hub.describe(task.repo, task.revision)
+    except SubmissionFault as fault:
+        if fault.code is Code.REPO_NOT_PUBLIC and task.round <= task.commit_block // competition.round.blocks + 1:
+            raise NotYetPublic(f"{task.repo} is not public yet; it is asked for again in the next round") from fault
+        raise
+    family = _inspect(repository, task, competition, tools, progress)
+    folder = tools.hub.download(repository, lambda done, total: progress(Stage.FETCH, done, total))
+    return Model(folder, family)
+
+
+def _inspect(repository: Repository, task: Task, competition: Competition, tools: Tools, progress: Progress) -> str:
+    """Everything that can be known before the download; returns the model family."""
+    limits = competition.limits
+    repo_check.check_files(repository.files, limits)
+
+    def head(path: str, most: int) -> bytes:
+        return tools.hub.head(task.repo, task.revision, path, most)
+
+    repo_check.check_licence(head("README.md", repo_check.CARD_BYTES), competition.licences)
+    family = repo_check.check_config(head("config.json", repo_check.CONFIG_BYTES), competition.families)
+    weights = [file for file in repository.files if file.path.endswith(".safetensors")]
+    for done, file in enumerate(weights, 1):
+        repo_check.check_header(lambda most, path=file.path: head(path, most), file.size, limits.header_bytes)
+        progress(Stage.CHECK, done, len(weights))
+    return family
+
+
+def judge_model(
+    model: Model, groups: Sequence[Group], competition: Competition, tools: Tools, progress: Progress
+) -> EvaluationReport:
+    """Let a checked model speak a round's prompts inside the sandbox, and judge what came out."""
+    spoken = speak(model, groups, competition, tools, progress)
+    panel = Panel.embedded(groups)
+    by_prompt = {item.prompt_id: item for item in spoken}
+    return panel.judge(groups, by_prompt, competition, lambda done, total: progress(Stage.JUDGE, done, total))
+
+
+def speak(
+    model: Model, groups: Sequence[Group], competition: Competition, tools: Tools, progress: Progress
+) -> tuple[Spoken, ...]:
+    """The raw audio of every prompt. A time-out is the submission's only if the reference guest passes here and now."""
+    prompts = [prompt for group in groups for prompt in group.prompts]
+    requests = [_request(model.family, index, prompt) for index, prompt in enumerate(prompts)]
+    try:
+        return tools.sandbox.speak(
+            model.folder,
+            model.family,
+            requests,
+            competition.limits,
+            competition.synthesis,
+            lambda done, total: progress(Stage.SPEAK, done, total),
+        )
+    except GuestTimedOut as timeout:
+        if not reference.passes(tools.sandbox, tools.usual):
+            raise InfrastructureFault(Code.HOST_TOO_SLOW) from timeout
+        raise SubmissionFault(timeout.code, str(timeout)) from timeout
+
+
+def _copy(subject: Subject, prints: Fingerprint, earlier: Earlier) -> Verdict:
+    reason = f"same model as submission {earlier.submission}, committed earlier (block {earlier.commit_block}) by {earlier.hotkey}"
+    finding = Finding(prints.content, prints.tensors, Code.COPY, reason, None)
+    return _verdict(VerdictState.COPY, subject, finding, earlier.submission)
+
+
+def _refused(subject: Subject, prints: Fingerprint | None, fault: SubmissionFault) -> Verdict:
+    content, tensors = (prints.content, prints.tensors) if prints else (None, None)
+    return _verdict(VerdictState.REJECTED, subject, Finding(content, tensors, fault.code, fault.detail, None))
+
+
+def _verdict(state: VerdictState, subject: Subject, finding: Finding, copy_of: SubmissionId | None = None) -> Verdict:
+    document = receipt.build(subject, finding, f"{platform.machine()} {platform.system()}")
+    return Verdict(
+        state=state,
+        receipt=document,
+        receipt_hash=receipt.digest(document),
+        code=finding.code,
+        reason=finding.reason,
+        content_hash=finding.content_hash,
+        tensors_hash=finding.tensors_hash,
+        copy_of=copy_of,
+        report=finding.report,
+    )

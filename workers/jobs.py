@@ -1,0 +1,118 @@
+"""What an RQ job does: wake up, claim the best due row, and carry it to its verdict. A job carries no evaluation id."""
+
+import asyncio
+import random
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from scoring.competition import Schedule
+from scoring.errors import Code, InfrastructureFault
+from scoring.types import ContentHash, TensorsHash
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.records import Claim, QueueName, Verdict
+from voice_api.db.submissions import Submissions
+from voice_api.errors import LeaseLost
+from workers.evaluate import Earlier, NotYetPublic, Task, Tools, evaluate
+from workers.lease import LeaseKeeper
+from workers.lineage import first_owner
+from workers.retry import RetryRule, next_retry
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Everything a worker process keeps warm between jobs."""
+
+    name: str
+    loop: asyncio.AbstractEventLoop
+    queue: EvaluationQueue
+    submissions: Submissions
+    schedule: Schedule
+    tools: Tools
+    lease: timedelta
+    retry: RetryRule
+
+
+bench: ContextVar[Bench] = ContextVar("bench")
+"""Set once by the worker's entry point: RQ calls jobs by name, so it cannot pass them in."""
+
+
+def evaluate_next(queue: str) -> str:
+    """The RQ job: evaluate the next due row of `queue`; returns what happened in a word or two."""
+    current = bench.get()
+    return current.loop.run_until_complete(work_one(current, QueueName(queue)))
+
+
+async def work_one(current: Bench, queue: QueueName) -> str:
+    """Claim one row and carry it as far as it goes; nothing due is nothing to do."""
+    claim = await current.queue.claim(queue, current.name, current.lease)
+    if claim is None:
+        return "nothing due"
+    with structlog.contextvars.bound_contextvars(evaluation=claim.evaluation_id, submission=claim.submission_id, round=claim.round):
+        try:
+            verdict = await _judge(current, claim)
+            await current.queue.finish(claim, verdict)
+        except LeaseLost:
+            log.warning("lease lost: another worker has taken over")
+            return "lease lost"
+        except NotYetPublic as fault:
+            await current.queue.hand_back(claim, fault.code, fault.detail, None)
+            return "not yet public"
+        except InfrastructureFault as fault:
+            return await _hand_back(current, claim, fault)
+        except Exception:
+            # Any other failure is a bug of ours: the row goes back for another try, and the job fails loudly.
+            await _hand_back(current, claim, InfrastructureFault(Code.WORKER_ERROR))
+            raise
+        log.info("verdict", state=verdict.state, code=verdict.code, reason=verdict.reason)
+        return verdict.state.value
+
+
+async def _judge(current: Bench, claim: Claim) -> Verdict:
+    competition = current.schedule.at(claim.round)
+    if competition.hash != claim.competition_hash:
+        raise InfrastructureFault(Code.COMPETITION_MISMATCH)
+    keeper = LeaseKeeper(current.queue, claim, current.lease, current.loop)
+    lineage = _StoredLineage(current, claim)
+    return await asyncio.to_thread(evaluate, _task(claim), competition, current.tools, lineage, keeper)
+
+
+def _task(claim: Claim) -> Task:
+    return Task(
+        claim.hotkey,
+        bytes.fromhex(claim.public_key),
+        claim.commit_block,
+        claim.tiebreak,
+        claim.repo,
+        claim.revision,
+        bytes.fromhex(claim.tag),
+        claim.round,
+        claim.block_hash,
+    )
+
+
+async def _hand_back(current: Bench, claim: Claim, fault: InfrastructureFault) -> str:
+    pause = next_retry(current.retry, claim.failures, random.SystemRandom())
+    log.warning("handed back", code=fault.code, detail=fault.detail, retry_in=pause and pause.total_seconds())
+    await current.queue.hand_back(claim, fault.code, fault.detail, pause)
+    return "parked" if pause is None else "handed back"
+
+
+class _StoredLineage:
+    """Lineage as the database knows it, asked from the evaluating thread."""
+
+    def __init__(self, current: Bench, claim: Claim) -> None:
+        self._current, self._claim = current, claim
+
+    def earlier(self, task: Task, content: ContentHash, tensors: TensorsHash) -> Earlier | None:
+        lookup = self._lookup(task, content, tensors)
+        return asyncio.run_coroutine_threadsafe(lookup, self._current.loop).result(timeout=60)
+
+    async def _lookup(self, task: Task, content: ContentHash, tensors: TensorsHash) -> Earlier | None:
+        tags = await self._current.submissions.tags()
+        same_tensors = await self._current.submissions.by_tensors(tensors)
+        return first_owner(task, content, tags, same_tensors)

@@ -1,0 +1,30 @@
+"""Progress of an evaluation, turned into renewals of its lease."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.records import Claim
+from workers.progress import Stage
+
+RENEWALS_PER_LEASE = 20
+"""A renewal is sent at most this often within one lease, however often progress is reported."""
+
+
+class LeaseKeeper:
+    """Called from the evaluating thread; raises LeaseLost there when another worker has taken over."""
+
+    def __init__(self, queue: EvaluationQueue, claim: Claim, lease: timedelta, loop: asyncio.AbstractEventLoop) -> None:
+        self._queue, self._claim, self._lease, self._loop = queue, claim, lease, loop
+        self._last = float("-inf")
+        self._stage: Stage | None = None
+
+    def __call__(self, stage: Stage, done: int, total: int) -> None:
+        """Renew, unless the last renewal is young and of the same stage."""
+        now = time.monotonic()
+        if stage is self._stage and now - self._last < self._lease.total_seconds() / RENEWALS_PER_LEASE and done < total:
+            return
+        renewal = self._queue.renew(self._claim, self._lease, stage.value, done, total)
+        asyncio.run_coroutine_threadsafe(renewal, self._loop).result(timeout=self._lease.total_seconds())
+        self._stage, self._last = stage, now

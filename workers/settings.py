@@ -1,0 +1,39 @@
+"""The worker's environment, read once."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from scoring.competition import DEFAULT_PATH
+from voice_api.db.records import QueueName
+from voice_api.settings import ProcessSettings
+from workers.retry import RetryRule
+
+
+class WorkerSettings(ProcessSettings):
+    """What one worker process needs. It holds no chain key: untrusted models run beside it."""
+
+    model_config = SettingsConfigDict(populate_by_name=True)
+
+    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    redis_url: SecretStr = Field(validation_alias="REDIS_URL")
+    queue: QueueName = Field(default=QueueName.CPU, validation_alias="VOICE_QUEUE")
+    competition: Path = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
+    data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
+    hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
+    lease_seconds: float = Field(default=900.0, gt=0, validation_alias="VOICE_LEASE_SECONDS")
+    retry_first_seconds: float = Field(default=120.0, gt=0, validation_alias="VOICE_RETRY_FIRST_SECONDS")
+    retry_most: int = Field(default=3, ge=0, validation_alias="VOICE_RETRY_MOST")
+    threads: int = Field(default=1, ge=1, validation_alias="VOICE_THREADS")
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a claim holds without progress."""
+        return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def retry(self) -> RetryRule:
+        """When infrastructure failures are tried again."""
+        return RetryRule(most=self.retry_most, first=timedelta(seconds=self.retry_first_seconds))
