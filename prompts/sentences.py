@@ -1,0 +1,49 @@
+"""Sentences from the project's own grammars: lines with slots, filled from word lists and number ranges."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from prompts.draw import Draw
+
+FOLDER = Path(__file__).with_name("corpus")
+KINDS = ("roleplay", "numbers", "names", "questions", "feelings")
+SLOT = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """Lines of one kind; each `{slot}` is filled from `words` (its own list of phrases) or `numbers` (from, to; both included)."""
+
+    kind: str
+    lines: tuple[str, ...]
+    words: Mapping[str, tuple[str, ...]]
+    numbers: Mapping[str, tuple[int, int]]
+
+    def sentence(self, draw: Draw) -> str:
+        """One sentence; a slot that occurs twice in a line is drawn twice."""
+        return SLOT.sub(lambda match: self._fill(match.group(1), draw), draw.choice(self.lines))
+
+    def _fill(self, slot: str, draw: Draw) -> str:
+        if slot in self.numbers:
+            first, last = self.numbers[slot]
+            return str(first + draw.below(last - first + 1))
+        return draw.choice(self.words[slot])
+
+
+@cache
+def grammars() -> tuple[Grammar, ...]:
+    """One grammar per kind, in the order of KINDS."""
+    shared = yaml.safe_load((FOLDER / "words.yaml").read_text(encoding="utf-8"))
+    return tuple(_grammar(kind, shared) for kind in KINDS)
+
+
+def _grammar(kind: str, shared: Mapping[str, list[str]]) -> Grammar:
+    raw = yaml.safe_load((FOLDER / f"{kind}.yaml").read_text(encoding="utf-8"))
+    words = {**shared, **raw["words"]}
+    numbers = {slot: (first, last) for slot, (first, last) in raw.get("numbers", {}).items()}
+    return Grammar(kind, tuple(raw["lines"]), {slot: tuple(ways) for slot, ways in words.items()}, numbers)

@@ -1,0 +1,90 @@
+"""Sound as tensors: decoding, resampling, loudness, where speech is."""
+
+from dataclasses import dataclass
+
+import torch
+import torchaudio.functional as F  # noqa: N812  (the name its own documentation uses)
+
+TARGET_LUFS = -23.0
+SILENCE_LUFS = -70.0
+"""BS.1770's absolute gate, and what silence measures here."""
+GATE_SECONDS = 0.4
+"""BS.1770's block: anything shorter is padded with silence to one block."""
+PEAK = 0.999
+"""Normalising never clips: a gain that would is limited to this peak."""
+FRAME_SECONDS = 0.02
+HANGOVER_FRAMES = 5
+"""Speech keeps 100 ms on each side: soft consonants at a word's edge lie below the floor."""
+FLOOR_DBFS = -50.0
+"""Frames whose RMS lies below are silence, whatever else the clip holds."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audio:
+    """Mono sound: `samples` is float32 [n] in [-1, 1], `rate` in Hz."""
+
+    samples: torch.Tensor
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        """Length."""
+        return self.samples.shape[0] / self.rate
+
+
+def from_pcm(pcm: bytes, rate: int) -> Audio:
+    """Decode signed 16-bit little-endian mono; a torn last sample is dropped."""
+    whole = len(pcm) // 2 * 2
+    if whole == 0:
+        return Audio(torch.zeros(0), rate)
+    return Audio(torch.frombuffer(bytearray(pcm[:whole]), dtype=torch.int16).to(torch.float32) / 32768.0, rate)
+
+
+def resample(audio: Audio, rate: int) -> Audio:
+    """The same sound at another rate (windowed-sinc interpolation)."""
+    if rate == audio.rate:
+        return audio
+    return Audio(F.resample(audio.samples, audio.rate, rate), rate)
+
+
+def loudness(audio: Audio) -> float:
+    """Integrated loudness by BS.1770 in LUFS; -70 for silence."""
+    block = int(GATE_SECONDS * audio.rate) + 1
+    missing = max(0, block - audio.samples.shape[0])
+    measured = float(F.loudness(torch.nn.functional.pad(audio.samples, (0, missing))[None], audio.rate))
+    return measured if measured > SILENCE_LUFS else SILENCE_LUFS  # NaN (no block above the gate) fails the comparison too
+
+
+def normalise(audio: Audio, target: float = TARGET_LUFS) -> Audio:
+    """The same sound at a loudness in LUFS, or as loud as its peaks allow; silence stays silence."""
+    measured = loudness(audio)
+    if measured <= SILENCE_LUFS:
+        return audio
+    gain = min(10.0 ** ((target - measured) / 20.0), PEAK / float(audio.samples.abs().max()))
+    return Audio(audio.samples * gain, audio.rate)
+
+
+def activity(audio: Audio, floor: float = FLOOR_DBFS) -> torch.Tensor:
+    """Which 20 ms frames hold speech: bool [ceil(n / frame)], by energy against an absolute floor in dBFS, with a hangover."""
+    frame = round(FRAME_SECONDS * audio.rate)
+    missing = -audio.samples.shape[0] % frame
+    frames = torch.nn.functional.pad(audio.samples, (0, missing)).reshape(-1, frame)
+    loud = frames.square().mean(dim=1) > 10.0 ** (floor / 10.0)
+    if loud.shape[0] == 0:
+        return loud
+    width = 2 * HANGOVER_FRAMES + 1
+    return torch.nn.functional.max_pool1d(loud.to(torch.float32)[None], width, stride=1, padding=HANGOVER_FRAMES)[0] > 0.5
+
+
+def speech_seconds(audio: Audio, floor: float = FLOOR_DBFS) -> float:
+    """Time covered by speech."""
+    return int(activity(audio, floor).sum()) * FRAME_SECONDS
+
+
+def trim(audio: Audio, floor: float = FLOOR_DBFS) -> Audio:
+    """The sound from the first to the last frame of speech; empty if there is none."""
+    active = activity(audio, floor).nonzero()
+    if active.shape[0] == 0:
+        return Audio(audio.samples[:0], audio.rate)
+    frame = round(FRAME_SECONDS * audio.rate)
+    return Audio(audio.samples[int(active[0]) * frame : (int(active[-1]) + 1) * frame], audio.rate)
