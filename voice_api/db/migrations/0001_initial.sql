@@ -25,6 +25,7 @@ create table submissions (
     repo          text,
     revision      text check (revision ~ '^[0-9a-f]{40}$'),
     tag           text check (tag ~ '^[0-9a-f]{32}$'),
+    refused       boolean not null,                  -- on its commitment alone: it neither supersedes nor starts a cooldown
     state         text not null check (state in ('queued', 'scored', 'rejected', 'copy', 'superseded')),
     code          integer,
     reason        text,
@@ -40,6 +41,7 @@ create table submissions (
 );
 create index submissions_by_state on submissions (state, commit_block, id);
 create index submissions_by_tensors on submissions (tensors_hash) where tensors_hash is not null;
+create index submissions_by_hotkey on submissions (hotkey, id);
 create index submissions_by_content on submissions (content_hash) where content_hash is not null;
 
 create table rounds (
@@ -48,9 +50,10 @@ create table rounds (
     block_hash        text not null,
     deadline_block    bigint not null,
     competition_hash  text not null,
-    state             text not null default 'open' check (state in ('open', 'folded')),
+    state             text not null default 'open' check (state in ('open', 'closed', 'folded')),
     opened_at         timestamptz not null default now(),
-    folded_at         timestamptz
+    closed_at         timestamptz,                   -- from here on no verdict is written: what is folded can be read again
+    check ((state = 'open') = (closed_at is null))
 );
 
 create table evaluations (
@@ -73,7 +76,9 @@ create table evaluations (
     reason         text,
     score          integer check (score between 0 and 1000000),
     stderr         integer check (stderr >= 0),
-    receipt        jsonb,
+    profile        text,
+    profile_hash   text,
+    receipt        json,                             -- json, not jsonb: its text is what was hashed and signed
     receipt_hash   text,
     created_at     timestamptz not null default now(),
     finished_at    timestamptz,
@@ -88,8 +93,19 @@ create index evaluations_due on evaluations (queue, priority, due_at, id) where 
 create index evaluations_leased on evaluations (lease_until) where state = 'running';
 create index evaluations_by_round on evaluations (round);
 
+create view submissions_with_score as
+select s.*, last.score, last.stderr, last.round as scored_round
+from submissions s
+left join lateral (
+    select e.score, e.stderr, e.round from evaluations e
+    where e.submission_id = s.id and e.state in ('scored', 'rejected')
+    order by e.round desc
+    limit 1
+) last on true;
+
 create table samples (
     evaluation_id  bigint not null references evaluations (id),
+    position       integer not null,                 -- the round's own order
     prompt_id      text not null,
     group_id       text not null,
     score          integer not null check (score between 0 and 1000000),
@@ -98,7 +114,18 @@ create table samples (
     utilities      jsonb not null,
     pcm_sha256     text not null,
     seconds        double precision not null,
-    primary key (evaluation_id, prompt_id)
+    primary key (evaluation_id, position),
+    unique (evaluation_id, prompt_id)
+);
+
+create table evaluation_groups (
+    evaluation_id  bigint not null references evaluations (id),
+    position       integer not null,                 -- the round's own order
+    group_id       text not null,
+    kind           text not null,
+    score          integer not null check (score between 0 and 1000000),
+    primary key (evaluation_id, position),
+    unique (evaluation_id, group_id)
 );
 
 create table events (
@@ -119,7 +146,8 @@ create table ledger (
     round       integer primary key references rounds (round),
     state_hash  text not null unique,
     previous    text not null,
-    state       jsonb not null,
+    state       json not null,
+    king        bigint references submissions (id),  -- who holds the top after this round
     folded_at   timestamptz not null default now()
 );
 
@@ -128,8 +156,9 @@ create table weight_attempts (
     at             timestamptz not null default now(),
     block          bigint not null,
     snapshot_hash  text not null,
-    snapshot       jsonb not null,
-    plan           jsonb not null,
+    snapshot       json not null,
+    plan           json not null,
     outcome        text not null check (outcome in ('set', 'rate_limited', 'failed')),
     error          text
 );
+create index weight_attempts_by_outcome on weight_attempts (outcome, id);

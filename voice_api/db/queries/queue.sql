@@ -1,0 +1,133 @@
+-- name: claim
+-- Take the best due evaluation of an open round: rows that others are taking are skipped, so each is taken once.
+with due as (
+    select e.id
+    from evaluations e
+    join rounds r using (round)
+    where e.queue = $1 and e.state = 'queued' and e.due_at <= now() and r.state = 'open'
+    order by e.priority, e.due_at, e.id
+    for update of e skip locked
+    limit 1
+), claimed as (
+    update evaluations e
+    set state = 'running', attempt = attempt + 1, token = gen_random_uuid(), worker = $2, lease_until = now() + $3,
+        stage = null, done = null, total = null, code = null, reason = null
+    from due
+    where e.id = due.id
+    returning e.*
+), noted as (
+    insert into events (actor, submission_id, evaluation_id, from_state, to_state, detail)
+    select $2, submission_id, id, 'queued', 'running', 'attempt ' || attempt from claimed
+)
+select c.id as evaluation_id, c.token, c.worker, c.queue, c.attempt, c.failures, s.id as submission_id, s.hotkey, s.public_key,
+       s.commit_block, s.tiebreak, s.repo, s.revision, s.tag, r.round, r.start_block, r.block_hash, r.competition_hash
+from claimed c
+join submissions s on s.id = c.submission_id
+join rounds r on r.round = c.round;
+
+-- name: renew
+-- Progress of any stage extends the lease, if the claim still holds.
+update evaluations
+set lease_until = now() + $3, stage = $4, done = $5, total = $6
+where id = $1 and token = $2 and state = 'running'
+returning id;
+
+-- name: finish
+-- The one verdict: clearing the token shuts out every other write of this claim.
+update evaluations
+set state = $3, code = $4, reason = $5, score = $6, stderr = $7, profile = $8, profile_hash = $9, receipt = $10, receipt_hash = $11,
+    token = null, lease_until = null, finished_at = now()
+where id = $1 and token = $2 and state = 'running'
+returning submission_id;
+
+-- name: add_samples
+-- A verdict's samples, one array per column.
+insert into samples (evaluation_id, position, prompt_id, group_id, score, gate, metrics, utilities, pcm_sha256, seconds)
+select $1, * from unnest(
+    $2::integer[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::jsonb[], $8::jsonb[], $9::text[], $10::double precision[]
+);
+
+-- name: add_groups
+-- A verdict's group scores, one array per column.
+insert into evaluation_groups (evaluation_id, position, group_id, kind, score)
+select $1, * from unnest($2::integer[], $3::text[], $4::text[], $5::integer[]);
+
+-- name: settle_submission
+-- The verdict decides where the submission stands, unless that was decided for good before; its hashes are kept either way.
+with old as (
+    select id, state from submissions where id = $1 for update
+), changed as (
+    update submissions s
+    set content_hash = coalesce($5, content_hash),
+        tensors_hash = coalesce($6, tensors_hash),
+        state = case when old.state in ('queued', 'scored') then $2 else s.state end,
+        code = case when old.state in ('queued', 'scored') then $3 else s.code end,
+        reason = case when old.state in ('queued', 'scored') then $4 else s.reason end,
+        copy_of = case when old.state in ('queued', 'scored') then $7 else s.copy_of end,
+        updated_at = now()
+    from old
+    where s.id = old.id
+    returning s.id, old.state as from_state, s.state as to_state, s.code, s.reason
+)
+insert into events (actor, submission_id, evaluation_id, from_state, to_state, code, detail)
+select $8, id, $9, from_state, to_state, code, reason from changed;
+
+-- name: hand_back
+-- Without a verdict: due again after a pause, or parked when there is none or the round closed; notifies when due at once.
+with returned as (
+    update evaluations e
+    set state = case when $5::interval is null then 'parked' else 'queued' end,
+        failures = failures + case when $6 then 0 else 1 end,
+        due_at = case when $5::interval is null then due_at else now() + $5 end,
+        finished_at = case when $5::interval is null then now() end,
+        code = $3, reason = $4, token = null, worker = null, lease_until = null, stage = null, done = null, total = null
+    where id = $1 and token = $2 and state = 'running'
+    returning e.*
+), noted as (
+    insert into events (actor, submission_id, evaluation_id, from_state, to_state, code, detail)
+    select $7, submission_id, id, 'running', state, code, reason from returned
+)
+select id, pg_notify('evaluations_due', queue) from returned;
+
+-- name: expire_leases
+-- Whoever stopped reporting progress loses the evaluation: it is due again, or parked when its failures exceed the budget.
+with expired as (
+    select id from evaluations where state = 'running' and lease_until < now() order by id for update skip locked
+), returned as (
+    update evaluations e
+    set state = case when failures + 1 > $1 then 'parked' else 'queued' end,
+        finished_at = case when failures + 1 > $1 then now() end,
+        failures = failures + 1, due_at = now(), code = $2, reason = $3,
+        token = null, worker = null, lease_until = null, stage = null, done = null, total = null
+    from expired
+    where e.id = expired.id
+    returning e.*
+), noted as (
+    insert into events (actor, submission_id, evaluation_id, from_state, to_state, code, detail)
+    select 'dispatcher', submission_id, id, 'running', state, code, reason from returned
+)
+select id, pg_notify('evaluations_due', queue) from returned;
+
+-- name: due_counts
+-- How many evaluations each queue could start now.
+select e.queue, count(*)::integer as count
+from evaluations e
+join rounds r using (round)
+where e.state = 'queued' and e.due_at <= now() and r.state = 'open'
+group by e.queue;
+
+-- name: depths
+-- How many evaluations are in each state, for the metrics.
+select queue, state, count(*)::integer as count from evaluations group by queue, state order by queue, state;
+
+-- name: pending
+-- What runs and what waits, in the order in which it is served, after a position.
+with pending as (
+    select row_number() over (order by e.state = 'running' desc, e.priority, e.due_at, e.id)::integer as position,
+           e.id as evaluation_id, e.submission_id, s.hotkey, s.repo, s.revision, e.round, e.queue, e.state, e.attempt, e.failures,
+           e.stage, e.done, e.total, e.due_at
+    from evaluations e
+    join submissions s on s.id = e.submission_id
+    where e.state in ('queued', 'running')
+)
+select * from pending where position > $1 order by position limit $2;

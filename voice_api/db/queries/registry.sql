@@ -1,0 +1,25 @@
+-- name: advance
+-- Move the registry to a newer block; returns no row when the stored one is as new or newer.
+insert into registry (netuid, block, block_hash)
+values ($1, $2, $3)
+on conflict (singleton) do update
+set netuid = excluded.netuid, block = excluded.block, block_hash = excluded.block_hash, received_at = now()
+where registry.block < excluded.block
+returning block;
+
+-- name: clear_neurons
+-- Forget every neuron, inside the transaction that writes the new ones.
+delete from neurons;
+
+-- name: add_neurons
+-- Write all neurons of a snapshot, one array per column.
+insert into neurons (hotkey, uid, coldkey, registered_at_block, immune_until_block)
+select * from unnest($1::text[], $2::integer[], $3::text[], $4::bigint[], $5::bigint[]);
+
+-- name: head
+-- The block that the registry stands at.
+select netuid, block, block_hash from registry;
+
+-- name: neurons
+-- Every neuron, by uid.
+select hotkey, uid, coldkey, registered_at_block, immune_until_block from neurons order by uid;

@@ -1,0 +1,89 @@
+-- name: open
+-- Open a round once; no row when it was opened before.
+insert into rounds (round, start_block, block_hash, deadline_block, competition_hash)
+values ($1, $2, $3, $4, $5)
+on conflict (round) do nothing
+returning round;
+
+-- name: add_entries
+-- Ask for evaluations, one array per column.
+insert into evaluations (submission_id, round, queue, priority)
+select submission_id, $1, queue, priority from unnest($2::bigint[], $3::text[], $4::integer[]) as entry (submission_id, queue, priority);
+
+-- name: note_entries
+-- An event for each evaluation that a round asks for.
+insert into events (actor, submission_id, evaluation_id, to_state, detail)
+select 'validator', submission_id, id, 'queued', 'round ' || round from evaluations where round = $1;
+
+-- name: notify
+-- Tell the dispatcher, at commit, that a queue has new work.
+select pg_notify('evaluations_due', queue) from unnest($1::text[]) as queue;
+
+-- name: unfolded
+-- Rounds that are not in the ledger yet, oldest first.
+select r.*, (select count(*) from evaluations e where e.round = r.round and e.state in ('queued', 'running'))::integer as pending
+from rounds r
+where r.state <> 'folded'
+order by r.round;
+
+-- name: latest
+-- The newest round.
+select r.*, (select count(*) from evaluations e where e.round = r.round and e.state in ('queued', 'running'))::integer as pending
+from rounds r
+order by r.round desc
+limit 1;
+
+-- name: close
+-- From now on no verdict of this round is written.
+update rounds set state = 'closed', closed_at = now() where round = $1 and state = 'open' returning round;
+
+-- name: park_rest
+-- Whatever a closing round did not get judged stays without a verdict; clearing the token shuts its worker out.
+with rest as (
+    select id, state from evaluations where round = $1 and state in ('queued', 'running') for update
+), parked as (
+    update evaluations e
+    set state = 'parked', finished_at = now(), reason = 'The round closed before it was judged.', token = null, lease_until = null
+    from rest
+    where e.id = rest.id
+    returning e.id, e.submission_id, rest.state as from_state, e.reason
+)
+insert into events (actor, submission_id, evaluation_id, from_state, to_state, detail)
+select 'validator', submission_id, id, from_state, 'parked', reason from parked;
+
+-- name: results
+-- Every evaluation of a round, in the order in which it was asked for.
+select e.id as evaluation_id, e.submission_id, s.hotkey, e.state, s.state as submission_state, e.code, e.score, e.stderr, e.receipt,
+       e.receipt_hash
+from evaluations e
+join submissions s on s.id = e.submission_id
+where e.round = $1
+order by e.id;
+
+-- name: group_scores
+-- The group scores of a round's evaluations, in the round's own order.
+select g.evaluation_id, g.group_id as id, g.kind, g.score
+from evaluation_groups g
+join evaluations e on e.id = g.evaluation_id
+where e.round = $1
+order by g.evaluation_id, g.position;
+
+-- name: lock_ledger
+-- One writer of the ledger at a time; readers go on.
+lock table ledger in share row exclusive mode;
+
+-- name: head
+-- The ledger's last entry.
+select round, state_hash, previous, state, king from ledger order by round desc limit 1;
+
+-- name: earliest_unfolded
+-- The round whose turn it is to be folded.
+select round, state from rounds where state <> 'folded' order by round limit 1;
+
+-- name: append
+-- Append to the ledger.
+insert into ledger (round, state_hash, previous, state, king) values ($1, $2, $3, $4, $5);
+
+-- name: mark_folded
+-- The round is in the ledger.
+update rounds set state = 'folded' where round = $1;

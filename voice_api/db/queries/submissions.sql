@@ -1,0 +1,109 @@
+-- name: lock_hotkey
+-- One writer per hotkey until the transaction ends, so that which commitment is the newest cannot change meanwhile.
+select pg_advisory_xact_lock(hashtextextended($1, 0));
+
+-- name: add
+-- Record a commitment once; no row when it is known. An accepted one older than the hotkey's newest is superseded from the start.
+insert into submissions (hotkey, public_key, commit_block, tiebreak, commitment, repo, revision, tag, refused, state, code, reason)
+select $1, $2, $3, $4, $5, $6, $7, $8, $9::integer is not null,
+       case
+           when $9::integer is not null then 'rejected'
+           when exists (
+               select from submissions newer
+               where newer.hotkey = $1 and newer.commit_block > $3 and not newer.refused
+           ) then 'superseded'
+           else 'queued'
+       end,
+       $9, $10
+on conflict (hotkey, commit_block) do nothing
+returning id, state, code, reason;
+
+-- name: supersede
+-- A newer accepted commitment of the hotkey takes the place of those that wait or were scored.
+with old as (
+    select id, state from submissions
+    where hotkey = $1 and commit_block < $2 and state in ('queued', 'scored')
+    for update
+), changed as (
+    update submissions set state = 'superseded', updated_at = now() from old where submissions.id = old.id
+)
+insert into events (actor, submission_id, from_state, to_state, detail)
+select 'api', id, state, 'superseded', 'committed again at block ' || $2::bigint from old;
+
+-- name: add_event
+-- What became of a new commitment, and why.
+insert into events (actor, submission_id, to_state, code, detail) values ('api', $1, $2, $3, $4);
+
+-- name: known
+-- The id of a commitment that was recorded before.
+select id from submissions where hotkey = $1 and commit_block = $2;
+
+-- name: get
+-- One submission with its last verdict's numbers.
+select * from submissions_with_score where id = $1;
+
+-- name: page
+-- Submissions after an id, oldest first, of one state or hotkey if asked.
+select * from submissions_with_score
+where id > $1 and ($3::text is null or state = $3) and ($4::text is null or hotkey = $4)
+order by id
+limit $2;
+
+-- name: evaluations
+-- A submission's evaluations, newest round first.
+select id, submission_id, round, queue, state, attempt, failures, stage, done, total, code, reason, score, stderr, receipt_hash,
+       finished_at
+from evaluations
+where submission_id = $1
+order by round desc
+limit $2;
+
+-- name: last_commit_block
+-- The block of a hotkey's newest accepted commitment: where its cooldown starts.
+select max(commit_block) from submissions where hotkey = $1 and not refused;
+
+-- name: tags
+-- Every tag that was ever committed, in the order in which commitments count.
+select id as submission_id, hotkey, public_key, commit_block, tiebreak, tag
+from submissions
+where tag is not null
+order by commit_block, tiebreak, id;
+
+-- name: by_tensors
+-- Submissions that were found to hold the same tensors, in the order in which commitments count.
+select * from submissions_with_score where tensors_hash = $1 order by commit_block, tiebreak, id;
+
+-- name: leaderboard
+-- The public table: the king, then by the last score, then who waits, then who was refused; superseded ones are left out.
+with ranked as (
+    select s.*, n.uid,
+           coalesce(s.id = (select king from ledger order by round desc limit 1), false) as king,
+           (select count(*) from evaluations e where e.submission_id = s.id and e.state = 'scored')::integer as scored_rounds
+    from submissions_with_score s
+    left join neurons n using (hotkey)
+    where s.state <> 'superseded'
+)
+select *,
+       case when state = 'scored' and uid is not null then
+           row_number() over (
+               partition by state = 'scored' and uid is not null
+               order by king desc, score desc, commit_block, tiebreak, id
+           )
+       end::integer as rank
+from ranked
+order by rank nulls last, array_position(array['scored', 'queued', 'copy', 'rejected'], state), commit_block, tiebreak, id
+limit $1;
+
+-- name: candidates
+-- Everything about each submission that may still be judged, as opening a round reads it.
+select s.id, s.hotkey, s.commit_block, s.tiebreak, s.state, n.uid, n.immune_until_block, s.score as last_score, s.stderr as last_stderr,
+       (select count(*) from evaluations e where e.submission_id = s.id and e.state = 'scored')::integer as scored_rounds,
+       (select max(e.round) from evaluations e where e.submission_id = s.id) as last_round,
+       (
+           select count(*) from events v
+           where v.submission_id = s.id and v.code between 2000 and 2999 and v.at > now() - interval '24 hours'
+       )::integer as recent_failures
+from submissions_with_score s
+left join neurons n using (hotkey)
+where s.state in ('queued', 'scored')
+order by s.commit_block, s.tiebreak, s.id;

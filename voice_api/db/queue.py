@@ -1,0 +1,146 @@
+"""Evaluations as work: claimed with a lease, fenced by a token, ended by exactly one verdict. Time is PostgreSQL's."""
+
+from datetime import timedelta
+
+from scoring.errors import EXPLANATIONS, Code
+from scoring.report import EvaluationReport
+from scoring.types import EvaluationId
+from voice_api.db.pool import Connection, Pool
+from voice_api.db.records import Claim, Verdict
+from voice_api.db.rows import read
+from voice_api.db.sql import sql
+from voice_api.db.states import EvaluationState, QueueName, VerdictState
+from voice_api.db.views import Depth, QueueRow
+from voice_api.errors import LeaseLost
+
+
+class EvaluationQueue:
+    """The rows that say what is to be judged."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def claim(self, queue: QueueName, worker: str, lease: timedelta) -> Claim | None:
+        """Take the best due evaluation, or None. Concurrent claimants never get the same one."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql("queue.claim"), queue, worker, lease)
+        return read(Claim, row) if row else None
+
+    async def renew(self, claim: Claim, lease: timedelta, stage: str, done: int, total: int) -> None:
+        """Report progress and extend the lease from now on; raises LeaseLost."""
+        async with self._pool.connection() as connection:
+            renewed = await connection.fetchrow(sql("queue.renew"), claim.evaluation_id, claim.token, lease, stage, done, total)
+        if renewed is None:
+            raise LeaseLost(claim.evaluation_id)
+
+    async def finish(self, claim: Claim, verdict: Verdict) -> None:
+        """Write the verdict, its samples and what it means for the submission, all or nothing; raises LeaseLost.
+
+        Raises ValueError when the verdict contradicts itself or holds a number that is not finite.
+        """
+        _check(verdict)
+        async with self._pool.transaction() as connection:
+            await _finish_evaluation(connection, claim, verdict)
+            if verdict.report is not None:
+                await _add_report(connection, claim.evaluation_id, verdict.report)
+            await connection.execute(
+                sql("queue.settle_submission"),
+                claim.submission_id,
+                verdict.state,
+                verdict.code,
+                verdict.reason,
+                verdict.content_hash,
+                verdict.tensors_hash,
+                verdict.copy_of,
+                claim.worker,
+                claim.evaluation_id,
+            )
+
+    async def hand_back(
+        self, claim: Claim, code: Code | None, reason: str, retry_in: timedelta | None, *, drained: bool = False
+    ) -> None:
+        """Return it without a verdict: due again after `retry_in`, or parked for the operator when None; raises LeaseLost.
+
+        It counts as a failure unless `drained`: the worker was asked to stop.
+        """
+        async with self._pool.connection() as connection:
+            returned = await connection.fetchrow(
+                sql("queue.hand_back"), claim.evaluation_id, claim.token, code, reason, retry_in, drained, claim.worker
+            )
+        if returned is None:
+            raise LeaseLost(claim.evaluation_id)
+
+    async def expire_leases(self, budget: int) -> int:
+        """Return every evaluation whose lease ran out; park those with more than `budget` failures. The number returned."""
+        meaning = EXPLANATIONS[Code.LEASE_EXPIRED].meaning
+        async with self._pool.connection() as connection:
+            return len(await connection.fetch(sql("queue.expire_leases"), budget, Code.LEASE_EXPIRED, meaning))
+
+    async def due_counts(self) -> dict[QueueName, int]:
+        """How many evaluations of each queue could start now; every queue is named."""
+        async with self._pool.connection() as connection:
+            counts = {row["queue"]: row["count"] for row in await connection.fetch(sql("queue.due_counts"))}
+        return {queue: counts.get(queue, 0) for queue in QueueName}
+
+    async def depths(self) -> tuple[Depth, ...]:
+        """How many evaluations of each queue are in each state; empty combinations are left out."""
+        async with self._pool.connection() as connection:
+            return tuple(read(Depth, row) for row in await connection.fetch(sql("queue.depths")))
+
+    async def pending_page(self, after: int = 0, limit: int = 50) -> tuple[QueueRow, ...]:
+        """What runs and what waits, in the order in which it is served, after a position."""
+        async with self._pool.connection() as connection:
+            return tuple(read(QueueRow, row) for row in await connection.fetch(sql("queue.pending"), after, limit))
+
+
+def _check(verdict: Verdict) -> None:
+    scored = verdict.state is VerdictState.SCORED
+    if scored != (verdict.report is not None) or scored != (verdict.code is None):
+        raise ValueError("a scored verdict has a report and no code, any other a code and no report")
+    if (verdict.state is VerdictState.COPY) != (verdict.copy_of is not None):
+        raise ValueError("a copy, and nothing else, names what it copies")
+
+
+async def _finish_evaluation(connection: Connection, claim: Claim, verdict: Verdict) -> None:
+    report = verdict.report
+    finished = await connection.fetchrow(
+        sql("queue.finish"),
+        claim.evaluation_id,
+        claim.token,
+        EvaluationState.SCORED if verdict.state is VerdictState.SCORED else EvaluationState.REJECTED,
+        verdict.code,
+        verdict.reason,
+        report.score if report else 0,
+        report.stderr if report else 0,
+        report.profile if report else None,
+        report.profile_hash if report else None,
+        verdict.receipt,
+        verdict.receipt_hash,
+    )
+    if finished is None:
+        raise LeaseLost(claim.evaluation_id)
+
+
+async def _add_report(connection: Connection, evaluation_id: EvaluationId, report: EvaluationReport) -> None:
+    samples, groups = report.samples, report.groups
+    await connection.execute(
+        sql("queue.add_samples"),
+        evaluation_id,
+        list(range(len(samples))),
+        [sample.prompt_id for sample in samples],
+        [sample.group_id for sample in samples],
+        [sample.score for sample in samples],
+        [sample.gate for sample in samples],
+        [dict(sample.metrics) for sample in samples],
+        [dict(sample.utilities) for sample in samples],
+        [sample.pcm_sha256 for sample in samples],
+        [sample.seconds for sample in samples],
+    )
+    await connection.execute(
+        sql("queue.add_groups"),
+        evaluation_id,
+        list(range(len(groups))),
+        [group.id for group in groups],
+        [group.kind for group in groups],
+        [group.score for group in groups],
+    )

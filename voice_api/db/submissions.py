@@ -1,0 +1,102 @@
+"""Commitments, what became of them, and what others need to know of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from scoring.errors import Code, PlatformError
+from scoring.types import Block, Hotkey, SubmissionId, TensorsHash
+from voice_api.db.pool import Connection, Pool
+from voice_api.db.records import Candidate, Evaluation, NewSubmission, Submission, TagRecord
+from voice_api.db.rows import read
+from voice_api.db.sql import sql
+from voice_api.db.states import SubmissionState
+from voice_api.db.views import LeaderboardRow
+
+
+class Submissions:
+    """Every commitment ever seen, once per (hotkey, block)."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def add(self, submissions: Sequence[NewSubmission]) -> list[SubmissionId]:
+        """Record commitments, all or none, and return their ids in the order given; known ones keep their id and state.
+
+        An accepted one (without `code`) supersedes the hotkey's older ones that wait or are scored; others are rejected at once.
+        """
+        async with self._pool.transaction() as connection:
+            for hotkey in sorted({submission.hotkey for submission in submissions}):
+                await connection.execute(sql("submissions.lock_hotkey"), hotkey)
+            return [await _add(connection, submission) for submission in submissions]
+
+    async def get(self, submission_id: SubmissionId) -> Submission:
+        """One submission; raises PlatformError(NOT_FOUND)."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql("submissions.get"), submission_id)
+        if row is None:
+            raise PlatformError(Code.NOT_FOUND, f"there is no submission {submission_id}")
+        return read(Submission, row)
+
+    async def page(
+        self,
+        after: SubmissionId | None = None,
+        limit: int = 50,
+        state: SubmissionState | None = None,
+        hotkey: Hotkey | None = None,
+    ) -> tuple[Submission, ...]:
+        """Submissions with ids above `after`, oldest first; the last one's id is the next page's `after`."""
+        return tuple(read(Submission, row) for row in await self._fetch("submissions.page", after or 0, limit, state, hotkey))
+
+    async def evaluations(self, submission_id: SubmissionId, limit: int = 100) -> tuple[Evaluation, ...]:
+        """A submission's evaluations, newest round first."""
+        return tuple(read(Evaluation, row) for row in await self._fetch("submissions.evaluations", submission_id, limit))
+
+    async def last_commit_block(self, hotkey: Hotkey) -> Block | None:
+        """The block of the hotkey's newest accepted commitment, or None."""
+        async with self._pool.connection() as connection:
+            block: Block | None = await connection.fetchval(sql("submissions.last_commit_block"), hotkey)
+        return block
+
+    async def tags(self) -> tuple[TagRecord, ...]:
+        """Every known tag, in the order in which commitments count (block, then tiebreak)."""
+        return tuple(read(TagRecord, row) for row in await self._fetch("submissions.tags"))
+
+    async def by_tensors(self, tensors_hash: TensorsHash) -> tuple[Submission, ...]:
+        """Submissions found to hold the same tensors, in the order in which commitments count."""
+        return tuple(read(Submission, row) for row in await self._fetch("submissions.by_tensors", tensors_hash))
+
+    async def leaderboard(self, limit: int = 100) -> tuple[LeaderboardRow, ...]:
+        """The public table: ranked ones first (king, then score), then who waits, then copies and rejected ones."""
+        rows = await self._fetch("submissions.leaderboard", limit)
+        return tuple(read(LeaderboardRow, row, submission=read(Submission, row)) for row in rows)
+
+    async def candidates(self) -> tuple[Candidate, ...]:
+        """Every submission that waits or is scored, with what opening a round needs, in the order in which commitments count."""
+        return tuple(read(Candidate, row) for row in await self._fetch("submissions.candidates"))
+
+    async def _fetch(self, name: str, *arguments: object) -> Sequence[Any]:
+        async with self._pool.connection() as connection:
+            rows: Sequence[Any] = await connection.fetch(sql(name), *arguments)
+        return rows
+
+
+async def _add(connection: Connection, new: NewSubmission) -> SubmissionId:
+    row = await connection.fetchrow(
+        sql("submissions.add"),
+        new.hotkey,
+        new.public_key,
+        new.commit_block,
+        new.tiebreak,
+        new.commitment,
+        new.repo,
+        new.revision,
+        new.tag,
+        new.code,
+        new.reason,
+    )
+    if row is None:
+        return SubmissionId(await connection.fetchval(sql("submissions.known"), new.hotkey, new.commit_block))
+    await connection.execute(sql("submissions.add_event"), row["id"], row["state"], row["code"], row["reason"])
+    if new.code is None:
+        await connection.execute(sql("submissions.supersede"), new.hotkey, new.commit_block)
+    return SubmissionId(row["id"])

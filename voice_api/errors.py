@@ -1,0 +1,31 @@
+"""What can go wrong in this folder, named by whose fault it is."""
+
+from scoring.errors import Code, InfrastructureFault, PlatformError
+
+
+class LeaseLost(InfrastructureFault):
+    """This claim no longer holds its evaluation: stop working on it and write nothing."""
+
+    def __init__(self, evaluation_id: int) -> None:
+        super().__init__(Code.LEASE_EXPIRED, f"evaluation {evaluation_id} is no longer held by this claim")
+
+
+class DatabaseUnavailable(PlatformError):
+    """PostgreSQL cannot be reached, or went away."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(Code.DATABASE_UNAVAILABLE, detail)
+
+
+class RedisUnavailable(PlatformError):
+    """Redis cannot be reached, or went away."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(Code.REDIS_UNAVAILABLE, detail)
+
+
+class OutOfOrder(PlatformError):
+    """The ledger refuses this entry: its round is not closed, an earlier one is not folded, or it does not follow the head."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Code.REQUEST_INVALID, detail)
