@@ -1,10 +1,10 @@
 """The environment of the daemons and of the command line, read once per process."""
 
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import SettingsConfigDict
 
 from scoring.competition import DEFAULT_PATH
 from voice_api.settings import ProcessSettings
@@ -12,8 +12,6 @@ from voice_api.settings import ProcessSettings
 
 class ChainSettings(ProcessSettings):
     """Which chain, which subnet, whose keys."""
-
-    model_config = SettingsConfigDict(populate_by_name=True)
 
     network: str = Field(default="finney", validation_alias="BT_NETWORK")
     netuid: int = Field(default=1, ge=0, validation_alias="VOICE_NETUID")
@@ -74,6 +72,17 @@ class MinerSettings(ApiClientSettings):
 class MigrationSettings(ProcessSettings):
     """`voice db upgrade`."""
 
-    model_config = SettingsConfigDict(populate_by_name=True)
-
     database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+
+
+class LogFormat(StrEnum):
+    """Who reads the logs."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogSettings(ProcessSettings):
+    """Every process's logs."""
+
+    log_format: LogFormat = Field(default=LogFormat.CONSOLE, validation_alias="VOICE_LOG_FORMAT")

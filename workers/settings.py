@@ -4,7 +4,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import SettingsConfigDict
 
 from scoring.competition import DEFAULT_PATH
 from voice_api.db.records import QueueName
@@ -14,8 +13,6 @@ from workers.retry import RetryRule
 
 class WorkerSettings(ProcessSettings):
     """What one worker process needs. It holds no chain key: untrusted models run beside it."""
-
-    model_config = SettingsConfigDict(populate_by_name=True)
 
     database_url: SecretStr = Field(validation_alias="DATABASE_URL")
     redis_url: SecretStr = Field(validation_alias="REDIS_URL")

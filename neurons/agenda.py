@@ -1,0 +1,181 @@
+"""What the validator does next: one pure decision from everything it read."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from neurons import rounds
+from neurons.rounds import Candidate, RoundOpening, RoundView, Standing
+from neurons.types import Metagraph
+from scoring import ranking, receipt, weights
+from scoring.competition import Competition, Schedule
+from scoring.ranking import Judged, RoundResult, State, Verdict
+from scoring.receipt import ReceiptInvalid
+from scoring.types import Block, Hotkey, RoundNumber
+from scoring.weights import Snapshot, WeightPlan
+from voice_api.db import records
+from voice_api.db.records import EvaluationResult, EvaluationState, LedgerEntry, RoundState, SubmissionState, WeightAttempt
+
+RETRY_BLOCKS = 10
+"""Blocks between two attempts to set the same weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything a tick reads. `unfolded` is the oldest round that is not in the ledger, `results` are its evaluations."""
+
+    metagraph: Metagraph
+    me: Hotkey
+    latest: records.Round | None
+    unfolded: records.Round | None
+    results: Sequence[EvaluationResult]
+    head: LedgerEntry | None
+    candidates: Sequence[records.Candidate]
+    last_attempt: WeightAttempt | None
+    last_set: WeightAttempt | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRound:
+    """The round's results are final from now on."""
+
+    number: RoundNumber
+
+
+@dataclass(frozen=True, slots=True)
+class FoldRound:
+    """The closed round becomes the ledger's next state. `distrusted` names evaluations whose receipt did not hold."""
+
+    entry: LedgerEntry
+    distrusted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRound:
+    """A round begins."""
+
+    opening: RoundOpening
+    competition_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetWeights:
+    """The ledger's head, as weights."""
+
+    snapshot: Snapshot
+    plan: WeightPlan
+
+
+Action = Wait | CloseRound | FoldRound | OpenRound | SetWeights
+
+
+def decide(view: View, schedule: Schedule) -> Action:
+    """One action a tick: close, else fold, else set weights, else open the next round."""
+    block = view.metagraph.block
+    if view.unfolded is not None:
+        terminal = view.unfolded.state is not RoundState.OPEN or view.unfolded.pending == 0
+        if view.unfolded.state is RoundState.CLOSED:
+            return _fold(view, view.unfolded, schedule)
+        if terminal or block >= view.unfolded.deadline_block:
+            return CloseRound(view.unfolded.round)
+    if view.head is not None and _weights_due(view, view.head):
+        snapshot = _snapshot(view, view.head, schedule)
+        return SetWeights(snapshot, weights.plan(snapshot))
+    competition = schedule.at(RoundNumber(block // schedule.round_blocks))
+    opening = rounds.open_round(_round_view(view), competition)
+    return Wait() if opening is None else OpenRound(opening, competition.hash)
+
+
+def _state(head: LedgerEntry | None) -> State:
+    return State() if head is None else ranking.from_json(head.state)
+
+
+def _fold(view: View, closed: records.Round, schedule: Schedule) -> FoldRound:
+    competition = schedule.at(closed.round)
+    judged, distrusted = [], []
+    for result in view.results:
+        try:
+            judged.append(_judged(result, competition))
+        except ReceiptInvalid as exc:
+            distrusted.append(f"evaluation {result.evaluation_id}: {exc}")
+            judged.append(_absent(result))
+    before = _state(view.head)
+    present = {candidate.id for candidate in view.candidates if candidate.uid is not None}
+    gone = frozenset(record.submission for record in before.records if record.submission not in present)
+    after = ranking.fold(before, RoundResult(closed.round, closed.start_block, judged, gone), competition)
+    previous = "" if view.head is None else view.head.state_hash
+    entry = LedgerEntry(closed.round, ranking.chain_hash(previous, after), previous, ranking.to_json(after), after.king)
+    return FoldRound(entry, tuple(distrusted))
+
+
+def _judged(result: EvaluationResult, competition: Competition) -> Judged:
+    """An evaluation counts only if its receipt says what the row says; one of ours that failed is absent."""
+    if result.state is EvaluationState.PARKED or result.receipt is None or result.score is None:
+        return _absent(result)
+    receipt.check(result.receipt, result.receipt_hash or "", result.score, competition.hash)
+    scored = result.state is EvaluationState.SCORED
+    groups = {group.id: group.score for group in result.groups}
+    if scored and groups != {group[0]: group[2] for group in result.receipt["groups"]}:
+        raise ReceiptInvalid("the stored samples do not give the receipt's groups")
+    verdict = Verdict.SCORED if scored else Verdict.REFUSED
+    return Judged(result.submission_id, result.hotkey, result.commit_block, result.tiebreak, verdict, groups)
+
+
+def _absent(result: EvaluationResult) -> Judged:
+    return Judged(result.submission_id, result.hotkey, result.commit_block, result.tiebreak, Verdict.ABSENT, {})
+
+
+def _weights_due(view: View, head: LedgerEntry) -> bool:
+    """After each fold, and once a tempo to stay active; never inside the chain's rate limit or right after an attempt."""
+    block, neuron = view.metagraph.block, view.metagraph.neuron(view.me)
+    if neuron is None or block - neuron.last_update < view.metagraph.weights_rate_limit:
+        return False
+    if view.last_attempt is not None and block - view.last_attempt.block < RETRY_BLOCKS:
+        return False
+    if view.last_set is None or view.last_set.snapshot["ledger_hash"] != head.state_hash:
+        return True
+    return block - view.last_set.block >= view.metagraph.tempo
+
+
+def _snapshot(view: View, head: LedgerEntry, schedule: Schedule) -> Snapshot:
+    competition = schedule.at(head.round)
+    metagraph = view.metagraph
+    owner = metagraph.neuron(metagraph.owner_hotkey)
+    if owner is None:
+        raise weights.WeightsInvalid("the subnet's owner holds no uid to burn to")
+    return Snapshot(
+        ledger_hash=head.state_hash,
+        state=_state(head),
+        block=metagraph.block,
+        owner=owner.uid,
+        uids={neuron.hotkey: neuron.uid for neuron in metagraph.neurons},
+        shares=competition.shares.king_and_tail,
+        tail_floor=competition.shares.tail_floor,
+        competition_hash=competition.hash,
+    )
+
+
+def _round_view(view: View) -> RoundView:
+    candidates = [
+        Candidate(
+            c.id,
+            Standing.NEWCOMER if c.state is SubmissionState.QUEUED else Standing.SCORED,
+            c.commit_block,
+            c.tiebreak,
+            c.immune_until_block if c.immune_until_block is not None else Block(0),
+        )
+        for c in view.candidates
+        if c.uid is not None
+    ]
+    latest = None if view.latest is None else view.latest.round
+    return RoundView(view.metagraph.block, latest, view.unfolded is not None, _state(view.head), candidates)
+
+
+def attempt(action: SetWeights, block: Block, outcome: records.Outcome, error: str | None) -> WeightAttempt:
+    """The row that keeps an attempt to set weights."""
+    plan = {"lines": [asdict(line) for line in action.plan.lines], "burn": action.plan.burn}
+    return WeightAttempt(block, action.snapshot.hash, asdict(action.snapshot), plan, outcome, error)

@@ -1,0 +1,137 @@
+"""The long-running processes: API, dispatcher, worker, model queue, validator; and the database's migrations."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import typer
+
+from neurons.cli import logs
+from neurons.cli.options import CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
+
+queue = typer.Typer(help="The model queue: chain → API.", no_args_is_help=True)
+validator = typer.Typer(help="The validator: rounds, ledger, weights.", no_args_is_help=True)
+database = typer.Typer(help="The database.", no_args_is_help=True)
+
+
+def api(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on.")] = None,
+) -> None:
+    """Serve the voice API."""
+    import uvicorn
+
+    from neurons.localnet.ports import check_free
+    from voice_api.app import create_app
+    from voice_api.settings import ApiSettings
+
+    logs.configure()
+    settings = ApiSettings(**given(host=host, port=port))
+    check_free(settings.host, settings.port)
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
+
+
+def dispatcher() -> None:
+    """Keep wake-ups in Redis for due evaluations, and return expired leases."""
+    from voice_api import dispatcher as process
+    from voice_api.settings import DispatcherSettings
+
+    settings = DispatcherSettings()
+    _run(lambda stop: process.run(settings, stop))
+
+
+def worker(burst: Annotated[bool, typer.Option("--burst", help="Stop when nothing is left to do.")] = False) -> None:
+    """Evaluate models: fetch, let them speak in a sandbox, judge."""
+    from workers import main
+    from workers.settings import WorkerSettings
+
+    logs.configure()
+    main.run(WorkerSettings(), burst)
+
+
+@queue.command("run")
+def queue_run(
+    network: Network = None,
+    netuid: Netuid = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+    competition: CompetitionFile = None,
+) -> None:
+    """Send registry and new commitments to the voice API, signed by the wallet's hotkey."""
+    from neurons import model_queue, wallets
+    from neurons.api_client import VoiceApi
+    from neurons.chain import connect
+    from neurons.settings import QueueSettings
+    from scoring.competition import load
+
+    options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey)
+    settings = QueueSettings(**options, **given(wallet_path=wallet_path, competition=competition))
+    schedule = load(settings.competition)
+    keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+
+    async def serve(stop: Any) -> None:
+        async with (
+            connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout) as chain,
+            VoiceApi(settings.api_url, keys, settings.api_hotkey) as client,
+        ):
+            await model_queue.run(chain, client, schedule, settings.pause, stop)
+
+    _run(serve)
+
+
+@validator.command("run")
+def validator_run(
+    network: Network = None,
+    netuid: Netuid = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+    competition: CompetitionFile = None,
+) -> None:
+    """Open rounds, fold them into the ledger, and set weights."""
+    from neurons import validator as process
+    from neurons import wallets
+    from neurons.chain import connect
+    from neurons.settings import ValidatorSettings
+    from scoring.competition import load
+    from voice_api.db import pool
+
+    options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey)
+    settings = ValidatorSettings(**options, **given(wallet_path=wallet_path, competition=competition))
+    schedule = load(settings.competition)
+    signer = process.Signer(wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path), settings.version_key)
+
+    async def serve(stop: Any) -> None:
+        database = await pool.connect(settings.database_url.get_secret_value())
+        try:
+            async with connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout) as chain:
+                await process.run(chain, process.Store.over(database), signer, schedule, settings.pause, stop)
+        finally:
+            await database.close()
+
+    _run(serve)
+
+
+@database.command("upgrade")
+def upgrade() -> None:
+    """Bring the database's schema to its newest version."""
+    from neurons.settings import MigrationSettings
+    from voice_api.db import migrate
+
+    migrate.upgrade(MigrationSettings().database_url.get_secret_value())
+
+
+def _run(serve: "Any") -> None:
+    """Run a daemon until SIGTERM or SIGINT ends it between two ticks."""
+    from neurons.shutdown import Shutdown
+
+    logs.configure()
+
+    async def main() -> None:
+        stop = Shutdown()
+        stop.listen()
+        work: Coroutine[Any, Any, None] = serve(stop)
+        await work
+
+    asyncio.run(main())

@@ -1,0 +1,132 @@
+"""The validator: opens rounds, folds them, and sets weights. It reads everything, decides purely, and writes once a tick."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import assert_never
+
+import bittensor as bt
+import structlog
+
+from neurons import agenda
+from neurons.agenda import CloseRound, FoldRound, OpenRound, SetWeights, View, Wait
+from neurons.chain import Chain
+from neurons.shutdown import Shutdown
+from neurons.types import Applied, ChainUnavailable, RateLimited, Refused
+from scoring.competition import Schedule
+from scoring.types import Hotkey
+from voice_api.db.pool import Pool
+from voice_api.db.records import Entry, NewRound, Outcome, QueueName, RoundState
+from voice_api.db.rounds import Rounds
+from voice_api.db.submissions import Submissions
+from voice_api.db.weights import Weights
+from voice_api.errors import DatabaseUnavailable
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The parts of the database that the validator reads and writes."""
+
+    rounds: Rounds
+    submissions: Submissions
+    weights: Weights
+
+    @classmethod
+    def over(cls, pool: Pool) -> "Store":
+        """All parts over one pool."""
+        return cls(Rounds(pool), Submissions(pool), Weights(pool))
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who sets weights, and under which version key."""
+
+    wallet: bt.Wallet
+    version_key: int
+
+    @property
+    def hotkey(self) -> Hotkey:
+        """The validator's hotkey."""
+        return Hotkey(self.wallet.hotkey.ss58_address)
+
+
+async def tick(chain: Chain, store: Store, signer: Signer, schedule: Schedule) -> bool:
+    """Read everything, decide purely, write once; True if something was done."""
+    view = await read_view(chain, store, signer.hotkey)
+    action = agenda.decide(view, schedule)
+    match action:
+        case Wait():
+            return False
+        case CloseRound(number):
+            await store.rounds.close(number)
+            log.info("round closed", round=number)
+        case FoldRound(entry, distrusted):
+            for reason in distrusted:
+                log.error("receipt refused", reason=reason)
+            await store.rounds.fold(entry)
+            log.info("round folded", round=entry.round, king=entry.king, ledger=entry.state_hash)
+        case OpenRound():
+            await _open(chain, store, action)
+        case SetWeights():
+            await _set_weights(chain, store, signer, action)
+        case unreachable:
+            assert_never(unreachable)
+    return True
+
+
+async def read_view(chain: Chain, store: Store, me: Hotkey) -> View:
+    """The chain at its finalized head, and the database."""
+    metagraph = await chain.metagraph()
+    unfolded = next(iter(await store.rounds.unfolded()), None)
+    closed = unfolded is not None and unfolded.state is RoundState.CLOSED
+    return View(
+        metagraph=metagraph,
+        me=me,
+        latest=await store.rounds.latest(),
+        unfolded=unfolded,
+        results=await store.rounds.results(unfolded.round) if unfolded is not None and closed else (),
+        head=await store.rounds.head(),
+        candidates=await store.submissions.candidates(),
+        last_attempt=await store.weights.latest(),
+        last_set=await store.weights.latest(Outcome.SET),
+    )
+
+
+async def _open(chain: Chain, store: Store, action: OpenRound) -> None:
+    opening = action.opening
+    seed = await chain.block_hash(opening.start)
+    new = NewRound(opening.number, opening.start, seed, opening.deadline, action.competition_hash)
+    entries = [Entry(submission, QueueName.CPU, priority) for priority, submission in enumerate(opening.entries)]
+    await store.rounds.open(new, entries)
+    log.info("round opened", round=opening.number, seed=seed, evaluations=len(entries))
+
+
+async def _set_weights(chain: Chain, store: Store, signer: Signer, action: SetWeights) -> None:
+    result = await chain.set_weights(signer.wallet, action.plan.vector, signer.version_key)
+    block = action.snapshot.block
+    match result:
+        case Applied(applied):
+            log.info("weights set", block=applied, targets=len(action.plan.vector), burn=action.plan.burn)
+            kept = agenda.attempt(action, applied, Outcome.SET, None)
+        case RateLimited(blocks_left, message):
+            log.info("weights come too soon", blocks_left=blocks_left)
+            kept = agenda.attempt(action, block, Outcome.RATE_LIMITED, message)
+        case Refused(code, name, message):
+            log.error("weights refused", code=code, name=name, message=message)
+            kept = agenda.attempt(action, block, Outcome.FAILED, f"{name or code}: {message}")
+        case unreachable:
+            assert_never(unreachable)
+    await store.weights.record(kept)
+
+
+async def run(chain: Chain, store: Store, signer: Signer, schedule: Schedule, pause: timedelta, stop: Shutdown) -> None:
+    """Tick until asked to stop. A named outage waits for the next tick; a bug ends the process."""
+    while not stop.requested:
+        busy = False
+        try:
+            busy = await tick(chain, store, signer, schedule)
+        except (ChainUnavailable, DatabaseUnavailable) as outage:
+            log.warning("tick skipped", code=outage.code, detail=outage.detail)
+        if not busy:
+            await stop.wait(pause)
