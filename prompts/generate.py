@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import assert_never
 
 from prompts.draw import Draw
@@ -14,6 +14,8 @@ from prompts.voices import ORDINARY, describe, name_speaker
 SEED_BYTES = 32
 ASKED_LEVELS = (1, 2, 4, 5)
 """Levels drawn for an attribute that is asked; the outermost ones (0, 6) leave the range of natural speech."""
+MOST_ASKED = 3
+"""Attributes out of the ordinary in one description, at most."""
 CONTRAST_LEVELS = (1, 5)
 """Levels of a counterfactual pair: low, high."""
 
@@ -60,7 +62,7 @@ def _same_voice(name: str, texts: int, draw: Draw, used: set[str]) -> tuple[Prom
 def _counterfactual(name: str, draw: Draw, used: set[str]) -> Group:
     contrast, text, voice = draw.choice(tuple(Attribute)), _fresh(draw, used), _ordinary(draw)
     speaker = name_speaker(voice.register, draw)
-    sides = [replace(voice, **{contrast.value: level}) for level in CONTRAST_LEVELS]
+    sides = [voice.with_level(contrast, level) for level in CONTRAST_LEVELS]
     prompts = (
         Prompt(f"{name}.{letter}", text, describe(side, speaker, draw), side) for letter, side in zip("ab", sides, strict=True)
     )
@@ -73,8 +75,10 @@ def _ordinary(draw: Draw) -> Voice:
 
 def _voice(draw: Draw) -> Voice:
     """A voice with one to three attributes out of the ordinary."""
-    asked = draw.shuffle(tuple(Attribute))[: 1 + draw.below(3)]
-    return replace(_ordinary(draw), **{attribute.value: draw.choice(ASKED_LEVELS) for attribute in asked})
+    voice = _ordinary(draw)
+    for attribute in draw.shuffle(tuple(Attribute))[: 1 + draw.below(MOST_ASKED)]:
+        voice = voice.with_level(attribute, draw.choice(ASKED_LEVELS))
+    return voice
 
 
 def _fresh(draw: Draw, used: set[str]) -> str:

@@ -1,6 +1,6 @@
 """What a round asks every model to say: prompts, and the groups in which they are compared."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -44,6 +44,18 @@ class Voice:
     def level(self, attribute: Attribute) -> int:
         """The level asked for one attribute, 0 … 6."""
         return int(getattr(self, attribute.value))
+
+    def with_level(self, attribute: Attribute, level: int) -> "Voice":
+        """The same voice with one attribute at another level."""
+        match attribute:
+            case Attribute.RATE:
+                return replace(self, rate=level)
+            case Attribute.PITCH:
+                return replace(self, pitch=level)
+            case Attribute.EXPRESSION:
+                return replace(self, expression=level)
+            case Attribute.LOUDNESS:
+                return replace(self, loudness=level)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ SLOT = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """Lines of one kind; each `{slot}` is filled from `words` (its own list of phrases) or `numbers` (from, to; both included)."""
+    """Lines of one kind; each `{slot}` is filled from `words` (a list of phrases) or `numbers` (from, to; inclusive)."""
 
     kind: str
     lines: tuple[str, ...]

@@ -44,7 +44,8 @@ def resample(audio: Audio, rate: int) -> Audio:
     """The same sound at another rate (windowed-sinc interpolation)."""
     if rate == audio.rate:
         return audio
-    return Audio(F.resample(audio.samples, audio.rate, rate), rate)
+    samples: torch.Tensor = F.resample(audio.samples, audio.rate, rate)
+    return Audio(samples, rate)
 
 
 def loudness(audio: Audio) -> float:
@@ -73,7 +74,8 @@ def activity(audio: Audio, floor: float = FLOOR_DBFS) -> torch.Tensor:
     if loud.shape[0] == 0:
         return loud
     width = 2 * HANGOVER_FRAMES + 1
-    return torch.nn.functional.max_pool1d(loud.to(torch.float32)[None], width, stride=1, padding=HANGOVER_FRAMES)[0] > 0.5
+    near: torch.Tensor = torch.nn.functional.max_pool1d(loud.to(torch.float32)[None], width, stride=1, padding=HANGOVER_FRAMES)[0]
+    return near.bool()
 
 
 def speech_seconds(audio: Audio, floor: float = FLOOR_DBFS) -> float:

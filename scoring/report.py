@@ -18,6 +18,7 @@ class Gate(StrEnum):
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"
     NO_SPEECH = "no_speech"
+    WRONG_WORDS = "wrong_words"
 
 
 class Factor(StrEnum):

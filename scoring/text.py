@@ -23,9 +23,7 @@ APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": 
 CLIPPED = frozenset({"'bout", "'cause", "'em", "'round", "'til", "'tis", "'twas"})
 """Words that keep their leading apostrophe, as the dictionary spells them."""
 NUMBER_WORDS = frozenset(
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen "
-    "twenty thirty forty fifty sixty seventy eighty ninety first second third fourth fifth sixth seventh eighth ninth tenth eleventh "
-    "twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth".split()
+    num2words(number, lang="en", to=to) for number in (*range(1, 20), *range(20, 100, 10)) for to in ("cardinal", "ordinal")
 )
 HUNDREDS = frozenset({"hundred", "thousand", "million"})
 

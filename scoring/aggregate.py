@@ -1,0 +1,112 @@
+"""From metrics to scores: gates, utilities, their gated geometric mean, groups, an evaluation. Any order gives the same."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from prompts.groups import Group, GroupKind, Prompt
+from scoring.anchors import Anchors
+from scoring.judges.bins import METRICS
+from scoring.report import EvaluationReport, Factor, Gate, GroupReport, Metrics, SampleReport
+from scoring.types import Micro, to_micro
+
+FLOOR = 0.01
+"""Least utility inside the logarithm: a factor at zero costs much, not everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is known of one sample: a closed gate, or metrics (both when the metrics closed the gate)."""
+
+    gate: Gate | None
+    metrics: Metrics
+    pcm_sha256: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What turns metrics into scores: the anchors of the judges' profile and the competition's weights of factors."""
+
+    anchors: Anchors
+    weights: Mapping[Factor, float]
+
+
+def combine(utilities: Mapping[Factor, float], weights: Mapping[Factor, float]) -> float:
+    """`exp(Σ w ln(max(u, 0.01)))` in [0, 1]."""
+    return min(1.0, math.exp(math.fsum(weight * math.log(max(utilities[factor], FLOOR)) for factor, weight in weights.items())))
+
+
+def moved(group: Group, low: Metrics, high: Metrics, anchors: Anchors) -> bool:
+    """Whether the contrasted attribute rose from the side asked low to the side asked high, by at least its least move."""
+    if group.contrast is None:
+        raise ValueError(f"group {group.id} has no contrast")
+    measure = METRICS[group.contrast]
+    return high[measure] - low[measure] >= anchors.moves[group.contrast]
+
+
+def evaluate(
+    groups: Sequence[Group], judged: Mapping[str, Judged], rules: Rules
+) -> tuple[tuple[SampleReport, ...], tuple[GroupReport, ...]]:
+    """Score every prompt of every group, in the order of the groups; raises KeyError if a prompt was left out."""
+    samples: list[SampleReport] = []
+    reports: list[GroupReport] = []
+    for group in groups:
+        ignored = _ignores_description(group, judged, rules.anchors)
+        own = [_sample(group, prompt, judged[prompt.id], rules, ignored) for prompt in group.prompts]
+        samples += own
+        reports.append(GroupReport(group.id, group.kind.value, _mean([sample.score for sample in own])))
+    return tuple(samples), tuple(reports)
+
+
+def report(
+    profile: str, profile_hash: str, groups: Sequence[Group], judged: Mapping[str, Judged], rules: Rules
+) -> EvaluationReport:
+    """The evaluation: mean of its groups' scores and that mean's standard error; raises ValueError without groups."""
+    if not groups:
+        raise ValueError("an evaluation has at least one group")
+    samples, reports = evaluate(groups, judged, rules)
+    scores = [group.score for group in reports]
+    return EvaluationReport(profile, profile_hash, samples, reports, _mean(scores), _stderr(scores))
+
+
+def _ignores_description(group: Group, judged: Mapping[str, Judged], anchors: Anchors) -> bool:
+    """A pair that does not move as asked, or of which a side is missing, has shown no obedience."""
+    if group.kind is not GroupKind.COUNTERFACTUAL:
+        return False
+    low, high = (judged[prompt.id] for prompt in group.prompts)
+    if low.gate is not None or high.gate is not None:
+        return True
+    return not moved(group, low.metrics, high.metrics, anchors)
+
+
+def _sample(group: Group, prompt: Prompt, judged: Judged, rules: Rules, ignored: bool) -> SampleReport:
+    utilities: dict[Factor, float] = {}
+    score = 0.0
+    if judged.gate is None:
+        utilities = rules.anchors.utilities(judged.metrics)
+        if ignored:
+            utilities[Factor.DELIVERY] = 0.0
+        score = combine(utilities, rules.weights)
+    return SampleReport(
+        prompt_id=prompt.id,
+        group_id=group.id,
+        score=to_micro(score),
+        gate=judged.gate,
+        metrics=judged.metrics,
+        utilities=utilities,
+        pcm_sha256=judged.pcm_sha256,
+        seconds=judged.seconds,
+    )
+
+
+def _mean(scores: Sequence[Micro]) -> Micro:
+    return Micro(round(sum(scores) / len(scores)))
+
+
+def _stderr(scores: Sequence[Micro]) -> Micro:
+    """Standard deviation over the root of the number of groups; 0 for a single group, which says nothing about spread."""
+    if len(scores) < 2:
+        return Micro(0)
+    return Micro(round(statistics.stdev(scores) / math.sqrt(len(scores))))

@@ -1,0 +1,55 @@
+"""Gates that need no model: is there a sound, in an allowed form, of a believable length, with speech in it?"""
+
+import math
+
+from prompts.groups import Attribute, Prompt
+from scoring.audio import Audio, from_pcm, resample, speech_seconds
+from scoring.competition import Limits
+from scoring.judges.bins import centre
+from scoring.judges.dictionary import count_phonemes
+from scoring.report import Gate
+from scoring.spoken import Spoken
+from scoring.text import normalise
+
+NAME = "integrity"
+VERSION = "1"
+RATES = frozenset({16_000, 22_050, 24_000, 32_000, 44_100, 48_000})
+"""Sampling rates accepted, in Hz."""
+SPEECH_RATE = 16_000
+LEAST_SPEECH = 0.25
+"""Speech must cover this share of the clip, …"""
+LEAST_SPEECH_SECONDS = 0.3
+"""… and this many seconds."""
+
+
+def expected_seconds(prompt: Prompt) -> float:
+    """How long the prompt should take: its phonemes at the middle of the asked rate's bin."""
+    return count_phonemes(normalise(prompt.text)) / centre(Attribute.RATE, prompt.voice.register, prompt.voice.rate)
+
+
+def examine(prompt: Prompt, spoken: Spoken | None, limits: Limits) -> Audio | Gate:
+    """The sound to judge, or the first gate that is closed to it; nothing at all counts as a failed generation."""
+    if spoken is None:
+        return Gate.GENERATION_FAILED
+    if spoken.failure is not None:
+        return spoken.failure
+    if len(spoken.pcm) < 2:
+        return Gate.EMPTY
+    if spoken.rate not in RATES:
+        return Gate.WRONG_RATE
+    audio = from_pcm(spoken.pcm, spoken.rate)
+    return examine_sound(audio, expected_seconds(prompt), limits) or audio
+
+
+def examine_sound(audio: Audio, expected: float, limits: Limits) -> Gate | None:
+    """The first gate closed to a sound that should last `expected` seconds, or None."""
+    if not math.isfinite(float(audio.samples.abs().sum())):
+        return Gate.NOT_FINITE
+    if audio.seconds < limits.expected_low * expected:
+        return Gate.TOO_SHORT
+    if audio.seconds > limits.expected_high * expected:
+        return Gate.TOO_LONG
+    speech = speech_seconds(resample(audio, SPEECH_RATE))  # at the judges' rate: sound above 8 kHz is no speech
+    if speech < max(LEAST_SPEECH_SECONDS, LEAST_SPEECH * audio.seconds):
+        return Gate.NO_SPEECH
+    return None

@@ -1,0 +1,103 @@
+"""Can the words be understood? A small recogniser that knows only the round's words listens to each clip."""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import jiwer
+import torch
+from pocketsphinx import Decoder
+
+from scoring.audio import Audio, normalise, resample
+from scoring.errors import Code, InfrastructureFault
+from scoring.judges.dictionary import model_folder, pronunciations, unknown
+from scoring.judges.judge import Utterance
+from scoring.judges.language_model import arpa
+from scoring.report import Metrics
+from scoring.text import normalise as words_of
+from scoring.text import spell
+
+RATE = 16_000
+PAD_SECONDS = 0.2
+"""Silence on both sides: the recogniser needs some to find the first and the last word."""
+
+
+class IntelligibilityJudge:
+    """Word and character error rate against the prompt, by pocketsphinx with a bigram model of the round's texts.
+
+    Metrics, all ≥ 0 and less is better: `wer`, `cer` (1 = everything wrong; more is possible), `tail_deletions` and
+    `trailing_insertions` (words missing from the end, or added after it, as a share of the prompt's words).
+    """
+
+    name = "intelligibility"
+    version = "pocketsphinx-5.1.1-bigram-1"
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._decoder = _decoder(texts)
+
+    def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
+        """Word errors of each utterance."""
+        return [compare(words_of(utterance.prompt.text), words_of(self.transcribe(utterance.audio))) for utterance in batch]
+
+    def transcribe(self, audio: Audio) -> str:
+        """What the recogniser hears; '' if nothing. It starts from the same state for every clip."""
+        speech = normalise(resample(audio, RATE)).samples
+        speech = torch.nn.functional.pad(speech, (round(PAD_SECONDS * RATE),) * 2)
+        pcm = (speech * 32767.0).round().clamp(-32768, 32767).to(torch.int16).numpy().tobytes()
+        try:
+            self._decoder.reinit_feat()  # channel statistics of earlier clips would change this one's words
+            self._decoder.start_utt()
+            self._decoder.process_raw(pcm, full_utt=True)
+            self._decoder.end_utt()
+        except RuntimeError as exc:
+            raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"the recogniser failed: {exc}") from exc
+        heard = self._decoder.hyp()
+        return heard.hypstr if heard is not None else ""
+
+
+def compare(asked: Sequence[str], heard: Sequence[str]) -> Metrics:
+    """The errors of `heard` against `asked`; raises ValueError if nothing was asked."""
+    if not asked:
+        raise ValueError("there is nothing to compare with: the prompt has no words")
+    if not heard:
+        return {"wer": 1.0, "cer": 1.0, "tail_deletions": 1.0, "trailing_insertions": 0.0}
+    reference, hypothesis = " ".join(asked), " ".join(heard)
+    words = jiwer.process_words(reference, hypothesis)
+    last = words.alignments[0][-1]
+    deleted = last.ref_end_idx - last.ref_start_idx if last.type == "delete" else 0
+    inserted = last.hyp_end_idx - last.hyp_start_idx if last.type == "insert" else 0
+    return {
+        "wer": float(words.wer),
+        "cer": float(jiwer.cer(reference, hypothesis)),
+        "tail_deletions": deleted / len(asked),
+        "trailing_insertions": inserted / len(asked),
+    }
+
+
+def _decoder(texts: Iterable[str]) -> Decoder:
+    sentences = sorted({reading for text in texts for reading in (words_of(text), spell(text))})
+    vocabulary = {word for sentence in sentences for word in sentence}
+    if missing := unknown(vocabulary):
+        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"not in the pronouncing dictionary: {', '.join(missing)}")
+    with tempfile.TemporaryDirectory(prefix="voice-words-") as name:
+        folder = Path(name)
+        (folder / "words.lm").write_text(arpa(sentences), encoding="utf-8")
+        (folder / "words.dict").write_text(_dictionary(vocabulary), encoding="utf-8")
+        try:
+            return Decoder(
+                hmm=str(model_folder() / "en-us"),
+                lm=str(folder / "words.lm"),
+                dict=str(folder / "words.dict"),
+                samprate=float(RATE),
+                loglevel="FATAL",
+            )
+        except (RuntimeError, ValueError) as exc:
+            raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"the recogniser could not be built: {exc}") from exc
+
+
+def _dictionary(vocabulary: Iterable[str]) -> str:
+    lines = []
+    for word in sorted(vocabulary):
+        for number, phonemes in enumerate(pronunciations()[word], start=1):
+            lines.append(f"{word if number == 1 else f'{word}({number})'} {phonemes}")
+    return "\n".join([*lines, ""])
