@@ -1,0 +1,10 @@
+"""`python -I -m workers.guest ORDERS ANSWERS`: two inherited pipes by number. Started by `workers.sandbox`, never by hand."""
+
+import sys
+
+from scoring.synthesis.load import adapter
+from workers.guest.serve import serve
+
+if __name__ == "__main__":
+    with open(int(sys.argv[1]), "rb") as orders, open(int(sys.argv[2]), "wb") as answers:  # noqa: PTH123 - descriptors, not paths
+        serve(orders, answers, adapter)
