@@ -12,6 +12,7 @@ from bittensor.result import BittensorError, ConnectionNotReady, RpcConnectionEr
 from bittensor.settings import default_archive_endpoints, default_fallback_endpoints, resolve_endpoint
 from websockets.exceptions import WebSocketException
 
+from neurons.devchain.substrate import DevSubstrate
 from neurons.metagraph import metagraph_of
 from neurons.types import (
     COMMITMENT_BYTES,
@@ -191,8 +192,6 @@ async def connect(network: str, netuid: int, devchain: Path | None, timeout: tim
 
 def _substrate(network: str, devchain: Path | None) -> bt.Substrate:
     if network == DEV_NETWORK:
-        from neurons.devchain.substrate import DevSubstrate
-
         if devchain is None:
             raise PlatformError(Code.SETTING_INVALID, "network dev needs VOICE_DEVCHAIN, the path of its file")
         return DevSubstrate(devchain)

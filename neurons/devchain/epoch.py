@@ -1,0 +1,97 @@
+"""What an epoch pays: Yuma consensus in its principle.
+
+Each target's consensus is the largest weight that validators with at least kappa of the stake give it (the stake-weighted
+median for kappa = 1/2); whatever a validator gives beyond that is clipped away. Incentive is the stake-weighted mean of the
+clipped weights, dividends follow the clipped weights that earned it.
+
+Simplified against the chain: bonds have no memory (no moving average, no penalty, no liquid alpha), there is one mechanism,
+no commit-reveal, no root, no childkeys and no delegation; arithmetic is float64 in a fixed order and not fixed point; the
+subnet emits one token per block, 18 % to the owner, 41 % by incentive, 41 % by dividends; emission is reported and not staked.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from neurons.devchain.genesis import RAO, U16_MAX
+
+_OWNER_PERCENT = 18
+_EACH_PERCENT = 41
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """A validator with a say: its stake in rao (> 0) and its raw weights by target."""
+
+    uid: int
+    stake: int
+    weights: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An epoch's outcome per uid, each share in [0, 1]: incentive and dividends sum to 1 (or are all 0)."""
+
+    consensus: tuple[float, ...]
+    trust: tuple[float, ...]
+    incentive: tuple[float, ...]
+    dividends: tuple[float, ...]
+
+
+def is_epoch(netuid: int, tempo: int, block: int) -> bool:
+    """Whether a block ends an epoch: every `tempo + 1` blocks, shifted by the netuid."""
+    return block > 0 and (block + netuid + 1) % (tempo + 1) == 0
+
+
+def next_epoch(netuid: int, tempo: int, block: int) -> int:
+    """The first block after `block` that ends an epoch."""
+    after = block + 1
+    return after + -(after + netuid + 1) % (tempo + 1)
+
+
+def median(values: Sequence[float], stakes: Sequence[int], kappa: int) -> float:
+    """The largest value that is reached by at least kappa (u16 share) of the stake; 0 without stake."""
+    total, reached = sum(stakes), 0
+    for value, stake in sorted(zip(values, stakes, strict=True), reverse=True):
+        reached += stake
+        if reached * U16_MAX >= kappa * total:
+            return value
+    return 0.0
+
+
+def run(voters: Sequence[Voter], size: int, kappa: int) -> Verdict:
+    """Consensus, trust, incentive and dividends of `size` uids from the voters' weights."""
+    rows = [_row(voter, size) for voter in voters]
+    stakes = [voter.stake for voter in voters]
+    consensus = [median([row[uid] for row in rows], stakes, kappa) for uid in range(size)]
+    clipped = [[min(weight, limit) for weight, limit in zip(row, consensus, strict=True)] for row in rows]
+    ranks = [_weighted(clipped, stakes, uid) for uid in range(size)]
+    before = [_weighted(rows, stakes, uid) for uid in range(size)]
+    incentive = shares(ranks)
+    earned = [0.0] * size
+    for voter, row in zip(voters, clipped, strict=True):
+        parts = (voter.stake * row[uid] / ranks[uid] * incentive[uid] for uid in range(size) if ranks[uid] > 0)
+        earned[voter.uid] = sum(parts)
+    trust = tuple(after / raw if raw > 0 else 0.0 for after, raw in zip(ranks, before, strict=True))
+    return Verdict(tuple(consensus), trust, tuple(incentive), tuple(shares(earned)))
+
+
+def emission(verdict: Verdict, owner: int, blocks: int) -> tuple[int, ...]:
+    """Rao per uid for an epoch of so many blocks; nobody gets what nobody earned."""
+    total = blocks * RAO
+    paid = [int(total * _EACH_PERCENT / 100 * (i + d)) for i, d in zip(verdict.incentive, verdict.dividends, strict=True)]
+    paid[owner] += total * _OWNER_PERCENT // 100
+    return tuple(paid)
+
+
+def shares(values: Sequence[float]) -> list[float]:
+    """Scaled to sum to 1; all 0 if the sum is 0."""
+    total = sum(values)
+    return [value / total if total > 0 else 0.0 for value in values]
+
+
+def _row(voter: Voter, size: int) -> list[float]:
+    return shares([float(voter.weights.get(uid, 0)) for uid in range(size)])
+
+
+def _weighted(rows: Sequence[Sequence[float]], stakes: Sequence[int], uid: int) -> float:
+    return sum(stake * row[uid] for row, stake in zip(rows, stakes, strict=True))

@@ -1,0 +1,92 @@
+"""What can happen on the development chain: the only thing that is stored."""
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter, ValidationError
+
+from neurons.types import ChainUnavailable
+from scoring.types import Block, Hotkey
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who signed a transaction, with which nonce; `signature` is hex."""
+
+    signer: str
+    nonce: int
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Funded:
+    """The faucet gave `amount` rao to a coldkey."""
+
+    coldkey: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A hotkey took a slot. `cost` and `stake` (rao) come from the coldkey's balance."""
+
+    uid: int
+    hotkey: Hotkey
+    coldkey: str
+    stake: int
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A hotkey committed bytes (hex)."""
+
+    hotkey: Hotkey
+    data: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """A validator set weights: targets and u16 values in the same order, the largest 65,535."""
+
+    uid: int
+    targets: tuple[int, ...]
+    values: tuple[int, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A transaction that a block holds and that changed nothing but its signer's nonce; `error` is the chain's name for why."""
+
+    call: str
+    error: str
+    origin: Origin
+
+
+Event = Funded | Registered | Committed | Weighted | Failed
+_KINDS: tuple[type[Event], ...] = (Funded, Registered, Committed, Weighted, Failed)
+_ADAPTERS: dict[str, TypeAdapter[Event]] = {kind.__name__.lower(): TypeAdapter(kind) for kind in _KINDS}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event in its place: the block, and the index within it."""
+
+    block: Block
+    index: int
+    event: Event
+
+
+def encode(event: Event) -> tuple[str, str]:
+    """The event's kind and its body as JSON."""
+    kind = type(event).__name__.lower()
+    return kind, _ADAPTERS[kind].dump_json(event).decode()
+
+
+def decode(kind: str, body: str) -> Event:
+    """The inverse of `encode`; raises ChainUnavailable for a body that no version wrote."""
+    try:
+        return _ADAPTERS[kind].validate_json(body)
+    except (KeyError, ValidationError) as exc:
+        raise ChainUnavailable(f"the development chain holds a damaged event ({kind}); create a new chain") from exc

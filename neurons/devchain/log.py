@@ -1,0 +1,118 @@
+"""The append-only event log in one SQLite file (WAL): what survives, and what processes share."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from neurons.devchain import events
+from neurons.devchain.events import Entry, Event
+from neurons.devchain.genesis import Genesis
+from neurons.types import ChainUnavailable
+from scoring.types import Block
+
+_LOCK_SECONDS = 10.0
+_SCHEMA = """
+pragma journal_mode = wal;
+begin;
+create table genesis (singleton integer primary key check (singleton = 1), body text not null);
+create table events (
+    id     integer primary key autoincrement,
+    block  integer not null,
+    kind   text not null,
+    body   text not null
+);
+create index events_by_block on events (block, id);
+create trigger events_stay before update on events begin select raise(abort, 'events are never changed'); end;
+create trigger events_remain before delete on events begin select raise(abort, 'events are never removed'); end;
+commit;
+"""
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in every failure of SQLite."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise ChainUnavailable(f"the development chain's file {path} cannot be used ({exc}); create a new one") from exc
+
+
+def create(path: Path, genesis: Genesis) -> None:
+    """Make the file, whole or not at all; raises ChainUnavailable if it exists or its folder cannot be written."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.unlink(missing_ok=True)
+        with _naming(path), closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+            connection.executescript(_SCHEMA)
+            connection.execute("insert into genesis values (1, ?)", (genesis.to_json(),))
+        os.link(unfinished, path)
+    except FileExistsError as exc:
+        raise ChainUnavailable(f"{path} exists already; remove it, or use it") from exc
+    except OSError as exc:
+        raise ChainUnavailable(f"{path} cannot be written: {exc.strerror}") from exc
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+class EventLog:
+    """An open log. SQLite lets one writer in at a time; a process that dies inside `writing` leaves nothing behind."""
+
+    def __init__(self, path: Path) -> None:
+        """Open an existing file; raises ChainUnavailable if there is none or it is no development chain."""
+        if not path.is_file():
+            raise ChainUnavailable(f"there is no development chain at {path}; start one with `voice demo`")
+        self._path = path
+        with _naming(path):
+            uri = f"{path.resolve().as_uri()}?mode=rw"
+            self._db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_LOCK_SECONDS, check_same_thread=False)
+            try:
+                self._db.execute("pragma synchronous = normal")
+                row = self._db.execute("select body from genesis").fetchone()
+            except sqlite3.Error:
+                self._db.close()
+                raise
+        if row is None:
+            self.close()
+            raise ChainUnavailable(f"the development chain at {path} has no genesis; create a new one")
+        self.genesis = Genesis.from_json(row[0])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the one write lock; what was appended inside is stored at the end, or not at all after an exception."""
+        with _naming(self._path):
+            self._db.execute("begin immediate")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+            self._db.execute("commit")
+
+    def append(self, block: Block, event: Event) -> int:
+        """Add an event inside `writing`; returns its index within the block."""
+        with _naming(self._path):
+            index: int = self._db.execute("select count(*) from events where block = ?", (block,)).fetchone()[0]
+            self._db.execute("insert into events (block, kind, body) values (?, ?, ?)", (block, *events.encode(event)))
+        return index
+
+    def last_block(self) -> Block:
+        """The newest block with an event; 0 if there is none."""
+        with _naming(self._path):
+            return Block(self._db.execute("select coalesce(max(block), 0) from events").fetchone()[0])
+
+    def between(self, after: int, upto: int) -> list[Entry]:
+        """The events of the blocks `after` < block ≤ `upto`, in order."""
+        with _naming(self._path):
+            rows = self._db.execute(
+                "select block, row_number() over (partition by block order by id) - 1, kind, body"
+                " from events where block > ? and block <= ? order by id",
+                (after, upto),
+            ).fetchall()
+        return [Entry(Block(block), index, events.decode(kind, body)) for block, index, kind, body in rows]

@@ -1,0 +1,137 @@
+"""The node: the log, the clock and the fold together. Any number of processes run one on the same file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from bittensor.sp_core import verify
+
+from neurons.devchain.calls import DevCall, Rejected, dispatch
+from neurons.devchain.clock import Clock, block_at, hash_of
+from neurons.devchain.events import Entry, Event, Failed, Origin
+from neurons.devchain.log import EventLog
+from neurons.devchain.state import State, advance, apply, at_genesis
+from scoring.types import Block
+
+_STATES_KEPT = 64
+
+
+class NoSuchBlock(Exception):
+    """A block that is not there yet, or a hash of no block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extrinsic:
+    """A call with its signature over `payload`; `crypto_type` is 0 for ed25519, 1 for sr25519."""
+
+    call: DevCall
+    signer: str
+    nonce: int
+    signature: bytes
+    crypto_type: int
+
+
+def payload(seed: str, signer: str, nonce: int, call: DevCall) -> bytes:
+    """What a signer signs: this chain, its account, its nonce and the call."""
+    return b"\n".join((b"devchain", seed.encode(), signer.encode(), str(nonce).encode(), call.data))
+
+
+class Node:
+    """One process's view of the chain. Its methods block on SQLite; threads may share it."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._log = EventLog(path)
+        self._clock = clock
+        self._lock = Lock()
+        self._sealed = Block(-1)
+        self._states: dict[int, State] = {}
+        self.genesis = self._log.genesis
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._log.close()
+
+    def head(self) -> Block:
+        """The newest block."""
+        return block_at(self.genesis, self._clock())
+
+    def finalized(self) -> Block:
+        """The newest block that is final; 0 is from the beginning."""
+        return Block(max(0, self.head() - self.genesis.rules.finality_blocks))
+
+    def state(self, block: int) -> State:
+        """The state after a block; raises NoSuchBlock for one to come."""
+        with self._lock:
+            self._seal(block)
+            state = self._folded(block)
+            self._keep(state)
+            return state
+
+    def events(self, after: int, upto: int) -> list[Entry]:
+        """What happened in the blocks after < block ≤ upto; raises NoSuchBlock for one to come."""
+        with self._lock:
+            self._seal(upto)
+            return self._log.between(after, upto)
+
+    def next_nonce(self, address: str) -> int:
+        """An account's next nonce, with what the next block already holds."""
+        with self._lock:
+            return self._folded(max(self.head() + 1, self._log.last_block())).nonces.get(address, 0)
+
+    def submit(self, extrinsic: Extrinsic) -> Entry:
+        """Put a signed call into the next block; raises Rejected for what a pool would not take (signature, nonce)."""
+        signed = payload(self.genesis.seed, extrinsic.signer, extrinsic.nonce, extrinsic.call)
+        if not verify(signed, extrinsic.signature, extrinsic.signer, extrinsic.crypto_type):
+            raise Rejected("BadProof")
+        return self.transact(lambda state: self._outcome(extrinsic, state))
+
+    def transact(self, decide: Callable[[State], Event]) -> Entry:
+        """Put what `decide` makes of the present state into the next block; whatever it raises leaves the chain as it was."""
+        with self._lock, self._log.writing():
+            block = Block(max(self.head() + 1, self._log.last_block()))
+            event = decide(self._folded(block))
+            return Entry(block, self._log.append(block, event), event)
+
+    def _outcome(self, extrinsic: Extrinsic, state: State) -> Event:
+        expected = state.nonces.get(extrinsic.signer, 0)
+        if extrinsic.nonce != expected:
+            raise Rejected("Stale" if extrinsic.nonce < expected else "Future")
+        origin = Origin(extrinsic.signer, extrinsic.nonce, extrinsic.signature.hex())
+        try:
+            return dispatch(extrinsic.call, origin, state, self.genesis)
+        except Rejected as exc:
+            return Failed(extrinsic.call.name, exc.name, origin)
+
+    def _seal(self, block: int) -> None:
+        """Make sure that nothing can be added to a block any more before it is read.
+
+        A writer chooses its block while it holds the write lock. So whoever gets that lock once the block has begun knows
+        that each later writer chooses a later block.
+        """
+        if block > self._sealed:
+            with self._log.writing():
+                self._sealed = self.head()
+        if not 0 <= block <= self._sealed:
+            raise NoSuchBlock(f"block {block} is not there yet; the newest is {self._sealed}")
+
+    def _folded(self, block: int) -> State:
+        """Fold from the nearest earlier state that is kept."""
+        known = max((kept for kept in self._states if kept <= block), default=None)
+        state = at_genesis(self.genesis) if known is None else self._states[known]
+        for entry in self._log.between(state.block, block):
+            state = apply(advance(state, entry.block, self.genesis), entry.event)
+        return advance(state, block, self.genesis)
+
+    def _keep(self, state: State) -> None:
+        """Remember a sealed state, and forget the oldest remembered one."""
+        self._states[state.block] = state
+        if len(self._states) > _STATES_KEPT:
+            del self._states[next(iter(self._states))]
+
+    def hash(self, block: int) -> str:
+        """The hash of a block that is there; raises NoSuchBlock."""
+        if not 0 <= block <= self.head():
+            raise NoSuchBlock(f"block {block} is not there yet; the newest is {self.head()}")
+        return hash_of(self.genesis, block)

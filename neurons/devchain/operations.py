@@ -1,0 +1,112 @@
+"""What a developer does to a chain without signing anything: create it, fund, register, look at it."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import assert_never
+
+from neurons.devchain import calls, log
+from neurons.devchain.calls import Rejected
+from neurons.devchain.clock import Clock
+from neurons.devchain.events import Committed, Entry, Event, Failed, Funded, Registered, Weighted
+from neurons.devchain.genesis import RAO, Genesis, Rules
+from neurons.devchain.node import Node
+from neurons.devchain.state import State
+from scoring.errors import Code, PlatformError
+from scoring.types import Block, BlockHash, Hotkey, Uid
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSummary:
+    """A block and what happened in it, one line per event."""
+
+    number: Block
+    hash: BlockHash
+    events: tuple[str, ...]
+
+
+def create(
+    path: Path,
+    *,
+    netuid: int,
+    block_seconds: float,
+    owner_coldkey: str,
+    owner_hotkey: Hotkey,
+    rules: Rules | None = None,
+    seed: bytes | None = None,
+    clock: Clock = time.time,
+) -> None:
+    """Make a chain whose block 0 begins now, with the owner's neuron at uid 0.
+
+    `seed` (default: 32 random bytes) makes the block hashes. Raises ChainUnavailable if the file exists or cannot be written,
+    PlatformError(SETTING_INVALID) for a block time that is not positive.
+    """
+    if block_seconds <= 0:
+        raise PlatformError(Code.SETTING_INVALID, f"a block takes more than 0 s, not {block_seconds}")
+    chosen = secrets.token_bytes(32) if seed is None else seed
+    log.create(path, Genesis(netuid, block_seconds, clock(), chosen.hex(), owner_hotkey, owner_coldkey, rules or Rules()))
+
+
+def faucet(path: Path, coldkey: str, amount: int, *, clock: Clock = time.time) -> Block:
+    """Give rao to a coldkey; returns the block that will hold it."""
+    if amount <= 0:
+        raise PlatformError(Code.REQUEST_INVALID, f"the faucet gives more than 0 rao, not {amount}")
+    return _transact(path, clock, lambda *_: Funded(coldkey, amount)).block
+
+
+def register(path: Path, hotkey: Hotkey, coldkey: str, stake: int = 0, *, clock: Clock = time.time) -> Uid:
+    """Register a hotkey with a stake in rao, paid with the registration's cost from the coldkey's balance; returns its uid.
+
+    Raises PlatformError(REQUEST_INVALID) with the chain's own name for why not.
+    """
+    entry = _transact(path, clock, lambda state, genesis: calls.register(hotkey, coldkey, stake, state, genesis))
+    if not isinstance(entry.event, Registered):
+        raise PlatformError(Code.INTERNAL, f"a registration became {type(entry.event).__name__}")
+    return Uid(entry.event.uid)
+
+
+def blocks(path: Path, limit: int, *, clock: Clock = time.time) -> list[BlockSummary]:
+    """The newest blocks, the newest first, at most `limit`."""
+    with _node(path, clock) as node:
+        head = node.head()
+        first = max(0, head - limit + 1)
+        found = {n: list(entries) for n, entries in groupby(node.events(first - 1, head), key=lambda entry: entry.block)}
+        numbers = [Block(n) for n in range(head, first - 1, -1)]
+        return [BlockSummary(n, BlockHash(node.hash(n)), tuple(_line(e.event) for e in found.get(n, []))) for n in numbers]
+
+
+@contextmanager
+def _node(path: Path, clock: Clock) -> Iterator[Node]:
+    node = Node(path, clock)
+    try:
+        yield node
+    finally:
+        node.close()
+
+
+def _transact(path: Path, clock: Clock, decide: Callable[[State, Genesis], Event]) -> Entry:
+    with _node(path, clock) as node:
+        try:
+            return node.transact(lambda state: decide(state, node.genesis))
+        except Rejected as exc:
+            raise PlatformError(Code.REQUEST_INVALID, f"the chain refused: {exc.name}") from exc
+
+
+def _line(event: Event) -> str:
+    match event:
+        case Funded(coldkey, amount):
+            return f"faucet gave {amount / RAO:g} to {coldkey}"
+        case Registered(uid, hotkey):
+            return f"{hotkey} registered as uid {uid}"
+        case Committed(hotkey, data):
+            return f"{hotkey} committed {len(data) // 2} bytes"
+        case Weighted(uid, targets):
+            return f"uid {uid} set weights for {len(targets)} uids"
+        case Failed(call, error, origin):
+            return f"{call} of {origin.signer} failed: {error}"
+        case unreachable:
+            assert_never(unreachable)
