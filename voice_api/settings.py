@@ -1,15 +1,68 @@
 """The environment of the API and the dispatcher, read once per process."""
 
+from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
-_SECRETS = Path("/run/secrets")
+from scoring.types import Hotkey
+
+SECRETS = Path("/run/secrets")
 
 
 class ProcessSettings(BaseSettings):
     """Base of every process's settings: frozen, and secrets may come from files in /run/secrets where that folder exists."""
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", populate_by_name=True, secrets_dir=_SECRETS if _SECRETS.is_dir() else None
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # called by keyword
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # called by keyword
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then secrets: looked for when settings are read, not when this module is imported."""
+        secrets = (SecretsSettingsSource(settings_cls, secrets_dir=SECRETS),) if SECRETS.is_dir() else ()
+        return (init_settings, env_settings, *secrets)
+
+
+class ApiSettings(ProcessSettings):
+    """The voice API: where it listens, the hotkey that it answers as, and the hotkeys that may write."""
+
+    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    redis_url: SecretStr = Field(validation_alias="REDIS_URL")
+    host: str = Field(default="127.0.0.1", validation_alias="VOICE_API_HOST")
+    port: int = Field(default=8000, ge=0, le=65535, validation_alias="VOICE_API_PORT")
+    hotkey: Hotkey = Field(min_length=1, validation_alias="VOICE_API_HOTKEY")
+    writers: Annotated[tuple[Hotkey, ...], NoDecode] = Field(default=(), validation_alias="VOICE_API_WRITERS")
+    body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, validation_alias="VOICE_API_BODY_BYTES")
+
+    @field_validator("writers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class DispatcherSettings(ProcessSettings):
+    """The dispatcher: how often it looks without being told, and after how many failures an evaluation is parked."""
+
+    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    redis_url: SecretStr = Field(validation_alias="REDIS_URL")
+    pause_seconds: float = Field(default=2.0, gt=0, validation_alias="VOICE_DISPATCH_SECONDS")
+    retry_most: int = Field(default=3, ge=0, validation_alias="VOICE_RETRY_MOST")
+
+    @property
+    def pause(self) -> timedelta:
+        """The longest time between two sweeps."""
+        return timedelta(seconds=self.pause_seconds)

@@ -1,5 +1,6 @@
 """Connections to PostgreSQL. Foreign connection errors become DatabaseUnavailable here and nowhere else."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ _OUTAGES = (
 )
 _CONNECT_SECONDS = 10
 _COMMAND_SECONDS = 30
+_CLOSE_SECONDS = 5
 
 Connection = Any
 """An asyncpg connection; that package is untyped."""
@@ -54,10 +56,17 @@ class Pool:
         async with self.connection() as connection, connection.transaction():
             yield connection
 
+    async def close(self) -> None:
+        """Close every connection once those who hold one are done; after a few seconds, without waiting for them."""
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
 
-@asynccontextmanager
-async def open_pool(url: str, *, application: str = "voice", size: int = 10) -> AsyncIterator[Pool]:
-    """Open a pool of at most `size` connections for as long as the context lasts; raises DatabaseUnavailable.
+
+async def connect(url: str, *, application: str = "voice", size: int = 10) -> Pool:
+    """Open a pool of at most `size` connections, which the caller closes; raises DatabaseUnavailable.
 
     `application` is the name under which PostgreSQL lists the connections.
     """
@@ -73,21 +82,33 @@ async def open_pool(url: str, *, application: str = "voice", size: int = 10) -> 
         )
     except _OUTAGES as exc:
         raise _unavailable(exc) from exc
-    except (ValueError, asyncpg.InterfaceError) as exc:
+    except ValueError as exc:
         raise DatabaseUnavailable("DATABASE_URL is not a PostgreSQL URL") from exc
+    return Pool(pool)
+
+
+@asynccontextmanager
+async def open_pool(url: str, *, application: str = "voice", size: int = 10) -> AsyncIterator[Pool]:
+    """`connect` for as long as the context lasts."""
+    pool = await connect(url, application=application, size=size)
     try:
-        yield Pool(pool)
+        yield pool
     finally:
         await pool.close()
 
 
-async def connect(url: str) -> Connection:
-    """Open one connection outside a pool, which the caller closes; raises DatabaseUnavailable."""
+@asynccontextmanager
+async def connection_to(url: str) -> AsyncIterator[Connection]:
+    """Open one connection outside a pool, without a limit on a command's time; raises DatabaseUnavailable."""
     try:
-        return await asyncpg.connect(url, timeout=_CONNECT_SECONDS)
+        connection = await asyncpg.connect(url, timeout=_CONNECT_SECONDS)
+        try:
+            yield connection
+        finally:
+            await connection.close()
     except _OUTAGES as exc:
         raise _unavailable(exc) from exc
-    except (ValueError, asyncpg.InterfaceError) as exc:
+    except ValueError as exc:
         raise DatabaseUnavailable("DATABASE_URL is not a PostgreSQL URL") from exc
 
 

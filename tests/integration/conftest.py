@@ -1,0 +1,103 @@
+"""Builders of what the store takes, and a store with a round to judge."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+
+from scoring.errors import Code
+from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
+from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId
+from voice_api.db.pool import Pool
+from voice_api.db.records import Entry, NewRound, NewSubmission, Verdict
+from voice_api.db.rounds import Rounds
+from voice_api.db.states import QueueName, VerdictState
+from voice_api.db.submissions import Submissions
+
+_NUMBERS = count(1)
+
+REPORT = EvaluationReport(
+    profile="embedded",
+    profile_hash="f" * 64,
+    samples=(
+        SampleReport("p1", "g1", Micro(750_000), None, {"wer": 0.05}, {Factor.DELIVERY: 0.5}, "a" * 64, 1.25),
+        SampleReport("p2", "g2", Micro(650_000), None, {"wer": 0.1}, {Factor.DELIVERY: 0.25}, "b" * 64, 1.5),
+    ),
+    groups=(GroupReport("g1", "single", Micro(750_000)), GroupReport("g2", "single", Micro(650_000))),
+    score=Micro(700_000),
+    stderr=Micro(50_000),
+)
+
+
+@pytest.fixture
+def new_submission() -> Callable[..., NewSubmission]:
+    """Build an accepted commitment of a hotkey of its own."""
+
+    def build(**overrides: Any) -> NewSubmission:
+        number = next(_NUMBERS)
+        key = hashlib.sha256(str(number).encode()).hexdigest()
+        standard = NewSubmission(
+            hotkey=Hotkey(f"hotkey-{number}"),
+            public_key=key,
+            commit_block=Block(100),
+            tiebreak=key,
+            commitment=f"v1:miner/model-{number}:…",
+            repo=f"miner/model-{number}",
+            revision=key[:40],
+            tag=key[:32],
+        )
+        return replace(standard, **overrides)
+
+    return build
+
+
+@pytest.fixture
+def refused(new_submission: Callable[..., NewSubmission]) -> Callable[..., NewSubmission]:
+    """Build a commitment that is refused on its own."""
+
+    def build(**overrides: Any) -> NewSubmission:
+        standard = {"repo": None, "revision": None, "tag": None, "code": Code.COMMITMENT_MALFORMED, "reason": "not a commitment"}
+        return new_submission(**standard | overrides)
+
+    return build
+
+
+@pytest.fixture
+def new_round() -> Callable[..., NewRound]:
+    """Build a round."""
+
+    def build(number: int, **overrides: Any) -> NewRound:
+        start = Block(number * 40)
+        standard = NewRound(RoundNumber(number), start, BlockHash(f"0x{number:064x}"), Block(start + 160), "c" * 64)
+        return replace(standard, **overrides)
+
+    return build
+
+
+@pytest.fixture
+def verdict() -> Callable[..., Verdict]:
+    """Build a verdict with a score."""
+
+    def build(**overrides: Any) -> Verdict:
+        standard = Verdict(VerdictState.SCORED, receipt={"score": 700_000}, receipt_hash="e" * 64, report=REPORT)
+        return replace(standard, **overrides)
+
+    return build
+
+
+@pytest.fixture
+def open_round(
+    pool: Pool, new_submission: Callable[..., NewSubmission], new_round: Callable[..., NewRound]
+) -> Callable[..., Awaitable[list[SubmissionId]]]:
+    """Open a round that asks for some new submissions on the cpu queue, in their order; their ids."""
+
+    async def build(number: int = 3, submissions: int = 1) -> list[SubmissionId]:
+        ids = await Submissions(pool).add([new_submission() for _ in range(submissions)])
+        entries = [Entry(submission, QueueName.CPU, priority) for priority, submission in enumerate(ids)]
+        assert await Rounds(pool).open(new_round(number), entries)
+        return ids
+
+    return build

@@ -1,0 +1,70 @@
+"""Bring a database to the newest schema: Alembic orders the migrations, which are SQL files, and one connection runs them.
+
+Alembic writes one script from the stored revision to the newest (its offline mode), because SQLAlchemy over asyncpg prepares
+every statement, and PostgreSQL prepares one at a time only.
+"""
+
+import io
+from functools import cache
+from pathlib import Path
+
+import asyncpg
+from alembic import command, op
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from voice_api.db.pool import Connection, Pool, connection_to
+from voice_api.db.sql import sql
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+async def upgrade(url: str) -> None:
+    """Apply every migration that is missing, all or none; concurrent calls wait for each other. Raises DatabaseUnavailable."""
+    async with connection_to(url) as connection:
+        await connection.execute(sql("migrations.lock"))
+        current = await _version(connection)
+        if current != head():
+            await connection.execute(script_from(current))
+
+
+async def at_head(pool: Pool) -> bool:
+    """Whether every migration was applied."""
+    async with pool.connection() as connection:
+        return await _version(connection) == head()
+
+
+@cache
+def head() -> str:
+    """The newest revision's name."""
+    newest = ScriptDirectory.from_config(_config(io.StringIO())).get_current_head()
+    if newest is None:
+        raise FileNotFoundError(f"{MIGRATIONS} holds no migration")
+    return newest
+
+
+def script_from(revision: str | None) -> str:
+    """The SQL that leads from a revision (None: an empty database) to the newest, in one transaction."""
+    script = io.StringIO()
+    command.upgrade(_config(script), f"{revision or 'base'}:head", sql=True)
+    return script.getvalue()
+
+
+def write_out(name: str) -> None:
+    """Put a file of `migrations/` into the script; for migrations only."""
+    op.get_context().impl.static_output((MIGRATIONS / name).read_text(encoding="utf-8"))
+
+
+async def _version(connection: Connection) -> str | None:
+    try:
+        version: str | None = await connection.fetchval(sql("migrations.version"))
+    except asyncpg.UndefinedTableError:
+        return None
+    return version
+
+
+def _config(output: io.StringIO) -> Config:
+    config = Config(output_buffer=output)
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,7 @@
+"""Alembic's entry point: it writes the migrations out as one script, which `voice_api.db.migrate` runs."""
+
+from alembic import context
+
+context.configure(dialect_name="postgresql", transactional_ddl=True)
+with context.begin_transaction():
+    context.run_migrations()
