@@ -1,0 +1,40 @@
+"""JSON from strangers: one reading only, or none."""
+
+import json
+from typing import NoReturn
+
+MAX_BYTES = 1 << 20
+_MAX_DEPTH = 32
+
+
+def read_object(raw: bytes, max_bytes: int = MAX_BYTES) -> dict[str, object]:
+    """A JSON object of bounded size and depth, without names that occur twice, NaN or Infinity; raises ValueError."""
+    if len(raw) > max_bytes:
+        raise ValueError(f"it is larger than {max_bytes} bytes")
+    try:
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+    except RecursionError as exc:
+        raise ValueError("it is nested too deeply") from exc
+    if not isinstance(value, dict):
+        raise ValueError("it is not an object")
+    _check_depth(value, 1)
+    return value
+
+
+def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return fields
+
+
+def _no_constants(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+def _check_depth(value: object, depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        raise ValueError("it is nested too deeply")
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for child in children:
+        _check_depth(child, depth + 1)
