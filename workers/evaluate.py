@@ -4,6 +4,7 @@ Order: repository metadata → headers → download → content hash → tag →
 Nothing untrusted is loaded before the tag holds.
 """
 
+import hashlib
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +13,12 @@ from pathlib import Path
 from typing import Protocol
 
 from prompts.generate import digest, generate
-from prompts.groups import Group
+from prompts.groups import Group, Prompt
 from prompts.render import render
 from scoring import receipt
 from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from scoring.fingerprint import Fingerprint, fingerprint
-from scoring.judges.panel import Panel
 from scoring.receipt import Finding, Subject
 from scoring.report import EvaluationReport
 from scoring.spoken import Spoken
@@ -26,9 +26,12 @@ from scoring.synthesis.synthesiser import Request
 from scoring.tag import tag_of
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
 from voice_api.db.records import Verdict, VerdictState
-from workers import reference, repo_check
-from workers.hub import Hub, Repository
-from workers.progress import Progress, Stage
+from workers import reference
+from workers.hub import Hub
+from workers.inspection import inspect
+from workers.panels import LastPanel
+from workers.progress import Meter, Progress, Stage
+from workers.repo_check import RepoFile
 from workers.sandbox import GuestTimedOut, Sandbox
 
 
@@ -61,6 +64,7 @@ class Tools:
     hub: Hub
     sandbox: Sandbox
     usual: timedelta
+    panel: LastPanel
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +101,13 @@ def evaluate(task: Task, competition: Competition, tools: Tools, lineage: Lineag
     prints: Fingerprint | None = None
     try:
         model = obtain(task, competition, tools, progress)
-        prints = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total))
+        prints = fingerprint(model.folder, Meter(progress, Stage.FINGERPRINT, 0))
         if tag_of(prints.content, task.public_key) != task.tag:
             raise SubmissionFault(Code.TAG_MISMATCH)
         earlier = lineage.earlier(task, prints.content, prints.tensors)
         if earlier is not None:
             return _copy(subject, prints, earlier)
-        report = judge_model(model, groups, competition, tools, progress)
+        report = judge_model(model, task.block_hash, competition, tools, progress)
     except SubmissionFault as fault:
         return _refused(subject, prints, fault)
     finding = Finding(prints.content, prints.tensors, None, None, report)
@@ -123,61 +127,62 @@ def obtain(task: Task, competition: Competition, tools: Tools, progress: Progres
         if fault.code is Code.REPO_NOT_PUBLIC and task.round <= task.commit_block // competition.round.blocks + 1:
             raise NotYetPublic(f"{task.repo} is not public yet; it is asked for again in the next round") from fault
         raise
-    family = _inspect(repository, task, competition, tools, progress)
-    folder = tools.hub.download(repository, lambda done, total: progress(Stage.FETCH, done, total))
-    return Model(folder, family)
+    source = _HubSource(tools.hub, task, repository.files)
+    family = inspect(source, competition, lambda done, total: progress(Stage.CHECK, done, total))
+    fetched = Meter(progress, Stage.FETCH, repository.total_bytes)
+    return Model(tools.hub.download(task.repo, task.revision, repository.files, fetched), family)
 
 
-def _inspect(repository: Repository, task: Task, competition: Competition, tools: Tools, progress: Progress) -> str:
-    """Everything that can be known before the download; returns the model family."""
-    limits = competition.limits
-    repo_check.check_files(repository.files, limits)
+@dataclass(frozen=True, slots=True)
+class _HubSource:
+    hub: Hub
+    task: Task
+    files: Sequence[RepoFile]
 
-    def head(path: str, most: int) -> bytes:
-        return tools.hub.head(task.repo, task.revision, path, most)
-
-    repo_check.check_licence(head("README.md", repo_check.CARD_BYTES), competition.licences)
-    family = repo_check.check_config(head("config.json", repo_check.CONFIG_BYTES), competition.families)
-    weights = [file for file in repository.files if file.path.endswith(".safetensors")]
-    for done, file in enumerate(weights, 1):
-        repo_check.check_header(lambda most, path=file.path: head(path, most), file.size, limits.header_bytes)
-        progress(Stage.CHECK, done, len(weights))
-    return family
+    def head(self, path: str, count: int) -> bytes:
+        return self.hub.head(self.task.repo, self.task.revision, path, count)
 
 
 def judge_model(
-    model: Model, groups: Sequence[Group], competition: Competition, tools: Tools, progress: Progress
+    model: Model, block_hash: BlockHash, competition: Competition, tools: Tools, progress: Progress
 ) -> EvaluationReport:
     """Let a checked model speak a round's prompts inside the sandbox, and judge what came out."""
-    spoken = speak(model, groups, competition, tools, progress)
-    panel = Panel.embedded(groups)
+    groups = round_groups(block_hash, competition)
+    spoken = speak(model, groups, block_hash, competition, tools, progress)
     by_prompt = {item.prompt_id: item for item in spoken}
-    return panel.judge(groups, by_prompt, competition, lambda done, total: progress(Stage.JUDGE, done, total))
+    judged = tools.panel(groups).judge
+    return judged(groups, by_prompt, competition, lambda done, total: progress(Stage.JUDGE, done, total))
 
 
 def speak(
-    model: Model, groups: Sequence[Group], competition: Competition, tools: Tools, progress: Progress
+    model: Model, groups: Sequence[Group], block_hash: BlockHash, competition: Competition, tools: Tools, progress: Progress
 ) -> tuple[Spoken, ...]:
     """The raw audio of every prompt. A time-out is the submission's only if the reference guest passes here and now."""
-    prompts = [prompt for group in groups for prompt in group.prompts]
-    requests = [_request(model.family, index, prompt) for index, prompt in enumerate(prompts)]
+    requests = [_request(model.family, prompt, block_hash) for group in groups for prompt in group.prompts]
+    limits, rules = competition.limits, competition.synthesis
     try:
         return tools.sandbox.speak(
-            model.folder,
-            model.family,
-            requests,
-            competition.limits,
-            competition.synthesis,
-            lambda done, total: progress(Stage.SPEAK, done, total),
+            model.folder, model.family, requests, limits, rules, lambda done, total: progress(Stage.SPEAK, done, total)
         )
     except GuestTimedOut as timeout:
         if not reference.passes(tools.sandbox, tools.usual):
             raise InfrastructureFault(Code.HOST_TOO_SLOW) from timeout
-        raise SubmissionFault(timeout.code, str(timeout)) from timeout
+        seconds = limits.load_seconds if timeout.code is Code.LOAD_TIMEOUT else limits.sample_seconds
+        reason = f"{timeout} ({seconds:g} s); a reference guest on the same host took its usual time"
+        raise SubmissionFault(timeout.code, reason) from timeout
+
+
+def _request(family: str, prompt: Prompt, block_hash: BlockHash) -> Request:
+    """The prompt in the family's words, with a random stream of its own: 63 bits of sha256(block hash, prompt id)."""
+    rendered = render(family, prompt)
+    stream = hashlib.sha256(f"{block_hash}/{prompt.id}".encode()).digest()
+    return Request(prompt.id, rendered.text, rendered.description or "", int.from_bytes(stream[:8]) >> 1)
 
 
 def _copy(subject: Subject, prints: Fingerprint, earlier: Earlier) -> Verdict:
-    reason = f"same model as submission {earlier.submission}, committed earlier (block {earlier.commit_block}) by {earlier.hotkey}"
+    reason = (
+        f"same model as submission {earlier.submission}, committed earlier (block {earlier.commit_block}) by {earlier.hotkey}"
+    )
     finding = Finding(prints.content, prints.tensors, Code.COPY, reason, None)
     return _verdict(VerdictState.COPY, subject, finding, earlier.submission)
 

@@ -52,7 +52,9 @@ async def work_one(current: Bench, queue: QueueName) -> str:
     claim = await current.queue.claim(queue, current.name, current.lease)
     if claim is None:
         return "nothing due"
-    with structlog.contextvars.bound_contextvars(evaluation=claim.evaluation_id, submission=claim.submission_id, round=claim.round):
+    with structlog.contextvars.bound_contextvars(
+        evaluation=claim.evaluation_id, submission=claim.submission_id, round=claim.round
+    ):
         try:
             verdict = await _judge(current, claim)
             await current.queue.finish(claim, verdict)

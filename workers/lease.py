@@ -23,7 +23,7 @@ class LeaseKeeper:
     def __call__(self, stage: Stage, done: int, total: int) -> None:
         """Renew, unless the last renewal is young and of the same stage."""
         now = time.monotonic()
-        if stage is self._stage and now - self._last < self._lease.total_seconds() / RENEWALS_PER_LEASE and done < total:
+        if stage is self._stage and now - self._last < self._lease.total_seconds() / RENEWALS_PER_LEASE:
             return
         renewal = self._queue.renew(self._claim, self._lease, stage.value, done, total)
         asyncio.run_coroutine_threadsafe(renewal, self._loop).result(timeout=self._lease.total_seconds())

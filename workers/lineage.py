@@ -8,7 +8,9 @@ from voice_api.db.records import Submission, SubmissionState, TagRecord
 from workers.evaluate import Earlier, Task
 
 
-def first_owner(task: Task, content: ContentHash, tags: Iterable[TagRecord], same_tensors: Iterable[Submission]) -> Earlier | None:
+def first_owner(
+    task: Task, content: ContentHash, tags: Iterable[TagRecord], same_tensors: Iterable[Submission]
+) -> Earlier | None:
     """The earliest submission of another hotkey, before the task's, whose tag binds `content` or whose tensors are equal."""
     owners = [tag for tag in tags if tag_of(content, bytes.fromhex(tag.public_key)).hex() == tag.tag]
     claims = [(owner.commit_block, owner.tiebreak, owner.submission_id, owner.hotkey) for owner in owners]

@@ -21,6 +21,7 @@ from workers import reference
 from workers.evaluate import Tools
 from workers.hub import Hub
 from workers.jobs import Bench, bench
+from workers.panels import LastPanel
 from workers.sandbox import Sandbox
 from workers.settings import WorkerSettings
 
@@ -37,8 +38,12 @@ def run(settings: WorkerSettings, burst: bool = False) -> None:
         current = _bench(settings, loop, pool)
         bench.set(current)
         queue = Queue(settings.queue.value, connection=redis, serializer=JSONSerializer)
-        log.info("worker ready", worker=current.name, queue=settings.queue.value, reference_seconds=current.tools.usual.total_seconds())
-        SimpleWorker([queue], name=current.name, connection=redis, serializer=JSONSerializer).work(burst=burst, logging_level="WARNING")
+        log.info(
+            "worker ready", worker=current.name, queue=settings.queue.value, reference_seconds=current.tools.usual.total_seconds()
+        )
+        SimpleWorker([queue], name=current.name, connection=redis, serializer=JSONSerializer).work(
+            burst=burst, logging_level="WARNING"
+        )
     finally:
         loop.run_until_complete(pool.close())
         loop.close()
@@ -61,7 +66,7 @@ def _bench(settings: WorkerSettings, loop: asyncio.AbstractEventLoop, pool: Pool
 def tools(hub: str, data: Path) -> Tools:
     """A hub client with its cache, and a sandbox calibrated on this host; raises InfrastructureFault when it cannot be enforced."""
     sandbox = Sandbox(data / "scratch")
-    return Tools(Hub(hub, data / "models"), sandbox, reference.calibrate(sandbox))
+    return Tools(Hub(hub, data / "models"), sandbox, reference.calibrate(sandbox), LastPanel())
 
 
 def _redis(settings: WorkerSettings) -> Redis:

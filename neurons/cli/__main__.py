@@ -1,0 +1,5 @@
+"""`python -m neurons.cli` is `voice`."""
+
+from neurons.cli.main import main
+
+main()

@@ -1,0 +1,132 @@
+"""The local network: services, chain, wallets, models and processes, from nothing to running."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurons import wallets
+from neurons.devchain import operations
+from neurons.devchain.genesis import RAO
+from neurons.localnet import hub_server, models, ports, services
+from neurons.localnet.layout import Layout
+from neurons.localnet.stack import Stack
+from scoring.types import Hotkey
+from voice_api.db import migrate
+
+NETUID = 1
+BLOCK_SECONDS = 0.5
+WORKERS = 2
+HOTKEY = "default"
+COMPETITION = Path(__file__).with_name("competition.toml")
+_VALIDATOR_STAKE = 1_000 * RAO
+
+
+@dataclass(frozen=True, slots=True)
+class Miner:
+    """One of the six: its role is its wallet's name; it publishes `repo` at `revision` from `folder`."""
+
+    role: str
+    hotkey: Hotkey
+    folder: Path
+    repo: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A running local network."""
+
+    layout: Layout
+    stack: Stack
+    api_url: str
+    hub_url: str
+    api_hotkey: Hotkey
+    miners: tuple[Miner, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Ports of 127.0.0.1; None asks for a free one."""
+
+    api: int | None = None
+    hub: int | None = None
+
+
+@contextmanager
+def running(layout: Layout, wanted: Ports) -> Iterator[Network]:
+    """Start everything, in the order in which things need each other, and stop it in reverse, whatever happens."""
+    api_port, hub_port = ports.pick(wanted.api), ports.pick(wanted.hub)
+    with ExitStack() as stack:
+        postgres = services.start_postgres(layout.postgres, durable=False)
+        stack.callback(postgres.stop)
+        redis = services.start_redis(layout.redis)
+        stack.callback(redis.stop)
+        migrate.upgrade(postgres.url)
+        miners = _settle(layout)
+        processes = Stack(layout.logs)
+        stack.callback(processes.stop)
+        validator = _hotkey(layout, "validator")
+        network = Network(
+            layout, processes, f"http://127.0.0.1:{api_port}", f"http://127.0.0.1:{hub_port}", validator, miners
+        )
+        _start(network, {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}, api_port, hub_port)
+        yield network
+
+
+def _hotkey(layout: Layout, name: str) -> Hotkey:
+    return Hotkey(wallets.load(name, HOTKEY, layout.wallets).hotkey.ss58_address)
+
+
+def _settle(layout: Layout) -> tuple[Miner, ...]:
+    """The chain with its owner, its validator and six miners, and their published models; made once, kept with --keep."""
+    fresh = not layout.devchain.exists()
+    if fresh:
+        for name in ("owner", "validator", "queue", *models.ROLES):
+            wallets.create(name, HOTKEY, layout.wallets)
+        owner = wallets.load("owner", HOTKEY, layout.wallets)
+        operations.create(
+            layout.devchain,
+            netuid=NETUID,
+            block_seconds=BLOCK_SECONDS,
+            owner_coldkey=owner.coldkeypub.ss58_address,
+            owner_hotkey=owner.hotkey.ss58_address,
+        )
+        for name in ("validator", *models.ROLES):
+            wallet = wallets.load(name, HOTKEY, layout.wallets)
+            stake = _VALIDATOR_STAKE if name == "validator" else 0
+            operations.register(layout.devchain, Hotkey(wallet.hotkey.ss58_address), wallet.coldkeypub.ss58_address, stake)
+    folders = models.build(layout.models)
+    return tuple(
+        Miner(role, _hotkey(layout, role), folders[role], repo, hub_server.publish(layout.hub, repo, folders[role]))
+        for role, repo in ((role, f"{role}-labs/voice") for role in models.ROLES)
+    )
+
+
+def _start(network: Network, databases: Mapping[str, str], api_port: int, hub_port: int) -> None:
+    layout, stack = network.layout, network.stack
+    chain = {
+        "BT_NETWORK": "dev",
+        "VOICE_NETUID": str(NETUID),
+        "VOICE_DEVCHAIN": str(layout.devchain),
+        "BT_WALLET_PATH": str(layout.wallets),
+        "BT_WALLET_HOTKEY": HOTKEY,
+        "VOICE_PAUSE_SECONDS": str(2 * BLOCK_SECONDS),
+        "VOICE_COMPETITION": str(COMPETITION),
+    }
+    api = {"VOICE_API_URL": network.api_url, "VOICE_API_HOTKEY": network.api_hotkey}
+    stack.start("hub", ["dev", "hub", "--root", str(layout.hub), "--port", str(hub_port)], {})
+    writers = {"VOICE_API_WRITERS": _hotkey(layout, "queue"), "VOICE_API_HOTKEY": network.api_hotkey}
+    stack.start("api", ["api", "--host", "127.0.0.1", "--port", str(api_port)], {**databases, **writers})
+    stack.start("dispatcher", ["dispatcher"], databases)
+    for number in range(1, WORKERS + 1):
+        worker = {
+            "HF_ENDPOINT": network.hub_url,
+            "VOICE_DATA": str(layout.worker(number)),
+            "VOICE_COMPETITION": str(COMPETITION),
+            "VOICE_RETRY_FIRST_SECONDS": "5",
+            "VOICE_LEASE_SECONDS": "60",
+        }
+        stack.start(f"worker-{number}", ["worker"], {**databases, **worker})
+    stack.start("queue", ["queue", "run", "--wallet", "queue"], {**chain, **api})
+    stack.start("validator", ["validator", "run", "--wallet", "validator"], {**chain, "DATABASE_URL": databases["DATABASE_URL"]})

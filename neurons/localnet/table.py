@@ -1,0 +1,78 @@
+"""The demo's picture of its network: a live view while it runs, and the table at its end."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from neurons.localnet.expectations import Checked
+from neurons.localnet.observation import MinerView, Observation
+
+_COLOURS = {"scored": "green", "rejected": "red", "copy": "yellow", "queued": "cyan", "running": "magenta"}
+
+
+def live(seen: Observation, spent_seconds: float) -> RenderableType:
+    """Block, round and queue, and where each submission is."""
+    head = Text.assemble(
+        ("block ", "dim"), (str(seen.block), "bold"), ("  round ", "dim"), (str(seen.round), "bold"), ("  queue ", "dim"),
+        (f"{seen.waiting} waiting, {seen.running} running", "bold"), ("  weights ", "dim"),
+        ("on chain" if seen.weights_set else "not yet", "bold"), (f"  {spent_seconds:.0f} s", "dim"),
+    )  # fmt: skip
+    table = Table(box=None, pad_edge=False)
+    for column in ("miner", "state", "score", "reason"):
+        table.add_column(column, overflow="fold")
+    for miner in seen.miners:
+        table.add_row(miner.role, _state(miner), _score(miner), miner.reason or "")
+    return Group(head, table)
+
+
+def final(seen: Observation) -> Table:
+    """The outcome: one row a miner, and the burn."""
+    table = Table(title=f"Voice Subnet at block {seen.block}", title_justify="left")
+    for column in ("uid", "miner", "hotkey", "repo@revision", "state and reason", "score ± se", "weight", "incentive"):
+        table.add_column(column, justify="right" if column in ("uid", "weight", "incentive") else "left", overflow="fold")
+    for miner in sorted(seen.miners, key=lambda item: (-item.weight, item.uid)):
+        table.add_row(
+            str(miner.uid),
+            miner.role,
+            f"{miner.hotkey[:6]}…{miner.hotkey[-4:]}",
+            f"{miner.repo}@{miner.revision[:7]}",
+            Text.assemble(_state(miner), f" {_why(miner)}"),
+            _score(miner),
+            f"{miner.weight:.4f}",
+            f"{miner.incentive:.4f}",
+        )
+    table.add_section()
+    table.add_row("0", "burn", "owner", "", "what nobody earned", "", f"{seen.burn:.4f}", f"{seen.burn_incentive:.4f}")
+    return table
+
+
+def verdicts(checked: Sequence[Checked]) -> Table:
+    """Each expectation, and whether it held."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for item in checked:
+        table.add_row(Text("✓", "green") if item.held else Text("✗", "bold red"), item.text)
+    return table
+
+
+def as_json(seen: Observation, checked: Sequence[Checked]) -> str:
+    """The outcome for machines."""
+    return json.dumps({"observation": asdict(seen), "expectations": [asdict(item) for item in checked]}, indent=2)
+
+
+def _state(miner: MinerView) -> Text:
+    label = "king" if miner.king else miner.state or "not seen yet"
+    if miner.stage is not None:
+        label = f"{label} · {miner.stage}"
+    return Text(label, _COLOURS.get(miner.state, "dim"))
+
+
+def _why(miner: MinerView) -> str:
+    return "" if miner.code is None else f"[{miner.code}] {miner.reason}"
+
+
+def _score(miner: MinerView) -> str:
+    return "" if miner.score is None else f"{miner.score:.4f} ± {miner.stderr or 0.0:.4f}"

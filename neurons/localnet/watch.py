@@ -1,0 +1,63 @@
+"""Reads the running network, as anybody could: the API's public routes and the chain."""
+
+from collections.abc import Mapping
+
+from neurons.api_client import VoiceApi
+from neurons.chain import Chain
+from neurons.localnet.network import Miner
+from neurons.localnet.observation import MinerView, Observation
+from neurons.types import Metagraph, WeightMatrix
+from scoring.types import MICRO, Hotkey, Uid
+from voice_api.schemas import LeaderboardEntry, QueueEntry
+
+
+async def observe(api: VoiceApi, chain: Chain, validator: Hotkey, miners: tuple[Miner, ...], round_blocks: int) -> Observation:
+    """The network now: chain values are those of the newest finalized block."""
+    metagraph = await chain.metagraph()
+    matrix = await chain.weights(metagraph.block)
+    standings = {entry.hotkey: entry for entry in (await api.leaderboard()).items}
+    queue = {entry.hotkey: entry for entry in (await api.queue()).items}
+    vector = _vector(metagraph, matrix, validator)
+    owner = metagraph.neuron(metagraph.owner_hotkey)
+    owner_uid = owner.uid if owner is not None else Uid(0)
+    running = sum(entry.state == "running" for entry in queue.values())
+    return Observation(
+        block=metagraph.block,
+        round=metagraph.block // round_blocks,
+        waiting=len(queue) - running,
+        running=running,
+        weights_set=bool(vector),
+        burn=vector.get(owner_uid, 0.0),
+        burn_incentive=owner.incentive if owner is not None else 0.0,
+        miners=tuple(_miner(m, metagraph, vector, standings.get(m.hotkey), queue.get(m.hotkey)) for m in miners),
+    )
+
+
+def _vector(metagraph: Metagraph, matrix: WeightMatrix, validator: Hotkey) -> Mapping[Uid, float]:
+    neuron = metagraph.neuron(validator)
+    return {} if neuron is None else matrix.get(neuron.uid, {})
+
+
+def _miner(
+    miner: Miner, metagraph: Metagraph, vector: Mapping[Uid, float], standing: LeaderboardEntry | None, waiting: QueueEntry | None
+) -> MinerView:
+    neuron = metagraph.neuron(miner.hotkey)
+    uid = neuron.uid if neuron is not None else Uid(-1)
+    return MinerView(
+        role=miner.role,
+        hotkey=miner.hotkey,
+        uid=uid,
+        repo=miner.repo,
+        revision=miner.revision,
+        state="" if standing is None else str(standing.state),
+        stage=None if waiting is None else waiting.stage,
+        code=None if standing is None else standing.code,
+        reason=None if standing is None else standing.reason,
+        copy_of=None if standing is None else standing.copy_of,
+        submission=None if standing is None else standing.id,
+        score=None if standing is None or standing.score is None else standing.score / MICRO,
+        stderr=None if standing is None or standing.stderr is None else standing.stderr / MICRO,
+        king=standing is not None and standing.king,
+        weight=vector.get(uid, 0.0),
+        incentive=neuron.incentive if neuron is not None else 0.0,
+    )
