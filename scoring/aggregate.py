@@ -56,7 +56,7 @@ def evaluate(
         ignored = _ignores_description(group, judged, rules.anchors)
         own = [_sample(group, prompt, judged[prompt.id], rules, ignored) for prompt in group.prompts]
         samples += own
-        reports.append(GroupReport(group.id, group.kind.value, _mean([sample.score for sample in own])))
+        reports.append(GroupReport(group.id, group.kind.value, mean([sample.score for sample in own])))
     return tuple(samples), tuple(reports)
 
 
@@ -68,7 +68,7 @@ def report(
         raise ValueError("an evaluation has at least one group")
     samples, reports = evaluate(groups, judged, rules)
     scores = [group.score for group in reports]
-    return EvaluationReport(profile, profile_hash, samples, reports, _mean(scores), _stderr(scores))
+    return EvaluationReport(profile, profile_hash, samples, reports, mean(scores), _stderr(scores))
 
 
 def _ignores_description(group: Group, judged: Mapping[str, Judged], anchors: Anchors) -> bool:
@@ -101,7 +101,8 @@ def _sample(group: Group, prompt: Prompt, judged: Judged, rules: Rules, ignored:
     )
 
 
-def _mean(scores: Sequence[Micro]) -> Micro:
+def mean(scores: Sequence[Micro]) -> Micro:
+    """The rounded mean of at least one score."""
     return Micro(round(sum(scores) / len(scores)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scoring.aggregate import mean_and_stderr
+from scoring.aggregate import mean
 from scoring.errors import Code
 from scoring.report import EvaluationReport, SampleReport
 from scoring.types import BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
@@ -100,6 +100,6 @@ def check(receipt: Mapping[str, Any], receipt_hash: str, score: Micro, competiti
     if receipt.get("competition_hash") != competition_hash:
         raise ReceiptInvalid("the receipt is of another competition")
     scores = [Micro(group[2]) for group in receipt["groups"]]
-    expected = mean_and_stderr(scores)[0] if scores else Micro(0)
+    expected = mean(scores) if scores else Micro(0)
     if not receipt["score"] == score == expected:
         raise ReceiptInvalid(f"the groups' mean is {expected}, the receipt says {receipt['score']}, the row {score}")
