@@ -88,7 +88,7 @@ def _hash_tensors(model_dir: Path, on_bytes: OnBytes) -> bytes:
 
 
 def _check_names(names: list[str]) -> None:
-    if any(name == following for name, following in zip(names, names[1:], strict=False)):
+    if len(set(names)) != len(names):
         raise SubmissionFault(Code.HEADER_INVALID, "a tensor occurs in two files")
 
 

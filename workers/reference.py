@@ -1,6 +1,5 @@
 """Is it the model that is slow, or this host? A fixed piece of work in the same sandbox tells."""
 
-import statistics
 import tempfile
 import time
 from datetime import timedelta
@@ -35,7 +34,7 @@ def calibrate(sandbox: Sandbox) -> timedelta:
 
     Raises InfrastructureFault where the sandbox cannot be enforced.
     """
-    return statistics.median([_run(sandbox) for _ in range(_RUNS)])
+    return sorted(_run(sandbox) for _ in range(_RUNS))[_RUNS // 2]
 
 
 def passes(sandbox: Sandbox, usual: timedelta) -> bool:

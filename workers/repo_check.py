@@ -1,4 +1,4 @@
-"""What a repository may hold, decided from names, sizes and small files, before anything large is fetched or anything is loaded."""
+"""What a repository may hold, decided from names, sizes and small files, before anything large is fetched or loaded."""
 
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
@@ -25,7 +25,10 @@ _SMALL_FILE_BYTES = 32 << 20
 
 
 def check_files(files: Sequence[RepoFile], limits: Limits) -> None:
-    """Refuse what is not on the list; raises SubmissionFault FILE_NOT_ALLOWED, REPO_TOO_LARGE, CONFIG_INVALID or WEIGHTS_MISSING."""
+    """Refuse what is not on the list.
+
+    Raises SubmissionFault: FILE_NOT_ALLOWED, REPO_TOO_LARGE, WEIGHTS_MISSING or CONFIG_INVALID.
+    """
     if len(files) > _MAX_FILES:
         raise SubmissionFault(Code.REPO_TOO_LARGE, f"the repository holds {len(files)} files; {_MAX_FILES} are allowed")
     for file in files:
@@ -106,7 +109,7 @@ def _front_matter(card: bytes) -> dict[object, object]:
     lines = card[:CARD_BYTES].decode("utf-8", "replace").lstrip("\ufeff").splitlines()
     if not lines or lines[0].strip() != "---":
         return {}
-    body = []
+    body: list[str] = []
     for line in lines[1:]:
         if line.strip() == "---":
             return _safe_yaml("\n".join(body))

@@ -1,0 +1,212 @@
+"""A small model hub for the demo and the tests: folders of repositories, served as the real client asks for them."""
+
+import hashlib
+import re
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import TypeAdapter
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+_CHUNK_BYTES = 1 << 16
+_LARGE_SUFFIXES = frozenset({".safetensors", ".bin"})
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+
+Failure = Literal["401", "403", "404", "429", "503", "cut"]
+
+
+@dataclass(slots=True)
+class Control:
+    """What the hub does wrong, and what it was asked so far.
+
+    `failures` says how often each failure is still to happen (negative: always), `only` limits them to paths that contain it;
+    `private` names repositories that need a login; `requests` counts what was asked, by method and path.
+    """
+
+    failures: dict[Failure, int] = field(default_factory=dict)
+    only: str = ""
+    private: set[str] = field(default_factory=set)
+    requests: dict[str, int] = field(default_factory=dict)
+
+    def count(self, method: str, path: str) -> None:
+        """Note one request."""
+        key = f"{method} {path}"
+        self.requests[key] = self.requests.get(key, 0) + 1
+
+    def next_failure(self, path: str, has_body: bool) -> Failure | None:
+        """The failure due for this request, taken off its count; only what has a body can be cut."""
+        for failure, left in self.failures.items():
+            if left != 0 and self.only in path and (has_body or failure != "cut"):
+                self.failures[failure] = left - 1
+                return failure
+        return None
+
+
+_CONTROL = TypeAdapter(Control)
+
+
+def publish(root: Path, repo: str, folder: Path) -> str:
+    """Copy a folder's files into the hub as `repo` (namespace/name); return the revision: 40 hex digits made from the content."""
+    listing = "".join(f"{path.name} {_blob_id(path)}\n" for path in sorted(folder.iterdir()))
+    revision = hashlib.sha1(listing.encode(), usedforsecurity=False).hexdigest()
+    shutil.copytree(folder, root / repo / revision, dirs_exist_ok=True)
+    return revision
+
+
+def create_hub(root: Path) -> Starlette:
+    """The hub over `root/<namespace>/<name>/<revision>/…`. `state.control` and `PUT /control` make it fail."""
+    repository = "{namespace}/{name}"
+    app = Starlette(
+        routes=[
+            Route("/control", _control, methods=["GET", "PUT"]),
+            Route("/healthz", _healthz),
+            Route(f"/api/models/{repository}/revision/{{revision}}", _model_info),
+            Route(f"/api/models/{repository}/tree/{{revision}}", _tree),
+            Route(f"/{repository}/resolve/{{revision}}/{{path}}", _resolve, methods=["GET", "HEAD"]),
+        ]
+    )
+    app.state.root = root
+    app.state.control = Control()
+    return app
+
+
+async def _healthz(_request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _control(request: Request) -> Response:
+    """Read the control, or replace it."""
+    if request.method == "PUT":
+        request.app.state.control = _CONTROL.validate_json(await request.body())
+    return JSONResponse(_CONTROL.dump_python(request.app.state.control, mode="json"))
+
+
+async def _model_info(request: Request) -> Response:
+    folder = _folder(request)
+    return JSONResponse(
+        {
+            "_id": folder.name[:24],
+            "id": _repo(request),
+            "modelId": _repo(request),
+            "sha": folder.name,
+            "private": False,
+            "gated": False,
+            "disabled": False,
+            "tags": [],
+            "downloads": 0,
+            "likes": 0,
+            "cardData": _card(folder / "README.md"),
+            "siblings": [_sibling(path) for path in sorted(folder.iterdir())],
+        }
+    )
+
+
+async def _tree(request: Request) -> Response:
+    return JSONResponse([_entry(path) for path in sorted(_folder(request).iterdir())])
+
+
+async def _resolve(request: Request) -> Response:
+    folder = _folder(request)
+    path = folder / request.path_params["path"]
+    if path.parent != folder or not path.is_file():
+        raise HTTPException(404, headers={"X-Error-Code": "EntryNotFound", "X-Repo-Commit": folder.name})
+    size = path.stat().st_size
+    start, end = _range(request.headers.get("range", ""), size)
+    headers = {
+        "ETag": f'"{_sha256(path) if _is_large(path) else _blob_id(path)}"',
+        "X-Repo-Commit": folder.name,
+        "Accept-Ranges": "bytes",
+        "Content-Length": str(end - start),
+    }
+    status = 200
+    if end - start != size:
+        status, headers["Content-Range"] = 206, f"bytes {start}-{end - 1}/{size}"
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers)
+    stop = start + (end - start) // 2 if request.state.failure == "cut" else end
+    return StreamingResponse(_body(path, start, stop, end), status, headers, "application/octet-stream")
+
+
+async def _body(path: Path, start: int, stop: int, end: int) -> AsyncIterator[bytes]:
+    """Bytes from `start` to `stop`; a stop before the announced `end` breaks the connection off."""
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < stop:
+            chunk = file.read(min(_CHUNK_BYTES, stop - start))
+            start += len(chunk)
+            yield chunk
+    if stop < end:
+        raise ConnectionResetError("told to break off")
+
+
+def _folder(request: Request) -> Path:
+    """The asked revision's folder, after the control had its say; raises HTTPException as the real hub answers."""
+    control: Control = request.app.state.control
+    control.count(request.method, request.url.path)
+    has_body = request.method == "GET" and "/resolve/" in request.url.path
+    failure = request.state.failure = control.next_failure(request.url.path, has_body)
+    if failure is not None and failure != "cut":
+        raise HTTPException(int(failure))
+    root: Path = request.app.state.root
+    folder = root / str(request.path_params["namespace"]) / str(request.path_params["name"])
+    if _repo(request) in control.private or not folder.is_dir():
+        raise HTTPException(401, headers={"X-Error-Code": "RepoNotFound"})
+    revision = folder / str(request.path_params["revision"])
+    if not revision.is_dir():
+        raise HTTPException(404, headers={"X-Error-Code": "RevisionNotFound"})
+    return revision
+
+
+def _repo(request: Request) -> str:
+    return f"{request.path_params['namespace']}/{request.path_params['name']}"
+
+
+def _range(header: str, size: int) -> tuple[int, int]:
+    """First byte and the byte after the last of `bytes=a-b`; the whole file for any other header."""
+    match = _RANGE.fullmatch(header)
+    if match is None:
+        return 0, size
+    start = min(int(match[1]), size)
+    return start, min(int(match[2]) + 1, size) if match[2] else size
+
+
+def _card(path: Path) -> object:
+    """A model card's front matter."""
+    parts = path.read_text(encoding="utf-8").split("---\n") if path.is_file() else []
+    return yaml.safe_load(parts[1]) if len(parts) > 2 else None
+
+
+def _is_large(path: Path) -> bool:
+    return path.suffix in _LARGE_SUFFIXES
+
+
+def _entry(path: Path) -> dict[str, object]:
+    """A file as the tree route lists it."""
+    size = path.stat().st_size
+    entry: dict[str, object] = {"type": "file", "path": path.name, "size": size, "oid": _blob_id(path)}
+    return entry | ({"lfs": {"oid": _sha256(path), "size": size, "pointerSize": 134}} if _is_large(path) else {})
+
+
+def _sibling(path: Path) -> dict[str, object]:
+    """A file as the model information lists it."""
+    size = path.stat().st_size
+    sibling: dict[str, object] = {"rfilename": path.name, "size": size, "blobId": _blob_id(path)}
+    return sibling | ({"lfs": {"sha256": _sha256(path), "size": size, "pointerSize": 134}} if _is_large(path) else {})
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _blob_id(path: Path) -> str:
+    """The id that git gives a file's content."""
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

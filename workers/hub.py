@@ -1,0 +1,227 @@
+"""The adapter for hubs that speak Hugging Face's protocol: describe, peek, download; pinned, checked, without a login."""
+
+import hashlib
+import re
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from huggingface_hub import HfApi, constants, get_session, hf_hub_download, hf_hub_url, hf_raise_for_status
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RemoteEntryNotFoundError
+from huggingface_hub.hf_api import RepoSibling
+
+from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
+from workers.repository import RepoFile, Repository
+
+try:
+    import httpx2 as http
+except ImportError:  # huggingface_hub 1.x stands on httpx itself
+    import httpx as http  # type: ignore[no-redef]
+
+__all__ = ["Hub", "OnBytes", "RepoFile", "Repository", "Timeouts"]
+
+_REVISION = re.compile(r"[0-9a-f]{40}")
+_NOT_PUBLIC = frozenset({401, 403, 404, 410, 451})
+_CHUNK_BYTES = 1 << 20
+
+OnBytes = Callable[[int, int], None]
+"""Called with bytes done and their total; every byte counts twice, once fetched and once checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """`answer` bounds each wait for the hub, `download` a repository's whole download."""
+
+    answer: timedelta = timedelta(seconds=10)
+    download: timedelta = timedelta(hours=2)
+
+
+class Hub:
+    """A client of one hub. Downloads lie in `cache`, one folder per repository and revision, complete or not at all."""
+
+    def __init__(self, endpoint: str, cache: Path, timeouts: Timeouts | None = None) -> None:
+        # The client asks the environment for these, once, at import. Xet would fetch behind the meter's back.
+        constants.HF_HUB_DISABLE_TELEMETRY = True
+        constants.HF_HUB_DISABLE_XET = True
+        self._endpoint = endpoint.rstrip("/")
+        self._cache = cache
+        self._timeouts = timeouts or Timeouts()
+        self._api = HfApi(endpoint=self._endpoint, token=False)
+
+    def describe(self, repo: str, revision: str) -> Repository:
+        """What the hub says about a repository at a 40-hex revision.
+
+        Raises SubmissionFault(REPO_NOT_PUBLIC), InfrastructureFault(HUB_UNAVAILABLE) and ValueError for another revision.
+        """
+        _check_revision(revision)
+        with _translated(Code.HUB_UNAVAILABLE):
+            info = self._api.model_info(
+                repo, revision=revision, files_metadata=True, timeout=self._timeouts.answer.total_seconds(), token=False
+            )
+            if info.sha != revision or info.siblings is None:
+                raise InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub answered for another revision")
+            licence = info.card_data.get("license") if info.card_data else None
+            files = tuple(_file(sibling) for sibling in info.siblings)
+        return Repository(repo, revision, files, licence if isinstance(licence, str) else None)
+
+    def head(self, repo: str, revision: str, path: str, n_bytes: int) -> bytes:
+        """The first bytes of a file, at most `n_bytes`; none where the repository holds no such file. Raises as `describe`."""
+        _check_revision(revision)
+        url = hf_hub_url(repo, path, revision=revision, endpoint=self._endpoint)
+        headers = {"Range": f"bytes=0-{n_bytes - 1}", "Accept-Encoding": "identity"}
+        received = bytearray()
+        try:
+            with (
+                _translated(Code.HUB_UNAVAILABLE),
+                get_session().stream("GET", url, headers=headers, timeout=self._timeouts.answer.total_seconds()) as response,
+            ):
+                hf_raise_for_status(response)
+                for chunk in response.iter_bytes(_CHUNK_BYTES):
+                    received += chunk
+                    if len(received) >= n_bytes:
+                        break
+        except RemoteEntryNotFoundError:
+            return b""
+        return bytes(received[:n_bytes])
+
+    def download(self, repository: Repository, on_bytes: OnBytes) -> Path:
+        """Fetch and check every file; return the folder that holds them. What is there already is not fetched again.
+
+        Raises SubmissionFault(REPO_NOT_PUBLIC) and InfrastructureFault(DOWNLOAD_INTERRUPTED), also for a wrong checksum.
+        """
+        _check_revision(repository.revision)
+        target = self._cache / repository.repo / repository.revision
+        if target.is_dir():
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        meter = _Meter(2 * repository.total_bytes, time.monotonic() + self._timeouts.download.total_seconds(), on_bytes)
+        with tempfile.TemporaryDirectory(prefix=".part-", dir=self._cache) as part:
+            folder = Path(part, "files")
+            folder.mkdir()
+            for file in repository.files:
+                with _translated(Code.DOWNLOAD_INTERRUPTED):
+                    self._fetch(repository, file, folder, Path(part, "cache"), meter)
+                _check(folder / file.path, file, meter)
+            shutil.rmtree(folder / ".cache", ignore_errors=True)
+            try:
+                folder.rename(target)
+            except OSError:
+                if not target.is_dir():  # else another worker was faster
+                    raise
+        return target
+
+    def _fetch(self, repository: Repository, file: RepoFile, folder: Path, cache: Path, meter: "_Meter") -> None:
+        meter.start(file.size)
+        hf_hub_download(
+            repository.repo,
+            file.path,
+            revision=repository.revision,
+            local_dir=folder,
+            cache_dir=cache,
+            endpoint=self._endpoint,
+            etag_timeout=self._timeouts.answer.total_seconds(),
+            token=False,
+            tqdm_class=_progress_bar(meter.fetched),
+        )
+
+
+class _Meter:
+    """Counts bytes, passes them on, and ends a download that brings too many or takes too long."""
+
+    def __init__(self, total: int, deadline: float, on_bytes: OnBytes) -> None:
+        self._total, self._deadline, self._on_bytes = total, deadline, on_bytes
+        self._done = self._left = 0
+
+    def start(self, file_bytes: int) -> None:
+        self._left = file_bytes
+
+    def fetched(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise InfrastructureFault(Code.DOWNLOAD_INTERRUPTED, "the hub sends more bytes than it announced")
+        self.checked(count)
+
+    def checked(self, count: int) -> None:
+        if time.monotonic() > self._deadline:
+            raise InfrastructureFault(Code.DOWNLOAD_INTERRUPTED, "the download takes too long")
+        self._done += count
+        self._on_bytes(min(self._done, self._total), self._total)
+
+
+def _progress_bar(report: Callable[[int], None]) -> type:
+    """The client tells its progress to a bar of the class that it is given; this one only passes it on."""
+
+    class Bar:
+        def __init__(self, **_options: object) -> None:
+            """The client describes what it would draw."""
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_error: object) -> None:
+            """There is nothing to close."""
+
+        def update(self, count: float | None = 1) -> None:
+            report(int(count or 0))
+
+    return Bar
+
+
+def _check_revision(revision: str) -> None:
+    if not _REVISION.fullmatch(revision):
+        raise ValueError(f"a revision is 40 hex digits, not {revision!r}")
+
+
+def _file(sibling: RepoSibling) -> RepoFile:
+    if sibling.size is None or (sibling.lfs is None and sibling.blob_id is None):
+        raise InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub names a file without size or checksum")
+    return RepoFile(sibling.rfilename, sibling.size, sibling.lfs.sha256 if sibling.lfs else None, sibling.blob_id)
+
+
+def _check(path: Path, file: RepoFile, meter: _Meter) -> None:
+    """Compare a fetched file with what the hub announced: a plain file, its size, its SHA-256 or git blob id."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size != file.size:
+        raise InfrastructureFault(Code.DOWNLOAD_INTERRUPTED, f"{file.path} is not what the hub announced")
+    digest = hashlib.sha256() if file.sha256 else hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False)
+    with path.open("rb") as source:
+        while chunk := source.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            meter.checked(len(chunk))
+    if digest.hexdigest() != (file.sha256 or file.blob_id):
+        raise InfrastructureFault(Code.DOWNLOAD_INTERRUPTED, f"{file.path} does not match its checksum")
+
+
+@contextmanager
+def _translated(code: Code) -> Iterator[None]:
+    """Foreign errors become ours: what is not public is the miner's, everything else is the hub's or the network's."""
+    try:
+        yield
+    except RemoteEntryNotFoundError:
+        if code is Code.HUB_UNAVAILABLE:
+            raise
+        raise InfrastructureFault(code, "the hub lost a file that it listed") from None
+    except HFValidationError as exc:
+        raise SubmissionFault(Code.COMMITMENT_MALFORMED, f"not a repository: {exc}") from exc
+    except (HfHubHTTPError, http.HTTPError, OSError) as exc:
+        raise _fault(exc, code) from exc
+    except (ValueError, KeyError, TypeError) as exc:
+        raise InfrastructureFault(code, "the hub's answer cannot be read") from exc
+
+
+def _fault(exc: Exception, code: Code) -> VoiceError:
+    """A refusal may be the cause of what the client raises: it wraps a failed first request of a download."""
+    for error in (exc, exc.__cause__):
+        if isinstance(error, HfHubHTTPError):
+            status = error.response.status_code
+            if status in _NOT_PUBLIC:
+                return SubmissionFault(Code.REPO_NOT_PUBLIC)
+            return InfrastructureFault(Code.HUB_UNAVAILABLE, f"the hub answered with status {status}")
+    return InfrastructureFault(code, f"the hub cannot be reached or broke off ({type(exc).__name__})")
