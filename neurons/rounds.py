@@ -74,8 +74,3 @@ def _priority(candidate: Candidate, state: State) -> tuple[int, int, int, str]:
     else:
         rank = 2
     return (rank, candidate.immune_until, candidate.commit_block, candidate.tiebreak)
-
-
-def may_close(terminal: int, entries: int, finalized: Block, deadline: Block) -> bool:
-    """A round closes when all its evaluations are terminal, or at its deadline."""
-    return terminal == entries or finalized >= deadline

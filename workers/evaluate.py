@@ -31,7 +31,7 @@ from workers.hub import Hub
 from workers.inspection import inspect
 from workers.panels import LastPanel
 from workers.progress import Meter, Progress, Stage
-from workers.repo_check import RepoFile
+from workers.repository import RepoFile
 from workers.sandbox import GuestTimedOut, Sandbox
 
 
@@ -101,7 +101,7 @@ def evaluate(task: Task, competition: Competition, tools: Tools, lineage: Lineag
     prints: Fingerprint | None = None
     try:
         model = obtain(task, competition, tools, progress)
-        prints = fingerprint(model.folder, Meter(progress, Stage.FINGERPRINT, 0))
+        prints = fingerprint(model.folder, Meter(progress, Stage.FINGERPRINT))
         if tag_of(prints.content, task.public_key) != task.tag:
             raise SubmissionFault(Code.TAG_MISMATCH)
         earlier = lineage.earlier(task, prints.content, prints.tensors)
@@ -129,8 +129,8 @@ def obtain(task: Task, competition: Competition, tools: Tools, progress: Progres
         raise
     source = _HubSource(tools.hub, task, repository.files)
     family = inspect(source, competition, lambda done, total: progress(Stage.CHECK, done, total))
-    fetched = Meter(progress, Stage.FETCH, repository.total_bytes)
-    return Model(tools.hub.download(task.repo, task.revision, repository.files, fetched), family)
+    folder = tools.hub.download(repository, lambda done, total: progress(Stage.FETCH, done, total))
+    return Model(folder, family)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,14 @@
 """Everything that can be known of a repository before its weights are fetched, wherever it lies."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from scoring.competition import Competition
 from scoring.errors import Code, SubmissionFault
-from scoring.safetensors_header import PREFIX_BYTES
 from workers import repo_check
-from workers.repo_check import RepoFile
-
-_CONFIG_BYTES = 1 << 20
+from workers.repository import RepoFile
 
 
 class Source(Protocol):
@@ -21,21 +19,18 @@ class Source(Protocol):
         """Its files."""
 
     def head(self, path: str, count: int) -> bytes:
-        """The first `count` bytes of a file (fewer if it is shorter)."""
+        """The first `count` bytes of a file (fewer if it is shorter), none where there is no such file."""
 
 
 def inspect(source: Source, competition: Competition, on_file: Callable[[int, int], None]) -> str:
     """Check names, sizes, licence, config and every safetensors header, in this order; the model family, or SubmissionFault."""
     limits = competition.limits
     repo_check.check_files(source.files, limits)
-    paths = {file.path for file in source.files}
-    card = source.head(repo_check.CARD, repo_check.CARD_BYTES) if repo_check.CARD in paths else b""
-    repo_check.check_licence(card, competition.licences)
-    family = repo_check.check_config(source.head(repo_check.CONFIG, _CONFIG_BYTES), competition.families)
-    weights = repo_check.weights(source.files)
+    repo_check.check_licence(source.head(repo_check.CARD, repo_check.CARD_BYTES), competition.licences)
+    family = repo_check.check_config(source.head(repo_check.CONFIG, repo_check.CONFIG_BYTES), competition.families)
+    weights = [file for file in source.files if file.path.endswith(".safetensors")]
     for done, file in enumerate(weights, 1):
-        size = repo_check.header_size(source.head(file.path, PREFIX_BYTES), file, limits)
-        repo_check.check_header(source.head(file.path, size), file, limits)
+        repo_check.check_header(partial(source.head, file.path), file.size, limits.header_bytes)
         on_file(done, len(weights))
     return family
 
@@ -57,5 +52,7 @@ class FolderSource:
 
     def head(self, path: str, count: int) -> bytes:
         """The first bytes of a file."""
+        if not (self._folder / path).is_file():
+            return b""
         with (self._folder / path).open("rb") as file:
             return file.read(count)

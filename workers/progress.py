@@ -26,12 +26,12 @@ class Progress(Protocol):
 
 
 class Meter:
-    """Progress of a stage that is told in increments; a total of 0 is not known beforehand."""
+    """Progress of a stage that is told in increments and whose total nobody knows beforehand: `total` is told as `done`."""
 
-    def __init__(self, progress: Progress, stage: Stage, total: int) -> None:
-        self._progress, self._stage, self._total, self._done = progress, stage, total, 0
+    def __init__(self, progress: Progress, stage: Stage) -> None:
+        self._progress, self._stage, self._done = progress, stage, 0
 
     def __call__(self, count: int) -> None:
         """`count` more are done."""
         self._done += count
-        self._progress(self._stage, self._done, max(self._total, self._done))
+        self._progress(self._stage, self._done, self._done)

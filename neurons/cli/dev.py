@@ -104,7 +104,7 @@ def register(
 @app.command()
 def blocks(
     chain: ChainFile = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest blocks that hold something.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest blocks.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show the chain's newest blocks and what happened in them."""

@@ -1,0 +1,218 @@
+"""`voice miner`: check, score, publish, commit, and see what became of it."""
+
+import asyncio
+import json
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
+
+if TYPE_CHECKING:
+    from neurons.settings import MinerSettings
+    from scoring.competition import Competition
+    from scoring.report import EvaluationReport
+    from workers.progress import Stage
+
+app = typer.Typer(help="The miner's tools.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(help="The model's folder.")]
+Repo = Annotated[str, typer.Option("--repo", help="<namespace>/<name> on the model hub.")]
+_WORST = 5
+
+
+@app.command()
+def check(folder: Folder, competition: CompetitionFile = None, as_json: AsJson = False) -> None:
+    """Run the validator's checks on a model folder, without running the model."""
+    from neurons.miner import check as check_folder
+
+    found = check_folder(folder, _rules(competition))
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    table = Table("", "", show_header=False, box=None)
+    for name, value in (
+        ("family", found.family),
+        ("files", f"{found.files}, {found.total_bytes:,} bytes"),
+        ("content hash", found.prints.content),
+        ("tensors hash", found.prints.tensors),
+    ):
+        table.add_row(name, value)
+    Console(soft_wrap=True).print(table, "A validator accepts this folder.", sep="\n")
+
+
+@app.command()
+def score(
+    folder: Folder,
+    block_hash: Annotated[str | None, typer.Option("--block-hash", help="The seed of a round (default: a random one).")] = None,
+    competition: CompetitionFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a model folder with the validator's own code, in the validator's own sandbox."""
+    from neurons.miner import check as check_folder
+    from neurons.settings import MinerSettings
+    from scoring.types import BlockHash
+    from workers.evaluate import Model, judge_model
+    from workers.main import tools
+
+    rules, settings = _rules(competition), MinerSettings()
+    seed = BlockHash(_block_hash(block_hash))
+    model = Model(folder, check_folder(folder, rules).family)
+    console = Console(stderr=True)
+    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(), console=console) as bars:  # fmt: skip
+        rows: dict[Stage, int] = {}
+
+        def show(stage: "Stage", done: int, total: int) -> None:
+            row = rows.setdefault(stage, bars.add_task(stage.value, total=total) if stage not in rows else 0)
+            bars.update(row, completed=done, total=total)
+
+        report = judge_model(model, seed, rules, tools(settings.hub, settings.data), show)
+    if as_json:
+        typer.echo(json.dumps({"block_hash": seed, **asdict(report)}))
+    else:
+        _show(report, seed)
+
+
+def _block_hash(given_hash: str | None) -> str:
+    from scoring.errors import Code, PlatformError
+
+    if given_hash is None:
+        return f"0x{secrets.token_hex(32)}"
+    digits = given_hash.lower().removeprefix("0x")
+    if len(digits) != 64 or any(digit not in "0123456789abcdef" for digit in digits):
+        raise PlatformError(Code.REQUEST_INVALID, "A block hash has 64 hex digits.")
+    return f"0x{digits}"
+
+
+def _show(report: "EvaluationReport", seed: str) -> None:
+    from scoring.types import MICRO
+
+    console = Console()
+    table = Table("sample", "score", "gate", *(factor.value for factor in report.samples[0].utilities or {}), "seconds")
+    for sample in report.samples:
+        utilities = [f"{value:.3f}" for value in sample.utilities.values()]
+        table.add_row(sample.prompt_id, f"{sample.score / MICRO:.4f}", sample.gate or "", *utilities, f"{sample.seconds:.2f}")
+    console.print(table)
+    worst = sorted(report.samples, key=lambda sample: sample.score)[:_WORST]
+    console.print("worst:", ", ".join(f"{s.prompt_id} {s.score / MICRO:.3f}{f' ({s.gate})' if s.gate else ''}" for s in worst))
+    console.print(f"score [bold]{report.score / MICRO:.4f}[/] ± {report.stderr / MICRO:.4f}, seed {seed}", soft_wrap=True)
+
+
+@app.command()
+def publish(
+    folder: Folder,
+    repo: Repo,
+    private: Annotated[bool, typer.Option("--private", help="Publish it unseen: commit first, then make it public.")] = False,
+    competition: CompetitionFile = None,
+) -> None:
+    """Upload a checked model folder to the model hub; prints the revision to commit."""
+    from neurons.miner import check as check_folder
+    from neurons.publish import publish as upload
+    from neurons.settings import MinerSettings
+
+    settings = MinerSettings()
+    check_folder(folder, _rules(competition))
+    token = None if settings.hub_token is None else settings.hub_token.get_secret_value()
+    typer.echo(upload(folder, repo, settings.hub, token, private))
+
+
+@app.command()
+def commit(
+    folder: Folder,
+    repo: Repo,
+    revision: Annotated[str, typer.Option("--revision", help="The published revision, 40 hex digits.")],
+    network: Network = None,
+    netuid: Netuid = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+    competition: CompetitionFile = None,
+) -> None:
+    """Commit a published model on the chain, bound to the wallet's hotkey."""
+    from neurons import wallets
+    from neurons.miner import check as check_folder
+    from neurons.miner import commitment_of
+
+    settings = _settings(network, netuid, wallet, wallet_hotkey, wallet_path)
+    keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    text = commitment_of(check_folder(folder, _rules(competition)).prints.content, repo, revision, keys)
+    block = asyncio.run(_commit(settings, text, keys))
+    typer.echo(f"committed in block {block}: {text.decode()}")
+
+
+async def _commit(settings: "MinerSettings", text: bytes, keys: object) -> int:
+    from typing import assert_never
+
+    import bittensor as bt
+
+    from neurons.chain import connect
+    from neurons.types import Applied, RateLimited, Refused
+    from scoring.errors import Code, PlatformError
+
+    if not isinstance(keys, bt.Wallet):
+        raise TypeError("a wallet signs a commitment")
+    async with connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout) as chain:
+        result = await chain.commit(keys, text)
+    match result:
+        case Applied(block):
+            return block
+        case RateLimited(_, message) | Refused(_, _, message):
+            raise PlatformError(Code.REQUEST_INVALID, f"The chain refused the commitment: {message}.")
+        case unreachable:
+            assert_never(unreachable)
+
+
+@app.command()
+def status(
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+    hotkey: Annotated[str | None, typer.Option("--hotkey", help="An ss58 address, instead of a wallet's hotkey.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what became of a hotkey's submissions: state, reason, score."""
+    from neurons import wallets
+    from scoring.types import MICRO, Hotkey
+
+    settings = _settings(None, None, wallet, wallet_hotkey, wallet_path)
+    address = hotkey or wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path).hotkey.ss58_address
+    found = asyncio.run(_submissions(settings, Hotkey(address)))
+    if as_json:
+        typer.echo(json.dumps([item.model_dump(mode="json") for item in found]))
+        return
+    table = Table("submission", "block", "repo@revision", "state", "score ± se", "reason")
+    for item in found:
+        scored = "" if item.score is None else f"{item.score / MICRO:.4f} ± {(item.stderr or 0) / MICRO:.4f}"
+        model = f"{item.repo}@{(item.revision or '')[:7]}" if item.repo else ""
+        reason = "" if item.code is None else f"[{item.code}] {item.reason}"
+        table.add_row(str(item.id), str(item.commit_block), model, str(item.state), scored, reason.replace("[", "\\["))
+    Console().print(table if found else f"No submission of {address} is known: has it been committed, and read by the model queue?")
+
+
+async def _submissions(settings: "MinerSettings", hotkey: "Hotkey") -> "Sequence[SubmissionView]":  # type: ignore[name-defined]  # noqa: F821
+    from neurons.api_client import VoiceApi
+
+    async with VoiceApi(settings.api_url, None, settings.api_hotkey) as api:
+        return await api.submissions(hotkey=hotkey)
+
+
+def _settings(
+    network: str | None, netuid: int | None, wallet: str | None, hotkey: str | None, path: Path | None
+) -> "MinerSettings":
+    from neurons.settings import MinerSettings
+
+    return MinerSettings(**given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=hotkey, wallet_path=path))
+
+
+def _rules(path: Path | None) -> "Competition":
+    """The competition's newest version: a model is checked against what comes next."""
+    from neurons.settings import MinerSettings
+    from scoring.competition import load
+
+    return load(MinerSettings(**given(competition=path)).competition).version[-1]

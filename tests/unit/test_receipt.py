@@ -1,0 +1,95 @@
+"""A receipt says what was found, and cannot say anything else afterwards."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scoring import receipt
+from scoring.errors import Code
+from scoring.receipt import Finding, ReceiptInvalid, Subject
+from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
+from scoring.types import BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
+
+SUBJECT = Subject(
+    hotkey=Hotkey("5F"),
+    commit_block=10,
+    repo="a/b",
+    revision="0" * 40,
+    round=RoundNumber(3),
+    block_hash=BlockHash("0x" + "ab" * 32),
+    competition_hash="cc",
+    prompts_hash="dd",
+)
+SAMPLE = SampleReport("g00.a", "g00", Micro(400_000), None, {"wer": -0.0}, {Factor.DELIVERY: 0.5}, "ee" * 32, 0.25)
+REPORT = EvaluationReport(
+    profile="embedded",
+    profile_hash="ff",
+    samples=(SAMPLE, replace(SAMPLE, prompt_id="g01.a", group_id="g01", score=Micro(600_000))),
+    groups=(GroupReport("g00", "single", Micro(400_000)), GroupReport("g01", "single", Micro(600_000))),
+    score=Micro(500_000),
+    stderr=Micro(100_000),
+)
+SCORED = Finding(ContentHash("11" * 32), TensorsHash("22" * 32), None, None, REPORT)
+REFUSED = Finding(None, None, Code.FILE_NOT_ALLOWED, "x.bin", None)
+
+
+def checked(document: dict[str, Any], **overrides: Any) -> None:
+    """Check a document against its own hash, score and competition, unless told otherwise."""
+    claims = {"receipt_hash": receipt.digest(document), "score": Micro(500_000), "competition_hash": "cc"}
+    receipt.check(document, **{**claims, **overrides})
+
+
+def test_a_receipt_survives_storage_as_json() -> None:
+    """What a database gives back hashes to the same, negative zeros included."""
+    document = receipt.build(SUBJECT, SCORED, "x86_64 Linux")
+    stored = json.loads(json.dumps(document))
+    assert receipt.digest(stored) == receipt.digest(document)
+    assert b"-0.0" not in receipt.canonical(document)
+    checked(stored)
+
+
+def test_a_refusal_has_a_receipt_of_score_zero() -> None:
+    """Code and reason stand in it, and no groups."""
+    document = receipt.build(SUBJECT, REFUSED, "x86_64 Linux")
+    assert (document["code"], document["reason"], document["score"], document["groups"]) == (1103, "x.bin", 0, [])
+    checked(document, score=Micro(0))
+
+
+def _edit_sample(document: dict[str, Any]) -> None:
+    document["samples"][0]["score"] += 1
+
+
+def _edit_group(document: dict[str, Any]) -> None:
+    document["groups"][0][2] += 2
+
+
+def _edit_score(document: dict[str, Any]) -> None:
+    document["score"] += 1
+
+
+@pytest.mark.parametrize("edit", [_edit_sample, _edit_group, _edit_score])
+def test_one_edited_number_is_found(edit: Callable[[dict[str, Any]], None]) -> None:
+    """Any edit breaks the hash."""
+    document = receipt.build(SUBJECT, SCORED, "x86_64 Linux")
+    recorded = receipt.digest(document)
+    edit(document)
+    with pytest.raises(ReceiptInvalid, match="does not hash"):
+        checked(document, receipt_hash=recorded)
+
+
+@pytest.mark.parametrize("edit", [_edit_group, _edit_score])
+def test_a_rehashed_receipt_must_still_add_up(edit: Callable[[dict[str, Any]], None]) -> None:
+    """Groups, score and row agree, or nothing counts."""
+    document = receipt.build(SUBJECT, SCORED, "x86_64 Linux")
+    edit(document)
+    with pytest.raises(ReceiptInvalid, match="mean"):
+        checked(document)
+
+
+def test_another_competition_is_refused() -> None:
+    """A receipt under other rules says nothing about this round."""
+    with pytest.raises(ReceiptInvalid, match="competition"):
+        checked(receipt.build(SUBJECT, SCORED, ""), competition_hash="zz")
