@@ -240,6 +240,8 @@ class EvaluationResult:
     evaluation_id: EvaluationId
     submission_id: SubmissionId
     hotkey: Hotkey
+    commit_block: Block
+    tiebreak: str
     state: EvaluationState
     submission_state: SubmissionState
     code: Code | None

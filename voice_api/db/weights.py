@@ -26,8 +26,8 @@ class Weights:
                 attempt.error,
             )
 
-    async def latest(self, outcome: Outcome) -> WeightAttempt | None:
-        """The last attempt that ended in this way, or None."""
+    async def latest(self, outcome: Outcome | None = None) -> WeightAttempt | None:
+        """The last attempt (that ended in this way, if one is named), or None."""
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(sql("weights.latest"), outcome)
         return read(WeightAttempt, row) if row else None
