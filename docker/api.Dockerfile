@@ -1,0 +1,19 @@
+# The voice API; also runs the migrations. Build from the repository's root: docker build --file docker/api.Dockerfile .
+FROM python:3.11-slim-bookworm AS wheel
+COPY . /source
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel /source
+
+FROM python:3.11-slim-bookworm
+ENV PATH=/opt/voice/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1
+RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin subnet && python -m venv /opt/voice
+# Dependencies first, from the project's metadata alone: a change of its code leaves this layer as it is.
+COPY pyproject.toml constraints.txt /opt/metadata/
+RUN cd /opt/metadata && touch README.md LICENSE NOTICE && pip install --no-cache-dir --constraint constraints.txt .
+COPY --from=wheel /wheel /opt/wheel
+RUN pip install --no-cache-dir --no-deps --force-reinstall /opt/wheel/*.whl
+COPY docker/health.py /opt/voice/health.py
+ENV VOICE_API_HOST=0.0.0.0 VOICE_API_PORT=8000 VOICE_LOG_FORMAT=json
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 CMD ["python", "/opt/voice/health.py", "http", "http://127.0.0.1:8000/healthz"]
+CMD ["voice", "api"]
