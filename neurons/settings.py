@@ -86,3 +86,9 @@ class LogSettings(ProcessSettings):
     """Every process's logs."""
 
     log_format: LogFormat = Field(default=LogFormat.CONSOLE, validation_alias="VOICE_LOG_FORMAT")
+
+
+class HeartbeatSettings(ProcessSettings):
+    """How a daemon shows that it lives."""
+
+    heartbeat: Path | None = Field(default=None, validation_alias="VOICE_HEARTBEAT")

@@ -3,13 +3,18 @@
 import asyncio
 import signal
 from datetime import timedelta
+from pathlib import Path
 
 
 class Shutdown:
-    """Asked for by a signal, or by `request`; waiting for it replaces sleeping."""
+    """Asked for by a signal, or by `request`; waiting for it replaces sleeping.
 
-    def __init__(self) -> None:
+    Each wait touches `heartbeat`, if there is one: a container's health check reads its age.
+    """
+
+    def __init__(self, heartbeat: Path | None = None) -> None:
         self._event = asyncio.Event()
+        self._heartbeat = heartbeat
 
     @property
     def requested(self) -> bool:
@@ -28,6 +33,8 @@ class Shutdown:
 
     async def wait(self, pause: timedelta) -> None:
         """Sleep for `pause`, or less if the end is asked for."""
+        if self._heartbeat is not None:
+            self._heartbeat.touch()
         try:
             async with asyncio.timeout(pause.total_seconds()):
                 await self._event.wait()

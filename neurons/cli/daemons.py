@@ -124,12 +124,14 @@ def upgrade() -> None:
 
 def _run(serve: "Any") -> None:
     """Run a daemon until SIGTERM or SIGINT ends it between two ticks."""
+    from neurons.settings import HeartbeatSettings
     from neurons.shutdown import Shutdown
 
     logs.configure()
+    heartbeat = HeartbeatSettings().heartbeat
 
     async def main() -> None:
-        stop = Shutdown()
+        stop = Shutdown(heartbeat)
         stop.listen()
         work: Coroutine[Any, Any, None] = serve(stop)
         await work
