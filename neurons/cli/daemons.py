@@ -119,7 +119,7 @@ def upgrade() -> None:
     from neurons.settings import MigrationSettings
     from voice_api.db import migrate
 
-    migrate.upgrade(MigrationSettings().database_url.get_secret_value())
+    asyncio.run(migrate.upgrade(MigrationSettings().database_url.get_secret_value()))
 
 
 def _run(serve: "Any") -> None:
