@@ -13,7 +13,8 @@ from scoring.receipt import ReceiptInvalid
 from scoring.types import Block, Hotkey, RoundNumber
 from scoring.weights import Snapshot, WeightPlan
 from voice_api.db import records
-from voice_api.db.records import EvaluationResult, EvaluationState, LedgerEntry, RoundState, SubmissionState, WeightAttempt
+from voice_api.db.records import EvaluationResult, LedgerEntry, WeightAttempt
+from voice_api.db.states import EvaluationState, Outcome, RoundState, SubmissionState
 
 RETRY_BLOCKS = 10
 """Blocks between two attempts to set the same weights."""
@@ -175,7 +176,7 @@ def _round_view(view: View) -> RoundView:
     return RoundView(view.metagraph.block, latest, view.unfolded is not None, _state(view.head), candidates)
 
 
-def attempt(action: SetWeights, block: Block, outcome: records.Outcome, error: str | None) -> WeightAttempt:
+def attempt(action: SetWeights, block: Block, outcome: Outcome, error: str | None) -> WeightAttempt:
     """The row that keeps an attempt to set weights."""
     plan = {"lines": [asdict(line) for line in action.plan.lines], "burn": action.plan.burn}
     return WeightAttempt(block, action.snapshot.hash, asdict(action.snapshot), plan, outcome, error)

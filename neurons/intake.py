@@ -30,7 +30,9 @@ def readable(metagraph: Metagraph) -> tuple[tuple[CommitmentRecord, str], ...]:
     """Commitments of registered hotkeys that can be read, each with its hotkey's public key (hex), oldest first."""
     keys = {neuron.hotkey: neuron.public_key for neuron in metagraph.neurons}
     open_ones = (CommitmentStatus.PLAIN, CommitmentStatus.REVEALED)
-    found = [(record, keys[record.hotkey]) for record in metagraph.commitments if record.status in open_ones and record.hotkey in keys]
+    found = [
+        (record, keys[record.hotkey]) for record in metagraph.commitments if record.status in open_ones and record.hotkey in keys
+    ]
     return tuple(sorted(found, key=lambda pair: (pair[0].block, pair[0].hotkey)))
 
 
@@ -51,9 +53,9 @@ def submission(
         commitment = parse(record.value)
         if in_cooldown(known.accepted, record.block, cooldown_blocks):
             raise SubmissionFault(
-                Code.TOO_EARLY, f"committed {record.block - (known.accepted or 0)} blocks after the last one, not {cooldown_blocks}"
+                Code.TOO_EARLY,
+                f"committed {record.block - (known.accepted or 0)} blocks after the last one, not {cooldown_blocks}",
             )
     except SubmissionFault as fault:
         return replace(unread, code=fault.code, reason=fault.detail)
     return replace(unread, repo=commitment.repo, revision=commitment.revision, tag=commitment.tag.hex())
-

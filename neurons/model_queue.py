@@ -45,9 +45,7 @@ async def _known(api: VoiceApi, hotkey: Hotkey) -> Known:
     return Known(frozenset(Block(item.commit_block) for item in held), max(accepted, default=None))
 
 
-async def _submission(
-    chain: Chain, record: CommitmentRecord, public_key: str, known: Known, schedule: Schedule
-) -> NewSubmission:
+async def _submission(chain: Chain, record: CommitmentRecord, public_key: str, known: Known, schedule: Schedule) -> NewSubmission:
     limits = schedule.at(RoundNumber(record.block // schedule.round_blocks)).limits
     block_hash = await chain.block_hash(record.block)
     return intake.submission(record, public_key, block_hash, known, limits.cooldown_blocks)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from httpx import TransportError
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
-from httpx import TransportError
 
 from scoring.errors import Code, PlatformError
 

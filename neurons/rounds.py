@@ -59,7 +59,9 @@ def open_round(view: RoundView, competition: Competition) -> RoundOpening | None
     if view.any_open or (view.last_opened is not None and number <= view.last_opened):
         return None
     eligible = [candidate for candidate in view.candidates if candidate.commit_block < start]
-    entries = tuple(c.submission for c in sorted(eligible, key=lambda c: _priority(c, view.state)))[: competition.round.evaluations]
+    entries = tuple(c.submission for c in sorted(eligible, key=lambda c: _priority(c, view.state)))[
+        : competition.round.evaluations
+    ]
     if not entries:
         return None
     return RoundOpening(number, start, Block(start + competition.round.deadline_blocks), entries)

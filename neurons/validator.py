@@ -15,8 +15,9 @@ from neurons.types import Applied, ChainUnavailable, RateLimited, Refused
 from scoring.competition import Schedule
 from scoring.types import Hotkey
 from voice_api.db.pool import Pool
-from voice_api.db.records import Entry, NewRound, Outcome, QueueName, RoundState
+from voice_api.db.records import Entry, NewRound
 from voice_api.db.rounds import Rounds
+from voice_api.db.states import Outcome, QueueName, RoundState
 from voice_api.db.submissions import Submissions
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable

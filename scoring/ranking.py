@@ -66,13 +66,16 @@ class Record:
         return (-self.mean, self.commit_block, self.tiebreak)
 
 
+_GENESIS = Block(0)
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """Everything that the past says, and nothing else. `king_since` is the block at which the king's first round began."""
 
     round: RoundNumber | None = None
     king: SubmissionId | None = None
-    king_since: Block = Block(0)
+    king_since: Block = _GENESIS
     challengers_met: int = 0
     records: tuple[Record, ...] = ()
     duels: tuple[Duel, ...] = ()

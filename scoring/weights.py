@@ -61,7 +61,9 @@ class WeightPlan:
 def plan(snapshot: Snapshot) -> WeightPlan:
     """Fixed shares by rank: the king first, then the tail by lower confidence bound; unearned shares are burned to the owner's uid."""
     ranked = _ranked(snapshot)
-    lines = tuple(_line(snapshot, rank, record, share) for (rank, record), share in zip(enumerate(ranked), snapshot.shares, strict=False))
+    lines = tuple(
+        _line(snapshot, rank, record, share) for (rank, record), share in zip(enumerate(ranked), snapshot.shares, strict=False)
+    )
     burn = Weight(max(0.0, 1.0 - math.fsum(line.weight for line in lines)) if len(ranked) < len(snapshot.shares) else 0.0)
     if burn > 0.0:
         lines += (Line(snapshot.owner, None, None, burn, "burned: no eligible model holds this place"),)

@@ -25,7 +25,8 @@ from scoring.spoken import Spoken
 from scoring.synthesis.synthesiser import Request
 from scoring.tag import tag_of
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
-from voice_api.db.records import Verdict, VerdictState
+from voice_api.db.records import Verdict
+from voice_api.db.states import VerdictState
 from workers import reference
 from workers.hub import Hub
 from workers.inspection import inspect

@@ -12,7 +12,8 @@ from scoring.competition import Schedule
 from scoring.errors import Code, InfrastructureFault
 from scoring.types import ContentHash, TensorsHash
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Claim, QueueName, Verdict
+from voice_api.db.records import Claim, Verdict
+from voice_api.db.states import QueueName
 from voice_api.db.submissions import Submissions
 from voice_api.errors import LeaseLost
 from workers.evaluate import Earlier, NotYetPublic, Task, Tools, evaluate

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from scoring.tag import tag_of
 from scoring.types import ContentHash
-from voice_api.db.records import Submission, SubmissionState, TagRecord
+from voice_api.db.records import Submission, TagRecord
+from voice_api.db.states import SubmissionState
 from workers.evaluate import Earlier, Task
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from scoring.competition import DEFAULT_PATH
-from voice_api.db.records import QueueName
+from voice_api.db.states import QueueName
 from voice_api.settings import ProcessSettings
 from workers.retry import RetryRule
 

@@ -54,7 +54,7 @@ def demo(
         raise PlatformError(Code.INTERNAL, f"{len(failed)} expectation(s) of the demo failed; see the table.")
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
+def _interrupt(_signum: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
@@ -116,7 +116,9 @@ async def _watch(network: "Network", api: "VoiceApi", chain: "Chain", console: C
 
 
 def _stay(network: "Network", console: Console) -> None:
-    console.print(f"\nLeaderboard  {network.api_url}/\nAPI docs     {network.api_url}/docs\nMetrics      {network.api_url}/metrics")
+    console.print(
+        f"\nLeaderboard  {network.api_url}/\nAPI docs     {network.api_url}/docs\nMetrics      {network.api_url}/metrics"
+    )
     console.print("The network goes on; Ctrl-C stops it.")
     while True:
         network.stack.check()

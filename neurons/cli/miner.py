@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
@@ -65,12 +65,14 @@ def score(
     seed = BlockHash(_block_hash(block_hash))
     model = Model(folder, check_folder(folder, rules).family)
     console = Console(stderr=True)
-    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(), console=console) as bars:  # fmt: skip
-        rows: dict[Stage, int] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bars:
+        rows: dict[Stage, TaskID] = {}
 
         def show(stage: "Stage", done: int, total: int) -> None:
-            row = rows.setdefault(stage, bars.add_task(stage.value, total=total) if stage not in rows else 0)
-            bars.update(row, completed=done, total=total)
+            if stage not in rows:
+                rows[stage] = bars.add_task(stage.value, total=total)
+            bars.update(rows[stage], completed=done, total=total)
 
         report = judge_model(model, seed, rules, tools(settings.hub, settings.data), show)
     if as_json:
@@ -192,7 +194,9 @@ def status(
         model = f"{item.repo}@{(item.revision or '')[:7]}" if item.repo else ""
         reason = "" if item.code is None else f"[{item.code}] {item.reason}"
         table.add_row(str(item.id), str(item.commit_block), model, str(item.state), scored, reason.replace("[", "\\["))
-    Console().print(table if found else f"No submission of {address} is known: has it been committed, and read by the model queue?")
+    Console().print(
+        table if found else f"No submission of {address} is known: has it been committed, and read by the model queue?"
+    )
 
 
 async def _submissions(settings: "MinerSettings", hotkey: "Hotkey") -> "Sequence[SubmissionView]":  # type: ignore[name-defined]  # noqa: F821

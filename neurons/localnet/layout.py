@@ -70,7 +70,9 @@ def claimed(root: Path, keep: bool) -> Iterator[Layout]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
-            raise PlatformError(Code.SETTING_INVALID, f"another network runs in {root}: stop it, or name another --data.") from exc
+            raise PlatformError(
+                Code.SETTING_INVALID, f"another network runs in {root}: stop it, or name another --data."
+            ) from exc
         if not keep:
             _empty(root)
         (root / _MARK).touch()

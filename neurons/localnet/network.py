@@ -67,9 +67,7 @@ def running(layout: Layout, wanted: Ports) -> Iterator[Network]:
         processes = Stack(layout.logs)
         stack.callback(processes.stop)
         validator = _hotkey(layout, "validator")
-        network = Network(
-            layout, processes, f"http://127.0.0.1:{api_port}", f"http://127.0.0.1:{hub_port}", validator, miners
-        )
+        network = Network(layout, processes, f"http://127.0.0.1:{api_port}", f"http://127.0.0.1:{hub_port}", validator, miners)
         _start(network, {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}, api_port, hub_port)
         yield network
 

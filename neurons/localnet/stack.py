@@ -52,7 +52,7 @@ class Stack:
         """Start `voice <arguments>` with a clean environment plus `environment`; its output goes to `<name>.log`."""
         log = self._logs / f"{name}.log"
         with log.open("ab") as output:
-            process = subprocess.Popen(  # noqa: PLW1509 - one prctl call, before any thread of the child
+            process = subprocess.Popen(
                 [sys.executable, "-m", "neurons.cli", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

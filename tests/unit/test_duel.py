@@ -10,9 +10,7 @@ from scoring.competition import DuelRules
 from scoring.duel import Duel, Outcome
 from scoring.types import Micro, RoundNumber, SubmissionId
 
-RULES = DuelRules(
-    alpha=0.05, clip=0.5, margin_start=0.02, margin_end=0.005, margin_decay_blocks=36_000, max_rounds=24
-)
+RULES = DuelRules(alpha=0.05, clip=0.5, margin_start=0.02, margin_end=0.005, margin_decay_blocks=36_000, max_rounds=24)
 
 
 def a_duel(**overrides: object) -> Duel:

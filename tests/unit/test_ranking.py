@@ -57,7 +57,9 @@ def test_a_better_challenger_is_crowned_by_evidence_and_duels_start_anew() -> No
 
 def test_an_equal_challenger_opens_a_duel_and_stays_where_it_is() -> None:
     """The duel's margin and threshold are frozen at its opening."""
-    state = folded(a_round(1, judged(1, 0.5)), a_round(2, judged(1, 0.5), judged(2, 0.5)), a_round(3, judged(1, 0.5), judged(2, 0.5)))
+    state = folded(
+        a_round(1, judged(1, 0.5)), a_round(2, judged(1, 0.5), judged(2, 0.5)), a_round(3, judged(1, 0.5), judged(2, 0.5))
+    )
     (duel,) = state.duels
     assert state.king == 1
     assert (duel.opened, duel.threshold, duel.rounds, duel.groups) == (2, 40.0, 2, 64)
