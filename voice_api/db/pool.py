@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -22,6 +23,7 @@ _OUTAGES = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.QueryCanceledError,
 )
+_NOT_A_URL = "DATABASE_URL is not a PostgreSQL URL"
 _CONNECT_SECONDS = 10
 _COMMAND_SECONDS = 30
 _CLOSE_SECONDS = 5
@@ -39,16 +41,10 @@ class Pool:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection; raises DatabaseUnavailable when there is none, or when it breaks while lent."""
-        try:
+        with _named_outages():
             async with self._pool.acquire(timeout=_CONNECT_SECONDS) as connection:
-                try:
+                with _named_breaks(connection):
                     yield connection
-                except asyncpg.InterfaceError as exc:
-                    if connection.is_closed():
-                        raise DatabaseUnavailable("the connection to PostgreSQL was lost") from exc
-                    raise
-        except _OUTAGES as exc:
-            raise _unavailable(exc) from exc
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -65,32 +61,29 @@ class Pool:
             self._pool.terminate()
 
 
-async def connect(url: str, *, application: str = "voice", size: int = 10) -> Pool:
+async def connect(url: str, *, application: str = "voice", size: int = 10, lazy: bool = False) -> Pool:
     """Open a pool of at most `size` connections, which the caller closes; raises DatabaseUnavailable.
 
-    `application` is the name under which PostgreSQL lists the connections.
+    `application` is the name under which PostgreSQL lists the connections. A `lazy` one connects when it is first used, so that
+    a process can start, and say that it is not ready, while PostgreSQL is away.
     """
-    try:
+    with _named_outages():
         pool = await asyncpg.create_pool(
-            url,
-            min_size=1,
+            _checked(url),
+            min_size=0 if lazy else 1,
             max_size=size,
             init=_speak_json,
             timeout=_CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
             server_settings={"application_name": application},
         )
-    except _OUTAGES as exc:
-        raise _unavailable(exc) from exc
-    except ValueError as exc:
-        raise DatabaseUnavailable("DATABASE_URL is not a PostgreSQL URL") from exc
     return Pool(pool)
 
 
 @asynccontextmanager
-async def open_pool(url: str, *, application: str = "voice", size: int = 10) -> AsyncIterator[Pool]:
+async def open_pool(url: str, *, application: str = "voice", size: int = 10, lazy: bool = False) -> AsyncIterator[Pool]:
     """`connect` for as long as the context lasts."""
-    pool = await connect(url, application=application, size=size)
+    pool = await connect(url, application=application, size=size, lazy=lazy)
     try:
         yield pool
     finally:
@@ -100,21 +93,43 @@ async def open_pool(url: str, *, application: str = "voice", size: int = 10) -> 
 @asynccontextmanager
 async def connection_to(url: str) -> AsyncIterator[Connection]:
     """Open one connection outside a pool, without a limit on a command's time; raises DatabaseUnavailable."""
-    try:
-        connection = await asyncpg.connect(url, timeout=_CONNECT_SECONDS)
+    with _named_outages():
+        connection = await asyncpg.connect(_checked(url), timeout=_CONNECT_SECONDS)
         try:
-            yield connection
+            with _named_breaks(connection):
+                yield connection
         finally:
             await connection.close()
+
+
+@contextmanager
+def _named_outages() -> Iterator[None]:
+    try:
+        yield
     except _OUTAGES as exc:
-        raise _unavailable(exc) from exc
+        # The kind of error alone: messages of the driver may carry the address and the user.
+        raise DatabaseUnavailable(f"PostgreSQL cannot be reached ({type(exc).__name__})") from exc
+    except asyncpg.ClientConfigurationError as exc:
+        raise DatabaseUnavailable(_NOT_A_URL) from exc
+
+
+def _checked(url: str) -> str:
+    try:
+        _ = urlsplit(url).port
     except ValueError as exc:
-        raise DatabaseUnavailable("DATABASE_URL is not a PostgreSQL URL") from exc
+        raise DatabaseUnavailable(_NOT_A_URL) from exc
+    return url
 
 
-def _unavailable(exc: BaseException) -> DatabaseUnavailable:
-    # The kind of error alone: messages of the driver may carry the address and the user.
-    return DatabaseUnavailable(f"PostgreSQL cannot be reached ({type(exc).__name__})")
+@contextmanager
+def _named_breaks(connection: Connection) -> Iterator[None]:
+    """The driver has one error for a closed connection and for wrong use: only the first is an outage."""
+    try:
+        yield
+    except asyncpg.InterfaceError as exc:
+        if connection.is_closed():
+            raise DatabaseUnavailable("the connection to PostgreSQL was lost") from exc
+        raise
 
 
 async def _speak_json(connection: Connection) -> None:

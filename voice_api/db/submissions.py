@@ -10,7 +10,7 @@ from voice_api.db.records import Candidate, Evaluation, NewSubmission, Submissio
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
 from voice_api.db.states import SubmissionState
-from voice_api.db.views import LeaderboardRow
+from voice_api.db.views import LeaderboardRow, OutcomeCount
 
 
 class Submissions:
@@ -73,6 +73,10 @@ class Submissions:
     async def candidates(self) -> tuple[Candidate, ...]:
         """Every submission that waits or is scored, with what opening a round needs, in the order in which commitments count."""
         return tuple(read(Candidate, row) for row in await self._fetch("submissions.candidates"))
+
+    async def outcomes(self) -> tuple[OutcomeCount, ...]:
+        """How many submissions stand where, and for which reason."""
+        return tuple(read(OutcomeCount, row) for row in await self._fetch("submissions.outcomes"))
 
     async def _fetch(self, name: str, *arguments: object) -> Sequence[Any]:
         async with self._pool.connection() as connection:

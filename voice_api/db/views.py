@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from scoring.errors import Code
 from scoring.types import EvaluationId, Hotkey, RoundNumber, SubmissionId, Uid
 from voice_api.db.records import Submission
-from voice_api.db.states import EvaluationState, QueueName
+from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +47,13 @@ class Depth:
 
     queue: QueueName
     state: EvaluationState
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeCount:
+    """How many submissions stand where, and for which reason."""
+
+    state: SubmissionState
+    code: Code | None
     count: int

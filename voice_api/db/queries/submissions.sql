@@ -107,3 +107,7 @@ from submissions_with_score s
 left join neurons n using (hotkey)
 where s.state in ('queued', 'scored')
 order by s.commit_block, s.tiebreak, s.id;
+
+-- name: outcomes
+-- How many submissions stand where, and why, for the metrics.
+select state, code, count(*)::integer as count from submissions group by state, code order by state, code nulls first;

@@ -1,0 +1,60 @@
+"""The voice API: an application factory."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from redis.asyncio import Redis
+from starlette.exceptions import HTTPException
+
+from scoring.errors import VoiceError
+from voice_api import problems
+from voice_api.db.pool import open_pool
+from voice_api.metrics import Metrics
+from voice_api.middleware import Guard
+from voice_api.routes import health, leaderboard, pages, queue, registry, submissions
+from voice_api.service import Service
+from voice_api.settings import ApiSettings
+
+DESCRIPTION = """Miners compete to publish the best open text-to-speech model. Reading is open to everyone.
+Writing takes a `btauth/1` signature of an allow-listed hotkey. Errors are `application/problem+json` with stable codes."""
+_REDIS_SECONDS = 3.0
+
+
+class _Lifespan(Protocol):
+    def __call__(self, app: FastAPI) -> AbstractAsyncContextManager[None]: ...
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """Build the application; connections are opened by its lifespan, and it starts even while PostgreSQL or Redis is away."""
+    metrics = Metrics()
+    app = FastAPI(
+        title="Voice Subnet",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=_lifespan(settings, metrics),
+        max_body_size=settings.body_bytes,
+    )
+    app.add_middleware(Guard, metrics=metrics)
+    app.add_exception_handler(VoiceError, problems.on_voice_error)
+    app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
+    app.add_exception_handler(HTTPException, problems.on_http_error)
+    app.add_exception_handler(Exception, problems.on_bug)
+    for part in (registry, submissions, leaderboard, queue, health, pages):
+        app.include_router(part.router)
+    return app
+
+
+def _lifespan(settings: ApiSettings, metrics: Metrics) -> _Lifespan:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        redis = Redis.from_url(
+            settings.redis_url.get_secret_value(), socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS
+        )
+        async with redis, open_pool(settings.database_url.get_secret_value(), application="voice api", lazy=True) as pool:
+            app.state.service = Service.over(settings, metrics, pool, redis)
+            yield
+
+    return lifespan

@@ -1,0 +1,15 @@
+"""The subnet's neurons, as the model queue reads them."""
+
+from fastapi import APIRouter
+
+from voice_api.routes.errors import WRITE_ERRORS
+from voice_api.schemas import RegistryIn, RegistryOut
+from voice_api.service import Served, Writer
+
+router = APIRouter(prefix="/v1/registry", tags=["registry"])
+
+
+@router.post("", responses=WRITE_ERRORS)
+async def replace(snapshot: RegistryIn, service: Served, _: Writer) -> RegistryOut:
+    """Replace the registry by a newer snapshot; an older one changes nothing."""
+    return RegistryOut(stored=await service.registry.replace(snapshot.snapshot()))

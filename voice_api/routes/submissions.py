@@ -1,0 +1,47 @@
+"""Commitments, and what became of them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from scoring.types import Hotkey, SubmissionId
+from voice_api.db.states import SubmissionState
+from voice_api.routes.errors import LOOKUP_ERRORS, READ_ERRORS, WRITE_ERRORS
+from voice_api.schemas import MOST_ROWS, SubmissionDetail, SubmissionOut, SubmissionPage, SubmissionsIn, SubmissionsOut
+from voice_api.service import Served, Writer
+
+router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
+
+Key = Annotated[int, Path(ge=1, lt=2**63)]
+After = Annotated[int, Query(ge=0, lt=2**63, description="The last id of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
+
+
+@router.post("", responses=WRITE_ERRORS)
+async def add(new: SubmissionsIn, service: Served, _: Writer) -> SubmissionsOut:
+    """Record commitments, all or none; sending one again changes nothing."""
+    ids = await service.submissions.add([submission.submission() for submission in new.submissions])
+    return SubmissionsOut(ids=tuple(ids))
+
+
+@router.get("", responses=READ_ERRORS)
+async def page(
+    service: Served,
+    after: After = 0,
+    limit: Limit = 50,
+    state: SubmissionState | None = None,
+    hotkey: Annotated[str | None, Query(max_length=64)] = None,
+) -> SubmissionPage:
+    """Submissions, oldest first."""
+    rows = await service.submissions.page(SubmissionId(after), limit + 1, state, Hotkey(hotkey) if hotkey else None)
+    shown = rows[:limit]
+    return SubmissionPage(
+        items=tuple(SubmissionOut.model_validate(row) for row in shown), next=shown[-1].id if len(rows) > limit else None
+    )
+
+
+@router.get("/{submission_id}", responses=LOOKUP_ERRORS)
+async def get(submission_id: Key, service: Served) -> SubmissionDetail:
+    """One submission with its evaluations and the reasons."""
+    submission = await service.submissions.get(SubmissionId(submission_id))
+    return SubmissionDetail.of(submission, await service.submissions.evaluations(submission.id))
