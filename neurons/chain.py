@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import bittensor as bt
 from bittensor.result import BittensorError, ConnectionNotReady, RpcConnectionError
@@ -112,6 +112,15 @@ class Chain:
         """Close the connection."""
         await self._bounded(self._substrate.close())
 
+    async def __aenter__(self) -> Self:
+        """Open the connection."""
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connection."""
+        await self.aclose()
+
     async def open(self) -> None:
         """Open the connection. The client's own `connect` would also keep a cache of token symbols in the user's home."""
         await self._bounded(self._substrate.connect())
@@ -182,12 +191,8 @@ async def connect(network: str, netuid: int, devchain: Path | None, timeout: tim
 
     Raises PlatformError(SETTING_INVALID) for a network that nobody knows, ChainUnavailable when it cannot be reached.
     """
-    chain = Chain(_substrate(network, devchain), netuid, timeout)
-    await chain.open()
-    try:
+    async with Chain(_substrate(network, devchain), netuid, timeout) as chain:
         yield chain
-    finally:
-        await chain.aclose()
 
 
 def _substrate(network: str, devchain: Path | None) -> bt.Substrate:
