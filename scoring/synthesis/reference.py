@@ -29,7 +29,8 @@ class Tones:
         total = np.zeros_like(time)
         for partial in range(1, _PARTIALS + 1):
             total += np.sin(2.0 * np.pi * 110.0 * partial * time) / partial
-        return (0.5 * total / np.abs(total).max()).astype(np.float32)
+        tone: Waveform = (0.5 * total / np.abs(total).max()).astype(np.float32)
+        return tone
 
 
 def load(model_dir: Path, threads: int, dtype: Dtype) -> Tones:  # noqa: ARG001 - the loader's shape; there is nothing to load

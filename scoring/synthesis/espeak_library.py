@@ -1,0 +1,85 @@
+"""espeak-ng through ctypes. The library is GPL-3: import this module in the guest process only."""
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import espeakng_loader
+import numpy as np
+
+from scoring.synthesis.synthesiser import Waveform
+
+_SYNCHRONOUS, _UTF8, _POSITION_CHARACTER = 2, 1, 1
+_RATE, _AMPLITUDE, _PITCH, _RANGE, _WORD_GAP = 1, 2, 3, 4, 7
+"""espeak-ng's numbers for its parameters."""
+
+_libc = ctypes.CDLL(None)
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to speak: voice by name, words per minute, pitch, range (0 … 99), amplitude (0 … 200), gap between words (10 ms)."""
+
+    voice: str
+    rate: int
+    pitch: int
+    range: int
+    amplitude: int
+    word_gap: int
+
+
+def sample_rate() -> int:
+    """The library's rate, in Hz."""
+    with _loaded() as (_, rate):
+        return rate
+
+
+def say(text: str, settings: Settings) -> Waveform:
+    """Speak a text; raises ValueError for a voice or a text that espeak-ng does not take."""
+    chunks: list[bytes] = []
+
+    @_Callback
+    def collect(samples: Any, count: int, _events: Any) -> int:
+        if samples and count > 0:
+            chunks.append(ctypes.string_at(samples, 2 * count))
+        return 0
+
+    with _loaded() as (library, _):
+        library.espeak_SetSynthCallback(collect)
+        _apply(library, settings)
+        raw = text.encode() + b"\0"
+        status = library.espeak_Synth(raw, ctypes.c_size_t(len(raw)), 0, _POSITION_CHARACTER, 0, _UTF8, None, None)
+    if status != 0:
+        raise ValueError(f"espeak-ng cannot say this text (status {status})")
+    return np.frombuffer(b"".join(chunks), dtype="<i2").astype(np.float32) / np.float32(32768.0)
+
+
+@contextmanager
+def _loaded() -> Iterator[tuple[Any, int]]:
+    """A fresh copy of the library, and its rate. It keeps state from one utterance to the next that no call of its own resets."""
+    library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
+    try:
+        rate = int(library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0))
+        if rate <= 0:
+            raise OSError("espeak-ng cannot read its own data")
+        _libc.srand(1)
+        yield library, rate
+        library.espeak_Terminate()
+    finally:
+        _libc.dlclose(ctypes.c_void_p(library._handle))
+
+
+def _apply(library: Any, settings: Settings) -> None:
+    if library.espeak_SetVoiceByName(settings.voice.encode()) != 0:
+        raise ValueError(f"espeak-ng has no voice {settings.voice[:40]!r}")
+    for parameter, value in (
+        (_RATE, settings.rate),
+        (_AMPLITUDE, settings.amplitude),
+        (_PITCH, settings.pitch),
+        (_RANGE, settings.range),
+        (_WORD_GAP, settings.word_gap),
+    ):
+        library.espeak_SetParameter(parameter, value, 0)
