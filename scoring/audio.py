@@ -70,7 +70,7 @@ def activity(audio: Audio, floor: float = FLOOR_DBFS) -> torch.Tensor:
     frame = round(FRAME_SECONDS * audio.rate)
     missing = -audio.samples.shape[0] % frame
     frames = torch.nn.functional.pad(audio.samples, (0, missing)).reshape(-1, frame)
-    loud = frames.square().mean(dim=1) > 10.0 ** (floor / 10.0)
+    loud: torch.Tensor = frames.square().mean(dim=1) > 10.0 ** (floor / 10.0)
     if loud.shape[0] == 0:
         return loud
     width = 2 * HANGOVER_FRAMES + 1

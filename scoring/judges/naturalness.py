@@ -74,11 +74,16 @@ def windows(audio: Audio) -> torch.Tensor:
 
 def log_mel(waves: torch.Tensor) -> torch.Tensor:
     """P.808's features [n, frames, 120] of waves [n, samples]: mel spectrum in dB below its maximum, as (dB + 40) / 40."""
-    padded = torch.nn.functional.pad(waves.to(torch.float64), (FFT // 2, FFT // 2))
+    return torch.stack([_log_mel(wave) for wave in waves])
+
+
+def _log_mel(wave: torch.Tensor) -> torch.Tensor:
+    """One wave at a time: a matrix product over a whole batch may round differently than over one."""
+    padded = torch.nn.functional.pad(wave.to(torch.float64), (FFT // 2, FFT // 2))
     frames = padded.unfold(-1, FFT, HOP) * torch.hann_window(FFT, dtype=torch.float64)
-    power = torch.fft.rfft(frames).abs().square()  # [n, frames, 161]
+    power = torch.fft.rfft(frames).abs().square()  # [frames, 161]
     decibels = 10.0 * torch.log10((power @ _mel_bank()).clamp(min=FLOOR))
-    below = (decibels - decibels.amax(dim=(1, 2), keepdim=True)).clamp(min=-DYNAMIC_DB)
+    below = (decibels - decibels.max()).clamp(min=-DYNAMIC_DB)
     return ((below + 40.0) / 40.0).to(torch.float32)
 
 
