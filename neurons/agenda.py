@@ -1,6 +1,6 @@
 """What the validator does next: one pure decision from everything it read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from neurons import rounds
@@ -10,7 +10,7 @@ from scoring import ranking, receipt, weights
 from scoring.competition import Competition, Schedule
 from scoring.ranking import Judged, RoundResult, State, Verdict
 from scoring.receipt import ReceiptInvalid
-from scoring.types import Block, Hotkey, RoundNumber
+from scoring.types import Block, Hotkey, Micro, RoundNumber
 from scoring.weights import Snapshot, WeightPlan
 from voice_api.db import records
 from voice_api.db.records import EvaluationResult, LedgerEntry, WeightAttempt
@@ -122,12 +122,16 @@ def _judged(result: EvaluationResult, competition: Competition) -> Judged:
     groups = {group.id: group.score for group in result.groups}
     if scored and groups != {group[0]: group[2] for group in result.receipt["groups"]}:
         raise ReceiptInvalid("the stored samples do not give the receipt's groups")
-    verdict = Verdict.SCORED if scored else Verdict.REFUSED
-    return Judged(result.submission_id, result.hotkey, result.commit_block, result.tiebreak, verdict, groups)
+    return _outcome(result, Verdict.SCORED if scored else Verdict.REFUSED, groups)
 
 
 def _absent(result: EvaluationResult) -> Judged:
-    return Judged(result.submission_id, result.hotkey, result.commit_block, result.tiebreak, Verdict.ABSENT, {})
+    return _outcome(result, Verdict.ABSENT, {})
+
+
+def _outcome(result: EvaluationResult, verdict: Verdict, groups: Mapping[str, Micro]) -> Judged:
+    tensors = None if result.receipt is None else result.receipt.get("tensors_hash")
+    return Judged(result.submission_id, result.hotkey, result.commit_block, result.tiebreak, tensors, verdict, groups)
 
 
 def _weights_due(view: View, head: LedgerEntry) -> bool:

@@ -27,7 +27,7 @@ def check(folder: Path, competition: Competition) -> CheckedModel:
     source = FolderSource(folder)
     family = inspect(source, competition, lambda _done, _total: None)
     total = sum(file.size for file in source.files)
-    return CheckedModel(family, len(source.files), total, fingerprint(folder, lambda _count: None))
+    return CheckedModel(family, len(source.files), total, fingerprint(folder, lambda _done, _total: None))
 
 
 def commitment_of(content: ContentHash, repo: str, revision: str, wallet: bt.Wallet) -> bytes:

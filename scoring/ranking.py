@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from scoring import duel as duels
 from scoring.competition import Competition
 from scoring.duel import Duel, Outcome
-from scoring.types import MICRO, Block, Hotkey, Micro, RoundNumber, SubmissionId
+from scoring.types import MICRO, Block, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
 
 
 class Verdict(StrEnum):
@@ -31,6 +31,7 @@ class Judged:
     hotkey: Hotkey
     commit_block: Block
     tiebreak: str
+    tensors: TensorsHash | None
     verdict: Verdict
     groups: Mapping[str, Micro]
 
@@ -43,6 +44,7 @@ class Record:
     hotkey: Hotkey
     commit_block: Block
     tiebreak: str
+    tensors: TensorsHash | None
     groups: int
     total: int
     squares: int
@@ -132,7 +134,9 @@ def _update(records: tuple[Record, ...], outcomes: Mapping[SubmissionId, Judged]
         if item.verdict is Verdict.REFUSED:
             known.pop(submission, None)
         elif item.verdict is Verdict.SCORED:
-            old = known.get(submission) or Record(submission, item.hotkey, item.commit_block, item.tiebreak, 0, 0, 0)
+            old = known.get(submission) or Record(
+                submission, item.hotkey, item.commit_block, item.tiebreak, item.tensors, 0, 0, 0
+            )
             scores = item.groups.values()
             known[submission] = replace(
                 old,
@@ -140,7 +144,15 @@ def _update(records: tuple[Record, ...], outcomes: Mapping[SubmissionId, Judged]
                 total=old.total + sum(scores),
                 squares=old.squares + sum(score * score for score in scores),
             )
-    return tuple(sorted((r for r in known.values() if r.groups), key=lambda record: record.submission))
+    return _originals(record for record in known.values() if record.groups)
+
+
+def _originals(records: Iterable[Record]) -> tuple[Record, ...]:
+    """Of each lineage only the earliest commit, whichever was judged first; in the order of submissions."""
+    kept: dict[str, Record] = {}
+    for record in sorted(records, key=lambda r: (r.commit_block, r.tiebreak)):
+        kept.setdefault(record.tensors or f"submission {record.submission}", record)
+    return tuple(sorted(kept.values(), key=lambda record: record.submission))
 
 
 def _still_known(open_duels: tuple[Duel, ...], records: tuple[Record, ...]) -> tuple[Duel, ...]:

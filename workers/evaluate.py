@@ -31,7 +31,7 @@ from workers import reference
 from workers.hub import Hub
 from workers.inspection import inspect
 from workers.panels import LastPanel
-from workers.progress import Meter, Progress, Stage
+from workers.progress import Progress, Stage
 from workers.repository import RepoFile
 from workers.sandbox import GuestTimedOut, Sandbox
 
@@ -102,7 +102,7 @@ def evaluate(task: Task, competition: Competition, tools: Tools, lineage: Lineag
     prints: Fingerprint | None = None
     try:
         model = obtain(task, competition, tools, progress)
-        prints = fingerprint(model.folder, Meter(progress, Stage.FINGERPRINT))
+        prints = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total))
         if tag_of(prints.content, task.public_key) != task.tag:
             raise SubmissionFault(Code.TAG_MISMATCH)
         earlier = lineage.earlier(task, prints.content, prints.tensors)

@@ -10,16 +10,21 @@ from workers.evaluate import Earlier, Task
 
 
 def first_owner(
-    task: Task, content: ContentHash, tags: Iterable[TagRecord], same_tensors: Iterable[Submission]
+    task: Task, content: ContentHash, known: Iterable[TagRecord], same_tensors: Iterable[Submission]
 ) -> Earlier | None:
-    """The earliest submission of another hotkey, before the task's, whose tag binds `content` or whose tensors are equal."""
-    owners = [tag for tag in tags if tag_of(content, bytes.fromhex(tag.public_key)).hex() == tag.tag]
-    claims = [(owner.commit_block, owner.tiebreak, owner.submission_id, owner.hotkey) for owner in owners]
-    # Equal tensors under another config: whoever was refused proved nothing, so only the others count.
-    twins = [twin for twin in same_tensors if twin.state is not SubmissionState.REJECTED]
-    claims += [(twin.commit_block, twin.tiebreak, twin.id, twin.hotkey) for twin in twins]
-    before = [claim for claim in claims if claim[3] != task.hotkey and claim[:2] < (task.commit_block, task.tiebreak)]
+    """The earliest submission of another hotkey, before the task's, whose tag binds `content` or whose tensors are equal.
+
+    Of submissions with equal tensors under another config those that were refused proved nothing, so they do not count; a copy
+    stands for its original.
+    """
+    twins = {twin.copy_of or twin.id for twin in same_tensors if twin.state is not SubmissionState.REJECTED}
+    owners = [tag for tag in known if tag.submission_id in twins or _binds(tag, content)]
+    before = [o for o in owners if o.hotkey != task.hotkey and (o.commit_block, o.tiebreak) < (task.commit_block, task.tiebreak)]
     if not before:
         return None
-    block, _, submission, hotkey = min(before)
-    return Earlier(submission, hotkey, block)
+    first = min(before, key=lambda owner: (owner.commit_block, owner.tiebreak))
+    return Earlier(first.submission_id, first.hotkey, first.commit_block)
+
+
+def _binds(tag: TagRecord, content: ContentHash) -> bool:
+    return tag_of(content, bytes.fromhex(tag.public_key)).hex() == tag.tag

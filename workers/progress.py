@@ -23,15 +23,3 @@ class Progress(Protocol):
     """Called from the evaluating thread with a stage's progress; raises whatever must end the evaluation."""
 
     def __call__(self, stage: Stage, done: int, total: int) -> None: ...
-
-
-class Meter:
-    """Progress of a stage that is told in increments and whose total nobody knows beforehand: `total` is told as `done`."""
-
-    def __init__(self, progress: Progress, stage: Stage) -> None:
-        self._progress, self._stage, self._done = progress, stage, 0
-
-    def __call__(self, count: int) -> None:
-        """`count` more are done."""
-        self._done += count
-        self._progress(self._stage, self._done, self._done)

@@ -19,5 +19,5 @@ def next_retry(rule: RetryRule, failures: int, draw: random.Random) -> timedelta
     """The pause before the next try after `failures` earlier failures (0 = this is the first), or None: park it."""
     if failures >= rule.most:
         return None
-    pause = min(rule.first * 2**failures, rule.longest)
+    pause = min(rule.first * float(2**failures), rule.longest)
     return pause * (1.0 + rule.jitter * draw.random())

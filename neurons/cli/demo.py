@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _CHAIN_TIMEOUT = timedelta(seconds=30)
 _READY_SECONDS = 60.0
 _SETTLE_SECONDS = 600.0
+_PLAIN_WIDTH = 160
+"""Columns where the output is no terminal."""
 
 
 def demo(
@@ -38,7 +41,7 @@ def demo(
     from neurons.localnet.network import Ports, running
 
     signal.signal(signal.SIGTERM, _interrupt)
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     failed: list[Checked] = []
     try:
         with claimed(data, keep) as layout:

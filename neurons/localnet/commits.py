@@ -38,7 +38,7 @@ async def _commit(chain: Chain, miner: Miner, wallet_path: Path) -> None:
 def _content(folder: Path) -> ContentHash:
     """The model's content hash; of a folder without a readable model the hash of its files: it can be committed all the same."""
     try:
-        return fingerprint(folder, lambda _count: None).content
+        return fingerprint(folder, lambda _done, _total: None).content
     except SubmissionFault:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return ContentHash(hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest())

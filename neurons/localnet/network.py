@@ -1,5 +1,6 @@
 """The local network: services, chain, wallets, models and processes, from nothing to running."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def running(layout: Layout, wanted: Ports) -> Iterator[Network]:
         stack.callback(postgres.stop)
         redis = services.start_redis(layout.redis)
         stack.callback(redis.stop)
-        migrate.upgrade(postgres.url)
+        asyncio.run(migrate.upgrade(postgres.url))
         miners = _settle(layout)
         processes = Stack(layout.logs)
         stack.callback(processes.stop)
@@ -93,6 +94,8 @@ def _settle(layout: Layout) -> tuple[Miner, ...]:
         for name in ("validator", *models.ROLES):
             wallet = wallets.load(name, HOTKEY, layout.wallets)
             stake = _VALIDATOR_STAKE if name == "validator" else 0
+            if stake:
+                operations.faucet(layout.devchain, wallet.coldkeypub.ss58_address, stake)
             operations.register(layout.devchain, Hotkey(wallet.hotkey.ss58_address), wallet.coldkeypub.ss58_address, stake)
     folders = models.build(layout.models)
     return tuple(

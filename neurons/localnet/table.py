@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -32,21 +32,21 @@ def live(seen: Observation, spent_seconds: float) -> RenderableType:
 def final(seen: Observation) -> Table:
     """The outcome: one row a miner, and the burn."""
     table = Table(title=f"Voice Subnet at block {seen.block}", title_justify="left")
-    for column in ("uid", "miner", "hotkey", "repo@revision", "state and reason", "score ± se", "weight", "incentive"):
-        table.add_column(column, justify="right" if column in ("uid", "weight", "incentive") else "left", overflow="fold")
+    for column in ("uid", "hotkey", "repo@revision", "state and reason", "score ± se", "weight", "incentive"):
+        justify: JustifyMethod = "right" if column in ("uid", "weight", "incentive") else "left"
+        table.add_column(column, justify=justify, no_wrap=column != "state and reason")
     for miner in sorted(seen.miners, key=lambda item: (-item.weight, item.uid)):
         table.add_row(
             str(miner.uid),
-            miner.role,
             f"{miner.hotkey[:6]}…{miner.hotkey[-4:]}",
             f"{miner.repo}@{miner.revision[:7]}",
-            Text.assemble(_state(miner), f" {_why(miner)}"),
+            Text.assemble(_state(replace(miner, stage=None)), f" {_why(miner)}"),
             _score(miner),
             f"{miner.weight:.4f}",
             f"{miner.incentive:.4f}",
         )
     table.add_section()
-    table.add_row("0", "burn", "owner", "", "what nobody earned", "", f"{seen.burn:.4f}", f"{seen.burn_incentive:.4f}")
+    table.add_row("0", "owner", "", "burn: what nobody earned", "", f"{seen.burn:.4f}", f"{seen.burn_incentive:.4f}")
     return table
 
 

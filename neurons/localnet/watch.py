@@ -8,15 +8,15 @@ from neurons.localnet.network import Miner
 from neurons.localnet.observation import MinerView, Observation
 from neurons.types import Metagraph, WeightMatrix
 from scoring.types import MICRO, Hotkey, Uid
-from voice_api.schemas import LeaderboardEntry, QueueEntry
+from voice_api.schemas import LeaderboardRowOut, QueueRowOut
 
 
 async def observe(api: VoiceApi, chain: Chain, validator: Hotkey, miners: tuple[Miner, ...], round_blocks: int) -> Observation:
     """The network now: chain values are those of the newest finalized block."""
     metagraph = await chain.metagraph()
     matrix = await chain.weights(metagraph.block)
-    standings = {entry.hotkey: entry for entry in (await api.leaderboard()).items}
-    queue = {entry.hotkey: entry for entry in (await api.queue()).items}
+    standings = {row.submission.hotkey: row for row in await api.leaderboard()}
+    queue = {row.hotkey: row for row in await api.queue()}
     vector = _vector(metagraph, matrix, validator)
     owner = metagraph.neuron(metagraph.owner_hotkey)
     owner_uid = owner.uid if owner is not None else Uid(0)
@@ -39,24 +39,25 @@ def _vector(metagraph: Metagraph, matrix: WeightMatrix, validator: Hotkey) -> Ma
 
 
 def _miner(
-    miner: Miner, metagraph: Metagraph, vector: Mapping[Uid, float], standing: LeaderboardEntry | None, waiting: QueueEntry | None
+    miner: Miner, metagraph: Metagraph, vector: Mapping[Uid, float], standing: LeaderboardRowOut | None, waiting: QueueRowOut | None
 ) -> MinerView:
     neuron = metagraph.neuron(miner.hotkey)
     uid = neuron.uid if neuron is not None else Uid(-1)
+    held = None if standing is None else standing.submission
     return MinerView(
         role=miner.role,
         hotkey=miner.hotkey,
         uid=uid,
         repo=miner.repo,
         revision=miner.revision,
-        state="" if standing is None else str(standing.state),
+        state="" if held is None else held.state,
         stage=None if waiting is None else waiting.stage,
-        code=None if standing is None else standing.code,
-        reason=None if standing is None else standing.reason,
-        copy_of=None if standing is None else standing.copy_of,
-        submission=None if standing is None else standing.id,
-        score=None if standing is None or standing.score is None else standing.score / MICRO,
-        stderr=None if standing is None or standing.stderr is None else standing.stderr / MICRO,
+        code=None if held is None else held.code,
+        reason=None if held is None else held.reason,
+        copy_of=None if held is None else held.copy_of,
+        submission=None if held is None else held.id,
+        score=None if held is None or held.score is None else held.score / MICRO,
+        stderr=None if held is None or held.stderr is None else held.stderr / MICRO,
         king=standing is not None and standing.king,
         weight=vector.get(uid, 0.0),
         incentive=neuron.incentive if neuron is not None else 0.0,

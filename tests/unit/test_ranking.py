@@ -8,7 +8,7 @@ import pytest
 from scoring import ranking
 from scoring.competition import load
 from scoring.ranking import Judged, RoundResult, State, Verdict, fold
-from scoring.types import Block, Hotkey, Micro, RoundNumber, SubmissionId
+from scoring.types import Block, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
 
 COMPETITION = load().at(RoundNumber(0))
 
@@ -16,7 +16,7 @@ COMPETITION = load().at(RoundNumber(0))
 def judged(number: int, score: float = 0.5, *, groups: int = 32, **overrides: object) -> Judged:
     """Submission `number`, scored the same in every group, committed at block `number`."""
     scores = {f"g{index:02}": Micro(round(score * 1_000_000)) for index in range(groups)}
-    item = Judged(SubmissionId(number), Hotkey(f"h{number}"), Block(number), f"{number:064x}", Verdict.SCORED, scores)
+    item = Judged(SubmissionId(number), Hotkey(f"h{number}"), Block(number), f"{number:064x}", None, Verdict.SCORED, scores)
     return replace(item, **overrides)  # type: ignore[arg-type]
 
 
@@ -98,6 +98,15 @@ def test_the_state_survives_json_and_its_hash_depends_on_the_past() -> None:
     state = folded(a_round(1, judged(1, 0.5)), a_round(2, judged(1, 0.5), judged(2, 0.51)))
     assert ranking.from_json(ranking.to_json(state)) == state
     assert ranking.chain_hash("", state) != ranking.chain_hash("00", state)
+
+
+def test_of_equal_tensors_only_the_earliest_commit_stays() -> None:
+    """A copy with another config that was judged first makes room when its original is judged."""
+    twin = {"tensors": TensorsHash("aa")}
+    first = folded(a_round(1, judged(7, 0.7, **twin), judged(9, 0.5)))
+    after = fold(first, a_round(2, judged(3, 0.7, **twin), judged(7, 0.7, **twin), judged(9, 0.5)), COMPETITION)
+    assert first.king == 7
+    assert (after.king, [record.submission for record in after.records]) == (3, [3, 9])
 
 
 def test_a_lost_duel_is_not_fought_again() -> None:

@@ -18,7 +18,7 @@ SHARES = (0.65, 0.14, 0.10, 0.07, 0.04)
 def a_record(number: int, score: float = 0.5, **overrides: object) -> Record:
     """Submission `number` of hotkey h<number>: 100 groups that all score `score`."""
     micro = round(score * 1_000_000)
-    record = Record(SubmissionId(number), Hotkey(f"h{number}"), Block(number), "00", 100, 100 * micro, 100 * micro * micro)
+    record = Record(SubmissionId(number), Hotkey(f"h{number}"), Block(number), "00", None, 100, 100 * micro, 100 * micro * micro)
     return replace(record, **overrides)  # type: ignore[arg-type]
 
 

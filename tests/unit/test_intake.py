@@ -1,0 +1,125 @@
+"""What the model queue makes of commitments: submissions, or refusals with their code."""
+
+from dataclasses import replace
+
+import pytest
+
+from neurons import intake
+from neurons.commitment import Commitment, encode, tiebreak
+from neurons.intake import Known
+from neurons.types import CommitmentRecord, CommitmentStatus, Metagraph, Neuron
+from scoring.errors import Code
+from scoring.types import Block, BlockHash, Hotkey, Uid
+from voice_api.db import records
+
+KEY = "ab" * 32
+HASH = BlockHash("0x" + "12" * 32)
+VALUE = encode(Commitment("lab/voice", "0" * 40, b"t" * 16)).decode()
+
+
+def a_neuron(uid: int, **overrides: object) -> Neuron:
+    """Hotkey h<uid>, registered at block <uid>, immune until 100 later."""
+    neuron = Neuron(
+        uid=Uid(uid),
+        hotkey=Hotkey(f"h{uid}"),
+        coldkey=f"c{uid}",
+        public_key=KEY,
+        stake=0,
+        incentive=0.0,
+        dividends=0.0,
+        emission=0,
+        validator_permit=False,
+        active=True,
+        last_update=Block(uid),
+        registered_at_block=Block(uid),
+        immune_until_block=Block(uid + 100),
+    )
+    return replace(neuron, **overrides)  # type: ignore[arg-type]
+
+
+def a_commitment(uid: int, block: int = 50, **overrides: object) -> CommitmentRecord:
+    """A well-formed plain commitment of h<uid>."""
+    record = CommitmentRecord(Hotkey(f"h{uid}"), Block(block), VALUE, CommitmentStatus.PLAIN)
+    return replace(record, **overrides)  # type: ignore[arg-type]
+
+
+def a_metagraph(*commitments: CommitmentRecord) -> Metagraph:
+    """Neurons 2 and 1 at block 60, in this order."""
+    return Metagraph(
+        netuid=7,
+        block=Block(60),
+        block_hash=HASH,
+        owner_hotkey=Hotkey("h0"),
+        owner_coldkey="c0",
+        neurons=(a_neuron(2), a_neuron(1)),
+        commitments=commitments,
+        tempo=20,
+        activity_cutoff=5000,
+        immunity_period=100,
+        weights_rate_limit=10,
+        weights_version=0,
+        min_allowed_weights=1,
+        max_weight_limit=1.0,
+    )
+
+
+def test_the_registry_is_the_metagraph_in_the_order_of_uids() -> None:
+    """Only what the API stores is kept."""
+    assert intake.registry(a_metagraph()) == records.RegistrySnapshot(
+        7,
+        Block(60),
+        HASH,
+        (
+            records.Neuron(Hotkey("h1"), Uid(1), "c1", Block(1), Block(101)),
+            records.Neuron(Hotkey("h2"), Uid(2), "c2", Block(2), Block(102)),
+        ),
+    )
+
+
+def test_only_open_commitments_of_registered_hotkeys_are_read_oldest_first() -> None:
+    """Sealed and failed ones wait; who left the subnet is not read."""
+    found = intake.readable(
+        a_metagraph(
+            a_commitment(1, 55),
+            a_commitment(2, 54),
+            a_commitment(9, 53),
+            a_commitment(1, 52, status=CommitmentStatus.SEALED),
+            a_commitment(2, 51, status=CommitmentStatus.FAILED),
+        )
+    )
+    assert [(record.block, key) for record, key in found] == [(54, KEY), (55, KEY)]
+
+
+def test_a_well_formed_commitment_becomes_a_submission() -> None:
+    """Its parts stand apart, its place inside the block is fixed."""
+    assert intake.submission(a_commitment(1), KEY, HASH, Known(), 100) == records.NewSubmission(
+        hotkey=Hotkey("h1"),
+        public_key=KEY,
+        commit_block=Block(50),
+        tiebreak=tiebreak(HASH, bytes.fromhex(KEY)),
+        commitment=VALUE,
+        repo="lab/voice",
+        revision="0" * 40,
+        tag=b"t".hex() * 16,
+    )
+
+
+@pytest.mark.parametrize(
+    ("record", "known", "code"),
+    [
+        pytest.param(a_commitment(1, value="hello"), Known(), Code.COMMITMENT_MALFORMED, id="not a commitment"),
+        pytest.param(a_commitment(1, value="hello"), Known(accepted=Block(1)), Code.COMMITMENT_MALFORMED, id="parse comes first"),
+        pytest.param(a_commitment(1, 149), Known(accepted=Block(50)), Code.TOO_EARLY, id="99 blocks after the last"),
+        pytest.param(a_commitment(1, status=CommitmentStatus.REVEALED), Known(), Code.TIMELOCKED, id="revealed"),
+    ],
+)
+def test_a_refusal_is_recorded_with_its_code(record: CommitmentRecord, known: Known, code: Code) -> None:
+    """Nothing is dropped in silence, and nothing refused has a repository to fetch."""
+    refused = intake.submission(record, KEY, HASH, known, 100)
+    assert (refused.code, refused.repo, refused.tag) == (code, None, None)
+    assert refused.reason
+
+
+def test_after_the_cooldown_a_new_commitment_counts() -> None:
+    """Exactly 100 blocks later is late enough."""
+    assert intake.submission(a_commitment(1, 150), KEY, HASH, Known(accepted=Block(50)), 100).code is None
