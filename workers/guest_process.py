@@ -45,6 +45,7 @@ def clean_environment(room: Path, threads: int) -> dict[str, str]:
         "PATH": "/usr/bin:/bin",
         "LC_ALL": "C.UTF-8",
         "HOME": str(room),
+        "USER": "guest",
         "TMPDIR": str(room),
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -41,14 +41,14 @@ def say(text: str, settings: Settings) -> Waveform:
     """Speak a text; raises ValueError for a voice or a text that espeak-ng does not take."""
     chunks: list[bytes] = []
 
-    @_Callback
     def collect(samples: Any, count: int, _events: Any) -> int:
         if samples and count > 0:
             chunks.append(ctypes.string_at(samples, 2 * count))
         return 0
 
+    callback = _Callback(collect)  # held here: the library keeps only its address
     with _loaded() as (library, _):
-        library.espeak_SetSynthCallback(collect)
+        library.espeak_SetSynthCallback(callback)
         _apply(library, settings)
         raw = text.encode() + b"\0"
         status = library.espeak_Synth(raw, ctypes.c_size_t(len(raw)), 0, _POSITION_CHARACTER, 0, _UTF8, None, None)
