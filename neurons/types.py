@@ -11,7 +11,7 @@ COMMITMENT_BYTES = 128
 """The size of the chain's commitment field."""
 
 
-class ChainUnavailable(PlatformError):  # noqa: N818 - named by what is out, as the design names it
+class ChainUnavailable(PlatformError):
     """The chain could not be read or written; a daemon's next tick tries again."""
 
     def __init__(self, detail: str) -> None:

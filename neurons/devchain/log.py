@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from neurons.devchain import events
 from neurons.devchain.events import Entry, Event
@@ -41,20 +42,17 @@ def _naming(path: Path) -> Iterator[None]:
 
 def create(path: Path, genesis: Genesis) -> None:
     """Make the file, whole or not at all; raises ChainUnavailable if it exists or its folder cannot be written."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.unlink(missing_ok=True)
-        with _naming(path), closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
-            connection.executescript(_SCHEMA)
-            connection.execute("insert into genesis values (1, ?)", (genesis.to_json(),))
-        os.link(unfinished, path)
-    except FileExistsError as exc:
-        raise ChainUnavailable(f"{path} exists already; remove it, or use it") from exc
+        with TemporaryDirectory(dir=path.parent) as folder:
+            unfinished = Path(folder) / path.name
+            with _naming(path), closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+                connection.executescript(_SCHEMA)
+                connection.execute("insert into genesis values (1, ?)", (genesis.to_json(),))
+            os.link(unfinished, path)
     except OSError as exc:
-        raise ChainUnavailable(f"{path} cannot be written: {exc.strerror}") from exc
-    finally:
-        unfinished.unlink(missing_ok=True)
+        why = "exists already; remove it, or use it" if path.exists() else f"cannot be written: {exc.strerror}"
+        raise ChainUnavailable(f"{path} {why}") from exc
 
 
 class EventLog:

@@ -1,0 +1,97 @@
+"""What a developer does to a chain by hand: create, fund, register, look."""
+
+from pathlib import Path
+
+import pytest
+
+from neurons.devchain.operations import BlockSummary, blocks, create, faucet, register
+from neurons.types import ChainUnavailable
+from scoring.errors import Code, PlatformError
+from scoring.types import Hotkey
+
+HOTKEY, COLDKEY = Hotkey("hot"), "cold"
+
+
+def a_chain(path: Path, **overrides: object) -> None:
+    """Make a chain at second 100 with blocks of one second."""
+    arguments = {"netuid": 7, "block_seconds": 1.0, "owner_coldkey": "oc", "owner_hotkey": Hotkey("oh"), "seed": bytes(32)}
+    create(path, **{**arguments, **overrides}, clock=lambda: 100.0)  # type: ignore[arg-type]
+
+
+def test_blocks_tell_what_happened(tmp_path: Path) -> None:
+    """The newest blocks come first, each with a line per event."""
+    path = tmp_path / "chain"
+    a_chain(path)
+    assert faucet(path, COLDKEY, 5_000_000_000, clock=lambda: 100.5) == 1
+    assert register(path, HOTKEY, COLDKEY, 3, clock=lambda: 102.5) == 1
+    found = blocks(path, 3, clock=lambda: 103.9)
+    assert [(block.number, block.events) for block in found] == [
+        (3, ("hot registered as uid 1",)),
+        (2, ()),
+        (1, ("faucet gave 5 to cold",)),
+    ]
+    assert len({block.hash for block in found}) == 3
+
+
+def test_blocks_stop_at_the_first(tmp_path: Path) -> None:
+    """A young chain has fewer blocks than were asked for."""
+    a_chain(tmp_path / "chain")
+    [first] = blocks(tmp_path / "chain", 10, clock=lambda: 100.0)
+    assert first == BlockSummary(first.number, first.hash, ())
+
+
+def test_a_chain_is_not_made_twice(tmp_path: Path) -> None:
+    """A file that exists is never overwritten, and nothing unfinished stays beside it."""
+    a_chain(tmp_path / "chain")
+    before = (tmp_path / "chain").read_bytes()
+    with pytest.raises(ChainUnavailable, match="exists already"):
+        a_chain(tmp_path / "chain")
+    assert (tmp_path / "chain").read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["chain"]
+
+
+def test_folders_are_made(tmp_path: Path) -> None:
+    """The file's folder is made with it; a folder that cannot be is told."""
+    a_chain(tmp_path / "a/b/chain")
+    with pytest.raises(ChainUnavailable, match="cannot be written"):
+        a_chain(tmp_path / "a/b/chain/below")
+
+
+def test_seeds_differ(tmp_path: Path) -> None:
+    """Without a seed two chains have different hashes."""
+    hashes = set()
+    for name in ("one", "two"):
+        a_chain(tmp_path / name, seed=None)
+        hashes |= {block.hash for block in blocks(tmp_path / name, 1, clock=lambda: 100.0)}
+    assert len(hashes) == 2
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_blocks_take_time(tmp_path: Path, seconds: float) -> None:
+    """A block time that is not positive is a wrong setting."""
+    with pytest.raises(PlatformError, match="more than 0 s") as caught:
+        a_chain(tmp_path / "chain", block_seconds=seconds)
+    assert caught.value.code is Code.SETTING_INVALID
+
+
+@pytest.mark.parametrize(
+    ("amount", "stake", "name"),
+    [
+        pytest.param(5, 6, "NotEnoughBalanceToStake", id="too little money"),
+        pytest.param(0, 0, "more than 0 rao", id="nothing from the faucet"),
+    ],
+)
+def test_refusals_have_a_name(tmp_path: Path, amount: int, stake: int, name: str) -> None:
+    """What the chain does not do is told with the chain's own name."""
+    a_chain(tmp_path / "chain")
+    with pytest.raises(PlatformError, match=name) as caught:
+        faucet(tmp_path / "chain", COLDKEY, amount, clock=lambda: 100.0)
+        register(tmp_path / "chain", HOTKEY, COLDKEY, stake, clock=lambda: 100.0)
+    assert caught.value.code is Code.REQUEST_INVALID
+
+
+def test_a_missing_chain_is_told(tmp_path: Path) -> None:
+    """Nothing is made by looking."""
+    with pytest.raises(ChainUnavailable, match="there is no development chain"):
+        blocks(tmp_path / "chain", 1)
+    assert list(tmp_path.iterdir()) == []
