@@ -1,0 +1,117 @@
+"""A round's groups: fixed by the seed, distinct, and of the planned kinds."""
+
+from dataclasses import replace
+
+import pytest
+
+from prompts.draw import Draw
+from prompts.generate import ASKED_LEVELS, digest, generate
+from prompts.groups import Attribute, Group, GroupKind, GroupPlan, Register, Voice
+from prompts.voices import LEVELS, ORDINARY, asked, describe, name_speaker, phrases, understand
+
+SEED = bytes.fromhex("5e" * 32)
+PLAN = GroupPlan(single=20, counterfactual=8, voice=4)
+
+
+@pytest.fixture(scope="module")
+def groups() -> tuple[Group, ...]:
+    """A round of the default competition."""
+    return generate(SEED, PLAN)
+
+
+def test_is_the_same_on_every_machine(groups: tuple[Group, ...]) -> None:
+    """This digest changes only with the corpus, and then every worker must change with it."""
+    assert digest(groups) == "4611c36133525ca6d58c4dd589cbabbea5af58d294d8f409f319c50623ea98da"
+
+
+def test_digest_depends_on_every_word(groups: tuple[Group, ...]) -> None:
+    """One changed level changes the digest."""
+    first = groups[0]
+    prompt = first.prompts[0]
+    changed = replace(prompt, voice=prompt.voice.with_level(Attribute.RATE, 6))
+    assert digest((replace(first, prompts=(changed, *first.prompts[1:])), *groups[1:])) != digest(groups)
+
+
+def test_has_the_planned_groups_in_shuffled_order(groups: tuple[Group, ...]) -> None:
+    """Counts follow the plan, ids the position; kinds are mixed."""
+    kinds = [group.kind for group in groups]
+    assert [kinds.count(kind) for kind in GroupKind] == [20, 8, 4]
+    assert kinds != sorted(kinds, key=list(GroupKind).index)
+    assert [group.id for group in groups] == [f"g{index:02d}" for index in range(32)]
+    assert [prompt.id for group in groups for prompt in group.prompts] == [
+        f"{group.id}.{letter}" for group in groups for letter in "ab"[: len(group.prompts)]
+    ]
+
+
+def test_texts_are_distinct_in_a_round() -> None:
+    """Only the sides of a counterfactual pair share a text, over many rounds."""
+    for number in range(20):
+        round_groups = generate(bytes([number]) * 32, PLAN)
+        texts = [text for group in round_groups for text in {prompt.text for prompt in group.prompts}]
+        assert len(texts) == len(set(texts)) == 20 + 8 + 2 * 4
+
+
+def test_another_seed_asks_other_texts() -> None:
+    """Two rounds share (almost) nothing."""
+    one, two = ({p.text for g in generate(seed * 32, PLAN) for p in g.prompts} for seed in (b"\x01", b"\x02"))
+    assert not one & two
+
+
+def test_counterfactual_pairs_differ_in_one_attribute(groups: tuple[Group, ...]) -> None:
+    """Same text, same speaker, the contrast asked 1 and 5, nothing else asked."""
+    for group in (group for group in groups if group.kind is GroupKind.COUNTERFACTUAL):
+        low, high = group.prompts
+        assert group.contrast is not None
+        assert low.text == high.text
+        assert low.voice.with_level(group.contrast, 5) == high.voice
+        assert asked(low.voice) == (group.contrast,)
+        assert low.voice.level(group.contrast) == 1
+        assert low.description.split(" speaks ")[0] == high.description.split(" speaks ")[0]
+
+
+def test_voice_pairs_share_the_description(groups: tuple[Group, ...]) -> None:
+    """Two texts, one voice."""
+    for group in (group for group in groups if group.kind is GroupKind.VOICE):
+        first, second = group.prompts
+        assert (first.voice, first.description) == (second.voice, second.description)
+        assert first.text != second.text
+
+
+def test_singles_ask_one_to_three_attributes() -> None:
+    """All of one, two and three occur; levels stay in the range of natural speech."""
+    singles = [group.prompts[0].voice for group in generate(SEED, GroupPlan(single=60, counterfactual=0, voice=0))]
+    assert {len(asked(voice)) for voice in singles} == {1, 2, 3}
+    assert {voice.level(attribute) for voice in singles for attribute in asked(voice)} == set(ASKED_LEVELS)
+
+
+def test_a_seed_is_a_block_hash() -> None:
+    """Anything but 32 bytes is refused."""
+    with pytest.raises(ValueError, match="32 bytes"):
+        generate(b"short", PLAN)
+
+
+@pytest.mark.parametrize("register", list(Register))
+@pytest.mark.parametrize("attribute", list(Attribute))
+def test_descriptions_can_be_read_back(register: Register, attribute: Attribute) -> None:
+    """Whatever words are drawn, a level of every attribute is understood as it was meant."""
+    draw = Draw(SEED, "describe")
+    for level in range(LEVELS):
+        voice = Voice(register, ORDINARY, ORDINARY, ORDINARY, ORDINARY).with_level(attribute, level)
+        assert {understand(describe(voice, name_speaker(register, draw), draw)) for _ in range(12)} == {voice}
+
+
+def test_descriptions_join_all_that_is_asked() -> None:
+    """Four attributes at once are all said, and all understood."""
+    draw = Draw(SEED, "all")
+    voice = Voice(Register.HIGH, rate=5, pitch=1, expression=0, loudness=6)
+    description = describe(voice, name_speaker(voice.register, draw), draw)
+    assert understand(description) == voice
+    assert description[0].isupper() and description.endswith(".")
+
+
+def test_no_phrase_hides_in_another() -> None:
+    """Within an attribute, no phrase is part of another one, or reading back would be guessing."""
+    scales = [*phrases().levels.values(), tuple(phrases().speakers.values())]
+    for scale in scales:
+        ways = [way for level in scale for way in level]
+        assert not [(one, other) for one in ways for other in ways if one != other and one in other]
