@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ONCE ?=
 DEMO_ARGS ?=
 
-.PHONY: demo test lint fmt clean
+.PHONY: demo test lint fmt clean compose-check
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -17,6 +17,10 @@ demo: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	$(BIN)/pytest
+
+# Builds the images and runs the stack with docker or podman, whichever is there; needs a package index, and minutes.
+compose-check: $(VENV)/.ready
+	$(BIN)/python docker/compose_check.py
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

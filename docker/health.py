@@ -1,6 +1,7 @@
 """Whether this container's process is alive: exit status 0, or 1 with a line that says why not.
 
-`http URL` asks a server, `heartbeat FILE SECONDS` looks when a daemon last touched its file, `worker` asks Redis whether RQ knows this host's worker.
+`http URL` asks a server, `heartbeat FILE SECONDS` looks when a daemon last touched its file, `worker` asks Redis whether RQ knows
+the worker of this host.
 """
 
 import http.client

@@ -27,7 +27,8 @@ def copy_hotkey(wallet: Path, hotkey: str, target: Path) -> str:
     """Copy a hotkey and the public part of its coldkey, never the coldkey itself; returns the hotkey's ss58 address."""
     (target / "hotkeys").mkdir(parents=True, exist_ok=True)
     _keep(target / "coldkeypub.txt", (wallet / "coldkeypub.txt").read_text(encoding="utf-8"))
-    return str(json.loads(_keep(target / "hotkeys" / "default", (wallet / "hotkeys" / hotkey).read_text(encoding="utf-8")))["ss58Address"])
+    key = _keep(target / "hotkeys" / "default", (wallet / "hotkeys" / hotkey).read_text(encoding="utf-8"))
+    return str(json.loads(key)["ss58Address"])
 
 
 def _keep(file: Path, text: str) -> str:
@@ -42,7 +43,9 @@ def _keep(file: Path, text: str) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path("secrets"), help="where to put them (default: %(default)s)")
-    parser.add_argument("--wallet-path", type=Path, default=Path("~/.bittensor/wallets"), help="where wallets are (default: %(default)s)")
+    parser.add_argument(
+        "--wallet-path", type=Path, default=Path("~/.bittensor/wallets"), help="where wallets are (default: %(default)s)"
+    )
     parser.add_argument("--validator", required=True, metavar="WALLET/HOTKEY", help="the hotkey that sets weights")
     parser.add_argument("--queue", metavar="WALLET/HOTKEY", help="the hotkey that writes to the API (default: the validator's)")
     return parser.parse_args()

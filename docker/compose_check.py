@@ -1,0 +1,216 @@
+"""`make compose-check`: build the images, bring the stack up for real, carry one model from its commit to weights, take it all down.
+
+Uses docker with its compose plugin, else podman with podman-compose. VOICE_BUILD_FLAGS (environment) is added to each build, for hosts
+that need more to reach a package index. Everything lies in .voice/compose-check, which is thrown away; logs of a failure stay in
+.voice/compose-check-logs. The exit status is 0 only if the model was scored, weights are on the chain, each container is well, and
+nothing is left of the stack.
+"""
+
+import argparse
+import asyncio
+import os
+import shlex
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from types import FrameType
+
+import httpx
+import yaml
+from rich.console import Console
+from stack import ROOT, CheckFailed, Engine, Stack, answers, execute, find_engine
+
+from neurons import wallets
+from neurons.api_client import VoiceApi
+from neurons.chain import connect
+from neurons.devchain import operations
+from neurons.devchain.genesis import RAO
+from neurons.localnet import hub_server, models, ports, table
+from neurons.localnet.commits import commit_all
+from neurons.localnet.network import BLOCK_SECONDS, COMPETITION, HOTKEY, NETUID, Miner
+from neurons.localnet.observation import Observation
+from neurons.localnet.watch import observe
+from scoring.competition import load
+from scoring.errors import VoiceError
+from scoring.types import Hotkey
+
+DATA = ROOT / ".voice" / "compose-check"
+LOGS = ROOT / ".voice" / "compose-check-logs"
+WORKERS = 2
+MINER = "clear"
+_BUILD_SECONDS = 3600.0
+_READY_SECONDS = 180.0
+_SETTLE_SECONDS = 300.0
+_HEALTHY_SECONDS = 120.0
+_CHAIN_TIMEOUT = timedelta(seconds=30)
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def build(engine: Engine, flags: list[str]) -> None:
+    """Build the image of each Dockerfile that the compose file names, and say how large it is."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"].values()
+    images = {service["image"]: service["build"]["dockerfile"] for service in services if "build" in service}
+    for image, dockerfile in images.items():
+        started = time.monotonic()
+        extras = ["--build-arg", "EXTRAS=demo"] if "worker" in dockerfile else []
+        command = (*engine.build, *flags, *extras, "--file", dockerfile, "--tag", image, ".")
+        execute(command, limit=_BUILD_SECONDS)
+        size = execute((engine.name, "image", "inspect", "--format", "{{.Size}}", image))
+        console.print(f"built {image}: {int(size) / 1e6:,.0f} MB in {time.monotonic() - started:.0f} s")
+
+
+def settle() -> tuple[Miner, Mapping[str, str]]:
+    """The chain with its owner, a validator and a miner, the miner's published model, the secrets; and the stack's environment."""
+    shutil.rmtree(DATA, ignore_errors=True)
+    (DATA / "chain").mkdir(parents=True)
+    chain, keys = DATA / "chain" / "devchain.sqlite", DATA / "wallets"
+    owner, validator, miner, _ = (wallets.create(name, HOTKEY, keys) for name in ("owner", "validator", MINER, "queue"))
+    coldkey, hotkey = owner.coldkeypub.ss58_address, Hotkey(owner.hotkey.ss58_address)
+    operations.create(chain, netuid=NETUID, block_seconds=BLOCK_SECONDS, owner_coldkey=coldkey, owner_hotkey=hotkey)
+    operations.faucet(chain, validator.coldkeypub.ss58_address, 1_000 * RAO)
+    operations.register(chain, Hotkey(validator.hotkey.ss58_address), validator.coldkeypub.ss58_address, stake=1_000 * RAO)
+    operations.register(chain, Hotkey(miner.hotkey.ss58_address), miner.coldkeypub.ss58_address)
+    folder, repo = models.build(DATA / "models")[MINER], f"{MINER}-labs/voice"
+    revision = hub_server.publish(DATA / "hub", repo, folder)
+    shutil.copy(COMPETITION, DATA / "competition.toml")
+    environment = {**_secrets(), **_settings(ports.pick(None))}
+    execute(("chmod", "-R", "a+rX", str(DATA / "hub"), str(DATA / "competition.toml")))
+    execute(("chmod", "-R", "a+rwX", str(DATA / "chain")))  # written by this user and by the containers'
+    return Miner(MINER, Hotkey(miner.hotkey.ss58_address), folder, repo, revision), environment
+
+
+def _secrets() -> dict[str, str]:
+    """Make the secrets as an operator does; what that prints belongs into the environment."""
+    command = (
+        sys.executable,
+        "docker/make_secrets.py",
+        "--folder",
+        str(DATA / "secrets"),
+        "--wallet-path",
+        str(DATA / "wallets"),
+    )
+    printed = execute((*command, "--validator", f"validator/{HOTKEY}", "--queue", f"queue/{HOTKEY}"))
+    return dict(line.split("=", 1) for line in printed.splitlines() if "=" in line)
+
+
+def _settings(port: int) -> dict[str, str]:
+    return {
+        "BT_NETWORK": "dev",
+        "HF_ENDPOINT": "http://hub:8090",
+        "VOICE_CHECK": str(DATA),
+        "VOICE_COMPETITION": "/etc/voice/competition.toml",
+        "VOICE_DEVCHAIN": "/chain/devchain.sqlite",
+        "VOICE_NETUID": str(NETUID),
+        "VOICE_PAUSE_SECONDS": "1",
+        "VOICE_PUBLISH": f"127.0.0.1:{port}",
+        "VOICE_RETRY_FIRST_SECONDS": "5",
+        "VOICE_SECRETS": str(DATA / "secrets"),
+        "VOICE_WORKER_MEMORY": "4g",
+    }
+
+
+@contextmanager
+def running(stack: Stack) -> Iterator[None]:
+    """The stack, up; taken down whatever happens, its logs kept if it was not what should happen."""
+    started = time.monotonic()
+    stack.down()  # what a killed check left
+    try:
+        stack.compose("up", "--detach", "--no-build", "--scale", f"worker={WORKERS}")
+        console.print(f"up: {', '.join(stack.containers())} in {time.monotonic() - started:.0f} s")
+        yield
+    except BaseException:
+        stack.save_logs(LOGS)
+        console.print(f"the logs are in {LOGS}")
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half a stack
+        stack.down()
+        shutil.rmtree(DATA)
+        console.print("down: no container is left")
+
+
+def until(what: str, seconds: float, holds: Callable[[], bool]) -> None:
+    """Wait until something holds; raises CheckFailed when it takes too long."""
+    started = time.monotonic()
+    while not holds():
+        if time.monotonic() - started > seconds:
+            raise CheckFailed(f"{what}: not within {seconds:.0f} s")
+        time.sleep(1.0)
+    console.print(f"{what}: after {time.monotonic() - started:.0f} s")
+
+
+def is_ready(url: str) -> bool:
+    """Whether the API has its database, Redis and every migration."""
+    try:
+        return httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+async def follow(url: str, receiver: Hotkey, miner: Miner) -> Observation:
+    """Commit the model, and follow it until the chain pays for it; raises CheckFailed."""
+    round_blocks, shown, deadline = load(COMPETITION).round_blocks, "", time.monotonic() + _SETTLE_SECONDS
+    async with (
+        connect("dev", NETUID, DATA / "chain" / "devchain.sqlite", _CHAIN_TIMEOUT) as chain,
+        VoiceApi(url, None, receiver) as api,
+    ):
+        await commit_all(chain, [miner], DATA / "wallets")
+        while time.monotonic() < deadline:
+            seen = await observe(api, chain, receiver, (miner,), round_blocks)
+            [view] = seen.miners
+            line = f"{view.state or 'committed'} {view.stage or ''} score {view.score} weight {view.weight:.3f}"
+            if line != shown:
+                console.print(f"block {seen.block}, round {seen.round}: {line}")
+                shown = line
+            if seen.settled:
+                return seen
+            await asyncio.sleep(1.0)
+    raise CheckFailed(f"the model was not paid for within {_SETTLE_SECONDS:.0f} s")
+
+
+def check(engine: Engine, flags: list[str]) -> None:
+    """The whole check; raises CheckFailed."""
+    build(engine, flags)
+    miner, environment = settle()
+    stack = Stack(engine, environment)
+    url = f"http://{environment['VOICE_PUBLISH']}"
+    with running(stack):
+        until("the API is ready", _READY_SECONDS, lambda: is_ready(url))
+        seen = asyncio.run(follow(url, Hotkey(environment["VOICE_API_HOTKEY"]), miner))
+        console.print(table.final(seen))
+        if seen.miner(MINER).score is None or not seen.miner(MINER).score:
+            raise CheckFailed("the model has no score")
+        for container in stack.containers():
+            if "migrate" not in container:
+                until(f"{container} is well", _HEALTHY_SECONDS, lambda name=container: stack.is_well(name))
+
+
+def main() -> None:
+    """Run the check: one line for what failed, exit status 1."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
+    flags = shlex.split(os.environ.get("VOICE_BUILD_FLAGS", ""))  # noqa: TID251 - a script's own option, not a process's setting
+    started = time.monotonic()
+    try:
+        engine = find_engine(answers)
+        console.print(f"with {engine.name}")
+        check(engine, flags)
+    except (CheckFailed, VoiceError) as failure:
+        sys.exit(f"compose-check failed: {failure}")
+    except KeyboardInterrupt:
+        sys.exit("compose-check was interrupted")
+    console.print(f"compose-check passed in {time.monotonic() - started:.0f} s")
+
+
+def _interrupt(_signum: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""What `make compose-check` needs of a container engine: find one, run the project's stack with it, take it down without a trace."""
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = "voice-check"
+_COMMAND_SECONDS = 300.0
+_OWN_NAMES = ("VOICE_", "BT_", "HF_", "COMPOSE_", "DATABASE_URL", "REDIS_URL")
+"""What the stack is told by its own files and by nothing in this shell."""
+
+
+class CheckFailed(Exception):
+    """What did not happen, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What this host runs containers with."""
+
+    name: str
+    build: tuple[str, ...]
+    compose: tuple[str, ...]
+
+
+ENGINES = (
+    Engine("docker", ("docker", "build"), ("docker", "compose")),
+    Engine("podman", ("podman", "build", "--format", "docker"), ("podman-compose",)),
+)
+
+
+def find_engine(works: Callable[..., bool]) -> Engine:
+    """The first engine that answers, with its compose; raises CheckFailed."""
+    for engine in ENGINES:
+        if works(engine.name, "info") and works(*engine.compose, "version"):
+            return engine
+    raise CheckFailed("neither docker (with its compose plugin) nor podman (with podman-compose) works here: install one of them")
+
+
+def answers(*command: str) -> bool:
+    """Whether a command is there and succeeds."""
+    try:
+        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The compose project; `environment` fills in the files' variables."""
+
+    engine: Engine
+    environment: Mapping[str, str]
+
+    def compose(self, *arguments: str) -> str:
+        """Run a compose command on the project; raises CheckFailed."""
+        files = ("--file", str(ROOT / "docker-compose.yml"), "--file", str(ROOT / "docker" / "compose.check.yml"))
+        return execute((*self.engine.compose, "--project-name", PROJECT, *files, *arguments), self.environment)
+
+    def containers(self) -> list[str]:
+        """The names of the project's containers, ended ones too."""
+        label = f"label=com.docker.compose.project={PROJECT}"
+        listed = execute((self.engine.name, "ps", "--all", "--filter", label, "--format", "{{.Names}}"), self.environment)
+        return sorted(listed.split())
+
+    def is_well(self, container: str) -> bool:
+        """Whether a container's health check passes. Podman runs checks only where systemd tells it when, so it is told here."""
+        if self.engine.name == "podman":
+            return answers("podman", "healthcheck", "run", container)
+        status = execute(("docker", "inspect", "--format", "{{.State.Health.Status}}", container), self.environment)
+        return status.strip() == "healthy"
+
+    def save_logs(self, folder: Path) -> None:
+        """Keep what each container printed, in place of what the folder held."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name in self.containers():
+            with (folder / f"{name}.log").open("wb") as log:
+                subprocess.run((self.engine.name, "logs", name), stdout=log, stderr=log, timeout=60, check=False)
+
+    def down(self) -> None:
+        """Take everything down, volumes too; raises CheckFailed if something is left."""
+        self.compose("down", "--volumes", "--timeout", "10")
+        left = self.containers()
+        if left:
+            raise CheckFailed(f"containers are left: {', '.join(left)}")
+
+
+def execute(command: tuple[str, ...], environment: Mapping[str, str] | None = None, limit: float = _COMMAND_SECONDS) -> str:
+    """Run a command to its end and return what it printed; raises CheckFailed with the end of it."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_NAMES)}  # noqa: TID251 - a child's
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env={**own, **(environment or {})}, capture_output=True, text=True, timeout=limit, check=False
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise CheckFailed(f"{' '.join(command[:3])} … did not end within {limit:.0f} s") from exc
+    if done.returncode != 0:
+        raise CheckFailed(f"{shlex.join(command)} failed ({done.returncode}):\n{(done.stdout + done.stderr)[-3000:]}")
+    return done.stdout

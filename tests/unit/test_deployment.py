@@ -1,0 +1,288 @@
+"""What the Dockerfiles and the compose files promise, read from the files themselves."""
+
+import fnmatch
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKERFILES = sorted((ROOT / "docker").glob("*.Dockerfile"))
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+CHECK: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.check.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+BUILT = {name: service for name, service in SERVICES.items() if "build" in service}
+STORES = {"postgres", "redis"}
+ONE_SHOT = {"migrate"}
+SECRET = re.compile(r"password|token|secret|database_url|redis_url|mnemonic|seed", re.IGNORECASE)
+START_AS_ROOT = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
+
+each_dockerfile = pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
+each_service = pytest.mark.parametrize("name", SERVICES)
+each_built = pytest.mark.parametrize("name", BUILT)
+
+
+def _steps(dockerfile: Path) -> list[tuple[str, str]]:
+    """Instructions and their arguments, comments left out."""
+    lines = [line for line in dockerfile.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    return [(line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in lines]
+
+
+def _arguments(dockerfile: Path, instruction: str) -> list[str]:
+    return [argument for step, argument in _steps(dockerfile) if step == instruction]
+
+
+def _final_stage(dockerfile: Path) -> list[tuple[str, str]]:
+    steps = _steps(dockerfile)
+    last = max(number for number, (step, _) in enumerate(steps) if step == "FROM")
+    return steps[last:]
+
+
+def test_there_is_one_dockerfile_a_process() -> None:
+    """Each process has its own image, and each Dockerfile is one that the stack runs."""
+    named = {service["build"]["dockerfile"] for service in BUILT.values()}
+
+    assert [path.name.removesuffix(".Dockerfile") for path in DOCKERFILES] == sorted(set(BUILT) - ONE_SHOT)
+    assert named == {f"docker/{path.name}" for path in DOCKERFILES}
+
+
+@each_dockerfile
+def test_an_image_runs_as_an_ordinary_user(dockerfile: Path) -> None:
+    """The last word on the user is a number other than 0, so that an orchestrator can check it too."""
+    users = [argument for step, argument in _final_stage(dockerfile) if step == "USER"]
+
+    assert users == ["10001:10001"]
+
+
+@each_dockerfile
+def test_an_image_is_made_from_the_pinned_base_and_constraints(dockerfile: Path) -> None:
+    """Every dependency is installed under constraints.txt; only the project itself, which has been built here, goes without."""
+    installs = [line for line in _arguments(dockerfile, "RUN") if "pip install" in line]
+
+    assert {line.split(" ")[0] for line in _arguments(dockerfile, "FROM")} == {"python:3.11-slim-bookworm"}
+    assert [("--constraint constraints.txt" in line, "--no-deps" in line) for line in installs] == [(True, False), (False, True)]
+
+
+@each_dockerfile
+def test_dependencies_come_before_the_source(dockerfile: Path) -> None:
+    """A change of code leaves the large layer as it is: until it is made, the final stage has seen two files of metadata."""
+    steps = _final_stage(dockerfile)
+    installed = next(number for number, (_, argument) in enumerate(steps) if "--constraint" in argument)
+
+    assert [argument for step, argument in steps[:installed] if step in ("COPY", "ADD")] == [
+        "pyproject.toml constraints.txt /opt/metadata/"
+    ]
+
+
+@each_dockerfile
+def test_an_image_holds_neither_tests_nor_the_source_tree(dockerfile: Path) -> None:
+    """The final stage takes the built wheel and the health check, and never copies the build's whole context."""
+    copied = [argument for step, argument in _final_stage(dockerfile) if step == "COPY"]
+
+    assert copied[1:] == ["--from=wheel /wheel /opt/wheel", "docker/health.py /opt/voice/health.py"]
+
+
+@each_dockerfile
+def test_an_image_knows_how_it_is_checked(dockerfile: Path) -> None:
+    """There is one health check, and it runs the script that the image holds."""
+    checks = _arguments(dockerfile, "HEALTHCHECK")
+
+    assert [('CMD ["python", "/opt/voice/health.py", ' in check, "--start-period=" in check) for check in checks] == [
+        (True, True)
+    ]
+
+
+@each_dockerfile
+def test_an_image_carries_no_secret(dockerfile: Path) -> None:
+    """Neither ENV nor ARG names one: both stay in an image's history."""
+    assert [each for step in ("ENV", "ARG") for each in _arguments(dockerfile, step) if SECRET.search(each)] == []
+
+
+def test_only_the_worker_is_given_torch() -> None:
+    """The API and the daemons install the base dependencies alone."""
+    extras = {path.name: [line for line in _arguments(path, "RUN") if "EXTRAS" in line] for path in DOCKERFILES}
+
+    assert [name for name, lines in extras.items() if lines] == ["worker.Dockerfile"]
+    assert _arguments(ROOT / "docker" / "worker.Dockerfile", "ARG") == ["EXTRAS=worker"]
+
+
+@pytest.mark.parametrize(
+    ("path", "enters"),
+    [
+        pytest.param(".git", False, id="history"),
+        pytest.param("secrets", False, id="secrets"),
+        pytest.param(".env", False, id="environment"),
+        pytest.param(".voice", False, id="data"),
+        pytest.param(".venv", False, id="virtual environment"),
+        pytest.param("tests", False, id="tests"),
+        pytest.param("docker-compose.yml", False, id="deployment"),
+        pytest.param("neurons", True, id="source"),
+        pytest.param("constraints.txt", True, id="constraints"),
+        pytest.param("docker/health.py", True, id="health check"),
+    ],
+)
+def test_what_enters_a_build(path: str, enters: bool) -> None:
+    """The ignore file is a list of what is allowed; the last pattern that matches decides."""
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    patterns = [line for line in lines if line and not line.startswith("#")]
+    deciding = [pattern for pattern in patterns if fnmatch.fnmatch(path, pattern.removeprefix("!"))][-1]
+
+    assert patterns[0] == "*"
+    assert deciding.startswith("!") is enters
+
+
+def test_the_stack_is_whole() -> None:
+    """Two stores, the migration, and each process."""
+    assert set(SERVICES) == STORES | ONE_SHOT | {"api", "dispatcher", "worker", "model-queue", "validator"}
+    assert {SERVICES["postgres"]["image"], SERVICES["redis"]["image"]} == {"postgres:18", "redis:7"}
+
+
+@each_service
+def test_a_service_is_confined(name: str) -> None:
+    """A read-only root, no capability, no new privilege, bounded memory and processes, and never a privileged container."""
+    service = SERVICES[name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges"]
+    assert service["tmpfs"][0].startswith("/tmp:")
+    assert service["mem_limit"] and service["pids_limit"]
+    assert not {"privileged", "network_mode", "pid", "ipc", "devices"} & set(service)
+
+
+@each_service
+def test_a_service_is_not_root(name: str) -> None:
+    """Only PostgreSQL starts as root, with what it takes to become its own user, and nothing else."""
+    service = SERVICES[name]
+    granted = set(service.get("cap_add", []))
+
+    assert (service.get("user"), granted) == ((None, START_AS_ROOT) if name == "postgres" else ("10001:10001", set()))
+
+
+@each_service
+def test_a_service_that_ends_is_started_again(name: str) -> None:
+    """What misses something it needs ends and is tried again; the migration only until it has succeeded."""
+    assert SERVICES[name]["restart"] == ("on-failure" if name in ONE_SHOT else "unless-stopped")
+
+
+@each_service
+def test_a_service_has_a_health_check(name: str) -> None:
+    """The stores' stand in the compose file, the processes' in their images; the one-shot has none to inherit."""
+    check = SERVICES[name].get("healthcheck")
+
+    assert (check or {}).get("disable", False) is (name in ONE_SHOT)
+    assert (check is not None and "test" in check) is (name in STORES)
+
+
+@each_service
+def test_no_secret_is_in_an_environment(name: str) -> None:
+    """A variable may name a secret's file, and nothing more; so no service has a password that somebody could know."""
+    environment: dict[str, str] = SERVICES[name].get("environment", {})
+    secret = {key: value for key, value in environment.items() if SECRET.search(key)}
+
+    assert all(key.endswith("_FILE") and value.startswith("/run/secrets/") for key, value in secret.items())
+
+
+def test_secrets_are_files() -> None:
+    """Each comes from a file outside the repository's own, and none is declared that nobody uses."""
+    used = {secret for service in SERVICES.values() for secret in service.get("secrets", [])}
+
+    assert COMPOSE["secrets"] == {name: {"file": f"${{VOICE_SECRETS:-./secrets}}/{name}"} for name in used}
+    assert "secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_redis_asks_for_its_password() -> None:
+    """The password is read from its file into the server's standard input: it stands in no list of processes."""
+    [command] = SERVICES["redis"]["command"]
+
+    assert re.search(r"requirepass %s.*\$\$\(cat /run/secrets/redis_password\)\" \| exec redis-server -$", command)
+
+
+@pytest.mark.parametrize(
+    ("name", "secrets"),
+    [
+        pytest.param("migrate", ["database_url"], id="migrate"),
+        pytest.param("api", ["database_url", "redis_url"], id="api"),
+        pytest.param("dispatcher", ["database_url", "redis_url"], id="dispatcher"),
+        pytest.param("worker", ["database_url", "redis_url"], id="worker"),
+        pytest.param("model-queue", [], id="model-queue"),
+        pytest.param("validator", ["database_url"], id="validator"),
+    ],
+)
+def test_a_process_is_given_the_secrets_that_it_needs(name: str, secrets: list[str]) -> None:
+    """Nobody holds a URL that it does not use."""
+    assert SERVICES[name].get("secrets", []) == secrets
+
+
+def test_wallets_go_read_only_to_those_who_sign() -> None:
+    """The model queue and the validator each see their own hotkey; nobody else sees any, the worker least of all."""
+    volumes = {name: [each for each in service.get("volumes", []) if "wallet" in each] for name, service in SERVICES.items()}
+
+    assert {name: each for name, each in volumes.items() if each} == {
+        "model-queue": ["${VOICE_SECRETS:-./secrets}/wallets/queue:/wallets/queue:ro"],
+        "validator": ["${VOICE_SECRETS:-./secrets}/wallets/validator:/wallets/validator:ro"],
+    }
+
+
+def test_networks_hold_only_those_who_talk() -> None:
+    """The stores cannot be reached from outside; the worker reaches the stores and the model hub, not the API or the chain."""
+    networks = {name: set(service["networks"]) for name, service in SERVICES.items()}
+
+    assert networks == {
+        "postgres": {"database"},
+        "redis": {"redis"},
+        "migrate": {"database"},
+        "api": {"database", "redis", "api"},
+        "dispatcher": {"database", "redis"},
+        "worker": {"database", "redis", "hub"},
+        "model-queue": {"api", "chain"},
+        "validator": {"database", "chain"},
+    }
+    assert {name for name, options in COMPOSE["networks"].items() if options.get("internal")} == {"database", "redis"}
+
+
+def test_only_the_api_is_published() -> None:
+    """And by default only to this host."""
+    ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+
+    assert ports == {"api": ["${VOICE_PUBLISH:-127.0.0.1:8000}:8000"]}
+
+
+def test_the_worker_can_be_many() -> None:
+    """Nothing in it can exist only once: no name, no host name, no port, no address."""
+    assert not {"container_name", "hostname", "ports", "mac_address", "deploy"} & set(SERVICES["worker"])
+
+
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        pytest.param("migrate", {"postgres": "service_healthy"}, id="migrate"),
+        pytest.param("api", {"migrate": "service_completed_successfully", "redis": "service_healthy"}, id="api"),
+        pytest.param("dispatcher", {"migrate": "service_completed_successfully", "redis": "service_healthy"}, id="dispatcher"),
+        pytest.param("worker", {"migrate": "service_completed_successfully", "redis": "service_healthy"}, id="worker"),
+        pytest.param("model-queue", {"api": "service_healthy"}, id="model-queue"),
+        pytest.param("validator", {"migrate": "service_completed_successfully"}, id="validator"),
+    ],
+)
+def test_a_process_starts_after_what_it_needs(name: str, needs: dict[str, str]) -> None:
+    """The order in which compose starts things, where it honours conditions."""
+    assert {other: wish["condition"] for other, wish in SERVICES[name]["depends_on"].items()} == needs
+
+
+@each_built
+def test_a_process_is_told_only_what_it_reads(name: str) -> None:
+    """Each variable is in the example, so it is a setting (a misspelt one would be ignored without a word)."""
+    example = set(re.findall(r"^([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert set(SERVICES[name].get("environment", {})) <= example
+
+
+def test_the_check_changes_nothing_of_the_confinement() -> None:
+    """It adds a hub, as confined as the rest, and files to read; it lifts no restriction of what it tests."""
+    hub = CHECK["services"]["hub"]
+    changed = {name: set(service) for name, service in CHECK["services"].items() if name != "hub"}
+
+    assert changed == {"worker": {"volumes"}, "model-queue": {"volumes"}, "validator": {"volumes"}}
+    assert (hub["read_only"], hub["user"], hub["cap_drop"], hub["networks"]) == (True, "10001:10001", ["ALL"], ["hub"])
