@@ -1,0 +1,213 @@
+"""What the validator does next, decided from values alone."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from neurons import agenda
+from neurons.agenda import CloseRound, FoldRound, OpenRound, SetWeights, View, Wait, decide
+from neurons.types import Metagraph, Neuron
+from scoring import ranking, receipt
+from scoring.competition import load
+from scoring.errors import Code
+from scoring.ranking import State
+from scoring.receipt import Finding, Subject
+from scoring.report import EvaluationReport, GroupReport
+from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId, Uid
+from voice_api.db.records import Candidate, EvaluationResult, LedgerEntry, Round, WeightAttempt
+from voice_api.db.states import EvaluationState, Outcome, RoundState, SubmissionState
+
+SCHEDULE = load()
+COMPETITION = SCHEDULE.at(RoundNumber(0))
+HASH = BlockHash("0x" + "12" * 32)
+ME = Hotkey("validator")
+
+
+def a_neuron(uid: int, hotkey: str, last_update: int = 0) -> Neuron:
+    """A neuron that last set weights at a block."""
+    key, coldkey = "00" * 32, f"cold-{hotkey}"
+    return Neuron(Uid(uid), Hotkey(hotkey), coldkey, key, 0, 0.0, 0.0, 0, True, True, Block(last_update), Block(0), Block(9_999))
+
+
+def a_metagraph(block: int = 725, last_update: int = 0) -> Metagraph:
+    """Owner 0, validator 1, miners h1 (uid 2) and h2 (uid 3)."""
+    neurons = (a_neuron(0, "owner"), a_neuron(1, ME, last_update), a_neuron(2, "h1"), a_neuron(3, "h2"))
+    return Metagraph(7, Block(block), HASH, Hotkey("owner"), "cold-owner", neurons, (), 100, 5000, 5000, 50, 0, 1, 1.0)
+
+
+def a_candidate(number: int, **overrides: Any) -> Candidate:
+    """Submission `number` of h<number>, not judged yet."""
+    candidate = Candidate(
+        id=SubmissionId(number),
+        hotkey=Hotkey(f"h{number}"),
+        commit_block=Block(number),
+        tiebreak="00",
+        state=SubmissionState.QUEUED,
+        uid=Uid(number + 1),
+        immune_until_block=Block(9_999),
+        scored_rounds=0,
+        last_score=None,
+        last_stderr=None,
+        last_round=None,
+        recent_failures=0,
+    )
+    return replace(candidate, **overrides)
+
+
+def a_round(state: RoundState = RoundState.OPEN, pending: int = 1) -> Round:
+    """Round 2, whose deadline is block 1800."""
+    return Round(RoundNumber(2), Block(720), HASH, Block(1800), COMPETITION.hash, state, pending)
+
+
+def a_result(number: int, score: int = 500_000, groups: Mapping[str, int] | None = None, **overrides: Any) -> EvaluationResult:
+    """Submission `number`, scored the same in 32 groups, with a receipt that says so."""
+    scores = {f"g{n:02}": score for n in range(32)} if groups is None else groups
+    reports = tuple(GroupReport(name, "single", Micro(value)) for name, value in scores.items())
+    report = EvaluationReport("embedded", "aa", (), reports, Micro(score), Micro(0))
+    subject = Subject(Hotkey(f"h{number}"), number, "a/b", "0" * 40, RoundNumber(2), HASH, COMPETITION.hash, "bb")
+    document = receipt.build(subject, Finding(None, None, None, None, report), "")
+    result = EvaluationResult(
+        evaluation_id=EvaluationId(number),
+        submission_id=SubmissionId(number),
+        hotkey=Hotkey(f"h{number}"),
+        commit_block=Block(number),
+        tiebreak="00",
+        state=EvaluationState.SCORED,
+        submission_state=SubmissionState.SCORED,
+        code=None,
+        score=Micro(score),
+        stderr=Micro(0),
+        groups=reports,
+        receipt=document,
+        receipt_hash=receipt.digest(document),
+    )
+    return replace(result, **overrides)
+
+
+def a_head(king: int | None = 1) -> LedgerEntry:
+    """The ledger after round 1, with one record of submission 1."""
+    record = ranking.Record(SubmissionId(1), Hotkey("h1"), Block(1), "00", None, 32, 32 * 500_000, 32 * 500_000**2)
+    state = State(RoundNumber(1), None if king is None else SubmissionId(king), Block(360), 0, (record,))
+    return LedgerEntry(RoundNumber(1), ranking.chain_hash("", state), "", ranking.to_json(state), state.king)
+
+
+def an_attempt(head: LedgerEntry, block: int, outcome: Outcome = Outcome.SET) -> WeightAttempt:
+    """An attempt for a ledger's head at a block."""
+    return WeightAttempt(Block(block), "cc", {"ledger_hash": head.state_hash}, {}, outcome, None)
+
+
+def a_view(**overrides: Any) -> View:
+    """Nothing was ever done; two newcomers wait."""
+    view = View(a_metagraph(), ME, None, None, (), None, (a_candidate(1), a_candidate(2)), None, None)
+    return replace(view, **overrides)
+
+
+def test_a_round_opens_when_one_is_due() -> None:
+    """The first of all: round 2 with both newcomers."""
+    action = decide(a_view(), SCHEDULE)
+    assert isinstance(action, OpenRound)
+    assert (action.opening.number, action.opening.entries, action.competition_hash) == (2, (1, 2), COMPETITION.hash)
+
+
+def test_who_is_not_registered_is_not_judged() -> None:
+    """A candidate without uid waits, or leaves."""
+    gone = a_candidate(2, uid=None, immune_until_block=None)
+    action = decide(a_view(candidates=(a_candidate(1), gone)), SCHEDULE)
+    assert isinstance(action, OpenRound)
+    assert action.opening.entries == (1,)
+
+
+@pytest.mark.parametrize(
+    ("pending", "block", "expected"),
+    [
+        pytest.param(1, 1799, Wait(), id="still judging"),
+        pytest.param(0, 800, CloseRound(RoundNumber(2)), id="all terminal"),
+        pytest.param(1, 1800, CloseRound(RoundNumber(2)), id="at its deadline"),
+    ],
+)
+def test_a_round_closes_with_its_last_verdict_or_at_its_deadline(pending: int, block: int, expected: object) -> None:
+    """Until then nothing else is opened."""
+    view = a_view(unfolded=a_round(pending=pending), latest=a_round(), metagraph=a_metagraph(block))
+    assert decide(view, SCHEDULE) == expected
+
+
+def folded(*results: EvaluationResult, **overrides: Any) -> FoldRound:
+    """What folding a closed round with these results decides."""
+    action = decide(a_view(unfolded=a_round(RoundState.CLOSED, 0), results=results, **overrides), SCHEDULE)
+    assert isinstance(action, FoldRound)
+    return action
+
+
+def test_a_closed_round_is_folded_on_the_ledgers_head() -> None:
+    """The entry chains to the one before, and carries the state that its hash is of."""
+    first = folded(a_result(1), a_result(2, 700_000))
+    assert (first.entry.king, first.entry.previous, first.distrusted) == (2, "", ())
+    second = folded(a_result(1), head=a_head())
+    assert second.entry.previous == a_head().state_hash
+    state = ranking.from_json(second.entry.state)
+    assert second.entry.state_hash == ranking.chain_hash(second.entry.previous, state)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(a_result(2, 700_000, receipt_hash="00" * 32), id="another hash"),
+        pytest.param(replace(a_result(2, 700_000), score=Micro(700_001)), id="another score in the row"),
+        pytest.param(replace(a_result(2, 700_000), groups=()), id="other groups in the samples"),
+    ],
+)
+def test_an_evaluation_whose_receipt_does_not_hold_counts_for_nothing(broken: EvaluationResult) -> None:
+    """It is absent, and said so; the other one is king."""
+    action = folded(a_result(1), broken)
+    assert action.entry.king == 1
+    assert len(action.distrusted) == 1
+
+
+def test_a_parked_evaluation_is_no_zero() -> None:
+    """Our outage leaves the miner's record as it was."""
+    parked = a_result(1, state=EvaluationState.PARKED, receipt=None, receipt_hash=None, score=None, groups=())
+    after = ranking.from_json(folded(parked, head=a_head()).entry.state)
+    assert after.records == ranking.from_json(a_head().state).records
+
+
+def test_a_refused_king_falls() -> None:
+    """A verdict against it leaves no record to pay."""
+    refused = a_result(1, 0, {}, state=EvaluationState.REJECTED, submission_state=SubmissionState.REJECTED, code=Code.COPY)
+    assert folded(refused, a_result(2), head=a_head()).entry.king == 2
+
+
+def test_a_superseded_king_leaves_the_ledger() -> None:
+    """Only registered candidates stay."""
+    action = folded(a_result(2), head=a_head(), candidates=(a_candidate(2),))
+    assert [record["submission"] for record in action.entry.state["records"]] == [2]
+
+
+@pytest.mark.parametrize(
+    ("view", "due"),
+    [
+        pytest.param(a_view(head=a_head()), True, id="never set"),
+        pytest.param(a_view(head=a_head(), metagraph=a_metagraph(725, 676)), False, id="49 of 50 blocks after the last"),
+        pytest.param(a_view(head=a_head(), metagraph=a_metagraph(725, 675)), True, id="50 of 50"),
+        pytest.param(a_view(head=a_head(), last_attempt=an_attempt(a_head(), 720, Outcome.FAILED)), False, id="just tried"),
+        pytest.param(a_view(head=a_head(), last_attempt=an_attempt(a_head(), 700, Outcome.FAILED)), True, id="tried long ago"),
+        pytest.param(a_view(head=a_head(), last_set=an_attempt(a_head(), 650)), False, id="same ledger, within the tempo"),
+        pytest.param(a_view(head=a_head(), last_set=an_attempt(a_head(), 600)), True, id="same ledger, a tempo later"),
+        pytest.param(a_view(head=a_head(), me=Hotkey("stranger")), False, id="not registered"),
+        pytest.param(a_view(), False, id="nothing folded yet: never weights before the first fold"),
+    ],
+)
+def test_when_weights_are_due(view: View, due: bool) -> None:
+    """After each fold and once a tempo, but never inside the rate limit or right after an attempt."""
+    assert isinstance(decide(view, SCHEDULE), SetWeights) is due
+
+
+def test_weights_come_from_the_ledger_and_the_metagraph_just_read() -> None:
+    """The snapshot is the plan's only source."""
+    action = decide(a_view(head=a_head()), SCHEDULE)
+    assert isinstance(action, SetWeights)
+    assert action.plan.vector == {2: 0.65, 0: pytest.approx(0.35)}
+    assert (action.snapshot.ledger_hash, action.snapshot.block, action.snapshot.owner) == (a_head().state_hash, 725, 0)
+    kept = agenda.attempt(action, Block(726), Outcome.SET, None)
+    assert (kept.snapshot_hash, kept.plan["burn"]) == (action.snapshot.hash, pytest.approx(0.35))

@@ -1,0 +1,105 @@
+"""Who committed a model first."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from scoring.tag import tag_of
+from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId
+from voice_api.db.records import Submission, TagRecord
+from voice_api.db.states import SubmissionState
+from workers.evaluate import Earlier, Task
+from workers.lineage import first_owner
+
+CONTENT = ContentHash("11" * 32)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def key(number: int) -> bytes:
+    """The public key of hotkey h<number>."""
+    return bytes([number]) * 32
+
+
+def a_task(number: int = 5, block: int = 50) -> Task:
+    """Submission of h<number>, committed at a block."""
+    tag = tag_of(CONTENT, key(number))
+    return Task(Hotkey(f"h{number}"), key(number), Block(block), "55", "a/b", "0" * 40, tag, RoundNumber(1), BlockHash("0x00"))
+
+
+def a_tag(number: int, block: int, **overrides: Any) -> TagRecord:
+    """h<number> bound CONTENT at a block."""
+    tag = TagRecord(
+        SubmissionId(number), Hotkey(f"h{number}"), key(number).hex(), Block(block), "44", tag_of(CONTENT, key(number)).hex()
+    )
+    return replace(tag, **overrides)
+
+
+def a_twin(number: int, **overrides: Any) -> Submission:
+    """A judged submission of h<number> with the task's tensors."""
+    twin = Submission(
+        id=SubmissionId(number),
+        hotkey=Hotkey(f"h{number}"),
+        public_key=key(number).hex(),
+        commit_block=Block(number),
+        tiebreak="44",
+        commitment="",
+        repo="a/b",
+        revision="0" * 40,
+        tag="00" * 16,
+        state=SubmissionState.SCORED,
+        code=None,
+        reason=None,
+        content_hash=None,
+        tensors_hash=None,
+        copy_of=None,
+        created_at=NOW,
+        updated_at=NOW,
+        score=None,
+        stderr=None,
+        scored_round=None,
+    )
+    return replace(twin, **overrides)
+
+
+OTHER = {"tag": "ff" * 16}
+"""A tag that binds something else."""
+
+
+def test_the_earliest_binding_tag_is_the_owner_even_if_it_was_never_judged() -> None:
+    """No repository is needed to find it: every known tag is tried."""
+    tags = [a_tag(1, 40, **OTHER), a_tag(2, 45), a_tag(3, 42), a_tag(5, 50)]
+    assert first_owner(a_task(), CONTENT, tags, ()) == Earlier(SubmissionId(3), Hotkey("h3"), Block(42))
+
+
+def test_a_later_commit_owns_nothing() -> None:
+    """Neither in a later block nor later inside the same block."""
+    assert first_owner(a_task(), CONTENT, [a_tag(1, 51), a_tag(2, 50, tiebreak="66")], ()) is None
+
+
+def test_inside_one_block_the_lower_tiebreak_is_earlier() -> None:
+    """The order of commits in a block is fixed by its hash."""
+    assert first_owner(a_task(), CONTENT, [a_tag(2, 50, tiebreak="11")], ()) == Earlier(SubmissionId(2), Hotkey("h2"), Block(50))
+
+
+def test_a_hotkey_may_commit_its_own_model_again() -> None:
+    """An earlier commit of the same hotkey is no other owner."""
+    assert first_owner(a_task(), CONTENT, [a_tag(5, 10)], ()) is None
+
+
+def test_equal_tensors_under_another_config_are_the_same_model() -> None:
+    """The tag binds other content, the tensors are the same."""
+    tags = [a_tag(4, 30, **OTHER)]
+    assert first_owner(a_task(), CONTENT, tags, [a_twin(4)]) == Earlier(SubmissionId(4), Hotkey("h4"), Block(30))
+
+
+def test_a_copy_stands_for_its_original() -> None:
+    """The original is named, though only its copy was judged so far."""
+    tags = [a_tag(1, 20, **OTHER), a_tag(4, 30, **OTHER)]
+    twin = a_twin(4, state=SubmissionState.COPY, copy_of=SubmissionId(1))
+    assert first_owner(a_task(), CONTENT, tags, [twin]) == Earlier(SubmissionId(1), Hotkey("h1"), Block(20))
+
+
+def test_who_was_refused_proved_nothing() -> None:
+    """A commitment whose tag did not hold cannot claim another's model."""
+    twin = a_twin(4, state=SubmissionState.REJECTED)
+    assert first_owner(a_task(), CONTENT, [a_tag(4, 30, **OTHER)], [twin]) is None
