@@ -84,14 +84,9 @@ class EventLog:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the one write lock; what was appended inside is stored at the end, or not at all after an exception."""
-        with _naming(self._path):
+        with _naming(self._path), self._db:
             self._db.execute("begin immediate")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("rollback")
-                raise
-            self._db.execute("commit")
+            yield
 
     def append(self, block: Block, event: Event) -> int:
         """Add an event inside `writing`; returns its index within the block."""

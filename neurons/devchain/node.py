@@ -90,7 +90,9 @@ class Node:
     def transact(self, decide: Callable[[State], Event]) -> Entry:
         """Put what `decide` makes of the present state into the next block; whatever it raises leaves the chain as it was."""
         with self._lock, self._log.writing():
-            block = Block(max(self.head() + 1, self._log.last_block()))
+            self._sealed = self.head()
+            self._keep(self._folded(self._sealed))
+            block = Block(max(self._sealed + 1, self._log.last_block()))
             event = decide(self._folded(block))
             return Entry(block, self._log.append(block, event), event)
 

@@ -178,3 +178,13 @@ def test_a_clock_set_back_keeps_the_order(devnet: "MakeDevNet") -> None:
     second = node.transact(lambda _: net.funding(net.miners[0], 5))
     assert (first.block, first.index, second.block, second.index) == (101, 0, 101, 1)
     node.close()
+
+
+def test_a_refused_change_leaves_nothing(devnet: "MakeDevNet") -> None:
+    """Whatever is raised while the next event is decided leaves the chain as it was, and its lock free."""
+    net = devnet()
+    node = Node(net.path, net.time)
+    with pytest.raises(ZeroDivisionError):
+        node.transact(lambda state: net.funding(net.miners[0], 1 // state.nonces.get("nobody", 0)))
+    assert node.transact(lambda _: net.funding(net.miners[0], 5)).block == 1
+    node.close()
