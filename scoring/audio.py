@@ -1,5 +1,6 @@
 """Sound as tensors: decoding, resampling, loudness, where speech is."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,8 @@ GATE_SECONDS = 0.4
 """BS.1770's block: anything shorter is padded with silence to one block."""
 PEAK = 0.999
 """Normalising never clips: a gain that would is limited to this peak."""
+HEADROOM = 0.5
+"""The loudness filter lifts treble by 4 dB and cuts off what then exceeds full scale: it is given half the amplitude."""
 FRAME_SECONDS = 0.02
 HANGOVER_FRAMES = 5
 """Speech keeps 100 ms on each side: soft consonants at a word's edge lie below the floor."""
@@ -52,7 +55,8 @@ def loudness(audio: Audio) -> float:
     """Integrated loudness by BS.1770 in LUFS; -70 for silence."""
     block = int(GATE_SECONDS * audio.rate) + 1
     missing = max(0, block - audio.samples.shape[0])
-    measured = float(F.loudness(torch.nn.functional.pad(audio.samples, (0, missing))[None], audio.rate))
+    padded = torch.nn.functional.pad(audio.samples, (0, missing)) * HEADROOM
+    measured = float(F.loudness(padded[None], audio.rate)) - 20.0 * math.log10(HEADROOM)
     return measured if measured > SILENCE_LUFS else SILENCE_LUFS  # NaN (no block above the gate) fails the comparison too
 
 

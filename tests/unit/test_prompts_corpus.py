@@ -1,5 +1,7 @@
 """The grammars: every word can be recognised, every slot filled, every sentence of a speakable length."""
 
+from itertools import pairwise
+
 import pytest
 
 from prompts.draw import Draw
@@ -56,7 +58,7 @@ def test_articles_fit_their_nouns(kind: str) -> None:
     draw = Draw(bytes(32), f"articles {kind}")
     for _ in range(1000):
         words = by_kind(kind).sentence(draw).lower().split()
-        assert not [pair for pair in zip(words, words[1:], strict=False) if pair[0] == "a" and pair[1][0] in "aeio"]
+        assert not [pair for pair in pairwise(words) if pair[0] == "a" and pair[1][0] in "aeio"]
 
 
 def test_lines_can_make_more_sentences_than_anybody_records() -> None:
