@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from neurons.devchain.clock import hash_of
 from neurons.devchain.genesis import Rules
 from neurons.devchain.node import Node
 from neurons.devchain.operations import create, faucet
+from neurons.devchain.state import State
 from scoring.types import Hotkey
 
 if TYPE_CHECKING:
@@ -129,3 +131,22 @@ def test_hashes_are_the_same_in_another_process(path: Path) -> None:
     child = start(script + "print(Node(Path(sys.argv[1]), lambda: 10.0**12).hash(12345))", path)
     assert child.communicate(timeout=60)[0].strip() == node.hash(12345) == hash_of(node.genesis, 12345)
     node.close()
+
+
+def test_a_block_that_was_read_stays(tmp_path: Path) -> None:
+    """While another process writes as fast as it can, no block changes after it was read: a fresh reader sees the same."""
+    file = tmp_path / "chain.sqlite"
+    create(file, netuid=7, block_seconds=0.005, owner_coldkey="cold", owner_hotkey=Hotkey("owner"), seed=bytes(32))
+    child = start(GIVES, file)
+    assert child.stdout is not None and child.stdout.readline() == "1\n"
+    reader = Node(file, time.time)
+    seen: dict[int, State] = {}
+    while len(seen) < 60:
+        head = reader.head()
+        seen[head] = reader.state(head)
+    child.send_signal(signal.SIGKILL)
+    child.communicate(timeout=10)
+    fresh = Node(file, time.time)
+    assert {block: fresh.state(block) for block in seen} == seen
+    reader.close()
+    fresh.close()
