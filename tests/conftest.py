@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -26,25 +28,32 @@ class Servers(ProcessSettings):
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def server_folder() -> Iterator[Path]:
+    """Where the servers live: not in pytest's own folder, which another run beside this one may tidy up."""
+    with TemporaryDirectory(prefix="voice-tests-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(server_folder: Path) -> Iterator[Service]:
     """A PostgreSQL that the whole run shares."""
     given = Servers().database_url
     if given is not None:
         yield Service(given.get_secret_value(), lambda: None)
         return
-    service = start_postgres(tmp_path_factory.mktemp("postgres"), durable=False)
+    service = start_postgres(server_folder / "postgres", durable=False)
     yield service
     service.stop()
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def redis_server(server_folder: Path) -> Iterator[Service]:
     """A Redis that the whole run shares."""
     given = Servers().redis_url
     if given is not None:
         yield Service(given.get_secret_value(), lambda: None)
         return
-    service = start_redis(tmp_path_factory.mktemp("redis"))
+    service = start_redis(server_folder / "redis")
     yield service
     service.stop()
 

@@ -1,6 +1,7 @@
 """The worker process: an RQ SimpleWorker that keeps its judges, its pool and its event loop warm from job to job."""
 
 import asyncio
+import os
 import socket
 import uuid
 from pathlib import Path
@@ -52,7 +53,7 @@ def run(settings: WorkerSettings, burst: bool = False) -> None:
 
 def _bench(settings: WorkerSettings, loop: asyncio.AbstractEventLoop, pool: Pool) -> Bench:
     return Bench(
-        name=f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
+        name=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
         loop=loop,
         queue=EvaluationQueue(pool),
         submissions=Submissions(pool),

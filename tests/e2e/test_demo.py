@@ -1,0 +1,97 @@
+"""The whole network, as a user runs it."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from voice_api.db.states import SubmissionState
+
+pytestmark = pytest.mark.e2e
+
+PROCESSES = ("api", "dispatcher", "hub", "queue", "validator", "worker-1", "worker-2")
+
+
+def demo(folder: Path, *options: str) -> subprocess.Popen[str]:
+    """Start `voice demo` with its data in a folder."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "neurons.cli", "demo", "--data", str(folder), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Command lines of this machine's processes that name the folder, or whose environment does."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = " ".join(process.cmdline()) + " ".join(process.environ().values())
+        except psutil.Error:
+            continue
+        if str(folder) in words and process.pid != psutil.Process().pid:
+            found.append(words[:300])
+    return found
+
+
+@pytest.mark.timeout(420)
+def test_the_demo_takes_six_miners_from_commit_to_weights(tmp_path: Path) -> None:
+    """All six outcomes happen, each by evaluation; afterwards no process is left, and each one's log is there."""
+    folder = tmp_path / "network"
+    process = demo(folder, "--once", "--json")
+    output, errors = process.communicate(timeout=400)
+    assert process.returncode == 0, errors
+    seen = json.loads(output)
+    assert [item["text"] for item in seen["expectations"] if not item["held"]] == []
+    states = {miner["role"]: miner["state"] for miner in seen["observation"]["miners"]}
+    assert states == {
+        "clear": SubmissionState.SCORED,
+        "worse": SubmissionState.SCORED,
+        "copy": SubmissionState.COPY,
+        "wrong-words": SubmissionState.SCORED,
+        "pickle": SubmissionState.REJECTED,
+        "hang": SubmissionState.REJECTED,
+    }
+    paid = sum(miner["weight"] for miner in seen["observation"]["miners"]) + seen["observation"]["burn"]
+    assert paid == pytest.approx(1.0, abs=1e-3)
+    assert processes_of(folder) == []
+    assert sorted(log.stem for log in (folder / "logs").glob("*.log")) == sorted(PROCESSES)
+
+
+@pytest.mark.timeout(180)
+def test_ctrl_c_in_the_middle_leaves_no_process(tmp_path: Path) -> None:
+    """Stopped while evaluations run, the demo ends everything that it started, and says so."""
+    folder = tmp_path / "network"
+    process = demo(folder)
+    deadline = time.monotonic() + 90
+    while "verdict" not in _log(folder, "worker-1") + _log(folder, "worker-2") and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert "no process of the network is left" in output, errors
+    assert process.returncode == 0
+    assert processes_of(folder) == []
+
+
+def _log(folder: Path, name: str) -> str:
+    log = folder / "logs" / f"{name}.log"
+    return log.read_text() if log.exists() else ""
+
+
+def test_a_taken_folder_is_a_clear_error(tmp_path: Path) -> None:
+    """A folder with somebody's files is not emptied."""
+    (tmp_path / "thesis.txt").write_text("mine")
+    process = demo(tmp_path, "--once")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "holds files that no network put there" in errors
+    assert "Traceback" not in errors
+    assert (tmp_path / "thesis.txt").read_text() == "mine"

@@ -1,0 +1,131 @@
+"""A worker that is killed in the middle of an evaluation loses nothing."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import bittensor as bt
+import psutil
+import pytest
+
+from neurons import wallets
+from neurons.commitment import tag_of, tiebreak
+from neurons.localnet import hub_server, models, ports
+from neurons.localnet.network import COMPETITION
+from neurons.localnet.stack import Stack
+from scoring.competition import load
+from scoring.fingerprint import fingerprint
+from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
+from voice_api.db.pool import Pool
+from voice_api.db.records import Entry, Evaluation, NewRound, NewSubmission
+from voice_api.db.rounds import Rounds
+from voice_api.db.states import EvaluationState, QueueName
+from voice_api.db.submissions import Submissions
+
+pytestmark = pytest.mark.e2e
+
+HASH = BlockHash("0x" + "5a" * 32)
+LEASE_SECONDS = "20"
+"""Longer than the longest silence of a healthy worker: building the judges takes up to ten seconds on a busy machine."""
+
+
+@dataclass(frozen=True)
+class Bed:
+    """Hub, dispatcher and two workers on this test's database."""
+
+    stack: Stack
+    hub: Path
+
+
+@pytest.fixture
+def bed(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Bed]:
+    """Real processes, ended with the test."""
+    hub, port = tmp_path / "hub", ports.pick(None)
+    hub.mkdir()
+    stack = Stack(tmp_path / "logs")
+    shared = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    worker = {
+        "HF_ENDPOINT": f"http://127.0.0.1:{port}",
+        "VOICE_COMPETITION": str(COMPETITION),
+        "VOICE_LEASE_SECONDS": LEASE_SECONDS,
+    }
+    try:
+        stack.start("hub", ["dev", "hub", "--root", str(hub), "--port", str(port)], {})
+        stack.start("dispatcher", ["dispatcher"], shared | {"VOICE_DISPATCH_SECONDS": "0.5"})
+        for number in (1, 2):
+            stack.start(f"worker-{number}", ["worker"], shared | worker | {"VOICE_DATA": str(tmp_path / f"worker-{number}")})
+        yield Bed(stack, hub)
+    finally:
+        stack.stop()
+
+
+async def one_evaluation(pool: Pool, bed: Bed, folder: Path, wallet: bt.Wallet) -> SubmissionId:
+    """Publish the clear voice, record its commitment, and open a round for it."""
+    model = models.build(folder)["clear"]
+    revision = hub_server.publish(bed.hub, "lab/voice", model)
+    key = bytes(wallet.hotkey.public_key)
+    (submission,) = await Submissions(pool).add(
+        [
+            NewSubmission(
+                hotkey=Hotkey(wallet.hotkey.ss58_address),
+                public_key=key.hex(),
+                commit_block=Block(1),
+                tiebreak=tiebreak(HASH, key),
+                commitment="v1",
+                repo="lab/voice",
+                revision=revision,
+                tag=tag_of(fingerprint(model, lambda _done, _total: None).content, key).hex(),
+            )
+        ]
+    )
+    competition = load(COMPETITION).at(RoundNumber(1))
+    await Rounds(pool).open(
+        NewRound(RoundNumber(1), Block(40), HASH, Block(400), competition.hash), [Entry(submission, QueueName.CPU, 0)]
+    )
+    return submission
+
+
+async def evaluation_when(pool: Pool, submission: SubmissionId, *states: EvaluationState) -> Evaluation:
+    """The submission's only evaluation, once it is in one of these states (and, when running, has spoken or judged something)."""
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline:
+        (found,) = await Submissions(pool).evaluations(submission)
+        if found.state in states and (found.state is not EvaluationState.RUNNING or found.stage in ("speak", "judge")):
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"the evaluation stayed {found}")
+
+
+@asynccontextmanager
+async def guests_ended(worker: int):  # type: ignore[no-untyped-def]
+    """Every process that the worker had started is gone soon after it."""
+    children = psutil.Process(worker).children(recursive=True)
+    yield
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+
+
+@pytest.mark.timeout(200)
+async def test_the_other_worker_finishes_what_a_killed_one_began_once(bed: Bed, pool: Pool, tmp_path: Path) -> None:
+    """kill -9 in the middle: the lease runs out, the other worker takes over, and there is exactly one verdict with all samples."""
+    submission = await one_evaluation(pool, bed, tmp_path / "models", wallets.create("miner", "default", tmp_path / "wallets"))
+    running = await evaluation_when(pool, submission, EvaluationState.RUNNING)
+    async with pool.connection() as connection:
+        victim = await connection.fetchval("select worker from evaluations where id = $1", running.id)
+    pid = next(pid for pid in bed.stack.pids.values() if f"-{pid}-" in victim)
+    async with guests_ended(pid):
+        os.kill(pid, signal.SIGKILL)
+    ended = await evaluation_when(pool, submission, EvaluationState.SCORED, EvaluationState.REJECTED, EvaluationState.PARKED)
+    async with pool.connection() as connection:
+        finisher = await connection.fetchval("select worker from evaluations where id = $1", ended.id)
+        verdicts = await connection.fetchval(
+            "select count(*) from events where evaluation_id = $1 and to_state in ('scored', 'rejected', 'parked')", ended.id
+        )
+        samples = await connection.fetchval("select count(*) from samples where evaluation_id = $1", ended.id)
+    assert (ended.state, ended.attempt, ended.failures, verdicts, samples) == (EvaluationState.SCORED, 2, 1, 1, 12)
+    assert finisher != victim
