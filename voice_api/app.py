@@ -13,7 +13,7 @@ from scoring.errors import VoiceError
 from voice_api import problems
 from voice_api.db.pool import open_pool
 from voice_api.metrics import Metrics
-from voice_api.middleware import Guard
+from voice_api.middleware import BodyLimit, Guard
 from voice_api.routes import health, leaderboard, pages, queue, registry, submissions
 from voice_api.service import Service
 from voice_api.settings import ApiSettings
@@ -35,8 +35,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
         version="1",
         description=DESCRIPTION,
         lifespan=_lifespan(settings, metrics),
-        max_body_size=settings.body_bytes,
     )
+    app.add_middleware(BodyLimit, most=settings.body_bytes)
     app.add_middleware(Guard, metrics=metrics)
     app.add_exception_handler(VoiceError, problems.on_voice_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)

@@ -2,8 +2,10 @@
 
 import time
 import uuid
+from http import HTTPStatus
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voice_api.metrics import Metrics
@@ -47,6 +49,31 @@ class Guard:
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
             self.metrics.observe(scope["method"], route, status, time.perf_counter() - started)
+
+
+class BodyLimit:
+    """Refuses bodies above a size, declared or not, as an error of the application, so that the answer is a problem like any other."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self.app, self.most = app, most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, counting what is read."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "0")
+        read = int(declared) if declared.isdecimal() and int(declared) > self.most else 0  # a lie about less is found out below
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive() if read <= self.most else {}
+            read += len(message.get("body", b""))
+            if read > self.most:
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {self.most} bytes")
+            return message
+
+        await self.app(scope, counted, send)
 
 
 def _add_headers(headers: MutableHeaders, request_id: str, path: str) -> None:

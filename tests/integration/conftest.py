@@ -1,21 +1,27 @@
 """Builders of what the store takes, and a store with a round to judge."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
+import bittensor as bt
+import httpx
 import pytest
+from pydantic import SecretStr
 
 from scoring.errors import Code
 from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
 from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId
+from voice_api.app import create_app
 from voice_api.db.pool import Pool
 from voice_api.db.records import Entry, NewRound, NewSubmission, Verdict
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import QueueName, VerdictState
 from voice_api.db.submissions import Submissions
+from voice_api.settings import ApiSettings
 
 _NUMBERS = count(1)
 
@@ -101,3 +107,57 @@ def open_round(
         return ids
 
     return build
+
+
+@pytest.fixture(scope="session")
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> bt.Wallet:
+    """Whose hotkey the API answers as."""
+    return _wallet(tmp_path_factory, "receiver")
+
+
+@pytest.fixture(scope="session")
+def writer(tmp_path_factory: pytest.TempPathFactory) -> bt.Wallet:
+    """Whose hotkey may write."""
+    return _wallet(tmp_path_factory, "writer")
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> bt.Wallet:
+    """Whose hotkey nobody allowed."""
+    return _wallet(tmp_path_factory, "stranger")
+
+
+@pytest.fixture
+def api_settings(database_url: str, redis_url: str, receiver: bt.Wallet, writer: bt.Wallet) -> Callable[..., ApiSettings]:
+    """Settings of an API that lets `writer` write to `receiver`."""
+
+    def build(**overrides: Any) -> ApiSettings:
+        standard = {
+            "database_url": SecretStr(database_url),
+            "redis_url": SecretStr(redis_url),
+            "hotkey": receiver.hotkey.ss58_address,
+            "writers": (writer.hotkey.ss58_address,),
+            "body_bytes": 1024 * 1024,
+        }
+        return ApiSettings(**standard | overrides)
+
+    return build
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]]:
+    """Start an API, lifespan included, and end it after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(settings: ApiSettings) -> httpx.ASGITransport:
+            app = create_app(settings)
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            return httpx.ASGITransport(app)
+
+        yield start
+
+
+def _wallet(folders: pytest.TempPathFactory, name: str) -> bt.Wallet:
+    wallet = bt.Wallet(name=name, hotkey="default", path=str(folders.mktemp("wallets")))
+    wallet.create_new_hotkey(use_password=False, suppress=True)
+    return wallet

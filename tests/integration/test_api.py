@@ -1,0 +1,291 @@
+"""The voice API over ASGI, on a real PostgreSQL and a real Redis, through its own client."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import bittensor as bt
+import httpx
+import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from neurons.api_client import ApiRefused, ApiUnavailable, VoiceApi
+from scoring.errors import Code
+from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid
+from voice_api.app import create_app
+from voice_api.db.pool import Pool
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.records import LedgerEntry, Neuron, NewSubmission, RegistrySnapshot, Verdict
+from voice_api.db.registry import Registry
+from voice_api.db.rounds import Rounds
+from voice_api.db.states import EvaluationState, QueueName, SubmissionState, VerdictState
+from voice_api.db.submissions import Submissions
+from voice_api.schemas import Part, Readiness
+from voice_api.settings import ApiSettings
+
+Served = Callable[..., Awaitable[httpx.ASGITransport]]
+NewSubmissions = Callable[..., NewSubmission]
+API = "http://voice.test"
+NOWHERE = "postgresql://postgres@/voice?host=/nonexistent"
+
+
+@pytest.fixture
+def settings(api_settings: Callable[..., ApiSettings]) -> ApiSettings:
+    """Settings that let the writer's wallet write."""
+    return api_settings()
+
+
+@pytest.fixture
+async def transport(serve: Callable[[ApiSettings], Awaitable[httpx.ASGITransport]], settings: ApiSettings) -> httpx.ASGITransport:
+    """A running API."""
+    return await serve(settings)
+
+
+@pytest.fixture
+async def api(transport: httpx.ASGITransport, writer: bt.Wallet, settings: ApiSettings) -> AsyncIterator[VoiceApi]:
+    """The client of somebody who may write."""
+    async with VoiceApi(API, writer, settings.hotkey, transport=transport) as client:
+        yield client
+
+
+@pytest.fixture
+async def browser(transport: httpx.ASGITransport) -> AsyncIterator[httpx.AsyncClient]:
+    """Anybody."""
+    async with httpx.AsyncClient(base_url=API, transport=transport) as client:
+        yield client
+
+
+def snapshot(block: int, *hotkeys: Hotkey) -> RegistrySnapshot:
+    """A registry of some hotkeys."""
+    neurons = tuple(Neuron(hotkey, Uid(uid), f"cold-{uid}", Block(1), Block(5000)) for uid, hotkey in enumerate(hotkeys))
+    return RegistrySnapshot(7, Block(block), BlockHash(f"0x{block:064x}"), neurons)
+
+
+async def test_registry_travels_whole_and_never_back(api: VoiceApi, pool: Pool) -> None:
+    """A newer snapshot replaces the registry; one of the same or an earlier block changes nothing."""
+    newer = snapshot(20, Hotkey("b"), Hotkey("a"))
+    assert await api.send_registry(snapshot(10, Hotkey("a")))
+    assert await api.send_registry(newer)
+    assert not await api.send_registry(snapshot(20, Hotkey("c")))
+    assert not await api.send_registry(snapshot(19, Hotkey("c")))
+    assert await Registry(pool).latest() == newer
+
+
+async def test_submissions_are_recorded_once(api: VoiceApi, new_submission: NewSubmissions, refused: NewSubmissions) -> None:
+    """Sending a commitment again yields the same id and changes nothing; a refused one keeps its code and reason."""
+    accepted, malformed = new_submission(), refused()
+    ids = await api.send_submissions([accepted, malformed])
+    before = await api.submissions()
+    assert await api.send_submissions([malformed, accepted]) == ids[::-1]
+    assert await api.submissions() == before
+    assert [(item.state, item.code, item.reason) for item in before] == [
+        (SubmissionState.QUEUED, None, None),
+        (SubmissionState.REJECTED, Code.COMMITMENT_MALFORMED, "not a commitment"),
+    ]
+
+
+async def test_submissions_go_in_as_many_requests_as_it_takes(api: VoiceApi, new_submission: NewSubmissions) -> None:
+    """More commitments than one request may carry all arrive, and are read back over several pages."""
+    ids = await api.send_submissions([new_submission() for _ in range(520)])
+    assert [item.id for item in await api.submissions()] == ids
+
+
+async def test_paging_and_filters(
+    api: VoiceApi, browser: httpx.AsyncClient, new_submission: NewSubmissions, refused: NewSubmissions
+) -> None:
+    """Pages follow each other by id, and filters narrow them."""
+    one, other = new_submission(), refused()
+    ids = await api.send_submissions([one, other, new_submission()])
+    page = (await browser.get("/v1/submissions", params={"after": ids[0], "limit": 1})).json()
+    assert ([item["id"] for item in page["items"]], page["next"]) == ([ids[1]], ids[1])
+    rejected = (await browser.get("/v1/submissions", params={"state": "rejected"})).json()
+    assert [item["id"] for item in rejected["items"]] == [ids[1]]
+    assert [item.id for item in await api.submissions(hotkey=one.hotkey)] == [ids[0]]
+
+
+async def test_submission_shows_its_evaluations_and_reasons(
+    api: VoiceApi, pool: Pool, open_round: Callable[..., Awaitable[list[SubmissionId]]], verdict: Callable[..., Verdict]
+) -> None:
+    """A rejected submission says why, and which evaluation found it."""
+    (submission_id,) = await open_round(3)
+    queue = EvaluationQueue(pool)
+    claim = await queue.claim(QueueName.CPU, "w1", timedelta(minutes=1))
+    assert claim
+    await queue.finish(claim, verdict(state=VerdictState.REJECTED, code=Code.FILE_NOT_ALLOWED, reason="model.pkl", report=None))
+    detail = await api.submission(submission_id)
+    (evaluation,) = detail.evaluations
+    assert (detail.state, detail.code, detail.reason, detail.score) == ("rejected", Code.FILE_NOT_ALLOWED, "model.pkl", 0)
+    assert (evaluation.round, evaluation.state, evaluation.code) == (3, EvaluationState.REJECTED, Code.FILE_NOT_ALLOWED)
+
+
+async def test_leaderboard_crowns_the_king_then_ranks_by_score(
+    api: VoiceApi,
+    browser: httpx.AsyncClient,
+    pool: Pool,
+    open_round: Callable[..., Awaitable[list[SubmissionId]]],
+    verdict: Callable[..., Verdict],
+    refused: NewSubmissions,
+) -> None:
+    """The king comes first whatever its last score, others by score, unregistered ones unranked, refused ones last; the page shows it."""
+    ids = await open_round(1, submissions=3)
+    await Submissions(pool).add([refused(hotkey=Hotkey("<script>"))])
+    hotkeys = [(await api.submission(key)).hotkey for key in ids]
+    await api.send_registry(snapshot(10, hotkeys[0], hotkeys[1]))
+    queue, report = EvaluationQueue(pool), verdict().report
+    assert report
+    for _ in ids:
+        claim = await queue.claim(QueueName.CPU, "w1", timedelta(minutes=1))
+        assert claim
+        await queue.finish(claim, verdict())
+    await Rounds(pool).close(RoundNumber(1))
+    await Rounds(pool).fold(LedgerEntry(RoundNumber(1), "1" * 64, "", {}, ids[1]))
+    rows = await api.leaderboard()
+    assert [(row.rank, row.king, row.submission.id) for row in rows[:3]] == [
+        (1, True, ids[1]),
+        (2, False, ids[0]),
+        (None, False, ids[2]),
+    ]
+    assert rows[3].submission.state is SubmissionState.REJECTED
+    page = await browser.get("/")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "0.7000" in page.text and "♛" in page.text and "not a commitment" in page.text
+    assert "&lt;script" in page.text and "<script" not in page.text and "http" not in page.text.replace("http-equiv", "")
+
+
+async def test_queue_is_shown_in_the_order_of_service(
+    api: VoiceApi, open_round: Callable[..., Awaitable[list[SubmissionId]]]
+) -> None:
+    """What waits is listed with its position."""
+    ids = await open_round(submissions=3)
+    assert [(row.position, row.submission_id) for row in await api.queue()] == [(n, key) for n, key in enumerate(ids, 1)]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        pytest.param("GET", "/v1/submissions/999", 404, Code.NOT_FOUND, id="no such submission"),
+        pytest.param("GET", "/v1/nothing", 404, Code.NOT_FOUND, id="no such path"),
+        pytest.param("GET", "/v1/submissions/abc", 422, Code.REQUEST_INVALID, id="not an id"),
+        pytest.param("GET", "/v1/submissions?limit=0", 422, Code.REQUEST_INVALID, id="limit out of range"),
+        pytest.param("GET", "/v1/submissions?after=99999999999999999999", 422, Code.REQUEST_INVALID, id="larger than any id"),
+        pytest.param("GET", "/v1/submissions?state=happy", 422, Code.REQUEST_INVALID, id="no such state"),
+        pytest.param("DELETE", "/v1/submissions", 405, Code.REQUEST_INVALID, id="wrong method"),
+    ],
+)
+async def test_errors_are_problems(browser: httpx.AsyncClient, method: str, path: str, status: int, code: Code) -> None:
+    """Every refusal is problem+json with its stable code, the request's id, and headers that stop browsers from guessing."""
+    response = await browser.request(method, path)
+    body = response.json()
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+    assert (body["status"], body["code"], body["type"]) == (status, code, f"urn:voice:problem:{code.slug}")
+    assert (body["request_id"], response.headers["x-content-type-options"]) == (response.headers["x-request-id"], "nosniff")
+
+
+async def test_body_too_large(browser: httpx.AsyncClient, settings: ApiSettings) -> None:
+    """A body above the limit is refused, whether or not its length is declared."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(settings.body_bytes // 1024 + 1):
+            yield b"x" * 1024
+
+    declared = await browser.post("/v1/submissions", content=b"x" * (settings.body_bytes + 1))
+    streamed = await browser.post("/v1/submissions", content=chunks())
+    assert [(answer.status_code, answer.json()["code"]) for answer in (declared, streamed)] == [(413, Code.BODY_TOO_LARGE)] * 2
+
+
+async def test_refusals_reach_the_caller_with_their_code(api: VoiceApi) -> None:
+    """What the API refuses is an ApiRefused with the API's own code."""
+    with pytest.raises(ApiRefused) as refusal:
+        await api.submission(SubmissionId(999))
+    assert (refusal.value.code, refusal.value.detail) == (Code.NOT_FOUND, "there is no submission 999")
+
+
+async def test_metrics(browser: httpx.AsyncClient, open_round: Callable[..., Awaitable[list[SubmissionId]]]) -> None:
+    """Queue depth, requests by route template, and submissions by state are exposed."""
+    await open_round(submissions=2)
+    await browser.get("/v1/submissions/1")
+    text = (await browser.get("/metrics")).text
+    assert 'voice_evaluations{queue="cpu",state="queued"} 2.0' in text
+    assert 'voice_submissions{code="",state="queued"} 2.0' in text
+    assert 'voice_api_requests_total{method="GET",route="/v1/submissions/{submission_id}",status="200"} 1.0' in text
+
+
+async def test_ready_when_everything_is(browser: httpx.AsyncClient) -> None:
+    """With database, migrations and Redis in place the API is ready."""
+    response = await browser.get("/readyz")
+    parts = tuple(Part(name=name, ready=True) for name in ("database", "migrations", "redis"))
+    assert (response.status_code, Readiness.model_validate_json(response.content)) == (200, Readiness(ready=True, parts=parts))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "down"),
+    [
+        pytest.param({"database_url": SecretStr(NOWHERE)}, {"database", "migrations"}, id="no database"),
+        pytest.param({"redis_url": SecretStr("unix:///nonexistent/redis.sock")}, {"redis"}, id="no Redis"),
+    ],
+)
+async def test_not_ready_names_the_part(
+    api_settings: Callable[..., ApiSettings],
+    serve: Callable[[ApiSettings], Awaitable[httpx.ASGITransport]],
+    overrides: dict[str, SecretStr],
+    down: set[str],
+) -> None:
+    """The API starts while something is away, lives, and names what is down, without any address."""
+    async with httpx.AsyncClient(base_url=API, transport=await serve(api_settings(**overrides))) as browser:
+        alive, ready = await browser.get("/healthz"), await browser.get("/readyz")
+    assert (alive.status_code, ready.status_code) == (200, 503)
+    assert {part["name"] for part in ready.json()["parts"] if not part["ready"]} == down
+    assert "nonexistent" not in ready.text
+
+
+async def test_not_ready_before_migrations(
+    api_settings: Callable[..., ApiSettings],
+    serve: Callable[[ApiSettings], Awaitable[httpx.ASGITransport]],
+    empty_database_url: str,
+) -> None:
+    """A database without the newest schema is named as such."""
+    transport = await serve(api_settings(database_url=SecretStr(empty_database_url)))
+    async with httpx.AsyncClient(base_url=API, transport=transport) as browser:
+        ready = await browser.get("/readyz")
+    assert [part for part in ready.json()["parts"] if not part["ready"]] == [{"name": "migrations", "ready": False}]
+
+
+async def test_database_outage_is_a_problem(
+    api_settings: Callable[..., ApiSettings], serve: Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
+) -> None:
+    """While the database is away a reader gets a 503 without an address, and the client calls it unavailable."""
+    transport = await serve(api_settings(database_url=SecretStr(NOWHERE)))
+    async with httpx.AsyncClient(base_url=API, transport=transport) as browser:
+        response = await browser.get("/v1/leaderboard")
+    assert (response.status_code, response.json()["code"], "nonexistent" in response.text) == (
+        503,
+        Code.DATABASE_UNAVAILABLE,
+        False,
+    )
+    async with VoiceApi(API, transport=transport) as client:
+        with pytest.raises(ApiUnavailable):
+            await client.leaderboard()
+
+
+async def test_bug_shows_nothing(settings: ApiSettings) -> None:
+    """A bug answers 500 with the stable code and no word of its message."""
+    app = create_app(settings)
+
+    @app.get("/bug")
+    async def bug() -> None:
+        raise RuntimeError("postgresql://user:password@host")
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    with capture_logs() as logs:
+        async with httpx.AsyncClient(base_url=API, transport=transport) as browser:
+            response = await browser.get("/bug")
+    assert (response.status_code, response.json()["code"], "password" in response.text) == (500, Code.INTERNAL, False)
+    assert [(entry["event"], entry["path"]) for entry in logs] == [("request failed", "/bug")]
+
+
+async def test_unreachable_api(tmp_path: Path) -> None:
+    """No answer at all is unavailability, told in one line without a traceback's worth of detail."""
+    async with VoiceApi("http://127.0.0.1:9", timeout=2.0) as client:
+        with pytest.raises(ApiUnavailable, match="cannot be reached"):
+            await client.queue()

@@ -1,0 +1,257 @@
+"""The dispatcher with a real PostgreSQL, Redis and RQ worker."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+
+import pytest
+from pydantic import SecretStr
+from redis import Redis
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+from rq.utils import import_attribute
+from structlog.testing import capture_logs
+
+from neurons.localnet.services import start_redis
+from neurons.shutdown import Shutdown
+from scoring import competition
+from scoring.types import SubmissionId
+from voice_api import dispatcher, wakeups
+from voice_api.db.leader import candidacy
+from voice_api.db.pool import Pool, connect, connection_to, open_pool
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.records import Entry, NewRound, NewSubmission
+from voice_api.db.rounds import Rounds
+from voice_api.db.states import QueueName
+from voice_api.db.submissions import Submissions
+from voice_api.settings import DispatcherSettings
+from voice_api.wakeups import WakeUps, missing
+from workers import jobs
+from workers.evaluate import Tools
+from workers.retry import RetryRule
+
+OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
+LEASE = timedelta(minutes=1)
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Redis:
+    """This test's Redis."""
+    return Redis.from_url(redis_url)
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str) -> DispatcherSettings:
+    """A dispatcher that looks often."""
+    return DispatcherSettings(database_url=SecretStr(database_url), redis_url=SecretStr(redis_url), pause_seconds=0.1)
+
+
+@asynccontextmanager
+async def dispatching(settings: DispatcherSettings) -> AsyncIterator[None]:
+    """Run a dispatcher for as long as the context lasts."""
+    stop = Shutdown()
+    process = asyncio.create_task(dispatcher.run(settings, stop))
+    try:
+        yield
+    finally:
+        stop.request()
+        await process
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for a condition, within reason."""
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():  # noqa: ASYNC110  # another process changes what is waited for
+            await asyncio.sleep(0.02)
+
+
+def rq_queue(redis: Redis, name: str = "cpu") -> Queue:
+    """A queue as a worker sees it."""
+    return Queue(name, connection=redis, serializer=JSONSerializer)
+
+
+@pytest.mark.parametrize(
+    ("due", "workers", "waiting", "expected"),
+    [
+        pytest.param(0, 4, 0, 0, id="nothing due"),
+        pytest.param(3, 4, 0, 3, id="one per due row"),
+        pytest.param(9, 4, 0, 4, id="no more than workers"),
+        pytest.param(9, 4, 3, 1, id="those that wait count"),
+        pytest.param(9, 4, 6, 0, id="more wait than needed"),
+        pytest.param(9, 0, 0, 1, id="no worker shows itself"),
+    ],
+)
+def test_missing_wakeups(due: int, workers: int, waiting: int, expected: int) -> None:
+    """Enough wake-ups for what is due and who can take it."""
+    assert missing(due, workers, waiting) == expected
+
+
+def test_wakeup_is_json_without_an_evaluation(redis_url: str, redis: Redis) -> None:
+    """A wake-up names the job and the queue, in JSON, and has no time limit of RQ's."""
+    with WakeUps(redis_url) as rings:
+        assert rings.top_up(QueueName.GPU, due=5) == 1
+        assert rings.top_up(QueueName.GPU, due=5) == 0
+    (job,) = rq_queue(redis, "gpu").jobs
+    assert (job.func_name, job.args, job.kwargs, job.timeout) == ("workers.jobs.evaluate_next", ["gpu"], {}, -1)
+
+
+def test_job_resolves() -> None:
+    """The job's name, which the dispatcher knows as a string only, is a function of the workers'."""
+    assert import_attribute(wakeups.JOB) is jobs.evaluate_next
+
+
+async def test_due_rows_are_rung_for(settings: DispatcherSettings, redis: Redis, open_round: OpenRound) -> None:
+    """A new round rings at once, and a wake-up that was taken is followed by the next while rows are due."""
+    async with dispatching(settings):
+        await open_round(submissions=3)
+        await until(lambda: rings(redis, 1))
+        rq_queue(redis).empty()
+        await until(lambda: rings(redis, 1))
+
+
+async def test_flushed_redis_is_filled_again(settings: DispatcherSettings, redis: Redis, open_round: OpenRound) -> None:
+    """Redis may lose everything: what is due is in PostgreSQL."""
+    await open_round()
+    async with dispatching(settings):
+        await until(lambda: rings(redis, 1))
+        redis.flushall()
+        await until(lambda: rings(redis, 1))
+
+
+async def test_expired_lease_comes_back(settings: DispatcherSettings, redis: Redis, pool: Pool, open_round: OpenRound) -> None:
+    """An evaluation whose worker fell silent is due again, and rung for."""
+    await open_round()
+    assert await EvaluationQueue(pool).claim(QueueName.CPU, "silent", timedelta(milliseconds=50))
+    async with dispatching(settings):
+        await until(lambda: rings(redis, 1))
+    claim = await EvaluationQueue(pool).claim(QueueName.CPU, "w2", LEASE)
+    assert claim is not None
+    assert (claim.attempt, claim.failures) == (2, 1)
+
+
+async def test_one_leads_and_the_next_takes_over(database_url: str) -> None:
+    """Of two candidates one leads; when its connection ends, the other does."""
+    async with candidacy(database_url) as second:
+        async with candidacy(database_url) as first:
+            assert (await first.lead(), await second.lead(), await first.lead()) == (True, False, True)
+
+        async def takes_over() -> bool:
+            return await second.lead()
+
+        await until(takes_over)
+
+
+async def test_second_dispatcher_rings_for_nothing_more(
+    settings: DispatcherSettings, redis: Redis, open_round: OpenRound
+) -> None:
+    """Two dispatchers keep one wake-up, not two, and name one leader."""
+    await open_round(submissions=3)
+    with capture_logs() as logs:
+        async with dispatching(settings), dispatching(settings):
+            await until(lambda: rings(redis, 1))
+            await asyncio.sleep(0.5)
+            assert rq_queue(redis).count == 1
+    assert [entry["event"] for entry in logs].count("leading") == 1
+
+
+async def test_lost_database_connection_is_opened_again(
+    settings: DispatcherSettings, redis: Redis, database_url: str, open_round: OpenRound
+) -> None:
+    """When PostgreSQL ends the dispatcher's connections, it comes back, leads again, and rings for what became due meanwhile."""
+    async with dispatching(settings):
+        await until(lambda: leading(database_url))
+        async with connection_to(database_url) as connection:
+            await connection.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
+        await open_round()
+        await until(lambda: rings(redis, 1))
+        await until(lambda: leading(database_url))
+
+
+async def test_redis_that_comes_later_is_rung(database_url: str, tmp_path: Path, open_round: OpenRound) -> None:
+    """Without Redis the dispatcher waits, and rings as soon as it is there."""
+    await open_round()
+    socket = tmp_path / "redis" / "redis.sock"
+    settings = DispatcherSettings(
+        database_url=SecretStr(database_url), redis_url=SecretStr(f"unix://{socket}"), pause_seconds=0.1
+    )
+    with capture_logs() as logs:
+        async with dispatching(settings):
+
+            async def noticed() -> bool:
+                return "redis unavailable" in [entry["event"] for entry in logs]
+
+            await until(noticed)
+            service = await asyncio.to_thread(start_redis, tmp_path / "redis")
+            try:
+                with Redis.from_url(service.url) as redis:
+                    await until(lambda: rings(redis, 1))
+            finally:
+                await asyncio.to_thread(service.stop)
+
+
+def test_every_row_is_worked_once_though_redis_is_flushed(
+    settings: DispatcherSettings,
+    redis: Redis,
+    new_round: Callable[..., NewRound],
+    new_submission: Callable[..., NewSubmission],
+) -> None:
+    """Dispatcher, RQ and a worker in burst mode carry every row through, once, though Redis is emptied between."""
+    asyncio.run(seed(settings, new_round(3), [new_submission() for _ in range(3)]))
+    for _ in range(3):
+        asyncio.run(dispatch_until_it_rings(settings, redis))
+        redis.flushall()
+        asyncio.run(dispatch_until_it_rings(settings, redis))
+        burst(settings, redis)
+    assert asyncio.run(attempts(settings)) == [("parked", 1)] * 3
+
+
+async def rings(redis: Redis, count: int) -> bool:
+    """So many wake-ups wait."""
+    return bool(rq_queue(redis).count == count)
+
+
+async def leading(url: str) -> bool:
+    """Somebody holds the lead."""
+    async with connection_to(url) as connection:
+        return bool(await connection.fetchval("select count(*) from pg_locks where locktype = 'advisory' and granted"))
+
+
+async def seed(settings: DispatcherSettings, opened: NewRound, submissions: list[NewSubmission]) -> None:
+    """Open a round that asks for the submissions."""
+    async with open_pool(settings.database_url.get_secret_value()) as pool:
+        ids = await Submissions(pool).add(submissions)
+        assert await Rounds(pool).open(opened, [Entry(key, QueueName.CPU, 0) for key in ids])
+
+
+async def dispatch_until_it_rings(settings: DispatcherSettings, redis: Redis) -> None:
+    """Run a dispatcher until a wake-up waits."""
+    async with dispatching(settings):
+        await until(lambda: rings(redis, 1))
+
+
+def burst(settings: DispatcherSettings, redis: Redis) -> None:
+    """Let a real RQ worker take every wake-up; its competition is not the round's, so that each row is parked unjudged."""
+    loop = asyncio.new_event_loop()
+    pool = loop.run_until_complete(connect(settings.database_url.get_secret_value()))
+    tools = cast(Tools, None)  # never reached
+    bench = jobs.Bench(
+        "w1", loop, EvaluationQueue(pool), Submissions(pool), competition.load(), tools, LEASE, RetryRule(0, LEASE)
+    )
+    token = jobs.bench.set(bench)
+    try:
+        SimpleWorker([rq_queue(redis)], connection=redis, serializer=JSONSerializer).work(burst=True, logging_level="ERROR")
+    finally:
+        jobs.bench.reset(token)
+        loop.run_until_complete(pool.close())
+        loop.close()
+
+
+async def attempts(settings: DispatcherSettings) -> list[tuple[str, int]]:
+    """Where each evaluation stands, and how often it was claimed."""
+    async with connection_to(settings.database_url.get_secret_value()) as connection:
+        rows = await connection.fetch("select state, attempt from evaluations order by id")
+    return [tuple(row) for row in rows]
