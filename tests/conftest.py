@@ -29,7 +29,7 @@ class Servers(ProcessSettings):
 
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
-    """Where the servers live: not in pytest's own folder, which another run beside this one may tidy up."""
+    """Where servers live: not in pytest's own folder, which every run beside this one closes to PostgreSQL's system user."""
     with TemporaryDirectory(prefix="voice-tests-") as folder:
         yield Path(folder)
 

@@ -83,7 +83,8 @@ def start_redis(folder: Path) -> Service:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        socket.unlink(missing_ok=True)
+        if socket.is_socket():
+            socket.unlink()
         if temporary:
             shutil.rmtree(sockets, ignore_errors=True)
 

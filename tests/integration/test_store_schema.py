@@ -1,0 +1,77 @@
+"""Queries and migrations against a real PostgreSQL."""
+
+import asyncio
+
+import pytest
+
+from scoring.errors import Code
+from voice_api.db import migrate, sql
+from voice_api.db.pool import Pool, connection_to, open_pool
+from voice_api.db.registry import Registry
+from voice_api.errors import DatabaseUnavailable
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in sql.names()])
+async def test_query_is_explained_and_sound(pool: Pool, name: str) -> None:
+    """Every query says what it does in one sentence, and PostgreSQL accepts it against the newest schema."""
+    first, *_ = text = sql.sql(name).splitlines()
+    assert first.startswith("-- ") and first.endswith(".")
+    assert len(text) > 1
+    async with pool.connection() as connection:
+        await connection.prepare(sql.sql(name))
+
+
+@pytest.mark.parametrize("name", [pytest.param("queue.nothing", id="query"), pytest.param("nothing.claim", id="file")])
+def test_unknown_query(name: str) -> None:
+    """A name that nothing carries is an error where it is used."""
+    with pytest.raises(KeyError):
+        sql.sql(name)
+
+
+async def test_migrating_from_nothing(empty_database_url: str) -> None:
+    """Migrations lead from an empty database to the newest schema; running them again, or at once, changes nothing."""
+    async with open_pool(empty_database_url) as pool:
+        assert not await migrate.at_head(pool)
+        await asyncio.gather(*(migrate.upgrade(empty_database_url) for _ in range(3)))
+        assert await migrate.at_head(pool)
+        await migrate.upgrade(empty_database_url)
+        assert await Registry(pool).latest() is None
+
+
+async def test_failed_migration_leaves_nothing(empty_database_url: str) -> None:
+    """The whole script is one transaction: when a statement fails, nothing of it stays."""
+    async with connection_to(empty_database_url) as connection:
+        await connection.execute("create table weight_attempts (id integer)")
+        with pytest.raises(Exception, match="already exists"):
+            await migrate.upgrade(empty_database_url)
+        assert await connection.fetchval("select to_regclass('submissions')") is None
+        assert await connection.fetchval("select to_regclass('alembic_version')") is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("postgresql://postgres@/voice?host=/nonexistent", id="no socket"),
+        pytest.param("postgresql://127.0.0.1:9/voice", id="nobody listens"),
+        pytest.param("postgresql://host:port/voice", id="no port"),
+        pytest.param("voice", id="no URL"),
+    ],
+)
+async def test_unreachable_database(url: str) -> None:
+    """A database that cannot be reached is one named outage, without the address."""
+    with pytest.raises(DatabaseUnavailable) as outage:
+        await migrate.upgrade(url)
+    assert (outage.value.code, "nonexistent" in str(outage.value)) == (Code.DATABASE_UNAVAILABLE, False)
+    with pytest.raises(DatabaseUnavailable):
+        async with open_pool(url):
+            pass
+
+
+async def test_connection_lost_while_lent(pool: Pool, database_url: str) -> None:
+    """When PostgreSQL ends a connection the query on it is an outage, and the next one is served."""
+    async with connection_to(database_url) as other:
+        with pytest.raises(DatabaseUnavailable):
+            async with pool.connection() as lent:
+                await other.execute("select pg_terminate_backend($1)", lent.get_server_pid())
+                await lent.fetchval("select pg_sleep(1)")
+    assert await Registry(pool).latest() is None

@@ -1,0 +1,151 @@
+"""Commitments on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from scoring.errors import Code, PlatformError
+from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid
+from voice_api.db.pool import Pool
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.records import Candidate, Claim, Neuron, NewSubmission, RegistrySnapshot, TagRecord, Verdict
+from voice_api.db.registry import Registry
+from voice_api.db.states import QueueName, SubmissionState, VerdictState
+from voice_api.db.submissions import Submissions
+from voice_api.db.views import OutcomeCount
+
+Build = Callable[..., NewSubmission]
+OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
+MINER = Hotkey("miner")
+
+
+@pytest.fixture
+def store(pool: Pool) -> Submissions:
+    """The store under test."""
+    return Submissions(pool)
+
+
+async def claim_one(pool: Pool) -> Claim:
+    """Claim what must be there."""
+    claim = await EvaluationQueue(pool).claim(QueueName.CPU, "w1", timedelta(minutes=1))
+    assert claim is not None
+    return claim
+
+
+async def states(store: Submissions, ids: list[SubmissionId]) -> list[SubmissionState]:
+    """Where submissions stand."""
+    return [(await store.get(key)).state for key in ids]
+
+
+async def test_adding_at_once_records_once(store: Submissions, new_submission: Build) -> None:
+    """However many send the same commitments at the same time, each gets one id."""
+    batch = [new_submission() for _ in range(5)]
+    answers = await asyncio.gather(*(store.add(batch if n % 2 else batch[::-1]) for n in range(8)))
+    assert {tuple(answer if n % 2 else answer[::-1]) for n, answer in enumerate(answers)} == {tuple(answers[1])}
+    assert len(await store.page()) == 5
+
+
+async def test_batch_is_all_or_nothing(store: Submissions, new_submission: Build) -> None:
+    """A batch with one impossible commitment leaves nothing behind."""
+    with pytest.raises(asyncpg.CheckViolationError):
+        await store.add([new_submission(), new_submission(tag=None)])
+    assert await store.page() == ()
+
+
+async def test_newer_commitment_supersedes(store: Submissions, new_submission: Build) -> None:
+    """The newest accepted commitment of a hotkey stands; whichever arrives first, older ones are superseded; others are not touched."""
+    other = new_submission()
+    blocks = [new_submission(hotkey=MINER, commit_block=Block(block)) for block in (100, 300, 200)]
+    ids = [*(await store.add([other, blocks[0]])), *(await store.add(blocks[1:2])), *(await store.add(blocks[2:]))]
+    assert await states(store, ids) == ["queued", "superseded", "queued", "superseded"]
+    assert await store.last_commit_block(MINER) == 300
+
+
+async def test_refused_commitment_supersedes_nothing(store: Submissions, new_submission: Build, refused: Build) -> None:
+    """A malformed or early commitment is recorded as rejected, and neither takes another's place nor starts a cooldown."""
+    early = new_submission(hotkey=MINER, commit_block=Block(150), code=Code.TOO_EARLY, reason="50 blocks")
+    ids = await store.add([new_submission(hotkey=MINER), early, refused(hotkey=MINER, commit_block=Block(160))])
+    assert await states(store, ids) == ["queued", "rejected", "rejected"]
+    assert ((await store.get(ids[1])).code, (await store.get(ids[1])).reason) == (Code.TOO_EARLY, "50 blocks")
+    assert await store.last_commit_block(MINER) == 100
+    assert await store.last_commit_block(Hotkey("nobody")) is None
+
+
+async def test_rejected_submission_still_counts_as_accepted_commitment(
+    store: Submissions, pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict], new_submission: Build
+) -> None:
+    """A model that was judged and rejected started its hotkey's cooldown, and a newer commitment leaves its verdict as it is."""
+    (key,) = await open_round()
+    rejected = await store.get(key)
+    rejection = verdict(state=VerdictState.REJECTED, code=Code.LOAD_FAILED, reason="no", report=None)
+    await EvaluationQueue(pool).finish(await claim_one(pool), rejection)
+    await store.add([new_submission(hotkey=rejected.hotkey, commit_block=Block(900))])
+    assert (await store.get(key)).state is SubmissionState.REJECTED
+
+
+async def test_superseded_submission_is_not_revived_by_a_late_verdict(
+    store: Submissions, pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict], new_submission: Build
+) -> None:
+    """A verdict that arrives after a newer commitment keeps its numbers and hashes, and the submission stays superseded."""
+    (key,) = await open_round()
+    claim = await claim_one(pool)
+    await store.add([new_submission(hotkey=claim.hotkey, commit_block=Block(900))])
+    await EvaluationQueue(pool).finish(claim, verdict(tensors_hash=TensorsHash("2" * 64)))
+    late = await store.get(key)
+    assert (late.state, late.score, late.tensors_hash) == (SubmissionState.SUPERSEDED, Micro(700_000), "2" * 64)
+    assert await store.by_tensors(TensorsHash("2" * 64)) == (late,)
+
+
+async def test_tags_come_in_the_order_in_which_commitments_count(
+    store: Submissions, new_submission: Build, refused: Build
+) -> None:
+    """Block first, then tiebreak; commitments without a tag have none to try."""
+    late = new_submission(commit_block=Block(200), tiebreak="0" * 64)
+    second = new_submission(tiebreak="b" * 64)
+    first = new_submission(tiebreak="a" * 64)
+    ids = await store.add([late, second, first, refused()])
+    expected = [(ids[2], first), (ids[1], second), (ids[0], late)]
+    assert await store.tags() == tuple(
+        TagRecord(key, new.hotkey, new.public_key, new.commit_block, new.tiebreak, str(new.tag)) for key, new in expected
+    )
+
+
+async def test_candidates(store: Submissions, pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict]) -> None:
+    """Opening a round reads who is registered, how often and how each was scored, and how often we failed it today."""
+    scored, failing, rejected = await open_round(3, submissions=3)
+    queue = EvaluationQueue(pool)
+    await queue.finish(await claim_one(pool), verdict())
+    failed = await claim_one(pool)
+    rejection = verdict(state=VerdictState.REJECTED, code=Code.LOAD_FAILED, reason="no", report=None)
+    await queue.finish(await claim_one(pool), rejection)
+    await queue.hand_back(failed, Code.HUB_UNAVAILABLE, "away", timedelta(0))
+    first, second = await store.get(scored), await store.get(failing)
+    neuron = Neuron(first.hotkey, Uid(4), "cold", Block(1), Block(5000))
+    await Registry(pool).replace(RegistrySnapshot(7, Block(10), BlockHash("0x" + "1" * 64), (neuron,)))
+    expected = {
+        scored: Candidate(
+            scored, first.hotkey, first.commit_block, first.tiebreak, SubmissionState.SCORED, Uid(4), Block(5000), 1, Micro(700_000),
+            Micro(50_000), RoundNumber(3), 0,
+        ),
+        failing: Candidate(
+            failing, second.hotkey, second.commit_block, second.tiebreak, SubmissionState.QUEUED, None, None, 0, None, None,
+            RoundNumber(3), 1,
+        ),
+    }  # fmt: skip
+    assert {candidate.id: candidate for candidate in await store.candidates()} == expected
+    assert await store.outcomes() == (
+        OutcomeCount(SubmissionState.QUEUED, None, 1),
+        OutcomeCount(SubmissionState.REJECTED, Code.LOAD_FAILED, 1),
+        OutcomeCount(SubmissionState.SCORED, None, 1),
+    )
+    assert rejected not in expected
+
+
+async def test_unknown_submission(store: Submissions) -> None:
+    """Asking for what is not there is NOT_FOUND."""
+    with pytest.raises(PlatformError) as error:
+        await store.get(SubmissionId(7))
+    assert error.value.code is Code.NOT_FOUND

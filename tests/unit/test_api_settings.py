@@ -1,0 +1,57 @@
+"""The API's and the dispatcher's settings from an environment."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from voice_api import settings
+from voice_api.settings import ApiSettings, DispatcherSettings
+
+NAMES = ("DATABASE_URL", "REDIS_URL", "VOICE_API_HOTKEY", "VOICE_API_WRITERS", "VOICE_API_PORT", "VOICE_API_HOST")
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting from outside."""
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(settings, "SECRETS", tmp_path / "nothing")
+
+
+def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are as documented, and writers are a comma list."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql:///voice")
+    monkeypatch.setenv("REDIS_URL", "redis://localhost")
+    monkeypatch.setenv("VOICE_API_HOTKEY", "me")
+    monkeypatch.setenv("VOICE_API_WRITERS", "one, two,")
+    assert ApiSettings() == ApiSettings(
+        database_url=SecretStr("postgresql:///voice"),
+        redis_url=SecretStr("redis://localhost"),
+        hotkey="me",
+        writers=("one", "two"),
+    )
+
+
+def test_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file of the lower-case name serves where the environment is silent, and is never shown."""
+    (tmp_path / "database_url").write_text("postgresql://secret\n")
+    (tmp_path / "redis_url").write_text("redis://secret")
+    monkeypatch.setattr(settings, "SECRETS", tmp_path)
+    read = DispatcherSettings()
+    assert (read.database_url.get_secret_value(), read.redis_url.get_secret_value()) == ("postgresql://secret", "redis://secret")
+    assert "secret:" not in repr(read) and "//secret" not in repr(read)
+
+
+def test_what_is_missing_is_named() -> None:
+    """Secrets have no default: the error names the variables."""
+    with pytest.raises(ValidationError) as error:
+        ApiSettings()
+    assert {fault["loc"] for fault in error.value.errors()} == {("DATABASE_URL",), ("REDIS_URL",), ("VOICE_API_HOTKEY",)}
+
+
+def test_frozen() -> None:
+    """Settings are read once."""
+    read = DispatcherSettings(database_url=SecretStr("a"), redis_url=SecretStr("b"))
+    with pytest.raises(ValidationError, match="frozen"):
+        read.retry_most = 7
