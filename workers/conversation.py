@@ -60,7 +60,7 @@ class Conversation:
         self._sample_bytes = 0
 
     def confine(self) -> None:
-        """Let the guest build its walls and read its proof; raises InfrastructureFault(SANDBOX_UNAVAILABLE) unless every one stands."""
+        """Let the guest build its walls and read its proof; or raise InfrastructureFault(SANDBOX_UNAVAILABLE)."""
         frame = self._ask(encode(self._walls), Stage.CONFINE, _CONFINE_SECONDS)
         if frame.kind is not Kind.CONFINED:
             raise _unavailable("the guest did not report on its walls")
@@ -134,7 +134,7 @@ class Conversation:
                 return SubmissionFault(Code.GENERATION_FAILED, f"the model broke the guest's protocol: {exc}")
 
     def _blame_death(self, death: GuestDied, stage: Stage) -> VoiceError | GuestTimedOut:
-        """A guest cannot SIGKILL itself, so that signal came from the CPU limit or from outside, as when the host has no memory left."""
+        """A guest cannot SIGKILL itself, so it came from the CPU limit or from outside, as when memory runs out."""
         if death.signal in _KILLED_BY_LIMIT and death.cpu_seconds >= self._walls.cpu_seconds - 1:
             return GuestTimedOut(stage)
         if death.signal == signal.SIGKILL:

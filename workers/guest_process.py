@@ -47,6 +47,7 @@ def clean_environment(room: Path, threads: int) -> dict[str, str]:
         "HOME": str(room),
         "USER": "guest",
         "TMPDIR": str(room),
+        "TORCHINDUCTOR_CACHE_DIR": str(room),  # else torch makes a folder, and a guest makes plain files only
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "OMP_NUM_THREADS": count,

@@ -1,9 +1,9 @@
 """The sandbox: a model speaks in a child process that can do nothing else.
 
-The walls: a process of its own that dies with the worker; no network, no other process, no file but the interpreter, its libraries
-and the model (read-only) and one scratch folder; memory, processor time, file sizes and wall-clock time bounded; no secret in reach.
-The kernel keeps them (Landlock, seccomp, resource limits, namespaces where the host permits), the guest proves them before it
-reads a model's first byte, and without that proof nothing runs.
+The walls: a process of its own that dies with the worker; no network, no other process; no file but the interpreter, its
+libraries and the model, read-only, and one scratch folder; memory, processor time, file sizes and wall-clock time bounded; no
+secret in reach. The kernel keeps them (Landlock, seccomp, resource limits, namespaces where the host permits), the guest proves
+them before it reads a model's first byte, and without that proof nothing runs.
 """
 
 from collections.abc import Sequence

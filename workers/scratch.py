@@ -1,4 +1,4 @@
-"""The one folder a guest may write, beside a file that it must not reach. Removed afterwards, also after a worker that was killed."""
+"""The one folder a guest may write, beside a file that it must not reach; removed afterwards, in time also after a killed worker."""
 
 import fcntl
 import os

@@ -18,7 +18,7 @@ _NO_MEMORY = "allocate memory"
 
 
 def serve(orders: BinaryIO, answers: BinaryIO, adapter: Callable[[str], Loader]) -> None:
-    """Speak with the worker until it closes `orders`. `adapter` finds a family's loader and may import, but opens no model file."""
+    """Speak with the worker until it closes `orders`. `adapter` finds a family's loader; it may import, but opens no model."""
     walls = read_confinement(orders)
     try:
         used = confine(walls)

@@ -1,0 +1,85 @@
+"""Sandboxes with a hostile guest inside, and what they are told."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from scoring.competition import Limits, SynthesisRules
+from scoring.spoken import Spoken
+from scoring.synthesis.synthesiser import Request
+from workers.sandbox import Sandbox
+
+HOSTILE = Path(__file__).with_name("hostile_guest.py")
+
+Attack = Callable[..., tuple[Spoken, ...]]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A model folder that holds a link out of itself, beside a file that is none of a guest's business."""
+    return build_model(tmp_path)
+
+
+@pytest.fixture
+def attack(tmp_path: Path, model: Path) -> Attack:
+    """Let a hostile model of the given name speak the given texts; without a wall where one is named."""
+    return build_attack(tmp_path, model)
+
+
+@pytest.fixture(scope="module")
+def escapes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Sequence[str]], dict[str, Spoken]]:
+    """Let one hostile model try every escape, one per sample."""
+    root = tmp_path_factory.mktemp("escapes")
+    run = build_attack(root, build_model(root))
+
+    @cache
+    def spoken(*names: str) -> dict[str, Spoken]:
+        return dict(zip(names, run("escape", *names), strict=True))
+
+    return lambda names: spoken(*names)
+
+
+def build_model(root: Path) -> Path:
+    """The folder that `model` describes."""
+    folder = root / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}", encoding="ascii")
+    (root / "secret").write_text("a key", encoding="ascii")
+    (folder / "link").symlink_to(root / "secret")
+    return folder
+
+
+def build_attack(root: Path, model: Path) -> Attack:
+    """What `attack` describes."""
+
+    def run(
+        name: str,
+        *texts: str,
+        without: str | None = None,
+        on_sample: Callable[[int, int], None] = lambda _done, _total: None,
+        **limits: object,
+    ) -> tuple[Spoken, ...]:
+        program = [str(HOSTILE), *([without] if without else [])]
+        requests = [Request(f"p{number}", text, "a voice", number) for number, text in enumerate(texts or ("hello",))]
+        rules = SynthesisRules(threads=1, batch=1, dtype="float32")
+        return Sandbox(root / "scratch", program).speak(model, name, requests, build_limits(**limits), rules, on_sample)
+
+    return run
+
+
+def build_limits(**overrides: object) -> Limits:
+    """Small limits."""
+    fields = {
+        "cooldown_blocks": 0,
+        "repo_bytes": 1,
+        "header_bytes": 1,
+        "load_seconds": 20.0,
+        "sample_seconds": 20.0,
+        "ram_bytes": 512 << 20,
+        "max_audio_seconds": 10.0,
+        "expected_low": 0.4,
+        "expected_high": 2.5,
+    }
+    return Limits.model_validate(fields | overrides)

@@ -1,0 +1,265 @@
+"""A guest whose model is hostile: run in place of `workers.guest`, with an attack's name as the model family.
+
+The family `escape` tries the way out that each text names.
+
+A wall may be left out on purpose by its name before the pipes: `hostile_guest.py landlock ORDERS ANSWERS`.
+"""
+
+import ctypes
+import errno
+import mmap
+import os
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from scoring.synthesis.load import Loader
+from scoring.synthesis.synthesiser import Capabilities, Request, Waveform
+from workers.guest import confine, kernel, landlock, seccomp
+from workers.guest.serve import serve
+
+PARENT = os.getppid()
+ANSWERS = int(sys.argv[-1]) if __name__ == "__main__" else -1
+_libc = ctypes.CDLL(None, use_errno=True)
+_REFUSALS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EINVAL, errno.ENOMEM}
+
+
+def _call(name: str, *arguments: object) -> None:
+    """A libc function that must fail."""
+    if getattr(_libc, name)(*arguments) < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _write(path: str | Path) -> None:
+    Path(path).write_bytes(b"x")
+
+
+def _fork() -> None:
+    if os.fork() == 0:
+        os._exit(0)
+
+
+def _clear_death_signal() -> None:
+    _call("prctl", 1, 0, 0, 0, 0)
+
+
+ESCAPES: dict[str, Callable[[Path], object]] = {
+    "internet socket": lambda _: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
+    "datagram socket": lambda _: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM),
+    "raw socket": lambda _: socket.socket(socket.AF_PACKET, socket.SOCK_RAW),
+    "local socket": lambda _: socket.socket(socket.AF_UNIX, socket.SOCK_STREAM),
+    "socket pair": lambda _: socket.socketpair(),
+    "passwords": lambda _: Path("/etc/passwd").read_bytes(),
+    "the worker's environment": lambda _: Path(f"/proc/{PARENT}/environ").read_bytes(),
+    "the worker's memory": lambda _: Path(f"/proc/{PARENT}/mem").read_bytes(),
+    "the worker's files": lambda model: (model.parent / "secret").read_bytes(),
+    "a list of the worker's files": lambda model: list(model.parent.iterdir()),
+    "a link out of the model": lambda model: (model / "link").read_bytes(),
+    "a file beside the model": lambda model: _write(model.parent / "made"),
+    "the model itself": lambda model: _write(model / "config.json"),
+    "a new file in the model": lambda model: _write(model / "made"),
+    "removing the model": lambda model: (model / "config.json").unlink(),
+    "the mode of the model": lambda model: (model / "config.json").chmod(0o777),
+    "the times of the model": lambda model: os.utime(model / "config.json"),
+    "shared memory files": lambda _: _write("/dev/shm/made"),
+    "temporary files": lambda _: _write("/tmp/made-by-a-guest"),
+    "a folder in the scratch": lambda _: Path("made").mkdir(),
+    "a symbolic link in the scratch": lambda _: Path("made").symlink_to("/etc/passwd"),
+    "a pipe in the scratch": lambda _: os.mkfifo("made"),
+    "fork": lambda _: _fork(),
+    "spawn": lambda _: subprocess.run(["/bin/true"], check=True),
+    "exec": lambda _: os.execv(sys.executable, ["python", "-c", "pass"]),  # noqa: S606
+    "a signal to the worker": lambda _: os.kill(PARENT, signal.SIGTERM),
+    "a signal to everybody": lambda _: os.kill(-1, 0),
+    "a signal to itself that looks like the host's": lambda _: os.kill(os.getpid(), signal.SIGKILL),
+    "tracing the worker": lambda _: _call("ptrace", 16, PARENT, 0, 0),
+    "reading the worker": lambda _: _call("process_vm_readv", PARENT, 0, 0, 0, 0, 0),
+    "new namespaces": lambda _: _call("unshare", 0x10000000),
+    "mounting": lambda _: _call("mount", b"none", b"/tmp", b"tmpfs", 0, 0),
+    "a session of its own": lambda _: os.setsid(),
+    "outliving the worker": lambda _: _clear_death_signal(),
+    "memory that no limit counts": lambda _: mmap.mmap(-1, 1 << 20, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS),
+    "anonymous files": lambda _: os.memfd_create("made"),
+    "more memory": lambda _: resource.setrlimit(resource.RLIMIT_DATA, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)),
+    "the worker's limits": lambda _: resource.prlimit(PARENT, resource.RLIMIT_NOFILE),
+    "io_uring": lambda _: _call("syscall", ctypes.c_long(425), ctypes.c_long(1), 0),
+    "clone3": lambda _: _call("syscall", ctypes.c_long(435), 0, ctypes.c_long(64)),
+    "calls of the future": lambda _: _call("syscall", ctypes.c_long(4000), 0, 0),
+}
+
+
+class Escaped(Exception):
+    """The attack was not refused."""
+
+
+def _attempt(name: str, model: Path) -> None:
+    try:
+        ESCAPES[name](model)
+    except OSError as exc:
+        if exc.errno in _REFUSALS:
+            return
+        raise
+    except ValueError as exc:  # how `resource` says EPERM
+        if "not allowed" in str(exc) or "exceed" in str(exc):
+            return
+        raise
+    raise Escaped(name)
+
+
+def _raw(data: bytes) -> None:
+    while data:
+        data = data[os.write(ANSWERS, data) :]
+
+
+def _header(kind: int, rate: int, size: int) -> bytes:
+    return struct.pack("<4sB3xII", b"VSG1", kind, rate, size)
+
+
+def _fill_memory() -> None:
+    held = []
+    while True:
+        held.append(bytearray(1 << 24))
+
+
+def _fill_scratch() -> None:
+    for number in range(100_000):
+        Path(f"f{number}").write_bytes(bytes(1 << 22))
+
+
+def _many_files() -> None:
+    for number in range(100_000):
+        Path(f"f{number}").touch()
+
+
+def _vanish() -> None:
+    os.close(ANSWERS)
+    _loop()
+
+
+def _loop() -> None:
+    while True:
+        pass
+
+
+def _stubborn_sleep() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGXCPU, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    while True:
+        time.sleep(1)
+
+
+def _fail() -> None:
+    raise RuntimeError("it broke")
+
+
+def _threads() -> None:
+    done: list[int] = []
+    threads = [threading.Thread(target=done.append, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if len(done) != 8:
+        raise RuntimeError("threads do not run")
+
+
+MISBEHAVIOUR: dict[str, Callable[[], object]] = {
+    "well": lambda: None,
+    "threads": _threads,
+    "memory bomb": _fill_memory,
+    "scratch bomb": _fill_scratch,
+    "file bomb": _many_files,
+    "endless loop": _loop,
+    "stubborn sleep": _stubborn_sleep,
+    "garbage": lambda: _raw(os.urandom(64) * 64),
+    "giant announcement": lambda: _raw(_header(4, 22_050, 0xFFFFFFF0)),
+    "giant reason": lambda: _raw(_header(13, 0, 1 << 30)),
+    "another rate": lambda: _raw(_header(4, 44_100, 2) + b"ab"),
+    "half a sample": lambda: _raw(_header(4, 22_050, 3) + b"abc"),
+    "twice prepared": lambda: _raw(_header(2, 0, 0)),
+    "exit": lambda: os._exit(0),
+    "abort": os.abort,
+    "vanish": _vanish,
+    "chatter": lambda: sys.stdout.write("x" * (1 << 20)) and sys.stderr.write("y" * (1 << 20)),
+}
+
+
+class Hostile:
+    """Attacks at its first request; then says what else a model can return."""
+
+    family = "hostile"
+    sample_rate = 22_050
+    capabilities = Capabilities(follows_descriptions=False)
+
+    def __init__(self, name: str, model: Path) -> None:
+        self._name, self._model = name, model
+
+    def generate(self, batch: Sequence[Request]) -> list[Waveform]:
+        return [self._say(request) for request in batch]
+
+    def _say(self, request: Request) -> Waveform:
+        match request.text:
+            case "fail":
+                _fail()
+            case "nan":
+                return np.full(100, np.nan, dtype=np.float32)
+            case "giant":
+                return np.zeros(22_050 * 100, dtype=np.float32)
+            case "stereo":
+                return np.zeros((2, 100), dtype=np.float32)
+            case "environment":
+                return np.frombuffer("\n".join(os.environ).encode(), dtype=np.uint8).astype(np.float32) / 32767.0
+        if self._name == "escape":
+            _attempt(request.text, self._model)
+        elif self._name in MISBEHAVIOUR:
+            MISBEHAVIOUR[self._name]()
+        return np.zeros(100, dtype=np.float32)
+
+
+def _load(name: str, model: Path) -> Hostile:
+    when, _, what = name.partition(": ")
+    if when == "load":
+        _fail_to_load(model) if what == "fail" else MISBEHAVIOUR[what]()
+    return Hostile(name, model)
+
+
+def _fail_to_load(model: Path) -> None:
+    raise ValueError(f"{model}/config.json \x1b[31mis odd\n")
+
+
+def adapter(family: str) -> Loader:
+    """The loader of an attack."""
+    if family == "missing library":
+        raise ImportError("no such library")
+    return lambda model, _threads, _dtype: _load(family, model)
+
+
+WALLS = {
+    "landlock": (landlock, "restrict"),
+    "seccomp": (seccomp, "restrict"),
+    "limits": (confine, "_limit_resources"),
+    "capabilities": (kernel, "drop_capabilities"),
+}
+
+
+def leave_out(wall: str) -> None:
+    """Do not build one wall."""
+    module, name = WALLS[wall]
+    setattr(module, name, lambda *_: 0)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 4:
+        leave_out(sys.argv[1])
+    with os.fdopen(int(sys.argv[-2]), "rb") as orders, os.fdopen(ANSWERS, "wb") as answers:
+        serve(orders, answers, adapter)

@@ -1,0 +1,54 @@
+"""A hostile model tries to leave the sandbox, one way after the other."""
+
+import os
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scoring.errors import Code, InfrastructureFault
+from scoring.spoken import Spoken
+
+Attack = Callable[..., tuple[Spoken, ...]]
+HOSTILE = runpy.run_path(str(Path(__file__).with_name("hostile_guest.py")), run_name="hostile")
+
+
+@pytest.mark.parametrize("name", HOSTILE["ESCAPES"])
+def test_every_way_out_is_refused(escapes: Callable[[tuple[str, ...]], dict[str, Spoken]], name: str) -> None:
+    """The kernel says no, the guest goes on, and the sample is spoken."""
+    spoken = escapes(tuple(HOSTILE["ESCAPES"]))[name]
+    assert (spoken.failure, len(spoken.pcm)) == (None, 200)
+
+
+def test_the_environment_is_clean(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the worker's reaches the guest."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
+    (spoken,) = attack("well", "environment")
+    names = bytes(spoken.pcm[::2]).decode().split("\n")
+    assert sorted(names) == sorted(
+        ["PATH", "LC_ALL", "HOME", "USER", "TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"]
+        + [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL")]
+    )
+
+
+def test_threads_are_allowed(attack: Attack) -> None:
+    """A model may compute in threads; only processes are refused."""
+    (spoken,) = attack("threads")
+    assert spoken.failure is None
+
+
+@pytest.mark.parametrize(
+    "wall",
+    [
+        "landlock",
+        "seccomp",
+        "limits",
+        pytest.param("capabilities", marks=pytest.mark.xfail(os.getuid() != 0, reason="an ordinary user has none to keep")),
+    ],
+)
+def test_a_missing_wall_stops_everything(attack: Attack, wall: str) -> None:
+    """Where one wall does not stand, no model is loaded, and the fault is ours."""
+    with pytest.raises(InfrastructureFault) as caught:
+        attack("exit", without=wall)
+    assert caught.value.code is Code.SANDBOX_UNAVAILABLE

@@ -1,0 +1,145 @@
+"""A hostile model breaks everything it may touch; the worker gets a verdict in time, and nothing is left behind."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from scoring.errors import Code, InfrastructureFault, SubmissionFault
+from scoring.report import Gate
+from scoring.spoken import Spoken
+from workers.sandbox import GuestTimedOut, Stage
+
+Attack = Callable[..., tuple[Spoken, ...]]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(tmp_path: Path) -> object:
+    """After every attack: no child, and an empty scratch folder."""
+    yield
+    assert psutil.Process().children(recursive=True) == []
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        pytest.param("memory bomb", Code.MEMORY_EXCEEDED, id="private memory"),
+        pytest.param("scratch bomb", Code.MEMORY_EXCEEDED, id="scratch bytes"),
+        pytest.param("file bomb", Code.MEMORY_EXCEEDED, id="scratch files"),
+        pytest.param("garbage", Code.GENERATION_FAILED, id="garbage frames"),
+        pytest.param("giant announcement", Code.OUTPUT_TOO_LARGE, id="a giant sample announced"),
+        pytest.param("giant reason", Code.GENERATION_FAILED, id="a giant reason announced"),
+        pytest.param("another rate", Code.GENERATION_FAILED, id="another rate"),
+        pytest.param("half a sample", Code.GENERATION_FAILED, id="half a sample"),
+        pytest.param("twice prepared", Code.GENERATION_FAILED, id="an answer out of turn"),
+        pytest.param("exit", Code.GENERATION_FAILED, id="exit"),
+        pytest.param("abort", Code.GENERATION_FAILED, id="abort"),
+        pytest.param("vanish", Code.GENERATION_FAILED, id="closing its pipe and going on"),
+        pytest.param("load: exit", Code.LOAD_FAILED, id="exit while loading"),
+        pytest.param("load: memory bomb", Code.MEMORY_EXCEEDED, id="memory while loading"),
+    ],
+)
+def test_it_is_the_models_fault(attack: Attack, name: str, code: Code) -> None:
+    """Whatever a loaded model breaks is put to its account."""
+    with pytest.raises(SubmissionFault) as caught:
+        attack(name)
+    assert caught.value.code is code
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "code"),
+    [
+        pytest.param("endless loop", Stage.SAMPLE, Code.SAMPLE_TIMEOUT, id="a busy loop"),
+        pytest.param("stubborn sleep", Stage.SAMPLE, Code.SAMPLE_TIMEOUT, id="sleep, signals ignored"),
+        pytest.param("load: endless loop", Stage.LOAD, Code.LOAD_TIMEOUT, id="while loading"),
+    ],
+)
+def test_a_deadline_ends_it(attack: Attack, name: str, stage: Stage, code: Code) -> None:
+    """Wall-clock time ends a guest that does not answer, whatever signals it ignores."""
+    began = time.monotonic()
+    with pytest.raises(GuestTimedOut) as caught:
+        attack(name, load_seconds=1.0, sample_seconds=1.0)
+    assert (caught.value.stage, caught.value.code) == (stage, code)
+    assert time.monotonic() - began < 10.0
+
+
+def test_samples_fail_alone(attack: Attack) -> None:
+    """A sample that raises, is not finite or not mono fails by itself; the guest goes on."""
+    spoken = attack("well", "hello", "fail", "nan", "stereo", "hello")
+    assert [(item.prompt_id, item.failure, len(item.pcm)) for item in spoken] == [
+        ("p0", None, 200),
+        ("p1", Gate.GENERATION_FAILED, 0),
+        ("p2", Gate.NOT_FINITE, 0),
+        ("p3", Gate.GENERATION_FAILED, 0),
+        ("p4", None, 200),
+    ]
+
+
+def test_too_much_audio(attack: Attack) -> None:
+    """More audio than the competition allows ends the evaluation."""
+    with pytest.raises(SubmissionFault) as caught:
+        attack("well", "giant")
+    assert caught.value.code is Code.OUTPUT_TOO_LARGE
+
+
+def test_a_reason_is_safe_to_show(attack: Attack, model: Path) -> None:
+    """What a model says about its failure is one printable line, and names no path of the host."""
+    with pytest.raises(SubmissionFault) as caught:
+        attack("load: fail")
+    assert caught.value.code is Code.LOAD_FAILED
+    assert caught.value.detail == "the model cannot be loaded: ValueError: model/config.json  [31mis odd"
+
+
+def test_a_missing_library_is_ours(attack: Attack) -> None:
+    """A host without a family's library cannot judge it; no model is blamed for that."""
+    with pytest.raises(InfrastructureFault) as caught:
+        attack("missing library")
+    assert caught.value.code is Code.SANDBOX_UNAVAILABLE
+
+
+def test_chatter_is_bounded(attack: Attack) -> None:
+    """A guest may print what it likes; the worker keeps only the end and goes on."""
+    (spoken,) = attack("chatter")
+    assert spoken.failure is None
+
+
+def test_a_guest_killed_from_outside_is_not_the_models_fault(attack: Attack) -> None:
+    """SIGKILL, which a guest cannot send itself, is ours: the host ran out of memory, or an operator acted."""
+
+    def kill(done: int, _total: int) -> None:
+        for child in psutil.Process().children():
+            child.send_signal(signal.SIGKILL)
+
+    with pytest.raises(InfrastructureFault) as caught:
+        attack("well", "hello", "hello", on_sample=kill)
+    assert caught.value.code is Code.WORKER_ERROR
+
+
+def test_the_workers_own_error_ends_the_guest(attack: Attack) -> None:
+    """An exception out of the progress callback (a lost lease) passes through, and the guest is gone."""
+
+    def lose_the_lease(_done: int, _total: int) -> None:
+        raise TimeoutError("the lease is lost")
+
+    with pytest.raises(TimeoutError, match="the lease is lost"):
+        attack("well", "hello", "hello", on_sample=lose_the_lease)
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_descriptors_are_not_leaked(attack: Attack) -> None:
+    """After many evaluations the worker holds as many descriptors as before."""
+    attack("well")
+    before = _descriptors()
+    for name in ("well", "exit", "garbage"):
+        try:
+            attack(name)
+        except SubmissionFault:
+            continue
+    assert _descriptors() == before
