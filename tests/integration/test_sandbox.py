@@ -41,8 +41,7 @@ def folders(tmp_path: Path) -> dict[str, Path]:
 
 def request(**overrides: object) -> Request:
     """A request with ordinary fields."""
-    fields = {"prompt_id": "p0", "text": "Good evening, my friend.", "description": "A baritone speaks.", "seed": 7}
-    return Request(**fields | overrides)
+    return replace(Request("p0", "Good evening, my friend.", "A baritone speaks.", 7), **overrides)  # type: ignore[arg-type]
 
 
 def limits(**overrides: object) -> Limits:
