@@ -1,7 +1,7 @@
 """`make compose-check`: build the images, bring the stack up for real, carry one model from its commit to weights, take it all down.
 
 Uses docker with its compose plugin, else podman with podman-compose. VOICE_BUILD_FLAGS (environment) is added to each build, for hosts
-that need more to reach a package index. Everything lies in .voice/compose-check, which is thrown away; logs of a failure stay in
+that need more to reach a package index. Its data lie in .voice/compose-check and are thrown away; the logs stay in
 .voice/compose-check-logs. The exit status is 0 only if the model was scored, weights are on the chain, each container is well, and
 nothing is left of the stack.
 """
@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from types import FrameType
 
 import httpx
@@ -116,22 +117,20 @@ def _settings(port: int) -> dict[str, str]:
 
 @contextmanager
 def running(stack: Stack) -> Iterator[None]:
-    """The stack, up; taken down whatever happens, its logs kept if it was not what should happen."""
+    """The stack, up; its logs kept and all of it taken down whatever happens."""
     started = time.monotonic()
     stack.down()  # what a killed check left
     try:
-        stack.compose("up", "--detach", "--no-build", "--scale", f"worker={WORKERS}")
+        stack.compose("up", "--detach", "--no-build", *stack.engine.up, "--scale", f"worker={WORKERS}")
         console.print(f"up: {', '.join(stack.containers())} in {time.monotonic() - started:.0f} s")
         yield
-    except BaseException:
-        stack.save_logs(LOGS)
-        console.print(f"the logs are in {LOGS}")
-        raise
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half a stack
+        console.print(f"taking it down; the logs are in {LOGS}")
+        stack.save_logs(LOGS)
         stack.down()
         shutil.rmtree(DATA)
-        console.print("down: no container is left")
+        console.print("no container is left")
 
 
 def until(what: str, seconds: float, holds: Callable[[], bool]) -> None:
@@ -187,7 +186,7 @@ def check(engine: Engine, flags: list[str]) -> None:
             raise CheckFailed("the model has no score")
         for container in stack.containers():
             if "migrate" not in container:
-                until(f"{container} is well", _HEALTHY_SECONDS, lambda name=container: stack.is_well(name))
+                until(f"{container} is well", _HEALTHY_SECONDS, partial(stack.is_well, container))
 
 
 def main() -> None:
