@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ONCE ?=
 DEMO_ARGS ?=
 
-.PHONY: demo test lint fmt clean compose-check
+.PHONY: demo test lint fmt clean compose-check bench-demo
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -21,6 +21,10 @@ test: $(VENV)/.ready
 # Builds the images and runs the stack with docker or podman, whichever is there; needs a package index, and minutes.
 compose-check: $(VENV)/.ready
 	$(BIN)/python docker/compose_check.py
+
+# Install, demo and one evaluation: seconds and bytes.
+bench-demo: $(VENV)/.ready
+	$(BIN)/python tests/benchmarks/bench_demo.py
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
