@@ -45,7 +45,7 @@ class NaturalnessJudge:
     version = f"dnsmos-{P835[1][:12]}-{P808[1][:12]}-1"
 
     def __init__(self) -> None:
-        self._p835, self._p808 = _session(P835), _session(P808)
+        self._p835, self._p808 = (load_network(networks(), model) for model in (P835, P808))
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Mean over each utterance's windows; all windows of the batch go through the networks together."""
@@ -119,12 +119,13 @@ def _mean(raw: torch.Tensor, p808: torch.Tensor) -> Metrics:
     return scores
 
 
-def _session(model: tuple[str, str]) -> onnxruntime.InferenceSession:
+def load_network(folder: Path, model: tuple[str, str]) -> onnxruntime.InferenceSession:
+    """A network by (file name, SHA-256), on one thread; raises InfrastructureFault(JUDGE_UNAVAILABLE) if missing or different."""
     name, checksum = model
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
-        weights = (_folder() / name).read_bytes()
+        weights = (folder / name).read_bytes()
         if hashlib.sha256(weights).hexdigest() != checksum:
             raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{name} is not the DNSMOS network this version was built for")
         return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
@@ -132,8 +133,8 @@ def _session(model: tuple[str, str]) -> onnxruntime.InferenceSession:
         raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{name} cannot be read: {exc.strerror}") from exc
 
 
-def _folder() -> Path:
-    """Where speechmos keeps its networks; found without importing it, because it imports what it does not declare."""
+def networks() -> Path:
+    """Where speechmos keeps its networks; it is found without being imported, because it imports what it does not declare."""
     spec = importlib.util.find_spec("speechmos")
     if spec is None or spec.origin is None:
         raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "speechmos is not installed")

@@ -26,8 +26,9 @@ BATCH = 4
 class Panel:
     """Judges of one profile, ready for one round's prompts. Building one takes seconds: keep it for the round."""
 
-    def __init__(self, name: str, judges: Sequence[Judge]) -> None:
+    def __init__(self, name: str, judges: Sequence[Judge], batch: int = BATCH) -> None:
         self.name = name
+        self._batch = batch
         self._judges = tuple(judges)
         self._anchors = anchors.load()
         facts = [
@@ -57,11 +58,11 @@ class Panel:
         total = sum(len(group.prompts) for group in groups)
         judged: dict[str, Judged] = {}
         pending = self._examined(groups, spoken, competition.limits, judged)
-        while batch := list(islice(pending, BATCH)):
+        while len(judged) < total:
+            batch = list(islice(pending, self._batch))
             for utterance, metrics in zip(batch, self._measure(batch), strict=True):
                 judged[utterance.prompt.id] = self._verdict(spoken[utterance.prompt.id], metrics)
             progress(len(judged), total)
-        progress(total, total)
         return report(self.name, self.hash, groups, judged, Rules(self._anchors, competition.factors))
 
     def _examined(

@@ -28,9 +28,9 @@ def f0(audio: Audio) -> torch.Tensor:
         return torch.zeros(0, dtype=torch.float64)
     frames = wave.unfold(0, size, hop)
     power = frames.square().mean(dim=1)
-    frames = frames[power > power.max() * 10.0 ** (-QUIET_DB / 10.0)]
+    frames = frames[power >= power.max() * 10.0 ** (-QUIET_DB / 10.0)]
     tracks = [_track(part) for part in torch.split(frames, CHUNK)]
-    pitch, strength = (torch.cat(parts) for parts in zip(*tracks, strict=True)) if tracks else (wave[:0], wave[:0])
+    pitch, strength = (torch.cat(parts) for parts in zip(*tracks, strict=True))
     return _median(pitch[strength > VOICED])
 
 

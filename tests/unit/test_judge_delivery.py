@@ -1,0 +1,113 @@
+"""Delivery: measures against tones of known pitch and level, levels against the published edges."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from prompts.groups import Attribute, Register
+from prompts.voices import LEVELS
+from scoring.audio import Audio
+from scoring.judges.bins import agreement, centre, edges, level
+from scoring.judges.delivery import DeliveryJudge
+from scoring.judges.judge import Utterance
+from scoring.judges.pitch import f0
+
+Tone = Callable[..., Audio]
+
+
+@pytest.mark.parametrize("hertz", [75.0, 110.0, 196.0, 261.6, 390.0])
+@pytest.mark.parametrize("rate", [16_000, 22_050, 48_000])
+def test_finds_the_pitch_of_a_tone(tone: Tone, hertz: float, rate: int) -> None:
+    """Within half a percent over the range of voices, at any sampling rate, with no octave error."""
+    found = f0(tone(hertz, rate=rate))
+    assert found.shape[0] > 150
+    assert float((found / hertz - 1).abs().max()) < 0.005
+
+
+def test_finds_the_spread_of_a_vibrato(tone: Tone) -> None:
+    """A sinusoidal vibrato of depth d has a standard deviation of d / √2."""
+    assert float(f0(tone(180.0, depth=30.0)).std()) == pytest.approx(30.0 / 2**0.5, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [
+        pytest.param(Audio(torch.zeros(16_000), 16_000), id="silence"),
+        pytest.param(Audio(torch.zeros(100), 16_000), id="shorter than a frame"),
+        pytest.param(Audio(torch.randn(32_000, generator=torch.Generator().manual_seed(5)) * 0.1, 16_000), id="noise"),
+    ],
+)
+def test_finds_no_pitch_where_there_is_none(audio: Audio) -> None:
+    """Noise and silence are unvoiced."""
+    assert f0(audio).shape[0] == 0
+
+
+@pytest.mark.parametrize("register", list(Register))
+@pytest.mark.parametrize("attribute", list(Attribute))
+def test_levels_follow_the_edges(attribute: Attribute, register: Register) -> None:
+    """Seven bins of rising edges; a bin's middle is on its own level, and far values are on the outer ones."""
+    scale = edges(attribute, register)
+    assert list(scale) == sorted(scale) and len(scale) == LEVELS + 1
+    assert [level(attribute, register, centre(attribute, register, asked)) for asked in range(LEVELS)] == list(range(LEVELS))
+    assert (level(attribute, register, scale[0] - 50), level(attribute, register, scale[-1] + 50)) == (0, LEVELS - 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "measured", "expected"),
+    [pytest.param(3, 3, 1.0, id="equal"), pytest.param(1, 4, 0.5, id="half"), pytest.param(6, 0, 0.0, id="opposite")],
+)
+def test_agreement_is_ordinal(asked: int, measured: int, expected: float) -> None:
+    """`1 - |asked - measured| / 6`."""
+    assert agreement(asked, measured) == expected
+
+
+def test_measures_all_attributes(tone: Tone, ask: Callable[..., Utterance]) -> None:
+    """A 125 Hz tone of 2 s for 'open the gate' (9 phonemes): 4.5 phonemes/s, no spread, level from its power."""
+    (metrics,) = DeliveryJudge().measure([ask(tone(125.0), rate=0)])
+    assert metrics["phoneme_rate"] == pytest.approx(9 / 2.0)
+    assert metrics["f0_mean"] == pytest.approx(125.0, rel=0.005)
+    assert metrics["f0_sd"] < 1.0
+    assert metrics["lufs"] == pytest.approx(-16.5, abs=1.5)
+    assert metrics["delivery"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("levels", "register", "expected"),
+    [
+        pytest.param({}, Register.LOW, 1.0, id="only the register: 125 Hz is ordinary for a low voice"),
+        pytest.param({}, Register.HIGH, 0.5, id="too low for a high voice"),
+        pytest.param({"pitch": 6}, Register.LOW, 0.5, id="asked higher"),
+        pytest.param({"expression": 6}, Register.LOW, 0.5, id="pitch agrees, a monotone does not"),
+        pytest.param({"expression": 0}, Register.LOW, 1.0, id="a monotone was asked"),
+        pytest.param({"loudness": 2, "expression": 0}, Register.LOW, (1 + 1 + 0.5) / 3, id="three levels too loud"),
+    ],
+)
+def test_agrees_with_what_was_asked(
+    tone: Tone, ask: Callable[..., Utterance], levels: dict[str, int], register: Register, expected: float
+) -> None:
+    """The mean over pitch and every attribute that is out of the ordinary; what was not asked does not count."""
+    (metrics,) = DeliveryJudge().measure([ask(tone(125.0), register=register, **levels)])
+    assert metrics["delivery"] == pytest.approx(expected)
+
+
+def test_a_voiceless_sound_has_finite_numbers(ask: Callable[..., Utterance]) -> None:
+    """Noise has no pitch: zeros, not NaN."""
+    hiss = Audio(torch.randn(32_000, generator=torch.Generator().manual_seed(5)) * 0.1, 16_000)
+    (metrics,) = DeliveryJudge().measure([ask(hiss)])
+    assert (metrics["f0_mean"], metrics["f0_sd"], metrics["delivery"]) == (0.0, 0.0, 0.5)
+
+
+def test_does_not_depend_on_threads_or_company(tone: Tone, ask: Callable[..., Utterance]) -> None:
+    """One and two threads, alone and in a batch: the same bits."""
+    utterances = [ask(tone(hertz, depth=9.0, rate=22_050, seconds=4.0)) for hertz in (90.0, 130.0, 210.0)]
+    before = torch.get_num_threads()
+    try:
+        results = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            results.append(DeliveryJudge().measure(utterances))
+    finally:
+        torch.set_num_threads(before)
+    alone = [DeliveryJudge().measure([utterance])[0] for utterance in reversed(utterances)]
+    assert results[0] == results[1] == alone[::-1]

@@ -1,0 +1,76 @@
+"""Gates: what is no sample at all, and why."""
+
+import pytest
+import torch
+
+from prompts.groups import Attribute, Prompt, Register, Voice
+from scoring.audio import Audio
+from scoring.competition import load
+from scoring.judges.integrity import examine, examine_sound, expected_seconds
+from scoring.report import Gate
+from scoring.spoken import Spoken
+from scoring.types import RoundNumber
+
+RATE = 16_000
+LIMITS = load().at(RoundNumber(0)).limits
+PROMPT = Prompt("g00.a", "Follow the swan past the broken tower.", "A baritone speaks.", Voice(Register.LOW, 3, 3, 3, 3))
+
+
+def noise(seconds: float, rate: int = RATE, amplitude: float = 0.1) -> bytes:
+    samples = torch.randn(round(seconds * rate), generator=torch.Generator().manual_seed(3)) * amplitude
+    return bytes((samples * 32767).clamp(-32768, 32767).to(torch.int16).numpy().tobytes())
+
+
+def spoken(pcm: bytes, rate: int = RATE, failure: Gate | None = None) -> Spoken:
+    return Spoken("g00.a", rate, pcm, 0.1, failure)
+
+
+def test_the_expected_length_follows_phonemes_and_the_asked_rate() -> None:
+    """25 phonemes at 12.88 per second, the middle of the ordinary bin; slower when asked slower."""
+    assert expected_seconds(PROMPT) == pytest.approx(25 / 12.88)
+    slow = Prompt("g00.a", PROMPT.text, "", PROMPT.voice.with_level(Attribute.RATE, 1))
+    assert expected_seconds(slow) == pytest.approx(25 / 7.53)
+
+
+@pytest.mark.parametrize(
+    ("said", "gate"),
+    [
+        pytest.param(None, Gate.GENERATION_FAILED, id="nothing came back"),
+        pytest.param(spoken(b"", failure=Gate.TIMEOUT), Gate.TIMEOUT, id="the failure of the guest"),
+        pytest.param(spoken(b""), Gate.EMPTY, id="no sample"),
+        pytest.param(spoken(b"\x01"), Gate.EMPTY, id="half a sample"),
+        pytest.param(spoken(noise(2.0), rate=8_000), Gate.WRONG_RATE, id="telephone rate"),
+        pytest.param(spoken(noise(2.0), rate=0), Gate.WRONG_RATE, id="no rate"),
+        pytest.param(spoken(noise(0.75)), Gate.TOO_SHORT, id="under 0.4 of 1.9 s"),
+        pytest.param(spoken(noise(5.3)), Gate.TOO_LONG, id="over 2.5 times 1.9 s"),
+        pytest.param(spoken(bytes(2 * 2 * RATE)), Gate.NO_SPEECH, id="silence"),
+        pytest.param(spoken(noise(2.0, amplitude=0.001)), Gate.NO_SPEECH, id="below the floor"),
+        pytest.param(spoken(noise(0.1) + bytes(2 * 2 * RATE)), Gate.NO_SPEECH, id="hardly any speech"),
+    ],
+)
+def test_closes(said: Spoken | None, gate: Gate) -> None:
+    """The first closed gate is the reason."""
+    assert examine(PROMPT, said, LIMITS) is gate
+
+
+@pytest.mark.parametrize("rate", [16_000, 22_050, 24_000, 32_000, 44_100, 48_000])
+def test_opens_at_every_allowed_rate(rate: int) -> None:
+    """A sound of a believable length passes and comes back decoded."""
+    audio = examine(PROMPT, spoken(noise(2.0, rate=rate), rate=rate), LIMITS)
+    assert isinstance(audio, Audio)
+    assert (audio.rate, audio.seconds) == (rate, 2.0)
+
+
+def test_sound_beyond_speech_is_no_speech() -> None:
+    """A loud tone at 15 kHz is nothing that the judges, at 16 kHz, could hear."""
+    time = torch.arange(2 * 48_000, dtype=torch.float64) / 48_000
+    whistle = Audio((0.5 * torch.sin(2 * torch.pi * 15_000 * time)).to(torch.float32), 48_000)
+    assert examine_sound(whistle, 2.0, LIMITS) is Gate.NO_SPEECH
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_sound_is_finite(value: float) -> None:
+    """One NaN or infinity closes the gate, before anything is computed from it."""
+    samples = torch.full((2 * RATE,), 0.1)
+    samples[7] = value
+    assert examine_sound(Audio(samples, RATE), 2.0, LIMITS) is Gate.NOT_FINITE

@@ -1,0 +1,128 @@
+"""Intelligibility: the language model, the comparison, and a recogniser that hears the same words in any order of clips."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from scoring.audio import Audio, from_pcm
+from scoring.errors import Code, InfrastructureFault
+from scoring.judges.intelligibility import IntelligibilityJudge, compare
+from scoring.judges.judge import Utterance
+from scoring.judges.language_model import arpa
+
+TEXTS = (
+    "Follow the swan past the broken tower, and do not answer if the ghost calls your name.",
+    "Room 946 is on the 17th floor, between the chapel and the red elevator.",
+    "Is it true that Peter found a silver parrot behind the market on Monday?",
+    "Nobody in Chicago remembers Rachel Morgan, who painted the bakery brown.",
+)
+
+
+@pytest.fixture(scope="module")
+def judge() -> IntelligibilityJudge:
+    """A recogniser of the four texts."""
+    return IntelligibilityJudge(TEXTS)
+
+
+@pytest.fixture(scope="module")
+def clips(speak: Callable[..., bytes]) -> list[Audio]:
+    """Three texts in a clear voice, a hard one and a harder one."""
+    voices = ("en-us+f2", "en-us+whisper", "en-us")
+    return [from_pcm(speak(text, voice=voice), 22_050) for text, voice in zip(TEXTS, voices, strict=False)]
+
+
+ASKED = ("take", "my", "silver", "ring", "home")
+
+
+def read(model: str) -> tuple[dict[str, tuple[float, float]], dict[tuple[str, str], float]]:
+    """Probabilities and back-off weights of words, probabilities of pairs."""
+    ones, twos = model.split("\\1-grams:\n")[1].split("\\2-grams:\n")
+    words = {word: (10.0 ** float(p), 10.0 ** float(b)) for p, word, b in (line.split() for line in ones.strip().splitlines())}
+    pairs = {}
+    for line in twos.split("\\end\\")[0].strip().splitlines():
+        p, first, second = line.split()
+        pairs[first, second] = 10.0 ** float(p)
+    return words, pairs
+
+
+def test_the_language_model_is_a_distribution() -> None:
+    """After each word, seen and unseen successors share a probability of 1; so do the words by themselves."""
+    words, pairs = read(arpa([("a", "b", "a", "c"), ("b", "c"), ("a",)]))
+    sayable = [word for word in words if word != "<s>"]
+    assert math.fsum(words[word][0] for word in sayable) == pytest.approx(1.0, abs=1e-3)
+    for first in ("<s>", "a", "b", "c"):
+        total = math.fsum(pairs.get((first, word), words[first][1] * words[word][0]) for word in sayable)
+        assert total == pytest.approx(1.0, abs=1e-3), first
+
+
+def test_the_language_model_has_known_numbers() -> None:
+    """'a' is followed by b, c and the end, once each: (1 - .5) / 3; half of the mass is for the unseen."""
+    words, pairs = read(arpa([("a", "b", "a", "c"), ("b", "c"), ("a",)]))
+    assert pairs["a", "b"] == pytest.approx(0.5 / 3, rel=1e-3)
+    assert pairs["<s>", "a"] == pytest.approx(1.5 / 3, rel=1e-3)
+    assert words["a"][0] == pytest.approx(3 / 10, rel=1e-3)
+
+
+def test_the_language_model_does_not_depend_on_order() -> None:
+    """Equal texts, equal bytes; and no text is no model."""
+    assert arpa([("a", "b"), ("c",)]) == arpa([("c",), ("a", "b")])
+    with pytest.raises(ValueError, match="at least one sentence"):
+        arpa([()])
+
+
+@pytest.mark.parametrize(
+    ("heard", "wer", "tail", "trailing"),
+    [
+        pytest.param("take my silver ring home", 0.0, 0.0, 0.0, id="all of it"),
+        pytest.param("take my golden ring home", 0.2, 0.0, 0.0, id="one word wrong"),
+        pytest.param("take my silver", 0.4, 0.4, 0.0, id="cut off"),
+        pytest.param("take my silver ring home the the the", 0.6, 0.0, 0.6, id="babble at the end"),
+        pytest.param("my silver ring home", 0.2, 0.0, 0.0, id="the start is missing"),
+        pytest.param("", 1.0, 1.0, 0.0, id="nothing"),
+    ],
+)
+def test_compares(heard: str, wer: float, tail: float, trailing: float) -> None:
+    """Errors are shares of the five words asked."""
+    metrics = compare(ASKED, heard.split())
+    assert (metrics["wer"], metrics["tail_deletions"], metrics["trailing_insertions"]) == pytest.approx((wer, tail, trailing))
+    assert (metrics["cer"] == 0.0) == (wer == 0.0)
+
+
+def test_an_empty_prompt_cannot_be_compared() -> None:
+    """Nothing asked is a mistake of ours, not a perfect or a failed reading."""
+    with pytest.raises(ValueError, match="no words"):
+        compare([], ["a"])
+
+
+def test_hears_the_same_in_any_order(judge: IntelligibilityJudge, clips: list[Audio]) -> None:
+    """Forwards, backwards and repeated, in this recogniser and in a fresh one: the same words for the same clip."""
+    first = [judge.transcribe(clip) for clip in clips]
+    assert [judge.transcribe(clip) for clip in reversed(clips)] == first[::-1]
+    assert judge.transcribe(clips[1]) == first[1]
+    fresh = IntelligibilityJudge(reversed(TEXTS))
+    assert [fresh.transcribe(clip) for clip in (clips[2], clips[0])] == [first[2], first[0]]
+
+
+def test_a_clear_voice_is_understood_and_wrong_words_are_not(
+    judge: IntelligibilityJudge, clips: list[Audio], ask: Callable[..., Utterance]
+) -> None:
+    """The clear voice reads below .1; the same clip against another text reads near 1."""
+    right, wrong = judge.measure([ask(clips[0], text=TEXTS[0]), ask(clips[0], text=TEXTS[3])])
+    assert right["wer"] < 0.1
+    assert wrong["wer"] >= 0.9
+
+
+def test_silence_reads_as_nearly_everything_missing(
+    judge: IntelligibilityJudge, tone: Callable[..., Audio], ask: Callable[..., Utterance]
+) -> None:
+    """The recogniser may guess a short word in silence, no more."""
+    (metrics,) = judge.measure([ask(tone(440.0, amplitude=0.0), text=TEXTS[0])])
+    assert metrics["wer"] >= 0.9
+
+
+def test_unknown_words_are_our_fault() -> None:
+    """A prompt with a word that the dictionary lacks names it."""
+    with pytest.raises(InfrastructureFault, match="not in the pronouncing dictionary: blorptastic") as caught:
+        IntelligibilityJudge(["a blorptastic morning"])
+    assert caught.value.code is Code.JUDGE_UNAVAILABLE

@@ -1,0 +1,128 @@
+"""Naturalness: the front end against an independent one, windows, and scores that do not depend on company."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import torchaudio
+
+from scoring.audio import Audio, from_pcm, loudness, normalise
+from scoring.errors import Code, InfrastructureFault
+from scoring.judges import naturalness
+from scoring.judges.judge import Utterance
+from scoring.judges.naturalness import WINDOW, NaturalnessJudge, load_network, log_mel, windows
+
+TEXT = "Nobody in Chicago remembers Rachel Morgan, who painted the bakery brown."
+
+
+@pytest.fixture(scope="module")
+def judge() -> NaturalnessJudge:
+    """Both networks."""
+    return NaturalnessJudge()
+
+
+@pytest.fixture(scope="module")
+def clip(speak: Callable[..., bytes]) -> Audio:
+    """A short clear clip."""
+    return from_pcm(speak(TEXT), 22_050)
+
+
+def slaney_filter(band: int, hertz: float) -> float:
+    """One triangle of unit area at one frequency, by the definition: linear below 1 kHz, 27 mels per factor 6.4 above."""
+
+    def to_hertz(mel: float) -> float:
+        return mel * 200.0 / 3.0 if mel < 15.0 else 1000.0 * 6.4 ** ((mel - 15.0) / 27.0)
+
+    top = 15.0 + 27.0 * math.log(8.0) / math.log(6.4)
+    low, middle, high = (to_hertz(top * (band + edge) / 121.0) for edge in range(3))
+    height = 2.0 / (high - low)
+    return height * max(0.0, min((hertz - low) / (middle - low), (high - hertz) / (high - middle)))
+
+
+def test_features_agree_with_an_independent_front_end(clip: Audio) -> None:
+    """torchaudio's spectrogram and decibels, and mel filters by their definition, give the same features.
+
+    Not torchaudio's own mel filters: they take the last bin of an odd transform for half the sampling rate.
+    """
+    wave = windows(clip)[0, :-160].to(torch.float64)
+    window = torch.hann_window(321, dtype=torch.float64)
+    power = torchaudio.functional.spectrogram(wave, 0, window, 321, 160, 321, 2.0, False, pad_mode="constant")
+    filters = torch.tensor(
+        [[slaney_filter(band, k * 16_000 / 321) for k in range(161)] for band in range(120)], dtype=torch.float64
+    )
+    mel = filters @ power
+    decibels = torchaudio.functional.amplitude_to_DB(mel[None], 10.0, 1e-10, math.log10(float(mel.max())), top_db=80.0)
+    expected = ((decibels + 40.0) / 40.0).transpose(1, 2).to(torch.float32)
+    features = log_mel(wave.to(torch.float32)[None])
+    assert features.shape == (1, 900, 120)
+    assert torch.allclose(features, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "count"),
+    [
+        pytest.param(0.5, 1, id="repeated 18 times"),
+        pytest.param(9.0, 1, id="just short of a window"),
+        pytest.param(9.1, 2, id="just longer"),
+        pytest.param(27.0, 3, id="three windows"),
+    ],
+)
+def test_windows_cover_a_clip_without_redundancy(tone: Callable[..., Audio], seconds: float, count: int) -> None:
+    """As few windows as cover the clip, each full; the last ends with it."""
+    audio = tone(200.0, seconds=seconds)
+    cut = windows(audio)
+    assert cut.shape == (count, WINDOW)
+    assert loudness(Audio(cut[0], 16_000)) == pytest.approx(-23.0, abs=0.3)
+    if count > 1:
+        assert torch.equal(cut[-1][-100:], normalise(audio).samples[-100:])
+
+
+def test_a_short_clip_is_repeated_from_its_start(tone: Callable[..., Audio]) -> None:
+    """Half a second, again and again."""
+    (cut,) = windows(tone(200.0, seconds=0.5))
+    assert torch.equal(cut[:8000], cut[8000:16_000])
+
+
+def test_silence_cannot_be_judged() -> None:
+    """The gates keep it out; if it came here, it would be our mistake."""
+    with pytest.raises(ValueError, match="no speech"):
+        windows(Audio(torch.zeros(16_000), 16_000))
+
+
+def test_scores_do_not_depend_on_company_or_threads(
+    judge: NaturalnessJudge, clip: Audio, tone: Callable[..., Audio], ask: Callable[..., Utterance]
+) -> None:
+    """Alone, in a batch, in another order, with one torch thread or two: the same bits."""
+    speech, beep = ask(clip), ask(tone(200.0, seconds=10.0))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = judge.measure([speech])
+        torch.set_num_threads(2)
+        together = judge.measure([beep, speech])
+    finally:
+        torch.set_num_threads(before)
+    assert alone == together[1:]
+    assert judge.measure([]) == []
+
+
+def test_noise_lowers_every_score_in_use(judge: NaturalnessJudge, clip: Audio, ask: Callable[..., Utterance]) -> None:
+    """0 dB of white noise costs at least half a point on each scale that has an anchor; a lower level costs nothing."""
+    noise = torch.randn(clip.samples.shape, generator=torch.Generator().manual_seed(2)) * clip.samples.square().mean().sqrt()
+    noisy, faint = Audio((clip.samples + noise).clamp(-1, 1), clip.rate), Audio(clip.samples * 0.25, clip.rate)
+    clean_scores, noisy_scores, faint_scores = judge.measure([ask(clip), ask(noisy), ask(faint)])
+    for name in ("ovr", "bak", "p808"):
+        assert noisy_scores[name] < clean_scores[name] - 0.5
+        assert faint_scores[name] == pytest.approx(clean_scores[name], abs=0.15)
+
+
+def test_a_missing_or_altered_network_is_our_fault(tmp_path: Path) -> None:
+    """Neither is ever judged with: the evaluation is tried again elsewhere."""
+    with pytest.raises(InfrastructureFault, match=r"model_v8\.onnx cannot be read") as missing:
+        load_network(tmp_path, naturalness.P808)
+    (tmp_path / "model_v8.onnx").write_bytes(b"not the network")
+    with pytest.raises(InfrastructureFault, match=r"model_v8\.onnx is not the DNSMOS network") as altered:
+        load_network(tmp_path, naturalness.P808)
+    assert {missing.value.code, altered.value.code} == {Code.JUDGE_UNAVAILABLE}
