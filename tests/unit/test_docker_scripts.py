@@ -1,0 +1,248 @@
+"""The scripts beside the Dockerfiles: secrets, health checks, and what the compose check does with a container engine."""
+
+import importlib
+import json
+import stat
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "docker"
+
+
+@pytest.fixture
+def make_secrets(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """docker/make_secrets.py as a module."""
+    return _script("make_secrets", monkeypatch)
+
+
+@pytest.fixture
+def health(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """docker/health.py as a module."""
+    return _script("health", monkeypatch)
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """docker/stack.py as a module."""
+    return _script("stack", monkeypatch)
+
+
+def _script(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(FOLDER)
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    return importlib.import_module(name)
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _wallet(folder: Path, hotkey: str = "default", address: str = "5Hot") -> Path:
+    (folder / "hotkeys").mkdir(parents=True)
+    (folder / "hotkeys" / hotkey).write_text(json.dumps({"ss58Address": address}))
+    (folder / "coldkeypub.txt").write_text(json.dumps({"ss58Address": "5Cold"}))
+    (folder / "coldkey").write_text("never to be copied")
+    return folder
+
+
+def test_passwords_are_random_and_closed_to_others(make_secrets: ModuleType, tmp_path: Path) -> None:
+    """Two folders get different passwords, which nobody but their owner can reach."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        make_secrets.make_passwords(folder)
+
+    passwords = {(folder / f"{name}_password").read_text() for folder in (first, second) for name in ("postgres", "redis")}
+    assert [len(password) for password in passwords] == [64, 64, 64, 64]
+    assert _mode(first) == 0o700
+    assert {_mode(file) for file in first.iterdir()} == {0o444}
+
+
+def test_urls_carry_the_passwords(make_secrets: ModuleType, tmp_path: Path) -> None:
+    """What the processes read fits what the stores ask for."""
+    make_secrets.make_passwords(tmp_path)
+    held = {file.name: file.read_text() for file in tmp_path.iterdir()}
+
+    assert held["database_url"] == f"postgresql://voice:{held['postgres_password']}@postgres:5432/voice"
+    assert held["redis_url"] == f"redis://:{held['redis_password']}@redis:6379/0"
+
+
+def test_secrets_that_exist_are_kept(make_secrets: ModuleType, tmp_path: Path) -> None:
+    """A second run changes nothing: the database already has its password."""
+    make_secrets.make_passwords(tmp_path)
+    before = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    make_secrets.make_passwords(tmp_path)
+
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == before
+
+
+def test_only_the_hotkey_is_copied(make_secrets: ModuleType, tmp_path: Path) -> None:
+    """The coldkey stays where it is."""
+    wallet = _wallet(tmp_path / "mine", hotkey="second")
+    address = make_secrets.copy_hotkey(wallet, "second", tmp_path / "out")
+
+    assert address == "5Hot"
+    assert sorted(str(file.relative_to(tmp_path / "out")) for file in (tmp_path / "out").rglob("*") if file.is_file()) == [
+        "coldkeypub.txt",
+        "hotkeys/default",
+    ]
+
+
+def test_an_operator_is_told_what_belongs_into_the_environment(
+    make_secrets: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The API answers as the validator; the queue writes to it."""
+    _wallet(tmp_path / "wallets" / "mine", address="5Validator")
+    _wallet(tmp_path / "wallets" / "theirs", hotkey="q", address="5Queue")
+    options = [
+        "--folder",
+        f"{tmp_path}/s",
+        "--wallet-path",
+        f"{tmp_path}/wallets",
+        "--validator",
+        "mine/default",
+        "--queue",
+        "theirs/q",
+    ]
+    monkeypatch.setattr(sys, "argv", ["make_secrets.py", *options])
+    make_secrets.main()
+
+    assert capsys.readouterr().out.splitlines()[1:] == ["VOICE_API_HOTKEY=5Validator", "VOICE_API_WRITERS=5Queue"]
+
+
+def test_a_missing_key_is_named(make_secrets: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line says which file is not there and what to name."""
+    options = ["--folder", f"{tmp_path}/s", "--wallet-path", str(tmp_path), "--validator", "nobody"]
+    monkeypatch.setattr(sys, "argv", ["make_secrets.py", *options])
+
+    with pytest.raises(SystemExit, match=r"There is no key file .*nobody/coldkeypub.txt\. Name --validator"):
+        make_secrets.main()
+
+
+@pytest.mark.parametrize(
+    ("age", "well"),
+    [
+        pytest.param(0.0, True, id="now"),
+        pytest.param(60.0, True, id="at the limit"),
+        pytest.param(60.5, False, id="too long ago"),
+    ],
+)
+def test_a_daemon_is_well_while_its_heartbeat_is_young(health: ModuleType, tmp_path: Path, age: float, well: bool) -> None:
+    """The limit itself is still well."""
+    file = tmp_path / "heartbeat"
+    file.touch()
+
+    assert (health.beats(file, 60.0, file.stat().st_mtime + age) is None) is well
+
+
+def test_a_daemon_that_never_ticked_is_not_well(health: ModuleType, tmp_path: Path) -> None:
+    """No file is no heartbeat."""
+    assert "no tick has ended yet" in health.main(["heartbeat", str(tmp_path / "none"), "60"])
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """A server that says 503 on /ill and 200 elsewhere."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(503 if self.path == "/ill" else 200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{listening.server_port}"
+        listening.shutdown()
+        thread.join()
+
+
+def test_a_server_is_well_if_it_answers_with_success(health: ModuleType, server: str) -> None:
+    """An error's status is not well, and neither is silence."""
+    assert health.main(["http", f"{server}/healthz"]) is None
+    assert "503" in health.main(["http", f"{server}/ill"])
+    assert "refused" in health.main(["http", "http://127.0.0.1:1/"])
+
+
+def test_a_check_that_nobody_knows_is_not_well(health: ModuleType) -> None:
+    """A misspelt check in a Dockerfile shows at once."""
+    assert health.main(["pulse"]).startswith("usage:")
+
+
+@pytest.mark.parametrize(
+    ("works", "engine"),
+    [
+        pytest.param({"docker info", "docker compose version", "podman info", "podman-compose version"}, "docker", id="both"),
+        pytest.param({"docker info", "podman info", "podman-compose version"}, "podman", id="docker without its plugin"),
+        pytest.param({"docker compose version", "podman info", "podman-compose version"}, "podman", id="no docker daemon"),
+    ],
+)
+def test_an_engine_must_answer_with_its_compose(stack: ModuleType, works: set[str], engine: str) -> None:
+    """A client without its daemon, or an engine without compose, is as good as none."""
+    assert stack.find_engine(lambda *command: " ".join(command) in works).name == engine
+
+
+def test_a_host_without_an_engine_is_told_what_to_install(stack: ModuleType) -> None:
+    """One line, both ways out."""
+    with pytest.raises(
+        stack.CheckFailed, match=r"^neither docker \(with .*\) nor podman \(with .*\) works here: install one of them$"
+    ):
+        stack.find_engine(lambda *_: False)
+
+
+def test_a_command_that_is_missing_does_not_answer(stack: ModuleType) -> None:
+    """Nothing is raised for what is not installed."""
+    assert (stack.answers("/nowhere/at-all"), stack.answers("false"), stack.answers("true")) == (False, False, True)
+
+
+def test_a_failed_command_shows_the_end_of_what_it_said(stack: ModuleType) -> None:
+    """The reason is in the one error."""
+    with pytest.raises(stack.CheckFailed, match=r"sh -c 'echo why; exit 3' failed \(3\):\nwhy"):
+        stack.execute(("sh", "-c", "echo why; exit 3"))
+
+
+def test_a_command_has_a_limit(stack: ModuleType) -> None:
+    """The check is bounded in time."""
+    with pytest.raises(stack.CheckFailed, match="sleep 5 … did not end within 0 s"):
+        stack.execute(("sleep", "5"), limit=0.05)
+
+
+def test_the_stack_hears_nothing_of_this_shell(stack: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator's own settings do not leak into the check; what the check says does."""
+    monkeypatch.setenv("VOICE_NETUID", "77")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://theirs")
+
+    assert stack.execute(("sh", "-c", 'echo "$VOICE_NETUID,$DATABASE_URL,$BT_NETWORK"'), {"BT_NETWORK": "dev"}) == ",,dev\n"
+
+
+@pytest.fixture
+def engine(stack: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A stack on an engine that only writes down what it is asked, and lists what stands in `containers`."""
+    program = tmp_path / "engine"
+    listed = tmp_path / "containers"
+    answers = f'case "$1" in ps) cat {listed};; rm) : > {listed};; esac'
+    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n{answers}\n')
+    program.chmod(0o755)
+    listed.touch()
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return stack.Stack(stack.Engine("engine", ("engine", "build"), ("engine", "compose")), {})
+
+
+def test_down_takes_the_scaled_containers_too(engine: Any, tmp_path: Path) -> None:
+    """Containers are found by their label, and end before compose removes networks and volumes."""
+    (tmp_path / "containers").write_text("check_worker_2\ncheck_worker_1\n")
+    engine.down()
+    asked = [line.split() for line in (tmp_path / "asked").read_text().splitlines()]
+
+    assert [line[0] for line in asked] == ["ps", "stop", "rm", "compose", "ps"]
+    assert asked[2] == ["rm", "--force", "check_worker_1", "check_worker_2"]
+    assert asked[3][-2:] == ["down", "--volumes"]
