@@ -1,8 +1,9 @@
 """The voice API over ASGI, on a real PostgreSQL and a real Redis, through its own client."""
 
+import base64
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
 
 import bittensor as bt
 import httpx
@@ -24,7 +25,6 @@ from voice_api.db.submissions import Submissions
 from voice_api.schemas import Part, Readiness
 from voice_api.settings import ApiSettings
 
-Served = Callable[..., Awaitable[httpx.ASGITransport]]
 NewSubmissions = Callable[..., NewSubmission]
 API = "http://voice.test"
 NOWHERE = "postgresql://postgres@/voice?host=/nonexistent"
@@ -151,6 +151,15 @@ async def test_leaderboard_crowns_the_king_then_ranks_by_score(
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "0.7000" in page.text and "♛" in page.text and "not a commitment" in page.text
     assert "&lt;script" in page.text and "<script" not in page.text and "http" not in page.text.replace("http-equiv", "")
+
+
+async def test_page_applies_its_own_style_and_nothing_else(browser: httpx.AsyncClient) -> None:
+    """The page's policy names its style sheet by the hash of exactly what stands in it, and allows nothing more."""
+    page = await browser.get("/")
+    style = page.text.split("<style>")[1].split("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = page.headers["content-security-policy"]
+    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'"
 
 
 async def test_queue_is_shown_in_the_order_of_service(
@@ -284,7 +293,7 @@ async def test_bug_shows_nothing(settings: ApiSettings) -> None:
     assert [(entry["event"], entry["path"]) for entry in logs] == [("request failed", "/bug")]
 
 
-async def test_unreachable_api(tmp_path: Path) -> None:
+async def test_unreachable_api() -> None:
     """No answer at all is unavailability, told in one line without a traceback's worth of detail."""
     async with VoiceApi("http://127.0.0.1:9", timeout=2.0) as client:
         with pytest.raises(ApiUnavailable, match="cannot be reached"):

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 
 from scoring.errors import Code
@@ -68,10 +69,19 @@ async def test_unreachable_database(url: str) -> None:
 
 
 async def test_connection_lost_while_lent(pool: Pool, database_url: str) -> None:
-    """When PostgreSQL ends a connection the query on it is an outage, and the next one is served."""
+    """When PostgreSQL ends a connection, at whatever moment that is noticed, the query is an outage, and the next one is served."""
     async with connection_to(database_url) as other:
-        with pytest.raises(DatabaseUnavailable):
-            async with pool.connection() as lent:
-                await other.execute("select pg_terminate_backend($1)", lent.get_server_pid())
-                await lent.fetchval("select pg_sleep(1)")
-    assert await Registry(pool).latest() is None
+        for moment in (0.0, 0.0005, 0.001, 0.002, 0.005, 0.05):
+            with pytest.raises(DatabaseUnavailable):
+                async with pool.connection() as lent:
+                    await other.execute("select pg_terminate_backend($1)", lent.get_server_pid())
+                    await asyncio.sleep(moment)
+                    await lent.fetchval("select pg_sleep(1)")
+            assert await Registry(pool).latest() is None
+
+
+async def test_wrong_use_is_no_outage(pool: Pool) -> None:
+    """A bug of ours keeps its own name."""
+    with pytest.raises(asyncpg.InterfaceError):
+        async with pool.connection() as lent:
+            await lent.fetchval("select $1::integer")

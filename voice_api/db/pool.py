@@ -22,6 +22,7 @@ _OUTAGES = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.QueryCanceledError,
+    asyncpg.InternalClientError,  # the driver's protocol lost its place: news of the connection's end crossed a query
 )
 _NOT_A_URL = "DATABASE_URL is not a PostgreSQL URL"
 _CONNECT_SECONDS = 10
@@ -99,7 +100,7 @@ async def connection_to(url: str) -> AsyncIterator[Connection]:
             with _named_breaks(connection):
                 yield connection
         finally:
-            await connection.close()
+            await connection.close(timeout=_CLOSE_SECONDS)
 
 
 @contextmanager
@@ -123,13 +124,20 @@ def _checked(url: str) -> str:
 
 @contextmanager
 def _named_breaks(connection: Connection) -> Iterator[None]:
-    """The driver has one error for a closed connection and for wrong use: only the first is an outage."""
+    """The driver has one error for a connection that ended and for wrong use: only the first is an outage."""
     try:
         yield
     except asyncpg.InterfaceError as exc:
-        if connection.is_closed():
+        if _ended(connection):
             raise DatabaseUnavailable("the connection to PostgreSQL was lost") from exc
         raise
+
+
+def _ended(connection: Connection) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True  # the pool has taken it back, as it does when a connection ends
 
 
 async def _speak_json(connection: Connection) -> None:
