@@ -13,13 +13,18 @@ from voice_api.errors import DatabaseUnavailable
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in sql.names()])
-async def test_query_is_explained_and_sound(pool: Pool, name: str) -> None:
-    """Every query says what it does in one sentence, and PostgreSQL accepts it against the newest schema."""
-    first, *_ = text = sql.sql(name).splitlines()
+def test_query_is_explained(name: str) -> None:
+    """Every query says what it does before it does it."""
+    first, *rest = sql.sql(name).splitlines()
     assert first.startswith("-- ") and first.endswith(".")
-    assert len(text) > 1
+    assert rest
+
+
+async def test_queries_are_sound(pool: Pool) -> None:
+    """PostgreSQL accepts every query against the newest schema."""
     async with pool.connection() as connection:
-        await connection.prepare(sql.sql(name))
+        for name in sql.names():
+            await connection.prepare(sql.sql(name))
 
 
 @pytest.mark.parametrize("name", [pytest.param("queue.nothing", id="query"), pytest.param("nothing.claim", id="file")])
