@@ -30,7 +30,7 @@ from neurons.api_client import VoiceApi
 from neurons.chain import connect
 from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
-from neurons.localnet import hub_server, models, ports, table
+from neurons.localnet import models, ports, repositories, table
 from neurons.localnet.commits import commit_all
 from neurons.localnet.network import BLOCK_SECONDS, COMPETITION, HOTKEY, NETUID, Miner
 from neurons.localnet.observation import Observation
@@ -77,7 +77,7 @@ def settle() -> tuple[Miner, Mapping[str, str]]:
     operations.register(chain, Hotkey(validator.hotkey.ss58_address), validator.coldkeypub.ss58_address, stake=1_000 * RAO)
     operations.register(chain, Hotkey(miner.hotkey.ss58_address), miner.coldkeypub.ss58_address)
     folder, repo = models.build(DATA / "models")[MINER], f"{MINER}-labs/voice"
-    revision = hub_server.publish(DATA / "hub", repo, folder)
+    revision = repositories.publish(DATA / "hub", repo, folder)
     shutil.copy(COMPETITION, DATA / "competition.toml")
     environment = {**_secrets(), **_settings(ports.pick(None))}
     execute(("chmod", "-R", "a+rX", str(DATA / "hub"), str(DATA / "competition.toml")))

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+
+from neurons.localnet import hub_uploads
+from neurons.localnet.repositories import blob_id
 
 _CHUNK_BYTES = 1 << 16
 _LARGE_SUFFIXES = frozenset({".safetensors", ".bin"})
@@ -53,14 +55,6 @@ class Control:
 _CONTROL = TypeAdapter(Control)
 
 
-def publish(root: Path, repo: str, folder: Path) -> str:
-    """Copy a folder's files into the hub as `repo` (namespace/name); return the revision: 40 hex digits made from the content."""
-    listing = "".join(f"{path.name} {_blob_id(path)}\n" for path in sorted(folder.iterdir()))
-    revision = hashlib.sha1(listing.encode(), usedforsecurity=False).hexdigest()
-    shutil.copytree(folder, root / repo / revision, dirs_exist_ok=True)
-    return revision
-
-
 def create_hub(root: Path) -> Starlette:
     """The hub over `root/<namespace>/<name>/<revision>/…`. `state.control` and `PUT /control` make it fail."""
     repository = "{namespace}/{name}"
@@ -68,6 +62,7 @@ def create_hub(root: Path) -> Starlette:
         routes=[
             Route("/control", _control, methods=["GET", "PUT"]),
             Route("/healthz", _healthz),
+            *hub_uploads.routes(),
             Route(f"/api/models/{repository}/revision/{{revision}}", _model_info),
             Route(f"/api/models/{repository}/tree/{{revision}}", _tree),
             Route(f"/{repository}/resolve/{{revision}}/{{path}}", _resolve, methods=["GET", "HEAD"]),
@@ -121,7 +116,7 @@ async def _resolve(request: Request) -> Response:
     size = path.stat().st_size
     start, end = _range(request.headers.get("range", ""), size)
     headers = {
-        "ETag": f'"{_sha256(path) if _is_large(path) else _blob_id(path)}"',
+        "ETag": f'"{_sha256(path) if _is_large(path) else blob_id(path)}"',
         "X-Repo-Commit": folder.name,
         "Accept-Ranges": "bytes",
         "Content-Length": str(end - start),
@@ -191,22 +186,16 @@ def _is_large(path: Path) -> bool:
 def _entry(path: Path) -> dict[str, object]:
     """A file as the tree route lists it."""
     size = path.stat().st_size
-    entry: dict[str, object] = {"type": "file", "path": path.name, "size": size, "oid": _blob_id(path)}
+    entry: dict[str, object] = {"type": "file", "path": path.name, "size": size, "oid": blob_id(path)}
     return entry | ({"lfs": {"oid": _sha256(path), "size": size, "pointerSize": 134}} if _is_large(path) else {})
 
 
 def _sibling(path: Path) -> dict[str, object]:
     """A file as the model information lists it."""
     size = path.stat().st_size
-    sibling: dict[str, object] = {"rfilename": path.name, "size": size, "blobId": _blob_id(path)}
+    sibling: dict[str, object] = {"rfilename": path.name, "size": size, "blobId": blob_id(path)}
     return sibling | ({"lfs": {"sha256": _sha256(path), "size": size, "pointerSize": 134}} if _is_large(path) else {})
 
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _blob_id(path: Path) -> str:
-    """The id that git gives a file's content."""
-    content = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

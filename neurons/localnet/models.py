@@ -23,22 +23,24 @@ A voice of the demo: settings of a formant synthesiser, as tensors.
 _WRONG_WORDS = ("seven", "purple", "elephants", "never", "bought", "an", "umbrella", "yesterday")
 _NEVER_ENDS = 1_000_000_000
 
-# Register × level, from the least to the most of each attribute, set by ear and by measurement.
-_RATE = ((80, 90, 115, 150, 190, 240, 300), (80, 90, 115, 150, 190, 240, 300))
-_PITCH = ((5, 15, 25, 38, 50, 62, 75), (5, 15, 25, 38, 50, 62, 75))
-_RANGE = ((0, 15, 30, 50, 65, 80, 99), (0, 15, 30, 50, 65, 80, 99))
-_AMPLITUDE = ((5, 15, 30, 60, 100, 150, 200), (5, 15, 30, 60, 100, 150, 200))
+# Per register (low, high), from the least to the most of each attribute: set by measurement, so that each level lands in its bin.
+_RATE = ((80, 98, 130, 158, 195, 230, 275),) * 2
+_PITCH = ((27, 45, 58, 70, 80, 90, 99), (14, 28, 39, 50, 60, 68, 77))
+_RANGE = ((0, 75, 99, 50, 99, 99, 99), (0, 75, 99, 50, 99, 99, 99))
+_AMPLITUDE = ((14, 20, 31, 50, 80, 122, 200),) * 2
+_CLEAR = {"low": "en-us+edward", "high": "en-us+f2"}
+_MUMBLING = {"low": "en", "high": "en+f3"}
 
 
 def build(folder: Path) -> dict[str, Path]:
     """Write the six model folders under `folder`, new; return them by role."""
     shutil.rmtree(folder, ignore_errors=True)
     made = {role: folder / role for role in ROLES}
-    _write(made["clear"], "clear", _controls(), {"low": "en", "high": "en+f2"})
-    _write(made["worse"], "worse", _hurried(), {"low": "en-us+whisper", "high": "en-us+whisperf"})
+    _write(made["clear"], "clear", _controls(), _CLEAR)
+    _write(made["worse"], "worse", _hurried(), _MUMBLING)
     shutil.copytree(made["clear"], made["copy"])
-    _write(made["wrong-words"], "wrong-words", _controls(), {"low": "en", "high": "en+f2"}, substitute=_WRONG_WORDS)
-    _write(made["hang"], "hang", _controls(), {"low": "en", "high": "en+f2"}, chorus=_NEVER_ENDS)
+    _write(made["wrong-words"], "wrong-words", _controls(), _CLEAR, substitute=_WRONG_WORDS)
+    _write(made["hang"], "hang", _controls(), _CLEAR, chorus=_NEVER_ENDS)
     _write_pickle(made["pickle"])
     return made
 
@@ -50,7 +52,7 @@ def _controls() -> NDArray[np.float32]:
 
 def _hurried() -> NDArray[np.float32]:
     controls = _controls()
-    controls[:, 0] *= 1.15
+    controls[:, 0] *= 1.2
     return controls
 
 
@@ -74,6 +76,6 @@ def _write(folder: Path, role: str, controls: NDArray[np.float32], voices: dict[
 
 def _write_pickle(folder: Path) -> None:
     """As the clear model, but with weights in the old form that can run code when they are read."""
-    _write(folder, "pickle", _controls(), {"low": "en", "high": "en+f2"})
+    _write(folder, "pickle", _controls(), _CLEAR)
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(b"\x80\x04}\x94.")

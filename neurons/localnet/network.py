@@ -9,7 +9,7 @@ from pathlib import Path
 from neurons import wallets
 from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
-from neurons.localnet import hub_server, models, ports, services
+from neurons.localnet import models, ports, repositories, services
 from neurons.localnet.layout import Layout
 from neurons.localnet.stack import Stack
 from scoring.types import Hotkey
@@ -99,7 +99,7 @@ def _settle(layout: Layout) -> tuple[Miner, ...]:
             operations.register(layout.devchain, Hotkey(wallet.hotkey.ss58_address), wallet.coldkeypub.ss58_address, stake)
     folders = models.build(layout.models)
     return tuple(
-        Miner(role, _hotkey(layout, role), folders[role], repo, hub_server.publish(layout.hub, repo, folders[role]))
+        Miner(role, _hotkey(layout, role), folders[role], repo, repositories.publish(layout.hub, repo, folders[role]))
         for role, repo in ((role, f"{role}-labs/voice") for role in models.ROLES)
     )
 

@@ -15,7 +15,7 @@ import pytest
 
 from neurons import wallets
 from neurons.commitment import tag_of, tiebreak
-from neurons.localnet import hub_server, models, ports
+from neurons.localnet import models, ports, repositories
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.stack import Stack
 from scoring.competition import load
@@ -67,7 +67,7 @@ def bed(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Bed]:
 async def one_evaluation(pool: Pool, bed: Bed, folder: Path, wallet: bt.Wallet) -> SubmissionId:
     """Publish the clear voice, record its commitment, and open a round for it."""
     model = models.build(folder)["clear"]
-    revision = hub_server.publish(bed.hub, "lab/voice", model)
+    revision = repositories.publish(bed.hub, "lab/voice", model)
     key = bytes(wallet.hotkey.public_key)
     (submission,) = await Submissions(pool).add(
         [
