@@ -6,7 +6,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
 from scoring.errors import Code, PlatformError
-from workers.hub import http
+from workers.hub import TransportError
 
 
 def publish(folder: Path, repo: str, endpoint: str, token: str | None, private: bool) -> str:
@@ -15,7 +15,7 @@ def publish(folder: Path, repo: str, endpoint: str, token: str | None, private: 
     try:
         hub.create_repo(repo, private=private, exist_ok=True)
         commit = hub.upload_folder(repo_id=repo, folder_path=folder, commit_message="Publish the model")
-    except (HfHubHTTPError, http.HTTPError, OSError) as exc:
+    except (HfHubHTTPError, TransportError, OSError) as exc:
         reason = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
         raise PlatformError(Code.API_UNAVAILABLE, f"The hub {endpoint} did not take {repo}: {reason}") from exc
     return commit.oid

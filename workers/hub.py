@@ -25,7 +25,10 @@ try:
 except ImportError:  # huggingface_hub 1.x stands on httpx itself
     import httpx as http  # type: ignore[no-redef]
 
-__all__ = ["Hub", "OnBytes", "RepoFile", "Repository", "Timeouts"]
+TransportError = http.TransportError
+"""What the hub's client raises when the hub cannot be reached."""
+
+__all__ = ["Hub", "OnBytes", "RepoFile", "Repository", "Timeouts", "TransportError"]
 
 _REVISION = re.compile(r"[0-9a-f]{40}")
 _NOT_PUBLIC = frozenset({401, 403, 404, 410, 451})

@@ -167,7 +167,7 @@ def test_an_evaluation_whose_receipt_does_not_hold_counts_for_nothing(broken: Ev
 
 def test_a_parked_evaluation_is_no_zero() -> None:
     """Our outage leaves the miner's record as it was."""
-    unknown = {"receipt": None, "receipt_hash": None, "score": None, "groups": ()}
+    unknown: dict[str, Any] = {"receipt": None, "receipt_hash": None, "score": None, "groups": ()}
     parked = replace(a_result(1), state=EvaluationState.PARKED, **unknown)
     after = ranking.from_json(folded(parked, head=a_head()).entry.state)
     assert after.records == ranking.from_json(a_head().state).records

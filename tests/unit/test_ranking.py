@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,7 +103,7 @@ def test_the_state_survives_json_and_its_hash_depends_on_the_past() -> None:
 
 def test_of_equal_tensors_only_the_earliest_commit_stays() -> None:
     """A copy with another config that was judged first makes room when its original is judged."""
-    twin = {"tensors": TensorsHash("aa")}
+    twin: dict[str, Any] = {"tensors": TensorsHash("aa")}
     first = folded(a_round(1, judged(7, 0.7, **twin), judged(9, 0.5)))
     after = fold(first, a_round(2, judged(3, 0.7, **twin), judged(7, 0.7, **twin), judged(9, 0.5)), COMPETITION)
     assert first.king == 7

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scoring import weights
 from scoring.ranking import Record, State
-from scoring.types import Block, Hotkey, SubmissionId, Uid
+from scoring.types import Block, Hotkey, SubmissionId, Uid, Weight
 from scoring.weights import Line, Snapshot, WeightPlan, WeightsInvalid
 
 SHARES = (0.65, 0.14, 0.10, 0.07, 0.04)
@@ -90,7 +90,7 @@ def test_any_field_gives_a_valid_vector_whatever_its_order(scores: list[float], 
         pytest.param({9: 1.0}, "registered", id="unregistered"),
     ],
 )
-def test_the_guard_stops_what_must_never_be_set(vector: dict[Uid, weights.Weight], why: str) -> None:
+def test_the_guard_stops_what_must_never_be_set(vector: dict[Uid, Weight], why: str) -> None:
     """The last gate names what is wrong."""
     with pytest.raises(WeightsInvalid, match=why):
         weights._guard(vector, a_snapshot(a_record(1), a_record(2)))
