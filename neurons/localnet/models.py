@@ -29,7 +29,7 @@ _PITCH = ((27, 45, 58, 70, 80, 90, 99), (14, 28, 39, 50, 60, 68, 77))
 _RANGE = ((0, 75, 99, 50, 99, 99, 99), (0, 75, 99, 50, 99, 99, 99))
 _AMPLITUDE = ((14, 20, 31, 50, 80, 122, 200),) * 2
 _CLEAR = {"low": "en-us+edward", "high": "en-us+f2"}
-_MUMBLING = {"low": "en", "high": "en+f3"}
+_MUMBLING = {"low": "en-us+m1", "high": "en-us+f3"}
 
 
 def build(folder: Path) -> dict[str, Path]:
@@ -52,7 +52,7 @@ def _controls() -> NDArray[np.float32]:
 
 def _hurried() -> NDArray[np.float32]:
     controls = _controls()
-    controls[:, 0] *= 1.2
+    controls[:, 0] *= 1.1
     return controls
 
 
