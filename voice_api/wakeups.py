@@ -1,5 +1,7 @@
 """RQ as the doorbell: jobs that say "evaluate the next due row of this queue", and nothing else. Any of them can be lost."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -35,10 +37,15 @@ class WakeUps:
         """Close them."""
         self._redis.close()
 
+    def check(self) -> None:
+        """Raise RedisUnavailable unless Redis answers."""
+        with _named_outages():
+            self._redis.ping()
+
     def top_up(self, name: QueueName, due: int) -> int:
         """Add as many wake-ups as `missing` finds; how many that were."""
         queue = self._queues[name]
-        try:
+        with _named_outages():
             clean_worker_registry(queue)
             needed = missing(due, BaseWorker.count(queue=queue), queue.count)
             for _ in range(needed):
@@ -46,11 +53,17 @@ class WakeUps:
                 queue.enqueue_call(
                     JOB, args=(name.value,), timeout=_NO_LIMIT, result_ttl=_RESULT_SECONDS, failure_ttl=_FAILURE_SECONDS
                 )
-        except (redis.ConnectionError, redis.TimeoutError) as exc:
-            raise RedisUnavailable(f"Redis cannot be reached ({type(exc).__name__})") from exc
         return needed
 
 
 def missing(due: int, workers: int, waiting: int) -> int:
     """How many wake-ups to add: one per due row, but no more than can be taken at once (one, where no worker shows itself)."""
     return max(0, min(due, max(workers, 1)) - waiting)
+
+
+@contextmanager
+def _named_outages() -> Iterator[None]:
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as exc:
+        raise RedisUnavailable(f"Redis cannot be reached ({type(exc).__name__})") from exc

@@ -37,6 +37,7 @@ def dispatcher() -> None:
     from voice_api.settings import DispatcherSettings
 
     settings = DispatcherSettings()
+    asyncio.run(process.check(settings))
     _run(lambda stop: process.run(settings, stop))
 
 

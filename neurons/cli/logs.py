@@ -11,7 +11,11 @@ from neurons.settings import LogFormat, LogSettings
 def configure() -> None:
     """Set up structlog, once per process, as VOICE_LOG_FORMAT asks."""
     machine = LogSettings().log_format is LogFormat.JSON
-    renderer = structlog.processors.JSONRenderer() if machine else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if machine
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

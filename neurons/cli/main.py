@@ -37,7 +37,7 @@ def main() -> None:
     except VoiceError as error:
         if debug:
             raise
-        _fail(f"{error.detail} {error.advice}", int(error.code))
+        _fail(f"{error.detail.rstrip('.')}. {error.advice}", int(error.code))
     except ValidationError as error:
         if debug:
             raise
