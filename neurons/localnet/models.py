@@ -39,20 +39,22 @@ def build(folder: Path) -> dict[str, Path]:
     _write(made["clear"], "clear", _controls(), _CLEAR)
     _write(made["worse"], "worse", _hurried(), _MUMBLING)
     shutil.copytree(made["clear"], made["copy"])
-    _write(made["wrong-words"], "wrong-words", _controls(), _CLEAR, substitute=_WRONG_WORDS)
-    _write(made["hang"], "hang", _controls(), _CLEAR, chorus=_NEVER_ENDS)
+    _write(made["wrong-words"], "wrong-words", _controls(louder=1.01), _CLEAR, substitute=_WRONG_WORDS)
+    _write(made["hang"], "hang", _controls(louder=1.02), _CLEAR, chorus=_NEVER_ENDS)
     _write_pickle(made["pickle"])
     return made
 
 
-def _controls() -> NDArray[np.float32]:
-    """[2, 4, 7]: register × attribute × level."""
-    return np.array([_RATE, _PITCH, _RANGE, _AMPLITUDE], dtype=np.float32).transpose(1, 0, 2).copy()
+def _controls(louder: float = 1.0) -> NDArray[np.float32]:
+    """[2, 4, 7]: register × attribute × level. Models with equal tensors are one lineage, so each has a loudness of its own."""
+    controls = np.array([_RATE, _PITCH, _RANGE, _AMPLITUDE], dtype=np.float32).transpose(1, 0, 2).copy()
+    controls[:, 3] *= louder
+    return controls
 
 
 def _hurried() -> NDArray[np.float32]:
     controls = _controls()
-    controls[:, 0] *= 1.1
+    controls[:, 0] *= 1.2
     return controls
 
 
