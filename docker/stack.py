@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "voice-check"
 _COMMAND_SECONDS = 300.0
+_GRACE_SECONDS = 20.0
 _OWN_NAMES = ("VOICE_", "BT_", "HF_", "COMPOSE_", "DATABASE_URL", "REDIS_URL")
 """What the stack is told by its own files and by nothing in this shell."""
 
@@ -106,12 +107,25 @@ class Stack:
 def execute(command: tuple[str, ...], environment: Mapping[str, str] | None = None, limit: float = _COMMAND_SECONDS) -> str:
     """Run a command to its end and return what it printed; raises CheckFailed with the end of it."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_NAMES)}  # noqa: TID251 - a child's
+    given = {**own, **(environment or {})}
+    with subprocess.Popen(command, cwd=ROOT, env=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            printed, complaint = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired as exc:
+            _end(process)
+            raise CheckFailed(f"{' '.join(command[:3])} … did not end within {limit:.0f} s") from exc
+        except KeyboardInterrupt:
+            _end(process)
+            raise
+    if process.returncode != 0:
+        raise CheckFailed(f"{shlex.join(command)} failed ({process.returncode}):\n{(printed + complaint)[-3000:]}")
+    return printed
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ask a command to end, so that it can clean up, and force it if it does not."""
+    process.terminate()
     try:
-        done = subprocess.run(
-            command, cwd=ROOT, env={**own, **(environment or {})}, capture_output=True, text=True, timeout=limit, check=False
-        )
-    except subprocess.TimeoutExpired as exc:
-        raise CheckFailed(f"{' '.join(command[:3])} … did not end within {limit:.0f} s") from exc
-    if done.returncode != 0:
-        raise CheckFailed(f"{shlex.join(command)} failed ({done.returncode}):\n{(done.stdout + done.stderr)[-3000:]}")
-    return done.stdout
+        process.communicate(timeout=_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
