@@ -20,6 +20,9 @@ _MAX_FILES = 200
 _MAX_NAME = 128
 _SUFFIXES = frozenset({".safetensors", ".json", ".txt", ".md"})
 _NAMES = frozenset({"LICENSE", "LICENCE", "NOTICE", ".gitattributes"})
+_MAX_CARD_DEPTH = 16
+_OPENING = (yaml.BlockMappingStartToken, yaml.BlockSequenceStartToken, yaml.FlowMappingStartToken, yaml.FlowSequenceStartToken)
+_CLOSING = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
 _SMALL_FILE_BYTES = 32 << 20
 """Vocabularies are the largest files that are not weights."""
 
@@ -105,7 +108,7 @@ def check_licence(card: bytes, licences: Sequence[str]) -> str:
 
 
 def _front_matter(card: bytes) -> dict[object, object]:
-    """The YAML between the card's first two `---` lines; without anchors, as those can make a small text large."""
+    """The YAML between the card's first two `---` lines; which has to be harmless."""
     lines = card[:CARD_BYTES].decode("utf-8", "replace").lstrip("\ufeff").splitlines()
     if not lines or lines[0].strip() != "---":
         return {}
@@ -119,9 +122,17 @@ def _front_matter(card: bytes) -> dict[object, object]:
 
 def _safe_yaml(text: str) -> dict[object, object]:
     try:
-        if any(isinstance(token, yaml.AliasToken | yaml.AnchorToken) for token in yaml.scan(text)):
-            return {}
-        fields = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        fields = yaml.safe_load(text) if _is_harmless(text) else None
+    except (yaml.YAMLError, ValueError):
         return {}
     return fields if isinstance(fields, dict) else {}
+
+
+def _is_harmless(text: str) -> bool:
+    """Whether a YAML text is shallow and without anchors: otherwise a small text can cost much time or memory."""
+    depth = 0
+    for token in yaml.scan(text):
+        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+        if depth > _MAX_CARD_DEPTH or isinstance(token, yaml.AliasToken | yaml.AnchorToken):
+            return False
+    return True
