@@ -93,7 +93,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The hotkey committed again inside its cooldown.", "Wait for the cooldown to end, then commit again."
     ),
     Code.TIMELOCKED: Explanation("A timelocked commitment loses its commit block when revealed.", "Commit in plain form."),
-    Code.REPO_NOT_PUBLIC: Explanation("The repository or revision could not be read without a login.", "Make the repository public."),
+    Code.REPO_NOT_PUBLIC: Explanation(
+        "The repository or revision could not be read without a login.", "Make the repository public."
+    ),
     Code.REPO_TOO_LARGE: Explanation("The repository is larger than the competition allows.", "Publish a smaller model."),
     Code.FILE_NOT_ALLOWED: Explanation(
         "The repository holds a file that is not allowed (pickles and code never are).",
@@ -106,14 +108,20 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.ARCHITECTURE_NOT_ALLOWED: Explanation(
         "The model family is not allowed in this competition.", "See the competition's list of architectures."
     ),
-    Code.LICENCE_NOT_OPEN: Explanation("The model card names no open licence.", "Add an open licence to README.md's front matter."),
-    Code.CONFIG_INVALID: Explanation("config.json is missing, not JSON, or not what the family needs.", "Check it with `voice miner check`."),
+    Code.LICENCE_NOT_OPEN: Explanation(
+        "The model card names no open licence.", "Add an open licence to README.md's front matter."
+    ),
+    Code.CONFIG_INVALID: Explanation(
+        "config.json is missing, not JSON, or not what the family needs.", "Check it with `voice miner check`."
+    ),
     Code.TAG_MISMATCH: Explanation(
         "The tag does not bind this content to this hotkey: bytes changed, or somebody else's commitment was replayed.",
         "Commit again after publishing the final files.",
     ),
     Code.COPY: Explanation("The same model was committed earlier.", "Publish a model of your own."),
-    Code.LOAD_FAILED: Explanation("The model could not be loaded inside the sandbox.", "Try `voice miner check` on the published files."),
+    Code.LOAD_FAILED: Explanation(
+        "The model could not be loaded inside the sandbox.", "Try `voice miner check` on the published files."
+    ),
     Code.LOAD_TIMEOUT: Explanation(
         "The model did not load in time, and a reference guest on the same host did.", "Publish a model that loads faster."
     ),
@@ -122,21 +130,29 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.GENERATION_FAILED: Explanation("The model failed while it spoke.", "Try `voice miner score` on the published files."),
     Code.MEMORY_EXCEEDED: Explanation("The model needed more memory than the competition allows.", "Publish a smaller model."),
-    Code.OUTPUT_TOO_LARGE: Explanation("The model returned more audio than the competition allows.", "Make the model stop at the end of the text."),
+    Code.OUTPUT_TOO_LARGE: Explanation(
+        "The model returned more audio than the competition allows.", "Make the model stop at the end of the text."
+    ),
     Code.HUB_UNAVAILABLE: Explanation("The model hub did not answer as it should.", "Nothing to do: it is tried again."),
-    Code.DOWNLOAD_INTERRUPTED: Explanation("A download broke off or did not match its checksum.", "Nothing to do: it is tried again."),
+    Code.DOWNLOAD_INTERRUPTED: Explanation(
+        "A download broke off or did not match its checksum.", "Nothing to do: it is tried again."
+    ),
     Code.SANDBOX_UNAVAILABLE: Explanation(
         "This host cannot enforce the sandbox.", "Operator: use a kernel with Landlock and seccomp, see docs/architecture.md."
     ),
     Code.HOST_TOO_SLOW: Explanation("The reference guest was too slow as well.", "Nothing to do: it is tried again."),
     Code.JUDGE_UNAVAILABLE: Explanation("A judge could not be loaded or failed.", "Operator: read the worker's log."),
     Code.LEASE_EXPIRED: Explanation("A worker stopped reporting progress.", "Nothing to do: another worker takes over."),
-    Code.WORKER_ERROR: Explanation("The worker failed in a way nobody foresaw.", "Operator: read the worker's log and report it."),
+    Code.WORKER_ERROR: Explanation(
+        "The worker failed in a way nobody foresaw.", "Operator: read the worker's log and report it."
+    ),
     Code.COMPETITION_MISMATCH: Explanation(
         "The worker's competition file differs from the round's.", "Operator: give every process the same competition file."
     ),
     Code.REQUEST_INVALID: Explanation("The request does not fit the schema.", "Compare it with /docs."),
-    Code.NOT_AUTHENTICATED: Explanation("The request is not signed, or its signature does not hold.", "Sign it as btauth/1 asks."),
+    Code.NOT_AUTHENTICATED: Explanation(
+        "The request is not signed, or its signature does not hold.", "Sign it as btauth/1 asks."
+    ),
     Code.NOT_ALLOWED: Explanation("This hotkey may not do that.", "Ask the operator to add the hotkey to the allow-list."),
     Code.NOT_FOUND: Explanation("There is no such thing.", "Check the path and the id."),
     Code.BODY_TOO_LARGE: Explanation("The request's body is too large.", "Send less at a time."),
@@ -148,7 +164,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.SETTING_INVALID: Explanation("A setting is missing or wrong.", "Compare the environment with .env.example."),
     Code.COMPETITION_INVALID: Explanation("The competition file is wrong.", "Compare it with scoring/competition.toml."),
     Code.PORT_TAKEN: Explanation("The port is in use.", "Name another port, or none to get a free one."),
-    Code.WALLET_MISSING: Explanation("There is no such wallet or hotkey.", "Create it with `btcli wallet create`, or name another with -w and -H."),
+    Code.WALLET_MISSING: Explanation(
+        "There is no such wallet or hotkey.", "Create it with `btcli wallet create`, or name another with -w and -H."
+    ),
     Code.INTERNAL: Explanation("The service failed.", "Report it with the request id."),
 }
 
