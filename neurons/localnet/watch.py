@@ -39,7 +39,11 @@ def _vector(metagraph: Metagraph, matrix: WeightMatrix, validator: Hotkey) -> Ma
 
 
 def _miner(
-    miner: Miner, metagraph: Metagraph, vector: Mapping[Uid, float], standing: LeaderboardRowOut | None, waiting: QueueRowOut | None
+    miner: Miner,
+    metagraph: Metagraph,
+    vector: Mapping[Uid, float],
+    standing: LeaderboardRowOut | None,
+    waiting: QueueRowOut | None,
 ) -> MinerView:
     neuron = metagraph.neuron(miner.hotkey)
     uid = neuron.uid if neuron is not None else Uid(-1)
