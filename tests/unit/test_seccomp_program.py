@@ -1,0 +1,93 @@
+"""The system call filter, run by a small interpreter of the kernel's filter machine: also for machines that are not at hand."""
+
+import errno
+import struct
+from functools import cache
+
+import pytest
+
+from workers.guest import seccomp
+from workers.guest.syscalls import EXAMINED, MACHINES, REFUSED, numbers
+
+PID = 4711
+ALLOW, KILL = "allow", "kill"
+AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+
+
+@cache
+def instructions(machine: str) -> tuple[tuple[int, int, int, int], ...]:
+    """The filter as (code, jump if true, jump if false, value)."""
+    return tuple(struct.iter_unpack("=HBBI", seccomp.program(machine, PID)))
+
+
+def answer(machine: str, number: int, *arguments: int, audit: int | None = None) -> str | int:
+    """What the filter says to one call: ALLOW, KILL or an errno."""
+    padded = (*arguments, *(0,) * (6 - len(arguments)))
+    data = struct.pack("<IIQ6Q", number, AUDIT[machine] if audit is None else audit, 0, *padded)
+    at = accumulator = 0
+    while True:
+        code, if_true, if_false, value = instructions(machine)[at]
+        at += 1
+        match code:
+            case 0x20:
+                (accumulator,) = struct.unpack_from("<I", data, value)
+            case 0x15:
+                at += if_true if accumulator == value else if_false
+            case 0x35:
+                at += if_true if accumulator >= value else if_false
+            case 0x45:
+                at += if_true if accumulator & value else if_false
+            case 0x06:
+                return {0x7FFF0000: ALLOW, 0x80000000: KILL}.get(value, value & 0xFFFF)
+            case _:
+                raise ValueError(f"no such instruction: {code}")
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_listed_call_is_refused(machine: str) -> None:
+    """Each name on the list answers EPERM."""
+    assert {name: answer(machine, number) for name, number in numbers(machine, REFUSED).items()} == dict.fromkeys(
+        numbers(machine, REFUSED), errno.EPERM
+    )
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        pytest.param("clone", (0x3D0F00,), ALLOW, id="a thread"),
+        pytest.param("clone", (17,), errno.EPERM, id="a process"),
+        pytest.param("clone3", (0,), errno.ENOSYS, id="clone3 does not exist"),
+        pytest.param("mmap", (0, 4096, 3, 0x22), ALLOW, id="private memory"),
+        pytest.param("mmap", (0, 4096, 1, 0x01), ALLOW, id="a shared file"),
+        pytest.param("mmap", (0, 4096, 3, 0x21), errno.EPERM, id="shared memory"),
+        pytest.param("mmap", (0, 4096, 3, 0x23), errno.EPERM, id="shared memory, checked flags"),
+        pytest.param("prlimit64", (0, 7), ALLOW, id="its own limits"),
+        pytest.param("prlimit64", (1, 7), errno.EPERM, id="another's limits"),
+        pytest.param("prctl", (15,), ALLOW, id="a thread's name"),
+        pytest.param("prctl", (1, 0), errno.EPERM, id="the parent's death"),
+        pytest.param("kill", (PID, 15), ALLOW, id="a signal to itself"),
+        pytest.param("kill", (1, 15), errno.EPERM, id="a signal to another"),
+        pytest.param("kill", (PID, 9), errno.EPERM, id="an end that looks like the host's"),
+        pytest.param("tgkill", (PID, PID + 1, 6), ALLOW, id="abort"),
+        pytest.param("tgkill", (PID, PID + 1, 9), errno.EPERM, id="a thread's end that looks like the host's"),
+        pytest.param("tgkill", (1, 1, 6), errno.EPERM, id="another's abort"),
+    ],
+)
+def test_arguments_decide(machine: str, name: str, arguments: tuple[int, ...], expected: str | int) -> None:
+    """Calls that are needed in one form and refused in another."""
+    assert answer(machine, numbers(machine, EXAMINED)[name], *arguments) == expected
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_rest(machine: str) -> None:
+    """Ordinary calls pass, unreviewed ones do not exist, and another architecture's calls end the process."""
+    read = {"x86_64": 0, "aarch64": 63}[machine]
+    assert (answer(machine, read), answer(machine, 463), answer(machine, 0x40000000 + 41)) == (ALLOW, errno.ENOSYS, errno.ENOSYS)
+    assert answer(machine, read, audit=0x40000003) == KILL
+
+
+def test_a_machine_without_a_table() -> None:
+    """There is no sandbox where nobody wrote down the numbers."""
+    with pytest.raises(OSError, match="no seccomp table for riscv64"):
+        seccomp.program("riscv64", PID)

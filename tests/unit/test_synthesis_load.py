@@ -1,0 +1,50 @@
+"""Adapters are found by name, and import only what they need."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scoring.synthesis.load import adapter, load
+from scoring.synthesis.synthesiser import Capabilities, Request
+
+
+def test_an_unknown_family(tmp_path: Path) -> None:
+    """A family without adapter is named."""
+    with pytest.raises(ValueError, match="no adapter for the family 'bark'; there are espeak, reference, vits"):
+        adapter("bark")
+
+
+def test_the_reference_speaks(tmp_path: Path) -> None:
+    """Two seconds of sound per request, always the same."""
+    model = load("reference", tmp_path, 1, "float32")
+    first, second = model.generate([Request("a", "", "", 0), Request("b", "", "", 1)])
+    assert (model.family, model.sample_rate, model.capabilities) == (
+        "reference",
+        22_050,
+        Capabilities(follows_descriptions=False),
+    )
+    assert (first.shape, first.dtype.name, float(np.abs(first).max())) == ((44_100,), "float32", 0.5)
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("family", ["espeak", "reference"])
+def test_no_torch_where_none_is_needed(family: str) -> None:
+    """Families that compute without torch do not import it, nor does the guest around them."""
+    code = (
+        "import sys; from scoring.synthesis.load import adapter; import workers.guest.__main__; "
+        f"adapter({family!r}); print(sorted({{'torch', 'transformers', 'pydantic', 'huggingface_hub'}} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
+def test_espeak_stays_in_the_guest() -> None:
+    """The GPL library is not loaded by what the worker imports."""
+    code = (
+        "import sys; import workers.sandbox; print('espeakng_loader' in sys.modules, 'scoring.synthesis.espeak' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "False False\n"
