@@ -4,6 +4,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -123,7 +124,7 @@ class Schedule(_Part):
     @model_validator(mode="after")
     def _is_in_order(self) -> Self:
         starts = [version.from_round for version in self.version]
-        if starts[0] != 0 or any(later <= earlier for earlier, later in zip(starts, starts[1:], strict=False)):
+        if starts[0] != 0 or any(later <= earlier for earlier, later in pairwise(starts)):
             raise ValueError("versions start at from_round = 0 and rise")
         if len({version.round.blocks for version in self.version}) > 1:
             raise ValueError("round.blocks is the same in every version: it numbers the rounds")

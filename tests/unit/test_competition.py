@@ -1,0 +1,86 @@
+"""The file that decides money: read whole, or refused with the place and the reason."""
+
+from pathlib import Path
+
+import pytest
+
+from neurons.localnet.network import COMPETITION
+from scoring.competition import DEFAULT_PATH, load
+from scoring.errors import Code, PlatformError
+from scoring.types import RoundNumber
+
+STANDARD = DEFAULT_PATH.read_text(encoding="utf-8")
+
+
+def written(folder: Path, text: str) -> Path:
+    """A competition file with this text."""
+    path = folder / "competition.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_standard_file_holds_the_numbers_of_the_design() -> None:
+    """Rounds of 360 blocks with 20 + 8 + 4 groups, 24 evaluations, five shares."""
+    rules = load().at(RoundNumber(0))
+    assert (rules.round.blocks, rules.round.plan.single, rules.round.plan.counterfactual, rules.round.plan.voice) == (
+        360,
+        20,
+        8,
+        4,
+    )
+    assert (rules.round.evaluations, rules.shares.king_and_tail) == (24, (0.65, 0.14, 0.10, 0.07, 0.04))
+    assert rules.families == ("vits",)
+
+
+def test_only_the_demo_lets_the_gpl_family_in() -> None:
+    """espeak is allowed in the demo's competition alone."""
+    assert "espeak" in load(COMPETITION).at(RoundNumber(0)).families
+    assert "espeak" not in STANDARD
+
+
+def test_a_version_is_in_force_from_its_round_on(tmp_path: Path) -> None:
+    """Round 99 is judged by the first version, round 100 by the second; their hashes differ."""
+    second = (
+        STANDARD[STANDARD.index("[[version]]") :]
+        .replace("from_round = 0", "from_round = 100")
+        .replace("alpha = 0.05", "alpha = 0.01")
+    )
+    schedule = load(written(tmp_path, STANDARD + second))
+    before, after = schedule.at(RoundNumber(99)), schedule.at(RoundNumber(100))
+    assert (before.duel.alpha, after.duel.alpha) == (0.05, 0.01)
+    assert before.hash != after.hash == schedule.at(RoundNumber(5000)).hash
+
+
+def test_the_hash_is_of_the_rules_and_not_of_the_text(tmp_path: Path) -> None:
+    """A comment changes nothing, a number does."""
+    assert load(written(tmp_path, STANDARD + "\n# a remark\n")).at(RoundNumber(0)).hash == load().at(RoundNumber(0)).hash
+    changed = STANDARD.replace("cooldown_blocks = 7200", "cooldown_blocks = 7201")
+    assert load(written(tmp_path, changed)).at(RoundNumber(0)).hash != load().at(RoundNumber(0)).hash
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        pytest.param("blocks = 360", "blocks = 0", "version.0.round.blocks", id="no blocks"),
+        pytest.param("blocks = 360", 'blocks = "360"', "version.0.round.blocks", id="a number as text"),
+        pytest.param("0.65, 0.14", "0.66, 0.14", "sum to", id="shares above 1"),
+        pytest.param("alpha = 0.05", "alpha = 5", "version.0.duel.alpha", id="an impossible error rate"),
+        pytest.param("delivery = 0.3", "delivery = 0.4", "sum of 1", id="factors above 1"),
+        pytest.param("delivery = 0.3\n", "", "sum of 1", id="a factor left out"),
+        pytest.param("from_round = 0", "from_round = 3", "from_round = 0", id="rounds without rules"),
+        pytest.param("threads = 1", "threads = 1\nturbo = true", "turbo", id="a name that nobody knows"),
+        pytest.param("[version.duel]", "[version.duel", "not TOML", id="not TOML"),
+    ],
+)
+def test_a_wrong_file_says_where_and_why(tmp_path: Path, before: str, after: str, why: str) -> None:
+    """One coded error that names the place."""
+    assert before in STANDARD
+    with pytest.raises(PlatformError, match=why) as caught:
+        load(written(tmp_path, STANDARD.replace(before, after)))
+    assert caught.value.code is Code.COMPETITION_INVALID
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The path stands in the error."""
+    with pytest.raises(PlatformError, match=r"nowhere\.toml cannot be read"):
+        load(tmp_path / "nowhere.toml")
