@@ -1,6 +1,5 @@
 """A hostile model tries to leave the sandbox, one way after the other."""
 
-import os
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -38,15 +37,7 @@ def test_threads_are_allowed(attack: Attack) -> None:
     assert spoken.failure is None
 
 
-@pytest.mark.parametrize(
-    "wall",
-    [
-        "landlock",
-        "seccomp",
-        "limits",
-        pytest.param("capabilities", marks=pytest.mark.xfail(os.getuid() != 0, reason="an ordinary user has none to keep")),
-    ],
-)
+@pytest.mark.parametrize("wall", HOSTILE["WALLS"])
 def test_a_missing_wall_stops_everything(attack: Attack, wall: str) -> None:
     """Where one wall does not stand, no model is loaded, and the fault is ours."""
     with pytest.raises(InfrastructureFault) as caught:
