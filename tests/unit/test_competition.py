@@ -41,7 +41,7 @@ def test_only_the_demo_lets_the_gpl_family_in() -> None:
 def test_a_version_is_in_force_from_its_round_on(tmp_path: Path) -> None:
     """Round 99 is judged by the first version, round 100 by the second; their hashes differ."""
     second = (
-        STANDARD[STANDARD.index("[[version]]") :]
+        STANDARD[STANDARD.index("\n[[version]]") :]
         .replace("from_round = 0", "from_round = 100")
         .replace("alpha = 0.05", "alpha = 0.01")
     )
@@ -61,8 +61,8 @@ def test_the_hash_is_of_the_rules_and_not_of_the_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "why"),
     [
-        pytest.param("blocks = 360", "blocks = 0", "version.0.round.blocks", id="no blocks"),
-        pytest.param("blocks = 360", 'blocks = "360"', "version.0.round.blocks", id="a number as text"),
+        pytest.param("\nblocks = 360\n", "\nblocks = 0\n", "version.0.round.blocks", id="no blocks"),
+        pytest.param("\nblocks = 360\n", '\nblocks = "360"\n', "version.0.round.blocks", id="a number as text"),
         pytest.param("0.65, 0.14", "0.66, 0.14", "sum to", id="shares above 1"),
         pytest.param("alpha = 0.05", "alpha = 5", "version.0.duel.alpha", id="an impossible error rate"),
         pytest.param("delivery = 0.3", "delivery = 0.4", "sum of 1", id="factors above 1"),
