@@ -123,7 +123,7 @@ class GuestProcess:
     def receive(self, deadline: float, sample_bytes: int) -> Frame:
         """The next frame, by `time.monotonic()` = `deadline`; raises DeadlinePassed, GuestDied, TooMuchMemory or Malformed.
 
-        `sample_bytes` bounds the PCM of one sample; a header that announces more is Malformed before a byte of it is kept.
+        `sample_bytes` bounds the PCM of one sample. A header that announces more ends there: no byte of its payload is kept.
         """
         while (frame := self._take(sample_bytes)) is None:
             self._wait(deadline)
