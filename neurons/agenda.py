@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from neurons import rounds
-from neurons.rounds import Candidate, RoundOpening, RoundView, Standing
-from neurons.types import Metagraph
+from neurons.rounds import Candidate, RoundOpening, RoundView
+from neurons.types import Metagraph, Neuron
 from scoring import ranking, receipt, weights
 from scoring.competition import Competition, Schedule
 from scoring.ranking import Judged, RoundResult, State, Verdict
@@ -14,7 +14,7 @@ from scoring.types import Block, Hotkey, Micro, RoundNumber
 from scoring.weights import Snapshot, WeightPlan
 from voice_api.db import records
 from voice_api.db.records import EvaluationResult, LedgerEntry, WeightAttempt
-from voice_api.db.states import EvaluationState, Outcome, RoundState, SubmissionState
+from voice_api.db.states import EvaluationState, Outcome, RoundState
 
 RETRY_BLOCKS = 10
 """Blocks between two attempts to set the same weights."""
@@ -105,8 +105,8 @@ def _fold(view: View, closed: records.Round, schedule: Schedule) -> FoldRound:
             distrusted.append(f"evaluation {result.evaluation_id}: {exc}")
             judged.append(_absent(result))
     before = _state(view.head)
-    present = {candidate.id for candidate in view.candidates if candidate.uid is not None}
-    gone = frozenset(record.submission for record in before.records if record.submission not in present)
+    known = {record.submission for record in before.records} | {item.submission for item in judged}
+    gone = frozenset(known - {candidate.id for candidate, _ in _registered(view)})
     after = ranking.fold(before, RoundResult(closed.round, closed.start_block, judged, gone), competition)
     previous = "" if view.head is None else view.head.state_hash
     entry = LedgerEntry(closed.round, ranking.chain_hash(previous, after), previous, ranking.to_json(after), after.king)
@@ -164,17 +164,15 @@ def _snapshot(view: View, head: LedgerEntry, schedule: Schedule) -> Snapshot:
     )
 
 
+def _registered(view: View) -> list[tuple[records.Candidate, Neuron]]:
+    """Candidates with their neurons as the chain has them now: the stored registry may be older than the metagraph."""
+    neurons = {neuron.hotkey: neuron for neuron in view.metagraph.neurons}
+    return [(candidate, neurons[candidate.hotkey]) for candidate in view.candidates if candidate.hotkey in neurons]
+
+
 def _round_view(view: View) -> RoundView:
     candidates = [
-        Candidate(
-            c.id,
-            Standing.NEWCOMER if c.state is SubmissionState.QUEUED else Standing.SCORED,
-            c.commit_block,
-            c.tiebreak,
-            c.immune_until_block if c.immune_until_block is not None else Block(0),
-        )
-        for c in view.candidates
-        if c.uid is not None
+        Candidate(c.id, c.commit_block, c.tiebreak, neuron.immune_until_block, c.last_round) for c, neuron in _registered(view)
     ]
     latest = None if view.latest is None else view.latest.round
     return RoundView(view.metagraph.block, latest, view.unfolded is not None, _state(view.head), candidates)

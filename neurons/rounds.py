@@ -2,29 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from scoring.competition import Competition
 from scoring.ranking import State
 from scoring.types import Block, RoundNumber, SubmissionId
 
 
-class Standing(StrEnum):
-    """Where a submission stands before a round opens."""
-
-    NEWCOMER = "newcomer"
-    SCORED = "scored"
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A submission of a registered hotkey that may be judged. `immune_until` is the block at which its registration may end."""
+    """A submission of a registered hotkey that may be judged.
+
+    `immune_until` is the block at which its registration may end, `last_asked` the last round that asked for it, whatever came of it.
+    """
 
     submission: SubmissionId
-    standing: Standing
     commit_block: Block
     tiebreak: str
     immune_until: Block
+    last_asked: RoundNumber | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +46,10 @@ class RoundOpening:
 def open_round(view: RoundView, competition: Competition) -> RoundOpening | None:
     """The round that begins now, or None while one is open, none is due, or nobody is to be judged.
 
-    King, then newcomers and challengers by immunity deadline and commit, then the tail; at most `evaluations` of them. Only
-    submissions committed before the round's first block take part: its prompts were unknown when they were committed.
+    King, then who was never asked for, then all others by how long ago that was; equals by immunity deadline, then commit; at most
+    `evaluations` of them. So each gets its turn, however many there are: newcomers are few (each took a registration or a cooldown),
+    and one that failed for our reasons waits among the others. Only submissions committed before the round's first block take
+    part: its prompts were unknown when they were committed.
     """
     number = RoundNumber(view.finalized // competition.round.blocks)
     start = Block(number * competition.round.blocks)
@@ -67,12 +64,6 @@ def open_round(view: RoundView, competition: Competition) -> RoundOpening | None
     return RoundOpening(number, start, Block(start + competition.round.deadline_blocks), entries)
 
 
-def _priority(candidate: Candidate, state: State) -> tuple[int, int, int, str]:
-    challengers = {duel.challenger for duel in state.duels}
-    if candidate.submission == state.king:
-        rank = 0
-    elif candidate.standing is Standing.NEWCOMER or candidate.submission in challengers:
-        rank = 1
-    else:
-        rank = 2
-    return (rank, candidate.immune_until, candidate.commit_block, candidate.tiebreak)
+def _priority(candidate: Candidate, state: State) -> tuple[bool, int, int, int, str]:
+    asked = -1 if candidate.last_asked is None else candidate.last_asked
+    return (candidate.submission != state.king, asked, candidate.immune_until, candidate.commit_block, candidate.tiebreak)

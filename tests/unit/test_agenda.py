@@ -112,9 +112,9 @@ def test_a_round_opens_when_one_is_due() -> None:
 
 
 def test_who_is_not_registered_is_not_judged() -> None:
-    """A candidate without uid waits, or leaves."""
-    gone = a_candidate(2, uid=None, immune_until_block=None)
-    action = decide(a_view(candidates=(a_candidate(1), gone)), SCHEDULE)
+    """What counts is the metagraph just read, whatever the stored registry still says."""
+    gone, just_came = a_candidate(7), a_candidate(1, uid=None, immune_until_block=None)
+    action = decide(a_view(candidates=(just_came, gone)), SCHEDULE)
     assert isinstance(action, OpenRound)
     assert action.opening.entries == (1,)
 
@@ -183,6 +183,25 @@ def test_a_superseded_king_leaves_the_ledger() -> None:
     """Only registered candidates stay."""
     action = folded(a_result(2), head=a_head(), candidates=(a_candidate(2),))
     assert [record["submission"] for record in action.entry.state["records"]] == [2]
+
+
+def test_a_king_that_the_chain_dropped_falls_though_the_registry_is_old() -> None:
+    """Without the model queue the registry stays as it was; the next best is crowned all the same."""
+    metagraph = replace(a_metagraph(), neurons=tuple(n for n in a_metagraph().neurons if n.hotkey != "h1"))
+    assert folded(a_result(1), a_result(2), head=a_head(), metagraph=metagraph).entry.king == 2
+
+
+@pytest.mark.parametrize(
+    "candidates",
+    [
+        pytest.param((a_candidate(1),), id="superseded meanwhile"),
+        pytest.param((a_candidate(1), a_candidate(2, hotkey=Hotkey("h9"))), id="deregistered meanwhile"),
+    ],
+)
+def test_who_left_while_it_was_judged_is_not_crowned(candidates: tuple[Candidate, ...]) -> None:
+    """A newcomer that is superseded or deregistered before the fold neither takes the crown nor leaves a record."""
+    action = folded(a_result(1), a_result(2, 900_000), head=a_head(), candidates=candidates)
+    assert (action.entry.king, [record["submission"] for record in action.entry.state["records"]]) == (1, [1])
 
 
 @pytest.mark.parametrize(

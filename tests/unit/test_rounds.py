@@ -1,10 +1,11 @@
 """Who is judged in which round."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from neurons.rounds import Candidate, RoundOpening, RoundView, Standing, open_round
+from neurons.rounds import Candidate, RoundOpening, RoundView, open_round
 from scoring.competition import load
 from scoring.duel import Duel
 from scoring.ranking import State
@@ -13,9 +14,9 @@ from scoring.types import Block, RoundNumber, SubmissionId
 COMPETITION = load().at(RoundNumber(0))
 
 
-def a_candidate(number: int, standing: Standing = Standing.NEWCOMER, **overrides: object) -> Candidate:
+def a_candidate(number: int, **overrides: object) -> Candidate:
     """Submission `number`, committed at block `number`, immune until block 1000."""
-    candidate = Candidate(SubmissionId(number), standing, Block(number), f"{number:02}", Block(1000))
+    candidate = Candidate(SubmissionId(number), Block(number), f"{number:02}", Block(1000), None)
     return replace(candidate, **overrides)  # type: ignore[arg-type]
 
 
@@ -25,16 +26,15 @@ def a_view(*candidates: Candidate, **overrides: object) -> RoundView:
     return replace(view, **overrides)  # type: ignore[arg-type]
 
 
-def test_king_then_newcomers_and_challengers_then_tail() -> None:
-    """Newcomers and open duels are one class, ordered by immunity deadline, then commit."""
-    duel = Duel(SubmissionId(4), SubmissionId(9), RoundNumber(1), 0.02, 40.0)
+def test_king_then_newcomers_then_who_was_asked_longest_ago() -> None:
+    """Newcomers were never asked; equals are ordered by immunity deadline, then commit."""
     view = a_view(
-        a_candidate(1, Standing.SCORED),
+        a_candidate(1, last_asked=RoundNumber(1)),
         a_candidate(3),
-        a_candidate(4, Standing.SCORED),
+        a_candidate(4, last_asked=RoundNumber(0)),
         a_candidate(5, immune_until=Block(800)),
-        a_candidate(9, Standing.SCORED),
-        state=State(king=SubmissionId(9), duels=(duel,)),
+        a_candidate(9, last_asked=RoundNumber(1)),
+        state=State(king=SubmissionId(9)),
     )
     assert open_round(view, COMPETITION) == RoundOpening(
         RoundNumber(2), Block(720), Block(720 + 1080), tuple(SubmissionId(n) for n in (9, 5, 3, 4, 1))
@@ -46,6 +46,44 @@ def test_a_round_takes_no_more_than_the_competition_allows() -> None:
     opening = open_round(a_view(*(a_candidate(n) for n in range(30))), COMPETITION)
     assert opening is not None
     assert opening.entries == tuple(range(24))
+
+
+def turns(waiting: Mapping[int, Candidate], rounds: int, king: int) -> list[tuple[SubmissionId, ...]]:
+    """Who is asked in round after round, when everybody is scored (or parked) in each and nobody leaves."""
+    now, asked = dict(waiting), []
+    for number in range(2, 2 + rounds):
+        duels = tuple(Duel(SubmissionId(n), SubmissionId(king), RoundNumber(1), 0.02, 40.0) for n in now if n != king)
+        state = State(king=SubmissionId(king), duels=duels)
+        view = a_view(*now.values(), finalized=Block(360 * number), last_opened=RoundNumber(number - 1), state=state)
+        opening = open_round(view, COMPETITION)
+        assert opening is not None
+        asked.append(opening.entries)
+        now |= {entry: replace(now[entry], last_asked=RoundNumber(number)) for entry in opening.entries}
+    return asked
+
+
+def test_a_newcomer_waits_behind_no_number_of_older_challengers() -> None:
+    """Forty old challengers, whose immunity ended long ago, do not keep a newcomer out."""
+    old = {n: a_candidate(n, immune_until=Block(1), last_asked=RoundNumber(1)) for n in range(40)}
+    (entries,) = turns(old | {99: a_candidate(99)}, 1, king=0)
+    assert entries[:2] == (0, 99)
+
+
+def test_everybody_has_a_turn_and_the_king_has_all_of_them() -> None:
+    """Of 70 challengers 23 are judged in a round: after four rounds each was judged at least once."""
+    field = {n: a_candidate(n, last_asked=RoundNumber(1)) for n in range(71)}
+    asked = turns(field, 4, king=70)
+    assert all(entries[0] == 70 for entries in asked)
+    assert {entry for entries in asked for entry in entries} == set(field)
+
+
+def test_newcomers_that_always_fail_for_our_reasons_do_not_block_new_ones() -> None:
+    """Whoever was asked and parked stands behind whoever was never asked, and behind challengers that waited longer."""
+    parked = {n: a_candidate(n, last_asked=RoundNumber(1)) for n in range(30)}
+    (entries,) = turns(
+        parked | {97: a_candidate(97, last_asked=RoundNumber(0)), 98: a_candidate(98), 99: a_candidate(99)}, 1, king=98
+    )
+    assert entries[:3] == (98, 99, 97)
 
 
 @pytest.mark.parametrize(
