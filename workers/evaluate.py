@@ -102,9 +102,11 @@ def evaluate(task: Task, competition: Competition, tools: Tools, lineage: Lineag
     prints: Fingerprint | None = None
     try:
         model = obtain(task, competition, tools, progress)
-        prints = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total))
-        if tag_of(prints.content, task.public_key) != task.tag:
-            raise SubmissionFault(Code.TAG_MISMATCH)
+        found = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total))
+        if tag_of(found.content, task.public_key) != task.tag:
+            # Its hashes are not kept: who names a repository without having bound its content must not own that model.
+            raise SubmissionFault(Code.TAG_MISMATCH, f"The tag does not bind these files, whose content hash is {found.content}.")
+        prints = found
         earlier = lineage.earlier(task, prints.content, prints.tensors)
         if earlier is not None:
             return _copy(subject, prints, earlier)

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from scoring.tag import tag_of
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.records import Submission, TagRecord
@@ -99,7 +101,22 @@ def test_a_copy_stands_for_its_original() -> None:
     assert first_owner(a_task(), CONTENT, tags, [twin]) == Earlier(SubmissionId(1), Hotkey("h1"), Block(20))
 
 
-def test_who_was_refused_proved_nothing() -> None:
-    """A commitment whose tag did not hold cannot claim another's model."""
-    twin = a_twin(4, state=SubmissionState.REJECTED)
-    assert first_owner(a_task(), CONTENT, [a_tag(4, 30, **OTHER)], [twin]) is None
+@pytest.mark.parametrize("state", [SubmissionState.REJECTED, SubmissionState.SUPERSEDED])
+def test_what_became_of_an_original_frees_its_model_for_nobody(state: SubmissionState) -> None:
+    """Neither a refusal in a later round nor a newer commitment lets another config of the same tensors pass."""
+    twin = a_twin(4, state=state)
+    assert first_owner(a_task(), CONTENT, [a_tag(4, 30, **OTHER)], [twin]) == Earlier(SubmissionId(4), Hotkey("h4"), Block(30))
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        pytest.param(a_tag(2, 30), id="the same bytes"),
+        pytest.param(a_tag(2, 30, **OTHER), id="the same tensors"),
+    ],
+)
+def test_an_owner_may_commit_again_what_others_copied_meanwhile(copy: TagRecord) -> None:
+    """A copy, judged or not, does not come before an original when that original's hotkey commits it once more."""
+    twins = [a_twin(1, hotkey=Hotkey("h5"), state=SubmissionState.SUPERSEDED), a_twin(2)]
+    own = replace(a_tag(5, 10), submission_id=SubmissionId(1))
+    assert first_owner(a_task(), CONTENT, [own, copy], twins) is None

@@ -1,0 +1,90 @@
+"""Nothing is loaded, and nothing is owned, unless the tag binds what the repository holds."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from scoring.competition import load
+from scoring.errors import Code
+from scoring.fingerprint import Fingerprint, fingerprint
+from scoring.tag import tag_of
+from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
+from voice_api.db.states import VerdictState
+from workers.evaluate import Earlier, Task, Tools, evaluate
+from workers.hub import Hub
+from workers.inspection import FolderSource
+from workers.panels import LastPanel
+from workers.repository import Repository
+from workers.sandbox import Sandbox
+
+COMPETITION = load().at(RoundNumber(0))
+KEY = bytes(range(32))
+
+
+class FolderHub:
+    """A hub whose every repository is one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._source = FolderSource(folder)
+        self._folder = folder
+
+    def describe(self, repo: str, revision: str) -> Repository:
+        return Repository(repo, revision, tuple(self._source.files), None)
+
+    def head(self, _repo: str, _revision: str, path: str, n_bytes: int) -> bytes:
+        return self._source.head(path, n_bytes)
+
+    def download(self, _repository: Repository, _on_bytes: object) -> Path:
+        return self._folder
+
+
+class AlwaysCopied:
+    """Somebody was always first."""
+
+    def earlier(self, _task: Task, _content: ContentHash, _tensors: TensorsHash) -> Earlier | None:
+        return Earlier(SubmissionId(1), Hotkey("first"), Block(1))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model that passes every check before the tag."""
+    (tmp_path / "config.json").write_text('{"model_type": "vits"}', encoding="ascii")
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n", encoding="ascii")
+    save_file({"a": np.zeros(3, np.float32)}, tmp_path / "model.safetensors")
+    return tmp_path
+
+
+@pytest.fixture
+def tools(folder: Path, tmp_path: Path) -> Tools:
+    """A hub that serves the folder; a sandbox that no test here reaches."""
+    return Tools(cast(Hub, FolderHub(folder)), Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel())
+
+
+def a_task(prints: Fingerprint, key: bytes = KEY) -> Task:
+    """A commitment of the folder's content by a key."""
+    tag = tag_of(prints.content, key)
+    return Task(Hotkey("h"), KEY, Block(10), "00", "a/b", "0" * 40, tag, RoundNumber(1), BlockHash("0x" + "12" * 32))
+
+
+def test_a_replayed_commitment_owns_nothing(folder: Path, tools: Tools) -> None:
+    """Another's tag on another's repository: refused by name, and its hashes are not recorded as this hotkey's model."""
+    prints = fingerprint(folder, lambda _done, _total: None)
+    task = a_task(prints, key=bytes(32))
+    verdict = evaluate(task, COMPETITION, tools, AlwaysCopied(), lambda _stage, _done, _total: None)
+    assert (verdict.state, verdict.code) == (VerdictState.REJECTED, Code.TAG_MISMATCH)
+    assert (verdict.content_hash, verdict.tensors_hash) == (None, None)
+    assert prints.content in (verdict.reason or "")
+
+
+def test_a_bound_copy_is_named_before_it_is_loaded(folder: Path, tools: Tools) -> None:
+    """Once the tag holds, the hashes are kept and the earlier commitment is named."""
+    prints = fingerprint(folder, lambda _done, _total: None)
+    task = replace(a_task(prints), repo="c/d")
+    verdict = evaluate(task, COMPETITION, tools, AlwaysCopied(), lambda _stage, _done, _total: None)
+    assert (verdict.state, verdict.code, verdict.copy_of) == (VerdictState.COPY, Code.COPY, 1)
+    assert (verdict.content_hash, verdict.tensors_hash) == (prints.content, prints.tensors)
