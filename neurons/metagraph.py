@@ -6,10 +6,12 @@ from typing import Any
 import bittensor as bt
 from bittensor.sp_core import ss58_decode
 
-from neurons.types import ChainUnavailable, CommitmentRecord, CommitmentStatus, Metagraph, Neuron
+from neurons.types import COMMITMENT_BYTES, ChainUnavailable, CommitmentRecord, CommitmentStatus, Metagraph, Neuron
 from scoring.types import Block, BlockHash, Hotkey, Uid
 
 _U16_MAX = 65_535
+_KEPT_BYTES = COMMITMENT_BYTES + 1
+"""A revealed commitment may be ten times as long as a plain one; what is kept of it stays within what the API stores."""
 
 
 def metagraph_of(found: bt.Metagraph, block: Block, block_hash: BlockHash) -> Metagraph:
@@ -24,7 +26,7 @@ def metagraph_of(found: bt.Metagraph, block: Block, block_hash: BlockHash) -> Me
         owner_hotkey=Hotkey(found.owner_hotkey),
         owner_coldkey=found.owner_coldkey,
         neurons=tuple(_neuron(neuron, immunity) for neuron in found.neurons),
-        commitments=tuple(sorted((_record(commitment) for commitment in commitments), key=lambda r: (r.block, r.hotkey))),
+        commitments=tuple(sorted((record_of(commitment) for commitment in commitments), key=lambda r: (r.block, r.hotkey))),
         tempo=found.tempo,
         activity_cutoff=_number(rules, "activity_cutoff"),
         immunity_period=immunity,
@@ -60,16 +62,17 @@ def _neuron(neuron: bt.MetagraphNeuron, immunity: int) -> Neuron:
     )
 
 
-def _record(commitment: bt.NeuronCommitment) -> CommitmentRecord:
+def record_of(commitment: bt.NeuronCommitment) -> CommitmentRecord:
+    """Translate one commitment, whatever it holds; one that is too long is cut, and still too long to be read as a shorter one."""
     status = CommitmentStatus(commitment.status)
     match status:
         case CommitmentStatus.PLAIN:
             data = _raw_bytes(commitment.fields)
         case CommitmentStatus.REVEALED:
-            data = (commitment.value or "").encode()
+            data = (commitment.value or "").encode("utf-8", "surrogatepass")
         case CommitmentStatus.SEALED | CommitmentStatus.FAILED:
             data = b""
-    return CommitmentRecord(Hotkey(commitment.hotkey), Block(commitment.block), printable(data), status)
+    return CommitmentRecord(Hotkey(commitment.hotkey), Block(commitment.block), printable(data[:_KEPT_BYTES]), status)
 
 
 def _raw_bytes(fields: list[Any]) -> bytes:
