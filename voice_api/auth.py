@@ -51,10 +51,10 @@ async def authenticate(request: Request, redis: Redis, receiver: Hotkey, writers
     Raises PlatformError: NOT_AUTHENTICATED for a signature that is missing, wrong, stale, replayed or meant for somebody else,
     NOT_ALLOWED for a stranger, REDIS_UNAVAILABLE when a replay could not be told.
     """
-    claimed = request.headers.get(http_auth.HEADER_HOTKEY)
-    if claimed is not None and claimed not in writers:
+    claimed = request.headers.getlist(http_auth.HEADER_HOTKEY)
+    if any(hotkey not in writers for hotkey in claimed):
         # Hotkeys are public, so this tells nothing; and strangers cost no verification and fill no nonce store.
-        raise PlatformError(Code.NOT_ALLOWED, "this hotkey is not on the allow-list")
+        raise _not_allowed()
     body = await request.body()
     nonces = RedisNonces(redis, asyncio.get_running_loop())
     try:
@@ -71,7 +71,13 @@ async def authenticate(request: Request, redis: Redis, receiver: Hotkey, writers
         )
     except http_auth.AuthError as exc:
         raise PlatformError(Code.NOT_AUTHENTICATED, str(exc)) from exc
+    if caller.hotkey_ss58 not in writers:
+        raise _not_allowed()  # who signed decides, whatever the look at the headers above made of them
     return Hotkey(caller.hotkey_ss58)
+
+
+def _not_allowed() -> PlatformError:
+    return PlatformError(Code.NOT_ALLOWED, "this hotkey is not on the allow-list")
 
 
 def _target(request: Request) -> str:

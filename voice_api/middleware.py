@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -19,6 +19,8 @@ HEADERS = {
 }
 """For every answer that does not bring its own."""
 _WITH_SCRIPTS = ("/docs", "/redoc")
+_METHODS = frozenset({method.value for method in HTTPMethod})
+"""Any other is invented by the caller, and gets no series of its own."""
 
 
 class Guard:
@@ -48,7 +50,8 @@ class Guard:
             await self.app(scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
-            self.metrics.observe(scope["method"], route, status, time.perf_counter() - started)
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self.metrics.observe(method, route, status, time.perf_counter() - started)
 
 
 class BodyLimit:
@@ -63,7 +66,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")
-        read = int(declared) if declared.isdecimal() and int(declared) > self.most else 0  # a lie about less is found out below
+        read = self.most + 1 if _exceeds(declared, self.most) else 0  # a lie about less is found out below
 
         async def counted() -> Message:
             nonlocal read
@@ -74,6 +77,12 @@ class BodyLimit:
             return message
 
         await self.app(scope, counted, send)
+
+
+def _exceeds(declared: str, most: int) -> bool:
+    """Whether a declared length is above `most`; by its digits first, because Python refuses to read thousands of them."""
+    digits = declared.lstrip("0")
+    return declared.isdecimal() and (len(digits) > len(str(most)) or int(digits or "0") > most)
 
 
 def _add_headers(headers: MutableHeaders, request_id: str, path: str) -> None:

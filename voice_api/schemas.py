@@ -25,7 +25,12 @@ from voice_api.db.views import LeaderboardRow, QueueRow
 MOST_SUBMISSIONS = 256
 MOST_ROWS = 500
 
-Ss58 = Annotated[Hotkey, Field(min_length=1, max_length=64, examples=["5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"])]
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL's text holds every character but this one."""
+
+Ss58 = Annotated[
+    Hotkey, Field(min_length=1, max_length=64, pattern=NO_NUL, examples=["5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"])
+]
 HeightIn = Annotated[Block, Field(ge=0, lt=2**63, examples=[7_200])]
 HashIn = Annotated[BlockHash, Field(pattern="^0x[0-9a-f]{64}$", examples=["0x" + "1f" * 32])]
 Repo = Annotated[str, Field(max_length=61, pattern="^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$", examples=["miner/clear-voice"])]
@@ -60,7 +65,7 @@ class NeuronIn(Wire):
 
     hotkey: Ss58
     uid: Annotated[Uid, Field(ge=0, le=65_535)]
-    coldkey: Annotated[str, Field(max_length=64)]
+    coldkey: Annotated[str, Field(max_length=64, pattern=NO_NUL)]
     registered_at_block: HeightIn
     immune_until_block: HeightIn
 
@@ -99,12 +104,12 @@ class SubmissionIn(Wire):
     public_key: Hex32
     commit_block: HeightIn
     tiebreak: Hex32
-    commitment: Annotated[str, Field(max_length=1024)]
+    commitment: Annotated[str, Field(max_length=1024, pattern=NO_NUL)]
     repo: Repo | None = None
     revision: Revision | None = None
     tag: Tag | None = None
     code: Annotated[Code | None, Field(examples=[None])] = None
-    reason: Annotated[str | None, Field(max_length=500, examples=[None])] = None
+    reason: Annotated[str | None, Field(max_length=500, pattern=NO_NUL, examples=[None])] = None
 
     @model_validator(mode="after")
     def _is_whole_or_refused(self) -> Self:

@@ -21,7 +21,13 @@ SECRETS = Path("/run/secrets")
 class ProcessSettings(BaseSettings):
     """Base of every process's settings: frozen, and secrets may come from files in /run/secrets where that folder exists."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # an error about one setting would else show the others, secrets in plain text
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from scoring.types import Hotkey, SubmissionId
 from voice_api.db.states import SubmissionState
 from voice_api.routes.errors import LOOKUP_ERRORS, READ_ERRORS, WRITE_ERRORS
-from voice_api.schemas import MOST_ROWS, SubmissionDetail, SubmissionOut, SubmissionPage, SubmissionsIn, SubmissionsOut
+from voice_api.schemas import MOST_ROWS, NO_NUL, SubmissionDetail, SubmissionOut, SubmissionPage, SubmissionsIn, SubmissionsOut
 from voice_api.service import Served, Writer
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
@@ -30,7 +30,7 @@ async def page(
     after: After = 0,
     limit: Limit = 50,
     state: SubmissionState | None = None,
-    hotkey: Annotated[str | None, Query(max_length=64)] = None,
+    hotkey: Annotated[str | None, Query(max_length=64, pattern=NO_NUL)] = None,
 ) -> SubmissionPage:
     """Submissions, oldest first."""
     rows = await service.submissions.page(SubmissionId(after), limit + 1, state, Hotkey(hotkey) if hotkey else None)
