@@ -100,7 +100,7 @@ def _fold(view: View, closed: records.Round, schedule: Schedule) -> FoldRound:
     judged, distrusted = [], []
     for result in view.results:
         try:
-            judged.append(_judged(result, competition))
+            judged.append(_judged(result, closed, competition))
         except ReceiptInvalid as exc:
             distrusted.append(f"evaluation {result.evaluation_id}: {exc}")
             judged.append(_absent(result))
@@ -113,14 +113,22 @@ def _fold(view: View, closed: records.Round, schedule: Schedule) -> FoldRound:
     return FoldRound(entry, tuple(distrusted))
 
 
-def _judged(result: EvaluationResult, competition: Competition) -> Judged:
+def _judged(result: EvaluationResult, closed: records.Round, competition: Competition) -> Judged:
     """An evaluation counts only if its receipt says what the row says; one of ours that failed is absent."""
     if result.state is EvaluationState.PARKED or result.receipt is None or result.score is None:
         return _absent(result)
-    receipt.check(result.receipt, result.receipt_hash or "", result.score, competition.hash)
+    claims = {
+        "hotkey": result.hotkey,
+        "commit_block": result.commit_block,
+        "round": closed.round,
+        "block_hash": closed.block_hash,
+        "competition_hash": competition.hash,
+        "code": result.code,
+    }
+    listed = receipt.check(result.receipt, result.receipt_hash or "", result.score, claims)
     scored = result.state is EvaluationState.SCORED
     groups = {group.id: group.score for group in result.groups}
-    if scored and groups != {group[0]: group[2] for group in result.receipt["groups"]}:
+    if groups != listed or scored != bool(groups):
         raise ReceiptInvalid("the stored samples do not give the receipt's groups")
     return _outcome(result, Verdict.SCORED if scored else Verdict.REFUSED, groups)
 

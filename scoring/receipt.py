@@ -93,13 +93,26 @@ def digest(receipt: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(receipt)).hexdigest()
 
 
-def check(receipt: Mapping[str, Any], receipt_hash: str, score: Micro, competition_hash: str) -> None:
-    """Raise ReceiptInvalid unless the receipt hashes to `receipt_hash` and its own groups add up to `score`."""
+def check(receipt: Mapping[str, Any], receipt_hash: str, score: Micro, claims: Mapping[str, object]) -> dict[str, Micro]:
+    """The receipt's group scores by group id.
+
+    Raises ReceiptInvalid unless the receipt hashes to `receipt_hash`, says of each field what `claims` says, and its own groups add
+    up to `score`.
+    """
     if digest(receipt) != receipt_hash:
         raise ReceiptInvalid("the receipt does not hash to what was recorded")
-    if receipt.get("competition_hash") != competition_hash:
-        raise ReceiptInvalid("the receipt is of another competition")
-    scores = [Micro(group[2]) for group in receipt["groups"]]
-    expected = mean(scores) if scores else Micro(0)
-    if not receipt["score"] == score == expected:
-        raise ReceiptInvalid(f"the groups' mean is {expected}, the receipt says {receipt['score']}, the row {score}")
+    for name, claim in claims.items():
+        if name not in receipt or receipt[name] != claim:
+            raise ReceiptInvalid(f"the receipt is of another {name}: {receipt.get(name)!r}, not {claim!r}")
+    groups = _groups(receipt)
+    expected = mean(list(groups.values())) if groups else Micro(0)
+    if not receipt.get("score") == score == expected:
+        raise ReceiptInvalid(f"the groups' mean is {expected}, the receipt says {receipt.get('score')}, the row {score}")
+    return groups
+
+
+def _groups(receipt: Mapping[str, Any]) -> dict[str, Micro]:
+    try:
+        return {str(name): Micro(int(score)) for name, _kind, score in receipt["groups"]}
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ReceiptInvalid("the receipt lists no groups with their scores") from exc

@@ -86,6 +86,26 @@ def a_result(number: int, score: int = 500_000, groups: Mapping[str, int] | None
     return replace(result, **overrides)
 
 
+def another_round(result: EvaluationResult) -> EvaluationResult:
+    """The same numbers in a receipt of the round before."""
+    document = {**(result.receipt or {}), "round": 1}
+    return replace(result, receipt=document, receipt_hash=receipt.digest(document))
+
+
+def a_refusal(number: int, code: Code) -> EvaluationResult:
+    """Submission `number`, refused, with a receipt that says so."""
+    scored = a_result(number, 0, {})
+    document = {**(scored.receipt or {}), "code": int(code)}
+    return replace(
+        scored,
+        state=EvaluationState.REJECTED,
+        submission_state=SubmissionState.REJECTED,
+        code=code,
+        receipt=document,
+        receipt_hash=receipt.digest(document),
+    )
+
+
 def a_head(king: int | None = 1) -> LedgerEntry:
     """The ledger after round 1, with one record of submission 1."""
     record = ranking.Record(SubmissionId(1), Hotkey("h1"), Block(1), "00", None, 32, 32 * 500_000, 32 * 500_000**2)
@@ -156,6 +176,10 @@ def test_a_closed_round_is_folded_on_the_ledgers_head() -> None:
         pytest.param(a_result(2, 700_000, receipt_hash="00" * 32), id="another hash"),
         pytest.param(replace(a_result(2, 700_000), score=Micro(700_001)), id="another score in the row"),
         pytest.param(replace(a_result(2, 700_000), groups=()), id="other groups in the samples"),
+        pytest.param(replace(a_result(2, 700_000), hotkey=Hotkey("h1")), id="another's receipt"),
+        pytest.param(replace(a_result(2, 700_000), commit_block=Block(1)), id="of another commitment"),
+        pytest.param(replace(a_result(2, 700_000), code=Code.COPY), id="another code in the row"),
+        pytest.param(another_round(a_result(2, 700_000)), id="of another round"),
     ],
 )
 def test_an_evaluation_whose_receipt_does_not_hold_counts_for_nothing(broken: EvaluationResult) -> None:
@@ -175,8 +199,8 @@ def test_a_parked_evaluation_is_no_zero() -> None:
 
 def test_a_refused_king_falls() -> None:
     """A verdict against it leaves no record to pay."""
-    refused = a_result(1, 0, {}, state=EvaluationState.REJECTED, submission_state=SubmissionState.REJECTED, code=Code.COPY)
-    assert folded(refused, a_result(2), head=a_head()).entry.king == 2
+    action = folded(a_refusal(1, Code.COPY), a_result(2), head=a_head())
+    assert (action.entry.king, action.distrusted) == (2, ())
 
 
 def test_a_superseded_king_leaves_the_ledger() -> None:

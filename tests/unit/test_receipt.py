@@ -38,8 +38,8 @@ REFUSED = Finding(None, None, Code.FILE_NOT_ALLOWED, "x.bin", None)
 
 def checked(document: dict[str, Any], **overrides: Any) -> None:
     """Check a document against its own hash, score and competition, unless told otherwise."""
-    claims = {"receipt_hash": receipt.digest(document), "score": Micro(500_000), "competition_hash": "cc"}
-    receipt.check(document, **{**claims, **overrides})
+    given = {"receipt_hash": receipt.digest(document), "score": Micro(500_000), "claims": {"competition_hash": "cc"}}
+    receipt.check(document, **{**given, **overrides})
 
 
 def test_a_receipt_survives_storage_as_json() -> None:
@@ -89,7 +89,20 @@ def test_a_rehashed_receipt_must_still_add_up(edit: Callable[[dict[str, Any]], N
         checked(document)
 
 
-def test_another_competition_is_refused() -> None:
-    """A receipt under other rules says nothing about this round."""
-    with pytest.raises(ReceiptInvalid, match="competition"):
-        checked(receipt.build(SUBJECT, SCORED, ""), competition_hash="zz")
+@pytest.mark.parametrize(
+    "claims",
+    [{"competition_hash": "zz"}, {"round": 4}, {"hotkey": "5G"}, {"commit_block": 11}, {"block_hash": None}, {"spoken": None}],
+    ids=str,
+)
+def test_a_receipt_of_something_else_is_refused(claims: dict[str, object]) -> None:
+    """Under other rules, of another round or submission, or without that field, it says nothing about this one."""
+    with pytest.raises(ReceiptInvalid, match=f"another {next(iter(claims))}"):
+        checked(receipt.build(SUBJECT, SCORED, ""), claims=claims)
+
+
+@pytest.mark.parametrize("groups", [None, 7, [["g00", "single"]], [["g00", "single", "high"]]], ids=str)
+def test_groups_that_are_none_are_refused(groups: object) -> None:
+    """A receipt of another form is refused like any other, not met with an error of another kind."""
+    document = receipt.build(SUBJECT, SCORED, "") | {"groups": groups}
+    with pytest.raises(ReceiptInvalid, match="no groups"):
+        checked(document)
