@@ -104,8 +104,13 @@ async def _open(chain: Chain, store: Store, action: OpenRound) -> None:
 
 
 async def _set_weights(chain: Chain, store: Store, signer: Signer, action: SetWeights) -> None:
-    result = await chain.set_weights(signer.wallet, action.plan.vector, signer.version_key)
     block = action.snapshot.block
+    try:
+        result = await chain.set_weights(signer.wallet, action.plan.vector, signer.version_key)
+    except ChainUnavailable as outage:
+        # Kept like any other attempt, so that the next one comes after a while and rounds are opened meanwhile.
+        await store.weights.record(agenda.attempt(action, block, Outcome.FAILED, f"no answer: {outage.detail}"))
+        raise
     match result:
         case Applied(applied):
             log.info("weights set", block=applied, targets=len(action.plan.vector), burn=action.plan.burn)
