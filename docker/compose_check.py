@@ -41,6 +41,7 @@ from scoring.types import Hotkey
 
 DATA = ROOT / ".voice" / "compose-check"
 LOGS = ROOT / ".voice" / "compose-check-logs"
+STORES = ("postgres", "redis")
 WORKERS = 2
 MINER = "clear"
 _BUILD_SECONDS = 3600.0
@@ -49,7 +50,7 @@ _SETTLE_SECONDS = 300.0
 _HEALTHY_SECONDS = 120.0
 _CHAIN_TIMEOUT = timedelta(seconds=30)
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, width=140)
 
 
 def build(engine: Engine, flags: list[str]) -> None:
@@ -121,7 +122,10 @@ def running(stack: Stack) -> Iterator[None]:
     started = time.monotonic()
     stack.down()  # what a killed check left
     try:
-        stack.compose("up", "--detach", "--no-build", *stack.engine.up, "--scale", f"worker={WORKERS}")
+        stack.up(*STORES)
+        for container in stack.containers():
+            until(f"{container} is well", _HEALTHY_SECONDS, partial(stack.is_well, container))
+        stack.up("--scale", f"worker={WORKERS}")
         console.print(f"up: {', '.join(stack.containers())} in {time.monotonic() - started:.0f} s")
         yield
     finally:

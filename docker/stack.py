@@ -25,7 +25,7 @@ class Engine:
     """What this host runs containers with.
 
     Podman 4 refuses to start what depends on a container that has ended, as the migration has: there the order of starts is left
-    out, and each process waits for what it needs by being started again.
+    out, and each process waits for what it needs, or ends and is started again.
     """
 
     name: str
@@ -67,6 +67,10 @@ class Stack:
         """Run a compose command on the project; raises CheckFailed."""
         files = ("--file", str(ROOT / "docker-compose.yml"), "--file", str(ROOT / "docker" / "compose.check.yml"))
         return execute((*self.engine.compose, "--project-name", PROJECT, *files, *arguments), self.environment)
+
+    def up(self, *arguments: str) -> None:
+        """Start services, all of them where none is named; raises CheckFailed."""
+        self.compose("up", "--detach", "--no-build", *self.engine.up, *arguments)
 
     def containers(self) -> list[str]:
         """The names of the project's containers, ended ones too."""

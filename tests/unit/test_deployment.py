@@ -194,10 +194,11 @@ def test_secrets_are_files() -> None:
 
 
 def test_redis_asks_for_its_password() -> None:
-    """The password is read from its file into the server's standard input: it stands in no list of processes."""
+    """The password goes from its file into a configuration in memory: it stands in no list of processes, and the server is process 1."""
     [command] = SERVICES["redis"]["command"]
 
-    assert re.search(r"requirepass %s.*\$\$\(cat /run/secrets/redis_password\)\" \| exec redis-server -$", command)
+    assert re.search(r'requirepass %s.*"\$\$\(cat /run/secrets/redis_password\)" > /tmp/redis.conf; ', command)
+    assert command.startswith("umask 077;") and command.endswith("exec redis-server /tmp/redis.conf")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ _OUTAGES = (
     asyncpg.QueryCanceledError,
     asyncpg.InternalClientError,  # the driver's protocol lost its place: news of the connection's end crossed a query
 )
+_NO_SCHEMA = "the database is not migrated: `voice db upgrade` makes its tables"
 _NOT_A_URL = "DATABASE_URL is not a PostgreSQL URL"
 _CONNECT_SECONDS = 10
 _COMMAND_SECONDS = 30
@@ -110,6 +111,8 @@ def _named_outages() -> Iterator[None]:
     except _OUTAGES as exc:
         # The kind of error alone: messages of the driver may carry the address and the user.
         raise DatabaseUnavailable(f"PostgreSQL cannot be reached ({type(exc).__name__})") from exc
+    except asyncpg.UndefinedTableError as exc:  # processes that start together with the first migration wait for it
+        raise DatabaseUnavailable(_NO_SCHEMA) from exc
     except asyncpg.ClientConfigurationError as exc:
         raise DatabaseUnavailable(_NOT_A_URL) from exc
 
