@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _CHAIN_TIMEOUT = timedelta(seconds=30)
 _READY_SECONDS = 60.0
 _SETTLE_SECONDS = 600.0
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 _PLAIN_WIDTH = 160
 """Columns where the output is no terminal."""
 
@@ -32,15 +33,18 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the table; non-zero if an expectation fails.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Go on with the data of the last run.")] = False,
     data: Annotated[Path, typer.Option("--data", help="The folder of the network.")] = Path(".voice/demo"),
-    port: Annotated[int | None, typer.Option("--port", help="The API's port (default: a free one).")] = None,
-    hub_port: Annotated[int | None, typer.Option("--hub-port", help="The hub's port (default: a free one).")] = None,
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="The API's port (default: a free one).")] = None,
+    hub_port: Annotated[
+        int | None, typer.Option("--hub-port", min=1, max=65535, help="The hub's port (default: a free one).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole network on this machine: six miners, two workers, a validator, and a chain of their own."""
     from neurons.localnet.layout import claimed
     from neurons.localnet.network import Ports, running
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    for signum in _STOPS:
+        signal.signal(signum, _interrupt)
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     failed: list[Checked] = []
     try:
@@ -58,6 +62,10 @@ def demo(
 
 
 def _interrupt(_signum: int, _frame: FrameType | None) -> None:
+    """Begin to stop; what comes after the first signal is ignored, as it would break off the stopping, which has its own limits."""
+    for signum in _STOPS:
+        signal.signal(signum, signal.SIG_IGN)
+    sys.stderr.write("\nStopping; this takes some seconds.\n")
     raise KeyboardInterrupt
 
 
@@ -80,7 +88,7 @@ async def _story(network: "Network", console: Console, as_json: bool) -> "list[C
     if as_json:
         typer.echo(table.as_json(seen, checked))
     else:
-        console.print(table.final(seen))
+        console.print(table.final(seen, console.width))
         console.print(table.verdicts(checked))
     return [item for item in checked if not item.held]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from scoring.errors import Code, PlatformError
 
@@ -62,11 +63,11 @@ class Layout:
 def claimed(root: Path, keep: bool) -> Iterator[Layout]:
     """The network's folder, for this process alone: emptied first unless `keep`.
 
-    Raises PlatformError(SETTING_INVALID) when another network runs in it, or when it holds files that no network put there.
+    Raises PlatformError(SETTING_INVALID) when it cannot be written, when another network runs in it, or when it holds files that
+    no network put there.
     """
     root = root.resolve()
-    root.mkdir(parents=True, exist_ok=True)
-    with (root.parent / f".{root.name}.lock").open("w") as lock:
+    with _lock_file(root) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
@@ -77,6 +78,14 @@ def claimed(root: Path, keep: bool) -> Iterator[Layout]:
             _empty(root)
         (root / _MARK).touch()
         yield Layout(root)
+
+
+def _lock_file(root: Path) -> TextIO:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        return (root.parent / f".{root.name}.lock").open("w")
+    except OSError as exc:
+        raise PlatformError(Code.SETTING_INVALID, f"{root} cannot be used ({exc.strerror}): name another --data.") from exc
 
 
 def _empty(root: Path) -> None:

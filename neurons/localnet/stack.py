@@ -59,7 +59,7 @@ class Stack:
                 stderr=output,
                 env={**_bare_environment(), **environment},
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         self._running.append(Running(name, process, log))
 
@@ -90,5 +90,6 @@ def _bare_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in keep if name in os.environ}  # noqa: TID251 - a child's clean environment
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Run in a child before it becomes its program: SIGTERM reaches it when its starter dies, however that dies."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -11,6 +11,8 @@ from rich.text import Text
 from neurons.localnet.expectations import Checked
 from neurons.localnet.observation import MinerView, Observation
 
+WIDE = 130
+"""Columns from which on the outcome has a line for each miner."""
 _COLOURS = {"scored": "green", "rejected": "red", "copy": "yellow", "queued": "cyan", "running": "magenta"}
 
 
@@ -29,25 +31,41 @@ def live(seen: Observation, spent_seconds: float) -> RenderableType:
     return Group(head, table)
 
 
-def final(seen: Observation) -> Table:
-    """The outcome: one row a miner, and the burn."""
+def final(seen: Observation, width: int) -> Table:
+    """The outcome: one row a miner, and the burn; in less than WIDE columns some cells are stacked."""
+    layout = (lambda cells: cells) if width >= WIDE else _stacked
     table = Table(title=f"Voice Subnet at block {seen.block}", title_justify="left")
-    for column in ("uid", "hotkey", "repo@revision", "state and reason", "score ± se", "weight", "incentive"):
-        justify: JustifyMethod = "right" if column in ("uid", "weight", "incentive") else "left"
-        table.add_column(column, justify=justify, no_wrap=column != "state and reason")
+    for column in layout(
+        tuple(map(Text, ("uid", "hotkey", "repo@revision", "state and reason", "score ± se", "weight", "incentive")))
+    ):
+        named = column.plain.startswith("state")
+        justify: JustifyMethod = "right" if column.plain.startswith(("uid", "weight", "incentive")) else "left"
+        table.add_column(column, justify=justify, no_wrap=not named, overflow="fold" if named else "ellipsis")
     for miner in sorted(seen.miners, key=lambda item: (-item.weight, item.uid)):
-        table.add_row(
-            str(miner.uid),
-            f"{miner.hotkey[:6]}…{miner.hotkey[-4:]}",
-            f"{miner.repo}@{miner.revision[:7]}",
-            Text.assemble(_state(replace(miner, stage=None)), f" {_why(miner)}"),
-            _score(miner),
-            f"{miner.weight:.4f}",
-            f"{miner.incentive:.4f}",
-        )
+        table.add_row(*layout(_cells(miner)))
     table.add_section()
-    table.add_row("0", "owner", "", "burn: what nobody earned", "", f"{seen.burn:.4f}", f"{seen.burn_incentive:.4f}")
+    burn = ("0", "owner", "", "burn: what nobody earned", "", f"{seen.burn:.4f}", f"{seen.burn_incentive:.4f}")
+    table.add_row(*layout(tuple(map(Text, burn))))
     return table
+
+
+def _cells(miner: MinerView) -> tuple[Text, ...]:
+    return (
+        Text(str(miner.uid)),
+        Text(f"{miner.hotkey[:6]}…{miner.hotkey[-4:]}"),
+        Text(f"{miner.repo}@{miner.revision[:7]}"),
+        Text.assemble(_state(replace(miner, stage=None)), f" {_why(miner)}"),
+        Text(_score(miner)),
+        Text(f"{miner.weight:.4f}"),
+        Text(f"{miner.incentive:.4f}"),
+    )
+
+
+def _stacked(cells: Sequence[Text]) -> Sequence[Text]:
+    """Hotkey under repository and revision, standard error under score, incentive under weight."""
+    uid, hotkey, model, state, score, weight, incentive = cells
+    where = Text(f"{model.plain.replace('@', chr(10) + '@')}\n{hotkey.plain}".lstrip())
+    return uid, where, state, Text(score.plain.replace(" ±", "\n±")), Text(f"{weight.plain}\n{incentive.plain}")
 
 
 def verdicts(checked: Sequence[Checked]) -> Table:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -46,6 +47,41 @@ service.stop()
     ]
     assert [answer.stdout.strip() for answer in answers] == ["None", "7"]
     assert not (server_folder / "restarted" / "postmaster.pid").exists()
+
+
+def test_folders_with_blanks_and_quotes(server_folder: Path) -> None:
+    """Both servers start in a folder whose name a shell or a URL would take apart, stop, and leave no temporary path."""
+    program = """
+import asyncio, sys
+from pathlib import Path
+import redis
+from neurons.localnet.services import start_postgres, start_redis
+from voice_api.db.pool import connection_to
+async def answer(url):
+    async with connection_to(url) as connection:
+        return await connection.fetchval("select 7")
+folder = Path(sys.argv[1])
+postgres, cache = start_postgres(folder / "postgres"), start_redis(folder / "redis")
+print(asyncio.run(answer(postgres.url)), redis.Redis.from_url(cache.url).ping())
+print(postgres.url.split("host=")[1])
+cache.stop()
+postgres.stop()
+"""
+    command = [sys.executable, "-c", program, str(server_folder / "my 'own' data #1")]
+    answers = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    assert answers[0] == "7 True"
+    assert not Path(answers[1]).exists()
+
+
+def test_redis_dies_with_its_starter(tmp_path: Path) -> None:
+    """A starter that was killed cannot stop its server: it ends by itself."""
+    program = "import sys, os; from pathlib import Path; from neurons.localnet.services import start_redis; "
+    program += "start_redis(Path(sys.argv[1])); os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", program, str(tmp_path / "redis")], check=False, timeout=60).returncode == -9
+    deadline = time.monotonic() + 10
+    while of_folder(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert of_folder(tmp_path) == []
 
 
 def test_redis_is_reached_and_stopped(tmp_path: Path) -> None:
