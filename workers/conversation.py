@@ -14,7 +14,7 @@ from scoring.spoken import Spoken
 from scoring.synthesis.synthesiser import Request
 from workers.guest.frames import Frame, Kind, Malformed
 from workers.guest.orders import Confinement, Task, encode
-from workers.guest_process import DeadlinePassed, GuestDied, GuestProcess, TooMuchMemory
+from workers.guest_process import DeadlinePassed, GuestDied, GuestProcess, TooManyThreads, TooMuchMemory
 
 _CONFINE_SECONDS = 30.0
 _PREPARE_SECONDS = 120.0
@@ -115,7 +115,7 @@ class Conversation:
     def _receive(self, stage: Stage, deadline: float) -> Frame:
         try:
             return self._guest.receive(deadline, self._sample_bytes)
-        except (DeadlinePassed, GuestDied, TooMuchMemory, Malformed) as exc:
+        except (DeadlinePassed, GuestDied, TooMuchMemory, TooManyThreads, Malformed) as exc:
             raise self._blame(exc, stage) from exc
 
     def _blame(self, exc: Exception, stage: Stage) -> VoiceError | GuestTimedOut:
@@ -128,6 +128,8 @@ class Conversation:
                 return _unavailable(f"the guest could not {stage}: {exc}")
             case TooMuchMemory():
                 return SubmissionFault(Code.MEMORY_EXCEEDED)
+            case TooManyThreads():
+                return SubmissionFault(_broken_at(stage), f"the model runs too many threads while it should {stage}")
             case GuestDied():
                 return self._blame_death(exc, stage)
             case _:
@@ -139,8 +141,11 @@ class Conversation:
             return GuestTimedOut(stage)
         if death.signal == signal.SIGKILL:
             return InfrastructureFault(Code.WORKER_ERROR, "the guest was killed from outside the sandbox")
-        code = Code.LOAD_FAILED if stage is Stage.LOAD else Code.GENERATION_FAILED
-        return SubmissionFault(code, f"the model's process died while it should {stage}")
+        return SubmissionFault(_broken_at(stage), f"the model's process died while it should {stage}")
+
+
+def _broken_at(stage: Stage) -> Code:
+    return Code.LOAD_FAILED if stage is Stage.LOAD else Code.GENERATION_FAILED
 
 
 def _spoken(request: Request, frame: Frame, rate: int, seconds: float) -> Spoken:

@@ -19,6 +19,9 @@ _LAST_BREATH_SECONDS = 2.0
 _CHUNK = 1 << 16
 _LOG_BYTES = 1 << 16
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_THREADS, _RSS = 17, 21
+"""Places in /proc/PID/stat after the name: number of threads, and pages held."""
+_MAX_THREADS = 512
 
 
 class DeadlinePassed(Exception):
@@ -27,6 +30,10 @@ class DeadlinePassed(Exception):
 
 class TooMuchMemory(Exception):
     """The guest holds more memory, or more in its scratch folder, than it may."""
+
+
+class TooManyThreads(Exception):
+    """The guest runs more threads than any model needs: the host's own supply is at stake."""
 
 
 class GuestDied(Exception):
@@ -121,7 +128,7 @@ class GuestProcess:
             raise Malformed("the guest does not read its orders")
 
     def receive(self, deadline: float, sample_bytes: int) -> Frame:
-        """The next frame, by `time.monotonic()` = `deadline`; raises DeadlinePassed, GuestDied, TooMuchMemory or Malformed.
+        """The next frame, by `time.monotonic()` = `deadline`; raises DeadlinePassed, GuestDied, TooMuchMemory, TooManyThreads or Malformed.
 
         `sample_bytes` bounds the PCM of one sample. A header that announces more ends there: no byte of its payload is kept.
         """
@@ -161,10 +168,13 @@ class GuestProcess:
         self._watch()
 
     def _watch(self) -> None:
-        """RLIMIT_DATA bounds what is asked for; this bounds what is held, mapped files included, and the scratch folder."""
-        pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()
-        if len(pages) > 1 and int(pages[1]) * _PAGE > self._ram_bytes:
+        """RLIMIT_DATA bounds what is asked for; this bounds what is held, mapped files included, the scratch folder, and threads."""
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        fields = stat.rpartition(")")[2].split()  # from the third on: the second is a name that the guest chooses
+        if int(fields[_RSS]) * _PAGE > self._ram_bytes:
             raise TooMuchMemory
+        if int(fields[_THREADS]) > _MAX_THREADS:
+            raise TooManyThreads
         if self._scratch.bytes_used() > self._scratch_bytes:
             raise TooMuchMemory
 

@@ -1,6 +1,7 @@
 """Build the walls around this process, from the inside, for good. Done before any untrusted byte is opened."""
 
 import resource
+import tempfile
 from pathlib import Path
 
 from workers.guest import kernel, landlock, seccomp
@@ -16,10 +17,14 @@ _DEVICES_AND_FACTS = (
     "/sys/devices/system/cpu",
 )
 
+_STACK_BYTES = 64 << 20
+"""The main thread's; those of others count as data."""
+
 
 def confine(walls: Confinement) -> dict[str, str]:
     """Put every wall up; return what was used beyond the required. Raises OSError where a required one is not to be had."""
     kernel.die_with(walls.parent)
+    tempfile.tempdir = walls.scratch  # named, not looked for: looking means to make a file and remove it
     namespaces = kernel.leave_namespaces()
     _limit_resources(walls)
     kernel.drop_capabilities()
@@ -33,6 +38,7 @@ def _limit_resources(walls: Confinement) -> None:
     """RLIMIT_DATA counts what a process really asks for; RLIMIT_AS would count the gigabytes that libraries merely map."""
     limits = {
         resource.RLIMIT_DATA: walls.ram_bytes,
+        resource.RLIMIT_STACK: _STACK_BYTES,
         resource.RLIMIT_CPU: walls.cpu_seconds,
         resource.RLIMIT_FSIZE: walls.file_bytes,
         resource.RLIMIT_NOFILE: walls.open_files,

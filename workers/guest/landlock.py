@@ -1,6 +1,7 @@
 """Landlock: from now on this process opens nothing but what is named here. Asked for by number, as libc has no names for it."""
 
 import ctypes
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,15 +13,18 @@ _RULESET_VERSION = 1
 _RULE_PATH_BENEATH = 1
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-_REMOVE_FILE, _MAKE_REG = 1 << 5, 1 << 8
+_MAKE_REG = 1 << 8
 _TRUNCATE = 1 << 14
 _READ = _READ_FILE | _READ_DIR
-_READ_WRITE = _READ | _WRITE_FILE | _REMOVE_FILE | _MAKE_REG | _TRUNCATE
-"""Plain files only: a folder of folders without end could not be removed afterwards."""
+_READ_WRITE = _READ | _WRITE_FILE | _MAKE_REG | _TRUNCATE
+"""Plain files only: a folder of folders without end could not be removed afterwards. No file loses its name: one without a name
+takes room on the disk that nobody sees."""
 _FILE_ONLY = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
 
-_FILESYSTEM_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
+_FILESYSTEM_RIGHTS = {3: 15, 4: 15, 5: 16}
 """ABI version → how many file-system rights it knows (bits 0 … n - 1)."""
+_LEAST_ABI = 3
+"""Before it, any file that the user may write can be truncated: the model, our own code."""
 _ALL_TCP = 0b11
 _ALL_SCOPES = 0b11
 
@@ -45,6 +49,8 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> int:
     Nothing stays executable. Paths that do not exist are left out. Raises OSError where the kernel cannot do it.
     """
     version = abi()
+    if version < _LEAST_ABI:
+        raise OSError(errno.ENOSYS, f"Landlock version {_LEAST_ABI} is needed (Linux 6.2), this kernel has {version}")
     handled = (1 << _FILESYSTEM_RIGHTS[min(version, max(_FILESYSTEM_RIGHTS))]) - 1
     attr = _RulesetAttr(handled, _ALL_TCP if version >= 4 else 0, _ALL_SCOPES if version >= 6 else 0)
     ruleset = checked("landlock_create_ruleset", syscall(_CREATE_RULESET, ctypes.byref(attr), ctypes.sizeof(attr), 0))

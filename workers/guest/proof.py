@@ -23,6 +23,7 @@ def open_walls(walls: Confinement) -> dict[str, str]:
         "listing outside": lambda: list(witness.parent.iterdir()),
         "writing outside": lambda: os.open(witness, _CREATE),
         "making files outside": lambda: os.open(witness.with_suffix(".made"), _CREATE, 0o600),
+        "truncating outside": lambda: os.truncate(witness, 0),
         "removing outside": witness.unlink,
         "changing modes": lambda: witness.chmod(0o600),
         "system files": lambda: _open("/etc/passwd"),
@@ -81,7 +82,6 @@ def _closed_scratch(walls: Confinement) -> dict[str, str]:
     probe = Path(walls.scratch, "probe")
     try:
         probe.write_bytes(b"x")
-        probe.unlink()
     except OSError as exc:
         return {"scratch": f"it cannot be written: {exc.strerror}"}
-    return {}
+    return {} if _is_refused(probe.unlink) else {"scratch": "a file in it can lose its name"}

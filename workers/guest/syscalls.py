@@ -82,6 +82,14 @@ REFUSED: Mapping[str, Numbers] = {
     "removexattr": (197, 14),
     "lremovexattr": (198, 15),
     "fremovexattr": (199, 16),
+    # bytes on disk that no file's size shows; what happens in folders that cannot be read
+    "fallocate": (285, 47),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27),
+    # ends that look like somebody else's doing: a timer may bring SIGKILL, a lower limit of processor time too
+    "timer_create": (222, 107),
+    "setrlimit": (160, 164),
     # views of the system
     "mount": (165, 40),
     "umount2": (166, 39),
@@ -152,6 +160,10 @@ EXAMINED: Mapping[str, Numbers] = {
     "clone": (56, 220),
     "clone3": (435, 435),
     "mmap": (9, 222),
+    "open": (2, None),
+    "openat": (257, 56),
+    "openat2": (437, 437),
+    "fcntl": (72, 25),
     "prctl": (157, 167),
     "prlimit64": (302, 261),
     "kill": (62, 129),

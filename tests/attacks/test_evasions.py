@@ -1,0 +1,86 @@
+"""A hostile model goes around the limits, or makes its own end look like the host's: the kernel refuses, or the worker sees it."""
+
+import runpy
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from scoring.competition import Limits, SynthesisRules
+from scoring.errors import Code, SubmissionFault
+from scoring.spoken import Spoken
+from scoring.synthesis.synthesiser import Request
+from workers.sandbox import Sandbox
+
+GUEST = Path(__file__).with_name("evading_guest.py")
+EVASIONS = runpy.run_path(str(GUEST), run_name="evading")["EVASIONS"]
+
+Speak = Callable[..., dict[str, Spoken]]
+
+
+def build_speak(root: Path) -> Speak:
+    """Let the evading model speak some texts; its samples by text."""
+
+    def run(*texts: str, ram_bytes: int = 512 << 20, sample_seconds: float = 20.0) -> dict[str, Spoken]:
+        limits = Limits(
+            cooldown_blocks=0,
+            repo_bytes=1,
+            header_bytes=1,
+            load_seconds=20.0,
+            sample_seconds=sample_seconds,
+            ram_bytes=ram_bytes,
+            max_audio_seconds=10.0,
+            expected_low=0.4,
+            expected_high=2.5,
+        )
+        requests = [Request(f"p{number}", text, "a voice", number) for number, text in enumerate(texts)]
+        rules = SynthesisRules(threads=1, batch=1, dtype="float32")
+        sandbox = Sandbox(root / "scratch", [str(GUEST)])
+        (model := root / "model").mkdir()
+        spoken = sandbox.speak(model, "evading", requests, limits, rules, lambda _done, _total: None)
+        return dict(zip(texts, spoken, strict=True))
+
+    return run
+
+
+@pytest.fixture
+def speak(tmp_path: Path) -> Speak:
+    """A sandbox of its own."""
+    return build_speak(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def evaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Spoken]:
+    """Every evasion tried by one guest, one per sample."""
+    return build_speak(tmp_path_factory.mktemp("evasions"))(*EVASIONS)
+
+
+@pytest.mark.parametrize("name", EVASIONS)
+def test_every_evasion_is_refused(evaded: dict[str, Spoken], name: str) -> None:
+    """The kernel says no, the guest goes on, and the sample is spoken."""
+    assert (evaded[name].failure, len(evaded[name].pcm)) == (None, 200)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        pytest.param("threads", Code.GENERATION_FAILED, id="threads without end"),
+        pytest.param("files", Code.MEMORY_EXCEEDED, id="more than the scratch holds"),
+    ],
+)
+def test_what_the_worker_sees_itself(speak: Speak, text: str, code: Code) -> None:
+    """Threads and bytes on disk are watched; too many end the guest soon, on the model's account, and nothing is left."""
+    began = time.monotonic()
+    with pytest.raises(SubmissionFault) as caught:
+        speak(text)
+    assert caught.value.code is code
+    assert time.monotonic() - began < 15.0
+    assert psutil.Process().children(recursive=True) == []
+
+
+def test_a_guest_holds_no_descriptor_of_the_workers(speak: Speak) -> None:
+    """A guest has the null device, one pipe for what it prints, and its two pipes."""
+    spoken = speak("descriptors")["descriptors"]
+    assert bytes(spoken.pcm[::2]).decode().split("\n") == ["/dev/null", "pipe", "pipe", "pipe", "pipe"]
