@@ -57,22 +57,30 @@ async def work_one(current: Bench, queue: QueueName) -> str:
         evaluation=claim.evaluation_id, submission=claim.submission_id, round=claim.round
     ):
         try:
-            verdict = await _judge(current, claim)
-            await current.queue.finish(claim, verdict)
+            return await _carry(current, claim)
         except LeaseLost:
-            log.warning("lease lost: another worker has taken over")
+            log.warning("lease lost: another worker has taken over, or the round closed")
             return "lease lost"
-        except NotYetPublic as fault:
-            await current.queue.hand_back(claim, fault.code, fault.detail, None)
-            return "not yet public"
-        except InfrastructureFault as fault:
-            return await _hand_back(current, claim, fault)
-        except Exception:
-            # Any other failure is a bug of ours: the row goes back for another try, and the job fails loudly.
-            await _hand_back(current, claim, InfrastructureFault(Code.WORKER_ERROR))
-            raise
-        log.info("verdict", state=verdict.state, code=verdict.code, reason=verdict.reason)
-        return verdict.state.value
+
+
+async def _carry(current: Bench, claim: Claim) -> str:
+    """To its verdict, or back into the queue; raises LeaseLost when the claim no longer holds, whatever was to be written."""
+    try:
+        verdict = await _judge(current, claim)
+        await current.queue.finish(claim, verdict)
+    except LeaseLost:
+        raise
+    except NotYetPublic as fault:
+        await current.queue.hand_back(claim, fault.code, fault.detail, None)
+        return "not yet public"
+    except InfrastructureFault as fault:
+        return await _hand_back(current, claim, fault)
+    except Exception:
+        # Any other failure is a bug of ours: the row goes back for another try, and the job fails loudly.
+        await _hand_back(current, claim, InfrastructureFault(Code.WORKER_ERROR))
+        raise
+    log.info("verdict", state=verdict.state, code=verdict.code, reason=verdict.reason)
+    return verdict.state.value
 
 
 async def _judge(current: Bench, claim: Claim) -> Verdict:
