@@ -50,7 +50,7 @@ _SETTLE_SECONDS = 300.0
 _HEALTHY_SECONDS = 120.0
 _CHAIN_TIMEOUT = timedelta(seconds=30)
 
-console = Console(highlight=False, soft_wrap=True, width=140)
+console = Console(highlight=False, soft_wrap=True)
 
 
 def build(engine: Engine, flags: list[str]) -> None:
@@ -185,9 +185,12 @@ def check(engine: Engine, flags: list[str]) -> None:
     with running(stack):
         until("the API is ready", _READY_SECONDS, lambda: is_ready(url))
         seen = asyncio.run(follow(url, Hotkey(environment["VOICE_API_HOTKEY"]), miner))
-        console.print(table.final(seen))
-        if seen.miner(MINER).score is None or not seen.miner(MINER).score:
-            raise CheckFailed("the model has no score")
+        view = seen.miner(MINER)
+        if not view.score:
+            raise CheckFailed(f"the model has no score: {view.state} {view.reason or ''}")
+        console.print(
+            f"paid: score {view.score:.4f}, weight {view.weight:.4f}, incentive {view.incentive:.4f}, burn {seen.burn:.4f}"
+        )
         for container in stack.containers():
             if "migrate" not in container:
                 until(f"{container} is well", _HEALTHY_SECONDS, partial(stack.is_well, container))
