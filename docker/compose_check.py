@@ -30,7 +30,7 @@ from neurons.api_client import VoiceApi
 from neurons.chain import connect
 from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
-from neurons.localnet import models, ports, repositories, table
+from neurons.localnet import models, ports, repositories
 from neurons.localnet.commits import commit_all
 from neurons.localnet.network import BLOCK_SECONDS, COMPETITION, HOTKEY, NETUID, Miner
 from neurons.localnet.observation import Observation
