@@ -1,69 +1,198 @@
-"""One job of a worker on a real PostgreSQL, where the round closes under it."""
+"""One job on a real PostgreSQL, with a hub that does what it likes: whose fault it is, and what becomes of the row."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import uvicorn
 
+from neurons.localnet import models
+from neurons.localnet.hub_server import Control, create_hub
+from neurons.localnet.network import COMPETITION
+from neurons.localnet.repositories import publish
 from scoring.competition import load
-from scoring.types import RoundNumber, SubmissionId
+from scoring.errors import Code
+from scoring.fingerprint import fingerprint
+from scoring.tag import tag_of
+from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Claim
+from voice_api.db.records import Entry, Evaluation, NewRound, NewSubmission, Submission
 from voice_api.db.rounds import Rounds
-from voice_api.db.states import EvaluationState, QueueName
+from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import Submissions
 from workers.evaluate import Tools
-from workers.hub import Hub
+from workers.hub import Hub, Timeouts
 from workers.jobs import Bench, work_one
 from workers.panels import LastPanel
 from workers.retry import RetryRule
 from workers.sandbox import Sandbox
 
-ROUND = RoundNumber(3)
+SCHEDULE = load(COMPETITION)
+ROUND = 3
 
 
-class ClosingQueue(EvaluationQueue):
-    """A queue whose round reaches its deadline right after a claim."""
+@dataclass
+class Bed:
+    """A worker's bench, and a hub with the six demo models that the test may tell to fail."""
 
-    def __init__(self, pool: Pool) -> None:
-        super().__init__(pool)
-        self._rounds = Rounds(pool)
+    bench: Bench
+    pool: Pool
+    control: Control
+    root: Path
+    folders: dict[str, Path]
 
-    async def claim(self, queue: QueueName, worker: str, lease: timedelta) -> Claim | None:
-        """Claim, then close the round."""
-        claim = await super().claim(queue, worker, lease)
-        await self._rounds.close(ROUND)
-        return claim
+    async def submitted(self, role: str, number: int = 1, **overrides: object) -> SubmissionId:
+        """A published and committed model, asked for in a round of its own number."""
+        key = bytes([number]) * 32
+        fields: dict[str, object] = {
+            "hotkey": Hotkey(f"h{number}"),
+            "public_key": key.hex(),
+            "commit_block": Block(number),
+            "tiebreak": f"{number:064x}",
+            "commitment": "v1",
+            "repo": f"{role}/voice",
+            "revision": publish(self.root, f"{role}/voice", self.folders[role]),
+            "tag": tag_of(fingerprint(self.folders["clear"], lambda _done, _total: None).content, key).hex(),
+        }
+        (submission,) = await Submissions(self.pool).add([NewSubmission(**fields | overrides)])  # type: ignore[arg-type]
+        return submission
+
+    async def asked(self, *submissions: SubmissionId, number: int = ROUND) -> None:
+        """Open a round for them."""
+        rules = SCHEDULE.at(RoundNumber(number))
+        start = Block(number * SCHEDULE.round_blocks)
+        entries = [Entry(submission, QueueName.CPU, order) for order, submission in enumerate(submissions)]
+        new = NewRound(RoundNumber(number), start, BlockHash("0x" + "5a" * 32), Block(start + 160), rules.hash)
+        assert await Rounds(self.pool).open(new, entries)
+
+    async def worked(self, submission: SubmissionId) -> tuple[str, Evaluation, Submission]:
+        """What one job said, and how evaluation and submission stand after it."""
+        said = await work_one(self.bench, QueueName.CPU)
+        store = Submissions(self.pool)
+        return said, (await store.evaluations(submission))[0], await store.get(submission)
 
 
-def a_bench(pool: Pool, queue: EvaluationQueue, folder: Path) -> Bench:
-    """A worker whose competition is not the round's, so that each evaluation ends as an infrastructure failure at once."""
-    sandbox = Sandbox(folder / "scratch")
-    tools = Tools(Hub("http://127.0.0.1:1", folder / "models"), sandbox, timedelta(seconds=1), LastPanel())
-    loop = asyncio.get_running_loop()
-    return Bench("w1", loop, queue, Submissions(pool), load(), tools, timedelta(minutes=1), RetryRule())
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[tuple[str, Control, Path]]:
+    """A running hub."""
+    root = tmp_path / "hub"
+    root.mkdir()
+    app = create_hub(root)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}", app.state.control, root
+    server.should_exit = True
+    thread.join()
+    listener.close()
 
 
-@pytest.mark.parametrize(
-    ("queue", "outcome", "state"),
-    [
-        pytest.param(EvaluationQueue, "handed back", EvaluationState.QUEUED, id="open"),
-        pytest.param(ClosingQueue, "lease lost", EvaluationState.PARKED, id="closed meanwhile"),
-    ],
-)
-async def test_a_failure_after_the_round_closed_is_nobodys(
-    pool: Pool,
-    tmp_path: Path,
-    open_round: Callable[..., Awaitable[list[SubmissionId]]],
-    queue: type[EvaluationQueue],
-    outcome: str,
-    state: EvaluationState,
-) -> None:
-    """What fails in an open round is tried again; after its deadline the worker drops it and lives on."""
-    (key,) = await open_round(ROUND)
-    assert await work_one(a_bench(pool, queue(pool), tmp_path), QueueName.CPU) == outcome
-    (evaluation,) = await Submissions(pool).evaluations(key)
-    assert evaluation.state is state
+@pytest.fixture
+async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path]) -> Bed:
+    """A worker that retries once, at once."""
+    url, control, root = hub
+    timeouts = Timeouts(answer=timedelta(seconds=2), download=timedelta(seconds=20))
+    client = Hub(url, tmp_path / "cache", timeouts)
+    bench = Bench(
+        name="bench",
+        loop=asyncio.get_running_loop(),
+        queue=EvaluationQueue(pool),
+        submissions=Submissions(pool),
+        schedule=SCHEDULE,
+        tools=Tools(client, Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel()),
+        lease=timedelta(seconds=60),
+        retry=RetryRule(most=1, first=timedelta(0), jitter=0.0),
+    )
+    return Bed(bench, pool, control, root, models.build(tmp_path / "models"))
+
+
+async def test_nothing_due_is_nothing_to_do(bed: Bed) -> None:
+    """A wake-up too many costs nothing."""
+    assert await work_one(bed.bench, QueueName.CPU) == "nothing due"
+
+
+async def test_a_pickle_is_refused_before_anything_is_fetched(bed: Bed) -> None:
+    """The verdict names the file; the hub was never asked for a file's content."""
+    submission = await bed.submitted("pickle")
+    await bed.asked(submission)
+    said, evaluation, held = await bed.worked(submission)
+    assert (said, evaluation.state, held.state, held.code) == (
+        "rejected",
+        EvaluationState.REJECTED,
+        SubmissionState.REJECTED,
+        Code.FILE_NOT_ALLOWED,
+    )
+    assert "pytorch_model.bin" in (held.reason or "")
+    assert not [request for request in bed.control.requests if "/resolve/" in request]
+
+
+async def test_other_content_than_the_tag_binds_is_refused_before_it_is_loaded(bed: Bed) -> None:
+    """Replaying another's tag, or changing bytes after the commit, ends the same way."""
+    submission = await bed.submitted("clear", tag="ff" * 16)
+    await bed.asked(submission)
+    _, _, held = await bed.worked(submission)
+    assert (held.state, held.code) == (SubmissionState.REJECTED, Code.TAG_MISMATCH)
+
+
+async def test_a_copy_is_found_though_its_original_was_never_judged(bed: Bed) -> None:
+    """The earlier commit's tag is enough; the verdict names it."""
+    original, copy = await bed.submitted("clear", 1), await bed.submitted("copy", 2)
+    await bed.asked(copy)
+    said, _, held = await bed.worked(copy)
+    assert (said, held.state, held.code, held.copy_of) == ("copy", SubmissionState.COPY, Code.COPY, original)
+    assert f"submission {original}, committed earlier (block 1) by h1" in (held.reason or "")
+
+
+async def test_a_hub_outage_is_tried_again_then_parked_and_never_the_miners_loss(bed: Bed) -> None:
+    """503 for ever: two tries, then the operator's; the submission stands as it stood."""
+    submission = await bed.submitted("clear")
+    await bed.asked(submission)
+    bed.control.failures["503"] = -1
+    first = await bed.worked(submission)
+    assert (first[0], first[1].state, first[1].code) == ("handed back", EvaluationState.QUEUED, Code.HUB_UNAVAILABLE)
+    second = await bed.worked(submission)
+    assert (second[0], second[1].state, second[1].failures) == ("parked", EvaluationState.PARKED, 2)
+    assert (second[2].state, second[2].code) == (SubmissionState.QUEUED, None)
+
+
+async def test_a_repository_may_become_public_until_the_end_of_the_next_round(bed: Bed) -> None:
+    """Committed in round 2: private in round 3 waits without a verdict, private in round 4 is final."""
+    block = Block(2 * SCHEDULE.round_blocks + 1)
+    submission = await bed.submitted("clear", commit_block=block)
+    bed.control.private.add("clear/voice")
+    await bed.asked(submission, number=3)
+    said, evaluation, held = await bed.worked(submission)
+    assert (said, evaluation.state, held.state) == ("not yet public", EvaluationState.PARKED, SubmissionState.QUEUED)
+    await bed.asked(submission, number=4)
+    said, evaluation, held = await bed.worked(submission)
+    assert (said, held.state, held.code) == ("rejected", SubmissionState.REJECTED, Code.REPO_NOT_PUBLIC)
+
+
+async def test_a_round_under_other_rules_is_not_judged(bed: Bed) -> None:
+    """A worker with another competition file hands the row back: ours, not the miner's."""
+    submission = await bed.submitted("clear")
+    new = NewRound(RoundNumber(ROUND), Block(120), BlockHash("0x" + "5a" * 32), Block(999), "ab" * 32)
+    await Rounds(bed.pool).open(new, [Entry(submission, QueueName.CPU, 0)])
+    said, evaluation, _ = await bed.worked(submission)
+    assert (said, evaluation.code) == ("handed back", Code.COMPETITION_MISMATCH)
+
+
+async def test_a_bug_hands_the_row_back_and_is_loud(bed: Bed, tmp_path: Path) -> None:
+    """An unknown failure is ours: recorded as such, and raised for the job's log."""
+    submission = await bed.submitted("clear")
+    await bed.asked(submission)
+    (tmp_path / "cache").write_text("a file where the worker's cache should be")
+    with pytest.raises(OSError, match="cache"):
+        await work_one(bed.bench, QueueName.CPU)
+    (evaluation,) = await Submissions(bed.pool).evaluations(submission)
+    assert (evaluation.state, evaluation.code) == (EvaluationState.QUEUED, Code.WORKER_ERROR)
