@@ -15,6 +15,9 @@ from scoring.errors import Code, SubmissionFault
 PREFIX_BYTES = 8
 _MAX_NAME = 512
 _MAX_DIMENSIONS = 16
+MAX_TENSORS = 100_000
+_MOST = {b"{": MAX_TENSORS + 2, b"[": 2 * MAX_TENSORS, b",": (_MAX_DIMENSIONS + 4) * MAX_TENSORS}
+"""How often these can occur in the header of that many tensors. As objects they would take a multiple of their bytes."""
 _DTYPE_BYTES = {
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0"), 1),
     **dict.fromkeys(("U16", "I16", "F16", "BF16"), 2),
@@ -66,6 +69,8 @@ def read_header(path: Path, limit: int) -> tuple[TensorSpan, ...]:
 
 
 def _read_object(raw: bytes) -> dict[str, object]:
+    if any(raw.count(mark) > most for mark, most in _MOST.items()):
+        raise _invalid(f"it describes more than {MAX_TENSORS} tensors")
     try:
         fields = strict_json.read_object(raw, max_bytes=len(raw))
     except ValueError as exc:

@@ -1,6 +1,7 @@
 """JSON from strangers: one reading only, or none."""
 
 import json
+import math
 from typing import NoReturn
 
 MAX_BYTES = 1 << 20
@@ -12,7 +13,9 @@ def read_object(raw: bytes, max_bytes: int = MAX_BYTES) -> dict[str, object]:
     if len(raw) > max_bytes:
         raise ValueError(f"it is larger than {max_bytes} bytes")
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+        value = json.loads(
+            raw.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_float=_finite, parse_constant=_no_constants
+        )
     except RecursionError as exc:
         raise ValueError("it is nested too deeply") from exc
     if not isinstance(value, dict):
@@ -30,6 +33,13 @@ def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _no_constants(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError("a number is beyond all numbers")
+    return number
 
 
 def _check_depth(value: object, depth: int) -> None:

@@ -122,8 +122,9 @@ def _front_matter(card: bytes) -> dict[object, object]:
 
 def _safe_yaml(text: str) -> dict[object, object]:
     try:
-        fields = yaml.safe_load(text) if _is_harmless(text) else None
-    except (yaml.YAMLError, ValueError):
+        # Everything stays text: other loaders fail in many ways on values that are not what their tag says.
+        fields = yaml.load(text, yaml.BaseLoader) if _is_harmless(text) else None  # noqa: S506 - it makes no objects
+    except (yaml.YAMLError, ValueError, OverflowError):
         return {}
     return fields if isinstance(fields, dict) else {}
 
