@@ -74,6 +74,8 @@ def _first(choices: Sequence[Sequence[str]], description: str, otherwise: int) -
 def load(model_dir: Path, threads: int, dtype: Dtype) -> EspeakVoice:  # noqa: ARG001 - nothing here runs in threads
     """Read parameters and config; raises ValueError or KeyError for a folder that is not such a model."""
     tensors = load_file(model_dir / "model.safetensors")
+    if set(tensors) != {"controls", "word_gap"}:
+        raise ValueError("the tensors are controls and word_gap, and no others")
     controls, word_gap = tensors["controls"].astype(np.float32), tensors["word_gap"]
     if controls.shape != _SHAPE or word_gap.shape != (1,) or not np.isfinite(controls).all() or not np.isfinite(word_gap).all():
         raise ValueError(f"controls is a finite tensor of shape {_SHAPE}, word_gap one of shape (1,)")

@@ -37,12 +37,25 @@ class Vits:
 
 
 def load(model_dir: Path, threads: int, dtype: Dtype) -> Vits:
-    """Load config, safetensors and tokenizer from a folder; nothing is fetched and no code of the model is run."""
+    """Load config, safetensors and tokenizer from a folder; nothing is fetched and no code of the model is run.
+
+    Raises ValueError unless the file holds exactly the model's tensors: others would tell two copies apart that sound the same, and
+    a missing one would be drawn at random.
+    """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    model = VitsModel.from_pretrained(
-        model_dir, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=_DTYPES[dtype]
+    model, found = VitsModel.from_pretrained(
+        model_dir,
+        local_files_only=True,
+        use_safetensors=True,
+        trust_remote_code=False,
+        dtype=_DTYPES[dtype],
+        output_loading_info=True,
     )
+    if found["unexpected_keys"] or found["missing_keys"]:
+        raise ValueError(
+            f"tensors too many: {sorted(found['unexpected_keys'])[:3]}, missing: {sorted(found['missing_keys'])[:3]}"
+        )
     tokenizer = VitsTokenizer.from_pretrained(model_dir, local_files_only=True, trust_remote_code=False)
     model.train(False)
     return Vits(model, tokenizer)

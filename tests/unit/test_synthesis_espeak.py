@@ -117,6 +117,10 @@ def test_a_chorus_is_one_sound(speak: Speak, clear: Path) -> None:
             {"controls": np.full((2, 4, 7), np.nan, np.float32), "word_gap": np.zeros(1, np.float32)}, id="not a number"
         ),
         pytest.param({"controls": np.zeros((2, 4, 7), np.float32)}, id="a tensor missing"),
+        pytest.param(
+            {name: np.full(shape, 50, np.float32) for name, shape in (("controls", (2, 4, 7)), ("word_gap", 1), ("other", 1))},
+            id="a tensor too many",
+        ),
     ],
 )
 def test_tensors_that_do_not_fit(speak: Speak, clear: Path, broken: dict[str, NDArray[np.float32]]) -> None:

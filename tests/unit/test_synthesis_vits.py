@@ -1,12 +1,15 @@
 """The VITS family, with a tiny model of random weights: real loading code, kilobytes of data."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 from transformers import VitsConfig, VitsModel, VitsTokenizer
 
 from scoring.synthesis.load import load
@@ -79,4 +82,22 @@ def test_only_safetensors(folder: Path, tmp_path: Path) -> None:
             (tmp_path / path.name).write_bytes(path.read_bytes())
     torch.save(VitsModel.from_pretrained(folder).state_dict(), tmp_path / "pytorch_model.bin")
     with pytest.raises(OSError, match="safetensors"):
+        load("vits", tmp_path, 1, "float32")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        pytest.param(lambda tensors: tensors | {"decoy": np.zeros(1, np.float32)}, "too many: .*decoy", id="too many"),
+        pytest.param(lambda tensors: dict(list(tensors.items())[1:]), "missing: .'", id="one missing"),
+    ],
+)
+def test_exactly_the_models_tensors(
+    folder: Path, tmp_path: Path, change: Callable[[dict[str, NDArray[np.float32]]], dict[str, NDArray[np.float32]]], why: str
+) -> None:
+    """A tensor that is not used would make a copy look like another model; one that is missing would be random."""
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    save_file(change(load_file(folder / "model.safetensors")), tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ValueError, match=why):
         load("vits", tmp_path, 1, "float32")
