@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +18,7 @@ from voice_api.db.states import QueueName
 from voice_api.db.submissions import Submissions
 from voice_api.errors import LeaseLost
 from workers.evaluate import Earlier, NotYetPublic, Task, Tools, evaluate
-from workers.lease import LeaseKeeper
+from workers.lease import LeaseKeeper, Renewals
 from workers.lineage import first_owner
 from workers.retry import RetryRule, next_retry
 
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Everything a worker process keeps warm between jobs."""
+    """Everything a worker process keeps warm between jobs. `beat` shows Redis that the worker lives, and never raises."""
 
     name: str
     loop: asyncio.AbstractEventLoop
@@ -36,6 +37,7 @@ class Bench:
     tools: Tools
     lease: timedelta
     retry: RetryRule
+    beat: Callable[[], None]
 
 
 bench: ContextVar[Bench] = ContextVar("bench")
@@ -87,7 +89,7 @@ async def _judge(current: Bench, claim: Claim) -> Verdict:
     competition = current.schedule.at(claim.round)
     if competition.hash != claim.competition_hash:
         raise InfrastructureFault(Code.COMPETITION_MISMATCH)
-    keeper = LeaseKeeper(current.queue, claim, current.lease, current.loop)
+    keeper = LeaseKeeper(Renewals(current.queue, current.beat), claim, current.lease, current.loop)
     lineage = _StoredLineage(current, claim)
     return await asyncio.to_thread(evaluate, _task(claim), competition, current.tools, lineage, keeper)
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from voice_api.db.queue import EvaluationQueue
@@ -12,11 +14,19 @@ RENEWALS_PER_LEASE = 20
 """A renewal is sent at most this often within one lease, however often progress is reported."""
 
 
+@dataclass(frozen=True, slots=True)
+class Renewals:
+    """Where progress is told: the lease in the database, and the worker's own sign of life (`beat`), which must not fail."""
+
+    queue: EvaluationQueue
+    beat: Callable[[], None]
+
+
 class LeaseKeeper:
     """Called from the evaluating thread; raises LeaseLost there when another worker has taken over."""
 
-    def __init__(self, queue: EvaluationQueue, claim: Claim, lease: timedelta, loop: asyncio.AbstractEventLoop) -> None:
-        self._queue, self._claim, self._lease, self._loop = queue, claim, lease, loop
+    def __init__(self, renewals: Renewals, claim: Claim, lease: timedelta, loop: asyncio.AbstractEventLoop) -> None:
+        self._renewals, self._claim, self._lease, self._loop = renewals, claim, lease, loop
         self._last = float("-inf")
         self._stage: Stage | None = None
 
@@ -25,6 +35,7 @@ class LeaseKeeper:
         now = time.monotonic()
         if stage is self._stage and now - self._last < self._lease.total_seconds() / RENEWALS_PER_LEASE:
             return
-        renewal = self._queue.renew(self._claim, self._lease, stage.value, done, total)
+        renewal = self._renewals.queue.renew(self._claim, self._lease, stage.value, done, total)
         asyncio.run_coroutine_threadsafe(renewal, self._loop).result(timeout=self._lease.total_seconds())
+        self._renewals.beat()
         self._stage, self._last = stage, now

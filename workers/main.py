@@ -4,6 +4,8 @@ import asyncio
 import os
 import socket
 import uuid
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -36,24 +38,22 @@ def run(settings: WorkerSettings, burst: bool = False) -> None:
     loop = asyncio.new_event_loop()
     pool = loop.run_until_complete(connect(settings.database_url.get_secret_value()))
     try:
-        current = _bench(settings, loop, pool)
-        bench.set(current)
+        name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         queue = Queue(settings.queue.value, connection=redis, serializer=JSONSerializer)
-        log.info(
-            "worker ready", worker=current.name, queue=settings.queue.value, reference_seconds=current.tools.usual.total_seconds()
-        )
-        SimpleWorker([queue], name=current.name, connection=redis, serializer=JSONSerializer).work(
-            burst=burst, logging_level="WARNING"
-        )
+        worker = SimpleWorker([queue], name=name, connection=redis, serializer=JSONSerializer)
+        current = _bench(settings, name, loop, pool, partial(_beat, worker))
+        bench.set(current)
+        log.info("worker ready", worker=name, queue=queue.name, reference_seconds=current.tools.usual.total_seconds())
+        worker.work(burst=burst, logging_level="WARNING")
     finally:
         loop.run_until_complete(pool.close())
         loop.close()
         redis.close()
 
 
-def _bench(settings: WorkerSettings, loop: asyncio.AbstractEventLoop, pool: Pool) -> Bench:
+def _bench(settings: WorkerSettings, name: str, loop: asyncio.AbstractEventLoop, pool: Pool, beat: Callable[[], None]) -> Bench:
     return Bench(
-        name=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
+        name=name,
         loop=loop,
         queue=EvaluationQueue(pool),
         submissions=Submissions(pool),
@@ -61,7 +61,16 @@ def _bench(settings: WorkerSettings, loop: asyncio.AbstractEventLoop, pool: Pool
         tools=tools(settings.hub, settings.data),
         lease=settings.lease,
         retry=settings.retry,
+        beat=beat,
     )
+
+
+def _beat(worker: SimpleWorker) -> None:
+    """Renew the worker's registration during a long evaluation; RQ itself does so between jobs only."""
+    try:
+        worker.heartbeat()
+    except RedisError as exc:
+        log.warning("no heartbeat", error=type(exc).__name__)
 
 
 def tools(hub: str, data: Path) -> Tools:

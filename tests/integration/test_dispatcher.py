@@ -239,7 +239,7 @@ def burst(settings: DispatcherSettings, redis: Redis) -> None:
     pool = loop.run_until_complete(connect(settings.database_url.get_secret_value()))
     tools = cast(Tools, None)  # never reached
     bench = jobs.Bench(
-        "w1", loop, EvaluationQueue(pool), Submissions(pool), competition.load(), tools, LEASE, RetryRule(0, LEASE)
+        "w1", loop, EvaluationQueue(pool), Submissions(pool), competition.load(), tools, LEASE, RetryRule(0, LEASE), lambda: None
     )
     token = jobs.bench.set(bench)
     try:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from scoring.spoken import Spoken
 from scoring.synthesis.synthesiser import Request
 from workers.sandbox import Sandbox
 
-TINY = {
+TINY: dict[str, Any] = {
     "vocab_size": 31,
     "hidden_size": 16,
     "num_hidden_layers": 1,

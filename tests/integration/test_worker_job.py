@@ -112,6 +112,7 @@ async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path]) -> Bed
         tools=Tools(client, Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel()),
         lease=timedelta(seconds=60),
         retry=RetryRule(most=1, first=timedelta(0), jitter=0.0),
+        beat=lambda: None,
     )
     return Bed(bench, pool, control, root, models.build(tmp_path / "models"))
 

@@ -1,0 +1,52 @@
+"""Progress renews the lease in the database and shows that the worker lives, as often as is useful and no oftener."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+
+from scoring.types import SubmissionId
+from voice_api.db.pool import Pool
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.states import QueueName
+from voice_api.errors import LeaseLost
+from workers.lease import LeaseKeeper, Renewals
+from workers.progress import Stage
+
+OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
+
+
+async def test_progress_renews_and_beats_once_a_stage_and_twentieth_of_a_lease(pool: Pool, open_round: OpenRound) -> None:
+    """Five reports within a moment, of two stages: two renewals, two beats."""
+    await open_round()
+    queue, beats = EvaluationQueue(pool), [0]
+    claim = await queue.claim(QueueName.CPU, "w", timedelta(seconds=1))
+    assert claim is not None
+
+    def beat() -> None:
+        beats[0] += 1
+
+    keeper = LeaseKeeper(Renewals(queue, beat), claim, timedelta(minutes=10), asyncio.get_running_loop())
+
+    def report() -> None:
+        for stage, done in ((Stage.FETCH, 1), (Stage.FETCH, 2), (Stage.FETCH, 3), (Stage.SPEAK, 1), (Stage.SPEAK, 2)):
+            keeper(stage, done, 3)
+
+    await asyncio.to_thread(report)
+    async with pool.connection() as connection:
+        row = await connection.fetchrow("select stage, done, lease_until - now() as left from evaluations")
+    assert (row["stage"], row["done"], beats) == ("speak", 1, [2])
+    assert row["left"] > timedelta(minutes=9)
+
+
+async def test_a_lost_lease_ends_the_evaluating_thread(pool: Pool, open_round: OpenRound) -> None:
+    """The next report after another worker took over raises there."""
+    await open_round()
+    queue = EvaluationQueue(pool)
+    claim = await queue.claim(QueueName.CPU, "w", timedelta(0))
+    assert claim is not None
+    await queue.expire_leases(3)
+    keeper = LeaseKeeper(Renewals(queue, lambda: None), claim, timedelta(minutes=10), asyncio.get_running_loop())
+    with pytest.raises(LeaseLost):
+        await asyncio.to_thread(keeper, Stage.SPEAK, 1, 3)
