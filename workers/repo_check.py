@@ -12,6 +12,7 @@ from scoring.safetensors_header import PREFIX_BYTES, TensorSpan, header_length, 
 from workers.repository import RepoFile
 
 CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
 CARD = "README.md"
 CARD_BYTES = 1 << 20
 CONFIG_BYTES = strict_json.MAX_BYTES + 1
@@ -40,8 +41,11 @@ def check_files(files: Sequence[RepoFile], limits: Limits) -> None:
     if total > limits.repo_bytes:
         raise SubmissionFault(Code.REPO_TOO_LARGE, f"the repository holds {total} bytes; {limits.repo_bytes} are allowed")
     paths = {file.path for file in files}
-    if not any(path.endswith(".safetensors") for path in paths):
+    weights = {path for path in paths if path.endswith(".safetensors")}
+    if not weights:
         raise SubmissionFault(Code.WEIGHTS_MISSING)
+    if weights != {WEIGHTS}:  # a file that no model loads would tell two copies apart
+        raise SubmissionFault(Code.FILE_NOT_ALLOWED, f"{min(weights - {WEIGHTS})}: the weights lie in one file, {WEIGHTS}")
     if CONFIG not in paths:
         raise SubmissionFault(Code.CONFIG_INVALID, "there is no config.json")
 

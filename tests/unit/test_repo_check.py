@@ -60,6 +60,8 @@ def test_a_good_repository() -> None:
         ".env",
         ".hidden.json",
         "sub/model.safetensors",
+        "decoy.safetensors",
+        "model-00002-of-00002.safetensors",
         "../config.json",
         "/etc/config.json",
         "..",
