@@ -44,7 +44,7 @@ def load(model_dir: Path, threads: int, dtype: Dtype) -> Vits:
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    model, found = VitsModel.from_pretrained(
+    loaded: Any = VitsModel.from_pretrained(
         model_dir,
         local_files_only=True,
         use_safetensors=True,
@@ -52,6 +52,7 @@ def load(model_dir: Path, threads: int, dtype: Dtype) -> Vits:
         dtype=_DTYPES[dtype],
         output_loading_info=True,
     )
+    model, found = loaded  # what `output_loading_info` adds is not in the declared type
     if found["unexpected_keys"] or found["missing_keys"]:
         raise ValueError(
             f"tensors too many: {sorted(found['unexpected_keys'])[:3]}, missing: {sorted(found['missing_keys'])[:3]}"
