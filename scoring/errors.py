@@ -54,10 +54,13 @@ class Code(IntEnum):
     REDIS_UNAVAILABLE = 3102
     CHAIN_UNAVAILABLE = 3103
     API_UNAVAILABLE = 3104
+    PUBLISHING_FAILED = 3105
+    CHAIN_REFUSED = 3106
     SETTING_INVALID = 3201
     COMPETITION_INVALID = 3202
     PORT_TAKEN = 3203
     WALLET_MISSING = 3204
+    ARGUMENT_INVALID = 3205
     INTERNAL = 3999
 
     @property
@@ -87,7 +90,8 @@ class Explanation:
 
 EXPLANATIONS: dict[Code, Explanation] = {
     Code.COMMITMENT_MALFORMED: Explanation(
-        "The commitment is not of the form v1:<repo>:<revision>:<tag>.", "Commit again with `voice miner commit`."
+        "The commitment is not of the form v1:<repo>:<revision>:<tag>.",
+        "Give `voice miner commit` a repository <namespace>/<name> and 40 hex digits of its revision.",
     ),
     Code.TOO_EARLY: Explanation(
         "The hotkey committed again inside its cooldown.", "Wait for the cooldown to end, then commit again."
@@ -161,12 +165,17 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.REDIS_UNAVAILABLE: Explanation("Redis cannot be reached.", "Check REDIS_URL and that the server runs."),
     Code.CHAIN_UNAVAILABLE: Explanation("The chain cannot be reached.", "Check --network and that the node runs."),
     Code.API_UNAVAILABLE: Explanation("The voice API cannot be reached.", "Check VOICE_API_URL and that the API runs."),
+    Code.PUBLISHING_FAILED: Explanation(
+        "The model hub did not take the model.", "Check HF_ENDPOINT and HF_TOKEN, and that the hub can be reached."
+    ),
+    Code.CHAIN_REFUSED: Explanation("The chain refused it.", "The chain's own name for the reason says what to change."),
     Code.SETTING_INVALID: Explanation("A setting is missing or wrong.", "Compare the environment with .env.example."),
     Code.COMPETITION_INVALID: Explanation("The competition file is wrong.", "Compare it with scoring/competition.toml."),
     Code.PORT_TAKEN: Explanation("The port is in use.", "Name another port, or none to get a free one."),
     Code.WALLET_MISSING: Explanation(
         "There is no such wallet or hotkey.", "Create it with `btcli wallet create`, or name another with -w and -H."
     ),
+    Code.ARGUMENT_INVALID: Explanation("An argument of the command is wrong.", "Add --help to the command to see what it takes."),
     Code.INTERNAL: Explanation("The service failed.", "Report it with the request id."),
 }
 

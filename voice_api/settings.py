@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -16,6 +16,20 @@ from pydantic_settings import (
 from scoring.types import Hotkey
 
 SECRETS = Path("/run/secrets")
+
+
+def _redis_url(url: SecretStr) -> SecretStr:
+    from redis.connection import parse_url
+
+    try:
+        parse_url(url.get_secret_value())  # type: ignore[no-untyped-call]  # of redis-py
+    except ValueError as exc:
+        raise ValueError("not of the form redis://, rediss:// or unix://") from exc
+    return url
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
+"""Checked when it is read, so that a process says what is wrong before it starts."""
 
 
 class ProcessSettings(BaseSettings):
@@ -47,7 +61,7 @@ class ApiSettings(ProcessSettings):
     """The voice API: where it listens, the hotkey that it answers as, and the hotkeys that may write."""
 
     database_url: SecretStr = Field(validation_alias="DATABASE_URL")
-    redis_url: SecretStr = Field(validation_alias="REDIS_URL")
+    redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     host: str = Field(default="127.0.0.1", validation_alias="VOICE_API_HOST")
     port: int = Field(default=8000, ge=0, le=65535, validation_alias="VOICE_API_PORT")
     hotkey: Hotkey = Field(min_length=1, validation_alias="VOICE_API_HOTKEY")
@@ -64,7 +78,7 @@ class DispatcherSettings(ProcessSettings):
     """The dispatcher: how often it looks without being told, and after how many failures an evaluation is parked."""
 
     database_url: SecretStr = Field(validation_alias="DATABASE_URL")
-    redis_url: SecretStr = Field(validation_alias="REDIS_URL")
+    redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     pause_seconds: float = Field(default=2.0, gt=0, validation_alias="VOICE_DISPATCH_SECONDS")
     retry_most: int = Field(default=3, ge=0, validation_alias="VOICE_RETRY_MOST")
 

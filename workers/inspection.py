@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from scoring.competition import Competition
-from scoring.errors import Code, SubmissionFault
+from scoring.errors import Code, PlatformError
 from workers import repo_check
 from workers.repository import RepoFile
 
@@ -36,11 +36,11 @@ def inspect(source: Source, competition: Competition, on_file: Callable[[int, in
 
 
 class FolderSource:
-    """A model folder on this machine; raises SubmissionFault(WEIGHTS_MISSING) when it is not there."""
+    """A model folder on this machine; raises PlatformError(ARGUMENT_INVALID) when it is not there."""
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise SubmissionFault(Code.WEIGHTS_MISSING, f"There is no folder {folder}.")
+            raise PlatformError(Code.ARGUMENT_INVALID, f"There is no folder {folder}.")
         self._folder = folder
         found = sorted(path for path in folder.rglob("*") if path.is_file())
         self._files = tuple(RepoFile(path.relative_to(folder).as_posix(), path.stat().st_size, None, None) for path in found)

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 
 from scoring.competition import DEFAULT_PATH
 from voice_api.db.states import QueueName
-from voice_api.settings import ProcessSettings
+from voice_api.settings import ProcessSettings, RedisUrl
 from workers.retry import RetryRule
 
 
@@ -15,7 +15,7 @@ class WorkerSettings(ProcessSettings):
     """What one worker process needs. It holds no chain key: untrusted models run beside it."""
 
     database_url: SecretStr = Field(validation_alias="DATABASE_URL")
-    redis_url: SecretStr = Field(validation_alias="REDIS_URL")
+    redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     queue: QueueName = Field(default=QueueName.CPU, validation_alias="VOICE_QUEUE")
     competition: Path = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
     data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")

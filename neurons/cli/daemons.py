@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from neurons.cli import logs
@@ -28,6 +29,7 @@ def api(
     logs.configure()
     settings = ApiSettings(**given(host=host, port=port))
     check_free(settings.host, settings.port)
+    structlog.get_logger().info("serving", url=f"http://{settings.host}:{settings.port}")
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
 
 

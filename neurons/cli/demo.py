@@ -49,7 +49,7 @@ def demo(
     failed: list[Checked] = []
     try:
         with claimed(data, keep) as layout:
-            console.print(f"Starting the network in {layout.root} (logs in {layout.logs})")
+            console.print(f"Starting the network in {layout.root}; its logs are in logs/", soft_wrap=True, highlight=False)
             with running(layout, Ports(port, hub_port)) as network:
                 failed = asyncio.run(_story(network, console, as_json))
                 if not once:

@@ -5,11 +5,12 @@ import sys
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.text import Text
 
 from neurons.cli import daemons, demo, dev, miner
-from scoring.errors import Code, VoiceError
+from scoring.errors import EXPLANATIONS, Code, VoiceError
 
-app = typer.Typer(name="voice", help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(name="voice", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(daemons.queue, name="queue")
 app.add_typer(daemons.validator, name="validator")
 app.add_typer(daemons.database, name="db")
@@ -33,25 +34,33 @@ def main() -> None:
     if debug:
         sys.argv.remove("--debug")
     try:
-        app()
-    except VoiceError as error:
+        sys.exit(app(standalone_mode=False))
+    except (typer.TyperException, VoiceError, ValidationError) as error:
         if debug:
             raise
-        _fail(f"{error.detail.rstrip('.')}. {error.advice}", int(error.code))
-    except ValidationError as error:
-        if debug:
-            raise
-        _fail(_setting(error), int(Code.SETTING_INVALID))
+        _tell(error)
+        sys.exit(error.exit_code if isinstance(error, typer.TyperException) else 1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _tell(error: typer.TyperException | VoiceError | ValidationError) -> None:
+    """Print the error's code, what is wrong, and what to do, in one line; nothing after a help that stands for the error."""
+    match error:
+        case VoiceError():
+            code, message = error.code, f"{error.detail.rstrip('.')}. {error.advice}"
+        case ValidationError():
+            code, message = Code.SETTING_INVALID, f"{_setting(error)}. {EXPLANATIONS[Code.SETTING_INVALID].advice}"
+        case _:
+            wrong = error.format_message()
+            code, message = Code.ARGUMENT_INVALID, f"{wrong.rstrip('.')}. {EXPLANATIONS[Code.ARGUMENT_INVALID].advice}"
+            if not wrong:
+                return
+    line = Text.assemble((f"error {code}", "bold red"), " ", " ".join(message.split()))
+    Console(stderr=True, soft_wrap=True).print(line)
 
 
 def _setting(error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else error.title
-    return f"setting {name}: {first['msg'].lower()}. Compare the environment with .env.example."
-
-
-def _fail(message: str, code: int) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error {code}[/]", message)
-    sys.exit(1)
+    return f"setting {name}: {first['msg'][:1].lower()}{first['msg'][1:]}"

@@ -88,7 +88,7 @@ def _block_hash(given_hash: str | None) -> str:
         return f"0x{secrets.token_hex(32)}"
     digits = given_hash.lower().removeprefix("0x")
     if len(digits) != 64 or any(digit not in "0123456789abcdef" for digit in digits):
-        raise PlatformError(Code.REQUEST_INVALID, "A block hash has 64 hex digits.")
+        raise PlatformError(Code.ARGUMENT_INVALID, f"--block-hash {given_hash}: a block hash has 64 hex digits.")
     return f"0x{digits}"
 
 
@@ -165,7 +165,7 @@ async def _commit(settings: "MinerSettings", text: bytes, keys: object) -> int:
         case Applied(block):
             return block
         case RateLimited(_, message) | Refused(_, _, message):
-            raise PlatformError(Code.REQUEST_INVALID, f"The chain refused the commitment: {message}.")
+            raise PlatformError(Code.CHAIN_REFUSED, f"The chain refused the commitment: {message}.")
         case unreachable:
             assert_never(unreachable)
 

@@ -61,7 +61,9 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         """Open an existing file; raises ChainUnavailable if there is none or it is no development chain."""
         if not path.is_file():
-            raise ChainUnavailable(f"there is no development chain at {path}; start one with `voice demo`")
+            raise ChainUnavailable(
+                f"there is no development chain at {path}; make one with `voice dev create`, or name another as VOICE_DEVCHAIN"
+            )
         self._path = path
         with _naming(path):
             uri = f"{path.resolve().as_uri()}?mode=rw"

@@ -54,14 +54,14 @@ def create(
 def faucet(path: Path, coldkey: str, amount: int, *, clock: Clock = time.time) -> Block:
     """Give rao to a coldkey; returns the block that will hold it."""
     if amount <= 0:
-        raise PlatformError(Code.REQUEST_INVALID, f"the faucet gives more than 0 rao, not {amount}")
+        raise PlatformError(Code.ARGUMENT_INVALID, f"the faucet gives more than 0 rao, not {amount}")
     return _transact(path, clock, lambda *_: Funded(coldkey, amount)).block
 
 
 def register(path: Path, hotkey: Hotkey, coldkey: str, stake: int = 0, *, clock: Clock = time.time) -> Uid:
     """Register a hotkey with a stake in rao, paid with the registration's cost from the coldkey's balance; returns its uid.
 
-    Raises PlatformError(REQUEST_INVALID) with the chain's own name for why not.
+    Raises PlatformError(CHAIN_REFUSED) with the chain's own name for why not.
     """
     entry = _transact(path, clock, lambda state, genesis: calls.register(hotkey, coldkey, stake, state, genesis))
     if not isinstance(entry.event, Registered):
@@ -93,7 +93,7 @@ def _transact(path: Path, clock: Clock, decide: Callable[[State, Genesis], Event
         try:
             return node.transact(lambda state: decide(state, node.genesis))
         except Rejected as exc:
-            raise PlatformError(Code.REQUEST_INVALID, f"the chain refused: {exc.name}") from exc
+            raise PlatformError(Code.CHAIN_REFUSED, f"the chain refused: {exc.name}") from exc
 
 
 def _line(event: Event) -> str:

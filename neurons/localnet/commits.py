@@ -30,7 +30,7 @@ async def _commit(chain: Chain, miner: Miner, wallet_path: Path) -> None:
         case Applied():
             return
         case RateLimited(_, message) | Refused(_, _, message):
-            raise PlatformError(Code.CHAIN_UNAVAILABLE, f"the chain refused the commit of {miner.role}: {message}.")
+            raise PlatformError(Code.CHAIN_REFUSED, f"the chain refused the commit of {miner.role}: {message}.")
         case unreachable:
             assert_never(unreachable)
 

@@ -45,4 +45,4 @@ def test_an_unreachable_hub_is_one_clear_error(tmp_path: Path) -> None:
     endpoint = f"http://127.0.0.1:{ports.pick(None)}"
     with pytest.raises(PlatformError, match="did not take lab/voice") as caught:
         publish(folder, "lab/voice", endpoint, None, private=False)
-    assert caught.value.code is Code.API_UNAVAILABLE
+    assert caught.value.code is Code.PUBLISHING_FAILED

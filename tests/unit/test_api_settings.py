@@ -52,6 +52,6 @@ def test_what_is_missing_is_named() -> None:
 
 def test_frozen() -> None:
     """Settings are read once."""
-    read = DispatcherSettings(database_url=SecretStr("a"), redis_url=SecretStr("b"))
+    read = DispatcherSettings(database_url=SecretStr("a"), redis_url=SecretStr("redis://b"))
     with pytest.raises(ValidationError, match="frozen"):
         read.retry_most = 7  # type: ignore[misc]  # the very thing under test

@@ -1,0 +1,72 @@
+"""The command line in bad weather: one line that says what and what to do, a status that is not 0, and no traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scoring.errors import Code
+
+
+def voice(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `voice` in a folder, with nothing in its environment but what is given."""
+    return subprocess.run(
+        [sys.executable, "-m", "neurons.cli", *arguments],
+        cwd=folder,
+        env={"PATH": os.defpath, "BT_WALLET_PATH": str(folder / "wallets"), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "words"),
+    [
+        pytest.param("frobnicate", {}, Code.ARGUMENT_INVALID, "No such command 'frobnicate'", id="unknown command"),
+        pytest.param("demo --frob", {}, Code.ARGUMENT_INVALID, "--frob", id="unknown option"),
+        pytest.param("miner check", {}, Code.ARGUMENT_INVALID, "Missing argument", id="missing argument"),
+        pytest.param("demo --port 99999", {}, Code.ARGUMENT_INVALID, "65535", id="no such port"),
+        pytest.param("demo --data file/demo", {}, Code.SETTING_INVALID, "name another --data", id="folder cannot be made"),
+        pytest.param("miner check nowhere", {}, Code.ARGUMENT_INVALID, "There is no folder nowhere", id="no model folder"),
+        pytest.param("miner check . --competition file", {}, Code.COMPETITION_INVALID, "file", id="broken competition"),
+        pytest.param("miner score . --block-hash xyz", {}, Code.ARGUMENT_INVALID, "64 hex digits", id="no block hash"),
+        pytest.param("miner status", {}, Code.WALLET_MISSING, "coldkeypub.txt", id="no wallet"),
+        pytest.param("dev blocks --chain nowhere", {}, Code.CHAIN_UNAVAILABLE, "voice dev create", id="no chain file"),
+        pytest.param("db upgrade", {}, Code.SETTING_INVALID, "DATABASE_URL", id="missing setting"),
+        pytest.param("dispatcher", {"REDIS_URL": "x:pw@y"}, Code.SETTING_INVALID, "DATABASE_URL", id="first of two settings"),
+        pytest.param(
+            "worker", {"DATABASE_URL": "x", "REDIS_URL": "x:pw@y"}, Code.SETTING_INVALID, "REDIS_URL", id="no Redis URL"
+        ),
+        pytest.param("db upgrade", {"DATABASE_URL": "x:pw@y"}, Code.DATABASE_UNAVAILABLE, "DATABASE_URL", id="no PostgreSQL URL"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path: Path, arguments: str, environment: dict[str, str], code: Code, words: str) -> None:
+    """The line begins with the code, names what is wrong, ends with what to do, and shows no secret."""
+    (tmp_path / "file").write_text("not TOML", encoding="utf-8")
+    ended = voice(tmp_path, *arguments.split(), **environment)
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert ended.returncode != 0
+    assert line.startswith(f"error {code} ")
+    assert words in line
+    assert line.endswith(".")
+    assert "pw" not in line
+
+
+def test_a_traceback_on_request(tmp_path: Path) -> None:
+    """--debug, anywhere in the line, shows where the error came from."""
+    ended = voice(tmp_path, "miner", "check", "nowhere", "--debug")
+    assert ended.returncode != 0
+    assert "Traceback" in ended.stderr
+
+
+def test_no_arguments_show_the_help(tmp_path: Path) -> None:
+    """`voice` alone says what it is and lists its commands."""
+    ended = voice(tmp_path)
+    assert (ended.returncode, ended.stderr) == (2, "")
+    assert "Find the best open text-to-speech model" in ended.stdout
+    assert "validator" in ended.stdout
