@@ -35,6 +35,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
         version="1",
         description=DESCRIPTION,
         lifespan=_lifespan(settings, metrics),
+        docs_url=None,  # the framework's own pages load scripts from other hosts; ours is in routes/pages.py
+        redoc_url=None,
     )
     app.add_middleware(BodyLimit, most=settings.body_bytes)
     app.add_middleware(Guard, metrics=metrics)

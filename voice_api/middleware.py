@@ -18,7 +18,6 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """For every answer that does not bring its own."""
-_WITH_SCRIPTS = ("/docs", "/redoc")
 _METHODS = frozenset({method.value for method in HTTPMethod})
 """Any other is invented by the caller, and gets no series of its own."""
 
@@ -43,7 +42,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _add_headers(MutableHeaders(scope=message), request_id, scope["path"])
+                _add_headers(MutableHeaders(scope=message), request_id)
             await send(message)
 
         try:
@@ -85,9 +84,7 @@ def _exceeds(declared: str, most: int) -> bool:
     return declared.isdecimal() and (len(digits) > len(str(most)) or int(digits or "0") > most)
 
 
-def _add_headers(headers: MutableHeaders, request_id: str, path: str) -> None:
+def _add_headers(headers: MutableHeaders, request_id: str) -> None:
     headers["X-Request-Id"] = request_id
     for name, value in HEADERS.items():
-        # The interactive documentation runs scripts: no policy for it.
-        if not (name == "Content-Security-Policy" and path.startswith(_WITH_SCRIPTS)):
-            headers.setdefault(name, value)
+        headers.setdefault(name, value)

@@ -153,9 +153,20 @@ async def test_leaderboard_crowns_the_king_then_ranks_by_score(
     assert "&lt;script" in page.text and "<script" not in page.text and "http" not in page.text.replace("http-equiv", "")
 
 
-async def test_page_applies_its_own_style_and_nothing_else(browser: httpx.AsyncClient) -> None:
+async def test_reference_describes_every_route_and_loads_nothing(browser: httpx.AsyncClient) -> None:
+    """The page names each path and each code, and takes nothing from other hosts: it works where there is no internet."""
+    page = await browser.get("/docs")
+    paths = (await browser.get("/openapi.json")).json()["paths"]
+    assert page.status_code == 200
+    assert [path for path in paths if f" {path}</code>" not in page.text] == []
+    assert [code for code in Code if f"<td>{code.value}</td>" not in page.text] == []
+    assert "<script" not in page.text and "src=" not in page.text and "//" not in page.text.replace("</", "")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+async def test_page_applies_its_own_style_and_nothing_else(browser: httpx.AsyncClient, path: str) -> None:
     """The page's policy names its style sheet by the hash of exactly what stands in it, and allows nothing more."""
-    page = await browser.get("/")
+    page = await browser.get(path)
     style = page.text.split("<style>")[1].split("</style>")[0]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = page.headers["content-security-policy"]

@@ -1,15 +1,17 @@
-"""The leaderboard as a page."""
+"""The pages for people: the leaderboard, and the API's reference. They need nothing from elsewhere."""
 
 import base64
 import hashlib
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
+from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from scoring.errors import EXPLANATIONS
 from scoring.types import MICRO, Micro
 from voice_api.service import Served
 
@@ -18,7 +20,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/", response_class=HTMLResponse)
 async def leaderboard(service: Served) -> HTMLResponse:
-    """The public table; it reloads itself and needs nothing from elsewhere."""
+    """The public table; it reloads itself."""
     page = _environment().get_template("leaderboard.html")
     html = page.render(
         rows=await service.submissions.leaderboard(),
@@ -31,6 +33,26 @@ async def leaderboard(service: Served) -> HTMLResponse:
     return HTMLResponse(html, headers={"Content-Security-Policy": _policy()})
 
 
+@router.get("/docs", response_class=HTMLResponse)
+async def reference(request: Request) -> HTMLResponse:
+    """Every route, schema and code, from the application's own OpenAPI description."""
+    page = _environment().get_template("reference.html")
+    html = page.render(api=request.app.openapi(), codes=EXPLANATIONS, style=_style())
+    return HTMLResponse(html, headers={"Content-Security-Policy": _policy()})
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """What a JSON schema admits, in a few words: a type, a schema's name, the values of a closed set."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "anyOf" in schema:
+        return " or ".join(_kind(part) for part in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(str(value) for value in schema["enum"])
+    kind = str(schema.get("type", "any"))
+    return f"{kind} of {_kind(schema['items'])}" if "items" in schema else kind
+
+
 def _decimal(score: Micro) -> str:
     return f"{score / MICRO:.4f}"
 
@@ -38,7 +60,7 @@ def _decimal(score: Micro) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(loader=PackageLoader("voice_api", "pages"), autoescape=True, undefined=StrictUndefined)
-    environment.filters["decimal"] = _decimal
+    environment.filters |= {"decimal": _decimal, "kind": _kind}
     return environment
 
 
