@@ -4,20 +4,22 @@ import hashlib
 import re
 import shutil
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Self
 
-from huggingface_hub import HfApi, constants, get_session, hf_hub_download, hf_hub_url, hf_raise_for_status
+from huggingface_hub import constants, get_session, hf_hub_download, hf_hub_url, hf_raise_for_status
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RemoteEntryNotFoundError
-from huggingface_hub.hf_api import RepoSibling
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public, but not declared so
 
 from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
+from workers.hub_answer import ModelAnswer
+from workers.own_folder import own_folder
 from workers.repository import RepoFile, Repository
 
 try:
@@ -33,6 +35,9 @@ __all__ = ["Hub", "OnBytes", "RepoFile", "Repository", "Timeouts", "TransportErr
 _REVISION = re.compile(r"[0-9a-f]{40}")
 _NOT_PUBLIC = frozenset({401, 403, 404, 410, 451})
 _CHUNK_BYTES = 1 << 20
+_PART = ".part-"
+_ANSWER_BYTES = 8 << 20
+"""Enough to list many times the files that a repository may hold."""
 
 OnBytes = Callable[[int, int], None]
 """Called with bytes done and their total; every byte counts twice, once fetched and once checked."""
@@ -40,9 +45,10 @@ OnBytes = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """`answer` bounds each wait for the hub, `download` a repository's whole download."""
+    """`answer` bounds each wait for the hub, `peek` a description or the head of a file, `download` a repository's whole download."""
 
     answer: timedelta = timedelta(seconds=10)
+    peek: timedelta = timedelta(minutes=5)
     download: timedelta = timedelta(hours=2)
 
 
@@ -53,45 +59,50 @@ class Hub:
         # The client asks the environment for these, once, at import. Xet would fetch behind the meter's back.
         constants.HF_HUB_DISABLE_TELEMETRY = True
         constants.HF_HUB_DISABLE_XET = True
+        constants.DOWNLOAD_CHUNK_SIZE = _CHUNK_BYTES  # progress is told by the chunk, and progress renews the lease
         self._endpoint = endpoint.rstrip("/")
         self._cache = cache
         self._timeouts = timeouts or Timeouts()
-        self._api = HfApi(endpoint=self._endpoint, token=False)
 
     def describe(self, repo: str, revision: str) -> Repository:
         """What the hub says about a repository at a 40-hex revision.
 
-        Raises SubmissionFault(REPO_NOT_PUBLIC), InfrastructureFault(HUB_UNAVAILABLE) and ValueError for another revision.
+        Raises SubmissionFault(REPO_NOT_PUBLIC, REPO_TOO_LARGE), InfrastructureFault(HUB_UNAVAILABLE) and ValueError for another revision.
         """
         _check_revision(revision)
         with _translated(Code.HUB_UNAVAILABLE):
-            info = self._api.model_info(
-                repo, revision=revision, files_metadata=True, timeout=self._timeouts.answer.total_seconds(), token=False
-            )
-            if info.sha != revision or info.siblings is None:
-                raise InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub answered for another revision")
-            licence = info.card_data.get("license") if info.card_data else None
-            files = tuple(_file(sibling) for sibling in info.siblings)
-        return Repository(repo, revision, files, licence if isinstance(licence, str) else None)
+            validate_repo_id(repo)
+            raw = self._read(f"{self._endpoint}/api/models/{repo}/revision/{revision}?blobs=true", {}, _ANSWER_BYTES + 1)
+            if len(raw) > _ANSWER_BYTES:
+                raise SubmissionFault(Code.REPO_TOO_LARGE, f"its files and its card take the hub {_ANSWER_BYTES} bytes to list")
+            described = ModelAnswer.model_validate_json(raw).repository(repo)
+        if described.revision != revision:
+            raise InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub answered for another revision")
+        return described
 
     def head(self, repo: str, revision: str, path: str, n_bytes: int) -> bytes:
         """The first bytes of a file, at most `n_bytes`; none where the repository holds no such file. Raises as `describe`."""
         _check_revision(revision)
         url = hf_hub_url(repo, path, revision=revision, endpoint=self._endpoint)
-        headers = {"Range": f"bytes=0-{n_bytes - 1}", "Accept-Encoding": "identity"}
-        received = bytearray()
         try:
-            with (
-                _translated(Code.HUB_UNAVAILABLE),
-                get_session().stream("GET", url, headers=headers, timeout=self._timeouts.answer.total_seconds()) as response,
-            ):
-                hf_raise_for_status(response)
-                for chunk in response.iter_bytes(_CHUNK_BYTES):
-                    received += chunk
-                    if len(received) >= n_bytes:
-                        break
+            with _translated(Code.HUB_UNAVAILABLE):
+                return self._read(url, {"Range": f"bytes=0-{n_bytes - 1}", "Accept-Encoding": "identity"}, n_bytes)
         except RemoteEntryNotFoundError:
             return b""
+
+    def _read(self, url: str, headers: dict[str, str], n_bytes: int) -> bytes:
+        """The first bytes of an answer, however it comes: a hub that trickles, or never ends, is left in time."""
+        received, deadline = bytearray(), time.monotonic() + self._timeouts.peek.total_seconds()
+        with get_session().stream("GET", url, headers=headers, timeout=self._timeouts.answer.total_seconds()) as response:
+            if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return b""  # of an empty file there are no first bytes
+            hf_raise_for_status(response)
+            for chunk in response.iter_bytes():
+                received += chunk
+                if len(received) >= n_bytes:
+                    break
+                if time.monotonic() > deadline:
+                    raise InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub takes too long to answer")
         return bytes(received[:n_bytes])
 
     def download(self, repository: Repository, on_bytes: OnBytes) -> Path:
@@ -105,12 +116,12 @@ class Hub:
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
         meter = _Meter(2 * repository.total_bytes, time.monotonic() + self._timeouts.download.total_seconds(), on_bytes)
-        with tempfile.TemporaryDirectory(prefix=".part-", dir=self._cache) as part:
-            folder = Path(part, "files")
+        with own_folder(self._cache, _PART) as part:
+            folder = part / "files"
             folder.mkdir()
             for file in repository.files:
                 with _translated(Code.DOWNLOAD_INTERRUPTED):
-                    self._fetch(repository, file, folder, Path(part, "cache"), meter)
+                    self._fetch(repository, file, folder, part / "cache", meter)
                 _check(folder / file.path, file, meter)
             shutil.rmtree(folder / ".cache", ignore_errors=True)
             try:
@@ -180,12 +191,6 @@ def _progress_bar(report: Callable[[int], None]) -> type:
 def _check_revision(revision: str) -> None:
     if not _REVISION.fullmatch(revision):
         raise ValueError(f"a revision is 40 hex digits, not {revision!r}")
-
-
-def _file(sibling: RepoSibling) -> RepoFile:
-    if sibling.size is None or (sibling.lfs is None and sibling.blob_id is None):
-        raise InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub names a file without size or checksum")
-    return RepoFile(sibling.rfilename, sibling.size, sibling.lfs.sha256 if sibling.lfs else None, sibling.blob_id)
 
 
 def _check(path: Path, file: RepoFile, meter: _Meter) -> None:

@@ -1,13 +1,12 @@
 """The one folder a guest may write, beside a file that it must not reach; removed afterwards, in time also after a killed worker."""
 
-import fcntl
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from workers.own_folder import own_folder
 
 _PREFIX = "guest-"
 MAX_FILES = 1_000
@@ -40,33 +39,9 @@ def _size(entry: os.DirEntry[str]) -> int:
 
 @contextmanager
 def scratch(root: Path) -> Iterator[Scratch]:
-    """A fresh scratch folder under `root`, locked for as long as it is in use."""
-    root.mkdir(parents=True, exist_ok=True)
-    _sweep(root)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """A fresh scratch folder under `root`."""
+    with own_folder(root, _PREFIX) as folder:
         made = Scratch(folder / "room", folder / "witness")
         made.room.mkdir()
         made.witness.write_text("not for the guest", encoding="ascii")
         yield made
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
-
-
-def _sweep(root: Path) -> None:
-    """Remove what killed workers left: folders that nobody holds locked."""
-    for folder in root.glob(f"{_PREFIX}*"):
-        try:
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-        except BlockingIOError:
-            continue
-        finally:
-            os.close(lock)

@@ -1,0 +1,49 @@
+"""A folder of one's own for a while: removed afterwards, in time also after a process that was killed."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def own_folder(root: Path, prefix: str) -> Iterator[Path]:
+    """A fresh folder under `root`, locked for as long as it is in use; what others left behind under this prefix is removed."""
+    root.mkdir(parents=True, exist_ok=True)
+    with _locked(root, fcntl.LOCK_EX):  # else another's sweep could remove the new folder before it is locked
+        _sweep(root, prefix)
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+        lock = _open(folder)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _sweep(root: Path, prefix: str) -> None:
+    """Remove what killed processes left: folders that nobody holds locked."""
+    for folder in root.glob(f"{prefix}*"):
+        try:
+            with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                shutil.rmtree(folder, ignore_errors=True)
+        except (FileNotFoundError, BlockingIOError):
+            continue
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    lock = _open(folder)
+    try:
+        fcntl.flock(lock, how)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _open(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
