@@ -16,6 +16,8 @@ from workers.scratch import Scratch
 
 _POLL_SECONDS = 0.1
 _LAST_BREATH_SECONDS = 2.0
+_PATIENCE_SECONDS = 1.0
+"""One look at the guest takes a tenth of this; longer ones mean that the worker itself did not run."""
 _CHUNK = 1 << 16
 _LOG_BYTES = 1 << 16
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -133,7 +135,10 @@ class GuestProcess:
         `sample_bytes` bounds the PCM of one sample. A header that announces more ends there: no byte of its payload is kept.
         """
         while (frame := self._take(sample_bytes)) is None:
+            before = time.monotonic()
             self._wait(deadline)
+            # A worker that was stopped, or its whole host, could not take the answer: that time is not the guest's.
+            deadline += max(0.0, time.monotonic() - before - _PATIENCE_SECONDS)
         return frame
 
     def _take(self, sample_bytes: int) -> Frame | None:
