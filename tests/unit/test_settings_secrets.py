@@ -15,6 +15,8 @@ SECRET = "hunter2"
         pytest.param(ApiSettings, {}, id="something is missing"),
         pytest.param(ApiSettings, {"VOICE_API_HOTKEY": "5G", "VOICE_API_PORT": "x"}, id="a port that is none"),
         pytest.param(DispatcherSettings, {"VOICE_DISPATCH_SECONDS": "-1"}, id="a pause below zero"),
+        pytest.param(WorkerSettings, {"REDIS_URL": f"redis://:{SECRET}/x@redis"}, id="a password with a slash"),
+        pytest.param(DispatcherSettings, {"REDIS_URL": f"http://:{SECRET}@redis"}, id="no Redis"),
         pytest.param(WorkerSettings, {"VOICE_QUEUE": "tpu"}, id="a queue that there is not"),
     ],
 )
