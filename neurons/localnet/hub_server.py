@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from neurons.localnet import hub_uploads
-from neurons.localnet.repositories import blob_id
+from neurons.localnet.repositories import blob_id, is_plain
 
 _CHUNK_BYTES = 1 << 16
 _LARGE_SUFFIXES = frozenset({".safetensors", ".bin"})
@@ -150,6 +150,8 @@ def _folder(request: Request) -> Path:
     failure = request.state.failure = control.next_failure(request.url.path, has_body)
     if failure is not None and failure != "cut":
         raise HTTPException(int(failure))
+    if not all(is_plain(str(part)) for part in request.path_params.values()):
+        raise HTTPException(404, headers={"X-Error-Code": "RepoNotFound"})
     root: Path = request.app.state.root
     folder = root / str(request.path_params["namespace"]) / str(request.path_params["name"])
     if _repo(request) in control.private or not folder.is_dir():

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from neurons.localnet.repositories import publish
+from neurons.localnet.repositories import is_plain, publish
 
 
 def routes() -> list[Route]:
@@ -45,6 +45,8 @@ async def _prepare(request: Request) -> Response:
 
 async def _commit(request: Request) -> Response:
     """Lines of JSON, one a file; the revision is made from their content."""
+    if not all(is_plain(str(part)) for part in request.path_params.values()):
+        raise HTTPException(400, "a repository has a plain name")
     repo = f"{request.path_params['namespace']}/{request.path_params['name']}"
     lines = [json.loads(line) for line in (await request.body()).splitlines()]
     with tempfile.TemporaryDirectory() as folder:
@@ -56,6 +58,6 @@ async def _commit(request: Request) -> Response:
 
 
 def _write(folder: Path, file: dict[str, Any]) -> None:
-    if Path(file["path"]).name != file["path"]:
+    if not is_plain(file["path"]):
         raise HTTPException(400, "this hub keeps files in a repository's top folder only")
     (folder / file["path"]).write_bytes(base64.b64decode(file["content"]))

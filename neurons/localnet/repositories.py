@@ -17,3 +17,8 @@ def blob_id(path: Path) -> str:
     """The id that git gives a file's content."""
     content = path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name from a request names something inside the folder it is asked in, and nothing else."""
+    return name.isprintable() and name == Path(name).name and name not in {"", ".", ".."}
