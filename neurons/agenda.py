@@ -143,9 +143,14 @@ def _outcome(result: EvaluationResult, verdict: Verdict, groups: Mapping[str, Mi
 
 
 def _weights_due(view: View, head: LedgerEntry) -> bool:
-    """After each fold, and once a tempo to stay active; never inside the chain's rate limit or right after an attempt."""
+    """After each fold, and once a tempo to stay active; never inside the chain's rate limit or right after an attempt.
+
+    Not while the subnet's owner holds no uid to burn to: rounds go on without weights.
+    """
     block, neuron = view.metagraph.block, view.metagraph.neuron(view.me)
-    if neuron is None or block - neuron.last_update < view.metagraph.weights_rate_limit:
+    if neuron is None or view.metagraph.neuron(view.metagraph.owner_hotkey) is None:
+        return False
+    if block - neuron.last_update < view.metagraph.weights_rate_limit:
         return False
     if view.last_attempt is not None and block - view.last_attempt.block < RETRY_BLOCKS:
         return False

@@ -79,6 +79,9 @@ async def tick(chain: Chain, store: Store, signer: Signer, schedule: Schedule) -
 async def read_view(chain: Chain, store: Store, me: Hotkey) -> View:
     """The chain at its finalized head, and the database."""
     metagraph = await chain.metagraph()
+    for name, hotkey in (("validator", me), ("subnet's owner", metagraph.owner_hotkey)):
+        if metagraph.neuron(hotkey) is None:
+            log.error("weights wait: not registered", who=name, hotkey=hotkey)
     unfolded = next(iter(await store.rounds.unfolded()), None)
     closed = unfolded is not None and unfolded.state is RoundState.CLOSED
     return View(

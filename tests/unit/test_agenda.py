@@ -37,6 +37,11 @@ def a_metagraph(block: int = 725, last_update: int = 0) -> Metagraph:
     return Metagraph(7, Block(block), HASH, Hotkey("owner"), "cold-owner", neurons, (), 100, 5000, 5000, 50, 0, 1, 1.0)
 
 
+def an_ownerless() -> Metagraph:
+    """The owner's hotkey holds no uid."""
+    return replace(a_metagraph(), owner_hotkey=Hotkey("gone"))
+
+
 def a_candidate(number: int, **overrides: Any) -> Candidate:
     """Submission `number` of h<number>, not judged yet."""
     candidate = Candidate(
@@ -239,6 +244,7 @@ def test_who_left_while_it_was_judged_is_not_crowned(candidates: tuple[Candidate
         pytest.param(a_view(head=a_head(), last_set=an_attempt(a_head(), 650)), False, id="same ledger, within the tempo"),
         pytest.param(a_view(head=a_head(), last_set=an_attempt(a_head(), 600)), True, id="same ledger, a tempo later"),
         pytest.param(a_view(head=a_head(), me=Hotkey("stranger")), False, id="not registered"),
+        pytest.param(a_view(head=a_head(), metagraph=an_ownerless()), False, id="nobody to burn to"),
         pytest.param(a_view(), False, id="nothing folded yet: never weights before the first fold"),
     ],
 )
