@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
 
@@ -188,7 +188,8 @@ def status(
     if as_json:
         typer.echo(json.dumps([item.model_dump(mode="json") for item in found]))
         return
-    table = Table("submission", "block", "repo@revision", "state", "score ± se", "reason")
+    table = Table("submission", "block", Column("repo@revision", overflow="fold"), "state", "score ± se")
+    table.add_column("reason", overflow="fold")
     for item in found:
         scored = "" if item.score is None else f"{item.score / MICRO:.4f} ± {(item.stderr or 0) / MICRO:.4f}"
         model = f"{item.repo}@{(item.revision or '')[:7]}" if item.repo else ""
