@@ -69,6 +69,13 @@ class MinerSettings(ApiClientSettings):
     hub_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")
 
 
+class DemoSettings(ProcessSettings):
+    """`voice demo`: servers to use instead of the embedded ones."""
+
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
+
+
 class MigrationSettings(ProcessSettings):
     """`voice db upgrade`."""
 

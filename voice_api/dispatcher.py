@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import structlog
 
 from voice_api.db.leader import Candidacy, candidacy
-from voice_api.db.pool import connection_to, open_pool
+from voice_api.db.pool import open_pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
 from voice_api.settings import DispatcherSettings
@@ -31,14 +31,6 @@ class Stop(Protocol):
     async def wait(self, pause: timedelta) -> None:
         """Sleep for `pause`, or less if the end is asked for."""
         ...
-
-
-async def check(settings: DispatcherSettings) -> None:
-    """Raise DatabaseUnavailable or RedisUnavailable unless both answer: for a start by hand with a wrong setting."""
-    async with connection_to(settings.database_url.get_secret_value()):
-        pass
-    with WakeUps(settings.redis_url.get_secret_value()) as wakeups:
-        await asyncio.to_thread(wakeups.check)
 
 
 async def run(settings: DispatcherSettings, stop: Stop) -> None:

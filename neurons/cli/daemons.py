@@ -23,12 +23,14 @@ def api(
     import uvicorn
 
     from neurons.localnet.ports import check_free
+    from voice_api import reachable
     from voice_api.app import create_app
     from voice_api.settings import ApiSettings
 
     logs.configure()
     settings = ApiSettings(**given(host=host, port=port))
     check_free(settings.host, settings.port)
+    asyncio.run(reachable.check(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()))
     structlog.get_logger().info("serving", url=f"http://{settings.host}:{settings.port}")
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
 
@@ -36,10 +38,11 @@ def api(
 def dispatcher() -> None:
     """Keep wake-ups in Redis for due evaluations, and return expired leases."""
     from voice_api import dispatcher as process
+    from voice_api import reachable
     from voice_api.settings import DispatcherSettings
 
     settings = DispatcherSettings()
-    asyncio.run(process.check(settings))
+    asyncio.run(reachable.check(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()))
     _run(lambda stop: process.run(settings, stop))
 
 

@@ -11,9 +11,12 @@ from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
 from neurons.localnet import models, ports, repositories, services
 from neurons.localnet.layout import Layout
+from neurons.localnet.services import Service
 from neurons.localnet.stack import Stack
+from neurons.settings import DemoSettings
 from scoring.types import Hotkey
 from voice_api.db import migrate
+from voice_api.db.demo import database_on
 
 NETUID = 1
 BLOCK_SECONDS = 0.5
@@ -59,9 +62,8 @@ def running(layout: Layout, wanted: Ports) -> Iterator[Network]:
     """Start everything, in the order in which things need each other, and stop it in reverse, whatever happens."""
     api_port, hub_port = ports.pick(wanted.api), ports.pick(wanted.hub)
     with ExitStack() as stack:
-        postgres = services.start_postgres(layout.postgres, durable=False)
+        postgres, redis = _postgres(layout), _redis(layout)
         stack.callback(postgres.stop)
-        redis = services.start_redis(layout.redis)
         stack.callback(redis.stop)
         asyncio.run(migrate.upgrade(postgres.url))
         miners = _settle(layout)
@@ -71,6 +73,21 @@ def running(layout: Layout, wanted: Ports) -> Iterator[Network]:
         network = Network(layout, processes, f"http://127.0.0.1:{api_port}", f"http://127.0.0.1:{hub_port}", validator, miners)
         _start(network, {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}, api_port, hub_port)
         yield network
+
+
+def _postgres(layout: Layout) -> Service:
+    """The server of DATABASE_URL with a database of the network's own, or an embedded one."""
+    given = DemoSettings().database_url
+    if given is None:
+        return services.start_postgres(layout.postgres, durable=False)
+    url = asyncio.run(database_on(given.get_secret_value(), keep=layout.devchain.exists()))
+    return Service(url, lambda: None)
+
+
+def _redis(layout: Layout) -> Service:
+    """The server of REDIS_URL, or an embedded one."""
+    given = DemoSettings().redis_url
+    return services.start_redis(layout.redis) if given is None else Service(given.get_secret_value(), lambda: None)
 
 
 def _hotkey(layout: Layout, name: str) -> Hotkey:
