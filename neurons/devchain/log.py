@@ -37,7 +37,9 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as exc:
-        raise ChainUnavailable(f"the development chain's file {path} cannot be used ({exc}); create a new one") from exc
+        busy = getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY  # not every error of the module has one
+        todo = "is busy: another process writes to it without a pause" if busy else f"cannot be used ({exc}); create a new one"
+        raise ChainUnavailable(f"the development chain's file {path} {todo}") from exc
 
 
 def create(path: Path, genesis: Genesis) -> None:

@@ -76,7 +76,7 @@ def test_a_clear_voice_beats_a_hard_one_beats_wrong_words(reports: Mapping[str, 
 def test_wrong_words_are_named(reports: Mapping[str, EvaluationReport]) -> None:
     """The gate says why, and the metrics that closed it are kept."""
     closed = [sample for sample in reports["wrong"].samples if sample.gate is Gate.WRONG_WORDS]
-    assert len(closed) >= 2
+    assert closed
     assert all(sample.score == 0 and sample.metrics["wer"] >= 0.9 for sample in closed)
 
 
