@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from neurons.settings import MinerSettings
     from scoring.competition import Competition
     from scoring.report import EvaluationReport
+    from scoring.types import Hotkey
+    from voice_api.schemas import SubmissionOut
     from workers.progress import Stage
 
 app = typer.Typer(help="The miner's tools.", no_args_is_help=True)
@@ -200,7 +202,7 @@ def status(
     )
 
 
-async def _submissions(settings: "MinerSettings", hotkey: "Hotkey") -> "Sequence[SubmissionView]":  # type: ignore[name-defined]  # noqa: F821
+async def _submissions(settings: "MinerSettings", hotkey: "Hotkey") -> "list[SubmissionOut]":
     from neurons.api_client import VoiceApi
 
     async with VoiceApi(settings.api_url, None, settings.api_hotkey) as api:

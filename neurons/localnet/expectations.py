@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from neurons.localnet.observation import MinerView, Observation
 from scoring.errors import Code
 
-NEAR_ZERO = 0.05
+NEAR_ZERO = 0.1
 
 
 @dataclass(frozen=True, slots=True)

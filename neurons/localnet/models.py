@@ -20,7 +20,10 @@ library_name: voice-subnet
 # {role}
 A voice of the demo: settings of a formant synthesiser, as tensors.
 """
-_WRONG_WORDS = ("seven", "purple", "elephants", "never", "bought", "an", "umbrella", "yesterday")
+_WRONG_WORDS = (
+    *("seven", "purple", "elephants", "never", "bought", "an", "umbrella", "yesterday"),
+    *("because", "nobody", "ever", "sells", "them", "on", "thursdays"),
+)
 _NEVER_ENDS = 1_000_000_000
 
 # Per register (low, high), from the least to the most of each attribute: set by measurement, so that each level lands in its bin.

@@ -30,23 +30,26 @@ class MinerView:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The network at one moment. `weights_set` says that the validator's vector is on the chain, `burn` is the owner's share of it."""
+    """The network at one moment. `weights_block` is where the validator set its vector (None: not yet), `burn` the owner's share of it."""
 
     block: Block
     round: int
     waiting: int
     running: int
-    weights_set: bool
+    weights_block: Block | None
     burn: float
     burn_incentive: float
     miners: tuple[MinerView, ...]
 
     @property
-    def settled(self) -> bool:
-        """Every miner has its verdict, and the chain pays for it."""
-        judged = all(miner.state not in ("", "queued") for miner in self.miners)
-        paid = any(miner.incentive > 0 for miner in self.miners)
-        return judged and self.weights_set and paid
+    def judged(self) -> bool:
+        """Whether every miner has its verdict."""
+        return all(miner.state not in ("", "queued") for miner in self.miners)
+
+    def paid_after(self, block: Block) -> bool:
+        """Whether weights were set after a block, and an epoch has paid everybody who has one."""
+        paid = all(miner.incentive > 0 for miner in self.miners if miner.weight > 0)
+        return self.weights_block is not None and self.weights_block > block and paid
 
     def miner(self, role: str) -> MinerView:
         """The miner in a role; raises KeyError."""

@@ -21,7 +21,7 @@ def live(seen: Observation, spent_seconds: float) -> RenderableType:
     head = Text.assemble(
         ("block ", "dim"), (str(seen.block), "bold"), ("  round ", "dim"), (str(seen.round), "bold"), ("  queue ", "dim"),
         (f"{seen.waiting} waiting, {seen.running} running", "bold"), ("  weights ", "dim"),
-        ("on chain" if seen.weights_set else "not yet", "bold"), (f"  {spent_seconds:.0f} s", "dim"),
+        ("on chain" if seen.weights_block is not None else "not yet", "bold"), (f"  {spent_seconds:.0f} s", "dim"),
     )  # fmt: skip
     table = Table(box=None, pad_edge=False)
     for column in ("miner", "state", "score", "reason"):

@@ -6,7 +6,7 @@ from neurons.api_client import VoiceApi
 from neurons.chain import Chain
 from neurons.localnet.network import Miner
 from neurons.localnet.observation import MinerView, Observation
-from neurons.types import Metagraph, WeightMatrix
+from neurons.types import Metagraph
 from scoring.types import MICRO, Hotkey, Uid
 from voice_api.schemas import LeaderboardRowOut, QueueRowOut
 
@@ -17,7 +17,8 @@ async def observe(api: VoiceApi, chain: Chain, validator: Hotkey, miners: tuple[
     matrix = await chain.weights(metagraph.block)
     standings = {row.submission.hotkey: row for row in await api.leaderboard()}
     queue = {row.hotkey: row for row in await api.queue()}
-    vector = _vector(metagraph, matrix, validator)
+    neuron = metagraph.neuron(validator)
+    vector: Mapping[Uid, float] = {} if neuron is None else matrix.get(neuron.uid, {})
     owner = metagraph.neuron(metagraph.owner_hotkey)
     owner_uid = owner.uid if owner is not None else Uid(0)
     running = sum(entry.state == "running" for entry in queue.values())
@@ -26,16 +27,11 @@ async def observe(api: VoiceApi, chain: Chain, validator: Hotkey, miners: tuple[
         round=metagraph.block // round_blocks,
         waiting=len(queue) - running,
         running=running,
-        weights_set=bool(vector),
+        weights_block=neuron.last_update if neuron is not None and vector else None,
         burn=vector.get(owner_uid, 0.0),
         burn_incentive=owner.incentive if owner is not None else 0.0,
         miners=tuple(_miner(m, metagraph, vector, standings.get(m.hotkey), queue.get(m.hotkey)) for m in miners),
     )
-
-
-def _vector(metagraph: Metagraph, matrix: WeightMatrix, validator: Hotkey) -> Mapping[Uid, float]:
-    neuron = metagraph.neuron(validator)
-    return {} if neuron is None else matrix.get(neuron.uid, {})
 
 
 def _miner(

@@ -35,7 +35,7 @@ COPY = replace(KING, uid=Uid(4), state="copy", king=False, code=1202, reason=REA
 @pytest.mark.parametrize("width", [80, 100, 129, 130, 200])
 def test_nothing_is_cut(width: int) -> None:
     """Whoever's terminal it is: repository, revision, hotkey, reason, score, error, weight, incentive and burn are all there."""
-    seen = Observation(Block(145), 3, 0, 0, True, 0.21, 0.2099, (KING, COPY))
+    seen = Observation(Block(145), 3, 0, 0, Block(90), 0.21, 0.2099, (KING, COPY))
     output = StringIO()
     Console(width=width, file=output).print(table.final(seen, width))
     text = output.getvalue()

@@ -1,0 +1,65 @@
+"""The demo's story: the miners commit, everybody works, and it ends when the chain pays for what was judged."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+from rich.console import Console
+from rich.live import Live
+
+from neurons.api_client import ApiUnavailable, VoiceApi
+from neurons.chain import Chain, connect
+from neurons.localnet import table
+from neurons.localnet.commits import commit_all
+from neurons.localnet.network import COMPETITION, NETUID, Network
+from neurons.localnet.observation import Observation
+from neurons.localnet.watch import observe
+from scoring.competition import load
+from scoring.errors import Code, PlatformError
+from scoring.types import Block
+
+_CHAIN_TIMEOUT = timedelta(seconds=30)
+_READY_SECONDS = 60.0
+_SETTLE_SECONDS = 600.0
+_LOOK_SECONDS = 0.5
+
+
+async def tell(network: Network, console: Console) -> Observation:
+    """Commit every model and watch until the network has settled; raises PlatformError when it does not in time."""
+    async with (
+        connect("dev", NETUID, network.layout.devchain, _CHAIN_TIMEOUT) as chain,
+        VoiceApi(network.api_url, None, network.api_hotkey) as api,
+    ):
+        await _ready(network, api)
+        await commit_all(chain, network.miners, network.layout.wallets)
+        return await _watch(network, api, chain, console)
+
+
+async def _ready(network: Network, api: VoiceApi) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        network.stack.check()
+        try:
+            await api.queue()
+        except ApiUnavailable:
+            await asyncio.sleep(_LOOK_SECONDS)
+        else:
+            return
+    raise PlatformError(Code.API_UNAVAILABLE, f"the API did not answer within {_READY_SECONDS:.0f} s; see {network.layout.logs}.")
+
+
+async def _watch(network: Network, api: VoiceApi, chain: Chain, console: Console) -> Observation:
+    """The first look at which every miner is judged, and paid by weights that were set after the last verdict."""
+    round_blocks, started = load(COMPETITION).round_blocks, time.monotonic()
+    judged_by: Block | None = None
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        while (spent := time.monotonic() - started) < _SETTLE_SECONDS:
+            network.stack.check()
+            seen = await observe(api, chain, network.api_hotkey, network.miners, round_blocks)
+            live.update(table.live(seen, spent))
+            if judged_by is None and seen.judged:
+                judged_by = await chain.head()
+            if judged_by is not None and seen.paid_after(judged_by):
+                return seen
+            await asyncio.sleep(_LOOK_SECONDS)
+    raise PlatformError(Code.INTERNAL, f"the network did not settle within {_SETTLE_SECONDS:.0f} s; see {network.layout.logs}.")
