@@ -8,6 +8,7 @@ DEMO_ARGS ?=
 .PHONY: demo test lint fmt clean compose-check bench-demo
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@

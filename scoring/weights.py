@@ -60,11 +60,9 @@ class WeightPlan:
 
 def plan(snapshot: Snapshot) -> WeightPlan:
     """Fixed shares by rank: the king first, then the tail by lower confidence bound; unearned shares are burned to the owner's uid."""
-    ranked = _ranked(snapshot)
-    lines = tuple(
-        _line(snapshot, rank, record, share) for (rank, record), share in zip(enumerate(ranked), snapshot.shares, strict=False)
-    )
-    burn = Weight(max(0.0, 1.0 - math.fsum(line.weight for line in lines)) if len(ranked) < len(snapshot.shares) else 0.0)
+    places = _places(snapshot)
+    lines = tuple(_line(snapshot, place, record) for place, record in enumerate(places) if record is not None)
+    burn = Weight(max(0.0, 1.0 - math.fsum(line.weight for line in lines)) if len(lines) < len(snapshot.shares) else 0.0)
     if burn > 0.0:
         lines += (Line(snapshot.owner, None, None, burn, "burned: no eligible model holds this place"),)
     vector: dict[Uid, Weight] = {}
@@ -74,13 +72,15 @@ def plan(snapshot: Snapshot) -> WeightPlan:
     return WeightPlan(snapshot.hash, vector, lines, burn)
 
 
-def _ranked(snapshot: Snapshot) -> list[Record]:
-    """The registered king, then registered others above the floor, one place per hotkey."""
+def _places(snapshot: Snapshot) -> list[Record | None]:
+    """The king's place (None: it left since the last fold), then registered others above the floor; no places without a king."""
+    if snapshot.state.king is None:
+        return []
     registered = [record for record in snapshot.state.records if record.hotkey in snapshot.uids]
-    king = [record for record in registered if record.submission == snapshot.state.king]
+    king = next((record for record in registered if record.submission == snapshot.state.king), None)
     tail = [r for r in registered if r.submission != snapshot.state.king and lower_bound(r) >= snapshot.tail_floor]
     tail.sort(key=lambda record: (-lower_bound(record), record.commit_block, record.tiebreak))
-    return (king + tail)[: len(snapshot.shares)] if king else []
+    return [king, *tail][: len(snapshot.shares)]
 
 
 def lower_bound(record: Record) -> float:
@@ -88,10 +88,10 @@ def lower_bound(record: Record) -> float:
     return record.mean - CONFIDENCE * record.stderr
 
 
-def _line(snapshot: Snapshot, rank: int, record: Record, share: float) -> Line:
+def _line(snapshot: Snapshot, place: int, record: Record) -> Line:
     evidence = f"{record.mean:.4f} ± {record.stderr:.4f} over {record.groups} groups"
-    reason = f"king: {evidence}" if rank == 0 else f"place {rank + 1} by lower bound {lower_bound(record):.4f}: {evidence}"
-    return Line(snapshot.uids[record.hotkey], record.hotkey, record.submission, Weight(share), reason)
+    reason = f"king: {evidence}" if place == 0 else f"place {place + 1} by lower bound {lower_bound(record):.4f}: {evidence}"
+    return Line(snapshot.uids[record.hotkey], record.hotkey, record.submission, Weight(snapshot.shares[place]), reason)
 
 
 def _guard(vector: Mapping[Uid, Weight], snapshot: Snapshot) -> None:

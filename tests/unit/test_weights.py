@@ -64,10 +64,10 @@ def test_without_a_king_everything_burns() -> None:
     assert weights.plan(a_snapshot(a_record(1), king=None)).vector == {0: 1.0}
 
 
-def test_an_unregistered_king_pays_nobody() -> None:
-    """A hotkey that left the subnet never gets a weight; no successor is invented before the next fold."""
+def test_an_unregistered_king_gets_nothing_and_costs_the_others_nothing() -> None:
+    """A hotkey that left never gets a weight; its share burns until the next fold, and the tail keeps what it earned."""
     plan = weights.plan(a_snapshot(a_record(1, 0.9), a_record(2, 0.8), uids={"h2": 2}))
-    assert plan.vector == {0: 1.0}
+    assert plan.vector == {2: 0.14, 0: pytest.approx(0.86)}
 
 
 @given(st.lists(st.floats(0.0, 1.0), min_size=0, max_size=12), st.randoms())
