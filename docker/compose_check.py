@@ -37,7 +37,7 @@ from neurons.localnet.observation import Observation
 from neurons.localnet.watch import observe
 from scoring.competition import load
 from scoring.errors import VoiceError
-from scoring.types import Hotkey
+from scoring.types import Block, Hotkey
 
 DATA = ROOT / ".voice" / "compose-check"
 LOGS = ROOT / ".voice" / "compose-check-logs"
@@ -155,6 +155,9 @@ def is_ready(url: str) -> bool:
         return False
 
 
+_START = Block(0)
+
+
 async def follow(url: str, receiver: Hotkey, miner: Miner) -> Observation:
     """Commit the model, and follow it until the chain pays for it; raises CheckFailed."""
     round_blocks, shown, deadline = load(COMPETITION).round_blocks, "", time.monotonic() + _SETTLE_SECONDS
@@ -170,7 +173,7 @@ async def follow(url: str, receiver: Hotkey, miner: Miner) -> Observation:
             if line != shown:
                 console.print(f"block {seen.block}, round {seen.round}: {line}")
                 shown = line
-            if seen.settled:
+            if view.weight > 0 and seen.paid_after(_START):
                 return seen
             await asyncio.sleep(1.0)
     raise CheckFailed(f"the model was not paid for within {_SETTLE_SECONDS:.0f} s")
