@@ -34,8 +34,9 @@ class Rules:
 
 
 def combine(utilities: Mapping[Factor, float], weights: Mapping[Factor, float]) -> float:
-    """`exp(Σ w ln(max(u, 0.01)))` in [0, 1]."""
-    return min(1.0, math.exp(math.fsum(weight * math.log(max(utilities[factor], FLOOR)) for factor, weight in weights.items())))
+    """`exp(Σ w ln(max(u, 0.01)) / Σ w)` in [0, 1], over the factors that the sample has; raises KeyError if one has no weight."""
+    total = math.fsum(weights[factor] for factor in utilities)
+    return min(1.0, math.exp(math.fsum(weights[f] * math.log(max(u, FLOOR)) for f, u in utilities.items()) / total))
 
 
 def moved(group: Group, low: Metrics, high: Metrics, anchors: Anchors) -> bool:
@@ -60,15 +61,22 @@ def evaluate(
     return tuple(samples), tuple(reports)
 
 
-def report(
-    profile: str, profile_hash: str, groups: Sequence[Group], judged: Mapping[str, Judged], rules: Rules
-) -> EvaluationReport:
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who judged: the profile, its hash, and each judge's version by name."""
+
+    profile: str
+    hash: str
+    judges: Mapping[str, str]
+
+
+def report(who: Identity, groups: Sequence[Group], judged: Mapping[str, Judged], rules: Rules) -> EvaluationReport:
     """The evaluation: mean of its groups' scores and that mean's standard error; raises ValueError without groups."""
     if not groups:
         raise ValueError("an evaluation has at least one group")
     samples, reports = evaluate(groups, judged, rules)
     scores = [group.score for group in reports]
-    return EvaluationReport(profile, profile_hash, samples, reports, mean(scores), _stderr(scores))
+    return EvaluationReport(who.profile, who.hash, who.judges, samples, reports, mean(scores), _stderr(scores))
 
 
 def _ignores_description(group: Group, judged: Mapping[str, Judged], anchors: Anchors) -> bool:
@@ -86,6 +94,8 @@ def _sample(group: Group, prompt: Prompt, judged: Judged, rules: Rules, ignored:
     score = 0.0
     if judged.gate is None:
         utilities = rules.anchors.utilities(judged.metrics)
+        if group.kind is GroupKind.VOICE:
+            utilities.setdefault(Factor.CONSISTENCY, 0.0)  # the other clip of the pair failed: nothing shows one speaker
         if ignored:
             utilities[Factor.DELIVERY] = 0.0
         score = combine(utilities, rules.weights)

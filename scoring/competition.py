@@ -4,6 +4,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
+from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -16,6 +17,22 @@ from scoring.report import Factor
 from scoring.types import RoundNumber
 
 DEFAULT_PATH = Path(__file__).with_name("competition.toml")
+
+
+class Profile(StrEnum):
+    """Which judges listen."""
+
+    EMBEDDED = "embedded"
+    """Their models ship inside Python packages."""
+    STANDARD = "standard"
+    """The field's strongest open models, fetched from the model hub at pinned revisions."""
+
+
+FACTORS = {
+    Profile.EMBEDDED: frozenset(Factor) - {Factor.EMOTION},
+    Profile.STANDARD: frozenset(Factor),
+}
+"""What each profile's score is made of."""
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -92,7 +109,7 @@ class Competition(_Part):
     """One version of the rules, in force from `from_round` on."""
 
     from_round: Annotated[int, Field(ge=0)]
-    profile: Literal["embedded"]
+    profile: Annotated[Profile, Field(strict=False)]
     families: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
     licences: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
     round: RoundRules
@@ -104,8 +121,9 @@ class Competition(_Part):
 
     @model_validator(mode="after")
     def _weights_every_factor(self) -> Self:
-        if set(self.factors) != set(Factor) or abs(sum(self.factors.values()) - 1.0) > 1e-9:
-            raise ValueError(f"[version.factors] must weight {', '.join(Factor)} with a sum of 1")
+        wanted = FACTORS[self.profile]
+        if set(self.factors) != wanted or abs(sum(self.factors.values()) - 1.0) > 1e-9:
+            raise ValueError(f"[version.factors] must weight {', '.join(sorted(wanted))} with a sum of 1")
         return self
 
     @property

@@ -27,6 +27,12 @@ class Factor(StrEnum):
     INTELLIGIBILITY = "intelligibility"
     NATURALNESS = "naturalness"
     DELIVERY = "delivery"
+    CLEANLINESS = "cleanliness"
+    """The sound as a recording: no padding or gaps, no clipping, no missing treble, no noise."""
+    CONSISTENCY = "consistency"
+    """One speaker in both clips of a voice pair; a sample of any other group has no such factor."""
+    EMOTION = "emotion"
+    """The standard profile's alone."""
 
 
 Metrics = Mapping[str, float]
@@ -58,10 +64,14 @@ class GroupReport:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """One submission in one round. `score` is the mean of the groups' scores, `stderr` its standard error."""
+    """One submission in one round. `score` is the mean of the groups' scores, `stderr` its standard error.
+
+    `judges` maps each judge's name to its version; `profile_hash` covers them and the anchors.
+    """
 
     profile: str
     profile_hash: str
+    judges: Mapping[str, str]
     samples: tuple[SampleReport, ...]
     groups: tuple[GroupReport, ...]
     score: Micro

@@ -6,7 +6,8 @@ Nothing untrusted is loaded before the tag holds.
 
 import hashlib
 import platform
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -110,10 +111,10 @@ def evaluate(task: Task, competition: Competition, tools: Tools, lineage: Lineag
         earlier = lineage.earlier(task, prints.content, prints.tensors)
         if earlier is not None:
             return _copy(subject, prints, earlier)
-        report = judge_model(model, task.block_hash, competition, tools, progress)
+        trial = judge_model(model, task.block_hash, competition, tools, progress)
     except SubmissionFault as fault:
         return _refused(subject, prints, fault)
-    finding = Finding(prints.content, prints.tensors, None, None, report)
+    finding = Finding(prints.content, prints.tensors, None, None, trial.report)
     return _verdict(VerdictState.SCORED, subject, finding)
 
 
@@ -146,15 +147,24 @@ class _HubSource:
         return self.hub.head(self.task.repo, self.task.revision, path, count)
 
 
-def judge_model(
-    model: Model, block_hash: BlockHash, competition: Competition, tools: Tools, progress: Progress
-) -> EvaluationReport:
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a model said in a round, by prompt id, and what the judges made of it. Seconds are wall-clock."""
+
+    spoken: Mapping[str, Spoken]
+    report: EvaluationReport
+    speak_seconds: float
+    judge_seconds: float
+
+
+def judge_model(model: Model, block_hash: BlockHash, competition: Competition, tools: Tools, progress: Progress) -> Trial:
     """Let a checked model speak a round's prompts inside the sandbox, and judge what came out."""
     groups = round_groups(block_hash, competition)
-    spoken = speak(model, groups, block_hash, competition, tools, progress)
-    by_prompt = {item.prompt_id: item for item in spoken}
-    judged = tools.panel(groups).judge
-    return judged(groups, by_prompt, competition, lambda done, total: progress(Stage.JUDGE, done, total))
+    began = time.monotonic()
+    spoken = {item.prompt_id: item for item in speak(model, groups, block_hash, competition, tools, progress)}
+    panel, middle = tools.panel(competition.profile, groups), time.monotonic()
+    report = panel.judge(groups, spoken, competition, lambda done, total: progress(Stage.JUDGE, done, total))
+    return Trial(spoken, report, middle - began, time.monotonic() - middle)
 
 
 def speak(

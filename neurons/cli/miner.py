@@ -76,7 +76,7 @@ def score(
                 rows[stage] = bars.add_task(stage.value, total=total)
             bars.update(rows[stage], completed=done, total=total)
 
-        report = judge_model(model, seed, rules, tools(settings.hub, settings.data), show)
+        report = judge_model(model, seed, rules, tools(settings.hub, settings.data), show).report
     if as_json:
         typer.echo(json.dumps({"block_hash": seed, **asdict(report)}))
     else:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from prompts.groups import Attribute
 from prompts.voices import asked
-from scoring.audio import loudness, resample, speech_seconds, trim
+from scoring.audio import speech_seconds
 from scoring.judges.bins import METRICS, agreement, level
 from scoring.judges.dictionary import count_phonemes
 from scoring.judges.judge import Utterance
-from scoring.judges.pitch import RATE, f0
+from scoring.judges.pitch import f0
 from scoring.report import Metrics
 from scoring.text import normalise
 
@@ -31,14 +31,14 @@ class DeliveryJudge:
 
 
 def _measure(utterance: Utterance) -> Metrics:
-    speech, voice = trim(resample(utterance.audio, RATE)), utterance.prompt.voice
+    speech, voice = utterance.sound.speech, utterance.prompt.voice
     pitch = f0(speech)
     mean = float(pitch.mean()) if pitch.shape[0] else 0.0
     metrics = {
         "phoneme_rate": count_phonemes(normalise(utterance.prompt.text)) / speech_seconds(speech),
         "f0_mean": mean,
         "f0_sd": float((pitch - mean).square().mean().sqrt()) if pitch.shape[0] else 0.0,
-        "lufs": loudness(utterance.audio),
+        "lufs": utterance.sound.lufs,
     }
     wanted = sorted({*asked(voice), Attribute.PITCH})
     agreed = [

@@ -3,11 +3,12 @@
 import math
 
 from prompts.groups import Attribute, Prompt
-from scoring.audio import Audio, from_pcm, resample, speech_seconds
+from scoring.audio import from_pcm, speech_seconds
 from scoring.competition import Limits
 from scoring.judges.bins import centre
 from scoring.judges.dictionary import count_phonemes
 from scoring.report import Gate
+from scoring.sound import RATE, Sound
 from scoring.spoken import Spoken
 from scoring.text import normalise
 
@@ -15,7 +16,6 @@ NAME = "integrity"
 VERSION = "1"
 RATES = frozenset({16_000, 22_050, 24_000, 32_000, 44_100, 48_000})
 """Sampling rates accepted, in Hz."""
-SPEECH_RATE = 16_000
 LEAST_SPEECH = 0.25
 """Speech must cover this share of the clip, …"""
 LEAST_SPEECH_SECONDS = 0.3
@@ -27,7 +27,7 @@ def expected_seconds(prompt: Prompt) -> float:
     return count_phonemes(normalise(prompt.text)) / centre(Attribute.RATE, prompt.voice.register, prompt.voice.rate)
 
 
-def examine(prompt: Prompt, spoken: Spoken | None, limits: Limits) -> Audio | Gate:
+def examine(prompt: Prompt, spoken: Spoken | None, limits: Limits) -> Sound | Gate:
     """The sound to judge, or the first gate that is closed to it; nothing at all counts as a failed generation."""
     if spoken is None:
         return Gate.GENERATION_FAILED
@@ -37,19 +37,20 @@ def examine(prompt: Prompt, spoken: Spoken | None, limits: Limits) -> Audio | Ga
         return Gate.EMPTY
     if spoken.rate not in RATES:
         return Gate.WRONG_RATE
-    audio = from_pcm(spoken.pcm, spoken.rate)
-    return examine_sound(audio, expected_seconds(prompt), limits) or audio
+    sound = Sound(from_pcm(spoken.pcm, spoken.rate))
+    return examine_sound(sound, expected_seconds(prompt), limits) or sound
 
 
-def examine_sound(audio: Audio, expected: float, limits: Limits) -> Gate | None:
+def examine_sound(sound: Sound, expected: float, limits: Limits) -> Gate | None:
     """The first gate closed to a sound that should last `expected` seconds, or None."""
+    audio = sound.audio
     if not math.isfinite(float(audio.samples.abs().sum())):
         return Gate.NOT_FINITE
     if audio.seconds < limits.expected_low * expected:
         return Gate.TOO_SHORT
     if audio.seconds > limits.expected_high * expected:
         return Gate.TOO_LONG
-    speech = speech_seconds(resample(audio, SPEECH_RATE))  # at the judges' rate: sound above 8 kHz is no speech
+    speech = speech_seconds(sound.at(RATE))  # at the judges' rate: sound above 8 kHz is no speech
     if speech < max(LEAST_SPEECH_SECONDS, LEAST_SPEECH * audio.seconds):
         return Gate.NO_SPEECH
     return None

@@ -8,16 +8,16 @@ import jiwer
 import torch
 from pocketsphinx import Decoder
 
-from scoring.audio import Audio, normalise, resample
+from scoring.audio import normalise
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.dictionary import model_folder, pronunciations, unknown
 from scoring.judges.judge import Utterance
 from scoring.judges.language_model import arpa
 from scoring.report import Metrics
+from scoring.sound import RATE, Sound
 from scoring.text import normalise as words_of
 from scoring.text import spell
 
-RATE = 16_000
 PAD_SECONDS = 0.2
 """Silence on both sides: the recogniser needs some to find the first and the last word."""
 
@@ -37,11 +37,11 @@ class IntelligibilityJudge:
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Word errors of each utterance."""
-        return [compare(words_of(utterance.prompt.text), words_of(self.transcribe(utterance.audio))) for utterance in batch]
+        return [compare(words_of(utterance.prompt.text), words_of(self.transcribe(utterance.sound))) for utterance in batch]
 
-    def transcribe(self, audio: Audio) -> str:
+    def transcribe(self, sound: Sound) -> str:
         """What the recogniser hears; '' if nothing. It starts from the same state for every clip."""
-        speech = normalise(resample(audio, RATE)).samples
+        speech = normalise(sound.at(RATE)).samples
         speech = torch.nn.functional.pad(speech, (round(PAD_SECONDS * RATE),) * 2)
         pcm = (speech * 32767.0).round().clamp(-32768, 32767).to(torch.int16).numpy().tobytes()
         try:

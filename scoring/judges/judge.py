@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from prompts.groups import Group, Prompt
-from scoring.audio import Audio
 from scoring.report import Metrics
+from scoring.sound import Sound
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,11 +15,11 @@ class Utterance:
 
     prompt: Prompt
     group: Group
-    audio: Audio
+    sound: Sound
 
 
-class Judge(Protocol):
-    """Measures utterances. The same utterance gives the same numbers in any batch, order and process."""
+class Named(Protocol):
+    """Which judge a number comes from."""
 
     @property
     def name(self) -> str:
@@ -28,9 +28,21 @@ class Judge(Protocol):
 
     @property
     def version(self) -> str:
-        """Changes whenever a number it returns may change; model checksums are part of it."""
+        """Changes whenever a number it returns may change; model checksums and the kind of device are part of it."""
         ...
+
+
+class Judge(Named, Protocol):
+    """Measures utterances one by one. The same utterance gives the same numbers in any batch, order and process."""
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """One mapping of finite metrics per utterance, in order; raises InfrastructureFault when the judge itself fails."""
+        ...
+
+
+class PairJudge(Named, Protocol):
+    """Measures what only two utterances of one voice group can show."""
+
+    def compare(self, one: Utterance, other: Utterance) -> Metrics:
+        """Finite metrics that hold for both; the same in either order. Raises InfrastructureFault when the judge itself fails."""
         ...

@@ -16,12 +16,11 @@ from pathlib import Path
 import onnxruntime
 import torch
 
-from scoring.audio import Audio, normalise, resample, trim
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.judge import Utterance
 from scoring.report import Metrics
+from scoring.sound import RATE, Sound
 
-RATE = 16_000
 WINDOW = 144_160
 """Samples in the 9.01 s that both networks take."""
 P835 = ("sig_bak_ovr.onnx", "269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd")
@@ -49,7 +48,7 @@ class NaturalnessJudge:
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Mean over each utterance's windows; all windows of the batch go through the networks together."""
-        cut = [windows(utterance.audio) for utterance in batch]
+        cut = [windows(utterance.sound) for utterance in batch]
         if not cut:
             return []
         stacked = torch.cat(cut)
@@ -59,9 +58,9 @@ class NaturalnessJudge:
         return [_mean(r, p) for r, p in zip(torch.split(raw, counts), torch.split(p808, counts), strict=True)]
 
 
-def windows(audio: Audio) -> torch.Tensor:
+def windows(sound: Sound) -> torch.Tensor:
     """The clip as both networks take it: float32 [windows, 144160], 16 kHz, trimmed, -23 LUFS; raises ValueError if empty."""
-    speech = normalise(trim(resample(audio, RATE))).samples
+    speech = sound.level.samples
     length = speech.shape[0]
     if length == 0:
         raise ValueError("there is no speech to judge")

@@ -3,46 +3,58 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from dataclasses import dataclass
 from typing import Self
 
-from prompts.groups import Group
+from prompts.groups import Group, GroupKind
 from scoring import anchors
-from scoring.aggregate import Judged, Rules, report
-from scoring.audio import Audio
-from scoring.competition import Competition, Limits
+from scoring.aggregate import Identity, Judged, Rules, report
+from scoring.anchors import Anchors
+from scoring.competition import Competition, Limits, Profile
 from scoring.judges import integrity
+from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.delivery import DeliveryJudge
 from scoring.judges.intelligibility import IntelligibilityJudge
-from scoring.judges.judge import Judge, Utterance
+from scoring.judges.judge import Judge, PairJudge, Utterance
 from scoring.judges.naturalness import NaturalnessJudge
+from scoring.judges.speaker import SpeakerJudge
 from scoring.report import EvaluationReport, Gate, Metrics
+from scoring.sound import Sound
 from scoring.spoken import Spoken
 
 BATCH = 4
-"""Samples judged at a time; it changes memory and how often progress is told, never a number."""
+"""Samples judged at a time, at least; it changes memory and how often progress is told, never a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Who judges: single utterances, and pairs of one voice."""
+
+    single: tuple[Judge, ...]
+    pair: tuple[PairJudge, ...] = ()
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Each judge's version by name."""
+        return {integrity.NAME: integrity.VERSION} | {judge.name: judge.version for judge in (*self.single, *self.pair)}
 
 
 class Panel:
     """Judges of one profile, ready for one round's prompts. Building one takes seconds: keep it for the round."""
 
-    def __init__(self, name: str, judges: Sequence[Judge], batch: int = BATCH) -> None:
-        self.name = name
+    def __init__(self, profile: Profile, judges: Judges, scale: Anchors | None = None, batch: int = BATCH) -> None:
         self._batch = batch
-        self._judges = tuple(judges)
-        self._anchors = anchors.load()
-        facts = [
-            [integrity.NAME, integrity.VERSION],
-            *([judge.name, judge.version] for judge in judges),
-            ["anchors", self._anchors.hash],
-        ]
-        self.hash = hashlib.sha256(json.dumps([name, facts]).encode()).hexdigest()
+        self._judges = judges
+        self._anchors = scale if scale is not None else anchors.load(profile)
+        facts = json.dumps([profile, sorted(judges.versions.items()), self._anchors.hash])
+        self.identity = Identity(profile, hashlib.sha256(facts.encode()).hexdigest(), judges.versions)
 
     @classmethod
     def embedded(cls, groups: Sequence[Group]) -> Self:
         """The profile whose models ship inside Python packages; raises InfrastructureFault(JUDGE_UNAVAILABLE)."""
         texts = [prompt.text for group in groups for prompt in group.prompts]
-        return cls("embedded", [IntelligibilityJudge(texts), NaturalnessJudge(), DeliveryJudge()])
+        single = (IntelligibilityJudge(texts), NaturalnessJudge(), DeliveryJudge(), CleanlinessJudge())
+        return cls(Profile.EMBEDDED, Judges(single, (SpeakerJudge(),)))
 
     def judge(
         self,
@@ -53,35 +65,57 @@ class Panel:
     ) -> EvaluationReport:
         """Judge what was spoken (by prompt id) for the groups; a prompt without audio is a failed generation, never left out.
 
-        `progress(done, total)` is told after each few samples. Raises InfrastructureFault when a judge fails.
+        The groups may be some of those that the panel was built for: no group's numbers depend on another's. `progress(done,
+        total)` is told after each few samples. Raises InfrastructureFault when a judge fails.
         """
         total = sum(len(group.prompts) for group in groups)
         judged: dict[str, Judged] = {}
-        pending = self._examined(groups, spoken, competition.limits, judged)
-        while len(judged) < total:
-            batch = list(islice(pending, self._batch))
-            for utterance, metrics in zip(batch, self._measure(batch), strict=True):
-                judged[utterance.prompt.id] = self._verdict(spoken[utterance.prompt.id], metrics)
+        for part in self._batches(groups):
+            judged |= self._judge(part, spoken, competition.limits)
             progress(len(judged), total)
-        return report(self.name, self.hash, groups, judged, Rules(self._anchors, competition.factors))
+        return report(self.identity, groups, judged, Rules(self._anchors, competition.factors))
 
-    def _examined(
-        self, groups: Sequence[Group], spoken: Mapping[str, Spoken], limits: Limits, judged: dict[str, Judged]
-    ) -> Iterator[Utterance]:
-        """The utterances that pass the gates; the others enter `judged` at once."""
+    def _batches(self, groups: Sequence[Group]) -> Iterator[Sequence[Group]]:
+        """Whole groups, together at least a batch of samples: a pair is never torn."""
+        part: list[Group] = []
+        for group in groups:
+            part.append(group)
+            if sum(len(member.prompts) for member in part) >= self._batch:
+                yield part
+                part = []
+        if part:
+            yield part
+
+    def _judge(self, groups: Sequence[Group], spoken: Mapping[str, Spoken], limits: Limits) -> dict[str, Judged]:
+        judged: dict[str, Judged] = {}
+        heard: dict[str, Utterance] = {}
         for group in groups:
             for prompt in group.prompts:
                 said = spoken.get(prompt.id)
                 match integrity.examine(prompt, said, limits):
-                    case Audio() as audio:
-                        yield Utterance(prompt, group, audio)
+                    case Sound() as sound:
+                        heard[prompt.id] = Utterance(prompt, group, sound)
                     case Gate() as gate:
                         judged[prompt.id] = Judged(gate, {}, _sha256(said), said.seconds if said else 0.0)
+        for prompt_id, metrics in self._measure(groups, heard).items():
+            judged[prompt_id] = self._verdict(spoken[prompt_id], metrics)
+        return judged
 
-    def _measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
-        """All judges' metrics of each utterance."""
-        columns = [judge.measure(batch) for judge in self._judges]
-        return [{name: value for metrics in row for name, value in metrics.items()} for row in zip(*columns, strict=True)]
+    def _measure(self, groups: Sequence[Group], heard: Mapping[str, Utterance]) -> dict[str, Metrics]:
+        """All judges' metrics of each utterance, by prompt id."""
+        batch = list(heard.values())
+        found: dict[str, dict[str, float]] = {prompt_id: {} for prompt_id in heard}
+        for judge in self._judges.single:
+            for utterance, metrics in zip(batch, judge.measure(batch), strict=True):
+                found[utterance.prompt.id] |= metrics
+        for group in groups:
+            if group.kind is GroupKind.VOICE and all(prompt.id in heard for prompt in group.prompts):
+                one, other = (heard[prompt.id] for prompt in group.prompts)
+                for pair_judge in self._judges.pair:
+                    shared = pair_judge.compare(one, other)
+                    found[one.prompt.id] |= shared
+                    found[other.prompt.id] |= shared
+        return dict(found)
 
     def _verdict(self, said: Spoken, metrics: Metrics) -> Judged:
         gate = Gate.WRONG_WORDS if metrics["wer"] >= self._anchors.wrong_words else None

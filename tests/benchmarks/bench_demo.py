@@ -83,7 +83,7 @@ def stages(folder: Path) -> dict[str, float]:
     marks = [time.monotonic()]
     spoken = speak(model, groups, block_hash, competition, tools, lambda _stage, _done, _total: None)
     marks.append(time.monotonic())
-    panel = tools.panel(groups)
+    panel = tools.panel(competition.profile, groups)
     marks.append(time.monotonic())
     panel.judge(groups, {item.prompt_id: item for item in spoken}, competition, lambda _done, _total: None)
     marks.append(time.monotonic())

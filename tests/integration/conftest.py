@@ -28,6 +28,7 @@ _NUMBERS = count(1)
 REPORT = EvaluationReport(
     profile="embedded",
     profile_hash="f" * 64,
+    judges={"scripted": "1"},
     samples=(
         SampleReport("p1", "g1", Micro(750_000), None, {"wer": 0.05}, {Factor.DELIVERY: 0.5}, "a" * 64, 1.25),
         SampleReport("p2", "g2", Micro(650_000), None, {"wer": 0.1}, {Factor.DELIVERY: 0.25}, "b" * 64, 1.5),

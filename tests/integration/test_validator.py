@@ -103,7 +103,7 @@ class Stack:
 def a_verdict(claim: Claim, score: int) -> Verdict:
     """The same score in 32 groups."""
     groups = tuple(GroupReport(f"g{n:02}", "single", Micro(score)) for n in range(32))
-    report = EvaluationReport("embedded", "aa", (), groups, Micro(score), Micro(0))
+    report = EvaluationReport("embedded", "aa", {}, (), groups, Micro(score), Micro(0))
     subject = Subject(
         claim.hotkey, claim.commit_block, claim.repo, claim.revision, claim.round, claim.block_hash, claim.competition_hash, "bb"
     )

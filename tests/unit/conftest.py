@@ -62,10 +62,11 @@ def tone() -> Callable[..., Audio]:
 def ask() -> Ask:
     """One single prompt and what was said for it."""
     from scoring.judges.judge import Utterance
+    from scoring.sound import Sound
 
     def build(audio: Audio, text: str = "open the gate", register: Register = Register.LOW, **levels: int) -> Utterance:
         voice = Voice(register, **{"rate": 3, "pitch": 3, "expression": 3, "loudness": 3, **levels})
         prompt = Prompt("g00.a", text, "as asked", voice)
-        return Utterance(prompt, Group("g00", GroupKind.SINGLE, (prompt,)), audio)
+        return Utterance(prompt, Group("g00", GroupKind.SINGLE, (prompt,)), Sound(audio))
 
     return build

@@ -70,7 +70,7 @@ def a_result(number: int, score: int = 500_000, groups: Mapping[str, int] | None
     """Submission `number`, scored the same in 32 groups, with a receipt that says so."""
     scores = {f"g{n:02}": score for n in range(32)} if groups is None else groups
     reports = tuple(GroupReport(name, "single", Micro(value)) for name, value in scores.items())
-    report = EvaluationReport("embedded", "aa", (), reports, Micro(score), Micro(0))
+    report = EvaluationReport("embedded", "aa", {}, (), reports, Micro(score), Micro(0))
     subject = Subject(Hotkey(f"h{number}"), number, "a/b", "0" * 40, RoundNumber(2), HASH, COMPETITION.hash, "bb")
     document = receipt.build(subject, Finding(None, None, None, None, report), "")
     result = EvaluationResult(

@@ -9,18 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts.groups import Attribute, Group, GroupKind, Prompt, Register, Voice
-from scoring.aggregate import Judged, Rules, combine, moved, report
-from scoring.anchors import Anchor, Anchors, load
+from scoring.aggregate import Identity, Judged, Rules, combine, moved, report
+from scoring.anchors import Anchor, Anchors, Combine, FactorAnchors, load
+from scoring.competition import FACTORS, Profile
 from scoring.report import Factor, Gate, GroupReport, SampleReport
 from scoring.types import Micro
 
 VOICE = Voice(Register.LOW, 3, 3, 3, 3)
-WEIGHTS = {Factor.INTELLIGIBILITY: 0.4, Factor.NATURALNESS: 0.3, Factor.DELIVERY: 0.3}
+SINGLE_WEIGHTS = {Factor.INTELLIGIBILITY: 0.4, Factor.NATURALNESS: 0.3, Factor.DELIVERY: 0.3}
+WEIGHTS = SINGLE_WEIGHTS | {Factor.CONSISTENCY: 0.25}
+WHO = Identity("embedded", "hash", {"scripted": "1"})
 ANCHORS = Anchors(
     factors={
-        Factor.INTELLIGIBILITY: {"wer": Anchor(bad=1.0, human=0.0)},
-        Factor.NATURALNESS: {"ovr": Anchor(bad=1.0, human=3.0), "p808": Anchor(bad=2.0, human=4.0)},
-        Factor.DELIVERY: {"delivery": Anchor(bad=0.0, human=1.0)},
+        Factor.INTELLIGIBILITY: FactorAnchors(Combine.WORST, {"wer": Anchor(bad=1.0, human=0.0)}),
+        Factor.NATURALNESS: FactorAnchors(Combine.MEAN, {"ovr": Anchor(bad=1.0, human=3.0), "p808": Anchor(bad=2.0, human=4.0)}),
+        Factor.DELIVERY: FactorAnchors(Combine.MEAN, {"delivery": Anchor(bad=0.0, human=1.0)}),
+        Factor.CONSISTENCY: FactorAnchors(Combine.MEAN, {"speaker_similarity": Anchor(bad=0.0, human=1.0)}),
     },
     wrong_words=0.9,
     moves={Attribute.RATE: 1.0, Attribute.PITCH: 5.0, Attribute.EXPRESSION: 5.0, Attribute.LOUDNESS: 2.0},
@@ -63,7 +67,7 @@ PAIR = group("g01", GroupKind.COUNTERFACTUAL, Attribute.LOUDNESS)
 )
 def test_combines_by_a_weighted_geometric_mean(utilities: tuple[float, float, float], expected: float) -> None:
     """No factor buys another: a zero costs three quarters of the score."""
-    assert combine(dict(zip(WEIGHTS, utilities, strict=True)), WEIGHTS) == pytest.approx(expected, abs=1e-6)
+    assert combine(dict(zip(SINGLE_WEIGHTS, utilities, strict=True)), WEIGHTS) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +86,7 @@ def test_anchors_map_to_utilities(anchor: Anchor, x: float, expected: float) -> 
 
 def test_a_sample_is_reported_whole() -> None:
     """WER .2, naturalness mean of .5 and 1, delivery .64: .8^.4 · .75^.3 · .64^.3 = .733962."""
-    result = report("embedded", "hash", [group("g00")], {"g00.a": judged(wer=0.2, ovr=2.0, delivery=0.64)}, RULES)
+    result = report(WHO, [group("g00")], {"g00.a": judged(wer=0.2, ovr=2.0, delivery=0.64)}, RULES)
     score = Micro(round(1e6 * 0.8**0.4 * 0.75**0.3 * 0.64**0.3))
     assert result.samples == (
         SampleReport(
@@ -102,17 +106,38 @@ def test_a_sample_is_reported_whole() -> None:
 @pytest.mark.parametrize("gate", list(Gate))
 def test_every_closed_gate_scores_zero_and_stays_in_the_mean(gate: Gate) -> None:
     """One failed of two perfect singles halves the evaluation."""
-    result = report("p", "h", [group("g00"), group("g01")], {"g00.a": judged(gate), "g01.a": judged()}, RULES)
+    result = report(WHO, [group("g00"), group("g01")], {"g00.a": judged(gate), "g01.a": judged()}, RULES)
     assert [sample.gate for sample in result.samples] == [gate, None]
     assert [entry.score for entry in result.groups] == [0, 1_000_000]
     assert result.score == 500_000
 
 
+@pytest.mark.parametrize(
+    ("similarity", "expected"),
+    [
+        pytest.param({"speaker_similarity": 1.0}, 1_000_000, id="one speaker"),
+        pytest.param({"speaker_similarity": 0.25}, round(1e6 * 0.25**0.2), id="two speakers: .25 ** (.25 / 1.25)"),
+        pytest.param({}, round(1e6 * 0.01**0.2), id="the other clip failed: nothing shows one speaker"),
+    ],
+)
+def test_consistency_counts_in_voice_pairs(similarity: Mapping[str, float], expected: int) -> None:
+    """The weights of the other factors shrink by its own, so that they sum to 1 in every group."""
+    result = report(
+        WHO, [group("g00", GroupKind.VOICE)], {"g00.a": judged(None, **similarity), "g00.b": judged(None, **similarity)}, RULES
+    )
+    assert [sample.score for sample in result.samples] == [expected, expected]
+
+
 def test_standard_error_is_over_groups() -> None:
     """Groups 1, .5 and 0: sd .5, over √3."""
     pair = group("g01", GroupKind.VOICE)
-    outcomes = {"g00.a": judged(), "g01.a": judged(), "g01.b": judged(Gate.EMPTY), "g02.a": judged(Gate.TIMEOUT)}
-    result = report("p", "h", [group("g00"), pair, group("g02")], outcomes, RULES)
+    outcomes = {
+        "g00.a": judged(),
+        "g01.a": judged(speaker_similarity=1.0),
+        "g01.b": judged(Gate.EMPTY),
+        "g02.a": judged(Gate.TIMEOUT),
+    }
+    result = report(WHO, [group("g00"), pair, group("g02")], outcomes, RULES)
     assert result.groups == (
         GroupReport("g00", "single", Micro(1_000_000)),
         GroupReport("g01", "voice", Micro(500_000)),
@@ -133,7 +158,7 @@ def test_standard_error_is_over_groups() -> None:
 )
 def test_a_counterfactual_pair_must_move(low: float, high: float, expected: int) -> None:
     """Otherwise the delivery of both sides is worth nothing, however well each agrees by itself."""
-    result = report("p", "h", [PAIR], {"g01.a": judged(lufs=low), "g01.b": judged(lufs=high)}, RULES)
+    result = report(WHO, [PAIR], {"g01.a": judged(lufs=low), "g01.b": judged(lufs=high)}, RULES)
     assert [sample.score for sample in result.samples] == [expected, expected]
 
 
@@ -156,22 +181,22 @@ def test_each_contrast_is_read_from_its_own_metric(contrast: Attribute, measure:
 
 def test_a_pair_with_a_failed_side_has_shown_no_obedience() -> None:
     """The side that spoke keeps its other factors, not its delivery."""
-    result = report("p", "h", [PAIR], {"g01.a": judged(Gate.TIMEOUT), "g01.b": judged()}, RULES)
+    result = report(WHO, [PAIR], {"g01.a": judged(Gate.TIMEOUT), "g01.b": judged()}, RULES)
     assert [sample.score for sample in result.samples] == [0, 251_189]
 
 
 def test_nothing_can_be_left_out() -> None:
     """A prompt without an outcome is a mistake of ours, and loud; so is an evaluation of nothing."""
     with pytest.raises(KeyError):
-        report("p", "h", [group("g00"), group("g01")], {"g00.a": judged()}, RULES)
+        report(WHO, [group("g00"), group("g01")], {"g00.a": judged()}, RULES)
     with pytest.raises(ValueError, match="at least one group"):
-        report("p", "h", [], {}, RULES)
+        report(WHO, [], {}, RULES)
 
 
 def test_a_missing_metric_is_not_a_low_one() -> None:
     """A judge that returned nothing must not pass for a bad voice."""
     with pytest.raises(KeyError):
-        report("p", "h", [group("g00")], {"g00.a": Judged(None, {"wer": 0.0}, "", 0.0)}, RULES)
+        report(WHO, [group("g00")], {"g00.a": Judged(None, {"wer": 0.0}, "", 0.0)}, RULES)
 
 
 METRIC = st.floats(-100.0, 100.0)
@@ -184,7 +209,7 @@ def test_order_never_matters(outcomes: Mapping[int, Judged], random: Random) -> 
     groups = [group(f"g{number:02d}") for number in outcomes]
     by_id = {f"g{number:02d}.a": outcome for number, outcome in outcomes.items()}
     shuffled = random.sample(groups, len(groups))
-    one, two = report("p", "h", groups, by_id, RULES), report("p", "h", shuffled, dict(reversed(by_id.items())), RULES)
+    one, two = report(WHO, groups, by_id, RULES), report(WHO, shuffled, dict(reversed(by_id.items())), RULES)
     assert (one.score, one.stderr, set(one.groups)) == (two.score, two.stderr, set(two.groups))
     assert all(0 <= sample.score <= 1_000_000 for sample in one.samples)
 
@@ -192,6 +217,6 @@ def test_order_never_matters(outcomes: Mapping[int, Judged], random: Random) -> 
 def test_the_shipped_anchors_cover_every_factor() -> None:
     """Each factor has a metric, each attribute a least move, and wrong words close the gate beyond where utility ends."""
     shipped = load()
-    assert set(shipped.factors) == set(Factor) and all(shipped.factors.values())
+    assert set(shipped.factors) == FACTORS[Profile.EMBEDDED] and all(factor.metrics for factor in shipped.factors.values())
     assert set(shipped.moves) == set(Attribute) and min(shipped.moves.values()) > 0.0
-    assert shipped.factors[Factor.INTELLIGIBILITY]["wer"].utility(shipped.wrong_words) == 0.0
+    assert shipped.factors[Factor.INTELLIGIBILITY].metrics["wer"].utility(shipped.wrong_words) == 0.0

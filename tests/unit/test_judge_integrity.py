@@ -8,6 +8,7 @@ from scoring.audio import Audio
 from scoring.competition import load
 from scoring.judges.integrity import examine, examine_sound, expected_seconds
 from scoring.report import Gate
+from scoring.sound import Sound
 from scoring.spoken import Spoken
 from scoring.types import RoundNumber
 
@@ -57,15 +58,15 @@ def test_closes(said: Spoken | None, gate: Gate) -> None:
 def test_opens_at_every_allowed_rate(rate: int) -> None:
     """A sound of a believable length passes and comes back decoded."""
     audio = examine(PROMPT, spoken(noise(2.0, rate=rate), rate=rate), LIMITS)
-    assert isinstance(audio, Audio)
-    assert (audio.rate, audio.seconds) == (rate, 2.0)
+    assert isinstance(audio, Sound)
+    assert (audio.audio.rate, audio.audio.seconds) == (rate, 2.0)
 
 
 def test_sound_beyond_speech_is_no_speech() -> None:
     """A loud tone at 15 kHz is nothing that the judges, at 16 kHz, could hear."""
     time = torch.arange(2 * 48_000, dtype=torch.float64) / 48_000
     whistle = Audio((0.5 * torch.sin(2 * torch.pi * 15_000 * time)).to(torch.float32), 48_000)
-    assert examine_sound(whistle, 2.0, LIMITS) is Gate.NO_SPEECH
+    assert examine_sound(Sound(whistle), 2.0, LIMITS) is Gate.NO_SPEECH
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -73,4 +74,4 @@ def test_a_sound_is_finite(value: float) -> None:
     """One NaN or infinity closes the gate, before anything is computed from it."""
     samples = torch.full((2 * RATE,), 0.1)
     samples[7] = value
-    assert examine_sound(Audio(samples, RATE), 2.0, LIMITS) is Gate.NOT_FINITE
+    assert examine_sound(Sound(Audio(samples, RATE)), 2.0, LIMITS) is Gate.NOT_FINITE

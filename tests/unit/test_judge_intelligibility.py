@@ -10,6 +10,7 @@ from scoring.errors import Code, InfrastructureFault
 from scoring.judges.intelligibility import IntelligibilityJudge, compare
 from scoring.judges.judge import Utterance
 from scoring.judges.language_model import arpa
+from scoring.sound import Sound
 
 TEXTS = (
     "Follow the swan past the broken tower, and do not answer if the ghost calls your name.",
@@ -97,11 +98,11 @@ def test_an_empty_prompt_cannot_be_compared() -> None:
 
 def test_hears_the_same_in_any_order(judge: IntelligibilityJudge, clips: list[Audio]) -> None:
     """Forwards, backwards and repeated, in this recogniser and in a fresh one: the same words for the same clip."""
-    first = [judge.transcribe(clip) for clip in clips]
-    assert [judge.transcribe(clip) for clip in reversed(clips)] == first[::-1]
-    assert judge.transcribe(clips[1]) == first[1]
+    first = [judge.transcribe(Sound(clip)) for clip in clips]
+    assert [judge.transcribe(Sound(clip)) for clip in reversed(clips)] == first[::-1]
+    assert judge.transcribe(Sound(clips[1])) == first[1]
     fresh = IntelligibilityJudge(reversed(TEXTS))
-    assert [fresh.transcribe(clip) for clip in (clips[2], clips[0])] == [first[2], first[0]]
+    assert [fresh.transcribe(Sound(clip)) for clip in (clips[2], clips[0])] == [first[2], first[0]]
 
 
 def test_a_clear_voice_is_understood_and_wrong_words_are_not(

@@ -13,6 +13,7 @@ from scoring.errors import Code, InfrastructureFault
 from scoring.judges import naturalness
 from scoring.judges.judge import Utterance
 from scoring.judges.naturalness import WINDOW, NaturalnessJudge, load_network, log_mel, windows
+from scoring.sound import Sound
 
 TEXT = "Nobody in Chicago remembers Rachel Morgan, who painted the bakery brown."
 
@@ -46,7 +47,7 @@ def test_features_agree_with_an_independent_front_end(clip: Audio) -> None:
 
     Not torchaudio's own mel filters: they take the last bin of an odd transform for half the sampling rate.
     """
-    wave = windows(clip)[0, :-160].to(torch.float64)
+    wave = windows(Sound(clip))[0, :-160].to(torch.float64)
     window = torch.hann_window(321, dtype=torch.float64)
     power = torchaudio.functional.spectrogram(wave, 0, window, 321, 160, 321, 2.0, False, pad_mode="constant")
     filters = torch.tensor(
@@ -72,7 +73,7 @@ def test_features_agree_with_an_independent_front_end(clip: Audio) -> None:
 def test_windows_cover_a_clip_without_redundancy(tone: Callable[..., Audio], seconds: float, count: int) -> None:
     """As few windows as cover the clip, each full; the last ends with it."""
     audio = tone(200.0, seconds=seconds)
-    cut = windows(audio)
+    cut = windows(Sound(audio))
     assert cut.shape == (count, WINDOW)
     assert loudness(Audio(cut[0], 16_000)) == pytest.approx(-23.0, abs=0.3)
     if count > 1:
@@ -81,14 +82,14 @@ def test_windows_cover_a_clip_without_redundancy(tone: Callable[..., Audio], sec
 
 def test_a_short_clip_is_repeated_from_its_start(tone: Callable[..., Audio]) -> None:
     """Half a second, again and again."""
-    (cut,) = windows(tone(200.0, seconds=0.5))
+    (cut,) = windows(Sound(tone(200.0, seconds=0.5)))
     assert torch.equal(cut[:8000], cut[8000:16_000])
 
 
 def test_silence_cannot_be_judged() -> None:
     """The gates keep it out; if it came here, it would be our mistake."""
     with pytest.raises(ValueError, match="no speech"):
-        windows(Audio(torch.zeros(16_000), 16_000))
+        windows(Sound(Audio(torch.zeros(16_000), 16_000)))
 
 
 def test_scores_do_not_depend_on_company_or_threads(

@@ -1,15 +1,18 @@
 """The panel end to end, on real speech: what it scores, what it never drops, and that the same bytes give the same report."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from prompts.generate import generate
 from prompts.groups import Group, GroupPlan
-from scoring.competition import Competition, load
+from scoring.aggregate import Identity
+from scoring.anchors import load as load_anchors
+from scoring.competition import Competition, Profile, load
 from scoring.judges.bins import METRICS
 from scoring.judges.judge import Utterance
-from scoring.judges.panel import Panel
+from scoring.judges.panel import Judges, Panel
 from scoring.report import EvaluationReport, Gate, Metrics
 from scoring.spoken import Spoken
 from scoring.types import RoundNumber
@@ -106,7 +109,7 @@ def test_progress_is_told_as_samples_are_judged(
 ) -> None:
     """It rises to the total, so that a lease can be renewed while a long evaluation goes on."""
     steps: list[tuple[int, int]] = []
-    quick = Panel("quick", [Scripted()], batch=2)
+    quick = Panel(Profile.EMBEDDED, Judges((Scripted(),)), batch=2)
     quick.judge(groups, answers["clear"], competition, lambda done, total: steps.append((done, total)))
     assert steps == [(2, 3), (3, 3)]
 
@@ -118,7 +121,10 @@ class Scripted:
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """The same numbers for everybody."""
-        found = {"wer": 0.0, "ovr": 5.0, "bak": 5.0, "p808": 5.0, "delivery": 1.0, **dict.fromkeys(METRICS.values(), 1.0)}
+        good = [factor.metrics for factor in load_anchors().factors.values()]
+        found = {name: anchor.human for metrics in good for name, anchor in metrics.items()} | dict.fromkeys(
+            METRICS.values(), 1.0
+        )
         return [found for _ in batch]
 
 
@@ -129,7 +135,13 @@ def test_the_hash_names_judges_and_versions() -> None:
         version = "2"
 
     hashes = {
-        Panel(name, judges).hash for name, judges in (("a", [Scripted()]), ("b", [Scripted()]), ("a", [Newer()]), ("a", []))
+        Panel(Profile.EMBEDDED, Judges(judges), scale).identity.hash
+        for judges, scale in (
+            ((Scripted(),), None),
+            ((Newer(),), None),
+            ((), None),
+            ((Scripted(),), replace(load_anchors(), hash="other")),
+        )
     }
     assert len(hashes) == 4
 
@@ -144,4 +156,5 @@ def test_same_bytes_same_report(
     """Judged again by a fresh panel, in another order of answers: equal to the last digit, and under the same hash."""
     fresh = Panel.embedded(groups)
     assert fresh.judge(groups, dict(reversed(list(answers["clear"].items()))), competition, ignored) == reports["clear"]
-    assert (reports["clear"].profile, reports["clear"].profile_hash) == (panel.name, panel.hash) == ("embedded", fresh.hash)
+    said = reports["clear"]
+    assert Identity(said.profile, said.profile_hash, said.judges) == panel.identity == fresh.identity

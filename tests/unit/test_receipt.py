@@ -27,6 +27,7 @@ SAMPLE = SampleReport("g00.a", "g00", Micro(400_000), None, {"wer": -0.0}, {Fact
 REPORT = EvaluationReport(
     profile="embedded",
     profile_hash="ff",
+    judges={"scripted": "1"},
     samples=(SAMPLE, replace(SAMPLE, prompt_id="g01.a", group_id="g01", score=Micro(600_000))),
     groups=(GroupReport("g00", "single", Micro(400_000)), GroupReport("g01", "single", Micro(600_000))),
     score=Micro(500_000),
