@@ -40,6 +40,7 @@ class Code(IntEnum):
     SANDBOX_UNAVAILABLE = 2101
     HOST_TOO_SLOW = 2102
     JUDGE_UNAVAILABLE = 2103
+    STORE_UNAVAILABLE = 2104
     LEASE_EXPIRED = 2201
     WORKER_ERROR = 2202
     COMPETITION_MISMATCH = 2203
@@ -61,6 +62,11 @@ class Code(IntEnum):
     PORT_TAKEN = 3203
     WALLET_MISSING = 3204
     ARGUMENT_INVALID = 3205
+    SERVICE_KEY_INVALID = 3206
+    CERTIFICATE_INVALID = 3207
+    RECEIPT_INVALID = 3301
+    AUDIO_MISSING = 3302
+    AUDIO_INVALID = 3303
     INTERNAL = 3999
 
     @property
@@ -146,6 +152,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.HOST_TOO_SLOW: Explanation("The reference guest was too slow as well.", "Nothing to do: it is tried again."),
     Code.JUDGE_UNAVAILABLE: Explanation("A judge could not be loaded or failed.", "Operator: read the worker's log."),
+    Code.STORE_UNAVAILABLE: Explanation(
+        "The audio store cannot be written.", "Operator: check VOICE_STORE, its disk and its rights."
+    ),
     Code.LEASE_EXPIRED: Explanation("A worker stopped reporting progress.", "Nothing to do: another worker takes over."),
     Code.WORKER_ERROR: Explanation(
         "The worker failed in a way nobody foresaw.", "Operator: read the worker's log and report it."
@@ -176,6 +185,17 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "There is no such wallet or hotkey.", "Create it with `btcli wallet create`, or name another with -w and -H."
     ),
     Code.ARGUMENT_INVALID: Explanation("An argument of the command is wrong.", "Add --help to the command to see what it takes."),
+    Code.SERVICE_KEY_INVALID: Explanation(
+        "The worker's service key cannot be read or written.", "Check VOICE_SERVICE_KEY; delete a broken file to get a new key."
+    ),
+    Code.CERTIFICATE_INVALID: Explanation(
+        "The service key has no valid certificate.", "Certify it: `voice validator certify`, with the validator's hotkey."
+    ),
+    Code.RECEIPT_INVALID: Explanation("The receipt does not hold.", "Do not count it; the message says what is wrong."),
+    Code.AUDIO_MISSING: Explanation("The audio of a sample is not in the store.", "Name the store with --store, or VOICE_STORE."),
+    Code.AUDIO_INVALID: Explanation(
+        "The audio file cannot be used.", "Give a WAV, FLAC or OGG file of at most ten minutes that plays in an ordinary player."
+    ),
     Code.INTERNAL: Explanation("The service failed.", "Report it with the request id."),
 }
 

@@ -1,17 +1,21 @@
-"""The re-runnable record of an evaluation: canonical JSON, and the hash that stands for it."""
+"""The re-runnable record of an evaluation: canonical JSON, the hash that stands for it, and who answers for it."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Protocol, Self
 
 from scoring.aggregate import mean
+from scoring.certificate import Certificate, CertificateInvalid, Trust
 from scoring.errors import Code
 from scoring.report import EvaluationReport, SampleReport
 from scoring.types import BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
-VERSION = 1
+VERSION = 2
+DOMAIN = b"voice-receipt/2\n"
+"""Put before the canonical bytes when they are signed."""
 
 
 class ReceiptInvalid(ValueError):
@@ -43,7 +47,73 @@ class Finding:
     report: EvaluationReport | None
 
 
-def build(subject: Subject, finding: Finding, hardware: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Where and when it was judged: hardware and software in words, an aware time, and wall-clock seconds by stage."""
+
+    hardware: str
+    judged_at: datetime
+    timings: Mapping[str, float]
+
+
+class Signer(Protocol):
+    """A service key and its certificate."""
+
+    @property
+    def certificate(self) -> Certificate:
+        """Why its signature counts."""
+        ...
+
+    def sign(self, message: bytes) -> str:
+        """The signature, as hex."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A receipt, its service key's signature (hex) over `DOMAIN` and its canonical bytes, and the key's certificate."""
+
+    receipt: Mapping[str, Any]
+    signature: str
+    certificate: Certificate
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON data: what a receipt's file holds."""
+        return {"receipt": self.receipt, "signature": self.signature, "certificate": self.certificate.to_json()}
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """What `to_json` wrote; raises ReceiptInvalid for anything else."""
+        match data:
+            case {"receipt": dict(receipt), "signature": str(signature), "certificate": certificate} as found if len(found) == 3:
+                try:
+                    return cls(receipt, signature, Certificate.from_json(certificate))
+                except CertificateInvalid as exc:
+                    raise ReceiptInvalid(str(exc)) from exc
+            case _:
+                raise ReceiptInvalid("this is not a signed receipt: it has no receipt, signature and certificate")
+
+
+def sign(receipt: Mapping[str, Any], signer: Signer) -> Signed:
+    """Answer for a receipt."""
+    return Signed(receipt, signer.sign(DOMAIN + canonical(receipt)), signer.certificate)
+
+
+def authenticate(signed: Signed, trust: Trust, at: datetime) -> None:
+    """Raise ReceiptInvalid unless a key that was certified both now and when it was judged signed this receipt."""
+    try:
+        trust.check(signed.certificate, at)
+        judged = datetime.fromisoformat(str(signed.receipt.get("judged_at")))
+        trust.check(signed.certificate, judged)
+    except CertificateInvalid as exc:
+        raise ReceiptInvalid(str(exc)) from exc
+    except (ValueError, TypeError) as exc:  # no time, or one without a zone
+        raise ReceiptInvalid("the receipt does not say when it was judged") from exc
+    if not trust.verify(signed.certificate.service, DOMAIN + canonical(signed.receipt), signed.signature):
+        raise ReceiptInvalid("the receipt's signature does not hold")
+
+
+def build(subject: Subject, finding: Finding, circumstances: Circumstances) -> dict[str, Any]:
     """The receipt as plain JSON data; score and standard error are integers of 1e-6."""
     report = finding.report
     return {
@@ -62,11 +132,14 @@ def build(subject: Subject, finding: Finding, hardware: str) -> dict[str, Any]:
         "reason": finding.reason,
         "profile": report.profile if report else None,
         "profile_hash": report.profile_hash if report else None,
+        "judges": dict(report.judges) if report else {},
         "score": report.score if report else 0,
         "stderr": report.stderr if report else 0,
         "groups": [[group.id, group.kind, group.score] for group in report.groups] if report else [],
         "samples": [_sample(sample) for sample in report.samples] if report else [],
-        "hardware": hardware,
+        "hardware": circumstances.hardware,
+        "judged_at": circumstances.judged_at.astimezone(UTC).isoformat(timespec="seconds"),
+        "timings": dict(circumstances.timings),
     }
 
 

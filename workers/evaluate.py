@@ -9,7 +9,7 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +20,7 @@ from scoring import receipt
 from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from scoring.fingerprint import Fingerprint, fingerprint
-from scoring.receipt import Finding, Subject
+from scoring.receipt import Circumstances, Finding, Subject
 from scoring.report import EvaluationReport
 from scoring.spoken import Spoken
 from scoring.synthesis.synthesiser import Request
@@ -115,7 +115,7 @@ def evaluate(task: Task, competition: Competition, tools: Tools, lineage: Lineag
     except SubmissionFault as fault:
         return _refused(subject, prints, fault)
     finding = Finding(prints.content, prints.tensors, None, None, trial.report)
-    return _verdict(VerdictState.SCORED, subject, finding)
+    return _verdict(VerdictState.SCORED, subject, finding, timings={"speak": trial.speak_seconds, "judge": trial.judge_seconds})
 
 
 def round_groups(block_hash: BlockHash, competition: Competition) -> tuple[Group, ...]:
@@ -205,8 +205,15 @@ def _refused(subject: Subject, prints: Fingerprint | None, fault: SubmissionFaul
     return _verdict(VerdictState.REJECTED, subject, Finding(content, tensors, fault.code, fault.detail, None))
 
 
-def _verdict(state: VerdictState, subject: Subject, finding: Finding, copy_of: SubmissionId | None = None) -> Verdict:
-    document = receipt.build(subject, finding, f"{platform.machine()} {platform.system()}")
+def _verdict(
+    state: VerdictState,
+    subject: Subject,
+    finding: Finding,
+    copy_of: SubmissionId | None = None,
+    timings: Mapping[str, float] | None = None,
+) -> Verdict:
+    here = Circumstances(f"{platform.machine()} {platform.system()}", datetime.now(UTC), timings or {})
+    document = receipt.build(subject, finding, here)
     return Verdict(
         state=state,
         receipt=document,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import bittensor as bt
@@ -15,7 +15,7 @@ from neurons.types import Applied, ChainUnavailable, Metagraph, Neuron, RateLimi
 from neurons.validator import Signer, Store
 from scoring import receipt
 from scoring.competition import load
-from scoring.receipt import Finding, Subject
+from scoring.receipt import Circumstances, Finding, Subject
 from scoring.report import EvaluationReport, GroupReport
 from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, Uid
 from voice_api.db.pool import Pool
@@ -26,6 +26,7 @@ from voice_api.errors import LeaseLost
 
 SCHEDULE = load()
 LEASE = timedelta(minutes=1)
+HERE = Circumstances("x86_64 Linux", datetime(2026, 11, 22, tzinfo=UTC), {})
 
 
 class Killed(BaseException):
@@ -107,7 +108,7 @@ def a_verdict(claim: Claim, score: int) -> Verdict:
     subject = Subject(
         claim.hotkey, claim.commit_block, claim.repo, claim.revision, claim.round, claim.block_hash, claim.competition_hash, "bb"
     )
-    document = receipt.build(subject, Finding(None, None, None, None, report), "")
+    document = receipt.build(subject, Finding(None, None, None, None, report), HERE)
     return Verdict(VerdictState.SCORED, document, receipt.digest(document), report=report)
 
 

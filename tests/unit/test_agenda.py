@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from scoring import ranking, receipt
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking import State
-from scoring.receipt import Finding, Subject
+from scoring.receipt import Circumstances, Finding, Subject
 from scoring.report import EvaluationReport, GroupReport
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId, Uid
 from voice_api.db.records import Candidate, EvaluationResult, LedgerEntry, Round, WeightAttempt
@@ -23,6 +24,7 @@ SCHEDULE = load()
 COMPETITION = SCHEDULE.at(RoundNumber(0))
 HASH = BlockHash("0x" + "12" * 32)
 ME = Hotkey("validator")
+HERE = Circumstances("x86_64 Linux", datetime(2026, 11, 22, tzinfo=UTC), {})
 
 
 def a_neuron(uid: int, hotkey: str, last_update: int = 0) -> Neuron:
@@ -72,7 +74,7 @@ def a_result(number: int, score: int = 500_000, groups: Mapping[str, int] | None
     reports = tuple(GroupReport(name, "single", Micro(value)) for name, value in scores.items())
     report = EvaluationReport("embedded", "aa", {}, (), reports, Micro(score), Micro(0))
     subject = Subject(Hotkey(f"h{number}"), number, "a/b", "0" * 40, RoundNumber(2), HASH, COMPETITION.hash, "bb")
-    document = receipt.build(subject, Finding(None, None, None, None, report), "")
+    document = receipt.build(subject, Finding(None, None, None, None, report), HERE)
     result = EvaluationResult(
         evaluation_id=EvaluationId(number),
         submission_id=SubmissionId(number),

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from scoring import receipt
 from scoring.errors import Code
-from scoring.receipt import Finding, ReceiptInvalid, Subject
+from scoring.receipt import Circumstances, Finding, ReceiptInvalid, Subject
 from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
 from scoring.types import BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
@@ -35,6 +36,7 @@ REPORT = EvaluationReport(
 )
 SCORED = Finding(ContentHash("11" * 32), TensorsHash("22" * 32), None, None, REPORT)
 REFUSED = Finding(None, None, Code.FILE_NOT_ALLOWED, "x.bin", None)
+HERE = Circumstances("x86_64 Linux", datetime(2026, 11, 22, tzinfo=UTC), {})
 
 
 def checked(document: dict[str, Any], **overrides: Any) -> None:
@@ -45,7 +47,7 @@ def checked(document: dict[str, Any], **overrides: Any) -> None:
 
 def test_a_receipt_survives_storage_as_json() -> None:
     """What a database gives back hashes to the same, negative zeros included."""
-    document = receipt.build(SUBJECT, SCORED, "x86_64 Linux")
+    document = receipt.build(SUBJECT, SCORED, HERE)
     stored = json.loads(json.dumps(document))
     assert receipt.digest(stored) == receipt.digest(document)
     assert b"-0.0" not in receipt.canonical(document)
@@ -54,7 +56,7 @@ def test_a_receipt_survives_storage_as_json() -> None:
 
 def test_a_refusal_has_a_receipt_of_score_zero() -> None:
     """Code and reason stand in it, and no groups."""
-    document = receipt.build(SUBJECT, REFUSED, "x86_64 Linux")
+    document = receipt.build(SUBJECT, REFUSED, HERE)
     assert (document["code"], document["reason"], document["score"], document["groups"]) == (1103, "x.bin", 0, [])
     checked(document, score=Micro(0))
 
@@ -74,7 +76,7 @@ def _edit_score(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize("edit", [_edit_sample, _edit_group, _edit_score])
 def test_one_edited_number_is_found(edit: Callable[[dict[str, Any]], None]) -> None:
     """Any edit breaks the hash."""
-    document = receipt.build(SUBJECT, SCORED, "x86_64 Linux")
+    document = receipt.build(SUBJECT, SCORED, HERE)
     recorded = receipt.digest(document)
     edit(document)
     with pytest.raises(ReceiptInvalid, match="does not hash"):
@@ -84,7 +86,7 @@ def test_one_edited_number_is_found(edit: Callable[[dict[str, Any]], None]) -> N
 @pytest.mark.parametrize("edit", [_edit_group, _edit_score])
 def test_a_rehashed_receipt_must_still_add_up(edit: Callable[[dict[str, Any]], None]) -> None:
     """Groups, score and row agree, or nothing counts."""
-    document = receipt.build(SUBJECT, SCORED, "x86_64 Linux")
+    document = receipt.build(SUBJECT, SCORED, HERE)
     edit(document)
     with pytest.raises(ReceiptInvalid, match="mean"):
         checked(document)
@@ -98,12 +100,12 @@ def test_a_rehashed_receipt_must_still_add_up(edit: Callable[[dict[str, Any]], N
 def test_a_receipt_of_something_else_is_refused(claims: dict[str, object]) -> None:
     """Under other rules, of another round or submission, or without that field, it says nothing about this one."""
     with pytest.raises(ReceiptInvalid, match=f"another {next(iter(claims))}"):
-        checked(receipt.build(SUBJECT, SCORED, ""), claims=claims)
+        checked(receipt.build(SUBJECT, SCORED, HERE), claims=claims)
 
 
 @pytest.mark.parametrize("groups", [None, 7, [["g00", "single"]], [["g00", "single", "high"]]], ids=str)
 def test_groups_that_are_none_are_refused(groups: object) -> None:
     """A receipt of another form is refused like any other, not met with an error of another kind."""
-    document = receipt.build(SUBJECT, SCORED, "") | {"groups": groups}
+    document = receipt.build(SUBJECT, SCORED, HERE) | {"groups": groups}
     with pytest.raises(ReceiptInvalid, match="no groups"):
         checked(document)
