@@ -60,7 +60,7 @@ class Certificate:
                 "not_before": str(not_before),
                 "not_after": str(not_after),
                 "signature": str(signature),
-            } as found if len(found) == 6:
+            } if isinstance(data, dict) and len(data) == 6:
                 return cls(Hotkey(issuer), service, host, _time(not_before), _time(not_after), signature)
             case _:
                 raise CertificateInvalid("the certificate does not have the form of one")

@@ -85,7 +85,9 @@ class Signed:
     def from_json(cls, data: object) -> Self:
         """What `to_json` wrote; raises ReceiptInvalid for anything else."""
         match data:
-            case {"receipt": dict(receipt), "signature": str(signature), "certificate": certificate} as found if len(found) == 3:
+            case {"receipt": dict(receipt), "signature": str(signature), "certificate": certificate} if (
+                isinstance(data, dict) and len(data) == 3
+            ):
                 try:
                     return cls(receipt, signature, Certificate.from_json(certificate))
                 except CertificateInvalid as exc:
