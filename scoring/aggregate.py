@@ -23,6 +23,7 @@ class Judged:
     metrics: Metrics
     pcm_sha256: str
     seconds: float
+    rate: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ def _sample(group: Group, prompt: Prompt, judged: Judged, rules: Rules, ignored:
         utilities=utilities,
         pcm_sha256=judged.pcm_sha256,
         seconds=judged.seconds,
+        rate=judged.rate,
     )
 
 

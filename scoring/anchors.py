@@ -1,6 +1,7 @@
 """Anchors: what number is bad and what number is human, per metric; read from a profile's TOML file, hashed into each receipt."""
 
 import hashlib
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class FactorAnchors:
     def utility(self, found: Metrics) -> float:
         """In [0, 1], more is better; raises KeyError when a metric is missing."""
         values = [anchor.utility(found[name]) for name, anchor in self.metrics.items()]
-        return min(values) if self.combine is Combine.WORST else sum(values) / len(values)
+        return min(values) if self.combine is Combine.WORST else math.fsum(values) / len(values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,7 @@ def _sample(sample: SampleReport) -> dict[str, Any]:
         "metrics": {name: value + 0.0 for name, value in sample.metrics.items()},
         "utilities": {name.value: value + 0.0 for name, value in sample.utilities.items()},
         "pcm_sha256": sample.pcm_sha256,
+        "rate": sample.rate,
         "seconds": sample.seconds,
     }
 

@@ -41,7 +41,7 @@ Metrics = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class SampleReport:
-    """One prompt's outcome. `seconds` is compute per sample, in seconds; `pcm_sha256` is of the s16le mono PCM ('' if none)."""
+    """One prompt's outcome. `seconds` is compute per sample; `pcm_sha256` is of the s16le mono PCM ('' if none), `rate` its Hz (0)."""
 
     prompt_id: str
     group_id: str
@@ -51,6 +51,7 @@ class SampleReport:
     utilities: Mapping[Factor, float]
     pcm_sha256: str
     seconds: float
+    rate: int = 0
 
 
 @dataclass(frozen=True, slots=True)

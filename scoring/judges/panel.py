@@ -96,7 +96,7 @@ class Panel:
                     case Sound() as sound:
                         heard[prompt.id] = Utterance(prompt, group, sound)
                     case Gate() as gate:
-                        judged[prompt.id] = Judged(gate, {}, _sha256(said), said.seconds if said else 0.0)
+                        judged[prompt.id] = _judged(gate, {}, said)
         for prompt_id, metrics in self._measure(groups, heard).items():
             judged[prompt_id] = self._verdict(spoken[prompt_id], metrics)
         return judged
@@ -119,8 +119,11 @@ class Panel:
 
     def _verdict(self, said: Spoken, metrics: Metrics) -> Judged:
         gate = Gate.WRONG_WORDS if metrics["wer"] >= self._anchors.wrong_words else None
-        return Judged(gate, metrics, _sha256(said), said.seconds)
+        return _judged(gate, metrics, said)
 
 
-def _sha256(said: Spoken | None) -> str:
-    return hashlib.sha256(said.pcm).hexdigest() if said and said.pcm else ""
+def _judged(gate: Gate | None, metrics: Metrics, said: Spoken | None) -> Judged:
+    seconds = said.seconds if said else 0.0
+    if said is None or not said.pcm:
+        return Judged(gate, metrics, "", seconds)
+    return Judged(gate, metrics, hashlib.sha256(said.pcm).hexdigest(), seconds, said.rate)
