@@ -3,33 +3,50 @@
 import hashlib
 import io
 import json
-import tempfile
+import os
+import uuid
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import soundfile
+from pydantic import ValidationError
 
-from scoring import receipt
+from scoring import receipt, strict_json
 from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault, PlatformError
-from scoring.receipt import Signed
+from scoring.receipt import ReceiptInvalid, Signed
 from scoring.spoken import Spoken
+
+_RECEIPT_BYTES = 16 << 20
+"""Many times the largest receipt."""
+_MOST_SAMPLES = 600 * 192_000
+"""Ten minutes at the highest rate: a file of a stranger's store may unpack to more than there is memory."""
 
 
 class AudioStore(Protocol):
     """Where evidence is kept; what is kept is never changed. A folder today."""
 
     def keep_audio(self, spoken: Spoken) -> None:
-        """Keep a sample under the SHA-256 of its PCM; raises InfrastructureFault(STORE_UNAVAILABLE) when it cannot be written."""
+        """Keep a sample under the SHA-256 of its PCM; raises InfrastructureFault(STORE_UNAVAILABLE) when it cannot be written.
+
+        Of a sample without sound nothing is kept.
+        """
         ...
 
     def audio(self, pcm_sha256: str) -> tuple[bytes, int]:
-        """PCM (s16le, mono) and its rate in Hz; raises PlatformError(AUDIO_MISSING) where none has this hash."""
+        """PCM (s16le, mono) and the rate in Hz that its file says; raises PlatformError(AUDIO_MISSING) where none has this hash.
+
+        The hash binds the PCM alone: the rate that was judged is in the receipt.
+        """
         ...
 
     def keep_evidence(self, signed: Signed, competition: Competition) -> Path:
         """Keep a signed receipt and the rules that it names; where the receipt lies. Raises as `keep_audio`."""
+        ...
+
+    def competition(self, competition_hash: str) -> Competition | None:
+        """The rules of this hash, or None where they are not kept; raises PlatformError(COMPETITION_INVALID) for other content."""
         ...
 
 
@@ -41,8 +58,9 @@ class FolderStore:
 
     def keep_audio(self, spoken: Spoken) -> None:
         """As FLAC; a hash that is kept already is not written again."""
-        digest = hashlib.sha256(spoken.pcm).hexdigest()
-        path = self._audio(digest)
+        if not spoken.pcm:
+            return
+        path = self._audio(hashlib.sha256(spoken.pcm).hexdigest())
         if not path.exists():
             flac = io.BytesIO()
             soundfile.write(flac, np.frombuffer(spoken.pcm, dtype="<i2"), spoken.rate, format="FLAC", subtype="PCM_16")
@@ -50,34 +68,70 @@ class FolderStore:
 
     def audio(self, pcm_sha256: str) -> tuple[bytes, int]:
         """Read back, and held against its hash."""
+        path = self._audio(pcm_sha256)
+        if not path.is_file():
+            raise PlatformError(Code.AUDIO_MISSING, f"there is no audio {pcm_sha256} in {self._folder}")
         try:
-            samples, rate = soundfile.read(self._audio(pcm_sha256), dtype="int16")
+            samples, rate = soundfile.read(path, frames=_MOST_SAMPLES, dtype="int16")
         except (OSError, soundfile.SoundFileError) as exc:
-            raise PlatformError(Code.AUDIO_MISSING, f"there is no audio {pcm_sha256} in {self._folder}") from exc
+            raise PlatformError(Code.AUDIO_INVALID, f"the audio {pcm_sha256} in {self._folder} cannot be read") from exc
         pcm = samples.astype("<i2").tobytes()
         if hashlib.sha256(pcm).hexdigest() != pcm_sha256:
-            raise PlatformError(Code.AUDIO_MISSING, f"the audio {pcm_sha256} in {self._folder} was changed")
+            raise PlatformError(Code.AUDIO_INVALID, f"the audio {pcm_sha256} in {self._folder} was changed")
         return pcm, int(rate)
 
     def keep_evidence(self, signed: Signed, competition: Competition) -> Path:
         """Both by their hashes."""
-        rules = self._folder / "competitions" / f"{competition.hash}.json"
+        rules = self._rules(competition.hash)
         if not rules.exists():
-            _write(rules, competition.model_dump_json().encode())
+            _write(rules, competition.model_dump_json(indent=1).encode())
         path = self._folder / "receipts" / f"{receipt.digest(signed.receipt)}.json"
         _write(path, json.dumps(signed.to_json(), indent=1, allow_nan=False).encode())
         return path
 
+    def competition(self, competition_hash: str) -> Competition | None:
+        """Read back, and held against its hash."""
+        path = self._rules(competition_hash)
+        if not path.is_file():
+            return None
+        try:
+            found = Competition.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as exc:
+            raise PlatformError(Code.COMPETITION_INVALID, f"{path} holds no competition that this version can read") from exc
+        if found.hash != competition_hash:
+            raise PlatformError(Code.COMPETITION_INVALID, f"{path} holds the competition {found.hash}: it was changed")
+        return found
+
     def _audio(self, digest: str) -> Path:
         return self._folder / "audio" / digest[:2] / f"{digest}.flac"
 
+    def _rules(self, digest: str) -> Path:
+        return self._folder / "competitions" / f"{digest}.json"
+
+
+def read_receipt(path: Path) -> Signed:
+    """A receipt's file, as `keep_evidence` wrote it; raises PlatformError(RECEIPT_INVALID), also for a name that occurs twice."""
+    try:
+        with path.open("rb") as file:
+            return Signed.from_json(strict_json.read_object(file.read(_RECEIPT_BYTES + 1), _RECEIPT_BYTES))
+    except OSError as exc:
+        raise PlatformError(Code.RECEIPT_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
+    except (ReceiptInvalid, ValueError) as exc:
+        raise PlatformError(Code.RECEIPT_INVALID, f"{path} is no receipt: {exc}") from exc
+
 
 def _write(path: Path, data: bytes) -> None:
-    """All or nothing: under another name first."""
+    """All or nothing, and on the disk before anybody counts on it: under a name of its own first."""
+    part = path.with_name(f".new-{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
-            file.write(data)
-        Path(file.name).replace(path)
+        try:
+            with part.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as exc:
         raise InfrastructureFault(Code.STORE_UNAVAILABLE, f"{path.parent} cannot be written ({exc.strerror})") from exc
