@@ -1,0 +1,1 @@
+"""What can be done to a recording: damage that a listener hears, and tricks that opinion networks do not."""
