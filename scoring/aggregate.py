@@ -1,9 +1,12 @@
 """From metrics to scores: gates, utilities, their gated geometric mean, groups, an evaluation. Any order gives the same."""
 
+import hashlib
+import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from prompts.groups import Group, GroupKind, Prompt
 from scoring.anchors import Anchors
@@ -69,6 +72,17 @@ class Identity:
     profile: str
     hash: str
     judges: Mapping[str, str]
+
+    @classmethod
+    def of(cls, profile: str, judges: Mapping[str, str], anchors: Anchors) -> Self:
+        """The hash is SHA-256 (hex) over the profile, the judges' versions and the anchors' hash."""
+        facts = json.dumps([profile, sorted(judges.items()), anchors.hash])
+        return cls(profile, hashlib.sha256(facts.encode()).hexdigest(), judges)
+
+
+def gate_of(metrics: Metrics, anchors: Anchors) -> Gate | None:
+    """The gate that a heard sample's metrics close, if any; raises KeyError when a metric is missing."""
+    return Gate.WRONG_WORDS if metrics["wer"] >= anchors.wrong_words else None
 
 
 def report(who: Identity, groups: Sequence[Group], judged: Mapping[str, Judged], rules: Rules) -> EvaluationReport:

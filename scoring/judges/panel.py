@@ -1,14 +1,13 @@
 """A panel of judges: one profile, from raw audio to an evaluation's report."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from prompts.groups import Group, GroupKind
 from scoring import anchors
-from scoring.aggregate import Identity, Judged, Rules, report
+from scoring.aggregate import Identity, Judged, Rules, gate_of, report
 from scoring.anchors import Anchors
 from scoring.competition import Competition, Limits, Profile
 from scoring.judges import integrity
@@ -46,8 +45,7 @@ class Panel:
         self._batch = batch
         self._judges = judges
         self._anchors = scale if scale is not None else anchors.load(profile)
-        facts = json.dumps([profile, sorted(judges.versions.items()), self._anchors.hash])
-        self.identity = Identity(profile, hashlib.sha256(facts.encode()).hexdigest(), judges.versions)
+        self.identity = Identity.of(profile, judges.versions, self._anchors)
 
     @classmethod
     def embedded(cls, groups: Sequence[Group]) -> Self:
@@ -118,8 +116,7 @@ class Panel:
         return dict(found)
 
     def _verdict(self, said: Spoken, metrics: Metrics) -> Judged:
-        gate = Gate.WRONG_WORDS if metrics["wer"] >= self._anchors.wrong_words else None
-        return _judged(gate, metrics, said)
+        return _judged(gate_of(metrics, self._anchors), metrics, said)
 
 
 def _judged(gate: Gate | None, metrics: Metrics, said: Spoken | None) -> Judged:
