@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 ONCE ?=
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 
-.PHONY: demo test lint fmt clean compose-check bench-demo
+.PHONY: demo test lint fmt clean compose-check bench-demo bench-scoring
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -26,6 +27,15 @@ compose-check: $(VENV)/.ready
 # Install, demo and one evaluation: seconds and bytes.
 bench-demo: $(VENV)/.ready
 	$(BIN)/python tests/benchmarks/bench_demo.py
+
+# What the judges compare with is installed only for this.
+$(VENV)/.bench: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	@touch $@
+
+# Seconds of judging per second of speech, and ratios to the judges' own packages; BENCH_ARGS='--json --soak 10000' for more.
+bench-scoring: $(VENV)/.bench
+	$(BIN)/python tests/benchmarks/bench_scoring.py $(BENCH_ARGS)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
