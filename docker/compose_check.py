@@ -42,6 +42,7 @@ from scoring.types import Block, Hotkey
 DATA = ROOT / ".voice" / "compose-check"
 LOGS = ROOT / ".voice" / "compose-check-logs"
 STORES = ("postgres", "redis")
+ONE_SHOT = ("migrate", "certify")
 WORKERS = 2
 MINER = "clear"
 _BUILD_SECONDS = 3600.0
@@ -195,7 +196,7 @@ def check(engine: Engine, flags: list[str]) -> None:
             f"paid: score {view.score:.4f}, weight {view.weight:.4f}, incentive {view.incentive:.4f}, burn {seen.burn:.4f}"
         )
         for container in stack.containers():
-            if "migrate" not in container:
+            if not any(name in container for name in ONE_SHOT):
                 until(f"{container} is well", _HEALTHY_SECONDS, partial(stack.is_well, container))
 
 

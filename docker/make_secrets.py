@@ -1,4 +1,4 @@
-"""Make what the stack keeps secret: random passwords, and copies of the hotkeys that it signs with. Needs Python only.
+"""Make what the stack keeps secret: random passwords, the workers' service key, copies of the hotkeys it signs with. Needs Python only.
 
 The folder is closed to everybody but its owner (mode 700). The files in it are readable (444), because compose mounts a file with the
 mode it has on the host, and the containers run as a user whom the host does not know. What exists is kept: delete a file to renew it.
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 _PASSWORD_BYTES = 32
+_SERVICE_KEY_BYTES = 32
 
 
 def make_passwords(folder: Path) -> None:
@@ -21,6 +22,11 @@ def make_passwords(folder: Path) -> None:
     redis = _keep(folder / "redis_password", secrets.token_hex(_PASSWORD_BYTES))
     _keep(folder / "database_url", f"postgresql://voice:{postgres}@postgres:5432/voice")
     _keep(folder / "redis_url", f"redis://:{redis}@redis:6379/0")
+
+
+def make_service_key(folder: Path) -> None:
+    """The key that the workers sign receipts with; the stack's service `certify` lets it, with the validator's hotkey."""
+    _keep(folder / "service_key", secrets.token_hex(_SERVICE_KEY_BYTES))
 
 
 def copy_hotkey(wallet: Path, hotkey: str, target: Path) -> str:
@@ -55,6 +61,7 @@ def main() -> None:
     """Make the folder, and say what belongs into .env."""
     options = _arguments()
     make_passwords(options.folder)
+    make_service_key(options.folder)
     addresses = {}
     for service, name in (("validator", options.validator), ("queue", options.queue or options.validator)):
         wallet, _, hotkey = name.partition("/")

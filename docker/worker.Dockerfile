@@ -14,7 +14,8 @@ RUN cd /opt/metadata && touch README.md LICENSE NOTICE && pip install --no-cache
 COPY --from=wheel /wheel /opt/wheel
 RUN pip install --no-cache-dir --no-deps --force-reinstall /opt/wheel/*.whl
 COPY docker/health.py /opt/voice/health.py
-RUN install --directory --owner subnet --group subnet --mode 700 /data
+# Volumes take their owner from here, whichever container is the first to mount them.
+RUN install --directory --owner subnet --group subnet --mode 700 /data /store && install --directory --owner subnet --group subnet /certificates
 ENV VOICE_DATA=/data VOICE_LOG_FORMAT=json
 USER 10001:10001
 HEALTHCHECK --interval=60s --timeout=20s --start-period=180s --retries=3 CMD ["python", "/opt/voice/health.py", "worker"]

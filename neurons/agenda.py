@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from neurons import rounds
+from neurons.admission import Admission
 from neurons.rounds import Candidate, RoundOpening, RoundView
 from neurons.types import Metagraph, Neuron
-from scoring import ranking, receipt, weights
-from scoring.competition import Competition, Schedule
+from scoring import ranking, weights
+from scoring.certificate import Trust
+from scoring.competition import Schedule
 from scoring.ranking import Judged, RoundResult, State, Verdict
 from scoring.receipt import ReceiptInvalid
 from scoring.types import Block, Hotkey, Micro, RoundNumber
@@ -22,10 +24,14 @@ RETRY_BLOCKS = 10
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything a tick reads. `unfolded` is the oldest round that is not in the ledger, `results` are its evaluations."""
+    """Everything a tick reads. `unfolded` is the oldest round that is not in the ledger, `results` are its evaluations.
+
+    `trust` says whose receipts count; None: it is not known what was revoked, and nothing is folded until it is.
+    """
 
     metagraph: Metagraph
     me: Hotkey
+    trust: Trust | None
     latest: records.Round | None
     unfolded: records.Round | None
     results: Sequence[EvaluationResult]
@@ -78,10 +84,10 @@ def decide(view: View, schedule: Schedule) -> Action:
     """One action a tick: close, else fold, else set weights, else open the next round."""
     block = view.metagraph.block
     if view.unfolded is not None:
-        terminal = view.unfolded.state is not RoundState.OPEN or view.unfolded.pending == 0
-        if view.unfolded.state is RoundState.CLOSED:
-            return _fold(view, view.unfolded, schedule)
-        if terminal or block >= view.unfolded.deadline_block:
+        terminal = view.unfolded.pending == 0
+        if view.unfolded.state is RoundState.CLOSED and view.trust is not None:
+            return _fold(view, view.unfolded, view.trust, schedule)
+        if view.unfolded.state is RoundState.OPEN and (terminal or block >= view.unfolded.deadline_block):
             return CloseRound(view.unfolded.round)
     if view.head is not None and _weights_due(view, view.head):
         snapshot = _snapshot(view, view.head, schedule)
@@ -95,12 +101,13 @@ def _state(head: LedgerEntry | None) -> State:
     return State() if head is None else ranking.from_json(head.state)
 
 
-def _fold(view: View, closed: records.Round, schedule: Schedule) -> FoldRound:
+def _fold(view: View, closed: records.Round, trust: Trust, schedule: Schedule) -> FoldRound:
     competition = schedule.at(closed.round)
+    admission = Admission(closed, competition, trust)
     judged, distrusted = [], []
     for result in view.results:
         try:
-            judged.append(_judged(result, closed, competition))
+            judged.append(_judged(result, admission))
         except ReceiptInvalid as exc:
             distrusted.append(f"evaluation {result.evaluation_id}: {exc}")
             judged.append(_absent(result))
@@ -113,24 +120,12 @@ def _fold(view: View, closed: records.Round, schedule: Schedule) -> FoldRound:
     return FoldRound(entry, tuple(distrusted))
 
 
-def _judged(result: EvaluationResult, closed: records.Round, competition: Competition) -> Judged:
-    """An evaluation counts only if its receipt says what the row says; one of ours that failed is absent."""
-    if result.state is EvaluationState.PARKED or result.receipt is None or result.score is None:
+def _judged(result: EvaluationResult, admission: Admission) -> Judged:
+    """An evaluation counts only if its receipt holds and says what the row says; one of ours that failed is absent."""
+    if result.state is EvaluationState.PARKED or result.receipt is None:
         return _absent(result)
-    claims = {
-        "hotkey": result.hotkey,
-        "commit_block": result.commit_block,
-        "round": closed.round,
-        "block_hash": closed.block_hash,
-        "competition_hash": competition.hash,
-        "code": result.code,
-    }
-    listed = receipt.check(result.receipt, result.receipt_hash or "", result.score, claims)
-    scored = result.state is EvaluationState.SCORED
-    groups = {group.id: group.score for group in result.groups}
-    if groups != listed or scored != bool(groups):
-        raise ReceiptInvalid("the stored samples do not give the receipt's groups")
-    return _outcome(result, Verdict.SCORED if scored else Verdict.REFUSED, groups)
+    groups = admission.groups(result)
+    return _outcome(result, Verdict.SCORED if groups else Verdict.REFUSED, groups)
 
 
 def _absent(result: EvaluationResult) -> Judged:

@@ -46,7 +46,13 @@ class QueueSettings(ApiClientSettings):
         return timedelta(seconds=self.pause_seconds)
 
 
-class ValidatorSettings(ChainSettings):
+class CertifierSettings(ChainSettings):
+    """Who certifies service keys, and where its list of revoked certificates lies."""
+
+    revocations: Path = Field(default=Path(".voice/revocations.json"), validation_alias="VOICE_REVOCATIONS")
+
+
+class ValidatorSettings(CertifierSettings):
     """The validator."""
 
     database_url: SecretStr = Field(validation_alias="DATABASE_URL")

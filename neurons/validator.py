@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import assert_never
 
 import bittensor as bt
@@ -12,7 +13,9 @@ from neurons.agenda import CloseRound, FoldRound, OpenRound, SetWeights, View, W
 from neurons.chain import Chain
 from neurons.shutdown import Shutdown
 from neurons.types import Applied, ChainUnavailable, RateLimited, Refused
+from scoring.certificate import Trust
 from scoring.competition import Schedule
+from scoring.errors import PlatformError
 from scoring.types import Hotkey
 from voice_api.db.pool import Pool
 from voice_api.db.records import Entry, NewRound
@@ -21,6 +24,7 @@ from voice_api.db.states import Outcome, QueueName, RoundState
 from voice_api.db.submissions import Submissions
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable
+from voice_api.keys import trust
 
 log = structlog.get_logger()
 
@@ -41,20 +45,29 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who sets weights, and under which version key."""
+    """Who sets weights, under which version key, and where its list of revoked certificates lies."""
 
     wallet: bt.Wallet
     version_key: int
+    revocations: Path
 
     @property
     def hotkey(self) -> Hotkey:
         """The validator's hotkey."""
         return Hotkey(self.wallet.hotkey.ss58_address)
 
+    def trust(self) -> Trust | None:
+        """Whose receipts count now. None, and said so, while the list of revocations does not hold: then nothing may be counted."""
+        try:
+            return trust(self.hotkey, self.revocations)
+        except PlatformError as error:
+            log.error("rounds wait to be folded", code=error.code, detail=error.detail, advice=error.advice)
+            return None
+
 
 async def tick(chain: Chain, store: Store, signer: Signer, schedule: Schedule) -> bool:
     """Read everything, decide purely, write once; True if something was done."""
-    view = await read_view(chain, store, signer.hotkey)
+    view = await read_view(chain, store, signer.hotkey, signer.trust())
     action = agenda.decide(view, schedule)
     match action:
         case Wait():
@@ -76,7 +89,7 @@ async def tick(chain: Chain, store: Store, signer: Signer, schedule: Schedule) -
     return True
 
 
-async def read_view(chain: Chain, store: Store, me: Hotkey) -> View:
+async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | None) -> View:
     """The chain at its finalized head, and the database."""
     metagraph = await chain.metagraph()
     for name, hotkey in (("validator", me), ("subnet's owner", metagraph.owner_hotkey)):
@@ -87,6 +100,7 @@ async def read_view(chain: Chain, store: Store, me: Hotkey) -> View:
     return View(
         metagraph=metagraph,
         me=me,
+        trust=trusted,
         latest=await store.rounds.latest(),
         unfolded=unfolded,
         results=await store.rounds.results(unfolded.round) if unfolded is not None and closed else (),

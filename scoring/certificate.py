@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
@@ -12,6 +13,10 @@ from scoring.types import Hotkey
 CERTIFICATE_DOMAIN = b"voice-certificate/1\n"
 REVOCATIONS_DOMAIN = b"voice-revocations/1\n"
 """Put before what is signed, so that no signature can be taken for one of another kind."""
+
+_ADDRESS = re.compile(r"[0-9A-Za-z]{1,64}")
+_HOST = re.compile(r"[\w.-]{1,64}", re.ASCII)
+"""What strangers write is shown to people: nothing in it may move a cursor."""
 
 
 class CertificateInvalid(ValueError):
@@ -61,43 +66,47 @@ class Certificate:
                 "not_after": str(not_after),
                 "signature": str(signature),
             } if isinstance(data, dict) and len(data) == 6:
-                return cls(Hotkey(issuer), service, host, _time(not_before), _time(not_after), signature)
+                _check_names(issuer, service, host)
+                return cls(Hotkey(issuer), service, host, moment(not_before), moment(not_after), signature)
             case _:
                 raise CertificateInvalid("the certificate does not have the form of one")
 
 
 @dataclass(frozen=True, slots=True)
 class Revocations:
-    """The serials of certificates that an issuer took back, signed by it; `signature` is over the issuer and the sorted serials."""
+    """What an issuer took back, signed by it: serials of certificates, and addresses of service keys, whose every certificate it is.
+
+    `signature` is over the issuer and the sorted list.
+    """
 
     issuer: Hotkey
-    serials: frozenset[str]
+    revoked: frozenset[str]
     signature: str
 
     @property
     def message(self) -> bytes:
         """What the issuer signs."""
-        return REVOCATIONS_DOMAIN + _canonical({"issuer": self.issuer, "serials": sorted(self.serials)})
+        return REVOCATIONS_DOMAIN + _canonical({"issuer": self.issuer, "revoked": sorted(self.revoked)})
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON data."""
-        return {"issuer": self.issuer, "serials": sorted(self.serials), "signature": self.signature}
+        return {"issuer": self.issuer, "revoked": sorted(self.revoked), "signature": self.signature}
 
     @classmethod
     def from_json(cls, data: object) -> Self:
         """What `to_json` wrote; raises CertificateInvalid for anything else."""
         match data:
-            case {"issuer": str(issuer), "serials": list(serials), "signature": str(signature)} if all(
-                isinstance(serial, str) for serial in serials
+            case {"issuer": str(issuer), "revoked": list(revoked), "signature": str(signature)} if (
+                isinstance(data, dict) and len(data) == 3 and _are_names([issuer]) and _are_names(revoked)
             ):
-                return cls(Hotkey(issuer), frozenset(serials), signature)
+                return cls(Hotkey(issuer), frozenset(revoked), signature)
             case _:
                 raise CertificateInvalid("the list of revocations does not have the form of one")
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whose certificates count: one issuer's, except those it took back. `verify` checks signatures."""
+    """Whose certificates count: one issuer's, except those it took back, by serial or by key. `verify` checks signatures."""
 
     issuer: Hotkey
     revoked: frozenset[str]
@@ -111,31 +120,73 @@ class Trust:
             raise CertificateInvalid("the certificate's signature does not hold")
         if certificate.serial in self.revoked:
             raise CertificateInvalid(f"the certificate {certificate.serial} of {certificate.host} was revoked")
-        if not certificate.not_before <= at <= certificate.not_after:
-            span = f"{_text(certificate.not_before)} … {_text(certificate.not_after)}"
-            raise CertificateInvalid(f"the certificate holds {span}: it had expired or not begun at {_text(at)}")
+        if certificate.service in self.revoked:
+            raise CertificateInvalid(f"the service key {certificate.service} of {certificate.host} was revoked")
+        check_time(certificate, at)
 
 
-def revoked_by(revocations: Revocations, verify: Verifier) -> frozenset[str]:
-    """The serials of a list; raises CertificateInvalid unless its issuer signed it."""
+def check_time(certificate: Certificate, at: datetime) -> None:
+    """Raise CertificateInvalid unless this (aware) time lies in the certificate's."""
+    if at < certificate.not_before:
+        raise CertificateInvalid(f"the certificate begins at {_text(certificate.not_before)}, after {_text(at)}")
+    if at > certificate.not_after:
+        raise CertificateInvalid(f"the certificate expired at {_text(certificate.not_after)}, before {_text(at)}")
+
+
+def issue(unsigned: Certificate, sign: Callable[[bytes], str]) -> Certificate:
+    """The certificate with its issuer's signature (hex), its times cut to the second; raises CertificateInvalid for wrong terms."""
+    _check_names(unsigned.issuer, unsigned.service, unsigned.host)
+    cut = replace(unsigned, not_before=_to_the_second(unsigned.not_before), not_after=_to_the_second(unsigned.not_after))
+    if cut.not_before >= cut.not_after:
+        raise CertificateInvalid("the certificate ends before it begins")
+    return replace(cut, signature=sign(cut.message))
+
+
+def revoke(issuer: Hotkey, revoked: frozenset[str], sign: Callable[[bytes], str]) -> Revocations:
+    """A list of revocations with its issuer's signature (hex)."""
+    unsigned = Revocations(issuer, revoked, "")
+    return replace(unsigned, signature=sign(unsigned.message))
+
+
+def revoked_by(revocations: Revocations, issuer: Hotkey, verify: Verifier) -> frozenset[str]:
+    """What a list takes back; raises CertificateInvalid unless it is this issuer's, and signed by it."""
+    if revocations.issuer != issuer:
+        raise CertificateInvalid(f"the list of revocations is of {revocations.issuer}, not of {issuer}")
     if not verify(revocations.issuer, revocations.message, revocations.signature):
         raise CertificateInvalid("the signature of the list of revocations does not hold")
-    return revocations.serials
+    return revocations.revoked
+
+
+def _check_names(issuer: str, service: str, host: str) -> None:
+    if not (_ADDRESS.fullmatch(issuer) and _ADDRESS.fullmatch(service) and _HOST.fullmatch(host)):
+        raise CertificateInvalid("a certificate names two addresses, and a host of 1 to 64 letters, digits, dots and dashes")
+
+
+def _are_names(names: list[Any]) -> bool:
+    """Serials or addresses, in order, each once."""
+    fit = all(isinstance(name, str) and _ADDRESS.fullmatch(name) for name in names)
+    return fit and names == sorted(set(names))
 
 
 def _canonical(data: Mapping[str, Any]) -> bytes:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _time(text: str) -> datetime:
+def _to_the_second(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(microsecond=0)
+
+
+def moment(text: str) -> datetime:
+    """The time that a text like 2026-11-22T10:00:00+00:00 names; raises CertificateInvalid for any other way to write one."""
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise CertificateInvalid(f"{text!r} is no ISO 8601 time") from exc
-    if moment.tzinfo is None or _text(moment) != text:
-        raise CertificateInvalid(f"{text!r} is not in UTC, to the second")
-    return moment
+        time = datetime.fromisoformat(text)
+        canonical = _text(time) if time.tzinfo is not None else ""
+    except (ValueError, OverflowError) as exc:
+        raise CertificateInvalid(f"{text[:40]!r} is no ISO 8601 time") from exc
+    if canonical != text:
+        raise CertificateInvalid(f"{text[:40]!r} is not in UTC, to the second")
+    return time

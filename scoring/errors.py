@@ -41,6 +41,7 @@ class Code(IntEnum):
     HOST_TOO_SLOW = 2102
     JUDGE_UNAVAILABLE = 2103
     STORE_UNAVAILABLE = 2104
+    CERTIFICATE_EXPIRED = 2105
     LEASE_EXPIRED = 2201
     WORKER_ERROR = 2202
     COMPETITION_MISMATCH = 2203
@@ -64,6 +65,7 @@ class Code(IntEnum):
     ARGUMENT_INVALID = 3205
     SERVICE_KEY_INVALID = 3206
     CERTIFICATE_INVALID = 3207
+    REVOCATIONS_INVALID = 3208
     RECEIPT_INVALID = 3301
     AUDIO_MISSING = 3302
     AUDIO_INVALID = 3303
@@ -155,6 +157,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.STORE_UNAVAILABLE: Explanation(
         "The audio store cannot be written.", "Operator: check VOICE_STORE, its disk and its rights."
     ),
+    Code.CERTIFICATE_EXPIRED: Explanation(
+        "The worker's certificate ran out.", "Operator: certify its service key again with `voice validator certify`."
+    ),
     Code.LEASE_EXPIRED: Explanation("A worker stopped reporting progress.", "Nothing to do: another worker takes over."),
     Code.WORKER_ERROR: Explanation(
         "The worker failed in a way nobody foresaw.", "Operator: read the worker's log and report it."
@@ -190,6 +195,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.CERTIFICATE_INVALID: Explanation(
         "The service key has no valid certificate.", "Certify it: `voice validator certify`, with the validator's hotkey."
+    ),
+    Code.REVOCATIONS_INVALID: Explanation(
+        "The list of revoked certificates does not hold.",
+        "Restore VOICE_REVOCATIONS from a copy, or revoke again into a new file: until then no round is folded.",
     ),
     Code.RECEIPT_INVALID: Explanation("The receipt does not hold.", "Do not count it; the message says what is wrong."),
     Code.AUDIO_MISSING: Explanation("The audio of a sample is not in the store.", "Name the store with --store, or VOICE_STORE."),

@@ -2,20 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
+from scoring import strict_json
 from scoring.aggregate import mean
-from scoring.certificate import Certificate, CertificateInvalid, Trust
+from scoring.certificate import Certificate, CertificateInvalid, Trust, moment
 from scoring.errors import Code
 from scoring.report import EvaluationReport, SampleReport
-from scoring.types import BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
+from scoring.types import MICRO, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
 VERSION = 2
 DOMAIN = b"voice-receipt/2\n"
 """Put before the canonical bytes when they are signed."""
+MAX_BYTES = 16 << 20
+"""The largest file that is read as a receipt."""
 
 
 class ReceiptInvalid(ValueError):
@@ -82,6 +85,16 @@ class Signed:
         return {"receipt": self.receipt, "signature": self.signature, "certificate": self.certificate.to_json()}
 
     @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """A receipt's file; raises ReceiptInvalid for anything but JSON with one reading, of the form that `to_json` wrote."""
+        try:
+            return cls.from_json(strict_json.read_object(raw, MAX_BYTES))
+        except ReceiptInvalid:
+            raise
+        except ValueError as exc:
+            raise ReceiptInvalid(f"this is not a signed receipt: {exc}") from exc
+
+    @classmethod
     def from_json(cls, data: object) -> Self:
         """What `to_json` wrote; raises ReceiptInvalid for anything else."""
         match data:
@@ -102,17 +115,21 @@ def sign(receipt: Mapping[str, Any], signer: Signer) -> Signed:
 
 
 def authenticate(signed: Signed, trust: Trust, at: datetime) -> None:
-    """Raise ReceiptInvalid unless a key that was certified both now and when it was judged signed this receipt."""
+    """Raise ReceiptInvalid unless a key that was certified both then (an aware time) and when it was judged signed this receipt."""
     try:
         trust.check(signed.certificate, at)
-        judged = datetime.fromisoformat(str(signed.receipt.get("judged_at")))
-        trust.check(signed.certificate, judged)
+        trust.check(signed.certificate, _judged_at(signed.receipt))
     except CertificateInvalid as exc:
         raise ReceiptInvalid(str(exc)) from exc
-    except (ValueError, TypeError) as exc:  # no time, or one without a zone
-        raise ReceiptInvalid("the receipt does not say when it was judged") from exc
     if not trust.verify(signed.certificate.service, DOMAIN + canonical(signed.receipt), signed.signature):
         raise ReceiptInvalid("the receipt's signature does not hold")
+
+
+def _judged_at(receipt: Mapping[str, Any]) -> datetime:
+    try:
+        return moment(str(receipt.get("judged_at")))
+    except CertificateInvalid as exc:
+        raise ReceiptInvalid(f"the receipt does not say when it was judged: {exc}") from exc
 
 
 def build(subject: Subject, finding: Finding, circumstances: Circumstances) -> dict[str, Any]:
@@ -138,11 +155,16 @@ def build(subject: Subject, finding: Finding, circumstances: Circumstances) -> d
         "score": report.score if report else 0,
         "stderr": report.stderr if report else 0,
         "groups": [[group.id, group.kind, group.score] for group in report.groups] if report else [],
-        "samples": [_sample(sample) for sample in report.samples] if report else [],
+        "samples": listed(report.samples) if report else [],
         "hardware": circumstances.hardware,
         "judged_at": circumstances.judged_at.astimezone(UTC).isoformat(timespec="seconds"),
         "timings": dict(circumstances.timings),
     }
+
+
+def listed(samples: Sequence[SampleReport]) -> list[dict[str, Any]]:
+    """Samples as a receipt lists them."""
+    return [_sample(sample) for sample in samples]
 
 
 def _sample(sample: SampleReport) -> dict[str, Any]:
@@ -160,35 +182,71 @@ def _sample(sample: SampleReport) -> dict[str, Any]:
 
 
 def canonical(receipt: Mapping[str, Any]) -> bytes:
-    """Sorted keys, no spaces, no NaN: the bytes that are hashed and signed."""
-    return json.dumps(receipt, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    """Sorted keys, no spaces: the bytes that are hashed and signed; raises ReceiptInvalid where there are none (NaN, no JSON)."""
+    try:
+        return json.dumps(receipt, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise ReceiptInvalid(f"the receipt is not JSON: {exc}") from exc
 
 
 def digest(receipt: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) of the canonical bytes."""
+    """SHA-256 (hex) of the canonical bytes; raises ReceiptInvalid as `canonical`."""
     return hashlib.sha256(canonical(receipt)).hexdigest()
 
 
 def check(receipt: Mapping[str, Any], receipt_hash: str, score: Micro, claims: Mapping[str, object]) -> dict[str, Micro]:
     """The receipt's group scores by group id.
 
-    Raises ReceiptInvalid unless the receipt hashes to `receipt_hash`, says of each field what `claims` says, and its own groups add
-    up to `score`.
+    Raises ReceiptInvalid unless the receipt hashes to `receipt_hash`, says of each field what `claims` says, and adds up: its samples
+    to its groups, its groups to `score`.
     """
     if digest(receipt) != receipt_hash:
         raise ReceiptInvalid("the receipt does not hash to what was recorded")
-    for name, claim in claims.items():
-        if name not in receipt or receipt[name] != claim:
-            raise ReceiptInvalid(f"the receipt is of another {name}: {receipt.get(name)!r}, not {claim!r}")
+    for name, claim in {"version": VERSION, **claims}.items():
+        if name not in receipt or not _is_same(receipt[name], claim):
+            raise ReceiptInvalid(f"the receipt is of another {name}: {receipt.get(name)!r:.80}, not {claim!r}")
     groups = _groups(receipt)
+    if {name: mean(scores) for name, scores in _samples(receipt).items()} != groups:
+        raise ReceiptInvalid("the samples do not add up to the groups")
     expected = mean(list(groups.values())) if groups else Micro(0)
-    if not receipt.get("score") == score == expected:
-        raise ReceiptInvalid(f"the groups' mean is {expected}, the receipt says {receipt.get('score')}, the row {score}")
+    if not _is_same(receipt.get("score"), score) or score != expected:
+        raise ReceiptInvalid(f"the groups' mean is {expected}, the receipt says {receipt.get('score')!r:.80}, the row {score}")
     return groups
 
 
+def _is_same(one: object, other: object) -> bool:
+    """Equal as JSON: 3 is neither 3.0 nor true."""
+    return canonical({"": one}) == canonical({"": other})
+
+
 def _groups(receipt: Mapping[str, Any]) -> dict[str, Micro]:
+    """The score of each group, each listed once."""
     try:
-        return {str(name): Micro(int(score)) for name, _kind, score in receipt["groups"]}
+        pairs = [(str(name), _score(score)) for name, _kind, score in receipt["groups"]]
     except (KeyError, TypeError, ValueError) as exc:
         raise ReceiptInvalid("the receipt lists no groups with their scores") from exc
+    if len(dict(pairs)) != len(pairs):
+        raise ReceiptInvalid("the receipt lists a group twice")
+    return dict(pairs)
+
+
+def _samples(receipt: Mapping[str, Any]) -> dict[str, list[Micro]]:
+    """The scores of each group's samples."""
+    scores: dict[str, list[Micro]] = {}
+    prompts = set()
+    try:
+        for sample in receipt["samples"]:
+            scores.setdefault(sample["group"], []).append(_score(sample["score"]))
+            prompts.add(sample["prompt"])
+        count = len(receipt["samples"])
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ReceiptInvalid("the receipt lists no samples with their scores") from exc
+    if len(prompts) != count:
+        raise ReceiptInvalid("the receipt lists a sample twice")
+    return scores
+
+
+def _score(value: object) -> Micro:
+    if type(value) is not int or not 0 <= value <= MICRO:
+        raise ValueError(f"{value!r} is no score in integers of 1e-6")
+    return Micro(value)

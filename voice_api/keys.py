@@ -1,25 +1,40 @@
 """Service keys: made, kept in a file that only their owner reads, used to sign receipts; and signatures checked. The SDK's own keys."""
 
-import json
 import os
+import re
+import tempfile
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 from bittensor import sp_core
 
-from scoring.certificate import Certificate, CertificateInvalid
+from scoring import strict_json
+from scoring.certificate import Certificate, CertificateInvalid, Revocations, Trust, check_time, revoked_by
 from scoring.errors import Code, PlatformError
+from scoring.types import Hotkey
 
-_SEED_BYTES = 32
+_SEED = re.compile(r"[0-9a-f]{64}")
+_SIGNATURE = re.compile(r"[0-9a-f]{128}")
+"""One way to write each: a signature in other letters would be another receipt of the same meaning."""
 
 
 def verify(address: str, message: bytes, signature: str) -> bool:
     """Whether the key of an ss58 address made this signature (hex, sr25519) over the message; False for anything malformed."""
     try:
-        return bool(sp_core.verify(message, bytes.fromhex(signature), address))
+        return bool(_SIGNATURE.fullmatch(signature) and sp_core.verify(message, bytes.fromhex(signature), address))
     except ValueError:
         return False
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is the ss58 address of a key."""
+    try:
+        sp_core.ss58_decode(text)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +45,27 @@ class ServiceKey:
 
     @classmethod
     def at(cls, path: Path) -> Self:
-        """The key kept in a file (mode 600), made there if there is none; raises PlatformError(SERVICE_KEY_INVALID)."""
+        """The key kept in a file, made there (mode 600) if there is none; raises PlatformError(SERVICE_KEY_INVALID).
+
+        Processes that start at the same moment get the same key.
+        """
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileExistsError:
-                seed = bytes.fromhex(path.read_text(encoding="ascii"))
-            else:
-                seed = os.urandom(_SEED_BYTES)
-                with os.fdopen(handle, "w", encoding="ascii") as file:
-                    file.write(seed.hex())
-            return cls(sp_core.Keypair.create_from_seed(seed))
+            if not path.exists():
+                _make(path)
+        except OSError as exc:
+            raise PlatformError(Code.SERVICE_KEY_INVALID, f"no service key can be made at {path} ({exc.strerror})") from exc
+        return cls.read(path)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The key kept in a file: 64 hex digits; raises PlatformError(SERVICE_KEY_INVALID)."""
+        try:
+            digits = path.read_text(encoding="ascii").strip()
         except (OSError, ValueError) as exc:
-            raise PlatformError(Code.SERVICE_KEY_INVALID, f"{path} holds no service key") from exc
+            raise PlatformError(Code.SERVICE_KEY_INVALID, f"the service key {path} cannot be read") from exc
+        if not _SEED.fullmatch(digits):
+            raise PlatformError(Code.SERVICE_KEY_INVALID, f"{path} holds no service key")
+        return cls(sp_core.Keypair.create_from_seed(bytes.fromhex(digits)))
 
     @property
     def address(self) -> str:
@@ -53,6 +75,19 @@ class ServiceKey:
     def sign(self, message: bytes) -> str:
         """The signature, as hex."""
         return bytes(self.pair.sign(message)).hex()
+
+
+def _make(path: Path) -> None:
+    """Written under another name, then linked: whoever finds the file finds a whole key, and the first one made stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=path.parent, prefix=".new-") as file:  # of mode 600
+        file.write(os.urandom(32).hex())
+        file.flush()
+        os.fsync(file.fileno())
+        try:
+            os.link(file.name, path)
+        except FileExistsError:
+            return
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +102,55 @@ class CertifiedKey:
         return self.key.sign(message)
 
 
-def certified(key: ServiceKey, path: Path) -> CertifiedKey:
-    """The key with the certificate kept in a file; raises PlatformError(CERTIFICATE_INVALID) that says how to get one."""
+def certified(key: ServiceKey, path: Path, at: datetime) -> CertifiedKey:
+    """The key with the certificate kept in a file; raises PlatformError(CERTIFICATE_INVALID) that says how to get one.
+
+    Refused are also certificates of another key, and those that have expired or not begun at this (aware) time.
+    """
+    how = f"for the service key {key.address} (`voice validator certify {key.address} --host NAME --out {path}`)"
     try:
-        certificate = Certificate.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as exc:
-        raise PlatformError(
-            Code.CERTIFICATE_INVALID, f"there is no certificate {path} for the service key {key.address}"
-        ) from exc
-    except (ValueError, CertificateInvalid) as exc:
-        raise PlatformError(Code.CERTIFICATE_INVALID, f"{path} is no certificate: {exc}") from exc
-    if certificate.service != key.address:
-        raise PlatformError(Code.CERTIFICATE_INVALID, f"{path} is for {certificate.service}, the service key is {key.address}")
-    if not verify(certificate.issuer, certificate.message, certificate.signature):
-        raise PlatformError(Code.CERTIFICATE_INVALID, f"the signature of {path} does not hold")
+        certificate = read_certificate(path)
+        if certificate.service != key.address:
+            raise CertificateInvalid(f"it is for the service key {certificate.service}")
+        if not verify(certificate.issuer, certificate.message, certificate.signature):
+            raise CertificateInvalid("its signature does not hold")
+        check_time(certificate, at)
+    except FileNotFoundError as exc:
+        raise PlatformError(Code.CERTIFICATE_INVALID, f"there is no certificate {path} {how}") from exc
+    except CertificateInvalid as exc:
+        raise PlatformError(Code.CERTIFICATE_INVALID, f"{path} is no certificate {how}: {exc}") from exc
     return CertifiedKey(key, certificate)
+
+
+def read_certificate(path: Path) -> Certificate:
+    """The certificate kept in a file; raises CertificateInvalid, and FileNotFoundError where there is no file."""
+    return Certificate.from_json(_read(path))
+
+
+def trust(issuer: Hotkey, revocations: Path) -> Trust:
+    """Whose certificates count, by a hotkey and its list of revocations; without such a file nothing was revoked.
+
+    Raises PlatformError(REVOCATIONS_INVALID) for a file that cannot be read, or is not a list that this hotkey signed.
+    """
+    return Trust(issuer, read_revocations(issuer, revocations), verify)
+
+
+def read_revocations(issuer: Hotkey, path: Path) -> frozenset[str]:
+    """What the list in a file takes back, nothing where there is none; raises PlatformError(REVOCATIONS_INVALID)."""
+    try:
+        return revoked_by(Revocations.from_json(_read(path)), issuer, verify)
+    except FileNotFoundError:
+        return frozenset()
+    except CertificateInvalid as exc:
+        raise PlatformError(Code.REVOCATIONS_INVALID, f"{path}: {exc}") from exc
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        return strict_json.read_object(path.read_bytes())
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        raise CertificateInvalid(f"it cannot be read ({exc.strerror})") from exc
+    except ValueError as exc:
+        raise CertificateInvalid(f"it is not JSON with one reading: {exc}") from exc

@@ -1,11 +1,10 @@
 """One evaluation, start to verdict: the same code in the worker, in `voice miner score` and in every later audit.
 
-Order: repository metadata → headers → download → content hash → tag → lineage → speak (in the sandbox) → judge.
+Order: repository metadata → headers → download → content hash → tag → lineage → speak (in the sandbox) → judge → keep and sign.
 Nothing untrusted is loaded before the tag holds.
 """
 
 import hashlib
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,12 +27,13 @@ from scoring.tag import tag_of
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
 from voice_api.db.records import Verdict
 from voice_api.db.states import VerdictState
-from workers import reference
+from workers import hardware, reference
 from workers.hub import Hub
 from workers.inspection import inspect
+from workers.notary import Notary
 from workers.panels import LastPanel
 from workers.progress import Progress, Stage
-from workers.repository import RepoFile
+from workers.repository import RepoFile, Repository
 from workers.sandbox import GuestTimedOut, Sandbox
 
 
@@ -94,12 +94,47 @@ class Model:
     family: str
 
 
-def evaluate(task: Task, competition: Competition, tools: Tools, lineage: Lineage, progress: Progress) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is judged, under which rules, and who answers for it."""
+
+    task: Task
+    competition: Competition
+    notary: Notary
+
+    def verdict(
+        self,
+        state: VerdictState,
+        finding: Finding,
+        copy_of: SubmissionId | None = None,
+        timings: Mapping[str, float] | None = None,
+    ) -> Verdict:
+        """The verdict with its signed receipt; raises InfrastructureFault when it cannot be signed or kept."""
+        here = Circumstances(hardware.describe(), datetime.now(UTC), timings or {})
+        signed = self.notary.sign(self._subject(), finding, here, self.competition)
+        return Verdict(
+            state=state,
+            receipt=signed.receipt,
+            receipt_hash=receipt.digest(signed.receipt),
+            signature=signed.signature,
+            certificate=signed.certificate.to_json(),
+            code=finding.code,
+            reason=finding.reason,
+            content_hash=finding.content_hash,
+            tensors_hash=finding.tensors_hash,
+            copy_of=copy_of,
+            report=finding.report,
+        )
+
+    def _subject(self) -> Subject:
+        task, rules = self.task, self.competition
+        prompts = digest(round_groups(task.block_hash, rules))
+        return Subject(task.hotkey, task.commit_block, task.repo, task.revision, task.round, task.block_hash, rules.hash, prompts)
+
+
+def evaluate(task: Task, competition: Competition, tools: Tools, notary: Notary, lineage: Lineage, progress: Progress) -> Verdict:
     """Judge one submission in one round. A SubmissionFault becomes its verdict; an InfrastructureFault is raised: it is ours."""
-    groups = round_groups(task.block_hash, competition)
-    subject = Subject(
-        task.hotkey, task.commit_block, task.repo, task.revision, task.round, task.block_hash, competition.hash, digest(groups)
-    )
+    case = Case(task, competition, notary)
     prints: Fingerprint | None = None
     try:
         model = obtain(task, competition, tools, progress)
@@ -110,12 +145,13 @@ def evaluate(task: Task, competition: Competition, tools: Tools, lineage: Lineag
         prints = found
         earlier = lineage.earlier(task, prints.content, prints.tensors)
         if earlier is not None:
-            return _copy(subject, prints, earlier)
+            return _copy(case, prints, earlier)
         trial = judge_model(model, task.block_hash, competition, tools, progress)
     except SubmissionFault as fault:
-        return _refused(subject, prints, fault)
+        return _refused(case, prints, fault)
+    notary.keep(trial.spoken.values())
     finding = Finding(prints.content, prints.tensors, None, None, trial.report)
-    return _verdict(VerdictState.SCORED, subject, finding, timings={"speak": trial.speak_seconds, "judge": trial.judge_seconds})
+    return case.verdict(VerdictState.SCORED, finding, timings={"speak": trial.speak_seconds, "judge": trial.judge_seconds})
 
 
 def round_groups(block_hash: BlockHash, competition: Competition) -> tuple[Group, ...]:
@@ -124,27 +160,35 @@ def round_groups(block_hash: BlockHash, competition: Competition) -> tuple[Group
 
 
 def obtain(task: Task, competition: Competition, tools: Tools, progress: Progress) -> Model:
-    """Fetch a repository at its pinned revision, refusing as early as its names, sizes, config and headers allow."""
+    """The submission's model; a repository that may still become public raises NotYetPublic."""
     try:
-        repository = tools.hub.describe(task.repo, task.revision)
+        return fetch(task.repo, task.revision, competition, tools.hub, progress)
     except SubmissionFault as fault:
         if fault.code is Code.REPO_NOT_PUBLIC and task.round <= task.commit_block // competition.round.blocks + 1:
             raise NotYetPublic(f"{task.repo} is not public yet; it is asked for again in the next round") from fault
         raise
-    source = _HubSource(tools.hub, task, repository.files)
+
+
+def fetch(repo: str, revision: str, competition: Competition, hub: Hub, progress: Progress) -> Model:
+    """Fetch a repository at a pinned revision, refusing as early as its names, sizes, config and headers allow."""
+    repository = hub.describe(repo, revision)
+    source = _HubSource(hub, repository)
     family = inspect(source, competition, lambda done, total: progress(Stage.CHECK, done, total))
-    folder = tools.hub.download(repository, lambda done, total: progress(Stage.FETCH, done, total))
+    folder = hub.download(repository, lambda done, total: progress(Stage.FETCH, done, total))
     return Model(folder, family)
 
 
 @dataclass(frozen=True, slots=True)
 class _HubSource:
     hub: Hub
-    task: Task
-    files: Sequence[RepoFile]
+    repository: Repository
+
+    @property
+    def files(self) -> Sequence[RepoFile]:
+        return self.repository.files
 
     def head(self, path: str, count: int) -> bytes:
-        return self.hub.head(self.task.repo, self.task.revision, path, count)
+        return self.hub.head(self.repository.repo, self.repository.revision, path, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,36 +236,14 @@ def _request(family: str, prompt: Prompt, block_hash: BlockHash) -> Request:
     return Request(prompt.id, rendered.text, rendered.description or "", int.from_bytes(stream[:8]) >> 1)
 
 
-def _copy(subject: Subject, prints: Fingerprint, earlier: Earlier) -> Verdict:
+def _copy(case: Case, prints: Fingerprint, earlier: Earlier) -> Verdict:
     reason = (
         f"same model as submission {earlier.submission}, committed earlier (block {earlier.commit_block}) by {earlier.hotkey}"
     )
     finding = Finding(prints.content, prints.tensors, Code.COPY, reason, None)
-    return _verdict(VerdictState.COPY, subject, finding, earlier.submission)
+    return case.verdict(VerdictState.COPY, finding, earlier.submission)
 
 
-def _refused(subject: Subject, prints: Fingerprint | None, fault: SubmissionFault) -> Verdict:
+def _refused(case: Case, prints: Fingerprint | None, fault: SubmissionFault) -> Verdict:
     content, tensors = (prints.content, prints.tensors) if prints else (None, None)
-    return _verdict(VerdictState.REJECTED, subject, Finding(content, tensors, fault.code, fault.detail, None))
-
-
-def _verdict(
-    state: VerdictState,
-    subject: Subject,
-    finding: Finding,
-    copy_of: SubmissionId | None = None,
-    timings: Mapping[str, float] | None = None,
-) -> Verdict:
-    here = Circumstances(f"{platform.machine()} {platform.system()}", datetime.now(UTC), timings or {})
-    document = receipt.build(subject, finding, here)
-    return Verdict(
-        state=state,
-        receipt=document,
-        receipt_hash=receipt.digest(document),
-        code=finding.code,
-        reason=finding.reason,
-        content_hash=finding.content_hash,
-        tensors_hash=finding.tensors_hash,
-        copy_of=copy_of,
-        report=finding.report,
-    )
+    return case.verdict(VerdictState.REJECTED, Finding(content, tensors, fault.code, fault.detail, None))

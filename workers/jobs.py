@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from scoring.competition import Schedule
-from scoring.errors import Code, InfrastructureFault
+from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.types import ContentHash, TensorsHash
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import Claim, Verdict
@@ -20,6 +20,7 @@ from voice_api.errors import LeaseLost
 from workers.evaluate import Earlier, NotYetPublic, Task, Tools, evaluate
 from workers.lease import LeaseKeeper, Renewals
 from workers.lineage import first_owner
+from workers.notary import Notary
 from workers.retry import RetryRule, next_retry
 
 log = structlog.get_logger()
@@ -27,7 +28,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Everything a worker process keeps warm between jobs. `beat` shows Redis that the worker lives, and never raises."""
+    """Everything a worker process keeps warm between jobs.
+
+    `notary` is asked for at each job, so that a renewed certificate is taken up; it raises PlatformError without a valid one.
+    `beat` shows Redis that the worker lives, and never raises; `retire` ends the process after the job.
+    """
 
     name: str
     loop: asyncio.AbstractEventLoop
@@ -35,9 +40,11 @@ class Bench:
     submissions: Submissions
     schedule: Schedule
     tools: Tools
+    notary: Callable[[], Notary]
     lease: timedelta
     retry: RetryRule
     beat: Callable[[], None]
+    retire: Callable[[], None]
 
 
 bench: ContextVar[Bench] = ContextVar("bench")
@@ -51,7 +58,13 @@ def evaluate_next(queue: str) -> str:
 
 
 async def work_one(current: Bench, queue: QueueName) -> str:
-    """Claim one row and carry it as far as it goes; nothing due is nothing to do."""
+    """Claim one row and carry it as far as it goes; nothing due is nothing to do, and without a valid certificate nothing is claimed."""
+    try:
+        notary = current.notary()
+    except PlatformError as error:
+        log.error("the worker ends: nobody would count what it judges", code=error.code, detail=error.detail)
+        current.retire()
+        return "not certified"
     claim = await current.queue.claim(queue, current.name, current.lease)
     if claim is None:
         return "nothing due"
@@ -59,16 +72,16 @@ async def work_one(current: Bench, queue: QueueName) -> str:
         evaluation=claim.evaluation_id, submission=claim.submission_id, round=claim.round
     ):
         try:
-            return await _carry(current, claim)
+            return await _carry(current, claim, notary)
         except LeaseLost:
             log.warning("lease lost: another worker has taken over, or the round closed")
             return "lease lost"
 
 
-async def _carry(current: Bench, claim: Claim) -> str:
+async def _carry(current: Bench, claim: Claim, notary: Notary) -> str:
     """To its verdict, or back into the queue; raises LeaseLost when the claim no longer holds, whatever was to be written."""
     try:
-        verdict = await _judge(current, claim)
+        verdict = await _judge(current, claim, notary)
         await current.queue.finish(claim, verdict)
     except LeaseLost:
         raise
@@ -85,13 +98,13 @@ async def _carry(current: Bench, claim: Claim) -> str:
     return verdict.state.value
 
 
-async def _judge(current: Bench, claim: Claim) -> Verdict:
+async def _judge(current: Bench, claim: Claim, notary: Notary) -> Verdict:
     competition = current.schedule.at(claim.round)
     if competition.hash != claim.competition_hash:
         raise InfrastructureFault(Code.COMPETITION_MISMATCH)
     keeper = LeaseKeeper(Renewals(current.queue, current.beat), claim, current.lease, current.loop)
     lineage = _StoredLineage(current, claim)
-    return await asyncio.to_thread(evaluate, _task(claim), competition, current.tools, lineage, keeper)
+    return await asyncio.to_thread(evaluate, _task(claim), competition, current.tools, notary, lineage, keeper)
 
 
 def _task(claim: Claim) -> Task:

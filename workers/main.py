@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import signal
 import socket
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -13,35 +15,54 @@ import torch
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
+from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 
 from scoring import competition
 from voice_api.db.pool import Pool, connect
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.submissions import Submissions
 from voice_api.errors import RedisUnavailable
+from voice_api.keys import ServiceKey, certified
 from workers import reference
+from workers.audio_store import FolderStore
 from workers.evaluate import Tools
 from workers.hub import Hub
 from workers.jobs import Bench, bench
+from workers.notary import Notary
 from workers.panels import LastPanel
 from workers.sandbox import Sandbox
-from workers.settings import WorkerSettings
+from workers.settings import NotarySettings, WorkerSettings
 
 log = structlog.get_logger()
 
 
+class WarmWorker(SimpleWorker):
+    """Keeps everything warm; asked to stop in the middle of a job, it stops after it (RQ's own would break the job off and go on)."""
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Say that it is busy, which RQ itself does for its forking worker alone."""
+        self.set_state(WorkerStatus.BUSY)
+        super().execute_job(job, queue)
+
+
 def run(settings: WorkerSettings, burst: bool = False) -> None:
-    """Work until SIGTERM (or, with `burst`, until no wake-up is left); raises PlatformError when something needed is not there."""
+    """Work until SIGTERM (or, with `burst`, until no wake-up is left).
+
+    Raises PlatformError when something needed is not there, or when the service key's certificate is not valid, or no longer.
+    """
     torch.set_num_threads(settings.threads)
+    notary = partial(notary_of, settings)
+    notary()
     redis = _redis(settings)
     loop = asyncio.new_event_loop()
     pool = loop.run_until_complete(connect(settings.database_url.get_secret_value()))
     try:
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         queue = Queue(settings.queue.value, connection=redis, serializer=JSONSerializer)
-        worker = SimpleWorker([queue], name=name, connection=redis, serializer=JSONSerializer)
-        current = _bench(settings, name, loop, pool, partial(_beat, worker))
+        worker = WarmWorker([queue], name=name, connection=redis, serializer=JSONSerializer)
+        current = _bench(settings, worker, loop, pool, notary)
         bench.set(current)
         log.info("worker ready", worker=name, queue=queue.name, reference_seconds=current.tools.usual.total_seconds())
         worker.work(burst=burst, logging_level="WARNING")
@@ -49,19 +70,33 @@ def run(settings: WorkerSettings, burst: bool = False) -> None:
         loop.run_until_complete(pool.close())
         loop.close()
         redis.close()
+    notary()
 
 
-def _bench(settings: WorkerSettings, name: str, loop: asyncio.AbstractEventLoop, pool: Pool, beat: Callable[[], None]) -> Bench:
+def notary_of(settings: NotarySettings) -> Notary:
+    """The service key (made if there is none) with its certificate, and the store.
+
+    Raises PlatformError: SERVICE_KEY_INVALID, or CERTIFICATE_INVALID that says how to certify the key.
+    """
+    signer = certified(ServiceKey.at(settings.service_key), settings.certificate, datetime.now(UTC))
+    return Notary(signer, FolderStore(settings.store))
+
+
+def _bench(
+    settings: WorkerSettings, worker: WarmWorker, loop: asyncio.AbstractEventLoop, pool: Pool, notary: Callable[[], Notary]
+) -> Bench:
     return Bench(
-        name=name,
+        name=worker.name,
         loop=loop,
         queue=EvaluationQueue(pool),
         submissions=Submissions(pool),
         schedule=competition.load(settings.competition),
         tools=tools(settings.hub, settings.data),
+        notary=notary,
         lease=settings.lease,
         retry=settings.retry,
-        beat=beat,
+        beat=partial(_beat, worker),
+        retire=partial(worker.request_stop, signal.SIGTERM, None),
     )
 
 

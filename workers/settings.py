@@ -11,14 +11,37 @@ from voice_api.settings import ProcessSettings, RedisUrl
 from workers.retry import RetryRule
 
 
-class WorkerSettings(ProcessSettings):
+class NotarySettings(ProcessSettings):
+    """Where a worker keeps its service key, the key's certificate, and its evidence; what is not named lies in the data folder."""
+
+    data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
+    service_key_file: Path | None = Field(default=None, validation_alias="VOICE_SERVICE_KEY")
+    certificate_file: Path | None = Field(default=None, validation_alias="VOICE_CERTIFICATE")
+    store_folder: Path | None = Field(default=None, validation_alias="VOICE_STORE")
+
+    @property
+    def service_key(self) -> Path:
+        """The service key's file."""
+        return self.service_key_file or self.data / "service.key"
+
+    @property
+    def certificate(self) -> Path:
+        """The file of the service key's certificate."""
+        return self.certificate_file or self.data / "service.cert.json"
+
+    @property
+    def store(self) -> Path:
+        """The folder of audio and receipts."""
+        return self.store_folder or self.data / "store"
+
+
+class WorkerSettings(NotarySettings):
     """What one worker process needs. It holds no chain key: untrusted models run beside it."""
 
     database_url: SecretStr = Field(validation_alias="DATABASE_URL")
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     queue: QueueName = Field(default=QueueName.CPU, validation_alias="VOICE_QUEUE")
     competition: Path = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
-    data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
     hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     lease_seconds: float = Field(default=900.0, gt=0, validation_alias="VOICE_LEASE_SECONDS")
     retry_first_seconds: float = Field(default=120.0, gt=0, validation_alias="VOICE_RETRY_FIRST_SECONDS")

@@ -46,13 +46,25 @@ def dispatcher() -> None:
     _run(lambda stop: process.run(settings, stop))
 
 
-def worker(burst: Annotated[bool, typer.Option("--burst", help="Stop when nothing is left to do.")] = False) -> None:
-    """Evaluate models: fetch, let them speak in a sandbox, judge."""
-    from workers import main
-    from workers.settings import WorkerSettings
+def worker(
+    burst: Annotated[bool, typer.Option("--burst", help="Stop when nothing is left to do.")] = False,
+    show_key: Annotated[
+        bool, typer.Option("--show-key", help="Print the address of the service key, made if there is none, and end.")
+    ] = False,
+) -> None:
+    """Evaluate models: fetch, let them speak in a sandbox, judge, and sign."""
+    from workers.settings import NotarySettings, WorkerSettings
 
+    if show_key:
+        from voice_api.keys import ServiceKey
+
+        typer.echo(ServiceKey.at(NotarySettings().service_key).address)
+        return
     logs.configure()
-    main.run(WorkerSettings(), burst)
+    settings = WorkerSettings()
+    from workers import main
+
+    main.run(settings, burst)
 
 
 @queue.command("run")
@@ -106,7 +118,8 @@ def validator_run(
     options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey)
     settings = ValidatorSettings(**options, **given(wallet_path=wallet_path, competition=competition))
     schedule = load(settings.competition)
-    signer = process.Signer(wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path), settings.version_key)
+    keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    signer = process.Signer(keys, settings.version_key, settings.revocations)
 
     async def serve(stop: Any) -> None:
         database = await pool.connect(settings.database_url.get_secret_value())

@@ -7,9 +7,11 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from neurons.cli import daemons, demo, dev, miner
+from neurons.cli import certificates, daemons, demo, dev, miner, verify
 from scoring.errors import EXPLANATIONS, Code, VoiceError
 
+daemons.validator.command("certify")(certificates.certify)
+daemons.validator.command("revoke")(certificates.revoke)
 app = typer.Typer(name="voice", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(daemons.queue, name="queue")
 app.add_typer(daemons.validator, name="validator")
@@ -20,6 +22,7 @@ app.command("api")(daemons.api)
 app.command("dispatcher")(daemons.dispatcher)
 app.command("worker")(daemons.worker)
 app.command("demo")(demo.demo)
+app.command("verify")(verify.verify)
 
 
 @app.callback()

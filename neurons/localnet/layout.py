@@ -54,8 +54,18 @@ class Layout:
         """One log a process."""
         return self.root / "logs"
 
+    @property
+    def store(self) -> Path:
+        """What the workers keep: audio and signed receipts."""
+        return self.root / "store"
+
+    @property
+    def revocations(self) -> Path:
+        """The validator's list of revoked certificates; it is not there until one is revoked."""
+        return self.root / "revocations.json"
+
     def worker(self, number: int) -> Path:
-        """A worker's caches."""
+        """A worker's caches, its service key and the key's certificate."""
         return self.root / f"worker-{number}"
 
 

@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from neurons import wallets
+import bittensor as bt
+
+from neurons import certification, wallets
 from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
 from neurons.localnet import models, ports, repositories, services
@@ -17,6 +20,7 @@ from neurons.settings import DemoSettings
 from scoring.types import Hotkey
 from voice_api.db import migrate
 from voice_api.db.demo import database_on
+from voice_api.keys import ServiceKey
 
 NETUID = 1
 BLOCK_SECONDS = 0.5
@@ -24,6 +28,7 @@ WORKERS = 2
 HOTKEY = "default"
 COMPETITION = Path(__file__).with_name("competition.toml")
 _VALIDATOR_STAKE = 1_000 * RAO
+_CERTIFICATE_LASTS = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +144,23 @@ def _start(network: Network, databases: Mapping[str, str], api_port: int, hub_po
     stack.start("dispatcher", ["dispatcher"], databases)
     for number in range(1, WORKERS + 1):
         worker = {
+            **worker_identity(layout.worker(number), f"worker-{number}", wallets.load("validator", HOTKEY, layout.wallets)),
             "HF_ENDPOINT": network.hub_url,
             "VOICE_DATA": str(layout.worker(number)),
+            "VOICE_STORE": str(layout.store),
             "VOICE_COMPETITION": str(COMPETITION),
             "VOICE_RETRY_FIRST_SECONDS": "5",
             "VOICE_LEASE_SECONDS": "60",
         }
         stack.start(f"worker-{number}", ["worker"], {**databases, **worker})
     stack.start("queue", ["queue", "run", "--wallet", "queue"], {**chain, **api})
-    stack.start("validator", ["validator", "run", "--wallet", "validator"], {**chain, "DATABASE_URL": databases["DATABASE_URL"]})
+    validator = {"DATABASE_URL": databases["DATABASE_URL"], "VOICE_REVOCATIONS": str(layout.revocations)}
+    stack.start("validator", ["validator", "run", "--wallet", "validator"], {**chain, **validator})
+
+
+def worker_identity(folder: Path, host: str, validator: bt.Wallet) -> dict[str, str]:
+    """The service key of a worker, made in a folder if there is none, and its certificate, as the worker's environment."""
+    key, certificate = folder / "service.key", folder / "service.cert.json"
+    signed = certification.certify(validator, ServiceKey.at(key).address, host, _CERTIFICATE_LASTS, datetime.now(UTC))
+    certification.write(certificate, signed.to_json())
+    return {"VOICE_SERVICE_KEY": str(key), "VOICE_CERTIFICATE": str(certificate)}

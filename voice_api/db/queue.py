@@ -119,6 +119,8 @@ async def _finish_evaluation(connection: Connection, claim: Claim, verdict: Verd
         report.profile_hash if report else None,
         verdict.receipt,
         verdict.receipt_hash,
+        verdict.signature,
+        verdict.certificate,
     )
     if finished is None:
         raise LeaseLost(claim.evaluation_id)
@@ -137,6 +139,7 @@ async def _add_report(connection: Connection, evaluation_id: EvaluationId, repor
         [dict(sample.metrics) for sample in samples],
         [dict(sample.utilities) for sample in samples],
         [sample.pcm_sha256 for sample in samples],
+        [sample.rate for sample in samples],
         [sample.seconds for sample in samples],
     )
     await connection.execute(

@@ -197,12 +197,15 @@ class Claim:
 class Verdict:
     """How an evaluation ends: scored with a report, rejected with a code, or a copy of an earlier submission.
 
-    `code` and `reason` are set unless scored, `copy_of` only for a copy. Without a report the score is 0.
+    `code` and `reason` are set unless scored, `copy_of` only for a copy. Without a report the score is 0. `signature` (hex) is the
+    worker's, over the receipt (see `scoring.receipt`), `certificate` why it counts.
     """
 
     state: VerdictState
     receipt: JsonObject
     receipt_hash: str
+    signature: str
+    certificate: JsonObject
     code: Code | None = None
     reason: str | None = None
     content_hash: ContentHash | None = None
@@ -235,21 +238,31 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResult:
-    """What folding a round reads of an evaluation; `groups` is empty, and `receipt` None, unless there is a verdict with them."""
+    """What folding a round reads of an evaluation.
+
+    `groups` and `samples` are empty unless it was scored; samples have the form in which a receipt lists them. Without a verdict
+    there is no receipt; `signature` and `certificate` are None as well where it was judged before receipts were signed.
+    """
 
     evaluation_id: EvaluationId
     submission_id: SubmissionId
     hotkey: Hotkey
     commit_block: Block
     tiebreak: str
+    repo: str | None
+    revision: str | None
     state: EvaluationState
     submission_state: SubmissionState
     code: Code | None
     score: Micro | None
     stderr: Micro | None
     groups: tuple[GroupReport, ...]
+    samples: tuple[JsonObject, ...]
     receipt: JsonObject | None
     receipt_hash: str | None
+    signature: str | None
+    certificate: JsonObject | None
+    finished_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """Rounds, from opening to the ledger."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from scoring.report import GroupReport
 from scoring.types import EvaluationId, RoundNumber
 from voice_api.db.pool import Connection, Pool
-from voice_api.db.records import Entry, EvaluationResult, LedgerEntry, NewRound, Round
+from voice_api.db.records import Entry, EvaluationResult, JsonObject, LedgerEntry, NewRound, Round
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
 from voice_api.db.states import RoundState
@@ -60,10 +61,15 @@ class Rounds:
         async with self._pool.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             rows = await connection.fetch(sql("rounds.results"), number)
             scores = await connection.fetch(sql("rounds.group_scores"), number)
+            spoken = await connection.fetch(sql("rounds.samples"), number)
         groups: defaultdict[EvaluationId, list[GroupReport]] = defaultdict(list)
         for row in scores:
             groups[row["evaluation_id"]].append(read(GroupReport, row))
-        return tuple(read(EvaluationResult, row, groups=tuple(groups[row["evaluation_id"]])) for row in rows)
+        samples: defaultdict[EvaluationId, list[JsonObject]] = defaultdict(list)
+        for row in spoken:
+            sample = dict(row)
+            samples[sample.pop("evaluation_id")].append(sample)
+        return tuple(_result(row, groups, samples) for row in rows)
 
     async def fold(self, entry: LedgerEntry) -> None:
         """Append a closed round to the ledger; raises OutOfOrder unless it is its turn and `previous` is the head's hash."""
@@ -77,6 +83,15 @@ class Rounds:
         """The ledger's last entry, or None before the first."""
         async with self._pool.connection() as connection:
             return await _head(connection)
+
+
+def _result(
+    row: Mapping[str, Any],
+    groups: Mapping[EvaluationId, Sequence[GroupReport]],
+    samples: Mapping[EvaluationId, Sequence[JsonObject]],
+) -> EvaluationResult:
+    key = row["evaluation_id"]
+    return read(EvaluationResult, row, groups=tuple(groups.get(key, ())), samples=tuple(samples.get(key, ())))
 
 
 async def _head(connection: Connection) -> LedgerEntry | None:

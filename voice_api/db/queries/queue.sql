@@ -36,15 +36,16 @@ returning id;
 -- The one verdict: clearing the token shuts out every other write of this claim.
 update evaluations
 set state = $3, code = $4, reason = $5, score = $6, stderr = $7, profile = $8, profile_hash = $9, receipt = $10, receipt_hash = $11,
-    token = null, lease_until = null, finished_at = now()
+    signature = $12, certificate = $13, token = null, lease_until = null, finished_at = now()
 where id = $1 and token = $2 and state = 'running'
 returning submission_id;
 
 -- name: add_samples
 -- A verdict's samples, one array per column.
-insert into samples (evaluation_id, position, prompt_id, group_id, score, gate, metrics, utilities, pcm_sha256, seconds)
+insert into samples (evaluation_id, position, prompt_id, group_id, score, gate, metrics, utilities, pcm_sha256, rate, seconds)
 select $1, * from unnest(
-    $2::integer[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::jsonb[], $8::jsonb[], $9::text[], $10::double precision[]
+    $2::integer[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::jsonb[], $8::jsonb[], $9::text[], $10::integer[],
+    $11::double precision[]
 );
 
 -- name: add_groups

@@ -53,8 +53,8 @@ select 'validator', submission_id, id, from_state, 'parked', reason from parked;
 
 -- name: results
 -- Every evaluation of a round, in the order in which it was asked for.
-select e.id as evaluation_id, e.submission_id, s.hotkey, s.commit_block, s.tiebreak, e.state, s.state as submission_state, e.code, e.score, e.stderr, e.receipt,
-       e.receipt_hash
+select e.id as evaluation_id, e.submission_id, s.hotkey, s.commit_block, s.tiebreak, s.repo, s.revision, e.state,
+       s.state as submission_state, e.code, e.score, e.stderr, e.receipt, e.receipt_hash, e.signature, e.certificate, e.finished_at
 from evaluations e
 join submissions s on s.id = e.submission_id
 where e.round = $1
@@ -67,6 +67,14 @@ from evaluation_groups g
 join evaluations e on e.id = g.evaluation_id
 where e.round = $1
 order by g.evaluation_id, g.position;
+
+-- name: samples
+-- The samples of a round's evaluations, in the round's own order, under a receipt's names.
+select s.evaluation_id, s.prompt_id as prompt, s.group_id as "group", s.score, s.gate, s.metrics, s.utilities, s.pcm_sha256, s.rate, s.seconds
+from samples s
+join evaluations e on e.id = s.evaluation_id
+where e.round = $1
+order by s.evaluation_id, s.position;
 
 -- name: lock_ledger
 -- One writer of the ledger at a time; readers go on.

@@ -1,0 +1,73 @@
+"""Whether an evaluation may be counted: its receipt holds, is about it, and is what the database shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prompts.generate import digest, generate
+from prompts.groups import Group
+from scoring import receipt
+from scoring.certificate import Certificate, CertificateInvalid, Trust
+from scoring.competition import Competition
+from scoring.receipt import ReceiptInvalid, Signed
+from scoring.types import Micro
+from voice_api.db.records import EvaluationResult, Round
+from voice_api.db.states import EvaluationState
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """One closed round, under its rules, and whose receipts count."""
+
+    closed: Round
+    competition: Competition
+    trust: Trust
+
+    def groups(self, result: EvaluationResult) -> Mapping[str, Micro]:
+        """The group scores of a verdict, by group id; none for a refusal. Raises ReceiptInvalid with the first reason not to count it."""
+        signed = _signed(result)
+        if result.finished_at is None or result.score is None:
+            raise ReceiptInvalid("there is a receipt without a verdict")
+        receipt.authenticate(signed, self.trust, result.finished_at)
+        asked = generate(bytes.fromhex(self.closed.block_hash.removeprefix("0x")), self.competition.round.plan)
+        scores = receipt.check(signed.receipt, result.receipt_hash or "", result.score, self._claims(result, asked))
+        if {group.id: group.score for group in result.groups} != scores:
+            raise ReceiptInvalid("the stored groups are not the receipt's")
+        if list(result.samples) != signed.receipt["samples"]:
+            raise ReceiptInvalid("the stored samples are not the receipt's")
+        if result.state is EvaluationState.SCORED:
+            _check_whole(signed, asked)
+        elif scores:
+            raise ReceiptInvalid("a refusal has no scores")
+        return scores
+
+    def _claims(self, result: EvaluationResult, asked: tuple[Group, ...]) -> Mapping[str, object]:
+        return {
+            "hotkey": result.hotkey,
+            "commit_block": result.commit_block,
+            "repo": result.repo,
+            "revision": result.revision,
+            "round": self.closed.round,
+            "block_hash": self.closed.block_hash,
+            "competition_hash": self.competition.hash,
+            "prompts_hash": digest(asked),
+            "code": result.code,
+        }
+
+
+def _signed(result: EvaluationResult) -> Signed:
+    if result.receipt is None or result.signature is None or result.certificate is None:
+        raise ReceiptInvalid("the receipt is not signed")
+    try:
+        return Signed(result.receipt, result.signature, Certificate.from_json(result.certificate))
+    except CertificateInvalid as exc:
+        raise ReceiptInvalid(str(exc)) from exc
+
+
+def _check_whole(signed: Signed, asked: tuple[Group, ...]) -> None:
+    """Every prompt of the round was put to the model, and nothing else; raises ReceiptInvalid."""
+    groups = [(group.id, group.kind.value) for group in asked]
+    if [(name, kind) for name, kind, _score in signed.receipt["groups"]] != groups:
+        raise ReceiptInvalid("the receipt lists other groups than the round's")
+    prompts = [(prompt.id, group.id) for group in asked for prompt in group.prompts]
+    if [(sample["prompt"], sample["group"]) for sample in signed.receipt["samples"]] != prompts:
+        raise ReceiptInvalid("the receipt lists other samples than the round's")
