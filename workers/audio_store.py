@@ -12,14 +12,12 @@ import numpy as np
 import soundfile
 from pydantic import ValidationError
 
-from scoring import receipt, strict_json
+from scoring import receipt
 from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault, PlatformError
-from scoring.receipt import ReceiptInvalid, Signed
+from scoring.receipt import MAX_BYTES, ReceiptInvalid, Signed
 from scoring.spoken import Spoken
 
-_RECEIPT_BYTES = 16 << 20
-"""Many times the largest receipt."""
 _MOST_SAMPLES = 600 * 192_000
 """Ten minutes at the highest rate: a file of a stranger's store may unpack to more than there is memory."""
 
@@ -113,11 +111,11 @@ def read_receipt(path: Path) -> Signed:
     """A receipt's file, as `keep_evidence` wrote it; raises PlatformError(RECEIPT_INVALID), also for a name that occurs twice."""
     try:
         with path.open("rb") as file:
-            return Signed.from_json(strict_json.read_object(file.read(_RECEIPT_BYTES + 1), _RECEIPT_BYTES))
+            return Signed.from_bytes(file.read(MAX_BYTES + 1))
     except OSError as exc:
         raise PlatformError(Code.RECEIPT_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
-    except (ReceiptInvalid, ValueError) as exc:
-        raise PlatformError(Code.RECEIPT_INVALID, f"{path} is no receipt: {exc}") from exc
+    except ReceiptInvalid as exc:
+        raise PlatformError(Code.RECEIPT_INVALID, f"{path}: {exc}") from exc
 
 
 def _write(path: Path, data: bytes) -> None:

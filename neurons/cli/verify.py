@@ -1,0 +1,182 @@
+"""`voice verify`: run a receipt's score again, as far as asked."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from neurons.cli.bars import stages
+from neurons.cli.options import AsJson, CompetitionFile
+
+if TYPE_CHECKING:
+    from scoring.certificate import Trust
+    from workers.audio_store import AudioStore
+    from workers.panels import LastPanel
+    from workers.progress import Progress
+    from workers.verify import Case, Check, Outcome
+
+ReceiptFile = Annotated[Path, typer.Argument(metavar="RECEIPT", help="The receipt's file.")]
+Level = Annotated[
+    int, typer.Option(min=1, max=3, help="1 the receipt in itself, 2 its audio judged again, 3 the model speaks again.")
+]
+Sample = Annotated[str | None, typer.Option("--sample", help="Levels 2 and 3: only this sample's group (its index or prompt).")]
+ModelFolder = Annotated[Path | None, typer.Option("--model", help="Level 3: the model's folder (default: from the hub).")]
+Store = Annotated[Path | None, typer.Option("--store", help="The folder of the evidence (default: the one the receipt lies in).")]
+Issuer = Annotated[str | None, typer.Option("--issuer", help="The validator's hotkey whose certificates count (default: any).")]
+RevocationsFile = Annotated[Path | None, typer.Option("--revocations", help="The issuer's list of revoked certificates.")]
+
+_SHOWN = 60
+"""Rows of the table; --json has all."""
+
+
+def verify(
+    receipt: ReceiptFile,
+    level: Level = 2,
+    sample: Sample = None,
+    model: ModelFolder = None,
+    store: Store = None,
+    issuer: Issuer = None,
+    revocations: RevocationsFile = None,
+    competition: CompetitionFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a receipt's score again: exit 0 if everything holds, 1 if not, with a table of what differs."""
+    from scoring.receipt import digest
+    from workers.audio_store import FolderStore, read_receipt
+    from workers.verify import check_itself, open_case
+    from workers.verify import verify as run
+
+    signed = read_receipt(receipt)
+    evidence = FolderStore(store or _store_of(receipt))
+    case = open_case(signed, evidence, [competition] if competition else _shipped())
+    trust, remarks = _trust(case, issuer, revocations)
+    with stages() as progress:
+        levels: list[Check] = [partial(check_itself, trust=trust, name=receipt.stem, now=datetime.now(UTC))]
+        if level > 1:
+            levels += _with_judges(level, sample, evidence, model, progress)
+        outcome = run(case, levels)
+    (_print_json if as_json else _print)(case, digest(signed.receipt), level, remarks, outcome)
+    raise typer.Exit(0 if outcome.holds else 1)
+
+
+def _store_of(receipt: Path) -> Path:
+    """A store keeps its receipts in a folder of their own; else VOICE_STORE, else the receipt's folder."""
+    from workers.settings import NotarySettings
+
+    folder = receipt.resolve().parent
+    return folder.parent if folder.name == "receipts" else NotarySettings().store_folder or folder
+
+
+def _shipped() -> list[Path]:
+    from neurons.localnet.network import COMPETITION
+    from scoring.competition import DEFAULT_PATH
+
+    return [DEFAULT_PATH, COMPETITION]
+
+
+def _trust(case: "Case", issuer: str | None, revocations: Path | None) -> "tuple[Trust, list[str]]":
+    """Whose certificates count, and what is not sure about that."""
+    from scoring.certificate import Trust
+    from scoring.errors import Code, PlatformError
+    from scoring.types import Hotkey
+    from voice_api import keys
+
+    wanted = Hotkey(issuer or case.signed.certificate.issuer)
+    remarks = [] if issuer else [f"The issuer {wanted} is not pinned: name the validator's hotkey with --issuer."]
+    if revocations is None:
+        remarks.append("No list of revocations was given (--revocations): a certificate that was taken back passes.")
+        return Trust(wanted, frozenset(), keys.verify), remarks
+    if not revocations.is_file():
+        raise PlatformError(Code.REVOCATIONS_INVALID, f"there is no file {revocations}")
+    return keys.trust(wanted, revocations), remarks
+
+
+def _with_judges(
+    level: int, sample: str | None, evidence: "AudioStore", model: Path | None, progress: "Progress"
+) -> "list[Check]":
+    import torch
+
+    from workers.panels import LastPanel
+    from workers.rejudge import check_audio
+
+    torch.set_num_threads(1)  # as a worker does, unless it is told otherwise
+    panel = LastPanel()
+    checks: list[Check] = [partial(check_audio, sample=sample, store=evidence, panel_of=panel, progress=progress)]
+    return checks if level == 2 else [*checks, _again(sample, model, panel, progress)]
+
+
+def _again(sample: str | None, model: Path | None, panel: "LastPanel", progress: "Progress") -> "Check":
+    from neurons.settings import MinerSettings
+    from workers.main import tools
+    from workers.respeak import check_model
+
+    def check(case: "Case") -> "Outcome":
+        settings = MinerSettings()
+        means = replace(tools(settings.hub, settings.data), panel=panel)
+        return check_model(case, sample, model, means, progress)
+
+    return check
+
+
+def _print_json(case: "Case", digest: str, level: int, notes: Sequence[str], outcome: "Outcome") -> None:
+    said = case.statement
+    report = {
+        "receipt": digest,
+        "holds": outcome.holds,
+        "level": level,
+        "issuer": case.signed.certificate.issuer,
+        "score": None if said.finding.report is None else said.finding.report.score,
+        "differences": [asdict(row) for row in outcome.differences],
+        "notes": [*notes, *outcome.notes],
+    }
+    typer.echo(json.dumps(report))
+
+
+def _print(case: "Case", digest: str, level: int, notes: Sequence[str], outcome: "Outcome") -> None:
+    console = Console(soft_wrap=True)
+    for name, value in _facts(case, digest):
+        console.print(Text(f"{name:<12}{_plain(value)}"))
+    if outcome.differences:
+        table = Table("what", Column("receipt says", overflow="fold"), Column("found", overflow="fold"))
+        for row in outcome.differences[:_SHOWN]:
+            table.add_row(*(Text(_plain(text)) for text in (row.what, row.claimed, row.found)))
+        Console().print(table)
+        if len(outcome.differences) > _SHOWN:
+            console.print(f"… and {len(outcome.differences) - _SHOWN} more: --json shows all")
+    for note in (*notes, *outcome.notes):
+        console.print(Text(f"note: {_plain(note)}", "dim"))
+    if outcome.holds:
+        console.print(f"[bold green]The receipt holds[/] (level {level}).")
+    else:
+        console.print(f"[bold red]The receipt does not hold[/] (level {level}): found against it: {len(outcome.differences)}.")
+
+
+def _facts(case: "Case", digest: str) -> list[tuple[str, str]]:
+    from scoring.types import MICRO
+
+    subject, finding, here = case.statement
+    certificate, report = case.signed.certificate, finding.report
+    said = f"refused: [{finding.code}] {finding.reason}"
+    if report is not None:
+        said = f"{report.score / MICRO:.6f} ± {report.stderr / MICRO:.6f} over {len(report.samples)} samples"
+    return [
+        ("receipt", digest),
+        ("model", f"{subject.repo}@{subject.revision} of {subject.hotkey}"),
+        ("round", f"{subject.round}, block hash {subject.block_hash}"),
+        ("judged", f"{here.judged_at.isoformat()} on {certificate.host}: {here.hardware}"),
+        ("certificate", f"{certificate.serial}, by {certificate.issuer}"),
+        ("says", said),
+    ]
+
+
+def _plain(text: str) -> str:
+    """What a stranger wrote must not move a cursor."""
+    return "".join(character if character.isprintable() else "�" for character in text)
