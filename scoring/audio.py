@@ -70,11 +70,14 @@ def normalise(audio: Audio, target: float = TARGET_LUFS) -> Audio:
 
 
 def activity(audio: Audio, floor: float = FLOOR_DBFS) -> torch.Tensor:
-    """Which 20 ms frames hold speech: bool [ceil(n / frame)], by energy against an absolute floor in dBFS, with a hangover."""
+    """Which 20 ms frames hold speech: bool [ceil(n / frame)], by energy against an absolute floor in dBFS, with a hangover.
+
+    Each frame's own mean is taken off first: an offset of the zero line is no speech.
+    """
     frame = round(FRAME_SECONDS * audio.rate)
     missing = -audio.samples.shape[0] % frame
     frames = torch.nn.functional.pad(audio.samples, (0, missing)).reshape(-1, frame)
-    loud: torch.Tensor = frames.square().mean(dim=1) > 10.0 ** (floor / 10.0)
+    loud: torch.Tensor = (frames - frames.mean(dim=1, keepdim=True)).square().mean(dim=1) > 10.0 ** (floor / 10.0)
     if loud.shape[0] == 0:
         return loud
     width = 2 * HANGOVER_FRAMES + 1

@@ -3,6 +3,7 @@
 import torch
 
 from scoring.audio import Audio, loudness, normalise, resample, trim
+from scoring.spectrum import Spectrum, spectrum
 
 RATE = 16_000
 """Hz: the judges' own rate."""
@@ -17,6 +18,7 @@ class Sound:
         self._lufs: float | None = None
         self._trimmed: Audio | None = None
         self._level: Audio | None = None
+        self._spectrum: Spectrum | None = None
 
     def at(self, rate: int) -> Audio:
         """The clip at another rate."""
@@ -44,6 +46,13 @@ class Sound:
         if self._level is None:
             self._level = normalise(self.speech)
         return self._level
+
+    @property
+    def spectrum(self) -> Spectrum:
+        """Power over time and frequency of `level`."""
+        if self._spectrum is None:
+            self._spectrum = spectrum(self.level)
+        return self._spectrum
 
     @property
     def samples(self) -> torch.Tensor:

@@ -2,22 +2,20 @@
 
 from collections.abc import Sequence
 
-from scoring.audio import speech_seconds
+from scoring.judges import defects, silence
 from scoring.judges.judge import Utterance
 from scoring.report import Metrics
 
 
 class CleanlinessJudge:
-    """Metric `padding`: the share of the clip that is silence, 0 … 1, less is better."""
+    """What a listener would call a bad recording. Metrics: those of `silence.measure` and `defects.measure`.
+
+    None of them depends on the clip's level: that is judged in delivery.
+    """
 
     name = "cleanliness"
-    version = "1"
+    version = "2"
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Measures one utterance after the other."""
-        return [_measure(utterance) for utterance in batch]
-
-
-def _measure(utterance: Utterance) -> Metrics:
-    audio = utterance.sound.audio
-    return {"padding": max(0.0, 1.0 - speech_seconds(audio) / audio.seconds)}
+        return [{**silence.measure(utterance.sound), **defects.measure(utterance.sound)} for utterance in batch]

@@ -1,0 +1,63 @@
+"""Silence where none belongs: before, after and inside of what is said."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from scoring.audio import FLOOR_DBFS, FRAME_SECONDS, TARGET_LUFS
+from scoring.report import Metrics
+from scoring.sound import Sound
+
+LEAST_FRAMES = 3
+"""Sound counts from 60 ms on: a click does not end a silence."""
+ORDINARY_SECONDS = 0.3
+"""Pauses up to here belong to speech and are no padding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Seconds without sound."""
+
+    leading: float
+    trailing: float
+    longest_pause: float
+    padding: float
+    """All of it, without pauses of ordinary length."""
+
+
+def silence(sound: Sound) -> Silence:
+    """Where the clip, at -23 LUFS, stays below -50 dBFS. All of a silent clip is leading."""
+    loud = _sounding(sound).nonzero().flatten().tolist()
+    total = sound.audio.seconds
+    if not loud:
+        return Silence(total, 0.0, 0.0, total)
+    gaps = [(after - before - 1) * FRAME_SECONDS for before, after in zip(loud, loud[1:], strict=False)]
+    leading = loud[0] * FRAME_SECONDS
+    trailing = max(0.0, total - (loud[-1] + 1) * FRAME_SECONDS)
+    padding = math.fsum([leading, trailing, *(gap for gap in gaps if gap > ORDINARY_SECONDS)])
+    return Silence(leading, trailing, max(gaps, default=0.0), padding)
+
+
+def measure(sound: Sound) -> Metrics:
+    """`leading_silence`, `trailing_silence`, `longest_pause` (seconds), `padding` (share of the clip, 0 … 1); less is better."""
+    found = silence(sound)
+    return {
+        "leading_silence": found.leading,
+        "trailing_silence": found.trailing,
+        "longest_pause": found.longest_pause,
+        "padding": min(1.0, found.padding / sound.audio.seconds) if sound.audio.seconds else 1.0,
+    }
+
+
+def _sounding(sound: Sound) -> torch.Tensor:
+    """Which 20 ms frames belong to at least 60 ms of sound: bool [frames]."""
+    frame = round(FRAME_SECONDS * sound.audio.rate)
+    samples = torch.nn.functional.pad(sound.samples, (0, -sound.samples.shape[0] % frame)).reshape(-1, frame).to(torch.float64)
+    floor = FLOOR_DBFS + sound.lufs - TARGET_LUFS  # the floor moves with the clip's level instead of the clip to the target
+    loud = (samples - samples.mean(dim=1, keepdim=True)).square().mean(dim=1) > 10.0 ** (floor / 10.0)
+    if loud.shape[0] < LEAST_FRAMES:
+        return torch.zeros_like(loud)
+    runs = loud.unfold(0, LEAST_FRAMES, 1).all(dim=1).to(torch.float32)
+    kept = torch.nn.functional.pad(runs, (LEAST_FRAMES - 1, LEAST_FRAMES - 1)).unfold(0, LEAST_FRAMES, 1)
+    return kept.amax(dim=1).bool()
