@@ -12,6 +12,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 from huggingface_hub import constants, get_session, hf_hub_download, hf_hub_url, hf_raise_for_status
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RemoteEntryNotFoundError
@@ -80,6 +81,19 @@ class Hub:
             raise InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub answered for another revision")
         return described
 
+    def resolve(self, repo: str, ref: str) -> str:
+        """The 40-hex revision that a branch names now. Raises as `describe`."""
+        with _translated(Code.HUB_UNAVAILABLE):
+            validate_repo_id(repo)
+            raw = self._read(f"{self._endpoint}/api/models/{repo}/revision/{quote(ref, safe='')}", {}, _ANSWER_BYTES)
+            revision = ModelAnswer.model_validate_json(raw).sha
+            _check_revision(revision)
+        return revision
+
+    def folder(self, repo: str, revision: str) -> Path:
+        """Where a download lies once it is complete."""
+        return self._cache / repo / revision
+
     def head(self, repo: str, revision: str, path: str, n_bytes: int) -> bytes:
         """The first bytes of a file, at most `n_bytes`; none where the repository holds no such file. Raises as `describe`."""
         _check_revision(revision)
@@ -111,7 +125,7 @@ class Hub:
         Raises SubmissionFault(REPO_NOT_PUBLIC) and InfrastructureFault(DOWNLOAD_INTERRUPTED), also for a wrong checksum.
         """
         _check_revision(repository.revision)
-        target = self._cache / repository.repo / repository.revision
+        target = self.folder(repository.repo, repository.revision)
         if target.is_dir():
             return target
         target.parent.mkdir(parents=True, exist_ok=True)

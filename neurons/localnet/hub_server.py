@@ -159,7 +159,7 @@ def _folder(request: Request) -> Path:
     revision = folder / str(request.path_params["revision"])
     if not revision.is_dir():
         raise HTTPException(404, headers={"X-Error-Code": "RevisionNotFound"})
-    return revision
+    return revision.resolve()  # a branch's name stands for a revision
 
 
 def _repo(request: Request) -> str:

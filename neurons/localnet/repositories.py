@@ -4,12 +4,18 @@ import hashlib
 import shutil
 from pathlib import Path
 
+BRANCH = "main"
+"""Names the revision that was published last."""
+
 
 def publish(root: Path, repo: str, folder: Path) -> str:
     """Copy a folder's files into the hub as `repo` (namespace/name); return the revision: 40 hex digits made from the content."""
     listing = "".join(f"{path.name} {blob_id(path)}\n" for path in sorted(folder.iterdir()))
     revision = hashlib.sha1(listing.encode(), usedforsecurity=False).hexdigest()
     shutil.copytree(folder, root / repo / revision, dirs_exist_ok=True)
+    fresh = root / repo / f".{revision}"
+    fresh.symlink_to(revision)
+    fresh.replace(root / repo / BRANCH)
     return revision
 
 

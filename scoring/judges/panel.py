@@ -54,6 +54,11 @@ class Panel:
         single = (IntelligibilityJudge(texts), NaturalnessJudge(), DeliveryJudge(), CleanlinessJudge())
         return cls(Profile.EMBEDDED, Judges(single, (SpeakerJudge(),)))
 
+    @classmethod
+    def standard(cls, judges: Judges, batch: int = BATCH) -> Self:
+        """The profile of models from the hub, which `scoring.judges.standard.load` brings; it is the same for every round."""
+        return cls(Profile.STANDARD, judges, batch=batch)
+
     def judge(
         self,
         groups: Sequence[Group],

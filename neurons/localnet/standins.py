@@ -1,0 +1,196 @@
+"""Stand-ins for the standard profile's models: the same classes with random weights, tiny or at full size.
+
+They exercise fetching, loading, batching and speed without a download. What they say of speech means nothing.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import torch
+import transformers
+from safetensors.torch import save_file
+from tokenizers.pre_tokenizers import ByteLevel
+
+from scoring.judges.standard.models import Role
+from scoring.judges.standard.squim import networks
+from scoring.judges.standard.utmos import Utmos
+
+hf: Any = transformers
+"""Its own types are incomplete."""
+
+_LETTERS = "ETAONIHSRDLUMWCFGYPBVK'XJQZ"
+_MARKS = ("endoftext", "startoftranscript", "en", "translate", "transcribe", "startofprev", "nospeech", "notimestamps")
+_ENCODER = {
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "conv_dim": (8,) * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 2,
+}
+"""A wav2vec2 with its usual convolutions, but thin."""
+_XVECTOR = {"tdnn_dim": (8, 8, 8, 8, 8), "xvector_output_dim": 8, "classifier_proj_size": 8}
+_WHISPER = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
+_WHISPER_LARGE = {
+    "d_model": 1280,
+    "encoder_layers": 32,
+    "decoder_layers": 32,
+    "encoder_attention_heads": 20,
+    "decoder_attention_heads": 20,
+    "encoder_ffn_dim": 5120,
+    "decoder_ffn_dim": 5120,
+    "num_mel_bins": 128,
+}
+_OBJECTIVE = {
+    "feat_dim": 8,
+    "win_len": 64,
+    "d_model": 8,
+    "nhead": 2,
+    "hidden_dim": 8,
+    "num_blocks": 1,
+    "rnn_type": "LSTM",
+    "chunk_size": 71,
+}
+_SQUIM_ENCODER: dict[str, Any] = {
+    "extractor_mode": "group_norm",
+    "extractor_conv_layer_config": [[8, 10, 5], [8, 3, 2], [8, 3, 2], [8, 3, 2], [8, 3, 2], [8, 2, 2], [8, 2, 2]],
+    "extractor_conv_bias": False,
+    "encoder_embed_dim": 16,
+    "encoder_projection_dropout": 0.0,
+    "encoder_pos_conv_kernel": 16,
+    "encoder_pos_conv_groups": 2,
+    "encoder_num_layers": 1,
+    "encoder_num_heads": 2,
+    "encoder_attention_dropout": 0.0,
+    "encoder_ff_interm_features": 16,
+    "encoder_ff_interm_dropout": 0.0,
+    "encoder_dropout": 0.0,
+    "encoder_layer_norm_first": False,
+    "encoder_layer_drop": 0.0,
+    "aux_num_out": None,
+}
+_SUBJECTIVE = {"encoder": _SQUIM_ENCODER, "features": 16, "projected": 4, "attention": 5}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large the stand-ins are: what their configs say beyond the defaults of their classes, which are the published sizes."""
+
+    whisper: dict[str, Any]
+    vocabulary: int
+    encoder: dict[str, Any]
+    xvector: dict[str, Any]
+    squim: dict[str, Any]
+    utmos: dict[str, int]
+
+
+TINY = Size(
+    whisper=_WHISPER | {"encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "num_mel_bins": 80},
+    vocabulary=0,
+    encoder=_ENCODER,
+    xvector=_XVECTOR,
+    squim={"objective": _OBJECTIVE, "subjective": _SUBJECTIVE},
+    utmos={"domain": 4, "judge": 4, "recurrent": 8, "hidden": 8},
+)
+FULL = Size(
+    whisper=_WHISPER_LARGE,
+    vocabulary=51_866,
+    encoder={},
+    xvector={},
+    squim={"objective": {}, "subjective": {}},
+    utmos={"domain": 128, "judge": 128, "recurrent": 512, "hidden": 2048},
+)
+
+
+def build(folder: Path, size: Size = TINY, seed: int = 0) -> dict[Role, Path]:
+    """Write each role's model below `folder`; return the folders by role."""
+    makers: dict[Role, Callable[[Path, Size], None]] = {
+        Role.STRONG_ASR: _whisper,
+        Role.WEAK_ASR: _ctc,
+        Role.SQUIM: _squim,
+        Role.UTMOS: _utmos,
+        Role.SPEAKER: _speaker,
+        Role.EMOTION: _emotion,
+    }
+    made = {role: folder / role.value for role in Role}
+    torch.manual_seed(seed)
+    for role, path in made.items():
+        path.mkdir(parents=True)
+        makers[role](path, size)
+    return made
+
+
+def hubert(folder: Path, seed: int = 0) -> None:
+    """A weak recogniser of the other kind: HuBERT, normalised by layers, trained with a mask of what is silence behind a clip."""
+    torch.manual_seed(seed)
+    config = hf.HubertConfig(**_ENCODER, vocab_size=5 + len(_LETTERS), pad_token_id=0, feat_extract_norm="layer")
+    hf.HubertForCTC(config).save_pretrained(folder)
+    _letters(folder)
+    hf.Wav2Vec2FeatureExtractor(return_attention_mask=True).save_pretrained(folder)
+
+
+def _whisper(folder: Path, size: Size) -> None:
+    tokenizer = hf.WhisperTokenizer(vocab={sign: number for number, sign in enumerate(sorted(ByteLevel.alphabet()))}, merges=[])
+    tokenizer.add_tokens([f"<|{mark}|>" for mark in _MARKS], special_tokens=True)
+    tokenizer.save_pretrained(folder)
+    known = len(tokenizer)
+    vocabulary = max(size.vocabulary, known)
+    end, start, english, translate, transcribe, _, _, plain = range(known - len(_MARKS), known)
+    ends = {"pad_token_id": end, "bos_token_id": end, "eos_token_id": end, "decoder_start_token_id": start}
+    config = hf.WhisperConfig(vocab_size=vocabulary, **size.whisper, **ends, suppress_tokens=[], begin_suppress_tokens=None)
+    model = hf.WhisperForConditionalGeneration(config)
+    model.generation_config = hf.GenerationConfig(
+        **ends,
+        is_multilingual=True,
+        lang_to_id={"<|en|>": english},
+        task_to_id={"transcribe": transcribe, "translate": translate},
+        no_timestamps_token_id=plain,
+        suppress_tokens=list(range(known, vocabulary)) or None,
+        max_length=448,
+    )
+    model.save_pretrained(folder)
+    hf.WhisperFeatureExtractor(feature_size=config.num_mel_bins).save_pretrained(folder)
+
+
+def _ctc(folder: Path, size: Size) -> None:
+    hf.Wav2Vec2ForCTC(hf.Wav2Vec2Config(**size.encoder, vocab_size=5 + len(_LETTERS), pad_token_id=0)).save_pretrained(folder)
+    _letters(folder)
+    hf.Wav2Vec2FeatureExtractor().save_pretrained(folder)
+
+
+def _letters(folder: Path) -> None:
+    symbols = ["<pad>", "<s>", "</s>", "<unk>", "|", *_LETTERS]
+    (folder / "vocab.json").write_text(json.dumps({symbol: number for number, symbol in enumerate(symbols)}), encoding="utf-8")
+    hf.Wav2Vec2CTCTokenizer(str(folder / "vocab.json")).save_pretrained(folder)
+
+
+def _speaker(folder: Path, size: Size) -> None:
+    hf.WavLMForXVector(hf.WavLMConfig(**size.encoder, **size.xvector)).save_pretrained(folder)
+    hf.Wav2Vec2FeatureExtractor().save_pretrained(folder)
+
+
+def _emotion(folder: Path, size: Size) -> None:
+    names = dict(enumerate(("neu", "hap", "ang", "sad")))
+    hf.Wav2Vec2ForSequenceClassification(hf.Wav2Vec2Config(**size.encoder, id2label=names)).save_pretrained(folder)
+    hf.Wav2Vec2FeatureExtractor().save_pretrained(folder)
+
+
+def _squim(folder: Path, size: Size) -> None:
+    objective, subjective = networks(size.squim["objective"], size.squim["subjective"])
+    save_file(objective.state_dict(), folder / "objective.safetensors")
+    save_file(subjective.state_dict(), folder / "subjective.safetensors")
+    (folder / "config.json").write_text(json.dumps(size.squim), encoding="utf-8")
+    time = np.arange(2 * 16_000) / 16_000
+    soundfile.write(folder / "reference.wav", 0.1 * np.sin(2 * np.pi * 150.0 * time), 16_000, subtype="PCM_16")
+
+
+def _utmos(folder: Path, size: Size) -> None:
+    encoder = hf.Wav2Vec2Config(**size.encoder)
+    save_file(Utmos(encoder, **size.utmos).state_dict(), folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"encoder": encoder.to_diff_dict(), **size.utmos}), encoding="utf-8")

@@ -1,0 +1,71 @@
+"""Does a voice that was asked to be flat sound neutral, and a lively one not?
+
+Descriptions ask for no emotion by name. What they ask for that an emotion classifier can hear is the level of expression, from
+'like a machine' to 'exuberant': its extremes should move the probability of the class 'neutral' up or down. With s from -1 (the
+flattest) to 1 (the liveliest) as asked, and p the probability of 'neutral':
+
+    emotion = 1 - |s| (1 - p)   for s < 0,      1 - |s| p   for s > 0
+
+that is: the share of what was asked that is not contradicted; 1 where nothing was asked.
+
+Known weakness: the public classifiers learned four acted emotions of few speakers, and some of what they hear is in the words. A
+voice may be lively without any of their emotions. So its weight in a score has to be small, and pitch is measured beside it, in
+delivery.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForAudioClassification, Wav2Vec2FeatureExtractor
+
+from prompts.voices import LEVELS, ORDINARY
+from scoring.errors import Code, InfrastructureFault
+from scoring.judges.judge import Utterance
+from scoring.judges.standard.device import LANES, Device
+from scoring.judges.standard.lanes import Clip, repeated, through
+from scoring.judges.standard.pretrained import front_end, network
+from scoring.report import Metrics
+from scoring.sound import RATE
+
+
+class EmotionJudge:
+    """Metrics: `neutral`, the classifier's probability of that class, 0 … 1; `emotion`, 0 … 1, more is better (see above)."""
+
+    name = "emotion"
+
+    def __init__(self, folder: Path, device: Device, version: str) -> None:
+        self.version = version
+        self._device = device
+        self._model = network(AutoModelForAudioClassification, folder, device)
+        self._features = front_end(Wav2Vec2FeatureExtractor, folder)
+        neutral = [number for number, name in self._model.config.id2label.items() if str(name).lower().startswith("neu")]
+        if len(neutral) != 1:
+            raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "the emotion model has no class 'neutral', or several")
+        self._neutral = int(neutral[0])
+
+    def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
+        """Both metrics of each utterance."""
+        clips = [Clip((repeated(self._prepared(utterance)),)) for utterance in batch]
+        found = [float(part) for part in through(self._forward, clips, LANES[self._device])]
+        return [
+            {"neutral": neutral, "emotion": agreement(utterance.prompt.voice.expression, neutral)}
+            for utterance, neutral in zip(batch, found, strict=True)
+        ]
+
+    def _prepared(self, utterance: Utterance) -> torch.Tensor:
+        values: torch.Tensor = self._features(
+            utterance.sound.level.samples.numpy(), sampling_rate=RATE, return_tensors="pt"
+        ).input_values[0]
+        return values
+
+    def _forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Probabilities of 'neutral' [lanes]."""
+        chances: torch.Tensor = torch.softmax(self._model(values.to(self._device.value)).logits, dim=-1)[:, self._neutral]
+        return chances
+
+
+def agreement(asked: int, neutral: float) -> float:
+    """How far a probability of 'neutral' is what a level of expression, 0 … 6, asks for: 0 … 1."""
+    strength = (asked - ORDINARY) / (LEVELS - 1 - ORDINARY)
+    return 1.0 - abs(strength) * (neutral if strength > 0 else 1.0 - neutral)

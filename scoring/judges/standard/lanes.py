@@ -1,0 +1,77 @@
+"""Many clips through one network, each exactly as if it were alone.
+
+Floating-point sums depend on shapes: a network gives a clip other last digits in a batch of two than alone, or padded to another
+length. So the shape of a pass never depends on the other clips. Each clip is brought to the least length of a fixed list that
+holds it (its bucket), whatever comes with it, and a pass always has the same number of lanes: those that no clip needs repeat its
+first one. The repeated clip must come out of all its lanes the same; where it does not, the device cannot judge.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from scoring.errors import Code, InfrastructureFault
+from scoring.judges.standard.device import exact
+from scoring.sound import RATE
+
+BUCKETS = tuple(round(seconds * RATE) for seconds in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64))
+"""Lengths of clips in samples, at the judges' rate; a longer clip takes a multiple of the last."""
+
+
+def bucket(length: int) -> int:
+    """The length that a clip of `length` samples is brought to."""
+    return next((size for size in BUCKETS if size >= length), BUCKETS[-1] * math.ceil(length / BUCKETS[-1]))
+
+
+def silent(wave: torch.Tensor) -> torch.Tensor:
+    """A wave [n] at its bucket's length, filled up with silence: for recognisers, to which silence says nothing."""
+    return torch.nn.functional.pad(wave, (0, bucket(wave.shape[0]) - wave.shape[0]))
+
+
+def repeated(wave: torch.Tensor) -> torch.Tensor:
+    """A wave [n], n > 0, at its bucket's length, begun again until it is full: silence would change what is said of its sound."""
+    size = bucket(wave.shape[0])
+    return wave.repeat(math.ceil(size / wave.shape[0]))[:size]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """What one clip brings to a network: tensors without a batch axis, and what else must be equal within a pass."""
+
+    tensors: tuple[torch.Tensor, ...]
+    key: Hashable = None
+
+
+def through(network: Callable[..., Any], clips: Sequence[Clip], lanes: int, keyed: bool = False) -> list[torch.Tensor]:
+    """What a network finds in each clip, in order, on the CPU.
+
+    `network` takes the clips' tensors, stacked to [lanes, …], and returns one tensor [lanes, …]; with `keyed` it takes the key
+    first. Raises InfrastructureFault(JUDGE_UNAVAILABLE) where equal lanes differ, or where the device gives up.
+    """
+    passes: dict[Hashable, list[int]] = defaultdict(list)
+    for index, clip in enumerate(clips):
+        passes[clip.key, tuple(tensor.shape for tensor in clip.tensors)].append(index)
+    found: dict[int, torch.Tensor] = {}
+    for members in passes.values():
+        for start in range(0, len(members), lanes):
+            part = members[start : start + lanes]
+            rows = _one_pass(network, [clips[index] for index in part], lanes, keyed)
+            found |= dict(zip(part, rows, strict=True))
+    return [found[index] for index in range(len(clips))]
+
+
+def _one_pass(network: Callable[..., Any], clips: Sequence[Clip], lanes: int, keyed: bool) -> list[torch.Tensor]:
+    filled = [*clips, *[clips[0]] * (lanes - len(clips))]
+    stacked = [torch.stack(column) for column in zip(*(clip.tensors for clip in filled), strict=True)]
+    try:
+        with exact():
+            out = network(*((clips[0].key,) if keyed else ()), *stacked).cpu()
+    except RuntimeError as exc:  # out of memory, or a device that went away
+        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"a network failed: {type(exc).__name__}") from exc
+    if any(not torch.equal(out[lane], out[0]) for lane in range(len(clips), lanes)):
+        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "this device gives the same clip other numbers in another lane")
+    return [out[lane].clone() for lane in range(len(clips))]

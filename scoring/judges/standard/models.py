@@ -1,0 +1,119 @@
+"""The models of the standard profile: which roles there are, which public repositories fill them, and to what they are pinned."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from scoring.errors import Code, InfrastructureFault, PlatformError
+
+CATALOGUE = Path(__file__).with_name("models.toml")
+COMMAND = "voice scoring pin --out pins.toml"
+"""What makes a file of pins."""
+
+
+class Role(StrEnum):
+    """What a model is there for."""
+
+    STRONG_ASR = "strong_asr"
+    """Whisper-class: WhisperForConditionalGeneration."""
+    WEAK_ASR = "weak_asr"
+    """A CTC recogniser without a language model: Wav2Vec2ForCTC, HubertForCTC."""
+    SQUIM = "squim"
+    """Learned quality of a signal: torchaudio's SQUIM."""
+    UTMOS = "utmos"
+    """Learned opinion on synthetic speech: a UTMOS-class net."""
+    SPEAKER = "speaker"
+    """Speaker embedding: WavLMForXVector."""
+    EMOTION = "emotion"
+    """Speech emotion: a classifier on Wav2Vec2 or HuBERT."""
+
+
+_PLAIN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+FileName = Annotated[str, Field(pattern=_PLAIN)]
+Repo = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Source(_Part):
+    """Where a role's model is published: `ref` is a branch of `repo`; without a `repo` there is no public copy that can be used."""
+
+    repo: Repo | None = None
+    ref: str = "main"
+    files: Annotated[tuple[FileName, ...], Field(min_length=1, strict=False)]
+
+
+class Pin(_Part):
+    """One model, exactly: a repository at a revision, and the SHA-256 of each file that is read."""
+
+    repo: Repo
+    revision: Revision
+    files: Annotated[Mapping[FileName, Checksum], Field(min_length=1)]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over all of it."""
+        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def label(self) -> str:
+        """As a judge's version names it: repository, revision and what the files add up to, both shortened."""
+        return f"{self.repo}@{self.revision[:12]}+{self.digest[:12]}"
+
+
+_SOURCES = TypeAdapter(dict[Role, Source])
+_PINS = TypeAdapter(dict[Role, Pin])
+Entry = TypeVar("Entry")
+
+
+def read_catalogue(path: Path = CATALOGUE) -> Mapping[Role, Source]:
+    """Role → where its model is published; raises PlatformError(SETTING_INVALID) for a file that says something else."""
+    return _parsed(path, _SOURCES)
+
+
+def read_pins(path: Path | None) -> Mapping[Role, Pin]:
+    """Role → pinned model; raises InfrastructureFault(JUDGE_UNAVAILABLE) without such a file, and says which command makes one."""
+    if path is None:
+        raise InfrastructureFault(
+            Code.JUDGE_UNAVAILABLE, f"VOICE_STANDARD_PINS names no file of pinned models; make it: {COMMAND}"
+        )
+    try:
+        return _parsed(path, _PINS)
+    except PlatformError as exc:
+        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{exc.detail}; make it anew: {COMMAND}") from exc
+
+
+def write_pins(path: Path, pins: Mapping[Role, Pin]) -> None:
+    """As TOML, which `read_pins` reads back equal; every value matches a pattern that needs no escaping."""
+    lines = ["# Made by `voice scoring pin`. A change of any byte here is another judge.", ""]
+    for role in Role:
+        pin = pins[role]
+        lines += [f"[{role.value}]", f'repo = "{pin.repo}"', f'revision = "{pin.revision}"', "", f"[{role.value}.files]"]
+        lines += [*(f'"{name}" = "{pin.files[name]}"' for name in sorted(pin.files)), ""]
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _parsed(path: Path, schema: TypeAdapter[dict[Role, Entry]]) -> dict[Role, Entry]:
+    try:
+        found = schema.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as exc:
+        raise PlatformError(Code.SETTING_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise PlatformError(Code.SETTING_INVALID, f"{path} is not TOML: {exc}") from exc
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise PlatformError(Code.SETTING_INVALID, f"{path}: {where}: {first['msg']}") from exc
+    if missing := [role.value for role in Role if role not in found]:
+        raise PlatformError(Code.SETTING_INVALID, f"{path} names no model for {', '.join(missing)}")
+    return found

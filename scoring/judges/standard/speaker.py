@@ -1,0 +1,42 @@
+"""One speaker in both clips of a voice pair? By the embeddings of a network trained to tell speakers apart."""
+
+from pathlib import Path
+
+import torch
+from transformers import Wav2Vec2FeatureExtractor, WavLMForXVector
+
+from scoring.judges.judge import Utterance
+from scoring.judges.standard.device import LANES, Device
+from scoring.judges.standard.lanes import Clip, repeated, through
+from scoring.judges.standard.pretrained import front_end, network
+from scoring.report import Metrics
+from scoring.sound import RATE
+
+
+class XVectorJudge:
+    """Metric `speaker_similarity`: cosine of the clips' x-vectors, -1 … 1, more is better."""
+
+    name = "speaker"
+
+    def __init__(self, folder: Path, device: Device, version: str) -> None:
+        self.version = version
+        self._device = device
+        self._model = network(WavLMForXVector, folder, device)
+        self._features = front_end(Wav2Vec2FeatureExtractor, folder)
+
+    def compare(self, one: Utterance, other: Utterance) -> Metrics:
+        """The same in either order: each clip is embedded on its own."""
+        clips = [Clip((repeated(self._prepared(utterance)),)) for utterance in (one, other)]
+        first, second = (vector.to(torch.float64) for vector in through(self._embed, clips, LANES[self._device]))
+        return {"speaker_similarity": float(torch.nn.functional.cosine_similarity(first, second, dim=0))}
+
+    def _prepared(self, utterance: Utterance) -> torch.Tensor:
+        values: torch.Tensor = self._features(
+            utterance.sound.level.samples.numpy(), sampling_rate=RATE, return_tensors="pt"
+        ).input_values[0]
+        return values
+
+    def _embed(self, values: torch.Tensor) -> torch.Tensor:
+        """X-vectors [lanes, dimensions]."""
+        embeddings: torch.Tensor = self._model(values.to(self._device.value)).embeddings
+        return embeddings
