@@ -73,6 +73,7 @@ class MinerSettings(ApiClientSettings):
     data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
     hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     hub_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")
+    standard_pins: Path | None = Field(default=None, validation_alias="VOICE_STANDARD_PINS")
 
 
 class DemoSettings(ProcessSettings):

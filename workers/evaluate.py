@@ -206,7 +206,8 @@ def judge_model(model: Model, block_hash: BlockHash, competition: Competition, t
     groups = round_groups(block_hash, competition)
     began = time.monotonic()
     spoken = {item.prompt_id: item for item in speak(model, groups, block_hash, competition, tools, progress)}
-    panel, middle = tools.panel(competition.profile, groups), time.monotonic()
+    panel = tools.panel(competition.profile, groups, lambda done, total: progress(Stage.FETCH, done, total))
+    middle = time.monotonic()
     report = panel.judge(groups, spoken, competition, lambda done, total: progress(Stage.JUDGE, done, total))
     return Trial(spoken, report, middle - began, time.monotonic() - middle)
 

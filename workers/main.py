@@ -20,8 +20,10 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from scoring import competition
+from scoring.judges.standard.device import Device
 from voice_api.db.pool import Pool, connect
 from voice_api.db.queue import EvaluationQueue
+from voice_api.db.states import QueueName
 from voice_api.db.submissions import Submissions
 from voice_api.errors import RedisUnavailable
 from voice_api.keys import ServiceKey, certified
@@ -30,6 +32,7 @@ from workers.audio_store import FolderStore
 from workers.evaluate import Tools
 from workers.hub import Hub
 from workers.jobs import Bench, bench
+from workers.judge_models import StandardModels
 from workers.notary import Notary
 from workers.panels import LastPanel
 from workers.sandbox import Sandbox
@@ -91,7 +94,7 @@ def _bench(
         queue=EvaluationQueue(pool),
         submissions=Submissions(pool),
         schedule=competition.load(settings.competition),
-        tools=tools(settings.hub, settings.data),
+        tools=tools(settings.hub, settings.data, settings.standard_pins, _device(settings.queue)),
         notary=notary,
         lease=settings.lease,
         retry=settings.retry,
@@ -108,10 +111,19 @@ def _beat(worker: SimpleWorker) -> None:
         log.warning("no heartbeat", error=type(exc).__name__)
 
 
-def tools(hub: str, data: Path) -> Tools:
-    """A hub client with its cache, and a sandbox calibrated on this host; raises InfrastructureFault when it cannot be enforced."""
+def tools(hub: str, data: Path, pins: Path | None = None, device: Device = Device.CPU) -> Tools:
+    """A hub client with its cache, a sandbox calibrated on this host, and judges: those of the standard profile by `pins` on `device`.
+
+    Raises InfrastructureFault when the sandbox cannot be enforced.
+    """
     sandbox = Sandbox(data / "scratch")
-    return Tools(Hub(hub, data / "models"), sandbox, reference.calibrate(sandbox), LastPanel())
+    panel = LastPanel(StandardModels(pins, hub, data / "judges", device))
+    return Tools(Hub(hub, data / "models"), sandbox, reference.calibrate(sandbox), panel)
+
+
+def _device(queue: QueueName) -> Device:
+    """A worker that takes the GPU's queue judges on it."""
+    return Device.CUDA if queue is QueueName.GPU else Device.CPU
 
 
 def _redis(settings: WorkerSettings) -> Redis:

@@ -47,6 +47,7 @@ class WorkerSettings(NotarySettings):
     retry_first_seconds: float = Field(default=120.0, gt=0, validation_alias="VOICE_RETRY_FIRST_SECONDS")
     retry_most: int = Field(default=3, ge=0, validation_alias="VOICE_RETRY_MOST")
     threads: int = Field(default=1, ge=1, validation_alias="VOICE_THREADS")
+    standard_pins: Path | None = Field(default=None, validation_alias="VOICE_STANDARD_PINS")
 
     @property
     def lease(self) -> timedelta:
