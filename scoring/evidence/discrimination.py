@@ -1,6 +1,6 @@
 """What each manipulation must cost at least: the table that the attack suite holds the score to."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prompts.groups import Group
 from scoring.audio import from_pcm
@@ -22,17 +22,19 @@ def attacked(spoken: Mapping[str, Spoken], name: Manipulation) -> dict[str, Spok
 
 
 def drops(
-    panel: Panel, groups: Sequence[Group], spoken: Mapping[str, Spoken], competition: Competition, names: Iterable[Manipulation]
-) -> dict[Manipulation, float]:
-    """By how much of the score each manipulation lowers the evaluation, in points of 0 … 1; negative where it gains."""
-    plain = _score(panel, groups, spoken, competition)
-    return {name: plain - _score(panel, groups, attacked(spoken, name), competition) for name in names}
+    panel: Panel, groups: Sequence[Group], spoken: Mapping[str, Spoken], rules: Competition, names: Iterable[Manipulation]
+) -> Iterator[tuple[Manipulation, float]]:
+    """One after the other, by how much each manipulation lowers the score, in points of 0 … 1; negative where it gains."""
+    plain = score(panel, groups, spoken, rules)
+    for name in names:
+        yield name, plain - score(panel, groups, attacked(spoken, name), rules)
+
+
+def score(panel: Panel, groups: Sequence[Group], spoken: Mapping[str, Spoken], rules: Competition) -> float:
+    """The combined score of what was spoken, 0 … 1."""
+    return panel.judge(groups, spoken, rules, lambda _done, _total: None).score / MICRO
 
 
 def _attack(said: Spoken, name: Manipulation) -> Spoken:
     changed = apply(name, from_pcm(said.pcm, said.rate))
     return Spoken(said.prompt_id, changed.rate, to_pcm(changed), said.seconds)
-
-
-def _score(panel: Panel, groups: Sequence[Group], spoken: Mapping[str, Spoken], competition: Competition) -> float:
-    return panel.judge(groups, spoken, competition, lambda _done, _total: None).score / MICRO

@@ -16,8 +16,8 @@ def repeat(audio: Audio) -> Audio:
 
 
 def first_half(audio: Audio) -> Audio:
-    """What comes before the middle."""
-    return Audio(audio.samples[: audio.samples.shape[0] // 2], audio.rate)
+    """What comes before the middle, one sample at least."""
+    return Audio(audio.samples[: -(-audio.samples.shape[0] // 2)], audio.rate)
 
 
 def phrase_repeated(audio: Audio) -> Audio:
