@@ -1,0 +1,283 @@
+"""Level 1 of a verification: whatever is changed in a receipt, by a stranger or by the worker that signs it, is found and named."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bittensor.sp_core import Keypair
+
+from prompts.generate import digest, generate
+from prompts.groups import Group, GroupKind
+from scoring import anchors, receipt
+from scoring.aggregate import Identity, Judged, Rules, report
+from scoring.certificate import Certificate, Trust, issue
+from scoring.competition import DEFAULT_PATH, Profile, load
+from scoring.errors import Code, PlatformError
+from scoring.judges.bins import METRICS
+from scoring.receipt import Circumstances, Finding, Signed, Subject
+from scoring.report import EvaluationReport, Factor, Gate
+from scoring.types import BlockHash, ContentHash, Hotkey, RoundNumber, TensorsHash
+from voice_api.keys import CertifiedKey, ServiceKey, verify
+from workers.audio_store import FolderStore, read_receipt
+from workers.verify import Outcome, check_itself, open_case
+from workers.verify import verify as run_levels
+
+Document = dict[str, Any]
+Edit = Callable[[Document], object]
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+BLOCK_HASH = BlockHash("0x" + "5a" * 32)
+SHIPPED = load().version[0]
+RULES = SHIPPED.model_copy(update={"round": SHIPPED.round.model_copy(update={"single": 2, "counterfactual": 1, "voice": 1})})
+GROUPS = generate(bytes.fromhex(BLOCK_HASH[2:]), RULES.round.plan)
+SCALE = anchors.load(Profile.EMBEDDED)
+ISSUER = Keypair.create_from_seed(bytes(32))
+OTHER = Keypair.create_from_seed(bytes([1]) * 32)
+KEY = ServiceKey(Keypair.create_from_seed(bytes([2]) * 32))
+TRUST = Trust(Hotkey(ISSUER.ss58_address), frozenset(), verify)
+
+
+def judged(group: Group, number: int) -> Judged:
+    """Every metric that the anchors know, somewhere between bad and human; what contrasts are read from rises with the number."""
+    share = 0.4 + 0.07 * number
+    found = dict.fromkeys(METRICS.values(), 10.0 * number)
+    for factor, scale in SCALE.factors.items():
+        if factor is not Factor.CONSISTENCY or group.kind is GroupKind.VOICE:
+            found |= {name: anchor.bad + share * (anchor.human - anchor.bad) for name, anchor in scale.metrics.items()}
+    return Judged(None, {"wer": 0.3, **found}, hashlib.sha256(bytes([number])).hexdigest(), 0.5, 22_050)
+
+
+def a_report() -> EvaluationReport:
+    """The report of judges that read these numbers off six samples."""
+    asked = [(group, prompt) for group in GROUPS for prompt in group.prompts]
+    outcomes = {prompt.id: judged(group, number) for number, (group, prompt) in enumerate(asked)}
+    return report(Identity.of(Profile.EMBEDDED, {"scripted": "1"}, SCALE), GROUPS, outcomes, Rules(SCALE, RULES.factors))
+
+
+def a_certificate(signer: Keypair = ISSUER, **overrides: Any) -> Certificate:
+    """The issuer's for the service key, an hour to both sides of now."""
+    standard = Certificate(Hotkey(ISSUER.ss58_address), KEY.address, "bench", NOW - HOUR, NOW + HOUR, "")
+    return issue(replace(standard, **overrides), lambda message: bytes(signer.sign(message)).hex())
+
+
+def a_document(**overrides: Any) -> Document:
+    """A receipt of the report, not signed."""
+    subject = Subject(Hotkey("5F"), 10, "a/b", "0" * 40, RoundNumber(3), BLOCK_HASH, RULES.hash, digest(GROUPS))
+    finding = Finding(ContentHash("11" * 32), TensorsHash("22" * 32), None, None, a_report())
+    document: Document = json.loads(json.dumps(receipt.build(subject, finding, Circumstances("here", NOW, {"speak": 1.0}))))
+    return document | overrides
+
+
+def a_refusal(**overrides: Any) -> Document:
+    """A receipt that refuses a model."""
+    subject = Subject(Hotkey("5F"), 10, "a/b", "0" * 40, RoundNumber(3), BLOCK_HASH, RULES.hash, digest(GROUPS))
+    finding = Finding(None, None, Code.FILE_NOT_ALLOWED, "x.bin", None)
+    return receipt.build(subject, finding, Circumstances("here", NOW, {})) | overrides
+
+
+def sign(document: Document, certificate: Certificate | None = None) -> Signed:
+    """Signed by the certified service key, whatever it says."""
+    return receipt.sign(document, CertifiedKey(KEY, certificate or a_certificate()))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    """A store that knows the rules."""
+    kept = FolderStore(tmp_path / "store")
+    kept.keep_evidence(sign(a_document()), RULES)
+    return kept
+
+
+def checked(signed: Signed, store: FolderStore, trust: Trust = TRUST, name: str = "receipt") -> Outcome:
+    """What level 1 finds."""
+    return check_itself(open_case(signed, store, []), trust, name, NOW)
+
+
+def places(outcome: Outcome) -> list[str]:
+    return [row.what for row in outcome.differences]
+
+
+@pytest.mark.parametrize("document", [pytest.param(a_document(), id="score"), pytest.param(a_refusal(), id="refusal")])
+def test_an_honest_receipt_holds(document: Document, store: FolderStore, tmp_path: Path) -> None:
+    """Also read back from the store's own file, under the name that its hash gives it."""
+    path = store.keep_evidence(sign(document), RULES)
+    outcome = checked(read_receipt(path), store, name=path.stem)
+    assert (outcome.differences, outcome.holds) == ((), True)
+
+
+def sample(document: Document, number: int = 0) -> Document:
+    found: Document = document["samples"][number]
+    return found
+
+
+STRANGERS = [
+    pytest.param(lambda d: d["receipt"].update(score=d["receipt"]["score"] + 1), "signature", id="a digit of the score"),
+    pytest.param(
+        lambda d: sample(d["receipt"])["metrics"].update(wer=0.3000000000000001), "signature", id="last digit of a metric"
+    ),
+    pytest.param(lambda d: sample(d["receipt"]).update(pcm_sha256="0" * 64), "signature", id="an audio's hash"),
+    pytest.param(lambda d: d["receipt"].update(hotkey="5G"), "signature", id="another hotkey"),
+    pytest.param(lambda d: d["receipt"].update(judged_at="2026-11-22T12:00:01+00:00"), "signature", id="a second later"),
+    pytest.param(
+        lambda d: d.update(signature=f"{int(d['signature'][:1], 16) ^ 1:x}" + d["signature"][1:]), "signature", id="signature"
+    ),
+    pytest.param(
+        lambda d: d["certificate"].update(not_after="2027-11-22T13:00:00+00:00"), "certificate", id="a longer certificate"
+    ),
+    pytest.param(lambda d: d["certificate"].update(service=OTHER.ss58_address), "certificate", id="another service key"),
+]
+
+
+@pytest.mark.parametrize(("edit", "what"), STRANGERS)
+def test_a_stranger_can_change_nothing(edit: Edit, what: str, store: FolderStore) -> None:
+    """One digit anywhere, and the signature or the certificate does not hold."""
+    data = json.loads(json.dumps(sign(a_document()).to_json()))
+    edit(data)
+    assert what in places(checked(Signed.from_json(data), store))
+
+
+def swap(document: Document, one: int, other: int, *names: str) -> None:
+    """Exchange two samples in the list, or only some fields of them."""
+    samples = document["samples"]
+    if not names:
+        samples[one], samples[other] = samples[other], samples[one]
+    for name in names:
+        samples[one][name], samples[other][name] = samples[other][name], samples[one][name]
+
+
+def changed(name: str, by: int) -> Edit:
+    return lambda d: d.update({name: d[name] + by})
+
+
+FIRST = GROUPS[0].prompts[0].id
+LIARS = [
+    pytest.param(changed("score", 1), "score", id="score"),
+    pytest.param(changed("stderr", -1), "standard error", id="standard error"),
+    pytest.param(lambda d: d["groups"][0].__setitem__(2, 1_000_000), "g00: score", id="a group's score"),
+    pytest.param(lambda d: sample(d).update(score=1_000_000), f"{FIRST}: score", id="a sample's score"),
+    pytest.param(lambda d: sample(d)["metrics"].update(wer=0.0), f"{FIRST}: utility intelligibility", id="a metric"),
+    pytest.param(lambda d: sample(d)["utilities"].update(naturalness=1.0), f"{FIRST}: utility naturalness", id="a utility"),
+    pytest.param(lambda d: sample(d)["metrics"].update(wer=5.0), f"{FIRST}: gate", id="a gate that should be closed"),
+    pytest.param(lambda d: sample(d).update(gate="wrong_words"), f"{FIRST}: gate", id="a gate that should be open"),
+    pytest.param(lambda d: sample(d).update(gate="too_long"), f"{FIRST}: gate", id="a gate over metrics"),
+    pytest.param(lambda d: sample(d).update(pcm_sha256=""), f"{FIRST}: audio", id="a score without a sound"),
+    pytest.param(lambda d: sample(d)["metrics"].pop("wer"), "metric wer", id="a metric left out"),
+    pytest.param(lambda d: swap(d, 0, 3), "sample 0", id="two samples swapped"),
+    pytest.param(lambda d: swap(d, 0, 3, "metrics"), f"{FIRST}: score", id="two samples' metrics swapped"),
+    pytest.param(lambda d: d["samples"].pop(), f"sample {len(a_document()['samples']) - 1}", id="a sample left out"),
+    pytest.param(lambda d: d["samples"].append(sample(d)), f"sample {len(a_document()['samples'])}", id="a sample twice"),
+    pytest.param(lambda d: d["groups"].reverse(), "group 0", id="groups in another order"),
+    pytest.param(lambda d: d.update(prompts_hash="0" * 64), "prompts' hash", id="other prompts"),
+    pytest.param(lambda d: d.update(block_hash="0x" + "5b" * 32), "prompts' hash", id="another block's prompts"),
+    pytest.param(lambda d: d.update(profile="standard"), "profile's hash", id="another profile"),
+    pytest.param(lambda d: d.update(profile_hash="0" * 64), "profile's hash", id="unknown anchors"),
+    pytest.param(lambda d: d["judges"].update(scripted="2"), "profile's hash", id="another judge"),
+]
+
+
+@pytest.mark.parametrize(("edit", "what"), LIARS)
+def test_nor_can_the_worker_that_signs(edit: Edit, what: str, store: FolderStore) -> None:
+    """Numbers that do not follow from each other, or other prompts than the block asks, though the signature holds."""
+    document = a_document()
+    edit(document)
+    found = places(checked(sign(document), store))
+    assert what in found
+    assert "signature" not in found
+
+
+@pytest.mark.parametrize(
+    ("certificate", "trust", "reason"),
+    [
+        pytest.param(a_certificate(not_after=NOW - timedelta(seconds=1)), TRUST, "expired at", id="expired when it was judged"),
+        pytest.param(a_certificate(not_before=NOW + timedelta(seconds=1)), TRUST, "begins at", id="not begun"),
+        pytest.param(a_certificate(), replace(TRUST, revoked=frozenset({a_certificate().serial})), "was revoked", id="revoked"),
+        pytest.param(a_certificate(), replace(TRUST, revoked=frozenset({KEY.address})), "was revoked", id="its key revoked"),
+        pytest.param(a_certificate(), replace(TRUST, issuer=Hotkey(OTHER.ss58_address)), "not of", id="of another issuer"),
+        pytest.param(a_certificate(signer=OTHER), TRUST, "signature does not hold", id="signed by another"),
+    ],
+)
+def test_a_certificate_that_did_not_hold(certificate: Certificate, trust: Trust, reason: str, store: FolderStore) -> None:
+    """The reason is named; nothing else is found against the receipt."""
+    (row,) = checked(sign(a_document(), certificate), store, trust).differences
+    assert row.what == "certificate"
+    assert reason in row.found
+
+
+def test_a_certificate_may_expire_after_it_was_used(store: FolderStore) -> None:
+    """An old receipt holds, and its reader is told."""
+    case = open_case(sign(a_document()), store, [])
+    later = check_itself(case, TRUST, "receipt", NOW + 2 * HOUR)
+    assert later.holds
+    assert any("expired" in note for note in later.notes)
+
+
+def test_a_file_is_named_by_its_hash(store: FolderStore) -> None:
+    """Another receipt in a file's place is noticed."""
+    assert places(checked(sign(a_document()), store, name="ab" * 32)) == ["receipt's hash"]
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        pytest.param(a_document(extra=1), "extra", id="more than a receipt says"),
+        pytest.param(a_document(version=1), "version", id="another version"),
+        pytest.param(a_document(score=1_000_001), "score", id="beyond the range"),
+        pytest.param(a_document(score=0.5), "score", id="not in integers"),
+        pytest.param(a_document(samples=[]), "stands on", id="a score that stands on nothing"),
+        pytest.param(a_document(code=1103), "at once", id="scored and refused"),
+        pytest.param(a_refusal(score=5), "at once", id="refused and scored"),
+        pytest.param(a_refusal(code=2001), "2001", id="refused for a fault of ours"),
+        pytest.param(a_document(judged_at="2026-11-22T12:00:00Z"), "written", id="a time written otherwise"),
+        pytest.param(a_document(repo="a/b\x1b[2J"), "repo", id="a name that moves the cursor"),
+    ],
+)
+def test_what_is_not_formed_as_a_receipt_is_an_error(document: Document, words: str, store: FolderStore) -> None:
+    """RECEIPT_INVALID names the field."""
+    with pytest.raises(PlatformError, match=words) as caught:
+        open_case(sign(document), store, [])
+    assert caught.value.code is Code.RECEIPT_INVALID
+
+
+def test_rules_are_found_by_their_hash_alone(store: FolderStore, tmp_path: Path) -> None:
+    """In a file of versions, in one kept version, in the store, or not at all; a changed one is not the receipt's."""
+    empty, kept = FolderStore(tmp_path / "empty"), tmp_path / "store" / "competitions" / f"{RULES.hash}.json"
+    shipped = sign(a_document(competition_hash=SHIPPED.hash))
+    assert open_case(sign(a_document()), empty, [DEFAULT_PATH, kept]).competition == RULES
+    assert open_case(shipped, empty, [DEFAULT_PATH]).competition == SHIPPED
+    with pytest.raises(PlatformError, match=RULES.hash) as caught:
+        open_case(sign(a_document()), empty, [DEFAULT_PATH])
+    assert caught.value.code is Code.COMPETITION_INVALID
+    kept.write_text(kept.read_text(encoding="utf-8").replace("0.05", "0.06"), encoding="utf-8")
+    with pytest.raises(PlatformError, match="changed") as caught:
+        open_case(sign(a_document()), store, [])
+    assert caught.value.code is Code.COMPETITION_INVALID
+
+
+def test_levels_stand_on_each_other(store: FolderStore) -> None:
+    """A level is not tried when one before it has found something."""
+    case = open_case(sign(a_document(prompts_hash="0" * 64)), store, [])
+    tried: list[int] = []
+
+    def second(_case: object) -> Outcome:
+        tried.append(2)
+        return Outcome()
+
+    assert not run_levels(case, [lambda c: check_itself(c, TRUST, "receipt", NOW), second]).holds
+    assert run_levels(case, [lambda _case: Outcome(), second]).holds
+    assert tried == [2]
+
+
+def test_a_silent_failure_needs_no_sound(store: FolderStore) -> None:
+    """A sample that timed out has neither metrics nor audio, scores 0, and stays in the mean."""
+    outcomes = {p.id: Judged(Gate.TIMEOUT, {}, "", 10.0) for group in GROUPS for p in group.prompts}
+    who = Identity.of(Profile.EMBEDDED, {"scripted": "1"}, SCALE)
+    silent = report(who, GROUPS, outcomes, Rules(SCALE, RULES.factors))
+    samples = [{**entry, "gate": "timeout"} for entry in receipt.listed(silent.samples)]
+    groups = [[group.id, group.kind, 0] for group in silent.groups]
+    assert checked(sign(a_document(samples=samples, groups=groups, score=0, stderr=0)), store).holds
