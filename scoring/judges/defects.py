@@ -110,8 +110,8 @@ def holes(heard: Spectrum) -> float:
     """Spectral gating leaves cells empty between full ones; speech, with the noise of breath, does not."""
     cells = heard.active().band(*HOLES_HZ)
     around = _mean_over_frames(_mean_over_frames(cells, HOOD[0]).T, HOOD[1]).T
-    empty = cells.clamp(min=SILENCE) < around.clamp(min=SILENCE) * 10.0 ** (-HOLE_DB / 10.0)
-    return int(empty.sum()) / empty.numel()
+    empty: torch.Tensor = cells.clamp(min=SILENCE) < around.clamp(min=SILENCE) * 10.0 ** (-HOLE_DB / 10.0)
+    return int(empty.sum()) / (empty.shape[0] * empty.shape[1])
 
 
 def _mean_over_frames(cells: torch.Tensor, width: int) -> torch.Tensor:

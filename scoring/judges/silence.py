@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
@@ -32,7 +33,7 @@ def silence(sound: Sound) -> Silence:
     total = sound.audio.seconds
     if not loud:
         return Silence(total, 0.0, 0.0, total)
-    gaps = [(after - before - 1) * FRAME_SECONDS for before, after in zip(loud, loud[1:], strict=False)]
+    gaps = [(after - before - 1) * FRAME_SECONDS for before, after in pairwise(loud)]
     leading = loud[0] * FRAME_SECONDS
     trailing = max(0.0, total - (loud[-1] + 1) * FRAME_SECONDS)
     padding = math.fsum([leading, trailing, *(gap for gap in gaps if gap > ORDINARY_SECONDS)])
