@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from prompts.generate import digest, generate
 from prompts.groups import Group
-from scoring import receipt
+from scoring import anchors, audit, receipt, statement
 from scoring.certificate import Certificate, CertificateInvalid, Trust
 from scoring.competition import Competition
+from scoring.differences import Difference
 from scoring.receipt import ReceiptInvalid, Signed
+from scoring.report import EvaluationReport
 from scoring.types import Micro
 from voice_api.db.records import EvaluationResult, Round
 from voice_api.db.states import EvaluationState
@@ -30,14 +32,11 @@ class Admission:
         receipt.authenticate(signed, self.trust, result.finished_at)
         asked = generate(bytes.fromhex(self.closed.block_hash.removeprefix("0x")), self.competition.round.plan)
         scores = receipt.check(signed.receipt, result.receipt_hash or "", result.score, self._claims(result, asked))
-        if {group.id: group.score for group in result.groups} != scores:
-            raise ReceiptInvalid("the stored groups are not the receipt's")
-        if list(result.samples) != signed.receipt["samples"]:
-            raise ReceiptInvalid("the stored samples are not the receipt's")
-        if result.state is EvaluationState.SCORED:
-            _check_whole(signed, asked)
-        elif scores:
-            raise ReceiptInvalid("a refusal has no scores")
+        _check_shown(result, signed, scores)
+        said = statement.read(signed.receipt)
+        if said.finding.report is not None:
+            _raise_first(audit.prompts(said, asked))
+            self._check_numbers(said.finding.report, asked)
         return scores
 
     def _claims(self, result: EvaluationResult, asked: tuple[Group, ...]) -> Mapping[str, object]:
@@ -53,6 +52,12 @@ class Admission:
             "code": result.code,
         }
 
+    def _check_numbers(self, report: EvaluationReport, asked: tuple[Group, ...]) -> None:
+        """Scores of other anchors than this validator's cannot be compared with those before."""
+        scale = anchors.load(self.competition.profile)
+        _raise_first(audit.anchored(report, scale))
+        _raise_first(audit.numbers(report, asked, self.competition, scale))
+
 
 def _signed(result: EvaluationResult) -> Signed:
     if result.receipt is None or result.signature is None or result.certificate is None:
@@ -63,11 +68,16 @@ def _signed(result: EvaluationResult) -> Signed:
         raise ReceiptInvalid(str(exc)) from exc
 
 
-def _check_whole(signed: Signed, asked: tuple[Group, ...]) -> None:
-    """Every prompt of the round was put to the model, and nothing else; raises ReceiptInvalid."""
-    groups = [(group.id, group.kind.value) for group in asked]
-    if [(name, kind) for name, kind, _score in signed.receipt["groups"]] != groups:
-        raise ReceiptInvalid("the receipt lists other groups than the round's")
-    prompts = [(prompt.id, group.id) for group in asked for prompt in group.prompts]
-    if [(sample["prompt"], sample["group"]) for sample in signed.receipt["samples"]] != prompts:
-        raise ReceiptInvalid("the receipt lists other samples than the round's")
+def _check_shown(result: EvaluationResult, signed: Signed, scores: Mapping[str, Micro]) -> None:
+    """What the database shows to people is what was signed."""
+    if {group.id: group.score for group in result.groups} != scores:
+        raise ReceiptInvalid("the stored groups are not the receipt's")
+    if list(result.samples) != signed.receipt["samples"]:
+        raise ReceiptInvalid("the stored samples are not the receipt's")
+    if (result.state is EvaluationState.SCORED) != bool(scores):
+        raise ReceiptInvalid(f"the receipt does not say that the evaluation is {result.state}")
+
+
+def _raise_first(differences: list[Difference]) -> None:
+    for row in differences:
+        raise ReceiptInvalid(f"{row.what}: the receipt says {row.claimed}, it is {row.found}")

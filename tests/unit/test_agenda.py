@@ -1,30 +1,31 @@
 """What the validator does next, decided from values alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from bittensor import sp_core
 
 from neurons import agenda
 from neurons.agenda import CloseRound, FoldRound, OpenRound, SetWeights, View, Wait, decide
 from neurons.types import Metagraph, Neuron
-from scoring import ranking, receipt
+from scoring import ranking
+from scoring.certificate import Trust
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking import State
-from scoring.receipt import Circumstances, Finding, Subject
-from scoring.report import EvaluationReport, GroupReport
-from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId, Uid
+from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid
 from voice_api.db.records import Candidate, EvaluationResult, LedgerEntry, Round, WeightAttempt
 from voice_api.db.states import EvaluationState, Outcome, RoundState, SubmissionState
+from voice_api.keys import verify
 
 SCHEDULE = load()
 COMPETITION = SCHEDULE.at(RoundNumber(0))
 HASH = BlockHash("0x" + "12" * 32)
-ME = Hotkey("validator")
-HERE = Circumstances("x86_64 Linux", datetime(2026, 11, 22, tzinfo=UTC), {})
+ME = Hotkey(sp_core.Keypair.create_from_seed(bytes([1]) * 32).ss58_address)
+TRUST = Trust(ME, frozenset(), verify)
+MakeResult = Callable[..., EvaluationResult]
 
 
 def a_neuron(uid: int, hotkey: str, last_update: int = 0) -> Neuron:
@@ -68,51 +69,6 @@ def a_round(state: RoundState = RoundState.OPEN, pending: int = 1) -> Round:
     return Round(RoundNumber(2), Block(720), HASH, Block(1800), COMPETITION.hash, state, pending)
 
 
-def a_result(number: int, score: int = 500_000, groups: Mapping[str, int] | None = None, **overrides: Any) -> EvaluationResult:
-    """Submission `number`, scored the same in 32 groups, with a receipt that says so."""
-    scores = {f"g{n:02}": score for n in range(32)} if groups is None else groups
-    reports = tuple(GroupReport(name, "single", Micro(value)) for name, value in scores.items())
-    report = EvaluationReport("embedded", "aa", {}, (), reports, Micro(score), Micro(0))
-    subject = Subject(Hotkey(f"h{number}"), number, "a/b", "0" * 40, RoundNumber(2), HASH, COMPETITION.hash, "bb")
-    document = receipt.build(subject, Finding(None, None, None, None, report), HERE)
-    result = EvaluationResult(
-        evaluation_id=EvaluationId(number),
-        submission_id=SubmissionId(number),
-        hotkey=Hotkey(f"h{number}"),
-        commit_block=Block(number),
-        tiebreak="00",
-        state=EvaluationState.SCORED,
-        submission_state=SubmissionState.SCORED,
-        code=None,
-        score=Micro(score),
-        stderr=Micro(0),
-        groups=reports,
-        receipt=document,
-        receipt_hash=receipt.digest(document),
-    )
-    return replace(result, **overrides)
-
-
-def another_round(result: EvaluationResult) -> EvaluationResult:
-    """The same numbers in a receipt of the round before."""
-    document = {**(result.receipt or {}), "round": 1}
-    return replace(result, receipt=document, receipt_hash=receipt.digest(document))
-
-
-def a_refusal(number: int, code: Code) -> EvaluationResult:
-    """Submission `number`, refused, with a receipt that says so."""
-    scored = a_result(number, 0, {})
-    document = {**(scored.receipt or {}), "code": int(code)}
-    return replace(
-        scored,
-        state=EvaluationState.REJECTED,
-        submission_state=SubmissionState.REJECTED,
-        code=code,
-        receipt=document,
-        receipt_hash=receipt.digest(document),
-    )
-
-
 def a_head(king: int | None = 1) -> LedgerEntry:
     """The ledger after round 1, with one record of submission 1."""
     record = ranking.Record(SubmissionId(1), Hotkey("h1"), Block(1), "00", None, 32, 32 * 500_000, 32 * 500_000**2)
@@ -127,7 +83,7 @@ def an_attempt(head: LedgerEntry, block: int, outcome: Outcome = Outcome.SET) ->
 
 def a_view(**overrides: Any) -> View:
     """Nothing was ever done; two newcomers wait."""
-    view = View(a_metagraph(), ME, None, None, (), None, (a_candidate(1), a_candidate(2)), None, None)
+    view = View(a_metagraph(), ME, TRUST, None, None, (), None, (a_candidate(1), a_candidate(2)), None, None)
     return replace(view, **overrides)
 
 
@@ -167,9 +123,9 @@ def folded(*results: EvaluationResult, **overrides: Any) -> FoldRound:
     return action
 
 
-def test_a_closed_round_is_folded_on_the_ledgers_head() -> None:
+def test_a_closed_round_is_folded_on_the_ledgers_head(a_result: MakeResult) -> None:
     """The entry chains to the one before, and carries the state that its hash is of."""
-    first = folded(a_result(1), a_result(2, 700_000))
+    first = folded(a_result(1), a_result(2, 0.7))
     assert (first.entry.king, first.entry.previous, first.distrusted) == (2, "", ())
     second = folded(a_result(1), head=a_head())
     assert second.entry.previous == a_head().state_hash
@@ -177,26 +133,24 @@ def test_a_closed_round_is_folded_on_the_ledgers_head() -> None:
     assert second.entry.state_hash == ranking.chain_hash(second.entry.previous, state)
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [
-        pytest.param(a_result(2, 700_000, receipt_hash="00" * 32), id="another hash"),
-        pytest.param(replace(a_result(2, 700_000), score=Micro(700_001)), id="another score in the row"),
-        pytest.param(replace(a_result(2, 700_000), groups=()), id="other groups in the samples"),
-        pytest.param(replace(a_result(2, 700_000), hotkey=Hotkey("h1")), id="another's receipt"),
-        pytest.param(replace(a_result(2, 700_000), commit_block=Block(1)), id="of another commitment"),
-        pytest.param(replace(a_result(2, 700_000), code=Code.COPY), id="another code in the row"),
-        pytest.param(another_round(a_result(2, 700_000)), id="of another round"),
-    ],
-)
-def test_an_evaluation_whose_receipt_does_not_hold_counts_for_nothing(broken: EvaluationResult) -> None:
-    """It is absent, and said so; the other one is king."""
-    action = folded(a_result(1), broken)
-    assert action.entry.king == 1
-    assert len(action.distrusted) == 1
+def test_an_evaluation_whose_receipt_does_not_hold_counts_for_nothing(a_result: MakeResult) -> None:
+    """It is absent, and said so; the other one is king, and the miner's record stays as it was."""
+    broken = a_result(1, 0.9, signature="00" * 64)
+    action = folded(broken, a_result(2), head=a_head())
+    assert action.distrusted == ("evaluation 1: the receipt's signature does not hold",)
+    assert ranking.from_json(action.entry.state).records[0] == ranking.from_json(a_head().state).records[0]
 
 
-def test_a_parked_evaluation_is_no_zero() -> None:
+def test_nothing_is_folded_while_nobody_knows_what_was_revoked(a_result: MakeResult) -> None:
+    """A list of revocations that does not hold is no empty list: the closed round waits, and weights go on."""
+    closed = a_round(RoundState.CLOSED, 0)
+    waiting = a_view(unfolded=closed, latest=closed, results=(a_result(1),), trust=None)
+    assert decide(waiting, SCHEDULE) == Wait()
+    assert isinstance(decide(replace(waiting, head=a_head()), SCHEDULE), SetWeights)
+    assert decide(replace(waiting, unfolded=a_round(pending=0)), SCHEDULE) == CloseRound(RoundNumber(2))
+
+
+def test_a_parked_evaluation_is_no_zero(a_result: MakeResult) -> None:
     """Our outage leaves the miner's record as it was."""
     unknown: dict[str, Any] = {"receipt": None, "receipt_hash": None, "score": None, "groups": ()}
     parked = replace(a_result(1), state=EvaluationState.PARKED, **unknown)
@@ -204,19 +158,19 @@ def test_a_parked_evaluation_is_no_zero() -> None:
     assert after.records == ranking.from_json(a_head().state).records
 
 
-def test_a_refused_king_falls() -> None:
+def test_a_refused_king_falls(a_result: MakeResult) -> None:
     """A verdict against it leaves no record to pay."""
-    action = folded(a_refusal(1, Code.COPY), a_result(2), head=a_head())
+    action = folded(a_result(1, code=Code.COPY), a_result(2), head=a_head())
     assert (action.entry.king, action.distrusted) == (2, ())
 
 
-def test_a_superseded_king_leaves_the_ledger() -> None:
+def test_a_superseded_king_leaves_the_ledger(a_result: MakeResult) -> None:
     """Only registered candidates stay."""
     action = folded(a_result(2), head=a_head(), candidates=(a_candidate(2),))
     assert [record["submission"] for record in action.entry.state["records"]] == [2]
 
 
-def test_a_king_that_the_chain_dropped_falls_though_the_registry_is_old() -> None:
+def test_a_king_that_the_chain_dropped_falls_though_the_registry_is_old(a_result: MakeResult) -> None:
     """Without the model queue the registry stays as it was; the next best is crowned all the same."""
     metagraph = replace(a_metagraph(), neurons=tuple(n for n in a_metagraph().neurons if n.hotkey != "h1"))
     assert folded(a_result(1), a_result(2), head=a_head(), metagraph=metagraph).entry.king == 2
@@ -229,9 +183,9 @@ def test_a_king_that_the_chain_dropped_falls_though_the_registry_is_old() -> Non
         pytest.param((a_candidate(1), a_candidate(2, hotkey=Hotkey("h9"))), id="deregistered meanwhile"),
     ],
 )
-def test_who_left_while_it_was_judged_is_not_crowned(candidates: tuple[Candidate, ...]) -> None:
+def test_who_left_while_it_was_judged_is_not_crowned(a_result: MakeResult, candidates: tuple[Candidate, ...]) -> None:
     """A newcomer that is superseded or deregistered before the fold neither takes the crown nor leaves a record."""
-    action = folded(a_result(1), a_result(2, 900_000), head=a_head(), candidates=candidates)
+    action = folded(a_result(1), a_result(2, 0.9), head=a_head(), candidates=candidates)
     assert (action.entry.king, [record["submission"] for record in action.entry.state["records"]]) == (1, [1])
 
 

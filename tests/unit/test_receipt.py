@@ -83,12 +83,12 @@ def test_one_edited_number_is_found(edit: Callable[[dict[str, Any]], None]) -> N
         checked(document, receipt_hash=recorded)
 
 
-@pytest.mark.parametrize("edit", [_edit_group, _edit_score])
+@pytest.mark.parametrize("edit", [_edit_sample, _edit_group, _edit_score])
 def test_a_rehashed_receipt_must_still_add_up(edit: Callable[[dict[str, Any]], None]) -> None:
-    """Groups, score and row agree, or nothing counts."""
+    """Samples, groups, score and row agree, or nothing counts."""
     document = receipt.build(SUBJECT, SCORED, HERE)
     edit(document)
-    with pytest.raises(ReceiptInvalid, match="mean"):
+    with pytest.raises(ReceiptInvalid, match=r"mean|add up"):
         checked(document)
 
 
@@ -103,9 +103,38 @@ def test_a_receipt_of_something_else_is_refused(claims: dict[str, object]) -> No
         checked(receipt.build(SUBJECT, SCORED, HERE), claims=claims)
 
 
-@pytest.mark.parametrize("groups", [None, 7, [["g00", "single"]], [["g00", "single", "high"]]], ids=str)
+@pytest.mark.parametrize(
+    "groups",
+    [None, 7, [["g00", "single"]], [["g00", "single", "high"]], [["g00", "single", 0.5]], [["g00", "single", 1_000_001]]],
+    ids=str,
+)
 def test_groups_that_are_none_are_refused(groups: object) -> None:
     """A receipt of another form is refused like any other, not met with an error of another kind."""
     document = receipt.build(SUBJECT, SCORED, HERE) | {"groups": groups}
     with pytest.raises(ReceiptInvalid, match="no groups"):
         checked(document)
+
+
+@pytest.mark.parametrize("samples", [None, 7, ["g00"], [{"group": "g00"}], [{"group": [], "score": 1, "prompt": "p"}]], ids=str)
+def test_samples_that_are_none_are_refused(samples: object) -> None:
+    """As groups are."""
+    document = receipt.build(SUBJECT, SCORED, HERE) | {"samples": samples}
+    with pytest.raises(ReceiptInvalid, match="no samples"):
+        checked(document)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {1, 2}], ids=["NaN", "infinity", "object", "set"])
+def test_what_is_no_json_has_no_hash(value: object) -> None:
+    """An error of its own kind, not one of the JSON package."""
+    with pytest.raises(ReceiptInvalid, match="not JSON"):
+        receipt.digest({"score": value})
+
+
+def test_equal_means_equal_as_json() -> None:
+    """3 is neither 3.0 nor true: each has another hash, and another meaning elsewhere."""
+    document = receipt.build(SUBJECT, SCORED, HERE)
+    for value in (3.0, "3"):
+        with pytest.raises(ReceiptInvalid, match="another round"):
+            checked(document | {"round": value}, claims={"round": 3})
+    with pytest.raises(ReceiptInvalid, match="another round"):
+        checked(document | {"round": True}, claims={"round": 1})
