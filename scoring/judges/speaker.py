@@ -3,7 +3,7 @@
 import torch
 
 from scoring.judges.judge import Utterance
-from scoring.judges.naturalness import log_mel
+from scoring.judges.p808 import log_mel
 from scoring.report import Metrics
 
 
@@ -15,5 +15,5 @@ class SpeakerJudge:
 
     def compare(self, one: Utterance, other: Utterance) -> Metrics:
         """The same in either order."""
-        first, second = (log_mel(utterance.sound.level.samples[None])[0].mean(dim=0) for utterance in (one, other))
+        first, second = (log_mel(utterance.sound.level.samples).mean(dim=0) for utterance in (one, other))
         return {"speaker_similarity": float(torch.nn.functional.cosine_similarity(first, second, dim=0))}

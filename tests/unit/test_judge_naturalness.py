@@ -10,9 +10,11 @@ import torchaudio
 
 from scoring.audio import Audio, from_pcm, loudness, normalise
 from scoring.errors import Code, InfrastructureFault
-from scoring.judges import naturalness
+from scoring.judges import dnsmos
+from scoring.judges.dnsmos import WINDOW
 from scoring.judges.judge import Utterance
-from scoring.judges.naturalness import WINDOW, NaturalnessJudge, load_network, log_mel, windows
+from scoring.judges.naturalness import Arithmetic, NaturalnessJudge, windows
+from scoring.judges.p808 import log_mel
 from scoring.sound import Sound
 
 TEXT = "Nobody in Chicago remembers Rachel Morgan, who painted the bakery brown."
@@ -55,9 +57,9 @@ def test_features_agree_with_an_independent_front_end(clip: Audio) -> None:
     )
     mel = filters @ power
     decibels = torchaudio.functional.amplitude_to_DB(mel[None], 10.0, 1e-10, math.log10(float(mel.max())), top_db=80.0)
-    expected = ((decibels + 40.0) / 40.0).transpose(1, 2).to(torch.float32)
-    features = log_mel(wave.to(torch.float32)[None])
-    assert features.shape == (1, 900, 120)
+    expected = ((decibels[0] + 40.0) / 40.0).T.to(torch.float32)
+    features = log_mel(wave.to(torch.float32))
+    assert features.shape == (900, 120)
     assert torch.allclose(features, expected, atol=1e-5)
 
 
@@ -119,11 +121,46 @@ def test_noise_lowers_every_score_in_use(judge: NaturalnessJudge, clip: Audio, a
         assert faint_scores[name] == pytest.approx(clean_scores[name], abs=0.15)
 
 
+def test_a_sound_that_comes_twice_is_judged_once(
+    clip: Audio, ask: Callable[..., Utterance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same samples in one batch share the networks' answers; another sound does not."""
+    judge, seen = NaturalnessJudge(), 0
+
+    def network(_: torch.Tensor) -> list[float]:
+        nonlocal seen
+        seen += 1
+        return [3.0 + seen, 3.0, 3.0]
+
+    monkeypatch.setattr(judge, "_p835", network)
+    quieter = Audio(clip.samples[: clip.rate], clip.rate)
+    first, again, other = judge.measure([ask(clip), ask(clip), ask(quieter)])
+    assert first == again != other
+    assert seen == 2
+
+
+def test_bfloat16_is_an_arithmetic_of_its_own(judge: NaturalnessJudge, clip: Audio, ask: Callable[..., Utterance]) -> None:
+    """It stays within 0.02 of float32, gives the same bits with one thread and two, and says in its version what it is."""
+    rough = NaturalnessJudge(Arithmetic.BFLOAT16)
+    before = torch.get_num_threads()
+    try:
+        results = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            results.append(rough.measure([ask(clip)]))
+    finally:
+        torch.set_num_threads(before)
+    (exact,) = judge.measure([ask(clip)])
+    assert results[0] == results[1] != [exact]
+    assert {name: pytest.approx(value, abs=0.02) for name, value in exact.items()} == results[0][0]
+    assert rough.version == judge.version.replace("float32", "bfloat16") != judge.version
+
+
 def test_a_missing_or_altered_network_is_our_fault(tmp_path: Path) -> None:
     """Neither is ever judged with: the evaluation is tried again elsewhere."""
     with pytest.raises(InfrastructureFault, match=r"model_v8\.onnx cannot be read") as missing:
-        load_network(tmp_path, naturalness.P808)
+        dnsmos.read(tmp_path, dnsmos.P808)
     (tmp_path / "model_v8.onnx").write_bytes(b"not the network")
     with pytest.raises(InfrastructureFault, match=r"model_v8\.onnx is not the DNSMOS network") as altered:
-        load_network(tmp_path, naturalness.P808)
+        dnsmos.read(tmp_path, dnsmos.P808)
     assert {missing.value.code, altered.value.code} == {Code.JUDGE_UNAVAILABLE}
