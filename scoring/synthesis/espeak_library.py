@@ -66,6 +66,7 @@ def _loaded() -> Iterator[tuple[Any, int]]:
         if rate <= 0:
             raise OSError("espeak-ng cannot read its own data")
         _libc.srand(1)
+        library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath is noise, and starts from the time of day
         yield library, rate
         library.espeak_Terminate()
     finally:
