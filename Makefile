@@ -6,7 +6,7 @@ ONCE ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: demo test lint fmt clean compose-check bench-demo bench-scoring
+.PHONY: demo test lint fmt clean compose-check bench-demo bench-scoring study-attacks study-order study-round-variance
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -36,6 +36,16 @@ $(VENV)/.bench: $(VENV)/.ready
 # Seconds of judging per second of speech, and ratios to the judges' own packages; BENCH_ARGS='--json --soak 10000' for more.
 bench-scoring: $(VENV)/.bench
 	$(BIN)/python tests/benchmarks/bench_scoring.py $(BENCH_ARGS)
+
+# What docs/scoring.md states: measured here, then `voice scoring docs`. Each takes minutes.
+study-attacks: $(VENV)/.ready
+	$(BIN)/python -m tests.benchmarks.study_attacks --out docs/measured/attacks.json
+
+study-order: $(VENV)/.ready
+	$(BIN)/python -m tests.benchmarks.study_order --out docs/measured/order.json
+
+study-round-variance: $(VENV)/.ready
+	$(BIN)/python -m tests.benchmarks.study_round_variance --out docs/measured/round_variance.json
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -1,0 +1,156 @@
+"""`make study-order`: does the embedded score put voices in the order that any listener would?
+
+Every voice speaks every prompt set six times: clear, fast (1.6 times), mumbled (nothing above 1 kHz), noisy (white noise as strong
+as the speech), other words than asked, and white noise alone. Per voice and set the six scores are ranked against that order.
+Usage: python -m tests.benchmarks.study_order [--json] [--out docs/measured/order.json] [--sets 3]
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from prompts.generate import generate
+from prompts.groups import Group, GroupPlan
+from scoring import competition
+from scoring.audio import Audio, from_pcm
+from scoring.competition import Competition
+from scoring.evidence.agreement import kendall, spearman
+from scoring.evidence.discrimination import score
+from scoring.judges.panel import Panel
+from scoring.manipulations import additions, bands
+from scoring.manipulations.manipulation import Manipulation, apply
+from scoring.manipulations.pcm import to_pcm
+from scoring.spoken import Spoken
+from scoring.types import BlockHash, RoundNumber
+from tests.benchmarks.espeak_models import FORMANT, KLATT, Recipe, answers, build
+from workers.evaluate import Tools
+from workers.main import tools
+
+PLAN = GroupPlan(single=3, counterfactual=1, voice=1)
+VOICES = (
+    Recipe("edward and f2", f"{KLATT}, {FORMANT}", "en-us+edward", "en-us+f2"),
+    Recipe("klatt4 and f5", f"{KLATT}, {FORMANT}", "en-us+klatt4", "en-us+f5"),
+    Recipe("klatt6 and Annie", f"{KLATT}, {FORMANT}", "en-us+klatt6", "en-us+Annie"),
+)
+"""One variant for low voices, one for high ones."""
+OTHER_WORDS = ("seven purple elephants never bought an umbrella yesterday because nobody sells them on thursdays",)
+ORDER = ("clear", "fast", "mumbled", "noisy", "wrong words", "noise")
+"""From best to worst."""
+FASTER = 1.6
+MUFFLED_HZ = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One voice and prompt set: the score of each condition, best first, and how well they agree with the order."""
+
+    voice: str
+    prompts: int
+    scores: dict[str, float]
+    spearman: float
+    kendall: float
+
+
+def changed(spoken: Mapping[str, Spoken], how: "partial[Audio]") -> dict[str, Spoken]:
+    """Every clip through a function from Audio to Audio."""
+    found = {key: (said, how(from_pcm(said.pcm, said.rate))) for key, said in spoken.items()}
+    return {key: replace(said, pcm=to_pcm(audio), rate=audio.rate) for key, (said, audio) in found.items()}
+
+
+def only_noise(audio: Audio) -> Audio:
+    """White noise of the speech's length and strength."""
+    noisy = additions.noise(audio, snr=0.0)
+    return Audio((noisy.samples - audio.samples).clamp(-1.0, 1.0), audio.rate)
+
+
+def conditions(
+    recipe: Recipe, groups: Sequence[Group], block_hash: BlockHash, rules: Competition, outside: Tools, folder: Path
+) -> dict[str, dict[str, Spoken]]:
+    """What is heard in each of the six conditions."""
+
+    def say(name: str, **changes: object) -> dict[str, Spoken]:
+        other = replace(recipe, name=name, **changes)  # type: ignore[arg-type]
+        return answers(build(other, folder), groups, block_hash, rules, outside)
+
+    clear = say("clear")
+    return {
+        "clear": clear,
+        "fast": say("fast", factors={"rate": FASTER}),
+        "mumbled": changed(clear, partial(bands.low_pass, hertz=MUFFLED_HZ)),
+        "noisy": changed(clear, partial(apply, Manipulation.NOISE_0)),
+        "wrong words": say("wrong", substitute=OTHER_WORDS),
+        "noise": changed(clear, partial(only_noise)),
+    }
+
+
+def study(sets: int, rules: Competition, progress: Progress) -> list[Row]:
+    """Every voice on every prompt set."""
+    task, rows = progress.add_task("judging", total=sets * len(VOICES) * len(ORDER)), []
+    with tempfile.TemporaryDirectory(prefix="voice-study-") as parent:
+        outside = tools("http://127.0.0.1", Path(parent))
+        for number in range(sets):
+            block_hash = BlockHash("0x" + f"{number + 1:02x}" * 32)
+            groups = generate(bytes.fromhex(block_hash[2:]), PLAN)
+            panel = Panel.embedded(groups)
+            for recipe in VOICES:
+                scores = {}
+                for name, spoken in conditions(recipe, groups, block_hash, rules, outside, Path(parent)).items():
+                    scores[name] = score(panel, groups, spoken, rules)
+                    progress.advance(task)
+                rows.append(_row(recipe.name, number, scores))
+    return rows
+
+
+def _row(voice: str, prompts: int, scores: dict[str, float]) -> Row:
+    wanted, found = [-float(place) for place in range(len(ORDER))], [scores[name] for name in ORDER]
+    return Row(voice, prompts, scores, spearman(wanted, found), kendall(wanted, found))
+
+
+def main() -> None:
+    """Measure, print, and write where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sets", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    rules = competition.load().at(RoundNumber(0))
+    with Progress(console=Console(stderr=True)) as progress:
+        rows = study(asked.sets, rules, progress)
+    document = json.dumps(
+        {"order": ORDER, "samples": PLAN.single + 2 * (PLAN.counterfactual + PLAN.voice), "rows": _plain(rows)}, indent=1
+    )
+    if asked.out is not None:
+        asked.out.write_text(document + "\n", encoding="utf-8")
+    if asked.json:
+        Console(soft_wrap=True).print_json(document)
+        return
+    table = Table("voice", "prompts", *ORDER, "Spearman", "Kendall")
+    for row in rows:
+        cells = [f"{row.scores[name]:.3f}" for name in ORDER]
+        table.add_row(row.voice, str(row.prompts), *cells, f"{row.spearman:.3f}", f"{row.kendall:.3f}")
+    Console().print(table)
+
+
+def _plain(rows: Sequence[Row]) -> list[dict[str, object]]:
+    return [
+        {
+            "voice": row.voice,
+            "prompts": row.prompts,
+            "scores": {name: round(value, 4) for name, value in row.scores.items()},
+            "spearman": round(row.spearman, 4),
+            "kendall": round(row.kendall, 4),
+        }
+        for row in rows
+    ]
+
+
+if __name__ == "__main__":
+    main()
