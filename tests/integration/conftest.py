@@ -89,7 +89,14 @@ def verdict() -> Callable[..., Verdict]:
     """Build a verdict with a score."""
 
     def build(**overrides: Any) -> Verdict:
-        standard = Verdict(VerdictState.SCORED, receipt={"score": 700_000}, receipt_hash="e" * 64, report=REPORT)
+        standard = Verdict(
+            VerdictState.SCORED,
+            receipt={"score": 700_000},
+            receipt_hash="e" * 64,
+            signature="5" * 128,
+            certificate={"host": "bench"},
+            report=REPORT,
+        )
         return replace(standard, **overrides)
 
     return build

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from scoring.errors import Code
+from scoring.receipt import listed
 from scoring.types import Micro, RoundNumber, SubmissionId
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
@@ -104,6 +105,9 @@ async def test_verdict_is_written_whole(
         expected.report.groups,
     )
     assert (result.receipt, result.receipt_hash) == (expected.receipt, expected.receipt_hash)
+    assert (result.signature, result.certificate) == (expected.signature, expected.certificate)
+    assert list(result.samples) == listed(expected.report.samples)
+    assert result.finished_at is not None
     assert (submission.state, submission.score, submission.content_hash) == (SubmissionState.SCORED, Micro(700_000), "1" * 64)
     async with pool.connection() as connection:
         rows = await connection.fetch("select prompt_id, metrics, utilities, seconds from samples order by position")

@@ -6,9 +6,11 @@ import asyncpg
 import pytest
 
 from scoring.errors import Code
+from scoring.types import RoundNumber
 from voice_api.db import migrate, sql
 from voice_api.db.pool import Pool, connection_to, open_pool
 from voice_api.db.registry import Registry
+from voice_api.db.rounds import Rounds
 from voice_api.errors import DatabaseUnavailable
 
 
@@ -52,6 +54,31 @@ async def test_failed_migration_leaves_nothing(empty_database_url: str) -> None:
             await migrate.upgrade(empty_database_url)
         assert await connection.fetchval("select to_regclass('submissions')") is None
         assert await connection.fetchval("select to_regclass('alembic_version')") is None
+
+
+async def test_what_was_judged_unsigned_stays_and_nothing_is_added_to_it(empty_database_url: str) -> None:
+    """Verdicts of the first schema keep their receipt without a signature; from now on there is none without one."""
+    judged = """insert into evaluations (submission_id, round, queue, priority, state, score, receipt, finished_at)
+        select id, $1, 'cpu', 0, 'scored', 1, '{}', now() from submissions"""
+    async with connection_to(empty_database_url) as connection:
+        await connection.execute((migrate.MIGRATIONS / "0001_initial.sql").read_text(encoding="utf-8"))
+        await connection.execute(
+            "create table alembic_version (version_num varchar(32)); insert into alembic_version values ('0001')"
+        )
+        await connection.execute(
+            """insert into submissions (hotkey, commit_block, tiebreak, public_key, commitment, refused, state)
+            values ('h', 1, '00', repeat('0', 64), 'v1', true, 'queued');
+            insert into rounds (round, start_block, block_hash, deadline_block, competition_hash)
+            values (1, 0, '0x', 1, 'c'), (2, 0, '0x', 1, 'c')"""
+        )
+        await connection.execute(judged, 1)
+        await migrate.upgrade(empty_database_url)
+        assert await connection.fetchrow("select signature, certificate from evaluations") == (None, None)
+        with pytest.raises(asyncpg.CheckViolationError, match="receipts_are_signed"):
+            await connection.execute(judged, 2)
+    async with open_pool(empty_database_url) as pool:
+        (old,) = await Rounds(pool).results(RoundNumber(1))
+        assert (old.receipt, old.signature, old.certificate) == ({}, None, None)
 
 
 @pytest.mark.parametrize(

@@ -1,32 +1,39 @@
 """The validator's ticks on a real PostgreSQL: what happens when the chain fails, or the validator dies, between any two steps."""
 
+import json
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 import bittensor as bt
 import pytest
+from structlog.testing import capture_logs
 
-from neurons import validator
+from neurons import certification, validator
 from neurons.chain import Chain
 from neurons.types import Applied, ChainUnavailable, Metagraph, Neuron, RateLimited, Refused, WeightsResult
 from neurons.validator import Signer, Store
-from scoring import receipt
+from prompts.generate import digest, generate
+from scoring import ranking, receipt
+from scoring.certificate import issue
 from scoring.competition import load
 from scoring.receipt import Circumstances, Finding, Subject
-from scoring.report import EvaluationReport, GroupReport
-from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, Uid
+from scoring.report import EvaluationReport
+from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash, Uid
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import Claim, NewSubmission, Verdict
 from voice_api.db.states import Outcome, QueueName, RoundState, VerdictState
 from voice_api.errors import LeaseLost
+from voice_api.keys import CertifiedKey, ServiceKey
 
+JudgedAlike = Callable[..., EvaluationReport]
 SCHEDULE = load()
 LEASE = timedelta(minutes=1)
-HERE = Circumstances("x86_64 Linux", datetime(2026, 11, 22, tzinfo=UTC), {})
+DAY = timedelta(days=1)
 
 
 class Killed(BaseException):
@@ -75,6 +82,9 @@ class Stack:
     chain: ScriptedChain
     pool: Pool
     wallet: bt.Wallet
+    worker: CertifiedKey
+    revocations: Path
+    judged_alike: JudgedAlike
 
     @property
     def store(self) -> Store:
@@ -82,7 +92,7 @@ class Stack:
 
     async def tick(self) -> bool:
         """One tick of a validator that has just started."""
-        return await validator.tick(cast(Chain, self.chain), self.store, Signer(self.wallet, 0), SCHEDULE)
+        return await validator.tick(cast(Chain, self.chain), self.store, Signer(self.wallet, 0, self.revocations), SCHEDULE)
 
     async def claim(self) -> Claim:
         """The next evaluation, which must be there."""
@@ -92,7 +102,29 @@ class Stack:
 
     async def judge(self, claim: Claim, score: int) -> None:
         """Write a verdict with an honest receipt."""
-        await EvaluationQueue(self.pool).finish(claim, a_verdict(claim, score))
+        await EvaluationQueue(self.pool).finish(claim, self.verdict(claim, score))
+
+    def verdict(self, claim: Claim, score: int, signer: CertifiedKey | None = None) -> Verdict:
+        """About the same score in each of the round's groups, signed by the worker's key."""
+        rules = SCHEDULE.at(claim.round)
+        asked = generate(bytes.fromhex(claim.block_hash[2:]), rules.round.plan)
+        report = self.judged_alike(rules, asked, score / MICRO)
+        subject = Subject(
+            claim.hotkey, claim.commit_block, claim.repo, claim.revision, claim.round, claim.block_hash, rules.hash, digest(asked)
+        )
+        finding = Finding(ContentHash("11" * 32), TensorsHash(f"{claim.submission_id:064x}"), None, None, report)
+        document = receipt.build(subject, finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
+        signed = receipt.sign(document, signer or self.worker)
+        return Verdict(
+            VerdictState.SCORED,
+            signed.receipt,
+            receipt.digest(document),
+            signed.signature,
+            signed.certificate.to_json(),
+            content_hash=finding.content_hash,
+            tensors_hash=finding.tensors_hash,
+            report=report,
+        )
 
     async def head(self) -> tuple[RoundNumber, SubmissionId | None]:
         """The ledger's last round, and its king."""
@@ -101,21 +133,15 @@ class Stack:
         return head.round, head.king
 
 
-def a_verdict(claim: Claim, score: int) -> Verdict:
-    """The same score in 32 groups."""
-    groups = tuple(GroupReport(f"g{n:02}", "single", Micro(score)) for n in range(32))
-    report = EvaluationReport("embedded", "aa", {}, (), groups, Micro(score), Micro(0))
-    subject = Subject(
-        claim.hotkey, claim.commit_block, claim.repo, claim.revision, claim.round, claim.block_hash, claim.competition_hash, "bb"
-    )
-    document = receipt.build(subject, Finding(None, None, None, None, report), HERE)
-    return Verdict(VerdictState.SCORED, document, receipt.digest(document), report=report)
-
-
 @pytest.fixture
-async def stack(pool: Pool, writer: bt.Wallet, new_submission: Callable[..., NewSubmission]) -> Stack:
-    """Two registered miners with a submission each, before the first round."""
-    stack = Stack(ScriptedChain(writer.hotkey.ss58_address), pool, writer)
+async def stack(
+    pool: Pool, writer: bt.Wallet, new_submission: Callable[..., NewSubmission], tmp_path: Path, judged_alike: JudgedAlike
+) -> Stack:
+    """Two registered miners with a submission each, before the first round, and a worker that the validator certified."""
+    key = ServiceKey.at(tmp_path / "service.key")
+    certificate = certification.certify(writer, key.address, "host-1", DAY, datetime.now(UTC))
+    chain = ScriptedChain(writer.hotkey.ss58_address)
+    stack = Stack(chain, pool, writer, CertifiedKey(key, certificate), tmp_path / "revocations.json", judged_alike)
     await stack.store.submissions.add(
         [new_submission(hotkey=Hotkey(hotkey), commit_block=Block(100 + n)) for n, hotkey in enumerate(("h2", "h3"))]
     )
@@ -217,3 +243,123 @@ async def test_a_slot_taken_over_between_fold_and_weights_earns_nothing(stack: S
     kept = await stack.store.weights.latest(Outcome.SET)
     assert kept is not None
     assert all(line["uid"] != 3 for line in kept.plan["lines"])
+
+
+async def folded(stack: Stack) -> tuple[list[str], dict[SubmissionId, int]]:
+    """Fold the round that waits; the reasons that the validator logged, and how many groups count for each submission."""
+    with capture_logs() as logs:
+        while await stack.store.rounds.unfolded():
+            assert await stack.tick()
+    head = await stack.store.rounds.head()
+    assert head is not None
+    counted = {record.submission: record.groups for record in ranking.from_json(head.state).records}
+    return [str(entry["reason"]) for entry in logs if entry["event"] == "receipt refused"], counted
+
+
+def flipped(_stack: Stack, verdict: Verdict, _claim: Claim) -> Verdict:
+    """One digit of one metric, after it was signed; hash, groups and score fit."""
+    document = json.loads(json.dumps(verdict.receipt))
+    document["samples"][3]["seconds"] += 0.01
+    return replace(verdict, receipt=document, receipt_hash=receipt.digest(document))
+
+
+def terms(stack: Stack, **overrides: Any) -> CertifiedKey:
+    """The worker's key under a certificate of other terms, which the validator signed."""
+    changed = replace(stack.worker.certificate, **overrides)
+    return CertifiedKey(stack.worker.key, issue(changed, lambda message: bytes(stack.wallet.hotkey.sign(message)).hex()))
+
+
+def expired(stack: Stack, _verdict: Verdict, claim: Claim) -> Verdict:
+    """Signed with a certificate that ended a minute ago."""
+    now = datetime.now(UTC)
+    return stack.verdict(claim, 500_000, terms(stack, not_before=now - DAY, not_after=now - timedelta(minutes=1)))
+
+
+def of_another_issuer(stack: Stack, _verdict: Verdict, claim: Claim) -> Verdict:
+    """A key that somebody else certified."""
+    stranger = ServiceKey.at(stack.revocations.with_name("stranger.key"))
+    certificate = issue(replace(stack.worker.certificate, issuer=Hotkey(stranger.address)), stranger.sign)
+    return stack.verdict(claim, 500_000, CertifiedKey(stack.worker.key, certificate))
+
+
+@pytest.mark.parametrize(
+    ("forge", "reason"),
+    [
+        pytest.param(flipped, "the receipt's signature does not hold", id="flipped digit"),
+        pytest.param(expired, "the certificate expired at", id="expired"),
+        pytest.param(of_another_issuer, "not of", id="other issuer"),
+    ],
+)
+async def test_a_receipt_that_does_not_verify_counts_for_nothing_and_against_nobody(
+    stack: Stack, forge: Callable[[Stack, Verdict, Claim], Verdict], reason: str
+) -> None:
+    """The good one is counted; the bad one's miner is absent in that round, and the log says why."""
+    assert await stack.tick()
+    good, bad = await stack.claim(), await stack.claim()
+    await stack.judge(good, 500_000)
+    await EvaluationQueue(stack.pool).finish(bad, forge(stack, stack.verdict(bad, 500_000), bad))
+    reasons, counted = await folded(stack)
+    assert counted == {good.submission_id: 32}
+    assert [(text.startswith(f"evaluation {bad.evaluation_id}: "), reason in text) for text in reasons] == [(True, True)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        pytest.param(
+            """update samples s set pcm_sha256 = repeat('0', 64) where evaluation_id = $1 and position = 5""",
+            "the stored samples are not the receipt's",
+            id="swapped sample",
+        ),
+        pytest.param(
+            """update evaluations set score = score + 1 where id = $1""", "the groups' mean is", id="another score in the row"
+        ),
+        pytest.param(
+            """update evaluations set signature = null, certificate = null where id = $1""",
+            "the receipt is not signed",
+            id="missing signature",
+        ),
+    ],
+)
+async def test_who_writes_to_the_database_alone_changes_no_score(stack: Stack, statement: str, reason: str) -> None:
+    """What the database shows must be what was signed."""
+    assert await stack.tick()
+    good, bad = await stack.claim(), await stack.claim()
+    for claim in (good, bad):
+        await stack.judge(claim, 500_000)
+    async with stack.pool.connection() as connection:
+        await connection.execute("alter table evaluations drop constraint receipts_are_signed")  # as rows of the first schema
+        await connection.execute(statement, bad.evaluation_id)
+    reasons, counted = await folded(stack)
+    assert counted == {good.submission_id: 32}
+    assert [reason in text for text in reasons] == [True]
+
+
+async def test_a_revoked_certificate_stands_for_nothing_from_the_next_tick_on(stack: Stack) -> None:
+    """Two workers, one taken back after it judged: no restart is needed."""
+    other = ServiceKey.at(stack.revocations.with_name("other.key"))
+    taken = CertifiedKey(other, certification.certify(stack.wallet, other.address, "host-2", DAY, datetime.now(UTC)))
+    assert await stack.tick()
+    good, bad = await stack.claim(), await stack.claim()
+    await stack.judge(good, 500_000)
+    await EvaluationQueue(stack.pool).finish(bad, stack.verdict(bad, 900_000, taken))
+    certification.take_back(stack.wallet, stack.revocations, frozenset({taken.certificate.serial}))
+    reasons, counted = await folded(stack)
+    assert counted == {good.submission_id: 32}
+    assert reasons == [f"evaluation {bad.evaluation_id}: the certificate {taken.certificate.serial} of host-2 was revoked"]
+
+
+async def test_a_broken_list_of_revocations_holds_the_round_until_it_is_mended(stack: Stack) -> None:
+    """Counted is nothing that might have been taken back; when the list holds again, nothing was lost."""
+    assert await stack.tick()
+    for _ in range(2):
+        await stack.judge(await stack.claim(), 500_000)
+    stack.revocations.write_text("{}")
+    with capture_logs() as logs:
+        assert [await stack.tick() for _ in range(3)] == [True, False, False]
+    assert await stack.store.rounds.head() is None
+    assert {entry["event"] for entry in logs if entry["log_level"] == "error"} == {"rounds wait to be folded"}
+    stack.revocations.unlink()
+    certification.take_back(stack.wallet, stack.revocations, frozenset({"0" * 32}))
+    reasons, counted = await folded(stack)
+    assert (reasons, len(counted)) == ([], 2)
