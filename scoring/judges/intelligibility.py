@@ -1,6 +1,7 @@
 """Can the words be understood? A small recogniser that knows only the round's words listens to each clip."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -20,17 +21,20 @@ from scoring.text import spell
 
 PAD_SECONDS = 0.2
 """Silence on both sides: the recogniser needs some to find the first and the last word."""
+REPEATED = (2, 3, 4)
+"""Lengths, in words, of what may be said again. Single words are not counted: a recogniser that guesses likes its short ones."""
 
 
 class IntelligibilityJudge:
     """Word and character error rate against the prompt, by pocketsphinx with a bigram model of the round's texts.
 
     Metrics, all ≥ 0 and less is better: `wer`, `cer` (1 = everything wrong; more is possible), `tail_deletions` and
-    `trailing_insertions` (words missing from the end, or added after it, as a share of the prompt's words).
+    `trailing_insertions` (words missing from the end, or added after it), `repeats` (sequences of words said again, beyond the
+    prompt's own); these three as a share of the prompt's words.
     """
 
     name = "intelligibility"
-    version = "pocketsphinx-5.1.1-bigram-1"
+    version = "pocketsphinx-5.1.1-bigram-2"
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._decoder = _decoder(texts)
@@ -60,7 +64,7 @@ def compare(asked: Sequence[str], heard: Sequence[str]) -> Metrics:
     if not asked:
         raise ValueError("there is nothing to compare with: the prompt has no words")
     if not heard:
-        return {"wer": 1.0, "cer": 1.0, "tail_deletions": 1.0, "trailing_insertions": 0.0}
+        return {"wer": 1.0, "cer": 1.0, "tail_deletions": 1.0, "trailing_insertions": 0.0, "repeats": 0.0}
     reference, hypothesis = " ".join(asked), " ".join(heard)
     words = jiwer.process_words(reference, hypothesis)
     last = words.alignments[0][-1]
@@ -71,7 +75,21 @@ def compare(asked: Sequence[str], heard: Sequence[str]) -> Metrics:
         "cer": float(jiwer.cer(reference, hypothesis)),
         "tail_deletions": deleted / len(asked),
         "trailing_insertions": inserted / len(asked),
+        "repeats": repeats(asked, heard) / len(asked),
     }
+
+
+def repeats(asked: Sequence[str], heard: Sequence[str]) -> int:
+    """How many sequences of 2, 3 or 4 words (the length that has most) were heard more often than asked, and more than once."""
+    return max(_excess(_sequences(asked, length), _sequences(heard, length)) for length in REPEATED)
+
+
+def _sequences(words: Sequence[str], length: int) -> Counter[tuple[str, ...]]:
+    return Counter(zip(*(words[start:] for start in range(length)), strict=False))
+
+
+def _excess(asked: Counter[tuple[str, ...]], heard: Counter[tuple[str, ...]]) -> int:
+    return sum(max(0, count - max(1, asked[sequence])) for sequence, count in heard.items())
 
 
 def _decoder(texts: Iterable[str]) -> Decoder:

@@ -4,12 +4,17 @@ import math
 from collections.abc import Callable
 
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from scoring.anchors import load as load_anchors
 from scoring.audio import Audio, from_pcm
 from scoring.errors import Code, InfrastructureFault
-from scoring.judges.intelligibility import IntelligibilityJudge, compare
+from scoring.judges.intelligibility import IntelligibilityJudge, compare, repeats
 from scoring.judges.judge import Utterance
 from scoring.judges.language_model import arpa
+from scoring.report import Factor
 from scoring.sound import Sound
 
 TEXTS = (
@@ -88,6 +93,60 @@ def test_compares(heard: str, wer: float, tail: float, trailing: float) -> None:
     metrics = compare(ASKED, heard.split())
     assert (metrics["wer"], metrics["tail_deletions"], metrics["trailing_insertions"]) == pytest.approx((wer, tail, trailing))
     assert (metrics["cer"] == 0.0) == (wer == 0.0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "heard", "expected"),
+    [
+        pytest.param("a b c d", "a b c d", 0, id="none"),
+        pytest.param("a b c d", "a a a a", 2, id="'a a' three times"),
+        pytest.param("a b c d", "a b c d a b c d", 3, id="all of it again: a b, b c, c d"),
+        pytest.param("a b x a b y", "a b x a b y", 0, id="the prompt's own"),
+        pytest.param("a b x a b y", "a b x a b y a b", 1, id="once more than the prompt's own"),
+        pytest.param("a b c d", "x y z x y z", 2, id="of other words: x y, y z"),
+        pytest.param("a b c d", "x", 0, id="too short to repeat"),
+        pytest.param("a b c d", "", 0, id="nothing"),
+    ],
+)
+def test_counts_repeats(asked: str, heard: str, expected: int) -> None:
+    """Sequences of words that were said again although the prompt does not."""
+    assert repeats(asked.split(), heard.split()) == expected
+    assert compare(asked.split(), heard.split())["repeats"] == expected / len(asked.split())
+
+
+WORDS = st.lists(st.sampled_from(["a", "bc", "def", "g'h"]), max_size=12)
+
+
+@given(asked=WORDS.filter(bool), heard=WORDS)
+def test_comparing_is_bounded_and_exact_for_equals(asked: list[str], heard: list[str]) -> None:
+    """Nothing is negative or beyond what was heard; equal words are without any error."""
+    found = compare(asked, heard)
+    assert all(value >= 0.0 for value in found.values())
+    assert found["tail_deletions"] <= 1.0
+    assert max(found["trailing_insertions"], found["repeats"]) <= len(heard) / len(asked)
+    assert found["wer"] <= max(len(asked), len(heard)) / len(asked)
+    assert compare(asked, asked) == dict.fromkeys(found, 0.0)
+
+
+def test_what_is_wrong_costs_by_its_own_metric(
+    judge: IntelligibilityJudge, clips: list[Audio], ask: Callable[..., Utterance]
+) -> None:
+    """A truncated, a repeating and a babbling reading of a clear voice; the honest one pays nothing."""
+    first, other = clips[0].samples, clips[2].samples
+    size = first.shape[0]
+    pieces = {
+        "honest": [first],
+        "tail_deletions": [first[: size // 2]],
+        "repeats": [first[: size // 2], first[size // 4 : size // 2], first[size // 4 :]],
+        "trailing_insertions": [first, other[:60_000]],
+    }
+    spoken = [ask(Audio(torch.cat(parts), 22_050), text=TEXTS[0]) for parts in pieces.values()]
+    found = dict(zip(pieces, judge.measure(spoken), strict=True))
+    scale = load_anchors().factors[Factor.INTELLIGIBILITY]
+    assert scale.utility(found["honest"]) == 1.0
+    for metric in ("tail_deletions", "repeats", "trailing_insertions"):
+        assert scale.metrics[metric].utility(found[metric][metric]) < 0.6, metric
+        assert scale.utility(found[metric]) < 0.6
 
 
 def test_an_empty_prompt_cannot_be_compared() -> None:
