@@ -43,7 +43,7 @@ class Panel:
 
     def __init__(self, profile: Profile, judges: Judges, scale: Anchors | None = None, batch: int = BATCH) -> None:
         self._batch = batch
-        self._judges = judges
+        self.judges = judges
         self._anchors = scale if scale is not None else anchors.load(profile)
         self.identity = Identity.of(profile, judges.versions, self._anchors)
 
@@ -108,13 +108,13 @@ class Panel:
         """All judges' metrics of each utterance, by prompt id."""
         batch = list(heard.values())
         found: dict[str, dict[str, float]] = {prompt_id: {} for prompt_id in heard}
-        for judge in self._judges.single:
+        for judge in self.judges.single:
             for utterance, metrics in zip(batch, judge.measure(batch), strict=True):
                 found[utterance.prompt.id] |= metrics
         for group in groups:
             if group.kind is GroupKind.VOICE and all(prompt.id in heard for prompt in group.prompts):
                 one, other = (heard[prompt.id] for prompt in group.prompts)
-                for pair_judge in self._judges.pair:
+                for pair_judge in self.judges.pair:
                     shared = pair_judge.compare(one, other)
                     found[one.prompt.id] |= shared
                     found[other.prompt.id] |= shared
