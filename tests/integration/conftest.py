@@ -1,28 +1,43 @@
-"""Builders of what the store takes, and a store with a round to judge."""
+"""Builders of what the store takes, a store with a round to judge, and a validator on a chain that the test scripts."""
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import bittensor as bt
 import httpx
 import pytest
 from pydantic import SecretStr
 
+from neurons import certification, validator
+from neurons.chain import Chain
+from neurons.types import Applied, Metagraph, Neuron, WeightsResult
+from neurons.validator import Signer, Store
+from prompts.generate import digest, generate
+from scoring import receipt
+from scoring.competition import load
 from scoring.errors import Code
+from scoring.receipt import Circumstances, Finding, Subject
 from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
-from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId
+from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid
 from voice_api.app import create_app
 from voice_api.db.pool import Pool
-from voice_api.db.records import Entry, NewRound, NewSubmission, Verdict
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.records import Claim, Entry, NewRound, NewSubmission, Verdict
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import QueueName, VerdictState
 from voice_api.db.submissions import Submissions
+from voice_api.keys import CertifiedKey, ServiceKey
 from voice_api.settings import ApiSettings
 
+JudgedAlike = Callable[..., EvaluationReport]
+SCHEDULE = load()
+LEASE = timedelta(minutes=1)
 _NUMBERS = count(1)
 
 REPORT = EvaluationReport(
@@ -169,3 +184,111 @@ def _wallet(folders: pytest.TempPathFactory, name: str) -> bt.Wallet:
     wallet = bt.Wallet(name=name, hotkey="default", path=str(folders.mktemp("wallets")))
     wallet.create_new_hotkey(use_password=False, suppress=True)
     return wallet
+
+
+def a_neuron(uid: int, hotkey: str, last_update: int = 0) -> Neuron:
+    """A neuron that came at block 0."""
+    return Neuron(
+        Uid(uid), Hotkey(hotkey), f"c{uid}", "00" * 32, 0, 0.0, 0.0, 0, True, True, Block(last_update), Block(0), Block(9_999)
+    )
+
+
+@dataclass
+class ScriptedChain:
+    """A chain at a block that the test sets; writes answer as scripted, and are applied at once when nothing is left of the script."""
+
+    validator: str
+    block: int = 725
+    last_update: int = 0
+    answers: list[WeightsResult | BaseException] = field(default_factory=list)
+    miners: tuple[str, ...] = ("h2", "h3")
+
+    async def metagraph(self) -> Metagraph:
+        miners = (a_neuron(uid, hotkey) for uid, hotkey in enumerate(self.miners, 2))
+        neurons = (a_neuron(0, "owner"), a_neuron(1, self.validator, self.last_update), *miners)
+        block_hash = BlockHash(f"0x{self.block:064x}")
+        return Metagraph(7, Block(self.block), block_hash, Hotkey("owner"), "c0", neurons, (), 100, 5000, 5000, 50, 0, 1, 1.0)
+
+    async def block_hash(self, block: Block) -> BlockHash:
+        return BlockHash(f"0x{block:064x}")
+
+    async def set_weights(self, _wallet: bt.Wallet, _weights: object, _version_key: int) -> WeightsResult:
+        answer = self.answers.pop(0) if self.answers else Applied(Block(self.block))
+        if isinstance(answer, BaseException):
+            raise answer
+        if isinstance(answer, Applied):
+            self.last_update = answer.block
+        return answer
+
+
+@dataclass
+class ValidatorBed:
+    """A chain, a database, and a validator that remembers nothing from tick to tick."""
+
+    chain: ScriptedChain
+    pool: Pool
+    wallet: bt.Wallet
+    worker: CertifiedKey
+    revocations: Path
+    judged_alike: JudgedAlike
+
+    @property
+    def store(self) -> Store:
+        return Store.over(self.pool)
+
+    async def tick(self) -> bool:
+        """One tick of a validator that has just started."""
+        return await validator.tick(cast(Chain, self.chain), self.store, Signer(self.wallet, 0, self.revocations), SCHEDULE)
+
+    async def claim(self) -> Claim:
+        """The next evaluation, which must be there."""
+        claim = await EvaluationQueue(self.pool).claim(QueueName.CPU, "w1", LEASE)
+        assert claim is not None
+        return claim
+
+    async def judge(self, claim: Claim, score: int) -> None:
+        """Write a verdict with an honest receipt."""
+        await EvaluationQueue(self.pool).finish(claim, self.verdict(claim, score))
+
+    def verdict(self, claim: Claim, score: int, signer: CertifiedKey | None = None) -> Verdict:
+        """About the same score in each of the round's groups, signed by the worker's key."""
+        rules = SCHEDULE.at(claim.round)
+        asked = generate(bytes.fromhex(claim.block_hash[2:]), rules.round.plan)
+        report = self.judged_alike(rules, asked, score / MICRO)
+        subject = Subject(
+            claim.hotkey, claim.commit_block, claim.repo, claim.revision, claim.round, claim.block_hash, rules.hash, digest(asked)
+        )
+        finding = Finding(ContentHash("11" * 32), TensorsHash(f"{claim.submission_id:064x}"), None, None, report)
+        document = receipt.build(subject, finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
+        signed = receipt.sign(document, signer or self.worker)
+        return Verdict(
+            VerdictState.SCORED,
+            signed.receipt,
+            receipt.digest(document),
+            signed.signature,
+            signed.certificate.to_json(),
+            content_hash=finding.content_hash,
+            tensors_hash=finding.tensors_hash,
+            report=report,
+        )
+
+    async def head(self) -> tuple[RoundNumber, SubmissionId | None]:
+        """The ledger's last round, and its king."""
+        head = await self.store.rounds.head()
+        assert head is not None
+        return head.round, head.king
+
+
+@pytest.fixture
+async def stack(
+    pool: Pool, writer: bt.Wallet, new_submission: Callable[..., NewSubmission], tmp_path: Path, judged_alike: JudgedAlike
+) -> ValidatorBed:
+    """Two registered miners with a submission each, before the first round, and a worker that the validator certified."""
+    key = ServiceKey.at(tmp_path / "service.key")
+    certificate = certification.certify(writer, key.address, "host-1", timedelta(days=1), datetime.now(UTC))
+    chain = ScriptedChain(writer.hotkey.ss58_address)
+    stack = ValidatorBed(chain, pool, writer, CertifiedKey(key, certificate), tmp_path / "revocations.json", judged_alike)
+    await stack.store.submissions.add(
+        [new_submission(hotkey=Hotkey(hotkey), commit_block=Block(100 + n)) for n, hotkey in enumerate(("h2", "h3"))]
+    )
+    return stack

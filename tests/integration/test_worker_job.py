@@ -5,19 +5,23 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import bittensor as bt
 import pytest
 import uvicorn
 
+from neurons import certification
+from neurons.admission import Admission
 from neurons.localnet import models
 from neurons.localnet.hub_server import Control, create_hub
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
+from scoring.certificate import Certificate, Trust
 from scoring.competition import load
-from scoring.errors import Code
+from scoring.errors import Code, PlatformError
 from scoring.fingerprint import fingerprint
 from scoring.tag import tag_of
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
@@ -27,9 +31,12 @@ from voice_api.db.records import Entry, Evaluation, NewRound, NewSubmission, Sub
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import Submissions
+from voice_api.keys import CertifiedKey, ServiceKey, verify
+from workers.audio_store import FolderStore, read_receipt
 from workers.evaluate import Tools
 from workers.hub import Hub, Timeouts
 from workers.jobs import Bench, work_one
+from workers.notary import Notary
 from workers.panels import LastPanel
 from workers.retry import RetryRule
 from workers.sandbox import Sandbox
@@ -47,6 +54,7 @@ class Bed:
     control: Control
     root: Path
     folders: dict[str, Path]
+    notary: Notary
 
     async def submitted(self, role: str, number: int = 1, **overrides: object) -> SubmissionId:
         """A published and committed model, asked for in a round of its own number."""
@@ -98,11 +106,14 @@ def hub(tmp_path: Path) -> Iterator[tuple[str, Control, Path]]:
 
 
 @pytest.fixture
-async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path]) -> Bed:
-    """A worker that retries once, at once."""
+async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path], writer: bt.Wallet) -> Bed:
+    """A worker that retries once, at once, and whose key the wallet `writer` certified."""
     url, control, root = hub
     timeouts = Timeouts(answer=timedelta(seconds=2), download=timedelta(seconds=20))
     client = Hub(url, tmp_path / "cache", timeouts)
+    key = ServiceKey.at(tmp_path / "service.key")
+    certificate = certification.certify(writer, key.address, "bench", timedelta(days=1), datetime.now(UTC))
+    notary = Notary(CertifiedKey(key, certificate), FolderStore(tmp_path / "store"))
     bench = Bench(
         name="bench",
         loop=asyncio.get_running_loop(),
@@ -110,11 +121,13 @@ async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path]) -> Bed
         submissions=Submissions(pool),
         schedule=SCHEDULE,
         tools=Tools(client, Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel()),
+        notary=lambda: notary,
         lease=timedelta(seconds=60),
         retry=RetryRule(most=1, first=timedelta(0), jitter=0.0),
         beat=lambda: None,
+        retire=lambda: None,
     )
-    return Bed(bench, pool, control, root, models.build(tmp_path / "models"))
+    return Bed(bench, pool, control, root, models.build(tmp_path / "models"), notary)
 
 
 async def test_nothing_due_is_nothing_to_do(bed: Bed) -> None:
@@ -197,3 +210,70 @@ async def test_a_bug_hands_the_row_back_and_is_loud(bed: Bed, tmp_path: Path) ->
         await work_one(bed.bench, QueueName.CPU)
     (evaluation,) = await Submissions(bed.pool).evaluations(submission)
     assert (evaluation.state, evaluation.code) == (EvaluationState.QUEUED, Code.WORKER_ERROR)
+
+
+async def test_a_verdict_is_signed_and_its_evidence_kept(bed: Bed, tmp_path: Path, writer: bt.Wallet) -> None:
+    """What the worker writes is what its validator counts; receipt, rules and the sound of every sample lie in the store."""
+    submission = await bed.submitted("clear")
+    await bed.asked(submission)
+    said, evaluation, _ = await bed.worked(submission)
+    assert (said, evaluation.state) == ("scored", EvaluationState.SCORED)
+    (closed,), (result,) = await Rounds(bed.pool).unfolded(), await Rounds(bed.pool).results(RoundNumber(ROUND))
+    rules = SCHEDULE.at(RoundNumber(ROUND))
+    groups = Admission(closed, rules, Trust(Hotkey(writer.hotkey.ss58_address), frozenset(), verify)).groups(result)
+    assert groups == {group.id: group.score for group in result.groups}
+    store = FolderStore(tmp_path / "store")
+    kept = read_receipt(tmp_path / "store" / "receipts" / f"{result.receipt_hash}.json")
+    assert (kept.receipt, kept.signature, kept.certificate.to_json()) == (result.receipt, result.signature, result.certificate)
+    assert store.competition(rules.hash) == rules
+    for sample in result.samples:
+        pcm, rate = store.audio(sample["pcm_sha256"])
+        assert (rate, len(pcm) > 0) == (sample["rate"], True)
+
+
+async def test_a_refusal_is_signed_as_well(bed: Bed) -> None:
+    """A miner can show why it got nothing."""
+    submission = await bed.submitted("pickle")
+    await bed.asked(submission)
+    await bed.worked(submission)
+    (result,) = await Rounds(bed.pool).results(RoundNumber(ROUND))
+    signer = bed.notary.signer.certificate
+    assert (result.code, Certificate.from_json(result.certificate)) == (Code.FILE_NOT_ALLOWED, signer)
+
+
+async def test_a_store_that_cannot_be_written_is_tried_again(bed: Bed, tmp_path: Path) -> None:
+    """Evidence comes before the verdict: without a place for it there is none, and it is not the miner's loss."""
+    submission = await bed.submitted("pickle")
+    await bed.asked(submission)
+    (tmp_path / "store").write_text("a file where the store should be")
+    said, evaluation, held = await bed.worked(submission)
+    assert (said, evaluation.state, evaluation.code) == ("handed back", EvaluationState.QUEUED, Code.STORE_UNAVAILABLE)
+    assert held.state is SubmissionState.QUEUED
+
+
+async def test_a_certificate_that_runs_out_meanwhile_is_tried_again(bed: Bed, tmp_path: Path) -> None:
+    """Nothing is signed that nobody would count: another worker may still judge it."""
+    now = datetime.now(UTC)
+    ended = replace(bed.notary.signer.certificate, not_after=now)
+    notary = replace(bed.notary, signer=CertifiedKey(ServiceKey.at(tmp_path / "service.key"), ended))
+    submission = await bed.submitted("pickle")
+    await bed.asked(submission)
+    bench = replace(bed.bench, notary=lambda: notary)
+    assert await work_one(bench, QueueName.CPU) == "handed back"
+    (evaluation,) = await Submissions(bed.pool).evaluations(submission)
+    assert (evaluation.state, evaluation.code) == (EvaluationState.QUEUED, Code.CERTIFICATE_EXPIRED)
+
+
+async def test_a_worker_without_a_valid_certificate_claims_nothing_and_ends(bed: Bed) -> None:
+    """The row stays for others, as if this worker had never been."""
+    retired = []
+
+    def expired() -> Notary:
+        raise PlatformError(Code.CERTIFICATE_INVALID, "it expired")
+
+    submission = await bed.submitted("pickle")
+    await bed.asked(submission)
+    bench = replace(bed.bench, notary=expired, retire=lambda: retired.append("now"))
+    assert (await work_one(bench, QueueName.CPU), retired) == ("not certified", ["now"])
+    (evaluation,) = await Submissions(bed.pool).evaluations(submission)
+    assert (evaluation.state, evaluation.attempt) == (EvaluationState.QUEUED, 0)

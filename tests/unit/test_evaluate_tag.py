@@ -1,7 +1,7 @@
 """Nothing is loaded, and nothing is owned, unless the tag binds what the repository holds."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -9,15 +9,19 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from scoring.certificate import Certificate, issue
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.fingerprint import Fingerprint, fingerprint
 from scoring.tag import tag_of
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
 from voice_api.db.states import VerdictState
+from voice_api.keys import CertifiedKey, ServiceKey
+from workers.audio_store import FolderStore
 from workers.evaluate import Earlier, Task, Tools, evaluate
 from workers.hub import Hub
 from workers.inspection import FolderSource
+from workers.notary import Notary
 from workers.panels import LastPanel
 from workers.repository import Repository
 from workers.sandbox import Sandbox
@@ -65,26 +69,35 @@ def tools(folder: Path, tmp_path: Path) -> Tools:
     return Tools(cast(Hub, FolderHub(folder)), Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel())
 
 
+@pytest.fixture
+def notary(tmp_path_factory: pytest.TempPathFactory) -> Notary:
+    """A key that certified itself: nothing here asks whose it is."""
+    folder = tmp_path_factory.mktemp("notary")
+    key, now = ServiceKey.at(folder / "service.key"), datetime.now(UTC)
+    terms = Certificate(Hotkey(key.address), key.address, "bench", now - timedelta(days=1), now + timedelta(days=1), "")
+    return Notary(CertifiedKey(key, issue(terms, key.sign)), FolderStore(folder))
+
+
 def a_task(prints: Fingerprint, key: bytes = KEY) -> Task:
     """A commitment of the folder's content by a key."""
     tag = tag_of(prints.content, key)
     return Task(Hotkey("h"), KEY, Block(10), "00", "a/b", "0" * 40, tag, RoundNumber(1), BlockHash("0x" + "12" * 32))
 
 
-def test_a_replayed_commitment_owns_nothing(folder: Path, tools: Tools) -> None:
+def test_a_replayed_commitment_owns_nothing(folder: Path, tools: Tools, notary: Notary) -> None:
     """Another's tag on another's repository: refused by name, and its hashes are not recorded as this hotkey's model."""
     prints = fingerprint(folder, lambda _done, _total: None)
     task = a_task(prints, key=bytes(32))
-    verdict = evaluate(task, COMPETITION, tools, AlwaysCopied(), lambda _stage, _done, _total: None)
+    verdict = evaluate(task, COMPETITION, tools, notary, AlwaysCopied(), lambda _stage, _done, _total: None)
     assert (verdict.state, verdict.code) == (VerdictState.REJECTED, Code.TAG_MISMATCH)
     assert (verdict.content_hash, verdict.tensors_hash) == (None, None)
     assert prints.content in (verdict.reason or "")
 
 
-def test_a_bound_copy_is_named_before_it_is_loaded(folder: Path, tools: Tools) -> None:
+def test_a_bound_copy_is_named_before_it_is_loaded(folder: Path, tools: Tools, notary: Notary) -> None:
     """Once the tag holds, the hashes are kept and the earlier commitment is named."""
     prints = fingerprint(folder, lambda _done, _total: None)
     task = replace(a_task(prints), repo="c/d")
-    verdict = evaluate(task, COMPETITION, tools, AlwaysCopied(), lambda _stage, _done, _total: None)
+    verdict = evaluate(task, COMPETITION, tools, notary, AlwaysCopied(), lambda _stage, _done, _total: None)
     assert (verdict.state, verdict.code, verdict.copy_of) == (VerdictState.COPY, Code.COPY, 1)
     assert (verdict.content_hash, verdict.tensors_hash) == (prints.content, prints.tensors)

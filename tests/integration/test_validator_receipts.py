@@ -1,0 +1,143 @@
+"""What the validator does with receipts that do not hold: absent in that round, nobody's loss, and the reason in its log."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from neurons import certification
+from scoring import ranking, receipt
+from scoring.certificate import issue
+from scoring.types import Hotkey, SubmissionId
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.records import Claim, Verdict
+from voice_api.keys import CertifiedKey, ServiceKey
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import ValidatorBed
+
+DAY = timedelta(days=1)
+
+
+async def folded(stack: "ValidatorBed") -> tuple[list[str], dict[SubmissionId, int]]:
+    """Fold the round that waits; the reasons that the validator logged, and how many groups count for each submission."""
+    with capture_logs() as logs:
+        while await stack.store.rounds.unfolded():
+            assert await stack.tick()
+    head = await stack.store.rounds.head()
+    assert head is not None
+    counted = {record.submission: record.groups for record in ranking.from_json(head.state).records}
+    return [str(entry["reason"]) for entry in logs if entry["event"] == "receipt refused"], counted
+
+
+def flipped(_stack: "ValidatorBed", verdict: Verdict, _claim: Claim) -> Verdict:
+    """One digit of one metric, after it was signed; hash, groups and score fit."""
+    document = json.loads(json.dumps(verdict.receipt))
+    document["samples"][3]["seconds"] += 0.01
+    return replace(verdict, receipt=document, receipt_hash=receipt.digest(document))
+
+
+def terms(stack: "ValidatorBed", **overrides: Any) -> CertifiedKey:
+    """The worker's key under a certificate of other terms, which the validator signed."""
+    changed = replace(stack.worker.certificate, **overrides)
+    return CertifiedKey(stack.worker.key, issue(changed, lambda message: bytes(stack.wallet.hotkey.sign(message)).hex()))
+
+
+def expired(stack: "ValidatorBed", _verdict: Verdict, claim: Claim) -> Verdict:
+    """Signed with a certificate that ended a minute ago."""
+    now = datetime.now(UTC)
+    return stack.verdict(claim, 500_000, terms(stack, not_before=now - DAY, not_after=now - timedelta(minutes=1)))
+
+
+def of_another_issuer(stack: "ValidatorBed", _verdict: Verdict, claim: Claim) -> Verdict:
+    """A key that somebody else certified."""
+    stranger = ServiceKey.at(stack.revocations.with_name("stranger.key"))
+    certificate = issue(replace(stack.worker.certificate, issuer=Hotkey(stranger.address)), stranger.sign)
+    return stack.verdict(claim, 500_000, CertifiedKey(stack.worker.key, certificate))
+
+
+@pytest.mark.parametrize(
+    ("forge", "reason"),
+    [
+        pytest.param(flipped, "the receipt's signature does not hold", id="flipped digit"),
+        pytest.param(expired, "the certificate expired at", id="expired"),
+        pytest.param(of_another_issuer, "not of", id="other issuer"),
+    ],
+)
+async def test_a_receipt_that_does_not_verify_counts_for_nothing_and_against_nobody(
+    stack: "ValidatorBed", forge: "Callable[[ValidatorBed, Verdict, Claim], Verdict]", reason: str
+) -> None:
+    """The good one is counted; the bad one's miner is absent in that round, and the log says why."""
+    assert await stack.tick()
+    good, bad = await stack.claim(), await stack.claim()
+    await stack.judge(good, 500_000)
+    await EvaluationQueue(stack.pool).finish(bad, forge(stack, stack.verdict(bad, 500_000), bad))
+    reasons, counted = await folded(stack)
+    assert counted == {good.submission_id: 32}
+    assert [(text.startswith(f"evaluation {bad.evaluation_id}: "), reason in text) for text in reasons] == [(True, True)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        pytest.param(
+            """update samples s set pcm_sha256 = repeat('0', 64) where evaluation_id = $1 and position = 5""",
+            "the stored samples are not the receipt's",
+            id="swapped sample",
+        ),
+        pytest.param(
+            """update evaluations set score = score + 1 where id = $1""", "the groups' mean is", id="another score in the row"
+        ),
+        pytest.param(
+            """update evaluations set signature = null, certificate = null where id = $1""",
+            "the receipt is not signed",
+            id="missing signature",
+        ),
+    ],
+)
+async def test_who_writes_to_the_database_alone_changes_no_score(stack: "ValidatorBed", statement: str, reason: str) -> None:
+    """What the database shows must be what was signed."""
+    assert await stack.tick()
+    good, bad = await stack.claim(), await stack.claim()
+    for claim in (good, bad):
+        await stack.judge(claim, 500_000)
+    async with stack.pool.connection() as connection:
+        await connection.execute("alter table evaluations drop constraint receipts_are_signed")  # as rows of the first schema
+        await connection.execute(statement, bad.evaluation_id)
+    reasons, counted = await folded(stack)
+    assert counted == {good.submission_id: 32}
+    assert [reason in text for text in reasons] == [True]
+
+
+async def test_a_revoked_certificate_stands_for_nothing_from_the_next_tick_on(stack: "ValidatorBed") -> None:
+    """Two workers, one taken back after it judged: no restart is needed."""
+    other = ServiceKey.at(stack.revocations.with_name("other.key"))
+    taken = CertifiedKey(other, certification.certify(stack.wallet, other.address, "host-2", DAY, datetime.now(UTC)))
+    assert await stack.tick()
+    good, bad = await stack.claim(), await stack.claim()
+    await stack.judge(good, 500_000)
+    await EvaluationQueue(stack.pool).finish(bad, stack.verdict(bad, 900_000, taken))
+    certification.take_back(stack.wallet, stack.revocations, frozenset({taken.certificate.serial}))
+    reasons, counted = await folded(stack)
+    assert counted == {good.submission_id: 32}
+    assert reasons == [f"evaluation {bad.evaluation_id}: the certificate {taken.certificate.serial} of host-2 was revoked"]
+
+
+async def test_a_broken_list_of_revocations_holds_the_round_until_it_is_mended(stack: "ValidatorBed") -> None:
+    """Counted is nothing that might have been taken back; when the list holds again, nothing was lost."""
+    assert await stack.tick()
+    for _ in range(2):
+        await stack.judge(await stack.claim(), 500_000)
+    stack.revocations.write_text("{}")
+    with capture_logs() as logs:
+        assert [await stack.tick() for _ in range(3)] == [True, False, False]
+    assert await stack.store.rounds.head() is None
+    assert {entry["event"] for entry in logs if entry["log_level"] == "error"} == {"rounds wait to be folded"}
+    stack.revocations.unlink()
+    certification.take_back(stack.wallet, stack.revocations, frozenset({"0" * 32}))
+    reasons, counted = await folded(stack)
+    assert (reasons, len(counted)) == ([], 2)
