@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from neurons.cli import certificates, daemons, demo, dev, miner, scoring, verify
+from neurons.cli import certificates, daemons, demo, dev, miner, pin, scoring, verify
 from scoring.errors import EXPLANATIONS, Code, VoiceError
 
 daemons.validator.command("certify")(certificates.certify)
@@ -18,6 +18,7 @@ app.add_typer(daemons.validator, name="validator")
 app.add_typer(daemons.database, name="db")
 app.add_typer(miner.app, name="miner")
 app.add_typer(dev.app, name="dev")
+scoring.app.command("pin")(pin.pin)
 app.add_typer(scoring.app, name="scoring")
 app.command("api")(daemons.api)
 app.command("dispatcher")(daemons.dispatcher)

@@ -136,7 +136,7 @@ def hubert(folder: Path, seed: int = 0) -> None:
 
 
 def _whisper(folder: Path, size: Size) -> None:
-    tokenizer = hf.WhisperTokenizer(vocab={sign: number for number, sign in enumerate(sorted(ByteLevel.alphabet()))}, merges=[])
+    tokenizer = hf.WhisperTokenizer(*_pairs())
     tokenizer.add_tokens([f"<|{mark}|>" for mark in _MARKS], special_tokens=True)
     tokenizer.save_pretrained(folder)
     known = len(tokenizer)
@@ -156,6 +156,14 @@ def _whisper(folder: Path, size: Size) -> None:
     )
     model.save_pretrained(folder)
     hf.WhisperFeatureExtractor(feature_size=config.num_mel_bins).save_pretrained(folder)
+
+
+def _pairs() -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """A vocabulary of all bytes and all pairs of letters, and how pairs are made: prompts take few tokens, as in real life."""
+    letters = "Ġabcdefghijklmnopqrstuvwxyz"  # the first stands for a space
+    merges = [(first, second) for first in letters for second in letters[1:]]
+    signs = [*sorted(ByteLevel.alphabet()), *(first + second for first, second in merges)]
+    return {sign: number for number, sign in enumerate(signs)}, merges
 
 
 def _ctc(folder: Path, size: Size) -> None:
