@@ -2,31 +2,27 @@
 
 import asyncio
 import json
-import secrets
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from neurons.cli import score
 from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
 
 if TYPE_CHECKING:
     from neurons.settings import MinerSettings
     from scoring.competition import Competition
-    from scoring.report import EvaluationReport
     from scoring.types import Hotkey
     from voice_api.schemas import SubmissionOut
-    from workers.progress import Stage
 
 app = typer.Typer(help="The miner's tools.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="The model's folder.")]
 Repo = Annotated[str, typer.Option("--repo", help="<namespace>/<name> on the model hub.")]
-_WORST = 5
 
 
 @app.command()
@@ -49,63 +45,7 @@ def check(folder: Folder, competition: CompetitionFile = None, as_json: AsJson =
     Console(soft_wrap=True).print(table, "A validator accepts this folder.", sep="\n")
 
 
-@app.command()
-def score(
-    folder: Folder,
-    block_hash: Annotated[str | None, typer.Option("--block-hash", help="The seed of a round (default: a random one).")] = None,
-    competition: CompetitionFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Score a model folder with the validator's own code, in the validator's own sandbox."""
-    from neurons.miner import check as check_folder
-    from neurons.settings import MinerSettings
-    from scoring.types import BlockHash
-    from workers.evaluate import Model, judge_model
-    from workers.main import tools
-
-    rules, settings = _rules(competition), MinerSettings()
-    seed = BlockHash(_block_hash(block_hash))
-    model = Model(folder, check_folder(folder, rules).family)
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())
-    with Progress(*columns, console=console) as bars:
-        rows: dict[Stage, TaskID] = {}
-
-        def show(stage: "Stage", done: int, total: int) -> None:
-            if stage not in rows:
-                rows[stage] = bars.add_task(stage.value, total=total)
-            bars.update(rows[stage], completed=done, total=total)
-
-        report = judge_model(model, seed, rules, tools(settings.hub, settings.data), show).report
-    if as_json:
-        typer.echo(json.dumps({"block_hash": seed, **asdict(report)}))
-    else:
-        _show(report, seed)
-
-
-def _block_hash(given_hash: str | None) -> str:
-    from scoring.errors import Code, PlatformError
-
-    if given_hash is None:
-        return f"0x{secrets.token_hex(32)}"
-    digits = given_hash.lower().removeprefix("0x")
-    if len(digits) != 64 or any(digit not in "0123456789abcdef" for digit in digits):
-        raise PlatformError(Code.ARGUMENT_INVALID, f"--block-hash {given_hash}: a block hash has 64 hex digits.")
-    return f"0x{digits}"
-
-
-def _show(report: "EvaluationReport", seed: str) -> None:
-    from scoring.types import MICRO
-
-    console = Console()
-    table = Table("sample", "score", "gate", *(factor.value for factor in report.samples[0].utilities or {}), "seconds")
-    for sample in report.samples:
-        utilities = [f"{value:.3f}" for value in sample.utilities.values()]
-        table.add_row(sample.prompt_id, f"{sample.score / MICRO:.4f}", sample.gate or "", *utilities, f"{sample.seconds:.2f}")
-    console.print(table)
-    worst = sorted(report.samples, key=lambda sample: sample.score)[:_WORST]
-    console.print("worst:", ", ".join(f"{s.prompt_id} {s.score / MICRO:.3f}{f' ({s.gate})' if s.gate else ''}" for s in worst))
-    console.print(f"score [bold]{report.score / MICRO:.4f}[/] ± {report.stderr / MICRO:.4f}, seed {seed}", soft_wrap=True)
+app.command("score")(score.score)
 
 
 @app.command()

@@ -1,0 +1,266 @@
+"""Levels 2 and 3 of a verification, on a receipt that a real model's voice and the real judges made."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from bittensor.sp_core import Keypair
+
+from neurons.localnet import models
+from neurons.localnet.network import COMPETITION
+from prompts.generate import digest
+from scoring import receipt
+from scoring.certificate import Certificate, issue, revoke
+from scoring.competition import Competition, load
+from scoring.errors import Code, PlatformError
+from scoring.fingerprint import fingerprint
+from scoring.receipt import Circumstances, Finding, Signed, Subject
+from scoring.types import BlockHash, Hotkey, RoundNumber
+from voice_api.keys import CertifiedKey, ServiceKey
+from workers import hardware
+from workers.audio_store import FolderStore
+from workers.evaluate import Model, Tools, judge_model, round_groups
+from workers.main import tools
+from workers.progress import Stage
+from workers.rejudge import check_audio
+from workers.respeak import check_model
+from workers.verify import Outcome, open_case
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+BLOCK_HASH = BlockHash("0x" + "5a" * 32)
+ISSUER = Keypair.create_from_seed(bytes(32))
+KEY = ServiceKey(Keypair.create_from_seed(bytes([2]) * 32))
+CERTIFICATE = issue(
+    Certificate(Hotkey(ISSUER.ss58_address), KEY.address, "bench", NOW - timedelta(hours=1), NOW + timedelta(hours=1), ""),
+    lambda message: bytes(ISSUER.sign(message)).hex(),
+)
+
+Document = dict[str, Any]
+
+
+def silent(stage: Stage, done: int, total: int) -> None:
+    """Nobody looks at the progress."""
+
+
+@dataclass(frozen=True)
+class Bed:
+    """A receipt with its evidence on disk, the models, and what judges and speaks again."""
+
+    folder: Path
+    rules: Competition
+    store: FolderStore
+    models: dict[str, Path]
+    tools: Tools
+    document: Document
+
+    def audio_again(self, document: Document, sample: str | None = "g00.a", store: FolderStore | None = None) -> Outcome:
+        """Level 2 alone."""
+        case = open_case(sign(document), self.store, [])
+        return check_audio(case, sample, store or self.store, self.tools.panel, silent)
+
+    def model_again(self, document: Document, model: str = "clear", sample: str | None = "g00.a") -> Outcome:
+        """Level 3 alone."""
+        case = open_case(sign(document), self.store, [])
+        return check_model(case, sample, self.models[model], self.tools, silent)
+
+    def edited(self, edit: Callable[[Document], object]) -> Document:
+        """The receipt as a lying worker would write it."""
+        document: Document = json.loads(json.dumps(self.document))
+        edit(document)
+        return document
+
+
+def sign(document: Document) -> Signed:
+    return receipt.sign(document, CertifiedKey(KEY, CERTIFICATE))
+
+
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    """One single, one counterfactual and one voice pair, spoken by the demo's clear voice and judged, all for real."""
+    folder, threads = tmp_path_factory.mktemp("verify"), torch.get_num_threads()
+    torch.set_num_threads(1)  # as workers and `voice verify` do: it is part of the hardware's description
+    demo = load(COMPETITION).at(RoundNumber(0))
+    rules = demo.model_copy(update={"round": demo.round.model_copy(update={"single": 1, "counterfactual": 1, "voice": 1})})
+    made, means = models.build(folder / "models"), tools("http://127.0.0.1:1", folder / "data")
+    trial = judge_model(Model(made["clear"], "espeak"), BLOCK_HASH, rules, means, silent)
+    prints = fingerprint(made["clear"], lambda _done, _total: None)
+    finding = Finding(prints.content, prints.tensors, None, None, trial.report)
+    asked = digest(round_groups(BLOCK_HASH, rules))
+    subject = Subject(Hotkey("5F"), 10, "clear/voice", "0" * 40, RoundNumber(3), BLOCK_HASH, rules.hash, asked)
+    document = receipt.build(subject, finding, Circumstances(hardware.describe(), NOW, {"speak": trial.speak_seconds}))
+    store = FolderStore(folder / "store")
+    for spoken in trial.spoken.values():
+        store.keep_audio(spoken)
+    store.keep_evidence(sign(document), rules)
+    yield Bed(folder, rules, store, made, means, document)
+    torch.set_num_threads(threads)
+
+
+def voice(bed: Bed, *arguments: str) -> tuple[int, Document, str]:
+    """Run `voice verify … --json` in another process, with nothing in its environment; status, answer and stderr."""
+    done = subprocess.run(
+        [sys.executable, "-m", "neurons.cli", "verify", *arguments, "--json"],
+        cwd=bed.folder,
+        env={"PATH": os.defpath, "VOICE_DATA": str(bed.folder / "data")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+
+
+def receipt_file(bed: Bed) -> Path:
+    return bed.folder / "store" / "receipts" / f"{receipt.digest(bed.document)}.json"
+
+
+def test_a_score_is_run_again_by_anybody(bed: Bed) -> None:
+    """All three levels in another process, without network, database or chain: the same metrics and the same sounds, exactly."""
+    status, answer, _ = voice(
+        bed, str(receipt_file(bed)), "--level", "3", "--model", str(bed.models["clear"]), "--issuer", ISSUER.ss58_address
+    )
+    assert (status, answer["holds"], answer["differences"], answer["level"]) == (0, True, [], 3)
+    assert answer["score"] == bed.document["score"] > 0
+
+
+def test_one_digit_is_enough(bed: Bed, tmp_path: Path) -> None:
+    """The receipt's file with one digit of one metric changed: it says so at once, with the reason."""
+    text, wer = receipt_file(bed).read_text(encoding="utf-8"), bed.document["samples"][0]["metrics"]["p808"]
+    copy = tmp_path / "copy.json"
+    copy.write_text(text.replace(repr(wer), repr(wer + 0.001), 1), encoding="utf-8")
+    status, answer, _ = voice(bed, str(copy), "--store", str(bed.folder / "store"))
+    assert (status, answer["holds"]) == (1, False)
+    assert "signature" in [row["what"] for row in answer["differences"]]
+
+
+def test_a_revoked_certificate_is_named(bed: Bed, tmp_path: Path) -> None:
+    """By the issuer's signed list; another's list, and none at all, are errors of one line."""
+    listed, others = tmp_path / "revoked.json", tmp_path / "others.json"
+    for path, key in ((listed, ISSUER), (others, KEY.pair)):
+        made = revoke(Hotkey(key.ss58_address), frozenset({CERTIFICATE.serial}), lambda m, k=key: bytes(k.sign(m)).hex())  # type: ignore[misc]
+        path.write_text(json.dumps(made.to_json()), encoding="utf-8")
+    status, answer, _ = voice(bed, str(receipt_file(bed)), "--level", "1", "--revocations", str(listed))
+    (row,) = answer["differences"]
+    assert (status, row["what"], "was revoked" in row["found"]) == (1, "certificate", True)
+    for path in (others, tmp_path / "nowhere.json"):
+        status, answer, stderr = voice(bed, str(receipt_file(bed)), "--level", "1", "--revocations", str(path))
+        assert (status, answer, len(stderr.splitlines())) == (1, {}, 1)
+        assert stderr.startswith(f"error {Code.REVOCATIONS_INVALID} ")
+
+
+def rows(outcome: Outcome) -> list[str]:
+    return [row.what for row in outcome.differences]
+
+
+def test_audio_that_is_not_there_is_named(bed: Bed, tmp_path: Path) -> None:
+    """By the sample, and the hash."""
+    found = bed.audio_again(bed.document, store=FolderStore(tmp_path)).differences
+    samples = [sample for sample in bed.document["samples"] if sample["group"] == "g00"]
+    assert [(row.what, row.claimed) for row in found] == [(f"{s['prompt']}: audio", s["pcm_sha256"]) for s in samples]
+    assert all("no audio" in row.found for row in found)
+
+
+def test_sounds_of_two_samples_exchanged_are_heard(bed: Bed) -> None:
+    """Everything in the receipt agrees, but the judges hear other words."""
+
+    def exchange(document: Document) -> None:
+        pair = [sample for sample in document["samples"] if sample["group"] == voice_group(bed)]
+        pair[0]["pcm_sha256"], pair[1]["pcm_sha256"] = pair[1]["pcm_sha256"], pair[0]["pcm_sha256"]
+
+    name = voice_group(bed)
+    found = rows(bed.audio_again(bed.edited(exchange), sample=f"{name}.a"))
+    assert any(what.startswith(f"{name}.a: metric") or what == f"{name}.a: gate" for what in found)
+
+
+def voice_group(bed: Bed) -> str:
+    return next(str(name) for name, kind, _score in bed.document["groups"] if kind == "voice")
+
+
+@pytest.mark.parametrize(
+    ("edit", "what"),
+    [
+        pytest.param(lambda s: s.update(rate=24_000), "g00.a: metric", id="at another rate"),
+        pytest.param(lambda s: s.update(gate="too_long", metrics={}, utilities={}, score=0), "g00.a: gate", id="a closed gate"),
+        pytest.param(lambda s: s["metrics"].update(p808=s["metrics"]["p808"] + 1e-12), "g00.a: metric p808", id="a last digit"),
+    ],
+)
+def test_what_only_judges_can_tell_is_told(bed: Bed, edit: Callable[[Document], object], what: str) -> None:
+    """A lie that agrees with itself does not agree with the audio."""
+    found = rows(bed.audio_again(bed.edited(lambda document: edit(document["samples"][0]))))
+    assert any(row.startswith(what) for row in found)
+
+
+def test_judges_of_another_version_do_not_pass_for_the_receipts(bed: Bed) -> None:
+    """It names the judge, and what is needed."""
+    outcome = bed.audio_again(bed.edited(lambda document: document["judges"].update(naturalness="0")))
+    assert rows(outcome) == ["judge naturalness"]
+    assert any("need the version" in note for note in outcome.notes)
+
+
+def test_a_sample_that_is_not_there_is_an_error(bed: Bed) -> None:
+    """It says what there is."""
+    with pytest.raises(PlatformError, match="g00") as caught:
+        bed.audio_again(bed.document, sample="99")
+    assert caught.value.code is Code.ARGUMENT_INVALID
+
+
+def test_another_model_is_not_the_receipts(bed: Bed) -> None:
+    """It is not even asked to speak."""
+    assert rows(bed.model_again(bed.document, "worse")) == ["content hash"]
+
+
+def test_another_sound_is_not_the_receipts(bed: Bed) -> None:
+    """On the same hardware each PCM must be the same."""
+    document = bed.edited(lambda d: d["samples"][0].update(pcm_sha256="00" * 32))
+    assert rows(bed.model_again(document)) == ["g00.a: spoken again"]
+
+
+def test_other_hardware_is_judged_within_a_tolerance(bed: Bed) -> None:
+    """Another PCM, and other last digits, pass when the scores lie close; a score far off does not. The reader is told."""
+    other = {"hardware": "abacus"}
+    drifted = bed.edited(
+        lambda d: d.update(other) or d["samples"][0].update(pcm_sha256="00" * 32, score=d["samples"][0]["score"] - 9)
+    )
+    assert bed.model_again(drifted).holds
+    assert any("abacus" in note for note in bed.model_again(drifted).notes)
+    wrong = bed.edited(lambda d: d.update(other) or d["samples"][0].update(score=0))
+    assert rows(bed.model_again(wrong)) == ["g00.a: score"]
+
+
+def refusal(bed: Bed, code: Code) -> Document:
+    """A refusal of the same submission."""
+    subject = Subject(Hotkey("5F"), 10, "a/b", "0" * 40, RoundNumber(3), BLOCK_HASH, bed.rules.hash, bed.document["prompts_hash"])
+    return receipt.build(subject, Finding(None, None, code, "so it is", None), Circumstances("here", NOW, {}))
+
+
+@pytest.mark.parametrize(
+    ("code", "model", "expected"),
+    [
+        pytest.param(Code.FILE_NOT_ALLOWED, "pickle", [], id="refused again"),
+        pytest.param(Code.LICENCE_NOT_OPEN, "pickle", ["verdict"], id="for another reason"),
+        pytest.param(Code.LOAD_FAILED, "clear", ["verdict"], id="wrongly: it speaks"),
+        pytest.param(Code.COPY, "clear", [], id="a copy: the chain knows"),
+    ],
+)
+def test_a_refusal_is_tried_again(bed: Bed, code: Code, model: str, expected: list[str]) -> None:
+    """What is refused must be refused for the same reason; what follows from others' commitments is said to be open."""
+    document = refusal(bed, code)
+    assert bed.audio_again(document).holds
+    outcome = bed.model_again(document, model)
+    assert rows(outcome) == expected
+    assert (code is Code.COPY) == any("commitments" in note for note in outcome.notes)
+
+
+def test_a_scored_model_that_is_refused_now_is_named(bed: Bed) -> None:
+    """The refusal's code is what was found."""
+    (row,) = bed.model_again(bed.document, "pickle").differences
+    assert (row.what, row.claimed) == ("verdict", "it scored")
+    assert str(int(Code.FILE_NOT_ALLOWED)) in row.found
