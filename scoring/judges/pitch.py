@@ -1,4 +1,7 @@
-"""Fundamental frequency by normalised autocorrelation."""
+"""Fundamental frequency by normalised autocorrelation: its peaks, divided by the window's own decay (Boersma 1993)."""
+
+from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -6,8 +9,12 @@ from scoring.audio import Audio, resample
 
 RATE = 16_000
 LOWEST_HZ, HIGHEST_HZ = 60.0, 420.0
-FRAME_SECONDS, HOP_SECONDS = 0.05, 0.01
-"""Three periods of the lowest pitch; 100 frames per second."""
+FRAME, HOP = 800, 160
+"""50 ms, three periods of the lowest pitch, each 10 ms."""
+SHORTEST, LONGEST = int(RATE / HIGHEST_HZ), int(RATE / LOWEST_HZ) + 1
+"""Periods looked for, in samples."""
+TRANSFORM = 1080
+"""Samples; at least a frame and the longest period with its neighbour, and a product of small primes."""
 VOICED = 0.55
 """Least normalised autocorrelation of a voiced frame."""
 OCTAVE_COST = 0.06
@@ -16,53 +23,92 @@ QUIET_DB = 30.0
 """Frames this much weaker than the loudest one carry no pitch."""
 SMOOTH = 5
 """Frames of the median filter that removes single octave errors."""
-CHUNK = 4096
-"""Frames transformed at a time, to bound memory."""
+CHUNK = 512
+"""Frames transformed at a time: what passes between the steps stays in the cache, and memory is bounded."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """Pitch over time, a frame each 10 ms, the first one at 0 … 50 ms.
+
+    `hertz` is float64 [frames], 0 where a frame is unvoiced; `strength` is the normalised autocorrelation at the period, float64
+    [frames] up to 1: power of the harmonic part over all power.
+    """
+
+    hertz: torch.Tensor
+    strength: torch.Tensor
+
+    @property
+    def voiced(self) -> torch.Tensor:
+        """Which frames have a pitch: bool [frames]."""
+        return self.hertz > 0.0
+
+
+def track(audio: Audio) -> Track:
+    """Pitch of a clip; no frames if it is shorter than one."""
+    wave = resample(audio, RATE).samples.to(torch.float64)
+    if wave.shape[0] < FRAME:
+        return Track(torch.zeros(0, dtype=torch.float64), torch.zeros(0, dtype=torch.float64))
+    frames = wave.unfold(0, FRAME, HOP)
+    power = frames.square().mean(dim=1)
+    loud = (power >= power.max() * 10.0 ** (-QUIET_DB / 10.0)).nonzero()[:, 0]
+    hertz, strength = torch.zeros_like(power), torch.zeros_like(power)
+    for part in torch.split(loud, CHUNK):
+        hertz[part], strength[part] = _periods(frames[part])
+    voiced = (strength > VOICED).nonzero()[:, 0]
+    smooth = torch.zeros_like(hertz)
+    smooth[voiced] = _median(hertz[voiced])
+    return Track(smooth, strength)
 
 
 def f0(audio: Audio) -> torch.Tensor:
     """F0 of the voiced frames in Hz, in order: float64 [voiced], empty if there are none."""
-    wave = resample(audio, RATE).samples.to(torch.float64)
-    size, hop = round(FRAME_SECONDS * RATE), round(HOP_SECONDS * RATE)
-    if wave.shape[0] < size:
-        return torch.zeros(0, dtype=torch.float64)
-    frames = wave.unfold(0, size, hop)
-    power = frames.square().mean(dim=1)
-    frames = frames[power >= power.max() * 10.0 ** (-QUIET_DB / 10.0)]
-    tracks = [_track(part) for part in torch.split(frames, CHUNK)]
-    pitch, strength = (torch.cat(parts) for parts in zip(*tracks, strict=True))
-    return _median(pitch[strength > VOICED])
+    found = track(audio)
+    return found.hertz[found.voiced]
 
 
-def _track(frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Best period of each frame as (Hz [n], normalised autocorrelation [n]), for frames [n, size]."""
-    size = frames.shape[1]
-    window = torch.hann_window(size, dtype=torch.float64)
-    shapes = _autocorrelation((frames - frames.mean(dim=1, keepdim=True)) * window)
-    correlation = shapes / _autocorrelation(window[None])  # undo the window's own decay
-    shortest, longest = int(RATE / HIGHEST_HZ), int(RATE / LOWEST_HZ) + 1
-    lags = torch.arange(shortest, longest + 1, dtype=torch.float64)
-    inside = correlation[:, shortest : longest + 1]
-    peak = (inside > correlation[:, shortest - 1 : longest]) & (inside >= correlation[:, shortest + 1 : longest + 2])
-    merit = torch.where(peak, inside - OCTAVE_COST * torch.log2(lags / shortest), torch.full_like(inside, -1.0))
-    best = merit.argmax(dim=1, keepdim=True)
-    left, middle, right = (correlation.gather(1, best + shortest + shift)[:, 0] for shift in (-1, 0, 1))
+def _periods(frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Best period of each frame as (Hz [n], normalised autocorrelation [n]), for frames [n, 800]."""
+    correlation = _autocorrelation((frames - frames.mean(dim=1, keepdim=True)) * _window()) / _decay()
+    inside = correlation[:, 1:-1]
+    peak = (inside > correlation[:, :-2]) & (inside >= correlation[:, 2:])
+    best = torch.where(peak, inside - _cost(), -1.0).argmax(dim=1, keepdim=True)
+    left, middle, right = (correlation.gather(1, best + shift)[:, 0] for shift in range(3))
     bend = (left - 2.0 * middle + right).clamp(max=-1e-12)
     offset = (0.5 * (left - right) / bend).clamp(-0.5, 0.5)  # the parabola's top lies between samples
-    strength = torch.where(peak.gather(1, best)[:, 0], middle, torch.zeros_like(middle))
-    return RATE / (lags[best[:, 0]] + offset), strength
+    strength = torch.where(peak.gather(1, best)[:, 0], middle, 0.0)
+    return RATE / (SHORTEST + best[:, 0] + offset), strength
 
 
 def _autocorrelation(frames: torch.Tensor) -> torch.Tensor:
-    """Autocorrelation over lags 0 … size - 1, scaled to 1 at lag 0: [n, size]."""
-    size = frames.shape[1]
-    spectrum = torch.fft.rfft(frames, n=2 * size)
-    raw = torch.fft.irfft(spectrum.real.square() + spectrum.imag.square(), n=2 * size)[:, :size]
-    scaled: torch.Tensor = raw / raw[:, :1].clamp(min=1e-12)
+    """Autocorrelation at the periods looked for and one more on each side, scaled to 1 at lag 0: [n, lags]."""
+    spectrum = torch.fft.rfft(frames, n=TRANSFORM)
+    raw = torch.fft.irfft(spectrum.real.square() + spectrum.imag.square(), n=TRANSFORM)
+    scaled: torch.Tensor = raw[:, SHORTEST - 1 : LONGEST + 2] / raw[:, :1].clamp(min=1e-12)
     return scaled
 
 
+@cache
+def _window() -> torch.Tensor:
+    return torch.hann_window(FRAME, dtype=torch.float64)
+
+
+@cache
+def _decay() -> torch.Tensor:
+    """The window's own autocorrelation, by which every frame's falls off."""
+    return _autocorrelation(_window()[None])
+
+
+@cache
+def _cost() -> torch.Tensor:
+    """What each period's peak loses."""
+    return OCTAVE_COST * torch.log2(torch.arange(SHORTEST, LONGEST + 1, dtype=torch.float64) / SHORTEST)
+
+
 def _median(pitch: torch.Tensor) -> torch.Tensor:
-    if pitch.shape[0] < SMOOTH:
+    """Of each value and its neighbours; the first and the last ones repeat."""
+    if pitch.shape[0] == 0:
         return pitch
-    return pitch.unfold(0, SMOOTH, 1).median(dim=1).values
+    half = SMOOTH // 2
+    padded = torch.cat([pitch[:1].expand(half), pitch, pitch[-1:].expand(half)])
+    return padded.unfold(0, SMOOTH, 1).median(dim=1).values

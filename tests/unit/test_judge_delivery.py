@@ -1,17 +1,18 @@
 """Delivery: measures against tones of known pitch and level, levels against the published edges."""
 
+import math
 from collections.abc import Callable
 
 import pytest
 import torch
 
-from prompts.groups import Attribute, Register
+from prompts.groups import Attribute, Register, Voice
 from prompts.voices import LEVELS
 from scoring.audio import Audio
 from scoring.judges.bins import agreement, centre, edges, level
-from scoring.judges.delivery import DeliveryJudge
+from scoring.judges.delivery import DeliveryJudge, energy_sd, f0_range, flatness, pause_share
 from scoring.judges.judge import Utterance
-from scoring.judges.pitch import f0
+from scoring.judges.pitch import HOP, RATE, f0, track
 
 Tone = Callable[..., Audio]
 
@@ -28,6 +29,44 @@ def test_finds_the_pitch_of_a_tone(tone: Tone, hertz: float, rate: int) -> None:
 def test_finds_the_spread_of_a_vibrato(tone: Tone) -> None:
     """A sinusoidal vibrato of depth d has a standard deviation of d / √2."""
     assert float(f0(tone(180.0, depth=30.0)).std()) == pytest.approx(30.0 / 2**0.5, rel=0.05)
+
+
+def voice_like(contour: torch.Tensor, harmonics: dict[int, float] | None = None) -> torch.Tensor:
+    """Harmonics of a pitch contour in Hz [samples] at 16 kHz below 4 kHz, falling with 1 / k and shaped by three resonances."""
+    phase = 2 * math.pi * torch.cumsum(contour / RATE, 0)
+    wave = torch.zeros_like(contour)
+    for k in range(1, int(4000 / float(contour.min()))):
+        here = k * contour
+        shape = sum((1 / (1 + ((here - f) / b) ** 2) for f, b in ((500, 80), (1500, 120), (2500, 160))), torch.tensor(0.05))
+        wave += (harmonics or {}).get(k, 1.0) / k * shape * torch.sin(k * phase + 0.7 * k * k)
+    return 0.3 * wave / wave.abs().max()
+
+
+def in_noise(wave: torch.Tensor, decibels: float, seed: int) -> Audio:
+    """White noise this much weaker than the wave, added."""
+    noise = torch.randn(wave.shape, generator=torch.Generator().manual_seed(seed), dtype=wave.dtype)
+    return Audio((wave + noise * wave.square().mean().sqrt() * 10 ** (-decibels / 20)).to(torch.float32), RATE)
+
+
+@pytest.mark.parametrize(
+    ("harmonics", "gross"),
+    [
+        pytest.param({}, 0.0, id="a voice"),
+        pytest.param({1: 0.05}, 0.0, id="almost no fundamental"),
+        pytest.param({1: 0.0, 2: 0.1}, 0.01, id="as over a telephone"),
+        pytest.param({2: 5.0}, 0.1, id="the octave 14 dB too strong"),
+    ],
+)
+def test_follows_a_gliding_voice_through_noise(harmonics: dict[int, float], gross: float) -> None:
+    """Half an octave of glide with vibrato, from 85, 150 and 250 Hz, noise at 10 dB: voiced throughout, few frames a fifth off."""
+    time = torch.arange(24_000, dtype=torch.float64) / RATE
+    for start in (85.0, 150.0, 250.0):
+        contour = start * 2 ** (time / 3) * (1 + 0.03 * torch.sin(2 * math.pi * 5 * time))
+        found = track(in_noise(voice_like(contour, harmonics), 10.0, seed=round(start)))
+        truth = contour[torch.arange(found.hertz.shape[0]) * HOP + 400]
+        wrong = (found.hertz[found.voiced] / truth[found.voiced] - 1).abs() > 0.2
+        assert float(found.voiced.double().mean()) > 0.97
+        assert float(wrong.double().mean()) <= gross
 
 
 @pytest.mark.parametrize(
@@ -111,3 +150,51 @@ def test_does_not_depend_on_threads_or_company(tone: Tone, ask: Callable[..., Ut
         torch.set_num_threads(before)
     alone = [DeliveryJudge().measure([utterance])[0] for utterance in reversed(utterances)]
     assert results[0] == results[1] == alone[::-1]
+
+
+def test_range_is_measured_in_semitones() -> None:
+    """From 100 to 200 Hz in even steps of pitch: 80 % of an octave; a tenth of octave errors changes it by little."""
+    octave = 100.0 * 2 ** torch.linspace(0, 1, 1001, dtype=torch.float64)
+    assert f0_range(octave) == pytest.approx(9.6, abs=0.01)
+    steady = torch.full((100,), 120.0, dtype=torch.float64)
+    steady[:9] = 240.0
+    assert f0_range(steady) == 0.0
+    assert f0_range(octave[:0]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("expression", "semitones", "expected"),
+    [
+        pytest.param(3, 0.5, 1.5, id="a monotone nobody asked for"),
+        pytest.param(6, 0.5, 1.5, id="a monotone where life was asked for"),
+        pytest.param(2, 0.5, 0.0, id="an even tone was asked for"),
+        pytest.param(0, 0.0, 0.0, id="a machine was asked for"),
+        pytest.param(3, 3.5, 0.0, id="an ordinary reader"),
+        pytest.param(5, 14.0, 0.0, id="more than enough costs nothing"),
+    ],
+)
+def test_flatness_is_charged_only_where_it_was_not_asked_for(expression: int, semitones: float, expected: float) -> None:
+    """What is missing to two semitones."""
+    assert flatness(Voice(Register.LOW, rate=3, pitch=3, expression=expression, loudness=3), semitones) == expected
+
+
+def test_level_spread_is_that_of_speech(tone: Tone) -> None:
+    """Two levels 6 dB apart have a deviation of 3 dB; silence between them is no speech."""
+    loud, soft = (tone(200.0, amplitude=amplitude, seconds=1.0).samples for amplitude in (0.2, 0.1))
+    spread = energy_sd(Audio(torch.cat([loud, torch.zeros(8000), soft]), 16_000))
+    assert spread == pytest.approx(3.01, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("silence", "expected"),
+    [
+        pytest.param(0.0, 0.0, id="none"),
+        pytest.param(0.16, 0.0, id="a stop consonant"),
+        pytest.param(1.0, 1 / 3, id="a second in three"),
+    ],
+)
+def test_pauses_are_silences_inside_speech(tone: Tone, silence: float, expected: float) -> None:
+    """A second of tone on each side."""
+    second = tone(200.0, seconds=1.0).samples
+    audio = Audio(torch.cat([second, torch.zeros(round(silence * 16_000)), second]), 16_000)
+    assert pause_share(audio) == pytest.approx(expected, abs=0.01)
