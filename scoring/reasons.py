@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from prompts.groups import Group, GroupKind
-from scoring.aggregate import FLOOR, Rules
+from scoring.aggregate import FLOOR, Rules, moved
 from scoring.anchors import Combine, FactorAnchors
 from scoring.judges.bins import METRICS
 from scoring.report import EvaluationReport, Factor, Gate, SampleReport
@@ -48,7 +48,7 @@ def _gate(sample: SampleReport, gate: Gate, rules: Rules) -> str:
 
 def _factor(group: Group, sample: SampleReport, siblings: Sequence[SampleReport], factor: Factor, rules: Rules) -> str:
     scale, utility = rules.anchors.factors[factor], sample.utilities[factor]
-    if factor is Factor.DELIVERY and utility == 0.0 and scale.utility(sample.metrics) > 0.0:
+    if factor is Factor.DELIVERY and not _followed(group, siblings, rules):
         why = _not_moved(group, siblings, rules)
     elif not any(name in sample.metrics for name in scale.metrics):
         why = "the other clip of the pair failed, so nothing shows one speaker"
@@ -57,14 +57,20 @@ def _factor(group: Group, sample: SampleReport, siblings: Sequence[SampleReport]
     return f"{factor} {utility:.2f}: {why}"
 
 
+def _followed(group: Group, siblings: Sequence[SampleReport], rules: Rules) -> bool:
+    """Whether a counterfactual pair moved as asked: if not, its delivery is worth nothing, however well each side agrees by itself."""
+    if group.kind is not GroupKind.COUNTERFACTUAL:
+        return True
+    low, high = siblings
+    return low.gate is None and high.gate is None and moved(group, low.metrics, high.metrics, rules.anchors)
+
+
 def _not_moved(group: Group, siblings: Sequence[SampleReport], rules: Rules) -> str:
-    """A counterfactual pair's delivery is worth nothing unless its contrast rose from the first side to the second."""
-    contrast = group.contrast
-    if group.kind is not GroupKind.COUNTERFACTUAL or contrast is None or any(side.gate is not None for side in siblings):
+    if group.contrast is None or any(side.gate is not None for side in siblings):
         return "the pair's other side failed, so nothing shows that the description was followed"
-    measure, least = METRICS[contrast], _number(rules.anchors.moves[contrast])
+    measure, least = METRICS[group.contrast], _number(rules.anchors.moves[group.contrast])
     sides = " and ".join(_number(side.metrics[measure]) for side in siblings)
-    return f"asked low and high in {contrast}, the pair has {measure} {sides}: it must rise by {least} or more"
+    return f"asked low and high in {group.contrast}, the pair has {measure} {sides}: it must rise by {least} or more"
 
 
 def _low(scale: FactorAnchors, sample: SampleReport) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
@@ -39,8 +40,6 @@ Out = Annotated[Path | None, typer.Option("--out", help="Keep each sample as a W
 
 _REPO = re.compile(r"([\w.-]+/[\w.-]+)(?:@([0-9a-f]{40}))?", re.ASCII)
 _WORST = 5
-_TEXT = 36
-"""Characters of a prompt in the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,23 +212,31 @@ def _show(found: Scored) -> None:
     from scoring.report import Factor
     from scoring.types import MICRO
 
-    report, asked, console = found.trial.report, found.prompts, Console()
+    report, asked, console = found.trial.report, found.prompts, Console(soft_wrap=True, highlight=False)
     factors = [factor for factor in Factor if factor in found.seed.rules.factors]
-    table = Table("prompt", Column("text", no_wrap=True, max_width=_TEXT), "score", "gate", *factors, "seconds")
+    table = Table(
+        Column("prompt", no_wrap=True),
+        Column("text", no_wrap=True, ratio=1, min_width=8),
+        Column("score", width=6),
+        *(Column(factor, width=5, overflow="fold") for factor in factors),
+        Column("s", justify="right"),
+        Column("gate", overflow="fold", max_width=10),
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        expand=True,
+    )
     for sample in report.samples:
         utilities = [f"{sample.utilities[factor]:.3f}" if factor in sample.utilities else "" for factor in factors]
         text = Text(asked[sample.prompt_id].text, overflow="ellipsis")
-        table.add_row(
-            sample.prompt_id, text, f"{sample.score / MICRO:.4f}", sample.gate or "", *utilities, f"{sample.seconds:.2f}"
-        )
-    console.print(table)
+        score, seconds = f"{sample.score / MICRO:.4f}", f"{sample.seconds:.2f}"
+        table.add_row(sample.prompt_id, text, score, *utilities, seconds, sample.gate or "")
+    Console().print(table)
     worst = sorted(report.samples, key=lambda sample: (sample.score, sample.prompt_id))[:_WORST]
     for sample in worst:
-        console.print(f"[bold]{sample.prompt_id}[/] {sample.score / MICRO:.4f}  {asked[sample.prompt_id].text}", highlight=False)
+        console.print(f"[bold]{sample.prompt_id}[/] {sample.score / MICRO:.4f}  {asked[sample.prompt_id].text}")
         for reason in found.reasons[sample.prompt_id]:
             console.print(Text(f"  {reason}"))
     where = "" if found.seed.number is None else f"round {found.seed.number}, "
     console.print(
-        f"score [bold]{report.score / MICRO:.4f}[/] ± {report.stderr / MICRO:.4f}, {where}block hash {found.seed.block_hash}",
-        soft_wrap=True,
+        f"score [bold]{report.score / MICRO:.4f}[/] ± {report.stderr / MICRO:.4f}, {where}block hash {found.seed.block_hash}"
     )

@@ -1,0 +1,106 @@
+"""Why a sample lost points, in words that a miner can act on."""
+
+import pytest
+
+from prompts.groups import Attribute, Group, GroupKind, Prompt, Register, Voice
+from scoring.aggregate import Identity, Judged, Rules, report
+from scoring.anchors import Anchor, Anchors, Combine, FactorAnchors
+from scoring.reasons import GATES, explain
+from scoring.report import Factor, Gate
+
+VOICE = Voice(Register.LOW, 3, 3, 3, 3)
+ANCHORS = Anchors(
+    factors={
+        Factor.INTELLIGIBILITY: FactorAnchors(Combine.WORST, {"wer": Anchor(0.8, 0.05), "cer": Anchor(0.6, 0.0)}),
+        Factor.NATURALNESS: FactorAnchors(Combine.MEAN, {"ovr": Anchor(1.0, 3.0), "p808": Anchor(2.0, 4.0)}),
+        Factor.DELIVERY: FactorAnchors(Combine.MEAN, {"delivery": Anchor(0.5, 1.0)}),
+        Factor.CONSISTENCY: FactorAnchors(Combine.MEAN, {"speaker_similarity": Anchor(0.0, 1.0)}),
+    },
+    wrong_words=0.9,
+    moves={Attribute.RATE: 1.34, Attribute.PITCH: 7.5, Attribute.EXPRESSION: 8.7, Attribute.LOUDNESS: 2.0},
+    hash="",
+)
+RULES = Rules(ANCHORS, dict(zip(Factor, (0.4, 0.3, 0.2, 0.05, 0.05, 0.0), strict=True)))
+PERFECT = {"wer": 0.0, "cer": 0.0, "ovr": 3.0, "p808": 4.0, "delivery": 1.0, "lufs": -23.0}
+
+
+def group(kind: GroupKind = GroupKind.SINGLE) -> Group:
+    letters = "a" if kind is GroupKind.SINGLE else "ab"
+    contrast = Attribute.LOUDNESS if kind is GroupKind.COUNTERFACTUAL else None
+    return Group("g00", kind, tuple(Prompt(f"g00.{letter}", "text", "description", VOICE) for letter in letters), contrast)
+
+
+def told(asked: Group, *outcomes: Gate | dict[str, float]) -> dict[str, tuple[str, ...]]:
+    """The reasons of one group's samples, each a closed gate or what differs from perfect."""
+    judged = {
+        prompt.id: Judged(outcome, {}, "", 0.5) if isinstance(outcome, Gate) else Judged(None, {**PERFECT, **outcome}, "", 0.5)
+        for prompt, outcome in zip(asked.prompts, outcomes, strict=True)
+    }
+    return explain([asked], report(Identity("embedded", "", {}), [asked], judged, RULES), RULES)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "reasons"),
+    [
+        pytest.param({}, (), id="nothing missing"),
+        pytest.param({"ovr": 9.0}, (), id="better than human"),
+        pytest.param({"wer": 0.425}, ("intelligibility 0.50: wer 0.425 (human 0.05, bad 0.8)",), id="the worst of two"),
+        pytest.param(
+            {"ovr": 2.0, "p808": 3.5},
+            ("naturalness 0.62: ovr 2 (human 3, bad 1), p808 3.5 (human 4, bad 2)",),
+            id="each of a mean, the lowest first",
+        ),
+        pytest.param(
+            {"wer": 0.425, "delivery": 0.5},
+            ("delivery 0.00: delivery 0.5 (human 1, bad 0.5)", "intelligibility 0.50: wer 0.425 (human 0.05, bad 0.8)"),
+            id="what costs most first: .2 ln .01 before .4 ln .5",
+        ),
+    ],
+)
+def test_names_the_metric_and_its_anchors(metrics: dict[str, float], reasons: tuple[str, ...]) -> None:
+    """What was measured, against what a human and a bad voice measure."""
+    assert told(group(), metrics) == {"g00.a": reasons}
+
+
+@pytest.mark.parametrize("gate", list(Gate))
+def test_every_gate_has_a_meaning(gate: Gate) -> None:
+    """In words, and that it scores 0."""
+    assert told(group(), gate) == {"g00.a": (f"scores 0: {GATES[gate]}",)}
+
+
+def test_wrong_words_are_measured() -> None:
+    """With the error rate, and where the gate closes."""
+    judged = {"g00.a": Judged(Gate.WRONG_WORDS, {**PERFECT, "wer": 1.02}, "", 0.5)}
+    found = explain([group()], report(Identity("embedded", "", {}), [group()], judged, RULES), RULES)
+    assert found == {"g00.a": (f"scores 0: {GATES[Gate.WRONG_WORDS]}: wer 1.02 (0.9 and more closes the gate)",)}
+
+
+def test_a_pair_that_did_not_move() -> None:
+    """Both sides are told the contrast and both measurements, though each agrees by itself."""
+    found = told(group(GroupKind.COUNTERFACTUAL), {"lufs": -24.0}, {"lufs": -23.5})
+    why = "delivery 0.00: asked low and high in loudness, the pair has lufs -24 and -23.5: it must rise by 2 or more"
+    assert found == {"g00.a": (why,), "g00.b": (why,)}
+
+
+def test_a_pair_that_moved_is_told_nothing() -> None:
+    """By the least move."""
+    assert told(group(GroupKind.COUNTERFACTUAL), {"lufs": -25.0}, {"lufs": -23.0}) == {"g00.a": (), "g00.b": ()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        pytest.param(
+            GroupKind.COUNTERFACTUAL,
+            "delivery 0.00: the pair's other side failed, so nothing shows that the description was followed",
+            id="counterfactual",
+        ),
+        pytest.param(
+            GroupKind.VOICE, "consistency 0.00: the other clip of the pair failed, so nothing shows one speaker", id="voice"
+        ),
+    ],
+)
+def test_a_pair_with_a_failed_side(kind: GroupKind, reason: str) -> None:
+    """The side that spoke is told what the other's failure cost it."""
+    found = told(group(kind), {}, Gate.TIMEOUT)
+    assert found == {"g00.a": (reason,), "g00.b": (f"scores 0: {GATES[Gate.TIMEOUT]}",)}
