@@ -101,3 +101,24 @@ def _show(path: Path, kept: tuple[str, ...]) -> None:
             table.add_row(f"{factor}.{metric}", f"{points['bad']:g}", f"{points['human']:g}", note)
     Console().print(table)
     Console().print(f"Written to {path}. A competition uses it when the file replaces the profile's own, in a new version.")
+
+
+@app.command()
+def docs(
+    out: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("docs/scoring.md"),
+    measured: Annotated[Path, typer.Option("--measured", help="Folder of the studies' results.")] = Path("docs/measured"),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if the page is out of date.")] = False,
+) -> None:
+    """Render docs/scoring.md from the code and from the studies' results."""
+    from scoring.errors import Code, PlatformError
+    from scoring.evidence import measured as studies
+    from scoring.evidence.page import render
+
+    page = render(studies.read(measured))
+    if not check:
+        out.write_text(page, encoding="utf-8")
+        typer.echo(f"wrote {out}")
+    elif not out.exists() or out.read_text(encoding="utf-8") != page:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{out} is out of date: `voice scoring docs` writes it anew")
+    else:
+        typer.echo(f"{out} is what the code says")

@@ -1,11 +1,15 @@
-"""Sandboxes with a hostile guest inside, and what they are told."""
+"""Sandboxes with a hostile guest inside, and what they are told; voices that answer a round's prompts."""
 
+import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from neurons.localnet import models
+from prompts.groups import Group
+from prompts.render import render
 from scoring.competition import Limits, SynthesisRules
 from scoring.spoken import Spoken
 from scoring.synthesis.synthesiser import Request
@@ -14,6 +18,25 @@ from workers.sandbox import Sandbox
 HOSTILE = Path(__file__).with_name("hostile_guest.py")
 
 Attack = Callable[..., tuple[Spoken, ...]]
+Answer = Callable[[Sequence[Group], str], dict[str, Spoken]]
+
+
+@pytest.fixture(scope="session")
+def answer(tmp_path_factory: pytest.TempPathFactory) -> Answer:
+    """What an espeak-ng variant, named as the library does, says for the prompts of groups, as their descriptions ask."""
+    from scoring.synthesis.espeak import load
+
+    def spoken(groups: Sequence[Group], variant: str) -> dict[str, Spoken]:
+        folder = models.build(tmp_path_factory.mktemp("voice"))["clear"]
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        (folder / "config.json").write_text(json.dumps(config | {"voices": {"low": variant, "high": variant}}), encoding="utf-8")
+        voice = load(folder, 1, "float32")
+        asked = {prompt.id: render("espeak", prompt) for group in groups for prompt in group.prompts}
+        waves = voice.generate([Request(key, said.text, said.description or "", 0) for key, said in asked.items()])
+        pcm = ((wave * 32768.0).round().clip(-32768, 32767).astype("<i2").tobytes() for wave in waves)
+        return {key: Spoken(key, voice.sample_rate, sound, 0.0) for key, sound in zip(asked, pcm, strict=True)}
+
+    return spoken
 
 
 @pytest.fixture

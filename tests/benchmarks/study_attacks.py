@@ -4,9 +4,7 @@ Usage: python -m tests.benchmarks.study_attacks [--json] [--out docs/measured/at
 """
 
 import argparse
-import json
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +15,8 @@ from prompts.generate import generate
 from prompts.groups import Group, Register
 from scoring import competition
 from scoring.competition import Competition
-from scoring.evidence.discrimination import LEAST, drops, score
+from scoring.evidence.discrimination import LEAST, MOST_GAIN, drops, score
+from scoring.evidence.measured import AttackedVoice, Attacks, write
 from scoring.judges.panel import Panel
 from scoring.manipulations.manipulation import Manipulation
 from scoring.types import BlockHash, RoundNumber
@@ -34,18 +33,9 @@ VOICES = {
 """Each speaks only the groups of the register that it was tuned for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One voice: its score unharmed, and the points that each manipulation takes from it."""
-
-    synthesis: str
-    score: float
-    drops: dict[Manipulation, float]
-
-
 def measure(
     recipe: Recipe, own: tuple[Group, ...], panel: Panel, rules: Competition, names: list[Manipulation], progress: Progress
-) -> Measured:
+) -> AttackedVoice:
     """Speak once, manipulate and judge for each name."""
     task = progress.add_task(recipe.name, total=len(names))
     with tempfile.TemporaryDirectory(prefix="voice-study-") as parent:
@@ -55,7 +45,11 @@ def measure(
     for name, drop in drops(panel, own, spoken, rules, names):
         found[name] = drop
         progress.advance(task)
-    return Measured(recipe.synthesis, score(panel, own, spoken, rules), found)
+    return AttackedVoice(
+        synthesis=recipe.synthesis,
+        score=round(score(panel, own, spoken, rules), 4),
+        drops={name: round(drop, 4) for name, drop in found.items()},
+    )
 
 
 def main() -> None:
@@ -74,35 +68,22 @@ def main() -> None:
             name: measure(recipe, of_register(groups, register, asked.groups), panel, rules, asked.names, progress)
             for name, (recipe, register) in VOICES.items()
         }
-    document = json.dumps(
-        {
-            "groups": asked.groups,
-            "profile_hash": panel.identity.hash,
-            "voices": {
-                name: {
-                    "synthesis": entry.synthesis,
-                    "score": round(entry.score, 4),
-                    "drops": {attack: round(drop, 4) for attack, drop in entry.drops.items()},
-                }
-                for name, entry in found.items()
-            },
-        },
-        indent=1,
-    )
+    document = Attacks(groups=asked.groups, profile_hash=panel.identity.hash, voices=found)
     if asked.out is not None:
-        asked.out.write_text(document + "\n", encoding="utf-8")
+        write(document, asked.out)
     if asked.json:
-        Console(soft_wrap=True).print_json(document)
+        Console(soft_wrap=True).print_json(document.model_dump_json())
     else:
         Console().print(table(found, asked.names))
 
 
-def table(found: dict[str, Measured], names: list[Manipulation]) -> Table:
+def table(found: dict[str, AttackedVoice], names: list[Manipulation]) -> Table:
     """Rows by manipulation; what falls short of its least amount is marked."""
     shown = Table("manipulation", "least", *(f"{name} ({entry.score:.3f})" for name, entry in found.items()))
     for name in names:
-        cells = [f"{entry.drops[name]:.3f}{' !' if entry.drops[name] < LEAST[name] else ''}" for entry in found.values()]
-        shown.add_row(name, f"{LEAST[name]:.2f}", *cells)
+        least = LEAST.get(name, -MOST_GAIN)
+        cells = [f"{entry.drops[name]:.3f}{' !' if entry.drops[name] < least else ''}" for entry in found.values()]
+        shown.add_row(name, f"{least:.2f}", *cells)
     return shown
 
 

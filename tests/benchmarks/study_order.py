@@ -6,10 +6,9 @@ Usage: python -m tests.benchmarks.study_order [--json] [--out docs/measured/orde
 """
 
 import argparse
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from scoring.audio import Audio, from_pcm
 from scoring.competition import Competition
 from scoring.evidence.agreement import kendall, spearman
 from scoring.evidence.discrimination import score
+from scoring.evidence.measured import Order, OrderRow, write
 from scoring.judges.panel import Panel
 from scoring.manipulations import additions, bands
 from scoring.manipulations.manipulation import Manipulation, apply
@@ -46,17 +46,6 @@ ORDER = ("clear", "fast", "mumbled", "noisy", "wrong words", "noise")
 """From best to worst."""
 FASTER = 1.6
 MUFFLED_HZ = 1000.0
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One voice and prompt set: the score of each condition, best first, and how well they agree with the order."""
-
-    voice: str
-    prompts: int
-    scores: dict[str, float]
-    spearman: float
-    kendall: float
 
 
 def changed(spoken: Mapping[str, Spoken], how: "partial[Audio]") -> dict[str, Spoken]:
@@ -91,7 +80,7 @@ def conditions(
     }
 
 
-def study(sets: int, rules: Competition, progress: Progress) -> list[Row]:
+def study(sets: int, rules: Competition, progress: Progress) -> Order:
     """Every voice on every prompt set."""
     task, rows = progress.add_task("judging", total=sets * len(VOICES) * len(ORDER)), []
     with tempfile.TemporaryDirectory(prefix="voice-study-") as parent:
@@ -103,15 +92,17 @@ def study(sets: int, rules: Competition, progress: Progress) -> list[Row]:
             for recipe in VOICES:
                 scores = {}
                 for name, spoken in conditions(recipe, groups, block_hash, rules, outside, Path(parent)).items():
-                    scores[name] = score(panel, groups, spoken, rules)
+                    scores[name] = round(score(panel, groups, spoken, rules), 4)
                     progress.advance(task)
                 rows.append(_row(recipe.name, number, scores))
-    return rows
+    samples = PLAN.single + 2 * (PLAN.counterfactual + PLAN.voice)
+    return Order(order=ORDER, samples=samples, profile_hash=panel.identity.hash, rows=tuple(rows))
 
 
-def _row(voice: str, prompts: int, scores: dict[str, float]) -> Row:
+def _row(voice: str, prompts: int, scores: dict[str, float]) -> OrderRow:
     wanted, found = [-float(place) for place in range(len(ORDER))], [scores[name] for name in ORDER]
-    return Row(voice, prompts, scores, spearman(wanted, found), kendall(wanted, found))
+    agreement = {"spearman": round(spearman(wanted, found), 4), "kendall": round(kendall(wanted, found), 4)}
+    return OrderRow(voice=voice, prompts=prompts, scores=scores, **agreement)
 
 
 def main() -> None:
@@ -121,35 +112,18 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
-    rules = competition.load().at(RoundNumber(0))
     with Progress(console=Console(stderr=True)) as progress:
-        rows = study(asked.sets, rules, progress)
-    document = json.dumps(
-        {"order": ORDER, "samples": PLAN.single + 2 * (PLAN.counterfactual + PLAN.voice), "rows": _plain(rows)}, indent=1
-    )
+        document = study(asked.sets, competition.load().at(RoundNumber(0)), progress)
     if asked.out is not None:
-        asked.out.write_text(document + "\n", encoding="utf-8")
+        write(document, asked.out)
     if asked.json:
-        Console(soft_wrap=True).print_json(document)
+        Console(soft_wrap=True).print_json(document.model_dump_json())
         return
     table = Table("voice", "prompts", *ORDER, "Spearman", "Kendall")
-    for row in rows:
+    for row in document.rows:
         cells = [f"{row.scores[name]:.3f}" for name in ORDER]
         table.add_row(row.voice, str(row.prompts), *cells, f"{row.spearman:.3f}", f"{row.kendall:.3f}")
     Console().print(table)
-
-
-def _plain(rows: Sequence[Row]) -> list[dict[str, object]]:
-    return [
-        {
-            "voice": row.voice,
-            "prompts": row.prompts,
-            "scores": {name: round(value, 4) for name, value in row.scores.items()},
-            "spearman": round(row.spearman, 4),
-            "kendall": round(row.kendall, 4),
-        }
-        for row in rows
-    ]
 
 
 if __name__ == "__main__":

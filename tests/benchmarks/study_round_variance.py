@@ -7,7 +7,7 @@ Usage: python -m tests.benchmarks.study_round_variance [--json] [--out docs/meas
 
 import argparse
 import hashlib
-import json
+import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,14 +17,16 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from prompts.generate import generate
+from prompts.generate import SEED_BYTES, generate
 from prompts.groups import GroupPlan
 from scoring import competition
 from scoring.competition import Competition
-from scoring.evidence.variance import Share, common_share
+from scoring.evidence.measured import PairShare, RoundVariance, write
+from scoring.evidence.variance import common_share
 from scoring.judges.panel import Panel
 from scoring.types import MICRO, BlockHash, RoundNumber
 from tests.benchmarks.espeak_models import FORMANT, KLATT, Recipe, answers, build
+from workers.evaluate import Tools
 from workers.main import tools
 
 PLAN = GroupPlan(single=10, counterfactual=4, voice=2)
@@ -39,11 +41,11 @@ Scores = Mapping[str, Sequence[float]]
 """Each model's group scores of one round, in the groups' order."""
 
 
-def one_round(number: int, rules: Competition, folders: Mapping[str, Path], parent: Path, progress: Progress) -> Scores:
+def one_round(number: int, rules: Competition, folders: Mapping[str, Path], outside: Tools, progress: Progress) -> Scores:
     """Every model in one round."""
     block_hash = BlockHash("0x" + hashlib.sha256(f"round {number}".encode()).hexdigest())
     groups = generate(bytes.fromhex(block_hash[2:]), PLAN)
-    panel, outside = Panel.embedded(groups), tools("http://127.0.0.1", parent)
+    panel = Panel.embedded(groups)
     task = progress.add_task(f"round {number}", total=len(folders))
     found = {}
     for name, folder in folders.items():
@@ -54,10 +56,12 @@ def one_round(number: int, rules: Competition, folders: Mapping[str, Path], pare
     return found
 
 
-def share_of(one: str, other: str, rounds: Sequence[Scores], clip: float) -> Share:
+def share_of(one: str, other: str, rounds: Sequence[Scores], clip: float) -> PairShare:
     """The share that is common to a round for a pair of models."""
-    differences = [[max(-clip, min(clip, a - b)) for a, b in zip(scores[one], scores[other], strict=True)] for scores in rounds]
-    return common_share(differences)
+    differences = [[max(-clip, min(clip, a - b)) for a, b in zip(found[one], found[other], strict=True)] for found in rounds]
+    share, every = common_share(differences), [difference for row in differences for difference in row]
+    numbers = {"mean": statistics.mean(every), "sd": statistics.stdev(every)} | asdict(share)
+    return PairShare.model_validate({"pair": (one, other), **{name: round(value, 4) for name, value in numbers.items()}})
 
 
 def main() -> None:
@@ -70,28 +74,25 @@ def main() -> None:
     rules = competition.load().at(RoundNumber(0))
     with tempfile.TemporaryDirectory(prefix="voice-study-") as name, Progress(console=Console(stderr=True)) as progress:
         folders = {recipe.name: build(recipe, Path(name)) for recipe in MODELS}
-        rounds = [one_round(number, rules, folders, Path(name), progress) for number in range(asked.rounds)]
-    shares = {pair: share_of(*pair, rounds, rules.duel.clip) for pair in PAIRS}
-    rows = [
-        {"pair": list(pair), **{key: round(value, 4) for key, value in asdict(share).items()}} for pair, share in shares.items()
-    ]
-    document = json.dumps({"clip": rules.duel.clip, "pairs": rows}, indent=1)
+        outside = tools("http://127.0.0.1", Path(name))
+        rounds = [one_round(number, rules, folders, outside, progress) for number in range(asked.rounds)]
+    shares = tuple(share_of(one, other, rounds, rules.duel.clip) for one, other in PAIRS)
+    document = RoundVariance(clip=rules.duel.clip, profile_hash=profile_hash(), pairs=shares)
     if asked.out is not None:
-        asked.out.write_text(document + "\n", encoding="utf-8")
+        write(document, asked.out)
     if asked.json:
-        Console(soft_wrap=True).print_json(document)
+        Console(soft_wrap=True).print_json(document.model_dump_json())
         return
-    table = Table("models", "rounds", "groups in each", "F", "share common to a round", "95 % interval")
-    for (one, other), share in shares.items():
-        cells = (
-            str(share.rounds),
-            str(share.groups),
-            f"{share.f:.2f}",
-            f"{share.estimate:.3f}",
-            f"{share.low:.3f} … {share.high:.3f}",
-        )
-        table.add_row(f"{one} - {other}", *cells)
+    table = Table("models", "rounds", "groups in each", "mean of D", "sd of D", "F", "share common to a round", "95 % interval")
+    for share in shares:
+        cells = (str(share.rounds), str(share.groups), f"{share.mean:.3f}", f"{share.sd:.3f}", f"{share.f:.2f}")
+        table.add_row(" - ".join(share.pair), *cells, f"{share.estimate:.3f}", f"{share.low:.3f} … {share.high:.3f}")
     Console().print(table)
+
+
+def profile_hash() -> str:
+    """The judges' profile: the same in every round."""
+    return Panel.embedded(generate(bytes(SEED_BYTES), GroupPlan(single=1, counterfactual=0, voice=0))).identity.hash
 
 
 if __name__ == "__main__":

@@ -1,0 +1,48 @@
+"""What each metric is, for people: its unit and a sentence. Whether more is better follows from its anchors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A metric's unit and meaning."""
+
+    unit: str
+    meaning: str
+
+
+MEASURES: Mapping[str, Measure] = {
+    "wer": Measure("share", "word errors against the prompt's words, as the recogniser heard them"),
+    "cer": Measure("share", "the same in characters"),
+    "tail_deletions": Measure("share", "words of the prompt missing from the end"),
+    "trailing_insertions": Measure("share", "words heard after the prompt's last one"),
+    "repeats": Measure("share", "words said again in sequence, beyond the prompt's own repeats"),
+    "wer_weak": Measure("share", "word errors of a recogniser without a language model, which repairs nothing"),
+    "mush": Measure("share", "what the strong recogniser repaired: weak errors minus strong ones"),
+    "tail_unsaid": Measure("share", "how much of the text's end forced alignment does not find in the sound"),
+    "sig": Measure("1 … 5", "predicted opinion on the speech signal (P.835)"),
+    "bak": Measure("1 … 5", "predicted opinion on the background (P.835)"),
+    "ovr": Measure("1 … 5", "predicted opinion on the whole (P.835)"),
+    "p808": Measure("1 … 5", "predicted opinion on the whole (P.808)"),
+    "utmos": Measure("1 … 5", "predicted opinion on synthetic speech"),
+    "squim_mos": Measure("1 … 5", "predicted opinion beside an unrelated clean recording"),
+    "pesq": Measure("1 … 4.5", "estimated PESQ without a reference"),
+    "delivery": Measure("0 … 1", "how near the measured levels come to the asked ones, over the asked attributes"),
+    "leading_silence": Measure("s", "silence before the first sound"),
+    "trailing_silence": Measure("s", "silence after the last sound"),
+    "longest_pause": Measure("s", "the longest silence inside"),
+    "padding": Measure("share", "all silence beyond ordinary pauses, of the clip's length"),
+    "clipping": Measure("share", "samples in flat runs at the peak"),
+    "rumble": Measure("share", "amplitude below 16 Hz, with the zero line's offset"),
+    "bandwidth": Measure("share", "of the spectrum that the sampling rate promises (12 kHz at most), how much is alive"),
+    "snr": Measure("dB", "level of speech over steady noise"),
+    "holes": Measure("share", "cells of the spectrum with nothing in them between full ones, as gating leaves them"),
+    "decay": Measure("dB/s", "how fast the bands fall where they fall fastest: slow in a reverberant room"),
+    "speaker_similarity": Measure("cosine", "likeness of the two clips of a voice pair"),
+    "emotion": Measure("0 … 1", "how near the heard arousal comes to the expression asked"),
+    "phoneme_rate": Measure("1/s", "phonemes of the text per second of speech"),
+    "f0_mean": Measure("Hz", "mean fundamental frequency over voiced frames"),
+    "f0_sd": Measure("Hz", "its standard deviation"),
+    "lufs": Measure("LUFS", "integrated loudness (BS.1770)"),
+}

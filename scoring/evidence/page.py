@@ -1,0 +1,124 @@
+"""docs/scoring.md, rendered: every number in it is read from code, from the files that decide, or from a study's result."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from prompts.generate import SEED_BYTES, generate
+from prompts.groups import Attribute, GroupPlan
+from scoring import aggregate, anchors, calibration, duel
+from scoring.competition import FACTORS, Competition, Profile, load
+from scoring.evidence import discrimination
+from scoring.evidence.measured import Measured
+from scoring.evidence.measures import MEASURES
+from scoring.judges import integrity
+from scoring.judges.bins import METRICS
+from scoring.judges.panel import Panel
+from scoring.manipulations.manipulation import ENTRIES
+from scoring.reasons import GATES
+from scoring.report import Factor
+from scoring.types import RoundNumber
+
+TEMPLATE = "scoring.md.j2"
+MOVE_UNITS: Mapping[Attribute, str] = {
+    Attribute.RATE: "phonemes per second",
+    Attribute.PITCH: "Hz",
+    Attribute.EXPRESSION: "Hz",
+    Attribute.LOUDNESS: "LU",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorRow:
+    """One metric of a factor, as the table shows it."""
+
+    factor: Factor
+    metric: str
+    unit: str
+    better: str
+    bad: float
+    human: float
+    meaning: str
+
+
+def render(measured: Measured) -> str:
+    """The page as Markdown; raises KeyError for a metric that `MEASURES` does not describe."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - Markdown of our own numbers, not HTML of anybody's
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    rules = load().at(RoundNumber(0))
+    return environment.get_template(TEMPLATE).render(
+        rules=rules,
+        identity=Panel.embedded(generate(bytes(SEED_BYTES), GroupPlan(single=1, counterfactual=0, voice=0))).identity,
+        gates=GATES,
+        rates=sorted(integrity.RATES),
+        least_speech=integrity.LEAST_SPEECH,
+        least_speech_seconds=integrity.LEAST_SPEECH_SECONDS,
+        floor=aggregate.FLOOR,
+        bet_cap=duel.BET_CAP,
+        profiles=[_profile(profile, rules) for profile in Profile],
+        moves=[_move(attribute) for attribute in Attribute],
+        attacks=_attacks(measured),
+        entries=ENTRIES,
+        unheard=sorted(discrimination.UNHEARD),
+        most_gain=discrimination.MOST_GAIN,
+        measured=measured,
+        calibration=calibration,
+        order_mean=lambda name: statistics.mean(getattr(row, name) for row in measured.order.rows),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePart:
+    """One profile's factors (with the competition's weight where it uses the profile), anchors and gate."""
+
+    name: str
+    factors: Sequence[tuple[Factor, float | None, str]]
+    rows: Sequence[AnchorRow]
+    wrong_words: float
+
+
+def _profile(profile: Profile, rules: Competition) -> ProfilePart:
+    scale = anchors.load(profile)
+    weights: Mapping[Factor, float] = rules.factors if rules.profile is profile else {}
+    factors = [
+        (factor, weights.get(factor), scale.factors[factor].combine.value) for factor in Factor if factor in FACTORS[profile]
+    ]
+    rows = [
+        AnchorRow(
+            factor, name, MEASURES[name].unit, "more" if a.human > a.bad else "less", a.bad, a.human, MEASURES[name].meaning
+        )
+        for factor, _, _ in factors
+        for name, a in scale.factors[factor].metrics.items()
+    ]
+    return ProfilePart(profile.value, factors, rows, scale.wrong_words)
+
+
+def _move(attribute: Attribute) -> tuple[str, str, float, str]:
+    return attribute.value, METRICS[attribute], anchors.load(Profile.EMBEDDED).moves[attribute], MOVE_UNITS[attribute]
+
+
+@dataclass(frozen=True, slots=True)
+class AttackRow:
+    """One manipulation: what it does, its least amount (None where none is promised), the drop of each voice."""
+
+    name: str
+    meaning: str
+    least: float | None
+    drops: Sequence[float]
+
+
+def _attacks(measured: Measured) -> list[AttackRow]:
+    voices = measured.attacks.voices.values()
+    return [
+        AttackRow(name, entry.meaning, discrimination.LEAST.get(name), [voice.drops[name] for voice in voices])
+        for name, entry in ENTRIES.items()
+    ]

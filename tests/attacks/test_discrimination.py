@@ -1,0 +1,80 @@
+"""Every manipulation costs: the combined score falls by the stated least amount, on voices of two synthesisers."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from prompts.generate import generate
+from prompts.groups import Group, GroupPlan, Register
+from scoring.competition import Competition, load
+from scoring.evidence.discrimination import LEAST, drops, score
+from scoring.judges.panel import Panel
+from scoring.manipulations.manipulation import Manipulation
+from scoring.spoken import Spoken
+from scoring.types import RoundNumber
+
+VOICES = {"en-us+f2": Register.HIGH, "en-us+edward": Register.LOW}
+"""One voice of espeak-ng's formant synthesis and one of its Klatt synthesiser, each in the register that it speaks."""
+CLIPS = 2
+MEASURED = Path(__file__).parents[2] / "docs" / "measured" / "attacks.json"
+
+Answer = Callable[[Sequence[Group], str], dict[str, Spoken]]
+Drops = Mapping[Manipulation, float]
+
+
+@pytest.fixture(scope="module")
+def competition() -> Competition:
+    """The default rules."""
+    return load().at(RoundNumber(0))
+
+
+@pytest.fixture(scope="module")
+def round_groups(competition: Competition) -> tuple[Group, ...]:
+    """Singles enough for both registers."""
+    return generate(bytes.fromhex("07" * 32), GroupPlan(single=16, counterfactual=0, voice=0))
+
+
+@pytest.fixture(scope="module")
+def panel(round_groups: tuple[Group, ...]) -> Panel:
+    """One for all: building it takes longer than judging a clip."""
+    return Panel.embedded(round_groups)
+
+
+@pytest.fixture(scope="module", params=VOICES)
+def lost(
+    request: pytest.FixtureRequest, round_groups: tuple[Group, ...], panel: Panel, competition: Competition, answer: Answer
+) -> Drops:
+    """What every manipulation takes from one voice, on its shortest prompts."""
+    of_voice = [group for group in round_groups if group.prompts[0].voice.register is VOICES[request.param]]
+    own = sorted(of_voice, key=lambda group: len(group.prompts[0].text))[:CLIPS]
+    spoken = answer(own, request.param)
+    assert score(panel, own, spoken, competition) > 0.6
+    return dict(drops(panel, own, spoken, competition, Manipulation))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", Manipulation)
+def test_a_manipulation_costs_its_least_amount(lost: Drops, name: Manipulation) -> None:
+    """Whoever sends it instead of the plain clip loses."""
+    assert lost[name] >= LEAST[name]
+
+
+def test_every_manipulation_has_a_least_amount() -> None:
+    """None is free."""
+    assert list(LEAST) == list(Manipulation)
+    assert all(0.0 < least <= 1.0 for least in LEAST.values())
+
+
+def test_the_published_measurements_hold_the_least_amounts() -> None:
+    """On more voices and whole groups, as docs/scoring.md shows them."""
+    voices = json.loads(MEASURED.read_text(encoding="utf-8"))["voices"]
+    assert {entry["synthesis"] for entry in voices.values()} == {"formant", "klatt"}
+    short = {
+        (voice, name): entry["drops"][name]
+        for voice, entry in voices.items()
+        for name in LEAST
+        if entry["drops"][name] < LEAST[name]
+    }
+    assert short == {}
