@@ -15,7 +15,7 @@ CHECK: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.check.yml").r
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 BUILT = {name: service for name, service in SERVICES.items() if "build" in service}
 STORES = {"postgres", "redis"}
-ONE_SHOT = {"migrate"}
+ONE_SHOT = {"migrate", "certify"}
 SECRET = re.compile(r"password|token|secret|database_url|redis_url|mnemonic|seed", re.IGNORECASE)
 START_AS_ROOT = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
 
@@ -134,7 +134,7 @@ def test_what_enters_a_build(path: str, enters: bool) -> None:
 
 
 def test_the_stack_is_whole() -> None:
-    """Two stores, the migration, and each process."""
+    """Two stores, what runs once, and each process."""
     assert set(SERVICES) == STORES | ONE_SHOT | {"api", "dispatcher", "worker", "model-queue", "validator"}
     assert {SERVICES["postgres"]["image"], SERVICES["redis"]["image"]} == {"postgres:18", "redis:7"}
 
@@ -163,13 +163,13 @@ def test_a_service_is_not_root(name: str) -> None:
 
 @each_service
 def test_a_service_that_ends_is_started_again(name: str) -> None:
-    """What misses something it needs ends and is tried again; the migration only until it has succeeded."""
+    """What misses something it needs ends and is tried again; what runs once only until it has succeeded."""
     assert SERVICES[name]["restart"] == ("on-failure" if name in ONE_SHOT else "unless-stopped")
 
 
 @each_service
 def test_a_service_has_a_health_check(name: str) -> None:
-    """The stores' stand in the compose file, the processes' in their images; the one-shot has none to inherit."""
+    """The stores' stand in the compose file, the processes' in their images; what runs once has none to inherit."""
     check = SERVICES[name].get("healthcheck")
 
     assert (check or {}).get("disable", False) is (name in ONE_SHOT)
@@ -207,7 +207,8 @@ def test_redis_asks_for_its_password() -> None:
         pytest.param("migrate", ["database_url"], id="migrate"),
         pytest.param("api", ["database_url", "redis_url"], id="api"),
         pytest.param("dispatcher", ["database_url", "redis_url"], id="dispatcher"),
-        pytest.param("worker", ["database_url", "redis_url"], id="worker"),
+        pytest.param("certify", ["service_key"], id="certify"),
+        pytest.param("worker", ["database_url", "redis_url", "service_key"], id="worker"),
         pytest.param("model-queue", [], id="model-queue"),
         pytest.param("validator", ["database_url"], id="validator"),
     ],
@@ -218,17 +219,51 @@ def test_a_process_is_given_the_secrets_that_it_needs(name: str, secrets: list[s
 
 
 def test_wallets_go_read_only_to_those_who_sign() -> None:
-    """The model queue and the validator each see their own hotkey; nobody else sees any, the worker least of all."""
+    """The model queue and the validator each see their own hotkey, and what certifies the validator's; the worker sees none."""
     volumes = {name: [each for each in service.get("volumes", []) if "wallet" in each] for name, service in SERVICES.items()}
 
     assert {name: each for name, each in volumes.items() if each} == {
+        "certify": ["${VOICE_SECRETS:-./secrets}/wallets/validator:/wallets/validator:ro"],
         "model-queue": ["${VOICE_SECRETS:-./secrets}/wallets/queue:/wallets/queue:ro"],
         "validator": ["${VOICE_SECRETS:-./secrets}/wallets/validator:/wallets/validator:ro"],
     }
 
 
+def test_certificates_are_written_by_one_and_read_by_those_who_need_them() -> None:
+    """A worker cannot certify itself, and cannot make a revocation unwritten; it keeps its evidence apart from what it may lose."""
+    volumes = {
+        name: [each for each in service.get("volumes", []) if "certificates" in each] for name, service in SERVICES.items()
+    }
+
+    assert {name: each for name, each in volumes.items() if each} == {
+        "certify": ["certificates:/certificates"],
+        "worker": ["certificates:/certificates:ro"],
+        "validator": ["certificates:/certificates:ro"],
+    }
+    environment = {name: SERVICES[name]["environment"] for name in ("certify", "worker", "validator")}
+    command: list[str] = SERVICES["certify"]["command"]
+    assert command[command.index("--out") + 1] == environment["worker"]["VOICE_CERTIFICATE"]
+    assert command[command.index("--key") + 1] == environment["worker"]["VOICE_SERVICE_KEY"]
+    assert environment["certify"]["VOICE_REVOCATIONS"] == environment["validator"]["VOICE_REVOCATIONS"]
+    assert f"store:{environment['worker']['VOICE_STORE']}" in SERVICES["worker"]["volumes"]
+
+
+@pytest.mark.parametrize("name", ["certify", "worker", "validator"])
+def test_an_image_owns_the_volumes_that_it_writes(name: str) -> None:
+    """A new volume takes its owner from the image of whoever mounts it first: each mount point of a volume is made there."""
+    dockerfile = ROOT / SERVICES[name]["build"]["dockerfile"]
+    made = " ".join(line for line in _arguments(dockerfile, "RUN") if "install --directory --owner subnet" in line).split()
+    mounted = [each.split(":")[1] for each in SERVICES[name]["volumes"] if each.split(":")[0] in COMPOSE["volumes"]]
+
+    assert mounted
+    assert set(mounted) <= set(made)
+
+
 def test_networks_hold_only_those_who_talk() -> None:
-    """The stores cannot be reached from outside; the worker reaches the stores and the model hub, not the API or the chain."""
+    """The stores cannot be reached from outside; the worker reaches the stores and the model hub, not the API or the chain.
+
+    What holds the validator's key and the service key at once reaches nobody.
+    """
     networks = {name: set(service["networks"]) for name, service in SERVICES.items()}
 
     assert networks == {
@@ -237,11 +272,12 @@ def test_networks_hold_only_those_who_talk() -> None:
         "migrate": {"database"},
         "api": {"database", "redis", "api"},
         "dispatcher": {"database", "redis"},
+        "certify": {"nowhere"},
         "worker": {"database", "redis", "hub"},
         "model-queue": {"api", "chain"},
         "validator": {"database", "chain"},
     }
-    assert {name for name, options in COMPOSE["networks"].items() if options.get("internal")} == {"database", "redis"}
+    assert {name for name, options in COMPOSE["networks"].items() if options.get("internal")} == {"database", "redis", "nowhere"}
 
 
 def test_only_the_api_is_published() -> None:
@@ -262,7 +298,15 @@ def test_the_worker_can_be_many() -> None:
         pytest.param("migrate", {"postgres": "service_healthy"}, id="migrate"),
         pytest.param("api", {"migrate": "service_completed_successfully", "redis": "service_healthy"}, id="api"),
         pytest.param("dispatcher", {"migrate": "service_completed_successfully", "redis": "service_healthy"}, id="dispatcher"),
-        pytest.param("worker", {"migrate": "service_completed_successfully", "redis": "service_healthy"}, id="worker"),
+        pytest.param(
+            "worker",
+            {
+                "migrate": "service_completed_successfully",
+                "certify": "service_completed_successfully",
+                "redis": "service_healthy",
+            },
+            id="worker",
+        ),
         pytest.param("model-queue", {"api": "service_healthy"}, id="model-queue"),
         pytest.param("validator", {"migrate": "service_completed_successfully"}, id="validator"),
     ],

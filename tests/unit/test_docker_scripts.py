@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from voice_api.keys import ServiceKey
+
 FOLDER = Path(__file__).resolve().parents[2] / "docker"
 
 
@@ -82,6 +84,16 @@ def test_secrets_that_exist_are_kept(make_secrets: ModuleType, tmp_path: Path) -
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == before
 
 
+def test_the_workers_key_is_one_that_a_worker_reads(make_secrets: ModuleType, tmp_path: Path) -> None:
+    """Made without the SDK, of the form that it takes; kept when it is there."""
+    make_secrets.make_service_key(tmp_path)
+    first = ServiceKey.read(tmp_path / "service_key").address
+    make_secrets.make_service_key(tmp_path)
+
+    assert ServiceKey.read(tmp_path / "service_key").address == first
+    assert _mode(tmp_path / "service_key") == 0o444
+
+
 def test_only_the_hotkey_is_copied(make_secrets: ModuleType, tmp_path: Path) -> None:
     """The coldkey stays where it is."""
     wallet = _wallet(tmp_path / "mine", hotkey="second")
@@ -113,6 +125,7 @@ def test_an_operator_is_told_what_belongs_into_the_environment(
     monkeypatch.setattr(sys, "argv", ["make_secrets.py", *options])
     make_secrets.main()
 
+    assert (tmp_path / "s" / "service_key").is_file()
     assert capsys.readouterr().out.splitlines()[1:] == ["VOICE_API_HOTKEY=5Validator", "VOICE_API_WRITERS=5Queue"]
 
 
