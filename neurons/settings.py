@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from scoring.competition import DEFAULT_PATH
+from scoring.judges.standard.device import Device
 from voice_api.settings import ProcessSettings
 
 
@@ -74,6 +75,7 @@ class MinerSettings(ApiClientSettings):
     hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     hub_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")
     standard_pins: Path | None = Field(default=None, validation_alias="VOICE_STANDARD_PINS")
+    device: Device = Field(default=Device.CPU, validation_alias="VOICE_DEVICE")
 
 
 class DemoSettings(ProcessSettings):

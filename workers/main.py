@@ -23,7 +23,6 @@ from scoring import competition
 from scoring.judges.standard.device import Device
 from voice_api.db.pool import Pool, connect
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.states import QueueName
 from voice_api.db.submissions import Submissions
 from voice_api.errors import RedisUnavailable
 from voice_api.keys import ServiceKey, certified
@@ -94,7 +93,7 @@ def _bench(
         queue=EvaluationQueue(pool),
         submissions=Submissions(pool),
         schedule=competition.load(settings.competition),
-        tools=tools(settings.hub, settings.data, settings.standard_pins, _device(settings.queue)),
+        tools=tools(settings.hub, settings.data, settings.standard_pins, settings.device),
         notary=notary,
         lease=settings.lease,
         retry=settings.retry,
@@ -119,11 +118,6 @@ def tools(hub: str, data: Path, pins: Path | None = None, device: Device = Devic
     sandbox = Sandbox(data / "scratch")
     panel = LastPanel(StandardModels(pins, hub, data / "judges", device))
     return Tools(Hub(hub, data / "models"), sandbox, reference.calibrate(sandbox), panel)
-
-
-def _device(queue: QueueName) -> Device:
-    """A worker that takes the GPU's queue judges on it."""
-    return Device.CUDA if queue is QueueName.GPU else Device.CPU
 
 
 def _redis(settings: WorkerSettings) -> Redis:

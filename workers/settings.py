@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from scoring.competition import DEFAULT_PATH
+from scoring.judges.standard.device import Device
 from voice_api.db.states import QueueName
 from voice_api.settings import ProcessSettings, RedisUrl
 from workers.retry import RetryRule
@@ -48,6 +49,7 @@ class WorkerSettings(NotarySettings):
     retry_most: int = Field(default=3, ge=0, validation_alias="VOICE_RETRY_MOST")
     threads: int = Field(default=1, ge=1, validation_alias="VOICE_THREADS")
     standard_pins: Path | None = Field(default=None, validation_alias="VOICE_STANDARD_PINS")
+    device: Device = Field(default=Device.CPU, validation_alias="VOICE_DEVICE")
 
     @property
     def lease(self) -> timedelta:

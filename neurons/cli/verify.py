@@ -104,11 +104,14 @@ def _with_judges(
 ) -> "list[Check]":
     import torch
 
+    from neurons.settings import MinerSettings
+    from workers.judge_models import StandardModels
     from workers.panels import LastPanel
     from workers.rejudge import check_audio
 
     torch.set_num_threads(1)  # as a worker does, unless it is told otherwise
-    panel = LastPanel()
+    settings = MinerSettings()
+    panel = LastPanel(StandardModels(settings.standard_pins, settings.hub, settings.data / "judges", settings.device))
     checks: list[Check] = [partial(check_audio, sample=sample, store=evidence, panel_of=panel, progress=progress)]
     return checks if level == 2 else [*checks, _again(sample, model, panel, progress)]
 

@@ -1,15 +1,6 @@
-"""The arithmetic of the standard profile's networks: float32 on a named kind of device, in one reproducible way."""
+"""Kinds of devices that the standard profile's networks run on."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
-
-import torch
-
-from scoring.errors import Code, InfrastructureFault
-
-THREADS = 1
-"""Threads of a network on the CPU: a sum over more threads is another sum. There it serves audits and tests; service needs a GPU."""
 
 
 class Device(StrEnum):
@@ -24,26 +15,3 @@ LANES = {Device.CPU: 1, Device.CUDA: 8}
 
 TOGETHER = {Device.CPU: 4, Device.CUDA: 64}
 """Clips handed to the judges at a time, at least; it changes memory and how often progress is told, never a number."""
-
-
-def require(device: Device) -> None:
-    """Raise InfrastructureFault(JUDGE_UNAVAILABLE) where there is no such device."""
-    if device is Device.CUDA and not torch.cuda.is_available():
-        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "this worker's judges need a GPU, and there is none")
-
-
-@contextmanager
-def exact() -> Iterator[None]:
-    """Inside, nothing chooses its arithmetic by speed: fixed threads, no TF32, no search for the fastest convolution."""
-    before, tf32 = torch.get_num_threads(), torch.backends.cuda.matmul.allow_tf32
-    torch.set_num_threads(THREADS)
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with (
-            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
-            torch.inference_mode(),
-        ):
-            yield
-    finally:
-        torch.set_num_threads(before)
-        torch.backends.cuda.matmul.allow_tf32 = tf32

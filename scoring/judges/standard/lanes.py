@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from scoring.errors import Code, InfrastructureFault
-from scoring.judges.standard.device import exact
+from scoring.judges.standard.arithmetic import exact
 from scoring.sound import RATE
 
 BUCKETS = tuple(round(seconds * RATE) for seconds in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64))

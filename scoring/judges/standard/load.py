@@ -6,9 +6,10 @@ from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.delivery import DeliveryJudge
 from scoring.judges.panel import Judges
 from scoring.judges.standard import utmos
+from scoring.judges.standard.arithmetic import require
 from scoring.judges.standard.asr import StrongRecogniser
 from scoring.judges.standard.ctc import WeakRecogniser
-from scoring.judges.standard.device import LANES, Device, require
+from scoring.judges.standard.device import LANES, Device
 from scoring.judges.standard.emotion import EmotionJudge
 from scoring.judges.standard.loader import Fetch, obtain
 from scoring.judges.standard.models import Pin, Role

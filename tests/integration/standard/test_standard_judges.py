@@ -15,6 +15,7 @@ from scoring.errors import Code, InfrastructureFault
 from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges
 from scoring.judges.standard import device, lanes
+from scoring.judges.standard.arithmetic import require
 from scoring.judges.standard.asr import SEARCH, WINDOW, StrongRecogniser, windows
 from scoring.judges.standard.ctc import Emissions, WeakRecogniser, frames
 from scoring.judges.standard.device import Device
@@ -87,10 +88,10 @@ def test_a_version_names_model_checksum_arithmetic_and_device(judges: Judges) ->
 def test_a_device_that_is_not_there_is_no_verdict(hub: Any) -> None:
     """A worker that should judge on a GPU and has none says so."""
     if torch.cuda.is_available():
-        device.require(Device.CUDA)
+        require(Device.CUDA)
         return
     with pytest.raises(InfrastructureFault) as caught:
-        device.require(Device.CUDA)
+        require(Device.CUDA)
     assert caught.value.code is Code.JUDGE_UNAVAILABLE
 
 
