@@ -1,6 +1,7 @@
 """`voice demo`: the whole network on one machine, from a miner's commit to weights on chain."""
 
 import asyncio
+import shlex
 import signal
 import sys
 import time
@@ -47,7 +48,10 @@ def demo(
         with claimed(data, keep) as layout:
             console.print(f"Starting the network in {layout.root}; its logs are in logs/", soft_wrap=True, highlight=False)
             with running(layout, Ports(port, hub_port)) as network:
-                failed = _end(asyncio.run(tell(network, console)), console, as_json)
+                ending = asyncio.run(tell(network, console))
+                failed = _end(ending.seen, console, as_json)
+                if ending.receipt is not None:
+                    _show_receipt(ending.receipt, network.api_hotkey, console)
                 if not once:
                     _stay(network, console)
     except KeyboardInterrupt:
@@ -76,6 +80,14 @@ def _end(seen: "Observation", console: Console, as_json: bool) -> "list[Checked]
         console.print(table.final(seen, console.width))
         console.print(table.verdicts(checked))
     return [item for item in checked if not item.held]
+
+
+def _show_receipt(receipt: Path, issuer: str, console: Console) -> None:
+    """One line to paste: it works as long as the network's folder is there, also when the network has ended."""
+    voice = Path(sys.executable).with_name("voice")
+    shown = [str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path) for path in (voice, receipt)]
+    command = f"{shlex.quote(shown[0])} verify {shlex.quote(shown[1])} --issuer {issuer}"
+    console.print(f"\nEvery verdict has a signed receipt; the king's: {command}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _stay(network: "Network", console: Console) -> None:

@@ -59,6 +59,10 @@ class Layout:
         """What the workers keep: audio and signed receipts."""
         return self.root / "store"
 
+    def receipt(self, digest: str) -> Path:
+        """Where the store keeps the receipt of this hash."""
+        return self.store / "receipts" / f"{digest}.json"
+
     @property
     def revocations(self) -> Path:
         """The validator's list of revoked certificates; it is not there until one is revoked."""

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -16,7 +18,7 @@ from neurons.localnet.observation import Observation
 from neurons.localnet.watch import observe
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
-from scoring.types import Block
+from scoring.types import Block, SubmissionId
 
 _CHAIN_TIMEOUT = timedelta(seconds=30)
 _READY_SECONDS = 60.0
@@ -24,7 +26,15 @@ _SETTLE_SECONDS = 600.0
 _LOOK_SECONDS = 0.5
 
 
-async def tell(network: Network, console: Console) -> Observation:
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the network has settled at, and where the receipt of its king's last evaluation lies (None without a king)."""
+
+    seen: Observation
+    receipt: Path | None
+
+
+async def tell(network: Network, console: Console) -> Ending:
     """Commit every model and watch until the network has settled; raises PlatformError when it does not in time."""
     async with (
         connect("dev", NETUID, network.layout.devchain, _CHAIN_TIMEOUT) as chain,
@@ -32,7 +42,15 @@ async def tell(network: Network, console: Console) -> Observation:
     ):
         await _ready(network, api)
         await commit_all(chain, network.miners, network.layout.wallets)
-        return await _watch(network, api, chain, console)
+        seen = await _watch(network, api, chain, console)
+        return Ending(seen, await _receipt(network, api, seen))
+
+
+async def _receipt(network: Network, api: VoiceApi, seen: Observation) -> Path | None:
+    kings = [miner.submission for miner in seen.miners if miner.king and miner.submission is not None]
+    evaluations = (await api.submission(SubmissionId(kings[0]))).evaluations if kings else ()
+    hashes = [evaluation.receipt_hash for evaluation in evaluations if evaluation.receipt_hash is not None]
+    return network.layout.receipt(hashes[0]) if hashes else None
 
 
 async def _ready(network: Network, api: VoiceApi) -> None:
