@@ -41,12 +41,22 @@ class OrderRow(_Part):
 
 
 class Order(_Part):
-    """`make study-order`: `samples` were judged per condition."""
+    """`make study-order`: `samples` were judged per condition; `order` says what each condition is, best first."""
 
-    order: tuple[str, ...]
+    order: Mapping[str, str]
     samples: int
     profile_hash: str
     rows: tuple[OrderRow, ...]
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """The order as numbers, the best condition's the largest."""
+        return tuple(range(len(self.order), 0, -1))
+
+    @property
+    def tied(self) -> tuple[int, ...]:
+        """The same with the two worst conditions equal."""
+        return (*self.ranks[:-2], 1, 1)
 
 
 class PairShare(_Part):

@@ -44,5 +44,9 @@ MEASURES: Mapping[str, Measure] = {
     "phoneme_rate": Measure("1/s", "phonemes of the text per second of speech"),
     "f0_mean": Measure("Hz", "mean fundamental frequency over voiced frames"),
     "f0_sd": Measure("Hz", "its standard deviation"),
+    "f0_range": Measure("semitones", "from the 10th to the 90th percentile of fundamental frequency"),
+    "flatness": Measure("semitones", "how far that range falls short of a reader's least, where no flat tone was asked for"),
+    "energy_sd": Measure("dB", "standard deviation of the level of speech from frame to frame"),
+    "pause_share": Measure("share", "of the time from first to last speech that is pauses"),
     "lufs": Measure("LUFS", "integrated loudness (BS.1770)"),
 }

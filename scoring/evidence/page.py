@@ -12,6 +12,7 @@ from prompts.groups import Attribute, GroupPlan
 from scoring import aggregate, anchors, calibration, duel
 from scoring.competition import FACTORS, Competition, Profile, load
 from scoring.evidence import discrimination
+from scoring.evidence.agreement import kendall, spearman
 from scoring.evidence.measured import Measured
 from scoring.evidence.measures import MEASURES
 from scoring.judges import integrity
@@ -23,6 +24,9 @@ from scoring.report import Factor
 from scoring.types import RoundNumber
 
 TEMPLATE = "scoring.md.j2"
+TARGET_AGREEMENT = 0.95
+MOST_SHARE = 0.02
+"""Share of D's variance common to a round up to which the group may be the unit."""
 MOVE_UNITS: Mapping[Attribute, str] = {
     Attribute.RATE: "phonemes per second",
     Attribute.PITCH: "Hz",
@@ -58,6 +62,7 @@ def render(measured: Measured) -> str:
     return environment.get_template(TEMPLATE).render(
         rules=rules,
         identity=Panel.embedded(generate(bytes(SEED_BYTES), GroupPlan(single=1, counterfactual=0, voice=0))).identity,
+        weights={factor.value: weight for factor, weight in rules.factors.items()},
         gates=GATES,
         rates=sorted(integrity.RATES),
         least_speech=integrity.LEAST_SPEECH,
@@ -72,6 +77,9 @@ def render(measured: Measured) -> str:
         most_gain=discrimination.MOST_GAIN,
         measured=measured,
         calibration=calibration,
+        target=TARGET_AGREEMENT,
+        most_share=MOST_SHARE,
+        tie=[1.0 - agreement(measured.order.ranks, measured.order.tied) for agreement in (spearman, kendall)],
         order_mean=lambda name: statistics.mean(getattr(row, name) for row in measured.order.rows),
     )
 

@@ -26,7 +26,7 @@ from scoring.evidence.discrimination import score
 from scoring.evidence.measured import Order, OrderRow, write
 from scoring.judges.panel import Panel
 from scoring.manipulations import additions, bands
-from scoring.manipulations.manipulation import Manipulation, apply
+from scoring.manipulations.manipulation import ENTRIES, Manipulation, apply
 from scoring.manipulations.pcm import to_pcm
 from scoring.spoken import Spoken
 from scoring.types import BlockHash, RoundNumber
@@ -42,10 +42,17 @@ VOICES = (
 )
 """One variant for low voices, one for high ones."""
 OTHER_WORDS = ("seven purple elephants never bought an umbrella yesterday because nobody sells them on thursdays",)
-ORDER = ("clear", "fast", "mumbled", "noisy", "wrong words", "noise")
-"""From best to worst."""
 FASTER = 1.6
 MUFFLED_HZ = 1000.0
+ORDER = {
+    "clear": "the voice as it is",
+    "fast": f"hurried, {FASTER:g} times",
+    "mumbled": f"nothing above {MUFFLED_HZ:g} Hz",
+    "noisy": ENTRIES[Manipulation.NOISE_0].meaning,
+    "wrong words": "another sentence than asked",
+    "noise": "white noise alone, as long and as strong",
+}
+"""From best to worst."""
 
 
 def changed(spoken: Mapping[str, Spoken], how: "partial[Audio]") -> dict[str, Spoken]:
