@@ -6,7 +6,7 @@ ONCE ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: demo test lint fmt clean compose-check bench-demo bench-scoring study-attacks study-order study-round-variance
+.PHONY: demo test lint fmt clean compose-check bench-demo bench-scoring bench-gpu study-attacks study-order study-round-variance
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -36,6 +36,10 @@ $(VENV)/.bench: $(VENV)/.ready
 # Seconds of judging per second of speech, and ratios to the judges' own packages; BENCH_ARGS='--json --soak 10000' for more.
 bench-scoring: $(VENV)/.bench
 	$(BIN)/python tests/benchmarks/bench_scoring.py $(BENCH_ARGS)
+
+# The standard profile's networks, batched against one by one; BENCH_ARGS='--size full' at the published sizes.
+bench-gpu: $(VENV)/.ready
+	$(BIN)/python tests/benchmarks/bench_gpu.py $(BENCH_ARGS)
 
 # What docs/scoring.md states: measured here, then `voice scoring docs`. Each takes minutes.
 study-attacks: $(VENV)/.ready

@@ -10,7 +10,7 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
-LANES = {Device.CPU: 1, Device.CUDA: 8}
+LANES = {Device.CPU: 1, Device.CUDA: 16}
 """Clips in one pass of a network. It is a constant of the arithmetic and never depends on how many clips there are."""
 
 TOGETHER = {Device.CPU: 4, Device.CUDA: 64}
