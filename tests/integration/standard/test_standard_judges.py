@@ -25,10 +25,11 @@ from scoring.judges.standard.mos import MosJudge
 from scoring.judges.standard.squim import Squim
 from scoring.judges.standard.timing import Said, align, timing
 from scoring.judges.standard.words import WordsJudge
+from scoring.report import Factor
 
 RANGES = {
     "wer": (0, 1e6), "cer": (0, 1e6), "wer_weak": (0, 1e6), "cer_weak": (0, 1e6), "mush": (0, 1e6),
-    "tail_deletions": (0, 1), "trailing_insertions": (0, 1e6), "tail_unsaid": (0, 1),
+    "tail_deletions": (0, 1), "repeats": (0, 1e6), "trailing_insertions": (0, 1e6), "tail_unsaid": (0, 1),
     "lead_in": (0, 30), "lead_out": (0, 30), "longest_gap": (0, 30), "articulation_rate": (0, 1e3),
     "stoi": (0, 1), "pesq": (1, 4.65), "si_sdr": (-1e3, 1e3), "squim_mos": (1, 5), "utmos": (-5, 11),
     "delivery": (0, 1), "padding": (0, 1), "neutral": (0, 1), "emotion": (0, 1),
@@ -103,6 +104,14 @@ def test_other_networks_fail_as_ours(hub: Any, tmp_path: Path) -> None:
     with pytest.raises(InfrastructureFault) as caught:
         Squim(tmp_path, Device.CPU)
     assert caught.value.code is Code.JUDGE_UNAVAILABLE
+
+
+def test_judges_of_both_profiles_have_one_set_of_anchors() -> None:
+    """Delivery and cleanliness are measured alike in both; so they are charged alike."""
+    standard, embedded = anchors.load(Profile.STANDARD), anchors.load(Profile.EMBEDDED)
+    for factor in (Factor.DELIVERY, Factor.CLEANLINESS):
+        assert standard.factors[factor] == embedded.factors[factor]
+    assert standard.moves == embedded.moves
 
 
 class Uneven(torch.nn.Module):
