@@ -15,9 +15,7 @@ import torch
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
-from rq.job import Job
 from rq.serializers import JSONSerializer
-from rq.worker import WorkerStatus
 
 from scoring import competition
 from scoring.judges.standard.device import Device
@@ -40,15 +38,6 @@ from workers.settings import NotarySettings, WorkerSettings
 log = structlog.get_logger()
 
 
-class WarmWorker(SimpleWorker):
-    """Keeps everything warm; asked to stop in the middle of a job, it stops after it (RQ's own would break the job off and go on)."""
-
-    def execute_job(self, job: Job, queue: Queue) -> None:
-        """Say that it is busy, which RQ itself does for its forking worker alone."""
-        self.set_state(WorkerStatus.BUSY)
-        super().execute_job(job, queue)
-
-
 def run(settings: WorkerSettings, burst: bool = False) -> None:
     """Work until SIGTERM (or, with `burst`, until no wake-up is left).
 
@@ -63,7 +52,7 @@ def run(settings: WorkerSettings, burst: bool = False) -> None:
     try:
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         queue = Queue(settings.queue.value, connection=redis, serializer=JSONSerializer)
-        worker = WarmWorker([queue], name=name, connection=redis, serializer=JSONSerializer)
+        worker = SimpleWorker([queue], name=name, connection=redis, serializer=JSONSerializer)
         current = _bench(settings, worker, loop, pool, notary)
         bench.set(current)
         log.info("worker ready", worker=name, queue=queue.name, reference_seconds=current.tools.usual.total_seconds())
@@ -85,7 +74,7 @@ def notary_of(settings: NotarySettings) -> Notary:
 
 
 def _bench(
-    settings: WorkerSettings, worker: WarmWorker, loop: asyncio.AbstractEventLoop, pool: Pool, notary: Callable[[], Notary]
+    settings: WorkerSettings, worker: SimpleWorker, loop: asyncio.AbstractEventLoop, pool: Pool, notary: Callable[[], Notary]
 ) -> Bench:
     return Bench(
         name=worker.name,
