@@ -84,6 +84,7 @@ def score(
     from neurons.settings import MinerSettings
     from scoring.competition import load
 
+    _check(target)
     settings = MinerSettings(**given(network=network, netuid=netuid, competition=competition))
     seed = _seed(settings, load(settings.competition), number, block, block_hash)
     found = _score(target, seed, settings)
@@ -94,6 +95,17 @@ def score(
         typer.echo(json.dumps(report))
     else:
         _show(found)
+
+
+def _check(target: str) -> None:
+    """Refuse what names neither a folder nor a repository at a pinned revision, before anything is started for it."""
+    from scoring.errors import Code, PlatformError
+
+    named = _REPO.fullmatch(target)
+    if Path(target).is_dir() or (named and named[2]):
+        return
+    hint = f"; a repository is named {target}@<40 hex digits>" if named else ""
+    raise PlatformError(Code.ARGUMENT_INVALID, f"There is no folder {target}{hint}.")
 
 
 def _seed(settings: "MinerSettings", schedule: "Schedule", number: int | None, block: int | None, block_hash: str | None) -> Seed:
@@ -148,7 +160,7 @@ def _score(target: str, seed: Seed, settings: "MinerSettings") -> Scored:
     torch.set_num_threads(1)  # as a worker does, unless it is told otherwise
     groups = round_groups(seed.block_hash, seed.rules)
     with stages() as progress:
-        means = tools(settings.hub, settings.data)
+        means = tools(settings.hub, settings.data, settings.standard_pins, settings.device)
         model = _model(target, seed.rules, means, progress)
         content = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total)).content
         trial = judge_model(model, seed.block_hash, seed.rules, means, progress)
@@ -158,7 +170,6 @@ def _score(target: str, seed: Seed, settings: "MinerSettings") -> Scored:
 
 def _model(target: str, rules: "Competition", means: "Tools", progress: "Progress") -> "Model":
     """A folder as it is, or a repository fetched at a pinned revision; checked as a validator does."""
-    from scoring.errors import Code, PlatformError
     from workers.evaluate import Model, fetch
     from workers.inspection import FolderSource, inspect
     from workers.progress import Stage
@@ -167,10 +178,6 @@ def _model(target: str, rules: "Competition", means: "Tools", progress: "Progres
     if named is None:
         source = FolderSource(Path(target))
         return Model(Path(target), inspect(source, rules, lambda done, total: progress(Stage.CHECK, done, total)))
-    if named[2] is None:
-        raise PlatformError(
-            Code.ARGUMENT_INVALID, f"There is no folder {target}; a repository is named {target}@<40 hex digits>."
-        )
     return fetch(named[1], named[2], rules, means.hub, progress)
 
 

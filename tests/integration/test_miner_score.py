@@ -1,0 +1,183 @@
+"""`voice miner score` says what a worker's verdict says, to the last digit."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import wave
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import uvicorn
+from bittensor.sp_core import Keypair
+
+from neurons.devchain import operations
+from neurons.localnet import models, ports, repositories
+from neurons.localnet.hub_server import create_hub
+from neurons.localnet.network import COMPETITION
+from scoring.certificate import Certificate, issue
+from scoring.competition import load
+from scoring.errors import Code
+from scoring.fingerprint import fingerprint
+from scoring.report import EvaluationReport
+from scoring.tag import tag_of
+from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, TensorsHash
+from voice_api.db.records import Verdict
+from voice_api.keys import CertifiedKey, ServiceKey
+from workers.audio_store import FolderStore, read_receipt
+from workers.evaluate import Task, evaluate
+from workers.main import tools
+from workers.notary import Notary
+from workers.progress import Stage
+
+ROUND = RoundNumber(2)
+OWNER = Keypair.create_from_seed(bytes(32))
+PUBLIC_KEY = bytes(range(32))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a hub, a chain that has lasted some rounds, and a model on the hub."""
+
+    folder: Path
+    hub: str
+    chain: Path
+    rules: Path
+    model: Path
+    revision: str
+
+    @property
+    def block_hash(self) -> BlockHash:
+        """Of the first block of the round."""
+        first = ROUND * load(self.rules).round_blocks
+        newest = operations.blocks(self.chain, 10_000)
+        return next(block.hash for block in newest if block.number == first)
+
+    def score(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `voice miner score` in another process, with nothing in its environment but hub, chain and rules."""
+        environment = {"HF_ENDPOINT": self.hub, "VOICE_DEVCHAIN": str(self.chain), "VOICE_COMPETITION": str(self.rules)}
+        return subprocess.run(
+            [sys.executable, "-m", "neurons.cli", "miner", "score", *arguments, "--network", "dev"],
+            cwd=self.folder,
+            env={"PATH": os.defpath, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """The demo's worse voice on a local hub; a small round; a chain that began some rounds ago."""
+    folder = tmp_path_factory.mktemp("score")
+    model = models.build(folder / "models")["worse"]
+    revision = repositories.publish(folder / "hub", "worse/voice", model)
+    chain, rules = folder / "chain.sqlite", folder / "competition.toml"
+    text = COMPETITION.read_text(encoding="utf-8")
+    rules.write_text(text.replace("single = 4\ncounterfactual = 3", "single = 1\ncounterfactual = 1"), encoding="utf-8")
+    address = str(OWNER.ss58_address)
+    began = time.time() - (ROUND + 1) * load(rules).round_blocks
+    operations.create(
+        chain, netuid=1, block_seconds=1.0, owner_coldkey=address, owner_hotkey=Hotkey(address), clock=lambda: began
+    )
+    port = ports.pick(None)
+    server = uvicorn.Server(uvicorn.Config(create_hub(folder / "hub"), port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    yield Place(folder, f"http://127.0.0.1:{port}", chain, rules, model, revision)
+    server.should_exit = True
+    thread.join()
+
+
+class First:
+    """Nobody committed this model before."""
+
+    def earlier(self, _task: Task, _content: ContentHash, _tensors: TensorsHash) -> None:
+        """There is none."""
+
+
+def silent(stage: Stage, done: int, total: int) -> None:
+    """Nobody looks at the progress."""
+
+
+def worked(place: Place, store: Path) -> Verdict:
+    """What the worker's own path finds, with all it does around judging."""
+    key, now = ServiceKey.at(store / "service.key"), datetime.now(UTC)
+    terms = Certificate(Hotkey(OWNER.ss58_address), key.address, "bench", now - timedelta(hours=1), now + timedelta(hours=1), "")
+    notary = Notary(CertifiedKey(key, issue(terms, lambda message: bytes(OWNER.sign(message)).hex())), FolderStore(store))
+    tag = tag_of(fingerprint(place.model, lambda _done, _total: None).content, PUBLIC_KEY)
+    task = Task(Hotkey("h"), PUBLIC_KEY, Block(1), "00", "worse/voice", place.revision, tag, ROUND, place.block_hash)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as the worker's process does
+    try:
+        return evaluate(task, load(place.rules).at(ROUND), tools(place.hub, store / "data"), notary, First(), silent)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def numbers(report: EvaluationReport) -> dict[str, Any]:
+    """Everything but the time that it took, as JSON gives it back."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(report)))
+    for sample in plain["samples"]:
+        del sample["seconds"]
+    return plain
+
+
+def test_it_equals_the_worker_to_the_last_digit(place: Place, tmp_path: Path) -> None:
+    """The same repository in the same round: every metric, utility, score and PCM, from a process of its own; and every sound kept."""
+    verdict = worked(place, tmp_path)
+    done = place.score(f"worse/voice@{place.revision}", "--round", str(ROUND), "--json", "--out", str(tmp_path / "out"))
+    assert (done.returncode, verdict.report is not None) == (0, True), done.stderr
+    assert verdict.report is not None
+    expected, found = numbers(verdict.report), json.loads(done.stdout)
+    own = {"samples": [{name: sample[name] for name in expected["samples"][0]} for sample in found["samples"]]}
+    assert {name: found[name] for name in expected} | own == expected
+    receipt = read_receipt(tmp_path / "receipts" / f"{verdict.receipt_hash}.json").receipt
+    same = ("round", "block_hash", "competition_hash", "content_hash", "score", "stderr", "profile_hash")
+    assert {name: found[name] for name in same} == {name: receipt[name] for name in same}
+    assert json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8")) == found
+    for sample in found["samples"]:
+        with wave.open(str(tmp_path / "out" / f"{sample['prompt_id']}.wav")) as file:
+            assert hashlib.sha256(file.readframes(file.getnframes())).hexdigest() == sample["pcm_sha256"]
+            assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (sample["rate"], 1, 2)
+
+
+def test_people_get_a_table_and_reasons(place: Place) -> None:
+    """A folder and a block: the round that it lies in, each prompt with its score, and why the worst are the worst."""
+    block = ROUND * load(place.rules).round_blocks + 3
+    done = place.score(str(place.model), "--block", str(block))
+    assert done.returncode == 0, done.stderr
+    assert f"round {ROUND}, block hash {place.block_hash}" in done.stdout
+    assert all(f"g0{number}.a" in done.stdout for number in range(3))
+    assert "(human " in done.stdout
+    assert "judge" in done.stderr  # its bar
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        pytest.param("worse/voice", Code.ARGUMENT_INVALID, "worse/voice@<40 hex digits>", id="no revision"),
+        pytest.param("nowhere", Code.ARGUMENT_INVALID, "There is no folder nowhere", id="no folder"),
+        pytest.param("models/worse --round 1000000000", Code.ARGUMENT_INVALID, "newest finalized", id="a round to come"),
+        pytest.param("models/worse --round 1 --block 3", Code.ARGUMENT_INVALID, "one of them", id="two rounds"),
+        pytest.param("models/pickle", Code.FILE_NOT_ALLOWED, "pytorch_model.bin", id="a model that is refused"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_line(place: Place, arguments: str, code: Code, words: str) -> None:
+    """With the code that a validator would record."""
+    done = place.score(*arguments.split())
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error ")]
+    assert (done.returncode, done.stdout, len(errors)) == (1, "", 1)
+    assert errors[0].startswith(f"error {code} ")
+    assert words in errors[0]
