@@ -16,7 +16,7 @@ import pytest
 from neurons import wallets
 from neurons.commitment import tag_of, tiebreak
 from neurons.localnet import models, ports, repositories
-from neurons.localnet.network import COMPETITION
+from neurons.localnet.network import COMPETITION, worker_identity
 from neurons.localnet.stack import Stack
 from scoring.competition import load
 from scoring.fingerprint import fingerprint
@@ -57,8 +57,11 @@ def bed(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Bed]:
     try:
         stack.start("hub", ["dev", "hub", "--root", str(hub), "--port", str(port)], {})
         stack.start("dispatcher", ["dispatcher"], shared | {"VOICE_DISPATCH_SECONDS": "0.5"})
+        validator = wallets.create("validator", "default", tmp_path / "wallets")
         for number in (1, 2):
-            stack.start(f"worker-{number}", ["worker"], shared | worker | {"VOICE_DATA": str(tmp_path / f"worker-{number}")})
+            data = tmp_path / f"worker-{number}"
+            own = {"VOICE_DATA": str(data), **worker_identity(data, f"worker-{number}", validator)}
+            stack.start(f"worker-{number}", ["worker"], shared | worker | own)
         yield Bed(stack, hub)
     finally:
         stack.stop()
