@@ -103,6 +103,14 @@ def test_describe(hub: Hub, revision: str) -> None:
     )
 
 
+def test_the_revision_that_a_branch_names(hub: Hub, revision: str) -> None:
+    """The newest one; a branch that is not there is not public."""
+    assert hub.resolve(REPO, "main") == revision
+    with pytest.raises(SubmissionFault) as caught:
+        hub.resolve(REPO, "refs/pr/1")
+    assert caught.value.code is Code.REPO_NOT_PUBLIC
+
+
 def test_the_head_of_a_file(hub: Hub, server: LocalHub, revision: str) -> None:
     """Only the asked bytes are fetched; a file that is not there has none."""
     assert hub.head(REPO, revision, "model.safetensors", 300) == WEIGHTS[:300]

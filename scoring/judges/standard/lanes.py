@@ -50,7 +50,7 @@ def through(network: Callable[..., Any], clips: Sequence[Clip], lanes: int, keye
     """What a network finds in each clip, in order, on the CPU.
 
     `network` takes the clips' tensors, stacked to [lanes, …], and returns one tensor [lanes, …]; with `keyed` it takes the key
-    first. Raises InfrastructureFault(JUDGE_UNAVAILABLE) where equal lanes differ, or where the device gives up.
+    first. Raises InfrastructureFault(JUDGE_UNAVAILABLE) where equal lanes differ, a number is not finite, or the device gives up.
     """
     passes: dict[Hashable, list[int]] = defaultdict(list)
     for index, clip in enumerate(clips):
@@ -74,4 +74,6 @@ def _one_pass(network: Callable[..., Any], clips: Sequence[Clip], lanes: int, ke
         raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"a network failed: {type(exc).__name__}") from exc
     if any(not torch.equal(out[lane], out[0]) for lane in range(len(clips), lanes)):
         raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "this device gives the same clip other numbers in another lane")
+    if not bool(torch.isfinite(out).all()):
+        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "a network returned numbers that are not finite")
     return [out[lane].clone() for lane in range(len(clips))]

@@ -141,6 +141,17 @@ def test_a_network_that_fails_is_ours() -> None:
         through(full, [Clip((torch.zeros(3),))], 1)
 
 
+def test_what_is_not_finite_is_ours() -> None:
+    """NaN in a receipt would be a score of nothing."""
+    with pytest.raises(InfrastructureFault):
+        through(lambda wave: wave / 0.0, [Clip((torch.zeros(3),))], 1)
+
+
+def test_nothing_to_judge(judges: Judges) -> None:
+    """Where every sample met a closed gate, the judges have nothing to say."""
+    assert [judge.measure([]) for judge in judges.single] == [[]] * len(judges.single)
+
+
 def test_clips_of_other_keys_go_through_apart_and_come_back_in_order() -> None:
     """What a pass is given is all of one key and one shape."""
     seen: list[tuple[int, tuple[int, ...]]] = []
