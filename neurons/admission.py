@@ -62,6 +62,8 @@ class Admission:
 def _signed(result: EvaluationResult) -> Signed:
     if result.receipt is None or result.signature is None or result.certificate is None:
         raise ReceiptInvalid("the receipt is not signed")
+    if not isinstance(result.receipt, dict):
+        raise ReceiptInvalid("the receipt is no JSON object")
     try:
         return Signed(result.receipt, result.signature, Certificate.from_json(result.certificate))
     except CertificateInvalid as exc:

@@ -12,7 +12,7 @@ from scoring.certificate import Trust
 from scoring.competition import Schedule
 from scoring.ranking import Judged, RoundResult, State, Verdict
 from scoring.receipt import ReceiptInvalid
-from scoring.types import Block, Hotkey, Micro, RoundNumber
+from scoring.types import Block, Hotkey, Micro, RoundNumber, TensorsHash
 from scoring.weights import Snapshot, WeightPlan
 from voice_api.db import records
 from voice_api.db.records import EvaluationResult, LedgerEntry, WeightAttempt
@@ -125,15 +125,14 @@ def _judged(result: EvaluationResult, admission: Admission) -> Judged:
     if result.state is EvaluationState.PARKED or result.receipt is None:
         return _absent(result)
     groups = admission.groups(result)
-    return _outcome(result, Verdict.SCORED if groups else Verdict.REFUSED, groups)
+    return _outcome(result, Verdict.SCORED if groups else Verdict.REFUSED, result.receipt["tensors_hash"], groups)
 
 
 def _absent(result: EvaluationResult) -> Judged:
-    return _outcome(result, Verdict.ABSENT, {})
+    return _outcome(result, Verdict.ABSENT, None, {})
 
 
-def _outcome(result: EvaluationResult, verdict: Verdict, groups: Mapping[str, Micro]) -> Judged:
-    tensors = None if result.receipt is None else result.receipt.get("tensors_hash")
+def _outcome(result: EvaluationResult, verdict: Verdict, tensors: TensorsHash | None, groups: Mapping[str, Micro]) -> Judged:
     return Judged(result.submission_id, result.hotkey, result.commit_block, result.tiebreak, tensors, verdict, groups)
 
 

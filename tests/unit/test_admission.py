@@ -142,6 +142,8 @@ def test_a_flipped_metric_does_not_give_its_score(a_result: MakeResult) -> None:
         pytest.param({"signature": "00" * 64}, "receipt's signature", id="another signature"),
         pytest.param({"signature": "no hex"}, "receipt's signature", id="a signature that is no hex"),
         pytest.param({"certificate": {}}, "form", id="a certificate of another form"),
+        pytest.param({"certificate": []}, "form", id="a list for a certificate"),
+        pytest.param({"receipt": []}, "no JSON object", id="a list for a receipt"),
         pytest.param({"finished_at": None}, "without a verdict", id="no time"),
         pytest.param({"finished_at": NOON + timedelta(days=2)}, "expired at", id="written after the certificate expired"),
         pytest.param({"finished_at": NOON - timedelta(days=2)}, "begins at", id="written before the certificate began"),
