@@ -1,4 +1,7 @@
-"""Sound as tensors: decoding, resampling, loudness, where speech is."""
+"""Sound as tensors: decoding, resampling, loudness, where speech is.
+
+Every function takes any rate from 8 to 192 kHz and any length from no sample to ten minutes.
+"""
 
 import math
 from dataclasses import dataclass
@@ -15,6 +18,10 @@ PEAK = 0.999
 """Normalising never clips: a gain that would is limited to this peak."""
 HEADROOM = 0.5
 """The loudness filter lifts treble by 4 dB and cuts off what then exceeds full scale: it is given half the amplitude."""
+LOUDNESS_RATE = 48_000
+"""Hz: BS.1770's own rate; sound at a higher one is measured here, so that filters keep their precision and memory its bounds."""
+MOST_TAPS = 1 << 24
+"""Largest table of an interpolating filter. Rates that share no large factor would need gigabytes."""
 FRAME_SECONDS = 0.02
 HANGOVER_FRAMES = 5
 """Speech keeps 100 ms on each side: soft consonants at a word's edge lie below the floor."""
@@ -44,15 +51,32 @@ def from_pcm(pcm: bytes, rate: int) -> Audio:
 
 
 def resample(audio: Audio, rate: int) -> Audio:
-    """The same sound at another rate (windowed-sinc interpolation)."""
-    if rate == audio.rate:
-        return audio
+    """The same sound at another rate, ceil(n · new / old) samples: windowed-sinc interpolation, or, for rates whose ratio is no
+    ratio of small numbers, interpolation of the whole clip's Fourier series. Raises ValueError for a rate that is not positive.
+    """
+    if rate <= 0:
+        raise ValueError(f"a rate is positive, not {rate}")
+    if rate == audio.rate or audio.samples.shape[0] == 0:
+        return Audio(audio.samples, rate)
+    shared = math.gcd(audio.rate, rate)
+    if (audio.rate // shared) * (rate // shared) > MOST_TAPS:
+        return Audio(_interpolate(audio, rate), rate)
     samples: torch.Tensor = F.resample(audio.samples, audio.rate, rate)
     return Audio(samples, rate)
 
 
+def _interpolate(audio: Audio, rate: int) -> torch.Tensor:
+    """The clip, padded to whole seconds, as one period of a Fourier series without what the new rate cannot hold."""
+    length = audio.samples.shape[0]
+    seconds = math.ceil(audio.seconds)
+    series = torch.fft.rfft(audio.samples.to(torch.float64), n=seconds * audio.rate, norm="forward")
+    whole: torch.Tensor = torch.fft.irfft(series, n=seconds * rate, norm="forward").to(torch.float32)
+    return whole[: math.ceil(length * rate / audio.rate)]
+
+
 def loudness(audio: Audio) -> float:
-    """Integrated loudness by BS.1770 in LUFS; -70 for silence."""
+    """Integrated loudness by BS.1770 (K-weighting, gated blocks of 400 ms) in LUFS; -70 for silence, less is softer."""
+    audio = resample(audio, min(audio.rate, LOUDNESS_RATE))
     block = int(GATE_SECONDS * audio.rate) + 1
     missing = max(0, block - audio.samples.shape[0])
     padded = torch.nn.functional.pad(audio.samples, (0, missing)) * HEADROOM
