@@ -9,7 +9,7 @@ from prompts.groups import Group, GroupKind, Prompt, Register, Voice
 from prompts.voices import ORDINARY
 from scoring.audio import resample
 from scoring.calibration import Folder
-from scoring.competition import Competition
+from scoring.competition import FACTORS, Competition, Profile, load
 from scoring.decode import decode
 from scoring.errors import Code, PlatformError
 from scoring.judges.dictionary import unknown
@@ -19,6 +19,7 @@ from scoring.manipulations.pcm import to_pcm
 from scoring.report import Metrics
 from scoring.spoken import Spoken
 from scoring.text import normalise
+from scoring.types import RoundNumber
 
 ENDINGS = frozenset({".wav", ".flac", ".ogg"})
 
@@ -52,10 +53,10 @@ def find(folder: Path, label: str) -> Recordings:
 
 
 def measure(
-    panel: Panel, found: Recordings, rules: Competition, progress: Callable[[int, int], None]
+    panel: Panel, found: Recordings, profile: Profile, progress: Callable[[int, int], None]
 ) -> tuple[Sequence[Metrics], Folder]:
     """Every recording's metrics from the panel; one that a gate before the judges keeps out is left out and named with the gate."""
-    metrics: list[Metrics] = []
+    rules, metrics = _rules(profile), list[Metrics]()
     left_out: dict[str, str] = {}
     for done, (group, path) in enumerate(zip(found.groups, found.files, strict=True), start=1):
         (prompt,) = group.prompts
@@ -67,6 +68,13 @@ def measure(
             left_out[path.name] = str(sample.gate)
         progress(done, len(found.files))
     return metrics, Folder(found.sha256, len(metrics), left_out)
+
+
+def _rules(profile: Profile) -> Competition:
+    """The default limits; weights of factors decide nothing here, but there must be some."""
+    factors = FACTORS[profile]
+    update = {"profile": profile, "factors": dict.fromkeys(sorted(factors), 1.0 / len(factors))}
+    return load().at(RoundNumber(0)).model_copy(update=update)
 
 
 def _entries(folder: Path) -> list[Path]:

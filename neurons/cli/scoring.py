@@ -11,9 +11,12 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from neurons.cli.options import CompetitionFile
-
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prompts.groups import Group
+    from scoring.competition import Profile
+    from scoring.judges.panel import Panel
     from scoring.manipulations.manipulation import Manipulation
 
 app = typer.Typer(help="The score itself: attack it, calibrate it, read how it works.", no_args_is_help=True)
@@ -58,34 +61,56 @@ def calibrate(
     natural: Annotated[Path, typer.Option("--natural", help="Folder of natural recordings, each beside a .txt of its words.")],
     degraded: Annotated[Path, typer.Option("--degraded", help="Folder of degraded recordings, in the same form.")],
     out: Annotated[Path, typer.Option("--out", help="The anchors' file to write.")] = Path("anchors.toml"),
+    profile: Annotated[str, typer.Option("--profile", help="Whose judges: embedded, or standard.")] = "embedded",
     date: Annotated[str | None, typer.Option("--date", help="The day to write into it (default: today, UTC).")] = None,
-    competition: CompetitionFile = None,
 ) -> None:
-    """Measure the anchors of the embedded profile again, from recordings, through the judges that score models."""
+    """Measure a profile's anchors again, from recordings, through the judges that score models."""
     from scoring import anchors, calibration, recordings
-    from scoring.competition import DEFAULT_PATH, Profile, load
-    from scoring.judges.panel import Panel
-    from scoring.types import RoundNumber
 
-    rules = load(competition or DEFAULT_PATH).at(RoundNumber(0))
+    chosen = _profile(profile)
     sets = {"natural": recordings.find(natural, "natural"), "degraded": recordings.find(degraded, "degraded")}
-    panel = Panel.embedded([group for found in sets.values() for group in found.groups])
+    panel = _panel(chosen, [group for found in sets.values() for group in found.groups])
     measured = {}
     with Progress(console=Console(stderr=True)) as bars:
         for label, found in sets.items():
             row = bars.add_task(label, total=len(found.files))
-            measured[label] = recordings.measure(panel, found, rules, partial(_advance, bars, row))
-    present = anchors.load(Profile.EMBEDDED)
+            measured[label] = recordings.measure(panel, found, chosen, partial(_advance, bars, row))
+    present = anchors.load(chosen)
     result = calibration.calibrate(present, measured["natural"][0], measured["degraded"][0])
     source = calibration.Provenance(
         date=date or datetime.now(UTC).date().isoformat(),
-        profile=Profile.EMBEDDED,
+        profile=chosen,
         judges=panel.identity.judges,
         natural=measured["natural"][1],
         degraded=measured["degraded"][1],
     )
     out.write_text(calibration.render(result, present, source), encoding="utf-8")
     _show(out, result.kept)
+
+
+def _profile(name: str) -> "Profile":
+    from scoring.competition import Profile
+    from scoring.errors import Code, PlatformError
+
+    try:
+        return Profile(name)
+    except ValueError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"no profile is called {name}; there are {', '.join(Profile)}") from exc
+
+
+def _panel(profile: "Profile", groups: "Sequence[Group]") -> "Panel":
+    """The panel that a worker on this machine would build."""
+    import torch
+
+    from neurons.settings import MinerSettings
+    from workers.judge_models import StandardModels
+    from workers.panels import LastPanel
+
+    torch.set_num_threads(1)  # as a worker does
+    settings = MinerSettings()
+    return LastPanel(StandardModels(settings.standard_pins, settings.hub, settings.data / "judges", settings.device))(
+        profile, groups
+    )
 
 
 def _advance(bars: Progress, row: TaskID, done: int, _total: int) -> None:

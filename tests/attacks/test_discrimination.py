@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+import torch
 
 from prompts.generate import generate
 from prompts.groups import Group, GroupPlan, Register
@@ -39,6 +40,7 @@ def round_groups(competition: Competition) -> tuple[Group, ...]:
 @pytest.fixture(scope="module")
 def panel(round_groups: tuple[Group, ...]) -> Panel:
     """One for all: building it takes longer than judging a clip."""
+    torch.set_num_threads(1)  # as a worker does
     return Panel.embedded(round_groups)
 
 

@@ -65,6 +65,7 @@ def groups() -> tuple[Group, ...]:
 @pytest.fixture(scope="module")
 def panel(groups: tuple[Group, ...]) -> Panel:
     """The embedded profile for the round."""
+    torch.set_num_threads(1)  # as a worker does
     return Panel.embedded(groups)
 
 

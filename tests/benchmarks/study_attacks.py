@@ -7,6 +7,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
+    torch.set_num_threads(1)  # as a worker does
     rules = competition.load().at(RoundNumber(0))
     groups = generate(bytes.fromhex(SEED[2:]), rules.round.plan)
     panel = Panel.embedded(groups)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -119,6 +120,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
+    torch.set_num_threads(1)  # as a worker does
     with Progress(console=Console(stderr=True)) as progress:
         document = study(asked.sets, competition.load().at(RoundNumber(0)), progress)
     if asked.out is not None:

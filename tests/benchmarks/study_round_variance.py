@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -71,6 +72,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
+    torch.set_num_threads(1)  # as a worker does
     rules = competition.load().at(RoundNumber(0))
     with tempfile.TemporaryDirectory(prefix="voice-study-") as name, Progress(console=Console(stderr=True)) as progress:
         folders = {recipe.name: build(recipe, Path(name)) for recipe in MODELS}
