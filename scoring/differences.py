@@ -1,17 +1,16 @@
 """Where two accounts of one evaluation differ: what the receipt says, and what was found."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from scoring.report import EvaluationReport, GroupReport, SampleReport
+from scoring.report import EvaluationReport, SampleReport
 from scoring.types import MICRO, Micro
 
 SAMPLE_TOLERANCE = Micro(100_000)
 """On hardware of another class the last digits of a sound and of a network's output differ, and a threshold may then fall the other
 way: one word of twelve heard otherwise, or one attribute a level off, moves a sample's score by some .02 to .09. Other words or another
-voice move it further."""
-EVALUATION_TOLERANCE = Micro(10_000)
-"""Such events are rare and go either way, so a mean of dozens of samples moves by less: half of a duel's margin at its start."""
+voice move it further. Such events are rare, and go either way: a mean of n samples may move by this over the root of n."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +27,28 @@ def exact(claimed: EvaluationReport, found: EvaluationReport) -> list[Difference
     rows: list[Difference] = []
     for mine, theirs in zip(claimed.samples, found.samples, strict=True):
         rows += _sample(mine, theirs)
-    rows += of_groups(claimed.groups, found.groups)
+    for one, other in zip(claimed.groups, found.groups, strict=True):
+        rows += _field(f"{one.id}: score", one.score, other.score)
     rows += _field("score", claimed.score, found.score)
     rows += _field("standard error", claimed.stderr, found.stderr)
     return rows
 
 
-def of_groups(claimed: Iterable[GroupReport], found: Iterable[GroupReport]) -> list[Difference]:
-    """Groups in the same order whose scores differ."""
-    return [
-        row for mine, theirs in zip(claimed, found, strict=True) for row in _field(f"{mine.id}: score", mine.score, theirs.score)
-    ]
-
-
 def near(claimed: EvaluationReport, found: EvaluationReport) -> list[Difference]:
-    """Scores of samples, and of the evaluation, that lie further apart than the tolerances: for other hardware."""
+    """Scores of samples, and of the evaluation, that lie further apart than the tolerance: for other hardware."""
     rows = [
         _far(f"{mine.prompt_id}: score", mine.score, theirs.score, SAMPLE_TOLERANCE)
         for mine, theirs in zip(claimed.samples, found.samples, strict=True)
     ]
-    rows.append(_far("score", claimed.score, found.score, EVALUATION_TOLERANCE))
+    of_mean = Micro(round(SAMPLE_TOLERANCE / math.sqrt(len(rows))))
+    rows.append(_far("score", claimed.score, found.score, of_mean))
     return [row for row in rows if row is not None]
 
 
 def _far(what: str, claimed: Micro, found: Micro, tolerance: Micro) -> Difference | None:
     if abs(claimed - found) <= tolerance:
         return None
-    return Difference(what, f"{claimed / MICRO:.6f} ± {tolerance / MICRO:g}", f"{found / MICRO:.6f}")
+    return Difference(what, f"{claimed / MICRO:.6f} ± {tolerance / MICRO:.6f}", f"{found / MICRO:.6f}")
 
 
 def _sample(claimed: SampleReport, found: SampleReport) -> Iterator[Difference]:

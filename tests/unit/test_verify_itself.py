@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -14,14 +16,16 @@ from bittensor.sp_core import Keypair
 from prompts.generate import digest, generate
 from prompts.groups import Group, GroupKind
 from scoring import anchors, receipt
-from scoring.aggregate import Identity, Judged, Rules, report
+from scoring.aggregate import Identity, Judged, Rules, mean, report
+from scoring.audit import part
 from scoring.certificate import Certificate, Trust, issue
 from scoring.competition import DEFAULT_PATH, Profile, load
+from scoring.differences import SAMPLE_TOLERANCE, near
 from scoring.errors import Code, PlatformError
 from scoring.judges.bins import METRICS
-from scoring.receipt import Circumstances, Finding, Signed, Subject
+from scoring.receipt import Circumstances, Finding, ReceiptInvalid, Signed, Subject
 from scoring.report import EvaluationReport, Factor, Gate
-from scoring.types import BlockHash, ContentHash, Hotkey, RoundNumber, TensorsHash
+from scoring.types import BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 from voice_api.keys import CertifiedKey, ServiceKey, verify
 from workers.audio_store import FolderStore, read_receipt
 from workers.verify import Outcome, check_itself, open_case
@@ -161,7 +165,9 @@ LIARS = [
     pytest.param(changed("stderr", -1), "standard error", id="standard error"),
     pytest.param(lambda d: d["groups"][0].__setitem__(2, 1_000_000), "g00: score", id="a group's score"),
     pytest.param(lambda d: sample(d).update(score=1_000_000), f"{FIRST}: score", id="a sample's score"),
-    pytest.param(lambda d: sample(d)["metrics"].update(wer=0.0), f"{FIRST}: utility intelligibility", id="a metric"),
+    pytest.param(
+        lambda d: sample(d)["metrics"].update(wer=SCALE.wrong_words - 0.01), f"{FIRST}: utility intelligibility", id="a metric"
+    ),
     pytest.param(lambda d: sample(d)["utilities"].update(naturalness=1.0), f"{FIRST}: utility naturalness", id="a utility"),
     pytest.param(lambda d: sample(d)["metrics"].update(wer=5.0), f"{FIRST}: gate", id="a gate that should be closed"),
     pytest.param(lambda d: sample(d).update(gate="wrong_words"), f"{FIRST}: gate", id="a gate that should be open"),
@@ -257,6 +263,61 @@ def test_rules_are_found_by_their_hash_alone(store: FolderStore, tmp_path: Path)
     with pytest.raises(PlatformError, match="changed") as caught:
         open_case(sign(a_document()), store, [])
     assert caught.value.code is Code.COMPETITION_INVALID
+
+
+def test_no_digit_of_the_file_can_be_changed(store: FolderStore) -> None:
+    """Each of hundreds of digits, drawn by chance: an error, or something found; never an exception of a library."""
+    raw = json.dumps(sign(a_document()).to_json()).encode()
+    digits = [place for place, byte in enumerate(raw) if chr(byte).isdigit()]
+    for place in Random(7).sample(digits, 300):
+        changed_digit = raw[:place] + str((int(chr(raw[place])) + 1) % 10).encode() + raw[place + 1 :]
+        if json.loads(changed_digit) == json.loads(raw):
+            continue  # beyond what a double holds: the same number
+        try:
+            assert not checked(Signed.from_bytes(changed_digit), store).holds, place
+        except (PlatformError, ReceiptInvalid):
+            continue
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ids"),
+    [
+        pytest.param(None, [prompt.id for group in GROUPS for prompt in group.prompts], id="all"),
+        pytest.param("0", [prompt.id for prompt in GROUPS[0].prompts], id="by index"),
+        pytest.param(GROUPS[-1].prompts[0].id, [prompt.id for prompt in GROUPS[-1].prompts], id="by prompt, with its group"),
+    ],
+)
+def test_part_of_an_evaluation(wanted: str | None, ids: list[str]) -> None:
+    """A sample is looked at with its whole group, whose score is the part's."""
+    chosen = part(a_report(), GROUPS, wanted)
+    assert chosen is not None
+    assert [prompt.id for group in chosen.groups for prompt in group.prompts] == ids
+    assert [sample.prompt_id for sample in chosen.report.samples] == ids
+    assert chosen.report.score == mean([group.score for group in chosen.report.groups])
+
+
+@pytest.mark.parametrize("wanted", ["99", "g99.a", "", "-1", "²"])
+def test_no_such_part(wanted: str) -> None:
+    """Neither an index nor a prompt."""
+    assert part(a_report(), GROUPS, wanted) is None
+
+
+@pytest.mark.parametrize(
+    ("by", "places"),
+    [
+        pytest.param(0, [], id="the same"),
+        pytest.param(SAMPLE_TOLERANCE, [], id="within"),
+        pytest.param(SAMPLE_TOLERANCE + 1, [f"{GROUPS[0].prompts[0].id}: score"], id="a sample beyond"),
+    ],
+)
+def test_near_on_other_hardware(by: int, places: list[str]) -> None:
+    """A sample may move by the tolerance, the mean of n by that over the root of n, either way."""
+    claimed = a_report()
+    first = replace(claimed.samples[0], score=Micro(claimed.samples[0].score + by))
+    moved = replace(claimed, samples=(first, *claimed.samples[1:]))
+    assert [row.what for row in near(moved, claimed)] == [row.what for row in near(claimed, moved)] == places
+    share = round(SAMPLE_TOLERANCE / math.sqrt(len(claimed.samples)))
+    assert [row.what for row in near(replace(claimed, score=Micro(claimed.score + share + 1)), claimed)] == ["score"]
 
 
 def test_levels_stand_on_each_other(store: FolderStore) -> None:
