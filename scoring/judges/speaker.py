@@ -1,19 +1,68 @@
-"""One speaker in both clips of a voice pair? Judged within the pair, never across groups."""
+"""One speaker in both clips of a voice pair? Timbre and pitch, judged within the pair, never across groups.
+
+No speaker-verification network can be had without a compiler or a download, so this measures what makes two voices differ to the
+ear: the long-term spectrum of what is voiced, and how high the voice lies. Text and loudness hardly move it.
+"""
+
+import math
+from dataclasses import dataclass
 
 import torch
 
 from scoring.judges.judge import Utterance
-from scoring.judges.p808 import log_mel
+from scoring.judges.p808 import DYNAMIC_DB, log_mel
+from scoring.judges.pitch import track
 from scoring.report import Metrics
+from scoring.sound import Sound
+
+TIMBRE_DB, OCTAVE = 10.0, 12.0
+"""What counts as nothing in common: spectra this far apart, or voices this many semitones apart."""
+CENTRE = 2
+"""A pitch frame is centred on the spectral frame this many later."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Voice:
+    """`spectrum` is the mean level of voiced frames by mel band, dB against its own mean, float32 [120]; `pitch` is the median F0
+    in semitones above 1 Hz, None without a voiced frame."""
+
+    spectrum: torch.Tensor
+    pitch: float | None
 
 
 class SpeakerJudge:
-    """Metric `speaker_similarity`: cosine of the clips' mean mel spectra, -1 … 1, more is better."""
+    """How alike the two clips' voices are.
+
+    Metrics: `timbre_distance` (root mean square difference of the voices' mean spectra, dB) and `pitch_distance` (semitones
+    between their median pitches), less is better; `speaker_similarity`, more is better, from them: `1 - max(dB / 10, semitones /
+    12)`, in [0, 1].
+    """
 
     name = "speaker"
-    version = "1"
+    version = "2"
 
     def compare(self, one: Utterance, other: Utterance) -> Metrics:
         """The same in either order."""
-        first, second = (log_mel(utterance.sound.level.samples).mean(dim=0) for utterance in (one, other))
-        return {"speaker_similarity": float(torch.nn.functional.cosine_similarity(first, second, dim=0))}
+        first, second = hear(one.sound), hear(other.sound)
+        timbre = float((first.spectrum - second.spectrum).square().mean().sqrt())
+        pitch = _semitones(first.pitch, second.pitch)
+        likeness = 1.0 - max(timbre / TIMBRE_DB, pitch / OCTAVE)
+        return {"speaker_similarity": max(0.0, likeness), "timbre_distance": timbre, "pitch_distance": pitch}
+
+
+def hear(sound: Sound) -> Voice:
+    """The voice of a clip; where nothing is voiced (a whisper), its spectrum is that of all frames."""
+    speech = sound.level
+    found = track(speech)
+    frames = log_mel(speech.samples) * (DYNAMIC_DB / 2.0)
+    voiced = found.voiced.nonzero()[:, 0]
+    spectrum = (frames[voiced + CENTRE] if voiced.shape[0] else frames).mean(dim=0)
+    pitch = 12.0 * math.log2(float(found.hertz[voiced].median())) if voiced.shape[0] else None
+    return Voice(spectrum - spectrum.mean(), pitch)
+
+
+def _semitones(one: float | None, other: float | None) -> float:
+    """Between two pitches; a voice and a whisper are an octave apart, two whispers not at all."""
+    if one is None or other is None:
+        return 0.0 if one == other else OCTAVE
+    return abs(one - other)
