@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from prompts.groups import Attribute, Prompt, Register, Voice
-from scoring.audio import Audio
+from scoring.audio import Audio, from_pcm
 from scoring.competition import load
 from scoring.judges.integrity import examine, examine_sound, expected_seconds
 from scoring.report import Gate
@@ -67,6 +67,30 @@ def test_sound_beyond_speech_is_no_speech() -> None:
     time = torch.arange(2 * 48_000, dtype=torch.float64) / 48_000
     whistle = Audio((0.5 * torch.sin(2 * torch.pi * 15_000 * time)).to(torch.float32), 48_000)
     assert examine_sound(Sound(whistle), 2.0, LIMITS) is Gate.NO_SPEECH
+
+
+def test_an_offset_is_no_speech() -> None:
+    """A zero line at half of full scale has power, and nothing to hear."""
+    assert examine_sound(Sound(Audio(torch.full((2 * RATE,), 0.5), RATE)), 2.0, LIMITS) is Gate.NO_SPEECH
+
+
+def test_no_sample_is_empty() -> None:
+    """An upload may decode to nothing; it is named so at any expected length."""
+    assert examine_sound(Sound(Audio(torch.zeros(0), RATE)), 0.0, LIMITS) is Gate.EMPTY
+
+
+@pytest.mark.parametrize(
+    ("seconds", "gate"),
+    [
+        pytest.param(0.79, Gate.TOO_SHORT, id="below 0.4 of 2 s"),
+        pytest.param(0.8, None, id="0.4 of 2 s"),
+        pytest.param(5.0, None, id="2.5 times 2 s"),
+        pytest.param(5.01, Gate.TOO_LONG, id="over 2.5 times 2 s"),
+    ],
+)
+def test_the_bounds_of_length_are_exact(seconds: float, gate: Gate | None) -> None:
+    """Open at the bound, closed beyond."""
+    assert examine_sound(Sound(from_pcm(noise(seconds), RATE)), 2.0, LIMITS) is gate
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
