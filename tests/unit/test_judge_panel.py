@@ -1,20 +1,23 @@
-"""The panel end to end, on real speech: what it scores, what it never drops, and that the same bytes give the same report."""
+"""The panel end to end, on real speech and every kind of group: what it scores, what it never drops, and that it repeats itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
+from neurons.localnet.models import build
 from prompts.generate import generate
-from prompts.groups import Group, GroupPlan
+from prompts.groups import Group, GroupKind, GroupPlan, Prompt
 from scoring.aggregate import Identity
 from scoring.anchors import load as load_anchors
 from scoring.competition import Competition, Profile, load
 from scoring.judges.bins import METRICS
 from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges, Panel
-from scoring.report import EvaluationReport, Gate, Metrics
+from scoring.report import EvaluationReport, Factor, Gate, Metrics, SampleReport
 from scoring.spoken import Spoken
+from scoring.synthesis import espeak
+from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
 
 RATE = 22_050
@@ -23,8 +26,8 @@ Say = Callable[..., bytes]
 
 @pytest.fixture(scope="module")
 def groups() -> tuple[Group, ...]:
-    """A small round: three singles, all asked of a high voice."""
-    return generate(bytes.fromhex("aa" * 32), GroupPlan(single=3, counterfactual=0, voice=0))
+    """A small round: one group of each kind, five samples."""
+    return generate(bytes.fromhex("aa" * 32), GroupPlan(single=1, counterfactual=1, voice=1))
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +42,8 @@ def competition() -> Competition:
     return load().at(RoundNumber(0))
 
 
-def spoken(groups: tuple[Group, ...], say: Callable[[str], bytes]) -> dict[str, Spoken]:
-    return {prompt.id: Spoken(prompt.id, RATE, say(prompt.text), 0.02) for group in groups for prompt in group.prompts}
+def spoken(groups: tuple[Group, ...], say: Callable[[Prompt], bytes]) -> dict[str, Spoken]:
+    return {prompt.id: Spoken(prompt.id, RATE, say(prompt), 0.02) for group in groups for prompt in group.prompts}
 
 
 def ignored(_done: int, _total: int) -> None:
@@ -48,12 +51,20 @@ def ignored(_done: int, _total: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def answers(groups: tuple[Group, ...], speak: Say) -> Mapping[str, Mapping[str, Spoken]]:
-    """A clear voice, a hard one, and one that always says the same thing."""
-    voices: dict[str, Callable[[str], bytes]] = {
-        "clear": speak,
-        "hard": lambda text: speak(text, voice="en-us+whisper"),
-        "wrong": lambda _text: speak(
+def answers(
+    groups: tuple[Group, ...], speak: Say, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Mapping[str, Spoken]]:
+    """A clear voice that does as it is told, a hard one that ignores descriptions, and one that always says the same thing."""
+    told = espeak.load(build(tmp_path_factory.mktemp("models"))["clear"], 1, "float32")
+
+    def obey(prompt: Prompt) -> bytes:
+        (wave,) = told.generate([Request(prompt.id, prompt.text, prompt.description, 0)])
+        return (wave * 32768.0).round().clip(-32768, 32767).astype("<i2").tobytes()
+
+    voices: dict[str, Callable[[Prompt], bytes]] = {
+        "clear": obey,
+        "hard": lambda prompt: speak(prompt.text, voice="en-us+whisper"),
+        "wrong": lambda _prompt: speak(
             "This voice says the very same thing whatever you ask, and it never changes its mind at all."
         ),
     }
@@ -91,6 +102,46 @@ def test_every_prompt_is_reported(reports: Mapping[str, EvaluationReport], group
         assert all(abs(value) < 1e6 for sample in report.samples for value in sample.metrics.values())
 
 
+def by_kind(report: EvaluationReport, groups: tuple[Group, ...], kind: GroupKind) -> list[SampleReport]:
+    (group,) = (group for group in groups if group.kind is kind)
+    return [sample for sample in report.samples if sample.group_id == group.id]
+
+
+def test_a_pair_that_moves_as_asked_has_delivery(reports: Mapping[str, EvaluationReport], groups: tuple[Group, ...]) -> None:
+    """The obedient voice keeps it on both sides of the counterfactual pair; the one that says both alike loses it on both."""
+    kind = GroupKind.COUNTERFACTUAL
+    assert all(sample.utilities[Factor.DELIVERY] > 0.3 for sample in by_kind(reports["clear"], groups, kind))
+    deaf = [sample for sample in by_kind(reports["hard"], groups, kind) if sample.gate is None]
+    assert deaf
+    assert all(sample.utilities[Factor.DELIVERY] == 0.0 for sample in deaf)
+
+
+def test_one_voice_in_a_voice_pair_is_consistent(reports: Mapping[str, EvaluationReport], groups: tuple[Group, ...]) -> None:
+    """Both sides carry the same similarity, and no sample of another group has the factor."""
+    one, other = by_kind(reports["clear"], groups, GroupKind.VOICE)
+    assert one.metrics["speaker_similarity"] == other.metrics["speaker_similarity"]
+    assert one.utilities[Factor.CONSISTENCY] == other.utilities[Factor.CONSISTENCY] == 1.0
+    with_factor = [sample.group_id for sample in reports["clear"].samples if Factor.CONSISTENCY in sample.utilities]
+    assert with_factor == [one.group_id, other.group_id]
+
+
+def test_honest_voices_are_clean(reports: Mapping[str, EvaluationReport]) -> None:
+    """An obedient voice is charged for no defect at any of the settings that were asked."""
+    assert all(sample.utilities[Factor.CLEANLINESS] == 1.0 for sample in reports["clear"].samples)
+
+
+def test_half_a_voice_pair_is_inconsistent(
+    groups: tuple[Group, ...], panel: Panel, competition: Competition, answers: Mapping[str, Mapping[str, Spoken]]
+) -> None:
+    """A clip whose partner failed shows no one speaker; judged alone, its other numbers are those it has among all."""
+    (pair,) = (group for group in groups if group.kind is GroupKind.VOICE)
+    kept = pair.prompts[0].id
+    report = panel.judge([pair], {kept: answers["clear"][kept]}, competition, ignored)
+    assert [sample.gate for sample in report.samples] == [None, Gate.GENERATION_FAILED]
+    assert report.samples[0].utilities[Factor.CONSISTENCY] == 0.0
+    assert report.samples[1].score == 0
+
+
 def test_a_missing_prompt_is_a_failed_generation(groups: tuple[Group, ...], panel: Panel, competition: Competition) -> None:
     """It scores zero and stays in every mean; what the guest reported as a failure keeps its reason."""
     first, second, *rest = (prompt.id for group in groups for prompt in group.prompts)
@@ -101,7 +152,7 @@ def test_a_missing_prompt_is_a_failed_generation(groups: tuple[Group, ...], pane
         rest
     )
     assert (report.score, report.stderr, first in given) == (0, 0, False)
-    assert steps == [(3, 3)]
+    assert steps == [(5, 5)]
 
 
 def test_progress_is_told_as_samples_are_judged(
@@ -111,7 +162,7 @@ def test_progress_is_told_as_samples_are_judged(
     steps: list[tuple[int, int]] = []
     quick = Panel(Profile.EMBEDDED, Judges((Scripted(),)), batch=2)
     quick.judge(groups, answers["clear"], competition, lambda done, total: steps.append((done, total)))
-    assert steps == [(2, 3), (3, 3)]
+    assert steps == [(3, 5), (5, 5)]
 
 
 class Scripted:
