@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,12 +18,15 @@ from scoring.judges.intelligibility import IntelligibilityJudge
 from scoring.judges.judge import Judge, PairJudge, Utterance
 from scoring.judges.naturalness import NaturalnessJudge
 from scoring.judges.speaker import SpeakerJudge
+from scoring.judges.threads import one_thread
 from scoring.report import EvaluationReport, Gate, Metrics
 from scoring.sound import Sound
 from scoring.spoken import Spoken
 
 BATCH = 4
 """Samples judged at a time, at least; it changes memory and how often progress is told, never a number."""
+LANES = 2
+"""Judges of the embedded profile at work at the same time: its two slow ones, the recogniser and DNSMOS, cost about the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,15 @@ class Judges:
 
 
 class Panel:
-    """Judges of one profile, ready for one round's prompts. Building one takes seconds: keep it for the round."""
+    """Judges of one profile, ready for one round's prompts. Building one takes seconds: keep it for the round.
 
-    def __init__(self, profile: Profile, judges: Judges, scale: Anchors | None = None, batch: int = BATCH) -> None:
-        self._batch = batch
+    Up to `lanes` judges work at the same time, each in a thread; that changes no number.
+    """
+
+    def __init__(
+        self, profile: Profile, judges: Judges, scale: Anchors | None = None, batch: int = BATCH, lanes: int = 1
+    ) -> None:
+        self._batch, self._lanes = batch, lanes
         self.judges = judges
         self._anchors = scale if scale is not None else anchors.load(profile)
         self.identity = Identity.of(profile, judges.versions, self._anchors)
@@ -52,7 +61,7 @@ class Panel:
         """The profile whose models ship inside Python packages; raises InfrastructureFault(JUDGE_UNAVAILABLE)."""
         texts = [prompt.text for group in groups for prompt in group.prompts]
         single = (IntelligibilityJudge(texts), NaturalnessJudge(), DeliveryJudge(), CleanlinessJudge())
-        return cls(Profile.EMBEDDED, Judges(single, (SpeakerJudge(),)))
+        return cls(Profile.EMBEDDED, Judges(single, (SpeakerJudge(),)), lanes=LANES)
 
     @classmethod
     def standard(cls, judges: Judges, batch: int = BATCH) -> Self:
@@ -74,7 +83,8 @@ class Panel:
         total = sum(len(group.prompts) for group in groups)
         judged: dict[str, Judged] = {}
         for part in self._batches(groups):
-            judged |= self._judge(part, spoken, competition.limits)
+            with one_thread():
+                judged |= self._judge(part, spoken, competition.limits)
             progress(len(judged), total)
         return report(self.identity, groups, judged, Rules(self._anchors, competition.factors))
 
@@ -108,9 +118,10 @@ class Panel:
         """All judges' metrics of each utterance, by prompt id."""
         batch = list(heard.values())
         found: dict[str, dict[str, float]] = {prompt_id: {} for prompt_id in heard}
-        for judge in self.judges.single:
-            for utterance, metrics in zip(batch, judge.measure(batch), strict=True):
-                found[utterance.prompt.id] |= metrics
+        with ThreadPoolExecutor(self._lanes) as pool:
+            for measured in pool.map(lambda judge: judge.measure(batch), self.judges.single):
+                for utterance, metrics in zip(batch, measured, strict=True):
+                    found[utterance.prompt.id] |= metrics
         for group in groups:
             if group.kind is GroupKind.VOICE and all(prompt.id in heard for prompt in group.prompts):
                 one, other = (heard[prompt.id] for prompt in group.prompts)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
+import torch
 
 from neurons.localnet.models import build
 from prompts.generate import generate
@@ -209,3 +210,17 @@ def test_same_bytes_same_report(
     assert fresh.judge(groups, dict(reversed(list(answers["clear"].items()))), competition, ignored) == reports["clear"]
     said = reports["clear"]
     assert Identity(said.profile, said.profile_hash, said.judges) == panel.identity == fresh.identity
+
+
+def test_one_judge_at_a_time_reports_the_same(
+    groups: tuple[Group, ...],
+    panel: Panel,
+    competition: Competition,
+    answers: Mapping[str, Mapping[str, Spoken]],
+    reports: Mapping[str, EvaluationReport],
+) -> None:
+    """Side by side or one after the other, each judge's numbers are its own; torch has its threads back afterwards."""
+    before = torch.get_num_threads()
+    alone = Panel(Profile.EMBEDDED, panel.judges, lanes=1)
+    assert alone.judge(groups, answers["clear"], competition, ignored) == reports["clear"]
+    assert torch.get_num_threads() == before
