@@ -2,7 +2,7 @@
 
 import torch
 
-from scoring.audio import Audio, loudness, normalise, resample, trim
+from scoring.audio import FLOOR_DBFS, TARGET_LUFS, Audio, loudness, normalise, resample, trim
 from scoring.spectrum import Spectrum, spectrum
 
 RATE = 16_000
@@ -16,6 +16,7 @@ class Sound:
         self.audio = audio
         self._resampled: dict[int, Audio] = {audio.rate: audio}
         self._lufs: float | None = None
+        self._floor: float | None = None
         self._trimmed: Audio | None = None
         self._level: Audio | None = None
         self._spectrum: Spectrum | None = None
@@ -34,10 +35,20 @@ class Sound:
         return self._lufs
 
     @property
+    def floor(self) -> float:
+        """Where silence begins at the judges' rate, in dBFS: at -50 once the clip is at -23 LUFS. A gain moves no border of speech.
+
+        Loudness is that of what the judges can hear: a whistle at 15 kHz must not push speech below the floor.
+        """
+        if self._floor is None:
+            self._floor = FLOOR_DBFS + loudness(self.at(RATE)) - TARGET_LUFS
+        return self._floor
+
+    @property
     def speech(self) -> Audio:
-        """At the judges' rate, from the first to the last frame of speech."""
+        """At the judges' rate, from the first to the last frame of speech: what lies above `floor`."""
         if self._trimmed is None:
-            self._trimmed = trim(self.at(RATE))
+            self._trimmed = trim(self.at(RATE), self.floor)
         return self._trimmed
 
     @property

@@ -8,7 +8,7 @@ import torch
 
 from prompts.groups import Attribute, Voice
 from prompts.voices import ORDINARY, asked
-from scoring.audio import FRAME_SECONDS, HANGOVER_FRAMES, Audio, activity, speech_seconds
+from scoring.audio import FLOOR_DBFS, FRAME_SECONDS, HANGOVER_FRAMES, Audio, activity, speech_seconds
 from scoring.judges.bins import METRICS, agreement, level
 from scoring.judges.dictionary import count_phonemes
 from scoring.judges.judge import Utterance
@@ -48,13 +48,13 @@ def _measure(utterance: Utterance) -> Metrics:
     pitch = f0(speech)
     mean = float(pitch.mean()) if pitch.shape[0] else 0.0
     metrics = {
-        "phoneme_rate": count_phonemes(normalise(utterance.prompt.text)) / speech_seconds(speech),
+        "phoneme_rate": count_phonemes(normalise(utterance.prompt.text)) / speech_seconds(speech, utterance.sound.floor),
         "f0_mean": mean,
         "f0_sd": float((pitch - mean).square().mean().sqrt()) if pitch.shape[0] else 0.0,
         "f0_range": f0_range(pitch),
         "lufs": utterance.sound.lufs,
         "energy_sd": energy_sd(speech),
-        "pause_share": pause_share(speech),
+        "pause_share": pause_share(speech, utterance.sound.floor),
     }
     wanted = sorted({*asked(voice), Attribute.PITCH})
     agreed = [
@@ -84,8 +84,8 @@ def energy_sd(speech: Audio) -> float:
     return float(levels[levels > levels.max() - LOUD_DB].std(correction=0))
 
 
-def pause_share(speech: Audio) -> float:
-    """Share of silent time in trimmed speech; `activity` rounds off the ends of each silence, which are added again."""
-    active: list[bool] = activity(speech).tolist()
+def pause_share(speech: Audio, floor: float = FLOOR_DBFS) -> float:
+    """Share of silent time in speech trimmed at `floor` dBFS; `activity` rounds off the ends of silences, which are added again."""
+    active: list[bool] = activity(speech, floor).tolist()
     starts = sum(was and not now for was, now in pairwise(active))
     return (active.count(False) + 2 * HANGOVER_FRAMES * starts) / len(active)

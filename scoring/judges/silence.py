@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import torch
 
-from scoring.audio import FLOOR_DBFS, FRAME_SECONDS, TARGET_LUFS
+from scoring.audio import FRAME_SECONDS
 from scoring.report import Metrics
-from scoring.sound import Sound
+from scoring.sound import RATE, Sound
 
 LEAST_FRAMES = 3
 """Sound counts from 60 ms on: a click does not end a silence."""
@@ -53,10 +53,10 @@ def measure(sound: Sound) -> Metrics:
 
 def _sounding(sound: Sound) -> torch.Tensor:
     """Which 20 ms frames belong to at least 60 ms of sound: bool [frames]."""
-    frame = round(FRAME_SECONDS * sound.audio.rate)
-    samples = torch.nn.functional.pad(sound.samples, (0, -sound.samples.shape[0] % frame)).reshape(-1, frame).to(torch.float64)
-    floor = FLOOR_DBFS + sound.lufs - TARGET_LUFS  # the floor moves with the clip's level instead of the clip to the target
-    loud = (samples - samples.mean(dim=1, keepdim=True)).square().mean(dim=1) > 10.0 ** (floor / 10.0)
+    heard = sound.at(RATE)
+    frame = round(FRAME_SECONDS * RATE)
+    samples = torch.nn.functional.pad(heard.samples, (0, -heard.samples.shape[0] % frame)).reshape(-1, frame).to(torch.float64)
+    loud = (samples - samples.mean(dim=1, keepdim=True)).square().mean(dim=1) > 10.0 ** (sound.floor / 10.0)
     if loud.shape[0] < LEAST_FRAMES:
         return torch.zeros_like(loud)
     runs = loud.unfold(0, LEAST_FRAMES, 1).all(dim=1).to(torch.float32)

@@ -181,6 +181,24 @@ def test_silence_inside_does_not_hide_noise(voice: Audio, measure: Measure) -> N
     assert measure(padded(0.0, 0.7, 0.0)(noise))["snr"] == pytest.approx(measure(noise)["snr"], abs=0.5)
 
 
+def test_a_whistle_neither_hides_speech_nor_fills_silence(voice: Audio) -> None:
+    """Far louder than the voice, at 15 kHz: speech begins and ends where it did, and a second of nothing is one."""
+    high = resample(voice, 48_000).samples * 0.05
+    clip = torch.cat([torch.zeros(48_000), high])
+    time = torch.arange(clip.shape[0], dtype=torch.float64) / 48_000
+    swell = (time / 0.1).clamp(max=1.0) * ((time[-1] - time) / 0.1).clamp(max=1.0)  # a sudden start would be a click
+    whistled = Sound(Audio(clip + (0.9 * swell * torch.sin(2 * math.pi * 15_000 * time)).float(), 48_000))
+    plain = Sound(Audio(clip, 48_000))
+    assert whistled.speech.seconds == pytest.approx(plain.speech.seconds, abs=0.1)
+    assert silence(whistled).leading == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("gain", [0.001, 0.05, 0.5])
+def test_a_gain_moves_no_border_of_speech(gain: float, voice: Audio) -> None:
+    """However soft the clip, the same part of it is speech."""
+    assert Sound(Audio(voice.samples * gain, RATE)).speech.seconds == Sound(voice).speech.seconds
+
+
 @pytest.mark.parametrize("decibels", [0.0, 10.0, 20.0])
 def test_the_noise_of_white_noise_reads_true(decibels: float, voice: Audio, measure: Measure) -> None:
     """Within 4 dB of what was added: speech is measured where it is loud, noise over the whole clip."""
