@@ -35,7 +35,7 @@ $(VENV)/.bench: $(VENV)/.ready
 
 # Seconds of judging per second of speech, and ratios to the judges' own packages; BENCH_ARGS='--json --soak 10000' for more.
 bench-scoring: $(VENV)/.bench
-	$(BIN)/python tests/benchmarks/bench_scoring.py $(BENCH_ARGS)
+	$(BIN)/python -m tests.benchmarks.bench_scoring $(BENCH_ARGS)
 
 # The standard profile's networks, batched against one by one; BENCH_ARGS='--size full' at the published sizes.
 bench-gpu: $(VENV)/.ready

@@ -6,6 +6,8 @@ find in those seconds is computed once. Only the frames next to a window's ends 
 computed for each window.
 """
 
+from concurrent.futures import Executor, ThreadPoolExecutor
+
 import torch
 
 from scoring.audio import Audio
@@ -13,7 +15,8 @@ from scoring.judges import dnsmos
 from scoring.judges.dnsmos import WINDOW
 from scoring.judges.naturalness import on_onnxruntime
 from scoring.judges.p808 import log_mel
-from scoring.judges.p835 import HOP, P835, REACH
+from scoring.judges.p835 import HOP, P835, REACH, strips
+from scoring.judges.threads import one_thread
 from scoring.report import Metrics
 from scoring.sound import RATE
 
@@ -27,11 +30,12 @@ TOGETHER = 16
 
 
 class PublishedDnsmos:
-    """Both networks, ready to judge clips by the published protocol."""
+    """Both networks, ready to judge clips by the published protocol; up to `lanes` threads work on a clip."""
 
-    def __init__(self) -> None:
+    def __init__(self, lanes: int = 1) -> None:
         self._p835 = P835(dnsmos.read(dnsmos.folder(), dnsmos.P835))
         self._p808 = on_onnxruntime(dnsmos.P808)
+        self._lanes = lanes
 
     def __call__(self, audio: Audio) -> Metrics:
         """`sig`, `bak`, `ovr`, `p808` of a clip at 16 kHz; raises ValueError for another rate or an empty clip."""
@@ -40,26 +44,27 @@ class PublishedDnsmos:
         wave = doubled(audio.samples)
         seconds = starts(wave.shape[0])
         raw: list[list[float]] = []
-        for first in range(0, len(seconds), TOGETHER):
-            raw += self._raw(wave, seconds[first : first + TOGETHER])
-        windows = (wave[second * RATE : second * RATE + WINDOW] for second in seconds)
-        return dnsmos.opinions(raw, [self._p808(log_mel(window[:-HOP]))[0] for window in windows])
+        with one_thread(), ThreadPoolExecutor(self._lanes) as pool:
+            for first in range(0, len(seconds), TOGETHER):
+                raw += self._raw(pool, wave, seconds[first : first + TOGETHER])
+            cut = (wave[second * RATE : second * RATE + WINDOW - HOP] for second in seconds)
+            return dnsmos.opinions(raw, [found[0] for found in pool.map(self._p808, map(log_mel, cut))])
 
-    def _raw(self, wave: torch.Tensor, seconds: list[int]) -> list[list[float]]:
+    def _raw(self, pool: Executor, wave: torch.Tensor, seconds: list[int]) -> list[list[float]]:
         """P.835's outputs for the windows that begin at some whole seconds, in order."""
         origin, end = seconds[0], seconds[-1] * RATE + WINDOW
-        with torch.inference_mode():
-            features = self._p835.features(wave[origin * RATE : end])
-            shared = self._p835.trunk(features)
-            trunks = (self._window(features, shared, (second - origin) * STEP) for second in seconds)
-            return [self._p835.head(trunk)[0].tolist() for trunk in trunks]
+        features = self._p835.features(wave[origin * RATE : end])
+        shared = torch.cat(list(pool.map(lambda part: self._p835.strip(features, *part), strips(features))), dim=2)
+        first = [(second - origin) * STEP for second in seconds]
+        return list(pool.map(lambda start: list(self._window(features, shared, start).tolist()), first))
 
     def _window(self, features: torch.Tensor, shared: torch.Tensor, start: int) -> torch.Tensor:
-        """The trunk's output for one window: its ends by themselves, with nothing beyond them, and what is shared between."""
+        """P.835's outputs for one window, whose ends go through the trunk by themselves, with nothing beyond them."""
         window = features[:, :, start : start + FRAMES]
-        between = shared[:, :, start + REACH : start + FRAMES - REACH]
         begin = self._p835.trunk(window[:, :, : 2 * REACH])[:, :, :REACH]
-        return torch.cat([begin, between, self._p835.trunk(window[:, :, -2 * REACH :])[:, :, -REACH:]], dim=2)
+        between = shared[:, :, start + REACH : start + FRAMES - REACH]
+        end = self._p835.trunk(window[:, :, -2 * REACH :])[:, :, -REACH:]
+        return self._p835.head(torch.cat([begin, between, end], dim=2))[0]
 
 
 def doubled(samples: torch.Tensor) -> torch.Tensor:

@@ -37,6 +37,7 @@ class P835:
         self._trunk, self._head = ([_convolution(weights, name, dtype) for name in names] for names in (TRUNK, HEAD))
         self._dense = [_dense(weights, name) for name in DENSE]
 
+    @torch.inference_mode()
     def features(self, wave: torch.Tensor) -> torch.Tensor:
         """Logarithm (base 10) of each frame's power by frequency."""
         spectrum = wave.unfold(0, FRAME, HOP) @ self._fourier
@@ -45,9 +46,9 @@ class P835:
 
     def trunk(self, features: torch.Tensor) -> torch.Tensor:
         """What the head takes, for all frames; beyond the first and the last frame there are zeros."""
-        frames = features.shape[2]
-        return torch.cat([self.strip(features, start, min(start + STRIP, frames)) for start in range(0, frames, STRIP)], dim=2)
+        return torch.cat([self.strip(features, start, stop) for start, stop in strips(features)], dim=2)
 
+    @torch.inference_mode()
     def strip(self, features: torch.Tensor, start: int, stop: int) -> torch.Tensor:
         """The trunk's output at some of the frames."""
         first, last = max(0, start - REACH), min(stop + REACH, features.shape[2])
@@ -56,6 +57,7 @@ class P835:
             passed = F.conv2d(passed, weight, bias, padding=1).relu_()
         return passed[:, :, start - first : stop - first]
 
+    @torch.inference_mode()
     def head(self, passed: torch.Tensor) -> torch.Tensor:
         """Raw opinions float32 [windows, 3] of the trunk's output [windows, 32, 900, 161]."""
         for weight, bias in self._head:
@@ -67,8 +69,13 @@ class P835:
 
     def __call__(self, wave: torch.Tensor) -> torch.Tensor:
         """Raw opinions float32 [3] of one wave of 144,160 samples."""
-        with torch.inference_mode():
-            return self.head(self.trunk(self.features(wave)))[0]
+        return self.head(self.trunk(self.features(wave)))[0]
+
+
+def strips(features: torch.Tensor) -> list[tuple[int, int]]:
+    """First frame of each strip, and the one after its last."""
+    frames = features.shape[2]
+    return [(start, min(start + STRIP, frames)) for start in range(0, frames, STRIP)]
 
 
 def _convolution(weights: dict[str, torch.Tensor], name: str, dtype: torch.dtype) -> Layer:

@@ -28,6 +28,7 @@ def test_shared_convolutions_give_what_the_graph_gives(speech: Audio) -> None:
     expected = opinions([graph(window) for window in windows], [p808(log_mel(window[:-160]))[0] for window in windows])
     assert len(windows) == 7
     assert PublishedDnsmos()(clip) == pytest.approx(expected, abs=1e-4)
+    assert PublishedDnsmos(lanes=2)(clip) == PublishedDnsmos()(clip)
 
 
 @pytest.mark.parametrize(
