@@ -11,7 +11,8 @@ from scoring.competition import Competition
 from scoring.differences import Difference
 from scoring.receipt import ReceiptInvalid, Signed
 from scoring.report import EvaluationReport
-from scoring.types import Micro
+from scoring.tag import tag_of
+from scoring.types import ContentHash, Micro
 from voice_api.db.records import EvaluationResult, Round
 from voice_api.db.states import EvaluationState
 
@@ -34,6 +35,7 @@ class Admission:
         scores = receipt.check(signed.receipt, result.receipt_hash or "", result.score, self._claims(result, asked))
         _check_shown(result, signed, scores)
         said = statement.read(signed.receipt)
+        _check_tag(result, said.finding.content_hash)
         if said.finding.report is not None:
             _raise_first(audit.prompts(said, asked))
             self._check_numbers(said.finding.report, asked)
@@ -68,6 +70,12 @@ def _signed(result: EvaluationResult) -> Signed:
         return Signed(result.receipt, result.signature, Certificate.from_json(result.certificate))
     except CertificateInvalid as exc:
         raise ReceiptInvalid(str(exc)) from exc
+
+
+def _check_tag(result: EvaluationResult, content: ContentHash | None) -> None:
+    """What was judged is what was committed; a refusal before the files were hashed names none."""
+    if content is not None and tag_of(content, bytes.fromhex(result.public_key)).hex() != result.tag:
+        raise ReceiptInvalid(f"the commitment's tag does not bind the content {content}")
 
 
 def _check_shown(result: EvaluationResult, signed: Signed, scores: Mapping[str, Micro]) -> None:

@@ -24,6 +24,7 @@ from scoring.competition import load
 from scoring.errors import Code
 from scoring.receipt import Circumstances, Finding, Subject
 from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
+from scoring.tag import tag_of
 from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid
 from voice_api.app import create_app
 from voice_api.db.pool import Pool
@@ -37,6 +38,8 @@ from voice_api.settings import ApiSettings
 
 JudgedAlike = Callable[..., EvaluationReport]
 SCHEDULE = load()
+CONTENT = ContentHash("11" * 32)
+"""What every commitment binds, and every verdict is about."""
 LEASE = timedelta(minutes=1)
 _NUMBERS = count(1)
 
@@ -69,7 +72,7 @@ def new_submission() -> Callable[..., NewSubmission]:
             commitment=f"v1:miner/model-{number}:…",
             repo=f"miner/model-{number}",
             revision=key[:40],
-            tag=key[:32],
+            tag=tag_of(CONTENT, bytes.fromhex(key)).hex(),
         )
         return replace(standard, **overrides)
 
@@ -258,7 +261,7 @@ class ValidatorBed:
         subject = Subject(
             claim.hotkey, claim.commit_block, claim.repo, claim.revision, claim.round, claim.block_hash, rules.hash, digest(asked)
         )
-        finding = Finding(ContentHash("11" * 32), TensorsHash(f"{claim.submission_id:064x}"), None, None, report)
+        finding = Finding(CONTENT, TensorsHash(f"{claim.submission_id:064x}"), None, None, report)
         document = receipt.build(subject, finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
         signed = receipt.sign(document, signer or self.worker)
         return Verdict(

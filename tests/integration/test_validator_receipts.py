@@ -113,6 +113,30 @@ async def test_who_writes_to_the_database_alone_changes_no_score(stack: "Validat
     assert [reason in text for text in reasons] == [True]
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param("[" * 3000 + "]" * 3000, id="nested too deeply to read"),
+        pytest.param('{"samples": ' + "[" * 900 + "]" * 900 + "}", id="nested almost too deeply"),
+        pytest.param('{"score": ' + "9" * 5000 + "}", id="a number too long to read"),
+        pytest.param('{"score": 1e999}', id="a number beyond all numbers"),
+        pytest.param('{"hotkey": "\\ud800", "\\ud800": 1}', id="half a character"),
+        pytest.param("[]", id="no object"),
+    ],
+)
+async def test_a_receipt_that_cannot_be_read_stops_no_round(stack: "ValidatorBed", document: str) -> None:
+    """Whatever PostgreSQL takes for JSON: it is refused, and the others are counted."""
+    assert await stack.tick()
+    good, bad = await stack.claim(), await stack.claim()
+    for claim in (good, bad):
+        await stack.judge(claim, 500_000)
+    async with stack.pool.connection() as connection:
+        await connection.execute("update evaluations set receipt = $2::text::json where id = $1", bad.evaluation_id, document)
+    reasons, counted = await folded(stack)
+    assert counted == {good.submission_id: 32}
+    assert [text.startswith(f"evaluation {bad.evaluation_id}: ") for text in reasons] == [True]
+
+
 async def test_a_revoked_certificate_stands_for_nothing_from_the_next_tick_on(stack: "ValidatorBed") -> None:
     """Two workers, one taken back after it judged: no restart is needed."""
     other = ServiceKey.at(stack.revocations.with_name("other.key"))

@@ -108,6 +108,7 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
     from scoring.certificate import Certificate, issue
     from scoring.competition import load
     from scoring.receipt import Circumstances, Finding, Subject
+    from scoring.tag import tag_of
     from scoring.types import Block, BlockHash, ContentHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
     from voice_api.db.records import EvaluationResult
     from voice_api.db.states import EvaluationState, SubmissionState
@@ -137,9 +138,8 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
             rules.hash,
             digest(asked),
         )
-        finding = Finding(
-            ContentHash("11" * 32), TensorsHash(f"{number:064x}"), code, None if code is None else "because", report
-        )
+        content, tensors = ContentHash("11" * 32), TensorsHash(f"{number:064x}")
+        finding = Finding(content, tensors, code, None if code is None else "because", report)
         document = receipt.build(subject, finding, Circumstances("x86_64 Linux", noon, {}))
         if edit is not None:
             edit(document)
@@ -151,6 +151,8 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
             hotkey=Hotkey(f"h{number}"),
             commit_block=Block(number),
             tiebreak="00",
+            public_key="00" * 32,
+            tag=tag_of(content, bytes(32)).hex(),
             repo=f"a/b{number}",
             revision="0" * 40,
             state=EvaluationState.SCORED if code is None else EvaluationState.REJECTED,

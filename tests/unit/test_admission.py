@@ -114,6 +114,12 @@ def test_what_a_worker_signs_must_still_be_true(a_result: MakeResult, edit: Call
     assert reason in refused(a_result(1, edit=edit))
 
 
+def test_the_score_of_another_model_is_not_counted(a_result: MakeResult) -> None:
+    """The worker judged other files than the miner committed, or says so; nor does it refuse a model for other files."""
+    for code in (None, Code.LOAD_FAILED):
+        assert "tag does not bind" in refused(a_result(1, code=code, edit=lambda d: d.update(content_hash="22" * 32)))
+
+
 def test_a_flipped_metric_does_not_give_its_score(a_result: MakeResult) -> None:
     """Numbers follow from one another: also where receipt, samples and signature agree."""
 
@@ -135,6 +141,9 @@ def test_a_flipped_metric_does_not_give_its_score(a_result: MakeResult) -> None:
         pytest.param({"samples": ()}, "stored samples", id="no samples"),
         pytest.param({"hotkey": Hotkey("h2")}, "another hotkey", id="another's receipt"),
         pytest.param({"commit_block": Block(2)}, "another commit_block", id="of another commitment"),
+        pytest.param({"public_key": "11" * 32}, "tag does not bind", id="a model that another key committed"),
+        pytest.param({"tag": "00" * 16}, "tag does not bind", id="another model than was committed"),
+        pytest.param({"tag": None}, "tag does not bind", id="no tag"),
         pytest.param({"code": Code.COPY}, "another code", id="another code"),
         pytest.param({"state": EvaluationState.REJECTED}, "does not say that the evaluation is rejected", id="another state"),
         pytest.param({"signature": None}, "not signed", id="no signature"),

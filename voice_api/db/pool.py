@@ -145,7 +145,15 @@ def _ended(connection: Connection) -> bool:
 
 async def _speak_json(connection: Connection) -> None:
     for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, encoder=_encode, decoder=json.loads, schema="pg_catalog")
+        await connection.set_type_codec(kind, encoder=_encode, decoder=_decode, schema="pg_catalog")
+
+
+def _decode(text: str) -> Any:
+    """What PostgreSQL takes for JSON and Python cannot read (nesting, digits) stays text, for its reader to refuse."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _encode(value: object) -> str:

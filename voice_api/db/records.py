@@ -249,6 +249,8 @@ class EvaluationResult:
     hotkey: Hotkey
     commit_block: Block
     tiebreak: str
+    public_key: str
+    tag: str | None
     repo: str | None
     revision: str | None
     state: EvaluationState

@@ -53,7 +53,7 @@ select 'validator', submission_id, id, from_state, 'parked', reason from parked;
 
 -- name: results
 -- Every evaluation of a round, in the order in which it was asked for.
-select e.id as evaluation_id, e.submission_id, s.hotkey, s.commit_block, s.tiebreak, s.repo, s.revision, e.state,
+select e.id as evaluation_id, e.submission_id, s.hotkey, s.commit_block, s.tiebreak, s.public_key, s.tag, s.repo, s.revision, e.state,
        s.state as submission_state, e.code, e.score, e.stderr, e.receipt, e.receipt_hash, e.signature, e.certificate, e.finished_at
 from evaluations e
 join submissions s on s.id = e.submission_id
