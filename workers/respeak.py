@@ -6,10 +6,10 @@ from pathlib import Path
 from scoring.audit import Part
 from scoring.differences import Difference
 from scoring.errors import Code, SubmissionFault
-from scoring.fingerprint import fingerprint
+from scoring.fingerprint import Fingerprint, fingerprint
+from scoring.receipt import Finding
 from scoring.report import SampleReport
 from scoring.spoken import Spoken
-from scoring.types import ContentHash
 from workers.evaluate import Model, Tools, fetch, speak
 from workers.inspection import FolderSource, inspect
 from workers.progress import Progress, Stage
@@ -34,8 +34,8 @@ def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tool
 
 def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> Outcome:
     model = _model(case, folder, tools, progress)
-    found = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total)).content
-    other = _other_content(case.statement.finding.content_hash, found)
+    found = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total))
+    other = _other_hashes(case.statement.finding, found)
     if other or case.statement.finding.code in NEEDS_OTHERS:
         return Outcome(tuple(other), () if other else (_not_alone(case),))
     chosen = None if case.report is None else choose(case.report, case.groups, sample)
@@ -55,8 +55,9 @@ def _model(case: Case, folder: Path | None, tools: Tools, progress: Progress) ->
     return Model(folder, inspect(source, case.competition, lambda done, total: progress(Stage.CHECK, done, total)))
 
 
-def _other_content(claimed: ContentHash | None, found: ContentHash) -> list[Difference]:
-    return [] if claimed in {None, found} else [Difference("content hash", str(claimed), found)]
+def _other_hashes(claimed: Finding, found: Fingerprint) -> list[Difference]:
+    hashes = [("content hash", claimed.content_hash, found.content), ("tensors' hash", claimed.tensors_hash, found.tensors)]
+    return [Difference(what, mine, theirs) for what, mine, theirs in hashes if mine not in {None, theirs}]
 
 
 def _not_alone(case: Case) -> str:

@@ -217,6 +217,11 @@ def test_another_model_is_not_the_receipts(bed: Bed) -> None:
     assert rows(bed.model_again(bed.document, "worse")) == ["content hash"]
 
 
+def test_tensors_of_another_model_are_not_the_receipts(bed: Bed) -> None:
+    """Who was first with a model is decided by them."""
+    assert rows(bed.model_again(bed.edited(lambda d: d.update(tensors_hash="22" * 32)))) == ["tensors' hash"]
+
+
 def test_another_sound_is_not_the_receipts(bed: Bed) -> None:
     """On the same hardware each PCM must be the same."""
     document = bed.edited(lambda d: d["samples"][0].update(pcm_sha256="00" * 32))
