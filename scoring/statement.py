@@ -13,7 +13,7 @@ from scoring.report import EvaluationReport, Factor, Gate, GroupReport, SampleRe
 from scoring.types import MICRO, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Word = Annotated[str, Field(pattern=r"^[\w./+-]{1,96}$")]
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./+-]{1,96}$")]
 Line = str
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Score = Annotated[int, Field(ge=0, le=MICRO)]
@@ -133,10 +133,13 @@ def read(document: Mapping[str, Any]) -> Statement:
     """The statement of a receipt; raises ReceiptInvalid that names the first field that is not as it must be."""
     try:
         statement = _Receipt.model_validate_json(receipt.canonical(document)).statement()
+        rebuilt = receipt.build(*statement)
     except ValidationError as exc:
         first = exc.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "as a whole"
         raise ReceiptInvalid(f"{where}: {first['msg']}") from exc
-    if receipt.build(*statement) != document:
+    except OverflowError as exc:
+        raise ReceiptInvalid(f"judged_at: {exc}") from exc
+    if rebuilt != document:
         raise ReceiptInvalid("it is not written as a receipt is")
     return statement

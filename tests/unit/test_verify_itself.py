@@ -240,6 +240,8 @@ def test_a_file_is_named_by_its_hash(store: FolderStore) -> None:
         pytest.param(a_refusal(score=5), "at once", id="refused and scored"),
         pytest.param(a_refusal(code=2001), "2001", id="refused for a fault of ours"),
         pytest.param(a_document(judged_at="2026-11-22T12:00:00Z"), "written", id="a time written otherwise"),
+        pytest.param(a_document(judged_at="0001-01-01T00:00:00+14:00"), "judged_at", id="a time before all times"),
+        pytest.param(a_document(hotkey="\u0665F"), "hotkey", id="a letter that looks like another"),
         pytest.param(a_document(repo="a/b\x1b[2J"), "repo", id="a name that moves the cursor"),
     ],
 )
