@@ -89,6 +89,16 @@ def test_a_config_that_asks_for_all_memory(folder: Path, speak: Callable[..., tu
     assert caught.value.code in {Code.MEMORY_EXCEEDED, Code.LOAD_FAILED}
 
 
+@pytest.mark.parametrize("rate", [-1, 0, 65_536, 4_000_000_000, "fast"])
+def test_a_config_that_names_no_rate_of_sound(folder: Path, speak: Callable[..., tuple[Spoken, ...]], rate: object) -> None:
+    """A rate that no file can keep is the model's fault at once: not an error of ours when its audio is kept."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | {"sampling_rate": rate}), encoding="utf-8")
+    with pytest.raises(SubmissionFault) as caught:
+        speak()
+    assert caught.value.code is Code.LOAD_FAILED
+
+
 def test_an_index_that_leads_out(folder: Path, speak: Callable[..., tuple[Spoken, ...]]) -> None:
     """A list of weights that names a file outside the model reads nothing: the model fails on its own account."""
     (folder / "model.safetensors.index.json").write_text('{"weight_map": {"x": "../../../etc/passwd"}}', encoding="utf-8")

@@ -10,7 +10,8 @@ from enum import IntEnum
 
 HEADER = struct.Struct("<4sB3xII")
 _MAGIC = b"VSG1"
-MAX_RATE = 192_000
+MAX_RATE = 65_535
+"""In Hz: FLAC keeps every rate up to this one, judged or not."""
 REASON_BYTES = 400
 _REPORT_BYTES = 16_384
 

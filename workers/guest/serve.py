@@ -8,7 +8,7 @@ from typing import BinaryIO, TypeVar
 from scoring.synthesis.load import Loader
 from scoring.synthesis.synthesiser import Request, Synthesiser, Waveform
 from workers.guest.confine import confine
-from workers.guest.frames import Frame, Kind, reason
+from workers.guest.frames import MAX_RATE, Frame, Kind, reason
 from workers.guest.orders import Task, read_batch, read_confinement, read_task
 from workers.guest.proof import open_walls
 
@@ -43,7 +43,13 @@ def _load(task: Task, answers: BinaryIO, adapter: Callable[[str], Loader]) -> Sy
     if isinstance(loader, Frame):
         return loader
     _send(answers, Frame(Kind.PREPARED))
-    return _attempt(lambda: loader(Path(task.model_dir), task.threads, task.dtype), Kind.NOT_LOADED)
+    return _attempt(lambda: _checked(loader(Path(task.model_dir), task.threads, task.dtype)), Kind.NOT_LOADED)
+
+
+def _checked(model: Synthesiser) -> Synthesiser:
+    if not 0 < model.sample_rate <= MAX_RATE:
+        raise ValueError(f"it speaks at {model.sample_rate} Hz, which is not above 0 and at most {MAX_RATE}")
+    return model
 
 
 def _say(model: Synthesiser, batch: Sequence[Request], max_seconds: float) -> list[Frame]:
