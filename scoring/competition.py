@@ -17,6 +17,10 @@ from scoring.report import Factor
 from scoring.types import RoundNumber
 
 DEFAULT_PATH = Path(__file__).with_name("competition.toml")
+MOST_GROUPS = 100
+"""Their names have two digits, and there are only so many sentences to draw."""
+MOST_AUDIO_SECONDS = 60
+"""Whoever reads stored audio can refuse what no sample can be."""
 
 
 class Profile(StrEnum):
@@ -40,7 +44,7 @@ Positive = Annotated[float, Field(gt=0.0)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class RoundRules(_Part):
@@ -52,6 +56,12 @@ class RoundRules(_Part):
     voice: Annotated[int, Field(ge=0)]
     evaluations: Count
     deadline_blocks: Count
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if not 1 <= self.single + self.counterfactual + self.voice <= MOST_GROUPS:
+            raise ValueError(f"a round has 1 to {MOST_GROUPS} groups")
+        return self
 
     @property
     def plan(self) -> GroupPlan:
@@ -92,7 +102,7 @@ class Limits(_Part):
     load_seconds: Positive
     sample_seconds: Positive
     ram_bytes: Count
-    max_audio_seconds: Positive
+    max_audio_seconds: Annotated[float, Field(gt=0.0, le=MOST_AUDIO_SECONDS)]
     expected_low: Positive
     expected_high: Positive
 

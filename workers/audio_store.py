@@ -13,13 +13,14 @@ import soundfile
 from pydantic import ValidationError
 
 from scoring import receipt
-from scoring.competition import Competition
+from scoring.competition import MOST_AUDIO_SECONDS, Competition
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.receipt import MAX_BYTES, ReceiptInvalid, Signed
 from scoring.spoken import Spoken
+from workers.guest.frames import MAX_RATE
 
-_MOST_SAMPLES = 600 * 192_000
-"""Ten minutes at the highest rate: a file of a stranger's store may unpack to more than there is memory."""
+_MOST_SAMPLES = MOST_AUDIO_SECONDS * MAX_RATE
+"""A file of a stranger's store may unpack to more than there is memory."""
 
 
 class AudioStore(Protocol):
@@ -70,7 +71,9 @@ class FolderStore:
         if not path.is_file():
             raise PlatformError(Code.AUDIO_MISSING, f"there is no audio {pcm_sha256} in {self._folder}")
         try:
-            samples, rate = soundfile.read(path, frames=_MOST_SAMPLES, dtype="int16")
+            with soundfile.SoundFile(path) as file:
+                samples = file.read(_MOST_SAMPLES // file.channels, dtype="int16")
+                rate = file.samplerate
         except (OSError, soundfile.SoundFileError) as exc:
             raise PlatformError(Code.AUDIO_INVALID, f"the audio {pcm_sha256} in {self._folder} cannot be read") from exc
         pcm = samples.astype("<i2").tobytes()

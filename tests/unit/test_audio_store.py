@@ -37,7 +37,7 @@ def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("rate", [1, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 192_000])
+@pytest.mark.parametrize("rate", [1, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 65_535])
 @pytest.mark.parametrize("samples", [pytest.param(1, id="one sample"), pytest.param(30_000, id="a second or so")])
 def test_audio_comes_back_exactly(tmp_path: Path, rate: int, samples: int) -> None:
     """At every rate that a guest can say, allowed or not: a closed gate's audio is evidence too."""
