@@ -13,12 +13,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
+from operator import itemgetter
 from typing import ParamSpec, TypeVar
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
+from scoring import anchors
 from scoring.audio import Audio, from_pcm
 from scoring.evidence.agreement import spearman
 from scoring.judges.cleanliness import CleanlinessJudge
@@ -30,7 +32,7 @@ from scoring.judges.naturalness import Arithmetic, NaturalnessJudge
 from scoring.judges.panel import Panel
 from scoring.judges.pitch import HOP, f0
 from scoring.judges.threads import one_thread
-from scoring.report import Metrics
+from scoring.report import Factor, Metrics
 from scoring.sound import Sound
 from tests.benchmarks.file_by_file import FileByFile, load, opinions, pyin
 from tests.benchmarks.scoring_corpus import Evaluation, clips, evaluation
@@ -114,9 +116,11 @@ def _apart(found: dict[str, list[Metrics]], name: str) -> str:
 
 
 def _agree(found: dict[str, list[Metrics]], name: str) -> str:
-    """Rank correlation of the scores in use with speechmos's."""
-    sides = {key: ([ours[key] for ours in found[name]], [x[key] for x in found["speechmos"]]) for key in ("ovr", "bak", "p808")}
-    return "rank correlation " + ", ".join(f"{key} {spearman(*side):.3f}" for key, side in sides.items())
+    """Rank correlation with speechmos of the factor that the scores become, and of each score in it."""
+    factor = anchors.load().factors[Factor.NATURALNESS]
+    orders = {"utility": factor.utility} | {key: itemgetter(key) for key in factor.metrics}
+    agreed = {key: spearman(*([of(one) for one in found[side]] for side in (name, "speechmos"))) for key, of in orders.items()}
+    return "rank correlation " + ", ".join(f"{key} {rho:.3f}" for key, rho in agreed.items())
 
 
 def whole(said: Evaluation) -> list[Row]:

@@ -10,7 +10,7 @@ import torch
 from neurons.localnet import models
 from prompts.groups import Group
 from prompts.render import render
-from scoring.audio import Audio, resample
+from scoring.audio import Audio, normalise, resample, trim
 from scoring.competition import Competition, load
 from scoring.manipulations.additions import noise
 from scoring.manipulations.pcm import to_pcm
@@ -59,7 +59,10 @@ def evaluation() -> Evaluation:
 
 
 def clips(groups: Sequence[Group], count: int) -> list[Audio]:
-    """Clips of 2 … 10 s at 16 kHz, each length of its own, from clear speech to speech in as much noise."""
+    """Clips of 2 … 10 s at 16 kHz, each length of its own, from clear speech to speech in as much noise.
+
+    All at -23 LUFS from the first to the last speech: protocols then differ in their windows only.
+    """
     texts = [prompt.text for group in groups for prompt in group.prompts]
     return [_clip(index, count, texts) for index in range(count)]
 
@@ -69,6 +72,6 @@ def _clip(index: int, count: int, texts: Sequence[str]) -> Audio:
     wave = say(text, Settings(VOICES[index % len(VOICES)], rate=165, pitch=50, range=50, amplitude=100, word_gap=0))
     length = round((SHORTEST + (LONGEST - SHORTEST) * (index * 7 % count) / (count - 1)) * RATE)
     speech = resample(Audio(torch.from_numpy(wave), 22_050), RATE)
-    clip = Audio(speech.samples[RATE // 2 :][:length].clamp(-1.0, 1.0), RATE)
+    clip = Audio(speech.samples[RATE // 2 :][:length], RATE)
     level = NOISE_DB[index // len(VOICES) % len(NOISE_DB)]
-    return clip if level is None else Audio(noise(clip, level).samples.clamp(-1.0, 1.0), RATE)
+    return normalise(trim(clip if level is None else noise(clip, level)))
