@@ -42,12 +42,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A receipt, what it says, and the round's groups and rules: found by their hashes, not taken from its word."""
+    """A receipt, what it says, and the round's groups and rules: found by their hashes, not taken from its word.
+
+    `known_rules` is False for rules that only the store has: whoever wrote the receipt may have written them.
+    """
 
     signed: Signed
     statement: Statement
     competition: Competition
     groups: tuple[Group, ...]
+    known_rules: bool
 
     @property
     def report(self) -> EvaluationReport | None:
@@ -69,11 +73,12 @@ def open_case(signed: Signed, store: AudioStore, rules: Sequence[Path]) -> Case:
     except ReceiptInvalid as exc:
         raise PlatformError(Code.RECEIPT_INVALID, f"the receipt has not the form of one: {exc}") from exc
     wanted = said.subject.competition_hash
-    found = _from_files(wanted, rules) or store.competition(wanted)
+    known = _from_files(wanted, rules)
+    found = known or store.competition(wanted)
     if found is None:
         raise PlatformError(Code.COMPETITION_INVALID, f"the receipt's competition {wanted} was not found; name its file")
     groups = generate(bytes.fromhex(said.subject.block_hash.removeprefix("0x")), found.round.plan)
-    return Case(signed, said, found, groups)
+    return Case(signed, said, found, groups, known is not None)
 
 
 def _from_files(wanted: str, files: Iterable[Path]) -> Competition | None:
@@ -126,6 +131,8 @@ def _numbers(case: Case, report: EvaluationReport) -> list[Difference]:
 def _notes(case: Case, now: datetime) -> tuple[str, ...]:
     subject, certificate = case.statement.subject, case.signed.certificate
     notes = [f"Prompts are drawn from the block hash that the receipt names: compare {subject.block_hash} with the chain's."]
+    if not case.known_rules:
+        notes.append(f"Its rules {subject.competition_hash} were found in the store alone: compare them with the validator's.")
     if now > certificate.not_after:
         notes.append(f"The certificate held when it was judged, and expired at {certificate.not_after.isoformat()}.")
     return tuple(notes)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from neurons.cli import certificates, daemons, demo, dev, miner, pin, scoring, verify
+from neurons.cli.plain import plain
 from scoring.errors import EXPLANATIONS, Code, VoiceError
 
 daemons.validator.command("certify")(certificates.certify)
@@ -61,7 +62,7 @@ def _tell(error: typer.TyperException | VoiceError | ValidationError) -> None:
             code, message = Code.ARGUMENT_INVALID, f"{wrong.rstrip('.')}. {EXPLANATIONS[Code.ARGUMENT_INVALID].advice}"
             if not wrong:
                 return
-    line = Text.assemble((f"error {code}", "bold red"), " ", " ".join(message.split()))
+    line = Text.assemble((f"error {code}", "bold red"), " ", plain(" ".join(message.split())))
     Console(stderr=True, soft_wrap=True).print(line)
 
 

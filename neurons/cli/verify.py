@@ -15,6 +15,7 @@ from rich.text import Text
 
 from neurons.cli.bars import stages
 from neurons.cli.options import AsJson, CompetitionFile
+from neurons.cli.plain import plain
 
 if TYPE_CHECKING:
     from scoring.certificate import Trust
@@ -146,16 +147,16 @@ def _print_json(case: "Case", digest: str, level: int, notes: Sequence[str], out
 def _print(case: "Case", digest: str, level: int, notes: Sequence[str], outcome: "Outcome") -> None:
     console = Console(soft_wrap=True)
     for name, value in _facts(case, digest):
-        console.print(Text(f"{name:<12}{_plain(value)}"))
+        console.print(Text(f"{name:<12}{plain(value)}"))
     if outcome.differences:
         table = Table("what", Column("receipt says", overflow="fold"), Column("found", overflow="fold"))
         for row in outcome.differences[:_SHOWN]:
-            table.add_row(*(Text(_plain(text)) for text in (row.what, row.claimed, row.found)))
+            table.add_row(*(Text(plain(text)) for text in (row.what, row.claimed, row.found)))
         Console().print(table)
         if len(outcome.differences) > _SHOWN:
             console.print(f"… and {len(outcome.differences) - _SHOWN} more: --json shows all")
     for note in (*notes, *outcome.notes):
-        console.print(Text(f"note: {_plain(note)}", "dim"))
+        console.print(Text(f"note: {plain(note)}", "dim"))
     if outcome.holds:
         console.print(f"[bold green]The receipt holds[/] (level {level}).")
     else:
@@ -178,8 +179,3 @@ def _facts(case: "Case", digest: str) -> list[tuple[str, str]]:
         ("certificate", f"{certificate.serial}, by {certificate.issuer}"),
         ("says", said),
     ]
-
-
-def _plain(text: str) -> str:
-    """What a stranger wrote must not move a cursor."""
-    return "".join(character if character.isprintable() else "�" for character in text)

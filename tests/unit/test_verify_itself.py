@@ -223,6 +223,16 @@ def test_a_certificate_may_expire_after_it_was_used(store: FolderStore) -> None:
     assert any("expired" in note for note in later.notes)
 
 
+def test_rules_that_only_the_store_has_are_said_to_be_so(store: FolderStore, tmp_path: Path) -> None:
+    """Who writes the receipt may write the rules beside it: generous ones hold, and their reader is told to compare them."""
+    signed, kept = sign(a_document()), tmp_path / "store" / "competitions" / f"{RULES.hash}.json"
+    told = [
+        [RULES.hash in note for note in check_itself(open_case(signed, store, files), TRUST, "receipt", NOW).notes]
+        for files in ([], [kept])
+    ]
+    assert told == [[False, True], [False]]
+
+
 def test_a_file_is_named_by_its_hash(store: FolderStore) -> None:
     """Another receipt in a file's place is noticed."""
     assert places(checked(sign(a_document()), store, name="ab" * 32)) == ["receipt's hash"]
