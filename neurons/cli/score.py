@@ -4,8 +4,10 @@ import asyncio
 import json
 import re
 import secrets
+import tempfile
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,6 +89,8 @@ def score(
     _check(target)
     settings = MinerSettings(**given(network=network, netuid=netuid, competition=competition))
     seed = _seed(settings, load(settings.competition), number, block, block_hash)
+    if out is not None:
+        _make(out)
     found = _score(target, seed, settings)
     report = _report(found)
     if out is not None:
@@ -200,19 +204,35 @@ def _report(found: Scored) -> dict[str, Any]:
     }
 
 
-def _keep(folder: Path, report: Mapping[str, Any], spoken: "Mapping[str, Spoken]") -> None:
+def _make(folder: Path) -> None:
+    """Before minutes are spent on what goes there; into an empty folder, where nothing of another score can be taken for this one's."""
+    from scoring.errors import Code, PlatformError
+
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise PlatformError(Code.ARGUMENT_INVALID, f"--out {folder} is not empty: name a new folder.")
+        tempfile.TemporaryFile(dir=folder).close()
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
     from scoring.errors import Code, PlatformError
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"--out {folder} cannot be written: {exc.strerror}") from exc
+
+
+def _keep(folder: Path, report: Mapping[str, Any], spoken: "Mapping[str, Spoken]") -> None:
+    with _writing(folder):
         (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         for prompt_id, said in spoken.items():
             if said.pcm:
                 with wave.open(str(folder / f"{prompt_id}.wav"), "wb") as file:
                     file.setparams((1, 2, said.rate, 0, "NONE", ""))
                     file.writeframes(said.pcm)
-    except OSError as exc:
-        raise PlatformError(Code.ARGUMENT_INVALID, f"--out {folder} cannot be written: {exc.strerror}") from exc
 
 
 def _show(found: Scored) -> None:
