@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scoring.anchors import load as load_anchors
 from scoring.audio import Audio, from_pcm
 from scoring.errors import Code, InfrastructureFault
-from scoring.judges.intelligibility import IntelligibilityJudge, compare, repeats
+from scoring.judges.intelligibility import IntelligibilityJudge, compare, hiss, repeats
 from scoring.judges.judge import Utterance
 from scoring.judges.language_model import arpa
 from scoring.report import Factor
@@ -171,6 +171,25 @@ def test_a_clear_voice_is_understood_and_wrong_words_are_not(
     right, wrong = judge.measure([ask(clips[0], text=TEXTS[0]), ask(clips[0], text=TEXTS[3])])
     assert right["wer"] < 0.1
     assert wrong["wer"] >= 0.9
+
+
+@pytest.mark.parametrize("voice", ["en-us+f2", "en-us+edward", "en-us", "en-us+m1"])
+def test_honest_voices_pay_little(
+    voice: str, judge: IntelligibilityJudge, speak: Callable[..., bytes], ask: Callable[..., Utterance]
+) -> None:
+    """Voices that anyone understands, also those that pause in digital silence."""
+    said = [ask(from_pcm(speak(text, voice=voice), 22_050), text=text) for text in TEXTS]
+    scale = load_anchors().factors[Factor.INTELLIGIBILITY]
+    assert math.fsum(scale.utility(found) for found in judge.measure(said)) / len(said) > 0.9
+
+
+def test_the_hiss_is_the_same_everywhere() -> None:
+    """Whole numbers from a hash: known ones, a prefix of every longer one, at -65 dBFS."""
+    noise = hiss(160_000)
+    assert noise[:6].tolist() == [5.0, 26.0, 0.0, 18.0, -17.0, -12.0]
+    assert torch.equal(hiss(1000), noise[:1000])
+    assert hiss(0).shape == (0,)
+    assert 20 * math.log10(float(noise.square().mean().sqrt()) / 32768) == pytest.approx(-65.0, abs=0.1)
 
 
 def test_silence_reads_as_nearly_everything_missing(
