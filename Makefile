@@ -6,7 +6,7 @@ ONCE ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: demo test lint fmt clean compose-check bench-demo bench-scoring bench-gpu study-attacks study-order study-round-variance
+.PHONY: demo test lint fmt clean compose-check bench-demo bench-scoring bench-gpu study-attacks study-order study-round-variance studies
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -50,6 +50,9 @@ study-order: $(VENV)/.ready
 
 study-round-variance: $(VENV)/.ready
 	$(BIN)/python -m tests.benchmarks.study_round_variance --out docs/measured/round_variance.json
+
+studies: study-attacks study-order study-round-variance
+	$(BIN)/voice scoring docs
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

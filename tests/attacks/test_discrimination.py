@@ -1,6 +1,7 @@
 """Every manipulation costs: the combined score falls by the stated least amount, on voices of two synthesisers."""
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from prompts.generate import generate
 from prompts.groups import Group, GroupPlan, Register
+from prompts.voices import ORDINARY
 from scoring.competition import Competition, load
 from scoring.evidence import measured
 from scoring.evidence.discrimination import LEAST, MOST_GAIN, UNHEARD, drops, score
@@ -18,7 +20,6 @@ from scoring.types import RoundNumber
 
 VOICES = {"en-us+f2": Register.HIGH, "en-us+edward": Register.LOW}
 """One voice of espeak-ng's formant synthesis and one of its Klatt synthesiser, each in the register that it speaks."""
-CLIPS = 2
 MEASURED = Path(__file__).parents[2] / "docs" / "measured"
 
 Answer = Callable[[Sequence[Group], str], dict[str, Spoken]]
@@ -48,9 +49,12 @@ def panel(round_groups: tuple[Group, ...]) -> Panel:
 def lost(
     request: pytest.FixtureRequest, round_groups: tuple[Group, ...], panel: Panel, competition: Competition, answer: Answer
 ) -> Drops:
-    """What every manipulation takes from one voice, on its shortest prompts."""
-    of_voice = [group for group in round_groups if group.prompts[0].voice.register is VOICES[request.param]]
-    own = sorted(of_voice, key=lambda group: len(group.prompts[0].text))[:CLIPS]
+    """What every manipulation takes from one voice, on the shortest prompt that asks it for a loudness."""
+    asked = [(group.prompts[0], group) for group in round_groups]
+    fitting = [
+        (len(p.text), group) for p, group in asked if p.voice.register is VOICES[request.param] and p.voice.loudness != ORDINARY
+    ]
+    own = [min(fitting, key=itemgetter(0))[1]]
     spoken = answer(own, request.param)
     assert score(panel, own, spoken, competition) > 0.6
     return dict(drops(panel, own, spoken, competition, Manipulation))
