@@ -1,6 +1,6 @@
 """`make study-attacks`: by how much each manipulation lowers the combined score, on four voices of two synthesisers.
 
-Usage: python -m tests.benchmarks.study_attacks [--json] [--out docs/measured/attacks.json] [--groups 6] [NAME …]
+Usage: python -m tests.benchmarks.study_attacks [--json] [--out docs/measured/attacks.json] [--groups 3] [NAME …]
 """
 
 import argparse
@@ -57,7 +57,7 @@ def main() -> None:
     """Measure, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", type=Manipulation, default=list(Manipulation))
-    parser.add_argument("--groups", type=int, default=6, help="groups per voice")
+    parser.add_argument("--groups", type=int, default=3, help="groups per voice")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()

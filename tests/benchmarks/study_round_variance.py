@@ -2,7 +2,7 @@
 
 D is the difference of two models' scores on the same group, clipped as a duel clips it. Models speak through the sandbox and are
 judged by the embedded panel, round after round, each with prompts and a panel of its own; a round is half of the default plan.
-Usage: python -m tests.benchmarks.study_round_variance [--json] [--out docs/measured/round_variance.json] [--rounds 10]
+Usage: python -m tests.benchmarks.study_round_variance [--json] [--out docs/measured/round_variance.json] [--rounds 8]
 """
 
 import argparse
@@ -68,7 +68,7 @@ def share_of(one: str, other: str, rounds: Sequence[Scores], clip: float) -> Pai
 def main() -> None:
     """Measure, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
