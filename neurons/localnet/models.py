@@ -57,7 +57,7 @@ def _controls(louder: float = 1.0) -> NDArray[np.float32]:
 
 def _hurried() -> NDArray[np.float32]:
     controls = _controls()
-    controls[:, 0] *= 1.3
+    controls[:, 0] *= 1.7
     return controls
 
 
