@@ -29,12 +29,14 @@ def verify(address: str, message: bytes, signature: str) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is the ss58 address of a key."""
+    """Whether a text is the address of a key, as `ServiceKey.address` writes it: the same key in another chain's format is none.
+
+    Certificates and revocations name keys by this one spelling.
+    """
     try:
-        sp_core.ss58_decode(text)
+        return bool(sp_core.ss58_encode(sp_core.ss58_decode(text)) == text)
     except ValueError:
         return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,8 @@ def read_revocations(issuer: Hotkey, path: Path) -> frozenset[str]:
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        return strict_json.read_object(path.read_bytes())
+        with path.open("rb") as file:
+            return strict_json.read_object(file.read(strict_json.MAX_BYTES + 1))
     except FileNotFoundError:
         raise
     except OSError as exc:

@@ -64,7 +64,7 @@ def _service(address: str | None, key: Path | None) -> str:
     if key is not None:
         return ServiceKey.read(key).address
     if not is_address(str(address)):
-        raise PlatformError(Code.ARGUMENT_INVALID, f"{address} is no ss58 address.")
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{address} is no address as `voice worker --show-key` prints it.")
     return str(address)
 
 

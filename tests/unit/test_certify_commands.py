@@ -56,7 +56,7 @@ def test_from_a_new_worker_to_a_revoked_certificate(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "code", "words"),
     [
-        pytest.param("validator certify 5Nobody --host h --out c.json", Code.ARGUMENT_INVALID, "no ss58 address", id="address"),
+        pytest.param("validator certify 5Nobody --host h --out c.json", Code.ARGUMENT_INVALID, "no address as", id="address"),
         pytest.param("validator certify --host h --out c.json", Code.ARGUMENT_INVALID, "ADDRESS or its --key", id="no key"),
         pytest.param("validator certify --key none --host h --out c.json", Code.SERVICE_KEY_INVALID, "none", id="no key file"),
         pytest.param("validator certify --key key --host a/b --out c.json", Code.ARGUMENT_INVALID, "a host of", id="host"),

@@ -158,8 +158,16 @@ def test_a_list_that_cannot_be_read_is_no_missing_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "is_one"), [(ISSUER.address, True), ("0" * 32, False), ("", False), ("5F", False), ("secrets/cert.json", False)]
+    ("text", "is_one"),
+    [
+        (ISSUER.address, True),
+        (sp_core.ss58_encode(ISSUER.pair.public_key, 2), False),
+        ("0" * 32, False),
+        ("", False),
+        ("5F", False),
+        ("secrets/cert.json", False),
+    ],
 )
 def test_an_address_is_told_from_other_words(text: str, is_one: bool) -> None:
-    """By its checksum."""
+    """By its checksum; in one spelling, or a key would be taken back under a name that no certificate has."""
     assert is_address(text) is is_one
