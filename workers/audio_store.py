@@ -60,7 +60,7 @@ class FolderStore:
         if not spoken.pcm:
             return
         path = self._audio(hashlib.sha256(spoken.pcm).hexdigest())
-        if not path.exists():
+        if not _is_kept(path):
             flac = io.BytesIO()
             soundfile.write(flac, np.frombuffer(spoken.pcm, dtype="<i2"), spoken.rate, format="FLAC", subtype="PCM_16")
             _write(path, flac.getvalue())
@@ -68,7 +68,7 @@ class FolderStore:
     def audio(self, pcm_sha256: str) -> tuple[bytes, int]:
         """Read back, and held against its hash."""
         path = self._audio(pcm_sha256)
-        if not path.is_file():
+        if not _is_kept(path):
             raise PlatformError(Code.AUDIO_MISSING, f"there is no audio {pcm_sha256} in {self._folder}")
         try:
             with soundfile.SoundFile(path) as file:
@@ -84,7 +84,7 @@ class FolderStore:
     def keep_evidence(self, signed: Signed, competition: Competition) -> Path:
         """Both by their hashes."""
         rules = self._rules(competition.hash)
-        if not rules.exists():
+        if not _is_kept(rules):
             _write(rules, competition.model_dump_json(indent=1).encode())
         path = self._folder / "receipts" / f"{receipt.digest(signed.receipt)}.json"
         _write(path, json.dumps(signed.to_json(), indent=1, allow_nan=False).encode())
@@ -93,10 +93,11 @@ class FolderStore:
     def competition(self, competition_hash: str) -> Competition | None:
         """Read back, and held against its hash."""
         path = self._rules(competition_hash)
-        if not path.is_file():
+        if not _is_kept(path):
             return None
         try:
-            found = Competition.model_validate_json(path.read_bytes())
+            with path.open("rb") as file:
+                found = Competition.model_validate_json(file.read(MAX_BYTES))
         except (OSError, ValidationError) as exc:
             raise PlatformError(Code.COMPETITION_INVALID, f"{path} holds no competition that this version can read") from exc
         if found.hash != competition_hash:
@@ -119,6 +120,13 @@ def read_receipt(path: Path) -> Signed:
         raise PlatformError(Code.RECEIPT_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
     except ReceiptInvalid as exc:
         raise PlatformError(Code.RECEIPT_INVALID, f"{path}: {exc}") from exc
+
+
+def _is_kept(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as exc:
+        raise InfrastructureFault(Code.STORE_UNAVAILABLE, f"{path.parent} cannot be read ({exc.strerror})") from exc
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -29,7 +29,10 @@ Level = Annotated[
     int, typer.Option(min=1, max=3, help="1 the receipt in itself, 2 its audio judged again, 3 the model speaks again.")
 ]
 Sample = Annotated[str | None, typer.Option("--sample", help="Levels 2 and 3: only this sample's group (its index or prompt).")]
-ModelFolder = Annotated[Path | None, typer.Option("--model", help="Level 3: the model's folder (default: from the hub).")]
+ModelFolder = Annotated[
+    Path | None,
+    typer.Option("--model", exists=True, file_okay=False, help="Level 3: the model's folder (default: from the hub)."),
+]
 Store = Annotated[Path | None, typer.Option("--store", help="The folder of the evidence (default: the one the receipt lies in).")]
 Issuer = Annotated[str | None, typer.Option("--issuer", help="The validator's hotkey whose certificates count (default: any).")]
 RevocationsFile = Annotated[Path | None, typer.Option("--revocations", help="The issuer's list of revoked certificates.")]
@@ -49,7 +52,11 @@ def verify(
     competition: CompetitionFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a receipt's score again: exit 0 if everything holds, 1 if not, with a table of what differs."""
+    """Run a receipt's score again: exit 0 if everything holds, 1 if not, with a table of what differs.
+
+    Level 1 finds what was changed after it was signed, and numbers that do not follow from each other; level 2 metrics that are not the
+    audio's; level 3 audio that is not the model's, and a model that is not the receipt's.
+    """
     from scoring.receipt import digest
     from workers.audio_store import FolderStore, read_receipt
     from workers.verify import check_itself, open_case
