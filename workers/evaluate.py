@@ -202,11 +202,11 @@ class Trial:
 
 
 def judge_model(model: Model, block_hash: BlockHash, competition: Competition, tools: Tools, progress: Progress) -> Trial:
-    """Let a checked model speak a round's prompts inside the sandbox, and judge what came out."""
+    """Let a checked model speak a round's prompts inside the sandbox, and judge what came out; judges that are missing are named first."""
     groups = round_groups(block_hash, competition)
+    panel = tools.panel(competition.profile, groups, lambda done, total: progress(Stage.FETCH, done, total))
     began = time.monotonic()
     spoken = {item.prompt_id: item for item in speak(model, groups, block_hash, competition, tools, progress)}
-    panel = tools.panel(competition.profile, groups, lambda done, total: progress(Stage.FETCH, done, total))
     middle = time.monotonic()
     report = panel.judge(groups, spoken, competition, lambda done, total: progress(Stage.JUDGE, done, total))
     return Trial(spoken, report, middle - began, time.monotonic() - middle)

@@ -29,9 +29,12 @@ def pin(
 ) -> None:
     """Fetch the standard profile's judge models as they are published now, and write their revisions and checksums."""
     from neurons.settings import MinerSettings
+    from scoring.errors import Code, PlatformError
     from scoring.judges.standard.models import CATALOGUE, read_catalogue, write_pins
     from workers.judge_models import pin_models
 
+    if out.is_dir() or not out.parent.is_dir():  # said before gigabytes are fetched
+        raise PlatformError(Code.ARGUMENT_INVALID, f"--out {out} cannot be written: name a file in a folder that exists.")
     settings = MinerSettings()
     sources = {**read_catalogue(models or CATALOGUE)}
     sources |= _chosen(sources, repo or [])

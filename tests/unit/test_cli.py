@@ -34,6 +34,7 @@ def voice(folder: Path, *arguments: str, **environment: str) -> subprocess.Compl
         pytest.param("miner check nowhere", {}, Code.ARGUMENT_INVALID, "There is no folder nowhere", id="no model folder"),
         pytest.param("miner check no\x1b[2Jwhere", {}, Code.ARGUMENT_INVALID, "folder no\ufffd[2Jwhere", id="moves the cursor"),
         pytest.param("miner score . --out file", {}, Code.ARGUMENT_INVALID, "--out file cannot be written", id="out is a file"),
+        pytest.param("scoring pin --out no/pins.toml", {}, Code.ARGUMENT_INVALID, "--out no/pins.toml", id="no folder of pins"),
         pytest.param("miner check . --competition file", {}, Code.COMPETITION_INVALID, "file", id="broken competition"),
         pytest.param("miner score . --block-hash xyz", {}, Code.ARGUMENT_INVALID, "64 hex digits", id="no block hash"),
         pytest.param("verify nowhere.json", {}, Code.RECEIPT_INVALID, "nowhere.json cannot be read", id="no receipt"),

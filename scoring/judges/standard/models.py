@@ -94,13 +94,19 @@ def read_pins(path: Path | None) -> Mapping[Role, Pin]:
 
 
 def write_pins(path: Path, pins: Mapping[Role, Pin]) -> None:
-    """As TOML, which `read_pins` reads back equal; every value matches a pattern that needs no escaping."""
+    """As TOML, which `read_pins` reads back equal; every value matches a pattern that needs no escaping.
+
+    Raises PlatformError(SETTING_INVALID) for a file that cannot be written.
+    """
     lines = ["# Made by `voice scoring pin`. A change of any byte here is another judge.", ""]
     for role in Role:
         pin = pins[role]
         lines += [f"[{role.value}]", f'repo = "{pin.repo}"', f'revision = "{pin.revision}"', "", f"[{role.value}.files]"]
         lines += [*(f'"{name}" = "{pin.files[name]}"' for name in sorted(pin.files)), ""]
-    path.write_text("\n".join(lines), encoding="utf-8")
+    try:
+        path.write_text("\n".join(lines), encoding="utf-8")
+    except OSError as exc:
+        raise PlatformError(Code.SETTING_INVALID, f"{path} cannot be written: {exc.strerror}") from exc
 
 
 def _parsed(path: Path, schema: TypeAdapter[dict[Role, Entry]]) -> dict[Role, Entry]:
