@@ -6,7 +6,7 @@ ONCE ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: demo test lint fmt clean compose-check bench-demo bench-scoring bench-gpu study-attacks study-order study-round-variance studies
+.PHONY: demo test lint fmt clean compose-check bench-demo bench-scoring bench-gpu study-attacks study-order study-round-variance studies study-speaker
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -47,6 +47,10 @@ study-attacks: $(VENV)/.ready
 
 study-order: $(VENV)/.ready
 	$(BIN)/python -m tests.benchmarks.study_order --out docs/measured/order.json
+
+# Does the embedded profile tell one voice from two? Printed only: the anchors' comment states it.
+study-speaker: $(VENV)/.ready
+	$(BIN)/python -m tests.benchmarks.study_speaker
 
 study-round-variance: $(VENV)/.ready
 	$(BIN)/python -m tests.benchmarks.study_round_variance --out docs/measured/round_variance.json
