@@ -16,7 +16,7 @@ from scoring.judges.dnsmos import WINDOW
 from scoring.judges.naturalness import on_onnxruntime
 from scoring.judges.p808 import log_mel
 from scoring.judges.p835 import HOP, P835, REACH, strips
-from scoring.judges.threads import one_thread
+from scoring.judges.steady import steady
 from scoring.report import Metrics
 from scoring.sound import RATE
 
@@ -44,7 +44,7 @@ class PublishedDnsmos:
         wave = doubled(audio.samples)
         seconds = starts(wave.shape[0])
         raw: list[list[float]] = []
-        with one_thread(), ThreadPoolExecutor(self._lanes) as pool:
+        with steady(), ThreadPoolExecutor(self._lanes) as pool:
             for first in range(0, len(seconds), TOGETHER):
                 raw += self._raw(pool, wave, seconds[first : first + TOGETHER])
             cut = (wave[second * RATE : second * RATE + WINDOW - HOP] for second in seconds)

@@ -8,7 +8,6 @@ bands and gives 32 channels; the head turns 900 frames of that into the raw (sig
 """
 
 import torch
-from torch.nn import functional as F  # noqa: N812  (the name its own documentation uses)
 
 from scoring.judges import onnx_weights
 
@@ -54,14 +53,14 @@ class P835:
         first, last = max(0, start - REACH), min(stop + REACH, features.shape[2])
         passed = features[:, :, first:last].to(self._dtype).contiguous(memory_format=torch.channels_last)
         for weight, bias in self._trunk:
-            passed = F.conv2d(passed, weight, bias, padding=1).relu_()
+            passed = _convolve(passed, weight, bias).relu_()
         return passed[:, :, start - first : stop - first]
 
     @torch.inference_mode()
     def head(self, passed: torch.Tensor) -> torch.Tensor:
         """Raw opinions float32 [windows, 3] of the trunk's output [windows, 32, 900, 161]."""
         for weight, bias in self._head:
-            passed = F.conv2d(F.max_pool2d(passed, 2), weight, bias, padding=1).relu_()
+            passed = _convolve(torch.max_pool2d(passed, 2), weight, bias).relu_()
         found = passed.amax(dim=(2, 3)).to(torch.float32)
         for index, (weight, bias) in enumerate(self._dense):
             found = (found if index == 0 else found.relu()) @ weight + bias
@@ -76,6 +75,11 @@ def strips(features: torch.Tensor) -> list[tuple[int, int]]:
     """First frame of each strip, and the one after its last."""
     frames = features.shape[2]
     return [(start, min(start + STRIP, frames)) for start in range(0, frames, STRIP)]
+
+
+def _convolve(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """3 × 3 with zeros around, by oneDNN even where the process has switched it off: it has the kernels for these shapes."""
+    return torch.mkldnn_convolution(images, weight, bias, padding=(1, 1), stride=(1, 1), dilation=(1, 1), groups=1)
 
 
 def _convolution(weights: dict[str, torch.Tensor], name: str, dtype: torch.dtype) -> Layer:

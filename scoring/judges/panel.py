@@ -18,7 +18,7 @@ from scoring.judges.intelligibility import IntelligibilityJudge
 from scoring.judges.judge import Judge, PairJudge, Utterance
 from scoring.judges.naturalness import NaturalnessJudge
 from scoring.judges.speaker import SpeakerJudge
-from scoring.judges.threads import one_thread
+from scoring.judges.steady import steady
 from scoring.report import EvaluationReport, Gate, Metrics
 from scoring.sound import Sound
 from scoring.spoken import Spoken
@@ -83,7 +83,7 @@ class Panel:
         total = sum(len(group.prompts) for group in groups)
         judged: dict[str, Judged] = {}
         for part in self._batches(groups):
-            with one_thread():
+            with steady():
                 judged |= self._judge(part, spoken, competition.limits)
             progress(len(judged), total)
         return report(self.identity, groups, judged, Rules(self._anchors, competition.factors))

@@ -31,7 +31,7 @@ from scoring.judges.judge import Judge, Utterance
 from scoring.judges.naturalness import Arithmetic, NaturalnessJudge
 from scoring.judges.panel import Panel
 from scoring.judges.pitch import HOP, f0
-from scoring.judges.threads import one_thread
+from scoring.judges.steady import steady
 from scoring.report import Factor, Metrics
 from scoring.sound import Sound
 from tests.benchmarks.file_by_file import FileByFile, load, opinions, pyin
@@ -97,7 +97,7 @@ def dnsmos(said: Evaluation, count: int) -> list[Row]:
         found["speechmos"].append(clocks["speechmos"](opinions, clip.samples.numpy()))
         found["published"].append(clocks["published"](published, clip))
         for name, judge in protocols.items():
-            with one_thread():
+            with steady():
                 found[name] += clocks[name](judge.measure, [_utterance(said, clip)])
     rows = [clocks["speechmos"].row("dnsmos", f"speechmos, {count} clips of 2 … 10 s")]
     rows.append(clocks["published"].row("dnsmos", "published protocol", clocks["speechmos"], _apart(found, "published")))
@@ -154,7 +154,7 @@ def pitch(said: Evaluation) -> list[Row]:
         if number == 1:  # the first one compiles librosa's code
             ours, equal, default = Clock(), Clock(), Clock()
         wave = sound.samples.numpy()
-        with one_thread():
+        with steady():
             ours(f0, sound)
         equal(pyin, wave, frame_length=FRAME_LENGTH, hop_length=HOP)
         default(pyin, wave)
@@ -179,7 +179,7 @@ def judges(said: Evaluation) -> list[Row]:
         "cleanliness": CleanlinessJudge(),
     }
     rows = []
-    with one_thread():
+    with steady():
         for name, judge in panel.items():
             clock = Clock()
             judge.measure(_utterances(said, 1))

@@ -24,7 +24,7 @@ from scoring import anchors
 from scoring.audio import Audio
 from scoring.judges.judge import Utterance
 from scoring.judges.speaker import SpeakerJudge
-from scoring.judges.threads import one_thread
+from scoring.judges.steady import steady
 from scoring.manipulations.voice import shift_pitch
 from scoring.report import Factor
 from scoring.sound import Sound
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     groups = generate(SEED, GroupPlan(single=0, counterfactual=0, voice=options.pairs))
-    with tempfile.TemporaryDirectory(prefix="voice-study-") as folder, one_thread():
+    with tempfile.TemporaryDirectory(prefix="voice-study-") as folder, steady():
         found = measure(VARIANTS[: options.voices], groups, Path(folder))
     factor = anchors.load().factors[Factor.CONSISTENCY]
     likeness = {name: np.array([pair["speaker_similarity"] for pair in pairs]) for name, pairs in found.items()}

@@ -7,6 +7,7 @@ import torch
 
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.standard.device import Device
+from scoring.judges.steady import onednn
 
 THREADS = 1
 """Threads of a network on the CPU: a sum over more threads is another sum. There it serves audits and tests; service needs a GPU."""
@@ -20,13 +21,17 @@ def require(device: Device) -> None:
 
 @contextmanager
 def exact() -> Iterator[None]:
-    """Inside, nothing chooses its arithmetic by speed: fixed threads, no TF32, no search for the fastest convolution."""
+    """Inside, nothing chooses its arithmetic by speed: fixed threads, no TF32, no search for the fastest convolution.
+
+    oneDNN is on, also where the panel has switched it off for the clips' own steps.
+    """
     before, tf32 = torch.get_num_threads(), torch.backends.cuda.matmul.allow_tf32
     torch.set_num_threads(THREADS)
     torch.backends.cuda.matmul.allow_tf32 = False
     try:
         with (
             torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+            onednn(enabled=True),
             torch.inference_mode(),
         ):
             yield
