@@ -31,6 +31,7 @@ from voice_api.settings import DispatcherSettings
 from voice_api.wakeups import WakeUps, missing
 from workers import jobs
 from workers.evaluate import Tools
+from workers.notary import Notary
 from workers.retry import RetryRule
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
@@ -237,9 +238,18 @@ def burst(settings: DispatcherSettings, redis: Redis) -> None:
     """Let a real RQ worker take every wake-up; its competition is not the round's, so that each row is parked unjudged."""
     loop = asyncio.new_event_loop()
     pool = loop.run_until_complete(connect(settings.database_url.get_secret_value()))
-    tools = cast(Tools, None)  # never reached
     bench = jobs.Bench(
-        "w1", loop, EvaluationQueue(pool), Submissions(pool), competition.load(), tools, LEASE, RetryRule(0, LEASE), lambda: None
+        name="w1",
+        loop=loop,
+        queue=EvaluationQueue(pool),
+        submissions=Submissions(pool),
+        schedule=competition.load(),
+        tools=cast(Tools, None),  # never reached
+        notary=lambda: cast(Notary, None),  # as little
+        lease=LEASE,
+        retry=RetryRule(0, LEASE),
+        beat=lambda: None,
+        retire=lambda: None,
     )
     token = jobs.bench.set(bench)
     try:
