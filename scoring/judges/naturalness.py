@@ -8,8 +8,6 @@ looked at about once, and no window costs time for what another one saw.
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
@@ -23,9 +21,6 @@ from scoring.judges.p835 import P835
 from scoring.report import Metrics
 from scoring.sound import Sound
 
-LANES = 2
-"""Windows at work at the same time. While the recogniser keeps Python to itself, one is ready as soon as another is done."""
-
 Network = Callable[[torch.Tensor], list[float]]
 """From one window's input to the network's outputs. Always one: memory stays that of one window, and no number has company."""
 
@@ -38,37 +33,27 @@ class Arithmetic(StrEnum):
     """Faster where the CPU multiplies bfloat16; raw opinions differ by up to 0.02. No competition's profile uses it yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
-    """What the networks say of one window: P.835's three outputs, and P.808's."""
-
-    raw: Sequence[float]
-    p808: float
-
-
 class NaturalnessJudge:
-    """Metrics on the opinion scale 1 (bad) … 5 (excellent), more is better: `sig`, `bak`, `ovr` (P.835) and `p808`.
-
-    Up to `lanes` threads work on a batch's windows, each with some 200 MB; that changes no number.
-    """
+    """Metrics on the opinion scale 1 (bad) … 5 (excellent), more is better: `sig`, `bak`, `ovr` (P.835) and `p808`."""
 
     name = "naturalness"
 
-    def __init__(self, arithmetic: Arithmetic = Arithmetic.FLOAT32, lanes: int = LANES) -> None:
+    def __init__(self, arithmetic: Arithmetic = Arithmetic.FLOAT32) -> None:
         self.version = f"dnsmos-{dnsmos.P835.sha256[:12]}-{dnsmos.P808.sha256[:12]}-{arithmetic}-2"
         self._p835, self._p808 = p835(arithmetic), on_onnxruntime(dnsmos.P808)
-        self._lanes = lanes
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
-        """Mean over each utterance's windows; a window that comes twice in the batch is judged once."""
-        cut = [[(window.numpy().tobytes(), window) for window in windows(utterance.sound)] for utterance in batch]
-        distinct = dict(pair for pairs in cut for pair in pairs)
-        with ThreadPoolExecutor(self._lanes) as pool:
-            known = dict(zip(distinct, pool.map(self._judge, distinct.values()), strict=True))
-        return [dnsmos.opinions([known[key].raw for key, _ in pairs], [known[key].p808 for key, _ in pairs]) for pairs in cut]
+        """Mean over each utterance's windows; a sound that comes twice in the batch is judged once."""
+        known: dict[bytes, Metrics] = {}
+        return [self._judge(utterance.sound, known) for utterance in batch]
 
-    def _judge(self, window: torch.Tensor) -> Opinion:
-        return Opinion(self._p835(window), self._p808(log_mel(window[:-HOP]))[0])
+    def _judge(self, sound: Sound, known: dict[bytes, Metrics]) -> Metrics:
+        cut = windows(sound)
+        key = cut.numpy().tobytes()
+        if key not in known:
+            p808 = [self._p808(log_mel(window[:-HOP]))[0] for window in cut]
+            known[key] = dnsmos.opinions([self._p835(window) for window in cut], p808)
+        return known[key]
 
 
 def windows(sound: Sound) -> torch.Tensor:
