@@ -16,7 +16,6 @@ class Sound:
         self.audio = audio
         self._resampled: dict[int, Audio] = {audio.rate: audio}
         self._lufs: float | None = None
-        self._floor: float | None = None
         self._trimmed: Audio | None = None
         self._level: Audio | None = None
         self._spectrum: Spectrum | None = None
@@ -29,20 +28,15 @@ class Sound:
 
     @property
     def lufs(self) -> float:
-        """Integrated loudness of the clip as it was sent, in LUFS."""
+        """Integrated loudness in LUFS of what the judges can hear: a whistle at 15 kHz makes no voice louder."""
         if self._lufs is None:
-            self._lufs = loudness(self.audio)
+            self._lufs = loudness(self.at(RATE))
         return self._lufs
 
     @property
     def floor(self) -> float:
-        """Where silence begins at the judges' rate, in dBFS: at -50 once the clip is at -23 LUFS. A gain moves no border of speech.
-
-        Loudness is that of what the judges can hear: a whistle at 15 kHz must not push speech below the floor.
-        """
-        if self._floor is None:
-            self._floor = FLOOR_DBFS + loudness(self.at(RATE)) - TARGET_LUFS
-        return self._floor
+        """Where silence begins at the judges' rate, in dBFS: at -50 once the clip is at -23 LUFS. A gain moves no border of speech."""
+        return FLOOR_DBFS + self.lufs - TARGET_LUFS
 
     @property
     def speech(self) -> Audio:

@@ -27,9 +27,9 @@ _WRONG_WORDS = (
 _NEVER_ENDS = 1_000_000_000
 
 # Per register (low, high), from the least to the most of each attribute: set by measurement, so that each level lands in its bin.
-_RATE = ((80, 98, 130, 158, 195, 230, 275),) * 2
-_PITCH = ((27, 45, 58, 70, 80, 90, 99), (14, 28, 39, 50, 60, 68, 77))
-_RANGE = ((0, 75, 99, 50, 99, 99, 99), (0, 75, 99, 50, 99, 99, 99))
+_RATE = ((80, 98, 132, 158, 195, 232, 275), (82, 102, 132, 158, 214, 254, 280))
+_PITCH = ((27, 45, 58, 70, 80, 90, 99), (11, 25, 36, 47, 56, 65, 74))
+_RANGE = ((0, 0, 75, 50, 85, 85, 99), (0, 54, 80, 50, 85, 99, 99))
 _AMPLITUDE = ((14, 20, 31, 50, 80, 122, 200),) * 2
 _CLEAR = {"low": "en-us+edward", "high": "en-us+f2"}
 _MUMBLING = {"low": "en-us+m1", "high": "en-us+f3"}

@@ -25,26 +25,30 @@ LEAST: Mapping[Manipulation, float] = {
     M.SILENCE: 0.5,
     M.TONE: 0.5,
     M.BELOW_3400: 0.25,
+    M.HIDDEN_3400: 0.2,
     M.BELOW_7500: 0.03,
     M.UPSAMPLED_8K: 0.2,
     M.UPSAMPLED_16K: 0.01,
     M.GATED: 0.5,
-    M.QUIET: 0.03,
+    M.QUIET: 0.2,
     M.CLIPPED: 0.2,
-    M.DC_OFFSET: 0.05,
+    M.CLIPPED_PEAKS: 0.2,
+    M.DC_OFFSET: 0.2,
     M.NOISE_20: 0.06,
     M.NOISE_10: 0.2,
     M.NOISE_0: 0.5,
+    M.TONES: 0.2,
+    M.GLIDE: 0.1,
     M.REVERBERATION: 0.3,
-    M.PITCH_UP: 0.05,
-    M.PITCH_DOWN: 0.03,
-    M.FAST: 0.01,
+    M.PITCH_UP: 0.2,
+    M.PITCH_DOWN: 0.08,
+    M.FAST: 0.04,
 }
 """Points of the combined score (0 … 1) that a manipulation of every clip takes from a voice, at least: some way below the
 smallest drop measured on any voice."""
 UNHEARD = frozenset({M.MU_LAW, M.NOISE_40, M.HUM_50, M.HUM_60})
 """What the embedded profile does not charge on every voice: no loss is promised, only a bound on the gain."""
-MOST_GAIN = 0.1
+MOST_GAIN = 0.02
 """Points of the score that such a manipulation may gain at most."""
 
 

@@ -6,8 +6,8 @@ from prompts.groups import Attribute, Register
 
 METRICS = {
     Attribute.RATE: "phoneme_rate",
-    Attribute.PITCH: "f0_mean",
-    Attribute.EXPRESSION: "f0_sd",
+    Attribute.PITCH: "f0_median",
+    Attribute.EXPRESSION: "f0_spread",
     Attribute.LOUDNESS: "lufs",
 }
 """The metric that measures each attribute."""

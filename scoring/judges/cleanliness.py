@@ -14,7 +14,7 @@ class CleanlinessJudge:
     """
 
     name = "cleanliness"
-    version = "2"
+    version = "3"
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Measures one utterance after the other."""

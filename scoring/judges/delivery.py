@@ -2,78 +2,114 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
 
 from prompts.groups import Attribute, Voice
 from prompts.voices import ORDINARY, asked
-from scoring.audio import FLOOR_DBFS, FRAME_SECONDS, HANGOVER_FRAMES, Audio, activity, speech_seconds
+from scoring.audio import FLOOR_DBFS, FRAME_SECONDS, HANGOVER_FRAMES, Audio, activity, trim
 from scoring.judges.bins import METRICS, agreement, level
 from scoring.judges.dictionary import count_phonemes
 from scoring.judges.judge import Utterance
-from scoring.judges.pitch import f0
+from scoring.judges.pitch import quantiles, track
+from scoring.judges.places import Finder, Place, inside
 from scoring.report import Metrics
-from scoring.text import normalise
+from scoring.sound import RATE, Sound
 
 LOUD_DB = 30.0
 """Frames this much weaker than the loudest one are not counted as speech where its level is described."""
+NORMAL_RANGE = 2.563
+"""Standard deviations from the 10th to the 90th percentile of a normal distribution."""
 LEAST_RANGE = 2.0
 """Semitones between the 10th and the 90th percentile of F0: who reads aloud without being asked for a flat tone has more."""
 
 
-class DeliveryJudge:
-    """How close a voice comes to the one asked.
+FAINT_LUFS = -33.0
+"""Two levels below the softest ordinary speech."""
 
-    Metrics: `phoneme_rate` (phonemes per second of speech), `f0_mean` and `f0_sd` (Hz over voiced frames, 0 if none is voiced),
-    `lufs` (BS.1770, LUFS) and `delivery`: the mean ordinal agreement in [0, 1], more is better, over the asked attributes.
-    Pitch is always asked, because each description names a register and pitch is measured on that register's scale.
+
+class DeliveryJudge:
+    """How close a voice comes to the one asked, over the words that were asked: what sounds beside them has no rate and no pitch.
+
+    Metrics: `phoneme_rate` (phonemes per second of speech), `f0_median` and `f0_spread` (Hz over voiced frames by their power, 0
+    if none is voiced; the spread is the standard deviation of a normal distribution with the same 10th and 90th percentiles),
+    `lufs` (BS.1770, LUFS) and `delivery`: the mean ordinal agreement in [0, 1], more is better, over the asked attributes. Pitch
+    is always asked, because each description names a register and pitch is measured on that register's scale.
 
     Not asked for in words: `f0_range` (semitones between the 10th and the 90th percentile), `energy_sd` (standard deviation of
     the level of 20 ms frames of speech, dB), `pause_share` (share of the time from the first to the last speech that is silent
-    for more than 0.2 s, 0 … 1) and `flatness`: semitones that `f0_range` falls short of a human reader's least, 0 … 2, less is
-    better; 0 where the description asks for a flat tone.
+    for more than 0.2 s, 0 … 1). Charged, less is better: `flatness`, semitones that `f0_range` falls short of a human reader's
+    least, 0 … 2, where no flat tone was asked for; `faintness`, LU below -33 LUFS where no soft voice was asked for; `stray`,
+    seconds of sound that belong to no word of the prompt.
     """
 
     name = "delivery"
-    version = "2"
+    version = "3"
+
+    def __init__(self, finder: Finder) -> None:
+        self._finder = finder
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
-        """Measures one utterance after the other."""
-        return [_measure(utterance) for utterance in batch]
+        """Measures one utterance after the other; raises InfrastructureFault when the words cannot be looked for."""
+        return [_measure(utterance, self._finder.find(utterance)) for utterance in batch]
 
 
-def _measure(utterance: Utterance) -> Metrics:
-    speech, voice = utterance.sound.speech, utterance.prompt.voice
-    pitch = f0(speech)
-    mean = float(pitch.mean()) if pitch.shape[0] else 0.0
+def _measure(utterance: Utterance, places: Sequence[Place]) -> Metrics:
+    sound, voice = utterance.sound, utterance.prompt.voice
+    words = [place.word for place in places if place.said]
+    low, middle, high = quantiles(track(spoken(sound, places)), (0.1, 0.5, 0.9))
     metrics = {
-        "phoneme_rate": count_phonemes(normalise(utterance.prompt.text)) / speech_seconds(speech, utterance.sound.floor),
-        "f0_mean": mean,
-        "f0_sd": float((pitch - mean).square().mean().sqrt()) if pitch.shape[0] else 0.0,
-        "f0_range": f0_range(pitch),
-        "lufs": utterance.sound.lufs,
-        "energy_sd": energy_sd(speech),
-        "pause_share": pause_share(speech, utterance.sound.floor),
+        "phoneme_rate": count_phonemes(words) / seconds_of(sound, places) if words else 0.0,
+        "f0_median": middle,
+        "f0_spread": (high - low) / NORMAL_RANGE,
+        "f0_range": 12.0 * math.log2(high / low) if low > 0.0 else 0.0,
+        "lufs": sound.lufs,
+        "energy_sd": energy_sd(sound.speech),
+        "pause_share": pause_share(sound.speech, sound.floor),
+        "stray": stray(sound, places),
     }
     wanted = sorted({*asked(voice), Attribute.PITCH})
     agreed = [
         agreement(voice.level(attribute), level(attribute, voice.register, metrics[METRICS[attribute]])) for attribute in wanted
     ]
-    return {**metrics, "flatness": flatness(voice, metrics["f0_range"]), "delivery": math.fsum(agreed) / len(agreed)}
-
-
-def f0_range(pitch: torch.Tensor) -> float:
-    """Semitones from the 10th to the 90th percentile of F0 in Hz [voiced]; a few octave errors do not move it. 0 if unvoiced."""
-    if pitch.shape[0] == 0:
-        return 0.0
-    low, high = torch.quantile(pitch, torch.tensor([0.1, 0.9], dtype=pitch.dtype)).tolist()
-    return 12.0 * math.log2(high / low)
+    return {
+        **metrics,
+        "flatness": flatness(voice, metrics["f0_range"]),
+        "faintness": faintness(voice, metrics["lufs"]),
+        "delivery": math.fsum(agreed) / len(agreed),
+    }
 
 
 def flatness(voice: Voice, semitones: float) -> float:
     """How far a voice falls short of the least range; whoever is asked for a flat tone may have it."""
     return 0.0 if voice.expression < ORDINARY else max(0.0, LEAST_RANGE - semitones)
+
+
+def faintness(voice: Voice, lufs: float) -> float:
+    """How far a clip lies below what anyone would send unasked; whoever is asked to speak softly may."""
+    return 0.0 if voice.loudness < ORDINARY else max(0.0, FAINT_LUFS - lufs)
+
+
+def spoken(sound: Sound, places: Sequence[Place]) -> Audio:
+    """The clip with silence wherever no word is said, at the judges' rate, from the first word to the last."""
+    heard = sound.at(RATE)
+    said = inside(places, heard.samples.shape[0], RATE)
+    return trim(Audio(torch.where(said, heard.samples, 0.0), RATE), sound.floor)
+
+
+def seconds_of(sound: Sound, places: Sequence[Place]) -> float:
+    """Time of speech under the words that were said; at least one frame."""
+    active = activity(sound.at(RATE), sound.floor)
+    return max(1, int((active & inside(places, active.shape[0], 1.0 / FRAME_SECONDS)).sum())) * FRAME_SECONDS
+
+
+def stray(sound: Sound, places: Sequence[Place]) -> float:
+    """Seconds of sound where no word of the prompt is, nor one that was heard in its place."""
+    active = activity(sound.at(RATE), sound.floor)
+    taken = inside([replace(place, said=True) for place in places], active.shape[0], 1.0 / FRAME_SECONDS)
+    return int((active & ~taken).sum()) * FRAME_SECONDS
 
 
 def energy_sd(speech: Audio) -> float:

@@ -1,9 +1,9 @@
 """Does it sound like a recording of a person? DNSMOS (P.835 and P.808) on loudness-normalised speech.
 
 Our protocol, where it differs from the published script (`dnsmos_published`): silence before and after the speech is cut off;
-loudness is set to -23 LUFS; a clip shorter than one window is repeated from its start until the window is full; a longer one is
-cut into as few windows as cover it all, evenly spaced, the first beginning and the last ending with the clip. So each second is
-looked at about once, and no window costs time for what another one saw.
+loudness is set to -23 LUFS; the hiss of a quiet room is added; a clip shorter than one window is repeated from its start until the
+window is full; a longer one is cut into as few windows as cover it all, evenly spaced, the first beginning and the last ending with
+the clip. So each second is looked at about once, and no window costs time for what another one saw.
 """
 
 import math
@@ -18,8 +18,13 @@ from scoring.judges.dnsmos import WINDOW
 from scoring.judges.judge import Utterance
 from scoring.judges.p808 import HOP, log_mel
 from scoring.judges.p835 import P835
+from scoring.judges.room import hiss
 from scoring.report import Metrics
 from scoring.sound import Sound
+
+HISS = 57
+"""-60 dBFS in steps of 16 bits: in digital silence the networks' opinions are moved by a single bit, and a trace of noise, a hum
+or coarse steps gain by filling it."""
 
 Network = Callable[[torch.Tensor], list[float]]
 """From one window's input to the network's outputs. Always one: memory stays that of one window, and no number has company."""
@@ -39,7 +44,7 @@ class NaturalnessJudge:
     name = "naturalness"
 
     def __init__(self, arithmetic: Arithmetic = Arithmetic.FLOAT32) -> None:
-        self.version = f"dnsmos-{dnsmos.P835.sha256[:12]}-{dnsmos.P808.sha256[:12]}-{arithmetic}-2"
+        self.version = f"dnsmos-{dnsmos.P835.sha256[:12]}-{dnsmos.P808.sha256[:12]}-{arithmetic}-3"
         self._p835, self._p808 = p835(arithmetic), on_onnxruntime(dnsmos.P808)
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
@@ -57,11 +62,11 @@ class NaturalnessJudge:
 
 
 def windows(sound: Sound) -> torch.Tensor:
-    """The clip as both networks take it: float32 [windows, 144160], 16 kHz, trimmed, -23 LUFS; raises ValueError if empty."""
-    speech = sound.level.samples
-    length = speech.shape[0]
+    """The clip as both networks take it: float32 [windows, 144160], 16 kHz, trimmed, -23 LUFS in a hiss; raises ValueError if empty."""
+    length = sound.level.samples.shape[0]
     if length == 0:
         raise ValueError("there is no speech to judge")
+    speech = sound.level.samples + hiss(length, HISS) / 32768.0
     if length <= WINDOW:
         return speech.repeat(math.ceil(WINDOW / length))[None, :WINDOW]
     count = math.ceil(length / WINDOW)

@@ -17,6 +17,8 @@ from scoring.judges.delivery import DeliveryJudge
 from scoring.judges.intelligibility import IntelligibilityJudge
 from scoring.judges.judge import Judge, PairJudge, Utterance
 from scoring.judges.naturalness import NaturalnessJudge
+from scoring.judges.places import Listener
+from scoring.judges.recogniser import Recogniser
 from scoring.judges.speaker import SpeakerJudge
 from scoring.judges.steady import steady
 from scoring.report import EvaluationReport, Gate, Metrics
@@ -60,7 +62,8 @@ class Panel:
     def embedded(cls, groups: Sequence[Group]) -> Self:
         """The profile whose models ship inside Python packages; raises InfrastructureFault(JUDGE_UNAVAILABLE)."""
         texts = [prompt.text for group in groups for prompt in group.prompts]
-        single = (IntelligibilityJudge(texts), NaturalnessJudge(), DeliveryJudge(), CleanlinessJudge())
+        recogniser = Recogniser(texts)
+        single = (IntelligibilityJudge(recogniser), NaturalnessJudge(), DeliveryJudge(Listener(recogniser)), CleanlinessJudge())
         return cls(Profile.EMBEDDED, Judges(single, (SpeakerJudge(),)), lanes=LANES)
 
     @classmethod

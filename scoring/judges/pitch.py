@@ -1,11 +1,13 @@
 """Fundamental frequency by normalised autocorrelation: its peaks, divided by the window's own decay (Boersma 1993)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import torch
 
 from scoring.audio import Audio, resample
+from scoring.spectrum import quantile
 
 RATE = 16_000
 LOWEST_HZ, HIGHEST_HZ = 60.0, 420.0
@@ -23,6 +25,8 @@ QUIET_DB = 30.0
 """Frames this much weaker than the loudest one carry no pitch."""
 SMOOTH = 5
 """Frames of the median filter that removes single octave errors."""
+BACKGROUND, ABOVE = 0.1, 4.0
+"""Background is what the quietest tenth of the frames hold; a voice is four times (6 dB) stronger, or half of the mean power."""
 CHUNK = 512
 """Frames transformed at a time: what passes between the steps stays in the cache, and memory is bounded."""
 
@@ -32,11 +36,12 @@ class Track:
     """Pitch over time, a frame each 10 ms, the first one at 0 … 50 ms.
 
     `hertz` is float64 [frames], 0 where a frame is unvoiced; `strength` is the normalised autocorrelation at the period, float64
-    [frames] up to 1: power of the harmonic part over all power.
+    [frames] up to 1: power of the harmonic part over all power. `power` is each frame's mean square, float64 [frames].
     """
 
     hertz: torch.Tensor
     strength: torch.Tensor
+    power: torch.Tensor
 
     @property
     def voiced(self) -> torch.Tensor:
@@ -48,7 +53,8 @@ def track(audio: Audio) -> Track:
     """Pitch of a clip; no frames if it is shorter than one."""
     wave = resample(audio, RATE).samples.to(torch.float64)
     if wave.shape[0] < FRAME:
-        return Track(torch.zeros(0, dtype=torch.float64), torch.zeros(0, dtype=torch.float64))
+        nothing = torch.zeros(0, dtype=torch.float64)
+        return Track(nothing, nothing, nothing)
     frames = wave.unfold(0, FRAME, HOP)
     power = frames.square().mean(dim=1)
     loud = (power >= power.max() * 10.0 ** (-QUIET_DB / 10.0)).nonzero()[:, 0]
@@ -58,13 +64,33 @@ def track(audio: Audio) -> Track:
     voiced = (strength > VOICED).nonzero()[:, 0]
     smooth = torch.zeros_like(hertz)
     smooth[voiced] = _median(hertz[voiced])
-    return Track(smooth, strength)
+    return Track(smooth, strength, power)
 
 
 def f0(audio: Audio) -> torch.Tensor:
     """F0 of the voiced frames in Hz, in order: float64 [voiced], empty if there are none."""
     found = track(audio)
     return found.hertz[found.voiced]
+
+
+def quantiles(found: Track, shares: Sequence[float]) -> list[float]:
+    """F0 in Hz below which these shares (0 … 1) of the power of voiced frames lie; zeros where nothing is voiced.
+
+    Frames count by their power, and only well above the background: a hum under the speech is the pitch of every frame in which
+    nobody speaks.
+    """
+    sounding = found.power[found.power > 0.0]
+    if sounding.shape[0] == 0:
+        return [0.0] * len(shares)
+    least = min(ABOVE * float(quantile(sounding, BACKGROUND)), float(sounding.mean()) / 2.0)
+    counted = found.voiced & (found.power >= least)
+    hertz, order = found.hertz[counted].sort()
+    if hertz.shape[0] == 0:
+        return [0.0] * len(shares)
+    power = found.power[counted][order].cumsum(0)
+    places = torch.searchsorted(power, power[-1] * torch.tensor(shares, dtype=power.dtype))
+    chosen: list[float] = hertz[places.clamp(max=hertz.shape[0] - 1)].tolist()
+    return chosen
 
 
 def _periods(frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

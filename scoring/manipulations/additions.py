@@ -9,6 +9,9 @@ from scoring.manipulations.chance import generator
 
 HUM_BELOW_DB = 15.0
 HUM_OVERTONES = 5
+AFTER_HZ = 150.0
+GLIDE_HZ, GLIDE_SPAN_HZ, GLIDES = 220.0, 150.0, 0.7
+"""The gliding tone's middle, how far it goes to either side, and how often in a second."""
 DECAY_SECONDS = 1.0
 """A hall's reverberation time: the tail fades by 60 dB in it."""
 
@@ -36,6 +39,30 @@ def hum(audio: Audio, hertz: float) -> Audio:
     power = speech_power(audio) * 10.0 ** (-HUM_BELOW_DB / 10.0)
     scaled = waves * torch.sqrt(power / waves.square().mean().clamp(min=1e-12))
     return Audio(audio.samples + scaled.to(torch.float32), audio.rate)
+
+
+def tones(audio: Audio, seconds: float, below: float) -> Audio:
+    """A faint tone after the last word, `below` dB under the loudest moment: it slows and lowers whoever takes it for speech."""
+    time = torch.arange(round(seconds * audio.rate), dtype=torch.float64) / audio.rate
+    wave = torch.sin(2.0 * math.pi * AFTER_HZ * time) * (loudest(audio) * math.sqrt(2.0) * 10.0 ** (-below / 20.0))
+    return Audio(torch.cat([audio.samples, wave.to(torch.float32)]), audio.rate)
+
+
+def glide(audio: Audio, below: float) -> Audio:
+    """A tone that rises and falls under all of the clip, `below` dB under its loudest moment: a lively pitch for any voice."""
+    time = _time(audio)
+    phase = (
+        2.0 * math.pi * (GLIDE_HZ * time - GLIDE_SPAN_HZ / (2.0 * math.pi * GLIDES) * torch.cos(2.0 * math.pi * GLIDES * time))
+    )
+    wave = torch.sin(phase) * (loudest(audio) * math.sqrt(2.0) * 10.0 ** (-below / 20.0))
+    return Audio(audio.samples + wave.to(torch.float32), audio.rate)
+
+
+def loudest(audio: Audio) -> float:
+    """Root mean square of the loudest 20 ms."""
+    frame = round(FRAME_SECONDS * audio.rate)
+    padded = torch.nn.functional.pad(audio.samples, (0, -audio.samples.shape[0] % frame))
+    return float(padded.reshape(-1, frame).to(torch.float64).square().mean(dim=1).max().sqrt())
 
 
 def reverberate(audio: Audio) -> Audio:

@@ -4,9 +4,11 @@ import torch
 import torchaudio.functional as F  # noqa: N812  (the name its own documentation uses)
 
 from scoring.audio import Audio, resample
+from scoring.manipulations.chance import generator
 
 SLOPE = 0.05
 """A low-pass falls from 1 to 0 over this share of its cut-off frequency."""
+TREBLE = 10.0 ** (-50.0 / 20.0)
 FFT = 1024
 GATE_SDS = 1.5
 """The gate keeps what lies this many standard deviations (of dB over time) above a frequency's own mean."""
@@ -22,6 +24,13 @@ def low_pass(audio: Audio, hertz: float) -> Audio:
     place = ((hertz - frequency) / (SLOPE * hertz)).clamp(0.0, 1.0)
     kept = spectrum * (0.5 - 0.5 * torch.cos(torch.pi * place))
     return Audio(torch.fft.irfft(kept, n=size).to(torch.float32), audio.rate)
+
+
+def hidden_low_pass(audio: Audio, hertz: float) -> Audio:
+    """Nothing above `hertz` but a hiss, 50 dB below full scale: as if there were treble."""
+    white = torch.randn(audio.samples.shape[0], generator=generator(audio)) * TREBLE
+    treble = white - low_pass(Audio(white, audio.rate), hertz).samples
+    return Audio(low_pass(audio, hertz).samples + treble, audio.rate)
 
 
 def upsampled(audio: Audio, source: int) -> Audio:

@@ -24,12 +24,14 @@ class Manipulation(StrEnum):
     SILENCE = "silence"
     TONE = "tone"
     BELOW_3400 = "low-pass-3400"
+    HIDDEN_3400 = "low-pass-3400-hiss"
     BELOW_7500 = "low-pass-7500"
     UPSAMPLED_8K = "upsampled-8k"
     UPSAMPLED_16K = "upsampled-16k"
     GATED = "gated"
     QUIET = "quiet"
     CLIPPED = "clipped"
+    CLIPPED_PEAKS = "clipped-peaks"
     MU_LAW = "mu-law"
     DC_OFFSET = "dc-offset"
     NOISE_40 = "noise-40"
@@ -38,6 +40,8 @@ class Manipulation(StrEnum):
     NOISE_0 = "noise-0"
     HUM_50 = "hum-50"
     HUM_60 = "hum-60"
+    TONES = "tones"
+    GLIDE = "glide"
     REVERBERATION = "reverberation"
     PITCH_UP = "pitch-up"
     PITCH_DOWN = "pitch-down"
@@ -66,12 +70,14 @@ ENTRIES: Mapping[Manipulation, Entry] = {
     M.SILENCE: Entry("as long, and all silent", additions.silence),
     M.TONE: Entry("as long and as strong, and all a tone of 220 Hz", partial(additions.tone, hertz=220.0)),
     M.BELOW_3400: Entry("nothing above 3.4 kHz", partial(bands.low_pass, hertz=3400.0)),
+    M.HIDDEN_3400: Entry("nothing above 3.4 kHz but a faint hiss", partial(bands.hidden_low_pass, hertz=3400.0)),
     M.BELOW_7500: Entry("nothing above 7.5 kHz", partial(bands.low_pass, hertz=7500.0)),
     M.UPSAMPLED_8K: Entry("through 8 kHz, offered at 16 kHz or more", partial(bands.upsampled, source=8_000)),
     M.UPSAMPLED_16K: Entry("through 16 kHz, offered at 32 kHz or more", partial(bands.upsampled, source=16_000)),
     M.GATED: Entry("a noise gate per frequency, set far too high", bands.gate),
     M.QUIET: Entry("20 dB weaker", partial(damage.gain, decibels=-20.0)),
     M.CLIPPED: Entry("12 dB beyond full scale, cut off there", partial(damage.clip, decibels=12.0)),
+    M.CLIPPED_PEAKS: Entry("the same, and single samples that stand out", partial(damage.clip_under_peaks, decibels=12.0)),
     M.MU_LAW: Entry("8 bits per sample by the mu-law", damage.mu_law),
     M.DC_OFFSET: Entry("shifted by a tenth of full scale", partial(damage.dc_offset, offset=0.1)),
     M.NOISE_40: Entry("white noise 40 dB below the speech", partial(additions.noise, snr=40.0)),
@@ -80,6 +86,8 @@ ENTRIES: Mapping[Manipulation, Entry] = {
     M.NOISE_0: Entry("white noise as strong as the speech", partial(additions.noise, snr=0.0)),
     M.HUM_50: Entry("hum of 50 Hz and its overtones, 15 dB below the speech", partial(additions.hum, hertz=50.0)),
     M.HUM_60: Entry("hum of 60 Hz and its overtones, 15 dB below the speech", partial(additions.hum, hertz=60.0)),
+    M.TONES: Entry("a faint tone for 3 s after the last word", partial(additions.tones, seconds=3.0, below=24.0)),
+    M.GLIDE: Entry("a gliding tone under all of it, 18 dB below the loudest moment", partial(additions.glide, below=18.0)),
     M.REVERBERATION: Entry("a hall: 1 s to fade by 60 dB, as strong as the voice itself", additions.reverberate),
     M.PITCH_UP: Entry("three semitones higher, as long as before", partial(voice.shift_pitch, semitones=3.0)),
     M.PITCH_DOWN: Entry("three semitones lower, as long as before", partial(voice.shift_pitch, semitones=-3.0)),

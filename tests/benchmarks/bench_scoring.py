@@ -9,7 +9,7 @@ import argparse
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +31,8 @@ from scoring.judges.judge import Judge, Utterance
 from scoring.judges.naturalness import Arithmetic, NaturalnessJudge
 from scoring.judges.panel import Panel
 from scoring.judges.pitch import HOP, f0
+from scoring.judges.places import Listener, Place
+from scoring.judges.recogniser import Recogniser
 from scoring.judges.steady import steady
 from scoring.report import Factor, Metrics
 from scoring.sound import Sound
@@ -170,12 +172,13 @@ def pitch(said: Evaluation) -> list[Row]:
 
 def judges(said: Evaluation) -> list[Row]:
     """Each judge by itself over the evaluation, and what bounds it."""
-    texts = [prompt.text for group in said.groups for prompt in group.prompts]
+    recogniser = Recogniser(prompt.text for group in said.groups for prompt in group.prompts)
+    listener = Listener(recogniser)
     panel: dict[str, Judge] = {
-        "intelligibility": IntelligibilityJudge(texts),
+        "intelligibility": IntelligibilityJudge(recogniser),
         "naturalness": NaturalnessJudge(),
         "naturalness, bfloat16": NaturalnessJudge(Arithmetic.BFLOAT16),
-        "delivery": DeliveryJudge(),
+        "delivery": DeliveryJudge(Found({spoken.prompt.id: listener.find(spoken) for spoken in _utterances(said)})),
         "cleanliness": CleanlinessJudge(),
     }
     rows = []
@@ -189,6 +192,17 @@ def judges(said: Evaluation) -> list[Row]:
             why = f"{found.name} (native {found.native:.0%}, beside memory traffic × {found.slowed:.2f})"
             rows.append(clock.row("judges", name, note=f"{cost}; bound by {why}"))
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Words found before: delivery's time without the recogniser's, which counts as intelligibility's."""
+
+    places: Mapping[str, tuple[Place, ...]]
+
+    def find(self, utterance: Utterance) -> tuple[Place, ...]:
+        """By the prompt's id."""
+        return self.places[utterance.prompt.id]
 
 
 def _judge_some(judge: Judge, said: Evaluation) -> None:

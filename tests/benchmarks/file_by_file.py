@@ -13,9 +13,9 @@ from speechmos import dnsmos
 from prompts.groups import Group
 from scoring.audio import Audio, from_pcm
 from scoring.judges.cleanliness import CleanlinessJudge
-from scoring.judges.intelligibility import IntelligibilityJudge
 from scoring.judges.judge import Utterance
 from scoring.judges.pitch import HIGHEST_HZ, LOWEST_HZ
+from scoring.judges.recogniser import Recogniser
 from scoring.judges.speaker import SpeakerJudge
 from scoring.sound import RATE, Sound
 from scoring.spoken import Spoken
@@ -32,13 +32,14 @@ class FileByFile:
     """
 
     def __init__(self, groups: Sequence[Group]) -> None:
-        self._recogniser = IntelligibilityJudge(prompt.text for group in groups for prompt in group.prompts)
+        self._recogniser = Recogniser(prompt.text for group in groups for prompt in group.prompts)
 
     def sample(self, group: Group, index: int, said: Spoken) -> Utterance:
         """Judge one sample by everything that needs no second one."""
         audio = from_pcm(said.pcm, said.rate)
         wave = load(audio)
-        jiwer.wer(" ".join(normalise(group.prompts[index].text)), self._recogniser.transcribe(Sound(audio)) or "-")
+        heard = " ".join(one.word for one in self._recogniser.hear(Sound(audio)))
+        jiwer.wer(" ".join(normalise(group.prompts[index].text)), heard or "-")
         opinions(wave)
         pyin(wave)
         torchaudio.functional.loudness(audio.samples[None], audio.rate)

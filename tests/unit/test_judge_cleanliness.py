@@ -172,7 +172,7 @@ def test_a_click_does_not_hide_clipping(voice: Audio) -> None:
     flat = clipped(4.0)(voice).samples
     before = defects.clipping(flat)
     flat[1000:1004] = 0.99
-    assert defects.clipping(flat) == pytest.approx(before, rel=0.01)
+    assert defects.clipping(flat) == pytest.approx(before, rel=0.02)
 
 
 def test_silence_inside_does_not_hide_noise(voice: Audio, measure: Measure) -> None:

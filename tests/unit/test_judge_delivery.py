@@ -8,13 +8,28 @@ import torch
 
 from prompts.groups import Attribute, Register, Voice
 from prompts.voices import LEVELS
-from scoring.audio import Audio
+from scoring.audio import Audio, from_pcm
 from scoring.judges.bins import agreement, centre, edges, level
-from scoring.judges.delivery import DeliveryJudge, energy_sd, f0_range, flatness, pause_share
+from scoring.judges.delivery import DeliveryJudge, energy_sd, faintness, flatness, pause_share
 from scoring.judges.judge import Utterance
-from scoring.judges.pitch import HOP, RATE, f0, track
+from scoring.judges.pitch import HOP, RATE, Track, f0, quantiles, track
+from scoring.judges.places import Listener, Place, inside, match
+from scoring.judges.recogniser import Heard, Recogniser
+from scoring.manipulations.manipulation import Manipulation, apply
 
 Tone = Callable[..., Audio]
+
+
+class Everywhere:
+    """Finds every word of the prompt, one after the other, over the first two seconds."""
+
+    def find(self, utterance: Utterance) -> tuple[Place, ...]:
+        """As long as each other."""
+        words = utterance.prompt.text.split()
+        return tuple(Place(word, 2.0 * at / len(words), 2.0 * (at + 1) / len(words), True) for at, word in enumerate(words))
+
+
+JUDGE = DeliveryJudge(Everywhere())
 
 
 @pytest.mark.parametrize("hertz", [75.0, 110.0, 196.0, 261.6, 390.0])
@@ -103,10 +118,10 @@ def test_agreement_is_ordinal(asked: int, measured: int, expected: float) -> Non
 
 def test_measures_all_attributes(tone: Tone, ask: Callable[..., Utterance]) -> None:
     """A 125 Hz tone of 2 s for 'open the gate' (9 phonemes): 4.5 phonemes/s, no spread, level from its power."""
-    (metrics,) = DeliveryJudge().measure([ask(tone(125.0), rate=0)])
+    (metrics,) = JUDGE.measure([ask(tone(125.0), rate=0)])
     assert metrics["phoneme_rate"] == pytest.approx(9 / 2.0)
-    assert metrics["f0_mean"] == pytest.approx(125.0, rel=0.005)
-    assert metrics["f0_sd"] < 1.0
+    assert metrics["f0_median"] == pytest.approx(125.0, rel=0.005)
+    assert metrics["f0_spread"] < 1.0
     assert metrics["lufs"] == pytest.approx(-16.5, abs=1.5)
     assert metrics["delivery"] == 1.0
 
@@ -126,15 +141,15 @@ def test_agrees_with_what_was_asked(
     tone: Tone, ask: Callable[..., Utterance], levels: dict[str, int], register: Register, expected: float
 ) -> None:
     """The mean over pitch and every attribute that is out of the ordinary; what was not asked does not count."""
-    (metrics,) = DeliveryJudge().measure([ask(tone(125.0), register=register, **levels)])
+    (metrics,) = JUDGE.measure([ask(tone(125.0), register=register, **levels)])
     assert metrics["delivery"] == pytest.approx(expected)
 
 
 def test_a_voiceless_sound_has_finite_numbers(ask: Callable[..., Utterance]) -> None:
     """Noise has no pitch: zeros, not NaN."""
     hiss = Audio(torch.randn(32_000, generator=torch.Generator().manual_seed(5)) * 0.1, 16_000)
-    (metrics,) = DeliveryJudge().measure([ask(hiss)])
-    assert (metrics["f0_mean"], metrics["f0_sd"], metrics["delivery"]) == (0.0, 0.0, 0.5)
+    (metrics,) = JUDGE.measure([ask(hiss)])
+    assert (metrics["f0_median"], metrics["f0_spread"], metrics["delivery"]) == (0.0, 0.0, 0.5)
 
 
 def test_does_not_depend_on_threads_or_company(tone: Tone, ask: Callable[..., Utterance]) -> None:
@@ -145,21 +160,99 @@ def test_does_not_depend_on_threads_or_company(tone: Tone, ask: Callable[..., Ut
         results = []
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            results.append(DeliveryJudge().measure(utterances))
+            results.append(JUDGE.measure(utterances))
     finally:
         torch.set_num_threads(before)
-    alone = [DeliveryJudge().measure([utterance])[0] for utterance in reversed(utterances)]
+    alone = [JUDGE.measure([utterance])[0] for utterance in reversed(utterances)]
     assert results[0] == results[1] == alone[::-1]
 
 
-def test_range_is_measured_in_semitones() -> None:
-    """From 100 to 200 Hz in even steps of pitch: 80 % of an octave; a tenth of octave errors changes it by little."""
-    octave = 100.0 * 2 ** torch.linspace(0, 1, 1001, dtype=torch.float64)
-    assert f0_range(octave) == pytest.approx(9.6, abs=0.01)
-    steady = torch.full((100,), 120.0, dtype=torch.float64)
-    steady[:9] = 240.0
-    assert f0_range(steady) == 0.0
-    assert f0_range(octave[:0]) == 0.0
+def pitched(hertz: list[float], power: list[float]) -> Track:
+    """Frames of known pitch (0: unvoiced) and power."""
+    values = torch.tensor(hertz, dtype=torch.float64)
+    return Track(values, (values > 0).double(), torch.tensor(power, dtype=torch.float64))
+
+
+def test_pitch_counts_by_power_above_the_background() -> None:
+    """Loud frames decide; frames hardly above the quietest tenth do not count; without voiced frames all is zero."""
+    octave = (100.0 * 2 ** torch.linspace(0, 1, 1001, dtype=torch.float64)).tolist()
+    low, middle, high = quantiles(pitched([*octave, *[0.0] * 200], [1.0] * 1001 + [0.001] * 200), (0.1, 0.5, 0.9))
+    assert 12.0 * math.log2(high / low) == pytest.approx(9.6, abs=0.05)
+    assert middle == pytest.approx(100.0 * 2**0.5, rel=0.01)
+    hum = pitched([120.0] * 60 + [300.0] * 40, [1.0] * 60 + [0.02] * 40)
+    assert quantiles(hum, (0.1, 0.5, 0.9)) == [120.0, 120.0, 120.0]
+    assert quantiles(pitched([], []), (0.5,)) == quantiles(pitched([0.0, 0.0], [1.0, 1.0]), (0.5,)) == [0.0]
+
+
+@pytest.fixture(scope="module")
+def clear(speak: Callable[..., bytes]) -> tuple[str, Audio]:
+    """A sentence, and a voice that says it."""
+    text = "Nobody in Chicago remembers Rachel Morgan, who painted the bakery brown."
+    return text, from_pcm(speak(text), 22_050)
+
+
+@pytest.fixture(scope="module")
+def listening(clear: tuple[str, Audio]) -> DeliveryJudge:
+    """With a recogniser of that sentence."""
+    return DeliveryJudge(Listener(Recogniser([clear[0]])))
+
+
+@pytest.mark.parametrize("name", [Manipulation.TONES, Manipulation.TRAILING_SILENCE])
+def test_what_sounds_beside_the_words_has_no_rate_and_no_pitch(
+    clear: tuple[str, Audio], listening: DeliveryJudge, ask: Callable[..., Utterance], name: Manipulation
+) -> None:
+    """A faint tone after the last word moves neither; only as sound that nobody asked for is it counted."""
+    text, plain = clear
+    before, after = listening.measure([ask(plain, text=text), ask(apply(name, plain), text=text)])
+    assert after["phoneme_rate"] == pytest.approx(before["phoneme_rate"], rel=0.03)
+    assert after["f0_median"] == pytest.approx(before["f0_median"], rel=0.02)
+    assert after["f0_spread"] == pytest.approx(before["f0_spread"], abs=1.0)
+    assert before["stray"] < 0.2
+    assert after["stray"] == pytest.approx(3.0 if name is Manipulation.TONES else 0.0, abs=0.3)
+
+
+def test_a_gliding_tone_under_the_speech_is_no_expression(
+    clear: tuple[str, Audio], listening: DeliveryJudge, ask: Callable[..., Utterance]
+) -> None:
+    """18 dB below the loudest moment, 70 … 370 Hz: less than half a level of spread, where all voiced frames would show four."""
+    text, plain = clear
+    before, after = listening.measure([ask(plain, text=text), ask(apply(Manipulation.GLIDE, plain), text=text)])
+    assert after["f0_median"] == pytest.approx(before["f0_median"], rel=0.03)
+    assert after["f0_spread"] - before["f0_spread"] < 8.7
+    assert float(f0(apply(Manipulation.GLIDE, plain)).std()) - float(f0(plain).std()) > 35.0
+
+
+def test_words_are_matched_to_the_prompt() -> None:
+    """Equal words were said, others stand in their place, added ones nowhere; nothing asked or heard has no place."""
+    heard = [Heard(word, float(at), at + 1.0) for at, word in enumerate(["take", "the", "golden", "ring", "home", "again"])]
+    assert match(["take", "the", "silver", "ring", "home"], heard) == (
+        Place("take", 0.0, 1.0, True),
+        Place("the", 1.0, 2.0, True),
+        Place("silver", 2.0, 3.0, False),
+        Place("ring", 3.0, 4.0, True),
+        Place("home", 4.0, 5.0, True),
+    )
+    assert match((), heard) == match(("a",), ()) == ()
+
+
+def test_a_margin_belongs_to_a_word_unless_another_was_heard_there() -> None:
+    """A tenth of a second before and after; instants of 0.1 s."""
+    places = [Place("a", 0.2, 0.4, True), Place("b", 0.4, 0.6, False), Place("c", 0.8, 0.9, True)]
+    assert inside(places, 12, 10.0).nonzero()[:, 0].tolist() == [1, 2, 3, 7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("loudness", "lufs", "expected"),
+    [
+        pytest.param(3, -45.0, 12.0, id="as if from the next room"),
+        pytest.param(5, -34.0, 1.0, id="where a loud voice was asked"),
+        pytest.param(2, -45.0, 0.0, id="a soft voice was asked"),
+        pytest.param(3, -23.0, 0.0, id="ordinary"),
+    ],
+)
+def test_faintness_is_charged_only_where_it_was_not_asked_for(loudness: int, lufs: float, expected: float) -> None:
+    """LU below -33."""
+    assert faintness(Voice(Register.LOW, rate=3, pitch=3, expression=3, loudness=loudness), lufs) == expected
 
 
 @pytest.mark.parametrize(

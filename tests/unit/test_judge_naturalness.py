@@ -13,7 +13,7 @@ from scoring.errors import Code, InfrastructureFault
 from scoring.judges import dnsmos
 from scoring.judges.dnsmos import WINDOW
 from scoring.judges.judge import Utterance
-from scoring.judges.naturalness import Arithmetic, NaturalnessJudge, windows
+from scoring.judges.naturalness import HISS, Arithmetic, NaturalnessJudge, windows
 from scoring.judges.p808 import log_mel
 from scoring.sound import Sound
 
@@ -73,13 +73,13 @@ def test_features_agree_with_an_independent_front_end(clip: Audio) -> None:
     ],
 )
 def test_windows_cover_a_clip_without_redundancy(tone: Callable[..., Audio], seconds: float, count: int) -> None:
-    """As few windows as cover the clip, each full; the last ends with it."""
+    """As few windows as cover the clip, each full, in a hiss; the last ends with it."""
     audio = tone(200.0, seconds=seconds)
     cut = windows(Sound(audio))
     assert cut.shape == (count, WINDOW)
     assert loudness(Audio(cut[0], 16_000)) == pytest.approx(-23.0, abs=0.3)
     if count > 1:
-        assert torch.equal(cut[-1][-100:], normalise(audio).samples[-100:])
+        assert float((cut[-1][-100:] - normalise(audio).samples[-100:]).abs().max()) <= HISS / 32768
 
 
 def test_a_short_clip_is_repeated_from_its_start(tone: Callable[..., Audio]) -> None:

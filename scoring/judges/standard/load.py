@@ -6,6 +6,7 @@ from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.delivery import DeliveryJudge
 from scoring.judges.panel import Judges
 from scoring.judges.standard import utmos
+from scoring.judges.standard.aligner import Aligner
 from scoring.judges.standard.arithmetic import require
 from scoring.judges.standard.asr import StrongRecogniser
 from scoring.judges.standard.ctc import WeakRecogniser
@@ -18,7 +19,7 @@ from scoring.judges.standard.speaker import XVectorJudge
 from scoring.judges.standard.squim import Squim
 from scoring.judges.standard.words import WordsJudge
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Counts what this package does to a clip before and after the networks: any change that may change a number is a new protocol."""
 
 
@@ -31,13 +32,10 @@ def load(pins: Mapping[Role, Pin], fetch: Fetch, device: Device) -> Judges:
         models = " ".join(pins[role].label for role in roles)
         return f"{models} float32 {device} lanes={LANES[device]} protocol={PROTOCOL}"
 
-    words = WordsJudge(
-        StrongRecogniser(folders[Role.STRONG_ASR], device),
-        WeakRecogniser(folders[Role.WEAK_ASR], device),
-        version(Role.STRONG_ASR, Role.WEAK_ASR),
-    )
+    aligner = Aligner(WeakRecogniser(folders[Role.WEAK_ASR], device))
+    words = WordsJudge(StrongRecogniser(folders[Role.STRONG_ASR], device), aligner, version(Role.STRONG_ASR, Role.WEAK_ASR))
     squim, opinion = Squim(folders[Role.SQUIM], device), utmos.load(folders[Role.UTMOS], device)
     mos = MosJudge(squim, opinion, device, version(Role.SQUIM, Role.UTMOS))
     emotion = EmotionJudge(folders[Role.EMOTION], device, version(Role.EMOTION))
     speaker = XVectorJudge(folders[Role.SPEAKER], device, version(Role.SPEAKER))
-    return Judges((words, mos, DeliveryJudge(), CleanlinessJudge(), emotion), (speaker,))
+    return Judges((words, mos, DeliveryJudge(aligner), CleanlinessJudge(), emotion), (speaker,))

@@ -19,6 +19,7 @@ UNSAID = math.log(0.05)
 class Said:
     """A word of the prompt in the clip: seconds from its start, and its letters' mean log-probability."""
 
+    word: str
     start: float
     end: float
     confidence: float
@@ -26,8 +27,8 @@ class Said:
 
 def align(recogniser: WeakRecogniser, words: Sequence[str], emissions: Emissions) -> tuple[Said, ...]:
     """Where each word with at least one known letter lies, in order; none where the clip is too short to hold them."""
-    spelled = [letters for letters in map(recogniser.spell, words) if letters]
-    targets = [symbol for letters in spelled for symbol in (recogniser.between, *letters)][1:]
+    spelled = [(word, letters) for word in words if (letters := recogniser.spell(word))]
+    targets = [symbol for _, letters in spelled for symbol in (recogniser.between, *letters)][1:]
     needed = len(targets) + sum(one == other for one, other in pairwise(targets))  # a blank between equals
     if not targets or needed > emissions.log_probs.shape[0]:
         return ()
@@ -35,10 +36,10 @@ def align(recogniser: WeakRecogniser, words: Sequence[str], emissions: Emissions
     spans = F.merge_tokens(path[0], scores[0], blank=recogniser.blank)
     found: list[Said] = []
     start = 0
-    for letters in spelled:
+    for word, letters in spelled:
         own = spans[start : start + len(letters)]
         confidence = math.fsum(float(scores[0, span.start : span.end].mean()) for span in own) / len(own)
-        found.append(Said(own[0].start * emissions.step, own[-1].end * emissions.step, confidence))
+        found.append(Said(word, own[0].start * emissions.step, own[-1].end * emissions.step, confidence))
         start += len(letters) + 1
     return tuple(found)
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 
-from scoring.audio import normalise
 from scoring.judges.dictionary import count_phonemes
 from scoring.judges.intelligibility import compare
 from scoring.judges.judge import Utterance
+from scoring.judges.standard.aligner import Aligner
 from scoring.judges.standard.asr import StrongRecogniser
-from scoring.judges.standard.ctc import Emissions, WeakRecogniser
-from scoring.judges.standard.timing import align, timing
+from scoring.judges.standard.timing import timing
 from scoring.report import Metrics
-from scoring.sound import RATE
 from scoring.text import normalise as words_of
 
 
@@ -26,31 +24,27 @@ class WordsJudge:
 
     name = "intelligibility"
 
-    def __init__(self, strong: StrongRecogniser, weak: WeakRecogniser, version: str) -> None:
+    def __init__(self, strong: StrongRecogniser, weak: Aligner, version: str) -> None:
         self.version = version
         self._strong, self._weak = strong, weak
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """All metrics of each utterance."""
-        emissions = self._weak.listen([normalise(utterance.sound.at(RATE)).samples for utterance in batch])
-        weak = [self._weak.text(heard) for heard in emissions]
+        weak = [self._weak.recogniser.text(heard) for heard in self._weak.listen([utterance.sound for utterance in batch])]
         voiced = [index for index, text in enumerate(weak) if text]
         strong = self._strong.transcribe(
             [batch[index].sound.level.samples for index in voiced], [batch[index].prompt.text for index in voiced]
         )
         heard = dict(zip(voiced, strong, strict=True))
-        return [
-            self._metrics(utterance, heard.get(index, ""), weak[index], emissions[index]) for index, utterance in enumerate(batch)
-        ]
+        return [self._metrics(utterance, heard.get(index, ""), weak[index]) for index, utterance in enumerate(batch)]
 
-    def _metrics(self, utterance: Utterance, strong: str, weak: str, emissions: Emissions) -> Metrics:
+    def _metrics(self, utterance: Utterance, strong: str, weak: str) -> Metrics:
         asked = words_of(utterance.prompt.text)
         errors, plain = compare(asked, words_of(strong)), compare(asked, words_of(weak))
-        said = align(self._weak, asked, emissions)
         return {
             **errors,
             "wer_weak": plain["wer"],
             "cer_weak": plain["cer"],
             "mush": max(0.0, plain["wer"] - errors["wer"]),
-            **timing(said, utterance.sound.audio.seconds, count_phonemes(asked)),
+            **timing(self._weak.align(utterance), utterance.sound.audio.seconds, count_phonemes(asked)),
         }

@@ -15,6 +15,7 @@ from scoring.errors import Code, InfrastructureFault
 from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges
 from scoring.judges.standard import device, lanes
+from scoring.judges.standard.aligner import Aligner
 from scoring.judges.standard.arithmetic import require
 from scoring.judges.standard.asr import SEARCH, WINDOW, StrongRecogniser, windows
 from scoring.judges.standard.ctc import Emissions, WeakRecogniser, frames
@@ -82,7 +83,7 @@ def test_the_number_of_threads_is_not_the_callers(judges: Judges, utterances: Se
 def test_a_version_names_model_checksum_arithmetic_and_device(judges: Judges) -> None:
     """What may change a number changes the version."""
     assert judges.single[0].name == "intelligibility"
-    assert judges.single[0].version.endswith(" float32 cpu lanes=1 protocol=1")
+    assert judges.single[0].version.endswith(" float32 cpu lanes=1 protocol=2")
     assert judges.single[0].version.count("judges/local@000000000000+") == 2
 
 
@@ -258,7 +259,7 @@ def test_too_short_to_be_aligned(weak: WeakRecogniser) -> None:
     assert timing((), 1.5, 4) == {
         "lead_in": 0.0, "lead_out": 1.5, "longest_gap": 0.0, "articulation_rate": 0.0, "tail_unsaid": 1.0,
     }  # fmt: skip
-    assert timing((Said(0.0, 1.0, 0.0),), 1.0, 5)["longest_gap"] == 0.0
+    assert timing((Said("a", 0.0, 1.0, 0.0),), 1.0, 5)["longest_gap"] == 0.0
 
 
 def test_frames() -> None:
@@ -302,7 +303,7 @@ class Inventive:
 
 def test_silence_is_not_given_to_the_strong_recogniser(utterances: Sequence[Utterance]) -> None:
     """Where the weak one hears no letter, all words are missing, and none is invented."""
-    judge = WordsJudge(cast(StrongRecogniser, Inventive()), cast(WeakRecogniser, Deaf()), "1")
+    judge = WordsJudge(cast(StrongRecogniser, Inventive()), Aligner(cast(WeakRecogniser, Deaf())), "1")
     (found,) = judge.measure(utterances[:1])
     assert (found["wer"], found["wer_weak"], found["mush"], found["trailing_insertions"]) == (1.0, 1.0, 0.0, 0.0)
     assert found["tail_unsaid"] == 1.0
