@@ -2,17 +2,17 @@
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from prompts.groups import GroupPlan
-from scoring.errors import Code, PlatformError
+from scoring import strict_toml
+from scoring.errors import Code
 from scoring.report import Factor
 from scoring.types import RoundNumber
 
@@ -168,15 +168,9 @@ class Schedule(_Part):
         return [version for version in self.version if version.from_round <= number][-1]
 
 
+_SCHEDULE = TypeAdapter(Schedule)
+
+
 def load(path: Path = DEFAULT_PATH) -> Schedule:
     """Read and check a competition file; raises PlatformError(COMPETITION_INVALID) that says what is wrong."""
-    try:
-        return Schedule.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as exc:
-        raise PlatformError(Code.COMPETITION_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise PlatformError(Code.COMPETITION_INVALID, f"{path} is not TOML: {exc}") from exc
-    except ValidationError as exc:
-        first = exc.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise PlatformError(Code.COMPETITION_INVALID, f"{path}: {where}: {first['msg']}") from exc
+    return strict_toml.read(path, _SCHEDULE, Code.COMPETITION_INVALID)

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from scoring import strict_toml
 from scoring.errors import Code, InfrastructureFault, PlatformError
 
 CATALOGUE = Path(__file__).with_name("models.toml")
@@ -110,16 +110,7 @@ def write_pins(path: Path, pins: Mapping[Role, Pin]) -> None:
 
 
 def _parsed(path: Path, schema: TypeAdapter[dict[Role, Entry]]) -> dict[Role, Entry]:
-    try:
-        found = schema.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as exc:
-        raise PlatformError(Code.SETTING_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise PlatformError(Code.SETTING_INVALID, f"{path} is not TOML: {exc}") from exc
-    except ValidationError as exc:
-        first = exc.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise PlatformError(Code.SETTING_INVALID, f"{path}: {where}: {first['msg']}") from exc
+    found = strict_toml.read(path, schema, Code.SETTING_INVALID)
     if missing := [role.value for role in Role if role not in found]:
         raise PlatformError(Code.SETTING_INVALID, f"{path} names no model for {', '.join(missing)}")
     return found

@@ -1,0 +1,25 @@
+"""TOML files that people write, read against a schema: what is wrong is said in one line, with the file and the place."""
+
+import tomllib
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from scoring.errors import Code, PlatformError
+
+T = TypeVar("T")
+
+
+def read(path: Path, schema: TypeAdapter[T], code: Code) -> T:
+    """What the file holds; raises PlatformError(code)."""
+    try:
+        return schema.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as exc:
+        raise PlatformError(code, f"{path} cannot be read: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise PlatformError(code, f"{path} is not TOML: {exc}") from exc
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise PlatformError(code, f"{path}: {where}: {first['msg']}") from exc
