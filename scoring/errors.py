@@ -18,6 +18,7 @@ class Code(IntEnum):
     COMMITMENT_MALFORMED = 1001
     TOO_EARLY = 1002
     TIMELOCKED = 1003
+    BANNED = 1004
     REPO_NOT_PUBLIC = 1101
     REPO_TOO_LARGE = 1102
     FILE_NOT_ALLOWED = 1103
@@ -34,6 +35,7 @@ class Code(IntEnum):
     GENERATION_FAILED = 1304
     MEMORY_EXCEEDED = 1305
     OUTPUT_TOO_LARGE = 1306
+    FAILED_ALIKE = 1307
 
     HUB_UNAVAILABLE = 2001
     DOWNLOAD_INTERRUPTED = 2002
@@ -45,6 +47,7 @@ class Code(IntEnum):
     LEASE_EXPIRED = 2201
     WORKER_ERROR = 2202
     COMPETITION_MISMATCH = 2203
+    STAGE_STALLED = 2204
 
     REQUEST_INVALID = 3001
     NOT_AUTHENTICATED = 3002
@@ -52,6 +55,9 @@ class Code(IntEnum):
     NOT_FOUND = 3004
     BODY_TOO_LARGE = 3005
     REGISTRY_STALE = 3006
+    RATE_LIMITED = 3007
+    IDEMPOTENCY_MISMATCH = 3008
+    STATE_CONFLICT = 3009
     DATABASE_UNAVAILABLE = 3101
     REDIS_UNAVAILABLE = 3102
     CHAIN_UNAVAILABLE = 3103
@@ -105,6 +111,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The hotkey committed again inside its cooldown.", "Wait for the cooldown to end, then commit again."
     ),
     Code.TIMELOCKED: Explanation("A timelocked commitment loses its commit block when revealed.", "Commit in plain form."),
+    Code.BANNED: Explanation("The operator banned this hotkey.", "Ask the operator; the reason stands beside the code."),
     Code.REPO_NOT_PUBLIC: Explanation(
         "The repository or revision could not be read without a login.", "Make the repository public."
     ),
@@ -145,6 +152,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.OUTPUT_TOO_LARGE: Explanation(
         "The model returned more audio than the competition allows.", "Make the model stop at the end of the text."
     ),
+    Code.FAILED_ALIKE: Explanation(
+        "The model failed in the same unforeseen way on two hosts.", "Try `voice miner score` on the published files."
+    ),
     Code.HUB_UNAVAILABLE: Explanation("The model hub did not answer as it should.", "Nothing to do: it is tried again."),
     Code.DOWNLOAD_INTERRUPTED: Explanation(
         "A download broke off or did not match its checksum.", "Nothing to do: it is tried again."
@@ -167,6 +177,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.COMPETITION_MISMATCH: Explanation(
         "The worker's competition file differs from the round's.", "Operator: give every process the same competition file."
     ),
+    Code.STAGE_STALLED: Explanation(
+        "A stage of the evaluation made no progress within its limit.", "Nothing to do: it is tried again."
+    ),
     Code.REQUEST_INVALID: Explanation("The request does not fit the schema.", "Compare it with /docs."),
     Code.NOT_AUTHENTICATED: Explanation(
         "The request is not signed, or its signature does not hold.", "Sign it as btauth/1 asks."
@@ -175,6 +188,11 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.NOT_FOUND: Explanation("There is no such thing.", "Check the path and the id."),
     Code.BODY_TOO_LARGE: Explanation("The request's body is too large.", "Send less at a time."),
     Code.REGISTRY_STALE: Explanation("The stored registry is newer or too old.", "Check the model queue and its chain."),
+    Code.RATE_LIMITED: Explanation("Too many requests.", "Wait as long as Retry-After says, then send it again."),
+    Code.IDEMPOTENCY_MISMATCH: Explanation(
+        "This Idempotency-Key came with another request before.", "Use a new key for a new request."
+    ),
+    Code.STATE_CONFLICT: Explanation("It is not in a state in which that can be done.", "Read its state first, then decide."),
     Code.DATABASE_UNAVAILABLE: Explanation("PostgreSQL cannot be reached.", "Check DATABASE_URL and that the server runs."),
     Code.REDIS_UNAVAILABLE: Explanation("Redis cannot be reached.", "Check REDIS_URL and that the server runs."),
     Code.CHAIN_UNAVAILABLE: Explanation("The chain cannot be reached.", "Check --network and that the node runs."),

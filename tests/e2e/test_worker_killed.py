@@ -127,7 +127,8 @@ async def test_the_other_worker_finishes_what_a_killed_one_began_once(bed: Bed, 
     async with pool.connection() as connection:
         finisher = await connection.fetchval("select worker from evaluations where id = $1", ended.id)
         verdicts = await connection.fetchval(
-            "select count(*) from events where evaluation_id = $1 and to_state in ('scored', 'rejected', 'parked')", ended.id
+            "select count(*) from events where evaluation_id = $1 and kind = 'evaluation' and to_state in ('scored', 'rejected', 'parked')",
+            ended.id,
         )
         samples = await connection.fetchval("select count(*) from samples where evaluation_id = $1", ended.id)
     assert (ended.state, ended.attempt, ended.failures, verdicts, samples) == (EvaluationState.SCORED, 2, 1, 1, 12)

@@ -21,10 +21,10 @@ class EvaluationQueue:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def claim(self, queue: QueueName, worker: str, lease: timedelta) -> Claim | None:
+    async def claim(self, queue: QueueName, worker: str, lease: timedelta, host: str = "") -> Claim | None:
         """Take the best due evaluation, or None. Concurrent claimants never get the same one."""
         async with self._pool.connection() as connection:
-            row = await connection.fetchrow(sql("queue.claim"), queue, worker, lease)
+            row = await connection.fetchrow(sql("queue.claim"), queue, worker, lease, host)
         return read(Claim, row) if row else None
 
     async def renew(self, claim: Claim, lease: timedelta, stage: str, done: int, total: int) -> None:

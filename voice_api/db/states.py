@@ -1,5 +1,6 @@
-"""The closed sets of states and queues, as the database spells them."""
+"""The closed sets of states and queues, as the database spells them, and every legal transition; the database enforces them too."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -12,6 +13,8 @@ class SubmissionState(StrEnum):
     COPY = "copy"
     SUPERSEDED = "superseded"
     """The hotkey committed another one."""
+    QUARANTINED = "quarantined"
+    """An operator set it aside: it is not judged until it is released."""
 
 
 class EvaluationState(StrEnum):
@@ -23,6 +26,35 @@ class EvaluationState(StrEnum):
     REJECTED = "rejected"
     PARKED = "parked"
     """Our side failed too often, or the round closed first: no verdict, no loss for the miner."""
+
+
+SUBMISSION_TRANSITIONS: Mapping[SubmissionState, frozenset[SubmissionState]] = {
+    SubmissionState.QUEUED: frozenset(set(SubmissionState) - {SubmissionState.QUEUED}),
+    SubmissionState.SCORED: frozenset(set(SubmissionState) - {SubmissionState.QUEUED, SubmissionState.SCORED}),
+    SubmissionState.QUARANTINED: frozenset(set(SubmissionState) - {SubmissionState.COPY, SubmissionState.QUARANTINED}),
+    SubmissionState.REJECTED: frozenset({SubmissionState.QUEUED}),
+    SubmissionState.COPY: frozenset(),
+    SubmissionState.SUPERSEDED: frozenset(),
+}
+"""Where a submission may go; from `rejected` only an operator brings it back."""
+
+EVALUATION_TRANSITIONS: Mapping[EvaluationState, frozenset[EvaluationState]] = {
+    EvaluationState.QUEUED: frozenset({EvaluationState.RUNNING, EvaluationState.PARKED}),
+    EvaluationState.RUNNING: frozenset(set(EvaluationState) - {EvaluationState.RUNNING}),
+    EvaluationState.PARKED: frozenset({EvaluationState.QUEUED}),
+    EvaluationState.SCORED: frozenset(),
+    EvaluationState.REJECTED: frozenset(),
+}
+"""Where an evaluation may go; from `parked` only an operator brings it back, while its round is open."""
+
+
+class ParkedWhy(StrEnum):
+    """Why an evaluation has no verdict and waits for nobody."""
+
+    BUDGET = "budget"
+    """Our side failed too often: it is stuck, and an operator's to look at."""
+    ROUND_CLOSED = "round_closed"
+    OPERATOR = "operator"
 
 
 class RoundState(StrEnum):

@@ -10,14 +10,14 @@ with due as (
     limit 1
 ), claimed as (
     update evaluations e
-    set state = 'running', attempt = attempt + 1, token = gen_random_uuid(), worker = $2, lease_until = now() + $3,
-        stage = null, done = null, total = null, code = null, reason = null
+    set state = 'running', attempt = attempt + 1, token = gen_random_uuid(), worker = $2, host = $4, claimed_at = now(),
+        lease_until = now() + $3, stage = null, done = null, total = null, code = null, reason = null
     from due
     where e.id = due.id
     returning e.*
 ), noted as (
-    insert into events (actor, submission_id, evaluation_id, from_state, to_state, detail)
-    select $2, submission_id, id, 'queued', 'running', 'attempt ' || attempt from claimed
+    insert into events (kind, actor, host, submission_id, evaluation_id, from_state, to_state, detail)
+    select 'evaluation', $2, $4, submission_id, id, 'queued', 'running', 'attempt ' || attempt from claimed
 )
 select c.id as evaluation_id, c.token, c.worker, c.queue, c.attempt, c.failures, s.id as submission_id, s.hotkey, s.public_key,
        s.commit_block, s.tiebreak, s.repo, s.revision, s.tag, r.round, r.start_block, r.block_hash, r.competition_hash
@@ -34,11 +34,17 @@ returning id;
 
 -- name: finish
 -- The one verdict: clearing the token shuts out every other write of this claim.
-update evaluations
-set state = $3, code = $4, reason = $5, score = $6, stderr = $7, profile = $8, profile_hash = $9, receipt = $10, receipt_hash = $11,
-    signature = $12, certificate = $13, token = null, lease_until = null, finished_at = now()
-where id = $1 and token = $2 and state = 'running'
-returning submission_id;
+with finished as (
+    update evaluations
+    set state = $3, code = $4, reason = $5, score = $6, stderr = $7, profile = $8, profile_hash = $9, receipt = $10, receipt_hash = $11,
+        signature = $12, certificate = $13, token = null, lease_until = null, finished_at = now()
+    where id = $1 and token = $2 and state = 'running'
+    returning *
+), noted as (
+    insert into events (kind, actor, host, submission_id, evaluation_id, from_state, to_state, code, detail)
+    select 'evaluation', worker, host, submission_id, id, 'running', state, code, reason from finished
+)
+select submission_id from finished;
 
 -- name: add_samples
 -- A verdict's samples, one array per column.
@@ -70,8 +76,8 @@ with old as (
     where s.id = old.id
     returning s.id, old.state as from_state, s.state as to_state, s.code, s.reason
 )
-insert into events (actor, submission_id, evaluation_id, from_state, to_state, code, detail)
-select $8, id, $9, from_state, to_state, code, reason from changed;
+insert into events (kind, actor, submission_id, evaluation_id, from_state, to_state, code, detail)
+select 'submission', $8, id, $9, from_state, to_state, code, reason from changed;
 
 -- name: hand_back
 -- Without a verdict: due again after a pause, or parked when there is none or the round closed; notifies when due at once.
@@ -81,12 +87,13 @@ with returned as (
         failures = failures + case when $6 then 0 else 1 end,
         due_at = case when $5::interval is null then due_at else now() + $5 end,
         finished_at = case when $5::interval is null then now() end,
+        parked_why = case when $5::interval is null then 'budget' end,
         code = $3, reason = $4, token = null, worker = null, lease_until = null, stage = null, done = null, total = null
     where id = $1 and token = $2 and state = 'running'
     returning e.*
 ), noted as (
-    insert into events (actor, submission_id, evaluation_id, from_state, to_state, code, detail)
-    select $7, submission_id, id, 'running', state, code, reason from returned
+    insert into events (kind, actor, host, submission_id, evaluation_id, from_state, to_state, code, detail)
+    select 'evaluation', $7, host, submission_id, id, 'running', state, code, reason from returned
 )
 select id, pg_notify('evaluations_due', queue) from returned;
 
@@ -98,14 +105,15 @@ with expired as (
     update evaluations e
     set state = case when failures + 1 > $1 then 'parked' else 'queued' end,
         finished_at = case when failures + 1 > $1 then now() end,
+        parked_why = case when failures + 1 > $1 then 'budget' end,
         failures = failures + 1, due_at = now(), code = $2, reason = $3,
         token = null, worker = null, lease_until = null, stage = null, done = null, total = null
     from expired
     where e.id = expired.id
     returning e.*
 ), noted as (
-    insert into events (actor, submission_id, evaluation_id, from_state, to_state, code, detail)
-    select 'dispatcher', submission_id, id, 'running', state, code, reason from returned
+    insert into events (kind, actor, host, submission_id, evaluation_id, from_state, to_state, code, detail)
+    select 'evaluation', 'dispatcher', host, submission_id, id, 'running', state, code, reason from returned
 )
 select id, pg_notify('evaluations_due', queue) from returned;
 

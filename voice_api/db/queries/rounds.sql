@@ -12,8 +12,8 @@ select submission_id, $1, queue, priority from unnest($2::bigint[], $3::text[], 
 
 -- name: note_entries
 -- An event for each evaluation that a round asks for.
-insert into events (actor, submission_id, evaluation_id, to_state, detail)
-select 'validator', submission_id, id, 'queued', 'round ' || round from evaluations where round = $1;
+insert into events (kind, actor, submission_id, evaluation_id, to_state, detail)
+select 'evaluation', 'validator', submission_id, id, 'queued', 'round ' || round from evaluations where round = $1;
 
 -- name: notify
 -- Tell the dispatcher, at commit, that a queue has new work.
@@ -43,13 +43,13 @@ with rest as (
     select id, state from evaluations where round = $1 and state in ('queued', 'running') for update
 ), parked as (
     update evaluations e
-    set state = 'parked', finished_at = now(), reason = 'The round closed before it was judged.', token = null, lease_until = null
+    set state = 'parked', parked_why = 'round_closed', finished_at = now(), reason = 'The round closed before it was judged.', token = null, lease_until = null
     from rest
     where e.id = rest.id
     returning e.id, e.submission_id, rest.state as from_state, e.reason
 )
-insert into events (actor, submission_id, evaluation_id, from_state, to_state, detail)
-select 'validator', submission_id, id, from_state, 'parked', reason from parked;
+insert into events (kind, actor, submission_id, evaluation_id, from_state, to_state, detail)
+select 'evaluation', 'validator', submission_id, id, from_state, 'parked', reason from parked;
 
 -- name: results
 -- Every evaluation of a round, in the order in which it was asked for.

@@ -27,12 +27,12 @@ with old as (
 ), changed as (
     update submissions set state = 'superseded', updated_at = now() from old where submissions.id = old.id
 )
-insert into events (actor, submission_id, from_state, to_state, detail)
-select 'api', id, state, 'superseded', 'committed again at block ' || $2::bigint from old;
+insert into events (kind, actor, submission_id, from_state, to_state, detail)
+select 'submission', 'api', id, state, 'superseded', 'committed again at block ' || $2::bigint from old;
 
 -- name: add_event
 -- What became of a new commitment, and why.
-insert into events (actor, submission_id, to_state, code, detail) values ('api', $1, $2, $3, $4);
+insert into events (kind, actor, submission_id, to_state, code, detail) values ('submission', 'api', $1, $2, $3, $4);
 
 -- name: known
 -- The id of a commitment that was recorded before.
