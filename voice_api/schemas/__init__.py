@@ -1,0 +1,38 @@
+"""What crosses the wire, with examples: the API serves these models and its clients parse them."""
+
+from voice_api.schemas.leaderboard import LeaderboardOut, LeaderboardRowOut
+from voice_api.schemas.problem import Problem
+from voice_api.schemas.queue import QueuePage, QueueRowOut
+from voice_api.schemas.readiness import Part, Readiness
+from voice_api.schemas.registry import RegistryIn, RegistryOut
+from voice_api.schemas.submissions import (
+    MOST_SUBMISSIONS,
+    SubmissionDetail,
+    SubmissionIn,
+    SubmissionOut,
+    SubmissionPage,
+    SubmissionsIn,
+    SubmissionsOut,
+)
+from voice_api.schemas.wire import MOST_ROWS, NO_NUL
+
+__all__ = [
+    "MOST_ROWS",
+    "MOST_SUBMISSIONS",
+    "NO_NUL",
+    "LeaderboardOut",
+    "LeaderboardRowOut",
+    "Part",
+    "Problem",
+    "QueuePage",
+    "QueueRowOut",
+    "Readiness",
+    "RegistryIn",
+    "RegistryOut",
+    "SubmissionDetail",
+    "SubmissionIn",
+    "SubmissionOut",
+    "SubmissionPage",
+    "SubmissionsIn",
+    "SubmissionsOut",
+]

@@ -1,0 +1,46 @@
+"""The subnet's neurons on the wire."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from scoring.types import Uid
+from voice_api.db.records import Neuron, RegistrySnapshot
+from voice_api.schemas.wire import NO_NUL, HashIn, HeightIn, Ss58, Wire
+
+
+class NeuronIn(Wire):
+    """A registered hotkey."""
+
+    hotkey: Ss58
+    uid: Annotated[Uid, Field(ge=0, le=65_535)]
+    coldkey: Annotated[str, Field(max_length=64, pattern=NO_NUL)]
+    registered_at_block: HeightIn
+    immune_until_block: HeightIn
+
+
+class RegistryIn(Wire):
+    """The whole subnet at one block."""
+
+    netuid: Annotated[int, Field(ge=0, le=65_535)]
+    block: HeightIn
+    block_hash: HashIn
+    neurons: Annotated[tuple[NeuronIn, ...], Field(max_length=65_536)]
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        for values in ([neuron.uid for neuron in self.neurons], [neuron.hotkey for neuron in self.neurons]):
+            if len(set(values)) != len(values):
+                raise ValueError("a uid or a hotkey appears twice")
+        return self
+
+    def snapshot(self) -> RegistrySnapshot:
+        """As the store takes it."""
+        neurons = tuple(Neuron(**neuron.model_dump()) for neuron in sorted(self.neurons, key=lambda neuron: neuron.uid))
+        return RegistrySnapshot(self.netuid, self.block, self.block_hash, neurons)
+
+
+class RegistryOut(Wire):
+    """Whether the snapshot was newer than the stored one."""
+
+    stored: bool
