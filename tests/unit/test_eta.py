@@ -1,0 +1,60 @@
+"""The estimate of a wait, by hand-computed rows."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voice_api.eta import Pace, Wait, wait
+
+SECOND = timedelta(seconds=1)
+EVEN = tuple(60 * SECOND for _ in range(5))
+SPREAD = tuple(seconds * SECOND for seconds in (10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110))
+"""Median 60; the 90th percentile of eleven, inclusive, is the tenth: 100."""
+
+
+@pytest.mark.parametrize(
+    ("ahead", "pace", "expected"),
+    [
+        pytest.param(0, Pace(0, 0, EVEN), None, id="no worker lives"),
+        pytest.param(0, Pace(1, 1, ()), None, id="nothing measured"),
+        pytest.param(0, Pace(1, 0, ()), Wait(0, 0), id="an idle worker takes it, measured or not"),
+        pytest.param(1, Pace(2, 0, EVEN), Wait(0, 0), id="two idle for two"),
+        pytest.param(0, Pace(1, 1, EVEN), Wait(60, 60), id="one busy worker: 1 x 60 / 1"),
+        pytest.param(0, Pace(4, 4, EVEN), Wait(15, 15), id="the first of four to come free: 1 x 60 / 4"),
+        pytest.param(7, Pace(4, 4, EVEN), Wait(120, 120), id="eight turns of four: 8 x 60 / 4"),
+        pytest.param(3, Pace(4, 2, EVEN), Wait(30, 30), id="two idle take two: 2 x 60 / 4"),
+        pytest.param(3, Pace(1, 1, SPREAD), Wait(240, 320), id="4 x 60 and 2 x (100 - 60) more"),
+        pytest.param(0, Pace(1, 1, (90 * SECOND,)), Wait(90, 90), id="one measured says no spread"),
+        pytest.param(0, Pace(1, 2, EVEN), Wait(60, 60), id="more held than live: a dead one's lease"),
+    ],
+)
+def test_wait(ahead: int, pace: Pace, expected: Wait | None) -> None:
+    """Each row carries its arithmetic."""
+    assert wait(ahead, pace) == expected
+
+
+def test_nothing_starts_before_it_is_due() -> None:
+    """A retry's pause is a floor of the wait."""
+    assert wait(0, Pace(1, 0, EVEN), due_in=timedelta(seconds=89.5)) == Wait(90, 90)
+    assert wait(0, Pace(1, 1, EVEN), due_in=timedelta(seconds=-5)) == Wait(60, 60)
+
+
+@given(
+    st.integers(0, 50),
+    st.integers(1, 20),
+    st.integers(0, 20),
+    st.lists(st.timedeltas(timedelta(0), timedelta(hours=2)), min_size=1, max_size=20),
+)
+def test_a_wait_never_shrinks_by_standing_further_back(
+    ahead: int, workers: int, running: int, durations: Sequence[timedelta]
+) -> None:
+    """P50 is at most P90, and one more ahead never makes either shorter; one more worker never makes P50 longer."""
+    pace = Pace(workers, running, durations)
+    nearer, further, helped = wait(ahead, pace), wait(ahead + 1, pace), wait(ahead, Pace(workers + 1, running, durations))
+    assert nearer is not None and further is not None and helped is not None
+    assert nearer.p50_seconds <= nearer.p90_seconds
+    assert (nearer.p50_seconds, nearer.p90_seconds) <= (further.p50_seconds, further.p90_seconds)
+    assert helped.p50_seconds <= nearer.p50_seconds
