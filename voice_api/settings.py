@@ -81,8 +81,16 @@ class DispatcherSettings(ProcessSettings):
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     pause_seconds: float = Field(default=2.0, gt=0, validation_alias="VOICE_DISPATCH_SECONDS")
     retry_most: int = Field(default=3, ge=0, validation_alias="VOICE_RETRY_MOST")
+    retry_daily: int = Field(default=8, ge=1, validation_alias="VOICE_RETRY_DAILY")
 
     @property
     def pause(self) -> timedelta:
         """The longest time between two sweeps."""
         return timedelta(seconds=self.pause_seconds)
+
+
+class MetricsSettings(ProcessSettings):
+    """Where a process without an HTTP API shows its numbers to Prometheus; port 0 is nowhere."""
+
+    host: str = Field(default="127.0.0.1", validation_alias="VOICE_METRICS_HOST")
+    port: int = Field(default=0, ge=0, le=65535, validation_alias="VOICE_METRICS_PORT")
