@@ -1,0 +1,173 @@
+"""What each process outside the API counts for Prometheus, and the small server that shows it. No label ever holds a secret."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.process_collector import ProcessCollector
+
+from scoring.errors import Code, PlatformError
+from voice_api.db.states import QueueName
+
+STAGE_SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
+TICK_SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0)
+
+
+class TickOutcome(StrEnum):
+    """How one turn of a daemon's loop ended."""
+
+    DONE = "done"
+    OUTAGE = "outage"
+    """It raised: something it needs was away, or it met a bug."""
+
+
+class Ticks:
+    """The turns of a daemon's loop: how many, how long, and when the last one succeeded."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or new_registry()
+        self._count = Counter("voice_ticks", "Turns of the daemon's loop by outcome.", ["outcome"], registry=self.registry)
+        self._seconds = Histogram("voice_tick_seconds", "Time of one turn.", buckets=TICK_SECONDS, registry=self.registry)
+        self._success = Gauge(
+            "voice_tick_success_timestamp_seconds", "When a turn last ended well, in Unix time; 0 before.", registry=self.registry
+        )
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Measure the turn that runs inside; whatever it raises passes."""
+        started, outcome = time.perf_counter(), TickOutcome.OUTAGE
+        try:
+            yield
+            outcome = TickOutcome.DONE
+            self._success.set_to_current_time()
+        finally:
+            self._count.labels(outcome.value).inc()
+            self._seconds.observe(time.perf_counter() - started)
+
+
+class DispatcherMetrics:
+    """What the dispatcher does; `ticks` are its sweeps."""
+
+    def __init__(self) -> None:
+        self.registry = new_registry()
+        self.ticks = Ticks(self.registry)
+        self.leading = Gauge("voice_dispatcher_leading", "1 in the dispatcher that leads.", registry=self.registry)
+        self._wakeups = Counter("voice_dispatcher_wakeups", "Wake-ups sent, by queue.", ["queue"], registry=self.registry)
+        self._expired = Counter(
+            "voice_dispatcher_leases_expired",
+            "Leases that ran out, of evaluations or validations.",
+            ["of"],
+            registry=self.registry,
+        )
+        self._left = Gauge(
+            "voice_retries_left", "Retries left to the open evaluation that has fewest.", ["queue"], registry=self.registry
+        )
+        self._left_today = Gauge(
+            "voice_retries_left_today",
+            "Failures of ours that the submission with most of them in 24 hours may still have.",
+            registry=self.registry,
+        )
+        for queue in QueueName:
+            self._wakeups.labels(queue.value)
+        for of in ("evaluations", "validations"):
+            self._expired.labels(of)
+
+    def woke(self, queue: QueueName, count: int) -> None:
+        """Count wake-ups sent."""
+        self._wakeups.labels(queue.value).inc(count)
+
+    def expired(self, evaluations: int, validations: int) -> None:
+        """Count leases that ran out."""
+        self._expired.labels("evaluations").inc(evaluations)
+        self._expired.labels("validations").inc(validations)
+
+    def budget(self, left: Mapping[QueueName, int], left_today: int) -> None:
+        """Show what is left of the retries: at worst, per open evaluation of each queue, and per submission and day."""
+        for queue in QueueName:
+            self._left.labels(queue.value).set(left[queue])
+        self._left_today.set(left_today)
+
+
+class WorkerMetrics:
+    """What a worker does with its wake-ups."""
+
+    def __init__(self) -> None:
+        self.registry = new_registry()
+        self._runs = Counter(
+            "voice_worker_runs",
+            "Runs by how they ended and the code ('' without one).",
+            ["outcome", "code"],
+            registry=self.registry,
+        )
+        self._stages = Histogram(
+            "voice_worker_stage_seconds", "Time in each stage.", ["stage"], buckets=STAGE_SECONDS, registry=self.registry
+        )
+        self._retries = Counter("voice_worker_retries", "Runs that were handed back to be tried again.", registry=self.registry)
+        self._lost = Counter("voice_worker_leases_lost", "Runs that lost their lease.", registry=self.registry)
+
+    def ended(self, outcome: str, code: Code | None = None) -> None:
+        """Count one run by its outcome, a word of ours, and its code."""
+        self._runs.labels(outcome, code.slug if code else "").inc()
+
+    def retried(self) -> None:
+        """Count one run that will be tried again."""
+        self._retries.inc()
+
+    def lease_lost(self) -> None:
+        """Count one run that lost its lease."""
+        self._lost.inc()
+
+    @contextmanager
+    def stages(self) -> Iterator[Callable[[str], None]]:
+        """Measure the stages of one run: call what is given with the stage's name at every sign of progress; the last ends with it."""
+        clock = _StageClock(self._stages)
+        try:
+            yield clock.at
+        finally:
+            clock.end()
+
+
+class _StageClock:
+    def __init__(self, seconds: Histogram) -> None:
+        self._seconds = seconds
+        self._stage: str | None = None
+        self._since = 0.0
+
+    def at(self, stage: str) -> None:
+        if stage != self._stage:
+            self.end()
+            self._stage, self._since = stage, time.perf_counter()
+
+    def end(self) -> None:
+        if self._stage is not None:
+            self._seconds.labels(self._stage).observe(time.perf_counter() - self._since)
+        self._stage = None
+
+
+def new_registry() -> CollectorRegistry:
+    """A registry with the process's own memory, processor time and open files."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    return registry
+
+
+@contextmanager
+def exposed(registry: CollectorRegistry, host: str, port: int) -> Iterator[int | None]:
+    """Show a registry over HTTP for as long as the context lasts, and give the port; none with port 0. Raises PORT_TAKEN."""
+    if port == 0:
+        yield None
+        return
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as exc:
+        raise PlatformError(
+            Code.PORT_TAKEN, f"VOICE_METRICS_PORT {port} of {host} cannot be listened on: {exc.strerror}"
+        ) from exc
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
