@@ -1,6 +1,5 @@
 """A worker's side of the talk with one guest: each step has a deadline, and each way to fail has somebody to blame."""
 
-import json
 import math
 import signal
 import time
@@ -12,13 +11,11 @@ from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceErro
 from scoring.report import Gate
 from scoring.spoken import Spoken
 from scoring.synthesis.synthesiser import Request
+from workers import opening
 from workers.guest.frames import Frame, Kind, Malformed
 from workers.guest.orders import Confinement, Task, encode
 from workers.guest_process import DeadlinePassed, GuestDied, GuestProcess, TooManyThreads, TooMuchMemory
 
-_CONFINE_SECONDS = 30.0
-_PREPARE_SECONDS = 120.0
-"""Our own libraries load in this time, or the host is too slow; it is no part of a model's deadline."""
 _KILLED_BY_LIMIT = {signal.SIGKILL, signal.SIGXCPU}
 
 OnSample = Callable[[int, int], None]
@@ -26,17 +23,10 @@ OnSample = Callable[[int, int], None]
 
 
 class Stage(StrEnum):
-    """What a guest was doing; the first two run only our own code."""
+    """What a model was asked to do."""
 
-    CONFINE = "confine"
-    PREPARE = "prepare"
     LOAD = "load"
     SAMPLE = "speak"
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether no byte of a model has been read yet."""
-        return self in {Stage.CONFINE, Stage.PREPARE}
 
 
 class GuestTimedOut(Exception):
@@ -60,19 +50,12 @@ class Conversation:
         self._sample_bytes = 0
 
     def confine(self) -> None:
-        """Let the guest build its walls and read its proof; or raise InfrastructureFault(SANDBOX_UNAVAILABLE)."""
-        frame = self._ask(encode(self._walls), Stage.CONFINE, _CONFINE_SECONDS)
-        if frame.kind is not Kind.CONFINED:
-            raise _unavailable("the guest did not report on its walls")
-        report = json.loads(frame.payload)
-        if report["open"]:
-            raise _unavailable("; ".join(f"{name}: {why}" for name, why in sorted(report["open"].items())))
+        """Let the guest build its walls and prove them; or raise InfrastructureFault."""
+        opening.confine(self._guest, self._walls)
 
     def load(self, task: Task) -> int:
         """Load the model; return its sample rate in Hz."""
-        frame = self._ask(encode(task), Stage.PREPARE, _PREPARE_SECONDS)
-        if frame.kind is not Kind.PREPARED:
-            raise _unavailable(f"the family {task.family} cannot be used on this host: {frame.reason}")
+        opening.prepare(self._guest, task, f"the family {task.family}")
         frame = self._receive(Stage.LOAD, time.monotonic() + self._limits.load_seconds)
         if frame.kind is Kind.NOT_LOADED:
             raise SubmissionFault(
@@ -101,11 +84,6 @@ class Conversation:
         seconds = (time.monotonic() - began) / len(batch)
         return [_spoken(request, frame, rate, seconds) for request, frame in zip(batch, frames, strict=True)]
 
-    def _ask(self, order: bytes, stage: Stage, seconds: float) -> Frame:
-        deadline = time.monotonic() + seconds
-        self._send(order, stage)
-        return self._receive(stage, deadline)
-
     def _send(self, order: bytes, stage: Stage) -> None:
         try:
             self._guest.send(order)
@@ -120,12 +98,8 @@ class Conversation:
 
     def _blame(self, exc: Exception, stage: Stage) -> VoiceError | GuestTimedOut:
         match exc:
-            case DeadlinePassed() if stage.is_ours:
-                return InfrastructureFault(Code.HOST_TOO_SLOW, f"the guest took too long to {stage}")
             case DeadlinePassed():
                 return GuestTimedOut(stage)
-            case _ if stage.is_ours:
-                return _unavailable(f"the guest could not {stage}: {exc}")
             case TooMuchMemory():
                 return SubmissionFault(Code.MEMORY_EXCEEDED)
             case TooManyThreads():
@@ -169,7 +143,3 @@ def _answered_wrongly(frame: Frame) -> SubmissionFault:
             return SubmissionFault(Code.OUTPUT_TOO_LARGE)
         case _:
             return SubmissionFault(Code.GENERATION_FAILED, "the model broke the guest's protocol")
-
-
-def _unavailable(detail: str) -> InfrastructureFault:
-    return InfrastructureFault(Code.SANDBOX_UNAVAILABLE, f"this host's sandbox cannot be used: {detail}")

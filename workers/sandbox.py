@@ -1,4 +1,4 @@
-"""The sandbox: a model speaks in a child process that can do nothing else.
+"""The sandbox: a model speaks, or a stranger's file is decoded, in a child process that can do nothing else.
 
 The walls: a process of its own that dies with the worker; no network, no other process; no file but the interpreter, its
 libraries and the model, read-only, and one scratch folder; memory, processor time, file sizes and wall-clock time bounded; no
@@ -16,6 +16,7 @@ from scoring.errors import Code, InfrastructureFault
 from scoring.spoken import Spoken
 from scoring.synthesis.synthesiser import Request
 from workers.conversation import Conversation, GuestTimedOut, OnSample, Stage
+from workers.decoding import Decoded, decode
 from workers.guest.orders import Task
 from workers.guest_process import GuestProcess
 from workers.scratch import scratch
@@ -33,6 +34,10 @@ class Sandbox:
     def __init__(self, scratch_root: Path, program: Sequence[str] = _GUEST) -> None:
         self._root = scratch_root
         self._program = tuple(program)
+
+    def decode(self, upload: bytes, most_seconds: float) -> Decoded:
+        """A stranger's sound file as PCM; raises PlatformError(AUDIO_INVALID) and InfrastructureFault (see `workers.decoding`)."""
+        return decode(self._root, upload, most_seconds)
 
     def speak(
         self,

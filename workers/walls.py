@@ -29,13 +29,19 @@ def runtime_paths() -> tuple[str, ...]:
 def build(model_dir: Path, place: Scratch, samples: int, limits: Limits, rules: SynthesisRules) -> Confinement:
     """The walls for one model and one evaluation. Processor time is bounded by what the deadlines allow all threads together."""
     wall_seconds = limits.load_seconds + samples * limits.sample_seconds
+    cpu_seconds = math.ceil(wall_seconds * rules.threads) + _CPU_SLACK_SECONDS
+    return around(model_dir, place, limits.ram_bytes, cpu_seconds)
+
+
+def around(readable: Path, place: Scratch, ram_bytes: int, cpu_seconds: int) -> Confinement:
+    """The walls around a guest that reads one folder beside its runtime."""
     return Confinement(
         parent=os.getpid(),
-        readable=(*runtime_paths(), str(model_dir.resolve())),
+        readable=(*runtime_paths(), str(readable.resolve())),
         scratch=str(place.room),
         witness=str(place.witness),
-        ram_bytes=limits.ram_bytes,
-        cpu_seconds=math.ceil(wall_seconds * rules.threads) + _CPU_SLACK_SECONDS,
+        ram_bytes=ram_bytes,
+        cpu_seconds=cpu_seconds,
         file_bytes=_FILE_BYTES,
         open_files=_OPEN_FILES,
     )

@@ -1,4 +1,4 @@
-"""What a worker tells its guest: one JSON object per line, in this order: Confinement, Task, then batches of requests."""
+"""What a worker tells its guest: one JSON object per line: Confinement, then Task and batches of requests, or one FileTask."""
 
 import json
 from collections.abc import Sequence
@@ -34,9 +34,17 @@ class Task:
     max_seconds: float
 
 
-def encode(order: Confinement | Task | Sequence[Request]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class FileTask:
+    """Which sound file to decode, and how long its sound may be."""
+
+    path: str
+    max_seconds: float
+
+
+def encode(order: Confinement | Task | FileTask | Sequence[Request]) -> bytes:
     """One order as a line."""
-    value = asdict(order) if isinstance(order, Confinement | Task) else [asdict(request) for request in order]
+    value = asdict(order) if isinstance(order, Confinement | Task | FileTask) else [asdict(request) for request in order]
     return json.dumps(value).encode() + b"\n"
 
 
@@ -50,6 +58,12 @@ def read_task(source: BinaryIO) -> Task | None:
     """The second line; None when the worker is gone or does not go on."""
     line = source.readline()
     return Task(**json.loads(line)) if line else None
+
+
+def read_file_task(source: BinaryIO) -> FileTask | None:
+    """The second line of one who decodes; None when the worker is gone or does not go on."""
+    line = source.readline()
+    return FileTask(**json.loads(line)) if line else None
 
 
 def read_batch(source: BinaryIO) -> tuple[Request, ...]:

@@ -1,16 +1,14 @@
 """A guest's life: confine, prove it, load the model, say every sample, end when the orders end."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from scoring.synthesis.load import Loader
 from scoring.synthesis.synthesiser import Request, Synthesiser, Waveform
-from workers.guest.confine import confine
+from workers.guest.entry import enter, send
 from workers.guest.frames import MAX_RATE, Frame, Kind, reason
-from workers.guest.orders import Task, read_batch, read_confinement, read_task
-from workers.guest.proof import open_walls
+from workers.guest.orders import Task, read_batch, read_task
 
 Result = TypeVar("Result")
 _NO_MEMORY = "allocate memory"
@@ -19,30 +17,25 @@ _NO_MEMORY = "allocate memory"
 
 def serve(orders: BinaryIO, answers: BinaryIO, adapter: Callable[[str], Loader]) -> None:
     """Speak with the worker until it closes `orders`. `adapter` finds a family's loader; it may import, but opens no model."""
-    walls = read_confinement(orders)
-    try:
-        used = confine(walls)
-        found = open_walls(walls)
-    except OSError as exc:
-        used, found = {}, {"walls": str(exc)}
-    _send(answers, Frame(Kind.CONFINED, payload=json.dumps({"used": used, "open": found}).encode()))
+    if not enter(orders, answers):
+        return
     task = read_task(orders)
-    if task is None or found:
+    if task is None:
         return
     model = _load(task, answers, adapter)
     if isinstance(model, Frame):
-        return _send(answers, model)
-    _send(answers, Frame(Kind.LOADED, rate=model.sample_rate))
+        return send(answers, model)
+    send(answers, Frame(Kind.LOADED, rate=model.sample_rate))
     while batch := read_batch(orders):
         for frame in _say(model, batch, task.max_seconds):
-            _send(answers, frame)
+            send(answers, frame)
 
 
 def _load(task: Task, answers: BinaryIO, adapter: Callable[[str], Loader]) -> Synthesiser | Frame:
     loader = _attempt(lambda: adapter(task.family), Kind.NOT_PREPARED)
     if isinstance(loader, Frame):
         return loader
-    _send(answers, Frame(Kind.PREPARED))
+    send(answers, Frame(Kind.PREPARED))
     return _attempt(lambda: _checked(loader(Path(task.model_dir), task.threads, task.dtype)), Kind.NOT_LOADED)
 
 
@@ -85,8 +78,3 @@ def _attempt(call: Callable[[], Result], failure: Kind) -> Result | Frame:
         if _NO_MEMORY in str(exc):
             return Frame(Kind.OUT_OF_MEMORY)
         return Frame(failure, payload=reason(f"{type(exc).__name__}: {exc}"))
-
-
-def _send(answers: BinaryIO, frame: Frame) -> None:
-    answers.write(frame.encode())
-    answers.flush()
