@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 ONCE ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+CHAOS_ARGS ?=
 
-.PHONY: demo test lint fmt clean compose-check bench-demo bench-scoring bench-gpu study-attacks study-order study-round-variance studies study-speaker
+.PHONY: demo test test-chaos lint fmt clean compose-check bench-demo bench-scoring bench-gpu study-attacks study-order study-round-variance studies study-speaker
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -19,6 +20,10 @@ demo: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	$(BIN)/pytest
+
+# A storm of faults over real processes, and what must hold afterwards; CHAOS_ARGS='--seed 2' for another storm.
+test-chaos: $(VENV)/.ready
+	$(BIN)/python -m tests.chaos.run $(CHAOS_ARGS)
 
 # Builds the images and runs the stack with docker or podman, whichever is there; needs a package index, and minutes.
 compose-check: $(VENV)/.ready

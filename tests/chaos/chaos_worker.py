@@ -1,0 +1,73 @@
+"""Workers for a chaos run: real `voice worker` processes, but for a sandbox and judges that need milliseconds.
+
+Importing takes seconds and a run kills many, so one process imports everything and forks a worker for each order (a line of JSON on
+standard input: the worker's environment, and its log); it answers with the process id. When it ends, its workers are killed.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from neurons.cli import logs
+from tests.chaos import clock
+from tests.chaos.stand_ins import QuickPanels, QuickSandbox
+from workers import main
+from workers.evaluate import Tools
+from workers.hub import Hub, Timeouts
+from workers.settings import WorkerSettings
+
+_PR_SET_PDEATHSIG = 1
+_ANSWER = timedelta(seconds=2)
+_DOWNLOAD = timedelta(seconds=20)
+
+
+def next_order() -> Mapping[str, str] | None:
+    """In a fresh process: what it is to be. In the first one, once there are no more orders: None."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the dead
+    for line in sys.stdin:
+        order: dict[str, str] = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            return order
+        print(child, flush=True)  # noqa: T201  # the answer
+    return None
+
+
+def work(environment: Mapping[str, str]) -> None:
+    """Be `voice worker` in this environment."""
+    with Path(environment["CHAOS_LOG"]).open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    os.close(0)
+    os.environ.clear()
+    os.environ.update(environment)
+    logs.configure()
+    settings = WorkerSettings()
+    tools = Tools(
+        Hub(settings.hub, settings.data / "models", Timeouts(answer=_ANSWER, download=_DOWNLOAD)),
+        QuickSandbox(settings.data / "scratch", float(environment["CHAOS_SAMPLE_SECONDS"])),
+        timedelta(seconds=1),
+        QuickPanels(),
+    )
+    vars(main)["tools"] = _given(tools)
+    clock.move(Path(environment["CHAOS_CLOCK"]))
+    main.run(settings)
+
+
+def _given(tools: Tools) -> Any:
+    """In place of the function that calibrates a sandbox and loads judges."""
+    return lambda *_settings, **_more: tools
+
+
+if __name__ == "__main__":
+    order = next_order()
+    if order is not None:
+        work(order)

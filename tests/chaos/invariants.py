@@ -1,0 +1,97 @@
+"""What must hold in the database once it is quiet again, whatever happened before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurons.admission import Admission
+from scoring.certificate import Trust
+from scoring.competition import Schedule
+from scoring.errors import PlatformError
+from scoring.receipt import ReceiptInvalid
+from scoring.types import RoundNumber, SubmissionId
+from voice_api.db.pool import Connection, Pool
+from voice_api.db.records import EvaluationResult, Round
+from voice_api.db.rounds import Rounds
+from workers.audio_store import FolderStore
+
+_QUERIES: Mapping[str, str] = {
+    "no lease is held, nothing waits": """
+        select id, state from evaluations where state in ('queued', 'running') or token is not null or lease_until is not null""",
+    "every evaluation has exactly one final event, and stands as that says": """
+        select e.id, e.state, array_agg(v.to_state) filter (where v.to_state in ('scored', 'rejected', 'parked')) as said
+        from evaluations e left join events v on v.evaluation_id = e.id and v.kind = 'evaluation'
+        group by e.id, e.state
+        having coalesce(array_agg(v.to_state) filter (where v.to_state in ('scored', 'rejected', 'parked')), '{}') <> array[e.state]""",
+    "no miner is blamed": "select id, state, code, reason from submissions where state not in ('queued', 'scored')",
+    "no verdict blames a miner": "select id, code, reason from evaluations where state = 'rejected'",
+    "nothing is parked but by budget": "select id, parked_why from evaluations where state = 'parked' and parked_why <> 'budget'",
+    "no sample is there twice, none without its verdict": """
+        select s.evaluation_id, count(*), count(distinct s.prompt_id) from samples s join evaluations e on e.id = s.evaluation_id
+        group by s.evaluation_id, e.state having count(*) <> count(distinct s.prompt_id) or e.state <> 'scored'""",
+    "every scored evaluation has its round's samples, all of them": """
+        select e.id, e.round, count(s.prompt_id) from evaluations e left join samples s on s.evaluation_id = e.id
+        where e.state = 'scored' group by e.id, e.round
+        having count(s.prompt_id) <> (
+            select json_array_length(o.receipt -> 'samples') from evaluations o where o.id = e.id) or count(s.prompt_id) = 0""",
+    "each event goes on from the one before": """
+        with told as (
+            select id, from_state, to_state,
+                   lag(to_state) over (partition by kind, coalesce(evaluation_id, 0),
+                                       case when kind = 'submission' then submission_id end order by id) as before
+            from events where kind = 'evaluation')
+        select id, before, from_state, to_state from told where from_state is distinct from before""",
+    "the last event of each submission is where it stands": """
+        select s.id, s.state, last.to_state from submissions s
+        left join lateral (select to_state from events v where v.kind = 'submission' and v.submission_id = s.id
+                           order by v.id desc limit 1) last on true
+        where last.to_state is distinct from s.state""",
+}
+"""By what holds: a query that finds what contradicts it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a validator needs to count the verdicts: its rules, whom it trusts, and the store of audio."""
+
+    schedule: Schedule
+    trust: Trust
+    store: Path
+
+
+async def violations(pool: Pool, asked: set[tuple[SubmissionId, int]], evidence: Evidence) -> Mapping[str, list[str]]:
+    """By what should hold: what contradicts it, at most a few; everything that was looked at is named."""
+    found: dict[str, list[str]] = {}
+    async with pool.connection() as connection:
+        for name, query in _QUERIES.items():
+            found[name] = [str(dict(row)) for row in await connection.fetch(query)][:5]
+        found["each pair that was asked for is there, and no other"] = await _pairs(connection, asked)
+    found["a validator counts every verdict, and its audio is kept"] = await _uncounted(pool, evidence)
+    return found
+
+
+async def _pairs(connection: Connection, asked: set[tuple[SubmissionId, int]]) -> list[str]:
+    there = [
+        (row["submission_id"], row["round"]) for row in await connection.fetch("select submission_id, round from evaluations")
+    ]
+    return [f"{len(there)} rows for {len(asked)} pairs"] if len(there) != len(asked) or set(there) != asked else []
+
+
+async def _uncounted(pool: Pool, evidence: Evidence) -> list[str]:
+    wrong: list[str] = []
+    for opened in await Rounds(pool).unfolded():
+        admission = Admission(opened, evidence.schedule.at(RoundNumber(opened.round)), evidence.trust)
+        for result in await Rounds(pool).results(opened.round):
+            if result.receipt is not None:
+                wrong += _refused(opened, result, admission, FolderStore(evidence.store))
+    return wrong[:5]
+
+
+def _refused(opened: Round, result: EvaluationResult, admission: Admission, store: FolderStore) -> list[str]:
+    try:
+        admission.groups(result)
+        for sample in result.samples:
+            store.audio(sample["pcm_sha256"])
+    except (ReceiptInvalid, PlatformError) as exc:
+        return [f"round {opened.round}, evaluation {result.evaluation_id}: {exc}"]
+    return []

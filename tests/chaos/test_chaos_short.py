@@ -1,0 +1,55 @@
+"""The chaos run, small: one of each fault. `make test-chaos` is the long one."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.faults import Fault, plan
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+SMALL = (
+    *("--faults", "16", "--pause", "0.4", "--rounds", "3", "--newcomers", "4", "--entries", "8"),
+    *("--workers", "2", "--sample-seconds", "0.02", "--settle", "60", "--most", "120"),
+)
+
+
+def chaos(*options: str) -> tuple[int, Any]:
+    """The exit status of a run, and what it printed; it is ended, with everything it started, when it takes too long."""
+    command = [sys.executable, "-m", "tests.chaos.run", "--json", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+    try:
+        output, errors = process.communicate(timeout=150)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+        raise AssertionError(f"the run did not end: {errors.decode()[-2000:]}") from None
+    assert output, errors.decode()[-2000:]
+    return process.returncode, json.loads(output)
+
+
+@pytest.mark.timeout(200)
+def test_nothing_is_lost_doubled_or_blamed_on_a_miner() -> None:
+    """Each fault once, against real processes: afterwards every pair has its one verdict, and no process is left."""
+    status, outcome = chaos(*SMALL)
+    assert {name: wrong for name, wrong in outcome["checks"].items() if wrong} == {}
+    assert (status, outcome["evaluations"], set(outcome["injected"])) == (0, 20, {fault.value for fault in Fault})
+
+
+def kinds(seed: int, count: int) -> Sequence[Fault]:
+    """The faults of a plan."""
+    return [planned.fault for planned in plan(seed, count, 1.0)]
+
+
+def test_a_seed_says_what_goes_wrong_and_each_kind_does() -> None:
+    """The same seed is the same storm; another one has another order; sixteen faults bring every kind."""
+    assert plan(7, 40, 1.0) == plan(7, 40, 1.0)
+    assert kinds(7, 40) != kinds(8, 40)
+    assert set(kinds(7, 16)) == set(Fault)
