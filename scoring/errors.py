@@ -75,6 +75,7 @@ class Code(IntEnum):
     RECEIPT_INVALID = 3301
     AUDIO_MISSING = 3302
     AUDIO_INVALID = 3303
+    TEXT_INVALID = 3304
     INTERNAL = 3999
 
     @property
@@ -222,6 +223,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.AUDIO_MISSING: Explanation("The audio of a sample is not in the store.", "Name the store with --store, or VOICE_STORE."),
     Code.AUDIO_INVALID: Explanation(
         "The audio file cannot be used.", "Give a WAV, FLAC or OGG file of at most ten minutes that plays in an ordinary player."
+    ),
+    Code.TEXT_INVALID: Explanation(
+        "The text cannot be judged.", "Write English words that the recogniser's dictionary holds; spell out names and unusual ones."
     ),
     Code.INTERNAL: Explanation("The service failed.", "Report it with the request id."),
 }
