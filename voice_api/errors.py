@@ -4,10 +4,10 @@ from scoring.errors import Code, InfrastructureFault, PlatformError
 
 
 class LeaseLost(InfrastructureFault):
-    """This claim no longer holds its evaluation: stop working on it and write nothing."""
+    """This claim no longer holds what it claimed (an evaluation, a validation): stop working on it and write nothing."""
 
-    def __init__(self, evaluation_id: int) -> None:
-        super().__init__(Code.LEASE_EXPIRED, f"evaluation {evaluation_id} is no longer held by this claim")
+    def __init__(self, what: str) -> None:
+        super().__init__(Code.LEASE_EXPIRED, f"{what} is no longer held by this claim")
 
 
 class DatabaseUnavailable(PlatformError):

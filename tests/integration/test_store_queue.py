@@ -136,7 +136,7 @@ async def test_stale_token_writes_nothing(
     stale = await take(queue, "w1", EXPIRED)
     assert await queue.expire_leases(budget=3) == 1
     fresh = await take(queue, "w2")
-    calls: dict[str, Callable[[], Awaitable[None]]] = {
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
         "renew": lambda: queue.renew(stale, LEASE, "judge", 1, 2),
         "finish": lambda: queue.finish(stale, verdict()),
         "hand_back": lambda: queue.hand_back(stale, Code.HUB_UNAVAILABLE, "gone", timedelta(0)),
@@ -263,7 +263,8 @@ async def test_depths_and_pending(queue: EvaluationQueue, open_round: OpenRound)
     await queue.hand_back(await take(queue), Code.HUB_UNAVAILABLE, "", timedelta(hours=1))
     running = await take(queue)
     first, *_ = rows = await queue.pending_page(limit=10)
-    assert [(row.position, row.submission_id) for row in rows] == [(1, ids[1]), (2, ids[0]), (3, ids[2])]
+    assert [(row.position, row.submission_id) for row in rows] == [(1, ids[1]), (2, ids[2]), (3, ids[0])]
+    assert [row.ahead for row in rows] == [0, 0, 1]
     assert (first.evaluation_id, first.state) == (running.evaluation_id, EvaluationState.RUNNING)
     assert await queue.pending_page(after=1, limit=1) == rows[1:2]
     assert await queue.depths() == (

@@ -1,13 +1,16 @@
 """Evaluations as work: claimed with a lease, fenced by a token, ended by exactly one verdict. Time is PostgreSQL's."""
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
-from scoring.errors import EXPLANATIONS, Code
+from scoring.errors import EXPLANATIONS, Code, PlatformError
 from scoring.report import EvaluationReport
-from scoring.types import EvaluationId
+from scoring.types import EvaluationId, RoundNumber, SubmissionId
+from voice_api.db.causes import causes_of
 from voice_api.db.pool import Connection, Pool
-from voice_api.db.records import Claim, Verdict
+from voice_api.db.records import Claim, Evaluation, Verdict
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
 from voice_api.db.states import EvaluationState, QueueName, VerdictState
@@ -18,21 +21,22 @@ from voice_api.errors import LeaseLost
 class EvaluationQueue:
     """The rows that say what is to be judged."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, daily: int = 8) -> None:
+        """`daily` infrastructure failures of one submission within 24 hours park its evaluation."""
+        self._pool, self._daily = pool, daily
 
     async def claim(self, queue: QueueName, worker: str, lease: timedelta, host: str = "") -> Claim | None:
-        """Take the best due evaluation, or None. Concurrent claimants never get the same one."""
+        """Take the best due evaluation, or None; a drained host gets nothing. Concurrent claimants never get the same one."""
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(sql("queue.claim"), queue, worker, lease, host)
-        return read(Claim, row) if row else None
+        return read(Claim, row, causes=causes_of(row["causes"])) if row else None
 
     async def renew(self, claim: Claim, lease: timedelta, stage: str, done: int, total: int) -> None:
         """Report progress and extend the lease from now on; raises LeaseLost."""
         async with self._pool.connection() as connection:
             renewed = await connection.fetchrow(sql("queue.renew"), claim.evaluation_id, claim.token, lease, stage, done, total)
         if renewed is None:
-            raise LeaseLost(claim.evaluation_id)
+            raise LeaseLost(f"evaluation {claim.evaluation_id}")
 
     async def finish(self, claim: Claim, verdict: Verdict) -> None:
         """Write the verdict, its samples and what it means for the submission, all or nothing; raises LeaseLost.
@@ -58,24 +62,32 @@ class EvaluationQueue:
             )
 
     async def hand_back(
-        self, claim: Claim, code: Code | None, reason: str, retry_in: timedelta | None, *, drained: bool = False
-    ) -> None:
-        """Return it without a verdict: due again after `retry_in`, or parked for the operator when None; raises LeaseLost.
+        self,
+        claim: Claim,
+        code: Code | None,
+        reason: str,
+        retry_in: timedelta | None,
+        *,
+        drained: bool = False,
+        cause: str | None = None,
+    ) -> EvaluationState:
+        """Return it without a verdict: due again after `retry_in`, or parked when None; raises LeaseLost. Where it stands then.
 
-        It counts as a failure unless `drained`: the worker was asked to stop.
+        A code of the infrastructure counts as a failure, and past the daily budget parks it whatever `retry_in` says, unless
+        `drained`: the worker was asked to stop. `cause` tells equal unforeseen failures from others (see Claim.causes).
         """
+        arguments = (claim.evaluation_id, claim.token, code, reason, retry_in, drained, claim.worker, cause, self._daily)
         async with self._pool.connection() as connection:
-            returned = await connection.fetchrow(
-                sql("queue.hand_back"), claim.evaluation_id, claim.token, code, reason, retry_in, drained, claim.worker
-            )
+            returned = await connection.fetchrow(sql("queue.hand_back"), *arguments)
         if returned is None:
-            raise LeaseLost(claim.evaluation_id)
+            raise LeaseLost(f"evaluation {claim.evaluation_id}")
+        return EvaluationState(returned["state"])
 
     async def expire_leases(self, budget: int) -> int:
         """Return every evaluation whose lease ran out; park those with more than `budget` failures. The number returned."""
-        meaning = EXPLANATIONS[Code.LEASE_EXPIRED].meaning
+        arguments = (budget, Code.LEASE_EXPIRED, EXPLANATIONS[Code.LEASE_EXPIRED].meaning, self._daily)
         async with self._pool.connection() as connection:
-            return len(await connection.fetch(sql("queue.expire_leases"), budget, Code.LEASE_EXPIRED, meaning))
+            return len(await connection.fetch(sql("queue.expire_leases"), *arguments))
 
     async def due_counts(self) -> dict[QueueName, int]:
         """How many evaluations of each queue could start now; every queue is named."""
@@ -92,6 +104,38 @@ class EvaluationQueue:
         """What runs and what waits, in the order in which it is served, after a position."""
         async with self._pool.connection() as connection:
             return tuple(read(QueueRow, row) for row in await connection.fetch(sql("queue.pending"), after, limit))
+
+    async def durations(self, queue: QueueName, limit: int = 50) -> tuple[timedelta, ...]:
+        """How long the last `limit` scored evaluations took from their claim to their verdict, newest first."""
+        return tuple(row["duration"] for row in await self._fetch("queue.durations", queue, limit))
+
+    async def get(self, evaluation_id: EvaluationId) -> Evaluation:
+        """One evaluation; raises PlatformError(NOT_FOUND)."""
+        rows = await self._fetch("queue.get", evaluation_id)
+        if not rows:
+            raise PlatformError(Code.NOT_FOUND, f"there is no evaluation {evaluation_id}")
+        return read(Evaluation, rows[0])
+
+    async def page(
+        self,
+        after: int = 0,
+        limit: int = 50,
+        round: RoundNumber | None = None,  # noqa: A002 - a round is called so everywhere here
+        submission: SubmissionId | None = None,
+    ) -> tuple[Evaluation, ...]:
+        """Evaluations with ids above `after`, oldest first, of one round or submission if asked."""
+        if submission is not None:
+            rows = await self._fetch("queue.page_of_submission", after, limit, submission, round)
+        elif round is not None:
+            rows = await self._fetch("queue.page_of_round", after, limit, round)
+        else:
+            rows = await self._fetch("queue.page", after, limit)
+        return tuple(read(Evaluation, row) for row in rows)
+
+    async def _fetch(self, name: str, *arguments: object) -> Sequence[Any]:
+        async with self._pool.connection() as connection:
+            rows: Sequence[Any] = await connection.fetch(sql(name), *arguments)
+        return rows
 
 
 def _check(verdict: Verdict) -> None:
@@ -123,7 +167,7 @@ async def _finish_evaluation(connection: Connection, claim: Claim, verdict: Verd
         verdict.certificate,
     )
     if finished is None:
-        raise LeaseLost(claim.evaluation_id)
+        raise LeaseLost(f"evaluation {claim.evaluation_id}")
 
 
 async def _add_report(connection: Connection, evaluation_id: EvaluationId, report: EvaluationReport) -> None:

@@ -20,8 +20,10 @@ from scoring.types import (
     TensorsHash,
     Uid,
 )
+from voice_api.db.causes import Cause
 from voice_api.db.states import EvaluationState as EvaluationState
 from voice_api.db.states import Outcome as Outcome
+from voice_api.db.states import ParkedWhy as ParkedWhy
 from voice_api.db.states import QueueName as QueueName
 from voice_api.db.states import RoundState as RoundState
 from voice_api.db.states import SubmissionState as SubmissionState
@@ -170,7 +172,8 @@ class Entry:
 class Claim:
     """A leased evaluation with everything that judging it needs. `token` fences out whoever lost the lease.
 
-    `attempt` counts claims from 1, `failures` the infrastructure failures before this one.
+    `attempt` counts claims from 1, `failures` the infrastructure failures before this one; `causes` are the earlier unforeseen
+    failures of the same submission, in any round.
     """
 
     evaluation_id: EvaluationId
@@ -191,6 +194,7 @@ class Claim:
     start_block: Block
     block_hash: BlockHash
     competition_hash: str
+    causes: tuple[Cause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +220,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One submission in one round, as people see it."""
+    """One submission in one round, as people see it; `claimed_at` is of its last claim."""
 
     id: EvaluationId
     submission_id: SubmissionId
@@ -234,6 +238,9 @@ class Evaluation:
     stderr: Micro | None
     receipt_hash: str | None
     finished_at: datetime | None
+    created_at: datetime
+    claimed_at: datetime | None
+    parked_why: ParkedWhy | None
 
 
 @dataclass(frozen=True, slots=True)

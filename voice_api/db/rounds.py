@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scoring.errors import Code, PlatformError
 from scoring.report import GroupReport
 from scoring.types import EvaluationId, RoundNumber
 from voice_api.db.pool import Connection, Pool
@@ -47,6 +48,20 @@ class Rounds:
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(sql("rounds.latest"))
         return read(Round, row) if row else None
+
+    async def get(self, number: RoundNumber) -> Round:
+        """One round; raises PlatformError(NOT_FOUND)."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql("rounds.get"), number)
+        if row is None:
+            raise PlatformError(Code.NOT_FOUND, f"there is no round {number}")
+        return read(Round, row)
+
+    async def page(self, after: RoundNumber | None = None, limit: int = 50) -> tuple[Round, ...]:
+        """Rounds with numbers above `after`, oldest first; the last one's number is the next page's `after`."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(sql("rounds.page"), -1 if after is None else after, limit)
+        return tuple(read(Round, row) for row in rows)
 
     async def close(self, number: RoundNumber) -> bool:
         """End a round: what has no verdict is parked and its workers are shut out. False if it was not open."""

@@ -53,8 +53,19 @@ class ParkedWhy(StrEnum):
 
     BUDGET = "budget"
     """Our side failed too often: it is stuck, and an operator's to look at."""
+    NOT_PUBLIC = "not_public"
+    """The repository could not be read yet: it waits at no cost for a later round."""
     ROUND_CLOSED = "round_closed"
     OPERATOR = "operator"
+
+
+class ValidationState(StrEnum):
+    """Where a recording that somebody asked to have judged stands; done and failed are terminal."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
 
 
 class RoundState(StrEnum):

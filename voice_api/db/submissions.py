@@ -22,7 +22,8 @@ class Submissions:
     async def add(self, submissions: Sequence[NewSubmission]) -> list[SubmissionId]:
         """Record commitments, all or none, and return their ids in the order given; known ones keep their id and state.
 
-        An accepted one (without `code`) supersedes the hotkey's older ones that wait or are scored; others are rejected at once.
+        An accepted one (without `code`) supersedes the hotkey's older ones that wait or are scored; others are rejected at once, and
+        so is all that a banned hotkey commits.
         """
         async with self._pool.transaction() as connection:
             for hotkey in sorted({submission.hotkey for submission in submissions}):
@@ -97,10 +98,11 @@ async def _add(connection: Connection, new: NewSubmission) -> SubmissionId:
         new.tag,
         new.code,
         new.reason,
+        Code.BANNED,
     )
     if row is None:
         return SubmissionId(await connection.fetchval(sql("submissions.known"), new.hotkey, new.commit_block))
     await connection.execute(sql("submissions.add_event"), row["id"], row["state"], row["code"], row["reason"])
-    if new.code is None:
+    if row["code"] is None:
         await connection.execute(sql("submissions.supersede"), new.hotkey, new.commit_block)
     return SubmissionId(row["id"])

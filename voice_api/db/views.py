@@ -6,7 +6,7 @@ from datetime import datetime
 from scoring.errors import Code
 from scoring.types import EvaluationId, Hotkey, RoundNumber, SubmissionId, Uid
 from voice_api.db.records import Submission
-from voice_api.db.states import EvaluationState, QueueName, SubmissionState
+from voice_api.db.states import EvaluationState, ParkedWhy, QueueName, SubmissionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,10 @@ class LeaderboardRow:
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """An evaluation that waits or runs; `position` counts from 1 over all queues, running ones first."""
+    """An evaluation that waits or runs; `position` counts from 1 over all queues, running ones first.
+
+    `ahead` counts those that wait before it in its own queue.
+    """
 
     position: int
     evaluation_id: EvaluationId
@@ -39,6 +42,26 @@ class QueueRow:
     done: int | None
     total: int | None
     due_at: datetime
+    ahead: int
+    claimed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StuckRow:
+    """An evaluation of an open round that waits for an operator."""
+
+    evaluation_id: EvaluationId
+    submission_id: SubmissionId
+    hotkey: Hotkey
+    round: RoundNumber
+    queue: QueueName
+    parked_why: ParkedWhy
+    code: Code | None
+    reason: str | None
+    attempt: int
+    failures: int
+    host: str | None
+    finished_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

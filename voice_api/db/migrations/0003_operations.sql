@@ -10,14 +10,19 @@ alter table submissions
 alter table evaluations
     add column host        text,                     -- of the worker that holds it, or held it last
     add column claimed_at  timestamptz,              -- of the last claim
-    add column parked_why  text check (parked_why in ('budget', 'round_closed', 'operator'));
+    add column parked_why  text check (parked_why in ('budget', 'not_public', 'round_closed', 'operator'));
 update evaluations
-set parked_why = case when reason = 'The round closed before it was judged.' then 'round_closed' else 'budget' end
+set parked_why = case
+    when reason = 'The round closed before it was judged.' then 'round_closed'
+    when code between 1000 and 1999 then 'not_public'
+    else 'budget'
+end
 where state = 'parked';
 alter table evaluations add constraint parked_says_why check ((state = 'parked') = (parked_why is not null));
 create unique index evaluations_one_open on evaluations (submission_id, round) where state in ('queued', 'running');
-create index evaluations_parked on evaluations (finished_at, id) where state = 'parked';
+create index evaluations_stuck on evaluations (id) where state = 'parked' and parked_why in ('budget', 'operator');
 create index evaluations_by_host on evaluations (host, claimed_at) where host is not null;
+create index evaluations_by_receipt on evaluations (receipt_hash) where receipt_hash is not null;
 create index evaluations_finished on evaluations (queue, finished_at desc) where state in ('scored', 'rejected');
 
 -- An event says of what: until now a verdict's one event stood for both.

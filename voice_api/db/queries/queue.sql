@@ -1,11 +1,19 @@
 -- name: claim
--- Take the best due evaluation of an open round: rows that others are taking are skipped, so each is taken once.
+-- Take the best due evaluation of an open round, nothing for a drained host; rows that others take are skipped: each is taken once.
+-- First by priority, then whose registration may end soonest among those without a score, then by fewer failures, then the oldest.
 with due as (
     select e.id
     from evaluations e
     join rounds r using (round)
+    join submissions s on s.id = e.submission_id
+    left join neurons n using (hotkey)
+    left join registry g on true
     where e.queue = $1 and e.state = 'queued' and e.due_at <= now() and r.state = 'open'
-    order by e.priority, e.due_at, e.id
+      and s.state <> 'quarantined' and s.code is distinct from 1004
+      and not exists (select from drained_hosts d where d.host = $4)
+    order by e.priority,
+             case when s.state = 'queued' and n.hotkey is not null then greatest(n.immune_until_block, g.block) end nulls last,
+             e.failures, e.id
     for update of e skip locked
     limit 1
 ), claimed as (
@@ -20,7 +28,12 @@ with due as (
     select 'evaluation', $2, $4, submission_id, id, 'queued', 'running', 'attempt ' || attempt from claimed
 )
 select c.id as evaluation_id, c.token, c.worker, c.queue, c.attempt, c.failures, s.id as submission_id, s.hotkey, s.public_key,
-       s.commit_block, s.tiebreak, s.repo, s.revision, s.tag, r.round, r.start_block, r.block_hash, r.competition_hash
+       s.commit_block, s.tiebreak, s.repo, s.revision, s.tag, r.round, r.start_block, r.block_hash, r.competition_hash,
+       (
+           select coalesce(jsonb_agg(distinct jsonb_build_object('host', v.host, 'code', v.code, 'cause', v.cause)), '[]')
+           from events v
+           where v.submission_id = c.submission_id and v.kind = 'evaluation' and v.cause is not null
+       ) as causes
 from claimed c
 join submissions s on s.id = c.submission_id
 join rounds r on r.round = c.round;
@@ -80,32 +93,54 @@ insert into events (kind, actor, submission_id, evaluation_id, from_state, to_st
 select 'submission', $8, id, $9, from_state, to_state, code, reason from changed;
 
 -- name: hand_back
--- Without a verdict: due again after a pause, or parked when there is none or the round closed; notifies when due at once.
-with returned as (
-    update evaluations e
-    set state = case when $5::interval is null then 'parked' else 'queued' end,
-        failures = failures + case when $6 then 0 else 1 end,
-        due_at = case when $5::interval is null then due_at else now() + $5 end,
-        finished_at = case when $5::interval is null then now() end,
-        parked_why = case when $5::interval is null then 'budget' end,
-        code = $3, reason = $4, token = null, worker = null, lease_until = null, stage = null, done = null, total = null
-    where id = $1 and token = $2 and state = 'running'
-    returning e.*
-), noted as (
-    insert into events (kind, actor, host, submission_id, evaluation_id, from_state, to_state, code, detail)
-    select 'evaluation', $7, host, submission_id, id, 'running', state, code, reason from returned
-)
-select id, pg_notify('evaluations_due', queue) from returned;
-
--- name: expire_leases
--- Whoever stopped reporting progress loses the evaluation: it is due again, or parked when its failures exceed the budget.
-with expired as (
-    select id from evaluations where state = 'running' and lease_until < now() order by id for update skip locked
+-- Without a verdict: due again after a pause, or parked when there is none or the day's budget ($9 failures) of the submission is used up.
+-- What a worker returns because it was asked to stop ($6) is no failure, nor is a submission's code.
+with held as (
+    select e.id,
+           not $6 and $3::integer between 2000 and 2999 as failed,
+           $5::interval is null or not $6 and $3 between 2000 and 2999 and 1 + (
+               select count(*) from events v
+               where v.submission_id = e.submission_id and v.kind = 'evaluation' and v.code between 2000 and 2999
+                 and v.at > now() - interval '24 hours'
+           ) >= $9 as parked
+    from evaluations e
+    where e.id = $1 and e.token = $2 and e.state = 'running'
+    for update
 ), returned as (
     update evaluations e
-    set state = case when failures + 1 > $1 then 'parked' else 'queued' end,
-        finished_at = case when failures + 1 > $1 then now() end,
-        parked_why = case when failures + 1 > $1 then 'budget' end,
+    set state = case when parked then 'parked' else 'queued' end,
+        failures = failures + failed::integer,
+        due_at = now() + coalesce($5, interval '0'),
+        finished_at = case when parked then now() end,
+        parked_why = case when not parked then null when $3 between 1000 and 1999 then 'not_public' else 'budget' end,
+        code = $3, reason = $4, token = null, worker = null, lease_until = null, stage = null, done = null, total = null
+    from held
+    where e.id = held.id
+    returning e.*
+), noted as (
+    insert into events (kind, actor, host, submission_id, evaluation_id, from_state, to_state, code, detail, cause)
+    select 'evaluation', $7, host, submission_id, id, 'running', state, case when not $6 then code end, reason, $8 from returned
+)
+select state, pg_notify('evaluations_due', queue) from returned;
+
+-- name: expire_leases
+-- Whoever stopped reporting progress loses the evaluation: due again, or parked past its own budget ($1) or the submission's of a day ($4).
+with expired as (
+    select e.id,
+           e.failures + 1 > $1 or 1 + (
+               select count(*) from events v
+               where v.submission_id = e.submission_id and v.kind = 'evaluation' and v.code between 2000 and 2999
+                 and v.at > now() - interval '24 hours'
+           ) >= $4 as parked
+    from evaluations e
+    where e.state = 'running' and e.lease_until < now()
+    order by e.id
+    for update skip locked
+), returned as (
+    update evaluations e
+    set state = case when parked then 'parked' else 'queued' end,
+        finished_at = case when parked then now() end,
+        parked_why = case when parked then 'budget' end,
         failures = failures + 1, due_at = now(), code = $2, reason = $3,
         token = null, worker = null, lease_until = null, stage = null, done = null, total = null
     from expired
@@ -122,7 +157,8 @@ select id, pg_notify('evaluations_due', queue) from returned;
 select e.queue, count(*)::integer as count
 from evaluations e
 join rounds r using (round)
-where e.state = 'queued' and e.due_at <= now() and r.state = 'open'
+join submissions s on s.id = e.submission_id
+where e.state = 'queued' and e.due_at <= now() and r.state = 'open' and s.state <> 'quarantined' and s.code is distinct from 1004
 group by e.queue;
 
 -- name: depths
@@ -130,13 +166,51 @@ group by e.queue;
 select queue, state, count(*)::integer as count from evaluations group by queue, state order by queue, state;
 
 -- name: pending
--- What runs and what waits, in the order in which it is served, after a position.
+-- What runs and what waits, after a position, in the order in which it is served.
+-- That is as `claim` takes it, and those that wait out a pause by its end. `ahead` counts who waits before it in its own queue.
 with pending as (
-    select row_number() over (order by e.state = 'running' desc, e.priority, e.due_at, e.id)::integer as position,
+    select row_number() over served::integer as position,
+           (count(*) filter (where e.state = 'queued') over (partition by e.queue order by
+               e.state = 'running' desc, greatest(e.due_at, now()), e.priority,
+               case when s.state = 'queued' and n.hotkey is not null then greatest(n.immune_until_block, g.block) end nulls last,
+               e.failures, e.id
+           ) - (e.state = 'queued')::integer)::integer as ahead,
            e.id as evaluation_id, e.submission_id, s.hotkey, s.repo, s.revision, e.round, e.queue, e.state, e.attempt, e.failures,
-           e.stage, e.done, e.total, e.due_at
+           e.stage, e.done, e.total, e.due_at, e.claimed_at
     from evaluations e
     join submissions s on s.id = e.submission_id
+    left join neurons n using (hotkey)
+    left join registry g on true
     where e.state in ('queued', 'running')
+      and (e.state = 'running' or s.state <> 'quarantined' and s.code is distinct from 1004)
+    window served as (
+        order by e.state = 'running' desc, greatest(e.due_at, now()), e.priority,
+                 case when s.state = 'queued' and n.hotkey is not null then greatest(n.immune_until_block, g.block) end nulls last,
+                 e.failures, e.id
+    )
 )
 select * from pending where position > $1 order by position limit $2;
+
+-- name: durations
+-- How long the last scored evaluations of a queue took, newest first.
+select finished_at - claimed_at as duration
+from evaluations
+where queue = $1 and state = 'scored' and claimed_at is not null
+order by finished_at desc
+limit $2;
+
+-- name: get
+-- One evaluation.
+select * from evaluations where id = $1;
+
+-- name: page
+-- Evaluations after an id, oldest first.
+select * from evaluations where id > $1 order by id limit $2;
+
+-- name: page_of_round
+-- A round's evaluations after an id, oldest first.
+select * from evaluations where round = $3 and id > $1 order by id limit $2;
+
+-- name: page_of_submission
+-- A submission's evaluations after an id, oldest first, of one round if asked.
+select * from evaluations where submission_id = $3 and id > $1 and ($4::integer is null or round = $4) order by id limit $2;

@@ -33,6 +33,20 @@ from rounds r
 order by r.round desc
 limit 1;
 
+-- name: get
+-- One round.
+select r.*, (select count(*) from evaluations e where e.round = r.round and e.state in ('queued', 'running'))::integer as pending
+from rounds r
+where r.round = $1;
+
+-- name: page
+-- Rounds after a number, oldest first.
+select r.*, (select count(*) from evaluations e where e.round = r.round and e.state in ('queued', 'running'))::integer as pending
+from rounds r
+where r.round > $1
+order by r.round
+limit $2;
+
 -- name: close
 -- From now on no verdict of this round is written.
 update rounds set state = 'closed', closed_at = now() where round = $1 and state = 'open' returning round;
@@ -43,7 +57,8 @@ with rest as (
     select id, state from evaluations where round = $1 and state in ('queued', 'running') for update
 ), parked as (
     update evaluations e
-    set state = 'parked', parked_why = 'round_closed', finished_at = now(), reason = 'The round closed before it was judged.', token = null, lease_until = null
+    set state = 'parked', parked_why = 'round_closed', finished_at = now(), reason = 'The round closed before it was judged.',
+        token = null, lease_until = null
     from rest
     where e.id = rest.id
     returning e.id, e.submission_id, rest.state as from_state, e.reason

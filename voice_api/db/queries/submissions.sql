@@ -3,26 +3,34 @@
 select pg_advisory_xact_lock(hashtextextended($1, 0));
 
 -- name: add
--- Record a commitment once; no row when it is known. An accepted one older than the hotkey's newest is superseded from the start.
+-- Record a commitment once; no row when it is known.
+-- One of a banned hotkey is refused; an accepted one older than the hotkey's newest is superseded from the start.
+with given as (
+    select case when ban.hotkey is null then $9::integer else $11::integer end as code,
+           case when ban.hotkey is null then $10::text else ban.reason end as reason
+    from (values ($1::text)) as new (hotkey)
+    left join bans ban using (hotkey)
+)
 insert into submissions (hotkey, public_key, commit_block, tiebreak, commitment, repo, revision, tag, refused, state, code, reason)
-select $1, $2, $3, $4, $5, $6, $7, $8, $9::integer is not null,
+select $1, $2, $3, $4, $5, $6, $7, $8, code is not null,
        case
-           when $9::integer is not null then 'rejected'
+           when code is not null then 'rejected'
            when exists (
                select from submissions newer
                where newer.hotkey = $1 and newer.commit_block > $3 and not newer.refused
            ) then 'superseded'
            else 'queued'
        end,
-       $9, $10
+       code, reason
+from given
 on conflict (hotkey, commit_block) do nothing
 returning id, state, code, reason;
 
 -- name: supersede
--- A newer accepted commitment of the hotkey takes the place of those that wait or were scored.
+-- A newer accepted commitment of the hotkey takes the place of those that wait, were scored or set aside.
 with old as (
     select id, state from submissions
-    where hotkey = $1 and commit_block < $2 and state in ('queued', 'scored')
+    where hotkey = $1 and commit_block < $2 and state in ('queued', 'scored', 'quarantined')
     for update
 ), changed as (
     update submissions set state = 'superseded', updated_at = now() from old where submissions.id = old.id
@@ -51,9 +59,7 @@ limit $2;
 
 -- name: evaluations
 -- A submission's evaluations, newest round first.
-select id, submission_id, round, queue, state, attempt, failures, stage, done, total, code, reason, score, stderr, receipt_hash,
-       finished_at
-from evaluations
+select * from evaluations
 where submission_id = $1
 order by round desc
 limit $2;

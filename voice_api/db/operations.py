@@ -1,0 +1,136 @@
+"""What an operator may do; each is an event or an operator's action, in the same transaction. Everything names who and why."""
+
+from datetime import datetime
+
+from scoring.errors import Code, PlatformError
+from scoring.types import EvaluationId, Hotkey, SubmissionId
+from voice_api.db.pool import Connection, Pool
+from voice_api.db.rows import read
+from voice_api.db.sql import sql
+from voice_api.db.views import StuckRow
+
+
+class Operations:
+    """The operator's verbs. They raise PlatformError: NOT_FOUND, or STATE_CONFLICT where the state forbids it."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def requeue(self, evaluation_id: EvaluationId, *, actor: str, reason: str) -> None:
+        """Due at once, with a fresh budget, and taken from whoever holds it; while its round is open."""
+        async with self._pool.transaction() as connection:
+            if not await connection.fetch(sql("operations.requeue"), [evaluation_id], actor, reason):
+                await _refuse_evaluation(connection, evaluation_id)
+            await _note(connection, actor, "requeue", str(evaluation_id), reason)
+
+    async def requeue_by_host(
+        self, host: str, since: datetime, until: datetime, *, actor: str, reason: str
+    ) -> tuple[EvaluationId, ...]:
+        """Requeue what runs on a host, or got stuck there, if it was last claimed from `since` to before `until`."""
+        return await self._requeue_found("host", host, since, until, actor, reason)
+
+    async def requeue_by_code(
+        self, code: Code, since: datetime, until: datetime, *, actor: str, reason: str
+    ) -> tuple[EvaluationId, ...]:
+        """Requeue what got stuck or waits because of a code, if it was last claimed from `since` to before `until`."""
+        return await self._requeue_found("code", code, since, until, actor, reason)
+
+    async def park(self, evaluation_id: EvaluationId, *, actor: str, reason: str) -> None:
+        """Set an evaluation aside, taken from whoever holds it, until it is released or requeued."""
+        await self._change("park", evaluation_id, actor, reason)
+
+    async def release(self, evaluation_id: EvaluationId, *, actor: str, reason: str) -> None:
+        """Queue again what an operator parked; while its round is open."""
+        await self._change("release", evaluation_id, actor, reason)
+
+    async def quarantine(self, submission_id: SubmissionId, *, actor: str, reason: str) -> None:
+        """Judge a submission no more: what waits is parked, what runs may end, without effect on where the submission stands."""
+        async with self._pool.transaction() as connection:
+            if not await connection.fetchrow(sql("operations.quarantine"), submission_id, actor, reason):
+                await _refuse_submission(connection, submission_id)
+            await connection.execute(sql("operations.park_waiting"), [submission_id], actor, reason)
+            await _note(connection, actor, "quarantine", str(submission_id), reason)
+
+    async def unquarantine(self, submission_id: SubmissionId, *, actor: str, reason: str) -> None:
+        """Bring a submission back to where it stood; what an operator parked of open rounds is queued again."""
+        async with self._pool.transaction() as connection:
+            if not await connection.fetchrow(sql("operations.unquarantine"), submission_id, actor, reason):
+                await _refuse_submission(connection, submission_id)
+            await connection.execute(sql("operations.release_all"), submission_id, actor, reason)
+            await _note(connection, actor, "unquarantine", str(submission_id), reason)
+
+    async def ban(self, hotkey: Hotkey, *, actor: str, reason: str) -> tuple[SubmissionId, ...]:
+        """Reject a hotkey's submissions, now and from now on; those it rejects now."""
+        async with self._pool.transaction() as connection:
+            await connection.execute(sql("submissions.lock_hotkey"), hotkey)
+            if not await connection.fetchrow(sql("operations.ban"), hotkey, actor, reason):
+                raise PlatformError(Code.STATE_CONFLICT, f"{hotkey} is banned already")
+            rows = await connection.fetch(sql("operations.reject_of"), hotkey, actor, Code.BANNED, reason)
+            rejected = tuple(SubmissionId(row["id"]) for row in rows)
+            await connection.execute(sql("operations.park_waiting"), list(rejected), actor, reason)
+            await _note(connection, actor, "ban", hotkey, reason)
+        return rejected
+
+    async def unban(self, hotkey: Hotkey, *, actor: str, reason: str) -> None:
+        """Accept a hotkey's new submissions again; what was rejected stays so."""
+        async with self._pool.transaction() as connection:
+            if not await connection.fetchrow(sql("operations.unban"), hotkey):
+                raise PlatformError(Code.STATE_CONFLICT, f"{hotkey} is not banned")
+            await _note(connection, actor, "unban", hotkey, reason)
+
+    async def drain(self, host: str, *, actor: str, reason: str) -> None:
+        """Give a host nothing new; what runs there may end."""
+        async with self._pool.transaction() as connection:
+            if not await connection.fetchrow(sql("operations.drain"), host, actor, reason):
+                raise PlatformError(Code.STATE_CONFLICT, f"{host} is drained already")
+            await _note(connection, actor, "drain", host, reason)
+
+    async def undrain(self, host: str, *, actor: str, reason: str) -> None:
+        """Let a host work again."""
+        async with self._pool.transaction() as connection:
+            if not await connection.fetchrow(sql("operations.undrain"), host):
+                raise PlatformError(Code.STATE_CONFLICT, f"{host} is not drained")
+            await _note(connection, actor, "undrain", host, reason)
+
+    async def stuck(self, after: EvaluationId | None = None, limit: int = 50) -> tuple[StuckRow, ...]:
+        """Evaluations of open rounds that wait for an operator, by id; the last one's id is the next page's `after`."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(sql("operations.stuck"), after or 0, limit)
+        return tuple(read(StuckRow, row) for row in rows)
+
+    async def _change(self, verb: str, evaluation_id: EvaluationId, actor: str, reason: str) -> None:
+        async with self._pool.transaction() as connection:
+            if not await connection.fetchrow(sql(f"operations.{verb}"), evaluation_id, actor, reason):
+                await _refuse_evaluation(connection, evaluation_id)
+            await _note(connection, actor, verb, str(evaluation_id), reason)
+
+    async def _requeue_found(
+        self, by: str, value: object, since: datetime, until: datetime, actor: str, reason: str
+    ) -> tuple[EvaluationId, ...]:
+        async with self._pool.transaction() as connection:
+            found = [row["id"] for row in await connection.fetch(sql(f"operations.by_{by}"), value, since, until)]
+            rows = await connection.fetch(sql("operations.requeue"), found, actor, reason)
+            target = f"{by} {value}, {since.isoformat()} – {until.isoformat()}"
+            await _note(connection, actor, f"requeue_by_{by}", target, reason)
+        return tuple(sorted(EvaluationId(row["id"]) for row in rows))
+
+
+async def _note(connection: Connection, actor: str, verb: str, target: str, reason: str) -> None:
+    await connection.execute(sql("operations.note"), actor, verb, target, reason)
+
+
+async def _refuse_evaluation(connection: Connection, evaluation_id: EvaluationId) -> None:
+    row = await connection.fetchrow(sql("operations.evaluation"), evaluation_id)
+    if row is None:
+        raise PlatformError(Code.NOT_FOUND, f"there is no evaluation {evaluation_id}")
+    raise PlatformError(
+        Code.STATE_CONFLICT,
+        f"evaluation {evaluation_id} is {row['state']}, its submission {row['submission_state']}, its round {row['round_state']}",
+    )
+
+
+async def _refuse_submission(connection: Connection, submission_id: SubmissionId) -> None:
+    row = await connection.fetchrow(sql("operations.submission"), submission_id)
+    if row is None:
+        raise PlatformError(Code.NOT_FOUND, f"there is no submission {submission_id}")
+    raise PlatformError(Code.STATE_CONFLICT, f"submission {submission_id} is {row['state']}")

@@ -1,0 +1,27 @@
+-- name: beat
+-- A worker lives; those that were not seen for a day are forgotten on the way.
+with old as (
+    select name from workers where seen_at < now() - interval '1 day' and name <> $1 for update skip locked
+), forgotten as (
+    delete from workers w using old where w.name = old.name
+)
+insert into workers (name, host, queue, evaluation_id, draining)
+values ($1, $2, $3, $4, $5)
+on conflict (name) do update
+set host = excluded.host, queue = excluded.queue, evaluation_id = excluded.evaluation_id, draining = excluded.draining, seen_at = now();
+
+-- name: leave
+-- A worker ended.
+delete from workers where name = $1;
+
+-- name: live
+-- Workers that were seen lately; one on a drained host drains.
+select w.name, w.host, w.queue, w.started_at, w.seen_at, w.draining or d.host is not null as draining, w.evaluation_id
+from workers w
+left join drained_hosts d using (host)
+where w.seen_at > now() - $1::interval
+order by w.name;
+
+-- name: host_drained
+-- Whether an operator drains a host.
+select exists (select from drained_hosts where host = $1);

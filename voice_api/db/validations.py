@@ -1,0 +1,125 @@
+"""Recordings that miners ask to have judged: claimed with a lease and fenced by a token, as evaluations are, without money in it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from scoring.errors import EXPLANATIONS, Code, PlatformError
+from scoring.types import Hotkey, Micro
+from voice_api.db.pool import Pool
+from voice_api.db.records import JsonObject
+from voice_api.db.rows import read
+from voice_api.db.sql import sql
+from voice_api.db.states import QueueName, ValidationState
+from voice_api.errors import LeaseLost
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """A request as people see it; score, metrics, utilities and reasons once it is done, code and reason when it failed."""
+
+    id: UUID
+    hotkey: Hotkey
+    text: str
+    description: str
+    sha256: str
+    queue: QueueName
+    state: ValidationState
+    attempt: int
+    score: Micro | None
+    gate: str | None
+    metrics: JsonObject | None
+    utilities: JsonObject | None
+    reasons: tuple[str, ...]
+    code: Code | None
+    reason: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationClaim:
+    """A leased request with its upload; `attempt` counts claims from 1."""
+
+    id: UUID
+    token: UUID
+    worker: str
+    hotkey: Hotkey
+    text: str
+    description: str
+    sha256: str
+    upload: bytes
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationResult:
+    """What the judges found; `reasons` are sentences for people."""
+
+    score: Micro
+    gate: str | None
+    metrics: JsonObject
+    utilities: JsonObject
+    reasons: tuple[str, ...]
+
+
+class Validations:
+    """The rows of what is to be judged for people."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def add(self, hotkey: Hotkey, text: str, description: str, sha256: str, upload: bytes) -> UUID:
+        """Keep a request, and wake the dispatcher; `sha256` is of the upload, 64 hex digits."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql("validations.add"), hotkey, text, description, sha256, upload)
+        added: UUID = row["id"]
+        return added
+
+    async def get(self, validation_id: UUID) -> Validation:
+        """One request; raises PlatformError(NOT_FOUND)."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql("validations.get"), validation_id)
+        if row is None:
+            raise PlatformError(Code.NOT_FOUND, f"there is no validation {validation_id}")
+        return read(Validation, row, reasons=tuple(row["reasons"] or ()))
+
+    async def claim(self, queue: QueueName, worker: str, lease: timedelta) -> ValidationClaim | None:
+        """Take the oldest due request, or None. Concurrent claimants never get the same one."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql("validations.claim"), queue, worker, lease)
+        return read(ValidationClaim, row) if row else None
+
+    async def renew(self, claim: ValidationClaim, lease: timedelta) -> None:
+        """Extend the lease from now on; raises LeaseLost."""
+        await self._write(claim, "renew", lease)
+
+    async def finish(self, claim: ValidationClaim, result: ValidationResult) -> None:
+        """Write what the judges found, and forget the upload; raises LeaseLost."""
+        await self._write(claim, "finish", result.score, result.gate, result.metrics, result.utilities, list(result.reasons))
+
+    async def fail(self, claim: ValidationClaim, code: Code, reason: str) -> None:
+        """End it without a result, and forget the upload; raises LeaseLost."""
+        await self._write(claim, "fail", code, reason)
+
+    async def hand_back(self, claim: ValidationClaim, retry_in: timedelta) -> None:
+        """Return it, due again after `retry_in`; raises LeaseLost."""
+        await self._write(claim, "hand_back", retry_in)
+
+    async def expire(self, budget: int) -> int:
+        """Return every request whose lease ran out; those that were tried more than `budget` times fail. The number returned."""
+        meaning = EXPLANATIONS[Code.LEASE_EXPIRED].meaning
+        async with self._pool.connection() as connection:
+            return len(await connection.fetch(sql("validations.expire"), budget, Code.LEASE_EXPIRED, meaning))
+
+    async def due_counts(self) -> dict[QueueName, int]:
+        """How many requests of each queue could start now; every queue is named."""
+        async with self._pool.connection() as connection:
+            counts = {row["queue"]: row["count"] for row in await connection.fetch(sql("validations.due_counts"))}
+        return {queue: counts.get(queue, 0) for queue in QueueName}
+
+    async def _write(self, claim: ValidationClaim, verb: str, *arguments: object) -> None:
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql(f"validations.{verb}"), claim.id, claim.token, *arguments)
+        if row is None:
+            raise LeaseLost(f"validation {claim.id}")
