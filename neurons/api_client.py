@@ -1,6 +1,9 @@
 """The voice API's client: requests signed by the wallet's hotkey, answers parsed by the API's own schemas."""
 
+import asyncio
 import http
+from collections.abc import Callable
+from datetime import timedelta
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -31,6 +34,9 @@ from voice_api.schemas import (
 )
 
 Answer = TypeVar("Answer", bound=BaseModel)
+_TRIES = 5
+_LONGEST_WAIT = timedelta(seconds=30)
+"""What is asked to come back later than this is told to the caller."""
 
 
 class ApiUnavailable(PlatformError):
@@ -47,7 +53,8 @@ class ApiRefused(PlatformError):
 class VoiceApi:
     """Reading takes nothing; writing signs with the wallet's hotkey for `receiver_hotkey`, the hotkey that the API answers as.
 
-    Every method raises ApiUnavailable or ApiRefused. Use it as an async context manager.
+    Every method raises ApiUnavailable or ApiRefused. Asked to slow down (429), it waits as long as the API says, some times. Use it
+    as an async context manager.
     """
 
     def __init__(
@@ -116,30 +123,51 @@ class VoiceApi:
         return list((await self._read("/v1/leaderboard", LeaderboardOut, limit=limit)).rows)
 
     async def _read(self, path: str, answer: type[Answer], **query: str | int) -> Answer:
-        return await self._send(self._client.build_request("GET", path, params=query or None), answer)
+        return await self._send(lambda: self._client.build_request("GET", path, params=query or None), answer)
 
     async def _write(self, path: str, body: BaseModel, answer: type[Answer]) -> Answer:
+        content = body.model_dump_json().encode()
+        return await self._send(lambda: self._signed("POST", path, content), answer)
+
+    def _signed(self, method: str, target: str, content: bytes = b"") -> httpx.Request:
+        """A request with a signature of its own: each may be served once."""
         if self._wallet is None:
             raise ValueError("writing takes a wallet")
-        content = body.model_dump_json().encode()
-        request = self._client.build_request("POST", path, content=content, headers={"Content-Type": "application/json"})
-        target = request.url.raw_path.decode("ascii")
-        request.headers.update(
-            http_auth.sign(self._wallet, method="POST", path=target, body=content, receiver_ss58=self._receiver)
-        )
-        return await self._send(request, answer)
+        request = self._client.build_request(method, target, content=content, headers={"Content-Type": "application/json"})
+        path = request.url.raw_path.decode("ascii")
+        request.headers.update(http_auth.sign(self._wallet, method=method, path=path, body=content, receiver_ss58=self._receiver))
+        return request
 
-    async def _send(self, request: httpx.Request, answer: type[Answer]) -> Answer:
-        try:
-            response = await self._client.send(request)
-        except httpx.HTTPError as exc:
-            raise ApiUnavailable(f"{request.url.copy_with(query=None)} cannot be reached ({type(exc).__name__})") from exc
+    async def _send(self, build: Callable[[], httpx.Request], answer: type[Answer]) -> Answer:
+        response = await self._patient(build)
         if not response.is_success:
             raise _failure(response)
         try:
             return answer.model_validate_json(response.content)
         except ValidationError as exc:
-            raise ApiUnavailable(f"{request.url.path} answered in a form that is not the API's") from exc
+            raise ApiUnavailable(f"{response.request.url.path} answered in a form that is not the API's") from exc
+
+    async def _patient(self, build: Callable[[], httpx.Request]) -> httpx.Response:
+        """The answer, once the API no longer asks to slow down; the last one if it asks again and again, or for too long."""
+        for _ in range(_TRIES - 1):
+            response = await self._once(build())
+            wait = _asked_to_wait(response)
+            if wait is None or wait > _LONGEST_WAIT:
+                return response
+            await asyncio.sleep(wait.total_seconds())
+        return await self._once(build())
+
+    async def _once(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self._client.send(request)
+        except httpx.HTTPError as exc:
+            raise ApiUnavailable(f"{request.url.copy_with(query=None)} cannot be reached ({type(exc).__name__})") from exc
+
+
+def _asked_to_wait(response: httpx.Response) -> timedelta | None:
+    seconds = response.headers.get("Retry-After", "")
+    limited = response.status_code == http.HTTPStatus.TOO_MANY_REQUESTS
+    return timedelta(seconds=int(seconds)) if limited and seconds.isdecimal() and len(seconds) < 6 else None
 
 
 def _failure(response: httpx.Response) -> PlatformError:
@@ -147,6 +175,6 @@ def _failure(response: httpx.Response) -> PlatformError:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
         return ApiUnavailable(f"{response.request.url.path} answered {response.status_code}")
-    if response.status_code >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+    if response.status_code >= http.HTTPStatus.INTERNAL_SERVER_ERROR or problem.code is Code.RATE_LIMITED:
         return ApiUnavailable(problem.detail)
     return ApiRefused(problem.code, problem.detail)

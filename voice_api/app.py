@@ -7,19 +7,26 @@ from typing import Protocol
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from starlette.exceptions import HTTPException
 
 from scoring.errors import VoiceError
 from voice_api import problems
+from voice_api.auth import open_nonces
 from voice_api.db.pool import open_pool
 from voice_api.metrics import Metrics
-from voice_api.middleware import BodyLimit, Guard
+from voice_api.middleware import AddressLimit, BodyLimit, Guard
 from voice_api.routes import health, leaderboard, pages, queue, registry, submissions
 from voice_api.service import Service
 from voice_api.settings import ApiSettings
 
 DESCRIPTION = """Miners compete to publish the best open text-to-speech model. Reading is open to everyone.
 Writing takes a `btauth/1` signature of an allow-listed hotkey. Errors are `application/problem+json` with stable codes."""
+UPLOADS = "/v1/validations"
+"""The one path that takes recordings."""
+_FORM_BYTES = 64 * 1024
+"""Room for what stands around the recording: text, description, boundaries."""
 _REDIS_SECONDS = 3.0
 
 
@@ -38,7 +45,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
         docs_url=None,  # the framework's own pages load scripts from other hosts; ours is in routes/pages.py
         redoc_url=None,
     )
-    app.add_middleware(BodyLimit, most=settings.body_bytes)
+    app.add_middleware(BodyLimit, most=settings.body_bytes, most_at={UPLOADS: settings.upload_bytes + _FORM_BYTES})
+    app.add_middleware(AddressLimit, per_minute=settings.rate_address_per_minute)
     app.add_middleware(Guard, metrics=metrics)
     app.add_exception_handler(VoiceError, problems.on_voice_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
@@ -53,10 +61,14 @@ def _lifespan(settings: ApiSettings, metrics: Metrics) -> _Lifespan:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = Redis.from_url(
-            settings.redis_url.get_secret_value(), socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS
+            settings.redis_url.get_secret_value(),
+            socket_timeout=_REDIS_SECONDS,
+            socket_connect_timeout=_REDIS_SECONDS,
+            retry=Retry(NoBackoff(), 0),  # a nonce that is stored twice is a replay; who asks is told to ask again
         )
         async with redis, open_pool(settings.database_url.get_secret_value(), application="voice api", lazy=True) as pool:
             app.state.service = Service.over(settings, metrics, pool, redis)
+            await open_nonces(redis)
             yield
 
     return lifespan

@@ -1,13 +1,19 @@
-"""What happens to every request: an id, a measurement, and headers that keep browsers from guessing."""
+"""What happens to every request: an id, a measurement, headers that keep browsers from guessing, and limits of size and rate."""
 
 import time
 import uuid
+from collections.abc import Mapping
+from datetime import timedelta
 from http import HTTPMethod, HTTPStatus
 
+from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from voice_api import problems
+from voice_api.errors import RedisUnavailable
+from voice_api.limits import Limits, RateLimited, network_of
 from voice_api.metrics import Metrics
 
 HEADERS = {
@@ -20,6 +26,10 @@ HEADERS = {
 """For every answer that does not bring its own."""
 _METHODS = frozenset({method.value for method in HTTPMethod})
 """Any other is invented by the caller, and gets no series of its own."""
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_PROBES = frozenset({"/healthz", "/readyz"})
+"""Asked by those who decide whether the process lives: an answer about something else would mislead them."""
+_ASK_AGAIN = timedelta(seconds=5)
 
 
 class Guard:
@@ -53,26 +63,65 @@ class Guard:
             self.metrics.observe(method, route, status, time.perf_counter() - started)
 
 
+class AddressLimit:
+    """Refuses an address that asks too often, before anything of its request is read.
+
+    While Redis is away reading goes on without a limit, asked again every few seconds; writing waits for it.
+    """
+
+    def __init__(self, app: ASGIApp, per_minute: int) -> None:
+        self.app, self.per_minute = app, per_minute
+        self._away_until = 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 429."""
+        if scope["type"] != "http" or scope["path"] in _PROBES:
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self._count(scope)
+        except (RateLimited, RedisUnavailable) as refusal:
+            answer = await problems.on_voice_error(Request(scope), refusal)
+            await answer(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    async def _count(self, scope: Scope) -> None:
+        reads = scope["method"] in _READS
+        if reads and time.monotonic() < self._away_until:
+            return
+        limits: Limits = scope["app"].state.service.limits
+        client = scope.get("client")
+        try:
+            await limits.take(f"address:{network_of(client[0]) if client else 'local'}", self.per_minute)
+        except RedisUnavailable:
+            self._away_until = time.monotonic() + _ASK_AGAIN.total_seconds()
+            if not reads:
+                raise
+
+
 class BodyLimit:
     """Refuses bodies above a size, declared or not, as an error of the application, so that the answer is a problem like any other."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        self.app, self.most = app, most
+    def __init__(self, app: ASGIApp, most: int, most_at: Mapping[str, int]) -> None:
+        """At most `most` bytes, or what `most_at` says of a path."""
+        self.app, self.most, self.most_at = app, most, most_at
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, counting what is read."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        most = self.most_at.get(scope["path"], self.most)
         declared = Headers(scope=scope).get("content-length", "0")
-        read = self.most + 1 if _exceeds(declared, self.most) else 0  # a lie about less is found out below
+        read = most + 1 if _exceeds(declared, most) else 0  # a lie about less is found out below
 
         async def counted() -> Message:
             nonlocal read
-            message = await receive() if read <= self.most else {}
+            message = await receive() if read <= most else {}
             read += len(message.get("body", b""))
-            if read > self.most:
-                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {self.most} bytes")
+            if read > most:
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {most} bytes")
             return message
 
         await self.app(scope, counted, send)

@@ -1,5 +1,6 @@
 """Errors as problem+json: one table from code to status, never a stack, never a secret."""
 
+import math
 from http import HTTPStatus
 
 import structlog
@@ -9,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from scoring.errors import EXPLANATIONS, Code, VoiceError
+from voice_api.limits import RateLimited
 from voice_api.schemas import Problem
 
 log = structlog.get_logger()
@@ -19,7 +21,12 @@ STATUS: dict[Code, HTTPStatus] = {
     Code.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
     Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
     Code.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    Code.REGISTRY_STALE: HTTPStatus.CONFLICT,
+    Code.BANNED: HTTPStatus.FORBIDDEN,
+    Code.REGISTRY_STALE: HTTPStatus.SERVICE_UNAVAILABLE,
+    Code.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
+    Code.IDEMPOTENCY_MISMATCH: HTTPStatus.CONFLICT,
+    Code.STATE_CONFLICT: HTTPStatus.CONFLICT,
+    Code.AUDIO_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.DATABASE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.REDIS_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -58,7 +65,10 @@ async def on_voice_error(request: Request, exc: Exception) -> JSONResponse:
     if not isinstance(exc, VoiceError):
         raise exc
     if exc.code in STATUS:
-        return problem(request, exc.code, exc.detail)
+        answer = problem(request, exc.code, exc.detail)
+        if isinstance(exc, RateLimited):
+            answer.headers["Retry-After"] = str(math.ceil(exc.retry_after.total_seconds()))
+        return answer
     log.error("request failed", code=exc.code, detail=exc.detail, path=request.url.path)
     return problem(request, Code.INTERNAL, EXPLANATIONS[Code.INTERNAL].meaning)
 

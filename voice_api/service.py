@@ -1,20 +1,35 @@
-"""What every route works with: the stores, Redis, and the settings, made once by the application's lifespan."""
+"""What every route works with: the stores, Redis, the settings, made once by the application's lifespan; and who may call it."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import APIKeyHeader
 from redis.asyncio import Redis
 
+from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
-from voice_api.auth import authenticate
+from voice_api.auth import Permission, authenticate, target_of
+from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.registry import Registry
 from voice_api.db.rounds import Rounds
 from voice_api.db.submissions import Submissions
+from voice_api.limits import Limits
 from voice_api.metrics import Metrics
 from voice_api.settings import ApiSettings
+
+ATTEMPT = "attempt"
+"""Where a request's state holds what it began under its Idempotency-Key."""
+_SCHEME = APIKeyHeader(
+    name="X-Bittensor-Signature",
+    scheme_name="btauth",
+    auto_error=False,  # what is missing is said by the verification itself
+    description="`btauth/1`: the hotkey's signature over method, target, body hash, time and receiver, with X-Bittensor-Version, "
+    "-Hotkey, -Nonce and -Receiver beside it. `bittensor.http_auth.sign` makes all of them.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +40,8 @@ class Service:
     metrics: Metrics
     pool: Pool
     redis: Redis
+    limits: Limits
+    idempotency: Idempotency
     registry: Registry
     submissions: Submissions
     queue: EvaluationQueue
@@ -33,7 +50,26 @@ class Service:
     @classmethod
     def over(cls, settings: ApiSettings, metrics: Metrics, pool: Pool, redis: Redis) -> "Service":
         """All stores over one pool."""
-        return cls(settings, metrics, pool, redis, Registry(pool), Submissions(pool), EvaluationQueue(pool), Rounds(pool))
+        return cls(
+            settings,
+            metrics,
+            pool,
+            redis,
+            limits=Limits(redis),
+            idempotency=Idempotency(pool),
+            registry=Registry(pool),
+            submissions=Submissions(pool),
+            queue=EvaluationQueue(pool),
+            rounds=Rounds(pool),
+        )
+
+
+class AnsweredBefore(Exception):  # no error: it ends a request early, and the route turns it into the answer
+    """This request was done under its Idempotency-Key before."""
+
+    def __init__(self, stored: StoredAnswer) -> None:
+        super().__init__("answered before")
+        self.stored = stored
 
 
 def service_of(request: Request) -> Service:
@@ -43,11 +79,79 @@ def service_of(request: Request) -> Service:
 
 
 Served = Annotated[Service, Depends(service_of)]
+_Signature = Annotated[str | None, Security(_SCHEME)]
+_Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=128,
+        pattern="^[!-~]+$",
+        description="Any name for this one write: sent again with it within 24 hours, the write is not done again, and answered as "
+        "it was.",
+    ),
+]
 
 
-async def writer(request: Request, service: Served) -> Hotkey:
-    """The allow-listed hotkey that signed this request."""
-    return await authenticate(request, service.redis, service.settings.hotkey, frozenset(service.settings.writers))
+async def writer(request: Request, service: Served, _: _Signature, key: _Key = None) -> Hotkey:
+    """The allow-listed hotkey that signed this request: the model queue's."""
+    caller = await _admit(request, service, _listed(service.settings.writers))
+    await _begin(request, service, caller, key)
+    return caller
+
+
+async def operator(request: Request, service: Served, _: _Signature, key: _Key = None) -> Hotkey:
+    """The operator's hotkey that signed this request."""
+    caller = await _admit(request, service, _listed(service.settings.operators))
+    await _begin(request, service, caller, key)
+    return caller
+
+
+async def watching_operator(request: Request, service: Served, _: _Signature) -> Hotkey:
+    """The operator's hotkey that signed this request to read something."""
+    return await _admit(request, service, _listed(service.settings.operators))
+
+
+async def miner(request: Request, service: Served, _: _Signature, key: _Key = None) -> Hotkey:
+    """The registered hotkey that signed this request; nobody is registered while the stored registry is too old."""
+
+    async def registered(hotkey: Hotkey) -> None:
+        named = hotkey.isascii() and hotkey.isalnum()  # what no database has is not asked for
+        if not named or not await service.registry.has(hotkey, service.settings.registry_lasts):
+            raise PlatformError(Code.NOT_ALLOWED, "this hotkey is not registered in the subnet")
+
+    caller = await _admit(request, service, registered)
+    await _begin(request, service, caller, key)
+    return caller
 
 
 Writer = Annotated[Hotkey, Depends(writer)]
+Operator = Annotated[Hotkey, Depends(operator)]
+WatchingOperator = Annotated[Hotkey, Depends(watching_operator)]
+Miner = Annotated[Hotkey, Depends(miner)]
+
+
+def _listed(hotkeys: tuple[Hotkey, ...]) -> Permission:
+    async def permission(hotkey: Hotkey) -> None:
+        if hotkey not in hotkeys:
+            raise PlatformError(Code.NOT_ALLOWED, "this hotkey is not on the allow-list")
+
+    return permission
+
+
+async def _admit(request: Request, service: Service, permission: Permission) -> Hotkey:
+    caller = await authenticate(request, service.redis, service.settings.hotkey, permission)
+    await service.limits.take(f"hotkey:{caller}", service.settings.rate_per_minute)
+    return caller
+
+
+async def _begin(request: Request, service: Service, caller: Hotkey, key: str | None) -> None:
+    """Take the key for this request, or end it with the answer that it got before."""
+    if key is None:
+        return
+    sent = f"{request.method} {target_of(request)}\n".encode() + hashlib.sha256(await request.body()).digest()
+    begun = await service.idempotency.begin(caller, key, hashlib.sha256(sent).hexdigest())
+    if isinstance(begun, Attempt):
+        setattr(request.state, ATTEMPT, begun)
+    else:
+        raise AnsweredBefore(begun)

@@ -58,7 +58,7 @@ class ProcessSettings(BaseSettings):
 
 
 class ApiSettings(ProcessSettings):
-    """The voice API: where it listens, the hotkey that it answers as, and the hotkeys that may write."""
+    """The voice API: where it listens, the hotkey that it answers as, who may write, and how much and how often."""
 
     database_url: SecretStr = Field(validation_alias="DATABASE_URL")
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
@@ -66,9 +66,20 @@ class ApiSettings(ProcessSettings):
     port: int = Field(default=8000, ge=0, le=65535, validation_alias="VOICE_API_PORT")
     hotkey: Hotkey = Field(min_length=1, validation_alias="VOICE_API_HOTKEY")
     writers: Annotated[tuple[Hotkey, ...], NoDecode] = Field(default=(), validation_alias="VOICE_API_WRITERS")
+    operators: Annotated[tuple[Hotkey, ...], NoDecode] = Field(default=(), validation_alias="VOICE_API_OPERATORS")
+    registry_seconds: float = Field(default=3600.0, gt=0, validation_alias="VOICE_REGISTRY_SECONDS")
+    rate_per_minute: int = Field(default=60, ge=0, le=1_000_000, validation_alias="VOICE_RATE_PER_MINUTE")
+    rate_address_per_minute: int = Field(default=600, ge=0, le=1_000_000, validation_alias="VOICE_RATE_ADDRESS_PER_MINUTE")
     body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, validation_alias="VOICE_API_BODY_BYTES")
+    upload_bytes: int = Field(default=20 * 1024 * 1024, ge=1024, validation_alias="VOICE_UPLOAD_BYTES")
+    store_folder: Path | None = Field(default=None, validation_alias="VOICE_STORE")
 
-    @field_validator("writers", mode="before")
+    @property
+    def registry_lasts(self) -> timedelta:
+        """How old the stored registry may be where it decides who is a miner."""
+        return timedelta(seconds=self.registry_seconds)
+
+    @field_validator("writers", "operators", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

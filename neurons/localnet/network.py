@@ -139,8 +139,15 @@ def _start(network: Network, databases: Mapping[str, str], api_port: int, hub_po
     }
     api = {"VOICE_API_URL": network.api_url, "VOICE_API_HOTKEY": network.api_hotkey}
     stack.start("hub", ["dev", "hub", "--root", str(layout.hub), "--port", str(hub_port)], {})
-    writers = {"VOICE_API_WRITERS": _hotkey(layout, "queue"), "VOICE_API_HOTKEY": network.api_hotkey}
-    stack.start("api", ["api", "--host", "127.0.0.1", "--port", str(api_port)], {**databases, **writers})
+    serving = {
+        "VOICE_API_WRITERS": _hotkey(layout, "queue"),
+        "VOICE_API_HOTKEY": network.api_hotkey,
+        "VOICE_API_OPERATORS": network.api_hotkey,
+        "VOICE_STORE": str(layout.store),
+        "VOICE_RATE_PER_MINUTE": "0",  # blocks come every half second, and everybody has the same address
+        "VOICE_RATE_ADDRESS_PER_MINUTE": "0",
+    }
+    stack.start("api", ["api", "--host", "127.0.0.1", "--port", str(api_port)], {**databases, **serving})
     stack.start("dispatcher", ["dispatcher"], databases)
     for number in range(1, WORKERS + 1):
         worker = {

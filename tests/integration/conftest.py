@@ -13,6 +13,7 @@ import bittensor as bt
 import httpx
 import pytest
 from pydantic import SecretStr
+from redis import Redis
 
 from neurons import certification, validator
 from neurons.chain import Chain
@@ -27,6 +28,7 @@ from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
 from scoring.tag import tag_of
 from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid
 from voice_api.app import create_app
+from voice_api.auth import EPOCH
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import Claim, Entry, NewRound, NewSubmission, Verdict
@@ -155,7 +157,9 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> bt.Wallet:
 
 @pytest.fixture
 def api_settings(database_url: str, redis_url: str, receiver: bt.Wallet, writer: bt.Wallet) -> Callable[..., ApiSettings]:
-    """Settings of an API that lets `writer` write to `receiver`."""
+    """Settings of an API that lets `writer` write to `receiver`, over a Redis that has remembered nonces for long."""
+    with Redis.from_url(redis_url) as redis:
+        redis.hset(EPOCH, mapping={"run": redis.info("server")["run_id"], "since": 0})
 
     def build(**overrides: Any) -> ApiSettings:
         standard = {
@@ -164,6 +168,8 @@ def api_settings(database_url: str, redis_url: str, receiver: bt.Wallet, writer:
             "hotkey": receiver.hotkey.ss58_address,
             "writers": (writer.hotkey.ss58_address,),
             "body_bytes": 1024 * 1024,
+            "rate_per_minute": 10_000,
+            "rate_address_per_minute": 100_000,
         }
         return ApiSettings(**standard | overrides)
 

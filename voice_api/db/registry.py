@@ -1,5 +1,9 @@
 """The subnet's neurons as last read from the chain."""
 
+from datetime import timedelta
+
+from scoring.errors import Code, PlatformError
+from scoring.types import Hotkey
 from voice_api.db.pool import Pool
 from voice_api.db.records import Neuron, RegistrySnapshot
 from voice_api.db.rows import read
@@ -35,3 +39,16 @@ class Registry:
             head = await connection.fetchrow(sql("registry.head"))
             neurons = await connection.fetch(sql("registry.neurons"))
         return read(RegistrySnapshot, head, neurons=tuple(read(Neuron, row) for row in neurons)) if head else None
+
+    async def has(self, hotkey: Hotkey, within: timedelta) -> bool:
+        """Whether a hotkey is registered, as of a snapshot that came within this time.
+
+        Raises PlatformError: REGISTRY_STALE when there is none so young, BANNED with the operator's reason.
+        """
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql("registry.standing"), hotkey, within)
+        if row is None or not row["fresh"]:
+            raise PlatformError(Code.REGISTRY_STALE, "the stored registry is missing or too old to say who is registered")
+        if row["banned"] is not None:
+            raise PlatformError(Code.BANNED, row["banned"])
+        return bool(row["registered"])

@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from voice_api.routes.errors import READ_ERRORS
+from voice_api.routes.route import Route
 from voice_api.schemas import MOST_ROWS, QueuePage, QueueRowOut
 from voice_api.service import Served
 
-router = APIRouter(prefix="/v1/queue", tags=["queue"])
+router = APIRouter(prefix="/v1/queue", tags=["queue"], route_class=Route)
 
 
 @router.get("", responses=READ_ERRORS)

@@ -3,10 +3,11 @@
 from fastapi import APIRouter
 
 from voice_api.routes.errors import WRITE_ERRORS
+from voice_api.routes.route import Route
 from voice_api.schemas import RegistryIn, RegistryOut
 from voice_api.service import Served, Writer
 
-router = APIRouter(prefix="/v1/registry", tags=["registry"])
+router = APIRouter(prefix="/v1/registry", tags=["registry"], route_class=Route)
 
 
 @router.post("", responses=WRITE_ERRORS)

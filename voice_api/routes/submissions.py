@@ -7,10 +7,11 @@ from fastapi import APIRouter, Path, Query
 from scoring.types import Hotkey, SubmissionId
 from voice_api.db.states import SubmissionState
 from voice_api.routes.errors import LOOKUP_ERRORS, READ_ERRORS, WRITE_ERRORS
+from voice_api.routes.route import Route
 from voice_api.schemas import MOST_ROWS, NO_NUL, SubmissionDetail, SubmissionOut, SubmissionPage, SubmissionsIn, SubmissionsOut
 from voice_api.service import Served, Writer
 
-router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
+router = APIRouter(prefix="/v1/submissions", tags=["submissions"], route_class=Route)
 
 Key = Annotated[int, Path(ge=1, lt=2**63)]
 After = Annotated[int, Query(ge=0, lt=2**63, description="The last id of the page before.")]

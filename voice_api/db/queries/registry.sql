@@ -23,3 +23,10 @@ select netuid, block, block_hash from registry;
 -- name: neurons
 -- Every neuron, by uid.
 select hotkey, uid, coldkey, registered_at_block, immune_until_block from neurons order by uid;
+
+-- name: standing
+-- Whether a hotkey is registered and banned, and whether the registry is young enough to say so; no row before the first registry.
+select r.received_at > now() - $2::interval as fresh,
+       exists (select from neurons n where n.hotkey = $1) as registered,
+       (select b.reason from bans b where b.hotkey = $1) as banned
+from registry r;

@@ -1,0 +1,69 @@
+"""How often somebody may ask: counted in Redis by Redis' own clock, so that all API processes share one count."""
+
+import asyncio
+import ipaddress
+from datetime import timedelta
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from scoring.errors import Code, PlatformError
+from voice_api.errors import RedisUnavailable
+
+PERIOD = timedelta(minutes=1)
+_ANSWER = timedelta(seconds=1)
+_MICROSECOND = timedelta(microseconds=1)
+
+# One number per caller: the time at which all that it asked for is paid off, at one request per interval. A request is refused
+# when that lies more than a period ahead, and then it costs nothing.
+_TAKE = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local interval, period = tonumber(ARGV[1]), tonumber(ARGV[2])
+local paid = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0')) + interval
+if paid - now > period then
+    return paid - now - period
+end
+redis.call('SET', KEYS[1], string.format('%.0f', paid), 'PX', math.ceil((paid - now) / 1000))
+return 0
+"""
+
+
+class RateLimited(PlatformError):
+    """Too many requests: the next one is served after `retry_after`."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__(Code.RATE_LIMITED)
+        self.retry_after = retry_after
+
+
+class Limits:
+    """At most so many requests a minute: that many at once, then as they come back one by one."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._take = redis.register_script(_TAKE)
+
+    async def take(self, who: str, per_minute: int) -> None:
+        """Count one request of `who`; raises RateLimited without counting it, or RedisUnavailable when it cannot be counted.
+
+        With `per_minute` 0 nothing is counted and nothing refused.
+        """
+        if per_minute == 0:
+            return
+        interval = PERIOD // per_minute
+        try:
+            async with asyncio.timeout(_ANSWER.total_seconds()):
+                wait = await self._take(keys=[f"voice:rate:{who}"], args=[interval // _MICROSECOND, PERIOD // _MICROSECOND])
+        except (RedisError, OSError) as exc:  # a TimeoutError is an OSError
+            raise RedisUnavailable("the rate of requests could not be counted") from exc
+        if wait:
+            raise RateLimited(int(wait) * _MICROSECOND)
+
+
+def network_of(address: str) -> str:
+    """Whom an address stands for: itself, or with IPv6 its /64, of which one subscriber has all; as it is where it is none."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
