@@ -1,0 +1,42 @@
+-- name: ages
+-- How long the oldest evaluation, and the oldest validation, of each queue has been due without being taken.
+select queue, max(age) as age
+from (
+    select e.queue, now() - min(e.due_at) as age
+    from evaluations e
+    join rounds r using (round)
+    join submissions s on s.id = e.submission_id
+    where e.state = 'queued' and e.due_at <= now() and r.state = 'open' and s.state <> 'quarantined' and s.code is distinct from 1004
+    group by e.queue
+    union all
+    select queue, now() - min(due_at) from validations where state = 'queued' and due_at <= now() group by queue
+) waiting
+group by queue;
+
+-- name: validations
+-- How many validations are in each state.
+select state, count(*)::integer as count from validations group by state order by state;
+
+-- name: failures
+-- The most failures that an open evaluation of each queue has had.
+select queue, max(failures) as failures from evaluations where state in ('queued', 'running') group by queue;
+
+-- name: failures_today
+-- The most failures of ours that a submission has had in 24 hours.
+select coalesce(max(count), 0)::integer
+from (
+    select count(*) as count
+    from events
+    where kind = 'evaluation' and code between 2000 and 2999 and at > now() - interval '24 hours'
+    group by submission_id
+) failed;
+
+-- name: led
+-- Whether a dispatcher holds the lock of the one that leads.
+select exists (
+    select
+    from pg_locks
+    where locktype = 'advisory' and granted and objsubid = 1
+      and database = (select oid from pg_database where datname = current_database())
+      and (classid::bigint << 32 | objid::bigint) = hashtextextended('voice:dispatcher', 0)
+);

@@ -1,0 +1,46 @@
+"""What operators watch: how long work waits, what is left of the retries, and whether a dispatcher leads."""
+
+from datetime import timedelta
+
+from voice_api.db.pool import Pool
+from voice_api.db.sql import sql
+from voice_api.db.states import QueueName, ValidationState
+
+LIVE = timedelta(minutes=2)
+"""A worker that did not show itself for so long is taken for dead."""
+
+
+class Watch:
+    """Reads only; each is one query."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def ages(self) -> dict[QueueName, timedelta]:
+        """How long the oldest due row of each queue waits; zero where nothing does."""
+        async with self._pool.connection() as connection:
+            found = {row["queue"]: row["age"] for row in await connection.fetch(sql("watch.ages"))}
+        return {queue: found.get(queue, timedelta(0)) for queue in QueueName}
+
+    async def validations(self) -> dict[ValidationState, int]:
+        """How many validations are in each state; every state is named."""
+        async with self._pool.connection() as connection:
+            found = {row["state"]: row["count"] for row in await connection.fetch(sql("watch.validations"))}
+        return {state: found.get(state, 0) for state in ValidationState}
+
+    async def failures(self) -> dict[QueueName, int]:
+        """The most failures that an open evaluation of each queue has had; 0 where none has."""
+        async with self._pool.connection() as connection:
+            found = {row["queue"]: row["failures"] for row in await connection.fetch(sql("watch.failures"))}
+        return {queue: found.get(queue, 0) for queue in QueueName}
+
+    async def failures_today(self) -> int:
+        """The most failures of ours that a submission has had in 24 hours."""
+        async with self._pool.connection() as connection:
+            most: int = await connection.fetchval(sql("watch.failures_today"))
+        return most
+
+    async def led(self) -> bool:
+        """Whether a dispatcher leads."""
+        async with self._pool.connection() as connection:
+            return bool(await connection.fetchval(sql("watch.led")))
