@@ -42,12 +42,16 @@ class WakeUps:
         with _named_outages():
             self._redis.ping()
 
-    def top_up(self, name: QueueName, due: int) -> int:
-        """Add as many wake-ups as `missing` finds; how many that were."""
+    def top_up(self, name: QueueName, due: int, live: int = 0) -> int:
+        """Add as many wake-ups as `missing` finds; how many that were.
+
+        Workers are counted as PostgreSQL knows them (`live`), or as Redis does where it knows more: one wake-up too many says "nothing
+        due", one too few leaves a worker idle.
+        """
         queue = self._queues[name]
         with _named_outages():
             clean_worker_registry(queue)
-            needed = missing(due, BaseWorker.count(queue=queue), queue.count)
+            needed = missing(due, max(live, BaseWorker.count(queue=queue)), queue.count)
             for _ in range(needed):
                 # A worker's lease is its limit, not RQ's alarm, which cannot stop native code anyway.
                 queue.enqueue_call(

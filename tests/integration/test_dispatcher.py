@@ -18,15 +18,21 @@ from structlog.testing import capture_logs
 from neurons.localnet.services import start_redis
 from neurons.shutdown import Shutdown
 from scoring import competition
-from scoring.types import SubmissionId
+from scoring.errors import Code
+from scoring.types import Hotkey, SubmissionId
 from voice_api import dispatcher, wakeups
+from voice_api.db.idempotency import Attempt, Idempotency
 from voice_api.db.leader import candidacy
+from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool, connect, connection_to, open_pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import Entry, NewRound, NewSubmission
 from voice_api.db.rounds import Rounds
-from voice_api.db.states import QueueName
+from voice_api.db.states import ParkedWhy, QueueName, ValidationState
 from voice_api.db.submissions import Submissions
+from voice_api.db.validations import Validations
+from voice_api.db.workers import Workers
+from voice_api.process_metrics import DispatcherMetrics
 from voice_api.settings import DispatcherSettings
 from voice_api.wakeups import WakeUps, missing
 from workers import jobs
@@ -52,10 +58,10 @@ def settings(database_url: str, redis_url: str) -> DispatcherSettings:
 
 
 @asynccontextmanager
-async def dispatching(settings: DispatcherSettings) -> AsyncIterator[None]:
+async def dispatching(settings: DispatcherSettings, metrics: DispatcherMetrics | None = None) -> AsyncIterator[None]:
     """Run a dispatcher for as long as the context lasts."""
     stop = Shutdown()
-    process = asyncio.create_task(dispatcher.run(settings, stop))
+    process = asyncio.create_task(dispatcher.run(settings, stop, metrics))
     try:
         yield
     finally:
@@ -100,6 +106,13 @@ def test_wakeup_is_json_without_an_evaluation(redis_url: str, redis: Redis) -> N
     assert (job.func_name, job.args, job.kwargs, job.timeout) == ("workers.jobs.evaluate_next", ["gpu"], {}, -1)
 
 
+def test_wakeups_follow_the_workers_that_live(redis_url: str, redis: Redis) -> None:
+    """Workers that only PostgreSQL knows count, because Redis forgets."""
+    with WakeUps(redis_url) as rings:
+        assert rings.top_up(QueueName.CPU, due=5, live=3) == 3
+        assert rings.top_up(QueueName.CPU, due=5, live=3) == 0
+
+
 def test_job_resolves() -> None:
     """The job's name, which the dispatcher knows as a string only, is a function of the workers'."""
     assert import_attribute(wakeups.JOB) is jobs.evaluate_next
@@ -132,6 +145,82 @@ async def test_expired_lease_comes_back(settings: DispatcherSettings, redis: Red
     claim = await EvaluationQueue(pool).claim(QueueName.CPU, "w2", LEASE)
     assert claim is not None
     assert (claim.attempt, claim.failures) == (2, 1)
+
+
+async def test_expired_validation_comes_back(settings: DispatcherSettings, redis: Redis, pool: Pool) -> None:
+    """A recording whose worker fell silent is due again, and rung for like an evaluation."""
+    validations = Validations(pool)
+    key = await validations.add(Hotkey("5Miner"), "Hello.", "A calm voice.", "a" * 64, b"RIFF")
+    assert await validations.claim(QueueName.CPU, "silent", timedelta(milliseconds=50))
+    metrics = DispatcherMetrics()
+    async with dispatching(settings, metrics):
+        await until(lambda: rings(redis, 1))
+    assert (await validations.get(key)).state is ValidationState.QUEUED
+    assert metrics.registry.get_sample_value("voice_dispatcher_leases_expired_total", {"of": "validations"}) == 1
+
+
+async def test_used_up_budget_parks(settings: DispatcherSettings, pool: Pool, open_round: OpenRound) -> None:
+    """With one failure a day allowed, the first lease that runs out parks the evaluation, for an operator to see."""
+    [submission] = await open_round()
+    assert await EvaluationQueue(pool).claim(QueueName.CPU, "silent", timedelta(milliseconds=50))
+    metrics = DispatcherMetrics()
+    async with dispatching(settings.model_copy(update={"retry_daily": 1}), metrics):
+
+        async def parked() -> bool:
+            return len(await Operations(pool).stuck()) == 1
+
+        await until(parked)
+
+        async def shown() -> bool:
+            return metrics.registry.get_sample_value("voice_retries_left_today") == 0
+
+        await until(shown)
+    (stuck,) = await Operations(pool).stuck()
+    assert (stuck.submission_id, stuck.parked_why, stuck.code) == (submission, ParkedWhy.BUDGET, Code.LEASE_EXPIRED)
+
+
+async def test_wakeups_follow_live_workers(settings: DispatcherSettings, redis: Redis, pool: Pool, open_round: OpenRound) -> None:
+    """One wake-up for each worker that lives; none for one that drains."""
+    workers = Workers(pool)
+    for name, draining in (("w1", False), ("w2", False), ("w3", True)):
+        await workers.beat(name, "host-1", QueueName.CPU, None, draining)
+    await open_round(submissions=4)
+    metrics = DispatcherMetrics()
+    async with dispatching(settings, metrics):
+        await until(lambda: rings(redis, 2))
+        await asyncio.sleep(0.3)
+        assert await rings(redis, 2)
+    value = metrics.registry.get_sample_value
+    assert value("voice_dispatcher_wakeups_total", {"queue": "cpu"}) == 2
+    assert (value("voice_ticks_total", {"outcome": "done"}) or 0) >= 2
+    assert value("voice_retries_left", {"queue": "cpu"}) == settings.retry_most
+
+
+async def test_old_answers_are_forgotten(settings: DispatcherSettings, pool: Pool) -> None:
+    """An answer kept for longer than a day goes; a younger one stays."""
+    idempotency = Idempotency(pool)
+    for key in ("old", "young"):
+        assert isinstance(await idempotency.begin(Hotkey("5Writer"), key, "hash"), Attempt)
+    async with pool.connection() as connection:
+        await connection.execute("update idempotency set at = now() - interval '25 hours' where key = 'old'")
+
+        async def only_young() -> bool:
+            rows = await connection.fetch("select key from idempotency")
+            return [row["key"] for row in rows] == ["young"]
+
+        async with dispatching(settings):
+            await until(only_young)
+
+
+async def test_the_leader_shows_itself(settings: DispatcherSettings, database_url: str) -> None:
+    """Of two dispatchers one says that it leads, and stops saying so when it ends."""
+    first, second = DispatcherMetrics(), DispatcherMetrics()
+    async with dispatching(settings, first):
+        await until(lambda: leading(database_url))
+        async with dispatching(settings, second):
+            await asyncio.sleep(0.3)
+            assert [metrics.registry.get_sample_value("voice_dispatcher_leading") for metrics in (first, second)] == [1, 0]
+    assert first.registry.get_sample_value("voice_dispatcher_leading") == 0
 
 
 async def test_one_leads_and_the_next_takes_over(database_url: str) -> None:
