@@ -32,6 +32,11 @@ update events set kind = case
         then 'evaluation'
     else 'submission'
 end;
+insert into events (at, kind, actor, submission_id, evaluation_id, from_state, to_state, code, detail)
+select finished_at, 'evaluation', coalesce(worker, 'worker'), submission_id, id, 'running', state, code, reason
+from evaluations
+where state in ('scored', 'rejected')
+order by finished_at, id;
 alter table events alter column kind set not null;
 alter table events
     add column host   text,                          -- where it happened, if on a worker
@@ -163,6 +168,7 @@ create table validations (
 create index validations_due on validations (queue, due_at, created_at) where state = 'queued';
 create index validations_leased on validations (lease_until) where state = 'running';
 create index validations_by_hotkey on validations (hotkey, created_at desc);
+create index validations_open on validations (hotkey) where state in ('queued', 'running');
 
 -- The answer to a write, so that the same write sent again changes nothing and is answered alike.
 create table idempotency (
