@@ -6,7 +6,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
+import structlog
 from huggingface_hub import constants, get_session, hf_hub_download, hf_hub_url, hf_raise_for_status
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RemoteEntryNotFoundError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public, but not declared so
 
 from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
-from workers.hub_answer import ModelAnswer
-from workers.own_folder import own_folder
+from workers.cache import ArtifactCache
+from workers.hub_answer import Listed, ModelAnswer
 from workers.repository import RepoFile, Repository
 
 try:
@@ -33,15 +34,18 @@ TransportError = http.TransportError
 
 __all__ = ["Hub", "OnBytes", "RepoFile", "Repository", "Timeouts", "TransportError"]
 
+log = structlog.get_logger()
 _REVISION = re.compile(r"[0-9a-f]{40}")
 _NOT_PUBLIC = frozenset({401, 403, 404, 410, 451})
 _CHUNK_BYTES = 1 << 20
-_PART = ".part-"
 _ANSWER_BYTES = 8 << 20
 """Enough to list many times the files that a repository may hold."""
 
+_PROBES = 5
+"""A listed repository may want a login for its files, as may a file: so many are tried before the hub is not believed."""
+
 OnBytes = Callable[[int, int], None]
-"""Called with bytes done and their total; every byte counts twice, once fetched and once checked."""
+"""Called with bytes done and their total; every fetched byte counts twice, once fetched and once checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +58,15 @@ class Timeouts:
 
 
 class Hub:
-    """A client of one hub. Downloads lie in `cache`, one folder per repository and revision, complete or not at all."""
+    """A client of one hub. Downloads lie in the folder `cache`, of at most `cache_bytes` whenever none is in use (see ArtifactCache)."""
 
-    def __init__(self, endpoint: str, cache: Path, timeouts: Timeouts | None = None) -> None:
+    def __init__(self, endpoint: str, cache: Path, timeouts: Timeouts | None = None, cache_bytes: int | None = None) -> None:
         # The client asks the environment for these, once, at import. Xet would fetch behind the meter's back.
         constants.HF_HUB_DISABLE_TELEMETRY = True
         constants.HF_HUB_DISABLE_XET = True
         constants.DOWNLOAD_CHUNK_SIZE = _CHUNK_BYTES  # progress is told by the chunk, and progress renews the lease
         self._endpoint = endpoint.rstrip("/")
-        self._cache = cache
+        self._cache = ArtifactCache(cache, cache_bytes)
         self._timeouts = timeouts or Timeouts()
 
     def describe(self, repo: str, revision: str) -> Repository:
@@ -90,9 +94,34 @@ class Hub:
             _check_revision(revision)
         return revision
 
+    def works(self) -> bool:
+        """Whether the hub gives, at this moment, what it says is public: a listed repository's description, and a file's first byte.
+
+        A hub that refuses one repository but works means that one; a hub that refuses everything means nothing by it.
+        """
+        try:
+            with _translated(Code.HUB_UNAVAILABLE):
+                raw = self._read(f"{self._endpoint}/api/models?limit={_PROBES}", {}, _ANSWER_BYTES)
+                listed = Listed.validate_json(raw)[:_PROBES]
+        except VoiceError:
+            return False
+        return any(self._gives(model.id) for model in listed)
+
+    def _gives(self, repo: str) -> bool:
+        try:
+            revision = self.resolve(repo, "main")
+            return any(self.head(repo, revision, file.path, 1) for file in self.describe(repo, revision).files[:_PROBES])
+        except VoiceError:
+            return False
+
     def folder(self, repo: str, revision: str) -> Path:
         """Where a download lies once it is complete."""
-        return self._cache / repo / revision
+        return self._cache.folder(repo, revision)
+
+    def held(self, repo: str, revision: str) -> AbstractContextManager[None]:
+        """The download of this revision, once it is there, stays there for as long as the context lasts."""
+        _check_revision(revision)
+        return self._cache.held(repo, revision)
 
     def head(self, repo: str, revision: str, path: str, n_bytes: int) -> bytes:
         """The first bytes of a file, at most `n_bytes`; none where the repository holds no such file. Raises as `describe`."""
@@ -120,17 +149,17 @@ class Hub:
         return bytes(received[:n_bytes])
 
     def download(self, repository: Repository, on_bytes: OnBytes) -> Path:
-        """Fetch and check every file; return the folder that holds them. What is there already is not fetched again.
+        """Fetch and check every file; return the folder that holds them. What is there already is checked, not fetched again.
 
         Raises SubmissionFault(REPO_NOT_PUBLIC) and InfrastructureFault(DOWNLOAD_INTERRUPTED), also for a wrong checksum.
         """
         _check_revision(repository.revision)
-        target = self.folder(repository.repo, repository.revision)
-        if target.is_dir():
-            return target
-        target.parent.mkdir(parents=True, exist_ok=True)
-        meter = _Meter(2 * repository.total_bytes, time.monotonic() + self._timeouts.download.total_seconds(), on_bytes)
-        with own_folder(self._cache, _PART) as part:
+        found = self._cache.find(repository.repo, repository.revision)
+        if found is not None and self._is_sound(found, repository, on_bytes):
+            return found
+        self._cache.make_room(repository.total_bytes)
+        meter = self._meter(2 * repository.total_bytes, on_bytes)
+        with self._cache.part() as part:
             folder = part / "files"
             folder.mkdir()
             for file in repository.files:
@@ -138,12 +167,21 @@ class Hub:
                     self._fetch(repository, file, folder, part / "cache", meter)
                 _check(folder / file.path, file, meter)
             shutil.rmtree(folder / ".cache", ignore_errors=True)
-            try:
-                folder.rename(target)
-            except OSError:
-                if not target.is_dir():  # else another worker was faster
-                    raise
-        return target
+            return self._cache.keep(folder, repository.repo, repository.revision, replace=found is not None)
+
+    def _is_sound(self, folder: Path, repository: Repository, on_bytes: OnBytes) -> bool:
+        """Whether a cached artifact is still what the hub announces: a rotten disk must not become its miner's fault."""
+        meter = self._meter(repository.total_bytes, on_bytes)
+        try:
+            for file in repository.files:
+                _check(folder / file.path, file, meter)
+        except _Damaged as damage:
+            log.warning("a cached artifact is damaged and is fetched again", folder=str(folder), detail=damage.detail)
+            return False
+        return True
+
+    def _meter(self, total: int, on_bytes: OnBytes) -> "_Meter":
+        return _Meter(total, time.monotonic() + self._timeouts.download.total_seconds(), on_bytes)
 
     def _fetch(self, repository: Repository, file: RepoFile, folder: Path, cache: Path, meter: "_Meter") -> None:
         meter.start(file.size)
@@ -207,18 +245,25 @@ def _check_revision(revision: str) -> None:
         raise ValueError(f"a revision is 40 hex digits, not {revision!r}")
 
 
+class _Damaged(InfrastructureFault):
+    """A file is not what the hub announced."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Code.DOWNLOAD_INTERRUPTED, detail)
+
+
 def _check(path: Path, file: RepoFile, meter: _Meter) -> None:
-    """Compare a fetched file with what the hub announced: a plain file, its size, its SHA-256 or git blob id."""
-    found = path.lstat()
-    if not stat.S_ISREG(found.st_mode) or found.st_size != file.size:
-        raise InfrastructureFault(Code.DOWNLOAD_INTERRUPTED, f"{file.path} is not what the hub announced")
+    """Compare a fetched file with what the hub announced: a plain file, its size, its SHA-256 or git blob id; or raise _Damaged."""
+    found = path.lstat() if path.exists() else None
+    if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != file.size:
+        raise _Damaged(f"{file.path} is not what the hub announced")
     digest = hashlib.sha256() if file.sha256 else hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False)
     with path.open("rb") as source:
         while chunk := source.read(_CHUNK_BYTES):
             digest.update(chunk)
             meter.checked(len(chunk))
     if digest.hexdigest() != (file.sha256 or file.blob_id):
-        raise InfrastructureFault(Code.DOWNLOAD_INTERRUPTED, f"{file.path} does not match its checksum")
+        raise _Damaged(f"{file.path} does not match its checksum")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ The hub passes a model card on as its author wrote it, so nothing in it may deci
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from workers.repository import RepoFile, Repository
 
@@ -37,6 +37,16 @@ class ModelAnswer(_Wire):
         licence = self.card_data.get("license") if isinstance(self.card_data, dict) else None
         files = tuple(_file(sibling) for sibling in self.siblings)
         return Repository(repo, self.sha, files, licence if isinstance(licence, str) else None)
+
+
+class ListedModel(_Wire):
+    """A public repository, as the hub lists it."""
+
+    id: str
+
+
+Listed = TypeAdapter(list[ListedModel])
+"""The hub's list of public repositories."""
 
 
 def _file(sibling: _Sibling) -> RepoFile:

@@ -13,7 +13,7 @@ from pathlib import Path
 def own_folder(root: Path, prefix: str) -> Iterator[Path]:
     """A fresh folder under `root`, locked for as long as it is in use; what others left behind under this prefix is removed."""
     root.mkdir(parents=True, exist_ok=True)
-    with _locked(root, fcntl.LOCK_EX):  # else another's sweep could remove the new folder before it is locked
+    with locked(root, fcntl.LOCK_EX):  # else another's sweep could remove the new folder before it is locked
         _sweep(root, prefix)
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
         lock = _open(folder)
@@ -29,14 +29,15 @@ def _sweep(root: Path, prefix: str) -> None:
     """Remove what killed processes left: folders that nobody holds locked."""
     for folder in root.glob(f"{prefix}*"):
         try:
-            with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            with locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 shutil.rmtree(folder, ignore_errors=True)
         except (FileNotFoundError, BlockingIOError):
             continue
 
 
 @contextmanager
-def _locked(folder: Path, how: int) -> Iterator[None]:
+def locked(folder: Path, how: int) -> Iterator[None]:
+    """Hold a lock (`fcntl.LOCK_…`) on a folder that is there; raises BlockingIOError where LOCK_NB is asked for and another holds it."""
     lock = _open(folder)
     try:
         fcntl.flock(lock, how)

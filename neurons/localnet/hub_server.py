@@ -63,6 +63,7 @@ def create_hub(root: Path) -> Starlette:
             Route("/control", _control, methods=["GET", "PUT"]),
             Route("/healthz", _healthz),
             *hub_uploads.routes(),
+            Route("/api/models", _list),
             Route(f"/api/models/{repository}/revision/{{revision}}", _model_info),
             Route(f"/api/models/{repository}/tree/{{revision}}", _tree),
             Route(f"/{repository}/resolve/{{revision}}/{{path}}", _resolve, methods=["GET", "HEAD"]),
@@ -82,6 +83,15 @@ async def _control(request: Request) -> Response:
     if request.method == "PUT":
         request.app.state.control = _CONTROL.validate_json(await request.body())
     return JSONResponse(_CONTROL.dump_python(request.app.state.control, mode="json"))
+
+
+async def _list(request: Request) -> Response:
+    """Public repositories, by name; as many as asked for."""
+    _fail(request)
+    root, control = request.app.state.root, request.app.state.control
+    names = sorted(path.relative_to(root).as_posix() for path in root.glob("*/*") if path.is_dir())
+    public = [name for name in names if name not in control.private]
+    return JSONResponse([{"id": name, "private": False} for name in public[: int(request.query_params.get("limit", "1000"))]])
 
 
 async def _model_info(request: Request) -> Response:
@@ -144,12 +154,7 @@ async def _body(path: Path, start: int, stop: int, end: int) -> AsyncIterator[by
 
 def _folder(request: Request) -> Path:
     """The asked revision's folder, after the control had its say; raises HTTPException as the real hub answers."""
-    control: Control = request.app.state.control
-    control.count(request.method, request.url.path)
-    has_body = request.method == "GET" and "/resolve/" in request.url.path
-    failure = request.state.failure = control.next_failure(request.url.path, has_body)
-    if failure is not None and failure != "cut":
-        raise HTTPException(int(failure))
+    control = _fail(request)
     if not all(is_plain(str(part)) for part in request.path_params.values()):
         raise HTTPException(404, headers={"X-Error-Code": "RepoNotFound"})
     root: Path = request.app.state.root
@@ -160,6 +165,17 @@ def _folder(request: Request) -> Path:
     if not revision.is_dir():
         raise HTTPException(404, headers={"X-Error-Code": "RevisionNotFound"})
     return revision.resolve()  # a branch's name stands for a revision
+
+
+def _fail(request: Request) -> Control:
+    """Count the request and fail as told: by raising HTTPException, or by noting in its state that its answer is to be cut."""
+    control: Control = request.app.state.control
+    control.count(request.method, request.url.path)
+    has_body = request.method == "GET" and "/resolve/" in request.url.path
+    failure = request.state.failure = control.next_failure(request.url.path, has_body)
+    if failure is not None and failure != "cut":
+        raise HTTPException(int(failure))
+    return control
 
 
 def _repo(request: Request) -> str:
