@@ -17,6 +17,7 @@ from scoring.competition import MOST_AUDIO_SECONDS, Competition
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.receipt import MAX_BYTES, ReceiptInvalid, Signed
 from scoring.spoken import Spoken
+from scoring.store_layout import audio_path
 from workers.guest.frames import MAX_RATE
 
 _MOST_SAMPLES = MOST_AUDIO_SECONDS * MAX_RATE
@@ -59,7 +60,7 @@ class FolderStore:
         """As FLAC; a hash that is kept already is not written again."""
         if not spoken.pcm:
             return
-        path = self._audio(hashlib.sha256(spoken.pcm).hexdigest())
+        path = audio_path(self._folder, hashlib.sha256(spoken.pcm).hexdigest())
         if not _is_kept(path):
             flac = io.BytesIO()
             soundfile.write(flac, np.frombuffer(spoken.pcm, dtype="<i2"), spoken.rate, format="FLAC", subtype="PCM_16")
@@ -67,7 +68,7 @@ class FolderStore:
 
     def audio(self, pcm_sha256: str) -> tuple[bytes, int]:
         """Read back, and held against its hash."""
-        path = self._audio(pcm_sha256)
+        path = audio_path(self._folder, pcm_sha256)
         if not _is_kept(path):
             raise PlatformError(Code.AUDIO_MISSING, f"there is no audio {pcm_sha256} in {self._folder}")
         try:
@@ -103,9 +104,6 @@ class FolderStore:
         if found.hash != competition_hash:
             raise PlatformError(Code.COMPETITION_INVALID, f"{path} holds the competition {found.hash}: it was changed")
         return found
-
-    def _audio(self, digest: str) -> Path:
-        return self._folder / "audio" / digest[:2] / f"{digest}.flac"
 
     def _rules(self, digest: str) -> Path:
         return self._folder / "competitions" / f"{digest}.json"
