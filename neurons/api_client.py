@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from types import TracebackType
 from typing import Self, TypeVar
+from uuid import UUID
 
 import bittensor as bt
 import httpx
@@ -31,6 +32,7 @@ from voice_api.schemas import (
     SubmissionPage,
     SubmissionsIn,
     SubmissionsOut,
+    ValidationOut,
 )
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -122,6 +124,15 @@ class VoiceApi:
         """The public table."""
         return list((await self._read("/v1/leaderboard", LeaderboardOut, limit=limit)).rows)
 
+    async def validate(self, upload: bytes, text: str, description: str) -> ValidationOut:
+        """Ask for a sound file to be judged as the answer to one prompt."""
+        target = f"/v1/validations?{httpx.QueryParams(text=text, description=description)}"
+        return await self._send(lambda: self._signed("POST", target, upload, "application/octet-stream"), ValidationOut)
+
+    async def validation(self, validation_id: UUID) -> ValidationOut:
+        """What became of it."""
+        return await self._read(f"/v1/validations/{validation_id}", ValidationOut)
+
     async def _read(self, path: str, answer: type[Answer], **query: str | int) -> Answer:
         return await self._send(lambda: self._client.build_request("GET", path, params=query or None), answer)
 
@@ -129,11 +140,11 @@ class VoiceApi:
         content = body.model_dump_json().encode()
         return await self._send(lambda: self._signed("POST", path, content), answer)
 
-    def _signed(self, method: str, target: str, content: bytes = b"") -> httpx.Request:
+    def _signed(self, method: str, target: str, content: bytes = b"", kind: str = "application/json") -> httpx.Request:
         """A request with a signature of its own: each may be served once."""
         if self._wallet is None:
             raise ValueError("writing takes a wallet")
-        request = self._client.build_request(method, target, content=content, headers={"Content-Type": "application/json"})
+        request = self._client.build_request(method, target, content=content, headers={"Content-Type": kind})
         path = request.url.raw_path.decode("ascii")
         request.headers.update(http_auth.sign(self._wallet, method=method, path=path, body=content, receiver_ss58=self._receiver))
         return request

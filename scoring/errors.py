@@ -225,7 +225,8 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The audio file cannot be used.", "Give a WAV, FLAC or OGG file of at most ten minutes that plays in an ordinary player."
     ),
     Code.TEXT_INVALID: Explanation(
-        "The text cannot be judged.", "Write English words that the recogniser's dictionary holds; spell out names and unusual ones."
+        "The text cannot be judged.",
+        "Write English words that the recogniser's dictionary holds; spell out names and unusual ones.",
     ),
     Code.INTERNAL: Explanation("The service failed.", "Report it with the request id."),
 }

@@ -17,7 +17,7 @@ from voice_api.auth import open_nonces
 from voice_api.db.pool import open_pool
 from voice_api.metrics import Metrics
 from voice_api.middleware import AddressLimit, BodyLimit, Guard
-from voice_api.routes import health, leaderboard, pages, queue, registry, submissions
+from voice_api.routes import health, leaderboard, pages, queue, registry, submissions, validations
 from voice_api.service import Service
 from voice_api.settings import ApiSettings
 
@@ -25,9 +25,22 @@ DESCRIPTION = """Miners compete to publish the best open text-to-speech model. R
 Writing takes a `btauth/1` signature of an allow-listed hotkey. Errors are `application/problem+json` with stable codes."""
 UPLOADS = "/v1/validations"
 """The one path that takes recordings."""
-_FORM_BYTES = 64 * 1024
-"""Room for what stands around the recording: text, description, boundaries."""
 _REDIS_SECONDS = 3.0
+_PARTS = (
+    leaderboard,
+    submissions,
+    rounds,
+    evaluations,
+    receipts,
+    samples,
+    queue,
+    validations,
+    errors_table,
+    registry,
+    operator,
+    health,
+    pages,
+)
 
 
 class _Lifespan(Protocol):
@@ -45,14 +58,14 @@ def create_app(settings: ApiSettings) -> FastAPI:
         docs_url=None,  # the framework's own pages load scripts from other hosts; ours is in routes/pages.py
         redoc_url=None,
     )
-    app.add_middleware(BodyLimit, most=settings.body_bytes, most_at={UPLOADS: settings.upload_bytes + _FORM_BYTES})
+    app.add_middleware(BodyLimit, most=settings.body_bytes, most_at={UPLOADS: settings.upload_bytes})
     app.add_middleware(AddressLimit, per_minute=settings.rate_address_per_minute)
     app.add_middleware(Guard, metrics=metrics)
     app.add_exception_handler(VoiceError, problems.on_voice_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
     app.add_exception_handler(HTTPException, problems.on_http_error)
     app.add_exception_handler(Exception, problems.on_bug)
-    for part in (registry, submissions, leaderboard, queue, health, pages):
+    for part in (registry, submissions, validations, leaderboard, queue, health, pages):
         app.include_router(part.router)
     return app
 

@@ -27,6 +27,8 @@ STATUS: dict[Code, HTTPStatus] = {
     Code.IDEMPOTENCY_MISMATCH: HTTPStatus.CONFLICT,
     Code.STATE_CONFLICT: HTTPStatus.CONFLICT,
     Code.AUDIO_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.TEXT_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.TEXT_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.DATABASE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.REDIS_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -87,7 +89,9 @@ async def on_http_error(request: Request, exc: Exception) -> JSONResponse:
         raise exc
     status = HTTPStatus(exc.status_code)
     code = _BY_STATUS.get(status, Code.REQUEST_INVALID if status < HTTPStatus.INTERNAL_SERVER_ERROR else Code.INTERNAL)
-    return problem(request, code, str(exc.detail), status)
+    answer = problem(request, code, str(exc.detail), status)
+    answer.headers.update(exc.headers or {})
+    return answer
 
 
 async def on_bug(request: Request, exc: Exception) -> JSONResponse:

@@ -12,11 +12,17 @@ from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
 from voice_api.auth import Permission, authenticate, target_of
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
+from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
+from voice_api.db.receipts import Receipts
 from voice_api.db.registry import Registry
 from voice_api.db.rounds import Rounds
+from voice_api.db.samples import Samples
 from voice_api.db.submissions import Submissions
+from voice_api.db.validations import Validations
+from voice_api.db.watch import Watch
+from voice_api.db.workers import Workers
 from voice_api.limits import Limits
 from voice_api.metrics import Metrics
 from voice_api.settings import ApiSettings
@@ -46,6 +52,9 @@ class Service:
     submissions: Submissions
     queue: EvaluationQueue
     rounds: Rounds
+    validations: Validations
+    workers: Workers
+    watch: Watch
 
     @classmethod
     def over(cls, settings: ApiSettings, metrics: Metrics, pool: Pool, redis: Redis) -> "Service":
@@ -61,6 +70,13 @@ class Service:
             submissions=Submissions(pool),
             queue=EvaluationQueue(pool),
             rounds=Rounds(pool),
+            receipts=Receipts(pool),
+            samples=Samples(pool),
+            operations=Operations(pool),
+            validations=Validations(pool),
+            validations=Validations(pool),
+            workers=Workers(pool),
+            watch=Watch(pool),
         )
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from neurons.cli import score
+from neurons.cli import score, validate
 from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def check(folder: Folder, competition: CompetitionFile = None, as_json: AsJson =
 
 
 app.command("score")(score.score)
+app.command("validate")(validate.validate)
 
 
 @app.command()

@@ -13,6 +13,9 @@ from voice_api.db.sql import sql
 from voice_api.db.states import QueueName, ValidationState
 from voice_api.errors import LeaseLost
 
+MOST_OPEN = 10
+"""Requests of one hotkey that may wait or run at the same time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Validation:
@@ -69,10 +72,16 @@ class Validations:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def add(self, hotkey: Hotkey, text: str, description: str, sha256: str, upload: bytes) -> UUID:
-        """Keep a request, and wake the dispatcher; `sha256` is of the upload, 64 hex digits."""
-        async with self._pool.connection() as connection:
-            row = await connection.fetchrow(sql("validations.add"), hotkey, text, description, sha256, upload)
+    async def add(self, hotkey: Hotkey, text: str, description: str, sha256: str, upload: bytes, most: int = MOST_OPEN) -> UUID:
+        """Keep a request, and wake the dispatcher; `sha256` is of the upload, 64 hex digits.
+
+        Raises PlatformError(STATE_CONFLICT) while `most` of the hotkey's requests wait or run.
+        """
+        async with self._pool.transaction() as connection:
+            await connection.execute(sql("validations.one_at_a_time"), hotkey)
+            row = await connection.fetchrow(sql("validations.add"), hotkey, text, description, sha256, upload, most)
+        if row is None:
+            raise PlatformError(Code.STATE_CONFLICT, f"{most} recordings of this hotkey are waiting already; wait for one to end")
         added: UUID = row["id"]
         return added
 

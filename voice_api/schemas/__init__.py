@@ -14,9 +14,11 @@ from voice_api.schemas.submissions import (
     SubmissionsIn,
     SubmissionsOut,
 )
+from voice_api.schemas.validations import MOST_CHARACTERS, ValidationOut
 from voice_api.schemas.wire import MOST_ROWS, NO_NUL
 
 __all__ = [
+    "MOST_CHARACTERS",
     "MOST_ROWS",
     "MOST_SUBMISSIONS",
     "NO_NUL",
@@ -35,4 +37,5 @@ __all__ = [
     "SubmissionPage",
     "SubmissionsIn",
     "SubmissionsOut",
+    "ValidationOut",
 ]

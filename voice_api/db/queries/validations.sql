@@ -1,7 +1,12 @@
+-- name: one_at_a_time
+-- Requests of one hotkey are counted and added one after another, until the transaction ends.
+select pg_advisory_xact_lock(hashtextextended('validations of ' || $1, 0));
+
 -- name: add
--- Keep a request, and tell the dispatcher.
+-- Keep a request, and tell the dispatcher, unless as many of the hotkey's as it may have wait or run.
 insert into validations (hotkey, text, description, sha256, upload)
-values ($1, $2, $3, $4, $5)
+select $1, $2, $3, $4, $5
+where (select count(*) from validations where hotkey = $1 and state in ('queued', 'running')) < $6
 returning id, pg_notify('evaluations_due', queue);
 
 -- name: get
