@@ -6,6 +6,7 @@ import os
 import signal
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -38,11 +39,12 @@ _FAILING_ANSWERS = 4
 _DUPLICATES = 20
 _CERTIFIED = timedelta(days=1)
 _DOWN_SECONDS = 0.3
+_LAST_WORDS = 160
 
 
 @dataclass(slots=True)
 class Arena:
-    """Everything that runs; `ended_alone` counts processes that ended though nobody had hurt them, by name."""
+    """Everything that runs; `ended_alone` counts processes that ended though nobody had hurt them, by kind and last words."""
 
     folder: Path
     postgres: Service
@@ -55,7 +57,7 @@ class Arena:
     environment: Mapping[str, str]
     frozen: dict[str, float] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
-    ended_alone: dict[str, int] = field(default_factory=dict)
+    ended_alone: Counter[str] = field(default_factory=Counter)
 
     @property
     def store(self) -> Path:
@@ -117,7 +119,8 @@ class Arena:
 
     def _note(self, name: str) -> None:
         if name not in self.ended:
-            self.ended_alone[name] = self.ended_alone.get(name, 0) + 1
+            log = (self.folder / "logs" / f"{name}.log").read_text(errors="replace").strip().splitlines()
+            self.ended_alone[f"{name.partition('-')[0]}: {log[-1][:_LAST_WORDS] if log else ''}"] += 1
         self.ended.discard(name)
 
     def _kill(self, name: str) -> None:

@@ -12,6 +12,7 @@ from scoring.receipt import ReceiptInvalid
 from scoring.types import RoundNumber, SubmissionId
 from voice_api.db.pool import Connection, Pool
 from voice_api.db.records import EvaluationResult, Round
+from voice_api.db.replay import replayed
 from voice_api.db.rounds import Rounds
 from workers.audio_store import FolderStore
 
@@ -34,18 +35,6 @@ _QUERIES: Mapping[str, str] = {
         where e.state = 'scored' group by e.id, e.round
         having count(s.prompt_id) <> (
             select json_array_length(o.receipt -> 'samples') from evaluations o where o.id = e.id) or count(s.prompt_id) = 0""",
-    "each event goes on from the one before": """
-        with told as (
-            select id, from_state, to_state,
-                   lag(to_state) over (partition by kind, coalesce(evaluation_id, 0),
-                                       case when kind = 'submission' then submission_id end order by id) as before
-            from events where kind = 'evaluation')
-        select id, before, from_state, to_state from told where from_state is distinct from before""",
-    "the last event of each submission is where it stands": """
-        select s.id, s.state, last.to_state from submissions s
-        left join lateral (select to_state from events v where v.kind = 'submission' and v.submission_id = s.id
-                           order by v.id desc limit 1) last on true
-        where last.to_state is distinct from s.state""",
 }
 """By what holds: a query that finds what contradicts it."""
 
@@ -66,6 +55,7 @@ async def violations(pool: Pool, asked: set[tuple[SubmissionId, int]], evidence:
         for name, query in _QUERIES.items():
             found[name] = [str(dict(row)) for row in await connection.fetch(query)][:5]
         found["each pair that was asked for is there, and no other"] = await _pairs(connection, asked)
+    found["the event log replays to the same state"] = [str(difference) for difference in await replayed(pool)][:5]
     found["a validator counts every verdict, and its audio is kept"] = await _uncounted(pool, evidence)
     return found
 

@@ -167,7 +167,7 @@ async def _outcomes(arena: Arena, pool: Pool, work: Workload) -> Mapping[str, in
         "claims": attempts,
         **{f"returned, {row['why']}": row["count"] for row in returned},
         "leases found lost by their worker": logs.count("lease lost"),
-        **{f"{name} ended by itself": count for name, count in sorted(arena.ended_alone.items())},
+        **{f"ended by itself, {words}": count for words, count in sorted(arena.ended_alone.items())},
         **{f"writes repeated, {name}": count for name, count in sorted(work.unreached.items())},
     }
 
