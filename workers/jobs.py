@@ -16,12 +16,14 @@ from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import Claim, Verdict
 from voice_api.db.states import QueueName
 from voice_api.db.submissions import Submissions
+from voice_api.db.validations import Validations
 from voice_api.errors import LeaseLost
 from workers.evaluate import Earlier, NotYetPublic, Task, Tools, evaluate
 from workers.lease import LeaseKeeper, Renewals
 from workers.lineage import first_owner
 from workers.notary import Notary
 from workers.retry import RetryRule, next_retry
+from workers.validate import validate_next
 
 log = structlog.get_logger()
 
@@ -38,6 +40,7 @@ class Bench:
     loop: asyncio.AbstractEventLoop
     queue: EvaluationQueue
     submissions: Submissions
+    validations: Validations
     schedule: Schedule
     tools: Tools
     notary: Callable[[], Notary]
@@ -67,7 +70,7 @@ async def work_one(current: Bench, queue: QueueName) -> str:
         return "not certified"
     claim = await current.queue.claim(queue, current.name, current.lease)
     if claim is None:
-        return "nothing due"
+        return await validate_next(current, queue) or "nothing due"
     with structlog.contextvars.bound_contextvars(
         evaluation=claim.evaluation_id, submission=claim.submission_id, round=claim.round
     ):

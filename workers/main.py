@@ -22,6 +22,7 @@ from scoring.judges.standard.device import Device
 from voice_api.db.pool import Pool, connect
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.submissions import Submissions
+from voice_api.db.validations import Validations
 from voice_api.errors import RedisUnavailable
 from voice_api.keys import ServiceKey, certified
 from workers import reference
@@ -81,6 +82,7 @@ def _bench(
         loop=loop,
         queue=EvaluationQueue(pool),
         submissions=Submissions(pool),
+        validations=Validations(pool),
         schedule=competition.load(settings.competition),
         tools=tools(settings.hub, settings.data, settings.standard_pins, settings.device),
         notary=notary,

@@ -332,6 +332,7 @@ def burst(settings: DispatcherSettings, redis: Redis) -> None:
         loop=loop,
         queue=EvaluationQueue(pool),
         submissions=Submissions(pool),
+        validations=Validations(pool),
         schedule=competition.load(),
         tools=cast(Tools, None),  # never reached
         notary=lambda: cast(Notary, None),  # as little

@@ -31,6 +31,7 @@ from voice_api.db.records import Entry, Evaluation, NewRound, NewSubmission, Sub
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import Submissions
+from voice_api.db.validations import Validations
 from voice_api.keys import CertifiedKey, ServiceKey, verify
 from workers.audio_store import FolderStore, read_receipt
 from workers.evaluate import Tools
@@ -119,6 +120,7 @@ async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path], writer
         loop=asyncio.get_running_loop(),
         queue=EvaluationQueue(pool),
         submissions=Submissions(pool),
+        validations=Validations(pool),
         schedule=SCHEDULE,
         tools=Tools(client, Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel()),
         notary=lambda: notary,

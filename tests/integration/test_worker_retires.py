@@ -41,7 +41,7 @@ def work(worker: SimpleWorker, notary: Callable[[], Notary], retire: Callable[[]
     pause = timedelta(seconds=1)
     rule = RetryRule(most=1, first=pause)
     mark = bench.set(
-        Bench("one", loop, nothing, nothing, nothing, nothing, notary, pause, rule, beat=lambda: None, retire=retire)
+        Bench("one", loop, nothing, nothing, nothing, nothing, nothing, notary, pause, rule, beat=lambda: None, retire=retire)
     )
     worker.work(logging_level="ERROR")
     bench.reset(mark)
