@@ -52,6 +52,9 @@ class Service:
     submissions: Submissions
     queue: EvaluationQueue
     rounds: Rounds
+    receipts: Receipts
+    samples: Samples
+    operations: Operations
     validations: Validations
     workers: Workers
     watch: Watch
@@ -73,7 +76,6 @@ class Service:
             receipts=Receipts(pool),
             samples=Samples(pool),
             operations=Operations(pool),
-            validations=Validations(pool),
             validations=Validations(pool),
             workers=Workers(pool),
             watch=Watch(pool),
