@@ -22,6 +22,18 @@ class Watch:
             found = {row["queue"]: row["age"] for row in await connection.fetch(sql("watch.ages"))}
         return {queue: found.get(queue, timedelta(0)) for queue in QueueName}
 
+    async def running(self) -> dict[QueueName, int]:
+        """How many evaluations of each queue run; every queue is named."""
+        async with self._pool.connection() as connection:
+            found = {row["queue"]: row["count"] for row in await connection.fetch(sql("watch.running"))}
+        return {queue: found.get(queue, 0) for queue in QueueName}
+
+    async def registry_age(self) -> timedelta | None:
+        """How long ago the registry was received; None before the first."""
+        async with self._pool.connection() as connection:
+            age: timedelta | None = await connection.fetchval(sql("watch.registry_age"))
+        return age
+
     async def validations(self) -> dict[ValidationState, int]:
         """How many validations are in each state; every state is named."""
         async with self._pool.connection() as connection:

@@ -1,13 +1,20 @@
 """What runs and what waits."""
 
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from voice_api import eta
+from voice_api.db.states import EvaluationState, QueueName
+from voice_api.db.views import QueueRow
+from voice_api.db.watch import LIVE
+from voice_api.eta import Pace, Wait
 from voice_api.routes.errors import READ_ERRORS
 from voice_api.routes.route import Route
 from voice_api.schemas import MOST_ROWS, QueuePage, QueueRowOut
-from voice_api.service import Served
+from voice_api.service import Served, Service
 
 router = APIRouter(prefix="/v1/queue", tags=["queue"], route_class=Route)
 
@@ -18,7 +25,25 @@ async def page(
     after: Annotated[int, Query(ge=0, lt=2**31, description="The last position of the page before.")] = 0,
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 50,
 ) -> QueuePage:
-    """Evaluations in the order in which they are served, running ones first."""
+    """Evaluations in the order in which they are served, running ones first, and how long each will wait."""
     rows = await service.queue.pending_page(after, limit + 1)
     shown = rows[:limit]
-    return QueuePage(items=tuple(QueueRowOut.of(row) for row in shown), next=shown[-1].position if len(rows) > limit else None)
+    paces, now = await _paces(service, shown), datetime.now(UTC)
+    items = tuple(QueueRowOut.of(row, _wait(row, paces, now)) for row in shown)
+    return QueuePage(items=items, next=shown[-1].position if len(rows) > limit else None)
+
+
+async def _paces(service: Service, rows: Sequence[QueueRow]) -> dict[QueueName, Pace]:
+    """How fast each queue that waits is served now."""
+    queues = {row.queue for row in rows if row.state is EvaluationState.QUEUED}
+    if not queues:
+        return {}
+    live = [worker.queue for worker in await service.workers.live(LIVE) if not worker.draining]
+    running = await service.watch.running()
+    return {name: Pace(live.count(name), running[name], await service.queue.durations(name)) for name in queues}
+
+
+def _wait(row: QueueRow, paces: Mapping[QueueName, Pace], now: datetime) -> Wait | None:
+    if row.state is EvaluationState.RUNNING:
+        return eta.NO_WAIT
+    return eta.wait(row.ahead, paces[row.queue], due_in=row.due_at - now)

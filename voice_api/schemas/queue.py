@@ -1,18 +1,32 @@
 """What runs and what waits, on the wire."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
+
+from pydantic import Field
 
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.db.states import EvaluationState, QueueName
 from voice_api.db.views import QueueRow
+from voice_api.eta import Wait
 from voice_api.schemas.wire import Ss58, Wire
+
+EtaOut = Annotated[
+    int | None,
+    Field(
+        description="Seconds until it starts; 0 once it runs, absent where no worker lives or nothing was measured.",
+        examples=[420],
+    ),
+]
 
 
 class QueueRowOut(Wire):
-    """An evaluation that runs or waits."""
+    """An evaluation that runs or waits; half of those like it start within `eta_p50_seconds`, nine in ten within `eta_p90_seconds`."""
 
-    position: int
+    position: Annotated[int, Field(description="From 1 over all queues, running ones first.", examples=[7])]
+    ahead: Annotated[int, Field(description="How many wait before it in its own queue.", examples=[3])]
+    eta_p50_seconds: EtaOut
+    eta_p90_seconds: EtaOut
     evaluation_id: EvaluationId
     submission_id: SubmissionId
     hotkey: Ss58
@@ -27,11 +41,14 @@ class QueueRowOut(Wire):
     done: int | None
     total: int | None
     due_at: datetime
+    claimed_at: datetime | None
 
     @classmethod
-    def of(cls, row: QueueRow) -> Self:
-        """From the stored row."""
-        return cls.model_validate(row)
+    def of(cls, row: QueueRow, wait: Wait | None) -> Self:
+        """From the stored row and what it waits."""
+        half, most = (None, None) if wait is None else (wait.p50_seconds, wait.p90_seconds)
+        own = {name: getattr(row, name) for name in cls.model_fields if not name.startswith("eta_")}
+        return cls(**own, eta_p50_seconds=half, eta_p90_seconds=most)
 
 
 class QueuePage(Wire):

@@ -13,6 +13,10 @@ from (
 ) waiting
 group by queue;
 
+-- name: running
+-- How many evaluations of each queue run.
+select queue, count(*)::integer as count from evaluations where state = 'running' group by queue;
+
 -- name: validations
 -- How many validations are in each state.
 select state, count(*)::integer as count from validations group by state order by state;
@@ -40,3 +44,7 @@ select exists (
       and database = (select oid from pg_database where datname = current_database())
       and (classid::bigint << 32 | objid::bigint) = hashtextextended('voice:dispatcher', 0)
 );
+
+-- name: registry_age
+-- How long ago the registry was received; no row before the first.
+select now() - received_at from registry;
