@@ -14,7 +14,7 @@ from bittensor import http_auth
 from pydantic import BaseModel, ValidationError
 
 from scoring.errors import Code, PlatformError
-from scoring.types import Hotkey, SubmissionId
+from scoring.types import EvaluationId, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.records import NewSubmission, RegistrySnapshot
 from voice_api.schemas import (
     MOST_ROWS,
@@ -34,8 +34,15 @@ from voice_api.schemas import (
     SubmissionsOut,
     ValidationOut,
 )
+from voice_api.schemas.codes import CodeRow, CodeTable
+from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
+from voice_api.schemas.operations import ORDERS, Order, Ordered, StuckPage, Verb
+from voice_api.schemas.readiness import Readiness
+from voice_api.schemas.rounds import RoundOut, RoundPage
+from voice_api.schemas.samples import SampleOut, SamplePage
 
 Answer = TypeVar("Answer", bound=BaseModel)
+_JSON, _OCTETS = "application/json", "application/octet-stream"
 _TRIES = 5
 _LONGEST_WAIT = timedelta(seconds=30)
 """What is asked to come back later than this is told to the caller."""
@@ -124,27 +131,98 @@ class VoiceApi:
         """The public table."""
         return list((await self._read("/v1/leaderboard", LeaderboardOut, limit=limit)).rows)
 
-    async def validate(self, upload: bytes, text: str, description: str) -> ValidationOut:
-        """Ask for a sound file to be judged as the answer to one prompt."""
+    async def validate(self, upload: bytes, text: str, description: str, key: str | None = None) -> ValidationOut:
+        """Ask for a sound file to be judged as the answer to one prompt; sent again under the same `key` it is not judged twice."""
         target = f"/v1/validations?{httpx.QueryParams(text=text, description=description)}"
-        return await self._send(lambda: self._signed("POST", target, upload, "application/octet-stream"), ValidationOut)
+        return await self._send(lambda: self._signed("POST", target, upload, _OCTETS, key), ValidationOut)
 
     async def validation(self, validation_id: UUID) -> ValidationOut:
         """What became of it."""
         return await self._read(f"/v1/validations/{validation_id}", ValidationOut)
 
+    async def rounds(self, after: RoundNumber | None = None, limit: int = 50) -> RoundPage:
+        """A page of rounds, oldest first."""
+        query = {} if after is None else {"after": after}
+        return await self._read("/v1/rounds", RoundPage, limit=limit, **query)
+
+    async def round(self, number: RoundNumber) -> RoundOut:
+        """One round."""
+        return await self._read(f"/v1/rounds/{number}", RoundOut)
+
+    async def evaluations(
+        self,
+        after: int = 0,
+        limit: int = 50,
+        of_round: RoundNumber | None = None,
+        submission: SubmissionId | None = None,
+    ) -> EvaluationPage:
+        """A page of evaluations, oldest first; of one round or submission if asked."""
+        asked = {"round": of_round, "submission": submission}
+        query = {name: value for name, value in asked.items() if value is not None}
+        return await self._read("/v1/evaluations", EvaluationPage, after=after, limit=limit, **query)
+
+    async def evaluation(self, evaluation_id: EvaluationId) -> EvaluationOut:
+        """One evaluation."""
+        return await self._read(f"/v1/evaluations/{evaluation_id}", EvaluationOut)
+
+    async def samples(self, evaluation_id: EvaluationId) -> list[SampleOut]:
+        """Everything that was said in an evaluation, in the round's own order."""
+        found: list[SampleOut] = []
+        query: dict[str, int] = {}
+        while True:
+            page = await self._read(f"/v1/evaluations/{evaluation_id}/samples", SamplePage, limit=MOST_ROWS, **query)
+            found.extend(page.items)
+            if page.next is None:
+                return found
+            query = {"after": page.next}
+
+    async def receipt(self, receipt_hash: str) -> bytes:
+        """A signed receipt as the file that `voice verify` takes."""
+        return await self._bytes(f"/v1/receipts/{receipt_hash}")
+
+    async def audio(self, pcm_sha256: str) -> bytes:
+        """A sample's audio: a FLAC file."""
+        return await self._bytes(f"/v1/samples/{pcm_sha256}")
+
+    async def codes(self) -> list[CodeRow]:
+        """Every code with what it means."""
+        return list((await self._read("/v1/errors", CodeTable)).rows)
+
+    async def readiness(self) -> Readiness:
+        """Whether the API can serve, part by part; also when it cannot."""
+        response = await self._once(self._client.build_request("GET", "/readyz"))
+        return _parsed(response, Readiness)
+
+    async def order(self, verb: Verb, order: Order, key: str | None = None) -> Ordered:
+        """Order something as an operator; `verb` decides what kind of order it takes. The same `key` does it once."""
+        if type(order) is not ORDERS[verb]:
+            raise TypeError(f"{verb} takes a {ORDERS[verb].__name__}")
+        return await self._write(f"/v1/operator/{verb}", order, Ordered, key)
+
+    async def stuck(self, after: EvaluationId | None = None, limit: int = 50) -> StuckPage:
+        """A page of what waits for an operator, asked by one."""
+        target = f"/v1/operator/stuck?{httpx.QueryParams(after=after or 0, limit=limit)}"
+        return await self._send(lambda: self._signed("GET", target), StuckPage)
+
     async def _read(self, path: str, answer: type[Answer], **query: str | int) -> Answer:
         return await self._send(lambda: self._client.build_request("GET", path, params=query or None), answer)
 
-    async def _write(self, path: str, body: BaseModel, answer: type[Answer]) -> Answer:
-        content = body.model_dump_json().encode()
-        return await self._send(lambda: self._signed("POST", path, content), answer)
+    async def _bytes(self, path: str) -> bytes:
+        response = await self._patient(lambda: self._client.build_request("GET", path))
+        if not response.is_success:
+            raise _failure(response)
+        return response.content
 
-    def _signed(self, method: str, target: str, content: bytes = b"", kind: str = "application/json") -> httpx.Request:
-        """A request with a signature of its own: each may be served once."""
+    async def _write(self, path: str, body: BaseModel, answer: type[Answer], key: str | None = None) -> Answer:
+        content = body.model_dump_json().encode()
+        return await self._send(lambda: self._signed("POST", path, content, key=key), answer)
+
+    def _signed(self, method: str, target: str, content: bytes = b"", kind: str = _JSON, key: str | None = None) -> httpx.Request:
+        """A request with a signature of its own: each is served once."""
         if self._wallet is None:
             raise ValueError("writing takes a wallet")
-        request = self._client.build_request(method, target, content=content, headers={"Content-Type": kind})
+        headers = {"Content-Type": kind} | ({"Idempotency-Key": key} if key else {})
+        request = self._client.build_request(method, target, content=content, headers=headers)
         path = request.url.raw_path.decode("ascii")
         request.headers.update(http_auth.sign(self._wallet, method=method, path=path, body=content, receiver_ss58=self._receiver))
         return request
@@ -153,10 +231,7 @@ class VoiceApi:
         response = await self._patient(build)
         if not response.is_success:
             raise _failure(response)
-        try:
-            return answer.model_validate_json(response.content)
-        except ValidationError as exc:
-            raise ApiUnavailable(f"{response.request.url.path} answered in a form that is not the API's") from exc
+        return _parsed(response, answer)
 
     async def _patient(self, build: Callable[[], httpx.Request]) -> httpx.Response:
         """The answer, once the API no longer asks to slow down; the last one if it asks again and again, or for too long."""
@@ -173,6 +248,13 @@ class VoiceApi:
             return await self._client.send(request)
         except httpx.HTTPError as exc:
             raise ApiUnavailable(f"{request.url.copy_with(query=None)} cannot be reached ({type(exc).__name__})") from exc
+
+
+def _parsed(response: httpx.Response, answer: type[Answer]) -> Answer:
+    try:
+        return answer.model_validate_json(response.content)
+    except ValidationError as exc:
+        raise ApiUnavailable(f"{response.request.url.path} answered in a form that is not the API's") from exc
 
 
 def _asked_to_wait(response: httpx.Response) -> timedelta | None:

@@ -17,7 +17,21 @@ from voice_api.auth import open_nonces
 from voice_api.db.pool import open_pool
 from voice_api.metrics import Metrics
 from voice_api.middleware import AddressLimit, BodyLimit, Guard
-from voice_api.routes import health, leaderboard, pages, queue, registry, submissions, validations
+from voice_api.routes import (
+    errors_table,
+    evaluations,
+    health,
+    leaderboard,
+    operator,
+    pages,
+    queue,
+    receipts,
+    registry,
+    rounds,
+    samples,
+    submissions,
+    validations,
+)
 from voice_api.service import Service
 from voice_api.settings import ApiSettings
 
@@ -65,7 +79,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
     app.add_exception_handler(HTTPException, problems.on_http_error)
     app.add_exception_handler(Exception, problems.on_bug)
-    for part in (registry, submissions, validations, leaderboard, queue, health, pages):
+    for part in _PARTS:
         app.include_router(part.router)
     return app
 

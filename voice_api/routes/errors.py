@@ -1,11 +1,42 @@
-"""The errors that routes document."""
+"""The errors that routes document, from the codes that each may end with."""
 
+from collections import defaultdict
+from http import HTTPStatus
 from typing import Any
 
+from scoring.errors import EXPLANATIONS, Code
+from voice_api.problems import STATUS
 from voice_api.schemas import Problem
 
 Responses = dict[int | str, dict[str, Any]]
 
-READ_ERRORS: Responses = {422: {"model": Problem}, 503: {"model": Problem}}
-LOOKUP_ERRORS: Responses = {404: {"model": Problem}, **READ_ERRORS}
-WRITE_ERRORS: Responses = {401: {"model": Problem}, 403: {"model": Problem}, 413: {"model": Problem}, **READ_ERRORS}
+
+def refusals(*codes: Code) -> Responses:
+    """What OpenAPI says of requests that end with these codes, or as every request may."""
+    by_status: defaultdict[int, list[Code]] = defaultdict(list)
+    for code in sorted({*codes, *_ALWAYS}):
+        by_status[int(STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR))].append(code)
+    return {status: {"model": Problem, "description": _told(meant)} for status, meant in sorted(by_status.items())}
+
+
+def _told(codes: list[Code]) -> str:
+    return " ".join(f"{code.value}: {EXPLANATIONS[code].meaning}" for code in codes)
+
+
+_ALWAYS = (Code.RATE_LIMITED, Code.INTERNAL)
+_READ = (Code.REQUEST_INVALID, Code.DATABASE_UNAVAILABLE)
+_SIGNED = (*_READ, Code.NOT_AUTHENTICATED, Code.NOT_ALLOWED, Code.REDIS_UNAVAILABLE)
+_WRITE = (*_SIGNED, Code.BODY_TOO_LARGE, Code.IDEMPOTENCY_MISMATCH, Code.STATE_CONFLICT)
+
+PLAIN_ERRORS = refusals()
+READ_ERRORS = refusals(*_READ)
+LOOKUP_ERRORS = refusals(*_READ, Code.NOT_FOUND)
+WATCH_ERRORS = refusals(*_SIGNED)
+WRITE_ERRORS = refusals(*_WRITE)
+ORDER_ERRORS = refusals(*_WRITE, Code.NOT_FOUND)
+MINER_ERRORS = refusals(*_WRITE, Code.BANNED, Code.REGISTRY_STALE)
+"""Of what any registered hotkey may write."""
+AUDIO_ERRORS: Responses = {
+    **LOOKUP_ERRORS,
+    416: {"model": Problem, "description": f"{Code.REQUEST_INVALID.value}: The range lies outside the file."},
+}

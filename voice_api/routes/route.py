@@ -14,6 +14,8 @@ from voice_api.service import ATTEMPT, AnsweredBefore, service_of
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 REVALIDATE = "no-cache"
 """Caches may keep it, and ask each time whether it is still so."""
+IMMUTABLE = "public, max-age=31536000, immutable"
+"""What a hash names never changes."""
 
 
 class Route(APIRoute):

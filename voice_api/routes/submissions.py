@@ -2,20 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
 from scoring.types import Hotkey, SubmissionId
 from voice_api.db.states import SubmissionState
 from voice_api.routes.errors import LOOKUP_ERRORS, READ_ERRORS, WRITE_ERRORS
+from voice_api.routes.paging import After, Key, Limit, cut
 from voice_api.routes.route import Route
-from voice_api.schemas import MOST_ROWS, NO_NUL, SubmissionDetail, SubmissionOut, SubmissionPage, SubmissionsIn, SubmissionsOut
+from voice_api.schemas import NO_NUL, SubmissionDetail, SubmissionOut, SubmissionPage, SubmissionsIn, SubmissionsOut
 from voice_api.service import Served, Writer
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"], route_class=Route)
-
-Key = Annotated[int, Path(ge=1, lt=2**63)]
-After = Annotated[int, Query(ge=0, lt=2**63, description="The last id of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
 
 
 @router.post("", responses=WRITE_ERRORS)
@@ -35,10 +32,8 @@ async def page(
 ) -> SubmissionPage:
     """Submissions, oldest first."""
     rows = await service.submissions.page(SubmissionId(after), limit + 1, state, Hotkey(hotkey) if hotkey else None)
-    shown = rows[:limit]
-    return SubmissionPage(
-        items=tuple(SubmissionOut.model_validate(row) for row in shown), next=shown[-1].id if len(rows) > limit else None
-    )
+    shown, last = cut(rows, limit)
+    return SubmissionPage(items=tuple(SubmissionOut.model_validate(row) for row in shown), next=last.id if last else None)
 
 
 @router.get("/{submission_id}", responses=LOOKUP_ERRORS)

@@ -1,0 +1,30 @@
+"""Rounds: what was drawn, and how far it is."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from scoring.types import RoundNumber
+from voice_api.routes.errors import LOOKUP_ERRORS, READ_ERRORS
+from voice_api.routes.paging import Limit, Position, cut
+from voice_api.routes.route import Route
+from voice_api.schemas.rounds import RoundOut, RoundPage
+from voice_api.service import Served
+
+router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=Route)
+
+Number = Annotated[int, Path(ge=0, lt=2**31, examples=[1_204])]
+
+
+@router.get("", responses=READ_ERRORS)
+async def page(service: Served, after: Position = None, limit: Limit = 50) -> RoundPage:
+    """Rounds, oldest first."""
+    rows = await service.rounds.page(None if after is None else RoundNumber(after), limit + 1)
+    shown, last = cut(rows, limit)
+    return RoundPage(items=tuple(RoundOut.model_validate(row) for row in shown), next=last.round if last else None)
+
+
+@router.get("/{round_number}", responses=LOOKUP_ERRORS)
+async def get(round_number: Number, service: Served) -> RoundOut:
+    """One round."""
+    return RoundOut.model_validate(await service.rounds.get(RoundNumber(round_number)))

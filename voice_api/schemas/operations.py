@@ -1,0 +1,135 @@
+"""What operators order, on the wire: each verb has a body of its own, and every order says why."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from scoring.errors import Code
+from scoring.types import EvaluationId, Hotkey, SubmissionId
+from voice_api.db.states import ParkedWhy, QueueName
+from voice_api.schemas.wire import NO_NUL, Ss58, Wire
+
+Host = Annotated[
+    str, Field(min_length=1, max_length=255, pattern=NO_NUL, description="As its workers name it.", examples=["gpu-07"])
+]
+_Id = Field(ge=1, lt=2**63)
+
+
+class Order(Wire):
+    """Why: it stands in the event that the order leaves behind."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=NO_NUL, examples=["the hub is back"])]
+
+
+class EvaluationOrder(Order):
+    """About one evaluation."""
+
+    evaluation_id: Annotated[EvaluationId, _Id, Field(examples=[28_113])]
+
+
+class SubmissionOrder(Order):
+    """About one submission."""
+
+    submission_id: Annotated[SubmissionId, _Id, Field(examples=[412])]
+
+
+class HotkeyOrder(Order):
+    """About everything of one hotkey."""
+
+    hotkey: Ss58
+
+
+class HostOrder(Order):
+    """About one host of workers."""
+
+    host: Host
+
+
+class Window(Order):
+    """From `since` to before `until`, by when an evaluation was last claimed."""
+
+    since: Annotated[AwareDatetime, Field(examples=["2026-11-22T09:00:00Z"])]
+    until: Annotated[AwareDatetime, Field(examples=["2026-11-22T10:00:00Z"])]
+
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> Self:
+        if self.since >= self.until:
+            raise ValueError("since lies before until")
+        return self
+
+
+class HostWindow(Window):
+    """What ran on a host."""
+
+    host: Host
+
+
+class CodeWindow(Window):
+    """What failed with a code of ours."""
+
+    code: Annotated[Code, Field(examples=[2001])]
+
+
+class Verb(StrEnum):
+    """What an operator may order, as the path spells it."""
+
+    REQUEUE = "requeue"
+    REQUEUE_BY_HOST = "requeue-by-host"
+    REQUEUE_BY_CODE = "requeue-by-code"
+    PARK = "park"
+    RELEASE = "release"
+    QUARANTINE = "quarantine"
+    UNQUARANTINE = "unquarantine"
+    BAN = "ban"
+    UNBAN = "unban"
+    DRAIN = "drain"
+    UNDRAIN = "undrain"
+
+
+ORDERS: Mapping[Verb, type[Order]] = {
+    Verb.REQUEUE: EvaluationOrder,
+    Verb.REQUEUE_BY_HOST: HostWindow,
+    Verb.REQUEUE_BY_CODE: CodeWindow,
+    Verb.PARK: EvaluationOrder,
+    Verb.RELEASE: EvaluationOrder,
+    Verb.QUARANTINE: SubmissionOrder,
+    Verb.UNQUARANTINE: SubmissionOrder,
+    Verb.BAN: HotkeyOrder,
+    Verb.UNBAN: HotkeyOrder,
+    Verb.DRAIN: HostOrder,
+    Verb.UNDRAIN: HostOrder,
+}
+"""The body of each verb."""
+
+
+class Ordered(Wire):
+    """What an order changed; what it names itself, or nothing, where it was about a host or a hotkey."""
+
+    evaluations: Annotated[tuple[EvaluationId, ...], Field(examples=[[28_113]])] = ()
+    submissions: Annotated[tuple[SubmissionId, ...], Field(examples=[[]])] = ()
+
+
+class StuckOut(Wire):
+    """An evaluation of an open round that waits for an operator."""
+
+    evaluation_id: Annotated[EvaluationId, Field(examples=[28_113])]
+    submission_id: Annotated[SubmissionId, Field(examples=[412])]
+    hotkey: Annotated[Hotkey, Field(examples=["5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"])]
+    round: Annotated[int, Field(examples=[1_204])]
+    queue: QueueName
+    parked_why: ParkedWhy
+    code: Annotated[Code | None, Field(examples=[2001])]
+    reason: Annotated[str | None, Field(examples=["The model hub did not answer as it should."])]
+    attempt: Annotated[int, Field(examples=[4])]
+    failures: Annotated[int, Field(examples=[4])]
+    host: Annotated[str | None, Field(examples=["gpu-07"])]
+    finished_at: AwareDatetime
+
+
+class StuckPage(Wire):
+    """By id; `next` is the next page's `after`, absent on the last page."""
+
+    items: tuple[StuckOut, ...]
+    next: Annotated[EvaluationId | None, Field(examples=[None])]
