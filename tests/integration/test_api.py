@@ -22,7 +22,6 @@ from voice_api.db.registry import Registry
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState, VerdictState
 from voice_api.db.submissions import Submissions
-from voice_api.schemas import Part, Readiness
 from voice_api.settings import ApiSettings
 
 NewSubmissions = Callable[..., NewSubmission]
@@ -219,56 +218,6 @@ async def test_refusals_reach_the_caller_with_their_code(api: VoiceApi) -> None:
     with pytest.raises(ApiRefused) as refusal:
         await api.submission(SubmissionId(999))
     assert (refusal.value.code, refusal.value.detail) == (Code.NOT_FOUND, "there is no submission 999")
-
-
-async def test_metrics(browser: httpx.AsyncClient, open_round: Callable[..., Awaitable[list[SubmissionId]]]) -> None:
-    """Queue depth, requests by route template, and submissions by state are exposed."""
-    await open_round(submissions=2)
-    await browser.get("/v1/submissions/1")
-    text = (await browser.get("/metrics")).text
-    assert 'voice_evaluations{queue="cpu",state="queued"} 2.0' in text
-    assert 'voice_submissions{code="",state="queued"} 2.0' in text
-    assert 'voice_api_requests_total{method="GET",route="/v1/submissions/{submission_id}",status="200"} 1.0' in text
-
-
-async def test_ready_when_everything_is(browser: httpx.AsyncClient) -> None:
-    """With database, migrations and Redis in place the API is ready."""
-    response = await browser.get("/readyz")
-    parts = tuple(Part(name=name, ready=True) for name in ("database", "migrations", "redis"))
-    assert (response.status_code, Readiness.model_validate_json(response.content)) == (200, Readiness(ready=True, parts=parts))
-
-
-@pytest.mark.parametrize(
-    ("overrides", "down"),
-    [
-        pytest.param({"database_url": SecretStr(NOWHERE)}, {"database", "migrations"}, id="no database"),
-        pytest.param({"redis_url": SecretStr("unix:///nonexistent/redis.sock")}, {"redis"}, id="no Redis"),
-    ],
-)
-async def test_not_ready_names_the_part(
-    api_settings: Callable[..., ApiSettings],
-    serve: Callable[[ApiSettings], Awaitable[httpx.ASGITransport]],
-    overrides: dict[str, SecretStr],
-    down: set[str],
-) -> None:
-    """The API starts while something is away, lives, and names what is down, without any address."""
-    async with httpx.AsyncClient(base_url=API, transport=await serve(api_settings(**overrides))) as browser:
-        alive, ready = await browser.get("/healthz"), await browser.get("/readyz")
-    assert (alive.status_code, ready.status_code) == (200, 503)
-    assert {part["name"] for part in ready.json()["parts"] if not part["ready"]} == down
-    assert "nonexistent" not in ready.text
-
-
-async def test_not_ready_before_migrations(
-    api_settings: Callable[..., ApiSettings],
-    serve: Callable[[ApiSettings], Awaitable[httpx.ASGITransport]],
-    empty_database_url: str,
-) -> None:
-    """A database without the newest schema is named as such."""
-    transport = await serve(api_settings(database_url=SecretStr(empty_database_url)))
-    async with httpx.AsyncClient(base_url=API, transport=transport) as browser:
-        ready = await browser.get("/readyz")
-    assert [part for part in ready.json()["parts"] if not part["ready"]] == [{"name": "migrations", "ready": False}]
 
 
 async def test_database_outage_is_a_problem(

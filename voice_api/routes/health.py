@@ -1,12 +1,17 @@
 """Whether the process lives, whether it can serve, and its numbers."""
 
+from collections import Counter
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 from redis.exceptions import RedisError
 
+from voice_api.auth import EPOCH
 from voice_api.db.migrate import at_head
+from voice_api.db.states import QueueName
+from voice_api.db.watch import LIVE
 from voice_api.errors import DatabaseUnavailable
+from voice_api.metrics import Standing
 from voice_api.schemas import Part, Readiness
 from voice_api.service import Served, Service
 
@@ -21,9 +26,13 @@ async def alive() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def ready(service: Served, response: Response) -> Readiness:
-    """Database, migrations and Redis are as they should be; 503 with the part that is not."""
-    parts = (*await _database(service), Part(name="redis", ready=await _redis(service)))
-    readiness = Readiness(ready=all(part.ready for part in parts), parts=parts)
+    """Database, migrations, Redis and its nonces are as they should be; 503 with the part that is not.
+
+    How old the registry is, whether a dispatcher leads and which workers live is told beside it: the API serves without them.
+    """
+    response.headers["Cache-Control"] = "no-store"
+    parts = (*await _database(service), *await _redis(service), *await _network(service))
+    readiness = Readiness(ready=all(part.ready for part in parts if part.needed), parts=parts)
     if not readiness.ready:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return readiness
@@ -31,9 +40,28 @@ async def ready(service: Served, response: Response) -> Readiness:
 
 @router.get("/metrics")
 async def metrics(service: Served) -> Response:
-    """Queue depth, requests, and outcomes by code, as Prometheus reads them."""
-    text = service.metrics.render(await service.queue.depths(), await service.submissions.outcomes())
-    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+    """Queue depth and age, live workers, validations, requests, and outcomes by code, as Prometheus reads them.
+
+    While the database is away only what this process counts itself, and that it is.
+    """
+    try:
+        standing = await _standing(service)
+    except DatabaseUnavailable:
+        standing = None
+    return Response(service.metrics.render(standing), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _standing(service: Service) -> Standing:
+    live = await service.workers.live(LIVE)
+    return Standing(
+        depths=await service.queue.depths(),
+        outcomes=await service.submissions.outcomes(),
+        ages=await service.watch.ages(),
+        workers=Counter((worker.queue, worker.draining) for worker in live),
+        validations=await service.watch.validations(),
+        led=await service.watch.led(),
+        registry_age=await service.watch.registry_age(),
+    )
 
 
 async def _database(service: Service) -> tuple[Part, Part]:
@@ -44,9 +72,26 @@ async def _database(service: Service) -> tuple[Part, Part]:
     return Part(name="database", ready=True), Part(name="migrations", ready=migrated)
 
 
-async def _redis(service: Service) -> bool:
+async def _redis(service: Service) -> tuple[Part, Part]:
+    """Redis, and whether its store of nonces has begun: until then every signed request is refused."""
     try:
-        await service.redis.ping()
+        began = await service.redis.exists(EPOCH)
     except (RedisError, OSError):
-        return False
-    return True
+        return Part(name="redis", ready=False), Part(name="nonces", ready=False)
+    return Part(name="redis", ready=True), Part(name="nonces", ready=bool(began))
+
+
+async def _network(service: Service) -> tuple[Part, Part, Part]:
+    """Who else works here; nothing is known of them while the database is away."""
+    try:
+        age, led = await service.watch.registry_age(), await service.watch.led()
+        live = [worker.queue for worker in await service.workers.live(LIVE) if not worker.draining]
+    except DatabaseUnavailable:
+        age, led, live = None, False, []
+    received = "never received" if age is None else f"received {int(age.total_seconds())} s ago"
+    counts = ", ".join(f"{live.count(queue)} {queue}" for queue in QueueName)
+    return (
+        Part(name="registry", ready=age is not None and age <= service.settings.registry_lasts, needed=False, detail=received),
+        Part(name="dispatcher", ready=led, needed=False, detail="leads" if led else "none leads"),
+        Part(name="workers", ready=bool(live), needed=False, detail=counts),
+    )
