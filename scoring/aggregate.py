@@ -58,8 +58,8 @@ def evaluate(
     samples: list[SampleReport] = []
     reports: list[GroupReport] = []
     for group in groups:
-        ignored = _ignores_description(group, judged, rules.anchors)
-        own = [_sample(group, prompt, judged[prompt.id], rules, ignored) for prompt in group.prompts]
+        most = _obedience(group, judged, rules.anchors)
+        own = [_sample(group, prompt, judged[prompt.id], rules, most) for prompt in group.prompts]
         samples += own
         reports.append(GroupReport(group.id, group.kind.value, mean([sample.score for sample in own])))
     return tuple(samples), tuple(reports)
@@ -94,25 +94,27 @@ def report(who: Identity, groups: Sequence[Group], judged: Mapping[str, Judged],
     return EvaluationReport(who.profile, who.hash, who.judges, samples, reports, mean(scores), _stderr(scores))
 
 
-def _ignores_description(group: Group, judged: Mapping[str, Judged], anchors: Anchors) -> bool:
-    """A pair that does not move as asked, or of which a side is missing, has shown no obedience."""
+def _obedience(group: Group, judged: Mapping[str, Judged], anchors: Anchors) -> float:
+    """What delivery can be worth at most in a counterfactual pair: what its worse side is. 1 in any other group.
+
+    A pair that does not move as asked, or of which a side is missing, has shown no obedience.
+    """
     if group.kind is not GroupKind.COUNTERFACTUAL:
-        return False
+        return 1.0
     low, high = (judged[prompt.id] for prompt in group.prompts)
-    if low.gate is not None or high.gate is not None:
-        return True
-    return not moved(group, low.metrics, high.metrics, anchors)
+    if low.gate is not None or high.gate is not None or not moved(group, low.metrics, high.metrics, anchors):
+        return 0.0
+    return min(anchors.factors[Factor.DELIVERY].utility(side.metrics) for side in (low, high))
 
 
-def _sample(group: Group, prompt: Prompt, judged: Judged, rules: Rules, ignored: bool) -> SampleReport:
+def _sample(group: Group, prompt: Prompt, judged: Judged, rules: Rules, most_delivery: float) -> SampleReport:
     utilities: dict[Factor, float] = {}
     score = 0.0
     if judged.gate is None:
         utilities = rules.anchors.utilities(judged.metrics)
         if group.kind is GroupKind.VOICE:
             utilities.setdefault(Factor.CONSISTENCY, 0.0)  # the other clip of the pair failed: nothing shows one speaker
-        if ignored:
-            utilities[Factor.DELIVERY] = 0.0
+        utilities[Factor.DELIVERY] = min(utilities[Factor.DELIVERY], most_delivery)
         score = combine(utilities, rules.weights)
     return SampleReport(
         prompt_id=prompt.id,

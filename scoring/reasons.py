@@ -50,6 +50,8 @@ def _factor(group: Group, sample: SampleReport, siblings: Sequence[SampleReport]
     scale, utility = rules.anchors.factors[factor], sample.utilities[factor]
     if factor is Factor.DELIVERY and not _followed(group, siblings, rules):
         why = _not_moved(group, siblings, rules)
+    elif factor is Factor.DELIVERY and scale.utility(sample.metrics) > utility:
+        why = "a pair is worth what its worse side is, and that is the other one"
     elif not any(name in sample.metrics for name in scale.metrics):
         why = "the other clip of the pair failed, so nothing shows one speaker"
     else:

@@ -49,6 +49,7 @@ MEASURES: Mapping[str, Measure] = {
     "flatness": Measure("semitones", "how far that range falls short of a reader's least, where no flat tone was asked for"),
     "faintness": Measure("LU", "how far the clip lies below -33 LUFS, where no soft voice was asked for"),
     "stray": Measure("s", "sound that belongs to no word of the prompt"),
+    "borrowed": Measure("share", "of the frames with a period, those whose harmonics do not have it: a tone under the voice"),
     "energy_sd": Measure("dB", "standard deviation of the level of speech from frame to frame"),
     "pause_share": Measure("share", "of the time from first to last speech that is pauses"),
     "lufs": Measure("LUFS", "integrated loudness (BS.1770)"),

@@ -13,7 +13,7 @@ from scoring.audio import FLOOR_DBFS, FRAME_SECONDS, HANGOVER_FRAMES, Audio, act
 from scoring.judges.bins import METRICS, agreement, level
 from scoring.judges.dictionary import count_phonemes
 from scoring.judges.judge import Utterance
-from scoring.judges.pitch import quantiles, track
+from scoring.judges.pitch import Track, quantiles, track
 from scoring.judges.places import Finder, Place, inside
 from scoring.report import Metrics
 from scoring.sound import RATE, Sound
@@ -42,11 +42,12 @@ class DeliveryJudge:
     the level of 20 ms frames of speech, dB), `pause_share` (share of the time from the first to the last speech that is silent
     for more than 0.2 s, 0 … 1). Charged, less is better: `flatness`, semitones that `f0_range` falls short of a human reader's
     least, 0 … 2, where no flat tone was asked for; `faintness`, LU below -33 LUFS where no soft voice was asked for; `stray`,
-    seconds of sound that belong to no word of the prompt.
+    seconds of sound that belong to no word of the prompt; `borrowed`, share of the frames with a period whose harmonics do not have
+    it, 0 … 1.
     """
 
     name = "delivery"
-    version = "3"
+    version = "4"
 
     def __init__(self, finder: Finder) -> None:
         self._finder = finder
@@ -59,7 +60,8 @@ class DeliveryJudge:
 def _measure(utterance: Utterance, places: Sequence[Place]) -> Metrics:
     sound, voice = utterance.sound, utterance.prompt.voice
     words = [place.word for place in places if place.said]
-    low, middle, high = quantiles(track(spoken(sound, places)), (0.1, 0.5, 0.9))
+    found = track(spoken(sound, places))
+    low, middle, high = quantiles(found, (0.1, 0.5, 0.9))
     metrics = {
         "phoneme_rate": count_phonemes(words) / seconds_of(sound, places) if words else 0.0,
         "f0_median": middle,
@@ -69,6 +71,7 @@ def _measure(utterance: Utterance, places: Sequence[Place]) -> Metrics:
         "energy_sd": energy_sd(sound.speech),
         "pause_share": pause_share(sound.speech, sound.floor),
         "stray": stray(sound, places),
+        "borrowed": borrowed(found),
     }
     wanted = sorted({*asked(voice), Attribute.PITCH})
     agreed = [
@@ -90,6 +93,12 @@ def flatness(voice: Voice, semitones: float) -> float:
 def faintness(voice: Voice, lufs: float) -> float:
     """How far a clip lies below what anyone would send unasked; whoever is asked to speak softly may."""
     return 0.0 if voice.loudness < ORDINARY else max(0.0, FAINT_LUFS - lufs)
+
+
+def borrowed(found: Track) -> float:
+    """Of what repeats itself, the share that is no voice: a tone under the speech lends it a pitch, but no harmonics."""
+    periodic = int(found.periodic.sum())
+    return 1.0 - int((found.voiced & found.periodic).sum()) / periodic if periodic else 0.0
 
 
 def spoken(sound: Sound, places: Sequence[Place]) -> Audio:

@@ -1,5 +1,6 @@
 """Fundamental frequency by normalised autocorrelation: its peaks, divided by the window's own decay (Boersma 1993)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,9 @@ SHORTEST, LONGEST = int(RATE / HIGHEST_HZ), int(RATE / LOWEST_HZ) + 1
 """Periods looked for, in samples."""
 TRANSFORM = 1080
 """Samples; at least a frame and the longest period with its neighbour, and a product of small primes."""
+PARTIALS_HZ, CONFIRMED = 300.0, 0.4
+"""What lies above this repeats itself with a voice's pitch too, to this normalised autocorrelation at least. A tone under the voice,
+which anyone can add, has no harmonics there."""
 VOICED = 0.55
 """Least normalised autocorrelation of a voiced frame."""
 OCTAVE_COST = 0.06
@@ -37,11 +41,13 @@ class Track:
 
     `hertz` is float64 [frames], 0 where a frame is unvoiced; `strength` is the normalised autocorrelation at the period, float64
     [frames] up to 1: power of the harmonic part over all power. `power` is each frame's mean square, float64 [frames].
+    `periodic` says which frames repeat themselves, voiced or not: bool [frames].
     """
 
     hertz: torch.Tensor
     strength: torch.Tensor
     power: torch.Tensor
+    periodic: torch.Tensor
 
     @property
     def voiced(self) -> torch.Tensor:
@@ -54,17 +60,18 @@ def track(audio: Audio) -> Track:
     wave = resample(audio, RATE).samples.to(torch.float64)
     if wave.shape[0] < FRAME:
         nothing = torch.zeros(0, dtype=torch.float64)
-        return Track(nothing, nothing, nothing)
+        return Track(nothing, nothing, nothing, nothing.bool())
     frames = wave.unfold(0, FRAME, HOP)
     power = frames.square().mean(dim=1)
     loud = (power >= power.max() * 10.0 ** (-QUIET_DB / 10.0)).nonzero()[:, 0]
-    hertz, strength = torch.zeros_like(power), torch.zeros_like(power)
+    hertz, strength, partials = torch.zeros_like(power), torch.zeros_like(power), torch.zeros_like(power)
     for part in torch.split(loud, CHUNK):
-        hertz[part], strength[part] = _periods(frames[part])
-    voiced = (strength > VOICED).nonzero()[:, 0]
+        hertz[part], strength[part], partials[part] = _periods(frames[part])
+    periodic = strength > VOICED
+    voiced = (periodic & (partials >= CONFIRMED)).nonzero()[:, 0]
     smooth = torch.zeros_like(hertz)
     smooth[voiced] = _median(hertz[voiced])
-    return Track(smooth, strength, power)
+    return Track(smooth, strength, power, periodic)
 
 
 def f0(audio: Audio) -> torch.Tensor:
@@ -93,23 +100,27 @@ def quantiles(found: Track, shares: Sequence[float]) -> list[float]:
     return chosen
 
 
-def _periods(frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Best period of each frame as (Hz [n], normalised autocorrelation [n]), for frames [n, 800]."""
-    correlation = _autocorrelation((frames - frames.mean(dim=1, keepdim=True)) * _window()) / _decay()
+def _periods(frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Best period of each frame as (Hz, normalised autocorrelation, that of the partials alone), [n] each, for frames [n, 800]."""
+    windowed = (frames - frames.mean(dim=1, keepdim=True)) * _window()
+    correlation = _autocorrelation(windowed) / _decay()
     inside = correlation[:, 1:-1]
     peak = (inside > correlation[:, :-2]) & (inside >= correlation[:, 2:])
     best = torch.where(peak, inside - _cost(), -1.0).argmax(dim=1, keepdim=True)
     left, middle, right = (correlation.gather(1, best + shift)[:, 0] for shift in range(3))
     bend = (left - 2.0 * middle + right).clamp(max=-1e-12)
     offset = (0.5 * (left - right) / bend).clamp(-0.5, 0.5)  # the parabola's top lies between samples
+    partials = (_autocorrelation(windowed, above=PARTIALS_HZ) / _decay())[:, 1:-1].gather(1, best)[:, 0]
     strength = torch.where(peak.gather(1, best)[:, 0], middle, 0.0)
-    return RATE / (SHORTEST + best[:, 0] + offset), strength
+    return RATE / (SHORTEST + best[:, 0] + offset), strength, partials
 
 
-def _autocorrelation(frames: torch.Tensor) -> torch.Tensor:
-    """Autocorrelation at the periods looked for and one more on each side, scaled to 1 at lag 0: [n, lags]."""
+def _autocorrelation(frames: torch.Tensor, above: float = 0.0) -> torch.Tensor:
+    """Autocorrelation of what lies above so many Hz, at the periods looked for and one more on each side: [n, lags], 1 at lag 0."""
     spectrum = torch.fft.rfft(frames, n=TRANSFORM)
-    raw = torch.fft.irfft(spectrum.real.square() + spectrum.imag.square(), n=TRANSFORM)
+    power = spectrum.real.square() + spectrum.imag.square()
+    power[:, : math.ceil(above * TRANSFORM / RATE)] = 0.0
+    raw = torch.fft.irfft(power, n=TRANSFORM)
     scaled: torch.Tensor = raw[:, SHORTEST - 1 : LONGEST + 2] / raw[:, :1].clamp(min=1e-12)
     return scaled
 

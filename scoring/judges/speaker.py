@@ -39,7 +39,7 @@ class SpeakerJudge:
     """
 
     name = "speaker"
-    version = "2"
+    version = "3"
 
     def compare(self, one: Utterance, other: Utterance) -> Metrics:
         """The same in either order."""

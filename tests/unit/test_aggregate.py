@@ -179,6 +179,16 @@ def test_each_contrast_is_read_from_its_own_metric(contrast: Attribute, measure:
     assert not moved(pair, risen, PERFECT, ANCHORS)
 
 
+def test_a_pair_that_moved_is_worth_what_its_worse_side_is() -> None:
+    """Whoever fakes one side gains nothing by the other's; the sides of other groups stand for themselves."""
+    sides = {"g01.a": judged(lufs=-30.0, delivery=0.25), "g01.b": judged(lufs=-20.0, delivery=1.0)}
+    low, high = report(WHO, [PAIR], sides, RULES).samples
+    assert (low.utilities[Factor.DELIVERY], high.utilities[Factor.DELIVERY]) == (0.25, 0.25)
+    voice = Group("g01", GroupKind.VOICE, PAIR.prompts)
+    low, high = report(WHO, [voice], sides, RULES).samples
+    assert (low.utilities[Factor.DELIVERY], high.utilities[Factor.DELIVERY]) == (0.25, 1.0)
+
+
 def test_a_pair_with_a_failed_side_has_shown_no_obedience() -> None:
     """The side that spoke keeps its other factors, not its delivery."""
     result = report(WHO, [PAIR], {"g01.a": judged(Gate.TIMEOUT), "g01.b": judged()}, RULES)

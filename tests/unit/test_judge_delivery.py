@@ -8,6 +8,7 @@ import torch
 
 from prompts.groups import Attribute, Register, Voice
 from prompts.voices import LEVELS
+from scoring.anchors import load as load_anchors
 from scoring.audio import Audio, from_pcm
 from scoring.judges.bins import agreement, centre, edges, level
 from scoring.judges.delivery import DeliveryJudge, energy_sd, faintness, flatness, pause_share
@@ -16,6 +17,7 @@ from scoring.judges.pitch import HOP, RATE, Track, f0, quantiles, track
 from scoring.judges.places import Listener, Place, inside, match
 from scoring.judges.recogniser import Heard, Recogniser
 from scoring.manipulations.manipulation import Manipulation, apply
+from scoring.report import Factor
 
 Tone = Callable[..., Audio]
 
@@ -170,7 +172,7 @@ def test_does_not_depend_on_threads_or_company(tone: Tone, ask: Callable[..., Ut
 def pitched(hertz: list[float], power: list[float]) -> Track:
     """Frames of known pitch (0: unvoiced) and power."""
     values = torch.tensor(hertz, dtype=torch.float64)
-    return Track(values, (values > 0).double(), torch.tensor(power, dtype=torch.float64))
+    return Track(values, (values > 0).double(), torch.tensor(power, dtype=torch.float64), values > 0)
 
 
 def test_pitch_counts_by_power_above_the_background() -> None:
@@ -220,6 +222,20 @@ def test_a_gliding_tone_under_the_speech_is_no_expression(
     assert after["f0_median"] == pytest.approx(before["f0_median"], rel=0.03)
     assert after["f0_spread"] - before["f0_spread"] < 8.7
     assert float(f0(apply(Manipulation.GLIDE, plain)).std()) - float(f0(plain).std()) > 35.0
+
+
+def test_a_tone_under_the_words_is_no_pitch_of_theirs(
+    clear: tuple[str, Audio], listening: DeliveryJudge, ask: Callable[..., Utterance]
+) -> None:
+    """A sine that follows the speech's envelope repeats itself without harmonics: it is told from a voice, and charged."""
+    text, plain = clear
+    envelope = torch.nn.functional.avg_pool1d(plain.samples.square()[None], 661, 1, 330)[0].sqrt()
+    time = torch.arange(plain.samples.shape[0], dtype=torch.float64) / plain.rate
+    sine = (torch.sin(2 * math.pi * 80.0 * time) * 2.0).to(torch.float32) * envelope * 2**0.5
+    under = Audio((plain.samples + sine).clamp(-1.0, 1.0), plain.rate)
+    before, after = listening.measure([ask(plain, text=text), ask(under, text=text)])
+    scale = load_anchors().factors[Factor.DELIVERY].metrics["borrowed"]
+    assert (scale.utility(before["borrowed"]), scale.utility(after["borrowed"])) == (1.0, 0.0)
 
 
 def test_words_are_matched_to_the_prompt() -> None:

@@ -82,6 +82,13 @@ def test_a_pair_that_did_not_move() -> None:
     assert found == {"g00.a": (why,), "g00.b": (why,)}
 
 
+def test_a_good_side_is_told_that_the_other_one_decides() -> None:
+    """Its own numbers would explain nothing."""
+    found = told(group(GroupKind.COUNTERFACTUAL), {"lufs": -30.0, "delivery": 0.75}, {"lufs": -20.0})
+    assert found["g00.b"] == ("delivery 0.50: a pair is worth what its worse side is, and that is the other one",)
+    assert found["g00.a"][0].startswith("delivery 0.50: delivery 0.75 (")
+
+
 def test_a_pair_that_moved_is_told_nothing() -> None:
     """By the least move."""
     assert told(group(GroupKind.COUNTERFACTUAL), {"lufs": -25.0}, {"lufs": -23.0}) == {"g00.a": (), "g00.b": ()}
