@@ -34,8 +34,8 @@ LOOKUP_ERRORS = refusals(*_READ, Code.NOT_FOUND)
 WATCH_ERRORS = refusals(*_SIGNED)
 WRITE_ERRORS = refusals(*_WRITE)
 ORDER_ERRORS = refusals(*_WRITE, Code.NOT_FOUND)
-MINER_ERRORS = refusals(*_WRITE, Code.BANNED, Code.REGISTRY_STALE)
-"""Of what any registered hotkey may write."""
+RECORDING_ERRORS = refusals(*_WRITE, Code.BANNED, Code.REGISTRY_STALE, Code.AUDIO_INVALID, Code.TEXT_INVALID)
+"""Of a recording, which any registered hotkey may send."""
 AUDIO_ERRORS: Responses = {
     **LOOKUP_ERRORS,
     416: {"model": Problem, "description": f"{Code.REQUEST_INVALID.value}: The range lies outside the file."},

@@ -9,14 +9,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from scoring.errors import Code, PlatformError
-from voice_api.routes.errors import LOOKUP_ERRORS, WRITE_ERRORS, Responses
+from voice_api.routes.errors import LOOKUP_ERRORS, RECORDING_ERRORS
 from voice_api.routes.route import Route
-from voice_api.schemas import MOST_CHARACTERS, NO_NUL, Problem, ValidationOut
+from voice_api.schemas import MOST_CHARACTERS, NO_NUL, ValidationOut
 from voice_api.service import Miner, Served
 
 _MARKS = (b"RIFF", b"fLaC", b"OggS")
 """How a WAV, FLAC or OGG file begins. More of a stranger's file is read only inside a worker's sandbox."""
-_ERRORS: Responses = {409: {"model": Problem}, 429: {"model": Problem}, **WRITE_ERRORS}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -48,7 +47,7 @@ Description = Annotated[
 ]
 
 
-@router.post("", status_code=HTTPStatus.ACCEPTED, responses=_ERRORS, openapi_extra=_BODY)
+@router.post("", status_code=HTTPStatus.ACCEPTED, responses=RECORDING_ERRORS, openapi_extra=_BODY)
 async def add(
     request: Request, response: Response, service: Served, caller: Miner, text: Text, description: Description = ""
 ) -> ValidationOut:

@@ -1,0 +1,321 @@
+"""A miner's recording, from the signed upload to the reasons: real API, real PostgreSQL, real sandbox, real judges."""
+
+import asyncio
+import hashlib
+import io
+import wave
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+import bittensor as bt
+import httpx
+import pytest
+from bittensor import http_auth
+
+from neurons.api_client import ApiRefused, VoiceApi
+from prompts.groups import Group, GroupKind, Prompt
+from prompts.voices import understand
+from scoring.competition import load
+from scoring.errors import Code, InfrastructureFault
+from scoring.report import Factor
+from scoring.spoken import Spoken
+from scoring.synthesis.espeak_library import Settings, say
+from scoring.types import Block, BlockHash, Hotkey, Uid
+from voice_api.db.pool import Pool
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.records import Neuron, RegistrySnapshot
+from voice_api.db.registry import Registry
+from voice_api.db.states import QueueName, ValidationState
+from voice_api.db.submissions import Submissions
+from voice_api.db.validations import MOST_OPEN, Validations
+from voice_api.settings import ApiSettings
+from workers.evaluate import Tools, round_groups
+from workers.hub import Hub
+from workers.jobs import Bench, work_one
+from workers.panels import LastPanel
+from workers.retry import RetryRule
+from workers.sandbox import Sandbox
+from workers.validate import validate_next
+
+API = "http://voice.test"
+SCHEDULE = load()
+TEXT = "Open the gate before the rain comes down the hill."
+DESCRIPTION = "A woman with a high voice speaks at an ordinary pace."
+RATE = 22_050
+
+
+@pytest.fixture(scope="module")
+def pcm() -> bytes:
+    """The text in a synthetic voice."""
+    return spoken(TEXT)
+
+
+@pytest.fixture(scope="module")
+def panel() -> LastPanel:
+    """The judges, which take seconds to make."""
+    return LastPanel()
+
+
+def spoken(text: str) -> bytes:
+    """16-bit mono at 22,050 Hz."""
+    sound = say(text, Settings("en-us+f2", rate=165, pitch=50, range=50, amplitude=100, word_gap=0))
+    return (sound * 32768.0).round().clip(-32768, 32767).astype("<i2").tobytes()
+
+
+def wav(samples: bytes, rate: int = RATE) -> bytes:
+    """A WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((1, 2, rate, 0, "NONE", ""))
+        sound.writeframes(samples)
+    return file.getvalue()
+
+
+@dataclass
+class Bed:
+    """A worker, and an API in which the miner is registered."""
+
+    bench: Bench
+    pool: Pool
+    api: VoiceApi
+    browser: httpx.AsyncClient
+    settings: ApiSettings
+    wallet: bt.Wallet
+
+    async def work(self, **changes: object) -> str | None:
+        """What one look at the recordings came to, by a worker of which something is changed."""
+        return await validate_next(replace(self.bench, **cast(dict[str, Any], changes)), QueueName.CPU)
+
+    async def uploads(self) -> list[bytes | None]:
+        """What is kept of every recording."""
+        async with self.pool.connection() as connection:
+            return [row["upload"] for row in await connection.fetch("select upload from validations order by created_at")]
+
+    async def post(
+        self,
+        upload: bytes,
+        text: str = TEXT,
+        sign_as: bt.Wallet | None = None,
+        signed_text: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """Ask as curl would; `signed_text` is what the signature covers, if another one."""
+        paths = [f"/v1/validations?{httpx.QueryParams(text=words)}" for words in (text, signed_text or text)]
+        signature = http_auth.sign(
+            sign_as or self.wallet, method="POST", path=paths[1], body=upload, receiver_ss58=self.settings.hotkey
+        )
+        return await self.browser.post(paths[0], content=upload, headers=signature | (headers or {}))
+
+
+@pytest.fixture
+async def bed(
+    tmp_path: Path,
+    pool: Pool,
+    panel: LastPanel,
+    writer: bt.Wallet,
+    api_settings: Callable[..., ApiSettings],
+    serve: Callable[[ApiSettings], Awaitable[httpx.ASGITransport]],
+) -> AsyncIterator[Bed]:
+    """The miner is nobody's writer, only registered; the worker tries once more, at once."""
+    settings = api_settings(writers=(), upload_bytes=1 << 20)
+    miner = Neuron(Hotkey(writer.hotkey.ss58_address), Uid(0), "c0", Block(0), Block(1))
+    await Registry(pool).replace(RegistrySnapshot(7, Block(10), BlockHash("0x" + "1" * 64), (miner,)))
+    bench = Bench(
+        name="bench",
+        loop=asyncio.get_running_loop(),
+        queue=EvaluationQueue(pool),
+        submissions=Submissions(pool),
+        validations=Validations(pool),
+        schedule=SCHEDULE,
+        tools=Tools(Hub(API, tmp_path / "hub"), Sandbox(tmp_path / "scratch"), timedelta(seconds=1), panel),
+        notary=lambda: cast(Any, None),
+        lease=timedelta(seconds=60),
+        retry=RetryRule(most=1, first=timedelta(0), jitter=0.0),
+        beat=lambda: None,
+        retire=lambda: None,
+    )
+    transport = await serve(settings)
+    async with (
+        VoiceApi(API, writer, settings.hotkey, transport=transport) as api,
+        httpx.AsyncClient(base_url=API, transport=transport) as browser,
+    ):
+        yield Bed(bench, pool, api, browser, settings, writer)
+
+
+async def test_a_recording_is_judged_as_a_models_sample_is(bed: Bed, pcm: bytes, panel: LastPanel) -> None:
+    """Number by number what the judges find in the same sound; the upload is forgotten, the reasons stand."""
+    asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
+    assert (asked.state, asked.score, asked.sha256) == (ValidationState.QUEUED, None, hashlib.sha256(wav(pcm)).hexdigest())
+    assert await work_one(bed.bench, QueueName.CPU) == "validated"
+    found = await bed.api.validation(asked.id)
+    group = Group("g", GroupKind.SINGLE, (Prompt("p", TEXT, DESCRIPTION, understand(DESCRIPTION)),))
+    rules = SCHEDULE.version[-1]
+    company = round_groups(BlockHash(f"0x{0:064x}"), rules)
+    judged = panel(rules.profile, (*company, group)).judge([group], {"p": Spoken("p", RATE, pcm, 0.0)}, rules, lambda *_: None)
+    (sample,) = judged.samples
+    assert (found.state, found.score, found.gate, found.metrics) == (ValidationState.DONE, sample.score, None, sample.metrics)
+    assert found.utilities == {factor.value: utility for factor, utility in sample.utilities.items()}
+    assert sample.score > 100_000 and sample.metrics["wer"] < 0.5
+    costs = sorted(factor for factor in Factor if (found.utilities or {}).get(factor, 1.0) < 1.0)
+    assert sorted(reason.split()[0] for reason in found.reasons) == costs
+    assert await bed.uploads() == [None]
+
+
+@pytest.mark.parametrize(
+    ("text", "rate", "gate", "why"),
+    [
+        pytest.param(
+            "Seven purple elephants never bought an umbrella yesterday.", RATE, "wrong_words", "other words", id="other words"
+        ),
+        pytest.param(TEXT, 11_025, "wrong_rate", "the sampling rate is none of those allowed", id="a rate no model may have"),
+        pytest.param("No.", RATE, "too_long", "much longer than the text takes", id="a text that is much shorter"),
+    ],
+)
+async def test_a_closed_gate_is_told(bed: Bed, pcm: bytes, text: str, rate: int, gate: str, why: str) -> None:
+    """What would be worth nothing in a round is worth nothing here, and says why."""
+    asked = await bed.api.validate(wav(pcm, rate), text, "")
+    assert await bed.work() == "validated"
+    found = await bed.api.validation(asked.id)
+    assert (found.state, found.score, found.gate) == (ValidationState.DONE, 0, gate)
+    assert why in found.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("upload", "text", "code", "why"),
+    [
+        pytest.param(b"RIFF and no more", TEXT, Code.AUDIO_INVALID, "cannot be decoded", id="no sound"),
+        pytest.param(wav(bytes(4_000))[:-100], TEXT, Code.AUDIO_INVALID, "less sound than its header says", id="a torn file"),
+        pytest.param(wav(bytes(100)), "Xyzzyq and frobnitz.", Code.TEXT_INVALID, "dictionary: frobnitz, xyzzyq", id="no words"),
+        pytest.param(wav(bytes(100)), "żółć 語", Code.TEXT_INVALID, "dictionary: zo", id="another language"),
+        pytest.param(wav(bytes(100)), "語 語", Code.TEXT_INVALID, "no word that can be read", id="another script"),
+    ],
+)
+async def test_what_cannot_be_judged_ends_with_its_reason(bed: Bed, upload: bytes, text: str, code: Code, why: str) -> None:
+    """At once and for good: it is neither a score nor tried again, and the upload is forgotten."""
+    asked = await bed.api.validate(upload, text, DESCRIPTION)
+    assert await bed.work() == "refused"
+    found = await bed.api.validation(asked.id)
+    assert (found.state, found.code, found.score, found.attempt) == (ValidationState.FAILED, code, None, 1)
+    assert why in (found.reason or "")
+    assert (await bed.uploads(), await bed.work()) == ([None], None)
+
+
+async def test_our_failure_is_tried_again_and_never_a_score(bed: Bed, pcm: bytes) -> None:
+    """Judges that are missing put it back; when that happens too often it fails with our code."""
+    asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
+    without = replace(bed.bench.tools, panel=cast(LastPanel, _no_judges))
+    assert await bed.work(tools=without) == "handed back"
+    waiting = await bed.api.validation(asked.id)
+    assert (waiting.state, waiting.code, await bed.uploads()) == (ValidationState.QUEUED, None, [wav(pcm)])
+    assert await bed.work(tools=without) == "failed"
+    found = await bed.api.validation(asked.id)
+    assert (found.state, found.code, found.score, found.attempt) == (ValidationState.FAILED, Code.JUDGE_UNAVAILABLE, None, 2)
+
+
+def _no_judges(_profile: object, _groups: Sequence[Group], _on_bytes: object) -> None:
+    raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "there are none today")
+
+
+async def test_a_bug_hands_it_back_and_is_loud(bed: Bed, tmp_path: Path, pcm: bytes) -> None:
+    """An unknown failure is ours: the recording waits again, and the job fails for the log."""
+    asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
+    (tmp_path / "file").write_text("no folder")
+    broken = replace(bed.bench.tools, sandbox=Sandbox(tmp_path / "file"))
+    with pytest.raises(OSError, match="file"):
+        await bed.work(tools=broken)
+    assert (await bed.api.validation(asked.id)).state is ValidationState.QUEUED
+
+
+async def test_a_worker_that_lost_its_lease_writes_nothing(bed: Bed, pcm: bytes) -> None:
+    """Another one has taken over: what the first one found is dropped."""
+    asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
+
+    async def take_over() -> None:
+        async with bed.pool.connection() as connection:
+            await connection.execute("update validations set token = gen_random_uuid(), worker = 'other'")
+
+    def slow(_profile: object, _groups: Sequence[Group], on_bytes: Callable[[int, int], None]) -> None:
+        asyncio.run_coroutine_threadsafe(take_over(), bed.bench.loop).result(timeout=10)
+        on_bytes(1, 2)
+
+    assert await bed.work(tools=replace(bed.bench.tools, panel=cast(LastPanel, slow))) == "lease lost"
+    assert (await bed.api.validation(asked.id)).state is ValidationState.RUNNING
+
+
+async def test_evaluations_go_first(bed: Bed, pcm: bytes, open_round: Callable[..., Awaitable[list[int]]]) -> None:
+    """A recording is judged only by a worker that finds no evaluation due."""
+    await open_round()
+    asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
+    assert await work_one(bed.bench, QueueName.CPU) == "handed back"  # of a competition that is not ours
+    assert (await bed.api.validation(asked.id)).attempt == 0
+
+
+@pytest.mark.parametrize(
+    ("upload", "text", "status", "code"),
+    [
+        pytest.param(b"", TEXT, 422, Code.AUDIO_INVALID, id="nothing"),
+        pytest.param(b"ID3 and so on", TEXT, 422, Code.AUDIO_INVALID, id="another format"),
+        pytest.param(wav(bytes(100)), " …!? ", 422, Code.TEXT_INVALID, id="no word"),
+        pytest.param(wav(bytes(100)), "", 422, Code.REQUEST_INVALID, id="no text"),
+        pytest.param(wav(bytes(100)), "a" * 501, 422, Code.REQUEST_INVALID, id="a text too long"),
+        pytest.param(wav(bytes(100)), "a\0b", 422, Code.REQUEST_INVALID, id="NUL in the text"),
+        pytest.param(wav(bytes(1 << 20)), TEXT, 413, Code.BODY_TOO_LARGE, id="a file too large"),
+    ],
+)
+async def test_what_can_be_told_at_once_is_refused_at_once(bed: Bed, upload: bytes, text: str, status: int, code: Code) -> None:
+    """With a code, before a row is written."""
+    answer = await bed.post(upload, text)
+    assert (answer.status_code, answer.json()["code"], await bed.uploads()) == (status, code, [])
+
+
+async def test_only_registered_hotkeys_ask(bed: Bed, stranger: bt.Wallet) -> None:
+    """A stranger, nobody at all, and a signature over another text or another file write nothing."""
+    upload = wav(bytes(100))
+    answers = [
+        await bed.post(upload, sign_as=stranger),
+        await bed.browser.post("/v1/validations", params={"text": TEXT}, content=upload),
+        await bed.post(upload, "The words of somebody else.", signed_text=TEXT),
+        await bed.post(upload, headers={http_auth.HEADER_NONCE: "1"}),
+    ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
+        (403, Code.NOT_ALLOWED),
+        *[(401, Code.NOT_AUTHENTICATED)] * 3,
+    ]
+    assert await bed.uploads() == []
+
+
+async def test_ten_wait_at_most(bed: Bed) -> None:
+    """Asked at the same time as much as one after another; when one has ended the next may come."""
+    answers = await asyncio.gather(*(bed.post(wav(bytes(2 * n))) for n in range(MOST_OPEN + 3)))
+    assert sorted(answer.status_code for answer in answers) == [202] * MOST_OPEN + [409] * 3
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {Code.STATE_CONFLICT}
+    claim = await bed.bench.validations.claim(QueueName.CPU, "w", timedelta(seconds=9))
+    assert claim is not None
+    await bed.bench.validations.fail(claim, Code.AUDIO_INVALID, "no sound")
+    with pytest.raises(ApiRefused, match="waiting already"):
+        for _ in range(2):
+            await bed.api.validate(wav(bytes(100)), TEXT, "")
+    assert len(await bed.uploads()) == MOST_OPEN + 1
+
+
+async def test_the_same_request_is_one_recording(bed: Bed) -> None:
+    """Sent again under its Idempotency-Key it is answered as before."""
+    first, again = [await bed.post(wav(bytes(100)), headers={"Idempotency-Key": "take-1"}) for _ in range(2)]
+    assert (first.status_code, again.status_code, again.json()) == (202, 202, first.json())
+    assert first.headers["Location"] == f"/v1/validations/{first.json()['id']}"
+    assert len(await bed.uploads()) == 1
+
+
+async def test_reading_takes_the_id_and_no_more(bed: Bed) -> None:
+    """An id that nobody got is not found; what is no id is no request."""
+    asked = (await bed.post(wav(bytes(100)))).json()
+    assert (await bed.browser.get(f"/v1/validations/{asked['id']}")).json() == asked
+    answers = [await bed.browser.get(f"/v1/validations/{name}") for name in (uuid4(), "1")]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
+        (404, Code.NOT_FOUND),
+        (422, Code.REQUEST_INVALID),
+    ]
