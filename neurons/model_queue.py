@@ -14,6 +14,7 @@ from scoring.competition import Schedule
 from scoring.errors import Code
 from scoring.types import Block, Hotkey, RoundNumber
 from voice_api.db.records import NewSubmission
+from voice_api.process_metrics import Ticks
 
 log = structlog.get_logger()
 
@@ -51,11 +52,15 @@ async def _submission(chain: Chain, record: CommitmentRecord, public_key: str, k
     return intake.submission(record, public_key, block_hash, known, limits.cooldown_blocks)
 
 
-async def run(chain: Chain, api: VoiceApi, schedule: Schedule, pause: timedelta, stop: Shutdown) -> None:
-    """Tick until asked to stop; a named outage waits for the next tick."""
+async def run(
+    chain: Chain, api: VoiceApi, schedule: Schedule, pause: timedelta, stop: Shutdown, ticks: Ticks | None = None
+) -> None:
+    """Tick until asked to stop; a named outage waits for the next tick. `ticks` counts them."""
+    counted = ticks or Ticks()
     while not stop.requested:
         try:
-            await tick(chain, api, schedule)
+            with counted.measured():
+                await tick(chain, api, schedule)
         except (ChainUnavailable, ApiUnavailable) as outage:
             log.warning("tick skipped", code=outage.code, detail=outage.detail)
         await stop.wait(pause)

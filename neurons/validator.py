@@ -25,6 +25,7 @@ from voice_api.db.submissions import Submissions
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable
 from voice_api.keys import trust
+from voice_api.process_metrics import Ticks
 
 log = structlog.get_logger()
 
@@ -143,12 +144,16 @@ async def _set_weights(chain: Chain, store: Store, signer: Signer, action: SetWe
     await store.weights.record(kept)
 
 
-async def run(chain: Chain, store: Store, signer: Signer, schedule: Schedule, pause: timedelta, stop: Shutdown) -> None:
-    """Tick until asked to stop. A named outage waits for the next tick; a bug ends the process."""
+async def run(
+    chain: Chain, store: Store, signer: Signer, schedule: Schedule, pause: timedelta, stop: Shutdown, ticks: Ticks | None = None
+) -> None:
+    """Tick until asked to stop; `ticks` counts them. A named outage waits for the next tick; a bug ends the process."""
+    counted = ticks or Ticks()
     while not stop.requested:
         busy = False
         try:
-            busy = await tick(chain, store, signer, schedule)
+            with counted.measured():
+                busy = await tick(chain, store, signer, schedule)
         except (ChainUnavailable, DatabaseUnavailable) as outage:
             log.warning("tick skipped", code=outage.code, detail=outage.detail)
         if not busy:

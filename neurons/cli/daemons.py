@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import structlog
 import typer
 
 from neurons.cli import logs
 from neurons.cli.options import CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 queue = typer.Typer(help="The model queue: chain → API.", no_args_is_help=True)
 validator = typer.Typer(help="The validator: rounds, ledger, weights.", no_args_is_help=True)
@@ -32,18 +35,20 @@ def api(
     check_free(settings.host, settings.port)
     asyncio.run(reachable.check(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()))
     structlog.get_logger().info("serving", url=f"http://{settings.host}:{settings.port}")
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning", access_log=False)
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
 
 
 def dispatcher() -> None:
     """Keep wake-ups in Redis for due evaluations, and return expired leases."""
     from voice_api import dispatcher as process
     from voice_api import reachable
+    from voice_api.process_metrics import DispatcherMetrics
     from voice_api.settings import DispatcherSettings
 
     settings = DispatcherSettings()
     asyncio.run(reachable.check(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()))
-    _run(lambda stop: process.run(settings, stop))
+    metrics = DispatcherMetrics()
+    _run(lambda stop: process.run(settings, stop, metrics), metrics.registry)
 
 
 def worker(
@@ -82,20 +87,22 @@ def queue_run(
     from neurons.chain import connect
     from neurons.settings import QueueSettings
     from scoring.competition import load
+    from voice_api.process_metrics import Ticks
 
     options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey)
     settings = QueueSettings(**options, **given(wallet_path=wallet_path, competition=competition))
     schedule = load(settings.competition)
     keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    ticks = Ticks()
 
     async def serve(stop: Any) -> None:
         async with (
             connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout) as chain,
             VoiceApi(settings.api_url, keys, settings.api_hotkey) as client,
         ):
-            await model_queue.run(chain, client, schedule, settings.pause, stop)
+            await model_queue.run(chain, client, schedule, settings.pause, stop, ticks)
 
-    _run(serve)
+    _run(serve, ticks.registry)
 
 
 @validator.command("run")
@@ -114,22 +121,24 @@ def validator_run(
     from neurons.settings import ValidatorSettings
     from scoring.competition import load
     from voice_api.db import pool
+    from voice_api.process_metrics import Ticks
 
     options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey)
     settings = ValidatorSettings(**options, **given(wallet_path=wallet_path, competition=competition))
     schedule = load(settings.competition)
     keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
     signer = process.Signer(keys, settings.version_key, settings.revocations)
+    ticks = Ticks()
 
     async def serve(stop: Any) -> None:
         database = await pool.connect(settings.database_url.get_secret_value())
         try:
             async with connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout) as chain:
-                await process.run(chain, process.Store.over(database), signer, schedule, settings.pause, stop)
+                await process.run(chain, process.Store.over(database), signer, schedule, settings.pause, stop, ticks)
         finally:
             await database.close()
 
-    _run(serve)
+    _run(serve, ticks.registry)
 
 
 @database.command("upgrade")
@@ -141,13 +150,15 @@ def upgrade() -> None:
     asyncio.run(migrate.upgrade(MigrationSettings().database_url.get_secret_value()))
 
 
-def _run(serve: "Any") -> None:
-    """Run a daemon until SIGTERM or SIGINT ends it between two ticks."""
+def _run(serve: "Any", registry: "CollectorRegistry") -> None:
+    """Run a daemon until SIGTERM or SIGINT ends it between two ticks, and show its numbers."""
     from neurons.settings import HeartbeatSettings
     from neurons.shutdown import Shutdown
+    from voice_api.process_metrics import exposed
+    from voice_api.settings import MetricsSettings
 
     logs.configure()
-    heartbeat = HeartbeatSettings().heartbeat
+    heartbeat, shown = HeartbeatSettings().heartbeat, MetricsSettings()
 
     async def main() -> None:
         stop = Shutdown(heartbeat)
@@ -155,4 +166,5 @@ def _run(serve: "Any") -> None:
         work: Coroutine[Any, Any, None] = serve(stop)
         await work
 
-    asyncio.run(main())
+    with exposed(registry, shown.host, shown.port):
+        asyncio.run(main())

@@ -1,30 +1,53 @@
-"""Structured logs on standard error: for people by default, JSON for machines."""
+"""Structured logs on standard error: for people by default, JSON for machines; those of libraries too."""
 
 import logging
 import sys
+from collections.abc import Sequence
 
 import structlog
+from structlog.types import Processor
 
 from neurons.settings import LogFormat, LogSettings
 
 
 def configure() -> None:
-    """Set up structlog, once per process, as VOICE_LOG_FORMAT asks."""
+    """Set up structlog and the standard library's logging, once per process, as VOICE_LOG_FORMAT asks.
+
+    Libraries log through the standard library: their warnings come out in the same form, with the same ids of the job at hand.
+    """
     machine = LogSettings().log_format is LogFormat.JSON
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if machine
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    common: tuple[Processor, ...] = (
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    )
+    written: tuple[Processor, ...] = (
+        structlog.processors.format_exc_info if machine else structlog.processors.StackInfoRenderer(),
+        _renderer(machine),
     )
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info if machine else structlog.processors.StackInfoRenderer(),
-            renderer,
-        ],
+        processors=[*common, *written],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    _take_in_the_standard_library(common, written)
+
+
+def _renderer(machine: bool) -> Processor:
+    if machine:
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+
+
+def _take_in_the_standard_library(common: Sequence[Processor], written: Sequence[Processor]) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*common, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *written],
+        )
+    )
+    logging.captureWarnings(True)
+    root = logging.getLogger()
+    root.handlers, root.level = [handler], logging.WARNING

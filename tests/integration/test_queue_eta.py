@@ -42,10 +42,12 @@ async def measured(pool: Pool, verdict: Callable[..., Verdict]) -> None:
 
 async def waits(api: VoiceApi) -> list[tuple[EvaluationState, int, int | None, int | None]]:
     """State, how many are ahead, P50 and P90, in the order of service; whole minutes, because ten minutes are measured."""
-    return [
-        (row.state, row.ahead, *(None if eta is None else round(eta / 60) for eta in (row.eta_p50_seconds, row.eta_p90_seconds)))
-        for row in await api.queue()
-    ]
+    return [(row.state, row.ahead, minutes(row.eta_p50_seconds), minutes(row.eta_p90_seconds)) for row in await api.queue()]
+
+
+def minutes(seconds: int | None) -> int | None:
+    """Whole minutes."""
+    return None if seconds is None else round(seconds / 60)
 
 
 async def test_without_a_worker_nobody_can_say(api: VoiceApi, open_round: OpenRound) -> None:
