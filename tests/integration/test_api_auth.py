@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from redis import Redis
 
 from scoring.errors import Code
-from voice_api.auth import RETENTION, SKEW, WINDOW
+from voice_api.auth import EPOCH, RETENTION, SKEW, WINDOW
 from voice_api.settings import ApiSettings
 
 Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
@@ -151,3 +151,41 @@ async def test_without_redis_nothing_is_written(
     transport = await serve(api_settings(redis_url=SecretStr("unix:///nonexistent/redis.sock")))
     async with httpx.AsyncClient(base_url=API, transport=transport) as browser:
         assert await outcome(browser, signed()) == (503, Code.REDIS_UNAVAILABLE)
+
+
+@pytest.mark.parametrize(
+    "forgetful",
+    [
+        pytest.param(lambda redis: redis.flushall(), id="flushed"),
+        pytest.param(lambda redis: redis.hset(EPOCH, "run", "0" * 40), id="another run of Redis"),
+    ],
+)
+async def test_a_store_that_forgot_refuses_what_was_signed_before(
+    browser: httpx.AsyncClient,
+    signed: Callable[..., dict[str, str]],
+    redis_url: str,
+    forgetful: Callable[[Redis], object],
+) -> None:
+    """When the nonces are gone, a served request cannot be served again; what is signed once the store is old enough, can."""
+    served = signed(age=-1.0)  # by a clock that is ahead: it may bear a time after the loss
+    assert await outcome(browser, served) == (200, None)
+    with Redis.from_url(redis_url) as redis:
+        forgetful(redis)
+        for headers in (served, signed()):
+            assert await outcome(browser, headers) == (503, Code.REDIS_UNAVAILABLE)
+        since = int(redis.hget(EPOCH, "since") or 0)
+        assert abs(since / 1e6 - time.time()) < 5
+        redis.hset(EPOCH, "since", since - int(SKEW.total_seconds() * 1e6))
+    assert await outcome(browser, signed()) == (200, None)
+
+
+async def test_the_store_begins_with_the_process(serve: Serve, api_settings: Callable[..., ApiSettings], redis_url: str) -> None:
+    """An API that starts over an empty Redis opens the store, so that its first caller is not the one who does; a second one
+    leaves it as it is."""
+    settings = api_settings()
+    with Redis.from_url(redis_url) as redis:
+        redis.flushall()
+        await serve(settings)
+        first = redis.hgetall(EPOCH)
+        await serve(settings)
+        assert (set(first), redis.hgetall(EPOCH)) == ({b"run", b"since"}, first)
