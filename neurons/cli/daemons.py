@@ -150,6 +150,15 @@ def upgrade() -> None:
     asyncio.run(migrate.upgrade(MigrationSettings().database_url.get_secret_value()))
 
 
+@database.command("roles")
+def database_roles() -> None:
+    """Give the database's roles (api, worker, validator, reader) exactly their rights; after each upgrade."""
+    from neurons.settings import MigrationSettings
+    from voice_api.db import roles
+
+    asyncio.run(roles.apply(MigrationSettings().database_url.get_secret_value()))
+
+
 def _run(serve: "Any", registry: "CollectorRegistry") -> None:
     """Run a daemon until SIGTERM or SIGINT ends it between two ticks, and show its numbers."""
     from neurons.settings import HeartbeatSettings

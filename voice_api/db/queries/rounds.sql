@@ -92,8 +92,8 @@ where e.round = $1
 order by s.evaluation_id, s.position;
 
 -- name: lock_ledger
--- One writer of the ledger at a time; readers go on.
-lock table ledger in share row exclusive mode;
+-- One writer of the ledger at a time; readers go on. No lock of the table: that needs the right to change what is in it.
+select pg_advisory_xact_lock(hashtextextended('voice:ledger', 0));
 
 -- name: head
 -- The ledger's last entry.

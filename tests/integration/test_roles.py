@@ -1,0 +1,277 @@
+"""What each database role can do, which is its whole job, and what it may not, which is all else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+from typer.testing import CliRunner
+
+from neurons.cli.main import app
+from scoring.errors import Code
+from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid
+from tests.integration.forbidden import EVERYBODY, OWN
+from voice_api.db import migrate, roles
+from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
+from voice_api.db.leader import candidacy
+from voice_api.db.operations import Operations
+from voice_api.db.pool import Pool, connection_to, open_pool
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.receipts import Receipts
+from voice_api.db.records import Entry, LedgerEntry, Neuron, NewRound, NewSubmission, RegistrySnapshot, Verdict, WeightAttempt
+from voice_api.db.registry import Registry
+from voice_api.db.replay import replayed
+from voice_api.db.rounds import Rounds
+from voice_api.db.samples import Samples
+from voice_api.db.states import Outcome, QueueName, VerdictState
+from voice_api.db.submissions import Submissions
+from voice_api.db.validations import ValidationResult, Validations
+from voice_api.db.watch import Watch
+from voice_api.db.weights import Weights
+from voice_api.db.workers import Workers
+from voice_api.errors import DatabaseUnavailable
+
+OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
+As = Callable[[str], Awaitable[Pool]]
+LEASE, AT_ONCE = timedelta(minutes=15), timedelta(0)
+LONG_AGO, SOON = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+ROLES = ("voice_api", "voice_worker", "voice_validator", "voice_reader")
+NEURON = Neuron(Hotkey("h"), Uid(0), "c", Block(0), Block(9))
+
+
+@pytest.fixture
+async def as_role(database_url: str) -> AsyncIterator[As]:
+    """Open a pool in which every connection has taken on a role."""
+    await roles.apply(database_url)
+    async with AsyncExitStack() as stack:
+
+        async def opened(role: str) -> Pool:
+            separator = "&" if "?" in database_url else "?"
+            pool = await stack.enter_async_context(open_pool(f"{database_url}{separator}role={role}", size=4))
+            async with pool.connection() as connection:
+                assert await connection.fetchval("select current_user") == role
+            return pool
+
+        yield opened
+
+
+async def test_api_does_its_job(
+    as_role: As, pool: Pool, open_round: OpenRound, new_submission: Callable[..., NewSubmission]
+) -> None:
+    """The API records what the chain says, shows everything, and carries out what operators order."""
+    await open_round(submissions=3)
+    claim = await EvaluationQueue(pool).claim(QueueName.CPU, "w1", LEASE, "host-1")
+    assert claim is not None
+    api = await as_role("voice_api")
+    assert await migrate.at_head(api)
+    assert await Registry(api).replace(RegistrySnapshot(7, Block(1), BlockHash("0x"), (NEURON,)))
+    assert await Registry(api).has(NEURON.hotkey, LEASE)
+    first = new_submission(hotkey=NEURON.hotkey)
+    (old,) = await Submissions(api).add([first])
+    (new,) = await Submissions(api).add([new_submission(hotkey=NEURON.hotkey, commit_block=200)])
+    assert {row.submission.id for row in await Submissions(api).leaderboard()} == {1, 2, 3, new}
+    assert (await Submissions(api).get(old)).hotkey == NEURON.hotkey
+    assert len(await Submissions(api).evaluations(SubmissionId(1))) == 1
+    assert len(await EvaluationQueue(api).pending_page()) == len(await EvaluationQueue(api).page()) == 3
+    assert await Samples(api).page(claim.evaluation_id) == ()
+    assert await EvaluationQueue(api).durations(QueueName.CPU) == ()
+    assert len(await Rounds(api).page()) == 1
+    orders, who = Operations(api), {"actor": "o", "reason": "r"}
+    await orders.park(claim.evaluation_id, **who)
+    await orders.release(claim.evaluation_id, **who)
+    await orders.requeue(claim.evaluation_id, **who)
+    assert await orders.requeue_by_host("host-1", LONG_AGO, SOON, **who) == ()
+    assert await orders.requeue_by_code(Code.WORKER_ERROR, LONG_AGO, SOON, **who) == ()
+    await orders.quarantine(SubmissionId(2), **who)
+    await orders.unquarantine(SubmissionId(2), **who)
+    assert await orders.ban(NEURON.hotkey, **who) == (new,)
+    await orders.unban(NEURON.hotkey, **who)
+    await orders.drain("host-1", **who)
+    await orders.undrain("host-1", **who)
+    assert await orders.stuck() == ()
+    assert await replayed(pool) == ()
+
+
+async def test_api_keeps_answers_and_uploads(as_role: As) -> None:
+    """The API keeps what was answered, and the recordings that people send, and can show them."""
+    api = await as_role("voice_api")
+    kept, hotkey = Idempotency(api), Hotkey("h")
+    for request in ("1", "2"):
+        begun = await kept.begin(hotkey, f"key {request}", request)
+        assert isinstance(begun, Attempt)
+        await (kept.answer(begun, StoredAnswer(201, "{}")) if request == "1" else kept.forget(begun))
+    assert await kept.begin(hotkey, "key 1", "1") == StoredAnswer(201, "{}")
+    await kept.purge()
+    asked = await Validations(api).add(hotkey, "Say this.", "An old voice", "ab" * 32, b"RIFF")
+    assert (await Validations(api).get(asked)).text == "Say this."
+    assert await Validations(api).expire(1) == 0
+
+
+async def test_dispatcher_does_its_job_as_the_api(as_role: As, pool: Pool, database_url: str, open_round: OpenRound) -> None:
+    """The dispatcher leads, returns leases that ran out, and counts what is due and who lives."""
+    await open_round()
+    await EvaluationQueue(pool).claim(QueueName.CPU, "w1", -LEASE)
+    await Validations(pool).add(Hotkey("h"), "", "", "ab" * 32, b"RIFF")
+    await Validations(pool).claim(QueueName.CPU, "w1", -LEASE)
+    api = await as_role("voice_api")
+    assert await EvaluationQueue(api).expire_leases(3) == 1
+    assert await Validations(api).expire(0) == 1
+    assert await EvaluationQueue(api).due_counts() == {QueueName.CPU: 1, QueueName.GPU: 0}
+    assert await Validations(api).due_counts() == {QueueName.CPU: 0, QueueName.GPU: 0}
+    assert await Workers(api).live(LEASE) == ()
+    async with candidacy(f"{database_url}&role=voice_api") as candidate:
+        assert await candidate.lead()
+        assert await Watch(api).led()
+    assert (await Watch(api).ages())[QueueName.GPU] == AT_ONCE
+    assert await Watch(api).failures_today() == 1
+
+
+async def test_worker_does_its_job(as_role: As, pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict]) -> None:
+    """A worker shows itself, claims, reports progress, hands back, and writes each kind of verdict."""
+    await open_round(submissions=4)
+    worker = await as_role("voice_worker")
+    queue, shown = EvaluationQueue(worker), Workers(worker)
+    verdicts = (
+        verdict(content_hash="1" * 64, tensors_hash="2" * 64),
+        verdict(state=VerdictState.REJECTED, code=Code.LOAD_FAILED, reason="no", report=None),
+        verdict(state=VerdictState.COPY, code=Code.COPY, copy_of=SubmissionId(1), report=None),
+    )
+    for given in verdicts:
+        claim = await queue.claim(QueueName.CPU, "w1", LEASE, "host-1")
+        assert claim is not None
+        await shown.beat("w1", "host-1", QueueName.CPU, claim.evaluation_id)
+        await queue.renew(claim, LEASE, "judge", 1, 2)
+        await queue.finish(claim, given)
+    last = await queue.claim(QueueName.CPU, "w1", LEASE, "host-1")
+    assert last is not None
+    await queue.hand_back(last, Code.WORKER_ERROR, "", AT_ONCE, cause="boom")
+    await queue.claim(QueueName.CPU, "w1", LEASE, "host-1")
+    assert len(await Submissions(worker).tags()) == 4
+    assert len(await Submissions(worker).by_tensors(TensorsHash("2" * 64))) == 1
+    assert not await shown.host_drained("host-1")
+    await shown.leave("w1")
+    assert await replayed(pool) == ()
+
+
+async def test_worker_judges_recordings(as_role: As, pool: Pool) -> None:
+    """A worker claims recordings, and ends or returns them."""
+    for _ in range(2):
+        await Validations(pool).add(Hotkey("h"), "", "", "ab" * 32, b"RIFF")
+    validations = Validations(await as_role("voice_worker"))
+    first, second = [await validations.claim(QueueName.CPU, "w1", LEASE) for _ in range(2)]
+    assert first is not None and second is not None
+    await validations.renew(first, LEASE)
+    await validations.finish(first, ValidationResult(Micro(1), None, {}, {}, ()))
+    await validations.hand_back(second, AT_ONCE)
+    again = await validations.claim(QueueName.CPU, "w1", LEASE)
+    assert again is not None
+    await validations.fail(again, Code.AUDIO_INVALID, "")
+
+
+async def test_validator_does_its_job(
+    as_role: As,
+    pool: Pool,
+    new_submission: Callable[..., NewSubmission],
+    new_round: Callable[..., NewRound],
+    verdict: Callable[..., Verdict],
+) -> None:
+    """The validator opens a round, closes it with what is missing, folds it and records weights."""
+    ids = await Submissions(pool).add([new_submission() for _ in range(3)])
+    validator = await as_role("voice_validator")
+    rounds, weights = Rounds(validator), Weights(validator)
+    assert {candidate.id for candidate in await Submissions(validator).candidates()} == set(ids)
+    assert await rounds.open(new_round(3), [Entry(one, QueueName.CPU, 0) for one in ids])
+    for _ in range(2):
+        claim = await EvaluationQueue(pool).claim(QueueName.CPU, "w1", LEASE)
+    assert claim is not None
+    await EvaluationQueue(pool).finish(claim, verdict())
+    assert await rounds.close(RoundNumber(3))
+    assert [result.samples == () for result in await rounds.results(RoundNumber(3))] == [True, False, True]
+    entry = LedgerEntry(RoundNumber(3), "aa", "", {}, ids[0])
+    await rounds.fold(entry)
+    assert (await rounds.head(), await rounds.unfolded()) == (entry, ())
+    await weights.record(WeightAttempt(Block(1), "s", {}, {}, Outcome.SET))
+    assert await weights.latest() == await weights.latest(Outcome.SET)
+    assert await replayed(pool) == ()
+
+
+async def test_reader_does_its_job(as_role: As, pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict]) -> None:
+    """A reader reads what was judged and why, and can replay the events."""
+    await open_round()
+    claim = await EvaluationQueue(pool).claim(QueueName.CPU, "w1", LEASE)
+    assert claim is not None
+    await EvaluationQueue(pool).finish(claim, verdict())
+    reader = await as_role("voice_reader")
+    assert await replayed(reader) == ()
+    assert len(await Submissions(reader).leaderboard()) == len(await Samples(reader).page(claim.evaluation_id)) - 1 == 1
+    assert (await Receipts(reader).get("e" * 64)).evaluation_id == claim.evaluation_id
+    assert len(await Rounds(reader).results(RoundNumber(3))) == len(await EvaluationQueue(reader).depths()) == 1
+    assert await Operations(reader).stuck() == ()
+    assert await Workers(reader).live(LEASE) == ()
+    assert await Watch(reader).validations()
+    async with reader.connection() as connection:
+        assert await connection.fetch("select id, state from validations") == []
+
+
+@pytest.mark.parametrize("role", [pytest.param(role, id=role) for role in ROLES])
+async def test_what_a_role_may_not_do(as_role: As, role: str) -> None:
+    """Nothing outside its job: PostgreSQL refuses by its right, not by anything about the rows."""
+    pool = await as_role(role)
+    allowed = []
+    for deed, statement in (EVERYBODY | OWN[role]).items():
+        async with pool.connection() as connection:
+            try:
+                await connection.execute(statement)
+            except asyncpg.InsufficientPrivilegeError:
+                continue
+        allowed.append(deed)
+    assert allowed == []
+
+
+async def test_applying_again_leaves_what_is_declared(as_role: As, database_url: str) -> None:
+    """Rights that somebody gave by hand are taken back; the roles can neither log in nor do more than PostgreSQL lets anybody."""
+    pool = await as_role("postgres")
+    async with pool.connection() as connection:
+        await connection.execute("grant update on ledger to voice_worker; alter role voice_reader login superuser")
+    await roles.apply(database_url)
+    async with pool.connection() as connection:
+        assert not await connection.fetchval("select has_table_privilege('voice_worker', 'ledger', 'update')")
+        rows = await connection.fetch(
+            """select rolname from pg_roles where rolname = any($1) and not (
+                rolcanlogin or rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls)""",
+            list(ROLES),
+        )
+    assert {row["rolname"] for row in rows} == set(ROLES)
+
+
+async def test_every_table_is_somebodys(as_role: As) -> None:
+    """No table is forgotten: the API reads every one of them."""
+    pool = await as_role("voice_api")
+    async with pool.connection() as connection:
+        rows = await connection.fetch(
+            """select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v')
+            and not has_table_privilege(oid, 'select')"""
+        )
+    assert {row["relname"] for row in rows} == {"weight_attempts"}
+
+
+async def test_roles_need_the_schema(empty_database_url: str) -> None:
+    """Before the first migration there is nothing to give rights on, and the error says what to do first."""
+    with pytest.raises(DatabaseUnavailable, match="voice db upgrade"):
+        await roles.apply(empty_database_url)
+
+
+def test_command(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`voice db roles` applies them to the database that the environment names."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    assert CliRunner().invoke(app, ["db", "roles"]).exit_code == 0
+
+    async def may_claim() -> bool:
+        async with connection_to(database_url) as connection:
+            return bool(
+                await connection.fetchval("select has_column_privilege('voice_worker', 'evaluations', 'score', 'update')")
+            )
+
+    assert asyncio.run(may_claim())

@@ -1,0 +1,62 @@
+-- Who may do what. Each process logs in as a member of one of these; none may define, own, truncate or grant anything.
+-- Applied again, it leaves exactly what stands here. Whoever writes states also reads `transitions` and `events`: triggers look there.
+do $$
+declare
+    role text;
+begin
+    foreach role in array array['voice_api', 'voice_worker', 'voice_validator', 'voice_reader'] loop
+        if not exists (select from pg_roles where rolname = role) then
+            execute format('create role %I', role);
+        end if;
+        execute format('alter role %I nologin nosuperuser nocreatedb nocreaterole noreplication nobypassrls inherit', role);
+    end loop;
+end $$;
+
+revoke create on schema public from public;
+revoke all on all tables in schema public from public, voice_api, voice_worker, voice_validator, voice_reader;
+revoke all on all sequences in schema public from public, voice_api, voice_worker, voice_validator, voice_reader;
+revoke all on schema public from voice_api, voice_worker, voice_validator, voice_reader;
+grant usage on schema public to voice_api, voice_worker, voice_validator, voice_reader;
+
+grant select on
+    alembic_version, transitions, registry, neurons, rounds, submissions, submissions_with_score, evaluations, evaluation_groups, samples, events
+    to voice_api, voice_worker, voice_validator, voice_reader;
+
+-- People and their dashboards: everything but what is nobody else's (recordings, and answers to signed requests).
+grant select on ledger, weight_attempts, workers, drained_hosts, bans, operator_actions to voice_reader;
+grant select (
+    id, hotkey, queue, sha256, state, attempt, due_at, worker, lease_until, score, gate, code, reason, created_at, finished_at
+) on validations to voice_reader;
+
+-- The API and the dispatcher: they write what the chain and the operator say, and return leases. They can write no verdict.
+grant select on ledger, workers, drained_hosts, bans, operator_actions, validations, idempotency to voice_api;
+grant insert, update on registry to voice_api;
+grant insert, delete on neurons, drained_hosts, bans to voice_api;
+grant insert on submissions, events, operator_actions to voice_api;
+grant update (state, code, reason, updated_at) on submissions to voice_api;
+grant update (
+    state, failures, due_at, finished_at, parked_why, code, reason, token, worker, lease_until, stage, done, total
+) on evaluations to voice_api;
+grant insert (hotkey, text, description, queue, sha256, upload) on validations to voice_api;
+grant update (state, due_at, finished_at, code, reason, token, worker, lease_until, upload) on validations to voice_api;
+grant insert, update, delete on idempotency to voice_api;
+
+-- A worker, beside an untrusted model: it claims, and writes verdicts and what they mean for a submission.
+grant select on workers, drained_hosts, validations to voice_worker;
+grant update (
+    state, attempt, failures, due_at, claimed_at, finished_at, parked_why, code, reason, token, worker, host, lease_until, stage, done, total,
+    score, stderr, profile, profile_hash, receipt, receipt_hash, signature, certificate
+) on evaluations to voice_worker;
+grant update (state, code, reason, content_hash, tensors_hash, copy_of, updated_at) on submissions to voice_worker;
+grant insert on samples, evaluation_groups, events to voice_worker;
+grant insert, update, delete on workers to voice_worker;
+grant update (
+    state, attempt, due_at, finished_at, token, worker, lease_until, upload, score, gate, metrics, utilities, reasons, code, reason
+) on validations to voice_worker;
+
+-- The validator: it opens and closes rounds, and appends to the ledger, which nobody can change.
+grant select on ledger, weight_attempts to voice_validator;
+grant insert on rounds, ledger, weight_attempts, events to voice_validator;
+grant update (state, closed_at) on rounds to voice_validator;
+grant insert (submission_id, round, queue, priority) on evaluations to voice_validator;
+grant update (state, finished_at, parked_why, reason, token, lease_until) on evaluations to voice_validator;
