@@ -40,6 +40,7 @@ from voice_api.schemas.operations import ORDERS, Order, Ordered, StuckPage, Verb
 from voice_api.schemas.readiness import Readiness
 from voice_api.schemas.rounds import RoundOut, RoundPage
 from voice_api.schemas.samples import SampleOut, SamplePage
+from voice_api.schemas.workers import WorkerOut, WorkersOut
 
 Answer = TypeVar("Answer", bound=BaseModel)
 _JSON, _OCTETS = "application/json", "application/octet-stream"
@@ -203,6 +204,10 @@ class VoiceApi:
         """A page of what waits for an operator, asked by one."""
         target = f"/v1/operator/stuck?{httpx.QueryParams(after=after or 0, limit=limit)}"
         return await self._send(lambda: self._signed("GET", target), StuckPage)
+
+    async def workers(self) -> tuple[WorkerOut, ...]:
+        """Every live worker, asked by an operator."""
+        return (await self._send(lambda: self._signed("GET", "/v1/operator/workers"), WorkersOut)).workers
 
     async def _read(self, path: str, answer: type[Answer], **query: str | int) -> Answer:
         return await self._send(lambda: self._client.build_request("GET", path, params=query or None), answer)

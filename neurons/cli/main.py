@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from neurons.cli import certificates, daemons, demo, dev, miner, pin, scoring, verify
+from neurons.cli import certificates, daemons, demo, dev, miner, operator, pin, scoring, verify
 from neurons.cli.plain import plain
 from scoring.errors import EXPLANATIONS, Code, VoiceError
 
@@ -18,6 +18,7 @@ app.add_typer(daemons.queue, name="queue")
 app.add_typer(daemons.validator, name="validator")
 app.add_typer(daemons.database, name="db")
 app.add_typer(miner.app, name="miner")
+app.add_typer(operator.app, name="operator")
 app.add_typer(dev.app, name="dev")
 scoring.app.command("pin")(pin.pin)
 app.add_typer(scoring.app, name="scoring")
@@ -46,7 +47,7 @@ def main() -> None:
             raise
         _tell(error)
         sys.exit(error.exit_code if isinstance(error, typer.TyperException) else 1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # the second: a question was answered with no
         sys.exit(130)
 
 
