@@ -31,6 +31,7 @@ from voice_api.routes import (
     samples,
     submissions,
     validations,
+    workers,
 )
 from voice_api.service import Service
 from voice_api.settings import ApiSettings
@@ -52,6 +53,7 @@ _PARTS = (
     errors_table,
     registry,
     operator,
+    workers,
     health,
     pages,
 )
