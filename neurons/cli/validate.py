@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 File = Annotated[Path, typer.Argument(help="A WAV, FLAC or OGG file.", show_default=False)]
 Words = Annotated[str, typer.Option("--text", help="What is said in it.", show_default=False)]
 Voice = Annotated[
-    str, typer.Option("--description", help="The voice that was asked for (default: an ordinary one).", show_default=False)
+    str, typer.Option("--description", help="The voice that was asked for, as rounds describe one.", show_default=False)
 ]
 Wait = Annotated[
     float, typer.Option("--wait", min=0.0, help="Seconds to wait for the result; what is not ready then can be read later.")
@@ -41,7 +41,7 @@ _MEBIBYTE = 1 << 20
 def validate(
     file: File,
     text: Words,
-    description: Voice = "",
+    description: Voice,
     wait: Wait = 600.0,
     wallet: Wallet = None,
     wallet_hotkey: WalletHotkey = None,

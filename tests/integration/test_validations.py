@@ -3,19 +3,25 @@
 import asyncio
 import hashlib
 import io
+import os
+import socket
+import sys
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import bittensor as bt
 import httpx
 import pytest
+import uvicorn
 from bittensor import http_auth
 
+from neurons import wallets
 from neurons.api_client import ApiRefused, VoiceApi
 from prompts.groups import Group, GroupKind, Prompt
 from prompts.voices import understand
@@ -24,7 +30,8 @@ from scoring.errors import Code, InfrastructureFault
 from scoring.report import Factor
 from scoring.spoken import Spoken
 from scoring.synthesis.espeak_library import Settings, say
-from scoring.types import Block, BlockHash, Hotkey, Uid
+from scoring.types import MICRO, Block, BlockHash, Hotkey, Uid
+from voice_api.app import create_app
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import Neuron, RegistrySnapshot
@@ -104,7 +111,9 @@ class Bed:
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
         """Ask as curl would; `signed_text` is what the signature covers, if another one."""
-        paths = [f"/v1/validations?{httpx.QueryParams(text=words)}" for words in (text, signed_text or text)]
+        paths = [
+            f"/v1/validations?{httpx.QueryParams(text=words, description=DESCRIPTION)}" for words in (text, signed_text or text)
+        ]
         signature = http_auth.sign(
             sign_as or self.wallet, method="POST", path=paths[1], body=upload, receiver_ss58=self.settings.hotkey
         )
@@ -177,7 +186,7 @@ async def test_a_recording_is_judged_as_a_models_sample_is(bed: Bed, pcm: bytes,
 )
 async def test_a_closed_gate_is_told(bed: Bed, pcm: bytes, text: str, rate: int, gate: str, why: str) -> None:
     """What would be worth nothing in a round is worth nothing here, and says why."""
-    asked = await bed.api.validate(wav(pcm, rate), text, "")
+    asked = await bed.api.validate(wav(pcm, rate), text, DESCRIPTION)
     assert await bed.work() == "validated"
     found = await bed.api.validation(asked.id)
     assert (found.state, found.score, found.gate) == (ValidationState.DONE, 0, gate)
@@ -277,7 +286,7 @@ async def test_only_registered_hotkeys_ask(bed: Bed, stranger: bt.Wallet) -> Non
     upload = wav(bytes(100))
     answers = [
         await bed.post(upload, sign_as=stranger),
-        await bed.browser.post("/v1/validations", params={"text": TEXT}, content=upload),
+        await bed.browser.post("/v1/validations", params={"text": TEXT, "description": DESCRIPTION}, content=upload),
         await bed.post(upload, "The words of somebody else.", signed_text=TEXT),
         await bed.post(upload, headers={http_auth.HEADER_NONCE: "1"}),
     ]
@@ -298,7 +307,7 @@ async def test_ten_wait_at_most(bed: Bed) -> None:
     await bed.bench.validations.fail(claim, Code.AUDIO_INVALID, "no sound")
     with pytest.raises(ApiRefused, match="waiting already"):
         for _ in range(2):
-            await bed.api.validate(wav(bytes(100)), TEXT, "")
+            await bed.api.validate(wav(bytes(100)), TEXT, DESCRIPTION)
     assert len(await bed.uploads()) == MOST_OPEN + 1
 
 
@@ -319,3 +328,40 @@ async def test_reading_takes_the_id_and_no_more(bed: Bed) -> None:
         (404, Code.NOT_FOUND),
         (422, Code.REQUEST_INVALID),
     ]
+
+
+async def test_the_command_line_sees_it_through(bed: Bed, tmp_path: Path, pcm: bytes) -> None:
+    """A miner's shell, an API on a port, a worker: a table of metrics, the reasons, and the address of the result."""
+    keys = wallets.create("me", "default", tmp_path / "wallets")
+    neuron = Neuron(Hotkey(keys.hotkey.ss58_address), Uid(0), "c0", Block(0), Block(1))
+    await Registry(bed.pool).replace(RegistrySnapshot(7, Block(11), BlockHash("0x" + "2" * 64), (neuron,)))
+    (tmp_path / "clip.wav").write_bytes(wav(pcm))
+    async with listening(bed.settings) as url:
+        command = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "neurons.cli", "miner", "validate", str(tmp_path / "clip.wav"), "--text", TEXT),
+            *("--description", DESCRIPTION),
+            env={"PATH": os.defpath, "BT_WALLET_PATH": str(tmp_path / "wallets"), "BT_WALLET": "me", "VOICE_API_URL": url}
+            | {"VOICE_API_HOTKEY": bed.settings.hotkey},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        while command.returncode is None and await bed.work() is None:  # noqa: ASYNC110 - another process decides
+            await asyncio.sleep(0.1)
+        out, err = await asyncio.wait_for(command.communicate(), 30)
+    assert (command.returncode, err.strip()) == (0, b"")
+    found = await bed.api.validation(UUID(out.decode().rpartition("/")[2].strip()))
+    assert found.score is not None and f"score {found.score / MICRO:.4f}, {url}" in out.decode()
+    assert all(reason in out.decode() for reason in found.reasons)
+
+
+@asynccontextmanager
+async def listening(settings: ApiSettings) -> AsyncIterator[str]:
+    """The API on a port of this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, timeout_graceful_shutdown=1))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:  # noqa: ASYNC110 - it offers no event
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await serving

@@ -31,6 +31,7 @@ from voice_api.schemas import ValidationOut
 
 ID = "5f0c1bb0-6a3f-4c5e-9d0a-1f6a7d1c2b3e"
 UPLOAD = b"RIFF of some kind"
+ASKED = ("clip.wav", "--text", "Open the gate.", "--description", "A soprano.")
 
 
 def a_validation(**overrides: Any) -> dict[str, Any]:
@@ -128,7 +129,7 @@ def miner(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(url: str, *arguments: str, wallet: str = "me") -> subprocess.CompletedProcess[str]:
         environment = {"PATH": os.defpath, "BT_WALLET_PATH": str(tmp_path / "wallets"), "BT_WALLET": wallet, "VOICE_API_URL": url}
         return subprocess.run(
-            [sys.executable, "-m", "neurons.cli", "miner", "validate", *(arguments or ("clip.wav", "--text", "Open the gate."))],
+            [sys.executable, "-m", "neurons.cli", "miner", "validate", *(arguments or ASKED)],
             cwd=tmp_path,
             env=environment,
             capture_output=True,
@@ -162,7 +163,7 @@ def test_shows_metrics_beside_their_anchors_and_the_reasons(
 def test_json_is_what_the_api_said(api: Callable[..., Scripted], miner: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     """One object, with the address to read it again."""
     script = api((202, a_validation()), (200, DONE))
-    ended = miner(script.url, "clip.wav", "--text", "Open the gate.", "--json")
+    ended = miner(script.url, *ASKED, "--json")
     assert (ended.returncode, json.loads(ended.stdout)) == (0, DONE | {"url": f"{script.url}/v1/validations/{ID}"})
 
 
@@ -174,7 +175,7 @@ def test_a_recording_that_failed_is_one_coded_line(
     (line,) = ended.stderr.strip().splitlines()
     assert (ended.returncode, ended.stdout) == (1, "")
     assert line.startswith(f"error {Code.AUDIO_INVALID} the file holds no samples")
-    ended = miner(api((202, a_validation()), (200, FAILED)).url, "clip.wav", "--text", "Open the gate.", "--json")
+    ended = miner(api((202, a_validation()), (200, FAILED)).url, *ASKED, "--json")
     assert (ended.returncode, json.loads(ended.stdout)["code"]) == (1, Code.AUDIO_INVALID)
 
 
@@ -183,7 +184,7 @@ def test_who_does_not_wait_gets_the_address(
 ) -> None:
     """What is not judged yet is no error."""
     script = api((202, a_validation()))
-    ended = miner(script.url, "clip.wav", "--text", "Open the gate.", "--wait", "0")
+    ended = miner(script.url, *ASKED, "--wait", "0")
     assert (ended.returncode, len(script.asked)) == (0, 1)
     assert ended.stdout.strip() == f"queued: not judged yet; ask again at {script.url}/v1/validations/{ID}"
 
@@ -203,11 +204,11 @@ PROBLEM = {
 @pytest.mark.parametrize(
     ("arguments", "wallet", "code", "words"),
     [
-        pytest.param(("clip.wav", "--text", "Hello"), "me", Code.STATE_CONFLICT, "10 recordings", id="the API refuses"),
-        pytest.param(("none.wav", "--text", "Hello"), "me", Code.ARGUMENT_INVALID, "none.wav cannot be read", id="no file"),
-        pytest.param((".", "--text", "Hello"), "me", Code.ARGUMENT_INVALID, "Is a directory", id="a folder"),
-        pytest.param(("clip.wav",), "me", Code.ARGUMENT_INVALID, "--text", id="no text"),
-        pytest.param(("clip.wav", "--text", "Hello"), "you", Code.WALLET_MISSING, "coldkeypub.txt", id="no wallet"),
+        pytest.param(ASKED, "me", Code.STATE_CONFLICT, "10 recordings", id="the API refuses"),
+        pytest.param(("none.wav", *ASKED[1:]), "me", Code.ARGUMENT_INVALID, "none.wav cannot be read", id="no file"),
+        pytest.param((".", *ASKED[1:]), "me", Code.ARGUMENT_INVALID, "Is a directory", id="a folder"),
+        pytest.param(ASKED[:3], "me", Code.ARGUMENT_INVALID, "--description", id="no description"),
+        pytest.param(ASKED, "you", Code.WALLET_MISSING, "coldkeypub.txt", id="no wallet"),
     ],
 )
 def test_what_goes_wrong_is_one_line(

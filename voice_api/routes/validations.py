@@ -39,9 +39,11 @@ Text = Annotated[
 Description = Annotated[
     str,
     Query(
+        min_length=1,
         max_length=MOST_CHARACTERS,
         pattern=NO_NUL,
-        description="The voice that was asked for, in the words of a round's descriptions; what is not mentioned is ordinary.",
+        description="The voice that was asked for, in the words of a round's descriptions: who speaks (else a man), then how (else "
+        "ordinarily).",
         examples=["A deep-voiced man speaks rather slowly."],
     ),
 ]
@@ -49,7 +51,7 @@ Description = Annotated[
 
 @router.post("", status_code=HTTPStatus.ACCEPTED, responses=RECORDING_ERRORS, openapi_extra=_BODY)
 async def add(
-    request: Request, response: Response, service: Served, caller: Miner, text: Text, description: Description = ""
+    request: Request, response: Response, service: Served, caller: Miner, text: Text, description: Description
 ) -> ValidationOut:
     """Ask for one recording to be judged; the body is the file, so that the signature covers it. `Location` says where to look."""
     upload = await request.body()
