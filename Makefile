@@ -7,7 +7,7 @@ DEMO_ARGS ?=
 BENCH_ARGS ?=
 CHAOS_ARGS ?=
 
-.PHONY: demo test test-chaos lint fmt clean compose-check bench-demo bench-scoring bench-gpu study-attacks study-order study-round-variance studies study-speaker
+.PHONY: demo test test-chaos lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu study-attacks study-order study-round-variance studies study-speaker
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -32,6 +32,10 @@ compose-check: $(VENV)/.ready
 # Install, demo and one evaluation: seconds and bytes.
 bench-demo: $(VENV)/.ready
 	$(BIN)/python tests/benchmarks/bench_demo.py
+
+# Reads, writes and jobs of the service on loopback, against the barest that does the same; BENCH_ARGS='--only reads jobs --json' for less.
+bench-service: $(VENV)/.ready
+	$(BIN)/python -m tests.benchmarks.bench_service $(BENCH_ARGS)
 
 # What the judges compare with is installed only for this.
 $(VENV)/.bench: $(VENV)/.ready

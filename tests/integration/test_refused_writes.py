@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 import bittensor as bt
@@ -11,7 +11,11 @@ import pytest
 from bittensor import http_auth
 
 from scoring.errors import Code
+from scoring.types import Block, BlockHash, Hotkey, Uid
 from voice_api.auth import SKEW, WINDOW
+from voice_api.db.pool import Pool
+from voice_api.db.records import Neuron, RegistrySnapshot
+from voice_api.db.registry import Registry
 from voice_api.settings import ApiSettings
 
 WRITES = frozenset({"post", "put", "patch", "delete"})
@@ -64,11 +68,14 @@ class Bed:
 async def bed(
     serve: Callable[[ApiSettings], Awaitable[httpx.ASGITransport]],
     api_settings: Callable[..., ApiSettings],
+    pool: Pool,
     writer: bt.Wallet,
     receiver: bt.Wallet,
 ) -> AsyncIterator[Bed]:
-    """An API in which the writer has every role."""
+    """An API in which the writer has every role, and is a registered miner."""
     every = (writer.hotkey.ss58_address,)
+    neuron = Neuron(Hotkey(writer.hotkey.ss58_address), Uid(1), "coldkey", Block(0), Block(0))
+    await Registry(pool).replace(RegistrySnapshot(1, Block(1), BlockHash("0x" + "1" * 64), (neuron,)))
     transport = await serve(api_settings(writers=every, operators=every, rate_per_minute=PLENTY, rate_address_per_minute=PLENTY))
     paths = transport.app.openapi()["paths"]  # type: ignore[attr-defined]
     writes = tuple((method.upper(), _filled(path)) for path, found in paths.items() for method in found if method in WRITES)
@@ -83,27 +90,29 @@ def _filled(path: str) -> str:
 
 
 Change = Callable[[Sent], Sent]
-NOT_AUTHENTICATED = frozenset({Code.NOT_AUTHENTICATED})
 REFUSED = frozenset({Code.NOT_AUTHENTICATED, Code.NOT_ALLOWED})
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param(lambda sent: replace(sent, signed_path="/v1/other"), id="signed for another path"),
-        pytest.param(lambda sent: replace(sent, signed_path=f"{sent.path}?x=1"), id="signed with a query"),
-        pytest.param(lambda sent: replace(sent, path=f"{sent.path}?x=1", signed_path=sent.path), id="sent with a query"),
-        pytest.param(lambda sent: replace(sent, signed_method="GET"), id="signed for another method"),
-        pytest.param(lambda sent: replace(sent, signed_body=b'{"x": 2}'), id="another body"),
-        pytest.param(lambda sent: replace(sent, age=WINDOW.total_seconds() + 1), id="stale"),
-        pytest.param(lambda sent: replace(sent, age=-SKEW.total_seconds() - 5), id="from the future"),
-        pytest.param(lambda sent: replace(sent, receiver=sent.wallet.hotkey.ss58_address), id="meant for another API"),
-    ],
-)
-async def test_a_wrong_signature_is_refused_by_every_write(bed: Bed, change: Change) -> None:
+CHANGES: Mapping[str, Change] = {
+    "signed for another path": lambda sent: replace(sent, signed_path="/v1/other"),
+    "signed with a query": lambda sent: replace(sent, signed_path=f"{sent.path}?x=1"),
+    "sent with a query": lambda sent: replace(sent, path=f"{sent.path}?x=1", signed_path=sent.path),
+    "signed for another method": lambda sent: replace(sent, signed_method="GET"),
+    "another body": lambda sent: replace(sent, signed_body=b'{"x": 2}'),
+    "stale": lambda sent: replace(sent, age=WINDOW.total_seconds() + 1),
+    "from the future": lambda sent: replace(sent, age=-SKEW.total_seconds() - 5),
+    "meant for another API": lambda sent: replace(sent, receiver=sent.wallet.hotkey.ss58_address),
+}
+
+
+async def test_a_wrong_signature_is_refused_by_every_write(bed: Bed) -> None:
     """One thing is not as it was signed: 401, before anything is looked at."""
-    answers = {write: await bed.code(change(replace(bed.sound, method=write[0], path=write[1]))) for write in bed.writes}
-    assert answers == dict.fromkeys(bed.writes, Code.NOT_AUTHENTICATED)
+    answers = {
+        (*write, name): await bed.code(change(replace(bed.sound, method=write[0], path=write[1])))
+        for write in bed.writes
+        for name, change in CHANGES.items()
+    }
+    assert {what: code for what, code in answers.items() if code != Code.NOT_AUTHENTICATED} == {}
     assert len(bed.writes) >= 2
 
 
