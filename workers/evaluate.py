@@ -44,9 +44,16 @@ class NotYetPublic(InfrastructureFault):
         super().__init__(Code.HUB_UNAVAILABLE, detail)
 
 
+class RefusedOnce(InfrastructureFault):
+    """The hub refuses the repository for the first time in this round: it is asked again later, before that is held against anybody."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Code.HUB_UNAVAILABLE, detail)
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A submission, and the round whose prompts it must speak."""
+    """A submission, and the round whose prompts it must speak; `refused_before`: the hub refused its repository in this round."""
 
     hotkey: Hotkey
     public_key: bytes
@@ -57,6 +64,7 @@ class Task:
     tag: bytes
     round: RoundNumber
     block_hash: BlockHash
+    refused_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +142,17 @@ class Case:
 
 def evaluate(task: Task, competition: Competition, tools: Tools, notary: Notary, lineage: Lineage, progress: Progress) -> Verdict:
     """Judge one submission in one round. A SubmissionFault becomes its verdict; an InfrastructureFault is raised: it is ours."""
-    case = Case(task, competition, notary)
+    with tools.hub.held(task.repo, task.revision):
+        return _evaluate(Case(task, competition, notary), tools, lineage, progress)
+
+
+def refuse(task: Task, competition: Competition, notary: Notary, fault: SubmissionFault) -> Verdict:
+    """The verdict on a submission of which nothing is known but its fault; raises InfrastructureFault when it cannot be signed."""
+    return _refused(Case(task, competition, notary), None, fault)
+
+
+def _evaluate(case: Case, tools: Tools, lineage: Lineage, progress: Progress) -> Verdict:
+    task, competition = case.task, case.competition
     prints: Fingerprint | None = None
     try:
         model = obtain(task, competition, tools, progress)
@@ -149,7 +167,7 @@ def evaluate(task: Task, competition: Competition, tools: Tools, notary: Notary,
         trial = judge_model(model, task.block_hash, competition, tools, progress)
     except SubmissionFault as fault:
         return _refused(case, prints, fault)
-    notary.keep(trial.spoken.values())
+    case.notary.keep(trial.spoken.values())
     finding = Finding(prints.content, prints.tensors, None, None, trial.report)
     return case.verdict(VerdictState.SCORED, finding, timings={"speak": trial.speak_seconds, "judge": trial.judge_seconds})
 
@@ -160,12 +178,21 @@ def round_groups(block_hash: BlockHash, competition: Competition) -> tuple[Group
 
 
 def obtain(task: Task, competition: Competition, tools: Tools, progress: Progress) -> Model:
-    """The submission's model; a repository that may still become public raises NotYetPublic."""
+    """The submission's model. A hub's refusal is final (SubmissionFault) only late, twice, and from a hub that works.
+
+    Raises NotYetPublic while the repository may still become public, RefusedOnce for the first refusal, InfrastructureFault.
+    """
     try:
         return fetch(task.repo, task.revision, competition, tools.hub, progress)
     except SubmissionFault as fault:
-        if fault.code is Code.REPO_NOT_PUBLIC and task.round <= task.commit_block // competition.round.blocks + 1:
+        if fault.code is not Code.REPO_NOT_PUBLIC:
+            raise
+        if task.round <= task.commit_block // competition.round.blocks + 1:
             raise NotYetPublic(f"{task.repo} is not public yet; it is asked for again in the next round") from fault
+        if not tools.hub.works():
+            raise InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub refuses what it lists as public, too") from fault
+        if not task.refused_before:
+            raise RefusedOnce(f"the hub refuses {task.repo}; it is asked again before that counts") from fault
         raise
 
 
@@ -173,6 +200,7 @@ def fetch(repo: str, revision: str, competition: Competition, hub: Hub, progress
     """Fetch a repository at a pinned revision, refusing as early as its names, sizes, config and headers allow."""
     repository = hub.describe(repo, revision)
     source = _HubSource(hub, repository)
+    progress(Stage.CHECK, 0, len(repository.files))
     family = inspect(source, competition, lambda done, total: progress(Stage.CHECK, done, total))
     folder = hub.download(repository, lambda done, total: progress(Stage.FETCH, done, total))
     return Model(folder, family)

@@ -5,6 +5,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,11 +67,12 @@ def clean_environment(room: Path, threads: int) -> dict[str, str]:
 
 
 class GuestProcess:
-    """One guest; a context manager that leaves no process behind. Not for use by several threads."""
+    """One guest; a context manager that leaves no process behind. Only `kill` may be called by another thread."""
 
     def __init__(self, program: Sequence[str], scratch: Scratch, threads: int, ram_bytes: int, scratch_bytes: int) -> None:
         self._scratch, self._ram_bytes, self._scratch_bytes = scratch, ram_bytes, scratch_bytes
         self._received, self._log = bytearray(), bytearray()
+        self._ending = threading.Lock()  # a process id may be another's as soon as its death was noted
         orders_read, self._orders = os.pipe()
         self._answers, answers_write = os.pipe()
         try:
@@ -183,13 +185,20 @@ class GuestProcess:
         if self._scratch.bytes_used() > self._scratch_bytes:
             raise TooMuchMemory
 
+    def kill(self) -> None:
+        """End the guest now, whoever talks to it."""
+        with self._ending:
+            if self._process.returncode is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+
     def _end(self, patience: float = 0.0) -> GuestDied:
         """Wait `patience` for the guest to end by itself, else kill it and its group; say how it ended. Idempotent."""
         if self._process.returncode is None:
             by_itself = self._ends_within(patience)
-            os.killpg(self._process.pid, signal.SIGKILL)
-            _, status, usage = os.wait4(self._process.pid, 0)
-            self._process.returncode = os.waitstatus_to_exitcode(status) if by_itself else 1
+            with self._ending:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                _, status, usage = os.wait4(self._process.pid, 0)
+                self._process.returncode = os.waitstatus_to_exitcode(status) if by_itself else 1
             self._cpu_seconds = usage.ru_utime + usage.ru_stime
         return GuestDied(self._process.returncode, self._cpu_seconds)
 

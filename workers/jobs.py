@@ -2,103 +2,95 @@
 
 import asyncio
 import random
-from collections.abc import Callable
-from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
-from scoring.competition import Schedule
-from scoring.errors import Code, InfrastructureFault, PlatformError
-from scoring.types import ContentHash, TensorsHash
-from voice_api.db.queue import EvaluationQueue
+from scoring.errors import Code, InfrastructureFault, PlatformError, SubmissionFault
 from voice_api.db.records import Claim, Verdict
-from voice_api.db.states import QueueName
-from voice_api.db.submissions import Submissions
-from voice_api.db.validations import Validations
+from voice_api.db.states import EvaluationState, QueueName
 from voice_api.errors import LeaseLost
-from workers.evaluate import Earlier, NotYetPublic, Task, Tools, evaluate
+from workers import outage
+from workers.attempt import Overseer, attempt
+from workers.bench import Bench, bench
+from workers.blame import cause_of, failed_alike
+from workers.drain import Drained
+from workers.evaluate import NotYetPublic, RefusedOnce, Task, evaluate, refuse
 from workers.lease import LeaseKeeper, Renewals
-from workers.lineage import first_owner
+from workers.lineage import StoredLineage
 from workers.notary import Notary
-from workers.retry import RetryRule, next_retry
+from workers.retry import next_retry
 from workers.validate import validate_next
+
+__all__ = ["IDLE", "Bench", "bench", "evaluate_next", "work_one"]
 
 log = structlog.get_logger()
 
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """Everything a worker process keeps warm between jobs.
-
-    `notary` is asked for at each job, so that a renewed certificate is taken up; it raises PlatformError without a valid one.
-    `beat` shows Redis that the worker lives, and never raises; `retire` ends the process after the job.
-    """
-
-    name: str
-    loop: asyncio.AbstractEventLoop
-    queue: EvaluationQueue
-    submissions: Submissions
-    validations: Validations
-    schedule: Schedule
-    tools: Tools
-    notary: Callable[[], Notary]
-    lease: timedelta
-    retry: RetryRule
-    beat: Callable[[], None]
-    retire: Callable[[], None]
-
-
-bench: ContextVar[Bench] = ContextVar("bench")
-"""Set once by the worker's entry point: RQ calls jobs by name, so it cannot pass them in."""
+_NOTHING, _STOPPING, _UNCERTIFIED = "nothing due", "stopping", "not certified"
+IDLE = frozenset({_NOTHING, _STOPPING, _UNCERTIFIED})
+"""What a job says that found nothing to do, or may not do it."""
 
 
 def evaluate_next(queue: str) -> str:
     """The RQ job: evaluate the next due row of `queue`; returns what happened in a word or two."""
     current = bench.get()
-    return current.loop.run_until_complete(work_one(current, QueueName(queue)))
+    return asyncio.run_coroutine_threadsafe(work_one(current, QueueName(queue)), current.loop).result()
 
 
 async def work_one(current: Bench, queue: QueueName) -> str:
-    """Claim one row and carry it as far as it goes; nothing due is nothing to do, and without a valid certificate nothing is claimed."""
+    """Claim one row and carry it as far as it goes; nothing due is nothing to do.
+
+    Without a valid certificate, or once it is asked to stop, a worker claims nothing.
+    """
+    if current.drain.requested:
+        return _STOPPING
     try:
         notary = current.notary()
     except PlatformError as error:
         log.error("the worker ends: nobody would count what it judges", code=error.code, detail=error.detail)
         current.retire()
-        return "not certified"
-    claim = await current.queue.claim(queue, current.name, current.lease)
+        return _UNCERTIFIED
+    claim = await current.queue.claim(queue, current.name, current.lease, current.host)
     if claim is None:
-        return await validate_next(current, queue) or "nothing due"
-    with structlog.contextvars.bound_contextvars(
-        evaluation=claim.evaluation_id, submission=claim.submission_id, round=claim.round
-    ):
-        try:
+        return await validate_next(current, queue) or _NOTHING
+    current.doing.evaluation = claim.evaluation_id
+    try:
+        with structlog.contextvars.bound_contextvars(
+            evaluation=claim.evaluation_id, submission=claim.submission_id, round=claim.round
+        ):
             return await _carry(current, claim, notary)
-        except LeaseLost:
-            log.warning("lease lost: another worker has taken over, or the round closed")
-            return "lease lost"
+    except LeaseLost:
+        log.warning("lease lost: another worker has taken over, or the round closed")
+        return "lease lost"
+    finally:
+        current.doing.evaluation = None
 
 
 async def _carry(current: Bench, claim: Claim, notary: Notary) -> str:
     """To its verdict, or back into the queue; raises LeaseLost when the claim no longer holds, whatever was to be written."""
     try:
-        verdict = await _judge(current, claim, notary)
-        await current.queue.finish(claim, verdict)
+        return await _finish(current, claim, await _judge(current, claim, notary))
     except LeaseLost:
         raise
+    except Drained as wish:
+        return await _return(current, claim, None, str(wish), timedelta(0), drained=True)
     except NotYetPublic as fault:
-        await current.queue.hand_back(claim, fault.code, fault.detail, None)
+        await _return(current, claim, Code.REPO_NOT_PUBLIC, fault.detail, None)
         return "not yet public"
+    except RefusedOnce as fault:
+        return await _return(current, claim, Code.REPO_NOT_PUBLIC, fault.detail, current.confirm, cause=_refusal(claim))
     except InfrastructureFault as fault:
         return await _hand_back(current, claim, fault)
-    except Exception:
-        # Any other failure is a bug of ours: the row goes back for another try, and the job fails loudly.
-        await _hand_back(current, claim, InfrastructureFault(Code.WORKER_ERROR))
+    except Exception as error:
+        # Any other failure is a bug of ours, unless another host met the same one: it is recorded, and the job fails loudly.
+        cause = cause_of(error)
+        theirs = None if cause is None else failed_alike(claim, current.host, cause)
+        if theirs is None:
+            await _hand_back(current, claim, InfrastructureFault(Code.WORKER_ERROR), cause)
+        else:
+            await _refuse(current, claim, notary, theirs)
         raise
-    log.info("verdict", state=verdict.state, code=verdict.code, reason=verdict.reason)
-    return verdict.state.value
 
 
 async def _judge(current: Bench, claim: Claim, notary: Notary) -> Verdict:
@@ -106,8 +98,10 @@ async def _judge(current: Bench, claim: Claim, notary: Notary) -> Verdict:
     if competition.hash != claim.competition_hash:
         raise InfrastructureFault(Code.COMPETITION_MISMATCH)
     keeper = LeaseKeeper(Renewals(current.queue, current.beat), claim, current.lease, current.loop)
-    lineage = _StoredLineage(current, claim)
-    return await asyncio.to_thread(evaluate, _task(claim), competition, current.tools, notary, lineage, keeper)
+    limits = current.limits.beyond(competition.limits, competition.synthesis)
+    lineage = StoredLineage(current.submissions, current.loop)
+    work = partial(evaluate, _task(claim), competition, current.tools, notary, lineage, keeper)
+    return await attempt(work, Overseer(keeper, limits, current.drain, current.tools.sandbox.stop, current.give_up))
 
 
 def _task(claim: Claim) -> Task:
@@ -121,27 +115,48 @@ def _task(claim: Claim) -> Task:
         bytes.fromhex(claim.tag),
         claim.round,
         claim.block_hash,
+        any(earlier.cause == _refusal(claim) for earlier in claim.causes),
     )
 
 
-async def _hand_back(current: Bench, claim: Claim, fault: InfrastructureFault) -> str:
+def _refusal(claim: Claim) -> str:
+    """How a first refusal of the hub is remembered; the row is due again only after `confirm`, so a second one is that much later."""
+    return f"refused in round {claim.round}"
+
+
+async def _finish(current: Bench, claim: Claim, verdict: Verdict) -> str:
+    await outage.through(partial(current.queue.finish, claim, verdict), current.lease, lambda: current.drain.overdue)
+    log.info("verdict", state=verdict.state, code=verdict.code, reason=verdict.reason)
+    return verdict.state.value
+
+
+async def _refuse(current: Bench, claim: Claim, notary: Notary, fault: SubmissionFault) -> None:
+    """An unforeseen failure's verdict; where it cannot be signed or kept, the row goes back."""
+    try:
+        verdict = await asyncio.to_thread(refuse, _task(claim), current.schedule.at(claim.round), notary, fault)
+    except InfrastructureFault as ours:
+        await _hand_back(current, claim, ours)
+    else:
+        await _finish(current, claim, verdict)
+
+
+async def _hand_back(current: Bench, claim: Claim, fault: InfrastructureFault, cause: str | None = None) -> str:
     pause = next_retry(current.retry, claim.failures, random.SystemRandom())
-    log.warning("handed back", code=fault.code, detail=fault.detail, retry_in=pause and pause.total_seconds())
-    await current.queue.hand_back(claim, fault.code, fault.detail, pause)
-    return "parked" if pause is None else "handed back"
+    return await _return(current, claim, fault.code, fault.detail, pause, cause=cause)
 
 
-class _StoredLineage:
-    """Lineage as the database knows it, asked from the evaluating thread."""
-
-    def __init__(self, current: Bench, claim: Claim) -> None:
-        self._current, self._claim = current, claim
-
-    def earlier(self, task: Task, content: ContentHash, tensors: TensorsHash) -> Earlier | None:
-        lookup = self._lookup(task, content, tensors)
-        return asyncio.run_coroutine_threadsafe(lookup, self._current.loop).result(timeout=60)
-
-    async def _lookup(self, task: Task, content: ContentHash, tensors: TensorsHash) -> Earlier | None:
-        tags = await self._current.submissions.tags()
-        same_tensors = await self._current.submissions.by_tensors(tensors)
-        return first_owner(task, content, tags, same_tensors)
+async def _return(
+    current: Bench,
+    claim: Claim,
+    code: Code | None,
+    detail: str,
+    pause: timedelta | None,
+    *,
+    drained: bool = False,
+    cause: str | None = None,
+) -> str:
+    write = partial(current.queue.hand_back, claim, code, detail, pause, drained=drained, cause=cause)
+    state = await outage.through(write, current.lease, lambda: current.drain.overdue)
+    retry_in = None if pause is None or state is EvaluationState.PARKED else pause.total_seconds()
+    log.warning("parked" if retry_in is None else "handed back", code=code, detail=detail, cause=cause, retry_in=retry_in)
+    return "parked" if state is EvaluationState.PARKED else "handed back"

@@ -1,4 +1,4 @@
-"""Progress of an evaluation, turned into renewals of its lease."""
+"""Progress of an evaluation, turned into renewals of its lease; and the word that it has to end, told back."""
 
 import asyncio
 import time
@@ -6,9 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
+
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import Claim
+from voice_api.errors import DatabaseUnavailable
 from workers.progress import Stage
+
+log = structlog.get_logger()
 
 RENEWALS_PER_LEASE = 20
 """A renewal is sent at most this often within one lease, however often progress is reported."""
@@ -23,19 +28,43 @@ class Renewals:
 
 
 class LeaseKeeper:
-    """Called from the evaluating thread; raises LeaseLost there when another worker has taken over."""
+    """Called from the evaluating thread; raises LeaseLost there when another worker has taken over, and whatever `end` was given.
+
+    Only progress that rises counts: a stage with another total is another piece of work. `stage` is the last one of which
+    something was heard, `rises` how often something new was.
+    """
 
     def __init__(self, renewals: Renewals, claim: Claim, lease: timedelta, loop: asyncio.AbstractEventLoop) -> None:
         self._renewals, self._claim, self._lease, self._loop = renewals, claim, lease, loop
-        self._last = float("-inf")
-        self._stage: Stage | None = None
+        self._renewed = float("-inf")
+        self._renewed_stage: Stage | None = None
+        self._total, self._done = -1, -1
+        self._end: Exception | None = None
+        self.stage = Stage.CHECK
+        self.rises = 0
+
+    def end(self, reason: Exception) -> None:
+        """Let the next report raise this."""
+        self._end = reason
 
     def __call__(self, stage: Stage, done: int, total: int) -> None:
-        """Renew, unless the last renewal is young and of the same stage."""
-        now = time.monotonic()
-        if stage is self._stage and now - self._last < self._lease.total_seconds() / RENEWALS_PER_LEASE:
+        """Renew, unless nothing rose or the last renewal is young and of the same stage."""
+        if self._end is not None:
+            raise self._end
+        if (stage, total) == (self.stage, self._total) and done <= self._done:
             return
-        renewal = self._renewals.queue.renew(self._claim, self._lease, stage.value, done, total)
-        asyncio.run_coroutine_threadsafe(renewal, self._loop).result(timeout=self._lease.total_seconds())
+        self.stage, self._total, self._done = stage, total, done
+        self.rises += 1
+        now = time.monotonic()
+        if stage is self._renewed_stage and now - self._renewed < self._lease.total_seconds() / RENEWALS_PER_LEASE:
+            return
+        self._renew(stage, done, total)
         self._renewals.beat()
-        self._stage, self._last = stage, now
+        self._renewed_stage, self._renewed = stage, now
+
+    def _renew(self, stage: Stage, done: int, total: int) -> None:
+        renewal = self._renewals.queue.renew(self._claim, self._lease, stage.value, done, total)
+        try:
+            asyncio.run_coroutine_threadsafe(renewal, self._loop).result(timeout=self._lease.total_seconds())
+        except DatabaseUnavailable as outage:  # the lease may outlive it; who took over meanwhile, the next renewal tells
+            log.warning("the lease could not be renewed", detail=outage.detail)

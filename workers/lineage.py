@@ -1,11 +1,15 @@
 """Who committed a model first: every known tag is tried, so an earlier owner is found without its repository."""
 
+import asyncio
 from collections.abc import Iterable
 
 from scoring.tag import tag_of
-from scoring.types import ContentHash
+from scoring.types import ContentHash, TensorsHash
 from voice_api.db.records import Submission, TagRecord
+from voice_api.db.submissions import Submissions
 from workers.evaluate import Earlier, Task
+
+_SECONDS = 60.0
 
 
 def first_owner(
@@ -28,3 +32,20 @@ def first_owner(
 
 def _binds(tag: TagRecord, content: ContentHash) -> bool:
     return tag_of(content, bytes.fromhex(tag.public_key)).hex() == tag.tag
+
+
+class StoredLineage:
+    """Lineage as the database knows it, asked from the evaluating thread; the connections belong to another one's `loop`."""
+
+    def __init__(self, submissions: Submissions, loop: asyncio.AbstractEventLoop) -> None:
+        self._submissions, self._loop = submissions, loop
+
+    def earlier(self, task: Task, content: ContentHash, tensors: TensorsHash) -> Earlier | None:
+        """Who was first, before the task's commit."""
+        lookup = self._lookup(task, content, tensors)
+        return asyncio.run_coroutine_threadsafe(lookup, self._loop).result(timeout=_SECONDS)
+
+    async def _lookup(self, task: Task, content: ContentHash, tensors: TensorsHash) -> Earlier | None:
+        tags = await self._submissions.tags()
+        same_tensors = await self._submissions.by_tensors(tensors)
+        return first_owner(task, content, tags, same_tensors)

@@ -1,21 +1,20 @@
-"""The worker process: an RQ SimpleWorker that keeps its judges, its pool and its event loop warm from job to job."""
+"""The worker process: RQ's work loop, and everything that it keeps warm from job to job."""
 
 import asyncio
 import os
-import signal
-import socket
-import uuid
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import structlog
 import torch
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue, SimpleWorker
-from rq.serializers import JSONSerializer
 
 from scoring import competition
 from scoring.judges.standard.device import Device
@@ -23,46 +22,59 @@ from voice_api.db.pool import Pool, connect
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
+from voice_api.db.workers import Workers
 from voice_api.errors import RedisUnavailable
 from voice_api.keys import ServiceKey, certified
 from workers import reference
 from workers.audio_store import FolderStore
+from workers.background_loop import background_loop
+from workers.bench import Bench, bench
+from workers.drain import Drain
 from workers.evaluate import Tools
 from workers.hub import Hub
-from workers.jobs import Bench, bench
 from workers.judge_models import StandardModels
 from workers.notary import Notary
 from workers.panels import LastPanel
+from workers.presence import Presence
 from workers.sandbox import Sandbox
 from workers.settings import NotarySettings, WorkerSettings
+from workers.work_loop import WorkLoop, worker_name
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 
 def run(settings: WorkerSettings, burst: bool = False) -> None:
-    """Work until SIGTERM (or, with `burst`, until no wake-up is left).
+    """Work until SIGTERM (or, with `burst`, until nothing is due).
 
     Raises PlatformError when something needed is not there, or when the service key's certificate is not valid, or no longer.
     """
     torch.set_num_threads(settings.threads)
     notary = partial(notary_of, settings)
     notary()
-    redis = _redis(settings)
-    loop = asyncio.new_event_loop()
-    pool = loop.run_until_complete(connect(settings.database_url.get_secret_value()))
-    try:
-        name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        queue = Queue(settings.queue.value, connection=redis, serializer=JSONSerializer)
-        worker = SimpleWorker([queue], name=name, connection=redis, serializer=JSONSerializer)
-        current = _bench(settings, worker, loop, pool, notary)
+    drain, gave_up = Drain(settings.drain), GaveUp()
+    with _redis(settings) as redis, background_loop() as loop, _pool(settings, loop) as pool:
+        rings = WorkLoop(redis, settings.queue, drain)
+        current = replace(
+            _bench(settings, loop, pool, notary),
+            beat=rings.beat,
+            drain=drain,
+            retire=drain.request,
+            give_up=partial(gave_up, drain),
+        )
         bench.set(current)
-        log.info("worker ready", worker=name, queue=queue.name, reference_seconds=current.tools.usual.total_seconds())
-        worker.work(burst=burst, logging_level="WARNING")
-    finally:
-        loop.run_until_complete(pool.close())
-        loop.close()
-        redis.close()
+        log.info(
+            "worker ready",
+            worker=current.name,
+            host=current.host,
+            queue=settings.queue.value,
+            reference_seconds=current.tools.usual.total_seconds(),
+        )
+        with _present(Presence(Workers(pool), current, settings.queue), loop):
+            (rings.run_off if burst else rings.run)()
+    gave_up.end_process()
     notary()
+    log.info("worker ends", worker=current.name, why="asked to stop" if drain.requested else "nothing is due")
 
 
 def notary_of(settings: NotarySettings) -> Notary:
@@ -74,47 +86,86 @@ def notary_of(settings: NotarySettings) -> Notary:
     return Notary(signer, FolderStore(settings.store))
 
 
-def _bench(
-    settings: WorkerSettings, worker: SimpleWorker, loop: asyncio.AbstractEventLoop, pool: Pool, notary: Callable[[], Notary]
-) -> Bench:
+class GaveUp:
+    """Whether a thread was left behind that does not end; then Python would wait for it for ever."""
+
+    def __init__(self) -> None:
+        self._status: int | None = None
+
+    def __call__(self, drain: Drain) -> None:
+        """End the process after the job: in good order if that was asked for anyway, else as a failure."""
+        if self._status is None:
+            self._status = 0 if drain.requested else 1
+        drain.request()
+
+    def end_process(self) -> None:
+        """Leave without that thread, if there is one."""
+        if self._status is not None:
+            log.warning("worker ends without its thread", status=self._status)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(self._status)
+
+
+def _bench(settings: WorkerSettings, loop: asyncio.AbstractEventLoop, pool: Pool, notary: Callable[[], Notary]) -> Bench:
+    """As the settings say; what it tells this process is not connected yet."""
     return Bench(
-        name=worker.name,
+        name=worker_name(),
         loop=loop,
-        queue=EvaluationQueue(pool),
+        queue=EvaluationQueue(pool, settings.retry_daily),
         submissions=Submissions(pool),
         validations=Validations(pool),
         schedule=competition.load(settings.competition),
-        tools=tools(settings.hub, settings.data, settings.standard_pins, settings.device),
+        tools=tools(settings.hub, settings.data, settings.standard_pins, settings.device, settings.cache_bytes),
         notary=notary,
         lease=settings.lease,
         retry=settings.retry,
-        beat=partial(_beat, worker),
-        retire=partial(worker.request_stop, signal.SIGTERM, None),
+        beat=lambda: None,
+        retire=lambda: None,
+        host=settings.host,
+        confirm=settings.confirm,
     )
 
 
-def _beat(worker: SimpleWorker) -> None:
-    """Renew the worker's registration during a long evaluation; RQ itself does so between jobs only."""
-    try:
-        worker.heartbeat()
-    except RedisError as exc:
-        log.warning("no heartbeat", error=type(exc).__name__)
-
-
-def tools(hub: str, data: Path, pins: Path | None = None, device: Device = Device.CPU) -> Tools:
+def tools(hub: str, data: Path, pins: Path | None = None, device: Device = Device.CPU, cache_bytes: int | None = None) -> Tools:
     """A hub client with its cache, a sandbox calibrated on this host, and judges: those of the standard profile by `pins` on `device`.
 
     Raises InfrastructureFault when the sandbox cannot be enforced.
     """
     sandbox = Sandbox(data / "scratch")
     panel = LastPanel(StandardModels(pins, hub, data / "judges", device))
-    return Tools(Hub(hub, data / "models"), sandbox, reference.calibrate(sandbox), panel)
+    return Tools(Hub(hub, data / "models", cache_bytes=cache_bytes), sandbox, reference.calibrate(sandbox), panel)
 
 
-def _redis(settings: WorkerSettings) -> Redis:
-    redis = Redis.from_url(settings.redis_url.get_secret_value())
+@contextmanager
+def _redis(settings: WorkerSettings) -> Iterator[Redis]:
+    with Redis.from_url(settings.redis_url.get_secret_value()) as redis:
+        try:
+            redis.ping()
+        except RedisError as exc:
+            raise RedisUnavailable() from exc
+        yield redis
+
+
+@contextmanager
+def _pool(settings: WorkerSettings, loop: asyncio.AbstractEventLoop) -> Iterator[Pool]:
+    pool = _on(loop, connect(settings.database_url.get_secret_value()))
     try:
-        redis.ping()
-    except RedisError as exc:
-        raise RedisUnavailable() from exc
-    return redis
+        yield pool
+    finally:
+        _on(loop, pool.close())
+
+
+@contextmanager
+def _present(presence: Presence, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    _on(loop, presence.beat())
+    signs = asyncio.run_coroutine_threadsafe(presence.keep(), loop)
+    try:
+        yield
+    finally:
+        signs.cancel()
+        _on(loop, presence.leave())
+
+
+def _on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run_coroutine_threadsafe(work, loop).result()

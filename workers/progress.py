@@ -1,7 +1,11 @@
-"""What an evaluation reports while it runs; every report renews its lease."""
+"""What an evaluation reports while it runs: progress that rises renews its lease, and none for too long ends it."""
 
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
+
+from scoring.competition import Limits, SynthesisRules
 
 
 class Stage(StrEnum):
@@ -10,7 +14,7 @@ class Stage(StrEnum):
     CHECK = "check"
     """Files of the repository inspected."""
     FETCH = "fetch"
-    """Bytes downloaded."""
+    """Bytes downloaded, and checked."""
     FINGERPRINT = "fingerprint"
     """Bytes hashed."""
     SPEAK = "speak"
@@ -23,3 +27,27 @@ class Progress(Protocol):
     """Called from the evaluating thread with a stage's progress; raises whatever must end the evaluation."""
 
     def __call__(self, stage: Stage, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StageLimits:
+    """How long a stage may go without rising progress; what a stage waits for in one piece, its own time-outs end sooner.
+
+    `check` covers one answer of the hub, `fingerprint` also the search for an earlier owner and making the judges ready, `speak`
+    starting a guest and asking the reference guest whether the host is slow, beyond the model's own deadlines (see `beyond`).
+    """
+
+    check: timedelta = timedelta(minutes=8)
+    fetch: timedelta = timedelta(minutes=8)
+    fingerprint: timedelta = timedelta(minutes=8)
+    speak: timedelta = timedelta(minutes=8)
+    judge: timedelta = timedelta(minutes=12)
+
+    def of(self, stage: Stage) -> timedelta:
+        """One stage's limit."""
+        limit: timedelta = getattr(self, stage.value)
+        return limit
+
+    def beyond(self, limits: Limits, rules: SynthesisRules) -> "StageLimits":
+        """With the time that a competition gives a model to load and to speak a batch: its deadlines are the model's, this is ours."""
+        return replace(self, speak=self.speak + timedelta(seconds=limits.load_seconds + rules.batch * limits.sample_seconds))

@@ -26,8 +26,10 @@ def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tool
     On hardware of the same class every PCM must be the same; on other hardware the sounds are judged again. A refusal must be
     refused again. Raises PlatformError(ARGUMENT_INVALID) for a sample or a folder that is not there, InfrastructureFault.
     """
+    subject = case.statement.subject
     try:
-        return _speak_again(case, sample, folder, tools, progress)
+        with tools.hub.held(subject.repo, subject.revision):
+            return _speak_again(case, sample, folder, tools, progress)
     except SubmissionFault as fault:
         return _refused_again(case, fault)
 

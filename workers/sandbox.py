@@ -34,6 +34,13 @@ class Sandbox:
     def __init__(self, scratch_root: Path, program: Sequence[str] = _GUEST) -> None:
         self._root = scratch_root
         self._program = tuple(program)
+        self._guest: GuestProcess | None = None
+
+    def stop(self) -> None:
+        """End the model that speaks, if one does; called by another thread than the one that waits for it, which finds it dead."""
+        guest = self._guest
+        if guest is not None:
+            guest.kill()
 
     def decode(self, upload: bytes, most_seconds: float) -> Decoded:
         """A stranger's sound file as PCM; raises PlatformError(AUDIO_INVALID) and InfrastructureFault (see `workers.decoding`)."""
@@ -62,10 +69,12 @@ class Sandbox:
                 raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, f"no guest can be started: {exc.strerror}") from exc
             try:
                 with guest:
+                    self._guest = guest
                     talk = Conversation(guest, walls, limits, rules)
                     talk.confine()
                     rate = talk.load(Task(family, str(model), rules.threads, rules.dtype, limits.max_audio_seconds))
                     return tuple(talk.say(requests, rate, on_sample))
             finally:
+                self._guest = None
                 if guest.log:
                     log.info("a guest's own output", family=family, text=guest.log)

@@ -1,5 +1,6 @@
 """The worker's environment, read once."""
 
+import socket
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,6 +48,11 @@ class WorkerSettings(NotarySettings):
     lease_seconds: float = Field(default=900.0, gt=0, validation_alias="VOICE_LEASE_SECONDS")
     retry_first_seconds: float = Field(default=120.0, gt=0, validation_alias="VOICE_RETRY_FIRST_SECONDS")
     retry_most: int = Field(default=3, ge=0, validation_alias="VOICE_RETRY_MOST")
+    retry_daily: int = Field(default=8, ge=1, validation_alias="VOICE_RETRY_DAILY")
+    drain_seconds: float = Field(default=60.0, ge=0, validation_alias="VOICE_DRAIN_SECONDS")
+    confirm_seconds: float = Field(default=600.0, ge=0, validation_alias="VOICE_HUB_CONFIRM_SECONDS")
+    cache_bytes: int = Field(default=100 << 30, gt=0, validation_alias="VOICE_CACHE_BYTES")
+    host_name: str | None = Field(default=None, max_length=200, validation_alias="VOICE_HOST")
     threads: int = Field(default=1, ge=1, validation_alias="VOICE_THREADS")
     standard_pins: Path | None = Field(default=None, validation_alias="VOICE_STANDARD_PINS")
     device: Device = Field(default=Device.CPU, validation_alias="VOICE_DEVICE")
@@ -60,3 +66,18 @@ class WorkerSettings(NotarySettings):
     def retry(self) -> RetryRule:
         """When infrastructure failures are tried again."""
         return RetryRule(most=self.retry_most, first=timedelta(seconds=self.retry_first_seconds))
+
+    @property
+    def drain(self) -> timedelta:
+        """How long an evaluation may go on after the worker was asked to stop."""
+        return timedelta(seconds=self.drain_seconds)
+
+    @property
+    def confirm(self) -> timedelta:
+        """How long after its first refusal the hub is asked again, before that counts."""
+        return timedelta(seconds=self.confirm_seconds)
+
+    @property
+    def host(self) -> str:
+        """Whom an operator drains, and whose failures are counted as one host's."""
+        return self.host_name or socket.gethostname()

@@ -36,6 +36,7 @@ from voice_api.process_metrics import DispatcherMetrics
 from voice_api.settings import DispatcherSettings
 from voice_api.wakeups import WakeUps, missing
 from workers import jobs
+from workers.background_loop import background_loop
 from workers.evaluate import Tools
 from workers.notary import Notary
 from workers.retry import RetryRule
@@ -325,29 +326,29 @@ async def dispatch_until_it_rings(settings: DispatcherSettings, redis: Redis) ->
 
 def burst(settings: DispatcherSettings, redis: Redis) -> None:
     """Let a real RQ worker take every wake-up; its competition is not the round's, so that each row is parked unjudged."""
-    loop = asyncio.new_event_loop()
-    pool = loop.run_until_complete(connect(settings.database_url.get_secret_value()))
-    bench = jobs.Bench(
-        name="w1",
-        loop=loop,
-        queue=EvaluationQueue(pool),
-        submissions=Submissions(pool),
-        validations=Validations(pool),
-        schedule=competition.load(),
-        tools=cast(Tools, None),  # never reached
-        notary=lambda: cast(Notary, None),  # as little
-        lease=LEASE,
-        retry=RetryRule(0, LEASE),
-        beat=lambda: None,
-        retire=lambda: None,
-    )
-    token = jobs.bench.set(bench)
-    try:
-        SimpleWorker([rq_queue(redis)], connection=redis, serializer=JSONSerializer).work(burst=True, logging_level="ERROR")
-    finally:
-        jobs.bench.reset(token)
-        loop.run_until_complete(pool.close())
-        loop.close()
+    with background_loop() as loop:
+        opened = connect(settings.database_url.get_secret_value())
+        pool = asyncio.run_coroutine_threadsafe(opened, loop).result()
+        bench = jobs.Bench(
+            name="w1",
+            loop=loop,
+            queue=EvaluationQueue(pool),
+            submissions=Submissions(pool),
+            validations=Validations(pool),
+            schedule=competition.load(),
+            tools=cast(Tools, None),  # never reached
+            notary=lambda: cast(Notary, None),  # as little
+            lease=LEASE,
+            retry=RetryRule(0, LEASE),
+            beat=lambda: None,
+            retire=lambda: None,
+        )
+        token = jobs.bench.set(bench)
+        try:
+            SimpleWorker([rq_queue(redis)], connection=redis, serializer=JSONSerializer).work(burst=True, logging_level="ERROR")
+        finally:
+            jobs.bench.reset(token)
+            asyncio.run_coroutine_threadsafe(pool.close(), loop).result()
 
 
 async def attempts(settings: DispatcherSettings) -> list[tuple[str, int]]:

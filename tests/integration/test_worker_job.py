@@ -16,7 +16,7 @@ import uvicorn
 from neurons import certification
 from neurons.admission import Admission
 from neurons.localnet import models
-from neurons.localnet.hub_server import Control, create_hub
+from neurons.localnet.hub_server import Control, Failure, create_hub
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
 from scoring.certificate import Certificate, Trust
@@ -128,6 +128,8 @@ async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path], writer
         retry=RetryRule(most=1, first=timedelta(0), jitter=0.0),
         beat=lambda: None,
         retire=lambda: None,
+        host="host-1",
+        confirm=timedelta(0),
     )
     return Bed(bench, pool, control, root, models.build(tmp_path / "models"), notary)
 
@@ -182,7 +184,8 @@ async def test_a_hub_outage_is_tried_again_then_parked_and_never_the_miners_loss
 
 
 async def test_a_repository_may_become_public_until_the_end_of_the_next_round(bed: Bed) -> None:
-    """Committed in round 2: private in round 3 waits without a verdict, private in round 4 is final."""
+    """Committed in round 2: private in round 3 waits without a verdict or a failure; in round 4 two refusals are final."""
+    publish(bed.root, "worse/voice", bed.folders["worse"])  # something public, by which the hub shows that it works
     block = Block(2 * SCHEDULE.round_blocks + 1)
     submission = await bed.submitted("clear", commit_block=block)
     bed.control.private.add("clear/voice")
@@ -191,7 +194,48 @@ async def test_a_repository_may_become_public_until_the_end_of_the_next_round(be
     assert (said, evaluation.state, held.state) == ("not yet public", EvaluationState.PARKED, SubmissionState.QUEUED)
     await bed.asked(submission, number=4)
     said, evaluation, held = await bed.worked(submission)
+    assert (said, evaluation.state, evaluation.failures, held.state) == (
+        "handed back",
+        EvaluationState.QUEUED,
+        0,
+        SubmissionState.QUEUED,
+    )
+    said, evaluation, held = await bed.worked(submission)
     assert (said, held.state, held.code) == ("rejected", SubmissionState.REJECTED, Code.REPO_NOT_PUBLIC)
+
+
+async def test_a_second_refusal_waits_for_its_time(bed: Bed) -> None:
+    """Between the two lies as long as is set: an outage of a moment answers once."""
+    publish(bed.root, "worse/voice", bed.folders["worse"])
+    submission = await bed.submitted("clear")
+    bed.control.private.add("clear/voice")
+    await bed.asked(submission)
+    patient = replace(bed.bench, confirm=timedelta(hours=1))
+    assert await work_one(patient, QueueName.CPU) == "handed back"
+    assert await work_one(patient, QueueName.CPU) == "nothing due"
+
+
+@pytest.mark.parametrize("status", ["401", "403", "404"])
+async def test_a_hub_that_refuses_everything_refuses_nobody(bed: Bed, status: Failure) -> None:
+    """However often it does: it is an outage, parked in the end, and the submission stands as it stood."""
+    submission = await bed.submitted("clear")
+    bed.control.failures = {status: -1}
+    await bed.asked(submission)
+    for said in ("handed back", "parked"):
+        found, evaluation, held = await bed.worked(submission)
+        assert (found, evaluation.code, held.state) == (said, Code.HUB_UNAVAILABLE, SubmissionState.QUEUED)
+
+
+async def test_a_hub_that_recovers_between_refusals_is_judged_by_its_answer(bed: Bed) -> None:
+    """Refused once by a hub that works, given the next time: it is scored as if nothing had been."""
+    publish(bed.root, "worse/voice", bed.folders["worse"])
+    submission = await bed.submitted("pickle")
+    bed.control.private.add("pickle/voice")
+    await bed.asked(submission)
+    await bed.worked(submission)
+    bed.control.private.clear()
+    said, _, held = await bed.worked(submission)
+    assert (said, held.code) == ("rejected", Code.FILE_NOT_ALLOWED)
 
 
 async def test_a_round_under_other_rules_is_not_judged(bed: Bed) -> None:

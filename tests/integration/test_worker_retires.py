@@ -1,51 +1,93 @@
-"""How a worker ends: after its job, and with its certificate."""
+"""How a worker ends: after its job, with its certificate, and when nothing is due."""
 
-import asyncio
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from typing import Any, cast
 
 import pytest
 from redis import Redis
-from rq import Queue, SimpleWorker
+from redis.exceptions import ConnectionError as RedisGone
+from rq import Queue
 from rq.serializers import JSONSerializer
 
 from scoring.errors import Code, PlatformError
+from voice_api.db.states import QueueName
+from voice_api.errors import RedisUnavailable
 from voice_api.wakeups import JOB
-from workers.jobs import Bench, bench
+from workers.background_loop import background_loop
+from workers.bench import Bench, bench
+from workers.drain import Drain
 from workers.notary import Notary
 from workers.retry import RetryRule
+from workers.work_loop import WorkLoop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PAUSE = timedelta(seconds=1)
+NOTHING = cast(Any, None)
+
+
+class Dry:
+    """Queues in which nothing is due, or something for the first few times."""
+
+    def __init__(self, due: int = 0) -> None:
+        self.due, self.asked = due, 0
+
+    async def claim(self, *_arguments: object) -> None:
+        """A worker asked."""
+        self.asked += 1
+        if self.asked <= self.due:
+            raise ArithmeticError("a job that fails")
 
 
 @pytest.fixture
-def worker(redis_url: str) -> Iterator[SimpleWorker]:
-    """A worker with two wake-ups before it; the test's own signal handlers come back after it."""
+def redis(redis_url: str) -> Iterator[Redis]:
+    """Redis with two wake-ups; the test's own signal handlers come back after it."""
     before = [signal.getsignal(number) for number in SIGNALS]
-    with Redis.from_url(redis_url) as redis:
-        queue = Queue("cpu", connection=redis, serializer=JSONSerializer)
+    with Redis.from_url(redis_url) as client:
+        queue = Queue("cpu", connection=client, serializer=JSONSerializer)
         for _ in range(2):
             queue.enqueue(JOB, "cpu")
-        yield SimpleWorker([queue], name="one", connection=redis, serializer=JSONSerializer)
+        yield client
     for number, handler in zip(SIGNALS, before, strict=True):
         signal.signal(number, handler)
 
 
-def work(worker: SimpleWorker, notary: Callable[[], Notary], retire: Callable[[], None]) -> None:
-    """Work until the worker ends by itself; its jobs get no further than to their notary."""
-    loop, nothing = asyncio.new_event_loop(), cast(Any, None)
-    pause = timedelta(seconds=1)
-    rule = RetryRule(most=1, first=pause)
-    mark = bench.set(
-        Bench("one", loop, nothing, nothing, nothing, nothing, nothing, notary, pause, rule, beat=lambda: None, retire=retire)
-    )
-    worker.work(logging_level="ERROR")
-    bench.reset(mark)
-    loop.close()
+@contextmanager
+def at_a_bench(notary: Callable[[], Notary], drain: Drain, queue: object = None) -> Iterator[None]:
+    """Jobs get no further than to their notary, or to a queue in which nothing is due."""
+    with background_loop() as loop:
+        rule = RetryRule(most=1, first=PAUSE)
+        stand_in, dry = cast(Any, queue), cast(Any, Dry())
+        mark = bench.set(
+            Bench(
+                "one",
+                loop,
+                stand_in,
+                NOTHING,
+                dry,
+                NOTHING,
+                NOTHING,
+                notary,
+                PAUSE,
+                rule,
+                lambda: None,
+                drain.request,
+                drain=drain,
+            )
+        )
+        yield
+        bench.reset(mark)
+
+
+def counts(redis: Redis) -> tuple[int, int, int]:
+    """Finished, failed, and waiting wake-ups."""
+    queue = Queue("cpu", connection=redis, serializer=JSONSerializer)
+    return queue.finished_job_registry.count, queue.failed_job_registry.count, queue.count
 
 
 def expired() -> Notary:
@@ -53,19 +95,84 @@ def expired() -> Notary:
     raise PlatformError(Code.CERTIFICATE_INVALID, "it expired")
 
 
-def stopped() -> Notary:
-    """SIGTERM comes in the middle of the job."""
-    os.kill(os.getpid(), signal.SIGTERM)
-    return expired()
+def certified() -> Notary:
+    """There is one."""
+    return cast(Notary, None)
 
 
 @pytest.mark.timeout(30)
-@pytest.mark.parametrize("by_signal", [False, True], ids=["its certificate ran out", "asked to stop"])
-def test_a_worker_ends_its_job_and_then_itself(worker: SimpleWorker, by_signal: bool) -> None:
+def test_without_a_certificate_a_worker_ends_its_job_and_then_itself(redis: Redis) -> None:
     """One job was carried to its end, the other wake-up waits for another worker."""
-    if by_signal:
-        work(worker, stopped, retire=lambda: None)
-    else:
-        work(worker, expired, retire=partial(worker.request_stop, signal.SIGTERM, None))
-    (queue,) = worker.queues
-    assert (queue.finished_job_registry.count, queue.failed_job_registry.count, queue.count) == (1, 0, 1)
+    drain = Drain()
+    with at_a_bench(expired, drain):
+        WorkLoop(redis, QueueName.CPU, drain).run()
+    assert counts(redis) == (1, 0, 1)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_ends_a_worker_after_its_job(redis: Redis, number: signal.Signals) -> None:
+    """It comes in the middle of the first; nothing was claimed after it."""
+    drain, queue = Drain(), Dry()
+
+    def asked() -> Notary:
+        os.kill(os.getpid(), number)
+        while not drain.requested:
+            time.sleep(0.01)
+        return certified()
+
+    with at_a_bench(asked, drain, queue):
+        WorkLoop(redis, QueueName.CPU, drain).run()
+    assert (counts(redis), drain.overdue) == ((1, 0, 1), False)
+
+
+@pytest.mark.timeout(30)
+def test_a_second_signal_is_heard_as_such(redis: Redis) -> None:
+    """RQ itself would end the process there and then, with its job."""
+    drain = Drain()
+
+    def asked() -> Notary:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.05)
+        while not drain.overdue:
+            time.sleep(0.01)
+        return certified()
+
+    with at_a_bench(asked, drain, Dry()):
+        WorkLoop(redis, QueueName.CPU, drain).run()
+    assert (counts(redis), drain.overdue) == ((1, 0, 1), True)
+
+
+@pytest.mark.timeout(30)
+def test_an_idle_worker_ends_at_once(redis: Redis) -> None:
+    """It waits for wake-ups when the signal comes."""
+    drain, queue = Drain(), Dry()
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    began = time.monotonic()
+    with at_a_bench(certified, drain, queue):
+        WorkLoop(redis, QueueName.CPU, drain).run()
+    assert (counts(redis), queue.asked, time.monotonic() - began < 10) == ((2, 0, 0), 2, True)
+
+
+@pytest.mark.timeout(30)
+def test_a_burst_ends_when_nothing_is_due(redis: Redis) -> None:
+    """It takes the wake-ups that wait, rings for itself after them, and goes on after a job that failed."""
+    drain, queue = Drain(), Dry(due=3)
+    with at_a_bench(certified, drain, queue):
+        WorkLoop(redis, QueueName.CPU, drain).run_off()
+    finished, failed, waiting = counts(redis)
+    assert (failed, waiting, queue.asked) == (3, 0, finished + failed)
+    assert not drain.requested
+
+
+@pytest.mark.timeout(30)
+def test_a_burst_without_redis_says_so(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instead of waiting for it."""
+
+    def gone(*_arguments: object, **_options: object) -> None:
+        raise RedisGone
+
+    monkeypatch.setattr(redis, "execute_command", gone)
+    with pytest.raises(RedisUnavailable):
+        WorkLoop(redis, QueueName.CPU, Drain()).run_off()

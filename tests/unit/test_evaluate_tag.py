@@ -1,5 +1,6 @@
 """Nothing is loaded, and nothing is owned, unless the tag binds what the repository holds."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,6 +40,9 @@ class FolderHub:
 
     def describe(self, repo: str, revision: str) -> Repository:
         return Repository(repo, revision, tuple(self._source.files), None)
+
+    def held(self, _repo: str, _revision: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def head(self, _repo: str, _revision: str, path: str, n_bytes: int) -> bytes:
         return self._source.head(path, n_bytes)
