@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache, partial
 from typing import Protocol
 
 from fastapi import FastAPI
@@ -12,7 +13,7 @@ from redis.backoff import NoBackoff
 from starlette.exceptions import HTTPException
 
 from scoring.errors import VoiceError
-from voice_api import problems
+from voice_api import openapi, problems
 from voice_api.auth import open_nonces
 from voice_api.db.pool import open_pool
 from voice_api.metrics import Metrics
@@ -37,7 +38,8 @@ from voice_api.service import Service
 from voice_api.settings import ApiSettings
 
 DESCRIPTION = """Miners compete to publish the best open text-to-speech model. Reading is open to everyone.
-Writing takes a `btauth/1` signature of an allow-listed hotkey. Errors are `application/problem+json` with stable codes."""
+Writing takes a `btauth/1` signature of a hotkey that has the role: the model queue's for the registry and submissions, an operator's
+for orders, a registered miner's for validations. Errors are `application/problem+json` with stable codes."""
 UPLOADS = "/v1/validations"
 """The one path that takes recordings."""
 _REDIS_SECONDS = 3.0
@@ -73,7 +75,9 @@ def create_app(settings: ApiSettings) -> FastAPI:
         lifespan=_lifespan(settings, metrics),
         docs_url=None,  # the framework's own pages load scripts from other hosts; ours is in routes/pages.py
         redoc_url=None,
+        generate_unique_id_function=openapi.name_of,
     )
+    app.openapi = cache(partial(openapi.describe, app))  # type: ignore[method-assign]  # as the framework's manual has it
     app.add_middleware(BodyLimit, most=settings.body_bytes, most_at={UPLOADS: settings.upload_bytes})
     app.add_middleware(AddressLimit, per_minute=settings.rate_address_per_minute)
     app.add_middleware(Guard, metrics=metrics)

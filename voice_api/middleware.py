@@ -11,19 +11,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from voice_api import problems
+from voice_api import headers, problems
 from voice_api.errors import RedisUnavailable
 from voice_api.limits import Limits, RateLimited, network_of
 from voice_api.metrics import Metrics
 
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-}
-"""For every answer that does not bring its own."""
 _METHODS = frozenset({method.value for method in HTTPMethod})
 """Any other is invented by the caller, and gets no series of its own."""
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -52,7 +44,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _add_headers(MutableHeaders(scope=message), request_id)
+                headers.complete(MutableHeaders(scope=message), request_id)
             await send(message)
 
         try:
@@ -131,9 +123,3 @@ def _exceeds(declared: str, most: int) -> bool:
     """Whether a declared length is above `most`; by its digits first, because Python refuses to read thousands of them."""
     digits = declared.lstrip("0")
     return declared.isdecimal() and (len(digits) > len(str(most)) or int(digits or "0") > most)
-
-
-def _add_headers(headers: MutableHeaders, request_id: str) -> None:
-    headers["X-Request-Id"] = request_id
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from scoring.errors import EXPLANATIONS, Code, VoiceError
+from voice_api import headers
 from voice_api.limits import RateLimited
 from voice_api.schemas import Problem
 
@@ -97,4 +98,6 @@ async def on_http_error(request: Request, exc: Exception) -> JSONResponse:
 async def on_bug(request: Request, exc: Exception) -> JSONResponse:
     """Anything else is a bug: its stack goes to the log, and nothing of it to the caller."""
     log.error("request failed", path=request.url.path, exc_info=exc)
-    return problem(request, Code.INTERNAL, EXPLANATIONS[Code.INTERNAL].meaning)
+    answer = problem(request, Code.INTERNAL, EXPLANATIONS[Code.INTERNAL].meaning)
+    headers.complete(answer.headers, getattr(request.state, "request_id", ""))  # it is sent outside of every middleware
+    return answer

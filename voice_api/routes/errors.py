@@ -16,11 +16,12 @@ def refusals(*codes: Code) -> Responses:
     by_status: defaultdict[int, list[Code]] = defaultdict(list)
     for code in sorted({*codes, *_ALWAYS}):
         by_status[int(STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR))].append(code)
-    return {status: {"model": Problem, "description": _told(meant)} for status, meant in sorted(by_status.items())}
+    return {status: _answer(meant) for status, meant in sorted(by_status.items())}
 
 
-def _told(codes: list[Code]) -> str:
-    return " ".join(f"{code.value}: {EXPLANATIONS[code].meaning}" for code in codes)
+def _answer(codes: list[Code]) -> dict[str, Any]:
+    told = " ".join(f"{code.value}: {EXPLANATIONS[code].meaning}" for code in codes)
+    return {"model": Problem, "description": told, "x-codes": [code.value for code in codes]}
 
 
 _ALWAYS = (Code.RATE_LIMITED, Code.INTERNAL)
@@ -38,5 +39,9 @@ RECORDING_ERRORS = refusals(*_WRITE, Code.BANNED, Code.REGISTRY_STALE, Code.AUDI
 """Of a recording, which any registered hotkey may send."""
 AUDIO_ERRORS: Responses = {
     **LOOKUP_ERRORS,
-    416: {"model": Problem, "description": f"{Code.REQUEST_INVALID.value}: The range lies outside the file."},
+    416: {
+        "model": Problem,
+        "description": f"{Code.REQUEST_INVALID.value}: The range lies outside the file.",
+        "x-codes": [Code.REQUEST_INVALID.value],
+    },
 }

@@ -1,0 +1,96 @@
+"""What strangers' browsers and broken code get from the API: nothing."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import fields, replace
+from typing import NoReturn
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from structlog.testing import capture_logs
+
+from scoring.errors import Code
+from voice_api import openapi
+from voice_api.app import create_app
+from voice_api.headers import HEADERS
+from voice_api.settings import ApiSettings
+
+API = "http://voice.test"
+SECRET = "postgresql://voice:hunter2@db.internal/voice"
+LASTING = {"settings", "metrics", "redis", "limits"}
+"""What a request meets before its route's own code."""
+
+
+class Broken:
+    """A store with a bug that tells too much."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise RuntimeError(f"{name} of {SECRET} failed")
+
+
+@pytest.fixture
+async def app(api_settings: Callable[..., ApiSettings]) -> AsyncIterator[FastAPI]:
+    """A running application."""
+    app = create_app(api_settings())
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def browser(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Anybody."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(base_url=API, transport=transport) as client:
+        yield client
+
+
+async def test_a_bug_in_any_store_tells_nothing(app: FastAPI, browser: httpx.AsyncClient) -> None:
+    """Whatever route runs into it, the answer is the coded 500, with the usual headers and no word of the error."""
+    service = app.state.service
+    broken = {field.name: Broken() for field in fields(service) if field.name not in LASTING}
+    app.state.service = replace(service, **broken)
+    document = app.openapi()
+    tried = 0
+    with capture_logs():
+        for path, methods in document["paths"].items():
+            if "get" not in methods or "security" in methods["get"] or path in {"/healthz", "/v1/errors"}:
+                continue
+            answer = await browser.get(_filled(path, methods["get"], document))
+            if path.startswith("/v1/samples"):
+                assert answer.status_code == 404  # it asks no store of the service
+                continue
+            tried += 1
+            assert (path, answer.status_code, answer.json()["code"]) == (path, 500, Code.INTERNAL)
+            assert "hunter2" not in answer.text and "Traceback" not in answer.text and "RuntimeError" not in answer.text
+            assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+            assert answer.headers["x-request-id"] == answer.json()["request_id"]
+    assert tried >= 10
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/leaderboard", "/v1/rounds/7", "/v1/nothing", "/healthz"])
+async def test_no_other_origin_may_read(browser: httpx.AsyncClient, path: str) -> None:
+    """Pages of other origins read nothing and preflights are refused: no answer has a header that allows it."""
+    headers = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    for answer in (await browser.get(path, headers=headers), await browser.options(path, headers=headers)):
+        assert [name for name in answer.headers if name.startswith("access-control")] == []
+    assert answer.status_code in {404, 405}
+
+
+async def test_a_recording_may_be_larger_than_any_other_body(
+    api_settings: Callable[..., ApiSettings], browser: httpx.AsyncClient
+) -> None:
+    """The one path that takes uploads has its own limit; every other path keeps the small one."""
+    settings = api_settings()
+    body = b"x" * (settings.body_bytes + 1)
+    assert (await browser.post("/v1/registry", content=body)).status_code == 413
+    assert (await browser.post("/v1/validations?text=x", content=body)).status_code == 401
+    large = await browser.post("/v1/validations?text=x", content=b"x" * (settings.upload_bytes + 1))
+    assert (large.status_code, large.json()["code"]) == (413, Code.BODY_TOO_LARGE)
+
+
+def _filled(path: str, operation: openapi.Json, document: openapi.Json) -> str:
+    """The path with its parameters' examples."""
+    for parameter in operation.get("parameters", []):
+        value = openapi.example_of(parameter["schema"], document["components"]["schemas"])
+        path = path.replace(f"{{{parameter['name']}}}", str(value))
+    return path

@@ -1,0 +1,97 @@
+"""The API's description of itself, completed: an example for every body and every refusal, and what caches are told."""
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from scoring.errors import EXPLANATIONS, Code
+
+Json = dict[str, Any]
+_PROBLEM = "#/components/schemas/Problem"
+_LEAVES: Mapping[str, object] = {"boolean": True, "integer": 1, "number": 0.5, "string": "text", "object": {}, "null": None}
+_FORMATS: Mapping[str, str] = {"date-time": "2026-11-22T09:30:00Z", "uuid": "5f0c1bb0-6a3f-4c5e-9d0a-1f6a7d1c2b3e"}
+_NOT_MODIFIED: Json = {"description": "What If-None-Match names is still so."}
+
+
+def name_of(route: APIRoute) -> str:
+    """An operation's name: its part of the API and its function."""
+    return f"{route.tags[0]}_{route.name}" if route.tags else route.name
+
+
+def describe(app: FastAPI) -> Json:
+    """The OpenAPI document of an application's routes."""
+    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    schemas: Json = document["components"]["schemas"]
+    for method, operation in operations(document):
+        _exemplify(operation.get("requestBody", {}), schemas)
+        for status, answer in operation["responses"].items():
+            if int(status) >= HTTPStatus.BAD_REQUEST and _is_problem(answer):
+                _show_refusals(answer, int(status))
+            else:
+                _exemplify(answer, schemas)
+        if method == "get" and "security" not in operation and operation["tags"] != ["health"]:
+            operation["responses"]["304"] = _NOT_MODIFIED
+    return document
+
+
+def operations(document: Json) -> Iterator[tuple[str, Json]]:
+    """Every operation with its method."""
+    for methods in document["paths"].values():
+        yield from methods.items()
+
+
+def example_of(schema: Json, schemas: Json) -> Any:
+    """A value that fits a schema: the one it names itself, or one built from its parts'."""
+    for given in ("examples", "enum"):
+        if given in schema:
+            return schema[given][0]
+    if "default" in schema:
+        return schema["default"]
+    if "$ref" in schema:
+        return example_of(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    if "anyOf" in schema:
+        return example_of(schema["anyOf"][0], schemas)
+    if "items" in schema:
+        return [example_of(schema["items"], schemas)]
+    if "properties" in schema:
+        return {name: example_of(part, schemas) for name, part in schema["properties"].items()}
+    return _FORMATS.get(schema.get("format", "")) or _LEAVES[schema.get("type", "object")]
+
+
+def _exemplify(body: Json, schemas: Json) -> None:
+    for kind, content in body.get("content", {}).items():
+        if kind == "application/json" and "schema" in content:
+            content["example"] = example_of(content["schema"], schemas)
+
+
+def _is_problem(answer: Json) -> bool:
+    return any(content.get("schema", {}).get("$ref") == _PROBLEM for content in answer.get("content", {}).values())
+
+
+def _show_refusals(answer: Json, status: int) -> None:
+    """Errors are problem+json, one example for each code that they may have."""
+    codes = [Code(number) for number in answer.pop("x-codes", ())]
+    answer["content"] = {
+        "application/problem+json": {
+            "schema": {"$ref": _PROBLEM},
+            "examples": {code.slug: {"value": _problem(code, status)} for code in codes},
+        }
+    }
+
+
+def _problem(code: Code, status: int) -> Json:
+    said = EXPLANATIONS[code]
+    return {
+        "type": f"urn:voice:problem:{code.slug}",
+        "title": said.meaning,
+        "status": status,
+        "detail": said.meaning,
+        "code": code.value,
+        "blame": code.blame.value,
+        "advice": said.advice,
+        "request_id": "0b7c2f0e9d1a4c55",
+    }
