@@ -26,8 +26,12 @@ from neurons.cli.validate import follow, measured
 from scoring import anchors
 from scoring.errors import Code
 from scoring.report import Factor
+from voice_api.auth import WINDOW
 from voice_api.db.states import ValidationState
-from voice_api.schemas import ValidationOut
+from voice_api.db.validations import MOST_OPEN
+from voice_api.schemas import MOST_CHARACTERS, ValidationOut
+from voice_api.settings import ApiSettings
+from workers.decoding import RAM_BYTES, SECONDS
 
 ID = "5f0c1bb0-6a3f-4c5e-9d0a-1f6a7d1c2b3e"
 UPLOAD = b"RIFF of some kind"
@@ -139,6 +143,20 @@ def miner(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+def test_the_page_about_it_states_what_the_code_holds() -> None:
+    """Sizes, times, numbers and codes of docs/validate.md."""
+    page = " ".join((Path(__file__).parents[2] / "docs/validate.md").read_text(encoding="utf-8").split())
+    upload = ApiSettings.model_fields["upload_bytes"].default
+    for stated in (
+        f"`VOICE_UPLOAD_BYTES` ({upload >> 20} MiB)",
+        f"up to {MOST_CHARACTERS} characters",
+        f"{RAM_BYTES >> 20} MiB and {SECONDS:g} seconds",
+        f"code {Code.AUDIO_INVALID}: the recording is at fault; {Code.TEXT_INVALID}: its text",
+    ):
+        assert stated in page
+    assert ("holds for ten seconds" in page, "At most ten of one" in page) == (WINDOW.total_seconds() == 10, MOST_OPEN == 10)
 
 
 def test_shows_metrics_beside_their_anchors_and_the_reasons(
