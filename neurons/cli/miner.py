@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
-from neurons.cli import score, validate
+from neurons.cli import score, status, validate
 from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
 
 if TYPE_CHECKING:
     from neurons.settings import MinerSettings
     from scoring.competition import Competition
-    from scoring.types import Hotkey
-    from voice_api.schemas import SubmissionOut
 
 app = typer.Typer(help="The miner's tools.", no_args_is_help=True)
 
@@ -113,41 +111,7 @@ async def _commit(settings: "MinerSettings", text: bytes, keys: object) -> int:
             assert_never(unreachable)
 
 
-@app.command()
-def status(
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
-    hotkey: Annotated[str | None, typer.Option("--hotkey", help="An ss58 address, instead of a wallet's hotkey.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show what became of a hotkey's submissions: state, reason, score."""
-    from neurons import wallets
-    from scoring.types import MICRO, Hotkey
-
-    settings = _settings(None, None, wallet, wallet_hotkey, wallet_path)
-    address = hotkey or wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path).hotkey.ss58_address
-    found = asyncio.run(_submissions(settings, Hotkey(address)))
-    if as_json:
-        typer.echo(json.dumps([item.model_dump(mode="json") for item in found]))
-        return
-    table = Table("submission", "block", Column("repo@revision", overflow="fold"), "state", "score ± se")
-    table.add_column("reason", overflow="fold")
-    for item in found:
-        scored = "" if item.score is None else f"{item.score / MICRO:.4f} ± {(item.stderr or 0) / MICRO:.4f}"
-        model = f"{item.repo}@{(item.revision or '')[:7]}" if item.repo else ""
-        reason = "" if item.code is None else f"[{item.code}] {item.reason}"
-        table.add_row(str(item.id), str(item.commit_block), model, str(item.state), scored, reason.replace("[", "\\["))
-    Console().print(
-        table if found else f"No submission of {address} is known: has it been committed, and read by the model queue?"
-    )
-
-
-async def _submissions(settings: "MinerSettings", hotkey: "Hotkey") -> "list[SubmissionOut]":
-    from neurons.api_client import VoiceApi
-
-    async with VoiceApi(settings.api_url, None, settings.api_hotkey) as api:
-        return await api.submissions(hotkey=hotkey)
+app.command("status")(status.status)
 
 
 def _settings(

@@ -1,6 +1,8 @@
 """Builders of what the store takes, a store with a round to judge, and a validator on a chain that the test scripts."""
 
+import asyncio
 import hashlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -12,6 +14,7 @@ from typing import Any, cast
 import bittensor as bt
 import httpx
 import pytest
+import uvicorn
 from pydantic import SecretStr
 from redis import Redis
 
@@ -185,6 +188,26 @@ async def serve() -> AsyncIterator[Callable[[ApiSettings], Awaitable[httpx.ASGIT
             app = create_app(settings)
             await stack.enter_async_context(app.router.lifespan_context(app))
             return httpx.ASGITransport(app)
+
+        yield start
+
+
+@pytest.fixture
+async def listen() -> AsyncIterator[Callable[[ApiSettings], str]]:
+    """Serve an API on a port of this machine until the test ends, for what cannot be given a transport; its URL."""
+    async with AsyncExitStack() as stack:
+
+        def start(settings: ApiSettings) -> str:
+            listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, access_log=False))
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+
+            async def end() -> None:
+                server.should_exit = True
+                await serving
+
+            stack.push_async_callback(end)
+            return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
         yield start
 

@@ -2,22 +2,19 @@
 
 import asyncio
 import json
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
 import pytest
 import typer
-import uvicorn
 
 from neurons import wallets
 from neurons.cli.main import app
 from neurons.cli.moments import moment
 from scoring.errors import Code, VoiceError
 from scoring.types import SubmissionId
-from voice_api.app import create_app
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
@@ -34,35 +31,29 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 async def voice(
+    listen: Callable[[ApiSettings], str],
     api_settings: Callable[..., ApiSettings],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> AsyncIterator[Voice]:
+) -> Voice:
     """Run `voice operator …` with an operator's wallet, against an API on a port of this machine; what it printed."""
     keys = wallets.create("operator", "default", tmp_path)
     settings = api_settings(operators=(keys.hotkey.ss58_address,))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(create_app(settings), log_config=None, access_log=False)
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        for name, value in (
-            ("BT_WALLET", "operator"),
-            ("BT_WALLET_PATH", str(tmp_path)),
-            ("VOICE_API_URL", f"http://127.0.0.1:{listening.getsockname()[1]}"),
-            ("VOICE_API_HOTKEY", settings.hotkey),
-            ("COLUMNS", "200"),
-        ):
-            monkeypatch.setenv(name, value)
+    for name, value in (
+        ("BT_WALLET", "operator"),
+        ("BT_WALLET_PATH", str(tmp_path)),
+        ("VOICE_API_URL", listen(settings)),
+        ("VOICE_API_HOTKEY", settings.hotkey),
+        ("COLUMNS", "200"),
+    ):
+        monkeypatch.setenv(name, value)
 
-        async def run(*arguments: str) -> str:
-            await asyncio.to_thread(app, ["operator", *arguments], standalone_mode=False)
-            return capsys.readouterr().out
+    async def run(*arguments: str) -> str:
+        await asyncio.to_thread(app, ["operator", *arguments], standalone_mode=False)
+        return capsys.readouterr().out
 
-        async with asyncio.timeout(60):
-            yield run
-            server.should_exit = True
-            await serving
+    return run
 
 
 async def park_one(pool: Pool, host: str = "host-1") -> int:
