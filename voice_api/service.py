@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Header, Request, Security
+from fastapi import Depends, Header, Request, Response, Security
 from fastapi.security import APIKeyHeader
 from redis.asyncio import Redis
 
@@ -125,8 +125,9 @@ async def operator(request: Request, service: Served, _: _Signature, key: _Key =
     return caller
 
 
-async def watching_operator(request: Request, service: Served, _: _Signature) -> Hotkey:
-    """The operator's hotkey that signed this request to read something."""
+async def watching_operator(request: Request, response: Response, service: Served, _: _Signature) -> Hotkey:
+    """The operator's hotkey that signed this request to read something, which no cache keeps."""
+    response.headers["Cache-Control"] = "no-store"
     return await _admit(request, service, _listed(service.settings.operators))
 
 

@@ -83,8 +83,8 @@ async def test_a_recording_may_be_larger_than_any_other_body(
     settings = api_settings()
     body = b"x" * (settings.body_bytes + 1)
     assert (await browser.post("/v1/registry", content=body)).status_code == 413
-    assert (await browser.post("/v1/validations?text=x", content=body)).status_code == 401
-    large = await browser.post("/v1/validations?text=x", content=b"x" * (settings.upload_bytes + 1))
+    assert (await browser.post("/v1/validations?text=x&description=x", content=body)).status_code == 401
+    large = await browser.post("/v1/validations?text=x&description=x", content=b"x" * (settings.upload_bytes + 1))
     assert (large.status_code, large.json()["code"]) == (413, Code.BODY_TOO_LARGE)
 
 

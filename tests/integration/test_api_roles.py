@@ -173,21 +173,21 @@ async def test_a_registered_hotkey_is_a_miner(miner: VoiceApi, pool: Pool, stran
     """Whoever the newest registry names may ask for a validation; nobody else may."""
     await Registry(pool).replace(registry(10, Hotkey("5Other")))
     with pytest.raises(ApiRefused) as refusal:
-        await miner.validate(WAV, "hello", "")
+        await miner.validate(WAV, "hello", "A woman speaks.")
     assert refusal.value.code is Code.NOT_ALLOWED
     await Registry(pool).replace(registry(11, Hotkey(stranger.hotkey.ss58_address)))
-    assert (await miner.validate(WAV, "hello", "")).hotkey == stranger.hotkey.ss58_address
+    assert (await miner.validate(WAV, "hello", "A woman speaks.")).hotkey == stranger.hotkey.ss58_address
 
 
 async def test_without_a_fresh_registry_nobody_is_a_miner(miner: VoiceApi, pool: Pool, stranger: bt.Wallet) -> None:
     """Before the first registry, and once it is too old, the API cannot say who is registered: closed, and worth another try."""
     with pytest.raises(ApiUnavailable, match="registry is missing or too old"):
-        await miner.validate(WAV, "hello", "")
+        await miner.validate(WAV, "hello", "A woman speaks.")
     await Registry(pool).replace(registry(10, Hotkey(stranger.hotkey.ss58_address)))
     async with pool.connection() as connection:
         await connection.execute("update registry set received_at = now() - interval '2 hours'")
     with pytest.raises(ApiUnavailable, match="registry is missing or too old"):
-        await miner.validate(WAV, "hello", "")
+        await miner.validate(WAV, "hello", "A woman speaks.")
 
 
 async def test_a_banned_hotkey_is_no_miner(miner: VoiceApi, pool: Pool, stranger: bt.Wallet) -> None:
@@ -196,7 +196,7 @@ async def test_a_banned_hotkey_is_no_miner(miner: VoiceApi, pool: Pool, stranger
     await Registry(pool).replace(registry(10, hotkey))
     await Operations(pool).ban(hotkey, actor="5Op", reason="sold its key")
     with pytest.raises(ApiRefused) as refusal:
-        await miner.validate(WAV, "hello", "")
+        await miner.validate(WAV, "hello", "A woman speaks.")
     assert (refusal.value.code, refusal.value.detail) == (Code.BANNED, "sold its key")
 
 

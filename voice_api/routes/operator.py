@@ -1,6 +1,6 @@
 """What operators order; each order is signed by an operator's hotkey and leaves an event with its reason behind."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from scoring.types import EvaluationId
 from voice_api.routes.errors import ORDER_ERRORS, WATCH_ERRORS
@@ -99,8 +99,7 @@ async def undrain(order: HostOrder, service: Served, caller: Operator) -> Ordere
 
 
 @router.get("/stuck", responses=WATCH_ERRORS)
-async def stuck(response: Response, service: Served, _: WatchingOperator, after: After = 0, limit: Limit = 50) -> StuckPage:
+async def stuck(service: Served, _: WatchingOperator, after: After = 0, limit: Limit = 50) -> StuckPage:
     """Evaluations of open rounds that wait for an operator, by id."""
-    response.headers["Cache-Control"] = "no-store"
     shown, last = cut(await service.operations.stuck(EvaluationId(after), limit + 1), limit)
     return StuckPage(items=tuple(StuckOut.model_validate(row) for row in shown), next=last.evaluation_id if last else None)

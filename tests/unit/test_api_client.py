@@ -1,0 +1,183 @@
+"""The client against the API's own description: every operation has a method, and what the API shows as an answer is parsed."""
+
+import asyncio
+import inspect
+import json
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+import bittensor as bt
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from neurons.api_client import VoiceApi
+from scoring.errors import Code
+from scoring.types import Block, BlockHash, EvaluationId, Hotkey, RoundNumber, SubmissionId, Uid
+from voice_api import openapi
+from voice_api.app import create_app
+from voice_api.db.records import Neuron, NewSubmission, RegistrySnapshot
+from voice_api.schemas.operations import (
+    CodeWindow,
+    EvaluationOrder,
+    HostOrder,
+    HostWindow,
+    HotkeyOrder,
+    Order,
+    SubmissionOrder,
+    Verb,
+)
+from voice_api.settings import ApiSettings
+
+Call = Callable[[VoiceApi], Awaitable[object]]
+DOCUMENT = create_app(
+    ApiSettings(database_url=SecretStr("postgresql:///voice"), redis_url=SecretStr("redis://localhost"), hotkey=Hotkey("5Api"))
+).openapi()
+FOR_MACHINES = {"health_alive", "health_metrics"}
+"""Asked by probes and by Prometheus."""
+KEY, EVALUATION, SUBMISSION, HOTKEY = "a5" * 32, EvaluationId(3), SubmissionId(4), Hotkey("5G")
+WINDOW = {"since": datetime(2026, 1, 1, tzinfo=UTC), "until": datetime(2026, 1, 2, tzinfo=UTC), "reason": "x"}
+NEURON = Neuron(HOTKEY, Uid(1), "5C", Block(1), Block(2))
+REFUSED = NewSubmission(HOTKEY, "a" * 64, Block(1), "b" * 64, "?", code=Code.COMMITMENT_MALFORMED, reason="not a commitment")
+
+
+def ordered(verb: Verb, order: Order) -> Call:
+    """An order under a key."""
+    return lambda api: api.order(verb, order, key="k")
+
+
+CALLS: dict[str, Call] = {
+    "leaderboard_leaderboard": lambda api: api.leaderboard(),
+    "submissions_add": lambda api: api.send_submissions([REFUSED]),
+    "submissions_page": lambda api: api.submissions(hotkey=HOTKEY),
+    "submissions_get": lambda api: api.submission(SUBMISSION),
+    "rounds_page": lambda api: api.rounds(after=RoundNumber(3)),
+    "rounds_get": lambda api: api.round(RoundNumber(3)),
+    "evaluations_page": lambda api: api.evaluations(of_round=RoundNumber(3), submission=SUBMISSION),
+    "evaluations_get": lambda api: api.evaluation(EVALUATION),
+    "evaluations_samples": lambda api: api.samples(EVALUATION),
+    "receipts_get": lambda api: api.receipt(KEY),
+    "samples_get": lambda api: api.audio(KEY),
+    "queue_page": lambda api: api.queue(),
+    "validations_add": lambda api: api.validate(b"RIFF", "hello", "A woman speaks.", key="k"),
+    "validations_get": lambda api: api.validation(UUID(int=1)),
+    "errors_table": lambda api: api.codes(),
+    "registry_replace": lambda api: api.send_registry(RegistrySnapshot(7, Block(1), BlockHash("0x" + "1" * 64), (NEURON,))),
+    "operator_requeue": ordered(Verb.REQUEUE, EvaluationOrder(evaluation_id=EVALUATION, reason="x")),
+    "operator_requeue_by_host": ordered(Verb.REQUEUE_BY_HOST, HostWindow(host="h", **WINDOW)),
+    "operator_requeue_by_code": ordered(Verb.REQUEUE_BY_CODE, CodeWindow(code=Code.HUB_UNAVAILABLE, **WINDOW)),
+    "operator_park": ordered(Verb.PARK, EvaluationOrder(evaluation_id=EVALUATION, reason="x")),
+    "operator_release": ordered(Verb.RELEASE, EvaluationOrder(evaluation_id=EVALUATION, reason="x")),
+    "operator_quarantine": ordered(Verb.QUARANTINE, SubmissionOrder(submission_id=SUBMISSION, reason="x")),
+    "operator_unquarantine": ordered(Verb.UNQUARANTINE, SubmissionOrder(submission_id=SUBMISSION, reason="x")),
+    "operator_ban": ordered(Verb.BAN, HotkeyOrder(hotkey=HOTKEY, reason="x")),
+    "operator_unban": ordered(Verb.UNBAN, HotkeyOrder(hotkey=HOTKEY, reason="x")),
+    "operator_drain": ordered(Verb.DRAIN, HostOrder(host="h", reason="x")),
+    "operator_undrain": ordered(Verb.UNDRAIN, HostOrder(host="h", reason="x")),
+    "operator_stuck": lambda api: api.stuck(),
+    "operator_workers": lambda api: api.workers(),
+    "health_ready": lambda api: api.readiness(),
+}
+"""How the client asks for each operation."""
+
+
+@dataclass
+class Described(httpx.AsyncBaseTransport):
+    """Answers each request as the description shows, its last page at once; remembers which operation was asked for."""
+
+    asked: list[str] = field(default_factory=list)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The example of the operation that the request is for."""
+        operation = self._operation(request)
+        self.asked.append(operation["operationId"])
+        _check_request(request, operation)
+        status = min(operation["responses"])
+        (content,) = operation["responses"][status]["content"].items()
+        if content[0] != "application/json":
+            return httpx.Response(int(status), content=b"fLaC")
+        example = content[1]["example"]
+        last_page = example | {"next": None} if "next" in example else example
+        return httpx.Response(int(status), json=last_page)
+
+    def _operation(self, request: httpx.Request) -> openapi.Json:
+        for path, methods in sorted(DOCUMENT["paths"].items(), key=lambda item: "{" in item[0]):
+            if re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), request.url.path) and request.method.lower() in methods:
+                found: openapi.Json = methods[request.method.lower()]
+                return found
+        raise AssertionError(f"{request.method} {request.url.path} is described nowhere")
+
+
+def _check_request(request: httpx.Request, operation: openapi.Json) -> None:
+    """The request says what the description asks for, and nothing else."""
+    parameters = operation.get("parameters", [])
+    known = {item["name"] for item in parameters if item["in"] == "query"}
+    needed = {item["name"] for item in parameters if item["in"] == "query" and item["required"]}
+    assert needed <= set(request.url.params) <= known
+    assert ("x-bittensor-signature" in request.headers) == ("security" in operation)
+    if "Idempotency-Key" in request.headers:
+        assert "Idempotency-Key" in {item["name"] for item in parameters}
+    if "requestBody" in operation:
+        (kind,) = operation["requestBody"]["content"]
+        assert request.headers["content-type"] == kind
+        body = operation["requestBody"]["content"][kind]
+        if kind == "application/json":
+            assert set(json.loads(request.content)) == set(body["example"])
+
+
+@pytest.fixture(scope="module")
+def wallet(tmp_path_factory: pytest.TempPathFactory) -> bt.Wallet:
+    """Anybody's."""
+    made = bt.Wallet(name="anybody", hotkey="default", path=str(tmp_path_factory.mktemp("wallets")))
+    made.create_new_hotkey(use_password=False, suppress=True)
+    return made
+
+
+def test_every_operation_has_a_method() -> None:
+    """Nothing that the API serves to people or daemons is out of the client's reach, and every method is for something served."""
+    served = {operation["operationId"] for _, operation in openapi.operations(DOCUMENT)}
+    assert set(CALLS) == served - FOR_MACHINES
+    methods = {name for name, _ in inspect.getmembers(VoiceApi, inspect.iscoroutinefunction) if not name.startswith("_")}
+    used = {name for call in CALLS.values() for name in _names(call)}
+    assert methods - used == set()
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_the_client_asks_and_reads_as_described(operation: str, wallet: bt.Wallet) -> None:
+    """The method asks for its operation in the described form, and takes the described answer."""
+
+    async def ask() -> list[str]:
+        transport = Described()
+        async with VoiceApi("http://voice.test", wallet, "5Api", transport=transport) as api:
+            await CALLS[operation](api)
+        return transport.asked
+
+    assert asyncio.run(ask()) == [operation]
+
+
+def _names(call: Call) -> set[str]:
+    return set(call.__code__.co_names)
+
+
+def test_the_description_holds_every_schema_by_example() -> None:
+    """Each JSON body and each refusal has an example; refusals are problems with their own codes."""
+    for method, operation in openapi.operations(DOCUMENT):
+        for status, answer in operation["responses"].items():
+            for kind, content in answer.get("content", {}).items():
+                if kind == "application/json":
+                    assert "example" in content, (operation["operationId"], status)
+                if kind == "application/problem+json":
+                    shown = [example["value"] for example in content["examples"].values()]
+                    assert {example["status"] for example in shown} == {int(status)}
+        if "security" in operation and method == "post":
+            assert {"401", "403", "409", "413", "422", "429", "500", "503"} <= set(operation["responses"])
+
+
+def test_every_operation_says_what_it_does() -> None:
+    """Each has a sentence of its own, each parameter too, and signed ones name the scheme, which is described."""
+    assert DOCUMENT["components"]["securitySchemes"]["btauth"]["description"].startswith("`btauth/1`")
+    silent = [operation["operationId"] for _, operation in openapi.operations(DOCUMENT) if not operation.get("description")]
+    assert silent == []
