@@ -4,6 +4,7 @@ from collections import Counter
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 from redis.exceptions import RedisError
 
 from voice_api.auth import EPOCH
@@ -38,7 +39,7 @@ async def ready(service: Served, response: Response) -> Readiness:
     return readiness
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(service: Served) -> Response:
     """Queue depth and age, live workers, validations, requests, and outcomes by code, as Prometheus reads them.
 
