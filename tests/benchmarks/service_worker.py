@@ -13,6 +13,7 @@ from voice_api.db.records import Verdict
 from voice_api.db.states import VerdictState
 from workers import jobs, main
 from workers.evaluate import Tools
+from workers.sandbox import Sandbox
 from workers.settings import WorkerSettings
 
 REPORT = EvaluationReport(
@@ -35,10 +36,11 @@ def nothing() -> str:
 def run() -> None:
     """Work until SIGTERM."""
     logs.configure()
-    tools = Tools(cast(Any, None), cast(Any, None), timedelta(seconds=1), cast(Any, None))
+    settings = WorkerSettings()
+    tools = Tools(cast(Any, None), Sandbox(settings.data / "scratch"), timedelta(seconds=1), cast(Any, None))
     vars(main)["tools"] = lambda *_settings, **_more: tools
     vars(jobs)["evaluate"] = lambda *_case, **_more: VERDICT
-    main.run(WorkerSettings())
+    main.run(settings)
 
 
 if __name__ == "__main__":
