@@ -11,6 +11,7 @@ from scoring.types import EvaluationId
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
+from voice_api.process_metrics import WorkerMetrics
 from workers.drain import Drain
 from workers.evaluate import Tools
 from workers.notary import Notary
@@ -52,6 +53,7 @@ class Bench:
     limits: StageLimits = field(default_factory=StageLimits)
     drain: Drain = field(default_factory=Drain)
     doing: Doing = field(default_factory=Doing)
+    metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
 
 
 bench: ContextVar[Bench] = ContextVar("bench")

@@ -20,6 +20,7 @@ from workers.evaluate import NotYetPublic, RefusedOnce, Task, evaluate, refuse
 from workers.lease import LeaseKeeper, Renewals
 from workers.lineage import StoredLineage
 from workers.notary import Notary
+from workers.progress import Timed
 from workers.retry import next_retry
 from workers.validate import validate_next
 
@@ -53,7 +54,7 @@ async def work_one(current: Bench, queue: QueueName) -> str:
         return _UNCERTIFIED
     claim = await current.queue.claim(queue, current.name, current.lease, current.host)
     if claim is None:
-        return await validate_next(current, queue) or _NOTHING
+        return await _validate(current, queue) or _NOTHING
     current.doing.evaluation = claim.evaluation_id
     try:
         with structlog.contextvars.bound_contextvars(
@@ -62,9 +63,17 @@ async def work_one(current: Bench, queue: QueueName) -> str:
             return await _carry(current, claim, notary)
     except LeaseLost:
         log.warning("lease lost: another worker has taken over, or the round closed")
+        current.metrics.lease_lost()
         return "lease lost"
     finally:
         current.doing.evaluation = None
+
+
+async def _validate(current: Bench, queue: QueueName) -> str | None:
+    outcome = await validate_next(current, queue)
+    if outcome is not None:
+        current.metrics.ended(f"recording {outcome}")
+    return outcome
 
 
 async def _carry(current: Bench, claim: Claim, notary: Notary) -> str:
@@ -100,8 +109,10 @@ async def _judge(current: Bench, claim: Claim, notary: Notary) -> Verdict:
     keeper = LeaseKeeper(Renewals(current.queue, current.beat), claim, current.lease, current.loop)
     limits = current.limits.beyond(competition.limits, competition.synthesis)
     lineage = StoredLineage(current.submissions, current.loop)
-    work = partial(evaluate, _task(claim), competition, current.tools, notary, lineage, keeper)
-    return await attempt(work, Overseer(keeper, limits, current.drain, current.tools.sandbox.stop, current.give_up))
+    overseer = Overseer(keeper, limits, current.drain, current.tools.sandbox.stop, current.give_up)
+    with current.metrics.stages() as entered:
+        progress = Timed(keeper, entered)
+        return await attempt(partial(evaluate, _task(claim), competition, current.tools, notary, lineage, progress), overseer)
 
 
 def _task(claim: Claim) -> Task:
@@ -127,6 +138,7 @@ def _refusal(claim: Claim) -> str:
 async def _finish(current: Bench, claim: Claim, verdict: Verdict) -> str:
     await outage.through(partial(current.queue.finish, claim, verdict), current.lease, lambda: current.drain.overdue)
     log.info("verdict", state=verdict.state, code=verdict.code, reason=verdict.reason)
+    current.metrics.ended(verdict.state.value, verdict.code)
     return verdict.state.value
 
 
@@ -159,4 +171,8 @@ async def _return(
     state = await outage.through(write, current.lease, lambda: current.drain.overdue)
     retry_in = None if pause is None or state is EvaluationState.PARKED else pause.total_seconds()
     log.warning("parked" if retry_in is None else "handed back", code=code, detail=detail, cause=cause, retry_in=retry_in)
-    return "parked" if state is EvaluationState.PARKED else "handed back"
+    outcome = "parked" if state is EvaluationState.PARKED else "handed back"
+    current.metrics.ended(outcome, code)
+    if not drained and state is not EvaluationState.PARKED:
+        current.metrics.retried()
+    return outcome

@@ -25,6 +25,8 @@ from voice_api.db.validations import Validations
 from voice_api.db.workers import Workers
 from voice_api.errors import RedisUnavailable
 from voice_api.keys import ServiceKey, certified
+from voice_api.process_metrics import exposed
+from voice_api.settings import MetricsSettings
 from workers import reference
 from workers.audio_store import FolderStore
 from workers.background_loop import background_loop
@@ -44,8 +46,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
-def run(settings: WorkerSettings, burst: bool = False) -> None:
-    """Work until SIGTERM (or, with `burst`, until nothing is due).
+def run(settings: WorkerSettings, burst: bool = False, shown: MetricsSettings | None = None) -> None:
+    """Work until SIGTERM (or, with `burst`, until nothing is due), and show the worker's numbers where `shown` says.
 
     Raises PlatformError when something needed is not there, or when the service key's certificate is not valid, or no longer.
     """
@@ -70,7 +72,11 @@ def run(settings: WorkerSettings, burst: bool = False) -> None:
             queue=settings.queue.value,
             reference_seconds=current.tools.usual.total_seconds(),
         )
-        with _present(Presence(Workers(pool), current, settings.queue), loop):
+        host, port = ("", 0) if shown is None else (shown.host, shown.port)
+        with (
+            exposed(current.metrics.registry, host, port),
+            _present(Presence(Workers(pool), current, settings.queue), loop),
+        ):
             (rings.run_off if burst else rings.run)()
     gave_up.end_process()
     notary()

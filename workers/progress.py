@@ -1,5 +1,6 @@
 """What an evaluation reports while it runs: progress that rises renews its lease, and none for too long ends it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -51,3 +52,15 @@ class StageLimits:
     def beyond(self, limits: Limits, rules: SynthesisRules) -> "StageLimits":
         """With the time that a competition gives a model to load and to speak a batch: its deadlines are the model's, this is ours."""
         return replace(self, speak=self.speak + timedelta(seconds=limits.load_seconds + rules.batch * limits.sample_seconds))
+
+
+class Timed:
+    """Progress, told to another one, and the name of its stage to whoever takes the time of stages."""
+
+    def __init__(self, progress: Progress, entered: Callable[[str], None]) -> None:
+        self._progress, self._entered = progress, entered
+
+    def __call__(self, stage: Stage, done: int, total: int) -> None:
+        """Pass it on; raises what the other one raises."""
+        self._entered(stage.value)
+        self._progress(stage, done, total)

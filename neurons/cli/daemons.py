@@ -58,6 +58,7 @@ def worker(
     ] = False,
 ) -> None:
     """Evaluate models: fetch, let them speak in a sandbox, judge, and sign."""
+    from voice_api.settings import MetricsSettings
     from workers.settings import NotarySettings, WorkerSettings
 
     if show_key:
@@ -69,7 +70,7 @@ def worker(
     settings = WorkerSettings()
     from workers import main
 
-    main.run(settings, burst)
+    main.run(settings, burst, MetricsSettings())
 
 
 @queue.command("run")

@@ -6,7 +6,7 @@ from voice_api.db.pool import Pool
 from voice_api.db.sql import sql
 from voice_api.db.states import QueueName, ValidationState
 
-LIVE = timedelta(minutes=2)
+LIVE = timedelta(minutes=1)
 """A worker that did not show itself for so long is taken for dead."""
 
 

@@ -13,6 +13,6 @@ router = APIRouter(prefix="/v1/operator", tags=["operator"], route_class=Route)
 
 @router.get("/workers", responses=WATCH_ERRORS)
 async def workers(response: Response, service: Served, _: WatchingOperator) -> WorkersOut:
-    """Workers that were seen in the last two minutes, and what each works on."""
+    """Workers that were seen in the last minute, and what each works on."""
     response.headers["Cache-Control"] = "no-store"
     return WorkersOut(workers=tuple(WorkerOut.model_validate(row) for row in await service.workers.live(LIVE)))

@@ -1,0 +1,99 @@
+"""What a worker counts and logs of one run, on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import cast
+
+import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
+
+from scoring import competition
+from scoring.errors import Code
+from scoring.types import SubmissionId
+from voice_api.db.pool import Pool
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.records import Claim
+from voice_api.db.states import QueueName
+from voice_api.db.submissions import Submissions
+from voice_api.db.validations import Validations
+from workers import jobs
+from workers.bench import Bench
+from workers.evaluate import Tools
+from workers.notary import Notary
+from workers.progress import Stage, Timed
+from workers.retry import RetryRule
+
+OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
+LEASE = timedelta(minutes=1)
+
+
+class Overtaken(EvaluationQueue):
+    """A queue whose leases are over at once, and are returned before anything can be written."""
+
+    async def claim(self, queue: QueueName, worker: str, lease: timedelta, host: str = "") -> Claim | None:
+        claim = await super().claim(queue, worker, timedelta(0), host)
+        await self.expire_leases(budget=3)
+        return claim
+
+
+def bench_of(pool: Pool, queue: EvaluationQueue, retries: int) -> Bench:
+    """A worker whose competition is not the round's: what it claims fails for our own reasons, before a model is touched."""
+    return Bench(
+        name="w1",
+        loop=asyncio.get_running_loop(),
+        queue=queue,
+        submissions=Submissions(pool),
+        validations=Validations(pool),
+        schedule=competition.load(),
+        tools=cast(Tools, None),  # never reached
+        notary=lambda: cast(Notary, None),  # as little
+        lease=LEASE,
+        retry=RetryRule(retries, LEASE),
+        beat=lambda: None,
+        retire=lambda: None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("retries", "outcome", "retried"),
+    [pytest.param(3, "handed back", 1, id="tried again"), pytest.param(0, "parked", 0, id="parked")],
+)
+async def test_a_failed_run_is_counted_by_its_code(
+    pool: Pool, open_round: OpenRound, retries: int, outcome: str, retried: int
+) -> None:
+    """Once by outcome and code, and as a retry if it is one."""
+    await open_round()
+    bench = bench_of(pool, EvaluationQueue(pool), retries)
+    assert await jobs.work_one(bench, QueueName.CPU) == outcome
+    assert await jobs.work_one(bench, QueueName.GPU) == "nothing due"
+    value = bench.metrics.registry.get_sample_value
+    assert value("voice_worker_runs_total", {"outcome": outcome, "code": Code.COMPETITION_MISMATCH.slug}) == 1
+    assert value("voice_worker_retries_total") == retried
+
+
+async def test_a_lost_lease_is_counted(pool: Pool, open_round: OpenRound) -> None:
+    """It is no run's outcome: the one that took over has that."""
+    await open_round()
+    bench = bench_of(pool, Overtaken(pool), 3)
+    assert await jobs.work_one(bench, QueueName.CPU) == "lease lost"
+    value = bench.metrics.registry.get_sample_value
+    assert value("voice_worker_leases_lost_total") == 1
+    assert value("voice_worker_retries_total") == 0
+
+
+async def test_every_line_of_a_run_names_it(pool: Pool, open_round: OpenRound) -> None:
+    """Evaluation, submission and round stand in each line, so that all of one run can be found."""
+    [submission] = await open_round(number=3)
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        await jobs.work_one(bench_of(pool, EvaluationQueue(pool), 3), QueueName.CPU)
+    assert [line["event"] for line in lines] == ["handed back"]
+    assert [(line["evaluation"], line["submission"], line["round"]) for line in lines] == [(1, submission, 3)]
+
+
+def test_progress_names_its_stage_before_it_is_told_on() -> None:
+    """The time of a stage begins with its first report, even one that ends the run."""
+    heard: list[str] = []
+    Timed(lambda stage, done, total: heard.append(f"{stage} {done}/{total}"), heard.append)(Stage.SPEAK, 3, 44)
+    assert heard == ["speak", "speak 3/44"]
