@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, Protocol
 
 import structlog
 
-from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Claim
 from voice_api.errors import DatabaseUnavailable
 from workers.progress import Stage
 
@@ -19,11 +18,19 @@ RENEWALS_PER_LEASE = 20
 """A renewal is sent at most this often within one lease, however often progress is reported."""
 
 
+class Leases(Protocol):
+    """Rows that are leased: evaluations, or recordings."""
+
+    async def renew(self, claim: Any, lease: timedelta, stage: str, done: int, total: int) -> object:
+        """Extend the claim's lease from now on; raises LeaseLost."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Renewals:
     """Where progress is told: the lease in the database, and the worker's own sign of life (`beat`), which must not fail."""
 
-    queue: EvaluationQueue
+    queue: Leases
     beat: Callable[[], None]
 
 
@@ -34,7 +41,7 @@ class LeaseKeeper:
     something was heard, `rises` how often something new was.
     """
 
-    def __init__(self, renewals: Renewals, claim: Claim, lease: timedelta, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, renewals: Renewals, claim: object, lease: timedelta, loop: asyncio.AbstractEventLoop) -> None:
         self._renewals, self._claim, self._lease, self._loop = renewals, claim, lease, loop
         self._renewed = float("-inf")
         self._renewed_stage: Stage | None = None
@@ -58,13 +65,15 @@ class LeaseKeeper:
         now = time.monotonic()
         if stage is self._renewed_stage and now - self._renewed < self._lease.total_seconds() / RENEWALS_PER_LEASE:
             return
-        self._renew(stage, done, total)
+        if self._is_renewed(stage, done, total):
+            self._renewed_stage, self._renewed = stage, now
         self._renewals.beat()
-        self._renewed_stage, self._renewed = stage, now
 
-    def _renew(self, stage: Stage, done: int, total: int) -> None:
+    def _is_renewed(self, stage: Stage, done: int, total: int) -> bool:
         renewal = self._renewals.queue.renew(self._claim, self._lease, stage.value, done, total)
         try:
             asyncio.run_coroutine_threadsafe(renewal, self._loop).result(timeout=self._lease.total_seconds())
         except DatabaseUnavailable as outage:  # the lease may outlive it; who took over meanwhile, the next renewal tells
             log.warning("the lease could not be renewed", detail=outage.detail)
+            return False
+        return True

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from scoring.types import SubmissionId
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName
-from voice_api.errors import LeaseLost
+from voice_api.errors import DatabaseUnavailable, LeaseLost
 from workers.lease import LeaseKeeper, Renewals
 from workers.progress import Stage
 
@@ -50,3 +51,37 @@ async def test_a_lost_lease_ends_the_evaluating_thread(pool: Pool, open_round: O
     keeper = LeaseKeeper(Renewals(queue, lambda: None), claim, timedelta(minutes=10), asyncio.get_running_loop())
     with pytest.raises(LeaseLost):
         await asyncio.to_thread(keeper, Stage.SPEAK, 1, 3)
+
+
+async def test_only_rising_progress_renews(pool: Pool, open_round: OpenRound) -> None:
+    """Saying the same again, or less, is no progress; another total is another piece of work."""
+    await open_round()
+    queue = EvaluationQueue(pool)
+    claim = await queue.claim(QueueName.CPU, "w", timedelta(minutes=10))
+    assert claim is not None
+    keeper = LeaseKeeper(Renewals(queue, lambda: None), claim, timedelta(minutes=10), asyncio.get_running_loop())
+    rises = []
+    for done, total in ((1, 3), (1, 3), (0, 3), (2, 3), (1, 5), (5, 5), (5, 5)):
+        await asyncio.to_thread(keeper, Stage.FETCH, done, total)
+        rises.append(keeper.rises)
+    assert rises == [1, 1, 1, 2, 3, 4, 4]
+
+
+async def test_a_short_outage_of_the_database_costs_no_evaluation(pool: Pool, open_round: OpenRound) -> None:
+    """A renewal that finds nobody is sent again with the next progress."""
+    await open_round()
+    queue, outages = EvaluationQueue(pool), [DatabaseUnavailable()]
+    claim = await queue.claim(QueueName.CPU, "w", timedelta(seconds=1))
+    assert claim is not None
+
+    class Shaky(EvaluationQueue):
+        async def renew(self, *arguments: Any) -> None:
+            if outages:
+                raise outages.pop()
+            await super().renew(*arguments)
+
+    keeper = LeaseKeeper(Renewals(Shaky(pool), lambda: None), claim, timedelta(minutes=10), asyncio.get_running_loop())
+    await asyncio.to_thread(keeper, Stage.SPEAK, 1, 3)
+    await asyncio.to_thread(keeper, Stage.SPEAK, 2, 3)
+    async with pool.connection() as connection:
+        assert await connection.fetchval("select done from evaluations") == 2

@@ -1,0 +1,190 @@
+"""A try of an evaluation ends when its work does, when a stage stalls, and when the worker has to stop; in time, thread or no thread."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from scoring.competition import load
+from scoring.errors import Code, InfrastructureFault
+from voice_api.errors import LeaseLost
+from workers import attempt as module
+from workers.attempt import Overseer, attempt
+from workers.drain import Drain, Drained
+from workers.lease import LeaseKeeper, Renewals
+from workers.progress import Stage, StageLimits
+
+SOON = timedelta(seconds=0.8)
+LATER = timedelta(minutes=1)
+
+
+class Database:
+    """Takes renewals, or has lost the lease."""
+
+    def __init__(self, lost: bool = False) -> None:
+        self.lost = lost
+
+    async def renew(self, *_arguments: object) -> None:
+        """As the queue does."""
+        if self.lost:
+            raise LeaseLost("evaluation 1")
+
+
+@dataclass
+class Try:
+    """A try, and what was done to end it."""
+
+    limits: StageLimits = field(default_factory=StageLimits)
+    drain: Drain = field(default_factory=Drain)
+    lost: bool = False
+    guest_stopped: threading.Event = field(default_factory=threading.Event)
+    given_up: list[str] = field(default_factory=list)
+
+    async def run(self, work: Callable[[LeaseKeeper], str]) -> str:
+        """Do the work, overseen."""
+        renewals = Renewals(cast(Any, Database(self.lost)), lambda: None)
+        keeper = LeaseKeeper(renewals, cast(Any, None), timedelta(minutes=1), asyncio.get_running_loop())
+        give_up = self.given_up.append
+        overseer = Overseer(keeper, self.limits, self.drain, self.guest_stopped.set, lambda: give_up("given up"))
+        return await attempt(lambda: work(keeper), overseer)
+
+
+async def test_work_that_ends_by_itself() -> None:
+    """Its result is the try's."""
+    assert await Try().run(lambda _keeper: "done") == "done"
+
+
+async def test_work_that_fails_by_itself() -> None:
+    """Its error is the try's, as it is."""
+
+    def fail(_keeper: LeaseKeeper) -> str:
+        raise ArithmeticError("mine")
+
+    with pytest.raises(ArithmeticError, match="mine"):
+        await Try().run(fail)
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+async def test_each_stage_has_its_own_limit(stage: Stage) -> None:
+    """It repeats itself, and does not rise: that ends this stage, though all others had more time, and the thread lives."""
+
+    def stand(keeper: LeaseKeeper) -> str:
+        while True:
+            keeper(stage, 1, 2)
+            time.sleep(0.01)
+
+    limits = StageLimits(**{other.value: SOON if other is stage else LATER for other in Stage})
+    with pytest.raises(InfrastructureFault) as caught:
+        await Try(limits).run(stand)
+    assert (caught.value.code, stage.value in caught.value.detail) == (Code.STAGE_STALLED, True)
+
+
+async def test_slow_progress_is_progress() -> None:
+    """Longer than a limit in all, but never without news for that long."""
+
+    def crawl(keeper: LeaseKeeper) -> str:
+        for done in range(12):
+            keeper(Stage.JUDGE, done, 12)
+            time.sleep(0.2)
+        return "done"
+
+    assert await Try(StageLimits(judge=timedelta(seconds=1))).run(crawl) == "done"
+
+
+async def test_a_stalled_guest_is_ended() -> None:
+    """The thread waits for it, and reports nothing; then it ends as the guest does, and the process goes on."""
+    trial = Try(StageLimits(speak=SOON))
+
+    def speak(keeper: LeaseKeeper) -> str:
+        keeper(Stage.SPEAK, 0, 1)
+        trial.guest_stopped.wait()
+        raise InfrastructureFault(Code.WORKER_ERROR, "the guest was killed")
+
+    with pytest.raises(InfrastructureFault) as caught:
+        await trial.run(speak)
+    assert (caught.value.code, trial.given_up) == (Code.STAGE_STALLED, [])
+
+
+async def test_a_thread_that_does_not_end_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The evaluation is handed back all the same; the process is told to end."""
+    monkeypatch.setattr(module, "_GRACE_SECONDS", 0.5)
+    trial, release = Try(StageLimits(check=SOON)), threading.Event()
+
+    def hang(_keeper: LeaseKeeper) -> str:
+        release.wait()
+        return "too late"
+
+    with pytest.raises(InfrastructureFault) as caught:
+        await trial.run(hang)
+    release.set()  # the test's own loop would wait for it
+    assert (caught.value.code, trial.given_up) == (Code.STAGE_STALLED, ["given up"])
+
+
+async def test_a_worker_that_stood_still_blames_no_stage() -> None:
+    """SIGSTOP, or a host that slept for an hour: that time is not the stage's."""
+    times = iter([0.0, 0.3, 3600.3, 3600.6, *[3600.9] * 100])
+    keeper = LeaseKeeper(cast(Any, None), cast(Any, None), timedelta(minutes=1), asyncio.get_running_loop())
+    limits = StageLimits(check=timedelta(seconds=3))
+    overseer = Overseer(keeper, limits, Drain(), lambda: None, lambda: None, clock=lambda: next(times))
+
+    def short() -> str:
+        time.sleep(0.9)
+        return "done"
+
+    assert await attempt(short, overseer) == "done"
+
+
+async def test_asked_to_stop_work_may_end() -> None:
+    """It takes less than the patience: its result counts."""
+    trial = Try(drain=Drain(timedelta(seconds=30)))
+
+    def work(_keeper: LeaseKeeper) -> str:
+        trial.drain.request()
+        time.sleep(0.6)
+        return "done"
+
+    assert await trial.run(work) == "done"
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+async def test_asked_to_stop_work_does_not_take_for_ever(signals: int) -> None:
+    """It is handed back once the patience is over, or at the second signal, however much patience there was."""
+    trial = Try(drain=Drain(timedelta(seconds=0.5 if signals == 1 else 600)))
+
+    def work(keeper: LeaseKeeper) -> str:
+        for _ in range(signals):
+            trial.drain.request()
+        for done in range(100_000):
+            keeper(Stage.SPEAK, done, 100_000)
+            time.sleep(0.01)
+        return "too late"
+
+    began = time.monotonic()
+    with pytest.raises(Drained):
+        await trial.run(work)
+    assert (trial.given_up, time.monotonic() - began < 5) == ([], True)
+
+
+async def test_a_lost_lease_ends_it() -> None:
+    """As the report raised it."""
+
+    def work(keeper: LeaseKeeper) -> str:
+        keeper(Stage.SPEAK, 1, 3)
+        return "too late"
+
+    with pytest.raises(LeaseLost):
+        await Try(lost=True).run(work)
+
+
+def test_a_models_own_deadlines_come_first() -> None:
+    """In every version of the competition a model may load, and each batch be spoken, before the stage stalls."""
+    for rules in load().version:
+        limits = StageLimits().beyond(rules.limits, rules.synthesis)
+        for seconds in (rules.limits.load_seconds, rules.limits.sample_seconds * rules.synthesis.batch):
+            assert limits.of(Stage.SPEAK) > timedelta(seconds=seconds) + timedelta(minutes=6)
+        assert limits.of(Stage.JUDGE) == StageLimits().judge
