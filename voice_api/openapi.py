@@ -32,6 +32,7 @@ def describe(app: FastAPI) -> Json:
             if int(status) >= HTTPStatus.BAD_REQUEST and _is_problem(answer):
                 _show_refusals(answer, int(status))
             else:
+                _tell(answer, schemas)
                 _exemplify(answer, schemas)
         if method == "get" and "security" not in operation and operation["tags"] != ["health"]:
             operation["responses"]["304"] = _NOT_MODIFIED
@@ -62,10 +63,30 @@ def example_of(schema: Json, schemas: Json) -> Any:
     return _FORMATS.get(schema.get("format", "")) or _LEAVES[schema.get("type", "object")]
 
 
+def kind_of(schema: Json) -> str:
+    """What a JSON schema admits, in a few words: a type, a schema's name, the values of a closed set."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "anyOf" in schema:
+        return " or ".join(kind_of(part) for part in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(str(value) for value in schema["enum"])
+    kind = str(schema.get("type", "any"))
+    return f"{kind} of {kind_of(schema['items'])}" if "items" in schema else kind
+
+
 def _exemplify(body: Json, schemas: Json) -> None:
     for kind, content in body.get("content", {}).items():
         if kind == "application/json" and "schema" in content:
             content["example"] = example_of(content["schema"], schemas)
+
+
+def _tell(answer: Json, schemas: Json) -> None:
+    """What stands in an answer that says nothing of its own: the first sentence about its schema."""
+    for content in answer.get("content", {}).values():
+        if answer["description"] == "Successful Response" and "$ref" in content.get("schema", {}):
+            said = schemas[content["schema"]["$ref"].rpartition("/")[2]].get("description", "")
+            answer["description"] = said.partition("\n")[0] or answer["description"]
 
 
 def _is_problem(answer: Json) -> bool:

@@ -97,7 +97,9 @@ def service_of(request: Request) -> Service:
 
 
 Served = Annotated[Service, Depends(service_of)]
-_Signature = Annotated[str | None, Security(_SCHEME)]
+_QueueSignature = Annotated[str | None, Security(_SCHEME, scopes=["queue"])]
+_OperatorSignature = Annotated[str | None, Security(_SCHEME, scopes=["operator"])]
+_MinerSignature = Annotated[str | None, Security(_SCHEME, scopes=["miner"])]
 _Key = Annotated[
     str | None,
     Header(
@@ -111,27 +113,27 @@ _Key = Annotated[
 ]
 
 
-async def writer(request: Request, service: Served, _: _Signature, key: _Key = None) -> Hotkey:
+async def writer(request: Request, service: Served, _: _QueueSignature, key: _Key = None) -> Hotkey:
     """The allow-listed hotkey that signed this request: the model queue's."""
     caller = await _admit(request, service, _listed(service.settings.writers))
     await _begin(request, service, caller, key)
     return caller
 
 
-async def operator(request: Request, service: Served, _: _Signature, key: _Key = None) -> Hotkey:
+async def operator(request: Request, service: Served, _: _OperatorSignature, key: _Key = None) -> Hotkey:
     """The operator's hotkey that signed this request."""
     caller = await _admit(request, service, _listed(service.settings.operators))
     await _begin(request, service, caller, key)
     return caller
 
 
-async def watching_operator(request: Request, response: Response, service: Served, _: _Signature) -> Hotkey:
+async def watching_operator(request: Request, response: Response, service: Served, _: _OperatorSignature) -> Hotkey:
     """The operator's hotkey that signed this request to read something, which no cache keeps."""
     response.headers["Cache-Control"] = "no-store"
     return await _admit(request, service, _listed(service.settings.operators))
 
 
-async def miner(request: Request, service: Served, _: _Signature, key: _Key = None) -> Hotkey:
+async def miner(request: Request, service: Served, _: _MinerSignature, key: _Key = None) -> Hotkey:
     """The registered hotkey that signed this request; nobody is registered while the stored registry is too old."""
 
     async def registered(hotkey: Hotkey) -> None:

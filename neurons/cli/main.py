@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from neurons.cli import certificates, daemons, demo, dev, miner, operator, pin, scoring, verify
+from neurons.cli import api_docs, certificates, daemons, demo, dev, miner, operator, pin, scoring, verify
 from neurons.cli.plain import plain
 from scoring.errors import EXPLANATIONS, Code, VoiceError
 
@@ -23,6 +23,7 @@ app.add_typer(dev.app, name="dev")
 scoring.app.command("pin")(pin.pin)
 app.add_typer(scoring.app, name="scoring")
 app.command("api")(daemons.api)
+app.command("api-docs")(api_docs.api_docs)
 app.command("dispatcher")(daemons.dispatcher)
 app.command("worker")(daemons.worker)
 app.command("demo")(demo.demo)

@@ -5,7 +5,6 @@ import hashlib
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -13,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from scoring.errors import EXPLANATIONS
 from scoring.types import MICRO, Micro
+from voice_api.openapi import kind_of
 from voice_api.service import Served
 
 router = APIRouter(include_in_schema=False)
@@ -41,18 +41,6 @@ async def reference(request: Request) -> HTMLResponse:
     return HTMLResponse(html, headers={"Content-Security-Policy": _policy()})
 
 
-def _kind(schema: dict[str, Any]) -> str:
-    """What a JSON schema admits, in a few words: a type, a schema's name, the values of a closed set."""
-    if "$ref" in schema:
-        return str(schema["$ref"]).rpartition("/")[2]
-    if "anyOf" in schema:
-        return " or ".join(_kind(part) for part in schema["anyOf"])
-    if "enum" in schema:
-        return ", ".join(str(value) for value in schema["enum"])
-    kind = str(schema.get("type", "any"))
-    return f"{kind} of {_kind(schema['items'])}" if "items" in schema else kind
-
-
 def _decimal(score: Micro) -> str:
     return f"{score / MICRO:.4f}"
 
@@ -60,7 +48,7 @@ def _decimal(score: Micro) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(loader=PackageLoader("voice_api", "pages"), autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {"decimal": _decimal, "kind": _kind}
+    environment.filters |= {"decimal": _decimal, "kind": kind_of}
     return environment
 
 

@@ -27,8 +27,8 @@ async def page(
     service: Served,
     after: After = 0,
     limit: Limit = 50,
-    state: SubmissionState | None = None,
-    hotkey: Annotated[str | None, Query(max_length=64, pattern=NO_NUL)] = None,
+    state: Annotated[SubmissionState | None, Query(description="Only those in this state.")] = None,
+    hotkey: Annotated[str | None, Query(max_length=64, pattern=NO_NUL, description="Only this hotkey's.")] = None,
 ) -> SubmissionPage:
     """Submissions, oldest first."""
     rows = await service.submissions.page(SubmissionId(after), limit + 1, state, Hotkey(hotkey) if hotkey else None)

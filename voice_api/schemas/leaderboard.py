@@ -1,6 +1,8 @@
 """The public table on the wire."""
 
-from typing import Self
+from typing import Annotated, Self
+
+from pydantic import Field
 
 from scoring.types import Uid
 from voice_api.db.views import LeaderboardRow
@@ -11,10 +13,10 @@ from voice_api.schemas.wire import Wire
 class LeaderboardRowOut(Wire):
     """One line of the table; rank 1 is the best."""
 
-    rank: int | None
-    king: bool
-    uid: Uid | None
-    scored_rounds: int
+    rank: Annotated[int | None, Field(description="None without a score or a registration.", examples=[1])]
+    king: Annotated[bool, Field(description="Whether it holds the top.")]
+    uid: Annotated[Uid | None, Field(description="None once its hotkey is no longer registered.", examples=[17])]
+    scored_rounds: Annotated[int, Field(examples=[31])]
     submission: SubmissionOut
 
     @classmethod

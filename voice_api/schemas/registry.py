@@ -13,8 +13,8 @@ class NeuronIn(Wire):
     """A registered hotkey."""
 
     hotkey: Ss58
-    uid: Annotated[Uid, Field(ge=0, le=65_535)]
-    coldkey: Annotated[str, Field(max_length=64, pattern=NO_NUL)]
+    uid: Annotated[Uid, Field(ge=0, le=65_535, examples=[17])]
+    coldkey: Annotated[str, Field(max_length=64, pattern=NO_NUL, examples=["5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty"])]
     registered_at_block: HeightIn
     immune_until_block: HeightIn
 
@@ -22,7 +22,7 @@ class NeuronIn(Wire):
 class RegistryIn(Wire):
     """The whole subnet at one block."""
 
-    netuid: Annotated[int, Field(ge=0, le=65_535)]
+    netuid: Annotated[int, Field(ge=0, le=65_535, examples=[7])]
     block: HeightIn
     block_hash: HashIn
     neurons: Annotated[tuple[NeuronIn, ...], Field(max_length=65_536)]

@@ -22,7 +22,10 @@ class SubmissionIn(Wire):
     public_key: Hex32
     commit_block: HeightIn
     tiebreak: Hex32
-    commitment: Annotated[str, Field(max_length=1024, pattern=NO_NUL)]
+    commitment: Annotated[
+        str,
+        Field(max_length=1024, pattern=NO_NUL, examples=[f"v1:miner/clear-voice:{'2c' * 20}:m5ubm5ubm5ubm5ubm5ubmw"]),
+    ]
     repo: Repo | None = None
     revision: Revision | None = None
     tag: Tag | None = None
@@ -51,29 +54,31 @@ class SubmissionsIn(Wire):
 class SubmissionsOut(Wire):
     """The ids, in the order given; known commitments keep theirs."""
 
-    ids: tuple[SubmissionId, ...]
+    ids: Annotated[tuple[SubmissionId, ...], Field(examples=[[412]])]
 
 
 class SubmissionOut(Wire):
     """A submission as it stands; score and stderr are of its last verdict."""
 
-    id: SubmissionId
+    id: Annotated[SubmissionId, Field(examples=[412])]
     hotkey: Ss58
-    commit_block: Block
-    commitment: str
-    repo: str | None
-    revision: str | None
-    state: SubmissionState
-    code: CodeOut
-    reason: str | None
-    content_hash: ContentHash | None
-    tensors_hash: TensorsHash | None
-    copy_of: SubmissionId | None
+    commit_block: Annotated[Block, Field(examples=[433_012])]
+    commitment: Annotated[
+        str, Field(description="As on chain.", examples=[f"v1:miner/clear-voice:{'2c' * 20}:m5ubm5ubm5ubm5ubm5ubmw"])
+    ]
+    repo: Annotated[str | None, Field(examples=["miner/clear-voice"])]
+    revision: Annotated[str | None, Field(examples=["2c" * 20])]
+    state: Annotated[SubmissionState, Field(examples=["scored"])]
+    code: Annotated[CodeOut, Field(examples=[None])]
+    reason: Annotated[str | None, Field(examples=[None])]
+    content_hash: Annotated[ContentHash | None, Field(description="Tensors and canonical config.", examples=["4e" * 32])]
+    tensors_hash: Annotated[TensorsHash | None, Field(description="Tensors alone.", examples=["8a" * 32])]
+    copy_of: Annotated[SubmissionId | None, Field(description="The earlier submission that it repeats.", examples=[None])]
     created_at: datetime
     updated_at: datetime
     score: ScoreOut
-    stderr: ScoreOut
-    scored_round: RoundNumber | None
+    stderr: Annotated[ScoreOut, Field(description="Standard error of the score, in the same unit.", examples=[9_120])]
+    scored_round: Annotated[RoundNumber | None, Field(description="The round of its last verdict.", examples=[1_204])]
 
 
 class SubmissionDetail(SubmissionOut):
@@ -94,4 +99,4 @@ class SubmissionPage(Wire):
     """Submissions, oldest first; `next` is the next page's `after`, absent on the last page."""
 
     items: tuple[SubmissionOut, ...]
-    next: SubmissionId | None
+    next: Annotated[SubmissionId | None, Field(examples=[412])]
