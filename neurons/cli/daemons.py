@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import structlog
@@ -158,6 +159,22 @@ def database_roles() -> None:
     from voice_api.db import roles
 
     asyncio.run(roles.apply(MigrationSettings().database_url.get_secret_value()))
+
+
+@database.command("logins")
+def database_logins(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files with a process's database URL each.")],
+) -> None:
+    """Make the login that each URL names (api, dispatcher, worker, validator, reader), with its password, in its role."""
+    from neurons.settings import MigrationSettings
+    from scoring.errors import Code, PlatformError
+    from voice_api.db import logins
+
+    try:
+        urls = [file.read_text(encoding="utf-8").strip() for file in files]
+    except OSError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{exc.filename} cannot be read: {exc.strerror}.") from exc
+    asyncio.run(logins.ensure(MigrationSettings().database_url.get_secret_value(), [logins.Login.of(url) for url in urls]))
 
 
 def _run(serve: "Any", registry: "CollectorRegistry") -> None:

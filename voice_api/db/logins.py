@@ -1,0 +1,52 @@
+"""Logins: each process has its own, which is a member of the role of its job (see roles.sql)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from urllib.parse import unquote, urlsplit
+
+from scoring.errors import Code, PlatformError
+from voice_api.db.pool import connection_to
+from voice_api.db.sql import sql
+
+ROLES: Mapping[str, str] = MappingProxyType(
+    {
+        "api": "voice_api",
+        "dispatcher": "voice_api",
+        "worker": "voice_worker",
+        "validator": "voice_validator",
+        "reader": "voice_reader",
+    }
+)
+"""The role of each process's login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who connects, with what."""
+
+    name: str
+    password: str = field(repr=False)
+
+    @classmethod
+    def of(cls, url: str) -> "Login":
+        """The login that a database URL carries; raises PlatformError(SETTING_INVALID), which names no password."""
+        try:
+            parts = urlsplit(url)
+            name, password = unquote(parts.username or ""), unquote(parts.password or "")
+        except ValueError as exc:
+            raise PlatformError(Code.SETTING_INVALID, "A login's file holds no PostgreSQL URL.") from exc
+        if name not in ROLES or not password:
+            raise PlatformError(
+                Code.SETTING_INVALID, f"A login's URL carries a password and one of the users {', '.join(ROLES)}, not {name!r}."
+            )
+        return cls(name, password)
+
+
+async def ensure(url: str, logins: Sequence[Login]) -> None:
+    """Make each login, or give it its password anew; the roles must be there, and the URL's user may create logins."""
+    async with connection_to(url) as connection, connection.transaction():
+        await connection.execute(sql("migrations.lock"))
+        for login in logins:
+            await connection.fetchrow(sql("logins.named"), login.name, ROLES[login.name], login.password)
+            await connection.execute(sql("logins.ensure"))
