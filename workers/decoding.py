@@ -5,7 +5,7 @@ import math
 import signal
 import time
 import wave
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +21,11 @@ from workers.walls import SCRATCH_BYTES, around
 SECONDS = 20.0
 """Wall-clock and processor time for one file. A minute of FLAC takes a tenth of a second."""
 RAM_BYTES = 512 << 20
-_KNOWN_SHARE = 0.25
+_KNOWN_SHARE = 0.5
 """A file that is known to be good must be decoded in this share of the time, or the host is to blame."""
 _DECODER = ("-m", "workers.guest.decode")
+
+Hold = Callable[[GuestProcess | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,52 +36,72 @@ class Decoded:
     pcm: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where and how guests run."""
+
+    root: Path
+    program: tuple[str, ...]
+    hold: Hold
+
+
 class _Broken(Exception):
     """The decoder did not survive the file. What this says of the file holds only if a good file is decoded."""
 
 
 def decode(
-    scratch_root: Path, upload: bytes, most_seconds: float, seconds: float = SECONDS, program: Sequence[str] = _DECODER
+    scratch_root: Path,
+    upload: bytes,
+    most_seconds: float,
+    seconds: float = SECONDS,
+    program: Sequence[str] = _DECODER,
+    hold: Hold = lambda _guest: None,
 ) -> Decoded:
     """Decode a WAV, FLAC or OGG file of at most `most_seconds` of sound in a fresh guest under `scratch_root`.
 
     Raises PlatformError(AUDIO_INVALID) with a sentence on what is wrong with the file, also for one that crashes the decoder or
     keeps it busy for `seconds`, and InfrastructureFault where this host is at fault. `program` is what Python runs as guest;
-    only tests name another. No process and no file is left behind.
+    only tests name another. `hold` is given the guest while it lives, then None: whoever kills it ends the decoding. No process
+    and no file is left behind.
     """
+    place = _Place(scratch_root.resolve(), tuple(program), hold)
     try:
-        return _attempt(scratch_root, upload, most_seconds, seconds, program)
+        return _attempt(place, upload, most_seconds, seconds)
     except _Broken as broken:
-        if not _works(scratch_root, seconds * _KNOWN_SHARE, program):
+        if not _works(place, seconds * _KNOWN_SHARE):
             raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, "not even a good file is decoded on this host") from broken
         raise PlatformError(Code.AUDIO_INVALID, str(broken)) from broken
 
 
-def _works(scratch_root: Path, seconds: float, program: Sequence[str]) -> bool:
+def _works(place: _Place, seconds: float) -> bool:
     """Whether a tenth of a second of silence is decoded."""
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setparams((1, 2, 16_000, 0, "NONE", ""))
         sound.writeframes(bytes(3_200))
     try:
-        return _attempt(scratch_root, file.getvalue(), 1.0, seconds, program) == Decoded(16_000, bytes(3_200))
+        return _attempt(place, file.getvalue(), 1.0, seconds) == Decoded(16_000, bytes(3_200))
     except (_Broken, PlatformError, InfrastructureFault):
         return False
 
 
-def _attempt(root: Path, upload: bytes, most_seconds: float, seconds: float, program: Sequence[str]) -> Decoded:
-    with own_folder(root.resolve(), "upload-") as folder, scratch(root.resolve()) as place:
+def _attempt(place: _Place, upload: bytes, most_seconds: float, seconds: float) -> Decoded:
+    with own_folder(place.root, "upload-") as folder, scratch(place.root) as room:
         file = folder / "upload"
         file.write_bytes(upload)
-        walls = around(folder, place, RAM_BYTES, math.ceil(2 * seconds))
+        walls = around(folder, room, RAM_BYTES, math.ceil(2 * seconds))
         try:
-            guest = GuestProcess(program, place, 1, RAM_BYTES, SCRATCH_BYTES)
+            guest = GuestProcess(place.program, room, 1, RAM_BYTES, SCRATCH_BYTES)
         except OSError as exc:
             raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, f"no guest can be started: {exc.strerror}") from exc
-        with guest:
-            opening.confine(guest, walls)
-            opening.prepare(guest, FileTask(str(file), most_seconds), "the decoder")
-            return _sound(_answer(guest, most_seconds, seconds))
+        try:
+            with guest:
+                place.hold(guest)
+                opening.confine(guest, walls)
+                opening.prepare(guest, FileTask(str(file), most_seconds), "the decoder")
+                return _sound(_answer(guest, most_seconds, seconds))
+        finally:
+            place.hold(None)
 
 
 def _answer(guest: GuestProcess, most_seconds: float, seconds: float) -> Frame:

@@ -37,14 +37,17 @@ class Sandbox:
         self._guest: GuestProcess | None = None
 
     def stop(self) -> None:
-        """End the model that speaks, if one does; called by another thread than the one that waits for it, which finds it dead."""
+        """End the guest that works, if one does; called by another thread than the one that waits for it, which finds it dead."""
         guest = self._guest
         if guest is not None:
             guest.kill()
 
     def decode(self, upload: bytes, most_seconds: float) -> Decoded:
         """A stranger's sound file as PCM; raises PlatformError(AUDIO_INVALID) and InfrastructureFault (see `workers.decoding`)."""
-        return decode(self._root, upload, most_seconds)
+        return decode(self._root, upload, most_seconds, hold=self._hold)
+
+    def _hold(self, guest: GuestProcess | None) -> None:
+        self._guest = guest
 
     def speak(
         self,

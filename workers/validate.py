@@ -1,10 +1,10 @@
 """One recording that a miner asks about, from claim to result: the sandbox, the judges and the sums of a model's samples."""
 
-import asyncio
 import random
-import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -20,21 +20,22 @@ from scoring.spoken import Spoken
 from scoring.text import normalise, spell
 from scoring.types import BlockHash
 from voice_api.db.states import QueueName
-from voice_api.db.validations import ValidationClaim, ValidationResult
+from voice_api.db.validations import ValidationClaim, ValidationResult, Validations
 from voice_api.errors import LeaseLost
+from workers import outage
+from workers.attempt import Overseer, attempt
+from workers.bench import Bench
+from workers.drain import Drained
 from workers.evaluate import Tools, round_groups
+from workers.lease import LeaseKeeper, Renewals
 from workers.progress import Progress, Stage
 from workers.retry import next_retry
-
-if TYPE_CHECKING:
-    from workers.jobs import Bench
 
 log = structlog.get_logger(__name__)
 
 _ID = "validation"
 _COMPANY = BlockHash(f"0x{0:064x}")
 """Its round's texts are in the recogniser's vocabulary beside the recording's own: with that alone it could hear no other words."""
-_RENEWALS_PER_LEASE = 20
 _MOST_NAMED = 10
 """Unknown words that an error names."""
 
@@ -43,7 +44,7 @@ class Unjudgeable(PlatformError):
     """The recording (AUDIO_INVALID) or its text (TEXT_INVALID) is at fault: it would be so again."""
 
 
-async def validate_next(current: "Bench", queue: QueueName) -> str | None:
+async def validate_next(current: Bench, queue: QueueName) -> str | None:
     """Claim the next due recording of a queue and carry it as far as it goes: what happened in a word or two, None if none is due."""
     claim = await current.validations.claim(queue, current.name, current.lease)
     if claim is None:
@@ -56,14 +57,17 @@ async def validate_next(current: "Bench", queue: QueueName) -> str | None:
             return "lease lost"
 
 
-async def _carry(current: "Bench", claim: ValidationClaim) -> str:
+async def _carry(current: Bench, claim: ValidationClaim) -> str:
     """To its result, its refusal, or back into the queue; raises LeaseLost when the claim no longer holds."""
-    rules = current.schedule.version[-1]  # as for `voice miner score`: what counts is what comes next
     try:
-        result = await asyncio.to_thread(validate, claim, rules, current.tools, _Renewal(current, claim))
-        await current.validations.finish(claim, result)
+        result = await _judge(current, claim)
+        await outage.through(partial(current.validations.finish, claim, result), current.lease, lambda: current.drain.overdue)
     except LeaseLost:
         raise
+    except Drained as wish:
+        await current.validations.hand_back(claim, timedelta(0))
+        log.info("handed back", detail=str(wish))
+        return "handed back"
     except Unjudgeable as refusal:
         await current.validations.fail(claim, refusal.code, refusal.detail)
         log.info("recording refused", code=refusal.code, reason=refusal.detail)
@@ -78,7 +82,14 @@ async def _carry(current: "Bench", claim: ValidationClaim) -> str:
     return "validated"
 
 
-async def _again(current: "Bench", claim: ValidationClaim, fault: InfrastructureFault) -> str:
+async def _judge(current: Bench, claim: ValidationClaim) -> ValidationResult:
+    rules = current.schedule.version[-1]  # as for `voice miner score`: what counts is what comes next
+    keeper = LeaseKeeper(Renewals(_Leases(current.validations), current.beat), claim, current.lease, current.loop)
+    overseer = Overseer(keeper, current.limits, current.drain, current.tools.sandbox.stop, current.give_up)
+    return await attempt(partial(validate, claim, rules, current.tools, keeper), overseer)
+
+
+async def _again(current: Bench, claim: ValidationClaim, fault: InfrastructureFault) -> str:
     """Back into the queue after a pause; failed, with our own code, when it was tried often enough."""
     pause = next_retry(current.retry, claim.attempt - 1, random.SystemRandom())
     log.warning("recording not judged", code=fault.code, detail=fault.detail, retry_in=pause and pause.total_seconds())
@@ -98,6 +109,7 @@ def validate(claim: ValidationClaim, rules: Competition, tools: Tools, progress:
     prompt = Prompt(_ID, claim.text, claim.description, understand(claim.description))
     group = Group(_ID, GroupKind.SINGLE, (prompt,))
     spoken = _spoken(claim.upload, rules, tools)
+    progress(Stage.CHECK, 1, 1)
     company = round_groups(_COMPANY, rules)
     panel = tools.panel(rules.profile, (*company, group), lambda done, total: progress(Stage.FETCH, done, total))
     report = panel.judge([group], {_ID: spoken}, rules, lambda done, total: progress(Stage.JUDGE, done, total))
@@ -129,20 +141,13 @@ def _spoken(upload: bytes, rules: Competition, tools: Tools) -> Spoken:
     return Spoken(_ID, decoded.rate, decoded.pcm, 0.0)
 
 
-class _Renewal:
-    """Progress, told to the lease from the judging thread; raises LeaseLost there when another worker has taken over."""
+@dataclass(frozen=True, slots=True)
+class _Leases:
+    """A recording's row keeps no stage."""
 
-    def __init__(self, current: "Bench", claim: ValidationClaim) -> None:
-        self._current, self._claim = current, claim
-        self._last = float("-inf")
+    validations: Validations
 
-    def __call__(self, stage: Stage, done: int, total: int) -> None:
-        """Renew, unless the last renewal is young; the row keeps no stage."""
+    async def renew(self, claim: ValidationClaim, lease: timedelta, stage: str, done: int, total: int) -> None:
+        """Extend the lease; raises LeaseLost."""
         del stage, done, total
-        lease = self._current.lease.total_seconds()
-        if time.monotonic() - self._last < lease / _RENEWALS_PER_LEASE:
-            return
-        renewal = self._current.validations.renew(self._claim, self._current.lease)
-        asyncio.run_coroutine_threadsafe(renewal, self._current.loop).result(timeout=lease)
-        self._current.beat()
-        self._last = time.monotonic()
+        await self.validations.renew(claim, lease)

@@ -6,6 +6,7 @@ import io
 import os
 import socket
 import sys
+import time
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -40,6 +41,7 @@ from voice_api.db.states import QueueName, ValidationState
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import MOST_OPEN, Validations
 from voice_api.settings import ApiSettings
+from workers.drain import Drain
 from workers.evaluate import Tools, round_groups
 from workers.hub import Hub
 from workers.jobs import Bench, work_one
@@ -253,6 +255,23 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(bed: Bed, pcm: bytes)
 
     assert await bed.work(tools=replace(bed.bench.tools, panel=cast(LastPanel, slow))) == "lease lost"
     assert (await bed.api.validation(asked.id)).state is ValidationState.RUNNING
+
+
+async def test_a_worker_that_must_stop_gives_it_back(bed: Bed, pcm: bytes) -> None:
+    """Within its patience, which here is none: nobody failed, and another worker judges it at once."""
+    asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
+    drain = Drain(timedelta(0))
+
+    def slow(_profile: object, _groups: Sequence[Group], on_bytes: Callable[[int, int], None]) -> None:
+        drain.request()
+        for done in range(200):
+            time.sleep(0.05)
+            on_bytes(done, 200)
+
+    stopping = replace(bed.bench.tools, panel=cast(LastPanel, slow))
+    assert await bed.work(tools=stopping, drain=drain) == "handed back"
+    waiting = await bed.api.validation(asked.id)
+    assert (waiting.state, waiting.code, await bed.work()) == (ValidationState.QUEUED, None, "validated")
 
 
 async def test_evaluations_go_first(bed: Bed, pcm: bytes, open_round: Callable[..., Awaitable[list[int]]]) -> None:
