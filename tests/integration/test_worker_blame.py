@@ -1,0 +1,237 @@
+"""Whose an unforeseen failure is, on a real PostgreSQL: one host's is ours, and parked in the end; two hosts' the submission's."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import bittensor as bt
+import pytest
+
+from neurons import certification
+from scoring.competition import load
+from scoring.errors import Code
+from scoring.types import RoundNumber, SubmissionId
+from voice_api.db.operations import Operations
+from voice_api.db.pool import Pool
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.records import NewRound
+from voice_api.db.rounds import Rounds
+from voice_api.db.states import EvaluationState, QueueName, SubmissionState
+from voice_api.db.submissions import Submissions
+from voice_api.db.validations import Validations
+from voice_api.db.workers import Workers
+from voice_api.errors import DatabaseUnavailable
+from voice_api.keys import CertifiedKey, ServiceKey
+from workers.audio_store import FolderStore
+from workers.bench import Bench
+from workers.evaluate import Tools
+from workers.hub import Hub
+from workers.jobs import work_one
+from workers.notary import Notary
+from workers.panels import LastPanel
+from workers.presence import Presence
+from workers.retry import RetryRule
+from workers.sandbox import Sandbox
+
+SCHEDULE = load()
+ROUND = RoundNumber(3)
+OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
+
+
+class BrokenHub:
+    """A client with a bug, or on a host with a fault."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def held(self, *_names: str) -> AbstractContextManager[None]:
+        """There is nothing to hold."""
+        return nullcontext()
+
+    def describe(self, *_names: str) -> None:
+        """It does not get this far."""
+        raise self.error
+
+
+@pytest.fixture
+def bench(pool: Pool, tmp_path: Path, writer: bt.Wallet) -> Callable[..., Bench]:
+    """Build a worker's bench on a host, with a hub's client that raises an error."""
+    key = ServiceKey.at(tmp_path / "service.key")
+    certificate = certification.certify(writer, key.address, "bench", timedelta(days=1), datetime.now(UTC))
+    notary = Notary(CertifiedKey(key, certificate), FolderStore(tmp_path / "store"))
+
+    def build(host: str, error: Exception, most: int = 5, daily: int = 100) -> Bench:
+        hub = cast(Hub, BrokenHub(error))
+        return Bench(
+            name=f"worker of {host}",
+            loop=asyncio.get_running_loop(),
+            queue=EvaluationQueue(pool, daily),
+            submissions=Submissions(pool),
+            validations=Validations(pool),
+            schedule=SCHEDULE,
+            tools=Tools(hub, Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel()),
+            notary=lambda: notary,
+            lease=timedelta(seconds=60),
+            retry=RetryRule(most=most, first=timedelta(0), jitter=0.0),
+            beat=lambda: None,
+            retire=lambda: None,
+            host=host,
+        )
+
+    return build
+
+
+@pytest.fixture
+def new_round() -> Callable[..., NewRound]:
+    """Rounds under the installed competition's rules."""
+
+    def build(number: int) -> NewRound:
+        rules = SCHEDULE.at(RoundNumber(number))
+        start = number * SCHEDULE.round_blocks
+        return NewRound(RoundNumber(number), cast(Any, start), cast(Any, "0x" + "5a" * 32), cast(Any, start + 160), rules.hash)
+
+    return build
+
+
+async def stands(pool: Pool, submission: SubmissionId) -> tuple[EvaluationState, Code | None, SubmissionState]:
+    """Evaluation and submission."""
+    store = Submissions(pool)
+    (evaluation,) = await store.evaluations(submission)
+    return evaluation.state, evaluation.code, (await store.get(submission)).state
+
+
+async def fails(bench: Bench, error: type[Exception]) -> None:
+    """One job that fails loudly."""
+    with pytest.raises(error):
+        await work_one(bench, QueueName.CPU)
+
+
+async def test_the_same_failure_on_two_hosts_is_the_submissions(
+    pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]
+) -> None:
+    """The second host's verdict is signed as any other, and says that nobody foresaw it."""
+    (submission,) = await open_round(ROUND)
+    await fails(bench("one", ValueError("a")), ValueError)
+    assert await stands(pool, submission) == (EvaluationState.QUEUED, Code.WORKER_ERROR, SubmissionState.QUEUED)
+    await fails(bench("two", ValueError("b")), ValueError)
+    assert await stands(pool, submission) == (EvaluationState.REJECTED, Code.FAILED_ALIKE, SubmissionState.REJECTED)
+    (result,) = await Rounds(pool).results(ROUND)
+    assert (result.code, len(result.signature or "")) == (Code.FAILED_ALIKE, 128)
+
+
+async def test_one_host_parks_it(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+    """The same failure again and again, where there is no other host to ask: the operator's, never the miner's."""
+    (submission,) = await open_round(ROUND)
+    for _ in range(3):
+        await fails(bench("one", ValueError("a"), most=2), ValueError)
+    assert await stands(pool, submission) == (EvaluationState.PARKED, Code.WORKER_ERROR, SubmissionState.QUEUED)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(ValueError("a"), KeyError("a"), id="two kinds of failure"),
+        pytest.param(OSError(28, "full"), OSError(28, "full"), id="full disks"),
+        pytest.param(MemoryError(), MemoryError(), id="too little memory"),
+        pytest.param(DatabaseUnavailable(), DatabaseUnavailable(), id="PostgreSQL away"),
+    ],
+)
+async def test_what_two_hosts_do_not_share_stays_ours(
+    pool: Pool, open_round: OpenRound, bench: Callable[..., Bench], first: Exception, second: Exception
+) -> None:
+    """Two bugs, or two hosts that both ran short."""
+    (submission,) = await open_round(ROUND)
+    await fails(bench("one", first), type(first))
+    await fails(bench("two", second), type(second))
+    assert await stands(pool, submission) == (EvaluationState.QUEUED, Code.WORKER_ERROR, SubmissionState.QUEUED)
+
+
+async def test_a_days_budget_parks(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+    """Whatever a single evaluation's budget would still allow."""
+    (submission,) = await open_round(ROUND)
+    for _ in range(2):
+        await fails(bench("one", ValueError("a"), most=100, daily=2), ValueError)
+    assert (await stands(pool, submission))[0] is EvaluationState.PARKED
+
+
+async def test_a_drained_host_claims_nothing_and_shows_it(
+    pool: Pool, open_round: OpenRound, bench: Callable[..., Bench], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Until the operator takes it back; each is said once, however often it is looked at."""
+    (submission,) = await open_round(ROUND)
+    operations, workers, here = Operations(pool), Workers(pool), bench("one", ValueError("a"))
+    presence = Presence(workers, here, QueueName.CPU)
+    await operations.drain("one", actor="op", reason="new disk")
+    for _ in range(3):
+        await presence.beat()
+    assert await work_one(here, QueueName.CPU) == "nothing due"
+    assert [(row.name, row.host, row.draining) for row in await workers.live(timedelta(minutes=1))] == [
+        ("worker of one", "one", True)
+    ]
+    await operations.undrain("one", actor="op", reason="done")
+    for _ in range(2):
+        await presence.beat()
+    await fails(here, ValueError)
+    await presence.leave()
+    assert await workers.live(timedelta(minutes=1)) == ()
+    told = capsys.readouterr().out
+    assert (told.count("an operator drains this host"), told.count("drained no longer")) == (1, 1)
+    assert (await stands(pool, submission))[0] is EvaluationState.QUEUED
+
+
+async def test_a_worker_shows_what_it_works_on(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+    """While it does, and not before or after."""
+    await open_round(ROUND)
+    workers, seen = Workers(pool), []
+
+    class Looking(BrokenHub):
+        def describe(self, *_names: str) -> None:
+            asyncio.run_coroutine_threadsafe(look(), here.loop).result(timeout=10)
+            raise self.error
+
+    here = bench("one", ValueError("a"))
+    here = replace(here, tools=replace(here.tools, hub=cast(Hub, Looking(ValueError("a")))))
+    presence = Presence(workers, here, QueueName.CPU)
+
+    async def look() -> None:
+        await presence.beat()
+        seen.extend([row.evaluation_id for row in await workers.live(timedelta(minutes=1))])
+
+    await look()
+    await fails(here, ValueError)
+    await look()
+    assert seen[0] is None
+    assert seen[1] is not None
+    assert seen[2] is None
+
+
+async def test_asked_to_stop_a_worker_claims_nothing(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+    """The row stays for others."""
+    (submission,) = await open_round(ROUND)
+    here = bench("one", ValueError("a"))
+    here.drain.request()
+    assert await work_one(here, QueueName.CPU) == "stopping"
+    assert (await stands(pool, submission))[:2] == (EvaluationState.QUEUED, None)
+
+
+async def test_what_is_drained_is_nobodys_failure(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+    """Handed back at the second signal: due at once, and not counted."""
+    (submission,) = await open_round(ROUND)
+    here = bench("one", ValueError("a"))
+
+    class Slow(BrokenHub):
+        def describe(self, *_names: str) -> None:
+            for _ in range(2):
+                here.drain.request()
+            while not ended.is_set():
+                asyncio.run_coroutine_threadsafe(asyncio.sleep(0.01), here.loop).result(timeout=10)
+
+    ended = asyncio.Event()
+    slow = replace(here, tools=replace(here.tools, hub=cast(Hub, Slow(ValueError("a")))), give_up=ended.set)
+    assert await work_one(slow, QueueName.CPU) == "handed back"
+    (evaluation,) = await Submissions(pool).evaluations(submission)
+    assert (evaluation.state, evaluation.failures, evaluation.code) == (EvaluationState.QUEUED, 0, None)
