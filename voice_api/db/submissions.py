@@ -46,7 +46,13 @@ class Submissions:
         hotkey: Hotkey | None = None,
     ) -> tuple[Submission, ...]:
         """Submissions with ids above `after`, oldest first; the last one's id is the next page's `after`."""
-        return tuple(read(Submission, row) for row in await self._fetch("submissions.page", after or 0, limit, state, hotkey))
+        if hotkey is not None:
+            rows = await self._fetch("submissions.page_of_hotkey", after or 0, limit, hotkey, state)
+        elif state is not None:
+            rows = await self._fetch("submissions.page_of_state", after or 0, limit, state)
+        else:
+            rows = await self._fetch("submissions.page", after or 0, limit)
+        return tuple(read(Submission, row) for row in rows)
 
     async def evaluations(self, submission_id: SubmissionId, limit: int = 100) -> tuple[Evaluation, ...]:
         """A submission's evaluations, newest round first."""

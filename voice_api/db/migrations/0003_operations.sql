@@ -6,6 +6,13 @@ alter table submissions
     add constraint submissions_state_check
         check (state in ('queued', 'scored', 'rejected', 'copy', 'superseded', 'quarantined'));
 
+-- Pages and the public table are read in the order of an index; what an operator set aside is found among very many.
+drop index submissions_by_state;
+create index submissions_by_commit on submissions (state, commit_block, tiebreak, id);
+create index submissions_by_state on submissions (state, id);
+create index submissions_scored on submissions (hotkey) where state = 'scored';
+create index submissions_set_aside on submissions (id) where state = 'quarantined' or code = 1004;
+
 -- Where and since when it runs, and why it was parked.
 alter table evaluations
     add column host        text,                     -- of the worker that holds it, or held it last

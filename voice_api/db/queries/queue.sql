@@ -157,8 +157,8 @@ select id, pg_notify('evaluations_due', queue) from returned;
 select e.queue, count(*)::integer as count
 from evaluations e
 join rounds r using (round)
-join submissions s on s.id = e.submission_id
-where e.state = 'queued' and e.due_at <= now() and r.state = 'open' and s.state <> 'quarantined' and s.code is distinct from 1004
+where e.state = 'queued' and e.due_at <= now() and r.state = 'open'
+  and not exists (select from submissions s where s.id = e.submission_id and (s.state = 'quarantined' or s.code = 1004))
 group by e.queue;
 
 -- name: depths

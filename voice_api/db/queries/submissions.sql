@@ -51,11 +51,16 @@ select id from submissions where hotkey = $1 and commit_block = $2;
 select * from submissions_with_score where id = $1;
 
 -- name: page
--- Submissions after an id, oldest first, of one state or hotkey if asked.
-select * from submissions_with_score
-where id > $1 and ($3::text is null or state = $3) and ($4::text is null or hotkey = $4)
-order by id
-limit $2;
+-- Submissions after an id, oldest first.
+select * from submissions_with_score where id > $1 order by id limit $2;
+
+-- name: page_of_state
+-- Submissions of one state after an id, oldest first.
+select * from submissions_with_score where state = $3 and id > $1 order by id limit $2;
+
+-- name: page_of_hotkey
+-- A hotkey's submissions after an id, oldest first, of one state if asked.
+select * from submissions_with_score where hotkey = $3 and id > $1 and ($4::text is null or state = $4) order by id limit $2;
 
 -- name: evaluations
 -- A submission's evaluations, newest round first.
@@ -81,24 +86,43 @@ select * from submissions_with_score where tensors_hash = $1 order by commit_blo
 
 -- name: leaderboard
 -- The public table: the king, then by the last score, then who waits, then who was refused; superseded ones are left out.
+-- Ranks are found from the registered hotkeys, which are few; the rest comes in the order of an index, no more of it than is shown.
 with ranked as (
-    select s.*, n.uid,
-           coalesce(s.id = (select king from ledger order by round desc limit 1), false) as king,
-           (select count(*) from evaluations e where e.submission_id = s.id and e.state = 'scored')::integer as scored_rounds
-    from submissions_with_score s
-    left join neurons n using (hotkey)
-    where s.state <> 'superseded'
-)
-select *,
-       case when state = 'scored' and uid is not null then
+    select s.id, n.uid,
            row_number() over (
-               partition by state = 'scored' and uid is not null
-               order by king desc, score desc, commit_block, tiebreak, id
-           )
-       end::integer as rank
-from ranked
-order by rank nulls last, array_position(array['scored', 'queued', 'copy', 'rejected'], state), commit_block, tiebreak, id
-limit $1;
+               order by coalesce(s.id = (select king from ledger order by round desc limit 1), false) desc, s.score desc,
+                        s.commit_block, s.tiebreak, s.id
+           ) as rank
+    from neurons n
+    join submissions_with_score s using (hotkey)
+    where s.state = 'scored'
+), rest as (
+    select s.id, n.uid, null::bigint as rank, part.number
+    from unnest(array['scored', 'queued', 'copy', 'rejected', 'quarantined']) with ordinality as part (state, number)
+    cross join lateral (
+        select id, hotkey
+        from submissions
+        where state = part.state and not (part.state = 'scored' and exists (select from neurons where hotkey = submissions.hotkey))
+        order by commit_block, tiebreak, id
+        limit $1
+    ) s
+    left join neurons n using (hotkey)
+    where (select count(*) from ranked) < $1
+), listed as (
+    select id, uid, rank, 0 as number from ranked where rank <= $1 union all select * from rest
+)
+select s.*, l.uid, l.rank::integer as rank,
+       coalesce(s.id = (select king from ledger order by round desc limit 1), false) as king,
+       (select count(*) from evaluations e where e.submission_id = s.id and e.state = 'scored')::integer as scored_rounds
+from (
+    select listed.*, s.commit_block, s.tiebreak
+    from listed
+    join submissions s using (id)
+    order by number, rank, s.commit_block, s.tiebreak, listed.id
+    limit $1
+) l
+join submissions_with_score s using (id)
+order by l.number, l.rank, l.commit_block, l.tiebreak, l.id;
 
 -- name: candidates
 -- Everything about each submission that may still be judged, as opening a round reads it.

@@ -1,0 +1,136 @@
+"""What people and daemons ask often is answered by indexes, however many rows there are."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+from neurons.localnet.services import Service
+from voice_api.db.pool import connection_to
+from voice_api.db.sql import sql
+
+BIG = {"submissions", "evaluations", "samples", "events"}
+# 100,000 submissions of 20,000 hotkeys, of which 256 are registered; 200,000 evaluations in 4,000 rounds, of which the last
+# two are open with 80 rows that wait and 20 that run.
+LOAD = """
+set session_replication_role = replica;
+insert into registry (netuid, block, block_hash) values (7, 100000, '0x');
+insert into neurons select 'hotkey-' || n, n, 'c', 0, n * 1000 from generate_series(0, 255) n;
+insert into submissions (hotkey, commit_block, tiebreak, public_key, commitment, repo, revision, tag, refused, state, code, copy_of,
+                         tensors_hash)
+select 'hotkey-' || n % 20000, n, md5(n::text), repeat(md5(n::text), 2), 'v1', 'a/b-' || n, repeat('a', 40), md5(n::text), false, state,
+       case when state in ('rejected', 'copy') then 1202 end, case when state = 'copy' then 1 end, md5(n::text)
+from (
+    select n, (array['scored', 'queued', 'rejected', 'copy', 'superseded'])[case when n > 80000 then 1 + n % 2 else 3 + n % 3 end] as state
+    from generate_series(1, 100000) n
+) as new;
+insert into rounds (round, start_block, block_hash, deadline_block, competition_hash, state, closed_at)
+select n, n * 40, '0x', n * 40 + 160, 'c', case when n > 3998 then 'open' else 'folded' end, case when n <= 3998 then now() end
+from generate_series(1, 4000) n;
+insert into evaluations (submission_id, round, queue, priority, state, score, receipt, signature, certificate, receipt_hash, finished_at,
+                         claimed_at, token, lease_until, host)
+select 1 + n % 100000, 1 + n / 50, 'cpu', n % 24, state, case when state = 'scored' then n end,
+       case when state = 'scored' then '{}'::json end, case when state = 'scored' then 'ab' end,
+       case when state = 'scored' then '{}'::json end, case when state = 'scored' then md5(n::text) end,
+       case when state = 'scored' then now() - (200000 - n) * interval '1 second' end, now() - interval '1 day',
+       case when state = 'running' then gen_random_uuid() end, case when state = 'running' then now() + interval '1 hour' end, 'host-1'
+from (
+    select n, case when n < 199900 then 'scored' when n % 5 = 0 then 'running' else 'queued' end as state
+    from generate_series(0, 199999) n
+) as new;
+insert into samples (evaluation_id, position, prompt_id, group_id, score, metrics, utilities, pcm_sha256, seconds)
+select 1 + n / 44, n % 44, 'p' || n % 44, 'g', 0, '{}', '{}', 'ab', 1 from generate_series(0, 199999) n;
+insert into events (kind, actor, submission_id, evaluation_id, from_state, to_state, code)
+select 'evaluation', 'w', 1 + n / 2, 1 + n, 'running', 'queued', case when n % 10 = 0 then 2001 end from generate_series(0, 199999) n;
+analyze;
+"""
+
+QUERIES: dict[str, tuple[Any, ...]] = {
+    "queue.claim": ("cpu", "w1", "15 minutes", "host-1"),
+    "queue.expire_leases": (3, 2201, "", 8),
+    "queue.due_counts": (),
+    "queue.pending": (0, 50),
+    "queue.durations": ("cpu", 50),
+    "queue.get": (150000,),
+    "queue.page": (150000, 50),
+    "queue.page_of_round": (0, 50, 3999),
+    "queue.page_of_submission": (0, 50, 90000, None),
+    "queue.hand_back": (199999, "00000000-0000-0000-0000-000000000000", 2001, "", None, False, "w1", None, 8),
+    "queue.settle_submission": (90000, "scored", None, None, None, None, None, "w1", 1),
+    "submissions.get": (90000,),
+    "submissions.page": (90000, 50),
+    "submissions.page_of_state": (0, 50, "copy"),
+    "submissions.page_of_hotkey": (0, 50, "hotkey-7", None),
+    "submissions.evaluations": (90000, 100),
+    "submissions.last_commit_block": ("hotkey-7",),
+    "submissions.by_tensors": ("ab",),
+    "submissions.leaderboard": (100,),
+    "samples.page": (2000, -1, 50),
+    "receipts.get": ("ab",),
+    "rounds.results": (3999,),
+    "rounds.samples": (3,),
+    "rounds.latest": (),
+    "rounds.page": (100, 50),
+    "rounds.unfolded": (),
+    "operations.stuck": (0, 50),
+    "watch.ages": (),
+    "watch.failures_today": (),
+}
+
+
+@pytest.fixture(scope="module")
+def big_database(postgres: Service, template: str) -> Iterator[str]:
+    """A database as it is after years, made once for all tests here."""
+    url = urlunsplit(urlsplit(postgres.url)._replace(path="/years"))
+
+    async def make() -> None:
+        async with connection_to(postgres.url) as server:
+            await server.execute(f"create database years template {template}")
+        async with connection_to(url) as connection:
+            await connection.execute(LOAD)
+
+    async def drop() -> None:
+        async with connection_to(postgres.url) as server:
+            await server.execute("drop database years with (force)")
+
+    asyncio.run(make())
+    yield url
+    asyncio.run(drop())
+
+
+def scanned(plan: dict[str, Any]) -> set[str]:
+    """The tables that a plan reads from one end to the other."""
+    own = {plan["Relation Name"]} if plan["Node Type"] == "Seq Scan" else set()
+    return own.union(*(scanned(part) for part in plan.get("Plans", ())))
+
+
+async def plan_of(connection: Any, query: str, *arguments: Any) -> dict[str, Any]:
+    """How PostgreSQL would answer a query with these arguments."""
+    typed = await connection.prepare(query)
+    marks = ", ".join(
+        "null" if value is None else f"'{value}'::{kind.name}"
+        for value, kind in zip(arguments, typed.get_parameters(), strict=True)
+    )
+    await connection.execute(f"prepare asked as {query}")
+    explained = await connection.fetchval(f"explain (format json) execute asked{f'({marks})' if marks else ''}")
+    plan: dict[str, Any] = json.loads(explained)[0]["Plan"]
+    return plan
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in QUERIES])
+async def test_answered_by_indexes(big_database: str, name: str) -> None:
+    """No big table is read from one end to the other."""
+    async with connection_to(big_database) as connection:
+        plan = await plan_of(connection, sql(name), *QUERIES[name])
+    assert scanned(plan) & BIG == set(), plan
+
+
+async def test_reading_everything_would_be_seen(big_database: str) -> None:
+    """The check above sees a table that is read as a whole, also where it is joined to another."""
+    query = "select count(*) from samples s join evaluations e on e.id = s.evaluation_id where s.seconds > $1::float8"
+    async with connection_to(big_database) as connection:
+        plan = await plan_of(connection, query, 0)
+    assert "samples" in scanned(plan)

@@ -1,0 +1,118 @@
+"""Workers, dispatcher, operators and the validator all at once: whoever comes first, the rows stay true."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from scoring.errors import Code, PlatformError
+from scoring.types import Hotkey, RoundNumber, SubmissionId
+from voice_api.db.operations import Operations
+from voice_api.db.pool import Pool
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.records import NewSubmission, Verdict
+from voice_api.db.replay import replayed
+from voice_api.db.rounds import Rounds
+from voice_api.db.states import EvaluationState, QueueName, SubmissionState
+from voice_api.db.submissions import Submissions
+from voice_api.errors import LeaseLost
+
+LEASE, AT_ONCE = timedelta(minutes=15), timedelta(0)
+WHO: dict[str, Any] = {"actor": "o", "reason": "r"}
+SUBMISSIONS, ROUNDS = 12, 3
+
+
+async def work(pool: Pool, draw: Random, verdict: Verdict) -> None:
+    """A worker: claims until nothing is due; finishes, hands back, or falls silent."""
+    queue, host = EvaluationQueue(pool, daily=50), f"host-{draw.randint(1, 2)}"
+    for _ in range(40):
+        lease = draw.choice((LEASE, LEASE, -LEASE))
+        claim = await queue.claim(QueueName.CPU, "w", lease, host)
+        if claim is None:
+            await asyncio.sleep(0.005)
+            continue
+        try:
+            if draw.random() < 0.5:
+                await queue.finish(claim, verdict)
+            elif draw.random() < 0.5:
+                await queue.hand_back(claim, Code.WORKER_ERROR, "", AT_ONCE, cause="boom")
+        except LeaseLost:
+            continue
+
+
+async def operate(pool: Pool, draw: Random) -> None:
+    """An operator who gives orders at random; what cannot be done is refused."""
+    orders = Operations(pool)
+    for _ in range(60):
+        evaluation, submission = draw.randint(1, SUBMISSIONS * ROUNDS), draw.randint(1, SUBMISSIONS)
+        verb, target = draw.choice(
+            [
+                ("requeue", evaluation),
+                ("park", evaluation),
+                ("release", evaluation),
+                ("quarantine", submission),
+                ("unquarantine", submission),
+                ("drain", "host-1"),
+                ("undrain", "host-1"),
+            ]
+        )
+        try:
+            await getattr(orders, verb)(target, **WHO)
+        except PlatformError as refusal:
+            assert refusal.code is Code.STATE_CONFLICT
+
+
+async def dispatch(pool: Pool) -> None:
+    """Two dispatchers' worth of returning leases."""
+    for _ in range(60):
+        await EvaluationQueue(pool, daily=50).expire_leases(budget=50)
+        await asyncio.sleep(0.002)
+
+
+@pytest.mark.parametrize("seed", [pytest.param(seed, id=f"seed {seed}") for seed in (1, 2)])
+async def test_everything_at_once(
+    pool: Pool, open_round: Callable[..., Awaitable[list[SubmissionId]]], verdict: Callable[..., Verdict], seed: int
+) -> None:
+    """No deadlock, no transition without its event, and never two verdicts for one evaluation."""
+    for number in range(ROUNDS):
+        await open_round(3 + number, submissions=SUBMISSIONS)
+    workers = (work(pool, Random(f"{seed} {n}"), verdict()) for n in range(6))
+    operators = (operate(pool, Random(f"{seed} operator {n}")) for n in range(2))
+    await asyncio.gather(*workers, *operators, dispatch(pool), dispatch(pool))
+    await Rounds(pool).close(RoundNumber(3))
+    assert await replayed(pool) == ()
+    async with pool.connection() as connection:
+        verdicts = await connection.fetch(
+            "select count(*) from events where kind = 'evaluation' and to_state = 'scored' group by evaluation_id"
+        )
+        scored = await connection.fetchval("select count(*) from evaluations where state = 'scored'")
+        samples = await connection.fetchval("select count(*) from samples")
+    assert [row["count"] for row in verdicts] == [1] * scored
+    assert samples == 2 * scored > 0
+
+
+async def test_ban_and_commits_at_once(pool: Pool, new_submission: Callable[..., NewSubmission]) -> None:
+    """Whether a commitment comes just before or just after the ban, it ends rejected."""
+    hotkey = Hotkey("banned")
+    commits = [new_submission(hotkey=hotkey, commit_block=block) for block in range(100, 110)]
+    await asyncio.gather(
+        *(Submissions(pool).add([commit]) for commit in commits[:5]),
+        Operations(pool).ban(hotkey, **WHO),
+        *(Submissions(pool).add([commit]) for commit in commits[5:]),
+    )
+    ended = {submission.state for submission in await Submissions(pool).page()}
+    assert ended <= {SubmissionState.REJECTED, SubmissionState.SUPERSEDED}
+    assert await replayed(pool) == ()
+
+
+async def test_quarantine_and_claims_at_once(pool: Pool, open_round: Callable[..., Awaitable[list[SubmissionId]]]) -> None:
+    """After a quarantine nothing more of the submission is taken: each row ran before it, or is parked."""
+    ids = await open_round(submissions=8)
+    queue, orders = EvaluationQueue(pool), Operations(pool)
+    claims = (queue.claim(QueueName.CPU, f"w{n}", LEASE) for n in range(8))
+    await asyncio.gather(*claims, *(orders.quarantine(one, **WHO) for one in ids))
+    assert {evaluation.state for evaluation in await queue.page()} <= {EvaluationState.RUNNING, EvaluationState.PARKED}
+    assert await queue.claim(QueueName.CPU, "late", LEASE) is None
