@@ -111,6 +111,7 @@ def _settings(port: int) -> dict[str, str]:
         "VOICE_NETUID": str(NETUID),
         "VOICE_PAUSE_SECONDS": "1",
         "VOICE_PUBLISH": f"127.0.0.1:{port}",
+        "VOICE_RATE_PER_MINUTE": "600",  # the model queue writes once a second here
         "VOICE_RETRY_FIRST_SECONDS": "5",
         "VOICE_SECRETS": str(DATA / "secrets"),
         "VOICE_WORKER_MEMORY": "4g",

@@ -7,21 +7,28 @@ mode it has on the host, and the containers run as a user whom the host does not
 import argparse
 import json
 import secrets
+import socket
 import sys
 from pathlib import Path
 
 _PASSWORD_BYTES = 32
 _SERVICE_KEY_BYTES = 32
+LOGINS = ("api", "dispatcher", "worker", "validator")
+"""Who connects to the database as itself, with the rights of its job; `voice` owns the tables and only sets them up."""
 
 
 def make_passwords(folder: Path) -> None:
-    """PostgreSQL's and Redis' passwords, and the URLs that carry them."""
+    """PostgreSQL's, Redis' and Grafana's passwords, and the URLs that carry them: one for the owner, one for each process."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     postgres = _keep(folder / "postgres_password", secrets.token_hex(_PASSWORD_BYTES))
     redis = _keep(folder / "redis_password", secrets.token_hex(_PASSWORD_BYTES))
     _keep(folder / "database_url", f"postgresql://voice:{postgres}@postgres:5432/voice")
+    for login in LOGINS:
+        password = secrets.token_hex(_PASSWORD_BYTES)
+        _keep(folder / f"database_url_{login}", f"postgresql://{login}:{password}@postgres:5432/voice")
     _keep(folder / "redis_url", f"redis://:{redis}@redis:6379/0")
+    _keep(folder / "grafana_password", secrets.token_hex(_PASSWORD_BYTES))
 
 
 def make_service_key(folder: Path) -> None:
@@ -72,6 +79,7 @@ def main() -> None:
             sys.exit(f"There is no key file {exc.filename}. Name --{service} as WALLET/HOTKEY, and --wallet-path.")
     sys.stdout.write(f"{options.folder} is ready. In .env:\nVOICE_API_HOTKEY={addresses['validator']}\n")
     sys.stdout.write(f"VOICE_API_WRITERS={addresses['queue']}\n")
+    sys.stdout.write(f"VOICE_API_OPERATORS={addresses['validator']}\nVOICE_HOST={socket.gethostname()}\n")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from voice_api.db.logins import ROLES
+
+LOGINS = ("api", "dispatcher", "worker", "validator")
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILES = sorted((ROOT / "docker").glob("*.Dockerfile"))
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -15,6 +18,9 @@ CHECK: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.check.yml").r
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 BUILT = {name: service for name, service in SERVICES.items() if "build" in service}
 STORES = {"postgres", "redis"}
+OBSERVERS = {"prometheus", "grafana"}
+USERS = {"postgres": None, "prometheus": "65534:65534", "grafana": "472:0"}
+"""Whom an image of others' runs as; every other is ours."""
 ONE_SHOT = {"migrate", "certify"}
 SECRET = re.compile(r"password|token|secret|database_url|redis_url|mnemonic|seed", re.IGNORECASE)
 START_AS_ROOT = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
@@ -134,9 +140,11 @@ def test_what_enters_a_build(path: str, enters: bool) -> None:
 
 
 def test_the_stack_is_whole() -> None:
-    """Two stores, what runs once, and each process."""
-    assert set(SERVICES) == STORES | ONE_SHOT | {"api", "dispatcher", "worker", "model-queue", "validator"}
+    """Two stores, what runs once, each process, and on request those who observe them."""
+    assert set(SERVICES) == STORES | ONE_SHOT | OBSERVERS | {"api", "dispatcher", "worker", "model-queue", "validator"}
     assert {SERVICES["postgres"]["image"], SERVICES["redis"]["image"]} == {"postgres:18", "redis:7"}
+    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["observe"]} == OBSERVERS
+    assert all(re.search(r":v?\d+\.\d+\.\d+$", SERVICES[name]["image"]) for name in OBSERVERS)
 
 
 @each_service
@@ -158,7 +166,8 @@ def test_a_service_is_not_root(name: str) -> None:
     service = SERVICES[name]
     granted = set(service.get("cap_add", []))
 
-    assert (service.get("user"), granted) == ((None, START_AS_ROOT) if name == "postgres" else ("10001:10001", set()))
+    assert service.get("user") == USERS.get(name, "10001:10001")
+    assert granted == (START_AS_ROOT if name == "postgres" else set())
 
 
 @each_service
@@ -173,7 +182,7 @@ def test_a_service_has_a_health_check(name: str) -> None:
     check = SERVICES[name].get("healthcheck")
 
     assert (check or {}).get("disable", False) is (name in ONE_SHOT)
-    assert (check is not None and "test" in check) is (name in STORES)
+    assert (check is not None and "test" in check) is (name in STORES | OBSERVERS)
 
 
 @each_service
@@ -187,7 +196,11 @@ def test_no_secret_is_in_an_environment(name: str) -> None:
 
 def test_secrets_are_files() -> None:
     """Each comes from a file outside the repository's own, and none is declared that nobody uses."""
-    used = {secret for service in SERVICES.values() for secret in service.get("secrets", [])}
+    used = {
+        secret if isinstance(secret, str) else secret["source"]
+        for service in SERVICES.values()
+        for secret in service.get("secrets", [])
+    }
 
     assert COMPOSE["secrets"] == {name: {"file": f"${{VOICE_SECRETS:-./secrets}}/{name}"} for name in used}
     assert "secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
@@ -204,17 +217,23 @@ def test_redis_asks_for_its_password() -> None:
 @pytest.mark.parametrize(
     ("name", "secrets"),
     [
-        pytest.param("migrate", ["database_url"], id="migrate"),
-        pytest.param("api", ["database_url", "redis_url"], id="api"),
-        pytest.param("dispatcher", ["database_url", "redis_url"], id="dispatcher"),
+        pytest.param("migrate", ["database_url", *(f"database_url_{login}" for login in LOGINS)], id="migrate"),
+        pytest.param("api", [{"source": "database_url_api", "target": "database_url"}, "redis_url"], id="api"),
+        pytest.param(
+            "dispatcher", [{"source": "database_url_dispatcher", "target": "database_url"}, "redis_url"], id="dispatcher"
+        ),
         pytest.param("certify", ["service_key"], id="certify"),
-        pytest.param("worker", ["database_url", "redis_url", "service_key"], id="worker"),
+        pytest.param(
+            "worker", [{"source": "database_url_worker", "target": "database_url"}, "redis_url", "service_key"], id="worker"
+        ),
         pytest.param("model-queue", [], id="model-queue"),
-        pytest.param("validator", ["database_url"], id="validator"),
+        pytest.param("validator", [{"source": "database_url_validator", "target": "database_url"}], id="validator"),
+        pytest.param("prometheus", [], id="prometheus"),
+        pytest.param("grafana", ["grafana_password"], id="grafana"),
     ],
 )
-def test_a_process_is_given_the_secrets_that_it_needs(name: str, secrets: list[str]) -> None:
-    """Nobody holds a URL that it does not use."""
+def test_a_process_is_given_the_secrets_that_it_needs(name: str, secrets: list[object]) -> None:
+    """Nobody holds a URL that it does not use, and only what sets the database up holds its owner's."""
     assert SERVICES[name].get("secrets", []) == secrets
 
 
@@ -248,7 +267,37 @@ def test_certificates_are_written_by_one_and_read_by_those_who_need_them() -> No
     assert f"store:{environment['worker']['VOICE_STORE']}" in SERVICES["worker"]["volumes"]
 
 
-@pytest.mark.parametrize("name", ["certify", "worker", "validator"])
+def test_the_store_is_written_by_workers_and_read_by_the_api() -> None:
+    """The API serves the evidence, and cannot change it."""
+    mounted = {
+        name: [each for each in service.get("volumes", []) if each.startswith("store:")] for name, service in SERVICES.items()
+    }
+
+    assert {name: each for name, each in mounted.items() if each} == {"api": ["store:/store:ro"], "worker": ["store:/store"]}
+    assert SERVICES["api"]["environment"]["VOICE_STORE"] == "/store"
+
+
+def test_the_logins_are_made_before_anybody_needs_one() -> None:
+    """After the tables and the roles, by what everybody who connects waits for."""
+    [command] = SERVICES["migrate"]["command"]
+
+    assert [part.split()[:3] for part in command.replace("exec ", "").split(" && ")] == [
+        ["voice", "db", "upgrade"],
+        ["voice", "db", "roles"],
+        ["voice", "db", "logins"],
+    ]
+    assert set(LOGINS) == set(ROLES) - {"reader"}
+
+
+def test_a_worker_is_given_the_time_that_it_takes_to_drain() -> None:
+    """Longer than an evaluation may go on after the worker was asked to stop."""
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    [drain] = re.findall(r"^VOICE_DRAIN_SECONDS=(.*)$", example, re.MULTILINE)
+
+    assert float(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) > float(drain)
+
+
+@pytest.mark.parametrize("name", ["certify", "worker", "validator", "api"])
 def test_an_image_owns_the_volumes_that_it_writes(name: str) -> None:
     """A new volume takes its owner from the image of whoever mounts it first: each mount point of a volume is made there."""
     dockerfile = ROOT / SERVICES[name]["build"]["dockerfile"]
@@ -270,21 +319,24 @@ def test_networks_hold_only_those_who_talk() -> None:
         "postgres": {"database"},
         "redis": {"redis"},
         "migrate": {"database"},
-        "api": {"database", "redis", "api"},
-        "dispatcher": {"database", "redis"},
+        "api": {"database", "redis", "api", "metrics"},
+        "dispatcher": {"database", "redis", "metrics"},
         "certify": {"nowhere"},
-        "worker": {"database", "redis", "hub"},
-        "model-queue": {"api", "chain"},
-        "validator": {"database", "chain"},
+        "worker": {"database", "redis", "hub", "worker-metrics"},
+        "model-queue": {"api", "chain", "metrics"},
+        "validator": {"database", "chain", "metrics"},
+        "prometheus": {"metrics", "worker-metrics", "charts"},
+        "grafana": {"charts", "people"},
     }
-    assert {name for name, options in COMPOSE["networks"].items() if options.get("internal")} == {"database", "redis", "nowhere"}
+    internal = {name for name, options in COMPOSE["networks"].items() if options.get("internal")}
+    assert internal == {"database", "redis", "nowhere", "metrics", "worker-metrics", "charts"}
 
 
-def test_only_the_api_is_published() -> None:
+def test_only_the_api_and_the_charts_are_published() -> None:
     """And by default only to this host."""
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
-    assert ports == {"api": ["${VOICE_PUBLISH:-127.0.0.1:8000}:8000"]}
+    assert ports == {"api": ["${VOICE_PUBLISH:-127.0.0.1:8000}:8000"], "grafana": ["${VOICE_GRAFANA:-127.0.0.1:3000}:3000"]}
 
 
 def test_the_worker_can_be_many() -> None:

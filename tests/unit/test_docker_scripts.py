@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import socket
 import stat
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from voice_api.db.logins import Login
 from voice_api.keys import ServiceKey
 
 FOLDER = Path(__file__).resolve().parents[2] / "docker"
@@ -60,8 +62,9 @@ def test_passwords_are_random_and_closed_to_others(make_secrets: ModuleType, tmp
     for folder in (first, second):
         make_secrets.make_passwords(folder)
 
-    passwords = {(folder / f"{name}_password").read_text() for folder in (first, second) for name in ("postgres", "redis")}
-    assert [len(password) for password in passwords] == [64, 64, 64, 64]
+    names = ("postgres", "redis", "grafana")
+    passwords = {(folder / f"{name}_password").read_text() for folder in (first, second) for name in names}
+    assert [len(password) for password in passwords] == [64] * 6
     assert _mode(first) == 0o700
     assert {_mode(file) for file in first.iterdir()} == {0o444}
 
@@ -73,6 +76,15 @@ def test_urls_carry_the_passwords(make_secrets: ModuleType, tmp_path: Path) -> N
 
     assert held["database_url"] == f"postgresql://voice:{held['postgres_password']}@postgres:5432/voice"
     assert held["redis_url"] == f"redis://:{held['redis_password']}@redis:6379/0"
+
+
+def test_each_process_has_a_login_of_its_own(make_secrets: ModuleType, tmp_path: Path) -> None:
+    """With a password that no other has, of the form that `voice db logins` takes."""
+    make_secrets.make_passwords(tmp_path)
+    found = [Login.of((tmp_path / f"database_url_{name}").read_text()) for name in make_secrets.LOGINS]
+
+    assert [login.name for login in found] == ["api", "dispatcher", "worker", "validator"]
+    assert len({login.password for login in found} | {(tmp_path / "postgres_password").read_text()}) == 5
 
 
 def test_secrets_that_exist_are_kept(make_secrets: ModuleType, tmp_path: Path) -> None:
@@ -109,7 +121,7 @@ def test_only_the_hotkey_is_copied(make_secrets: ModuleType, tmp_path: Path) -> 
 def test_an_operator_is_told_what_belongs_into_the_environment(
     make_secrets: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The API answers as the validator; the queue writes to it."""
+    """The API answers as the validator, who operates it; the queue writes to it; this host has a name."""
     _wallet(tmp_path / "wallets" / "mine", address="5Validator")
     _wallet(tmp_path / "wallets" / "theirs", hotkey="q", address="5Queue")
     options = [
@@ -126,7 +138,12 @@ def test_an_operator_is_told_what_belongs_into_the_environment(
     make_secrets.main()
 
     assert (tmp_path / "s" / "service_key").is_file()
-    assert capsys.readouterr().out.splitlines()[1:] == ["VOICE_API_HOTKEY=5Validator", "VOICE_API_WRITERS=5Queue"]
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "VOICE_API_HOTKEY=5Validator",
+        "VOICE_API_WRITERS=5Queue",
+        "VOICE_API_OPERATORS=5Validator",
+        f"VOICE_HOST={socket.gethostname()}",
+    ]
 
 
 def test_a_missing_key_is_named(make_secrets: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
