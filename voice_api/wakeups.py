@@ -20,6 +20,8 @@ _SECONDS = 5.0
 _NO_LIMIT = -1
 _RESULT_SECONDS = 60
 _FAILURE_SECONDS = 3600
+AHEAD = 500
+"""Wake-ups that wait for one worker, at most: as many quick refusals as it gives between two looks of the dispatcher."""
 
 
 class WakeUps:
@@ -61,8 +63,8 @@ class WakeUps:
 
 
 def missing(due: int, workers: int, waiting: int) -> int:
-    """How many wake-ups to add: one per due row, but no more than can be taken at once (one, where no worker shows itself)."""
-    return max(0, min(due, max(workers, 1)) - waiting)
+    """How many wake-ups to add: one per due row, but no more than are soon taken (one, where no worker shows itself)."""
+    return max(0, min(due, max(AHEAD * workers, 1)) - waiting)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ from voice_api.db.validations import Validations
 from voice_api.db.workers import Workers
 from voice_api.process_metrics import DispatcherMetrics
 from voice_api.settings import DispatcherSettings
-from voice_api.wakeups import WakeUps, missing
+from voice_api.wakeups import AHEAD, WakeUps, missing
 from workers import jobs
 from workers.background_loop import background_loop
 from workers.evaluate import Tools
@@ -87,9 +87,9 @@ def rq_queue(redis: Redis, name: str = "cpu") -> Queue:
     [
         pytest.param(0, 4, 0, 0, id="nothing due"),
         pytest.param(3, 4, 0, 3, id="one per due row"),
-        pytest.param(9, 4, 0, 4, id="no more than workers"),
-        pytest.param(9, 4, 3, 1, id="those that wait count"),
-        pytest.param(9, 4, 6, 0, id="more wait than needed"),
+        pytest.param(9_000, 4, 0, 4 * AHEAD, id="no more than are soon taken"),
+        pytest.param(9, 4, 3, 6, id="those that wait count"),
+        pytest.param(9, 4, 12, 0, id="more wait than needed"),
         pytest.param(9, 0, 0, 1, id="no worker shows itself"),
     ],
 )
@@ -110,7 +110,7 @@ def test_wakeup_is_json_without_an_evaluation(redis_url: str, redis: Redis) -> N
 def test_wakeups_follow_the_workers_that_live(redis_url: str, redis: Redis) -> None:
     """Workers that only PostgreSQL knows count, because Redis forgets."""
     with WakeUps(redis_url) as rings:
-        assert rings.top_up(QueueName.CPU, due=5, live=3) == 3
+        assert rings.top_up(QueueName.CPU, due=5, live=3) == 5
         assert rings.top_up(QueueName.CPU, due=5, live=3) == 0
 
 
@@ -181,18 +181,19 @@ async def test_used_up_budget_parks(settings: DispatcherSettings, pool: Pool, op
 
 
 async def test_wakeups_follow_live_workers(settings: DispatcherSettings, redis: Redis, pool: Pool, open_round: OpenRound) -> None:
-    """One wake-up for each worker that lives; none for one that drains."""
+    """A worker that drains is as good as none: one wake-up waits. For one that lives there is one for each due row."""
     workers = Workers(pool)
-    for name, draining in (("w1", False), ("w2", False), ("w3", True)):
-        await workers.beat(name, "host-1", QueueName.CPU, None, draining)
+    await workers.beat("w1", "host-1", QueueName.CPU, None, True)
     await open_round(submissions=4)
     metrics = DispatcherMetrics()
     async with dispatching(settings, metrics):
-        await until(lambda: rings(redis, 2))
+        await until(lambda: rings(redis, 1))
         await asyncio.sleep(0.3)
-        assert await rings(redis, 2)
+        assert await rings(redis, 1)
+        await workers.beat("w2", "host-1", QueueName.CPU, None, False)
+        await until(lambda: rings(redis, 4))
     value = metrics.registry.get_sample_value
-    assert value("voice_dispatcher_wakeups_total", {"queue": "cpu"}) == 2
+    assert value("voice_dispatcher_wakeups_total", {"queue": "cpu"}) == 4
     assert (value("voice_ticks_total", {"outcome": "done"}) or 0) >= 2
     assert value("voice_retries_left", {"queue": "cpu"}) == settings.retry_most
 
