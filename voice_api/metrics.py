@@ -29,24 +29,24 @@ class Metrics:
     """Requests as they happen; queue and outcomes as they are when somebody asks."""
 
     def __init__(self) -> None:
-        self._registry = new_registry()
+        self.registry = new_registry()
         self._requests = Counter(
-            "voice_api_requests", "Requests by method, route and status.", ["method", "route", "status"], registry=self._registry
+            "voice_api_requests", "Requests by method, route and status.", ["method", "route", "status"], registry=self.registry
         )
-        self._seconds = Histogram("voice_api_request_seconds", "Time to answer, by route.", ["route"], registry=self._registry)
-        self._depth = Gauge("voice_evaluations", "Evaluations by queue and state.", ["queue", "state"], registry=self._registry)
+        self._seconds = Histogram("voice_api_request_seconds", "Time to answer, by route.", ["route"], registry=self.registry)
+        self._depth = Gauge("voice_evaluations", "Evaluations by queue and state.", ["queue", "state"], registry=self.registry)
         self._outcomes = Gauge(
-            "voice_submissions", "Submissions by state and code ('' without one).", ["state", "code"], registry=self._registry
+            "voice_submissions", "Submissions by state and code ('' without one).", ["state", "code"], registry=self.registry
         )
         self._ages = Gauge(
-            "voice_queue_age_seconds", "How long the oldest due row of a queue waits.", ["queue"], registry=self._registry
+            "voice_queue_age_seconds", "How long the oldest due row of a queue waits.", ["queue"], registry=self.registry
         )
-        self._workers = Gauge("voice_workers", "Live workers, and those that drain.", ["queue", "state"], registry=self._registry)
-        self._validations = Gauge("voice_validations", "Recordings of miners by state.", ["state"], registry=self._registry)
-        self._database = Gauge("voice_database_up", "1 while PostgreSQL answers this process.", registry=self._registry)
-        self._led = Gauge("voice_dispatcher_present", "1 while a dispatcher leads.", registry=self._registry)
+        self._workers = Gauge("voice_workers", "Live workers, and those that drain.", ["queue", "state"], registry=self.registry)
+        self._validations = Gauge("voice_validations", "Recordings of miners by state.", ["state"], registry=self.registry)
+        self._database = Gauge("voice_database_up", "1 while PostgreSQL answers this process.", registry=self.registry)
+        self._led = Gauge("voice_dispatcher_present", "1 while a dispatcher leads.", registry=self.registry)
         self._registry_age = Gauge(
-            "voice_registry_age_seconds", "Since the registry was received; not a number before.", registry=self._registry
+            "voice_registry_age_seconds", "Since the registry was received; not a number before.", registry=self.registry
         )
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -64,7 +64,7 @@ class Metrics:
         self._led.set(standing is not None and standing.led)
         age = None if standing is None else standing.registry_age
         self._registry_age.set(math.nan if age is None else age.total_seconds())
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)
 
     def _show_work(self, standing: Standing) -> None:
         for depth in standing.depths:
