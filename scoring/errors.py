@@ -222,7 +222,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.RECEIPT_INVALID: Explanation("The receipt does not hold.", "Do not count it; the message says what is wrong."),
     Code.AUDIO_MISSING: Explanation("The audio of a sample is not in the store.", "Name the store with --store, or VOICE_STORE."),
     Code.AUDIO_INVALID: Explanation(
-        "The audio file cannot be used.", "Give a WAV, FLAC or OGG file of at most ten minutes that plays in an ordinary player."
+        "The audio file cannot be used.", "Give a WAV, FLAC or OGG file that plays in an ordinary player and is not too long."
     ),
     Code.TEXT_INVALID: Explanation(
         "The text cannot be judged.",
