@@ -1,10 +1,14 @@
 """What anybody may read: rounds, evaluations, receipts, audio and the table of codes, with validators for caches."""
 
+import asyncio
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import numpy as np
@@ -25,6 +29,9 @@ from voice_api.retry_rules import Retry
 from voice_api.schemas.codes import CodeRow
 from voice_api.settings import ApiSettings
 from workers.audio_store import FolderStore
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import ValidatorBed
 
 Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
@@ -233,7 +240,24 @@ def keep(store: Path) -> str:
     return hashlib.sha256(SPOKEN.pcm).hexdigest()
 
 
-def test_signed_takes_what_is_downloaded() -> None:
-    """A receipt's file has exactly the three parts that are served."""
-    with pytest.raises(ValueError, match="certificate"):
-        Signed.from_bytes(b'{"receipt": {}, "signature": ""}')
+async def test_a_downloaded_receipt_passes_verify(
+    api: VoiceApi, stack: "ValidatorBed", open_round: OpenRound, tmp_path: Path
+) -> None:
+    """`voice verify` takes the body of a worker's receipt as its file; one changed digit, and it does not hold."""
+    await open_round(3)
+    claim = await stack.claim()
+    verdict = stack.verdict(claim, 700_000)
+    await EvaluationQueue(stack.pool).finish(claim, verdict)
+    name = verdict.receipt_hash
+    body = await api.receipt(name)
+    assert Signed.from_bytes(body) == Signed(verdict.receipt, verdict.signature, stack.worker.certificate)
+    (tmp_path / f"{name}.json").write_bytes(body)
+    assert await asyncio.to_thread(verified, tmp_path / f"{name}.json") == 0
+    (tmp_path / f"{name}.json").write_bytes(body.replace(b'"round": 3', b'"round": 4').replace(b'"round":3', b'"round":4'))
+    assert await asyncio.to_thread(verified, tmp_path / f"{name}.json") == 1
+
+
+def verified(file: Path) -> int:
+    """How `voice verify` of the receipt in itself ends."""
+    command = [sys.executable, "-m", "neurons.cli", "verify", str(file), "--level", "1", "--json"]
+    return subprocess.run(command, capture_output=True, check=False, timeout=100).returncode

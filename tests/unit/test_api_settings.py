@@ -1,5 +1,6 @@
 """The API's and the dispatcher's settings from an environment."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,16 @@ from pydantic import SecretStr, ValidationError
 from voice_api import settings
 from voice_api.settings import ApiSettings, DispatcherSettings
 
-NAMES = ("DATABASE_URL", "REDIS_URL", "VOICE_API_HOTKEY", "VOICE_API_WRITERS", "VOICE_API_PORT", "VOICE_API_HOST")
+NAMES = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "VOICE_API_HOTKEY",
+    "VOICE_API_WRITERS",
+    "VOICE_API_PORT",
+    "VOICE_API_HOST",
+    "VOICE_API_OPERATORS",
+    "VOICE_STORE",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +65,16 @@ def test_frozen() -> None:
     read = DispatcherSettings(database_url=SecretStr("a"), redis_url=SecretStr("redis://b"))
     with pytest.raises(ValidationError, match="frozen"):
         read.retry_most = 7  # type: ignore[misc]  # the very thing under test
+
+
+def test_who_may_and_how_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operators are a comma list of their own; nobody is one unless named, and rates have limits unless they are put to 0."""
+    given = {"database_url": SecretStr("a"), "redis_url": SecretStr("redis://b"), "hotkey": "me"}
+    standard = ApiSettings(**given)
+    assert (standard.writers, standard.operators, standard.registry_lasts) == ((), (), timedelta(hours=1))
+    assert (standard.rate_per_minute, standard.rate_address_per_minute, standard.upload_bytes) == (60, 600, 20 * 2**20)
+    monkeypatch.setenv("VOICE_API_OPERATORS", "one,two")
+    monkeypatch.setenv("VOICE_REGISTRY_SECONDS", "60")
+    monkeypatch.setenv("VOICE_RATE_ADDRESS_PER_MINUTE", "0")
+    read = ApiSettings(**given)
+    assert (read.operators, read.registry_lasts, read.rate_address_per_minute) == (("one", "two"), timedelta(minutes=1), 0)
