@@ -1,8 +1,9 @@
 """What each database role can do, which is its whole job, and what it may not, which is all else."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -13,7 +14,7 @@ from neurons.cli.main import app
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid
 from tests.integration.forbidden import EVERYBODY, OWN
-from voice_api.db import migrate, roles
+from voice_api.db import migrate, roles, sql
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.leader import candidacy
 from voice_api.db.operations import Operations
@@ -38,6 +39,15 @@ As = Callable[[str], Awaitable[Pool]]
 LEASE, AT_ONCE = timedelta(minutes=15), timedelta(0)
 LONG_AGO, SOON = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 ROLES = ("voice_api", "voice_worker", "voice_validator", "voice_reader")
+ONLY = (
+    dict.fromkeys(("queue.claim", "queue.finish", "queue.add_samples", "queue.add_groups", "queue.settle_submission"), "worker")
+    | dict.fromkeys(("workers.beat", "workers.leave", "validations.claim", "validations.finish"), "worker")
+    | dict.fromkeys(("rounds.open", "rounds.add_entries", "rounds.close", "rounds.append", "rounds.mark_folded"), "validator")
+    | {"weights.record": "validator"}
+    | dict.fromkeys(("submissions.add", "registry.advance", "registry.add_neurons", "validations.add"), "api")
+    | dict.fromkeys(("operations.ban", "operations.drain", "operations.undrain", "operations.note", "idempotency.begin"), "api")
+)
+"""What decides money or belongs to one kind of process can be run by that one alone."""
 NEURON = Neuron(Hotkey("h"), Uid(0), "c", Block(0), Block(9))
 
 
@@ -68,8 +78,7 @@ async def test_api_does_its_job(
     assert await migrate.at_head(api)
     assert await Registry(api).replace(RegistrySnapshot(7, Block(1), BlockHash("0x"), (NEURON,)))
     assert await Registry(api).has(NEURON.hotkey, LEASE)
-    first = new_submission(hotkey=NEURON.hotkey)
-    (old,) = await Submissions(api).add([first])
+    (old,) = await Submissions(api).add([new_submission(hotkey=NEURON.hotkey)])
     (new,) = await Submissions(api).add([new_submission(hotkey=NEURON.hotkey, commit_block=200)])
     assert {row.submission.id for row in await Submissions(api).leaderboard()} == {1, 2, 3, new}
     assert (await Submissions(api).get(old)).hotkey == NEURON.hotkey
@@ -261,6 +270,20 @@ async def test_roles_need_the_schema(empty_database_url: str) -> None:
     """Before the first migration there is nothing to give rights on, and the error says what to do first."""
     with pytest.raises(DatabaseUnavailable, match="voice db upgrade"):
         await roles.apply(empty_database_url)
+
+
+async def test_every_query_is_somebodys(as_role: As) -> None:
+    """Each query can be run by some role, so that no process needs the owner's rights; what decides money, by one."""
+    runners: defaultdict[str, set[str]] = defaultdict(set)
+    queries = {name for name in sql.names() if not name.startswith(("demo.", "migrations.", "logins."))}
+    for role in ROLES:
+        async with (await as_role(role)).connection() as connection:
+            for name in sorted(queries):
+                with suppress(asyncpg.InsufficientPrivilegeError):
+                    await connection.execute(f"explain (generic_plan) {sql.sql(name)}")
+                    runners[name].add(role.removeprefix("voice_"))
+    assert queries - runners.keys() == set()
+    assert {name: runners[name] for name in ONLY} == {name: {role} for name, role in ONLY.items()}
 
 
 def test_command(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
