@@ -73,7 +73,7 @@ class _Watch:
         if keeper.rises != self._rises:
             self._rises, self._quiet = keeper.rises, 0.0
         if drain.requested and not self._is_told:
-            log.info("asked to stop: the evaluation may end", within=drain.left.total_seconds())
+            log.info("asked to stop: this goes back unless it ends in time", seconds=drain.left.total_seconds())
             self._is_told = True
         limit = self._overseer.limits.of(keeper.stage).total_seconds()
         if drain.overdue:
