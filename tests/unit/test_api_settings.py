@@ -10,6 +10,9 @@ from voice_api import settings
 from voice_api.settings import ApiSettings, DispatcherSettings
 
 NAMES = (
+    *("DATABASE_URL", "REDIS_URL", "VOICE_API_HOTKEY", "VOICE_API_WRITERS", "VOICE_API_PORT", "VOICE_API_HOST"),
+    *("VOICE_API_OPERATORS", "VOICE_STORE"),
+)
     "DATABASE_URL",
     "REDIS_URL",
     "VOICE_API_HOTKEY",
@@ -69,12 +72,13 @@ def test_frozen() -> None:
 
 def test_who_may_and_how_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Operators are a comma list of their own; nobody is one unless named, and rates have limits unless they are put to 0."""
-    given = {"database_url": SecretStr("a"), "redis_url": SecretStr("redis://b"), "hotkey": "me"}
-    standard = ApiSettings(**given)
+    for name, value in {"DATABASE_URL": "a", "REDIS_URL": "redis://b", "VOICE_API_HOTKEY": "me"}.items():
+        monkeypatch.setenv(name, value)
+    standard = ApiSettings()
     assert (standard.writers, standard.operators, standard.registry_lasts) == ((), (), timedelta(hours=1))
     assert (standard.rate_per_minute, standard.rate_address_per_minute, standard.upload_bytes) == (60, 600, 20 * 2**20)
     monkeypatch.setenv("VOICE_API_OPERATORS", "one,two")
     monkeypatch.setenv("VOICE_REGISTRY_SECONDS", "60")
     monkeypatch.setenv("VOICE_RATE_ADDRESS_PER_MINUTE", "0")
-    read = ApiSettings(**given)
+    read = ApiSettings()
     assert (read.operators, read.registry_lasts, read.rate_address_per_minute) == (("one", "two"), timedelta(minutes=1), 0)
