@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPMethod, HTTPStatus
 
+import structlog
 from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -25,7 +26,7 @@ _ASK_AGAIN = timedelta(seconds=5)
 
 
 class Guard:
-    """Names each request, adds the headers, and counts it under its route's template."""
+    """Names each request, in its log lines too, adds the headers, and counts it under its route's template."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app, self.metrics = app, metrics
@@ -48,7 +49,8 @@ class Guard:
             await send(message)
 
         try:
-            await self.app(scope, receive, answer)
+            with structlog.contextvars.bound_contextvars(request=request_id):
+                await self.app(scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
             method = scope["method"] if scope["method"] in _METHODS else "other"

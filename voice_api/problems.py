@@ -97,7 +97,8 @@ async def on_http_error(request: Request, exc: Exception) -> JSONResponse:
 
 async def on_bug(request: Request, exc: Exception) -> JSONResponse:
     """Anything else is a bug: its stack goes to the log, and nothing of it to the caller."""
-    log.error("request failed", path=request.url.path, exc_info=exc)
+    request_id = getattr(request.state, "request_id", "")  # told here: this runs outside of what names the request's log lines
+    log.error("request failed", request=request_id, path=request.url.path, exc_info=exc)
     answer = problem(request, Code.INTERNAL, EXPLANATIONS[Code.INTERNAL].meaning)
     headers.complete(answer.headers, getattr(request.state, "request_id", ""))  # it is sent outside of every middleware
     return answer
