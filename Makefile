@@ -21,9 +21,11 @@ demo: $(VENV)/.ready
 test: $(VENV)/.ready
 	$(BIN)/pytest
 
-# A storm of faults over real processes, and what must hold afterwards; CHAOS_ARGS='--seed 2' for another storm.
+# A storm of faults over real processes, and what must hold afterwards; CHAOS_ARGS='--seed 2' for another storm. Then the API's
+# description tried out with thousands of requests.
 test-chaos: $(VENV)/.ready
 	$(BIN)/python -m tests.chaos.run $(CHAOS_ARGS)
+	VOICE_FUZZ_CASES=2400 timeout 300 $(BIN)/pytest -q -s --timeout 280 tests/integration/test_fuzz.py
 
 # Builds the images and runs the stack with docker or podman, whichever is there; needs a package index, and minutes.
 compose-check: $(VENV)/.ready

@@ -49,7 +49,7 @@ async def through_the_service(
 async def through_rq(url: str, processes: Processes, jobs: int, most: float) -> float:
     """Jobs per second of one SimpleWorker."""
     arguments = ["worker", "--url", url, "--worker-class", "rq.SimpleWorker", "--serializer", "rq.serializers.JSONSerializer"]
-    processes.start("bare-worker", "rq.cli", [*arguments, "--logging-level", "ERROR", _BARE], {"PYTHONPATH": str(ROOT)})
+    processes.start("bare-worker", "rq.cli", [*arguments, "--logging_level", "ERROR", _BARE], {"PYTHONPATH": str(ROOT)})
     with Redis.from_url(url) as redis:
         queue = Queue(_BARE, connection=redis, serializer=JSONSerializer)
         _enqueue(queue, 1)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
 SMALL = (
-    *("--faults", "16", "--pause", "0.4", "--rounds", "3", "--newcomers", "4", "--entries", "8"),
+    *("--faults", "16", "--pause", "0.3", "--rounds", "3", "--newcomers", "4", "--entries", "8"),
     *("--workers", "2", "--sample-seconds", "0.02", "--settle", "60", "--most", "120"),
 )
 
