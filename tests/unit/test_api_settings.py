@@ -10,9 +10,6 @@ from voice_api import settings
 from voice_api.settings import ApiSettings, DispatcherSettings
 
 NAMES = (
-    *("DATABASE_URL", "REDIS_URL", "VOICE_API_HOTKEY", "VOICE_API_WRITERS", "VOICE_API_PORT", "VOICE_API_HOST"),
-    *("VOICE_API_OPERATORS", "VOICE_STORE"),
-)
     "DATABASE_URL",
     "REDIS_URL",
     "VOICE_API_HOTKEY",
