@@ -19,8 +19,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _TAKE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local interval, period = tonumber(ARGV[1]), tonumber(ARGV[2])
-local paid = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0')) + interval
+local cost, period = tonumber(ARGV[1]), tonumber(ARGV[2])
+local paid = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0')) + cost
 if paid - now > period then
     return paid - now - period
 end
@@ -43,17 +43,17 @@ class Limits:
     def __init__(self, redis: Redis) -> None:
         self._take = redis.register_script(_TAKE)
 
-    async def take(self, who: str, per_minute: int) -> None:
-        """Count one request of `who`; raises RateLimited without counting it, or RedisUnavailable when it cannot be counted.
+    async def take(self, who: str, per_minute: int, requests: int = 1) -> None:
+        """Count one request of `who`, or some at once; raises RateLimited without counting, RedisUnavailable when it cannot count.
 
         With `per_minute` 0 nothing is counted and nothing refused.
         """
         if per_minute == 0:
             return
-        interval = PERIOD // per_minute
+        cost = PERIOD // per_minute * requests
         try:
             async with asyncio.timeout(_ANSWER.total_seconds()):
-                wait = await self._take(keys=[f"voice:rate:{who}"], args=[interval // _MICROSECOND, PERIOD // _MICROSECOND])
+                wait = await self._take(keys=[f"voice:rate:{who}"], args=[cost // _MICROSECOND, PERIOD // _MICROSECOND])
         except (RedisError, OSError) as exc:  # a TimeoutError is an OSError
             raise RedisUnavailable("the rate of requests could not be counted") from exc
         if wait:

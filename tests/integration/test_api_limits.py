@@ -66,6 +66,29 @@ async def test_an_allowance_comes_back(redis_url: str) -> None:
         await limits.take("a", 600)
 
 
+async def test_some_at_once(redis_url: str) -> None:
+    """A pack costs what its requests cost one by one, and is refused as a whole."""
+    async with Redis.from_url(redis_url) as redis:
+        limits = Limits(redis)
+        await limits.take("a", 10, 8)
+        with pytest.raises(RateLimited):
+            await limits.take("a", 10, 3)
+        await limits.take("a", 10, 2)
+
+
+async def test_a_process_takes_a_seconds_worth_at_once(serve: Serve, api_settings: Settings, redis_url: str) -> None:
+    """At 600 a minute Redis is asked for ten requests at once: the next nine cost no question, the eleventh one does."""
+    counted = []
+    async with (
+        Redis.from_url(redis_url) as redis,
+        httpx.AsyncClient(base_url=API, transport=await serve(api_settings(rate_address_per_minute=600))) as browser,
+    ):
+        for _ in range(11):
+            assert (await browser.get("/v1/errors")).status_code == 200
+            counted.append(await redis.get("voice:rate:address:127.0.0.1"))
+    assert (len(set(counted[:10])), counted[10] in counted[:10]) == (1, False)
+
+
 async def test_no_limit(redis_url: str) -> None:
     """0 counts nothing, and needs no Redis."""
     async with Redis.from_url("unix:///nonexistent/redis.sock") as redis:
