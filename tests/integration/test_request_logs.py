@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from structlog.testing import capture_logs
 
 from scoring.errors import Code, VoiceError
 from voice_api.app import create_app
+from voice_api.db.submissions import Submissions
 from voice_api.service import Service
 from voice_api.settings import ApiSettings
 
@@ -36,7 +38,7 @@ async def test_a_failed_request_is_found_by_its_id(api_settings: Callable[..., A
     app = create_app(api_settings())
     async with app.router.lifespan_context(app):
         service: Service = app.state.service
-        app.state.service = replace(service, submissions=Failing(error))
+        app.state.service = replace(service, submissions=cast(Submissions, Failing(error)))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         with capture_logs(processors=[merge_contextvars]) as lines:
             async with httpx.AsyncClient(base_url="http://voice.test", transport=transport) as browser:
