@@ -133,33 +133,6 @@ def test_download(hub: Hub, server: LocalHub, revision: str, tmp_path: Path) -> 
     assert list((tmp_path / "cache").glob(".part-*")) == []
 
 
-@pytest.mark.parametrize("damage", ["changed", "cut", "lost"])
-def test_a_damaged_artifact_is_fetched_again(hub: Hub, server: LocalHub, revision: str, damage: str) -> None:
-    """A rotten disk would else make its miner's tag wrong."""
-    repository = hub.describe(REPO, revision)
-    weights = hub.download(repository, ignore) / "model.safetensors"
-    match damage:
-        case "changed":
-            weights.write_bytes(bytes(len(WEIGHTS)))
-        case "cut":
-            weights.write_bytes(WEIGHTS[:100])
-        case _:
-            weights.unlink()
-    assert (hub.download(repository, ignore) / "model.safetensors").read_bytes() == WEIGHTS
-    assert server.control.requests[f"GET /{REPO}/resolve/{revision}/model.safetensors"] == 2
-
-
-def test_a_download_in_use_survives_the_cap(server: LocalHub, revision: str, tmp_path: Path) -> None:
-    """It is removed once nobody uses it, and fetched again when it is wanted."""
-    small = Hub(server.url, tmp_path / "cache", cache_bytes=1)
-    repository = small.describe(REPO, revision)
-    for _ in range(2):
-        with small.held(REPO, revision):
-            folder = small.download(repository, ignore)
-            assert (folder / "model.safetensors").is_file()
-        assert not folder.exists()
-
-
 def test_no_token_is_sent(hub: Hub, server: LocalHub, revision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A login that lies about is not used, so a private repository stays private."""
     monkeypatch.setenv("HF_TOKEN", "hf_secret")

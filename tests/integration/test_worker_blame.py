@@ -13,7 +13,7 @@ import pytest
 
 from neurons import certification
 from scoring.competition import load
-from scoring.errors import Code
+from scoring.errors import Code, SubmissionFault
 from scoring.types import RoundNumber, SubmissionId
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
@@ -55,6 +55,10 @@ class BrokenHub:
     def describe(self, *_names: str) -> None:
         """It does not get this far."""
         raise self.error
+
+    def works(self) -> bool:
+        """It gives what it lists."""
+        return True
 
 
 @pytest.fixture
@@ -235,3 +239,20 @@ async def test_what_is_drained_is_nobodys_failure(pool: Pool, open_round: OpenRo
     assert await work_one(slow, QueueName.CPU) == "handed back"
     (evaluation,) = await Submissions(pool).evaluations(submission)
     assert (evaluation.state, evaluation.failures, evaluation.code) == (EvaluationState.QUEUED, 0, None)
+
+
+async def test_a_second_refusal_waits_for_its_time(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+    """Between the two lies as long as is set: an outage of a moment answers once."""
+    (submission,) = await open_round(ROUND)
+    here = replace(bench("one", SubmissionFault(Code.REPO_NOT_PUBLIC)), confirm=timedelta(hours=1))
+    assert [await work_one(here, QueueName.CPU) for _ in range(2)] == ["handed back", "nothing due"]
+    assert await stands(pool, submission) == (EvaluationState.QUEUED, Code.REPO_NOT_PUBLIC, SubmissionState.QUEUED)
+
+
+async def test_a_first_refusal_alone_decides_nothing(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+    """What the hub answers the next time does."""
+    (submission,) = await open_round(ROUND)
+    refused = replace(bench("one", SubmissionFault(Code.REPO_NOT_PUBLIC)), confirm=timedelta(0))
+    assert await work_one(refused, QueueName.CPU) == "handed back"
+    assert await work_one(bench("one", SubmissionFault(Code.WEIGHTS_MISSING)), QueueName.CPU) == "rejected"
+    assert (await stands(pool, submission))[1] is Code.WEIGHTS_MISSING
