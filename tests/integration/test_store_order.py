@@ -123,11 +123,15 @@ async def test_pauses_are_shown_behind_what_is_due(bed: Bed) -> None:
     ("code", "drained", "failures", "why"),
     [
         pytest.param(Code.HUB_UNAVAILABLE, False, 1, ParkedWhy.BUDGET, id="ours"),
+        pytest.param(None, False, 1, ParkedWhy.BUDGET, id="unknown: ours"),
+        pytest.param(Code.DATABASE_UNAVAILABLE, False, 1, ParkedWhy.BUDGET, id="the platform's: ours"),
         pytest.param(Code.HUB_UNAVAILABLE, True, 0, None, id="asked to stop: no failure"),
         pytest.param(Code.REPO_NOT_PUBLIC, False, 0, None, id="the submission's: it waits at no cost"),
     ],
 )
-async def test_a_day_has_a_budget(pool: Pool, bed: Bed, code: Code, drained: bool, failures: int, why: ParkedWhy | None) -> None:
+async def test_a_day_has_a_budget(
+    pool: Pool, bed: Bed, code: Code | None, drained: bool, failures: int, why: ParkedWhy | None
+) -> None:
     """The failure with which a submission's day is used up parks it, whatever pause was asked for."""
     await bed.ask(1, ("miner", 0))
     queue = EvaluationQueue(pool, daily=1)

@@ -73,7 +73,7 @@ class EvaluationQueue:
     ) -> EvaluationState:
         """Return it without a verdict: due again after `retry_in`, or parked when None; raises LeaseLost. Where it stands then.
 
-        A code of the infrastructure counts as a failure, and past the daily budget parks it whatever `retry_in` says, unless
+        Any code but a submission's, and none, counts as a failure, and past the daily budget parks it whatever `retry_in` says, unless
         `drained`: the worker was asked to stop. `cause` tells equal unforeseen failures from others (see Claim.causes).
         """
         arguments = (claim.evaluation_id, claim.token, code, reason, retry_in, drained, claim.worker, cause, self._daily)

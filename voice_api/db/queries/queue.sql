@@ -94,11 +94,11 @@ select 'submission', $8, id, $9, from_state, to_state, code, reason from changed
 
 -- name: hand_back
 -- Without a verdict: due again after a pause, or parked when there is none or the day's budget ($9 failures) of the submission is used up.
--- What a worker returns because it was asked to stop ($6) is no failure, nor is a submission's code.
+-- What a worker returns because it was asked to stop ($6) is no failure, nor is a submission's code; unknown is ours.
 with held as (
     select e.id,
-           not $6 and $3::integer between 2000 and 2999 as failed,
-           $5::interval is null or not $6 and $3 between 2000 and 2999 and 1 + (
+           not $6 and coalesce($3::integer not between 1000 and 1999, true) as failed,
+           $5::interval is null or not $6 and coalesce($3 not between 1000 and 1999, true) and 1 + (
                select count(*) from events v
                where v.submission_id = e.submission_id and v.kind = 'evaluation' and v.code between 2000 and 2999
                  and v.at > now() - interval '24 hours'
