@@ -2,44 +2,39 @@
 
 import asyncio
 import hashlib
-import io
 import os
 import socket
 import sys
 import time
-import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import bittensor as bt
 import httpx
 import pytest
 import uvicorn
-from bittensor import http_auth
 
 from neurons import wallets
-from neurons.api_client import ApiRefused, VoiceApi
+from neurons.api_client import VoiceApi
 from prompts.groups import Group, GroupKind, Prompt
 from prompts.voices import understand
 from scoring.competition import load
 from scoring.errors import Code, InfrastructureFault
 from scoring.report import Factor
 from scoring.spoken import Spoken
-from scoring.synthesis.espeak_library import Settings, say
-from scoring.types import MICRO, Block, BlockHash, Hotkey, Uid
+from scoring.types import MICRO, BlockHash
+from tests.integration.recordings import API, DESCRIPTION, RATE, TEXT, Miner, spoken, wav
 from voice_api.app import create_app
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Neuron, RegistrySnapshot
-from voice_api.db.registry import Registry
 from voice_api.db.states import QueueName, ValidationState
 from voice_api.db.submissions import Submissions
-from voice_api.db.validations import MOST_OPEN, Validations
+from voice_api.db.validations import Validations
 from voice_api.settings import ApiSettings
 from workers.drain import Drain
 from workers.evaluate import Tools, round_groups
@@ -50,11 +45,7 @@ from workers.retry import RetryRule
 from workers.sandbox import Sandbox
 from workers.validate import validate_next
 
-API = "http://voice.test"
 SCHEDULE = load()
-TEXT = "Open the gate before the rain comes down the hill."
-DESCRIPTION = "A woman with a high voice speaks at an ordinary pace."
-RATE = 22_050
 
 
 @pytest.fixture(scope="module")
@@ -69,57 +60,21 @@ def panel() -> LastPanel:
     return LastPanel()
 
 
-def spoken(text: str) -> bytes:
-    """16-bit mono at 22,050 Hz."""
-    sound = say(text, Settings("en-us+f2", rate=165, pitch=50, range=50, amplitude=100, word_gap=0))
-    return (sound * 32768.0).round().clip(-32768, 32767).astype("<i2").tobytes()
-
-
-def wav(samples: bytes, rate: int = RATE) -> bytes:
-    """A WAV file."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as sound:
-        sound.setparams((1, 2, rate, 0, "NONE", ""))
-        sound.writeframes(samples)
-    return file.getvalue()
-
-
 @dataclass
 class Bed:
-    """A worker, and an API in which the miner is registered."""
+    """A worker, and a miner who is registered."""
 
     bench: Bench
-    pool: Pool
-    api: VoiceApi
-    browser: httpx.AsyncClient
-    settings: ApiSettings
-    wallet: bt.Wallet
+    miner: Miner
+
+    @property
+    def api(self) -> VoiceApi:
+        """As the miner uses it."""
+        return self.miner.api
 
     async def work(self, **changes: object) -> str | None:
         """What one look at the recordings came to, by a worker of which something is changed."""
         return await validate_next(replace(self.bench, **cast(dict[str, Any], changes)), QueueName.CPU)
-
-    async def uploads(self) -> list[bytes | None]:
-        """What is kept of every recording."""
-        async with self.pool.connection() as connection:
-            return [row["upload"] for row in await connection.fetch("select upload from validations order by created_at")]
-
-    async def post(
-        self,
-        upload: bytes,
-        text: str = TEXT,
-        sign_as: bt.Wallet | None = None,
-        signed_text: str | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> httpx.Response:
-        """Ask as curl would; `signed_text` is what the signature covers, if another one."""
-        paths = [
-            f"/v1/validations?{httpx.QueryParams(text=words, description=DESCRIPTION)}" for words in (text, signed_text or text)
-        ]
-        signature = http_auth.sign(
-            sign_as or self.wallet, method="POST", path=paths[1], body=upload, receiver_ss58=self.settings.hotkey
-        )
-        return await self.browser.post(paths[0], content=upload, headers=signature | (headers or {}))
 
 
 @pytest.fixture
@@ -133,8 +88,6 @@ async def bed(
 ) -> AsyncIterator[Bed]:
     """The miner is nobody's writer, only registered; the worker tries once more, at once."""
     settings = api_settings(writers=(), upload_bytes=1 << 20)
-    miner = Neuron(Hotkey(writer.hotkey.ss58_address), Uid(0), "c0", Block(0), Block(1))
-    await Registry(pool).replace(RegistrySnapshot(7, Block(10), BlockHash("0x" + "1" * 64), (miner,)))
     bench = Bench(
         name="bench",
         loop=asyncio.get_running_loop(),
@@ -149,12 +102,8 @@ async def bed(
         beat=lambda: None,
         retire=lambda: None,
     )
-    transport = await serve(settings)
-    async with (
-        VoiceApi(API, writer, settings.hotkey, transport=transport) as api,
-        httpx.AsyncClient(base_url=API, transport=transport) as browser,
-    ):
-        yield Bed(bench, pool, api, browser, settings, writer)
+    async with Miner(pool, settings, writer, await serve(settings)) as miner:
+        yield Bed(bench, miner)
 
 
 async def test_a_recording_is_judged_as_a_models_sample_is(bed: Bed, pcm: bytes, panel: LastPanel) -> None:
@@ -173,7 +122,7 @@ async def test_a_recording_is_judged_as_a_models_sample_is(bed: Bed, pcm: bytes,
     assert sample.score > 100_000 and sample.metrics["wer"] < 0.5
     costs = sorted(factor for factor in Factor if (found.utilities or {}).get(factor, 1.0) < 1.0)
     assert sorted(reason.split()[0] for reason in found.reasons) == costs
-    assert await bed.uploads() == [None]
+    assert await bed.miner.uploads() == [None]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +161,7 @@ async def test_what_cannot_be_judged_ends_with_its_reason(bed: Bed, upload: byte
     found = await bed.api.validation(asked.id)
     assert (found.state, found.code, found.score, found.attempt) == (ValidationState.FAILED, code, None, 1)
     assert why in (found.reason or "")
-    assert (await bed.uploads(), await bed.work()) == ([None], None)
+    assert (await bed.miner.uploads(), await bed.work()) == ([None], None)
 
 
 async def test_our_failure_is_tried_again_and_never_a_score(bed: Bed, pcm: bytes) -> None:
@@ -221,7 +170,7 @@ async def test_our_failure_is_tried_again_and_never_a_score(bed: Bed, pcm: bytes
     without = replace(bed.bench.tools, panel=cast(LastPanel, _no_judges))
     assert await bed.work(tools=without) == "handed back"
     waiting = await bed.api.validation(asked.id)
-    assert (waiting.state, waiting.code, await bed.uploads()) == (ValidationState.QUEUED, None, [wav(pcm)])
+    assert (waiting.state, waiting.code, await bed.miner.uploads()) == (ValidationState.QUEUED, None, [wav(pcm)])
     assert await bed.work(tools=without) == "failed"
     found = await bed.api.validation(asked.id)
     assert (found.state, found.code, found.score, found.attempt) == (ValidationState.FAILED, Code.JUDGE_UNAVAILABLE, None, 2)
@@ -246,7 +195,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(bed: Bed, pcm: bytes)
     asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
 
     async def take_over() -> None:
-        async with bed.pool.connection() as connection:
+        async with bed.miner.pool.connection() as connection:
             await connection.execute("update validations set token = gen_random_uuid(), worker = 'other'")
 
     def slow(_profile: object, _groups: Sequence[Group], on_bytes: Callable[[int, int], None]) -> None:
@@ -282,85 +231,17 @@ async def test_evaluations_go_first(bed: Bed, pcm: bytes, open_round: Callable[.
     assert (await bed.api.validation(asked.id)).attempt == 0
 
 
-@pytest.mark.parametrize(
-    ("upload", "text", "status", "code"),
-    [
-        pytest.param(b"", TEXT, 422, Code.AUDIO_INVALID, id="nothing"),
-        pytest.param(b"ID3 and so on", TEXT, 422, Code.AUDIO_INVALID, id="another format"),
-        pytest.param(wav(bytes(100)), " …!? ", 422, Code.TEXT_INVALID, id="no word"),
-        pytest.param(wav(bytes(100)), "", 422, Code.REQUEST_INVALID, id="no text"),
-        pytest.param(wav(bytes(100)), "a" * 501, 422, Code.REQUEST_INVALID, id="a text too long"),
-        pytest.param(wav(bytes(100)), "a\0b", 422, Code.REQUEST_INVALID, id="NUL in the text"),
-        pytest.param(wav(bytes(1 << 20)), TEXT, 413, Code.BODY_TOO_LARGE, id="a file too large"),
-    ],
-)
-async def test_what_can_be_told_at_once_is_refused_at_once(bed: Bed, upload: bytes, text: str, status: int, code: Code) -> None:
-    """With a code, before a row is written."""
-    answer = await bed.post(upload, text)
-    assert (answer.status_code, answer.json()["code"], await bed.uploads()) == (status, code, [])
-
-
-async def test_only_registered_hotkeys_ask(bed: Bed, stranger: bt.Wallet) -> None:
-    """A stranger, nobody at all, and a signature over another text or another file write nothing."""
-    upload = wav(bytes(100))
-    answers = [
-        await bed.post(upload, sign_as=stranger),
-        await bed.browser.post("/v1/validations", params={"text": TEXT, "description": DESCRIPTION}, content=upload),
-        await bed.post(upload, "The words of somebody else.", signed_text=TEXT),
-        await bed.post(upload, headers={http_auth.HEADER_NONCE: "1"}),
-    ]
-    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
-        (403, Code.NOT_ALLOWED),
-        *[(401, Code.NOT_AUTHENTICATED)] * 3,
-    ]
-    assert await bed.uploads() == []
-
-
-async def test_ten_wait_at_most(bed: Bed) -> None:
-    """Asked at the same time as much as one after another; when one has ended the next may come."""
-    answers = await asyncio.gather(*(bed.post(wav(bytes(2 * n))) for n in range(MOST_OPEN + 3)))
-    assert sorted(answer.status_code for answer in answers) == [202] * MOST_OPEN + [409] * 3
-    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {Code.STATE_CONFLICT}
-    claim = await bed.bench.validations.claim(QueueName.CPU, "w", timedelta(seconds=9))
-    assert claim is not None
-    await bed.bench.validations.fail(claim, Code.AUDIO_INVALID, "no sound")
-    with pytest.raises(ApiRefused, match="waiting already"):
-        for _ in range(2):
-            await bed.api.validate(wav(bytes(100)), TEXT, DESCRIPTION)
-    assert len(await bed.uploads()) == MOST_OPEN + 1
-
-
-async def test_the_same_request_is_one_recording(bed: Bed) -> None:
-    """Sent again under its Idempotency-Key it is answered as before."""
-    first, again = [await bed.post(wav(bytes(100)), headers={"Idempotency-Key": "take-1"}) for _ in range(2)]
-    assert (first.status_code, again.status_code, again.json()) == (202, 202, first.json())
-    assert first.headers["Location"] == f"/v1/validations/{first.json()['id']}"
-    assert len(await bed.uploads()) == 1
-
-
-async def test_reading_takes_the_id_and_no_more(bed: Bed) -> None:
-    """An id that nobody got is not found; what is no id is no request."""
-    asked = (await bed.post(wav(bytes(100)))).json()
-    assert (await bed.browser.get(f"/v1/validations/{asked['id']}")).json() == asked
-    answers = [await bed.browser.get(f"/v1/validations/{name}") for name in (uuid4(), "1")]
-    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
-        (404, Code.NOT_FOUND),
-        (422, Code.REQUEST_INVALID),
-    ]
-
-
 async def test_the_command_line_sees_it_through(bed: Bed, tmp_path: Path, pcm: bytes) -> None:
     """A miner's shell, an API on a port, a worker: a table of metrics, the reasons, and the address of the result."""
     keys = wallets.create("me", "default", tmp_path / "wallets")
-    neuron = Neuron(Hotkey(keys.hotkey.ss58_address), Uid(0), "c0", Block(0), Block(1))
-    await Registry(bed.pool).replace(RegistrySnapshot(7, Block(11), BlockHash("0x" + "2" * 64), (neuron,)))
+    await bed.miner.register(keys, 11)
     (tmp_path / "clip.wav").write_bytes(wav(pcm))
-    async with listening(bed.settings) as url:
+    async with listening(bed.miner.settings) as url:
         command = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "neurons.cli", "miner", "validate", str(tmp_path / "clip.wav"), "--text", TEXT),
             *("--description", DESCRIPTION),
             env={"PATH": os.defpath, "BT_WALLET_PATH": str(tmp_path / "wallets"), "BT_WALLET": "me", "VOICE_API_URL": url}
-            | {"VOICE_API_HOTKEY": bed.settings.hotkey},
+            | {"VOICE_API_HOTKEY": bed.miner.settings.hotkey},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
