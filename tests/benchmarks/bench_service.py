@@ -10,6 +10,8 @@ import hashlib
 import json
 import os
 import platform
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -264,7 +266,8 @@ async def measure(bed: Bed, options: argparse.Namespace) -> list[Row]:
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure, and print; servers are stopped when it is ended, too."""
+    signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit(143))
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench_service")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--seconds", type=float, default=4.0, help="for each thing that is measured")
