@@ -187,7 +187,12 @@ def test_a_clip_is_decoded_once(recogniser: Recogniser, clips: list[Audio], monk
     """Whoever asks again is answered from memory; another clip of the same samples is not the same clip."""
     decoded: list[int] = []
     real = recogniser._attempt
-    monkeypatch.setattr(recogniser, "_attempt", lambda pcm: decoded.append(len(pcm)) or real(pcm))
+
+    def attempt(pcm: bytes) -> tuple[Heard, ...]:
+        decoded.append(len(pcm))
+        return real(pcm)
+
+    monkeypatch.setattr(recogniser, "_attempt", attempt)
     sound = Sound(clips[0])
     assert recogniser.hear(sound) is recogniser.hear(sound)
     assert recogniser.hear(Sound(clips[0])) == recogniser.hear(sound)
