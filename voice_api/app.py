@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from scoring.errors import VoiceError
 from voice_api import openapi, problems
@@ -84,6 +85,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_exception_handler(VoiceError, problems.on_voice_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
     app.add_exception_handler(HTTPException, problems.on_http_error)
+    app.add_exception_handler(ClientDisconnect, problems.on_disconnect)
     app.add_exception_handler(Exception, problems.on_bug)
     for part in _PARTS:
         app.include_router(part.router)

@@ -61,9 +61,14 @@ class Limits:
 
 
 def network_of(address: str) -> str:
-    """Whom an address stands for: itself, or with IPv6 its /64, of which one subscriber has all; as it is where it is none."""
+    """Whom an address stands for: itself, or with IPv6 its /64, of which one subscriber has all; as it is where it is none.
+
+    An IPv4 address that is written as IPv6 stands for itself: all of them lie in one /64.
+    """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))

@@ -8,6 +8,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from scoring.errors import EXPLANATIONS, Code, VoiceError
 from voice_api import headers
@@ -28,7 +29,6 @@ STATUS: dict[Code, HTTPStatus] = {
     Code.IDEMPOTENCY_MISMATCH: HTTPStatus.CONFLICT,
     Code.STATE_CONFLICT: HTTPStatus.CONFLICT,
     Code.AUDIO_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
-    Code.TEXT_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.TEXT_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.DATABASE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.REDIS_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -93,6 +93,13 @@ async def on_http_error(request: Request, exc: Exception) -> JSONResponse:
     answer = problem(request, code, str(exc.detail), status)
     answer.headers.update(exc.headers or {})
     return answer
+
+
+async def on_disconnect(request: Request, exc: Exception) -> JSONResponse:
+    """The caller left in the middle of its body: no fault of ours, and nobody reads the answer."""
+    if not isinstance(exc, ClientDisconnect):
+        raise exc
+    return problem(request, Code.REQUEST_INVALID, "the body broke off", HTTPStatus.BAD_REQUEST)
 
 
 async def on_bug(request: Request, exc: Exception) -> JSONResponse:

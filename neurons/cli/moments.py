@@ -13,11 +13,11 @@ def moment(text: str, now: datetime) -> datetime:
     """`90m` before `now`, `now` itself, or an ISO 8601 time, in UTC where it names no zone; raises ARGUMENT_INVALID."""
     if text == "now":
         return now
-    if ago := _AGO.fullmatch(text):
-        return now - int(ago[1]) * _UNITS[ago[2]]
     try:
+        if ago := _AGO.fullmatch(text):
+            return now - int(ago[1]) * _UNITS[ago[2]]
         named = datetime.fromisoformat(text)
-    except ValueError as exc:
+    except (ValueError, OverflowError) as exc:  # the second: an age that lies before the year 1
         raise PlatformError(
             Code.ARGUMENT_INVALID, f"{text} is neither a time like 2026-11-22T09:00 nor an age like 90m."
         ) from exc

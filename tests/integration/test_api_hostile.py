@@ -1,5 +1,6 @@
 """Requests that somebody made to hurt: whatever they hold, the answer is a refusal of theirs and never a fault of ours."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -154,3 +155,50 @@ async def test_markup_in_what_a_miner_writes_stays_text(browser: httpx.AsyncClie
     assert "<script" not in page.text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        pytest.param("0001-01-01T00:00:00+23:59", "2026-01-01T00:00:00Z", id="before the calendar in UTC"),
+        pytest.param("2026-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", id="after the calendar in UTC"),
+    ],
+)
+async def test_moments_that_no_database_has(
+    serve: Serve,
+    api_settings: Callable[..., ApiSettings],
+    sign: Callable[..., dict[str, str]],
+    writer: bt.Wallet,
+    since: str,
+    until: str,
+) -> None:
+    """A zone's offset may lead out of the calendar: that is the request's fault."""
+    transport = await serve(api_settings(operators=(writer.hotkey.ss58_address,)))
+    transport.raise_app_exceptions = False
+    path, window = "/v1/operator/requeue-by-host", {"host": "h", "since": since, "until": until, "reason": "r"}
+    body = json.dumps(window).encode()
+    async with httpx.AsyncClient(base_url=API, transport=transport) as client:
+        answer = await client.post(path, content=body, headers=sign(path, body))
+    assert (answer.status_code, answer.json()["code"]) == (422, Code.REQUEST_INVALID)
+
+
+async def test_a_caller_that_leaves_in_the_middle(
+    listen: Callable[[ApiSettings], str], api_settings: Callable[..., ApiSettings], writer: bt.Wallet
+) -> None:
+    """A body that breaks off is no failure of the service: who is allowed is public, so anybody could fill the logs with them."""
+    url = httpx.URL(listen(api_settings(operators=(writer.hotkey.ss58_address,))))
+    target = "/v1/operator/stuck"
+    head = f"GET {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nX-Bittensor-Hotkey: {writer.hotkey.ss58_address}\r\n\r\n"
+    async with httpx.AsyncClient(base_url=url) as client:
+        assert (await client.get("/healthz")).is_success
+        _, leaving = await asyncio.open_connection(url.host, url.port)
+        leaving.write(head.encode())
+        await leaving.drain()
+        leaving.close()
+        counted = f'route="{target}",status='
+        for _ in range(100):
+            numbers = (await client.get("/metrics")).text
+            if counted in numbers:
+                break
+            await asyncio.sleep(0.05)
+    assert f'{counted}"400"' in numbers

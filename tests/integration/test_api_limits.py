@@ -102,6 +102,7 @@ async def test_no_limit(redis_url: str) -> None:
     [
         pytest.param("192.0.2.7", "192.0.2.7", id="an IPv4 address"),
         pytest.param("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", id="an IPv6 subscriber"),
+        pytest.param("::ffff:192.0.2.7", "192.0.2.7", id="an IPv4 address as an IPv6 socket shows it"),
         pytest.param("testclient", "testclient", id="no address"),
     ],
 )

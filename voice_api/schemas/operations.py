@@ -1,10 +1,11 @@
 """What operators order, on the wire: each verb has a body of its own, and every order says why."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from scoring.errors import Code
 from scoring.types import EvaluationId, Hotkey, SubmissionId
@@ -15,6 +16,17 @@ Host = Annotated[
     str, Field(min_length=1, max_length=255, pattern=NO_NUL, description="As its workers name it.", examples=["gpu-07"])
 ]
 _Id = Field(ge=1, lt=2**63)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The same moment; at both ends of the calendar a zone's offset leads out of it, and no database could be asked."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as exc:
+        raise ValueError("not a moment of the years 1 to 9999 in UTC") from exc
+
+
+_Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class Order(Wire):
@@ -50,8 +62,8 @@ class HostOrder(Order):
 class Window(Order):
     """From `since` to before `until`, by when an evaluation was last claimed."""
 
-    since: Annotated[AwareDatetime, Field(examples=["2026-11-22T09:00:00Z"])]
-    until: Annotated[AwareDatetime, Field(examples=["2026-11-22T10:00:00Z"])]
+    since: Annotated[_Moment, Field(examples=["2026-11-22T09:00:00Z"])]
+    until: Annotated[_Moment, Field(examples=["2026-11-22T10:00:00Z"])]
 
     @model_validator(mode="after")
     def _is_not_empty(self) -> Self:
