@@ -1,7 +1,9 @@
 """What every route works with: the stores, Redis, the settings, made once by the application's lifespan; and who may call it."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Response, Security
@@ -21,14 +23,20 @@ from voice_api.db.rounds import Rounds
 from voice_api.db.samples import Samples
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
+from voice_api.db.views import Depth, OutcomeCount
 from voice_api.db.watch import Watch
 from voice_api.db.workers import Workers
 from voice_api.limits import Limits
 from voice_api.metrics import Metrics
+from voice_api.recent import Recent
 from voice_api.settings import ApiSettings
 
 ATTEMPT = "attempt"
 """Where a request's state holds what it began under its Idempotency-Key."""
+TABLE_LASTS = timedelta(seconds=1)
+"""How long the public table is given as it was written."""
+COUNTS_LAST = timedelta(seconds=10)
+"""How long a count of all rows is shown: it takes a part of a second where there are very many."""
 _SCHEME = APIKeyHeader(
     name="X-Bittensor-Signature",
     scheme_name="btauth",
@@ -58,6 +66,9 @@ class Service:
     validations: Validations
     workers: Workers
     watch: Watch
+    table: Recent[bytes]
+    depths: Recent[Sequence[Depth]]
+    outcomes: Recent[Sequence[OutcomeCount]]
 
     @classmethod
     def over(cls, settings: ApiSettings, metrics: Metrics, pool: Pool, redis: Redis) -> "Service":
@@ -79,6 +90,9 @@ class Service:
             validations=Validations(pool),
             workers=Workers(pool),
             watch=Watch(pool),
+            table=Recent(TABLE_LASTS),
+            depths=Recent(COUNTS_LAST),
+            outcomes=Recent(COUNTS_LAST),
         )
 
 

@@ -43,7 +43,8 @@ async def ready(service: Served, response: Response) -> Readiness:
 async def metrics(service: Served) -> Response:
     """Queue depth and age, live workers, validations, requests, and outcomes by code, as Prometheus reads them.
 
-    While the database is away only what this process counts itself, and that it is.
+    Evaluations and submissions are counted at most every ten seconds. While the database is away only what this process counts
+    itself, and that it is.
     """
     try:
         standing = await _standing(service)
@@ -55,8 +56,8 @@ async def metrics(service: Served) -> Response:
 async def _standing(service: Service) -> Standing:
     live = await service.workers.live(LIVE)
     return Standing(
-        depths=await service.queue.depths(),
-        outcomes=await service.submissions.outcomes(),
+        depths=await service.depths.get(service.queue.depths),
+        outcomes=await service.outcomes.get(service.submissions.outcomes),
         ages=await service.watch.ages(),
         workers=Counter((worker.queue, worker.draining) for worker in live),
         validations=await service.watch.validations(),
