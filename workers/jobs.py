@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 
@@ -9,7 +11,7 @@ import structlog
 
 from scoring.errors import Code, InfrastructureFault, PlatformError, SubmissionFault
 from voice_api.db.records import Claim, Verdict
-from voice_api.db.states import EvaluationState, QueueName
+from voice_api.db.states import EvaluationState, QueueName, VerdictState
 from voice_api.errors import LeaseLost
 from workers import outage
 from workers.attempt import Overseer, attempt
@@ -24,19 +26,37 @@ from workers.progress import Timed
 from workers.retry import next_retry
 from workers.validate import validate_next
 
-__all__ = ["IDLE", "Bench", "bench", "evaluate_next", "work_one"]
+__all__ = ["IDLE", "Bench", "bench", "evaluate_next", "while_quick", "work_one"]
 
 log = structlog.get_logger()
 
 _NOTHING, _STOPPING, _UNCERTIFIED = "nothing due", "stopping", "not certified"
 IDLE = frozenset({_NOTHING, _STOPPING, _UNCERTIFIED})
 """What a job says that found nothing to do, or may not do it."""
+_VERDICTS = frozenset(state.value for state in VerdictState)
+_QUICK_SECONDS = 0.5
 
 
 def evaluate_next(queue: str) -> str:
-    """The RQ job: evaluate the next due row of `queue`; returns what happened in a word or two."""
+    """The RQ job: evaluate the next due row of `queue`; returns what happened in a word or two, of several the last."""
     current = bench.get()
-    return asyncio.run_coroutine_threadsafe(work_one(current, QueueName(queue)), current.loop).result()
+    rows = while_quick(partial(work_one, current, QueueName(queue)))
+    return asyncio.run_coroutine_threadsafe(rows, current.loop).result()
+
+
+async def while_quick(work: Callable[[], Awaitable[str]], clock: Callable[[], float] = time.monotonic) -> str:
+    """One row's `work`, and the next one's while verdicts come quickly: what is refused at once costs less than its wake-up.
+
+    Whatever else happened ends it: a worker that fails must not go through the queue.
+    """
+    until = clock() + _QUICK_SECONDS
+    outcome = await work()
+    while outcome in _VERDICTS and clock() < until:
+        following = await work()
+        if following in IDLE:
+            break
+        outcome = following
+    return outcome
 
 
 async def work_one(current: Bench, queue: QueueName) -> str:
