@@ -57,6 +57,8 @@ def validate(
     from scoring.competition import load
 
     upload = _read(file)
+    _check("--text", text)
+    _check("--description", description)
     settings = MinerSettings(
         **given(wallet=wallet, wallet_hotkey=wallet_hotkey, wallet_path=wallet_path, competition=competition)
     )
@@ -84,6 +86,19 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as exc:
         raise PlatformError(Code.ARGUMENT_INVALID, f"{file} cannot be read: {exc.strerror}") from exc
+
+
+def _check(option: str, said: str) -> None:
+    """Both are sent in an address, which holds neither everything nor any amount of it."""
+    from scoring.errors import Code, PlatformError
+    from voice_api.schemas import MOST_CHARACTERS
+
+    if not 0 < len(said) <= MOST_CHARACTERS:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{option} has {len(said)} characters; 1 to {MOST_CHARACTERS} are taken.")
+    try:
+        said.encode()
+    except UnicodeEncodeError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{option} is not UTF-8.") from exc
 
 
 async def follow(

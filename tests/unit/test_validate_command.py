@@ -226,6 +226,9 @@ PROBLEM = {
         pytest.param(("none.wav", *ASKED[1:]), "me", Code.ARGUMENT_INVALID, "none.wav cannot be read", id="no file"),
         pytest.param((".", *ASKED[1:]), "me", Code.ARGUMENT_INVALID, "Is a directory", id="a folder"),
         pytest.param(ASKED[:3], "me", Code.ARGUMENT_INVALID, "--description", id="no description"),
+        pytest.param((*ASKED[:2], "a" * 70_000, *ASKED[3:]), "me", Code.ARGUMENT_INVALID, "70000 characters", id="a long text"),
+        pytest.param((*ASKED[:2], "", *ASKED[3:]), "me", Code.ARGUMENT_INVALID, "0 characters", id="an empty text"),
+        pytest.param((*ASKED[:4], "\udcff"), "me", Code.ARGUMENT_INVALID, "--description is not UTF-8", id="half a character"),
         pytest.param(ASKED, "you", Code.WALLET_MISSING, "coldkeypub.txt", id="no wallet"),
     ],
 )
