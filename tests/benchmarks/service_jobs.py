@@ -93,7 +93,8 @@ async def _open(pool: Pool, number: int, jobs: int) -> None:
     ids = await Submissions(pool).add(new)
     competition = load(COMPETITION).at(RoundNumber(number))
     round_ = NewRound(RoundNumber(number), Block(number * 40), BlockHash("0x" + "5a" * 32), Block(10_000), competition.hash)
-    await Rounds(pool).open(round_, [Entry(submission, QueueName.CPU, 0) for submission in ids])
+    entries = [Entry(submission, QueueName.CPU, priority) for priority, submission in enumerate(ids)]  # as the validator has it
+    await Rounds(pool).open(round_, entries)
 
 
 def _identity(folder: Path) -> Mapping[str, str]:
