@@ -1,5 +1,6 @@
 """What happens to every request: an id, a measurement, headers that keep browsers from guessing, and limits of size and rate."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from voice_api.errors import RedisUnavailable
 from voice_api.limits import Limits, RateLimited, network_of
 from voice_api.metrics import Metrics
 
+BODY_SECONDS = 30.0
+IN_FLIGHT = 128 * 1024 * 1024
 _METHODS = frozenset({method.value for method in HTTPMethod})
 """Any other is invented by the caller, and gets no series of its own."""
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -109,11 +112,16 @@ class AddressLimit:
 
 
 class BodyLimit:
-    """Refuses bodies above a size, declared or not, as an error of the application, so that the answer is a problem like any other."""
+    """Refuses bodies above a size, declared or not, as an error of the application, so that the answer is a problem like any other.
+
+    A body is kept until its signature is checked, and only whoever sent all of it is known: so it must arrive within
+    `BODY_SECONDS`, and all bodies together never take more than `IN_FLIGHT` bytes of the process.
+    """
 
     def __init__(self, app: ASGIApp, most: int, most_at: Mapping[str, int]) -> None:
         """At most `most` bytes, or what `most_at` says of a path."""
         self.app, self.most, self.most_at = app, most, most_at
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, counting what is read."""
@@ -123,16 +131,35 @@ class BodyLimit:
         most = self.most_at.get(scope["path"], self.most)
         declared = Headers(scope=scope).get("content-length", "0")
         read = most + 1 if _exceeds(declared, most) else 0  # a lie about less is found out below
+        deadline: float | None = asyncio.get_running_loop().time() + BODY_SECONDS
+        held = 0
 
         async def counted() -> Message:
-            nonlocal read
-            message = await receive() if read <= most else {}
-            read += len(message.get("body", b""))
+            nonlocal read, deadline, held
+            message = await _before(deadline, receive) if read <= most else {}
+            size = len(message.get("body", b""))
+            read += size
             if read > most:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {most} bytes")
+            if self._held + size > IN_FLIGHT:
+                raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, "too many bodies at once", {"Retry-After": "5"})
+            self._held, held = self._held + size, held + size
+            if not message.get("more_body", False):
+                deadline = None  # what is still received is the end of the connection, whenever that comes
             return message
 
-        await self.app(scope, counted, send)
+        try:
+            await self.app(scope, counted, send)
+        finally:
+            self._held -= held
+
+
+async def _before(deadline: float | None, receive: Receive) -> Message:
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await receive()
+    except TimeoutError as exc:
+        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, f"a body arrives within {BODY_SECONDS:g} s") from exc
 
 
 def _exceeds(declared: str, most: int) -> bool:

@@ -38,6 +38,7 @@ STATUS: dict[Code, HTTPStatus] = {
 _BY_STATUS = {
     HTTPStatus.NOT_FOUND: Code.NOT_FOUND,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Code.BODY_TOO_LARGE,
+    HTTPStatus.TOO_MANY_REQUESTS: Code.RATE_LIMITED,
 }
 _HEADERS: dict[HTTPStatus, dict[str, str]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "btauth"},

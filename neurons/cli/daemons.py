@@ -36,7 +36,14 @@ def api(
     check_free(settings.host, settings.port)
     asyncio.run(reachable.check(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()))
     structlog.get_logger().info("serving", url=f"http://{settings.host}:{settings.port}")
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # who asks is who connects: a header that anyone may send must not choose whose limit counts
+    )
 
 
 def dispatcher() -> None:
