@@ -82,7 +82,9 @@ class ArtifactCache:
 
     def _bytes(self) -> int:
         """What lies here, unfinished downloads included; what is on its way out does not count."""
-        return sum(_size(path) for top in _entries(self._root) if not top.name.startswith(_GONE) for path in top.rglob("*"))
+        tops = (top for top in _entries(self._root) if not top.name.startswith(_GONE))
+        walked = (found for top in tops for found in os.walk(top))  # which passes over what another process removes meanwhile
+        return sum(_size(Path(folder, name)) for folder, _, names in walked for name in names)
 
     def _hold(self, folder: Path) -> int:
         self._root.mkdir(parents=True, exist_ok=True)

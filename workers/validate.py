@@ -46,7 +46,7 @@ class Unjudgeable(PlatformError):
 
 async def validate_next(current: Bench, queue: QueueName) -> str | None:
     """Claim the next due recording of a queue and carry it as far as it goes: what happened in a word or two, None if none is due."""
-    claim = await current.validations.claim(queue, current.name, current.lease)
+    claim = await current.validations.claim(queue, current.name, current.lease, current.host)
     if claim is None:
         return None
     with structlog.contextvars.bound_contextvars(validation=str(claim.id)):

@@ -83,6 +83,23 @@ async def test_requeue_gives_a_fresh_budget(
     assert tuple(row) == ("operator", "parked", "because")
 
 
+async def test_requeue_does_not_hurry_the_confirmation_of_a_refusal(
+    open_round: OpenRound, queue: EvaluationQueue, operations: Operations, pool: Pool
+) -> None:
+    """Two refusals of the hub count only a while apart: the second one is not asked for at once. Any other pause ends."""
+    await open_round()
+    claim = await take(queue)
+    await queue.hand_back(claim, Code.REPO_NOT_PUBLIC, "refused", timedelta(minutes=10), cause="refused in round 1")
+    await operations.requeue(claim.evaluation_id, **WHO)
+    assert await queue.claim(QueueName.CPU, "w1", LEASE, "host-1") is None
+    async with pool.connection() as connection:
+        await connection.execute("update evaluations set due_at = now()")
+    again = await take(queue)
+    await queue.hand_back(again, Code.HUB_UNAVAILABLE, "away", timedelta(minutes=10))
+    await operations.requeue(again.evaluation_id, **WHO)
+    assert (await take(queue)).evaluation_id == again.evaluation_id
+
+
 async def test_requeue_takes_a_running_one_away(
     queue: EvaluationQueue, operations: Operations, open_round: OpenRound, verdict: Callable[..., Verdict]
 ) -> None:

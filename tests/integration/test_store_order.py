@@ -184,6 +184,23 @@ async def test_claim_knows_earlier_unforeseen_failures(bed: Bed) -> None:
     assert (await bed.take()).causes == ()
 
 
+async def test_a_failure_that_also_met_another_submission_blames_neither(bed: Bed) -> None:
+    """A bug of ours meets many: only what one submission alone met may be its own. A hub's refusals are each submission's."""
+    await bed.ask(1, ("miner", 0))
+    await bed.ask(2, ("other", 1))
+    first = await bed.take("host-1")
+    await bed.queue.hand_back(first, Code.WORKER_ERROR, "it broke", timedelta(hours=1), cause="boom")
+    second = await bed.take("host-1")
+    await bed.queue.hand_back(second, Code.WORKER_ERROR, "it broke", timedelta(hours=1), cause="boom")
+    await bed.ask_again(3, (first.submission_id, 0), (second.submission_id, 1))
+    again = await bed.take("host-2")
+    assert again.causes == ()
+    for claim in (again, await bed.take("host-2")):
+        await bed.queue.hand_back(claim, Code.REPO_NOT_PUBLIC, "refused", timedelta(hours=1), cause="refused in round 3")
+    await bed.ask_again(4, (first.submission_id, 0))
+    assert (await bed.take()).causes == (Cause("host-2", Code.REPO_NOT_PUBLIC, "refused in round 3"),)
+
+
 async def test_durations_are_of_the_last_scored(pool: Pool, bed: Bed, verdict: Callable[..., Verdict]) -> None:
     """How long the last scored evaluations of a queue took, newest first."""
     await bed.ask(1, ("a", 0), ("b", 1), ("c", 2))

@@ -10,6 +10,7 @@ import pytest
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey, Micro
+from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.states import QueueName, ValidationState
 from voice_api.db.validations import ValidationClaim, ValidationResult, Validations
@@ -92,6 +93,16 @@ async def test_claim_race_and_order(validations: Validations) -> None:
     claims = await asyncio.gather(*(validations.claim(QueueName.CPU, f"w{n}", LEASE) for n in range(12)))
     assert sorted(str(claim.id) for claim in claims if claim) == sorted(map(str, asked[1:]))
     assert await validations.claim(QueueName.GPU, "w1", LEASE) is None
+
+
+async def test_a_drained_host_takes_no_recording(validations: Validations, pool: Pool) -> None:
+    """As it takes no evaluation."""
+    asked = await ask(validations)
+    await Operations(pool).drain("host-1", actor="operator", reason="because")
+    assert await validations.claim(QueueName.CPU, "w1", LEASE, "host-1") is None
+    claim = await validations.claim(QueueName.CPU, "w2", LEASE, "host-2")
+    assert claim is not None
+    assert claim.id == asked
 
 
 async def test_hand_back(validations: Validations) -> None:

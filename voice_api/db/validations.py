@@ -93,10 +93,10 @@ class Validations:
             raise PlatformError(Code.NOT_FOUND, f"there is no validation {validation_id}")
         return read(Validation, row, reasons=tuple(row["reasons"] or ()))
 
-    async def claim(self, queue: QueueName, worker: str, lease: timedelta) -> ValidationClaim | None:
-        """Take the oldest due request, or None. Concurrent claimants never get the same one."""
+    async def claim(self, queue: QueueName, worker: str, lease: timedelta, host: str = "") -> ValidationClaim | None:
+        """Take the oldest due request, or None; a drained host gets none. Concurrent claimants never get the same one."""
         async with self._pool.connection() as connection:
-            row = await connection.fetchrow(sql("validations.claim"), queue, worker, lease)
+            row = await connection.fetchrow(sql("validations.claim"), queue, worker, lease, host)
         return read(ValidationClaim, row) if row else None
 
     async def renew(self, claim: ValidationClaim, lease: timedelta) -> None:

@@ -16,6 +16,7 @@ select state from submissions where id = $1;
 
 -- name: requeue
 -- Evaluations of open rounds that have no verdict are due at once with a fresh budget; clearing the token shuts out who held one.
+-- One that waits until a hub's refusal may be confirmed waits on: two refusals at once would be one, and a miner's loss.
 with picked as (
     select e.id, e.state
     from evaluations e
@@ -27,7 +28,8 @@ with picked as (
     for update of e
 ), requeued as (
     update evaluations e
-    set state = 'queued', due_at = now(), failures = 0, code = null, reason = null, finished_at = null, parked_why = null,
+    set state = 'queued', due_at = case when picked.state = 'queued' and e.code = 1101 then greatest(e.due_at, now()) else now() end,
+        failures = 0, code = null, reason = null, finished_at = null, parked_why = null,
         token = null, worker = null, lease_until = null, stage = null, done = null, total = null
     from picked
     where e.id = picked.id

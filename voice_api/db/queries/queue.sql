@@ -33,6 +33,10 @@ select c.id as evaluation_id, c.token, c.worker, c.queue, c.attempt, c.failures,
            select coalesce(jsonb_agg(distinct jsonb_build_object('host', v.host, 'code', v.code, 'cause', v.cause)), '[]')
            from events v
            where v.submission_id = c.submission_id and v.kind = 'evaluation' and v.cause is not null
+             and not exists (  -- what also met another submission is no submission's fault
+                 select from events o
+                 where o.cause = v.cause and o.submission_id <> v.submission_id and o.code between 2000 and 2999
+             )
        ) as causes
 from claimed c
 join submissions s on s.id = c.submission_id

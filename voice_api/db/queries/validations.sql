@@ -17,10 +17,10 @@ from validations
 where id = $1;
 
 -- name: claim
--- Take the oldest due request: rows that others are taking are skipped, so each is taken once.
+-- Take the oldest due request, none for a drained host; rows that others are taking are skipped, so each is taken once.
 with due as (
     select id from validations
-    where queue = $1 and state = 'queued' and due_at <= now()
+    where queue = $1 and state = 'queued' and due_at <= now() and not exists (select from drained_hosts d where d.host = $4)
     order by due_at, created_at
     for update skip locked
     limit 1
