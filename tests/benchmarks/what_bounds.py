@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-AROUND_NATIVE = ("transcribe",)
+AROUND_NATIVE = ("_attempt",)
 """Python functions whose own time is a native call's that the profiler does not see."""
 HOG_FLOATS = 64 * 2**20
 MOSTLY = 0.7
