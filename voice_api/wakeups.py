@@ -71,5 +71,5 @@ def missing(due: int, workers: int, waiting: int) -> int:
 def _named_outages() -> Iterator[None]:
     try:
         yield
-    except (redis.ConnectionError, redis.TimeoutError) as exc:
-        raise RedisUnavailable(f"Redis cannot be reached ({type(exc).__name__})") from exc
+    except redis.RedisError as exc:
+        raise RedisUnavailable(f"Redis does not serve ({type(exc).__name__})") from exc

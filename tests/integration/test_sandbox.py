@@ -68,6 +68,21 @@ def test_a_model_speaks(sandbox: Sandbox, folders: dict[str, Path]) -> None:
         assert np.abs(np.frombuffer(item.pcm, dtype="<i2")).max() > 3_000
 
 
+@pytest.mark.parametrize("polite", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda sent: sent.name)
+def test_a_host_that_asks_everybody_to_end_ends_no_guest(
+    sandbox: Sandbox, folders: dict[str, Path], polite: signal.Signals
+) -> None:
+    """A shutdown signals all processes: the worker decides what becomes of its guest, and no model is blamed for having obeyed."""
+
+    def ask(_done: int, _total: int) -> None:
+        for child in psutil.Process().children():
+            child.send_signal(polite)
+
+    requests = [request(prompt_id=f"p{number}") for number in range(3)]
+    spoken = sandbox.speak(folders["clear"], "espeak", requests, limits(), RULES, ask)
+    assert [item.failure for item in spoken] == [None, None, None]
+
+
 def test_speech_depends_on_its_own_prompt_only(sandbox: Sandbox, folders: dict[str, Path]) -> None:
     """The same prompt gives the same bytes in another guest and after other prompts."""
     other = request(prompt_id="p1", text="Something else.", description="A soprano speaks very fast and at full volume.")

@@ -90,8 +90,15 @@ async def test_requeue_does_not_hurry_the_confirmation_of_a_refusal(
     await open_round()
     claim = await take(queue)
     await queue.hand_back(claim, Code.REPO_NOT_PUBLIC, "refused", timedelta(minutes=10), cause="refused in round 1")
-    await operations.requeue(claim.evaluation_id, **WHO)
-    assert await queue.claim(QueueName.CPU, "w1", LEASE, "host-1") is None
+    for verbs in (
+        [operations.requeue],
+        [operations.requeue],
+        [operations.park, operations.release],
+        [operations.park, operations.requeue],
+    ):
+        for verb in verbs:
+            await verb(claim.evaluation_id, **WHO)
+        assert await queue.claim(QueueName.CPU, "w1", LEASE, "host-1") is None
     async with pool.connection() as connection:
         await connection.execute("update evaluations set due_at = now()")
     again = await take(queue)

@@ -28,8 +28,8 @@ with picked as (
     for update of e
 ), requeued as (
     update evaluations e
-    set state = 'queued', due_at = case when picked.state = 'queued' and e.code = 1101 then greatest(e.due_at, now()) else now() end,
-        failures = 0, code = null, reason = null, finished_at = null, parked_why = null,
+    set state = 'queued', due_at = case when e.code = 1101 then greatest(e.due_at, now()) else now() end,
+        failures = 0, code = case when e.code = 1101 then e.code end, reason = null, finished_at = null, parked_why = null,
         token = null, worker = null, lease_until = null, stage = null, done = null, total = null
     from picked
     where e.id = picked.id
@@ -85,7 +85,8 @@ with picked as (
     for update of e
 ), released as (
     update evaluations e
-    set state = 'queued', due_at = now(), code = null, reason = null, finished_at = null, parked_why = null
+    set state = 'queued', due_at = case when e.code = 1101 then greatest(e.due_at, now()) else now() end,
+        code = case when e.code = 1101 then e.code end, reason = null, finished_at = null, parked_why = null
     from picked
     where e.id = picked.id
     returning e.id, e.submission_id, e.queue
@@ -120,7 +121,8 @@ with picked as (
     for update of e
 ), released as (
     update evaluations e
-    set state = 'queued', due_at = now(), code = null, reason = null, finished_at = null, parked_why = null
+    set state = 'queued', due_at = case when e.code = 1101 then greatest(e.due_at, now()) else now() end,
+        code = case when e.code = 1101 then e.code end, reason = null, finished_at = null, parked_why = null
     from picked
     where e.id = picked.id
     returning e.id, e.submission_id, e.queue
