@@ -73,10 +73,13 @@ def test_a_host_that_asks_everybody_to_end_ends_no_guest(
     sandbox: Sandbox, folders: dict[str, Path], polite: signal.Signals
 ) -> None:
     """A shutdown signals all processes: the worker decides what becomes of its guest, and no model is blamed for having obeyed."""
+    others = set(psutil.Process().children())  # the servers of other tests
 
     def ask(_done: int, _total: int) -> None:
-        for child in psutil.Process().children():
-            child.send_signal(polite)
+        guests = set(psutil.Process().children()) - others
+        assert guests
+        for guest in guests:
+            guest.send_signal(polite)
 
     requests = [request(prompt_id=f"p{number}") for number in range(3)]
     spoken = sandbox.speak(folders["clear"], "espeak", requests, limits(), RULES, ask)
