@@ -116,6 +116,17 @@ async def test_hand_back(validations: Validations) -> None:
     assert (await take(validations)).id == other != asked
 
 
+async def test_a_drain_is_no_attempt(validations: Validations) -> None:
+    """However many workers are asked to stop, the request keeps its tries; any other return is one."""
+    await ask(validations)
+    for _ in range(3):
+        claim = await take(validations)
+        assert claim.attempt == 1
+        await validations.hand_back(claim, timedelta(0), drained=True)
+    await validations.hand_back(await take(validations), timedelta(0))
+    assert (await take(validations)).attempt == 2
+
+
 async def test_expired_lease_is_returned_then_fails(pool: Pool, validations: Validations) -> None:
     """A worker that fell silent costs one try; past the budget the request fails by our fault, and the upload goes."""
     asked = await ask(validations)

@@ -111,9 +111,9 @@ class Validations:
         """End it without a result, and forget the upload; raises LeaseLost."""
         await self._write(claim, "fail", code, reason)
 
-    async def hand_back(self, claim: ValidationClaim, retry_in: timedelta) -> None:
-        """Return it, due again after `retry_in`; raises LeaseLost."""
-        await self._write(claim, "hand_back", retry_in)
+    async def hand_back(self, claim: ValidationClaim, retry_in: timedelta, *, drained: bool = False) -> None:
+        """Return it, due again after `retry_in`; raises LeaseLost. `drained`: the worker was asked to stop, which is no attempt."""
+        await self._write(claim, "hand_back", retry_in, drained)
 
     async def expire(self, budget: int) -> int:
         """Return every request whose lease ran out; those that were tried more than `budget` times fail. The number returned."""

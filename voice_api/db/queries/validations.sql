@@ -51,9 +51,10 @@ where id = $1 and token = $2 and state = 'running'
 returning id;
 
 -- name: hand_back
--- Due again after a pause.
+-- Due again after a pause. A worker that was asked to stop ($4) made no attempt.
 update validations
-set state = 'queued', due_at = now() + $3, token = null, worker = null, lease_until = null
+set state = 'queued', attempt = greatest(attempt - $4::boolean::integer, 0), due_at = now() + $3, token = null, worker = null,
+    lease_until = null
 where id = $1 and token = $2 and state = 'running'
 returning id, pg_notify('evaluations_due', queue);
 
