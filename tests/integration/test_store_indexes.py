@@ -65,6 +65,7 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "submissions.page_of_state": (0, 50, "copy"),
     "submissions.page_of_hotkey": (0, 50, "hotkey-7", None),
     "submissions.evaluations": (90000, 100),
+    "submissions.events": (90000, 0, 50),
     "submissions.last_commit_block": ("hotkey-7",),
     "submissions.by_tensors": ("ab",),
     "submissions.leaderboard": (100,),

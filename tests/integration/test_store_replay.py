@@ -11,12 +11,12 @@ from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import Claim, NewSubmission, Verdict
-from voice_api.db.replay import Difference, Event, Kind, compare, fold, replayed
+from voice_api.db.replay import Difference, Event, compare, fold, replayed
 from voice_api.db.rounds import Rounds
-from voice_api.db.states import QueueName, VerdictState
+from voice_api.db.states import EventKind, QueueName, VerdictState
 from voice_api.db.submissions import Submissions
 
-EVALUATION, SUBMISSION = Kind.EVALUATION, Kind.SUBMISSION
+EVALUATION, SUBMISSION = EventKind.EVALUATION, EventKind.SUBMISSION
 LEASE = timedelta(minutes=15)
 
 

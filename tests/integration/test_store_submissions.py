@@ -9,11 +9,12 @@ import pytest
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid
+from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import Candidate, Claim, Neuron, NewSubmission, RegistrySnapshot, TagRecord, Verdict
 from voice_api.db.registry import Registry
-from voice_api.db.states import QueueName, SubmissionState, VerdictState
+from voice_api.db.states import ActorKind, EventKind, QueueName, SubmissionState, VerdictState
 from voice_api.db.submissions import Submissions
 from voice_api.db.views import OutcomeCount
 
@@ -142,6 +143,33 @@ async def test_candidates(store: Submissions, pool: Pool, open_round: OpenRound,
         OutcomeCount(SubmissionState.SCORED, None, 1),
     )
     assert rejected not in expected
+
+
+async def test_events(store: Submissions, pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict]) -> None:
+    """A submission's whole life page by page, its evaluations' steps too: what changed, why by code, and what kind of actor it was."""
+    submission, _ = await open_round(3, submissions=2)
+    queue, operations, who = EvaluationQueue(pool), Operations(pool), {"actor": "an operator's hotkey", "reason": "private"}
+    held = await queue.claim(QueueName.CPU, "w1", timedelta(minutes=-1), "host-1")
+    assert held is not None
+    await queue.expire_leases(budget=0)
+    await operations.requeue(held.evaluation_id, **who)
+    await queue.finish(await claim_one(pool), verdict())
+    await operations.quarantine(submission, **who)
+    events = await store.events(submission)
+    assert [(event.kind, event.from_state, event.to_state, event.code, event.actor) for event in events] == [
+        (EventKind.SUBMISSION, None, "queued", None, ActorKind.API),
+        (EventKind.EVALUATION, None, "queued", None, ActorKind.VALIDATOR),
+        (EventKind.EVALUATION, "queued", "running", None, ActorKind.WORKER),
+        (EventKind.EVALUATION, "running", "parked", Code.LEASE_EXPIRED, ActorKind.DISPATCHER),
+        (EventKind.EVALUATION, "parked", "queued", None, ActorKind.OPERATOR),
+        (EventKind.EVALUATION, "queued", "running", None, ActorKind.WORKER),
+        (EventKind.EVALUATION, "running", "scored", None, ActorKind.WORKER),
+        (EventKind.SUBMISSION, "queued", "scored", None, ActorKind.WORKER),
+        (EventKind.SUBMISSION, "scored", "quarantined", None, ActorKind.OPERATOR),
+    ]
+    assert [event.evaluation_id for event in events] == [None, *[held.evaluation_id] * 7, None]
+    assert await store.events(submission, after=events[1].id, limit=2) == events[2:4]
+    assert await store.events(SubmissionId(99)) == ()
 
 
 async def test_unknown_submission(store: Submissions) -> None:

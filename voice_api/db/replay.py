@@ -2,29 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from voice_api.db.pool import Connection, Pool
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
+from voice_api.db.states import EventKind
 
-
-class Kind(StrEnum):
-    """Of what an event is."""
-
-    SUBMISSION = "submission"
-    EVALUATION = "evaluation"
-
-
-Key = tuple[Kind, int]
+Key = tuple[EventKind, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One step in a life; `from_state` is None where it begins. `id` is the submission's or evaluation's."""
 
-    kind: Kind
+    kind: EventKind
     id: int
     from_state: str | None
     to_state: str
@@ -34,7 +26,7 @@ class Event:
 class Difference:
     """Where the events contradict the row, or one event the one before it; None: there is no such thing on that side."""
 
-    kind: Kind
+    kind: EventKind
     id: int
     events_say: str | None
     instead_of: str | None
@@ -71,4 +63,4 @@ def compare(folded: Mapping[Key, str], stored: Mapping[Key, str]) -> Iterator[Di
 
 async def _stored(connection: Connection) -> dict[Key, str]:
     rows: Any = await connection.fetch(sql("replay.states"))
-    return {(Kind(row["kind"]), row["id"]): row["state"] for row in rows}
+    return {(EventKind(row["kind"]), row["id"]): row["state"] for row in rows}

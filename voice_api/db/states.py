@@ -48,6 +48,24 @@ EVALUATION_TRANSITIONS: Mapping[EvaluationState, frozenset[EvaluationState]] = {
 """Where an evaluation may go; from `parked` only an operator brings it back, while its round is open."""
 
 
+class EventKind(StrEnum):
+    """Of what an event is."""
+
+    SUBMISSION = "submission"
+    EVALUATION = "evaluation"
+
+
+class ActorKind(StrEnum):
+    """Who brought a transition about."""
+
+    API = "api"
+    """A commitment arrived."""
+    VALIDATOR = "validator"
+    DISPATCHER = "dispatcher"
+    WORKER = "worker"
+    OPERATOR = "operator"
+
+
 class ParkedWhy(StrEnum):
     """Why an evaluation has no verdict and waits for nobody."""
 

@@ -10,7 +10,7 @@ from voice_api.db.records import Candidate, Evaluation, NewSubmission, Submissio
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
 from voice_api.db.states import SubmissionState
-from voice_api.db.views import LeaderboardRow, OutcomeCount
+from voice_api.db.views import EventRow, LeaderboardRow, OutcomeCount
 
 
 class Submissions:
@@ -57,6 +57,11 @@ class Submissions:
     async def evaluations(self, submission_id: SubmissionId, limit: int = 100) -> tuple[Evaluation, ...]:
         """A submission's evaluations, newest round first."""
         return tuple(read(Evaluation, row) for row in await self._fetch("submissions.evaluations", submission_id, limit))
+
+    async def events(self, submission_id: SubmissionId, after: int = 0, limit: int = 50) -> tuple[EventRow, ...]:
+        """What happened to a submission and its evaluations, after an event's id, oldest first; nothing for one that is not there."""
+        rows = await self._fetch("submissions.events", submission_id, after, limit)
+        return tuple(read(EventRow, row) for row in rows)
 
     async def last_commit_block(self, hotkey: Hotkey) -> Block | None:
         """The block of the hotkey's newest accepted commitment, or None."""

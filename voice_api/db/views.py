@@ -6,7 +6,7 @@ from datetime import datetime
 from scoring.errors import Code
 from scoring.types import EvaluationId, Hotkey, RoundNumber, SubmissionId, Uid
 from voice_api.db.records import Submission
-from voice_api.db.states import EvaluationState, ParkedWhy, QueueName, SubmissionState
+from voice_api.db.states import ActorKind, EvaluationState, EventKind, ParkedWhy, QueueName, SubmissionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,23 @@ class StuckRow:
     failures: int
     host: str | None
     finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One step of a submission or of one of its evaluations; `evaluation_id` is None where no evaluation had to do with it.
+
+    `from_state` is None where a life begins, and as `to_state` where a verdict changed nothing.
+    """
+
+    id: int
+    at: datetime
+    kind: EventKind
+    evaluation_id: EvaluationId | None
+    from_state: str | None
+    to_state: str
+    code: Code | None
+    actor: ActorKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ alter table events alter column kind set not null;
 alter table events
     add column host   text,                          -- where it happened, if on a worker
     add column cause  text;                          -- of a failure that nobody foresaw: equal ones are the same failure
+update events set host = '' where kind = 'evaluation' and actor not in ('validator', 'dispatcher');  -- workers': where was not kept
 create index events_by_cause on events (cause) where cause is not null;
 create index events_at on events (at);
 create index events_failures on events (submission_id, at) where code between 2000 and 2999;

@@ -1,24 +1,17 @@
--- name: begin
--- Take a key for one request: a new one, one that is no longer kept, or one whose request never ended; no row if it is another's.
-insert into idempotency (hotkey, key, request, status, answer)
-values ($1, $2, $3, 0, '')
-on conflict (hotkey, key) do update
-set request = excluded.request, status = 0, answer = '', at = now()
-where idempotency.at < now() - $4::interval
-   or (idempotency.status = 0 and idempotency.request = excluded.request and idempotency.at < now() - $5::interval)
-returning at;
+-- name: take
+-- Take a key until the transaction ends; false while another request holds it.
+select pg_try_advisory_xact_lock(hashtextextended(jsonb_build_array('idempotency', $1::text, $2::text)::text, 0));
 
 -- name: known
--- What is kept under a key.
-select request, status, answer from idempotency where hotkey = $1 and key = $2;
+-- What was answered under a key, while it is kept.
+select request, status, answer, location from idempotency where hotkey = $1 and key = $2 and at >= now() - $3::interval;
 
--- name: answer
--- Keep the answer, if the key is still this request's.
-update idempotency set status = $4, answer = $5 where hotkey = $1 and key = $2 and at = $3;
-
--- name: forget
--- Give a key back whose request did nothing.
-delete from idempotency where hotkey = $1 and key = $2 and at = $3 and status = 0;
+-- name: keep
+-- Keep an answer, in the place of one that is no longer kept.
+insert into idempotency (hotkey, key, request, status, answer, location)
+values ($1, $2, $3, $4, $5, $6)
+on conflict (hotkey, key) do update
+set request = excluded.request, status = excluded.status, answer = excluded.answer, location = excluded.location, at = now();
 
 -- name: purge
 -- Let go of some keys that are no longer kept.

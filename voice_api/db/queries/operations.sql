@@ -33,10 +33,10 @@ with picked as (
         token = null, worker = null, lease_until = null, stage = null, done = null, total = null
     from picked
     where e.id = picked.id
-    returning e.id, e.submission_id, e.queue, e.host, picked.state as from_state
+    returning e.id, e.submission_id, e.queue, picked.state as from_state
 ), noted as (
-    insert into events (kind, actor, host, submission_id, evaluation_id, from_state, to_state, detail)
-    select 'evaluation', $2, host, submission_id, id, from_state, 'queued', $3 from requeued where from_state <> 'queued'
+    insert into events (kind, actor, submission_id, evaluation_id, from_state, to_state, detail)
+    select 'evaluation', $2, submission_id, id, from_state, 'queued', $3 from requeued where from_state <> 'queued'
 )
 select id, pg_notify('evaluations_due', queue) from requeued;
 

@@ -69,6 +69,19 @@ where submission_id = $1
 order by round desc
 limit $2;
 
+-- name: events
+-- What happened to a submission and its evaluations, after an event's id; of who it was, the kind: workers say their host, or whose verdict.
+select id, at, kind, evaluation_id, from_state, to_state, code,
+       case
+           when actor in ('api', 'validator', 'dispatcher') then actor
+           when host is not null or kind = 'submission' and evaluation_id is not null then 'worker'
+           else 'operator'
+       end as actor
+from events
+where submission_id = $1 and id > $2
+order by id
+limit $3;
+
 -- name: last_commit_block
 -- The block of a hotkey's newest accepted commitment: where its cooldown starts.
 select max(commit_block) from submissions where hotkey = $1 and not refused;
