@@ -45,7 +45,7 @@ ONLY = (
     | dict.fromkeys(("rounds.open", "rounds.add_entries", "rounds.close", "rounds.append", "rounds.mark_folded"), "validator")
     | {"weights.record": "validator"}
     | dict.fromkeys(("submissions.add", "registry.advance", "registry.add_neurons", "validations.add"), "api")
-    | dict.fromkeys(("operations.ban", "operations.drain", "operations.undrain", "operations.note", "idempotency.begin"), "api")
+    | dict.fromkeys(("operations.ban", "operations.drain", "operations.undrain", "operations.note", "idempotency.keep"), "api")
 )
 """What decides money or belongs to one kind of process can be run by that one alone."""
 NEURON = Neuron(Hotkey("h"), Uid(0), "c", Block(0), Block(9))
@@ -78,13 +78,11 @@ async def test_api_does_its_job(
     assert await migrate.at_head(api)
     assert await Registry(api).replace(RegistrySnapshot(7, Block(1), BlockHash("0x"), (NEURON,)))
     assert await Registry(api).has(NEURON.hotkey, LEASE)
-    (old,) = await Submissions(api).add([new_submission(hotkey=NEURON.hotkey)])
-    (new,) = await Submissions(api).add([new_submission(hotkey=NEURON.hotkey, commit_block=200)])
-    assert {row.submission.id for row in await Submissions(api).leaderboard()} == {1, 2, 3, new}
-    assert (await Submissions(api).get(old)).hotkey == NEURON.hotkey
-    assert (
-        len(await Submissions(api).evaluations(SubmissionId(1))) == len(await Submissions(api).events(SubmissionId(1))) - 2 == 1
-    )
+    shown = Submissions(api)
+    (old,), (new,) = [await shown.add([new_submission(hotkey=NEURON.hotkey, commit_block=block)]) for block in (100, 200)]
+    assert {row.submission.id for row in await shown.leaderboard()} == {1, 2, 3, new}
+    assert (await shown.get(old)).hotkey == NEURON.hotkey
+    assert len(await shown.evaluations(SubmissionId(1))) == len(await shown.events(SubmissionId(1))) - 2 == 1
     assert len(await EvaluationQueue(api).pending_page()) == len(await EvaluationQueue(api).page()) == 3
     assert await Samples(api).page(claim.evaluation_id) == ()
     assert await EvaluationQueue(api).durations(QueueName.CPU) == ()
@@ -109,11 +107,11 @@ async def test_api_keeps_answers_and_uploads(as_role: As) -> None:
     """The API keeps what was answered, and the recordings that people send, and can show them."""
     api = await as_role("voice_api")
     kept, hotkey = Idempotency(api), Hotkey("h")
-    for request in ("1", "2"):
-        begun = await kept.begin(hotkey, f"key {request}", request)
+    async with kept.begin(hotkey, "key", "1") as begun:
         assert isinstance(begun, Attempt)
-        await (kept.answer(begun, StoredAnswer(201, "{}")) if request == "1" else kept.forget(begun))
-    assert await kept.begin(hotkey, "key 1", "1") == StoredAnswer(201, "{}")
+        await begun.answer(StoredAnswer(201, "{}"))
+    async with kept.begin(hotkey, "key", "1") as known:
+        assert known == StoredAnswer(201, "{}")
     await kept.purge()
     asked = await Validations(api).add(hotkey, "Say this.", "An old voice", "ab" * 32, b"RIFF")
     assert (await Validations(api).get(asked)).text == "Say this."
