@@ -114,7 +114,7 @@ async def _carry(current: Bench, claim: Claim, notary: Notary) -> str:
     except Exception as error:
         # Any other failure is a bug of ours, unless another host met the same one: it is recorded, and the job fails loudly.
         cause = cause_of(error)
-        theirs = None if cause is None else failed_alike(claim, current.host, cause)
+        theirs = None if cause is None else await _theirs(current, claim, cause)
         if theirs is None:
             await _hand_back(current, claim, InfrastructureFault(Code.WORKER_ERROR), cause)
         else:
@@ -160,6 +160,12 @@ async def _finish(current: Bench, claim: Claim, verdict: Verdict) -> str:
     log.info("verdict", state=verdict.state, code=verdict.code, reason=verdict.reason)
     current.metrics.ended(verdict.state.value, verdict.code)
     return verdict.state.value
+
+
+async def _theirs(current: Bench, claim: Claim, cause: str) -> SubmissionFault | None:
+    """By what is known now, not at the claim: meanwhile the same failure may have met another submission, or this one elsewhere."""
+    known = await outage.through(partial(current.queue.causes, claim), current.lease, lambda: current.drain.overdue)
+    return failed_alike(known, current.host, cause)
 
 
 async def _refuse(current: Bench, claim: Claim, notary: Notary, fault: SubmissionFault) -> None:

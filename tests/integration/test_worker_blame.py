@@ -127,6 +127,24 @@ async def test_the_same_failure_on_two_hosts_is_the_submissions(
     assert (result.code, len(result.signature or "")) == (Code.FAILED_ALIKE, 128)
 
 
+async def test_what_another_submission_meets_meanwhile_is_not_the_firsts(
+    pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]
+) -> None:
+    """Seen when it is decided, not when it was claimed: a bug of ours that breaks out on all hosts at once blames nobody."""
+    first, _ = await open_round(ROUND, submissions=2)
+    await fails(bench("one", ValueError("a")), ValueError)
+    here, other = bench("two", ValueError("a")), bench("three", ValueError("a"))
+
+    class Meanwhile(BrokenHub):
+        def describe(self, *_names: str) -> None:
+            asyncio.run_coroutine_threadsafe(fails(other, ValueError), here.loop).result(timeout=10)
+            raise self.error
+
+    meanwhile = cast(Hub, Meanwhile(ValueError("a")))
+    await fails(replace(here, tools=replace(here.tools, hub=meanwhile)), ValueError)
+    assert await stands(pool, first) == (EvaluationState.QUEUED, Code.WORKER_ERROR, SubmissionState.QUEUED)
+
+
 async def test_one_host_parks_it(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
     """The same failure again and again, where there is no other host to ask: the operator's, never the miner's."""
     (submission,) = await open_round(ROUND)

@@ -4,25 +4,16 @@ import json
 from typing import Any, cast
 
 import pytest
+import torch
+from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
 from scoring.errors import Code, InfrastructureFault
 from scoring.safetensors_header import parse_header
 from voice_api.db.causes import Cause
-from voice_api.db.records import Claim
 from voice_api.errors import DatabaseUnavailable
 from workers.blame import cause_of, failed_alike
 
 SAME = "ValueError@decode"
-
-
-def claim_with(*causes: Cause) -> Claim:
-    """A claim of which only the earlier causes matter."""
-
-    class Claimed:
-        def __init__(self) -> None:
-            self.causes = causes
-
-    return cast(Claim, Claimed())
 
 
 def met(host: str, cause: str = SAME) -> Cause:
@@ -43,7 +34,7 @@ def met(host: str, cause: str = SAME) -> Cause:
 )
 def test_two_hosts_make_it_the_submissions(earlier: tuple[Cause, ...], theirs: bool) -> None:
     """The same cause on a distinct host, and nothing less; the reason names no host."""
-    fault = failed_alike(claim_with(*earlier), "here", SAME)
+    fault = failed_alike(earlier, "here", SAME)
     assert (fault is not None) is theirs
     if fault is not None:
         assert (fault.code, "here" in fault.detail, SAME in fault.detail) == (Code.FAILED_ALIKE, False, True)
@@ -74,6 +65,10 @@ def from_ours() -> BaseException:
         pytest.param(raised(OSError(28, "no space left")), None, id="a full disk"),
         pytest.param(raised(TimeoutError()), None, id="time ran out"),
         pytest.param(raised(MemoryError()), None, id="no memory"),
+        pytest.param(raised(torch.OutOfMemoryError("CUDA out of memory")), None, id="no memory on the accelerator"),
+        pytest.param(raised(torch.AcceleratorError("CUDA error: uncorrectable ECC error")), None, id="a broken accelerator"),
+        pytest.param(raised(RuntimeException("cudaErrorLaunchFailure")), None, id="what drives one failed"),
+        pytest.param(raised(RuntimeError("shapes differ")), "RuntimeError@nowhere", id="torch's other errors"),
         pytest.param(raised(DatabaseUnavailable()), None, id="PostgreSQL went away"),
         pytest.param(raised(InfrastructureFault(Code.JUDGE_UNAVAILABLE)), None, id="foreseen"),
     ],

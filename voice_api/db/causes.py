@@ -1,10 +1,13 @@
 """Failures that nobody foresaw: whether the same one was seen on another host decides whose they are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from scoring.errors import Code
+from scoring.types import SubmissionId
+from voice_api.db.pool import Connection
+from voice_api.db.sql import sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +19,9 @@ class Cause:
     cause: str
 
 
-def causes_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Cause, ...]:
-    """What the database keeps, each once, in order."""
+async def causes_of(connection: Connection, submission: SubmissionId) -> tuple[Cause, ...]:
+    """A submission's unforeseen failures that met no other one, in any round; each once, in order."""
+    rows = await connection.fetch(sql("causes.of_submission"), submission)
     return tuple(sorted((_cause(row) for row in rows), key=lambda cause: (cause.host, cause.code, cause.cause)))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from scoring.errors import EXPLANATIONS, Code, PlatformError
 from scoring.report import EvaluationReport
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
-from voice_api.db.causes import causes_of
+from voice_api.db.causes import Cause, causes_of
 from voice_api.db.pool import Connection, Pool
 from voice_api.db.records import Claim, Evaluation, Verdict
 from voice_api.db.rows import read
@@ -29,7 +29,12 @@ class EvaluationQueue:
         """Take the best due evaluation, or None; a drained host gets nothing. Concurrent claimants never get the same one."""
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(sql("queue.claim"), queue, worker, lease, host)
-        return read(Claim, row, causes=causes_of(row["causes"])) if row else None
+            return read(Claim, row, causes=await causes_of(connection, row["submission_id"])) if row else None
+
+    async def causes(self, claim: Claim) -> tuple[Cause, ...]:
+        """As `Claim.causes`, as they are now: while it was worked on, others may have failed in the same way."""
+        async with self._pool.connection() as connection:
+            return await causes_of(connection, claim.submission_id)
 
     async def renew(self, claim: Claim, lease: timedelta, stage: str, done: int, total: int) -> None:
         """Report progress and extend the lease from now on; raises LeaseLost."""

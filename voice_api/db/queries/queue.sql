@@ -28,16 +28,7 @@ with due as (
     select 'evaluation', $2, $4, submission_id, id, 'queued', 'running', 'attempt ' || attempt from claimed
 )
 select c.id as evaluation_id, c.token, c.worker, c.queue, c.attempt, c.failures, s.id as submission_id, s.hotkey, s.public_key,
-       s.commit_block, s.tiebreak, s.repo, s.revision, s.tag, r.round, r.start_block, r.block_hash, r.competition_hash,
-       (
-           select coalesce(jsonb_agg(distinct jsonb_build_object('host', v.host, 'code', v.code, 'cause', v.cause)), '[]')
-           from events v
-           where v.submission_id = c.submission_id and v.kind = 'evaluation' and v.cause is not null
-             and not exists (  -- what also met another submission is no submission's fault
-                 select from events o
-                 where o.cause = v.cause and o.submission_id <> v.submission_id and o.code between 2000 and 2999
-             )
-       ) as causes
+       s.commit_block, s.tiebreak, s.repo, s.revision, s.tag, r.round, r.start_block, r.block_hash, r.competition_hash
 from claimed c
 join submissions s on s.id = c.submission_id
 join rounds r on r.round = c.round;
