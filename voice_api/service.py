@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -13,7 +14,7 @@ from redis.asyncio import Redis
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
 from voice_api.auth import Permission, authenticate, target_of
-from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
+from voice_api.db.idempotency import Idempotency, StoredAnswer
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
@@ -33,6 +34,8 @@ from voice_api.settings import ApiSettings
 
 ATTEMPT = "attempt"
 """Where a request's state holds what it began under its Idempotency-Key."""
+CLOSING = "closing"
+"""Where it holds what ends with the request, before it is answered."""
 TABLE_LASTS = timedelta(seconds=1)
 """How long the public table is given as it was written."""
 COUNTS_LAST = timedelta(seconds=10)
@@ -96,6 +99,14 @@ class Service:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who signed a request to write something, and what it writes through: under an Idempotency-Key one transaction of its own."""
+
+    hotkey: Hotkey
+    service: Service
+
+
 class AnsweredBefore(Exception):  # no error: it ends a request early, and the route turns it into the answer
     """This request was done under its Idempotency-Key before."""
 
@@ -127,18 +138,16 @@ _Key = Annotated[
 ]
 
 
-async def writer(request: Request, service: Served, _: _QueueSignature, key: _Key = None) -> Hotkey:
+async def writer(request: Request, service: Served, _: _QueueSignature, key: _Key = None) -> Caller:
     """The allow-listed hotkey that signed this request: the model queue's."""
     caller = await _admit(request, service, _listed(service.settings.writers))
-    await _begin(request, service, caller, key)
-    return caller
+    return await _begin(request, service, caller, key)
 
 
-async def operator(request: Request, service: Served, _: _OperatorSignature, key: _Key = None) -> Hotkey:
+async def operator(request: Request, service: Served, _: _OperatorSignature, key: _Key = None) -> Caller:
     """The operator's hotkey that signed this request."""
     caller = await _admit(request, service, _listed(service.settings.operators))
-    await _begin(request, service, caller, key)
-    return caller
+    return await _begin(request, service, caller, key)
 
 
 async def watching_operator(request: Request, response: Response, service: Served, _: _OperatorSignature) -> Hotkey:
@@ -147,7 +156,7 @@ async def watching_operator(request: Request, response: Response, service: Serve
     return await _admit(request, service, _listed(service.settings.operators))
 
 
-async def miner(request: Request, service: Served, _: _MinerSignature, key: _Key = None) -> Hotkey:
+async def miner(request: Request, service: Served, _: _MinerSignature, key: _Key = None) -> Caller:
     """The registered hotkey that signed this request; nobody is registered while the stored registry is too old."""
 
     async def registered(hotkey: Hotkey) -> None:
@@ -156,14 +165,13 @@ async def miner(request: Request, service: Served, _: _MinerSignature, key: _Key
             raise PlatformError(Code.NOT_ALLOWED, "this hotkey is not registered in the subnet")
 
     caller = await _admit(request, service, registered)
-    await _begin(request, service, caller, key)
-    return caller
+    return await _begin(request, service, caller, key)
 
 
-Writer = Annotated[Hotkey, Depends(writer)]
-Operator = Annotated[Hotkey, Depends(operator)]
+Writer = Annotated[Caller, Depends(writer)]
+Operator = Annotated[Caller, Depends(operator)]
 WatchingOperator = Annotated[Hotkey, Depends(watching_operator)]
-Miner = Annotated[Hotkey, Depends(miner)]
+Miner = Annotated[Caller, Depends(miner)]
 
 
 def _listed(hotkeys: tuple[Hotkey, ...]) -> Permission:
@@ -180,13 +188,14 @@ async def _admit(request: Request, service: Service, permission: Permission) -> 
     return caller
 
 
-async def _begin(request: Request, service: Service, caller: Hotkey, key: str | None) -> None:
+async def _begin(request: Request, service: Service, caller: Hotkey, key: str | None) -> Caller:
     """Take the key for this request, or end it with the answer that it got before."""
     if key is None:
-        return
+        return Caller(caller, service)
     sent = f"{request.method} {target_of(request)}\n".encode() + hashlib.sha256(await request.body()).digest()
-    begun = await service.idempotency.begin(caller, key, hashlib.sha256(sent).hexdigest())
-    if isinstance(begun, Attempt):
-        setattr(request.state, ATTEMPT, begun)
-    else:
+    closing: AsyncExitStack = getattr(request.state, CLOSING)
+    begun = await closing.enter_async_context(service.idempotency.begin(caller, key, hashlib.sha256(sent).hexdigest()))
+    if isinstance(begun, StoredAnswer):
         raise AnsweredBefore(begun)
+    setattr(request.state, ATTEMPT, begun)
+    return Caller(caller, Service.over(service.settings, service.metrics, begun.pool, service.redis))

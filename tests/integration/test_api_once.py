@@ -5,22 +5,31 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from types import ModuleType
 
 import bittensor as bt
 import httpx
 import pytest
 from bittensor import http_auth
+from fastapi.routing import APIRoute
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.pool import Pool
+from voice_api.errors import DatabaseUnavailable
+from voice_api.routes import operator, registry, submissions, validations
+from voice_api.service import service_of
 from voice_api.settings import ApiSettings
 
 Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 Post = Callable[..., Awaitable[httpx.Response]]
 API = "http://voice.test"
 ME = Hotkey("5Me")
+DYING = """
+create function die() returns trigger language plpgsql as 'begin perform pg_terminate_backend(pg_backend_pid()); return new; end';
+create trigger dying before insert on idempotency for each row execute function die();
+"""
 DRAIN, BAN = "/v1/operator/drain", "/v1/operator/ban"
 
 
@@ -95,49 +104,82 @@ async def test_keys_that_are_none(post: Post) -> None:
         assert (answer.status_code, answer.json()["code"]) == (422, Code.REQUEST_INVALID)
 
 
+async def test_a_connection_that_dies_leaves_nothing_half_done(post: Post, pool: Pool) -> None:
+    """PostgreSQL ends the connection after the write, as its answer is kept: nothing was written, and the next try does it at once."""
+    body = {"host": "old", "reason": "x"}
+    async with pool.connection() as connection:
+        await connection.execute(DYING)
+    assert (await post(DRAIN, body, "k")).status_code == 503
+    assert await actions(pool) == 0
+    async with pool.connection() as connection:
+        await connection.execute("drop trigger dying on idempotency")
+    tries = [await post(DRAIN, body, "k") for _ in range(2)]
+    assert [(answer.status_code, "idempotent-replay" in answer.headers) for answer in tries] == [(200, False), (200, True)]
+    assert await actions(pool) == 1
+
+
+async def test_whoever_dies_frees_its_key_at_once(pool: Pool) -> None:
+    """A request whose connection ended before it was answered undid what it wrote, and the key is the next one's."""
+    store = Idempotency(pool)
+    with pytest.raises(DatabaseUnavailable):
+        async with store.begin(ME, "k", "request") as dead:
+            assert isinstance(dead, Attempt)
+            async with dead.pool.transaction() as connection:
+                await connection.execute("insert into drained_hosts (host, actor, reason) values ('h', 'a', 'r')")
+            await dead.answer(StoredAnswer(200, "never sent"))
+            async with pool.connection() as other:
+                await other.execute("select pg_terminate_backend($1)", connection.get_server_pid())
+            await dead.answer(StoredAnswer(200, "never sent"))
+    async with store.begin(ME, "k", "request", patience=timedelta(0)) as heir:
+        assert isinstance(heir, Attempt)
+    async with pool.connection() as connection:
+        assert await connection.fetchval("select count(*) from drained_hosts") == 0
+
+
 async def test_each_hotkey_has_its_own_keys(pool: Pool) -> None:
     """The same key of another hotkey is another key."""
     store = Idempotency(pool)
-    mine = await store.begin(ME, "k", "request")
-    assert isinstance(mine, Attempt)
-    await store.answer(mine, StoredAnswer(200, "mine"))
-    assert isinstance(await store.begin(Hotkey("5Other"), "k", "another request"), Attempt)
-    assert await store.begin(ME, "k", "request") == StoredAnswer(200, "mine")
+    async with store.begin(ME, "k", "request") as mine:
+        assert isinstance(mine, Attempt)
+        await mine.answer(StoredAnswer(202, "mine", "/here"))
+        async with store.begin(Hotkey("5Other"), "k", "another request") as other:
+            assert isinstance(other, Attempt)
+    async with store.begin(ME, "k", "request") as again:
+        assert again == StoredAnswer(202, "mine", "/here")
 
 
 async def test_waiting_for_the_first_ends(pool: Pool) -> None:
-    """While the first is at work a duplicate waits, and in the end is told to come back; another request is told at once."""
+    """While the first is at work a duplicate waits, and in the end is told to come back; another request is refused after it."""
     store = Idempotency(pool)
-    await store.begin(ME, "k", "request")
-    with pytest.raises(PlatformError, match="still being done") as refusal:
-        await store.begin(ME, "k", "request", patience=timedelta(milliseconds=100))
-    assert refusal.value.code is Code.STATE_CONFLICT
+    async with store.begin(ME, "k", "request") as first:
+        with pytest.raises(PlatformError, match="still being done") as refusal:
+            async with store.begin(ME, "k", "request", patience=timedelta(milliseconds=100)):
+                pass
+        assert refusal.value.code is Code.STATE_CONFLICT
+        assert isinstance(first, Attempt)
+        await first.answer(StoredAnswer(200, "done"))
     with pytest.raises(PlatformError) as mismatch:
-        await store.begin(ME, "k", "another")
+        async with store.begin(ME, "k", "another"):
+            pass
     assert mismatch.value.code is Code.IDEMPOTENCY_MISMATCH
 
 
-async def test_an_abandoned_request_is_taken_over(pool: Pool) -> None:
-    """Whoever took a key and died is replaced, and can no longer answer or give back in its successor's place."""
-    store = Idempotency(pool)
-    dead = await store.begin(ME, "k", "request")
-    heir = await store.begin(ME, "k", "request", abandoned=timedelta(0))
-    assert isinstance(dead, Attempt) and isinstance(heir, Attempt) and heir.at > dead.at
-    await store.answer(dead, StoredAnswer(200, "too late"))
-    await store.forget(dead)
-    await store.answer(heir, StoredAnswer(200, "done"))
-    assert await store.begin(ME, "k", "request") == StoredAnswer(200, "done")
-
-
 async def test_answers_are_kept_for_a_day(pool: Pool) -> None:
-    """After 24 hours a key is new again, and old keys do not pile up."""
+    """After 24 hours a key is new again, and its answer is replaced."""
     store = Idempotency(pool)
-    for key in ("a", "b"):
-        attempt = await store.begin(ME, key, "request")
-        assert isinstance(attempt, Attempt)
-        await store.answer(attempt, StoredAnswer(200, "old"))
-    async with pool.connection() as connection:
-        await connection.execute("update idempotency set at = at - interval '24 hours 1 second'")
-    assert isinstance(await store.begin(ME, "a", "another request"), Attempt)
-    async with pool.connection() as connection:
-        assert await connection.fetch("select key from idempotency") == [("a",)]
+    for request in ("request", "another"):
+        async with store.begin(ME, "k", request) as attempt:
+            assert isinstance(attempt, Attempt)
+            await attempt.answer(StoredAnswer(200, request))
+        async with store.begin(ME, "k", request) as kept:
+            assert kept == StoredAnswer(200, request)
+        async with pool.connection() as connection:
+            await connection.execute("update idempotency set at = at - interval '24 hours 1 second'")
+
+
+@pytest.mark.parametrize("part", [operator, registry, submissions, validations])
+def test_no_write_goes_around_its_transaction(part: ModuleType) -> None:
+    """Every route that writes has its stores from its caller alone: others would not be of the key's transaction."""
+    writes = [route for route in part.router.routes if isinstance(route, APIRoute) and "POST" in (route.methods or ())]
+    assert writes
+    assert [route.path for route in writes if service_of in {needed.call for needed in route.dependant.dependencies}] == []

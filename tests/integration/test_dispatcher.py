@@ -21,7 +21,7 @@ from scoring import competition
 from scoring.errors import Code
 from scoring.types import Hotkey, SubmissionId
 from voice_api import dispatcher, wakeups
-from voice_api.db.idempotency import Attempt, Idempotency
+from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.leader import candidacy
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool, connect, connection_to, open_pool
@@ -202,7 +202,9 @@ async def test_old_answers_are_forgotten(settings: DispatcherSettings, pool: Poo
     """An answer kept for longer than a day goes; a younger one stays."""
     idempotency = Idempotency(pool)
     for key in ("old", "young"):
-        assert isinstance(await idempotency.begin(Hotkey("5Writer"), key, "hash"), Attempt)
+        async with idempotency.begin(Hotkey("5Writer"), key, "hash") as begun:
+            assert isinstance(begun, Attempt)
+            await begun.answer(StoredAnswer(200, "{}"))
     async with pool.connection() as connection:
         await connection.execute("update idempotency set at = now() - interval '25 hours' where key = 'old'")
 

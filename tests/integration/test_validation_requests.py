@@ -83,10 +83,10 @@ async def test_ten_wait_at_most(miner: Miner) -> None:
 
 
 async def test_the_same_request_is_one_recording(miner: Miner) -> None:
-    """Sent again under its Idempotency-Key it is answered as before."""
+    """Sent again under its Idempotency-Key it is answered as before, with where to look."""
     first, again = [await miner.post(wav(bytes(100)), headers={"Idempotency-Key": "take-1"}) for _ in range(2)]
     assert (first.status_code, again.status_code, again.json()) == (202, 202, first.json())
-    assert first.headers["Location"] == f"/v1/validations/{first.json()['id']}"
+    assert first.headers["Location"] == again.headers["Location"] == f"/v1/validations/{first.json()['id']}"
     assert len(await miner.uploads()) == 1
 
 

@@ -75,7 +75,7 @@ class Idempotency:
             async with self._pool.transaction() as connection:
                 if await connection.fetchval(sql("idempotency.take"), hotkey, key):
                     known = await _known(connection, hotkey, key, request)
-                    yield known or Attempt(Pool(_Joined(connection)), hotkey, key, request)
+                    yield known or Attempt(_Joined(connection), hotkey, key, request)
                     return
             await asyncio.sleep(_PAUSE.total_seconds())
         raise PlatformError(Code.STATE_CONFLICT, "the same request is still being done: ask again later with the same key")
@@ -86,14 +86,28 @@ class Idempotency:
             await connection.execute(sql("idempotency.purge"), KEPT)
 
 
-class _Joined:
-    """Lends one connection, as the driver's pool lends many: a transaction on it is a part of the one that runs there already."""
+class _Joined(Pool):
+    """The one connection on which a transaction runs, lent as a pool lends many: all that is done on it belongs to that transaction.
 
+    No savepoints either: what is written under one has an id of its own, and would not count as of the same transaction.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(_One(connection))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend the connection: its transaction began already."""
+        async with self.connection() as connection:
+            yield connection
+
+
+class _One:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     @asynccontextmanager
-    async def acquire(self, timeout: float) -> AsyncIterator[Connection]:  # noqa: ARG002, ASYNC109  # as the driver's
+    async def acquire(self, timeout: float) -> AsyncIterator[Connection]:  # noqa: ARG002, ASYNC109  # as the driver's pool has it
         yield self._connection
 
 

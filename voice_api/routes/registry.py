@@ -5,12 +5,12 @@ from fastapi import APIRouter
 from voice_api.routes.errors import WRITE_ERRORS
 from voice_api.routes.route import Route
 from voice_api.schemas import RegistryIn, RegistryOut
-from voice_api.service import Served, Writer
+from voice_api.service import Writer
 
 router = APIRouter(prefix="/v1/registry", tags=["registry"], route_class=Route)
 
 
 @router.post("", responses=WRITE_ERRORS)
-async def replace(snapshot: RegistryIn, service: Served, _: Writer) -> RegistryOut:
+async def replace(snapshot: RegistryIn, by: Writer) -> RegistryOut:
     """Replace the registry by a newer snapshot; an older one changes nothing."""
-    return RegistryOut(stored=await service.registry.replace(snapshot.snapshot()))
+    return RegistryOut(stored=await by.service.registry.replace(snapshot.snapshot()))

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from http import HTTPStatus
 from typing import Any
 
@@ -9,7 +10,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from voice_api.db.idempotency import Attempt, StoredAnswer
-from voice_api.service import ATTEMPT, AnsweredBefore, service_of
+from voice_api.service import ATTEMPT, CLOSING, AnsweredBefore
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 REVALIDATE = "no-cache"
@@ -53,38 +54,21 @@ def _reading(original: Handler) -> Handler:
 
 def _writing(original: Handler) -> Handler:
     async def handle(request: Request) -> Response:
-        try:
-            response = await original(request)
-            await _keep(request, response)
-        except AnsweredBefore as known:
-            return _again(known.stored)
-        finally:
-            await _forget(request)
+        async with AsyncExitStack() as closing:  # left before anything is sent: what is answered was committed
+            setattr(request.state, CLOSING, closing)
+            try:
+                response = await original(request)
+            except AnsweredBefore as known:
+                return _again(known.stored)
+            attempt: Attempt | None = getattr(request.state, ATTEMPT, None)
+            if attempt is not None:
+                body = bytes(response.body).decode()
+                await attempt.answer(StoredAnswer(response.status_code, body, response.headers.get("Location")))
         return response
 
     return handle
 
 
-async def _keep(request: Request, response: Response) -> None:
-    attempt = _taken(request)
-    if attempt is not None:
-        answer = StoredAnswer(response.status_code, bytes(response.body).decode())
-        await service_of(request).idempotency.answer(attempt, answer)
-
-
-async def _forget(request: Request) -> None:
-    """What was refused or failed may be tried again under the same key."""
-    attempt = _taken(request)
-    if attempt is not None:
-        await service_of(request).idempotency.forget(attempt)
-
-
-def _taken(request: Request) -> Attempt | None:
-    """The attempt that this request began, once: whoever takes it answers for it."""
-    attempt: Attempt | None = getattr(request.state, ATTEMPT, None)
-    setattr(request.state, ATTEMPT, None)
-    return attempt
-
-
 def _again(stored: StoredAnswer) -> Response:
-    return Response(stored.answer, stored.status, headers={"Idempotent-Replay": "true"}, media_type="application/json")
+    headers = {"Idempotent-Replay": "true"} | ({"Location": stored.location} if stored.location else {})
+    return Response(stored.answer, stored.status, headers=headers, media_type="application/json")

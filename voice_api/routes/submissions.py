@@ -16,9 +16,9 @@ router = APIRouter(prefix="/v1/submissions", tags=["submissions"], route_class=R
 
 
 @router.post("", responses=WRITE_ERRORS)
-async def add(new: SubmissionsIn, service: Served, _: Writer) -> SubmissionsOut:
+async def add(new: SubmissionsIn, by: Writer) -> SubmissionsOut:
     """Record commitments, all or none; sending one again changes nothing."""
-    ids = await service.submissions.add([submission.submission() for submission in new.submissions])
+    ids = await by.service.submissions.add([submission.submission() for submission in new.submissions])
     return SubmissionsOut(ids=tuple(ids))
 
 

@@ -50,16 +50,14 @@ Description = Annotated[
 
 
 @router.post("", status_code=HTTPStatus.ACCEPTED, responses=RECORDING_ERRORS, openapi_extra=_BODY)
-async def add(
-    request: Request, response: Response, service: Served, caller: Miner, text: Text, description: Description
-) -> ValidationOut:
+async def add(request: Request, response: Response, by: Miner, text: Text, description: Description) -> ValidationOut:
     """Ask for one recording to be judged; the body is the file, so that the signature covers it. `Location` says where to look."""
     upload = await request.body()
-    _check(upload, text, service.settings.upload_bytes)
+    _check(upload, text, by.service.settings.upload_bytes)
     digest = await asyncio.to_thread(lambda: hashlib.sha256(upload).hexdigest())
-    added = await service.validations.add(caller, text, description, digest, upload)
+    added = await by.service.validations.add(by.hotkey, text, description, digest, upload)
     response.headers["Location"] = f"{router.prefix}/{added}"
-    return ValidationOut.model_validate(await service.validations.get(added))
+    return ValidationOut.model_validate(await by.service.validations.get(added))
 
 
 @router.get("/{validation_id}", responses=LOOKUP_ERRORS)

@@ -4,19 +4,22 @@
 alter table submissions
     drop constraint submissions_state_check,
     add constraint submissions_state_check
-        check (state in ('queued', 'scored', 'rejected', 'copy', 'superseded', 'quarantined'));
+        check (state in ('queued', 'scored', 'rejected', 'copy', 'superseded', 'quarantined')),
+    add column set_aside boolean not null            -- judged no more: by quarantine, or by a ban
+        generated always as (state = 'quarantined' or code is not distinct from 1004) stored;
 
 -- Pages and the public table are read in the order of an index; what an operator set aside is found among very many.
 drop index submissions_by_state;
 create index submissions_by_commit on submissions (state, commit_block, tiebreak, id);
 create index submissions_by_state on submissions (state, id);
 create index submissions_scored on submissions (hotkey) where state = 'scored';
-create index submissions_set_aside on submissions (id) where state = 'quarantined' or code = 1004;
+create index submissions_set_aside on submissions (id) where set_aside;
 
 -- Where and since when it runs, and why it was parked.
 alter table evaluations
     add column host        text,                     -- of the worker that holds it, or held it last
     add column claimed_at  timestamptz,              -- of the last claim
+    add column fresh_since timestamptz,              -- when an operator gave it a fresh budget
     add column parked_why  text check (parked_why in ('budget', 'not_public', 'round_closed', 'operator'));
 update evaluations
 set parked_why = case
@@ -52,6 +55,15 @@ update events set host = '' where kind = 'evaluation' and actor not in ('validat
 create index events_by_cause on events (cause) where cause is not null;
 create index events_at on events (at);
 create index events_failures on events (submission_id, at) where code between 2000 and 2999;
+
+-- What a submission's daily budget has lost: our failures of 24 hours, of those since an operator last gave it a fresh one.
+create function failures_today(submission bigint) returns integer language sql stable
+return (
+    select count(*)
+    from events
+    where submission_id = submission and kind = 'evaluation' and code between 2000 and 2999
+      and at > greatest(now() - interval '24 hours', (select max(fresh_since) from evaluations where submission_id = submission))
+);
 
 -- The state machine, as voice_api/db/states.py declares it; a test holds the two equal.
 create table transitions (
@@ -186,6 +198,7 @@ create table idempotency (
     request  text not null,                          -- sha256 of method, target and body
     status   integer not null,
     answer   text not null,
+    location text,
     at       timestamptz not null default now(),
     primary key (hotkey, key)
 );
