@@ -12,7 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
+
+from scoring.errors import Code
 from workers.own_folder import locked, own_folder
+
+log = structlog.get_logger()
 
 _PART = ".part-"
 _GONE = ".gone-"
@@ -38,9 +43,18 @@ class ArtifactCache:
             yield
         finally:
             os.close(lock)
+            self._tidy(self.folder(repo, revision))
+
+    def _tidy(self, folder: Path) -> None:
+        """After use. What was done with the artifact stands, signed perhaps: a full or broken disk must not undo it."""
+        try:
             with locked(self._root, fcntl.LOCK_EX):
-                self._is_free(self.folder(repo, revision))  # then its lock file goes
+                self._is_free(folder)  # then its lock file goes
             self.make_room(0)
+        except OSError as exc:
+            log.warning(
+                "the cache of models cannot be tidied", code=Code.STORE_UNAVAILABLE, folder=str(self._root), why=exc.strerror
+            )
 
     @contextmanager
     def part(self) -> Iterator[Path]:

@@ -43,6 +43,8 @@ _ANSWER_BYTES = 8 << 20
 
 _PROBES = 5
 """A listed repository may want a login for its files, as may a file: so many are tried before the hub is not believed."""
+_OPEN_WEIGHTS = "gated=false&filter=safetensors"
+"""To be listed: only repositories that need no login, and hold weights; a hub that knows no filters lists any."""
 
 OnBytes = Callable[[int, int], None]
 """Called with bytes done and their total; every fetched byte counts twice, once fetched and once checked."""
@@ -95,13 +97,14 @@ class Hub:
         return revision
 
     def works(self) -> bool:
-        """Whether the hub gives, at this moment, what it says is public: a listed repository's description, and a file's first byte.
+        """Whether the hub gives, at this moment, what it says is public: a listed repository's description, and its weights' first byte.
 
-        A hub that refuses one repository but works means that one; a hub that refuses everything means nothing by it.
+        A hub that refuses one repository but works means that one; a hub that refuses everything means nothing by it. Large files
+        often come from other servers than small ones, so small ones prove nothing; nor does a hub that lists none with large ones.
         """
         try:
             with _translated(Code.HUB_UNAVAILABLE):
-                raw = self._read(f"{self._endpoint}/api/models?limit={_PROBES}", {}, _ANSWER_BYTES)
+                raw = self._read(f"{self._endpoint}/api/models?limit={_PROBES}&{_OPEN_WEIGHTS}", {}, _ANSWER_BYTES)
                 listed = Listed.validate_json(raw)[:_PROBES]
         except VoiceError:
             return False
@@ -110,7 +113,8 @@ class Hub:
     def _gives(self, repo: str) -> bool:
         try:
             revision = self.resolve(repo, "main")
-            return any(self.head(repo, revision, file.path, 1) for file in self.describe(repo, revision).files[:_PROBES])
+            large = [file.path for file in self.describe(repo, revision).files if file.sha256]
+            return any(self.head(repo, revision, path, 1) for path in large[:_PROBES])
         except VoiceError:
             return False
 

@@ -1,6 +1,8 @@
 """The cache of artifacts: under its cap, never taken from whoever uses one, and never half of one."""
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -164,3 +166,30 @@ def test_holding_costs_others_nothing(tmp_path: Path) -> None:
     with cache.held("a/one", "r"), cache.held("a/one", "r"):
         assert len(list((tmp_path / ".locks").iterdir())) == 1
     assert list((tmp_path / ".locks").iterdir()) == []
+
+
+class FullDisk(ArtifactCache):
+    """Nothing can be moved out of the way: that takes a folder, for which there is no room."""
+
+    def make_room(self, n_bytes: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("cache", "is_removed"),
+    [pytest.param(FullDisk, False, id="a full disk"), pytest.param(ArtifactCache, True, id="a disk that is gone")],
+)
+def test_what_was_done_with_an_artifact_stands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], cache: type[ArtifactCache], is_removed: bool
+) -> None:
+    """Where the cache cannot be tidied afterwards, that is said, with its code, and loses nothing."""
+
+    def judged() -> str:
+        with cache(tmp_path / "cache", 1).held("a/one", "r"):
+            if is_removed:
+                shutil.rmtree(tmp_path / "cache")
+            return "a signed verdict"
+
+    assert judged() == "a signed verdict"
+    told = capsys.readouterr().out
+    assert ("the cache of models cannot be tidied" in told, "STORE_UNAVAILABLE" in told or "2104" in told) == (True, True)
