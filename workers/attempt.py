@@ -38,11 +38,16 @@ class Overseer:
     clock: Callable[[], float] = time.monotonic
 
 
-async def attempt(work: Callable[[], T], overseer: Overseer) -> T:
+def _always(_result: object) -> bool:
+    return True
+
+
+async def attempt(work: Callable[[], T], overseer: Overseer, stands: Callable[[T], bool] = _always) -> T:
     """What `work` returns or raises.
 
     Raises InfrastructureFault(STAGE_STALLED) when a stage's progress does not rise within its limit, and Drained when the worker
-    is asked to stop and the work takes too long, in both cases whether its thread ends or not.
+    is asked to stop and the work takes too long, in both cases whether its thread ends or not; unless it ends soon, with a result
+    that `stands` though its guest may have been ended.
     """
     task = asyncio.ensure_future(asyncio.to_thread(work))
     task.add_done_callback(_looked_at)
@@ -52,7 +57,9 @@ async def attempt(work: Callable[[], T], overseer: Overseer) -> T:
         reason = watch.look()
         if reason is not None and not task.done():
             await _end(task, reason, overseer)
-            raise reason
+            if not _returned(task) or not stands(task.result()):
+                raise reason
+            log.info("it ended just in time", stage=overseer.keeper.stage)
     return task.result()
 
 
@@ -84,7 +91,7 @@ class _Watch:
 
 
 async def _end(task: "asyncio.Future[T]", reason: Exception, overseer: Overseer) -> None:
-    """Let the thread end: by its next report, or because its guest is gone; what it would still say, nobody waits for."""
+    """Let the thread end: by its next report, or because its guest is gone; longer than a moment nobody waits for it."""
     overseer.keeper.end(reason)
     deadline = overseer.clock() + _GRACE_SECONDS
     while not task.done() and overseer.clock() < deadline:
@@ -93,6 +100,10 @@ async def _end(task: "asyncio.Future[T]", reason: Exception, overseer: Overseer)
     if not task.done():
         log.error("the evaluation's thread does not end: this process will", stage=overseer.keeper.stage)
         overseer.give_up()
+
+
+def _returned(task: "asyncio.Future[T]") -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 def _looked_at(task: "asyncio.Future[T]") -> None:

@@ -132,7 +132,8 @@ async def _judge(current: Bench, claim: Claim, notary: Notary) -> Verdict:
     overseer = Overseer(keeper, limits, current.drain, current.tools.sandbox.stop, current.give_up)
     with current.metrics.stages() as entered:
         progress = Timed(keeper, entered)
-        return await attempt(partial(evaluate, _task(claim), competition, current.tools, notary, lineage, progress), overseer)
+        work = partial(evaluate, _task(claim), competition, current.tools, notary, lineage, progress)
+        return await attempt(work, overseer, lambda verdict: verdict.state is VerdictState.SCORED)  # no refusal by an ended guest
 
 
 def _task(claim: Claim) -> Task:

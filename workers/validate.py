@@ -65,7 +65,7 @@ async def _carry(current: Bench, claim: ValidationClaim) -> str:
     except LeaseLost:
         raise
     except Drained as wish:
-        await current.validations.hand_back(claim, timedelta(0))
+        await current.validations.hand_back(claim, timedelta(0), drained=True)
         log.info("handed back", detail=str(wish))
         return "handed back"
     except Unjudgeable as refusal:

@@ -45,13 +45,13 @@ class Try:
     guest_stopped: threading.Event = field(default_factory=threading.Event)
     given_up: list[str] = field(default_factory=list)
 
-    async def run(self, work: Callable[[LeaseKeeper], str]) -> str:
+    async def run(self, work: Callable[[LeaseKeeper], str], stands: Callable[[str], bool] = lambda result: True) -> str:
         """Do the work, overseen."""
         renewals = Renewals(cast(Any, Database(self.lost)), lambda: None)
         keeper = LeaseKeeper(renewals, cast(Any, None), timedelta(minutes=1), asyncio.get_running_loop())
         give_up = self.given_up.append
         overseer = Overseer(keeper, self.limits, self.drain, self.guest_stopped.set, lambda: give_up("given up"))
-        return await attempt(lambda: work(keeper), overseer)
+        return await attempt(lambda: work(keeper), overseer, stands)
 
 
 async def test_work_that_ends_by_itself() -> None:
@@ -168,6 +168,28 @@ async def test_asked_to_stop_work_does_not_take_for_ever(signals: int) -> None:
     with pytest.raises(Drained):
         await trial.run(work)
     assert (trial.given_up, time.monotonic() - began < 5) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("trial", "reason"),
+    [
+        pytest.param(Try(drain=Drain(timedelta(0))), Drained, id="asked to stop"),
+        pytest.param(Try(StageLimits(judge=SOON)), InfrastructureFault, id="a stalled stage"),
+    ],
+)
+async def test_what_ends_just_after_the_order_counts(trial: Try, reason: type[Exception]) -> None:
+    """If its result stands though its guest was ended, as a score does and a refusal does not."""
+
+    def finish(keeper: LeaseKeeper) -> str:
+        keeper(Stage.JUDGE, 1, 1)
+        trial.drain.request() if reason is Drained else None
+        assert trial.guest_stopped.wait(5)
+        return "scored"
+
+    assert await trial.run(finish, lambda result: result == "scored") == "scored"
+    trial.guest_stopped.clear()
+    with pytest.raises(reason):
+        await trial.run(finish, lambda result: result != "scored")
 
 
 async def test_a_lost_lease_ends_it() -> None:
