@@ -19,9 +19,14 @@ _OF_ITS_DEVICE = frozenset(
 """What a full or broken accelerator raises, by name: who judges on none need not import what drives one."""
 
 
+def trace_of(error: BaseException) -> str:
+    """The kind of error and our innermost function that it went through, as 'ValueError@decode'."""
+    return f"{type(error).__name__}@{_innermost(error.__traceback__)}"
+
+
 def cause_of(error: BaseException) -> str | None:
-    """The kind of error and our innermost function that it went through, as 'ValueError@decode'; None for what is the host's."""
-    return None if _is_of_the_host(error) else f"{type(error).__name__}@{_innermost(error.__traceback__)}"
+    """What makes two failures the same (see `trace_of`); None for what is the host's."""
+    return None if _is_of_the_host(error) else trace_of(error)
 
 
 def failed_alike(causes: Iterable[Cause], host: str, cause: str) -> SubmissionFault | None:

@@ -9,14 +9,14 @@ from functools import partial
 
 import structlog
 
-from scoring.errors import Code, InfrastructureFault, PlatformError, SubmissionFault
+from scoring.errors import Code, InfrastructureFault, PlatformError, SubmissionFault, VoiceError
 from voice_api.db.records import Claim, Verdict
 from voice_api.db.states import EvaluationState, QueueName, VerdictState
-from voice_api.errors import LeaseLost
+from voice_api.errors import DatabaseUnavailable, LeaseLost
 from workers import outage
 from workers.attempt import Overseer, attempt
 from workers.bench import Bench, bench
-from workers.blame import cause_of, failed_alike
+from workers.blame import cause_of, failed_alike, trace_of
 from workers.drain import Drained
 from workers.evaluate import NotYetPublic, RefusedOnce, Task, evaluate, refuse
 from workers.lease import LeaseKeeper, Renewals
@@ -109,14 +109,14 @@ async def _carry(current: Bench, claim: Claim, notary: Notary) -> str:
         return "not yet public"
     except RefusedOnce as fault:
         return await _return(current, claim, Code.REPO_NOT_PUBLIC, fault.detail, current.confirm, cause=_refusal(claim))
-    except InfrastructureFault as fault:
+    except (InfrastructureFault, DatabaseUnavailable) as fault:
         return await _hand_back(current, claim, fault)
     except Exception as error:
         # Any other failure is a bug of ours, unless another host met the same one: it is recorded, and the job fails loudly.
         cause = cause_of(error)
         theirs = None if cause is None else await _theirs(current, claim, cause)
         if theirs is None:
-            await _hand_back(current, claim, InfrastructureFault(Code.WORKER_ERROR), cause)
+            await _hand_back(current, claim, InfrastructureFault(Code.WORKER_ERROR, f"nobody foresaw {trace_of(error)}"), cause)
         else:
             await _refuse(current, claim, notary, theirs)
         raise
@@ -128,7 +128,7 @@ async def _judge(current: Bench, claim: Claim, notary: Notary) -> Verdict:
         raise InfrastructureFault(Code.COMPETITION_MISMATCH)
     keeper = LeaseKeeper(Renewals(current.queue, current.beat), claim, current.lease, current.loop)
     limits = current.limits.beyond(competition.limits, competition.synthesis)
-    lineage = StoredLineage(current.submissions, current.loop)
+    lineage = StoredLineage(current.submissions, current.loop, lambda: current.drain.overdue)
     overseer = Overseer(keeper, limits, current.drain, current.tools.sandbox.stop, current.give_up)
     with current.metrics.stages() as entered:
         progress = Timed(keeper, entered)
@@ -179,7 +179,7 @@ async def _refuse(current: Bench, claim: Claim, notary: Notary, fault: Submissio
         await _finish(current, claim, verdict)
 
 
-async def _hand_back(current: Bench, claim: Claim, fault: InfrastructureFault, cause: str | None = None) -> str:
+async def _hand_back(current: Bench, claim: Claim, fault: VoiceError, cause: str | None = None) -> str:
     pause = next_retry(current.retry, claim.failures, random.SystemRandom())
     return await _return(current, claim, fault.code, fault.detail, pause, cause=cause)
 

@@ -71,9 +71,14 @@ class LeaseKeeper:
 
     def _is_renewed(self, stage: Stage, done: int, total: int) -> bool:
         renewal = self._renewals.queue.renew(self._claim, self._lease, stage.value, done, total)
+        sent = asyncio.run_coroutine_threadsafe(renewal, self._loop)
         try:
-            asyncio.run_coroutine_threadsafe(renewal, self._loop).result(timeout=self._lease.total_seconds())
+            sent.result(timeout=self._lease.total_seconds())
         except DatabaseUnavailable as outage:  # the lease may outlive it; who took over meanwhile, the next renewal tells
             log.warning("the lease could not be renewed", detail=outage.detail)
+            return False
+        except TimeoutError:  # as after a worker was stopped, and let go on
+            log.warning("the lease was not renewed in its own time")
+            sent.cancel()
             return False
         return True

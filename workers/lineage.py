@@ -1,15 +1,19 @@
 """Who committed a model first: every known tag is tried, so an earlier owner is found without its repository."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import partial
 
 from scoring.tag import tag_of
 from scoring.types import ContentHash, TensorsHash
 from voice_api.db.records import Submission, TagRecord
 from voice_api.db.submissions import Submissions
+from workers import outage
 from workers.evaluate import Earlier, Task
 
-_SECONDS = 60.0
+_PATIENCE = timedelta(minutes=1)
+"""For a PostgreSQL that is away for a moment: what was fetched and hashed until now would else be done again."""
 
 
 def first_owner(
@@ -35,15 +39,18 @@ def _binds(tag: TagRecord, content: ContentHash) -> bool:
 
 
 class StoredLineage:
-    """Lineage as the database knows it, asked from the evaluating thread; the connections belong to another one's `loop`."""
+    """Lineage as the database knows it, asked from the evaluating thread; the connections belong to another one's `loop`.
 
-    def __init__(self, submissions: Submissions, loop: asyncio.AbstractEventLoop) -> None:
-        self._submissions, self._loop = submissions, loop
+    A short outage is waited out, unless the worker is `in_haste`.
+    """
+
+    def __init__(self, submissions: Submissions, loop: asyncio.AbstractEventLoop, in_haste: Callable[[], bool]) -> None:
+        self._submissions, self._loop, self._in_haste = submissions, loop, in_haste
 
     def earlier(self, task: Task, content: ContentHash, tensors: TensorsHash) -> Earlier | None:
-        """Who was first, before the task's commit."""
-        lookup = self._lookup(task, content, tensors)
-        return asyncio.run_coroutine_threadsafe(lookup, self._loop).result(timeout=_SECONDS)
+        """Who was first, before the task's commit; raises DatabaseUnavailable."""
+        lookup = outage.through(partial(self._lookup, task, content, tensors), _PATIENCE, self._in_haste)
+        return asyncio.run_coroutine_threadsafe(lookup, self._loop).result()  # the pool bounds each answer's time
 
     async def _lookup(self, task: Task, content: ContentHash, tensors: TensorsHash) -> Earlier | None:
         tags = await self._submissions.tags()

@@ -1,4 +1,4 @@
-"""A fenced write that outlives a short outage of PostgreSQL: work of minutes is not thrown away for a restart of seconds."""
+"""A read, or a fenced write, that outlives a short outage of PostgreSQL: work of minutes is not thrown away for a restart of seconds."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ _FIRST_SECONDS, _LONGEST_SECONDS = 0.25, 5.0
 
 
 async def through(write: Callable[[], Awaitable[T]], patience: timedelta, in_haste: Callable[[], bool]) -> T:
-    """Write, again and again for as long as `patience` while PostgreSQL is away; raises DatabaseUnavailable after it, or in haste.
+    """Do it, again and again for as long as `patience` while PostgreSQL is away; raises DatabaseUnavailable after it, or in haste.
 
     A write that was done though its answer got lost raises LeaseLost the second time: its token is used up.
     """

@@ -13,7 +13,7 @@ from prompts.voices import understand
 from scoring import anchors
 from scoring.aggregate import Rules
 from scoring.competition import Competition
-from scoring.errors import Code, InfrastructureFault, PlatformError
+from scoring.errors import Code, InfrastructureFault, PlatformError, VoiceError
 from scoring.judges.dictionary import unknown
 from scoring.reasons import explain
 from scoring.spoken import Spoken
@@ -21,7 +21,7 @@ from scoring.text import normalise, spell
 from scoring.types import BlockHash
 from voice_api.db.states import QueueName
 from voice_api.db.validations import ValidationClaim, ValidationResult, Validations
-from voice_api.errors import LeaseLost
+from voice_api.errors import DatabaseUnavailable, LeaseLost
 from workers import outage
 from workers.attempt import Overseer, attempt
 from workers.bench import Bench
@@ -72,7 +72,7 @@ async def _carry(current: Bench, claim: ValidationClaim) -> str:
         await current.validations.fail(claim, refusal.code, refusal.detail)
         log.info("recording refused", code=refusal.code, reason=refusal.detail)
         return "refused"
-    except InfrastructureFault as fault:
+    except (InfrastructureFault, DatabaseUnavailable) as fault:
         return await _again(current, claim, fault)
     except Exception:
         # Any other failure is a bug of ours: the recording is tried again, and the job fails loudly.
@@ -89,7 +89,7 @@ async def _judge(current: Bench, claim: ValidationClaim) -> ValidationResult:
     return await attempt(partial(validate, claim, rules, current.tools, keeper), overseer)
 
 
-async def _again(current: Bench, claim: ValidationClaim, fault: InfrastructureFault) -> str:
+async def _again(current: Bench, claim: ValidationClaim, fault: VoiceError) -> str:
     """Back into the queue after a pause; failed, with our own code, when it was tried often enough."""
     pause = next_retry(current.retry, claim.attempt - 1, random.SystemRandom())
     log.warning("recording not judged", code=fault.code, detail=fault.detail, retry_in=pause and pause.total_seconds())

@@ -67,6 +67,26 @@ async def test_only_rising_progress_renews(pool: Pool, open_round: OpenRound) ->
     assert rises == [1, 1, 1, 2, 3, 4, 4]
 
 
+async def test_a_renewal_that_takes_too_long_is_sent_again(pool: Pool, open_round: OpenRound) -> None:
+    """Its worker was stopped for longer than a lease: whether it lost that, the next renewal tells; until then nothing failed."""
+    await open_round()
+    queue, stuck = EvaluationQueue(pool), [asyncio.Event()]
+    claim = await queue.claim(QueueName.CPU, "w", timedelta(minutes=1))
+    assert claim is not None
+
+    class Slow(EvaluationQueue):
+        async def renew(self, *arguments: Any) -> None:
+            if stuck:
+                await stuck.pop().wait()
+            await super().renew(*arguments)
+
+    keeper = LeaseKeeper(Renewals(Slow(pool), lambda: None), claim, timedelta(seconds=0.2), asyncio.get_running_loop())
+    await asyncio.to_thread(keeper, Stage.SPEAK, 1, 3)
+    await asyncio.to_thread(keeper, Stage.SPEAK, 2, 3)
+    async with pool.connection() as connection:
+        assert await connection.fetchval("select done from evaluations") == 2
+
+
 async def test_a_short_outage_of_the_database_costs_no_evaluation(pool: Pool, open_round: OpenRound) -> None:
     """A renewal that finds nobody is sent again with the next progress."""
     await open_round()

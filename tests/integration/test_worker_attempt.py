@@ -45,7 +45,7 @@ class Try:
     guest_stopped: threading.Event = field(default_factory=threading.Event)
     given_up: list[str] = field(default_factory=list)
 
-    async def run(self, work: Callable[[LeaseKeeper], str], stands: Callable[[str], bool] = lambda result: True) -> str:
+    async def run(self, work: Callable[[LeaseKeeper], str], stands: Callable[[str], bool] = bool) -> str:
         """Do the work, overseen."""
         renewals = Renewals(cast(Any, Database(self.lost)), lambda: None)
         keeper = LeaseKeeper(renewals, cast(Any, None), timedelta(minutes=1), asyncio.get_running_loop())

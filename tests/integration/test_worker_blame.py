@@ -159,7 +159,6 @@ async def test_one_host_parks_it(pool: Pool, open_round: OpenRound, bench: Calla
         pytest.param(ValueError("a"), KeyError("a"), id="two kinds of failure"),
         pytest.param(OSError(28, "full"), OSError(28, "full"), id="full disks"),
         pytest.param(MemoryError(), MemoryError(), id="too little memory"),
-        pytest.param(DatabaseUnavailable(), DatabaseUnavailable(), id="PostgreSQL away"),
     ],
 )
 async def test_what_two_hosts_do_not_share_stays_ours(
@@ -170,6 +169,23 @@ async def test_what_two_hosts_do_not_share_stays_ours(
     await fails(bench("one", first), type(first))
     await fails(bench("two", second), type(second))
     assert await stands(pool, submission) == (EvaluationState.QUEUED, Code.WORKER_ERROR, SubmissionState.QUEUED)
+
+
+async def test_a_host_that_ran_short_says_how(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+    """No cause that could blame anybody, but what it was and where, for the operator."""
+    await open_round(ROUND)
+    await fails(bench("one", OSError(28, "full")), OSError)
+    async with pool.connection() as connection:
+        row = await connection.fetchrow("select detail, cause from events where code = 2202")
+    assert tuple(row) == ("nobody foresaw OSError@fetch", None)
+
+
+async def test_an_outage_of_the_database_is_called_one(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+    """Foreseen, so no job fails of it; the code says what was away."""
+    (submission,) = await open_round(ROUND)
+    for host in ("one", "two"):
+        assert await work_one(bench(host, DatabaseUnavailable()), QueueName.CPU) == "handed back"
+    assert await stands(pool, submission) == (EvaluationState.QUEUED, Code.DATABASE_UNAVAILABLE, SubmissionState.QUEUED)
 
 
 async def test_a_days_budget_parks(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:

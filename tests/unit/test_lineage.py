@@ -1,17 +1,21 @@
 """Who committed a model first."""
 
+import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from scoring.tag import tag_of
-from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId
+from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
 from voice_api.db.records import Submission, TagRecord
 from voice_api.db.states import SubmissionState
+from voice_api.db.submissions import Submissions
+from voice_api.errors import DatabaseUnavailable
 from workers.evaluate import Earlier, Task
-from workers.lineage import first_owner
+from workers.lineage import StoredLineage, first_owner
 
 CONTENT = ContentHash("11" * 32)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -120,3 +124,26 @@ def test_an_owner_may_commit_again_what_others_copied_meanwhile(copy: TagRecord)
     twins = [a_twin(1, hotkey=Hotkey("h5"), state=SubmissionState.SUPERSEDED), a_twin(2)]
     own = replace(a_tag(5, 10), submission_id=SubmissionId(1))
     assert first_owner(a_task(), CONTENT, [own, copy], twins) is None
+
+
+async def test_an_outage_of_a_moment_is_waited_out() -> None:
+    """The owner is found all the same, unless the worker has to stop."""
+
+    class Shaky:
+        def __init__(self) -> None:
+            self.outages = [DatabaseUnavailable()]
+
+        async def tags(self) -> list[TagRecord]:
+            if self.outages:
+                raise self.outages.pop()
+            return [a_tag(1, block=10)]
+
+        async def by_tensors(self, _tensors: TensorsHash) -> list[Submission]:
+            return []
+
+    loop = asyncio.get_running_loop()
+    for in_haste in (False, True):
+        lineage = StoredLineage(cast(Submissions, Shaky()), loop, lambda haste=in_haste: haste)  # type: ignore[misc]  # a bool
+        with pytest.raises(DatabaseUnavailable) if in_haste else nullcontext():
+            found = await asyncio.to_thread(lineage.earlier, a_task(), CONTENT, TensorsHash("22" * 32))
+            assert found == Earlier(SubmissionId(1), Hotkey("h1"), Block(10))
