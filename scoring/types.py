@@ -14,6 +14,8 @@ RoundNumber = NewType("RoundNumber", int)
 """`block // round_blocks`."""
 SubmissionId = NewType("SubmissionId", int)
 EvaluationId = NewType("EvaluationId", int)
+Entrant = NewType("Entrant", str)
+"""A submission as every validator names it, whatever its database: `hotkey@commit_block`."""
 Micro = NewType("Micro", int)
 """A score in integers of 1e-6: 0 … 1,000,000."""
 Weight = NewType("Weight", float)
@@ -24,6 +26,11 @@ TensorsHash = NewType("TensorsHash", str)
 """64 lower-case hex digits: tensors alone."""
 
 MICRO = 1_000_000
+
+
+def entrant(hotkey: Hotkey, commit_block: Block) -> Entrant:
+    """The name of a hotkey's commitment of one block."""
+    return Entrant(f"{hotkey}@{commit_block}")
 
 
 def to_micro(score: float) -> Micro:
