@@ -76,6 +76,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         lifespan=_lifespan(settings, metrics),
         docs_url=None,  # the framework's own pages load scripts from other hosts; ours is in routes/pages.py
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would lead to whatever host the caller named
         generate_unique_id_function=openapi.name_of,
     )
     app.openapi = cache(partial(openapi.describe, app))  # type: ignore[method-assign]  # as the framework's manual has it

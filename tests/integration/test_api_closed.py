@@ -76,6 +76,18 @@ async def test_no_other_origin_may_read(browser: httpx.AsyncClient, path: str) -
     assert answer.status_code in {404, 405}
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/leaderboard/", "/v1/submissions/412/", "/v1/operator/ban/", "/healthz/", "//elsewhere.example/"]
+)
+async def test_nobody_is_sent_elsewhere(browser: httpx.AsyncClient, path: str) -> None:
+    """A path with a slash too many is no path: a redirect would lead to the host that the request names."""
+    for answer in (
+        await browser.get(API + path, headers={"Host": "elsewhere.example"}),
+        await browser.post(API + path, headers={"Host": "elsewhere.example"}),
+    ):
+        assert (answer.status_code, answer.json()["code"], "location" in answer.headers) == (404, Code.NOT_FOUND, False)
+
+
 async def test_a_recording_may_be_larger_than_any_other_body(
     api_settings: Callable[..., ApiSettings], browser: httpx.AsyncClient
 ) -> None:
