@@ -36,6 +36,7 @@ from voice_api.schemas import (
 )
 from voice_api.schemas.codes import CodeRow, CodeTable
 from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
+from voice_api.schemas.events import EventOut, EventPage
 from voice_api.schemas.operations import ORDERS, Order, Ordered, StuckPage, Verb
 from voice_api.schemas.readiness import Readiness
 from voice_api.schemas.rounds import RoundOut, RoundPage
@@ -106,6 +107,16 @@ class VoiceApi:
     async def submission(self, submission_id: SubmissionId) -> SubmissionDetail:
         """One submission with its evaluations."""
         return await self._read(f"/v1/submissions/{submission_id}", SubmissionDetail)
+
+    async def events(self, submission_id: SubmissionId) -> list[EventOut]:
+        """All that happened to a submission and its evaluations, oldest first."""
+        found: list[EventOut] = []
+        after: int | None = 0
+        while after is not None:
+            page = await self._read(f"/v1/submissions/{submission_id}/events", EventPage, after=after, limit=MOST_ROWS)
+            found.extend(page.items)
+            after = page.next
+        return found
 
     async def submissions(self, hotkey: Hotkey | None = None) -> list[SubmissionOut]:
         """Every submission, or every one of a hotkey, oldest first."""

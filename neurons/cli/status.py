@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from neurons.cli import history
 from neurons.cli.options import AsJson, Wallet, WalletHotkey, WalletPath, given
 from neurons.cli.plain import plain
 from scoring.errors import EXPLANATIONS
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from neurons.settings import MinerSettings
     from scoring.types import Hotkey, SubmissionId
     from voice_api.schemas import QueueRowOut, SubmissionOut
+    from voice_api.schemas.events import EventOut
 
     Turns = Mapping[SubmissionId, QueueRowOut]
+    Events = Mapping[SubmissionId, Sequence[EventOut]]
 
 _MINUTE, _HOUR = 60, 3600
 
@@ -33,38 +36,43 @@ def status(
     hotkey: Annotated[str | None, typer.Option("--hotkey", help="An ss58 address, instead of a wallet's hotkey.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what became of a hotkey's submissions: state, place in the queue, score, reason and advice."""
+    """Show what became of a hotkey's submissions: state, place in the queue, score, reason and advice; of who waits, what happened."""
     from neurons import wallets
     from neurons.settings import MinerSettings
     from scoring.types import Hotkey
 
     settings = MinerSettings(**given(wallet=wallet, wallet_hotkey=wallet_hotkey, wallet_path=wallet_path))
     address = hotkey or wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path).hotkey.ss58_address
-    found, turns = asyncio.run(_read(settings, Hotkey(address)))
+    found, turns, events = asyncio.run(_read(settings, Hotkey(address)))
     if as_json:
-        typer.echo(json.dumps([_plain_data(item, turns) for item in found]))
+        typer.echo(json.dumps([_plain_data(item, turns, events) for item in found]))
     elif found:
         Console().print(_table(found, turns))
+        for submission, steps in events.items():
+            typer.echo(f"Submission {submission}, times in UTC: {history.told(steps)}")
     else:
         typer.echo(f"No submission of {address} is known: has it been committed, and read by the model queue?")
 
 
-async def _read(settings: "MinerSettings", hotkey: "Hotkey") -> "tuple[list[SubmissionOut], Turns]":
-    """The hotkey's submissions, and where those that wait or run stand: the first of each in the order of service."""
+async def _read(settings: "MinerSettings", hotkey: "Hotkey") -> "tuple[list[SubmissionOut], Turns, Events]":
+    """The hotkey's submissions; of those that wait or run where they stand, the first of each in the order of service, and their events."""
     from neurons.api_client import VoiceApi
 
     async with VoiceApi(settings.api_url, None, settings.api_hotkey) as api:
         found = await api.submissions(hotkey=hotkey)
         rows = await api.queue() if found else []
-    return found, {row.submission_id: row for row in reversed(rows) if row.hotkey == hotkey}
+        turns = {row.submission_id: row for row in reversed(rows) if row.hotkey == hotkey}
+        events = {submission: await api.events(submission) for submission in turns}
+    return found, turns, events
 
 
-def _plain_data(item: "SubmissionOut", turns: "Turns") -> dict[str, object]:
+def _plain_data(item: "SubmissionOut", turns: "Turns", events: "Events") -> dict[str, object]:
     turn = turns.get(item.id)
     return {
         **item.model_dump(mode="json"),
         "advice": _advice(item) or None,
         "queue": None if turn is None else turn.model_dump(mode="json"),
+        "events": [event.model_dump(mode="json") for event in events.get(item.id, ())],
     }
 
 

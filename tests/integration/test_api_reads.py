@@ -26,6 +26,7 @@ from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import QueueName, Verdict
 from voice_api.db.states import EvaluationState, RoundState
 from voice_api.retry_rules import Retry
+from voice_api.schemas import LeaderboardOut
 from voice_api.schemas.codes import CodeRow
 from voice_api.settings import ApiSettings
 from workers.audio_store import FolderStore
@@ -261,3 +262,32 @@ def verified(file: Path) -> int:
     """How `voice verify` of the receipt in itself ends."""
     command = [sys.executable, "-m", "neurons.cli", "verify", str(file), "--level", "1", "--json"]
     return subprocess.run(command, capture_output=True, check=False, timeout=100).returncode
+
+
+async def test_what_happened_to_a_submission(api: VoiceApi, browser: httpx.AsyncClient, open_round: OpenRound) -> None:
+    """Step by step, oldest first, in pages that caches may ask again about; nothing of a submission that is not there."""
+    [submission] = await open_round(1)
+    path = f"/v1/submissions/{submission}/events"
+    first = await browser.get(path, params={"limit": 1})
+    rest = await browser.get(path, params={"limit": 1, "after": first.json()["next"]})
+    assert (rest.json()["next"], first.json()["items"] + rest.json()["items"]) == (
+        None,
+        [event.model_dump(mode="json") for event in await api.events(submission)],
+    )
+    assert [(event.kind, event.from_state, event.to_state, event.actor) for event in await api.events(submission)] == [
+        ("submission", None, "queued", "api"),
+        ("evaluation", None, "queued", "validator"),
+    ]
+    again = await browser.get(path, params={"limit": 1}, headers={"If-None-Match": first.headers["ETag"]})
+    assert (first.headers["Cache-Control"], again.status_code) == ("no-cache", 304)
+    with pytest.raises(ApiRefused) as refused:
+        await api.events(SubmissionId(99))
+    assert refused.value.code is Code.NOT_FOUND
+
+
+async def test_the_table_is_written_as_its_schema_has_it(browser: httpx.AsyncClient, open_round: OpenRound) -> None:
+    """Field by field, in the schema's order and no other, whichever way its bytes come about."""
+    await open_round(1, submissions=2)
+    answer = await browser.get("/v1/leaderboard?limit=7")
+    table = LeaderboardOut.model_validate_json(answer.content)
+    assert (len(table.rows), table.model_dump_json().encode()) == (2, answer.content)

@@ -97,3 +97,22 @@ async def test_who_was_rejected_sees_code_and_advice(
     assert "[1103]" in table and "\x1b[2J" not in table
     (row,) = json.loads(await status(hotkey, "--json"))
     assert (row["code"], row["advice"], row["queue"]) == (1103, EXPLANATIONS[Code.FILE_NOT_ALLOWED].advice, None)
+
+
+async def test_who_was_tried_again_sees_why(status: Status, pool: Pool, open_round: OpenRound) -> None:
+    """Of who waits or runs the last steps are told in words, and all of them as data; of who is done nothing."""
+    [submission] = await open_round()
+    queue = EvaluationQueue(pool)
+    claim = await queue.claim(QueueName.CPU, "w1", LEASE)
+    assert claim is not None
+    await queue.hand_back(claim, Code.HUB_UNAVAILABLE, "the hub was away", timedelta(0))
+    await queue.claim(QueueName.CPU, "w1", LEASE)
+    async with pool.connection() as connection:
+        await connection.execute("update events set at = '2026-11-22 12:00+00'::timestamptz + id * interval '6 hours'")
+    hotkey = await hotkey_of(pool, submission)
+    assert (
+        f"Submission {submission}, times in UTC: queued 22 Nov 18:00 → queued 23 Nov 00:00 → running 06:00 → "
+        f"queued ({Code.HUB_UNAVAILABLE.value} hub unavailable) 12:00 → running on its 2nd attempt 18:00\n"
+    ) in await status(hotkey)
+    (row,) = json.loads(await status(hotkey, "--json"))
+    assert [event["to_state"] for event in row["events"]] == ["queued", "queued", "running", "queued", "running"]

@@ -54,6 +54,7 @@ CALLS: dict[str, Call] = {
     "submissions_add": lambda api: api.send_submissions([REFUSED]),
     "submissions_page": lambda api: api.submissions(hotkey=HOTKEY),
     "submissions_get": lambda api: api.submission(SUBMISSION),
+    "submissions_events": lambda api: api.events(SUBMISSION),
     "rounds_page": lambda api: api.rounds(after=RoundNumber(3)),
     "rounds_get": lambda api: api.round(RoundNumber(3)),
     "evaluations_page": lambda api: api.evaluations(of_round=RoundNumber(3), submission=SUBMISSION),

@@ -1,19 +1,25 @@
 """The public table, as data."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from pydantic import TypeAdapter
 
+from voice_api.db.views import LeaderboardRow
 from voice_api.routes.errors import READ_ERRORS
 from voice_api.routes.route import Route
-from voice_api.schemas import MOST_ROWS, LeaderboardOut, LeaderboardRowOut
+from voice_api.schemas import MOST_ROWS, LeaderboardOut, LeaderboardRowOut, SubmissionOut
 from voice_api.service import TABLE_LASTS, Served, Service
 
 router = APIRouter(prefix="/v1/leaderboard", tags=["leaderboard"], route_class=Route)
 
 USUAL_ROWS = 100
 """Asked for by almost everybody: of this many rows what was written is kept."""
+_TABLE = TypeAdapter(dict[str, tuple[LeaderboardRow, ...]])
+_ROW: dict[str, object] = {name: True for name in LeaderboardRowOut.model_fields}
+_SHOWN: Any = {"rows": {"__all__": _ROW | {"submission": set(SubmissionOut.model_fields)}}}
+"""Of what is stored, as much as the schema has."""
 _FRESH = f"max-age={TABLE_LASTS.total_seconds():.0f}"
 
 
@@ -29,6 +35,5 @@ async def leaderboard(service: Served, limit: Annotated[int, Query(ge=1, le=MOST
 
 
 async def _written(service: Service, limit: int) -> bytes:
-    """Written here, once: the framework would make dictionaries of the rows first."""
-    rows = await service.submissions.leaderboard(limit)
-    return LeaderboardOut(rows=tuple(LeaderboardRowOut.of(row) for row in rows)).model_dump_json().encode()
+    """Written here from what the store gave: the framework would look at every field of every row twice more."""
+    return _TABLE.dump_json({"rows": await service.submissions.leaderboard(limit, service.settings.hotkey)}, include=_SHOWN)

@@ -23,7 +23,7 @@ async def leaderboard(service: Served) -> HTMLResponse:
     """The public table; it reloads itself."""
     page = _environment().get_template("leaderboard.html")
     html = page.render(
-        rows=await service.submissions.leaderboard(),
+        rows=await service.submissions.leaderboard(validator=service.settings.hotkey),
         round=await service.rounds.latest(),
         registry=await service.registry.latest(),
         pending=await service.queue.pending_page(limit=8),

@@ -1,11 +1,10 @@
 """The public table on the wire."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
 from pydantic import Field
 
 from scoring.types import Uid
-from voice_api.db.views import LeaderboardRow
 from voice_api.schemas.submissions import SubmissionOut
 from voice_api.schemas.wire import Wire
 
@@ -18,11 +17,6 @@ class LeaderboardRowOut(Wire):
     uid: Annotated[Uid | None, Field(description="None once its hotkey is no longer registered.", examples=[17])]
     scored_rounds: Annotated[int, Field(examples=[31])]
     submission: SubmissionOut
-
-    @classmethod
-    def of(cls, row: LeaderboardRow) -> Self:
-        """From the stored row."""
-        return cls.model_validate(row)
 
 
 class LeaderboardOut(Wire):
