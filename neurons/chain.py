@@ -33,6 +33,8 @@ T = TypeVar("T")
 DEV_NETWORK = "dev"
 _WRITE_BLOCKS = 8
 """A write waits for its block: so many block times are added to its time limit."""
+COMMIT_LASTS = 16
+"""Blocks in which a signed commitment may be included; after them it is void."""
 _SPACE_NAMES = ("SpaceLimitExceeded",)
 """What the chain calls a commitment that comes too soon: its quota is of bytes per epoch."""
 
@@ -88,14 +90,31 @@ class Chain:
         return {Uid(uid): {Uid(target): share for target, share in row.items()} for uid, row in rows.items()}
 
     async def commit(self, wallet: bt.Wallet, text: bytes) -> CommitResult:
-        """Publish a commitment signed by the wallet's hotkey, and wait until a block holds it."""
+        """Publish a commitment signed by the wallet's hotkey, and wait until a block holds it.
+
+        What was signed can be in no block later than `COMMIT_LASTS` blocks after the newest one, however this ends.
+        """
         if len(text) > COMMITMENT_BYTES:
             message = f"a commitment has at most {COMMITMENT_BYTES} bytes, this one {len(text)}"
             return Refused(bt.ErrorCode.LIMIT_EXCEEDED.value, "", message)
-        info = {"fields": [[{f"Raw{len(text)}": text}]]}
-        call = bt.calls.Commitments.set_commitment(netuid=self._netuid, info=info)
-        outcome = await self._written(self._client.submit_call(call, wallet, signer="hotkey", wait_for_finalization=False))
+        sent = self._client.submit_call(
+            self._commitment(text), wallet, signer="hotkey", period=COMMIT_LASTS, wait_for_finalization=False
+        )
+        outcome = await self._written(sent)
         return RateLimited(None, outcome.message) if isinstance(outcome, Refused) and outcome.name in _SPACE_NAMES else outcome
+
+    async def commit_fee(self, wallet: bt.Wallet, text: bytes) -> int:
+        """What the chain asks for a commitment, in rao, from the hotkey's own account; nothing is signed."""
+        call = await self._bounded(self._substrate.compose(self._commitment(text)))
+        return int((await self._bounded(self._substrate.estimate_fee(call, wallet.hotkey))).rao)
+
+    async def balance(self, address: str) -> int:
+        """An account's free tokens, in rao."""
+        account = await self._bounded(self._substrate.query("System", "Account", [address]))
+        return int(account["data"]["free"]) if account else 0
+
+    def _commitment(self, text: bytes) -> bt.calls.Call:
+        return bt.calls.Commitments.set_commitment(netuid=self._netuid, info={"fields": [[{f"Raw{len(text)}": text}]]})
 
     async def set_weights(self, wallet: bt.Wallet, weights: Mapping[Uid, Weight], version_key: int) -> WeightsResult:
         """Set the hotkey's weights as the subnet asks (plain, or sealed until later) and wait until a block holds them."""

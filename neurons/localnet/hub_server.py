@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from neurons.localnet import hub_uploads
-from neurons.localnet.repositories import blob_id, is_plain
+from neurons.localnet.hub_visibility import is_private, may_use
+from neurons.localnet.repositories import BRANCH, blob_id, is_plain
 
 _CHUNK_BYTES = 1 << 16
 _LARGE_SUFFIXES = frozenset({".safetensors", ".bin"})
@@ -64,6 +65,7 @@ def create_hub(root: Path) -> Starlette:
             Route("/healthz", _healthz),
             *hub_uploads.routes(),
             Route("/api/models", _list),
+            Route(f"/api/models/{repository}", _model_info),
             Route(f"/api/models/{repository}/revision/{{revision}}", _model_info),
             Route(f"/api/models/{repository}/tree/{{revision}}", _tree),
             Route(f"/{repository}/resolve/{{revision}}/{{path}}", _resolve, methods=["GET", "HEAD"]),
@@ -90,7 +92,7 @@ async def _list(request: Request) -> Response:
     _fail(request)
     root, control = request.app.state.root, request.app.state.control
     names = sorted(path.relative_to(root).as_posix() for path in root.glob("*/*") if path.is_dir())
-    public = [name for name in names if name not in control.private]
+    public = [name for name in names if name not in control.private and not is_private(root, name)]
     return JSONResponse([{"id": name, "private": False} for name in public[: int(request.query_params.get("limit", "1000"))]])
 
 
@@ -102,7 +104,7 @@ async def _model_info(request: Request) -> Response:
             "id": _repo(request),
             "modelId": _repo(request),
             "sha": folder.name,
-            "private": False,
+            "private": is_private(request.app.state.root, _repo(request)),
             "gated": False,
             "disabled": False,
             "tags": [],
@@ -159,9 +161,9 @@ def _folder(request: Request) -> Path:
         raise HTTPException(404, headers={"X-Error-Code": "RepoNotFound"})
     root: Path = request.app.state.root
     folder = root / str(request.path_params["namespace"]) / str(request.path_params["name"])
-    if _repo(request) in control.private or not folder.is_dir():
+    if _repo(request) in control.private or not folder.is_dir() or not may_use(root, _repo(request), request):
         raise HTTPException(401, headers={"X-Error-Code": "RepoNotFound"})
-    revision = folder / str(request.path_params["revision"])
+    revision = folder / str(request.path_params.get("revision", BRANCH))
     if not revision.is_dir():
         raise HTTPException(404, headers={"X-Error-Code": "RevisionNotFound"})
     return revision.resolve()  # a branch's name stands for a revision

@@ -11,26 +11,37 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from neurons.localnet.hub_visibility import hide, may_use, show
 from neurons.localnet.repositories import is_plain, publish
 
 
 def routes() -> list[Route]:
-    """Create a repository, prepare an upload, commit it."""
+    """Create a repository, prepare an upload, commit it, change who may see it."""
     repository = "{namespace}/{name}"
     return [
         Route("/api/repos/create", _create, methods=["POST"]),
         Route("/api/validate-yaml", _validate, methods=["POST"]),
         Route(f"/api/models/{repository}/preupload/{{branch}}", _prepare, methods=["POST"]),
         Route(f"/api/models/{repository}/commit/{{branch}}", _commit, methods=["POST"]),
+        Route(f"/api/models/{repository}/settings", _settings, methods=["PUT"]),
     ]
 
 
 async def _create(request: Request) -> Response:
-    wanted = await request.json()
+    """An empty repository, which has a revision already; one that exists stays as it is."""
+    wanted, root = await request.json(), request.app.state.root
+    if not (is_plain(wanted["organization"]) and is_plain(wanted["name"])):
+        raise HTTPException(400, "a repository has a plain name")
     repo = f"{wanted['organization']}/{wanted['name']}"
-    if wanted.get("visibility") == "private":
-        request.app.state.control.private.add(repo)
-    return JSONResponse({"url": f"{request.base_url}{repo}"})
+    url = f"{request.base_url}{repo}"
+    if (root / repo).is_dir():
+        return JSONResponse({"error": "You already created this model repo", "url": url}, 409)
+    with tempfile.TemporaryDirectory() as empty:
+        (root / repo).mkdir(parents=True)
+        if wanted.get("visibility") == "private":
+            hide(root, repo, request)
+        publish(root, repo, Path(empty))
+    return JSONResponse({"url": url})
 
 
 async def _validate(_request: Request) -> Response:
@@ -45,9 +56,7 @@ async def _prepare(request: Request) -> Response:
 
 async def _commit(request: Request) -> Response:
     """Lines of JSON, one a file; the revision is made from their content."""
-    if not all(is_plain(str(part)) for part in request.path_params.values()):
-        raise HTTPException(400, "a repository has a plain name")
-    repo = f"{request.path_params['namespace']}/{request.path_params['name']}"
+    repo = _own(request)
     lines = [json.loads(line) for line in (await request.body()).splitlines()]
     with tempfile.TemporaryDirectory() as folder:
         for line in lines:
@@ -55,6 +64,27 @@ async def _commit(request: Request) -> Response:
                 _write(Path(folder), line["value"])
         revision = publish(request.app.state.root, repo, Path(folder))
     return JSONResponse({"commitUrl": f"{request.base_url}{repo}/commit/{revision}", "commitOid": revision})
+
+
+async def _settings(request: Request) -> Response:
+    """Who may see it."""
+    wanted, repo = await request.json(), _own(request)
+    if wanted.get("visibility") == "private":
+        hide(request.app.state.root, repo, request)
+    else:
+        show(request.app.state.root, repo)
+    return JSONResponse(wanted)
+
+
+def _own(request: Request) -> str:
+    """The repository that is asked for, if there is such a one that the request may use."""
+    root, parts = request.app.state.root, request.path_params
+    repo = f"{parts['namespace']}/{parts['name']}"
+    if not all(is_plain(str(part)) for part in parts.values()):
+        raise HTTPException(400, "a repository has a plain name")
+    if not (root / repo).is_dir() or not may_use(root, repo, request):
+        raise HTTPException(401, headers={"X-Error-Code": "RepoNotFound"})
+    return repo
 
 
 def _write(folder: Path, file: dict[str, Any]) -> None:
