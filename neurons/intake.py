@@ -8,6 +8,9 @@ from scoring.errors import Code, SubmissionFault
 from scoring.types import Block, BlockHash
 from voice_api.db.records import Neuron, NewSubmission, RegistrySnapshot
 
+UNREAD = (Code.COMMITMENT_MALFORMED, Code.TOO_EARLY, Code.TIMELOCKED)
+"""Refused before anything was read: such a commitment starts no cooldown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

@@ -11,15 +11,11 @@ from neurons.intake import Known
 from neurons.shutdown import Shutdown
 from neurons.types import ChainUnavailable, CommitmentRecord
 from scoring.competition import Schedule
-from scoring.errors import Code
 from scoring.types import Block, Hotkey, RoundNumber
 from voice_api.db.records import NewSubmission
 from voice_api.process_metrics import Ticks
 
 log = structlog.get_logger()
-
-_UNREAD = (Code.COMMITMENT_MALFORMED, Code.TOO_EARLY, Code.TIMELOCKED)
-"""Refused before anything was read: such a commitment starts no cooldown."""
 
 
 async def tick(chain: Chain, api: VoiceApi, schedule: Schedule) -> int:
@@ -42,7 +38,7 @@ async def tick(chain: Chain, api: VoiceApi, schedule: Schedule) -> int:
 
 async def _known(api: VoiceApi, hotkey: Hotkey) -> Known:
     held = await api.submissions(hotkey=hotkey)
-    accepted = [Block(item.commit_block) for item in held if item.code not in _UNREAD]
+    accepted = [Block(item.commit_block) for item in held if item.code not in intake.UNREAD]
     return Known(frozenset(Block(item.commit_block) for item in held), max(accepted, default=None))
 
 
