@@ -22,6 +22,8 @@ from neurons.types import (
     Metagraph,
     RateLimited,
     Refused,
+    SealedCommit,
+    SealedWeights,
     WeightMatrix,
     WeightsResult,
 )
@@ -29,6 +31,7 @@ from scoring.errors import Code, PlatformError
 from scoring.types import Block, BlockHash, Hotkey, Uid, Weight
 
 T = TypeVar("T")
+_SubtensorModule = bt.storage.SubtensorModule
 
 DEV_NETWORK = "dev"
 _WRITE_BLOCKS = 8
@@ -88,6 +91,27 @@ class Chain:
         snapshot = await self._bounded(self._client.at(at))
         rows = await self._bounded(snapshot.weights.weights(self._netuid))
         return {Uid(uid): {Uid(target): share for target, share in row.items()} for uid, row in rows.items()}
+
+    async def sealed(self, hotkey: Hotkey, uid: Uid, block: Block | None = None) -> SealedWeights:
+        """A validator's weights that wait sealed, and those that count, at a block (default: the newest finalized one)."""
+        at = await self.finalized() if block is None else block
+        snapshot = await self._bounded(self._client.at(at))
+        epochs = await self._bounded(snapshot.weights.timelocked_weight_commits(self._netuid))
+        index, period, row = await self._bounded(
+            asyncio.gather(
+                snapshot.query(_SubtensorModule.SubnetEpochIndex, [self._netuid]),
+                snapshot.query(_SubtensorModule.RevealPeriodEpochs, [self._netuid]),
+                snapshot.query(_SubtensorModule.Weights, [self._netuid, uid]),
+            )
+        )
+        waiting = tuple(
+            SealedCommit(Block(commit["commit_block"]), epoch, commit["reveal_round"])
+            for epoch, commits in epochs.items()
+            for commit in commits
+            if commit["hotkey"] == hotkey
+        )
+        weights = {Uid(int(target)): int(value) for target, value in row or []}
+        return SealedWeights(at, int(index or 0), int(period or 0), waiting, weights)
 
     async def commit(self, wallet: bt.Wallet, text: bytes) -> CommitResult:
         """Publish a commitment signed by the wallet's hotkey, and wait until a block holds it.

@@ -121,6 +121,47 @@ class Refused:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class SealedCommit:
+    """Sealed weights that wait: committed in `block` of `epoch`, to be opened by round `reveal_round` of the beacon."""
+
+    block: Block
+    epoch: int
+    reveal_round: int
+
+
+class SealedOutcome(StrEnum):
+    """What became of sealed weights."""
+
+    PENDING = "pending"
+    APPLIED = "applied"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedWeights:
+    """A hotkey's sealed weights that wait at a block, and the weights (u16 by uid) that count for it there.
+
+    The chain opens sealed weights `reveal_period` epochs after theirs, and forgets them when that epoch ends.
+    """
+
+    block: Block
+    epoch: int
+    reveal_period: int
+    waiting: tuple[SealedCommit, ...]
+    row: Mapping[Uid, int]
+
+    def outcome(self, block: Block, weights: Mapping[Uid, int]) -> SealedOutcome:
+        """What became, at this view's block, of the weights (u16 by uid, the largest 65,535) that were sealed in `block`.
+
+        Applied: they wait no longer and are those that count. Sealing the same weights twice and losing the second unopened
+        looks the same, and is: they count.
+        """
+        if self.block < block or any(commit.block == block for commit in self.waiting):
+            return SealedOutcome.PENDING
+        return SealedOutcome.APPLIED if dict(self.row) == dict(weights) else SealedOutcome.EXPIRED
+
+
 WeightsResult = Applied | RateLimited | Refused
 CommitResult = Applied | RateLimited | Refused
 WeightMatrix = Mapping[Uid, Mapping[Uid, float]]

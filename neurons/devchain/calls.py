@@ -3,26 +3,29 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
-from neurons.devchain.events import Committed, Event, Origin, Registered, Weighted
-from neurons.devchain.genesis import U16_MAX, Genesis
-from neurons.devchain.state import LEAST_SPACE, NeuronState, State
+from neurons.devchain import registration, weighing
+from neurons.devchain.events import Committed, Event, Origin
+from neurons.devchain.genesis import Genesis
+from neurons.devchain.rejection import Rejected, ensure
+from neurons.devchain.state import LEAST_SPACE, State
 from neurons.types import COMMITMENT_BYTES
 from scoring.types import Hotkey
 
 SET_COMMITMENT = ("Commitments", "set_commitment")
-SET_WEIGHTS = ("SubtensorModule", "set_weights")
-SET_MECHANISM_WEIGHTS = ("SubtensorModule", "set_mechanism_weights")
-KNOWN = (SET_COMMITMENT, SET_WEIGHTS, SET_MECHANISM_WEIGHTS)
-
-
-class Rejected(Exception):
-    """A call that the chain does not carry out; `name` is the chain's own name for the error."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+_SUBTENSOR = (
+    "set_weights",
+    "set_mechanism_weights",
+    "commit_timelocked_weights",
+    "commit_timelocked_mechanism_weights",
+    "add_stake",
+    "remove_stake",
+    "burned_register",
+)
+KNOWN = (SET_COMMITMENT, *(("SubtensorModule", name) for name in _SUBTENSOR))
+_SEALED_BYTES = 5_000
+"""The most that sealed weights may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +47,50 @@ class DevCall:
         return f"{self.module}.{self.function}"
 
 
+def check(call: DevCall) -> None:
+    """What an encoder would refuse; raises ValueError, KeyError or TypeError."""
+    if (call.module, call.function) == SET_COMMITMENT:
+        raw_fields(call.params["info"])
+    if "commit" in call.params and len(call.params["commit"]) > _SEALED_BYTES:
+        raise ValueError(f"sealed weights have at most {_SEALED_BYTES} bytes")
+
+
 def dispatch(call: DevCall, origin: Origin, state: State, genesis: Genesis) -> Event:
     """What a signed call does in the state's block; raises Rejected."""
     params = call.params
+    there = int(params["netuid"]) == genesis.netuid
     match (call.module, call.function):
         case ("Commitments", "set_commitment"):
-            _ensure(int(params["netuid"]) == genesis.netuid, "AccountNotAllowedCommit")
-            return _commit(raw_fields(params["info"]), origin, state, genesis)
+            ensure(there, "AccountNotAllowedCommit")
+            return _commit(raw_fields(params["info"]), origin, state)
         case ("SubtensorModule", "set_weights" | "set_mechanism_weights"):
-            _ensure(int(params["netuid"]) == genesis.netuid, "SubnetNotExists")
-            _ensure(int(params.get("mecid", 0)) == 0, "MechanismDoesNotExist")
-            wanted = _Weights(tuple(params["dests"]), tuple(params["weights"]), int(params["version_key"]))
-            return _set_weights(wanted, origin, state, genesis)
+            ensure(there, "SubnetNotExists")
+            ensure(int(params.get("mecid", 0)) == 0, "MechanismDoesNotExist")
+            wanted = weighing.Weights(tuple(params["dests"]), tuple(params["weights"]), int(params["version_key"]))
+            return weighing.set_weights(wanted, origin, state)
+        case ("SubtensorModule", "commit_timelocked_weights" | "commit_timelocked_mechanism_weights"):
+            ensure(there, "SubnetNotExists")
+            ensure(int(params.get("mecid", 0)) == 0, "MechanismDoesNotExist")
+            sealed = weighing.Commit(
+                bytes(params["commit"]).hex(), int(params["reveal_round"]), int(params["commit_reveal_version"])
+            )
+            return weighing.seal(sealed, origin, state)
+        case ("SubtensorModule", "add_stake" | "remove_stake" | "burned_register"):
+            ensure(there, "SubnetNotExists")
+            return _of_coldkey(call.function, params, origin, state)
         case _:
             raise Rejected("CallFiltered")
 
 
-def register(hotkey: Hotkey, coldkey: str, stake: int, state: State, genesis: Genesis) -> Registered:
-    """A hotkey takes a free slot, or the slot of the neuron that earns least and is not immune; raises Rejected."""
-    cost = genesis.rules.registration_cost
-    _ensure(state.neuron(hotkey) is None, "HotKeyAlreadyRegisteredInSubNet")
-    _ensure(state.balances.get(coldkey, 0) >= cost + stake, "NotEnoughBalanceToStake")
-    return Registered(_slot(state, genesis), hotkey, coldkey, stake, cost)
+def _of_coldkey(function: str, params: Mapping[str, Any], origin: Origin, state: State) -> Event:
+    hotkey = Hotkey(str(params["hotkey"]))
+    match function:
+        case "add_stake":
+            return registration.stake(hotkey, origin.signer, int(params["amount_staked"]), state, origin)
+        case "remove_stake":
+            return registration.unstake(hotkey, origin.signer, int(params["amount_unstaked"]), state, origin)
+        case _:
+            return registration.register(hotkey, origin.signer, 0, state, origin)
 
 
 def raw_fields(info: Mapping[str, Any]) -> tuple[bytes, ...]:
@@ -85,73 +110,11 @@ def _raw(field: Any) -> bytes:
     return data
 
 
-def _commit(fields: Sequence[bytes], origin: Origin, state: State, genesis: Genesis) -> Committed:
+def _commit(fields: Sequence[bytes], origin: Origin, state: State) -> Committed:
     hotkey = Hotkey(origin.signer)
-    _ensure(state.neuron(hotkey) is not None, "AccountNotAllowedCommit")
-    _ensure(len(fields) <= 1, "TooManyFieldsInCommitmentInfo")
+    ensure(state.neuron(hotkey) is not None, "AccountNotAllowedCommit")
+    ensure(len(fields) <= 1, "TooManyFieldsInCommitmentInfo")
     data = b"".join(fields)
     used = state.used_space(hotkey) + max(LEAST_SPACE, len(data))
-    _ensure(used <= genesis.rules.commitment_space, "SpaceLimitExceeded")
+    ensure(used <= state.rules.commitment_space, "SpaceLimitExceeded")
     return Committed(hotkey, data.hex(), origin)
-
-
-@dataclass(frozen=True, slots=True)
-class _Weights:
-    targets: tuple[int, ...]
-    values: tuple[int, ...]
-    version_key: int
-
-
-def _set_weights(wanted: _Weights, origin: Origin, state: State, genesis: Genesis) -> Weighted:
-    """The chain's checks, in the chain's order."""
-    _ensure(len(wanted.targets) == len(wanted.values), "WeightVecNotEqualSize")
-    neuron = state.neuron(origin.signer)
-    if neuron is None:
-        raise Rejected("HotKeyNotRegisteredInSubNet")
-    _check_sender(wanted, neuron, state, genesis)
-    _check_weights(wanted, neuron, state, genesis)
-    top = max(wanted.values)
-    return Weighted(neuron.uid, wanted.targets, tuple(value * U16_MAX // top for value in wanted.values), origin)
-
-
-def _check_sender(wanted: _Weights, neuron: NeuronState, state: State, genesis: Genesis) -> None:
-    rules = genesis.rules
-    _ensure(neuron.stake >= rules.weights_min_stake, "NotEnoughStakeToSetWeights")
-    _ensure(rules.weights_version == 0 or wanted.version_key >= rules.weights_version, "IncorrectWeightVersionKey")
-    waited = state.block - neuron.last_update
-    _ensure(neuron.last_update == 0 or waited >= rules.weights_rate_limit, "SettingWeightsTooFast")
-    only_self = wanted.targets == (neuron.uid,)
-    _ensure(neuron.permit or only_self or neuron.hotkey == genesis.owner_hotkey, "NeuronNoValidatorPermit")
-
-
-def _check_weights(wanted: _Weights, neuron: NeuronState, state: State, genesis: Genesis) -> None:
-    size, targets, values = len(state.neurons), wanted.targets, wanted.values
-    _ensure(len(targets) <= size, "UidsLengthExceedUidsInSubNet")
-    _ensure(len(set(targets)) == len(targets), "DuplicateUids")
-    _ensure(all(0 <= target < size for target in targets), "UidVecContainInvalidOne")
-    _ensure(bool(values) and max(values) > 0, "WeightVecLengthIsLow")
-    if targets != (neuron.uid,):
-        _ensure(len(targets) >= genesis.rules.min_allowed_weights, "WeightVecLengthIsLow")
-        _ensure(max(values) * U16_MAX <= genesis.rules.max_weights_limit * sum(values), "MaxWeightExceeded")
-
-
-def _slot(state: State, genesis: Genesis) -> int:
-    if len(state.neurons) < genesis.rules.max_uids:
-        return len(state.neurons)
-    mortal = [
-        neuron
-        for neuron in state.neurons
-        if neuron.hotkey != genesis.owner_hotkey and state.block - neuron.registered_at >= genesis.rules.immunity_period
-    ]
-    if not mortal:
-        raise Rejected("NoNeuronIdAvailable")
-    return min(mortal, key=lambda neuron: (neuron.emission, neuron.registered_at, neuron.uid)).uid
-
-
-def _ensure(holds: bool, name: str) -> None:
-    if not holds:
-        _reject(name)
-
-
-def _reject(name: str) -> NoReturn:
-    raise Rejected(name)

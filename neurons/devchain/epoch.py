@@ -5,7 +5,7 @@ median for kappa = 1/2); whatever a validator gives beyond that is clipped away.
 clipped weights, dividends follow the clipped weights that earned it.
 
 Simplified against the chain: bonds have no memory (no moving average, no penalty, no liquid alpha), there is one mechanism,
-no commit-reveal, no root, no childkeys and no delegation; arithmetic is float64 in a fixed order and not fixed point; the
+no root, no childkeys and no delegation; arithmetic is float64 in a fixed order and not fixed point; the
 subnet emits one token per block, 18 % to the owner, 41 % by incentive, 41 % by dividends; emission is reported and not staked.
 """
 
@@ -37,15 +37,13 @@ class Verdict:
     dividends: tuple[float, ...]
 
 
-def is_epoch(netuid: int, tempo: int, block: int) -> bool:
-    """Whether a block ends an epoch: every `tempo + 1` blocks, shifted by the netuid."""
-    return block > 0 and (block + netuid + 1) % (tempo + 1) == 0
+def ends(block: int, tempo: int, last_epoch: int, last_step: int) -> int:
+    """The first block after `block` that ends an epoch.
 
-
-def next_epoch(netuid: int, tempo: int, block: int) -> int:
-    """The first block after `block` that ends an epoch."""
-    after = block + 1
-    return after + -(after + netuid + 1) % (tempo + 1)
+    The chain counts `tempo` blocks from where the epoch began, which a change of tempo moves; whoever has not been paid for longer
+    than a tempo is not made to wait for that.
+    """
+    return max(block + 1, min(last_epoch + tempo, last_step + tempo + 1))
 
 
 def median(values: Sequence[float], stakes: Sequence[int], kappa: int) -> float:
@@ -75,11 +73,12 @@ def run(voters: Sequence[Voter], size: int, kappa: int) -> Verdict:
     return Verdict(tuple(consensus), trust, tuple(incentive), tuple(shares(earned)))
 
 
-def emission(verdict: Verdict, owner: int, blocks: int) -> tuple[int, ...]:
-    """Rao per uid for an epoch of so many blocks; nobody gets what nobody earned."""
+def emission(verdict: Verdict, owners: Sequence[int], blocks: int) -> tuple[int, ...]:
+    """Rao per uid for an epoch of so many blocks; nobody gets what nobody earned, or the share of an owner without a slot."""
     total = blocks * RAO
     paid = [int(total * _EACH_PERCENT / 100 * (i + d)) for i, d in zip(verdict.incentive, verdict.dividends, strict=True)]
-    paid[owner] += total * _OWNER_PERCENT // 100
+    for owner in owners[:1]:
+        paid[owner] += total * _OWNER_PERCENT // 100
     return tuple(paid)
 
 

@@ -1,4 +1,4 @@
-"""What can happen on the development chain: the only thing that is stored."""
+"""What can happen on the development chain: the only thing that is stored of its history."""
 
 from dataclasses import dataclass
 
@@ -27,13 +27,24 @@ class Funded:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A hotkey took a slot. `cost` and `stake` (rao) come from the coldkey's balance."""
+    """A hotkey took a slot. `cost` and `stake` (rao) come from the coldkey's balance. Without an origin a developer did it."""
 
     uid: int
     hotkey: Hotkey
     coldkey: str
     stake: int
     cost: int
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Staked:
+    """A coldkey put `amount` rao on a hotkey; less than 0 takes it back into the coldkey's balance."""
+
+    hotkey: Hotkey
+    coldkey: str
+    amount: int
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,41 @@ class Weighted:
 
 
 @dataclass(frozen=True, slots=True)
+class Sealed:
+    """A validator committed weights (hex) that open at a round of the public beacon."""
+
+    hotkey: Hotkey
+    commit: str
+    reveal_round: int
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Revealed:
+    """A developer opened what a hotkey had sealed in `sealed_in`: targets and u16 values as of `Weighted`."""
+
+    hotkey: Hotkey
+    sealed_in: int
+    targets: tuple[int, ...]
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A hyperparameter was set; a switch to 0 or 1."""
+
+    name: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """The subnet's owner named another hotkey as its own."""
+
+    hotkey: Hotkey
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A transaction that a block holds and that changed nothing but its signer's nonce; `error` is the chain's name for why."""
 
@@ -64,8 +110,19 @@ class Failed:
     origin: Origin
 
 
-Event = Funded | Registered | Committed | Weighted | Failed
-_KINDS: tuple[type[Event], ...] = (Funded, Registered, Committed, Weighted, Failed)
+Event = Funded | Registered | Staked | Committed | Weighted | Sealed | Revealed | Ruled | Owned | Failed
+_KINDS: tuple[type[Event], ...] = (
+    Funded,
+    Registered,
+    Staked,
+    Committed,
+    Weighted,
+    Sealed,
+    Revealed,
+    Ruled,
+    Owned,
+    Failed,
+)
 _ADAPTERS: dict[str, TypeAdapter[Event]] = {kind.__name__.lower(): TypeAdapter(kind) for kind in _KINDS}
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
+from neurons.devchain.rules import Rules
 from neurons.types import ChainUnavailable
 from scoring.types import Hotkey
 
@@ -13,31 +14,11 @@ U16_MAX = 65_535
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """The subnet's hyperparameters, by the chain's names and units: blocks, rao, and u16 shares of 65,535.
-
-    `commitment_space` is the bytes that a hotkey may commit in one epoch; each commitment counts as at least 100.
-    """
-
-    finality_blocks: int = 3
-    tempo: int = 20
-    activity_cutoff: int = 5_000
-    immunity_period: int = 5_000
-    weights_rate_limit: int = 10
-    weights_version: int = 0
-    weights_min_stake: int = 0
-    min_allowed_weights: int = 1
-    max_weights_limit: int = U16_MAX
-    commitment_space: int = 3_100
-    max_uids: int = 256
-    max_validators: int = 64
-    kappa: int = 32_767
-    registration_cost: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Genesis:
-    """The chain's first facts. Block n begins `n * block_seconds` after `started` (Unix time); `seed` (hex) makes the hashes."""
+    """The chain's first facts. Block n begins `n * block_seconds` after `started` (Unix time); `seed` (hex) makes the hashes.
+
+    The rules and the owner's hotkey are those of block 0: later ones are in the state. A block is final `finality_blocks` later.
+    """
 
     netuid: int
     block_seconds: float
@@ -46,6 +27,7 @@ class Genesis:
     owner_hotkey: Hotkey
     owner_coldkey: str
     rules: Rules = field(default_factory=Rules)
+    finality_blocks: int = 3
 
     def to_json(self) -> str:
         """As it is stored."""

@@ -14,9 +14,12 @@ from neurons.types import ChainUnavailable
 from scoring.types import Block
 
 _LOCK_SECONDS = 10.0
+_VERSION = 2
+"""Of the file: 1 was before rules could change and stake could move (its `user_version` was left at 0)."""
 _SCHEMA = """
 pragma journal_mode = wal;
 begin;
+pragma user_version = {version};
 create table genesis (singleton integer primary key check (singleton = 1), body text not null);
 create table events (
     id     integer primary key autoincrement,
@@ -49,7 +52,7 @@ def create(path: Path, genesis: Genesis) -> None:
         with TemporaryDirectory(dir=path.parent) as folder:
             unfinished = Path(folder) / path.name
             with _naming(path), closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
-                connection.executescript(_SCHEMA)
+                connection.executescript(_SCHEMA.format(version=_VERSION))
                 connection.execute("insert into genesis values (1, ?)", (genesis.to_json(),))
             os.link(unfinished, path)
     except OSError as exc:
@@ -73,12 +76,17 @@ class EventLog:
             try:
                 self._db.execute("pragma synchronous = normal")
                 row = self._db.execute("select body from genesis").fetchone()
+                version: int = self._db.execute("pragma user_version").fetchone()[0]
             except sqlite3.Error:
                 self._db.close()
                 raise
         if row is None:
             self.close()
             raise ChainUnavailable(f"the development chain at {path} has no genesis; create a new one")
+        if version != _VERSION:
+            self.close()
+            whose = "an older" if version < _VERSION else "a newer"
+            raise ChainUnavailable(f"the development chain at {path} was made by {whose} version; create a new one")
         self.genesis = Genesis.from_json(row[0])
 
     def close(self) -> None:

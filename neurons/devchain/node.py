@@ -7,10 +7,11 @@ from threading import Lock
 
 from bittensor.sp_core import verify
 
-from neurons.devchain.calls import DevCall, Rejected, dispatch
+from neurons.devchain.calls import DevCall, dispatch
 from neurons.devchain.clock import Clock, block_at, hash_of
 from neurons.devchain.events import Entry, Event, Failed, Origin
 from neurons.devchain.log import EventLog
+from neurons.devchain.rejection import Rejected
 from neurons.devchain.state import State, advance, apply, at_genesis
 from scoring.types import Block
 
@@ -59,7 +60,7 @@ class Node:
 
     def finalized(self) -> Block:
         """The newest block that is final; 0 is from the beginning."""
-        return Block(max(0, self.head() - self.genesis.rules.finality_blocks))
+        return Block(max(0, self.head() - self.genesis.finality_blocks))
 
     def state(self, block: int) -> State:
         """The state after a block; raises NoSuchBlock for one to come."""
@@ -123,8 +124,8 @@ class Node:
         known = max((kept for kept in self._states if kept <= block), default=None)
         state = at_genesis(self.genesis) if known is None else self._states[known]
         for entry in self._log.between(state.block, block):
-            state = apply(advance(state, entry.block, self.genesis), entry.event)
-        return advance(state, block, self.genesis)
+            state = apply(advance(state, entry.block), entry.event)
+        return advance(state, block)
 
     def _keep(self, state: State) -> None:
         """Remember a sealed state, and forget the oldest remembered one."""

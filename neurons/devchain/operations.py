@@ -2,19 +2,20 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import assert_never
 
-from neurons.devchain import calls, log
-from neurons.devchain.calls import Rejected
+from neurons.devchain import log, registration, weighing
 from neurons.devchain.clock import Clock
-from neurons.devchain.events import Committed, Entry, Event, Failed, Funded, Registered, Weighted
-from neurons.devchain.genesis import RAO, Genesis, Rules
+from neurons.devchain.events import Entry, Event, Funded, Registered
+from neurons.devchain.genesis import Genesis
+from neurons.devchain.lines import line
 from neurons.devchain.node import Node
+from neurons.devchain.rejection import Rejected
+from neurons.devchain.rules import Rules
 from neurons.devchain.state import State
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, BlockHash, Hotkey, Uid
@@ -55,7 +56,7 @@ def faucet(path: Path, coldkey: str, amount: int, *, clock: Clock = time.time) -
     """Give rao to a coldkey; returns the block that will hold it."""
     if amount <= 0:
         raise PlatformError(Code.ARGUMENT_INVALID, f"the faucet gives more than 0 rao, not {amount}")
-    return _transact(path, clock, lambda *_: Funded(coldkey, amount)).block
+    return _transact(path, clock, lambda _: Funded(coldkey, amount)).block
 
 
 def register(path: Path, hotkey: Hotkey, coldkey: str, stake: int = 0, *, clock: Clock = time.time) -> Uid:
@@ -63,10 +64,21 @@ def register(path: Path, hotkey: Hotkey, coldkey: str, stake: int = 0, *, clock:
 
     Raises PlatformError(CHAIN_REFUSED) with the chain's own name for why not.
     """
-    entry = _transact(path, clock, lambda state, genesis: calls.register(hotkey, coldkey, stake, state, genesis))
+    entry = _transact(path, clock, lambda state: registration.register(hotkey, coldkey, stake, state))
     if not isinstance(entry.event, Registered):
         raise PlatformError(Code.INTERNAL, f"a registration became {type(entry.event).__name__}")
     return Uid(entry.event.uid)
+
+
+def reveal(
+    path: Path, hotkey: Hotkey, weights: Mapping[Uid, int], sealed_in: int | None = None, *, clock: Clock = time.time
+) -> Block:
+    """Open what a hotkey sealed (in a block; default: the earliest that waits) as these u16 weights; returns the block.
+
+    The public beacon would open it on a real chain; offline a developer says what is inside. Raises PlatformError(CHAIN_REFUSED).
+    """
+    wanted = weighing.Weights(tuple(weights), tuple(weights.values()), 2**64 - 1)
+    return _transact(path, clock, lambda state: weighing.reveal(hotkey, wanted, state, sealed_in)).block
 
 
 def blocks(path: Path, limit: int, *, clock: Clock = time.time) -> list[BlockSummary]:
@@ -76,7 +88,7 @@ def blocks(path: Path, limit: int, *, clock: Clock = time.time) -> list[BlockSum
         first = max(0, head - limit + 1)
         found = {n: list(entries) for n, entries in groupby(node.events(first - 1, head), key=lambda entry: entry.block)}
         numbers = [Block(n) for n in range(head, first - 1, -1)]
-        return [BlockSummary(n, BlockHash(node.hash(n)), tuple(_line(e.event) for e in found.get(n, []))) for n in numbers]
+        return [BlockSummary(n, BlockHash(node.hash(n)), tuple(line(e.event) for e in found.get(n, []))) for n in numbers]
 
 
 @contextmanager
@@ -88,25 +100,9 @@ def _node(path: Path, clock: Clock) -> Iterator[Node]:
         node.close()
 
 
-def _transact(path: Path, clock: Clock, decide: Callable[[State, Genesis], Event]) -> Entry:
+def _transact(path: Path, clock: Clock, decide: Callable[[State], Event]) -> Entry:
     with _node(path, clock) as node:
         try:
-            return node.transact(lambda state: decide(state, node.genesis))
+            return node.transact(decide)
         except Rejected as exc:
             raise PlatformError(Code.CHAIN_REFUSED, f"the chain refused: {exc.name}") from exc
-
-
-def _line(event: Event) -> str:
-    match event:
-        case Funded(coldkey, amount):
-            return f"faucet gave {amount / RAO:g} to {coldkey}"
-        case Registered(uid, hotkey):
-            return f"{hotkey} registered as uid {uid}"
-        case Committed(hotkey, data):
-            return f"{hotkey} committed {len(data) // 2} bytes"
-        case Weighted(uid, targets):
-            return f"uid {uid} set weights for {len(targets)} uids"
-        case Failed(call, error, origin):
-            return f"{call} of {origin.signer} failed: {error}"
-        case unreachable:
-            assert_never(unreachable)

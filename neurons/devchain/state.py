@@ -4,33 +4,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from neurons.devchain import epoch
-from neurons.devchain.epoch import Voter
-from neurons.devchain.events import Committed, Event, Failed, Funded, Origin, Registered, Weighted
-from neurons.devchain.genesis import U16_MAX, Genesis
+from neurons.devchain import epoch, payout
+from neurons.devchain.events import (
+    Committed,
+    Event,
+    Failed,
+    Funded,
+    Origin,
+    Owned,
+    Registered,
+    Revealed,
+    Ruled,
+    Sealed,
+    Staked,
+    Weighted,
+)
+from neurons.devchain.genesis import Genesis
+from neurons.devchain.neuron import NeuronState, Share
+from neurons.devchain.rules import Rules
 from scoring.types import Hotkey
 
 LEAST_SPACE = 100
 """Bytes that any commitment counts as, however short."""
-
-
-@dataclass(frozen=True, slots=True)
-class NeuronState:
-    """One slot. Stake and emission in rao; consensus, trust, incentive and dividends as u16 shares of the last epoch."""
-
-    uid: int
-    hotkey: Hotkey
-    coldkey: str
-    stake: int
-    registered_at: int
-    last_update: int
-    weights: tuple[tuple[int, int], ...] = ()
-    permit: bool = False
-    consensus: int = 0
-    trust: int = 0
-    incentive: int = 0
-    dividends: int = 0
-    emission: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,47 +38,75 @@ class CommitmentState:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Bytes that a hotkey committed in an epoch, the epoch named by the block that ended the one before."""
+    """Bytes that a hotkey committed in an epoch."""
 
     epoch: int
     used: int
 
 
 @dataclass(frozen=True, slots=True)
+class SealedState:
+    """Sealed weights (hex) that wait: committed in a block of an epoch."""
+
+    hotkey: Hotkey
+    block: int
+    epoch: int
+    commit: str
+    reveal_round: int
+
+
+@dataclass(frozen=True, slots=True)
 class State:
-    """Everything after a block. Mappings are by address and never changed in place."""
+    """Everything after a block. Mappings are by address and never changed in place.
+
+    `last_epoch` is where the present epoch began to count (the last epoch's end, or a change of tempo), `last_step` where an epoch
+    last paid, `epoch_index` how many have. `stakes` is by hotkey and coldkey: it stays when the hotkey loses its slot.
+    """
 
     block: int
     neurons: tuple[NeuronState, ...]
+    owner_hotkey: Hotkey
+    rules: Rules = field(default_factory=Rules)
     last_epoch: int = 0
+    last_step: int = 0
+    epoch_index: int = 0
     commitments: Mapping[Hotkey, CommitmentState] = field(default_factory=dict)
     space: Mapping[Hotkey, Space] = field(default_factory=dict)
     balances: Mapping[str, int] = field(default_factory=dict)
+    stakes: Mapping[Hotkey, Mapping[str, int]] = field(default_factory=dict)
     nonces: Mapping[str, int] = field(default_factory=dict)
+    sealed: tuple[SealedState, ...] = ()
 
     def neuron(self, hotkey: str) -> NeuronState | None:
         """The slot of a hotkey, if it has one."""
         return next((neuron for neuron in self.neurons if neuron.hotkey == hotkey), None)
 
+    def stake(self, hotkey: Hotkey) -> int:
+        """Rao on a hotkey, whoever put it there."""
+        return sum(self.stakes.get(hotkey, {}).values())
+
     def used_space(self, hotkey: Hotkey) -> int:
         """Bytes that a hotkey has committed in the present epoch."""
         space = self.space.get(hotkey)
-        return space.used if space is not None and space.epoch == self.last_epoch else 0
+        return space.used if space is not None and space.epoch == self.epoch_index else 0
 
 
 def at_genesis(genesis: Genesis) -> State:
     """Block 0: the owner's neuron alone, at uid 0."""
-    return State(0, (NeuronState(0, genesis.owner_hotkey, genesis.owner_coldkey, 0, 0, 0),))
+    owner = NeuronState(0, genesis.owner_hotkey, genesis.owner_coldkey, 0, 0)
+    return State(0, (owner,), genesis.owner_hotkey, genesis.rules)
 
 
-def advance(state: State, block: int, genesis: Genesis) -> State:
+def advance(state: State, block: int) -> State:
     """Let blocks pass in which nothing happened but epochs; an epoch's block pays before its transactions run."""
-    netuid, tempo = genesis.netuid, genesis.rules.tempo
-    ends = epoch.next_epoch(netuid, tempo, state.block)
-    while ends <= block:
-        state = _paid(replace(state, block=ends), genesis)
-        ends = epoch.next_epoch(netuid, tempo, ends)
+    while (ends := next_epoch(state)) <= block:
+        state = _step(replace(state, block=ends))
     return replace(state, block=block)
+
+
+def next_epoch(state: State) -> int:
+    """The next block that ends an epoch."""
+    return epoch.ends(state.block, state.rules.tempo, state.last_epoch, state.last_step)
 
 
 def apply(state: State, event: Event) -> State:
@@ -92,30 +115,57 @@ def apply(state: State, event: Event) -> State:
         case Funded(coldkey, amount):
             return _credit(state, coldkey, amount)
         case Registered():
-            return _register(state, event)
+            return _register(_signed(state, event.origin), event)
+        case Staked(hotkey, coldkey, amount, origin):
+            return _stake(_signed(state, origin), hotkey, coldkey, amount)
         case Committed(hotkey, data, origin):
             return _commit(_signed(state, origin), hotkey, data)
-        case Weighted(uid, targets, values, origin):
-            weights = tuple(zip(targets, values, strict=True))
-            neuron = replace(state.neurons[uid], weights=weights, last_update=state.block)
-            return _with_neuron(_signed(state, origin), neuron)
+        case Weighted() | Sealed() | Revealed():
+            return _weigh(state, event)
+        case Ruled() | Owned():
+            return _govern(state, event)
         case Failed(origin=origin):
             return _signed(state, origin)
         case unreachable:
             assert_never(unreachable)
 
 
-def is_active(neuron: NeuronState, block: int, activity_cutoff: int) -> bool:
-    """Whether a neuron set weights, or came, within the cutoff."""
-    return neuron.last_update + activity_cutoff >= block
+def _govern(state: State, event: Ruled | Owned) -> State:
+    match event:
+        case Ruled(name, value):
+            anchor = state.block if name == "tempo" else state.last_epoch
+            return replace(state, rules=state.rules.changed(name, value), last_epoch=anchor)
+        case Owned(hotkey):
+            return replace(state, owner_hotkey=hotkey)
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _weigh(state: State, event: Weighted | Sealed | Revealed) -> State:
+    match event:
+        case Weighted(uid, targets, values, origin):
+            weights = tuple(zip(targets, values, strict=True))
+            neuron = replace(state.neurons[uid], weights=weights, weighed_at=state.block, last_update=state.block)
+            return _with_neuron(_signed(state, origin), neuron)
+        case Sealed(hotkey, commit, reveal_round, origin):
+            waiting = SealedState(hotkey, state.block, state.epoch_index, commit, reveal_round)
+            touched = [replace(n, last_update=state.block) if n.hotkey == hotkey else n for n in state.neurons]
+            return replace(_signed(state, origin), neurons=tuple(touched), sealed=(*state.sealed, waiting))
+        case Revealed(hotkey, sealed_in, targets, values):
+            row = tuple(zip(targets, values, strict=True))
+            opened = [replace(n, weights=row, weighed_at=sealed_in) if n.hotkey == hotkey else n for n in state.neurons]
+            waiting_on = tuple(sealed for sealed in state.sealed if (sealed.hotkey, sealed.block) != (hotkey, sealed_in))
+            return replace(state, neurons=tuple(opened), sealed=waiting_on)
+        case unreachable:
+            assert_never(unreachable)
 
 
 def _credit(state: State, coldkey: str, amount: int) -> State:
     return replace(state, balances={**state.balances, coldkey: state.balances.get(coldkey, 0) + amount})
 
 
-def _signed(state: State, origin: Origin) -> State:
-    return replace(state, nonces={**state.nonces, origin.signer: origin.nonce + 1})
+def _signed(state: State, origin: Origin | None) -> State:
+    return state if origin is None else replace(state, nonces={**state.nonces, origin.signer: origin.nonce + 1})
 
 
 def _with_neuron(state: State, neuron: NeuronState) -> State:
@@ -124,8 +174,15 @@ def _with_neuron(state: State, neuron: NeuronState) -> State:
 
 
 def _register(state: State, event: Registered) -> State:
-    neuron = NeuronState(event.uid, event.hotkey, event.coldkey, event.stake, state.block, state.block)
-    return _with_neuron(_credit(state, event.coldkey, -event.stake - event.cost), neuron)
+    neuron = NeuronState(event.uid, event.hotkey, event.coldkey, state.block, state.block)
+    staked = _stake(state, event.hotkey, event.coldkey, event.stake) if event.stake else state
+    return _with_neuron(_credit(staked, event.coldkey, -event.cost) if event.cost else staked, neuron)
+
+
+def _stake(state: State, hotkey: Hotkey, coldkey: str, amount: int) -> State:
+    before = state.stakes.get(hotkey, {})
+    after = {**before, coldkey: before.get(coldkey, 0) + amount}
+    return replace(_credit(state, coldkey, -amount), stakes={**state.stakes, hotkey: after})
 
 
 def _commit(state: State, hotkey: Hotkey, data: str) -> State:
@@ -133,56 +190,14 @@ def _commit(state: State, hotkey: Hotkey, data: str) -> State:
     return replace(
         state,
         commitments={**state.commitments, hotkey: CommitmentState(state.block, data)},
-        space={**state.space, hotkey: Space(state.last_epoch, used)},
+        space={**state.space, hotkey: Space(state.epoch_index, used)},
     )
 
 
-def _paid(state: State, genesis: Genesis) -> State:
-    """Run the epoch that ends at the state's block: pay by the permits of the last one, then hand out new ones."""
-    verdict = epoch.run(_voters(state, genesis), len(state.neurons), genesis.rules.kappa)
-    owner = state.neuron(genesis.owner_hotkey)
-    paid = epoch.emission(verdict, 0 if owner is None else owner.uid, state.block - state.last_epoch)
-    permits = _permits(state, genesis.rules.max_validators)
-    neurons = tuple(
-        replace(
-            neuron,
-            permit=uid in permits,
-            consensus=_u16(verdict.consensus[uid]),
-            trust=_u16(verdict.trust[uid]),
-            incentive=_u16(verdict.incentive[uid]),
-            dividends=_u16(verdict.dividends[uid]),
-            emission=paid[uid],
-        )
-        for uid, neuron in enumerate(state.neurons)
-    )
-    return replace(state, neurons=neurons, last_epoch=state.block)
-
-
-def _permits(state: State, most: int) -> frozenset[int]:
-    """The uids with the most stake; equal stakes in order of uid."""
-    staked = sorted((-neuron.stake, neuron.uid) for neuron in state.neurons if neuron.stake > 0)
-    return frozenset(uid for _, uid in staked[:most])
-
-
-def _voters(state: State, genesis: Genesis) -> list[Voter]:
-    """Who has a say: a permit, stake and weights within the cutoff."""
-    cutoff = genesis.rules.activity_cutoff
-    return [
-        Voter(neuron.uid, neuron.stake, _counted(neuron, state, genesis))
-        for neuron in state.neurons
-        if neuron.permit and neuron.stake > 0 and neuron.weights and is_active(neuron, state.block, cutoff)
-    ]
-
-
-def _counted(neuron: NeuronState, state: State, genesis: Genesis) -> dict[int, int]:
-    """A validator's weights without those for itself (unless it is the owner) and for who came after they were set."""
-    return {
-        target: value
-        for target, value in neuron.weights
-        if (target != neuron.uid or neuron.hotkey == genesis.owner_hotkey)
-        and neuron.last_update > state.neurons[target].registered_at
-    }
-
-
-def _u16(share: float) -> int:
-    return int(share * U16_MAX)
+def _step(state: State) -> State:
+    """Run the epoch that ends at the state's block: pay, and forget what was sealed too long ago to be opened in the next."""
+    shares = [Share(neuron, state.stake(neuron.hotkey)) for neuron in state.neurons]
+    neurons = payout.paid(shares, state.rules, state.owner_hotkey, state.block, state.block - state.last_step)
+    index = state.epoch_index + 1
+    kept = tuple(sealed for sealed in state.sealed if sealed.epoch + state.rules.commit_reveal_period >= index)
+    return replace(state, neurons=neurons, last_epoch=state.block, last_step=state.block, epoch_index=index, sealed=kept)

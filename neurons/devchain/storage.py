@@ -5,7 +5,8 @@ from typing import Any
 
 from neurons.devchain.clock import starts_at
 from neurons.devchain.genesis import Genesis
-from neurons.devchain.state import CommitmentState, State, is_active
+from neurons.devchain.state import CommitmentState, State
+from neurons.devchain.weighing import COMMIT_REVEAL_VERSION
 
 NAME = "voice"
 SYMBOL = "β"
@@ -18,27 +19,32 @@ class NotServed(Exception):
 
 
 def _rule(name: str) -> Item:
-    return lambda _, genesis: getattr(genesis.rules, name)
+    return lambda state, _: getattr(state.rules, name)
 
 
 _SUBNET: Mapping[str, Item] = {
     "ActivityCutoff": _rule("activity_cutoff"),
-    "BlocksSinceLastStep": lambda state, _: state.block - state.last_epoch,
+    "BlocksSinceLastStep": lambda state, _: _since_step(state),
     "Burn": _rule("registration_cost"),
-    "CommitRevealWeightsEnabled": lambda *_: False,
+    "CommitRevealWeightsEnabled": _rule("commit_reveal_weights_enabled"),
     "ImmunityPeriod": _rule("immunity_period"),
     "Kappa": _rule("kappa"),
     "LastEpochBlock": lambda state, _: state.last_epoch,
     "LastUpdate": lambda state, _: [neuron.last_update for neuron in state.neurons],
+    "MaxRegistrationsPerBlock": _rule("max_regs_per_block"),
     "MaxAllowedUids": _rule("max_uids"),
     "MaxAllowedValidators": _rule("max_validators"),
     "MaxWeightsLimit": _rule("max_weights_limit"),
     "MinAllowedWeights": _rule("min_allowed_weights"),
     "NetworksAdded": lambda *_: True,
     "NetworkRegisteredAt": lambda *_: 0,
+    "NetworkRegistrationAllowed": _rule("registration_allowed"),
+    "PendingEpochAt": lambda *_: 0,
+    "RevealPeriodEpochs": _rule("commit_reveal_period"),
     "SubnetEpochConsensus": lambda *_: "Yuma",
+    "SubnetEpochIndex": lambda state, _: state.epoch_index,
     "SubnetOwner": lambda _, genesis: genesis.owner_coldkey,
-    "SubnetOwnerHotkey": lambda _, genesis: genesis.owner_hotkey,
+    "SubnetOwnerHotkey": lambda state, _: state.owner_hotkey,
     "SubnetworkN": lambda state, _: len(state.neurons),
     "Tempo": _rule("tempo"),
     "TokenSymbol": lambda *_: "0x" + SYMBOL.encode().hex(),
@@ -52,6 +58,7 @@ _ROWS: Mapping[tuple[str, str], Item] = {
     ("Commitments", "CommitmentOf"): lambda state, _: [(h, _commitment(c)) for h, c in state.commitments.items()],
     ("Commitments", "RevealedCommitments"): lambda *_: [],
     ("SubtensorModule", "Uids"): lambda state, _: [(neuron.hotkey, neuron.uid) for neuron in state.neurons],
+    ("SubtensorModule", "TimelockedWeightCommits"): lambda state, _: _sealed(state),
     ("SubtensorModule", "Keys"): lambda state, _: [(neuron.uid, neuron.hotkey) for neuron in state.neurons],
     ("SubtensorModule", "Weights"): lambda state, _: [(n.uid, list(n.weights)) for n in state.neurons if n.weights],
 }
@@ -65,6 +72,8 @@ def value(module: str, item: str, params: list[Any], state: State, genesis: Gene
             return int(starts_at(genesis, state.block) * 1000)
         case ("System", "Account"):
             return {"nonce": state.nonces.get(params[0], 0), "data": {"free": state.balances.get(params[0], 0)}}
+        case ("SubtensorModule", "CommitRevealWeightsVersion"):
+            return COMMIT_REVEAL_VERSION
         case ("SubtensorModule", name) if name in _SUBNET:
             return _SUBNET[name](state, genesis) if params[0] == genesis.netuid else None
         case key if key in _ROWS:
@@ -86,23 +95,23 @@ def metagraph(netuid: int, state: State, genesis: Genesis) -> dict[str, Any] | N
     """What `SubnetInfoRuntimeApi.get_metagraph` answers, in the chain's own units; None for another subnet."""
     if netuid != genesis.netuid:
         return None
-    return {**_subnet(state, genesis), **_columns(state, genesis)}
+    return {**_subnet(state, genesis), **_columns(state)}
 
 
 def _subnet(state: State, genesis: Genesis) -> dict[str, Any]:
-    rules = genesis.rules
+    rules = state.rules
     return {
         "netuid": genesis.netuid,
         "name": NAME,
         "symbol": SYMBOL,
         "identity": None,
         "network_registered_at": 0,
-        "owner_hotkey": genesis.owner_hotkey,
+        "owner_hotkey": state.owner_hotkey,
         "owner_coldkey": genesis.owner_coldkey,
         "block": state.block,
         "tempo": rules.tempo,
-        "last_step": state.last_epoch,
-        "blocks_since_last_step": state.block - state.last_epoch,
+        "last_step": state.last_step,
+        "blocks_since_last_step": _since_step(state),
         "kappa": rules.kappa,
         "min_allowed_weights": rules.min_allowed_weights,
         "max_weights_limit": rules.max_weights_limit,
@@ -114,17 +123,18 @@ def _subnet(state: State, genesis: Genesis) -> dict[str, Any]:
         "num_uids": len(state.neurons),
         "max_uids": rules.max_uids,
         "burn": rules.registration_cost,
-        "commit_reveal_weights_enabled": False,
+        "commit_reveal_weights_enabled": rules.commit_reveal_weights_enabled,
+        "commit_reveal_period": rules.commit_reveal_period,
     }
 
 
-def _columns(state: State, genesis: Genesis) -> dict[str, list[Any]]:
+def _columns(state: State) -> dict[str, list[Any]]:
     neurons = state.neurons
-    stakes = [neuron.stake for neuron in neurons]
+    stakes = [state.stake(neuron.hotkey) for neuron in neurons]
     return {
         "hotkeys": [neuron.hotkey for neuron in neurons],
         "coldkeys": [neuron.coldkey for neuron in neurons],
-        "active": [is_active(neuron, state.block, genesis.rules.activity_cutoff) for neuron in neurons],
+        "active": [neuron.is_active(state.block, state.rules.activity_cutoff) for neuron in neurons],
         "validator_permit": [neuron.permit for neuron in neurons],
         "last_update": [neuron.last_update for neuron in neurons],
         "block_at_registration": [neuron.registered_at for neuron in neurons],
@@ -142,3 +152,17 @@ def _columns(state: State, genesis: Genesis) -> dict[str, list[Any]]:
 def _commitment(commitment: CommitmentState) -> dict[str, Any]:
     field = {f"Raw{len(commitment.data) // 2}": f"0x{commitment.data}"}
     return {"deposit": 0, "block": commitment.block, "info": {"fields": [field]}}
+
+
+def _since_step(state: State) -> int:
+    """Blocks since an epoch last paid; the chain counts no further than is of use."""
+    return min(state.block - state.last_step, state.rules.tempo + 1)
+
+
+def _sealed(state: State) -> list[tuple[int, list[tuple[str, int, str, int]]]]:
+    """Sealed weights by the epoch in which they were committed."""
+    epochs = sorted({sealed.epoch for sealed in state.sealed})
+    return [
+        (epoch, [(s.hotkey, s.block, f"0x{s.commit}", s.reveal_round) for s in state.sealed if s.epoch == epoch])
+        for epoch in epochs
+    ]

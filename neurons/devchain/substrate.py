@@ -12,10 +12,11 @@ from bittensor import Balance, ChainError, ConnectionNotReady, ErrorCode, Extrin
 from bittensor.error_descriptions import DESCRIPTIONS
 
 from neurons.devchain import storage
-from neurons.devchain.calls import KNOWN, SET_COMMITMENT, DevCall, Rejected, raw_fields
+from neurons.devchain.calls import KNOWN, DevCall, check
 from neurons.devchain.clock import Clock, number_of, starts_at
 from neurons.devchain.events import Entry, Failed
 from neurons.devchain.node import Extrinsic, Node, NoSuchBlock, payload
+from neurons.devchain.rejection import Rejected
 from neurons.devchain.state import State
 from neurons.devchain.storage import NotServed
 from neurons.devchain.unoffered import Unoffered, refuse
@@ -24,7 +25,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
 
-_SPEC_VERSION = 1
 _LONGEST_NAP = 0.5
 
 
@@ -71,8 +71,8 @@ class DevSubstrate(Unoffered):
         return self._node.genesis.block_seconds
 
     async def spec_version(self) -> int:
-        """The version of these rules."""
-        return _SPEC_VERSION
+        """The runtime's version: a rule like others."""
+        return (await self._state(None)).rules.spec_version
 
     async def get_block(self, block_number: int | None = None, block_hash: str | None = None) -> dict[str, Any] | None:
         """A block's header; its transactions are told by `events`."""
@@ -113,7 +113,7 @@ class DevSubstrate(Unoffered):
 
     async def blocks(self, *, finalized: bool = False) -> AsyncIterator[dict[str, Any]]:
         """Block headers as they come, from the present one on."""
-        behind = self._node.genesis.rules.finality_blocks if finalized else 0
+        behind = self._node.genesis.finality_blocks if finalized else 0
         number = int(self._node.finalized() if finalized else self._node.head())
         while True:
             await self._until(number + behind)
@@ -132,12 +132,12 @@ class DevSubstrate(Unoffered):
         module, function, params = call
         if (module, function) not in KNOWN:
             refuse(f"{module}.{function}")
+        composed = DevCall(module, function, params)
         try:
-            if (module, function) == SET_COMMITMENT:
-                raw_fields(params["info"])
+            check(composed)
         except (ValueError, KeyError, TypeError, AttributeError) as exc:
             raise ChainError(f"{module}.{function} cannot be encoded: {exc}", code=ErrorCode.INVALID_ARGUMENT) from exc
-        return DevCall(module, function, params)
+        return composed
 
     async def account_next_index(self, address: str) -> int:
         """An account's next nonce, with what the next block already holds."""
@@ -164,7 +164,7 @@ class DevSubstrate(Unoffered):
             return _failure(exc.name)
         if not (wait_for_inclusion or wait_for_finalization):
             return ExtrinsicResult(success=True, message="Submitted (not waiting).")
-        await self._until(entry.block + (self._node.genesis.rules.finality_blocks if wait_for_finalization else 0))
+        await self._until(entry.block + (self._node.genesis.finality_blocks if wait_for_finalization else 0))
         return _result(entry, self._node.hash(entry.block))
 
     @property

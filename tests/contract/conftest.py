@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import bittensor as bt
 import pytest
@@ -14,8 +15,9 @@ from pydantic import Field
 from neurons import wallets
 from neurons.chain import Chain, connect
 from neurons.devchain.events import Funded
-from neurons.devchain.genesis import RAO, Rules
+from neurons.devchain.genesis import RAO
 from neurons.devchain.operations import create, faucet, register
+from neurons.devchain.rules import Rules
 from neurons.devchain.substrate import DevSubstrate
 from scoring.types import Hotkey, Uid
 from voice_api.settings import ProcessSettings
@@ -128,7 +130,7 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bt.Wall
 def devnet(tmp_path: Path, keyring: Callable[[str], bt.Wallet]) -> MakeDevNet:
     """Makes a development chain with blocks of one second, by other rules where a test gives them."""
 
-    def make(validators: int = 1, miners: int = 1, **rules: int) -> DevNet:
+    def make(validators: int = 1, miners: int = 1, **rules: Any) -> DevNet:
         net = DevNet(
             tmp_path / "chain.sqlite",
             Time(),

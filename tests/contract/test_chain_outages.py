@@ -75,11 +75,16 @@ def no_genesis(path: Path) -> None:
         db.execute("create table genesis (singleton integer, body text)")
 
 
-def old_genesis(path: Path) -> None:
-    """A chain's file with a genesis that nobody can read."""
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute("create table genesis (singleton integer, body text)")
-        db.execute("insert into genesis values (1, '{}')")
+def of_version(version: int) -> Callable[[Path], None]:
+    """Makes a chain's file of a version, with a genesis that nobody can read."""
+
+    def make(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("create table genesis (singleton integer, body text)")
+            db.execute("insert into genesis values (1, '{}')")
+            db.execute(f"pragma user_version = {version:d}")
+
+    return make
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,9 @@ def old_genesis(path: Path) -> None:
         pytest.param(lambda path: path.write_bytes(b""), "no such table", id="empty"),
         pytest.param(other_sqlite, "no such table", id="another SQLite file"),
         pytest.param(no_genesis, "has no genesis", id="no genesis"),
-        pytest.param(old_genesis, "cannot be read by this version", id="unreadable genesis"),
+        pytest.param(of_version(0), "made by an older version; create a new one", id="an older version"),
+        pytest.param(of_version(3), "made by a newer version", id="a newer version"),
+        pytest.param(of_version(2), "cannot be read by this version", id="unreadable genesis"),
     ],
 )
 async def test_a_spoilt_file(tmp_path: Path, spoil: Callable[[Path], None], why: str) -> None:

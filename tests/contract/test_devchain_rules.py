@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import bittensor as bt
 import pytest
 
-from neurons.devchain.calls import Rejected
 from neurons.devchain.node import Extrinsic, Node, payload
+from neurons.devchain.rejection import Rejected
 from neurons.types import Applied, RateLimited, Refused
 from scoring.types import Hotkey, Uid, Weight
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from neurons.devchain.clock import hash_of
-from neurons.devchain.genesis import Rules
 from neurons.devchain.node import Node
 from neurons.devchain.operations import create, faucet
+from neurons.devchain.rules import Rules
 from neurons.devchain.state import State
 from scoring.types import Hotkey
 

@@ -14,8 +14,8 @@ from neurons import model_queue, wallets
 from neurons.api_client import ApiRefused, ApiUnavailable, VoiceApi
 from neurons.chain import Chain
 from neurons.commitment import Commitment, encode
-from neurons.devchain.genesis import Rules
 from neurons.devchain.operations import create, register
+from neurons.devchain.rules import Rules
 from neurons.devchain.substrate import DevSubstrate
 from neurons.types import Applied
 from scoring.competition import load

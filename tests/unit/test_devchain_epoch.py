@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurons.devchain.epoch import Verdict, Voter, emission, is_epoch, median, next_epoch, run
+from neurons.devchain.epoch import Verdict, Voter, emission, ends, median, run
 from neurons.devchain.genesis import RAO
 
 KAPPA = 32_767
@@ -39,7 +39,7 @@ def test_clips_what_the_majority_does_not_share() -> None:
 def test_emission_is_split_by_hand() -> None:
     """10 blocks emit 10 tokens: 1.8 to the owner, 4.1 by incentive, 4.1 by dividends."""
     verdict = Verdict((0.0,) * 3, (0.0,) * 3, incentive=(0.5, 0.0, 0.5), dividends=(0.0, 1.0, 0.0))
-    assert emission(verdict, 0, 10) == (3_850_000_000, 4_100_000_000, 2_050_000_000)
+    assert emission(verdict, [0], 10) == (3_850_000_000, 4_100_000_000, 2_050_000_000)
 
 
 @pytest.mark.parametrize(
@@ -86,13 +86,35 @@ def test_only_relative_stake_counts(found: list[Voter], factor: int) -> None:
 @given(voters, st.integers(1, 500))
 def test_never_pays_more_than_it_emits(found: list[Voter], blocks: int) -> None:
     """The parts of an epoch's emission sum to no more than one token per block."""
-    paid = emission(run(found, 6, KAPPA), 0, blocks)
+    paid = emission(run(found, 6, KAPPA), [0], blocks)
     assert all(part >= 0 for part in paid)
     assert sum(paid) <= blocks * RAO
 
 
-@given(st.integers(0, 100), st.integers(1, 400), st.integers(0, 5_000))
-def test_epochs_are_found(netuid: int, tempo: int, block: int) -> None:
-    """The next epoch is the first block after the given one that ends an epoch."""
-    found = next_epoch(netuid, tempo, block)
-    assert [b for b in range(block + 1, found + 1) if is_epoch(netuid, tempo, b)] == [found]
+def test_an_owner_without_a_slot_gets_nothing() -> None:
+    """What belongs to an owner that is not registered is paid to nobody."""
+    verdict = Verdict((0.0,), (0.0,), incentive=(1.0,), dividends=(0.0,))
+    assert emission(verdict, [], 10) == (4_100_000_000,)
+
+
+@pytest.mark.parametrize(
+    ("block", "tempo", "last_epoch", "last_step", "expected"),
+    [
+        pytest.param(100, 20, 100, 100, 120, id="right after one: a tempo later"),
+        pytest.param(119, 20, 100, 100, 120, id="the block before"),
+        pytest.param(
+            105, 20, 105, 100, 121, id="a new tempo counts from its block, and nobody waits longer than a tempo for pay"
+        ),
+        pytest.param(150, 400, 150, 100, 501, id="a longer tempo: 100 + 400 + 1"),
+        pytest.param(150, 10, 150, 100, 151, id="a shorter tempo that is long over: at once"),
+    ],
+)
+def test_epochs_are_found(block: int, tempo: int, last_epoch: int, last_step: int, expected: int) -> None:
+    """An epoch ends a tempo after it began to count, or when none has paid for longer than a tempo."""
+    assert ends(block, tempo, last_epoch, last_step) == expected
+
+
+@given(st.integers(1, 400), st.integers(0, 5_000))
+def test_epochs_follow_each_other(tempo: int, begun: int) -> None:
+    """Without a change of tempo there is one epoch each tempo, wherever one looks from."""
+    assert {ends(block, tempo, begun, begun) for block in range(begun, begun + tempo)} == {begun + tempo}

@@ -1,0 +1,62 @@
+"""The subnet's hyperparameters: what they are, and in which range each may be set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+_U16 = 65_535
+_U64 = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """By the chain's names and units: blocks, rao, epochs, and u16 shares of 65,535.
+
+    `commitment_space` is the bytes that a hotkey may commit in one epoch; each commitment counts as at least 100.
+    `commit_reveal_period` is how many epochs sealed weights wait. The chain itself allows a tempo of 360 blocks or more and one
+    registration per block by default; a development chain is quicker.
+    """
+
+    tempo: int = 20
+    activity_cutoff: int = 5_000
+    immunity_period: int = 5_000
+    weights_rate_limit: int = 10
+    weights_version: int = 0
+    weights_min_stake: int = 0
+    min_allowed_weights: int = 1
+    max_weights_limit: int = _U16
+    commitment_space: int = 3_100
+    commit_reveal_weights_enabled: bool = False
+    commit_reveal_period: int = 1
+    max_uids: int = 256
+    max_validators: int = 64
+    kappa: int = 32_767
+    registration_allowed: bool = True
+    registration_cost: int = 0
+    max_regs_per_block: int = 256
+    spec_version: int = 1
+
+    def changed(self, name: str, value: int) -> "Rules":
+        """With one value changed; raises ValueError for a name or a value that there is not."""
+        least, most = RANGES.get(name, (1, 0))
+        if not least <= value <= most:
+            raise ValueError(f"{name} is {f'from {least} to {most}' if name in RANGES else 'no hyperparameter'}")
+        changes: dict[str, Any] = {name: bool(value) if isinstance(getattr(self, name), bool) else value}
+        return replace(self, **changes)
+
+
+RANGES: Mapping[str, tuple[int, int]] = {
+    **{field.name: (0, 1 if field.type is bool else _U64) for field in fields(Rules)},
+    "tempo": (1, _U16),
+    "activity_cutoff": (1, _U16),
+    "immunity_period": (0, _U16),
+    "min_allowed_weights": (0, _U16),
+    "max_weights_limit": (1, _U16),
+    "commit_reveal_period": (1, 100),
+    "max_uids": (1, 256),
+    "max_validators": (1, 256),
+    "kappa": (0, _U16),
+    "max_regs_per_block": (0, _U16),
+    "spec_version": (1, 2**32 - 1),
+}
+"""The least and the largest value of each; 0 and 1 of a switch."""
