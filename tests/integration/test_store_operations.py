@@ -250,7 +250,7 @@ async def test_verdicts_and_closed_rounds_are_final(
         with pytest.raises(PlatformError, match="is scored"):
             await verb(scored.evaluation_id, **WHO)
     await Rounds(pool).close(RoundNumber(3))
-    with pytest.raises(PlatformError, match="its round closed"):
+    with pytest.raises(PlatformError, match="its round 3 is closed"):
         await operations.requeue(left.evaluation_id, **WHO)
 
 

@@ -1,6 +1,7 @@
 """Queries and migrations against a real PostgreSQL."""
 
 import asyncio
+import re
 
 import asyncpg
 import pytest
@@ -32,6 +33,13 @@ async def test_queries_are_sound(pool: Pool) -> None:
             except asyncpg.PostgresError as error:
                 refused[name] = str(error)
     assert refused == {}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in sql.names() if " for update" in sql.sql(name)])
+def test_rows_are_locked_in_order(name: str) -> None:
+    """Whatever waits for more than one row takes them by id: two that take the same rows never wait for each other."""
+    locking = re.findall(r"select (?:(?!select ).)*? for update(?! of \w+ skip| skip)", sql.sql(name), re.DOTALL)
+    assert [part for part in locking if not re.search(r"order by (e\.)?id|\b(e\.)?id = \$1 ", part)] == []
 
 
 @pytest.mark.parametrize("name", [pytest.param("queue.nothing", id="query"), pytest.param("nothing.claim", id="file")])

@@ -13,6 +13,7 @@ from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import Claim, NewSubmission, Verdict
 from voice_api.db.replay import replayed
+from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName, SubmissionState
 from voice_api.db.submissions import Submissions
 
@@ -33,9 +34,9 @@ def operations(pool: Pool) -> Operations:
     return Operations(pool)
 
 
-async def take(queue: EvaluationQueue, host: str = "host-1") -> Claim:
+async def take(queue: EvaluationQueue, lease: timedelta = LEASE) -> Claim:
     """Claim what must be there."""
-    claim = await queue.claim(QueueName.CPU, "w1", LEASE, host)
+    claim = await queue.claim(QueueName.CPU, "w1", lease, "host-1")
     assert claim is not None
     return claim
 
@@ -78,20 +79,73 @@ async def test_quarantine_parks_what_waits_and_lets_what_runs_end(
     assert await replayed(pool) == ()
 
 
-async def test_nothing_of_a_quarantined_submission_is_claimed(
+async def test_what_a_round_asks_for_of_a_quarantined_submission_waits_for_nobody(
     pool: Pool, queue: EvaluationQueue, operations: Operations, open_round: OpenRound
 ) -> None:
-    """What was handed back after the quarantine, or asked for by a new round, waits: it is not due, not shown, not claimed."""
+    """Asked for by a round that did not know yet, it is not due, not shown, not claimed, and parked as soon as leases are looked at."""
     (submission,) = await open_round(3)
-    running = await take(queue)
     await operations.quarantine(submission, **WHO)
-    await queue.hand_back(running, Code.HUB_UNAVAILABLE, "", timedelta(0))
     await add_round(pool, 4, submission)
-    assert await stand(queue) == [QUEUED, QUEUED]
+    assert await stand(queue) == [PARKED, QUEUED]
     assert await queue.claim(QueueName.CPU, "w1", LEASE) is None
     assert (await queue.due_counts(), await queue.pending_page()) == ({QueueName.CPU: 0, QueueName.GPU: 0}, ())
+    assert await queue.expire_leases(budget=3) == 0
+    assert await stand(queue) == [PARKED, PARKED]
+    assert await replayed(pool) == ()
     await operations.unquarantine(submission, **WHO)
     assert (await take(queue)).submission_id == submission
+
+
+Return = Callable[[EvaluationQueue, Claim], Awaitable[object]]
+RETURNS: dict[str, Return] = {
+    "handed back": lambda queue, claim: queue.hand_back(claim, Code.HUB_UNAVAILABLE, "", timedelta(0)),
+    "drained": lambda queue, claim: queue.hand_back(claim, None, "", timedelta(0), drained=True),
+    "not public": lambda queue, claim: queue.hand_back(claim, Code.REPO_NOT_PUBLIC, "", None),
+    "expired": lambda queue, _: queue.expire_leases(budget=3),
+}
+
+
+@pytest.mark.parametrize("come_back", [pytest.param(come_back, id=name) for name, come_back in RETURNS.items()])
+async def test_what_comes_back_of_a_quarantined_submission_is_parked(
+    pool: Pool, queue: EvaluationQueue, operations: Operations, open_round: OpenRound, come_back: Return
+) -> None:
+    """Its round need not wait for it; brought back, the submission's evaluation is due again."""
+    (submission,) = await open_round(3)
+    running = await take(queue, lease=-LEASE)
+    await operations.quarantine(submission, **WHO)
+    await come_back(queue, running)
+    assert await stand(queue) == [PARKED]
+    (round_3,) = await Rounds(pool).page()
+    assert round_3.pending == 0
+    assert await replayed(pool) == ()
+    await operations.unquarantine(submission, **WHO)
+    assert await stand(queue) == [QUEUED]
+
+
+async def test_what_comes_back_of_a_banned_hotkey_is_parked(
+    pool: Pool, queue: EvaluationQueue, operations: Operations, open_round: OpenRound
+) -> None:
+    """As of a quarantined submission."""
+    await open_round(3)
+    running = await take(queue)
+    await operations.ban(running.hotkey, **WHO)
+    assert await queue.hand_back(running, None, "", timedelta(0), drained=True) is EvaluationState.PARKED
+    assert await stand(queue) == [PARKED]
+
+
+async def test_what_was_parked_before_a_quarantine_stays_so(
+    pool: Pool, queue: EvaluationQueue, operations: Operations, open_round: OpenRound, verdict: Callable[..., Verdict]
+) -> None:
+    """Bringing a submission back undoes what setting it aside did, the last time, and nothing that an operator had done before."""
+    (submission,) = await open_round(3)
+    await operations.park((await take(queue)).evaluation_id, **WHO)
+    await add_round(pool, 4, submission)
+    running = await take(queue)
+    await add_round(pool, 5, submission)
+    await operations.quarantine(submission, **WHO)
+    await queue.finish(running, verdict())
+    await operations.unquarantine(submission, **WHO)
+    assert await stand(queue) == [PARKED, (EvaluationState.SCORED, None), QUEUED]
 
 
 async def add_round(pool: Pool, number: int, *submissions: SubmissionId) -> None:

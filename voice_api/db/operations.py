@@ -7,6 +7,7 @@ from scoring.types import EvaluationId, Hotkey, SubmissionId
 from voice_api.db.pool import Connection, Pool
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
+from voice_api.db.states import RoundState
 from voice_api.db.views import StuckRow
 
 
@@ -18,10 +19,7 @@ class Operations:
 
     async def requeue(self, evaluation_id: EvaluationId, *, actor: str, reason: str) -> None:
         """Due at once, with a fresh budget, and taken from whoever holds it; while its round is open."""
-        async with self._pool.transaction() as connection:
-            if not await connection.fetch(sql("operations.requeue"), [evaluation_id], actor, reason):
-                await _refuse_evaluation(connection, evaluation_id)
-            await _note(connection, actor, "requeue", str(evaluation_id), reason)
+        await self._bring_back("requeue", evaluation_id, actor, reason, fresh=True)
 
     async def requeue_by_host(
         self, host: str, since: datetime, until: datetime, *, actor: str, reason: str
@@ -37,26 +35,31 @@ class Operations:
 
     async def park(self, evaluation_id: EvaluationId, *, actor: str, reason: str) -> None:
         """Set an evaluation aside, taken from whoever holds it, until it is released or requeued."""
-        await self._change("park", evaluation_id, actor, reason)
+        async with self._pool.transaction() as connection:
+            if not await connection.fetchrow(sql("operations.park"), evaluation_id, actor, reason):
+                await _refuse_evaluation(connection, evaluation_id)
+            await _note(connection, actor, "park", str(evaluation_id), reason)
 
     async def release(self, evaluation_id: EvaluationId, *, actor: str, reason: str) -> None:
         """Queue again what an operator parked; while its round is open."""
-        await self._change("release", evaluation_id, actor, reason)
+        await self._bring_back("release", evaluation_id, actor, reason, fresh=False)
 
     async def quarantine(self, submission_id: SubmissionId, *, actor: str, reason: str) -> None:
         """Judge a submission no more: what waits is parked, what runs may end, without effect on where the submission stands."""
         async with self._pool.transaction() as connection:
             if not await connection.fetchrow(sql("operations.quarantine"), submission_id, actor, reason):
                 await _refuse_submission(connection, submission_id)
-            await connection.execute(sql("operations.park_waiting"), [submission_id], actor, reason)
+            await connection.execute(sql("queue.park_set_aside"), [submission_id], actor, reason)
             await _note(connection, actor, "quarantine", str(submission_id), reason)
 
     async def unquarantine(self, submission_id: SubmissionId, *, actor: str, reason: str) -> None:
-        """Bring a submission back to where it stood; what an operator parked of open rounds is queued again."""
+        """Bring a submission back to where it stood; what was parked of open rounds since it was set aside is queued again."""
         async with self._pool.transaction() as connection:
+            await connection.execute(sql("operations.keep_rounds_open"))
             if not await connection.fetchrow(sql("operations.unquarantine"), submission_id, actor, reason):
                 await _refuse_submission(connection, submission_id)
-            await connection.execute(sql("operations.release_all"), submission_id, actor, reason)
+            parked = [row["id"] for row in await connection.fetch(sql("operations.parked_since_quarantine"), submission_id)]
+            await connection.execute(sql("operations.requeue"), parked, actor, reason, False)
             await _note(connection, actor, "unquarantine", str(submission_id), reason)
 
     async def ban(self, hotkey: Hotkey, *, actor: str, reason: str) -> tuple[SubmissionId, ...]:
@@ -67,7 +70,7 @@ class Operations:
                 raise PlatformError(Code.STATE_CONFLICT, f"{hotkey} is banned already")
             rows = await connection.fetch(sql("operations.reject_of"), hotkey, actor, Code.BANNED, reason)
             rejected = tuple(SubmissionId(row["id"]) for row in rows)
-            await connection.execute(sql("operations.park_waiting"), list(rejected), actor, reason)
+            await connection.execute(sql("queue.park_set_aside"), list(rejected), actor, reason)
             await _note(connection, actor, "ban", hotkey, reason)
         return rejected
 
@@ -98,9 +101,10 @@ class Operations:
             rows = await connection.fetch(sql("operations.stuck"), after or 0, limit)
         return tuple(read(StuckRow, row) for row in rows)
 
-    async def _change(self, verb: str, evaluation_id: EvaluationId, actor: str, reason: str) -> None:
+    async def _bring_back(self, verb: str, evaluation_id: EvaluationId, actor: str, reason: str, *, fresh: bool) -> None:
         async with self._pool.transaction() as connection:
-            if not await connection.fetchrow(sql(f"operations.{verb}"), evaluation_id, actor, reason):
+            await connection.execute(sql("operations.keep_rounds_open"))
+            if not await connection.fetch(sql("operations.requeue"), [evaluation_id], actor, reason, fresh):
                 await _refuse_evaluation(connection, evaluation_id)
             await _note(connection, actor, verb, str(evaluation_id), reason)
 
@@ -108,8 +112,9 @@ class Operations:
         self, by: str, value: object, since: datetime, until: datetime, actor: str, reason: str
     ) -> tuple[EvaluationId, ...]:
         async with self._pool.transaction() as connection:
+            await connection.execute(sql("operations.keep_rounds_open"))
             found = [row["id"] for row in await connection.fetch(sql(f"operations.by_{by}"), value, since, until)]
-            rows = await connection.fetch(sql("operations.requeue"), found, actor, reason)
+            rows = await connection.fetch(sql("operations.requeue"), found, actor, reason, True)
             target = f"{by} {value}, {since.isoformat()} – {until.isoformat()}"
             await _note(connection, actor, f"requeue_by_{by}", target, reason)
         return tuple(sorted(EvaluationId(row["id"]) for row in rows))
@@ -123,10 +128,13 @@ async def _refuse_evaluation(connection: Connection, evaluation_id: EvaluationId
     row = await connection.fetchrow(sql("operations.evaluation"), evaluation_id)
     if row is None:
         raise PlatformError(Code.NOT_FOUND, f"there is no evaluation {evaluation_id}")
-    raise PlatformError(
-        Code.STATE_CONFLICT,
-        f"evaluation {evaluation_id} is {row['state']}, its submission {row['submission_state']}, its round {row['round_state']}",
-    )
+    if row["round_state"] != RoundState.OPEN:
+        why = f"its round {row['round']} is closed: what got no verdict there gets none any more"
+    elif row["set_aside"]:
+        why = "its submission is quarantined or banned"
+    else:
+        why = "that forbids it"
+    raise PlatformError(Code.STATE_CONFLICT, f"evaluation {evaluation_id} is {row['state']}, and {why}")
 
 
 async def _refuse_submission(connection: Connection, submission_id: SubmissionId) -> None:

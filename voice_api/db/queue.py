@@ -78,8 +78,9 @@ class EvaluationQueue:
     ) -> EvaluationState:
         """Return it without a verdict: due again after `retry_in`, or parked when None; raises LeaseLost. Where it stands then.
 
-        Any code but a submission's, and none, counts as a failure, and past the daily budget parks it whatever `retry_in` says, unless
-        `drained`: the worker was asked to stop. `cause` tells equal unforeseen failures from others (see Claim.causes).
+        What was set aside meanwhile is parked in any case. Any code but a submission's, and none, counts as a failure, and past the daily
+        budget parks it whatever `retry_in` says, unless `drained`: the worker was asked to stop. `cause` tells equal unforeseen failures
+        from others (see Claim.causes).
         """
         arguments = (claim.evaluation_id, claim.token, code, reason, retry_in, drained, claim.worker, cause, self._daily)
         async with self._pool.connection() as connection:
@@ -89,9 +90,13 @@ class EvaluationQueue:
         return EvaluationState(returned["state"])
 
     async def expire_leases(self, budget: int) -> int:
-        """Return every evaluation whose lease ran out; park those with more than `budget` failures. The number returned."""
+        """Return every evaluation whose lease ran out; park those with more than `budget` failures. The number returned.
+
+        What waits though its submission was set aside, as what a round asked for in that moment, is parked on the way.
+        """
         arguments = (budget, Code.LEASE_EXPIRED, EXPLANATIONS[Code.LEASE_EXPIRED].meaning, self._daily)
         async with self._pool.connection() as connection:
+            await connection.execute(sql("queue.park_set_aside"), None, "dispatcher", "Its submission was set aside.")
             return len(await connection.fetch(sql("queue.expire_leases"), *arguments))
 
     async def due_counts(self) -> dict[QueueName, int]:

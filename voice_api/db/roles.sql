@@ -35,7 +35,7 @@ grant insert, delete on neurons, drained_hosts, bans to voice_api;
 grant insert on submissions, events, operator_actions to voice_api;
 grant update (state, code, reason, updated_at) on submissions to voice_api;
 grant update (
-    state, failures, due_at, finished_at, parked_why, code, reason, token, worker, lease_until, stage, done, total
+    state, failures, fresh_since, due_at, finished_at, parked_why, code, reason, token, worker, lease_until, stage, done, total
 ) on evaluations to voice_api;
 grant insert (hotkey, text, description, queue, sha256, upload) on validations to voice_api;
 grant update (state, due_at, finished_at, code, reason, token, worker, lease_until, upload) on validations to voice_api;

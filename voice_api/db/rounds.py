@@ -66,6 +66,7 @@ class Rounds:
     async def close(self, number: RoundNumber) -> bool:
         """End a round: what has no verdict is parked and its workers are shut out. False if it was not open."""
         async with self._pool.transaction() as connection:
+            await connection.execute(sql("rounds.lock_closing"))
             if not await connection.fetchrow(sql("rounds.close"), number):
                 return False
             await connection.execute(sql("rounds.park_rest"), number)

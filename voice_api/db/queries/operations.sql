@@ -4,7 +4,7 @@ insert into operator_actions (actor, verb, target, reason) values ($1, $2, $3, $
 
 -- name: evaluation
 -- Why a verb may not apply to an evaluation.
-select e.state, s.state as submission_state, r.state as round_state
+select e.state, e.round, s.set_aside, r.state as round_state
 from evaluations e
 join submissions s on s.id = e.submission_id
 join rounds r using (round)
@@ -14,22 +14,28 @@ where e.id = $1;
 -- Why a verb may not apply to a submission.
 select state from submissions where id = $1;
 
+-- name: keep_rounds_open
+-- No round closes until the transaction ends: what is brought back meanwhile belongs to an open round, or is parked by its closing.
+select pg_advisory_xact_lock_shared(hashtextextended('voice:rounds', 0));
+
 -- name: requeue
--- Evaluations of open rounds that have no verdict are due at once with a fresh budget; clearing the token shuts out who held one.
+-- Evaluations of open rounds are due at once, and whoever held one is shut out by clearing the token.
+-- With a fresh budget ($4) all that have no verdict, without one those that an operator parked.
 -- One that waits until a hub's refusal may be confirmed waits on: two refusals at once would be one, and a miner's loss.
 with picked as (
     select e.id, e.state
     from evaluations e
     join rounds r using (round)
     join submissions s on s.id = e.submission_id
-    where e.id = any($1::bigint[]) and e.state in ('queued', 'running', 'parked') and r.state = 'open'
-      and s.state <> 'quarantined' and s.code is distinct from 1004
+    where e.id = any($1::bigint[]) and r.state = 'open' and not s.set_aside
+      and case when $4::boolean then e.state in ('queued', 'running', 'parked') else e.state = 'parked' and e.parked_why = 'operator' end
     order by e.id
     for update of e
 ), requeued as (
     update evaluations e
     set state = 'queued', due_at = case when e.code = 1101 then greatest(e.due_at, now()) else now() end,
-        failures = 0, code = case when e.code = 1101 then e.code end, reason = null, finished_at = null, parked_why = null,
+        failures = case when $4 then 0 else e.failures end, fresh_since = case when $4 then now() else e.fresh_since end,
+        code = case when e.code = 1101 then e.code end, reason = null, finished_at = null, parked_why = null,
         token = null, worker = null, lease_until = null, stage = null, done = null, total = null
     from picked
     where e.id = picked.id
@@ -73,64 +79,14 @@ with picked as (
 )
 select id from parked;
 
--- name: release
--- Queue again what an operator parked.
-with picked as (
-    select e.id
-    from evaluations e
-    join rounds r using (round)
-    join submissions s on s.id = e.submission_id
-    where e.id = $1 and e.state = 'parked' and e.parked_why = 'operator' and r.state = 'open'
-      and s.state <> 'quarantined' and s.code is distinct from 1004
-    for update of e
-), released as (
-    update evaluations e
-    set state = 'queued', due_at = case when e.code = 1101 then greatest(e.due_at, now()) else now() end,
-        code = case when e.code = 1101 then e.code end, reason = null, finished_at = null, parked_why = null
-    from picked
-    where e.id = picked.id
-    returning e.id, e.submission_id, e.queue
-), noted as (
-    insert into events (kind, actor, submission_id, evaluation_id, from_state, to_state, detail)
-    select 'evaluation', $2, submission_id, id, 'parked', 'queued', $3 from released
-)
-select id, pg_notify('evaluations_due', queue) from released;
-
--- name: park_waiting
--- What waits of some submissions is parked; what somebody is taking at this moment runs, and may end.
-with waiting as (
-    select id from evaluations where submission_id = any($1::bigint[]) and state = 'queued' order by id for update skip locked
-), parked as (
-    update evaluations e
-    set state = 'parked', parked_why = 'operator', finished_at = now(), reason = $3
-    from waiting
-    where e.id = waiting.id
-    returning e.id, e.submission_id
-)
-insert into events (kind, actor, submission_id, evaluation_id, from_state, to_state, detail)
-select 'evaluation', $2, submission_id, id, 'queued', 'parked', $3 from parked;
-
--- name: release_all
--- What an operator parked of a submission is queued again, as far as its rounds are open.
-with picked as (
-    select e.id
-    from evaluations e
-    join rounds r using (round)
-    where e.submission_id = $1 and e.state = 'parked' and e.parked_why = 'operator' and r.state = 'open'
-    order by e.id
-    for update of e
-), released as (
-    update evaluations e
-    set state = 'queued', due_at = case when e.code = 1101 then greatest(e.due_at, now()) else now() end,
-        code = case when e.code = 1101 then e.code end, reason = null, finished_at = null, parked_why = null
-    from picked
-    where e.id = picked.id
-    returning e.id, e.submission_id, e.queue
-), noted as (
-    insert into events (kind, actor, submission_id, evaluation_id, from_state, to_state, detail)
-    select 'evaluation', $2, submission_id, id, 'parked', 'queued', $3 from released
-)
-select pg_notify('evaluations_due', queue) from released;
+-- name: parked_since_quarantine
+-- What was parked of a submission since it was last set aside; what an operator parked before stays so.
+select id
+from evaluations
+where submission_id = $1 and state = 'parked' and parked_why = 'operator' and finished_at >= (
+    select max(at) from events
+    where submission_id = $1 and kind = 'submission' and to_state = 'quarantined' and from_state <> 'quarantined'
+);
 
 -- name: quarantine
 -- Set a submission aside.

@@ -9,8 +9,7 @@ with due as (
     left join neurons n using (hotkey)
     left join registry g on true
     where e.queue = $1 and e.state = 'queued' and e.due_at <= now() and r.state = 'open'
-      and s.state <> 'quarantined' and s.code is distinct from 1004
-      and not exists (select from drained_hosts d where d.host = $4)
+      and not s.set_aside and not exists (select from drained_hosts d where d.host = $4)
     order by e.priority,
              case when s.state = 'queued' and n.hotkey is not null then greatest(n.immune_until_block, g.block) end nulls last,
              e.failures, e.id
@@ -88,26 +87,25 @@ insert into events (kind, actor, submission_id, evaluation_id, from_state, to_st
 select 'submission', $8, id, $9, from_state, to_state, code, reason from changed;
 
 -- name: hand_back
--- Without a verdict: due again after a pause, or parked when there is none or the day's budget ($9 failures) of the submission is used up.
+-- Without a verdict: due again after a pause, or parked, as `parked` says.
+-- That is when there is no pause, when the submission's budget of the day ($9 failures) is used up, or when it was set aside meanwhile.
 -- What a worker returns because it was asked to stop ($6) is no failure, nor is a submission's code; unknown is ours.
 with held as (
-    select e.id,
-           not $6 and coalesce($3::integer not between 1000 and 1999, true) as failed,
-           $5::interval is null or not $6 and coalesce($3 not between 1000 and 1999, true) and 1 + (
-               select count(*) from events v
-               where v.submission_id = e.submission_id and v.kind = 'evaluation' and v.code between 2000 and 2999
-                 and v.at > now() - interval '24 hours'
-           ) >= $9 as parked
+    select e.id, s.set_aside, failed, s.set_aside or $5::interval is null or failed and 1 + failures_today(s.id) >= $9 as parked
     from evaluations e
+    join submissions s on s.id = e.submission_id
+    cross join (values (not $6 and coalesce($3::integer not between 1000 and 1999, true))) as given (failed)
     where e.id = $1 and e.token = $2 and e.state = 'running'
-    for update
+    for update of e
 ), returned as (
     update evaluations e
     set state = case when parked then 'parked' else 'queued' end,
         failures = failures + failed::integer,
         due_at = now() + coalesce($5, interval '0'),
         finished_at = case when parked then now() end,
-        parked_why = case when not parked then null when $3 between 1000 and 1999 then 'not_public' else 'budget' end,
+        parked_why = case
+            when set_aside then 'operator' when not parked then null when $3 between 1000 and 1999 then 'not_public' else 'budget'
+        end,
         code = $3, reason = $4, token = null, worker = null, lease_until = null, stage = null, done = null, total = null
     from held
     where e.id = held.id
@@ -119,23 +117,20 @@ with held as (
 select state, pg_notify('evaluations_due', queue) from returned;
 
 -- name: expire_leases
--- Whoever stopped reporting progress loses the evaluation: due again, or parked past its own budget ($1) or the submission's of a day ($4).
+-- Whoever stopped reporting progress loses the evaluation: it is due again, or parked, as `parked` says.
+-- That is past its own budget ($1) or the submission's of a day ($4), or when the submission was set aside meanwhile.
 with expired as (
-    select e.id,
-           e.failures + 1 > $1 or 1 + (
-               select count(*) from events v
-               where v.submission_id = e.submission_id and v.kind = 'evaluation' and v.code between 2000 and 2999
-                 and v.at > now() - interval '24 hours'
-           ) >= $4 as parked
+    select e.id, s.set_aside, s.set_aside or e.failures + 1 > $1 or 1 + failures_today(s.id) >= $4 as parked
     from evaluations e
+    join submissions s on s.id = e.submission_id
     where e.state = 'running' and e.lease_until < now()
     order by e.id
-    for update skip locked
+    for update of e skip locked
 ), returned as (
     update evaluations e
     set state = case when parked then 'parked' else 'queued' end,
         finished_at = case when parked then now() end,
-        parked_why = case when parked then 'budget' end,
+        parked_why = case when set_aside then 'operator' when parked then 'budget' end,
         failures = failures + 1, due_at = now(), code = $2, reason = $3,
         token = null, worker = null, lease_until = null, stage = null, done = null, total = null
     from expired
@@ -147,13 +142,32 @@ with expired as (
 )
 select id, pg_notify('evaluations_due', queue) from returned;
 
+-- name: park_set_aside
+-- What waits of submissions that were set aside, of all or of some ($1), is parked; what somebody is taking at this moment runs, and may end.
+with waiting as (
+    select e.id
+    from evaluations e
+    join submissions s on s.id = e.submission_id
+    where s.set_aside and ($1::bigint[] is null or s.id = any($1)) and e.state = 'queued'
+    order by e.id
+    for update of e skip locked for share of s skip locked
+), parked as (
+    update evaluations e
+    set state = 'parked', parked_why = 'operator', finished_at = now(), reason = $3
+    from waiting
+    where e.id = waiting.id
+    returning e.id, e.submission_id
+)
+insert into events (kind, actor, submission_id, evaluation_id, from_state, to_state, detail)
+select 'evaluation', $2, submission_id, id, 'queued', 'parked', $3 from parked;
+
 -- name: due_counts
 -- How many evaluations each queue could start now.
 select e.queue, count(*)::integer as count
 from evaluations e
 join rounds r using (round)
 where e.state = 'queued' and e.due_at <= now() and r.state = 'open'
-  and not exists (select from submissions s where s.id = e.submission_id and (s.state = 'quarantined' or s.code = 1004))
+  and not exists (select from submissions s where s.id = e.submission_id and s.set_aside)
 group by e.queue;
 
 -- name: depths
@@ -177,7 +191,7 @@ with pending as (
     left join neurons n using (hotkey)
     left join registry g on true
     where e.state in ('queued', 'running')
-      and (e.state = 'running' or s.state <> 'quarantined' and s.code is distinct from 1004)
+      and (e.state = 'running' or not s.set_aside)
     window served as (
         order by e.state = 'running' desc, greatest(e.due_at, now()), e.priority,
                  case when s.state = 'queued' and n.hotkey is not null then greatest(n.immune_until_block, g.block) end nulls last,

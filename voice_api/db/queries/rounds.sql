@@ -47,6 +47,10 @@ where r.round > $1
 order by r.round
 limit $2;
 
+-- name: lock_closing
+-- A round closes alone: operators who bring evaluations back to open rounds come before it or after it.
+select pg_advisory_xact_lock(hashtextextended('voice:rounds', 0));
+
 -- name: close
 -- From now on no verdict of this round is written.
 update rounds set state = 'closed', closed_at = now() where round = $1 and state = 'open' returning round;
@@ -54,7 +58,7 @@ update rounds set state = 'closed', closed_at = now() where round = $1 and state
 -- name: park_rest
 -- Whatever a closing round did not get judged stays without a verdict; clearing the token shuts its worker out.
 with rest as (
-    select id, state from evaluations where round = $1 and state in ('queued', 'running') for update
+    select id, state from evaluations where round = $1 and state in ('queued', 'running') order by id for update
 ), parked as (
     update evaluations e
     set state = 'parked', parked_why = 'round_closed', finished_at = now(), reason = 'The round closed before it was judged.',

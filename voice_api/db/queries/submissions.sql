@@ -31,6 +31,7 @@ returning id, state, code, reason;
 with old as (
     select id, state from submissions
     where hotkey = $1 and commit_block < $2 and state in ('queued', 'scored', 'quarantined')
+    order by id
     for update
 ), changed as (
     update submissions set state = 'superseded', updated_at = now() from old where submissions.id = old.id
@@ -142,10 +143,7 @@ order by l.number, l.rank, l.commit_block, l.tiebreak, l.id;
 select s.id, s.hotkey, s.commit_block, s.tiebreak, s.state, n.uid, n.immune_until_block, s.score as last_score, s.stderr as last_stderr,
        (select count(*) from evaluations e where e.submission_id = s.id and e.state = 'scored')::integer as scored_rounds,
        (select max(e.round) from evaluations e where e.submission_id = s.id) as last_round,
-       (
-           select count(*) from events v
-           where v.submission_id = s.id and v.code between 2000 and 2999 and v.at > now() - interval '24 hours'
-       )::integer as recent_failures
+       failures_today(s.id) as recent_failures
 from submissions_with_score s
 left join neurons n using (hotkey)
 where s.state in ('queued', 'scored')

@@ -6,7 +6,7 @@ from (
     from evaluations e
     join rounds r using (round)
     join submissions s on s.id = e.submission_id
-    where e.state = 'queued' and e.due_at <= now() and r.state = 'open' and s.state <> 'quarantined' and s.code is distinct from 1004
+    where e.state = 'queued' and e.due_at <= now() and r.state = 'open' and not s.set_aside
     group by e.queue
     union all
     select queue, now() - min(due_at) from validations where state = 'queued' and due_at <= now() group by queue
@@ -26,13 +26,12 @@ select state, count(*)::integer as count from validations group by state order b
 select queue, max(failures) as failures from evaluations where state in ('queued', 'running') group by queue;
 
 -- name: failures_today
--- The most failures of ours that a submission has had in 24 hours.
-select coalesce(max(count), 0)::integer
+-- The most that the daily budget of a submission has lost.
+select coalesce(max(failures_today(submission_id)), 0)
 from (
-    select count(*) as count
+    select distinct submission_id
     from events
     where kind = 'evaluation' and code between 2000 and 2999 and at > now() - interval '24 hours'
-    group by submission_id
 ) failed;
 
 -- name: led
