@@ -72,18 +72,36 @@ async def dispatch(pool: Pool) -> None:
         await asyncio.sleep(0.002)
 
 
+async def close_in_time(pool: Pool) -> None:
+    """The validator, whose rounds end while everybody works."""
+    for number in range(3, 3 + ROUNDS - 1):
+        await asyncio.sleep(0.1)
+        await Rounds(pool).close(RoundNumber(number))
+
+
+async def waits_for_nobody(pool: Pool) -> int:
+    """How many evaluations no worker would ever take: of closed rounds, or of submissions that were set aside."""
+    async with pool.connection() as connection:
+        count: int = await connection.fetchval(
+            """select count(*) from evaluations e join rounds r using (round) join submissions s on s.id = e.submission_id
+            where e.state = 'queued' and (r.state <> 'open' or s.set_aside) or e.state = 'running' and r.state <> 'open'"""
+        )
+    return count
+
+
 @pytest.mark.parametrize("seed", [pytest.param(seed, id=f"seed {seed}") for seed in (1, 2)])
 async def test_everything_at_once(
     pool: Pool, open_round: Callable[..., Awaitable[list[SubmissionId]]], verdict: Callable[..., Verdict], seed: int
 ) -> None:
-    """No deadlock, no transition without its event, and never two verdicts for one evaluation."""
+    """No deadlock, no transition without its event, never two verdicts for one evaluation, and none that waits for nobody."""
     for number in range(ROUNDS):
         await open_round(3 + number, submissions=SUBMISSIONS)
     workers = (work(pool, Random(f"{seed} {n}"), verdict()) for n in range(6))
     operators = (operate(pool, Random(f"{seed} operator {n}")) for n in range(2))
-    await asyncio.gather(*workers, *operators, dispatch(pool), dispatch(pool))
-    await Rounds(pool).close(RoundNumber(3))
+    await asyncio.gather(*workers, *operators, dispatch(pool), dispatch(pool), close_in_time(pool))
+    await EvaluationQueue(pool, daily=50).expire_leases(budget=50)
     assert await replayed(pool) == ()
+    assert await waits_for_nobody(pool) == 0
     async with pool.connection() as connection:
         verdicts = await connection.fetch(
             "select count(*) from events where kind = 'evaluation' and to_state = 'scored' group by evaluation_id"

@@ -95,6 +95,15 @@ async def test_claim_race_and_order(validations: Validations) -> None:
     assert await validations.claim(QueueName.GPU, "w1", LEASE) is None
 
 
+async def test_workers_with_a_gpu_judge_recordings_too(validations: Validations) -> None:
+    """Where there are no others, nobody would; what needs a GPU stays theirs."""
+    asked = await ask(validations)
+    assert await validations.due_counts() == {QueueName.CPU: 1, QueueName.GPU: 1}
+    claim = await validations.claim(QueueName.GPU, "w1", LEASE)
+    assert claim is not None
+    assert claim.id == asked
+
+
 async def test_a_drained_host_takes_no_recording(validations: Validations, pool: Pool) -> None:
     """As it takes no evaluation."""
     asked = await ask(validations)
@@ -112,7 +121,7 @@ async def test_hand_back(validations: Validations) -> None:
     assert await validations.due_counts() == {QueueName.CPU: 0, QueueName.GPU: 0}
     other = await ask(validations)
     await validations.hand_back(await take(validations), timedelta(0))
-    assert await validations.due_counts() == {QueueName.CPU: 1, QueueName.GPU: 0}
+    assert await validations.due_counts() == {QueueName.CPU: 1, QueueName.GPU: 1}
     assert (await take(validations)).id == other != asked
 
 

@@ -94,7 +94,10 @@ class Validations:
         return read(Validation, row, reasons=tuple(row["reasons"] or ()))
 
     async def claim(self, queue: QueueName, worker: str, lease: timedelta, host: str = "") -> ValidationClaim | None:
-        """Take the oldest due request, or None; a drained host gets none. Concurrent claimants never get the same one."""
+        """Take the oldest due request, or None: of this queue, or one that any worker can judge.
+
+        A drained host gets none. Concurrent claimants never get the same one.
+        """
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(sql("validations.claim"), queue, worker, lease, host)
         return read(ValidationClaim, row) if row else None
@@ -122,7 +125,7 @@ class Validations:
             return len(await connection.fetch(sql("validations.expire"), budget, Code.LEASE_EXPIRED, meaning))
 
     async def due_counts(self) -> dict[QueueName, int]:
-        """How many requests of each queue could start now; every queue is named."""
+        """How many requests the workers of each queue could start now; every queue is named, what needs no GPU counts for both."""
         async with self._pool.connection() as connection:
             counts = {row["queue"]: row["count"] for row in await connection.fetch(sql("validations.due_counts"))}
         return {queue: counts.get(queue, 0) for queue in QueueName}

@@ -178,27 +178,25 @@ select queue, state, count(*)::integer as count from evaluations group by queue,
 -- What runs and what waits, after a position, in the order in which it is served.
 -- That is as `claim` takes it, and those that wait out a pause by its end. `ahead` counts who waits before it in its own queue.
 with pending as (
-    select row_number() over served::integer as position,
-           (count(*) filter (where e.state = 'queued') over (partition by e.queue order by
-               e.state = 'running' desc, greatest(e.due_at, now()), e.priority,
-               case when s.state = 'queued' and n.hotkey is not null then greatest(n.immune_until_block, g.block) end nulls last,
-               e.failures, e.id
-           ) - (e.state = 'queued')::integer)::integer as ahead,
-           e.id as evaluation_id, e.submission_id, s.hotkey, s.repo, s.revision, e.round, e.queue, e.state, e.attempt, e.failures,
-           e.stage, e.done, e.total, e.due_at, e.claimed_at
+    select e.id as evaluation_id, e.submission_id, s.hotkey, s.repo, s.revision, e.round, e.queue, e.state, e.attempt, e.failures,
+           e.stage, e.done, e.total, e.due_at, e.claimed_at,
+           row_number() over (
+               order by e.state = 'running' desc, greatest(e.due_at, now()), e.priority,
+                        case when s.state = 'queued' and n.hotkey is not null then greatest(n.immune_until_block, g.block) end nulls last,
+                        e.failures, e.id
+           )::integer as position
     from evaluations e
     join submissions s on s.id = e.submission_id
     left join neurons n using (hotkey)
     left join registry g on true
-    where e.state in ('queued', 'running')
-      and (e.state = 'running' or not s.set_aside)
-    window served as (
-        order by e.state = 'running' desc, greatest(e.due_at, now()), e.priority,
-                 case when s.state = 'queued' and n.hotkey is not null then greatest(n.immune_until_block, g.block) end nulls last,
-                 e.failures, e.id
-    )
+    where e.state in ('queued', 'running') and (e.state = 'running' or not s.set_aside)
+), counted as (
+    select *, (
+        count(*) filter (where state = 'queued') over (partition by queue order by position) - (state = 'queued')::integer
+    )::integer as ahead
+    from pending
 )
-select * from pending where position > $1 order by position limit $2;
+select * from counted where position > $1 order by position limit $2;
 
 -- name: durations
 -- How long the last scored evaluations of a queue took, newest first.

@@ -18,9 +18,10 @@ where id = $1;
 
 -- name: claim
 -- Take the oldest due request, none for a drained host; rows that others are taking are skipped, so each is taken once.
+-- What needs no GPU any worker takes: there may be no others.
 with due as (
     select id from validations
-    where queue = $1 and state = 'queued' and due_at <= now() and not exists (select from drained_hosts d where d.host = $4)
+    where queue in ('cpu', $1) and state = 'queued' and due_at <= now() and not exists (select from drained_hosts d where d.host = $4)
     order by due_at, created_at
     for update skip locked
     limit 1
@@ -75,5 +76,9 @@ where v.id = expired.id
 returning v.id, pg_notify('evaluations_due', v.queue);
 
 -- name: due_counts
--- How many requests each queue could start now.
-select queue, count(*)::integer as count from validations where state = 'queued' and due_at <= now() group by queue;
+-- How many requests the workers of each queue could start now, as `claim` takes them.
+select workers.queue, count(*)::integer as count
+from validations v
+join (values ('cpu'), ('gpu')) as workers (queue) on v.queue in ('cpu', workers.queue)
+where v.state = 'queued' and v.due_at <= now()
+group by workers.queue;
