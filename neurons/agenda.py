@@ -12,10 +12,11 @@ from scoring.certificate import Trust
 from scoring.competition import Schedule
 from scoring.ranking import Judged, RoundResult, State, Verdict
 from scoring.receipt import ReceiptInvalid
-from scoring.types import Block, Hotkey, Micro, RoundNumber, TensorsHash
+from scoring.types import Block, Hotkey, Micro, RoundNumber, TensorsHash, entrant
 from scoring.weights import Snapshot, WeightPlan
 from voice_api.db import records
-from voice_api.db.records import EvaluationResult, LedgerEntry, WeightAttempt
+from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
+from voice_api.db.records import EvaluationResult
 from voice_api.db.states import EvaluationState, Outcome, RoundState
 
 RETRY_BLOCKS = 10
@@ -116,7 +117,10 @@ def _fold(view: View, closed: records.Round, trust: Trust, schedule: Schedule) -
     gone = frozenset(known - {candidate.id for candidate, _ in _registered(view)})
     after = ranking.fold(before, RoundResult(closed.round, closed.start_block, judged, gone), competition)
     previous = "" if view.head is None else view.head.state_hash
-    entry = LedgerEntry(closed.round, ranking.chain_hash(previous, after), previous, ranking.to_json(after), after.king)
+    king = next(
+        (entrant(record.hotkey, record.commit_block) for record in after.records if record.submission == after.king), None
+    )
+    entry = LedgerEntry(closed.round, ranking.chain_hash(previous, after), previous, ranking.to_json(after), {}, king)
     return FoldRound(entry, tuple(distrusted))
 
 

@@ -17,6 +17,7 @@ from scoring.certificate import Trust
 from scoring.competition import Schedule
 from scoring.errors import PlatformError
 from scoring.types import Hotkey
+from voice_api.db.ledger import Ledger
 from voice_api.db.pool import Pool
 from voice_api.db.records import Entry, NewRound
 from voice_api.db.rounds import Rounds
@@ -36,12 +37,13 @@ class Store:
 
     rounds: Rounds
     submissions: Submissions
+    ledger: Ledger
     weights: Weights
 
     @classmethod
-    def over(cls, pool: Pool) -> "Store":
-        """All parts over one pool."""
-        return cls(Rounds(pool), Submissions(pool), Weights(pool))
+    def over(cls, pool: Pool, me: Hotkey) -> "Store":
+        """All parts over one pool; ledger and weights are this validator's own."""
+        return cls(Rounds(pool), Submissions(pool), Ledger(pool, me), Weights(pool, me))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,8 @@ async def tick(chain: Chain, store: Store, signer: Signer, schedule: Schedule) -
         case FoldRound(entry, distrusted):
             for reason in distrusted:
                 log.error("receipt refused", reason=reason)
-            await store.rounds.fold(entry)
-            log.info("round folded", round=entry.round, king=entry.king, ledger=entry.state_hash)
+            await store.ledger.append(entry)
+            log.info("round folded", round=entry.round, king=entry.king_entrant, ledger=entry.state_hash)
         case OpenRound():
             await _open(chain, store, action)
         case SetWeights():
@@ -96,7 +98,7 @@ async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | Non
     for name, hotkey in (("validator", me), ("subnet's owner", metagraph.owner_hotkey)):
         if metagraph.neuron(hotkey) is None:
             log.error("weights wait: not registered", who=name, hotkey=hotkey)
-    unfolded = next(iter(await store.rounds.unfolded()), None)
+    unfolded = next(iter(await store.ledger.waiting(1)), None)
     closed = unfolded is not None and unfolded.state is RoundState.CLOSED
     return View(
         metagraph=metagraph,
@@ -105,7 +107,7 @@ async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | Non
         latest=await store.rounds.latest(),
         unfolded=unfolded,
         results=await store.rounds.results(unfolded.round) if unfolded is not None and closed else (),
-        head=await store.rounds.head(),
+        head=await store.ledger.head(),
         candidates=await store.submissions.candidates(),
         last_attempt=await store.weights.latest(),
         last_set=await store.weights.latest(Outcome.SET),

@@ -27,14 +27,12 @@ def api(
     import uvicorn
 
     from neurons.localnet.ports import check_free
-    from voice_api import reachable
     from voice_api.app import create_app
     from voice_api.settings import ApiSettings
 
     logs.configure()
     settings = ApiSettings(**given(host=host, port=port))
     check_free(settings.host, settings.port)
-    asyncio.run(reachable.check(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()))
     structlog.get_logger().info("serving", url=f"http://{settings.host}:{settings.port}")
     uvicorn.run(
         create_app(settings),
@@ -49,12 +47,10 @@ def api(
 def dispatcher() -> None:
     """Keep wake-ups in Redis for due evaluations, and return expired leases."""
     from voice_api import dispatcher as process
-    from voice_api import reachable
     from voice_api.process_metrics import DispatcherMetrics
     from voice_api.settings import DispatcherSettings
 
     settings = DispatcherSettings()
-    asyncio.run(reachable.check(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()))
     metrics = DispatcherMetrics()
     _run(lambda stop: process.run(settings, stop, metrics), metrics.registry)
 
@@ -140,10 +136,12 @@ def validator_run(
     ticks = Ticks()
 
     async def serve(stop: Any) -> None:
-        database = await pool.connect(settings.database_url.get_secret_value())
+        database = await pool.connect(settings.database_url.get_secret_value(), lazy=True)  # a tick waits for it
         try:
             async with connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout) as chain:
-                await process.run(chain, process.Store.over(database), signer, schedule, settings.pause, stop, ticks)
+                await process.run(
+                    chain, process.Store.over(database, signer.hotkey), signer, schedule, settings.pause, stop, ticks
+                )
         finally:
             await database.close()
 

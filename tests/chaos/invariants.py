@@ -69,7 +69,7 @@ async def _pairs(connection: Connection, asked: set[tuple[SubmissionId, int]]) -
 
 async def _uncounted(pool: Pool, evidence: Evidence) -> list[str]:
     wrong: list[str] = []
-    for opened in await Rounds(pool).unfolded():
+    for opened in await Rounds(pool).page():
         admission = Admission(opened, evidence.schedule.at(RoundNumber(opened.round)), evidence.trust)
         for result in await Rounds(pool).results(opened.round):
             if result.receipt is not None:

@@ -29,7 +29,19 @@ from scoring.errors import Code
 from scoring.receipt import Circumstances, Finding, Subject
 from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
 from scoring.tag import tag_of
-from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid
+from scoring.types import (
+    MICRO,
+    Block,
+    BlockHash,
+    ContentHash,
+    Entrant,
+    Hotkey,
+    Micro,
+    RoundNumber,
+    SubmissionId,
+    TensorsHash,
+    Uid,
+)
 from voice_api.app import create_app
 from voice_api.auth import EPOCH
 from voice_api.db.pool import Pool
@@ -266,7 +278,7 @@ class ValidatorBed:
 
     @property
     def store(self) -> Store:
-        return Store.over(self.pool)
+        return Store.over(self.pool, Hotkey(self.wallet.hotkey.ss58_address))
 
     async def tick(self) -> bool:
         """One tick of a validator that has just started."""
@@ -304,11 +316,11 @@ class ValidatorBed:
             report=report,
         )
 
-    async def head(self) -> tuple[RoundNumber, SubmissionId | None]:
+    async def head(self) -> tuple[RoundNumber, Entrant | None]:
         """The ledger's last round, and its king."""
-        head = await self.store.rounds.head()
+        head = await self.store.ledger.head()
         assert head is not None
-        return head.round, head.king
+        return head.round, head.king_entrant
 
 
 @pytest.fixture

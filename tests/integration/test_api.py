@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import bittensor as bt
@@ -13,11 +14,13 @@ from structlog.testing import capture_logs
 
 from neurons.api_client import ApiRefused, ApiUnavailable, VoiceApi
 from scoring.errors import Code
-from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid
+from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid, entrant
 from voice_api.app import create_app
+from voice_api.db.ledger import Ledger
+from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import LedgerEntry, Neuron, NewSubmission, RegistrySnapshot, Verdict
+from voice_api.db.records import Neuron, NewSubmission, RegistrySnapshot, Verdict
 from voice_api.db.registry import Registry
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState, VerdictState
@@ -125,8 +128,9 @@ async def test_leaderboard_crowns_the_king_then_ranks_by_score(
     open_round: Callable[..., Awaitable[list[SubmissionId]]],
     verdict: Callable[..., Verdict],
     refused: NewSubmissions,
+    receiver: bt.Wallet,
 ) -> None:
-    """The king comes first whatever its last score, others by score, unregistered ones unranked, refused ones last; the page shows it."""
+    """First the king of the API's own validator, whatever its score; then by score, then the unregistered, then who was refused."""
     ids = await open_round(1, submissions=3)
     await Submissions(pool).add([refused(hotkey=Hotkey("<script>"))])
     hotkeys = [(await api.submission(key)).hotkey for key in ids]
@@ -138,7 +142,9 @@ async def test_leaderboard_crowns_the_king_then_ranks_by_score(
         assert claim
         await queue.finish(claim, verdict())
     await Rounds(pool).close(RoundNumber(1))
-    await Rounds(pool).fold(LedgerEntry(RoundNumber(1), "1" * 64, "", {}, ids[1]))
+    king = LedgerEntry(RoundNumber(1), "1" * 64, "", {}, {}, entrant(hotkeys[1], Block(100)))
+    await Ledger(pool, Hotkey(receiver.hotkey.ss58_address)).append(king)
+    await Ledger(pool, Hotkey("another validator")).append(replace(king, king_entrant=entrant(hotkeys[0], Block(100))))
     rows = await api.leaderboard()
     assert [(row.rank, row.king, row.submission.id) for row in rows[:3]] == [
         (1, True, ids[1]),

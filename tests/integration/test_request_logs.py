@@ -22,7 +22,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def leaderboard(self, limit: int) -> None:
+    async def leaderboard(self, limit: int, validator: str) -> None:
         raise self._error
 
 

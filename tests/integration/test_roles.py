@@ -12,16 +12,18 @@ from typer.testing import CliRunner
 
 from neurons.cli.main import app
 from scoring.errors import Code
-from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid
+from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid, entrant
 from tests.integration.forbidden import EVERYBODY, OWN
 from voice_api.db import migrate, roles, sql
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.leader import candidacy
+from voice_api.db.ledger import Ledger
+from voice_api.db.ledger_records import LedgerEntry, Roll, WeightAttempt
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool, connection_to, open_pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.receipts import Receipts
-from voice_api.db.records import Entry, LedgerEntry, Neuron, NewRound, NewSubmission, RegistrySnapshot, Verdict, WeightAttempt
+from voice_api.db.records import Entry, Neuron, NewRound, NewSubmission, RegistrySnapshot, Verdict
 from voice_api.db.registry import Registry
 from voice_api.db.replay import replayed
 from voice_api.db.rounds import Rounds
@@ -42,8 +44,8 @@ ROLES = ("voice_api", "voice_worker", "voice_validator", "voice_reader")
 ONLY = (
     dict.fromkeys(("queue.claim", "queue.finish", "queue.add_samples", "queue.add_groups", "queue.settle_submission"), "worker")
     | dict.fromkeys(("workers.beat", "workers.leave", "validations.claim", "validations.finish"), "worker")
-    | dict.fromkeys(("rounds.open", "rounds.add_entries", "rounds.close", "rounds.append", "rounds.mark_folded"), "validator")
-    | {"weights.record": "validator"}
+    | dict.fromkeys(("rounds.open", "rounds.add_entries", "rounds.close", "rounds.call_roll", "ledger.append"), "validator")
+    | dict.fromkeys(("weights.record", "weights.settle"), "validator")
     | dict.fromkeys(("submissions.add", "registry.advance", "registry.add_neurons", "validations.add"), "api")
     | dict.fromkeys(("operations.ban", "operations.drain", "operations.undrain", "operations.note", "idempotency.keep"), "api")
 )
@@ -189,18 +191,20 @@ async def test_validator_does_its_job(
     """The validator opens a round, closes it with what is missing, folds it and records weights."""
     ids = await Submissions(pool).add([new_submission() for _ in range(3)])
     validator = await as_role("voice_validator")
-    rounds, weights = Rounds(validator), Weights(validator)
+    rounds, ledger, weights = Rounds(validator), Ledger(validator, Hotkey("v")), Weights(validator, Hotkey("v"))
     assert {candidate.id for candidate in await Submissions(validator).candidates()} == set(ids)
     assert await rounds.open(new_round(3), [Entry(one, QueueName.CPU, 0) for one in ids])
     for _ in range(2):
         claim = await EvaluationQueue(pool).claim(QueueName.CPU, "w1", LEASE)
     assert claim is not None
     await EvaluationQueue(pool).finish(claim, verdict())
-    assert await rounds.close(RoundNumber(3))
+    roll = Roll(Block(9), (entrant(claim.hotkey, claim.commit_block),), {})
+    assert await rounds.close(RoundNumber(3), roll)
+    assert await rounds.roll(RoundNumber(3)) == roll
     assert [result.samples == () for result in await rounds.results(RoundNumber(3))] == [True, False, True]
-    entry = LedgerEntry(RoundNumber(3), "aa", "", {}, ids[0])
-    await rounds.fold(entry)
-    assert (await rounds.head(), await rounds.unfolded()) == (entry, ())
+    entry = LedgerEntry(RoundNumber(3), "aa", "", {}, {}, None)
+    await ledger.append(entry)
+    assert (await ledger.head(), await ledger.waiting()) == (entry, ())
     await weights.record(WeightAttempt(Block(1), "s", {}, {}, Outcome.SET))
     assert await weights.latest() == await weights.latest(Outcome.SET)
     assert await replayed(pool) == ()
@@ -263,7 +267,7 @@ async def test_every_table_is_somebodys(as_role: As) -> None:
             """select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v')
             and not has_table_privilege(oid, 'select')"""
         )
-    assert {row["relname"] for row in rows} == {"weight_attempts"}
+    assert [row["relname"] for row in rows] == []
 
 
 async def test_roles_need_the_schema(empty_database_url: str) -> None:

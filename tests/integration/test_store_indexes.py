@@ -28,7 +28,7 @@ from (
     from generate_series(1, 100000) n
 ) as new;
 insert into rounds (round, start_block, block_hash, deadline_block, competition_hash, state, closed_at)
-select n, n * 40, '0x', n * 40 + 160, 'c', case when n > 3998 then 'open' else 'folded' end, case when n <= 3998 then now() end
+select n, n * 40, '0x', n * 40 + 160, 'c', case when n > 3998 then 'open' else 'closed' end, case when n <= 3998 then now() end
 from generate_series(1, 4000) n;
 insert into evaluations (submission_id, round, queue, priority, state, score, receipt, signature, certificate, receipt_hash, finished_at,
                          claimed_at, token, lease_until, host)
@@ -68,14 +68,14 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "submissions.events": (90000, 0, 50),
     "submissions.last_commit_block": ("hotkey-7",),
     "submissions.by_tensors": ("ab",),
-    "submissions.leaderboard": (100,),
+    "submissions.leaderboard": (100, "v"),
     "samples.page": (2000, -1, 50),
     "receipts.get": ("ab",),
     "rounds.results": (3999,),
     "rounds.samples": (3,),
     "rounds.latest": (),
     "rounds.page": (100, 50),
-    "rounds.unfolded": (),
+    "ledger.waiting": ("v", 1),
     "operations.stuck": (0, 50),
     "watch.ages": (),
     "watch.failures_today": (),

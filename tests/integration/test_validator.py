@@ -40,7 +40,7 @@ async def test_a_round_goes_from_opening_to_weights_though_the_validator_restart
     assert [await stack.tick() for _ in range(3)] == [False] * 3
     kept = await stack.store.weights.latest(Outcome.SET)
     assert kept is not None
-    assert (await stack.head(), kept.plan["lines"][0]["hotkey"]) == ((2, 2), "h3")
+    assert (await stack.head(), kept.plan["lines"][0]["hotkey"]) == ((2, "h3@101"), "h3")
 
 
 async def test_a_validator_killed_after_the_chain_took_its_weights_sets_them_again_in_time(stack: "ValidatorBed") -> None:
@@ -91,7 +91,7 @@ async def test_a_late_verdict_is_shut_out_and_costs_nobody_anything(stack: "Vali
     with pytest.raises(LeaseLost):
         await stack.judge(late, 0)
     await rest(stack)
-    assert await stack.head() == (3, 2)
+    assert await stack.head() == (3, "h3@101")
 
 
 async def test_parking_every_evaluation_changes_nothing(stack: "ValidatorBed") -> None:
@@ -102,7 +102,7 @@ async def test_parking_every_evaluation_changes_nothing(stack: "ValidatorBed") -
     for _ in range(2):
         await EvaluationQueue(stack.pool).hand_back(await stack.claim(), None, "broken", None)
     await rest(stack)
-    assert await stack.head() == (3, 2)
+    assert await stack.head() == (3, "h3@101")
 
 
 async def test_a_slot_taken_over_between_fold_and_weights_earns_nothing(stack: "ValidatorBed") -> None:

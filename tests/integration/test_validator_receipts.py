@@ -26,9 +26,9 @@ DAY = timedelta(days=1)
 async def folded(stack: "ValidatorBed") -> tuple[list[str], dict[SubmissionId, int]]:
     """Fold the round that waits; the reasons that the validator logged, and how many groups count for each submission."""
     with capture_logs() as logs:
-        while await stack.store.rounds.unfolded():
+        while await stack.store.ledger.waiting():
             assert await stack.tick()
-    head = await stack.store.rounds.head()
+    head = await stack.store.ledger.head()
     assert head is not None
     counted = {record.submission: record.groups for record in ranking.from_json(head.state).records}
     return [str(entry["reason"]) for entry in logs if entry["event"] == "receipt refused"], counted
@@ -159,7 +159,7 @@ async def test_a_broken_list_of_revocations_holds_the_round_until_it_is_mended(s
     stack.revocations.write_text("{}")
     with capture_logs() as logs:
         assert [await stack.tick() for _ in range(3)] == [True, False, False]
-    assert await stack.store.rounds.head() is None
+    assert await stack.store.ledger.head() is None
     assert {entry["event"] for entry in logs if entry["log_level"] == "error"} == {"rounds wait to be folded"}
     stack.revocations.unlink()
     certification.take_back(stack.wallet, stack.revocations, frozenset({"0" * 32}))

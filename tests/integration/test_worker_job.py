@@ -236,7 +236,7 @@ async def test_a_verdict_is_signed_and_its_evidence_kept(bed: Bed, tmp_path: Pat
     await bed.asked(submission)
     said, evaluation, _ = await bed.worked(submission)
     assert (said, evaluation.state) == ("scored", EvaluationState.SCORED)
-    (closed,), (result,) = await Rounds(bed.pool).unfolded(), await Rounds(bed.pool).results(RoundNumber(ROUND))
+    (closed,), (result,) = await Rounds(bed.pool).page(), await Rounds(bed.pool).results(RoundNumber(ROUND))
     rules = SCHEDULE.at(RoundNumber(ROUND))
     groups = Admission(closed, rules, Trust(Hotkey(writer.hotkey.ss58_address), frozenset(), verify)).groups(result)
     assert groups == {group.id: group.score for group in result.groups}

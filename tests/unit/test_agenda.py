@@ -15,8 +15,9 @@ from scoring.certificate import Trust
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking import State
-from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid
-from voice_api.db.records import Candidate, EvaluationResult, LedgerEntry, Round, WeightAttempt
+from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId, Uid
+from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
+from voice_api.db.records import Candidate, EvaluationResult, Round
 from voice_api.db.states import EvaluationState, Outcome, RoundState, SubmissionState
 from voice_api.keys import verify
 
@@ -73,7 +74,8 @@ def a_head(king: int | None = 1) -> LedgerEntry:
     """The ledger after round 1, with one record of submission 1."""
     record = ranking.Record(SubmissionId(1), Hotkey("h1"), Block(1), "00", None, 32, 32 * 500_000, 32 * 500_000**2)
     state = State(RoundNumber(1), None if king is None else SubmissionId(king), Block(360), 0, (record,))
-    return LedgerEntry(RoundNumber(1), ranking.chain_hash("", state), "", ranking.to_json(state), state.king)
+    name = None if king is None else Entrant("h1@1")
+    return LedgerEntry(RoundNumber(1), ranking.chain_hash("", state), "", ranking.to_json(state), {}, name)
 
 
 def an_attempt(head: LedgerEntry, block: int, outcome: Outcome = Outcome.SET) -> WeightAttempt:
@@ -126,7 +128,7 @@ def folded(*results: EvaluationResult, **overrides: Any) -> FoldRound:
 def test_a_closed_round_is_folded_on_the_ledgers_head(a_result: MakeResult) -> None:
     """The entry chains to the one before, and carries the state that its hash is of."""
     first = folded(a_result(1), a_result(2, 0.7))
-    assert (first.entry.king, first.entry.previous, first.distrusted) == (2, "", ())
+    assert (first.entry.king_entrant, first.entry.previous, first.distrusted) == ("h2@2", "", ())
     second = folded(a_result(1), head=a_head())
     assert second.entry.previous == a_head().state_hash
     state = ranking.from_json(second.entry.state)
@@ -161,7 +163,7 @@ def test_a_parked_evaluation_is_no_zero(a_result: MakeResult) -> None:
 def test_a_refused_king_falls(a_result: MakeResult) -> None:
     """A verdict against it leaves no record to pay."""
     action = folded(a_result(1, code=Code.COPY), a_result(2), head=a_head())
-    assert (action.entry.king, action.distrusted) == (2, ())
+    assert (action.entry.king_entrant, action.distrusted) == ("h2@2", ())
 
 
 def test_a_superseded_king_leaves_the_ledger(a_result: MakeResult) -> None:
@@ -173,7 +175,7 @@ def test_a_superseded_king_leaves_the_ledger(a_result: MakeResult) -> None:
 def test_a_king_that_the_chain_dropped_falls_though_the_registry_is_old(a_result: MakeResult) -> None:
     """Without the model queue the registry stays as it was; the next best is crowned all the same."""
     metagraph = replace(a_metagraph(), neurons=tuple(n for n in a_metagraph().neurons if n.hotkey != "h1"))
-    assert folded(a_result(1), a_result(2), head=a_head(), metagraph=metagraph).entry.king == 2
+    assert folded(a_result(1), a_result(2), head=a_head(), metagraph=metagraph).entry.king_entrant == "h2@2"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +188,7 @@ def test_a_king_that_the_chain_dropped_falls_though_the_registry_is_old(a_result
 def test_who_left_while_it_was_judged_is_not_crowned(a_result: MakeResult, candidates: tuple[Candidate, ...]) -> None:
     """A newcomer that is superseded or deregistered before the fold neither takes the crown nor leaves a record."""
     action = folded(a_result(1), a_result(2, 0.9), head=a_head(), candidates=candidates)
-    assert (action.entry.king, [record["submission"] for record in action.entry.state["records"]]) == (1, [1])
+    assert (action.entry.king_entrant, [record["submission"] for record in action.entry.state["records"]]) == ("h1@1", [1])
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,6 @@ from scoring.types import (
 )
 from voice_api.db.causes import Cause
 from voice_api.db.states import EvaluationState as EvaluationState
-from voice_api.db.states import Outcome as Outcome
 from voice_api.db.states import ParkedWhy as ParkedWhy
 from voice_api.db.states import QueueName as QueueName
 from voice_api.db.states import RoundState as RoundState
@@ -118,7 +117,8 @@ class Candidate:
 
     `uid` and `immune_until_block` are None when the hotkey is not registered. `scored_rounds` counts verdicts with a score;
     `last_score` and `last_stderr` are of the latest one. `last_round` is the latest round that asked for it, whatever came of it.
-    `recent_failures` counts infrastructure failures of the last 24 hours.
+    `recent_failures` counts infrastructure failures of the last 24 hours. `succeeded_at` is set for one whose hotkey committed again,
+    while nothing later of it has a verdict: the block of the first such commitment.
     """
 
     id: SubmissionId
@@ -133,6 +133,17 @@ class Candidate:
     last_stderr: Micro | None
     last_round: RoundNumber | None
     recent_failures: int
+    succeeded_at: Block | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """Where a submission stands, and why it was refused if it was."""
+
+    hotkey: Hotkey
+    commit_block: Block
+    state: SubmissionState
+    code: Code | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,26 +283,3 @@ class EvaluationResult:
     signature: str | None
     certificate: JsonObject | None
     finished_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """The state after folding one round, chained by hash; the first entry's `previous` is ''. `king` holds the top after it."""
-
-    round: RoundNumber
-    state_hash: str
-    previous: str
-    state: JsonObject
-    king: SubmissionId | None
-
-
-@dataclass(frozen=True, slots=True)
-class WeightAttempt:
-    """One attempt to set weights: what was known, what was planned, how it ended."""
-
-    block: Block
-    snapshot_hash: str
-    snapshot: JsonObject
-    plan: JsonObject
-    outcome: Outcome
-    error: str | None = None

@@ -23,13 +23,13 @@ grant select on
     to voice_api, voice_worker, voice_validator, voice_reader;
 
 -- People and their dashboards: everything but what is nobody else's (recordings, and answers to signed requests).
-grant select on ledger, weight_attempts, workers, drained_hosts, bans, operator_actions to voice_reader;
+grant select on ledger, rolls, weight_attempts, workers, drained_hosts, bans, operator_actions to voice_reader;
 grant select (
     id, hotkey, queue, sha256, state, attempt, due_at, worker, lease_until, score, gate, code, reason, created_at, finished_at
 ) on validations to voice_reader;
 
 -- The API and the dispatcher: they write what the chain and the operator say, and return leases. They can write no verdict.
-grant select on ledger, workers, drained_hosts, bans, operator_actions, validations, idempotency to voice_api;
+grant select on ledger, rolls, weight_attempts, workers, drained_hosts, bans, operator_actions, validations, idempotency to voice_api;
 grant insert, update on registry to voice_api;
 grant insert, delete on neurons, drained_hosts, bans to voice_api;
 grant insert on submissions, events, operator_actions to voice_api;
@@ -54,9 +54,10 @@ grant update (
     state, attempt, due_at, finished_at, token, worker, lease_until, upload, score, gate, metrics, utilities, reasons, code, reason
 ) on validations to voice_worker;
 
--- The validator: it opens and closes rounds, and appends to the ledger, which nobody can change.
-grant select on ledger, weight_attempts to voice_validator;
-grant insert on rounds, ledger, weight_attempts, events to voice_validator;
+-- The validator: it opens and closes rounds, and appends to its ledger, which nobody can change.
+grant select on ledger, rolls, weight_attempts to voice_validator;
+grant insert on rounds, rolls, ledger, weight_attempts, events to voice_validator;
+grant update (outcome, applied_block) on weight_attempts to voice_validator;
 grant update (state, closed_at) on rounds to voice_validator;
 grant insert (submission_id, round, queue, priority) on evaluations to voice_validator;
 grant update (state, finished_at, parked_why, reason, token, lease_until) on evaluations to voice_validator;

@@ -1,4 +1,4 @@
-"""Rounds, from opening to the ledger."""
+"""Rounds, from opening to their close."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -7,23 +7,26 @@ from typing import Any
 from scoring.errors import Code, PlatformError
 from scoring.report import GroupReport
 from scoring.types import EvaluationId, RoundNumber
-from voice_api.db.pool import Connection, Pool
-from voice_api.db.records import Entry, EvaluationResult, JsonObject, LedgerEntry, NewRound, Round
+from voice_api.db.ledger_records import Roll
+from voice_api.db.pool import Pool
+from voice_api.db.records import Entry, EvaluationResult, JsonObject, NewRound, Round
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
-from voice_api.db.states import RoundState
-from voice_api.errors import OutOfOrder
 
 
 class Rounds:
-    """A round is opened once, closed once (its results are then final), and folded once, in order."""
+    """A round is opened once, in order, and closed once: its results are then final. Any validator may do either."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def open(self, new: NewRound, entries: Sequence[Entry]) -> bool:
-        """Write a round with everything it asks for, and wake the dispatcher; False, and nothing changed, if it exists."""
+        """Write a round with everything it asks for, and wake the dispatcher.
+
+        False, and nothing changed, if it or a later one exists.
+        """
         async with self._pool.transaction() as connection:
+            await connection.execute(sql("rounds.lock_closing"))
             arguments = (new.round, new.start_block, new.block_hash, new.deadline_block, new.competition_hash)
             if not await connection.fetchrow(sql("rounds.open"), *arguments):
                 return False
@@ -37,11 +40,6 @@ class Rounds:
             await connection.execute(sql("rounds.note_entries"), new.round)
             await connection.execute(sql("rounds.notify"), sorted({entry.queue for entry in entries}))
         return True
-
-    async def unfolded(self) -> tuple[Round, ...]:
-        """Open and closed rounds that are not in the ledger yet, oldest first: the first one is to be folded next."""
-        async with self._pool.connection() as connection:
-            return tuple(read(Round, row) for row in await connection.fetch(sql("rounds.unfolded")))
 
     async def latest(self) -> Round | None:
         """The newest round, or None."""
@@ -63,14 +61,25 @@ class Rounds:
             rows = await connection.fetch(sql("rounds.page"), -1 if after is None else after, limit)
         return tuple(read(Round, row) for row in rows)
 
-    async def close(self, number: RoundNumber) -> bool:
-        """End a round: what has no verdict is parked and its workers are shut out. False if it was not open."""
+    async def close(self, number: RoundNumber, roll: Roll | None = None) -> bool:
+        """End a round: what has no verdict is parked and its workers are shut out. False, and nothing changed, if it was not open.
+
+        The roll says who stands at this moment, once and for all validators; without one everybody does.
+        """
         async with self._pool.transaction() as connection:
             await connection.execute(sql("rounds.lock_closing"))
             if not await connection.fetchrow(sql("rounds.close"), number):
                 return False
             await connection.execute(sql("rounds.park_rest"), number)
+            if roll is not None:
+                await connection.execute(sql("rounds.call_roll"), number, roll.block, roll.standing, roll.gone)
         return True
+
+    async def roll(self, number: RoundNumber) -> Roll | None:
+        """Who stood when a round closed; None while it is open, and where nobody called."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql("rounds.roll"), number)
+        return Roll(row["block"], tuple(row["standing"]), row["gone"]) if row else None
 
     async def results(self, number: RoundNumber) -> tuple[EvaluationResult, ...]:
         """Every evaluation of a round, in the order in which it was asked for; final once the round is closed."""
@@ -87,19 +96,6 @@ class Rounds:
             samples[sample.pop("evaluation_id")].append(sample)
         return tuple(_result(row, groups, samples) for row in rows)
 
-    async def fold(self, entry: LedgerEntry) -> None:
-        """Append a closed round to the ledger; raises OutOfOrder unless it is its turn and `previous` is the head's hash."""
-        async with self._pool.transaction() as connection:
-            await connection.execute(sql("rounds.lock_ledger"))
-            await _refuse_out_of_order(connection, entry)
-            await connection.execute(sql("rounds.append"), entry.round, entry.state_hash, entry.previous, entry.state, entry.king)
-            await connection.execute(sql("rounds.mark_folded"), entry.round)
-
-    async def head(self) -> LedgerEntry | None:
-        """The ledger's last entry, or None before the first."""
-        async with self._pool.connection() as connection:
-            return await _head(connection)
-
 
 def _result(
     row: Mapping[str, Any],
@@ -108,19 +104,3 @@ def _result(
 ) -> EvaluationResult:
     key = row["evaluation_id"]
     return read(EvaluationResult, row, groups=tuple(groups.get(key, ())), samples=tuple(samples.get(key, ())))
-
-
-async def _head(connection: Connection) -> LedgerEntry | None:
-    row = await connection.fetchrow(sql("rounds.head"))
-    return read(LedgerEntry, row) if row else None
-
-
-async def _refuse_out_of_order(connection: Connection, entry: LedgerEntry) -> None:
-    turn = await connection.fetchrow(sql("rounds.earliest_unfolded"))
-    if turn is None or turn["round"] != entry.round:
-        raise OutOfOrder(f"it is not the turn of round {entry.round} to be folded")
-    if turn["state"] != RoundState.CLOSED:
-        raise OutOfOrder(f"round {entry.round} is not closed")
-    head = await _head(connection)
-    if entry.previous != (head.state_hash if head else ""):
-        raise OutOfOrder(f"round {entry.round} does not follow the ledger's head")

@@ -87,11 +87,10 @@ class ValidationState(StrEnum):
 
 
 class RoundState(StrEnum):
-    """open: verdicts are written; closed: its results are final; folded: they are in the ledger."""
+    """open: verdicts are written; closed: its results are final, and validators fold them into their ledgers."""
 
     OPEN = "open"
     CLOSED = "closed"
-    FOLDED = "folded"
 
 
 class QueueName(StrEnum):
@@ -110,8 +109,18 @@ class VerdictState(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How an attempt to set weights ended."""
+    """How an attempt to set weights ended, or where a sealed one stands: pending until the chain opened it, then applied or expired."""
 
     SET = "set"
     RATE_LIMITED = "rate_limited"
     FAILED = "failed"
+    PENDING = "pending"
+    APPLIED = "applied"
+    EXPIRED = "expired"
+
+
+class Mechanism(StrEnum):
+    """How weights are given to the chain: in the open, or sealed until a round of its beacon."""
+
+    PLAIN = "plain"
+    SEALED = "sealed"

@@ -6,7 +6,7 @@ from typing import Any
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey, SubmissionId, TensorsHash
 from voice_api.db.pool import Connection, Pool
-from voice_api.db.records import Candidate, Evaluation, NewSubmission, Submission, TagRecord
+from voice_api.db.records import Candidate, Evaluation, Fate, NewSubmission, Submission, TagRecord
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
 from voice_api.db.states import SubmissionState
@@ -77,14 +77,25 @@ class Submissions:
         """Submissions found to hold the same tensors, in the order in which commitments count."""
         return tuple(read(Submission, row) for row in await self._fetch("submissions.by_tensors", tensors_hash))
 
-    async def leaderboard(self, limit: int = 100) -> tuple[LeaderboardRow, ...]:
-        """The public table: ranked ones first (king, then score), then who waits, then copies and rejected ones."""
-        rows = await self._fetch("submissions.leaderboard", limit)
+    async def leaderboard(self, limit: int = 100, validator: Hotkey | None = None) -> tuple[LeaderboardRow, ...]:
+        """The public table: ranked ones first (king, then score), then who waits, then copies and rejected ones.
+
+        The king is the one of this validator's ledger; without a validator there is none.
+        """
+        rows = await self._fetch("submissions.leaderboard", limit, validator)
         return tuple(read(LeaderboardRow, row, submission=read(Submission, row)) for row in rows)
 
     async def candidates(self) -> tuple[Candidate, ...]:
-        """Every submission that waits or is scored, with what opening a round needs, in the order in which commitments count."""
+        """Every submission that waits or is scored, with what opening a round needs, in the order in which commitments count.
+
+        Also what was scored before its hotkey committed again, while nothing later of that hotkey has a verdict.
+        """
         return tuple(read(Candidate, row) for row in await self._fetch("submissions.candidates"))
+
+    async def fates(self, named: Sequence[tuple[Hotkey, Block]]) -> tuple[Fate, ...]:
+        """Where submissions stand that are named by hotkey and commit block; nothing of unknown ones."""
+        rows = await self._fetch("submissions.fates", [hotkey for hotkey, _ in named], [block for _, block in named])
+        return tuple(read(Fate, row) for row in rows)
 
     async def outcomes(self) -> tuple[OutcomeCount, ...]:
         """How many submissions stand where, and for which reason."""

@@ -14,6 +14,7 @@ from voice_api.service import TABLE_LASTS, Served, Service
 
 router = APIRouter(prefix="/v1/leaderboard", tags=["leaderboard"], route_class=Route)
 
+Rows = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of the table.")]
 USUAL_ROWS = 100
 """Asked for by almost everybody: of this many rows what was written is kept."""
 _TABLE = TypeAdapter(dict[str, tuple[LeaderboardRow, ...]])
@@ -24,7 +25,7 @@ _FRESH = f"max-age={TABLE_LASTS.total_seconds():.0f}"
 
 
 @router.get("", response_model=LeaderboardOut, responses=READ_ERRORS)
-async def leaderboard(service: Served, limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = USUAL_ROWS) -> Response:
+async def leaderboard(service: Served, limit: Rows = USUAL_ROWS) -> Response:
     """The king, then by the last score, then who waits, then copies and rejected ones; superseded ones are left out.
 
     It may be a second old.

@@ -1,8 +1,8 @@
 -- name: open
--- Open a round once; no row when it was opened before.
+-- Open a round once, in order; no row when it, or a later one, was opened before.
 insert into rounds (round, start_block, block_hash, deadline_block, competition_hash)
-values ($1, $2, $3, $4, $5)
-on conflict (round) do nothing
+select $1, $2, $3, $4, $5
+where not exists (select from rounds where round >= $1)
 returning round;
 
 -- name: add_entries
@@ -18,13 +18,6 @@ select 'evaluation', 'validator', submission_id, id, 'queued', 'round ' || round
 -- name: notify
 -- Tell the dispatcher, at commit, that a queue has new work.
 select pg_notify('evaluations_due', queue) from unnest($1::text[]) as queue;
-
--- name: unfolded
--- Rounds that are not in the ledger yet, oldest first.
-select r.*, (select count(*) from evaluations e where e.round = r.round and e.state in ('queued', 'running'))::integer as pending
-from rounds r
-where r.state <> 'folded'
-order by r.round;
 
 -- name: latest
 -- The newest round.
@@ -95,22 +88,10 @@ join evaluations e on e.id = s.evaluation_id
 where e.round = $1
 order by s.evaluation_id, s.position;
 
--- name: lock_ledger
--- One writer of the ledger at a time; readers go on. No lock of the table: that needs the right to change what is in it.
-select pg_advisory_xact_lock(hashtextextended('voice:ledger', 0));
+-- name: call_roll
+-- Who stands as a round closes.
+insert into rolls (round, block, standing, gone) values ($1, $2, $3, $4);
 
--- name: head
--- The ledger's last entry.
-select round, state_hash, previous, state, king from ledger order by round desc limit 1;
-
--- name: earliest_unfolded
--- The round whose turn it is to be folded.
-select round, state from rounds where state <> 'folded' order by round limit 1;
-
--- name: append
--- Append to the ledger.
-insert into ledger (round, state_hash, previous, state, king) values ($1, $2, $3, $4, $5);
-
--- name: mark_folded
--- The round is in the ledger.
-update rounds set state = 'folded' where round = $1;
+-- name: roll
+-- Who stood when a round closed.
+select block, standing, gone from rolls where round = $1;

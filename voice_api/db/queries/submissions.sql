@@ -99,17 +99,25 @@ order by commit_block, tiebreak, id;
 select * from submissions_with_score where tensors_hash = $1 order by commit_block, tiebreak, id;
 
 -- name: leaderboard
--- The public table: the king, then by the last score, then who waits, then who was refused; superseded ones are left out.
+-- The public table: the king of one validator's ledger, then by the last score, then who waits, then who was refused.
+-- Superseded ones are left out, but for a king that stands until its successor was judged.
 -- Ranks are found from the registered hotkeys, which are few; the rest comes in the order of an index, no more of it than is shown.
-with ranked as (
-    select s.id, n.uid,
+with crowned as (
+    select s.id, s.hotkey, s.state
+    from submissions s
+    join (select king_entrant from ledger where validator = $2 order by round desc limit 1) throne
+        on s.hotkey = split_part(king_entrant, '@', 1) and s.commit_block = split_part(king_entrant, '@', 2)::bigint
+), standing as (
+    select s.id, n.uid from neurons n join submissions s using (hotkey) where s.state = 'scored'
+    union all
+    select c.id, n.uid from crowned c join neurons n using (hotkey) where c.state = 'superseded'
+), ranked as (
+    select s.id, standing.uid,
            row_number() over (
-               order by coalesce(s.id = (select king from ledger order by round desc limit 1), false) desc, s.score desc,
-                        s.commit_block, s.tiebreak, s.id
+               order by coalesce(s.id = (select id from crowned), false) desc, s.score desc, s.commit_block, s.tiebreak, s.id
            ) as rank
-    from neurons n
-    join submissions_with_score s using (hotkey)
-    where s.state = 'scored'
+    from standing
+    join submissions_with_score s using (id)
 ), rest as (
     select s.id, n.uid, null::bigint as rank, part.number
     from unnest(array['scored', 'queued', 'copy', 'rejected', 'quarantined']) with ordinality as part (state, number)
@@ -126,7 +134,7 @@ with ranked as (
     select id, uid, rank, 0 as number from ranked where rank <= $1 union all select * from rest
 )
 select s.*, l.uid, l.rank::integer as rank,
-       coalesce(s.id = (select king from ledger order by round desc limit 1), false) as king,
+       coalesce(s.id = (select id from crowned), false) as king,
        (select count(*) from evaluations e where e.submission_id = s.id and e.state = 'scored')::integer as scored_rounds
 from (
     select listed.*, s.commit_block, s.tiebreak
@@ -140,14 +148,38 @@ order by l.number, l.rank, l.commit_block, l.tiebreak, l.id;
 
 -- name: candidates
 -- Everything about each submission that may still be judged, as opening a round reads it.
+-- Those are: what waits, what is scored, and what was scored before its hotkey committed again, while nothing later of it has a verdict.
+with standing as (
+    select id, null::bigint as succeeded_at from submissions where state in ('queued', 'scored')
+    union all
+    select old.id, min(later.commit_block)
+    from submissions waiting
+    join submissions old on old.hotkey = waiting.hotkey and old.commit_block < waiting.commit_block and old.state = 'superseded'
+    join submissions later on later.hotkey = old.hotkey and later.commit_block > old.commit_block and not later.refused
+    where waiting.state = 'queued'
+      and exists (select from evaluations e where e.submission_id = old.id and e.state = 'scored')
+      and not exists (
+          select from submissions judged
+          join evaluations e on e.submission_id = judged.id and e.state in ('scored', 'rejected')
+          where judged.hotkey = old.hotkey and judged.commit_block > old.commit_block
+      )
+    group by old.id
+)
 select s.id, s.hotkey, s.commit_block, s.tiebreak, s.state, n.uid, n.immune_until_block, s.score as last_score, s.stderr as last_stderr,
+       succeeded_at,
        (select count(*) from evaluations e where e.submission_id = s.id and e.state = 'scored')::integer as scored_rounds,
        (select max(e.round) from evaluations e where e.submission_id = s.id) as last_round,
        failures_today(s.id) as recent_failures
-from submissions_with_score s
+from standing
+join submissions_with_score s using (id)
 left join neurons n using (hotkey)
-where s.state in ('queued', 'scored')
 order by s.commit_block, s.tiebreak, s.id;
+
+-- name: fates
+-- Where submissions stand that are named by hotkey and commit block, one array each.
+select s.hotkey, s.commit_block, s.state, s.code
+from unnest($1::text[], $2::bigint[]) as named (hotkey, commit_block)
+join submissions s using (hotkey, commit_block);
 
 -- name: outcomes
 -- How many submissions stand where, and why, for the metrics.

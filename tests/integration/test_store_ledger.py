@@ -1,0 +1,158 @@
+"""Ledgers and attempts to set weights on a real PostgreSQL, several validators in one database."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from scoring.errors import PlatformError
+from scoring.types import Block, Entrant, Hotkey, RoundNumber
+from voice_api.db.ledger import Ledger, validators
+from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
+from voice_api.db.pool import Pool
+from voice_api.db.records import NewRound
+from voice_api.db.rounds import Rounds
+from voice_api.db.states import Mechanism, Outcome
+from voice_api.db.weights import Weights, of_snapshot
+from voice_api.errors import OutOfOrder
+
+ALICE, BOB = Hotkey("alice"), Hotkey("bob")
+FIRST = LedgerEntry(RoundNumber(1), "1" * 64, "", {"duels": [], "margin": 0.02}, {"gone": {"a@1": "banned"}}, None)
+SECOND = LedgerEntry(RoundNumber(2), "2" * 64, FIRST.state_hash, {"duels": [1]}, {}, Entrant("b@2"))
+SET = WeightAttempt(Block(10), "a" * 64, {"uids": [0]}, {"vector": [[0, 65535]]}, Outcome.SET)
+
+
+@pytest.fixture
+def rounds(pool: Pool) -> Rounds:
+    """The rounds of the stack."""
+    return Rounds(pool)
+
+
+@pytest.fixture
+def ledger(pool: Pool) -> Ledger:
+    """Alice's ledger."""
+    return Ledger(pool, ALICE)
+
+
+async def close(rounds: Rounds, new_round: Callable[..., NewRound], *numbers: int) -> None:
+    """Rounds that can be folded."""
+    for number in numbers:
+        assert await rounds.open(new_round(number), [])
+        assert await rounds.close(RoundNumber(number))
+
+
+async def test_folding_in_order(rounds: Rounds, ledger: Ledger, new_round: Callable[..., NewRound]) -> None:
+    """Closed rounds are folded one after the other, each once, and the head is what was folded last, to the letter."""
+    await close(rounds, new_round, 1, 2)
+    assert await ledger.head() is None
+    await ledger.append(FIRST)
+    assert [found.round for found in await ledger.waiting()] == [2]
+    await ledger.append(SECOND)
+    assert (await ledger.head(), await ledger.waiting()) == (SECOND, ())
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(SECOND, id="an earlier round is not folded"),
+        pytest.param(replace(SECOND, previous=""), id="leaves a round out"),
+        pytest.param(replace(FIRST, previous="9" * 64), id="does not follow the head"),
+        pytest.param(replace(FIRST, round=RoundNumber(7)), id="no such round"),
+        pytest.param(replace(FIRST, round=RoundNumber(3)), id="a round that is still open"),
+    ],
+)
+async def test_folding_out_of_order_is_refused(
+    rounds: Rounds, ledger: Ledger, new_round: Callable[..., NewRound], entry: LedgerEntry
+) -> None:
+    """An entry that is not next changes nothing."""
+    await close(rounds, new_round, 1, 2)
+    await rounds.open(new_round(3), [])
+    with pytest.raises(OutOfOrder):
+        await ledger.append(entry)
+    assert (await ledger.head(), len(await ledger.waiting())) == (None, 3)
+
+
+async def test_folding_an_open_round_is_refused(rounds: Rounds, ledger: Ledger, new_round: Callable[..., NewRound]) -> None:
+    """While verdicts can still be written, a round's results are not final."""
+    await rounds.open(new_round(1), [])
+    with pytest.raises(OutOfOrder, match="not closed"):
+        await ledger.append(FIRST)
+
+
+async def test_racing_folds_write_one(rounds: Rounds, ledger: Ledger, new_round: Callable[..., NewRound]) -> None:
+    """Two processes of one validator that fold the same round write one entry."""
+    await close(rounds, new_round, 1)
+    outcomes = await asyncio.gather(*(ledger.append(FIRST) for _ in range(4)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes].count(OutOfOrder) == 3
+    assert await ledger.head() == FIRST
+
+
+async def test_each_validator_keeps_its_own(
+    rounds: Rounds, pool: Pool, ledger: Ledger, new_round: Callable[..., NewRound]
+) -> None:
+    """What one folded, another has still to fold, and may fold to something else."""
+    await close(rounds, new_round, 1)
+    await ledger.append(FIRST)
+    others = Ledger(pool, BOB)
+    assert (await others.head(), [found.round for found in await others.waiting()]) == (None, [1])
+    differs = replace(FIRST, state_hash="f" * 64)
+    await others.append(differs)
+    assert (await ledger.head(), await others.head()) == (FIRST, differs)
+    assert await validators(pool) == (ALICE, BOB)
+
+
+async def test_a_ledger_of_another_stack_can_be_kept(ledger: Ledger) -> None:
+    """Whoever follows another's evidence has none of its rounds: order and chain are kept all the same."""
+    await ledger.append(FIRST)
+    with pytest.raises(OutOfOrder, match="come after"):
+        await ledger.append(replace(FIRST, previous=FIRST.state_hash, state_hash="3" * 64))
+    await ledger.append(replace(SECOND, round=RoundNumber(9)))
+    assert [entry.round for entry in await ledger.page()] == [1, 9]
+
+
+async def test_entries_are_read_one_by_one_and_in_pages(ledger: Ledger) -> None:
+    """A page goes on after a round; a round that was never folded is an error."""
+    await ledger.append(FIRST)
+    await ledger.append(SECOND)
+    assert (await ledger.page(limit=1), await ledger.page(after=RoundNumber(1))) == ((FIRST,), (SECOND,))
+    assert await ledger.get(RoundNumber(1)) == FIRST
+    with pytest.raises(PlatformError, match="round 7"):
+        await ledger.get(RoundNumber(7))
+
+
+async def test_attempts_are_kept_by_validator(pool: Pool) -> None:
+    """The last attempt of each outcome is found again as it was recorded; nobody sees another's."""
+    weights = Weights(pool, ALICE)
+    newer = replace(SET, block=Block(20), plan={"vector": [[1, 65535]]})
+    failed = replace(SET, block=Block(30), outcome=Outcome.FAILED, error="the chain refused")
+    first, second, third = [await weights.record(attempt) for attempt in (SET, newer, failed)]
+    assert await weights.latest(Outcome.SET) == replace(newer, id=second)
+    assert await weights.latest() == await weights.latest(Outcome.FAILED) == replace(failed, id=third)
+    assert await weights.latest(Outcome.RATE_LIMITED) is None
+    assert [attempt.id for attempt in await weights.page(limit=2)] == [third, second]
+    assert [attempt.id for attempt in await weights.page(before=second)] == [first]
+    assert await Weights(pool, BOB).latest() is None
+
+
+async def test_a_sealed_attempt_waits_until_it_is_settled_once(pool: Pool) -> None:
+    """Pending, then applied in a block or expired, and then it stays so."""
+    weights = Weights(pool, ALICE)
+    sealed = replace(SET, outcome=Outcome.PENDING, mechanism=Mechanism.SEALED, reveal_round=1234)
+    first, second = await weights.record(sealed), await weights.record(replace(sealed, block=Block(20)))
+    assert [attempt.id for attempt in await weights.waiting()] == [first, second]
+    assert await weights.settle(first, Outcome.APPLIED, Block(55))
+    assert not await weights.settle(first, Outcome.EXPIRED)
+    assert not await Weights(pool, BOB).settle(second, Outcome.EXPIRED)
+    assert await weights.settle(second, Outcome.EXPIRED)
+    applied = replace(sealed, outcome=Outcome.APPLIED, applied_block=Block(55), id=first)
+    assert (await weights.waiting(), await weights.latest(Outcome.APPLIED)) == ((), applied)
+
+
+async def test_an_attempt_is_found_by_its_snapshot(pool: Pool) -> None:
+    """The first that was made from it, whoever made it."""
+    key = await Weights(pool, BOB).record(SET)
+    await Weights(pool, ALICE).record(SET)
+    assert await of_snapshot(pool, SET.snapshot_hash) == replace(SET, id=key)
+    with pytest.raises(PlatformError, match="ffff"):
+        await of_snapshot(pool, "f" * 64)

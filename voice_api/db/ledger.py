@@ -1,0 +1,84 @@
+"""A validator's ledger: the chain of what it folded, round by round."""
+
+from scoring.errors import Code, PlatformError
+from scoring.types import Hotkey, RoundNumber
+from voice_api.db.ledger_records import LedgerEntry
+from voice_api.db.pool import Connection, Pool
+from voice_api.db.records import Round
+from voice_api.db.rows import read
+from voice_api.db.sql import sql
+from voice_api.db.states import RoundState
+from voice_api.errors import OutOfOrder
+
+
+class Ledger:
+    """One validator's entries, in the order of their rounds; several validators may keep theirs in one database."""
+
+    def __init__(self, pool: Pool, validator: Hotkey) -> None:
+        self._pool, self._validator = pool, validator
+
+    async def head(self) -> LedgerEntry | None:
+        """The last entry, or None before the first."""
+        async with self._pool.connection() as connection:
+            return await self._head(connection)
+
+    async def get(self, number: RoundNumber) -> LedgerEntry:
+        """The entry of one round; raises PlatformError(NOT_FOUND)."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql("ledger.get"), self._validator, number)
+        if row is None:
+            raise PlatformError(Code.NOT_FOUND, f"the ledger of {self._validator} has no round {number}")
+        return read(LedgerEntry, row)
+
+    async def page(self, after: RoundNumber | None = None, limit: int = 50) -> tuple[LedgerEntry, ...]:
+        """Entries of rounds above `after`, oldest first; the last one's round is the next page's `after`."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(sql("ledger.page"), self._validator, -1 if after is None else after, limit)
+        return tuple(read(LedgerEntry, row) for row in rows)
+
+    async def waiting(self, limit: int = 50) -> tuple[Round, ...]:
+        """Open and closed rounds above the head, oldest first: the first one is to be folded next."""
+        async with self._pool.connection() as connection:
+            return tuple(read(Round, row) for row in await connection.fetch(sql("ledger.waiting"), self._validator, limit))
+
+    async def append(self, entry: LedgerEntry) -> None:
+        """Append an entry; raises OutOfOrder unless `previous` is the head's hash and the round is the next one.
+
+        Of the rounds of this database none may come before it or still be open; one that is not of this database (an entry that
+        was taken over from elsewhere) must only lie above the head.
+        """
+        async with self._pool.transaction() as connection:
+            await connection.execute(sql("ledger.lock"), self._validator)
+            await self._refuse_out_of_order(connection, entry)
+            await connection.execute(
+                sql("ledger.append"),
+                self._validator,
+                entry.round,
+                entry.state_hash,
+                entry.previous,
+                entry.state,
+                entry.inputs,
+                entry.king_entrant,
+            )
+
+    async def _head(self, connection: Connection) -> LedgerEntry | None:
+        row = await connection.fetchrow(sql("ledger.head"), self._validator)
+        return read(LedgerEntry, row) if row else None
+
+    async def _refuse_out_of_order(self, connection: Connection, entry: LedgerEntry) -> None:
+        head = await self._head(connection)
+        if entry.previous != (head.state_hash if head else ""):
+            raise OutOfOrder(f"round {entry.round} does not follow the ledger's head")
+        if head is not None and entry.round <= head.round:
+            raise OutOfOrder(f"round {entry.round} does not come after round {head.round}")
+        turn = await connection.fetchrow(sql("ledger.waiting"), self._validator, 1)
+        if turn is not None and turn["round"] < entry.round:
+            raise OutOfOrder(f"round {turn['round']} is to be folded before round {entry.round}")
+        if turn is not None and turn["round"] == entry.round and turn["state"] != RoundState.CLOSED:
+            raise OutOfOrder(f"round {entry.round} is not closed")
+
+
+async def validators(pool: Pool) -> tuple[Hotkey, ...]:
+    """Whose ledgers are in this database."""
+    async with pool.connection() as connection:
+        return tuple(Hotkey(row["validator"]) for row in await connection.fetch(sql("ledger.validators")))

@@ -1,0 +1,34 @@
+-- name: lock
+-- One writer of a validator's ledger at a time; readers go on. No lock of the table: that needs the right to change what is in it.
+select pg_advisory_xact_lock(hashtextextended('voice:ledger:' || $1, 0));
+
+-- name: head
+-- A ledger's last entry.
+select round, state_hash, previous, state, inputs, king_entrant from ledger where validator = $1 order by round desc limit 1;
+
+-- name: get
+-- One entry of a ledger.
+select round, state_hash, previous, state, inputs, king_entrant from ledger where validator = $1 and round = $2;
+
+-- name: page
+-- A ledger's entries after a round, oldest first.
+select round, state_hash, previous, state, inputs, king_entrant from ledger
+where validator = $1 and round > $2
+order by round
+limit $3;
+
+-- name: validators
+-- Who keeps a ledger here.
+select distinct validator from ledger order by validator;
+
+-- name: waiting
+-- Rounds after a ledger's head, oldest first.
+select r.*, (select count(*) from evaluations e where e.round = r.round and e.state in ('queued', 'running'))::integer as pending
+from rounds r
+where r.round > coalesce((select max(round) from ledger where validator = $1), -1)
+order by r.round
+limit $2;
+
+-- name: append
+-- Append to a ledger.
+insert into ledger (validator, round, state_hash, previous, state, inputs, king_entrant) values ($1, $2, $3, $4, $5, $6, $7);
