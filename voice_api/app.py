@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from scoring.errors import VoiceError
-from voice_api import openapi, problems
+from voice_api import openapi, problems, reachable
 from voice_api.auth import open_nonces
 from voice_api.db.pool import open_pool
 from voice_api.metrics import Metrics
@@ -102,7 +102,8 @@ def _lifespan(settings: ApiSettings, metrics: Metrics) -> _Lifespan:
             socket_connect_timeout=_REDIS_SECONDS,
             retry=Retry(NoBackoff(), 0),  # a nonce that is stored twice is a replay; who asks is told to ask again
         )
-        async with redis, open_pool(settings.database_url.get_secret_value(), application="voice api", lazy=True) as pool:
+        url, redis_url = settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()
+        async with redis, open_pool(url, application="voice api", lazy=True) as pool, reachable.told(url, redis_url):
             app.state.service = Service.over(settings, metrics, pool, redis)
             await open_nonces(redis)
             yield

@@ -1,14 +1,72 @@
-"""Whether PostgreSQL and Redis answer: asked once when a process is started, so that a wrong address is told at once."""
+"""Whether PostgreSQL and Redis answer when a process starts: they may start after it, and a wrong address is to be told."""
 
 import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from types import FrameType
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from voice_api.db.pool import connection_to
-from voice_api.wakeups import WakeUps
+from voice_api.errors import DatabaseUnavailable, RedisUnavailable
+
+log = structlog.get_logger()
+
+_FIRST_SECONDS, _LONGEST_SECONDS = 0.5, 30.0
+_ANSWER_SECONDS = 5.0
 
 
 async def check(database_url: str, redis_url: str) -> None:
     """Raise DatabaseUnavailable or RedisUnavailable unless both answer."""
     async with connection_to(database_url):
         pass
-    with WakeUps(redis_url) as wakeups:
-        await asyncio.to_thread(wakeups.check)
+    async with Redis.from_url(redis_url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_ANSWER_SECONDS) as redis:
+        try:
+            await redis.ping()
+        except (RedisError, OSError) as exc:
+            raise RedisUnavailable(f"Redis does not serve ({type(exc).__name__})") from exc
+
+
+async def wait(database_url: str, redis_url: str) -> None:
+    """Until both answer, however long that takes; they are asked ever less often, and who does not answer is said each time."""
+    pause, waited = _FIRST_SECONDS, False
+    while True:
+        try:
+            await check(database_url, redis_url)
+        except (DatabaseUnavailable, RedisUnavailable) as outage:
+            log.warning("waiting for what is away", code=outage.code, detail=outage.detail, again_in=pause)
+        else:
+            break
+        await asyncio.sleep(pause)
+        pause, waited = min(2 * pause, _LONGEST_SECONDS), True
+    if waited:
+        log.info("PostgreSQL and Redis answer")
+
+
+@asynccontextmanager
+async def told(database_url: str, redis_url: str) -> AsyncIterator[None]:
+    """`wait` beside whatever is done within the context, by a process that has something to say meanwhile."""
+    waiting = asyncio.create_task(wait(database_url, redis_url))
+    try:
+        yield
+    finally:
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+
+
+def hold(database_url: str, redis_url: str) -> None:
+    """`wait`, by a process that can do nothing before; SIGTERM ends it at once, in good order. For the main thread."""
+
+    def end(_signum: int, _frame: FrameType | None) -> None:
+        sys.exit(0)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        asyncio.run(wait(database_url, redis_url))
+    finally:
+        signal.signal(signal.SIGTERM, before)

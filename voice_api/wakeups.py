@@ -39,11 +39,6 @@ class WakeUps:
         """Close them."""
         self._redis.close()
 
-    def check(self) -> None:
-        """Raise RedisUnavailable unless Redis answers."""
-        with _named_outages():
-            self._redis.ping()
-
     def top_up(self, name: QueueName, due: int, live: int = 0) -> int:
         """Add as many wake-ups as `missing` finds; how many that were.
 

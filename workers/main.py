@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from scoring import competition
 from scoring.judges.standard.device import Device
+from voice_api import reachable
 from voice_api.db.pool import Pool, connect
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.submissions import Submissions
@@ -49,11 +50,14 @@ T = TypeVar("T")
 def run(settings: WorkerSettings, burst: bool = False, shown: MetricsSettings | None = None) -> None:
     """Work until SIGTERM (or, with `burst`, until nothing is due), and show the worker's numbers where `shown` says.
 
-    Raises PlatformError when something needed is not there, or when the service key's certificate is not valid, or no longer.
+    It starts once PostgreSQL and Redis answer; a burst waits for nothing. Raises PlatformError when something needed is not there,
+    or when the service key's certificate is not valid, or no longer.
     """
     torch.set_num_threads(settings.threads)
     notary = partial(notary_of, settings)
     notary()
+    if not burst:
+        reachable.hold(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value())
     drain, gave_up = Drain(settings.drain), GaveUp()
     with _redis(settings) as redis, background_loop() as loop, _pool(settings, loop) as pool:
         rings = WorkLoop(redis, settings.queue, drain)
