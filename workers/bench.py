@@ -21,9 +21,10 @@ from workers.retry import RetryRule
 
 @dataclass(slots=True)
 class Doing:
-    """What the worker is at, for whoever looks."""
+    """What the worker is at, for whoever looks, and whether what it did last was an evaluation: then recordings have their turn."""
 
     evaluation: EvaluationId | None = None
+    recordings_turn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,8 @@ async def while_quick(work: Callable[[], Awaitable[str]], clock: Callable[[], fl
 async def work_one(current: Bench, queue: QueueName) -> str:
     """Claim one row and carry it as far as it goes; nothing due is nothing to do.
 
-    Without a valid certificate, or once it is asked to stop, a worker claims nothing.
+    Evaluations and recordings take turns where both are due, so that neither waits for the end of the other. Without a valid
+    certificate, or once it is asked to stop, a worker claims nothing.
     """
     if current.drain.requested:
         return _STOPPING
@@ -72,10 +73,18 @@ async def work_one(current: Bench, queue: QueueName) -> str:
         log.error("the worker ends: nobody would count what it judges", code=error.code, detail=error.detail)
         current.retire()
         return _UNCERTIFIED
+    for kind in (_validate, _evaluate) if current.doing.recordings_turn else (_evaluate, _validate):
+        outcome = await kind(current, queue, notary)
+        if outcome is not None:
+            return outcome
+    return _NOTHING
+
+
+async def _evaluate(current: Bench, queue: QueueName, notary: Notary) -> str | None:
     claim = await current.queue.claim(queue, current.name, current.lease, current.host)
     if claim is None:
-        return await _validate(current, queue) or _NOTHING
-    current.doing.evaluation = claim.evaluation_id
+        return None
+    current.doing.evaluation, current.doing.recordings_turn = claim.evaluation_id, True
     try:
         with structlog.contextvars.bound_contextvars(
             evaluation=claim.evaluation_id, submission=claim.submission_id, round=claim.round
@@ -89,7 +98,8 @@ async def work_one(current: Bench, queue: QueueName) -> str:
         current.doing.evaluation = None
 
 
-async def _validate(current: Bench, queue: QueueName) -> str | None:
+async def _validate(current: Bench, queue: QueueName, _notary: Notary) -> str | None:
+    current.doing.recordings_turn = False
     outcome = await validate_next(current, queue)
     if outcome is not None:
         current.metrics.ended(f"recording {outcome}")

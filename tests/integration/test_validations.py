@@ -224,12 +224,14 @@ async def test_a_worker_that_must_stop_gives_it_back(bed: Bed, pcm: bytes) -> No
     assert await bed.work() == "validated"
 
 
-async def test_evaluations_go_first(bed: Bed, pcm: bytes, open_round: Callable[..., Awaitable[list[int]]]) -> None:
-    """A recording is judged only by a worker that finds no evaluation due."""
-    await open_round()
-    asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
-    assert await work_one(bed.bench, QueueName.CPU) == "handed back"  # of a competition that is not ours
-    assert (await bed.api.validation(asked.id)).attempt == 0
+async def test_evaluations_and_recordings_take_turns(bed: Bed, open_round: Callable[..., Awaitable[list[int]]]) -> None:
+    """Evaluations begin; then a recording waits for one of them at most, however many are due, and holds up no second one."""
+    await open_round(submissions=3)
+    for _ in range(2):
+        await bed.api.validate(wav(bytes(100)), "Xyzzyq.", DESCRIPTION)
+    done = [await work_one(bed.bench, QueueName.CPU) for _ in range(5)]
+    # The evaluations are of a competition that is not ours: handed back once, then parked.
+    assert done == ["handed back", "refused", "parked", "refused", "handed back"]
 
 
 async def test_the_command_line_sees_it_through(bed: Bed, tmp_path: Path, pcm: bytes) -> None:
