@@ -158,7 +158,8 @@ async def _outcomes(arena: Arena, pool: Pool, work: Workload) -> Mapping[str, in
         verdicts = await connection.fetch("select state, count(*) from evaluations group by state order by state")
         attempts = await connection.fetchval("select sum(attempt) from evaluations")
         returned = await connection.fetch(
-            "select concat_ws(' ', coalesce(code::text, 'drained'), cause) as why, count(*) from events"
+            "select concat_ws(' ', coalesce(code::text, 'drained'), case when code = 2202 then detail else cause end) as why, count(*)"
+            " from events"
             " where kind = 'evaluation' and from_state = 'running' and to_state = 'queued' group by 1 order by 1"
         )
     logs = "".join(path.read_text(errors="replace") for path in (arena.folder / "logs").glob("worker-*.log"))
