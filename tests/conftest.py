@@ -13,12 +13,10 @@ import redis
 from pydantic import Field, SecretStr
 
 from neurons.localnet.services import Service, start_postgres, start_redis
-from prompts.groups import Group, GroupKind
-from scoring import anchors
-from scoring.aggregate import Identity, Judged, Rules, report
+from prompts.groups import Group
 from scoring.competition import Competition
-from scoring.judges.bins import METRICS
-from scoring.report import EvaluationReport, Factor
+from scoring.report import EvaluationReport
+from tests import judged_alike as alike
 from voice_api.db.migrate import upgrade
 from voice_api.db.pool import Pool, connection_to, open_pool
 from voice_api.settings import ProcessSettings
@@ -104,21 +102,7 @@ def redis_url(redis_server: Service) -> str:
 @pytest.fixture(scope="session")
 def judged_alike() -> Callable[[Competition, Sequence[Group], float], EvaluationReport]:
     """Build what judges report who found every metric at the same share of the way from bad to human: that share is the score."""
-
-    def build(competition: Competition, groups: Sequence[Group], share: float) -> EvaluationReport:
-        scale = anchors.load(competition.profile)
-        outcomes: dict[str, Judged] = {}
-        for group in groups:
-            for number, prompt in enumerate(group.prompts):
-                found = dict.fromkeys(METRICS.values(), 1000.0 * number)  # a contrast moves as it was asked
-                for factor, points in scale.factors.items():
-                    if factor is not Factor.CONSISTENCY or group.kind is GroupKind.VOICE:
-                        found |= {name: at.bad + share * (at.human - at.bad) for name, at in points.metrics.items()}
-                outcomes[prompt.id] = Judged(None, found, "ab" * 32, 0.5, 22_050)
-        who = Identity.of(competition.profile.value, {"scripted": "1"}, scale)
-        return report(who, groups, outcomes, Rules(scale, competition.factors))
-
-    return build
+    return alike.judged_alike
 
 
 @contextmanager

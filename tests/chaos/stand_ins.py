@@ -6,15 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from prompts.groups import Group, GroupKind
-from scoring import anchors
-from scoring.aggregate import Identity, Judged, Rules, report
+from prompts.groups import Group
 from scoring.competition import Competition, Limits, Profile, SynthesisRules
-from scoring.judges.bins import METRICS
 from scoring.judges.panel import Panel
-from scoring.report import EvaluationReport, Factor
+from scoring.report import EvaluationReport
 from scoring.spoken import Spoken
 from scoring.synthesis.synthesiser import Request
+from tests.judged_alike import judged_alike
 from workers.conversation import OnSample
 from workers.hub import OnBytes
 from workers.panels import LastPanel
@@ -68,16 +66,5 @@ class _QuickPanel:
         competition: Competition,
         progress: Callable[[int, int], None],
     ) -> EvaluationReport:
-        scale = anchors.load(competition.profile)
-        outcomes: dict[str, Judged] = {}
-        for group in groups:
-            for number, prompt in enumerate(group.prompts):
-                found = dict.fromkeys(METRICS.values(), 1000.0 * number)  # a contrast moves as it was asked
-                for factor, points in scale.factors.items():
-                    if factor is not Factor.CONSISTENCY or group.kind is GroupKind.VOICE:
-                        found |= {name: at.bad + _SHARE * (at.human - at.bad) for name, at in points.metrics.items()}
-                said = spoken[prompt.id]
-                outcomes[prompt.id] = Judged(None, found, hashlib.sha256(said.pcm).hexdigest(), said.seconds, said.rate)
-            progress(len(outcomes), len(spoken))
-        who = Identity.of(competition.profile.value, {"stand-in": "1"}, scale)
-        return report(who, groups, outcomes, Rules(scale, competition.factors))
+        progress(len(spoken), len(spoken))
+        return judged_alike(competition, groups, _SHARE, spoken)

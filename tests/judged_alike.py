@@ -1,0 +1,35 @@
+"""What judges report who find the same in every sound, for tests of what comes after them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from prompts.groups import Group, GroupKind
+from scoring import anchors
+from scoring.aggregate import Identity, Judged, Rules, report
+from scoring.competition import Competition
+from scoring.judges.bins import METRICS
+from scoring.report import EvaluationReport, Factor
+from scoring.spoken import Spoken
+
+
+def judged_alike(
+    competition: Competition, groups: Sequence[Group], share: float, spoken: Mapping[str, Spoken] | None = None
+) -> EvaluationReport:
+    """Every metric lies at the same share of the way from bad to human, and that is the score; of these sounds, or of any."""
+    scale = anchors.load(competition.profile)
+    outcomes: dict[str, Judged] = {}
+    for group in groups:
+        for number, prompt in enumerate(group.prompts):
+            found = dict.fromkeys(METRICS.values(), 1000.0 * number)  # a contrast moves as it was asked
+            for factor, points in scale.factors.items():
+                if factor is not Factor.CONSISTENCY or group.kind is GroupKind.VOICE:
+                    found |= {name: at.bad + share * (at.human - at.bad) for name, at in points.metrics.items()}
+            outcomes[prompt.id] = _judged(found, spoken[prompt.id] if spoken is not None else None)
+    who = Identity.of(competition.profile.value, {"scripted": "1"}, scale)
+    return report(who, groups, outcomes, Rules(scale, competition.factors))
+
+
+def _judged(found: Mapping[str, float], said: Spoken | None) -> Judged:
+    if said is None:
+        return Judged(None, found, "ab" * 32, 0.5, 22_050)
+    return Judged(None, found, hashlib.sha256(said.pcm).hexdigest(), said.seconds, said.rate)
