@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
 from scoring.errors import Code, PlatformError
 from workers.hub import TransportError
@@ -26,6 +26,11 @@ class Remote:
     revision: str
     files: Mapping[str, str]
 
+    @property
+    def empty(self) -> bool:
+        """Whether it holds nothing but what a hub puts into it by itself."""
+        return not set(self.files) - _HUBS_OWN
+
     def holds(self, folder: Path) -> bool:
         """Whether it holds a folder's files and nothing else; reads them all."""
         local = {path.name: path for path in folder.iterdir()}
@@ -41,12 +46,12 @@ class ModelHub:
         self._endpoint = endpoint
         self._hub = HfApi(endpoint=endpoint, token=token if token is not None else False)
 
-    def state(self, repo: str) -> Remote | None:
-        """What lies there; None when there is no such repository, or none that this login may see."""
+    def state(self, repo: str, revision: str | None = None) -> Remote | None:
+        """What lies there (default: at the newest revision); None when there is no such thing, or none that this login may see."""
         with self._asking(repo):
             try:
-                found = self._hub.model_info(repo, files_metadata=True)
-            except RepositoryNotFoundError:
+                found = self._hub.model_info(repo, revision=revision, files_metadata=True)
+            except (RepositoryNotFoundError, RevisionNotFoundError):
                 return None
         files = {item.rfilename: item.lfs.sha256 if item.lfs else item.blob_id or "" for item in found.siblings or ()}
         return Remote(bool(found.private), found.sha or "", files)

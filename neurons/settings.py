@@ -3,11 +3,14 @@
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
 from scoring.competition import DEFAULT_PATH
 from scoring.judges.standard.device import Device
+from scoring.types import Hotkey
 from voice_api.settings import ProcessSettings
 
 
@@ -54,7 +57,9 @@ class CertifierSettings(ChainSettings):
 
 
 class ValidatorSettings(CertifierSettings):
-    """The validator."""
+    """The validator; `trust` names whose certificates count (none: its own)."""
+
+    trust: Annotated[frozenset[Hotkey], NoDecode] = Field(default=frozenset(), validation_alias="VOICE_TRUST")
 
     database_url: SecretStr = Field(validation_alias="DATABASE_URL")
     competition: Path = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
@@ -66,6 +71,11 @@ class ValidatorSettings(CertifierSettings):
         """Between two ticks."""
         return timedelta(seconds=self.pause_seconds)
 
+    @field_validator("trust", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return frozenset(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
 
 class MinerSettings(ApiClientSettings):
     """The miner's commands."""
@@ -76,6 +86,12 @@ class MinerSettings(ApiClientSettings):
     hub_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")
     standard_pins: Path | None = Field(default=None, validation_alias="VOICE_STANDARD_PINS")
     device: Device = Field(default=Device.CPU, validation_alias="VOICE_DEVICE")
+    pause_seconds: float = Field(default=12.0, gt=0, validation_alias="VOICE_PAUSE_SECONDS")
+
+    @property
+    def pause(self) -> timedelta:
+        """Between two looks of the miner's daemon."""
+        return timedelta(seconds=self.pause_seconds)
 
 
 class DemoSettings(ProcessSettings):

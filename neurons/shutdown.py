@@ -31,6 +31,10 @@ class Shutdown:
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, self.request)
 
+    async def asked(self) -> None:
+        """Until the end is asked for."""
+        await self._event.wait()
+
     async def wait(self, pause: timedelta) -> None:
         """Sleep for `pause`, or less if the end is asked for."""
         if self._heartbeat is not None:

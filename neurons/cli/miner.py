@@ -1,4 +1,4 @@
-"""`voice miner`: check, score, publish, commit, and see what became of it."""
+"""`voice miner`: check, score, publish, commit, and see what became of it; or let a daemon do all of it."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from neurons.cli import score, status, validate
+from neurons.cli import miner_run, score, status, validate
 from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def check(folder: Folder, competition: CompetitionFile = None, as_json: AsJson =
 
 app.command("score")(score.score)
 app.command("validate")(validate.validate)
+app.command("run")(miner_run.run)
 
 
 @app.command()

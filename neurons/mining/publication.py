@@ -1,0 +1,123 @@
+"""What comes next in publishing a chosen model, decided from what the chain, the hub and the journal say now.
+
+Private → commit → public: whoever could read the model before its commitment is final could commit it first. Every restart asks the
+outside world again, so a step that was cut short is either seen to have happened, or is known to be void before it is repeated.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scoring.types import Block
+
+
+class Step(StrEnum):
+    """What changes the outside world, in order."""
+
+    CREATE = "create"
+    """Make a private repository."""
+    UPLOAD = "upload"
+    COMMIT = "commit"
+    REVEAL = "reveal"
+    """Let everybody see the repository."""
+
+
+class Hold(StrEnum):
+    """Why nothing is done now; each ends by itself."""
+
+    UNREGISTERED = "unregistered"
+    COOLDOWN = "cooldown"
+    UNSURE = "unsure"
+    """A commitment was signed and may still be included: a second one could follow it."""
+    NOT_FINAL = "not_final"
+    """The commitment is in a block that may still be replaced."""
+
+
+class End(StrEnum):
+    """How it is over."""
+
+    DONE = "done"
+    EXPOSED = "exposed"
+    """Everybody can see the repository, and nothing is committed: whoever read it may commit it first."""
+    FOREIGN = "foreign"
+    """The repository holds something else."""
+    SUPERSEDED = "superseded"
+    """The hotkey has committed something else since this was first signed: it may have been on the chain before."""
+    GONE = "gone"
+    """Its folder was removed before it was uploaded."""
+    LOST = "lost"
+    """It is committed, and the repository no longer holds it."""
+
+
+class Ask(StrEnum):
+    """What a person decides."""
+
+    CONSENT = "consent"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The model's repository as its owner sees it."""
+
+    private: bool
+    empty: bool
+    holds: bool
+    """Whether it holds the model's files and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything the decision needs. Blocks: `head` may be replaced, `final` may not.
+
+    `committed_head` and `committed_final` say whether the hotkey's newest commitment, by each of them, is this model's own,
+    `superseded` that it is another, made after this one was signed. `may_commit` is the first block outside the cooldown.
+    `void_from`: once it is final, no commitment signed so far can be included any more (None: none was signed).
+    """
+
+    registered: bool
+    head: Block
+    final: Block
+    committed_head: bool
+    committed_final: bool
+    superseded: bool
+    place: Place | None
+    may_commit: Block
+    void_from: Block | None
+    consented: bool
+
+
+Next = Step | Hold | End | Ask
+
+
+def next_step(seen: Seen) -> Next:
+    """What to do now."""
+    if seen.committed_final:
+        return _committed(seen.place)
+    if seen.committed_head:
+        return Hold.NOT_FINAL
+    if seen.superseded:
+        return End.SUPERSEDED
+    if seen.place is not None and not seen.place.private:
+        return End.EXPOSED
+    if seen.void_from is not None and seen.final < seen.void_from:
+        return Hold.UNSURE
+    return _uncommitted(seen)
+
+
+def _committed(place: Place | None) -> Next:
+    if place is None or not place.holds:
+        return End.LOST
+    return Step.REVEAL if place.private else End.DONE
+
+
+def _uncommitted(seen: Seen) -> Next:
+    if not seen.registered:
+        return Hold.UNREGISTERED
+    if seen.head < seen.may_commit:
+        return Hold.COOLDOWN
+    if not seen.consented:
+        return Ask.CONSENT
+    if seen.place is None:
+        return Step.CREATE
+    if not seen.place.holds:
+        return Step.UPLOAD if seen.place.empty else End.FOREIGN
+    return Step.COMMIT
