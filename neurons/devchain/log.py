@@ -1,4 +1,4 @@
-"""The append-only event log in one SQLite file (WAL): what survives, and what processes share."""
+"""The append-only event log in one SQLite file (WAL), and beside it the table of faults: what survives, and what processes share."""
 
 import os
 import sqlite3
@@ -28,6 +28,18 @@ create table events (
     body   text not null
 );
 create index events_by_block on events (block, id);
+create table faults (
+    id           integer primary key autoincrement,
+    kind         text not null,
+    call         text not null,
+    share        real not null,
+    seconds      real not null,
+    name         text not null,
+    after        integer not null,
+    until_block  integer,
+    since        integer not null,
+    hits         integer not null default 0
+);
 create trigger events_stay before update on events begin select raise(abort, 'events are never changed'); end;
 create trigger events_remain before delete on events begin select raise(abort, 'events are never removed'); end;
 commit;
@@ -35,7 +47,7 @@ commit;
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
     """Name the file in every failure of SQLite."""
     try:
         yield
@@ -45,15 +57,22 @@ def _naming(path: Path) -> Iterator[None]:
         raise ChainUnavailable(f"the development chain's file {path} {todo}") from exc
 
 
+def connection(path: Path) -> sqlite3.Connection:
+    """Open a file that exists; raises ChainUnavailable."""
+    with naming(path):
+        uri = f"{path.resolve().as_uri()}?mode=rw"
+        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_LOCK_SECONDS, check_same_thread=False)
+
+
 def create(path: Path, genesis: Genesis) -> None:
     """Make the file, whole or not at all; raises ChainUnavailable if it exists or its folder cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=path.parent) as folder:
             unfinished = Path(folder) / path.name
-            with _naming(path), closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
-                connection.executescript(_SCHEMA.format(version=_VERSION))
-                connection.execute("insert into genesis values (1, ?)", (genesis.to_json(),))
+            with naming(path), closing(sqlite3.connect(unfinished, isolation_level=None)) as db:
+                db.executescript(_SCHEMA.format(version=_VERSION))
+                db.execute("insert into genesis values (1, ?)", (genesis.to_json(),))
             os.link(unfinished, path)
     except OSError as exc:
         why = "exists already; remove it, or use it" if path.exists() else f"cannot be written: {exc.strerror}"
@@ -70,9 +89,8 @@ class EventLog:
                 f"there is no development chain at {path}; make one with `voice dev create`, or name another as VOICE_DEVCHAIN"
             )
         self._path = path
-        with _naming(path):
-            uri = f"{path.resolve().as_uri()}?mode=rw"
-            self._db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_LOCK_SECONDS, check_same_thread=False)
+        with naming(path):
+            self._db = connection(path)
             try:
                 self._db.execute("pragma synchronous = normal")
                 row = self._db.execute("select body from genesis").fetchone()
@@ -96,25 +114,25 @@ class EventLog:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the one write lock; what was appended inside is stored at the end, or not at all after an exception."""
-        with _naming(self._path), self._db:
+        with naming(self._path), self._db:
             self._db.execute("begin immediate")
             yield
 
     def append(self, block: Block, event: Event) -> int:
         """Add an event inside `writing`; returns its index within the block."""
-        with _naming(self._path):
+        with naming(self._path):
             index: int = self._db.execute("select count(*) from events where block = ?", (block,)).fetchone()[0]
             self._db.execute("insert into events (block, kind, body) values (?, ?, ?)", (block, *events.encode(event)))
         return index
 
     def last_block(self) -> Block:
         """The newest block with an event; 0 if there is none."""
-        with _naming(self._path):
+        with naming(self._path):
             return Block(self._db.execute("select coalesce(max(block), 0) from events").fetchone()[0])
 
     def between(self, after: int, upto: int) -> list[Entry]:
         """The events of the blocks `after` < block ≤ `upto`, in order."""
-        with _naming(self._path):
+        with naming(self._path):
             rows = self._db.execute(
                 "select block, row_number() over (partition by block order by id) - 1, kind, body"
                 " from events where block > ? and block <= ? order by id",

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from neurons.devchain import log, registration, weighing
 from neurons.devchain.clock import Clock
 from neurons.devchain.events import Entry, Event, Funded, Registered
+from neurons.devchain.faults import Fault, FaultTable, Plan
 from neurons.devchain.genesis import Genesis
 from neurons.devchain.lines import line
 from neurons.devchain.node import Node
@@ -106,3 +107,21 @@ def _transact(path: Path, clock: Clock, decide: Callable[[State], Event]) -> Ent
             return node.transact(decide)
         except Rejected as exc:
             raise PlatformError(Code.CHAIN_REFUSED, f"the chain refused: {exc.name}") from exc
+
+
+def add_fault(path: Path, plan: Plan, *, clock: Clock = time.time) -> int:
+    """Let the node fail from now on, for every process; returns the fault's id."""
+    with _node(path, clock) as node, closing(FaultTable(path)) as table:
+        return table.add(plan, node.head())
+
+
+def faults(path: Path) -> list[Fault]:
+    """All faults, those that are over too, with how often each struck."""
+    with closing(FaultTable(path)) as table:
+        return table.all()
+
+
+def clear_faults(path: Path, fault: int | None = None) -> int:
+    """Forget one fault, or all; returns how many."""
+    with closing(FaultTable(path)) as table:
+        return table.clear(fault)

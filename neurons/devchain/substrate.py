@@ -1,25 +1,28 @@
 """The SDK's `Substrate` protocol over a node of the development chain: intents, reads and wallets above it are the real ones."""
 
 import asyncio
+import functools
 import inspect
+import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from bittensor import Balance, ChainError, ConnectionNotReady, ErrorCode, ExtrinsicResult
-from bittensor.error_descriptions import DESCRIPTIONS
 
 from neurons.devchain import storage
 from neurons.devchain.calls import KNOWN, DevCall, check
 from neurons.devchain.clock import Clock, number_of, starts_at
-from neurons.devchain.events import Entry, Failed
 from neurons.devchain.node import Extrinsic, Node, NoSuchBlock, payload
 from neurons.devchain.rejection import Rejected
+from neurons.devchain.results import failure, record, result_of
 from neurons.devchain.state import State
 from neurons.devchain.storage import NotServed
 from neurons.devchain.unoffered import Unoffered, refuse
+from neurons.devchain.weather import Answered, Draw, Weather
+from scoring.types import Block
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,14 +31,39 @@ Sleep = Callable[[float], Awaitable[None]]
 _LONGEST_NAP = 0.5
 
 
-class DevSubstrate(Unoffered):
-    """The chain in one file. `clock` and `sleep` are parameters so that a test may own the time."""
+def _seam(
+    method: Callable[Concatenate["DevSubstrate", P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate["DevSubstrate", P], Coroutine[Any, Any, T]]:
+    """Let the faults strike a call by its name, and by what it asks for or submits (`Module.Item`)."""
 
-    def __init__(self, path: Path, clock: Clock = time.time, sleep: Sleep = asyncio.sleep) -> None:
+    @functools.wraps(method)
+    async def met(self: "DevSubstrate", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._weather.through(
+            _names(method.__name__.strip("_"), args), self._node.head(), lambda: method(self, *args, **kwargs)
+        )
+
+    return met
+
+
+def _names(method: str, args: tuple[Any, ...]) -> tuple[str, ...]:
+    match args:
+        case (DevCall() as call, *_):
+            return (method, call.name)
+        case (str() as module, str() as item, *_):
+            return (method, f"{module}.{item}")
+        case _:
+            return (method,)
+
+
+class DevSubstrate(Unoffered):
+    """The chain in one file. `clock`, `sleep` and `draw` are parameters so that a test may own the time and the chance."""
+
+    def __init__(self, path: Path, clock: Clock = time.time, sleep: Sleep = asyncio.sleep, draw: Draw = random.random) -> None:
         self._path = path
         self._clock = clock
         self._sleep = sleep
-        self._opened: Node | None = None
+        self._draw = draw
+        self._opened: tuple[Node, Weather] | None = None
         self.token_symbols: dict[int, str] = {}
 
     def balance(self, rao: int, netuid: int = 0) -> Balance:
@@ -44,43 +72,57 @@ class DevSubstrate(Unoffered):
 
     async def connect(self) -> None:
         """Open the file; raises ChainUnavailable if it is missing or damaged."""
-        if self._opened is None:
-            self._opened = await asyncio.to_thread(Node, self._path, self._clock)
-            self.token_symbols = {self._opened.genesis.netuid: storage.SYMBOL}
+        if self._opened is not None:
+            return
+        node = await asyncio.to_thread(Node, self._path, self._clock)
+        self._opened = node, Weather(self._path, self._draw)
+        self.token_symbols = {node.genesis.netuid: storage.SYMBOL}
+        async with AsyncExitStack() as unless_greeted:
+            unless_greeted.push_async_callback(self.close)
+            await self._greet()
+            unless_greeted.pop_all()
 
     async def close(self) -> None:
         """Close the file."""
         if self._opened is not None:
-            await asyncio.to_thread(self._opened.close)
-            self._opened = None
+            (node, weather), self._opened = self._opened, None
+            weather.close()
+            await asyncio.to_thread(node.close)
 
+    @_seam
     async def block_hash(self, block: int | None = None) -> str:
         """The hash of a block (default: the newest)."""
-        return await self._node_call(self._node.hash, self._node.head() if block is None else block)
+        return await self._hash(await self._head() if block is None else block)
 
+    @_seam
     async def block_number(self) -> int:
         """The newest block."""
-        return self._node.head()
+        return await self._head()
 
+    @_seam
     async def finalized_block_number(self) -> int:
         """The newest final block."""
-        return self._node.finalized()
+        return max(0, await self._head() - self._node.genesis.finality_blocks)
 
+    @_seam
     async def block_time(self) -> float:
         """Seconds per block."""
         return self._node.genesis.block_seconds
 
+    @_seam
     async def spec_version(self) -> int:
         """The runtime's version: a rule like others."""
         return (await self._state(None)).rules.spec_version
 
+    @_seam
     async def get_block(self, block_number: int | None = None, block_hash: str | None = None) -> dict[str, Any] | None:
         """A block's header; its transactions are told by `events`."""
-        number = self._number(block_hash) if block_number is None else block_number
-        found = await self.block_hash(number)
-        parent = await self.block_hash(number - 1) if number > 0 else None
+        number = await self._number(block_hash) if block_number is None else block_number
+        found = await self._hash(number)
+        parent = await self._hash(number - 1) if number > 0 else None
         return {"header": {"number": number, "hash": found, "parentHash": parent}, "extrinsics": []}
 
+    @_seam
     async def query(
         self, module: str, storage_function: str, params: list[Any] | None = None, block_hash: str | None = None
     ) -> Any:
@@ -88,6 +130,7 @@ class DevSubstrate(Unoffered):
         state = await self._state(block_hash)
         return await self._node_call(storage.value, module, storage_function, params or [], state, self._node.genesis)
 
+    @_seam
     async def query_map(
         self, module: str, storage_function: str, params: list[Any] | None = None, block_hash: str | None = None
     ) -> list[tuple[Any, Any]]:
@@ -99,12 +142,15 @@ class DevSubstrate(Unoffered):
         """Whether a storage map holds anything."""
         return bool(await self.query_map(module, storage_function, params, block_hash))
 
+    @_seam
     async def query_batch(
         self, module: str, storage_function: str, param_sets: list[list[Any]], block_hash: str | None = None
     ) -> list[Any]:
         """One storage item for many keys, in their order."""
-        return [await self.query(module, storage_function, params, block_hash) for params in param_sets]
+        state, genesis = await self._state(block_hash), self._node.genesis
+        return [await self._node_call(storage.value, module, storage_function, params, state, genesis) for params in param_sets]
 
+    @_seam
     async def runtime_call(self, api: str, method: str, params: list[Any], block_hash: str | None = None) -> Any:
         """The metagraph is the only runtime call there is."""
         if (api, method) != ("SubnetInfoRuntimeApi", "get_metagraph"):
@@ -114,7 +160,7 @@ class DevSubstrate(Unoffered):
     async def blocks(self, *, finalized: bool = False) -> AsyncIterator[dict[str, Any]]:
         """Block headers as they come, from the present one on."""
         behind = self._node.genesis.finality_blocks if finalized else 0
-        number = int(self._node.finalized() if finalized else self._node.head())
+        number = max(0, await self._head() - behind)
         while True:
             await self._until(number + behind)
             block = await self.get_block(number)
@@ -122,10 +168,11 @@ class DevSubstrate(Unoffered):
                 yield block
             number += 1
 
+    @_seam
     async def events(self, block_hash: str | None = None) -> list[dict[str, Any]]:
         """What happened in a block (default: the newest), in order."""
-        number = self._number(block_hash)
-        return [_record(entry) for entry in await self._node_call(self._node.events, number - 1, number)]
+        number = await self._number(block_hash)
+        return [record(entry) for entry in await self._node_call(self._node.events, number - 1, number)]
 
     async def compose(self, call: Any) -> DevCall:
         """A generated call, checked as an encoder would; raises ChainError for a call that is not known here."""
@@ -139,6 +186,7 @@ class DevSubstrate(Unoffered):
             raise ChainError(f"{module}.{function} cannot be encoded: {exc}", code=ErrorCode.INVALID_ARGUMENT) from exc
         return composed
 
+    @_seam
     async def account_next_index(self, address: str) -> int:
         """An account's next nonce, with what the next block already holds."""
         return await self._node_call(self._node.next_nonce, address)
@@ -157,21 +205,48 @@ class DevSubstrate(Unoffered):
 
         `period` has no effect: a transaction goes into the next block or none.
         """
+        try:
+            return await self._submit(call, keypair, nonce, wait_for_inclusion, wait_for_finalization)
+        except Answered as exc:
+            return failure(exc.reason)
+
+    @_seam
+    async def _submit(
+        self, call: DevCall, keypair: Any, nonce: int | None, wait_for_inclusion: bool, wait_for_finalization: bool
+    ) -> ExtrinsicResult:
         extrinsic = await self._sign(call, keypair, nonce)
         try:
             entry = await asyncio.to_thread(self._node.submit, extrinsic)
         except Rejected as exc:
-            return _failure(exc.name)
+            return failure(exc.name)
         if not (wait_for_inclusion or wait_for_finalization):
             return ExtrinsicResult(success=True, message="Submitted (not waiting).")
         await self._until(entry.block + (self._node.genesis.finality_blocks if wait_for_finalization else 0))
-        return _result(entry, self._node.hash(entry.block))
+        return result_of(entry, self._node.hash(entry.block))
+
+    async def _greet(self) -> None:
+        await self._weather.through(("connect",), self._node.head(), self.block_time)
 
     @property
     def _node(self) -> Node:
+        return self._both()[0]
+
+    @property
+    def _weather(self) -> Weather:
+        return self._both()[1]
+
+    def _both(self) -> tuple[Node, Weather]:
         if self._opened is None:
             raise ConnectionNotReady("the development chain is not open; connect first")
         return self._opened
+
+    async def _head(self) -> int:
+        return await self._weather.head(self._node.head())
+
+    async def _hash(self, block: int) -> str:
+        if block > await self._head():
+            raise ChainError(f"block {block} is not there yet", code=ErrorCode.NOT_FOUND)
+        return await self._node_call(self._node.hash, block)
 
     async def _node_call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what may block on SQLite in a thread, and raise what the SDK expects."""
@@ -182,19 +257,19 @@ class DevSubstrate(Unoffered):
         except NotServed as exc:
             raise ChainError(f"the development chain does not have {exc}", code=ErrorCode.NOT_FOUND) from exc
 
-    def _number(self, block_hash: str | None) -> int:
-        head = self._node.head()
-        number = head if block_hash is None else number_of(self._node.genesis, block_hash, head)
+    async def _number(self, block_hash: str | None) -> int:
+        head = await self._head()
+        number = head if block_hash is None else number_of(self._node.genesis, block_hash, Block(head))
         if number is None:
             raise ChainError(f"there is no block {block_hash}", code=ErrorCode.NOT_FOUND)
         return number
 
     async def _state(self, block_hash: str | None) -> State:
-        return await self._node_call(self._node.state, self._number(block_hash))
+        return await self._node_call(self._node.state, await self._number(block_hash))
 
     async def _until(self, block: int) -> None:
         """Sleep until a block has begun."""
-        while self._node.head() < block:
+        while await self._head() < block:
             left = starts_at(self._node.genesis, block) - self._clock()
             await self._sleep(min(max(left, 0.001), _LONGEST_NAP))
 
@@ -204,20 +279,3 @@ class DevSubstrate(Unoffered):
         signed = keypair.sign(payload(self._node.genesis.seed, signer, index, call))
         signature = bytes(await signed if inspect.isawaitable(signed) else signed)
         return Extrinsic(call, signer, index, signature, int(keypair.crypto_type))
-
-
-def _record(entry: Entry) -> dict[str, Any]:
-    event = entry.event
-    body = {name: getattr(event, name) for name in event.__slots__ if name != "origin"}
-    return {"extrinsic_idx": entry.index, "event": {"module_id": "Dev", "event_id": type(event).__name__, "attributes": body}}
-
-
-def _result(entry: Entry, block_hash: str) -> ExtrinsicResult:
-    result = _failure(entry.event.error) if isinstance(entry.event, Failed) else ExtrinsicResult(success=True, message="Success")
-    place = f"{entry.block}-{entry.index:04d}"
-    return replace(result, block_hash=block_hash, extrinsic_id=place, fee=Balance.from_rao(0), events=[_record(entry)])
-
-
-def _failure(name: str) -> ExtrinsicResult:
-    error = ChainError(DESCRIPTIONS.get(name, name), name)
-    return ExtrinsicResult(success=False, message=error.message, error=error)

@@ -84,6 +84,7 @@ class DevNet:
     validators: tuple[bt.Wallet, ...]
     miners: tuple[bt.Wallet, ...]
     stranger: bt.Wallet
+    block_seconds: float
 
     def substrate(self) -> DevSubstrate:
         """A further process's view of the same chain."""
@@ -107,7 +108,7 @@ class DevNet:
 
     async def pass_blocks(self, count: int) -> None:
         """Let so many blocks pass."""
-        await self.time.sleep(float(count))
+        await self.time.sleep(count * self.block_seconds)
 
     def register(self, wallet: bt.Wallet, stake: int = 0) -> Uid:
         """Register a wallet's hotkey, with money from the faucet."""
@@ -128,9 +129,9 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bt.Wall
 
 @pytest.fixture
 def devnet(tmp_path: Path, keyring: Callable[[str], bt.Wallet]) -> MakeDevNet:
-    """Makes a development chain with blocks of one second, by other rules where a test gives them."""
+    """Makes a development chain, by default with blocks of one second, by other rules where a test gives them."""
 
-    def make(validators: int = 1, miners: int = 1, **rules: Any) -> DevNet:
+    def make(validators: int = 1, miners: int = 1, block_seconds: float = 1.0, **rules: Any) -> DevNet:
         net = DevNet(
             tmp_path / "chain.sqlite",
             Time(),
@@ -138,11 +139,12 @@ def devnet(tmp_path: Path, keyring: Callable[[str], bt.Wallet]) -> MakeDevNet:
             tuple(keyring(f"validator{n}") for n in range(validators)),
             tuple(keyring(f"miner{n}") for n in range(miners)),
             keyring("stranger"),
+            block_seconds,
         )
         create(
             net.path,
             netuid=NETUID,
-            block_seconds=1.0,
+            block_seconds=block_seconds,
             owner_coldkey=net.owner.coldkeypub.ss58_address,
             owner_hotkey=Hotkey(net.owner.hotkey.ss58_address),
             rules=Rules(**{"tempo": 5, "weights_rate_limit": 5, **rules}),
