@@ -48,11 +48,15 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who sets weights, under which version key, and where its list of revoked certificates lies."""
+    """Who sets weights, under which version key, where its list of revoked certificates lies, and whose certificates it counts.
+
+    Without `issuers` those are its own alone.
+    """
 
     wallet: bt.Wallet
     version_key: int
     revocations: Path
+    issuers: frozenset[Hotkey] = frozenset()
 
     @property
     def hotkey(self) -> Hotkey:
@@ -62,7 +66,7 @@ class Signer:
     def trust(self) -> Trust | None:
         """Whose receipts count now. None, and said so, while the list of revocations does not hold: then nothing may be counted."""
         try:
-            return trust(self.hotkey, self.revocations)
+            return trust(self.hotkey, self.revocations, self.issuers)
         except PlatformError as error:
             log.error("rounds wait to be folded", code=error.code, detail=error.detail, advice=error.advice)
             return None

@@ -106,16 +106,16 @@ class Revocations:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whose certificates count: one issuer's, except those it took back, by serial or by key. `verify` checks signatures."""
+    """Whose certificates count: those of the issuers, except what was taken back, by serial or by key. `verify` checks signatures."""
 
-    issuer: Hotkey
+    issuers: frozenset[Hotkey]
     revoked: frozenset[str]
     verify: Verifier
 
     def check(self, certificate: Certificate, at: datetime) -> None:
         """Raise CertificateInvalid unless the certificate held at this (aware) time and is not revoked."""
-        if certificate.issuer != self.issuer:
-            raise CertificateInvalid(f"the certificate is of {certificate.issuer}, not of {self.issuer}")
+        if certificate.issuer not in self.issuers:
+            raise CertificateInvalid(f"the certificate is of {certificate.issuer}, not of {' or '.join(sorted(self.issuers))}")
         if not self.verify(certificate.issuer, certificate.message, certificate.signature):
             raise CertificateInvalid("the certificate's signature does not hold")
         if certificate.serial in self.revoked:

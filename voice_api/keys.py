@@ -129,12 +129,13 @@ def read_certificate(path: Path) -> Certificate:
     return Certificate.from_json(_read(path))
 
 
-def trust(issuer: Hotkey, revocations: Path) -> Trust:
-    """Whose certificates count, by a hotkey and its list of revocations; without such a file nothing was revoked.
+def trust(issuer: Hotkey, revocations: Path, issuers: frozenset[Hotkey] = frozenset()) -> Trust:
+    """Whose certificates count: those of `issuers` (none named: of this hotkey), except what this hotkey's own list takes back.
 
+    Whoever trusts others' certificates can still take back any of them, by serial or by key. Without such a file nothing was revoked.
     Raises PlatformError(REVOCATIONS_INVALID) for a file that cannot be read, or is not a list that this hotkey signed.
     """
-    return Trust(issuer, read_revocations(issuer, revocations), verify)
+    return Trust(issuers or frozenset({issuer}), read_revocations(issuer, revocations), verify)
 
 
 def read_revocations(issuer: Hotkey, path: Path) -> frozenset[str]:

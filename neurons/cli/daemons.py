@@ -132,7 +132,7 @@ def validator_run(
     settings = ValidatorSettings(**options, **given(wallet_path=wallet_path, competition=competition))
     schedule = load(settings.competition)
     keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
-    signer = process.Signer(keys, settings.version_key, settings.revocations)
+    signer = process.Signer(keys, settings.version_key, settings.revocations, settings.trust)
     ticks = Ticks()
 
     async def serve(stop: Any) -> None:

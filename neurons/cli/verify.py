@@ -101,7 +101,7 @@ def _trust(case: "Case", issuer: str | None, revocations: Path | None) -> "tuple
     remarks = [] if issuer else [f"The issuer {wanted} is not pinned: name the validator's hotkey with --issuer."]
     if revocations is None:
         remarks.append("No list of revocations was given (--revocations): a certificate that was taken back passes.")
-        return Trust(wanted, frozenset(), keys.verify), remarks
+        return Trust(frozenset({wanted}), frozenset(), keys.verify), remarks
     if not revocations.is_file():
         raise PlatformError(Code.REVOCATIONS_INVALID, f"there is no file {revocations}")
     return keys.trust(wanted, revocations), remarks

@@ -101,7 +101,7 @@ async def _storm(arena: Arena, pool: Pool, settings: Settings) -> Outcome:
     reading.cancel()
     with suppress(asyncio.CancelledError):
         await reading
-    evidence = Evidence(RULES, Trust(Hotkey(arena.api_hotkey), frozenset(), verify), arena.store)
+    evidence = Evidence(RULES, Trust(frozenset({Hotkey(arena.api_hotkey)}), frozenset(), verify), arena.store)
     checks = dict(await violations(pool, work.asked, evidence))
     checks["everything came to rest"] = [] if quiet else ["something still waits or runs"]
     checks["the API answers, or says 503"] = sorted(set(work.answers) - _ANSWERED)

@@ -275,14 +275,20 @@ class ValidatorBed:
     worker: CertifiedKey
     revocations: Path
     judged_alike: JudgedAlike
+    issuers: frozenset[Hotkey] = frozenset()
+
+    @property
+    def hotkey(self) -> Hotkey:
+        return Hotkey(self.wallet.hotkey.ss58_address)
 
     @property
     def store(self) -> Store:
-        return Store.over(self.pool, Hotkey(self.wallet.hotkey.ss58_address))
+        return Store.over(self.pool, self.hotkey)
 
     async def tick(self) -> bool:
         """One tick of a validator that has just started."""
-        return await validator.tick(cast(Chain, self.chain), self.store, Signer(self.wallet, 0, self.revocations), SCHEDULE)
+        signer = Signer(self.wallet, 0, self.revocations, self.issuers)
+        return await validator.tick(cast(Chain, self.chain), self.store, signer, SCHEDULE)
 
     async def claim(self) -> Claim:
         """The next evaluation, which must be there."""

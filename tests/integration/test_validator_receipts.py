@@ -165,3 +165,16 @@ async def test_a_broken_list_of_revocations_holds_the_round_until_it_is_mended(s
     certification.take_back(stack.wallet, stack.revocations, frozenset({"0" * 32}))
     reasons, counted = await folded(stack)
     assert (reasons, len(counted)) == ([], 2)
+
+
+async def test_receipts_of_another_certifier_count_where_it_is_trusted(stack: "ValidatorBed") -> None:
+    """`VOICE_TRUST` names it; by itself the validator would count its own worker alone."""
+    stranger = ServiceKey.at(stack.revocations.with_name("stranger.key"))
+    certificate = issue(replace(stack.worker.certificate, issuer=Hotkey(stranger.address)), stranger.sign)
+    assert await stack.tick()
+    for signer in (stack.worker, CertifiedKey(stack.worker.key, certificate)):
+        claim = await stack.claim()
+        await EvaluationQueue(stack.pool).finish(claim, stack.verdict(claim, 500_000, signer))
+    stack.issuers = frozenset({stack.hotkey, Hotkey(stranger.address)})
+    reasons, counted = await folded(stack)
+    assert (reasons, len(counted)) == ([], 2)

@@ -238,7 +238,7 @@ async def test_a_verdict_is_signed_and_its_evidence_kept(bed: Bed, tmp_path: Pat
     assert (said, evaluation.state) == ("scored", EvaluationState.SCORED)
     (closed,), (result,) = await Rounds(bed.pool).page(), await Rounds(bed.pool).results(RoundNumber(ROUND))
     rules = SCHEDULE.at(RoundNumber(ROUND))
-    groups = Admission(closed, rules, Trust(Hotkey(writer.hotkey.ss58_address), frozenset(), verify)).groups(result)
+    groups = Admission(closed, rules, Trust(frozenset({Hotkey(writer.hotkey.ss58_address)}), frozenset(), verify)).groups(result)
     assert groups == {group.id: group.score for group in result.groups}
     store = FolderStore(tmp_path / "store")
     kept = read_receipt(tmp_path / "store" / "receipts" / f"{result.receipt_hash}.json")

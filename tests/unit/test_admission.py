@@ -28,7 +28,7 @@ ME, WORKER, STRANGER = (Hotkey(sp_core.Keypair.create_from_seed(bytes([n]) * 32)
 RULES = load().at(RoundNumber(2))
 HASH = BlockHash("0x" + "12" * 32)
 CLOSED = Round(RoundNumber(2), Block(720), HASH, Block(1800), RULES.hash, RoundState.CLOSED, 0)
-TRUST = Trust(ME, frozenset(), verify)
+TRUST = Trust(frozenset({ME}), frozenset(), verify)
 ADMISSION = Admission(CLOSED, RULES, TRUST)
 
 

@@ -25,7 +25,7 @@ SCHEDULE = load()
 COMPETITION = SCHEDULE.at(RoundNumber(0))
 HASH = BlockHash("0x" + "12" * 32)
 ME = Hotkey(sp_core.Keypair.create_from_seed(bytes([1]) * 32).ss58_address)
-TRUST = Trust(ME, frozenset(), verify)
+TRUST = Trust(frozenset({ME}), frozenset(), verify)
 MakeResult = Callable[..., EvaluationResult]
 
 

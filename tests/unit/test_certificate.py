@@ -21,7 +21,7 @@ END = START + timedelta(days=90)
 NOW = START + timedelta(days=1)
 UNSIGNED = Certificate(ME, WORKER.address, "host-1", START, END, "")
 CERTIFICATE = issue(UNSIGNED, ISSUER.sign)
-TRUST = Trust(ME, frozenset(), verify)
+TRUST = Trust(frozenset({ME}), frozenset(), verify)
 A_SERIAL = "0123456789abcdef" * 2
 
 

@@ -131,6 +131,15 @@ def test_a_missing_list_revokes_nothing(tmp_path: Path) -> None:
     assert trust(ME, path).revoked == {"0" * 32}
 
 
+def test_who_trusts_several_certifiers_takes_back_for_itself(tmp_path: Path) -> None:
+    """Named hotkeys count in place of one's own alone, and one's own list holds against all of them."""
+    path, other = tmp_path / "revocations.json", Hotkey(STRANGER.address)
+    path.write_text(json.dumps(revoke(ME, frozenset({"0" * 32}), ISSUER.sign).to_json()))
+    assert trust(ME, path).issuers == {ME}
+    several = trust(ME, path, frozenset({ME, other}))
+    assert (several.issuers, several.revoked) == ({ME, other}, {"0" * 32})
+
+
 @pytest.mark.parametrize(
     "content",
     [

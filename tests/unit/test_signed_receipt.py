@@ -19,7 +19,7 @@ from voice_api.keys import CertifiedKey, ServiceKey, verify
 ISSUER, WORKER, OTHER = (ServiceKey(sp_core.Keypair.create_from_seed(bytes([n]) * 32)) for n in range(1, 4))
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-TRUST = Trust(Hotkey(ISSUER.address), frozenset(), verify)
+TRUST = Trust(frozenset({Hotkey(ISSUER.address)}), frozenset(), verify)
 RECEIPT = {"judged_at": "2026-11-22T12:00:00+00:00", "score": 500_000, "samples": [{"metrics": {"wer": 0.1}}]}
 CERTIFICATE = issue(Certificate(Hotkey(ISSUER.address), WORKER.address, "host-1", NOON - HOUR, NOON + HOUR, ""), ISSUER.sign)
 SIGNED = sign(RECEIPT, CertifiedKey(WORKER, CERTIFICATE))
