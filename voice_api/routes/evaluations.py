@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from scoring.types import EvaluationId, RoundNumber, SubmissionId
+from scoring.types import RoundNumber, SubmissionId
 from voice_api.routes.errors import LOOKUP_ERRORS, READ_ERRORS
-from voice_api.routes.paging import After, Key, Limit, Position, cut
+from voice_api.routes.paging import After, EvaluationKey, Limit, Position, cut
 from voice_api.routes.route import Route
 from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
 from voice_api.schemas.samples import SampleOut, SamplePage
@@ -20,29 +20,24 @@ async def page(
     service: Served,
     after: After = 0,
     limit: Limit = 50,
-    of_round: Annotated[int | None, Query(alias="round", ge=0, lt=2**31, description="Only this round's.")] = None,
-    submission: Annotated[int | None, Query(ge=1, lt=2**63, description="Only this submission's, by its id.")] = None,
+    of_round: Annotated[RoundNumber | None, Query(alias="round", ge=0, lt=2**31, description="Only this round's.")] = None,
+    submission: Annotated[SubmissionId | None, Query(ge=1, lt=2**63, description="Only this submission's, by its id.")] = None,
 ) -> EvaluationPage:
     """Evaluations, oldest first."""
-    rows = await service.queue.page(
-        after,
-        limit + 1,
-        None if of_round is None else RoundNumber(of_round),
-        None if submission is None else SubmissionId(submission),
-    )
+    rows = await service.queue.page(after, limit + 1, of_round, submission)
     shown, last = cut(rows, limit)
     return EvaluationPage(items=tuple(EvaluationOut.model_validate(row) for row in shown), next=last.id if last else None)
 
 
 @router.get("/{evaluation_id}", responses=LOOKUP_ERRORS)
-async def get(evaluation_id: Key, service: Served) -> EvaluationOut:
+async def get(evaluation_id: EvaluationKey, service: Served) -> EvaluationOut:
     """One evaluation."""
-    return EvaluationOut.model_validate(await service.queue.get(EvaluationId(evaluation_id)))
+    return EvaluationOut.model_validate(await service.queue.get(evaluation_id))
 
 
 @router.get("/{evaluation_id}/samples", responses=LOOKUP_ERRORS)
-async def samples(evaluation_id: Key, service: Served, after: Position = None, limit: Limit = 50) -> SamplePage:
+async def samples(evaluation_id: EvaluationKey, service: Served, after: Position = None, limit: Limit = 50) -> SamplePage:
     """What the model said, in the round's own order; empty unless it was scored."""
-    known = await service.queue.get(EvaluationId(evaluation_id))
+    known = await service.queue.get(evaluation_id)
     shown, last = cut(await service.samples.page(known.id, after, limit + 1), limit)
     return SamplePage(items=tuple(SampleOut.model_validate(row) for row in shown), next=last.position if last else None)

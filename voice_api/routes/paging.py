@@ -5,11 +5,15 @@ from typing import Annotated, TypeVar
 
 from fastapi import Path, Query
 
+from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.schemas import MOST_ROWS
 
 Row = TypeVar("Row")
 
-Key = Annotated[int, Path(ge=1, lt=2**63, examples=[412])]
+_ID = Path(ge=1, lt=2**63, examples=[412])
+SubmissionKey = Annotated[SubmissionId, _ID]
+EvaluationKey = Annotated[EvaluationId, _ID]
+RoundKey = Annotated[RoundNumber, Path(ge=0, lt=2**31, examples=[1_204])]
 After = Annotated[int, Query(ge=0, lt=2**63, description="`next` of the page before.", examples=[0])]
 Position = Annotated[int | None, Query(ge=0, lt=2**31, description="`next` of the page before.")]
 """Where keys begin at 0."""

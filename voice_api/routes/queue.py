@@ -12,8 +12,9 @@ from voice_api.db.views import QueueRow
 from voice_api.db.watch import LIVE
 from voice_api.eta import Pace, Wait
 from voice_api.routes.errors import READ_ERRORS
+from voice_api.routes.paging import Limit, cut
 from voice_api.routes.route import Route
-from voice_api.schemas import MOST_ROWS, QueuePage, QueueRowOut
+from voice_api.schemas import QueuePage, QueueRowOut
 from voice_api.service import Served, Service
 
 router = APIRouter(prefix="/v1/queue", tags=["queue"], route_class=Route)
@@ -23,14 +24,14 @@ router = APIRouter(prefix="/v1/queue", tags=["queue"], route_class=Route)
 async def page(
     service: Served,
     after: Annotated[int, Query(ge=0, lt=2**31, description="The last position of the page before.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 50,
+    limit: Limit = 50,
 ) -> QueuePage:
     """Evaluations in the order in which they are served, running ones first, and how long each will wait."""
     rows = await service.queue.pending_page(after, limit + 1)
-    shown = rows[:limit]
+    shown, last = cut(rows, limit)
     paces, now = await _paces(service, shown), datetime.now(UTC)
     items = tuple(QueueRowOut.of(row, _wait(row, paces, now)) for row in shown)
-    return QueuePage(items=items, next=shown[-1].position if len(rows) > limit else None)
+    return QueuePage(items=items, next=last.position if last else None)
 
 
 async def _paces(service: Service, rows: Sequence[QueueRow]) -> dict[QueueName, Pace]:

@@ -1,19 +1,15 @@
 """Rounds: what was drawn, and how far it is."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from scoring.types import RoundNumber
 from voice_api.routes.errors import LOOKUP_ERRORS, READ_ERRORS
-from voice_api.routes.paging import Limit, Position, cut
+from voice_api.routes.paging import Limit, Position, RoundKey, cut
 from voice_api.routes.route import Route
 from voice_api.schemas.rounds import RoundOut, RoundPage
 from voice_api.service import Served
 
 router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=Route)
-
-Number = Annotated[int, Path(ge=0, lt=2**31, examples=[1_204])]
 
 
 @router.get("", responses=READ_ERRORS)
@@ -25,6 +21,6 @@ async def page(service: Served, after: Position = None, limit: Limit = 50) -> Ro
 
 
 @router.get("/{round_number}", responses=LOOKUP_ERRORS)
-async def get(round_number: Number, service: Served) -> RoundOut:
+async def get(round_number: RoundKey, service: Served) -> RoundOut:
     """One round."""
-    return RoundOut.model_validate(await service.rounds.get(RoundNumber(round_number)))
+    return RoundOut.model_validate(await service.rounds.get(round_number))

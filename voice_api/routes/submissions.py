@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from scoring.types import Hotkey, SubmissionId
 from voice_api.db.states import SubmissionState
 from voice_api.routes.errors import LOOKUP_ERRORS, READ_ERRORS, WRITE_ERRORS
-from voice_api.routes.paging import After, Key, Limit, cut
+from voice_api.routes.paging import After, Limit, SubmissionKey, cut
 from voice_api.routes.route import Route
 from voice_api.schemas import NO_NUL, SubmissionDetail, SubmissionOut, SubmissionPage, SubmissionsIn, SubmissionsOut
 from voice_api.schemas.events import EventOut, EventPage
@@ -38,15 +38,15 @@ async def page(
 
 
 @router.get("/{submission_id}", responses=LOOKUP_ERRORS)
-async def get(submission_id: Key, service: Served) -> SubmissionDetail:
+async def get(submission_id: SubmissionKey, service: Served) -> SubmissionDetail:
     """One submission with its evaluations and the reasons."""
-    submission = await service.submissions.get(SubmissionId(submission_id))
+    submission = await service.submissions.get(submission_id)
     return SubmissionDetail.of(submission, await service.submissions.evaluations(submission.id))
 
 
 @router.get("/{submission_id}/events", responses=LOOKUP_ERRORS)
-async def events(submission_id: Key, service: Served, after: After = 0, limit: Limit = 50) -> EventPage:
+async def events(submission_id: SubmissionKey, service: Served, after: After = 0, limit: Limit = 50) -> EventPage:
     """All that happened to a submission and its evaluations, oldest first: who brought it about, from which state to which, and why."""
-    known = await service.submissions.get(SubmissionId(submission_id))
+    known = await service.submissions.get(submission_id)
     shown, last = cut(await service.submissions.events(known.id, after, limit + 1), limit)
     return EventPage(items=tuple(EventOut.model_validate(row) for row in shown), next=last.id if last else None)
