@@ -51,6 +51,7 @@ analyze;
 QUERIES: dict[str, tuple[Any, ...]] = {
     "queue.claim": ("cpu", "w1", "15 minutes", "host-1"),
     "queue.expire_leases": (3, 2201, "", 8),
+    "queue.park_set_aside": (None, "dispatcher", ""),
     "queue.due_counts": (),
     "queue.pending": (0, 50),
     "queue.durations": ("cpu", 50),
@@ -77,6 +78,8 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "rounds.page": (100, 50),
     "ledger.waiting": ("v", 1),
     "operations.stuck": (0, 50),
+    "operations.parked_since_quarantine": (90000,),
+    "operations.by_host": ("host-2", "2020-01-01", "2100-01-01"),
     "watch.ages": (),
     "watch.failures_today": (),
 }

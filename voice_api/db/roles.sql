@@ -19,7 +19,8 @@ revoke all on schema public from voice_api, voice_worker, voice_validator, voice
 grant usage on schema public to voice_api, voice_worker, voice_validator, voice_reader;
 
 grant select on
-    alembic_version, transitions, registry, neurons, rounds, submissions, submissions_with_score, evaluations, evaluation_groups, samples, events
+    alembic_version, transitions, registry, neurons, rounds, rounds_with_pending, submissions, submissions_with_score, evaluations,
+    evaluation_groups, samples, events
     to voice_api, voice_worker, voice_validator, voice_reader;
 
 -- People and their dashboards: everything but what is nobody else's (recordings, and answers to signed requests).

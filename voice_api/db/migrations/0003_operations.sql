@@ -35,6 +35,10 @@ create index evaluations_by_host on evaluations (host, claimed_at) where host is
 create index evaluations_by_receipt on evaluations (receipt_hash) where receipt_hash is not null;
 create index evaluations_finished on evaluations (queue, finished_at desc) where state in ('scored', 'rejected');
 
+create view rounds_with_pending as
+select r.*, (select count(*) from evaluations e where e.round = r.round and e.state in ('queued', 'running'))::integer as pending
+from rounds r;
+
 -- An event says of what: until now a verdict's one event stood for both.
 alter table events add column kind text check (kind in ('submission', 'evaluation'));
 update events set kind = case

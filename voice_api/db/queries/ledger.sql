@@ -23,10 +23,9 @@ select distinct validator from ledger order by validator;
 
 -- name: waiting
 -- Rounds after a ledger's head, oldest first.
-select r.*, (select count(*) from evaluations e where e.round = r.round and e.state in ('queued', 'running'))::integer as pending
-from rounds r
-where r.round > coalesce((select max(round) from ledger where validator = $1), -1)
-order by r.round
+select * from rounds_with_pending
+where round > coalesce((select max(round) from ledger where validator = $1), -1)
+order by round
 limit $2;
 
 -- name: append

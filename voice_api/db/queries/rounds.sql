@@ -21,24 +21,15 @@ select pg_notify('evaluations_due', queue) from unnest($1::text[]) as queue;
 
 -- name: latest
 -- The newest round.
-select r.*, (select count(*) from evaluations e where e.round = r.round and e.state in ('queued', 'running'))::integer as pending
-from rounds r
-order by r.round desc
-limit 1;
+select * from rounds_with_pending order by round desc limit 1;
 
 -- name: get
 -- One round.
-select r.*, (select count(*) from evaluations e where e.round = r.round and e.state in ('queued', 'running'))::integer as pending
-from rounds r
-where r.round = $1;
+select * from rounds_with_pending where round = $1;
 
 -- name: page
 -- Rounds after a number, oldest first.
-select r.*, (select count(*) from evaluations e where e.round = r.round and e.state in ('queued', 'running'))::integer as pending
-from rounds r
-where r.round > $1
-order by r.round
-limit $2;
+select * from rounds_with_pending where round > $1 order by round limit $2;
 
 -- name: lock_closing
 -- A round closes alone: operators who bring evaluations back to open rounds come before it or after it.
