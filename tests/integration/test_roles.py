@@ -1,6 +1,5 @@
 """What each database role can do, which is its whole job, and what it may not, which is all else."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
@@ -8,9 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
-from typer.testing import CliRunner
 
-from neurons.cli.main import app
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid, entrant
 from tests.integration.forbidden import EVERYBODY, OWN
@@ -20,7 +17,7 @@ from voice_api.db.leader import candidacy
 from voice_api.db.ledger import Ledger
 from voice_api.db.ledger_records import LedgerEntry, Roll, WeightAttempt
 from voice_api.db.operations import Operations
-from voice_api.db.pool import Pool, connection_to, open_pool
+from voice_api.db.pool import Pool, open_pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.receipts import Receipts
 from voice_api.db.records import Entry, Neuron, NewRound, NewSubmission, RegistrySnapshot, Verdict
@@ -34,7 +31,6 @@ from voice_api.db.validations import ValidationResult, Validations
 from voice_api.db.watch import Watch
 from voice_api.db.weights import Weights
 from voice_api.db.workers import Workers
-from voice_api.errors import DatabaseUnavailable
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 As = Callable[[str], Awaitable[Pool]]
@@ -243,22 +239,6 @@ async def test_what_a_role_may_not_do(as_role: As, role: str) -> None:
     assert allowed == []
 
 
-async def test_applying_again_leaves_what_is_declared(as_role: As, database_url: str) -> None:
-    """Rights that somebody gave by hand are taken back; the roles can neither log in nor do more than PostgreSQL lets anybody."""
-    pool = await as_role("postgres")
-    async with pool.connection() as connection:
-        await connection.execute("grant update on ledger to voice_worker; alter role voice_reader login superuser")
-    await roles.apply(database_url)
-    async with pool.connection() as connection:
-        assert not await connection.fetchval("select has_table_privilege('voice_worker', 'ledger', 'update')")
-        rows = await connection.fetch(
-            """select rolname from pg_roles where rolname = any($1) and not (
-                rolcanlogin or rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls)""",
-            list(ROLES),
-        )
-    assert {row["rolname"] for row in rows} == set(ROLES)
-
-
 async def test_every_table_is_somebodys(as_role: As) -> None:
     """No table is forgotten: the API reads every one of them."""
     pool = await as_role("voice_api")
@@ -268,12 +248,6 @@ async def test_every_table_is_somebodys(as_role: As) -> None:
             and not has_table_privilege(oid, 'select')"""
         )
     assert [row["relname"] for row in rows] == []
-
-
-async def test_roles_need_the_schema(empty_database_url: str) -> None:
-    """Before the first migration there is nothing to give rights on, and the error says what to do first."""
-    with pytest.raises(DatabaseUnavailable, match="voice db upgrade"):
-        await roles.apply(empty_database_url)
 
 
 async def test_every_query_is_somebodys(as_role: As) -> None:
@@ -288,17 +262,3 @@ async def test_every_query_is_somebodys(as_role: As) -> None:
                     runners[name].add(role.removeprefix("voice_"))
     assert queries - runners.keys() == set()
     assert {name: runners[name] for name in ONLY} == {name: {role} for name, role in ONLY.items()}
-
-
-def test_command(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`voice db roles` applies them to the database that the environment names."""
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    assert CliRunner().invoke(app, ["db", "roles"]).exit_code == 0
-
-    async def may_claim() -> bool:
-        async with connection_to(database_url) as connection:
-            return bool(
-                await connection.fetchval("select has_column_privilege('voice_worker', 'evaluations', 'score', 'update')")
-            )
-
-    assert asyncio.run(may_claim())
