@@ -1,0 +1,27 @@
+"""A local hub in a thread."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from neurons.localnet import ports
+from neurons.localnet.hub_server import create_hub
+
+
+@contextmanager
+def hub_over(root: Path) -> Iterator[str]:
+    """A hub over a folder, on a free port; its URL."""
+    port = ports.pick(None)
+    server = uvicorn.Server(uvicorn.Config(create_hub(root), port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -1,0 +1,75 @@
+"""A miner's daemon that dies at any point of publishing, and is started again: one commitment, and a public repository at the end."""
+
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import pytest
+
+from neurons.commitment import parse
+from neurons.mining.publication import End, Step
+from neurons.mining.records import Ended, Memory, decode, remember
+from tests.integration import mining_bed
+from tests.integration.hub_thread import hub_over
+from tests.integration.mining_bed import Bed, Mine
+
+POINTS = (
+    "before judged chosen",
+    "after judged chosen",
+    *(f"{when} {step.value}" for step in Step for when in ("after begun", "before taken", "after taken")),
+    "sent upload",
+    "sent commit",
+    "before ended done",
+    "after ended done",
+)
+
+
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    """One chain and one hub for all miners."""
+    folder = tmp_path_factory.mktemp("mining")
+    (folder / "hub").mkdir()
+    with hub_over(folder / "hub") as url:
+        yield mining_bed.make(folder, url)
+
+
+@pytest.fixture(scope="module")
+def processes() -> ForkServerContext:
+    """Processes of their own that have imported everything already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.integration.mining_bed"])
+    return context
+
+
+def run(processes: ForkServerContext, mine: Mine) -> int | None:
+    """Run a miner in a process of its own; how that ended."""
+    process = processes.Process(target=mine.run)
+    process.start()
+    process.join(60)
+    return process.exitcode
+
+
+def memory(mine: Mine) -> Memory:
+    """What its journal says."""
+    return remember(decode(line) for line in mine.journal.read_bytes().splitlines())
+
+
+@pytest.mark.parametrize("point", [pytest.param(point, id=point.replace(" ", "-")) for point in POINTS])
+def test_it_commits_once_wherever_it_dies(bed: Bed, processes: ForkServerContext, tmp_path: Path, point: str) -> None:
+    """Killed there, started again, and again: what was not committed was seen by nobody, and nothing is done twice."""
+    name = f"m{POINTS.index(point)}"
+    mining_bed.add_checkpoint(tmp_path / "models", "step-1", POINTS.index(point))
+    assert run(processes, Mine(bed, name, tmp_path / "models", {"step-1": 0.8}, kill=point)) == -signal.SIGKILL
+    for repo in bed.repositories(name):
+        assert bed.is_private(repo) or bed.commits(name) == 1
+    mine = Mine(bed, name, tmp_path / "models", {"step-1": 0.8})
+    for _ in range(2):
+        assert run(processes, mine) == 0
+        [repo] = bed.repositories(name)
+        record = bed.committed(name)
+        assert record is not None and parse(record.value).repo == repo
+        assert (bed.commits(name), bed.is_private(repo), memory(mine).chosen) == (1, False, None)
+    ends = [each for each in map(decode, mine.journal.read_bytes().splitlines()) if isinstance(each, Ended)]
+    assert [each.end for each in ends] == [End.DONE]
