@@ -1,22 +1,20 @@
 """`voice dev`: the development chain and the local hub."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from neurons.cli import dev_fault, dev_rules
+from neurons.cli.dev_options import ChainFile, chain_file, wallet_of
 from neurons.cli.options import AsJson, Netuid, Wallet, WalletHotkey, WalletPath, given
 
-if TYPE_CHECKING:
-    import bittensor as bt
-
-    from neurons.settings import ChainSettings
-
 app = typer.Typer(help="The development chain and the local model hub.", no_args_is_help=True)
+app.add_typer(dev_fault.app, name="fault")
+app.command("set")(dev_rules.change)
+app.command("reveal")(dev_rules.reveal)
 
-ChainFile = Annotated[Path | None, typer.Option("--chain", help="The chain's file (default: VOICE_DEVCHAIN).")]
+OnHotkey = Annotated[str | None, typer.Option("--on", help="Another hotkey's address (default: the wallet's).")]
 
 
 @app.command()
@@ -77,8 +75,8 @@ def faucet(
     from neurons.devchain import operations
     from neurons.devchain.genesis import RAO
 
-    settings, keys = _wallet(chain, wallet, wallet_hotkey, wallet_path)
-    block = operations.faucet(settings.devchain, keys.coldkeypub.ss58_address, round(amount * RAO))
+    path, keys = wallet_of(chain, wallet, wallet_hotkey, wallet_path)
+    block = operations.faucet(path, keys.coldkeypub.ss58_address, round(amount * RAO))
     typer.echo(f"{keys.coldkeypub.ss58_address} has {amount:g} more from block {block} on")
 
 
@@ -90,15 +88,54 @@ def register(
     wallet_path: WalletPath = None,
     stake: Annotated[float, typer.Option(min=0.0, help="Tokens staked on the hotkey (validators).")] = 0.0,
 ) -> None:
-    """Register the wallet's hotkey on the subnet."""
+    """Register the wallet's hotkey on the subnet; a full subnet loses who earns least and is not immune."""
     from neurons.devchain import operations
     from neurons.devchain.genesis import RAO
     from scoring.types import Hotkey as HotkeyAddress
 
-    settings, keys = _wallet(chain, wallet, wallet_hotkey, wallet_path)
+    path, keys = wallet_of(chain, wallet, wallet_hotkey, wallet_path)
     hotkey = HotkeyAddress(keys.hotkey.ss58_address)
-    uid = operations.register(settings.devchain, hotkey, keys.coldkeypub.ss58_address, round(stake * RAO))
+    uid = operations.register(path, hotkey, keys.coldkeypub.ss58_address, round(stake * RAO))
     typer.echo(f"{hotkey} holds uid {uid}")
+
+
+@app.command()
+def stake(
+    amount: Annotated[float, typer.Argument(min=0.0, help="Tokens from the coldkey's balance.")],
+    on: OnHotkey = None,
+    chain: ChainFile = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+) -> None:
+    """Stake the wallet's tokens on a hotkey; validator permits follow at the next epoch."""
+    path, keys = wallet_of(chain, wallet, wallet_hotkey, wallet_path)
+    _moved(path, on or keys.hotkey.ss58_address, keys.coldkeypub.ss58_address, amount)
+
+
+@app.command()
+def unstake(
+    amount: Annotated[float, typer.Argument(min=0.0, help="Tokens; more than there are means all.")],
+    on: OnHotkey = None,
+    chain: ChainFile = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+) -> None:
+    """Take the wallet's stake on a hotkey back into its balance."""
+    path, keys = wallet_of(chain, wallet, wallet_hotkey, wallet_path)
+    _moved(path, on or keys.hotkey.ss58_address, keys.coldkeypub.ss58_address, -amount)
+
+
+def _moved(path: Path, hotkey: str, coldkey: str, amount: float) -> None:
+    from neurons.devchain import operations
+    from neurons.devchain.genesis import RAO
+    from scoring.types import Hotkey
+
+    block = operations.stake(path, Hotkey(hotkey), coldkey, round(amount * RAO))
+    typer.echo(
+        f"{hotkey} has {'up to ' if amount < 0 else ''}{abs(amount):g} {'more' if amount >= 0 else 'less'} from block {block} on"
+    )
 
 
 @app.command()
@@ -111,22 +148,27 @@ def blocks(
     import json
     from dataclasses import asdict
 
+    from neurons.cli import dev_tables
     from neurons.devchain import operations
-    from neurons.settings import ChainSettings
 
-    found = operations.blocks(ChainSettings(**given(devchain=chain)).devchain, limit)
+    found = operations.blocks(chain_file(chain), limit)
     if as_json:
         typer.echo(json.dumps([asdict(block) for block in found]))
         return
-    table = Table("block", "hash", "events")
-    for block in found:
-        table.add_row(str(block.number), block.hash[:14], "\n".join(block.events))
-    Console().print(table)
+    dev_tables.show_blocks(found)
 
 
-def _wallet(chain: Path | None, wallet: str | None, hotkey: str | None, path: Path | None) -> "tuple[ChainSettings, bt.Wallet]":
-    from neurons import wallets
-    from neurons.settings import ChainSettings
+@app.command()
+def show(chain: ChainFile = None, as_json: AsJson = False) -> None:
+    """Show the chain as it is now: neurons, stakes, weights, permits, commitments, hyperparameters and faults."""
+    import json
+    from dataclasses import asdict
 
-    settings = ChainSettings(**given(devchain=chain, wallet=wallet, wallet_hotkey=hotkey, wallet_path=path))
-    return settings, wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    from neurons.cli import dev_tables
+    from neurons.devchain.overview import overview
+
+    found = overview(chain_file(chain))
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    dev_tables.show_overview(found)

@@ -1,4 +1,4 @@
-"""What a developer does to a chain without signing anything: create it, fund, register, look at it."""
+"""What a developer does to a chain without signing anything: create it, fund, register, stake, rule, let it fail, look at it."""
 
 import secrets
 import time
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from neurons.devchain import log, registration, weighing
 from neurons.devchain.clock import Clock
-from neurons.devchain.events import Entry, Event, Funded, Registered
+from neurons.devchain.events import Entry, Event, Funded, Owned, Registered, Ruled
 from neurons.devchain.faults import Fault, FaultTable, Plan
 from neurons.devchain.genesis import Genesis
 from neurons.devchain.lines import line
 from neurons.devchain.node import Node
-from neurons.devchain.rejection import Rejected
+from neurons.devchain.rejection import Rejected, ensure
 from neurons.devchain.rules import Rules
 from neurons.devchain.state import State
 from scoring.errors import Code, PlatformError
@@ -69,6 +69,42 @@ def register(path: Path, hotkey: Hotkey, coldkey: str, stake: int = 0, *, clock:
     if not isinstance(entry.event, Registered):
         raise PlatformError(Code.INTERNAL, f"a registration became {type(entry.event).__name__}")
     return Uid(entry.event.uid)
+
+
+def stake(path: Path, hotkey: Hotkey, coldkey: str, amount: int, *, clock: Clock = time.time) -> Block:
+    """Move rao from a coldkey's balance to a hotkey, or back where less than 0 (all, where that is more than there is).
+
+    Returns the block that will hold it; raises PlatformError(CHAIN_REFUSED).
+    """
+
+    def decide(state: State) -> Event:
+        if amount < 0:
+            return registration.unstake(hotkey, coldkey, -amount, state)
+        return registration.stake(hotkey, coldkey, amount, state)
+
+    return _transact(path, clock, decide).block
+
+
+def change(path: Path, name: str, value: int, *, clock: Clock = time.time) -> Block:
+    """Set a hyperparameter (a switch to 0 or 1); returns the block from which on it holds.
+
+    Raises PlatformError: ARGUMENT_INVALID for a name or value that there is not, CHAIN_REFUSED for fewer uids than are taken.
+    """
+
+    def decide(state: State) -> Event:
+        try:
+            state.rules.changed(name, value)
+        except ValueError as exc:
+            raise PlatformError(Code.ARGUMENT_INVALID, str(exc)) from exc
+        ensure(name != "max_uids" or value >= len(state.neurons), "MaxAllowedUIdsLessThanCurrentUIds")
+        return Ruled(name, value)
+
+    return _transact(path, clock, decide).block
+
+
+def own(path: Path, hotkey: Hotkey, *, clock: Clock = time.time) -> Block:
+    """Let the subnet's owner name another hotkey as its own; returns the block from which on it is."""
+    return _transact(path, clock, lambda _: Owned(hotkey)).block
 
 
 def reveal(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from neurons.devchain.operations import BlockSummary, blocks, create, faucet, register
+from neurons.devchain.operations import BlockSummary, blocks, change, create, faucet, own, register, stake
 from neurons.types import ChainUnavailable
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
@@ -88,6 +88,35 @@ def test_refusals_have_a_name(tmp_path: Path, amount: int, stake: int, name: str
         faucet(tmp_path / "chain", COLDKEY, amount, clock=lambda: 100.0)
         register(tmp_path / "chain", HOTKEY, COLDKEY, stake, clock=lambda: 100.0)
     assert caught.value.code is code
+
+
+def test_everything_that_happens_has_a_line(tmp_path: Path) -> None:
+    """Stake, rules and the owner's hotkey are told in the blocks, each by its own words."""
+    path = tmp_path / "chain"
+    a_chain(path)
+    faucet(path, COLDKEY, 9_000_000_000, clock=lambda: 100.0)
+    register(path, HOTKEY, COLDKEY, clock=lambda: 100.0)
+    stake(path, HOTKEY, COLDKEY, 5_000_000_000, clock=lambda: 100.0)
+    stake(path, HOTKEY, COLDKEY, -2_000_000_000, clock=lambda: 100.0)
+    change(path, "tempo", 7, clock=lambda: 100.0)
+    own(path, HOTKEY, clock=lambda: 100.0)
+    assert blocks(path, 1, clock=lambda: 101.0)[0].events[2:] == (
+        "cold staked 5 on hot",
+        "cold took back 2 on hot",
+        "tempo set to 7",
+        "the owner's hotkey is hot",
+    )
+
+
+def test_fewer_slots_than_neurons_are_refused(tmp_path: Path) -> None:
+    """A subnet is not made smaller than it is."""
+    path = tmp_path / "chain"
+    a_chain(path)
+    register(path, HOTKEY, COLDKEY, clock=lambda: 100.0)
+    with pytest.raises(PlatformError, match="MaxAllowedUIdsLessThanCurrentUIds") as caught:
+        change(path, "max_uids", 1, clock=lambda: 100.0)
+    assert caught.value.code is Code.CHAIN_REFUSED
+    assert change(path, "max_uids", 2, clock=lambda: 100.0) == 1
 
 
 def test_a_missing_chain_is_told(tmp_path: Path) -> None:
