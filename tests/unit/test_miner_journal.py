@@ -1,0 +1,130 @@
+"""The miner's journal: whole lines only, one writer, and what all records say together."""
+
+from pathlib import Path
+
+import pytest
+
+from neurons.mining.journal import Journal
+from neurons.mining.publication import End, Step
+from neurons.mining.records import (
+    Begun,
+    Chosen,
+    Ended,
+    Judged,
+    Memory,
+    Record,
+    Scored,
+    Taken,
+    Verdict,
+    Void,
+    decode,
+    encode,
+    remember,
+)
+from scoring.errors import Code, PlatformError
+from scoring.types import Block, BlockHash, ContentHash, Micro
+
+CONTENT = ContentHash("ab" * 32)
+FOLDER = Path("/models/step-1")
+SCORED = Scored(CONTENT, BlockHash("0x01"), "rules", (Micro(1), Micro(2)), Micro(1), Micro(0))
+CHOSEN = Judged("look", FOLDER, CONTENT, Verdict.CHOSEN, "lab/voice@1", "better")
+RECORDS: tuple[Record, ...] = (
+    SCORED,
+    CHOSEN,
+    Begun(Step.COMMIT, CONTENT, "lab/voice-ab", Block(7)),
+    Taken(Step.UPLOAD, CONTENT, "c" * 40),
+    Void(CONTENT),
+    Ended(CONTENT, End.DONE),
+)
+
+
+@pytest.mark.parametrize("record", [pytest.param(record, id=record.kind) for record in RECORDS])
+def test_a_record_is_read_back_as_it_was_written(record: Record) -> None:
+    """One line each."""
+    line = encode(record)
+    assert (decode(line), b"\n" in line) == (record, False)
+
+
+def test_the_memory_outlives_the_process(tmp_path: Path) -> None:
+    """Opened again it says the same."""
+    path = tmp_path / "a" / "journal.jsonl"
+    with Journal(path) as journal:
+        for record in RECORDS:
+            journal.write(record)
+        before = journal.memory
+    with Journal(path) as journal:
+        assert journal.memory == before == remember(RECORDS)
+
+
+def test_half_a_line_was_never_written(tmp_path: Path) -> None:
+    """A kill in the middle of a write costs that record, and the next one does not stick to it."""
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(encode(CHOSEN) + b"\n" + encode(RECORDS[2])[:20])
+    with Journal(path) as journal:
+        assert journal.memory.chosen == Chosen(CONTENT, FOLDER)
+        journal.write(Void(CONTENT))
+    assert [decode(line) for line in path.read_bytes().splitlines()] == [CHOSEN, Void(CONTENT)]
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    """A second miner of the same hotkey is told why it cannot begin; once the first has ended it can."""
+    path = tmp_path / "journal.jsonl"
+    with Journal(path), pytest.raises(PlatformError, match="held by another miner"):
+        Journal(path)
+    Journal(path).__exit__()
+
+
+@pytest.mark.parametrize(
+    "content", [pytest.param(b"{}\n", id="another form"), pytest.param(b'{"kind": "scored"}\n', id="a record cut short")]
+)
+def test_a_damaged_journal_is_not_guessed_at(tmp_path: Path, content: bytes) -> None:
+    """It decides whether something was committed: better none than a wrong one."""
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(PlatformError, match="no version wrote") as caught:
+        Journal(path)
+    assert caught.value.code is Code.SETTING_INVALID
+
+
+def test_a_journal_that_cannot_be_opened_is_one_error(tmp_path: Path) -> None:
+    """A folder in its place."""
+    with pytest.raises(PlatformError, match="cannot be used"):
+        Journal(tmp_path)
+
+
+def test_how_far_a_publication_is() -> None:
+    """From chosen to ended: begun with the first step, signed since the first commitment, unless the chain refused it."""
+    first, second = Begun(Step.COMMIT, CONTENT, "r", Block(7)), Begun(Step.COMMIT, CONTENT, "r", Block(90))
+    known: list[Record] = [CHOSEN, Begun(Step.CREATE, CONTENT, "r", Block(5)), Taken(Step.UPLOAD, CONTENT, "rev")]
+    further: tuple[list[Record], ...] = ([], [first], [first, second], [first, Void(CONTENT)])
+    steps = [remember([*known, *more]).chosen for more in further]
+    uploaded = Chosen(CONTENT, FOLDER, begun=True, revision="rev")
+    signed = Chosen(CONTENT, FOLDER, begun=True, revision="rev", signed=Block(7))
+    assert steps == [uploaded, signed, signed, uploaded]
+    assert remember([*known, first, Ended(CONTENT, End.DONE)]).chosen is None
+
+
+def test_a_checkpoint_is_judged_once() -> None:
+    """By its folder's look and by its content; those that were compared are counted for whom they were compared with."""
+    other = Judged("look 2", FOLDER, ContentHash("cd" * 32), Verdict.NOT_BETTER, "lab/voice@1", "")
+    unread = Judged("look 3", FOLDER, ContentHash(""), Verdict.REFUSED, "", "no weights")
+    memory = remember([CHOSEN, other, unread])
+    assert memory == Memory(
+        looks=frozenset({"look", "look 2", "look 3"}),
+        contents=frozenset({CONTENT, ContentHash("cd" * 32)}),
+        tested={"lab/voice@1": 2},
+        chosen=Chosen(CONTENT, FOLDER),
+    )
+
+
+def test_who_is_declined_is_no_longer_chosen() -> None:
+    """And is not asked about again."""
+    declined = Judged("", FOLDER, CONTENT, Verdict.DECLINED, "", "")
+    memory = remember([CHOSEN, declined])
+    assert (memory.chosen, CONTENT in memory.contents) == (None, True)
+
+
+def test_a_better_one_takes_the_place_of_a_chosen_one() -> None:
+    """As long as nothing of it is under way."""
+    better = Judged("look 2", Path("/models/step-2"), ContentHash("cd" * 32), Verdict.CHOSEN, CONTENT, "")
+    assert remember([CHOSEN, better]).chosen == Chosen(ContentHash("cd" * 32), Path("/models/step-2"))
