@@ -47,8 +47,20 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class Step(StrEnum):
+    """What a duel bets on, one after the other."""
+
+    GROUP = "group"
+    """Each group: where groups of a round share no luck worth naming."""
+    ROUND = "round"
+    """The mean over a round's groups: where they do."""
+
+
 class RoundRules(_Part):
-    """A round's length in blocks, what it asks, how many are judged in it, and when it closes at the latest (blocks after its start)."""
+    """A round's length in blocks, what it asks, how many are judged in it, and when it closes at the latest (blocks after its start).
+
+    A submission whose hotkey committed again stays at most `grace_rounds` rounds for the newer one's first verdict.
+    """
 
     blocks: Count
     single: Annotated[int, Field(ge=0)]
@@ -56,6 +68,7 @@ class RoundRules(_Part):
     voice: Annotated[int, Field(ge=0)]
     evaluations: Count
     deadline_blocks: Count
+    grace_rounds: Count
 
     @model_validator(mode="after")
     def _asks_something(self) -> Self:
@@ -70,21 +83,49 @@ class RoundRules(_Part):
 
 
 class DuelRules(_Part):
-    """Error level, bound on a paired difference, the margin's course and the longest duel, in rounds."""
+    """How a challenger wins the top, and how a king loses it.
 
-    alpha: Share
-    clip: Share
+    Error: `alpha` bounds the chance that a king ever falls to a model that is not better by the margin; half of it is for the first
+    `half_life` challengers. A step's difference is clipped at `clip`, which bounds the bets: for a round's mean it is to be a few
+    of the mean's standard deviations, much less than for a group. Margin: from `margin_start` to `margin_end` over `margin_decay_blocks` of the king's age. Bets: each of
+    `bets` (in standard deviations of what is bet on) starts with its share of the wealth; the deviation is learned from
+    `prior_count` steps at `prior_sd` (of a group's difference) on. An end: `max_rounds`, or less wealth than `futility`. A king that was
+    not scored in `absent_rounds` rounds in a row in which others were holds the top no longer.
+    """
+
+    alpha: Annotated[float, Field(gt=0.0, le=1.0)]
+    half_life: Count
+    step: Annotated[Step, Field(strict=False)]
+    clip: Annotated[float, Field(gt=0.0, le=1.0)]
     margin_start: Share
     margin_end: Share
     margin_decay_blocks: Count
+    bets: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
+    bet_shares: Annotated[tuple[Share, ...], Field(min_length=1, strict=False)]
+    prior_sd: Annotated[float, Field(ge=0.001, le=1.0)]
+    prior_count: Count
+    futility: Share
     max_rounds: Count
+    absent_rounds: Count
+
+    @model_validator(mode="after")
+    def _shares_out_one(self) -> Self:
+        if len(self.bets) != len(self.bet_shares) or abs(sum(self.bet_shares) - 1.0) > 1e-9:
+            raise ValueError("bet_shares has one share for each of bets, with a sum of 1")
+        return self
 
 
 class ShareRules(_Part):
-    """Fixed shares by rank, king first; the tail must score at least `tail_floor` by its lower confidence bound."""
+    """Fixed shares by rank, king first; the tail must score at least `tail_floor` by its lower confidence bound.
+
+    Lower bounds within `tie_band` count as equal: of these the faster go first (none that needs more than `tie_speed` above the
+    fastest's time), then the earlier commit.
+    """
 
     king_and_tail: Annotated[tuple[Share, ...], Field(min_length=1, strict=False)]
     tail_floor: Share
+    tie_band: Share
+    tie_speed: Share
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
@@ -144,16 +185,22 @@ class Competition(_Part):
 
 
 class Schedule(_Part):
-    """A competition's versions, in order."""
+    """A competition's versions, in order. `until_round` is the last round that they were made for; None: no end is known.
+
+    It is no part of any version's hash: to lengthen the last one changes no rule.
+    """
 
     name: Annotated[str, Field(min_length=1)]
     version: Annotated[tuple[Competition, ...], Field(min_length=1, strict=False)]
+    until_round: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _is_in_order(self) -> Self:
         starts = [version.from_round for version in self.version]
         if starts[0] != 0 or any(later <= earlier for earlier, later in pairwise(starts)):
             raise ValueError("versions start at from_round = 0 and rise")
+        if self.until_round is not None and self.until_round < starts[-1]:
+            raise ValueError("until_round lies before the last version's from_round")
         if len({version.round.blocks for version in self.version}) > 1:
             raise ValueError("round.blocks is the same in every version: it numbers the rounds")
         return self
@@ -166,6 +213,10 @@ class Schedule(_Part):
     def at(self, number: RoundNumber) -> Competition:
         """The version in force in a round."""
         return [version for version in self.version if version.from_round <= number][-1]
+
+    def rounds_left(self, number: RoundNumber) -> int | None:
+        """Rounds after this one for which there are rules: negative once they have ended, None where no end is known."""
+        return None if self.until_round is None else self.until_round - number
 
 
 _SCHEDULE = TypeAdapter(Schedule)

@@ -1,91 +1,164 @@
-"""A duel: evidence, group by group, that a challenger is better than the king by more than a margin.
+"""A duel: evidence, step by step, that a challenger is better than the king by more than a margin.
 
-The challenger's wealth starts at 1 and is multiplied, per group, by `1 + λ (D - δ)`: D is the clipped difference of the two scores
-on the same group, δ the margin, λ a bet chosen from the past alone. If the challenger is not better by more than δ, wealth is a
-supermartingale, so by Ville's inequality it reaches 1/α with probability at most α, however often it is read.
-Arithmetic is IEEE addition, multiplication and division only: the same bits on every machine.
+The challenger's wealth starts at 1 and is spread over a few bets. Each step (a group, or a round's mean) multiplies the capital of each
+bet by `1 + λ (D - δ)`: D is the clipped difference of the two scores, δ the margin, λ the bet divided by the standard deviation that
+the past shows, and small enough to lose at most BET_CAP. Each λ is known before its step. If the challenger is not better by more
+than δ, wealth is a supermartingale: by Ville's inequality it ever reaches a threshold T with probability 1/T at most, however often
+it is read. Differences, margins and their squares are integers, the rest is IEEE + - * / and square root, in the order of the groups:
+the same bits on every machine.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from scoring.competition import DuelRules
-from scoring.types import MICRO, Micro, RoundNumber, SubmissionId
+import numpy as np
+import numpy.typing as npt
+
+from scoring.competition import DuelRules, Step
+from scoring.types import MICRO, Entrant, Micro, RoundNumber
 
 BET_CAP = 0.95
-"""Share of the wealth that one group may cost at most."""
+"""Share of a bet's capital that one step may cost at most."""
+LEAST_CAPITAL, MOST_CAPITAL = 1e-300, 1e300
+"""A bet's capital is kept between these at a round's end: no step underflows, overflows, or depends on how either is treated."""
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 class Outcome(StrEnum):
-    """What a duel says at the end of a round."""
+    """How a duel stands at the end of a round."""
 
     OPEN = "open"
-    CHALLENGER = "challenger"
-    KING = "king"
+    CROWNED = "crowned"
+    """The challenger takes the top."""
+    FUTILE = "futile"
+    """So little wealth is left that it is over; lost to this king for good."""
+    MAX_ROUNDS = "max_rounds"
+    """No evidence in all the rounds that a duel has; lost to this king for good."""
+    KING_GONE = "king_gone"
+    """The king holds the top no longer, for another reason than this duel."""
+    CHALLENGER_GONE = "challenger_gone"
+    """The challenger left, or was refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Duel:
-    """A duel's whole memory. `margin` and `threshold` are frozen when it opens; `total` and `squares` are of D - δ over the past."""
+    """A duel's whole memory. `margin` and `threshold` are frozen when it opens, at the end of round `opened`.
 
-    challenger: SubmissionId
-    king: SubmissionId
+    `capital` holds the wealth by bet; `total` (1e-6) and `squares` (1e-12) are sums of D - δ over the past `steps`.
+    """
+
+    challenger: Entrant
+    king: Entrant
     opened: RoundNumber
-    margin: float
+    margin: Micro
     threshold: float
-    wealth: float = 1.0
+    capital: tuple[float, ...] = (1.0,)
+    steps: int = 0
     groups: int = 0
     rounds: int = 0
-    total: float = 0.0
-    squares: float = 0.0
+    total: int = 0
+    squares: int = 0
+
+    @property
+    def wealth(self) -> float:
+        """The evidence: it crowns when it reaches `threshold`."""
+        return math.fsum(self.capital)
 
 
-def margin(rules: DuelRules, king_age_blocks: int, king_score: Micro) -> float:
-    """The lead (in score) a challenger must exceed: it decays with the king's age and is at most half of the room above the king."""
+@dataclass(frozen=True, slots=True)
+class EndedDuel:
+    """What is kept of a duel that is over."""
+
+    entrant: Entrant
+    king: Entrant
+    outcome: Outcome
+    wealth: float
+    threshold: float
+    groups: int
+    rounds: int
+
+
+def ended(duel: Duel, outcome: Outcome) -> EndedDuel:
+    """The end of a duel."""
+    return EndedDuel(duel.challenger, duel.king, outcome, duel.wealth, duel.threshold, duel.groups, duel.rounds)
+
+
+def margin(rules: DuelRules, king_age_blocks: int, king_score: Micro) -> Micro:
+    """The lead a challenger must exceed: it decays with the king's age and is at most half of the room above the king."""
     age = min(max(king_age_blocks, 0), rules.margin_decay_blocks) / rules.margin_decay_blocks
     decayed = rules.margin_start + (rules.margin_end - rules.margin_start) * age
-    return min(decayed, (MICRO - king_score) / MICRO / 2)
+    return Micro(min(round(decayed * MICRO), (MICRO - king_score) // 2))
 
 
 def threshold(rules: DuelRules, nth_challenger: int) -> float:
-    """Wealth that crowns the n-th challenger (n ≥ 1) of a king: n (n + 1) / α, so that the errors over a king's life sum to α at most."""
+    """Wealth that crowns the n-th challenger (n ≥ 1) of a king: (n + a - 1) (n + a) / (a α), a the half-life.
+
+    Their inverses telescope: α / 2 over the first a challengers, α over all that a king will ever meet.
+    """
     if nth_challenger < 1:
         raise ValueError("challengers are counted from 1")
-    return nth_challenger * (nth_challenger + 1) / rules.alpha
+    return (nth_challenger + rules.half_life - 1) * (nth_challenger + rules.half_life) / (rules.half_life * rules.alpha)
 
 
-def step(duel: Duel, differences: Sequence[int], rules: DuelRules) -> Duel:
-    """One round's differences, challenger minus king in integers of 1e-6, in the groups' order."""
-    for difference in differences:
-        duel = _bet(duel, difference / MICRO, rules)
-    return replace(duel, rounds=duel.rounds + 1)
-
-
-def _bet(duel: Duel, difference: float, rules: DuelRules) -> Duel:
-    gain = max(-rules.clip, min(rules.clip, difference)) - duel.margin
-    stake = _stake(duel, rules)
+def step(duel: Duel, differences: Sequence[int] | Integers, rules: DuelRules) -> Duel:
+    """One round's differences, challenger minus king in integers of 1e-6, in the groups' order; none: no evidence, the same duel."""
+    found = np.asarray(differences, np.int64)
+    groups = found.size
+    if groups == 0:
+        return duel
+    if rules.step is Step.ROUND:
+        found = np.asarray([found.sum() // groups])  # rounded down: never in the challenger's favour
+    clip = round(rules.clip * MICRO)
+    gains = np.clip(found, -clip, clip) - duel.margin
+    squares = gains * gains
+    stakes = _stakes(duel, squares, groups if rules.step is Step.ROUND else 1, rules)
     return replace(
         duel,
-        wealth=duel.wealth * (1.0 + stake * gain),
-        groups=duel.groups + 1,
-        total=duel.total + gain,
-        squares=duel.squares + gain * gain,
+        capital=_grown(_capital(duel, rules), stakes, gains / MICRO),
+        steps=duel.steps + gains.size,
+        groups=duel.groups + groups,
+        rounds=duel.rounds + 1,
+        total=duel.total + int(gains.sum()),
+        squares=duel.squares + int(squares.sum()),
     )
 
 
-def _stake(duel: Duel, rules: DuelRules) -> float:
-    if duel.groups == 0 or duel.squares == 0.0:
-        return 0.0
-    # μ / (σ² + μ²): the second moment is σ² + μ².
-    best = duel.total / duel.squares
-    return max(0.0, min(best, BET_CAP / (rules.clip + duel.margin)))
+def _capital(duel: Duel, rules: DuelRules) -> Sequence[float]:
+    """A new duel's wealth is shared out; so is one's that began under rules with another number of bets."""
+    if len(duel.capital) == len(rules.bets):
+        return duel.capital
+    return [duel.wealth * share for share in rules.bet_shares]
+
+
+def _stakes(duel: Duel, squares: Integers, averaged: int, rules: DuelRules) -> Floats:
+    """λ by bet and step, from what came before each step; `averaged` is the number of groups whose mean is a step."""
+    before = duel.squares + np.add.accumulate(squares) - squares
+    count = rules.prior_count + duel.steps + np.arange(squares.size)
+    prior = rules.prior_count * round(rules.prior_sd * MICRO) ** 2 // averaged
+    deviation = np.sqrt((prior + before) / count) / MICRO
+    bets = np.asarray(rules.bets)
+    if averaged > 1:
+        bets = np.minimum(bets * np.sqrt(np.float64(averaged)), 1.0)
+    most = BET_CAP / ((round(rules.clip * MICRO) + duel.margin) / MICRO)
+    stakes: Floats = np.minimum(bets[:, None] / deviation, most)
+    return stakes
+
+
+def _grown(capital: Sequence[float], stakes: Floats, gains: Floats) -> tuple[float, ...]:
+    factors = np.concatenate([np.asarray(capital)[:, None], 1.0 + stakes * gains], axis=1)
+    with np.errstate(over="ignore", under="ignore"):
+        after = np.multiply.accumulate(factors, axis=1)[:, -1]
+    return tuple(np.clip(after, LEAST_CAPITAL, MOST_CAPITAL).tolist())
 
 
 def read(duel: Duel, rules: DuelRules) -> Outcome:
-    """The verdict at a round's end: enough wealth crowns, too many rounds end it."""
+    """How it stands at a round's end: enough wealth crowns, too little ends it, and so do too many rounds."""
     if duel.wealth >= duel.threshold:
-        return Outcome.CHALLENGER
-    if duel.rounds >= rules.max_rounds:
-        return Outcome.KING
-    return Outcome.OPEN
+        return Outcome.CROWNED
+    if duel.wealth < rules.futility:
+        return Outcome.FUTILE
+    return Outcome.MAX_ROUNDS if duel.rounds >= rules.max_rounds else Outcome.OPEN

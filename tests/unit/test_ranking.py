@@ -1,89 +1,173 @@
-"""The fold: who is crowned, who falls, and what a round of ours never costs a miner."""
+"""The fold: what is known of each submission, who duels, and what a round of ours never costs a miner."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scoring import ranking
 from scoring.competition import load
-from scoring.ranking import Judged, RoundResult, State, Verdict, fold
-from scoring.types import Block, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
+from scoring.duel import Outcome
+from scoring.ledger import Refusal, State
+from scoring.ranking import fold
+from scoring.round_result import Judged, RoundResult, Verdict
+from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, entrant
 
 COMPETITION = load().at(RoundNumber(0))
 
 
+def named(number: int) -> Entrant:
+    """Submission `number` is of h<number>, committed at block `number`."""
+    return entrant(Hotkey(f"h{number}"), Block(number))
+
+
 def judged(number: int, score: float = 0.5, *, groups: int = 32, **overrides: object) -> Judged:
-    """Submission `number`, scored the same in every group, committed at block `number`."""
+    """Submission `number`, scored the same in every group."""
     scores = {f"g{index:02}": Micro(round(score * 1_000_000)) for index in range(groups)}
-    item = Judged(SubmissionId(number), Hotkey(f"h{number}"), Block(number), f"{number:064x}", None, Verdict.SCORED, scores)
+    item = Judged(named(number), Hotkey(f"h{number}"), Block(number), f"{number:064x}", None, Verdict.SCORED, scores)
     return replace(item, **overrides)  # type: ignore[arg-type]
 
 
-def a_round(number: int, *items: Judged, gone: frozenset[SubmissionId] = frozenset()) -> RoundResult:
+def absent(number: int) -> Judged:
+    """Submission `number`, which an outage of ours kept from being judged."""
+    return judged(number, groups=0, verdict=Verdict.ABSENT)
+
+
+def refused(number: int, reason: str = "no such repository") -> Judged:
+    """Submission `number`, refused for good."""
+    return judged(number, groups=0, verdict=Verdict.REFUSED, reason=reason)
+
+
+def a_round(number: int, *items: Judged, gone: Mapping[Entrant, str] | None = None) -> RoundResult:
     """Round `number`, which began at block 360 · number."""
-    return RoundResult(RoundNumber(number), Block(360 * number), items, gone)
+    return RoundResult(RoundNumber(number), Block(360 * number), items, gone or {})
 
 
-def folded(*results: RoundResult) -> State:
-    """The state after some rounds from nothing."""
-    state = State()
+def folded(*results: RoundResult, state: State | None = None) -> State:
+    """The state after some rounds, from nothing unless told otherwise."""
+    state = state or State()
     for result in results:
         state = fold(state, result, COMPETITION)
     return state
 
 
-def test_the_first_king_is_the_best_of_the_first_round() -> None:
-    """Without a king the highest mean is crowned, and no duel is open yet."""
-    state = folded(a_round(1, judged(1, 0.4), judged(2, 0.7), judged(3, 0.6)))
-    assert (state.king, state.king_since, state.duels) == (2, 360, ())
+def challenge(start: int, end: int, *items: Judged) -> State:
+    """King 1 (.5) since round 1, then the same outcomes in each of the rounds `start` … `end`."""
+    return folded(a_round(1, judged(1, 0.5)), *(a_round(n, judged(1, 0.5), *items) for n in range(start, end + 1)))
 
 
-def test_equal_scores_crown_the_earlier_commit() -> None:
-    """A copy that scores the same never passes its original."""
-    assert folded(a_round(1, judged(5, 0.7), judged(4, 0.7))).king == 4
+def test_a_challengers_first_round_only_qualifies_it() -> None:
+    """However good it is: its duel opens, with margin and threshold frozen, and the next round is the first evidence."""
+    state = challenge(2, 2, judged(2, 0.9))
+    (duel,) = state.duels
+    assert (state.king, duel.opened, duel.rounds, duel.wealth) == (named(1), 2, 0, 1.0)
+    assert (duel.threshold, duel.margin, state.challengers_met) == (620.0, 19_850, 1)
 
 
-def test_a_field_of_zeros_has_no_king() -> None:
-    """Nobody is crowned for nothing."""
-    assert folded(a_round(1, judged(1, 0.0))).king is None
+def test_who_is_clearly_worse_opens_no_duel_and_raises_nobodys_threshold() -> None:
+    """Junk hotkeys are met by no king."""
+    state = challenge(2, 4, *(judged(n, 0.4) for n in range(2, 20)))
+    assert (state.duels, state.challengers_met) == ((), 0)
+
+
+def test_who_was_worse_in_one_round_may_qualify_in_another() -> None:
+    """A bad day is not the end."""
+    state = challenge(2, 2, judged(2, 0.4))
+    state = folded(a_round(3, judged(1, 0.5), judged(2, 0.51)), state=state)
+    assert [duel.opened for duel in state.duels] == [3]
 
 
 def test_a_better_challenger_is_crowned_by_evidence_and_duels_start_anew() -> None:
-    """A steady lead of 0.2 over one round's 32 groups is enough against threshold 40; equal copies are not."""
-    state = folded(a_round(1, judged(1, 0.5)), a_round(2, judged(1, 0.5), judged(2, 0.7), judged(3, 0.5)))
-    assert (state.king, state.king_since, state.duels, state.challengers_met) == (2, 720, (), 0)
+    """A steady lead of 0.2 over one round's 32 groups is enough against threshold 620; an equal one's duel is over with the king's time."""
+    state = challenge(2, 3, judged(2, 0.7), judged(3, 0.5))
+    assert (state.king, state.king_since, state.duels, state.challengers_met) == (named(2), 1080, (), 0)
+    assert {(duel.entrant, duel.outcome) for duel in state.ended} == {
+        (named(2), Outcome.CROWNED),
+        (named(3), Outcome.KING_GONE),
+    }
+    assert state.throne.startswith("king since block 1080: evidence ")
 
 
-def test_an_equal_challenger_opens_a_duel_and_stays_where_it_is() -> None:
-    """The duel's margin and threshold are frozen at its opening."""
-    state = folded(
-        a_round(1, judged(1, 0.5)), a_round(2, judged(1, 0.5), judged(2, 0.5)), a_round(3, judged(1, 0.5), judged(2, 0.5))
-    )
-    (duel,) = state.duels
-    assert state.king == 1
-    assert (duel.opened, duel.threshold, duel.rounds, duel.groups) == (2, 40.0, 2, 64)
-    assert duel.margin == pytest.approx(0.02 - 0.015 * 360 / 36_000)
+def test_of_two_that_win_in_the_same_round_the_better_one_is_king() -> None:
+    """Both have the evidence; the other one challenges the new king."""
+    state = challenge(2, 3, judged(2, 0.7), judged(3, 0.8))
+    assert (state.king, [duel.outcome for duel in state.ended]) == (named(3), [Outcome.CROWNED, Outcome.CROWNED])
+
+
+def test_an_equal_challenger_loses_for_good() -> None:
+    """It is futile, is said so in that round, and spends no more of this king's error."""
+    state = State()
+    ends: list[tuple[RoundNumber | None, Outcome]] = []
+    for result in [a_round(1, judged(1, 0.5))] + [a_round(n, judged(1, 0.5), judged(2, 0.5)) for n in range(2, 40)]:
+        state = fold(state, result, COMPETITION)
+        ends += [(state.round, duel.outcome) for duel in state.ended]
+    assert [outcome for _, outcome in ends] == [Outcome.FUTILE]
+    assert (state.duels, state.challengers_met, [duel.entrant for duel in state.lost]) == ((), 1, [named(2)])
+
+
+def test_a_duel_that_decides_nothing_ends_after_its_rounds() -> None:
+    """A challenger that is better by just the margin: 24 rounds, then it is over."""
+    rules = COMPETITION.model_copy(update={"duel": COMPETITION.duel.model_copy(update={"margin_decay_blocks": 1})})
+    state = fold(State(), a_round(1, judged(1, 0.5)), rules)
+    for number in range(2, 27):
+        state = fold(state, a_round(number, judged(1, 0.5), judged(2, 0.505)), rules)
+    assert [(duel.outcome, duel.rounds) for duel in state.ended] == [(Outcome.MAX_ROUNDS, 24)]
+
+
+def test_a_new_king_meets_old_losers_again() -> None:
+    """What was lost against one king says nothing about the next."""
+    rounds = [a_round(n, judged(1, 0.5), judged(2, 0.5)) for n in range(2, 20)]
+    state = folded(a_round(1, judged(1, 0.5)), *rounds)
+    assert state.lost
+    state = folded(*(a_round(n, judged(1, 0.5), judged(3, 0.8), judged(2, 0.5)) for n in (20, 21)), state=state)
+    assert (state.king, state.lost, state.challengers_met) == (named(3), (), 0)
 
 
 def test_a_round_missing_for_our_reasons_is_absent_only_there() -> None:
     """An outage adds no zero to anyone's record and no step to any duel."""
-    before = folded(a_round(1, judged(1, 0.5)), a_round(2, judged(1, 0.5), judged(2, 0.5)))
-    absent = judged(2, verdict=Verdict.ABSENT, groups=0)
-    after = fold(before, a_round(3, judged(1, 0.5), absent), COMPETITION)
-    assert after.duels == before.duels
-    assert after.record(SubmissionId(2)) == before.record(SubmissionId(2))
-    after = fold(before, a_round(3, judged(1, verdict=Verdict.ABSENT, groups=0), judged(2, 0.9)), COMPETITION)
-    assert after.duels == before.duels
+    before = challenge(2, 3, judged(2, 0.5))
+    for items in ((judged(1, 0.5), absent(2)), (absent(1), judged(2, 0.9))):
+        after = folded(a_round(4, *items), state=before)
+        assert after.duels == before.duels
+    after = folded(a_round(4, judged(1, 0.5), absent(2)), state=before)
+    assert after.record(named(2)) == before.record(named(2))
 
 
-def test_a_refused_or_gone_king_makes_room_for_the_next_best() -> None:
-    """Whether its repository vanished, it re-committed or it left the subnet."""
-    start = folded(a_round(1, judged(1, 0.9), judged(2, 0.7), judged(3, 0.8)))
-    refused = fold(start, a_round(2, judged(1, verdict=Verdict.REFUSED, groups=0)), COMPETITION)
-    gone = fold(start, a_round(2, gone=frozenset({SubmissionId(1)})), COMPETITION)
-    assert (refused.king, gone.king) == (3, 3)
+def test_only_groups_of_both_are_evidence() -> None:
+    """A challenger that lacks half of the groups is compared on the other half."""
+    before = challenge(2, 2, judged(2, 0.5))
+    half = judged(2, 0.5, groups=16)
+    (duel,) = folded(a_round(3, judged(1, 0.5), half), state=before).duels
+    assert (duel.rounds, duel.groups) == (1, 16)
+
+
+def test_a_refused_challengers_duel_is_over_and_its_reason_is_kept() -> None:
+    """The state says why it has no record, as long as it stands."""
+    state = folded(a_round(3, judged(1, 0.5), refused(2)), state=challenge(2, 2, judged(2, 0.5)))
+    assert [(duel.entrant, duel.outcome) for duel in state.ended] == [(named(2), Outcome.CHALLENGER_GONE)]
+    assert (state.record(named(2)), state.refusals) == (None, (Refusal(named(2), Hotkey("h2"), "no such repository"),))
+    assert folded(a_round(4, judged(1), gone={named(2): "superseded"}), state=state).refusals == ()
+
+
+def test_who_is_gone_leaves_nothing_behind() -> None:
+    """The state is as large as the field that stands: not a record, a duel, a lost one or a refusal of others."""
+    state = challenge(2, 30, judged(2, 0.5), judged(3, 0.505), refused(4))
+    gone = dict.fromkeys((named(2), named(3), named(4)), "deregistered")
+    after = folded(a_round(31, judged(1), gone=gone), state=state)
+    assert after.known == {named(1)}
+    assert [*after.duels, *after.lost, *after.refusals] == []
+
+
+def test_a_record_adds_up_and_keeps_the_last_speed() -> None:
+    """Two rounds of 32 groups; speed is what it was last."""
+    state = folded(a_round(1, judged(1, 0.5, speed=200)), a_round(2, judged(1, 0.7, speed=150)))
+    record = state.record(named(1))
+    assert record is not None
+    assert (record.groups, record.speed) == (64, 150)
+    assert record.mean == pytest.approx(0.6)
+    assert record.stderr == pytest.approx((0.01 / 63) ** 0.5)
 
 
 def test_rounds_fold_once_and_in_order() -> None:
@@ -94,36 +178,43 @@ def test_rounds_fold_once_and_in_order() -> None:
             fold(state, a_round(number, judged(1)), COMPETITION)
 
 
-def test_the_state_survives_json_and_its_hash_depends_on_the_past() -> None:
-    """What is stored is what was folded; another past is another hash."""
-    state = folded(a_round(1, judged(1, 0.5)), a_round(2, judged(1, 0.5), judged(2, 0.51)))
-    assert ranking.from_json(ranking.to_json(state)) == state
-    assert ranking.chain_hash("", state) != ranking.chain_hash("00", state)
+def test_a_submission_is_judged_once_a_round() -> None:
+    """Two outcomes for one submission are no round."""
+    with pytest.raises(ValueError, match="twice"):
+        folded(a_round(1, judged(1), judged(1)))
 
 
 def test_of_equal_tensors_only_the_earliest_commit_stays() -> None:
-    """A copy with another config that was judged first makes room when its original is judged."""
+    """A copy with another config that was judged first makes room when its original is judged, and is said to be one."""
     twin: dict[str, Any] = {"tensors": TensorsHash("aa")}
     first = folded(a_round(1, judged(7, 0.7, **twin), judged(9, 0.5)))
-    after = fold(first, a_round(2, judged(3, 0.7, **twin), judged(7, 0.7, **twin), judged(9, 0.5)), COMPETITION)
-    assert first.king == 7
-    assert (after.king, [record.submission for record in after.records]) == (3, [3, 9])
+    after = folded(a_round(2, judged(3, 0.7, **twin), judged(7, 0.7, **twin), judged(9, 0.5)), state=first)
+    assert first.king == named(7)
+    assert (after.king, [record.entrant for record in after.records]) == (named(3), [named(3), named(9)])
+    assert [(copy.entrant, copy.original) for copy in after.refusals] == [(named(7), named(3))]
 
 
-def test_a_lost_duel_is_not_fought_again() -> None:
-    """After `max_rounds` without evidence the same submission spends no more of this king's error budget."""
-    rounds = [a_round(1, judged(1, 0.5))] + [a_round(n, judged(1, 0.5), judged(2, 0.5)) for n in range(2, 30)]
-    state = folded(*rounds)
-    assert [(duel.rounds, state.challengers_met) for duel in state.duels] == [(24, 1)]
+@st.composite
+def fields(draw: st.DrawFn) -> list[Judged]:
+    """Outcomes of up to eight submissions over up to six groups, some of them missing, some of the same weights."""
+    items = []
+    for number in draw(st.sets(st.integers(1, 8))):
+        verdict = draw(st.sampled_from([Verdict.SCORED] * 6 + [Verdict.ABSENT, Verdict.REFUSED]))
+        scores = draw(st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 1_000_000).map(Micro)))
+        tensors = draw(st.sampled_from([None, None, TensorsHash("aa")]))
+        speed = draw(st.integers(0, 500))
+        item = judged(number, verdict=verdict, groups=0, tensors=tensors, speed=speed)
+        items.append(replace(item, groups=scores if verdict is Verdict.SCORED else {}))
+    return items
 
 
-def test_the_order_of_outcomes_does_not_matter() -> None:
-    """Folding is a function of the set of outcomes."""
-    items = [judged(1, 0.5), judged(2, 0.55), judged(3, 0.45), judged(4, 0.5)]
-    king = a_round(1, judged(1, 0.5))
-    assert folded(king, a_round(2, *items)) == folded(king, a_round(2, *reversed(items)))
-
-
-def test_demo_competition_is_valid() -> None:
-    """The demo's own file loads."""
-    assert load(Path("neurons/localnet/competition.toml")).name == "voice-demo"
+@given(st.lists(fields(), max_size=5), st.randoms())
+def test_the_order_of_outcomes_does_not_matter(rounds: list[list[Judged]], random: Any) -> None:
+    """Folding is a function of the set of outcomes, and of each one's set of groups."""
+    one = two = State()
+    for number, items in enumerate(rounds):
+        one = folded(a_round(number, *items), state=one)
+        shuffled = [replace(item, groups=dict(random.sample(sorted(item.groups.items()), len(item.groups)))) for item in items]
+        random.shuffle(shuffled)
+        two = folded(a_round(number, *shuffled), state=two)
+        assert one == two

@@ -8,17 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring import weights
-from scoring.ranking import Record, State
-from scoring.types import Block, Hotkey, SubmissionId, Uid, Weight
-from scoring.weights import Line, Snapshot, WeightPlan, WeightsInvalid
+from scoring.ledger import Record, State
+from scoring.types import Block, Entrant, Hotkey, Uid, Weight, entrant
+from scoring.weights import Snapshot, WeightPlan, WeightsInvalid
 
 SHARES = (0.65, 0.14, 0.10, 0.07, 0.04)
+
+
+def named(number: int) -> Entrant:
+    """Submission `number` is of h<number>, committed at block `number`."""
+    return entrant(Hotkey(f"h{number}"), Block(number))
 
 
 def a_record(number: int, score: float = 0.5, **overrides: object) -> Record:
     """Submission `number` of hotkey h<number>: 100 groups that all score `score`."""
     micro = round(score * 1_000_000)
-    record = Record(SubmissionId(number), Hotkey(f"h{number}"), Block(number), "00", None, 100, 100 * micro, 100 * micro * micro)
+    record = Record(named(number), Hotkey(f"h{number}"), Block(number), "00", None, 100, 100 * micro, 100 * micro * micro)
     return replace(record, **overrides)  # type: ignore[arg-type]
 
 
@@ -27,12 +32,15 @@ def a_snapshot(*records: Record, king: int | None = 1, uids: Mapping[str, int] |
     known = {record.hotkey: int(record.hotkey[1:]) for record in records} if uids is None else uids
     return Snapshot(
         ledger_hash="ab",
-        state=State(king=None if king is None else SubmissionId(king), records=records),
+        state=State(king=None if king is None else named(king), records=records),
         block=Block(100),
         owner=Uid(0),
         uids={Hotkey(hotkey): Uid(uid) for hotkey, uid in known.items()},
+        registered_at={Hotkey(hotkey): Block(0) for hotkey in known},
         shares=SHARES,
         tail_floor=0.2,
+        tie_band=0.01,
+        tie_speed=0.25,
         competition_hash="cd",
     )
 
@@ -42,7 +50,6 @@ def test_king_and_tail_get_fixed_shares_and_the_rest_burns() -> None:
     plan = weights.plan(a_snapshot(a_record(1, 0.8), a_record(2, 0.4), a_record(3, 0.6)))
     assert plan.vector == {1: 0.65, 3: 0.14, 2: 0.10, 0: pytest.approx(0.11)}
     assert plan.burn == pytest.approx(0.11)
-    assert plan.lines[-1] == Line(Uid(0), None, None, plan.burn, "burned: no eligible model holds this place")
 
 
 def test_a_full_table_burns_nothing() -> None:
@@ -93,7 +100,7 @@ def test_any_field_gives_a_valid_vector_whatever_its_order(scores: list[float], 
 def test_the_guard_stops_what_must_never_be_set(vector: dict[Uid, Weight], why: str) -> None:
     """The last gate names what is wrong."""
     with pytest.raises(WeightsInvalid, match=why):
-        weights._guard(vector, a_snapshot(a_record(1), a_record(2)))
+        weights.guard(vector, {Uid(0), Uid(1), Uid(2)})
 
 
 def test_the_same_snapshot_gives_the_same_plan() -> None:

@@ -1,0 +1,93 @@
+"""A closed round as the ledger takes it in: who was judged, what came of it, and who left."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
+
+MISSING = -1
+"""Stands in a table where a submission was not scored on a group."""
+
+
+class Verdict(StrEnum):
+    """How a submission's evaluation ended, as the ledger sees it."""
+
+    SCORED = "scored"
+    REFUSED = "refused"
+    """Final and the submission's fault: rejected, or a copy."""
+    ABSENT = "absent"
+    """Ours: no evidence this round, nothing lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One submission's outcome in a round; `groups` maps group ids to scores in integers of 1e-6.
+
+    `speed` is in milliseconds of compute per expected second of speech over the whole evaluation, 0 where unknown. `reason` says why
+    it was refused.
+    """
+
+    entrant: Entrant
+    hotkey: Hotkey
+    commit_block: Block
+    tiebreak: str
+    tensors: TensorsHash | None
+    verdict: Verdict
+    groups: Mapping[str, Micro]
+    speed: int = 0
+    reason: str = ""
+
+    @property
+    def scored(self) -> bool:
+        """Whether there is anything to count."""
+        return self.verdict is Verdict.SCORED and bool(self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundResult:
+    """A closed round: its first block, what was judged in it, and who left since the last one, each with the reason."""
+
+    number: RoundNumber
+    start: Block
+    judged: Sequence[Judged]
+    gone: Mapping[Entrant, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """The scores of a round: `scores` is (submissions, groups) in integers of 1e-6, MISSING where there is none; `rows` finds the row.
+
+    Groups are in the order of their ids, which is the order in which the round asked for them.
+    """
+
+    rows: Mapping[Entrant, int]
+    scores: npt.NDArray[np.int64]
+
+    def differences(self, one: Entrant, other: Entrant) -> npt.NDArray[np.int64]:
+        """`one`'s scores minus `other`'s on the groups that both were scored on, in order."""
+        mine, theirs = self.scores[self.rows[one]], self.scores[self.rows[other]]
+        both = (mine != MISSING) & (theirs != MISSING)
+        differences: npt.NDArray[np.int64] = mine[both] - theirs[both]
+        return differences
+
+
+def table(scored: Sequence[Judged]) -> Table:
+    """The scores of all that were scored, side by side."""
+    columns: dict[str, int] = {}
+    for item in scored:
+        if len(item.groups) != len(columns) or not columns.keys() >= item.groups.keys():
+            columns.update(dict.fromkeys(item.groups, 0))
+    columns = {group: index for index, group in enumerate(sorted(columns))}
+    in_order = tuple(columns)
+    scores = np.full((len(scored), len(columns)), MISSING, np.int64)
+    for row, item in enumerate(scored):
+        values = np.fromiter(item.groups.values(), np.int64, len(item.groups))
+        if tuple(item.groups) == in_order:
+            scores[row] = values
+        else:
+            scores[row, [columns[group] for group in item.groups]] = values
+    return Table({item.entrant: row for row, item in enumerate(scored)}, scores)

@@ -1,0 +1,46 @@
+"""Who comes first among models of nearly the same score: first the faster, then the earlier commit."""
+
+from collections.abc import Callable, Sequence
+
+from scoring.ledger import Record
+
+CONFIDENCE = 1.645
+"""Standard errors of a one-sided 95 % interval."""
+
+
+def lower_bound(record: Record) -> float:
+    """Lower end of the confidence interval of a record's mean score."""
+    return record.mean - CONFIDENCE * record.stderr
+
+
+def by_precedence(records: Sequence[Record], tie_speed: float) -> Callable[[Record], tuple[bool, int, str, str]]:
+    """The order within a band, of all `records` in the running.
+
+    First come those that need at most `tie_speed` more time than the fastest of all in the running, then the earlier commit. The
+    fastest of the band alone would not do: then whoever left the band by another's better score could cost that other its place.
+    """
+    known = [record.speed for record in records if record.speed > 0]
+    limit = min(known, default=0) * (1.0 + tie_speed)
+
+    def precedence(record: Record) -> tuple[bool, int, str, str]:
+        slow = bool(known) and not 0 < record.speed <= limit
+        return (slow, *record.seniority)
+
+    return precedence
+
+
+def ranked(records: Sequence[Record], tie_band: float, tie_speed: float) -> list[Record]:
+    """Best first: of those within `tie_band` of the highest lower bound the one with precedence, then the same among the others.
+
+    A higher lower bound never means a later place.
+    """
+    precedence = by_precedence(records, tie_speed)
+    left = sorted(((lower_bound(record), record) for record in records), key=lambda pair: (-pair[0], pair[1].seniority))
+    order = []
+    while left:
+        least = left[0][0] - tie_band
+        band = [pair for pair in left if pair[0] >= least]
+        chosen = min(band, key=lambda pair: precedence(pair[1]))
+        left.remove(chosen)
+        order.append(chosen[1])
+    return order
