@@ -138,12 +138,17 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """Where a submission stands, and why it was refused if it was."""
+    """Where a submission stands, and why it was refused if it was.
+
+    `superseded` says that its hotkey committed again, `last_round` is the latest round that asked for it.
+    """
 
     hotkey: Hotkey
     commit_block: Block
     state: SubmissionState
     code: Code | None
+    superseded: bool
+    last_round: RoundNumber | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, Hotkey, SubmissionId, TensorsHash
+from scoring.types import Block, Entrant, Hotkey, RoundNumber, SubmissionId, TensorsHash
 from voice_api.db.pool import Connection, Pool
 from voice_api.db.records import Candidate, Evaluation, Fate, NewSubmission, Submission, TagRecord
 from voice_api.db.rows import read
@@ -92,9 +92,12 @@ class Submissions:
         """
         return tuple(read(Candidate, row) for row in await self._fetch("submissions.candidates"))
 
-    async def fates(self, named: Sequence[tuple[Hotkey, Block]]) -> tuple[Fate, ...]:
-        """Where submissions stand that are named by hotkey and commit block; nothing of unknown ones."""
-        rows = await self._fetch("submissions.fates", [hotkey for hotkey, _ in named], [block for _, block in named])
+    async def fates(self, named: Sequence[Entrant], asked: RoundNumber) -> tuple[Fate, ...]:
+        """Where submissions stand that are named, or that a round asked for; nothing of unknown ones."""
+        pairs = [name.rpartition("@") for name in named]
+        rows = await self._fetch(
+            "submissions.fates", [hotkey for hotkey, _, _ in pairs], [int(block) for _, _, block in pairs], asked
+        )
         return tuple(read(Fate, row) for row in rows)
 
     async def outcomes(self) -> tuple[OutcomeCount, ...]:

@@ -176,10 +176,22 @@ left join neurons n using (hotkey)
 order by s.commit_block, s.tiebreak, s.id;
 
 -- name: fates
--- Where submissions stand that are named by hotkey and commit block, one array each.
-select s.hotkey, s.commit_block, s.state, s.code
-from unnest($1::text[], $2::bigint[]) as named (hotkey, commit_block)
-join submissions s using (hotkey, commit_block);
+-- Where submissions stand that are named by hotkey and commit block, one array each, or that a round asked for.
+select s.hotkey, s.commit_block, s.state, s.code,
+       exists (
+           select from submissions later
+           where later.hotkey = s.hotkey and later.commit_block > s.commit_block and not later.refused
+       ) as superseded,
+       (select max(e.round) from evaluations e where e.submission_id = s.id) as last_round
+from (
+    select s.id
+    from unnest($1::text[], $2::bigint[]) as named (hotkey, commit_block)
+    join submissions s using (hotkey, commit_block)
+    union
+    select submission_id from evaluations where round = $3
+) asked
+join submissions s using (id)
+order by s.id;
 
 -- name: outcomes
 -- How many submissions stand where, and why, for the metrics.
