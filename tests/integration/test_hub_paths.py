@@ -59,4 +59,4 @@ async def test_no_repository_is_made_outside(client: httpx.AsyncClient, tmp_path
 async def test_no_file_is_made_outside(client: httpx.AsyncClient, name: str) -> None:
     """A commit's files lie in its top folder."""
     line = json.dumps({"key": "file", "value": {"path": name, "content": base64.b64encode(b"x").decode()}})
-    assert (await client.post("/api/models/x/y/commit/main", content=line)).status_code == 400
+    assert (await client.post("/api/models/a/b/commit/main", content=line)).status_code == 400
