@@ -23,7 +23,7 @@ from neurons.localnet.hub_visibility import is_private
 from neurons.localnet.network import COMPETITION
 from neurons.mining.daemon import Daemon, Follower
 from neurons.mining.journal import Journal
-from neurons.mining.lines import Kind, Line
+from neurons.mining.lines import Kind, Line, Say
 from neurons.mining.outside import Cost, Model, Outside
 from neurons.mining.publishing import Publishing
 from neurons.mining.records import Begun, Ended, Judged, Record, Scored, Taken
@@ -226,7 +226,7 @@ class Mine:
         """Run it to its end."""
         asyncio.run(self.serve(Shutdown()))
 
-    async def serve(self, stop: Shutdown) -> None:
+    async def serve(self, stop: Shutdown, listen: Say | None = None) -> None:
         """Put the daemon together as the command does, and run it until the end."""
         kill = Kill(self.kill)
         wallet, rules = self.bed.wallet(self.name, self.registered), schedule()
@@ -236,11 +236,11 @@ class Mine:
             outside = Outside(chain, hub, api, wallet, rules)
             with KilledJournal(self.journal) as journal:
                 journal.kill = kill
-                await self._daemon(outside, api, journal, rules).run(timedelta(seconds=BLOCK_SECONDS), stop)
+                await self._daemon(outside, api, journal, listen or self.lines.append).run(timedelta(seconds=BLOCK_SECONDS), stop)
         assert not outside.abandon()
 
-    def _daemon(self, outside: Outside, api: VoiceApi, journal: Journal, rules: Schedule) -> Daemon:
-        repo, say = f"{self.name}/voice", self.lines.append
+    def _daemon(self, outside: Outside, api: VoiceApi, journal: Journal, say: Say) -> Daemon:
+        repo, rules = f"{self.name}/voice", schedule()
         publishing = Publishing(repo, self.dry_run, outside, journal, self._consent, say)
         scorer, settle = ScriptedScorer(self.scores), timedelta(0)
         trials = Trials(self.folder, repo, rules.version[-1], self.margin, settle, outside, scorer, journal, say)
