@@ -72,6 +72,7 @@ class Code(IntEnum):
     SERVICE_KEY_INVALID = 3206
     CERTIFICATE_INVALID = 3207
     REVOCATIONS_INVALID = 3208
+    COMPETITION_EXPIRED = 3209
     RECEIPT_INVALID = 3301
     AUDIO_MISSING = 3302
     AUDIO_INVALID = 3303
@@ -218,6 +219,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.REVOCATIONS_INVALID: Explanation(
         "The list of revoked certificates does not hold.",
         "Restore VOICE_REVOCATIONS from a copy, or revoke again into a new file: until then no round is folded.",
+    ),
+    Code.COMPETITION_EXPIRED: Explanation(
+        "The competition's rules have ended.", "Install the release with the next version of the competition, and start again."
     ),
     Code.RECEIPT_INVALID: Explanation("The receipt does not hold.", "Do not count it; the message says what is wrong."),
     Code.AUDIO_MISSING: Explanation("The audio of a sample is not in the store.", "Name the store with --store, or VOICE_STORE."),
