@@ -1,23 +1,23 @@
 """What the validator does next: one pure decision from everything it read."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from neurons import rounds
-from neurons.admission import Admission
+from neurons.folding import fold
+from neurons.roll import call, standing
 from neurons.rounds import Candidate, RoundOpening, RoundView
-from neurons.types import Metagraph, Neuron
-from scoring import ranking, weights
+from neurons.types import Metagraph
+from scoring import ledger, weights
 from scoring.certificate import Trust
-from scoring.competition import Schedule
-from scoring.ranking import Judged, RoundResult, State, Verdict
-from scoring.receipt import ReceiptInvalid
-from scoring.types import Block, Hotkey, Micro, RoundNumber, TensorsHash, entrant
+from scoring.competition import Competition, Schedule
+from scoring.ledger import State
+from scoring.types import Block, Hotkey, RoundNumber, entrant
 from scoring.weights import Snapshot, WeightPlan
 from voice_api.db import records
-from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
+from voice_api.db.ledger_records import LedgerEntry, Roll, WeightAttempt
 from voice_api.db.records import EvaluationResult
-from voice_api.db.states import EvaluationState, Outcome, RoundState
+from voice_api.db.states import Outcome, RoundState
 
 RETRY_BLOCKS = 10
 """Blocks between two attempts to set the same weights."""
@@ -25,8 +25,10 @@ RETRY_BLOCKS = 10
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything a tick reads. `unfolded` is the oldest round that is not in the ledger, `results` are its evaluations.
+    """Everything a tick reads. `unfolded` is the oldest round that is not in the ledger.
 
+    Of a closed one `results` are the evaluations and `roll` who stood; of one that is to be closed `fates` tell where all stand that
+    the ledger knows or the round asked for.
     `trust` says whose receipts count; None: it is not known what was revoked, and nothing is folded until it is.
     """
 
@@ -36,6 +38,8 @@ class View:
     latest: records.Round | None
     unfolded: records.Round | None
     results: Sequence[EvaluationResult]
+    roll: Roll | None
+    fates: Sequence[records.Fate]
     head: LedgerEntry | None
     candidates: Sequence[records.Candidate]
     last_attempt: WeightAttempt | None
@@ -49,17 +53,17 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class CloseRound:
-    """The round's results are final from now on."""
+    """The round's results are final from now on, and so is who stands."""
 
     number: RoundNumber
+    roll: Roll
 
 
 @dataclass(frozen=True, slots=True)
 class FoldRound:
-    """The closed round becomes the ledger's next state. `distrusted` names evaluations whose receipt did not hold."""
+    """The closed round becomes the ledger's next entry."""
 
     entry: LedgerEntry
-    distrusted: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,59 +89,29 @@ def decide(view: View, schedule: Schedule) -> Action:
     """One action a tick: close, else fold, else set weights, else open the next round."""
     block = view.metagraph.block
     if view.unfolded is not None:
-        terminal = view.unfolded.pending == 0
+        rules = schedule.at(view.unfolded.round)
         if view.unfolded.state is RoundState.CLOSED and view.trust is not None:
-            return _fold(view, view.unfolded, view.trust, schedule)
-        if view.unfolded.state is RoundState.OPEN and (terminal or block >= view.unfolded.deadline_block):
-            return CloseRound(view.unfolded.round)
+            return FoldRound(fold(view.head, view.unfolded, view.roll, view.results, rules, view.trust))
+        if ends(view.unfolded, block):
+            state = _state(view.head)
+            roll = call(view.unfolded.round, view.metagraph, view.candidates, view.fates, state, rules.round)
+            return CloseRound(view.unfolded.round, roll)
     if view.head is not None and _weights_due(view, view.head):
         snapshot = _snapshot(view, view.head, schedule)
         return SetWeights(snapshot, weights.plan(snapshot))
-    competition = schedule.at(RoundNumber(block // schedule.round_blocks))
-    opening = rounds.open_round(_round_view(view), competition)
+    number = RoundNumber(block // schedule.round_blocks)
+    competition = schedule.at(number)
+    opening = rounds.open_round(_round_view(view, competition, number), competition)
     return Wait() if opening is None else OpenRound(opening, competition.hash)
 
 
+def ends(current: records.Round, block: Block) -> bool:
+    """Whether an open round is to be closed: with its last verdict, or at its deadline."""
+    return current.state is RoundState.OPEN and (current.pending == 0 or block >= current.deadline_block)
+
+
 def _state(head: LedgerEntry | None) -> State:
-    return State() if head is None else ranking.from_json(head.state)
-
-
-def _fold(view: View, closed: records.Round, trust: Trust, schedule: Schedule) -> FoldRound:
-    competition = schedule.at(closed.round)
-    admission = Admission(closed, competition, trust)
-    judged, distrusted = [], []
-    for result in view.results:
-        try:
-            judged.append(_judged(result, admission))
-        except ReceiptInvalid as exc:
-            distrusted.append(f"evaluation {result.evaluation_id}: {exc}")
-            judged.append(_absent(result))
-    before = _state(view.head)
-    known = {record.submission for record in before.records} | {item.submission for item in judged}
-    gone = frozenset(known - {candidate.id for candidate, _ in _registered(view)})
-    after = ranking.fold(before, RoundResult(closed.round, closed.start_block, judged, gone), competition)
-    previous = "" if view.head is None else view.head.state_hash
-    king = next(
-        (entrant(record.hotkey, record.commit_block) for record in after.records if record.submission == after.king), None
-    )
-    entry = LedgerEntry(closed.round, ranking.chain_hash(previous, after), previous, ranking.to_json(after), {}, king)
-    return FoldRound(entry, tuple(distrusted))
-
-
-def _judged(result: EvaluationResult, admission: Admission) -> Judged:
-    """An evaluation counts only if its receipt holds and says what the row says; one of ours that failed is absent."""
-    if result.state is EvaluationState.PARKED or result.receipt is None:
-        return _absent(result)
-    groups = admission.groups(result)
-    return _outcome(result, Verdict.SCORED if groups else Verdict.REFUSED, result.receipt["tensors_hash"], groups)
-
-
-def _absent(result: EvaluationResult) -> Judged:
-    return _outcome(result, Verdict.ABSENT, None, {})
-
-
-def _outcome(result: EvaluationResult, verdict: Verdict, tensors: TensorsHash | None, groups: Mapping[str, Micro]) -> Judged:
-    return Judged(result.submission_id, result.hotkey, result.commit_block, result.tiebreak, tensors, verdict, groups)
+    return State() if head is None else ledger.from_json(head.state)
 
 
 def _weights_due(view: View, head: LedgerEntry) -> bool:
@@ -169,21 +143,20 @@ def _snapshot(view: View, head: LedgerEntry, schedule: Schedule) -> Snapshot:
         block=metagraph.block,
         owner=owner.uid,
         uids={neuron.hotkey: neuron.uid for neuron in metagraph.neurons},
+        registered_at={neuron.hotkey: neuron.registered_at_block for neuron in metagraph.neurons},
+        committed={item.hotkey: item.block for item in metagraph.commitments},
         shares=competition.shares.king_and_tail,
         tail_floor=competition.shares.tail_floor,
+        tie_band=competition.shares.tie_band,
+        tie_speed=competition.shares.tie_speed,
         competition_hash=competition.hash,
     )
 
 
-def _registered(view: View) -> list[tuple[records.Candidate, Neuron]]:
-    """Candidates with their neurons as the chain has them now: the stored registry may be older than the metagraph."""
-    neurons = {neuron.hotkey: neuron for neuron in view.metagraph.neurons}
-    return [(candidate, neurons[candidate.hotkey]) for candidate in view.candidates if candidate.hotkey in neurons]
-
-
-def _round_view(view: View) -> RoundView:
+def _round_view(view: View, competition: Competition, number: RoundNumber) -> RoundView:
     candidates = [
-        Candidate(c.id, c.commit_block, c.tiebreak, neuron.immune_until_block, c.last_round) for c, neuron in _registered(view)
+        Candidate(c.id, c.commit_block, c.tiebreak, neuron.immune_until_block, c.last_round, entrant(c.hotkey, c.commit_block))
+        for c, neuron in standing(view.candidates, view.metagraph, number, competition.round)
     ]
     latest = None if view.latest is None else view.latest.round
     return RoundView(view.metagraph.block, latest, view.unfolded is not None, _state(view.head), candidates)
@@ -191,5 +164,4 @@ def _round_view(view: View) -> RoundView:
 
 def attempt(action: SetWeights, block: Block, outcome: Outcome, error: str | None) -> WeightAttempt:
     """The row that keeps an attempt to set weights."""
-    plan = {"lines": [asdict(line) for line in action.plan.lines], "burn": action.plan.burn}
-    return WeightAttempt(block, action.snapshot.hash, asdict(action.snapshot), plan, outcome, error)
+    return WeightAttempt(block, action.snapshot.hash, action.snapshot.to_json(), action.plan.to_json(), outcome, error)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scoring.competition import Competition
-from scoring.ranking import State
-from scoring.types import Block, RoundNumber, SubmissionId
+from scoring.competition import Competition, ShareRules
+from scoring.ledger import State
+from scoring.selection import lower_bound, ranked
+from scoring.types import Block, Entrant, RoundNumber, SubmissionId
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Candidate:
     tiebreak: str
     immune_until: Block
     last_asked: RoundNumber | None
+    entrant: Entrant
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +48,40 @@ class RoundOpening:
 def open_round(view: RoundView, competition: Competition) -> RoundOpening | None:
     """The round that begins now, or None while one is open, none is due, or nobody is to be judged.
 
-    King, then who was never asked for, then all others by how long ago that was; equals by immunity deadline, then commit; at most
-    `evaluations` of them. So each gets its turn, however many there are: newcomers are few (each took a registration or a cooldown),
-    and one that failed for our reasons waits among the others. Only submissions committed before the round's first block take
-    part: its prompts were unknown when they were committed.
+    First the king, then who holds the other paid places; then newcomers and whoever has not lost to this king, first those whose
+    immunity ends soonest, then those without, by how long ago they were asked for; then the rest in that order. Equals by commit; at
+    most `evaluations` of them. So a newcomer waits behind no number of older ones, and one that failed for our reasons blocks nobody.
+    Only submissions committed before the round's first block take part: its prompts were unknown when they were committed.
     """
     number = RoundNumber(view.finalized // competition.round.blocks)
     start = Block(number * competition.round.blocks)
     if view.any_open or (view.last_opened is not None and number <= view.last_opened):
         return None
     eligible = [candidate for candidate in view.candidates if candidate.commit_block < start]
-    entries = tuple(c.submission for c in sorted(eligible, key=lambda c: _priority(c, view.state)))[
-        : competition.round.evaluations
-    ]
+    places = _places(view.state, competition.shares)
+    settled = {duel.entrant for duel in view.state.lost} | {refusal.entrant for refusal in view.state.refusals}
+
+    def priority(candidate: Candidate) -> tuple[int, bool, bool, Block, int, Block, str]:
+        immune = candidate.immune_until > view.finalized
+        return (
+            places.get(candidate.entrant, len(places)),
+            candidate.entrant in settled,
+            not immune,
+            candidate.immune_until if immune else Block(0),
+            -1 if candidate.last_asked is None else candidate.last_asked,
+            candidate.commit_block,
+            candidate.tiebreak,
+        )
+
+    entries = tuple(candidate.submission for candidate in sorted(eligible, key=priority)[: competition.round.evaluations])
     if not entries:
         return None
     return RoundOpening(number, start, Block(start + competition.round.deadline_blocks), entries)
 
 
-def _priority(candidate: Candidate, state: State) -> tuple[bool, int, int, int, str]:
-    asked = -1 if candidate.last_asked is None else candidate.last_asked
-    return (candidate.submission != state.king, asked, candidate.immune_until, candidate.commit_block, candidate.tiebreak)
+def _places(state: State, shares: ShareRules) -> dict[Entrant, int]:
+    """Who holds which paid place, by the ledger alone: 0 for the king, then the tail."""
+    others = [record for record in state.records if record.entrant != state.king and lower_bound(record) >= shares.tail_floor]
+    tail = ranked(others, shares.tie_band, shares.tie_speed)[: len(shares.king_and_tail) - 1]
+    king = [] if state.king is None else [state.king]
+    return {name: place for place, name in enumerate([*king, *(record.entrant for record in tail)])}

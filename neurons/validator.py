@@ -8,23 +8,25 @@ from typing import assert_never
 import bittensor as bt
 import structlog
 
-from neurons import agenda
+from neurons import agenda, expiry
 from neurons.agenda import CloseRound, FoldRound, OpenRound, SetWeights, View, Wait
 from neurons.chain import Chain
 from neurons.shutdown import Shutdown
 from neurons.types import Applied, ChainUnavailable, RateLimited, Refused
+from scoring import ledger
 from scoring.certificate import Trust
 from scoring.competition import Schedule
 from scoring.errors import PlatformError
-from scoring.types import Hotkey
+from scoring.types import Hotkey, RoundNumber
 from voice_api.db.ledger import Ledger
+from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Pool
-from voice_api.db.records import Entry, NewRound
+from voice_api.db.records import Entry, Fate, NewRound, Round
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import Outcome, QueueName, RoundState
 from voice_api.db.submissions import Submissions
 from voice_api.db.weights import Weights
-from voice_api.errors import DatabaseUnavailable
+from voice_api.errors import DatabaseUnavailable, OutOfOrder
 from voice_api.keys import trust
 from voice_api.process_metrics import Ticks
 
@@ -73,22 +75,22 @@ class Signer:
 
 
 async def tick(chain: Chain, store: Store, signer: Signer, schedule: Schedule) -> bool:
-    """Read everything, decide purely, write once; True if something was done."""
+    """Read everything, decide purely, write once; True if something was done. Raises PlatformError once the rules have ended."""
     view = await read_view(chain, store, signer.hotkey, signer.trust())
+    left = expiry.check(schedule, RoundNumber(view.metagraph.block // schedule.round_blocks))
     action = agenda.decide(view, schedule)
     match action:
         case Wait():
             return False
-        case CloseRound(number):
-            await store.rounds.close(number)
-            log.info("round closed", round=number)
-        case FoldRound(entry, distrusted):
-            for reason in distrusted:
-                log.error("receipt refused", reason=reason)
-            await store.ledger.append(entry)
-            log.info("round folded", round=entry.round, king=entry.king_entrant, ledger=entry.state_hash)
+        case CloseRound(number, roll):
+            if await store.rounds.close(number, roll):
+                log.info("round closed", round=number, gone=dict(roll.gone))
+        case FoldRound(entry):
+            return await _fold(store, entry)
         case OpenRound():
             await _open(chain, store, action)
+            if left is not None:
+                log.warning("the competition's rules end soon: install the next release", rounds_left=left)
         case SetWeights():
             await _set_weights(chain, store, signer, action)
         case unreachable:
@@ -104,6 +106,7 @@ async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | Non
             log.error("weights wait: not registered", who=name, hotkey=hotkey)
     unfolded = next(iter(await store.ledger.waiting(1)), None)
     closed = unfolded is not None and unfolded.state is RoundState.CLOSED
+    head = await store.ledger.head()
     return View(
         metagraph=metagraph,
         me=me,
@@ -111,11 +114,37 @@ async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | Non
         latest=await store.rounds.latest(),
         unfolded=unfolded,
         results=await store.rounds.results(unfolded.round) if unfolded is not None and closed else (),
-        head=await store.ledger.head(),
+        roll=await store.rounds.roll(unfolded.round) if unfolded is not None and closed else None,
+        fates=await _fates(store, head, unfolded) if unfolded is not None and agenda.ends(unfolded, metagraph.block) else (),
+        head=head,
         candidates=await store.submissions.candidates(),
         last_attempt=await store.weights.latest(),
         last_set=await store.weights.latest(Outcome.SET),
     )
+
+
+async def _fates(store: Store, head: LedgerEntry | None, unfolded: Round) -> tuple[Fate, ...]:
+    known = () if head is None else sorted(ledger.from_json(head.state).known)
+    return await store.submissions.fates(known, unfolded.round)
+
+
+async def _fold(store: Store, entry: LedgerEntry) -> bool:
+    """Append an entry, and say what it decided; False where another process of this validator was faster."""
+    try:
+        await store.ledger.append(entry)
+    except OutOfOrder as late:
+        log.info("fold skipped", round=entry.round, why=late.detail)
+        return False
+    for name, reason in entry.inputs["distrusted"].items():
+        log.error("receipt refused", entrant=name, reason=reason)
+    for name, reason in entry.inputs["gone"].items():
+        log.info("submission gone", entrant=name, reason=reason)
+    state = ledger.from_json(entry.state)
+    for duel in state.ended:
+        numbers = {"wealth": duel.wealth, "threshold": duel.threshold, "rounds": duel.rounds, "groups": duel.groups}
+        log.info("duel ended", challenger=duel.entrant, king=duel.king, outcome=duel.outcome, **numbers)
+    log.info("round folded", round=entry.round, king=entry.king_entrant, throne=state.throne, ledger=entry.state_hash)
+    return True
 
 
 async def _open(chain: Chain, store: Store, action: OpenRound) -> None:
@@ -123,8 +152,8 @@ async def _open(chain: Chain, store: Store, action: OpenRound) -> None:
     seed = await chain.block_hash(opening.start)
     new = NewRound(opening.number, opening.start, seed, opening.deadline, action.competition_hash)
     entries = [Entry(submission, QueueName.CPU, priority) for priority, submission in enumerate(opening.entries)]
-    await store.rounds.open(new, entries)
-    log.info("round opened", round=opening.number, seed=seed, evaluations=len(entries))
+    if await store.rounds.open(new, entries):
+        log.info("round opened", round=opening.number, seed=seed, evaluations=len(entries))
 
 
 async def _set_weights(chain: Chain, store: Store, signer: Signer, action: SetWeights) -> None:

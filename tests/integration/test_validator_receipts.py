@@ -10,9 +10,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from neurons import certification
-from scoring import ranking, receipt
+from scoring import ledger, receipt
 from scoring.certificate import issue
-from scoring.types import Hotkey, SubmissionId
+from scoring.types import Entrant, Hotkey, entrant
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import Claim, Verdict
 from voice_api.keys import CertifiedKey, ServiceKey
@@ -23,15 +23,20 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 
 
-async def folded(stack: "ValidatorBed") -> tuple[list[str], dict[SubmissionId, int]]:
+def named(claim: Claim) -> Entrant:
+    """What the claim is about, as the ledger says."""
+    return entrant(claim.hotkey, claim.commit_block)
+
+
+async def folded(stack: "ValidatorBed") -> tuple[dict[str, str], dict[Entrant, int]]:
     """Fold the round that waits; the reasons that the validator logged, and how many groups count for each submission."""
     with capture_logs() as logs:
         while await stack.store.ledger.waiting():
             assert await stack.tick()
     head = await stack.store.ledger.head()
     assert head is not None
-    counted = {record.submission: record.groups for record in ranking.from_json(head.state).records}
-    return [str(entry["reason"]) for entry in logs if entry["event"] == "receipt refused"], counted
+    counted = {record.entrant: record.groups for record in ledger.from_json(head.state).records}
+    return {entry["entrant"]: entry["reason"] for entry in logs if entry["event"] == "receipt refused"}, counted
 
 
 def flipped(_stack: "ValidatorBed", verdict: Verdict, _claim: Claim) -> Verdict:
@@ -77,8 +82,8 @@ async def test_a_receipt_that_does_not_verify_counts_for_nothing_and_against_nob
     await stack.judge(good, 500_000)
     await EvaluationQueue(stack.pool).finish(bad, forge(stack, stack.verdict(bad, 500_000), bad))
     reasons, counted = await folded(stack)
-    assert counted == {good.submission_id: 32}
-    assert [(text.startswith(f"evaluation {bad.evaluation_id}: "), reason in text) for text in reasons] == [(True, True)]
+    assert counted == {named(good): 32}
+    assert {name: reason in text for name, text in reasons.items()} == {named(bad): True}
 
 
 @pytest.mark.parametrize(
@@ -109,8 +114,8 @@ async def test_who_writes_to_the_database_alone_changes_no_score(stack: "Validat
         await connection.execute("alter table evaluations drop constraint receipts_are_signed")  # as rows of the first schema
         await connection.execute(statement, bad.evaluation_id)
     reasons, counted = await folded(stack)
-    assert counted == {good.submission_id: 32}
-    assert [reason in text for text in reasons] == [True]
+    assert counted == {named(good): 32}
+    assert {name: reason in text for name, text in reasons.items()} == {named(bad): True}
 
 
 @pytest.mark.parametrize(
@@ -133,8 +138,8 @@ async def test_a_receipt_that_cannot_be_read_stops_no_round(stack: "ValidatorBed
     async with stack.pool.connection() as connection:
         await connection.execute("update evaluations set receipt = $2::text::json where id = $1", bad.evaluation_id, document)
     reasons, counted = await folded(stack)
-    assert counted == {good.submission_id: 32}
-    assert [text.startswith(f"evaluation {bad.evaluation_id}: ") for text in reasons] == [True]
+    assert counted == {named(good): 32}
+    assert list(reasons) == [named(bad)]
 
 
 async def test_a_revoked_certificate_stands_for_nothing_from_the_next_tick_on(stack: "ValidatorBed") -> None:
@@ -147,8 +152,8 @@ async def test_a_revoked_certificate_stands_for_nothing_from_the_next_tick_on(st
     await EvaluationQueue(stack.pool).finish(bad, stack.verdict(bad, 900_000, taken))
     certification.take_back(stack.wallet, stack.revocations, frozenset({taken.certificate.serial}))
     reasons, counted = await folded(stack)
-    assert counted == {good.submission_id: 32}
-    assert reasons == [f"evaluation {bad.evaluation_id}: the certificate {taken.certificate.serial} of host-2 was revoked"]
+    assert counted == {named(good): 32}
+    assert reasons == {named(bad): f"the certificate {taken.certificate.serial} of host-2 was revoked"}
 
 
 async def test_a_broken_list_of_revocations_holds_the_round_until_it_is_mended(stack: "ValidatorBed") -> None:
@@ -164,7 +169,7 @@ async def test_a_broken_list_of_revocations_holds_the_round_until_it_is_mended(s
     stack.revocations.unlink()
     certification.take_back(stack.wallet, stack.revocations, frozenset({"0" * 32}))
     reasons, counted = await folded(stack)
-    assert (reasons, len(counted)) == ([], 2)
+    assert (reasons, len(counted)) == ({}, 2)
 
 
 async def test_receipts_of_another_certifier_count_where_it_is_trusted(stack: "ValidatorBed") -> None:
@@ -177,4 +182,4 @@ async def test_receipts_of_another_certifier_count_where_it_is_trusted(stack: "V
         await EvaluationQueue(stack.pool).finish(claim, stack.verdict(claim, 500_000, signer))
     stack.issuers = frozenset({stack.hotkey, Hotkey(stranger.address)})
     reasons, counted = await folded(stack)
-    assert (reasons, len(counted)) == ([], 2)
+    assert (reasons, len(counted)) == ({}, 2)

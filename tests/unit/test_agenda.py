@@ -10,13 +10,13 @@ from bittensor import sp_core
 from neurons import agenda
 from neurons.agenda import CloseRound, FoldRound, OpenRound, SetWeights, View, Wait, decide
 from neurons.types import Metagraph, Neuron
-from scoring import ranking
+from scoring import ledger
 from scoring.certificate import Trust
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.ranking import State
+from scoring.ledger import Record, State
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId, Uid
-from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
+from voice_api.db.ledger_records import LedgerEntry, Roll, WeightAttempt
 from voice_api.db.records import Candidate, EvaluationResult, Round
 from voice_api.db.states import EvaluationState, Outcome, RoundState, SubmissionState
 from voice_api.keys import verify
@@ -70,12 +70,18 @@ def a_round(state: RoundState = RoundState.OPEN, pending: int = 1) -> Round:
     return Round(RoundNumber(2), Block(720), HASH, Block(1800), COMPETITION.hash, state, pending)
 
 
+def a_roll(block: int = 725, *standing: str, **gone: str) -> Roll:
+    """Who stands, by default both newcomers."""
+    names = tuple(Entrant(name) for name in standing or ("h1@1", "h2@2"))
+    return Roll(Block(block), names, {Entrant(name): why for name, why in gone.items()})
+
+
 def a_head(king: int | None = 1) -> LedgerEntry:
     """The ledger after round 1, with one record of submission 1."""
-    record = ranking.Record(SubmissionId(1), Hotkey("h1"), Block(1), "00", None, 32, 32 * 500_000, 32 * 500_000**2)
-    state = State(RoundNumber(1), None if king is None else SubmissionId(king), Block(360), 0, (record,))
+    record = Record(Entrant("h1@1"), Hotkey("h1"), Block(1), "00", None, 32, 32 * 500_000, 32 * 500_000**2)
     name = None if king is None else Entrant("h1@1")
-    return LedgerEntry(RoundNumber(1), ranking.chain_hash("", state), "", ranking.to_json(state), {}, name)
+    state = State(RoundNumber(1), name, Block(360), records=(record,))
+    return LedgerEntry(RoundNumber(1), ledger.chain_hash("", state), "", ledger.to_json(state), {}, name)
 
 
 def an_attempt(head: LedgerEntry, block: int, outcome: Outcome = Outcome.SET) -> WeightAttempt:
@@ -85,7 +91,20 @@ def an_attempt(head: LedgerEntry, block: int, outcome: Outcome = Outcome.SET) ->
 
 def a_view(**overrides: Any) -> View:
     """Nothing was ever done; two newcomers wait."""
-    view = View(a_metagraph(), ME, TRUST, None, None, (), None, (a_candidate(1), a_candidate(2)), None, None)
+    view = View(
+        metagraph=a_metagraph(),
+        me=ME,
+        trust=TRUST,
+        latest=None,
+        unfolded=None,
+        results=(),
+        roll=None,
+        fates=(),
+        head=None,
+        candidates=(a_candidate(1), a_candidate(2)),
+        last_attempt=None,
+        last_set=None,
+    )
     return replace(view, **overrides)
 
 
@@ -108,8 +127,8 @@ def test_who_is_not_registered_is_not_judged() -> None:
     ("pending", "block", "expected"),
     [
         pytest.param(1, 1799, Wait(), id="still judging"),
-        pytest.param(0, 800, CloseRound(RoundNumber(2)), id="all terminal"),
-        pytest.param(1, 1800, CloseRound(RoundNumber(2)), id="at its deadline"),
+        pytest.param(0, 800, CloseRound(RoundNumber(2), a_roll(800)), id="all terminal"),
+        pytest.param(1, 1800, CloseRound(RoundNumber(2), a_roll(1800)), id="at its deadline"),
     ],
 )
 def test_a_round_closes_with_its_last_verdict_or_at_its_deadline(pending: int, block: int, expected: object) -> None:
@@ -128,19 +147,19 @@ def folded(*results: EvaluationResult, **overrides: Any) -> FoldRound:
 def test_a_closed_round_is_folded_on_the_ledgers_head(a_result: MakeResult) -> None:
     """The entry chains to the one before, and carries the state that its hash is of."""
     first = folded(a_result(1), a_result(2, 0.7))
-    assert (first.entry.king_entrant, first.entry.previous, first.distrusted) == ("h2@2", "", ())
+    assert (first.entry.king_entrant, first.entry.previous, first.entry.inputs["distrusted"]) == ("h2@2", "", {})
     second = folded(a_result(1), head=a_head())
     assert second.entry.previous == a_head().state_hash
-    state = ranking.from_json(second.entry.state)
-    assert second.entry.state_hash == ranking.chain_hash(second.entry.previous, state)
+    state = ledger.from_json(second.entry.state)
+    assert second.entry.state_hash == ledger.chain_hash(second.entry.previous, state)
 
 
 def test_an_evaluation_whose_receipt_does_not_hold_counts_for_nothing(a_result: MakeResult) -> None:
     """It is absent, and said so; the other one is king, and the miner's record stays as it was."""
     broken = a_result(1, 0.9, signature="00" * 64)
     action = folded(broken, a_result(2), head=a_head())
-    assert action.distrusted == ("evaluation 1: the receipt's signature does not hold",)
-    assert ranking.from_json(action.entry.state).records[0] == ranking.from_json(a_head().state).records[0]
+    assert action.entry.inputs["distrusted"] == {"h1@1": "the receipt's signature does not hold"}
+    assert ledger.from_json(action.entry.state).records[0] == ledger.from_json(a_head().state).records[0]
 
 
 def test_nothing_is_folded_while_nobody_knows_what_was_revoked(a_result: MakeResult) -> None:
@@ -149,46 +168,49 @@ def test_nothing_is_folded_while_nobody_knows_what_was_revoked(a_result: MakeRes
     waiting = a_view(unfolded=closed, latest=closed, results=(a_result(1),), trust=None)
     assert decide(waiting, SCHEDULE) == Wait()
     assert isinstance(decide(replace(waiting, head=a_head()), SCHEDULE), SetWeights)
-    assert decide(replace(waiting, unfolded=a_round(pending=0)), SCHEDULE) == CloseRound(RoundNumber(2))
+    assert decide(replace(waiting, unfolded=a_round(pending=0)), SCHEDULE) == CloseRound(RoundNumber(2), a_roll())
 
 
 def test_a_parked_evaluation_is_no_zero(a_result: MakeResult) -> None:
     """Our outage leaves the miner's record as it was."""
     unknown: dict[str, Any] = {"receipt": None, "receipt_hash": None, "score": None, "groups": ()}
     parked = replace(a_result(1), state=EvaluationState.PARKED, **unknown)
-    after = ranking.from_json(folded(parked, head=a_head()).entry.state)
-    assert after.records == ranking.from_json(a_head().state).records
+    after = ledger.from_json(folded(parked, head=a_head()).entry.state)
+    assert after.records == ledger.from_json(a_head().state).records
 
 
 def test_a_refused_king_falls(a_result: MakeResult) -> None:
     """A verdict against it leaves no record to pay."""
     action = folded(a_result(1, code=Code.COPY), a_result(2), head=a_head())
-    assert (action.entry.king_entrant, action.distrusted) == ("h2@2", ())
+    assert (action.entry.king_entrant, action.entry.inputs["distrusted"]) == ("h2@2", {})
 
 
-def test_a_superseded_king_leaves_the_ledger(a_result: MakeResult) -> None:
-    """Only registered candidates stay."""
-    action = folded(a_result(2), head=a_head(), candidates=(a_candidate(2),))
-    assert [record["submission"] for record in action.entry.state["records"]] == [2]
+def test_who_does_not_stand_on_the_roll_leaves_the_ledger(a_result: MakeResult) -> None:
+    """The throne says why; whatever this validator's own chain or database says by now plays no part."""
+    roll = a_roll(700, "h2@2", **{"h1@1": "deregistered"})
+    action = folded(a_result(1), a_result(2), head=a_head(), roll=roll)
+    assert [record["entrant"] for record in action.entry.state["records"]] == ["h2@2"]
+    assert (action.entry.king_entrant, action.entry.inputs["gone"]) == ("h2@2", {"h1@1": "deregistered"})
 
 
-def test_a_king_that_the_chain_dropped_falls_though_the_registry_is_old(a_result: MakeResult) -> None:
-    """Without the model queue the registry stays as it was; the next best is crowned all the same."""
-    metagraph = replace(a_metagraph(), neurons=tuple(n for n in a_metagraph().neurons if n.hotkey != "h1"))
-    assert folded(a_result(1), a_result(2), head=a_head(), metagraph=metagraph).entry.king_entrant == "h2@2"
+def test_who_left_while_it_was_judged_is_not_crowned(a_result: MakeResult) -> None:
+    """A newcomer that is gone when its round closes neither takes the crown nor leaves a record."""
+    action = folded(a_result(1), a_result(2, 0.9), head=a_head(), roll=a_roll(700, "h1@1", **{"h2@2": "banned"}))
+    assert (action.entry.king_entrant, [record["entrant"] for record in action.entry.state["records"]]) == ("h1@1", ["h1@1"])
 
 
-@pytest.mark.parametrize(
-    "candidates",
-    [
-        pytest.param((a_candidate(1),), id="superseded meanwhile"),
-        pytest.param((a_candidate(1), a_candidate(2, hotkey=Hotkey("h9"))), id="deregistered meanwhile"),
-    ],
-)
-def test_who_left_while_it_was_judged_is_not_crowned(a_result: MakeResult, candidates: tuple[Candidate, ...]) -> None:
-    """A newcomer that is superseded or deregistered before the fold neither takes the crown nor leaves a record."""
-    action = folded(a_result(1), a_result(2, 0.9), head=a_head(), candidates=candidates)
-    assert (action.entry.king_entrant, [record["submission"] for record in action.entry.state["records"]]) == ("h1@1", [1])
+def test_a_round_without_a_roll_sends_nobody_away(a_result: MakeResult) -> None:
+    """Rounds that closed before rolls were called."""
+    assert folded(a_result(2), head=a_head()).entry.inputs["gone"] == {}
+
+
+def test_a_king_that_committed_again_is_judged_while_its_grace_lasts() -> None:
+    """With the newcomer of the same hotkey; then the newcomer alone."""
+    old, new = a_candidate(1, succeeded_at=Block(500)), a_candidate(9, hotkey=Hotkey("h1"), commit_block=Block(500))
+    for block, expected in ((725, (1, 9)), (360 * 4, (1, 9)), (360 * 5, (9,))):
+        action = decide(a_view(candidates=(old, new), metagraph=a_metagraph(block)), SCHEDULE)
+        assert isinstance(action, OpenRound)
+        assert action.opening.entries == expected
 
 
 @pytest.mark.parametrize(

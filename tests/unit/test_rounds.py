@@ -7,16 +7,21 @@ import pytest
 
 from neurons.rounds import Candidate, RoundOpening, RoundView, open_round
 from scoring.competition import load
-from scoring.duel import Duel
-from scoring.ranking import State
-from scoring.types import Block, RoundNumber, SubmissionId
+from scoring.duel import Duel, EndedDuel, Outcome
+from scoring.ledger import Record, Refusal, State
+from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, SubmissionId, entrant
 
 COMPETITION = load().at(RoundNumber(0))
 
 
+def named(number: int) -> Entrant:
+    """Submission `number` is of h<number>."""
+    return entrant(Hotkey(f"h{number}"), Block(number))
+
+
 def a_candidate(number: int, **overrides: object) -> Candidate:
     """Submission `number`, committed at block `number`, immune until block 1000."""
-    candidate = Candidate(SubmissionId(number), Block(number), f"{number:02}", Block(1000), None)
+    candidate = Candidate(SubmissionId(number), Block(number), f"{number:02}", Block(1000), None, named(number))
     return replace(candidate, **overrides)  # type: ignore[arg-type]
 
 
@@ -34,11 +39,42 @@ def test_king_then_newcomers_then_who_was_asked_longest_ago() -> None:
         a_candidate(4, last_asked=RoundNumber(0)),
         a_candidate(5, immune_until=Block(800)),
         a_candidate(9, last_asked=RoundNumber(1)),
-        state=State(king=SubmissionId(9)),
+        state=State(king=named(9)),
     )
     assert open_round(view, COMPETITION) == RoundOpening(
         RoundNumber(2), Block(720), Block(720 + 1080), tuple(SubmissionId(n) for n in (9, 5, 3, 4, 1))
     )
+
+
+def a_record(number: int, score: int) -> Record:
+    """Scored alike in 32 groups."""
+    return Record(named(number), Hotkey(f"h{number}"), Block(number), "00", None, 32, 32 * score, 32 * score * score)
+
+
+def test_the_paid_come_before_the_new_and_the_lost_come_last() -> None:
+    """King, then the tail by place (its floor is 0.2, its places are four), then who may still win, then who lost for good or copies."""
+    records = tuple(
+        a_record(n, 1000 * score) for n, score in ((9, 500), (1, 700), (2, 190), (3, 600), (4, 590), (5, 580), (6, 570))
+    )
+    lost = tuple(EndedDuel(named(n), named(9), Outcome.FUTILE, 0.01, 40.0, 32, 1) for n in (1, 6))
+    state = State(king=named(9), records=records, lost=lost, refusals=(Refusal(named(7), Hotkey("h7"), "a copy"),))
+    asked = {n: a_candidate(n, last_asked=RoundNumber(0), immune_until=Block(0)) for n in range(1, 10)}
+    opening = open_round(a_view(*(asked | {8: a_candidate(8)}).values(), state=state), COMPETITION)
+    assert opening is not None
+    assert opening.entries == (9, 1, 3, 4, 5, 8, 2, 6, 7)
+
+
+def test_a_lapsed_immunity_is_no_claim() -> None:
+    """Those that are immune for the shortest time come first; then, by how long ago they were asked, those that no longer are."""
+    view = a_view(
+        a_candidate(1, immune_until=Block(10), last_asked=RoundNumber(1)),
+        a_candidate(2, immune_until=Block(725), last_asked=RoundNumber(0)),
+        a_candidate(3, immune_until=Block(900), last_asked=RoundNumber(1)),
+        a_candidate(4, immune_until=Block(726), last_asked=RoundNumber(1)),
+    )
+    opening = open_round(view, COMPETITION)
+    assert opening is not None
+    assert opening.entries == (4, 3, 2, 1)
 
 
 def test_a_round_takes_no_more_than_the_competition_allows() -> None:
@@ -52,8 +88,8 @@ def turns(waiting: Mapping[int, Candidate], rounds: int, king: int) -> list[tupl
     """Who is asked in round after round, when everybody is scored (or parked) in each and nobody leaves."""
     now, asked = dict(waiting), []
     for number in range(2, 2 + rounds):
-        duels = tuple(Duel(SubmissionId(n), SubmissionId(king), RoundNumber(1), 0.02, 40.0) for n in now if n != king)
-        state = State(king=SubmissionId(king), duels=duels)
+        duels = tuple(Duel(named(n), named(king), RoundNumber(1), Micro(20_000), 40.0) for n in now if n != king)
+        state = State(king=named(king), duels=duels)
         view = a_view(*now.values(), finalized=Block(360 * number), last_opened=RoundNumber(number - 1), state=state)
         opening = open_round(view, COMPETITION)
         assert opening is not None

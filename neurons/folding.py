@@ -1,0 +1,46 @@
+"""How the validator takes a closed round into its ledger: what counts, what does not and why, who left."""
+
+from collections.abc import Sequence
+
+from neurons import roll
+from neurons.admission import Admission
+from neurons.refold import Inputs, folded
+from scoring import ledger
+from scoring.certificate import Trust
+from scoring.competition import Competition
+from scoring.receipt import ReceiptInvalid
+from scoring.types import Entrant, entrant
+from voice_api.db.ledger_records import LedgerEntry, Roll
+from voice_api.db.records import EvaluationResult, JsonObject, Round
+
+
+def fold(
+    head: LedgerEntry | None,
+    closed: Round,
+    called: Roll | None,
+    results: Sequence[EvaluationResult],
+    rules: Competition,
+    trust: Trust,
+) -> LedgerEntry:
+    """The ledger's next entry. An evaluation counts only if its receipt holds, and says what the row says; all others are absent."""
+    admission = Admission(closed, rules, trust)
+    counted: dict[str, str] = {}
+    receipts: dict[str, JsonObject] = {}
+    distrusted: dict[Entrant, str] = {}
+    known = set(() if head is None else ledger.from_json(head.state).known)
+    for result in results:
+        name = entrant(result.hotkey, result.commit_block)
+        known.add(name)
+        if result.receipt is None:
+            continue
+        try:
+            admission.groups(result)
+        except ReceiptInvalid as exc:
+            distrusted[name] = str(exc)
+        else:
+            key = str(result.receipt_hash)
+            counted[key], receipts[key] = result.tiebreak, result.receipt
+    gone = roll.gone(called, known)
+    block = None if called is None else called.block
+    inputs = Inputs(closed.start_block, block, rules.hash, counted, distrusted, gone)
+    return folded(head, closed.round, inputs, receipts, rules)

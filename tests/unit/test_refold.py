@@ -1,0 +1,96 @@
+"""The ledger, again, from receipts and inputs alone."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from bittensor import sp_core
+
+from neurons.folding import fold
+from neurons.refold import LedgerInvalid, refold
+from scoring import ledger
+from scoring.certificate import Trust
+from scoring.competition import load
+from scoring.errors import Code
+from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber
+from voice_api.db.ledger_records import LedgerEntry, Roll
+from voice_api.db.records import EvaluationResult, JsonObject, Round
+from voice_api.db.states import RoundState
+from voice_api.keys import verify
+
+MakeResult = Callable[..., EvaluationResult]
+SCHEDULE = load()
+RULES = SCHEDULE.at(RoundNumber(2))
+ME = Hotkey(sp_core.Keypair.create_from_seed(bytes([1]) * 32).ss58_address)
+TRUST = Trust(frozenset({ME}), frozenset(), verify)
+CLOSED = Round(RoundNumber(2), Block(720), BlockHash("0x" + "12" * 32), Block(1800), RULES.hash, RoundState.CLOSED, 0)
+ROLL = Roll(Block(725), (Entrant("h1@1"), Entrant("h2@2"), Entrant("h3@3")), {Entrant("h4@4"): "deregistered"})
+
+
+def an_entry(*results: EvaluationResult) -> LedgerEntry:
+    """Round 2 as the validator folds it."""
+    return fold(None, CLOSED, ROLL, results, RULES, TRUST)
+
+
+def receipts(*results: EvaluationResult) -> dict[str, JsonObject]:
+    """What was judged, by hash."""
+    return {str(result.receipt_hash): result.receipt for result in results if result.receipt is not None}
+
+
+@pytest.fixture
+def results(a_result: MakeResult) -> tuple[EvaluationResult, ...]:
+    """A better one, a worse one, a refused one, one that is gone, one whose receipt does not hold."""
+    good = (a_result(1, 0.6), a_result(2, 0.4), a_result(3, code=Code.FILE_NOT_ALLOWED), a_result(4, 0.9))
+    return (*good, a_result(5, 0.8, signature="00" * 64))
+
+
+def test_a_ledger_is_computed_again_to_the_letter(results: tuple[EvaluationResult, ...]) -> None:
+    """Without database, certificates or trust: what counted and who left stands in the inputs."""
+    entry = an_entry(*results)
+    assert (entry.king_entrant, set(entry.inputs["distrusted"]), entry.inputs["gone"]) == (
+        "h1@1",
+        {"h5@5"},
+        {"h4@4": "deregistered", "h5@5": "left before this ledger knew it"},
+    )
+    assert list(refold([entry], receipts(*results), SCHEDULE)) == [entry]
+
+
+def test_no_order_of_evaluations_changes_an_entry(results: tuple[EvaluationResult, ...]) -> None:
+    """Two databases number them differently."""
+    assert an_entry(*reversed(results)) == an_entry(*results)
+
+
+def test_the_refused_are_told_why(results: tuple[EvaluationResult, ...]) -> None:
+    """In the words of the receipt."""
+    (refusal,) = ledger.from_json(an_entry(*results).state).refusals
+    assert (refusal.entrant, refusal.reason) == ("h3@3", "because")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param(lambda e: replace(e, state_hash="0" * 64), "the ledger says 0000", id="another hash"),
+        pytest.param(lambda e: replace(e, king_entrant=Entrant("h2@2")), "round 2 folds to", id="another king"),
+        pytest.param(lambda e: replace(e, previous="1" * 64), "round 2 folds to", id="another past"),
+        pytest.param(lambda e: replace(e, inputs=e.inputs | {"gone": {}}), "round 2 folds to", id="somebody is not gone"),
+        pytest.param(
+            lambda e: replace(e, inputs=e.inputs | {"counted": {"a" * 64: "00"}}), "receipt a+ is missing", id="no receipt"
+        ),
+        pytest.param(lambda e: replace(e, inputs=e.inputs | {"competition_hash": "b"}), "other rules", id="other rules"),
+        pytest.param(lambda e: replace(e, inputs={}), "round 2: ", id="no inputs"),
+        pytest.param(lambda e: replace(e, round=RoundNumber(3)), "another round", id="another round's receipts"),
+    ],
+)
+def test_a_ledger_that_does_not_follow_is_refused(
+    results: tuple[EvaluationResult, ...], change: Callable[[LedgerEntry], LedgerEntry], reason: str
+) -> None:
+    """At the first entry that is another, which is named."""
+    with pytest.raises(LedgerInvalid, match=reason):
+        list(refold([change(an_entry(*results))], receipts(*results), SCHEDULE))
+
+
+def test_a_changed_receipt_is_found(results: tuple[EvaluationResult, ...]) -> None:
+    """It does not hash to what counted."""
+    changed = {name: {**document, "score": 1} for name, document in receipts(*results).items()}
+    with pytest.raises(LedgerInvalid, match="does not hash"):
+        list(refold([an_entry(*results)], changed, SCHEDULE))

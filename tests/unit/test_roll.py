@@ -1,0 +1,129 @@
+"""Who stands when a round closes, and why others do not."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from neurons import roll
+from neurons.types import Metagraph, Neuron
+from scoring.competition import load
+from scoring.errors import Code
+from scoring.ledger import Record, Refusal, State
+from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId, Uid
+from voice_api.db.ledger_records import Roll
+from voice_api.db.records import Candidate, Fate
+from voice_api.db.states import SubmissionState
+
+RULES = load().at(RoundNumber(0)).round
+ROUND = RoundNumber(5)
+H1 = Hotkey("h1")
+NAME = Entrant("h1@100")
+RECORD = Record(NAME, H1, Block(100), "00", None, 1, 500_000, 500_000**2)
+
+
+def a_neuron(hotkey: str, registered_at: int = 0) -> Neuron:
+    """A neuron that came at a block."""
+    came = Block(registered_at)
+    return Neuron(Uid(1), Hotkey(hotkey), "c", "00" * 32, 0, 0.0, 0.0, 0, True, True, came, came, Block(9_999))
+
+
+def a_metagraph(*neurons: Neuron) -> Metagraph:
+    """At block 2000, in round 5."""
+    return Metagraph(7, Block(2000), BlockHash("0x"), Hotkey("o"), "c", neurons, (), 100, 5000, 5000, 50, 0, 1, 1.0)
+
+
+def a_candidate(**overrides: Any) -> Candidate:
+    """h1's commitment of block 100."""
+    standard = Candidate(
+        id=SubmissionId(1),
+        hotkey=H1,
+        commit_block=Block(100),
+        tiebreak="00",
+        state=SubmissionState.SCORED,
+        uid=Uid(1),
+        immune_until_block=Block(9_999),
+        scored_rounds=1,
+        last_score=None,
+        last_stderr=None,
+        last_round=ROUND,
+        recent_failures=0,
+    )
+    return replace(standard, **overrides)
+
+
+def a_fate(state: SubmissionState, **overrides: Any) -> Fate:
+    """Where h1's commitment of block 100 stands."""
+    return replace(Fate(H1, Block(100), state, None, superseded=False, last_round=ROUND), **overrides)
+
+
+def called(fate: Fate, *candidates: Candidate, state: State | None = None, neuron: Neuron | None = None) -> Roll:
+    """The roll of round 5."""
+    neurons = (neuron or a_neuron("h1"),)
+    return roll.call(ROUND, a_metagraph(*neurons), candidates, [fate], state or State(records=(RECORD,)), RULES)
+
+
+def test_a_registered_candidate_stands() -> None:
+    """By the metagraph that the closing validator read."""
+    assert called(a_fate(SubmissionState.SCORED), a_candidate()) == Roll(Block(2000), (NAME,), {})
+
+
+@pytest.mark.parametrize(
+    ("neuron", "why"),
+    [
+        pytest.param(a_neuron("other"), "deregistered", id="not registered"),
+        pytest.param(a_neuron("h1", 100), "", id="registered in the block of its commitment"),
+        pytest.param(a_neuron("h1", 101), "deregistered, and registered again since", id="its uid was lost meanwhile"),
+    ],
+)
+def test_a_registration_must_be_the_one_of_the_commitment(neuron: Neuron, why: str) -> None:
+    """What comes back starts anew."""
+    found = called(a_fate(SubmissionState.SCORED), a_candidate(), neuron=neuron)
+    assert (found.gone.get(NAME, ""), NAME in found.standing) == (why, not why)
+
+
+@pytest.mark.parametrize(
+    ("fate", "why"),
+    [
+        pytest.param(a_fate(SubmissionState.QUARANTINED), "set aside by an operator", id="quarantined"),
+        pytest.param(a_fate(SubmissionState.REJECTED, code=Code.BANNED), "banned", id="banned"),
+        pytest.param(a_fate(SubmissionState.SUPERSEDED, superseded=True), "its hotkey committed again", id="superseded"),
+        pytest.param(a_fate(SubmissionState.COPY, superseded=True), "its hotkey committed again", id="a copy, superseded"),
+        pytest.param(a_fate(SubmissionState.REJECTED), "", id="refused in this round: its receipt says so"),
+        pytest.param(
+            a_fate(SubmissionState.REJECTED, last_round=RoundNumber(4)), "refused", id="refused without a receipt that counts"
+        ),
+    ],
+)
+def test_why_a_registered_submission_left(fate: Fate, why: str) -> None:
+    """Each in words that its owner understands."""
+    found = called(fate)
+    assert (found.gone.get(NAME, ""), NAME in found.standing) == (why, not why)
+
+
+def test_a_refusal_stands_to_be_explained_until_the_hotkey_commits_again() -> None:
+    """What the ledger holds as refused says for what the hotkey is not paid."""
+    state = State(refusals=(Refusal(NAME, H1, "a pickle"),))
+    assert called(a_fate(SubmissionState.REJECTED, last_round=RoundNumber(1)), state=state).standing == (NAME,)
+
+
+@pytest.mark.parametrize(
+    ("succeeded_at", "stands"),
+    [
+        pytest.param(360 * 2, True, id="three rounds after the newer commitment's"),
+        pytest.param(360 * 2 - 1, False, id="four rounds after it"),
+    ],
+)
+def test_a_superseded_submission_stands_for_a_while(succeeded_at: int, stands: bool) -> None:
+    """Until its successor's first verdict (then it is no candidate), and no longer than the competition says."""
+    candidate = a_candidate(state=SubmissionState.SUPERSEDED, succeeded_at=Block(succeeded_at))
+    found = called(a_fate(SubmissionState.SUPERSEDED, superseded=True), candidate)
+    assert (NAME in found.standing, NAME in found.gone) == (stands, not stands)
+
+
+def test_what_a_ledger_knows_and_the_roll_does_not_left() -> None:
+    """Every ledger folds every submission it knows, also one that whoever closed the round had never heard of."""
+    said = Roll(Block(9), (NAME,), {Entrant("b@2"): "banned"})
+    known = [NAME, Entrant("b@2"), Entrant("c@3")]
+    assert roll.gone(said, known) == {"b@2": "banned", "c@3": roll.LEFT}
+    assert roll.gone(None, known) == {}
