@@ -13,17 +13,24 @@ from scoring.spoken import Spoken
 
 
 def judged_alike(
-    competition: Competition, groups: Sequence[Group], share: float, spoken: Mapping[str, Spoken] | None = None
+    competition: Competition,
+    groups: Sequence[Group],
+    share: float | Mapping[str, float],
+    spoken: Mapping[str, Spoken] | None = None,
 ) -> EvaluationReport:
-    """Every metric lies at the same share of the way from bad to human, and that is the score; of these sounds, or of any."""
+    """Every metric lies at the same share of the way from bad to human, and that is the score; of these sounds, or of any.
+
+    A mapping gives each group, by its id, a share of its own.
+    """
     scale = anchors.load(competition.profile)
     outcomes: dict[str, Judged] = {}
     for group in groups:
+        way = share if isinstance(share, float) else share[group.id]
         for number, prompt in enumerate(group.prompts):
             found = dict.fromkeys(METRICS.values(), 1000.0 * number)  # a contrast moves as it was asked
             for factor, points in scale.factors.items():
                 if factor is not Factor.CONSISTENCY or group.kind is GroupKind.VOICE:
-                    found |= {name: at.bad + share * (at.human - at.bad) for name, at in points.metrics.items()}
+                    found |= {name: at.bad + way * (at.human - at.bad) for name, at in points.metrics.items()}
             outcomes[prompt.id] = _judged(found, spoken[prompt.id] if spoken is not None else None)
     who = Identity.of(competition.profile.value, {"scripted": "1"}, scale)
     return report(who, groups, outcomes, Rules(scale, competition.factors))

@@ -1,0 +1,266 @@
+"""`make soak`: several validators on one stack, hundreds of rounds of a quick chain whose node keeps failing, and what must hold.
+
+Usage: python -m tests.soak.run [--rounds 300] [--validators 3] [--miners 12] [--seed 1] [--most 560] [--json]; ends with 1 where
+something does not hold.
+"""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psutil
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Column, Table
+
+from neurons.devchain import operations
+from tests.chaos.arena import left_behind
+from tests.soak import checks
+from tests.soak.arena import Arena, Size, running
+from tests.soak.checks import GROWTH_MIB, Memory
+from tests.soak.miners import Miners
+from tests.soak.storm import storm
+from voice_api.db.pool import Pool, open_pool
+
+_LOOK_SECONDS = 0.5
+_SETTLE_SECONDS = 60.0
+_END_SECONDS = 20.0
+_MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How much: see the options' help."""
+
+    rounds: int
+    validators: int
+    miners: int
+    seed: int
+    block_seconds: float
+    pause: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened, what it cost, and what does not hold (by what should: the contradictions)."""
+
+    seconds: float
+    counts: Mapping[str, int]
+    kings: Sequence[str]
+    memory: Mapping[str, Memory]
+    checks: Mapping[str, list[str]]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing contradicts anything."""
+        return not any(self.checks.values())
+
+
+@dataclass(slots=True)
+class Watch:
+    """What was seen of the processes: who died, and how much memory the validators held."""
+
+    arena: Arena
+    dead: set[str] = field(default_factory=set)
+    memory: dict[str, list[float]] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Take one sample of each."""
+        self.dead |= set(self.arena.processes.dead())
+        for name in self.arena.validators:
+            with suppress(psutil.NoSuchProcess):
+                resident = psutil.Process(self.arena.processes.running[name].pid).memory_info().rss
+                self.memory.setdefault(name, []).append(resident / _MIB)
+
+
+def soak(settings: Settings) -> Outcome:
+    """Start everything, let the node fail for so many rounds, wait until it is quiet, and look."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="voice-soak-") as name:
+        folder = Path(name)
+        size = Size(settings.validators, settings.miners, settings.block_seconds)
+        with running(folder, size) as arena:
+            found = asyncio.run(_soak(arena, settings, started))
+        wrong = {**found.checks, "no process is left behind": left_behind(folder)}
+    return Outcome(time.monotonic() - started, found.counts, found.kings, found.memory, wrong)
+
+
+async def _soak(arena: Arena, settings: Settings, started: float) -> Outcome:
+    async with open_pool(arena.database, application="soak") as pool:
+        watch = Watch(arena)
+        miners = Miners(arena, settings.seed, settings.rounds)
+        await miners.begin()
+        blowing = asyncio.create_task(_blow(arena, settings))
+        until = started + settings.most - _SETTLE_SECONDS - _END_SECONDS
+        while (folded := await _folded(pool, arena)) < settings.rounds and time.monotonic() < until and not watch.dead:
+            watch.look()
+            await miners.go_on(folded)
+            await asyncio.sleep(_LOOK_SECONDS)
+        blowing.cancel()
+        counts = _struck(arena)
+        operations.clear_faults(arena.devchain)
+        agreed = await _agree(pool, arena)
+        statuses = await asyncio.to_thread(_end, arena)
+        return await _judge(pool, arena, settings, watch, miners.counts + counts, agreed, statuses)
+
+
+async def _blow(arena: Arena, settings: Settings) -> None:
+    """Begin one fault after the other."""
+    for gust in storm(settings.seed, settings.pause):
+        await asyncio.sleep(gust.pause)
+        head = operations.blocks(arena.devchain, 1)[0].number
+        operations.add_fault(arena.devchain, gust.until(head))
+
+
+async def _folded(pool: Pool, arena: Arena) -> int:
+    """How many rounds every validator has folded."""
+    async with pool.connection() as connection:
+        rows = await connection.fetch("select count(*) as rounds from ledger group by validator")
+    return min((int(row["rounds"]) for row in rows), default=0) if len(rows) == arena.size.validators else 0
+
+
+async def _agree(pool: Pool, arena: Arena) -> list[str]:
+    """Wait for a moment in which all ledgers have one head; what they have otherwise."""
+    query = "select distinct on (validator) validator, round, state_hash from ledger order by validator, round desc"
+    until, heads = time.monotonic() + _SETTLE_SECONDS, list[tuple[int, str]]()
+    while time.monotonic() < until:
+        async with pool.connection() as connection:
+            heads = [(row["round"], row["state_hash"]) for row in await connection.fetch(query)]
+        if len(heads) == arena.size.validators and len(set(heads)) == 1:
+            return []
+        await asyncio.sleep(_LOOK_SECONDS / 5)
+    return [f"round {number}: {digest[:12]}" for number, digest in heads]
+
+
+def _struck(arena: Arena) -> Counter[str]:
+    """Faults by kind, and how often each struck."""
+    found = operations.faults(arena.devchain)
+    begun = Counter(f"faults, {fault.plan.kind.value}" for fault in found)
+    for fault in found:
+        begun[f"calls hit, {fault.plan.kind.value}"] += fault.hits
+    return begun
+
+
+def _end(arena: Arena) -> Mapping[str, int | None]:
+    """Ask the validators to end; their exit statuses, None for one that does not."""
+    processes = [(name, arena.processes.running[name]) for name in arena.validators]
+    for _, process in processes:
+        process.terminate()
+    until = time.monotonic() + _END_SECONDS
+    while time.monotonic() < until and any(process.poll() is None for _, process in processes):
+        time.sleep(_LOOK_SECONDS / 5)
+    return {name: process.poll() for name, process in processes}
+
+
+async def _judge(
+    pool: Pool,
+    arena: Arena,
+    settings: Settings,
+    watch: Watch,
+    counts: Counter[str],
+    agreed: list[str],
+    statuses: Mapping[str, int | None],
+) -> Outcome:
+    ledgers = await checks.ledgers(pool, arena)
+    rounds = min(len(entries) for entries in ledgers.values())
+    memory = {name: checks.memory(samples) for name, samples in watch.memory.items()}
+    vectors, wrong = await _vectors(pool, arena, counts)
+    found = {
+        f"{settings.rounds} rounds are folded by each": [f"{rounds}"] if rounds < settings.rounds else [],
+        "no process died": [*sorted(watch.dead), *(f"{name} ended with {status}" for name, status in statuses.items() if status)],
+        "every validator ends when asked to": [name for name, status in statuses.items() if status is None],
+        "every vector on the chain is valid, and was planned": wrong[:5],
+        "every validator set weights": [name for name in arena.validators if not vectors[name]],
+        "all ledgers end on the same king and hash": agreed,
+        "all ledgers are the same, round by round": checks.differences(ledgers),
+        "memory is flat": [f"{name}: {seen.growth:+.1f} MiB" for name, seen in memory.items() if seen.growth > GROWTH_MIB],
+        "somebody holds the top": [] if ledgers[arena.validators[0]][-1].king_entrant else ["nobody does"],
+    }
+    kings = [str(entry.king_entrant) for entry in ledgers[arena.validators[0]]]
+    reigns = [king for number, king in enumerate(kings) if number == 0 or king != kings[number - 1]]
+    counts["rounds"] = rounds
+    counts |= Counter({f"vectors, {name}": number for name, number in vectors.items()})
+    counts |= _logged(arena)
+    return Outcome(0.0, dict(sorted(counts.items())), reigns, memory, found)
+
+
+async def _vectors(pool: Pool, arena: Arena, counts: Counter[str]) -> tuple[dict[str, int], list[str]]:
+    """How many vectors of each validator are on the chain, and what is wrong with any; counts how attempts ended."""
+    names = {arena.hotkey(name): name for name in arena.validators}
+    kept, numbers, wrong = {}, dict.fromkeys(arena.validators, 0), []
+    for hotkey, name in names.items():
+        kept[hotkey], outcomes = await checks.planned(pool, hotkey)
+        counts |= Counter({f"attempts, {name}, {outcome}": number for outcome, number in outcomes.items()})
+    for entry, event, hotkey, taken in checks.weighted(arena):
+        numbers[names[hotkey]] += 1
+        why = checks.invalid(entry, event, taken, kept[hotkey])
+        wrong += [] if why is None else [why]
+    return numbers, wrong
+
+
+def _logged(arena: Arena) -> Counter[str]:
+    """What the validators said that is worth counting."""
+    counts: Counter[str] = Counter()
+    for name in arena.validators:
+        log = (arena.folder / "logs" / f"{name}.log").read_text(errors="replace")
+        counts["ticks skipped for an outage"] += log.count('"tick skipped"')
+        counts["folds that another was faster with"] += log.count('"fold skipped"')
+    return counts
+
+
+def _show(outcome: Outcome) -> None:
+    console = Console()
+    table = Table(Column("what", min_width=40), Column("count", justify="right"), box=SIMPLE_HEAD)
+    for name, count in outcome.counts.items():
+        table.add_row(name, str(count))
+    console.print(table)
+    table = Table("memory", "peak, MiB", "growth, MiB", box=SIMPLE_HEAD)
+    for name, seen in outcome.memory.items():
+        table.add_row(name, f"{seen.peak:.0f}", f"{seen.growth:+.1f}")
+    console.print(table)
+    table = Table("must hold", "", box=SIMPLE_HEAD)
+    for name, wrong in outcome.checks.items():
+        table.add_row(name, "; ".join(wrong) or "yes")
+    console.print(table)
+    console.print(f"{len(outcome.kings)} reigns in {outcome.counts['rounds']} rounds, {outcome.seconds:.0f} s")
+
+
+def _settings(arguments: list[str]) -> tuple[Settings, bool]:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak.run")
+    parser.add_argument("--rounds", type=int, default=300, help="that each validator is to fold")
+    parser.add_argument("--validators", type=int, default=3)
+    parser.add_argument("--miners", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--block-seconds", type=float, default=0.25)
+    parser.add_argument("--pause", type=float, default=3.0, help="mean seconds before each fault")
+    parser.add_argument("--most", type=float, default=580.0, help="the longest time for everything, in seconds")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    values = vars(parser.parse_args(arguments))
+    as_json = bool(values.pop("json"))
+    return Settings(**values), as_json
+
+
+def main() -> int:
+    """Run, print, and say by the exit status whether everything holds."""
+    signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit(143))
+    settings, as_json = _settings(sys.argv[1:])
+    outcome = soak(settings)
+    if as_json:
+        print(json.dumps(asdict(outcome)))  # noqa: T201
+    else:
+        _show(outcome)
+    return 0 if outcome.holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""What goes wrong with the chain's node in a soak: drawn from a seed before anything starts."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from neurons.devchain.faults import Kind, Plan
+
+_ERRORS = ("SettingWeightsTooFast", "NeuronNoValidatorPermit", "Unavailable")
+
+
+@dataclass(frozen=True, slots=True)
+class Gust:
+    """A fault that begins after a pause (in seconds) and lasts so many blocks."""
+
+    pause: float
+    blocks: int
+    plan: Plan
+
+    def until(self, head: int) -> Plan:
+        """The plan, over so many blocks after the head."""
+        return replace(self.plan, until_block=head + self.blocks)
+
+
+def storm(seed: int, pause: float) -> Iterator[Gust]:
+    """Faults without end, each kind in each turn, `pause` seconds apart in the mean."""
+    draw = random.Random(seed)
+    while True:
+        kinds = [
+            Plan(Kind.STALL, call="submit", share=0.5, seconds=60.0),
+            Plan(Kind.STALL, call="submit", share=0.3, seconds=60.0, after=True),
+            Plan(Kind.STALL, share=0.05, seconds=1.0),
+            Plan(Kind.STALL, call="runtime_call", share=0.2, seconds=60.0),
+            Plan(Kind.DROP, share=0.1),
+            Plan(Kind.DROP, call="submit", after=True),
+            Plan(Kind.DROP, call="SubtensorModule.*", share=0.5),
+            Plan(Kind.STALE),
+            Plan(Kind.STALE, share=0.3),
+            Plan(Kind.ERROR, call="submit", name=draw.choice(_ERRORS)),
+            Plan(Kind.ERROR, call="query", share=0.1),
+        ]
+        draw.shuffle(kinds)
+        for plan in kinds:
+            yield Gust(pause * (0.5 + draw.random()), draw.randint(4, 16), plan)
