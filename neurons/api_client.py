@@ -1,19 +1,12 @@
-"""The voice API's client: requests signed by the wallet's hotkey, answers parsed by the API's own schemas."""
+"""The voice API's client: a method for each operation, answers parsed by the API's own schemas."""
 
-import asyncio
-import http
-from collections.abc import Callable
-from datetime import timedelta
-from types import TracebackType
-from typing import Self, TypeVar
 from uuid import UUID
 
-import bittensor as bt
 import httpx
-from bittensor import http_auth
-from pydantic import BaseModel, ValidationError
 
-from scoring.errors import Code, PlatformError
+from neurons.api_connection import ApiRefused as ApiRefused
+from neurons.api_connection import ApiUnavailable as ApiUnavailable
+from neurons.api_connection import Connection, parsed
 from scoring.types import EvaluationId, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.records import NewSubmission, RegistrySnapshot
 from voice_api.schemas import (
@@ -21,7 +14,6 @@ from voice_api.schemas import (
     MOST_SUBMISSIONS,
     LeaderboardOut,
     LeaderboardRowOut,
-    Problem,
     QueuePage,
     QueueRowOut,
     RegistryIn,
@@ -43,52 +35,15 @@ from voice_api.schemas.rounds import RoundOut, RoundPage
 from voice_api.schemas.samples import SampleOut, SamplePage
 from voice_api.schemas.workers import WorkerOut, WorkersOut
 
-Answer = TypeVar("Answer", bound=BaseModel)
-_JSON, _OCTETS = "application/json", "application/octet-stream"
-_TRIES = 5
-_LONGEST_WAIT = timedelta(seconds=30)
-"""What is asked to come back later than this is told to the caller."""
+_OCTETS = "application/octet-stream"
 
 
-class ApiUnavailable(PlatformError):
-    """The API cannot be reached, or cannot serve now: try again later."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(Code.API_UNAVAILABLE, detail)
-
-
-class ApiRefused(PlatformError):
-    """The API will not do this, however often it is asked; `code` and `detail` are its own."""
-
-
-class VoiceApi:
+class VoiceApi(Connection):
     """Reading takes nothing; writing signs with the wallet's hotkey for `receiver_hotkey`, the hotkey that the API answers as.
 
     Every method raises ApiUnavailable or ApiRefused. Asked to slow down (429), it waits as long as the API says, some times. Use it
     as an async context manager.
     """
-
-    def __init__(
-        self,
-        url: str,
-        wallet: bt.Wallet | None = None,
-        receiver_hotkey: str = "",
-        timeout: float = 30.0,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self._wallet, self._receiver = wallet, receiver_hotkey
-        self._client = httpx.AsyncClient(base_url=url, timeout=timeout, transport=transport, trust_env=False)
-
-    async def __aenter__(self) -> Self:
-        """Open the connections."""
-        await self._client.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close them."""
-        await self._client.__aexit__(kind, value, traceback)
 
     async def send_registry(self, snapshot: RegistrySnapshot) -> bool:
         """Send the subnet's neurons; False when the API holds a snapshot as new or newer."""
@@ -203,7 +158,7 @@ class VoiceApi:
     async def readiness(self) -> Readiness:
         """Whether the API can serve, part by part; also when it cannot."""
         response = await self._once(self._client.build_request("GET", "/readyz"))
-        return _parsed(response, Readiness)
+        return parsed(response, Readiness)
 
     async def order(self, verb: Verb, order: Order, key: str | None = None) -> Ordered:
         """Order something as an operator; `verb` decides what kind of order it takes. The same `key` does it once."""
@@ -219,71 +174,3 @@ class VoiceApi:
     async def workers(self) -> tuple[WorkerOut, ...]:
         """Every live worker, asked by an operator."""
         return (await self._send(lambda: self._signed("GET", "/v1/operator/workers"), WorkersOut)).workers
-
-    async def _read(self, path: str, answer: type[Answer], **query: str | int) -> Answer:
-        return await self._send(lambda: self._client.build_request("GET", path, params=query or None), answer)
-
-    async def _bytes(self, path: str) -> bytes:
-        response = await self._patient(lambda: self._client.build_request("GET", path))
-        if not response.is_success:
-            raise _failure(response)
-        return response.content
-
-    async def _write(self, path: str, body: BaseModel, answer: type[Answer], key: str | None = None) -> Answer:
-        content = body.model_dump_json().encode()
-        return await self._send(lambda: self._signed("POST", path, content, key=key), answer)
-
-    def _signed(self, method: str, target: str, content: bytes = b"", kind: str = _JSON, key: str | None = None) -> httpx.Request:
-        """A request with a signature of its own: each is served once."""
-        if self._wallet is None:
-            raise ValueError("writing takes a wallet")
-        headers = {"Content-Type": kind} | ({"Idempotency-Key": key} if key else {})
-        request = self._client.build_request(method, target, content=content, headers=headers)
-        path = request.url.raw_path.decode("ascii")
-        request.headers.update(http_auth.sign(self._wallet, method=method, path=path, body=content, receiver_ss58=self._receiver))
-        return request
-
-    async def _send(self, build: Callable[[], httpx.Request], answer: type[Answer]) -> Answer:
-        response = await self._patient(build)
-        if not response.is_success:
-            raise _failure(response)
-        return _parsed(response, answer)
-
-    async def _patient(self, build: Callable[[], httpx.Request]) -> httpx.Response:
-        """The answer, once the API no longer asks to slow down; the last one if it asks again and again, or for too long."""
-        for _ in range(_TRIES - 1):
-            response = await self._once(build())
-            wait = _asked_to_wait(response)
-            if wait is None or wait > _LONGEST_WAIT:
-                return response
-            await asyncio.sleep(wait.total_seconds())
-        return await self._once(build())
-
-    async def _once(self, request: httpx.Request) -> httpx.Response:
-        try:
-            return await self._client.send(request)
-        except httpx.HTTPError as exc:
-            raise ApiUnavailable(f"{request.url.copy_with(query=None)} cannot be reached ({type(exc).__name__})") from exc
-
-
-def _parsed(response: httpx.Response, answer: type[Answer]) -> Answer:
-    try:
-        return answer.model_validate_json(response.content)
-    except ValidationError as exc:
-        raise ApiUnavailable(f"{response.request.url.path} answered in a form that is not the API's") from exc
-
-
-def _asked_to_wait(response: httpx.Response) -> timedelta | None:
-    seconds = response.headers.get("Retry-After", "")
-    limited = response.status_code == http.HTTPStatus.TOO_MANY_REQUESTS
-    return timedelta(seconds=int(seconds)) if limited and seconds.isdecimal() and len(seconds) < 6 else None
-
-
-def _failure(response: httpx.Response) -> PlatformError:
-    try:
-        problem = Problem.model_validate_json(response.content)
-    except ValidationError:
-        return ApiUnavailable(f"{response.request.url.path} answered {response.status_code}")
-    if response.status_code >= http.HTTPStatus.INTERNAL_SERVER_ERROR or problem.code is Code.RATE_LIMITED:
-        return ApiUnavailable(problem.detail)
-    return ApiRefused(problem.code, problem.detail)
