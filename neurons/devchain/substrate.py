@@ -29,6 +29,7 @@ T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
 
 _LONGEST_NAP = 0.5
+_STALE_NAP = 0.05
 
 
 def _seam(
@@ -268,10 +269,10 @@ class DevSubstrate(Unoffered):
         return await self._node_call(self._node.state, await self._number(block_hash))
 
     async def _until(self, block: int) -> None:
-        """Sleep until a block has begun."""
+        """Sleep until a block has begun, and the node knows it."""
         while await self._head() < block:
             left = starts_at(self._node.genesis, block) - self._clock()
-            await self._sleep(min(max(left, 0.001), _LONGEST_NAP))
+            await self._sleep(min(max(left, 0.001), _LONGEST_NAP) if left > 0 else _STALE_NAP)
 
     async def _sign(self, call: DevCall, keypair: Any, nonce: int | None) -> Extrinsic:
         signer = str(keypair.ss58_address)

@@ -41,7 +41,7 @@ _CHANGES = {
     "cooldown_blocks": 2 * ROUND_BLOCKS,
 }
 """What is quicker than in the demo's competition."""
-_CHAIN_SECONDS = 2.0
+_CHAIN_SECONDS = 1.5
 _PAUSE_SECONDS = 0.25
 
 

@@ -41,4 +41,4 @@ def storm(seed: int, pause: float) -> Iterator[Gust]:
         ]
         draw.shuffle(kinds)
         for plan in kinds:
-            yield Gust(pause * (0.5 + draw.random()), draw.randint(4, 16), plan)
+            yield Gust(pause * (0.5 + draw.random()), draw.randint(4, 12), plan)
