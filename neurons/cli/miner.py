@@ -52,7 +52,7 @@ app.command("run")(miner_run.run)
 def publish(
     folder: Folder,
     repo: Repo,
-    private: Annotated[bool, typer.Option("--private", help="Publish it unseen: commit first, then make it public.")] = False,
+    private: Annotated[bool, typer.Option("--private", help="Publish it unseen: then commit it, then reveal it.")] = False,
     competition: CompetitionFile = None,
 ) -> None:
     """Upload a checked model folder to the model hub; prints the revision to commit."""
@@ -64,6 +64,18 @@ def publish(
     check_folder(folder, _rules(competition))
     token = None if settings.hub_token is None else settings.hub_token.get_secret_value()
     typer.echo(upload(folder, repo, settings.hub, token, private))
+
+
+@app.command()
+def reveal(repo: Annotated[str, typer.Argument(metavar="REPO", help="<namespace>/<name> on the model hub.")]) -> None:
+    """Let everybody see a repository that was published with --private, once its commitment is final."""
+    from neurons.publish import ModelHub
+    from neurons.settings import MinerSettings
+
+    settings = MinerSettings()
+    token = None if settings.hub_token is None else settings.hub_token.get_secret_value()
+    ModelHub(settings.hub, token).reveal(repo)
+    typer.echo(f"{repo} is public")
 
 
 @app.command()

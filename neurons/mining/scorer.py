@@ -1,11 +1,12 @@
 """Scoring with the validator's own code, in a process of its own: no daemon loads torch."""
 
 import asyncio
+import os
 import re
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -71,7 +72,7 @@ async def _run(command: Sequence[str]) -> bytes:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        preexec_fn=die_with_parent,
+        preexec_fn=partial(_die_with, os.getpid()),
         start_new_session=True,
     )
     try:
@@ -79,11 +80,18 @@ async def _run(command: Sequence[str]) -> bytes:
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
+                process.kill()  # a child that is being started would lose a politer signal
             await process.wait()
     if process.returncode:
         raise _fault(errors.decode("utf-8", "replace"), process.returncode)
     return output
+
+
+def _die_with(parent: int) -> None:
+    """In the child, before it becomes its program: end with the parent, also when that ended just now."""
+    die_with_parent()
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _fault(errors: str, status: int) -> SubmissionFault | PlatformError:
