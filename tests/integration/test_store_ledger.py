@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from voice_api.db.pool import Pool
 from voice_api.db.records import NewRound
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import Mechanism, Outcome
-from voice_api.db.weights import Weights, of_snapshot
+from voice_api.db.weights import Made, Weights, of_snapshot
 from voice_api.errors import OutOfOrder
 
 ALICE, BOB = Hotkey("alice"), Hotkey("bob")
@@ -141,18 +142,51 @@ async def test_a_sealed_attempt_waits_until_it_is_settled_once(pool: Pool) -> No
     sealed = replace(SET, outcome=Outcome.PENDING, mechanism=Mechanism.SEALED, reveal_round=1234)
     first, second = await weights.record(sealed), await weights.record(replace(sealed, block=Block(20)))
     assert [attempt.id for attempt in await weights.waiting()] == [first, second]
-    assert await weights.settle(first, Outcome.APPLIED, Block(55))
-    assert not await weights.settle(first, Outcome.EXPIRED)
-    assert not await Weights(pool, BOB).settle(second, Outcome.EXPIRED)
-    assert await weights.settle(second, Outcome.EXPIRED)
     applied = replace(sealed, outcome=Outcome.APPLIED, applied_block=Block(55), id=first)
+    assert await weights.settle(applied)
+    assert not await weights.settle(replace(applied, outcome=Outcome.EXPIRED))
+    expired = replace(sealed, outcome=Outcome.EXPIRED, id=second)
+    assert not await Weights(pool, BOB).settle(expired)
+    assert await weights.settle(expired)
     assert (await weights.waiting(), await weights.latest(Outcome.APPLIED)) == ((), applied)
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param({"outcome": Outcome.SET, "block": Block(12)}, id="set"),
+        pytest.param({"outcome": Outcome.FAILED, "error": "no block took it"}, id="failed"),
+        pytest.param({"outcome": Outcome.RATE_LIMITED, "error": "too soon", "next_block": Block(60)}, id="too soon"),
+        pytest.param({"outcome": Outcome.PENDING, "mechanism": Mechanism.SEALED, "reveal_round": 99}, id="sealed"),
+    ],
+)
+async def test_an_attempt_is_written_before_it_is_sent_and_ends_afterwards(pool: Pool, end: dict[str, Any]) -> None:
+    """Until then it waits, as whoever is killed in between finds it."""
+    weights = Weights(pool, ALICE)
+    sending = replace(SET, outcome=Outcome.SENDING)
+    key = await weights.record(sending)
+    assert await weights.waiting() == (replace(sending, id=key),)
+    ended = replace(sending, id=key, **end)
+    assert await weights.settle(ended)
+    assert await weights.latest() == ended
+
+
+async def test_the_last_plan_of_its_own_is_what_an_outage_is_bridged_with(pool: Pool) -> None:
+    """Neither what was carried over already, nor what the chain did not take."""
+    weights = Weights(pool, ALICE)
+    assert await weights.planned() is None
+    key = await weights.record(SET)
+    await weights.record(replace(SET, snapshot={"carried": {}}))
+    await weights.record(replace(SET, outcome=Outcome.FAILED))
+    assert await weights.planned() == replace(SET, id=key)
+
+
 async def test_an_attempt_is_found_by_its_snapshot(pool: Pool) -> None:
-    """The first that was made from it, whoever made it."""
-    key = await Weights(pool, BOB).record(SET)
-    await Weights(pool, ALICE).record(SET)
-    assert await of_snapshot(pool, SET.snapshot_hash) == replace(SET, id=key)
+    """All that were made from it, whoever made them."""
+    keys = [await Weights(pool, who).record(SET) for who in (BOB, ALICE)]
+    assert await of_snapshot(pool, SET.snapshot_hash) == (
+        Made(BOB, replace(SET, id=keys[0])),
+        Made(ALICE, replace(SET, id=keys[1])),
+    )
     with pytest.raises(PlatformError, match="ffff"):
         await of_snapshot(pool, "f" * 64)

@@ -36,7 +36,9 @@ class LedgerEntry:
 class WeightAttempt:
     """One attempt to set weights: what was known, what was planned, how it ended.
 
-    Sealed ones name the beacon's round that opens them. `applied_block` is where the chain took them over, `id` 0 until it is kept.
+    `block` is where the chain took it, or the newest one when it was sent. Sealed ones name the beacon's round that opens them;
+    `applied_block` is where they were first seen to count. `next_block` is from which the chain takes weights again, where it said
+    so; `id` is 0 until it is kept.
     """
 
     block: Block
@@ -48,4 +50,5 @@ class WeightAttempt:
     mechanism: Mechanism = Mechanism.PLAIN
     reveal_round: int | None = None
     applied_block: Block | None = None
+    next_block: Block | None = None
     id: int = 0

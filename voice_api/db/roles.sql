@@ -58,7 +58,9 @@ grant update (
 -- The validator: it opens and closes rounds, and appends to its ledger, which nobody can change.
 grant select on ledger, rolls, weight_attempts to voice_validator;
 grant insert on rounds, rolls, ledger, weight_attempts, events to voice_validator;
-grant update (outcome, applied_block) on weight_attempts to voice_validator;
+grant update (
+    block, outcome, error, mechanism, reveal_round, applied_block, next_block
+) on weight_attempts to voice_validator;
 grant update (state, closed_at) on rounds to voice_validator;
 grant insert (submission_id, round, queue, priority) on evaluations to voice_validator;
 grant update (state, finished_at, parked_why, reason, token, lease_until) on evaluations to voice_validator;

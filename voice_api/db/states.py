@@ -111,6 +111,8 @@ class VerdictState(StrEnum):
 class Outcome(StrEnum):
     """How an attempt to set weights ended, or where a sealed one stands: pending until the chain opened it, then applied or expired."""
 
+    SENDING = "sending"
+    """Written before it was sent: what became of it is not known yet."""
     SET = "set"
     RATE_LIMITED = "rate_limited"
     FAILED = "failed"

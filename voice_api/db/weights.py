@@ -1,7 +1,9 @@
 """Attempts to set weights."""
 
+from dataclasses import dataclass
+
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, Hotkey
+from scoring.types import Hotkey
 from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.pool import Pool
 from voice_api.db.rows import read
@@ -32,6 +34,7 @@ class Weights:
                 attempt.mechanism,
                 attempt.reveal_round,
                 attempt.applied_block,
+                attempt.next_block,
             )
         return key
 
@@ -41,8 +44,14 @@ class Weights:
             row = await connection.fetchrow(sql("weights.latest"), self._validator, outcome)
         return read(WeightAttempt, row) if row else None
 
+    async def planned(self) -> WeightAttempt | None:
+        """The last attempt that was planned from the ledger as it stood, and not carried over, and that the chain took."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql("weights.planned"), self._validator)
+        return read(WeightAttempt, row) if row else None
+
     async def waiting(self) -> tuple[WeightAttempt, ...]:
-        """Sealed attempts that were neither applied nor expired yet, oldest first."""
+        """Attempts whose end is not known yet: sent without an answer, or sealed and neither applied nor expired. Oldest first."""
         async with self._pool.connection() as connection:
             rows = await connection.fetch(sql("weights.waiting"), self._validator)
         return tuple(read(WeightAttempt, row) for row in rows)
@@ -53,16 +62,36 @@ class Weights:
             rows = await connection.fetch(sql("weights.page"), self._validator, _NEWEST if before is None else before, limit)
         return tuple(read(WeightAttempt, row) for row in rows)
 
-    async def settle(self, key: int, outcome: Outcome, applied: Block | None = None) -> bool:
-        """Say what became of a sealed attempt: applied in a block, or expired; False, and nothing changed, unless it was pending."""
+    async def settle(self, attempt: WeightAttempt) -> bool:
+        """Write down what became of an attempt that was waiting; False, and nothing changed, if it was not."""
         async with self._pool.connection() as connection:
-            return bool(await connection.fetchval(sql("weights.settle"), self._validator, key, outcome, applied))
+            found = await connection.fetchval(
+                sql("weights.settle"),
+                self._validator,
+                attempt.id,
+                attempt.block,
+                attempt.outcome,
+                attempt.error,
+                attempt.mechanism,
+                attempt.reveal_round,
+                attempt.applied_block,
+                attempt.next_block,
+            )
+        return found is not None
 
 
-async def of_snapshot(pool: Pool, snapshot_hash: str) -> WeightAttempt:
-    """The first attempt, of any validator, that was made from a snapshot; raises PlatformError(NOT_FOUND)."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An attempt, and whose it is."""
+
+    validator: Hotkey
+    attempt: WeightAttempt
+
+
+async def of_snapshot(pool: Pool, snapshot_hash: str) -> tuple[Made, ...]:
+    """The attempts, of any validator, that were made from a snapshot, oldest first; raises PlatformError(NOT_FOUND) without any."""
     async with pool.connection() as connection:
-        row = await connection.fetchrow(sql("weights.of_snapshot"), snapshot_hash)
-    if row is None:
+        rows = await connection.fetch(sql("weights.of_snapshot"), snapshot_hash)
+    if not rows:
         raise PlatformError(Code.NOT_FOUND, f"no attempt to set weights was made from the snapshot {snapshot_hash}")
-    return read(WeightAttempt, row)
+    return tuple(Made(Hotkey(row["validator"]), read(WeightAttempt, row)) for row in rows)

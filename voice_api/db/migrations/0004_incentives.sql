@@ -29,15 +29,17 @@ create table rolls (
     gone      json not null                          -- entrant -> why, of those that were known and may not
 );
 
--- An attempt may be sealed: the chain opens it at a round of its beacon, and applies it then or never.
+-- An attempt may be sealed: the chain opens it at a round of its beacon, and applies it then or never. It is written before it is sent:
+-- whoever was killed in between finds it, and asks the chain what became of it.
 alter table weight_attempts
     add column validator      text not null default '',
     add column mechanism      text not null default 'plain' check (mechanism in ('plain', 'sealed')),
     add column reveal_round   bigint,
     add column applied_block  bigint,
+    add column next_block     bigint,                -- from which the chain takes weights again, where it said so
     drop constraint weight_attempts_outcome_check,
     add constraint weight_attempts_outcome_check
-        check (outcome in ('set', 'rate_limited', 'failed', 'pending', 'applied', 'expired')),
+        check (outcome in ('sending', 'set', 'rate_limited', 'failed', 'pending', 'applied', 'expired')),
     add constraint sealed_waits check (outcome not in ('pending', 'applied', 'expired') or mechanism = 'sealed' and reveal_round is not null),
     add constraint applied_somewhere check (outcome <> 'applied' or applied_block is not null);
 alter table weight_attempts alter column validator drop default;
