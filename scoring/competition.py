@@ -86,11 +86,12 @@ class DuelRules(_Part):
     """How a challenger wins the top, and how a king loses it.
 
     Error: `alpha` bounds the chance that a king ever falls to a model that is not better by the margin; half of it is for the first
-    `half_life` challengers. A step's difference is clipped at `clip`, which bounds the bets: for a round's mean it is to be a few
-    of the mean's standard deviations, much less than for a group. Margin: from `margin_start` to `margin_end` over `margin_decay_blocks` of the king's age. Bets: each of
-    `bets` (in standard deviations of what is bet on) starts with its share of the wealth; the deviation is learned from
-    `prior_count` steps at `prior_sd` (of a group's difference) on. An end: `max_rounds`, or less wealth than `futility`. A king that was
-    not scored in `absent_rounds` rounds in a row in which others were holds the top no longer.
+    `half_life` challengers. A step's difference is clipped at `clip`, which bounds the bets: for a round's mean it is to be a few of
+    the mean's standard deviations, much less than for a group. Margin: from `margin_start` to `margin_end` over
+    `margin_decay_blocks` of the king's age. Bets: each of `bets` (in standard deviations of what is bet on) starts with its share of
+    the wealth; the deviation is learned from `prior_count` steps at `prior_sd` (of a group's difference) on. An end: `max_rounds`, or
+    less wealth than `futility`. A king that was not scored in `absent_rounds` rounds in a row in which others were holds the top no
+    longer.
     """
 
     alpha: Annotated[float, Field(gt=0.0, le=1.0)]

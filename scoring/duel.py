@@ -113,7 +113,7 @@ def step(duel: Duel, differences: Sequence[int] | Integers, rules: DuelRules) ->
     if rules.step is Step.ROUND:
         found = np.asarray([found.sum() // groups])  # rounded down: never in the challenger's favour
     clip = round(rules.clip * MICRO)
-    gains = np.clip(found, -clip, clip) - duel.margin
+    gains = np.minimum(np.maximum(found, -clip), clip) - duel.margin
     squares = gains * gains
     stakes = _stakes(duel, squares, groups if rules.step is Step.ROUND else 1, rules)
     return replace(
@@ -149,10 +149,13 @@ def _stakes(duel: Duel, squares: Integers, averaged: int, rules: DuelRules) -> F
 
 
 def _grown(capital: Sequence[float], stakes: Floats, gains: Floats) -> tuple[float, ...]:
-    factors = np.concatenate([np.asarray(capital)[:, None], 1.0 + stakes * gains], axis=1)
+    factors = np.empty((len(capital), gains.size + 1))
+    factors[:, 0] = capital
+    np.multiply(stakes, gains, out=factors[:, 1:])
+    factors[:, 1:] += 1.0
     with np.errstate(over="ignore", under="ignore"):
         after = np.multiply.accumulate(factors, axis=1)[:, -1]
-    return tuple(np.clip(after, LEAST_CAPITAL, MOST_CAPITAL).tolist())
+    return tuple(min(max(value, LEAST_CAPITAL), MOST_CAPITAL) for value in after.tolist())
 
 
 def read(duel: Duel, rules: DuelRules) -> Outcome:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from scoring.duel import Duel, EndedDuel, Outcome
@@ -95,9 +95,20 @@ class State:
         return frozenset(r.entrant for r in self.records) | frozenset(r.entrant for r in self.refusals)
 
 
+_NAMES = tuple(entry.name for entry in fields(State))
+_PARTS = ("records", "duels", "lost", "ended", "refusals")
+
+
 def to_json(state: State) -> dict[str, Any]:
     """The state as plain JSON data."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(state).items()}
+    parts = {name: [flat(item) for item in getattr(state, name)] for name in _PARTS}
+    return {name: getattr(state, name) for name in _NAMES} | parts
+
+
+def flat(item: Any) -> dict[str, Any]:
+    """A dataclass of scalars and tuples of them, as plain JSON data."""
+    values = ((entry.name, getattr(item, entry.name)) for entry in fields(item))
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
 
 def from_json(data: Mapping[str, Any]) -> State:

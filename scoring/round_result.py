@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -77,17 +78,11 @@ class Table:
 
 def table(scored: Sequence[Judged]) -> Table:
     """The scores of all that were scored, side by side."""
-    columns: dict[str, int] = {}
-    for item in scored:
-        if len(item.groups) != len(columns) or not columns.keys() >= item.groups.keys():
-            columns.update(dict.fromkeys(item.groups, 0))
-    columns = {group: index for index, group in enumerate(sorted(columns))}
-    in_order = tuple(columns)
-    scores = np.full((len(scored), len(columns)), MISSING, np.int64)
-    for row, item in enumerate(scored):
-        values = np.fromiter(item.groups.values(), np.int64, len(item.groups))
-        if tuple(item.groups) == in_order:
-            scores[row] = values
-        else:
-            scores[row, [columns[group] for group in item.groups]] = values
+    asked = list(scored[0].groups) if scored else []
+    if sorted(asked) != asked or any(list(item.groups) != asked for item in scored):
+        asked = sorted({group for item in scored for group in item.groups})
+        values = chain.from_iterable((item.groups.get(group, MISSING) for group in asked) for item in scored)
+    else:
+        values = chain.from_iterable(item.groups.values() for item in scored)
+    scores = np.fromiter(values, np.int64, len(scored) * len(asked)).reshape(len(scored), len(asked))
     return Table({item.entrant: row for row, item in enumerate(scored)}, scores)

@@ -1,6 +1,7 @@
 """Who comes first among models of nearly the same score: first the faster, then the earlier commit."""
 
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 
 from scoring.ledger import Record
 
@@ -36,11 +37,17 @@ def ranked(records: Sequence[Record], tie_band: float, tie_speed: float) -> list
     """
     precedence = by_precedence(records, tie_speed)
     left = sorted(((lower_bound(record), record) for record in records), key=lambda pair: (-pair[0], pair[1].seniority))
-    order = []
-    while left:
-        least = left[0][0] - tie_band
-        band = [pair for pair in left if pair[0] >= least]
-        chosen = min(band, key=lambda pair: precedence(pair[1]))
-        left.remove(chosen)
-        order.append(chosen[1])
+    band: list[tuple[tuple[bool, int, str, str], int]] = []
+    order: list[Record] = []
+    chosen: set[int] = set()
+    leader = entered = 0
+    while len(order) < len(left):
+        while leader in chosen:
+            leader += 1
+        while entered < len(left) and left[entered][0] >= left[leader][0] - tie_band:
+            heappush(band, (precedence(left[entered][1]), entered))
+            entered += 1
+        _, best = heappop(band)
+        chosen.add(best)
+        order.append(left[best][1])
     return order

@@ -1,18 +1,20 @@
 """Weights as a pure function of a snapshot: who earns which share, and what is burned."""
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from scoring import ledger
-from scoring.ledger import Record, State
+from scoring import explanation
+from scoring.explanation import Field
+from scoring.ledger import Record, Refusal
 from scoring.selection import lower_bound, ranked
+from scoring.snapshot import Snapshot as Snapshot
 from scoring.types import Block, Entrant, Hotkey, Uid, Weight
 
 U16_MOST = 65_535
+ROUNDING = 1e-12
+"""What shares that sum to 1 may differ from it by arithmetic alone."""
 
 
 class WeightsInvalid(ValueError):
@@ -20,53 +22,12 @@ class WeightsInvalid(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """All that a plan depends on: the ledger's head, the metagraph read just before, and the competition's rules of shares.
-
-    `uids` and `registered_at` (a block) are of every registered hotkey, `committed` is the block of its commitment on the chain, where
-    it has one; `owner` is the uid of the subnet's owner.
-    """
-
-    ledger_hash: str
-    state: State
-    block: Block
-    owner: Uid
-    uids: Mapping[Hotkey, Uid]
-    registered_at: Mapping[Hotkey, Block]
-    shares: tuple[float, ...]
-    tail_floor: float
-    tie_band: float
-    tie_speed: float
-    competition_hash: str
-    committed: Mapping[Hotkey, Block] = field(default_factory=dict)
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 (hex) of the snapshot's canonical JSON."""
-        canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON data."""
-        return asdict(self) | {"state": ledger.to_json(self.state), "shares": list(self.shares)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Snapshot":
-        """The snapshot that `to_json` wrote; raises KeyError, TypeError or ValueError for anything else."""
-        return cls(**{**data, "state": ledger.from_json(data["state"]), "shares": tuple(data["shares"])})
-
-    def eligible(self, record: Record) -> bool:
-        """Whether a record's hotkey is registered, and was when it committed: a uid or a hotkey that is used again inherits nothing."""
-        since = self.registered_at.get(record.hotkey)
-        return record.hotkey in self.uids and since is not None and since <= record.commit_block
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
-    """One uid's share, and why it is what it is.
+    """One registered uid's share, and why it is what it is.
 
-    `place` is 0 for the king, 1 … for the tail, None for none; `rank` counts from 1 over all that could be paid, by the same order.
-    `evidence` says what is known of its model, `lineage` whose weights those are, `lacks` what it would take to be paid (or more).
+    `place` is 0 for the king, 1 … for the tail, None for none; `rank` counts from 1 over all hotkeys that could be paid, in the order
+    in which places are given. `evidence` says what is known of its model, `lineage` whose weights those are, `lacks` why it is not
+    paid ('' if it is). What is burned to the owner's uid is no part of its line's `share`.
     """
 
     uid: Uid
@@ -78,6 +39,13 @@ class Line:
     evidence: str = ""
     lineage: str = ""
     lacks: str = ""
+
+    @property
+    def reason(self) -> str:
+        """In one sentence."""
+        if self.place is None:
+            return self.lacks
+        return f"{'king' if self.place == 0 else f'place {self.place + 1}'}: {self.evidence}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +60,8 @@ class WeightPlan:
     def to_json(self) -> dict[str, Any]:
         """As plain JSON data."""
         vector = {str(uid): weight for uid, weight in self.vector.items()}
-        return asdict(self) | {"vector": vector, "lines": [asdict(line) for line in self.lines]}
+        lines = [asdict(line) for line in self.lines]
+        return {"snapshot_hash": self.snapshot_hash, "vector": vector, "lines": lines, "burn": self.burn}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "WeightPlan":
@@ -102,52 +71,78 @@ class WeightPlan:
 
 
 def plan(snapshot: Snapshot) -> WeightPlan:
-    """Fixed shares by rank: the king first, then the tail by lower confidence bound; unearned shares are burned to the owner's uid."""
+    """Fixed shares by rank: the king first, then the tail by lower confidence bound; unearned shares are burned to the owner's uid.
+
+    A hotkey holds one place. The king's place is nobody else's: without a king, or when it left since the last round, it is burned.
+    """
     order = _order(snapshot)
-    places = _places(snapshot, order)
-    lines = tuple(_line(snapshot, hotkey, order, places) for hotkey in sorted(snapshot.uids, key=lambda key: snapshot.uids[key]))
-    return _with_burn(snapshot.hash, lines, snapshot.owner)
+    field = _field(snapshot, order)
+    ranks = {record.entrant: rank for rank, record in enumerate(order, 1)}
+    of_hotkey = {record.hotkey: record for record in snapshot.state.records} | {record.hotkey: record for record in order}
+    refusals = {refusal.hotkey: refusal for refusal in snapshot.state.refusals}
+    lines = []
+    for hotkey, uid in sorted(snapshot.uids.items(), key=lambda item: item[1]):
+        record = of_hotkey.get(hotkey)
+        if record is not None:
+            lines.append(_line(snapshot, uid, record, field, ranks.get(record.entrant)))
+        else:
+            lines.append(_empty(snapshot, uid, hotkey, refusals.get(hotkey)))
+    return _with_burn(snapshot.hash, tuple(lines), snapshot.owner)
 
 
 def _order(snapshot: Snapshot) -> list[Record]:
-    """All that could be paid, the king first."""
+    """The best of each hotkey that could be paid, the king first, then in the order in which places are given."""
     eligible = [record for record in snapshot.state.records if snapshot.eligible(record)]
     king = [record for record in eligible if record.entrant == snapshot.state.king]
-    floor = snapshot.tail_floor
-    others = [r for r in eligible if r.entrant != snapshot.state.king]
-    tail = ranked([r for r in others if lower_bound(r) >= floor], snapshot.tie_band, snapshot.tie_speed)
-    below = ranked([r for r in others if lower_bound(r) < floor], snapshot.tie_band, snapshot.tie_speed)
-    return [*king, *tail, *below]
+    others = [record for record in eligible if record.entrant != snapshot.state.king]
+    above = [record for record in others if lower_bound(record) >= snapshot.tail_floor]
+    below = [record for record in others if lower_bound(record) < snapshot.tail_floor]
+    order: dict[Hotkey, Record] = {}
+    for part in (king, above, below):
+        for record in ranked(part, snapshot.tie_band, snapshot.tie_speed):
+            order.setdefault(record.hotkey, record)
+    return list(order.values())
 
 
-def _places(snapshot: Snapshot, order: Sequence[Record]) -> Mapping[Entrant, int]:
-    """Who holds which place: the king's is nobody else's, and without a king there are none."""
-    if snapshot.state.king is None:
-        return {}
-    tail = [r for r in order if r.entrant != snapshot.state.king and lower_bound(r) >= snapshot.tail_floor]
-    places = {record.entrant: place for place, record in enumerate(tail[: len(snapshot.shares) - 1], 1)}
-    return places | {record.entrant: 0 for record in order if record.entrant == snapshot.state.king}
+def _field(snapshot: Snapshot, order: Sequence[Record]) -> Field:
+    king = snapshot.state.king
+    tail = [r for r in order if r.entrant != king and lower_bound(r) >= snapshot.tail_floor][: len(snapshot.shares) - 1]
+    places = {record.entrant: place for place, record in enumerate(tail, 1)}
+    places |= {record.entrant: 0 for record in order if record.entrant == king}
+    full = len(tail) == len(snapshot.shares) - 1
+    return Field(places, min((lower_bound(record) for record in tail), default=None) if full else None)
 
 
-def _line(snapshot: Snapshot, hotkey: Hotkey, order: Sequence[Record], places: Mapping[Entrant, int]) -> Line:
-    uid = snapshot.uids[hotkey]
-    for rank, record in enumerate(order, 1):
-        if record.hotkey == hotkey:
-            place = places.get(record.entrant)
-            share = Weight(0.0 if place is None else snapshot.shares[place])
-            return Line(uid, hotkey, record.entrant, share, place, rank)
-    return Line(uid, hotkey, None, Weight(0.0))
+def _line(snapshot: Snapshot, uid: Uid, record: Record, field: Field, rank: int | None) -> Line:
+    place = field.places.get(record.entrant)
+    return Line(
+        uid=uid,
+        hotkey=record.hotkey,
+        entrant=record.entrant,
+        share=Weight(0.0 if place is None else snapshot.shares[place]),
+        place=place,
+        rank=rank,
+        evidence=explanation.evidence(snapshot.state, record),
+        lineage=explanation.lineage(record),
+        lacks=explanation.lacks(snapshot, record, field),
+    )
 
 
-def _with_burn(snapshot_hash: str, lines: tuple[Line, ...], owner: Uid) -> WeightPlan:
+def _empty(snapshot: Snapshot, uid: Uid, hotkey: Hotkey, refusal: Refusal | None) -> Line:
+    lacks = explanation.without_record(snapshot, hotkey, refusal)
+    copied = "" if refusal is None or refusal.original is None else f"the weights of {refusal.original}"
+    return Line(uid, hotkey, None if refusal is None else refusal.entrant, Weight(0.0), lineage=copied, lacks=lacks)
+
+
+def _with_burn(snapshot_hash: str, lines: tuple[Line, ...], owner: Uid | None) -> WeightPlan:
     """The vector of these lines; what they leave of 1 goes to the owner's uid."""
     vector = {line.uid: line.share for line in lines if line.share > 0.0}
     burn = Weight(max(0.0, 1.0 - math.fsum(vector.values())))
-    if burn > 1e-12:
+    if burn > ROUNDING and owner is not None:
         vector[owner] = Weight(vector.get(owner, 0.0) + burn)
     else:
         burn = Weight(0.0)
-    guard(vector, {line.uid for line in lines} | {owner})
+    guard(vector, {line.uid for line in lines} | set(() if owner is None else (owner,)))
     return WeightPlan(snapshot_hash, vector, lines, burn)
 
 
@@ -178,7 +173,7 @@ def remap(last: WeightPlan, uids: Mapping[Hotkey, Uid], registered_at: Mapping[H
         replace(lines.get(hotkey, Line(uid, hotkey, None, Weight(0.0))), uid=uid, share=shares.get(hotkey, Weight(0.0)))
         for hotkey, uid in sorted(uids.items(), key=lambda item: item[1])
     )
-    return _with_burn(last.snapshot_hash, moved, Uid(-1) if owner is None else owner)
+    return _with_burn(last.snapshot_hash, moved, owner)
 
 
 def _stays(line: Line, uids: Mapping[Hotkey, Uid], registered_at: Mapping[Hotkey, Block]) -> bool:

@@ -8,14 +8,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.competition import load
+from scoring.competition import DuelRules, Step, load
 from scoring.duel import Outcome
 from scoring.ledger import Refusal, State
 from scoring.ranking import fold
 from scoring.round_result import Judged, RoundResult, Verdict
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, entrant
 
-COMPETITION = load().at(RoundNumber(0))
+DUEL = DuelRules(
+    alpha=0.05,
+    half_life=30,
+    step=Step.GROUP,
+    clip=0.5,
+    margin_start=0.02,
+    margin_end=0.005,
+    margin_decay_blocks=36_000,
+    bets=(0.16, 0.4),
+    bet_shares=(0.75, 0.25),
+    prior_sd=0.1,
+    prior_count=16,
+    futility=0.05,
+    max_rounds=24,
+    absent_rounds=6,
+)
+COMPETITION = load().at(RoundNumber(0)).model_copy(update={"duel": DUEL})
 
 
 def named(number: int) -> Entrant:
@@ -109,7 +125,7 @@ def test_an_equal_challenger_loses_for_good() -> None:
 
 def test_a_duel_that_decides_nothing_ends_after_its_rounds() -> None:
     """A challenger that is better by just the margin: 24 rounds, then it is over."""
-    rules = COMPETITION.model_copy(update={"duel": COMPETITION.duel.model_copy(update={"margin_decay_blocks": 1})})
+    rules = COMPETITION.model_copy(update={"duel": DUEL.model_copy(update={"margin_decay_blocks": 1})})
     state = fold(State(), a_round(1, judged(1, 0.5)), rules)
     for number in range(2, 27):
         state = fold(state, a_round(number, judged(1, 0.5), judged(2, 0.505)), rules)

@@ -1,18 +1,24 @@
 """Who earns what, and what never reaches the chain."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from hypothesis import given
+from bittensor.intents.weights import normalize
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from scoring import weights
 from scoring.ledger import Record, State
+from scoring.selection import lower_bound
+from scoring.snapshot import Snapshot
 from scoring.types import Block, Entrant, Hotkey, Uid, Weight, entrant
-from scoring.weights import Snapshot, WeightPlan, WeightsInvalid
+from scoring.weights import WeightPlan, WeightsInvalid
 
 SHARES = (0.65, 0.14, 0.10, 0.07, 0.04)
+OWNER = Hotkey("h0")
 
 
 def named(number: int) -> Entrant:
@@ -21,16 +27,17 @@ def named(number: int) -> Entrant:
 
 
 def a_record(number: int, score: float = 0.5, **overrides: object) -> Record:
-    """Submission `number` of hotkey h<number>: 100 groups that all score `score`."""
+    """Submission `number`: 100 groups that all score `score`."""
     micro = round(score * 1_000_000)
     record = Record(named(number), Hotkey(f"h{number}"), Block(number), "00", None, 100, 100 * micro, 100 * micro * micro)
     return replace(record, **overrides)  # type: ignore[arg-type]
 
 
-def a_snapshot(*records: Record, king: int | None = 1, uids: Mapping[str, int] | None = None) -> Snapshot:
-    """Hotkey h<n> holds uid n, the owner uid 0."""
+def a_snapshot(*records: Record, king: int | None = 1, uids: Mapping[str, int] | None = None, **overrides: object) -> Snapshot:
+    """Hotkey h<n> holds uid n since block 0, the owner uid 0."""
     known = {record.hotkey: int(record.hotkey[1:]) for record in records} if uids is None else uids
-    return Snapshot(
+    known = {str(OWNER): 0, **known}
+    snapshot = Snapshot(
         ledger_hash="ab",
         state=State(king=None if king is None else named(king), records=records),
         block=Block(100),
@@ -43,17 +50,24 @@ def a_snapshot(*records: Record, king: int | None = 1, uids: Mapping[str, int] |
         tie_speed=0.25,
         competition_hash="cd",
     )
+    return replace(snapshot, **overrides)  # type: ignore[arg-type]
 
 
 def test_king_and_tail_get_fixed_shares_and_the_rest_burns() -> None:
-    """Three places held: 0.65, 0.14, 0.10; the unearned 0.11 goes to the owner's uid, with its reason."""
+    """Three places held: 0.65, 0.14, 0.10; the unearned 0.11 goes to the owner's uid."""
     plan = weights.plan(a_snapshot(a_record(1, 0.8), a_record(2, 0.4), a_record(3, 0.6)))
     assert plan.vector == {1: 0.65, 3: 0.14, 2: 0.10, 0: pytest.approx(0.11)}
     assert plan.burn == pytest.approx(0.11)
+    assert [(line.uid, line.share, line.place, line.rank) for line in plan.lines] == [
+        (0, 0.0, None, None),
+        (1, 0.65, 0, 1),
+        (2, 0.10, 2, 3),
+        (3, 0.14, 1, 2),
+    ]
 
 
 def test_a_full_table_burns_nothing() -> None:
-    """Five places held: no share is left."""
+    """Five places held: no share is left, though the shares' sum is a rounding away from 1."""
     plan = weights.plan(a_snapshot(*(a_record(n, 0.9 - n / 10) for n in range(1, 7))))
     assert plan.burn == 0.0
     assert plan.vector == {1: 0.65, 2: 0.14, 3: 0.10, 4: 0.07, 5: 0.04}
@@ -66,9 +80,10 @@ def test_below_the_floor_earns_nothing() -> None:
     assert weights.plan(a_snapshot(a_record(1, 0.8), shaky)).vector == {1: 0.65, 0: pytest.approx(0.35)}
 
 
-def test_without_a_king_everything_burns() -> None:
-    """Nobody earned anything: one explicit target, the owner."""
-    assert weights.plan(a_snapshot(a_record(1), king=None)).vector == {0: 1.0}
+def test_while_the_throne_is_vacant_its_share_burns_and_the_tail_keeps_its_own() -> None:
+    """Nobody is paid as king, and nobody else pays for it."""
+    assert weights.plan(a_snapshot(a_record(1), king=None)).vector == {1: 0.14, 0: pytest.approx(0.86)}
+    assert weights.plan(a_snapshot(king=None)).vector == {0: 1.0}
 
 
 def test_an_unregistered_king_gets_nothing_and_costs_the_others_nothing() -> None:
@@ -77,14 +92,98 @@ def test_an_unregistered_king_gets_nothing_and_costs_the_others_nothing() -> Non
     assert plan.vector == {2: 0.14, 0: pytest.approx(0.86)}
 
 
-@given(st.lists(st.floats(0.0, 1.0), min_size=0, max_size=12), st.randoms())
-def test_any_field_gives_a_valid_vector_whatever_its_order(scores: list[float], shuffle: object) -> None:
-    """Finite, not negative, sums to 1, and the same for a permuted field."""
-    records = [a_record(n, score) for n, score in enumerate(scores, 1)]
-    plan = weights.plan(a_snapshot(*records))
+def test_a_uid_that_is_used_again_inherits_nothing() -> None:
+    """The king's hotkey is gone and its uid is another's, who committed nothing."""
+    plan = weights.plan(a_snapshot(a_record(1, 0.9), a_record(2, 0.8), uids={"h9": 1, "h2": 2}))
+    assert plan.vector == {2: 0.14, 0: pytest.approx(0.86)}
+
+
+@pytest.mark.parametrize(("registered", "share"), [(7, 0.65), (8, 0.0)])
+def test_a_hotkey_that_registers_anew_starts_anew(registered: int, share: float) -> None:
+    """What it committed in block 7 earns if it was registered in that block; not if it came back in block 8."""
+    field = a_snapshot(a_record(7, 0.9), king=7, registered_at={Hotkey("h7"): Block(registered), OWNER: Block(0)})
+    line = weights.plan(field).lines[1]
+    assert line.share == share
+    assert ("commit again" in line.lacks) is (share == 0.0)
+
+
+def test_a_hotkey_holds_one_place() -> None:
+    """Of two submissions of one hotkey, as in the grace of a new commit, the better one is paid, once."""
+    second = replace(a_record(2, 0.7), hotkey=Hotkey("h1"), entrant=entrant(Hotkey("h1"), Block(2)))
+    plan = weights.plan(a_snapshot(a_record(1, 0.9), second, a_record(3, 0.5), uids={"h1": 1, "h3": 3}))
+    assert plan.vector == {1: 0.65, 3: 0.14, 0: pytest.approx(0.21)}
+
+
+def test_ties_go_to_the_faster_then_to_the_earlier() -> None:
+    """Within .01 the one that is much slower yields; of equally fast ones the first commit goes first."""
+    records = [a_record(2, 0.6, speed=400), a_record(3, 0.595, speed=110), a_record(4, 0.6, speed=100)]
+    plan = weights.plan(a_snapshot(a_record(1, 0.9), *records))
+    assert (plan.vector[Uid(3)], plan.vector[Uid(4)], plan.vector[Uid(2)]) == (0.14, 0.10, 0.07)
+
+
+@st.composite
+def fields(draw: st.DrawFn) -> list[Record]:
+    """Up to ten records of any score, spread and speed."""
+    records = []
+    for number in draw(st.sets(st.integers(1, 10))):
+        groups = draw(st.lists(st.integers(0, 1_000_000), min_size=1, max_size=5))
+        total, squares = sum(groups), sum(group * group for group in groups)
+        speed = draw(st.sampled_from([0, 80, 100, 120, 130, 160, 400]))
+        records.append(a_record(number, groups=len(groups), total=total, squares=squares, speed=speed))
+    return records
+
+
+@given(fields(), st.integers(1, 12), st.sets(st.integers(1, 12)), st.randoms())
+def test_any_field_gives_a_valid_vector_whatever_its_order(records: list[Record], king: int, here: set[int], random: Any) -> None:
+    """Finite, positive, sums to 1, only to registered uids, a line for each of them; the same for a field in another order."""
+    uids = [(f"h{n}", n) for n in sorted(here)]
+    plan = weights.plan(a_snapshot(*records, king=king, uids=dict(uids)))
     assert sum(plan.vector.values()) == pytest.approx(1.0)
-    shuffle.shuffle(records)  # type: ignore[attr-defined]
-    assert weights.plan(a_snapshot(*records)).vector == plan.vector
+    assert all(0.0 < weight <= 1.0 for weight in plan.vector.values())
+    assert [line.uid for line in plan.lines] == [0, *sorted(here)]
+    assert sum(line.share for line in plan.lines) + plan.burn == pytest.approx(1.0)
+    assert all((line.share > 0.0) is (line.lacks == "") for line in plan.lines)
+    random.shuffle(records)
+    random.shuffle(uids)
+    other = weights.plan(a_snapshot(*records, king=king, uids=dict(uids)))
+    assert (other.vector, other.lines) == (plan.vector, plan.lines)
+
+
+@given(fields(), st.data())
+def test_names_of_uids_change_nothing_but_the_names(records: list[Record], data: st.DataObject) -> None:
+    """With other uids each hotkey earns the same."""
+    numbers = data.draw(st.permutations(range(1, 11)))
+    plain = weights.plan(a_snapshot(*records, uids={f"h{n}": n for n in range(1, 11)}))
+    moved = weights.plan(a_snapshot(*records, uids={f"h{n}": numbers[n - 1] for n in range(1, 11)}))
+    assert {line.hotkey: line.share for line in moved.lines} == {line.hotkey: line.share for line in plain.lines}
+
+
+@given(fields(), st.integers(0, 1_000_000), st.integers(0, 9))
+def test_more_score_never_means_less_weight(records: list[Record], more: int, which: int) -> None:
+    """A submission that scores the same amount more in every group earns at least what it earned."""
+    assume(records)
+    which %= len(records)
+    old = records[which]
+    total, squares = old.total + old.groups * more, old.squares + 2 * more * old.total + old.groups * more * more
+    better = replace(old, total=total, squares=squares)
+    assume(lower_bound(better) >= lower_bound(old))  # arithmetic alone may take a last digit
+    uid = Uid(int(old.hotkey[1:]))
+    before = weights.plan(a_snapshot(*records)).vector.get(uid, 0.0)
+    after = weights.plan(a_snapshot(*records[:which], better, *records[which + 1 :])).vector.get(uid, 0.0)
+    assert after >= before
+
+
+@given(fields(), st.lists(fields(), max_size=3))
+def test_no_history_changes_a_vector_but_through_the_snapshot(records: list[Record], others: list[list[Record]]) -> None:
+    """Whatever was planned before, and from whichever form of the snapshot: the same plan."""
+    snapshot = a_snapshot(*records)
+    first = weights.plan(snapshot)
+    for other in others:
+        weights.plan(a_snapshot(*other))
+    stored = Snapshot.from_json(json.loads(json.dumps(snapshot.to_json())))
+    assert (stored, stored.hash) == (snapshot, snapshot.hash)
+    assert weights.plan(stored) == first
+    assert WeightPlan.from_json(json.loads(json.dumps(first.to_json()))) == first
 
 
 @pytest.mark.parametrize(
@@ -92,6 +191,7 @@ def test_any_field_gives_a_valid_vector_whatever_its_order(scores: list[float], 
     [
         pytest.param({}, "at least one", id="empty"),
         pytest.param({1: float("nan")}, "finite", id="NaN"),
+        pytest.param({1: float("inf")}, "finite", id="infinite"),
         pytest.param({1: 1.5, 2: -0.5}, "negative", id="negative"),
         pytest.param({1: 0.5}, "sum to 1", id="half"),
         pytest.param({9: 1.0}, "registered", id="unregistered"),
@@ -103,8 +203,70 @@ def test_the_guard_stops_what_must_never_be_set(vector: dict[Uid, Weight], why: 
         weights.guard(vector, {Uid(0), Uid(1), Uid(2)})
 
 
-def test_the_same_snapshot_gives_the_same_plan() -> None:
-    """A plan is a value: equal snapshots, equal hashes, equal plans."""
-    first, second = (a_snapshot(a_record(1, 0.8), a_record(2, 0.4)) for _ in range(2))
-    assert isinstance(weights.plan(first), WeightPlan)
-    assert (first.hash, weights.plan(first)) == (second.hash, weights.plan(second))
+@given(st.dictionaries(st.integers(0, 300), st.floats(0.0, 1.0, allow_subnormal=False), min_size=1))
+def test_the_chains_vector_is_what_the_sdk_makes_of_it(vector: dict[int, float]) -> None:
+    """Bit for bit, zeros left out, by uid."""
+    assume(any(vector.values()))
+    uids = sorted(vector)
+    expected = normalize(uids, [vector[uid] for uid in uids])
+    ours = weights.to_u16({Uid(uid): Weight(weight) for uid, weight in vector.items()})
+    assert ([uid for uid, _ in ours], [value for _, value in ours]) == expected
+
+
+@pytest.mark.parametrize("vector", [{}, {Uid(1): Weight(0.0)}])
+def test_no_vector_of_nothing_is_sent(vector: dict[Uid, Weight]) -> None:
+    """The SDK would send an empty one."""
+    with pytest.raises(WeightsInvalid, match="at least one target"):
+        weights.to_u16(vector)
+
+
+def now(*numbers: int, shift: int = 0, since: int = 0) -> tuple[Mapping[Hotkey, Uid], Mapping[Hotkey, Block]]:
+    """The registered hotkeys h<n>, whose uids moved by `shift`, registered in block `since`."""
+    hotkeys = [Hotkey(f"h{n}") for n in numbers]
+    return {key: Uid(int(key[1:]) + shift) for key in hotkeys}, dict.fromkeys(hotkeys, Block(since))
+
+
+def vector_of(plan: WeightPlan) -> Mapping[Uid, Any]:
+    """A plan's vector, to be compared roughly."""
+    return {uid: pytest.approx(weight) for uid, weight in plan.vector.items()}
+
+
+LAST = weights.plan(a_snapshot(a_record(1, 0.8), a_record(2, 0.4), a_record(3, 0.6)))
+"""Uid 1: .65, uid 3: .14, uid 2: .10, burned to uid 0: .11."""
+
+
+@pytest.mark.parametrize(
+    ("registered", "owner", "expected"),
+    [
+        pytest.param(now(0, 1, 2, 3), 0, {1: 0.65, 3: 0.14, 2: 0.10, 0: 0.11}, id="nothing changed"),
+        pytest.param(now(0, 1, 2, 3, shift=5), 5, {6: 0.65, 8: 0.14, 7: 0.10, 5: 0.11}, id="other uids"),
+        pytest.param(now(0, 2, 3), 0, {3: 0.14 * 0.89 / 0.24, 2: 0.10 * 0.89 / 0.24, 0: 0.11}, id="the king left"),
+        pytest.param(now(0, 1, 2, 3, 9), 0, {1: 0.65, 3: 0.14, 2: 0.10, 0: 0.11}, id="a newcomer"),
+        pytest.param(now(1, 2, 3), None, {1: 0.65 / 0.89, 3: 0.14 / 0.89, 2: 0.10 / 0.89}, id="the owner has no uid"),
+        pytest.param(now(0, 9), 0, {0: 1.0}, id="nobody is left"),
+        pytest.param(now(0, 1, 2, 3, since=2), 0, {3: 0.14 * 0.89 / 0.24, 2: 0.10 * 0.89 / 0.24, 0: 0.11}, id="registered anew"),
+    ],
+)
+def test_in_our_outage_the_last_plan_goes_to_who_is_left(
+    registered: tuple[Mapping[Hotkey, Uid], Mapping[Hotkey, Block]], owner: int | None, expected: Mapping[int, float]
+) -> None:
+    """In proportion, and never more is burned than was, unless nobody is left."""
+    plan = weights.remap(LAST, *registered, None if owner is None else Uid(owner))
+    assert vector_of(plan) == expected
+    assert [line.uid for line in plan.lines] == sorted(registered[0].values())
+    assert plan.snapshot_hash == LAST.snapshot_hash
+
+
+def test_nobody_at_all_is_no_plan() -> None:
+    """Without an owner and without anyone who earned, nothing is set."""
+    with pytest.raises(WeightsInvalid, match="at least one target"):
+        weights.remap(LAST, *now(9), None)
+
+
+@given(fields(), st.sets(st.integers(0, 12)), st.integers(-1, 3), st.integers(0, 12))
+def test_a_plan_that_moved_is_valid(records: list[Record], here: set[int], shift: int, since: int) -> None:
+    """Whoever is left, under whichever uid."""
+    plan = weights.plan(a_snapshot(*records, uids={f"h{n}": n for n in range(1, 11)}))
+    moved = weights.remap(plan, *now(0, *sorted(here), shift=shift + 1, since=since), Uid(shift + 1))
+    assert sum(moved.vector.values()) == pytest.approx(1.0)
+    assert moved.burn == pytest.approx(1.0 if not any(line.share for line in moved.lines) else plan.burn)

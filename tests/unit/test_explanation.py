@@ -1,0 +1,163 @@
+"""What a miner is told: a reason for each uid, of what is known and what it lacks."""
+
+from dataclasses import replace
+
+import pytest
+
+from scoring import weights
+from scoring.duel import Duel, EndedDuel, Outcome
+from scoring.ledger import Record, Refusal, State
+from scoring.snapshot import Snapshot
+from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
+from scoring.weights import Line
+
+
+def named(number: int) -> Entrant:
+    """Submission `number` is of h<number>, committed at block `number`."""
+    return entrant(Hotkey(f"h{number}"), Block(number))
+
+
+def a_record(number: int, score: float, **overrides: object) -> Record:
+    """Submission `number`: 100 groups that all score `score`."""
+    micro = round(score * 1_000_000)
+    record = Record(named(number), Hotkey(f"h{number}"), Block(number), "00", None, 100, 100 * micro, 100 * micro * micro)
+    return replace(record, **overrides)  # type: ignore[arg-type]
+
+
+KING = a_record(1, 0.9, tensors=TensorsHash("ab" * 32), speed=120)
+TAIL = [a_record(n, 0.9 - n / 10) for n in range(2, 6)]
+STATE = State(
+    round=RoundNumber(9),
+    king=KING.entrant,
+    throne="king since block 360: it scored 0.9000 when the throne was empty",
+    records=(KING, *TAIL, a_record(6, 0.35), a_record(7, 0.1)),
+)
+
+
+def lines(state: State = STATE, **overrides: object) -> dict[int, Line]:
+    """The line of each uid: h<n> holds uid n since block 0, the owner uid 0, nobody else committed anything."""
+    hotkeys = {Hotkey(f"h{n}"): Uid(n) for n in range(10)}
+    snapshot = Snapshot(
+        ledger_hash="ab",
+        state=state,
+        block=Block(100),
+        owner=Uid(0),
+        uids=hotkeys,
+        registered_at=dict.fromkeys(hotkeys, Block(0)),
+        shares=(0.65, 0.14, 0.10, 0.07, 0.04),
+        tail_floor=0.2,
+        tie_band=0.01,
+        tie_speed=0.25,
+        competition_hash="cd",
+        committed={record.hotkey: record.commit_block for record in state.records},
+    )
+    return {line.uid: line for line in weights.plan(replace(snapshot, **overrides)).lines}  # type: ignore[arg-type]
+
+
+def test_the_king_is_told_since_when_and_by_what() -> None:
+    """Its score, its speed, and how it took the top."""
+    line = lines()[1]
+    assert line.reason == (
+        "king: 0.9000 ± 0.0000 over 100 groups, lower bound 0.9000, 120 ms of compute for a second of speech; "
+        "king since block 360: it scored 0.9000 when the throne was empty"
+    )
+    assert (line.lacks, line.lineage) == ("", "weights abababababab…, of which it is the earliest commit")
+
+
+def test_the_tail_is_told_its_place_and_its_duel() -> None:
+    """Place 2 is the first of the tail."""
+    duel = Duel(named(2), KING.entrant, RoundNumber(3), Micro(20_000), 620.0, (10.0, 2.3), 64, 64, 2, 640_000, 0)
+    assert lines(replace(STATE, duels=(duel,)))[2].reason == (
+        "place 2: 0.7000 ± 0.0000 over 100 groups, lower bound 0.7000; duel open: evidence 12.3 of 620 needed, "
+        "after 64 groups in 2 rounds; it leads by +0.0100 beyond the margin of 0.0200"
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "why"),
+    [
+        pytest.param(Outcome.FUTILE, "too little evidence was left", id="futile"),
+        pytest.param(Outcome.MAX_ROUNDS, "its rounds were over", id="out of rounds"),
+    ],
+)
+def test_a_loser_is_told_why_it_lost(outcome: Outcome, why: str) -> None:
+    """And by how much."""
+    lost = EndedDuel(named(3), KING.entrant, outcome, 0.04, 620.0, 128, 4)
+    evidence = lines(replace(STATE, lost=(lost,)))[3].evidence
+    assert evidence.endswith(f"duel with h1@1 lost after 4 rounds ({why}): evidence 0.04 of 620 needed")
+
+
+def test_who_has_no_duel_is_told_so() -> None:
+    """It was not beside the king, was clearly worse, or its duel has not had a round, or there is no king."""
+    assert lines()[2].evidence.endswith("; no duel: it has not been scored beside the king, or scored clearly less")
+    waiting = replace(STATE, duels=(Duel(named(2), KING.entrant, RoundNumber(9), Micro(20_000), 620.0),))
+    assert lines(waiting)[2].evidence.endswith("; duel open: its next round with the king counts, evidence 1 of 620 needed")
+    vacant = replace(STATE, king=None, throne="vacant: h1@1 is gone in round 9: deregistered")
+    assert lines(vacant)[2].evidence.endswith("; vacant: h1@1 is gone in round 9: deregistered")
+
+
+COPY = Refusal(named(8), Hotkey("h8"), "a copy of h1@1, which was committed earlier", named(1))
+
+
+@pytest.mark.parametrize(
+    ("uid", "state", "overrides", "lacks"),
+    [
+        pytest.param(
+            6, STATE, {}, "lower bound 0.3500: all 4 places of the tail are held, by 0.4000 at least", id="no place left"
+        ),
+        pytest.param(7, STATE, {}, "lower bound 0.1000 is below the floor 0.2", id="below the floor"),
+        pytest.param(
+            7,
+            STATE,
+            {"registered_at": {Hotkey(f"h{n}"): Block(8) for n in range(10)}},
+            "it was committed in block 7, before this registration in block 8: commit again",
+            id="registered anew",
+        ),
+        pytest.param(8, STATE, {}, "no submission", id="nothing committed"),
+        pytest.param(8, STATE, {"committed": {Hotkey("h8"): Block(8)}}, "not judged yet: committed in block 8", id="not judged"),
+        pytest.param(
+            8,
+            STATE,
+            {"committed": {Hotkey("h8"): Block(8)}, "registered_at": {Hotkey(f"h{n}"): Block(9) for n in range(10)}},
+            "committed in block 8, before this registration: commit again",
+            id="an old commitment of a new registration",
+        ),
+        pytest.param(
+            8,
+            replace(STATE, refusals=(COPY,)),
+            {},
+            "a copy of h1@1, which was committed earlier",
+            id="a copy, nothing newer known",
+        ),
+        pytest.param(
+            8,
+            replace(STATE, refusals=(COPY,)),
+            {"committed": {Hotkey("h8"): Block(8)}},
+            "a copy of h1@1, which was committed earlier",
+            id="a copy",
+        ),
+        pytest.param(
+            8,
+            replace(STATE, refusals=(COPY,)),
+            {"committed": {Hotkey("h8"): Block(50)}},
+            "not judged yet: committed in block 50",
+            id="committed again after a copy",
+        ),
+    ],
+)
+def test_who_is_not_paid_is_told_what_it_lacks(uid: int, state: State, overrides: dict[str, object], lacks: str) -> None:
+    """One reason for each."""
+    line = lines(state, **overrides)[uid]
+    assert (line.share, line.reason) == (0.0, lacks)
+
+
+def test_a_copys_line_names_whose_weights_it_has() -> None:
+    """Of the lineage."""
+    assert lines(replace(STATE, refusals=(COPY,)))[8].lineage == "the weights of h1@1"
+
+
+def test_a_second_submission_of_a_paid_hotkey_is_not_paid_as_well() -> None:
+    """The hotkey's line is of the one that is."""
+    second = replace(a_record(9, 0.85), hotkey=Hotkey("h1"), entrant=entrant(Hotkey("h1"), Block(9)))
+    state = replace(STATE, records=(*STATE.records, second))
+    assert (lines(state)[1].entrant, lines(state)[9].reason) == (KING.entrant, "no submission")
