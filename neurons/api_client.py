@@ -29,10 +29,13 @@ from voice_api.schemas import (
 from voice_api.schemas.codes import CodeRow, CodeTable
 from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
 from voice_api.schemas.events import EventOut, EventPage
+from voice_api.schemas.evidence import EvidenceOut
+from voice_api.schemas.ledger import LedgerEntryOut, LedgerPage
 from voice_api.schemas.operations import ORDERS, Order, Ordered, StuckPage, Verb
 from voice_api.schemas.readiness import Readiness
 from voice_api.schemas.rounds import RoundOut, RoundPage
 from voice_api.schemas.samples import SampleOut, SamplePage
+from voice_api.schemas.weights import WeightsPage
 from voice_api.schemas.workers import WorkerOut, WorkersOut
 
 _OCTETS = "application/octet-stream"
@@ -116,6 +119,24 @@ class VoiceApi(Connection):
         """One round."""
         return await self._read(f"/v1/rounds/{number}", RoundOut)
 
+    async def evidence(self, number: RoundNumber) -> EvidenceOut:
+        """All that folding a round takes."""
+        return await self._read(f"/v1/rounds/{number}/evidence", EvidenceOut)
+
+    async def ledger(self, after: RoundNumber | None = None, limit: int = 50, validator: Hotkey | None = None) -> LedgerPage:
+        """A page of a validator's ledger (the API's own), oldest first."""
+        query = _known(after=after, validator=validator)
+        return await self._read("/v1/ledger", LedgerPage, limit=limit, **query)
+
+    async def ledger_entry(self, number: RoundNumber, validator: Hotkey | None = None) -> LedgerEntryOut:
+        """One entry of a validator's ledger."""
+        return await self._read(f"/v1/ledger/{number}", LedgerEntryOut, **_known(validator=validator))
+
+    async def weights(self, before: int | None = None, limit: int = 20, validator: Hotkey | None = None) -> WeightsPage:
+        """A page of a validator's attempts to set weights, newest first."""
+        query = _known(before=before, validator=validator)
+        return await self._read("/v1/weights", WeightsPage, limit=limit, **query)
+
     async def evaluations(
         self,
         after: int = 0,
@@ -124,8 +145,7 @@ class VoiceApi(Connection):
         submission: SubmissionId | None = None,
     ) -> EvaluationPage:
         """A page of evaluations, oldest first; of one round or submission if asked."""
-        asked = {"round": of_round, "submission": submission}
-        query = {name: value for name, value in asked.items() if value is not None}
+        query = _known(round=of_round, submission=submission)
         return await self._read("/v1/evaluations", EvaluationPage, after=after, limit=limit, **query)
 
     async def evaluation(self, evaluation_id: EvaluationId) -> EvaluationOut:
@@ -174,3 +194,7 @@ class VoiceApi(Connection):
     async def workers(self) -> tuple[WorkerOut, ...]:
         """Every live worker, asked by an operator."""
         return (await self._send(lambda: self._signed("GET", "/v1/operator/workers"), WorkersOut)).workers
+
+
+def _known(**asked: str | int | None) -> dict[str, str | int]:
+    return {name: value for name, value in asked.items() if value is not None}

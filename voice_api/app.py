@@ -24,6 +24,7 @@ from voice_api.routes import (
     evaluations,
     health,
     leaderboard,
+    ledger,
     operator,
     pages,
     queue,
@@ -33,6 +34,7 @@ from voice_api.routes import (
     samples,
     submissions,
     validations,
+    weights,
     workers,
 )
 from voice_api.service import Service
@@ -51,6 +53,8 @@ _PARTS = (
     evaluations,
     receipts,
     samples,
+    ledger,
+    weights,
     queue,
     validations,
     errors_table,

@@ -1,14 +1,28 @@
 """A validator's ledger: the chain of what it folded, round by round."""
 
+from dataclasses import dataclass
+
 from scoring.errors import Code, PlatformError
-from scoring.types import Hotkey, RoundNumber
+from scoring.types import Entrant, Hotkey, RoundNumber
 from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Connection, Pool
-from voice_api.db.records import Round
+from voice_api.db.records import JsonObject, Round
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
 from voice_api.db.states import RoundState
 from voice_api.errors import OutOfOrder
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """An entry of a validator's ledger without its state."""
+
+    validator: Hotkey
+    round: RoundNumber
+    state_hash: str
+    previous: str
+    inputs: JsonObject
+    king_entrant: Entrant | None
 
 
 class Ledger:
@@ -35,6 +49,12 @@ class Ledger:
         async with self._pool.connection() as connection:
             rows = await connection.fetch(sql("ledger.page"), self._validator, -1 if after is None else after, limit)
         return tuple(read(LedgerEntry, row) for row in rows)
+
+    async def outline(self, after: RoundNumber | None = None, limit: int = 50) -> tuple[LedgerLine, ...]:
+        """As `page`, without the states."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(sql("ledger.outline"), self._validator, -1 if after is None else after, limit)
+        return tuple(read(LedgerLine, row) for row in rows)
 
     async def waiting(self, limit: int = 50) -> tuple[Round, ...]:
         """Open and closed rounds above the head, oldest first: the first one is to be folded next."""

@@ -3,9 +3,11 @@
 from fastapi import APIRouter
 
 from scoring.types import RoundNumber
+from voice_api.db import evidence as stored
 from voice_api.routes.errors import LOOKUP_ERRORS, READ_ERRORS
 from voice_api.routes.paging import Limit, Position, RoundKey, cut
 from voice_api.routes.route import Route
+from voice_api.schemas.evidence import EvidenceOut
 from voice_api.schemas.rounds import RoundOut, RoundPage
 from voice_api.service import Served
 
@@ -24,3 +26,9 @@ async def page(service: Served, after: Position = None, limit: Limit = 50) -> Ro
 async def get(round_number: RoundKey, service: Served) -> RoundOut:
     """One round."""
     return RoundOut.model_validate(await service.rounds.get(round_number))
+
+
+@router.get("/{round_number}/evidence", responses=LOOKUP_ERRORS)
+async def evidence(round_number: RoundKey, service: Served) -> EvidenceOut:
+    """All that a validator folds of a round: who stood, and every evaluation with its signed receipt. Final once it is closed."""
+    return EvidenceOut.model_validate(await stored.read(service.rounds, round_number))

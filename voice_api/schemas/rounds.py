@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from scoring.types import Block, RoundNumber
+from voice_api.db.records import Round
 from voice_api.db.states import RoundState
 from voice_api.schemas.wire import HashIn, Hex32, Wire
 
@@ -19,6 +20,10 @@ class RoundOut(Wire):
     competition_hash: Hex32
     state: RoundState
     pending: Annotated[int, Field(description="Evaluations without an end.", examples=[3])]
+
+    def stored(self) -> Round:
+        """As the store has it."""
+        return Round(**self.model_dump())
 
 
 class RoundPage(Wire):

@@ -17,6 +17,13 @@ where validator = $1 and round > $2
 order by round
 limit $3;
 
+-- name: outline
+-- A ledger's entries after a round, oldest first, without their states, which grow with the field.
+select validator, round, state_hash, previous, inputs, king_entrant from ledger
+where validator = $1 and round > $2
+order by round
+limit $3;
+
 -- name: validators
 -- Who keeps a ledger here.
 select distinct validator from ledger order by validator;

@@ -1,0 +1,88 @@
+"""On the wire: all that folding a round reads. Who follows this validator's evidence folds it for itself."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from scoring.errors import Code
+from scoring.report import GroupReport
+from scoring.types import Block, Entrant, EvaluationId, Micro, SubmissionId
+from voice_api.db.evidence import RoundEvidence
+from voice_api.db.ledger_records import Roll
+from voice_api.db.records import EvaluationResult
+from voice_api.db.states import EvaluationState, SubmissionState
+from voice_api.schemas.rounds import RoundOut
+from voice_api.schemas.wire import ScoreOut, Wire
+
+_ENTRANT = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY@433012"
+
+
+class RollOut(Wire):
+    """Who stood when a round closed, by the metagraph of `block`: hotkey@commit_block."""
+
+    block: Annotated[Block, Field(examples=[434_160])]
+    standing: Annotated[tuple[Entrant, ...], Field(examples=[[_ENTRANT]])]
+    gone: Annotated[
+        Mapping[Entrant, str], Field(description="Of known others why they left.", examples=[{_ENTRANT: "deregistered"}])
+    ]
+
+    def roll(self) -> Roll:
+        """As the store has it."""
+        return Roll(self.block, self.standing, self.gone)
+
+
+class GroupOut(Wire):
+    """A group's score, as the database shows it."""
+
+    id: Annotated[str, Field(examples=["single-03"])]
+    kind: Annotated[str, Field(examples=["single"])]
+    score: Annotated[Micro, Field(description="Integers of 1e-6; more is better.", examples=[713_204])]
+
+
+class ResultOut(Wire):
+    """One evaluation with its receipt, and what its submission committed. Without a verdict there is no receipt."""
+
+    evaluation_id: Annotated[EvaluationId, Field(examples=[28_113])]
+    submission_id: Annotated[SubmissionId, Field(examples=[412])]
+    hotkey: Annotated[str, Field(examples=[_ENTRANT.partition("@")[0]])]
+    commit_block: Annotated[Block, Field(examples=[433_012])]
+    tiebreak: Annotated[str, Field(description="Orders commitments of one block.", examples=["3b" * 32])]
+    public_key: Annotated[str, Field(examples=["d4" * 32])]
+    tag: Annotated[str | None, Field(description="Binds the committed content.", examples=["9b" * 16])]
+    repo: Annotated[str | None, Field(examples=["miner/clear-voice"])]
+    revision: Annotated[str | None, Field(examples=["2c" * 20])]
+    state: EvaluationState
+    submission_state: SubmissionState
+    code: Annotated[Code | None, Field(examples=[None])]
+    score: ScoreOut
+    stderr: ScoreOut
+    groups: tuple[GroupOut, ...]
+    samples: Annotated[
+        tuple[Mapping[str, Any], ...], Field(description="As a receipt lists them.", examples=[[{"score": 713_204}]])
+    ]
+    receipt: Annotated[Any, Field(description="As it was hashed and signed.", examples=[{"version": 2, "score": 713_204}])]
+    receipt_hash: Annotated[str | None, Field(examples=["7e" * 32])]
+    signature: Annotated[str | None, Field(description="The service key's, hex.", examples=["5c" * 64])]
+    certificate: Annotated[Any, Field(description="Why the service key counts.", examples=[{"host": "worker-1"}])]
+    finished_at: datetime | None
+
+    def result(self) -> EvaluationResult:
+        """As the store has it."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        groups = tuple(GroupReport(group.id, group.kind, group.score) for group in self.groups)
+        return EvaluationResult(**fields | {"groups": groups, "samples": tuple(dict(sample) for sample in self.samples)})
+
+
+class EvidenceOut(Wire):
+    """A round, who stood when it closed (null: nobody called), and every evaluation; final once the round is closed."""
+
+    round: RoundOut
+    roll: RollOut | None
+    results: tuple[ResultOut, ...]
+
+    def evidence(self) -> RoundEvidence:
+        """As the store has it."""
+        roll = None if self.roll is None else self.roll.roll()
+        return RoundEvidence(self.round.stored(), roll, tuple(result.result() for result in self.results))

@@ -1,0 +1,52 @@
+"""Attempts to set weights on the wire."""
+
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from scoring.types import Block
+from voice_api.db.ledger_records import WeightAttempt
+from voice_api.db.states import Mechanism, Outcome
+from voice_api.schemas.canonical import digest
+from voice_api.schemas.wire import Hex32, Wire
+
+MOST_ATTEMPTS = 50
+"""Of a page: each was made from a whole snapshot."""
+
+
+class WeightsOut(Wire):
+    """One attempt; the same snapshot gives the same plan anywhere."""
+
+    id: Annotated[int, Field(examples=[96])]
+    block: Annotated[Block, Field(examples=[434_171])]
+    snapshot_hash: Hex32
+    plan_hash: Annotated[Hex32, Field(description="SHA-256 of the plan's JSON, its keys sorted, without spaces.")]
+    ledger_hash: Annotated[str | None, Field(description="The ledger's entry that it stands on.", examples=["b7" * 32])]
+    competition_hash: Annotated[str | None, Field(examples=["c0" * 32])]
+    outcome: Outcome
+    mechanism: Mechanism
+    reveal_round: Annotated[int | None, Field(description="Of the beacon that opens sealed weights.", examples=[None])]
+    applied_block: Annotated[Block | None, Field(description="Where the chain took them over.", examples=[None])]
+
+    @classmethod
+    def of(cls, attempt: WeightAttempt) -> Self:
+        """As it is published; the chain's own words about it stay the operator's."""
+        return cls(
+            id=attempt.id,
+            block=attempt.block,
+            snapshot_hash=attempt.snapshot_hash,
+            plan_hash=digest(attempt.plan),
+            ledger_hash=attempt.snapshot.get("ledger_hash"),
+            competition_hash=attempt.snapshot.get("competition_hash"),
+            outcome=attempt.outcome,
+            mechanism=attempt.mechanism,
+            reveal_round=attempt.reveal_round,
+            applied_block=attempt.applied_block,
+        )
+
+
+class WeightsPage(Wire):
+    """Attempts, newest first; `next` is the next page's `before`, absent on the last page."""
+
+    items: tuple[WeightsOut, ...]
+    next: Annotated[int | None, Field(examples=[96])]
