@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurons.devchain.events import Entry, Weighted
+from neurons.devchain.events import Revealed, Sealed, Weighted
 from neurons.devchain.node import Node
 from scoring.types import Hotkey, RoundNumber, Uid, Weight
 from scoring.weights import WeightPlan, WeightsInvalid, guard, to_u16
@@ -70,30 +70,48 @@ async def planned(pool: Pool, hotkey: Hotkey) -> tuple[set[Vector], Mapping[str,
     return vectors, dict(sorted(outcomes.items()))
 
 
-def weighted(arena: Arena) -> Sequence[tuple[Entry, Weighted, Hotkey, set[Uid]]]:
-    """Every vector on the chain, who set it, and which uids were taken then."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A vector that counts on the chain from a block on: who set it (or sealed it), and which uids were taken then."""
+
+    block: int
+    hotkey: Hotkey
+    vector: Vector
+    taken: frozenset[Uid]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All vectors that came to count, and how many were sealed."""
+
+    given: Sequence[Given]
+    sealed: int
+
+
+def history(arena: Arena) -> History:
+    """What validators did to the chain, from its first block."""
     with closing(Node(arena.devchain, _for_ever)) as node:
-        head = max((entry.block for entry in node.events(0, node.head())), default=0)
-        found = []
-        for entry in node.events(0, head):
-            if isinstance(entry.event, Weighted):
+        entries = node.events(0, node.head())
+        given = []
+        for entry in entries:
+            event = entry.event
+            if isinstance(event, Weighted | Revealed):
                 neurons = node.state(entry.block).neurons
-                taken = {Uid(neuron.uid) for neuron in neurons}
-                found.append((entry, entry.event, neurons[entry.event.uid].hotkey, taken))
-    return found
+                hotkey = event.hotkey if isinstance(event, Revealed) else neurons[event.uid].hotkey
+                vector = tuple(zip(event.targets, event.values, strict=True))
+                given.append(Given(entry.block, hotkey, vector, frozenset(Uid(neuron.uid) for neuron in neurons)))
+        return History(given, sum(isinstance(entry.event, Sealed) for entry in entries))
 
 
-def invalid(entry: Entry, event: Weighted, taken: set[Uid], vectors: set[Vector]) -> str | None:
+def invalid(given: Given, vectors: set[Vector]) -> str | None:
     """What is wrong with a vector on the chain: it passes the last gate once more, and is one that was planned."""
-    total = sum(event.values)
-    shares = {Uid(uid): Weight(value / total) for uid, value in zip(event.targets, event.values, strict=True) if total}
+    total = sum(value for _, value in given.vector)
+    shares = {Uid(uid): Weight(value / total) for uid, value in given.vector if total}
     try:
-        guard(shares, taken)
+        guard(shares, set(given.taken))
     except WeightsInvalid as exc:
-        return f"block {entry.block}: {exc}"
-    if tuple(zip(event.targets, event.values, strict=True)) not in vectors:
-        return f"block {entry.block}: uid {event.uid} planned no such vector"
-    return None
+        return f"block {given.block}: {exc}"
+    return None if given.vector in vectors else f"block {given.block}: {given.hotkey} planned no such vector"
 
 
 def memory(samples: Sequence[float]) -> Memory:

@@ -26,8 +26,10 @@ from neurons.devchain import operations
 from tests.chaos.arena import left_behind
 from tests.soak import checks
 from tests.soak.arena import Arena, Size, running
+from tests.soak.beacon import Beacon
 from tests.soak.checks import GROWTH_MIB, Memory
 from tests.soak.miners import Miners
+from tests.soak.seasons import Seasons
 from tests.soak.storm import storm
 from voice_api.db.pool import Pool, open_pool
 
@@ -98,20 +100,26 @@ def soak(settings: Settings) -> Outcome:
 async def _soak(arena: Arena, settings: Settings, started: float) -> Outcome:
     async with open_pool(arena.database, application="soak") as pool:
         watch = Watch(arena)
-        miners = Miners(arena, settings.seed, settings.rounds)
+        miners, beacon = Miners(arena, settings.seed, settings.rounds), Beacon(arena, pool, settings.seed)
+        seasons = Seasons(arena, settings.rounds)
         await miners.begin()
-        blowing = asyncio.create_task(_blow(arena, settings))
+        going_on = [asyncio.create_task(_blow(arena, settings)), asyncio.create_task(beacon.shine())]
         until = started + settings.most - _SETTLE_SECONDS - _END_SECONDS
         while (folded := await _folded(pool, arena)) < settings.rounds and time.monotonic() < until and not watch.dead:
             watch.look()
+            for task in going_on:
+                if task.done():
+                    task.result()  # it never ends but by an error
             await miners.go_on(folded)
+            seasons.go_on(folded)
             await asyncio.sleep(_LOOK_SECONDS)
-        blowing.cancel()
+        going_on[0].cancel()
         counts = _struck(arena)
         operations.clear_faults(arena.devchain)
         agreed = await _agree(pool, arena)
         statuses = await asyncio.to_thread(_end, arena)
-        return await _judge(pool, arena, settings, watch, miners.counts + counts, agreed, statuses)
+        going_on[1].cancel()
+        return await _judge(pool, arena, settings, watch, miners.counts + beacon.counts + counts, agreed, statuses)
 
 
 async def _blow(arena: Arena, settings: Settings) -> None:
@@ -201,9 +209,11 @@ async def _vectors(pool: Pool, arena: Arena, counts: Counter[str]) -> tuple[dict
     for hotkey, name in names.items():
         kept[hotkey], outcomes = await checks.planned(pool, hotkey)
         counts |= Counter({f"attempts, {name}, {outcome}": number for outcome, number in outcomes.items()})
-    for entry, event, hotkey, taken in checks.weighted(arena):
-        numbers[names[hotkey]] += 1
-        why = checks.invalid(entry, event, taken, kept[hotkey])
+    history = checks.history(arena)
+    counts["vectors sealed"] = history.sealed
+    for given in history.given:
+        numbers[names[given.hotkey]] += 1
+        why = checks.invalid(given, kept[given.hotkey])
         wrong += [] if why is None else [why]
     return numbers, wrong
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from neurons.devchain.events import Entry, Weighted
 from neurons.devchain.faults import Kind, check
-from scoring.types import Block, Uid
+from scoring.types import Hotkey, Uid
 from tests.soak import checks
 from tests.soak.storm import storm
 
@@ -53,14 +52,8 @@ def test_a_seed_says_what_goes_wrong_and_each_kind_does() -> None:
         check(gust.until(100))
 
 
-def entry(*pairs: tuple[int, int]) -> tuple[Entry, Weighted]:
-    """A vector on the chain."""
-    event = Weighted(1, tuple(uid for uid, _ in pairs), tuple(value for _, value in pairs), None)  # type: ignore[arg-type]
-    return Entry(Block(9), 0, event), event
-
-
 @pytest.mark.parametrize(
-    ("pairs", "why"),
+    ("vector", "why"),
     [
         pytest.param(((0, 21_845), (2, 65_535)), None, id="planned"),
         pytest.param(((0, 21_845), (3, 65_535)), "a weight goes to a registered uid", id="nobody has the uid"),
@@ -68,9 +61,10 @@ def entry(*pairs: tuple[int, int]) -> tuple[Entry, Weighted]:
         pytest.param(((0, 0),), "at least one target", id="nothing"),
     ],
 )
-def test_a_vector_is_judged(pairs: tuple[tuple[int, int], ...], why: str | None) -> None:
+def test_a_vector_is_judged(vector: checks.Vector, why: str | None) -> None:
     """A vector on the chain passes the last gate once more, and is one of those that were planned."""
-    found = checks.invalid(*entry(*pairs), {Uid(0), Uid(2)}, {((0, 21_845), (2, 65_535))})
+    given = checks.Given(9, Hotkey("v"), vector, frozenset({Uid(0), Uid(2)}))
+    found = checks.invalid(given, {((0, 21_845), (2, 65_535))})
     assert found is None if why is None else found is not None and why in found
 
 

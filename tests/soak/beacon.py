@@ -1,0 +1,57 @@
+"""The public beacon of a soak: opens sealed weights in their epoch, as what their validator kept of them; some it never opens."""
+
+import asyncio
+import random
+from collections import Counter
+
+from neurons.devchain import operations
+from neurons.devchain.overview import Overview, overview
+from neurons.devchain.state import SealedState
+from scoring.errors import PlatformError
+from scoring.types import Uid
+from scoring.weights import WeightPlan, to_u16
+from tests.soak.arena import Arena
+from voice_api.db.pool import Pool
+from voice_api.db.weights import Weights
+
+_LOOK_SECONDS = 0.3
+_OPENED = 0.8
+"""The share of sealed weights that it opens."""
+_RECENT = 20
+
+
+class Beacon:
+    """What it did, by what became of it."""
+
+    def __init__(self, arena: Arena, pool: Pool, seed: int) -> None:
+        self._arena, self._pool = arena, pool
+        self._draw = random.Random(seed)
+        self._met: set[tuple[str, int]] = set()
+        self.counts: Counter[str] = Counter()
+
+    async def shine(self) -> None:
+        """Open what is due, until cancelled."""
+        while True:
+            found = await asyncio.to_thread(overview, self._arena.devchain)
+            for sealed in found.sealed:
+                if _is_due(sealed, found) and (sealed.hotkey, sealed.block) not in self._met:
+                    self._met.add((sealed.hotkey, sealed.block))
+                    await self._open(sealed)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _open(self, sealed: SealedState) -> None:
+        attempts = await Weights(self._pool, sealed.hotkey).page(limit=_RECENT)
+        plans = [attempt.plan for attempt in attempts if sealed.block == attempt.block]
+        if not plans or self._draw.random() >= _OPENED:
+            self.counts["sealed weights left to expire"] += 1
+            return
+        row = {Uid(uid): value for uid, value in to_u16(WeightPlan.from_json(plans[0]).vector)}
+        try:
+            await asyncio.to_thread(operations.reveal, self._arena.devchain, sealed.hotkey, row, sealed.block)
+            self.counts["sealed weights opened"] += 1
+        except PlatformError as refused:  # its epoch has just ended, or a target has left
+            self.counts[f"sealed weights not opened ({refused.detail})"] += 1
+
+
+def _is_due(sealed: SealedState, found: Overview) -> bool:
+    return sealed.epoch + found.rules["commit_reveal_period"] <= found.epoch
