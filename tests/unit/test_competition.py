@@ -29,6 +29,8 @@ def test_the_standard_file_holds_the_numbers_of_the_design() -> None:
         4,
     )
     assert (rules.round.evaluations, rules.shares.king_and_tail) == (24, (0.65, 0.14, 0.10, 0.07, 0.04))
+    assert (rules.duel.alpha, rules.duel.max_rounds) == (0.05, 24)
+    assert (rules.duel.margin_start, rules.duel.margin_end, rules.duel.margin_decay_blocks) == (0.02, 0.005, 36_000)
     assert rules.families == ("vits",)
 
 
@@ -49,6 +51,24 @@ def test_a_version_is_in_force_from_its_round_on(tmp_path: Path) -> None:
     before, after = schedule.at(RoundNumber(99)), schedule.at(RoundNumber(100))
     assert (before.duel.alpha, after.duel.alpha) == (0.05, 0.01)
     assert before.hash != after.hash == schedule.at(RoundNumber(5000)).hash
+
+
+def test_a_file_may_say_how_long_its_rules_hold(tmp_path: Path) -> None:
+    """To lengthen the last version changes no version's hash; a file without an end has none."""
+    ends = [
+        load(written(tmp_path, STANDARD.replace("\n[[version]]", f"\nuntil_round = {end}\n[[version]]"))) for end in (100, 200)
+    ]
+    assert [schedule.rounds_left(RoundNumber(101)) for schedule in ends] == [-1, 99]
+    assert load(written(tmp_path, STANDARD)).rounds_left(RoundNumber(101)) is None
+    assert len({schedule.at(RoundNumber(0)).hash for schedule in (*ends, load(written(tmp_path, STANDARD)))}) == 1
+
+
+def test_rules_do_not_end_before_their_last_version_begins(tmp_path: Path) -> None:
+    """The file is refused."""
+    second = STANDARD[STANDARD.index("\n[[version]]") :].replace("from_round = 0", "from_round = 100")
+    text = (STANDARD + second).replace("\n[[version]]", "\nuntil_round = 99\n[[version]]", 1)
+    with pytest.raises(PlatformError, match="until_round lies before"):
+        load(written(tmp_path, text))
 
 
 def test_the_hash_is_of_the_rules_and_not_of_the_text(tmp_path: Path) -> None:
@@ -74,6 +94,10 @@ def test_the_hash_is_of_the_rules_and_not_of_the_text(tmp_path: Path) -> None:
         pytest.param("load_seconds = 300.0", "load_seconds = nan", "load_seconds", id="no number"),
         pytest.param("threads = 1", "threads = 1\nturbo = true", "turbo", id="a name that nobody knows"),
         pytest.param("[version.duel]", "[version.duel", "not TOML", id="not TOML"),
+        pytest.param("bet_shares = [", "bet_shares = [0.0, ", "one share for each of bets", id="a share without a bet"),
+        pytest.param('step = "group"', 'step = "sample"', "version.0.duel.step", id="a step that nobody knows"),
+        pytest.param("\nalpha = 0.05", "\nalpha = 0.0", "version.0.duel.alpha", id="nobody could ever be crowned"),
+        pytest.param("\n[[version]]", "\nuntil_round = -1\n[[version]]", "until_round", id="rules that ended before they began"),
     ],
 )
 def test_a_wrong_file_says_where_and_why(tmp_path: Path, before: str, after: str, why: str) -> None:

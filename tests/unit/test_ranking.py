@@ -1,5 +1,6 @@
 """The fold: what is known of each submission, who duels, and what a round of ours never costs a miner."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring import ledger
 from scoring.competition import DuelRules, Step, load
 from scoring.duel import Outcome
 from scoring.ledger import Refusal, State
@@ -234,3 +236,19 @@ def test_the_order_of_outcomes_does_not_matter(rounds: list[list[Judged]], rando
         random.shuffle(shuffled)
         two = folded(a_round(number, *shuffled), state=two)
         assert one == two
+
+
+def test_the_same_rounds_give_the_same_bits_everywhere() -> None:
+    """Ten rounds of ten submissions whose scores come from a hash: the ledger's last hash, on whatever machine."""
+    head = ""
+    state = State()
+    for number in range(1, 11):
+        items = []
+        for who in range(1, 11):
+            draw = hashlib.sha256(f"{number} {who}".encode()).digest()
+            scores = {f"g{index:02}": Micro(400_000 + who * 9_000 + 900 * byte) for index, byte in enumerate(draw)}
+            items.append(replace(judged(who, speed=100 + who), groups=scores))
+        state = folded(a_round(number, *items), state=state)
+        head = ledger.chain_hash(head, state)
+    assert len(state.duels) + len(state.lost) > 2
+    assert head == "7907bd6f8dd97894dcb8e96ae75f753405c9c03e5aeacf89f35d6638bfc1aef0"

@@ -36,7 +36,7 @@ def a_record(number: int, score: float = 0.5, **overrides: object) -> Record:
 def a_snapshot(*records: Record, king: int | None = 1, uids: Mapping[str, int] | None = None, **overrides: object) -> Snapshot:
     """Hotkey h<n> holds uid n since block 0, the owner uid 0."""
     known = {record.hotkey: int(record.hotkey[1:]) for record in records} if uids is None else uids
-    known = {str(OWNER): 0, **known}
+    known = {str(OWNER): 0} | {str(hotkey): uid for hotkey, uid in known.items()}
     snapshot = Snapshot(
         ledger_hash="ab",
         state=State(king=None if king is None else named(king), records=records),

@@ -1,0 +1,111 @@
+"""The ledger's state as JSON, and its hash."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scoring import ledger
+from scoring.duel import Duel, EndedDuel, Outcome
+from scoring.ledger import Record, Refusal, State
+from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
+
+entrants = st.builds(Entrant, st.text("abc@1", min_size=1, max_size=4))
+hotkeys = st.builds(Hotkey, st.text("abcé", min_size=1, max_size=3))
+blocks = st.integers(0, 2**40).map(Block)
+counts = st.integers(0, 2**60)
+numbers = st.floats(1e-300, 1e300)
+tensors = st.none() | st.just(TensorsHash("ab" * 32))
+records = st.builds(Record, entrants, hotkeys, blocks, st.text("0f"), tensors, st.integers(1, 10**6), counts, counts, counts)
+duels = st.builds(
+    Duel,
+    entrants,
+    entrants,
+    st.integers(0, 99).map(RoundNumber),
+    st.integers(0, 10**6).map(Micro),
+    numbers,
+    st.lists(numbers, min_size=1, max_size=3).map(tuple),
+    counts,
+    counts,
+    counts,
+    st.integers(-(2**60), 2**60),
+    counts,
+)
+ends = st.builds(EndedDuel, entrants, entrants, st.sampled_from(Outcome), numbers, numbers, counts, counts)
+refusals = st.builds(Refusal, entrants, hotkeys, st.text(max_size=9), st.none() | entrants)
+states = st.builds(
+    State,
+    st.none() | st.integers(0, 99).map(RoundNumber),
+    st.none() | entrants,
+    blocks,
+    counts,
+    st.text(max_size=9),
+    counts,
+    st.lists(records, max_size=3).map(tuple),
+    st.lists(duels, max_size=3).map(tuple),
+    st.lists(ends, max_size=3).map(tuple),
+    st.lists(ends, max_size=3).map(tuple),
+    st.lists(refusals, max_size=3).map(tuple),
+)
+
+
+@given(states)
+def test_a_state_survives_json_to_the_last_bit(state: State) -> None:
+    """What is stored, published and imported is what was folded."""
+    there = json.loads(json.dumps(ledger.to_json(state), allow_nan=False))
+    assert ledger.from_json(there) == state
+    assert (there, ledger.chain_hash("", ledger.from_json(there))) == (ledger.to_json(state), ledger.chain_hash("", state))
+
+
+def test_the_hash_depends_on_the_state_and_on_the_past() -> None:
+    """Another past, or another king, is another hash."""
+    state = State(king=Entrant("a@1"))
+    hashes = {ledger.chain_hash(previous, one) for previous in ("", "00") for one in (state, State())}
+    assert len(hashes) == 4
+
+
+def test_the_hash_is_as_it_ever_was() -> None:
+    """Ledgers of other validators and of other releases are compared with ours: to change what is hashed is to fork."""
+    record = Record(Entrant("a@1"), Hotkey("a"), Block(1), "00", None, 2, 900_000, 450_000_000_000, 80)
+    duel = Duel(Entrant("b@2"), Entrant("a@1"), RoundNumber(3), Micro(20_000), 620.0, (0.75, 0.25), 0, 0, 0, 0, 0)
+    state = State(RoundNumber(3), Entrant("a@1"), Block(360), 0, "king since block 360: …", 1, (record,), (duel,))
+    assert ledger.chain_hash("ab", state) == "aead13e9629b61fe939b68cba3af94a7eea67c673861d3037bf0c436d43e4e6d"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"records": [{}]}, id="a record of nothing"),
+        pytest.param({"colour": 1}, id="a name that nobody knows"),
+        pytest.param({"ended": [{"outcome": "draw"}]}, id="an outcome that nobody knows"),
+    ],
+)
+def test_what_is_no_state_is_refused(change: dict[str, object]) -> None:
+    """It raises instead of reading half of it."""
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        ledger.from_json(ledger.to_json(State()) | change)
+
+
+def test_known_are_all_that_the_state_says_something_of() -> None:
+    """Records and refusals: duels are of those."""
+    record = Record(Entrant("a@1"), Hotkey("a"), Block(1), "00", None, 1, 0, 0)
+    state = State(records=(record,), refusals=(Refusal(Entrant("b@2"), Hotkey("b"), "a copy"),))
+    assert state.known == {"a@1", "b@2"}
+
+
+@pytest.mark.parametrize(
+    ("groups", "mean", "stderr"),
+    [
+        pytest.param([500_000], 0.5, 0.0, id="one group: no error is known"),
+        pytest.param([400_000, 600_000], 0.5, 0.1, id="two: sd .1414 / √2"),
+        pytest.param([333_333] * 7, 0.333333, 0.0, id="all alike"),
+    ],
+)
+def test_mean_and_error_by_hand(groups: list[int], mean: float, stderr: float) -> None:
+    """From the sums alone."""
+    total, squares = sum(groups), sum(group * group for group in groups)
+    record = Record(Entrant("a@1"), Hotkey("a"), Block(1), "00", None, len(groups), total, squares)
+    assert record.mean == pytest.approx(mean)
+    assert record.stderr == pytest.approx(stderr)
+    assert record.micro == round(mean * 1_000_000)
