@@ -7,6 +7,7 @@ from typing import Any, Self
 from prompts.generate import generate
 from scoring import ledger, ranking, receipt, statement, tempo
 from scoring.competition import Competition, Schedule
+from scoring.errors import Code, PlatformError
 from scoring.ledger import State
 from scoring.receipt import ReceiptInvalid
 from scoring.round_result import Judged, RoundResult, Verdict
@@ -44,8 +45,11 @@ class Inputs:
         return cls(**data)
 
 
-class LedgerInvalid(ValueError):
+class LedgerInvalid(PlatformError):
     """A ledger that does not follow from its receipts and inputs; the message names the first entry that does not, and why."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Code.LEDGER_INVALID, detail)
 
 
 def folded(head: LedgerEntry | None, number: RoundNumber, inputs: Inputs, receipts: Receipts, rules: Competition) -> LedgerEntry:
@@ -68,21 +72,25 @@ def refold(entries: Iterable[LedgerEntry], receipts: Receipts, schedule: Schedul
     """
     head: LedgerEntry | None = None
     for entry in entries:
-        try:
-            inputs = Inputs.from_json(entry.inputs)
-            rules = schedule.at(entry.round)
-            if inputs.competition_hash != rules.hash:
-                raise LedgerInvalid(
-                    f"round {entry.round} was folded under other rules: {inputs.competition_hash}, not {rules.hash}"
-                )
-            head = folded(head, entry.round, inputs, receipts, rules)
-        except KeyError as exc:
-            raise LedgerInvalid(f"round {entry.round}: the receipt {exc.args[0]} is missing") from exc
-        except (ReceiptInvalid, TypeError) as exc:
-            raise LedgerInvalid(f"round {entry.round}: {exc}") from exc
-        if head != entry:
-            raise LedgerInvalid(f"round {entry.round} folds to {head.state_hash}, and the ledger says {entry.state_hash}")
+        head = again(head, entry, receipts, schedule)
         yield head
+
+
+def again(head: LedgerEntry | None, entry: LedgerEntry, receipts: Receipts, schedule: Schedule) -> LedgerEntry:
+    """The entry after the head, folded again; raises LedgerInvalid if it is another."""
+    try:
+        inputs = Inputs.from_json(entry.inputs)
+        rules = schedule.at(entry.round)
+        if inputs.competition_hash != rules.hash:
+            raise LedgerInvalid(f"round {entry.round} was folded under other rules: {inputs.competition_hash}, not {rules.hash}")
+        found = folded(head, entry.round, inputs, receipts, rules)
+    except KeyError as exc:
+        raise LedgerInvalid(f"round {entry.round}: the receipt {exc.args[0]} is missing") from exc
+    except (ReceiptInvalid, TypeError) as exc:
+        raise LedgerInvalid(f"round {entry.round}: {exc}") from exc
+    if found != entry:
+        raise LedgerInvalid(f"round {entry.round} folds to {found.state_hash}, and the ledger says {entry.state_hash}")
+    return found
 
 
 def _judged(document: JsonObject, name: str, tiebreak: str, number: RoundNumber, rules: Competition) -> Judged:

@@ -77,6 +77,7 @@ class Code(IntEnum):
     AUDIO_MISSING = 3302
     AUDIO_INVALID = 3303
     TEXT_INVALID = 3304
+    LEDGER_INVALID = 3305
     INTERNAL = 3999
 
     @property
@@ -231,6 +232,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.TEXT_INVALID: Explanation(
         "The text cannot be judged.",
         "Write English words that the recogniser's dictionary holds; spell out names and unusual ones.",
+    ),
+    Code.LEDGER_INVALID: Explanation(
+        "The ledger does not follow from its receipts.",
+        "Take over nothing from it: ask its validator, and compare both with `voice validator diff`.",
     ),
     Code.INTERNAL: Explanation("The service failed.", "Report it with the request id."),
 }
