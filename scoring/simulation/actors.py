@@ -1,0 +1,192 @@
+"""Made-up miners: what each commits, and when. A strategy sees what a real miner could: the king's model and its own past."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Its true mean score (0 … 1), the tensors by which lineage knows it, and its speed in ms of compute per second of speech."""
+
+    quality: float
+    tensors: str
+    speed: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a miner knows in a round; `place` counts its hotkeys from 0, `last` is the round of this one's last commitment, None
+    before the first.
+    """
+
+    round: int
+    place: int
+    king: Model | None
+    own: Model | None
+    last: int | None
+    cooldown: int
+    generator: np.random.Generator
+
+    @property
+    def free(self) -> bool:
+        """Whether the cooldown lets this hotkey commit."""
+        return self.last is None or self.round - self.last > self.cooldown
+
+    def name(self, of: str) -> str:
+        """Tensors that nobody else has."""
+        return f"{of}-{self.round}-{self.generator.integers(2**40):010x}"
+
+
+class Strategy(Protocol):
+    """What one hotkey of an actor commits in a round, if anything."""
+
+    def commit(self, moment: Moment) -> Model | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Improver:
+    """Honest work: from `start`, each commitment better than the last by `step` on average, one every `every` rounds or so."""
+
+    start: float
+    step: float = 0.012
+    every: int = 40
+    first: int = 0
+
+    def commit(self, moment: Moment) -> Model | None:
+        """A first model in round `first`, then what was gained."""
+        if moment.round < self.first or not moment.free:
+            return None
+        if moment.own is None:
+            return Model(self.start, moment.name("improved"))
+        if moment.generator.random() >= 1.0 / self.every:
+            return None
+        gain = float(moment.generator.exponential(self.step))
+        return Model(min(moment.own.quality + gain, 0.92), moment.name("improved"))
+
+
+@dataclass(frozen=True, slots=True)
+class SlowStarter:
+    """A weak model first, and a good one long after."""
+
+    weak: float
+    good: float
+    wakes: int
+
+    def commit(self, moment: Moment) -> Model | None:
+        """The weak one at once, the good one from round `wakes` on."""
+        if moment.own is None:
+            return Model(self.weak, moment.name("slow"))
+        late = moment.round >= self.wakes and moment.own.quality < self.good
+        return Model(self.good, moment.name("slow")) if late and moment.free else None
+
+
+@dataclass(frozen=True, slots=True)
+class ExactCopier:
+    """Commits the king's own tensors whenever there is another king."""
+
+    def commit(self, moment: Moment) -> Model | None:
+        """The king's model, unless it is already its own."""
+        if moment.king is None or not moment.free or (moment.own is not None and moment.own.tensors == moment.king.tensors):
+            return None
+        return moment.king
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseCopier:
+    """Commits the king's model with noise that lineage does not catch: as good, and with sounds of its own.
+
+    `again`: it commits anew whenever it may, for another draw; otherwise only when there is another king.
+    """
+
+    again: bool = False
+
+    def commit(self, moment: Moment) -> Model | None:
+        """The king's quality under a name of its own."""
+        if moment.king is None or not moment.free:
+            return None
+        known = moment.own is not None and moment.own.tensors.startswith(f"noise:{moment.king.tensors}:")
+        if known and not self.again:
+            return None
+        return Model(moment.king.quality, f"noise:{moment.king.tensors}:{moment.name('')}", moment.king.speed)
+
+
+@dataclass(frozen=True, slots=True)
+class Splitter:
+    """One model of its own under every hotkey it has: the same tensors, or near-copies that lineage does not catch."""
+
+    quality: float
+    exact: bool
+
+    def commit(self, moment: Moment) -> Model | None:
+        """One commitment per hotkey, the original first."""
+        if moment.own is not None or moment.round < moment.place:
+            return None
+        return Model(self.quality, "split" if self.exact else f"split-{moment.place}")
+
+
+@dataclass(frozen=True, slots=True)
+class Junk:
+    """Noise instead of speech, whenever it may."""
+
+    def commit(self, moment: Moment) -> Model | None:
+        """Something that hardly scores."""
+        return Model(0.03, moment.name("junk")) if moment.free else None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody of a kind (`name`) with some hotkeys, each registered once at a cost of 1."""
+
+    name: str
+    strategy: Strategy
+    hotkeys: int = 1
+
+
+def mixed() -> tuple[Actor, ...]:
+    """Everything at once: who works, who copies, who splits, who tries again and again."""
+    return (
+        *(Actor("improver", Improver(0.50 + 0.02 * place, first=3 * place)) for place in range(6)),
+        *(Actor("slow starter", SlowStarter(0.30, 0.66 + 0.04 * place, 80 + 60 * place)) for place in range(2)),
+        Actor("exact copier", ExactCopier(), 3),
+        Actor("ε-noise copier", NoiseCopier(), 5),
+        Actor("noise-lover", NoiseCopier(again=True), 5),
+        Actor("sybil, 5 near-copies", Splitter(0.58, exact=False), 5),
+        Actor("junk", Junk(), 15),
+    )
+
+
+def honest() -> tuple[Actor, ...]:
+    """Only those who work."""
+    return tuple(Actor("improver", Improver(0.50 + 0.015 * place, first=2 * place)) for place in range(10))
+
+
+def copies() -> tuple[Actor, ...]:
+    """One original, and everybody else copies it."""
+    return (
+        Actor("original", Splitter(0.65, exact=True)),
+        Actor("exact copier", ExactCopier(), 10),
+        Actor("ε-noise copier", NoiseCopier(), 20),
+        Actor("noise-lover", NoiseCopier(again=True), 20),
+    )
+
+
+def junkyard() -> tuple[Actor, ...]:
+    """Three who work among a hundred hotkeys of junk."""
+    return (*honest()[:3], Actor("junk", Junk(), 100))
+
+
+FIELDS = {"mixed": mixed, "honest": honest, "copies": copies, "junk": junkyard}
+"""By the name that `voice simulate --field` takes."""
+
+
+def divided(rank: int, hotkeys: int, exact: bool) -> Sequence[Actor]:
+    """A settled field of five others, and one owner whose model is the best (`rank` 0) or the second (1), under some hotkeys."""
+    others = (0.66, 0.62, 0.58, 0.54, 0.50)
+    mine = (0.70, 0.64)[rank]
+    return (
+        Actor("owner", Splitter(mine, exact), hotkeys),
+        *(Actor("other", Improver(quality, step=0.0, every=10**9)) for place, quality in enumerate(others)),
+    )

@@ -1,0 +1,117 @@
+"""The arrays that play thousands of duels at once say, bit for bit, what the functions that decide say of each."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scoring import duel as duels
+from scoring.competition import DuelRules, Step, load
+from scoring.duel import Duel, Outcome
+from scoring.ledger import Record, State
+from scoring.ranking import fold
+from scoring.round_result import Judged, RoundResult, Table, Verdict
+from scoring.simulation import lanes
+from scoring.simulation.reign import QUALITY, Front, Siege, besiege
+from scoring.simulation.world import Micros, World, groups_of
+from scoring.throne import clearly_worse
+from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, entrant
+
+COMPETITION = load().version[-1]
+RULES = COMPETITION.duel
+
+
+def opened(count: int, rules: DuelRules) -> tuple[list[Duel], lanes.Lanes]:
+    """The same new duels, one by one and side by side."""
+    margins = np.arange(count) * 1000 + 5000
+    thresholds = np.array([duels.threshold(rules, nth + 1) for nth in range(count)])
+    single = [
+        Duel(Entrant(f"c{nth}"), Entrant("k"), RoundNumber(0), Micro(int(margins[nth])), float(thresholds[nth]))
+        for nth in range(count)
+    ]
+    return single, lanes.opened(margins, thresholds, rules)
+
+
+@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize(
+    "bets", [pytest.param(((0.2,), (1.0,)), id="one"), pytest.param(((0.1, 0.2, 0.4), (0.5, 0.3, 0.2)), id="three")]
+)
+@given(seed=st.integers(0, 2**32), sd=st.sampled_from([0.0, 0.02, 0.05, 0.4]), failures=st.sampled_from([0.0, 0.2]))
+def test_side_by_side_is_one_by_one(
+    step: Step, bets: tuple[tuple[float, ...], tuple[float, ...]], seed: int, sd: float, failures: float
+) -> None:
+    """Wealth, counts and verdicts after each of a few rounds."""
+    rules = RULES.model_copy(update={"step": step, "bets": bets[0], "bet_shares": bets[1]})
+    drawn = World(sd, failures).differences(np.random.default_rng(seed), 0.03, (6, 5, 16))
+    single, many = opened(5, rules)
+    for rows in drawn:
+        single = [duels.step(duel, row, rules) for duel, row in zip(single, rows, strict=True)]
+        many = lanes.step(many, rows, rules)
+    assert [duel.capital for duel in single] == [tuple(row) for row in many.capital.tolist()]
+    assert [(d.wealth, d.steps, d.groups, d.rounds, d.squares) for d in single] == list(
+        zip(*(each.tolist() for each in (many.wealth, many.steps, many.groups, many.rounds, many.squares)), strict=True)
+    )
+    assert [duels.read(duel, rules) is Outcome.CROWNED for duel in single] == lanes.crowned(many).tolist()
+    assert [duels.read(duel, rules) is not Outcome.OPEN for duel in single] == lanes.settled(many, rules).tolist()
+
+
+@given(seed=st.integers(0, 2**32), mean=st.sampled_from([-0.02, -0.01, 0.0]))
+def test_who_may_open_a_duel_is_the_same(seed: int, mean: float) -> None:
+    """Clearly worse in an array is clearly worse alone."""
+    scores = World().draw(np.random.default_rng(seed), np.array([[0.65, 0.65 + mean]] * 8), 32)
+    alone = [clearly_worse(Table({Entrant("k"): 0, Entrant("c"): 1}, pair), Entrant("c"), Entrant("k")) for pair in scores]
+    assert lanes.clearly_worse(scores[:, 1] - scores[:, 0]).tolist() == alone
+
+
+def judged(name: Entrant, block: int, row: Micros) -> Judged:
+    """A submission's scores in a round."""
+    groups = {f"{place:02d}": Micro(score) for place, score in enumerate(row.tolist())}
+    return Judged(name, Hotkey(name.partition("@")[0]), Block(block), f"{block:064x}", None, Verdict.SCORED, groups)
+
+
+def test_a_siege_is_what_the_fold_makes_of_the_same_scores() -> None:
+    """Eleven equal challengers in four slots: each duel's wealth, who has lost and who comes next, through every round."""
+    king, names = entrant(Hotkey("king"), Block(0)), [entrant(Hotkey(f"c{place}"), Block(place + 1)) for place in range(11)]
+    record = Record(king, Hotkey("king"), Block(0), "0" * 64, None, 32, 32 * 650_000, 32 * 650_000**2)
+    state, front = State(king=king, throne="king", records=(record,)), Front(Siege(11, 40, 1), 4, COMPETITION)
+    slots, waiting, generator = list(range(4)), list(range(4, 11)), np.random.default_rng(5)
+    for number in range(40):
+        scores = World().draw(generator, np.full(5, QUALITY), groups_of(COMPETITION))
+        front.play(number, scores[1:] - scores[:1])
+        asked = [judged(king, 0, scores[0])] + [
+            judged(names[slot], slot + 1, scores[place + 1]) for place, slot in enumerate(slots) if slot >= 0
+        ]
+        state = fold(state, RoundResult(RoundNumber(number), Block(number * COMPETITION.round.blocks), asked), COMPETITION)
+        wealth = {duel.challenger: duel.wealth for duel in state.duels}
+        lost = {duel.entrant for duel in state.lost}
+        for place, slot in enumerate(slots):
+            if slot >= 0 and names[slot] in lost:
+                slots[place] = waiting.pop(0) if waiting else -1
+        assert front.idle.tolist() == [slot < 0 for slot in slots]
+        assert [bool(each) for each in front.fighting] == [slot >= 0 and names[slot] in wealth for slot in slots]
+        assert [front.duels.wealth[place] for place in np.flatnonzero(front.fighting)] == [
+            wealth[names[slot]] for slot in slots if slot >= 0 and names[slot] in wealth
+        ]
+        assert front.met.tolist() == [state.challengers_met]
+    assert (front.over, front.settled, state.challengers_met) == (True, 11, 11)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_equals_hardly_ever_take_the_top(again: bool) -> None:
+    """Not once in 30 runs, of which each has a chance of a few in a million; every duel that is over was futile."""
+    found = besiege(Siege(30, 60, 30, again), World(), COMPETITION, 1, lambda _: None)
+    assert (found.fell.hits, found.fell.runs, set(found.by_round)) == (0, 30, {0.0})
+    assert found.duels >= 30 * 30
+    assert found.groups / found.duels < 32 * 8
+
+
+def test_much_better_models_take_it_at_once() -> None:
+    """The siege can be lost: a lead far beyond the margin crowns in every run."""
+    siege = Siege(5, 20, 10)
+    front = Front(siege, 5, COMPETITION)
+    for number in range(20):
+        front.play(number, World().differences(np.random.default_rng(number), 0.1, (50, 32)))
+    assert (front.fallen >= 0).all()
+    assert besiege(replace(siege, at_margin=True), World(), COMPETITION, 1, lambda _: None).groups > 0
