@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from neurons.cli import api_docs, certificates, daemons, demo, dev, miner, operator, pin, scoring, verify
+from neurons.cli import api_docs, certificates, daemons, demo, dev, miner, operator, pin, scoring, simulate, verify
 from neurons.cli.plain import plain
 from scoring.errors import EXPLANATIONS, Code, VoiceError
 
@@ -22,6 +22,7 @@ app.add_typer(operator.app, name="operator")
 app.add_typer(dev.app, name="dev")
 scoring.app.command("pin")(pin.pin)
 app.add_typer(scoring.app, name="scoring")
+app.add_typer(simulate.app, name="simulate")
 app.command("api")(daemons.api)
 app.command("api-docs")(api_docs.api_docs)
 app.command("dispatcher")(daemons.dispatcher)
