@@ -42,7 +42,11 @@ class Inputs:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """What `to_json` wrote; raises TypeError for anything else."""
-        return cls(**data)
+        inputs = cls(**data)
+        maps = (inputs.counted, inputs.distrusted, inputs.gone)
+        if not all(isinstance(part, Mapping) for part in maps) or type(inputs.start) is not int:
+            raise TypeError("the inputs have not the form of such")
+        return inputs
 
 
 class LedgerInvalid(PlatformError):
