@@ -9,9 +9,10 @@ import pytest
 
 from scoring.errors import PlatformError
 from scoring.types import Block, Entrant, Hotkey, RoundNumber
+from voice_api.db import migrate
 from voice_api.db.ledger import Ledger, validators
 from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
-from voice_api.db.pool import Pool
+from voice_api.db.pool import Pool, connection_to, open_pool
 from voice_api.db.records import NewRound
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import Mechanism, Outcome
@@ -190,3 +191,21 @@ async def test_an_attempt_is_found_by_its_snapshot(pool: Pool) -> None:
     )
     with pytest.raises(PlatformError, match="ffff"):
         await of_snapshot(pool, "f" * 64)
+
+
+async def test_what_was_folded_before_is_folded_again(empty_database_url: str) -> None:
+    """The first ledger named rows of one database: after the upgrade its rounds wait for every validator."""
+    async with connection_to(empty_database_url) as connection:
+        for name in ("0001_initial", "0002_signed_receipts", "0003_operations"):
+            await connection.execute((migrate.MIGRATIONS / f"{name}.sql").read_text(encoding="utf-8"))
+        await connection.execute(
+            """create table alembic_version (version_num varchar(32)); insert into alembic_version values ('0003');
+            insert into rounds (round, start_block, block_hash, deadline_block, competition_hash, state, closed_at)
+            values (1, 0, '0x', 1, 'c', 'folded', now()), (2, 0, '0x', 1, 'c', 'open', null);
+            insert into ledger (round, state_hash, previous, state) values (1, 'aa', '', '{}');
+            insert into weight_attempts (block, snapshot_hash, snapshot, plan, outcome) values (1, 's', '{}', '{}', 'set')"""
+        )
+        await migrate.upgrade(empty_database_url)
+    async with open_pool(empty_database_url) as pool:
+        assert [(found.round, found.state) for found in await Ledger(pool, ALICE).waiting()] == [(1, "closed"), (2, "open")]
+        assert (await Ledger(pool, ALICE).head(), await Weights(pool, ALICE).latest()) == (None, None)

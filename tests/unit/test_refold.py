@@ -94,3 +94,12 @@ def test_a_changed_receipt_is_found(results: tuple[EvaluationResult, ...]) -> No
     changed = {name: {**document, "score": 1} for name, document in receipts(*results).items()}
     with pytest.raises(LedgerInvalid, match="does not hash"):
         list(refold([an_entry(*results)], changed, SCHEDULE))
+
+
+def test_the_ledger_keeps_how_fast_a_model_speaks(a_result: MakeResult) -> None:
+    """From the receipt's own seconds; one that does not say them is of unknown speed."""
+    quick = a_result(1, edit=lambda document: document.update(timings={"speak": 100.0}))
+    slow = a_result(2, edit=lambda document: document.update(timings={"speak": 200.0}))
+    speeds = {record.entrant: record.speed for record in ledger.from_json(an_entry(quick, slow, a_result(3)).state).records}
+    assert speeds[Entrant("h2@2")] == pytest.approx(2 * speeds[Entrant("h1@1")], abs=1)
+    assert (speeds[Entrant("h1@1")] > 0, speeds[Entrant("h3@3")]) == (True, 0)
