@@ -106,8 +106,13 @@ def decide(view: View, schedule: Schedule) -> Action:
 
 
 def ends(current: records.Round, block: Block) -> bool:
-    """Whether an open round is to be closed: with its last verdict, or at its deadline."""
-    return current.state is RoundState.OPEN and (current.pending == 0 or block >= current.deadline_block)
+    """Whether an open round is to be closed: with its last verdict, or at its deadline.
+
+    Not by a chain that stands before its first block: there those that were asked for might not be registered yet.
+    """
+    if current.state is not RoundState.OPEN or block < current.start_block:
+        return False
+    return current.pending == 0 or block >= current.deadline_block
 
 
 def _state(head: LedgerEntry | None) -> State:

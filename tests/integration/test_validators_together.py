@@ -141,3 +141,17 @@ async def test_a_king_that_is_never_there_falls_though_nobody_judges_it(stack: "
             pass
         heads.append((await stack.head())[1])
     assert heads == ["h3@101"] * (bears - 1) + ["h2@100"] * 2
+
+
+async def test_who_stands_is_not_decided_by_a_chain_that_stands_still(together: "list[ValidatorBed]") -> None:
+    """A node that is before the round's first block may not know the miners yet that it asks: another validator closes it."""
+    first, second, _ = together
+    assert await first.tick()
+    for _ in range(2):
+        await first.judge(await first.claim(), 500_000)
+    second.chain.block, second.chain.miners = 719, ()
+    assert [await second.tick() for _ in range(2)] == [False] * 2
+    assert await first.tick()
+    roll = await first.store.rounds.roll(RoundNumber(2))
+    assert roll is not None
+    assert (roll.standing, roll.gone) == (("h2@100", "h3@101"), {})
