@@ -111,19 +111,23 @@ class _Plan:
     def _daemon(
         self, settings: "MinerSettings", outside: "Outside", api: "VoiceApi", journal: "Journal", say: "Speaker"
     ) -> "Daemon":
-        from neurons.mining.daemon import Daemon, Follower
+        from neurons.mining.daemon import Daemon
+        from neurons.mining.follower import Follower
         from neurons.mining.lines import Kind, Line
         from neurons.mining.publishing import Publishing
         from neurons.mining.scorer import ScoringProcess
         from neurons.mining.trials import Trials
         from scoring.competition import load
 
-        rules = load(settings.competition).version[-1]
+        schedule = load(settings.competition)
+        rules = schedule.version[-1]
         publishing = Publishing(self._repo, self._dry_run, outside, journal, self._consent, say)
         scorer = ScoringProcess(settings.competition)
         trials = Trials(self._folder, self._repo, rules, self._margin, self._settle, outside, scorer, journal, say)
         say(Line(Kind.WATCHING, f"Watching {self._folder} for {outside.hotkey}.", {"hotkey": outside.hotkey}))
-        return Daemon(outside, journal, publishing, trials, Follower(api, outside.hotkey, say), say, self._once)
+        return Daemon(
+            outside, journal, publishing, trials, Follower(api, outside.hotkey, schedule.round_blocks, say), say, self._once
+        )
 
     async def _consent(self, cost: "Cost", model: "Model") -> bool:
         """The cost was shown just now."""

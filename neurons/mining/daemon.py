@@ -1,56 +1,21 @@
 """The miner's daemon: publish what is chosen, try what is new, tell what became of what was submitted."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
-from neurons.api_client import ApiRefused, ApiUnavailable, VoiceApi
-from neurons.mining import following
-from neurons.mining.following import Sight
+from neurons.mining.follower import Follower
 from neurons.mining.journal import Journal
 from neurons.mining.lines import Kind, Line, Say
-from neurons.mining.outside import Outside, Own
+from neurons.mining.outside import Outside
 from neurons.mining.pace import Pace
 from neurons.mining.publishing import Publishing
 from neurons.mining.trials import Trials
 from neurons.shutdown import Shutdown
 from scoring.errors import PlatformError
-from scoring.types import Hotkey
 
-
-@dataclass(slots=True)
-class Follower:
-    """Reads what the API says of the last submission, and tells what is new; an API that does not answer is told once."""
-
-    api: VoiceApi
-    hotkey: Hotkey
-    say: Say
-    seen: Sight | None = None
-    told: set[str] = field(default_factory=set)
-
-    async def step(self, own: Own) -> None:
-        """Look once."""
-        if own.at_final is None:
-            return
-        try:
-            held = own.submissions if own.submissions is not None else await self.api.submissions(hotkey=self.hotkey)
-            item = next((item for item in held if item.commit_block == own.at_final.block), None)
-            if item is None:
-                self._once(following.unknown(own.at_final.block))
-                return
-            detail = await self.api.submission(item.id)
-            now = following.sight(detail, await self.api.queue(), await self.api.leaderboard(), self.hotkey)
-        except (ApiUnavailable, ApiRefused) as outage:
-            self._once(Line(Kind.OUTAGE, f"{outage.detail.rstrip('.')}. {outage.advice}", {"code": outage.code.value}, False))
-            return
-        for line in following.news(self.seen, now):
-            self.say(line)
-        self.seen = now
-
-    def _once(self, line: Line) -> None:
-        if line.text not in self.told:
-            self.told.add(line.text)
-            self.say(line)
+_LEAST_OFTEN = 64
+"""Pauses between two attempts in a long outage."""
 
 
 @dataclass(slots=True)
@@ -64,6 +29,8 @@ class Daemon:
     follower: Follower
     say: Say
     once: bool
+    outages: int = 0
+    told: str = ""
 
     async def tick(self) -> Pace:
         """Do one thing. What is being published is not overtaken by a better checkpoint: one commitment after another."""
@@ -78,18 +45,28 @@ class Daemon:
         return pace
 
     async def run(self, pause: timedelta, stop: Shutdown) -> None:
-        """Tick until asked to stop, and then leave at once, whatever is under way: the journal knows how far it was."""
+        """Tick until asked to stop, and then leave at once, whatever is under way: the journal knows how far it was.
+
+        After a named outage it is tried again, less and less often; with `once` the outage is raised.
+        """
         while not stop.requested:
-            pace = await self._until(stop)
+            try:
+                pace = await self._until(stop, pause)
+            except PlatformError as outage:
+                if self.once:
+                    raise
+                self._tell(outage)
+                await stop.wait(pause * min(2**self.outages, _LEAST_OFTEN))
+                continue
+            self.outages, self.told = 0, ""
             if self.once and pace is Pace.IDLE:
                 return
             if pace is not Pace.AT_ONCE:
                 await stop.wait(pause)
 
-    async def _until(self, stop: Shutdown) -> Pace:
-        """A tick, unless it is asked to stop before; a named outage waits for the next one."""
-        work = asyncio.create_task(self.tick())
-        asked = asyncio.create_task(stop.asked())
+    async def _until(self, stop: Shutdown, pause: timedelta) -> Pace:
+        """A tick, however long it takes, unless it is asked to stop before."""
+        work, asked = asyncio.create_task(self.tick()), asyncio.create_task(_stopped(stop, pause))
         await asyncio.wait((work, asked), return_when=asyncio.FIRST_COMPLETED)
         for task in (work, asked):
             task.cancel()
@@ -99,7 +76,17 @@ class Daemon:
             if not stop.requested:
                 raise
             return Pace.IDLE
-        except PlatformError as outage:
-            text = f"[{outage.code.value}] {outage.detail.rstrip('.')}. {outage.advice}"
+
+    def _tell(self, outage: PlatformError) -> None:
+        """Once, as long as it is the same."""
+        self.outages += 1
+        text = f"[{outage.code.value}] {outage.detail.rstrip('.')}. {outage.advice}"
+        if text != self.told:
+            self.told = text
             self.say(Line(Kind.OUTAGE, text, {"code": outage.code.value}, False))
-            return Pace.SOON
+
+
+async def _stopped(stop: Shutdown, pause: timedelta) -> None:
+    """Until the end is asked for; meanwhile the heartbeat goes on."""
+    while not stop.requested:
+        await stop.wait(pause)

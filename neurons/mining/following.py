@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from neurons.mining.lines import Fact, Kind, Line, spoken
+from neurons.mining.standing import Stand, told
 from scoring.errors import EXPLANATIONS, Code
-from scoring.types import MICRO, Block, Hotkey
+from scoring.types import MICRO, Block
 from voice_api.db.states import EvaluationState, SubmissionState
 from voice_api.schemas import LeaderboardRowOut, QueueRowOut, SubmissionDetail
 from voice_api.schemas.evaluations import EvaluationOut
@@ -41,21 +42,27 @@ class Sight:
     rounds: tuple[EvaluationOut, ...]
     turn: Turn | None
     rank: Rank | None
+    stand: Stand | None = None
 
 
-def sight(item: SubmissionDetail, queue: Sequence[QueueRowOut], table: Sequence[LeaderboardRowOut], hotkey: Hotkey) -> Sight:
+def sight(
+    item: SubmissionDetail,
+    queue: Sequence[QueueRowOut],
+    table: Sequence[LeaderboardRowOut],
+    stands: Stand | None,
+) -> Sight:
     """Put together what the API said in several answers; rounds are the newest first."""
     turn = next((_turn(row) for row in queue if row.submission_id == item.id and row.state is EvaluationState.QUEUED), None)
-    row = next((row for row in table if row.submission.hotkey == hotkey and row.submission.id == item.id), None)
+    row = next((row for row in table if row.submission.id == item.id), None)
     king = next((row.submission.score for row in table if row.king), None)
     rank = None if row is None or row.rank is None else Rank(row.rank, row.king, _lead(item.score, king))
-    return Sight(item.commit_block, item.state, item.code, item.reason, item.evaluations, turn, rank)
+    return Sight(item.commit_block, item.state, item.code, item.reason, item.evaluations, turn, rank, stands)
 
 
 def news(before: Sight | None, now: Sight) -> tuple[Line, ...]:
     """What a miner has not been told yet."""
     old = before if before is not None and before.block == now.block else None
-    return (*_of_state(old, now), *_of_turn(old, now), *_of_rounds(old, now), *_of_rank(old, now))
+    return (*_of_state(old, now), *_of_turn(old, now), *_of_rounds(old, now), *_of_rank(old, now), *_of_stand(old, now))
 
 
 def unknown(block: Block) -> Line:
@@ -116,6 +123,11 @@ def _of_rank(old: Sight | None, now: Sight) -> Iterator[Line]:
     behind = "" if now.rank.leads is None else f", {now.rank.leads / MICRO:+.4f} against the king's last score"
     text = f"It ranks {now.rank.place}{behind}. One score crowns nobody: a duel on the same prompts, round after round, does."
     yield Line(Kind.SUBMISSION, text, facts)
+
+
+def _of_stand(old: Sight | None, now: Sight) -> Iterator[Line]:
+    if now.stand is not None:
+        yield from told(None if old is None else old.stand, now.stand)
 
 
 def _facts(now: Sight) -> dict[str, Fact]:

@@ -21,7 +21,8 @@ from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet import models
 from neurons.localnet.hub_visibility import is_private
 from neurons.localnet.network import COMPETITION
-from neurons.mining.daemon import Daemon, Follower
+from neurons.mining.daemon import Daemon
+from neurons.mining.follower import Follower
 from neurons.mining.journal import Journal
 from neurons.mining.lines import Kind, Line, Say
 from neurons.mining.outside import Cost, Model, Outside
@@ -244,7 +245,9 @@ class Mine:
         publishing = Publishing(repo, self.dry_run, outside, journal, self._consent, say)
         scorer, settle = ScriptedScorer(self.scores), timedelta(0)
         trials = Trials(self.folder, repo, rules.version[-1], self.margin, settle, outside, scorer, journal, say)
-        return Daemon(outside, journal, publishing, trials, Follower(api, outside.hotkey, say), say, self.once)
+        return Daemon(
+            outside, journal, publishing, trials, Follower(api, outside.hotkey, rules.round_blocks, say), say, self.once
+        )
 
     async def _consent(self, _cost: Cost, _model: Model) -> bool:
         return self.agrees

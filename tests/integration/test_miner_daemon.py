@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from neurons.cli.main import app
 from neurons.commitment import parse
+from neurons.devchain import operations
 from neurons.mining.journal import Journal
 from neurons.mining.lines import Kind, Line
 from neurons.mining.publication import Step
@@ -149,6 +151,41 @@ def test_what_everybody_could_see_before_it_was_committed_is_given_up(bed: Bed, 
     again.run()
     assert ["may have committed it" in said for said in again.said(Kind.END)] == [True]
     assert bed.commits("open") == 0
+
+
+def test_a_chain_that_refuses_is_asked_again_later(bed: Bed, tmp_path: Path) -> None:
+    """What it refused is in no block, so that nothing is waited for; the upload is not repeated."""
+    add_checkpoint(tmp_path / "models", "step-1")
+    operations.change(bed.chain, "commitment_space", 0)
+    mine = Mine(bed, "refused", tmp_path / "models", {"step-1": 0.6})
+    mine.run()
+    [repo] = bed.repositories("refused")
+    assert ["refused the commitment" in said for said in mine.said(Kind.HOLD)] == [True]
+    assert (bed.commits("refused"), bed.is_private(repo)) == (0, True)
+    operations.change(bed.chain, "commitment_space", 3_100)
+    again = Mine(bed, "refused", tmp_path / "models", {})
+    again.run()
+    assert [line.facts["step"] for line in again.lines if line.facts.get("taken")] == ["commit", "reveal"]
+    assert (bed.commits("refused"), bed.is_private(repo)) == (1, False)
+
+
+def test_an_outage_is_told_once_and_waited_for(bed: Bed, tmp_path: Path) -> None:
+    """A hub that is away: nothing is lost, and with --once it is the command's error."""
+    add_checkpoint(tmp_path / "models", "step-1")
+    away = replace(bed, hub="http://127.0.0.1:9")
+    with pytest.raises(PlatformError) as caught:
+        Mine(away, "away", tmp_path / "models", {"step-1": 0.6}).run()
+    assert caught.value.code is Code.PUBLISHING_FAILED
+    mine, stop = Mine(away, "away", tmp_path / "models", {}, once=False), Shutdown()
+
+    async def some_time() -> None:
+        asyncio.get_running_loop().call_later(1.5, stop.request)
+        await mine.serve(stop)
+
+    asyncio.run(some_time())
+    assert len(mine.said(Kind.OUTAGE)) == 1
+    Mine(bed, "away", tmp_path / "models", {}).run()
+    assert bed.commits("away") == 1
 
 
 def test_a_checkpoint_that_was_removed_is_given_up(bed: Bed, tmp_path: Path) -> None:

@@ -5,15 +5,21 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import bittensor as bt
 import pytest
 
 from neurons.mining.lines import Kind
 from neurons.shutdown import Shutdown
+from scoring import ledger
+from scoring.duel import Duel
 from scoring.errors import Code
-from scoring.types import Hotkey, SubmissionId
+from scoring.ledger import State
+from scoring.types import Entrant, Hotkey, Micro, RoundNumber, SubmissionId
 from tests.integration import mining_bed
 from tests.integration.hub_thread import hub_over
 from tests.integration.mining_bed import Bed, Mine, add_checkpoint
+from voice_api.db.ledger import Ledger
+from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import Entry, NewRound, NewSubmission, Verdict
@@ -42,8 +48,9 @@ async def test_what_becomes_of_it_is_told_step_by_step(
     new_submission: Callable[..., NewSubmission],
     new_round: Callable[..., NewRound],
     verdict: Callable[..., Verdict],
+    receiver: bt.Wallet,
 ) -> None:
-    """Unknown, waiting with its place, and refused with its reason."""
+    """Unknown, waiting with its place, in a duel, and refused with its reason."""
     bed = await asyncio.to_thread(mining_bed.make, tmp_path, hub)
     bed = Bed(bed.folder, hub, listen(api_settings()))
     add_checkpoint(tmp_path / "models", "step-1")
@@ -60,6 +67,8 @@ async def test_what_becomes_of_it_is_told_step_by_step(
         "It waits in place 1",
         f"Round {record.block // 40 + 1}: queued.",
     ]
+    fold = await folded(pool, receiver.hotkey.ss58_address, Entrant(f"{record.hotkey}@{record.block}"), record.block // 40)
+    assert f"Round {fold}: its duel with the king 5King@1: evidence 31 of 620" in (await look(bed, tmp_path))[-1]
     await finish(pool, verdict(state=VerdictState.REJECTED, code=Code.LOAD_FAILED, reason="a tensor is missing", report=None))
     refused = await look(bed, tmp_path)
     assert refused[0].startswith(f"The submission of block {record.block} is rejected. [1301] a tensor is missing")
@@ -68,6 +77,14 @@ async def test_what_becomes_of_it_is_told_step_by_step(
 async def judge(pool: Pool, submission: SubmissionId, opened: NewRound) -> None:
     """Open a round that asks for a submission."""
     assert await Rounds(pool).open(opened, [Entry(submission, QueueName.CPU, 1)])
+
+
+async def folded(pool: Pool, validator: Hotkey, challenger: Entrant, number: int) -> int:
+    """Let the validator's ledger say that a submission is in a duel with the king."""
+    king, opened = Entrant("5King@1"), RoundNumber(number)
+    state = State(round=opened, king=king, duels=(Duel(challenger, king, opened, Micro(20_000), 620.0, (31.0,), 32, 32, 1),))
+    await Ledger(pool, validator).append(LedgerEntry(opened, "a" * 64, "", ledger.to_json(state), {}, king))
+    return number
 
 
 async def finish(pool: Pool, found: Verdict) -> None:

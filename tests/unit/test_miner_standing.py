@@ -1,0 +1,82 @@
+"""What a validator's ledger says of a submission, in words for its owner."""
+
+from dataclasses import replace
+
+import pytest
+
+from neurons.mining.standing import stand, told
+from scoring.duel import Duel, EndedDuel, Outcome
+from scoring.ledger import Record, Refusal, State
+from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber
+
+ME, KING = Entrant("5Me@50"), Entrant("5King@7")
+RECORD = Record(ME, Hotkey("5Me"), Block(50), "00", None, 32, 32 * 500_000, 0)
+DUEL = Duel(ME, KING, RoundNumber(3), Micro(20_000), 620.0, (12.5, 0.5), steps=64, groups=64, rounds=2)
+STATE = State(round=RoundNumber(5), king=KING, throne="king since block 9: it won", records=(RECORD,))
+
+
+def says(state: State, before: State | None = None) -> list[str]:
+    """What is told of the new state."""
+    now = stand(state, ME)
+    assert now is not None
+    return [line.text for line in told(None if before is None else stand(before, ME), now)]
+
+
+def over(outcome: Outcome) -> EndedDuel:
+    """The end of a duel."""
+    return EndedDuel(ME, KING, outcome, 0.03, 620.0, 96, 3)
+
+
+def test_who_duels_is_told_the_evidence() -> None:
+    """How much there is, how much it takes, and by how much it must lead."""
+    assert says(replace(STATE, duels=(DUEL,))) == [
+        "Round 5: its duel with the king 5King@7: evidence 13 of 620 after 2 rounds, 64 groups; it must lead by more than 0.02."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        pytest.param(Outcome.FUTILE, "lost to this king for good", id="futile"),
+        pytest.param(Outcome.MAX_ROUNDS, "no evidence in all the rounds", id="too many rounds"),
+        pytest.param(Outcome.KING_GONE, "Against the next one it starts anew", id="the king left"),
+    ],
+)
+def test_who_lost_is_told_why_and_what_helps(outcome: Outcome, words: str) -> None:
+    """By the way in which it ended; also rounds later, as long as that king holds the top."""
+    [said] = says(replace(STATE, ended=(over(outcome),)))
+    assert said.startswith("Round 5: its duel with 5King@7 is over, evidence 0.03 of 620 after 3 rounds:") and words in said
+    assert says(replace(STATE, lost=(over(outcome),))) == [said]
+
+
+def test_who_is_crowned_is_told_since_when() -> None:
+    """In the ledger's words."""
+    assert says(replace(STATE, king=ME, throne="king since block 99: it won")) == [
+        "Round 5: by the ledger it is king since block 99: it won."
+    ]
+
+
+def test_who_is_judged_and_does_not_duel_is_told_how_one_opens() -> None:
+    """After a round in which it is not clearly worse."""
+    [said] = says(STATE)
+    assert said.startswith("Round 5: no duel with the king 5King@7 is open")
+
+
+def test_who_earns_nothing_is_told_why() -> None:
+    """In the ledger's words."""
+    refused = replace(STATE, records=(), refusals=(Refusal(ME, Hotkey("5Me"), "a copy of 5King@7", KING),))
+    assert says(refused) == ["Round 5: it earns nothing: a copy of 5King@7."]
+
+
+def test_only_what_changed_is_told() -> None:
+    """A further round of the same is no news; more evidence is."""
+    open_now = replace(STATE, duels=(DUEL,))
+    later = replace(open_now, round=RoundNumber(6))
+    assert says(later, open_now) == []
+    assert len(says(replace(later, duels=(replace(DUEL, rounds=3),)), open_now)) == 1
+
+
+def test_a_ledger_without_a_round_says_nothing() -> None:
+    """Nor does one that does not know the submission."""
+    assert stand(State(), ME) is None
+    assert says(replace(STATE, records=())) == []
