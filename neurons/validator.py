@@ -8,7 +8,7 @@ from typing import assert_never
 import bittensor as bt
 import structlog
 
-from neurons import agenda, expiry
+from neurons import agenda, expiry, telling
 from neurons.agenda import CloseRound, FoldRound, OpenRound, SetWeights, View, Wait
 from neurons.chain import Chain
 from neurons.shutdown import Shutdown
@@ -135,15 +135,7 @@ async def _fold(store: Store, entry: LedgerEntry) -> bool:
     except OutOfOrder as late:
         log.info("fold skipped", round=entry.round, why=late.detail)
         return False
-    for name, reason in entry.inputs["distrusted"].items():
-        log.error("receipt refused", entrant=name, reason=reason)
-    for name, reason in entry.inputs["gone"].items():
-        log.info("submission gone", entrant=name, reason=reason)
-    state = ledger.from_json(entry.state)
-    for duel in state.ended:
-        numbers = {"wealth": duel.wealth, "threshold": duel.threshold, "rounds": duel.rounds, "groups": duel.groups}
-        log.info("duel ended", challenger=duel.entrant, king=duel.king, outcome=duel.outcome, **numbers)
-    log.info("round folded", round=entry.round, king=entry.king_entrant, throne=state.throne, ledger=entry.state_hash)
+    telling.folded(entry)
     return True
 
 

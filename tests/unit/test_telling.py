@@ -1,0 +1,44 @@
+"""What the validator's log says of a fold."""
+
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from neurons import telling
+from scoring import ledger
+from scoring.duel import EndedDuel, Outcome
+from scoring.ledger import State
+from scoring.types import Entrant, RoundNumber
+from voice_api.db.ledger_records import LedgerEntry
+
+
+def told(outcome: Outcome) -> list[Any]:
+    """The log of a round in which b's duel against a ended so, c was not counted and d left."""
+    duel = EndedDuel(Entrant("b@2"), Entrant("a@1"), outcome, 12.5, 40.0, 96, 3)
+    state = State(RoundNumber(7), Entrant("a@1"), throne="king since block 720: it was better", ended=(duel,))
+    inputs = {"distrusted": {"c@3": "the receipt is not signed"}, "gone": {"d@4": "banned"}}
+    with capture_logs() as logs:
+        telling.folded(LedgerEntry(RoundNumber(7), "f" * 64, "", ledger.to_json(state), inputs, state.king))
+    return [{name: value for name, value in entry.items() if name != "log_level"} for entry in logs]
+
+
+@pytest.mark.parametrize("outcome", [pytest.param(each, id=each.value) for each in Outcome])
+def test_a_fold_is_told_in_words(outcome: Outcome) -> None:
+    """Who did not count and why, who left and why, how a duel ended and why, and who holds the top since when."""
+    refused, gone, duel, folded = told(outcome)
+    assert refused == {"event": "receipt refused", "entrant": "c@3", "reason": "the receipt is not signed"}
+    assert gone == {"event": "submission gone", "entrant": "d@4", "reason": "banned"}
+    assert duel == {
+        "event": "challenger crowned" if outcome is Outcome.CROWNED else "challenge ended",
+        "challenger": "b@2",
+        "king": "a@1",
+        "outcome": outcome.value,
+        "why": telling.WHY[outcome],
+        "wealth": 12.5,
+        "threshold": 40.0,
+        "rounds": 3,
+        "groups": 96,
+    }
+    throne = "king since block 720: it was better"
+    assert folded == {"event": "round folded", "round": 7, "king": "a@1", "throne": throne, "ledger": "f" * 64}
