@@ -8,19 +8,15 @@ from neurons.folding import fold
 from neurons.roll import call, standing
 from neurons.rounds import Candidate, RoundOpening, RoundView
 from neurons.types import Metagraph
-from scoring import ledger, weights
+from scoring import ledger
 from scoring.certificate import Trust
 from scoring.competition import Competition, Schedule
 from scoring.ledger import State
-from scoring.types import Block, Hotkey, RoundNumber, entrant
-from scoring.weights import Snapshot, WeightPlan
+from scoring.types import Block, RoundNumber, entrant
 from voice_api.db import records
-from voice_api.db.ledger_records import LedgerEntry, Roll, WeightAttempt
+from voice_api.db.ledger_records import LedgerEntry, Roll
 from voice_api.db.records import EvaluationResult
-from voice_api.db.states import Outcome, RoundState
-
-RETRY_BLOCKS = 10
-"""Blocks between two attempts to set the same weights."""
+from voice_api.db.states import RoundState
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,6 @@ class View:
     """
 
     metagraph: Metagraph
-    me: Hotkey
     trust: Trust | None
     latest: records.Round | None
     unfolded: records.Round | None
@@ -42,8 +37,6 @@ class View:
     fates: Sequence[records.Fate]
     head: LedgerEntry | None
     candidates: Sequence[records.Candidate]
-    last_attempt: WeightAttempt | None
-    last_set: WeightAttempt | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +67,11 @@ class OpenRound:
     competition_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetWeights:
-    """The ledger's head, as weights."""
-
-    snapshot: Snapshot
-    plan: WeightPlan
-
-
-Action = Wait | CloseRound | FoldRound | OpenRound | SetWeights
+Action = Wait | CloseRound | FoldRound | OpenRound
 
 
 def decide(view: View, schedule: Schedule) -> Action:
-    """One action a tick: close, else fold, else set weights, else open the next round."""
+    """One action a tick: fold, else close, else open the next round. Weights are set beside it (see `neurons.weight_setting`)."""
     block = view.metagraph.block
     if view.unfolded is not None:
         rules = schedule.at(view.unfolded.round)
@@ -96,9 +81,6 @@ def decide(view: View, schedule: Schedule) -> Action:
             state = _state(view.head)
             roll = call(view.unfolded.round, view.metagraph, view.candidates, view.fates, state, rules.round)
             return CloseRound(view.unfolded.round, roll)
-    if view.head is not None and _weights_due(view, view.head):
-        snapshot = _snapshot(view, view.head, schedule)
-        return SetWeights(snapshot, weights.plan(snapshot))
     number = RoundNumber(block // schedule.round_blocks)
     competition = schedule.at(number)
     opening = rounds.open_round(_round_view(view, competition, number), competition)
@@ -119,45 +101,6 @@ def _state(head: LedgerEntry | None) -> State:
     return State() if head is None else ledger.from_json(head.state)
 
 
-def _weights_due(view: View, head: LedgerEntry) -> bool:
-    """After each fold, and once a tempo to stay active; never inside the chain's rate limit or right after an attempt.
-
-    Not while the subnet's owner holds no uid to burn to: rounds go on without weights.
-    """
-    block, neuron = view.metagraph.block, view.metagraph.neuron(view.me)
-    if neuron is None or view.metagraph.neuron(view.metagraph.owner_hotkey) is None:
-        return False
-    if block - neuron.last_update < view.metagraph.weights_rate_limit:
-        return False
-    if view.last_attempt is not None and block - view.last_attempt.block < RETRY_BLOCKS:
-        return False
-    if view.last_set is None or view.last_set.snapshot["ledger_hash"] != head.state_hash:
-        return True
-    return block - view.last_set.block >= view.metagraph.tempo
-
-
-def _snapshot(view: View, head: LedgerEntry, schedule: Schedule) -> Snapshot:
-    competition = schedule.at(head.round)
-    metagraph = view.metagraph
-    owner = metagraph.neuron(metagraph.owner_hotkey)
-    if owner is None:
-        raise weights.WeightsInvalid("the subnet's owner holds no uid to burn to")
-    return Snapshot(
-        ledger_hash=head.state_hash,
-        state=_state(head),
-        block=metagraph.block,
-        owner=owner.uid,
-        uids={neuron.hotkey: neuron.uid for neuron in metagraph.neurons},
-        registered_at={neuron.hotkey: neuron.registered_at_block for neuron in metagraph.neurons},
-        committed={item.hotkey: item.block for item in metagraph.commitments},
-        shares=competition.shares.king_and_tail,
-        tail_floor=competition.shares.tail_floor,
-        tie_band=competition.shares.tie_band,
-        tie_speed=competition.shares.tie_speed,
-        competition_hash=competition.hash,
-    )
-
-
 def _round_view(view: View, competition: Competition, number: RoundNumber) -> RoundView:
     candidates = [
         Candidate(c.id, c.commit_block, c.tiebreak, neuron.immune_until_block, c.last_round, entrant(c.hotkey, c.commit_block))
@@ -165,8 +108,3 @@ def _round_view(view: View, competition: Competition, number: RoundNumber) -> Ro
     ]
     latest = None if view.latest is None else view.latest.round
     return RoundView(view.metagraph.block, latest, view.unfolded is not None, _state(view.head), candidates)
-
-
-def attempt(action: SetWeights, block: Block, outcome: Outcome, error: str | None) -> WeightAttempt:
-    """The row that keeps an attempt to set weights."""
-    return WeightAttempt(block, action.snapshot.hash, action.snapshot.to_json(), action.plan.to_json(), outcome, error)

@@ -1,7 +1,8 @@
 """The one adapter over `bittensor.Client`: everything the project reads from a chain or writes to it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
+import math
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -37,7 +38,7 @@ DEV_NETWORK = "dev"
 _WRITE_BLOCKS = 8
 """A write waits for its block: so many block times are added to its time limit."""
 COMMIT_LASTS = 16
-"""Blocks in which a signed commitment may be included; after them it is void."""
+"""Blocks in which what was signed (a commitment, weights) may be included; after them it is void."""
 _SPACE_NAMES = ("SpaceLimitExceeded",)
 """What the chain calls a commitment that comes too soon: its quota is of bytes per epoch."""
 
@@ -146,10 +147,14 @@ class Chain:
             intent = bt.SetWeights(netuid=self._netuid, weights=dict(weights), version_key=version_key)
         except BittensorError as exc:
             return Refused(bt.ErrorCode.INVALID_ARGUMENT.value, "", str(exc))
-        outcome = await self._written(self._client.execute(intent, wallet, wait_for_finalization=False))
+        outcome = await self._written(self._client.execute(intent, wallet, period=COMMIT_LASTS, wait_for_finalization=False))
         if isinstance(outcome, RateLimited):
             return RateLimited(await self._blocks_left(Hotkey(wallet.hotkey.ss58_address)), outcome.message)
         return outcome
+
+    async def write_lasts(self) -> int:
+        """Blocks after the newest one in which a write that begins now may still be included, however it ends."""
+        return COMMIT_LASTS + _WRITE_BLOCKS + math.ceil(self._timeout.total_seconds() / await self.block_seconds())
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -229,23 +234,39 @@ def _block_of(result: bt.ExtrinsicResult) -> Block:
 
 
 @asynccontextmanager
-async def connect(network: str, netuid: int, devchain: Path | None, timeout: timedelta) -> AsyncIterator[Chain]:  # noqa: ASYNC109 - per call
+async def connect(
+    network: str,
+    netuid: int,
+    devchain: Path | None,
+    timeout: timedelta,  # noqa: ASYNC109 - per call
+    fallbacks: Sequence[str] = (),
+    turn: int = 0,
+) -> AsyncIterator[Chain]:
     """An open chain, closed at the end. `network` is `dev` (then `devchain` names its file), or what the SDK knows.
 
+    An endpoint that cannot be reached is replaced by the next one: `fallbacks`, or what the SDK knows for the network. One that can be
+    reached and does not answer is not: `turn` says with which of them to begin.
     Raises PlatformError(SETTING_INVALID) for a network that nobody knows, ChainUnavailable when it cannot be reached.
     """
-    async with Chain(_substrate(network, devchain), netuid, timeout) as chain:
+    async with Chain(_substrate(network, devchain, fallbacks, turn), netuid, timeout) as chain:
         yield chain
 
 
-def _substrate(network: str, devchain: Path | None) -> bt.Substrate:
+def _substrate(network: str, devchain: Path | None, fallbacks: Sequence[str], turn: int) -> bt.Substrate:
     if network == DEV_NETWORK:
         if devchain is None:
             raise PlatformError(Code.SETTING_INVALID, "network dev needs VOICE_DEVCHAIN, the path of its file")
         return DevSubstrate(devchain)
+    label, first, *others = endpoints(network, fallbacks, turn)
+    return bt.RpcSubstrate(first, fallback_endpoints=others, archive_endpoints=default_archive_endpoints(label))
+
+
+def endpoints(network: str, fallbacks: Sequence[str], turn: int) -> tuple[str, ...]:
+    """The network's label, then where it is reached, in the order in which to try: the `turn`-th first."""
     try:
         label, endpoint = resolve_endpoint(network)
     except ValueError as exc:
         raise PlatformError(Code.SETTING_INVALID, f"{exc} The development chain is called dev.") from exc
-    fallbacks = [url for url in default_fallback_endpoints(label) if url != endpoint]
-    return bt.RpcSubstrate(endpoint, fallback_endpoints=fallbacks, archive_endpoints=default_archive_endpoints(label))
+    urls = list(dict.fromkeys([endpoint, *(fallbacks or default_fallback_endpoints(label))]))
+    start = turn % len(urls)
+    return (label, *urls[start:], *urls[:start])

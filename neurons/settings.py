@@ -14,16 +14,23 @@ from scoring.types import Hotkey
 from voice_api.settings import ProcessSettings
 
 
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 class ChainSettings(ProcessSettings):
-    """Which chain, which subnet, whose keys."""
+    """Which chain, which subnet, whose keys; `fallbacks` are endpoints to try where the network's own does not answer."""
 
     network: str = Field(default="finney", validation_alias="BT_NETWORK")
     netuid: int = Field(default=1, ge=0, validation_alias="VOICE_NETUID")
     devchain: Path = Field(default=Path(".voice/devchain.sqlite"), validation_alias="VOICE_DEVCHAIN")
+    fallbacks: Annotated[tuple[str, ...], NoDecode] = Field(default=(), validation_alias="VOICE_FALLBACK_ENDPOINTS")
     wallet: str = Field(default="default", validation_alias="BT_WALLET")
     wallet_hotkey: str = Field(default="default", validation_alias="BT_WALLET_HOTKEY")
     wallet_path: Path = Field(default=Path("~/.bittensor/wallets"), validation_alias="BT_WALLET_PATH")
     chain_timeout_seconds: float = Field(default=60.0, gt=0, validation_alias="VOICE_CHAIN_TIMEOUT_SECONDS")
+
+    _fallbacks = field_validator("fallbacks", mode="before")(_split)
 
     @property
     def chain_timeout(self) -> timedelta:
@@ -65,16 +72,18 @@ class ValidatorSettings(CertifierSettings):
     competition: Path = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
     pause_seconds: float = Field(default=12.0, gt=0, validation_alias="VOICE_PAUSE_SECONDS")
     version_key: int = Field(default=0, ge=0, validation_alias="VOICE_VERSION_KEY")
+    weights_seconds: float = Field(default=300.0, gt=0, validation_alias="VOICE_WEIGHTS_SECONDS")
+    _trust = field_validator("trust", mode="before")(_split)
 
     @property
     def pause(self) -> timedelta:
         """Between two ticks."""
         return timedelta(seconds=self.pause_seconds)
 
-    @field_validator("trust", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return frozenset(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    @property
+    def weights_deadline(self) -> timedelta:
+        """The longest time of one attempt to set weights, its reads included."""
+        return timedelta(seconds=self.weights_seconds)
 
 
 class MinerSettings(ApiClientSettings):

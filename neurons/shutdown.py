@@ -1,9 +1,11 @@
-"""SIGTERM and SIGINT as a flag that ends a daemon between two ticks."""
+"""SIGTERM and SIGINT as a flag that ends a daemon between two ticks, and the tasks of one daemon that end together."""
 
 import asyncio
 import signal
+from collections.abc import Coroutine
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 
 class Shutdown:
@@ -44,3 +46,14 @@ class Shutdown:
                 await self._event.wait()
         except TimeoutError:
             return
+
+
+async def together(*works: Coroutine[Any, Any, None]) -> None:
+    """Run them side by side until all end; the first that fails ends the others, and what it raised is raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

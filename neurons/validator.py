@@ -1,5 +1,6 @@
-"""The validator: opens rounds, folds them, and sets weights. It reads everything, decides purely, and writes once a tick."""
+"""The validator's rounds: opens, closes and folds them. It reads everything, decides purely, and writes once a tick."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -9,10 +10,11 @@ import bittensor as bt
 import structlog
 
 from neurons import agenda, expiry, telling
-from neurons.agenda import CloseRound, FoldRound, OpenRound, SetWeights, View, Wait
+from neurons.agenda import CloseRound, FoldRound, OpenRound, View, Wait
 from neurons.chain import Chain
-from neurons.shutdown import Shutdown
-from neurons.types import Applied, ChainUnavailable, RateLimited, Refused
+from neurons.shutdown import Shutdown, together
+from neurons.types import ChainUnavailable
+from neurons.weight_setting import Opening, Terms, WeightSetting
 from scoring import ledger
 from scoring.certificate import Trust
 from scoring.competition import Schedule
@@ -20,10 +22,10 @@ from scoring.errors import PlatformError
 from scoring.types import Hotkey, RoundNumber
 from voice_api.db.ledger import Ledger
 from voice_api.db.ledger_records import LedgerEntry
-from voice_api.db.pool import Pool
+from voice_api.db.pool import Pool, connect
 from voice_api.db.records import Entry, Fate, NewRound, Round
 from voice_api.db.rounds import Rounds
-from voice_api.db.states import Outcome, QueueName, RoundState
+from voice_api.db.states import QueueName, RoundState
 from voice_api.db.submissions import Submissions
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable, OutOfOrder
@@ -50,13 +52,12 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who sets weights, under which version key, where its list of revoked certificates lies, and whose certificates it counts.
+    """Who folds, where its list of revoked certificates lies, and whose certificates it counts.
 
     Without `issuers` those are its own alone.
     """
 
     wallet: bt.Wallet
-    version_key: int
     revocations: Path
     issuers: frozenset[Hotkey] = frozenset()
 
@@ -91,8 +92,6 @@ async def tick(chain: Chain, store: Store, signer: Signer, schedule: Schedule) -
             await _open(chain, store, action)
             if left is not None:
                 log.warning("the competition's rules end soon: install the next release", rounds_left=left)
-        case SetWeights():
-            await _set_weights(chain, store, signer, action)
         case unreachable:
             assert_never(unreachable)
     return True
@@ -109,7 +108,6 @@ async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | Non
     head = await store.ledger.head()
     return View(
         metagraph=metagraph,
-        me=me,
         trust=trusted,
         latest=await store.rounds.latest(),
         unfolded=unfolded,
@@ -118,8 +116,6 @@ async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | Non
         fates=await _fates(store, head, unfolded) if unfolded is not None and agenda.ends(unfolded, metagraph.block) else (),
         head=head,
         candidates=await store.submissions.candidates(),
-        last_attempt=await store.weights.latest(),
-        last_set=await store.weights.latest(Outcome.SET),
     )
 
 
@@ -148,33 +144,20 @@ async def _open(chain: Chain, store: Store, action: OpenRound) -> None:
         log.info("round opened", round=opening.number, seed=seed, evaluations=len(entries))
 
 
-async def _set_weights(chain: Chain, store: Store, signer: Signer, action: SetWeights) -> None:
-    block = action.snapshot.block
-    try:
-        result = await chain.set_weights(signer.wallet, action.plan.vector, signer.version_key)
-    except ChainUnavailable as outage:
-        # Kept like any other attempt, so that the next one comes after a while and rounds are opened meanwhile.
-        await store.weights.record(agenda.attempt(action, block, Outcome.FAILED, f"no answer: {outage.detail}"))
-        raise
-    match result:
-        case Applied(applied):
-            log.info("weights set", block=applied, targets=len(action.plan.vector), burn=action.plan.burn)
-            kept = agenda.attempt(action, applied, Outcome.SET, None)
-        case RateLimited(blocks_left, message):
-            log.info("weights come too soon", blocks_left=blocks_left)
-            kept = agenda.attempt(action, block, Outcome.RATE_LIMITED, message)
-        case Refused(code, name, message):
-            log.error("weights refused", code=code, name=name, message=message)
-            kept = agenda.attempt(action, block, Outcome.FAILED, f"{name or code}: {message}")
-        case unreachable:
-            assert_never(unreachable)
-    await store.weights.record(kept)
-
-
 async def run(
-    chain: Chain, store: Store, signer: Signer, schedule: Schedule, pause: timedelta, stop: Shutdown, ticks: Ticks | None = None
+    chain: Chain,
+    store: Store,
+    signer: Signer,
+    schedule: Schedule,
+    pause: timedelta,
+    stop: Shutdown,
+    ticks: Ticks | None = None,
+    done: Callable[[], None] = lambda: None,
 ) -> None:
-    """Tick until asked to stop; `ticks` counts them. A named outage waits for the next tick; a bug ends the process."""
+    """Tick until asked to stop; `ticks` counts them, `done` is told after each that did something.
+
+    A named outage waits for the next tick; a bug ends the process.
+    """
     counted = ticks or Ticks()
     while not stop.requested:
         busy = False
@@ -183,5 +166,20 @@ async def run(
                 busy = await tick(chain, store, signer, schedule)
         except (ChainUnavailable, DatabaseUnavailable) as outage:
             log.warning("tick skipped", code=outage.code, detail=outage.detail)
-        if not busy:
+        if busy:
+            done()
+        else:
             await stop.wait(pause)
+
+
+async def serve(url: str, opening: Opening, signer: Signer, terms: Terms, stop: Shutdown, ticks: Ticks) -> None:
+    """The whole validator on a database's URL: rounds, and beside them weights, until asked to stop."""
+    database = await connect(url, lazy=True)  # a tick waits for it
+    try:
+        store = Store.over(database, signer.hotkey)
+        weights = WeightSetting(opening, store.ledger, store.weights, terms)
+        async with opening(0) as chain:
+            rounds = run(chain, store, signer, terms.schedule, terms.pause, stop, ticks, weights.wake)
+            await together(rounds, weights.run(stop))
+    finally:
+        await database.close()

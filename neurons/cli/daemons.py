@@ -12,7 +12,11 @@ from neurons.cli import logs
 from neurons.cli.options import CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from prometheus_client import CollectorRegistry
+
+    from neurons.chain import Chain
 
 queue = typer.Typer(help="The model queue: chain → API.", no_args_is_help=True)
 validator = typer.Typer(help="The validator: rounds, ledger, weights.", no_args_is_help=True)
@@ -102,7 +106,7 @@ def queue_run(
 
     async def serve(stop: Any) -> None:
         async with (
-            connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout) as chain,
+            connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout, settings.fallbacks) as chain,
             VoiceApi(settings.api_url, keys, settings.api_hotkey) as client,
         ):
             await model_queue.run(chain, client, schedule, settings.pause, stop, ticks)
@@ -124,28 +128,24 @@ def validator_run(
     from neurons import wallets
     from neurons.chain import connect
     from neurons.settings import ValidatorSettings
+    from neurons.weight_setting import Terms
     from scoring.competition import load
-    from voice_api.db import pool
     from voice_api.process_metrics import Ticks
 
     options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey)
     settings = ValidatorSettings(**options, **given(wallet_path=wallet_path, competition=competition))
     schedule = load(settings.competition)
     keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
-    signer = process.Signer(keys, settings.version_key, settings.revocations, settings.trust)
+    signer = process.Signer(keys, settings.revocations, settings.trust)
+    terms = Terms(keys, settings.version_key, schedule, settings.pause, settings.weights_deadline)
     ticks = Ticks()
 
-    async def serve(stop: Any) -> None:
-        database = await pool.connect(settings.database_url.get_secret_value(), lazy=True)  # a tick waits for it
-        try:
-            async with connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout) as chain:
-                await process.run(
-                    chain, process.Store.over(database, signer.hotkey), signer, schedule, settings.pause, stop, ticks
-                )
-        finally:
-            await database.close()
+    def opening(turn: int) -> "AbstractAsyncContextManager[Chain]":
+        return connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout, settings.fallbacks, turn)
 
-    _run(serve, ticks.registry)
+    _run(
+        lambda stop: process.serve(settings.database_url.get_secret_value(), opening, signer, terms, stop, ticks), ticks.registry
+    )
 
 
 @database.command("upgrade")

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -22,6 +22,7 @@ from neurons import certification, validator
 from neurons.chain import Chain
 from neurons.types import Applied, Metagraph, Neuron, WeightsResult
 from neurons.validator import Signer, Store
+from neurons.weight_setting import Opening, Terms, WeightSetting
 from prompts.generate import digest, generate
 from scoring import receipt
 from scoring.competition import load
@@ -256,6 +257,12 @@ class ScriptedChain:
     async def block_hash(self, block: Block) -> BlockHash:
         return BlockHash(f"0x{block:064x}")
 
+    async def head(self) -> Block:
+        return Block(self.block)
+
+    async def block_seconds(self) -> float:
+        return 12.0
+
     async def set_weights(self, _wallet: bt.Wallet, _weights: object, _version_key: int) -> WeightsResult:
         answer = self.answers.pop(0) if self.answers else Applied(Block(self.block))
         if isinstance(answer, BaseException):
@@ -287,8 +294,14 @@ class ValidatorBed:
 
     async def tick(self) -> bool:
         """One tick of a validator that has just started."""
-        signer = Signer(self.wallet, 0, self.revocations, self.issuers)
+        signer = Signer(self.wallet, self.revocations, self.issuers)
         return await validator.tick(cast(Chain, self.chain), self.store, signer, SCHEDULE)
+
+    async def set_weights(self) -> None:
+        """One turn of the task beside the ticks, just started."""
+        terms = Terms(self.wallet, 0, SCHEDULE, timedelta(seconds=1), timedelta(seconds=30))
+        opening = cast(Opening, lambda _turn: nullcontext(self.chain))
+        await WeightSetting(opening, self.store.ledger, self.store.weights, terms).turn()
 
     async def claim(self) -> Claim:
         """The next evaluation, which must be there."""

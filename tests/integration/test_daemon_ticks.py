@@ -58,7 +58,7 @@ async def test_the_validator_counts_turns_and_outages(stack: "ValidatorBed", awa
     """A turn that read chain and database is done, one that could not is an outage."""
     stop, ticks = AwayOnce(), Ticks()
     chain = cast(Chain, stop if away else stack.chain)
-    signer = Signer(stack.wallet, 0, stack.revocations)
+    signer = Signer(stack.wallet, stack.revocations)
     await validator.run(chain, stack.store, signer, SCHEDULE, PAUSE, cast(Shutdown, stop), ticks)
     done, outages = counts(ticks)
     assert (done is None, outages) == ((True, 2) if away else (False, None))

@@ -1,21 +1,16 @@
-"""The validator's ticks on a real PostgreSQL: what happens when the chain fails, or the validator dies, between any two steps."""
+"""The validator's ticks on a real PostgreSQL: what happens when the validator dies between any two steps."""
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
-from neurons.types import ChainUnavailable, RateLimited, Refused, WeightsResult
+from neurons.types import Refused
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import Outcome, RoundState
 from voice_api.errors import LeaseLost
 
 if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed
-
-
-class Killed(BaseException):
-    """The process ends here."""
 
 
 async def rest(stack: "ValidatorBed") -> None:
@@ -36,47 +31,27 @@ async def fold_one(stack: "ValidatorBed", first: int = 500_000, second: int = 60
 async def test_a_round_goes_from_opening_to_weights_though_the_validator_restarts_at_each_step(stack: "ValidatorBed") -> None:
     """Each tick is a new validator; what it needs it reads, and what was done is not done again."""
     await fold_one(stack)
-    assert await stack.tick()
     assert [await stack.tick() for _ in range(3)] == [False] * 3
-    kept = await stack.store.weights.latest(Outcome.SET)
-    assert kept is not None
+    for _ in range(3):
+        await stack.set_weights()
+    [kept] = await stack.store.weights.page()
+    assert kept.outcome is Outcome.SET
     assert (await stack.head(), {line["hotkey"]: line["share"] for line in kept.plan["lines"]}["h3"]) == ((2, "h3@101"), 0.65)
 
 
-async def test_a_validator_killed_after_the_chain_took_its_weights_sets_them_again_in_time(stack: "ValidatorBed") -> None:
-    """It does not know that they were taken, so it sets them once more when the rate limit allows it."""
+async def test_weights_that_cannot_be_set_keep_no_round_from_opening(stack: "ValidatorBed") -> None:
+    """The attempt is kept, and repeated after a while; the subnet goes on meanwhile."""
     await fold_one(stack)
-    stack.chain.answers = [Killed()]
-    with pytest.raises(Killed):
-        await stack.tick()
-    stack.chain.last_update = 726
-    assert not await stack.tick()
-    stack.chain.block = 776
-    assert await stack.tick()
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(ChainUnavailable("silent"), id="no answer"),
-        pytest.param(Refused("unknown", "NeuronNoValidatorPermit", "no permit"), id="refused"),
-        pytest.param(RateLimited(None, "too soon"), id="too soon"),
-    ],
-)
-async def test_weights_that_cannot_be_set_keep_no_round_from_opening(
-    stack: "ValidatorBed", answer: WeightsResult | ChainUnavailable
-) -> None:
-    """The attempt is kept and repeated after a while; the subnet goes on meanwhile."""
-    await fold_one(stack)
-    stack.chain.block, stack.chain.answers = 1085, [answer, answer]
-    with nullcontext() if not isinstance(answer, ChainUnavailable) else pytest.raises(ChainUnavailable):
-        await stack.tick()
+    stack.chain.block, stack.chain.answers = 1085, [Refused("unknown", "NeuronNoValidatorPermit", "no permit")]
+    await stack.set_weights()
     assert await stack.tick()
     latest = await stack.store.rounds.latest()
     assert latest is not None
     assert (latest.round, latest.state) == (3, RoundState.OPEN)
-    stack.chain.block, stack.chain.answers = 1095, []
-    assert await stack.tick()
+    for block in (1086, 1087):
+        stack.chain.block = block
+        await stack.set_weights()
+    assert [kept.outcome for kept in await stack.store.weights.page()] == [Outcome.SET, Outcome.FAILED]
 
 
 async def test_a_late_verdict_is_shut_out_and_costs_nobody_anything(stack: "ValidatorBed") -> None:
@@ -109,7 +84,7 @@ async def test_a_slot_taken_over_between_fold_and_weights_earns_nothing(stack: "
     """The king's uid belongs to another hotkey by now: weights follow hotkeys, not uids."""
     await fold_one(stack)
     stack.chain.miners = ("h2", "h9")
-    await stack.tick()
+    await stack.set_weights()
     kept = await stack.store.weights.latest(Outcome.SET)
     assert kept is not None
     assert "3" not in kept.plan["vector"]

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from bittensor import sp_core
 
-from neurons import agenda
-from neurons.agenda import CloseRound, FoldRound, OpenRound, SetWeights, View, Wait, decide
+from neurons.agenda import CloseRound, FoldRound, OpenRound, View, Wait, decide
 from neurons.types import Metagraph, Neuron
 from scoring import ledger
 from scoring.certificate import Trust
@@ -16,9 +15,9 @@ from scoring.competition import load
 from scoring.errors import Code
 from scoring.ledger import Record, State
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId, Uid
-from voice_api.db.ledger_records import LedgerEntry, Roll, WeightAttempt
+from voice_api.db.ledger_records import LedgerEntry, Roll
 from voice_api.db.records import Candidate, EvaluationResult, Round
-from voice_api.db.states import EvaluationState, Outcome, RoundState, SubmissionState
+from voice_api.db.states import EvaluationState, RoundState, SubmissionState
 from voice_api.keys import verify
 
 SCHEDULE = load()
@@ -39,11 +38,6 @@ def a_metagraph(block: int = 725, last_update: int = 0) -> Metagraph:
     """Owner 0, validator 1, miners h1 (uid 2) and h2 (uid 3)."""
     neurons = (a_neuron(0, "owner"), a_neuron(1, ME, last_update), a_neuron(2, "h1"), a_neuron(3, "h2"))
     return Metagraph(7, Block(block), HASH, Hotkey("owner"), "cold-owner", neurons, (), 100, 5000, 5000, 50, 0, 1, 1.0)
-
-
-def an_ownerless() -> Metagraph:
-    """The owner's hotkey holds no uid."""
-    return replace(a_metagraph(), owner_hotkey=Hotkey("gone"))
 
 
 def a_candidate(number: int, **overrides: Any) -> Candidate:
@@ -84,16 +78,10 @@ def a_head(king: int | None = 1) -> LedgerEntry:
     return LedgerEntry(RoundNumber(1), ledger.chain_hash("", state), "", ledger.to_json(state), {}, name)
 
 
-def an_attempt(head: LedgerEntry, block: int, outcome: Outcome = Outcome.SET) -> WeightAttempt:
-    """An attempt for a ledger's head at a block."""
-    return WeightAttempt(Block(block), "cc", {"ledger_hash": head.state_hash}, {}, outcome, None)
-
-
 def a_view(**overrides: Any) -> View:
     """Nothing was ever done; two newcomers wait."""
     view = View(
         metagraph=a_metagraph(),
-        me=ME,
         trust=TRUST,
         latest=None,
         unfolded=None,
@@ -102,8 +90,6 @@ def a_view(**overrides: Any) -> View:
         fates=(),
         head=None,
         candidates=(a_candidate(1), a_candidate(2)),
-        last_attempt=None,
-        last_set=None,
     )
     return replace(view, **overrides)
 
@@ -163,11 +149,10 @@ def test_an_evaluation_whose_receipt_does_not_hold_counts_for_nothing(a_result: 
 
 
 def test_nothing_is_folded_while_nobody_knows_what_was_revoked(a_result: MakeResult) -> None:
-    """A list of revocations that does not hold is no empty list: the closed round waits, and weights go on."""
+    """A list of revocations that does not hold is no empty list: the closed round waits."""
     closed = a_round(RoundState.CLOSED, 0)
     waiting = a_view(unfolded=closed, latest=closed, results=(a_result(1),), trust=None)
     assert decide(waiting, SCHEDULE) == Wait()
-    assert isinstance(decide(replace(waiting, head=a_head()), SCHEDULE), SetWeights)
     assert decide(replace(waiting, unfolded=a_round(pending=0)), SCHEDULE) == CloseRound(RoundNumber(2), a_roll())
 
 
@@ -211,33 +196,3 @@ def test_a_king_that_committed_again_is_judged_while_its_grace_lasts() -> None:
         action = decide(a_view(candidates=(old, new), metagraph=a_metagraph(block)), SCHEDULE)
         assert isinstance(action, OpenRound)
         assert action.opening.entries == expected
-
-
-@pytest.mark.parametrize(
-    ("view", "due"),
-    [
-        pytest.param(a_view(head=a_head()), True, id="never set"),
-        pytest.param(a_view(head=a_head(), metagraph=a_metagraph(725, 676)), False, id="49 of 50 blocks after the last"),
-        pytest.param(a_view(head=a_head(), metagraph=a_metagraph(725, 675)), True, id="50 of 50"),
-        pytest.param(a_view(head=a_head(), last_attempt=an_attempt(a_head(), 720, Outcome.FAILED)), False, id="just tried"),
-        pytest.param(a_view(head=a_head(), last_attempt=an_attempt(a_head(), 700, Outcome.FAILED)), True, id="tried long ago"),
-        pytest.param(a_view(head=a_head(), last_set=an_attempt(a_head(), 650)), False, id="same ledger, within the tempo"),
-        pytest.param(a_view(head=a_head(), last_set=an_attempt(a_head(), 600)), True, id="same ledger, a tempo later"),
-        pytest.param(a_view(head=a_head(), me=Hotkey("stranger")), False, id="not registered"),
-        pytest.param(a_view(head=a_head(), metagraph=an_ownerless()), False, id="nobody to burn to"),
-        pytest.param(a_view(), False, id="nothing folded yet: never weights before the first fold"),
-    ],
-)
-def test_when_weights_are_due(view: View, due: bool) -> None:
-    """After each fold and once a tempo, but never inside the rate limit or right after an attempt."""
-    assert isinstance(decide(view, SCHEDULE), SetWeights) is due
-
-
-def test_weights_come_from_the_ledger_and_the_metagraph_just_read() -> None:
-    """The snapshot is the plan's only source."""
-    action = decide(a_view(head=a_head()), SCHEDULE)
-    assert isinstance(action, SetWeights)
-    assert action.plan.vector == {2: 0.65, 0: pytest.approx(0.35)}
-    assert (action.snapshot.ledger_hash, action.snapshot.block, action.snapshot.owner) == (a_head().state_hash, 725, 0)
-    kept = agenda.attempt(action, Block(726), Outcome.SET, None)
-    assert (kept.snapshot_hash, kept.plan["burn"]) == (action.snapshot.hash, pytest.approx(0.35))
