@@ -24,6 +24,7 @@ def add(
     name: Annotated[str, typer.Option(help="The error, by the chain's name.")] = "Unavailable",
     after: Annotated[bool, typer.Option("--after", help="The call takes effect; only its answer is lost.")] = False,
     until_block: Annotated[int | None, typer.Option(min=1, help="The block at which it is over (default: when cleared).")] = None,
+    pid: Annotated[int | None, typer.Option(min=1, help="Only this process's node fails (default: everybody's).")] = None,
     chain: ChainFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -33,7 +34,7 @@ def add(
     from neurons.devchain import operations
     from neurons.devchain.faults import Plan
 
-    fault = operations.add_fault(chain_file(chain), Plan(kind, call, share, seconds, name, after, until_block))
+    fault = operations.add_fault(chain_file(chain), Plan(kind, call, share, seconds, name, after, until_block, pid))
     typer.echo(json.dumps({"id": fault}) if as_json else f"fault {fault}: {kind.value} of {call}")
 
 

@@ -46,7 +46,7 @@ def show_faults(found: "Sequence[Fault]") -> None:
     if not found:
         Console().print("The node is sound: there is no fault.")
         return
-    table = Table("fault", "kind", "calls", "share", "what", "blocks", "struck", box=SIMPLE_HEAD)
+    table = Table("fault", "kind", "calls", "share", "what", "blocks", "whose", "struck", box=SIMPLE_HEAD)
     for fault in found:
         plan = fault.plan
         detail = {"stall": f"{plan.seconds:g} s", "error": plan.name}.get(plan.kind.value, "")
@@ -58,6 +58,7 @@ def show_faults(found: "Sequence[Fault]") -> None:
             f"{plan.share:g}",
             Text(plain(f"{detail} after".strip() if plan.after else detail)),
             f"{fault.since}…{until}",
+            "everybody's" if plan.pid is None else f"process {plan.pid}",
             str(fault.hits),
         )
     Console().print(table)

@@ -30,7 +30,8 @@ class Kind(StrEnum):
 class Plan:
     """A fault to come: which calls (`submit`, `query`, `SubtensorModule.*`, …), which share of them in (0, 1], until which block.
 
-    With `after` the call takes effect, and only its answer is lost.
+    With `after` the call takes effect, and only its answer is lost. With a `pid` only that process meets it: its node fails, and
+    those of the others do not.
     """
 
     kind: Kind
@@ -40,6 +41,7 @@ class Plan:
     name: str = "Unavailable"
     after: bool = False
     until_block: int | None = None
+    pid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class Fault:
     def acts(self, head: int) -> bool:
         """Whether it is not over yet at a block."""
         return self.plan.until_block is None or head < self.plan.until_block
+
+    def meets(self, pid: int) -> bool:
+        """Whether a process's node is the one that fails."""
+        return self.plan.pid in (None, pid)
 
     def concerns(self, names: tuple[str, ...]) -> bool:
         """Whether it is about a call, by any of its names."""
@@ -88,10 +94,11 @@ class FaultTable:
     def add(self, plan: Plan, head: int) -> int:
         """Begin a fault at the newest block; returns its id."""
         check(plan)
-        columns = (plan.kind, plan.call, plan.share, plan.seconds, plan.name, plan.after, plan.until_block, head)
+        columns = (plan.kind, plan.call, plan.share, plan.seconds, plan.name, plan.after, plan.until_block, plan.pid, head)
         with self._using():
             cursor = self._db.execute(
-                "insert into faults (kind, call, share, seconds, name, after, until_block, since) values (?, ?, ?, ?, ?, ?, ?, ?)",
+                "insert into faults (kind, call, share, seconds, name, after, until_block, pid, since)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 columns,
             )
             return int(cursor.lastrowid or 0)
@@ -100,7 +107,7 @@ class FaultTable:
         """All faults, the oldest first, those that are over too."""
         with self._using():
             rows = self._db.execute(
-                "select id, since, hits, kind, call, share, seconds, name, after, until_block from faults order by id"
+                "select id, since, hits, kind, call, share, seconds, name, after, until_block, pid from faults order by id"
             ).fetchall()
         return [_fault(*row) for row in rows]
 
@@ -121,5 +128,5 @@ class FaultTable:
 
 
 def _fault(number: int, since: int, hits: int, kind: str, *rest: Any) -> Fault:
-    call, share, seconds, name, after, until_block = rest
-    return Fault(number, since, hits, Plan(Kind(kind), call, share, seconds, name, bool(after), until_block))
+    call, share, seconds, name, after, until_block, pid = rest
+    return Fault(number, since, hits, Plan(Kind(kind), call, share, seconds, name, bool(after), until_block, pid))

@@ -37,6 +37,7 @@ create table faults (
     name         text not null,
     after        integer not null,
     until_block  integer,
+    pid          integer,
     since        integer not null,
     hits         integer not null default 0
 );

@@ -1,6 +1,7 @@
 """Lets the faults of the table strike one process's calls."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar, assert_never
@@ -29,6 +30,7 @@ class Weather:
     def __init__(self, path: Path, draw: Draw) -> None:
         self._table = FaultTable(path)
         self._draw = draw
+        self._pid = os.getpid()
 
     def close(self) -> None:
         """Close the table."""
@@ -54,7 +56,7 @@ class Weather:
         return result
 
     async def _acting(self, head: int) -> list[Fault]:
-        return [fault for fault in await asyncio.to_thread(self._table.all) if fault.acts(head)]
+        return [fault for fault in await asyncio.to_thread(self._table.all) if fault.acts(head) and fault.meets(self._pid)]
 
     async def _strikes(self, fault: Fault) -> bool:
         if fault.plan.share < 1 and self._draw() >= fault.plan.share:

@@ -1,6 +1,7 @@
 """A node that fails, as the adapter meets it: every process reads the table of faults before every call."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from datetime import timedelta
@@ -182,6 +183,19 @@ def test_another_process_meets_it_at_once(devnet: "MakeDevNet") -> None:
     fail(net, Kind.DROP)
     told, _ = child.communicate("\n", timeout=30)
     assert "dropped the connection" in told
+
+
+async def test_only_one_process_meets_it(net: "DevNet") -> None:
+    """A fault of one process's node is none of the others'."""
+    async with hasty(net) as chain:
+        fail(net, Kind.DROP, pid=os.getppid())
+        fail(net, Kind.STALE, pid=os.getppid())
+        await net.pass_blocks(1)
+        assert await chain.head() == 21
+        fail(net, Kind.DROP, pid=os.getpid())
+        with pytest.raises(ChainUnavailable):
+            await chain.head()
+    assert [fault.hits for fault in faults(net.path)] == [0, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -124,10 +124,11 @@ async def _soak(arena: Arena, settings: Settings, started: float) -> Outcome:
 
 async def _blow(arena: Arena, settings: Settings) -> None:
     """Begin one fault after the other."""
+    pids = [arena.processes.running[name].pid for name in arena.validators]
     for gust in storm(settings.seed, settings.pause):
         await asyncio.sleep(gust.pause)
         head = operations.blocks(arena.devchain, 1)[0].number
-        operations.add_fault(arena.devchain, gust.until(head))
+        operations.add_fault(arena.devchain, gust.until(head, pids))
 
 
 async def _folded(pool: Pool, arena: Arena) -> int:
@@ -154,6 +155,7 @@ def _struck(arena: Arena) -> Counter[str]:
     """Faults by kind, and how often each struck."""
     found = operations.faults(arena.devchain)
     begun = Counter(f"faults, {fault.plan.kind.value}" for fault in found)
+    begun["faults of one validator's node"] = sum(fault.plan.pid is not None for fault in found)
     for fault in found:
         begun[f"calls hit, {fault.plan.kind.value}"] += fault.hits
     return begun

@@ -1,7 +1,7 @@
 """What goes wrong with the chain's node in a soak: drawn from a seed before anything starts."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from neurons.devchain.faults import Kind, Plan
@@ -9,17 +9,26 @@ from neurons.devchain.faults import Kind, Plan
 _ERRORS = ("SettingWeightsTooFast", "NeuronNoValidatorPermit", "Unavailable")
 
 
+_ALONE = 0.5
+"""The share of faults that strike one validator's node only, for three times as long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gust:
-    """A fault that begins after a pause (in seconds) and lasts so many blocks."""
+    """A fault that begins after a pause (in seconds) and lasts so many blocks; `whose` in [0, 1) says which validator's node fails.
+
+    None: everybody's does.
+    """
 
     pause: float
     blocks: int
+    whose: float | None
     plan: Plan
 
-    def until(self, head: int) -> Plan:
-        """The plan, over so many blocks after the head."""
-        return replace(self.plan, until_block=head + self.blocks)
+    def until(self, head: int, pids: Sequence[int]) -> Plan:
+        """The plan, over so many blocks after the head; `pids` are the validators'."""
+        pid = None if self.whose is None else pids[int(self.whose * len(pids))]
+        return replace(self.plan, until_block=head + self.blocks, pid=pid)
 
 
 def storm(seed: int, pause: float) -> Iterator[Gust]:
@@ -41,4 +50,5 @@ def storm(seed: int, pause: float) -> Iterator[Gust]:
         ]
         draw.shuffle(kinds)
         for plan in kinds:
-            yield Gust(pause * (0.5 + draw.random()), draw.randint(4, 12), plan)
+            whose = draw.random() if draw.random() < _ALONE else None
+            yield Gust(pause * (0.5 + draw.random()), draw.randint(4, 12) * (1 if whose is None else 3), whose, plan)

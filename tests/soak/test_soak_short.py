@@ -49,7 +49,7 @@ def test_a_seed_says_what_goes_wrong_and_each_kind_does() -> None:
     assert first != list(islice(storm(8, 1.0), 30))
     assert {gust.plan.kind for gust in first[:11]} == set(Kind)
     for gust in first:
-        check(gust.until(100))
+        check(gust.until(100, [1, 2, 3]))
 
 
 @pytest.mark.parametrize(

@@ -102,11 +102,11 @@ def test_refusals_say_why(dev: Dev, line: str, code: Code, words: str) -> None:
 def test_faults(dev: Dev) -> None:
     """A fault is begun, listed with its plan, and cleared."""
     assert json.loads(dev("fault add stall --seconds 5 --call submit --share .2 --until-block 9 --json")) == {"id": 1}
-    dev("fault add error --name SettingWeightsTooFast")
+    dev("fault add error --name SettingWeightsTooFast --pid 77")
     stall, error = json.loads(dev("fault list --json"))
     plan = {"kind": "stall", "call": "submit", "share": 0.2, "seconds": 5.0, "name": "Unavailable", "after": False}
-    assert stall == {"id": 1, "since": 0, "hits": 0, "plan": {**plan, "until_block": 9}}
-    assert (error["plan"]["name"], error["plan"]["until_block"]) == ("SettingWeightsTooFast", None)
+    assert stall == {"id": 1, "since": 0, "hits": 0, "plan": {**plan, "until_block": 9, "pid": None}}
+    assert (error["plan"]["name"], error["plan"]["pid"]) == ("SettingWeightsTooFast", 77)
     shown = dev("fault list")
     assert "submit" in shown and "SettingWeightsTooFast" in shown and "0…9" in shown
     assert dev("fault clear 1") == "1 cleared\n"
