@@ -66,15 +66,14 @@ class Terminal:
         if line.kind.value == "working" and self._console.is_terminal:
             self._work(line)
             return
-        self._bar.update(self._task, visible=False)
+        self._bar.stop()
         stamp = f"{datetime.now(UTC):%H:%M:%S}"
         self._console.print(Text.assemble((stamp, "dim"), " ", (plain(line.text), _STYLES[line.good])))
         if line.kind.value == "cost":
             self._console.print(_costs(line))
 
     def __enter__(self) -> Self:
-        """Show the bar."""
-        self._bar.start()
+        """The bar comes with the first work."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,6 +85,7 @@ class Terminal:
         total = float(most) if isinstance(most, int) else None
         done = float(number - 1) if isinstance(number, int) else 0.0
         self._bar.reset(self._task, description=plain(line.text), completed=int(done), total=total, visible=True)
+        self._bar.start()
 
 
 def _costs(line: "Line") -> Table:

@@ -63,8 +63,10 @@ def run(
     options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey)
     settings = MinerSettings(**options, **given(wallet_path=wallet_path, competition=competition))
     check_base(repo)
-    if not (yes or dry_run) and not sys.stdin.isatty():
-        raise PlatformError(Code.ARGUMENT_INVALID, "Without a terminal nobody can be asked: add --yes, or --dry-run.")
+    if not (yes or dry_run) and (as_json or not sys.stdin.isatty()):
+        raise PlatformError(
+            Code.ARGUMENT_INVALID, "Without a terminal, or with --json, nobody can be asked: add --yes, or --dry-run."
+        )
     keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
     speaker: Speaker = miner_lines.JsonLines() if as_json else miner_lines.Terminal()
     plan = _Plan(folder.resolve(), repo, margin, once, dry_run, yes, timedelta(seconds=settle))

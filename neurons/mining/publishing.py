@@ -7,7 +7,7 @@ from neurons.mining.journal import Journal
 from neurons.mining.lines import Kind, Line, Say, spoken
 from neurons.mining.outside import CommitRefused, Cost, Model, Outside, Own
 from neurons.mining.pace import Pace
-from neurons.mining.publication import Ask, End, Hold, Step, next_step
+from neurons.mining.publication import Ask, End, Hold, Next, Step, next_step
 from neurons.mining.records import Begun, Chosen, Ended, Judged, Taken, Verdict, Void
 from neurons.mining.repository import repository_of
 from scoring.types import Block
@@ -43,16 +43,22 @@ class Publishing:
         model = Model(chosen, repository_of(self._repo, chosen.content))
         consented = chosen.begun or self._agreed == chosen
         seen, revision = await self._outside.seen(model, own, self._void_from, consented)
-        match next_step(seen):
-            case Step() as step:
-                return await self._take(step, model, revision, own)
+        if revision and not chosen.revision:  # died before it was written; from now on the folder is not needed any more
+            self._journal.write(Taken(Step.UPLOAD, chosen.content, revision))
+            return Pace.AT_ONCE
+        return await self._do(next_step(seen), model, revision, own)
+
+    async def _do(self, what: Next, model: Model, revision: str, own: Own) -> Pace:
+        match what:
+            case Step():
+                return await self._take(what, model, revision, own)
             case Ask.CONSENT:
                 return await self._ask(model, own)
-            case Hold() as hold:
-                self._once((hold, own.may_commit), _held(hold, own))
-                return Pace.SOON if hold in (Hold.UNSURE, Hold.NOT_FINAL) else Pace.IDLE
-            case End() as end:
-                self._end(chosen, end)
+            case Hold():
+                self._once((what, own.may_commit), _held(what, own))
+                return Pace.SOON if what in (Hold.UNSURE, Hold.NOT_FINAL) else Pace.IDLE
+            case End():
+                self._end(model.chosen, what)
                 return Pace.AT_ONCE
 
     async def _take(self, step: Step, model: Model, revision: str, own: Own) -> Pace:

@@ -1,6 +1,7 @@
 """A miner's daemon that dies at any point of publishing, and is started again: one commitment, and a public repository at the end."""
 
 import multiprocessing
+import shutil
 import signal
 from collections.abc import Iterator
 from multiprocessing.context import ForkServerContext
@@ -73,3 +74,18 @@ def test_it_commits_once_wherever_it_dies(bed: Bed, processes: ForkServerContext
         assert (bed.commits(name), bed.is_private(repo), memory(mine).chosen) == (1, False, None)
     ends = [each for each in map(decode, mine.journal.read_bytes().splitlines()) if isinstance(each, Ended)]
     assert [each.end for each in ends] == [End.DONE]
+
+
+@pytest.mark.parametrize("point", ["sent upload", "after taken upload", "sent commit", "after taken commit"])
+def test_the_checkpoint_may_be_removed_once_it_is_uploaded(
+    bed: Bed, processes: ForkServerContext, tmp_path: Path, point: str
+) -> None:
+    """Training goes on and keeps its newest few: what was uploaded and compared needs no folder, and what was not is given up."""
+    name = point.replace(" ", "-")
+    made = mining_bed.add_checkpoint(tmp_path / "models", "step-1", 77)
+    assert run(processes, Mine(bed, name, tmp_path / "models", {"step-1": 0.8}, kill=point)) == -signal.SIGKILL
+    shutil.rmtree(made)
+    assert run(processes, Mine(bed, name, tmp_path / "models", {})) == 0
+    [repo] = bed.repositories(name)
+    compared = point != "sent upload"
+    assert (bed.commits(name), bed.is_private(repo)) == (int(compared), not compared)

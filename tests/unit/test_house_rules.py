@@ -46,7 +46,15 @@ def test_every_module_imports_with_an_empty_environment() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["neurons.validator", "neurons.model_queue", "neurons.cli.main", "voice_api.app", "voice_api.dispatcher", "scoring.weights"],
+    [
+        "neurons.validator",
+        "neurons.model_queue",
+        "neurons.mining.daemon",
+        "neurons.cli.main",
+        "voice_api.app",
+        "voice_api.dispatcher",
+        "scoring.weights",
+    ],
 )
 def test_the_api_and_the_daemons_run_without_torch(module: str) -> None:
     """Importing a daemon imports no torch: it starts quickly and stays small."""
