@@ -16,6 +16,7 @@ from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import NewSubmission, Verdict
 from voice_api.db.replay import replayed
 from voice_api.db.rounds import Rounds
+from voice_api.db.sql import sql
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import Submissions
 from voice_api.errors import LeaseLost
@@ -134,3 +135,25 @@ async def test_quarantine_and_claims_at_once(pool: Pool, open_round: Callable[..
     await asyncio.gather(*claims, *(orders.quarantine(one, **WHO) for one in ids))
     assert {evaluation.state for evaluation in await queue.page()} <= {EvaluationState.RUNNING, EvaluationState.PARKED}
     assert await queue.claim(QueueName.CPU, "late", LEASE) is None
+
+
+@pytest.mark.parametrize(
+    ("query", "arguments"),
+    [
+        pytest.param("submissions.supersede", ("{hotkey}", 10**6), id="commits again"),
+        pytest.param("operations.reject_of", ("{hotkey}", "o", Code.BANNED, "r"), id="ban"),
+        pytest.param("operations.quarantine", ("{id}", "o", "r"), id="quarantine"),
+        pytest.param("queue.settle_submission", ("{id}", "queued", None, None, None, None, None, "w", None), id="verdict"),
+    ],
+)
+async def test_what_changes_submissions_keeps_nobody_from_their_evaluations(
+    pool: Pool, open_round: Callable[..., Awaitable[list[SubmissionId]]], query: str, arguments: tuple[Any, ...]
+) -> None:
+    """Whoever writes events of many submissions never waits for whoever changes some: in another order the two would deadlock."""
+    (one,) = await open_round(3, submissions=1)
+    async with pool.transaction() as connection:
+        known = dict(await connection.fetchrow("select hotkey, id from submissions where id = $1", one))
+        given = (known.get(str(argument).strip("{}"), argument) for argument in arguments)
+        await connection.execute(sql(query), *given)
+        async with asyncio.timeout(5):
+            assert await Rounds(pool).close(RoundNumber(3))

@@ -91,7 +91,7 @@ where submission_id = $1 and state = 'parked' and parked_why = 'operator' and fi
 -- name: quarantine
 -- Set a submission aside.
 with old as (
-    select id, state from submissions where id = $1 and state in ('queued', 'scored') for update
+    select id, state from submissions where id = $1 and state in ('queued', 'scored') for no key update
 ), changed as (
     update submissions s set state = 'quarantined', updated_at = now() from old where s.id = old.id returning s.id, old.state as from_state
 ), noted as (
@@ -124,7 +124,7 @@ insert into bans (hotkey, actor, reason) values ($1, $2, $3) on conflict (hotkey
 -- name: reject_of
 -- Reject what a hotkey has that is not decided for good.
 with old as (
-    select id, state from submissions where hotkey = $1 and state in ('queued', 'scored', 'quarantined') order by id for update
+    select id, state from submissions where hotkey = $1 and state in ('queued', 'scored', 'quarantined') order by id for no key update
 ), changed as (
     update submissions s
     set state = 'rejected', code = $3, reason = $4, updated_at = now()

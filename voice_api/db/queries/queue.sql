@@ -69,7 +69,7 @@ select $1, * from unnest($2::integer[], $3::text[], $4::text[], $5::integer[]);
 -- name: settle_submission
 -- The verdict decides where the submission stands, unless that was decided for good before; its hashes are kept either way.
 with old as (
-    select id, state from submissions where id = $1 for update
+    select id, state from submissions where id = $1 for no key update
 ), changed as (
     update submissions s
     set content_hash = coalesce($5, content_hash),

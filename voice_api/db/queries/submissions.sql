@@ -32,7 +32,7 @@ with old as (
     select id, state from submissions
     where hotkey = $1 and commit_block < $2 and state in ('queued', 'scored', 'quarantined')
     order by id
-    for update
+    for no key update
 ), changed as (
     update submissions set state = 'superseded', updated_at = now() from old where submissions.id = old.id
 )
