@@ -88,8 +88,9 @@ class FaultTable:
         self._db = connection(path)
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the file, once no thread uses it any more: whoever gave up waiting for a call has left one behind."""
+        with self._lock:
+            self._db.close()
 
     def add(self, plan: Plan, head: int) -> int:
         """Begin a fault at the newest block; returns its id."""

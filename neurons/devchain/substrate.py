@@ -87,7 +87,7 @@ class DevSubstrate(Unoffered):
         """Close the file."""
         if self._opened is not None:
             (node, weather), self._opened = self._opened, None
-            weather.close()
+            await asyncio.to_thread(weather.close)
             await asyncio.to_thread(node.close)
 
     @_seam

@@ -214,3 +214,16 @@ def test_meaningless_faults_are_refused(devnet: "MakeDevNet", plan: Plan, why: s
         add_fault(net.path, plan, clock=net.time)
     assert caught.value.code is Code.ARGUMENT_INVALID
     assert faults(net.path) == []
+
+
+async def test_closing_waits_for_calls_that_were_given_up(net: "DevNet") -> None:
+    """Who stops waiting for a call leaves a thread behind in the file; closing at that moment, again and again, ends nothing else."""
+    for _ in range(60):
+        substrate = net.substrate()
+        await substrate.connect()
+        calls = [asyncio.create_task(substrate.query("SubtensorModule", "Tempo", [7])) for _ in range(8)]
+        await asyncio.sleep(0)
+        for call in calls:
+            call.cancel()
+        await substrate.close()
+        assert all(isinstance(told, asyncio.CancelledError) for told in await asyncio.gather(*calls, return_exceptions=True))

@@ -156,6 +156,7 @@ def _start(arena: Arena, postgres: Service, redis: Service) -> None:
         "VOICE_CHAIN_TIMEOUT_SECONDS": str(_CHAIN_SECONDS),
         "VOICE_COMPETITION": str(arena.competition),
         "VOICE_LOG_FORMAT": "json",
+        "PYTHONFAULTHANDLER": "1",
     }
     database = {"DATABASE_URL": postgres.url}
     serving = {
