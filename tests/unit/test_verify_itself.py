@@ -204,7 +204,9 @@ def test_nor_can_the_worker_that_signs(edit: Edit, what: str, store: FolderStore
         pytest.param(a_certificate(not_before=NOW + timedelta(seconds=1)), TRUST, "begins at", id="not begun"),
         pytest.param(a_certificate(), replace(TRUST, revoked=frozenset({a_certificate().serial})), "was revoked", id="revoked"),
         pytest.param(a_certificate(), replace(TRUST, revoked=frozenset({KEY.address})), "was revoked", id="its key revoked"),
-        pytest.param(a_certificate(), replace(TRUST, issuers=frozenset({Hotkey(OTHER.ss58_address)})), "not of", id="of another issuer"),
+        pytest.param(
+            a_certificate(), replace(TRUST, issuers=frozenset({Hotkey(OTHER.ss58_address)})), "not of", id="of another issuer"
+        ),
         pytest.param(a_certificate(signer=OTHER), TRUST, "signature does not hold", id="signed by another"),
     ],
 )
