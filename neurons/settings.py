@@ -64,7 +64,10 @@ class CertifierSettings(ChainSettings):
 
 
 class ValidatorSettings(CertifierSettings):
-    """The validator; `trust` names whose certificates count (none: its own)."""
+    """The validator; `trust` names whose certificates count (none: its own).
+
+    `follow` is the API of a validator whose evidence it folds instead of its own, of which it judges the share `audit_rate` again.
+    """
 
     trust: Annotated[frozenset[Hotkey], NoDecode] = Field(default=frozenset(), validation_alias="VOICE_TRUST")
 
@@ -72,6 +75,9 @@ class ValidatorSettings(CertifierSettings):
     competition: Path = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
     pause_seconds: float = Field(default=12.0, gt=0, validation_alias="VOICE_PAUSE_SECONDS")
     version_key: int = Field(default=0, ge=0, validation_alias="VOICE_VERSION_KEY")
+    follow: str = Field(default="", validation_alias="VOICE_FOLLOW_URL")
+    audit_rate: float = Field(default=0.05, ge=0.0, le=1.0, validation_alias="VOICE_AUDIT_RATE")
+    data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
     weights_seconds: float = Field(default=300.0, gt=0, validation_alias="VOICE_WEIGHTS_SECONDS")
     _trust = field_validator("trust", mode="before")(_split)
 

@@ -7,12 +7,32 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from neurons.cli import api_docs, certificates, daemons, demo, dev, miner, operator, pin, scoring, simulate, verify
+from neurons.cli import (
+    api_docs,
+    certificates,
+    daemons,
+    demo,
+    dev,
+    ledger,
+    miner,
+    operator,
+    pin,
+    scoring,
+    simulate,
+    verify,
+    weights,
+)
 from neurons.cli.plain import plain
 from scoring.errors import EXPLANATIONS, Code, VoiceError
 
 daemons.validator.command("certify")(certificates.certify)
 daemons.validator.command("revoke")(certificates.revoke)
+daemons.validator.command("weights")(weights.weights)
+daemons.validator.command("replay")(weights.replay)
+daemons.validator.command("explain")(weights.explain)
+daemons.validator.command("what-if")(weights.what_if)
+daemons.validator.command("diff")(ledger.diff)
+daemons.validator.add_typer(ledger.app, name="ledger")
 app = typer.Typer(name="voice", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(daemons.queue, name="queue")
 app.add_typer(daemons.validator, name="validator")

@@ -103,7 +103,8 @@ def compare(
     if judged is not None and elsewhere is not None:
         asked, there = ({name: "asked" for name in _names(found).values()} for found in (judged, elsewhere))
         yield from _items(Part.ENTRANTS, asked, there)
-    yield from _items(Part.RECEIPT, _receipts(mine, judged or elsewhere), _receipts(theirs, elsewhere or judged))
+    names = _names(judged) | _names(elsewhere)
+    yield from _items(Part.RECEIPT, _receipts(mine, names), _receipts(theirs, names))
     yield from _items(Part.GONE, mine.get("gone", {}), theirs.get("gone", {}))
     yield from _scalar(Part.METAGRAPH, "block", mine, theirs)
     if mine == theirs:
@@ -119,17 +120,16 @@ def _folds(one: LedgerEntry, other: LedgerEntry) -> Iterator[Row]:
         yield Row(Part.FOLD, "state_hash", one.state_hash, other.state_hash)
 
 
-def _receipts(inputs: Mapping[str, Any], found: RoundEvidence | None) -> dict[str, str]:
+def _receipts(inputs: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
     """What became of each submission's receipt, by its name; by its hash where nothing else is known."""
-    names = {} if found is None else _names(found)
     counted = {names.get(key, f"receipt {key}"): f"counts {key}" for key in inputs.get("counted", {})}
     return counted | {name: f"does not count: {why}" for name, why in inputs.get("distrusted", {}).items()}
 
 
-def _names(found: RoundEvidence) -> dict[str, str]:
-    return {
-        str(result.receipt_hash or result.evaluation_id): entrant(result.hotkey, result.commit_block) for result in found.results
-    }
+def _names(found: RoundEvidence | None) -> dict[str, str]:
+    """Whose each receipt is."""
+    results = () if found is None else found.results
+    return {str(result.receipt_hash or result.evaluation_id): entrant(result.hotkey, result.commit_block) for result in results}
 
 
 def _scalar(part: Part, name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Row]:

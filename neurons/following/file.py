@@ -40,6 +40,20 @@ async def write(source: LedgerSource, validator: Hotkey, out: BinaryIO) -> int:
     return count
 
 
+async def save(source: LedgerSource, validator: Hotkey, path: Path) -> int:
+    """As `write`, to a file that appears only when it is whole."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        with unfinished.open("wb") as out:
+            count = await write(source, validator, out)
+        unfinished.replace(path)
+    except OSError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} cannot be written ({exc.strerror})") from exc
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return count
+
+
 class FileLedger:
     """What `write` wrote. The file is read through once; then each round where it stands."""
 

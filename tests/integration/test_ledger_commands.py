@@ -1,0 +1,164 @@
+"""`voice validator ledger export`, `ledger join` and `diff`, as a validator runs them, against a real API on a port."""
+
+import asyncio
+import json
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bittensor as bt
+import pytest
+
+from neurons import wallets
+from neurons.evidence import OwnEvidence
+from neurons.following.differing import Part, diff
+from neurons.following.file import FileLedger
+from neurons.following.source import OwnLedger
+from scoring.types import Entrant, Hotkey
+from tests.integration.played import play
+from voice_api.db import evidence
+from voice_api.db.ledger import Ledger
+from voice_api.db.migrate import upgrade
+from voice_api.db.pool import open_pool
+from voice_api.schemas.evidence import EvidenceOut
+from voice_api.schemas.ledger import LedgerEntryOut
+from voice_api.settings import ApiSettings
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import ValidatorBed
+
+Line = dict[str, Any]
+Voice = Callable[..., Awaitable[tuple[int, str, str]]]
+
+
+@pytest.fixture
+def joiner(tmp_path: Path) -> bt.Wallet:
+    """Whose validator is new."""
+    return wallets.create("joiner", "default", tmp_path / "wallets")
+
+
+@pytest.fixture
+async def voice(joiner: bt.Wallet, tmp_path: Path, empty_database_url: str, stack: "ValidatorBed") -> Voice:
+    """The command line of the new validator, on a database of its own: exit status, output, errors."""
+    await upgrade(empty_database_url)
+    environment = {
+        "DATABASE_URL": empty_database_url,
+        "BT_WALLET": "joiner",
+        "BT_WALLET_PATH": str(tmp_path / "wallets"),
+        "VOICE_TRUST": stack.hotkey,
+        "VOICE_REVOCATIONS": str(tmp_path / "none.json"),
+        "HOME": str(tmp_path),
+    }
+
+    async def run(*arguments: str) -> tuple[int, str, str]:
+        command = (sys.executable, "-m", "neurons.cli", "validator", *arguments)
+        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE)
+        out, err = await process.communicate()
+        return process.returncode or 0, out.decode(), err.decode()
+
+    return run
+
+
+async def test_a_new_validator_takes_over_a_ledger_and_hands_it_on(
+    voice: Voice,
+    listen: Callable[[ApiSettings], str],
+    api_settings: Callable[..., ApiSettings],
+    stack: "ValidatorBed",
+    joiner: bt.Wallet,
+    empty_database_url: str,
+    tmp_path: Path,
+) -> None:
+    """By an API; both are then the same; its own file holds entries without evidence, which nobody can join by."""
+    await play(stack, 2)
+    url = listen(api_settings(hotkey=stack.hotkey))
+    assert await voice("ledger", "join", url) == (0, "2 rounds taken over\n", "round 2\nround 3\n")
+    assert await voice("ledger", "join", url) == (0, "0 rounds taken over\n", "")
+    async with open_pool(empty_database_url) as pool:
+        mine = Ledger(pool, Hotkey(joiner.hotkey.ss58_address))
+        assert await mine.page() == await stack.store.ledger.page()
+    status, out, _ = await voice("diff", "own", url)
+    assert (status, out) == (0, "The same in 2 rounds.\n")
+    file = tmp_path / "ledger.jsonl"
+    assert (await voice("ledger", "export", "--out", str(file)))[::2] == (0, "2 rounds\n")
+    lines = [json.loads(line) for line in await asyncio.to_thread(lambda: file.read_text().splitlines())]
+    assert [(line["entry"]["round"], line["evidence"]) for line in lines] == [(2, None), (3, None)]
+    status, out, _ = await voice("diff", f"{url}?validator={stack.hotkey}", str(file), "--json")
+    assert (status, json.loads(out)["same"]) == (0, 2)
+
+
+def other_rules(line: Line) -> None:
+    """Folded under other rules."""
+    line["entry"]["inputs"]["competition_hash"] = "0" * 64
+
+
+def uncounted(line: Line) -> None:
+    """A receipt that is not believed."""
+    del line["entry"]["inputs"]["counted"][line["evidence"]["results"][0]["receipt_hash"]]
+    line["entry"]["inputs"]["distrusted"] = {"h3@101": "its worker is not believed"}
+
+
+def left(line: Line) -> None:
+    """A submission that left."""
+    line["entry"]["inputs"]["gone"] = {Entrant("h2@100"): "banned"}
+
+
+def unasked(line: Line) -> None:
+    """An evaluation that nobody asked for."""
+    line["evidence"]["results"].pop()
+
+
+def folded_otherwise(line: Line) -> None:
+    """The same in, another out."""
+    line["entry"]["state"]["king_since"] += 1
+
+
+@pytest.mark.parametrize(
+    ("change", "part", "what"),
+    [
+        pytest.param(other_rules, Part.COMPETITION, "competition_hash", id="competition"),
+        pytest.param(uncounted, Part.RECEIPT, "h3@101", id="receipt"),
+        pytest.param(left, Part.GONE, "h2@100", id="gone"),
+        pytest.param(unasked, Part.ENTRANTS, "h2@100", id="entrants"),
+        pytest.param(folded_otherwise, Part.FOLD, "state.king_since", id="fold"),
+    ],
+)
+async def test_the_first_round_that_differs_is_found_with_its_part(
+    stack: "ValidatorBed", tmp_path: Path, change: Callable[[Line], None], part: Part, what: str
+) -> None:
+    """The round, and which part of it with what each says."""
+    _, second, _ = await play(stack, 3)
+    own = OwnLedger(stack.store.ledger, OwnEvidence(stack.store.rounds))
+    file = tmp_path / "ledger.jsonl"
+    lines = [await _line(stack, number) for number in range(3)]
+    for line in lines[1:]:
+        change(line)
+        line["entry"]["state_hash"] = "0" * 64
+    await asyncio.to_thread(file.write_text, "".join(json.dumps(line) + "\n" for line in lines))
+    found = await diff(own, FileLedger(file))
+    assert (found.round, found.same) == (second, 1)
+    assert (found.rows[0].part, found.rows[0].what) == (part, what)
+
+
+async def _line(stack: "ValidatorBed", index: int) -> Line:
+    entry = (await stack.store.ledger.page())[index]
+    found = EvidenceOut.model_validate(await evidence.read(stack.store.rounds, entry.round))
+    published = LedgerEntryOut.whole(stack.hotkey, entry)
+    return {"version": 1, "entry": published.model_dump(mode="json"), "evidence": found.model_dump(mode="json")}
+
+
+async def test_a_table_for_people_and_an_error_with_its_code(voice: Voice, stack: "ValidatorBed", tmp_path: Path) -> None:
+    """Where they part is said in words; what is no ledger is named with its line."""
+    await play(stack)
+    line = await _line(stack, 0)
+    one, other, broken = (tmp_path / name for name in ("one", "other", "broken"))
+    await asyncio.to_thread(one.write_text, json.dumps(line))
+    folded_otherwise(line)
+    line["entry"]["state_hash"] = "0" * 64
+    await asyncio.to_thread(other.write_text, json.dumps(line))
+    await asyncio.to_thread(broken.write_text, "{}")
+    status, out, _ = await voice("diff", str(one), str(other))
+    assert (status, "They part in round 2, after 0 that are the same." in out) == (1, True)
+    status, _, err = await voice("ledger", "join", str(broken))
+    assert (status, "error 3305" in err, "line 1" in err) == (1, True, True)
