@@ -141,6 +141,7 @@ class WeightSetting:
                 return await self._rest(chain, metagraph.block, block)
             case Due(carry):
                 await self._set(chain, metagraph, known, carry, outage)
+                await self._read()  # what was sent just now is what an outage from now on is bridged with
                 return self._terms.pause
             case unreachable:
                 assert_never(unreachable)

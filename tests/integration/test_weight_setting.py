@@ -1,0 +1,261 @@
+"""Setting weights on a real database and a development chain whose node fails: each attempt's row tells what became of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from neurons import weight_replay
+from neurons.devchain import operations
+from neurons.devchain.faults import Kind
+from neurons.shutdown import Shutdown
+from neurons.types import ChainUnavailable
+from tests.integration import weight_bed
+from tests.integration.weight_bed import Bed, vector
+from voice_api.db.pool import Connection, Pool, open_pool
+from voice_api.db.states import Mechanism, Outcome
+from voice_api.db.weights import of_snapshot
+from voice_api.errors import DatabaseUnavailable
+
+
+@pytest.fixture
+async def bed(tmp_path: Path, pool: Pool) -> AsyncIterator[Bed]:
+    """A round was folded, and weights were never set; block 30."""
+    bed = weight_bed.make(tmp_path, pool)
+    await bed.pass_blocks(30)
+    await bed.fold()
+    yield bed
+
+
+async def test_after_a_fold_weights_are_set_once_and_again_with_the_next(bed: Bed) -> None:
+    """What counts on the chain is the row's vector, and a second look at the same ledger sets nothing."""
+    setting = bed.setting()
+    for _ in range(3):
+        await setting.turn()
+    [kept] = await bed.weights.page()
+    assert (kept.outcome, kept.mechanism, kept.error) == (Outcome.SET, Mechanism.PLAIN, None)
+    assert dict((await bed.on_chain()).row) == vector(kept) == {0: 21_173, 2: 65_535, 3: 14_115}
+    await bed.fold(2, king=1)
+    await bed.pass_blocks(10)
+    await setting.turn()
+    assert await bed.outcomes() == ["set", "set"]
+    assert (await bed.on_chain()).row[3] == 65_535  # type: ignore[index]
+
+
+async def test_nothing_new_is_set_again_once_a_tempo(bed: Bed) -> None:
+    """To stay active on the chain."""
+    setting = bed.setting()
+    await setting.turn()
+    await bed.pass_blocks(19)
+    await setting.turn()
+    assert await bed.outcomes() == ["set"]
+    await bed.pass_blocks(5)
+    await setting.turn()
+    assert await bed.outcomes() == ["set", "set"]
+
+
+async def test_nothing_is_set_before_the_first_fold(tmp_path: Path, pool: Pool) -> None:
+    """A validator that knows nothing pays nobody."""
+    bed = weight_bed.make(tmp_path, pool)
+    await bed.pass_blocks(30)
+    await bed.setting().turn()
+    assert await bed.outcomes() == []
+
+
+async def test_what_comes_too_soon_comes_again_in_the_right_block(bed: Bed) -> None:
+    """The chain's own answer, while the finalized block did not show it yet: neither set nor failed, and not repeated before."""
+    other = bed.setting()
+    await other.turn()
+    await bed.fold(2, king=1)
+    await bed.setting().turn()
+    late = (await bed.weights.page())[0]
+    assert late.outcome is Outcome.RATE_LIMITED
+    first = (await bed.weights.page())[1].block
+    assert late.next_block == first + 5
+    for _ in range(12):
+        await bed.pass_blocks(1)
+        await bed.setting().turn()
+    assert await bed.outcomes() == ["set", "rate_limited", "set"]
+
+
+async def test_what_the_node_refuses_is_tried_again_later_and_later(bed: Bed) -> None:
+    """By name in the row; after 2, 4, then 5 blocks (a quarter of the tempo), counted when they are final, three blocks later."""
+    bed.fail(Kind.ERROR, call="SubtensorModule.set_*", name="NeuronNoValidatorPermit")
+    setting = bed.setting()
+    blocks = []
+    for _ in range(30):
+        await setting.turn()
+        blocks = [attempt.block for attempt in reversed(await bed.weights.page())]
+        await bed.pass_blocks(1)
+    kept = (await bed.weights.page())[0]
+    assert (kept.outcome, "NeuronNoValidatorPermit" in str(kept.error)) == (Outcome.FAILED, True)
+    assert [later - earlier for earlier, later in pairwise(blocks)] == [5, 7, 8, 8]
+    bed.heal()
+    await bed.pass_blocks(10)
+    await setting.turn()
+    assert (await bed.outcomes())[-1] == "set"
+
+
+async def test_a_connection_that_freezes_is_given_up_and_opened_anew_elsewhere(bed: Bed) -> None:
+    """At the deadline the turn ends, and the next one begins at the next endpoint."""
+    bed.deadline = timedelta(seconds=0.2)
+    bed.fail(Kind.STALL, call="runtime_call")
+    setting, stop = bed.setting(), Shutdown()
+    running = asyncio.create_task(setting.run(stop))
+    async with asyncio.timeout(20):
+        while len(bed.turns) < 3:  # noqa: ASYNC110 - what is waited for is the task under test
+            await asyncio.sleep(0.02)
+    bed.deadline = timedelta(seconds=20)
+    bed.heal()
+    async with asyncio.timeout(20):
+        while await bed.outcomes() != ["set"]:
+            setting.wake()
+            await asyncio.sleep(0.02)
+    stop.request()
+    await running
+    assert bed.turns[:3] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("after", "end"), [pytest.param(True, "set", id="only the answer"), pytest.param(False, "failed", id="before it arrived")]
+)
+async def test_weights_without_an_answer_are_settled_by_the_chain(bed: Bed, after: bool, end: str) -> None:
+    """The row is 'sending' until the chain shows that it took them, or that no block can hold them any more."""
+    fault = bed.fail(Kind.DROP, call="submit", after=after)
+    setting = bed.setting()
+    with pytest.raises(ChainUnavailable):
+        await setting.turn()
+    [sent] = await bed.weights.page()
+    assert (sent.outcome, "dropped" in str(sent.error)) == (Outcome.SENDING, True)
+    operations.clear_faults(bed.path, fault)
+    await bed.pass_blocks(5 if after else 40)
+    await setting.turn()
+    first = (await bed.weights.page())[-1]
+    assert first.outcome.value == end
+    if after:
+        metagraph = await bed.metagraph()
+        neuron = metagraph.neuron(bed.hotkey)
+        assert neuron is not None and first.block == neuron.last_update
+        assert await bed.outcomes() == ["set"]
+    else:
+        assert (await bed.outcomes())[-1] == "set"
+
+
+@pytest.fixture
+async def sealing(tmp_path: Path, pool: Pool) -> Bed:
+    """As `bed`, where weights are sealed, and a tempo of ten blocks."""
+    bed = weight_bed.make(tmp_path, pool, commit_reveal_weights_enabled=True, tempo=10)
+    await bed.pass_blocks(20)
+    await bed.fold()
+    return bed
+
+
+async def test_sealed_weights_are_followed_until_they_count(sealing: Bed) -> None:
+    """Pending with the beacon's round, then applied, with the block in which that was seen."""
+    setting = sealing.setting()
+    await setting.turn()
+    [sealed] = await sealing.weights.page()
+    assert (sealed.outcome, sealed.mechanism, (sealed.reveal_round or 0) > 1_000_000) == (Outcome.PENDING, Mechanism.SEALED, True)
+    await sealing.pass_blocks(9)
+    operations.reveal(sealing.path, sealing.hotkey, vector(sealed), clock=sealing.time)  # type: ignore[arg-type]
+    await sealing.pass_blocks(5)
+    await setting.turn()
+    applied = (await sealing.weights.page())[-1]
+    assert applied == replace(sealed, outcome=Outcome.APPLIED, applied_block=applied.applied_block)
+    assert dict((await sealing.on_chain()).row) == vector(applied)
+
+
+async def test_sealed_weights_that_nobody_opened_expire_and_are_sealed_again(sealing: Bed) -> None:
+    """Without the beacon the first are gone when their epoch ends; the row says so, and newer ones wait."""
+    setting = sealing.setting()
+    for _ in range(35):
+        await setting.turn()
+        await sealing.pass_blocks(1)
+    outcomes = await sealing.outcomes()
+    assert (outcomes[0], outcomes[-1]) == ("expired", "pending")
+    assert (await sealing.weights.page())[-1].error == "the chain did not open them in their time"
+
+
+async def test_while_nothing_can_be_folded_the_last_plan_goes_on_until_the_activity_cutoff(bed: Bed) -> None:
+    """The row says why; after the cutoff nobody is paid any more by what was known once."""
+    setting = bed.setting()
+    await setting.turn()
+    first = (await bed.weights.page())[0]
+    await bed.pass_blocks(SILENCE)
+    await setting.turn()
+    carried = (await bed.weights.page())[0]
+    assert (carried.outcome, carried.snapshot["why"]) == (Outcome.SET, "nothing was folded since round 1")
+    assert vector(carried) == vector(first)
+    await bed.pass_blocks(5_000)
+    await setting.turn()
+    assert await bed.outcomes() == ["set", "set"]
+
+
+SILENCE = 3 * 360 + 2 * 1_080
+"""Blocks after which a ledger with round 1 stands still, by the rules' own lengths."""
+
+
+class Cut(Pool):
+    """A database that is away when the test says so."""
+
+    away = False
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """As long as it is there."""
+        if self.away:
+            raise DatabaseUnavailable("PostgreSQL cannot be reached (ConnectionRefusedError)")
+        async with super().connection() as connection:
+            yield connection
+
+
+@pytest.fixture
+async def fragile(database_url: str) -> AsyncIterator[Cut]:
+    """The same database, over a line that can be cut."""
+    async with open_pool(database_url, size=1) as pool:
+        yield Cut(pool._pool)
+
+
+async def test_without_a_database_the_last_plan_is_sent_and_its_row_follows(bed: Bed, fragile: Cut) -> None:
+    """The outage is bridged from memory once a tempo; when the database is back the row is written as it ended."""
+    setting = bed.setting(fragile)
+    await setting.turn()
+    fragile.away = True
+    await bed.pass_blocks(30)
+    for _ in range(2):
+        await setting.turn()
+    neuron = (await bed.metagraph()).neuron(bed.hotkey)
+    assert neuron is not None and neuron.last_update > 50
+    assert await bed.outcomes() == ["set"]
+    fragile.away = False
+    await setting.turn()
+    carried, first = await bed.weights.page()
+    assert (carried.outcome, carried.snapshot["why"], carried.block) == (Outcome.SET, "the database is away", neuron.last_update)
+    assert vector(carried) == vector(first)
+
+
+async def test_a_validator_that_starts_without_a_database_sets_nothing(bed: Bed, fragile: Cut) -> None:
+    """It knows neither its ledger nor its last plan."""
+    fragile.away = True
+    await bed.setting(fragile).turn()
+    neuron = (await bed.metagraph()).neuron(bed.hotkey)
+    assert neuron is not None and neuron.last_update < 10
+
+
+async def test_every_row_can_be_computed_again_bit_for_bit(bed: Bed) -> None:
+    """A plan of its own and one that was carried over alike; what was changed since is found out."""
+    setting = bed.setting()
+    await setting.turn()
+    await bed.pass_blocks(SILENCE)
+    await setting.turn()
+    for attempt in await bed.weights.page():
+        [made] = await of_snapshot(bed.pool, attempt.snapshot_hash)
+        again = weight_replay.replay(made)
+        assert (again.holds, dict(again.vector)) == (True, vector(attempt))
+        forged = replace(made, attempt=replace(attempt, snapshot={**attempt.snapshot, "block": 1}))
+        assert not weight_replay.replay(forged).hash_holds
