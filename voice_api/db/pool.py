@@ -15,13 +15,14 @@ _OUTAGES = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,  # it stops, starts, or was told to end a query
+    asyncpg.InsufficientResourcesError,  # a full disk, no memory, too many connections
+    asyncpg.PostgresSystemError,  # its disk cannot be read
+    asyncpg.ReadOnlySQLTransactionError,  # another server leads now
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionRollbackError,  # it met another transaction: nothing was written, and done again it goes on
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.QueryCanceledError,
     asyncpg.InternalClientError,  # the driver's protocol lost its place: news of the connection's end crossed a query
 )
 _NO_SCHEMA = "the database is not migrated: `voice db upgrade` makes its tables"
