@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import (
@@ -28,8 +29,21 @@ def _redis_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _database_url(url: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(url.get_secret_value())
+        is_one = parts.scheme in {"postgresql", "postgres"} and (parts.port is None or parts.port > 0)
+    except ValueError:  # without its words: they may hold the password
+        is_one = False
+    if not is_one:
+        raise ValueError("not of the form postgresql://")
+    return url
+
+
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 """Checked when it is read, so that a process says what is wrong before it starts."""
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+"""Likewise: whoever waits for a PostgreSQL that is away would wait for ever for one that cannot be named."""
 
 
 class ProcessSettings(BaseSettings):
@@ -60,7 +74,7 @@ class ProcessSettings(BaseSettings):
 class ApiSettings(ProcessSettings):
     """The voice API: where it listens, the hotkey that it answers as, who may write, and how much and how often."""
 
-    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     host: str = Field(default="127.0.0.1", validation_alias="VOICE_API_HOST")
     port: int = Field(default=8000, ge=0, le=65535, validation_alias="VOICE_API_PORT")
@@ -88,7 +102,7 @@ class ApiSettings(ProcessSettings):
 class DispatcherSettings(ProcessSettings):
     """The dispatcher: how often it looks without being told, and after how many failures an evaluation is parked."""
 
-    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     pause_seconds: float = Field(default=2.0, gt=0, validation_alias="VOICE_DISPATCH_SECONDS")
     retry_most: int = Field(default=3, ge=0, validation_alias="VOICE_RETRY_MOST")

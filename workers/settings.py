@@ -4,12 +4,12 @@ import socket
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from scoring.competition import DEFAULT_PATH
 from scoring.judges.standard.device import Device
 from voice_api.db.states import QueueName
-from voice_api.settings import ProcessSettings, RedisUrl
+from voice_api.settings import DatabaseUrl, ProcessSettings, RedisUrl
 from workers.retry import RetryRule
 
 
@@ -40,7 +40,7 @@ class NotarySettings(ProcessSettings):
 class WorkerSettings(NotarySettings):
     """What one worker process needs. It holds no chain key: untrusted models run beside it."""
 
-    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     queue: QueueName = Field(default=QueueName.CPU, validation_alias="VOICE_QUEUE")
     competition: Path = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")

@@ -62,14 +62,14 @@ def test_what_is_missing_is_named() -> None:
 
 def test_frozen() -> None:
     """Settings are read once."""
-    read = DispatcherSettings(database_url=SecretStr("a"), redis_url=SecretStr("redis://b"))
+    read = DispatcherSettings(database_url=SecretStr("postgresql:///a"), redis_url=SecretStr("redis://b"))
     with pytest.raises(ValidationError, match="frozen"):
         read.retry_most = 7  # type: ignore[misc]  # the very thing under test
 
 
 def test_who_may_and_how_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Operators are a comma list of their own; nobody is one unless named, and rates have limits unless they are put to 0."""
-    for name, value in {"DATABASE_URL": "a", "REDIS_URL": "redis://b", "VOICE_API_HOTKEY": "me"}.items():
+    for name, value in {"DATABASE_URL": "postgresql:///a", "REDIS_URL": "redis://b", "VOICE_API_HOTKEY": "me"}.items():
         monkeypatch.setenv(name, value)
     standard = ApiSettings()
     assert (standard.writers, standard.operators, standard.registry_lasts) == ((), (), timedelta(hours=1))

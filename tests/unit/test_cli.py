@@ -45,7 +45,21 @@ def voice(folder: Path, *arguments: str, **environment: str) -> subprocess.Compl
         pytest.param("db upgrade", {}, Code.SETTING_INVALID, "DATABASE_URL", id="missing setting"),
         pytest.param("dispatcher", {"REDIS_URL": "x:pw@y"}, Code.SETTING_INVALID, "DATABASE_URL", id="first of two settings"),
         pytest.param(
-            "worker", {"DATABASE_URL": "x", "REDIS_URL": "x:pw@y"}, Code.SETTING_INVALID, "REDIS_URL", id="no Redis URL"
+            "worker",
+            {"DATABASE_URL": "postgresql:///x", "REDIS_URL": "x:pw@y"},
+            Code.SETTING_INVALID,
+            "REDIS_URL",
+            id="no Redis URL",
+        ),
+        *(
+            pytest.param(
+                "worker",
+                {"DATABASE_URL": url, "REDIS_URL": "redis://y"},
+                Code.SETTING_INVALID,
+                "DATABASE_URL",
+                id=f"for ever: {url}",
+            )
+            for url in ("x:pw@y", "mysql://x:pw@y/z", "postgresql://x:pw@y:99999/z", "postgresql://x:pw@[::1/z")
         ),
         pytest.param("db upgrade", {"DATABASE_URL": "x:pw@y"}, Code.DATABASE_UNAVAILABLE, "DATABASE_URL", id="no PostgreSQL URL"),
     ],
