@@ -4,6 +4,7 @@ import multiprocessing
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -89,3 +90,16 @@ def test_the_checkpoint_may_be_removed_once_it_is_uploaded(
     [repo] = bed.repositories(name)
     compared = point != "sent upload"
     assert (bed.commits(name), bed.is_private(repo)) == (int(compared), not compared)
+
+
+@pytest.mark.parametrize("point", ["after taken upload", "sent commit", "after taken commit"])
+def test_a_lost_journal_is_made_up_for_by_asking(bed: Bed, processes: ForkServerContext, tmp_path: Path, point: str) -> None:
+    """Killed on the way, and the journal is gone: chain and hub tell how far it was."""
+    name = f"lost-{point.replace(' ', '-')}"
+    mining_bed.add_checkpoint(tmp_path / "models", "step-1", 78)
+    mine = Mine(bed, name, tmp_path / "models", {"step-1": 0.8})
+    assert run(processes, replace(mine, kill=point)) == -signal.SIGKILL
+    mine.journal.unlink()
+    assert run(processes, mine) == 0
+    [repo] = bed.repositories(name)
+    assert (bed.commits(name), bed.is_private(repo)) == (1, False)
