@@ -1,0 +1,171 @@
+"""`voice validator weights`, `replay`, `explain` and `what-if` as an operator runs them, beside a chain in real time."""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neurons.devchain import operations
+from neurons.devchain.faults import Kind
+from scoring.types import Uid
+from tests.integration import weight_bed
+from tests.integration.weight_bed import NETUID, Bed, Time, vector
+from voice_api.db.pool import Pool
+from voice_api.db.states import Outcome
+
+Voice = Callable[..., Awaitable[tuple[int, str, str]]]
+
+
+class Clock(Time):
+    """The time of the world."""
+
+    def __call__(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for it to pass."""
+        await asyncio.sleep(seconds)
+
+
+@pytest.fixture
+async def bed(tmp_path: Path, pool: Pool) -> Bed:
+    """A round was folded; twenty blocks a second, the first epoch gave the validator its permit, and the next ones are long."""
+    bed = weight_bed.make(tmp_path, pool, Clock(), block_seconds=0.05, tempo=5)
+    await bed.fold()
+    await asyncio.sleep(0.7)
+    operations.change(bed.path, "tempo", 2_000)
+    await asyncio.sleep(0.3)
+    return bed
+
+
+@pytest.fixture
+def environment(bed: Bed, database_url: str, tmp_path: Path) -> dict[str, str]:
+    """Of the validator's processes."""
+    return {
+        "DATABASE_URL": database_url,
+        "BT_NETWORK": "dev",
+        "VOICE_NETUID": str(NETUID),
+        "VOICE_DEVCHAIN": str(bed.path),
+        "BT_WALLET": "validator",
+        "BT_WALLET_PATH": str(tmp_path / "wallets"),
+        "VOICE_REVOCATIONS": str(tmp_path / "none.json"),
+        "VOICE_PAUSE_SECONDS": "0.1",
+        "HOME": str(tmp_path),
+        "COLUMNS": "200",
+    }
+
+
+async def start(environment: dict[str, str], *arguments: str) -> Process:
+    """A command of the validator."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "neurons.cli", "validator", *arguments, env=environment, stdout=PIPE, stderr=PIPE
+    )
+
+
+@pytest.fixture
+def voice(environment: dict[str, str]) -> Voice:
+    """The command line: exit status, output, errors."""
+
+    async def run(*arguments: str) -> tuple[int, str, str]:
+        process = await start(environment, *arguments)
+        out, err = await process.communicate()
+        return process.returncode or 0, out.decode(), err.decode()
+
+    return run
+
+
+async def data(voice: Voice, *arguments: str) -> Any:
+    """What a command says to a machine."""
+    status, out, err = await voice(*arguments, "--json")
+    assert status == 0, err
+    return json.loads(out)
+
+
+async def test_a_dry_run_signs_nothing_and_says_what_would_be_set(bed: Bed, voice: Voice) -> None:
+    """The very vector that the next attempt sends; then the list of attempts says what became of it."""
+    dry = await data(voice, "weights", "--dry-run")
+    assert (dry["due"], [line["share"] for line in dry["lines"]]) == (True, [0.0, 0.0, 0.65, 0.14])
+    assert await bed.outcomes() == []
+    await bed.setting().turn()
+    [kept] = await bed.weights.page()
+    assert dict(map(tuple, dry["vector"])) == vector(kept)
+    [shown] = await data(voice, "weights")
+    assert (shown["snapshot_hash"], shown["outcome"], shown["block"]) == (kept.snapshot_hash, "set", kept.block)
+    status, table, _ = await voice("weights", "--dry-run")
+    assert (status, "Not due before block" in table, "0.6500" in table, "Burned to uid 0: 0.2100" in table) == (
+        0,
+        True,
+        True,
+        True,
+    )
+
+
+async def test_a_replay_says_whether_it_is_what_was_sent_and_what_counts(bed: Bed, voice: Voice) -> None:
+    """Equal to both; after another vector was set, and with a plan that was changed by hand, it says so, and exits 1."""
+    await bed.setting().turn()
+    [kept] = await bed.weights.page()
+    await asyncio.sleep(0.5)
+    status, out, err = await voice("replay", kept.snapshot_hash)
+    assert (status, err) == (0, "")
+    assert " ".join(f"{uid}:{value}" for uid, value in vector(kept).items()) in out
+    assert "equal to what was sent; it counts on the chain now" in out
+    forged = "update weight_attempts set plan = replace(plan::text, '0.65', '0.66')::json"
+    async with bed.pool.connection() as connection:
+        await connection.execute(forged)
+    status, out, _ = await voice("replay", kept.snapshot_hash)
+    assert (status, "DIFFERENT from what was sent" in out) == (1, True)
+    status, _, err = await voice("replay", "f" * 64)
+    assert (status, err.startswith("error 3004")) == (1, True)
+
+
+async def test_a_uid_is_explained(bed: Bed, voice: Voice) -> None:
+    """Share, place, evidence and what it lacks, for people and for machines; a uid that there is not is an error."""
+    king, idle = await data(voice, "explain", "2"), await data(voice, "explain", "1")
+    assert (king["share"], king["king"], king["place"], king["rank"]) == (0.65, True, 0, 1)
+    assert (idle["share"], idle["lacks"], idle["duel"]) == (0.0, "no submission", None)
+    status, out, _ = await voice("explain", "3")
+    assert (status, "0.6000 ± 0.0000 over 32 groups" in out, "king since block 0" in out) == (0, True, True)
+    status, _, err = await voice("explain", "99")
+    assert (status, err.startswith("error 3004 no hotkey is registered under uid 99")) == (1, True)
+
+
+async def test_what_if_a_model_scored_otherwise(bed: Bed, voice: Voice) -> None:
+    """Below the floor the tail's share is burned; the top stays whoever scores what; a stranger is refused."""
+    second = bed.miners[1]
+    rows = {row["hotkey"]: row for row in await data(voice, "what-if", "--hotkey", second, "--score", "0.05")}
+    assert (rows[second]["before"]["share"], rows[second]["after"]["share"]) == (0.14, 0.0)
+    assert "below the floor" in rows[second]["after"]["reason"]
+    assert (rows["burned"]["before"]["share"], rows["burned"]["after"]["share"]) == pytest.approx((0.21, 0.35))
+    status, out, _ = await voice("what-if", "--hotkey", second, "--score", "0.99")
+    assert (status, "0.6500" in out, "0.9900 ± 0.0000" in out) == (0, True, True)
+    status, _, err = await voice("what-if", "--hotkey", "5Nobody", "--score", "0.5")
+    assert (status, err.startswith("error 3205 5Nobody is not registered")) == (1, True)
+
+
+async def test_a_validator_killed_between_sending_and_its_answer_finds_out_what_became_of_it(
+    bed: Bed, environment: dict[str, str]
+) -> None:
+    """The chain took the weights and the process died with SIGKILL before it was told: the next one settles the row, and sets no others."""
+    bed.fail(Kind.STALL, call="submit", after=True)
+    process = await start(environment, "run")
+    async with asyncio.timeout(20):
+        while Uid(2) not in (await bed.on_chain()).row:  # noqa: ASYNC110 - what is waited for is another process
+            await asyncio.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    await process.communicate()
+    [sent] = await bed.weights.page()
+    assert (sent.outcome, sent.error) == (Outcome.SENDING, None)
+    bed.heal()
+    await asyncio.sleep(0.5)
+    await bed.setting().turn()
+    [settled] = await bed.weights.page()
+    neuron = (await bed.metagraph()).neuron(bed.hotkey)
+    assert neuron is not None
+    assert (settled.outcome, settled.block) == (Outcome.SET, neuron.last_update)
