@@ -1,0 +1,110 @@
+"""What became of weights, from the chain's answer or from what it holds."""
+
+from dataclasses import replace
+
+import pytest
+
+from neurons.types import Applied, RateLimited, Refused, SealedCommit, SealedWeights, WeightsResult
+from neurons.weight_outcomes import answered, settled
+from scoring.types import Block, Uid, Weight
+from scoring.weights import WeightPlan
+from voice_api.db.ledger_records import WeightAttempt
+from voice_api.db.states import Mechanism, Outcome
+
+LASTS = 30
+ROW = {Uid(0): 21_845, Uid(2): 65_535}
+OTHER = {Uid(2): 65_535}
+
+
+def a_plan(**shares: float) -> dict[str, object]:
+    """A plan with these shares."""
+    vector = {Uid(int(name[1:])): Weight(share) for name, share in shares.items()}
+    return dict(WeightPlan("cc", vector, (), Weight(0.0)).to_json())
+
+
+PLAN = a_plan(u0=0.25, u2=0.75)
+SENT = WeightAttempt(Block(100), "cc", {}, PLAN, Outcome.SENDING, "no answer", id=1)
+SEALED = replace(SENT, outcome=Outcome.PENDING, error=None, mechanism=Mechanism.SEALED, reveal_round=99)
+
+
+def a_view(block: int, row: dict[Uid, int] | None = None, *waiting: int) -> SealedWeights:
+    """The chain at a block; what waits there was sealed in these blocks."""
+    return SealedWeights(Block(block), 9, 1, tuple(SealedCommit(Block(each), 9, 77) for each in waiting), row or {})
+
+
+@pytest.mark.parametrize(
+    ("result", "end"),
+    [
+        pytest.param(Applied(Block(102)), {"outcome": Outcome.SET, "block": 102, "error": None}, id="set"),
+        pytest.param(
+            Applied(Block(102), 99),
+            {"outcome": Outcome.PENDING, "block": 102, "error": None, "mechanism": Mechanism.SEALED, "reveal_round": 99},
+            id="sealed",
+        ),
+        pytest.param(
+            RateLimited(7, "too soon"), {"outcome": Outcome.RATE_LIMITED, "error": "too soon", "next_block": 107}, id="too soon"
+        ),
+        pytest.param(
+            RateLimited(None, "too soon"), {"outcome": Outcome.RATE_LIMITED, "error": "too soon"}, id="nobody knows how"
+        ),
+        pytest.param(Refused("x", "NoPermit", "no"), {"outcome": Outcome.FAILED, "error": "NoPermit: no"}, id="refused"),
+    ],
+)
+def test_an_answer_ends_an_attempt(result: WeightsResult, end: dict[str, object]) -> None:
+    """What came too soon is neither set nor failed."""
+    assert answered(SENT, result) == replace(SENT, **end)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("view", "last_update", "end"),
+    [
+        pytest.param(a_view(110, ROW), 50, None, id="nothing new, and still possible"),
+        pytest.param(a_view(130, ROW), 50, None, id="the last block that could hold it"),
+        pytest.param(a_view(131, ROW), 50, (Outcome.FAILED, 100, None), id="no block can hold it any more"),
+        pytest.param(a_view(110, ROW), 101, (Outcome.SET, 101, None), id="taken"),
+        pytest.param(a_view(110, {}, 101), 101, (Outcome.PENDING, 101, 77), id="taken, and sealed"),
+        pytest.param(a_view(110, OTHER), 101, None, id="something else was taken"),
+        pytest.param(a_view(131, OTHER), 101, (Outcome.FAILED, 100, None), id="something else, and too late"),
+    ],
+)
+def test_what_was_sent_without_an_answer_is_what_the_chain_shows(
+    view: SealedWeights, last_update: int, end: tuple[Outcome, int, int | None] | None
+) -> None:
+    """Taken in the block of the last update, sealed or in the open; or in none, once it could be in none."""
+    found = [
+        (each.outcome, each.block, each.reveal_round) for each in settled([SENT], view, Block(last_update), frozenset(), LASTS)
+    ]
+    assert found == ([] if end is None else [end])
+
+
+def test_one_block_took_one_attempt() -> None:
+    """Of two alike that were sent without an answer the later one; and none, where another attempt is known to be in that block."""
+    later = replace(SENT, block=Block(104), id=2)
+    found = settled([SENT, later], a_view(140, ROW), Block(105), frozenset(), LASTS)
+    assert [(each.id, each.outcome) for each in found] == [(1, Outcome.FAILED), (2, Outcome.SET)]
+    [only] = settled([SENT], a_view(140, ROW), Block(105), frozenset({Block(105)}), LASTS)
+    assert only.outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("view", "end"),
+    [
+        pytest.param(a_view(120, {}, 100), None, id="it waits"),
+        pytest.param(a_view(120, ROW), (Outcome.APPLIED, 120, None), id="it counts"),
+        pytest.param(a_view(120, OTHER), (Outcome.EXPIRED, None, "the chain did not open them in their time"), id="it is lost"),
+    ],
+)
+def test_sealed_weights_wait_until_they_count_or_are_lost(
+    view: SealedWeights, end: tuple[Outcome, int | None, str | None] | None
+) -> None:
+    """As the chain shows it."""
+    found = [(each.outcome, each.applied_block, each.error) for each in settled([SEALED], view, Block(100), frozenset(), LASTS)]
+    assert found == ([] if end is None else [end])
+
+
+def test_sealed_weights_that_a_later_vector_replaced_before_anybody_looked_are_not_called_lost_by_the_chain() -> None:
+    """Whether they counted in between nobody saw, and the row says so."""
+    later = replace(SEALED, block=Block(110), plan=a_plan(u2=1.0), id=2)
+    first, second = settled([SEALED, later], a_view(130, OTHER), Block(110), frozenset(), LASTS)
+    assert (first.outcome, first.error) == (Outcome.EXPIRED, "never seen to count: a later vector counts already")
+    assert second.outcome is Outcome.APPLIED

@@ -1,0 +1,103 @@
+"""When weights are due, decided from values alone."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from neurons.types import Metagraph, Neuron
+from neurons.weight_schedule import Due, Known, NotYet, decide, stalled
+from scoring.competition import load
+from scoring.types import Block, BlockHash, Hotkey, RoundNumber, Uid
+from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
+from voice_api.db.states import Outcome
+
+SCHEDULE = load()
+ME, OWNER = Hotkey("me"), Hotkey("owner")
+HEAD = LedgerEntry(RoundNumber(1), "a" * 64, "", {}, {}, None)
+
+
+def a_neuron(uid: int, hotkey: Hotkey, last_update: int = 0) -> Neuron:
+    """A neuron that last set weights at a block."""
+    return Neuron(Uid(uid), hotkey, "c", "00" * 32, 0, 0.0, 0.0, 0, True, True, Block(last_update), Block(0), Block(0))
+
+
+def a_metagraph(block: int = 725, last_update: int = 0, *without: Hotkey) -> Metagraph:
+    """Owner and validator; a tempo of 100 blocks, a rate limit of 50, an activity cutoff of 5,000."""
+    neurons = tuple(n for n in (a_neuron(0, OWNER), a_neuron(1, ME, last_update)) if n.hotkey not in without)
+    return Metagraph(7, Block(block), BlockHash("0x00"), OWNER, "c0", neurons, (), 100, 5000, 5000, 50, 0, 1, 1.0)
+
+
+def an_attempt(block: int, outcome: Outcome = Outcome.SET, ledger: str = HEAD.state_hash, **more: Any) -> WeightAttempt:
+    """An attempt at a block."""
+    return WeightAttempt(Block(block), "cc", {"ledger_hash": ledger}, {}, outcome, **more)
+
+
+def known(*attempts: WeightAttempt, head: LedgerEntry | None = HEAD) -> Known:
+    """These attempts, newest first."""
+    planned = next((each for each in attempts if each.outcome is Outcome.SET), None)
+    return Known(head, attempts, (), planned)
+
+
+FAILED = (Outcome.FAILED, Outcome.SENDING)
+DUE = Due()
+
+
+@pytest.mark.parametrize(
+    ("attempts", "metagraph", "expected"),
+    [
+        pytest.param([], a_metagraph(), DUE, id="never set"),
+        pytest.param([], a_metagraph(725, 676), 726, id="49 of 50 blocks after the last"),
+        pytest.param([], a_metagraph(725, 675), DUE, id="50 of 50"),
+        pytest.param([an_attempt(650)], a_metagraph(), 750, id="the same ledger, within the tempo"),
+        pytest.param([an_attempt(625)], a_metagraph(), DUE, id="the same ledger, a tempo later"),
+        pytest.param([an_attempt(660, ledger="b" * 64)], a_metagraph(), DUE, id="another ledger"),
+        pytest.param([an_attempt(660, Outcome.PENDING)], a_metagraph(), 760, id="sealed, and waiting"),
+        pytest.param([an_attempt(660, Outcome.EXPIRED)], a_metagraph(), DUE, id="sealed, and lost"),
+        pytest.param([an_attempt(724, Outcome.FAILED)], a_metagraph(), 726, id="failed just now"),
+        pytest.param([an_attempt(723, Outcome.FAILED)], a_metagraph(), DUE, id="failed two blocks ago"),
+        pytest.param([an_attempt(722, one) for one in FAILED], a_metagraph(), 726, id="twice in a row"),
+        pytest.param([an_attempt(710, FAILED[0])] * 9, a_metagraph(), 735, id="often: a quarter of the tempo"),
+        pytest.param(
+            [an_attempt(720, FAILED[0]), an_attempt(600)] + [an_attempt(1, FAILED[0])] * 9, a_metagraph(), DUE, id="once since"
+        ),
+        pytest.param([an_attempt(720, Outcome.RATE_LIMITED, next_block=Block(730))], a_metagraph(), 730, id="told when"),
+        pytest.param([an_attempt(724, Outcome.RATE_LIMITED)], a_metagraph(), 726, id="too soon, and not told when"),
+        pytest.param([], a_metagraph(725, 0, ME), None, id="not registered"),
+        pytest.param([], a_metagraph(725, 0, OWNER), None, id="nobody to burn to"),
+    ],
+)
+def test_when_weights_are_due(attempts: Sequence[WeightAttempt], metagraph: Metagraph, expected: Due | int | None) -> None:
+    """After each fold and once a tempo; not inside the rate limit, and after failures only after a while."""
+    found = decide(metagraph, ME, known(*attempts), SCHEDULE)
+    assert (found.block if isinstance(found, NotYet) else found) == expected
+
+
+def test_nothing_is_due_before_the_first_fold() -> None:
+    """A validator that knows nothing pays nobody."""
+    assert decide(a_metagraph(), ME, known(head=None), SCHEDULE) == NotYet(None, "nothing was folded yet")
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        pytest.param(699, 700, id="within the tempo"),
+        pytest.param(700, Due("away"), id="once a tempo"),
+        pytest.param(5_600, Due("away"), id="at the activity cutoff"),
+        pytest.param(5_601, None, id="after it"),
+    ],
+)
+def test_an_outage_is_bridged_with_the_last_plan_for_a_while(block: int, expected: Due | int | None) -> None:
+    """Once a tempo, even for a newer ledger, and not for ever."""
+    head = replace(HEAD, round=RoundNumber(13), state_hash="b" * 64)
+    found = decide(a_metagraph(block), ME, known(an_attempt(600), head=head), SCHEDULE, "away")
+    assert (found.block if isinstance(found, NotYet) else found) == expected
+
+
+def test_a_ledger_stands_still_after_two_rounds_that_could_have_ended() -> None:
+    """By the rules' own lengths: 360 blocks a round, 1,080 to its deadline."""
+    assert stalled(RoundNumber(1), Block(3_240), SCHEDULE) == ""
+    assert stalled(RoundNumber(1), Block(3_241), SCHEDULE) == "nothing was folded since round 1"
+    assert decide(a_metagraph(3_241), ME, known(an_attempt(600)), SCHEDULE) == Due("nothing was folded since round 1")
+    assert decide(a_metagraph(3_241), ME, known(), SCHEDULE) == Due(), "without an older plan a new one is made"
