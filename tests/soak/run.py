@@ -24,7 +24,7 @@ from rich.table import Column, Table
 
 from neurons.devchain import operations
 from tests.chaos.arena import left_behind
-from tests.soak import checks
+from tests.soak import checks, vectors
 from tests.soak.arena import Arena, Size, running
 from tests.soak.beacon import Beacon
 from tests.soak.checks import GROWTH_MIB, Memory
@@ -184,13 +184,14 @@ async def _judge(
     ledgers = await checks.ledgers(pool, arena)
     rounds = min(len(entries) for entries in ledgers.values())
     memory = {name: checks.memory(samples) for name, samples in watch.memory.items()}
-    vectors, wrong = await _vectors(pool, arena, counts)
+    numbers, invalid, mistaken = await _vectors(pool, arena, counts)
     found = {
         f"{settings.rounds} rounds are folded by each": [f"{rounds}"] if rounds < settings.rounds else [],
         "no process died": [*sorted(watch.dead), *(f"{name} ended with {status}" for name, status in statuses.items() if status)],
         "every validator ends when asked to": [name for name, status in statuses.items() if status is None],
-        "every vector on the chain is valid, and was planned": wrong[:5],
-        "every validator set weights": [name for name in arena.validators if not vectors[name]],
+        "every vector on the chain is valid, and was planned": invalid[:5],
+        "what validators believe of their weights is what the chain did": mistaken[:5],
+        "every validator set weights": [name for name, number in numbers.items() if not number],
         "all ledgers end on the same king and hash": agreed,
         "all ledgers are the same, round by round": checks.differences(ledgers),
         "memory is flat": [f"{name}: {seen.growth:+.1f} MiB" for name, seen in memory.items() if seen.growth > GROWTH_MIB],
@@ -199,25 +200,26 @@ async def _judge(
     kings = [str(entry.king_entrant) for entry in ledgers[arena.validators[0]]]
     reigns = [king for number, king in enumerate(kings) if number == 0 or king != kings[number - 1]]
     counts["rounds"] = rounds
-    counts |= Counter({f"vectors, {name}": number for name, number in vectors.items()})
+    counts |= Counter({f"vectors, {name}": number for name, number in numbers.items()})
     counts |= _logged(arena)
     return Outcome(0.0, dict(sorted(counts.items())), reigns, memory, found)
 
 
-async def _vectors(pool: Pool, arena: Arena, counts: Counter[str]) -> tuple[dict[str, int], list[str]]:
-    """How many vectors of each validator are on the chain, and what is wrong with any; counts how attempts ended."""
-    names = {arena.hotkey(name): name for name in arena.validators}
-    kept, numbers, wrong = {}, dict.fromkeys(arena.validators, 0), []
-    for hotkey, name in names.items():
-        kept[hotkey], outcomes = await checks.planned(pool, hotkey)
-        counts |= Counter({f"attempts, {name}, {outcome}": number for outcome, number in outcomes.items()})
-    history = checks.history(arena)
-    counts["vectors sealed"] = history.sealed
-    for given in history.given:
-        numbers[names[given.hotkey]] += 1
-        why = checks.invalid(given, kept[given.hotkey])
-        wrong += [] if why is None else [why]
-    return numbers, wrong
+async def _vectors(pool: Pool, arena: Arena, counts: Counter[str]) -> tuple[dict[str, int], list[str], list[str]]:
+    """How many vectors of each validator count on the chain, what is wrong with any, and what validators are wrong about."""
+    seen = vectors.history(arena)
+    counts["vectors sealed"] = len(seen.sealed)
+    numbers, invalid, mistaken = {}, list[str](), list[str]()
+    for name in arena.validators:
+        hotkey = arena.hotkey(name)
+        kept = await vectors.attempts(pool, hotkey)
+        counts.update(f"attempts, {name}, {attempt.outcome.value}" for attempt in kept)
+        plans = {vectors.planned(attempt) for attempt in kept}
+        given = [vector for vector in seen.given if vector.hotkey == hotkey]
+        numbers[name] = len(given)
+        invalid += [why for vector in given if (why := vectors.invalid(vector, plans)) is not None]
+        mistaken += [f"{name}: {why}" for why in vectors.mistaken(seen, hotkey, kept)]
+    return numbers, invalid, mistaken
 
 
 def _logged(arena: Arena) -> Counter[str]:

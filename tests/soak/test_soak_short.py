@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from neurons.devchain.faults import Kind, check
-from scoring.types import Hotkey, Uid
-from tests.soak import checks
+from scoring.types import Block, Hotkey, Uid, Weight
+from scoring.weights import WeightPlan
+from tests.soak import checks, vectors
 from tests.soak.storm import storm
+from voice_api.db.ledger_records import WeightAttempt
+from voice_api.db.states import Outcome
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("--rounds", "8", "--pause", "1", "--most", "110")
@@ -61,11 +64,46 @@ def test_a_seed_says_what_goes_wrong_and_each_kind_does() -> None:
         pytest.param(((0, 0),), "at least one target", id="nothing"),
     ],
 )
-def test_a_vector_is_judged(vector: checks.Vector, why: str | None) -> None:
+def test_a_vector_is_judged(vector: vectors.Vector, why: str | None) -> None:
     """A vector on the chain passes the last gate once more, and is one of those that were planned."""
-    given = checks.Given(9, Hotkey("v"), vector, frozenset({Uid(0), Uid(2)}))
-    found = checks.invalid(given, {((0, 21_845), (2, 65_535))})
+    given = vectors.Given(9, Hotkey("v"), vector, frozenset({Uid(0), Uid(2)}))
+    found = vectors.invalid(given, {((0, 21_845), (2, 65_535))})
     assert found is None if why is None else found is not None and why in found
+
+
+def an_attempt(outcome: Outcome, block: int = 9, first: float = 0.25, applied: int | None = None) -> WeightAttempt:
+    """An attempt with a plan of two targets."""
+    plan = WeightPlan("aa" * 32, {Uid(0): Weight(first), Uid(2): Weight(1 - first)}, (), Weight(0.0))
+    return WeightAttempt(
+        Block(block), "aa" * 32, {}, plan.to_json(), outcome, applied_block=None if applied is None else Block(applied)
+    )
+
+
+SET = vectors.Given(9, Hotkey("v"), ((0, 21_845), (2, 65_535)), frozenset())
+OPENED = vectors.Given(15, Hotkey("v"), ((0, 21_845), (2, 65_535)), frozenset(), sealed_in=9)
+SEALED = frozenset({(Hotkey("v"), 9)})
+
+
+@pytest.mark.parametrize(
+    ("seen", "attempt", "right"),
+    [
+        pytest.param(vectors.History([SET], frozenset()), an_attempt(Outcome.SET), True, id="set"),
+        pytest.param(
+            vectors.History([SET], frozenset()), an_attempt(Outcome.SET, first=0.5), False, id="set, but another vector"
+        ),
+        pytest.param(vectors.History([SET], frozenset()), an_attempt(Outcome.SENDING), True, id="not known yet"),
+        pytest.param(vectors.History([SET], frozenset()), an_attempt(Outcome.FAILED), False, id="thought failed"),
+        pytest.param(vectors.History([], frozenset()), an_attempt(Outcome.SET), False, id="thought set"),
+        pytest.param(vectors.History([], SEALED), an_attempt(Outcome.PENDING), True, id="waits"),
+        pytest.param(vectors.History([OPENED], SEALED), an_attempt(Outcome.APPLIED, applied=16), True, id="applied"),
+        pytest.param(vectors.History([OPENED], SEALED), an_attempt(Outcome.APPLIED, applied=14), False, id="applied too early"),
+        pytest.param(vectors.History([OPENED], SEALED), an_attempt(Outcome.EXPIRED), False, id="thought expired"),
+        pytest.param(vectors.History([SET], SEALED), an_attempt(Outcome.EXPIRED), True, id="expired"),
+    ],
+)
+def test_what_a_validator_believes_is_judged(seen: vectors.History, attempt: WeightAttempt, right: bool) -> None:
+    """Its word on each attempt is held against what the chain did."""
+    assert (vectors.mistaken(seen, Hotkey("v"), [attempt]) == []) is right
 
 
 @pytest.mark.parametrize(
