@@ -122,8 +122,12 @@ def validator_run(
     wallet_hotkey: WalletHotkey = None,
     wallet_path: WalletPath = None,
     competition: CompetitionFile = None,
+    follow: Annotated[
+        str | None,
+        typer.Option("--follow", help="The API of a validator whose evidence is folded, instead of rounds of one's own."),
+    ] = None,
 ) -> None:
-    """Open rounds, fold them into the ledger, and set weights."""
+    """Open rounds, fold them into the ledger, and set weights; or follow another's rounds."""
     from neurons import validator as process
     from neurons import wallets
     from neurons.chain import connect
@@ -133,7 +137,7 @@ def validator_run(
     from voice_api.process_metrics import Ticks
 
     options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey)
-    settings = ValidatorSettings(**options, **given(wallet_path=wallet_path, competition=competition))
+    settings = ValidatorSettings(**options, **given(wallet_path=wallet_path, competition=competition, follow=follow))
     schedule = load(settings.competition)
     keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
     signer = process.Signer(keys, settings.revocations, settings.trust)
@@ -143,9 +147,14 @@ def validator_run(
     def opening(turn: int) -> "AbstractAsyncContextManager[Chain]":
         return connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout, settings.fallbacks, turn)
 
-    _run(
-        lambda stop: process.serve(settings.database_url.get_secret_value(), opening, signer, terms, stop, ticks), ticks.registry
-    )
+    url = settings.database_url.get_secret_value()
+    if settings.follow:
+        from neurons.following import serving
+
+        followed = serving.Followed.of(settings)
+        _run(lambda stop: serving.serve(url, opening, signer, terms, followed, stop, ticks), ticks.registry)
+    else:
+        _run(lambda stop: process.serve(url, opening, signer, terms, stop, ticks), ticks.registry)
 
 
 @database.command("upgrade")

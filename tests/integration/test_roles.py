@@ -12,6 +12,7 @@ from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid, entrant
 from tests.integration.forbidden import EVERYBODY, OWN
 from voice_api.db import migrate, roles, sql
+from voice_api.db.audits import Audits, Drawn
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.leader import candidacy
 from voice_api.db.ledger import Ledger
@@ -25,7 +26,7 @@ from voice_api.db.registry import Registry
 from voice_api.db.replay import replayed
 from voice_api.db.rounds import Rounds
 from voice_api.db.samples import Samples
-from voice_api.db.states import Outcome, QueueName, VerdictState
+from voice_api.db.states import AuditOutcome, Outcome, QueueName, VerdictState
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import ValidationResult, Validations
 from voice_api.db.watch import Watch
@@ -41,7 +42,7 @@ ONLY = (
     dict.fromkeys(("queue.claim", "queue.finish", "queue.add_samples", "queue.add_groups", "queue.settle_submission"), "worker")
     | dict.fromkeys(("workers.beat", "workers.leave", "validations.claim", "validations.finish"), "worker")
     | dict.fromkeys(("rounds.open", "rounds.add_entries", "rounds.close", "rounds.call_roll", "ledger.append"), "validator")
-    | dict.fromkeys(("weights.record", "weights.settle"), "validator")
+    | dict.fromkeys(("weights.record", "weights.settle", "audits.draw", "audits.settle"), "validator")
     | dict.fromkeys(("submissions.add", "registry.advance", "registry.add_neurons", "validations.add"), "api")
     | dict.fromkeys(("operations.ban", "operations.drain", "operations.undrain", "operations.note", "idempotency.keep"), "api")
 )
@@ -204,6 +205,10 @@ async def test_validator_does_its_job(
     assert (await ledger.head(), await ledger.waiting()) == (entry, ())
     await weights.record(WeightAttempt(Block(1), "s", {}, {}, Outcome.SET))
     assert await weights.latest() == await weights.latest(Outcome.SET)
+    audits = Audits(validator, Hotkey("v"))
+    await audits.draw(RoundNumber(3), [Drawn("aa", RoundNumber(3), roll.standing[0], "5S", "host-1", 2)])
+    await audits.settle("aa", AuditOutcome.DIFFERS, [])
+    assert (await audits.next(), await audits.distrusted()) == (None, frozenset({"5S"}))
     assert await replayed(pool) == ()
 
 

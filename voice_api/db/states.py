@@ -126,3 +126,17 @@ class Mechanism(StrEnum):
 
     PLAIN = "plain"
     SEALED = "sealed"
+
+
+class AuditOutcome(StrEnum):
+    """What came of judging another's evaluation again; only `differs` is held against its worker."""
+
+    DRAWN = "drawn"
+    """Not tried yet."""
+    HOLDS = "holds"
+    DIFFERS = "differs"
+    """Beyond tolerance."""
+    MISSING = "missing"
+    """Its audio is not kept."""
+    FAILED = "failed"
+    """It could not be tried here."""

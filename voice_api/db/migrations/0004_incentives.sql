@@ -47,3 +47,21 @@ drop index weight_attempts_by_outcome;
 create index weight_attempts_by_validator on weight_attempts (validator, id);
 create index weight_attempts_by_outcome on weight_attempts (validator, outcome, id);
 create index weight_attempts_by_snapshot on weight_attempts (snapshot_hash);
+
+-- What a validator that follows another's evidence judges again: a row for each evaluation that it drew.
+create table audits (
+    validator     text not null,                     -- its hotkey
+    receipt_hash  text not null,
+    round         integer not null,
+    entrant       text not null,                     -- hotkey@commit_block
+    service       text not null,                     -- the key that signed the receipt
+    host          text not null,                     -- where its worker says it is
+    level         smallint not null check (level in (2, 3)),  -- the audio is judged again; the model speaks again
+    outcome       text not null default 'drawn' check (outcome in ('drawn', 'holds', 'differs', 'missing', 'failed')),
+    found         json,                              -- what differs, or why it came to nothing
+    drawn_at      timestamptz not null default now(),
+    audited_at    timestamptz,
+    primary key (validator, receipt_hash)
+);
+create index audits_drawn on audits (validator, round) where outcome = 'drawn';
+create index audits_that_differ on audits (validator, service) where outcome = 'differs';

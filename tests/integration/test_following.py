@@ -1,0 +1,223 @@
+"""A validator that follows another's API: it folds for itself, says where they part, judges again, and believes no worker found out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import bittensor as bt
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from neurons import certification
+from neurons.api_client import VoiceApi
+from neurons.chain import Chain
+from neurons.evidence import RemoteEvidence
+from neurons.following.auditing import NotTried, Verify, audit_next
+from neurons.following.follower import Follower
+from neurons.following.source import RemoteLedger
+from neurons.validator import Signer
+from scoring.competition import load
+from scoring.store_layout import audio_path
+from scoring.types import Block, BlockHash, Hotkey
+from tests.integration.played import play
+from voice_api.db.audits import Audits
+from voice_api.db.ledger import Ledger
+from voice_api.db.migrate import upgrade
+from voice_api.db.pool import open_pool
+from voice_api.db.states import AuditOutcome
+from voice_api.settings import ApiSettings
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import ValidatorBed
+
+Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
+SCHEDULE = load()
+HOLDS = {"holds": True, "differences": []}
+DIFFERS = {"holds": False, "differences": [{"what": "single-00: wer", "claimed": "0.05", "found": "0.9"}]}
+
+
+class Bed:
+    """A follower on a database of its own, and what it follows."""
+
+    def __init__(self, stack: "ValidatorBed", api: VoiceApi, ledger: Ledger, audits: Audits, wallet: bt.Wallet) -> None:
+        self.stack, self.api, self.ledger, self.audits, self.wallet = stack, api, ledger, audits, wallet
+        self.signer = Signer(wallet, stack.revocations.with_name("none.json"), frozenset({stack.hotkey}))
+        self.follower = self.made()
+
+    def made(self, chain: object | None = None, rate: float = 0.0) -> Follower:
+        """A follower that judges a share again."""
+        evidence = RemoteEvidence(self.api)
+        theirs = RemoteLedger("theirs", self.api, evidence)
+        there = cast(Chain, chain or self.stack.chain)
+        return Follower(there, evidence, theirs, self.ledger, self.audits, self.signer, rate)
+
+    async def follow(self, follower: Follower | None = None) -> list[Mapping[str, Any]]:
+        """Tick until nothing is left; what was said of errors."""
+        with capture_logs() as logs:
+            while await (follower or self.follower).tick(SCHEDULE):
+                pass
+        return [line for line in logs if line["log_level"] == "error"]
+
+
+@pytest.fixture
+async def bed(
+    stack: "ValidatorBed",
+    serve: Serve,
+    api_settings: Callable[..., ApiSettings],
+    stranger: bt.Wallet,
+    empty_database_url: str,
+    tmp_path: Path,
+) -> AsyncIterator[Bed]:
+    """The stranger's validator follows the stack's."""
+    await upgrade(empty_database_url)
+    transport = await serve(api_settings(hotkey=stack.hotkey, store_folder=tmp_path))
+    me = Hotkey(stranger.hotkey.ss58_address)
+    async with (
+        open_pool(empty_database_url, application="follower", size=4) as pool,
+        VoiceApi("http://voice.test", transport=transport) as api,
+    ):
+        yield Bed(stack, api, Ledger(pool, me), Audits(pool, me), stranger)
+
+
+async def test_it_folds_to_the_same_ledger_and_opens_nothing(bed: Bed) -> None:
+    """Round after round as they close; a new follower goes on where the last one stood."""
+    await play(bed.stack, 2)
+    assert await bed.follow() == []
+    await play(bed.stack)
+    assert await bed.follow(bed.made()) == []
+    assert await bed.ledger.page() == await bed.stack.store.ledger.page()
+    assert bed.follower.parted is None
+
+
+async def test_it_says_where_the_ledgers_part_and_goes_on_with_its_own(bed: Bed) -> None:
+    """It takes back a worker that the other believes: the round, the part and both hashes are said, once."""
+    first, _ = await play(bed.stack, 2)
+    certificate = bed.stack.worker.certificate
+    certification.take_back(bed.wallet, bed.signer.revocations, frozenset({certificate.service}))
+    said = [line for line in await bed.follow() if line["event"].startswith("the ledgers")]
+    parts = {(line.get("part"), line["round"]) for line in said}
+    assert ("receipt", first) in parts
+    theirs = await bed.stack.store.ledger.page()
+    own = await bed.ledger.page()
+    assert [line for line in said if "differ" in line["event"]] == [
+        {
+            "event": "the ledgers differ",
+            "log_level": "error",
+            "round": first,
+            "own": own[0].state_hash,
+            "theirs": theirs[0].state_hash,
+        }
+    ]
+    assert ([entry.round for entry in own], bed.follower.parted) == ([entry.round for entry in theirs], first)
+    assert {entry.king_entrant for entry in own} == {None}
+
+
+async def test_a_round_of_another_chain_counts_for_nothing(bed: Bed) -> None:
+    """Prompts are drawn from the own chain's hash: whoever chose another seed is not believed."""
+
+    class Elsewhere:
+        async def block_hash(self, block: Block) -> BlockHash:
+            """Of another chain."""
+            return BlockHash(f"0x{block + 1:064x}")
+
+    (number,) = await play(bed.stack)
+    said = await bed.follow(bed.made(Elsewhere()))
+    assert said[0]["event"] == "another chain's round"
+    entry = await bed.ledger.get(number)
+    assert entry.inputs["counted"] == {}
+    assert all("block_hash" in why for why in entry.inputs["distrusted"].values())
+
+
+def scripted(answer: Mapping[str, Any] | Exception, asked: list[tuple[bytes, int]]) -> Verify:
+    """A check that answers so, and remembers what it was given."""
+
+    async def verify(receipt: Path, level: int, store: Path) -> Mapping[str, Any]:
+        asked.append((await asyncio.to_thread(receipt.read_bytes), level))
+        assert await asyncio.to_thread(audio_path(store, "ab" * 32).read_bytes) == b"fLaC"
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return verify
+
+
+async def drawn(bed: Bed, tmp_path: Path) -> Follower:
+    """A follower that drew every evaluation of a round, whose audio is there."""
+    await play(bed.stack)
+    path = audio_path(tmp_path, "ab" * 32)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(path.write_bytes, b"fLaC")
+    follower = bed.made(rate=1.0)
+    assert await bed.follow(follower) == []
+    return follower
+
+
+async def test_what_it_draws_is_fetched_and_judged_again(bed: Bed, tmp_path: Path) -> None:
+    """Each once: the receipt as it was signed, beside its audio."""
+    await drawn(bed, tmp_path)
+    asked: list[tuple[bytes, int]] = []
+    verify = scripted(HOLDS, asked)
+    done = [await audit_next(bed.audits, bed.api, verify) for _ in range(3)]
+    assert {item and item.entrant for item in done} == {"h2@100", "h3@101", None}
+    assert {content for content, _ in asked} == {await bed.api.receipt(item.receipt_hash) for item in done if item is not None}
+    assert await bed.audits.outcomes() == {AuditOutcome.HOLDS: 2}
+    assert await bed.audits.distrusted() == frozenset()
+
+
+async def test_a_worker_found_out_is_believed_no_more(bed: Bed, tmp_path: Path) -> None:
+    """From the next round on its receipts are absent, and both are said; what was folded before stays."""
+    follower = await drawn(bed, tmp_path)
+    with capture_logs() as logs:
+        await audit_next(bed.audits, bed.api, scripted(DIFFERS, []))
+    service = bed.stack.worker.certificate.service
+    assert [(line["service"], line["what"]) for line in logs if "distrusted" in line["event"]] == [(service, "single-00: wer")]
+    (number,) = await play(bed.stack)
+    said = {line["event"] for line in await bed.follow(follower)}
+    assert {"receipt refused", "the ledgers part: this validator goes on with its own"} <= said
+    before, after = await bed.ledger.page()
+    assert (len(before.inputs["counted"]), after.inputs["counted"], after.round) == (2, {}, number)
+    assert all(service in why for why in after.inputs["distrusted"].values())
+
+
+@pytest.mark.parametrize(
+    ("answer", "keep", "outcome"),
+    [
+        pytest.param(NotTried("no judges here"), True, AuditOutcome.FAILED, id="not tried"),
+        pytest.param(HOLDS, False, AuditOutcome.MISSING, id="no audio"),
+        pytest.param(
+            {"holds": False, "differences": [{"what": "judge dnsmos", "claimed": "1", "found": "2"}]},
+            True,
+            AuditOutcome.FAILED,
+            id="other judges",
+        ),
+        pytest.param(
+            {"holds": False, "differences": [{"what": "verdict", "claimed": "it scored", "found": "refused, code 1101: gone"}]},
+            True,
+            AuditOutcome.FAILED,
+            id="model withdrawn since",
+        ),
+    ],
+)
+async def test_what_could_not_be_tried_is_held_against_nobody(
+    bed: Bed, tmp_path: Path, answer: Mapping[str, Any] | Exception, keep: bool, outcome: AuditOutcome
+) -> None:
+    """It is written down and said, and not tried for ever."""
+    await drawn(bed, tmp_path)
+    if not keep:
+        await asyncio.to_thread(audio_path(tmp_path, "ab" * 32).unlink)
+    with capture_logs() as logs:
+        await audit_next(bed.audits, bed.api, scripted(answer, []))
+    assert [line["outcome"] for line in logs] == [outcome.value]
+    assert (await bed.audits.outcomes(), await bed.audits.distrusted()) == ({AuditOutcome.DRAWN: 1, outcome: 1}, frozenset())
+
+
+async def test_a_round_that_is_drawn_again_draws_the_same(bed: Bed, tmp_path: Path) -> None:
+    """A follower killed between drawing and folding leaves nothing twice, and forgets no finding."""
+    follower = await drawn(bed, tmp_path)
+    (entry,) = await bed.ledger.page()
+    await audit_next(bed.audits, bed.api, scripted(HOLDS, []))
+    found = await RemoteEvidence(bed.api).of(entry.round)
+    await follower.draw(entry, found)
+    assert await bed.audits.outcomes() == {AuditOutcome.HOLDS: 1, AuditOutcome.DRAWN: 1}

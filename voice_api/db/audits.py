@@ -1,0 +1,57 @@
+"""What a validator that follows another's evidence draws to judge again, and what came of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scoring.types import Entrant, Hotkey, RoundNumber
+from voice_api.db.pool import Pool
+from voice_api.db.rows import read
+from voice_api.db.sql import sql
+from voice_api.db.states import AuditOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """An evaluation to be judged again, and whose key signed it; at level 2 its audio, at level 3 the model itself."""
+
+    receipt_hash: str
+    round: RoundNumber
+    entrant: Entrant
+    service: str
+    host: str
+    level: int
+
+
+class Audits:
+    """Those of one validator."""
+
+    def __init__(self, pool: Pool, validator: Hotkey) -> None:
+        self._pool, self._validator = pool, validator
+
+    async def draw(self, number: RoundNumber, drawn: Sequence[Drawn]) -> None:
+        """Keep what was drawn of a round; drawn again it changes nothing."""
+        columns = [[getattr(item, name) for item in drawn] for name in ("receipt_hash", "entrant", "service", "host", "level")]
+        async with self._pool.connection() as connection:
+            await connection.execute(sql("audits.draw"), self._validator, number, *columns)
+
+    async def next(self) -> Drawn | None:
+        """The oldest that was not tried yet, or None."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql("audits.next"), self._validator)
+        return read(Drawn, row) if row else None
+
+    async def settle(self, receipt_hash: str, outcome: AuditOutcome, found: object) -> None:
+        """Write down what came of one; `found` is JSON that says why."""
+        async with self._pool.connection() as connection:
+            await connection.execute(sql("audits.settle"), self._validator, receipt_hash, outcome, found)
+
+    async def distrusted(self) -> frozenset[str]:
+        """Service keys that signed what does not hold."""
+        async with self._pool.connection() as connection:
+            return frozenset(row["service"] for row in await connection.fetch(sql("audits.distrusted"), self._validator))
+
+    async def outcomes(self) -> Mapping[AuditOutcome, int]:
+        """How many stand in which way."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(sql("audits.outcomes"), self._validator)
+        return {AuditOutcome(row["outcome"]): row["count"] for row in rows}
