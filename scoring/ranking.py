@@ -6,11 +6,7 @@ from dataclasses import replace
 from scoring.challenge import challenged
 from scoring.competition import Competition
 from scoring.duel import Outcome, ended
-from scoring.ledger import Record as Record
-from scoring.ledger import Refusal, State
-from scoring.ledger import chain_hash as chain_hash
-from scoring.ledger import from_json as from_json
-from scoring.ledger import to_json as to_json
+from scoring.ledger import Record, Refusal, State
 from scoring.round_result import MISSING, Judged, RoundResult, Table, Verdict, table
 from scoring.throne import seated, vacated
 

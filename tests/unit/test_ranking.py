@@ -1,6 +1,9 @@
 """The fold: what is known of each submission, who duels, and what a round of ours never costs a miner."""
 
 import hashlib
+import json
+import math
+import random
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -212,30 +215,52 @@ def test_of_equal_tensors_only_the_earliest_commit_stays() -> None:
     assert [(copy.entrant, copy.original) for copy in after.refusals] == [(named(7), named(3))]
 
 
-@st.composite
-def fields(draw: st.DrawFn) -> list[Judged]:
-    """Outcomes of up to eight submissions over up to six groups, some of them missing, some of the same weights."""
+def any_rounds(draw: random.Random) -> list[RoundResult]:
+    """Up to eight rounds of up to eight submissions over up to six groups: some missing, some of the same weights, some that left."""
+    return [any_round(draw, number) for number in range(draw.randint(1, 8))]
+
+
+def any_round(draw: random.Random, number: int) -> RoundResult:
+    """Submissions that are alike within a tenth, in whatever order."""
     items = []
-    for number in draw(st.sets(st.integers(1, 8))):
-        verdict = draw(st.sampled_from([Verdict.SCORED] * 6 + [Verdict.ABSENT, Verdict.REFUSED]))
-        scores = draw(st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 1_000_000).map(Micro)))
-        tensors = draw(st.sampled_from([None, None, TensorsHash("aa")]))
-        speed = draw(st.integers(0, 500))
-        item = judged(number, verdict=verdict, groups=0, tensors=tensors, speed=speed)
-        items.append(replace(item, groups=scores if verdict is Verdict.SCORED else {}))
-    return items
+    for who in draw.sample(range(1, 9), draw.randint(0, 8)):
+        verdict = draw.choice([Verdict.SCORED] * 6 + [Verdict.ABSENT, Verdict.REFUSED])
+        names = draw.sample("abcdef", draw.choice([6, 6, 6, 0, 3])) if verdict is Verdict.SCORED else []
+        scores = {name: Micro(draw.randint(150_000, 250_000) + 50_000 * (who == number)) for name in names}
+        tensors = draw.choice([None, None, TensorsHash("aa")])
+        items.append(replace(judged(who, verdict=verdict, tensors=tensors, speed=draw.randint(0, 300)), groups=scores))
+    return a_round(number, *items, gone={named(who): "left" for who in draw.sample(range(1, 9), draw.choice([0, 0, 1, 2]))})
 
 
-@given(st.lists(fields(), max_size=5), st.randoms())
-def test_the_order_of_outcomes_does_not_matter(rounds: list[list[Judged]], random: Any) -> None:
-    """Folding is a function of the set of outcomes, and of each one's set of groups."""
+@given(st.integers(0, 2**32))
+def test_the_order_of_outcomes_does_not_matter(seed: int) -> None:
+    """Folding is a function of the set of outcomes, of each one's set of groups, and of the state as it is stored."""
+    draw = random.Random(seed)
     one = two = State()
-    for number, items in enumerate(rounds):
-        one = folded(a_round(number, *items), state=one)
-        shuffled = [replace(item, groups=dict(random.sample(sorted(item.groups.items()), len(item.groups)))) for item in items]
-        random.shuffle(shuffled)
-        two = folded(a_round(number, *shuffled), state=two)
+    for result in any_rounds(draw):
+        one = folded(result, state=one)
+        other = [replace(item, groups=dict(draw.sample(sorted(item.groups.items()), len(item.groups)))) for item in result.judged]
+        draw.shuffle(other)
+        stored = ledger.from_json(json.loads(json.dumps(ledger.to_json(two))))
+        two = folded(replace(result, judged=other, gone=dict(sorted(result.gone.items(), reverse=True))), state=stored)
         assert one == two
+
+
+@given(st.integers(0, 2**32))
+def test_what_a_state_says_fits_together(seed: int) -> None:
+    """King and challengers have records, nobody has two duels, nobody who is gone is known, and wealth is a number."""
+    state = State()
+    for result in any_rounds(random.Random(seed)):
+        state = folded(result, state=state)
+        records = {record.entrant for record in state.records}
+        duels = [duel.challenger for duel in state.duels] + [duel.entrant for duel in state.lost]
+        assert state.king is None or state.king in records
+        assert len(set(duels)) == len(duels) <= state.challengers_met
+        assert set(duels) <= records - {state.king}
+        assert {duel.king for duel in state.duels} | {duel.king for duel in state.lost} <= {state.king}
+        assert not state.known & result.gone.keys()
+        assert (state.king is None) is state.throne.startswith("vacant: ")
+        assert all(math.isfinite(duel.wealth) and duel.wealth > 0 for duel in state.duels)
 
 
 def test_the_same_rounds_give_the_same_bits_everywhere() -> None:
