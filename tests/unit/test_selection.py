@@ -80,15 +80,3 @@ def test_a_higher_lower_bound_never_means_a_later_place(records: list[Record], w
     better = a_record(old.commit_block, old.mean + steps / 250, old.speed)
     others = [record for record in records if record is not old]
     assert order(*others, better).index(old.commit_block) <= order(*records).index(old.commit_block)
-
-
-@given(fields(), st.integers(0, 7))
-def test_who_leaves_costs_nobody_a_place(records: list[Record], which: int) -> None:
-    """Unless it was the fastest, by which the others' speed is told."""
-    gone = records[which % len(records)]
-    others = [record for record in records if record is not gone]
-    fastest = min((record.speed for record in records if record.speed), default=0)
-    if fastest and all(record.speed != fastest for record in others):
-        return
-    before, after = order(*records), order(*others)
-    assert all(after.index(number) <= before.index(number) for number in after)
