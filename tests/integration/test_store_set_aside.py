@@ -235,3 +235,21 @@ async def test_newer_commit_supersedes_the_quarantined(
     await Submissions(pool).add([new_submission(hotkey=Hotkey("h"), commit_block=200)])
     with pytest.raises(PlatformError, match="superseded"):
         await operations.unquarantine(old, **WHO)
+
+
+async def test_committing_again_undoes_no_quarantine(
+    pool: Pool,
+    open_round: Callable[..., Awaitable[list[SubmissionId]]],
+    new_submission: Callable[..., NewSubmission],
+    verdict: Callable[..., Verdict],
+) -> None:
+    """What was scored stands until its successor is judged, but not what an operator set aside meanwhile."""
+    queue, store, ids = EvaluationQueue(pool), Submissions(pool), await open_round(submissions=2)
+    for _ in ids:
+        claim = await queue.claim(QueueName.CPU, "w", LEASE)
+        assert claim is not None
+        await queue.finish(claim, verdict())
+    await Operations(pool).quarantine(ids[0], **WHO)
+    hotkeys = [(await store.get(one)).hotkey for one in ids]
+    again = await store.add([new_submission(hotkey=hotkey, commit_block=200) for hotkey in hotkeys])
+    assert {candidate.id for candidate in await store.candidates()} == {ids[1], *again}

@@ -149,6 +149,7 @@ order by l.number, l.rank, l.commit_block, l.tiebreak, l.id;
 -- name: candidates
 -- Everything about each submission that may still be judged, as opening a round reads it.
 -- Those are: what waits, what is scored, and what was scored before its hotkey committed again, while nothing later of it has a verdict.
+-- What was set aside when its hotkey committed again stays out: else committing would undo a quarantine.
 with standing as (
     select id, null::bigint as succeeded_at from submissions where state in ('queued', 'scored')
     union all
@@ -158,6 +159,10 @@ with standing as (
     join submissions later on later.hotkey = old.hotkey and later.commit_block > old.commit_block and not later.refused
     where waiting.state = 'queued'
       and exists (select from evaluations e where e.submission_id = old.id and e.state = 'scored')
+      and not exists (
+          select from events v
+          where v.submission_id = old.id and v.kind = 'submission' and v.from_state = 'quarantined' and v.to_state = 'superseded'
+      )
       and not exists (
           select from submissions judged
           join evaluations e on e.submission_id = judged.id and e.state in ('scored', 'rejected')
