@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
 PATH = re.compile(r"\b((?:neurons|workers|voice_api|scoring|prompts|docker|tests|docs)/[\w./-]*)")
-COMMAND = re.compile(r"\bvoice ((?:queue|validator|db|miner|dev|scoring|operator) \w+|api|dispatcher|worker|demo|verify)\b")
+COMMAND = re.compile(r"\bvoice ((?:queue|validator|db|miner|dev|scoring|operator) [\w-]+|api|dispatcher|worker|demo|verify)\b")
 TARGET = re.compile(r"(?:`|^)make ([a-z-]+)", re.MULTILINE)
 
 
