@@ -2,23 +2,31 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import bittensor as bt
 import httpx
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from neurons import certification
 from neurons.api_client import VoiceApi
 from neurons.chain import Chain
 from neurons.evidence import RemoteEvidence
+from neurons.following import serving
 from neurons.following.auditing import NotTried, Verify, audit_next
 from neurons.following.follower import Follower
 from neurons.following.source import RemoteLedger
+from neurons.settings import ValidatorSettings
+from neurons.shutdown import Shutdown
 from neurons.validator import Signer
+from neurons.weight_setting import Terms
 from scoring.competition import load
+from scoring.errors import PlatformError
 from scoring.store_layout import audio_path
 from scoring.types import Block, BlockHash, Hotkey
 from tests.integration.played import play
@@ -27,12 +35,13 @@ from voice_api.db.ledger import Ledger
 from voice_api.db.migrate import upgrade
 from voice_api.db.pool import open_pool
 from voice_api.db.states import AuditOutcome
+from voice_api.process_metrics import Ticks
 from voice_api.settings import ApiSettings
 
 if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed
 
-Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
+Start = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 SCHEDULE = load()
 HOLDS = {"holds": True, "differences": []}
 DIFFERS = {"holds": False, "differences": [{"what": "single-00: wer", "claimed": "0.05", "found": "0.9"}]}
@@ -64,7 +73,7 @@ class Bed:
 @pytest.fixture
 async def bed(
     stack: "ValidatorBed",
-    serve: Serve,
+    serve: Start,
     api_settings: Callable[..., ApiSettings],
     stranger: bt.Wallet,
     empty_database_url: str,
@@ -221,3 +230,37 @@ async def test_a_round_that_is_drawn_again_draws_the_same(bed: Bed, tmp_path: Pa
     found = await RemoteEvidence(bed.api).of(entry.round)
     await follower.draw(entry, found)
     assert await bed.audits.outcomes() == {AuditOutcome.HOLDS: 1, AuditOutcome.DRAWN: 1}
+
+
+async def test_as_a_process_it_folds_judges_again_and_ends_when_asked(
+    bed: Bed, listen: Callable[[ApiSettings], str], api_settings: Callable[..., ApiSettings], empty_database_url: str
+) -> None:
+    """All side by side; what it counts is shown, and nothing is left running."""
+    await play(bed.stack, 2)
+    url, stop, ticks, pause = listen(api_settings(hotkey=bed.stack.hotkey)), Shutdown(), Ticks(), timedelta(milliseconds=20)
+
+    @asynccontextmanager
+    async def opening(_turn: int) -> AsyncIterator[Chain]:
+        yield cast(Chain, bed.stack.chain)
+
+    terms = Terms(bed.wallet, 0, SCHEDULE, pause, timedelta(seconds=5))
+    followed = serving.Followed(url, Path("competition.toml"), 1.0)
+    process = asyncio.create_task(serving.serve(empty_database_url, opening, bed.signer, terms, followed, stop, ticks))
+    for _ in range(600):
+        if ticks.registry.get_sample_value("voice_audits", {"outcome": "missing"}) == 4:
+            break
+        await asyncio.sleep(0.05)
+    else:
+        raise AssertionError("not everything was drawn and tried")
+    assert await bed.ledger.page() == await bed.stack.store.ledger.page()
+    assert ticks.registry.get_sample_value("voice_ledgers_part") == 0
+    stop.request()
+    async with asyncio.timeout(10):
+        await process
+
+
+def test_following_nobody_that_is_trusted_is_refused() -> None:
+    """Without a hotkey whose certificates count, every receipt would be absent."""
+    settings = ValidatorSettings(database_url=SecretStr("postgresql:///x"), follow="http://voice.test")
+    with pytest.raises(PlatformError, match="VOICE_TRUST names nobody"):
+        serving.Followed.of(settings)

@@ -1,5 +1,6 @@
 """Levels 2 and 3 of a verification, on a receipt that a real model's voice and the real judges made."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,10 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import torch
 from bittensor.sp_core import Keypair
 
+from neurons.api_client import VoiceApi
+from neurons.following.auditing import audit, by_command
 from neurons.localnet import models
 from neurons.localnet.network import COMPETITION
 from prompts.generate import digest
@@ -23,7 +27,10 @@ from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError
 from scoring.fingerprint import fingerprint
 from scoring.receipt import Circumstances, Finding, Signed, Subject
-from scoring.types import BlockHash, Hotkey, RoundNumber
+from scoring.store_layout import audio_path
+from scoring.types import BlockHash, Entrant, Hotkey, RoundNumber
+from voice_api.db.audits import Drawn
+from voice_api.db.states import AuditOutcome
 from voice_api.keys import CertifiedKey, ServiceKey
 from workers import hardware
 from workers.audio_store import FolderStore
@@ -170,14 +177,36 @@ def test_audio_that_is_not_there_is_named(bed: Bed, tmp_path: Path) -> None:
 
 def test_sounds_of_two_samples_exchanged_are_heard(bed: Bed) -> None:
     """Everything in the receipt agrees, but the judges hear other words."""
-
-    def exchange(document: Document) -> None:
-        pair = [sample for sample in document["samples"] if sample["group"] == voice_group(bed)]
-        pair[0]["pcm_sha256"], pair[1]["pcm_sha256"] = pair[1]["pcm_sha256"], pair[0]["pcm_sha256"]
-
     name = voice_group(bed)
-    found = rows(bed.audio_again(bed.edited(exchange), sample=f"{name}.a"))
+    found = rows(bed.audio_again(bed.edited(lambda document: swap_sounds(bed, document)), sample=f"{name}.a"))
     assert any(what.startswith(f"{name}.a: metric") or what == f"{name}.a: gate" for what in found)
+
+
+def published(bed: Bed, document: Document) -> VoiceApi:
+    """The API of a validator that keeps the bed's audio, and this receipt."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "receipts" in request.url.path:
+            return httpx.Response(200, json=sign(document).to_json())
+        return httpx.Response(200, content=audio_path(bed.folder / "store", request.url.path[-64:]).read_bytes())
+
+    return VoiceApi("http://voice.test", transport=httpx.MockTransport(answer))
+
+
+def test_a_validator_that_follows_finds_out_who_lied(bed: Bed) -> None:
+    """Its audit runs the same check in a process of its own: an honest receipt holds, a liar's does not, and that is the worker's."""
+    (rules,) = (bed.folder / "store").rglob(f"{bed.rules.hash}.json")
+    lied = bed.edited(lambda document: swap_sounds(bed, document))
+    for document, outcome in ((bed.document, AuditOutcome.HOLDS), (lied, AuditOutcome.DIFFERS)):
+        drawn = Drawn(receipt.digest(document), RoundNumber(3), Entrant("5F@10"), KEY.address, "bench", 2)
+        found = asyncio.run(audit(drawn, published(bed, document), by_command(rules)))
+        assert (found.outcome, bool(found.why)) == (outcome, outcome is AuditOutcome.DIFFERS)
+
+
+def swap_sounds(bed: Bed, document: Document) -> None:
+    """Two samples of a group name each other's sound."""
+    pair = [sample for sample in document["samples"] if sample["group"] == voice_group(bed)]
+    pair[0]["pcm_sha256"], pair[1]["pcm_sha256"] = pair[1]["pcm_sha256"], pair[0]["pcm_sha256"]
 
 
 def voice_group(bed: Bed) -> str:

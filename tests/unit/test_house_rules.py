@@ -48,6 +48,7 @@ def test_every_module_imports_with_an_empty_environment() -> None:
     "module",
     [
         "neurons.validator",
+        "neurons.following.serving",
         "neurons.model_queue",
         "neurons.mining.daemon",
         "neurons.cli.main",
