@@ -1,0 +1,120 @@
+"""What weights are planned from: of now, or carried over from before."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from neurons import weight_basis
+from neurons.types import Metagraph, Neuron
+from neurons.weight_basis import Carried
+from neurons.weight_schedule import ledger_of
+from neurons.what_if import supposed
+from scoring import ledger, weights
+from scoring.competition import load
+from scoring.errors import Code, PlatformError
+from scoring.ledger import Record, State
+from scoring.types import MICRO, Block, BlockHash, Entrant, Hotkey, RoundNumber, Uid
+from scoring.weights import WeightsInvalid, to_u16
+from voice_api.db.ledger_records import LedgerEntry
+
+SCHEDULE = load()
+RULES = SCHEDULE.at(RoundNumber(0))
+KING, TAIL = Hotkey("king"), Hotkey("tail")
+
+
+def a_record(hotkey: Hotkey, mean: float) -> Record:
+    """32 groups, half of them 0.1 above the mean and half below; 300 ms of compute."""
+    low, high = round((mean - 0.1) * MICRO), round((mean + 0.1) * MICRO)
+    name = Entrant(f"{hotkey}@10")
+    return Record(name, hotkey, Block(10), "00", None, 32, 16 * (low + high), 16 * (low**2 + high**2), 300)
+
+
+RECORDS = (a_record(KING, 0.8), a_record(TAIL, 0.6))
+STATE = State(RoundNumber(1), RECORDS[0].entrant, Block(0), records=RECORDS)
+HEAD = LedgerEntry(RoundNumber(1), ledger.chain_hash("", STATE), "", ledger.to_json(STATE), {}, RECORDS[0].entrant)
+
+
+def a_metagraph(hotkeys: Sequence[str] = ("owner", "me", "king", "tail", "idle"), since: int = 0, block: int = 700) -> Metagraph:
+    """These hotkeys by uid, all registered at one block."""
+    neurons = tuple(
+        Neuron(Uid(uid), Hotkey(name), "c", "00", 0, 0.0, 0.0, 0, True, True, Block(0), Block(since), Block(0))
+        for uid, name in enumerate(hotkeys)
+    )
+    return Metagraph(7, Block(block), BlockHash("0x0"), Hotkey("owner"), "c", neurons, (), 100, 5000, 5000, 50, 0, 1, 1.0)
+
+
+NOW = weight_basis.snapshot(a_metagraph(), HEAD, SCHEDULE)
+
+
+@pytest.mark.parametrize(
+    "basis",
+    [
+        pytest.param(NOW, id="of now"),
+        pytest.param(weight_basis.carried(a_metagraph(("owner", "tail"), block=900), NOW, "away"), id="carried over"),
+    ],
+)
+def test_a_basis_is_read_as_it_was_written(basis: weight_basis.Basis) -> None:
+    """With its hash, its ledger, and the plan that follows from it."""
+    again = weight_basis.from_json(basis.to_json())
+    assert (again, again.hash) == (basis, basis.hash)
+    assert ledger_of(basis.to_json()) == HEAD.state_hash
+    assert weight_basis.planned(again) == weight_basis.planned(basis)
+    assert weight_basis.planned(basis).snapshot_hash == basis.hash
+
+
+def test_a_plan_that_is_carried_over_follows_hotkeys_and_burns_no_more_than_it_did() -> None:
+    """The king left: its share goes to the tail, at the uid that this has now; what was burned stays what it was."""
+    before = weight_basis.planned(NOW)
+    after = weight_basis.planned(weight_basis.carried(a_metagraph(("owner", "tail", "new")), NOW, "away"))
+    assert (before.burn, after.burn) == pytest.approx((0.21, 0.21))
+    assert after.vector == pytest.approx({0: 0.21, 1: 0.79})
+
+
+def test_who_registered_again_since_earns_nothing_of_what_is_carried_over() -> None:
+    """Not even under the same hotkey; where nobody is left the owner's uid gets it, and without one nothing can be planned."""
+    new = a_metagraph(("owner", "king", "tail"), since=650)
+    assert weight_basis.planned(weight_basis.carried(new, NOW, "away")).vector == {0: 1.0}
+    ownerless = replace(new, owner_hotkey=Hotkey("gone"))
+    with pytest.raises(WeightsInvalid):
+        weight_basis.planned(weight_basis.carried(ownerless, NOW, "away"))
+    with pytest.raises(WeightsInvalid, match="owner"):
+        weight_basis.snapshot(ownerless, HEAD, SCHEDULE)
+
+
+def test_what_was_carried_over_once_is_carried_over_from_the_same_plan() -> None:
+    """No chain of rounding: always from the snapshot of the ledger."""
+    first = weight_basis.carried(a_metagraph(("owner", "tail")), NOW, "away")
+    second = weight_basis.carried(a_metagraph(), first, "still away")
+    assert isinstance(second, Carried) and second.carried == NOW
+    assert to_u16(weight_basis.planned(second).vector) == to_u16(weights.plan(NOW).vector)
+
+
+@pytest.mark.parametrize("score", [pytest.param(each, id=f"{each}") for each in (0.0, 0.3, 0.83, 1.0)])
+def test_a_supposed_score_keeps_the_spread_and_the_top(score: float) -> None:
+    """The mean is what was asked for, its error what it was; the king's place is no matter of scores."""
+    found = supposed(NOW, TAIL, score, RULES)
+    record = found.state.record(RECORDS[1].entrant)
+    assert record is not None
+    assert (record.mean, record.stderr) == pytest.approx((score, RECORDS[1].stderr), abs=1e-6)
+    assert found.state.record(RECORDS[0].entrant) == RECORDS[0]
+    lines = {line.hotkey: line for line in weights.plan(found).lines}
+    assert (lines[KING].share, lines[TAIL].share) == (0.65, 0.14 if score > 0.25 else 0.0)
+
+
+def test_a_commitment_that_waits_is_supposed_to_have_been_judged_once() -> None:
+    """At the rules' own spread; it takes the place that such a record has."""
+    waiting = replace(NOW, committed={Hotkey("idle"): Block(300)})
+    lines = {line.hotkey: line for line in weights.plan(supposed(waiting, Hotkey("idle"), 0.7, RULES)).lines}
+    assert (lines[Hotkey("idle")].share, lines[TAIL].share, lines[Hotkey("idle")].entrant) == (0.14, 0.1, "idle@300")
+
+
+@pytest.mark.parametrize(
+    ("hotkey", "why"),
+    [pytest.param("nobody", "is not registered", id="a stranger"), pytest.param("idle", "has committed nothing", id="no model")],
+)
+def test_of_who_has_no_model_nothing_can_be_supposed(hotkey: str, why: str) -> None:
+    """A clear error, not a table."""
+    with pytest.raises(PlatformError, match=why) as caught:
+        supposed(NOW, Hotkey(hotkey), 0.5, RULES)
+    assert caught.value.code is Code.ARGUMENT_INVALID
