@@ -3,6 +3,7 @@
 import asyncio
 import time
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPMethod, HTTPStatus
@@ -20,6 +21,8 @@ from voice_api.metrics import Metrics
 
 BODY_SECONDS = 30.0
 IN_FLIGHT = 128 * 1024 * 1024
+ONE_ADDRESS = IN_FLIGHT // 4
+"""One stranger's bodies leave room for everybody else's, an operator's orders among them."""
 _METHODS = frozenset({method.value for method in HTTPMethod})
 """Any other is invented by the caller, and gets no series of its own."""
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -115,13 +118,15 @@ class BodyLimit:
     """Refuses bodies above a size, declared or not, as an error of the application, so that the answer is a problem like any other.
 
     A body is kept until its signature is checked, and only whoever sent all of it is known: so it must arrive within
-    `BODY_SECONDS`, and all bodies together never take more than `IN_FLIGHT` bytes of the process.
+    `BODY_SECONDS`, and all bodies together never take more than `IN_FLIGHT` bytes of the process, those of one address not
+    more than `ONE_ADDRESS`.
     """
 
     def __init__(self, app: ASGIApp, most: int, most_at: Mapping[str, int]) -> None:
         """At most `most` bytes, or what `most_at` says of a path."""
         self.app, self.most, self.most_at = app, most, most_at
         self._held = 0
+        self._held_of: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, counting what is read."""
@@ -132,7 +137,7 @@ class BodyLimit:
         declared = Headers(scope=scope).get("content-length", "0")
         read = most + 1 if _exceeds(declared, most) else 0  # a lie about less is found out below
         deadline: float | None = asyncio.get_running_loop().time() + BODY_SECONDS
-        held = 0
+        held, address = 0, network_of(scope["client"][0]) if scope.get("client") else "local"
 
         async def counted() -> Message:
             nonlocal read, deadline, held
@@ -141,9 +146,10 @@ class BodyLimit:
             read += size
             if read > most:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {most} bytes")
-            if self._held + size > IN_FLIGHT:
+            if self._held + size > IN_FLIGHT or self._held_of[address] + size > ONE_ADDRESS:
                 raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, "too many bodies at once", {"Retry-After": "5"})
             self._held, held = self._held + size, held + size
+            self._held_of[address] += size
             if not message.get("more_body", False):
                 deadline = None  # what is still received is the end of the connection, whenever that comes
             return message
@@ -152,6 +158,9 @@ class BodyLimit:
             await self.app(scope, counted, send)
         finally:
             self._held -= held
+            self._held_of[address] -= held
+            if not self._held_of[address]:
+                del self._held_of[address]
 
 
 async def _before(deadline: float | None, receive: Receive) -> Message:

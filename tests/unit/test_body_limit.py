@@ -83,3 +83,18 @@ async def test_all_bodies_together_are_bounded(monkeypatch: pytest.MonkeyPatch) 
     end.set()
     await first
     assert await status_of(body(SCOPE, sending(90), send)) == 200
+
+
+async def test_one_address_leaves_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who holds as much as one address may is told to come again; anybody else is served, and later so is it."""
+    monkeypatch.setattr(middleware, "ONE_ADDRESS", 150)
+    body, end = limit(), asyncio.Event()
+    stranger, other = ({**SCOPE, "client": (address, 1)} for address in ("192.0.2.1", "192.0.2.2"))
+    first = asyncio.create_task(body(stranger, sending(90, then=end.wait), send))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert await status_of(body(stranger, sending(90), send)) == 429
+    assert await status_of(body(other, sending(90), send)) == 200
+    end.set()
+    await first
+    assert await status_of(body(stranger, sending(90), send)) == 200
