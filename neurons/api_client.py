@@ -35,7 +35,7 @@ from voice_api.schemas.operations import ORDERS, Order, Ordered, StuckPage, Verb
 from voice_api.schemas.readiness import Readiness
 from voice_api.schemas.rounds import RoundOut, RoundPage
 from voice_api.schemas.samples import SampleOut, SamplePage
-from voice_api.schemas.weights import WeightsPage
+from voice_api.schemas.weights import WeightsDetail, WeightsPage
 from voice_api.schemas.workers import WorkerOut, WorkersOut
 
 _OCTETS = "application/octet-stream"
@@ -136,6 +136,10 @@ class VoiceApi(Connection):
         """A page of a validator's attempts to set weights, newest first."""
         query = _known(before=before, validator=validator)
         return await self._read("/v1/weights", WeightsPage, limit=limit, **query)
+
+    async def weights_of(self, snapshot_hash: str) -> WeightsDetail:
+        """The first attempt that was made from a snapshot, with the snapshot and the plan."""
+        return await self._read(f"/v1/weights/{snapshot_hash}", WeightsDetail)
 
     async def evaluations(
         self,

@@ -98,4 +98,6 @@ async def test_attempts_to_set_weights(api: VoiceApi, stack: "ValidatorBed") -> 
     assert [item.id for item in page.items + rest.items] == ids[::-1]
     assert rest.next is None
     assert (rest.items[0].plan_hash, rest.items[0].ledger_hash) == (digest(attempt.plan), "b" * 64)
-    assert "no route" not in page.model_dump_json()
+    whole = await api.weights_of("a" * 64)
+    assert (whole.id, whole.validator, whole.snapshot, whole.plan) == (ids[0], stack.hotkey, attempt.snapshot, attempt.plan)
+    assert "no route" not in page.model_dump_json() + whole.model_dump_json()

@@ -61,6 +61,7 @@ CALLS: dict[str, Call] = {
     "ledger_page": lambda api: api.ledger(after=RoundNumber(3), validator=HOTKEY),
     "ledger_get": lambda api: api.ledger_entry(RoundNumber(3), validator=HOTKEY),
     "weights_page": lambda api: api.weights(before=9, validator=HOTKEY),
+    "weights_get": lambda api: api.weights_of(KEY),
     "evaluations_page": lambda api: api.evaluations(of_round=RoundNumber(3), submission=SUBMISSION),
     "evaluations_get": lambda api: api.evaluation(EVALUATION),
     "evaluations_samples": lambda api: api.samples(EVALUATION),

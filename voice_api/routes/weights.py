@@ -4,12 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from voice_api.db.weights import Weights
-from voice_api.routes.errors import READ_ERRORS
+from voice_api.db.weights import Weights, of_snapshot
+from voice_api.routes.errors import LOOKUP_ERRORS, READ_ERRORS
 from voice_api.routes.ledger import Whose
 from voice_api.routes.paging import cut
+from voice_api.routes.receipts import Digest
 from voice_api.routes.route import Route
-from voice_api.schemas.weights import MOST_ATTEMPTS, WeightsOut, WeightsPage
+from voice_api.schemas.weights import MOST_ATTEMPTS, WeightsDetail, WeightsOut, WeightsPage
 from voice_api.service import Served
 
 router = APIRouter(prefix="/v1/weights", tags=["weights"], route_class=Route)
@@ -24,3 +25,9 @@ async def page(service: Served, validator: Whose = None, before: Before = None, 
     weights = Weights(service.pool, validator or service.settings.hotkey)
     shown, last = cut(await weights.page(before, limit + 1), limit)
     return WeightsPage(items=tuple(WeightsOut.of(attempt) for attempt in shown), next=last.id if last else None)
+
+
+@router.get("/{snapshot_hash}", responses=LOOKUP_ERRORS)
+async def get(snapshot_hash: Digest, service: Served) -> WeightsDetail:
+    """The first attempt, of any validator, that was made from a snapshot, with the snapshot and the plan."""
+    return WeightsDetail.whole((await of_snapshot(service.pool, snapshot_hash))[0])

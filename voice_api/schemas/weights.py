@@ -1,14 +1,16 @@
 """Attempts to set weights on the wire."""
 
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
 from scoring.types import Block
 from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.states import Mechanism, Outcome
+from voice_api.db.weights import Made
 from voice_api.schemas.canonical import digest
-from voice_api.schemas.wire import Hex32, Wire
+from voice_api.schemas.wire import Hex32, Ss58, Wire
 
 MOST_ATTEMPTS = 50
 """Of a page: each was made from a whole snapshot."""
@@ -31,18 +33,7 @@ class WeightsOut(Wire):
     @classmethod
     def of(cls, attempt: WeightAttempt) -> Self:
         """As it is published; the chain's own words about it stay the operator's."""
-        return cls(
-            id=attempt.id,
-            block=attempt.block,
-            snapshot_hash=attempt.snapshot_hash,
-            plan_hash=digest(attempt.plan),
-            ledger_hash=attempt.snapshot.get("ledger_hash"),
-            competition_hash=attempt.snapshot.get("competition_hash"),
-            outcome=attempt.outcome,
-            mechanism=attempt.mechanism,
-            reveal_round=attempt.reveal_round,
-            applied_block=attempt.applied_block,
-        )
+        return cls(**_facts(attempt))
 
 
 class WeightsPage(Wire):
@@ -50,3 +41,32 @@ class WeightsPage(Wire):
 
     items: tuple[WeightsOut, ...]
     next: Annotated[int | None, Field(examples=[96])]
+
+
+class WeightsDetail(WeightsOut):
+    """An attempt with all that it was made from: whoever plans again gets the same."""
+
+    validator: Ss58
+    snapshot: Annotated[Mapping[str, Any], Field(examples=[{"block": 434_171, "owner": 0}])]
+    plan: Annotated[Mapping[str, Any], Field(examples=[{"vector": {"0": 0.35, "4": 0.65}, "burn": 0.35}])]
+
+    @classmethod
+    def whole(cls, made: Made) -> Self:
+        """As it is published."""
+        facts = _facts(made.attempt)
+        return cls(**facts, validator=made.validator, snapshot=made.attempt.snapshot, plan=made.attempt.plan)
+
+
+def _facts(attempt: WeightAttempt) -> dict[str, Any]:
+    return {
+        "id": attempt.id,
+        "block": attempt.block,
+        "snapshot_hash": attempt.snapshot_hash,
+        "plan_hash": digest(attempt.plan),
+        "ledger_hash": attempt.snapshot.get("ledger_hash"),
+        "competition_hash": attempt.snapshot.get("competition_hash"),
+        "outcome": attempt.outcome,
+        "mechanism": attempt.mechanism,
+        "reveal_round": attempt.reveal_round,
+        "applied_block": attempt.applied_block,
+    }
