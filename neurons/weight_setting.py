@@ -30,8 +30,6 @@ log = structlog.get_logger()
 
 Opening = Callable[[int], AbstractAsyncContextManager[Chain]]
 """Opens a chain; the number says with which of its endpoints to begin."""
-GRACE = timedelta(seconds=5)
-"""For an attempt under way when the end is asked for; what it sent by then is settled after the next start."""
 _CLOSING = timedelta(seconds=2)
 _LONGEST_REST = 25
 """Pauses between two looks while nothing is due."""
@@ -67,13 +65,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Whose weights, under which version key and rules; how long to wait between two looks, and how long a turn may take."""
+    """Whose weights, under which version key and rules; how long to wait between two looks, and how long a turn may take.
+
+    `grace` is for an attempt under way when the end is asked for; what it sent by then is settled after the next start.
+    """
 
     wallet: bt.Wallet
     version_key: int
     schedule: Schedule
     pause: timedelta
     deadline: timedelta
+    grace: timedelta = timedelta(seconds=5)
 
     @property
     def hotkey(self) -> Hotkey:
@@ -100,7 +102,7 @@ class WeightSetting:
         try:
             while not stop.requested:
                 self._woken.clear()
-                rest = await _unless(stop, self._bounded_turn(), GRACE)
+                rest = await _unless(stop, self._bounded_turn(), self._terms.grace)
                 await _unless(stop, _within(self._woken.wait(), rest or self._terms.pause), timedelta(0))
         finally:
             await self._line.close()

@@ -14,6 +14,7 @@ import pytest
 
 from neurons.devchain import operations
 from neurons.devchain.faults import Kind
+from neurons.localnet.network import COMPETITION
 from scoring.types import Uid
 from tests.integration import weight_bed
 from tests.integration.weight_bed import NETUID, Bed, Time, vector
@@ -147,6 +148,16 @@ async def test_what_if_a_model_scored_otherwise(bed: Bed, voice: Voice) -> None:
     assert (status, "0.6500" in out, "0.9900 ± 0.0000" in out) == (0, True, True)
     status, _, err = await voice("what-if", "--hotkey", "5Nobody", "--score", "0.5")
     assert (status, err.startswith("error 3205 5Nobody is not registered")) == (1, True)
+
+
+async def test_rules_that_have_ended_are_nobodys_plan(bed: Bed, voice: Voice, tmp_path: Path) -> None:
+    """A dry run refuses as the validator does, with the code that says to install the next release."""
+    rules = tmp_path / "ended.toml"
+    rules.write_text("until_round = 0\n" + COMPETITION.read_text(encoding="utf-8"), encoding="utf-8")
+    while (await bed.metagraph()).block < 45:  # noqa: ASYNC110 - what is waited for is on the chain
+        await asyncio.sleep(0.1)
+    status, _, err = await voice("weights", "--dry-run", "--competition", str(rules))
+    assert (status, err.startswith("error 3209")) == (1, True)
 
 
 async def test_a_validator_killed_between_sending_and_its_answer_finds_out_what_became_of_it(

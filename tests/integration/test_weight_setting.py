@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from neurons import weight_replay
+from neurons.chain import Chain
 from neurons.devchain import operations
 from neurons.devchain.faults import Kind
 from neurons.shutdown import Shutdown
 from neurons.types import ChainUnavailable
+from neurons.weight_setting import Terms, WeightSetting
 from tests.integration import weight_bed
 from tests.integration.weight_bed import Bed, vector
 from voice_api.db.pool import Connection, Pool, open_pool
@@ -119,6 +121,35 @@ async def test_a_connection_that_freezes_is_given_up_and_opened_anew_elsewhere(b
     stop.request()
     await running
     assert bed.turns[:3] == [0, 1, 2]
+
+
+async def test_who_is_asked_to_stop_while_it_sends_ends_soon_and_leaves_a_row_that_waits(bed: Bed) -> None:
+    """After a short grace; the next start asks the chain what became of it."""
+    bed.grace = timedelta(seconds=0.1)
+    bed.fail(Kind.STALL, call="submit", after=True)
+    setting, stop = bed.setting(), Shutdown()
+    running = asyncio.create_task(setting.run(stop))
+    async with asyncio.timeout(20):
+        while not (await bed.on_chain()).row:  # noqa: ASYNC110 - what is waited for is on the chain
+            await asyncio.sleep(0.02)
+        stop.request()
+        await running
+    assert await bed.outcomes() == ["sending"]
+    bed.heal()
+    await bed.pass_blocks(5)
+    await bed.setting().turn()
+    assert await bed.outcomes() == ["set"]
+
+
+async def test_a_bug_ends_the_task(bed: Bed) -> None:
+    """It is raised, and no outage that the next turn waits for."""
+
+    def broken(_turn: int) -> AbstractAsyncContextManager[Chain]:
+        raise ZeroDivisionError
+
+    terms = Terms(bed.wallet, 0, bed.schedule, timedelta(seconds=0.01), bed.deadline)
+    with pytest.raises(ZeroDivisionError):
+        await WeightSetting(broken, bed.ledger, bed.weights, terms).run(Shutdown())
 
 
 @pytest.mark.parametrize(

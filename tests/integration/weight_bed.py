@@ -61,6 +61,7 @@ class Bed:
     time: Time = field(default_factory=Time)
     turns: list[int] = field(default_factory=list)
     deadline: timedelta = timedelta(seconds=20)
+    grace: timedelta = timedelta(seconds=5)
 
     @property
     def hotkey(self) -> Hotkey:
@@ -87,7 +88,7 @@ class Bed:
     def setting(self, pool: Pool | None = None) -> WeightSetting:
         """The task of a validator that has just started."""
         pool = pool or self.pool
-        terms = Terms(self.wallet, 0, self.schedule, timedelta(seconds=0.01), self.deadline)
+        terms = Terms(self.wallet, 0, self.schedule, timedelta(seconds=0.01), self.deadline, self.grace)
         return WeightSetting(self.opening, Ledger(pool, self.hotkey), Weights(pool, self.hotkey), terms)
 
     async def pass_blocks(self, count: int) -> None:
