@@ -77,7 +77,6 @@ class ValidatorSettings(CertifierSettings):
     version_key: int = Field(default=0, ge=0, validation_alias="VOICE_VERSION_KEY")
     follow: str = Field(default="", validation_alias="VOICE_FOLLOW_URL")
     audit_rate: float = Field(default=0.05, ge=0.0, le=1.0, validation_alias="VOICE_AUDIT_RATE")
-    data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
     weights_seconds: float = Field(default=300.0, gt=0, validation_alias="VOICE_WEIGHTS_SECONDS")
     _trust = field_validator("trust", mode="before")(_split)
 
