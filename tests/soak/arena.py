@@ -157,6 +157,7 @@ def _start(arena: Arena, postgres: Service, redis: Service) -> None:
         "VOICE_COMPETITION": str(arena.competition),
         "VOICE_LOG_FORMAT": "json",
         "PYTHONFAULTHANDLER": "1",
+        "VOICE_WEIGHTS_SECONDS": "10",
     }
     database = {"DATABASE_URL": postgres.url}
     serving = {

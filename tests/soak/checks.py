@@ -36,8 +36,9 @@ async def ledgers(pool: Pool, arena: Arena) -> Mapping[str, Sequence[LedgerEntry
 
 
 def differences(found: Mapping[str, Sequence[LedgerEntry]]) -> list[str]:
-    """Where the ledgers are not the same, the first of it."""
-    (first, reference), *others = found.items()
+    """Where the ledgers are not the same up to the shortest one's end, the first of it."""
+    ends = min(entries[-1].round for entries in found.values())
+    (first, reference), *others = ((name, [entry for entry in entries if entry.round <= ends]) for name, entries in found.items())
     known = {entry.round: entry for entry in reference}
     wrong = []
     for name, entries in others:

@@ -9,6 +9,8 @@ from tests.soak.arena import Arena
 
 _EVERY = 12
 """Rounds from one better model to the next."""
+_FIRST_NEWCOMER = 40
+"""Rounds after which every validator earns: before, a newcomer would take the slot of one of them."""
 
 
 class Miners:
@@ -19,7 +21,7 @@ class Miners:
         self._draw = random.Random(seed)
         self._versions = dict.fromkeys(range(1, arena.size.miners + 1), 0)
         self._due = _EVERY
-        self._newcomers = [rounds // 3, 2 * rounds // 3]
+        self._newcomers = [max(_FIRST_NEWCOMER, rounds // 3), max(2 * _FIRST_NEWCOMER, 2 * rounds // 3)]
         self.counts: Counter[str] = Counter()
 
     async def begin(self) -> None:

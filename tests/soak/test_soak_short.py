@@ -19,7 +19,7 @@ from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.states import Outcome
 
 ROOT = Path(__file__).parents[2]
-SMALL = ("--rounds", "8", "--pause", "1", "--most", "110")
+SMALL = ("--rounds", "8", "--pause", "1", "--most", "160")
 
 
 def soak(*options: str) -> tuple[int, Any]:
@@ -27,7 +27,7 @@ def soak(*options: str) -> tuple[int, Any]:
     command = [sys.executable, "-m", "tests.soak.run", "--json", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
     try:
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=170)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
@@ -37,7 +37,7 @@ def soak(*options: str) -> tuple[int, Any]:
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(220)
 def test_validators_agree_whatever_the_node_does() -> None:
     """Three real validators on one stack and a failing node: none dies, all vectors are valid, all ledgers are the same."""
     status, outcome = soak(*SMALL)

@@ -1,5 +1,6 @@
 """The vectors of a soak: what came to the chain, what validators planned, and what they believe became of it."""
 
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -55,6 +56,13 @@ def history(arena: Arena) -> History:
                 given.append(Given(entry.block, opened[0], vector, taken, opened[1]))
         sealed = {(entry.event.hotkey, int(entry.block)) for entry in entries if isinstance(entry.event, Sealed)}
         return History(given, frozenset(sealed))
+
+
+def takers(arena: Arena, after: int) -> set[Hotkey]:
+    """Whose weights, plain or sealed, the chain took after a block."""
+    with closing(Node(arena.devchain, time.time)) as node:
+        events = [entry.event for entry in node.events(after, node.head())]
+        return {Hotkey(event.origin.signer) for event in events if isinstance(event, Weighted | Sealed)}
 
 
 async def attempts(pool: Pool, hotkey: Hotkey) -> list[WeightAttempt]:
