@@ -8,7 +8,7 @@ BENCH_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
 
-.PHONY: demo test test-chaos soak lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu study-attacks study-order study-round-variance studies study-speaker
+.PHONY: demo test test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu study-attacks study-order study-round-variance studies study-speaker
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -44,6 +44,15 @@ bench-demo: $(VENV)/.ready
 # Reads, writes and jobs of the service on loopback, against the barest that does the same; BENCH_ARGS='--only reads jobs --json' for less.
 bench-service: $(VENV)/.ready
 	$(BIN)/python -m tests.benchmarks.bench_service $(BENCH_ARGS)
+
+# A full decision (duels, ranking, plan) against a plain pairwise loop; BENCH_ARGS='--json' for machines.
+bench-validator: $(VENV)/.ready
+	$(BIN)/python -m tests.benchmarks.bench_validator $(BENCH_ARGS)
+
+# Everything that docs/incentives.md states, simulated anew with the functions that decide; minutes on one core.
+simulate: $(VENV)/.ready
+	$(BIN)/voice simulate study --out docs/measured/incentives.json
+	$(BIN)/voice simulate docs
 
 # What the judges compare with is installed only for this.
 $(VENV)/.bench: $(VENV)/.ready

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from scoring.competition import Competition, ShareRules
 from scoring.ledger import State
-from scoring.selection import lower_bound, ranked
+from scoring.selection import followers, lower_bound, ranked
 from scoring.types import Block, Entrant, RoundNumber, SubmissionId
 
 
@@ -81,7 +81,9 @@ def open_round(view: RoundView, competition: Competition) -> RoundOpening | None
 
 def _places(state: State, shares: ShareRules) -> dict[Entrant, int]:
     """Who holds which paid place, by the ledger alone: 0 for the king, then the tail."""
-    others = [record for record in state.records if record.entrant != state.king and lower_bound(record) >= shares.tail_floor]
-    tail = ranked(others, shares.tie_band, shares.tie_speed)[: len(shares.king_and_tail) - 1]
+    behind = followers(state.records, state.king)
+    others = [record for record in state.records if record.entrant != state.king and record.entrant not in behind]
+    above = [record for record in others if lower_bound(record) >= shares.tail_floor]
+    tail = ranked(above, shares.tie_band, shares.tie_speed)[: len(shares.king_and_tail) - 1]
     king = [] if state.king is None else [state.king]
     return {name: place for place, name in enumerate([*king, *(record.entrant for record in tail)])}

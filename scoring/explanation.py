@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from scoring.duel import Duel, EndedDuel, Outcome
 from scoring.ledger import Record, Refusal, State
-from scoring.selection import lower_bound
+from scoring.selection import SURE, Bar, lower_bound
 from scoring.snapshot import Snapshot
 from scoring.types import MICRO, Entrant, Hotkey
 
@@ -17,9 +17,13 @@ _LOST = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Who stands where: places (0 the king's) of who is paid, and the least lower bound of the tail's paid ones, if all are held."""
+    """Who stands where: places (0 the king's) of who is paid, who is `behind` which bar, and what the tail's last place is held with.
+
+    `entry` is the least lower bound of the tail's paid ones, None while a place is free.
+    """
 
     places: Mapping[Entrant, int]
+    behind: Mapping[Entrant, Bar]
     entry: float | None
 
 
@@ -69,6 +73,12 @@ def lacks(snapshot: Snapshot, record: Record, field: Field) -> str:
     low = lower_bound(record)
     if low < snapshot.tail_floor:
         return f"lower bound {low:.4f} is below the floor {snapshot.tail_floor:g}"
+    bar = field.behind.get(record.entrant)
+    if bar is not None:
+        return (
+            f"the tail is for who was clearly the best when it came: {record.mean - SURE * record.stderr:.4f}, surely reached, is not "
+            f"above {bar.bound:.4f}, the most that {bar.entrant} may be worth, which was committed before it"
+        )
     if field.entry is None:
         return "another submission of this hotkey is paid"
     return f"lower bound {low:.4f}: all {len(snapshot.shares) - 1} places of the tail are held, by {field.entry:.4f} at least"

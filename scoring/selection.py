@@ -1,17 +1,47 @@
-"""Who comes first among models of nearly the same score: first the faster, then the earlier commit."""
+"""Who comes first among models of nearly the same score, and who adds nothing to what was there before it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from scoring.ledger import Record
+from scoring.types import Entrant
 
 CONFIDENCE = 1.645
 """Standard errors of a one-sided 95 % interval."""
+SURE = 2.326
+"""Of a one-sided 99 % interval: of many equals hardly one may look better than the others."""
 
 
 def lower_bound(record: Record) -> float:
     """Lower end of the confidence interval of a record's mean score."""
     return record.mean - CONFIDENCE * record.stderr
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What a submission had to exceed: the upper bound of the best that was committed before it and still stands."""
+
+    entrant: Entrant
+    bound: float
+
+
+def followers(records: Sequence[Record], king: Entrant | None) -> Mapping[Entrant, Bar]:
+    """Who is not clearly better than all that were committed before it, and the bar it misses; the king proved itself in a duel.
+
+    Clearly: the lower end of its 99 % interval is above their upper ends.
+
+    A copy comes after its original and is no better, however well it hides; nor is one that was made worse on purpose. So one model
+    under many hotkeys earns one share. An honest model that came second has to take the top first.
+    """
+    missed: dict[Entrant, Bar] = {}
+    bar: Bar | None = None
+    for record in sorted(records, key=lambda each: each.seniority):
+        if bar is not None and record.entrant != king and record.mean - SURE * record.stderr <= bar.bound:
+            missed[record.entrant] = bar
+        elif bar is None or record.mean + SURE * record.stderr > bar.bound:
+            bar = Bar(record.entrant, record.mean + SURE * record.stderr)
+    return missed
 
 
 def by_precedence(records: Sequence[Record], tie_speed: float) -> Callable[[Record], tuple[bool, int, str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 from scoring import explanation
 from scoring.explanation import Field
 from scoring.ledger import Record, Refusal
-from scoring.selection import lower_bound, ranked
+from scoring.selection import Bar, followers, lower_bound, ranked
 from scoring.snapshot import Snapshot as Snapshot
 from scoring.types import Block, Entrant, Hotkey, Uid, Weight
 
@@ -73,10 +73,12 @@ class WeightPlan:
 def plan(snapshot: Snapshot) -> WeightPlan:
     """Fixed shares by rank: the king first, then the tail by lower confidence bound; unearned shares are burned to the owner's uid.
 
-    A hotkey holds one place. The king's place is nobody else's: without a king, or when it left since the last round, it is burned.
+    The tail is for who was clearly the best when it came. A hotkey holds one place. The king's place is nobody else's: without a king,
+    or when it left since the last round, it is burned.
     """
-    order = _order(snapshot)
-    field = _field(snapshot, order)
+    behind = followers(snapshot.state.records, snapshot.state.king)
+    order = _order(snapshot, behind)
+    field = _field(snapshot, order, behind)
     ranks = {record.entrant: rank for rank, record in enumerate(order, 1)}
     of_hotkey = {record.hotkey: record for record in snapshot.state.records} | {record.hotkey: record for record in order}
     refusals = {refusal.hotkey: refusal for refusal in snapshot.state.refusals}
@@ -90,27 +92,31 @@ def plan(snapshot: Snapshot) -> WeightPlan:
     return _with_burn(snapshot.hash, tuple(lines), snapshot.owner)
 
 
-def _order(snapshot: Snapshot) -> list[Record]:
+def _order(snapshot: Snapshot, behind: Mapping[Entrant, Bar]) -> list[Record]:
     """The best of each hotkey that could be paid, the king first, then in the order in which places are given."""
     eligible = [record for record in snapshot.state.records if snapshot.eligible(record)]
     king = [record for record in eligible if record.entrant == snapshot.state.king]
     others = [record for record in eligible if record.entrant != snapshot.state.king]
-    above = [record for record in others if lower_bound(record) >= snapshot.tail_floor]
-    below = [record for record in others if lower_bound(record) < snapshot.tail_floor]
+    tail = [record for record in others if _earns(record, snapshot, behind)]
+    rest = [record for record in others if not _earns(record, snapshot, behind)]
     order: dict[Hotkey, Record] = {}
-    for part in (king, above, below):
+    for part in (king, tail, rest):
         for record in ranked(part, snapshot.tie_band, snapshot.tie_speed):
             order.setdefault(record.hotkey, record)
     return list(order.values())
 
 
-def _field(snapshot: Snapshot, order: Sequence[Record]) -> Field:
+def _earns(record: Record, snapshot: Snapshot, behind: Mapping[Entrant, Bar]) -> bool:
+    return lower_bound(record) >= snapshot.tail_floor and record.entrant not in behind
+
+
+def _field(snapshot: Snapshot, order: Sequence[Record], behind: Mapping[Entrant, Bar]) -> Field:
     king = snapshot.state.king
-    tail = [r for r in order if r.entrant != king and lower_bound(r) >= snapshot.tail_floor][: len(snapshot.shares) - 1]
+    tail = [r for r in order if r.entrant != king and _earns(r, snapshot, behind)][: len(snapshot.shares) - 1]
     places = {record.entrant: place for place, record in enumerate(tail, 1)}
     places |= {record.entrant: 0 for record in order if record.entrant == king}
     full = len(tail) == len(snapshot.shares) - 1
-    return Field(places, min((lower_bound(record) for record in tail), default=None) if full else None)
+    return Field(places, behind, min((lower_bound(record) for record in tail), default=None) if full else None)
 
 
 def _line(snapshot: Snapshot, uid: Uid, record: Record, field: Field, rank: int | None) -> Line:

@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from prompts.groups import Attribute, Register
 from prompts.voices import phrases
 
-ROLES = ("clear", "worse", "copy", "wrong-words", "pickle", "hang")
+ROLES = ("worse", "clear", "copy", "wrong-words", "pickle", "hang")
 
 _CARD = """---
 license: mit

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,10 +13,9 @@ from scoring.ledger import State
 from scoring.round_result import Judged, RoundResult, Verdict
 from scoring.simulation.actors import Actor, Model, Moment
 from scoring.simulation.agenda import choose
-from scoring.simulation.tail import TailRule, as_it_is
 from scoring.simulation.world import World, groups_of
 from scoring.snapshot import Snapshot
-from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
+from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
 from scoring.weights import WeightPlan
 
 OWNER = Uid(0)
@@ -76,10 +75,9 @@ def play(
     competition: Competition,
     seed: int,
     advance: Advance,
-    rule: TailRule = as_it_is,
 ) -> Played:
-    """One run over some rounds; `rule` says whom the plan may see, to try out another tail."""
-    game = _Game(actors, world, competition, seed, rule)
+    """One run over some rounds."""
+    game = _Game(actors, world, competition, seed)
     for number in range(rounds):
         game.judge(RoundNumber(number))
         game.pay(RoundNumber(number))
@@ -99,11 +97,10 @@ class _Game:
     world: World
     competition: Competition
     seed: int
-    rule: TailRule
     state: State = field(default_factory=State)
     known: dict[Entrant, Commitment] = field(default_factory=dict)
     latest: dict[Hotkey, Commitment] = field(default_factory=dict)
-    owners: dict[str, Hotkey] = field(default_factory=dict)
+    originals: dict[str, Commitment] = field(default_factory=dict)
     standing: dict[Entrant, RoundNumber] = field(default_factory=dict)
     asked: dict[Entrant, RoundNumber] = field(default_factory=dict)
     spent: dict[Entrant, int] = field(default_factory=dict)
@@ -146,16 +143,18 @@ class _Game:
         return [self._outcome(item, row) for item, row in zip(found, scores, strict=True)]
 
     def _outcome(self, item: Commitment, row: Sequence[int]) -> Judged:
-        original = self.owners[item.model.tensors] == item.hotkey
+        original = self.originals[item.model.tensors]
+        copied = original.hotkey != item.hotkey
         return Judged(
             entrant=item.entrant,
             hotkey=item.hotkey,
             commit_block=item.block,
             tiebreak=item.hotkey,
             tensors=TensorsHash(item.model.tensors),
-            verdict=Verdict.SCORED if original else Verdict.REFUSED,
-            groups={f"{place:02d}": Micro(score) for place, score in enumerate(row)} if original else {},
+            verdict=Verdict.REFUSED if copied else Verdict.SCORED,
+            groups={} if copied else {f"{place:02d}": Micro(score) for place, score in enumerate(row)},
             speed=item.model.speed,
+            reason=f"a copy of {original.entrant}, which was committed earlier" if copied else "",
         )
 
     def _gone(self, number: RoundNumber) -> Mapping[Entrant, str]:
@@ -184,9 +183,10 @@ class _Game:
         for name in self.debuts:
             if self.known[name].model.quality <= best:
                 self.served.setdefault(name, number)
-        if before.king is not None and any(duel.entrant == self.state.king for duel in self.state.ended):
+        won = {duel.entrant for duel in self.state.ended if duel.outcome is Outcome.CROWNED}
+        if before.king is not None and self.state.king in won:
             duel = next(duel for duel in before.duels if duel.challenger == self.state.king)
-            self.crownings.append(Crowning(number, self._lead(self.state.king, before.king), duel.margin / 1e6))
+            self.crownings.append(Crowning(number, self._lead(self.state.king, before.king), duel.margin / MICRO))
 
     def _lead(self, name: Entrant, king: Entrant) -> float:
         return (self.known[name].model.quality - self.known[king].model.quality) * (1.0 - self.world.failures)
@@ -196,7 +196,7 @@ class _Game:
         shares, block = self.competition.shares, Block((number + 1) * self.competition.round.blocks)
         snapshot = Snapshot(
             ledger_hash="",
-            state=replace(self.state, records=self.rule(self.state)),
+            state=self.state,
             block=block,
             owner=OWNER,
             uids=self.uids,
@@ -234,7 +234,7 @@ class _Game:
         block = Block(number * self.competition.round.blocks + offset)
         item = Commitment(entrant(hotkey, block), hotkey, zlib.crc32(f"{hotkey}@{block}".encode()), model, number, block)
         self.known[item.entrant] = self.latest[hotkey] = item
-        self.owners.setdefault(model.tensors, hotkey)
+        self.originals.setdefault(model.tensors, item)
         self.standing[item.entrant] = number
 
 

@@ -10,7 +10,7 @@ from scoring.simulation import chart, fixed, study, summary, worked
 from scoring.simulation.chart import Labels
 from scoring.simulation.interval import Rate
 from scoring.simulation.measured import PowerRow, Study
-from scoring.simulation.targets import MOST_SPLIT, targets
+from scoring.simulation.targets import targets
 
 TEMPLATE = "incentives.md.j2"
 
@@ -33,7 +33,6 @@ def render(found: Study, page: Path) -> Mapping[Path, str]:
         found=found,
         stale=found.origin.competition_hash != rules.hash,
         targets=targets(found),
-        unmet_splits=any(row.split.ratio > MOST_SPLIT for row in found.splits if not row.case.leaders),
         worked=worked,
         summary=summary,
         fixed=fixed,
@@ -81,7 +80,6 @@ def _charts(found: Study) -> Mapping[str, str]:
             {
                 f"{('1st', '2nd')[row.case.rank]}, {row.case.hotkeys} {'copies' if row.case.exact else 'near'}": row.split.ratio
                 for row in found.splits
-                if not row.case.leaders
             },
         ),
     }

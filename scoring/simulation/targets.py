@@ -27,7 +27,7 @@ class Target:
 
 def targets(study: Study) -> list[Target]:
     """All of them, in the order of the page."""
-    return [*map(_reign, study.reigns), *map(_power, study.targets), *map(_split, _as_it_is(study)), *_spending(study)]
+    return [*map(_reign, study.reigns), *map(_power, study.targets), *map(_split, study.splits), *_spending(study)]
 
 
 def in_words(found: Rate) -> str:
@@ -51,10 +51,6 @@ def _power(row: PowerRow) -> Target:
     name = f"better than the margin by {trial.excess:g} sd, challenger {trial.nth} of {age}: crowned within {trial.rounds} rounds"
     crowned = row.power.crowned
     return Target(name, in_words(crowned), f"≥ {LEAST_POWER:g}", crowned.share >= LEAST_POWER)
-
-
-def _as_it_is(study: Study) -> list[SplitRow]:
-    return [row for row in study.splits if not row.case.leaders]
 
 
 def _split(row: SplitRow) -> Target:

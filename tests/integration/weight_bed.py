@@ -96,9 +96,12 @@ class Bed:
         await self.time.sleep(count)
 
     async def fold(self, number: int = 1, king: int = 0, best: float = 0.8) -> LedgerEntry:
-        """A round in which every miner was scored, the king `best`."""
+        """A round in which every miner was scored, the king `best`; it committed after all others."""
         head = await self.ledger.head()
-        records = tuple(a_record(hotkey, best if place == king else best - 0.2) for place, hotkey in enumerate(self.miners))
+        records = tuple(
+            a_record(hotkey, best, 20) if place == king else a_record(hotkey, best - 0.2, 10)
+            for place, hotkey in enumerate(self.miners)
+        )
         name = records[king].entrant
         ordered = tuple(sorted(records, key=lambda record: record.entrant))
         state = State(RoundNumber(number), name, Block(0), throne="king since block 0: it scored", records=ordered)
@@ -134,9 +137,9 @@ class Bed:
         return [attempt.outcome.value for attempt in reversed(await self.weights.page())]
 
 
-def a_record(hotkey: Hotkey, mean: float) -> Record:
-    """32 groups of the same score."""
-    score, block = round(mean * MICRO), Block(10)
+def a_record(hotkey: Hotkey, mean: float, committed: int) -> Record:
+    """32 groups of the same score, of what was committed in a block."""
+    score, block = round(mean * MICRO), Block(committed)
     tensors = None
     return Record(entrant(hotkey, block), hotkey, block, "00", tensors, 32, 32 * score, 32 * score**2)
 

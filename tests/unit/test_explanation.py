@@ -24,13 +24,13 @@ def a_record(number: int, score: float, **overrides: object) -> Record:
     return replace(record, **overrides)  # type: ignore[arg-type]
 
 
-KING = a_record(1, 0.9, tensors=TensorsHash("ab" * 32), speed=120)
-TAIL = [a_record(n, 0.9 - n / 10) for n in range(2, 6)]
+KING = a_record(1, 0.9, tensors=TensorsHash("ab" * 32), speed=120, commit_block=Block(20))
+TAIL = [a_record(n, score) for n, score in ((2, 0.35), (3, 0.4), (4, 0.5), (5, 0.6), (6, 0.7))]
 STATE = State(
     round=RoundNumber(9),
     king=KING.entrant,
     throne="king since block 360: it scored 0.9000 when the throne was empty",
-    records=(KING, *TAIL, a_record(6, 0.35), a_record(7, 0.1)),
+    records=(KING, *TAIL, a_record(7, 0.1), a_record(9, 0.65)),
 )
 
 
@@ -66,8 +66,8 @@ def test_the_king_is_told_since_when_and_by_what() -> None:
 
 def test_the_tail_is_told_its_place_and_its_duel() -> None:
     """Place 2 is the first of the tail."""
-    duel = Duel(named(2), KING.entrant, RoundNumber(3), Micro(20_000), 620.0, (10.0, 2.3), 64, 64, 2, 640_000, 0)
-    assert lines(replace(STATE, duels=(duel,)))[2].reason == (
+    duel = Duel(named(6), KING.entrant, RoundNumber(3), Micro(20_000), 620.0, (10.0, 2.3), 64, 64, 2, 640_000, 0)
+    assert lines(replace(STATE, duels=(duel,)))[6].reason == (
         "place 2: 0.7000 ± 0.0000 over 100 groups, lower bound 0.7000; duel open: evidence 12.3 of 620 needed, "
         "after 64 groups in 2 rounds; it leads by +0.0100 beyond the margin of 0.0200"
     )
@@ -103,7 +103,15 @@ COPY = Refusal(named(8), Hotkey("h8"), "a copy of h1@1, which was committed earl
     ("uid", "state", "overrides", "lacks"),
     [
         pytest.param(
-            6, STATE, {}, "lower bound 0.3500: all 4 places of the tail are held, by 0.4000 at least", id="no place left"
+            2, STATE, {}, "lower bound 0.3500: all 4 places of the tail are held, by 0.4000 at least", id="no place left"
+        ),
+        pytest.param(
+            9,
+            STATE,
+            {},
+            "the tail is for who was clearly the best when it came: 0.6500, surely reached, is not above 0.7000, the most "
+            "that h6@6 may be worth, which was committed before it",
+            id="no better than what came before",
         ),
         pytest.param(7, STATE, {}, "lower bound 0.1000 is below the floor 0.2", id="below the floor"),
         pytest.param(
@@ -159,5 +167,5 @@ def test_a_copys_line_names_whose_weights_it_has() -> None:
 def test_a_second_submission_of_a_paid_hotkey_is_not_paid_as_well() -> None:
     """The hotkey's line is of the one that is."""
     second = replace(a_record(9, 0.85), hotkey=Hotkey("h1"), entrant=entrant(Hotkey("h1"), Block(9)))
-    state = replace(STATE, records=(*STATE.records, second))
+    state = replace(STATE, records=(*STATE.records[:-1], second))
     assert (lines(state)[1].entrant, lines(state)[9].reason) == (KING.entrant, "no submission")

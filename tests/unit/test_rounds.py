@@ -54,14 +54,14 @@ def a_record(number: int, score: int) -> Record:
 def test_the_paid_come_before_the_new_and_the_lost_come_last() -> None:
     """King, then the tail by place (its floor is 0.2, its places are four), then who may still win, then who lost for good or copies."""
     records = tuple(
-        a_record(n, 1000 * score) for n, score in ((9, 500), (1, 700), (2, 190), (3, 600), (4, 590), (5, 580), (6, 570))
+        a_record(n, 1000 * score) for n, score in ((9, 700), (2, 190), (1, 500), (3, 600), (4, 612), (5, 625), (6, 570))
     )
     lost = tuple(EndedDuel(named(n), named(9), Outcome.FUTILE, 0.01, 40.0, 32, 1) for n in (1, 6))
     state = State(king=named(9), records=records, lost=lost, refusals=(Refusal(named(7), Hotkey("h7"), "a copy"),))
     asked = {n: a_candidate(n, last_asked=RoundNumber(0), immune_until=Block(0)) for n in range(1, 10)}
     opening = open_round(a_view(*(asked | {8: a_candidate(8)}).values(), state=state), COMPETITION)
     assert opening is not None
-    assert opening.entries == (9, 1, 3, 4, 5, 8, 2, 6, 7)
+    assert opening.entries == (9, 5, 4, 3, 1, 8, 2, 6, 7)
 
 
 def test_a_lapsed_immunity_is_no_claim() -> None:

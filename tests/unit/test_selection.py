@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.ledger import Record
-from scoring.selection import lower_bound, ranked
+from scoring.selection import followers, lower_bound, ranked
 from scoring.types import Block, Hotkey, entrant
 
 BAND, SPEED = 0.01, 0.25
@@ -80,3 +80,13 @@ def test_a_higher_lower_bound_never_means_a_later_place(records: list[Record], w
     better = a_record(old.commit_block, old.mean + steps / 250, old.speed)
     others = [record for record in records if record is not old]
     assert order(*others, better).index(old.commit_block) <= order(*records).index(old.commit_block)
+
+
+def test_who_adds_nothing_follows() -> None:
+    """In the order of commits each must be above all before it; the king is no follower, whatever the means say."""
+    records = [a_record(n, score) for n, score in ((1, 0.5), (2, 0.4), (3, 0.6), (4, 0.6), (5, 0.59))]
+    found = followers(records[::-1], records[4].entrant)
+    assert {name: (bar.entrant, bar.bound) for name, bar in found.items()} == {
+        "h2@2": ("h1@1", 0.5),
+        "h4@4": ("h3@3", 0.6),
+    }

@@ -55,22 +55,32 @@ def a_snapshot(*records: Record, king: int | None = 1, uids: Mapping[str, int] |
 
 def test_king_and_tail_get_fixed_shares_and_the_rest_burns() -> None:
     """Three places held: 0.65, 0.14, 0.10; the unearned 0.11 goes to the owner's uid."""
-    plan = weights.plan(a_snapshot(a_record(1, 0.8), a_record(2, 0.4), a_record(3, 0.6)))
-    assert plan.vector == {1: 0.65, 3: 0.14, 2: 0.10, 0: pytest.approx(0.11)}
+    plan = weights.plan(a_snapshot(a_record(1, 0.4), a_record(2, 0.6), a_record(3, 0.8), king=3))
+    assert plan.vector == {3: 0.65, 2: 0.14, 1: 0.10, 0: pytest.approx(0.11)}
     assert plan.burn == pytest.approx(0.11)
     assert [(line.uid, line.share, line.place, line.rank) for line in plan.lines] == [
         (0, 0.0, None, None),
-        (1, 0.65, 0, 1),
-        (2, 0.10, 2, 3),
-        (3, 0.14, 1, 2),
+        (1, 0.10, 2, 3),
+        (2, 0.14, 1, 2),
+        (3, 0.65, 0, 1),
     ]
 
 
 def test_a_full_table_burns_nothing() -> None:
     """Five places held: no share is left, though the shares' sum is a rounding away from 1."""
-    plan = weights.plan(a_snapshot(*(a_record(n, 0.9 - n / 10) for n in range(1, 7))))
+    plan = weights.plan(a_snapshot(*(a_record(n, 0.2 + n / 10) for n in range(1, 7)), king=6))
     assert plan.burn == 0.0
-    assert plan.vector == {1: 0.65, 2: 0.14, 3: 0.10, 4: 0.07, 5: 0.04}
+    assert plan.vector == {6: 0.65, 5: 0.14, 4: 0.10, 3: 0.07, 2: 0.04}
+
+
+def test_the_tail_is_for_who_was_the_best_when_it_came() -> None:
+    """A near-copy, and a model made worse on purpose, come after what they were made from; so one model earns one share."""
+    original, near, worse = a_record(1, 0.8), a_record(2, 0.8005, squares=100 * 800_500**2 + 10**13), a_record(3, 0.7)
+    plan = weights.plan(a_snapshot(original, near, worse, king=1))
+    assert plan.vector == {1: 0.65, 0: pytest.approx(0.35)}
+    assert "the most that h1@1 may be worth" in plan.lines[3].lacks
+    assert plan.lines[2].lacks.startswith("the tail is for who was clearly the best when it came")
+    assert weights.plan(a_snapshot(original, near, worse, king=2)).vector == {2: 0.65, 1: 0.14, 0: pytest.approx(0.21)}
 
 
 def test_below_the_floor_earns_nothing() -> None:
@@ -88,14 +98,14 @@ def test_while_the_throne_is_vacant_its_share_burns_and_the_tail_keeps_its_own()
 
 def test_an_unregistered_king_gets_nothing_and_costs_the_others_nothing() -> None:
     """A hotkey that left never gets a weight; its share burns until the next fold, and the tail keeps what it earned."""
-    plan = weights.plan(a_snapshot(a_record(1, 0.9), a_record(2, 0.8), uids={"h2": 2}))
-    assert plan.vector == {2: 0.14, 0: pytest.approx(0.86)}
+    plan = weights.plan(a_snapshot(a_record(1, 0.8), a_record(2, 0.9), king=2, uids={"h1": 1}))
+    assert plan.vector == {1: 0.14, 0: pytest.approx(0.86)}
 
 
 def test_a_uid_that_is_used_again_inherits_nothing() -> None:
     """The king's hotkey is gone and its uid is another's, who committed nothing."""
-    plan = weights.plan(a_snapshot(a_record(1, 0.9), a_record(2, 0.8), uids={"h9": 1, "h2": 2}))
-    assert plan.vector == {2: 0.14, 0: pytest.approx(0.86)}
+    plan = weights.plan(a_snapshot(a_record(1, 0.8), a_record(2, 0.9), king=2, uids={"h9": 2, "h1": 1}))
+    assert plan.vector == {1: 0.14, 0: pytest.approx(0.86)}
 
 
 @pytest.mark.parametrize(("registered", "share"), [(7, 0.65), (8, 0.0)])
@@ -109,15 +119,15 @@ def test_a_hotkey_that_registers_anew_starts_anew(registered: int, share: float)
 
 def test_a_hotkey_holds_one_place() -> None:
     """Of two submissions of one hotkey, as in the grace of a new commit, the better one is paid, once."""
-    second = replace(a_record(2, 0.7), hotkey=Hotkey("h1"), entrant=entrant(Hotkey("h1"), Block(2)))
-    plan = weights.plan(a_snapshot(a_record(1, 0.9), second, a_record(3, 0.5), uids={"h1": 1, "h3": 3}))
-    assert plan.vector == {1: 0.65, 3: 0.14, 0: pytest.approx(0.21)}
+    first = replace(a_record(1, 0.6), hotkey=Hotkey("h3"), entrant=entrant(Hotkey("h3"), Block(1)))
+    plan = weights.plan(a_snapshot(first, a_record(2, 0.7), a_record(3, 0.9), king=3, uids={"h2": 2, "h3": 3}))
+    assert plan.vector == {3: 0.65, 2: 0.14, 0: pytest.approx(0.21)}
 
 
 def test_ties_go_to_the_faster_then_to_the_earlier() -> None:
     """Within .01 the one that is much slower yields; of equally fast ones the first commit goes first."""
-    records = [a_record(2, 0.6, speed=400), a_record(3, 0.595, speed=110), a_record(4, 0.6, speed=100)]
-    plan = weights.plan(a_snapshot(a_record(1, 0.9), *records))
+    records = [a_record(2, 0.595, speed=400), a_record(3, 0.6, speed=110), a_record(4, 0.604, speed=100)]
+    plan = weights.plan(a_snapshot(*records, a_record(5, 0.9), king=5))
     assert (plan.vector[Uid(3)], plan.vector[Uid(4)], plan.vector[Uid(2)]) == (0.14, 0.10, 0.07)
 
 
@@ -231,20 +241,20 @@ def vector_of(plan: WeightPlan) -> Mapping[Uid, Any]:
     return {uid: pytest.approx(weight) for uid, weight in plan.vector.items()}
 
 
-LAST = weights.plan(a_snapshot(a_record(1, 0.8), a_record(2, 0.4), a_record(3, 0.6)))
-"""Uid 1: .65, uid 3: .14, uid 2: .10, burned to uid 0: .11."""
+LAST = weights.plan(a_snapshot(a_record(1, 0.4), a_record(2, 0.6), a_record(3, 0.8), king=3))
+"""Uid 3: .65, uid 2: .14, uid 1: .10, burned to uid 0: .11."""
 
 
 @pytest.mark.parametrize(
     ("registered", "owner", "expected"),
     [
-        pytest.param(now(0, 1, 2, 3), 0, {1: 0.65, 3: 0.14, 2: 0.10, 0: 0.11}, id="nothing changed"),
-        pytest.param(now(0, 1, 2, 3, shift=5), 5, {6: 0.65, 8: 0.14, 7: 0.10, 5: 0.11}, id="other uids"),
-        pytest.param(now(0, 2, 3), 0, {3: 0.14 * 0.89 / 0.24, 2: 0.10 * 0.89 / 0.24, 0: 0.11}, id="the king left"),
-        pytest.param(now(0, 1, 2, 3, 9), 0, {1: 0.65, 3: 0.14, 2: 0.10, 0: 0.11}, id="a newcomer"),
-        pytest.param(now(1, 2, 3), None, {1: 0.65 / 0.89, 3: 0.14 / 0.89, 2: 0.10 / 0.89}, id="the owner has no uid"),
+        pytest.param(now(0, 1, 2, 3), 0, {3: 0.65, 2: 0.14, 1: 0.10, 0: 0.11}, id="nothing changed"),
+        pytest.param(now(0, 1, 2, 3, shift=5), 5, {8: 0.65, 7: 0.14, 6: 0.10, 5: 0.11}, id="other uids"),
+        pytest.param(now(0, 1, 2), 0, {2: 0.14 * 0.89 / 0.24, 1: 0.10 * 0.89 / 0.24, 0: 0.11}, id="the king left"),
+        pytest.param(now(0, 1, 2, 3, 9), 0, {3: 0.65, 2: 0.14, 1: 0.10, 0: 0.11}, id="a newcomer"),
+        pytest.param(now(1, 2, 3), None, {3: 0.65 / 0.89, 2: 0.14 / 0.89, 1: 0.10 / 0.89}, id="the owner has no uid"),
         pytest.param(now(0, 9), 0, {0: 1.0}, id="nobody is left"),
-        pytest.param(now(0, 1, 2, 3, since=2), 0, {3: 0.14 * 0.89 / 0.24, 2: 0.10 * 0.89 / 0.24, 0: 0.11}, id="registered anew"),
+        pytest.param(now(0, 1, 2, 3, since=2), 0, {3: 0.65 * 0.89 / 0.79, 2: 0.14 * 0.89 / 0.79, 0: 0.11}, id="registered anew"),
     ],
 )
 def test_in_our_outage_the_last_plan_goes_to_who_is_left(
