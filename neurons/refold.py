@@ -9,7 +9,6 @@ from scoring import ledger, ranking, receipt, statement, tempo
 from scoring.competition import Competition, Schedule
 from scoring.errors import Code, PlatformError
 from scoring.ledger import State
-from scoring.receipt import ReceiptInvalid
 from scoring.round_result import Judged, RoundResult, Verdict
 from scoring.types import Block, Entrant, RoundNumber, entrant
 from voice_api.db.ledger_records import LedgerEntry
@@ -57,7 +56,7 @@ class LedgerInvalid(PlatformError):
 
 
 def folded(head: LedgerEntry | None, number: RoundNumber, inputs: Inputs, receipts: Receipts, rules: Competition) -> LedgerEntry:
-    """The entry that follows the head (None: the first one); raises ReceiptInvalid for a counted receipt that is not of this round.
+    """The entry that follows the head (None: the first one); raises ValueError (for a receipt ReceiptInvalid) for what is not of it.
 
     Whether a receipt's signature and evidence hold is decided before (see `neurons.admission`).
     """
@@ -90,7 +89,7 @@ def again(head: LedgerEntry | None, entry: LedgerEntry, receipts: Receipts, sche
         found = folded(head, entry.round, inputs, receipts, rules)
     except KeyError as exc:
         raise LedgerInvalid(f"round {entry.round}: the receipt {exc.args[0]} is missing") from exc
-    except (ReceiptInvalid, TypeError) as exc:
+    except (TypeError, ValueError) as exc:
         raise LedgerInvalid(f"round {entry.round}: {exc}") from exc
     if found != entry:
         raise LedgerInvalid(f"round {entry.round} folds to {found.state_hash}, and the ledger says {entry.state_hash}")

@@ -70,7 +70,8 @@ async def folded(pool: Pool, chain: Path, watcher: Hotkey) -> None:
     """The ledger of the new validator after a round in which both miners were scored."""
     async with Chain(DevSubstrate(chain), NETUID, timedelta(seconds=20)) as opened:
         metagraph = await opened.metagraph(await opened.head())
-    records = tuple(a_record(neuron.hotkey, score) for neuron, score in zip(metagraph.neurons[2:4], (0.8, 0.6), strict=True))
+    known = zip(metagraph.neurons[2:4], (0.8, 0.6), (20, 10), strict=True)
+    records = tuple(a_record(neuron.hotkey, score, block) for neuron, score, block in known)
     ordered = tuple(sorted(records, key=lambda record: record.entrant))
     number = RoundNumber(metagraph.block // 40)
     state = State(number, records[0].entrant, Block(0), throne="king since block 0: it scored", records=ordered)

@@ -103,3 +103,10 @@ def test_the_ledger_keeps_how_fast_a_model_speaks(a_result: MakeResult) -> None:
     speeds = {record.entrant: record.speed for record in ledger.from_json(an_entry(quick, slow, a_result(3)).state).records}
     assert speeds[Entrant("h2@2")] == pytest.approx(2 * speeds[Entrant("h1@1")], abs=1)
     assert (speeds[Entrant("h1@1")] > 0, speeds[Entrant("h3@3")]) == (True, 0)
+
+
+def test_a_round_that_comes_twice_is_refused(results: tuple[EvaluationResult, ...]) -> None:
+    """A file that says so is no ledger; whoever takes it over gets the reason, not a traceback."""
+    entry = an_entry(*results)
+    with pytest.raises(LedgerInvalid, match="round 2 cannot be folded after round 2"):
+        list(refold([entry, entry], receipts(*results), SCHEDULE))
