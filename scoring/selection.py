@@ -20,7 +20,7 @@ def lower_bound(record: Record) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What a submission had to exceed: the upper bound of the best that was committed before it and still stands."""
+    """What a submission had to exceed: `bound`, the most that `entrant`, committed before it and still standing, may be worth."""
 
     entrant: Entrant
     bound: float
@@ -29,19 +29,25 @@ class Bar:
 def followers(records: Sequence[Record], king: Entrant | None) -> Mapping[Entrant, Bar]:
     """Who is not clearly better than all that were committed before it, and the bar it misses; the king proved itself in a duel.
 
-    Clearly: the lower end of its 99 % interval is above their upper ends.
+    Clearly: the lower end of its 99 % interval is above the upper ends of theirs, of which none counts as wider than its own: a model
+    that scores now all and now nothing would keep everybody out that comes after it. Those that missed the bar are no bar.
 
     A copy comes after its original and is no better, however well it hides; nor is one that was made worse on purpose. So one model
     under many hotkeys earns one share. An honest model that came second has to take the top first.
     """
+    leaders: list[Record] = []
     missed: dict[Entrant, Bar] = {}
-    bar: Bar | None = None
     for record in sorted(records, key=lambda each: each.seniority):
-        if bar is not None and record.entrant != king and record.mean - SURE * record.stderr <= bar.bound:
-            missed[record.entrant] = bar
-        elif bar is None or record.mean + SURE * record.stderr > bar.bound:
-            bar = Bar(record.entrant, record.mean + SURE * record.stderr)
+        highest = max((_bar(leader, record) for leader in leaders), key=lambda bar: bar.bound, default=None)
+        if highest is None or record.entrant == king or record.mean - SURE * record.stderr > highest.bound:
+            leaders.append(record)
+        else:
+            missed[record.entrant] = highest
     return missed
+
+
+def _bar(leader: Record, record: Record) -> Bar:
+    return Bar(leader.entrant, leader.mean + SURE * min(leader.stderr, record.stderr))
 
 
 def by_precedence(records: Sequence[Record], tie_speed: float) -> Callable[[Record], tuple[bool, int, str, str]]:

@@ -1,5 +1,6 @@
 """Who comes first among models of nearly the same score."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.ledger import Record
-from scoring.selection import followers, lower_bound, ranked
+from scoring.selection import SURE, followers, lower_bound, ranked
 from scoring.types import Block, Hotkey, entrant
 
 BAND, SPEED = 0.01, 0.25
@@ -90,3 +91,11 @@ def test_who_adds_nothing_follows() -> None:
         "h2@2": ("h1@1", 0.5),
         "h4@4": ("h3@3", 0.6),
     }
+
+
+def test_who_scores_now_all_and_now_nothing_keeps_nobody_out() -> None:
+    """Its interval reaches to .9; what comes after it and scores .6 every time is better than it all the same."""
+    wild = replace(a_record(1, 0.5), groups=10, total=5_000_000, squares=5 * 10**12)
+    assert wild.mean + SURE * wild.stderr > 0.85
+    assert followers([wild, a_record(2, 0.6)], None) == {}
+    assert list(followers([wild, a_record(2, 0.5)], None)) == ["h2@2"]
