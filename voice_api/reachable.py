@@ -31,32 +31,37 @@ async def check(database_url: str, redis_url: str) -> None:
             raise RedisUnavailable(f"Redis does not serve ({type(exc).__name__})") from exc
 
 
-async def wait(database_url: str, redis_url: str) -> None:
-    """Until both answer, however long that takes; they are asked ever less often, and who does not answer is said each time."""
+async def wait(database_url: str, redis_url: str, enough: asyncio.Event | None = None) -> None:
+    """Until both answer, or it is `enough`; they are asked ever less often, and who does not answer is said each time."""
+    enough = enough or asyncio.Event()
     pause, waited = _FIRST_SECONDS, False
-    while True:
+    while not enough.is_set():
         try:
             await check(database_url, redis_url)
         except (DatabaseUnavailable, RedisUnavailable) as outage:
             log.warning("waiting for what is away", code=outage.code, detail=outage.detail, again_in=pause)
         else:
-            break
-        await asyncio.sleep(pause)
+            if waited:
+                log.info("PostgreSQL and Redis answer")
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(enough.wait(), pause)
         pause, waited = min(2 * pause, _LONGEST_SECONDS), True
-    if waited:
-        log.info("PostgreSQL and Redis answer")
 
 
 @asynccontextmanager
 async def told(database_url: str, redis_url: str) -> AsyncIterator[None]:
-    """`wait` beside whatever is done within the context, by a process that has something to say meanwhile."""
-    waiting = asyncio.create_task(wait(database_url, redis_url))
+    """`wait` beside whatever is done within the context, by a process that has something to say meanwhile.
+
+    A look that is under way at the end is awaited (it has a time limit): one that was cut off would leave its connection open.
+    """
+    enough = asyncio.Event()
+    waiting = asyncio.create_task(wait(database_url, redis_url, enough))
     try:
         yield
     finally:
-        waiting.cancel()
-        with suppress(asyncio.CancelledError):
-            await waiting
+        enough.set()
+        await waiting
 
 
 def hold(database_url: str, redis_url: str) -> None:
