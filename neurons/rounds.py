@@ -48,9 +48,9 @@ class RoundOpening:
 def open_round(view: RoundView, competition: Competition) -> RoundOpening | None:
     """The round that begins now, or None while one is open, none is due, or nobody is to be judged.
 
-    First the king, then who holds the other paid places; then newcomers and whoever has not lost to this king, first those whose
-    immunity ends soonest, then those without, by how long ago they were asked for; then the rest in that order. Equals by commit; at
-    most `evaluations` of them. So a newcomer waits behind no number of older ones, and one that failed for our reasons blocks nobody.
+    First the king, then who holds the other paid places; then newcomers and open duels, first those whose immunity ends soonest, then
+    those without, by how long ago they were asked for; then by that alone whoever was scored and has no duel, then who has lost to this
+    king or was refused. Equals by commit; at most `evaluations` of them. So junk, however much, keeps neither newcomer nor duel waiting.
     Only submissions committed before the round's first block take part: its prompts were unknown when they were committed.
     """
     number = RoundNumber(view.finalized // competition.round.blocks)
@@ -59,13 +59,14 @@ def open_round(view: RoundView, competition: Competition) -> RoundOpening | None
         return None
     eligible = [candidate for candidate in view.candidates if candidate.commit_block < start]
     places = _places(view.state, competition.shares)
-    settled = {duel.entrant for duel in view.state.lost} | {refusal.entrant for refusal in view.state.refusals}
+    chances = _chances(view.state)
 
-    def priority(candidate: Candidate) -> tuple[int, bool, bool, Block, int, Block, str]:
-        immune = candidate.immune_until > view.finalized
+    def priority(candidate: Candidate) -> tuple[int, int, bool, Block, int, Block, str]:
+        chance = chances.get(candidate.entrant, 0)
+        immune = chance == 0 and candidate.immune_until > view.finalized
         return (
             places.get(candidate.entrant, len(places)),
-            candidate.entrant in settled,
+            chance,
             not immune,
             candidate.immune_until if immune else Block(0),
             -1 if candidate.last_asked is None else candidate.last_asked,
@@ -77,6 +78,13 @@ def open_round(view: RoundView, competition: Competition) -> RoundOpening | None
     if not entries:
         return None
     return RoundOpening(number, start, Block(start + competition.round.deadline_blocks), entries)
+
+
+def _chances(state: State) -> dict[Entrant, int]:
+    """1 for who was scored and has no duel with the king, 2 for who has lost to it or was refused; all others may win soon."""
+    duels = {duel.challenger for duel in state.duels}
+    idle = {} if state.king is None else {record.entrant: 1 for record in state.records if record.entrant not in duels}
+    return idle | {duel.entrant: 2 for duel in state.lost} | {refusal.entrant: 2 for refusal in state.refusals}
 
 
 def _places(state: State, shares: ShareRules) -> dict[Entrant, int]:

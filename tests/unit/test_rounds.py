@@ -122,6 +122,18 @@ def test_newcomers_that_always_fail_for_our_reasons_do_not_block_new_ones() -> N
     assert entries[:3] == (98, 99, 97)
 
 
+@pytest.mark.parametrize("immune_until", [pytest.param(0, id="old"), pytest.param(10_000, id="immune")])
+def test_no_amount_of_junk_keeps_a_duel_or_who_waited_longer(immune_until: int) -> None:
+    """Thirty that were scored and have no duel, immune or not, come after the open duel, and one by one in their turn."""
+    junk = {n: a_candidate(n, last_asked=RoundNumber(1), immune_until=Block(immune_until)) for n in range(1, 31)}
+    old = {n: a_candidate(n, last_asked=RoundNumber(0), immune_until=Block(0)) for n in (97, 98, 99)}
+    records = tuple(a_record(n, 150_000) for n in (*junk, *old))
+    state = State(king=named(99), records=records, duels=(Duel(named(98), named(99), RoundNumber(0), Micro(20_000), 40.0),))
+    opening = open_round(a_view(*(junk | old).values(), state=state), COMPETITION)
+    assert opening is not None
+    assert opening.entries[:4] == (99, 98, 97, 1)
+
+
 @pytest.mark.parametrize(
     "view",
     [
