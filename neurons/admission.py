@@ -74,7 +74,13 @@ def _signed(result: EvaluationResult) -> Signed:
 
 def _check_tag(result: EvaluationResult, content: ContentHash | None) -> None:
     """What was judged is what was committed; a refusal before the files were hashed names none."""
-    if content is not None and tag_of(content, bytes.fromhex(result.public_key)).hex() != result.tag:
+    if content is None:
+        return
+    try:
+        tag = tag_of(content, bytes.fromhex(result.public_key)).hex()
+    except ValueError as exc:
+        raise ReceiptInvalid("the public key, or the content's hash, is none") from exc
+    if tag != result.tag:
         raise ReceiptInvalid(f"the commitment's tag does not bind the content {content}")
 
 

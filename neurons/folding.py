@@ -27,6 +27,7 @@ def fold(
     counted: dict[str, str] = {}
     receipts: dict[str, JsonObject] = {}
     distrusted: dict[Entrant, str] = {}
+    judged: set[Entrant] = set()
     known = set(() if head is None else ledger.from_json(head.state).known)
     for result in results:
         name = entrant(result.hotkey, result.commit_block)
@@ -34,12 +35,15 @@ def fold(
         if result.receipt is None:
             continue
         try:
+            if name in judged:
+                raise ReceiptInvalid("another receipt of it counts in this round")
             admission.groups(result)
         except ReceiptInvalid as exc:
             distrusted[name] = str(exc)
         else:
             key = str(result.receipt_hash)
             counted[key], receipts[key] = result.tiebreak, result.receipt
+            judged.add(name)
     gone = roll.gone(called, known)
     block = None if called is None else called.block
     inputs = Inputs(closed.start_block, block, rules.hash, counted, distrusted, gone)

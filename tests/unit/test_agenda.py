@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from bittensor import sp_core
+from pydantic import ValidationError
 
 from neurons.agenda import CloseRound, FoldRound, OpenRound, View, Wait, decide
 from neurons.types import Metagraph, Neuron
@@ -19,6 +20,7 @@ from voice_api.db.ledger_records import LedgerEntry, Roll
 from voice_api.db.records import Candidate, EvaluationResult, Round
 from voice_api.db.states import EvaluationState, RoundState, SubmissionState
 from voice_api.keys import verify
+from voice_api.schemas.evidence import ResultOut
 
 SCHEDULE = load()
 COMPETITION = SCHEDULE.at(RoundNumber(0))
@@ -146,6 +148,25 @@ def test_an_evaluation_whose_receipt_does_not_hold_counts_for_nothing(a_result: 
     action = folded(broken, a_result(2), head=a_head())
     assert action.entry.inputs["distrusted"] == {"h1@1": "the receipt's signature does not hold"}
     assert ledger.from_json(action.entry.state).records[0] == ledger.from_json(a_head().state).records[0]
+
+
+def test_what_a_followed_api_says_wrongly_ends_nobody(a_result: MakeResult) -> None:
+    """A public key that is none does not count; of two receipts of one submission the first counts."""
+    action = folded(a_result(1, 0.9), a_result(1, 0.1), a_result(2, public_key="zz"))
+    assert action.entry.inputs["distrusted"] == {
+        "h1@1": "another receipt of it counts in this round",
+        "h2@2": "the public key, or the content's hash, is none",
+    }
+    assert [(record["entrant"], record["total"]) for record in action.entry.state["records"]] == [("h1@1", 32 * 900_000)]
+
+
+def test_a_verdict_at_a_time_without_a_zone_is_no_answer(a_result: MakeResult) -> None:
+    """It could be compared with no certificate's days."""
+    result = a_result(1)
+    published = ResultOut.model_validate(result).model_dump(mode="json")
+    assert ResultOut.model_validate(published).result() == result
+    with pytest.raises(ValidationError, match="timezone"):
+        ResultOut.model_validate(published | {"finished_at": "2026-01-01T00:00:00"})
 
 
 def test_nothing_is_folded_while_nobody_knows_what_was_revoked(a_result: MakeResult) -> None:

@@ -1,10 +1,9 @@
 """On the wire: all that folding a round reads. Who follows this validator's evidence folds it for itself."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from scoring.errors import Code
 from scoring.report import GroupReport
@@ -66,7 +65,7 @@ class ResultOut(Wire):
     receipt_hash: Annotated[str | None, Field(examples=["7e" * 32])]
     signature: Annotated[str | None, Field(description="The service key's, hex.", examples=["5c" * 64])]
     certificate: Annotated[Any, Field(description="Why the service key counts.", examples=[{"host": "worker-1"}])]
-    finished_at: datetime | None
+    finished_at: AwareDatetime | None
 
     def result(self) -> EvaluationResult:
         """As the store has it."""
