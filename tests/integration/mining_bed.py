@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -40,6 +41,8 @@ NETUID = 1
 BLOCK_SECONDS = 0.05
 COOLDOWN_BLOCKS = 60
 TOKEN = "hf_of_the_miner"
+_FINAL_BLOCKS = 6
+"""After so many a registration is final, with room."""
 _OWNER = "5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM"
 
 
@@ -62,6 +65,7 @@ class Bed:
         wallet = wallets.create(name, "default", self.folder / "wallets")
         if new and registered:
             operations.register(self.chain, Hotkey(wallet.hotkey.ss58_address), wallet.coldkeypub.ss58_address)
+            time.sleep(BLOCK_SECONDS * _FINAL_BLOCKS)  # a daemon believes what is final
         return wallet
 
     def commits(self, name: str) -> int:
