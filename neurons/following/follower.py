@@ -5,6 +5,7 @@ from dataclasses import replace
 import structlog
 
 from neurons import expiry, telling
+from neurons.api_connection import ApiUnavailable
 from neurons.chain import Chain
 from neurons.evidence import Evidence
 from neurons.folding import fold
@@ -43,6 +44,7 @@ class Follower:
         found = await self._evidence.next(None if head is None else head.round)
         if trusted is None or found is None:
             return False
+        _check_next(head, found, schedule)
         expiry.check(schedule, found.round.round)
         entry = await self._folded(head, found, schedule, trusted)
         await self.draw(entry, found)
@@ -92,3 +94,10 @@ class Follower:
             if missing.code is not Code.NOT_FOUND:
                 raise
             return None
+
+
+def _check_next(head: LedgerEntry | None, found: RoundEvidence, schedule: Schedule) -> None:
+    """Raise ApiUnavailable for a round that was folded before, or that does not begin where its number says."""
+    number, start = found.round.round, found.round.start_block
+    if number <= (-1 if head is None else head.round) or start != number * schedule.round_blocks:
+        raise ApiUnavailable(f"round {number} from block {start} on cannot be the next to fold")

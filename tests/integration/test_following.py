@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +16,7 @@ from structlog.testing import capture_logs
 
 from neurons import certification
 from neurons.api_client import VoiceApi
+from neurons.api_connection import ApiUnavailable
 from neurons.chain import Chain
 from neurons.evidence import RemoteEvidence
 from neurons.following import serving
@@ -28,9 +30,10 @@ from neurons.weight_setting import Terms
 from scoring.competition import load
 from scoring.errors import PlatformError
 from scoring.store_layout import audio_path
-from scoring.types import Block, BlockHash, Hotkey
+from scoring.types import Block, BlockHash, Hotkey, RoundNumber
 from tests.integration.played import play
 from voice_api.db.audits import Audits
+from voice_api.db.evidence import RoundEvidence
 from voice_api.db.ledger import Ledger
 from voice_api.db.migrate import upgrade
 from voice_api.db.pool import open_pool
@@ -55,9 +58,9 @@ class Bed:
         self.signer = Signer(wallet, stack.revocations.with_name("none.json"), frozenset({stack.hotkey}))
         self.follower = self.made()
 
-    def made(self, chain: object | None = None, rate: float = 0.0) -> Follower:
+    def made(self, chain: object | None = None, rate: float = 0.0, evidence: RemoteEvidence | None = None) -> Follower:
         """A follower that judges a share again."""
-        evidence = RemoteEvidence(self.api)
+        evidence = evidence or RemoteEvidence(self.api)
         theirs = RemoteLedger("theirs", self.api, evidence)
         there = cast(Chain, chain or self.stack.chain)
         return Follower(there, evidence, theirs, self.ledger, self.audits, self.signer, rate)
@@ -137,6 +140,25 @@ async def test_a_round_of_another_chain_counts_for_nothing(bed: Bed) -> None:
     entry = await bed.ledger.get(number)
     assert entry.inputs["counted"] == {}
     assert all("block_hash" in why for why in entry.inputs["distrusted"].values())
+
+
+@pytest.mark.parametrize(
+    "off", [pytest.param(-(10**6), id="before the first"), pytest.param(0, id="folded before"), pytest.param(9, id="ahead")]
+)
+async def test_a_round_whose_number_cannot_be_is_an_outage_of_the_api(bed: Bed, off: int) -> None:
+    """Who numbers a round far ahead would end the follower's ledger for good: the tick is skipped, and nothing is folded."""
+    (number,) = await play(bed.stack)
+    await bed.follow()
+    found = await RemoteEvidence(bed.api).of(number)
+
+    class Liar:
+        async def next(self, after: RoundNumber | None) -> RoundEvidence:
+            """Whatever was asked for."""
+            return replace(found, round=replace(found.round, round=RoundNumber(number + off)))
+
+    with pytest.raises(ApiUnavailable, match="cannot be the next"):
+        await bed.made(evidence=cast(RemoteEvidence, Liar())).tick(SCHEDULE)
+    assert len(await bed.ledger.page()) == 1
 
 
 def scripted(answer: Mapping[str, Any] | Exception, asked: list[tuple[bytes, int]]) -> Verify:
