@@ -23,14 +23,14 @@ RULES = SCHEDULE.at(RoundNumber(0))
 KING, TAIL = Hotkey("king"), Hotkey("tail")
 
 
-def a_record(hotkey: Hotkey, mean: float) -> Record:
-    """32 groups, half of them 0.1 above the mean and half below; 300 ms of compute."""
+def a_record(hotkey: Hotkey, mean: float, committed: int) -> Record:
+    """Committed in that block; 32 groups, half of them 0.1 above the mean and half below; 300 ms of compute."""
     low, high = round((mean - 0.1) * MICRO), round((mean + 0.1) * MICRO)
-    name = Entrant(f"{hotkey}@10")
-    return Record(name, hotkey, Block(10), "00", None, 32, 16 * (low + high), 16 * (low**2 + high**2), 300)
+    name = Entrant(f"{hotkey}@{committed}")
+    return Record(name, hotkey, Block(committed), "00", None, 32, 16 * (low + high), 16 * (low**2 + high**2), 300)
 
 
-RECORDS = (a_record(KING, 0.8), a_record(TAIL, 0.6))
+RECORDS = (a_record(KING, 0.8, 20), a_record(TAIL, 0.6, 10))
 STATE = State(RoundNumber(1), RECORDS[0].entrant, Block(0), records=RECORDS)
 HEAD = LedgerEntry(RoundNumber(1), ledger.chain_hash("", STATE), "", ledger.to_json(STATE), {}, RECORDS[0].entrant)
 
@@ -105,7 +105,7 @@ def test_a_supposed_score_keeps_the_spread_and_the_top(score: float) -> None:
 def test_a_commitment_that_waits_is_supposed_to_have_been_judged_once() -> None:
     """At the rules' own spread; it takes the place that such a record has."""
     waiting = replace(NOW, committed={Hotkey("idle"): Block(300)})
-    lines = {line.hotkey: line for line in weights.plan(supposed(waiting, Hotkey("idle"), 0.7, RULES)).lines}
+    lines = {line.hotkey: line for line in weights.plan(supposed(waiting, Hotkey("idle"), 0.95, RULES)).lines}
     assert (lines[Hotkey("idle")].share, lines[TAIL].share, lines[Hotkey("idle")].entrant) == (0.14, 0.1, "idle@300")
 
 
