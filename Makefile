@@ -39,15 +39,15 @@ compose-check: $(VENV)/.ready
 
 # Install, demo and one evaluation: seconds and bytes.
 bench-demo: $(VENV)/.ready
-	$(BIN)/python tests/benchmarks/bench_demo.py
+	$(BIN)/python benchmarks/bench_demo.py
 
 # Reads, writes and jobs of the service on loopback, against the barest that does the same; BENCH_ARGS='--only reads jobs --json' for less.
 bench-service: $(VENV)/.ready
-	$(BIN)/python -m tests.benchmarks.bench_service $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.bench_service $(BENCH_ARGS)
 
 # A full decision (duels, ranking, plan) against a plain pairwise loop; BENCH_ARGS='--json' for machines.
 bench-validator: $(VENV)/.ready
-	$(BIN)/python -m tests.benchmarks.bench_validator $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.bench_validator $(BENCH_ARGS)
 
 # Everything that docs/incentives.md states, simulated anew with the functions that decide; minutes on one core.
 simulate: $(VENV)/.ready
@@ -61,25 +61,25 @@ $(VENV)/.bench: $(VENV)/.ready
 
 # Seconds of judging per second of speech, and ratios to the judges' own packages; BENCH_ARGS='--json --soak 10000' for more.
 bench-scoring: $(VENV)/.bench
-	$(BIN)/python -m tests.benchmarks.bench_scoring $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.bench_scoring $(BENCH_ARGS)
 
 # The standard profile's networks, batched against one by one; BENCH_ARGS='--size full' at the published sizes.
 bench-gpu: $(VENV)/.ready
-	$(BIN)/python tests/benchmarks/bench_gpu.py $(BENCH_ARGS)
+	$(BIN)/python benchmarks/bench_gpu.py $(BENCH_ARGS)
 
 # What docs/scoring.md states: measured here, then `voice scoring docs`. Each takes minutes.
 study-attacks: $(VENV)/.ready
-	$(BIN)/python -m tests.benchmarks.study_attacks --out docs/measured/attacks.json
+	$(BIN)/python -m benchmarks.study_attacks --out docs/measured/attacks.json
 
 study-order: $(VENV)/.ready
-	$(BIN)/python -m tests.benchmarks.study_order --out docs/measured/order.json
+	$(BIN)/python -m benchmarks.study_order --out docs/measured/order.json
 
 # Does the embedded profile tell one voice from two? Printed only: the anchors' comment states it.
 study-speaker: $(VENV)/.ready
-	$(BIN)/python -m tests.benchmarks.study_speaker
+	$(BIN)/python -m benchmarks.study_speaker
 
 study-round-variance: $(VENV)/.ready
-	$(BIN)/python -m tests.benchmarks.study_round_variance --out docs/measured/round_variance.json
+	$(BIN)/python -m benchmarks.study_round_variance --out docs/measured/round_variance.json
 
 studies: study-attacks study-order study-round-variance
 	$(BIN)/voice scoring docs

@@ -25,9 +25,9 @@ import yaml
 from rich.console import Console
 from stack import ROOT, CheckFailed, Engine, Stack, answers, execute, find_engine
 
-from neurons import wallets
-from neurons.api_client import VoiceApi
-from neurons.chain import connect
+from neurons.api_client.client import VoiceApi
+from neurons.chain import wallets
+from neurons.chain.adapter import connect
 from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
 from neurons.localnet import models, ports, repositories

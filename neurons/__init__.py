@@ -1,0 +1,1 @@
+"""The processes on the chain: model queue, validator, miner; and the command line that starts every process."""

@@ -1,0 +1,1 @@
+"""A block hash becomes the prompts of a round."""

@@ -1,0 +1,1 @@
+"""The scoring library: audio in, scores and weights out."""

@@ -21,7 +21,7 @@ Micro = NewType("Micro", int)
 Weight = NewType("Weight", float)
 """A share of the subnet's emission, 0 … 1."""
 ContentHash = NewType("ContentHash", str)
-"""64 lower-case hex digits: tensors and canonical config (see `scoring.fingerprint`)."""
+"""64 lower-case hex digits: tensors and canonical config (see `scoring.model.fingerprint`)."""
 TensorsHash = NewType("TensorsHash", str)
 """64 lower-case hex digits: tensors alone."""
 

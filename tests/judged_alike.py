@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from prompts.groups import Group, GroupKind
-from scoring import anchors
-from scoring.aggregate import Identity, Judged, Rules, report
+from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
-from scoring.judges.bins import METRICS
 from scoring.report import EvaluationReport, Factor
-from scoring.spoken import Spoken
+from scoring.scores import anchors
+from scoring.scores.aggregate import Identity, Judged, Rules, report
+from scoring.scores.delivery_levels import METRICS
 
 
 def judged_alike(

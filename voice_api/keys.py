@@ -11,8 +11,8 @@ from typing import Self
 from bittensor import sp_core
 
 from scoring import strict_json
-from scoring.certificate import Certificate, CertificateInvalid, Revocations, Trust, check_time, revoked_by
 from scoring.errors import Code, PlatformError
+from scoring.receipts.certificate import Certificate, CertificateInvalid, Revocations, Trust, check_time, revoked_by
 from scoring.types import Hotkey
 
 _SEED = re.compile(r"[0-9a-f]{64}")

@@ -18,7 +18,6 @@ from redis.exceptions import RedisError
 
 from scoring import competition
 from scoring.judges.standard.device import Device
-from voice_api import reachable
 from voice_api.db.pool import Pool, connect
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.submissions import Submissions
@@ -26,22 +25,23 @@ from voice_api.db.validations import Validations
 from voice_api.db.workers import Workers
 from voice_api.errors import RedisUnavailable
 from voice_api.keys import ServiceKey, certified
-from voice_api.process_metrics import exposed
+from voice_api.runtime import reachable
+from voice_api.runtime.process_metrics import exposed
 from voice_api.settings import MetricsSettings
-from workers import reference
-from workers.audio_store import FolderStore
-from workers.background_loop import background_loop
-from workers.bench import Bench, bench
-from workers.drain import Drain
-from workers.evaluate import Tools
-from workers.hub import Hub
-from workers.judge_models import StandardModels
-from workers.notary import Notary
-from workers.panels import LastPanel
-from workers.presence import Presence
-from workers.sandbox import Sandbox
+from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.evaluate import Tools
+from workers.evaluation.judge_models import StandardModels
+from workers.evaluation.panels import LastPanel
+from workers.evaluation.sign import Notary
+from workers.hub.client import Hub
+from workers.jobs.background_loop import background_loop
+from workers.jobs.context import Bench, bench
+from workers.jobs.drain import Drain
+from workers.jobs.presence import Presence
+from workers.jobs.work_loop import WorkLoop, worker_name
+from workers.sandbox import reference_guest
+from workers.sandbox.sandbox import Sandbox
 from workers.settings import NotarySettings, WorkerSettings
-from workers.work_loop import WorkLoop, worker_name
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -144,7 +144,7 @@ def tools(hub: str, data: Path, pins: Path | None = None, device: Device = Devic
     """
     sandbox = Sandbox(data / "scratch")
     panel = LastPanel(StandardModels(pins, hub, data / "judges", device))
-    return Tools(Hub(hub, data / "models", cache_bytes=cache_bytes), sandbox, reference.calibrate(sandbox), panel)
+    return Tools(Hub(hub, data / "models", cache_bytes=cache_bytes), sandbox, reference_guest.calibrate(sandbox), panel)
 
 
 @contextmanager

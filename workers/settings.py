@@ -10,7 +10,7 @@ from scoring.competition import DEFAULT_PATH
 from scoring.judges.standard.device import Device
 from voice_api.db.states import QueueName
 from voice_api.settings import DatabaseUrl, ProcessSettings, RedisUrl
-from workers.retry import RetryRule
+from workers.jobs.retry import RetryRule
 
 
 class NotarySettings(ProcessSettings):

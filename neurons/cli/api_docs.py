@@ -12,7 +12,7 @@ def api_docs(
 ) -> None:
     """Render the API's reference and the table of codes from the code."""
     from scoring.errors import Code, PlatformError
-    from voice_api import reference
+    from voice_api.web import reference
 
     for name, text in reference.pages().items():
         path = out / name

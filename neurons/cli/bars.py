@@ -8,7 +8,7 @@ from rich import progress
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from workers.progress import Progress, Stage
+    from workers.evaluation.progress import Progress, Stage
 
 
 @contextmanager

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from neurons.chain import Chain
+    from neurons.chain.adapter import Chain
 
 queue = typer.Typer(help="The model queue: chain → API.", no_args_is_help=True)
 validator = typer.Typer(help="The validator: rounds, ledger, weights.", no_args_is_help=True)
@@ -31,8 +31,8 @@ def api(
     import uvicorn
 
     from neurons.localnet.ports import check_free
-    from voice_api.app import create_app
     from voice_api.settings import ApiSettings
+    from voice_api.web.app import create_app
 
     logs.configure()
     settings = ApiSettings(**given(host=host, port=port))
@@ -50,8 +50,8 @@ def api(
 
 def dispatcher() -> None:
     """Keep wake-ups in Redis for due evaluations, and return expired leases."""
-    from voice_api import dispatcher as process
-    from voice_api.process_metrics import DispatcherMetrics
+    from voice_api.dispatch import dispatcher as process
+    from voice_api.runtime.process_metrics import DispatcherMetrics
     from voice_api.settings import DispatcherSettings
 
     settings = DispatcherSettings()
@@ -91,12 +91,13 @@ def queue_run(
     competition: CompetitionFile = None,
 ) -> None:
     """Send registry and new commitments to the voice API, signed by the wallet's hotkey."""
-    from neurons import model_queue, wallets
-    from neurons.api_client import VoiceApi
-    from neurons.chain import connect
+    from neurons.api_client.client import VoiceApi
+    from neurons.chain import wallets
+    from neurons.chain.adapter import connect
+    from neurons.model_queue import daemon
     from neurons.settings import QueueSettings
     from scoring.competition import load
-    from voice_api.process_metrics import Ticks
+    from voice_api.runtime.process_metrics import Ticks
 
     options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey)
     settings = QueueSettings(**options, **given(wallet_path=wallet_path, competition=competition))
@@ -109,7 +110,7 @@ def queue_run(
             connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout, settings.fallbacks) as chain,
             VoiceApi(settings.api_url, keys, settings.api_hotkey) as client,
         ):
-            await model_queue.run(chain, client, schedule, settings.pause, stop, ticks)
+            await daemon.run(chain, client, schedule, settings.pause, stop, ticks)
 
     _run(serve, ticks.registry)
 
@@ -128,13 +129,13 @@ def validator_run(
     ] = None,
 ) -> None:
     """Open rounds, fold them into the ledger, and set weights; or follow another's rounds."""
-    from neurons import validator as process
-    from neurons import wallets
-    from neurons.chain import connect
+    from neurons.chain import wallets
+    from neurons.chain.adapter import connect
     from neurons.settings import ValidatorSettings
-    from neurons.weight_setting import Terms
+    from neurons.validator import daemon as process
+    from neurons.validator.weights.setter import Terms
     from scoring.competition import load
-    from voice_api.process_metrics import Ticks
+    from voice_api.runtime.process_metrics import Ticks
 
     options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey)
     settings = ValidatorSettings(**options, **given(wallet_path=wallet_path, competition=competition, follow=follow))
@@ -149,10 +150,10 @@ def validator_run(
 
     url = settings.database_url.get_secret_value()
     if settings.follow:
-        from neurons.following import serving
+        from neurons.validator.follow import daemon
 
-        followed = serving.Followed.of(settings)
-        _run(lambda stop: serving.serve(url, opening, signer, terms, followed, stop, ticks), ticks.registry)
+        followed = daemon.Followed.of(settings)
+        _run(lambda stop: daemon.serve(url, opening, signer, terms, followed, stop, ticks), ticks.registry)
     else:
         _run(lambda stop: process.serve(url, opening, signer, terms, stop, ticks), ticks.registry)
 
@@ -195,7 +196,7 @@ def _run(serve: "Any", registry: "CollectorRegistry") -> None:
     """Run a daemon until SIGTERM or SIGINT ends it between two ticks, and show its numbers."""
     from neurons.settings import HeartbeatSettings
     from neurons.shutdown import Shutdown
-    from voice_api.process_metrics import exposed
+    from voice_api.runtime.process_metrics import exposed
     from voice_api.settings import MetricsSettings
 
     logs.configure()

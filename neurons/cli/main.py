@@ -7,22 +7,15 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from neurons.cli import (
-    api_docs,
-    certificates,
-    daemons,
-    demo,
-    dev,
-    ledger,
-    miner,
-    operator,
-    pin,
-    scoring,
-    simulate,
-    verify,
-    weights,
-)
+from neurons.cli import api_docs, daemons, verify
+from neurons.cli.dev import commands as dev
+from neurons.cli.dev import demo
+from neurons.cli.miner import commands as miner
+from neurons.cli.operator import commands as operator
 from neurons.cli.plain import plain
+from neurons.cli.scoring import commands as scoring
+from neurons.cli.scoring import pin, simulate
+from neurons.cli.validator import certificates, ledger, weights
 from scoring.errors import EXPLANATIONS, Code, VoiceError
 
 daemons.validator.command("certify")(certificates.certify)

@@ -18,11 +18,11 @@ from neurons.cli.options import AsJson, CompetitionFile
 from neurons.cli.plain import plain
 
 if TYPE_CHECKING:
-    from scoring.certificate import Trust
-    from workers.audio_store import AudioStore
-    from workers.panels import LastPanel
-    from workers.progress import Progress
-    from workers.verify import Case, Check, Outcome
+    from scoring.receipts.certificate import Trust
+    from workers.evaluation.audio_store import AudioStore
+    from workers.evaluation.panels import LastPanel
+    from workers.evaluation.progress import Progress
+    from workers.verify.receipt import Case, Check, Outcome
 
 ReceiptFile = Annotated[Path, typer.Argument(metavar="RECEIPT", help="The receipt's file.")]
 Level = Annotated[
@@ -57,10 +57,10 @@ def verify(
     Level 1 finds what was changed after it was signed, and numbers that do not follow from each other; level 2 metrics that are not the
     audio's; level 3 audio that is not the model's, and a model that is not the receipt's.
     """
-    from scoring.receipt import digest
-    from workers.audio_store import FolderStore, read_receipt
-    from workers.verify import check_itself, open_case
-    from workers.verify import verify as run
+    from scoring.receipts.receipt import digest
+    from workers.evaluation.audio_store import FolderStore, read_receipt
+    from workers.verify.receipt import check_itself, open_case
+    from workers.verify.receipt import verify as run
 
     signed = read_receipt(receipt)
     evidence = FolderStore(store or _store_of(receipt))
@@ -92,8 +92,8 @@ def _shipped() -> list[Path]:
 
 def _trust(case: "Case", issuer: str | None, revocations: Path | None) -> "tuple[Trust, list[str]]":
     """Whose certificates count, and what is not sure about that."""
-    from scoring.certificate import Trust
     from scoring.errors import Code, PlatformError
+    from scoring.receipts.certificate import Trust
     from scoring.types import Hotkey
     from voice_api import keys
 
@@ -113,9 +113,9 @@ def _with_judges(
     import torch
 
     from neurons.settings import MinerSettings
-    from workers.judge_models import StandardModels
-    from workers.panels import LastPanel
-    from workers.rejudge import check_audio
+    from workers.evaluation.judge_models import StandardModels
+    from workers.evaluation.panels import LastPanel
+    from workers.verify.audio import check_audio
 
     torch.set_num_threads(1)  # as a worker does, unless it is told otherwise
     settings = MinerSettings()
@@ -127,7 +127,7 @@ def _with_judges(
 def _again(sample: str | None, model: Path | None, panel: "LastPanel", progress: "Progress") -> "Check":
     from neurons.settings import MinerSettings
     from workers.main import tools
-    from workers.respeak import check_model
+    from workers.verify.model import check_model
 
     def check(case: "Case") -> "Outcome":
         settings = MinerSettings()

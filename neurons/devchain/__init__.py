@@ -1,0 +1,1 @@
+"""The development chain: the SDK's own Substrate protocol on one SQLite file."""

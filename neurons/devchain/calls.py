@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from neurons.chain.types import COMMITMENT_BYTES
 from neurons.devchain import registration, weighing
 from neurons.devchain.events import Committed, Event, Origin
 from neurons.devchain.genesis import Genesis
 from neurons.devchain.rejection import Rejected, ensure
 from neurons.devchain.state import LEAST_SPACE, State
-from neurons.types import COMMITMENT_BYTES
 from scoring.types import Hotkey
 
 SET_COMMITMENT = ("Commitments", "set_commitment")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
-from neurons.types import ChainUnavailable
+from neurons.chain.types import ChainUnavailable
 from scoring.types import Block, Hotkey
 
 

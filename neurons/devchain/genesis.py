@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
+from neurons.chain.types import ChainUnavailable
 from neurons.devchain.rules import Rules
-from neurons.types import ChainUnavailable
 from scoring.types import Hotkey
 
 RAO = 1_000_000_000

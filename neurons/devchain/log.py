@@ -7,10 +7,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from neurons.chain.types import ChainUnavailable
 from neurons.devchain import events
 from neurons.devchain.events import Entry, Event
 from neurons.devchain.genesis import Genesis
-from neurons.types import ChainUnavailable
 from scoring.types import Block
 
 _LOCK_SECONDS = 10.0

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import assert_never
 
-from neurons import wallets
-from neurons.chain import Chain
+from neurons.chain import wallets
+from neurons.chain.adapter import Chain
+from neurons.chain.types import Applied, RateLimited, Refused
 from neurons.localnet.network import HOTKEY, Miner
-from neurons.miner import commitment_of
-from neurons.types import Applied, RateLimited, Refused
+from neurons.miner.model_check import commitment_of
 from scoring.errors import Code, PlatformError, SubmissionFault
-from scoring.fingerprint import fingerprint
+from scoring.model.fingerprint import fingerprint
 from scoring.types import ContentHash
 
 

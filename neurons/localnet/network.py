@@ -9,7 +9,7 @@ from pathlib import Path
 
 import bittensor as bt
 
-from neurons import certification, wallets
+from neurons.chain import wallets
 from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
 from neurons.localnet import models, ports, repositories, services
@@ -17,6 +17,7 @@ from neurons.localnet.layout import Layout
 from neurons.localnet.services import Service
 from neurons.localnet.stack import Stack
 from neurons.settings import DemoSettings
+from neurons.validator import certification
 from scoring.types import Hotkey
 from voice_api.db import migrate
 from voice_api.db.demo import database_on

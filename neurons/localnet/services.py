@@ -14,7 +14,7 @@ from pathlib import Path
 
 import redis
 
-from neurons.localnet.stack import die_with_parent
+from neurons.child_process import die_with_parent
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
 
 _SOCKET_PATH_BYTES = 100

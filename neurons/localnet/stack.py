@@ -1,6 +1,5 @@
 """The local network's processes: started with their own environment and log, watched, and ended."""
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -10,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from neurons.child_process import die_with_parent
 from scoring.errors import Code, PlatformError
 
-_PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 8.0
 _TAIL_LINES = 5
-_libc = ctypes.CDLL(None)
 
 
 class ProcessDied(PlatformError):
@@ -88,8 +86,3 @@ class Stack:
 def _bare_environment() -> dict[str, str]:
     keep = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "HOME")
     return {name: os.environ[name] for name in keep if name in os.environ}  # noqa: TID251 - a child's clean environment
-
-
-def die_with_parent() -> None:
-    """Run in a child before it becomes its program: SIGTERM reaches it when its starter dies, however that dies."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
-from neurons.api_client import ApiUnavailable, VoiceApi
-from neurons.chain import Chain, connect
+from neurons.api_client.client import ApiUnavailable, VoiceApi
+from neurons.chain.adapter import Chain, connect
 from neurons.localnet import table
 from neurons.localnet.commits import commit_all
 from neurons.localnet.network import COMPETITION, NETUID, Network

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from neurons.api_client import VoiceApi
-from neurons.chain import Chain
+from neurons.api_client.client import VoiceApi
+from neurons.chain.adapter import Chain
+from neurons.chain.types import Metagraph
 from neurons.localnet.network import Miner
 from neurons.localnet.observation import MinerView, Observation
-from neurons.types import Metagraph
 from scoring.types import MICRO, Hotkey, Uid
 from voice_api.schemas import LeaderboardRowOut, QueueRowOut
 

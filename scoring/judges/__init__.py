@@ -1,0 +1,1 @@
+"""Judges: each measures one aspect of speech and reports metrics."""

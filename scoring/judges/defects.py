@@ -4,9 +4,9 @@ import math
 
 import torch
 
+from scoring.audio.clip import Sound
+from scoring.audio.spectrum import HOP_SECONDS, SILENCE, Spectrum, decibels, quantile, spectrum
 from scoring.report import Metrics
-from scoring.sound import Sound
-from scoring.spectrum import HOP_SECONDS, SILENCE, Spectrum, decibels, quantile, spectrum
 
 FLAT_FROM_DB, FLAT_STEPS_DB = -24.0, 0.125
 """Flat tops are looked for at levels from the peak down, this far apart: stray peaks above must not hide that all else is cut off."""

@@ -9,14 +9,14 @@ import torch
 
 from prompts.groups import Attribute, Voice
 from prompts.voices import ORDINARY, asked
-from scoring.audio import FLOOR_DBFS, FRAME_SECONDS, HANGOVER_FRAMES, Audio, activity, trim
-from scoring.judges.bins import METRICS, agreement, level
-from scoring.judges.dictionary import count_phonemes
+from scoring.audio.audio import FLOOR_DBFS, FRAME_SECONDS, HANGOVER_FRAMES, Audio, activity, trim
+from scoring.audio.clip import RATE, Sound
 from scoring.judges.judge import Utterance
 from scoring.judges.pitch import Track, quantiles, track
-from scoring.judges.places import Finder, Place, inside
+from scoring.judges.recognition.dictionary import count_phonemes
+from scoring.judges.word_timing import Finder, Place, inside
 from scoring.report import Metrics
-from scoring.sound import RATE, Sound
+from scoring.scores.delivery_levels import METRICS, agreement, level
 
 LOUD_DB = 30.0
 """Frames this much weaker than the loudest one are not counted as speech where its level is described."""

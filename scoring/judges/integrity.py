@@ -1,14 +1,14 @@
 """Gates that need no model: is there a sound, in an allowed form, of a believable length, with speech in it?"""
 
 from prompts.groups import Attribute, Prompt
-from scoring.audio import from_pcm, speech_seconds
+from scoring.audio.audio import from_pcm, speech_seconds
+from scoring.audio.clip import RATE, Sound
+from scoring.audio.spoken import Spoken
 from scoring.competition import Limits
-from scoring.judges.bins import centre
-from scoring.judges.dictionary import count_phonemes
+from scoring.judges.recognition.dictionary import count_phonemes
+from scoring.language.text import normalise
 from scoring.report import Gate
-from scoring.sound import RATE, Sound
-from scoring.spoken import Spoken
-from scoring.text import normalise
+from scoring.scores.delivery_levels import centre
 
 NAME = "integrity"
 VERSION = "2"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import jiwer
 
 from scoring.judges.judge import Utterance
-from scoring.judges.recogniser import Recogniser
+from scoring.judges.recognition.recogniser import Recogniser
+from scoring.language.text import normalise as words_of
 from scoring.report import Metrics
-from scoring.text import normalise as words_of
 
 REPEATED = (2, 3, 4)
 """Lengths, in words, of what may be said again. Single words are not counted: a recogniser that guesses likes its short ones."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from prompts.groups import Group, Prompt
+from scoring.audio.clip import Sound
 from scoring.report import Metrics
-from scoring.sound import Sound
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,14 +13,14 @@ from typing import assert_never
 
 import torch
 
-from scoring.judges import dnsmos
-from scoring.judges.dnsmos import WINDOW
+from scoring.audio.clip import Sound
+from scoring.judges.dnsmos import networks
+from scoring.judges.dnsmos.networks import WINDOW
+from scoring.judges.dnsmos.p808 import HOP, log_mel
+from scoring.judges.dnsmos.p835 import P835
+from scoring.judges.dnsmos.room_noise import hiss
 from scoring.judges.judge import Utterance
-from scoring.judges.p808 import HOP, log_mel
-from scoring.judges.p835 import P835
-from scoring.judges.room import hiss
 from scoring.report import Metrics
-from scoring.sound import Sound
 
 HISS = 57
 """-60 dBFS in steps of 16 bits: in digital silence the networks' opinions are moved by a single bit, and a trace of noise, a hum
@@ -44,8 +44,8 @@ class NaturalnessJudge:
     name = "naturalness"
 
     def __init__(self, arithmetic: Arithmetic = Arithmetic.FLOAT32) -> None:
-        self.version = f"dnsmos-{dnsmos.P835.sha256[:12]}-{dnsmos.P808.sha256[:12]}-{arithmetic}-3"
-        self._p835, self._p808 = p835(arithmetic), on_onnxruntime(dnsmos.P808)
+        self.version = f"dnsmos-{networks.P835.sha256[:12]}-{networks.P808.sha256[:12]}-{arithmetic}-3"
+        self._p835, self._p808 = p835(arithmetic), on_onnxruntime(networks.P808)
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Mean over each utterance's windows; a sound that comes twice in the batch is judged once."""
@@ -57,7 +57,7 @@ class NaturalnessJudge:
         key = cut.numpy().tobytes()
         if key not in known:
             p808 = [self._p808(log_mel(window[:-HOP]))[0] for window in cut]
-            known[key] = dnsmos.opinions([self._p835(window) for window in cut], p808)
+            known[key] = networks.opinions([self._p835(window) for window in cut], p808)
         return known[key]
 
 
@@ -78,14 +78,14 @@ def p835(arithmetic: Arithmetic) -> Network:
     """The P.835 network; raises InfrastructureFault(JUDGE_UNAVAILABLE)."""
     match arithmetic:
         case Arithmetic.FLOAT32:
-            return on_onnxruntime(dnsmos.P835)
+            return on_onnxruntime(networks.P835)
         case Arithmetic.BFLOAT16:
-            network = P835(dnsmos.read(dnsmos.folder(), dnsmos.P835), torch.bfloat16)
+            network = P835(networks.read(networks.folder(), networks.P835), torch.bfloat16)
             return lambda window: list(network(window).tolist())
     assert_never(arithmetic)
 
 
-def on_onnxruntime(file: dnsmos.NetworkFile) -> Network:
+def on_onnxruntime(file: networks.NetworkFile) -> Network:
     """A network as it was published; raises InfrastructureFault(JUDGE_UNAVAILABLE)."""
-    ready = dnsmos.session(dnsmos.read(dnsmos.folder(), file))
+    ready = networks.session(networks.read(networks.folder(), file))
     return lambda window: list(ready.run(None, {"input_1": window[None].numpy()})[0][0].tolist())

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from prompts.groups import Group, GroupKind
-from scoring import anchors
-from scoring.aggregate import Identity, Judged, Rules, gate_of, report
-from scoring.anchors import Anchors
+from scoring.audio.clip import Sound
+from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, Limits, Profile
 from scoring.judges import integrity
 from scoring.judges.cleanliness import CleanlinessJudge
@@ -17,13 +16,14 @@ from scoring.judges.delivery import DeliveryJudge
 from scoring.judges.intelligibility import IntelligibilityJudge
 from scoring.judges.judge import Judge, PairJudge, Utterance
 from scoring.judges.naturalness import NaturalnessJudge
-from scoring.judges.places import Listener
-from scoring.judges.recogniser import Recogniser
+from scoring.judges.recognition.recogniser import Recogniser
 from scoring.judges.speaker import SpeakerJudge
 from scoring.judges.steady import steady
+from scoring.judges.word_timing import Listener
 from scoring.report import EvaluationReport, Gate, Metrics
-from scoring.sound import Sound
-from scoring.spoken import Spoken
+from scoring.scores import anchors
+from scoring.scores.aggregate import Identity, Judged, Rules, gate_of, report
+from scoring.scores.anchors import Anchors
 
 BATCH = 4
 """Samples judged at a time, at least; it changes memory and how often progress is told, never a number."""

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import torch
 
-from scoring.audio import FRAME_SECONDS
+from scoring.audio.audio import FRAME_SECONDS
+from scoring.audio.clip import RATE, Sound
 from scoring.report import Metrics
-from scoring.sound import RATE, Sound
 
 LEAST_FRAMES = 3
 """Sound counts from 60 ms on: a click does not end a silence."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import torch
 
+from scoring.audio.clip import Sound
+from scoring.judges.dnsmos.p808 import DYNAMIC_DB, log_mel
 from scoring.judges.judge import Utterance
-from scoring.judges.p808 import DYNAMIC_DB, log_mel
 from scoring.judges.pitch import track
 from scoring.report import Metrics
-from scoring.sound import Sound
 
 TIMBRE_DB, OCTAVE = 10.0, 12.0
 """What counts as nothing in common: spectra this far apart, or voices this many semitones apart."""

@@ -1,0 +1,1 @@
+"""Model families: what turns a text into sound."""

@@ -10,10 +10,10 @@ import pytest
 from neurons.localnet import models
 from prompts.groups import Group
 from prompts.render import render
+from scoring.audio.spoken import Spoken
 from scoring.competition import Limits, SynthesisRules
-from scoring.spoken import Spoken
 from scoring.synthesis.synthesiser import Request
-from workers.sandbox import Sandbox
+from workers.sandbox.sandbox import Sandbox
 
 HOSTILE = Path(__file__).with_name("hostile_guest.py")
 

@@ -1,4 +1,4 @@
-"""A guest whose model evades limits and blame: run in place of `workers.guest`. Each text names what it tries at that sample.
+"""A guest whose model evades limits and blame: run in place of `workers.sandbox.guest`. Each text names what it tries at that sample.
 
 What a limit does not see must be refused by the kernel; how a guest may die must not look like somebody else's doing.
 """
@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from scoring.synthesis.synthesiser import Capabilities, Request, Waveform
-from workers.guest.serve import serve
-from workers.guest.syscalls import MACHINES
+from workers.sandbox.guest.serve import serve
+from workers.sandbox.guest.syscalls import MACHINES
 
 PARENT = os.getppid()
 _REFUSALS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EINVAL}

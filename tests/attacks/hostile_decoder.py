@@ -1,4 +1,4 @@
-"""A decoder that was taken over by the file it reads: run in place of `workers.guest.decode`. A file's content names the attack.
+"""A decoder that was taken over by the file it reads: run in place of `workers.sandbox.guest.decode`. A file's content names the attack.
 
 What begins as a sound file does is decoded as ever. `hostile_decoder.py OFFENCE ORDERS ANSWERS` is hostile to every file.
 """
@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scoring.sound_file import Samples, read
-from workers.guest.decode import Read, serve
+from scoring.audio.sound_file import Samples, read
+from workers.sandbox.guest.decode import Read, serve
 
 ANSWERS = int(sys.argv[-1])
 EVERY_FILE = sys.argv[1] if len(sys.argv) == 4 else ""

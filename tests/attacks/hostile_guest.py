@@ -1,4 +1,4 @@
-"""A guest whose model is hostile: run in place of `workers.guest`, with an attack's name as the model family.
+"""A guest whose model is hostile: run in place of `workers.sandbox.guest`, with an attack's name as the model family.
 
 The family `escape` tries the way out that each text names.
 
@@ -25,8 +25,8 @@ import numpy as np
 
 from scoring.synthesis.load import Loader
 from scoring.synthesis.synthesiser import Capabilities, Request, Waveform
-from workers.guest import confine, kernel, landlock, seccomp
-from workers.guest.serve import serve
+from workers.sandbox.guest import confine, kernel, landlock, seccomp
+from workers.sandbox.guest.serve import serve
 
 PARENT = os.getppid()
 ANSWERS = int(sys.argv[-1]) if __name__ == "__main__" else -1

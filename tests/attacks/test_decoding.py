@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from scoring.errors import Code, InfrastructureFault, PlatformError
-from workers.decoding import SECONDS, Decoded, decode
+from workers.sandbox.decode_upload import SECONDS, Decoded, decode
 
 HOSTILE = str(Path(__file__).with_name("hostile_decoder.py"))
 RATE = 16_000
@@ -149,7 +149,7 @@ def test_a_host_that_decodes_nothing_is_ours(tmp_path: Path, attack: str) -> Non
 def test_a_host_without_the_library_is_ours(tmp_path: Path) -> None:
     """A guest that cannot be started at all is no file's fault."""
     with pytest.raises(InfrastructureFault) as caught:
-        decode(tmp_path, encoded(ramp()), MOST_SECONDS, program=("-m", "workers.guest.nothing"))
+        decode(tmp_path, encoded(ramp()), MOST_SECONDS, program=("-m", "workers.sandbox.guest.nothing"))
     assert caught.value.code is Code.SANDBOX_UNAVAILABLE
 
 

@@ -10,12 +10,12 @@ import torch
 from prompts.generate import generate
 from prompts.groups import Group, GroupPlan, Register
 from prompts.voices import ORDINARY
+from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, load
-from scoring.evidence import measured
-from scoring.evidence.discrimination import LEAST, MOST_GAIN, UNHEARD, drops, score
 from scoring.judges.panel import Panel
-from scoring.manipulations.manipulation import Manipulation
-from scoring.spoken import Spoken
+from scoring.studies.evidence import measured
+from scoring.studies.evidence.discrimination import LEAST, MOST_GAIN, UNHEARD, drops, score
+from scoring.studies.manipulations.manipulation import Manipulation
 from scoring.types import RoundNumber
 
 VOICES = {"en-us+f2": Register.HIGH, "en-us+edward": Register.LOW}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from scoring.audio.spoken import Spoken
 from scoring.errors import Code, InfrastructureFault
-from scoring.spoken import Spoken
 
 Attack = Callable[..., tuple[Spoken, ...]]
 HOSTILE = runpy.run_path(str(Path(__file__).with_name("hostile_guest.py")), run_name="hostile")

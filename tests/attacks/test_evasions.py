@@ -8,11 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from scoring.audio.spoken import Spoken
 from scoring.competition import Limits, SynthesisRules
 from scoring.errors import Code, SubmissionFault
-from scoring.spoken import Spoken
 from scoring.synthesis.synthesiser import Request
-from workers.sandbox import Sandbox
+from workers.sandbox.sandbox import Sandbox
 
 GUEST = Path(__file__).with_name("evading_guest.py")
 EVASIONS = runpy.run_path(str(GUEST), run_name="evading")["EVASIONS"]

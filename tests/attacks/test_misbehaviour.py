@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from scoring.audio.spoken import Spoken
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from scoring.report import Gate
-from scoring.spoken import Spoken
-from workers.sandbox import GuestTimedOut, Stage
+from workers.sandbox.sandbox import GuestTimedOut, Stage
 
 Attack = Callable[..., tuple[Spoken, ...]]
 

@@ -19,15 +19,16 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from neurons import certification, wallets
+from neurons.chain import wallets
 from neurons.localnet import ports
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.services import Service, start_postgres, start_redis
+from neurons.validator import certification
 from tests.chaos.faults import Fault, Planned
 from tests.chaos.processes import Processes, Workers
 from voice_api.db import migrate
+from voice_api.dispatch.wakeups import JOB
 from voice_api.keys import ServiceKey
-from voice_api.wakeups import JOB
 
 LEASE_SECONDS = 3.0
 _DISPATCH_SECONDS = 0.4

@@ -18,8 +18,8 @@ from neurons.cli import logs
 from tests.chaos import clock
 from tests.chaos.stand_ins import QuickPanels, QuickSandbox
 from workers import main
-from workers.evaluate import Tools
-from workers.hub import Hub, Timeouts
+from workers.evaluation.evaluate import Tools
+from workers.hub.client import Hub, Timeouts
 from workers.settings import WorkerSettings
 
 _PR_SET_PDEATHSIG = 1

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurons.admission import Admission
-from scoring.certificate import Trust
+from neurons.validator.ledger.receipt_check import Admission
 from scoring.competition import Schedule
 from scoring.errors import PlatformError
-from scoring.receipt import ReceiptInvalid
+from scoring.receipts.certificate import Trust
+from scoring.receipts.receipt import ReceiptInvalid
 from scoring.types import RoundNumber, SubmissionId
+from tests.integration.event_replay import replayed
 from voice_api.db.pool import Connection, Pool
 from voice_api.db.records import EvaluationResult, Round
-from voice_api.db.replay import replayed
 from voice_api.db.rounds import Rounds
-from workers.audio_store import FolderStore
+from workers.evaluation.audio_store import FolderStore
 
 _QUERIES: Mapping[str, str] = {
     "no lease is held, nothing waits": """

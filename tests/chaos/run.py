@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from scoring.certificate import Trust
+from scoring.receipts.certificate import Trust
 from scoring.types import Hotkey
 from tests.chaos import arena as arenas
 from tests.chaos.arena import Arena

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import cast
 
 from prompts.groups import Group
+from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, Limits, Profile, SynthesisRules
 from scoring.judges.panel import Panel
 from scoring.report import EvaluationReport
-from scoring.spoken import Spoken
 from scoring.synthesis.synthesiser import Request
 from tests.judged_alike import judged_alike
-from workers.conversation import OnSample
-from workers.hub import OnBytes
-from workers.panels import LastPanel
-from workers.sandbox import Sandbox
+from workers.evaluation.panels import LastPanel
+from workers.hub.client import OnBytes
+from workers.sandbox.conversation import OnSample
+from workers.sandbox.sandbox import Sandbox
 
 RATE = 16_000
 _FRAMES = 160

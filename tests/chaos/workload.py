@@ -14,14 +14,14 @@ import httpx
 import numpy as np
 from safetensors.numpy import save_file
 
-from neurons.api_client import ApiRefused, ApiUnavailable, VoiceApi
+from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from neurons.localnet import models
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.fingerprint import fingerprint
-from scoring.tag import tag_of
+from scoring.model.fingerprint import fingerprint
+from scoring.model.tag import tag_of
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid
 from tests.chaos.arena import Arena
 from voice_api.db.pool import Pool

@@ -12,8 +12,8 @@ import bittensor as bt
 import pytest
 from pydantic import Field
 
-from neurons import wallets
-from neurons.chain import Chain, connect
+from neurons.chain import wallets
+from neurons.chain.adapter import Chain, connect
 from neurons.devchain.events import Funded
 from neurons.devchain.genesis import RAO
 from neurons.devchain.operations import create, faucet, register

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from bittensor.sp_core import ss58_encode
 
-from neurons.chain import Chain
-from neurons.types import Applied, ChainUnavailable, CommitmentRecord, CommitmentStatus, RateLimited, Refused
+from neurons.chain.adapter import Chain
+from neurons.chain.types import Applied, ChainUnavailable, CommitmentRecord, CommitmentStatus, RateLimited, Refused
 from scoring.types import Block, Hotkey, Uid, Weight
 
 if TYPE_CHECKING:

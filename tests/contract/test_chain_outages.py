@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import bittensor as bt
 import pytest
 
-from neurons.chain import Chain, connect
+from neurons.chain.adapter import Chain, connect
+from neurons.chain.types import ChainUnavailable, Refused
 from neurons.devchain.substrate import DevSubstrate
-from neurons.types import ChainUnavailable, Refused
 from scoring.errors import Code, PlatformError
 from scoring.types import Uid, Weight
 

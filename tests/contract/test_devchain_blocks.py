@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from neurons.chain import Chain
+from neurons.chain.adapter import Chain
+from neurons.chain.types import Applied, Metagraph
 from neurons.devchain.node import Node
-from neurons.types import Applied, Metagraph
 from scoring.types import Block, Hotkey, Uid, Weight
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from neurons.chain import Chain
+from neurons.chain.adapter import Chain
+from neurons.chain.types import Applied, ChainUnavailable, RateLimited, Refused
 from neurons.devchain.faults import Kind, Plan
 from neurons.devchain.operations import add_fault, clear_faults, faults
 from neurons.devchain.substrate import DevSubstrate
-from neurons.types import Applied, ChainUnavailable, RateLimited, Refused
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey, Uid, Weight
 

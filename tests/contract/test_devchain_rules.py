@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import bittensor as bt
 import pytest
 
+from neurons.chain.types import Applied, RateLimited, Refused
 from neurons.devchain.node import Extrinsic, Node, payload
 from neurons.devchain.rejection import Rejected
-from neurons.types import Applied, RateLimited, Refused
 from scoring.types import Hotkey, Uid, Weight
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import bittensor as bt
 import pytest
 
+from neurons.chain.types import Applied, RateLimited, SealedOutcome, SealedWeights
 from neurons.devchain.operations import reveal
-from neurons.types import Applied, RateLimited, SealedOutcome, SealedWeights
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey, Uid, Weight
 
 if TYPE_CHECKING:
-    from neurons.chain import Chain
+    from neurons.chain.adapter import Chain
     from tests.contract.conftest import DevNet, MakeDevNet
 
 WANTED = {Uid(0): Weight(0.25), Uid(2): Weight(0.75)}

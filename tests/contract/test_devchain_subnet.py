@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 import bittensor as bt
 import pytest
 
+from neurons.chain.types import Applied, Metagraph, RateLimited, Refused
 from neurons.devchain.genesis import RAO
 from neurons.devchain.operations import change, faucet, own, stake
-from neurons.types import Applied, Metagraph, RateLimited, Refused
 from scoring.types import Block, Hotkey, Uid, Weight
 
 if TYPE_CHECKING:
-    from neurons.chain import Chain
+    from neurons.chain.adapter import Chain
     from tests.contract.conftest import DevNet, MakeDevNet
 
 CALLS = bt.calls.SubtensorModule

@@ -13,13 +13,13 @@ import bittensor as bt
 import psutil
 import pytest
 
-from neurons import wallets
-from neurons.commitment import tag_of, tiebreak
+from neurons.chain import wallets
+from neurons.chain.commitment import tag_of, tiebreak
 from neurons.localnet import models, ports, repositories
 from neurons.localnet.network import COMPETITION, worker_identity
 from neurons.localnet.stack import Stack
 from scoring.competition import load
-from scoring.fingerprint import fingerprint
+from scoring.model.fingerprint import fingerprint
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.pool import Pool
 from voice_api.db.records import Entry, Evaluation, NewRound, NewSubmission

@@ -18,18 +18,19 @@ import uvicorn
 from pydantic import SecretStr
 from redis import Redis
 
-from neurons import certification, validator
-from neurons.chain import Chain
-from neurons.types import Applied, Metagraph, Neuron, WeightsResult
-from neurons.validator import Signer, Store
-from neurons.weight_setting import Opening, Terms, WeightSetting
+from neurons.chain.adapter import Chain
+from neurons.chain.types import Applied, Metagraph, Neuron, WeightsResult
+from neurons.validator import certification
+from neurons.validator import daemon as validator
+from neurons.validator.daemon import Signer, Store
+from neurons.validator.weights.setter import Opening, Terms, WeightSetting
 from prompts.generate import digest, generate
-from scoring import receipt
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.receipt import Circumstances, Finding, Subject
+from scoring.model.tag import tag_of
+from scoring.receipts import receipt
+from scoring.receipts.receipt import Circumstances, Finding, Subject
 from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
-from scoring.tag import tag_of
 from scoring.types import (
     MICRO,
     Block,
@@ -43,8 +44,6 @@ from scoring.types import (
     TensorsHash,
     Uid,
 )
-from voice_api.app import create_app
-from voice_api.auth import EPOCH
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import Claim, Entry, NewRound, NewSubmission, Verdict
@@ -53,6 +52,8 @@ from voice_api.db.states import QueueName, VerdictState
 from voice_api.db.submissions import Submissions
 from voice_api.keys import CertifiedKey, ServiceKey
 from voice_api.settings import ApiSettings
+from voice_api.web.app import create_app
+from voice_api.web.auth import EPOCH
 
 JudgedAlike = Callable[..., EvaluationReport]
 SCHEDULE = load()

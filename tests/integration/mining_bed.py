@@ -14,25 +14,25 @@ import bittensor as bt
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from neurons import wallets
-from neurons.api_client import VoiceApi
-from neurons.chain import Chain
+from neurons.api_client.client import VoiceApi
+from neurons.chain import wallets
+from neurons.chain.adapter import Chain
+from neurons.chain.types import CommitmentRecord
 from neurons.devchain import operations
 from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet import models
 from neurons.localnet.hub_visibility import is_private
 from neurons.localnet.network import COMPETITION
-from neurons.mining.daemon import Daemon
-from neurons.mining.follower import Follower
-from neurons.mining.journal import Journal
-from neurons.mining.lines import Kind, Line, Say
-from neurons.mining.outside import Cost, Model, Outside
-from neurons.mining.publishing import Publishing
-from neurons.mining.records import Begun, Ended, Judged, Record, Scored, Taken
-from neurons.mining.trials import Trials
-from neurons.publish import ModelHub
+from neurons.miner.daemon import Daemon
+from neurons.miner.hub import ModelHub
+from neurons.miner.journal import Journal
+from neurons.miner.journal_records import Begun, Ended, Judged, Record, Scored, Taken
+from neurons.miner.messages import Kind, Line, Say
+from neurons.miner.publish_steps import Publishing
+from neurons.miner.trials import Trials
+from neurons.miner.watcher import Follower
+from neurons.miner.world import Cost, Model, Outside
 from neurons.shutdown import Shutdown
-from neurons.types import CommitmentRecord
 from scoring.competition import Schedule, load
 from scoring.errors import Code, SubmissionFault
 from scoring.types import BlockHash, Hotkey, Micro

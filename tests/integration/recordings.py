@@ -9,7 +9,7 @@ import bittensor as bt
 import httpx
 from bittensor import http_auth
 
-from neurons.api_client import VoiceApi
+from neurons.api_client.client import VoiceApi
 from scoring.synthesis.espeak_library import Settings, say
 from scoring.types import Block, BlockHash, Hotkey, Uid
 from voice_api.db.pool import Pool

@@ -12,10 +12,9 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from neurons.api_client import ApiRefused, ApiUnavailable, VoiceApi
+from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid, entrant
-from voice_api.app import create_app
 from voice_api.db.ledger import Ledger
 from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Pool
@@ -26,6 +25,7 @@ from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState, VerdictState
 from voice_api.db.submissions import Submissions
 from voice_api.settings import ApiSettings
+from voice_api.web.app import create_app
 
 NewSubmissions = Callable[..., NewSubmission]
 API = "http://voice.test"

@@ -10,10 +10,10 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from scoring.errors import Code
-from voice_api import openapi
-from voice_api.app import create_app
-from voice_api.headers import HEADERS
 from voice_api.settings import ApiSettings
+from voice_api.web import openapi
+from voice_api.web.app import create_app
+from voice_api.web.headers import HEADERS
 
 API = "http://voice.test"
 SECRET = "postgresql://voice:hunter2@db.internal/voice"

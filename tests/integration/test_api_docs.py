@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from neurons.localnet import ports
-from voice_api import reference
+from voice_api.web import reference
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLE = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

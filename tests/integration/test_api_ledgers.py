@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from neurons.api_client import ApiRefused, VoiceApi
+from neurons.api_client.client import ApiRefused, VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, Hotkey, RoundNumber
 from tests.integration.played import play

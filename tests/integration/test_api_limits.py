@@ -10,15 +10,15 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from neurons.api_client import ApiUnavailable, VoiceApi
+from neurons.api_client.client import ApiUnavailable, VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, BlockHash
 from voice_api.db.pool import Pool
 from voice_api.db.records import RegistrySnapshot
 from voice_api.db.registry import Registry
 from voice_api.errors import RedisUnavailable
-from voice_api.limits import PERIOD, Limits, RateLimited, network_of
 from voice_api.settings import ApiSettings
+from voice_api.web.limits import PERIOD, Limits, RateLimited, network_of
 
 Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 Settings = Callable[..., ApiSettings]

@@ -18,9 +18,9 @@ from scoring.types import Hotkey
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.pool import Pool
 from voice_api.errors import DatabaseUnavailable
-from voice_api.routes import operator, registry, submissions, validations
-from voice_api.service import service_of
 from voice_api.settings import ApiSettings
+from voice_api.web.dependencies import service_of
+from voice_api.web.routes import operator, registry, submissions, validations
 
 Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 Post = Callable[..., Awaitable[httpx.Response]]

@@ -15,21 +15,20 @@ import numpy as np
 import pytest
 import soundfile
 
-from neurons.api_client import ApiRefused, VoiceApi
+from neurons.api_client.client import ApiRefused, VoiceApi
+from scoring.audio.spoken import Spoken
 from scoring.errors import Blame, Code
-from scoring.receipt import Signed, digest
-from scoring.spoken import Spoken
-from scoring.store_layout import audio_path
+from scoring.receipts.receipt import Signed, digest
+from scoring.receipts.store_layout import audio_path
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import QueueName, Verdict
 from voice_api.db.states import EvaluationState, RoundState
-from voice_api.retry_rules import Retry
 from voice_api.schemas import LeaderboardOut
-from voice_api.schemas.codes import CodeRow
+from voice_api.schemas.codes import CodeRow, Retry
 from voice_api.settings import ApiSettings
-from workers.audio_store import FolderStore
+from workers.evaluation.audio_store import FolderStore
 
 if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed

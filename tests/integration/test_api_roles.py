@@ -7,7 +7,7 @@ import bittensor as bt
 import httpx
 import pytest
 
-from neurons.api_client import ApiRefused, ApiUnavailable, VoiceApi
+from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, SubmissionId, Uid
 from voice_api.db.operations import Operations

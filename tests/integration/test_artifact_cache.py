@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.cache import ArtifactCache
+from workers.hub.cache import ArtifactCache
 
 KIB = 1024
 HOLD = """

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from neurons import model_queue, validator
-from neurons.api_client import VoiceApi
-from neurons.chain import Chain
+from neurons.api_client.client import VoiceApi
+from neurons.chain.adapter import Chain
+from neurons.chain.types import ChainUnavailable
+from neurons.model_queue import daemon as model_queue
 from neurons.shutdown import Shutdown
-from neurons.types import ChainUnavailable
-from neurons.validator import Signer
+from neurons.validator import daemon as validator
+from neurons.validator.daemon import Signer
 from scoring.competition import load
-from voice_api.process_metrics import Ticks
+from voice_api.runtime.process_metrics import Ticks
 
 if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed

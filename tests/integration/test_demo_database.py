@@ -3,10 +3,10 @@
 import pytest
 
 from neurons.localnet.services import Service
-from voice_api import reachable
 from voice_api.db.demo import database_on
 from voice_api.db.pool import connection_to
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
+from voice_api.runtime import reachable
 
 
 async def test_a_new_demo_gets_a_clean_database_and_a_kept_one_its_own(postgres: Service) -> None:

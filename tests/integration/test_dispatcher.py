@@ -20,7 +20,6 @@ from neurons.shutdown import Shutdown
 from scoring import competition
 from scoring.errors import Code
 from scoring.types import Hotkey, SubmissionId
-from voice_api import dispatcher, wakeups
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.leader import candidacy
 from voice_api.db.operations import Operations
@@ -32,14 +31,16 @@ from voice_api.db.states import ParkedWhy, QueueName, ValidationState
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
 from voice_api.db.workers import Workers
-from voice_api.process_metrics import DispatcherMetrics
+from voice_api.dispatch import dispatcher, wakeups
+from voice_api.dispatch.wakeups import AHEAD, WakeUps, missing
+from voice_api.runtime.process_metrics import DispatcherMetrics
 from voice_api.settings import DispatcherSettings
-from voice_api.wakeups import AHEAD, WakeUps, missing
 from workers import jobs
-from workers.background_loop import background_loop
-from workers.evaluate import Tools
-from workers.notary import Notary
-from workers.retry import RetryRule
+from workers.evaluation.evaluate import Tools
+from workers.evaluation.sign import Notary
+from workers.jobs import evaluate_job
+from workers.jobs.background_loop import background_loop
+from workers.jobs.retry import RetryRule
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 LEASE = timedelta(minutes=1)
@@ -332,7 +333,7 @@ def burst(settings: DispatcherSettings, redis: Redis) -> None:
     with background_loop() as loop:
         opened = connect(settings.database_url.get_secret_value())
         pool = asyncio.run_coroutine_threadsafe(opened, loop).result()
-        bench = jobs.Bench(
+        bench = evaluate_job.Bench(
             name="w1",
             loop=loop,
             queue=EvaluationQueue(pool),
@@ -346,11 +347,11 @@ def burst(settings: DispatcherSettings, redis: Redis) -> None:
             beat=lambda: None,
             retire=lambda: None,
         )
-        token = jobs.bench.set(bench)
+        token = evaluate_job.bench.set(bench)
         try:
             SimpleWorker([rq_queue(redis)], connection=redis, serializer=JSONSerializer).work(burst=True, logging_level="ERROR")
         finally:
-            jobs.bench.reset(token)
+            evaluate_job.bench.reset(token)
             asyncio.run_coroutine_threadsafe(pool.close(), loop).result()
 
 

@@ -14,22 +14,22 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from neurons import certification
-from neurons.api_client import VoiceApi
-from neurons.api_connection import ApiUnavailable
-from neurons.chain import Chain
-from neurons.evidence import RemoteEvidence
-from neurons.following import serving
-from neurons.following.auditing import NotTried, Verify, audit_next
-from neurons.following.follower import Follower
-from neurons.following.source import RemoteLedger
+from neurons.api_client.client import VoiceApi
+from neurons.api_client.connection import ApiUnavailable
+from neurons.chain.adapter import Chain
 from neurons.settings import ValidatorSettings
 from neurons.shutdown import Shutdown
-from neurons.validator import Signer
-from neurons.weight_setting import Terms
+from neurons.validator import certification
+from neurons.validator.daemon import Signer
+from neurons.validator.evidence import RemoteEvidence
+from neurons.validator.follow import daemon
+from neurons.validator.follow.audit import NotTried, Verify, audit_next
+from neurons.validator.follow.follower import Follower
+from neurons.validator.follow.ledger_source import RemoteLedger
+from neurons.validator.weights.setter import Terms
 from scoring.competition import load
 from scoring.errors import PlatformError
-from scoring.store_layout import audio_path
+from scoring.receipts.store_layout import audio_path
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber
 from tests.integration.played import play
 from voice_api.db.audits import Audits
@@ -38,7 +38,7 @@ from voice_api.db.ledger import Ledger
 from voice_api.db.migrate import upgrade
 from voice_api.db.pool import open_pool
 from voice_api.db.states import AuditOutcome
-from voice_api.process_metrics import Ticks
+from voice_api.runtime.process_metrics import Ticks
 from voice_api.settings import ApiSettings
 
 if TYPE_CHECKING:
@@ -266,8 +266,8 @@ async def test_as_a_process_it_folds_judges_again_and_ends_when_asked(
         yield cast(Chain, bed.stack.chain)
 
     terms = Terms(bed.wallet, 0, SCHEDULE, pause, timedelta(seconds=5))
-    followed = serving.Followed(url, Path("competition.toml"), 1.0)
-    process = asyncio.create_task(serving.serve(empty_database_url, opening, bed.signer, terms, followed, stop, ticks))
+    followed = daemon.Followed(url, Path("competition.toml"), 1.0)
+    process = asyncio.create_task(daemon.serve(empty_database_url, opening, bed.signer, terms, followed, stop, ticks))
     for _ in range(600):
         if ticks.registry.get_sample_value("voice_audits", {"outcome": "missing"}) == 4:
             break
@@ -285,4 +285,4 @@ def test_following_nobody_that_is_trusted_is_refused() -> None:
     """Without a hotkey whose certificates count, every receipt would be absent."""
     settings = ValidatorSettings(database_url=SecretStr("postgresql:///x"), follow="http://voice.test")
     with pytest.raises(PlatformError, match="VOICE_TRUST names nobody"):
-        serving.Followed.of(settings)
+        daemon.Followed.of(settings)

@@ -11,7 +11,7 @@ import uvicorn
 
 from neurons.localnet.hub_server import Control, create_hub
 from neurons.localnet.repositories import publish
-from workers.hub import Hub
+from workers.hub.client import Hub
 
 REPO = "alice/voice"
 WEIGHTS = bytes(range(256)) * 100

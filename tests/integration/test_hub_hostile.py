@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
-from workers.hub import Hub, Timeouts
-from workers.own_folder import own_folder
+from workers.hub.client import Hub, Timeouts
+from workers.sandbox.locked_tempdir import own_folder
 
 REVISION = "a" * 40
 FILE = {"rfilename": "config.json", "size": 2, "blobId": "0" * 40}
@@ -171,7 +171,7 @@ def test_an_empty_file_has_no_first_bytes(server: HostileServer, hub: Hub) -> No
 
 def test_a_killed_download_leaves_nothing_for_ever(tmp_path: Path) -> None:
     """What a killed process held half-done is removed by the next one; what a living one holds is not."""
-    code = "import sys, time\nfrom pathlib import Path\nfrom workers.own_folder import own_folder\n" + (
+    code = "import sys, time\nfrom pathlib import Path\nfrom workers.sandbox.locked_tempdir import own_folder\n" + (
         "with own_folder(Path(sys.argv[1]), '.part-') as folder:\n    print(folder, flush=True)\n    time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:

@@ -12,7 +12,7 @@ import uvicorn
 
 from neurons.localnet.hub_server import Control, create_hub
 from neurons.localnet.repositories import publish
-from workers.hub import Hub
+from workers.hub.client import Hub
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName
 from voice_api.errors import DatabaseUnavailable, LeaseLost
-from workers.lease import LeaseKeeper, Renewals
-from workers.progress import Stage
+from workers.evaluation.progress import Stage
+from workers.jobs.lease import LeaseKeeper, Renewals
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import bittensor as bt
 import pytest
 
-from neurons import wallets
-from neurons.evidence import OwnEvidence
-from neurons.following.differing import Part, diff
-from neurons.following.file import FileLedger
-from neurons.following.source import OwnLedger
+from neurons.chain import wallets
+from neurons.validator.evidence import OwnEvidence
+from neurons.validator.follow.diff import Part, diff
+from neurons.validator.follow.ledger_file import FileLedger
+from neurons.validator.follow.ledger_source import OwnLedger
 from scoring.types import Entrant, Hotkey
 from tests.integration.played import play
 from voice_api.db import evidence

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from neurons.api_client import VoiceApi
-from neurons.evidence import OwnEvidence, RemoteEvidence
-from neurons.following import file
-from neurons.following.file import FileLedger
-from neurons.following.joining import join
-from neurons.following.source import OwnLedger, RemoteLedger
-from neurons.refold import Inputs, LedgerInvalid, folded
-from scoring.certificate import Trust
+from neurons.api_client.client import VoiceApi
+from neurons.validator.evidence import OwnEvidence, RemoteEvidence
+from neurons.validator.follow import ledger_file
+from neurons.validator.follow.join import join
+from neurons.validator.follow.ledger_file import FileLedger
+from neurons.validator.follow.ledger_source import OwnLedger, RemoteLedger
+from neurons.validator.ledger.replay import Inputs, LedgerInvalid, folded
 from scoring.competition import load
 from scoring.errors import PlatformError
+from scoring.receipts.certificate import Trust
 from scoring.types import Hotkey, RoundNumber
 from tests.integration.played import play
 from voice_api import keys
@@ -60,7 +60,7 @@ def trust(stack: "ValidatorBed") -> Trust:
 async def exported(stack: "ValidatorBed", path: Path) -> Path:
     """The validator's ledger in a file."""
     out = BytesIO()
-    await file.write(OwnLedger(stack.store.ledger, OwnEvidence(stack.store.rounds)), stack.hotkey, out)
+    await ledger_file.write(OwnLedger(stack.store.ledger, OwnEvidence(stack.store.rounds)), stack.hotkey, out)
     await asyncio.to_thread(path.write_bytes, out.getvalue())
     return path
 

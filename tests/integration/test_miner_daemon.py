@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from neurons.chain.commitment import parse
+from neurons.chain.types import Applied
 from neurons.cli.main import app
-from neurons.commitment import parse
 from neurons.devchain import operations
-from neurons.mining.journal import Journal
-from neurons.mining.lines import Kind, Line
-from neurons.mining.publication import Step
-from neurons.mining.records import Begun
-from neurons.publish import ModelHub
+from neurons.miner.hub import ModelHub
+from neurons.miner.journal import Journal
+from neurons.miner.journal_records import Begun
+from neurons.miner.messages import Kind, Line
+from neurons.miner.publish_decision import Step
 from neurons.shutdown import Shutdown
-from neurons.types import Applied
 from scoring.errors import Code, PlatformError, SubmissionFault
 from tests.integration import mining_bed
 from tests.integration.hub_thread import hub_over

@@ -8,12 +8,12 @@ from pathlib import Path
 import bittensor as bt
 import pytest
 
-from neurons.mining.lines import Kind
+from neurons.miner.messages import Kind
 from neurons.shutdown import Shutdown
-from scoring import ledger
-from scoring.duel import Duel
 from scoring.errors import Code
-from scoring.ledger import State
+from scoring.ranking import state as ledger
+from scoring.ranking.duel import Duel
+from scoring.ranking.state import State
 from scoring.types import Entrant, Hotkey, Micro, RoundNumber, SubmissionId
 from tests.integration import mining_bed
 from tests.integration.hub_thread import hub_over

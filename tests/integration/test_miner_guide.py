@@ -15,9 +15,8 @@ import bittensor as bt
 import pytest
 import typer.main
 
-from neurons import model_queue
-from neurons.api_client import VoiceApi
-from neurons.chain import COMMIT_LASTS, Chain
+from neurons.api_client.client import VoiceApi
+from neurons.chain.adapter import COMMIT_LASTS, Chain
 from neurons.cli.main import app
 from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
@@ -25,9 +24,10 @@ from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet import models
 from neurons.localnet.hub_visibility import is_private
 from neurons.localnet.network import COMPETITION, NETUID
+from neurons.model_queue import daemon
 from neurons.shutdown import Shutdown
-from scoring import duel
 from scoring.competition import load
+from scoring.ranking import duel
 from scoring.types import Hotkey
 from tests.integration.hub_thread import hub_over
 from voice_api.settings import ApiSettings
@@ -69,7 +69,7 @@ async def model_queue_on(chain: Path, api: str, keys: bt.Wallet, receiver: bt.Wa
         Chain(DevSubstrate(chain), NETUID, timedelta(seconds=20)) as opened,
         VoiceApi(api, keys, receiver.hotkey.ss58_address) as client,
     ):
-        running = asyncio.create_task(model_queue.run(opened, client, load(COMPETITION), PAUSE, stop))
+        running = asyncio.create_task(daemon.run(opened, client, load(COMPETITION), PAUSE, stop))
         yield
         stop.request()
         await running

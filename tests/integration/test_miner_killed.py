@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from neurons.commitment import parse
-from neurons.mining.publication import End, Step
-from neurons.mining.records import Ended, Memory, decode, remember
+from neurons.chain.commitment import parse
+from neurons.miner.journal_records import Ended, Memory, decode, remember
+from neurons.miner.publish_decision import End, Step
 from tests.integration import mining_bed
 from tests.integration.hub_thread import hub_over
 from tests.integration.mining_bed import Bed, Mine

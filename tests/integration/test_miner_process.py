@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from neurons.localnet.network import COMPETITION
-from neurons.mining.lines import Kind
+from neurons.miner.messages import Kind
 from scoring.types import Block
 from tests.integration import mining_bed
 from tests.integration.hub_thread import hub_over

@@ -23,20 +23,20 @@ from neurons.devchain import operations
 from neurons.localnet import models, ports, repositories
 from neurons.localnet.hub_server import create_hub
 from neurons.localnet.network import COMPETITION
-from scoring.certificate import Certificate, issue
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.fingerprint import fingerprint
+from scoring.model.fingerprint import fingerprint
+from scoring.model.tag import tag_of
+from scoring.receipts.certificate import Certificate, issue
 from scoring.report import EvaluationReport
-from scoring.tag import tag_of
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, TensorsHash
 from voice_api.db.records import Verdict
 from voice_api.keys import CertifiedKey, ServiceKey
-from workers.audio_store import FolderStore, read_receipt
-from workers.evaluate import Task, evaluate
+from workers.evaluation.audio_store import FolderStore, read_receipt
+from workers.evaluation.evaluate import Task, evaluate
+from workers.evaluation.progress import Stage
+from workers.evaluation.sign import Notary
 from workers.main import tools
-from workers.notary import Notary
-from workers.progress import Stage
 
 ROUND = RoundNumber(2)
 OWNER = Keypair.create_from_seed(bytes(32))

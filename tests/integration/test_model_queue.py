@@ -10,14 +10,15 @@ import bittensor as bt
 import httpx
 import pytest
 
-from neurons import model_queue, wallets
-from neurons.api_client import ApiRefused, ApiUnavailable, VoiceApi
-from neurons.chain import Chain
-from neurons.commitment import Commitment, encode
+from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
+from neurons.chain import wallets
+from neurons.chain.adapter import Chain
+from neurons.chain.commitment import Commitment, encode
+from neurons.chain.types import Applied
 from neurons.devchain.operations import create, register
 from neurons.devchain.rules import Rules
 from neurons.devchain.substrate import DevSubstrate
-from neurons.types import Applied
+from neurons.model_queue import daemon
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.types import Hotkey
@@ -63,7 +64,7 @@ class Bed:
         """One tick of a queue that was started just now."""
         client = VoiceApi("http://voice.test", writer or self.writer, self.receiver, transport=self.transport)
         async with self.chain() as chain, client as api:
-            return await model_queue.tick(chain, api, SCHEDULE)
+            return await daemon.tick(chain, api, SCHEDULE)
 
 
 @pytest.fixture
@@ -145,6 +146,6 @@ async def test_an_api_that_is_away_loses_nothing(bed: Bed, pool: Pool) -> None:
     client = VoiceApi("http://127.0.0.1:1", bed.writer, bed.receiver)
     async with bed.chain() as chain, client as api:
         with pytest.raises(ApiUnavailable):
-            await model_queue.tick(chain, api, SCHEDULE)
+            await daemon.tick(chain, api, SCHEDULE)
     assert await bed.tick() == 1
     assert len(await Submissions(pool).page(limit=10)) == 1

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from neurons import wallets
+from neurons.chain import wallets
 from neurons.cli.main import app
-from neurons.cli.moments import moment
+from neurons.cli.operator.moments import moment
 from scoring.errors import Code, VoiceError
 from scoring.types import SubmissionId
 from voice_api.db.operations import Operations

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from neurons.localnet import models, ports, repositories
-from neurons.publish import ModelHub, Remote, publish
+from neurons.miner.hub import ModelHub, Remote, publish
 from scoring.errors import Code, PlatformError, SubmissionFault
 from tests.integration.hub_thread import hub_over
-from workers.hub import Hub
+from workers.hub.client import Hub
 
 
 @pytest.fixture

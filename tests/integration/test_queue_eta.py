@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from neurons.api_client import VoiceApi
+from neurons.api_client.client import VoiceApi
 from scoring.types import SubmissionId
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue

@@ -12,11 +12,11 @@ from bittensor import http_auth
 
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, Uid
-from voice_api.auth import SKEW, WINDOW
 from voice_api.db.pool import Pool
 from voice_api.db.records import Neuron, RegistrySnapshot
 from voice_api.db.registry import Registry
 from voice_api.settings import ApiSettings
+from voice_api.web.auth import SKEW, WINDOW
 
 WRITES = frozenset({"post", "put", "patch", "delete"})
 BODY = b'{"x": 1}'

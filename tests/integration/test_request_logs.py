@@ -10,10 +10,10 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from scoring.errors import Code, VoiceError
-from voice_api.app import create_app
 from voice_api.db.submissions import Submissions
-from voice_api.service import Service
 from voice_api.settings import ApiSettings
+from voice_api.web.app import create_app
+from voice_api.web.dependencies import Service
 
 
 class Failing:

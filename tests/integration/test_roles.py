@@ -10,6 +10,7 @@ import pytest
 
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid, entrant
+from tests.integration.event_replay import replayed
 from tests.integration.forbidden import EVERYBODY, OWN
 from voice_api.db import migrate, roles, sql
 from voice_api.db.audits import Audits, Drawn
@@ -23,7 +24,6 @@ from voice_api.db.queue import EvaluationQueue
 from voice_api.db.receipts import Receipts
 from voice_api.db.records import Entry, Neuron, NewRound, NewSubmission, RegistrySnapshot, Verdict
 from voice_api.db.registry import Registry
-from voice_api.db.replay import replayed
 from voice_api.db.rounds import Rounds
 from voice_api.db.samples import Samples
 from voice_api.db.states import AuditOutcome, Outcome, QueueName, VerdictState

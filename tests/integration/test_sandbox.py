@@ -15,13 +15,13 @@ import psutil
 import pytest
 
 from neurons.localnet import models
+from scoring.audio.spoken import Spoken
 from scoring.competition import Limits, SynthesisRules, load
 from scoring.errors import Code, SubmissionFault
-from scoring.spoken import Spoken
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
-from workers import reference
-from workers.sandbox import GuestTimedOut, Sandbox, Stage
+from workers.sandbox import reference_guest
+from workers.sandbox.sandbox import GuestTimedOut, Sandbox, Stage
 
 DEMO = load(Path(models.__file__).with_name("competition.toml")).at(RoundNumber(0))
 RULES = SynthesisRules(threads=1, batch=1, dtype="float32")
@@ -112,12 +112,12 @@ def test_a_model_that_hangs(sandbox: Sandbox, folders: dict[str, Path]) -> None:
     with pytest.raises(GuestTimedOut) as caught:
         speak(sandbox, folders["hang"], bounds=limits(sample_seconds=2.0, ram_bytes=256 << 20))
     assert caught.value.stage is Stage.SAMPLE
-    assert reference.passes(sandbox, reference.calibrate(sandbox))
+    assert reference_guest.passes(sandbox, reference_guest.calibrate(sandbox))
 
 
 def test_a_slow_host_does_not_pass(sandbox: Sandbox) -> None:
     """Where the reference guest takes far more than its usual time, a model's time-out is not the model's fault."""
-    assert not reference.passes(sandbox, timedelta(seconds=-1))
+    assert not reference_guest.passes(sandbox, timedelta(seconds=-1))
 
 
 @pytest.mark.parametrize(

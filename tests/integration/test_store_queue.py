@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scoring.errors import Code
-from scoring.receipt import listed
+from scoring.receipts.receipt import listed
 from scoring.types import Micro, RoundNumber, SubmissionId
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue

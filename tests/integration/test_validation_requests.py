@@ -10,7 +10,7 @@ import httpx
 import pytest
 from bittensor import http_auth
 
-from neurons.api_client import ApiRefused
+from neurons.api_client.client import ApiRefused
 from scoring.errors import Code
 from tests.integration.recordings import DESCRIPTION, TEXT, Miner, wav
 from voice_api.db.pool import Pool

@@ -19,31 +19,31 @@ import httpx
 import pytest
 import uvicorn
 
-from neurons import wallets
-from neurons.api_client import VoiceApi
+from neurons.api_client.client import VoiceApi
+from neurons.chain import wallets
 from prompts.groups import Group, GroupKind, Prompt
 from prompts.voices import understand
+from scoring.audio.spoken import Spoken
 from scoring.competition import load
 from scoring.errors import Code, InfrastructureFault
 from scoring.report import Factor
-from scoring.spoken import Spoken
 from scoring.types import MICRO, BlockHash
 from tests.integration.recordings import API, DESCRIPTION, RATE, TEXT, Miner, spoken, wav
-from voice_api.app import create_app
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName, ValidationState
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
 from voice_api.settings import ApiSettings
-from workers.drain import Drain
-from workers.evaluate import Tools, round_groups
-from workers.hub import Hub
-from workers.jobs import Bench, work_one
-from workers.panels import LastPanel
-from workers.retry import RetryRule
-from workers.sandbox import Sandbox
-from workers.validate import validate_next
+from voice_api.web.app import create_app
+from workers.evaluation.evaluate import Tools, round_groups
+from workers.evaluation.panels import LastPanel
+from workers.hub.client import Hub
+from workers.jobs.drain import Drain
+from workers.jobs.evaluate_job import Bench, work_one
+from workers.jobs.retry import RetryRule
+from workers.jobs.validate_job import validate_next
+from workers.sandbox.sandbox import Sandbox
 
 SCHEDULE = load()
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from neurons.types import Refused
+from neurons.chain.types import Refused
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import Outcome, RoundState
 from voice_api.errors import LeaseLost

@@ -14,16 +14,17 @@ from typing import Any
 import pytest
 import typer.main
 
-from neurons import expiry, wallets, weight_schedule
-from neurons.chain import Chain
+from neurons.chain import wallets
+from neurons.chain.adapter import Chain
 from neurons.cli.main import app
 from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
 from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet.network import COMPETITION, NETUID
-from scoring import ledger
+from neurons.validator.weights import expiry, schedule
 from scoring.errors import Code
-from scoring.ledger import State
+from scoring.ranking import state as ledger
+from scoring.ranking.state import State
 from scoring.types import Block, Hotkey, RoundNumber
 from tests.integration.weight_bed import a_record
 from voice_api.db.ledger import Ledger
@@ -138,6 +139,6 @@ def test_its_words_and_numbers_are_the_codes() -> None:
         f"code {Code.CHAIN_UNAVAILABLE};",
         f"code {Code.DATABASE_UNAVAILABLE};",
         f"code {Code.REVOCATIONS_INVALID};",
-        f"after {weight_schedule.FIRST_RETRY}, {weight_schedule.FIRST_RETRY * 2}, {weight_schedule.FIRST_RETRY * 4}, … blocks",
+        f"after {schedule.FIRST_RETRY}, {schedule.FIRST_RETRY * 2}, {schedule.FIRST_RETRY * 4}, … blocks",
     ):
         assert words in said, words

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from neurons import certification
-from scoring import ledger, receipt
-from scoring.certificate import issue
+from neurons.validator import certification
+from scoring.ranking import state
+from scoring.receipts import receipt
+from scoring.receipts.certificate import issue
 from scoring.types import Entrant, Hotkey, entrant
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.records import Claim, Verdict
@@ -35,7 +36,7 @@ async def folded(stack: "ValidatorBed") -> tuple[dict[str, str], dict[Entrant, i
             assert await stack.tick()
     head = await stack.store.ledger.head()
     assert head is not None
-    counted = {record.entrant: record.groups for record in ledger.from_json(head.state).records}
+    counted = {record.entrant: record.groups for record in state.from_json(head.state).records}
     return {entry["entrant"]: entry["reason"] for entry in logs if entry["event"] == "receipt refused"}, counted
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import bittensor as bt
 import pytest
 
-from neurons.refold import refold
+from neurons.validator.ledger.replay import refold
 from scoring.competition import load
 from scoring.types import Block, Hotkey, RoundNumber
 from voice_api.db.ledger import validators

@@ -16,30 +16,30 @@ import pytest
 import torch
 from bittensor.sp_core import Keypair
 
-from neurons.api_client import VoiceApi
-from neurons.following.auditing import audit, by_command
+from neurons.api_client.client import VoiceApi
 from neurons.localnet import models
 from neurons.localnet.network import COMPETITION
+from neurons.validator.follow.audit import audit, by_command
 from prompts.generate import digest
-from scoring import receipt
-from scoring.certificate import Certificate, issue, revoke
 from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError
-from scoring.fingerprint import fingerprint
-from scoring.receipt import Circumstances, Finding, Signed, Subject
-from scoring.store_layout import audio_path
+from scoring.model.fingerprint import fingerprint
+from scoring.receipts import receipt
+from scoring.receipts.certificate import Certificate, issue, revoke
+from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject
+from scoring.receipts.store_layout import audio_path
 from scoring.types import BlockHash, Entrant, Hotkey, RoundNumber
 from voice_api.db.audits import Drawn
 from voice_api.db.states import AuditOutcome
 from voice_api.keys import CertifiedKey, ServiceKey
-from workers import hardware
-from workers.audio_store import FolderStore
-from workers.evaluate import Model, Tools, judge_model, round_groups
+from workers.evaluation import hardware
+from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.evaluate import Model, Tools, judge_model, round_groups
+from workers.evaluation.progress import Stage
 from workers.main import tools
-from workers.progress import Stage
-from workers.rejudge import check_audio
-from workers.respeak import check_model
-from workers.verify import Outcome, open_case
+from workers.verify.audio import check_audio
+from workers.verify.model import check_model
+from workers.verify.receipt import Outcome, open_case
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 BLOCK_HASH = BlockHash("0x" + "5a" * 32)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from transformers import VitsConfig, VitsModel, VitsTokenizer
 
+from scoring.audio.spoken import Spoken
 from scoring.competition import Limits, SynthesisRules
 from scoring.errors import Code, SubmissionFault
-from scoring.spoken import Spoken
 from scoring.synthesis.synthesiser import Request
-from workers.sandbox import Sandbox
+from workers.sandbox.sandbox import Sandbox
 
 TINY: dict[str, Any] = {
     "vocab_size": 31,

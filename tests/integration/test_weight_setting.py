@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from neurons import weight_replay
-from neurons.chain import Chain
+from neurons.chain.adapter import Chain
+from neurons.chain.types import ChainUnavailable
 from neurons.devchain import operations
 from neurons.devchain.faults import Kind
 from neurons.shutdown import Shutdown
-from neurons.types import ChainUnavailable
-from neurons.weight_setting import Terms, WeightSetting
+from neurons.validator.weights import replay
+from neurons.validator.weights.setter import Terms, WeightSetting
 from tests.integration import weight_bed
 from tests.integration.weight_bed import Bed, vector
 from voice_api.db.pool import Connection, Pool, open_pool
@@ -286,7 +286,7 @@ async def test_every_row_can_be_computed_again_bit_for_bit(bed: Bed) -> None:
     await setting.turn()
     for attempt in await bed.weights.page():
         [made] = await of_snapshot(bed.pool, attempt.snapshot_hash)
-        again = weight_replay.replay(made)
+        again = replay.replay(made)
         assert (again.holds, dict(again.vector)) == (True, vector(attempt))
         forged = replace(made, attempt=replace(attempt, snapshot={**attempt.snapshot, "block": 1}))
-        assert not weight_replay.replay(forged).hash_holds
+        assert not replay.replay(forged).hash_holds

@@ -13,11 +13,11 @@ import pytest
 from scoring.competition import load
 from scoring.errors import Code, InfrastructureFault
 from voice_api.errors import LeaseLost
-from workers import attempt as module
-from workers.attempt import Overseer, attempt
-from workers.drain import Drain, Drained
-from workers.lease import LeaseKeeper, Renewals
-from workers.progress import Stage, StageLimits
+from workers.evaluation.progress import Stage, StageLimits
+from workers.jobs import supervise as module
+from workers.jobs.drain import Drain, Drained
+from workers.jobs.lease import LeaseKeeper, Renewals
+from workers.jobs.supervise import Overseer, attempt
 
 SOON = timedelta(seconds=0.8)
 LATER = timedelta(minutes=1)

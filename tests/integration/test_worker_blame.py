@@ -11,7 +11,7 @@ from typing import Any, cast
 import bittensor as bt
 import pytest
 
-from neurons import certification
+from neurons.validator import certification
 from scoring.competition import load
 from scoring.errors import Code, SubmissionFault
 from scoring.types import RoundNumber, SubmissionId
@@ -26,16 +26,16 @@ from voice_api.db.validations import Validations
 from voice_api.db.workers import Workers
 from voice_api.errors import DatabaseUnavailable
 from voice_api.keys import CertifiedKey, ServiceKey
-from workers.audio_store import FolderStore
-from workers.bench import Bench
-from workers.evaluate import Tools
-from workers.hub import Hub
-from workers.jobs import work_one
-from workers.notary import Notary
-from workers.panels import LastPanel
-from workers.presence import Presence
-from workers.retry import RetryRule
-from workers.sandbox import Sandbox
+from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.evaluate import Tools
+from workers.evaluation.panels import LastPanel
+from workers.evaluation.sign import Notary
+from workers.hub.client import Hub
+from workers.jobs.context import Bench
+from workers.jobs.evaluate_job import work_one
+from workers.jobs.presence import Presence
+from workers.jobs.retry import RetryRule
+from workers.sandbox.sandbox import Sandbox
 
 SCHEDULE = load()
 ROUND = RoundNumber(3)

@@ -13,17 +13,17 @@ import bittensor as bt
 import pytest
 import uvicorn
 
-from neurons import certification
-from neurons.admission import Admission
 from neurons.localnet import models
 from neurons.localnet.hub_server import Control, Failure, create_hub
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
-from scoring.certificate import Certificate, Trust
+from neurons.validator import certification
+from neurons.validator.ledger.receipt_check import Admission
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
-from scoring.fingerprint import fingerprint
-from scoring.tag import tag_of
+from scoring.model.fingerprint import fingerprint
+from scoring.model.tag import tag_of
+from scoring.receipts.certificate import Certificate, Trust
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
@@ -33,14 +33,14 @@ from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
 from voice_api.keys import CertifiedKey, ServiceKey, verify
-from workers.audio_store import FolderStore, read_receipt
-from workers.evaluate import Tools
-from workers.hub import Hub, Timeouts
-from workers.jobs import Bench, work_one
-from workers.notary import Notary
-from workers.panels import LastPanel
-from workers.retry import RetryRule
-from workers.sandbox import Sandbox
+from workers.evaluation.audio_store import FolderStore, read_receipt
+from workers.evaluation.evaluate import Tools
+from workers.evaluation.panels import LastPanel
+from workers.evaluation.sign import Notary
+from workers.hub.client import Hub, Timeouts
+from workers.jobs.evaluate_job import Bench, work_one
+from workers.jobs.retry import RetryRule
+from workers.sandbox.sandbox import Sandbox
 
 SCHEDULE = load(COMPETITION)
 ROUND = 3

@@ -18,12 +18,12 @@ from voice_api.db.records import Claim
 from voice_api.db.states import QueueName
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
-from workers import jobs
-from workers.bench import Bench
-from workers.evaluate import Tools
-from workers.notary import Notary
-from workers.progress import Stage, Timed
-from workers.retry import RetryRule
+from workers.evaluation.evaluate import Tools
+from workers.evaluation.progress import Stage, Timed
+from workers.evaluation.sign import Notary
+from workers.jobs import evaluate_job
+from workers.jobs.context import Bench
+from workers.jobs.retry import RetryRule
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 LEASE = timedelta(minutes=1)
@@ -66,8 +66,8 @@ async def test_a_failed_run_is_counted_by_its_code(
     """Once by outcome and code, and as a retry if it is one."""
     await open_round()
     bench = bench_of(pool, EvaluationQueue(pool), retries)
-    assert await jobs.work_one(bench, QueueName.CPU) == outcome
-    assert await jobs.work_one(bench, QueueName.GPU) == "nothing due"
+    assert await evaluate_job.work_one(bench, QueueName.CPU) == outcome
+    assert await evaluate_job.work_one(bench, QueueName.GPU) == "nothing due"
     value = bench.metrics.registry.get_sample_value
     assert value("voice_worker_runs_total", {"outcome": outcome, "code": Code.COMPETITION_MISMATCH.slug}) == 1
     assert value("voice_worker_retries_total") == retried
@@ -77,7 +77,7 @@ async def test_a_lost_lease_is_counted(pool: Pool, open_round: OpenRound) -> Non
     """It is no run's outcome: the one that took over has that."""
     await open_round()
     bench = bench_of(pool, Overtaken(pool), 3)
-    assert await jobs.work_one(bench, QueueName.CPU) == "lease lost"
+    assert await evaluate_job.work_one(bench, QueueName.CPU) == "lease lost"
     value = bench.metrics.registry.get_sample_value
     assert value("voice_worker_leases_lost_total") == 1
     assert value("voice_worker_retries_total") == 0
@@ -87,7 +87,7 @@ async def test_every_line_of_a_run_names_it(pool: Pool, open_round: OpenRound) -
     """Evaluation, submission and round stand in each line, so that all of one run can be found."""
     [submission] = await open_round(number=3)
     with capture_logs(processors=[merge_contextvars]) as lines:
-        await jobs.work_one(bench_of(pool, EvaluationQueue(pool), 3), QueueName.CPU)
+        await evaluate_job.work_one(bench_of(pool, EvaluationQueue(pool), 3), QueueName.CPU)
     assert [line["event"] for line in lines] == ["handed back"]
     assert [(line["evaluation"], line["submission"], line["round"]) for line in lines] == [(1, submission, 3)]
 

@@ -17,14 +17,14 @@ from rq.serializers import JSONSerializer
 
 from scoring.errors import Code, PlatformError
 from voice_api.db.states import QueueName
+from voice_api.dispatch.wakeups import JOB
 from voice_api.errors import RedisUnavailable
-from voice_api.wakeups import JOB
-from workers.background_loop import background_loop
-from workers.bench import Bench, bench
-from workers.drain import Drain
-from workers.notary import Notary
-from workers.retry import RetryRule
-from workers.work_loop import WorkLoop
+from workers.evaluation.sign import Notary
+from workers.jobs.background_loop import background_loop
+from workers.jobs.context import Bench, bench
+from workers.jobs.drain import Drain
+from workers.jobs.retry import RetryRule
+from workers.jobs.work_loop import WorkLoop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PAUSE = timedelta(seconds=1)

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import bittensor as bt
 
-from neurons import wallets
-from neurons.chain import Chain
+from neurons.chain import wallets
+from neurons.chain.adapter import Chain
+from neurons.chain.types import Metagraph, SealedWeights
 from neurons.devchain import operations
 from neurons.devchain.faults import Kind, Plan
 from neurons.devchain.genesis import RAO
 from neurons.devchain.rules import Rules
 from neurons.devchain.substrate import DevSubstrate
-from neurons.types import Metagraph, SealedWeights
-from neurons.weight_setting import Terms, WeightSetting
-from scoring import ledger
+from neurons.validator.weights.setter import Terms, WeightSetting
 from scoring.competition import Schedule, load
-from scoring.ledger import Record, State
+from scoring.ranking import state as ledger
+from scoring.ranking.state import Record, State
 from scoring.types import MICRO, Block, Hotkey, RoundNumber, entrant
-from scoring.weights import WeightPlan, to_u16
+from scoring.weights.plan import WeightPlan, to_u16
 from voice_api.db.ledger import Ledger
 from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
 from voice_api.db.pool import Pool

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import bittensor as bt
 
-from neurons import wallets
-from neurons.chain import Chain
-from neurons.commitment import Commitment, encode
+from neurons.chain import wallets
+from neurons.chain.adapter import Chain
+from neurons.chain.commitment import Commitment, encode
+from neurons.chain.types import CommitResult
 from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
 from neurons.devchain.rules import Rules
@@ -20,8 +21,7 @@ from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet import ports
 from neurons.localnet.network import COMPETITION, HOTKEY, worker_identity
 from neurons.localnet.services import Service, start_postgres, start_redis
-from neurons.types import CommitResult
-from scoring.tag import tag_of
+from scoring.model.tag import tag_of
 from scoring.types import Hotkey
 from tests.chaos.processes import Processes
 from tests.soak import field

@@ -9,7 +9,7 @@ from neurons.devchain.overview import Overview, overview
 from neurons.devchain.state import SealedState
 from scoring.errors import PlatformError
 from scoring.types import Uid
-from scoring.weights import WeightPlan, to_u16
+from scoring.weights.plan import WeightPlan, to_u16
 from tests.soak.arena import Arena
 from voice_api.db.pool import Pool
 from voice_api.db.weights import Weights

@@ -8,9 +8,9 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from prompts.generate import digest, generate
-from scoring import receipt
 from scoring.competition import Schedule, load
-from scoring.receipt import Circumstances, Finding, Subject
+from scoring.receipts import receipt
+from scoring.receipts.receipt import Circumstances, Finding, Subject
 from scoring.types import TensorsHash
 from tests.judged_alike import judged_alike
 from tests.soak import field

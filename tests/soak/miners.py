@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 
-from neurons.types import Applied, ChainUnavailable
+from neurons.chain.types import Applied, ChainUnavailable
 from scoring.errors import PlatformError
 from tests.soak.arena import Arena
 

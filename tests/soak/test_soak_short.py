@@ -12,7 +12,7 @@ import pytest
 
 from neurons.devchain.faults import Kind, check
 from scoring.types import Block, Hotkey, Uid, Weight
-from scoring.weights import WeightPlan
+from scoring.weights.plan import WeightPlan
 from tests.soak import checks, vectors
 from tests.soak.storm import storm
 from voice_api.db.ledger_records import WeightAttempt

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from neurons.devchain.events import Revealed, Sealed, Weighted
 from neurons.devchain.node import Node
 from scoring.types import Hotkey, Uid, Weight
-from scoring.weights import WeightPlan, WeightsInvalid, guard, to_u16
+from scoring.weights.plan import WeightPlan, WeightsInvalid, guard, to_u16
 from tests.soak.arena import Arena
 from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.pool import Pool

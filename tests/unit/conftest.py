@@ -18,7 +18,7 @@ from prompts.groups import Group, GroupKind, Prompt, Register, Voice
 
 if TYPE_CHECKING:
     from prompts.groups import Group as AskedGroup
-    from scoring.audio import Audio
+    from scoring.audio.audio import Audio
     from scoring.competition import Competition
     from scoring.errors import Code
     from scoring.judges.judge import Utterance
@@ -55,7 +55,7 @@ def tone() -> Callable[..., Audio]:
     """A harmonic tone with vibrato: mean F0 in Hz, depth of the vibrato in Hz, amplitude, seconds."""
     import torch
 
-    from scoring.audio import Audio
+    from scoring.audio.audio import Audio
 
     def build(hertz: float, depth: float = 0.0, amplitude: float = 0.2, seconds: float = 2.0, rate: int = 16_000) -> Audio:
         time = torch.arange(round(seconds * rate), dtype=torch.float64) / rate
@@ -69,8 +69,8 @@ def tone() -> Callable[..., Audio]:
 @pytest.fixture(scope="session")
 def ask() -> Ask:
     """One single prompt and what was said for it."""
+    from scoring.audio.clip import Sound
     from scoring.judges.judge import Utterance
-    from scoring.sound import Sound
 
     def build(audio: Audio, text: str = "open the gate", register: Register = Register.LOW, **levels: int) -> Utterance:
         voice = Voice(register, **{"rate": 3, "pitch": 3, "expression": 3, "loudness": 3, **levels})
@@ -104,11 +104,11 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
     from bittensor import sp_core
 
     from prompts.generate import digest, generate
-    from scoring import receipt
-    from scoring.certificate import Certificate, issue
     from scoring.competition import load
-    from scoring.receipt import Circumstances, Finding, Subject
-    from scoring.tag import tag_of
+    from scoring.model.tag import tag_of
+    from scoring.receipts import receipt
+    from scoring.receipts.certificate import Certificate, issue
+    from scoring.receipts.receipt import Circumstances, Finding, Subject
     from scoring.types import Block, BlockHash, ContentHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
     from voice_api.db.records import EvaluationResult
     from voice_api.db.states import EvaluationState, SubmissionState

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from bittensor import sp_core
 
-from neurons.admission import Admission
+from neurons.validator.ledger.receipt_check import Admission
 from prompts.generate import generate
-from scoring.certificate import Certificate, Trust
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.receipt import ReceiptInvalid
+from scoring.receipts.certificate import Certificate, Trust
+from scoring.receipts.receipt import ReceiptInvalid
 from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber
 from voice_api.db.records import EvaluationResult, Round
 from voice_api.db.states import EvaluationState, RoundState

@@ -8,13 +8,13 @@ import pytest
 from bittensor import sp_core
 from pydantic import ValidationError
 
-from neurons.agenda import CloseRound, FoldRound, OpenRound, View, Wait, decide
-from neurons.types import Metagraph, Neuron
-from scoring import ledger
-from scoring.certificate import Trust
+from neurons.chain.types import Metagraph, Neuron
+from neurons.validator.decide import CloseRound, FoldRound, OpenRound, View, Wait, decide
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.ledger import Record, State
+from scoring.ranking import state as ledger
+from scoring.ranking.state import Record, State
+from scoring.receipts.certificate import Trust
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId, Uid
 from voice_api.db.ledger_records import LedgerEntry, Roll
 from voice_api.db.records import Candidate, EvaluationResult, Round

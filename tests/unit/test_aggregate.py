@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prompts.groups import Attribute, Group, GroupKind, Prompt, Register, Voice
-from scoring.aggregate import Identity, Judged, Rules, combine, moved, report
-from scoring.anchors import Anchor, Anchors, Combine, FactorAnchors, load
 from scoring.competition import FACTORS, Profile
 from scoring.report import Factor, Gate, GroupReport, SampleReport
+from scoring.scores.aggregate import Identity, Judged, Rules, combine, moved, report
+from scoring.scores.anchors import Anchor, Anchors, Combine, FactorAnchors, load
 from scoring.types import Micro
 
 VOICE = Voice(Register.LOW, 3, 3, 3, 3)

@@ -14,11 +14,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from neurons.api_client import VoiceApi
+from neurons.api_client.client import VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, RoundNumber, SubmissionId, Uid
-from voice_api import openapi
-from voice_api.app import create_app
 from voice_api.db.records import Neuron, NewSubmission, RegistrySnapshot
 from voice_api.schemas.operations import (
     CodeWindow,
@@ -31,6 +29,8 @@ from voice_api.schemas.operations import (
     Verb,
 )
 from voice_api.settings import ApiSettings
+from voice_api.web import openapi
+from voice_api.web.app import create_app
 
 Call = Callable[[VoiceApi], Awaitable[object]]
 DOCUMENT = create_app(

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from scoring.audio import SILENCE_LUFS, Audio, activity, from_pcm, loudness, normalise, resample, speech_seconds, trim
+from scoring.audio.audio import SILENCE_LUFS, Audio, activity, from_pcm, loudness, normalise, resample, speech_seconds, trim
 
 RATES = [8_000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000, 88_200, 96_000, 191_999, 192_000]
 

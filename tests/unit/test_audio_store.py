@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from scoring.certificate import Certificate
+from scoring.audio.spoken import Spoken
 from scoring.competition import load
 from scoring.errors import Code, InfrastructureFault, PlatformError
-from scoring.receipt import Signed, digest
-from scoring.spoken import Spoken
+from scoring.receipts.certificate import Certificate
+from scoring.receipts.receipt import Signed, digest
 from scoring.types import Hotkey
-from workers.audio_store import FolderStore, read_receipt
+from workers.evaluation.audio_store import FolderStore, read_receipt
 
 RULES = load().version[0]
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

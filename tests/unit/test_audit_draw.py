@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from neurons.following.drawing import DEEP, draw
-from scoring.certificate import Certificate
+from neurons.validator.follow.audit_draw import DEEP, draw
+from scoring.receipts.certificate import Certificate
 from scoring.report import GroupReport
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId
 from voice_api.db.evidence import RoundEvidence

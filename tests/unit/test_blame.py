@@ -8,10 +8,10 @@ import torch
 from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
 from scoring.errors import Code, InfrastructureFault
-from scoring.safetensors_header import parse_header
+from scoring.model.safetensors_header import parse_header
 from voice_api.db.causes import Cause
 from voice_api.errors import DatabaseUnavailable
-from workers.blame import cause_of, failed_alike
+from workers.jobs.unforeseen import cause_of, failed_alike
 
 SAME = "ValueError@decode"
 

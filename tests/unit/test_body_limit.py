@@ -7,8 +7,8 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from voice_api import middleware
-from voice_api.middleware import BodyLimit
+from voice_api.web import middleware
+from voice_api.web.middleware import BodyLimit
 
 SCOPE: Scope = {"type": "http", "path": "/upload", "headers": []}
 

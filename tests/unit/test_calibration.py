@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from neurons.cli.scoring import app
+from neurons.cli.scoring.commands import app
 from prompts.groups import Attribute
-from scoring import anchors
-from scoring.anchors import Anchor, Anchors, Combine, FactorAnchors
-from scoring.calibration import Calibration, Folder, Provenance, calibrate, quantile, render
+from scoring.audio.decode import decode
 from scoring.competition import Profile
-from scoring.decode import decode
 from scoring.errors import Code, PlatformError
-from scoring.manipulations.file import manipulate, write
-from scoring.manipulations.manipulation import Manipulation
-from scoring.recordings import find
 from scoring.report import Factor
+from scoring.scores import anchors
+from scoring.scores.anchors import Anchor, Anchors, Combine, FactorAnchors
+from scoring.scores.calibration import Calibration, Folder, Provenance, calibrate, quantile, render
+from scoring.studies.manipulations.file import manipulate, write
+from scoring.studies.manipulations.manipulation import Manipulation
+from scoring.studies.recordings import find
 
 TEXTS = (
     "Open the gate and wait for nine minutes.",
@@ -109,7 +109,7 @@ def test_the_written_file_is_read_as_the_same_anchors(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory, speak: Callable[..., bytes]) -> tuple[Path, Path]:
     """Synthetic speech that stands for natural, and noisy copies of it; one more file is silent."""
-    from scoring.audio import from_pcm
+    from scoring.audio.audio import from_pcm
 
     root = tmp_path_factory.mktemp("recordings")
     natural, degraded = root / "natural", root / "degraded"

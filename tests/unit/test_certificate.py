@@ -10,7 +10,7 @@ from bittensor import sp_core
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.certificate import Certificate, CertificateInvalid, Revocations, Trust, issue, moment, revoke, revoked_by
+from scoring.receipts.certificate import Certificate, CertificateInvalid, Revocations, Trust, issue, moment, revoke, revoked_by
 from scoring.types import Hotkey
 from voice_api.keys import ServiceKey, verify
 

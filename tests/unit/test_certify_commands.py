@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from neurons import wallets
-from scoring.certificate import Certificate, CertificateInvalid
+from neurons.chain import wallets
 from scoring.errors import Code
+from scoring.receipts.certificate import Certificate, CertificateInvalid
 from scoring.types import Hotkey
 from voice_api.keys import ServiceKey, certified, read_certificate, trust
 

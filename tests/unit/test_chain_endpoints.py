@@ -3,7 +3,7 @@
 import pytest
 from bittensor.settings import FALLBACK_ENDPOINTS, NETWORKS
 
-from neurons.chain import endpoints
+from neurons.chain.adapter import endpoints
 from neurons.settings import ChainSettings
 
 OWN = ("wss://one", "wss://two")

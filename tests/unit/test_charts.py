@@ -9,8 +9,8 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from voice_api.metrics import Metrics
-from voice_api.process_metrics import DispatcherMetrics, Ticks, WorkerMetrics
+from voice_api.runtime.process_metrics import DispatcherMetrics, Ticks, WorkerMetrics
+from voice_api.web.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]

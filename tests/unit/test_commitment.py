@@ -9,7 +9,7 @@ from huggingface_hub.utils._validators import validate_repo_id
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurons.commitment import Commitment, encode, in_cooldown, parse, tag_of, tiebreak
+from neurons.chain.commitment import Commitment, encode, in_cooldown, parse, tag_of, tiebreak
 from scoring.errors import Code, SubmissionFault
 from scoring.types import Block, BlockHash, ContentHash
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from scoring.audio import Audio
-from scoring.decode import decode
+from scoring.audio.audio import Audio
+from scoring.audio.decode import decode
 from scoring.errors import Code, PlatformError
 
 RATE = 16_000

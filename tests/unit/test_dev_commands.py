@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from neurons import wallets
+from neurons.chain import wallets
 from neurons.cli.main import app
 from neurons.devchain.events import Origin, Sealed
 from neurons.devchain.node import Node

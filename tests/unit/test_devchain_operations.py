@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from neurons.chain.types import ChainUnavailable
 from neurons.devchain.operations import BlockSummary, blocks, change, create, faucet, own, register, stake
-from neurons.types import ChainUnavailable
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
 

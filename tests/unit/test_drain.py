@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from workers.drain import Drain
+from workers.jobs.drain import Drain
 
 
 class Clock:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring import duel as duels
 from scoring.competition import DuelRules, Step
-from scoring.duel import BET_CAP, LEAST_CAPITAL, MOST_CAPITAL, Duel, Outcome
+from scoring.ranking import duel as duels
+from scoring.ranking.duel import BET_CAP, LEAST_CAPITAL, MOST_CAPITAL, Duel, Outcome
 from scoring.types import Entrant, Micro, RoundNumber
 
 RULES = DuelRules(

@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from scoring.certificate import Certificate, issue
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.fingerprint import Fingerprint, fingerprint
-from scoring.tag import tag_of
+from scoring.model.fingerprint import Fingerprint, fingerprint
+from scoring.model.tag import tag_of
+from scoring.receipts.certificate import Certificate, issue
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
 from voice_api.db.states import VerdictState
 from voice_api.keys import CertifiedKey, ServiceKey
-from workers.audio_store import FolderStore
-from workers.evaluate import Earlier, Task, Tools, evaluate
-from workers.hub import Hub
-from workers.inspection import FolderSource
-from workers.notary import Notary
-from workers.panels import LastPanel
-from workers.repository import Repository
-from workers.sandbox import Sandbox
+from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.evaluate import Earlier, Task, Tools, evaluate
+from workers.evaluation.panels import LastPanel
+from workers.evaluation.sign import Notary
+from workers.hub.client import Hub
+from workers.hub.inspect import FolderSource
+from workers.hub.repository import Repository
+from workers.sandbox.sandbox import Sandbox
 
 COMPETITION = load().at(RoundNumber(0))
 KEY = bytes(range(32))

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from scoring.evidence.agreement import kendall, ranks, spearman
-from scoring.evidence.variance import common_share
+from benchmarks.variance import common_share
+from scoring.studies.evidence.agreement import kendall, ranks, spearman
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from neurons.expiry import check
+from neurons.validator.weights.expiry import check
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.types import RoundNumber

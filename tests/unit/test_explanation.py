@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from scoring import weights
-from scoring.duel import Duel, EndedDuel, Outcome
-from scoring.ledger import Record, Refusal, State
-from scoring.snapshot import Snapshot
+from scoring.ranking.duel import Duel, EndedDuel, Outcome
+from scoring.ranking.state import Record, Refusal, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
-from scoring.weights import Line
+from scoring.weights import plan
+from scoring.weights.plan import Line
+from scoring.weights.snapshot import Snapshot
 
 
 def named(number: int) -> Entrant:
@@ -51,7 +51,7 @@ def lines(state: State = STATE, **overrides: object) -> dict[int, Line]:
         competition_hash="cd",
         committed={record.hotkey: record.commit_block for record in state.records},
     )
-    return {line.uid: line for line in weights.plan(replace(snapshot, **overrides)).lines}  # type: ignore[arg-type]
+    return {line.uid: line for line in plan.plan(replace(snapshot, **overrides)).lines}  # type: ignore[arg-type]
 
 
 def test_the_king_is_told_since_when_and_by_what() -> None:

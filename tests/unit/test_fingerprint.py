@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from scoring.errors import Code, SubmissionFault
-from scoring.fingerprint import Fingerprint, canonical_config, fingerprint
+from scoring.model.fingerprint import Fingerprint, canonical_config, fingerprint
 
 Tensors = dict[str, NDArray[np.float32]]
 CONFIG = {"model_type": "vits", "hidden_size": 16, "nested": {"a": [1, 2.5, None]}}
@@ -157,5 +157,5 @@ def test_missing_files(tmp_path: Path) -> None:
 
 def test_no_torch_is_needed() -> None:
     """The daemons hash without torch."""
-    code = "import scoring.fingerprint, sys; sys.exit('torch' in sys.modules or 'safetensors' in sys.modules)"
+    code = "import scoring.model.fingerprint, sys; sys.exit('torch' in sys.modules or 'safetensors' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

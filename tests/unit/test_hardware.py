@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from workers import hardware
+from workers.evaluation import hardware
 
 
 def test_a_machine_describes_itself_the_same_each_time() -> None:

@@ -5,9 +5,9 @@ import tracemalloc
 import pytest
 
 from scoring.errors import Code, SubmissionFault
-from scoring.fingerprint import canonical_config
-from scoring.safetensors_header import MAX_TENSORS, parse_header
-from workers.repo_check import check_config, check_licence
+from scoring.model.fingerprint import canonical_config
+from scoring.model.safetensors_header import MAX_TENSORS, parse_header
+from workers.hub.repo_check import check_config, check_licence
 
 
 def refusal(header: bytes) -> str:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from voice_api import wakeups
+from voice_api.dispatch import wakeups
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("neurons", "workers", "voice_api", "scoring", "prompts")
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 MODULES = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in FILES]
-PROGRAMS = ("neurons.cli.__main__", "workers.guest.__main__", "voice_api.db.migrations.env")
+PROGRAMS = ("neurons.cli.__main__", "workers.sandbox.guest.__main__", "voice_api.db.migrations.env")
 """Modules that run when they are imported."""
 
 
@@ -47,14 +47,14 @@ def test_every_module_imports_with_an_empty_environment() -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        "neurons.validator",
-        "neurons.following.serving",
-        "neurons.model_queue",
-        "neurons.mining.daemon",
+        "neurons.validator.daemon",
+        "neurons.validator.follow.daemon",
+        "neurons.model_queue.daemon",
+        "neurons.miner.daemon",
         "neurons.cli.main",
-        "voice_api.app",
-        "voice_api.dispatcher",
-        "scoring.weights",
+        "voice_api.web.app",
+        "voice_api.dispatch.dispatcher",
+        "scoring.weights.plan",
     ],
 )
 def test_the_api_and_the_daemons_run_without_torch(module: str) -> None:
@@ -78,7 +78,7 @@ def test_broad_handlers_stand_in_their_places_only() -> None:
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException"))
     }
-    assert broad == {"workers/jobs.py", "workers/validate.py", "workers/guest/serve.py"}
+    assert broad == {"workers/jobs/evaluate_job.py", "workers/jobs/validate_job.py", "workers/sandbox/guest/serve.py"}
 
 
 def test_no_environment_is_needed_to_ask_for_help() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from neurons.cli.simulate import app
+from neurons.cli.scoring.simulate import app
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
-from scoring.simulation import measured
-from scoring.simulation.page import render
-from scoring.simulation.targets import targets
+from scoring.studies.simulation import measured
+from scoring.studies.simulation.page import render
+from scoring.studies.simulation.targets import targets
 
 ROOT = Path(__file__).parents[2]
 STUDY, PAGE = ROOT / "docs" / "measured" / "incentives.json", ROOT / "docs" / "incentives.md"

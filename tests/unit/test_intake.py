@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from neurons import intake
-from neurons.commitment import Commitment, encode, tiebreak
-from neurons.intake import Known
-from neurons.types import CommitmentRecord, CommitmentStatus, Metagraph, Neuron
+from neurons.chain.commitment import Commitment, encode, tiebreak
+from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph, Neuron
+from neurons.model_queue import translate
+from neurons.model_queue.translate import Known
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, Uid
 from voice_api.db import records
@@ -65,7 +65,7 @@ def a_metagraph(*commitments: CommitmentRecord) -> Metagraph:
 
 def test_the_registry_is_the_metagraph_in_the_order_of_uids() -> None:
     """Only what the API stores is kept."""
-    assert intake.registry(a_metagraph()) == records.RegistrySnapshot(
+    assert translate.registry(a_metagraph()) == records.RegistrySnapshot(
         7,
         Block(60),
         HASH,
@@ -78,7 +78,7 @@ def test_the_registry_is_the_metagraph_in_the_order_of_uids() -> None:
 
 def test_only_open_commitments_of_registered_hotkeys_are_read_oldest_first() -> None:
     """Sealed and failed ones wait; who left the subnet is not read."""
-    found = intake.readable(
+    found = translate.readable(
         a_metagraph(
             a_commitment(1, 55),
             a_commitment(2, 54),
@@ -92,7 +92,7 @@ def test_only_open_commitments_of_registered_hotkeys_are_read_oldest_first() -> 
 
 def test_a_well_formed_commitment_becomes_a_submission() -> None:
     """Its parts stand apart, its place inside the block is fixed."""
-    assert intake.submission(a_commitment(1), KEY, HASH, Known(), 100) == records.NewSubmission(
+    assert translate.submission(a_commitment(1), KEY, HASH, Known(), 100) == records.NewSubmission(
         hotkey=Hotkey("h1"),
         public_key=KEY,
         commit_block=Block(50),
@@ -115,11 +115,11 @@ def test_a_well_formed_commitment_becomes_a_submission() -> None:
 )
 def test_a_refusal_is_recorded_with_its_code(record: CommitmentRecord, known: Known, code: Code) -> None:
     """Nothing is dropped in silence, and nothing refused has a repository to fetch."""
-    refused = intake.submission(record, KEY, HASH, known, 100)
+    refused = translate.submission(record, KEY, HASH, known, 100)
     assert (refused.code, refused.repo, refused.tag) == (code, None, None)
     assert refused.reason
 
 
 def test_after_the_cooldown_a_new_commitment_counts() -> None:
     """Exactly 100 blocks later is late enough."""
-    assert intake.submission(a_commitment(1, 150), KEY, HASH, Known(accepted=Block(50)), 100).code is None
+    assert translate.submission(a_commitment(1, 150), KEY, HASH, Known(accepted=Block(50)), 100).code is None

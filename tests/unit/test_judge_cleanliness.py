@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 import pytest
 import torch
 
-from scoring.anchors import load
-from scoring.audio import Audio, from_pcm, resample
+from scoring.audio.audio import Audio, from_pcm, resample
+from scoring.audio.clip import Sound
 from scoring.judges import defects
 from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.judge import Utterance
 from scoring.judges.silence import Silence, silence
 from scoring.report import Factor
-from scoring.sound import Sound
+from scoring.scores.anchors import load
 
 RATE = 22_050
 TEXT = "Follow the swan past the broken tower, and do not answer if the ghost calls your name."

@@ -8,16 +8,16 @@ import torch
 
 from prompts.groups import Attribute, Register, Voice
 from prompts.voices import LEVELS
-from scoring.anchors import load as load_anchors
-from scoring.audio import Audio, from_pcm
-from scoring.judges.bins import agreement, centre, edges, level
+from scoring.audio.audio import Audio, from_pcm
 from scoring.judges.delivery import DeliveryJudge, energy_sd, faintness, flatness, pause_share
 from scoring.judges.judge import Utterance
 from scoring.judges.pitch import HOP, RATE, Track, f0, quantiles, track
-from scoring.judges.places import Listener, Place, inside, match
-from scoring.judges.recogniser import Heard, Recogniser
-from scoring.manipulations.manipulation import Manipulation, apply
+from scoring.judges.recognition.recogniser import Heard, Recogniser
+from scoring.judges.word_timing import Listener, Place, inside, match
 from scoring.report import Factor
+from scoring.scores.anchors import load as load_anchors
+from scoring.scores.delivery_levels import agreement, centre, edges, level
+from scoring.studies.manipulations.manipulation import Manipulation, apply
 
 Tone = Callable[..., Audio]
 

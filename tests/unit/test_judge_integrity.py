@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from prompts.groups import Attribute, Prompt, Register, Voice
-from scoring.audio import Audio, from_pcm
+from scoring.audio.audio import Audio, from_pcm
+from scoring.audio.clip import Sound
+from scoring.audio.spoken import Spoken
 from scoring.competition import load
 from scoring.judges.integrity import examine, examine_sound, expected_seconds
 from scoring.report import Gate
-from scoring.sound import Sound
-from scoring.spoken import Spoken
 from scoring.types import RoundNumber
 
 RATE = 16_000

@@ -9,16 +9,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.anchors import load as load_anchors
-from scoring.audio import Audio, from_pcm
+from scoring.audio.audio import Audio, from_pcm
+from scoring.audio.clip import Sound
 from scoring.errors import Code, InfrastructureFault
+from scoring.judges.dnsmos.room_noise import hiss
 from scoring.judges.intelligibility import IntelligibilityJudge, compare, repeats
 from scoring.judges.judge import Utterance
-from scoring.judges.language_model import arpa
-from scoring.judges.recogniser import HISS, Heard, Recogniser
-from scoring.judges.room import hiss
+from scoring.judges.recognition.language_model import arpa
+from scoring.judges.recognition.recogniser import HISS, Heard, Recogniser
 from scoring.report import Factor
-from scoring.sound import Sound
+from scoring.scores.anchors import load as load_anchors
 
 TEXTS = (
     "Follow the swan past the broken tower, and do not answer if the ghost calls your name.",

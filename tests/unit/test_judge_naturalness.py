@@ -8,14 +8,14 @@ import pytest
 import torch
 import torchaudio
 
-from scoring.audio import Audio, from_pcm, loudness, normalise
+from scoring.audio.audio import Audio, from_pcm, loudness, normalise
+from scoring.audio.clip import Sound
 from scoring.errors import Code, InfrastructureFault
-from scoring.judges import dnsmos
-from scoring.judges.dnsmos import WINDOW
+from scoring.judges.dnsmos import networks
+from scoring.judges.dnsmos.networks import WINDOW
+from scoring.judges.dnsmos.p808 import log_mel
 from scoring.judges.judge import Utterance
 from scoring.judges.naturalness import HISS, Arithmetic, NaturalnessJudge, windows
-from scoring.judges.p808 import log_mel
-from scoring.sound import Sound
 
 TEXT = "Nobody in Chicago remembers Rachel Morgan, who painted the bakery brown."
 
@@ -159,8 +159,8 @@ def test_bfloat16_is_an_arithmetic_of_its_own(judge: NaturalnessJudge, clip: Aud
 def test_a_missing_or_altered_network_is_our_fault(tmp_path: Path) -> None:
     """Neither is ever judged with: the evaluation is tried again elsewhere."""
     with pytest.raises(InfrastructureFault, match=r"model_v8\.onnx cannot be read") as missing:
-        dnsmos.read(tmp_path, dnsmos.P808)
+        networks.read(tmp_path, networks.P808)
     (tmp_path / "model_v8.onnx").write_bytes(b"not the network")
     with pytest.raises(InfrastructureFault, match=r"model_v8\.onnx is not the DNSMOS network") as altered:
-        dnsmos.read(tmp_path, dnsmos.P808)
+        networks.read(tmp_path, networks.P808)
     assert {missing.value.code, altered.value.code} == {Code.JUDGE_UNAVAILABLE}

@@ -9,14 +9,14 @@ import torch
 from neurons.localnet.models import build
 from prompts.generate import generate
 from prompts.groups import Group, GroupKind, GroupPlan, Prompt
-from scoring.aggregate import Identity
-from scoring.anchors import load as load_anchors
+from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, Profile, load
-from scoring.judges.bins import METRICS
 from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges, Panel
 from scoring.report import EvaluationReport, Factor, Gate, Metrics, SampleReport
-from scoring.spoken import Spoken
+from scoring.scores.aggregate import Identity
+from scoring.scores.anchors import load as load_anchors
+from scoring.scores.delivery_levels import METRICS
 from scoring.synthesis import espeak
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from scoring import anchors
-from scoring.audio import Audio, from_pcm
+from scoring.audio.audio import Audio, from_pcm
 from scoring.judges.judge import Utterance
 from scoring.judges.speaker import SpeakerJudge
-from scoring.manipulations.voice import shift_pitch
 from scoring.report import Factor, Metrics
+from scoring.scores import anchors
+from scoring.studies.manipulations.voice import shift_pitch
 
 FIRST = "Nobody in Chicago remembers Rachel Morgan, who painted the bakery brown."
 SECOND = "The train to Boston leaves at half past nine, so please bring your coat and your ticket."

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.guest import landlock
+from workers.sandbox.guest import landlock
 
 
 def test_a_kernel_that_lets_files_be_truncated(monkeypatch: pytest.MonkeyPatch) -> None:

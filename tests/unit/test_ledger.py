@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring import ledger
-from scoring.duel import Duel, EndedDuel, Outcome
-from scoring.ledger import Record, Refusal, State
+from scoring.ranking import state as ledger
+from scoring.ranking.duel import Duel, EndedDuel, Outcome
+from scoring.ranking.state import Record, Refusal, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 
 entrants = st.builds(Entrant, st.text("abc@1", min_size=1, max_size=4))

@@ -8,14 +8,14 @@ from typing import Any, cast
 
 import pytest
 
-from scoring.tag import tag_of
+from scoring.model.tag import tag_of
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
 from voice_api.db.records import Submission, TagRecord
 from voice_api.db.states import SubmissionState
 from voice_api.db.submissions import Submissions
 from voice_api.errors import DatabaseUnavailable
-from workers.evaluate import Earlier, Task
-from workers.lineage import StoredLineage, first_owner
+from workers.evaluation.evaluate import Earlier, Task
+from workers.jobs.lineage import StoredLineage, first_owner
 
 CONTENT = ContentHash("11" * 32)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from scoring.audio import Audio, from_pcm
-from scoring.decode import decode
+from scoring.audio.audio import Audio, from_pcm
+from scoring.audio.decode import decode
 from scoring.errors import Code, PlatformError
 from scoring.judges.pitch import f0
-from scoring.manipulations.additions import speech_power
-from scoring.manipulations.file import manipulate, write
-from scoring.manipulations.manipulation import ENTRIES, Manipulation, apply
-from scoring.manipulations.pcm import to_pcm
+from scoring.studies.manipulations.additions import speech_power
+from scoring.studies.manipulations.file import manipulate, write
+from scoring.studies.manipulations.manipulation import ENTRIES, Manipulation, apply
+from scoring.studies.manipulations.pcm import to_pcm
 
 M = Manipulation
 RATE = 22_050

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from neurons.mining.checkpoints import Checkpoint, Watched, scan, settled, watch
+from neurons.miner.checkpoints import Checkpoint, Watched, scan, settled, watch
 from scoring.errors import PlatformError
 
 SETTLE = timedelta(seconds=30)

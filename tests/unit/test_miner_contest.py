@@ -2,15 +2,15 @@
 
 import pytest
 
-from neurons.mining import contest
-from neurons.mining.contest import Outlook, Standing
-from neurons.mining.cooldown import may_commit
-from neurons.mining.records import Scored
-from neurons.types import CommitmentRecord, CommitmentStatus
-from scoring import duel
+from neurons.chain.types import CommitmentRecord, CommitmentStatus
+from neurons.miner import duel as contest
+from neurons.miner.cooldown import may_commit
+from neurons.miner.duel import Outlook, Standing
+from neurons.miner.journal_records import Scored
 from scoring.competition import load
-from scoring.duel import Duel
 from scoring.errors import Code
+from scoring.ranking import duel
+from scoring.ranking.duel import Duel
 from scoring.types import MICRO, Block, BlockHash, Entrant, Hotkey, Micro, RoundNumber
 
 RULES = load().version[-1]

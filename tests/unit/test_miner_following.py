@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from neurons.mining.following import Rank, Sight, Turn, news
-from neurons.mining.lines import spoken
+from neurons.miner.messages import spoken
+from neurons.miner.submission_news import Rank, Sight, Turn, news
 from scoring.errors import EXPLANATIONS, Code
 from scoring.types import Block, EvaluationId, Micro, RoundNumber, SubmissionId
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from neurons.mining.journal import Journal
-from neurons.mining.publication import End, Step
-from neurons.mining.records import (
+from neurons.miner.journal import Journal
+from neurons.miner.journal_records import (
     Begun,
     Chosen,
     Ended,
@@ -21,6 +20,7 @@ from neurons.mining.records import (
     encode,
     remember,
 )
+from neurons.miner.publish_decision import End, Step
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, BlockHash, ContentHash, Micro
 

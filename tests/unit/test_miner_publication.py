@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurons.chain import COMMIT_LASTS
-from neurons.mining.publication import Ask, End, Hold, Next, Place, Seen, Step, next_step
+from neurons.chain.adapter import COMMIT_LASTS
+from neurons.miner.publish_decision import Ask, End, Hold, Next, Place, Seen, Step, next_step
 from scoring.types import Block
 
 EMPTY = Place(private=True, empty=True, holds=False)

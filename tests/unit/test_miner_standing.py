@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from neurons.mining.standing import stand, told
-from scoring.duel import Duel, EndedDuel, Outcome
-from scoring.ledger import Record, Refusal, State
+from neurons.miner.ledger_news import stand, told
+from scoring.ranking.duel import Duel, EndedDuel, Outcome
+from scoring.ranking.state import Record, Refusal, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber
 
 ME, KING = Entrant("5Me@50"), Entrant("5King@7")

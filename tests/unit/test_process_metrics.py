@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from scoring.errors import Code, PlatformError
 from voice_api.db.states import QueueName
-from voice_api.process_metrics import DispatcherMetrics, Ticks, WorkerMetrics, exposed
+from voice_api.runtime.process_metrics import DispatcherMetrics, Ticks, WorkerMetrics, exposed
 
 
 def value(registry: CollectorRegistry, name: str, **labels: str) -> float | None:

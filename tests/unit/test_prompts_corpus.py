@@ -6,8 +6,8 @@ import pytest
 
 from prompts.draw import Draw
 from prompts.sentences import KINDS, SLOT, Grammar, grammars
-from scoring.judges.dictionary import unknown
-from scoring.text import normalise, spell
+from scoring.judges.recognition.dictionary import unknown
+from scoring.language.text import normalise, spell
 
 LEAST_COMBINATIONS = 10_000
 """Sentences a single line can make: too many to record them all."""

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring import ledger
 from scoring.competition import DuelRules, Step, load
-from scoring.duel import Outcome
-from scoring.ledger import Refusal, State
-from scoring.ranking import fold
-from scoring.round_result import Judged, RoundResult, Verdict
+from scoring.ranking import state as ledger
+from scoring.ranking.duel import Outcome
+from scoring.ranking.fold import fold
+from scoring.ranking.round_result import Judged, RoundResult, Verdict
+from scoring.ranking.state import Refusal, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, entrant
 
 DUEL = DuelRules(

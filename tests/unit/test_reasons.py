@@ -3,10 +3,10 @@
 import pytest
 
 from prompts.groups import Attribute, Group, GroupKind, Prompt, Register, Voice
-from scoring.aggregate import Identity, Judged, Rules, report
-from scoring.anchors import Anchor, Anchors, Combine, FactorAnchors
-from scoring.reasons import GATES, explain
 from scoring.report import Factor, Gate
+from scoring.scores.aggregate import Identity, Judged, Rules, report
+from scoring.scores.anchors import Anchor, Anchors, Combine, FactorAnchors
+from scoring.scores.reasons import GATES, explain
 
 VOICE = Voice(Register.LOW, 3, 3, 3, 3)
 ANCHORS = Anchors(

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from scoring import receipt
 from scoring.errors import Code
-from scoring.receipt import Circumstances, Finding, ReceiptInvalid, Subject
+from scoring.receipts import receipt
+from scoring.receipts.receipt import Circumstances, Finding, ReceiptInvalid, Subject
 from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
 from scoring.types import BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 

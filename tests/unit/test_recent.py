@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from voice_api.recent import Recent
+from voice_api.web.ttl_cache import Recent
 
 
 class Question:

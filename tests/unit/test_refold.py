@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from bittensor import sp_core
 
-from neurons.folding import fold
-from neurons.refold import LedgerInvalid, refold
-from scoring import ledger
-from scoring.certificate import Trust
+from neurons.validator.ledger.fold_round import fold
+from neurons.validator.ledger.replay import LedgerInvalid, refold
 from scoring.competition import load
 from scoring.errors import Code
+from scoring.ranking import state
+from scoring.receipts.certificate import Trust
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber
 from voice_api.db.ledger_records import LedgerEntry, Roll
 from voice_api.db.records import EvaluationResult, JsonObject, Round
@@ -62,7 +62,7 @@ def test_no_order_of_evaluations_changes_an_entry(results: tuple[EvaluationResul
 
 def test_the_refused_are_told_why(results: tuple[EvaluationResult, ...]) -> None:
     """In the words of the receipt."""
-    (refusal,) = ledger.from_json(an_entry(*results).state).refusals
+    (refusal,) = state.from_json(an_entry(*results).state).refusals
     assert (refusal.entrant, refusal.reason) == ("h3@3", "because")
 
 
@@ -100,7 +100,7 @@ def test_the_ledger_keeps_how_fast_a_model_speaks(a_result: MakeResult) -> None:
     """From the receipt's own seconds; one that does not say them is of unknown speed."""
     quick = a_result(1, edit=lambda document: document.update(timings={"speak": 100.0}))
     slow = a_result(2, edit=lambda document: document.update(timings={"speak": 200.0}))
-    speeds = {record.entrant: record.speed for record in ledger.from_json(an_entry(quick, slow, a_result(3)).state).records}
+    speeds = {record.entrant: record.speed for record in state.from_json(an_entry(quick, slow, a_result(3)).state).records}
     assert speeds[Entrant("h2@2")] == pytest.approx(2 * speeds[Entrant("h1@1")], abs=1)
     assert (speeds[Entrant("h1@1")] > 0, speeds[Entrant("h3@3")]) == (True, 0)
 

@@ -6,8 +6,8 @@ import pytest
 
 from scoring.competition import Limits
 from scoring.errors import Code, SubmissionFault
-from workers.repo_check import check_config, check_files, check_header, check_licence
-from workers.repository import RepoFile
+from workers.hub.repo_check import check_config, check_files, check_header, check_licence
+from workers.hub.repository import RepoFile
 
 LIMITS = Limits(
     cooldown_blocks=0,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from workers.retry import RetryRule, next_retry
+from workers.jobs.retry import RetryRule, next_retry
 
 RULE = RetryRule(most=6, first=timedelta(minutes=2), longest=timedelta(minutes=30), jitter=0.0)
 

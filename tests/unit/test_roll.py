@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from neurons import roll
-from neurons.types import Metagraph, Neuron
+from neurons.chain.types import Metagraph, Neuron
+from neurons.validator.ledger import eligibility
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.ledger import Record, Refusal, State
+from scoring.ranking.state import Record, Refusal, State
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId, Uid
 from voice_api.db.ledger_records import Roll
 from voice_api.db.records import Candidate, Fate
@@ -60,7 +60,7 @@ def a_fate(state: SubmissionState, **overrides: Any) -> Fate:
 def called(fate: Fate, *candidates: Candidate, state: State | None = None, neuron: Neuron | None = None) -> Roll:
     """The roll of round 5."""
     neurons = (neuron or a_neuron("h1"),)
-    return roll.call(ROUND, a_metagraph(*neurons), candidates, [fate], state or State(records=(RECORD,)), RULES)
+    return eligibility.call(ROUND, a_metagraph(*neurons), candidates, [fate], state or State(records=(RECORD,)), RULES)
 
 
 def test_a_registered_candidate_stands() -> None:
@@ -125,5 +125,5 @@ def test_what_a_ledger_knows_and_the_roll_does_not_left() -> None:
     """Every ledger folds every submission it knows, also one that whoever closed the round had never heard of."""
     said = Roll(Block(9), (NAME,), {Entrant("b@2"): "banned"})
     known = [NAME, Entrant("b@2"), Entrant("c@3")]
-    assert roll.gone(said, known) == {"b@2": "banned", "c@3": roll.LEFT}
-    assert roll.gone(None, known) == {}
+    assert eligibility.gone(said, known) == {"b@2": "banned", "c@3": eligibility.LEFT}
+    assert eligibility.gone(None, known) == {}

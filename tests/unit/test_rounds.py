@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from neurons.rounds import Candidate, RoundOpening, RoundView, open_round
+from neurons.validator.rounds import Candidate, RoundOpening, RoundView, open_round
 from scoring.competition import load
-from scoring.duel import Duel, EndedDuel, Outcome
-from scoring.ledger import Record, Refusal, State
+from scoring.ranking.duel import Duel, EndedDuel, Outcome
+from scoring.ranking.state import Record, Refusal, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, SubmissionId, entrant
 
 COMPETITION = load().at(RoundNumber(0))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from scoring.errors import Code, SubmissionFault
-from scoring.safetensors_header import TensorSpan, header_length, parse_header, read_header
+from scoring.model.safetensors_header import TensorSpan, header_length, parse_header, read_header
 
 
 def entry(**overrides: object) -> dict[str, object]:

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from neurons.cli.scoring import app
-from scoring import anchors
+from neurons.cli.scoring.commands import app
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
-from scoring.evidence import measured
-from scoring.evidence.discrimination import LEAST, UNHEARD
-from scoring.evidence.measures import MEASURES
-from scoring.evidence.page import render
-from scoring.manipulations.manipulation import Manipulation
+from scoring.scores import anchors
+from scoring.studies.evidence import measured
+from scoring.studies.evidence.discrimination import LEAST, UNHEARD
+from scoring.studies.evidence.measures import MEASURES
+from scoring.studies.evidence.page import render
+from scoring.studies.manipulations.manipulation import Manipulation
 
 ROOT = Path(__file__).parents[2]
 STUDIES = ROOT / "docs" / "measured"

@@ -6,8 +6,8 @@ from functools import cache
 
 import pytest
 
-from workers.guest import seccomp
-from workers.guest.syscalls import EXAMINED, MACHINES, REFUSED, numbers
+from workers.sandbox.guest import seccomp
+from workers.sandbox.guest.syscalls import EXAMINED, MACHINES, REFUSED, numbers
 
 PID = 4711
 ALLOW, KILL = "allow", "kill"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.ledger import Record
-from scoring.selection import SURE, followers, lower_bound, ranked
+from scoring.ranking.selection import SURE, followers, lower_bound, ranked
+from scoring.ranking.state import Record
 from scoring.types import Block, Hotkey, entrant
 
 BAND, SPEED = 0.01, 0.25

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from bittensor import sp_core
 
-from scoring.certificate import Certificate, issue, revoke
 from scoring.errors import Code, PlatformError
+from scoring.receipts.certificate import Certificate, issue, revoke
 from scoring.types import Hotkey
 from voice_api.keys import CertifiedKey, ServiceKey, certified, is_address, read_revocations, trust, verify
 

@@ -11,8 +11,8 @@ from bittensor import sp_core
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.certificate import Certificate, Trust, issue
-from scoring.receipt import DOMAIN, MAX_BYTES, ReceiptInvalid, Signed, authenticate, canonical, sign
+from scoring.receipts.certificate import Certificate, Trust, issue
+from scoring.receipts.receipt import DOMAIN, MAX_BYTES, ReceiptInvalid, Signed, authenticate, canonical, sign
 from scoring.types import Hotkey
 from voice_api.keys import CertifiedKey, ServiceKey, verify
 

@@ -5,18 +5,18 @@ import statistics
 import numpy as np
 import pytest
 
-from scoring import duel as duels
 from scoring.competition import load
-from scoring.ledger import State
-from scoring.simulation import actors, fixed, power
-from scoring.simulation.actors import Actor, Splitter
-from scoring.simulation.agenda import choose
-from scoring.simulation.fields import Played, play
-from scoring.simulation.interval import Rate, rate
-from scoring.simulation.power import Trial
-from scoring.simulation.splitting import Case, split
-from scoring.simulation.summary import spending, summarise
-from scoring.simulation.world import World
+from scoring.ranking import duel as duels
+from scoring.ranking.state import State
+from scoring.studies.simulation import actors, fixed, power
+from scoring.studies.simulation.actors import Actor, Splitter
+from scoring.studies.simulation.agenda import choose
+from scoring.studies.simulation.fields import Played, play
+from scoring.studies.simulation.interval import Rate, rate
+from scoring.studies.simulation.power import Trial
+from scoring.studies.simulation.splitting import Case, split
+from scoring.studies.simulation.summary import spending, summarise
+from scoring.studies.simulation.world import World
 from scoring.types import Entrant, RoundNumber
 
 COMPETITION = load().version[-1]

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring import duel as duels
 from scoring.competition import DuelRules, Step, load
-from scoring.duel import Duel, Outcome
-from scoring.ledger import Record, State
-from scoring.ranking import fold
-from scoring.round_result import Judged, RoundResult, Table, Verdict
-from scoring.simulation import lanes
-from scoring.simulation.reign import QUALITY, Front, Siege, besiege
-from scoring.simulation.world import Micros, World, groups_of
-from scoring.throne import clearly_worse
+from scoring.ranking import duel as duels
+from scoring.ranking.duel import Duel, Outcome
+from scoring.ranking.fold import fold
+from scoring.ranking.round_result import Judged, RoundResult, Table, Verdict
+from scoring.ranking.state import Record, State
+from scoring.ranking.throne import clearly_worse
+from scoring.studies.simulation import lanes
+from scoring.studies.simulation.reign import QUALITY, Front, Siege, besiege
+from scoring.studies.simulation.world import Micros, World, groups_of
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, entrant
 
 COMPETITION = load().version[-1]

@@ -34,7 +34,7 @@ def test_the_reference_speaks(tmp_path: Path) -> None:
 def test_no_torch_where_none_is_needed(family: str) -> None:
     """Families that compute without torch do not import it, nor does the guest around them."""
     code = (
-        "import sys; from scoring.synthesis.load import adapter; import workers.guest.__main__; "
+        "import sys; from scoring.synthesis.load import adapter; import workers.sandbox.guest.__main__; "
         f"adapter({family!r}); print(sorted({{'torch', 'transformers', 'pydantic', 'huggingface_hub'}} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True)
@@ -43,8 +43,6 @@ def test_no_torch_where_none_is_needed(family: str) -> None:
 
 def test_espeak_stays_in_the_guest() -> None:
     """The GPL library is not loaded by what the worker imports."""
-    code = (
-        "import sys; import workers.sandbox; print('espeakng_loader' in sys.modules, 'scoring.synthesis.espeak' in sys.modules)"
-    )
+    code = "import sys; import workers.sandbox.sandbox; print('espeakng_loader' in sys.modules, 'scoring.synthesis.espeak' in sys.modules)"
     done = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False False\n"

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from neurons import telling
-from scoring import ledger
-from scoring.duel import EndedDuel, Outcome
-from scoring.ledger import State
+from neurons.validator import log_fold
+from scoring.ranking import state as ledger
+from scoring.ranking.duel import EndedDuel, Outcome
+from scoring.ranking.state import State
 from scoring.types import Entrant, RoundNumber
 from voice_api.db.ledger_records import LedgerEntry
 
@@ -19,7 +19,7 @@ def told(outcome: Outcome) -> list[Any]:
     state = State(RoundNumber(7), Entrant("a@1"), throne="king since block 720: it was better", ended=(duel,))
     inputs = {"distrusted": {"c@3": "the receipt is not signed"}, "gone": {"d@4": "banned"}}
     with capture_logs() as logs:
-        telling.folded(LedgerEntry(RoundNumber(7), "f" * 64, "", ledger.to_json(state), inputs, state.king))
+        log_fold.folded(LedgerEntry(RoundNumber(7), "f" * 64, "", ledger.to_json(state), inputs, state.king))
     return [{name: value for name, value in entry.items() if name != "log_level"} for entry in logs]
 
 
@@ -34,7 +34,7 @@ def test_a_fold_is_told_in_words(outcome: Outcome) -> None:
         "challenger": "b@2",
         "king": "a@1",
         "outcome": outcome.value,
-        "why": telling.WHY[outcome],
+        "why": log_fold.WHY[outcome],
         "wealth": 12.5,
         "threshold": 40.0,
         "rounds": 3,

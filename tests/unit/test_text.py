@@ -10,7 +10,7 @@ from num2words import num2words
 
 from prompts.draw import Draw
 from prompts.sentences import grammars
-from scoring.text import normalise, spell
+from scoring.language.text import normalise, spell
 
 PLAIN = re.compile(r"'?[a-z]+(?:'[a-z]+)*")
 CORPUS_SHA256 = "c2c38ecdf1c14ac1e93354f3189349b3c92358d55c58f6b95a22f520fb141047"

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.competition import load
-from scoring.duel import Outcome
-from scoring.ledger import State
-from scoring.ranking import fold
-from scoring.round_result import Judged, RoundResult, Verdict
+from scoring.ranking.duel import Outcome
+from scoring.ranking.fold import fold
+from scoring.ranking.round_result import Judged, RoundResult, Verdict
+from scoring.ranking.state import State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, entrant
 
 RULES = load().at(RoundNumber(0))

@@ -20,18 +20,18 @@ import pytest
 from bittensor import http_auth
 from rich.console import Console
 
-from neurons import wallets
-from neurons.api_client import VoiceApi
-from neurons.cli.validate import follow, measured
-from scoring import anchors
+from neurons.api_client.client import VoiceApi
+from neurons.chain import wallets
+from neurons.cli.miner.validate import follow, measured
 from scoring.errors import Code
 from scoring.report import Factor
-from voice_api.auth import WINDOW
+from scoring.scores import anchors
 from voice_api.db.states import ValidationState
 from voice_api.db.validations import MOST_OPEN
 from voice_api.schemas import MOST_CHARACTERS, ValidationOut
 from voice_api.settings import ApiSettings
-from workers.decoding import RAM_BYTES, SECONDS
+from voice_api.web.auth import WINDOW
+from workers.sandbox.decode_upload import RAM_BYTES, SECONDS
 
 ID = "5f0c1bb0-6a3f-4c5e-9d0a-1f6a7d1c2b3e"
 UPLOAD = b"RIFF of some kind"

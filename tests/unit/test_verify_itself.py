@@ -15,21 +15,22 @@ from bittensor.sp_core import Keypair
 
 from prompts.generate import digest, generate
 from prompts.groups import Group, GroupKind
-from scoring import anchors, receipt
-from scoring.aggregate import Identity, Judged, Rules, mean, report
-from scoring.audit import part
-from scoring.certificate import Certificate, Trust, issue
 from scoring.competition import DEFAULT_PATH, Profile, load
-from scoring.differences import SAMPLE_TOLERANCE, near
 from scoring.errors import Code, PlatformError
-from scoring.judges.bins import METRICS
-from scoring.receipt import Circumstances, Finding, ReceiptInvalid, Signed, Subject
+from scoring.receipts import receipt
+from scoring.receipts.audit import part
+from scoring.receipts.certificate import Certificate, Trust, issue
+from scoring.receipts.differences import SAMPLE_TOLERANCE, near
+from scoring.receipts.receipt import Circumstances, Finding, ReceiptInvalid, Signed, Subject
 from scoring.report import EvaluationReport, Factor, Gate
+from scoring.scores import anchors
+from scoring.scores.aggregate import Identity, Judged, Rules, mean, report
+from scoring.scores.delivery_levels import METRICS
 from scoring.types import BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 from voice_api.keys import CertifiedKey, ServiceKey, verify
-from workers.audio_store import FolderStore, read_receipt
-from workers.verify import Outcome, check_itself, open_case
-from workers.verify import verify as run_levels
+from workers.evaluation.audio_store import FolderStore, read_receipt
+from workers.verify.receipt import Outcome, check_itself, open_case
+from workers.verify.receipt import verify as run_levels
 
 Document = dict[str, Any]
 Edit = Callable[[Document], object]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from neurons.wallets import create, load
+from neurons.chain.wallets import create, load
 from scoring.errors import Code, PlatformError
 
 

@@ -5,17 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from neurons import weight_basis
-from neurons.types import Metagraph, Neuron
-from neurons.weight_basis import Carried
-from neurons.weight_schedule import ledger_of
-from neurons.what_if import supposed
-from scoring import ledger, weights
+from neurons.chain.types import Metagraph, Neuron
+from neurons.validator.weights import plan_input
+from neurons.validator.weights.plan_input import Carried
+from neurons.validator.weights.schedule import ledger_of
+from neurons.validator.weights.what_if import supposed
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
-from scoring.ledger import Record, State
+from scoring.ranking import state
+from scoring.ranking.state import Record, State
 from scoring.types import MICRO, Block, BlockHash, Entrant, Hotkey, RoundNumber, Uid
-from scoring.weights import WeightsInvalid, to_u16
+from scoring.weights import plan
+from scoring.weights.plan import WeightsInvalid, to_u16
 from voice_api.db.ledger_records import LedgerEntry
 
 SCHEDULE = load()
@@ -32,7 +33,7 @@ def a_record(hotkey: Hotkey, mean: float, committed: int) -> Record:
 
 RECORDS = (a_record(KING, 0.8, 20), a_record(TAIL, 0.6, 10))
 STATE = State(RoundNumber(1), RECORDS[0].entrant, Block(0), records=RECORDS)
-HEAD = LedgerEntry(RoundNumber(1), ledger.chain_hash("", STATE), "", ledger.to_json(STATE), {}, RECORDS[0].entrant)
+HEAD = LedgerEntry(RoundNumber(1), state.chain_hash("", STATE), "", state.to_json(STATE), {}, RECORDS[0].entrant)
 
 
 def a_metagraph(hotkeys: Sequence[str] = ("owner", "me", "king", "tail", "idle"), since: int = 0, block: int = 700) -> Metagraph:
@@ -44,29 +45,29 @@ def a_metagraph(hotkeys: Sequence[str] = ("owner", "me", "king", "tail", "idle")
     return Metagraph(7, Block(block), BlockHash("0x0"), Hotkey("owner"), "c", neurons, (), 100, 5000, 5000, 50, 0, 1, 1.0)
 
 
-NOW = weight_basis.snapshot(a_metagraph(), HEAD, SCHEDULE)
+NOW = plan_input.snapshot(a_metagraph(), HEAD, SCHEDULE)
 
 
 @pytest.mark.parametrize(
     "basis",
     [
         pytest.param(NOW, id="of now"),
-        pytest.param(weight_basis.carried(a_metagraph(("owner", "tail"), block=900), NOW, "away"), id="carried over"),
+        pytest.param(plan_input.carried(a_metagraph(("owner", "tail"), block=900), NOW, "away"), id="carried over"),
     ],
 )
-def test_a_basis_is_read_as_it_was_written(basis: weight_basis.Basis) -> None:
+def test_a_basis_is_read_as_it_was_written(basis: plan_input.Basis) -> None:
     """With its hash, its ledger, and the plan that follows from it."""
-    again = weight_basis.from_json(basis.to_json())
+    again = plan_input.from_json(basis.to_json())
     assert (again, again.hash) == (basis, basis.hash)
     assert ledger_of(basis.to_json()) == HEAD.state_hash
-    assert weight_basis.planned(again) == weight_basis.planned(basis)
-    assert weight_basis.planned(basis).snapshot_hash == basis.hash
+    assert plan_input.planned(again) == plan_input.planned(basis)
+    assert plan_input.planned(basis).snapshot_hash == basis.hash
 
 
 def test_a_plan_that_is_carried_over_follows_hotkeys_and_burns_no_more_than_it_did() -> None:
     """The king left: its share goes to the tail, at the uid that this has now; what was burned stays what it was."""
-    before = weight_basis.planned(NOW)
-    after = weight_basis.planned(weight_basis.carried(a_metagraph(("owner", "tail", "new")), NOW, "away"))
+    before = plan_input.planned(NOW)
+    after = plan_input.planned(plan_input.carried(a_metagraph(("owner", "tail", "new")), NOW, "away"))
     assert (before.burn, after.burn) == pytest.approx((0.21, 0.21))
     assert after.vector == pytest.approx({0: 0.21, 1: 0.79})
 
@@ -74,20 +75,20 @@ def test_a_plan_that_is_carried_over_follows_hotkeys_and_burns_no_more_than_it_d
 def test_who_registered_again_since_earns_nothing_of_what_is_carried_over() -> None:
     """Not even under the same hotkey; where nobody is left the owner's uid gets it, and without one nothing can be planned."""
     new = a_metagraph(("owner", "king", "tail"), since=650)
-    assert weight_basis.planned(weight_basis.carried(new, NOW, "away")).vector == {0: 1.0}
+    assert plan_input.planned(plan_input.carried(new, NOW, "away")).vector == {0: 1.0}
     ownerless = replace(new, owner_hotkey=Hotkey("gone"))
     with pytest.raises(WeightsInvalid):
-        weight_basis.planned(weight_basis.carried(ownerless, NOW, "away"))
+        plan_input.planned(plan_input.carried(ownerless, NOW, "away"))
     with pytest.raises(WeightsInvalid, match="owner"):
-        weight_basis.snapshot(ownerless, HEAD, SCHEDULE)
+        plan_input.snapshot(ownerless, HEAD, SCHEDULE)
 
 
 def test_what_was_carried_over_once_is_carried_over_from_the_same_plan() -> None:
     """No chain of rounding: always from the snapshot of the ledger."""
-    first = weight_basis.carried(a_metagraph(("owner", "tail")), NOW, "away")
-    second = weight_basis.carried(a_metagraph(), first, "still away")
+    first = plan_input.carried(a_metagraph(("owner", "tail")), NOW, "away")
+    second = plan_input.carried(a_metagraph(), first, "still away")
     assert isinstance(second, Carried) and second.carried == NOW
-    assert to_u16(weight_basis.planned(second).vector) == to_u16(weights.plan(NOW).vector)
+    assert to_u16(plan_input.planned(second).vector) == to_u16(plan.plan(NOW).vector)
 
 
 @pytest.mark.parametrize("score", [pytest.param(each, id=f"{each}") for each in (0.0, 0.3, 0.83, 1.0)])
@@ -98,14 +99,14 @@ def test_a_supposed_score_keeps_the_spread_and_the_top(score: float) -> None:
     assert record is not None
     assert (record.mean, record.stderr) == pytest.approx((score, RECORDS[1].stderr), abs=1e-6)
     assert found.state.record(RECORDS[0].entrant) == RECORDS[0]
-    lines = {line.hotkey: line for line in weights.plan(found).lines}
+    lines = {line.hotkey: line for line in plan.plan(found).lines}
     assert (lines[KING].share, lines[TAIL].share) == (0.65, 0.14 if score > 0.25 else 0.0)
 
 
 def test_a_commitment_that_waits_is_supposed_to_have_been_judged_once() -> None:
     """At the rules' own spread; it takes the place that such a record has."""
     waiting = replace(NOW, committed={Hotkey("idle"): Block(300)})
-    lines = {line.hotkey: line for line in weights.plan(supposed(waiting, Hotkey("idle"), 0.95, RULES)).lines}
+    lines = {line.hotkey: line for line in plan.plan(supposed(waiting, Hotkey("idle"), 0.95, RULES)).lines}
     assert (lines[Hotkey("idle")].share, lines[TAIL].share, lines[Hotkey("idle")].entrant) == (0.14, 0.1, "idle@300")
 
 

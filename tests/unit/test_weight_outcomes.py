@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from neurons.types import Applied, RateLimited, Refused, SealedCommit, SealedWeights, WeightsResult
-from neurons.weight_outcomes import answered, settled
+from neurons.chain.types import Applied, RateLimited, Refused, SealedCommit, SealedWeights, WeightsResult
+from neurons.validator.weights.outcome import answered, settled
 from scoring.types import Block, Uid, Weight
-from scoring.weights import WeightPlan
+from scoring.weights.plan import WeightPlan
 from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.states import Mechanism, Outcome
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from neurons.types import Metagraph, Neuron
-from neurons.weight_schedule import Due, Known, NotYet, decide, stalled
+from neurons.chain.types import Metagraph, Neuron
+from neurons.validator.weights.schedule import Due, Known, NotYet, decide, stalled
 from scoring.competition import load
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, Uid
 from voice_api.db.ledger_records import LedgerEntry, WeightAttempt

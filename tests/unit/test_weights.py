@@ -10,12 +10,12 @@ from bittensor.intents.weights import normalize
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from scoring import weights
-from scoring.ledger import Record, State
-from scoring.selection import lower_bound
-from scoring.snapshot import Snapshot
+from scoring.ranking.selection import lower_bound
+from scoring.ranking.state import Record, State
 from scoring.types import Block, Entrant, Hotkey, Uid, Weight, entrant
-from scoring.weights import WeightPlan, WeightsInvalid
+from scoring.weights import plan as weights
+from scoring.weights.plan import WeightPlan, WeightsInvalid
+from scoring.weights.snapshot import Snapshot
 
 SHARES = (0.65, 0.14, 0.10, 0.07, 0.04)
 OWNER = Hotkey("h0")

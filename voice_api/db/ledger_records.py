@@ -21,7 +21,8 @@ class Roll:
 class LedgerEntry:
     """The state after folding one round, chained by hash; the first entry's `previous` is ''.
 
-    `inputs` is what the fold was given besides the receipts (see `neurons.refold.Inputs`); `king_entrant` holds the top after it.
+    `inputs` is what the fold was given besides the receipts (see `neurons.validator.ledger.replay.Inputs`);
+    `king_entrant` holds the top after it.
     """
 
     round: RoundNumber

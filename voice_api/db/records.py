@@ -218,7 +218,7 @@ class Verdict:
     """How an evaluation ends: scored with a report, rejected with a code, or a copy of an earlier submission.
 
     `code` and `reason` are set unless scored, `copy_of` only for a copy. Without a report the score is 0. `signature` (hex) is the
-    worker's, over the receipt (see `scoring.receipt`), `certificate` why it counts.
+    worker's, over the receipt (see `scoring.receipts.receipt`), `certificate` why it counts.
     """
 
     state: VerdictState

@@ -1,12 +1,25 @@
 """The table of codes on the wire."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
 from scoring.errors import Blame, Code
-from voice_api.retry_rules import Retry
 from voice_api.schemas.wire import Wire
+
+
+class Retry(StrEnum):
+    """Who tries again, and when."""
+
+    NEVER = "never"
+    """Final: a verdict is never retried. Publish and commit anew."""
+    BY_ITSELF = "by_itself"
+    """We try again, with growing pauses and a bounded budget; then it is parked for the operator."""
+    LATER = "later"
+    """Send the same again after a pause (Retry-After says how long)."""
+    CHANGED = "changed"
+    """The same again fails the same way: change what the advice names first."""
 
 
 class CodeRow(Wire):

@@ -8,7 +8,7 @@ from pydantic import Field
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.db.states import EvaluationState, QueueName
 from voice_api.db.views import QueueRow
-from voice_api.eta import Wait
+from voice_api.schemas.eta import Wait
 from voice_api.schemas.wire import Ss58, Wire
 
 EtaOut = Annotated[

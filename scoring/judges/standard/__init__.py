@@ -1,0 +1,1 @@
+"""The standard profile: the field's open models, pinned and fetched lazily."""

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
-from scoring.audio import normalise
+from scoring.audio.audio import normalise
+from scoring.audio.clip import RATE, Sound
 from scoring.judges.judge import Utterance
-from scoring.judges.places import Place
 from scoring.judges.standard.ctc import Emissions, WeakRecogniser
 from scoring.judges.standard.timing import UNSAID, Said, align
-from scoring.sound import RATE, Sound
-from scoring.text import normalise as words_of
+from scoring.judges.word_timing import Place
+from scoring.language.text import normalise as words_of
 
 
 class Aligner:

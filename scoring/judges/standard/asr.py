@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizer
 
+from scoring.audio.clip import RATE
 from scoring.judges.standard.device import LANES, Device
 from scoring.judges.standard.lanes import Clip, through
 from scoring.judges.standard.pretrained import front_end, network
-from scoring.sound import RATE
 
 WINDOW = 30 * RATE
 """Samples that the model takes at a time; it was trained on windows filled up with silence, so every pass has this shape."""

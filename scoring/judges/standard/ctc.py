@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCTC, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor
 
+from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.standard.device import LANES, Device
 from scoring.judges.standard.lanes import Clip, silent, through
 from scoring.judges.standard.pretrained import front_end, network
-from scoring.sound import RATE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

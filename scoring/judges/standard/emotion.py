@@ -20,13 +20,13 @@ import torch
 from transformers import AutoModelForAudioClassification, Wav2Vec2FeatureExtractor
 
 from prompts.voices import LEVELS, ORDINARY
+from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.judge import Utterance
 from scoring.judges.standard.device import LANES, Device
 from scoring.judges.standard.lanes import Clip, repeated, through
 from scoring.judges.standard.pretrained import front_end, network
 from scoring.report import Metrics
-from scoring.sound import RATE
 
 
 class EmotionJudge:

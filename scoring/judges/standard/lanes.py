@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
+from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.standard.arithmetic import exact
-from scoring.sound import RATE
 
 BUCKETS = tuple(round(seconds * RATE) for seconds in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64))
 """Lengths of clips in samples, at the judges' rate; a longer clip takes a multiple of the last."""

@@ -5,12 +5,12 @@ from pathlib import Path
 import torch
 from transformers import Wav2Vec2FeatureExtractor, WavLMForXVector
 
+from scoring.audio.clip import RATE
 from scoring.judges.judge import Utterance
 from scoring.judges.standard.device import LANES, Device
 from scoring.judges.standard.lanes import Clip, repeated, through
 from scoring.judges.standard.pretrained import front_end, network
 from scoring.report import Metrics
-from scoring.sound import RATE
 
 
 class XVectorJudge:

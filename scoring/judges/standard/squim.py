@@ -23,10 +23,10 @@ from torchaudio.models import (
 )
 from torchaudio.models.squim.subjective import Predictor
 
+from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.standard.device import Device
 from scoring.judges.standard.pretrained import fill
-from scoring.sound import RATE
 
 
 class Squim:

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from scoring.judges.dictionary import count_phonemes
 from scoring.judges.intelligibility import compare
 from scoring.judges.judge import Utterance
+from scoring.judges.recognition.dictionary import count_phonemes
 from scoring.judges.standard.aligner import Aligner
 from scoring.judges.standard.asr import StrongRecogniser
 from scoring.judges.standard.timing import timing
+from scoring.language.text import normalise as words_of
 from scoring.report import Metrics
-from scoring.text import normalise as words_of
 
 
 class WordsJudge:

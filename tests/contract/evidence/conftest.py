@@ -6,14 +6,14 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from neurons.api_client import VoiceApi
-from neurons.evidence import Evidence, OwnEvidence, RemoteEvidence
+from neurons.api_client.client import VoiceApi
+from neurons.validator.evidence import Evidence, OwnEvidence, RemoteEvidence
 from tests.integration.conftest import ValidatorBed
 from tests.integration.conftest import new_submission as new_submission
 from tests.integration.conftest import stack as stack
 from tests.integration.conftest import writer as writer
-from voice_api.app import create_app
 from voice_api.settings import ApiSettings
+from voice_api.web.app import create_app
 
 
 @pytest.fixture(params=["own database", "another's API"])

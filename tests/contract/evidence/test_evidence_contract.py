@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from neurons.evidence import Evidence
-from neurons.folding import fold
+from neurons.validator.evidence import Evidence
+from neurons.validator.ledger.fold_round import fold
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.types import RoundNumber

@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from neurons.localnet import standins
 from neurons.localnet.hub_server import Control, create_hub
 from neurons.localnet.repositories import publish
 from prompts.generate import generate
 from prompts.groups import Group, GroupPlan
-from scoring.audio import from_pcm
+from scoring.audio.audio import from_pcm
+from scoring.audio.clip import Sound
 from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges
 from scoring.judges.standard.device import Device
 from scoring.judges.standard.load import load
 from scoring.judges.standard.models import Pin, Role, read_catalogue
-from scoring.sound import Sound
 from scoring.synthesis.espeak_library import Settings, say
+from tests.builders import fake_models
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Standins:
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
     """A running hub with a repository per role, each with a file more than is needed."""
     root = tmp_path_factory.mktemp("judges")
-    folders = standins.build(root / "models")
+    folders = fake_models.build(root / "models")
     for role, folder in folders.items():
         shutil.copytree(folder, root / "published" / role)
         (root / "published" / role / "pytorch_model.bin").write_bytes(b"\x80\x04}\x94.")

@@ -8,8 +8,6 @@ from typing import Any, cast
 import pytest
 import torch
 
-from neurons.localnet import standins
-from scoring import anchors
 from scoring.competition import Profile
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.judge import Utterance
@@ -27,6 +25,8 @@ from scoring.judges.standard.squim import Squim
 from scoring.judges.standard.timing import Said, align, timing
 from scoring.judges.standard.words import WordsJudge
 from scoring.report import Factor
+from scoring.scores import anchors
+from tests.builders import fake_models
 
 RANGES = {
     "wer": (0, 1e6), "cer": (0, 1e6), "wer_weak": (0, 1e6), "cer_weak": (0, 1e6), "mush": (0, 1e6),
@@ -269,7 +269,7 @@ def test_frames() -> None:
 
 def test_a_recogniser_that_takes_a_mask(tmp_path: Path) -> None:
     """HuBERT, normalised by layers: the clip's own frames only, whatever silence fills the bucket."""
-    standins.hubert(tmp_path)
+    fake_models.hubert(tmp_path)
     recogniser = WeakRecogniser(tmp_path, Device.CPU)
     torch.manual_seed(1)
     long, short = torch.randn(24_000), torch.randn(10_000)

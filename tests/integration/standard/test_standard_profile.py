@@ -12,23 +12,23 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from neurons.cli.pin import pin
+from neurons.cli.scoring.pin import pin
 from neurons.localnet import models
 from neurons.localnet.network import COMPETITION
 from prompts.groups import Group
-from scoring import anchors
+from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, Profile, load
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.judges.panel import Judges, Panel
 from scoring.judges.standard.models import Pin, Role, read_catalogue, read_pins, write_pins
 from scoring.report import Factor, Gate
-from scoring.spoken import Spoken
+from scoring.scores import anchors
 from scoring.types import BlockHash, RoundNumber
-from workers.evaluate import Model, Tools, judge_model
-from workers.hub import Hub
-from workers.judge_models import StandardModels
-from workers.panels import LastPanel
-from workers.sandbox import Sandbox
+from workers.evaluation.evaluate import Model, Tools, judge_model
+from workers.evaluation.judge_models import StandardModels
+from workers.evaluation.panels import LastPanel
+from workers.hub.client import Hub
+from workers.sandbox.sandbox import Sandbox
 
 WEIGHTS = {
     Factor.INTELLIGIBILITY: 0.3,

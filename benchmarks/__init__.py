@@ -1,0 +1,1 @@
+"""Benchmarks and studies: ratios against a named baseline in the same run."""

@@ -1,0 +1,127 @@
+"""`make bench-gpu`: the standard profile's networks, batched by length against one clip at a time, on whatever device is here.
+
+The networks are stand-ins of the published classes with random weights: how fast they are does not depend on what they learned.
+Prints a table; nothing here passes or fails. Usage: python benchmarks/bench_gpu.py [--device cpu|cuda] [--size tiny|full]
+[--clips N] [--lanes N]. At full size the weights take 9 GB on the disk and on the device.
+"""
+
+import argparse
+import hashlib
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from prompts.generate import generate
+from prompts.groups import GroupPlan
+from scoring.audio.audio import from_pcm
+from scoring.audio.clip import Sound
+from scoring.judges.judge import Judge, Utterance
+from scoring.judges.standard.device import LANES, Device
+from scoring.judges.standard.load import load
+from scoring.judges.standard.models import Pin, Role, read_catalogue
+from scoring.report import Metrics
+from scoring.synthesis.espeak_library import Settings, say
+from tests.builders import fake_models
+
+_SEED = bytes.fromhex("07" * 32)
+_RATES = (110, 140, 175, 220)
+"""Words per minute: clips of 2 … 10 s."""
+
+
+def clips(count: int) -> tuple[Utterance, ...]:
+    """What espeak-ng says for a round's prompts, at several rates."""
+    prompts = [(group, prompt) for group in generate(_SEED, GroupPlan(count, 0, 0)) for prompt in group.prompts]
+    found: list[Utterance] = []
+    for index, (group, prompt) in enumerate(prompts):
+        wave = say(prompt.text, Settings("en-us+f2", rate=_RATES[index % 4], pitch=50, range=50, amplitude=100, word_gap=0))
+        found.append(Utterance(prompt, group, Sound(from_pcm((wave * 32768.0).round().astype("<i2").tobytes(), 22_050))))
+    return tuple(found)
+
+
+def judges(folder: Path, size: fake_models.Size, device: Device) -> tuple[Judge, ...]:
+    """Those that hear single clips through networks; the pair judge's network is of the classes of the others."""
+    made = fake_models.build(folder, size)
+    files = {role: source.files for role, source in read_catalogue().items()}
+    pins = {role: _pin(made[role], files[role]) for role in Role}
+    folders = {pin.digest: made[role] for role, pin in pins.items()}
+    loaded = load(pins, lambda pin: folders[pin.digest], device)
+    return tuple(judge for judge in loaded.single if "float32" in judge.version)
+
+
+def _pin(folder: Path, files: Sequence[str]) -> Pin:
+    sums: dict[str, str] = {}
+    for name in files:
+        with (folder / name).open("rb") as source:
+            sums[name] = hashlib.file_digest(source, "sha256").hexdigest()
+    return Pin(repo="judges/standins", revision="0" * 40, files=sums)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds for all clips, one at a time and together, and whether a clip alone had the same numbers as in company."""
+
+    one_by_one: float
+    together: float
+    exact: bool
+
+
+def measure(
+    run: Callable[[Sequence[Utterance]], list[Metrics]], heard: Sequence[Utterance], device: Device, lanes: int
+) -> Timing:
+    """Both ways on one judge, after a pass to warm up."""
+    LANES[device] = 1
+    run(heard[:1])
+    began = time.perf_counter()
+    for utterance in heard:
+        run([utterance])
+    middle = time.perf_counter()
+    LANES[device] = lanes
+    run(heard[:1])
+    start = time.perf_counter()
+    found = run(heard)
+    end = time.perf_counter()
+    alone = [run([utterance])[0] for utterance in heard[:3]]
+    return Timing(middle - began, end - start, alone == found[:3])
+
+
+def main() -> None:
+    """Build, load, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--device", type=Device, default=Device.CUDA if torch.cuda.is_available() else Device.CPU, choices=list(Device)
+    )
+    parser.add_argument("--size", default="tiny", choices=("tiny", "full"))
+    parser.add_argument("--clips", type=int, default=44)
+    parser.add_argument("--lanes", type=int, default=LANES[Device.CUDA])
+    given = parser.parse_args()
+    heard = clips(given.clips)
+    size = fake_models.FULL if given.size == "full" else fake_models.TINY
+    with tempfile.TemporaryDirectory(prefix="voice-bench-") as folder:
+        single = judges(Path(folder) / "models", size, given.device)
+        found = {judge.name: measure(judge.measure, heard, given.device, given.lanes) for judge in single}
+    _show(found, heard, given)
+
+
+def _show(found: dict[str, Timing], heard: Sequence[Utterance], given: argparse.Namespace) -> None:
+    seconds = sum(utterance.sound.audio.seconds for utterance in heard)
+    machine = torch.cuda.get_device_name() if given.device is Device.CUDA else platform.processor() or platform.machine()
+    title = f"{given.size} size on {given.device} ({machine}), {len(heard)} clips of {seconds:.0f} s, {given.lanes} lanes"
+    table = Table("judge", "one by one, s", "batched, s", "ratio", "s per s of speech", "alone = in company", title=title)
+    for name, timing in found.items():
+        ratio = timing.one_by_one / timing.together
+        row = (f"{timing.one_by_one:.2f}", f"{timing.together:.2f}", f"{ratio:.2f}", f"{timing.together / seconds:.4f}")
+        table.add_row(name, *row, "yes" if timing.exact else "NO")
+    alone, together = (sum(getattr(timing, name) for timing in found.values()) for name in ("one_by_one", "together"))
+    table.add_row("all", f"{alone:.2f}", f"{together:.2f}", f"{alone / together:.2f}", f"{together / seconds:.4f}", "")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

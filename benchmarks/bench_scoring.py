@@ -1,0 +1,258 @@
+"""`make bench-scoring`: how fast the embedded profile judges, against the judges' own packages, and what it needs.
+
+Every ratio is to a baseline named beside it, measured in the same run; both take turns clip by clip, so that whatever else the machine
+does falls on both. Nothing here passes or fails.
+Usage: python -m benchmarks.bench_scoring [--json] [--clips 40] [--soak 132] [--only dnsmos evaluation f0 judges memory]
+"""
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from operator import itemgetter
+from typing import ParamSpec, TypeVar
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.dnsmos_published import PublishedDnsmos
+from benchmarks.file_by_file import FileByFile, load, opinions, pyin
+from benchmarks.scoring_corpus import Evaluation, clips, evaluation
+from benchmarks.soak import soak_elsewhere
+from benchmarks.what_bounds import bound
+from scoring.audio.audio import Audio, from_pcm
+from scoring.audio.clip import Sound
+from scoring.judges.cleanliness import CleanlinessJudge
+from scoring.judges.delivery import DeliveryJudge
+from scoring.judges.intelligibility import IntelligibilityJudge
+from scoring.judges.judge import Judge, Utterance
+from scoring.judges.naturalness import Arithmetic, NaturalnessJudge
+from scoring.judges.panel import Panel
+from scoring.judges.pitch import HOP, f0
+from scoring.judges.recognition.recogniser import Recogniser
+from scoring.judges.steady import steady
+from scoring.judges.word_timing import Listener, Place
+from scoring.report import Factor, Metrics
+from scoring.scores import anchors
+from scoring.studies.evidence.agreement import spearman
+
+SECTIONS = ("dnsmos", "evaluation", "f0", "judges", "memory")
+SOAK = 132
+"""Samples by default: three evaluations."""
+BOUNDED = 8
+"""Samples on which it is measured what bounds a judge."""
+FRAME_LENGTH = 1024
+"""Samples in librosa's frames where it looks as often as we do."""
+
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measured thing. Seconds are wall-clock, and of the processor; ratios are the baseline's over ours."""
+
+    section: str
+    what: str
+    seconds: float
+    cpu_seconds: float
+    ratio: float | None = None
+    cpu_ratio: float | None = None
+    note: str = ""
+
+
+class Clock:
+    """Adds up wall-clock and processor time of what runs under it."""
+
+    def __init__(self) -> None:
+        self.wall = self.cpu = 0.0
+
+    def __call__(self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        """Run it, and keep the time."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        result = work(*args, **kwargs)
+        self.wall += time.perf_counter() - wall
+        self.cpu += time.process_time() - cpu
+        return result
+
+    def row(self, section: str, what: str, baseline: "Clock | None" = None, note: str = "") -> Row:
+        """As a row, against a baseline."""
+        if baseline is None:
+            return Row(section, what, self.wall, self.cpu, note=note)
+        return Row(section, what, self.wall, self.cpu, baseline.wall / self.wall, baseline.cpu / self.cpu, note)
+
+
+def dnsmos(said: Evaluation, count: int) -> list[Row]:
+    """Published protocol, the competition's, and its bfloat16, against speechmos on a mix of clips."""
+    published, protocols = PublishedDnsmos(lanes=torch.get_num_threads()), {name: NaturalnessJudge(name) for name in Arithmetic}
+    clocks = {name: Clock() for name in ("speechmos", "published", *protocols)}
+    found: dict[str, list[Metrics]] = {name: [] for name in clocks}
+    mix = clips(said.groups, count)
+    for number, clip in enumerate([mix[0], *mix]):
+        if number == 1:  # the first one only warmed up
+            clocks, found = {name: Clock() for name in clocks}, {name: [] for name in clocks}
+        found["speechmos"].append(clocks["speechmos"](opinions, clip.samples.numpy()))
+        found["published"].append(clocks["published"](published, clip))
+        for name, judge in protocols.items():
+            with steady():
+                found[name] += clocks[name](judge.measure, [_utterance(said, clip)])
+    rows = [clocks["speechmos"].row("dnsmos", f"speechmos, {count} clips of 2 … 10 s")]
+    rows.append(clocks["published"].row("dnsmos", "published protocol", clocks["speechmos"], _apart(found, "published")))
+    for name in protocols:
+        rows.append(clocks[name].row("dnsmos", f"competition's protocol, {name}", clocks["speechmos"], _agree(found, name)))
+    return rows
+
+
+def _utterance(said: Evaluation, clip: Audio) -> Utterance:
+    return Utterance(said.groups[0].prompts[0], said.groups[0], Sound(clip))
+
+
+def _apart(found: dict[str, list[Metrics]], name: str) -> str:
+    pairs = zip(found[name], found["speechmos"], strict=True)
+    return f"max |Δ| {max(abs(ours[key] - theirs[key]) for ours, theirs in pairs for key in theirs):.1e}"
+
+
+def _agree(found: dict[str, list[Metrics]], name: str) -> str:
+    """Rank correlation with speechmos of the factor that the scores become, and of each score in it."""
+    factor = anchors.load().factors[Factor.NATURALNESS]
+    orders = {"utility": factor.utility} | {key: itemgetter(key) for key in factor.metrics}
+    agreed = {key: spearman(*([of(one) for one in found[side]] for side in (name, "speechmos"))) for key, of in orders.items()}
+    return "rank correlation " + ", ".join(f"{key} {rho:.3f}" for key, rho in agreed.items())
+
+
+def whole(said: Evaluation) -> list[Row]:
+    """One evaluation by the panel, and file by file."""
+    panel, baseline = Panel.embedded(said.groups), FileByFile(said.groups)
+    ours, theirs = Clock(), Clock()
+    first = said.groups[0]
+    panel.judge([first], said.spoken, said.competition, _ignored)
+    baseline.group(first, [said.spoken[prompt.id] for prompt in first.prompts])
+    step = 8
+    for begin in range(0, len(said.groups), step):
+        part = said.groups[begin : begin + step]
+        ours(panel.judge, part, said.spoken, said.competition, _ignored)
+        for group in part:
+            sounds = [said.spoken[prompt.id] for prompt in group.prompts]
+            theirs(baseline.group, group, sounds)
+    what = f"one evaluation: {len(said.spoken)} samples, {said.seconds:.0f} s of sound"
+    per_second = f"{ours.wall / said.seconds:.3f} s per second of sound"
+    return [theirs.row("evaluation", "file by file"), ours.row("evaluation", what, theirs, per_second)]
+
+
+def _ignored(_done: int, _total: int) -> None:
+    """Nobody asks how far it is."""
+
+
+def pitch(said: Evaluation) -> list[Row]:
+    """F0 of a minute of speech against librosa's."""
+    sounds = [Audio(torch.from_numpy(load(from_pcm(spoken.pcm, spoken.rate))), 16_000) for spoken in said.spoken.values()]
+    ours, equal, default = Clock(), Clock(), Clock()
+    for number, sound in enumerate(sounds[:13]):
+        if number == 1:  # the first one compiles librosa's code
+            ours, equal, default = Clock(), Clock(), Clock()
+        wave = sound.samples.numpy()
+        with steady():
+            ours(f0, sound)
+        equal(pyin, wave, frame_length=FRAME_LENGTH, hop_length=HOP)
+        default(pyin, wave)
+    seconds = sum(sound.seconds for sound in sounds[1:13])
+    note = f"{ours.cpu / seconds * 10_000:.0f} ms per 10 s"
+    return [
+        equal.row("f0", f"librosa pyin, {seconds:.0f} s of sound, 100 frames per second"),
+        ours.row("f0", "pitch.f0, 100 frames per second", equal, note),
+        default.row("f0", "librosa pyin by default, 31 frames per second"),
+        ours.row("f0", "pitch.f0, 100 frames per second", default, note),
+    ]
+
+
+def judges(said: Evaluation) -> list[Row]:
+    """Each judge by itself over the evaluation, and what bounds it."""
+    recogniser = Recogniser(prompt.text for group in said.groups for prompt in group.prompts)
+    listener = Listener(recogniser)
+    panel: dict[str, Judge] = {
+        "intelligibility": IntelligibilityJudge(recogniser),
+        "naturalness": NaturalnessJudge(),
+        "naturalness, bfloat16": NaturalnessJudge(Arithmetic.BFLOAT16),
+        "delivery": DeliveryJudge(Found({spoken.prompt.id: listener.find(spoken) for spoken in _utterances(said)})),
+        "cleanliness": CleanlinessJudge(),
+    }
+    rows = []
+    with steady():
+        for name, judge in panel.items():
+            clock = Clock()
+            judge.measure(_utterances(said, 1))
+            clock(judge.measure, _utterances(said))
+            found = bound(partial(_judge_some, judge, said))
+            cost = f"{clock.cpu / said.seconds:.3f} s per second of sound"
+            why = f"{found.name} (native {found.native:.0%}, beside memory traffic × {found.slowed:.2f})"
+            rows.append(clock.row("judges", name, note=f"{cost}; bound by {why}"))
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Words found before: delivery's time without the recogniser's, which counts as intelligibility's."""
+
+    places: Mapping[str, tuple[Place, ...]]
+
+    def find(self, utterance: Utterance) -> tuple[Place, ...]:
+        """By the prompt's id."""
+        return self.places[utterance.prompt.id]
+
+
+def _judge_some(judge: Judge, said: Evaluation) -> None:
+    judge.measure(_utterances(said, BOUNDED))
+
+
+def _utterances(said: Evaluation, count: int | None = None) -> list[Utterance]:
+    """Fresh sounds: nothing that an earlier judge derived is used again."""
+    prompts = [(group, prompt) for group in said.groups for prompt in group.prompts][:count]
+    sounds = (from_pcm(said.spoken[prompt.id].pcm, said.spoken[prompt.id].rate) for _, prompt in prompts)
+    return [Utterance(prompt, group, Sound(sound)) for (group, prompt), sound in zip(prompts, sounds, strict=True)]
+
+
+def memory(samples: int) -> list[Row]:
+    """A judging process over many samples."""
+    clock = Clock()
+    found = clock(soak_elsewhere, samples)
+    growth = f"{found.mib_per_1000_samples:+.0f} ± {found.error:.0f} MiB per 1,000 over the second half"
+    note = f"{found.first_mib:.0f} MiB after the first evaluation, at most {found.peak_mib:.0f}; {growth}"
+    return [clock.row("memory", f"{found.samples} samples in one process", note=note)]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--clips", type=int, default=40, help="clips for DNSMOS, at least 3")
+    parser.add_argument("--soak", type=int, default=SOAK, metavar="N", help="samples judged while memory is watched")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
+    options = parser.parse_args()
+    said = evaluation()
+    measures: dict[str, Callable[[], list[Row]]] = {
+        "dnsmos": partial(dnsmos, said, options.clips),
+        "evaluation": partial(whole, said),
+        "f0": partial(pitch, said),
+        "judges": partial(judges, said),
+        "memory": partial(memory, options.soak),
+    }
+    rows = [row for name, measure in measures.items() if name in options.only for row in measure()]
+    where = f"{platform.machine()}, {torch.get_num_threads()} cores, {torch.backends.cpu.get_cpu_capability()}"
+    when = f"{datetime.now(UTC):%Y-%m-%d}"
+    if options.json:
+        print(json.dumps({"machine": where, "date": when, "rows": [asdict(row) for row in rows]}, indent=1))  # noqa: T201
+        return
+    table = Table("", "what", "wall s", "cpu s", "ratio", "of cpu", "note", title=f"make bench-scoring: {where}, {when}")
+    for row in rows:
+        ratios = ("" if value is None else f"{value:.1f} ×" for value in (row.ratio, row.cpu_ratio))
+        table.add_row(row.section, row.what, f"{row.seconds:.1f}", f"{row.cpu_seconds:.1f}", *ratios, row.note)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

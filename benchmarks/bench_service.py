@@ -1,0 +1,295 @@
+"""`make bench-service`: reads, writes and jobs of the service on loopback, against the barest thing that does the same, in the same run.
+
+Baseline and ours take turns, so that whatever else the machine does falls on both. Nothing here passes or fails.
+Usage: python -m benchmarks.bench_service [--json] [--submissions 100000] [--samples 3000000] [--only reads writes jobs large]
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import bittensor as bt
+import psutil
+from bittensor import http_auth
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.service_client import Load, fetch, get, load
+from benchmarks.service_data import fill
+from benchmarks.service_jobs import through_rq, through_the_service
+from neurons.chain import wallets
+from neurons.localnet import ports
+from neurons.localnet.services import start_postgres, start_redis
+from tests.chaos.processes import Processes
+from voice_api.db import migrate
+from voice_api.db.pool import connection_to, open_pool
+
+SECTIONS = ("reads", "writes", "jobs", "large")
+SMALL = 1_000
+"""Submissions of the small database."""
+SMALL_SAMPLES = 44_000
+TURNS = 4
+ANEW = "/v1/leaderboard?limit=99"
+"""Of the usual 100 rows the API keeps what it wrote for a second."""
+CONNECTIONS = 4
+MIB = 2**20
+_START_SECONDS = 60.0
+_PLENTY = "1000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measured thing, its baseline, and how one stands to the other."""
+
+    what: str
+    ours: str
+    baseline: str
+    ratio: float | None
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bed:
+    """Servers, and what runs on them."""
+
+    folder: Path
+    postgres: str
+    redis: str
+    processes: Processes
+    wallet: bt.Wallet
+
+    @property
+    def hotkey(self) -> str:
+        """Whom the API answers as, and who may write."""
+        return str(self.wallet.hotkey.ss58_address)
+
+    def database(self, name: str) -> str:
+        """A database's URL."""
+        return urlunsplit(urlsplit(self.postgres)._replace(path=f"/{name}"))
+
+    def shared(self, database: str) -> dict[str, str]:
+        """What every process of the service is told."""
+        rates = {"VOICE_RATE_PER_MINUTE": _PLENTY, "VOICE_RATE_ADDRESS_PER_MINUTE": _PLENTY}
+        return {
+            "DATABASE_URL": self.database(database),
+            "REDIS_URL": self.redis,
+            "VOICE_API_HOTKEY": self.hotkey,
+            "VOICE_API_WRITERS": self.hotkey,
+            **rates,
+        }
+
+    async def make(self, name: str, submissions: int, samples: int) -> None:
+        """A database at the newest schema, filled to a size."""
+        async with connection_to(self.postgres) as connection:
+            await connection.execute(f"create database {name}")
+        await migrate.upgrade(self.database(name))
+        if submissions:
+            async with connection_to(self.database(name)) as connection:
+                await fill(connection, submissions, samples)
+
+    async def serve(self, name: str, database: str) -> int:
+        """Start an API on a database, and wait until it is ready; its port."""
+        port = ports.pick(None)
+        self.processes.start(name, "neurons.cli", ["api", "--port", str(port)], self.shared(database))
+        await _ready(port, "/healthz")
+        return port
+
+    async def serve_bare(self, database: str) -> int:
+        """Start the baseline."""
+        port = ports.pick(None)
+        environment = {"DATABASE_URL": self.database(database)}
+        self.processes.start("bare", "benchmarks.service_bare", [str(port)], environment)
+        await _ready(port, "/v1/leaderboard?limit=1")
+        return port
+
+
+async def _ready(port: int, path: str) -> None:
+    until = time.monotonic() + _START_SECONDS
+    while time.monotonic() < until:
+        try:
+            await fetch(port, get(path))
+        except OSError:
+            await asyncio.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"nothing answers on port {port}")
+
+
+async def reads(bed: Bed, seconds: float) -> list[Row]:
+    """The leaderboard, against the same bytes from a bare route."""
+    await bed.make("small", SMALL, SMALL_SAMPLES)
+    ours, bare = await bed.serve("api-reads", "small"), await bed.serve_bare("small")
+    before = _resident(bed, "api-reads")
+    request = get("/v1/leaderboard")
+    if await fetch(ours, request) != await fetch(bare, request):
+        raise RuntimeError("the bare route answers with other bytes")
+    here, there = await _turns([ours, bare], lambda: request, seconds)
+    anew, bare_anew = await _turns([ours, bare], lambda: get(ANEW), seconds)
+    after, done = _resident(bed, "api-reads"), len(here.latencies) + len(anew.latencies)
+    return [
+        _rates("leaderboard reads/s, 100 rows", here, there, "≥ 0.8 x"),
+        _rates("the same, 99 rows, built anew", anew, bare_anew, "≥ 0.8 x"),
+        Row("its p99", _ms(here.p99), f"the same {_ms(there.p99)}", here.p99 / there.p99, ""),
+        Row(f"resident memory after {done} reads", f"{after:.0f} MiB", f"before {before:.0f} MiB", after / before, "flat"),
+    ]
+
+
+def _rates(what: str, ours: Load, bare: Load, target: str) -> Row:
+    return Row(what, f"{ours.rate:.0f}", f"bare FastAPI + asyncpg {bare.rate:.0f}", ours.rate / bare.rate, target)
+
+
+async def _turns(ports_: Sequence[int], request: Callable[[], bytes], seconds: float) -> list[Load]:
+    """The same load on each, in turns; the first turn warms up, and does not count."""
+    loads = [Load() for _ in ports_]
+    for turn in range(1 + TURNS):
+        for port, kept in zip(ports_, loads, strict=True):
+            found = await load(port, request, CONNECTIONS, seconds / TURNS)
+            if turn:
+                kept.add(found)
+    return loads
+
+
+async def writes(bed: Bed, seconds: float) -> list[Row]:
+    """Signed submissions, one and 64 to a request."""
+    await bed.make("writes", 0, 0)
+    port, numbers = await bed.serve("api-writes", "writes"), count()
+    rows = []
+    for each in (1, 64):
+        done = await load(port, lambda each=each: _submission(bed, numbers, each), CONNECTIONS, seconds)  # type: ignore[misc]
+        rows.append(Row(f"submissions/s, {each} a request, signed", f"{each * done.rate:.0f}", f"p99 {_ms(done.p99)}", None, ""))
+    return rows
+
+
+def _submission(bed: Bed, numbers: "count[int]", each: int) -> bytes:
+    keys = [hashlib.sha256(str(next(numbers)).encode()).hexdigest() for _ in range(each)]
+    submissions = [
+        {
+            "hotkey": f"hotkey-{key[:30]}",
+            "public_key": key,
+            "commit_block": 1,
+            "tiebreak": key,
+            "commitment": "v1",
+            "repo": "lab/voice",
+            "revision": key[:40],
+            "tag": key[:32],
+        }
+        for key in keys
+    ]
+    body = json.dumps({"submissions": submissions}).encode()
+    signed = http_auth.sign(bed.wallet, method="POST", path="/v1/submissions", body=body, receiver_ss58=bed.hotkey)
+    headers = {"Host": "bench", "Content-Type": "application/json", "Content-Length": str(len(body)), **signed}
+    return b"".join(
+        [b"POST /v1/submissions HTTP/1.1\r\n", *(f"{k}: {v}\r\n".encode() for k, v in headers.items()), b"\r\n", body]
+    )
+
+
+async def jobs(bed: Bed, seconds: float) -> list[Row]:
+    """One worker each, no work in it."""
+    await bed.make("jobs", 0, 0)
+    most, number = 4 * seconds, 2_000
+    async with open_pool(bed.database("jobs"), application="bench") as pool:
+        ours = await through_the_service(pool, bed.processes, bed.folder, bed.shared("jobs"), number, most)
+    bare = await through_rq(bed.redis, bed.processes, number, most)
+    return [Row("no-op jobs/s, row to verdict, one worker", f"{ours:.0f}", f"RQ alone {bare:.0f}", ours / bare, "≥ 0.5 x")]
+
+
+async def large(bed: Bed, seconds: float, submissions: int, samples: int) -> list[Row]:
+    """p99 of each read on a large database against a small one."""
+    began = time.monotonic()
+    await bed.make("large", submissions, samples)
+    await bed.make("little", SMALL, SMALL_SAMPLES)
+    filled = time.monotonic() - began
+    big, little = await bed.serve("api-large", "large"), await bed.serve("api-little", "little")
+    rows = [Row(f"filling {submissions:,} submissions and {samples:,} samples", f"{filled:.0f} s", "", None, "")]
+    for path in await _served(little):
+        loads = await _turns([big, little], lambda path=path: get(path), seconds)  # type: ignore[misc]
+        rows.append(
+            Row(f"p99 of {path}", _ms(loads[0].p99), f"small database {_ms(loads[1].p99)}", loads[0].p99 / loads[1].p99, "≤ 2 x")
+        )
+    return rows
+
+
+async def _served(port: int) -> list[str]:
+    """The reads that there are, with arguments that exist in every database."""
+    paths = (
+        ANEW,
+        "/v1/submissions",
+        "/v1/submissions?hotkey=hotkey-7",
+        "/v1/submissions/500",
+        "/v1/queue",
+        "/v1/rounds",
+    )
+    more = ("/v1/rounds/3", "/v1/evaluations", "/v1/evaluations?round=3", "/v1/evaluations/500", "/v1/evaluations/500/samples")
+    receipt = hashlib.md5(b"7", usedforsecurity=False).hexdigest() + hashlib.md5(b"r7", usedforsecurity=False).hexdigest()
+    asked = (*paths, *more, f"/v1/receipts/{receipt}", "/metrics")
+    return [path for path in asked if (await fetch(port, get(path)))[0] == 200]
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.1f} ms"
+
+
+def _resident(bed: Bed, name: str) -> float:
+    return float(psutil.Process(bed.processes.running[name].pid).memory_info().rss / MIB)
+
+
+async def measure(bed: Bed, options: argparse.Namespace) -> list[Row]:
+    """Every section that was asked for."""
+    rows: list[Row] = []
+    if "reads" in options.only:
+        rows += await reads(bed, options.seconds)
+    if "writes" in options.only:
+        rows += await writes(bed, options.seconds)
+    if "jobs" in options.only:
+        rows += await jobs(bed, options.seconds)
+    if "large" in options.only:
+        rows += await large(bed, options.seconds, options.submissions, options.samples)
+    return rows
+
+
+def main() -> None:
+    """Measure, and print; servers are stopped when it is ended, too."""
+    signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit(143))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_service")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=float, default=4.0, help="for each thing that is measured")
+    parser.add_argument("--submissions", type=int, default=100_000)
+    parser.add_argument("--samples", type=int, default=3_000_000)
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voice-bench-")))
+        (folder / "logs").mkdir()
+        postgres, redis = start_postgres(folder / "postgres", durable=False), start_redis(folder / "redis")
+        stack.callback(postgres.stop)
+        stack.callback(redis.stop)
+        processes = Processes(folder / "logs")
+        stack.callback(processes.stop)
+        wallet = wallets.create("bench", "default", folder / "wallets")
+        rows = asyncio.run(measure(Bed(folder, postgres.url, redis.url, processes, wallet), options))
+    where = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
+    if options.json:
+        print(json.dumps({"where": where, "rows": [asdict(row) for row in rows]}))  # noqa: T201
+        return
+    table = Table("what", "ours", "baseline", "ratio", "target", title=where)
+    for row in rows:
+        table.add_row(row.what, row.ours, row.baseline, "" if row.ratio is None else f"{row.ratio:.2f} x", row.target)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

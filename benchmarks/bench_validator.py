@@ -1,0 +1,162 @@
+"""`make bench-validator`: a full decision (duels, ranking, plan) over 256 submissions × 4,096 groups, against a plain pairwise loop.
+
+The decision is `ranking.fold` of a round in which every submission duels with the king, and `weights.plan` of what comes out. The loop
+counts, in plain Python, for each pair on how many groups the one beats the other: a win rate, and nothing else. Both have the same
+scores in the same form, in one run. Fails unless the decision takes at most 1/100 of the loop's time and the process 300 MB.
+Usage: python -m benchmarks.bench_validator [--submissions 256] [--groups 4096] [--json]
+"""
+
+import argparse
+import json
+import resource
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from scoring.competition import Competition, load
+from scoring.ranking import fold
+from scoring.ranking.round_result import Judged, RoundResult, Verdict
+from scoring.ranking.state import State
+from scoring.studies.simulation.world import World
+from scoring.types import Block, Hotkey, Micro, RoundNumber, Uid, entrant
+from scoring.weights import plan
+from scoring.weights.plan import WeightPlan
+from scoring.weights.snapshot import Snapshot
+
+LEAST_TIMES = 100.0
+MOST_MEGABYTES = 300.0
+REPEATS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Seconds of the best of REPEATS decisions and of one loop; memory in MB: a decision's own, and the most that the process had."""
+
+    submissions: int
+    groups: int
+    duels: int
+    loop_seconds: float
+    decision_seconds: float
+    decision_megabytes: float
+    process_megabytes: float
+
+    @property
+    def times(self) -> float:
+        """The loop's time over the decision's: more is better."""
+        return self.loop_seconds / self.decision_seconds
+
+    @property
+    def met(self) -> bool:
+        """Both targets."""
+        return self.times >= LEAST_TIMES and max(self.process_megabytes, self.decision_megabytes) <= MOST_MEGABYTES
+
+
+def rounds(submissions: int, groups: int) -> list[RoundResult]:
+    """Three rounds of equal models: a king is seated, duels open, duels go on."""
+    names = [f"{place:04d}" for place in range(groups)]
+    results = []
+    for number in range(3):
+        scores = World().draw(np.random.default_rng(number), np.full(submissions, 0.65), groups)
+        judged = [_judged(place, dict(zip(names, map(Micro, row), strict=True))) for place, row in enumerate(scores.tolist())]
+        results.append(RoundResult(RoundNumber(number), Block(number * 360), judged))
+    return results
+
+
+def _judged(place: int, scores: dict[str, Micro]) -> Judged:
+    hotkey = Hotkey(f"hotkey{place:04d}")
+    return Judged(entrant(hotkey, Block(place)), hotkey, Block(place), f"{place:064x}", None, Verdict.SCORED, scores, speed=100)
+
+
+def snapshot(state: State, competition: Competition, judged: Sequence[Judged]) -> Snapshot:
+    """Everybody is registered."""
+    shares = competition.shares
+    return Snapshot(
+        ledger_hash="",
+        state=state,
+        block=Block(3 * 360),
+        owner=Uid(0),
+        uids={item.hotkey: Uid(place) for place, item in enumerate(judged)},
+        registered_at={item.hotkey: Block(0) for item in judged},
+        shares=shares.king_and_tail,
+        tail_floor=shares.tail_floor,
+        tie_band=shares.tie_band,
+        tie_speed=shares.tie_speed,
+        competition_hash=competition.hash,
+    )
+
+
+def pairwise(judged: Sequence[Judged]) -> list[float]:
+    """Each one's win rate over all others, as a plain loop has it."""
+    rows = [list(item.groups.values()) for item in judged]
+    wins = [0] * len(rows)
+    for one, mine in enumerate(rows):
+        for other in range(one):
+            theirs = rows[other]
+            for place in range(len(mine)):
+                if mine[place] > theirs[place]:
+                    wins[one] += 1
+                else:
+                    wins[other] += 1
+    return [count / (len(rows[0]) * (len(rows) - 1)) for count in wins]
+
+
+def measure(submissions: int, groups: int) -> Found:
+    """Both, one after the other; memory in a decision of its own, because to measure it takes time."""
+    competition = load().version[-1]
+    first, second, third = rounds(submissions, groups)
+    before = fold.fold(fold.fold(State(), first, competition), second, competition)
+    judged = third.judged
+    del first, second
+
+    def decide() -> WeightPlan:
+        state = fold.fold(before, third, competition)
+        return plan.plan(snapshot(state, competition, judged))
+
+    decision = min(_seconds(decide) for _ in range(REPEATS))
+    tracemalloc.start()
+    decide()
+    own = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    loop = _seconds(lambda: pairwise(judged))
+    process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 * 1.048576
+    return Found(submissions, groups, len(before.duels), loop, decision, own, process)
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def main() -> None:
+    """Measure, print, and fail where a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--submissions", type=int, default=256)
+    parser.add_argument("--groups", type=int, default=4096)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    found = measure(asked.submissions, asked.groups)
+    if asked.json:
+        sys.stdout.write(json.dumps(asdict(found) | {"times": found.times, "met": found.met}) + "\n")
+    else:
+        table = Table("what", "measured", "target", box=None)
+        table.add_row("a plain pairwise win-rate loop", f"{found.loop_seconds:.2f} s", "")
+        table.add_row(f"fold ({found.duels} open duels) and plan", f"{found.decision_seconds * 1000:.1f} ms", "")
+        table.add_row("how many times faster", f"{found.times:.0f} ×", f"≥ {LEAST_TIMES:.0f} ×")
+        table.add_row("memory of a decision", f"{found.decision_megabytes:.0f} MB", f"≤ {MOST_MEGABYTES:.0f} MB")
+        table.add_row(
+            "memory of the whole process, scores and all", f"{found.process_megabytes:.0f} MB", f"≤ {MOST_MEGABYTES:.0f} MB"
+        )
+        Console().print(table)
+    sys.exit(0 if found.met else 1)
+
+
+if __name__ == "__main__":
+    main()

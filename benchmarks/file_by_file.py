@@ -1,0 +1,76 @@
+"""The baseline: the same judges, one file after the other, each by its package's own front end and with that package's own threads."""
+
+import warnings
+from collections.abc import Sequence
+
+import jiwer
+import librosa
+import numpy as np
+import torchaudio
+from numpy.typing import NDArray
+from speechmos import dnsmos
+
+from prompts.groups import Group
+from scoring.audio.audio import Audio, from_pcm
+from scoring.audio.clip import RATE, Sound
+from scoring.audio.spoken import Spoken
+from scoring.judges.cleanliness import CleanlinessJudge
+from scoring.judges.judge import Utterance
+from scoring.judges.pitch import HIGHEST_HZ, LOWEST_HZ
+from scoring.judges.recognition.recogniser import Recogniser
+from scoring.judges.speaker import SpeakerJudge
+from scoring.language.text import normalise
+
+Wave = NDArray[np.float32]
+
+
+class FileByFile:
+    """What a script would do: a kept recogniser, `speechmos`, librosa's `pyin`, torchaudio's `loudness`.
+
+    The recogniser is ours (pocketsphinx with the round's own words), built once as a script would. Cleanliness and speaker have
+    no package: they are this project's code in both.
+    """
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self._recogniser = Recogniser(prompt.text for group in groups for prompt in group.prompts)
+
+    def sample(self, group: Group, index: int, said: Spoken) -> Utterance:
+        """Judge one sample by everything that needs no second one."""
+        audio = from_pcm(said.pcm, said.rate)
+        wave = load(audio)
+        heard = " ".join(one.word for one in self._recogniser.hear(Sound(audio)))
+        jiwer.wer(" ".join(normalise(group.prompts[index].text)), heard or "-")
+        opinions(wave)
+        pyin(wave)
+        torchaudio.functional.loudness(audio.samples[None], audio.rate)
+        utterance = Utterance(group.prompts[index], group, Sound(audio))
+        CleanlinessJudge().measure([utterance])
+        return utterance
+
+    def group(self, group: Group, said: Sequence[Spoken]) -> None:
+        """Judge a group's samples, and a voice pair as one."""
+        utterances = [self.sample(group, index, spoken) for index, spoken in enumerate(said)]
+        if group.kind.value == "voice":
+            SpeakerJudge().compare(*utterances)
+
+
+def load(audio: Audio) -> Wave:
+    """The sound as librosa would hand it on: 16 kHz, in [-1, 1]."""
+    wave: Wave = librosa.resample(audio.samples.numpy(), orig_sr=audio.rate, target_sr=RATE)
+    return np.clip(wave, -1.0, 1.0)
+
+
+def opinions(wave: Wave) -> dict[str, float]:
+    """DNSMOS as published, by our names."""
+    found = dnsmos.run(wave, RATE)
+    return {name: float(found[f"{theirs}_mos"]) for name, theirs in NAMES.items()}
+
+
+NAMES = {"sig": "sig", "bak": "bak", "ovr": "ovrl", "p808": "p808"}
+
+
+def pyin(wave: Wave, frame_length: int = 2048, hop_length: int = 512) -> None:
+    """librosa's F0 over our range; by default it looks at 31 frames per second, we at 100."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        librosa.pyin(wave, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, sr=RATE, frame_length=frame_length, hop_length=hop_length)

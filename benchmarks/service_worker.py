@@ -1,0 +1,48 @@
+"""A real `voice worker` whose evaluation is nothing: every claim is given the same verdict at once.
+
+Usage: python -m benchmarks.service_worker, in the environment of a worker
+"""
+
+from datetime import timedelta
+from typing import Any, cast
+
+from neurons.cli import logs
+from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
+from scoring.types import Micro
+from voice_api.db.records import Verdict
+from voice_api.db.states import VerdictState
+from workers import main
+from workers.evaluation.evaluate import Tools
+from workers.jobs import evaluate_job
+from workers.sandbox.sandbox import Sandbox
+from workers.settings import WorkerSettings
+
+REPORT = EvaluationReport(
+    profile="embedded",
+    profile_hash="f" * 64,
+    judges={"none": "1"},
+    samples=(SampleReport("p1", "g1", Micro(750_000), None, {"wer": 0.05}, {Factor.DELIVERY: 0.5}, "a" * 64, 1.25),),
+    groups=(GroupReport("g1", "single", Micro(750_000)),),
+    score=Micro(750_000),
+    stderr=Micro(0),
+)
+VERDICT = Verdict(VerdictState.SCORED, {"score": 750_000}, "e" * 64, "5" * 128, {"host": "bench"}, report=REPORT)
+
+
+def nothing() -> str:
+    """What a bare RQ job does."""
+    return "nothing"
+
+
+def run() -> None:
+    """Work until SIGTERM."""
+    logs.configure()
+    settings = WorkerSettings()
+    tools = Tools(cast(Any, None), Sandbox(settings.data / "scratch"), timedelta(seconds=1), cast(Any, None))
+    vars(main)["tools"] = lambda *_settings, **_more: tools
+    vars(evaluate_job)["evaluate"] = lambda *_case, **_more: VERDICT
+    main.run(settings)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,101 @@
+"""`make study-round-variance`: which share of the variance of D is common to a round?
+
+D is the difference of two models' scores on the same group, clipped as a duel clips it. Models speak through the sandbox and are
+judged by the embedded panel, round after round, each with prompts and a panel of its own; a round is half of the default plan.
+Usage: python -m benchmarks.study_round_variance [--json] [--out docs/measured/round_variance.json] [--rounds 8]
+"""
+
+import argparse
+import hashlib
+import statistics
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from benchmarks.espeak_models import FORMANT, KLATT, Recipe, answers, build
+from benchmarks.variance import common_share
+from prompts.generate import SEED_BYTES, generate
+from prompts.groups import GroupPlan
+from scoring import competition
+from scoring.competition import Competition
+from scoring.judges.panel import Panel
+from scoring.studies.evidence.measured import PairShare, RoundVariance, write
+from scoring.types import MICRO, BlockHash, RoundNumber
+from workers.evaluation.evaluate import Tools
+from workers.main import tools
+
+PLAN = GroupPlan(single=10, counterfactual=4, voice=2)
+MODELS = (
+    Recipe("clear", f"{KLATT}, {FORMANT}", "en-us+edward", "en-us+f2"),
+    Recipe("hurried", f"{KLATT}, {FORMANT}", "en-us+edward", "en-us+f2", {"rate": 1.15}),
+    Recipe("other", f"{KLATT}, {FORMANT}", "en-us+klatt4", "en-us+f5"),
+)
+PAIRS = (("clear", "hurried"), ("clear", "other"))
+
+Scores = Mapping[str, Sequence[float]]
+"""Each model's group scores of one round, in the groups' order."""
+
+
+def one_round(number: int, rules: Competition, folders: Mapping[str, Path], outside: Tools, progress: Progress) -> Scores:
+    """Every model in one round."""
+    block_hash = BlockHash("0x" + hashlib.sha256(f"round {number}".encode()).hexdigest())
+    groups = generate(bytes.fromhex(block_hash[2:]), PLAN)
+    panel = Panel.embedded(groups)
+    task = progress.add_task(f"round {number}", total=len(folders))
+    found = {}
+    for name, folder in folders.items():
+        spoken = answers(folder, groups, block_hash, rules, outside)
+        report = panel.judge(groups, spoken, rules, lambda _done, _total: None)
+        found[name] = [group.score / MICRO for group in report.groups]
+        progress.advance(task)
+    return found
+
+
+def share_of(one: str, other: str, rounds: Sequence[Scores], clip: float) -> PairShare:
+    """The share that is common to a round for a pair of models."""
+    differences = [[max(-clip, min(clip, a - b)) for a, b in zip(found[one], found[other], strict=True)] for found in rounds]
+    share, every = common_share(differences), [difference for row in differences for difference in row]
+    numbers = {"mean": statistics.mean(every), "sd": statistics.stdev(every)} | asdict(share)
+    return PairShare.model_validate({"pair": (one, other), **{name: round(value, 4) for name, value in numbers.items()}})
+
+
+def main() -> None:
+    """Measure, print, and write where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)  # as a worker does
+    rules = competition.load().at(RoundNumber(0))
+    with tempfile.TemporaryDirectory(prefix="voice-study-") as name, Progress(console=Console(stderr=True)) as progress:
+        folders = {recipe.name: build(recipe, Path(name)) for recipe in MODELS}
+        outside = tools("http://127.0.0.1", Path(name))
+        rounds = [one_round(number, rules, folders, outside, progress) for number in range(asked.rounds)]
+    shares = tuple(share_of(one, other, rounds, rules.duel.clip) for one, other in PAIRS)
+    document = RoundVariance(clip=rules.duel.clip, profile_hash=profile_hash(), pairs=shares)
+    if asked.out is not None:
+        write(document, asked.out)
+    if asked.json:
+        Console(soft_wrap=True).print_json(document.model_dump_json())
+        return
+    table = Table("models", "rounds", "groups in each", "mean of D", "sd of D", "F", "share common to a round", "95 % interval")
+    for share in shares:
+        cells = (str(share.rounds), str(share.groups), f"{share.mean:.3f}", f"{share.sd:.3f}", f"{share.f:.2f}")
+        table.add_row(" - ".join(share.pair), *cells, f"{share.estimate:.3f}", f"{share.low:.3f} … {share.high:.3f}")
+    Console().print(table)
+
+
+def profile_hash() -> str:
+    """The judges' profile: the same in every round."""
+    return Panel.embedded(generate(bytes(SEED_BYTES), GroupPlan(single=1, counterfactual=0, voice=0))).identity.hash
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""The voice API's client: a method for each operation, answers parsed by the API's own schemas."""
+
+from uuid import UUID
+
+import httpx
+
+from neurons.api_client.connection import ApiRefused as ApiRefused
+from neurons.api_client.connection import ApiUnavailable as ApiUnavailable
+from neurons.api_client.connection import Connection, parsed
+from scoring.types import EvaluationId, Hotkey, RoundNumber, SubmissionId
+from voice_api.db.records import NewSubmission, RegistrySnapshot
+from voice_api.schemas import (
+    MOST_ROWS,
+    MOST_SUBMISSIONS,
+    LeaderboardOut,
+    LeaderboardRowOut,
+    QueuePage,
+    QueueRowOut,
+    RegistryIn,
+    RegistryOut,
+    SubmissionDetail,
+    SubmissionIn,
+    SubmissionOut,
+    SubmissionPage,
+    SubmissionsIn,
+    SubmissionsOut,
+    ValidationOut,
+)
+from voice_api.schemas.codes import CodeRow, CodeTable
+from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
+from voice_api.schemas.events import EventOut, EventPage
+from voice_api.schemas.evidence import EvidenceOut
+from voice_api.schemas.ledger import LedgerEntryOut, LedgerPage
+from voice_api.schemas.operations import ORDERS, Order, Ordered, StuckPage, Verb
+from voice_api.schemas.readiness import Readiness
+from voice_api.schemas.rounds import RoundOut, RoundPage
+from voice_api.schemas.samples import SampleOut, SamplePage
+from voice_api.schemas.weights import WeightsDetail, WeightsPage
+from voice_api.schemas.workers import WorkerOut, WorkersOut
+
+_OCTETS = "application/octet-stream"
+
+
+class VoiceApi(Connection):
+    """Reading takes nothing; writing signs with the wallet's hotkey for `receiver_hotkey`, the hotkey that the API answers as.
+
+    Every method raises ApiUnavailable or ApiRefused. Asked to slow down (429), it waits as long as the API says, some times. Use it
+    as an async context manager.
+    """
+
+    async def send_registry(self, snapshot: RegistrySnapshot) -> bool:
+        """Send the subnet's neurons; False when the API holds a snapshot as new or newer."""
+        body = RegistryIn.model_validate(snapshot, from_attributes=True)
+        return (await self._write("/v1/registry", body, RegistryOut)).stored
+
+    async def send_submissions(self, submissions: list[NewSubmission]) -> list[SubmissionId]:
+        """Send commitments, in as many requests as it takes; their ids in the order given."""
+        items = [SubmissionIn.model_validate(submission, from_attributes=True) for submission in submissions]
+        ids: list[SubmissionId] = []
+        for start in range(0, len(items), MOST_SUBMISSIONS):
+            body = SubmissionsIn(submissions=tuple(items[start : start + MOST_SUBMISSIONS]))
+            ids.extend((await self._write("/v1/submissions", body, SubmissionsOut)).ids)
+        return ids
+
+    async def submission(self, submission_id: SubmissionId) -> SubmissionDetail:
+        """One submission with its evaluations."""
+        return await self._read(f"/v1/submissions/{submission_id}", SubmissionDetail)
+
+    async def events(self, submission_id: SubmissionId) -> list[EventOut]:
+        """All that happened to a submission and its evaluations, oldest first."""
+        found: list[EventOut] = []
+        after: int | None = 0
+        while after is not None:
+            page = await self._read(f"/v1/submissions/{submission_id}/events", EventPage, after=after, limit=MOST_ROWS)
+            found.extend(page.items)
+            after = page.next
+        return found
+
+    async def submissions(self, hotkey: Hotkey | None = None) -> list[SubmissionOut]:
+        """Every submission, or every one of a hotkey, oldest first."""
+        found: list[SubmissionOut] = []
+        after: int | None = 0
+        while after is not None:
+            filters = {"hotkey": hotkey} if hotkey else {}
+            page = await self._read("/v1/submissions", SubmissionPage, after=after, limit=MOST_ROWS, **filters)
+            found.extend(page.items)
+            after = page.next
+        return found
+
+    async def queue(self) -> list[QueueRowOut]:
+        """What runs and what waits, in the order in which it is served."""
+        found: list[QueueRowOut] = []
+        after: int | None = 0
+        while after is not None:
+            page = await self._read("/v1/queue", QueuePage, after=after, limit=MOST_ROWS)
+            found.extend(page.items)
+            after = page.next
+        return found
+
+    async def leaderboard(self, limit: int = 100) -> list[LeaderboardRowOut]:
+        """The public table."""
+        return list((await self._read("/v1/leaderboard", LeaderboardOut, limit=limit)).rows)
+
+    async def validate(self, upload: bytes, text: str, description: str, key: str | None = None) -> ValidationOut:
+        """Ask for a sound file to be judged as the answer to one prompt; sent again under the same `key` it is not judged twice."""
+        target = f"/v1/validations?{httpx.QueryParams(text=text, description=description)}"
+        return await self._send(lambda: self._signed("POST", target, upload, _OCTETS, key), ValidationOut)
+
+    async def validation(self, validation_id: UUID) -> ValidationOut:
+        """What became of it."""
+        return await self._read(f"/v1/validations/{validation_id}", ValidationOut)
+
+    async def rounds(self, after: RoundNumber | None = None, limit: int = 50) -> RoundPage:
+        """A page of rounds, oldest first."""
+        query = {} if after is None else {"after": after}
+        return await self._read("/v1/rounds", RoundPage, limit=limit, **query)
+
+    async def round(self, number: RoundNumber) -> RoundOut:
+        """One round."""
+        return await self._read(f"/v1/rounds/{number}", RoundOut)
+
+    async def evidence(self, number: RoundNumber) -> EvidenceOut:
+        """All that folding a round takes."""
+        return await self._read(f"/v1/rounds/{number}/evidence", EvidenceOut)
+
+    async def ledger(self, after: RoundNumber | None = None, limit: int = 50, validator: Hotkey | None = None) -> LedgerPage:
+        """A page of a validator's ledger (the API's own), oldest first."""
+        query = _known(after=after, validator=validator)
+        return await self._read("/v1/ledger", LedgerPage, limit=limit, **query)
+
+    async def ledger_entry(self, number: RoundNumber, validator: Hotkey | None = None) -> LedgerEntryOut:
+        """One entry of a validator's ledger."""
+        return await self._read(f"/v1/ledger/{number}", LedgerEntryOut, **_known(validator=validator))
+
+    async def weights(self, before: int | None = None, limit: int = 20, validator: Hotkey | None = None) -> WeightsPage:
+        """A page of a validator's attempts to set weights, newest first."""
+        query = _known(before=before, validator=validator)
+        return await self._read("/v1/weights", WeightsPage, limit=limit, **query)
+
+    async def weights_of(self, snapshot_hash: str) -> WeightsDetail:
+        """The first attempt that was made from a snapshot, with the snapshot and the plan."""
+        return await self._read(f"/v1/weights/{snapshot_hash}", WeightsDetail)
+
+    async def evaluations(
+        self,
+        after: int = 0,
+        limit: int = 50,
+        of_round: RoundNumber | None = None,
+        submission: SubmissionId | None = None,
+    ) -> EvaluationPage:
+        """A page of evaluations, oldest first; of one round or submission if asked."""
+        query = _known(round=of_round, submission=submission)
+        return await self._read("/v1/evaluations", EvaluationPage, after=after, limit=limit, **query)
+
+    async def evaluation(self, evaluation_id: EvaluationId) -> EvaluationOut:
+        """One evaluation."""
+        return await self._read(f"/v1/evaluations/{evaluation_id}", EvaluationOut)
+
+    async def samples(self, evaluation_id: EvaluationId) -> list[SampleOut]:
+        """Everything that was said in an evaluation, in the round's own order."""
+        found: list[SampleOut] = []
+        query: dict[str, int] = {}
+        while True:
+            page = await self._read(f"/v1/evaluations/{evaluation_id}/samples", SamplePage, limit=MOST_ROWS, **query)
+            found.extend(page.items)
+            if page.next is None:
+                return found
+            query = {"after": page.next}
+
+    async def receipt(self, receipt_hash: str) -> bytes:
+        """A signed receipt as the file that `voice verify` takes."""
+        return await self._bytes(f"/v1/receipts/{receipt_hash}")
+
+    async def audio(self, pcm_sha256: str) -> bytes:
+        """A sample's audio: a FLAC file."""
+        return await self._bytes(f"/v1/samples/{pcm_sha256}")
+
+    async def codes(self) -> list[CodeRow]:
+        """Every code with what it means."""
+        return list((await self._read("/v1/errors", CodeTable)).rows)
+
+    async def readiness(self) -> Readiness:
+        """Whether the API can serve, part by part; also when it cannot."""
+        response = await self._once(self._client.build_request("GET", "/readyz"))
+        return parsed(response, Readiness)
+
+    async def order(self, verb: Verb, order: Order, key: str | None = None) -> Ordered:
+        """Order something as an operator; `verb` decides what kind of order it takes. The same `key` does it once."""
+        if type(order) is not ORDERS[verb]:
+            raise TypeError(f"{verb} takes a {ORDERS[verb].__name__}")
+        return await self._write(f"/v1/operator/{verb}", order, Ordered, key)
+
+    async def stuck(self, after: EvaluationId | None = None, limit: int = 50) -> StuckPage:
+        """A page of what waits for an operator, asked by one."""
+        target = f"/v1/operator/stuck?{httpx.QueryParams(after=after or 0, limit=limit)}"
+        return await self._send(lambda: self._signed("GET", target), StuckPage)
+
+    async def workers(self) -> tuple[WorkerOut, ...]:
+        """Every live worker, asked by an operator."""
+        return (await self._send(lambda: self._signed("GET", "/v1/operator/workers"), WorkersOut)).workers
+
+
+def _known(**asked: str | int | None) -> dict[str, str | int]:
+    return {name: value for name, value in asked.items() if value is not None}

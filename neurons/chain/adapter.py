@@ -1,0 +1,272 @@
+"""The one adapter over `bittensor.Client`: everything the project reads from a chain or writes to it."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Self, TypeVar
+
+import bittensor as bt
+from bittensor.result import BittensorError, ConnectionNotReady, RpcConnectionError
+from bittensor.settings import default_archive_endpoints, default_fallback_endpoints, resolve_endpoint
+from websockets.exceptions import WebSocketException
+
+from neurons.chain.metagraph import metagraph_of
+from neurons.chain.types import (
+    COMMITMENT_BYTES,
+    Applied,
+    ChainUnavailable,
+    CommitResult,
+    Metagraph,
+    RateLimited,
+    Refused,
+    SealedCommit,
+    SealedWeights,
+    WeightMatrix,
+    WeightsResult,
+)
+from neurons.devchain.substrate import DevSubstrate
+from scoring.errors import Code, PlatformError
+from scoring.types import Block, BlockHash, Hotkey, Uid, Weight
+
+T = TypeVar("T")
+_SubtensorModule = bt.storage.SubtensorModule
+
+DEV_NETWORK = "dev"
+_WRITE_BLOCKS = 8
+"""A write waits for its block: so many block times are added to its time limit."""
+COMMIT_LASTS = 16
+"""Blocks in which what was signed (a commitment, weights) may be included; after them it is void."""
+_SPACE_NAMES = ("SpaceLimitExceeded",)
+"""What the chain calls a commitment that comes too soon: its quota is of bytes per epoch."""
+
+
+class Chain:
+    """One subnet of one chain. Every method raises ChainUnavailable when the chain does not answer, or not in time.
+
+    `substrate` is the SDK's own seam: its RPC backend, or the development chain.
+    """
+
+    def __init__(self, substrate: bt.Substrate, netuid: int, timeout: timedelta, network: str = "local") -> None:
+        self._substrate = substrate
+        self._client = bt.Client(network, substrate=substrate)
+        self._netuid = netuid
+        self._timeout = timeout
+
+    @property
+    def netuid(self) -> int:
+        """The subnet's number."""
+        return self._netuid
+
+    async def head(self) -> Block:
+        """The newest block; it may still be replaced."""
+        return Block(await self._bounded(self._client.block()))
+
+    async def finalized(self) -> Block:
+        """The newest block that cannot be replaced any more."""
+        return Block(await self._bounded(self._client.finalized_block()))
+
+    async def block_seconds(self) -> float:
+        """Seconds from one block to the next."""
+        return await self._bounded(self._client.block_time())
+
+    async def block_hash(self, block: Block) -> BlockHash:
+        """The hash of a block that exists."""
+        return BlockHash((await self._bounded(self._substrate.block_hash(block))).lower())
+
+    async def metagraph(self, block: Block | None = None) -> Metagraph:
+        """Neurons, commitments and rules at a block (default: the newest finalized one)."""
+        at = await self.finalized() if block is None else block
+        block_hash = await self.block_hash(at)
+        snapshot = await self._bounded(self._client.at(at))
+        found = await self._bounded(snapshot.subnets.metagraph(self._netuid))
+        if found is None:
+            raise ChainUnavailable(f"there is no subnet {self._netuid} on this network; name another netuid")
+        return metagraph_of(found, at, block_hash)
+
+    async def weights(self, block: Block | None = None) -> WeightMatrix:
+        """Each validator's weights at a block (default: the newest finalized one), as shares that sum to 1."""
+        at = await self.finalized() if block is None else block
+        snapshot = await self._bounded(self._client.at(at))
+        rows = await self._bounded(snapshot.weights.weights(self._netuid))
+        return {Uid(uid): {Uid(target): share for target, share in row.items()} for uid, row in rows.items()}
+
+    async def sealed(self, hotkey: Hotkey, uid: Uid, block: Block | None = None) -> SealedWeights:
+        """A validator's weights that wait sealed, and those that count, at a block (default: the newest finalized one)."""
+        at = await self.finalized() if block is None else block
+        snapshot = await self._bounded(self._client.at(at))
+        epochs = await self._bounded(snapshot.weights.timelocked_weight_commits(self._netuid))
+        index, period, row = await self._bounded(
+            asyncio.gather(
+                snapshot.query(_SubtensorModule.SubnetEpochIndex, [self._netuid]),
+                snapshot.query(_SubtensorModule.RevealPeriodEpochs, [self._netuid]),
+                snapshot.query(_SubtensorModule.Weights, [self._netuid, uid]),
+            )
+        )
+        waiting = tuple(
+            SealedCommit(Block(commit["commit_block"]), epoch, commit["reveal_round"])
+            for epoch, commits in epochs.items()
+            for commit in commits
+            if commit["hotkey"] == hotkey
+        )
+        weights = {Uid(int(target)): int(value) for target, value in row or []}
+        return SealedWeights(at, int(index or 0), int(period or 0), waiting, weights)
+
+    async def commit(self, wallet: bt.Wallet, text: bytes) -> CommitResult:
+        """Publish a commitment signed by the wallet's hotkey, and wait until a block holds it.
+
+        What was signed can be in no block later than `COMMIT_LASTS` blocks after the newest one, however this ends.
+        """
+        if len(text) > COMMITMENT_BYTES:
+            message = f"a commitment has at most {COMMITMENT_BYTES} bytes, this one {len(text)}"
+            return Refused(bt.ErrorCode.LIMIT_EXCEEDED.value, "", message)
+        sent = self._client.submit_call(
+            self._commitment(text), wallet, signer="hotkey", period=COMMIT_LASTS, wait_for_finalization=False
+        )
+        outcome = await self._written(sent)
+        return RateLimited(None, outcome.message) if isinstance(outcome, Refused) and outcome.name in _SPACE_NAMES else outcome
+
+    async def commit_fee(self, wallet: bt.Wallet, text: bytes) -> int:
+        """What the chain asks for a commitment, in rao, from the hotkey's own account; nothing is signed."""
+        call = await self._bounded(self._substrate.compose(self._commitment(text)))
+        return int((await self._bounded(self._substrate.estimate_fee(call, wallet.hotkey))).rao)
+
+    async def balance(self, address: str) -> int:
+        """An account's free tokens, in rao."""
+        account = await self._bounded(self._substrate.query("System", "Account", [address]))
+        return int(account["data"]["free"]) if account else 0
+
+    def _commitment(self, text: bytes) -> bt.calls.Call:
+        return bt.calls.Commitments.set_commitment(netuid=self._netuid, info={"fields": [[{f"Raw{len(text)}": text}]]})
+
+    async def set_weights(self, wallet: bt.Wallet, weights: Mapping[Uid, Weight], version_key: int) -> WeightsResult:
+        """Set the hotkey's weights as the subnet asks (plain, or sealed until later) and wait until a block holds them."""
+        try:
+            intent = bt.SetWeights(netuid=self._netuid, weights=dict(weights), version_key=version_key)
+        except BittensorError as exc:
+            return Refused(bt.ErrorCode.INVALID_ARGUMENT.value, "", str(exc))
+        outcome = await self._written(self._client.execute(intent, wallet, period=COMMIT_LASTS, wait_for_finalization=False))
+        if isinstance(outcome, RateLimited):
+            return RateLimited(await self._blocks_left(Hotkey(wallet.hotkey.ss58_address)), outcome.message)
+        return outcome
+
+    async def write_lasts(self) -> int:
+        """Blocks after the newest one in which a write that begins now may still be included, however it ends."""
+        return COMMIT_LASTS + _WRITE_BLOCKS + math.ceil(self._timeout.total_seconds() / await self.block_seconds())
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._bounded(self._substrate.close())
+
+    async def __aenter__(self) -> Self:
+        """Open the connection."""
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connection."""
+        await self.aclose()
+
+    async def open(self) -> None:
+        """Open the connection. The client's own `connect` would also keep a cache of token symbols in the user's home."""
+        await self._bounded(self._substrate.connect())
+
+    async def _blocks_left(self, hotkey: Hotkey) -> int | None:
+        metagraph = await self.metagraph(await self.head())
+        neuron = metagraph.neuron(hotkey)
+        return None if neuron is None else max(0, neuron.last_update + metagraph.weights_rate_limit - metagraph.block)
+
+    async def _bounded(self, work: Awaitable[T], extra: float = 0.0) -> T:
+        """Await within the time limit (`extra` seconds longer), and name every outage."""
+        limit = self._timeout.total_seconds() + extra
+        try:
+            async with asyncio.timeout(limit):
+                return await work
+        except TimeoutError as exc:
+            raise ChainUnavailable(f"the chain did not answer within {limit:.0f} s") from exc
+        except (BittensorError, WebSocketException, OSError) as exc:
+            raise ChainUnavailable(f"the chain did not answer as it should: {exc}") from exc
+
+    async def _written(self, work: Awaitable[bt.ExtrinsicResult]) -> Applied | RateLimited | Refused:
+        """Await a write and decide by `success` and the error's code; a result is truthy only by accident."""
+        extra = _WRITE_BLOCKS * await self.block_seconds()
+        try:
+            result = await self._bounded(work, extra)
+        except ChainUnavailable as exc:
+            refusal = _refusal(exc.__cause__)
+            if refusal is None:
+                raise
+            return refusal
+        if result.success:
+            return Applied(_block_of(result), result.data.get("reveal_round"))
+        return _refused(result.error or bt.ChainError(result.message))
+
+
+def _refusal(cause: BaseException | None) -> RateLimited | Refused | None:
+    """What the SDK itself refused before anything was sent; None for an outage.
+
+    A raised ChainError with an unknown code is a failed connection in the SDK's clothes.
+    """
+    match cause:
+        case ConnectionNotReady() | RpcConnectionError():
+            return None
+        case bt.ChainError():
+            return None if cause.code is bt.ErrorCode.UNKNOWN else _refused(cause)
+        case BittensorError():
+            return Refused(bt.ErrorCode.INVALID_ARGUMENT.value, "", str(cause))
+        case _:
+            return None
+
+
+def _refused(error: bt.ChainError) -> RateLimited | Refused:
+    if error.code is bt.ErrorCode.RATE_LIMITED:
+        return RateLimited(None, error.message)
+    return Refused(error.code.value, error.name or "", error.message)
+
+
+def _block_of(result: bt.ExtrinsicResult) -> Block:
+    """The block that holds an extrinsic; its id is `<block>-<index>`."""
+    if result.extrinsic_id is None:
+        raise ChainUnavailable("the chain took the transaction and did not say in which block")
+    return Block(int(result.extrinsic_id.partition("-")[0]))
+
+
+@asynccontextmanager
+async def connect(
+    network: str,
+    netuid: int,
+    devchain: Path | None,
+    timeout: timedelta,  # noqa: ASYNC109 - per call
+    fallbacks: Sequence[str] = (),
+    turn: int = 0,
+) -> AsyncIterator[Chain]:
+    """An open chain, closed at the end. `network` is `dev` (then `devchain` names its file), or what the SDK knows.
+
+    An endpoint that cannot be reached is replaced by the next one: `fallbacks`, or what the SDK knows for the network. One that can be
+    reached and does not answer is not: `turn` says with which of them to begin.
+    Raises PlatformError(SETTING_INVALID) for a network that nobody knows, ChainUnavailable when it cannot be reached.
+    """
+    async with Chain(_substrate(network, devchain, fallbacks, turn), netuid, timeout) as chain:
+        yield chain
+
+
+def _substrate(network: str, devchain: Path | None, fallbacks: Sequence[str], turn: int) -> bt.Substrate:
+    if network == DEV_NETWORK:
+        if devchain is None:
+            raise PlatformError(Code.SETTING_INVALID, "network dev needs VOICE_DEVCHAIN, the path of its file")
+        return DevSubstrate(devchain)
+    label, first, *others = endpoints(network, fallbacks, turn)
+    return bt.RpcSubstrate(first, fallback_endpoints=others, archive_endpoints=default_archive_endpoints(label))
+
+
+def endpoints(network: str, fallbacks: Sequence[str], turn: int) -> tuple[str, ...]:
+    """The network's label, then where it is reached, in the order in which to try: the `turn`-th first."""
+    try:
+        label, endpoint = resolve_endpoint(network)
+    except ValueError as exc:
+        raise PlatformError(Code.SETTING_INVALID, f"{exc} The development chain is called dev.") from exc
+    urls = list(dict.fromkeys([endpoint, *(fallbacks or default_fallback_endpoints(label))]))
+    start = turn % len(urls)
+    return (label, *urls[start:], *urls[:start])

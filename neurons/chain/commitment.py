@@ -1,0 +1,97 @@
+"""A commitment: one ASCII string on the chain that names a model and binds its content to the hotkey."""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+
+from scoring.errors import Code, SubmissionFault
+from scoring.model.tag import TAG_BYTES
+from scoring.model.tag import tag_of as tag_of
+from scoring.types import Block, BlockHash
+
+COMMITMENT_BYTES = 128
+REPO_CHARACTERS = 61
+_VERSION = "v1"
+_REVISION = re.compile(r"[0-9a-f]{40}", re.ASCII)
+_TAG = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """`repo` is `<namespace>/<name>` on the model hub, `revision` 40 lower-case hex digits, `tag` 16 bytes (see `tag_of`)."""
+
+    repo: str
+    revision: str
+    tag: bytes
+
+
+def parse(text: str | bytes) -> Commitment:
+    """Read `v1:<namespace>/<name>:<revision>:<tag>`; raises SubmissionFault(COMMITMENT_MALFORMED) that says what is wrong."""
+    parts = _ascii(text).split(":")
+    if len(parts) != 4 or parts[0] != _VERSION:
+        raise _malformed("it is not v1:<namespace>/<name>:<revision>:<tag>")
+    _, repo, revision, tag = parts
+    _check_repo(repo)
+    _check_revision(revision)
+    return Commitment(repo, revision, _tag(tag))
+
+
+def encode(commitment: Commitment) -> bytes:
+    """What goes on the chain, at most 128 bytes of ASCII; raises SubmissionFault(COMMITMENT_MALFORMED) if a part is not valid."""
+    _check_repo(commitment.repo)
+    _check_revision(commitment.revision)
+    if len(commitment.tag) != TAG_BYTES:
+        raise _malformed(f"the tag has {len(commitment.tag)} bytes, not {TAG_BYTES}")
+    tag = base64.urlsafe_b64encode(commitment.tag).rstrip(b"=").decode("ascii")
+    return f"{_VERSION}:{commitment.repo}:{commitment.revision}:{tag}".encode("ascii")
+
+
+def tiebreak(block_hash: BlockHash, public_key: bytes) -> str:
+    """Hex sha256(block hash ‖ public key): of two commitments in one block the lower is the earlier."""
+    return hashlib.sha256(bytes.fromhex(block_hash.removeprefix("0x")) + public_key).hexdigest()
+
+
+def in_cooldown(previous_block: Block | None, block: Block, cooldown_blocks: int) -> bool:
+    """Whether a commitment comes less than `cooldown_blocks` after the hotkey's previous one."""
+    return previous_block is not None and block - previous_block < cooldown_blocks
+
+
+def _ascii(text: str | bytes) -> str:
+    """The text, if it is ASCII and fits; the byte limit is checked first, because it holds for any content."""
+    data = text.encode("utf-8", errors="surrogatepass") if isinstance(text, str) else text
+    if len(data) > COMMITMENT_BYTES:
+        raise _malformed(f"it has {len(data)} bytes, more than {COMMITMENT_BYTES}")
+    if not data.isascii():
+        raise _malformed("it is not ASCII")
+    return data.decode("ascii")
+
+
+def _check_repo(repo: str) -> None:
+    if len(repo) > REPO_CHARACTERS:
+        raise _malformed(f"the repository id has {len(repo)} characters, more than {REPO_CHARACTERS}")
+    names = repo.split("/")
+    if len(names) != 2:
+        raise _malformed("the repository id is not <namespace>/<name>")
+    if any(not _NAME.fullmatch(name) or ".." in name or "--" in name for name in names) or repo.endswith(".git"):
+        raise _malformed("the repository id is not valid on the model hub")
+
+
+def _check_revision(revision: str) -> None:
+    if not _REVISION.fullmatch(revision):
+        raise _malformed("the revision is not 40 lower-case hexadecimal digits")
+
+
+def _tag(text: str) -> bytes:
+    """Decode 22 base64url characters; their last one carries 4 spare bits, which must be 0 so that a tag has one spelling."""
+    if not _TAG.fullmatch(text):
+        raise _malformed("the tag is not 22 base64url characters")
+    tag = base64.urlsafe_b64decode(text + "==")
+    if base64.urlsafe_b64encode(tag).rstrip(b"=").decode("ascii") != text:
+        raise _malformed("the tag's last character has spare bits set")
+    return tag
+
+
+def _malformed(why: str) -> SubmissionFault:
+    return SubmissionFault(Code.COMMITMENT_MALFORMED, f"The commitment cannot be read: {why}.")

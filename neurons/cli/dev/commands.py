@@ -1,0 +1,174 @@
+"""`voice dev`: the development chain and the local hub."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neurons.cli.dev import fault, rules
+from neurons.cli.dev.options import ChainFile, chain_file, wallet_of
+from neurons.cli.options import AsJson, Netuid, Wallet, WalletHotkey, WalletPath, given
+
+app = typer.Typer(help="The development chain and the local model hub.", no_args_is_help=True)
+app.add_typer(fault.app, name="fault")
+app.command("set")(rules.change)
+app.command("reveal")(rules.reveal)
+
+OnHotkey = Annotated[str | None, typer.Option("--on", help="Another hotkey's address (default: the wallet's).")]
+
+
+@app.command()
+def create(
+    chain: ChainFile = None,
+    netuid: Netuid = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+    block_seconds: Annotated[float, typer.Option(min=0.05, help="Seconds from block to block.")] = 12.0,
+) -> None:
+    """Create a chain with one subnet, owned by the wallet; a missing wallet is made without a password."""
+    from neurons.chain import wallets
+    from neurons.devchain import operations
+    from neurons.settings import ChainSettings
+
+    settings = ChainSettings(
+        **given(devchain=chain, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey, wallet_path=wallet_path)
+    )
+    owner = wallets.create(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    operations.create(
+        settings.devchain,
+        netuid=settings.netuid,
+        block_seconds=block_seconds,
+        owner_coldkey=owner.coldkeypub.ss58_address,
+        owner_hotkey=owner.hotkey.ss58_address,
+    )
+    typer.echo(f"created {settings.devchain}: subnet {settings.netuid}, a block every {block_seconds:g} s")
+
+
+@app.command()
+def hub(
+    root: Annotated[Path, typer.Option(help="The folder of repositories.")],
+    port: Annotated[int, typer.Option(help="The port to listen on.")],
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve a folder of repositories as the model hub does."""
+    import uvicorn
+
+    from neurons.cli import logs
+    from neurons.localnet.hub_server import create_hub
+    from neurons.localnet.ports import check_free
+
+    logs.configure()
+    check_free(host, port)
+    uvicorn.run(create_hub(root), host=host, port=port, log_level="warning", access_log=False)
+
+
+@app.command()
+def faucet(
+    amount: Annotated[float, typer.Argument(min=0.0, help="Tokens to give.")],
+    chain: ChainFile = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+) -> None:
+    """Give tokens to the wallet's coldkey."""
+    from neurons.devchain import operations
+    from neurons.devchain.genesis import RAO
+
+    path, keys = wallet_of(chain, wallet, wallet_hotkey, wallet_path)
+    block = operations.faucet(path, keys.coldkeypub.ss58_address, round(amount * RAO))
+    typer.echo(f"{keys.coldkeypub.ss58_address} has {amount:g} more from block {block} on")
+
+
+@app.command()
+def register(
+    chain: ChainFile = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+    stake: Annotated[float, typer.Option(min=0.0, help="Tokens staked on the hotkey (validators).")] = 0.0,
+) -> None:
+    """Register the wallet's hotkey on the subnet; a full subnet loses who earns least and is not immune."""
+    from neurons.devchain import operations
+    from neurons.devchain.genesis import RAO
+    from scoring.types import Hotkey as HotkeyAddress
+
+    path, keys = wallet_of(chain, wallet, wallet_hotkey, wallet_path)
+    hotkey = HotkeyAddress(keys.hotkey.ss58_address)
+    uid = operations.register(path, hotkey, keys.coldkeypub.ss58_address, round(stake * RAO))
+    typer.echo(f"{hotkey} holds uid {uid}")
+
+
+@app.command()
+def stake(
+    amount: Annotated[float, typer.Argument(min=0.0, help="Tokens from the coldkey's balance.")],
+    on: OnHotkey = None,
+    chain: ChainFile = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+) -> None:
+    """Stake the wallet's tokens on a hotkey; validator permits follow at the next epoch."""
+    path, keys = wallet_of(chain, wallet, wallet_hotkey, wallet_path)
+    _moved(path, on or keys.hotkey.ss58_address, keys.coldkeypub.ss58_address, amount)
+
+
+@app.command()
+def unstake(
+    amount: Annotated[float, typer.Argument(min=0.0, help="Tokens; more than there are means all.")],
+    on: OnHotkey = None,
+    chain: ChainFile = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+) -> None:
+    """Take the wallet's stake on a hotkey back into its balance."""
+    path, keys = wallet_of(chain, wallet, wallet_hotkey, wallet_path)
+    _moved(path, on or keys.hotkey.ss58_address, keys.coldkeypub.ss58_address, -amount)
+
+
+def _moved(path: Path, hotkey: str, coldkey: str, amount: float) -> None:
+    from neurons.devchain import operations
+    from neurons.devchain.genesis import RAO
+    from scoring.types import Hotkey
+
+    block = operations.stake(path, Hotkey(hotkey), coldkey, round(amount * RAO))
+    typer.echo(
+        f"{hotkey} has {'up to ' if amount < 0 else ''}{abs(amount):g} {'more' if amount >= 0 else 'less'} from block {block} on"
+    )
+
+
+@app.command()
+def blocks(
+    chain: ChainFile = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest blocks.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show the chain's newest blocks and what happened in them."""
+    import json
+    from dataclasses import asdict
+
+    from neurons.cli.dev import tables
+    from neurons.devchain import operations
+
+    found = operations.blocks(chain_file(chain), limit)
+    if as_json:
+        typer.echo(json.dumps([asdict(block) for block in found]))
+        return
+    tables.show_blocks(found)
+
+
+@app.command()
+def show(chain: ChainFile = None, as_json: AsJson = False) -> None:
+    """Show the chain as it is now: neurons, stakes, weights, permits, commitments, hyperparameters and faults."""
+    import json
+    from dataclasses import asdict
+
+    from neurons.cli.dev import tables
+    from neurons.devchain.overview import overview
+
+    found = overview(chain_file(chain))
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    tables.show_overview(found)

@@ -1,0 +1,68 @@
+"""`voice dev fault`: let the development chain's node fail, for every process that uses it."""
+
+from typing import Annotated
+
+import typer
+
+from neurons.cli.dev.options import ChainFile, chain_file
+from neurons.cli.options import AsJson
+from neurons.devchain.faults import Kind
+
+app = typer.Typer(help="Let the development chain's node fail.", no_args_is_help=True)
+
+
+@app.command()
+def add(
+    kind: Annotated[
+        Kind, typer.Argument(help="stall: no answer; drop: the connection breaks; stale: the head stands still; error.")
+    ],
+    call: Annotated[
+        str, typer.Option(help="Which calls: submit, query, runtime_call, connect, SubtensorModule.*, … (patterns with * and ?).")
+    ] = "*",
+    share: Annotated[float, typer.Option(help="Which share of them, above 0 and at most 1.")] = 1.0,
+    seconds: Annotated[float, typer.Option(help="How long a stall lasts.")] = 3_600.0,
+    name: Annotated[str, typer.Option(help="The error, by the chain's name.")] = "Unavailable",
+    after: Annotated[bool, typer.Option("--after", help="The call takes effect; only its answer is lost.")] = False,
+    until_block: Annotated[int | None, typer.Option(min=1, help="The block at which it is over (default: when cleared).")] = None,
+    pid: Annotated[int | None, typer.Option(min=1, help="Only this process's node fails (default: everybody's).")] = None,
+    chain: ChainFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Begin a fault at the newest block; running processes meet it with their next call."""
+    import json
+
+    from neurons.devchain import operations
+    from neurons.devchain.faults import Plan
+
+    fault = operations.add_fault(chain_file(chain), Plan(kind, call, share, seconds, name, after, until_block, pid))
+    typer.echo(json.dumps({"id": fault}) if as_json else f"fault {fault}: {kind.value} of {call}")
+
+
+@app.command("list")
+def list_faults(chain: ChainFile = None, as_json: AsJson = False) -> None:
+    """Show the faults, those that are over too, and how often each struck."""
+    import json
+    from dataclasses import asdict
+
+    from neurons.cli.dev import tables
+    from neurons.devchain import operations
+
+    found = operations.faults(chain_file(chain))
+    if as_json:
+        typer.echo(json.dumps([asdict(fault) for fault in found]))
+        return
+    tables.show_faults(found)
+
+
+@app.command()
+def clear(
+    fault: Annotated[int | None, typer.Argument(help="The fault's number (default: all).")] = None, chain: ChainFile = None
+) -> None:
+    """End and forget a fault, or all."""
+    from neurons.devchain import operations
+    from scoring.errors import Code, PlatformError
+
+    cleared = operations.clear_faults(chain_file(chain), fault)
+    if fault is not None and not cleared:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"there is no fault {fault}; `voice dev fault list` shows them")
+    typer.echo(f"{cleared} cleared")

@@ -1,0 +1,78 @@
+"""`voice dev set` and `voice dev reveal`: what only the chain itself, or the public beacon, would do."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neurons.cli.dev.options import ChainFile, chain_file, wallet_of
+from neurons.cli.options import Wallet, WalletHotkey, WalletPath
+from scoring.errors import Code, PlatformError
+
+_OWNER = "owner_hotkey"
+
+
+def change(
+    name: Annotated[str, typer.Argument(help="A hyperparameter as `voice dev show` names it, or owner_hotkey.")],
+    value: Annotated[str, typer.Argument(help="A whole number, 0 or 1 for a switch; a hotkey's address for owner_hotkey.")],
+    chain: ChainFile = None,
+) -> None:
+    """Set a hyperparameter from the next block on."""
+    from neurons.devchain import operations
+    from scoring.types import Hotkey
+
+    path = chain_file(chain)
+    block = operations.own(path, Hotkey(value)) if name == _OWNER else operations.change(path, name, _whole(name, value))
+    typer.echo(f"{name} is {value} from block {block} on")
+
+
+def reveal(
+    weights: Annotated[list[str], typer.Argument(metavar="UID=WEIGHT...", help="The weights that were sealed.")],
+    sealed_in: Annotated[
+        int | None, typer.Option("--block", min=0, help="The block that holds them (default: the earliest that waits).")
+    ] = None,
+    hotkey: Annotated[str | None, typer.Option("--hotkey", help="Whose, by address (default: the wallet's).")] = None,
+    chain: ChainFile = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+) -> None:
+    """Open a validator's sealed weights, as the beacon would: offline, what is inside has to be said."""
+    from bittensor.intents import normalize
+
+    from neurons.devchain import operations
+    from scoring.types import Hotkey, Uid
+
+    path, whose = _whose(hotkey, chain, wallet, wallet_hotkey, wallet_path)
+    pairs = [_pair(text) for text in weights]
+    uids, values = normalize([uid for uid, _ in pairs], [weight for _, weight in pairs])
+    row = {Uid(uid): value for uid, value in zip(uids, values, strict=True)}
+    block = operations.reveal(path, Hotkey(whose), row, sealed_in)
+    typer.echo(f"the weights of {whose} are open from block {block} on")
+
+
+def _whose(
+    hotkey: str | None, chain: Path | None, wallet: str | None, wallet_hotkey: str | None, wallet_path: Path | None
+) -> tuple[Path, str]:
+    if hotkey is not None:
+        return chain_file(chain), hotkey
+    path, keys = wallet_of(chain, wallet, wallet_hotkey, wallet_path)
+    return path, keys.hotkey.ss58_address
+
+
+def _pair(text: str) -> tuple[int, float]:
+    uid, _, weight = text.partition("=")
+    try:
+        found = int(uid), float(weight)
+    except ValueError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{text} is not UID=WEIGHT, like 3=0.65") from exc
+    if not (0 <= found[0] < 2**16 and 0 <= found[1] < float("inf")):
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{text}: a uid is from 0 to 65535, a weight finite and at least 0")
+    return found
+
+
+def _whole(name: str, value: str) -> int:
+    try:
+        return int(value)
+    except ValueError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{name} is a whole number, not {value}") from exc

@@ -1,0 +1,1 @@
+"""Commands of a miner: check, score, publish, commit, run, status, validate."""

@@ -1,0 +1,143 @@
+"""`voice miner`: check, score, publish, commit, and see what became of it; or let a daemon do all of it."""
+
+import asyncio
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from neurons.cli.miner import run, score, status, validate
+from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
+
+if TYPE_CHECKING:
+    from neurons.settings import MinerSettings
+    from scoring.competition import Competition
+
+app = typer.Typer(help="The miner's tools.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(help="The model's folder.")]
+Repo = Annotated[str, typer.Option("--repo", help="<namespace>/<name> on the model hub.")]
+
+
+@app.command()
+def check(folder: Folder, competition: CompetitionFile = None, as_json: AsJson = False) -> None:
+    """Run the validator's checks on a model folder, without running the model."""
+    from neurons.miner.model_check import check as check_folder
+
+    found = check_folder(folder, _rules(competition))
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    table = Table("", "", show_header=False, box=None)
+    for name, value in (
+        ("family", found.family),
+        ("files", f"{found.files}, {found.total_bytes:,} bytes"),
+        ("content hash", found.prints.content),
+        ("tensors hash", found.prints.tensors),
+    ):
+        table.add_row(name, value)
+    Console(soft_wrap=True).print(table, "A validator accepts this folder.", sep="\n")
+
+
+app.command("score")(score.score)
+app.command("validate")(validate.validate)
+app.command("run")(run.run)
+
+
+@app.command()
+def publish(
+    folder: Folder,
+    repo: Repo,
+    private: Annotated[bool, typer.Option("--private", help="Publish it unseen: then commit it, then reveal it.")] = False,
+    competition: CompetitionFile = None,
+) -> None:
+    """Upload a checked model folder to the model hub; prints the revision to commit."""
+    from neurons.miner.hub import publish as upload
+    from neurons.miner.model_check import check as check_folder
+    from neurons.settings import MinerSettings
+
+    settings = MinerSettings()
+    check_folder(folder, _rules(competition))
+    token = None if settings.hub_token is None else settings.hub_token.get_secret_value()
+    typer.echo(upload(folder, repo, settings.hub, token, private))
+
+
+@app.command()
+def reveal(repo: Annotated[str, typer.Argument(metavar="REPO", help="<namespace>/<name> on the model hub.")]) -> None:
+    """Let everybody see a repository that was published with --private, once its commitment is final."""
+    from neurons.miner.hub import ModelHub
+    from neurons.settings import MinerSettings
+
+    settings = MinerSettings()
+    token = None if settings.hub_token is None else settings.hub_token.get_secret_value()
+    ModelHub(settings.hub, token).reveal(repo)
+    typer.echo(f"{repo} is public")
+
+
+@app.command()
+def commit(
+    folder: Folder,
+    repo: Repo,
+    revision: Annotated[str, typer.Option("--revision", help="The published revision, 40 hex digits.")],
+    network: Network = None,
+    netuid: Netuid = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+    competition: CompetitionFile = None,
+) -> None:
+    """Commit a published model on the chain, bound to the wallet's hotkey."""
+    from neurons.chain import wallets
+    from neurons.miner.model_check import check as check_folder
+    from neurons.miner.model_check import commitment_of
+
+    settings = _settings(network, netuid, wallet, wallet_hotkey, wallet_path)
+    keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    text = commitment_of(check_folder(folder, _rules(competition)).prints.content, repo, revision, keys)
+    block = asyncio.run(_commit(settings, text, keys))
+    typer.echo(f"committed in block {block}: {text.decode()}")
+
+
+async def _commit(settings: "MinerSettings", text: bytes, keys: object) -> int:
+    from typing import assert_never
+
+    import bittensor as bt
+
+    from neurons.chain.adapter import connect
+    from neurons.chain.types import Applied, RateLimited, Refused
+    from scoring.errors import Code, PlatformError
+
+    if not isinstance(keys, bt.Wallet):
+        raise TypeError("a wallet signs a commitment")
+    async with connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout) as chain:
+        result = await chain.commit(keys, text)
+    match result:
+        case Applied(block):
+            return block
+        case RateLimited(_, message) | Refused(_, _, message):
+            raise PlatformError(Code.CHAIN_REFUSED, f"The chain refused the commitment: {message}.")
+        case unreachable:
+            assert_never(unreachable)
+
+
+app.command("status")(status.status)
+
+
+def _settings(
+    network: str | None, netuid: int | None, wallet: str | None, hotkey: str | None, path: Path | None
+) -> "MinerSettings":
+    from neurons.settings import MinerSettings
+
+    return MinerSettings(**given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=hotkey, wallet_path=path))
+
+
+def _rules(path: Path | None) -> "Competition":
+    """The competition's newest version: a model is checked against what comes next."""
+    from neurons.settings import MinerSettings
+    from scoring.competition import load
+
+    return load(MinerSettings(**given(competition=path)).competition).version[-1]

@@ -1,0 +1,145 @@
+"""`voice miner run`: watch a folder of checkpoints, and submit each that is better than what was submitted last."""
+
+import asyncio
+import os
+import re
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neurons.cli.miner import console
+from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
+
+if TYPE_CHECKING:
+    import bittensor as bt
+
+    from neurons.api_client.client import VoiceApi
+    from neurons.chain.adapter import Chain
+    from neurons.cli.miner.console import Speaker
+    from neurons.miner.daemon import Daemon
+    from neurons.miner.journal import Journal
+    from neurons.miner.world import Cost, Model, Outside
+    from neurons.settings import MinerSettings
+
+Models = Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="The folder whose sub-folders are checkpoints.")]
+Repo = Annotated[str, typer.Option("--repo", help="<namespace>/<name>: each submission gets <name>-<8 hex digits> for itself.")]
+Margin = Annotated[
+    float | None,
+    typer.Option("--margin", min=0.0, max=1.0, help="The lead that must be shown (default: what a young king would be given)."),
+]
+Once = Annotated[bool, typer.Option("--once", help="Do what can be done now, and end.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Score and compare, but sign, upload and show nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Publish without asking.")]
+Settle = Annotated[
+    float, typer.Option("--settle", min=0.0, help="Seconds without a change after which a checkpoint is complete.")
+]
+
+
+def run(
+    folder: Models,
+    repo: Repo,
+    margin: Margin = None,
+    once: Once = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    settle: Settle = 30.0,
+    network: Network = None,
+    netuid: Netuid = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+    competition: CompetitionFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Watch a folder of checkpoints: check and score each, and submit it when it beats the last submission beyond doubt."""
+    from neurons.chain import wallets
+    from neurons.miner.repository import check_base
+    from neurons.settings import MinerSettings
+    from scoring.errors import Code, PlatformError
+
+    options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey)
+    settings = MinerSettings(**options, **given(wallet_path=wallet_path, competition=competition))
+    check_base(repo)
+    if not (yes or dry_run) and (as_json or not sys.stdin.isatty()):
+        raise PlatformError(
+            Code.ARGUMENT_INVALID, "Without a terminal, or with --json, nobody can be asked: add --yes, or --dry-run."
+        )
+    keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    speaker: Speaker = console.JsonLines() if as_json else console.Terminal()
+    plan = _Plan(folder.resolve(), repo, margin, once, dry_run, yes, timedelta(seconds=settle))
+    with speaker:
+        left_over = asyncio.run(plan.serve(settings, keys, speaker))
+    if left_over:  # a thread still uploads: Python would wait for it
+        sys.stdout.flush()
+        os._exit(0)
+
+
+class _Plan:
+    """What was asked for, put together with what it takes."""
+
+    def __init__(
+        self, folder: Path, repo: str, margin: float | None, once: bool, dry_run: bool, yes: bool, settle: timedelta
+    ) -> None:
+        self._folder, self._repo, self._margin = folder, repo, margin
+        self._once, self._dry_run, self._yes, self._settle = once, dry_run, yes, settle
+
+    async def serve(self, settings: "MinerSettings", keys: "bt.Wallet", say: "Speaker") -> bool:
+        """Run until the end; whether a piece of work was left behind that would keep the process."""
+        from neurons.api_client.client import VoiceApi
+        from neurons.chain.adapter import connect
+        from neurons.miner.hub import ModelHub
+        from neurons.miner.journal import Journal
+        from neurons.miner.world import Outside
+        from neurons.settings import HeartbeatSettings
+        from neurons.shutdown import Shutdown
+        from scoring.competition import load
+
+        stop = Shutdown(HeartbeatSettings().heartbeat)
+        stop.listen()
+        token = None if settings.hub_token is None else settings.hub_token.get_secret_value()
+        async with (
+            connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout) as chain,
+            VoiceApi(settings.api_url, None, settings.api_hotkey) as api,
+        ):
+            schedule = load(settings.competition)
+            outside = Outside(chain, ModelHub(settings.hub, token), api, keys, schedule)
+            with Journal(await _journal_path(chain, settings.data, outside.hotkey)) as journal:
+                await self._daemon(settings, outside, api, journal, say).run(settings.pause, stop)
+        return outside.abandon()
+
+    def _daemon(
+        self, settings: "MinerSettings", outside: "Outside", api: "VoiceApi", journal: "Journal", say: "Speaker"
+    ) -> "Daemon":
+        from neurons.miner.daemon import Daemon
+        from neurons.miner.messages import Kind, Line
+        from neurons.miner.publish_steps import Publishing
+        from neurons.miner.scorer import ScoringProcess
+        from neurons.miner.trials import Trials
+        from neurons.miner.watcher import Follower
+        from scoring.competition import load
+
+        schedule = load(settings.competition)
+        rules = schedule.version[-1]
+        publishing = Publishing(self._repo, self._dry_run, outside, journal, self._consent, say)
+        scorer = ScoringProcess(settings.competition)
+        trials = Trials(self._folder, self._repo, rules, self._margin, self._settle, outside, scorer, journal, say)
+        say(Line(Kind.WATCHING, f"Watching {self._folder} for {outside.hotkey}.", {"hotkey": outside.hotkey}))
+        return Daemon(
+            outside, journal, publishing, trials, Follower(api, outside.hotkey, schedule.round_blocks, say), say, self._once
+        )
+
+    async def _consent(self, cost: "Cost", model: "Model") -> bool:
+        """The cost was shown just now."""
+        del cost
+        return self._yes or await console.ask(f"Publish it as {model.repo} and commit it?")
+
+
+async def _journal_path(chain: "Chain", data: Path, hotkey: str) -> Path:
+    """One journal for each hotkey, subnet and chain; a chain is known by its first block."""
+    from scoring.types import Block
+
+    first = await chain.block_hash(Block(0))
+    return data / "mining" / f"{first[2:14]}-{chain.netuid}-{re.sub('[^A-Za-z0-9]', '', hotkey)}.jsonl"

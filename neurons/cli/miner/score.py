@@ -1,0 +1,269 @@
+"""`voice miner score`: the validator's own code on the miner's machine."""
+
+import asyncio
+import json
+import re
+import secrets
+import tempfile
+import wave
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from neurons.cli.bars import stages
+from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, given
+
+if TYPE_CHECKING:
+    from neurons.settings import MinerSettings
+    from prompts.groups import Group, Prompt
+    from scoring.audio.spoken import Spoken
+    from scoring.competition import Competition, Schedule
+    from scoring.types import Block, BlockHash, ContentHash
+    from workers.evaluation.evaluate import Model, Tools, Trial
+    from workers.evaluation.progress import Progress
+
+Target = Annotated[
+    str, typer.Argument(metavar="PATH|REPO@REVISION", help="A model's folder, or <namespace>/<name>@<40 hex digits>.")
+]
+RoundOption = Annotated[int | None, typer.Option("--round", min=0, help="A past round; its block hash is read from the chain.")]
+BlockOption = Annotated[int | None, typer.Option("--block", min=0, help="A past block: the round that it lies in.")]
+HashOption = Annotated[
+    str | None, typer.Option("--block-hash", help="The hash of a round's first block (default: a random one).")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Keep each sample as a WAV file, and report.json, in this folder.")]
+
+_REPO = re.compile(r"([\w.-]+/[\w.-]+)(?:@([0-9a-f]{40}))?", re.ASCII)
+_WORST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """What a round's prompts are drawn from, and its rules; no number for a hash that was given or drawn."""
+
+    number: int | None
+    block_hash: "BlockHash"
+    rules: "Competition"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A model, what it was asked, what it said, and what that is worth, with reasons by prompt id."""
+
+    target: str
+    family: str
+    content: "ContentHash"
+    seed: Seed
+    groups: "tuple[Group, ...]"
+    trial: "Trial"
+    reasons: Mapping[str, Sequence[str]]
+
+    @property
+    def prompts(self) -> "dict[str, Prompt]":
+        """What was asked, by prompt id."""
+        return {prompt.id: prompt for group in self.groups for prompt in group.prompts}
+
+
+def score(
+    target: Target,
+    number: RoundOption = None,
+    block: BlockOption = None,
+    block_hash: HashOption = None,
+    out: Out = None,
+    network: Network = None,
+    netuid: Netuid = None,
+    competition: CompetitionFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a model with the validator's own code, in the validator's own sandbox: to the last digit what a worker finds."""
+    from neurons.settings import MinerSettings
+    from scoring.competition import load
+
+    _check(target)
+    settings = MinerSettings(**given(network=network, netuid=netuid, competition=competition))
+    seed = _seed(settings, load(settings.competition), number, block, block_hash)
+    if out is not None:
+        _make(out)
+    found = _score(target, seed, settings)
+    report = _report(found)
+    if out is not None:
+        _keep(out, report, found.trial.spoken)
+    if as_json:
+        typer.echo(json.dumps(report))
+    else:
+        _show(found)
+
+
+def _check(target: str) -> None:
+    """Refuse what names neither a folder nor a repository at a pinned revision, before anything is started for it."""
+    from scoring.errors import Code, PlatformError
+
+    named = _REPO.fullmatch(target)
+    if Path(target).is_dir() or (named and named[2]):
+        return
+    hint = f"; a repository is named {target}@<40 hex digits>" if named else ""
+    raise PlatformError(Code.ARGUMENT_INVALID, f"There is no folder {target}{hint}.")
+
+
+def _seed(settings: "MinerSettings", schedule: "Schedule", number: int | None, block: int | None, block_hash: str | None) -> Seed:
+    """From the chain for a round or a block that is named; else under the newest rules: a model is judged by what comes next."""
+    from scoring.errors import Code, PlatformError
+    from scoring.types import Block, BlockHash, RoundNumber
+
+    if sum(value is not None for value in (number, block, block_hash)) > 1:
+        raise PlatformError(Code.ARGUMENT_INVALID, "--round, --block and --block-hash name the same thing: give one of them.")
+    if block is not None:
+        number = block // schedule.round_blocks
+    if number is None:
+        return Seed(None, BlockHash(_digits(block_hash)), schedule.version[-1])
+    start = Block(number * schedule.round_blocks)
+    return Seed(number, asyncio.run(_first_hash(settings, start, number)), schedule.at(RoundNumber(number)))
+
+
+def _digits(given_hash: str | None) -> str:
+    from scoring.errors import Code, PlatformError
+
+    if given_hash is None:
+        return f"0x{secrets.token_hex(32)}"
+    digits = given_hash.lower().removeprefix("0x")
+    if not re.fullmatch("[0-9a-f]{64}", digits):
+        raise PlatformError(Code.ARGUMENT_INVALID, f"--block-hash {given_hash}: a block hash has 64 hex digits.")
+    return f"0x{digits}"
+
+
+async def _first_hash(settings: "MinerSettings", start: "Block", number: int) -> "BlockHash":
+    from neurons.chain.adapter import connect
+    from scoring.errors import Code, PlatformError
+
+    async with connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout) as chain:
+        newest = await chain.finalized()
+        if start > newest:
+            why = f"Round {number} begins at block {start}; the newest finalized one is {newest}."
+            raise PlatformError(Code.ARGUMENT_INVALID, why)
+        return await chain.block_hash(start)
+
+
+def _score(target: str, seed: Seed, settings: "MinerSettings") -> Scored:
+    import torch
+
+    from scoring.model.fingerprint import fingerprint
+    from scoring.scores import anchors
+    from scoring.scores.aggregate import Rules
+    from scoring.scores.reasons import explain
+    from workers.evaluation.evaluate import judge_model, round_groups
+    from workers.evaluation.progress import Stage
+    from workers.main import tools
+
+    torch.set_num_threads(1)  # as a worker does, unless it is told otherwise
+    groups = round_groups(seed.block_hash, seed.rules)
+    with stages() as progress:
+        means = tools(settings.hub, settings.data, settings.standard_pins, settings.device)
+        model = _model(target, seed.rules, means, progress)
+        content = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total)).content
+        trial = judge_model(model, seed.block_hash, seed.rules, means, progress)
+    reasons = explain(groups, trial.report, Rules(anchors.load(seed.rules.profile), seed.rules.factors))
+    return Scored(target, model.family, content, seed, groups, trial, reasons)
+
+
+def _model(target: str, rules: "Competition", means: "Tools", progress: "Progress") -> "Model":
+    """A folder as it is, or a repository fetched at a pinned revision; checked as a validator does."""
+    from workers.evaluation.evaluate import Model, fetch
+    from workers.evaluation.progress import Stage
+    from workers.hub.inspect import FolderSource, inspect
+
+    named = None if Path(target).is_dir() else _REPO.fullmatch(target)
+    if named is None:
+        source = FolderSource(Path(target))
+        return Model(Path(target), inspect(source, rules, lambda done, total: progress(Stage.CHECK, done, total)))
+    return fetch(named[1], named[2], rules, means.hub, progress)
+
+
+def _report(found: Scored) -> dict[str, Any]:
+    """Everything, as plain JSON data."""
+    asked, report = found.prompts, asdict(found.trial.report)
+    for sample in report["samples"]:
+        prompt = asked[sample["prompt_id"]]
+        sample |= {"text": prompt.text, "description": prompt.description, "reasons": list(found.reasons[prompt.id])}
+    return {
+        "model": found.target,
+        "family": found.family,
+        "content_hash": found.content,
+        "round": found.seed.number,
+        "block_hash": found.seed.block_hash,
+        "competition_hash": found.seed.rules.hash,
+        "speak_seconds": found.trial.speak_seconds,
+        "judge_seconds": found.trial.judge_seconds,
+        **report,
+    }
+
+
+def _make(folder: Path) -> None:
+    """Before minutes are spent on what goes there; into an empty folder, where nothing of another score can be taken for this one's."""
+    from scoring.errors import Code, PlatformError
+
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise PlatformError(Code.ARGUMENT_INVALID, f"--out {folder} is not empty: name a new folder.")
+        tempfile.TemporaryFile(dir=folder).close()
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    from scoring.errors import Code, PlatformError
+
+    try:
+        yield
+    except OSError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"--out {folder} cannot be written: {exc.strerror}") from exc
+
+
+def _keep(folder: Path, report: Mapping[str, Any], spoken: "Mapping[str, Spoken]") -> None:
+    with _writing(folder):
+        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        for prompt_id, said in spoken.items():
+            if said.pcm:
+                with wave.open(str(folder / f"{prompt_id}.wav"), "wb") as file:
+                    file.setparams((1, 2, said.rate, 0, "NONE", ""))
+                    file.writeframes(said.pcm)
+
+
+def _show(found: Scored) -> None:
+    from scoring.report import Factor
+    from scoring.types import MICRO
+
+    report, asked, console = found.trial.report, found.prompts, Console(soft_wrap=True, highlight=False)
+    factors = [factor for factor in Factor if factor in found.seed.rules.factors]
+    table = Table(
+        Column("prompt", no_wrap=True),
+        Column("text", no_wrap=True, ratio=1, min_width=8),
+        Column("score", width=6),
+        *(Column(factor, width=5, overflow="fold") for factor in factors),
+        Column("s", justify="right"),
+        Column("gate", overflow="fold", max_width=10),
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        expand=True,
+    )
+    for sample in report.samples:
+        utilities = [f"{sample.utilities[factor]:.3f}" if factor in sample.utilities else "" for factor in factors]
+        text = Text(asked[sample.prompt_id].text, overflow="ellipsis")
+        score, seconds = f"{sample.score / MICRO:.4f}", f"{sample.seconds:.2f}"
+        table.add_row(sample.prompt_id, text, score, *utilities, seconds, sample.gate or "")
+    Console().print(table)
+    worst = sorted(report.samples, key=lambda sample: (sample.score, sample.prompt_id))[:_WORST]
+    for sample in worst:
+        console.print(f"[bold]{sample.prompt_id}[/] {sample.score / MICRO:.4f}  {asked[sample.prompt_id].text}")
+        for reason in found.reasons[sample.prompt_id]:
+            console.print(Text(f"  {reason}"))
+    where = "" if found.seed.number is None else f"round {found.seed.number}, "
+    console.print(
+        f"score [bold]{report.score / MICRO:.4f}[/] ± {report.stderr / MICRO:.4f}, {where}block hash {found.seed.block_hash}"
+    )

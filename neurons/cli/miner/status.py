@@ -1,0 +1,117 @@
+"""`voice miner status`: what became of a hotkey's submissions, when the next one's turn comes, and what to do."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from neurons.cli.miner import history
+from neurons.cli.options import AsJson, Wallet, WalletHotkey, WalletPath, given
+from neurons.cli.plain import plain
+from scoring.errors import EXPLANATIONS
+from scoring.types import MICRO
+
+if TYPE_CHECKING:
+    from neurons.settings import MinerSettings
+    from scoring.types import Hotkey, SubmissionId
+    from voice_api.schemas import QueueRowOut, SubmissionOut
+    from voice_api.schemas.events import EventOut
+
+    Turns = Mapping[SubmissionId, QueueRowOut]
+    Events = Mapping[SubmissionId, Sequence[EventOut]]
+
+_MINUTE, _HOUR = 60, 3600
+
+
+def status(
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+    hotkey: Annotated[str | None, typer.Option("--hotkey", help="An ss58 address, instead of a wallet's hotkey.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what became of a hotkey's submissions: state, place in the queue, score, reason and advice; of who waits, what happened."""
+    from neurons.chain import wallets
+    from neurons.settings import MinerSettings
+    from scoring.types import Hotkey
+
+    settings = MinerSettings(**given(wallet=wallet, wallet_hotkey=wallet_hotkey, wallet_path=wallet_path))
+    address = hotkey or wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path).hotkey.ss58_address
+    found, turns, events = asyncio.run(_read(settings, Hotkey(address)))
+    if as_json:
+        typer.echo(json.dumps([_plain_data(item, turns, events) for item in found]))
+    elif found:
+        Console().print(_table(found, turns))
+        for submission, steps in events.items():
+            typer.echo(f"Submission {submission}, times in UTC: {history.told(steps)}")
+    else:
+        typer.echo(f"No submission of {address} is known: has it been committed, and read by the model queue?")
+
+
+async def _read(settings: "MinerSettings", hotkey: "Hotkey") -> "tuple[list[SubmissionOut], Turns, Events]":
+    """The hotkey's submissions; of those that wait or run where they stand, the first of each in the order of service, and their events."""
+    from neurons.api_client.client import VoiceApi
+
+    async with VoiceApi(settings.api_url, None, settings.api_hotkey) as api:
+        found = await api.submissions(hotkey=hotkey)
+        rows = await api.queue() if found else []
+        turns = {row.submission_id: row for row in reversed(rows) if row.hotkey == hotkey}
+        events = {submission: await api.events(submission) for submission in turns}
+    return found, turns, events
+
+
+def _plain_data(item: "SubmissionOut", turns: "Turns", events: "Events") -> dict[str, object]:
+    turn = turns.get(item.id)
+    return {
+        **item.model_dump(mode="json"),
+        "advice": _advice(item) or None,
+        "queue": None if turn is None else turn.model_dump(mode="json"),
+        "events": [event.model_dump(mode="json") for event in events.get(item.id, ())],
+    }
+
+
+def _table(found: "Sequence[SubmissionOut]", turns: "Turns") -> Table:
+    table = Table("submission", "block", Column("repo@revision", overflow="fold"), "state", "place", "starts in", box=SIMPLE_HEAD)
+    table.add_column("score ± se")
+    table.add_column("reason and advice", overflow="fold")
+    for item in found:
+        turn = turns.get(item.id)
+        scored = "" if item.score is None else f"{item.score / MICRO:.4f} ± {(item.stderr or 0) / MICRO:.4f}"
+        reason = "" if item.code is None else f"[{item.code}] {item.reason} {_advice(item)}"
+        table.add_row(
+            str(item.id),
+            str(item.commit_block),
+            Text(plain(f"{item.repo}@{(item.revision or '')[:7]}" if item.repo else "")),
+            item.state.value,
+            "" if turn is None else str(turn.position),
+            "" if turn is None else starts_in(turn),
+            scored,
+            Text(plain(reason)),
+        )
+    return table
+
+
+def starts_in(turn: "QueueRowOut") -> str:
+    """When its turn comes: half of those like it start by the first time, nine in ten by the second."""
+    if turn.state.value == "running":
+        return f"runs: {turn.stage} {turn.done}/{turn.total}" if turn.stage else "runs"
+    if turn.eta_p50_seconds is None or turn.eta_p90_seconds is None:
+        return "not known"
+    half, most = _spoken(turn.eta_p50_seconds), _spoken(turn.eta_p90_seconds)
+    return half if half == most else f"{half} – {most}"
+
+
+def _spoken(seconds: int) -> str:
+    if seconds < _MINUTE:
+        return f"{seconds} s"
+    return f"{seconds / _MINUTE:.0f} min" if seconds < _HOUR else f"{seconds / _HOUR:.1f} h"
+
+
+def _advice(item: "SubmissionOut") -> str:
+    return "" if item.code is None else EXPLANATIONS[item.code].advice

@@ -1,0 +1,1 @@
+"""Commands of an operator: quarantine, requeue, ban and what they show."""

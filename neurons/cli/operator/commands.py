@@ -1,0 +1,201 @@
+"""`voice operator`: what waits for an operator, who works, and orders; each order says why, and leaves an event."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from neurons.cli.operator import tables
+from neurons.cli.operator.moments import moment
+from neurons.cli.options import AsJson, Wallet, WalletHotkey, WalletPath, given
+
+if TYPE_CHECKING:
+    from neurons.api_client.client import VoiceApi
+    from voice_api.schemas.operations import Ordered, StuckOut
+
+app = typer.Typer(help="What operators see and order, with a hotkey that VOICE_API_OPERATORS names.", no_args_is_help=True)
+
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why: it stands in the event.", show_default=False)]
+Moment = "a time like 2026-11-22T09:00 (UTC), or an age like 90m"
+
+Answer = TypeVar("Answer")
+_PAGE = 500
+
+
+@app.command()
+def stuck(
+    wallet: Wallet = None, wallet_hotkey: WalletHotkey = None, wallet_path: WalletPath = None, as_json: AsJson = False
+) -> None:
+    """List evaluations of open rounds that were parked and wait for an operator."""
+    found = _ask(_all_stuck, wallet, wallet_hotkey, wallet_path)
+    if as_json:
+        typer.echo(json.dumps([row.model_dump(mode="json") for row in found]))
+    else:
+        tables.show_stuck(found)
+
+
+@app.command()
+def workers(
+    wallet: Wallet = None, wallet_hotkey: WalletHotkey = None, wallet_path: WalletPath = None, as_json: AsJson = False
+) -> None:
+    """List live workers, and what each of them does."""
+
+    async def ask(api: "VoiceApi") -> "tables.Crew":
+        live = await api.workers()
+        held = [worker.evaluation_id for worker in live if worker.evaluation_id is not None]
+        return live, {row.id: row for row in await asyncio.gather(*map(api.evaluation, held))}
+
+    live, evaluations = _ask(ask, wallet, wallet_hotkey, wallet_path)
+    if as_json:
+        typer.echo(json.dumps([worker.model_dump(mode="json") for worker in live]))
+    else:
+        tables.show_workers(live, evaluations, datetime.now(UTC))
+
+
+@app.command()
+def requeue(
+    reason: Reason,
+    evaluation: Annotated[int | None, typer.Argument(metavar="[ID]", help="One evaluation.", show_default=False)] = None,
+    host: Annotated[str | None, typer.Option("--host", help="What ran on this host, or got stuck there.")] = None,
+    code: Annotated[int | None, typer.Option("--code", help="What got stuck or waits because of this code.")] = None,
+    since: Annotated[str, typer.Option("--since", help=f"With --host or --code: claimed from then on; {Moment}.")] = "24h",
+    until: Annotated[str, typer.Option("--until", help="With --host or --code: claimed before then; now by default.")] = "now",
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge again, at once and with a fresh budget: one evaluation, or all of a host or of a code in a window of time."""
+    from scoring.errors import Code, PlatformError
+
+    if [evaluation, host, code].count(None) != 2:
+        raise PlatformError(Code.ARGUMENT_INVALID, "Name one of an evaluation's ID, --host and --code.")
+    fields: dict[str, Any] = {"evaluation_id": evaluation}
+    verb = "requeue"
+    if evaluation is None:
+        now = datetime.now(UTC)
+        by = {"host": host} if host is not None else {"code": code}
+        verb, fields = f"requeue-by-{next(iter(by))}", {**by, "since": moment(since, now), "until": moment(until, now)}
+    ordered = _order(verb, {**fields, "reason": reason}, wallet, wallet_hotkey, wallet_path)
+    _tell("requeued" if ordered.evaluations else "there is nothing to requeue", ordered, as_json)
+
+
+def _about_a_number(verb: str, field: str, done: str, explanation: str) -> Callable[..., None]:
+    def command(
+        number: Annotated[int, typer.Argument(metavar="ID", min=1, help=f"The {field.removesuffix('_id')}'s id.")],
+        reason: Reason,
+        wallet: Wallet = None,
+        wallet_hotkey: WalletHotkey = None,
+        wallet_path: WalletPath = None,
+        as_json: AsJson = False,
+    ) -> None:
+        _tell(done, _order(verb, {field: number, "reason": reason}, wallet, wallet_hotkey, wallet_path), as_json)
+
+    command.__doc__ = explanation
+    return command
+
+
+def _about_a_name(verb: str, field: str, done: str, explanation: str) -> Callable[..., None]:
+    def command(
+        name: Annotated[str, typer.Argument(metavar=field.upper(), help=f"The {field}.")],
+        reason: Reason,
+        wallet: Wallet = None,
+        wallet_hotkey: WalletHotkey = None,
+        wallet_path: WalletPath = None,
+        as_json: AsJson = False,
+    ) -> None:
+        _tell(f"{done} {name}", _order(verb, {field: name, "reason": reason}, wallet, wallet_hotkey, wallet_path), as_json)
+
+    command.__doc__ = explanation
+    return command
+
+
+for _verb, _field, _done, _explanation in (
+    ("park", "evaluation_id", "parked", "Set an evaluation aside until it is released or requeued."),
+    ("release", "evaluation_id", "released", "Queue again what an operator parked, while its round is open."),
+    ("quarantine", "submission_id", "quarantined", "Judge a submission no more until it is brought back."),
+    ("unquarantine", "submission_id", "brought back", "Bring a submission back to where it stood."),
+):
+    app.command(_verb)(_about_a_number(_verb, _field, _done, _explanation))
+for _verb, _field, _done, _explanation in (
+    ("unban", "hotkey", "unbanned", "Accept a hotkey's new submissions again; what was rejected stays so."),
+    ("drain", "host", "draining", "Give a host nothing new; what runs there may end."),
+    ("undrain", "host", "no longer draining", "Let a host work again."),
+):
+    app.command(_verb)(_about_a_name(_verb, _field, _done, _explanation))
+
+
+@app.command()
+def ban(
+    hotkey: Annotated[str, typer.Argument(metavar="HOTKEY", help="Its ss58 address.")],
+    reason: Reason,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Reject everything of a hotkey, now and from now on. The reason is public."""
+    if not yes:
+        typer.confirm(f"Reject everything of {hotkey}, now and from now on?", abort=True, err=True)
+    ordered = _order("ban", {"hotkey": hotkey, "reason": reason}, wallet, wallet_hotkey, wallet_path)
+    _tell(f"banned {hotkey}", ordered, as_json)
+
+
+async def _all_stuck(api: "VoiceApi") -> "list[StuckOut]":
+    found: list[StuckOut] = []
+    page = await api.stuck(limit=_PAGE)
+    found.extend(page.items)
+    while page.next is not None:
+        page = await api.stuck(page.next, _PAGE)
+        found.extend(page.items)
+    return found
+
+
+def _order(verb: str, fields: dict[str, Any], wallet: str | None, hotkey: str | None, path: Path | None) -> "Ordered":
+    """Send an order once, however often it must be sent."""
+    from uuid import uuid4
+
+    from pydantic import ValidationError
+
+    from scoring.errors import Code, PlatformError
+    from voice_api.schemas.operations import ORDERS, Verb
+
+    try:
+        order = ORDERS[Verb(verb)].model_validate(fields)
+    except ValidationError as exc:
+        wrong = exc.errors()[0]
+        name = ".".join(str(part) for part in wrong["loc"]) or verb
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{name}: {wrong['msg']}.") from exc
+    return _ask(lambda api: api.order(Verb(verb), order, uuid4().hex), wallet, hotkey, path)
+
+
+def _ask(
+    question: "Callable[[VoiceApi], Coroutine[Any, Any, Answer]]", wallet: str | None, hotkey: str | None, path: Path | None
+) -> Answer:
+    """Ask the API with the operator's keys."""
+    from neurons.api_client.client import VoiceApi
+    from neurons.chain import wallets
+    from neurons.settings import ApiClientSettings
+
+    settings = ApiClientSettings(**given(wallet=wallet, wallet_hotkey=hotkey, wallet_path=path))
+    keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+
+    async def ask() -> Answer:
+        async with VoiceApi(settings.api_url, keys, settings.api_hotkey) as api:
+            return await question(api)
+
+    return asyncio.run(ask())
+
+
+def _tell(done: str, ordered: "Ordered", as_json: bool) -> None:
+    if as_json:
+        typer.echo(ordered.model_dump_json())
+        return
+    changed = [("evaluations", ordered.evaluations), ("submissions", ordered.submissions)]
+    parts = [f"{noun} {', '.join(map(str, ids))}" for noun, ids in changed if ids]
+    typer.echo(": ".join((done, *parts)))

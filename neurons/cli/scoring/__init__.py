@@ -1,0 +1,1 @@
+"""Commands around the scoring library: calibrate, attack, simulate, pin, render the docs."""

@@ -1,0 +1,176 @@
+"""`voice simulate`: what the competition's rules do to fields of made-up miners."""
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import progress
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scoring.competition import Competition
+    from scoring.studies.simulation.measured import Origin, Study
+    from scoring.studies.simulation.study import Bar
+    from scoring.studies.simulation.summary import FieldSummary
+
+MEASURED = Path("docs/measured/incentives.json")
+app = typer.Typer(help="Simulate the competition: who earns what, who takes the top, and how surely.", no_args_is_help=False)
+Rules = Annotated[Path | None, typer.Option("--competition", help="Another competition file.", show_default=False)]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides every draw.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.callback(invoke_without_command=True)
+def simulate(
+    context: typer.Context,
+    field: Annotated[str, typer.Option("--field", help="Who takes part: mixed, honest, copies or junk.")] = "mixed",
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=5000, help="Rounds of a run.")] = 200,
+    runs: Annotated[int, typer.Option("--runs", min=1, max=1000, help="Runs, each with draws of its own.")] = 5,
+    seed: Seed = 1,
+    rules: Rules = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate a field of miners with the functions that decide on chain. `study` prints every target, `docs` writes the page."""
+    if context.invoked_subcommand is not None:
+        return
+    from scoring.errors import Code, PlatformError
+    from scoring.studies.simulation import study
+    from scoring.studies.simulation.actors import FIELDS
+
+    if field not in FIELDS:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"no field is called {field}; there are {', '.join(FIELDS)}")
+    with _bars() as bar:
+        found = study.field(field, rounds, runs, _rules(rules), seed, bar)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=1))
+    else:
+        _show_field(found)
+
+
+@app.command("study")
+def study_command(
+    out: Annotated[Path | None, typer.Option("--out", help="Write the result there, for the page.", show_default=False)] = None,
+    small: Annotated[bool, typer.Option("--small", help="A try of seconds, which says little.")] = False,
+    seed: Seed = 1,
+    rules: Rules = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate all that docs/incentives.md states, and print every target with what was measured. Takes minutes."""
+    from scoring.studies.simulation import measured, study
+
+    competition, begun = _rules(rules), time.monotonic()
+    with _bars() as bar:
+        found = study.simulate(study.SMALL if small else study.Size(), competition, _origin(competition, seed), bar)
+    seconds = round(time.monotonic() - begun, 1)
+    found = found.model_copy(update={"origin": found.origin.model_copy(update={"seconds": seconds})})
+    if out is not None:
+        measured.write(found, out)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=1))
+    else:
+        _show_targets(found)
+
+
+@app.command()
+def docs(
+    out: Annotated[Path, typer.Option("--out", help="The page to write; its charts go into a folder of its name.")] = Path(
+        "docs/incentives.md"
+    ),
+    measured: Annotated[Path, typer.Option("--measured", help="The study's result.")] = MEASURED,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if the page or a chart is out of date.")] = False,
+) -> None:
+    """Render docs/incentives.md and its charts from the code and from the study's result."""
+    from scoring.errors import Code, PlatformError
+    from scoring.studies.simulation import measured as studies
+    from scoring.studies.simulation.page import render
+
+    files = render(studies.read(measured), out)
+    if check:
+        stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+        if stale:
+            raise PlatformError(Code.ARGUMENT_INVALID, f"{stale[0]} is out of date: `voice simulate docs` writes it anew")
+        typer.echo(f"{out} is what the code says")
+        return
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    typer.echo(f"wrote {out} and {len(files) - 1} charts")
+
+
+def _rules(path: Path | None) -> "Competition":
+    """The rules in force last."""
+    from scoring import competition
+
+    return competition.load(path or competition.DEFAULT_PATH).version[-1]
+
+
+def _origin(competition: "Competition", seed: int) -> "Origin":
+    from scoring.studies.simulation.measured import Origin
+
+    machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, one core"
+    return Origin(
+        date=datetime.now(UTC).date().isoformat(), machine=machine, seed=seed, seconds=0.0, competition_hash=competition.hash
+    )
+
+
+@contextmanager
+def _bars() -> "Iterator[Bar]":
+    """One bar for each part of the work, on stderr."""
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TimeElapsedColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True)) as bars:
+
+        def begin(name: str, steps: int) -> Callable[[int], None]:
+            row = bars.add_task(name, total=steps)
+            return lambda done: bars.advance(row, done)
+
+        yield begin
+
+
+def _show_field(found: "FieldSummary") -> None:
+    console = Console()
+    table = Table("who", "hotkeys", "share of all emission", "rounds' emission per registration", "least – most", box=None)
+    for row in found.earnings:
+        table.add_row(row.kind, str(row.hotkeys), f"{row.share:.1%}", f"{row.each:.2f}", f"{row.least:.2f} – {row.most:.2f}")
+    table.add_row("burned", "", f"{found.burned:.1%}", "", "")
+    console.print(table)
+    spent = found.spending
+    lines = (
+        f"{found.runs} runs of {found.rounds} rounds each.",
+        f"The top changed hands {found.crownings} times by duel: {found.unearned} times to a model not better, "
+        f"{found.narrow} times to one better by less than the margin.",
+        f"{found.better} models came that were truly better than the king by more than the margin; "
+        f"{found.served} times they or one as good took the top, after {found.rounds_to_crown or 0:g} rounds (median).",
+        f"{found.evaluations:.0f} evaluations a run, {found.gpu_hours:.0f} GPU-hours at an assumed five minutes each.",
+        "No duel was settled."
+        if spent is None
+        else f"{spent.settled} duels were settled with {spent.groups:.0f} groups each, "
+        f"{spent.ratio:.2f} of what a test of fixed length would take.",
+    )
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _show_targets(found: "Study") -> None:
+    from scoring.studies.simulation.targets import targets
+
+    table = Table("target", "measured (95 % interval)", "asked", "", box=None)
+    for row in targets(found):
+        table.add_row(row.name, row.measured, row.bound, "met" if row.met else "NOT MET")
+    console = Console()
+    console.print(table)
+    console.print(f"{found.origin.seconds:.0f} s, seed {found.origin.seed}, competition {found.origin.competition_hash[:12]}")

@@ -1,0 +1,187 @@
+"""`voice validator ledger export|join` and `voice validator diff`: ledgers that others can take over, and compare."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from neurons.cli.options import AsJson, CompetitionFile, Wallet, WalletHotkey, WalletPath, given
+from neurons.cli.plain import plain
+
+if TYPE_CHECKING:
+    from neurons.settings import ValidatorSettings
+    from neurons.validator.follow.diff import Divergence
+    from neurons.validator.follow.ledger_source import LedgerSource, OwnLedger
+    from scoring.types import Hotkey
+    from voice_api.db.ledger import Ledger
+
+app = typer.Typer(help="The validator's ledger: written to a file, or taken over from another.", no_args_is_help=True)
+_SHOWN = 60
+_OWN = "own"
+
+Out = Annotated[Path | None, typer.Option("--out", help="The file to write (default: the standard output).")]
+Source = Annotated[str, typer.Argument(metavar="URL|FILE", help="Another validator's API, or a file of `ledger export`.")]
+Trusted = Annotated[
+    list[str] | None, typer.Option("--trust", help="A hotkey whose certificates count; may be repeated (default: VOICE_TRUST).")
+]
+Side = Annotated[str, typer.Argument(help="own, an API's URL (with ?validator=HOTKEY for another than its own), or a file.")]
+
+
+@app.command("export")
+def export(out: Out = None, wallet: Wallet = None, wallet_hotkey: WalletHotkey = None, wallet_path: WalletPath = None) -> None:
+    """Write the own ledger with all that was judged, a line of JSON for each round: whoever has it can fold it again."""
+    from neurons.validator.follow import ledger_file
+
+    settings, me = _validator(wallet, wallet_hotkey, wallet_path)
+
+    async def run() -> int:
+        async with _own(settings, me) as (_, source):
+            if out is None:
+                return await ledger_file.write(source, me, sys.stdout.buffer)
+            return await ledger_file.save(source, me, out)
+
+    count = asyncio.run(run())
+    typer.echo(f"{count} rounds", err=True)
+
+
+@app.command("join")
+def join(
+    source: Source,
+    trust: Trusted = None,
+    competition: CompetitionFile = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+) -> None:
+    """Take over another's ledger: each round is folded again from its receipts first, and the first that does not follow ends it.
+
+    Begun again it goes on where it stood.
+    """
+    from neurons.validator.follow import join as joining
+    from scoring.competition import load
+    from scoring.receipts.certificate import Trust
+    from scoring.types import Hotkey
+    from voice_api import keys
+
+    settings, me = _validator(wallet, wallet_hotkey, wallet_path, **given(competition=competition))
+    issuers = frozenset(map(Hotkey, trust or ())) or settings.trust or frozenset({me})
+    # What was taken back since does not undo what was folded then: revocations count for rounds to come.
+    believed = Trust(issuers, frozenset(), keys.verify)
+
+    async def run() -> int:
+        async with _own(settings, me) as (own, _), _opened(source, settings, me) as theirs:
+            schedule = load(settings.competition)
+            return await joining.join(theirs, own, schedule, believed, lambda number: typer.echo(f"round {number}", err=True))
+
+    typer.echo(f"{asyncio.run(run())} rounds taken over")
+
+
+def diff(
+    one: Side,
+    other: Side,
+    as_json: AsJson = False,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+) -> None:
+    """Find the first round in which two ledgers differ, and in which part: exit 0 if they are the same, 1 if not.
+
+    One that is only shorter differs in nothing yet.
+    """
+    from neurons.validator.follow.diff import diff as compare
+
+    settings, me = _validator(wallet, wallet_hotkey, wallet_path) if _OWN in (one, other) else (None, None)
+
+    async def run() -> "Divergence":
+        async with AsyncExitStack() as stack:
+            mine, theirs = [await stack.enter_async_context(_opened(name, settings, me)) for name in (one, other)]
+            return await compare(mine, theirs)
+
+    found = asyncio.run(run())
+    (_print_json if as_json else _print)(found, one, other)
+    raise typer.Exit(0 if found.round is None else 1)
+
+
+def _validator(wallet: str | None, hotkey: str | None, path: Path | None, **options: Any) -> "tuple[ValidatorSettings, Hotkey]":
+    from neurons.chain import wallets
+    from neurons.settings import ValidatorSettings
+    from scoring.types import Hotkey
+
+    settings = ValidatorSettings(**given(wallet=wallet, wallet_hotkey=hotkey, wallet_path=path), **options)
+    keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    return settings, Hotkey(keys.hotkey.ss58_address)
+
+
+@asynccontextmanager
+async def _own(settings: "ValidatorSettings", me: "Hotkey") -> "AsyncIterator[tuple[Ledger, OwnLedger]]":
+    """The own ledger; its evidence is whoever's it follows."""
+    from neurons.api_client.client import VoiceApi
+    from neurons.validator.evidence import OwnEvidence, RemoteEvidence
+    from neurons.validator.follow.ledger_source import OwnLedger
+    from voice_api.db.ledger import Ledger
+    from voice_api.db.pool import open_pool
+    from voice_api.db.rounds import Rounds
+
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(open_pool(settings.database_url.get_secret_value(), size=2))
+        ledger = Ledger(pool, me)
+        if settings.follow:
+            api = await stack.enter_async_context(VoiceApi(settings.follow))
+            yield ledger, OwnLedger(ledger, RemoteEvidence(api))
+        else:
+            yield ledger, OwnLedger(ledger, OwnEvidence(Rounds(pool)))
+
+
+@asynccontextmanager
+async def _opened(name: str, settings: "ValidatorSettings | None", me: "Hotkey | None") -> "AsyncIterator[LedgerSource]":
+    """The ledger that a text names."""
+    import httpx
+
+    from neurons.api_client.client import VoiceApi
+    from neurons.validator.evidence import RemoteEvidence
+    from neurons.validator.follow.ledger_file import FileLedger
+    from neurons.validator.follow.ledger_source import RemoteLedger
+    from scoring.types import Hotkey
+
+    if name == _OWN and settings is not None and me is not None:
+        async with _own(settings, me) as (_, source):
+            yield source
+    elif name.startswith(("http://", "https://")):
+        url = httpx.URL(name)
+        whose = url.params.get("validator")
+        async with VoiceApi(str(url.copy_with(query=None))) as api:
+            yield RemoteLedger(name, api, RemoteEvidence(api), Hotkey(whose) if whose else None)
+    else:
+        yield await asyncio.to_thread(FileLedger, Path(name))
+
+
+def _print_json(found: "Divergence", one: str, other: str) -> None:
+    rows = [{"part": row.part, "what": row.what, "one": row.one, "other": row.other} for row in found.rows]
+    facts = {"one": one, "other": other, "round": found.round, "same": found.same, "read": found.ends, "rows": rows}
+    typer.echo(json.dumps(facts))
+
+
+def _print(found: "Divergence", one: str, other: str) -> None:
+    console = Console(soft_wrap=True)
+    if found.round is None:
+        mine, theirs = (-1 if end is None else end for end in found.ends)
+        ahead = "" if mine == theirs else f"; {plain(one if mine > theirs else other)} goes on"
+        console.print(Text(f"The same in {found.same} rounds{ahead}.", "bold green"))
+        return
+    table = Table(
+        "part", Column("what", overflow="fold"), Column(plain(one), overflow="fold"), Column(plain(other), overflow="fold")
+    )
+    for row in found.rows[:_SHOWN]:
+        table.add_row(*(Text(plain(text)) for text in (row.part, row.what, row.one, row.other)))
+    Console().print(table)
+    if len(found.rows) > _SHOWN:
+        console.print(f"… and {len(found.rows) - _SHOWN} more: --json shows all")
+    console.print(Text(f"They part in round {found.round}, after {found.same} that are the same.", "bold red"))

@@ -1,0 +1,135 @@
+"""`voice validator weights`, `replay`, `explain` and `what-if`: why a vector is what it is. Nothing here is signed or sent."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
+
+if TYPE_CHECKING:
+    from neurons.settings import ValidatorSettings
+    from neurons.validator.weights.view import View
+
+Validator = Annotated[str | None, typer.Option("--validator", help="Whose ledger, by its hotkey; by default the wallet's.")]
+Answer = TypeVar("Answer")
+
+
+def weights(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan from the ledger and the chain as they are now.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many attempts are shown.")] = 20,
+    validator: Validator = None,
+    network: Network = None,
+    netuid: Netuid = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+    competition: CompetitionFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the last attempts to set weights and what became of each, or what would be set now."""
+    from neurons.cli.validator import weight_tables
+    from neurons.validator.weights import view as weight_view
+
+    settings = _settings(network, netuid, wallet, wallet_hotkey, wallet_path, competition)
+    if not dry_run:
+        attempts = asyncio.run(weight_view.attempts(settings, _whose(settings, validator), limit))
+        _tell(as_json, [weight_tables.attempt(each) for each in attempts], lambda: weight_tables.show_attempts(attempts))
+        return
+    view = asyncio.run(weight_view.read(settings, _whose(settings, validator)))
+    _tell(as_json, weight_tables.planned(view), lambda: weight_tables.show_plan(view))
+
+
+def replay(
+    snapshot: Annotated[str, typer.Argument(metavar="HASH", help="A snapshot's hash, as `voice validator weights` shows it.")],
+    network: Network = None,
+    netuid: Netuid = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute the vector of a snapshot again, and compare it with what was sent, and with what the chain holds now."""
+    from neurons.cli.validator import weight_tables
+    from neurons.validator.weights import view as weight_view
+
+    settings = _settings(network, netuid, None, None, None, None)
+    found = asyncio.run(weight_view.replayed(settings, snapshot))
+    _tell(as_json, weight_tables.replays(snapshot, found), lambda: weight_tables.show_replays(found))
+    raise typer.Exit(0 if all(each.replayed.holds for each in found) else 1)
+
+
+def explain(
+    uid: Annotated[int, typer.Argument(metavar="UID", min=0, help="A registered uid.")],
+    validator: Validator = None,
+    network: Network = None,
+    netuid: Netuid = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+    competition: CompetitionFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a uid gets what it gets now: share, rank, evidence, lineage, duel, and what it lacks."""
+    from neurons.cli.validator import weight_tables
+
+    view = _view(_settings(network, netuid, wallet, wallet_hotkey, wallet_path, competition), validator)
+    found = weight_tables.explained(view, uid)
+    _tell(as_json, found, lambda: weight_tables.show_explained(found))
+
+
+def what_if(
+    hotkey: Annotated[str, typer.Option("--hotkey", help="Whose model.")],
+    score: Annotated[float, typer.Option("--score", min=0.0, max=1.0, help="The mean that its record is to have.")],
+    validator: Validator = None,
+    network: Network = None,
+    netuid: Netuid = None,
+    wallet: Wallet = None,
+    wallet_hotkey: WalletHotkey = None,
+    wallet_path: WalletPath = None,
+    competition: CompetitionFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the weights if a hotkey's model had this score, beside those of now. The top still changes hands by a duel alone."""
+    from neurons.cli.validator import weight_tables
+    from neurons.validator.weights import what_if as supposing
+    from scoring.types import Hotkey
+    from scoring.weights import plan as planning
+
+    view = _view(_settings(network, netuid, wallet, wallet_hotkey, wallet_path, competition), validator)
+    supposed = supposing.supposed(view.snapshot, Hotkey(hotkey), score, view.rules)
+    changes = weight_tables.changes(view.plan, planning.plan(supposed))
+    _tell(as_json, changes, lambda: weight_tables.show_changes(changes, hotkey, score))
+
+
+def _view(settings: "ValidatorSettings", validator: str | None) -> "View":
+    from neurons.validator.weights import view as weight_view
+
+    work: Coroutine[Any, Any, View] = weight_view.read(settings, _whose(settings, validator))
+    return asyncio.run(work)
+
+
+def _settings(
+    network: str | None, netuid: int | None, wallet: str | None, hotkey: str | None, path: Any, competition: Any
+) -> "ValidatorSettings":
+    from neurons.settings import ValidatorSettings
+
+    options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=hotkey)
+    return ValidatorSettings(**options, **given(wallet_path=path, competition=competition))
+
+
+def _whose(settings: "ValidatorSettings", validator: str | None) -> Any:
+    """The hotkey whose ledger is asked for; no key is unlocked."""
+    from neurons.chain import wallets
+    from scoring.types import Hotkey
+
+    if validator is not None:
+        return Hotkey(validator)
+    wallet = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    return Hotkey(wallet.hotkey.ss58_address)
+
+
+def _tell(as_json: bool, data: Any, show: Callable[[], None]) -> None:
+    if as_json:
+        typer.echo(json.dumps(data))
+    else:
+        show()

@@ -1,0 +1,1 @@
+"""A miner: checkpoint, trial, publication, news."""

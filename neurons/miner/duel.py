@@ -1,0 +1,83 @@
+"""Whether a checkpoint is better than the last submission by a margin: a validator's own duel, on prompts that both spoke.
+
+The prompts are drawn anew for each pair: none of them chose the checkpoint. Like a king's challengers, the checkpoints that are tried
+against one submission share one error, so each further one needs more evidence.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from neurons.miner.journal_records import Scored
+from scoring.competition import Competition
+from scoring.ranking import duel
+from scoring.ranking.duel import Duel, Outcome
+from scoring.types import MICRO, BlockHash, Entrant, RoundNumber, to_micro
+
+
+class Outlook(StrEnum):
+    """What the evidence says so far."""
+
+    OPEN = "open"
+    BETTER = "better"
+    NOT_BETTER = "not_better"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A contest after some rounds; `evidence` decides when it reaches `needed`, `lead` is the mean difference of the groups."""
+
+    outlook: Outlook
+    rounds: int
+    groups: int
+    lead: float
+    margin: float
+    evidence: float
+    needed: float
+
+
+def prompts_of(challenger: str, incumbent: str, number: int) -> BlockHash:
+    """In place of a block hash: from it the prompts of the contest's n-th round are drawn."""
+    return BlockHash(f"0x{hashlib.sha256(f'contest/{challenger}/{incumbent}/{number}'.encode()).hexdigest()}")
+
+
+def standing(
+    challenger: Sequence[Scored], incumbent: Sequence[Scored], rules: Competition, nth: int, margin: float | None
+) -> Standing:
+    """The contest over rounds that both were scored in, in order; without a `margin` it is what a young king would be given.
+
+    `nth` (from 1): how many checkpoints were tried against this incumbent, this one included.
+    """
+    if not incumbent:
+        return Standing(Outlook.OPEN, 0, 0, 0.0, margin or 0.0, 1.0, duel.threshold(rules.duel, nth))
+    least = duel.margin(rules.duel, 0, incumbent[0].score) if margin is None else to_micro(margin)
+    state = Duel(Entrant("checkpoint"), Entrant("last"), RoundNumber(0), least, duel.threshold(rules.duel, nth))
+    rounds = [_differences(mine, theirs) for mine, theirs in zip(challenger, incumbent, strict=True)]
+    outcome = Outcome.OPEN
+    for differences in rounds:
+        if outcome is Outcome.OPEN:
+            state = duel.step(state, differences, rules.duel)
+            outcome = duel.read(state, rules.duel)
+    groups = [difference for differences in rounds for difference in differences]
+    lead = sum(groups) / len(groups) / MICRO
+    return Standing(_outlook(outcome), state.rounds, state.groups, lead, least / MICRO, state.wealth, state.threshold)
+
+
+def worth(first: Scored, rules: Competition) -> Outlook:
+    """Whether a model that has none to be compared with could be paid at all."""
+    return Outlook.BETTER if first.score >= rules.shares.tail_floor * MICRO else Outlook.NOT_BETTER
+
+
+def _differences(mine: Scored, theirs: Scored) -> list[int]:
+    return [a - b for a, b in zip(mine.groups, theirs.groups, strict=True)]
+
+
+def _outlook(outcome: Outcome) -> Outlook:
+    match outcome:
+        case Outcome.OPEN:
+            return Outlook.OPEN
+        case Outcome.CROWNED:
+            return Outlook.BETTER
+        case _:
+            return Outlook.NOT_BETTER

@@ -1,0 +1,98 @@
+"""Where a submission stands in a validator's ledger: on the throne, in a duel, or why in neither."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from neurons.miner.messages import Fact, Kind, Line
+from scoring.ranking.duel import Duel, EndedDuel, Outcome
+from scoring.ranking.state import State
+from scoring.types import MICRO, Entrant, RoundNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """After a round. `throne` says in words since when the king is king, or why there is none; `over` is its last duel's end."""
+
+    round: RoundNumber
+    entrant: Entrant
+    king: Entrant | None
+    throne: str
+    duel: Duel | None
+    over: EndedDuel | None
+    refusal: str | None
+    judged: bool
+
+
+def stand(state: State, entrant: Entrant) -> Stand | None:
+    """What a ledger's newest state says of a submission; None before its first round."""
+    if state.round is None:
+        return None
+    over = next((each for each in (*state.ended, *state.lost) if each.entrant == entrant), None)
+    return Stand(
+        round=state.round,
+        entrant=entrant,
+        king=state.king,
+        throne=state.throne,
+        duel=next((each for each in state.duels if each.challenger == entrant), None),
+        over=over,
+        refusal=next((each.reason for each in state.refusals if each.entrant == entrant), None),
+        judged=state.record(entrant) is not None,
+    )
+
+
+def told(old: Stand | None, now: Stand) -> Iterator[Line]:
+    """One line for what changed since the ledger was last read."""
+    if old is not None and (old.duel, old.over, old.king, old.refusal) == (now.duel, now.over, now.king, now.refusal):
+        return
+    facts: dict[str, Fact] = {"round": now.round, "king": now.king}
+    if now.king == now.entrant:
+        yield Line(Kind.SUBMISSION, f"Round {now.round}: {_by_the_ledger(now)}", facts, True)
+    elif now.duel is not None:
+        yield _open(now.duel, now, facts)
+    elif now.over is not None:
+        yield _over(now.over, now, facts)
+    elif now.refusal is not None:
+        yield Line(
+            Kind.SUBMISSION, f"Round {now.round}: it earns nothing: {now.refusal}.", facts | {"refusal": now.refusal}, False
+        )
+    elif now.judged and now.king is not None:
+        yield Line(Kind.SUBMISSION, _none(now), facts)
+
+
+def _by_the_ledger(now: Stand) -> str:
+    return f"by the ledger it is {now.throne}."
+
+
+def _open(duel: Duel, now: Stand, facts: dict[str, Fact]) -> Line:
+    text = (
+        f"Round {now.round}: its duel with the king {duel.king}: evidence {duel.wealth:.3g} of {duel.threshold:.3g} "
+        f"after {duel.rounds} rounds, {duel.groups} groups; it must lead by more than {duel.margin / MICRO:g}."
+    )
+    evidence: dict[str, Fact] = {"evidence": duel.wealth, "needed": duel.threshold, "margin": duel.margin, "groups": duel.groups}
+    return Line(Kind.SUBMISSION, text, facts | evidence | {"rounds": duel.rounds})
+
+
+def _over(over: EndedDuel, now: Stand, facts: dict[str, Fact]) -> Line:
+    text = (
+        f"Round {now.round}: its duel with {over.king} is over, evidence {over.wealth:.3g} of {over.threshold:.3g} "
+        f"after {over.rounds} rounds: {_WHY[over.outcome]}"
+    )
+    ended: dict[str, Fact] = {"evidence": over.wealth, "needed": over.threshold, "outcome": over.outcome.value}
+    return Line(Kind.SUBMISSION, text, facts | ended, over.outcome is Outcome.CROWNED)
+
+
+def _none(now: Stand) -> str:
+    return (
+        f"Round {now.round}: no duel with the king {now.king} is open: one opens after a round in which both are scored "
+        "and yours is not clearly worse."
+    )
+
+
+_WHY = {
+    Outcome.OPEN: "it goes on.",
+    Outcome.CROWNED: "it won.",
+    Outcome.FUTILE: "it is lost to this king for good. It goes on earning by its rank; a better model needs a new commitment.",
+    Outcome.MAX_ROUNDS: "no evidence in all the rounds that a duel has. A clearer lead needs a better model and a new commitment.",
+    Outcome.KING_GONE: "the king holds the top no longer. Against the next one it starts anew.",
+    Outcome.CHALLENGER_GONE: "your submission was withdrawn, replaced or refused.",
+}

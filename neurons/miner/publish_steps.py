@@ -1,0 +1,168 @@
+"""A chosen model on its way: private repository, upload, commitment, and only then for everybody to see."""
+
+from collections.abc import Awaitable, Callable
+
+from neurons.chain.adapter import COMMIT_LASTS
+from neurons.miner.journal import Journal
+from neurons.miner.journal_records import Begun, Chosen, Ended, Judged, Taken, Verdict, Void
+from neurons.miner.messages import Kind, Line, Say, spoken
+from neurons.miner.pace import Pace
+from neurons.miner.publish_decision import Ask, End, Hold, Next, Step, next_step
+from neurons.miner.repository import repository_of
+from neurons.miner.world import CommitRefused, Cost, Model, Outside, Own
+from scoring.types import Block
+
+RAO = 1_000_000_000
+_REFUSED_BLOCKS = 25
+"""So long nothing is sent to a chain that refused."""
+
+Consent = Callable[[Cost, Model], Awaitable[bool]]
+
+
+class Publishing:
+    """The steps of publishing, one at a time; each is in the journal before it is taken and after it happened."""
+
+    def __init__(self, repo: str, dry_run: bool, outside: Outside, journal: Journal, consent: Consent, say: Say) -> None:
+        self._repo, self._dry_run = repo, dry_run
+        self._outside, self._journal, self._consent, self._say = outside, journal, consent, say
+        self._agreed: Chosen | None = None
+        self._void_from: Block | None = None
+        self._refused_until = Block(0)
+        self._told: set[object] = set()
+
+    async def step(self, own: Own) -> Pace:
+        """Go on with the chosen model, if there is one."""
+        chosen = self._journal.memory.chosen
+        if chosen is None:
+            return Pace.IDLE
+        if not chosen.begun and not chosen.folder.is_dir():
+            self._end(chosen, End.GONE)
+            return Pace.AT_ONCE
+        if chosen.signed is not None and self._void_from is None:
+            self._void_from = Block(own.head + COMMIT_LASTS + 1)  # whatever was signed was signed before now
+        model = Model(chosen, repository_of(self._repo, chosen.content))
+        consented = chosen.begun or self._agreed == chosen
+        seen, revision = await self._outside.seen(model, own, self._void_from, consented)
+        if revision and not chosen.revision:  # died before it was written; from now on the folder is not needed any more
+            self._journal.write(Taken(Step.UPLOAD, chosen.content, revision))
+            return Pace.AT_ONCE
+        return await self._do(next_step(seen), model, revision, own)
+
+    async def _do(self, what: Next, model: Model, revision: str, own: Own) -> Pace:
+        match what:
+            case Step():
+                return await self._take(what, model, revision, own)
+            case Ask.CONSENT:
+                return await self._ask(model, own)
+            case Hold():
+                self._once((what, own.may_commit), _held(what, own))
+                return Pace.SOON if what in (Hold.UNSURE, Hold.NOT_FINAL) else Pace.IDLE
+            case End():
+                self._end(model.chosen, what)
+                return Pace.AT_ONCE
+
+    async def _take(self, step: Step, model: Model, revision: str, own: Own) -> Pace:
+        content = model.chosen.content
+        if step is Step.COMMIT and own.head < self._refused_until:
+            return Pace.IDLE
+        if self._dry_run:
+            self._once(step, Line(Kind.STEP, f"Dry run: the next step would be to {_TO[step]}.", {"step": step, "taken": False}))
+            return Pace.IDLE
+        self._say(Line(Kind.STEP, f"Going to {_TO[step]}: {model.repo}", {"step": step, "repo": model.repo, "taken": False}))
+        self._journal.write(Begun(step, content, model.repo, own.head))
+        if step is Step.COMMIT:
+            self._void_from = None
+        try:
+            result = await self._outside.take(step, model, revision)
+        except CommitRefused as refused:
+            self._journal.write(Void(content))
+            self._refused_until = Block(own.head + _REFUSED_BLOCKS)
+            wait = f"Asked again from block {self._refused_until} on."
+            self._say(Line(Kind.HOLD, f"{refused.detail} {wait}", {"again_from_block": self._refused_until}, False))
+            return Pace.IDLE
+        self._journal.write(Taken(step, content, result))
+        self._say(Line(Kind.STEP, _happened(step, model, result), {"step": step, "taken": True, "result": result}, True))
+        return Pace.AT_ONCE
+
+    async def _ask(self, model: Model, own: Own) -> Pace:
+        cost = await self._outside.cost(model, own)
+        self._once(("cost", model.chosen.content), _cost(cost, model, own))
+        if self._dry_run:
+            self._once(
+                model.chosen.content,
+                Line(Kind.STEP, "Dry run: nothing is uploaded, signed or shown to anybody.", {"taken": False}),
+            )
+            return Pace.IDLE
+        if await self._consent(cost, model):
+            self._agreed = model.chosen
+        else:
+            chosen = model.chosen
+            self._journal.write(Judged("", chosen.folder, chosen.content, Verdict.DECLINED, "", "It was declined."))
+            self._say(Line(Kind.END, f"{chosen.folder.name} is not published: declined.", {"end": "declined"}))
+        return Pace.AT_ONCE
+
+    def _end(self, chosen: Chosen, end: End) -> None:
+        self._journal.write(Ended(chosen.content, end))
+        self._void_from = None
+        facts = {"end": end.value, "checkpoint": str(chosen.folder), "repo": repository_of(self._repo, chosen.content)}
+        self._say(Line(Kind.END, f"{chosen.folder.name}: {_ENDS[end]}", facts, end is End.DONE))
+
+    def _once(self, what: object, line: Line) -> None:
+        """Say a thing that stays so once."""
+        if what not in self._told:
+            self._told.add(what)
+            self._say(line)
+
+
+_TO = {
+    Step.CREATE: "make a private repository",
+    Step.UPLOAD: "upload the model, unseen",
+    Step.COMMIT: "commit it on the chain",
+    Step.REVEAL: "let everybody see the repository",
+}
+_ENDS = {
+    End.DONE: "it is committed, and everybody can see it. The model queue reads it from the chain; its first prompts are drawn later.",
+    End.EXPOSED: "everybody can see its repository, and it is not committed: whoever read it may have committed it. It is given up.",
+    End.FOREIGN: "its repository holds something else. It is given up; name another --repo, or remove that repository.",
+    End.GONE: "its folder was removed before it was uploaded. It is given up.",
+    End.SUPERSEDED: "this hotkey has committed something else since. It is given up: it would take the other's place.",
+    End.LOST: "it is committed, and its repository no longer holds it. Validators will refuse it; publish another checkpoint.",
+}
+
+
+def _happened(step: Step, model: Model, result: str) -> str:
+    match step:
+        case Step.CREATE:
+            return f"{model.repo} is there, private."
+        case Step.UPLOAD:
+            return f"{model.repo}@{result[:8]} holds exactly what was scored."
+        case Step.COMMIT:
+            return f"Committed in block {result}; it is shown to others once that block is final."
+        case Step.REVEAL:
+            return f"{model.repo} is public."
+
+
+def _held(hold: Hold, own: Own) -> Line:
+    left = own.may_commit - own.head
+    wait = f"{left} blocks, about {spoken(left * own.block_seconds)}"
+    match hold:
+        case Hold.COOLDOWN:
+            text = f"In the cooldown: this hotkey may commit from block {own.may_commit} on ({wait}). Earlier is never judged."
+            return Line(Kind.HOLD, text, {"hold": hold, "may_commit_block": own.may_commit, "blocks_left": left})
+        case Hold.UNREGISTERED:
+            text = "This hotkey is not registered on the subnet: register it, and this goes on."
+        case Hold.UNSURE:
+            text = f"A commitment was signed and is not seen yet: nothing is signed until it cannot come any more ({COMMIT_LASTS} blocks)."
+        case Hold.NOT_FINAL:
+            text = "The commitment is in a block; waiting until that block is final."
+    return Line(Kind.HOLD, text, {"hold": hold})
+
+
+def _cost(cost: Cost, model: Model, own: Own) -> Line:
+    text = (
+        f"Publishing {model.chosen.folder.name} as {model.repo}: {cost.files} files, {cost.bytes:,} bytes to upload; "
+        f"fee {cost.fee / RAO:.6f} of the {cost.balance / RAO:.6f} that the hotkey's account holds; "
+        f"no other commitment for {cost.cooldown_blocks} blocks, about {spoken(cost.cooldown_seconds)}."
+    )
+    facts = {"files": cost.files, "bytes": cost.bytes, "fee_rao": cost.fee, "balance_rao": cost.balance}
+    return Line(Kind.COST, text, {**facts, "repo": model.repo, "cooldown_blocks": cost.cooldown_blocks, "head": own.head})

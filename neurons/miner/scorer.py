@@ -1,0 +1,104 @@
+"""Scoring with the validator's own code, in a process of its own: no daemon loads torch."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from neurons.child_process import die_with_parent
+from neurons.miner.journal_records import Scored
+from scoring.errors import Blame, Code, PlatformError, SubmissionFault
+from scoring.types import BlockHash, ContentHash, Micro
+
+_ERROR = re.compile(r"^error (\d{4}) (.*)$", re.MULTILINE)
+_Micro = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class Scorer(Protocol):
+    """Who scores a model on the prompts of a block hash."""
+
+    async def score(self, target: str, name: str, block_hash: BlockHash) -> Scored:
+        """`target` is a folder or repo@revision, `name` what its score is kept under.
+
+        Raises SubmissionFault for what a validator would refuse, PlatformError when it could not be scored here and now.
+        """
+        ...
+
+
+class ScoringProcess:
+    """`voice miner score` as a child, which ends with this process."""
+
+    def __init__(self, competition: Path) -> None:
+        self._competition = competition
+
+    async def score(self, target: str, name: str, block_hash: BlockHash) -> Scored:
+        """Score in a child; it is ended when this is cancelled."""
+        options = ["--json", "--block-hash", block_hash, "--competition", str(self._competition)]
+        output = await _run([sys.executable, "-m", "neurons.cli", "miner", "score", target, *options])
+        try:
+            found = _Report.model_validate_json(output)
+        except ValidationError as exc:
+            raise PlatformError(Code.INTERNAL, "the scoring process printed no report") from exc
+        groups = tuple(Micro(group.score) for group in found.groups)
+        return Scored(name, block_hash, found.competition_hash, groups, Micro(found.score), Micro(found.stderr))
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Group(_Wire):
+    score: _Micro
+
+
+class _Report(_Wire):
+    content_hash: ContentHash
+    competition_hash: str
+    groups: tuple[_Group, ...]
+    score: _Micro
+    stderr: _Micro
+
+
+async def _run(command: Sequence[str]) -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        preexec_fn=partial(_die_with, os.getpid()),
+        start_new_session=True,
+    )
+    try:
+        output, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()  # a child that is being started would lose a politer signal
+            await process.wait()
+    if process.returncode:
+        raise _fault(errors.decode("utf-8", "replace"), process.returncode)
+    return output
+
+
+def _die_with(parent: int) -> None:
+    """In the child, before it becomes its program: end with the parent, also when that ended just now."""
+    die_with_parent()
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _fault(errors: str, status: int) -> SubmissionFault | PlatformError:
+    """The child's own code and words."""
+    told = _ERROR.findall(errors)
+    if not told or int(told[-1][0]) not in set(Code):
+        last = (errors.strip().splitlines() or ["it said nothing"])[-1]
+        return PlatformError(Code.INTERNAL, f"the scoring process ended with status {status}: {last}")
+    code = Code(int(told[-1][0]))
+    return SubmissionFault(code, told[-1][1]) if code.blame is Blame.SUBMISSION else PlatformError(code, told[-1][1])

@@ -1,0 +1,220 @@
+"""What the chain, the model hub and the API say about a miner, and the four steps that change it."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, assert_never
+
+import bittensor as bt
+
+from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
+from neurons.chain.adapter import Chain
+from neurons.chain.commitment import Commitment, parse
+from neurons.chain.types import Applied, CommitmentRecord, CommitmentStatus, RateLimited, Refused
+from neurons.miner.cooldown import may_commit
+from neurons.miner.hub import ModelHub, Remote
+from neurons.miner.journal_records import Chosen
+from neurons.miner.model_check import commitment_of
+from neurons.miner.publish_decision import Place, Seen, Step
+from scoring.competition import Schedule
+from scoring.errors import Code, PlatformError, SubmissionFault
+from scoring.model.fingerprint import fingerprint
+from scoring.types import Block, ContentHash, Hotkey, RoundNumber
+from voice_api.schemas import SubmissionOut
+
+T = TypeVar("T")
+
+
+class CommitRefused(PlatformError):
+    """The chain said no to a commitment: it is in no block."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.CHAIN_REFUSED, f"The chain refused the commitment: {message}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A hotkey now: its newest commitment at both heads, what the API holds of it, and the first block outside its cooldown.
+
+    `submissions` is None when the API does not answer: then every commitment is taken to start a cooldown.
+    """
+
+    registered: bool
+    head: Block
+    final: Block
+    at_head: CommitmentRecord | None
+    at_final: CommitmentRecord | None
+    submissions: tuple[SubmissionOut, ...] | None
+    may_commit: Block
+    cooldown_blocks: int
+    block_seconds: float
+
+    @property
+    def last(self) -> Commitment | None:
+        """What the newest final commitment says, if it can be read."""
+        return read(self.at_final)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What publishing takes: bytes to upload, rao of fee and of what the hotkey's account holds, and blocks until the next commitment."""
+
+    files: int
+    bytes: int
+    fee: int
+    balance: int
+    cooldown_blocks: int
+    cooldown_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A chosen model and the repository that is its own: no other submission's lies there, so none becomes visible or vanishes with it."""
+
+    chosen: Chosen
+    repo: str
+
+
+class Outside:
+    """The outside world of one hotkey. Reading and writing raise the named outages; the hub is asked in a thread of its own."""
+
+    def __init__(self, chain: Chain, hub: ModelHub, api: VoiceApi, wallet: bt.Wallet, schedule: Schedule) -> None:
+        self._chain, self._hub, self._api, self._wallet, self._schedule = chain, hub, api, wallet, schedule
+        self._thread = ThreadPoolExecutor(1, "hub")
+        self._work: Future[Any] | None = None
+        self.hotkey = Hotkey(wallet.hotkey.ss58_address)
+        self.public_key = bytes(wallet.hotkey.public_key)
+
+    async def own(self) -> Own:
+        """The hotkey as it stands."""
+        newest = await self._chain.metagraph(await self._chain.head())
+        final = await self._chain.metagraph()
+        held = await self._submissions()
+        known = {Block(item.commit_block): item.code for item in held or ()}
+        limits = self._schedule.at(RoundNumber(newest.block // self._schedule.round_blocks)).limits
+        at_head = newest.commitment(self.hotkey)
+        return Own(
+            registered=newest.neuron(self.hotkey) is not None,
+            head=newest.block,
+            final=final.block,
+            at_head=at_head,
+            at_final=final.commitment(self.hotkey),
+            submissions=held,
+            may_commit=may_commit(at_head, known, limits.cooldown_blocks),
+            cooldown_blocks=limits.cooldown_blocks,
+            block_seconds=await self._chain.block_seconds(),
+        )
+
+    async def seen(self, model: Model, own: Own, void_from: Block | None, consented: bool) -> tuple[Seen, str]:
+        """What the decision about a chosen model needs, and the revision that holds it ('' while none does)."""
+        place, revision = await self.in_thread(lambda: self._place(model))
+        wanted = self.text(model, revision).decode() if revision else None
+        signed, newest = model.chosen.signed, own.at_head
+        seen = Seen(
+            registered=own.registered,
+            head=own.head,
+            final=own.final,
+            committed_head=_is(newest, wanted),
+            committed_final=_is(own.at_final, wanted),
+            superseded=signed is not None and newest is not None and newest.block > signed and not _is(newest, wanted),
+            place=place,
+            may_commit=own.may_commit,
+            void_from=void_from,
+            consented=consented,
+        )
+        return seen, revision
+
+    async def cost(self, model: Model, own: Own) -> Cost:
+        """What publishing a model takes; nothing is signed for it."""
+        sizes = [path.stat().st_size for path in model.chosen.folder.iterdir()]
+        fee = await self._chain.commit_fee(self._wallet, self.text(model, "0" * 40))
+        balance = await self._chain.balance(self.hotkey)
+        return Cost(len(sizes), sum(sizes), fee, balance, own.cooldown_blocks, own.cooldown_blocks * own.block_seconds)
+
+    async def take(self, step: Step, model: Model, revision: str) -> str:
+        """Take a step; what it gave. Raises CommitRefused when the chain refuses."""
+        match step:
+            case Step.CREATE:
+                await self.in_thread(lambda: self._hub.create(model.repo, private=True))
+                return ""
+            case Step.UPLOAD:
+                return await self.in_thread(lambda: self._upload(model))
+            case Step.COMMIT:
+                return str(await self._commit(self.text(model, revision)))
+            case Step.REVEAL:
+                await self.in_thread(lambda: self._hub.reveal(model.repo))
+                return ""
+            case unreachable:
+                assert_never(unreachable)
+
+    def text(self, model: Model, revision: str) -> bytes:
+        """The commitment that names a model at a revision."""
+        return commitment_of(model.chosen.content, model.repo, revision, self._wallet)
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Run what blocks beside the loop. Who ends the process does not wait for it (see `abandon`)."""
+        self._work = future = self._thread.submit(work)
+        return await asyncio.wrap_future(future)
+
+    def abandon(self) -> bool:
+        """Take no more work; whether a piece of it still runs, and would keep the process."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        return self._work is not None and self._work.running()
+
+    async def _submissions(self) -> tuple[SubmissionOut, ...] | None:
+        try:
+            return tuple(await self._api.submissions(hotkey=self.hotkey))
+        except (ApiUnavailable, ApiRefused):
+            return None
+
+    async def _commit(self, text: bytes) -> Block:
+        match await self._chain.commit(self._wallet, text):
+            case Applied(block):
+                return block
+            case RateLimited(_, message) | Refused(_, _, message):
+                raise CommitRefused(message.rstrip("."))
+            case unreachable:
+                assert_never(unreachable)
+
+    def _place(self, model: Model) -> tuple[Place | None, str]:
+        """The repository, and the revision in it that is the model: known from the journal, else found by comparing all files."""
+        known = model.chosen.revision
+        remote = self._hub.state(model.repo, known) if known else None
+        if remote is not None:
+            return Place(remote.private, False, True), known
+        remote = self._hub.state(model.repo)
+        if remote is None:
+            return None, ""
+        holds = not known and holds_model(remote, model.chosen.folder, model.chosen.content)
+        return Place(remote.private, remote.empty, holds), remote.revision if holds else ""
+
+    def _upload(self, model: Model) -> str:
+        """Upload, and make sure that what lies there is what was scored: a training process may have written into the folder."""
+        revision = self._hub.upload(model.chosen.folder, model.repo)
+        remote = self._hub.state(model.repo, revision)
+        if remote is None or not holds_model(remote, model.chosen.folder, model.chosen.content):
+            why = f"what lies in {model.repo} at {revision[:8]} is not what was scored: the folder changed while it was uploaded"
+            raise PlatformError(Code.PUBLISHING_FAILED, f"The model was not committed: {why}.")
+        return revision
+
+
+def holds_model(remote: Remote, folder: Path, content: ContentHash) -> bool:
+    """Whether a repository holds a folder's files, and the folder still is the model of this content."""
+    try:
+        return remote.holds(folder) and fingerprint(folder, lambda _done, _total: None).content == content
+    except (OSError, SubmissionFault):  # the folder is gone, or is being written
+        return False
+
+
+def read(record: CommitmentRecord | None) -> Commitment | None:
+    """A plain commitment in the validator's form; None for any other."""
+    try:
+        return parse(record.value) if record is not None and record.status is CommitmentStatus.PLAIN else None
+    except SubmissionFault:
+        return None
+
+
+def _is(record: CommitmentRecord | None, wanted: str | None) -> bool:
+    return record is not None and record.value == wanted

@@ -1,0 +1,64 @@
+"""What the model queue sends: pure decisions from a metagraph to a registry snapshot and new submissions."""
+
+from dataclasses import dataclass, replace
+
+from neurons.chain.commitment import in_cooldown, parse, tiebreak
+from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph
+from scoring.errors import Code, SubmissionFault
+from scoring.types import Block, BlockHash
+from voice_api.db.records import Neuron, NewSubmission, RegistrySnapshot
+
+UNREAD = (Code.COMMITMENT_MALFORMED, Code.TOO_EARLY, Code.TIMELOCKED)
+"""Refused before anything was read: such a commitment starts no cooldown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the API already holds of a hotkey: the blocks of all its commitments, and the newest that was accepted."""
+
+    blocks: frozenset[Block] = frozenset()
+    accepted: Block | None = None
+
+
+def registry(metagraph: Metagraph) -> RegistrySnapshot:
+    """The neurons as the API stores them."""
+    neurons = tuple(
+        Neuron(n.hotkey, n.uid, n.coldkey, n.registered_at_block, n.immune_until_block)
+        for n in sorted(metagraph.neurons, key=lambda neuron: neuron.uid)
+    )
+    return RegistrySnapshot(metagraph.netuid, metagraph.block, metagraph.block_hash, neurons)
+
+
+def readable(metagraph: Metagraph) -> tuple[tuple[CommitmentRecord, str], ...]:
+    """Commitments of registered hotkeys that can be read, each with its hotkey's public key (hex), oldest first."""
+    keys = {neuron.hotkey: neuron.public_key for neuron in metagraph.neurons}
+    open_ones = (CommitmentStatus.PLAIN, CommitmentStatus.REVEALED)
+    found = [
+        (record, keys[record.hotkey]) for record in metagraph.commitments if record.status in open_ones and record.hotkey in keys
+    ]
+    return tuple(sorted(found, key=lambda pair: (pair[0].block, pair[0].hotkey)))
+
+
+def submission(
+    record: CommitmentRecord, public_key: str, block_hash: BlockHash, known: Known, cooldown_blocks: int
+) -> NewSubmission:
+    """A commitment as a submission, or as the refusal that the first checks (parse, cooldown) make of it."""
+    unread = NewSubmission(
+        hotkey=record.hotkey,
+        public_key=public_key,
+        commit_block=record.block,
+        tiebreak=tiebreak(block_hash, bytes.fromhex(public_key)),
+        commitment=record.value,
+    )
+    try:
+        if record.status is CommitmentStatus.REVEALED:
+            raise SubmissionFault(Code.TIMELOCKED)
+        commitment = parse(record.value)
+        if in_cooldown(known.accepted, record.block, cooldown_blocks):
+            raise SubmissionFault(
+                Code.TOO_EARLY,
+                f"committed {record.block - (known.accepted or 0)} blocks after the last one, not {cooldown_blocks}",
+            )
+    except SubmissionFault as fault:
+        return replace(unread, code=fault.code, reason=fault.detail)
+    return replace(unread, repo=commitment.repo, revision=commitment.revision, tag=commitment.tag.hex())

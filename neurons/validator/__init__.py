@@ -1,0 +1,1 @@
+"""Rounds: read everything, decide, write once."""

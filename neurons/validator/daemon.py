@@ -1,0 +1,186 @@
+"""The validator's rounds: opens, closes and folds them. It reads everything, decides purely, and writes once a tick."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import assert_never
+
+import bittensor as bt
+import structlog
+
+from neurons.chain.adapter import Chain
+from neurons.chain.types import ChainUnavailable
+from neurons.shutdown import Shutdown, together
+from neurons.validator import decide, log_fold
+from neurons.validator.decide import CloseRound, FoldRound, OpenRound, View, Wait
+from neurons.validator.weights import expiry
+from neurons.validator.weights.setter import Opening, Terms, WeightSetting
+from scoring.competition import Schedule
+from scoring.errors import PlatformError
+from scoring.ranking import state as ledger
+from scoring.receipts.certificate import Trust
+from scoring.types import Hotkey, RoundNumber
+from voice_api.db.ledger import Ledger
+from voice_api.db.ledger_records import LedgerEntry
+from voice_api.db.pool import Pool, connect
+from voice_api.db.records import Entry, Fate, NewRound, Round
+from voice_api.db.rounds import Rounds
+from voice_api.db.states import QueueName, RoundState
+from voice_api.db.submissions import Submissions
+from voice_api.db.weights import Weights
+from voice_api.errors import DatabaseUnavailable, OutOfOrder
+from voice_api.keys import trust
+from voice_api.runtime.process_metrics import Ticks
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The parts of the database that the validator reads and writes."""
+
+    rounds: Rounds
+    submissions: Submissions
+    ledger: Ledger
+    weights: Weights
+
+    @classmethod
+    def over(cls, pool: Pool, me: Hotkey) -> "Store":
+        """All parts over one pool; ledger and weights are this validator's own."""
+        return cls(Rounds(pool), Submissions(pool), Ledger(pool, me), Weights(pool, me))
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who folds, where its list of revoked certificates lies, and whose certificates it counts.
+
+    Without `issuers` those are its own alone.
+    """
+
+    wallet: bt.Wallet
+    revocations: Path
+    issuers: frozenset[Hotkey] = frozenset()
+
+    @property
+    def hotkey(self) -> Hotkey:
+        """The validator's hotkey."""
+        return Hotkey(self.wallet.hotkey.ss58_address)
+
+    def trust(self) -> Trust | None:
+        """Whose receipts count now. None, and said so, while the list of revocations does not hold: then nothing may be counted."""
+        try:
+            return trust(self.hotkey, self.revocations, self.issuers)
+        except PlatformError as error:
+            log.error("rounds wait to be folded", code=error.code, detail=error.detail, advice=error.advice)
+            return None
+
+
+async def tick(chain: Chain, store: Store, signer: Signer, schedule: Schedule) -> bool:
+    """Read everything, decide purely, write once; True if something was done. Raises PlatformError once the rules have ended."""
+    view = await read_view(chain, store, signer.hotkey, signer.trust())
+    left = expiry.check(schedule, RoundNumber(view.metagraph.block // schedule.round_blocks))
+    action = decide.decide(view, schedule)
+    match action:
+        case Wait():
+            return False
+        case CloseRound(number, roll):
+            if await store.rounds.close(number, roll):
+                log.info("round closed", round=number, gone=dict(roll.gone))
+        case FoldRound(entry):
+            return await _fold(store, entry)
+        case OpenRound():
+            await _open(chain, store, action)
+            if left is not None:
+                log.warning("the competition's rules end soon: install the next release", rounds_left=left)
+        case unreachable:
+            assert_never(unreachable)
+    return True
+
+
+async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | None) -> View:
+    """The chain at its finalized head, and the database."""
+    metagraph = await chain.metagraph()
+    for name, hotkey in (("validator", me), ("subnet's owner", metagraph.owner_hotkey)):
+        if metagraph.neuron(hotkey) is None:
+            log.error("weights wait: not registered", who=name, hotkey=hotkey)
+    unfolded = next(iter(await store.ledger.waiting(1)), None)
+    closed = unfolded is not None and unfolded.state is RoundState.CLOSED
+    head = await store.ledger.head()
+    return View(
+        metagraph=metagraph,
+        trust=trusted,
+        latest=await store.rounds.latest(),
+        unfolded=unfolded,
+        results=await store.rounds.results(unfolded.round) if unfolded is not None and closed else (),
+        roll=await store.rounds.roll(unfolded.round) if unfolded is not None and closed else None,
+        fates=await _fates(store, head, unfolded) if unfolded is not None and decide.ends(unfolded, metagraph.block) else (),
+        head=head,
+        candidates=await store.submissions.candidates(),
+    )
+
+
+async def _fates(store: Store, head: LedgerEntry | None, unfolded: Round) -> tuple[Fate, ...]:
+    known = () if head is None else sorted(ledger.from_json(head.state).known)
+    return await store.submissions.fates(known, unfolded.round)
+
+
+async def _fold(store: Store, entry: LedgerEntry) -> bool:
+    """Append an entry, and say what it decided; False where another process of this validator was faster."""
+    try:
+        await store.ledger.append(entry)
+    except OutOfOrder as late:
+        log.info("fold skipped", round=entry.round, why=late.detail)
+        return False
+    log_fold.folded(entry)
+    return True
+
+
+async def _open(chain: Chain, store: Store, action: OpenRound) -> None:
+    opening = action.opening
+    seed = await chain.block_hash(opening.start)
+    new = NewRound(opening.number, opening.start, seed, opening.deadline, action.competition_hash)
+    entries = [Entry(submission, QueueName.CPU, priority) for priority, submission in enumerate(opening.entries)]
+    if await store.rounds.open(new, entries):
+        log.info("round opened", round=opening.number, seed=seed, evaluations=len(entries))
+
+
+async def run(
+    chain: Chain,
+    store: Store,
+    signer: Signer,
+    schedule: Schedule,
+    pause: timedelta,
+    stop: Shutdown,
+    ticks: Ticks | None = None,
+    done: Callable[[], None] = lambda: None,
+) -> None:
+    """Tick until asked to stop; `ticks` counts them, `done` is told after each that did something.
+
+    A named outage waits for the next tick; a bug ends the process.
+    """
+    counted = ticks or Ticks()
+    while not stop.requested:
+        busy = False
+        try:
+            with counted.measured():
+                busy = await tick(chain, store, signer, schedule)
+        except (ChainUnavailable, DatabaseUnavailable) as outage:
+            log.warning("tick skipped", code=outage.code, detail=outage.detail)
+        if busy:
+            done()
+        else:
+            await stop.wait(pause)
+
+
+async def serve(url: str, opening: Opening, signer: Signer, terms: Terms, stop: Shutdown, ticks: Ticks) -> None:
+    """The whole validator on a database's URL: rounds, and beside them weights, until asked to stop."""
+    database = await connect(url, lazy=True)  # a tick waits for it
+    try:
+        store = Store.over(database, signer.hotkey)
+        weights = WeightSetting(opening, store.ledger, store.weights, terms)
+        async with opening(0) as chain:
+            rounds = run(chain, store, signer, terms.schedule, terms.pause, stop, ticks, weights.wake)
+            await together(rounds, weights.run(stop))
+    finally:
+        await database.close()

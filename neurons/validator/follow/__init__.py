@@ -1,0 +1,1 @@
+"""Another validator's evidence: read it, audit it, join its ledger, compare two ledgers."""

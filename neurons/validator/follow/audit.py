@@ -1,0 +1,144 @@
+"""One evaluation of another's, judged again: its receipt and audio are fetched, and `voice verify` runs beside this process."""
+
+import asyncio
+import json
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import structlog
+
+from neurons.api_client.client import VoiceApi
+from scoring import strict_json
+from scoring.errors import Code, PlatformError
+from scoring.receipts.receipt import MAX_BYTES
+from scoring.receipts.store_layout import audio_path
+from voice_api.db.audits import Audits, Drawn
+from voice_api.db.states import AuditOutcome
+
+log = structlog.get_logger()
+LIMIT = timedelta(hours=1)
+"""A check that takes longer is given up."""
+_SAID = 500
+
+Verify = Callable[[Path, int, Path], Awaitable[Mapping[str, Any]]]
+"""Checks a receipt's file up to a level by a store: the report of `voice verify --json`. Raises NotTried where there is none."""
+
+
+class NotTried(Exception):
+    """The check came to nothing here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came of it: what differs, or why it came to nothing."""
+
+    outcome: AuditOutcome
+    why: Sequence[Mapping[str, str]] = ()
+
+
+async def audit(drawn: Drawn, api: VoiceApi, verify: Verify) -> Found:
+    """Judge it again. Raises ApiUnavailable; whatever else keeps it from being tried is a finding of its own."""
+    with TemporaryDirectory(prefix="voice-audit-") as folder:
+        store = Path(folder)
+        try:
+            receipt = await _fetched(drawn, api, store)
+        except PlatformError as missing:
+            if missing.code is not Code.NOT_FOUND:
+                raise
+            return Found(AuditOutcome.MISSING, ({"what": "audio", "found": missing.detail},))
+        try:
+            report = await verify(receipt, drawn.level, store)
+        except NotTried as failed:
+            return Found(AuditOutcome.FAILED, ({"what": "verify", "found": str(failed)},))
+    return judged(report)
+
+
+async def audit_next(audits: Audits, api: VoiceApi, verify: Verify) -> Drawn | None:
+    """Judge the oldest drawn evaluation again, and write down what came of it; None where none waits."""
+    drawn = await audits.next()
+    if drawn is None:
+        return None
+    found = await audit(drawn, api, verify)
+    await audits.settle(drawn.receipt_hash, found.outcome, list(found.why))
+    said = log.bind(round=drawn.round, entrant=drawn.entrant, receipt=drawn.receipt_hash, host=drawn.host, level=drawn.level)
+    if found.outcome is AuditOutcome.DIFFERS:
+        first = found.why[0]
+        what = {"what": first["what"], "claimed": first["claimed"], "found": first["found"]}
+        said.error("worker distrusted: what it signed does not hold", service=drawn.service, **what)
+    elif found.outcome is AuditOutcome.HOLDS:
+        said.info("judged again: it holds")
+    else:
+        said.warning("could not be judged again", outcome=found.outcome.value, why=found.why[0]["found"])
+    return drawn
+
+
+def judged(report: Mapping[str, Any]) -> Found:
+    """What a report says of the worker: other judges here, or a model that was withdrawn since, say nothing."""
+    rows: list[Mapping[str, str]] = report["differences"]
+    if report["holds"]:
+        return Found(AuditOutcome.HOLDS)
+    if any(_is_ours(row) for row in rows):
+        return Found(AuditOutcome.FAILED, rows)
+    return Found(AuditOutcome.DIFFERS, rows)
+
+
+def _is_ours(row: Mapping[str, str]) -> bool:
+    withdrawn = f"refused, code {int(Code.REPO_NOT_PUBLIC)}"
+    return row["what"].startswith("judge ") or (row["what"] == "verdict" and row["found"].startswith(withdrawn))
+
+
+async def _fetched(drawn: Drawn, api: VoiceApi, store: Path) -> Path:
+    """The receipt's file in a store of its own, with every sound that it names."""
+    content = await api.receipt(drawn.receipt_hash)
+    file = store / "receipts" / f"{drawn.receipt_hash}.json"
+    await asyncio.to_thread(_write, file, content)
+    for pcm in sorted(_sounds(content)):
+        await asyncio.to_thread(_write, audio_path(store, pcm), await api.audio(pcm))
+    return file
+
+
+def _sounds(content: bytes) -> set[str]:
+    """The hashes of a receipt's sounds; it was counted, so that it has its form."""
+    samples: Any = strict_json.read_object(content, MAX_BYTES)["receipt"]
+    return {sample["pcm_sha256"] for sample in samples["samples"]} - {""}
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def by_command(competition: Path) -> Verify:
+    """Run `voice verify` as a process of its own: this one stays small, and loads no judge."""
+
+    async def verify(receipt: Path, level: int, store: Path) -> Mapping[str, Any]:
+        options = ("--level", str(level), "--store", str(store), "--competition", str(competition), "--json")
+        command = (sys.executable, "-m", "neurons.cli", "verify", str(receipt), *options)
+        process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=PIPE)
+        try:
+            async with asyncio.timeout(LIMIT.total_seconds()):
+                out, err = await process.communicate()
+        except TimeoutError as exc:
+            raise NotTried(f"it took longer than {LIMIT}") from exc
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return _report(out, err)
+
+    return verify
+
+
+def _report(out: bytes, err: bytes) -> Mapping[str, Any]:
+    try:
+        report: Mapping[str, Any] = json.loads(out)
+    except ValueError as exc:
+        said = err.decode(errors="replace").strip()[-_SAID:]
+        raise NotTried(f"`voice verify` ended without a report: {said}") from exc
+    return report

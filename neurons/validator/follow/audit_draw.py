@@ -1,0 +1,33 @@
+"""Which of another's evaluations are judged again: a share that nobody can know while they are judged."""
+
+import hashlib
+from collections.abc import Iterator
+
+from scoring.receipts.certificate import Certificate
+from scoring.types import BlockHash, Hotkey, entrant
+from voice_api.db.audits import Drawn
+from voice_api.db.evidence import RoundEvidence
+from voice_api.db.ledger_records import LedgerEntry
+
+DEEP = 0.2
+"""Of what is drawn, the share of which the model speaks again."""
+_WHOLE = 1 << 64
+
+
+def draw(me: Hotkey, closed_at: BlockHash, entry: LedgerEntry, found: RoundEvidence, rate: float) -> Iterator[Drawn]:
+    """Each counted evaluation of a round by its own lot, seeded by this validator and the hash of the block at which the round closed.
+
+    No worker knows that hash while it judges, and no two validators draw the same; anybody can draw again. A refusal has no audio: its
+    model is fetched and refused again.
+    """
+    seed = hashlib.sha256(f"{me}\n{closed_at}".encode()).digest()
+    for result in found.results:
+        if result.receipt_hash is None or result.receipt_hash not in entry.inputs["counted"]:
+            continue
+        lot = int.from_bytes(hashlib.sha256(seed + result.receipt_hash.encode()).digest()[:8], "big") / _WHOLE
+        if lot >= rate:
+            continue
+        key = Certificate.from_json(result.certificate)
+        level = 3 if not result.groups or lot < rate * DEEP else 2
+        name = entrant(result.hotkey, result.commit_block)
+        yield Drawn(result.receipt_hash, found.round.round, name, key.service, key.host, level)

@@ -1,0 +1,124 @@
+"""A follower as a process: it folds, sets weights, and judges again, side by side."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import structlog
+from prometheus_client import Gauge
+
+from neurons.api_client.client import ApiUnavailable, VoiceApi
+from neurons.chain.types import ChainUnavailable
+from neurons.settings import ValidatorSettings
+from neurons.shutdown import Shutdown, together
+from neurons.validator.daemon import Signer
+from neurons.validator.evidence import RemoteEvidence
+from neurons.validator.follow.audit import Verify, audit_next, by_command
+from neurons.validator.follow.follower import Follower
+from neurons.validator.follow.ledger_source import RemoteLedger
+from neurons.validator.weights.setter import Opening, Terms, WeightSetting
+from scoring.errors import Code, PlatformError
+from voice_api.db.audits import Audits
+from voice_api.db.ledger import Ledger
+from voice_api.db.pool import connect
+from voice_api.db.weights import Weights
+from voice_api.errors import DatabaseUnavailable
+from voice_api.runtime.process_metrics import Ticks
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The validator that is followed: its API, and the file of the rules that both are to have. `rate` is judged again."""
+
+    url: str
+    competition: Path
+    rate: float
+
+    @classmethod
+    def of(cls, settings: ValidatorSettings) -> Self:
+        """As the settings have it; raises PlatformError(SETTING_INVALID) where they trust nobody: then nothing would count."""
+        if not settings.trust:
+            advice = "VOICE_TRUST names nobody: name the hotkeys whose certificates count, the followed validator's among them"
+            raise PlatformError(Code.SETTING_INVALID, advice)
+        return cls(settings.follow, settings.competition, settings.audit_rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """What a follower shows besides its ticks."""
+
+    parted: Gauge
+    audits: Gauge
+
+    @classmethod
+    def beside(cls, ticks: Ticks) -> "Gauges":
+        """In the registry of its ticks."""
+        parted = Gauge("voice_ledgers_part", "1 once the followed validator's ledger differs.", registry=ticks.registry)
+        audits = Gauge("voice_audits", "Evaluations drawn to be judged again, by outcome.", ["outcome"], registry=ticks.registry)
+        return cls(parted, audits)
+
+
+async def serve(
+    url: str, opening: Opening, signer: Signer, terms: Terms, followed: Followed, stop: Shutdown, ticks: Ticks
+) -> None:
+    """The whole follower on a database's URL: it folds, sets weights, and judges again, until asked to stop."""
+    database = await connect(url, lazy=True)
+    gauges, me = Gauges.beside(ticks), signer.hotkey
+    try:
+        ledger, audits = Ledger(database, me), Audits(database, me)
+        weights = WeightSetting(opening, ledger, Weights(database, me), terms)
+        async with opening(0) as chain, VoiceApi(followed.url) as api:
+            evidence = RemoteEvidence(api)
+            theirs = RemoteLedger(followed.url, api, evidence)
+            follower = Follower(chain, evidence, theirs, ledger, audits, signer, followed.rate)
+            folding = _run(follower, terms, stop, ticks, gauges, weights.wake)
+            auditing = _audit(audits, api, by_command(followed.competition), terms.pause, stop, gauges)
+            await together(folding, weights.run(stop), _until(stop, auditing))
+    finally:
+        await database.close()
+
+
+async def _until(stop: Shutdown, work: Coroutine[Any, Any, None]) -> None:
+    """Run it until the end is asked for, and break it off then: what was under way is begun again after the next start."""
+    task, asked = asyncio.ensure_future(work), asyncio.ensure_future(stop.asked())
+    try:
+        await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+    finally:
+        for each in (task, asked):
+            each.cancel()
+        await asyncio.gather(task, asked, return_exceptions=True)
+
+
+async def _run(follower: Follower, terms: Terms, stop: Shutdown, ticks: Ticks, gauges: Gauges, done: Callable[[], None]) -> None:
+    while not stop.requested:
+        busy = False
+        try:
+            with ticks.measured():
+                busy = await follower.tick(terms.schedule)
+        except (ChainUnavailable, DatabaseUnavailable, ApiUnavailable) as outage:
+            log.warning("tick skipped", code=outage.code, detail=outage.detail)
+        gauges.parted.set(follower.parted is not None)
+        if busy:
+            done()
+        else:
+            await stop.wait(terms.pause)
+
+
+async def _audit(audits: Audits, api: VoiceApi, verify: Verify, pause: timedelta, stop: Shutdown, gauges: Gauges) -> None:
+    while not stop.requested:
+        busy = None
+        try:
+            busy = await audit_next(audits, api, verify)
+            for outcome, count in (await audits.outcomes()).items():
+                gauges.audits.labels(outcome.value).set(count)
+        except (DatabaseUnavailable, ApiUnavailable) as outage:
+            log.warning("audit skipped", code=outage.code, detail=outage.detail)
+        if busy is None:
+            await stop.wait(pause)

@@ -1,0 +1,155 @@
+"""Two validators that disagree: the first round in which their ledgers differ, and which part of it."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from neurons.validator.follow.ledger_source import LedgerSource
+from scoring.types import RoundNumber, entrant
+from voice_api.db.evidence import RoundEvidence
+from voice_api.db.ledger_records import LedgerEntry
+
+ABSENT = "–"
+_Hash = tuple[RoundNumber, str]
+
+
+class Part(StrEnum):
+    """What of a round differs; a later part follows from an earlier one."""
+
+    ROUNDS = "rounds"
+    """Only one of them folded it."""
+    COMPETITION = "competition"
+    START = "start"
+    ENTRANTS = "entrants"
+    RECEIPT = "receipt"
+    """One counts what the other does not, or another receipt."""
+    GONE = "gone"
+    METAGRAPH = "metagraph"
+    """The block at which the roll was called."""
+    FOLD = "fold"
+    """All that goes in is the same, and what comes out is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One difference: of what, and what each says."""
+
+    part: Part
+    what: str
+    one: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first round that differs, with what differs in it; None: as far as both go they are the same.
+
+    `same` counts the entries before it, `ends` says how far each was read (None: it is empty).
+    """
+
+    round: RoundNumber | None
+    rows: tuple[Row, ...]
+    same: int
+    ends: tuple[RoundNumber | None, RoundNumber | None]
+
+
+async def diff(one: LedgerSource, other: LedgerSource) -> Divergence:
+    """Compare two ledgers. One that is only shorter differs in nothing yet."""
+    same, ends = 0, _Ends()
+    async for mine, theirs in _side_by_side(one, other, ends):
+        if mine == theirs:
+            same += 1
+            continue
+        if mine[0] != theirs[0]:
+            first, sides = min(mine, theirs), ("folded", ABSENT) if mine < theirs else (ABSENT, "folded")
+            return Divergence(first[0], (Row(Part.ROUNDS, f"round {first[0]}", *sides),), same, ends.both)
+        rows = await _rows(one, other, mine[0])
+        return Divergence(mine[0], rows, same, ends.both)
+    return Divergence(None, (), same, ends.both)
+
+
+@dataclass(slots=True)
+class _Ends:
+    """The last rounds that were read."""
+
+    both: tuple[RoundNumber | None, RoundNumber | None] = (None, None)
+
+
+async def _side_by_side(one: LedgerSource, other: LedgerSource, ends: _Ends) -> AsyncIterator[tuple[_Hash, _Hash]]:
+    """The entries of both, first with first and so on, until one ends."""
+    mine, theirs = one.hashes(), other.hashes()
+    while True:
+        left, right = await anext(mine, None), await anext(theirs, None)
+        ends.both = (left[0] if left else ends.both[0], right[0] if right else ends.both[1])
+        if left is None or right is None:
+            return
+        yield left, right
+
+
+async def _rows(one: LedgerSource, other: LedgerSource, number: RoundNumber) -> tuple[Row, ...]:
+    mine, theirs = await one.entry(number), await other.entry(number)
+    judged = await one.evidence(number), await other.evidence(number)
+    return tuple(compare(mine, theirs, *judged))
+
+
+def compare(
+    one: LedgerEntry, other: LedgerEntry, judged: RoundEvidence | None = None, elsewhere: RoundEvidence | None = None
+) -> Iterator[Row]:
+    """What differs between two entries of a round; with the evidence of both, receipts are told by their submissions."""
+    mine, theirs = one.inputs, other.inputs
+    yield from _scalar(Part.COMPETITION, "competition_hash", mine, theirs)
+    yield from _scalar(Part.START, "start", mine, theirs)
+    if judged is not None and elsewhere is not None:
+        asked, there = ({name: "asked" for name in _names(found).values()} for found in (judged, elsewhere))
+        yield from _items(Part.ENTRANTS, asked, there)
+    names = _names(judged) | _names(elsewhere)
+    yield from _items(Part.RECEIPT, _receipts(mine, names), _receipts(theirs, names))
+    yield from _items(Part.GONE, mine.get("gone", {}), theirs.get("gone", {}))
+    yield from _scalar(Part.METAGRAPH, "block", mine, theirs)
+    if mine == theirs:
+        yield from _folds(one, other)
+
+
+def _folds(one: LedgerEntry, other: LedgerEntry) -> Iterator[Row]:
+    rows = [*_leaves(Part.FOLD, "state", one.state, other.state)]
+    yield from rows
+    if one.previous != other.previous:
+        yield Row(Part.FOLD, "previous", one.previous or ABSENT, other.previous or ABSENT)
+    if not rows:
+        yield Row(Part.FOLD, "state_hash", one.state_hash, other.state_hash)
+
+
+def _receipts(inputs: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+    """What became of each submission's receipt, by its name; by its hash where nothing else is known."""
+    counted = {names.get(key, f"receipt {key}"): f"counts {key}" for key in inputs.get("counted", {})}
+    return counted | {name: f"does not count: {why}" for name, why in inputs.get("distrusted", {}).items()}
+
+
+def _names(found: RoundEvidence | None) -> dict[str, str]:
+    """Whose each receipt is."""
+    results = () if found is None else found.results
+    return {str(result.receipt_hash or result.evaluation_id): entrant(result.hotkey, result.commit_block) for result in results}
+
+
+def _scalar(part: Part, name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Row]:
+    if one.get(name) != other.get(name):
+        yield Row(part, name, str(one.get(name)), str(other.get(name)))
+
+
+def _items(part: Part, one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[Row]:
+    for name in sorted({*one, *other}):
+        if one.get(name) != other.get(name):
+            yield Row(part, name, one.get(name, ABSENT), other.get(name, ABSENT))
+
+
+def _leaves(part: Part, path: str, one: Any, other: Any) -> Iterator[Row]:
+    """Every scalar of two JSON values that differs, by its path."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for name in sorted({*one, *other}):
+            yield from _leaves(part, f"{path}.{name}", one.get(name, ABSENT), other.get(name, ABSENT))
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for index, (left, right) in enumerate(zip(one, other, strict=True)):
+            yield from _leaves(part, f"{path}[{index}]", left, right)
+    elif one != other:
+        yield Row(part, path, str(one), str(other))

@@ -1,0 +1,104 @@
+"""A validator without rounds of its own: it folds what another's workers judged, checks all that can be checked, and goes its own way."""
+
+from dataclasses import replace
+
+import structlog
+
+from neurons.api_client.connection import ApiUnavailable
+from neurons.chain.adapter import Chain
+from neurons.validator import log_fold
+from neurons.validator.daemon import Signer
+from neurons.validator.evidence import Evidence
+from neurons.validator.follow.audit_draw import draw
+from neurons.validator.follow.diff import diff
+from neurons.validator.follow.ledger_source import LedgerSource, OwnLedger
+from neurons.validator.ledger.fold_round import fold
+from neurons.validator.weights import expiry
+from scoring.competition import Schedule
+from scoring.errors import Code, PlatformError
+from scoring.receipts.certificate import Trust
+from scoring.types import RoundNumber
+from voice_api.db.audits import Audits
+from voice_api.db.evidence import RoundEvidence
+from voice_api.db.ledger import Ledger
+from voice_api.db.ledger_records import LedgerEntry
+from voice_api.errors import OutOfOrder
+
+log = structlog.get_logger()
+
+
+class Follower:
+    """Folds into the own ledger; each entry is compared with the followed validator's, and its own counts."""
+
+    def __init__(
+        self, chain: Chain, evidence: Evidence, theirs: LedgerSource, own: Ledger, audits: Audits, signer: Signer, rate: float
+    ) -> None:
+        self._chain, self._evidence, self._theirs, self._own = chain, evidence, theirs, own
+        self._audits, self._signer, self._rate = audits, signer, rate
+        self.parted: RoundNumber | None = None
+        """The first round in which both ledgers differ, once it was found."""
+
+    async def tick(self, schedule: Schedule) -> bool:
+        """Fold the next round; False while there is none. Raises outages of API, chain and database, PlatformError after the rules' end."""
+        trusted = self._signer.trust()
+        head = await self._own.head()
+        found = await self._evidence.next(None if head is None else head.round)
+        if trusted is None or found is None:
+            return False
+        _check_next(head, found, schedule)
+        expiry.check(schedule, found.round.round)
+        entry = await self._folded(head, found, schedule, trusted)
+        await self.draw(entry, found)
+        try:
+            await self._own.append(entry)
+        except OutOfOrder as late:
+            log.info("fold skipped", round=entry.round, why=late.detail)
+            return False
+        log_fold.folded(entry)
+        await self._compare(entry)
+        return True
+
+    async def _folded(self, head: LedgerEntry | None, found: RoundEvidence, schedule: Schedule, trusted: Trust) -> LedgerEntry:
+        """By the hash that the own chain has of the round's first block, and without workers that were found out."""
+        believed = replace(trusted, revoked=trusted.revoked | await self._audits.distrusted())
+        seed = await self._chain.block_hash(found.round.start_block)
+        if seed != found.round.block_hash:
+            log.error("another chain's round", round=found.round.round, here=seed, there=found.round.block_hash)
+        round_ = replace(found.round, block_hash=seed)
+        return fold(head, round_, found.roll, found.results, schedule.at(round_.round), believed)
+
+    async def draw(self, entry: LedgerEntry, found: RoundEvidence) -> None:
+        """Keep which of a round's evaluations are judged again; done twice it changes nothing."""
+        closed_at = found.round.start_block if found.roll is None else found.roll.block
+        lots = draw(self._signer.hotkey, await self._chain.block_hash(closed_at), entry, found, self._rate)
+        await self._audits.draw(entry.round, tuple(lots))
+
+    async def _compare(self, entry: LedgerEntry) -> None:
+        """Say once where the ledgers part; a later round that differs follows from the first."""
+        if self.parted is not None:
+            return
+        theirs = await self._folded_there(entry.round)
+        if theirs is None or theirs == entry.state_hash:
+            return
+        found = await diff(OwnLedger(self._own, self._evidence), self._theirs)
+        self.parted = found.round
+        for row in found.rows:
+            what = {"part": row.part.value, "what": row.what, "own": row.one, "theirs": row.other}
+            log.error("the ledgers part: this validator goes on with its own", round=found.round, of=self._theirs.name, **what)
+        log.error("the ledgers differ", round=entry.round, own=entry.state_hash, theirs=theirs)
+
+    async def _folded_there(self, number: RoundNumber) -> str | None:
+        """Their hash after a round; None while they have not folded it."""
+        try:
+            return (await self._theirs.entry(number)).state_hash
+        except PlatformError as missing:
+            if missing.code is not Code.NOT_FOUND:
+                raise
+            return None
+
+
+def _check_next(head: LedgerEntry | None, found: RoundEvidence, schedule: Schedule) -> None:
+    """Raise ApiUnavailable for a round that was folded before, or that does not begin where its number says."""
+    number, start = found.round.round, found.round.start_block
+    if number <= (-1 if head is None else head.round) or start != number * schedule.round_blocks:
+        raise ApiUnavailable(f"round {number} from block {start} on cannot be the next to fold")

@@ -1,0 +1,78 @@
+"""Another's ledger, taken over round by round, each folded again from its receipts first: nothing is believed that is not signed."""
+
+from collections.abc import Callable
+
+from neurons.validator.follow.ledger_source import LedgerSource
+from neurons.validator.ledger import eligibility, replay
+from neurons.validator.ledger.receipt_check import Admission
+from neurons.validator.ledger.replay import LedgerInvalid
+from scoring.competition import Competition, Schedule
+from scoring.ranking import state
+from scoring.receipts.certificate import Trust
+from scoring.receipts.receipt import ReceiptInvalid
+from scoring.types import RoundNumber, entrant
+from voice_api.db.evidence import RoundEvidence
+from voice_api.db.ledger import Ledger
+from voice_api.db.ledger_records import LedgerEntry
+
+
+async def join(source: LedgerSource, own: Ledger, schedule: Schedule, trust: Trust, told: Callable[[RoundNumber], None]) -> int:
+    """Take over every entry above the own head; how many. Each is checked, then written at once: what stands was checked.
+
+    Begun again, it goes on after the own head, once that is the same in both. Raises LedgerInvalid with the first round that does not
+    follow from its receipts, and OutOfOrder where somebody else writes to the own ledger.
+    """
+    head = await own.head()
+    if head is not None and (await source.entry(head.round)).state_hash != head.state_hash:
+        raise LedgerInvalid(f"round {head.round} is another than the own ledger's: find the first with `voice validator diff`")
+    count = 0
+    async for entry in source.entries(None if head is None else head.round):
+        check(head, entry, await source.evidence(entry.round), schedule, trust)
+        await own.append(entry)
+        head = entry
+        count += 1
+        told(entry.round)
+    return count
+
+
+def check(head: LedgerEntry | None, entry: LedgerEntry, found: RoundEvidence | None, schedule: Schedule, trust: Trust) -> None:
+    """Raise LedgerInvalid unless the entry follows from the head and the round's receipts.
+
+    Every receipt that it counts must hold, every other must be named with a reason, and who left must be who did not stand.
+    """
+    if found is None:
+        raise LedgerInvalid(f"round {entry.round} comes without its receipts")
+    receipts = {str(result.receipt_hash): result.receipt for result in found.results if result.receipt is not None}
+    replay.again(head, entry, receipts, schedule)
+    try:
+        _check_counted(entry, found, schedule.at(entry.round), trust)
+        _check_gone(head, entry, found)
+    except ReceiptInvalid as exc:
+        raise LedgerInvalid(f"round {entry.round}: {exc}") from exc
+
+
+def _check_counted(entry: LedgerEntry, found: RoundEvidence, rules: Competition, trust: Trust) -> None:
+    admission = Admission(found.round, rules, trust)
+    counted, distrusted = entry.inputs["counted"], entry.inputs["distrusted"]
+    if (entry.round, entry.inputs["start"]) != (found.round.round, found.round.start_block):
+        raise ReceiptInvalid("its evidence is of another round")
+    for result in found.results:
+        name, key = entrant(result.hotkey, result.commit_block), result.receipt_hash
+        if key in counted:
+            try:
+                admission.groups(result)
+            except ReceiptInvalid as exc:
+                raise ReceiptInvalid(f"it counts {name}, whose receipt does not hold: {exc}") from exc
+            if counted[key] != result.tiebreak:
+                raise ReceiptInvalid(f"it counts {name} under another tiebreak")
+        elif result.receipt is not None and name not in distrusted:
+            raise ReceiptInvalid(f"it leaves out the receipt of {name}, and does not say why")
+
+
+def _check_gone(head: LedgerEntry | None, entry: LedgerEntry, found: RoundEvidence) -> None:
+    known = set(() if head is None else state.from_json(head.state).known)
+    known |= {entrant(result.hotkey, result.commit_block) for result in found.results}
+    gone = eligibility.gone(found.roll, known)
+    if entry.inputs["gone"] != gone:
+        differ = sorted(set(gone.items()) ^ set(entry.inputs["gone"].items()))
+        raise ReceiptInvalid(f"who left is not who did not stand: {differ[0][0]}")

@@ -1,0 +1,1 @@
+"""Receipts that count become the next ledger entry."""

@@ -1,0 +1,100 @@
+"""Whether an evaluation may be counted: its receipt holds, is about it, and is what the database shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prompts.generate import digest, generate
+from prompts.groups import Group
+from scoring.competition import Competition
+from scoring.model.tag import tag_of
+from scoring.receipts import audit, parse, receipt
+from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust
+from scoring.receipts.differences import Difference
+from scoring.receipts.receipt import ReceiptInvalid, Signed
+from scoring.report import EvaluationReport
+from scoring.scores import anchors
+from scoring.types import ContentHash, Micro
+from voice_api.db.records import EvaluationResult, Round
+from voice_api.db.states import EvaluationState
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """One closed round, under its rules, and whose receipts count."""
+
+    closed: Round
+    competition: Competition
+    trust: Trust
+
+    def groups(self, result: EvaluationResult) -> Mapping[str, Micro]:
+        """The group scores of a verdict, by group id; none for a refusal. Raises ReceiptInvalid with the first reason not to count it."""
+        signed = _signed(result)
+        if result.finished_at is None or result.score is None:
+            raise ReceiptInvalid("there is a receipt without a verdict")
+        receipt.authenticate(signed, self.trust, result.finished_at)
+        asked = generate(bytes.fromhex(self.closed.block_hash.removeprefix("0x")), self.competition.round.plan)
+        scores = receipt.check(signed.receipt, result.receipt_hash or "", result.score, self._claims(result, asked))
+        _check_shown(result, signed, scores)
+        said = parse.read(signed.receipt)
+        _check_tag(result, said.finding.content_hash)
+        if said.finding.report is not None:
+            _raise_first(audit.prompts(said, asked))
+            self._check_numbers(said.finding.report, asked)
+        return scores
+
+    def _claims(self, result: EvaluationResult, asked: tuple[Group, ...]) -> Mapping[str, object]:
+        return {
+            "hotkey": result.hotkey,
+            "commit_block": result.commit_block,
+            "repo": result.repo,
+            "revision": result.revision,
+            "round": self.closed.round,
+            "block_hash": self.closed.block_hash,
+            "competition_hash": self.competition.hash,
+            "prompts_hash": digest(asked),
+            "code": result.code,
+        }
+
+    def _check_numbers(self, report: EvaluationReport, asked: tuple[Group, ...]) -> None:
+        """Scores of other anchors than this validator's cannot be compared with those before."""
+        scale = anchors.load(self.competition.profile)
+        _raise_first(audit.anchored(report, scale))
+        _raise_first(audit.numbers(report, asked, self.competition, scale))
+
+
+def _signed(result: EvaluationResult) -> Signed:
+    if result.receipt is None or result.signature is None or result.certificate is None:
+        raise ReceiptInvalid("the receipt is not signed")
+    if not isinstance(result.receipt, dict):
+        raise ReceiptInvalid("the receipt is no JSON object")
+    try:
+        return Signed(result.receipt, result.signature, Certificate.from_json(result.certificate))
+    except CertificateInvalid as exc:
+        raise ReceiptInvalid(str(exc)) from exc
+
+
+def _check_tag(result: EvaluationResult, content: ContentHash | None) -> None:
+    """What was judged is what was committed; a refusal before the files were hashed names none."""
+    if content is None:
+        return
+    try:
+        tag = tag_of(content, bytes.fromhex(result.public_key)).hex()
+    except ValueError as exc:
+        raise ReceiptInvalid("the public key, or the content's hash, is none") from exc
+    if tag != result.tag:
+        raise ReceiptInvalid(f"the commitment's tag does not bind the content {content}")
+
+
+def _check_shown(result: EvaluationResult, signed: Signed, scores: Mapping[str, Micro]) -> None:
+    """What the database shows to people is what was signed."""
+    if {group.id: group.score for group in result.groups} != scores:
+        raise ReceiptInvalid("the stored groups are not the receipt's")
+    if list(result.samples) != signed.receipt["samples"]:
+        raise ReceiptInvalid("the stored samples are not the receipt's")
+    if (result.state is EvaluationState.SCORED) != bool(scores):
+        raise ReceiptInvalid(f"the receipt does not say that the evaluation is {result.state}")
+
+
+def _raise_first(differences: list[Difference]) -> None:
+    for row in differences:
+        raise ReceiptInvalid(f"{row.what}: the receipt says {row.claimed}, it is {row.found}")

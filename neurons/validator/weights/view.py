@@ -1,0 +1,95 @@
+"""What the commands about weights read: the ledger's head, the chain, the attempts. Nothing is signed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from neurons.chain.adapter import Chain, connect
+from neurons.chain.types import ChainUnavailable
+from neurons.settings import ValidatorSettings
+from neurons.validator.weights import expiry, plan_input, replay
+from neurons.validator.weights import schedule as weight_schedule
+from neurons.validator.weights.replay import Replayed
+from neurons.validator.weights.schedule import Due, Known, NotYet
+from scoring.competition import Competition, load
+from scoring.errors import Code, PlatformError
+from scoring.types import Hotkey, RoundNumber
+from scoring.weights import plan as weights
+from scoring.weights.plan import Snapshot, WeightPlan, WeightsInvalid
+from voice_api.db.ledger import Ledger
+from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
+from voice_api.db.pool import open_pool
+from voice_api.db.weights import Weights, of_snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A validator's ledger and the chain at one moment, the plan that follows, and whether it would be sent now."""
+
+    head: LedgerEntry
+    rules: Competition
+    snapshot: Snapshot
+    plan: WeightPlan
+    decision: Due | NotYet
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A replayed attempt, and whether that vector counts on the chain now (None: the chain could not be read)."""
+
+    replayed: Replayed
+    counts: bool | None
+
+
+async def read(settings: ValidatorSettings, validator: Hotkey) -> View:
+    """What `validator` would set now.
+
+    Raises PlatformError: NOT_FOUND without a ledger, COMPETITION_EXPIRED once the rules have ended, STATE_CONFLICT where nothing
+    can be planned; ChainUnavailable, DatabaseUnavailable.
+    """
+    schedule = load(settings.competition)
+    async with open_pool(settings.database_url.get_secret_value(), size=1) as pool, _chain(settings) as chain:
+        metagraph = await chain.metagraph()
+        expiry.check(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
+        head, store = await Ledger(pool, validator).head(), Weights(pool, validator)
+        known = Known(head, await store.page(), await store.waiting(), await store.planned())
+    if head is None:
+        raise PlatformError(Code.NOT_FOUND, f"{validator} has folded no round yet")
+    try:
+        snapshot = plan_input.snapshot(metagraph, head, schedule)
+        plan = weights.plan(snapshot)
+    except WeightsInvalid as exc:
+        raise PlatformError(Code.STATE_CONFLICT, f"no weights can be planned: {exc}") from exc
+    decision = weight_schedule.decide(metagraph, validator, known, schedule)
+    return View(head, schedule.at(head.round), snapshot, plan, decision)
+
+
+async def attempts(settings: ValidatorSettings, validator: Hotkey, limit: int) -> tuple[WeightAttempt, ...]:
+    """The validator's last attempts, newest first."""
+    async with open_pool(settings.database_url.get_secret_value(), size=1) as pool:
+        return await Weights(pool, validator).page(limit=limit)
+
+
+async def replayed(settings: ValidatorSettings, snapshot_hash: str) -> tuple[Found, ...]:
+    """Each attempt that was made from a snapshot, computed again; raises PlatformError(NOT_FOUND), or LEDGER_INVALID."""
+    async with open_pool(settings.database_url.get_secret_value(), size=1) as pool:
+        found = [replay.replay(made) for made in await of_snapshot(pool, snapshot_hash)]
+    try:
+        async with _chain(settings) as chain:
+            return tuple([Found(each, await _counts(chain, each)) for each in found])
+    except ChainUnavailable:
+        return tuple(Found(each, None) for each in found)
+
+
+async def _counts(chain: Chain, replayed: Replayed) -> bool:
+    metagraph = await chain.metagraph()
+    neuron = metagraph.neuron(replayed.validator)
+    if neuron is None:
+        return False
+    return replayed.on_chain((await chain.sealed(replayed.validator, neuron.uid, metagraph.block)).row)
+
+
+@asynccontextmanager
+async def _chain(settings: ValidatorSettings) -> AsyncIterator[Chain]:
+    async with connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout, settings.fallbacks) as chain:
+        yield chain

@@ -1,0 +1,1 @@
+"""The embedded recogniser: pocketsphinx with a language model of the round."""

@@ -1,0 +1,71 @@
+"""Where in a clip the prompt's words lie: rate and pitch are those of speech, not of whatever else sounds beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import jiwer
+import torch
+
+from scoring.judges.judge import Utterance
+from scoring.judges.recognition.recogniser import Heard, Recogniser
+from scoring.language.text import normalise as words_of
+
+MARGIN_SECONDS = 0.1
+"""A word may sound so long before and after where a recogniser puts it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A word of the prompt in the clip: where, in seconds, and whether it was `said`, or another one in its place."""
+
+    word: str
+    start: float
+    end: float
+    said: bool
+
+
+class Finder(Protocol):
+    """Finds the prompt's words in an utterance."""
+
+    def find(self, utterance: Utterance) -> tuple[Place, ...]:
+        """The prompt's words that were heard, in order; raises InfrastructureFault when the recogniser itself fails."""
+        ...
+
+
+class Listener:
+    """Finds words by a recogniser's own account."""
+
+    def __init__(self, recogniser: Recogniser) -> None:
+        self._recogniser = recogniser
+
+    def find(self, utterance: Utterance) -> tuple[Place, ...]:
+        """As `Finder.find`."""
+        return match(words_of(utterance.prompt.text), self._recogniser.hear(utterance.sound))
+
+
+def match(asked: Sequence[str], heard: Sequence[Heard]) -> tuple[Place, ...]:
+    """What was heard, beside the words that were asked; added words are nobody's place."""
+    if not asked or not heard:
+        return ()
+    places: list[Place] = []
+    for part in jiwer.process_words(" ".join(asked), " ".join(one.word for one in heard)).alignments[0]:
+        if part.type in {"equal", "substitute"}:
+            words, sounds = asked[part.ref_start_idx : part.ref_end_idx], heard[part.hyp_start_idx : part.hyp_end_idx]
+            said = part.type == "equal"
+            places += [Place(word, one.start, one.end, said) for word, one in zip(words, sounds, strict=True)]
+    return tuple(places)
+
+
+def inside(places: Sequence[Place], length: int, rate: float) -> torch.Tensor:
+    """Which of `length` instants, `rate` of them a second, belong to words that were said: bool [length].
+
+    A margin around a word belongs to it, except where another word was heard.
+    """
+    found = torch.zeros(length, dtype=torch.bool)
+    for said, margin in ((True, MARGIN_SECONDS), (False, 0.0), (True, 0.0)):
+        for place in places:
+            if place.said is said:
+                first, last = round((place.start - margin) * rate), round((place.end + margin) * rate)
+                found[max(0, first) : max(0, last)] = said
+    return found

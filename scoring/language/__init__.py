@@ -1,0 +1,1 @@
+"""Words: normalise a text, spell out its numbers."""

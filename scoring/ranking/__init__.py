@@ -1,0 +1,1 @@
+"""Rounds become a ranking: records, duels, king and tail."""

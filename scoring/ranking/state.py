@@ -1,0 +1,135 @@
+"""The ledger's state: everything that the past says, and nothing else. As large as the field that stands, however old it is."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from scoring.ranking.duel import Duel, EndedDuel, Outcome
+from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
+
+_GENESIS = Block(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a submission: sums over the groups of every round in which it was scored.
+
+    `speed` is of the last one: milliseconds of compute per expected second of speech, 0 where unknown; less is better.
+    """
+
+    entrant: Entrant
+    hotkey: Hotkey
+    commit_block: Block
+    tiebreak: str
+    tensors: TensorsHash | None
+    groups: int
+    total: int
+    squares: int
+    speed: int = 0
+
+    @property
+    def mean(self) -> float:
+        """Mean group score, 0 … 1."""
+        return self.total / self.groups / MICRO
+
+    @property
+    def micro(self) -> Micro:
+        """Mean group score in integers of 1e-6, rounded down."""
+        return Micro(self.total // self.groups)
+
+    @property
+    def stderr(self) -> float:
+        """Standard error of the mean, 0 for fewer than two groups."""
+        if self.groups < 2:
+            return 0.0
+        spread = max(0, self.squares * self.groups - self.total * self.total)
+        return math.sqrt(spread / (self.groups * self.groups * (self.groups - 1))) / MICRO
+
+    @property
+    def seniority(self) -> tuple[int, str, str]:
+        """Sorts the earlier commit first."""
+        return (self.commit_block, self.tiebreak, self.entrant)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A submission that stands and has no record: why, in words for its owner. `original` is whose weights it has, if it is a copy."""
+
+    entrant: Entrant
+    hotkey: Hotkey
+    reason: str
+    original: Entrant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The ledger after a round. `king_since` is the block at which the king's first round began.
+
+    `throne` says in words since when the king holds the top, or why nobody does. `king_absent` counts the rounds in a row in which
+    others were scored and the king was not. `challengers_met` counts the duels that this king's time saw open, `duels` are those that
+    are, `lost` those that its challengers lost for good, `ended` all that ended in the last round.
+    """
+
+    round: RoundNumber | None = None
+    king: Entrant | None = None
+    king_since: Block = _GENESIS
+    king_absent: int = 0
+    throne: str = "vacant: there never was a king"
+    challengers_met: int = 0
+    records: tuple[Record, ...] = ()
+    duels: tuple[Duel, ...] = ()
+    lost: tuple[EndedDuel, ...] = ()
+    ended: tuple[EndedDuel, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+    def record(self, entrant: Entrant) -> Record | None:
+        """What is known of a submission, if anything."""
+        return next((record for record in self.records if record.entrant == entrant), None)
+
+    @property
+    def known(self) -> frozenset[Entrant]:
+        """Every submission that the state says something of: of these a round's result names who is gone."""
+        return frozenset(r.entrant for r in self.records) | frozenset(r.entrant for r in self.refusals)
+
+
+_NAMES = tuple(entry.name for entry in fields(State))
+_PARTS = ("records", "duels", "lost", "ended", "refusals")
+
+
+def to_json(state: State) -> dict[str, Any]:
+    """The state as plain JSON data."""
+    parts = {name: [flat(item) for item in getattr(state, name)] for name in _PARTS}
+    return {name: getattr(state, name) for name in _NAMES} | parts
+
+
+def flat(item: Any) -> dict[str, Any]:
+    """A dataclass of scalars and tuples of them, as plain JSON data."""
+    values = ((entry.name, getattr(item, entry.name)) for entry in fields(item))
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
+
+
+def from_json(data: Mapping[str, Any]) -> State:
+    """The state that `to_json` wrote; raises KeyError, TypeError or ValueError for anything else."""
+    return State(
+        **{
+            **data,
+            "records": tuple(Record(**item) for item in data["records"]),
+            "duels": tuple(Duel(**{**item, "capital": tuple(item["capital"])}) for item in data["duels"]),
+            "lost": tuple(_ended(item) for item in data["lost"]),
+            "ended": tuple(_ended(item) for item in data["ended"]),
+            "refusals": tuple(Refusal(**item) for item in data["refusals"]),
+        }
+    )
+
+
+def _ended(item: Mapping[str, Any]) -> EndedDuel:
+    return EndedDuel(**{**item, "outcome": Outcome(item["outcome"])})
+
+
+def chain_hash(previous: str, state: State) -> str:
+    """The ledger's hash after this state: SHA-256 (hex) over the hash before it and the state's canonical JSON."""
+    canonical = json.dumps(to_json(state), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(f"{previous}\n{canonical}".encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The signed record of an evaluation, and the certificate behind its signature."""

@@ -1,0 +1,124 @@
+"""Does a receipt hold in itself? Its signature, its prompts, and every number that follows from another. Pure; needs no judge."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from prompts.generate import digest
+from prompts.groups import Group
+from scoring.competition import Competition
+from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust
+from scoring.receipts.differences import Difference, exact
+from scoring.receipts.parse import Statement
+from scoring.receipts.receipt import DOMAIN, Signed, canonical
+from scoring.report import EvaluationReport, Gate, SampleReport
+from scoring.scores.aggregate import Identity, Judged, Rules, gate_of, report
+from scoring.scores.anchors import Anchors
+from scoring.types import Micro
+
+SILENT = frozenset({Gate.GENERATION_FAILED, Gate.TIMEOUT, Gate.NOT_FINITE, Gate.EMPTY})
+"""Gates that may close without a sound to keep."""
+
+
+def authenticity(signed: Signed, statement: Statement, trust: Trust) -> list[Difference]:
+    """Who signed it, and whether they were allowed to when it was judged."""
+    rows = [*_certificate(signed.certificate, statement, trust)]
+    if not trust.verify(signed.certificate.service, DOMAIN + canonical(signed.receipt), signed.signature):
+        found = "it does not hold: receipt or signature were changed"
+        rows.append(Difference("signature", f"by the service key {signed.certificate.service}", found))
+    return rows
+
+
+def _certificate(certificate: Certificate, statement: Statement, trust: Trust) -> list[Difference]:
+    try:
+        trust.check(certificate, statement.circumstances.judged_at)
+    except CertificateInvalid as exc:
+        return [Difference("certificate", f"{certificate.serial} of {certificate.host}", str(exc))]
+    return []
+
+
+def prompts(statement: Statement, groups: Sequence[Group]) -> list[Difference]:
+    """Whether it was asked what the block hash asks: each prompt and each group once, in order. A refusal asked nothing."""
+    subject, found = statement.subject, digest(groups)
+    rows = [] if subject.prompts_hash == found else [Difference("prompts' hash", subject.prompts_hash, found)]
+    claimed = statement.finding.report
+    if claimed is not None:
+        rows += _order("sample", [f"{s.prompt_id} of {s.group_id}" for s in claimed.samples], _asked(groups))
+        rows += _order("group", [f"{g.id} ({g.kind})" for g in claimed.groups], [f"{g.id} ({g.kind})" for g in groups])
+    return rows
+
+
+def _asked(groups: Sequence[Group]) -> list[str]:
+    return [f"{prompt.id} of {group.id}" for group in groups for prompt in group.prompts]
+
+
+def _order(what: str, claimed: Sequence[str], asked: Sequence[str]) -> list[Difference]:
+    """The first place where two lists differ."""
+    for number in range(max(len(claimed), len(asked))):
+        mine = claimed[number] if number < len(claimed) else "none"
+        theirs = asked[number] if number < len(asked) else "none"
+        if mine != theirs:
+            return [Difference(f"{what} {number}", mine, theirs)]
+    return []
+
+
+def numbers(claimed: EvaluationReport, groups: Sequence[Group], competition: Competition, anchors: Anchors) -> list[Difference]:
+    """Whether utilities and scores follow from the metrics, in these groups' order; raises nothing for a metric that is missing."""
+    profile = competition.profile.value
+    rows = [] if claimed.profile == profile else [Difference("profile", claimed.profile, profile)]
+    who = Identity.of(profile, claimed.judges, anchors)
+    rows += [row for sample in claimed.samples for row in _form(sample)]
+    try:
+        judged = {sample.prompt_id: _judged(sample, anchors) for sample in claimed.samples}
+        found = report(who, groups, judged, Rules(anchors, competition.factors))
+    except KeyError as exc:
+        return [*rows, Difference(f"metric {exc.args[0]}", "none, in a sample that was heard", "needed for its score")]
+    return rows + exact(claimed, found)
+
+
+def anchored(claimed: EvaluationReport, anchors: Anchors) -> list[Difference]:
+    """Whether the profile's hash is of the judges that it names and of these anchors: without them nothing follows from metrics."""
+    found = Identity.of(claimed.profile, claimed.judges, anchors).hash
+    if claimed.profile_hash == found:
+        return []
+    return [Difference("profile's hash", claimed.profile_hash, f"{found} with this installation's anchors")]
+
+
+def _form(sample: SampleReport) -> list[Difference]:
+    """What no honest judge writes."""
+    rows = []
+    if not sample.pcm_sha256 and sample.gate not in SILENT:
+        rows.append(Difference(f"{sample.prompt_id}: audio", "none", f"the gate {sample.gate or 'none'} needs a sound"))
+    if sample.gate not in {None, Gate.WRONG_WORDS} and sample.metrics:
+        rows.append(Difference(f"{sample.prompt_id}: gate", str(sample.gate), "metrics, as of a sample that was heard"))
+    return rows
+
+
+def _judged(sample: SampleReport, anchors: Anchors) -> Judged:
+    """The sample's metrics as a judge's verdict; a gate that follows from metrics is derived from them."""
+    gate = gate_of(sample.metrics, anchors) if sample.gate in {None, Gate.WRONG_WORDS} else sample.gate
+    return Judged(gate, sample.metrics, sample.pcm_sha256, sample.seconds, sample.rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some groups of an evaluation: who asks for one sample gets its whole group."""
+
+    groups: tuple[Group, ...]
+    report: EvaluationReport
+
+
+def part(claimed: EvaluationReport, groups: Sequence[Group], wanted: str | None) -> Part | None:
+    """The group of one sample, by its index or prompt id (all of them for None), or None where there is no such sample.
+
+    Score and standard error of a part are its own: they follow from its groups.
+    """
+    if wanted is None:
+        return Part(tuple(groups), claimed)
+    ids = [sample.prompt_id for sample in claimed.samples]
+    name = ids[int(wanted)] if wanted.isascii() and wanted.isdigit() and int(wanted) < len(ids) else wanted
+    chosen = tuple(group for group in groups if any(prompt.id == name for prompt in group.prompts))
+    if not chosen:
+        return None
+    samples = tuple(sample for sample in claimed.samples if sample.group_id == chosen[0].id)
+    own = tuple(group for group in claimed.groups if group.id == chosen[0].id)
+    return Part(chosen, replace(claimed, samples=samples, groups=own, score=own[0].score, stderr=Micro(0)))

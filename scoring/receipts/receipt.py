@@ -1,0 +1,252 @@
+"""The re-runnable record of an evaluation: canonical JSON, the hash that stands for it, and who answers for it."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, Self
+
+from scoring import strict_json
+from scoring.errors import Code
+from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust, moment
+from scoring.report import EvaluationReport, SampleReport
+from scoring.scores.aggregate import mean
+from scoring.types import MICRO, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
+
+VERSION = 2
+DOMAIN = b"voice-receipt/2\n"
+"""Put before the canonical bytes when they are signed."""
+MAX_BYTES = 16 << 20
+"""The largest file that is read as a receipt."""
+
+
+class ReceiptInvalid(ValueError):
+    """The receipt does not say what it must; the message names the first difference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What was judged, and under which rules."""
+
+    hotkey: Hotkey
+    commit_block: int
+    repo: str
+    revision: str
+    round: RoundNumber
+    block_hash: BlockHash
+    competition_hash: str
+    prompts_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came out: a report, or the code and reason of a final refusal."""
+
+    content_hash: ContentHash | None
+    tensors_hash: TensorsHash | None
+    code: Code | None
+    reason: str | None
+    report: EvaluationReport | None
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Where and when it was judged: hardware and software in words, an aware time, and wall-clock seconds by stage."""
+
+    hardware: str
+    judged_at: datetime
+    timings: Mapping[str, float]
+
+
+class Signer(Protocol):
+    """A service key and its certificate."""
+
+    @property
+    def certificate(self) -> Certificate:
+        """Why its signature counts."""
+        ...
+
+    def sign(self, message: bytes) -> str:
+        """The signature, as hex."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A receipt, its service key's signature (hex) over `DOMAIN` and its canonical bytes, and the key's certificate."""
+
+    receipt: Mapping[str, Any]
+    signature: str
+    certificate: Certificate
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON data: what a receipt's file holds."""
+        return {"receipt": self.receipt, "signature": self.signature, "certificate": self.certificate.to_json()}
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """A receipt's file; raises ReceiptInvalid for anything but JSON with one reading, of the form that `to_json` wrote."""
+        try:
+            return cls.from_json(strict_json.read_object(raw, MAX_BYTES))
+        except ReceiptInvalid:
+            raise
+        except ValueError as exc:
+            raise ReceiptInvalid(f"this is not a signed receipt: {exc}") from exc
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """What `to_json` wrote; raises ReceiptInvalid for anything else."""
+        match data:
+            case {"receipt": dict(receipt), "signature": str(signature), "certificate": certificate} if (
+                isinstance(data, dict) and len(data) == 3
+            ):
+                try:
+                    return cls(receipt, signature, Certificate.from_json(certificate))
+                except CertificateInvalid as exc:
+                    raise ReceiptInvalid(str(exc)) from exc
+            case _:
+                raise ReceiptInvalid("this is not a signed receipt: it has no receipt, signature and certificate")
+
+
+def sign(receipt: Mapping[str, Any], signer: Signer) -> Signed:
+    """Answer for a receipt."""
+    return Signed(receipt, signer.sign(DOMAIN + canonical(receipt)), signer.certificate)
+
+
+def authenticate(signed: Signed, trust: Trust, at: datetime) -> None:
+    """Raise ReceiptInvalid unless a key that was certified both then (an aware time) and when it was judged signed this receipt."""
+    try:
+        trust.check(signed.certificate, at)
+        trust.check(signed.certificate, _judged_at(signed.receipt))
+    except CertificateInvalid as exc:
+        raise ReceiptInvalid(str(exc)) from exc
+    if not trust.verify(signed.certificate.service, DOMAIN + canonical(signed.receipt), signed.signature):
+        raise ReceiptInvalid("the receipt's signature does not hold")
+
+
+def _judged_at(receipt: Mapping[str, Any]) -> datetime:
+    try:
+        return moment(str(receipt.get("judged_at")))
+    except CertificateInvalid as exc:
+        raise ReceiptInvalid(f"the receipt does not say when it was judged: {exc}") from exc
+
+
+def build(subject: Subject, finding: Finding, circumstances: Circumstances) -> dict[str, Any]:
+    """The receipt as plain JSON data; score and standard error are integers of 1e-6."""
+    report = finding.report
+    return {
+        "version": VERSION,
+        "hotkey": subject.hotkey,
+        "commit_block": subject.commit_block,
+        "repo": subject.repo,
+        "revision": subject.revision,
+        "round": subject.round,
+        "block_hash": subject.block_hash,
+        "competition_hash": subject.competition_hash,
+        "prompts_hash": subject.prompts_hash,
+        "content_hash": finding.content_hash,
+        "tensors_hash": finding.tensors_hash,
+        "code": None if finding.code is None else int(finding.code),
+        "reason": finding.reason,
+        "profile": report.profile if report else None,
+        "profile_hash": report.profile_hash if report else None,
+        "judges": dict(report.judges) if report else {},
+        "score": report.score if report else 0,
+        "stderr": report.stderr if report else 0,
+        "groups": [[group.id, group.kind, group.score] for group in report.groups] if report else [],
+        "samples": listed(report.samples) if report else [],
+        "hardware": circumstances.hardware,
+        "judged_at": circumstances.judged_at.astimezone(UTC).isoformat(timespec="seconds"),
+        "timings": dict(circumstances.timings),
+    }
+
+
+def listed(samples: Sequence[SampleReport]) -> list[dict[str, Any]]:
+    """Samples as a receipt lists them."""
+    return [_sample(sample) for sample in samples]
+
+
+def _sample(sample: SampleReport) -> dict[str, Any]:
+    return {
+        "prompt": sample.prompt_id,
+        "group": sample.group_id,
+        "score": sample.score,
+        "gate": sample.gate,
+        "metrics": {name: value + 0.0 for name, value in sample.metrics.items()},
+        "utilities": {name.value: value + 0.0 for name, value in sample.utilities.items()},
+        "pcm_sha256": sample.pcm_sha256,
+        "rate": sample.rate,
+        "seconds": sample.seconds,
+    }
+
+
+def canonical(receipt: Mapping[str, Any]) -> bytes:
+    """Sorted keys, no spaces: the bytes that are hashed and signed; raises ReceiptInvalid where there are none (NaN, no JSON)."""
+    try:
+        return json.dumps(receipt, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise ReceiptInvalid(f"the receipt is not JSON: {exc}") from exc
+
+
+def digest(receipt: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of the canonical bytes; raises ReceiptInvalid as `canonical`."""
+    return hashlib.sha256(canonical(receipt)).hexdigest()
+
+
+def check(receipt: Mapping[str, Any], receipt_hash: str, score: Micro, claims: Mapping[str, object]) -> dict[str, Micro]:
+    """The receipt's group scores by group id.
+
+    Raises ReceiptInvalid unless the receipt hashes to `receipt_hash`, says of each field what `claims` says, and adds up: its samples
+    to its groups, its groups to `score`.
+    """
+    if digest(receipt) != receipt_hash:
+        raise ReceiptInvalid("the receipt does not hash to what was recorded")
+    for name, claim in {"version": VERSION, **claims}.items():
+        if name not in receipt or not _is_same(receipt[name], claim):
+            raise ReceiptInvalid(f"the receipt is of another {name}: {receipt.get(name)!r:.80}, not {claim!r}")
+    groups = _groups(receipt)
+    if {name: mean(scores) for name, scores in _samples(receipt).items()} != groups:
+        raise ReceiptInvalid("the samples do not add up to the groups")
+    expected = mean(list(groups.values())) if groups else Micro(0)
+    if not _is_same(receipt.get("score"), score) or score != expected:
+        raise ReceiptInvalid(f"the groups' mean is {expected}, the receipt says {receipt.get('score')!r:.80}, the row {score}")
+    return groups
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Equal as JSON: 3 is neither 3.0 nor true."""
+    return canonical({"": one}) == canonical({"": other})
+
+
+def _groups(receipt: Mapping[str, Any]) -> dict[str, Micro]:
+    """The score of each group, each listed once."""
+    try:
+        pairs = [(str(name), _score(score)) for name, _kind, score in receipt["groups"]]
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ReceiptInvalid("the receipt lists no groups with their scores") from exc
+    if len(dict(pairs)) != len(pairs):
+        raise ReceiptInvalid("the receipt lists a group twice")
+    return dict(pairs)
+
+
+def _samples(receipt: Mapping[str, Any]) -> dict[str, list[Micro]]:
+    """The scores of each group's samples."""
+    scores: dict[str, list[Micro]] = {}
+    prompts = set()
+    try:
+        for sample in receipt["samples"]:
+            scores.setdefault(sample["group"], []).append(_score(sample["score"]))
+            prompts.add(sample["prompt"])
+        count = len(receipt["samples"])
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ReceiptInvalid("the receipt lists no samples with their scores") from exc
+    if len(prompts) != count:
+        raise ReceiptInvalid("the receipt lists a sample twice")
+    return scores
+
+
+def _score(value: object) -> Micro:
+    if type(value) is not int or not 0 <= value <= MICRO:
+        raise ValueError(f"{value!r} is no score in integers of 1e-6")
+    return Micro(value)

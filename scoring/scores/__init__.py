@@ -1,0 +1,1 @@
+"""Metrics become utilities, gates and a score."""

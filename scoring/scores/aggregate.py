@@ -1,0 +1,141 @@
+"""From metrics to scores: gates, utilities, their gated geometric mean, groups, an evaluation. Any order gives the same."""
+
+import hashlib
+import json
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from prompts.groups import Group, GroupKind, Prompt
+from scoring.report import EvaluationReport, Factor, Gate, GroupReport, Metrics, SampleReport
+from scoring.scores.anchors import Anchors
+from scoring.scores.delivery_levels import METRICS
+from scoring.types import Micro, to_micro
+
+FLOOR = 0.01
+"""Least utility inside the logarithm: a factor at zero costs much, not everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is known of one sample: a closed gate, or metrics (both when the metrics closed the gate)."""
+
+    gate: Gate | None
+    metrics: Metrics
+    pcm_sha256: str
+    seconds: float
+    rate: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What turns metrics into scores: the anchors of the judges' profile and the competition's weights of factors."""
+
+    anchors: Anchors
+    weights: Mapping[Factor, float]
+
+
+def combine(utilities: Mapping[Factor, float], weights: Mapping[Factor, float]) -> float:
+    """`exp(Σ w ln(max(u, 0.01)) / Σ w)` in [0, 1], over the factors that the sample has; raises KeyError if one has no weight."""
+    total = math.fsum(weights[factor] for factor in utilities)
+    return min(1.0, math.exp(math.fsum(weights[f] * math.log(max(u, FLOOR)) for f, u in utilities.items()) / total))
+
+
+def moved(group: Group, low: Metrics, high: Metrics, anchors: Anchors) -> bool:
+    """Whether the contrasted attribute rose from the side asked low to the side asked high, by at least its least move."""
+    if group.contrast is None:
+        raise ValueError(f"group {group.id} has no contrast")
+    measure = METRICS[group.contrast]
+    return high[measure] - low[measure] >= anchors.moves[group.contrast]
+
+
+def evaluate(
+    groups: Sequence[Group], judged: Mapping[str, Judged], rules: Rules
+) -> tuple[tuple[SampleReport, ...], tuple[GroupReport, ...]]:
+    """Score every prompt of every group, in the order of the groups; raises KeyError if a prompt was left out."""
+    samples: list[SampleReport] = []
+    reports: list[GroupReport] = []
+    for group in groups:
+        most = _obedience(group, judged, rules.anchors)
+        own = [_sample(group, prompt, judged[prompt.id], rules, most) for prompt in group.prompts]
+        samples += own
+        reports.append(GroupReport(group.id, group.kind.value, mean([sample.score for sample in own])))
+    return tuple(samples), tuple(reports)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who judged: the profile, its hash, and each judge's version by name."""
+
+    profile: str
+    hash: str
+    judges: Mapping[str, str]
+
+    @classmethod
+    def of(cls, profile: str, judges: Mapping[str, str], anchors: Anchors) -> Self:
+        """The hash is SHA-256 (hex) over the profile, the judges' versions and the anchors' hash."""
+        facts = json.dumps([profile, sorted(judges.items()), anchors.hash])
+        return cls(profile, hashlib.sha256(facts.encode()).hexdigest(), judges)
+
+
+def gate_of(metrics: Metrics, anchors: Anchors) -> Gate | None:
+    """The gate that a heard sample's metrics close, if any; raises KeyError when a metric is missing."""
+    return Gate.WRONG_WORDS if metrics["wer"] >= anchors.wrong_words else None
+
+
+def report(who: Identity, groups: Sequence[Group], judged: Mapping[str, Judged], rules: Rules) -> EvaluationReport:
+    """The evaluation: mean of its groups' scores and that mean's standard error; raises ValueError without groups."""
+    if not groups:
+        raise ValueError("an evaluation has at least one group")
+    samples, reports = evaluate(groups, judged, rules)
+    scores = [group.score for group in reports]
+    return EvaluationReport(who.profile, who.hash, who.judges, samples, reports, mean(scores), _stderr(scores))
+
+
+def _obedience(group: Group, judged: Mapping[str, Judged], anchors: Anchors) -> float:
+    """What delivery can be worth at most in a counterfactual pair: what its worse side is. 1 in any other group.
+
+    A pair that does not move as asked, or of which a side is missing, has shown no obedience.
+    """
+    if group.kind is not GroupKind.COUNTERFACTUAL:
+        return 1.0
+    low, high = (judged[prompt.id] for prompt in group.prompts)
+    if low.gate is not None or high.gate is not None or not moved(group, low.metrics, high.metrics, anchors):
+        return 0.0
+    return min(anchors.factors[Factor.DELIVERY].utility(side.metrics) for side in (low, high))
+
+
+def _sample(group: Group, prompt: Prompt, judged: Judged, rules: Rules, most_delivery: float) -> SampleReport:
+    utilities: dict[Factor, float] = {}
+    score = 0.0
+    if judged.gate is None:
+        utilities = rules.anchors.utilities(judged.metrics)
+        if group.kind is GroupKind.VOICE:
+            utilities.setdefault(Factor.CONSISTENCY, 0.0)  # the other clip of the pair failed: nothing shows one speaker
+        utilities[Factor.DELIVERY] = min(utilities[Factor.DELIVERY], most_delivery)
+        score = combine(utilities, rules.weights)
+    return SampleReport(
+        prompt_id=prompt.id,
+        group_id=group.id,
+        score=to_micro(score),
+        gate=judged.gate,
+        metrics=judged.metrics,
+        utilities=utilities,
+        pcm_sha256=judged.pcm_sha256,
+        seconds=judged.seconds,
+        rate=judged.rate,
+    )
+
+
+def mean(scores: Sequence[Micro]) -> Micro:
+    """The rounded mean of at least one score."""
+    return Micro(round(sum(scores) / len(scores)))
+
+
+def _stderr(scores: Sequence[Micro]) -> Micro:
+    """Standard deviation over the root of the number of groups; 0 for a single group, which says nothing about spread."""
+    if len(scores) < 2:
+        return Micro(0)
+    return Micro(round(statistics.stdev(scores) / math.sqrt(len(scores))))

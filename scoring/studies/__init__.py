@@ -1,0 +1,1 @@
+"""Experiments behind the docs; only the command line imports them."""

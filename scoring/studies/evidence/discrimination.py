@@ -1,0 +1,76 @@
+"""What each manipulation must cost at least: the table that the attack suite holds the score to."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from prompts.groups import Group
+from scoring.audio.audio import from_pcm
+from scoring.audio.spoken import Spoken
+from scoring.competition import Competition
+from scoring.judges.panel import Panel
+from scoring.studies.manipulations.manipulation import Manipulation, apply
+from scoring.studies.manipulations.pcm import to_pcm
+from scoring.types import MICRO
+
+M = Manipulation
+LEAST: Mapping[Manipulation, float] = {
+    M.REPEAT: 0.5,
+    M.FIRST_HALF: 0.25,
+    M.PHRASE_REPEATED: 0.4,
+    M.BABBLE: 0.4,
+    M.REVERSED: 0.5,
+    M.SHUFFLED: 0.5,
+    M.LEADING_SILENCE: 0.2,
+    M.MID_SILENCE: 0.06,
+    M.TRAILING_SILENCE: 0.2,
+    M.SILENCE: 0.5,
+    M.TONE: 0.5,
+    M.BELOW_3400: 0.2,
+    M.HIDDEN_3400: 0.2,
+    M.BELOW_7500: 0.02,
+    M.UPSAMPLED_8K: 0.2,
+    M.UPSAMPLED_16K: 0.01,
+    M.GATED: 0.5,
+    M.QUIET: 0.2,
+    M.CLIPPED: 0.2,
+    M.CLIPPED_PEAKS: 0.2,
+    M.DC_OFFSET: 0.15,
+    M.NOISE_20: 0.06,
+    M.NOISE_10: 0.2,
+    M.NOISE_0: 0.5,
+    M.TONES: 0.2,
+    M.GLIDE: 0.1,
+    M.REVERBERATION: 0.3,
+    M.PITCH_UP: 0.2,
+    M.PITCH_DOWN: 0.08,
+    M.FAST: 0.04,
+}
+"""Points of the combined score (0 … 1) that a manipulation of every clip takes from a voice, at least: some way below the
+smallest drop measured on any voice."""
+UNHEARD = frozenset({M.MU_LAW, M.NOISE_40, M.HUM_50, M.HUM_60})
+"""What the embedded profile does not charge on every voice: no loss is promised, only a bound on the gain."""
+MOST_GAIN = 0.02
+"""Points of the score that such a manipulation may gain at most."""
+
+
+def attacked(spoken: Mapping[str, Spoken], name: Manipulation) -> dict[str, Spoken]:
+    """What was spoken, with every clip manipulated; failures stay as they are."""
+    return {key: _attack(said, name) if said.pcm else said for key, said in spoken.items()}
+
+
+def drops(
+    panel: Panel, groups: Sequence[Group], spoken: Mapping[str, Spoken], rules: Competition, names: Iterable[Manipulation]
+) -> Iterator[tuple[Manipulation, float]]:
+    """One after the other, by how much each manipulation lowers the score, in points of 0 … 1; negative where it gains."""
+    plain = score(panel, groups, spoken, rules)
+    for name in names:
+        yield name, plain - score(panel, groups, attacked(spoken, name), rules)
+
+
+def score(panel: Panel, groups: Sequence[Group], spoken: Mapping[str, Spoken], rules: Competition) -> float:
+    """The combined score of what was spoken, 0 … 1."""
+    return panel.judge(groups, spoken, rules, lambda _done, _total: None).score / MICRO
+
+
+def _attack(said: Spoken, name: Manipulation) -> Spoken:
+    changed = apply(name, from_pcm(said.pcm, said.rate))
+    return Spoken(said.prompt_id, changed.rate, to_pcm(changed), said.seconds)

@@ -1,0 +1,115 @@
+"""The studies' results as files: what was measured once, on a named version of the judges."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from scoring.errors import Code, PlatformError
+from scoring.studies.manipulations.manipulation import Manipulation
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AttackedVoice(_Part):
+    """A voice's score unharmed (0 … 1), and the points that each manipulation takes from it."""
+
+    synthesis: str
+    score: float
+    drops: Mapping[Manipulation, float]
+
+
+class Attacks(_Part):
+    """`make study-attacks`: `groups` were judged per voice."""
+
+    groups: int
+    profile_hash: str
+    voices: Mapping[str, AttackedVoice]
+
+
+class OrderRow(_Part):
+    """One voice on one prompt set: scores by condition, best first by ear, and rank agreement with that order."""
+
+    voice: str
+    prompts: int
+    scores: Mapping[str, float]
+    spearman: float
+    kendall: float
+
+
+class Order(_Part):
+    """`make study-order`: `samples` were judged per condition; `order` says what each condition is, best first."""
+
+    order: Mapping[str, str]
+    samples: int
+    profile_hash: str
+    rows: tuple[OrderRow, ...]
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """The order as numbers, the best condition's the largest."""
+        return tuple(range(len(self.order), 0, -1))
+
+    @property
+    def tied(self) -> tuple[int, ...]:
+        """The same with the two worst conditions equal."""
+        return (*self.ranks[:-2], 1, 1)
+
+
+class PairShare(_Part):
+    """Two models: the share of variance common to a round, with its 95 % interval."""
+
+    pair: tuple[str, str]
+    estimate: float
+    low: float
+    high: float
+    f: float
+    rounds: int
+    groups: int
+    mean: float
+    sd: float
+
+
+class RoundVariance(_Part):
+    """`make study-round-variance`: D is clipped at ± `clip`."""
+
+    clip: float
+    profile_hash: str
+    pairs: tuple[PairShare, ...]
+
+
+class Measured(_Part):
+    """All of them."""
+
+    attacks: Attacks
+    order: Order
+    round_variance: RoundVariance
+
+
+Found = TypeVar("Found", bound=_Part)
+
+
+def read(folder: Path) -> Measured:
+    """The studies' files in a folder; raises PlatformError(ARGUMENT_INVALID) for one that is missing or not of this form."""
+    return Measured(
+        attacks=_read(folder / "attacks.json", Attacks),
+        order=_read(folder / "order.json", Order),
+        round_variance=_read(folder / "round_variance.json", RoundVariance),
+    )
+
+
+def write(found: BaseModel, path: Path) -> None:
+    """Write one study's result."""
+    path.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def _read(path: Path, form: type[Found]) -> Found:
+    try:
+        return form.model_validate_json(path.read_bytes())
+    except OSError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
+    except ValidationError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} is not what the study writes: {exc.errors()[0]['msg']}") from exc

@@ -1,0 +1,104 @@
+"""A folder of recordings: sound files, each beside a text file of the same name that holds its words."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prompts.groups import Group, GroupKind, Prompt, Register, Voice
+from prompts.voices import ORDINARY
+from scoring.audio.audio import resample
+from scoring.audio.decode import decode
+from scoring.audio.spoken import Spoken
+from scoring.competition import FACTORS, Competition, Profile, load
+from scoring.errors import Code, PlatformError
+from scoring.judges.integrity import RATES
+from scoring.judges.panel import Panel
+from scoring.judges.recognition.dictionary import unknown
+from scoring.language.text import normalise
+from scoring.report import Metrics
+from scoring.scores.calibration import Folder
+from scoring.studies.manipulations.pcm import to_pcm
+from scoring.types import RoundNumber
+
+ENDINGS = frozenset({".wav", ".flac", ".ogg"})
+
+
+@dataclass(frozen=True, slots=True)
+class Recordings:
+    """The recordings of a folder, each as a group of one prompt; `files` in the same order, `sha256` over names and contents."""
+
+    groups: tuple[Group, ...]
+    files: tuple[Path, ...]
+    sha256: str
+
+
+def find(folder: Path, label: str) -> Recordings:
+    """Read the folder's texts and hash its files; the prompts' ids begin with `label`.
+
+    Raises PlatformError(ARGUMENT_INVALID) if there is no recording, a text is missing, or a word is not in the dictionary.
+    """
+    files = tuple(sorted(path for path in _entries(folder) if path.suffix.lower() in ENDINGS))
+    if not files:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{folder} holds no WAV, FLAC or OGG file")
+    total = hashlib.sha256()
+    groups: list[Group] = []
+    for path in files:
+        text = _words(path.with_suffix(".txt"))
+        for part in (path, path.with_suffix(".txt")):
+            total.update(f"{part.name}\0{hashlib.sha256(part.read_bytes()).hexdigest()}\n".encode())
+        prompt = Prompt(f"{label}.{path.name}", text, "", Voice(Register.LOW, ORDINARY, ORDINARY, ORDINARY, ORDINARY))
+        groups.append(Group(f"{label}.{path.name}", GroupKind.SINGLE, (prompt,)))
+    return Recordings(tuple(groups), files, total.hexdigest())
+
+
+def measure(
+    panel: Panel, found: Recordings, profile: Profile, progress: Callable[[int, int], None]
+) -> tuple[Sequence[Metrics], Folder]:
+    """Every recording's metrics from the panel; one that a gate before the judges keeps out is left out and named with the gate."""
+    rules, metrics = _rules(profile), list[Metrics]()
+    left_out: dict[str, str] = {}
+    for done, (group, path) in enumerate(zip(found.groups, found.files, strict=True), start=1):
+        (prompt,) = group.prompts
+        report = panel.judge([group], {prompt.id: _spoken(prompt.id, path)}, rules, lambda _done, _total: None)
+        (sample,) = report.samples
+        if sample.metrics:
+            metrics.append(sample.metrics)
+        else:
+            left_out[path.name] = str(sample.gate)
+        progress(done, len(found.files))
+    return metrics, Folder(found.sha256, len(metrics), left_out)
+
+
+def _rules(profile: Profile) -> Competition:
+    """The default limits; weights of factors decide nothing here, but there must be some."""
+    factors = FACTORS[profile]
+    update = {"profile": profile, "factors": dict.fromkeys(sorted(factors), 1.0 / len(factors))}
+    return load().at(RoundNumber(0)).model_copy(update=update)
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{folder} cannot be read: {exc.strerror}") from exc
+
+
+def _words(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} must hold the recording's words as plain text") from exc
+    words = normalise(text)
+    if not words:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} holds no words")
+    if missing := unknown(words):
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{path}: not in the recogniser's dictionary: {', '.join(missing)}")
+    return text
+
+
+def _spoken(prompt_id: str, path: Path) -> Spoken:
+    """The recording as a model would have sent it: 16 bits, at the next allowed rate."""
+    audio = decode(path)
+    audio = resample(audio, min((rate for rate in RATES if rate >= audio.rate), default=max(RATES)))
+    return Spoken(prompt_id, audio.rate, to_pcm(audio), 0.0)

@@ -1,0 +1,76 @@
+"""The study's result as a file: what was simulated once, under which rules, where and when."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from scoring.errors import Code, PlatformError
+from scoring.studies.simulation.power import Power, Trial
+from scoring.studies.simulation.reign import Reign, Siege
+from scoring.studies.simulation.splitting import Case, Split
+from scoring.studies.simulation.summary import FieldSummary
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Origin(_Part):
+    """Where and when; `competition_hash` names the rules, `seconds` is the time that it took."""
+
+    date: str
+    machine: str
+    seed: int
+    seconds: float
+    competition_hash: str
+
+
+class ReignRow(_Part):
+    """A king among equals; `sd` is that of a paired difference."""
+
+    sd: float
+    siege: Siege
+    reign: Reign
+
+
+class PowerRow(_Part):
+    """A better challenger; `failures` is the share of groups that each model fails."""
+
+    sd: float
+    failures: float
+    trial: Trial
+    power: Power
+
+
+class SplitRow(_Part):
+    """One model under several hotkeys."""
+
+    case: Case
+    split: Split
+
+
+class Study(_Part):
+    """Everything that docs/incentives.md states; `curve` are trials of other leads, for the chart."""
+
+    origin: Origin
+    reigns: tuple[ReignRow, ...]
+    targets: tuple[PowerRow, ...]
+    table: tuple[PowerRow, ...]
+    curve: tuple[PowerRow, ...]
+    splits: tuple[SplitRow, ...]
+    fields: tuple[FieldSummary, ...]
+
+
+def read(path: Path) -> Study:
+    """The study's file; raises PlatformError(ARGUMENT_INVALID) if it is missing or not of this form."""
+    try:
+        return Study.model_validate_json(path.read_bytes())
+    except OSError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
+    except ValidationError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} is not what the study writes: {exc.errors()[0]['msg']}") from exc
+
+
+def write(study: Study, path: Path) -> None:
+    """Write it; numbers as they are, so that the same seed gives the same bytes but for the origin."""
+    path.write_text(study.model_dump_json(indent=1) + "\n", encoding="utf-8")

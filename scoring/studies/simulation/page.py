@@ -1,0 +1,94 @@
+"""docs/incentives.md and its charts, rendered: every number is read from code, from competition.toml, or from the study's result."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from scoring.competition import load
+from scoring.studies.simulation import chart, fixed, study, summary, worked
+from scoring.studies.simulation.chart import Labels
+from scoring.studies.simulation.interval import Rate
+from scoring.studies.simulation.measured import PowerRow, Study
+from scoring.studies.simulation.targets import targets
+
+TEMPLATE = "incentives.md.j2"
+
+
+def render(found: Study, page: Path) -> Mapping[Path, str]:
+    """The page at that path and its charts in a folder of its name beside it."""
+    folder = page.with_suffix("")
+    rules = load().version[-1]
+    fields = {field.name: field for field in found.fields}
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - Markdown of our own numbers, not HTML of anybody's
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    text = environment.get_template(TEMPLATE).render(
+        rules=rules,
+        found=found,
+        stale=found.origin.competition_hash != rules.hash,
+        targets=targets(found),
+        worked=worked,
+        summary=summary,
+        fixed=fixed,
+        sd=study.MEASURED_SD,
+        mixed=fields["mixed"],
+        table=_table(found),
+        failures=study.FAILURES,
+        soon=_median(found, 1, 0.4),
+        late=_median(found, 1, 0.2),
+        folder=folder.name,
+    )
+    return {page: text, **{folder / name: drawn for name, drawn in _charts(found).items()}}
+
+
+def _table(found: Study) -> list[tuple[float, float, list[Rate]]]:
+    """sd, lead, and the rate for each share of failures."""
+    rows: dict[tuple[float, float], list[Rate]] = {}
+    for row in found.table:
+        rows.setdefault((row.trial.excess, row.sd), []).append(row.power.crowned)
+    return [(excess, sd, rates) for (excess, sd), rates in sorted(rows.items())]
+
+
+def _median(found: Study, nth: int, excess: float) -> int | None:
+    """Rounds in which half of such challengers were crowned."""
+    return next(row.power.median_rounds for row in found.curve if row.trial.nth == nth and row.trial.excess == excess)
+
+
+def _charts(found: Study) -> Mapping[str, str]:
+    curves = {f"challenger {nth}": [row for row in found.curve if row.trial.nth == nth] for nth in (1, 50)}
+    mixed = next(field for field in found.fields if field.name == "mixed")
+    crowned = Labels(
+        "A lead beyond the margin, and the chance of the top in 24 rounds", "lead beyond the margin, sd", "share crowned"
+    )
+    soon = Labels(
+        "A lead beyond the margin, and how long it takes", "lead beyond the margin, sd", "rounds until half are crowned"
+    )
+    earned = Labels("Who earns what: rounds' emission per registration", "", "rounds of all emission")
+    split = Labels("One model under many hotkeys, times a single key's pay", "", "times")
+    return {
+        "crowned.svg": chart.lines(crowned, {name: _points(rows) for name, rows in curves.items()}),
+        "rounds.svg": chart.lines(soon, {name: _waits(rows) for name, rows in curves.items()}),
+        "earned.svg": chart.bars(earned, {row.kind.partition(",")[0]: row.each for row in mixed.earnings}),
+        "split.svg": chart.bars(
+            split,
+            {
+                f"{('1st', '2nd')[row.case.rank]}, {row.case.hotkeys} {'copies' if row.case.exact else 'near'}": row.split.ratio
+                for row in found.splits
+            },
+        ),
+    }
+
+
+def _points(rows: list[PowerRow]) -> list[tuple[float, float]]:
+    return [(row.trial.excess, row.power.crowned.share) for row in rows if row.trial.excess >= 0.0]
+
+
+def _waits(rows: list[PowerRow]) -> list[tuple[float, float]]:
+    found = [(row.trial.excess, row.power.median_rounds) for row in rows]
+    return [(excess, float(rounds)) for excess, rounds in found if rounds is not None]

@@ -1,0 +1,114 @@
+"""All that docs/incentives.md states, simulated in one go."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from scoring.competition import Competition
+from scoring.studies.simulation import actors
+from scoring.studies.simulation.fields import play
+from scoring.studies.simulation.measured import Origin, PowerRow, ReignRow, SplitRow, Study
+from scoring.studies.simulation.power import Trial, power
+from scoring.studies.simulation.reign import Siege, besiege
+from scoring.studies.simulation.splitting import Case, split
+from scoring.studies.simulation.summary import FieldSummary, summarise
+from scoring.studies.simulation.world import World
+
+MEASURED_SD = 0.05
+"""Standard deviation of two models' difference on a group, as docs/measured/round_variance.json has it."""
+SDS = (0.05, 0.1, 0.2, 0.3)
+FAILURES = (0.0, 0.01, 0.02, 0.04)
+WITHIN = {0.2: 24, 0.3: 12}
+"""Rounds in which a challenger better than the margin by so many sd is to be crowned."""
+HOTKEYS = (2, 5, 20)
+FRESH, OLD = 0, 10**6
+"""A king's age in blocks: the margin at its largest, and at its smallest."""
+
+Advance = Callable[[int], None]
+Bar = Callable[[str, int], Advance]
+"""Begins a part of so many steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is simulated: runs and rounds of each part."""
+
+    reign_runs: int = 400
+    reign_rounds: int = 500
+    power_runs: int = 4000
+    split_runs: int = 8
+    split_rounds: int = 100
+    field_runs: int = 6
+    field_rounds: int = 300
+
+
+SMALL = Size(20, 40, 100, 2, 12, 1, 30)
+"""Says little, and quickly."""
+
+
+def simulate(size: Size, competition: Competition, origin: Origin, bar: Bar) -> Study:
+    """The whole study; the origin's seed decides everything in it."""
+    seed = origin.seed
+    return Study(
+        origin=origin,
+        reigns=tuple(_reigns(size, competition, seed, bar)),
+        targets=tuple(_powers("better challengers", _targets(size), competition, seed, bar)),
+        table=tuple(_powers("power by sd and failures", _table(size), competition, seed, bar)),
+        curve=tuple(_powers("power by lead", _curve(size), competition, seed, bar)),
+        splits=tuple(_splits(size, competition, seed, bar)),
+        fields=tuple(field(name, size.field_rounds, size.field_runs, competition, seed, bar) for name in actors.FIELDS),
+    )
+
+
+def field(name: str, rounds: int, runs: int, competition: Competition, seed: int, bar: Bar) -> FieldSummary:
+    """Several runs of one field; raises KeyError for a name that FIELDS does not have."""
+    who = actors.FIELDS[name]()
+    advance = bar(f"field: {name}", rounds * runs)
+    played = [play(who, rounds, World(MEASURED_SD), competition, seed + run, advance) for run in range(runs)]
+    return summarise(name, who, rounds, played, competition.duel)
+
+
+def _reigns(size: Size, competition: Competition, seed: int, bar: Bar) -> Iterable[ReignRow]:
+    kinds: tuple[Mapping[str, bool], ...] = ({}, {"again": True}, {"again": True, "at_margin": True})
+    cases = list(product(kinds, (MEASURED_SD / 2, MEASURED_SD, MEASURED_SD * 2)))
+    advance = bar("a king among equals", size.reign_rounds * len(cases))
+    for kind, sd in cases:
+        siege = Siege(99, size.reign_rounds, size.reign_runs, **kind)
+        yield ReignRow(sd=sd, siege=siege, reign=besiege(siege, World(sd), competition, seed, advance))
+
+
+def _targets(size: Size) -> list[tuple[float, float, Trial]]:
+    return [
+        (MEASURED_SD, 0.0, Trial(excess, rounds, nth, age, size.power_runs))
+        for (excess, rounds), nth, age in product(WITHIN.items(), (1, 50), (FRESH, OLD))
+    ]
+
+
+def _table(size: Size) -> list[tuple[float, float, Trial]]:
+    return [
+        (sd, failures, Trial(excess, rounds, 50, OLD, size.power_runs // 2))
+        for sd, failures, (excess, rounds) in product(SDS, FAILURES, WITHIN.items())
+    ]
+
+
+def _curve(size: Size) -> list[tuple[float, float, Trial]]:
+    leads = (-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)
+    return [(MEASURED_SD, 0.0, Trial(excess, 24, nth, OLD, size.power_runs // 4)) for nth, excess in product((1, 50), leads)]
+
+
+def _powers(
+    name: str, cases: list[tuple[float, float, Trial]], competition: Competition, seed: int, bar: Bar
+) -> Iterable[PowerRow]:
+    advance = bar(name, len(cases))
+    for place, (sd, failures, trial) in enumerate(cases):
+        found = power(trial, World(sd, failures), competition, seed + place)
+        yield PowerRow(sd=sd, failures=failures, trial=trial, power=found)
+        advance(1)
+
+
+def _splits(size: Size, competition: Competition, seed: int, bar: Bar) -> Iterable[SplitRow]:
+    cases = [Case(rank, hotkeys, exact) for exact, rank, hotkeys in product((True, False), (0, 1), HOTKEYS)]
+    advance = bar("one model, several hotkeys", len(cases) * size.split_runs * size.split_rounds * 2)
+    for case in cases:
+        found = split(case, size.split_runs, size.split_rounds, World(MEASURED_SD), competition, seed, advance)
+        yield SplitRow(case=case, split=found)

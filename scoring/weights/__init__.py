@@ -1,0 +1,1 @@
+"""A ranking becomes shares, and the vector for the chain."""

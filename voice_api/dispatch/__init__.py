@@ -1,0 +1,1 @@
+"""Wake-ups: enough jobs in Redis for due rows and live workers."""

@@ -1,0 +1,155 @@
+"""The dispatcher: keeps enough wake-ups in Redis for what is due in PostgreSQL, and returns expired leases. One leads, others wait."""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+import structlog
+
+from voice_api.db.idempotency import Idempotency
+from voice_api.db.leader import Candidacy, candidacy
+from voice_api.db.pool import Pool, open_pool
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.states import QueueName
+from voice_api.db.validations import Validations
+from voice_api.db.watch import LIVE, Watch
+from voice_api.db.workers import Workers
+from voice_api.dispatch.wakeups import WakeUps
+from voice_api.errors import DatabaseUnavailable, RedisUnavailable
+from voice_api.runtime.process_metrics import DispatcherMetrics
+from voice_api.settings import DispatcherSettings
+
+log = structlog.get_logger()
+
+_LONGEST_PAUSE = timedelta(seconds=30)
+
+
+class Stop(Protocol):
+    """What asks a daemon to end."""
+
+    @property
+    def requested(self) -> bool:
+        """Whether to end."""
+        ...
+
+    async def wait(self, pause: timedelta) -> None:
+        """Sleep for `pause`, or less if the end is asked for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the dispatcher works with."""
+
+    settings: DispatcherSettings
+    metrics: DispatcherMetrics
+    wakeups: WakeUps
+    queue: EvaluationQueue
+    validations: Validations
+    workers: Workers
+    watch: Watch
+    idempotency: Idempotency
+
+    @classmethod
+    def over(cls, settings: DispatcherSettings, metrics: DispatcherMetrics, wakeups: WakeUps, pool: Pool) -> "Desk":
+        """All stores over one pool."""
+        return cls(
+            settings,
+            metrics,
+            wakeups,
+            EvaluationQueue(pool, daily=settings.retry_daily),
+            Validations(pool),
+            Workers(pool),
+            Watch(pool),
+            Idempotency(pool),
+        )
+
+
+async def run(settings: DispatcherSettings, stop: Stop, metrics: DispatcherMetrics | None = None) -> None:
+    """Dispatch until asked to stop. Outages of PostgreSQL and Redis are waited out, ever longer; anything else ends the process."""
+    counted = metrics or DispatcherMetrics()
+    pause = settings.pause
+    with WakeUps(settings.redis_url.get_secret_value()) as wakeups:
+        while not stop.requested:
+            started = time.monotonic()
+            try:
+                await _stand(settings, counted, wakeups, stop)
+            except DatabaseUnavailable as outage:
+                stood = timedelta(seconds=time.monotonic() - started)
+                pause = settings.pause if stood > _LONGEST_PAUSE else min(2 * pause, _LONGEST_PAUSE)
+                log.warning("database unavailable", code=outage.code, detail=outage.detail, pause=pause.total_seconds())
+                await stop.wait(pause)
+            finally:
+                counted.leading.set(0)
+
+
+async def _stand(settings: DispatcherSettings, metrics: DispatcherMetrics, wakeups: WakeUps, stop: Stop) -> None:
+    """Lead, or wait for the lead, over one set of connections."""
+    url = settings.database_url.get_secret_value()
+    async with open_pool(url, application="voice dispatcher", size=2) as pool, candidacy(url) as candidate:
+        desk = Desk.over(settings, metrics, wakeups, pool)
+        leading = False
+        while not stop.requested:
+            if await candidate.lead():
+                if not leading:
+                    log.info("leading")
+                leading = True
+                metrics.leading.set(1)
+                await _sweep(desk)
+            await _next(candidate, stop, settings.pause)
+
+
+async def _sweep(desk: Desk) -> None:
+    """Return what expired, then ring for what is due; without Redis the leases are returned all the same."""
+    try:
+        with desk.metrics.ticks.measured():
+            await _return_leases(desk)
+            await _wake(desk)
+            await _tidy(desk)
+    except RedisUnavailable as outage:
+        log.warning("redis unavailable", code=outage.code, detail=outage.detail)
+
+
+async def _return_leases(desk: Desk) -> None:
+    """What used up its budget is parked, or failed, by the same statement."""
+    evaluations = await desk.queue.expire_leases(desk.settings.retry_most)
+    validations = await desk.validations.expire(desk.settings.retry_most)
+    if evaluations or validations:
+        log.warning("leases expired", evaluations=evaluations, validations=validations)
+    desk.metrics.expired(evaluations, validations)
+
+
+async def _wake(desk: Desk) -> None:
+    """A wake-up for each due row, as far as workers live that can take it."""
+    evaluations, validations = await desk.queue.due_counts(), await desk.validations.due_counts()
+    live = [worker.queue for worker in await desk.workers.live(LIVE) if not worker.draining]
+    for name in QueueName:
+        due = evaluations[name] + validations[name]
+        added = await asyncio.to_thread(desk.wakeups.top_up, name, due, live.count(name))
+        if added:
+            desk.metrics.woke(name, added)
+            log.info("woke workers", queue=name.value, due=due, added=added)
+
+
+async def _tidy(desk: Desk) -> None:
+    """Forget answers that are no longer kept, and show what is left of the retries."""
+    await desk.idempotency.purge()
+    failures, most = await desk.watch.failures(), desk.settings.retry_most
+    left = {queue: max(0, most - failed) for queue, failed in failures.items()}
+    desk.metrics.budget(left, max(0, desk.settings.retry_daily - await desk.watch.failures_today()))
+
+
+async def _next(candidate: Candidacy, stop: Stop, pause: timedelta) -> None:
+    """Until there is news, or the pause is over, or the end is asked for."""
+    waits: list[Coroutine[Any, Any, Any]] = [stop.wait(pause), candidate.news.wait()]
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    candidate.news.clear()

@@ -1,0 +1,116 @@
+"""The voice API: an application factory."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache, partial
+from typing import Protocol
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from scoring.errors import VoiceError
+from voice_api.db.pool import open_pool
+from voice_api.runtime import reachable
+from voice_api.settings import ApiSettings
+from voice_api.web import openapi, problems
+from voice_api.web.auth import open_nonces
+from voice_api.web.dependencies import Service
+from voice_api.web.metrics import Metrics
+from voice_api.web.middleware import AddressLimit, BodyLimit, Guard
+from voice_api.web.routes import (
+    errors_table,
+    evaluations,
+    health,
+    leaderboard,
+    ledger,
+    operator,
+    pages,
+    queue,
+    receipts,
+    registry,
+    rounds,
+    samples,
+    submissions,
+    validations,
+    weights,
+    workers,
+)
+
+DESCRIPTION = """Miners compete to publish the best open text-to-speech model. Reading is open to everyone.
+Writing takes a `btauth/1` signature of a hotkey that has the role: the model queue's for the registry and submissions, an operator's
+for orders, a registered miner's for validations. Errors are `application/problem+json` with stable codes."""
+UPLOADS = "/v1/validations"
+"""The one path that takes recordings."""
+_REDIS_SECONDS = 3.0
+_PARTS = (
+    leaderboard,
+    submissions,
+    rounds,
+    evaluations,
+    receipts,
+    samples,
+    ledger,
+    weights,
+    queue,
+    validations,
+    errors_table,
+    registry,
+    operator,
+    workers,
+    health,
+    pages,
+)
+
+
+class _Lifespan(Protocol):
+    def __call__(self, app: FastAPI) -> AbstractAsyncContextManager[None]: ...
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """Build the application; connections are opened by its lifespan, and it starts even while PostgreSQL or Redis is away."""
+    metrics = Metrics()
+    app = FastAPI(
+        title="Voice Subnet",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=_lifespan(settings, metrics),
+        docs_url=None,  # the framework's own pages load scripts from other hosts; ours is in routes/pages.py
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would lead to whatever host the caller named
+        generate_unique_id_function=openapi.name_of,
+    )
+    app.openapi = cache(partial(openapi.describe, app))  # type: ignore[method-assign]  # as the framework's manual has it
+    app.add_middleware(BodyLimit, most=settings.body_bytes, most_at={UPLOADS: settings.upload_bytes})
+    app.add_middleware(AddressLimit, per_minute=settings.rate_address_per_minute)
+    app.add_middleware(Guard, metrics=metrics)
+    app.add_exception_handler(VoiceError, problems.on_voice_error)
+    app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
+    app.add_exception_handler(HTTPException, problems.on_http_error)
+    app.add_exception_handler(ClientDisconnect, problems.on_disconnect)
+    app.add_exception_handler(Exception, problems.on_bug)
+    for part in _PARTS:
+        app.include_router(part.router)
+    return app
+
+
+def _lifespan(settings: ApiSettings, metrics: Metrics) -> _Lifespan:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        redis = Redis.from_url(
+            settings.redis_url.get_secret_value(),
+            socket_timeout=_REDIS_SECONDS,
+            socket_connect_timeout=_REDIS_SECONDS,
+            retry=Retry(NoBackoff(), 0),  # a nonce that is stored twice is a replay; who asks is told to ask again
+        )
+        url, redis_url = settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()
+        async with redis, open_pool(url, application="voice api", lazy=True) as pool, reachable.told(url, redis_url):
+            app.state.service = Service.over(settings, metrics, pool, redis)
+            await open_nonces(redis)
+            yield
+
+    return lifespan

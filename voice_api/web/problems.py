@@ -1,0 +1,112 @@
+"""Errors as problem+json: one table from code to status, never a stack, never a secret."""
+
+import math
+from http import HTTPStatus
+
+import structlog
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from scoring.errors import EXPLANATIONS, Code, VoiceError
+from voice_api.schemas import Problem
+from voice_api.web import headers
+from voice_api.web.limits import RateLimited
+
+log = structlog.get_logger()
+
+STATUS: dict[Code, HTTPStatus] = {
+    Code.REQUEST_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.NOT_AUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    Code.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
+    Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    Code.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Code.BANNED: HTTPStatus.FORBIDDEN,
+    Code.REGISTRY_STALE: HTTPStatus.SERVICE_UNAVAILABLE,
+    Code.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
+    Code.IDEMPOTENCY_MISMATCH: HTTPStatus.CONFLICT,
+    Code.STATE_CONFLICT: HTTPStatus.CONFLICT,
+    Code.AUDIO_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.TEXT_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.DATABASE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    Code.REDIS_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""Every code that a request can end with; any other is a fault of the service itself."""
+
+_BY_STATUS = {
+    HTTPStatus.NOT_FOUND: Code.NOT_FOUND,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Code.BODY_TOO_LARGE,
+    HTTPStatus.TOO_MANY_REQUESTS: Code.RATE_LIMITED,
+}
+_HEADERS: dict[HTTPStatus, dict[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "btauth"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "5"},
+}
+
+
+def problem(request: Request, code: Code, detail: str, status: HTTPStatus | None = None) -> JSONResponse:
+    """The response for a code; `status` only where HTTP itself asks for another one."""
+    chosen = status or STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
+    body = Problem(
+        type=f"urn:voice:problem:{code.slug}",
+        title=EXPLANATIONS[code].meaning,
+        status=chosen,
+        detail=detail,
+        code=code,
+        blame=code.blame,
+        advice=EXPLANATIONS[code].advice,
+        request_id=getattr(request.state, "request_id", ""),
+    )
+    return JSONResponse(
+        body.model_dump(mode="json"), status_code=chosen, headers=_HEADERS.get(chosen), media_type="application/problem+json"
+    )
+
+
+async def on_voice_error(request: Request, exc: Exception) -> JSONResponse:
+    """An error of this project: its code and detail are safe to show when it is a request's, and only logged when it is not."""
+    if not isinstance(exc, VoiceError):
+        raise exc
+    if exc.code in STATUS:
+        answer = problem(request, exc.code, exc.detail)
+        if isinstance(exc, RateLimited):
+            answer.headers["Retry-After"] = str(math.ceil(exc.retry_after.total_seconds()))
+        return answer
+    log.error("request failed", code=exc.code, detail=exc.detail, path=request.url.path)
+    return problem(request, Code.INTERNAL, EXPLANATIONS[Code.INTERNAL].meaning)
+
+
+async def on_invalid_request(request: Request, exc: Exception) -> JSONResponse:
+    """A body, path or query that does not fit: where, and why, but not what was sent."""
+    if not isinstance(exc, RequestValidationError):
+        raise exc
+    faults = "; ".join(f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in exc.errors()[:10])
+    return problem(request, Code.REQUEST_INVALID, faults)
+
+
+async def on_http_error(request: Request, exc: Exception) -> JSONResponse:
+    """What the framework refuses: unknown paths, wrong methods, bodies that are too large."""
+    if not isinstance(exc, HTTPException):
+        raise exc
+    status = HTTPStatus(exc.status_code)
+    code = _BY_STATUS.get(status, Code.REQUEST_INVALID if status < HTTPStatus.INTERNAL_SERVER_ERROR else Code.INTERNAL)
+    answer = problem(request, code, str(exc.detail), status)
+    answer.headers.update(exc.headers or {})
+    return answer
+
+
+async def on_disconnect(request: Request, exc: Exception) -> JSONResponse:
+    """The caller left in the middle of its body: no fault of ours, and nobody reads the answer."""
+    if not isinstance(exc, ClientDisconnect):
+        raise exc
+    return problem(request, Code.REQUEST_INVALID, "the body broke off", HTTPStatus.BAD_REQUEST)
+
+
+async def on_bug(request: Request, exc: Exception) -> JSONResponse:
+    """Anything else is a bug: its stack goes to the log, and nothing of it to the caller."""
+    request_id = getattr(request.state, "request_id", "")  # told here: this runs outside of what names the request's log lines
+    log.error("request failed", request=request_id, path=request.url.path, exc_info=exc)
+    answer = problem(request, Code.INTERNAL, EXPLANATIONS[Code.INTERNAL].meaning)
+    headers.complete(answer.headers, getattr(request.state, "request_id", ""))  # it is sent outside of every middleware
+    return answer

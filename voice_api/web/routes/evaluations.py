@@ -1,0 +1,43 @@
+"""Evaluations: one submission in one round each, and what was said in it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from scoring.types import RoundNumber, SubmissionId
+from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
+from voice_api.schemas.samples import SampleOut, SamplePage
+from voice_api.web.dependencies import Served
+from voice_api.web.routes.errors import LOOKUP_ERRORS, READ_ERRORS
+from voice_api.web.routes.paging import After, EvaluationKey, Limit, Position, cut
+from voice_api.web.routes.route import Route
+
+router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], route_class=Route)
+
+
+@router.get("", responses=READ_ERRORS)
+async def page(
+    service: Served,
+    after: After = 0,
+    limit: Limit = 50,
+    of_round: Annotated[RoundNumber | None, Query(alias="round", ge=0, lt=2**31, description="Only this round's.")] = None,
+    submission: Annotated[SubmissionId | None, Query(ge=1, lt=2**63, description="Only this submission's, by its id.")] = None,
+) -> EvaluationPage:
+    """Evaluations, oldest first."""
+    rows = await service.queue.page(after, limit + 1, of_round, submission)
+    shown, last = cut(rows, limit)
+    return EvaluationPage(items=tuple(EvaluationOut.model_validate(row) for row in shown), next=last.id if last else None)
+
+
+@router.get("/{evaluation_id}", responses=LOOKUP_ERRORS)
+async def get(evaluation_id: EvaluationKey, service: Served) -> EvaluationOut:
+    """One evaluation."""
+    return EvaluationOut.model_validate(await service.queue.get(evaluation_id))
+
+
+@router.get("/{evaluation_id}/samples", responses=LOOKUP_ERRORS)
+async def samples(evaluation_id: EvaluationKey, service: Served, after: Position = None, limit: Limit = 50) -> SamplePage:
+    """What the model said, in the round's own order; empty unless it was scored."""
+    known = await service.queue.get(evaluation_id)
+    shown, last = cut(await service.samples.page(known.id, after, limit + 1), limit)
+    return SamplePage(items=tuple(SampleOut.model_validate(row) for row in shown), next=last.position if last else None)

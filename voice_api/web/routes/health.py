@@ -1,0 +1,99 @@
+"""Whether the process lives, whether it can serve, and its numbers."""
+
+from collections import Counter
+from http import HTTPStatus
+
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+from redis.exceptions import RedisError
+
+from voice_api.db.migrate import at_head
+from voice_api.db.states import QueueName
+from voice_api.db.watch import LIVE
+from voice_api.errors import DatabaseUnavailable
+from voice_api.schemas import Part, Readiness
+from voice_api.web.auth import EPOCH
+from voice_api.web.dependencies import Served, Service
+from voice_api.web.metrics import Standing
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+async def alive() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz", responses={503: {"model": Readiness}})
+async def ready(service: Served, response: Response) -> Readiness:
+    """Database, migrations, Redis and its nonces are as they should be; 503 with the part that is not.
+
+    How old the registry is, whether a dispatcher leads and which workers live is told beside it: the API serves without them.
+    """
+    response.headers["Cache-Control"] = "no-store"
+    parts = (*await _database(service), *await _redis(service), *await _network(service))
+    readiness = Readiness(ready=all(part.ready for part in parts if part.needed), parts=parts)
+    if not readiness.ready:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return readiness
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(service: Served) -> Response:
+    """Queue depth and age, live workers, validations, requests, and outcomes by code, as Prometheus reads them.
+
+    Evaluations and submissions are counted at most every ten seconds. While the database is away only what this process counts
+    itself, and that it is.
+    """
+    try:
+        standing = await _standing(service)
+    except DatabaseUnavailable:
+        standing = None
+    return Response(service.metrics.render(standing), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _standing(service: Service) -> Standing:
+    live = await service.workers.live(LIVE)
+    return Standing(
+        depths=await service.depths.get(service.queue.depths),
+        outcomes=await service.outcomes.get(service.submissions.outcomes),
+        ages=await service.watch.ages(),
+        workers=Counter((worker.queue, worker.draining) for worker in live),
+        validations=await service.watch.validations(),
+        led=await service.watch.led(),
+        registry_age=await service.watch.registry_age(),
+    )
+
+
+async def _database(service: Service) -> tuple[Part, Part]:
+    try:
+        migrated = await at_head(service.pool)
+    except DatabaseUnavailable:
+        return Part(name="database", ready=False), Part(name="migrations", ready=False)
+    return Part(name="database", ready=True), Part(name="migrations", ready=migrated)
+
+
+async def _redis(service: Service) -> tuple[Part, Part]:
+    """Redis, and whether its store of nonces has begun: until then every signed request is refused."""
+    try:
+        began = await service.redis.exists(EPOCH)
+    except (RedisError, OSError):
+        return Part(name="redis", ready=False), Part(name="nonces", ready=False)
+    return Part(name="redis", ready=True), Part(name="nonces", ready=bool(began))
+
+
+async def _network(service: Service) -> tuple[Part, Part, Part]:
+    """Who else works here; nothing is known of them while the database is away."""
+    try:
+        age, led = await service.watch.registry_age(), await service.watch.led()
+        live = [worker.queue for worker in await service.workers.live(LIVE) if not worker.draining]
+    except DatabaseUnavailable:
+        age, led, live = None, False, []
+    received = "never received" if age is None else f"received {int(age.total_seconds())} s ago"
+    counts = ", ".join(f"{live.count(queue)} {queue}" for queue in QueueName)
+    return (
+        Part(name="registry", ready=age is not None and age <= service.settings.registry_lasts, needed=False, detail=received),
+        Part(name="dispatcher", ready=led, needed=False, detail="leads" if led else "none leads"),
+        Part(name="workers", ready=bool(live), needed=False, detail=counts),
+    )

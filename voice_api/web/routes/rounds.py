@@ -1,0 +1,34 @@
+"""Rounds: what was drawn, and how far it is."""
+
+from fastapi import APIRouter
+
+from scoring.types import RoundNumber
+from voice_api.db import evidence as stored
+from voice_api.schemas.evidence import EvidenceOut
+from voice_api.schemas.rounds import RoundOut, RoundPage
+from voice_api.web.dependencies import Served
+from voice_api.web.routes.errors import LOOKUP_ERRORS, READ_ERRORS
+from voice_api.web.routes.paging import Limit, Position, RoundKey, cut
+from voice_api.web.routes.route import Route
+
+router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=Route)
+
+
+@router.get("", responses=READ_ERRORS)
+async def page(service: Served, after: Position = None, limit: Limit = 50) -> RoundPage:
+    """Rounds, oldest first."""
+    rows = await service.rounds.page(None if after is None else RoundNumber(after), limit + 1)
+    shown, last = cut(rows, limit)
+    return RoundPage(items=tuple(RoundOut.model_validate(row) for row in shown), next=last.round if last else None)
+
+
+@router.get("/{round_number}", responses=LOOKUP_ERRORS)
+async def get(round_number: RoundKey, service: Served) -> RoundOut:
+    """One round."""
+    return RoundOut.model_validate(await service.rounds.get(round_number))
+
+
+@router.get("/{round_number}/evidence", responses=LOOKUP_ERRORS)
+async def evidence(round_number: RoundKey, service: Served) -> EvidenceOut:
+    """All that a validator folds of a round: who stood, and every evaluation with its signed receipt. Final once it is closed."""
+    return EvidenceOut.model_validate(await stored.read(service.rounds, round_number))

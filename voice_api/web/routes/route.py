@@ -1,0 +1,74 @@
+"""How a route answers beyond its own code: reads with a validator for caches, writes once per Idempotency-Key."""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from voice_api.db.idempotency import Attempt, StoredAnswer
+from voice_api.web.dependencies import ATTEMPT, CLOSING, AnsweredBefore
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+REVALIDATE = "no-cache"
+"""Caches may keep it, and ask each time whether it is still so."""
+IMMUTABLE = "public, max-age=31536000, immutable"
+"""What a hash names never changes."""
+
+
+class Route(APIRoute):
+    """The class of every route: `APIRouter(route_class=Route)`."""
+
+    def get_route_handler(self) -> Handler:
+        """The framework's handler, inside what this route's method asks for."""
+        original = super().get_route_handler()
+        return _reading(original) if "GET" in (self.methods or ()) else _writing(original)
+
+
+def conditional(request: Request, response: Response) -> Response:
+    """The response with its strong ETag; 304 without a body where the caller has it already. An ETag of its own is kept."""
+    if response.status_code != HTTPStatus.OK or response.headers.get("Cache-Control") == "no-store":
+        return response
+    etag = response.headers.setdefault("ETag", f'"{hashlib.sha256(response.body).hexdigest()[:32]}"')
+    response.headers.setdefault("Cache-Control", REVALIDATE)
+    if not _has(request.headers.get("If-None-Match", ""), etag):
+        return response
+    kept = {name: response.headers[name] for name in ("ETag", "Cache-Control")}
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=kept)
+
+
+def _has(listed: str, etag: str) -> bool:
+    """Whether an If-None-Match names this ETag; weak comparison, as HTTP asks here."""
+    return listed.strip() == "*" or etag in (part.strip().removeprefix("W/") for part in listed.split(","))
+
+
+def _reading(original: Handler) -> Handler:
+    async def handle(request: Request) -> Response:
+        return conditional(request, await original(request))
+
+    return handle
+
+
+def _writing(original: Handler) -> Handler:
+    async def handle(request: Request) -> Response:
+        async with AsyncExitStack() as closing:  # left before anything is sent: what is answered was committed
+            setattr(request.state, CLOSING, closing)
+            try:
+                response = await original(request)
+            except AnsweredBefore as known:
+                return _again(known.stored)
+            attempt: Attempt | None = getattr(request.state, ATTEMPT, None)
+            if attempt is not None:
+                body = bytes(response.body).decode()
+                await attempt.answer(StoredAnswer(response.status_code, body, response.headers.get("Location")))
+        return response
+
+    return handle
+
+
+def _again(stored: StoredAnswer) -> Response:
+    headers = {"Idempotent-Replay": "true"} | ({"Location": stored.location} if stored.location else {})
+    return Response(stored.answer, stored.status, headers=headers, media_type="application/json")

@@ -1,0 +1,1 @@
+"""One evaluation: speak, judge, sign, store."""

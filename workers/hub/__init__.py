@@ -1,0 +1,1 @@
+"""Fetch a model: the hub client, its checks and its cache."""

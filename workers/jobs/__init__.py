@@ -1,0 +1,8 @@
+"""Queue work around an evaluation: claim, lease, retry, drain, supervise."""
+
+
+def evaluate_next(queue: str) -> str:
+    """The RQ job under the name that jobs in Redis carry; what it needs is imported when it runs."""
+    from workers.jobs import evaluate_job
+
+    return evaluate_job.evaluate_next(queue)

@@ -1,0 +1,84 @@
+"""Progress of an evaluation, turned into renewals of its lease; and the word that it has to end, told back."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+import structlog
+
+from voice_api.errors import DatabaseUnavailable
+from workers.evaluation.progress import Stage
+
+log = structlog.get_logger()
+
+RENEWALS_PER_LEASE = 20
+"""A renewal is sent at most this often within one lease, however often progress is reported."""
+
+
+class Leases(Protocol):
+    """Rows that are leased: evaluations, or recordings."""
+
+    async def renew(self, claim: Any, lease: timedelta, stage: str, done: int, total: int) -> object:
+        """Extend the claim's lease from now on; raises LeaseLost."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Renewals:
+    """Where progress is told: the lease in the database, and the worker's own sign of life (`beat`), which must not fail."""
+
+    queue: Leases
+    beat: Callable[[], None]
+
+
+class LeaseKeeper:
+    """Called from the evaluating thread; raises LeaseLost there when another worker has taken over, and whatever `end` was given.
+
+    Only progress that rises counts: a stage with another total is another piece of work. `stage` is the last one of which
+    something was heard, `rises` how often something new was.
+    """
+
+    def __init__(self, renewals: Renewals, claim: object, lease: timedelta, loop: asyncio.AbstractEventLoop) -> None:
+        self._renewals, self._claim, self._lease, self._loop = renewals, claim, lease, loop
+        self._renewed = float("-inf")
+        self._renewed_stage: Stage | None = None
+        self._total, self._done = -1, -1
+        self._end: Exception | None = None
+        self.stage = Stage.CHECK
+        self.rises = 0
+
+    def end(self, reason: Exception) -> None:
+        """Let the next report raise this."""
+        self._end = reason
+
+    def __call__(self, stage: Stage, done: int, total: int) -> None:
+        """Renew, unless nothing rose or the last renewal is young and of the same stage."""
+        if self._end is not None:
+            raise self._end
+        if (stage, total) == (self.stage, self._total) and done <= self._done:
+            return
+        self.stage, self._total, self._done = stage, total, done
+        self.rises += 1
+        now = time.monotonic()
+        if stage is self._renewed_stage and now - self._renewed < self._lease.total_seconds() / RENEWALS_PER_LEASE:
+            return
+        if self._is_renewed(stage, done, total):
+            self._renewed_stage, self._renewed = stage, now
+        self._renewals.beat()
+
+    def _is_renewed(self, stage: Stage, done: int, total: int) -> bool:
+        renewal = self._renewals.queue.renew(self._claim, self._lease, stage.value, done, total)
+        sent = asyncio.run_coroutine_threadsafe(renewal, self._loop)
+        try:
+            sent.result(timeout=self._lease.total_seconds())
+        except DatabaseUnavailable as outage:  # the lease may outlive it; who took over meanwhile, the next renewal tells
+            log.warning("the lease could not be renewed", detail=outage.detail)
+            return False
+        except TimeoutError:  # as after a worker was stopped, and let go on
+            log.warning("the lease was not renewed in its own time")
+            sent.cancel()
+            return False
+        return True

@@ -1,0 +1,58 @@
+"""Who committed a model first: every known tag is tried, so an earlier owner is found without its repository."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import partial
+
+from scoring.model.tag import tag_of
+from scoring.types import ContentHash, TensorsHash
+from voice_api.db.records import Submission, TagRecord
+from voice_api.db.submissions import Submissions
+from workers.evaluation.evaluate import Earlier, Task
+from workers.jobs import db_retry
+
+_PATIENCE = timedelta(minutes=1)
+"""For a PostgreSQL that is away for a moment: what was fetched and hashed until now would else be done again."""
+
+
+def first_owner(
+    task: Task, content: ContentHash, known: Iterable[TagRecord], same_tensors: Iterable[Submission]
+) -> Earlier | None:
+    """The earliest submission, before the task's, whose tag binds `content` or whose tensors are equal; None if its own hotkey's is.
+
+    Whatever became of a submission later (superseded, refused, no longer public), it holds what it committed: tensors are recorded
+    only of those whose tag held. A copy stands for its original, and whoever copied a model owns nothing when its owner commits
+    it again.
+    """
+    twins = {twin.copy_of or twin.id for twin in same_tensors}
+    owners = [tag for tag in known if tag.submission_id in twins or _binds(tag, content)]
+    before = [owner for owner in owners if (owner.commit_block, owner.tiebreak) < (task.commit_block, task.tiebreak)]
+    first = min(before, key=lambda owner: (owner.commit_block, owner.tiebreak), default=None)
+    if first is None or first.hotkey == task.hotkey:
+        return None
+    return Earlier(first.submission_id, first.hotkey, first.commit_block)
+
+
+def _binds(tag: TagRecord, content: ContentHash) -> bool:
+    return tag_of(content, bytes.fromhex(tag.public_key)).hex() == tag.tag
+
+
+class StoredLineage:
+    """Lineage as the database knows it, asked from the evaluating thread; the connections belong to another one's `loop`.
+
+    A short outage is waited out, unless the worker is `in_haste`.
+    """
+
+    def __init__(self, submissions: Submissions, loop: asyncio.AbstractEventLoop, in_haste: Callable[[], bool]) -> None:
+        self._submissions, self._loop, self._in_haste = submissions, loop, in_haste
+
+    def earlier(self, task: Task, content: ContentHash, tensors: TensorsHash) -> Earlier | None:
+        """Who was first, before the task's commit; raises DatabaseUnavailable."""
+        lookup = db_retry.through(partial(self._lookup, task, content, tensors), _PATIENCE, self._in_haste)
+        return asyncio.run_coroutine_threadsafe(lookup, self._loop).result()  # the pool bounds each answer's time
+
+    async def _lookup(self, task: Task, content: ContentHash, tensors: TensorsHash) -> Earlier | None:
+        tags = await self._submissions.tags()
+        same_tensors = await self._submissions.by_tensors(tensors)
+        return first_owner(task, content, tags, same_tensors)

@@ -1,0 +1,57 @@
+"""How a worker shows itself in the database, busy or idle, and hears whether its host is drained."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from voice_api.db.states import QueueName
+from voice_api.db.workers import Workers
+from voice_api.errors import DatabaseUnavailable
+from workers.jobs.context import Bench
+
+log = structlog.get_logger()
+
+PAUSE = timedelta(seconds=5)
+"""Between two signs of life."""
+
+
+@dataclass(slots=True)
+class Presence:
+    """A worker's row. Nothing here fails a job: while PostgreSQL is away the worker is not seen, and that is true enough."""
+
+    workers: Workers
+    bench: Bench
+    queue: QueueName
+    _is_drained: bool = field(default=False, init=False)
+
+    async def keep(self, pause: timedelta = PAUSE) -> None:
+        """Show it until cancelled."""
+        while True:
+            await self.beat()
+            await asyncio.sleep(pause.total_seconds())
+
+    async def beat(self) -> None:
+        """Show it once; says so in the log when the host is drained, or no longer, which is when nothing, or something, is claimed."""
+        bench = self.bench
+        try:
+            drained = await self.workers.host_drained(bench.host)
+            draining = drained or bench.drain.requested
+            await self.workers.beat(bench.name, bench.host, self.queue, bench.doing.evaluation, draining)
+        except DatabaseUnavailable as outage:
+            log.warning("not seen by others", detail=outage.detail)
+            return
+        if drained is not self._is_drained:
+            self._is_drained = drained
+            log.warning(
+                "an operator drains this host: nothing is claimed" if drained else "the host is drained no longer",
+                host=bench.host,
+            )
+
+    async def leave(self) -> None:
+        """Take the row away; one that stays is forgotten in time."""
+        try:
+            await self.workers.leave(self.bench.name)
+        except DatabaseUnavailable as outage:
+            log.warning("could not take leave", detail=outage.detail)

@@ -1,0 +1,112 @@
+"""One try of an evaluation, in a thread of its own, watched: it ends when its work does, when a stage stalls, or when the worker stops."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from scoring.errors import Code, InfrastructureFault
+from workers.evaluation.progress import StageLimits
+from workers.jobs.drain import Drain, Drained
+from workers.jobs.lease import LeaseKeeper
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+_LOOK_SECONDS = 0.25
+_LONGEST_LOOK_SECONDS = 2.0
+"""A look that came later than this: the whole worker stood still, which is no stage's fault."""
+_GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Overseer:
+    """What may end a try before its time.
+
+    `stop_guest` ends the process in which a model speaks, if there is one; `give_up` is told that the thread does not end: the
+    worker's process must.
+    """
+
+    keeper: LeaseKeeper
+    limits: StageLimits
+    drain: Drain
+    stop_guest: Callable[[], None]
+    give_up: Callable[[], None]
+    clock: Callable[[], float] = time.monotonic
+
+
+def _always(_result: object) -> bool:
+    return True
+
+
+async def attempt(work: Callable[[], T], overseer: Overseer, stands: Callable[[T], bool] = _always) -> T:
+    """What `work` returns or raises.
+
+    Raises InfrastructureFault(STAGE_STALLED) when a stage's progress does not rise within its limit, and Drained when the worker
+    is asked to stop and the work takes too long, in both cases whether its thread ends or not; unless it ends soon, with a result
+    that `stands` though its guest may have been ended.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    task.add_done_callback(_looked_at)
+    watch = _Watch(overseer)
+    while not task.done():
+        await asyncio.wait({task}, timeout=_LOOK_SECONDS)
+        reason = watch.look()
+        if reason is not None and not task.done():
+            await _end(task, reason, overseer)
+            if not _returned(task) or not stands(task.result()):
+                raise reason
+            log.info("it ended just in time", stage=overseer.keeper.stage)
+    return task.result()
+
+
+class _Watch:
+    """Time without rising progress, and the wish to stop."""
+
+    def __init__(self, overseer: Overseer) -> None:
+        self._overseer = overseer
+        self._looked, self._rises, self._quiet = overseer.clock(), overseer.keeper.rises, 0.0
+        self._is_told = False
+
+    def look(self) -> Exception | None:
+        """Why the try must end now, if it must."""
+        keeper, drain = self._overseer.keeper, self._overseer.drain
+        now = self._overseer.clock()
+        self._quiet += min(now - self._looked, _LONGEST_LOOK_SECONDS)
+        self._looked = now
+        if keeper.rises != self._rises:
+            self._rises, self._quiet = keeper.rises, 0.0
+        if drain.requested and not self._is_told:
+            log.info("asked to stop: this goes back unless it ends in time", seconds=drain.left.total_seconds())
+            self._is_told = True
+        limit = self._overseer.limits.of(keeper.stage).total_seconds()
+        if drain.overdue:
+            return Drained("the worker was asked to stop")
+        if self._quiet > limit:
+            return InfrastructureFault(Code.STAGE_STALLED, f"the stage {keeper.stage} made no progress in {limit:g} s")
+        return None
+
+
+async def _end(task: "asyncio.Future[T]", reason: Exception, overseer: Overseer) -> None:
+    """Let the thread end: by its next report, or because its guest is gone; longer than a moment nobody waits for it."""
+    overseer.keeper.end(reason)
+    deadline = overseer.clock() + _GRACE_SECONDS
+    while not task.done() and overseer.clock() < deadline:
+        overseer.stop_guest()  # again and again: the thread may be about to start one
+        await asyncio.wait({task}, timeout=_LOOK_SECONDS)
+    if not task.done():
+        log.error("the evaluation's thread does not end: this process will", stage=overseer.keeper.stage)
+        overseer.give_up()
+
+
+def _returned(task: "asyncio.Future[T]") -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
+def _looked_at(task: "asyncio.Future[T]") -> None:
+    """A thread that was given up may still fail; nobody asks."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,1 @@
+"""An untrusted process: start it, confine it, talk with it, end it."""

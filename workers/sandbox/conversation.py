@@ -1,0 +1,146 @@
+"""A worker's side of the talk with one guest: each step has a deadline, and each way to fail has somebody to blame."""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+
+from scoring.audio.spoken import Spoken
+from scoring.competition import Limits, SynthesisRules
+from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
+from scoring.report import Gate
+from scoring.synthesis.synthesiser import Request
+from workers.sandbox import handshake
+from workers.sandbox.guest.frames import Frame, Kind, Malformed
+from workers.sandbox.guest.orders import Confinement, Task, encode
+from workers.sandbox.guest_process import DeadlinePassed, GuestDied, GuestProcess, TooManyThreads, TooMuchMemory
+
+_KILLED_BY_LIMIT = {signal.SIGKILL, signal.SIGXCPU}
+
+OnSample = Callable[[int, int], None]
+"""Called with the number of samples spoken so far and their total; an exception from it ends the guest."""
+
+
+class Stage(StrEnum):
+    """What a model was asked to do."""
+
+    LOAD = "load"
+    SAMPLE = "speak"
+
+
+class GuestTimedOut(Exception):
+    """A model missed its deadline to load or to speak. Whose fault that is, the reference guest tells
+    (`workers.sandbox.reference_guest`)."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(f"the model missed its deadline to {stage}")
+        self.stage = stage
+
+    @property
+    def code(self) -> Code:
+        """The submission's code, should it be its fault."""
+        return Code.LOAD_TIMEOUT if self.stage is Stage.LOAD else Code.SAMPLE_TIMEOUT
+
+
+class Conversation:
+    """Confine, load, say: in this order, once each."""
+
+    def __init__(self, guest: GuestProcess, walls: Confinement, limits: Limits, rules: SynthesisRules) -> None:
+        self._guest, self._walls, self._limits, self._rules = guest, walls, limits, rules
+        self._sample_bytes = 0
+
+    def confine(self) -> None:
+        """Let the guest build its walls and prove them; or raise InfrastructureFault."""
+        handshake.confine(self._guest, self._walls)
+
+    def load(self, task: Task) -> int:
+        """Load the model; return its sample rate in Hz."""
+        handshake.prepare(self._guest, task, f"the family {task.family}")
+        frame = self._receive(Stage.LOAD, time.monotonic() + self._limits.load_seconds)
+        if frame.kind is Kind.NOT_LOADED:
+            raise SubmissionFault(
+                Code.LOAD_FAILED, f"the model cannot be loaded: {frame.reason.replace(task.model_dir, 'model')}"
+            )
+        if frame.kind is not Kind.LOADED or frame.rate == 0:
+            raise _answered_wrongly(frame)
+        self._sample_bytes = 2 * math.ceil(self._limits.max_audio_seconds * frame.rate)
+        return frame.rate
+
+    def say(self, requests: Sequence[Request], rate: int, on_sample: OnSample) -> Iterator[Spoken]:
+        """One result per request, in order, in the competition's batches."""
+        done = 0
+        for start in range(0, len(requests), self._rules.batch):
+            batch = requests[start : start + self._rules.batch]
+            for spoken in self._say_batch(batch, rate):
+                done += 1
+                on_sample(done, len(requests))
+                yield spoken
+
+    def _say_batch(self, batch: Sequence[Request], rate: int) -> list[Spoken]:
+        began = time.monotonic()
+        deadline = began + self._limits.sample_seconds * len(batch)
+        self._send(encode(batch), Stage.SAMPLE)
+        frames = [self._receive(Stage.SAMPLE, deadline) for _ in batch]
+        seconds = (time.monotonic() - began) / len(batch)
+        return [_spoken(request, frame, rate, seconds) for request, frame in zip(batch, frames, strict=True)]
+
+    def _send(self, order: bytes, stage: Stage) -> None:
+        try:
+            self._guest.send(order)
+        except (GuestDied, Malformed) as exc:
+            raise self._blame(exc, stage) from exc
+
+    def _receive(self, stage: Stage, deadline: float) -> Frame:
+        try:
+            return self._guest.receive(deadline, self._sample_bytes)
+        except (DeadlinePassed, GuestDied, TooMuchMemory, TooManyThreads, Malformed) as exc:
+            raise self._blame(exc, stage) from exc
+
+    def _blame(self, exc: Exception, stage: Stage) -> VoiceError | GuestTimedOut:
+        match exc:
+            case DeadlinePassed():
+                return GuestTimedOut(stage)
+            case TooMuchMemory():
+                return SubmissionFault(Code.MEMORY_EXCEEDED)
+            case TooManyThreads():
+                return SubmissionFault(_broken_at(stage), f"the model runs too many threads while it should {stage}")
+            case GuestDied():
+                return self._blame_death(exc, stage)
+            case _:
+                return SubmissionFault(Code.GENERATION_FAILED, f"the model broke the guest's protocol: {exc}")
+
+    def _blame_death(self, death: GuestDied, stage: Stage) -> VoiceError | GuestTimedOut:
+        """A guest cannot SIGKILL itself, so it came from the CPU limit or from outside, as when memory runs out."""
+        if death.signal in _KILLED_BY_LIMIT and death.cpu_seconds >= self._walls.cpu_seconds - 1:
+            return GuestTimedOut(stage)
+        if death.signal == signal.SIGKILL:
+            return InfrastructureFault(Code.WORKER_ERROR, "the guest was killed from outside the sandbox")
+        return SubmissionFault(_broken_at(stage), f"the model's process died while it should {stage}")
+
+
+def _broken_at(stage: Stage) -> Code:
+    return Code.LOAD_FAILED if stage is Stage.LOAD else Code.GENERATION_FAILED
+
+
+def _spoken(request: Request, frame: Frame, rate: int, seconds: float) -> Spoken:
+    match frame.kind:
+        case Kind.SAMPLE if frame.rate == rate and len(frame.payload) % 2 == 0:
+            return Spoken(request.prompt_id, rate, frame.payload, seconds)
+        case Kind.SAMPLE_FAILED:
+            return Spoken(request.prompt_id, rate, b"", seconds, Gate.GENERATION_FAILED)
+        case Kind.SAMPLE_NOT_FINITE:
+            return Spoken(request.prompt_id, rate, b"", seconds, Gate.NOT_FINITE)
+        case _:
+            raise _answered_wrongly(frame)
+
+
+def _answered_wrongly(frame: Frame) -> SubmissionFault:
+    """An answer that ends the evaluation."""
+    match frame.kind:
+        case Kind.OUT_OF_MEMORY:
+            return SubmissionFault(Code.MEMORY_EXCEEDED)
+        case Kind.SAMPLE_TOO_LARGE:
+            return SubmissionFault(Code.OUTPUT_TOO_LARGE)
+        case _:
+            return SubmissionFault(Code.GENERATION_FAILED, "the model broke the guest's protocol")

@@ -1,0 +1,51 @@
+"""Build the walls around this process, from the inside, for good. Done before any untrusted byte is opened."""
+
+import resource
+import tempfile
+from pathlib import Path
+
+from workers.sandbox.guest import kernel, landlock, seccomp
+from workers.sandbox.guest.orders import Confinement
+
+_DEVICES_AND_FACTS = (
+    "/dev/null",
+    "/dev/zero",
+    "/dev/urandom",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/self",
+    "/sys/devices/system/cpu",
+)
+
+_STACK_BYTES = 64 << 20
+"""The main thread's; those of others count as data."""
+
+
+def confine(walls: Confinement) -> dict[str, str]:
+    """Put every wall up; return what was used beyond the required. Raises OSError where a required one is not to be had."""
+    kernel.die_with(walls.parent)
+    tempfile.tempdir = walls.scratch  # named, not looked for: looking means to make a file and remove it
+    namespaces = kernel.leave_namespaces()
+    _limit_resources(walls)
+    kernel.drop_capabilities()
+    readable = [Path(path) for path in (*walls.readable, *_DEVICES_AND_FACTS)]
+    version = landlock.restrict(readable, [Path(walls.scratch)])
+    seccomp.restrict()
+    return {"landlock": f"version {version}", "namespaces": "user, network, ipc" if namespaces else "none"}
+
+
+def _limit_resources(walls: Confinement) -> None:
+    """RLIMIT_DATA counts what a process really asks for; RLIMIT_AS would count the gigabytes that libraries merely map."""
+    limits = {
+        resource.RLIMIT_DATA: walls.ram_bytes,
+        resource.RLIMIT_STACK: _STACK_BYTES,
+        resource.RLIMIT_CPU: walls.cpu_seconds,
+        resource.RLIMIT_FSIZE: walls.file_bytes,
+        resource.RLIMIT_NOFILE: walls.open_files,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, most in limits.items():
+        _, hard = resource.getrlimit(kind)
+        value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (value, value))

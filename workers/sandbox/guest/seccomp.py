@@ -1,0 +1,126 @@
+"""A seccomp filter assembled by hand: what a model that only computes has no business to ask of the kernel.
+
+Refused calls answer EPERM, so that a library which merely tries goes on; calls newer than the tables answer ENOSYS.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import signal
+import struct
+
+from workers.sandbox.guest.kernel import checked, prctl_no_new_privileges, syscall
+from workers.sandbox.guest.syscalls import EXAMINED, FIRST_UNKNOWN, MACHINES, REFUSED, numbers
+
+_SET_MODE_FILTER, _FLAG_TSYNC = 1, 1
+_LOAD, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
+"""Offsets in the kernel's `struct seccomp_data`."""
+_AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_CLONE_THREAD, _MAP_SHARED, _MAP_ANONYMOUS, _MAP_GROWSDOWN, _PR_SET_PDEATHSIG = 0x00010000, 0x01, 0x20, 0x100, 1
+_O_TMPFILE = 0x400000
+"""The bit of it that no other flag has."""
+_F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
+
+
+def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, if_true, if_false, value)
+
+
+def _answer(number: int) -> bytes:
+    return _instruction(_RETURN, _ERRNO | number)
+
+
+def _load_argument(position: int) -> bytes:
+    """The low half of an argument: every flag, signal and process id looked at here fits in 32 bits."""
+    return _instruction(_LOAD, _ARGUMENTS + 8 * position)
+
+
+def _refuse_if(position: int, test: int, value: int) -> list[bytes]:
+    return [_load_argument(position), _instruction(test, value, 0, 1), _answer(errno.EPERM)]
+
+
+def _refuse_pointer(position: int) -> list[bytes]:
+    """Both halves of an argument: an address is none only where both are zero."""
+    high = _instruction(_LOAD, _ARGUMENTS + 8 * position + 4)
+    return [line for half in (_load_argument(position), high) for line in (half, *_is_zero_or_refused())]
+
+
+def _is_zero_or_refused() -> list[bytes]:
+    return [_instruction(_IF_EQUAL, 0, 1, 0), _answer(errno.EPERM)]
+
+
+def _refuse_unless(position: int, test: int, value: int) -> list[bytes]:
+    return [_load_argument(position), _instruction(test, value, 1, 0), _answer(errno.EPERM)]
+
+
+def _rule(number: int, body: list[bytes]) -> list[bytes]:
+    """Run `body` for one call, and allow what falls through it; every other call jumps over."""
+    lines = [*body, _instruction(_RETURN, _ALLOW)]
+    return [_instruction(_IF_EQUAL, number, 0, len(lines)), *lines]
+
+
+def _examine(calls: dict[str, int], pid: int) -> list[bytes]:
+    """The calls whose arguments decide.
+
+    clone3 and openat2 hide their flags in memory, so they "do not exist" and libc takes clone, which may only make threads, and
+    openat, which may not make files without a name: their bytes would not be seen. Anonymous memory that is shared, or that
+    grows like a stack, would escape RLIMIT_DATA. Limits may be read, not set; signals of other processes are theirs, also those
+    that the kernel sends for a pipe. A guest can neither outlive its parent nor SIGKILL itself: one found so was killed from
+    outside, which is never the model's fault.
+    """
+    shared_anonymous = [
+        _load_argument(3),
+        _instruction(_IF_ANY_BIT, _MAP_ANONYMOUS, 0, 2),
+        _instruction(_IF_ANY_BIT, _MAP_SHARED, 0, 1),
+        _answer(errno.EPERM),
+    ]
+    rules = {
+        "clone3": [_answer(errno.ENOSYS)],
+        "clone": _refuse_unless(0, _IF_ANY_BIT, _CLONE_THREAD),
+        "mmap": [*shared_anonymous, *_refuse_if(3, _IF_ANY_BIT, _MAP_GROWSDOWN)],
+        "open": _refuse_if(1, _IF_ANY_BIT, _O_TMPFILE),
+        "openat": _refuse_if(2, _IF_ANY_BIT, _O_TMPFILE),
+        "openat2": [_answer(errno.ENOSYS)],
+        "fcntl": [line for command in (_F_SETOWN, _F_SETSIG, _F_SETOWN_EX) for line in _refuse_if(1, _IF_EQUAL, command)],
+        "prlimit64": [*_refuse_unless(0, _IF_EQUAL, 0), *_refuse_pointer(2)],
+        "prctl": _refuse_if(0, _IF_EQUAL, _PR_SET_PDEATHSIG),
+        "kill": [*_refuse_unless(0, _IF_EQUAL, pid), *_refuse_if(1, _IF_EQUAL, signal.SIGKILL)],
+        "tgkill": [*_refuse_unless(0, _IF_EQUAL, pid), *_refuse_if(2, _IF_EQUAL, signal.SIGKILL)],
+    }
+    return [line for name, body in rules.items() if name in calls for line in _rule(calls[name], body)]
+
+
+def program(machine: str, pid: int) -> bytes:
+    """The filter, as the kernel's 8-byte instructions, for one machine type and the process that will wear it."""
+    if machine not in MACHINES:
+        raise OSError(errno.ENOSYS, f"no seccomp table for {machine}")
+    lines = [
+        _instruction(_LOAD, _ARCHITECTURE),
+        _instruction(_IF_EQUAL, _AUDIT[machine], 1, 0),
+        _instruction(_RETURN, _KILL),
+        _instruction(_LOAD, _NUMBER),
+        *_examine(numbers(machine, EXAMINED), pid),
+        _instruction(_IF_AT_LEAST, FIRST_UNKNOWN, 0, 1),
+        _answer(errno.ENOSYS),
+    ]
+    for number in numbers(machine, REFUSED).values():
+        lines += [_instruction(_IF_EQUAL, number, 0, 1), _answer(errno.EPERM)]
+    return b"".join([*lines, _instruction(_RETURN, _ALLOW)])
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def restrict() -> None:
+    """Put the filter on every thread of this process, for good; raises OSError where the kernel cannot do it."""
+    machine = platform.machine()
+    code = program(machine, os.getpid())
+    prctl_no_new_privileges()
+    whole = _Program(len(code) // 8, code)
+    number = numbers(machine, EXAMINED)["seccomp"]
+    if checked("seccomp", syscall(number, _SET_MODE_FILTER, _FLAG_TSYNC, ctypes.byref(whole))) != 0:
+        raise OSError(errno.EBUSY, "a thread could not take the seccomp filter")

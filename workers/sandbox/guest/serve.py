@@ -1,0 +1,80 @@
+"""A guest's life: confine, prove it, load the model, say every sample, end when the orders end."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from scoring.synthesis.load import Loader
+from scoring.synthesis.synthesiser import Request, Synthesiser, Waveform
+from workers.sandbox.guest.entry import enter, send
+from workers.sandbox.guest.frames import MAX_RATE, Frame, Kind, reason
+from workers.sandbox.guest.orders import Task, read_batch, read_task
+
+Result = TypeVar("Result")
+_NO_MEMORY = "allocate memory"
+"""What torch says instead of raising MemoryError."""
+
+
+def serve(orders: BinaryIO, answers: BinaryIO, adapter: Callable[[str], Loader]) -> None:
+    """Speak with the worker until it closes `orders`. `adapter` finds a family's loader; it may import, but opens no model."""
+    if not enter(orders, answers):
+        return
+    task = read_task(orders)
+    if task is None:
+        return
+    model = _load(task, answers, adapter)
+    if isinstance(model, Frame):
+        return send(answers, model)
+    send(answers, Frame(Kind.LOADED, rate=model.sample_rate))
+    while batch := read_batch(orders):
+        for frame in _say(model, batch, task.max_seconds):
+            send(answers, frame)
+
+
+def _load(task: Task, answers: BinaryIO, adapter: Callable[[str], Loader]) -> Synthesiser | Frame:
+    loader = _attempt(lambda: adapter(task.family), Kind.NOT_PREPARED)
+    if isinstance(loader, Frame):
+        return loader
+    send(answers, Frame(Kind.PREPARED))
+    return _attempt(lambda: _checked(loader(Path(task.model_dir), task.threads, task.dtype)), Kind.NOT_LOADED)
+
+
+def _checked(model: Synthesiser) -> Synthesiser:
+    if not 0 < model.sample_rate <= MAX_RATE:
+        raise ValueError(f"it speaks at {model.sample_rate} Hz, which is not above 0 and at most {MAX_RATE}")
+    return model
+
+
+def _say(model: Synthesiser, batch: Sequence[Request], max_seconds: float) -> list[Frame]:
+    """One frame per request. What a batch does together it fails together."""
+    waveforms = _attempt(lambda: model.generate(batch), Kind.SAMPLE_FAILED)
+    if isinstance(waveforms, Frame):
+        return [waveforms] * len(batch)
+    if len(waveforms) != len(batch):
+        return [Frame(Kind.SAMPLE_FAILED, payload=reason("another number of samples than asked for"))] * len(batch)
+    return [_encode(waveform, model.sample_rate, max_seconds) for waveform in waveforms]
+
+
+def _encode(waveform: Waveform, rate: int, max_seconds: float) -> Frame:
+    """float32 at ±1 → s16le; what lies beyond full scale is clipped."""
+    import numpy as np  # not before the walls stand
+
+    if waveform.ndim != 1:
+        return Frame(Kind.SAMPLE_FAILED, payload=reason(f"a sample is mono, not of shape {waveform.shape}"))
+    if not np.isfinite(waveform).all():
+        return Frame(Kind.SAMPLE_NOT_FINITE)
+    if waveform.size > max_seconds * rate:
+        return Frame(Kind.SAMPLE_TOO_LARGE)
+    return Frame(Kind.SAMPLE, rate, np.rint(waveform.clip(-1.0, 1.0) * 32767.0).astype("<i2").tobytes())
+
+
+def _attempt(call: Callable[[], Result], failure: Kind) -> Result | Frame:
+    """Run what a model may break. Out of memory is told apart, as it ends the guest."""
+    try:
+        return call()
+    except MemoryError:
+        return Frame(Kind.OUT_OF_MEMORY)
+    except Exception as exc:  # noqa: BLE001 - the guest's main: whatever a model raises is an answer, and the guest goes on
+        if _NO_MEMORY in str(exc):
+            return Frame(Kind.OUT_OF_MEMORY)
+        return Frame(failure, payload=reason(f"{type(exc).__name__}: {exc}"))

@@ -1,0 +1,211 @@
+"""A guest as a child process: start it, talk to it with deadlines, watch its memory, end it for certain."""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from workers.sandbox.guest.frames import HEADER, Frame, Kind, Malformed, parse_header, payload_limit
+from workers.sandbox.scratch import Scratch
+
+_POLL_SECONDS = 0.1
+_LAST_BREATH_SECONDS = 2.0
+_PATIENCE_SECONDS = 1.0
+"""One look at the guest takes a tenth of this; longer ones mean that the worker itself did not run."""
+_CHUNK = 1 << 16
+_LOG_BYTES = 1 << 16
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_THREADS, _RSS = 17, 21
+"""Places in /proc/PID/stat after the name: number of threads, and pages held."""
+_MAX_THREADS = 512
+
+
+class DeadlinePassed(Exception):
+    """The guest did not answer in time."""
+
+
+class TooMuchMemory(Exception):
+    """The guest holds more memory, or more in its scratch folder, than it may."""
+
+
+class TooManyThreads(Exception):
+    """The guest runs more threads than any model needs: the host's own supply is at stake."""
+
+
+class GuestDied(Exception):
+    """The guest ended before it answered. `signal` is 0 where it exited by itself; `cpu_seconds` is what it had used."""
+
+    def __init__(self, status: int, cpu_seconds: float) -> None:
+        super().__init__(f"the guest ended with status {status}")
+        self.signal = max(0, -status)
+        self.cpu_seconds = cpu_seconds
+
+
+def clean_environment(room: Path, threads: int) -> dict[str, str]:
+    """All that a guest sees of its surroundings: nothing of the worker's own environment."""
+    count = str(threads)
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LC_ALL": "C.UTF-8",
+        "HOME": str(room),
+        "USER": "guest",
+        "TMPDIR": str(room),
+        "TORCHINDUCTOR_CACHE_DIR": str(room),  # else torch makes a folder, and a guest makes plain files only
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "OMP_NUM_THREADS": count,
+        "OPENBLAS_NUM_THREADS": count,
+        "MKL_NUM_THREADS": count,
+    }
+
+
+class GuestProcess:
+    """One guest; a context manager that leaves no process behind. Only `kill` may be called by another thread."""
+
+    def __init__(self, program: Sequence[str], scratch: Scratch, threads: int, ram_bytes: int, scratch_bytes: int) -> None:
+        self._scratch, self._ram_bytes, self._scratch_bytes = scratch, ram_bytes, scratch_bytes
+        self._received, self._log = bytearray(), bytearray()
+        self._ending = threading.Lock()  # a process id may be another's as soon as its death was noted
+        orders_read, self._orders = os.pipe()
+        self._answers, answers_write = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-B", *program, str(orders_read), str(answers_write)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(orders_read, answers_write),
+                start_new_session=True,
+                cwd=scratch.room,
+                env=clean_environment(scratch.room, threads),
+            )
+        except OSError:
+            os.close(self._orders)
+            os.close(self._answers)
+            raise
+        finally:
+            os.close(orders_read)
+            os.close(answers_write)
+        self._prepare_pipes()
+
+    def _prepare_pipes(self) -> None:
+        if self._process.stdout is None:
+            raise ValueError("the guest's output is always a pipe")
+        self._output = self._process.stdout
+        self._selector = selectors.DefaultSelector()
+        for fd in (self._answers, self._output.fileno()):
+            os.set_blocking(fd, False)
+            self._selector.register(fd, selectors.EVENT_READ)
+        os.set_blocking(self._orders, False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._end()
+        self._selector.close()
+        self._output.close()
+        os.close(self._orders)
+        os.close(self._answers)
+
+    @property
+    def log(self) -> str:
+        """The end of what the guest printed."""
+        return self._log.decode("utf-8", "replace")
+
+    def send(self, order: bytes) -> None:
+        """Give an order; raises Malformed where the guest does not read its orders, and GuestDied."""
+        try:
+            written = os.write(self._orders, order)
+        except BlockingIOError:
+            written = 0
+        except BrokenPipeError as exc:
+            raise self._end(patience=_LAST_BREATH_SECONDS) from exc
+        if written != len(order):
+            raise Malformed("the guest does not read its orders")
+
+    def receive(self, deadline: float, sample_bytes: int) -> Frame:
+        """The next frame, by `time.monotonic()` = `deadline`; raises DeadlinePassed, GuestDied, TooMuchMemory, TooManyThreads or Malformed.
+
+        `sample_bytes` bounds the PCM of one sample. A header that announces more ends there: no byte of its payload is kept.
+        """
+        while (frame := self._take(sample_bytes)) is None:
+            before = time.monotonic()
+            self._wait(deadline)
+            # A worker that was stopped, or its whole host, could not take the answer: that time is not the guest's.
+            deadline += max(0.0, time.monotonic() - before - _PATIENCE_SECONDS)
+        return frame
+
+    def _take(self, sample_bytes: int) -> Frame | None:
+        if len(self._received) < HEADER.size:
+            return None
+        announced = parse_header(bytes(self._received[: HEADER.size]))
+        if announced.size > payload_limit(announced.kind, sample_bytes):
+            if announced.kind is Kind.SAMPLE:
+                return Frame(Kind.SAMPLE_TOO_LARGE)
+            raise Malformed("the guest announces more than it may send")
+        end = HEADER.size + announced.size
+        if len(self._received) < end:
+            return None
+        payload = bytes(self._received[HEADER.size : end])
+        del self._received[:end]
+        return Frame(announced.kind, announced.rate, payload)
+
+    def _wait(self, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise DeadlinePassed
+        for key, _ in self._selector.select(min(left, _POLL_SECONDS)):
+            chunk = os.read(key.fd, _CHUNK)
+            if key.fd == self._answers:
+                if not chunk:
+                    raise self._end(patience=_LAST_BREATH_SECONDS)
+                self._received += chunk
+            elif chunk:
+                self._log = (self._log + chunk)[-_LOG_BYTES:]
+            else:
+                self._selector.unregister(key.fd)
+        self._watch()
+
+    def _watch(self) -> None:
+        """RLIMIT_DATA bounds what is asked for; this bounds what is held, mapped files included, the scratch folder, and threads."""
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        fields = stat.rpartition(")")[2].split()  # from the third on: the second is a name that the guest chooses
+        if int(fields[_RSS]) * _PAGE > self._ram_bytes:
+            raise TooMuchMemory
+        if int(fields[_THREADS]) > _MAX_THREADS:
+            raise TooManyThreads
+        if self._scratch.bytes_used() > self._scratch_bytes:
+            raise TooMuchMemory
+
+    def kill(self) -> None:
+        """End the guest now, whoever talks to it."""
+        with self._ending:
+            if self._process.returncode is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _end(self, patience: float = 0.0) -> GuestDied:
+        """Wait `patience` for the guest to end by itself, else kill it and its group; say how it ended. Idempotent."""
+        if self._process.returncode is None:
+            by_itself = self._ends_within(patience)
+            with self._ending:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                _, status, usage = os.wait4(self._process.pid, 0)
+                self._process.returncode = os.waitstatus_to_exitcode(status) if by_itself else 1
+            self._cpu_seconds = usage.ru_utime + usage.ru_stime
+        return GuestDied(self._process.returncode, self._cpu_seconds)
+
+    def _ends_within(self, patience: float) -> bool:
+        end = time.monotonic() + patience
+        while os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.01)
+        return True

@@ -1,0 +1,47 @@
+"""What a guest may read: the interpreter, its libraries and the adapters' own code; and how much of the rest it may use."""
+
+import math
+import os
+import sys
+import sysconfig
+from pathlib import Path
+
+import scoring
+from scoring.competition import Limits, SynthesisRules
+from workers.sandbox.guest.orders import Confinement
+from workers.sandbox.scratch import Scratch
+
+SCRATCH_BYTES = 256 << 20
+_FILE_BYTES = 64 << 20
+_OPEN_FILES = 256
+_CPU_SLACK_SECONDS = 60
+_SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+
+
+def runtime_paths() -> tuple[str, ...]:
+    """Folders and files that Python and its packages need at run time; the project's own code only as far as a guest uses it."""
+    installed = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    own = [str(Path(scoring.__file__).parent)]
+    libraries = [str(Path(prefix, "lib")) for prefix in {sys.base_prefix, sys.base_exec_prefix}]
+    return tuple(dict.fromkeys([*installed, *own, *libraries, *_SYSTEM]))
+
+
+def build(model_dir: Path, place: Scratch, samples: int, limits: Limits, rules: SynthesisRules) -> Confinement:
+    """The walls for one model and one evaluation. Processor time is bounded by what the deadlines allow all threads together."""
+    wall_seconds = limits.load_seconds + samples * limits.sample_seconds
+    cpu_seconds = math.ceil(wall_seconds * rules.threads) + _CPU_SLACK_SECONDS
+    return around(model_dir, place, limits.ram_bytes, cpu_seconds)
+
+
+def around(readable: Path, place: Scratch, ram_bytes: int, cpu_seconds: int) -> Confinement:
+    """The walls around a guest that reads one folder beside its runtime."""
+    return Confinement(
+        parent=os.getpid(),
+        readable=(*runtime_paths(), str(readable.resolve())),
+        scratch=str(place.room),
+        witness=str(place.witness),
+        ram_bytes=ram_bytes,
+        cpu_seconds=cpu_seconds,
+        file_bytes=_FILE_BYTES,
+        open_files=_OPEN_FILES,
+    )

@@ -1,0 +1,84 @@
+"""The sandbox: a model speaks, or a stranger's file is decoded, in a child process that can do nothing else.
+
+The walls: a process of its own that dies with the worker; no network, no other process; no file but the interpreter, its
+libraries and the model, read-only, and one scratch folder; memory, processor time, file sizes and wall-clock time bounded; no
+secret in reach. The kernel keeps them (Landlock, seccomp, resource limits, namespaces where the host permits), the guest proves
+them before it reads a model's first byte, and without that proof nothing runs.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from scoring.audio.spoken import Spoken
+from scoring.competition import Limits, SynthesisRules
+from scoring.errors import Code, InfrastructureFault
+from scoring.synthesis.synthesiser import Request
+from workers.sandbox.conversation import Conversation, GuestTimedOut, OnSample, Stage
+from workers.sandbox.decode_upload import Decoded, decode
+from workers.sandbox.guest.orders import Task
+from workers.sandbox.guest_process import GuestProcess
+from workers.sandbox.limits import SCRATCH_BYTES, build
+from workers.sandbox.scratch import scratch
+
+__all__ = ["GuestTimedOut", "Sandbox", "Stage"]
+
+log = structlog.get_logger(__name__)
+_GUEST = ("-m", "workers.sandbox.guest")
+
+
+class Sandbox:
+    """Starts guests under `scratch_root`. `program` is what Python runs as guest; only tests of hostile guests name another."""
+
+    def __init__(self, scratch_root: Path, program: Sequence[str] = _GUEST) -> None:
+        self._root = scratch_root
+        self._program = tuple(program)
+        self._guest: GuestProcess | None = None
+
+    def stop(self) -> None:
+        """End the guest that works, if one does; called by another thread than the one that waits for it, which finds it dead."""
+        guest = self._guest
+        if guest is not None:
+            guest.kill()
+
+    def decode(self, upload: bytes, most_seconds: float) -> Decoded:
+        """A stranger's sound file as PCM; raises PlatformError(AUDIO_INVALID) and InfrastructureFault
+        (see `workers.sandbox.decode_upload`)."""
+        return decode(self._root, upload, most_seconds, hold=self._hold)
+
+    def _hold(self, guest: GuestProcess | None) -> None:
+        self._guest = guest
+
+    def speak(
+        self,
+        model_dir: Path,
+        family: str,
+        requests: Sequence[Request],
+        limits: Limits,
+        rules: SynthesisRules,
+        on_sample: OnSample,
+    ) -> tuple[Spoken, ...]:
+        """Load a model in a fresh guest and let it say every request; one result per request, in order.
+
+        Raises SubmissionFault (LOAD_FAILED, GENERATION_FAILED, MEMORY_EXCEEDED, OUTPUT_TOO_LARGE), InfrastructureFault
+        (SANDBOX_UNAVAILABLE, HOST_TOO_SLOW, WORKER_ERROR) and GuestTimedOut. No process is left behind in any case.
+        """
+        model = model_dir.resolve()
+        with scratch(self._root.resolve()) as place:
+            walls = build(model, place, len(requests), limits, rules)
+            try:
+                guest = GuestProcess(self._program, place, rules.threads, limits.ram_bytes, SCRATCH_BYTES)
+            except OSError as exc:
+                raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, f"no guest can be started: {exc.strerror}") from exc
+            try:
+                with guest:
+                    self._guest = guest
+                    talk = Conversation(guest, walls, limits, rules)
+                    talk.confine()
+                    rate = talk.load(Task(family, str(model), rules.threads, rules.dtype, limits.max_audio_seconds))
+                    return tuple(talk.say(requests, rate, on_sample))
+            finally:
+                self._guest = None
+                if guest.log:
+                    log.info("a guest's own output", family=family, text=guest.log)

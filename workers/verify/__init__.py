@@ -1,0 +1,1 @@
+"""Do an evaluation again for its receipt: signature, audio, model."""

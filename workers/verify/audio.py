@@ -1,0 +1,89 @@
+"""Level 2 of `voice verify`: the judges hear the stored audio again."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from prompts.groups import Group
+from scoring.audio.spoken import Spoken
+from scoring.competition import Profile
+from scoring.errors import Code, PlatformError
+from scoring.judges.panel import Panel
+from scoring.receipts.audit import Part, part
+from scoring.receipts.differences import Difference, exact, near
+from scoring.report import EvaluationReport, SampleReport
+from workers.evaluation import hardware
+from workers.evaluation.audio_store import AudioStore
+from workers.evaluation.progress import Progress, Stage
+from workers.verify.receipt import Case, Outcome
+
+PanelOf = Callable[[Profile, Sequence[Group]], Panel]
+"""A profile's judges, ready for a round."""
+
+
+def check_audio(case: Case, sample: str | None, store: AudioStore, panel_of: PanelOf, progress: Progress) -> Outcome:
+    """Whether each sample's audio (of one sample's group, if it is named) is kept unchanged, and judged again gives its numbers.
+
+    Raises PlatformError(ARGUMENT_INVALID) where there is no such sample, InfrastructureFault when a judge fails.
+    """
+    if case.report is None:
+        return Outcome(notes=("It refuses the model: there is no audio to judge again.",))
+    chosen = choose(case.report, case.groups, sample)
+    spoken, missing = _kept(chosen.report.samples, store)
+    return Outcome(tuple(missing)) if missing else judge_again(case, chosen, spoken, panel_of, progress)
+
+
+def choose(report: EvaluationReport, groups: Sequence[Group], sample: str | None) -> Part:
+    """What to look at; raises PlatformError(ARGUMENT_INVALID) where there is no such sample."""
+    chosen = part(report, groups, sample)
+    if chosen is None:
+        last = len(report.samples) - 1
+        raise PlatformError(
+            Code.ARGUMENT_INVALID, f"--sample {sample}: name 0 to {last}, or a prompt, as {report.samples[0].prompt_id}"
+        )
+    return chosen
+
+
+def judge_again(case: Case, chosen: Part, spoken: Mapping[str, Spoken], panel_of: PanelOf, progress: Progress) -> Outcome:
+    """Judge these sounds by the round's panel, and compare: to the last digit on hardware of the same class, else scores, nearly."""
+    panel = panel_of(case.competition.profile, case.groups)  # of all groups: the recogniser knows the whole round's words
+    other = _other_judges(chosen.report.judges, panel.identity.judges)
+    if other:
+        return Outcome(tuple(other), ("Levels 2 and 3 need the version that judged it.",))
+    found = panel.judge(chosen.groups, spoken, case.competition, lambda done, total: progress(Stage.JUDGE, done, total))
+    if is_same_hardware(case):
+        return Outcome(tuple(exact(chosen.report, found)))
+    return Outcome(tuple(near(chosen.report, found)), (other_hardware(case),))
+
+
+def is_same_hardware(case: Case) -> bool:
+    """Whether this machine is of the class that the receipt names."""
+    return case.statement.circumstances.hardware == hardware.describe()
+
+
+def other_hardware(case: Case) -> str:
+    """What a comparison across hardware means."""
+    there = case.statement.circumstances.hardware
+    return f"It was judged on other hardware ({there}; here {hardware.describe()}): scores are compared within a tolerance."
+
+
+def _kept(samples: Sequence[SampleReport], store: AudioStore) -> tuple[dict[str, Spoken], list[Difference]]:
+    spoken: dict[str, Spoken] = {}
+    missing: list[Difference] = []
+    for sample in samples:
+        pcm, failure = b"", sample.gate
+        if sample.pcm_sha256:
+            failure = None
+            try:
+                pcm, _ = store.audio(sample.pcm_sha256)
+            except PlatformError as fault:
+                missing.append(Difference(f"{sample.prompt_id}: audio", sample.pcm_sha256, fault.detail))
+        spoken[sample.prompt_id] = Spoken(sample.prompt_id, sample.rate, pcm, sample.seconds, failure)
+    return spoken, missing
+
+
+def _other_judges(claimed: Mapping[str, str], here: Mapping[str, str]) -> list[Difference]:
+    names = sorted({*claimed, *here})
+    return [
+        Difference(f"judge {name}", claimed.get(name, "none"), here.get(name, "none"))
+        for name in names
+        if claimed.get(name) != here.get(name)
+    ]

@@ -1,0 +1,96 @@
+"""Level 3 of `voice verify`: the model speaks again inside the sandbox, or is refused again."""
+
+import hashlib
+from pathlib import Path
+
+from scoring.audio.spoken import Spoken
+from scoring.errors import Code, SubmissionFault
+from scoring.model.fingerprint import Fingerprint, fingerprint
+from scoring.receipts.audit import Part
+from scoring.receipts.differences import Difference
+from scoring.receipts.receipt import Finding
+from scoring.report import SampleReport
+from workers.evaluation.evaluate import Model, Tools, fetch, speak
+from workers.evaluation.progress import Progress, Stage
+from workers.hub.inspect import FolderSource, inspect
+from workers.verify.audio import choose, is_same_hardware, judge_again
+from workers.verify.receipt import Case, Outcome
+
+NEEDS_OTHERS = frozenset({Code.COPY, Code.TAG_MISMATCH})
+"""Refusals that follow from commitments, of which a receipt holds only the hotkey."""
+
+
+def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> Outcome:
+    """Whether the model, in a folder or on the hub, is the receipt's, and says what it said.
+
+    On hardware of the same class every PCM must be the same; on other hardware the sounds are judged again. A refusal must be
+    refused again. Raises PlatformError(ARGUMENT_INVALID) for a sample or a folder that is not there, InfrastructureFault.
+    """
+    subject = case.statement.subject
+    try:
+        with tools.hub.held(subject.repo, subject.revision):
+            return _speak_again(case, sample, folder, tools, progress)
+    except SubmissionFault as fault:
+        return _refused_again(case, fault)
+
+
+def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> Outcome:
+    model = _model(case, folder, tools, progress)
+    found = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total))
+    other = _other_hashes(case.statement.finding, found)
+    if other or case.statement.finding.code in NEEDS_OTHERS:
+        return Outcome(tuple(other), () if other else (_not_alone(case),))
+    chosen = None if case.report is None else choose(case.report, case.groups, sample)
+    # A batch's arithmetic depends on its neighbours: with batches of several, all must be spoken.
+    groups = case.groups if chosen is None or case.competition.synthesis.batch > 1 else chosen.groups
+    said = speak(model, groups, case.statement.subject.block_hash, case.competition, tools, progress)
+    if chosen is None:
+        return Outcome((Difference("verdict", f"refused, code {case.statement.finding.code}", "it spoke every prompt"),))
+    return _compare(case, chosen, {spoken.prompt_id: spoken for spoken in said}, tools, progress)
+
+
+def _model(case: Case, folder: Path | None, tools: Tools, progress: Progress) -> Model:
+    if folder is None:
+        subject = case.statement.subject
+        return fetch(subject.repo, subject.revision, case.competition, tools.hub, progress)
+    source = FolderSource(folder)
+    return Model(folder, inspect(source, case.competition, lambda done, total: progress(Stage.CHECK, done, total)))
+
+
+def _other_hashes(claimed: Finding, found: Fingerprint) -> list[Difference]:
+    hashes = [("content hash", claimed.content_hash, found.content), ("tensors' hash", claimed.tensors_hash, found.tensors)]
+    return [Difference(what, mine, theirs) for what, mine, theirs in hashes if mine not in {None, theirs}]
+
+
+def _not_alone(case: Case) -> str:
+    return f"The refusal {case.statement.finding.code} follows from commitments on the chain: a receipt alone cannot show it."
+
+
+def _compare(case: Case, chosen: Part, said: dict[str, Spoken], tools: Tools, progress: Progress) -> Outcome:
+    if not is_same_hardware(case):
+        own = {sample.prompt_id: said[sample.prompt_id] for sample in chosen.report.samples}
+        return judge_again(case, chosen, own, tools.panel, progress)
+    return Outcome(tuple(row for sample in chosen.report.samples for row in _other_sound(sample, said[sample.prompt_id])))
+
+
+def _other_sound(sample: SampleReport, said: Spoken) -> list[Difference]:
+    claimed, found = (sample.pcm_sha256, sample.rate), (_sha256(said.pcm), said.rate if said.pcm else 0)
+    if claimed == found:
+        return []
+    return [Difference(f"{sample.prompt_id}: spoken again", _text(*claimed), _text(*found))]
+
+
+def _text(pcm_sha256: str, rate: int) -> str:
+    return f"{pcm_sha256} at {rate} Hz" if pcm_sha256 else "no sound"
+
+
+def _refused_again(case: Case, fault: SubmissionFault) -> Outcome:
+    code = case.statement.finding.code
+    if code is fault.code:
+        return Outcome()
+    claimed = "it scored" if code is None else f"refused, code {code}"
+    return Outcome((Difference("verdict", claimed, f"refused, code {fault.code}: {fault.detail}"),))
+
+
+def _sha256(pcm: bytes) -> str:
+    return hashlib.sha256(pcm).hexdigest() if pcm else ""

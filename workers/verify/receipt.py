@@ -1,0 +1,142 @@
+"""`voice verify`: does a receipt hold? What each level needs is read here, and compared in `scoring.receipts.audit`;
+this level needs no torch.
+
+1 the receipt in itself · 2 its audio judged again (`workers.verify.audio`) · 3 the model speaks again (`workers.verify.model`)
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from prompts.generate import generate
+from prompts.groups import Group
+from scoring import competition
+from scoring.competition import Competition
+from scoring.errors import Code, PlatformError
+from scoring.receipts import audit, receipt
+from scoring.receipts import parse as statement
+from scoring.receipts.certificate import Trust
+from scoring.receipts.differences import Difference
+from scoring.receipts.parse import Statement
+from scoring.receipts.receipt import ReceiptInvalid, Signed
+from scoring.report import EvaluationReport
+from scoring.scores import anchors
+from workers.evaluation.audio_store import AudioStore
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was found against a receipt, and what its reader should know besides."""
+
+    differences: tuple[Difference, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was found against it."""
+        return not self.differences
+
+    def __add__(self, other: "Outcome") -> "Outcome":
+        """Both findings."""
+        return Outcome(self.differences + other.differences, self.notes + other.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A receipt, what it says, and the round's groups and rules: found by their hashes, not taken from its word.
+
+    `known_rules` is False for rules that only the store has: whoever wrote the receipt may have written them.
+    """
+
+    signed: Signed
+    statement: Statement
+    competition: Competition
+    groups: tuple[Group, ...]
+    known_rules: bool
+
+    @property
+    def report(self) -> EvaluationReport | None:
+        """What was found; None for a refusal."""
+        return self.statement.finding.report
+
+
+Check = Callable[[Case], Outcome]
+"""One level."""
+
+
+def open_case(signed: Signed, store: AudioStore, rules: Sequence[Path]) -> Case:
+    """Read a receipt and find its rules, in files (those first) or in the store.
+
+    Raises PlatformError: RECEIPT_INVALID for a receipt that is not formed as one, COMPETITION_INVALID when its rules are not found.
+    """
+    try:
+        said = statement.read(signed.receipt)
+    except ReceiptInvalid as exc:
+        raise PlatformError(Code.RECEIPT_INVALID, f"the receipt has not the form of one: {exc}") from exc
+    wanted = said.subject.competition_hash
+    known = _from_files(wanted, rules)
+    found = known or store.competition(wanted)
+    if found is None:
+        raise PlatformError(Code.COMPETITION_INVALID, f"the receipt's competition {wanted} was not found; name its file")
+    groups = generate(bytes.fromhex(said.subject.block_hash.removeprefix("0x")), found.round.plan)
+    return Case(signed, said, found, groups, known is not None)
+
+
+def _from_files(wanted: str, files: Iterable[Path]) -> Competition | None:
+    versions = (version for file in files for version in _versions(file))
+    return next((version for version in versions if version.hash == wanted), None)
+
+
+def _versions(file: Path) -> Sequence[Competition]:
+    """A competition's own file holds its versions; a store's file (JSON) holds one."""
+    if file.suffix != ".json":
+        return competition.load(file).version
+    try:
+        return (Competition.model_validate_json(file.read_bytes()),)
+    except (OSError, ValidationError) as exc:
+        raise PlatformError(Code.COMPETITION_INVALID, f"{file} holds no competition") from exc
+
+
+def verify(case: Case, levels: Iterable[Check]) -> Outcome:
+    """Level after level, until one finds something: each stands on those before it."""
+    found = Outcome()
+    for check in levels:
+        found += check(case)
+        if not found.holds:
+            break
+    return found
+
+
+def check_itself(case: Case, trust: Trust, name: str, now: datetime) -> Outcome:
+    """Level 1. `name` is the receipt's file without its ending: if it is a hash, it must be the receipt's."""
+    said, signed = case.statement, case.signed
+    rows = [*_name(name, receipt.digest(signed.receipt)), *audit.authenticity(signed, said, trust)]
+    asked = audit.prompts(said, case.groups)
+    rows += asked
+    if case.report is not None and not asked:
+        rows += _numbers(case, case.report)
+    return Outcome(tuple(rows), _notes(case, now))
+
+
+def _name(name: str, digest: str) -> list[Difference]:
+    is_hash = len(name) == len(digest) and set(name) <= set("0123456789abcdef")
+    return [Difference("receipt's hash", name, digest)] if is_hash and name != digest else []
+
+
+def _numbers(case: Case, report: EvaluationReport) -> list[Difference]:
+    scale = anchors.load(case.competition.profile)
+    unknown = audit.anchored(report, scale)
+    return unknown or audit.numbers(report, case.groups, case.competition, scale)
+
+
+def _notes(case: Case, now: datetime) -> tuple[str, ...]:
+    subject, certificate = case.statement.subject, case.signed.certificate
+    notes = [f"Prompts are drawn from the block hash that the receipt names: compare {subject.block_hash} with the chain's."]
+    if not case.known_rules:
+        notes.append(f"Its rules {subject.competition_hash} were found in the store alone: compare them with the validator's.")
+    if now > certificate.not_after:
+        notes.append(f"The certificate held when it was judged, and expired at {certificate.not_after.isoformat()}.")
+    return tuple(notes)
