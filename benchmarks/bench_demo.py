@@ -17,6 +17,7 @@ from rich.table import Table
 from neurons.localnet import models
 from neurons.localnet.network import COMPETITION
 from scoring.competition import load
+from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash, RoundNumber
 from workers import main as worker
 from workers.evaluation.evaluate import Model, round_groups, speak
@@ -81,11 +82,11 @@ def stages(folder: Path) -> dict[str, float]:
     tools = worker.tools("http://127.0.0.1", folder)
     groups = round_groups(block_hash, competition)
     marks = [time.monotonic()]
-    spoken = speak(model, groups, block_hash, competition, tools, lambda _stage, _done, _total: None)
+    spoken = speak(model, groups, block_hash, competition, tools, NO_PROGRESS)
     marks.append(time.monotonic())
     panel = tools.panel(competition.profile, groups)
     marks.append(time.monotonic())
-    panel.judge(groups, {item.prompt_id: item for item in spoken}, competition, lambda _done, _total: None)
+    panel.judge(groups, {item.prompt_id: item for item in spoken}, competition, NO_PROGRESS)
     marks.append(time.monotonic())
     speech = sum(item.duration for item in spoken)
     names = ("speaking in the sandbox", "building the judges, once a round", "judging")

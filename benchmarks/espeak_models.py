@@ -16,6 +16,7 @@ from neurons.localnet import models
 from prompts.groups import Group, Register
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
+from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash
 from workers.evaluation.evaluate import Model, Tools, speak
 
@@ -59,7 +60,7 @@ def answers(
 ) -> dict[str, Spoken]:
     """What the model says for every prompt, by prompt id, through the sandbox."""
     model = Model(folder, "espeak")
-    said = speak(model, groups, block_hash, competition, tools, lambda _stage, _done, _total: None)
+    said = speak(model, groups, block_hash, competition, tools, NO_PROGRESS)
     return {item.prompt_id: item for item in said}
 
 

@@ -25,6 +25,7 @@ from prompts.groups import GroupPlan
 from scoring import competition
 from scoring.competition import Competition
 from scoring.judges.panel import Panel
+from scoring.progress import NO_PROGRESS
 from scoring.studies.evidence.measured import PairShare, RoundVariance, write
 from scoring.types import MICRO, BlockHash, RoundNumber
 from workers.evaluation.evaluate import Tools
@@ -51,7 +52,7 @@ def one_round(number: int, rules: Competition, folders: Mapping[str, Path], outs
     found = {}
     for name, folder in folders.items():
         spoken = answers(folder, groups, block_hash, rules, outside)
-        report = panel.judge(groups, spoken, rules, lambda _done, _total: None)
+        report = panel.judge(groups, spoken, rules, NO_PROGRESS)
         found[name] = [group.score / MICRO for group in report.groups]
         progress.advance(task)
     return found

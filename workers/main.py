@@ -32,16 +32,16 @@ from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.evaluate import Tools
 from workers.evaluation.judge_models import StandardModels
 from workers.evaluation.panels import LastPanel
-from workers.evaluation.sign import Notary
+from workers.evaluation.sign import ReceiptSigner
 from workers.hub.client import Hub
 from workers.jobs.background_loop import background_loop
-from workers.jobs.context import Bench, bench
+from workers.jobs.context import WorkerContext, worker_context
 from workers.jobs.drain import Drain
 from workers.jobs.presence import Presence
 from workers.jobs.work_loop import WorkLoop, worker_name
 from workers.sandbox import reference_guest
 from workers.sandbox.sandbox import Sandbox
-from workers.settings import NotarySettings, WorkerSettings
+from workers.settings import ReceiptSignerSettings, WorkerSettings
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -54,21 +54,21 @@ def run(settings: WorkerSettings, burst: bool = False, shown: MetricsSettings | 
     or when the service key's certificate is not valid, or no longer.
     """
     torch.set_num_threads(settings.threads)
-    notary = partial(notary_of, settings)
-    notary()
+    receipt_signer = partial(receipt_signer_of, settings)
+    receipt_signer()
     if not burst:
         reachable.hold(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value())
     drain, gave_up = Drain(settings.drain), GaveUp()
     with _redis(settings) as redis, background_loop() as loop, _pool(settings, loop) as pool:
         rings = WorkLoop(redis, settings.queue, drain)
         current = replace(
-            _bench(settings, loop, pool, notary),
-            beat=rings.beat,
+            _context(settings, loop, pool, receipt_signer),
+            heartbeat=rings.heartbeat,
             drain=drain,
             retire=drain.request,
             give_up=partial(gave_up, drain),
         )
-        bench.set(current)
+        worker_context.set(current)
         log.info(
             "worker ready",
             worker=current.name,
@@ -83,17 +83,17 @@ def run(settings: WorkerSettings, burst: bool = False, shown: MetricsSettings | 
         ):
             (rings.run_off if burst else rings.run)()
     gave_up.end_process()
-    notary()
+    receipt_signer()
     log.info("worker ends", worker=current.name, why="asked to stop" if drain.requested else "nothing is due")
 
 
-def notary_of(settings: NotarySettings) -> Notary:
+def receipt_signer_of(settings: ReceiptSignerSettings) -> ReceiptSigner:
     """The service key (made if there is none) with its certificate, and the store.
 
     Raises PlatformError: SERVICE_KEY_INVALID, or CERTIFICATE_INVALID that says how to certify the key.
     """
     signer = certified(ServiceKey.at(settings.service_key), settings.certificate, datetime.now(UTC))
-    return Notary(signer, FolderStore(settings.store))
+    return ReceiptSigner(signer, FolderStore(settings.store))
 
 
 class GaveUp:
@@ -117,9 +117,11 @@ class GaveUp:
             os._exit(self._status)
 
 
-def _bench(settings: WorkerSettings, loop: asyncio.AbstractEventLoop, pool: Pool, notary: Callable[[], Notary]) -> Bench:
+def _context(
+    settings: WorkerSettings, loop: asyncio.AbstractEventLoop, pool: Pool, receipt_signer: Callable[[], ReceiptSigner]
+) -> WorkerContext:
     """As the settings say; what it tells this process is not connected yet."""
-    return Bench(
+    return WorkerContext(
         name=worker_name(),
         loop=loop,
         queue=EvaluationQueue(pool, settings.retry_daily),
@@ -127,10 +129,10 @@ def _bench(settings: WorkerSettings, loop: asyncio.AbstractEventLoop, pool: Pool
         validations=Validations(pool),
         schedule=competition.load(settings.competition),
         tools=tools(settings.hub, settings.data, settings.standard_pins, settings.device, settings.cache_bytes),
-        notary=notary,
+        receipt_signer=receipt_signer,
         lease=settings.lease,
         retry=settings.retry,
-        beat=lambda: None,
+        heartbeat=lambda: None,
         retire=lambda: None,
         host=settings.host,
         confirm=settings.confirm,
@@ -168,7 +170,7 @@ def _pool(settings: WorkerSettings, loop: asyncio.AbstractEventLoop) -> Iterator
 
 @contextmanager
 def _present(presence: Presence, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    _on(loop, presence.beat())
+    _on(loop, presence.heartbeat())
     signs = asyncio.run_coroutine_threadsafe(presence.keep(), loop)
     try:
         yield

@@ -13,7 +13,7 @@ from voice_api.settings import DatabaseUrl, ProcessSettings, RedisUrl
 from workers.jobs.retry import RetryRule
 
 
-class NotarySettings(ProcessSettings):
+class ReceiptSignerSettings(ProcessSettings):
     """Where a worker keeps its service key, the key's certificate, and its evidence; what is not named lies in the data folder."""
 
     data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
@@ -37,7 +37,7 @@ class NotarySettings(ProcessSettings):
         return self.store_folder or self.data / "store"
 
 
-class WorkerSettings(NotarySettings):
+class WorkerSettings(ReceiptSignerSettings):
     """What one worker process needs. It holds no chain key: untrusted models run beside it."""
 
     database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")

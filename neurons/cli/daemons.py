@@ -67,12 +67,12 @@ def worker(
 ) -> None:
     """Evaluate models: fetch, let them speak in a sandbox, judge, and sign."""
     from voice_api.settings import MetricsSettings
-    from workers.settings import NotarySettings, WorkerSettings
+    from workers.settings import ReceiptSignerSettings, WorkerSettings
 
     if show_key:
         from voice_api.keys import ServiceKey
 
-        typer.echo(ServiceKey.at(NotarySettings().service_key).address)
+        typer.echo(ServiceKey.at(ReceiptSignerSettings().service_key).address)
         return
     logs.configure()
     settings = WorkerSettings()

@@ -77,10 +77,10 @@ def verify(
 
 def _store_of(receipt: Path) -> Path:
     """A store keeps its receipts in a folder of their own; else VOICE_STORE, else the receipt's folder."""
-    from workers.settings import NotarySettings
+    from workers.settings import ReceiptSignerSettings
 
     folder = receipt.resolve().parent
-    return folder.parent if folder.name == "receipts" else NotarySettings().store_folder or folder
+    return folder.parent if folder.name == "receipts" else ReceiptSignerSettings().store_folder or folder
 
 
 def _shipped() -> list[Path]:

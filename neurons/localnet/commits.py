@@ -12,6 +12,7 @@ from neurons.localnet.network import HOTKEY, Miner
 from neurons.miner.model_check import commitment_of
 from scoring.errors import Code, PlatformError, SubmissionFault
 from scoring.model.fingerprint import fingerprint
+from scoring.progress import NO_PROGRESS
 from scoring.types import ContentHash
 
 
@@ -38,7 +39,7 @@ async def _commit(chain: Chain, miner: Miner, wallet_path: Path) -> None:
 def _content(folder: Path) -> ContentHash:
     """The model's content hash; of a folder without a readable model the hash of its files: it can be committed all the same."""
     try:
-        return fingerprint(folder, lambda _done, _total: None).content
+        return fingerprint(folder, NO_PROGRESS).content
     except SubmissionFault:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return ContentHash(hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest())

@@ -8,6 +8,7 @@ import bittensor as bt
 from neurons.chain.commitment import Commitment, encode, tag_of
 from scoring.competition import Competition
 from scoring.model.fingerprint import Fingerprint, fingerprint
+from scoring.progress import NO_PROGRESS
 from scoring.types import ContentHash
 from workers.hub.inspect import FolderSource, inspect
 
@@ -25,9 +26,9 @@ class CheckedModel:
 def check(folder: Path, competition: Competition) -> CheckedModel:
     """Run the validator's own checks on a folder; raises SubmissionFault with the code that a validator would record."""
     source = FolderSource(folder)
-    family = inspect(source, competition, lambda _done, _total: None)
+    family = inspect(source, competition, NO_PROGRESS)
     total = sum(file.size for file in source.files)
-    return CheckedModel(family, len(source.files), total, fingerprint(folder, lambda _done, _total: None))
+    return CheckedModel(family, len(source.files), total, fingerprint(folder, NO_PROGRESS))
 
 
 def commitment_of(content: ContentHash, repo: str, revision: str, wallet: bt.Wallet) -> bytes:

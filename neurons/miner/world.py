@@ -21,6 +21,7 @@ from neurons.miner.publish_decision import Place, Seen, Step
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError, SubmissionFault
 from scoring.model.fingerprint import fingerprint
+from scoring.progress import NO_PROGRESS
 from scoring.types import Block, ContentHash, Hotkey, RoundNumber
 from voice_api.schemas import SubmissionOut
 
@@ -203,7 +204,7 @@ class Outside:
 def holds_model(remote: Remote, folder: Path, content: ContentHash) -> bool:
     """Whether a repository holds a folder's files, and the folder still is the model of this content."""
     try:
-        return remote.holds(folder) and fingerprint(folder, lambda _done, _total: None).content == content
+        return remote.holds(folder) and fingerprint(folder, NO_PROGRESS).content == content
     except (OSError, SubmissionFault):  # the folder is gone, or is being written
         return False
 

@@ -16,6 +16,7 @@ from scoring.judges.integrity import RATES
 from scoring.judges.panel import Panel
 from scoring.judges.recognition.dictionary import unknown
 from scoring.language.text import normalise
+from scoring.progress import NO_PROGRESS
 from scoring.report import Metrics
 from scoring.scores.calibration import Folder
 from scoring.studies.manipulations.pcm import to_pcm
@@ -60,7 +61,7 @@ def measure(
     left_out: dict[str, str] = {}
     for done, (group, path) in enumerate(zip(found.groups, found.files, strict=True), start=1):
         (prompt,) = group.prompts
-        report = panel.judge([group], {prompt.id: _spoken(prompt.id, path)}, rules, lambda _done, _total: None)
+        report = panel.judge([group], {prompt.id: _spoken(prompt.id, path)}, rules, NO_PROGRESS)
         (sample,) = report.samples
         if sample.metrics:
             metrics.append(sample.metrics)

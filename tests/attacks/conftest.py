@@ -12,6 +12,7 @@ from prompts.groups import Group
 from prompts.render import render
 from scoring.audio.spoken import Spoken
 from scoring.competition import Limits, SynthesisRules
+from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
 from workers.sandbox.sandbox import Sandbox
 
@@ -81,7 +82,7 @@ def build_attack(root: Path, model: Path) -> Attack:
         name: str,
         *texts: str,
         without: str | None = None,
-        on_sample: Callable[[int, int], None] = lambda _done, _total: None,
+        on_sample: Callable[[int, int], None] = NO_PROGRESS,
         **limits: object,
     ) -> tuple[Spoken, ...]:
         program = [str(HOSTILE), *([without] if without else [])]

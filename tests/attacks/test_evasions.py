@@ -11,6 +11,7 @@ import pytest
 from scoring.audio.spoken import Spoken
 from scoring.competition import Limits, SynthesisRules
 from scoring.errors import Code, SubmissionFault
+from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
 from workers.sandbox.sandbox import Sandbox
 
@@ -39,7 +40,7 @@ def build_speak(root: Path) -> Speak:
         rules = SynthesisRules(threads=1, batch=1, dtype="float32")
         sandbox = Sandbox(root / "scratch", [str(GUEST)])
         (model := root / "model").mkdir()
-        spoken = sandbox.speak(model, "evading", requests, limits, rules, lambda _done, _total: None)
+        spoken = sandbox.speak(model, "evading", requests, limits, rules, NO_PROGRESS)
         return dict(zip(texts, spoken, strict=True))
 
     return run

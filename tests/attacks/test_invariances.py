@@ -16,6 +16,7 @@ from scoring.audio.audio import Audio, from_pcm
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, Profile, load
 from scoring.judges.panel import Judges, Panel
+from scoring.progress import NO_PROGRESS
 from scoring.report import EvaluationReport, Factor
 from scoring.studies.manipulations.pcm import to_pcm
 from scoring.types import RoundNumber
@@ -91,7 +92,7 @@ def one_thread() -> Iterator[None]:
 
 
 def judge(panel: Panel, groups: Sequence[Group], spoken: Mapping[str, Spoken], competition: Competition) -> EvaluationReport:
-    return panel.judge(groups, spoken, competition, lambda _done, _total: None)
+    return panel.judge(groups, spoken, competition, NO_PROGRESS)
 
 
 def peak(said: Spoken) -> float:

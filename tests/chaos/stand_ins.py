@@ -10,6 +10,7 @@ from prompts.groups import Group
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, Limits, Profile, SynthesisRules
 from scoring.judges.panel import Panel
+from scoring.progress import NO_PROGRESS
 from scoring.report import EvaluationReport
 from scoring.synthesis.synthesiser import Request
 from tests.judged_alike import judged_alike
@@ -53,7 +54,7 @@ class QuickSandbox(Sandbox):
 class QuickPanels(LastPanel):
     """Panels whose judges find the same in every sound."""
 
-    def __call__(self, profile: Profile, groups: Sequence[Group], on_bytes: OnBytes = lambda _done, _total: None) -> Panel:
+    def __call__(self, profile: Profile, groups: Sequence[Group], on_bytes: OnBytes = NO_PROGRESS) -> Panel:
         """A panel is anything that judges."""
         return cast(Panel, _QuickPanel())
 

@@ -22,6 +22,7 @@ from scoring.competition import load
 from scoring.errors import Code
 from scoring.model.fingerprint import fingerprint
 from scoring.model.tag import tag_of
+from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid
 from tests.chaos.arena import Arena
 from voice_api.db.pool import Pool
@@ -119,7 +120,7 @@ def _commitment(folder: Path, number: int, round_number: int) -> NewSubmission:
         commitment=f"v1:{repo}",
         repo=repo,
         revision=publish(folder / "hub", repo, model),
-        tag=tag_of(fingerprint(model, lambda _done, _total: None).content, key).hex(),
+        tag=tag_of(fingerprint(model, NO_PROGRESS).content, key).hex(),
     )
 
 

@@ -20,6 +20,7 @@ from neurons.localnet.network import COMPETITION, worker_identity
 from neurons.localnet.stack import Stack
 from scoring.competition import load
 from scoring.model.fingerprint import fingerprint
+from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
@@ -87,7 +88,7 @@ async def asked(pool: Pool, root: Path, folder: Path) -> SubmissionId:
         commitment="v1",
         repo="lab/voice",
         revision=repositories.publish(root, "lab/voice", model),
-        tag=tag_of(fingerprint(model, lambda _done, _total: None).content, KEY).hex(),
+        tag=tag_of(fingerprint(model, NO_PROGRESS).content, KEY).hex(),
     )
     (submission,) = await Submissions(pool).add([new])
     rules = load(COMPETITION).at(RoundNumber(1))

@@ -20,6 +20,7 @@ from neurons.localnet.network import COMPETITION, worker_identity
 from neurons.localnet.stack import Stack
 from scoring.competition import load
 from scoring.model.fingerprint import fingerprint
+from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.pool import Pool
 from voice_api.db.records import Entry, Evaluation, NewRound, NewSubmission
@@ -82,7 +83,7 @@ async def one_evaluation(pool: Pool, bed: Bed, folder: Path, wallet: bt.Wallet) 
                 commitment="v1",
                 repo="lab/voice",
                 revision=revision,
-                tag=tag_of(fingerprint(model, lambda _done, _total: None).content, key).hex(),
+                tag=tag_of(fingerprint(model, NO_PROGRESS).content, key).hex(),
             )
         ]
     )

@@ -19,7 +19,7 @@ import sys, time
 from pathlib import Path
 from workers.cache import ArtifactCache
 cache = ArtifactCache(Path(sys.argv[1]), 1)
-with cache.held("a/one", "r"):
+with cache.pin("a/one", "r"):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -109,7 +109,7 @@ def test_what_another_process_uses_is_never_removed(tmp_path: Path) -> None:
 def test_the_cap_holds_once_nothing_is_in_use(tmp_path: Path) -> None:
     """An artifact larger than the cap may be judged, and goes afterwards; no lock is left behind."""
     cache = ArtifactCache(tmp_path, KIB)
-    with cache.held("a/large", "r"):
+    with cache.pin("a/large", "r"):
         folder = add(cache, "a/large", 4 * KIB)
         cache.make_room(0)
         assert folder.is_dir()
@@ -163,7 +163,7 @@ def test_an_artifact_is_replaced_only_on_purpose(tmp_path: Path, replace: bool) 
 def test_holding_costs_others_nothing(tmp_path: Path) -> None:
     """Any number may use the same artifact at once."""
     cache = ArtifactCache(tmp_path, 1)
-    with cache.held("a/one", "r"), cache.held("a/one", "r"):
+    with cache.pin("a/one", "r"), cache.pin("a/one", "r"):
         assert len(list((tmp_path / ".locks").iterdir())) == 1
     assert list((tmp_path / ".locks").iterdir()) == []
 
@@ -185,7 +185,7 @@ def test_what_was_done_with_an_artifact_stands(
     """Where the cache cannot be tidied afterwards, that is said, with its code, and loses nothing."""
 
     def judged() -> str:
-        with cache(tmp_path / "cache", 1).held("a/one", "r"):
+        with cache(tmp_path / "cache", 1).pin("a/one", "r"):
             if is_removed:
                 shutil.rmtree(tmp_path / "cache")
             return "a signed verdict"

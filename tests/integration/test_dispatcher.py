@@ -37,9 +37,9 @@ from voice_api.runtime.process_metrics import DispatcherMetrics
 from voice_api.settings import DispatcherSettings
 from workers import jobs
 from workers.evaluation.evaluate import Tools
-from workers.evaluation.sign import Notary
-from workers.jobs import evaluate_job
+from workers.evaluation.sign import ReceiptSigner
 from workers.jobs.background_loop import background_loop
+from workers.jobs.context import WorkerContext, worker_context
 from workers.jobs.retry import RetryRule
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
@@ -184,14 +184,14 @@ async def test_used_up_budget_parks(settings: DispatcherSettings, pool: Pool, op
 async def test_wakeups_follow_live_workers(settings: DispatcherSettings, redis: Redis, pool: Pool, open_round: OpenRound) -> None:
     """A worker that drains is as good as none: one wake-up waits. For one that lives there is one for each due row."""
     workers = Workers(pool)
-    await workers.beat("w1", "host-1", QueueName.CPU, None, True)
+    await workers.heartbeat("w1", "host-1", QueueName.CPU, None, True)
     await open_round(submissions=4)
     metrics = DispatcherMetrics()
     async with dispatching(settings, metrics):
         await until(lambda: rings(redis, 1))
         await asyncio.sleep(0.3)
         assert await rings(redis, 1)
-        await workers.beat("w2", "host-1", QueueName.CPU, None, False)
+        await workers.heartbeat("w2", "host-1", QueueName.CPU, None, False)
         await until(lambda: rings(redis, 4))
     value = metrics.registry.get_sample_value
     assert value("voice_dispatcher_wakeups_total", {"queue": "cpu"}) == 4
@@ -333,7 +333,7 @@ def burst(settings: DispatcherSettings, redis: Redis) -> None:
     with background_loop() as loop:
         opened = connect(settings.database_url.get_secret_value())
         pool = asyncio.run_coroutine_threadsafe(opened, loop).result()
-        bench = evaluate_job.Bench(
+        context = WorkerContext(
             name="w1",
             loop=loop,
             queue=EvaluationQueue(pool),
@@ -341,17 +341,17 @@ def burst(settings: DispatcherSettings, redis: Redis) -> None:
             validations=Validations(pool),
             schedule=competition.load(),
             tools=cast(Tools, None),  # never reached
-            notary=lambda: cast(Notary, None),  # as little
+            receipt_signer=lambda: cast(ReceiptSigner, None),  # as little
             lease=LEASE,
             retry=RetryRule(0, LEASE),
-            beat=lambda: None,
+            heartbeat=lambda: None,
             retire=lambda: None,
         )
-        token = evaluate_job.bench.set(bench)
+        token = worker_context.set(context)
         try:
             SimpleWorker([rq_queue(redis)], connection=redis, serializer=JSONSerializer).work(burst=True, logging_level="ERROR")
         finally:
-            evaluate_job.bench.reset(token)
+            worker_context.reset(token)
             asyncio.run_coroutine_threadsafe(pool.close(), loop).result()
 
 

@@ -48,7 +48,7 @@ async def test_a_whole_network_is_shown(browser: httpx.AsyncClient, pool: Pool, 
     """A young registry, a dispatcher that leads, and workers by queue without those that drain."""
     await Registry(pool).replace(RegistrySnapshot(7, Block(1), BlockHash("0x" + "1" * 64), ()))
     for name, queue, draining in (("w1", QueueName.CPU, False), ("w2", QueueName.GPU, False), ("w3", QueueName.GPU, True)):
-        await Workers(pool).beat(name, "host-1", queue, None, draining)
+        await Workers(pool).heartbeat(name, "host-1", queue, None, draining)
     async with candidacy(database_url) as candidate:
         assert await candidate.lead()
         parts = {part["name"]: part for part in (await browser.get("/readyz")).json()["parts"]}
@@ -111,7 +111,7 @@ async def test_metrics(
     await open_round(submissions=2)
     async with pool.connection() as connection:
         await connection.execute("update evaluations set due_at = now() - interval '100 seconds'")
-    await Workers(pool).beat("w1", "host-1", QueueName.CPU)
+    await Workers(pool).heartbeat("w1", "host-1", QueueName.CPU)
     await Validations(pool).add(Hotkey("5Miner"), "Hello.", "A calm voice.", "a" * 64, b"RIFF")
     await browser.get("/v1/submissions/1")
     text = (await browser.get("/metrics")).text

@@ -64,7 +64,7 @@ def test_a_download_in_use_survives_the_cap(hub: tuple[str, str, Control], tmp_p
     small = Hub(url, tmp_path / "cache", cache_bytes=1)
     repository = small.describe(REPO, revision)
     for _ in range(2):
-        with small.held(REPO, revision):
+        with small.pin_in_cache(REPO, revision):
             folder = small.download(repository, ignore)
             assert (folder / "model.safetensors").is_file()
         assert not folder.exists()

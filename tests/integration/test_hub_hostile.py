@@ -16,7 +16,7 @@ import pytest
 
 from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
 from workers.hub.client import Hub, Timeouts
-from workers.sandbox.locked_tempdir import own_folder
+from workers.sandbox.locked_tempdir import locked_tempdir
 
 REVISION = "a" * 40
 FILE = {"rfilename": "config.json", "size": 2, "blobId": "0" * 40}
@@ -171,16 +171,16 @@ def test_an_empty_file_has_no_first_bytes(server: HostileServer, hub: Hub) -> No
 
 def test_a_killed_download_leaves_nothing_for_ever(tmp_path: Path) -> None:
     """What a killed process held half-done is removed by the next one; what a living one holds is not."""
-    code = "import sys, time\nfrom pathlib import Path\nfrom workers.sandbox.locked_tempdir import own_folder\n" + (
-        "with own_folder(Path(sys.argv[1]), '.part-') as folder:\n    print(folder, flush=True)\n    time.sleep(60)\n"
+    code = "import sys, time\nfrom pathlib import Path\nfrom workers.sandbox.locked_tempdir import locked_tempdir\n" + (
+        "with locked_tempdir(Path(sys.argv[1]), '.part-') as folder:\n    print(folder, flush=True)\n    time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
         left = Path(process.stdout.readline().strip() if process.stdout else "")
-        with own_folder(tmp_path, ".part-"):
+        with locked_tempdir(tmp_path, ".part-"):
             assert left.is_dir()
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     assert left.is_dir()
-    with own_folder(tmp_path, ".part-") as mine:
+    with locked_tempdir(tmp_path, ".part-") as mine:
         assert list(tmp_path.iterdir()) == [mine]
     assert list(tmp_path.iterdir()) == []

@@ -25,10 +25,10 @@ async def test_progress_renews_and_beats_once_a_stage_and_twentieth_of_a_lease(p
     claim = await queue.claim(QueueName.CPU, "w", timedelta(seconds=1))
     assert claim is not None
 
-    def beat() -> None:
+    def heartbeat() -> None:
         beats[0] += 1
 
-    keeper = LeaseKeeper(Renewals(queue, beat), claim, timedelta(minutes=10), asyncio.get_running_loop())
+    keeper = LeaseKeeper(Renewals(queue, heartbeat), claim, timedelta(minutes=10), asyncio.get_running_loop())
 
     def report() -> None:
         for stage, done in ((Stage.FETCH, 1), (Stage.FETCH, 2), (Stage.FETCH, 3), (Stage.SPEAK, 1), (Stage.SPEAK, 2)):
@@ -63,7 +63,7 @@ async def test_only_rising_progress_renews(pool: Pool, open_round: OpenRound) ->
     rises = []
     for done, total in ((1, 3), (1, 3), (0, 3), (2, 3), (1, 5), (5, 5), (5, 5)):
         await asyncio.to_thread(keeper, Stage.FETCH, done, total)
-        rises.append(keeper.rises)
+        rises.append(keeper.progress_count)
     assert rises == [1, 1, 1, 2, 3, 4, 4]
 
 

@@ -27,6 +27,7 @@ from scoring.competition import load
 from scoring.errors import Code
 from scoring.model.fingerprint import fingerprint
 from scoring.model.tag import tag_of
+from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, issue
 from scoring.report import EvaluationReport
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, TensorsHash
@@ -35,7 +36,7 @@ from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import FolderStore, read_receipt
 from workers.evaluation.evaluate import Task, evaluate
 from workers.evaluation.progress import Stage
-from workers.evaluation.sign import Notary
+from workers.evaluation.sign import ReceiptSigner
 from workers.main import tools
 
 ROUND = RoundNumber(2)
@@ -115,13 +116,15 @@ def worked(place: Place, store: Path) -> Verdict:
     """What the worker's own path finds, with all it does around judging."""
     key, now = ServiceKey.at(store / "service.key"), datetime.now(UTC)
     terms = Certificate(Hotkey(OWNER.ss58_address), key.address, "bench", now - timedelta(hours=1), now + timedelta(hours=1), "")
-    notary = Notary(CertifiedKey(key, issue(terms, lambda message: bytes(OWNER.sign(message)).hex())), FolderStore(store))
-    tag = tag_of(fingerprint(place.model, lambda _done, _total: None).content, PUBLIC_KEY)
+    receipt_signer = ReceiptSigner(
+        CertifiedKey(key, issue(terms, lambda message: bytes(OWNER.sign(message)).hex())), FolderStore(store)
+    )
+    tag = tag_of(fingerprint(place.model, NO_PROGRESS).content, PUBLIC_KEY)
     task = Task(Hotkey("h"), PUBLIC_KEY, Block(1), "00", "worse/voice", place.revision, tag, ROUND, place.block_hash)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as the worker's process does
     try:
-        return evaluate(task, load(place.rules).at(ROUND), tools(place.hub, store / "data"), notary, First(), silent)
+        return evaluate(task, load(place.rules).at(ROUND), tools(place.hub, store / "data"), receipt_signer, First(), silent)
     finally:
         torch.set_num_threads(threads)
 

@@ -63,7 +63,7 @@ async def test_who_waits_sees_place_and_time(
     async with pool.connection() as connection:
         await connection.execute("update evaluations set claimed_at = now() - interval '10 minutes' where state = 'running'")
     await queue.finish(claim, verdict())
-    await Workers(pool).beat("w1", "host-1", QueueName.CPU)
+    await Workers(pool).heartbeat("w1", "host-1", QueueName.CPU)
     hotkey = await hotkey_of(pool, last)
     assert "10 min" in await status(hotkey)
     (row,) = json.loads(await status(hotkey, "--json"))

@@ -150,7 +150,7 @@ async def test_a_ban_asks_first(voice: Voice, pool: Pool, open_round: OpenRound,
 
 async def test_drain_and_undrain(voice: Voice, pool: Pool) -> None:
     """A drained host is marked in the list of workers."""
-    await Workers(pool).beat("w1", "host-1", QueueName.CPU)
+    await Workers(pool).heartbeat("w1", "host-1", QueueName.CPU)
     assert await voice("drain", "host-1", "--reason", "new kernel") == "draining host-1\n"
     assert await Workers(pool).host_drained("host-1")
     assert "draining" in await voice("workers")
@@ -166,8 +166,8 @@ async def test_workers_are_listed_with_what_they_do(voice: Voice, pool: Pool, op
     claim = await queue.claim(QueueName.CPU, "w1", LEASE, "host-1")
     assert claim is not None
     await queue.renew(claim, LEASE, "speak", 12, 44)
-    await Workers(pool).beat("w1", "host-1", QueueName.CPU, claim.evaluation_id)
-    await Workers(pool).beat("w2", "host-2", QueueName.GPU)
+    await Workers(pool).heartbeat("w1", "host-1", QueueName.CPU, claim.evaluation_id)
+    await Workers(pool).heartbeat("w2", "host-2", QueueName.GPU)
     table = await voice("workers")
     assert f"evaluation {claim.evaluation_id} speak 12/44" in table and "waits" in table
     assert [(row["name"], row["host"], row["evaluation_id"]) for row in json.loads(await voice("workers", "--json"))] == [

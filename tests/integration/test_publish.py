@@ -8,6 +8,7 @@ import pytest
 from neurons.localnet import models, ports, repositories
 from neurons.miner.hub import ModelHub, Remote, publish
 from scoring.errors import Code, PlatformError, SubmissionFault
+from scoring.progress import NO_PROGRESS
 from tests.integration.hub_thread import hub_over
 from workers.hub.client import Hub
 
@@ -26,7 +27,7 @@ def test_what_is_published_is_what_a_worker_fetches(hub: str, tmp_path: Path) ->
     revision = publish(folder, "lab/voice", hub, None, private=False)
     assert revision == repositories.publish(tmp_path / "elsewhere", "lab/voice", folder)
     client = Hub(hub, tmp_path / "cache")
-    fetched = client.download(client.describe("lab/voice", revision), lambda _done, _total: None)
+    fetched = client.download(client.describe("lab/voice", revision), NO_PROGRESS)
     assert {path.name: path.read_bytes() for path in fetched.iterdir()} == {p.name: p.read_bytes() for p in folder.iterdir()}
 
 

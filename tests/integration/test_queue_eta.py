@@ -62,7 +62,7 @@ async def test_an_idle_worker_takes_the_first_and_the_rest_waits_its_time(
     """Ten minutes were measured: one worker takes the first at once, the second in ten minutes, the third in twenty."""
     await open_round(submissions=4)
     await measured(pool, verdict)
-    await Workers(pool).beat("w1", "host-1", QueueName.CPU)
+    await Workers(pool).heartbeat("w1", "host-1", QueueName.CPU)
     assert await waits(api) == [(EvaluationState.QUEUED, n, 10 * n, 10 * n) for n in range(3)]
 
 
@@ -74,8 +74,8 @@ async def test_what_runs_waits_no_more_and_what_is_next_waits_for_it(
     await measured(pool, verdict)
     claim = await EvaluationQueue(pool).claim(QueueName.CPU, "w1", LEASE)
     assert claim is not None
-    await Workers(pool).beat("w1", "host-1", QueueName.CPU, claim.evaluation_id)
-    await Workers(pool).beat("w2", "host-2", QueueName.CPU, None, True)
+    await Workers(pool).heartbeat("w1", "host-1", QueueName.CPU, claim.evaluation_id)
+    await Workers(pool).heartbeat("w2", "host-2", QueueName.CPU, None, True)
     assert await waits(api) == [(EvaluationState.RUNNING, 0, 0, 0), (EvaluationState.QUEUED, 0, 10, 10)]
 
 
@@ -84,5 +84,5 @@ async def test_a_pause_is_waited_out(api: VoiceApi, pool: Pool, open_round: Open
     await open_round()
     async with pool.connection() as connection:
         await connection.execute("update evaluations set due_at = now() + interval '30 minutes'")
-    await Workers(pool).beat("w1", "host-1", QueueName.CPU)
+    await Workers(pool).heartbeat("w1", "host-1", QueueName.CPU)
     assert await waits(api) == [(EvaluationState.QUEUED, 0, 30, 30)]

@@ -40,7 +40,7 @@ LONG_AGO, SOON = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=U
 ROLES = ("voice_api", "voice_worker", "voice_validator", "voice_reader")
 ONLY = (
     dict.fromkeys(("queue.claim", "queue.finish", "queue.add_samples", "queue.add_groups", "queue.settle_submission"), "worker")
-    | dict.fromkeys(("workers.beat", "workers.leave", "validations.claim", "validations.finish"), "worker")
+    | dict.fromkeys(("workers.heartbeat", "workers.leave", "validations.claim", "validations.finish"), "worker")
     | dict.fromkeys(("rounds.open", "rounds.add_entries", "rounds.close", "rounds.call_roll", "ledger.append"), "validator")
     | dict.fromkeys(("weights.record", "weights.settle", "audits.draw", "audits.settle"), "validator")
     | dict.fromkeys(("submissions.add", "registry.advance", "registry.add_neurons", "validations.add"), "api")
@@ -149,7 +149,7 @@ async def test_worker_does_its_job(as_role: As, pool: Pool, open_round: OpenRoun
     for given in verdicts:
         claim = await queue.claim(QueueName.CPU, "w1", LEASE, "host-1")
         assert claim is not None
-        await shown.beat("w1", "host-1", QueueName.CPU, claim.evaluation_id)
+        await shown.heartbeat("w1", "host-1", QueueName.CPU, claim.evaluation_id)
         await queue.renew(claim, LEASE, "judge", 1, 2)
         await queue.finish(claim, given)
     last = await queue.claim(QueueName.CPU, "w1", LEASE, "host-1")

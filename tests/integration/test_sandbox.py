@@ -18,6 +18,7 @@ from neurons.localnet import models
 from scoring.audio.spoken import Spoken
 from scoring.competition import Limits, SynthesisRules, load
 from scoring.errors import Code, SubmissionFault
+from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
 from workers.sandbox import reference_guest
@@ -51,7 +52,7 @@ def limits(**overrides: object) -> Limits:
 
 def speak(sandbox: Sandbox, folder: Path, *requests: Request, bounds: Limits = DEMO.limits) -> tuple[Spoken, ...]:
     """Let an espeak model speak."""
-    return sandbox.speak(folder, "espeak", requests or (request(),), bounds, RULES, lambda _done, _total: None)
+    return sandbox.speak(folder, "espeak", requests or (request(),), bounds, RULES, NO_PROGRESS)
 
 
 def test_a_model_speaks(sandbox: Sandbox, folders: dict[str, Path]) -> None:

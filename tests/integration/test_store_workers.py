@@ -26,10 +26,10 @@ async def aged(pool: Pool, name: str, by: timedelta) -> None:
 
 async def test_beats_show_who_lives(workers: Workers) -> None:
     """A worker's row is as its last sign of life said, and keeps when it started."""
-    await workers.beat("w1", "host-1", QueueName.CPU)
+    await workers.heartbeat("w1", "host-1", QueueName.CPU)
     (first,) = await workers.live(WITHIN)
-    await workers.beat("w1", "host-1", QueueName.GPU, None, draining=True)
-    await workers.beat("w0", "host-2", QueueName.CPU)
+    await workers.heartbeat("w1", "host-1", QueueName.GPU, None, draining=True)
+    await workers.heartbeat("w0", "host-2", QueueName.CPU)
     other, second = await workers.live(WITHIN)
     assert (other.name, other.draining) == ("w0", False)
     assert (second.queue, second.draining, second.started_at) == (QueueName.GPU, True, first.started_at)
@@ -39,28 +39,28 @@ async def test_beats_show_who_lives(workers: Workers) -> None:
 async def test_who_left_or_fell_silent_is_not_live(pool: Pool, workers: Workers) -> None:
     """Who ended, and who was not seen for a while, is not counted; who comes back is."""
     for name in ("ended", "silent", "lives"):
-        await workers.beat(name, "host-1", QueueName.CPU)
+        await workers.heartbeat(name, "host-1", QueueName.CPU)
     await workers.leave("ended")
     await aged(pool, "silent", timedelta(minutes=3))
     assert [worker.name for worker in await workers.live(WITHIN)] == ["lives"]
-    await workers.beat("silent", "host-1", QueueName.CPU)
+    await workers.heartbeat("silent", "host-1", QueueName.CPU)
     assert [worker.name for worker in await workers.live(WITHIN)] == ["lives", "silent"]
 
 
 async def test_old_workers_are_forgotten(pool: Pool, workers: Workers) -> None:
     """Rows of workers that were not seen for a day do not pile up."""
     for name in ("old", "young", "new"):
-        await workers.beat(name, "host-1", QueueName.CPU)
+        await workers.heartbeat(name, "host-1", QueueName.CPU)
     await aged(pool, "old", timedelta(days=2))
     await aged(pool, "young", timedelta(hours=23))
-    await workers.beat("new", "host-1", QueueName.CPU)
+    await workers.heartbeat("new", "host-1", QueueName.CPU)
     assert [worker.name for worker in await workers.live(timedelta(days=9))] == ["new", "young"]
 
 
 async def test_drained_host_drains_its_workers(pool: Pool, workers: Workers) -> None:
     """Workers of a drained host are told so, and shown so."""
-    await workers.beat("w1", "host-1", QueueName.CPU)
-    await workers.beat("w2", "host-2", QueueName.CPU)
+    await workers.heartbeat("w1", "host-1", QueueName.CPU)
+    await workers.heartbeat("w2", "host-2", QueueName.CPU)
     await Operations(pool).drain("host-1", actor="o", reason="new disk")
     assert [await workers.host_drained(host) for host in ("host-1", "host-2")] == [True, False]
     assert [worker.draining for worker in await workers.live(WITHIN)] == [True, False]

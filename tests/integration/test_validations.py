@@ -26,6 +26,7 @@ from prompts.voices import understand
 from scoring.audio.spoken import Spoken
 from scoring.competition import load
 from scoring.errors import Code, InfrastructureFault
+from scoring.progress import NO_PROGRESS
 from scoring.report import Factor
 from scoring.types import MICRO, BlockHash
 from tests.integration.recordings import API, DESCRIPTION, RATE, TEXT, Miner, spoken, wav
@@ -39,8 +40,9 @@ from voice_api.web.app import create_app
 from workers.evaluation.evaluate import Tools, round_groups
 from workers.evaluation.panels import LastPanel
 from workers.hub.client import Hub
+from workers.jobs.context import WorkerContext
 from workers.jobs.drain import Drain
-from workers.jobs.evaluate_job import Bench, work_one
+from workers.jobs.evaluate_job import work_one
 from workers.jobs.retry import RetryRule
 from workers.jobs.validate_job import validate_next
 from workers.sandbox.sandbox import Sandbox
@@ -64,7 +66,7 @@ def panel() -> LastPanel:
 class Bed:
     """A worker, and a miner who is registered."""
 
-    bench: Bench
+    context: WorkerContext
     miner: Miner
 
     @property
@@ -74,7 +76,7 @@ class Bed:
 
     async def work(self, **changes: object) -> str | None:
         """What one look at the recordings came to, by a worker of which something is changed."""
-        return await validate_next(replace(self.bench, **cast(dict[str, Any], changes)), QueueName.CPU)
+        return await validate_next(replace(self.context, **cast(dict[str, Any], changes)), QueueName.CPU)
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ async def bed(
 ) -> AsyncIterator[Bed]:
     """The miner is nobody's writer, only registered; the worker tries once more, at once."""
     settings = api_settings(writers=(), upload_bytes=1 << 20)
-    bench = Bench(
+    context = WorkerContext(
         name="bench",
         loop=asyncio.get_running_loop(),
         queue=EvaluationQueue(pool),
@@ -96,26 +98,26 @@ async def bed(
         validations=Validations(pool),
         schedule=SCHEDULE,
         tools=Tools(Hub(API, tmp_path / "hub"), Sandbox(tmp_path / "scratch"), timedelta(seconds=1), panel),
-        notary=lambda: cast(Any, None),
+        receipt_signer=lambda: cast(Any, None),
         lease=timedelta(seconds=60),
         retry=RetryRule(most=1, first=timedelta(0), jitter=0.0),
-        beat=lambda: None,
+        heartbeat=lambda: None,
         retire=lambda: None,
     )
     async with Miner(pool, settings, writer, await serve(settings)) as miner:
-        yield Bed(bench, miner)
+        yield Bed(context, miner)
 
 
 async def test_a_recording_is_judged_as_a_models_sample_is(bed: Bed, pcm: bytes, panel: LastPanel) -> None:
     """Number by number what the judges find in the same sound; the upload is forgotten, the reasons stand."""
     asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
     assert (asked.state, asked.score, asked.sha256) == (ValidationState.QUEUED, None, hashlib.sha256(wav(pcm)).hexdigest())
-    assert await work_one(bed.bench, QueueName.CPU) == "validated"
+    assert await work_one(bed.context, QueueName.CPU) == "validated"
     found = await bed.api.validation(asked.id)
     group = Group("g", GroupKind.SINGLE, (Prompt("p", TEXT, DESCRIPTION, understand(DESCRIPTION)),))
     rules = SCHEDULE.version[-1]
     company = round_groups(BlockHash(f"0x{0:064x}"), rules)
-    judged = panel(rules.profile, (*company, group)).judge([group], {"p": Spoken("p", RATE, pcm, 0.0)}, rules, lambda *_: None)
+    judged = panel(rules.profile, (*company, group)).judge([group], {"p": Spoken("p", RATE, pcm, 0.0)}, rules, NO_PROGRESS)
     (sample,) = judged.samples
     assert (found.state, found.score, found.gate, found.metrics) == (ValidationState.DONE, sample.score, None, sample.metrics)
     assert found.utilities == {factor.value: utility for factor, utility in sample.utilities.items()}
@@ -167,7 +169,7 @@ async def test_what_cannot_be_judged_ends_with_its_reason(bed: Bed, upload: byte
 async def test_our_failure_is_tried_again_and_never_a_score(bed: Bed, pcm: bytes) -> None:
     """Judges that are missing put it back; when that happens too often it fails with our code."""
     asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
-    without = replace(bed.bench.tools, panel=cast(LastPanel, _no_judges))
+    without = replace(bed.context.tools, panel=cast(LastPanel, _no_judges))
     assert await bed.work(tools=without) == "handed back"
     waiting = await bed.api.validation(asked.id)
     assert (waiting.state, waiting.code, await bed.miner.uploads()) == (ValidationState.QUEUED, None, [wav(pcm)])
@@ -184,7 +186,7 @@ async def test_a_bug_hands_it_back_and_is_loud(bed: Bed, tmp_path: Path, pcm: by
     """An unknown failure is ours: the recording waits again, and the job fails for the log."""
     asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
     (tmp_path / "file").write_text("no folder")
-    broken = replace(bed.bench.tools, sandbox=Sandbox(tmp_path / "file"))
+    broken = replace(bed.context.tools, sandbox=Sandbox(tmp_path / "file"))
     with pytest.raises(OSError, match="file"):
         await bed.work(tools=broken)
     assert (await bed.api.validation(asked.id)).state is ValidationState.QUEUED
@@ -199,10 +201,10 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(bed: Bed, pcm: bytes)
             await connection.execute("update validations set token = gen_random_uuid(), worker = 'other'")
 
     def slow(_profile: object, _groups: Sequence[Group], on_bytes: Callable[[int, int], None]) -> None:
-        asyncio.run_coroutine_threadsafe(take_over(), bed.bench.loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(take_over(), bed.context.loop).result(timeout=10)
         on_bytes(1, 2)
 
-    assert await bed.work(tools=replace(bed.bench.tools, panel=cast(LastPanel, slow))) == "lease lost"
+    assert await bed.work(tools=replace(bed.context.tools, panel=cast(LastPanel, slow))) == "lease lost"
     assert (await bed.api.validation(asked.id)).state is ValidationState.RUNNING
 
 
@@ -217,7 +219,7 @@ async def test_a_worker_that_must_stop_gives_it_back(bed: Bed, pcm: bytes) -> No
             time.sleep(0.05)
             on_bytes(done, 200)
 
-    stopping = replace(bed.bench.tools, panel=cast(LastPanel, slow))
+    stopping = replace(bed.context.tools, panel=cast(LastPanel, slow))
     assert await bed.work(tools=stopping, drain=drain) == "handed back"
     waiting = await bed.api.validation(asked.id)
     assert (waiting.state, waiting.code, waiting.attempt) == (ValidationState.QUEUED, None, 0)
@@ -229,7 +231,7 @@ async def test_evaluations_and_recordings_take_turns(bed: Bed, open_round: Calla
     await open_round(submissions=3)
     for _ in range(2):
         await bed.api.validate(wav(bytes(100)), "Xyzzyq.", DESCRIPTION)
-    done = [await work_one(bed.bench, QueueName.CPU) for _ in range(5)]
+    done = [await work_one(bed.context, QueueName.CPU) for _ in range(5)]
     # The evaluations are of a competition that is not ours: handed back once, then parked.
     assert done == ["handed back", "refused", "parked", "refused", "handed back"]
 

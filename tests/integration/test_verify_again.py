@@ -24,6 +24,7 @@ from prompts.generate import digest
 from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError
 from scoring.model.fingerprint import fingerprint
+from scoring.progress import NO_PROGRESS
 from scoring.receipts import receipt
 from scoring.receipts.certificate import Certificate, issue, revoke
 from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject
@@ -98,7 +99,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     rules = demo.model_copy(update={"round": demo.round.model_copy(update={"single": 1, "counterfactual": 1, "voice": 1})})
     made, means = models.build(folder / "models"), tools("http://127.0.0.1:1", folder / "data")
     trial = judge_model(Model(made["clear"], "espeak"), BLOCK_HASH, rules, means, silent)
-    prints = fingerprint(made["clear"], lambda _done, _total: None)
+    prints = fingerprint(made["clear"], NO_PROGRESS)
     finding = Finding(prints.content, prints.tensors, None, None, trial.report)
     asked = digest(round_groups(BLOCK_HASH, rules))
     subject = Subject(Hotkey("5F"), 10, "clear/voice", "0" * 40, RoundNumber(3), BLOCK_HASH, rules.hash, asked)

@@ -17,7 +17,7 @@ from workers.evaluation.progress import Stage, StageLimits
 from workers.jobs import supervise as module
 from workers.jobs.drain import Drain, Drained
 from workers.jobs.lease import LeaseKeeper, Renewals
-from workers.jobs.supervise import Overseer, attempt
+from workers.jobs.supervise import Supervisor, attempt
 
 SOON = timedelta(seconds=0.8)
 LATER = timedelta(minutes=1)
@@ -50,8 +50,8 @@ class Try:
         renewals = Renewals(cast(Any, Database(self.lost)), lambda: None)
         keeper = LeaseKeeper(renewals, cast(Any, None), timedelta(minutes=1), asyncio.get_running_loop())
         give_up = self.given_up.append
-        overseer = Overseer(keeper, self.limits, self.drain, self.guest_stopped.set, lambda: give_up("given up"))
-        return await attempt(lambda: work(keeper), overseer, stands)
+        supervisor = Supervisor(keeper, self.limits, self.drain, self.guest_stopped.set, lambda: give_up("given up"))
+        return await attempt(lambda: work(keeper), supervisor, stands)
 
 
 async def test_work_that_ends_by_itself() -> None:
@@ -130,13 +130,13 @@ async def test_a_worker_that_stood_still_blames_no_stage() -> None:
     times = iter([0.0, 0.3, 3600.3, 3600.6, *[3600.9] * 100])
     keeper = LeaseKeeper(cast(Any, None), cast(Any, None), timedelta(minutes=1), asyncio.get_running_loop())
     limits = StageLimits(check=timedelta(seconds=3))
-    overseer = Overseer(keeper, limits, Drain(), lambda: None, lambda: None, clock=lambda: next(times))
+    supervisor = Supervisor(keeper, limits, Drain(), lambda: None, lambda: None, clock=lambda: next(times))
 
     def short() -> str:
         time.sleep(0.9)
         return "done"
 
-    assert await attempt(short, overseer) == "done"
+    assert await attempt(short, supervisor) == "done"
 
 
 async def test_asked_to_stop_work_may_end() -> None:

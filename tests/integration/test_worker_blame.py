@@ -29,9 +29,9 @@ from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.evaluate import Tools
 from workers.evaluation.panels import LastPanel
-from workers.evaluation.sign import Notary
+from workers.evaluation.sign import ReceiptSigner
 from workers.hub.client import Hub
-from workers.jobs.context import Bench
+from workers.jobs.context import WorkerContext
 from workers.jobs.evaluate_job import work_one
 from workers.jobs.presence import Presence
 from workers.jobs.retry import RetryRule
@@ -48,7 +48,7 @@ class BrokenHub:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def held(self, *_names: str) -> AbstractContextManager[None]:
+    def pin_in_cache(self, *_names: str) -> AbstractContextManager[None]:
         """There is nothing to hold."""
         return nullcontext()
 
@@ -62,15 +62,15 @@ class BrokenHub:
 
 
 @pytest.fixture
-def bench(pool: Pool, tmp_path: Path, writer: bt.Wallet) -> Callable[..., Bench]:
-    """Build a worker's bench on a host, with a hub's client that raises an error."""
+def context(pool: Pool, tmp_path: Path, writer: bt.Wallet) -> Callable[..., WorkerContext]:
+    """Build a worker's context on a host, with a hub's client that raises an error."""
     key = ServiceKey.at(tmp_path / "service.key")
     certificate = certification.certify(writer, key.address, "bench", timedelta(days=1), datetime.now(UTC))
-    notary = Notary(CertifiedKey(key, certificate), FolderStore(tmp_path / "store"))
+    receipt_signer = ReceiptSigner(CertifiedKey(key, certificate), FolderStore(tmp_path / "store"))
 
-    def build(host: str, error: Exception, most: int = 5, daily: int = 100) -> Bench:
+    def build(host: str, error: Exception, most: int = 5, daily: int = 100) -> WorkerContext:
         hub = cast(Hub, BrokenHub(error))
-        return Bench(
+        return WorkerContext(
             name=f"worker of {host}",
             loop=asyncio.get_running_loop(),
             queue=EvaluationQueue(pool, daily),
@@ -78,10 +78,10 @@ def bench(pool: Pool, tmp_path: Path, writer: bt.Wallet) -> Callable[..., Bench]
             validations=Validations(pool),
             schedule=SCHEDULE,
             tools=Tools(hub, Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel()),
-            notary=lambda: notary,
+            receipt_signer=lambda: receipt_signer,
             lease=timedelta(seconds=60),
             retry=RetryRule(most=most, first=timedelta(0), jitter=0.0),
-            beat=lambda: None,
+            heartbeat=lambda: None,
             retire=lambda: None,
             host=host,
         )
@@ -108,32 +108,32 @@ async def stands(pool: Pool, submission: SubmissionId) -> tuple[EvaluationState,
     return evaluation.state, evaluation.code, (await store.get(submission)).state
 
 
-async def fails(bench: Bench, error: type[Exception]) -> None:
+async def fails(context: WorkerContext, error: type[Exception]) -> None:
     """One job that fails loudly."""
     with pytest.raises(error):
-        await work_one(bench, QueueName.CPU)
+        await work_one(context, QueueName.CPU)
 
 
 async def test_the_same_failure_on_two_hosts_is_the_submissions(
-    pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]
+    pool: Pool, open_round: OpenRound, context: Callable[..., WorkerContext]
 ) -> None:
     """The second host's verdict is signed as any other, and says that nobody foresaw it."""
     (submission,) = await open_round(ROUND)
-    await fails(bench("one", ValueError("a")), ValueError)
+    await fails(context("one", ValueError("a")), ValueError)
     assert await stands(pool, submission) == (EvaluationState.QUEUED, Code.WORKER_ERROR, SubmissionState.QUEUED)
-    await fails(bench("two", ValueError("b")), ValueError)
+    await fails(context("two", ValueError("b")), ValueError)
     assert await stands(pool, submission) == (EvaluationState.REJECTED, Code.FAILED_ALIKE, SubmissionState.REJECTED)
     (result,) = await Rounds(pool).results(ROUND)
     assert (result.code, len(result.signature or "")) == (Code.FAILED_ALIKE, 128)
 
 
 async def test_what_another_submission_meets_meanwhile_is_not_the_firsts(
-    pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]
+    pool: Pool, open_round: OpenRound, context: Callable[..., WorkerContext]
 ) -> None:
     """Seen when it is decided, not when it was claimed: a bug of ours that breaks out on all hosts at once blames nobody."""
     first, _ = await open_round(ROUND, submissions=2)
-    await fails(bench("one", ValueError("a")), ValueError)
-    here, other = bench("two", ValueError("a")), bench("three", ValueError("a"))
+    await fails(context("one", ValueError("a")), ValueError)
+    here, other = context("two", ValueError("a")), context("three", ValueError("a"))
 
     class Meanwhile(BrokenHub):
         def describe(self, *_names: str) -> None:
@@ -145,11 +145,11 @@ async def test_what_another_submission_meets_meanwhile_is_not_the_firsts(
     assert await stands(pool, first) == (EvaluationState.QUEUED, Code.WORKER_ERROR, SubmissionState.QUEUED)
 
 
-async def test_one_host_parks_it(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+async def test_one_host_parks_it(pool: Pool, open_round: OpenRound, context: Callable[..., WorkerContext]) -> None:
     """The same failure again and again, where there is no other host to ask: the operator's, never the miner's."""
     (submission,) = await open_round(ROUND)
     for _ in range(3):
-        await fails(bench("one", ValueError("a"), most=2), ValueError)
+        await fails(context("one", ValueError("a"), most=2), ValueError)
     assert await stands(pool, submission) == (EvaluationState.PARKED, Code.WORKER_ERROR, SubmissionState.QUEUED)
 
 
@@ -162,57 +162,59 @@ async def test_one_host_parks_it(pool: Pool, open_round: OpenRound, bench: Calla
     ],
 )
 async def test_what_two_hosts_do_not_share_stays_ours(
-    pool: Pool, open_round: OpenRound, bench: Callable[..., Bench], first: Exception, second: Exception
+    pool: Pool, open_round: OpenRound, context: Callable[..., WorkerContext], first: Exception, second: Exception
 ) -> None:
     """Two bugs, or two hosts that both ran short."""
     (submission,) = await open_round(ROUND)
-    await fails(bench("one", first), type(first))
-    await fails(bench("two", second), type(second))
+    await fails(context("one", first), type(first))
+    await fails(context("two", second), type(second))
     assert await stands(pool, submission) == (EvaluationState.QUEUED, Code.WORKER_ERROR, SubmissionState.QUEUED)
 
 
-async def test_a_host_that_ran_short_says_how(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+async def test_a_host_that_ran_short_says_how(pool: Pool, open_round: OpenRound, context: Callable[..., WorkerContext]) -> None:
     """No cause that could blame anybody, but what it was and where, for the operator."""
     await open_round(ROUND)
-    await fails(bench("one", OSError(28, "full")), OSError)
+    await fails(context("one", OSError(28, "full")), OSError)
     async with pool.connection() as connection:
         row = await connection.fetchrow("select detail, cause from events where code = 2202")
     assert tuple(row) == ("nobody foresaw OSError@fetch", None)
 
 
-async def test_an_outage_of_the_database_is_called_one(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+async def test_an_outage_of_the_database_is_called_one(
+    pool: Pool, open_round: OpenRound, context: Callable[..., WorkerContext]
+) -> None:
     """Foreseen, so no job fails of it; the code says what was away."""
     (submission,) = await open_round(ROUND)
     for host in ("one", "two"):
-        assert await work_one(bench(host, DatabaseUnavailable()), QueueName.CPU) == "handed back"
+        assert await work_one(context(host, DatabaseUnavailable()), QueueName.CPU) == "handed back"
     assert await stands(pool, submission) == (EvaluationState.QUEUED, Code.DATABASE_UNAVAILABLE, SubmissionState.QUEUED)
 
 
-async def test_a_days_budget_parks(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+async def test_a_days_budget_parks(pool: Pool, open_round: OpenRound, context: Callable[..., WorkerContext]) -> None:
     """Whatever a single evaluation's budget would still allow."""
     (submission,) = await open_round(ROUND)
     for _ in range(2):
-        await fails(bench("one", ValueError("a"), most=100, daily=2), ValueError)
+        await fails(context("one", ValueError("a"), most=100, daily=2), ValueError)
     assert (await stands(pool, submission))[0] is EvaluationState.PARKED
 
 
 async def test_a_drained_host_claims_nothing_and_shows_it(
-    pool: Pool, open_round: OpenRound, bench: Callable[..., Bench], capsys: pytest.CaptureFixture[str]
+    pool: Pool, open_round: OpenRound, context: Callable[..., WorkerContext], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Until the operator takes it back; each is said once, however often it is looked at."""
     (submission,) = await open_round(ROUND)
-    operations, workers, here = Operations(pool), Workers(pool), bench("one", ValueError("a"))
+    operations, workers, here = Operations(pool), Workers(pool), context("one", ValueError("a"))
     presence = Presence(workers, here, QueueName.CPU)
     await operations.drain("one", actor="op", reason="new disk")
     for _ in range(3):
-        await presence.beat()
+        await presence.heartbeat()
     assert await work_one(here, QueueName.CPU) == "nothing due"
     assert [(row.name, row.host, row.draining) for row in await workers.live(timedelta(minutes=1))] == [
         ("worker of one", "one", True)
     ]
     await operations.undrain("one", actor="op", reason="done")
     for _ in range(2):
-        await presence.beat()
+        await presence.heartbeat()
     await fails(here, ValueError)
     await presence.leave()
     assert await workers.live(timedelta(minutes=1)) == ()
@@ -221,7 +223,7 @@ async def test_a_drained_host_claims_nothing_and_shows_it(
     assert (await stands(pool, submission))[0] is EvaluationState.QUEUED
 
 
-async def test_a_worker_shows_what_it_works_on(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+async def test_a_worker_shows_what_it_works_on(pool: Pool, open_round: OpenRound, context: Callable[..., WorkerContext]) -> None:
     """While it does, and not before or after."""
     await open_round(ROUND)
     workers, seen = Workers(pool), []
@@ -231,12 +233,12 @@ async def test_a_worker_shows_what_it_works_on(pool: Pool, open_round: OpenRound
             asyncio.run_coroutine_threadsafe(look(), here.loop).result(timeout=10)
             raise self.error
 
-    here = bench("one", ValueError("a"))
+    here = context("one", ValueError("a"))
     here = replace(here, tools=replace(here.tools, hub=cast(Hub, Looking(ValueError("a")))))
     presence = Presence(workers, here, QueueName.CPU)
 
     async def look() -> None:
-        await presence.beat()
+        await presence.heartbeat()
         seen.extend([row.evaluation_id for row in await workers.live(timedelta(minutes=1))])
 
     await look()
@@ -247,19 +249,23 @@ async def test_a_worker_shows_what_it_works_on(pool: Pool, open_round: OpenRound
     assert seen[2] is None
 
 
-async def test_asked_to_stop_a_worker_claims_nothing(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+async def test_asked_to_stop_a_worker_claims_nothing(
+    pool: Pool, open_round: OpenRound, context: Callable[..., WorkerContext]
+) -> None:
     """The row stays for others."""
     (submission,) = await open_round(ROUND)
-    here = bench("one", ValueError("a"))
+    here = context("one", ValueError("a"))
     here.drain.request()
     assert await work_one(here, QueueName.CPU) == "stopping"
     assert (await stands(pool, submission))[:2] == (EvaluationState.QUEUED, None)
 
 
-async def test_what_is_drained_is_nobodys_failure(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+async def test_what_is_drained_is_nobodys_failure(
+    pool: Pool, open_round: OpenRound, context: Callable[..., WorkerContext]
+) -> None:
     """Handed back at the second signal: due at once, and not counted."""
     (submission,) = await open_round(ROUND)
-    here = bench("one", ValueError("a"))
+    here = context("one", ValueError("a"))
 
     class Slow(BrokenHub):
         def describe(self, *_names: str) -> None:
@@ -275,18 +281,22 @@ async def test_what_is_drained_is_nobodys_failure(pool: Pool, open_round: OpenRo
     assert (evaluation.state, evaluation.failures, evaluation.code) == (EvaluationState.QUEUED, 0, None)
 
 
-async def test_a_second_refusal_waits_for_its_time(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+async def test_a_second_refusal_waits_for_its_time(
+    pool: Pool, open_round: OpenRound, context: Callable[..., WorkerContext]
+) -> None:
     """Between the two lies as long as is set: an outage of a moment answers once."""
     (submission,) = await open_round(ROUND)
-    here = replace(bench("one", SubmissionFault(Code.REPO_NOT_PUBLIC)), confirm=timedelta(hours=1))
+    here = replace(context("one", SubmissionFault(Code.REPO_NOT_PUBLIC)), confirm=timedelta(hours=1))
     assert [await work_one(here, QueueName.CPU) for _ in range(2)] == ["handed back", "nothing due"]
     assert await stands(pool, submission) == (EvaluationState.QUEUED, Code.REPO_NOT_PUBLIC, SubmissionState.QUEUED)
 
 
-async def test_a_first_refusal_alone_decides_nothing(pool: Pool, open_round: OpenRound, bench: Callable[..., Bench]) -> None:
+async def test_a_first_refusal_alone_decides_nothing(
+    pool: Pool, open_round: OpenRound, context: Callable[..., WorkerContext]
+) -> None:
     """What the hub answers the next time does."""
     (submission,) = await open_round(ROUND)
-    refused = replace(bench("one", SubmissionFault(Code.REPO_NOT_PUBLIC)), confirm=timedelta(0))
+    refused = replace(context("one", SubmissionFault(Code.REPO_NOT_PUBLIC)), confirm=timedelta(0))
     assert await work_one(refused, QueueName.CPU) == "handed back"
-    assert await work_one(bench("one", SubmissionFault(Code.WEIGHTS_MISSING)), QueueName.CPU) == "rejected"
+    assert await work_one(context("one", SubmissionFault(Code.WEIGHTS_MISSING)), QueueName.CPU) == "rejected"
     assert (await stands(pool, submission))[1] is Code.WEIGHTS_MISSING

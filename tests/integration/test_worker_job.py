@@ -23,6 +23,7 @@ from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.model.fingerprint import fingerprint
 from scoring.model.tag import tag_of
+from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, Trust
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.pool import Pool
@@ -36,9 +37,10 @@ from voice_api.keys import CertifiedKey, ServiceKey, verify
 from workers.evaluation.audio_store import FolderStore, read_receipt
 from workers.evaluation.evaluate import Tools
 from workers.evaluation.panels import LastPanel
-from workers.evaluation.sign import Notary
+from workers.evaluation.sign import ReceiptSigner
 from workers.hub.client import Hub, Timeouts
-from workers.jobs.evaluate_job import Bench, work_one
+from workers.jobs.context import WorkerContext
+from workers.jobs.evaluate_job import work_one
 from workers.jobs.retry import RetryRule
 from workers.sandbox.sandbox import Sandbox
 
@@ -48,14 +50,14 @@ ROUND = 3
 
 @dataclass
 class Bed:
-    """A worker's bench, and a hub with the six demo models that the test may tell to fail."""
+    """A worker's context, and a hub with the six demo models that the test may tell to fail."""
 
-    bench: Bench
+    context: WorkerContext
     pool: Pool
     control: Control
     root: Path
     folders: dict[str, Path]
-    notary: Notary
+    receipt_signer: ReceiptSigner
 
     async def submitted(self, role: str, number: int = 1, **overrides: object) -> SubmissionId:
         """A published and committed model, asked for in a round of its own number."""
@@ -68,7 +70,7 @@ class Bed:
             "commitment": "v1",
             "repo": f"{role}/voice",
             "revision": publish(self.root, f"{role}/voice", self.folders[role]),
-            "tag": tag_of(fingerprint(self.folders["clear"], lambda _done, _total: None).content, key).hex(),
+            "tag": tag_of(fingerprint(self.folders["clear"], NO_PROGRESS).content, key).hex(),
         }
         (submission,) = await Submissions(self.pool).add([NewSubmission(**fields | overrides)])  # type: ignore[arg-type]
         return submission
@@ -83,7 +85,7 @@ class Bed:
 
     async def worked(self, submission: SubmissionId) -> tuple[str, Evaluation, Submission]:
         """What one job said, and how evaluation and submission stand after it."""
-        said = await work_one(self.bench, QueueName.CPU)
+        said = await work_one(self.context, QueueName.CPU)
         store = Submissions(self.pool)
         return said, (await store.evaluations(submission))[0], await store.get(submission)
 
@@ -114,8 +116,8 @@ async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path], writer
     client = Hub(url, tmp_path / "cache", timeouts)
     key = ServiceKey.at(tmp_path / "service.key")
     certificate = certification.certify(writer, key.address, "bench", timedelta(days=1), datetime.now(UTC))
-    notary = Notary(CertifiedKey(key, certificate), FolderStore(tmp_path / "store"))
-    bench = Bench(
+    receipt_signer = ReceiptSigner(CertifiedKey(key, certificate), FolderStore(tmp_path / "store"))
+    context = WorkerContext(
         name="bench",
         loop=asyncio.get_running_loop(),
         queue=EvaluationQueue(pool),
@@ -123,20 +125,20 @@ async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path], writer
         validations=Validations(pool),
         schedule=SCHEDULE,
         tools=Tools(client, Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel()),
-        notary=lambda: notary,
+        receipt_signer=lambda: receipt_signer,
         lease=timedelta(seconds=60),
         retry=RetryRule(most=1, first=timedelta(0), jitter=0.0),
-        beat=lambda: None,
+        heartbeat=lambda: None,
         retire=lambda: None,
         host="host-1",
         confirm=timedelta(0),
     )
-    return Bed(bench, pool, control, root, models.build(tmp_path / "models"), notary)
+    return Bed(context, pool, control, root, models.build(tmp_path / "models"), receipt_signer)
 
 
 async def test_nothing_due_is_nothing_to_do(bed: Bed) -> None:
     """A wake-up too many costs nothing."""
-    assert await work_one(bed.bench, QueueName.CPU) == "nothing due"
+    assert await work_one(bed.context, QueueName.CPU) == "nothing due"
 
 
 async def test_a_pickle_is_refused_before_anything_is_fetched(bed: Bed) -> None:
@@ -225,7 +227,7 @@ async def test_a_bug_hands_the_row_back_and_is_loud(bed: Bed, tmp_path: Path) ->
     await bed.asked(submission)
     (tmp_path / "cache").write_text("a file where the worker's cache should be")
     with pytest.raises(OSError, match="cache"):
-        await work_one(bed.bench, QueueName.CPU)
+        await work_one(bed.context, QueueName.CPU)
     (evaluation,) = await Submissions(bed.pool).evaluations(submission)
     assert (evaluation.state, evaluation.code) == (EvaluationState.QUEUED, Code.WORKER_ERROR)
 
@@ -255,7 +257,7 @@ async def test_a_refusal_is_signed_as_well(bed: Bed) -> None:
     await bed.asked(submission)
     await bed.worked(submission)
     (result,) = await Rounds(bed.pool).results(RoundNumber(ROUND))
-    signer = bed.notary.signer.certificate
+    signer = bed.receipt_signer.signer.certificate
     assert (result.code, Certificate.from_json(result.certificate)) == (Code.FILE_NOT_ALLOWED, signer)
 
 
@@ -272,12 +274,12 @@ async def test_a_store_that_cannot_be_written_is_tried_again(bed: Bed, tmp_path:
 async def test_a_certificate_that_runs_out_meanwhile_is_tried_again(bed: Bed, tmp_path: Path) -> None:
     """Nothing is signed that nobody would count: another worker may still judge it."""
     now = datetime.now(UTC)
-    ended = replace(bed.notary.signer.certificate, not_after=now)
-    notary = replace(bed.notary, signer=CertifiedKey(ServiceKey.at(tmp_path / "service.key"), ended))
+    ended = replace(bed.receipt_signer.signer.certificate, not_after=now)
+    receipt_signer = replace(bed.receipt_signer, signer=CertifiedKey(ServiceKey.at(tmp_path / "service.key"), ended))
     submission = await bed.submitted("pickle")
     await bed.asked(submission)
-    bench = replace(bed.bench, notary=lambda: notary)
-    assert await work_one(bench, QueueName.CPU) == "handed back"
+    context = replace(bed.context, receipt_signer=lambda: receipt_signer)
+    assert await work_one(context, QueueName.CPU) == "handed back"
     (evaluation,) = await Submissions(bed.pool).evaluations(submission)
     assert (evaluation.state, evaluation.code) == (EvaluationState.QUEUED, Code.CERTIFICATE_EXPIRED)
 
@@ -286,12 +288,12 @@ async def test_a_worker_without_a_valid_certificate_claims_nothing_and_ends(bed:
     """The row stays for others, as if this worker had never been."""
     retired = []
 
-    def expired() -> Notary:
+    def expired() -> ReceiptSigner:
         raise PlatformError(Code.CERTIFICATE_INVALID, "it expired")
 
     submission = await bed.submitted("pickle")
     await bed.asked(submission)
-    bench = replace(bed.bench, notary=expired, retire=lambda: retired.append("now"))
-    assert (await work_one(bench, QueueName.CPU), retired) == ("not certified", ["now"])
+    context = replace(bed.context, receipt_signer=expired, retire=lambda: retired.append("now"))
+    assert (await work_one(context, QueueName.CPU), retired) == ("not certified", ["now"])
     (evaluation,) = await Submissions(bed.pool).evaluations(submission)
     assert (evaluation.state, evaluation.attempt) == (EvaluationState.QUEUED, 0)

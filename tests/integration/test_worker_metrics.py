@@ -20,9 +20,9 @@ from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
 from workers.evaluation.evaluate import Tools
 from workers.evaluation.progress import Stage, Timed
-from workers.evaluation.sign import Notary
+from workers.evaluation.sign import ReceiptSigner
 from workers.jobs import evaluate_job
-from workers.jobs.context import Bench
+from workers.jobs.context import WorkerContext
 from workers.jobs.retry import RetryRule
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
@@ -38,9 +38,9 @@ class Overtaken(EvaluationQueue):
         return claim
 
 
-def bench_of(pool: Pool, queue: EvaluationQueue, retries: int) -> Bench:
+def context_of(pool: Pool, queue: EvaluationQueue, retries: int) -> WorkerContext:
     """A worker whose competition is not the round's: what it claims fails for our own reasons, before a model is touched."""
-    return Bench(
+    return WorkerContext(
         name="w1",
         loop=asyncio.get_running_loop(),
         queue=queue,
@@ -48,10 +48,10 @@ def bench_of(pool: Pool, queue: EvaluationQueue, retries: int) -> Bench:
         validations=Validations(pool),
         schedule=competition.load(),
         tools=cast(Tools, None),  # never reached
-        notary=lambda: cast(Notary, None),  # as little
+        receipt_signer=lambda: cast(ReceiptSigner, None),  # as little
         lease=LEASE,
         retry=RetryRule(retries, LEASE),
-        beat=lambda: None,
+        heartbeat=lambda: None,
         retire=lambda: None,
     )
 
@@ -65,10 +65,10 @@ async def test_a_failed_run_is_counted_by_its_code(
 ) -> None:
     """Once by outcome and code, and as a retry if it is one."""
     await open_round()
-    bench = bench_of(pool, EvaluationQueue(pool), retries)
-    assert await evaluate_job.work_one(bench, QueueName.CPU) == outcome
-    assert await evaluate_job.work_one(bench, QueueName.GPU) == "nothing due"
-    value = bench.metrics.registry.get_sample_value
+    context = context_of(pool, EvaluationQueue(pool), retries)
+    assert await evaluate_job.work_one(context, QueueName.CPU) == outcome
+    assert await evaluate_job.work_one(context, QueueName.GPU) == "nothing due"
+    value = context.metrics.registry.get_sample_value
     assert value("voice_worker_runs_total", {"outcome": outcome, "code": Code.COMPETITION_MISMATCH.slug}) == 1
     assert value("voice_worker_retries_total") == retried
 
@@ -76,9 +76,9 @@ async def test_a_failed_run_is_counted_by_its_code(
 async def test_a_lost_lease_is_counted(pool: Pool, open_round: OpenRound) -> None:
     """It is no run's outcome: the one that took over has that."""
     await open_round()
-    bench = bench_of(pool, Overtaken(pool), 3)
-    assert await evaluate_job.work_one(bench, QueueName.CPU) == "lease lost"
-    value = bench.metrics.registry.get_sample_value
+    context = context_of(pool, Overtaken(pool), 3)
+    assert await evaluate_job.work_one(context, QueueName.CPU) == "lease lost"
+    value = context.metrics.registry.get_sample_value
     assert value("voice_worker_leases_lost_total") == 1
     assert value("voice_worker_retries_total") == 0
 
@@ -87,7 +87,7 @@ async def test_every_line_of_a_run_names_it(pool: Pool, open_round: OpenRound) -
     """Evaluation, submission and round stand in each line, so that all of one run can be found."""
     [submission] = await open_round(number=3)
     with capture_logs(processors=[merge_contextvars]) as lines:
-        await evaluate_job.work_one(bench_of(pool, EvaluationQueue(pool), 3), QueueName.CPU)
+        await evaluate_job.work_one(context_of(pool, EvaluationQueue(pool), 3), QueueName.CPU)
     assert [line["event"] for line in lines] == ["handed back"]
     assert [(line["evaluation"], line["submission"], line["round"]) for line in lines] == [(1, submission, 3)]
 

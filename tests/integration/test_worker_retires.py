@@ -19,9 +19,9 @@ from scoring.errors import Code, PlatformError
 from voice_api.db.states import QueueName
 from voice_api.dispatch.wakeups import JOB
 from voice_api.errors import RedisUnavailable
-from workers.evaluation.sign import Notary
+from workers.evaluation.sign import ReceiptSigner
 from workers.jobs.background_loop import background_loop
-from workers.jobs.context import Bench, bench
+from workers.jobs.context import WorkerContext, worker_context
 from workers.jobs.drain import Drain
 from workers.jobs.retry import RetryRule
 from workers.jobs.work_loop import WorkLoop
@@ -58,13 +58,13 @@ def redis(redis_url: str) -> Iterator[Redis]:
 
 
 @contextmanager
-def at_a_bench(notary: Callable[[], Notary], drain: Drain, queue: object = None) -> Iterator[None]:
-    """Jobs get no further than to their notary, or to a queue in which nothing is due."""
+def in_a_context(receipt_signer: Callable[[], ReceiptSigner], drain: Drain, queue: object = None) -> Iterator[None]:
+    """Jobs get no further than to their receipt_signer, or to a queue in which nothing is due."""
     with background_loop() as loop:
         rule = RetryRule(most=1, first=PAUSE)
         stand_in, dry = cast(Any, queue), cast(Any, Dry())
-        mark = bench.set(
-            Bench(
+        mark = worker_context.set(
+            WorkerContext(
                 "one",
                 loop,
                 stand_in,
@@ -72,7 +72,7 @@ def at_a_bench(notary: Callable[[], Notary], drain: Drain, queue: object = None)
                 dry,
                 NOTHING,
                 NOTHING,
-                notary,
+                receipt_signer,
                 PAUSE,
                 rule,
                 lambda: None,
@@ -81,7 +81,7 @@ def at_a_bench(notary: Callable[[], Notary], drain: Drain, queue: object = None)
             )
         )
         yield
-        bench.reset(mark)
+        worker_context.reset(mark)
 
 
 def counts(redis: Redis) -> tuple[int, int, int]:
@@ -90,21 +90,21 @@ def counts(redis: Redis) -> tuple[int, int, int]:
     return queue.finished_job_registry.count, queue.failed_job_registry.count, queue.count
 
 
-def expired() -> Notary:
+def expired() -> ReceiptSigner:
     """The certificate ran out."""
     raise PlatformError(Code.CERTIFICATE_INVALID, "it expired")
 
 
-def certified() -> Notary:
+def certified() -> ReceiptSigner:
     """There is one."""
-    return cast(Notary, None)
+    return cast(ReceiptSigner, None)
 
 
 @pytest.mark.timeout(30)
 def test_without_a_certificate_a_worker_ends_its_job_and_then_itself(redis: Redis) -> None:
     """One job was carried to its end, the other wake-up waits for another worker."""
     drain = Drain()
-    with at_a_bench(expired, drain):
+    with in_a_context(expired, drain):
         WorkLoop(redis, QueueName.CPU, drain).run()
     assert counts(redis) == (1, 0, 1)
 
@@ -115,13 +115,13 @@ def test_a_signal_ends_a_worker_after_its_job(redis: Redis, number: signal.Signa
     """It comes in the middle of the first; nothing was claimed after it."""
     drain, queue = Drain(), Dry()
 
-    def asked() -> Notary:
+    def asked() -> ReceiptSigner:
         os.kill(os.getpid(), number)
         while not drain.requested:
             time.sleep(0.01)
         return certified()
 
-    with at_a_bench(asked, drain, queue):
+    with in_a_context(asked, drain, queue):
         WorkLoop(redis, QueueName.CPU, drain).run()
     assert (counts(redis), drain.overdue) == ((1, 0, 1), False)
 
@@ -131,7 +131,7 @@ def test_a_second_signal_is_heard_as_such(redis: Redis) -> None:
     """RQ itself would end the process there and then, with its job."""
     drain = Drain()
 
-    def asked() -> Notary:
+    def asked() -> ReceiptSigner:
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(0.05)
@@ -139,7 +139,7 @@ def test_a_second_signal_is_heard_as_such(redis: Redis) -> None:
             time.sleep(0.01)
         return certified()
 
-    with at_a_bench(asked, drain, Dry()):
+    with in_a_context(asked, drain, Dry()):
         WorkLoop(redis, QueueName.CPU, drain).run()
     assert (counts(redis), drain.overdue) == ((1, 0, 1), True)
 
@@ -150,7 +150,7 @@ def test_an_idle_worker_ends_at_once(redis: Redis) -> None:
     drain, queue = Drain(), Dry()
     threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
     began = time.monotonic()
-    with at_a_bench(certified, drain, queue):
+    with in_a_context(certified, drain, queue):
         WorkLoop(redis, QueueName.CPU, drain).run()
     assert (counts(redis), queue.asked, time.monotonic() - began < 10) == ((2, 0, 0), 2, True)
 
@@ -159,7 +159,7 @@ def test_an_idle_worker_ends_at_once(redis: Redis) -> None:
 def test_a_burst_ends_when_nothing_is_due(redis: Redis) -> None:
     """It takes the wake-ups that wait, rings for itself after them, and goes on after a job that failed."""
     drain, queue = Drain(), Dry(due=3)
-    with at_a_bench(certified, drain, queue):
+    with in_a_context(certified, drain, queue):
         WorkLoop(redis, QueueName.CPU, drain).run_off()
     finished, failed, waiting = counts(redis)
     assert (failed, waiting, queue.asked) == (3, 0, finished + failed)

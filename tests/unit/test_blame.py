@@ -11,7 +11,7 @@ from scoring.errors import Code, InfrastructureFault
 from scoring.model.safetensors_header import parse_header
 from voice_api.db.causes import Cause
 from voice_api.errors import DatabaseUnavailable
-from workers.jobs.unforeseen import cause_of, failed_alike
+from workers.jobs.unforeseen import cause_of, same_failure_elsewhere
 
 SAME = "ValueError@decode"
 
@@ -34,7 +34,7 @@ def met(host: str, cause: str = SAME) -> Cause:
 )
 def test_two_hosts_make_it_the_submissions(earlier: tuple[Cause, ...], theirs: bool) -> None:
     """The same cause on a distinct host, and nothing less; the reason names no host."""
-    fault = failed_alike(earlier, "here", SAME)
+    fault = same_failure_elsewhere(earlier, "here", SAME)
     assert (fault is not None) is theirs
     if fault is not None:
         assert (fault.code, "here" in fault.detail, SAME in fault.detail) == (Code.FAILED_ALIKE, False, True)

@@ -14,6 +14,7 @@ from scoring.competition import load
 from scoring.errors import Code
 from scoring.model.fingerprint import Fingerprint, fingerprint
 from scoring.model.tag import tag_of
+from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, issue
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
 from voice_api.db.states import VerdictState
@@ -21,7 +22,7 @@ from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.evaluate import Earlier, Task, Tools, evaluate
 from workers.evaluation.panels import LastPanel
-from workers.evaluation.sign import Notary
+from workers.evaluation.sign import ReceiptSigner
 from workers.hub.client import Hub
 from workers.hub.inspect import FolderSource
 from workers.hub.repository import Repository
@@ -41,7 +42,7 @@ class FolderHub:
     def describe(self, repo: str, revision: str) -> Repository:
         return Repository(repo, revision, tuple(self._source.files), None)
 
-    def held(self, _repo: str, _revision: str) -> AbstractContextManager[None]:
+    def pin_in_cache(self, _repo: str, _revision: str) -> AbstractContextManager[None]:
         return nullcontext()
 
     def head(self, _repo: str, _revision: str, path: str, n_bytes: int) -> bytes:
@@ -74,12 +75,12 @@ def tools(folder: Path, tmp_path: Path) -> Tools:
 
 
 @pytest.fixture
-def notary(tmp_path_factory: pytest.TempPathFactory) -> Notary:
+def receipt_signer(tmp_path_factory: pytest.TempPathFactory) -> ReceiptSigner:
     """A key that certified itself: nothing here asks whose it is."""
-    folder = tmp_path_factory.mktemp("notary")
+    folder = tmp_path_factory.mktemp("receipt_signer")
     key, now = ServiceKey.at(folder / "service.key"), datetime.now(UTC)
     terms = Certificate(Hotkey(key.address), key.address, "bench", now - timedelta(days=1), now + timedelta(days=1), "")
-    return Notary(CertifiedKey(key, issue(terms, key.sign)), FolderStore(folder))
+    return ReceiptSigner(CertifiedKey(key, issue(terms, key.sign)), FolderStore(folder))
 
 
 def a_task(prints: Fingerprint, key: bytes = KEY) -> Task:
@@ -88,20 +89,20 @@ def a_task(prints: Fingerprint, key: bytes = KEY) -> Task:
     return Task(Hotkey("h"), KEY, Block(10), "00", "a/b", "0" * 40, tag, RoundNumber(1), BlockHash("0x" + "12" * 32))
 
 
-def test_a_replayed_commitment_owns_nothing(folder: Path, tools: Tools, notary: Notary) -> None:
+def test_a_replayed_commitment_owns_nothing(folder: Path, tools: Tools, receipt_signer: ReceiptSigner) -> None:
     """Another's tag on another's repository: refused by name, and its hashes are not recorded as this hotkey's model."""
-    prints = fingerprint(folder, lambda _done, _total: None)
+    prints = fingerprint(folder, NO_PROGRESS)
     task = a_task(prints, key=bytes(32))
-    verdict = evaluate(task, COMPETITION, tools, notary, AlwaysCopied(), lambda _stage, _done, _total: None)
+    verdict = evaluate(task, COMPETITION, tools, receipt_signer, AlwaysCopied(), NO_PROGRESS)
     assert (verdict.state, verdict.code) == (VerdictState.REJECTED, Code.TAG_MISMATCH)
     assert (verdict.content_hash, verdict.tensors_hash) == (None, None)
     assert prints.content in (verdict.reason or "")
 
 
-def test_a_bound_copy_is_named_before_it_is_loaded(folder: Path, tools: Tools, notary: Notary) -> None:
+def test_a_bound_copy_is_named_before_it_is_loaded(folder: Path, tools: Tools, receipt_signer: ReceiptSigner) -> None:
     """Once the tag holds, the hashes are kept and the earlier commitment is named."""
-    prints = fingerprint(folder, lambda _done, _total: None)
+    prints = fingerprint(folder, NO_PROGRESS)
     task = replace(a_task(prints), repo="c/d")
-    verdict = evaluate(task, COMPETITION, tools, notary, AlwaysCopied(), lambda _stage, _done, _total: None)
+    verdict = evaluate(task, COMPETITION, tools, receipt_signer, AlwaysCopied(), NO_PROGRESS)
     assert (verdict.state, verdict.code, verdict.copy_of) == (VerdictState.COPY, Code.COPY, 1)
     assert (verdict.content_hash, verdict.tensors_hash) == (prints.content, prints.tensors)

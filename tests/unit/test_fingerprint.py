@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import Fingerprint, canonical_config, fingerprint
+from scoring.progress import NO_PROGRESS
 
 Tensors = dict[str, NDArray[np.float32]]
 CONFIG = {"model_type": "vits", "hidden_size": 16, "nested": {"a": [1, 2.5, None]}}
@@ -38,7 +39,7 @@ def write(folder: Path, shards: dict[str, Tensors], config: object = CONFIG) -> 
 
 def of(folder: Path) -> Fingerprint:
     """Its fingerprint."""
-    return fingerprint(folder, lambda _done, _total: None)
+    return fingerprint(folder, NO_PROGRESS)
 
 
 @pytest.fixture

@@ -29,12 +29,12 @@ class Workers:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def beat(
+    async def heartbeat(
         self, name: str, host: str, queue: QueueName, evaluation_id: EvaluationId | None = None, draining: bool = False
     ) -> None:
         """Show that a worker lives, and what it does."""
         async with self._pool.connection() as connection:
-            await connection.execute(sql("workers.beat"), name, host, queue, evaluation_id, draining)
+            await connection.execute(sql("workers.heartbeat"), name, host, queue, evaluation_id, draining)
 
     async def leave(self, name: str) -> None:
         """A worker ended by itself."""

@@ -30,7 +30,7 @@ from voice_api.db.states import VerdictState
 from workers.evaluation import hardware
 from workers.evaluation.panels import LastPanel
 from workers.evaluation.progress import Progress, Stage
-from workers.evaluation.sign import Notary
+from workers.evaluation.sign import ReceiptSigner
 from workers.hub.client import Hub
 from workers.hub.inspect import inspect
 from workers.hub.repository import RepoFile, Repository
@@ -109,7 +109,7 @@ class Case:
 
     task: Task
     competition: Competition
-    notary: Notary
+    receipt_signer: ReceiptSigner
 
     def verdict(
         self,
@@ -120,7 +120,7 @@ class Case:
     ) -> Verdict:
         """The verdict with its signed receipt; raises InfrastructureFault when it cannot be signed or kept."""
         here = Circumstances(hardware.describe(), datetime.now(UTC), timings or {})
-        signed = self.notary.sign(self._subject(), finding, here, self.competition)
+        signed = self.receipt_signer.sign(self._subject(), finding, here, self.competition)
         return Verdict(
             state=state,
             receipt=signed.receipt,
@@ -141,15 +141,17 @@ class Case:
         return Subject(task.hotkey, task.commit_block, task.repo, task.revision, task.round, task.block_hash, rules.hash, prompts)
 
 
-def evaluate(task: Task, competition: Competition, tools: Tools, notary: Notary, lineage: Lineage, progress: Progress) -> Verdict:
+def evaluate(
+    task: Task, competition: Competition, tools: Tools, receipt_signer: ReceiptSigner, lineage: Lineage, progress: Progress
+) -> Verdict:
     """Judge one submission in one round. A SubmissionFault becomes its verdict; an InfrastructureFault is raised: it is ours."""
-    with tools.hub.held(task.repo, task.revision):
-        return _evaluate(Case(task, competition, notary), tools, lineage, progress)
+    with tools.hub.pin_in_cache(task.repo, task.revision):
+        return _evaluate(Case(task, competition, receipt_signer), tools, lineage, progress)
 
 
-def refuse(task: Task, competition: Competition, notary: Notary, fault: SubmissionFault) -> Verdict:
+def refuse(task: Task, competition: Competition, receipt_signer: ReceiptSigner, fault: SubmissionFault) -> Verdict:
     """The verdict on a submission of which nothing is known but its fault; raises InfrastructureFault when it cannot be signed."""
-    return _refused(Case(task, competition, notary), None, fault)
+    return _refused(Case(task, competition, receipt_signer), None, fault)
 
 
 def _evaluate(case: Case, tools: Tools, lineage: Lineage, progress: Progress) -> Verdict:
@@ -168,7 +170,7 @@ def _evaluate(case: Case, tools: Tools, lineage: Lineage, progress: Progress) ->
         trial = judge_model(model, task.block_hash, competition, tools, progress)
     except SubmissionFault as fault:
         return _refused(case, prints, fault)
-    case.notary.keep(trial.spoken.values())
+    case.receipt_signer.keep(trial.spoken.values())
     finding = Finding(prints.content, prints.tensors, None, None, trial.report)
     return case.verdict(VerdictState.SCORED, finding, timings={"speak": trial.speak_seconds, "judge": trial.judge_seconds})
 

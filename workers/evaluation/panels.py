@@ -9,6 +9,7 @@ from prompts.groups import Group
 from scoring.competition import Profile
 from scoring.judges.panel import Panel
 from scoring.judges.standard.device import TOGETHER
+from scoring.progress import NO_PROGRESS
 from workers.evaluation.judge_models import StandardModels
 from workers.hub.client import OnBytes
 
@@ -21,7 +22,7 @@ class LastPanel:
         self._key: tuple[Profile, str] | None = None
         self._panel: Panel | None = None
 
-    def __call__(self, profile: Profile, groups: Sequence[Group], on_bytes: OnBytes = lambda _done, _total: None) -> Panel:
+    def __call__(self, profile: Profile, groups: Sequence[Group], on_bytes: OnBytes = NO_PROGRESS) -> Panel:
         """A profile's panel for these groups; `on_bytes` hears of models that are fetched on the way.
 
         Raises InfrastructureFault where a judge is not to be had.

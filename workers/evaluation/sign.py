@@ -17,7 +17,7 @@ _TIME_TO_WRITE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Notary:
+class ReceiptSigner:
     """Signs receipts, and keeps them with the audio that they are about."""
 
     signer: Signer

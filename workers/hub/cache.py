@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from scoring.errors import Code
-from workers.sandbox.locked_tempdir import locked, own_folder
+from workers.sandbox.locked_tempdir import locked, locked_tempdir
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ class ArtifactCache:
         return self._root / repo / revision
 
     @contextmanager
-    def held(self, repo: str, revision: str) -> Iterator[None]:
+    def pin(self, repo: str, revision: str) -> Iterator[None]:
         """Nobody removes this artifact, there already or not, for as long as the context lasts."""
         lock = self._hold(self.folder(repo, revision))
         try:
@@ -59,7 +59,7 @@ class ArtifactCache:
     @contextmanager
     def part(self) -> Iterator[Path]:
         """A folder to make an artifact in; what is still there afterwards, or was left by a killed process, is removed."""
-        with own_folder(self._root, _PART) as folder:
+        with locked_tempdir(self._root, _PART) as folder:
             yield folder
 
     def find(self, repo: str, revision: str) -> Path | None:
@@ -75,7 +75,7 @@ class ArtifactCache:
         """Show a complete artifact. Where another process was faster, its own is the one, unless it is to be replaced."""
         target = self.folder(repo, revision)
         _write_through(made)
-        with own_folder(self._root, _GONE) as bin_, locked(self._root, fcntl.LOCK_EX):
+        with locked_tempdir(self._root, _GONE) as bin_, locked(self._root, fcntl.LOCK_EX):
             if replace:
                 _move(target, bin_)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ class ArtifactCache:
         """Remove what was used least lately until `n_bytes` more fit under the cap, or everything left is in use."""
         if self._cap_bytes is None or self._bytes() + n_bytes <= self._cap_bytes:
             return
-        with own_folder(self._root, _GONE) as bin_, locked(self._root, fcntl.LOCK_EX):
+        with locked_tempdir(self._root, _GONE) as bin_, locked(self._root, fcntl.LOCK_EX):
             for folder in sorted(self._root.glob(_REVISIONS), key=_last_used):
                 if self._bytes() + n_bytes <= self._cap_bytes:
                     break

@@ -122,10 +122,10 @@ class Hub:
         """Where a download lies once it is complete."""
         return self._cache.folder(repo, revision)
 
-    def held(self, repo: str, revision: str) -> AbstractContextManager[None]:
+    def pin_in_cache(self, repo: str, revision: str) -> AbstractContextManager[None]:
         """The download of this revision, once it is there, stays there for as long as the context lasts."""
         _check_revision(revision)
-        return self._cache.held(repo, revision)
+        return self._cache.pin(repo, revision)
 
     def head(self, repo: str, revision: str, path: str, n_bytes: int) -> bytes:
         """The first bytes of a file, at most `n_bytes`; none where the repository holds no such file. Raises as `describe`."""

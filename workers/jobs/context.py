@@ -14,13 +14,13 @@ from voice_api.db.validations import Validations
 from voice_api.runtime.process_metrics import WorkerMetrics
 from workers.evaluation.evaluate import Tools
 from workers.evaluation.progress import StageLimits
-from workers.evaluation.sign import Notary
+from workers.evaluation.sign import ReceiptSigner
 from workers.jobs.drain import Drain
 from workers.jobs.retry import RetryRule
 
 
 @dataclass(slots=True)
-class Doing:
+class CurrentJob:
     """What the worker is at, for whoever looks, and whether what it did last was an evaluation: then recordings have their turn."""
 
     evaluation: EvaluationId | None = None
@@ -28,11 +28,11 @@ class Doing:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class WorkerContext:
     """What jobs need, made once by the worker's entry point. `loop` runs in another thread than the jobs.
 
-    `notary` is asked for at each job, so that a renewed certificate is taken up; it raises PlatformError without a valid one.
-    `beat` shows Redis that the worker lives, and never raises; `retire` ends the process after the job, `give_up` because its
+    `receipt_signer` is asked for at each job, so that a renewed certificate is taken up; it raises PlatformError without a valid one.
+    `heartbeat` shows Redis that the worker lives, and never raises; `retire` ends the process after the job, `give_up` because its
     thread does not end. `host` is whom to drain, and to blame. `confirm` is how long a hub's refusal waits to be repeated.
     """
 
@@ -43,19 +43,19 @@ class Bench:
     validations: Validations
     schedule: Schedule
     tools: Tools
-    notary: Callable[[], Notary]
+    receipt_signer: Callable[[], ReceiptSigner]
     lease: timedelta
     retry: RetryRule
-    beat: Callable[[], None]
+    heartbeat: Callable[[], None]
     retire: Callable[[], None]
     host: str = ""
     give_up: Callable[[], None] = lambda: None
     confirm: timedelta = timedelta(minutes=10)
     limits: StageLimits = field(default_factory=StageLimits)
     drain: Drain = field(default_factory=Drain)
-    doing: Doing = field(default_factory=Doing)
+    current_job: CurrentJob = field(default_factory=CurrentJob)
     metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
 
 
-bench: ContextVar[Bench] = ContextVar("bench")
+worker_context: ContextVar[WorkerContext] = ContextVar("worker_context")
 """Set once by the worker's entry point: RQ calls jobs by name, so it cannot pass them in."""

@@ -15,18 +15,16 @@ from voice_api.db.states import EvaluationState, QueueName, VerdictState
 from voice_api.errors import DatabaseUnavailable, LeaseLost
 from workers.evaluation.evaluate import NotYetPublic, RefusedOnce, Task, evaluate, refuse
 from workers.evaluation.progress import Timed
-from workers.evaluation.sign import Notary
+from workers.evaluation.sign import ReceiptSigner
 from workers.jobs import db_retry
-from workers.jobs.context import Bench, bench
+from workers.jobs.context import WorkerContext, worker_context
 from workers.jobs.drain import Drained
 from workers.jobs.lease import LeaseKeeper, Renewals
 from workers.jobs.lineage import StoredLineage
 from workers.jobs.retry import next_retry
-from workers.jobs.supervise import Overseer, attempt
-from workers.jobs.unforeseen import cause_of, failed_alike, trace_of
+from workers.jobs.supervise import Supervisor, attempt
+from workers.jobs.unforeseen import cause_of, same_failure_elsewhere, trace_of
 from workers.jobs.validate_job import validate_next
-
-__all__ = ["IDLE", "Bench", "bench", "evaluate_next", "while_quick", "work_one"]
 
 log = structlog.get_logger()
 
@@ -39,7 +37,7 @@ _QUICK_SECONDS = 0.5
 
 def evaluate_next(queue: str) -> str:
     """The RQ job: evaluate the next due row of `queue`; returns what happened in a word or two, of several the last."""
-    current = bench.get()
+    current = worker_context.get()
     rows = while_quick(partial(work_one, current, QueueName(queue)))
     return asyncio.run_coroutine_threadsafe(rows, current.loop).result()
 
@@ -59,7 +57,7 @@ async def while_quick(work: Callable[[], Awaitable[str]], clock: Callable[[], fl
     return outcome
 
 
-async def work_one(current: Bench, queue: QueueName) -> str:
+async def work_one(current: WorkerContext, queue: QueueName) -> str:
     """Claim one row and carry it as far as it goes; nothing due is nothing to do.
 
     Evaluations and recordings take turns where both are due, so that neither waits for the end of the other. Without a valid
@@ -68,48 +66,48 @@ async def work_one(current: Bench, queue: QueueName) -> str:
     if current.drain.requested:
         return _STOPPING
     try:
-        notary = current.notary()
+        receipt_signer = current.receipt_signer()
     except PlatformError as error:
         log.error("the worker ends: nobody would count what it judges", code=error.code, detail=error.detail)
         current.retire()
         return _UNCERTIFIED
-    for kind in (_validate, _evaluate) if current.doing.recordings_turn else (_evaluate, _validate):
-        outcome = await kind(current, queue, notary)
+    for kind in (_validate, _evaluate) if current.current_job.recordings_turn else (_evaluate, _validate):
+        outcome = await kind(current, queue, receipt_signer)
         if outcome is not None:
             return outcome
     return _NOTHING
 
 
-async def _evaluate(current: Bench, queue: QueueName, notary: Notary) -> str | None:
+async def _evaluate(current: WorkerContext, queue: QueueName, receipt_signer: ReceiptSigner) -> str | None:
     claim = await current.queue.claim(queue, current.name, current.lease, current.host)
     if claim is None:
         return None
-    current.doing.evaluation, current.doing.recordings_turn = claim.evaluation_id, True
+    current.current_job.evaluation, current.current_job.recordings_turn = claim.evaluation_id, True
     try:
         with structlog.contextvars.bound_contextvars(
             evaluation=claim.evaluation_id, submission=claim.submission_id, round=claim.round
         ):
-            return await _carry(current, claim, notary)
+            return await _carry(current, claim, receipt_signer)
     except LeaseLost:
         log.warning("lease lost: another worker has taken over, or the round closed")
         current.metrics.lease_lost()
         return "lease lost"
     finally:
-        current.doing.evaluation = None
+        current.current_job.evaluation = None
 
 
-async def _validate(current: Bench, queue: QueueName, _notary: Notary) -> str | None:
-    current.doing.recordings_turn = False
+async def _validate(current: WorkerContext, queue: QueueName, _receipt_signer: ReceiptSigner) -> str | None:
+    current.current_job.recordings_turn = False
     outcome = await validate_next(current, queue)
     if outcome is not None:
         current.metrics.ended(f"recording {outcome}")
     return outcome
 
 
-async def _carry(current: Bench, claim: Claim, notary: Notary) -> str:
+async def _carry(current: WorkerContext, claim: Claim, receipt_signer: ReceiptSigner) -> str:
     """To its verdict, or back into the queue; raises LeaseLost when the claim no longer holds, whatever was to be written."""
     try:
-        return await _finish(current, claim, await _judge(current, claim, notary))
+        return await _finish(current, claim, await _judge(current, claim, receipt_signer))
     except LeaseLost:
         raise
     except Drained as wish:
@@ -128,22 +126,24 @@ async def _carry(current: Bench, claim: Claim, notary: Notary) -> str:
         if theirs is None:
             await _hand_back(current, claim, InfrastructureFault(Code.WORKER_ERROR, f"nobody foresaw {trace_of(error)}"), cause)
         else:
-            await _refuse(current, claim, notary, theirs)
+            await _refuse(current, claim, receipt_signer, theirs)
         raise
 
 
-async def _judge(current: Bench, claim: Claim, notary: Notary) -> Verdict:
+async def _judge(current: WorkerContext, claim: Claim, receipt_signer: ReceiptSigner) -> Verdict:
     competition = current.schedule.at(claim.round)
     if competition.hash != claim.competition_hash:
         raise InfrastructureFault(Code.COMPETITION_MISMATCH)
-    keeper = LeaseKeeper(Renewals(current.queue, current.beat), claim, current.lease, current.loop)
+    keeper = LeaseKeeper(Renewals(current.queue, current.heartbeat), claim, current.lease, current.loop)
     limits = current.limits.beyond(competition.limits, competition.synthesis)
     lineage = StoredLineage(current.submissions, current.loop, lambda: current.drain.overdue)
-    overseer = Overseer(keeper, limits, current.drain, current.tools.sandbox.stop, current.give_up)
+    supervisor = Supervisor(keeper, limits, current.drain, current.tools.sandbox.stop, current.give_up)
     with current.metrics.stages() as entered:
         progress = Timed(keeper, entered)
-        work = partial(evaluate, _task(claim), competition, current.tools, notary, lineage, progress)
-        return await attempt(work, overseer, lambda verdict: verdict.state is VerdictState.SCORED)  # no refusal by an ended guest
+        work = partial(evaluate, _task(claim), competition, current.tools, receipt_signer, lineage, progress)
+        return await attempt(
+            work, supervisor, lambda verdict: verdict.state is VerdictState.SCORED
+        )  # no refusal by an ended guest
 
 
 def _task(claim: Claim) -> Task:
@@ -166,36 +166,36 @@ def _refusal(claim: Claim) -> str:
     return f"refused in round {claim.round}"
 
 
-async def _finish(current: Bench, claim: Claim, verdict: Verdict) -> str:
+async def _finish(current: WorkerContext, claim: Claim, verdict: Verdict) -> str:
     await db_retry.through(partial(current.queue.finish, claim, verdict), current.lease, lambda: current.drain.overdue)
     log.info("verdict", state=verdict.state, code=verdict.code, reason=verdict.reason)
     current.metrics.ended(verdict.state.value, verdict.code)
     return verdict.state.value
 
 
-async def _theirs(current: Bench, claim: Claim, cause: str) -> SubmissionFault | None:
+async def _theirs(current: WorkerContext, claim: Claim, cause: str) -> SubmissionFault | None:
     """By what is known now, not at the claim: meanwhile the same failure may have met another submission, or this one elsewhere."""
     known = await db_retry.through(partial(current.queue.causes, claim), current.lease, lambda: current.drain.overdue)
-    return failed_alike(known, current.host, cause)
+    return same_failure_elsewhere(known, current.host, cause)
 
 
-async def _refuse(current: Bench, claim: Claim, notary: Notary, fault: SubmissionFault) -> None:
+async def _refuse(current: WorkerContext, claim: Claim, receipt_signer: ReceiptSigner, fault: SubmissionFault) -> None:
     """An unforeseen failure's verdict; where it cannot be signed or kept, the row goes back."""
     try:
-        verdict = await asyncio.to_thread(refuse, _task(claim), current.schedule.at(claim.round), notary, fault)
+        verdict = await asyncio.to_thread(refuse, _task(claim), current.schedule.at(claim.round), receipt_signer, fault)
     except InfrastructureFault as ours:
         await _hand_back(current, claim, ours)
     else:
         await _finish(current, claim, verdict)
 
 
-async def _hand_back(current: Bench, claim: Claim, fault: VoiceError, cause: str | None = None) -> str:
+async def _hand_back(current: WorkerContext, claim: Claim, fault: VoiceError, cause: str | None = None) -> str:
     pause = next_retry(current.retry, claim.failures, random.SystemRandom())
     return await _return(current, claim, fault.code, fault.detail, pause, cause=cause)
 
 
 async def _return(
-    current: Bench,
+    current: WorkerContext,
     claim: Claim,
     code: Code | None,
     detail: str,

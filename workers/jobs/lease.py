@@ -28,17 +28,17 @@ class Leases(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Renewals:
-    """Where progress is told: the lease in the database, and the worker's own sign of life (`beat`), which must not fail."""
+    """Where progress is told: the lease in the database, and the worker's own sign of life (`heartbeat`), which must not fail."""
 
     queue: Leases
-    beat: Callable[[], None]
+    heartbeat: Callable[[], None]
 
 
 class LeaseKeeper:
     """Called from the evaluating thread; raises LeaseLost there when another worker has taken over, and whatever `end` was given.
 
     Only progress that rises counts: a stage with another total is another piece of work. `stage` is the last one of which
-    something was heard, `rises` how often something new was.
+    something was heard, `progress_count` how often something new was.
     """
 
     def __init__(self, renewals: Renewals, claim: object, lease: timedelta, loop: asyncio.AbstractEventLoop) -> None:
@@ -48,7 +48,7 @@ class LeaseKeeper:
         self._total, self._done = -1, -1
         self._end: Exception | None = None
         self.stage = Stage.CHECK
-        self.rises = 0
+        self.progress_count = 0
 
     def end(self, reason: Exception) -> None:
         """Let the next report raise this."""
@@ -61,13 +61,13 @@ class LeaseKeeper:
         if (stage, total) == (self.stage, self._total) and done <= self._done:
             return
         self.stage, self._total, self._done = stage, total, done
-        self.rises += 1
+        self.progress_count += 1
         now = time.monotonic()
         if stage is self._renewed_stage and now - self._renewed < self._lease.total_seconds() / RENEWALS_PER_LEASE:
             return
         if self._is_renewed(stage, done, total):
             self._renewed_stage, self._renewed = stage, now
-        self._renewals.beat()
+        self._renewals.heartbeat()
 
     def _is_renewed(self, stage: Stage, done: int, total: int) -> bool:
         renewal = self._renewals.queue.renew(self._claim, self._lease, stage.value, done, total)

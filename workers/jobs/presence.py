@@ -9,7 +9,7 @@ import structlog
 from voice_api.db.states import QueueName
 from voice_api.db.workers import Workers
 from voice_api.errors import DatabaseUnavailable
-from workers.jobs.context import Bench
+from workers.jobs.context import WorkerContext
 
 log = structlog.get_logger()
 
@@ -22,23 +22,23 @@ class Presence:
     """A worker's row. Nothing here fails a job: while PostgreSQL is away the worker is not seen, and that is true enough."""
 
     workers: Workers
-    bench: Bench
+    context: WorkerContext
     queue: QueueName
     _is_drained: bool = field(default=False, init=False)
 
     async def keep(self, pause: timedelta = PAUSE) -> None:
         """Show it until cancelled."""
         while True:
-            await self.beat()
+            await self.heartbeat()
             await asyncio.sleep(pause.total_seconds())
 
-    async def beat(self) -> None:
+    async def heartbeat(self) -> None:
         """Show it once; says so in the log when the host is drained, or no longer, which is when nothing, or something, is claimed."""
-        bench = self.bench
+        context = self.context
         try:
-            drained = await self.workers.host_drained(bench.host)
-            draining = drained or bench.drain.requested
-            await self.workers.beat(bench.name, bench.host, self.queue, bench.doing.evaluation, draining)
+            drained = await self.workers.host_drained(context.host)
+            draining = drained or context.drain.requested
+            await self.workers.heartbeat(context.name, context.host, self.queue, context.current_job.evaluation, draining)
         except DatabaseUnavailable as outage:
             log.warning("not seen by others", detail=outage.detail)
             return
@@ -46,12 +46,12 @@ class Presence:
             self._is_drained = drained
             log.warning(
                 "an operator drains this host: nothing is claimed" if drained else "the host is drained no longer",
-                host=bench.host,
+                host=context.host,
             )
 
     async def leave(self) -> None:
         """Take the row away; one that stays is forgotten in time."""
         try:
-            await self.workers.leave(self.bench.name)
+            await self.workers.leave(self.context.name)
         except DatabaseUnavailable as outage:
             log.warning("could not take leave", detail=outage.detail)

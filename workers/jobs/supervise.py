@@ -23,7 +23,7 @@ _GRACE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Overseer:
+class Supervisor:
     """What may end a try before its time.
 
     `stop_guest` ends the process in which a model speaks, if there is one; `give_up` is told that the thread does not end: the
@@ -42,7 +42,7 @@ def _always(_result: object) -> bool:
     return True
 
 
-async def attempt(work: Callable[[], T], overseer: Overseer, stands: Callable[[T], bool] = _always) -> T:
+async def attempt(work: Callable[[], T], supervisor: Supervisor, stands: Callable[[T], bool] = _always) -> T:
     """What `work` returns or raises.
 
     Raises InfrastructureFault(STAGE_STALLED) when a stage's progress does not rise within its limit, and Drained when the worker
@@ -51,38 +51,38 @@ async def attempt(work: Callable[[], T], overseer: Overseer, stands: Callable[[T
     """
     task = asyncio.ensure_future(asyncio.to_thread(work))
     task.add_done_callback(_looked_at)
-    watch = _Watch(overseer)
+    watch = _Watch(supervisor)
     while not task.done():
         await asyncio.wait({task}, timeout=_LOOK_SECONDS)
         reason = watch.look()
         if reason is not None and not task.done():
-            await _end(task, reason, overseer)
+            await _end(task, reason, supervisor)
             if not _returned(task) or not stands(task.result()):
                 raise reason
-            log.info("it ended just in time", stage=overseer.keeper.stage)
+            log.info("it ended just in time", stage=supervisor.keeper.stage)
     return task.result()
 
 
 class _Watch:
     """Time without rising progress, and the wish to stop."""
 
-    def __init__(self, overseer: Overseer) -> None:
-        self._overseer = overseer
-        self._looked, self._rises, self._quiet = overseer.clock(), overseer.keeper.rises, 0.0
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._looked, self._progress_count, self._quiet = supervisor.clock(), supervisor.keeper.progress_count, 0.0
         self._is_told = False
 
     def look(self) -> Exception | None:
         """Why the try must end now, if it must."""
-        keeper, drain = self._overseer.keeper, self._overseer.drain
-        now = self._overseer.clock()
+        keeper, drain = self._supervisor.keeper, self._supervisor.drain
+        now = self._supervisor.clock()
         self._quiet += min(now - self._looked, _LONGEST_LOOK_SECONDS)
         self._looked = now
-        if keeper.rises != self._rises:
-            self._rises, self._quiet = keeper.rises, 0.0
+        if keeper.progress_count != self._progress_count:
+            self._progress_count, self._quiet = keeper.progress_count, 0.0
         if drain.requested and not self._is_told:
             log.info("asked to stop: this goes back unless it ends in time", seconds=drain.left.total_seconds())
             self._is_told = True
-        limit = self._overseer.limits.of(keeper.stage).total_seconds()
+        limit = self._supervisor.limits.of(keeper.stage).total_seconds()
         if drain.overdue:
             return Drained("the worker was asked to stop")
         if self._quiet > limit:
@@ -90,16 +90,16 @@ class _Watch:
         return None
 
 
-async def _end(task: "asyncio.Future[T]", reason: Exception, overseer: Overseer) -> None:
+async def _end(task: "asyncio.Future[T]", reason: Exception, supervisor: Supervisor) -> None:
     """Let the thread end: by its next report, or because its guest is gone; longer than a moment nobody waits for it."""
-    overseer.keeper.end(reason)
-    deadline = overseer.clock() + _GRACE_SECONDS
-    while not task.done() and overseer.clock() < deadline:
-        overseer.stop_guest()  # again and again: the thread may be about to start one
+    supervisor.keeper.end(reason)
+    deadline = supervisor.clock() + _GRACE_SECONDS
+    while not task.done() and supervisor.clock() < deadline:
+        supervisor.stop_guest()  # again and again: the thread may be about to start one
         await asyncio.wait({task}, timeout=_LOOK_SECONDS)
     if not task.done():
-        log.error("the evaluation's thread does not end: this process will", stage=overseer.keeper.stage)
-        overseer.give_up()
+        log.error("the evaluation's thread does not end: this process will", stage=supervisor.keeper.stage)
+        supervisor.give_up()
 
 
 def _returned(task: "asyncio.Future[T]") -> bool:

@@ -29,7 +29,7 @@ def cause_of(error: BaseException) -> str | None:
     return None if _is_of_the_host(error) else trace_of(error)
 
 
-def failed_alike(causes: Iterable[Cause], host: str, cause: str) -> SubmissionFault | None:
+def same_failure_elsewhere(causes: Iterable[Cause], host: str, cause: str) -> SubmissionFault | None:
     """The submission's fault, if another host met the same failure with it; on one host alone it stays ours."""
     if all(earlier.cause != cause or earlier.host == host for earlier in causes):
         return None

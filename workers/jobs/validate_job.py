@@ -25,11 +25,11 @@ from voice_api.errors import DatabaseUnavailable, LeaseLost
 from workers.evaluation.evaluate import Tools, round_groups
 from workers.evaluation.progress import Progress, Stage
 from workers.jobs import db_retry
-from workers.jobs.context import Bench
+from workers.jobs.context import WorkerContext
 from workers.jobs.drain import Drained
 from workers.jobs.lease import LeaseKeeper, Renewals
 from workers.jobs.retry import next_retry
-from workers.jobs.supervise import Overseer, attempt
+from workers.jobs.supervise import Supervisor, attempt
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class Unjudgeable(PlatformError):
     """The recording (AUDIO_INVALID) or its text (TEXT_INVALID) is at fault: it would be so again."""
 
 
-async def validate_next(current: Bench, queue: QueueName) -> str | None:
+async def validate_next(current: WorkerContext, queue: QueueName) -> str | None:
     """Claim the next due recording of a queue and carry it as far as it goes: what happened in a word or two, None if none is due."""
     claim = await current.validations.claim(queue, current.name, current.lease, current.host)
     if claim is None:
@@ -57,7 +57,7 @@ async def validate_next(current: Bench, queue: QueueName) -> str | None:
             return "lease lost"
 
 
-async def _carry(current: Bench, claim: ValidationClaim) -> str:
+async def _carry(current: WorkerContext, claim: ValidationClaim) -> str:
     """To its result, its refusal, or back into the queue; raises LeaseLost when the claim no longer holds."""
     try:
         result = await _judge(current, claim)
@@ -82,14 +82,14 @@ async def _carry(current: Bench, claim: ValidationClaim) -> str:
     return "validated"
 
 
-async def _judge(current: Bench, claim: ValidationClaim) -> ValidationResult:
+async def _judge(current: WorkerContext, claim: ValidationClaim) -> ValidationResult:
     rules = current.schedule.version[-1]  # as for `voice miner score`: what counts is what comes next
-    keeper = LeaseKeeper(Renewals(_Leases(current.validations), current.beat), claim, current.lease, current.loop)
-    overseer = Overseer(keeper, current.limits, current.drain, current.tools.sandbox.stop, current.give_up)
-    return await attempt(partial(validate, claim, rules, current.tools, keeper), overseer)
+    keeper = LeaseKeeper(Renewals(_Leases(current.validations), current.heartbeat), claim, current.lease, current.loop)
+    supervisor = Supervisor(keeper, current.limits, current.drain, current.tools.sandbox.stop, current.give_up)
+    return await attempt(partial(validate, claim, rules, current.tools, keeper), supervisor)
 
 
-async def _again(current: Bench, claim: ValidationClaim, fault: VoiceError) -> str:
+async def _again(current: WorkerContext, claim: ValidationClaim, fault: VoiceError) -> str:
     """Back into the queue after a pause; failed, with our own code, when it was tried often enough."""
     pause = next_retry(current.retry, claim.attempt - 1, random.SystemRandom())
     log.warning("recording not judged", code=fault.code, detail=fault.detail, retry_in=pause and pause.total_seconds())

@@ -59,7 +59,7 @@ class DrainingWorker(SimpleWorker):
 
 
 class WorkLoop:
-    """What rings for this process. `beat` may be called from any thread."""
+    """What rings for this process. `heartbeat` may be called from any thread."""
 
     def __init__(self, redis: Redis, queue: QueueName, drain: Drain) -> None:
         self._redis, self._drain = redis, drain
@@ -85,7 +85,7 @@ class WorkLoop:
             except RedisError as exc:
                 raise RedisUnavailable(f"Redis cannot be reached ({type(exc).__name__})") from exc
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Renew RQ's registration during a long evaluation; RQ itself does so between jobs only. Never raises."""
         try:
             if self._worker is not None:

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scoring.errors import Code, InfrastructureFault, PlatformError
-from workers.sandbox import handshake
+from workers.sandbox import confinement, handshake
 from workers.sandbox.guest.frames import MAX_RATE, Frame, Kind, Malformed
 from workers.sandbox.guest.orders import FileTask
 from workers.sandbox.guest_process import DeadlinePassed, GuestDied, GuestProcess, TooManyThreads, TooMuchMemory
-from workers.sandbox.limits import SCRATCH_BYTES, around
-from workers.sandbox.locked_tempdir import own_folder
+from workers.sandbox.locked_tempdir import locked_tempdir
 from workers.sandbox.scratch import scratch
 
 SECONDS = 20.0
@@ -86,12 +85,12 @@ def _works(place: _Place, seconds: float) -> bool:
 
 
 def _attempt(place: _Place, upload: bytes, most_seconds: float, seconds: float) -> Decoded:
-    with own_folder(place.root, "upload-") as folder, scratch(place.root) as room:
+    with locked_tempdir(place.root, "upload-") as folder, scratch(place.root) as room:
         file = folder / "upload"
         file.write_bytes(upload)
-        walls = around(folder, room, RAM_BYTES, math.ceil(2 * seconds))
+        walls = confinement.for_file(folder, room, RAM_BYTES, math.ceil(2 * seconds))
         try:
-            guest = GuestProcess(place.program, room, 1, RAM_BYTES, SCRATCH_BYTES)
+            guest = GuestProcess(place.program, room, 1, RAM_BYTES, confinement.SCRATCH_BYTES)
         except OSError as exc:
             raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, f"no guest can be started: {exc.strerror}") from exc
         try:

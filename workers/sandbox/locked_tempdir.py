@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def own_folder(root: Path, prefix: str) -> Iterator[Path]:
+def locked_tempdir(root: Path, prefix: str) -> Iterator[Path]:
     """A fresh folder under `root`, locked for as long as it is in use; what others left behind under this prefix is removed."""
     root.mkdir(parents=True, exist_ok=True)
     with locked(root, fcntl.LOCK_EX):  # else another's sweep could remove the new folder before it is locked

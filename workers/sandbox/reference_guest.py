@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scoring.competition import Limits, SynthesisRules
 from scoring.errors import InfrastructureFault
+from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
 from workers.sandbox.sandbox import GuestTimedOut, Sandbox
 
@@ -48,5 +49,5 @@ def passes(sandbox: Sandbox, usual: timedelta) -> bool:
 def _run(sandbox: Sandbox) -> timedelta:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as empty:
-        sandbox.speak(Path(empty), "reference", _REQUESTS, _LIMITS, _RULES, lambda _done, _total: None)
+        sandbox.speak(Path(empty), "reference", _REQUESTS, _LIMITS, _RULES, NO_PROGRESS)
     return timedelta(seconds=time.monotonic() - began)

@@ -15,11 +15,11 @@ from scoring.audio.spoken import Spoken
 from scoring.competition import Limits, SynthesisRules
 from scoring.errors import Code, InfrastructureFault
 from scoring.synthesis.synthesiser import Request
+from workers.sandbox import confinement
 from workers.sandbox.conversation import Conversation, GuestTimedOut, OnSample, Stage
 from workers.sandbox.decode_upload import Decoded, decode
 from workers.sandbox.guest.orders import Task
 from workers.sandbox.guest_process import GuestProcess
-from workers.sandbox.limits import SCRATCH_BYTES, build
 from workers.sandbox.scratch import scratch
 
 __all__ = ["GuestTimedOut", "Sandbox", "Stage"]
@@ -66,9 +66,9 @@ class Sandbox:
         """
         model = model_dir.resolve()
         with scratch(self._root.resolve()) as place:
-            walls = build(model, place, len(requests), limits, rules)
+            walls = confinement.for_model(model, place, len(requests), limits, rules)
             try:
-                guest = GuestProcess(self._program, place, rules.threads, limits.ram_bytes, SCRATCH_BYTES)
+                guest = GuestProcess(self._program, place, rules.threads, limits.ram_bytes, confinement.SCRATCH_BYTES)
             except OSError as exc:
                 raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, f"no guest can be started: {exc.strerror}") from exc
             try:

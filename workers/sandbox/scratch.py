@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.sandbox.locked_tempdir import own_folder
+from workers.sandbox.locked_tempdir import locked_tempdir
 
 _PREFIX = "guest-"
 MAX_FILES = 1_000
@@ -40,7 +40,7 @@ def _size(entry: os.DirEntry[str]) -> int:
 @contextmanager
 def scratch(root: Path) -> Iterator[Scratch]:
     """A fresh scratch folder under `root`."""
-    with own_folder(root, _PREFIX) as folder:
+    with locked_tempdir(root, _PREFIX) as folder:
         made = Scratch(folder / "room", folder / "witness")
         made.room.mkdir()
         made.witness.write_text("not for the guest", encoding="ascii")

@@ -28,7 +28,7 @@ def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tool
     """
     subject = case.statement.subject
     try:
-        with tools.hub.held(subject.repo, subject.revision):
+        with tools.hub.pin_in_cache(subject.repo, subject.revision):
             return _speak_again(case, sample, folder, tools, progress)
     except SubmissionFault as fault:
         return _refused_again(case, fault)

@@ -7,6 +7,7 @@ from scoring.audio.audio import from_pcm
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.judges.panel import Panel
+from scoring.progress import NO_PROGRESS
 from scoring.studies.manipulations.manipulation import Manipulation, apply
 from scoring.studies.manipulations.pcm import to_pcm
 from scoring.types import MICRO
@@ -68,7 +69,7 @@ def drops(
 
 def score(panel: Panel, groups: Sequence[Group], spoken: Mapping[str, Spoken], rules: Competition) -> float:
     """The combined score of what was spoken, 0 … 1."""
-    return panel.judge(groups, spoken, rules, lambda _done, _total: None).score / MICRO
+    return panel.judge(groups, spoken, rules, NO_PROGRESS).score / MICRO
 
 
 def _attack(said: Spoken, name: Manipulation) -> Spoken:

@@ -21,6 +21,7 @@ from scoring.competition import Competition, Profile, load
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.judges.panel import Judges, Panel
 from scoring.judges.standard.models import Pin, Role, read_catalogue, read_pins, write_pins
+from scoring.progress import NO_PROGRESS
 from scoring.report import Factor, Gate
 from scoring.scores import anchors
 from scoring.types import BlockHash, RoundNumber
@@ -160,9 +161,7 @@ def test_a_model_is_judged(warm: StandardModels, competition: Competition, tmp_p
     """From a demo model's folder, through the sandbox, under a competition with the standard profile."""
     folder = models.build(tmp_path / "models")["clear"]
     tools = Tools(Hub("http://127.0.0.1:9", tmp_path), Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel(warm))
-    trial = judge_model(
-        Model(folder, "espeak"), BlockHash("0x" + "5a" * 32), competition, tools, lambda _stage, _done, _total: None
-    )
+    trial = judge_model(Model(folder, "espeak"), BlockHash("0x" + "5a" * 32), competition, tools, NO_PROGRESS)
     assert (trial.report.profile, len(trial.report.samples)) == ("standard", 3)
     assert all({"utmos", "wer_weak", "emotion", "delivery"} <= set(sample.metrics) for sample in trial.report.samples)
 

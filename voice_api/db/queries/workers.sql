@@ -1,4 +1,4 @@
--- name: beat
+-- name: heartbeat
 -- A worker lives; those that were not seen for a day are forgotten on the way.
 with old as (
     select name from workers where seen_at < now() - interval '1 day' and name <> $1 for update skip locked

@@ -26,14 +26,14 @@ def runtime_paths() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*installed, *own, *libraries, *_SYSTEM]))
 
 
-def build(model_dir: Path, place: Scratch, samples: int, limits: Limits, rules: SynthesisRules) -> Confinement:
+def for_model(model_dir: Path, place: Scratch, samples: int, limits: Limits, rules: SynthesisRules) -> Confinement:
     """The walls for one model and one evaluation. Processor time is bounded by what the deadlines allow all threads together."""
     wall_seconds = limits.load_seconds + samples * limits.sample_seconds
     cpu_seconds = math.ceil(wall_seconds * rules.threads) + _CPU_SLACK_SECONDS
-    return around(model_dir, place, limits.ram_bytes, cpu_seconds)
+    return for_file(model_dir, place, limits.ram_bytes, cpu_seconds)
 
 
-def around(readable: Path, place: Scratch, ram_bytes: int, cpu_seconds: int) -> Confinement:
+def for_file(readable: Path, place: Scratch, ram_bytes: int, cpu_seconds: int) -> Confinement:
     """The walls around a guest that reads one folder beside its runtime."""
     return Confinement(
         parent=os.getpid(),
