@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workers.evaluation.audio_store import AudioStore
     from workers.evaluation.panels import LastPanel
     from workers.evaluation.progress import Progress
-    from workers.verify.receipt import Case, Check, Outcome
+    from workers.verify.receipt import Case, Check, VerifyOutcome
 
 ReceiptFile = Annotated[Path, typer.Argument(metavar="RECEIPT", help="The receipt's file.")]
 Level = Annotated[
@@ -129,7 +129,7 @@ def _again(sample: str | None, model: Path | None, panel: "LastPanel", progress:
     from workers.main import tools
     from workers.verify.model import check_model
 
-    def check(case: "Case") -> "Outcome":
+    def check(case: "Case") -> "VerifyOutcome":
         settings = MinerSettings()
         means = replace(tools(settings.hub, settings.data), panel=panel)
         return check_model(case, sample, model, means, progress)
@@ -137,7 +137,7 @@ def _again(sample: str | None, model: Path | None, panel: "LastPanel", progress:
     return check
 
 
-def _print_json(case: "Case", digest: str, level: int, notes: Sequence[str], outcome: "Outcome") -> None:
+def _print_json(case: "Case", digest: str, level: int, notes: Sequence[str], outcome: "VerifyOutcome") -> None:
     said = case.statement
     report = {
         "receipt": digest,
@@ -151,7 +151,7 @@ def _print_json(case: "Case", digest: str, level: int, notes: Sequence[str], out
     typer.echo(json.dumps(report))
 
 
-def _print(case: "Case", digest: str, level: int, notes: Sequence[str], outcome: "Outcome") -> None:
+def _print(case: "Case", digest: str, level: int, notes: Sequence[str], outcome: "VerifyOutcome") -> None:
     console = Console(soft_wrap=True)
     for name, value in _facts(case, digest):
         console.print(Text(f"{name:<12}{plain(value)}"))

@@ -12,7 +12,7 @@ from enum import StrEnum
 from neurons.miner.journal_records import Scored
 from scoring.competition import Competition
 from scoring.ranking import duel
-from scoring.ranking.duel import Duel, Outcome
+from scoring.ranking.duel import Duel, DuelOutcome
 from scoring.types import MICRO, BlockHash, Entrant, RoundNumber, to_micro
 
 
@@ -54,9 +54,9 @@ def standing(
     least = duel.margin(rules.duel, 0, incumbent[0].score) if margin is None else to_micro(margin)
     state = Duel(Entrant("checkpoint"), Entrant("last"), RoundNumber(0), least, duel.threshold(rules.duel, nth))
     rounds = [_differences(mine, theirs) for mine, theirs in zip(challenger, incumbent, strict=True)]
-    outcome = Outcome.OPEN
+    outcome = DuelOutcome.OPEN
     for differences in rounds:
-        if outcome is Outcome.OPEN:
+        if outcome is DuelOutcome.OPEN:
             state = duel.step(state, differences, rules.duel)
             outcome = duel.read(state, rules.duel)
     groups = [difference for differences in rounds for difference in differences]
@@ -73,11 +73,11 @@ def _differences(mine: Scored, theirs: Scored) -> list[int]:
     return [a - b for a, b in zip(mine.groups, theirs.groups, strict=True)]
 
 
-def _outlook(outcome: Outcome) -> Outlook:
+def _outlook(outcome: DuelOutcome) -> Outlook:
     match outcome:
-        case Outcome.OPEN:
+        case DuelOutcome.OPEN:
             return Outlook.OPEN
-        case Outcome.CROWNED:
+        case DuelOutcome.CROWNED:
             return Outlook.BETTER
         case _:
             return Outlook.NOT_BETTER

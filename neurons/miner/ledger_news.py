@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from neurons.miner.messages import Fact, Kind, Line
-from scoring.ranking.duel import Duel, EndedDuel, Outcome
+from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import State
 from scoring.types import MICRO, Entrant, RoundNumber
 
@@ -78,7 +78,7 @@ def _over(over: EndedDuel, now: Stand, facts: dict[str, Fact]) -> Line:
         f"after {over.rounds} rounds: {_WHY[over.outcome]}"
     )
     ended: dict[str, Fact] = {"evidence": over.wealth, "needed": over.threshold, "outcome": over.outcome.value}
-    return Line(Kind.SUBMISSION, text, facts | ended, over.outcome is Outcome.CROWNED)
+    return Line(Kind.SUBMISSION, text, facts | ended, over.outcome is DuelOutcome.CROWNED)
 
 
 def _none(now: Stand) -> str:
@@ -89,10 +89,10 @@ def _none(now: Stand) -> str:
 
 
 _WHY = {
-    Outcome.OPEN: "it goes on.",
-    Outcome.CROWNED: "it won.",
-    Outcome.FUTILE: "it is lost to this king for good. It goes on earning by its rank; a better model needs a new commitment.",
-    Outcome.MAX_ROUNDS: "no evidence in all the rounds that a duel has. A clearer lead needs a better model and a new commitment.",
-    Outcome.KING_GONE: "the king holds the top no longer. Against the next one it starts anew.",
-    Outcome.CHALLENGER_GONE: "your submission was withdrawn, replaced or refused.",
+    DuelOutcome.OPEN: "it goes on.",
+    DuelOutcome.CROWNED: "it won.",
+    DuelOutcome.FUTILE: "it is lost to this king for good. It goes on earning by its rank; a better model needs a new commitment.",
+    DuelOutcome.MAX_ROUNDS: "no evidence in all the rounds that a duel has. A clearer lead needs a better model and a new commitment.",
+    DuelOutcome.KING_GONE: "the king holds the top no longer. Against the next one it starts anew.",
+    DuelOutcome.CHALLENGER_GONE: "your submission was withdrawn, replaced or refused.",
 }

@@ -79,7 +79,7 @@ class Signer:
 async def tick(chain: Chain, store: Store, signer: Signer, schedule: Schedule) -> bool:
     """Read everything, decide purely, write once; True if something was done. Raises PlatformError once the rules have ended."""
     view = await read_view(chain, store, signer.hotkey, signer.trust())
-    left = expiry.check(schedule, RoundNumber(view.metagraph.block // schedule.round_blocks))
+    left = expiry.rounds_left_or_raise(schedule, RoundNumber(view.metagraph.block // schedule.round_blocks))
     action = decide.decide(view, schedule)
     match action:
         case Wait():

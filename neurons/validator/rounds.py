@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scoring.competition import Competition, ShareRules
-from scoring.ranking.selection import followers, lower_bound, ranked
+from scoring.ranking.selection import lower_bound, not_clearly_better, ranked
 from scoring.ranking.state import State
 from scoring.types import Block, Entrant, RoundNumber, SubmissionId
 
@@ -89,7 +89,7 @@ def _chances(state: State) -> dict[Entrant, int]:
 
 def _places(state: State, shares: ShareRules) -> dict[Entrant, int]:
     """Who holds which paid place, by the ledger alone: 0 for the king, then the tail."""
-    behind = followers(state.records, state.king)
+    behind = not_clearly_better(state.records, state.king)
     others = [record for record in state.records if record.entrant != state.king and record.entrant not in behind]
     above = [record for record in others if lower_bound(record) >= shares.tail_floor]
     tail = ranked(above, shares.tie_band, shares.tie_speed)[: len(shares.king_and_tail) - 1]

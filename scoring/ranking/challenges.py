@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from scoring.competition import Competition, DuelRules
 from scoring.ranking import duel as duels
-from scoring.ranking.duel import Duel, Outcome
+from scoring.ranking.duel import Duel, DuelOutcome
 from scoring.ranking.round_result import RoundResult, Table
 from scoring.ranking.selection import by_precedence, lower_bound
 from scoring.ranking.state import State
@@ -19,7 +19,7 @@ def challenged(state: State, result: RoundResult, scores: Table, competition: Co
     if king is None or king not in scores.rows:
         return state
     state = _fought(state, king, scores, competition.duel)
-    winners = [duel.entrant for duel in state.ended if duel.outcome is Outcome.CROWNED]
+    winners = [duel.entrant for duel in state.ended if duel.outcome is DuelOutcome.CROWNED]
     if winners:
         return _succeeded(state, king, winners, result, competition)
     return _qualified(state, king, result, scores, competition.duel)
@@ -32,11 +32,11 @@ def _fought(state: State, king: Entrant, scores: Table, rules: DuelRules) -> Sta
         if duel.challenger in scores.rows:
             duel = duels.step(duel, scores.differences(duel.challenger, king), rules)
         outcome = duels.read(duel, rules)
-        if outcome is Outcome.OPEN:
+        if outcome is DuelOutcome.OPEN:
             still.append(duel)
         else:
             over.append(duels.ended(duel, outcome))
-    lost = [duel for duel in over if duel.outcome is not Outcome.CROWNED]
+    lost = [duel for duel in over if duel.outcome is not DuelOutcome.CROWNED]
     return replace(
         state,
         duels=tuple(still),

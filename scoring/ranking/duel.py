@@ -28,7 +28,7 @@ Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-class Outcome(StrEnum):
+class DuelOutcome(StrEnum):
     """How a duel stands at the end of a round."""
 
     OPEN = "open"
@@ -75,14 +75,14 @@ class EndedDuel:
 
     entrant: Entrant
     king: Entrant
-    outcome: Outcome
+    outcome: DuelOutcome
     wealth: float
     threshold: float
     groups: int
     rounds: int
 
 
-def ended(duel: Duel, outcome: Outcome) -> EndedDuel:
+def ended(duel: Duel, outcome: DuelOutcome) -> EndedDuel:
     """The end of a duel."""
     return EndedDuel(duel.challenger, duel.king, outcome, duel.wealth, duel.threshold, duel.groups, duel.rounds)
 
@@ -158,10 +158,10 @@ def _grown(capital: Sequence[float], stakes: Floats, gains: Floats) -> tuple[flo
     return tuple(min(max(value, LEAST_CAPITAL), MOST_CAPITAL) for value in after.tolist())
 
 
-def read(duel: Duel, rules: DuelRules) -> Outcome:
+def read(duel: Duel, rules: DuelRules) -> DuelOutcome:
     """How it stands at a round's end: enough wealth crowns, too little ends it, and so do too many rounds."""
     if duel.wealth >= duel.threshold:
-        return Outcome.CROWNED
+        return DuelOutcome.CROWNED
     if duel.wealth < rules.futility:
-        return Outcome.FUTILE
-    return Outcome.MAX_ROUNDS if duel.rounds >= rules.max_rounds else Outcome.OPEN
+        return DuelOutcome.FUTILE
+    return DuelOutcome.MAX_ROUNDS if duel.rounds >= rules.max_rounds else DuelOutcome.OPEN

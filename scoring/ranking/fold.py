@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from scoring.competition import Competition
 from scoring.ranking.challenges import challenged
-from scoring.ranking.duel import Outcome, ended
+from scoring.ranking.duel import DuelOutcome, ended
 from scoring.ranking.round_result import MISSING, Judged, RoundResult, Table, Verdict, table
 from scoring.ranking.state import Record, Refusal, State
 from scoring.ranking.throne import seated, vacated
@@ -42,7 +42,7 @@ def _known(state: State, result: RoundResult, judged: Sequence[Judged], scores: 
     originals, copies = _by_lineage(records.values())
     refused |= {copy.entrant: copy for copy in copies}
     standing = {record.entrant for record in originals}
-    left = tuple(ended(duel, Outcome.CHALLENGER_GONE) for duel in state.duels if duel.challenger not in standing)
+    left = tuple(ended(duel, DuelOutcome.CHALLENGER_GONE) for duel in state.duels if duel.challenger not in standing)
     return replace(
         state,
         records=originals,

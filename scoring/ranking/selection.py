@@ -19,14 +19,14 @@ def lower_bound(record: Record) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class Threshold:
     """What a submission had to exceed: `bound`, the most that `entrant`, committed before it and still standing, may be worth."""
 
     entrant: Entrant
     bound: float
 
 
-def followers(records: Sequence[Record], king: Entrant | None) -> Mapping[Entrant, Bar]:
+def not_clearly_better(records: Sequence[Record], king: Entrant | None) -> Mapping[Entrant, Threshold]:
     """Who is not clearly better than all that were committed before it, and the bar it misses; the king proved itself in a duel.
 
     Clearly: the lower end of its 99 % interval is above the upper ends of theirs, of which none counts as wider than its own: a model
@@ -36,7 +36,7 @@ def followers(records: Sequence[Record], king: Entrant | None) -> Mapping[Entran
     under many hotkeys earns one share. An honest model that came second has to take the top first.
     """
     leaders: list[Record] = []
-    missed: dict[Entrant, Bar] = {}
+    missed: dict[Entrant, Threshold] = {}
     for record in sorted(records, key=lambda each: each.seniority):
         highest = max((_bar(leader, record) for leader in leaders), key=lambda bar: bar.bound, default=None)
         if highest is None or record.entrant == king or record.mean - SURE * record.stderr > highest.bound:
@@ -46,8 +46,8 @@ def followers(records: Sequence[Record], king: Entrant | None) -> Mapping[Entran
     return missed
 
 
-def _bar(leader: Record, record: Record) -> Bar:
-    return Bar(leader.entrant, leader.mean + SURE * min(leader.stderr, record.stderr))
+def _bar(leader: Record, record: Record) -> Threshold:
+    return Threshold(leader.entrant, leader.mean + SURE * min(leader.stderr, record.stderr))
 
 
 def by_precedence(records: Sequence[Record], tie_speed: float) -> Callable[[Record], tuple[bool, int, str, str]]:

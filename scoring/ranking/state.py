@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from scoring.ranking.duel import Duel, EndedDuel, Outcome
+from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 
 _GENESIS = Block(0)
@@ -126,7 +126,7 @@ def from_json(data: Mapping[str, Any]) -> State:
 
 
 def _ended(item: Mapping[str, Any]) -> EndedDuel:
-    return EndedDuel(**{**item, "outcome": Outcome(item["outcome"])})
+    return EndedDuel(**{**item, "outcome": DuelOutcome(item["outcome"])})
 
 
 def chain_hash(previous: str, state: State) -> str:

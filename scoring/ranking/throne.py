@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scoring.competition import Competition
-from scoring.ranking.duel import Outcome, ended
+from scoring.ranking.duel import DuelOutcome, ended
 from scoring.ranking.round_result import MISSING, Judged, RoundResult, Table
 from scoring.ranking.selection import CONFIDENCE, by_precedence
 from scoring.ranking.state import Record, State
@@ -29,7 +29,7 @@ def vacated(state: State, result: RoundResult, scored: Sequence[Judged], competi
 
 def dethroned(state: State, throne: str) -> State:
     """Nobody holds the top; what challengers won or lost against the old king is over."""
-    over = tuple(ended(duel, Outcome.KING_GONE) for duel in state.duels)
+    over = tuple(ended(duel, DuelOutcome.KING_GONE) for duel in state.duels)
     return replace(state, king=None, king_absent=0, throne=throne, challengers_met=0, duels=(), lost=(), ended=state.ended + over)
 
 

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scoring.ranking.duel import Duel, EndedDuel, Outcome
-from scoring.ranking.selection import SURE, Bar, lower_bound
+from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
+from scoring.ranking.selection import SURE, Threshold, lower_bound
 from scoring.ranking.state import Record, Refusal, State
 from scoring.types import MICRO, Entrant, Hotkey
 from scoring.weights.snapshot import Snapshot
 
 _LOST = {
-    Outcome.FUTILE: "too little evidence was left",
-    Outcome.MAX_ROUNDS: "its rounds were over",
+    DuelOutcome.FUTILE: "too little evidence was left",
+    DuelOutcome.MAX_ROUNDS: "its rounds were over",
 }
 
 
@@ -23,7 +23,7 @@ class Field:
     """
 
     places: Mapping[Entrant, int]
-    behind: Mapping[Entrant, Bar]
+    behind: Mapping[Entrant, Threshold]
     entry: float | None
 
 

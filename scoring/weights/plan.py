@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from scoring.ranking.selection import Bar, followers, lower_bound, ranked
+from scoring.ranking.selection import Threshold, lower_bound, not_clearly_better, ranked
 from scoring.ranking.state import Record, Refusal
 from scoring.types import Block, Entrant, Hotkey, Uid, Weight
 from scoring.weights import explanation
@@ -22,7 +22,7 @@ class WeightsInvalid(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class UidShare:
     """One registered uid's share, and why it is what it is.
 
     `place` is 0 for the king, 1 … for the tail, None for none; `rank` counts from 1 over all hotkeys that could be paid, in the order
@@ -54,7 +54,7 @@ class WeightPlan:
 
     snapshot_hash: str
     vector: Mapping[Uid, Weight]
-    lines: tuple[Line, ...]
+    lines: tuple[UidShare, ...]
     burn: Weight
 
     def to_json(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class WeightPlan:
     def from_json(cls, data: Mapping[str, Any]) -> "WeightPlan":
         """The plan that `to_json` wrote; raises KeyError, TypeError or ValueError for anything else."""
         vector = {Uid(int(uid)): Weight(weight) for uid, weight in data["vector"].items()}
-        return cls(**{**data, "vector": vector, "lines": tuple(Line(**line) for line in data["lines"])})
+        return cls(**{**data, "vector": vector, "lines": tuple(UidShare(**line) for line in data["lines"])})
 
 
 def plan(snapshot: Snapshot) -> WeightPlan:
@@ -76,7 +76,7 @@ def plan(snapshot: Snapshot) -> WeightPlan:
     The tail is for who was clearly the best when it came. A hotkey holds one place. The king's place is nobody else's: without a king,
     or when it left since the last round, it is burned.
     """
-    behind = followers(snapshot.state.records, snapshot.state.king)
+    behind = not_clearly_better(snapshot.state.records, snapshot.state.king)
     order = _order(snapshot, behind)
     field = _field(snapshot, order, behind)
     ranks = {record.entrant: rank for rank, record in enumerate(order, 1)}
@@ -92,7 +92,7 @@ def plan(snapshot: Snapshot) -> WeightPlan:
     return _with_burn(snapshot.hash, tuple(lines), snapshot.owner)
 
 
-def _order(snapshot: Snapshot, behind: Mapping[Entrant, Bar]) -> list[Record]:
+def _order(snapshot: Snapshot, behind: Mapping[Entrant, Threshold]) -> list[Record]:
     """The best of each hotkey that could be paid, the king first, then in the order in which places are given."""
     eligible = [record for record in snapshot.state.records if snapshot.eligible(record)]
     king = [record for record in eligible if record.entrant == snapshot.state.king]
@@ -106,11 +106,11 @@ def _order(snapshot: Snapshot, behind: Mapping[Entrant, Bar]) -> list[Record]:
     return list(order.values())
 
 
-def _earns(record: Record, snapshot: Snapshot, behind: Mapping[Entrant, Bar]) -> bool:
+def _earns(record: Record, snapshot: Snapshot, behind: Mapping[Entrant, Threshold]) -> bool:
     return lower_bound(record) >= snapshot.tail_floor and record.entrant not in behind
 
 
-def _field(snapshot: Snapshot, order: Sequence[Record], behind: Mapping[Entrant, Bar]) -> Field:
+def _field(snapshot: Snapshot, order: Sequence[Record], behind: Mapping[Entrant, Threshold]) -> Field:
     king = snapshot.state.king
     tail = [r for r in order if r.entrant != king and _earns(r, snapshot, behind)][: len(snapshot.shares) - 1]
     places = {record.entrant: place for place, record in enumerate(tail, 1)}
@@ -119,9 +119,9 @@ def _field(snapshot: Snapshot, order: Sequence[Record], behind: Mapping[Entrant,
     return Field(places, behind, min((lower_bound(record) for record in tail), default=None) if full else None)
 
 
-def _line(snapshot: Snapshot, uid: Uid, record: Record, field: Field, rank: int | None) -> Line:
+def _line(snapshot: Snapshot, uid: Uid, record: Record, field: Field, rank: int | None) -> UidShare:
     place = field.places.get(record.entrant)
-    return Line(
+    return UidShare(
         uid=uid,
         hotkey=record.hotkey,
         entrant=record.entrant,
@@ -134,13 +134,13 @@ def _line(snapshot: Snapshot, uid: Uid, record: Record, field: Field, rank: int 
     )
 
 
-def _empty(snapshot: Snapshot, uid: Uid, hotkey: Hotkey, refusal: Refusal | None) -> Line:
+def _empty(snapshot: Snapshot, uid: Uid, hotkey: Hotkey, refusal: Refusal | None) -> UidShare:
     lacks = explanation.without_record(snapshot, hotkey, refusal)
     copied = "" if refusal is None or refusal.original is None else f"the weights of {refusal.original}"
-    return Line(uid, hotkey, None if refusal is None else refusal.entrant, Weight(0.0), lineage=copied, lacks=lacks)
+    return UidShare(uid, hotkey, None if refusal is None else refusal.entrant, Weight(0.0), lineage=copied, lacks=lacks)
 
 
-def _with_burn(snapshot_hash: str, lines: tuple[Line, ...], owner: Uid | None) -> WeightPlan:
+def _with_burn(snapshot_hash: str, lines: tuple[UidShare, ...], owner: Uid | None) -> WeightPlan:
     """The vector of these lines; what they leave of 1 goes to the owner's uid."""
     vector = {line.uid: line.share for line in lines if line.share > 0.0}
     burn = Weight(max(0.0, 1.0 - math.fsum(vector.values())))
@@ -176,13 +176,13 @@ def remap(last: WeightPlan, uids: Mapping[Hotkey, Uid], registered_at: Mapping[H
     shares = {line.hotkey: Weight(line.share * scale) for line in kept}
     lines = {line.hotkey: line for line in last.lines if _stays(line, uids, registered_at)}
     moved = tuple(
-        replace(lines.get(hotkey, Line(uid, hotkey, None, Weight(0.0))), uid=uid, share=shares.get(hotkey, Weight(0.0)))
+        replace(lines.get(hotkey, UidShare(uid, hotkey, None, Weight(0.0))), uid=uid, share=shares.get(hotkey, Weight(0.0)))
         for hotkey, uid in sorted(uids.items(), key=lambda item: item[1])
     )
     return _with_burn(last.snapshot_hash, moved, owner)
 
 
-def _stays(line: Line, uids: Mapping[Hotkey, Uid], registered_at: Mapping[Hotkey, Block]) -> bool:
+def _stays(line: UidShare, uids: Mapping[Hotkey, Uid], registered_at: Mapping[Hotkey, Block]) -> bool:
     if line.hotkey not in uids or line.hotkey not in registered_at:
         return False
     committed = 0 if line.entrant is None else int(line.entrant.rpartition("@")[2])

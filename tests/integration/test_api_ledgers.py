@@ -13,7 +13,7 @@ from scoring.types import Block, Hotkey, RoundNumber
 from tests.integration.played import play
 from voice_api.db import evidence
 from voice_api.db.ledger_records import WeightAttempt
-from voice_api.db.states import Outcome
+from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import Weights
 from voice_api.schemas.canonical import digest
 from voice_api.settings import ApiSettings
@@ -91,7 +91,9 @@ async def test_caches_are_told_what_changed(transport: httpx.ASGITransport, stac
 async def test_attempts_to_set_weights(api: VoiceApi, stack: "ValidatorBed") -> None:
     """Newest first, by their hashes; what the chain said about them is the operator's."""
     weights = Weights(stack.pool, stack.hotkey)
-    attempt = WeightAttempt(Block(10), "a" * 64, {"ledger_hash": "b" * 64}, {"vector": {"0": 1.0}}, Outcome.FAILED, "no route")
+    attempt = WeightAttempt(
+        Block(10), "a" * 64, {"ledger_hash": "b" * 64}, {"vector": {"0": 1.0}}, WeightOutcome.FAILED, "no route"
+    )
     ids = [await weights.record(replace(attempt, block=Block(block))) for block in (10, 20, 30)]
     page = await api.weights(limit=2)
     rest = await api.weights(before=page.next, limit=2)

@@ -13,7 +13,7 @@ import pytest
 
 from neurons.chain import wallets
 from neurons.validator.evidence import OwnEvidence
-from neurons.validator.follow.diff import Part, diff
+from neurons.validator.follow.diff import RoundPart, diff
 from neurons.validator.follow.ledger_file import FileLedger
 from neurons.validator.follow.ledger_source import OwnLedger
 from scoring.types import Entrant, Hotkey
@@ -117,15 +117,15 @@ def folded_otherwise(line: Line) -> None:
 @pytest.mark.parametrize(
     ("change", "part", "what"),
     [
-        pytest.param(other_rules, Part.COMPETITION, "competition_hash", id="competition"),
-        pytest.param(uncounted, Part.RECEIPT, "h3@101", id="receipt"),
-        pytest.param(left, Part.GONE, "h2@100", id="gone"),
-        pytest.param(unasked, Part.ENTRANTS, "h2@100", id="entrants"),
-        pytest.param(folded_otherwise, Part.FOLD, "state.king_since", id="fold"),
+        pytest.param(other_rules, RoundPart.COMPETITION, "competition_hash", id="competition"),
+        pytest.param(uncounted, RoundPart.RECEIPT, "h3@101", id="receipt"),
+        pytest.param(left, RoundPart.GONE, "h2@100", id="gone"),
+        pytest.param(unasked, RoundPart.ENTRANTS, "h2@100", id="entrants"),
+        pytest.param(folded_otherwise, RoundPart.FOLD, "state.king_since", id="fold"),
     ],
 )
 async def test_the_first_round_that_differs_is_found_with_its_part(
-    stack: "ValidatorBed", tmp_path: Path, change: Callable[[Line], None], part: Part, what: str
+    stack: "ValidatorBed", tmp_path: Path, change: Callable[[Line], None], part: RoundPart, what: str
 ) -> None:
     """The round, and which part of it with what each says."""
     _, second, _ = await play(stack, 3)

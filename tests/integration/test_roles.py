@@ -26,7 +26,7 @@ from voice_api.db.records import Entry, Neuron, NewRound, NewSubmission, Registr
 from voice_api.db.registry import Registry
 from voice_api.db.rounds import Rounds
 from voice_api.db.samples import Samples
-from voice_api.db.states import AuditOutcome, Outcome, QueueName, VerdictState
+from voice_api.db.states import AuditOutcome, QueueName, VerdictState, WeightOutcome
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import ValidationResult, Validations
 from voice_api.db.watch import Watch
@@ -203,8 +203,8 @@ async def test_validator_does_its_job(
     entry = LedgerEntry(RoundNumber(3), "aa", "", {}, {}, None)
     await ledger.append(entry)
     assert (await ledger.head(), await ledger.waiting()) == (entry, ())
-    await weights.record(WeightAttempt(Block(1), "s", {}, {}, Outcome.SET))
-    assert await weights.latest() == await weights.latest(Outcome.SET)
+    await weights.record(WeightAttempt(Block(1), "s", {}, {}, WeightOutcome.SET))
+    assert await weights.latest() == await weights.latest(WeightOutcome.SET)
     audits = Audits(validator, Hotkey("v"))
     await audits.draw(RoundNumber(3), [Drawn("aa", RoundNumber(3), roll.standing[0], "5S", "host-1", 2)])
     await audits.settle("aa", AuditOutcome.DIFFERS, [])

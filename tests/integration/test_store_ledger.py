@@ -15,14 +15,14 @@ from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
 from voice_api.db.pool import Pool, connection_to, open_pool
 from voice_api.db.records import NewRound
 from voice_api.db.rounds import Rounds
-from voice_api.db.states import Mechanism, Outcome
+from voice_api.db.states import Mechanism, WeightOutcome
 from voice_api.db.weights import Made, Weights, of_snapshot
 from voice_api.errors import OutOfOrder
 
 ALICE, BOB = Hotkey("alice"), Hotkey("bob")
 FIRST = LedgerEntry(RoundNumber(1), "1" * 64, "", {"duels": [], "margin": 0.02}, {"gone": {"a@1": "banned"}}, None)
 SECOND = LedgerEntry(RoundNumber(2), "2" * 64, FIRST.state_hash, {"duels": [1]}, {}, Entrant("b@2"))
-SET = WeightAttempt(Block(10), "a" * 64, {"uids": [0]}, {"vector": [[0, 65535]]}, Outcome.SET)
+SET = WeightAttempt(Block(10), "a" * 64, {"uids": [0]}, {"vector": [[0, 65535]]}, WeightOutcome.SET)
 
 
 @pytest.fixture
@@ -127,11 +127,11 @@ async def test_attempts_are_kept_by_validator(pool: Pool) -> None:
     """The last attempt of each outcome is found again as it was recorded; nobody sees another's."""
     weights = Weights(pool, ALICE)
     newer = replace(SET, block=Block(20), plan={"vector": [[1, 65535]]})
-    failed = replace(SET, block=Block(30), outcome=Outcome.FAILED, error="the chain refused")
+    failed = replace(SET, block=Block(30), outcome=WeightOutcome.FAILED, error="the chain refused")
     first, second, third = [await weights.record(attempt) for attempt in (SET, newer, failed)]
-    assert await weights.latest(Outcome.SET) == replace(newer, id=second)
-    assert await weights.latest() == await weights.latest(Outcome.FAILED) == replace(failed, id=third)
-    assert await weights.latest(Outcome.RATE_LIMITED) is None
+    assert await weights.latest(WeightOutcome.SET) == replace(newer, id=second)
+    assert await weights.latest() == await weights.latest(WeightOutcome.FAILED) == replace(failed, id=third)
+    assert await weights.latest(WeightOutcome.RATE_LIMITED) is None
     assert [attempt.id for attempt in await weights.page(limit=2)] == [third, second]
     assert [attempt.id for attempt in await weights.page(before=second)] == [first]
     assert await Weights(pool, BOB).latest() is None
@@ -140,31 +140,31 @@ async def test_attempts_are_kept_by_validator(pool: Pool) -> None:
 async def test_a_sealed_attempt_waits_until_it_is_settled_once(pool: Pool) -> None:
     """Pending, then applied in a block or expired, and then it stays so."""
     weights = Weights(pool, ALICE)
-    sealed = replace(SET, outcome=Outcome.PENDING, mechanism=Mechanism.SEALED, reveal_round=1234)
+    sealed = replace(SET, outcome=WeightOutcome.PENDING, mechanism=Mechanism.SEALED, reveal_round=1234)
     first, second = await weights.record(sealed), await weights.record(replace(sealed, block=Block(20)))
     assert [attempt.id for attempt in await weights.waiting()] == [first, second]
-    applied = replace(sealed, outcome=Outcome.APPLIED, applied_block=Block(55), id=first)
+    applied = replace(sealed, outcome=WeightOutcome.APPLIED, applied_block=Block(55), id=first)
     assert await weights.settle(applied)
-    assert not await weights.settle(replace(applied, outcome=Outcome.EXPIRED))
-    expired = replace(sealed, outcome=Outcome.EXPIRED, id=second)
+    assert not await weights.settle(replace(applied, outcome=WeightOutcome.EXPIRED))
+    expired = replace(sealed, outcome=WeightOutcome.EXPIRED, id=second)
     assert not await Weights(pool, BOB).settle(expired)
     assert await weights.settle(expired)
-    assert (await weights.waiting(), await weights.latest(Outcome.APPLIED)) == ((), applied)
+    assert (await weights.waiting(), await weights.latest(WeightOutcome.APPLIED)) == ((), applied)
 
 
 @pytest.mark.parametrize(
     "end",
     [
-        pytest.param({"outcome": Outcome.SET, "block": Block(12)}, id="set"),
-        pytest.param({"outcome": Outcome.FAILED, "error": "no block took it"}, id="failed"),
-        pytest.param({"outcome": Outcome.RATE_LIMITED, "error": "too soon", "next_block": Block(60)}, id="too soon"),
-        pytest.param({"outcome": Outcome.PENDING, "mechanism": Mechanism.SEALED, "reveal_round": 99}, id="sealed"),
+        pytest.param({"outcome": WeightOutcome.SET, "block": Block(12)}, id="set"),
+        pytest.param({"outcome": WeightOutcome.FAILED, "error": "no block took it"}, id="failed"),
+        pytest.param({"outcome": WeightOutcome.RATE_LIMITED, "error": "too soon", "next_block": Block(60)}, id="too soon"),
+        pytest.param({"outcome": WeightOutcome.PENDING, "mechanism": Mechanism.SEALED, "reveal_round": 99}, id="sealed"),
     ],
 )
 async def test_an_attempt_is_written_before_it_is_sent_and_ends_afterwards(pool: Pool, end: dict[str, Any]) -> None:
     """Until then it waits, as whoever is killed in between finds it."""
     weights = Weights(pool, ALICE)
-    sending = replace(SET, outcome=Outcome.SENDING)
+    sending = replace(SET, outcome=WeightOutcome.SENDING)
     key = await weights.record(sending)
     assert await weights.waiting() == (replace(sending, id=key),)
     ended = replace(sending, id=key, **end)
@@ -178,7 +178,7 @@ async def test_the_last_plan_of_its_own_is_what_an_outage_is_bridged_with(pool: 
     assert await weights.planned() is None
     key = await weights.record(SET)
     await weights.record(replace(SET, snapshot={"carried": {}}))
-    await weights.record(replace(SET, outcome=Outcome.FAILED))
+    await weights.record(replace(SET, outcome=WeightOutcome.FAILED))
     assert await weights.planned() == replace(SET, id=key)
 
 

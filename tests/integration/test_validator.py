@@ -6,7 +6,7 @@ import pytest
 
 from neurons.chain.types import Refused
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.states import Outcome, RoundState
+from voice_api.db.states import RoundState, WeightOutcome
 from voice_api.errors import LeaseLost
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ async def test_a_round_goes_from_opening_to_weights_though_the_validator_restart
     for _ in range(3):
         await stack.set_weights()
     [kept] = await stack.store.weights.page()
-    assert kept.outcome is Outcome.SET
+    assert kept.outcome is WeightOutcome.SET
     assert (await stack.head(), {line["hotkey"]: line["share"] for line in kept.plan["lines"]}["h3"]) == ((2, "h3@101"), 0.65)
 
 
@@ -51,7 +51,7 @@ async def test_weights_that_cannot_be_set_keep_no_round_from_opening(stack: "Val
     for block in (1086, 1087):
         stack.chain.block = block
         await stack.set_weights()
-    assert [kept.outcome for kept in await stack.store.weights.page()] == [Outcome.SET, Outcome.FAILED]
+    assert [kept.outcome for kept in await stack.store.weights.page()] == [WeightOutcome.SET, WeightOutcome.FAILED]
 
 
 async def test_a_late_verdict_is_shut_out_and_costs_nobody_anything(stack: "ValidatorBed") -> None:
@@ -85,6 +85,6 @@ async def test_a_slot_taken_over_between_fold_and_weights_earns_nothing(stack: "
     await fold_one(stack)
     stack.chain.miners = ("h2", "h9")
     await stack.set_weights()
-    kept = await stack.store.weights.latest(Outcome.SET)
+    kept = await stack.store.weights.latest(WeightOutcome.SET)
     assert kept is not None
     assert "3" not in kept.plan["vector"]

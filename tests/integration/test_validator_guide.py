@@ -30,7 +30,7 @@ from tests.integration.weight_bed import a_record
 from voice_api.db.ledger import Ledger
 from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Pool
-from voice_api.db.states import Outcome
+from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import Weights
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "validator.md").read_text(encoding="utf-8")
@@ -114,7 +114,9 @@ async def test_every_line_of_it_works_on_a_development_chain(place: Path, pool: 
     said = (await output)[0].decode()
     assert shell.returncode == 0, said
     outcomes = {attempt.outcome for attempt in await Weights(pool, watcher).page()}
-    assert {Outcome.SET, Outcome.PENDING} <= outcomes, said  # the first may be refused: the permit comes with the next epoch
+    assert {WeightOutcome.SET, WeightOutcome.PENDING} <= outcomes, (
+        said
+    )  # the first may be refused: the permit comes with the next epoch
     for words in ("king since block 0", "equal to what was sent", "0.6500", "weights set", "weights sealed"):
         assert words in said, said
 
@@ -132,7 +134,7 @@ def test_what_is_for_finney_is_a_command_that_is_there(line: str) -> None:
 def test_its_words_and_numbers_are_the_codes() -> None:
     """Every outcome has its row; codes, and what is counted, are what the code says."""
     rows = re.findall(r"(?m)^\| ([a-z ]+) \|", PAGE)
-    assert {outcome.value.replace("_", " ") for outcome in Outcome} <= set(rows)
+    assert {outcome.value.replace("_", " ") for outcome in WeightOutcome} <= set(rows)
     said = PAGE.replace("\n", " ")
     for words in (
         f"with code {Code.COMPETITION_EXPIRED}; {expiry.WARN_ROUNDS} rounds before it warns",

@@ -40,7 +40,7 @@ from workers.evaluation.progress import Stage
 from workers.main import tools
 from workers.verify.audio import check_audio
 from workers.verify.model import check_model
-from workers.verify.receipt import Outcome, open_case
+from workers.verify.receipt import VerifyOutcome, open_case
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 BLOCK_HASH = BlockHash("0x" + "5a" * 32)
@@ -69,12 +69,12 @@ class Bed:
     tools: Tools
     document: Document
 
-    def audio_again(self, document: Document, sample: str | None = "g00.a", store: FolderStore | None = None) -> Outcome:
+    def audio_again(self, document: Document, sample: str | None = "g00.a", store: FolderStore | None = None) -> VerifyOutcome:
         """Level 2 alone."""
         case = open_case(sign(document), self.store, [])
         return check_audio(case, sample, store or self.store, self.tools.panel, silent)
 
-    def model_again(self, document: Document, model: str = "clear", sample: str | None = "g00.a") -> Outcome:
+    def model_again(self, document: Document, model: str = "clear", sample: str | None = "g00.a") -> VerifyOutcome:
         """Level 3 alone."""
         case = open_case(sign(document), self.store, [])
         return check_model(case, sample, self.models[model], self.tools, silent)
@@ -164,7 +164,7 @@ def test_a_revoked_certificate_is_named(bed: Bed, tmp_path: Path) -> None:
         assert stderr.startswith(f"error {Code.REVOCATIONS_INVALID} ")
 
 
-def rows(outcome: Outcome) -> list[str]:
+def rows(outcome: VerifyOutcome) -> list[str]:
     return [row.what for row in outcome.differences]
 
 

@@ -19,7 +19,7 @@ from scoring.types import Uid
 from tests.integration import weight_bed
 from tests.integration.weight_bed import NETUID, Bed, Time, vector
 from voice_api.db.pool import Pool
-from voice_api.db.states import Outcome
+from voice_api.db.states import WeightOutcome
 
 Voice = Callable[..., Awaitable[tuple[int, str, str]]]
 
@@ -172,11 +172,11 @@ async def test_a_validator_killed_between_sending_and_its_answer_finds_out_what_
     process.send_signal(signal.SIGKILL)
     await process.communicate()
     [sent] = await bed.weights.page()
-    assert (sent.outcome, sent.error) == (Outcome.SENDING, None)
+    assert (sent.outcome, sent.error) == (WeightOutcome.SENDING, None)
     bed.heal()
     await asyncio.sleep(0.5)
     await bed.setting().turn()
     [settled] = await bed.weights.page()
     neuron = (await bed.metagraph()).neuron(bed.hotkey)
     assert neuron is not None
-    assert (settled.outcome, settled.block) == (Outcome.SET, neuron.last_update)
+    assert (settled.outcome, settled.block) == (WeightOutcome.SET, neuron.last_update)

@@ -20,7 +20,7 @@ from neurons.validator.weights.setter import Terms, WeightSetting
 from tests.integration import weight_bed
 from tests.integration.weight_bed import Bed, vector
 from voice_api.db.pool import Connection, Pool, open_pool
-from voice_api.db.states import Mechanism, Outcome
+from voice_api.db.states import Mechanism, WeightOutcome
 from voice_api.db.weights import of_snapshot
 from voice_api.errors import DatabaseUnavailable
 
@@ -40,7 +40,7 @@ async def test_after_a_fold_weights_are_set_once_and_again_with_the_next(bed: Be
     for _ in range(3):
         await setting.turn()
     [kept] = await bed.weights.page()
-    assert (kept.outcome, kept.mechanism, kept.error) == (Outcome.SET, Mechanism.PLAIN, None)
+    assert (kept.outcome, kept.mechanism, kept.error) == (WeightOutcome.SET, Mechanism.PLAIN, None)
     assert dict((await bed.on_chain()).row) == vector(kept) == {0: 21_173, 2: 65_535, 3: 14_115}
     await bed.fold(2, king=1)
     await bed.pass_blocks(10)
@@ -76,7 +76,7 @@ async def test_what_comes_too_soon_comes_again_in_the_right_block(bed: Bed) -> N
     await bed.fold(2, king=1)
     await bed.setting().turn()
     late = (await bed.weights.page())[0]
-    assert late.outcome is Outcome.RATE_LIMITED
+    assert late.outcome is WeightOutcome.RATE_LIMITED
     first = (await bed.weights.page())[1].block
     assert late.next_block == first + 5
     for _ in range(12):
@@ -95,7 +95,7 @@ async def test_what_the_node_refuses_is_tried_again_later_and_later(bed: Bed) ->
         blocks = [attempt.block for attempt in reversed(await bed.weights.page())]
         await bed.pass_blocks(1)
     kept = (await bed.weights.page())[0]
-    assert (kept.outcome, "NeuronNoValidatorPermit" in str(kept.error)) == (Outcome.FAILED, True)
+    assert (kept.outcome, "NeuronNoValidatorPermit" in str(kept.error)) == (WeightOutcome.FAILED, True)
     assert [later - earlier for earlier, later in pairwise(blocks)] == [5, 7, 8, 8]
     bed.heal()
     await bed.pass_blocks(10)
@@ -162,7 +162,7 @@ async def test_weights_without_an_answer_are_settled_by_the_chain(bed: Bed, afte
     with pytest.raises(ChainUnavailable):
         await setting.turn()
     [sent] = await bed.weights.page()
-    assert (sent.outcome, "dropped" in str(sent.error)) == (Outcome.SENDING, True)
+    assert (sent.outcome, "dropped" in str(sent.error)) == (WeightOutcome.SENDING, True)
     operations.clear_faults(bed.path, fault)
     await bed.pass_blocks(5 if after else 40)
     await setting.turn()
@@ -191,13 +191,17 @@ async def test_sealed_weights_are_followed_until_they_count(sealing: Bed) -> Non
     setting = sealing.setting()
     await setting.turn()
     [sealed] = await sealing.weights.page()
-    assert (sealed.outcome, sealed.mechanism, (sealed.reveal_round or 0) > 1_000_000) == (Outcome.PENDING, Mechanism.SEALED, True)
+    assert (sealed.outcome, sealed.mechanism, (sealed.reveal_round or 0) > 1_000_000) == (
+        WeightOutcome.PENDING,
+        Mechanism.SEALED,
+        True,
+    )
     await sealing.pass_blocks(9)
     operations.reveal(sealing.path, sealing.hotkey, vector(sealed), clock=sealing.time)  # type: ignore[arg-type]
     await sealing.pass_blocks(5)
     await setting.turn()
     applied = (await sealing.weights.page())[-1]
-    assert applied == replace(sealed, outcome=Outcome.APPLIED, applied_block=applied.applied_block)
+    assert applied == replace(sealed, outcome=WeightOutcome.APPLIED, applied_block=applied.applied_block)
     assert dict((await sealing.on_chain()).row) == vector(applied)
 
 
@@ -220,7 +224,7 @@ async def test_while_nothing_can_be_folded_the_last_plan_goes_on_until_the_activ
     await bed.pass_blocks(SILENCE)
     await setting.turn()
     carried = (await bed.weights.page())[0]
-    assert (carried.outcome, carried.snapshot["why"]) == (Outcome.SET, "nothing was folded since round 1")
+    assert (carried.outcome, carried.snapshot["why"]) == (WeightOutcome.SET, "nothing was folded since round 1")
     assert vector(carried) == vector(first)
     await bed.pass_blocks(5_000)
     await setting.turn()
@@ -266,7 +270,11 @@ async def test_without_a_database_the_last_plan_is_sent_and_its_row_follows(bed:
     fragile.away = False
     await setting.turn()
     carried, first = await bed.weights.page()
-    assert (carried.outcome, carried.snapshot["why"], carried.block) == (Outcome.SET, "the database is away", neuron.last_update)
+    assert (carried.outcome, carried.snapshot["why"], carried.block) == (
+        WeightOutcome.SET,
+        "the database is away",
+        neuron.last_update,
+    )
     assert vector(carried) == vector(first)
 
 

@@ -16,7 +16,7 @@ from scoring.weights.plan import WeightPlan
 from tests.soak import checks, vectors
 from tests.soak.storm import storm
 from voice_api.db.ledger_records import WeightAttempt
-from voice_api.db.states import Outcome
+from voice_api.db.states import WeightOutcome
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("--rounds", "8", "--pause", "1", "--most", "160")
@@ -71,7 +71,7 @@ def test_a_vector_is_judged(vector: vectors.Vector, why: str | None) -> None:
     assert found is None if why is None else found is not None and why in found
 
 
-def an_attempt(outcome: Outcome, block: int = 9, first: float = 0.25, applied: int | None = None) -> WeightAttempt:
+def an_attempt(outcome: WeightOutcome, block: int = 9, first: float = 0.25, applied: int | None = None) -> WeightAttempt:
     """An attempt with a plan of two targets."""
     plan = WeightPlan("aa" * 32, {Uid(0): Weight(first), Uid(2): Weight(1 - first)}, (), Weight(0.0))
     return WeightAttempt(
@@ -87,18 +87,20 @@ SEALED = frozenset({(Hotkey("v"), 9)})
 @pytest.mark.parametrize(
     ("seen", "attempt", "right"),
     [
-        pytest.param(vectors.History([SET], frozenset()), an_attempt(Outcome.SET), True, id="set"),
+        pytest.param(vectors.History([SET], frozenset()), an_attempt(WeightOutcome.SET), True, id="set"),
         pytest.param(
-            vectors.History([SET], frozenset()), an_attempt(Outcome.SET, first=0.5), False, id="set, but another vector"
+            vectors.History([SET], frozenset()), an_attempt(WeightOutcome.SET, first=0.5), False, id="set, but another vector"
         ),
-        pytest.param(vectors.History([SET], frozenset()), an_attempt(Outcome.SENDING), True, id="not known yet"),
-        pytest.param(vectors.History([SET], frozenset()), an_attempt(Outcome.FAILED), False, id="thought failed"),
-        pytest.param(vectors.History([], frozenset()), an_attempt(Outcome.SET), False, id="thought set"),
-        pytest.param(vectors.History([], SEALED), an_attempt(Outcome.PENDING), True, id="waits"),
-        pytest.param(vectors.History([OPENED], SEALED), an_attempt(Outcome.APPLIED, applied=16), True, id="applied"),
-        pytest.param(vectors.History([OPENED], SEALED), an_attempt(Outcome.APPLIED, applied=14), False, id="applied too early"),
-        pytest.param(vectors.History([OPENED], SEALED), an_attempt(Outcome.EXPIRED), False, id="thought expired"),
-        pytest.param(vectors.History([SET], SEALED), an_attempt(Outcome.EXPIRED), True, id="expired"),
+        pytest.param(vectors.History([SET], frozenset()), an_attempt(WeightOutcome.SENDING), True, id="not known yet"),
+        pytest.param(vectors.History([SET], frozenset()), an_attempt(WeightOutcome.FAILED), False, id="thought failed"),
+        pytest.param(vectors.History([], frozenset()), an_attempt(WeightOutcome.SET), False, id="thought set"),
+        pytest.param(vectors.History([], SEALED), an_attempt(WeightOutcome.PENDING), True, id="waits"),
+        pytest.param(vectors.History([OPENED], SEALED), an_attempt(WeightOutcome.APPLIED, applied=16), True, id="applied"),
+        pytest.param(
+            vectors.History([OPENED], SEALED), an_attempt(WeightOutcome.APPLIED, applied=14), False, id="applied too early"
+        ),
+        pytest.param(vectors.History([OPENED], SEALED), an_attempt(WeightOutcome.EXPIRED), False, id="thought expired"),
+        pytest.param(vectors.History([SET], SEALED), an_attempt(WeightOutcome.EXPIRED), True, id="expired"),
     ],
 )
 def test_what_a_validator_believes_is_judged(seen: vectors.History, attempt: WeightAttempt, right: bool) -> None:

@@ -12,11 +12,11 @@ from scoring.weights.plan import WeightPlan, WeightsInvalid, guard, to_u16
 from tests.soak.arena import Arena
 from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.pool import Pool
-from voice_api.db.states import Outcome
+from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import Weights
 
 _PAGE = 500
-_TAKEN = (Outcome.SET, Outcome.PENDING, Outcome.APPLIED, Outcome.EXPIRED)
+_TAKEN = (WeightOutcome.SET, WeightOutcome.PENDING, WeightOutcome.APPLIED, WeightOutcome.EXPIRED)
 """What a validator says of an attempt that the chain took."""
 
 Vector = tuple[tuple[int, int], ...]
@@ -104,7 +104,7 @@ def mistaken(seen: History, hotkey: Hotkey, kept: Sequence[WeightAttempt]) -> li
     ]
     known = {attempt.block for attempt in kept if attempt.outcome in _TAKEN}
     unknown = sorted(({given.block for given in mine if given.sealed_in is None} | sealed) - known)
-    if len(unknown) > sum(attempt.outcome is Outcome.SENDING for attempt in kept):
+    if len(unknown) > sum(attempt.outcome is WeightOutcome.SENDING for attempt in kept):
         wrong.append(f"it does not know that the chain took its weights of blocks {unknown}")
     return wrong
 
@@ -112,11 +112,11 @@ def mistaken(seen: History, hotkey: Hotkey, kept: Sequence[WeightAttempt]) -> li
 def _is_so(attempt: WeightAttempt, mine: Sequence[Given], sealed: set[int]) -> bool:
     vector = planned(attempt)
     match attempt.outcome:
-        case Outcome.SET:
+        case WeightOutcome.SET:
             return any((given.block, given.vector, given.sealed_in) == (attempt.block, vector, None) for given in mine)
-        case Outcome.APPLIED:
+        case WeightOutcome.APPLIED:
             return any(given.vector == vector and given.block <= (attempt.applied_block or 0) for given in mine)
-        case Outcome.EXPIRED:
+        case WeightOutcome.EXPIRED:
             return attempt.block in sealed and mine[-1].sealed_in != attempt.block
         case _:
             return attempt.block in sealed

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scoring.competition import DuelRules, Step
 from scoring.ranking import duel as duels
-from scoring.ranking.duel import BET_CAP, LEAST_CAPITAL, MOST_CAPITAL, Duel, Outcome
+from scoring.ranking.duel import BET_CAP, LEAST_CAPITAL, MOST_CAPITAL, Duel, DuelOutcome
 from scoring.types import Entrant, Micro, RoundNumber
 
 RULES = DuelRules(
@@ -196,22 +196,22 @@ def test_rules_with_more_bets_share_out_what_there_is() -> None:
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        pytest.param({"capital": (39.0, 0.9), "rounds": 3}, Outcome.OPEN, id="not enough yet"),
-        pytest.param({"capital": (39.0, 1.0), "rounds": 3}, Outcome.CROWNED, id="enough"),
-        pytest.param({"capital": (0.02, 0.02), "rounds": 3}, Outcome.FUTILE, id="hardly anything left"),
-        pytest.param({"capital": (0.02, 0.03), "rounds": 3}, Outcome.OPEN, id="just enough left"),
-        pytest.param({"capital": (39.0, 0.9), "rounds": 24}, Outcome.MAX_ROUNDS, id="out of rounds"),
-        pytest.param({"capital": (39.0, 1.0), "rounds": 24}, Outcome.CROWNED, id="enough in the last round"),
+        pytest.param({"capital": (39.0, 0.9), "rounds": 3}, DuelOutcome.OPEN, id="not enough yet"),
+        pytest.param({"capital": (39.0, 1.0), "rounds": 3}, DuelOutcome.CROWNED, id="enough"),
+        pytest.param({"capital": (0.02, 0.02), "rounds": 3}, DuelOutcome.FUTILE, id="hardly anything left"),
+        pytest.param({"capital": (0.02, 0.03), "rounds": 3}, DuelOutcome.OPEN, id="just enough left"),
+        pytest.param({"capital": (39.0, 0.9), "rounds": 24}, DuelOutcome.MAX_ROUNDS, id="out of rounds"),
+        pytest.param({"capital": (39.0, 1.0), "rounds": 24}, DuelOutcome.CROWNED, id="enough in the last round"),
     ],
 )
-def test_reading(overrides: dict[str, object], expected: Outcome) -> None:
+def test_reading(overrides: dict[str, object], expected: DuelOutcome) -> None:
     """Wealth crowns; too little of it, or time without it, keeps the king."""
     assert duels.read(a_duel(**overrides), RULES) is expected
 
 
-def _ends(mean: float, spread: float, seed: int, rules: DuelRules = RULES) -> Outcome:
+def _ends(mean: float, spread: float, seed: int, rules: DuelRules = RULES) -> DuelOutcome:
     draw, duel = random.Random(seed), a_duel(threshold=duels.threshold(RULES, 1))
-    while duels.read(duel, rules) is Outcome.OPEN:
+    while duels.read(duel, rules) is DuelOutcome.OPEN:
         duel = duels.step(duel, [round(1e6 * draw.gauss(mean, spread)) for _ in range(32)], rules)
     return duels.read(duel, rules)
 
@@ -219,16 +219,16 @@ def _ends(mean: float, spread: float, seed: int, rules: DuelRules = RULES) -> Ou
 @pytest.mark.parametrize("rules", BOTH_STEPS)
 def test_a_model_at_the_margin_is_hardly_ever_crowned(rules: DuelRules) -> None:
     """At sd .1 a model better by exactly the margin wins at most 1 of 100 duels, whose threshold allows 1 in 620."""
-    assert sum(_ends(0.01, 0.1, seed, rules) is Outcome.CROWNED for seed in range(100)) <= 1
+    assert sum(_ends(0.01, 0.1, seed, rules) is DuelOutcome.CROWNED for seed in range(100)) <= 1
 
 
 @pytest.mark.parametrize("rules", BOTH_STEPS)
 def test_a_better_model_is_crowned(rules: DuelRules) -> None:
     """At sd .1 a model better than the margin by .3 sd wins at least 95 % of 60 duels."""
-    assert sum(_ends(0.04, 0.1, seed, rules) is Outcome.CROWNED for seed in range(60)) >= 57
+    assert sum(_ends(0.04, 0.1, seed, rules) is DuelOutcome.CROWNED for seed in range(60)) >= 57
 
 
 def test_a_worse_model_is_soon_dismissed() -> None:
     """A model worse by .3 sd is futile before half of its rounds are over, in at least 95 % of 60 duels."""
     rules = RULES.model_copy(update={"max_rounds": 12})
-    assert sum(_ends(-0.02, 0.1, seed, rules) is Outcome.FUTILE for seed in range(60)) >= 57
+    assert sum(_ends(-0.02, 0.1, seed, rules) is DuelOutcome.FUTILE for seed in range(60)) >= 57

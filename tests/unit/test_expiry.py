@@ -2,7 +2,7 @@
 
 import pytest
 
-from neurons.validator.weights.expiry import check
+from neurons.validator.weights.expiry import rounds_left_or_raise
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.types import RoundNumber
@@ -20,16 +20,16 @@ ENDING = load().model_copy(update={"until_round": 1000})
 )
 def test_the_end_is_announced(number: int, left: int | None) -> None:
     """In the last fifty rounds."""
-    assert check(ENDING, RoundNumber(number)) == left
+    assert rounds_left_or_raise(ENDING, RoundNumber(number)) == left
 
 
 def test_rules_that_have_ended_are_refused() -> None:
     """With a code, and what to do."""
     with pytest.raises(PlatformError, match="end with round 1000, and this is round 1001") as caught:
-        check(ENDING, RoundNumber(1001))
+        rounds_left_or_raise(ENDING, RoundNumber(1001))
     assert caught.value.code is Code.COMPETITION_EXPIRED
 
 
 def test_rules_without_an_end_hold_on() -> None:
     """As those of a network that nobody else joins."""
-    assert check(load().model_copy(update={"until_round": None}), RoundNumber(10**9)) is None
+    assert rounds_left_or_raise(load().model_copy(update={"until_round": None}), RoundNumber(10**9)) is None

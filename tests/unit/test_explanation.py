@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from scoring.ranking.duel import Duel, EndedDuel, Outcome
+from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import Record, Refusal, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
 from scoring.weights import plan
-from scoring.weights.plan import Line
+from scoring.weights.plan import UidShare
 from scoring.weights.snapshot import Snapshot
 
 
@@ -34,7 +34,7 @@ STATE = State(
 )
 
 
-def lines(state: State = STATE, **overrides: object) -> dict[int, Line]:
+def lines(state: State = STATE, **overrides: object) -> dict[int, UidShare]:
     """The line of each uid: h<n> holds uid n since block 0, the owner uid 0, nobody else committed anything."""
     hotkeys = {Hotkey(f"h{n}"): Uid(n) for n in range(10)}
     snapshot = Snapshot(
@@ -76,11 +76,11 @@ def test_the_tail_is_told_its_place_and_its_duel() -> None:
 @pytest.mark.parametrize(
     ("outcome", "why"),
     [
-        pytest.param(Outcome.FUTILE, "too little evidence was left", id="futile"),
-        pytest.param(Outcome.MAX_ROUNDS, "its rounds were over", id="out of rounds"),
+        pytest.param(DuelOutcome.FUTILE, "too little evidence was left", id="futile"),
+        pytest.param(DuelOutcome.MAX_ROUNDS, "its rounds were over", id="out of rounds"),
     ],
 )
-def test_a_loser_is_told_why_it_lost(outcome: Outcome, why: str) -> None:
+def test_a_loser_is_told_why_it_lost(outcome: DuelOutcome, why: str) -> None:
     """And by how much."""
     lost = EndedDuel(named(3), KING.entrant, outcome, 0.04, 620.0, 128, 4)
     evidence = lines(replace(STATE, lost=(lost,)))[3].evidence

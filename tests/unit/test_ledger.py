@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.ranking import state as ledger
-from scoring.ranking.duel import Duel, EndedDuel, Outcome
+from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import Record, Refusal, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 
@@ -32,7 +32,7 @@ duels = st.builds(
     st.integers(-(2**60), 2**60),
     counts,
 )
-ends = st.builds(EndedDuel, entrants, entrants, st.sampled_from(Outcome), numbers, numbers, counts, counts)
+ends = st.builds(EndedDuel, entrants, entrants, st.sampled_from(DuelOutcome), numbers, numbers, counts, counts)
 refusals = st.builds(Refusal, entrants, hotkeys, st.text(max_size=9), st.none() | entrants)
 states = st.builds(
     State,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from neurons.miner.ledger_news import stand, told
-from scoring.ranking.duel import Duel, EndedDuel, Outcome
+from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import Record, Refusal, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber
 
@@ -22,7 +22,7 @@ def says(state: State, before: State | None = None) -> list[str]:
     return [line.text for line in told(None if before is None else stand(before, ME), now)]
 
 
-def over(outcome: Outcome) -> EndedDuel:
+def over(outcome: DuelOutcome) -> EndedDuel:
     """The end of a duel."""
     return EndedDuel(ME, KING, outcome, 0.03, 620.0, 96, 3)
 
@@ -37,12 +37,12 @@ def test_who_duels_is_told_the_evidence() -> None:
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [
-        pytest.param(Outcome.FUTILE, "lost to this king for good", id="futile"),
-        pytest.param(Outcome.MAX_ROUNDS, "no evidence in all the rounds", id="too many rounds"),
-        pytest.param(Outcome.KING_GONE, "Against the next one it starts anew", id="the king left"),
+        pytest.param(DuelOutcome.FUTILE, "lost to this king for good", id="futile"),
+        pytest.param(DuelOutcome.MAX_ROUNDS, "no evidence in all the rounds", id="too many rounds"),
+        pytest.param(DuelOutcome.KING_GONE, "Against the next one it starts anew", id="the king left"),
     ],
 )
-def test_who_lost_is_told_why_and_what_helps(outcome: Outcome, words: str) -> None:
+def test_who_lost_is_told_why_and_what_helps(outcome: DuelOutcome, words: str) -> None:
     """By the way in which it ended; also rounds later, as long as that king holds the top."""
     [said] = says(replace(STATE, ended=(over(outcome),)))
     assert said.startswith("Round 5: its duel with 5King@7 is over, evidence 0.03 of 620 after 3 rounds:") and words in said

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scoring.competition import DuelRules, Step, load
 from scoring.ranking import state as ledger
-from scoring.ranking.duel import Outcome
+from scoring.ranking.duel import DuelOutcome
 from scoring.ranking.fold import fold
 from scoring.ranking.round_result import Judged, RoundResult, Verdict
 from scoring.ranking.state import Refusal, State
@@ -105,8 +105,8 @@ def test_a_better_challenger_is_crowned_by_evidence_and_duels_start_anew() -> No
     state = challenge(2, 3, judged(2, 0.7), judged(3, 0.5))
     assert (state.king, state.king_since, state.duels, state.challengers_met) == (named(2), 1080, (), 0)
     assert {(duel.entrant, duel.outcome) for duel in state.ended} == {
-        (named(2), Outcome.CROWNED),
-        (named(3), Outcome.KING_GONE),
+        (named(2), DuelOutcome.CROWNED),
+        (named(3), DuelOutcome.KING_GONE),
     }
     assert state.throne.startswith("king since block 1080: evidence ")
 
@@ -114,17 +114,17 @@ def test_a_better_challenger_is_crowned_by_evidence_and_duels_start_anew() -> No
 def test_of_two_that_win_in_the_same_round_the_better_one_is_king() -> None:
     """Both have the evidence; the other one challenges the new king."""
     state = challenge(2, 3, judged(2, 0.7), judged(3, 0.8))
-    assert (state.king, [duel.outcome for duel in state.ended]) == (named(3), [Outcome.CROWNED, Outcome.CROWNED])
+    assert (state.king, [duel.outcome for duel in state.ended]) == (named(3), [DuelOutcome.CROWNED, DuelOutcome.CROWNED])
 
 
 def test_an_equal_challenger_loses_for_good() -> None:
     """It is futile, is said so in that round, and spends no more of this king's error."""
     state = State()
-    ends: list[tuple[RoundNumber | None, Outcome]] = []
+    ends: list[tuple[RoundNumber | None, DuelOutcome]] = []
     for result in [a_round(1, judged(1, 0.5))] + [a_round(n, judged(1, 0.5), judged(2, 0.5)) for n in range(2, 40)]:
         state = fold(state, result, COMPETITION)
         ends += [(state.round, duel.outcome) for duel in state.ended]
-    assert [outcome for _, outcome in ends] == [Outcome.FUTILE]
+    assert [outcome for _, outcome in ends] == [DuelOutcome.FUTILE]
     assert (state.duels, state.challengers_met, [duel.entrant for duel in state.lost]) == ((), 1, [named(2)])
 
 
@@ -134,7 +134,7 @@ def test_a_duel_that_decides_nothing_ends_after_its_rounds() -> None:
     state = fold(State(), a_round(1, judged(1, 0.5)), rules)
     for number in range(2, 27):
         state = fold(state, a_round(number, judged(1, 0.5), judged(2, 0.505)), rules)
-    assert [(duel.outcome, duel.rounds) for duel in state.ended] == [(Outcome.MAX_ROUNDS, 24)]
+    assert [(duel.outcome, duel.rounds) for duel in state.ended] == [(DuelOutcome.MAX_ROUNDS, 24)]
 
 
 def test_a_new_king_meets_old_losers_again() -> None:
@@ -167,7 +167,7 @@ def test_only_groups_of_both_are_evidence() -> None:
 def test_a_refused_challengers_duel_is_over_and_its_reason_is_kept() -> None:
     """The state says why it has no record, as long as it stands."""
     state = folded(a_round(3, judged(1, 0.5), refused(2)), state=challenge(2, 2, judged(2, 0.5)))
-    assert [(duel.entrant, duel.outcome) for duel in state.ended] == [(named(2), Outcome.CHALLENGER_GONE)]
+    assert [(duel.entrant, duel.outcome) for duel in state.ended] == [(named(2), DuelOutcome.CHALLENGER_GONE)]
     assert (state.record(named(2)), state.refusals) == (None, (Refusal(named(2), Hotkey("h2"), "no such repository"),))
     assert folded(a_round(4, judged(1), gone={named(2): "superseded"}), state=state).refusals == ()
 

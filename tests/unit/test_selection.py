@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.ranking.selection import SURE, followers, lower_bound, ranked
+from scoring.ranking.selection import SURE, lower_bound, not_clearly_better, ranked
 from scoring.ranking.state import Record
 from scoring.types import Block, Hotkey, entrant
 
@@ -86,7 +86,7 @@ def test_a_higher_lower_bound_never_means_a_later_place(records: list[Record], w
 def test_who_adds_nothing_follows() -> None:
     """In the order of commits each must be above all before it; the king is no follower, whatever the means say."""
     records = [a_record(n, score) for n, score in ((1, 0.5), (2, 0.4), (3, 0.6), (4, 0.6), (5, 0.59))]
-    found = followers(records[::-1], records[4].entrant)
+    found = not_clearly_better(records[::-1], records[4].entrant)
     assert {name: (bar.entrant, bar.bound) for name, bar in found.items()} == {
         "h2@2": ("h1@1", 0.5),
         "h4@4": ("h3@3", 0.6),
@@ -97,5 +97,5 @@ def test_who_scores_now_all_and_now_nothing_keeps_nobody_out() -> None:
     """Its interval reaches to .9; what comes after it and scores .6 every time is better than it all the same."""
     wild = replace(a_record(1, 0.5), groups=10, total=5_000_000, squares=5 * 10**12)
     assert wild.mean + SURE * wild.stderr > 0.85
-    assert followers([wild, a_record(2, 0.6)], None) == {}
-    assert list(followers([wild, a_record(2, 0.5)], None)) == ["h2@2"]
+    assert not_clearly_better([wild, a_record(2, 0.6)], None) == {}
+    assert list(not_clearly_better([wild, a_record(2, 0.5)], None)) == ["h2@2"]

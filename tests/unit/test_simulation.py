@@ -13,8 +13,8 @@ from scoring.studies.simulation.actors import Actor, Splitter
 from scoring.studies.simulation.agenda import choose
 from scoring.studies.simulation.fields import Played, play
 from scoring.studies.simulation.interval import Rate, rate
-from scoring.studies.simulation.power import Trial
-from scoring.studies.simulation.splitting import Case, split
+from scoring.studies.simulation.power import PowerTrial
+from scoring.studies.simulation.splitting import SplitCase, split
 from scoring.studies.simulation.summary import spending, summarise
 from scoring.studies.simulation.world import World
 from scoring.types import Entrant, RoundNumber
@@ -60,14 +60,14 @@ def test_a_better_model_takes_the_top() -> None:
 
 def test_one_model_under_many_hotkeys_earns_what_one_does() -> None:
     """Copies of the same tensors: the very same share, in every run."""
-    found = split(Case(1, 5, exact=True), 2, 60, World(), COMPETITION, 1, lambda _: None)
+    found = split(SplitCase(1, 5, exact=True), 2, 60, World(), COMPETITION, 1, lambda _: None)
     assert found.ratio == pytest.approx(1.0, abs=1e-9)
     assert found.earned == pytest.approx(found.single)
 
 
 def test_near_copies_earn_nothing_beside_their_original() -> None:
     """Weights changed a little, which lineage does not know: as good as the first and no better, five of them earn what one does."""
-    found = split(Case(0, 5, exact=False), 2, 25, World(), COMPETITION, 1, lambda _: None)
+    found = split(SplitCase(0, 5, exact=False), 2, 25, World(), COMPETITION, 1, lambda _: None)
     assert found.ratio == pytest.approx(1.0, abs=0.05)
 
 
@@ -126,7 +126,7 @@ def test_a_model_scores_the_same_whoever_else_is_asked() -> None:
 
 def test_power_rises_with_the_lead() -> None:
     """Hardly ever at the margin, nearly always at half an sd, and sooner the better."""
-    none, some, much = (power.power(Trial(excess, 24, runs=100), World(), COMPETITION, 1) for excess in (0.0, 0.2, 0.5))
+    none, some, much = (power.power(PowerTrial(excess, 24, runs=100), World(), COMPETITION, 1) for excess in (0.0, 0.2, 0.5))
     assert none.crowned.hits <= 5 < 80 < some.crowned.hits
     assert much.crowned.hits >= 98
     assert (much.median_rounds or 99) < (some.median_rounds or 99)

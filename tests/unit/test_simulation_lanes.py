@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scoring.competition import DuelRules, Step, load
 from scoring.ranking import duel as duels
-from scoring.ranking.duel import Duel, Outcome
+from scoring.ranking.duel import Duel, DuelOutcome
 from scoring.ranking.fold import fold
 from scoring.ranking.round_result import Judged, RoundResult, Table, Verdict
 from scoring.ranking.state import Record, State
@@ -53,8 +53,8 @@ def test_side_by_side_is_one_by_one(
     assert [(d.wealth, d.steps, d.groups, d.rounds, d.squares) for d in single] == list(
         zip(*(each.tolist() for each in (many.wealth, many.steps, many.groups, many.rounds, many.squares)), strict=True)
     )
-    assert [duels.read(duel, rules) is Outcome.CROWNED for duel in single] == lanes.crowned(many).tolist()
-    assert [duels.read(duel, rules) is not Outcome.OPEN for duel in single] == lanes.settled(many, rules).tolist()
+    assert [duels.read(duel, rules) is DuelOutcome.CROWNED for duel in single] == lanes.crowned(many).tolist()
+    assert [duels.read(duel, rules) is not DuelOutcome.OPEN for duel in single] == lanes.settled(many, rules).tolist()
 
 
 @given(seed=st.integers(0, 2**32), mean=st.sampled_from([-0.02, -0.01, 0.0]))

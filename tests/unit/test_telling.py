@@ -7,13 +7,13 @@ from structlog.testing import capture_logs
 
 from neurons.validator import log_fold
 from scoring.ranking import state as ledger
-from scoring.ranking.duel import EndedDuel, Outcome
+from scoring.ranking.duel import DuelOutcome, EndedDuel
 from scoring.ranking.state import State
 from scoring.types import Entrant, RoundNumber
 from voice_api.db.ledger_records import LedgerEntry
 
 
-def told(outcome: Outcome) -> list[Any]:
+def told(outcome: DuelOutcome) -> list[Any]:
     """The log of a round in which b's duel against a ended so, c was not counted and d left."""
     duel = EndedDuel(Entrant("b@2"), Entrant("a@1"), outcome, 12.5, 40.0, 96, 3)
     state = State(RoundNumber(7), Entrant("a@1"), throne="king since block 720: it was better", ended=(duel,))
@@ -23,14 +23,14 @@ def told(outcome: Outcome) -> list[Any]:
     return [{name: value for name, value in entry.items() if name != "log_level"} for entry in logs]
 
 
-@pytest.mark.parametrize("outcome", [pytest.param(each, id=each.value) for each in Outcome])
-def test_a_fold_is_told_in_words(outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [pytest.param(each, id=each.value) for each in DuelOutcome])
+def test_a_fold_is_told_in_words(outcome: DuelOutcome) -> None:
     """Who did not count and why, who left and why, how a duel ended and why, and who holds the top since when."""
     refused, gone, duel, folded = told(outcome)
     assert refused == {"event": "receipt refused", "entrant": "c@3", "reason": "the receipt is not signed"}
     assert gone == {"event": "submission gone", "entrant": "d@4", "reason": "banned"}
     assert duel == {
-        "event": "challenger crowned" if outcome is Outcome.CROWNED else "challenge ended",
+        "event": "challenger crowned" if outcome is DuelOutcome.CROWNED else "challenge ended",
         "challenger": "b@2",
         "king": "a@1",
         "outcome": outcome.value,

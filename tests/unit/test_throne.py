@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.competition import load
-from scoring.ranking.duel import Outcome
+from scoring.ranking.duel import DuelOutcome
 from scoring.ranking.fold import fold
 from scoring.ranking.round_result import Judged, RoundResult, Verdict
 from scoring.ranking.state import State
@@ -125,7 +125,7 @@ def test_a_king_that_is_gone_makes_room(items: list[Judged], gone: Mapping[Entra
     assert [duel.challenger for duel in start.duels] == [named(2)]
     after = folded(items, gone=gone, state=start)
     assert (after.king, after.king_since, after.duels) == (named(2), 1080, ())
-    assert [(duel.entrant, duel.outcome) for duel in after.ended] == [(named(2), Outcome.KING_GONE)]
+    assert [(duel.entrant, duel.outcome) for duel in after.ended] == [(named(2), DuelOutcome.KING_GONE)]
     vacant = folded([item for item in items if item.entrant == named(1)], gone=gone, state=start)
     assert (vacant.king, vacant.throne) == (None, f"vacant: h1@1 is gone in round 3: {why}")
 

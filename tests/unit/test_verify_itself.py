@@ -29,7 +29,7 @@ from scoring.scores.delivery_levels import METRICS
 from scoring.types import BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 from voice_api.keys import CertifiedKey, ServiceKey, verify
 from workers.evaluation.audio_store import FolderStore, read_receipt
-from workers.verify.receipt import Outcome, check_itself, open_case
+from workers.verify.receipt import VerifyOutcome, check_itself, open_case
 from workers.verify.receipt import verify as run_levels
 
 Document = dict[str, Any]
@@ -99,12 +99,12 @@ def store(tmp_path: Path) -> FolderStore:
     return kept
 
 
-def checked(signed: Signed, store: FolderStore, trust: Trust = TRUST, name: str = "receipt") -> Outcome:
+def checked(signed: Signed, store: FolderStore, trust: Trust = TRUST, name: str = "receipt") -> VerifyOutcome:
     """What level 1 finds."""
     return check_itself(open_case(signed, store, []), trust, name, NOW)
 
 
-def places(outcome: Outcome) -> list[str]:
+def places(outcome: VerifyOutcome) -> list[str]:
     return [row.what for row in outcome.differences]
 
 
@@ -340,12 +340,12 @@ def test_levels_stand_on_each_other(store: FolderStore) -> None:
     case = open_case(sign(a_document(prompts_hash="0" * 64)), store, [])
     tried: list[int] = []
 
-    def second(_case: object) -> Outcome:
+    def second(_case: object) -> VerifyOutcome:
         tried.append(2)
-        return Outcome()
+        return VerifyOutcome()
 
     assert not run_levels(case, [lambda c: check_itself(c, TRUST, "receipt", NOW), second]).holds
-    assert run_levels(case, [lambda _case: Outcome(), second]).holds
+    assert run_levels(case, [lambda _case: VerifyOutcome(), second]).holds
     assert tried == [2]
 
 

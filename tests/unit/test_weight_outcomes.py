@@ -9,7 +9,7 @@ from neurons.validator.weights.outcome import answered, settled
 from scoring.types import Block, Uid, Weight
 from scoring.weights.plan import WeightPlan
 from voice_api.db.ledger_records import WeightAttempt
-from voice_api.db.states import Mechanism, Outcome
+from voice_api.db.states import Mechanism, WeightOutcome
 
 LASTS = 30
 ROW = {Uid(0): 21_845, Uid(2): 65_535}
@@ -23,8 +23,8 @@ def a_plan(**shares: float) -> dict[str, object]:
 
 
 PLAN = a_plan(u0=0.25, u2=0.75)
-SENT = WeightAttempt(Block(100), "cc", {}, PLAN, Outcome.SENDING, "no answer", id=1)
-SEALED = replace(SENT, outcome=Outcome.PENDING, error=None, mechanism=Mechanism.SEALED, reveal_round=99)
+SENT = WeightAttempt(Block(100), "cc", {}, PLAN, WeightOutcome.SENDING, "no answer", id=1)
+SEALED = replace(SENT, outcome=WeightOutcome.PENDING, error=None, mechanism=Mechanism.SEALED, reveal_round=99)
 
 
 def a_view(block: int, row: dict[Uid, int] | None = None, *waiting: int) -> SealedWeights:
@@ -35,19 +35,21 @@ def a_view(block: int, row: dict[Uid, int] | None = None, *waiting: int) -> Seal
 @pytest.mark.parametrize(
     ("result", "end"),
     [
-        pytest.param(Applied(Block(102)), {"outcome": Outcome.SET, "block": 102, "error": None}, id="set"),
+        pytest.param(Applied(Block(102)), {"outcome": WeightOutcome.SET, "block": 102, "error": None}, id="set"),
         pytest.param(
             Applied(Block(102), 99),
-            {"outcome": Outcome.PENDING, "block": 102, "error": None, "mechanism": Mechanism.SEALED, "reveal_round": 99},
+            {"outcome": WeightOutcome.PENDING, "block": 102, "error": None, "mechanism": Mechanism.SEALED, "reveal_round": 99},
             id="sealed",
         ),
         pytest.param(
-            RateLimited(7, "too soon"), {"outcome": Outcome.RATE_LIMITED, "error": "too soon", "next_block": 107}, id="too soon"
+            RateLimited(7, "too soon"),
+            {"outcome": WeightOutcome.RATE_LIMITED, "error": "too soon", "next_block": 107},
+            id="too soon",
         ),
         pytest.param(
-            RateLimited(None, "too soon"), {"outcome": Outcome.RATE_LIMITED, "error": "too soon"}, id="nobody knows how"
+            RateLimited(None, "too soon"), {"outcome": WeightOutcome.RATE_LIMITED, "error": "too soon"}, id="nobody knows how"
         ),
-        pytest.param(Refused("x", "NoPermit", "no"), {"outcome": Outcome.FAILED, "error": "NoPermit: no"}, id="refused"),
+        pytest.param(Refused("x", "NoPermit", "no"), {"outcome": WeightOutcome.FAILED, "error": "NoPermit: no"}, id="refused"),
     ],
 )
 def test_an_answer_ends_an_attempt(result: WeightsResult, end: dict[str, object]) -> None:
@@ -60,15 +62,15 @@ def test_an_answer_ends_an_attempt(result: WeightsResult, end: dict[str, object]
     [
         pytest.param(a_view(110, ROW), 50, None, id="nothing new, and still possible"),
         pytest.param(a_view(130, ROW), 50, None, id="the last block that could hold it"),
-        pytest.param(a_view(131, ROW), 50, (Outcome.FAILED, 100, None), id="no block can hold it any more"),
-        pytest.param(a_view(110, ROW), 101, (Outcome.SET, 101, None), id="taken"),
-        pytest.param(a_view(110, {}, 101), 101, (Outcome.PENDING, 101, 77), id="taken, and sealed"),
+        pytest.param(a_view(131, ROW), 50, (WeightOutcome.FAILED, 100, None), id="no block can hold it any more"),
+        pytest.param(a_view(110, ROW), 101, (WeightOutcome.SET, 101, None), id="taken"),
+        pytest.param(a_view(110, {}, 101), 101, (WeightOutcome.PENDING, 101, 77), id="taken, and sealed"),
         pytest.param(a_view(110, OTHER), 101, None, id="something else was taken"),
-        pytest.param(a_view(131, OTHER), 101, (Outcome.FAILED, 100, None), id="something else, and too late"),
+        pytest.param(a_view(131, OTHER), 101, (WeightOutcome.FAILED, 100, None), id="something else, and too late"),
     ],
 )
 def test_what_was_sent_without_an_answer_is_what_the_chain_shows(
-    view: SealedWeights, last_update: int, end: tuple[Outcome, int, int | None] | None
+    view: SealedWeights, last_update: int, end: tuple[WeightOutcome, int, int | None] | None
 ) -> None:
     """Taken in the block of the last update, sealed or in the open; or in none, once it could be in none."""
     found = [
@@ -81,21 +83,23 @@ def test_one_block_took_one_attempt() -> None:
     """Of two alike that were sent without an answer the later one; and none, where another attempt is known to be in that block."""
     later = replace(SENT, block=Block(104), id=2)
     found = settled([SENT, later], a_view(140, ROW), Block(105), frozenset(), LASTS)
-    assert [(each.id, each.outcome) for each in found] == [(1, Outcome.FAILED), (2, Outcome.SET)]
+    assert [(each.id, each.outcome) for each in found] == [(1, WeightOutcome.FAILED), (2, WeightOutcome.SET)]
     [only] = settled([SENT], a_view(140, ROW), Block(105), frozenset({Block(105)}), LASTS)
-    assert only.outcome is Outcome.FAILED
+    assert only.outcome is WeightOutcome.FAILED
 
 
 @pytest.mark.parametrize(
     ("view", "end"),
     [
         pytest.param(a_view(120, {}, 100), None, id="it waits"),
-        pytest.param(a_view(120, ROW), (Outcome.APPLIED, 120, None), id="it counts"),
-        pytest.param(a_view(120, OTHER), (Outcome.EXPIRED, None, "the chain did not open them in their time"), id="it is lost"),
+        pytest.param(a_view(120, ROW), (WeightOutcome.APPLIED, 120, None), id="it counts"),
+        pytest.param(
+            a_view(120, OTHER), (WeightOutcome.EXPIRED, None, "the chain did not open them in their time"), id="it is lost"
+        ),
     ],
 )
 def test_sealed_weights_wait_until_they_count_or_are_lost(
-    view: SealedWeights, end: tuple[Outcome, int | None, str | None] | None
+    view: SealedWeights, end: tuple[WeightOutcome, int | None, str | None] | None
 ) -> None:
     """As the chain shows it."""
     found = [(each.outcome, each.applied_block, each.error) for each in settled([SEALED], view, Block(100), frozenset(), LASTS)]
@@ -106,5 +110,5 @@ def test_sealed_weights_that_a_later_vector_replaced_before_anybody_looked_are_n
     """Whether they counted in between nobody saw, and the row says so."""
     later = replace(SEALED, block=Block(110), plan=a_plan(u2=1.0), id=2)
     first, second = settled([SEALED, later], a_view(130, OTHER), Block(110), frozenset(), LASTS)
-    assert (first.outcome, first.error) == (Outcome.EXPIRED, "never seen to count: a later vector counts already")
-    assert second.outcome is Outcome.APPLIED
+    assert (first.outcome, first.error) == (WeightOutcome.EXPIRED, "never seen to count: a later vector counts already")
+    assert second.outcome is WeightOutcome.APPLIED

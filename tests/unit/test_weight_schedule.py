@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from neurons.chain.types import Metagraph, Neuron
-from neurons.validator.weights.schedule import Due, Known, NotYet, decide, stalled
+from neurons.validator.weights.schedule import Due, NotYet, WeightHistory, decide, stalled
 from scoring.competition import load
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, Uid
 from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
-from voice_api.db.states import Outcome
+from voice_api.db.states import WeightOutcome
 
 SCHEDULE = load()
 ME, OWNER = Hotkey("me"), Hotkey("owner")
@@ -29,18 +29,20 @@ def a_metagraph(block: int = 725, last_update: int = 0, *without: Hotkey) -> Met
     return Metagraph(7, Block(block), BlockHash("0x00"), OWNER, "c0", neurons, (), 100, 5000, 5000, 50, 0, 1, 1.0)
 
 
-def an_attempt(block: int, outcome: Outcome = Outcome.SET, ledger: str = HEAD.state_hash, **more: Any) -> WeightAttempt:
+def an_attempt(
+    block: int, outcome: WeightOutcome = WeightOutcome.SET, ledger: str = HEAD.state_hash, **more: Any
+) -> WeightAttempt:
     """An attempt at a block."""
     return WeightAttempt(Block(block), "cc", {"ledger_hash": ledger}, {}, outcome, **more)
 
 
-def known(*attempts: WeightAttempt, head: LedgerEntry | None = HEAD) -> Known:
+def known(*attempts: WeightAttempt, head: LedgerEntry | None = HEAD) -> WeightHistory:
     """These attempts, newest first."""
-    planned = next((each for each in attempts if each.outcome is Outcome.SET), None)
-    return Known(head, attempts, (), planned)
+    planned = next((each for each in attempts if each.outcome is WeightOutcome.SET), None)
+    return WeightHistory(head, attempts, (), planned)
 
 
-FAILED = (Outcome.FAILED, Outcome.SENDING)
+FAILED = (WeightOutcome.FAILED, WeightOutcome.SENDING)
 DUE = Due()
 
 
@@ -53,17 +55,17 @@ DUE = Due()
         pytest.param([an_attempt(650)], a_metagraph(), 750, id="the same ledger, within the tempo"),
         pytest.param([an_attempt(625)], a_metagraph(), DUE, id="the same ledger, a tempo later"),
         pytest.param([an_attempt(660, ledger="b" * 64)], a_metagraph(), DUE, id="another ledger"),
-        pytest.param([an_attempt(660, Outcome.PENDING)], a_metagraph(), 760, id="sealed, and waiting"),
-        pytest.param([an_attempt(660, Outcome.EXPIRED)], a_metagraph(), DUE, id="sealed, and lost"),
-        pytest.param([an_attempt(724, Outcome.FAILED)], a_metagraph(), 726, id="failed just now"),
-        pytest.param([an_attempt(723, Outcome.FAILED)], a_metagraph(), DUE, id="failed two blocks ago"),
+        pytest.param([an_attempt(660, WeightOutcome.PENDING)], a_metagraph(), 760, id="sealed, and waiting"),
+        pytest.param([an_attempt(660, WeightOutcome.EXPIRED)], a_metagraph(), DUE, id="sealed, and lost"),
+        pytest.param([an_attempt(724, WeightOutcome.FAILED)], a_metagraph(), 726, id="failed just now"),
+        pytest.param([an_attempt(723, WeightOutcome.FAILED)], a_metagraph(), DUE, id="failed two blocks ago"),
         pytest.param([an_attempt(722, one) for one in FAILED], a_metagraph(), 726, id="twice in a row"),
         pytest.param([an_attempt(710, FAILED[0])] * 9, a_metagraph(), 735, id="often: a quarter of the tempo"),
         pytest.param(
             [an_attempt(720, FAILED[0]), an_attempt(600)] + [an_attempt(1, FAILED[0])] * 9, a_metagraph(), DUE, id="once since"
         ),
-        pytest.param([an_attempt(720, Outcome.RATE_LIMITED, next_block=Block(730))], a_metagraph(), 730, id="told when"),
-        pytest.param([an_attempt(724, Outcome.RATE_LIMITED)], a_metagraph(), 726, id="too soon, and not told when"),
+        pytest.param([an_attempt(720, WeightOutcome.RATE_LIMITED, next_block=Block(730))], a_metagraph(), 730, id="told when"),
+        pytest.param([an_attempt(724, WeightOutcome.RATE_LIMITED)], a_metagraph(), 726, id="too soon, and not told when"),
         pytest.param([], a_metagraph(725, 0, ME), None, id="not registered"),
         pytest.param([], a_metagraph(725, 0, OWNER), None, id="nobody to burn to"),
     ],

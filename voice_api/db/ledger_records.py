@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from scoring.types import Block, Entrant, RoundNumber
 from voice_api.db.records import JsonObject
-from voice_api.db.states import Mechanism, Outcome
+from voice_api.db.states import Mechanism, WeightOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class WeightAttempt:
     snapshot_hash: str
     snapshot: JsonObject
     plan: JsonObject
-    outcome: Outcome
+    outcome: WeightOutcome
     error: str | None = None
     mechanism: Mechanism = Mechanism.PLAIN
     reveal_round: int | None = None

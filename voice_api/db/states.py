@@ -108,7 +108,7 @@ class VerdictState(StrEnum):
     COPY = "copy"
 
 
-class Outcome(StrEnum):
+class WeightOutcome(StrEnum):
     """How an attempt to set weights ended, or where a sealed one stands: pending until the chain opened it, then applied or expired."""
 
     SENDING = "sending"

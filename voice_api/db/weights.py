@@ -8,7 +8,7 @@ from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.pool import Pool
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
-from voice_api.db.states import Outcome
+from voice_api.db.states import WeightOutcome
 
 _NEWEST = 2**62
 
@@ -38,7 +38,7 @@ class Weights:
             )
         return key
 
-    async def latest(self, outcome: Outcome | None = None) -> WeightAttempt | None:
+    async def latest(self, outcome: WeightOutcome | None = None) -> WeightAttempt | None:
         """The last attempt (that stands so, if an outcome is named), or None."""
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(sql("weights.latest"), self._validator, outcome)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from scoring.types import Block
 from voice_api.db.ledger_records import WeightAttempt
-from voice_api.db.states import Mechanism, Outcome
+from voice_api.db.states import Mechanism, WeightOutcome
 from voice_api.db.weights import Made
 from voice_api.schemas.canonical import digest
 from voice_api.schemas.wire import Hex32, Ss58, Wire
@@ -25,7 +25,7 @@ class WeightsOut(Wire):
     plan_hash: Annotated[Hex32, Field(description="SHA-256 of the plan's JSON, its keys sorted, without spaces.")]
     ledger_hash: Annotated[str | None, Field(description="The ledger's entry that it stands on.", examples=["b7" * 32])]
     competition_hash: Annotated[str | None, Field(examples=["c0" * 32])]
-    outcome: Outcome
+    outcome: WeightOutcome
     mechanism: Mechanism
     reveal_round: Annotated[int | None, Field(description="Of the beacon that opens sealed weights.", examples=[None])]
     applied_block: Annotated[Block | None, Field(description="Where the chain took them over.", examples=[None])]

@@ -13,22 +13,22 @@ from scoring.report import EvaluationReport, SampleReport
 from workers.evaluation import hardware
 from workers.evaluation.audio_store import AudioStore
 from workers.evaluation.progress import Progress, Stage
-from workers.verify.receipt import Case, Outcome
+from workers.verify.receipt import Case, VerifyOutcome
 
 PanelOf = Callable[[Profile, Sequence[Group]], Panel]
 """A profile's judges, ready for a round."""
 
 
-def check_audio(case: Case, sample: str | None, store: AudioStore, panel_of: PanelOf, progress: Progress) -> Outcome:
+def check_audio(case: Case, sample: str | None, store: AudioStore, panel_of: PanelOf, progress: Progress) -> VerifyOutcome:
     """Whether each sample's audio (of one sample's group, if it is named) is kept unchanged, and judged again gives its numbers.
 
     Raises PlatformError(ARGUMENT_INVALID) where there is no such sample, InfrastructureFault when a judge fails.
     """
     if case.report is None:
-        return Outcome(notes=("It refuses the model: there is no audio to judge again.",))
+        return VerifyOutcome(notes=("It refuses the model: there is no audio to judge again.",))
     chosen = choose(case.report, case.groups, sample)
     spoken, missing = _kept(chosen.report.samples, store)
-    return Outcome(tuple(missing)) if missing else judge_again(case, chosen, spoken, panel_of, progress)
+    return VerifyOutcome(tuple(missing)) if missing else judge_again(case, chosen, spoken, panel_of, progress)
 
 
 def choose(report: EvaluationReport, groups: Sequence[Group], sample: str | None) -> Part:
@@ -42,16 +42,16 @@ def choose(report: EvaluationReport, groups: Sequence[Group], sample: str | None
     return chosen
 
 
-def judge_again(case: Case, chosen: Part, spoken: Mapping[str, Spoken], panel_of: PanelOf, progress: Progress) -> Outcome:
+def judge_again(case: Case, chosen: Part, spoken: Mapping[str, Spoken], panel_of: PanelOf, progress: Progress) -> VerifyOutcome:
     """Judge these sounds by the round's panel, and compare: to the last digit on hardware of the same class, else scores, nearly."""
     panel = panel_of(case.competition.profile, case.groups)  # of all groups: the recogniser knows the whole round's words
     other = _other_judges(chosen.report.judges, panel.identity.judges)
     if other:
-        return Outcome(tuple(other), ("Levels 2 and 3 need the version that judged it.",))
+        return VerifyOutcome(tuple(other), ("Levels 2 and 3 need the version that judged it.",))
     found = panel.judge(chosen.groups, spoken, case.competition, lambda done, total: progress(Stage.JUDGE, done, total))
     if is_same_hardware(case):
-        return Outcome(tuple(exact(chosen.report, found)))
-    return Outcome(tuple(near(chosen.report, found)), (other_hardware(case),))
+        return VerifyOutcome(tuple(exact(chosen.report, found)))
+    return VerifyOutcome(tuple(near(chosen.report, found)), (other_hardware(case),))
 
 
 def is_same_hardware(case: Case) -> bool:

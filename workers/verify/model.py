@@ -14,13 +14,13 @@ from workers.evaluation.evaluate import Model, Tools, fetch, speak
 from workers.evaluation.progress import Progress, Stage
 from workers.hub.inspect import FolderSource, inspect
 from workers.verify.audio import choose, is_same_hardware, judge_again
-from workers.verify.receipt import Case, Outcome
+from workers.verify.receipt import Case, VerifyOutcome
 
 NEEDS_OTHERS = frozenset({Code.COPY, Code.TAG_MISMATCH})
 """Refusals that follow from commitments, of which a receipt holds only the hotkey."""
 
 
-def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> Outcome:
+def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> VerifyOutcome:
     """Whether the model, in a folder or on the hub, is the receipt's, and says what it said.
 
     On hardware of the same class every PCM must be the same; on other hardware the sounds are judged again. A refusal must be
@@ -34,18 +34,18 @@ def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tool
         return _refused_again(case, fault)
 
 
-def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> Outcome:
+def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> VerifyOutcome:
     model = _model(case, folder, tools, progress)
     found = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total))
     other = _other_hashes(case.statement.finding, found)
     if other or case.statement.finding.code in NEEDS_OTHERS:
-        return Outcome(tuple(other), () if other else (_not_alone(case),))
+        return VerifyOutcome(tuple(other), () if other else (_not_alone(case),))
     chosen = None if case.report is None else choose(case.report, case.groups, sample)
     # A batch's arithmetic depends on its neighbours: with batches of several, all must be spoken.
     groups = case.groups if chosen is None or case.competition.synthesis.batch > 1 else chosen.groups
     said = speak(model, groups, case.statement.subject.block_hash, case.competition, tools, progress)
     if chosen is None:
-        return Outcome((Difference("verdict", f"refused, code {case.statement.finding.code}", "it spoke every prompt"),))
+        return VerifyOutcome((Difference("verdict", f"refused, code {case.statement.finding.code}", "it spoke every prompt"),))
     return _compare(case, chosen, {spoken.prompt_id: spoken for spoken in said}, tools, progress)
 
 
@@ -66,11 +66,11 @@ def _not_alone(case: Case) -> str:
     return f"The refusal {case.statement.finding.code} follows from commitments on the chain: a receipt alone cannot show it."
 
 
-def _compare(case: Case, chosen: Part, said: dict[str, Spoken], tools: Tools, progress: Progress) -> Outcome:
+def _compare(case: Case, chosen: Part, said: dict[str, Spoken], tools: Tools, progress: Progress) -> VerifyOutcome:
     if not is_same_hardware(case):
         own = {sample.prompt_id: said[sample.prompt_id] for sample in chosen.report.samples}
         return judge_again(case, chosen, own, tools.panel, progress)
-    return Outcome(tuple(row for sample in chosen.report.samples for row in _other_sound(sample, said[sample.prompt_id])))
+    return VerifyOutcome(tuple(row for sample in chosen.report.samples for row in _other_sound(sample, said[sample.prompt_id])))
 
 
 def _other_sound(sample: SampleReport, said: Spoken) -> list[Difference]:
@@ -84,12 +84,12 @@ def _text(pcm_sha256: str, rate: int) -> str:
     return f"{pcm_sha256} at {rate} Hz" if pcm_sha256 else "no sound"
 
 
-def _refused_again(case: Case, fault: SubmissionFault) -> Outcome:
+def _refused_again(case: Case, fault: SubmissionFault) -> VerifyOutcome:
     code = case.statement.finding.code
     if code is fault.code:
-        return Outcome()
+        return VerifyOutcome()
     claimed = "it scored" if code is None else f"refused, code {code}"
-    return Outcome((Difference("verdict", claimed, f"refused, code {fault.code}: {fault.detail}"),))
+    return VerifyOutcome((Difference("verdict", claimed, f"refused, code {fault.code}: {fault.detail}"),))
 
 
 def _sha256(pcm: bytes) -> str:

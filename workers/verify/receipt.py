@@ -28,7 +28,7 @@ from workers.evaluation.audio_store import AudioStore
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class VerifyOutcome:
     """What was found against a receipt, and what its reader should know besides."""
 
     differences: tuple[Difference, ...] = ()
@@ -39,9 +39,9 @@ class Outcome:
         """Whether nothing was found against it."""
         return not self.differences
 
-    def __add__(self, other: "Outcome") -> "Outcome":
+    def __add__(self, other: "VerifyOutcome") -> "VerifyOutcome":
         """Both findings."""
-        return Outcome(self.differences + other.differences, self.notes + other.notes)
+        return VerifyOutcome(self.differences + other.differences, self.notes + other.notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Case:
         return self.statement.finding.report
 
 
-Check = Callable[[Case], Outcome]
+Check = Callable[[Case], VerifyOutcome]
 """One level."""
 
 
@@ -100,9 +100,9 @@ def _versions(file: Path) -> Sequence[Competition]:
         raise PlatformError(Code.COMPETITION_INVALID, f"{file} holds no competition") from exc
 
 
-def verify(case: Case, levels: Iterable[Check]) -> Outcome:
+def verify(case: Case, levels: Iterable[Check]) -> VerifyOutcome:
     """Level after level, until one finds something: each stands on those before it."""
-    found = Outcome()
+    found = VerifyOutcome()
     for check in levels:
         found += check(case)
         if not found.holds:
@@ -110,7 +110,7 @@ def verify(case: Case, levels: Iterable[Check]) -> Outcome:
     return found
 
 
-def check_itself(case: Case, trust: Trust, name: str, now: datetime) -> Outcome:
+def check_itself(case: Case, trust: Trust, name: str, now: datetime) -> VerifyOutcome:
     """Level 1. `name` is the receipt's file without its ending: if it is a hash, it must be the receipt's."""
     said, signed = case.statement, case.signed
     rows = [*_name(name, receipt.digest(signed.receipt)), *audit.authenticity(signed, said, trust)]
@@ -118,7 +118,7 @@ def check_itself(case: Case, trust: Trust, name: str, now: datetime) -> Outcome:
     rows += asked
     if case.report is not None and not asked:
         rows += _numbers(case, case.report)
-    return Outcome(tuple(rows), _notes(case, now))
+    return VerifyOutcome(tuple(rows), _notes(case, now))
 
 
 def _name(name: str, digest: str) -> list[Difference]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scoring.competition import Competition
-    from scoring.studies.simulation.measured import Origin, Study
+    from scoring.studies.simulation.measured import Study, StudyOrigin
     from scoring.studies.simulation.study import Bar
     from scoring.studies.simulation.summary import FieldSummary
 
@@ -70,7 +70,7 @@ def study_command(
 
     competition, begun = _rules(rules), time.monotonic()
     with _bars() as bar:
-        found = study.simulate(study.SMALL if small else study.Size(), competition, _origin(competition, seed), bar)
+        found = study.simulate(study.SMALL if small else study.StudySize(), competition, _origin(competition, seed), bar)
     seconds = round(time.monotonic() - begun, 1)
     found = found.model_copy(update={"origin": found.origin.model_copy(update={"seconds": seconds})})
     if out is not None:
@@ -114,11 +114,11 @@ def _rules(path: Path | None) -> "Competition":
     return competition.load(path or competition.DEFAULT_PATH).version[-1]
 
 
-def _origin(competition: "Competition", seed: int) -> "Origin":
-    from scoring.studies.simulation.measured import Origin
+def _origin(competition: "Competition", seed: int) -> "StudyOrigin":
+    from scoring.studies.simulation.measured import StudyOrigin
 
     machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, one core"
-    return Origin(
+    return StudyOrigin(
         date=datetime.now(UTC).date().isoformat(), machine=machine, seed=seed, seconds=0.0, competition_hash=competition.hash
     )
 

@@ -14,10 +14,10 @@ from neurons.cli.plain import plain
 from neurons.validator.weights.schedule import Due, NotYet
 from scoring.errors import Code, PlatformError
 from scoring.ranking import state as ledger
-from scoring.weights.plan import Line, WeightPlan, to_u16
+from scoring.weights.plan import UidShare, WeightPlan, to_u16
 
 if TYPE_CHECKING:
-    from neurons.validator.weights.view import Found, View
+    from neurons.validator.weights.view import CheckedReplay, PlanView
     from voice_api.db.ledger_records import WeightAttempt
 
 Data = dict[str, Any]
@@ -62,7 +62,7 @@ def _fate(each: "WeightAttempt") -> str:
     return "; ".join([*words, *([each.error] if each.error else [])])
 
 
-def planned(view: "View") -> Data:
+def planned(view: "PlanView") -> Data:
     """The plan of now, and when it would be sent."""
     data = {"ledger_hash": view.head.state_hash, "round": view.head.round, "throne": ledger.from_json(view.head.state).throne}
     data |= {"snapshot_hash": view.snapshot.hash, "block": view.snapshot.block, "owner": view.snapshot.owner}
@@ -76,11 +76,11 @@ def planned(view: "View") -> Data:
             assert_never(unreachable)
 
 
-def _line(line: Line) -> Data:
+def _line(line: UidShare) -> Data:
     return asdict(line) | {"reason": line.reason}
 
 
-def show_plan(view: "View") -> None:
+def show_plan(view: "PlanView") -> None:
     """A row for each registered uid, and what would happen to it now."""
     data, console = planned(view), Console()
     values = dict(to_u16(view.plan.vector))
@@ -107,13 +107,13 @@ def _when(decision: Due | NotYet) -> str:
             assert_never(unreachable)
 
 
-def replays(snapshot_hash: str, found: Sequence["Found"]) -> Data:
+def replays(snapshot_hash: str, found: Sequence["CheckedReplay"]) -> Data:
     """Each attempt that was made from the snapshot, and what is equal."""
     rows = [asdict(each.replayed) | {"equal": each.replayed.holds, "counts_on_chain": each.counts} for each in found]
     return {"snapshot_hash": snapshot_hash, "attempts": rows, "equal": all(each.replayed.holds for each in found)}
 
 
-def show_replays(found: Sequence["Found"]) -> None:
+def show_replays(found: Sequence["CheckedReplay"]) -> None:
     """The vector, and for each attempt whether it was this one."""
     console = Console(soft_wrap=True)
     console.print(" ".join(f"{uid}:{value}" for uid, value in found[0].replayed.vector))
@@ -129,7 +129,7 @@ def show_replays(found: Sequence["Found"]) -> None:
         console.print(f"{it.validator}, block {it.block} ({it.outcome.value}): {sent} what was sent{kept}; {chain[each.counts]}")
 
 
-def explained(view: "View", uid: int) -> Data:
+def explained(view: "PlanView", uid: int) -> Data:
     """All that is known of a uid; raises PlatformError(NOT_FOUND)."""
     line = next((line for line in view.plan.lines if line.uid == uid), None)
     if line is None:

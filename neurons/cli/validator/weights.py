@@ -11,7 +11,7 @@ from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, Wallet
 
 if TYPE_CHECKING:
     from neurons.settings import ValidatorSettings
-    from neurons.validator.weights.view import View
+    from neurons.validator.weights.view import PlanView
 
 Validator = Annotated[str | None, typer.Option("--validator", help="Whose ledger, by its hotkey; by default the wallet's.")]
 Answer = TypeVar("Answer")
@@ -101,10 +101,10 @@ def what_if(
     _tell(as_json, changes, lambda: weight_tables.show_changes(changes, hotkey, score))
 
 
-def _view(settings: "ValidatorSettings", validator: str | None) -> "View":
+def _view(settings: "ValidatorSettings", validator: str | None) -> "PlanView":
     from neurons.validator.weights import view as weight_view
 
-    work: Coroutine[Any, Any, View] = weight_view.read(settings, _whose(settings, validator))
+    work: Coroutine[Any, Any, PlanView] = weight_view.read(settings, _whose(settings, validator))
     return asyncio.run(work)
 
 

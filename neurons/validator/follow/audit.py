@@ -35,14 +35,14 @@ class NotTried(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AuditFinding:
     """What came of it: what differs, or why it came to nothing."""
 
     outcome: AuditOutcome
     why: Sequence[Mapping[str, str]] = ()
 
 
-async def audit(drawn: Drawn, api: VoiceApi, verify: Verify) -> Found:
+async def audit(drawn: Drawn, api: VoiceApi, verify: Verify) -> AuditFinding:
     """Judge it again. Raises ApiUnavailable; whatever else keeps it from being tried is a finding of its own."""
     with TemporaryDirectory(prefix="voice-audit-") as folder:
         store = Path(folder)
@@ -51,11 +51,11 @@ async def audit(drawn: Drawn, api: VoiceApi, verify: Verify) -> Found:
         except PlatformError as missing:
             if missing.code is not Code.NOT_FOUND:
                 raise
-            return Found(AuditOutcome.MISSING, ({"what": "audio", "found": missing.detail},))
+            return AuditFinding(AuditOutcome.MISSING, ({"what": "audio", "found": missing.detail},))
         try:
             report = await verify(receipt, drawn.level, store)
         except NotTried as failed:
-            return Found(AuditOutcome.FAILED, ({"what": "verify", "found": str(failed)},))
+            return AuditFinding(AuditOutcome.FAILED, ({"what": "verify", "found": str(failed)},))
     return judged(report)
 
 
@@ -78,14 +78,14 @@ async def audit_next(audits: Audits, api: VoiceApi, verify: Verify) -> Drawn | N
     return drawn
 
 
-def judged(report: Mapping[str, Any]) -> Found:
+def judged(report: Mapping[str, Any]) -> AuditFinding:
     """What a report says of the worker: other judges here, or a model that was withdrawn since, say nothing."""
     rows: list[Mapping[str, str]] = report["differences"]
     if report["holds"]:
-        return Found(AuditOutcome.HOLDS)
+        return AuditFinding(AuditOutcome.HOLDS)
     if any(_is_ours(row) for row in rows):
-        return Found(AuditOutcome.FAILED, rows)
-    return Found(AuditOutcome.DIFFERS, rows)
+        return AuditFinding(AuditOutcome.FAILED, rows)
+    return AuditFinding(AuditOutcome.DIFFERS, rows)
 
 
 def _is_ours(row: Mapping[str, str]) -> bool:

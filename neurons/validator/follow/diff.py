@@ -14,7 +14,7 @@ ABSENT = "–"
 _Hash = tuple[RoundNumber, str]
 
 
-class Part(StrEnum):
+class RoundPart(StrEnum):
     """What of a round differs; a later part follows from an earlier one."""
 
     ROUNDS = "rounds"
@@ -32,10 +32,10 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LedgerDifference:
     """One difference: of what, and what each says."""
 
-    part: Part
+    part: RoundPart
     what: str
     one: str
     other: str
@@ -49,7 +49,7 @@ class Divergence:
     """
 
     round: RoundNumber | None
-    rows: tuple[Row, ...]
+    rows: tuple[LedgerDifference, ...]
     same: int
     ends: tuple[RoundNumber | None, RoundNumber | None]
 
@@ -63,7 +63,7 @@ async def diff(one: LedgerSource, other: LedgerSource) -> Divergence:
             continue
         if mine[0] != theirs[0]:
             first, sides = min(mine, theirs), ("folded", ABSENT) if mine < theirs else (ABSENT, "folded")
-            return Divergence(first[0], (Row(Part.ROUNDS, f"round {first[0]}", *sides),), same, ends.both)
+            return Divergence(first[0], (LedgerDifference(RoundPart.ROUNDS, f"round {first[0]}", *sides),), same, ends.both)
         rows = await _rows(one, other, mine[0])
         return Divergence(mine[0], rows, same, ends.both)
     return Divergence(None, (), same, ends.both)
@@ -87,7 +87,7 @@ async def _side_by_side(one: LedgerSource, other: LedgerSource, ends: _Ends) -> 
         yield left, right
 
 
-async def _rows(one: LedgerSource, other: LedgerSource, number: RoundNumber) -> tuple[Row, ...]:
+async def _rows(one: LedgerSource, other: LedgerSource, number: RoundNumber) -> tuple[LedgerDifference, ...]:
     mine, theirs = await one.entry(number), await other.entry(number)
     judged = await one.evidence(number), await other.evidence(number)
     return tuple(compare(mine, theirs, *judged))
@@ -95,29 +95,29 @@ async def _rows(one: LedgerSource, other: LedgerSource, number: RoundNumber) -> 
 
 def compare(
     one: LedgerEntry, other: LedgerEntry, judged: RoundEvidence | None = None, elsewhere: RoundEvidence | None = None
-) -> Iterator[Row]:
+) -> Iterator[LedgerDifference]:
     """What differs between two entries of a round; with the evidence of both, receipts are told by their submissions."""
     mine, theirs = one.inputs, other.inputs
-    yield from _scalar(Part.COMPETITION, "competition_hash", mine, theirs)
-    yield from _scalar(Part.START, "start", mine, theirs)
+    yield from _scalar(RoundPart.COMPETITION, "competition_hash", mine, theirs)
+    yield from _scalar(RoundPart.START, "start", mine, theirs)
     if judged is not None and elsewhere is not None:
         asked, there = ({name: "asked" for name in _names(found).values()} for found in (judged, elsewhere))
-        yield from _items(Part.ENTRANTS, asked, there)
+        yield from _items(RoundPart.ENTRANTS, asked, there)
     names = _names(judged) | _names(elsewhere)
-    yield from _items(Part.RECEIPT, _receipts(mine, names), _receipts(theirs, names))
-    yield from _items(Part.GONE, mine.get("gone", {}), theirs.get("gone", {}))
-    yield from _scalar(Part.METAGRAPH, "block", mine, theirs)
+    yield from _items(RoundPart.RECEIPT, _receipts(mine, names), _receipts(theirs, names))
+    yield from _items(RoundPart.GONE, mine.get("gone", {}), theirs.get("gone", {}))
+    yield from _scalar(RoundPart.METAGRAPH, "block", mine, theirs)
     if mine == theirs:
         yield from _folds(one, other)
 
 
-def _folds(one: LedgerEntry, other: LedgerEntry) -> Iterator[Row]:
-    rows = [*_leaves(Part.FOLD, "state", one.state, other.state)]
+def _folds(one: LedgerEntry, other: LedgerEntry) -> Iterator[LedgerDifference]:
+    rows = [*_leaves(RoundPart.FOLD, "state", one.state, other.state)]
     yield from rows
     if one.previous != other.previous:
-        yield Row(Part.FOLD, "previous", one.previous or ABSENT, other.previous or ABSENT)
+        yield LedgerDifference(RoundPart.FOLD, "previous", one.previous or ABSENT, other.previous or ABSENT)
     if not rows:
-        yield Row(Part.FOLD, "state_hash", one.state_hash, other.state_hash)
+        yield LedgerDifference(RoundPart.FOLD, "state_hash", one.state_hash, other.state_hash)
 
 
 def _receipts(inputs: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
@@ -132,18 +132,18 @@ def _names(found: RoundEvidence | None) -> dict[str, str]:
     return {str(result.receipt_hash or result.evaluation_id): entrant(result.hotkey, result.commit_block) for result in results}
 
 
-def _scalar(part: Part, name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Row]:
+def _scalar(part: RoundPart, name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[LedgerDifference]:
     if one.get(name) != other.get(name):
-        yield Row(part, name, str(one.get(name)), str(other.get(name)))
+        yield LedgerDifference(part, name, str(one.get(name)), str(other.get(name)))
 
 
-def _items(part: Part, one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[Row]:
+def _items(part: RoundPart, one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[LedgerDifference]:
     for name in sorted({*one, *other}):
         if one.get(name) != other.get(name):
-            yield Row(part, name, one.get(name, ABSENT), other.get(name, ABSENT))
+            yield LedgerDifference(part, name, one.get(name, ABSENT), other.get(name, ABSENT))
 
 
-def _leaves(part: Part, path: str, one: Any, other: Any) -> Iterator[Row]:
+def _leaves(part: RoundPart, path: str, one: Any, other: Any) -> Iterator[LedgerDifference]:
     """Every scalar of two JSON values that differs, by its path."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         for name in sorted({*one, *other}):
@@ -152,4 +152,4 @@ def _leaves(part: Part, path: str, one: Any, other: Any) -> Iterator[Row]:
         for index, (left, right) in enumerate(zip(one, other, strict=True)):
             yield from _leaves(part, f"{path}[{index}]", left, right)
     elif one != other:
-        yield Row(part, path, str(one), str(other))
+        yield LedgerDifference(part, path, str(one), str(other))

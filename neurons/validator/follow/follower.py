@@ -9,7 +9,7 @@ from neurons.chain.adapter import Chain
 from neurons.validator import log_fold
 from neurons.validator.daemon import Signer
 from neurons.validator.evidence import Evidence
-from neurons.validator.follow.audit_draw import draw
+from neurons.validator.follow.audit_sample import draw
 from neurons.validator.follow.diff import diff
 from neurons.validator.follow.ledger_source import LedgerSource, OwnLedger
 from neurons.validator.ledger.fold_round import fold
@@ -46,7 +46,7 @@ class Follower:
         if trusted is None or found is None:
             return False
         _check_next(head, found, schedule)
-        expiry.check(schedule, found.round.round)
+        expiry.rounds_left_or_raise(schedule, found.round.round)
         entry = await self._folded(head, found, schedule, trusted)
         await self.draw(entry, found)
         try:

@@ -20,7 +20,7 @@ MOST_BYTES = 256 << 20
 """The longest line that is read."""
 
 
-class LedgerLine(Wire):
+class FileLine(Wire):
     """One round. Without evidence it shows what was folded, and proves nothing."""
 
     version: Annotated[Literal[1], Field(description="Of this format.")]
@@ -34,7 +34,7 @@ async def write(source: LedgerSource, validator: Hotkey, out: BinaryIO) -> int:
     async for entry in source.entries():
         found = await source.evidence(entry.round)
         published = None if found is None else EvidenceOut.model_validate(found)
-        line = LedgerLine(version=VERSION, entry=LedgerEntryOut.whole(validator, entry), evidence=published)
+        line = FileLine(version=VERSION, entry=LedgerEntryOut.whole(validator, entry), evidence=published)
         out.write(line.model_dump_json().encode() + b"\n")
         count += 1
     return count
@@ -98,16 +98,16 @@ class FileLedger:
             self._at[entry.round] = start, entry.state_hash
             start, last = start + len(raw), entry.round
 
-    def _line(self, number: RoundNumber) -> LedgerLine:
+    def _line(self, number: RoundNumber) -> FileLine:
         if number not in self._at:
             raise PlatformError(Code.NOT_FOUND, f"{self.name} has no round {number}")
         with self._path.open("rb") as file:
             file.seek(self._at[number][0])
             return self._parsed(file.readline(MOST_BYTES), f"round {number}")
 
-    def _parsed(self, raw: bytes, where: str) -> LedgerLine:
+    def _parsed(self, raw: bytes, where: str) -> FileLine:
         try:
-            return LedgerLine.model_validate_json(raw)
+            return FileLine.model_validate_json(raw)
         except ValidationError as exc:
             first = exc.errors()[0]
             what = ".".join(str(part) for part in first["loc"])

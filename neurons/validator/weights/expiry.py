@@ -8,7 +8,7 @@ WARN_ROUNDS = 50
 """From so many rounds before the end on operators are told."""
 
 
-def check(schedule: Schedule, number: RoundNumber) -> int | None:
+def rounds_left_or_raise(schedule: Schedule, number: RoundNumber) -> int | None:
     """How many rounds the rules still hold after this one, where that is worth a warning; None otherwise.
 
     Raises PlatformError(COMPETITION_EXPIRED) after the last one.

@@ -8,7 +8,7 @@ from neurons.chain.types import Applied, RateLimited, Refused, SealedOutcome, Se
 from scoring.types import Block, Uid
 from scoring.weights.plan import WeightPlan, to_u16
 from voice_api.db.ledger_records import WeightAttempt
-from voice_api.db.states import Mechanism, Outcome
+from voice_api.db.states import Mechanism, WeightOutcome
 
 _UNSEEN = "never seen to count: a later vector counts already"
 
@@ -17,14 +17,14 @@ def answered(attempt: WeightAttempt, result: WeightsResult) -> WeightAttempt:
     """The attempt after the chain's answer; sealed weights wait for their end, and what came too soon is neither set nor failed."""
     match result:
         case Applied(block, None):
-            return replace(attempt, outcome=Outcome.SET, block=block, error=None)
+            return replace(attempt, outcome=WeightOutcome.SET, block=block, error=None)
         case Applied(block, reveal_round):
             return _sealed(attempt, block, reveal_round)
         case RateLimited(blocks_left, message):
             again = None if blocks_left is None else Block(attempt.block + blocks_left)
-            return replace(attempt, outcome=Outcome.RATE_LIMITED, error=message, next_block=again)
+            return replace(attempt, outcome=WeightOutcome.RATE_LIMITED, error=message, next_block=again)
         case Refused(code, name, message):
-            return replace(attempt, outcome=Outcome.FAILED, error=f"{name or code}: {message}")
+            return replace(attempt, outcome=WeightOutcome.FAILED, error=f"{name or code}: {message}")
         case unreachable:
             assert_never(unreachable)
 
@@ -39,11 +39,11 @@ def settled(
     """
     found = []
     for attempt in reversed(waiting):  # of several that were sent without an answer the chain took the last one, if any
-        if attempt.outcome is Outcome.PENDING:
+        if attempt.outcome is WeightOutcome.PENDING:
             end = _opened(attempt, view, waiting)
         else:
             end = _arrived(attempt, view, last_update if last_update not in taken else Block(0), lasts)
-            taken |= {end.block} if end is not None and end.outcome is not Outcome.FAILED else set()
+            taken |= {end.block} if end is not None and end.outcome is not WeightOutcome.FAILED else set()
         if end is not None:
             found.append(end)
     return tuple(reversed(found))
@@ -55,11 +55,11 @@ def _opened(attempt: WeightAttempt, view: SealedWeights, waiting: Sequence[Weigh
         case SealedOutcome.PENDING:
             return None
         case SealedOutcome.APPLIED:
-            return replace(attempt, outcome=Outcome.APPLIED, applied_block=view.block)
+            return replace(attempt, outcome=WeightOutcome.APPLIED, applied_block=view.block)
         case SealedOutcome.EXPIRED:
             later = any(other.id > attempt.id and _vector(other) == view.row for other in waiting)
             return replace(
-                attempt, outcome=Outcome.EXPIRED, error=_UNSEEN if later else "the chain did not open them in their time"
+                attempt, outcome=WeightOutcome.EXPIRED, error=_UNSEEN if later else "the chain did not open them in their time"
             )
         case unreachable:
             assert_never(unreachable)
@@ -72,15 +72,17 @@ def _arrived(attempt: WeightAttempt, view: SealedWeights, last_update: Block, la
         if sealed is not None:
             return _sealed(attempt, last_update, sealed.reveal_round)
         if view.row == _vector(attempt):
-            return replace(attempt, outcome=Outcome.SET, block=last_update, error=None)
+            return replace(attempt, outcome=WeightOutcome.SET, block=last_update, error=None)
     if view.block > attempt.block + lasts:
-        return replace(attempt, outcome=Outcome.FAILED, error=f"no block took it ({attempt.error or 'its sender was stopped'})")
+        return replace(
+            attempt, outcome=WeightOutcome.FAILED, error=f"no block took it ({attempt.error or 'its sender was stopped'})"
+        )
     return None
 
 
 def _sealed(attempt: WeightAttempt, block: Block, reveal_round: int | None) -> WeightAttempt:
     return replace(
-        attempt, outcome=Outcome.PENDING, block=block, error=None, mechanism=Mechanism.SEALED, reveal_round=reveal_round
+        attempt, outcome=WeightOutcome.PENDING, block=block, error=None, mechanism=Mechanism.SEALED, reveal_round=reveal_round
     )
 
 

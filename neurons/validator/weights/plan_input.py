@@ -16,7 +16,7 @@ from voice_api.db.ledger_records import LedgerEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class CarriedOver:
     """An older snapshot whose plan is sent again, to the hotkeys of a later block, and why.
 
     `uids` and `registered_at` are of every hotkey that is registered then; `owner` is the uid of the subnet's owner, if it has one.
@@ -52,22 +52,22 @@ class Carried:
         }
 
 
-Basis = Snapshot | Carried
+PlanInput = Snapshot | CarriedOver
 
 
-def from_json(data: Mapping[str, Any]) -> Basis:
+def from_json(data: Mapping[str, Any]) -> PlanInput:
     """The basis that `to_json` wrote; raises KeyError, TypeError or ValueError for anything else."""
     if "carried" not in data:
         return Snapshot.from_json(data)
-    return Carried(**{**data, "carried": Snapshot.from_json(data["carried"])})
+    return CarriedOver(**{**data, "carried": Snapshot.from_json(data["carried"])})
 
 
-def planned(basis: Basis) -> WeightPlan:
+def planned(basis: PlanInput) -> WeightPlan:
     """The plan that follows from a basis, and from nothing else; raises WeightsInvalid where there is nobody to weigh."""
     match basis:
         case Snapshot():
             return plan.plan(basis)
-        case Carried(old, _, _, owner, uids, registered_at):
+        case CarriedOver(old, _, _, owner, uids, registered_at):
             return replace(plan.remap(plan.plan(old), uids, registered_at, owner), snapshot_hash=basis.hash)
 
 
@@ -93,11 +93,13 @@ def snapshot(metagraph: Metagraph, head: LedgerEntry, schedule: Schedule) -> Sna
     )
 
 
-def carried(metagraph: Metagraph, old: Basis, why: str) -> Carried:
+def carried(metagraph: Metagraph, old: PlanInput, why: str) -> CarriedOver:
     """An older snapshot, for those that are registered now."""
     owner = metagraph.neuron(metagraph.owner_hotkey)
-    first = old.carried if isinstance(old, Carried) else old
-    return Carried(first, why, metagraph.block, None if owner is None else owner.uid, _uids(metagraph), _registered_at(metagraph))
+    first = old.carried if isinstance(old, CarriedOver) else old
+    return CarriedOver(
+        first, why, metagraph.block, None if owner is None else owner.uid, _uids(metagraph), _registered_at(metagraph)
+    )
 
 
 def _uids(metagraph: Metagraph) -> dict[Hotkey, Uid]:

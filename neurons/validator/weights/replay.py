@@ -10,7 +10,7 @@ from neurons.validator.weights.schedule import ledger_of
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey, Uid
 from scoring.weights.plan import WeightPlan, WeightsInvalid, to_u16
-from voice_api.db.states import Outcome
+from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import Made
 
 Vector = tuple[tuple[Uid, int], ...]
@@ -23,7 +23,7 @@ class Replayed:
 
     validator: Hotkey
     block: Block
-    outcome: Outcome
+    outcome: WeightOutcome
     ledger_hash: str
     vector: Vector
     sent: Vector

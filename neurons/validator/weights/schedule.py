@@ -8,16 +8,16 @@ from neurons.chain.types import Metagraph
 from scoring.competition import Schedule
 from scoring.types import Block, Hotkey, RoundNumber
 from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
-from voice_api.db.states import Outcome
+from voice_api.db.states import WeightOutcome
 
 FIRST_RETRY = 2
 """Blocks after the first failure; each further one in a row doubles them, up to a quarter of the tempo."""
-_FAILED = frozenset({Outcome.FAILED, Outcome.SENDING})
-_TAKEN = frozenset({Outcome.SET, Outcome.PENDING, Outcome.APPLIED})
+_FAILED = frozenset({WeightOutcome.FAILED, WeightOutcome.SENDING})
+_TAKEN = frozenset({WeightOutcome.SET, WeightOutcome.PENDING, WeightOutcome.APPLIED})
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class WeightHistory:
     """What the database said when it was last asked.
 
     `attempts` are this validator's last ones, newest first, `waiting` those whose end is not known, oldest first, `planned` is the
@@ -45,7 +45,7 @@ class NotYet:
     why: str
 
 
-def decide(metagraph: Metagraph, me: Hotkey, known: Known, schedule: Schedule, outage: str = "") -> Due | NotYet:
+def decide(metagraph: Metagraph, me: Hotkey, known: WeightHistory, schedule: Schedule, outage: str = "") -> Due | NotYet:
     """Weights are due after each fold, and once a tempo to stay active; sooner again when sealed ones expired unopened.
 
     Never within the chain's rate limit, never before the block that the chain named, and after a failure only after a while. In an
@@ -81,9 +81,9 @@ def ledger_of(basis: Mapping[str, Any]) -> str:
     return str(basis.get("carried", basis)["ledger_hash"])
 
 
-def _wanted(known: Known, tempo: int, *, carrying: bool) -> tuple[Block, str]:
+def _wanted(known: WeightHistory, tempo: int, *, carrying: bool) -> tuple[Block, str]:
     """The block from which new weights are wanted, whatever stands in their way."""
-    ended = next((attempt for attempt in known.attempts if attempt.outcome not in _FAILED | {Outcome.RATE_LIMITED}), None)
+    ended = next((attempt for attempt in known.attempts if attempt.outcome not in _FAILED | {WeightOutcome.RATE_LIMITED}), None)
     if ended is None or ended.outcome not in _TAKEN or known.head is None:
         return Block(0), ""
     if not carrying and ledger_of(ended.snapshot) != known.head.state_hash:
@@ -96,7 +96,7 @@ def _after_failures(attempts: Sequence[WeightAttempt], tempo: int) -> tuple[Bloc
     if not attempts:
         return Block(0), ""
     last = attempts[0]
-    if last.outcome is Outcome.RATE_LIMITED:
+    if last.outcome is WeightOutcome.RATE_LIMITED:
         return last.next_block or Block(last.block + FIRST_RETRY), "the chain said when to come again"
     failures = next((n for n, attempt in enumerate(attempts) if attempt.outcome not in _FAILED), len(attempts))
     if failures == 0:

@@ -15,14 +15,14 @@ from neurons.chain.types import ChainUnavailable, Metagraph
 from neurons.shutdown import Shutdown
 from neurons.validator.weights import outcome, plan_input
 from neurons.validator.weights import schedule as weight_schedule
-from neurons.validator.weights.plan_input import Basis
-from neurons.validator.weights.schedule import Due, Known, NotYet
+from neurons.validator.weights.plan_input import PlanInput
+from neurons.validator.weights.schedule import Due, NotYet, WeightHistory
 from scoring.competition import Schedule
 from scoring.types import Block, Hotkey
 from scoring.weights.plan import WeightsInvalid
 from voice_api.db.ledger import Ledger
 from voice_api.db.ledger_records import WeightAttempt
-from voice_api.db.states import Outcome
+from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable
 
@@ -36,7 +36,7 @@ _LONGEST_REST = 25
 """Pauses between two looks while nothing is due."""
 
 
-class Line:
+class ChainConnection:
     """A connection to the chain that is dropped when it fails, and opened anew at the next endpoint."""
 
     def __init__(self, opening: Opening) -> None:
@@ -88,9 +88,9 @@ class WeightSetting:
     """Sets a validator's weights whenever they are due, and follows what it sent to its end."""
 
     def __init__(self, opening: Opening, ledger: Ledger, weights: Weights, terms: Terms) -> None:
-        self._line, self._ledger, self._weights, self._terms = Line(opening), ledger, weights, terms
+        self._line, self._ledger, self._weights, self._terms = ChainConnection(opening), ledger, weights, terms
         self._woken = asyncio.Event()
-        self._known: Known | None = None
+        self._known: WeightHistory | None = None
         self._unwritten: list[WeightAttempt] = []
         self._said = ""
 
@@ -156,27 +156,29 @@ class WeightSetting:
                 await self._weights.record(self._unwritten[0])
                 del self._unwritten[0]
             head, attempts, planned = await self._ledger.head(), await self._weights.page(), await self._weights.planned()
-            self._known = Known(head, attempts, await self._weights.waiting(), planned)
+            self._known = WeightHistory(head, attempts, await self._weights.waiting(), planned)
         except DatabaseUnavailable as outage:
             if self._known is None:  # nothing is ever set before the first full look
                 log.warning("weights wait for the database", code=outage.code, detail=outage.detail)
             return "the database is away"
         return ""
 
-    async def _settle(self, chain: Chain, metagraph: Metagraph, known: Known) -> None:
+    async def _settle(self, chain: Chain, metagraph: Metagraph, known: WeightHistory) -> None:
         neuron = metagraph.neuron(self._terms.hotkey)
         if neuron is None:
             return
         view = await chain.sealed(self._terms.hotkey, neuron.uid, metagraph.block)
         taken = frozenset(
-            each.block for each in known.attempts if each.outcome in (Outcome.SET, Outcome.PENDING, Outcome.APPLIED)
+            each.block
+            for each in known.attempts
+            if each.outcome in (WeightOutcome.SET, WeightOutcome.PENDING, WeightOutcome.APPLIED)
         )
         lasts = await chain.write_lasts()
         for end in outcome.settled(known.waiting, view, neuron.last_update, taken, lasts):
             if await self._weights.settle(end):
                 _tell(end)
 
-    async def _set(self, chain: Chain, metagraph: Metagraph, known: Known, carry: str, outage: str) -> None:
+    async def _set(self, chain: Chain, metagraph: Metagraph, known: WeightHistory, carry: str, outage: str) -> None:
         """Plan, write down what is about to be sent, send it, and write down what came of it."""
         try:
             basis = self._basis(metagraph, known, carry)
@@ -185,7 +187,7 @@ class WeightSetting:
             log.error("no weights can be planned", why=str(exc))
             return
         head = max(await chain.head(), metagraph.block)
-        attempt = WeightAttempt(head, basis.hash, basis.to_json(), plan.to_json(), Outcome.SENDING)
+        attempt = WeightAttempt(head, basis.hash, basis.to_json(), plan.to_json(), WeightOutcome.SENDING)
         attempt = await self._begin(attempt, outage)
         if carry:
             log.error("the last weights are sent again, to the hotkeys of now", why=carry, snapshot=basis.hash)
@@ -196,7 +198,7 @@ class WeightSetting:
             raise
         await self._end(outcome.answered(attempt, result))
 
-    def _basis(self, metagraph: Metagraph, known: Known, carry: str) -> Basis:
+    def _basis(self, metagraph: Metagraph, known: WeightHistory, carry: str) -> PlanInput:
         if carry and known.planned is not None:
             return plan_input.carried(metagraph, plan_input.from_json(known.planned.snapshot), carry)
         if known.head is None:
@@ -236,19 +238,19 @@ def _tell(end: WeightAttempt) -> None:
     """Say what became of an attempt."""
     facts: Mapping[str, Any] = {"block": end.block, "snapshot": end.snapshot_hash}
     match end.outcome:
-        case Outcome.SET:
+        case WeightOutcome.SET:
             log.info("weights set", targets=len(end.plan["vector"]), burn=end.plan["burn"], **facts)
-        case Outcome.PENDING:
+        case WeightOutcome.PENDING:
             log.info("weights sealed", reveal_round=end.reveal_round, targets=len(end.plan["vector"]), **facts)
-        case Outcome.APPLIED:
+        case WeightOutcome.APPLIED:
             log.info("sealed weights count", seen=end.applied_block, **facts)
-        case Outcome.RATE_LIMITED:
+        case WeightOutcome.RATE_LIMITED:
             log.info("weights come too soon", next_block=end.next_block, **facts)
-        case Outcome.EXPIRED:
+        case WeightOutcome.EXPIRED:
             log.error("sealed weights expired", why=end.error, **facts)
-        case Outcome.FAILED:
+        case WeightOutcome.FAILED:
             log.error("weights refused", why=end.error, **facts)
-        case Outcome.SENDING:
+        case WeightOutcome.SENDING:
             log.warning("whether the weights arrived is not known yet", why=end.error, **facts)
         case unreachable:
             assert_never(unreachable)

@@ -10,7 +10,7 @@ from neurons.settings import ValidatorSettings
 from neurons.validator.weights import expiry, plan_input, replay
 from neurons.validator.weights import schedule as weight_schedule
 from neurons.validator.weights.replay import Replayed
-from neurons.validator.weights.schedule import Due, Known, NotYet
+from neurons.validator.weights.schedule import Due, NotYet, WeightHistory
 from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey, RoundNumber
@@ -23,7 +23,7 @@ from voice_api.db.weights import Weights, of_snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PlanView:
     """A validator's ledger and the chain at one moment, the plan that follows, and whether it would be sent now."""
 
     head: LedgerEntry
@@ -34,14 +34,14 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CheckedReplay:
     """A replayed attempt, and whether that vector counts on the chain now (None: the chain could not be read)."""
 
     replayed: Replayed
     counts: bool | None
 
 
-async def read(settings: ValidatorSettings, validator: Hotkey) -> View:
+async def read(settings: ValidatorSettings, validator: Hotkey) -> PlanView:
     """What `validator` would set now.
 
     Raises PlatformError: NOT_FOUND without a ledger, COMPETITION_EXPIRED once the rules have ended, STATE_CONFLICT where nothing
@@ -50,9 +50,9 @@ async def read(settings: ValidatorSettings, validator: Hotkey) -> View:
     schedule = load(settings.competition)
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool, _chain(settings) as chain:
         metagraph = await chain.metagraph()
-        expiry.check(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
+        expiry.rounds_left_or_raise(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
         head, store = await Ledger(pool, validator).head(), Weights(pool, validator)
-        known = Known(head, await store.page(), await store.waiting(), await store.planned())
+        known = WeightHistory(head, await store.page(), await store.waiting(), await store.planned())
     if head is None:
         raise PlatformError(Code.NOT_FOUND, f"{validator} has folded no round yet")
     try:
@@ -61,7 +61,7 @@ async def read(settings: ValidatorSettings, validator: Hotkey) -> View:
     except WeightsInvalid as exc:
         raise PlatformError(Code.STATE_CONFLICT, f"no weights can be planned: {exc}") from exc
     decision = weight_schedule.decide(metagraph, validator, known, schedule)
-    return View(head, schedule.at(head.round), snapshot, plan, decision)
+    return PlanView(head, schedule.at(head.round), snapshot, plan, decision)
 
 
 async def attempts(settings: ValidatorSettings, validator: Hotkey, limit: int) -> tuple[WeightAttempt, ...]:
@@ -70,15 +70,15 @@ async def attempts(settings: ValidatorSettings, validator: Hotkey, limit: int) -
         return await Weights(pool, validator).page(limit=limit)
 
 
-async def replayed(settings: ValidatorSettings, snapshot_hash: str) -> tuple[Found, ...]:
+async def replayed(settings: ValidatorSettings, snapshot_hash: str) -> tuple[CheckedReplay, ...]:
     """Each attempt that was made from a snapshot, computed again; raises PlatformError(NOT_FOUND), or LEDGER_INVALID."""
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool:
         found = [replay.replay(made) for made in await of_snapshot(pool, snapshot_hash)]
     try:
         async with _chain(settings) as chain:
-            return tuple([Found(each, await _counts(chain, each)) for each in found])
+            return tuple([CheckedReplay(each, await _counts(chain, each)) for each in found])
     except ChainUnavailable:
-        return tuple(Found(each, None) for each in found)
+        return tuple(CheckedReplay(each, None) for each in found)
 
 
 async def _counts(chain: Chain, replayed: Replayed) -> bool:

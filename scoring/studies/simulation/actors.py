@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class MadeUpModel:
     """Its true mean score (0 … 1), the tensors by which lineage knows it, and its speed in ms of compute per second of speech."""
 
     quality: float
@@ -24,8 +24,8 @@ class Moment:
 
     round: int
     place: int
-    king: Model | None
-    own: Model | None
+    king: MadeUpModel | None
+    own: MadeUpModel | None
     last: int | None
     cooldown: int
     generator: np.random.Generator
@@ -43,7 +43,7 @@ class Moment:
 class Strategy(Protocol):
     """What one hotkey of an actor commits in a round, if anything."""
 
-    def commit(self, moment: Moment) -> Model | None: ...
+    def commit(self, moment: Moment) -> MadeUpModel | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +55,16 @@ class Improver:
     every: int = 40
     first: int = 0
 
-    def commit(self, moment: Moment) -> Model | None:
+    def commit(self, moment: Moment) -> MadeUpModel | None:
         """A first model in round `first`, then what was gained."""
         if moment.round < self.first or not moment.free:
             return None
         if moment.own is None:
-            return Model(self.start, moment.name("improved"))
+            return MadeUpModel(self.start, moment.name("improved"))
         if moment.generator.random() >= 1.0 / self.every:
             return None
         gain = float(moment.generator.exponential(self.step))
-        return Model(min(moment.own.quality + gain, 0.92), moment.name("improved"))
+        return MadeUpModel(min(moment.own.quality + gain, 0.92), moment.name("improved"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +75,19 @@ class SlowStarter:
     good: float
     wakes: int
 
-    def commit(self, moment: Moment) -> Model | None:
+    def commit(self, moment: Moment) -> MadeUpModel | None:
         """The weak one at once, the good one from round `wakes` on."""
         if moment.own is None:
-            return Model(self.weak, moment.name("slow"))
+            return MadeUpModel(self.weak, moment.name("slow"))
         late = moment.round >= self.wakes and moment.own.quality < self.good
-        return Model(self.good, moment.name("slow")) if late and moment.free else None
+        return MadeUpModel(self.good, moment.name("slow")) if late and moment.free else None
 
 
 @dataclass(frozen=True, slots=True)
 class ExactCopier:
     """Commits the king's own tensors whenever there is another king."""
 
-    def commit(self, moment: Moment) -> Model | None:
+    def commit(self, moment: Moment) -> MadeUpModel | None:
         """The king's model, unless it is already its own."""
         if moment.king is None or not moment.free or (moment.own is not None and moment.own.tensors == moment.king.tensors):
             return None
@@ -103,14 +103,14 @@ class NoiseCopier:
 
     again: bool = False
 
-    def commit(self, moment: Moment) -> Model | None:
+    def commit(self, moment: Moment) -> MadeUpModel | None:
         """The king's quality under a name of its own."""
         if moment.king is None or not moment.free:
             return None
         known = moment.own is not None and moment.own.tensors.startswith(f"noise:{moment.king.tensors}:")
         if known and not self.again:
             return None
-        return Model(moment.king.quality, f"noise:{moment.king.tensors}:{moment.name('')}", moment.king.speed)
+        return MadeUpModel(moment.king.quality, f"noise:{moment.king.tensors}:{moment.name('')}", moment.king.speed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +120,20 @@ class Splitter:
     quality: float
     exact: bool
 
-    def commit(self, moment: Moment) -> Model | None:
+    def commit(self, moment: Moment) -> MadeUpModel | None:
         """One commitment per hotkey, the original first."""
         if moment.own is not None or moment.round < moment.place:
             return None
-        return Model(self.quality, "split" if self.exact else f"split-{moment.place}")
+        return MadeUpModel(self.quality, "split" if self.exact else f"split-{moment.place}")
 
 
 @dataclass(frozen=True, slots=True)
 class Junk:
     """Noise instead of speech, whenever it may."""
 
-    def commit(self, moment: Moment) -> Model | None:
+    def commit(self, moment: Moment) -> MadeUpModel | None:
         """Something that hardly scores."""
-        return Model(0.03, moment.name("junk")) if moment.free else None
+        return MadeUpModel(0.03, moment.name("junk")) if moment.free else None
 
 
 @dataclass(frozen=True, slots=True)

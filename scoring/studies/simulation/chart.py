@@ -28,7 +28,7 @@ class _Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _Curve:
     name: str
     points: str
     colour: str
@@ -36,7 +36,7 @@ class _Line:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bar:
+class _Column:
     x: float
     y: float
     width: float
@@ -50,7 +50,7 @@ def lines(labels: Labels, series: Mapping[str, Sequence[tuple[float, float]]]) -
     right = max(x for points in series.values() for x, _ in points)
     top = max(y for points in series.values() for _, y in points)
     drawn = [
-        _Line(
+        _Curve(
             name,
             " ".join(f"{_across(x, right):.1f},{_up(y, top):.1f}" for x, y in points),
             COLOURS[place % len(COLOURS)],
@@ -70,7 +70,7 @@ def bars(labels: Labels, values: Mapping[str, float]) -> str:
     for place, (name, value) in enumerate(values.items()):
         x, y = LEFT + step * (place + 0.15), _up(value, top)
         colour = COLOURS[place % len(COLOURS)]
-        drawn.append(_Bar(round(x, 1), round(y, 1), round(step * 0.7, 1), round(BOTTOM - y, 1), colour, f"{value:.3g}"))
+        drawn.append(_Column(round(x, 1), round(y, 1), round(step * 0.7, 1), round(BOTTOM - y, 1), colour, f"{value:.3g}"))
         names.append(_Tick(round(x + step * 0.35, 1), name))
     return _render(labels, right, names, _heights(top), bars=drawn)
 
@@ -80,8 +80,8 @@ def _render(
     right: float,
     x_ticks: Sequence[_Tick],
     y_ticks: Sequence[_Tick],
-    lines: Sequence[_Line] = (),
-    bars: Sequence[_Bar] = (),
+    lines: Sequence[_Curve] = (),
+    bars: Sequence[_Column] = (),
 ) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

@@ -8,10 +8,10 @@ import numpy as np
 
 from scoring.competition import Competition
 from scoring.ranking import fold
-from scoring.ranking.duel import EndedDuel, Outcome
+from scoring.ranking.duel import DuelOutcome, EndedDuel
 from scoring.ranking.round_result import Judged, RoundResult, Verdict
 from scoring.ranking.state import State
-from scoring.studies.simulation.actors import Actor, Model, Moment
+from scoring.studies.simulation.actors import Actor, MadeUpModel, Moment
 from scoring.studies.simulation.agenda import choose
 from scoring.studies.simulation.world import World, groups_of
 from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
@@ -20,18 +20,18 @@ from scoring.weights.plan import WeightPlan
 from scoring.weights.snapshot import Snapshot
 
 OWNER = Uid(0)
-SETTLED = (Outcome.CROWNED, Outcome.FUTILE, Outcome.MAX_ROUNDS)
+SETTLED = (DuelOutcome.CROWNED, DuelOutcome.FUTILE, DuelOutcome.MAX_ROUNDS)
 Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Commitment:
+class MadeUpCommitment:
     """A model under a hotkey, judged in the rounds after `round`; `number` is its own in a run."""
 
     entrant: Entrant
     hotkey: Hotkey
     number: int
-    model: Model
+    model: MadeUpModel
     round: RoundNumber
     block: Block
 
@@ -99,9 +99,9 @@ class _Game:
     competition: Competition
     seed: int
     state: State = field(default_factory=State)
-    known: dict[Entrant, Commitment] = field(default_factory=dict)
-    latest: dict[Hotkey, Commitment] = field(default_factory=dict)
-    originals: dict[str, Commitment] = field(default_factory=dict)
+    known: dict[Entrant, MadeUpCommitment] = field(default_factory=dict)
+    latest: dict[Hotkey, MadeUpCommitment] = field(default_factory=dict)
+    originals: dict[str, MadeUpCommitment] = field(default_factory=dict)
     standing: dict[Entrant, RoundNumber] = field(default_factory=dict)
     asked: dict[Entrant, RoundNumber] = field(default_factory=dict)
     spent: dict[Entrant, int] = field(default_factory=dict)
@@ -143,7 +143,7 @@ class _Game:
         scores = self.world.ask([self.seed, number], models, groups_of(self.competition)).tolist()
         return [self._outcome(item, row) for item, row in zip(found, scores, strict=True)]
 
-    def _outcome(self, item: Commitment, row: Sequence[int]) -> Judged:
+    def _outcome(self, item: MadeUpCommitment, row: Sequence[int]) -> Judged:
         original = self.originals[item.model.tensors]
         copied = original.hotkey != item.hotkey
         return Judged(
@@ -184,7 +184,7 @@ class _Game:
         for name in self.debuts:
             if self.known[name].model.quality <= best:
                 self.served.setdefault(name, number)
-        won = {duel.entrant for duel in self.state.ended if duel.outcome is Outcome.CROWNED}
+        won = {duel.entrant for duel in self.state.ended if duel.outcome is DuelOutcome.CROWNED}
         if before.king is not None and self.state.king in won:
             duel = next(duel for duel in before.duels if duel.challenger == self.state.king)
             self.crownings.append(Crowning(number, self._lead(self.state.king, before.king), duel.margin / MICRO))
@@ -231,9 +231,9 @@ class _Game:
                 if model is not None:
                     self._take(hotkey, model, number, first + place)
 
-    def _take(self, hotkey: Hotkey, model: Model, number: RoundNumber, offset: int) -> None:
+    def _take(self, hotkey: Hotkey, model: MadeUpModel, number: RoundNumber, offset: int) -> None:
         block = Block(number * self.competition.round.blocks + offset)
-        item = Commitment(entrant(hotkey, block), hotkey, zlib.crc32(f"{hotkey}@{block}".encode()), model, number, block)
+        item = MadeUpCommitment(entrant(hotkey, block), hotkey, zlib.crc32(f"{hotkey}@{block}".encode()), model, number, block)
         self.known[item.entrant] = self.latest[hotkey] = item
         self.originals.setdefault(model.tensors, item)
         self.standing[item.entrant] = number

@@ -5,17 +5,17 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scoring.errors import Code, PlatformError
-from scoring.studies.simulation.power import Power, Trial
+from scoring.studies.simulation.power import Power, PowerTrial
 from scoring.studies.simulation.reign import Reign, Siege
-from scoring.studies.simulation.splitting import Case, Split
+from scoring.studies.simulation.splitting import Split, SplitCase
 from scoring.studies.simulation.summary import FieldSummary
 
 
-class _Part(BaseModel):
+class _StudyPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Origin(_Part):
+class StudyOrigin(_StudyPart):
     """Where and when; `competition_hash` names the rules, `seconds` is the time that it took."""
 
     date: str
@@ -25,7 +25,7 @@ class Origin(_Part):
     competition_hash: str
 
 
-class ReignRow(_Part):
+class ReignRow(_StudyPart):
     """A king among equals; `sd` is that of a paired difference."""
 
     sd: float
@@ -33,26 +33,26 @@ class ReignRow(_Part):
     reign: Reign
 
 
-class PowerRow(_Part):
+class PowerRow(_StudyPart):
     """A better challenger; `failures` is the share of groups that each model fails."""
 
     sd: float
     failures: float
-    trial: Trial
+    trial: PowerTrial
     power: Power
 
 
-class SplitRow(_Part):
+class SplitRow(_StudyPart):
     """One model under several hotkeys."""
 
-    case: Case
+    case: SplitCase
     split: Split
 
 
-class Study(_Part):
+class Study(_StudyPart):
     """Everything that docs/incentives.md states; `curve` are trials of other leads, for the chart."""
 
-    origin: Origin
+    origin: StudyOrigin
     reigns: tuple[ReignRow, ...]
     targets: tuple[PowerRow, ...]
     table: tuple[PowerRow, ...]

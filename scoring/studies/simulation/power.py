@@ -15,7 +15,7 @@ KING = to_micro(0.65)
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class PowerTrial:
     """A challenger whose clipped difference exceeds the margin by `excess` of its sd; it is the `nth` to qualify against a king of
     `king_age` blocks. It has `rounds` rounds from its first judged one on, the one in which it qualifies among them.
     """
@@ -40,7 +40,7 @@ class Power:
     lead: float
 
 
-def power(trial: Trial, world: World, competition: Competition, seed: int) -> Power:
+def power(trial: PowerTrial, world: World, competition: Competition, seed: int) -> Power:
     """Every run at once; each round is drawn when it is played."""
     generator = np.random.default_rng(seed)
     rules, groups = competition.duel, groups_of(competition)

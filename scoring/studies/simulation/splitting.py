@@ -13,7 +13,7 @@ Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class SplitCase:
     """The best model of a field (`rank` 0) or the second (1), under `hotkeys` keys: the same tensors, or near-copies."""
 
     rank: int
@@ -35,7 +35,7 @@ class Split:
     high: float
 
 
-def split(case: Case, runs: int, rounds: int, world: World, competition: Competition, seed: int, advance: Advance) -> Split:
+def split(case: SplitCase, runs: int, rounds: int, world: World, competition: Competition, seed: int, advance: Advance) -> Split:
     """Runs in pairs with the same seed, one of them with a single hotkey; raises ValueError for fewer than two runs.
 
     The ratio is of the means; its interval is from what each pair of runs leaves of it.

@@ -7,10 +7,10 @@ from itertools import product
 from scoring.competition import Competition
 from scoring.studies.simulation import actors
 from scoring.studies.simulation.fields import play
-from scoring.studies.simulation.measured import Origin, PowerRow, ReignRow, SplitRow, Study
-from scoring.studies.simulation.power import Trial, power
+from scoring.studies.simulation.measured import PowerRow, ReignRow, SplitRow, Study, StudyOrigin
+from scoring.studies.simulation.power import PowerTrial, power
 from scoring.studies.simulation.reign import Siege, besiege
-from scoring.studies.simulation.splitting import Case, split
+from scoring.studies.simulation.splitting import SplitCase, split
 from scoring.studies.simulation.summary import FieldSummary, summarise
 from scoring.studies.simulation.world import World
 
@@ -30,7 +30,7 @@ Bar = Callable[[str, int], Advance]
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class StudySize:
     """How much is simulated: runs and rounds of each part."""
 
     reign_runs: int = 400
@@ -42,11 +42,11 @@ class Size:
     field_rounds: int = 300
 
 
-SMALL = Size(20, 40, 100, 2, 12, 1, 30)
+SMALL = StudySize(20, 40, 100, 2, 12, 1, 30)
 """Says little, and quickly."""
 
 
-def simulate(size: Size, competition: Competition, origin: Origin, bar: Bar) -> Study:
+def simulate(size: StudySize, competition: Competition, origin: StudyOrigin, bar: Bar) -> Study:
     """The whole study; the origin's seed decides everything in it."""
     seed = origin.seed
     return Study(
@@ -68,7 +68,7 @@ def field(name: str, rounds: int, runs: int, competition: Competition, seed: int
     return summarise(name, who, rounds, played, competition.duel)
 
 
-def _reigns(size: Size, competition: Competition, seed: int, bar: Bar) -> Iterable[ReignRow]:
+def _reigns(size: StudySize, competition: Competition, seed: int, bar: Bar) -> Iterable[ReignRow]:
     kinds: tuple[Mapping[str, bool], ...] = ({}, {"again": True}, {"again": True, "at_margin": True})
     cases = list(product(kinds, (MEASURED_SD / 2, MEASURED_SD, MEASURED_SD * 2)))
     advance = bar("a king among equals", size.reign_rounds * len(cases))
@@ -77,27 +77,27 @@ def _reigns(size: Size, competition: Competition, seed: int, bar: Bar) -> Iterab
         yield ReignRow(sd=sd, siege=siege, reign=besiege(siege, World(sd), competition, seed, advance))
 
 
-def _targets(size: Size) -> list[tuple[float, float, Trial]]:
+def _targets(size: StudySize) -> list[tuple[float, float, PowerTrial]]:
     return [
-        (MEASURED_SD, 0.0, Trial(excess, rounds, nth, age, size.power_runs))
+        (MEASURED_SD, 0.0, PowerTrial(excess, rounds, nth, age, size.power_runs))
         for (excess, rounds), nth, age in product(WITHIN.items(), (1, 50), (FRESH, OLD))
     ]
 
 
-def _table(size: Size) -> list[tuple[float, float, Trial]]:
+def _table(size: StudySize) -> list[tuple[float, float, PowerTrial]]:
     return [
-        (sd, failures, Trial(excess, rounds, 50, OLD, size.power_runs // 2))
+        (sd, failures, PowerTrial(excess, rounds, 50, OLD, size.power_runs // 2))
         for sd, failures, (excess, rounds) in product(SDS, FAILURES, WITHIN.items())
     ]
 
 
-def _curve(size: Size) -> list[tuple[float, float, Trial]]:
+def _curve(size: StudySize) -> list[tuple[float, float, PowerTrial]]:
     leads = (-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)
-    return [(MEASURED_SD, 0.0, Trial(excess, 24, nth, OLD, size.power_runs // 4)) for nth, excess in product((1, 50), leads)]
+    return [(MEASURED_SD, 0.0, PowerTrial(excess, 24, nth, OLD, size.power_runs // 4)) for nth, excess in product((1, 50), leads)]
 
 
 def _powers(
-    name: str, cases: list[tuple[float, float, Trial]], competition: Competition, seed: int, bar: Bar
+    name: str, cases: list[tuple[float, float, PowerTrial]], competition: Competition, seed: int, bar: Bar
 ) -> Iterable[PowerRow]:
     advance = bar(name, len(cases))
     for place, (sd, failures, trial) in enumerate(cases):
@@ -106,8 +106,8 @@ def _powers(
         advance(1)
 
 
-def _splits(size: Size, competition: Competition, seed: int, bar: Bar) -> Iterable[SplitRow]:
-    cases = [Case(rank, hotkeys, exact) for exact, rank, hotkeys in product((True, False), (0, 1), HOTKEYS)]
+def _splits(size: StudySize, competition: Competition, seed: int, bar: Bar) -> Iterable[SplitRow]:
+    cases = [SplitCase(rank, hotkeys, exact) for exact, rank, hotkeys in product((True, False), (0, 1), HOTKEYS)]
     advance = bar("one model, several hotkeys", len(cases) * size.split_runs * size.split_rounds * 2)
     for case in cases:
         found = split(case, size.split_runs, size.split_rounds, World(MEASURED_SD), competition, seed, advance)

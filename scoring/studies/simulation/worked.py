@@ -7,12 +7,12 @@ import numpy as np
 
 from scoring.competition import Competition, DuelRules
 from scoring.ranking import duel as duels
-from scoring.ranking.duel import Duel, Outcome
+from scoring.ranking.duel import Duel, DuelOutcome
 from scoring.studies.simulation import actors
 from scoring.studies.simulation.fields import play
 from scoring.studies.simulation.world import World, groups_of
 from scoring.types import Entrant, RoundNumber, to_micro
-from scoring.weights.plan import Line
+from scoring.weights.plan import UidShare
 
 BLOCK_SECONDS = 12
 KING = to_micro(0.65)
@@ -26,7 +26,7 @@ class Fought:
 
     lead: float
     wealth: tuple[float, ...]
-    outcome: Outcome
+    outcome: DuelOutcome
 
 
 def hours(blocks: int) -> float:
@@ -63,23 +63,23 @@ def _fight(lead: float, competition: Competition) -> Fought:
     for row in drawn:
         duel = duels.step(duel, row, rules)
         wealth.append(duel.wealth)
-        if duels.read(duel, rules) is not Outcome.OPEN:
+        if duels.read(duel, rules) is not DuelOutcome.OPEN:
             break
     return Fought(lead, tuple(wealth), duels.read(duel, rules))
 
 
-def reasons(competition: Competition) -> list[tuple[str, Line]]:
+def reasons(competition: Competition) -> list[tuple[str, UidShare]]:
     """Who it is, and its line, one for each kind of case in a small mixed field after 40 rounds."""
     who = actors.mixed()
     played = play(who, 40, World(), competition, _SEED, lambda _: None)
     names = [actor.name for actor in who for _ in range(actor.hotkeys)]
-    chosen: dict[str, tuple[str, Line]] = {}
+    chosen: dict[str, tuple[str, UidShare]] = {}
     for name, line in zip(names, played.plan.lines, strict=True):
         chosen.setdefault(_kind(line), (name, line))
     return sorted(chosen.values(), key=lambda pair: (-pair[1].share, pair[1].uid))
 
 
-def _kind(line: Line) -> str:
+def _kind(line: UidShare) -> str:
     if line.place is not None:
         return "king" if line.place == 0 else "tail"
     return "".join(character for character in line.lacks if not character.isdigit())[:24]

@@ -7,7 +7,7 @@ import pytest
 
 from neurons.chain.types import Metagraph, Neuron
 from neurons.validator.weights import plan_input
-from neurons.validator.weights.plan_input import Carried
+from neurons.validator.weights.plan_input import CarriedOver
 from neurons.validator.weights.schedule import ledger_of
 from neurons.validator.weights.what_if import supposed
 from scoring.competition import load
@@ -55,7 +55,7 @@ NOW = plan_input.snapshot(a_metagraph(), HEAD, SCHEDULE)
         pytest.param(plan_input.carried(a_metagraph(("owner", "tail"), block=900), NOW, "away"), id="carried over"),
     ],
 )
-def test_a_basis_is_read_as_it_was_written(basis: plan_input.Basis) -> None:
+def test_a_basis_is_read_as_it_was_written(basis: plan_input.PlanInput) -> None:
     """With its hash, its ledger, and the plan that follows from it."""
     again = plan_input.from_json(basis.to_json())
     assert (again, again.hash) == (basis, basis.hash)
@@ -87,7 +87,7 @@ def test_what_was_carried_over_once_is_carried_over_from_the_same_plan() -> None
     """No chain of rounding: always from the snapshot of the ledger."""
     first = plan_input.carried(a_metagraph(("owner", "tail")), NOW, "away")
     second = plan_input.carried(a_metagraph(), first, "still away")
-    assert isinstance(second, Carried) and second.carried == NOW
+    assert isinstance(second, CarriedOver) and second.carried == NOW
     assert to_u16(plan_input.planned(second).vector) == to_u16(plan.plan(NOW).vector)
 
 
