@@ -18,10 +18,9 @@ from scoring.competition import load
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber
 from tests.chaos.processes import ROOT, Processes
 from voice_api.db.pool import Pool
-from voice_api.db.records import Entry, NewRound, NewSubmission
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import Entry, NewRound, Rounds
 from voice_api.db.states import QueueName
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.keys import ServiceKey
 
 _POLL_SECONDS = 0.05

@@ -9,7 +9,7 @@ from typing import Any, cast
 from neurons.cli import logs
 from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
 from scoring.types import Micro
-from voice_api.db.records import Verdict
+from voice_api.db.evaluations import Verdict
 from voice_api.db.states import VerdictState
 from workers import main
 from workers.evaluation.evaluate import Tools

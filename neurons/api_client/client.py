@@ -8,7 +8,8 @@ from neurons.api_client.connection import ApiRefused as ApiRefused
 from neurons.api_client.connection import ApiUnavailable as ApiUnavailable
 from neurons.api_client.connection import Connection, parsed
 from scoring.types import EvaluationId, Hotkey, RoundNumber, SubmissionId
-from voice_api.db.records import NewSubmission, RegistrySnapshot
+from voice_api.db.registry import RegistrySnapshot
+from voice_api.db.submissions import NewSubmission
 from voice_api.schemas import (
     MOST_ROWS,
     MOST_SUBMISSIONS,

@@ -12,7 +12,7 @@ from neurons.model_queue.translate import Known
 from neurons.shutdown import Shutdown
 from scoring.competition import Schedule
 from scoring.types import Block, Hotkey, RoundNumber
-from voice_api.db.records import NewSubmission
+from voice_api.db.submissions import NewSubmission
 from voice_api.runtime.process_metrics import Ticks
 
 log = structlog.get_logger()

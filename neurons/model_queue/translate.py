@@ -6,7 +6,8 @@ from neurons.chain.commitment import in_cooldown, parse, tiebreak
 from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph
 from scoring.errors import Code, SubmissionFault
 from scoring.types import Block, BlockHash
-from voice_api.db.records import Neuron, NewSubmission, RegistrySnapshot
+from voice_api.db.registry import Neuron, RegistrySnapshot
+from voice_api.db.submissions import NewSubmission
 
 UNREAD = (Code.COMMITMENT_MALFORMED, Code.TOO_EARLY, Code.TIMELOCKED)
 """Refused before anything was read: such a commitment starts no cooldown."""

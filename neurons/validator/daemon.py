@@ -24,10 +24,9 @@ from scoring.types import Hotkey, RoundNumber
 from voice_api.db.ledger import Ledger
 from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Pool, connect
-from voice_api.db.records import Entry, Fate, NewRound, Round
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import Entry, NewRound, Round, Rounds
 from voice_api.db.states import QueueName, RoundState
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import Fate, Submissions
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable, OutOfOrder
 from voice_api.keys import trust

@@ -13,9 +13,9 @@ from scoring.ranking import state as ledger
 from scoring.ranking.state import State
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, RoundNumber, entrant
-from voice_api.db import records
+from voice_api.db import submissions
 from voice_api.db.ledger_records import LedgerEntry, Roll
-from voice_api.db.records import EvaluationResult
+from voice_api.db.rounds import EvaluationResult, Round
 from voice_api.db.states import RoundState
 
 
@@ -30,13 +30,13 @@ class View:
 
     metagraph: Metagraph
     trust: Trust | None
-    latest: records.Round | None
-    unfolded: records.Round | None
+    latest: Round | None
+    unfolded: Round | None
     results: Sequence[EvaluationResult]
     roll: Roll | None
-    fates: Sequence[records.Fate]
+    fates: Sequence[submissions.Fate]
     head: LedgerEntry | None
-    candidates: Sequence[records.Candidate]
+    candidates: Sequence[submissions.Candidate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def decide(view: View, schedule: Schedule) -> Action:
     return Wait() if opening is None else OpenRound(opening, competition.hash)
 
 
-def ends(current: records.Round, block: Block) -> bool:
+def ends(current: Round, block: Block) -> bool:
     """Whether an open round is to be closed: with its last verdict, or at its deadline.
 
     Not by a chain that stands before its first block: there those that were asked for might not be registered yet.

@@ -26,9 +26,10 @@ from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid
 from tests.chaos.arena import Arena
 from voice_api.db.pool import Pool
-from voice_api.db.records import Entry, Neuron, NewRound, NewSubmission, RegistrySnapshot
-from voice_api.db.rounds import Rounds
+from voice_api.db.registry import Neuron, RegistrySnapshot
+from voice_api.db.rounds import Entry, NewRound, Rounds
 from voice_api.db.states import QueueName
+from voice_api.db.submissions import NewSubmission
 from voice_api.errors import DatabaseUnavailable
 
 RULES = load(COMPETITION)

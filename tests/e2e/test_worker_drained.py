@@ -22,12 +22,12 @@ from scoring.competition import load
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
+from voice_api.db.evaluations import Evaluation
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Entry, Evaluation, NewRound, NewSubmission
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import Entry, NewRound, Rounds
 from voice_api.db.states import EvaluationState, QueueName
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import NewSubmission, Submissions
 
 pytestmark = pytest.mark.e2e
 

@@ -44,12 +44,12 @@ from scoring.types import (
     TensorsHash,
     Uid,
 )
+from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Claim, Entry, NewRound, NewSubmission, Verdict
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import Entry, NewRound, Rounds
 from voice_api.db.states import QueueName, VerdictState
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.keys import CertifiedKey, ServiceKey
 from voice_api.settings import ApiSettings
 from voice_api.web.app import create_app

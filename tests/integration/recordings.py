@@ -13,8 +13,7 @@ from neurons.api_client.client import VoiceApi
 from scoring.synthesis.espeak_library import Settings, say
 from scoring.types import Block, BlockHash, Hotkey, Uid
 from voice_api.db.pool import Pool
-from voice_api.db.records import Neuron, RegistrySnapshot
-from voice_api.db.registry import Registry
+from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
 from voice_api.settings import ApiSettings
 
 API = "http://voice.test"

@@ -15,15 +15,15 @@ from structlog.testing import capture_logs
 from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid, entrant
+from voice_api.db.evaluations import Verdict
 from voice_api.db.ledger import Ledger
 from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Neuron, NewSubmission, RegistrySnapshot, Verdict
-from voice_api.db.registry import Registry
+from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState, VerdictState
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.settings import ApiSettings
 from voice_api.web.app import create_app
 

@@ -14,8 +14,7 @@ from neurons.api_client.client import ApiUnavailable, VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, BlockHash
 from voice_api.db.pool import Pool
-from voice_api.db.records import RegistrySnapshot
-from voice_api.db.registry import Registry
+from voice_api.db.registry import Registry, RegistrySnapshot
 from voice_api.errors import RedisUnavailable
 from voice_api.settings import ApiSettings
 from voice_api.web.limits import PERIOD, Limits, RateLimited, network_of

@@ -21,10 +21,10 @@ from scoring.errors import Blame, Code
 from scoring.receipts.receipt import Signed, digest
 from scoring.receipts.store_layout import audio_path
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
+from voice_api.db.evaluations import Verdict
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import QueueName, Verdict
-from voice_api.db.states import EvaluationState, RoundState
+from voice_api.db.states import EvaluationState, QueueName, RoundState
 from voice_api.schemas import LeaderboardOut
 from voice_api.schemas.codes import CodeRow, Retry
 from voice_api.settings import ApiSettings

@@ -13,9 +13,8 @@ from scoring.types import Block, BlockHash, EvaluationId, Hotkey, SubmissionId, 
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Neuron, QueueName, RegistrySnapshot
-from voice_api.db.registry import Registry
-from voice_api.db.states import EvaluationState, SubmissionState
+from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
+from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.schemas.operations import (
     CodeWindow,
     EvaluationOrder,

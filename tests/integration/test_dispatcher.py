@@ -25,10 +25,9 @@ from voice_api.db.leader import candidacy
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool, connect, connection_to, open_pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Entry, NewRound, NewSubmission
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import Entry, NewRound, Rounds
 from voice_api.db.states import ParkedWhy, QueueName, ValidationState
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.db.validations import Validations
 from voice_api.db.workers import Workers
 from voice_api.dispatch import dispatcher, wakeups

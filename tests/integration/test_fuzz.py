@@ -34,10 +34,10 @@ from schemathesis.specs.openapi.checks import (
 
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, Uid
+from voice_api.db.evaluations import Verdict
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Neuron, RegistrySnapshot, Verdict
-from voice_api.db.registry import Registry
+from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
 from voice_api.db.states import QueueName
 from voice_api.settings import ApiSettings, ProcessSettings
 from voice_api.web.app import create_app

@@ -9,8 +9,8 @@ import pytest
 from scoring.types import Block, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.operations import Operations
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import NewSubmission
 from voice_api.db.states import QueueName
+from voice_api.db.submissions import NewSubmission
 
 if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed

@@ -18,14 +18,14 @@ from scoring.types import Entrant, Hotkey, Micro, RoundNumber, SubmissionId
 from tests.integration import mining_bed
 from tests.integration.hub_thread import hub_over
 from tests.integration.mining_bed import Bed, Mine, add_checkpoint
+from voice_api.db.evaluations import Verdict
 from voice_api.db.ledger import Ledger
 from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Entry, NewRound, NewSubmission, Verdict
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import Entry, NewRound, Rounds
 from voice_api.db.states import QueueName, VerdictState
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.settings import ApiSettings
 
 LEASE = timedelta(minutes=1)

@@ -31,7 +31,7 @@ from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, issue
 from scoring.report import EvaluationReport
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, TensorsHash
-from voice_api.db.records import Verdict
+from voice_api.db.evaluations import Verdict
 from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import FolderStore, read_receipt
 from workers.evaluation.evaluate import Task, evaluate

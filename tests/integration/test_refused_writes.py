@@ -13,8 +13,7 @@ from bittensor import http_auth
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, Uid
 from voice_api.db.pool import Pool
-from voice_api.db.records import Neuron, RegistrySnapshot
-from voice_api.db.registry import Registry
+from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
 from voice_api.settings import ApiSettings
 from voice_api.web.auth import SKEW, WINDOW
 

@@ -14,6 +14,7 @@ from tests.integration.event_replay import replayed
 from tests.integration.forbidden import EVERYBODY, OWN
 from voice_api.db import migrate, roles, sql
 from voice_api.db.audits import Audits, Drawn
+from voice_api.db.evaluations import Verdict
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.leader import candidacy
 from voice_api.db.ledger import Ledger
@@ -22,12 +23,11 @@ from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool, open_pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.receipts import Receipts
-from voice_api.db.records import Entry, Neuron, NewRound, NewSubmission, RegistrySnapshot, Verdict
-from voice_api.db.registry import Registry
-from voice_api.db.rounds import Rounds
+from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
+from voice_api.db.rounds import Entry, NewRound, Rounds
 from voice_api.db.samples import Samples
 from voice_api.db.states import AuditOutcome, QueueName, VerdictState, WeightOutcome
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.db.validations import ValidationResult, Validations
 from voice_api.db.watch import Watch
 from voice_api.db.weights import Weights

@@ -13,8 +13,7 @@ from voice_api.db import migrate
 from voice_api.db.ledger import Ledger, validators
 from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
 from voice_api.db.pool import Pool, connection_to, open_pool
-from voice_api.db.records import NewRound
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import NewRound, Rounds
 from voice_api.db.states import Mechanism, WeightOutcome
 from voice_api.db.weights import Made, Weights, of_snapshot
 from voice_api.errors import OutOfOrder

@@ -9,13 +9,13 @@ import pytest
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid
 from voice_api.db.causes import Cause
+from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Claim, Entry, Neuron, NewRound, NewSubmission, RegistrySnapshot, Verdict
-from voice_api.db.registry import Registry
-from voice_api.db.rounds import Rounds
+from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
+from voice_api.db.rounds import Entry, NewRound, Rounds
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import NewSubmission, Submissions
 
 LEASE = timedelta(minutes=15)
 NOW, AT_ONCE = Block(1000), timedelta(0)

@@ -11,13 +11,12 @@ import pytest
 from scoring.errors import Code
 from scoring.receipts.receipt import listed
 from scoring.types import Micro, RoundNumber, SubmissionId
+from voice_api.db.evaluations import Claim, Depth, Evaluation, Verdict
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Claim, Evaluation, Verdict
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState, VerdictState
 from voice_api.db.submissions import Submissions
-from voice_api.db.views import Depth
 from voice_api.errors import LeaseLost
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]

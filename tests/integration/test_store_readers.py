@@ -7,11 +7,11 @@ import pytest
 
 from scoring.errors import Code, PlatformError
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
+from voice_api.db.evaluations import Verdict
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.receipts import Receipt, Receipts
-from voice_api.db.records import NewRound, Verdict
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import NewRound, Rounds
 from voice_api.db.samples import Samples
 from voice_api.db.states import QueueName
 

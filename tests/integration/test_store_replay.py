@@ -8,13 +8,13 @@ import pytest
 from scoring.errors import Code
 from scoring.types import Hotkey, RoundNumber, SubmissionId
 from tests.integration.event_replay import Difference, Event, compare, fold, replayed
+from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Claim, NewSubmission, Verdict
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EventKind, QueueName, VerdictState
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import NewSubmission, Submissions
 
 EVALUATION, SUBMISSION = EventKind.EVALUATION, EventKind.SUBMISSION
 LEASE = timedelta(minutes=15)

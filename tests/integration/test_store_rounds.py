@@ -9,10 +9,9 @@ from scoring.types import Block, Entrant, RoundNumber, SubmissionId
 from voice_api.db.leader import candidacy
 from voice_api.db.ledger_records import Roll
 from voice_api.db.pool import Pool
-from voice_api.db.records import Entry, NewRound, NewSubmission, Round
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import Entry, NewRound, Round, Rounds
 from voice_api.db.states import QueueName, RoundState
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import NewSubmission, Submissions
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 ROLL = Roll(Block(77), (Entrant("a@1"), Entrant("b@2")), {Entrant("c@3"): "deregistered"})

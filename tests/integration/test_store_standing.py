@@ -7,13 +7,13 @@ import pytest
 
 from scoring.errors import Code
 from scoring.types import Block, Entrant, Hotkey, RoundNumber, SubmissionId, entrant
+from voice_api.db.evaluations import Verdict
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Candidate, Entry, Fate, NewRound, NewSubmission, Submission, Verdict
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import Entry, NewRound, Rounds
 from voice_api.db.states import QueueName, SubmissionState
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import Candidate, Fate, NewSubmission, Submission, Submissions
 
 Scored = Callable[[], Awaitable[Submission]]
 LEASE = timedelta(minutes=1)

@@ -9,14 +9,13 @@ import pytest
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid
+from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Candidate, Claim, Neuron, NewSubmission, RegistrySnapshot, TagRecord, Verdict
-from voice_api.db.registry import Registry
+from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
 from voice_api.db.states import ActorKind, EventKind, QueueName, SubmissionState, VerdictState
-from voice_api.db.submissions import Submissions
-from voice_api.db.views import OutcomeCount
+from voice_api.db.submissions import Candidate, NewSubmission, OutcomeCount, Submissions, TagRecord
 
 Build = Callable[..., NewSubmission]
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]

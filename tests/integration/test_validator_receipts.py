@@ -14,8 +14,8 @@ from scoring.ranking import state
 from scoring.receipts import receipt
 from scoring.receipts.certificate import issue
 from scoring.types import Entrant, Hotkey, entrant
+from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Claim, Verdict
 from voice_api.keys import CertifiedKey, ServiceKey
 
 if TYPE_CHECKING:

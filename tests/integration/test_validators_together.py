@@ -17,8 +17,8 @@ from voice_api.db.ledger import validators
 from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.operations import Operations
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import NewSubmission
 from voice_api.db.states import QueueName, RoundState
+from voice_api.db.submissions import NewSubmission
 
 if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed

@@ -18,8 +18,7 @@ from scoring.types import RoundNumber, SubmissionId
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import NewRound
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import NewRound, Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations

@@ -26,12 +26,12 @@ from scoring.model.tag import tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, Trust
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
+from voice_api.db.evaluations import Evaluation
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Entry, Evaluation, NewRound, NewSubmission, Submission
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import Entry, NewRound, Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import NewSubmission, Submission, Submissions
 from voice_api.db.validations import Validations
 from voice_api.keys import CertifiedKey, ServiceKey, verify
 from workers.evaluation.audio_store import FolderStore, read_receipt

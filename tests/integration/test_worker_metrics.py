@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 from scoring import competition
 from scoring.errors import Code
 from scoring.types import SubmissionId
+from voice_api.db.evaluations import Claim
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.records import Claim
 from voice_api.db.states import QueueName
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations

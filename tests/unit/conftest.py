@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from scoring.errors import Code
     from scoring.judges.judge import Utterance
     from scoring.report import EvaluationReport
-    from voice_api.db.records import EvaluationResult
+    from voice_api.db.rounds import EvaluationResult
 
 
 class Speak(Protocol):
@@ -110,7 +110,7 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
     from scoring.receipts.certificate import Certificate, issue
     from scoring.receipts.receipt import Circumstances, Finding, Subject
     from scoring.types import Block, BlockHash, ContentHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
-    from voice_api.db.records import EvaluationResult
+    from voice_api.db.rounds import EvaluationResult
     from voice_api.db.states import EvaluationState, SubmissionState
     from voice_api.keys import CertifiedKey, ServiceKey
 

@@ -16,7 +16,7 @@ from scoring.errors import Code
 from scoring.receipts.certificate import Certificate, Trust
 from scoring.receipts.receipt import ReceiptInvalid
 from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber
-from voice_api.db.records import EvaluationResult, Round
+from voice_api.db.rounds import EvaluationResult, Round
 from voice_api.db.states import EvaluationState, RoundState
 from voice_api.keys import verify
 

@@ -17,8 +17,9 @@ from scoring.ranking.state import Record, State
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId, Uid
 from voice_api.db.ledger_records import LedgerEntry, Roll
-from voice_api.db.records import Candidate, EvaluationResult, Round
+from voice_api.db.rounds import EvaluationResult, Round
 from voice_api.db.states import EvaluationState, RoundState, SubmissionState
+from voice_api.db.submissions import Candidate
 from voice_api.keys import verify
 from voice_api.schemas.evidence import ResultOut
 

@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from neurons.api_client.client import VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, RoundNumber, SubmissionId, Uid
-from voice_api.db.records import Neuron, NewSubmission, RegistrySnapshot
+from voice_api.db.registry import Neuron, RegistrySnapshot
+from voice_api.db.submissions import NewSubmission
 from voice_api.schemas.operations import (
     CodeWindow,
     EvaluationOrder,

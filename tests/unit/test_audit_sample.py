@@ -11,7 +11,7 @@ from scoring.report import GroupReport
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId
 from voice_api.db.evidence import RoundEvidence
 from voice_api.db.ledger_records import LedgerEntry
-from voice_api.db.records import EvaluationResult, Round
+from voice_api.db.rounds import EvaluationResult, Round
 from voice_api.db.states import EvaluationState, RoundState, SubmissionState
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -10,7 +10,8 @@ from neurons.model_queue import translate
 from neurons.model_queue.translate import Known
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, Uid
-from voice_api.db import records
+from voice_api.db import registry
+from voice_api.db.submissions import NewSubmission
 
 KEY = "ab" * 32
 HASH = BlockHash("0x" + "12" * 32)
@@ -65,13 +66,13 @@ def a_metagraph(*commitments: CommitmentRecord) -> Metagraph:
 
 def test_the_registry_is_the_metagraph_in_the_order_of_uids() -> None:
     """Only what the API stores is kept."""
-    assert translate.registry(a_metagraph()) == records.RegistrySnapshot(
+    assert translate.registry(a_metagraph()) == registry.RegistrySnapshot(
         7,
         Block(60),
         HASH,
         (
-            records.Neuron(Hotkey("h1"), Uid(1), "c1", Block(1), Block(101)),
-            records.Neuron(Hotkey("h2"), Uid(2), "c2", Block(2), Block(102)),
+            registry.Neuron(Hotkey("h1"), Uid(1), "c1", Block(1), Block(101)),
+            registry.Neuron(Hotkey("h2"), Uid(2), "c2", Block(2), Block(102)),
         ),
     )
 
@@ -92,7 +93,7 @@ def test_only_open_commitments_of_registered_hotkeys_are_read_oldest_first() -> 
 
 def test_a_well_formed_commitment_becomes_a_submission() -> None:
     """Its parts stand apart, its place inside the block is fixed."""
-    assert translate.submission(a_commitment(1), KEY, HASH, Known(), 100) == records.NewSubmission(
+    assert translate.submission(a_commitment(1), KEY, HASH, Known(), 100) == NewSubmission(
         hotkey=Hotkey("h1"),
         public_key=KEY,
         commit_block=Block(50),

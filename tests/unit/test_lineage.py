@@ -10,9 +10,8 @@ import pytest
 
 from scoring.model.tag import tag_of
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
-from voice_api.db.records import Submission, TagRecord
 from voice_api.db.states import SubmissionState
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import Submission, Submissions, TagRecord
 from voice_api.errors import DatabaseUnavailable
 from workers.evaluation.evaluate import Earlier, Task
 from workers.jobs.lineage import StoredLineage, first_owner

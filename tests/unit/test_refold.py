@@ -14,7 +14,8 @@ from scoring.ranking import state
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber
 from voice_api.db.ledger_records import LedgerEntry, Roll
-from voice_api.db.records import EvaluationResult, JsonObject, Round
+from voice_api.db.rounds import EvaluationResult, Round
+from voice_api.db.rows import JsonObject
 from voice_api.db.states import RoundState
 from voice_api.keys import verify
 

@@ -12,8 +12,8 @@ from scoring.errors import Code
 from scoring.ranking.state import Record, Refusal, State
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId, Uid
 from voice_api.db.ledger_records import Roll
-from voice_api.db.records import Candidate, Fate
 from voice_api.db.states import SubmissionState
+from voice_api.db.submissions import Candidate, Fate
 
 RULES = load().at(RoundNumber(0)).round
 ROUND = RoundNumber(5)

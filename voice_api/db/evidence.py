@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from scoring.types import RoundNumber
 from voice_api.db.ledger_records import Roll
-from voice_api.db.records import EvaluationResult, Round
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import EvaluationResult, Round, Rounds
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from scoring.errors import Code, PlatformError
 from scoring.types import Entrant, Hotkey, RoundNumber
 from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Connection, Pool
-from voice_api.db.records import JsonObject, Round
-from voice_api.db.rows import read
+from voice_api.db.rounds import Round
+from voice_api.db.rows import JsonObject, read
 from voice_api.db.sql import sql
 from voice_api.db.states import RoundState
 from voice_api.errors import OutOfOrder

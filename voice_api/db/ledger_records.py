@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scoring.types import Block, Entrant, RoundNumber
-from voice_api.db.records import JsonObject
+from voice_api.db.rows import JsonObject
 from voice_api.db.states import Mechanism, WeightOutcome
 
 

@@ -1,14 +1,32 @@
 """What an operator may do; each is an event or an operator's action, in the same transaction. Everything names who and why."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from scoring.errors import Code, PlatformError
-from scoring.types import EvaluationId, Hotkey, SubmissionId
+from scoring.types import EvaluationId, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.pool import Connection, Pool
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
-from voice_api.db.states import RoundState
-from voice_api.db.views import StuckRow
+from voice_api.db.states import ParkedWhy, QueueName, RoundState
+
+
+@dataclass(frozen=True, slots=True)
+class StuckRow:
+    """An evaluation of an open round that waits for an operator."""
+
+    evaluation_id: EvaluationId
+    submission_id: SubmissionId
+    hotkey: Hotkey
+    round: RoundNumber
+    queue: QueueName
+    parked_why: ParkedWhy
+    code: Code | None
+    reason: str | None
+    attempt: int
+    failures: int
+    host: str | None
+    finished_at: datetime
 
 
 class Operations:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from scoring.errors import Code, PlatformError
 from scoring.types import EvaluationId
 from voice_api.db.pool import Pool
-from voice_api.db.records import JsonObject
-from voice_api.db.rows import read
+from voice_api.db.rows import JsonObject, read
 from voice_api.db.sql import sql
 
 

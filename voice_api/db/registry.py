@@ -1,13 +1,34 @@
 """The subnet's neurons as last read from the chain."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from scoring.errors import Code, PlatformError
-from scoring.types import Hotkey
+from scoring.types import Block, BlockHash, Hotkey, Uid
 from voice_api.db.pool import Pool
-from voice_api.db.records import Neuron, RegistrySnapshot
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
+
+
+@dataclass(frozen=True, slots=True)
+class Neuron:
+    """A registered hotkey; it cannot be pruned before `immune_until_block`."""
+
+    hotkey: Hotkey
+    uid: Uid
+    coldkey: str
+    registered_at_block: Block
+    immune_until_block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySnapshot:
+    """The subnet's neurons at one block, in the order of their uids."""
+
+    netuid: int
+    block: Block
+    block_hash: BlockHash
+    neurons: tuple[Neuron, ...]
 
 
 class Registry:

@@ -2,16 +2,87 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from scoring.errors import Code, PlatformError
 from scoring.report import GroupReport
-from scoring.types import EvaluationId, RoundNumber
+from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId
 from voice_api.db.ledger_records import Roll
 from voice_api.db.pool import Pool
-from voice_api.db.records import Entry, EvaluationResult, JsonObject, NewRound, Round
-from voice_api.db.rows import read
+from voice_api.db.rows import JsonObject, read
 from voice_api.db.sql import sql
+from voice_api.db.states import (
+    EvaluationState,
+    QueueName,
+    RoundState,
+    SubmissionState,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRound:
+    """A round as the validator opens it."""
+
+    round: RoundNumber
+    start_block: Block
+    block_hash: BlockHash
+    deadline_block: Block
+    competition_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A round as stored; `pending` counts evaluations that are not terminal."""
+
+    round: RoundNumber
+    start_block: Block
+    block_hash: BlockHash
+    deadline_block: Block
+    competition_hash: str
+    state: RoundState
+    pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A submission that a round asks for; a lower `priority` is sooner."""
+
+    submission_id: SubmissionId
+    queue: QueueName
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationResult:
+    """What folding a round reads of an evaluation.
+
+    `groups` and `samples` are empty unless it was scored; samples have the form in which a receipt lists them. Without a verdict
+    there is no receipt; `signature` and `certificate` are None as well where it was judged before receipts were signed.
+    """
+
+    evaluation_id: EvaluationId
+    submission_id: SubmissionId
+    hotkey: Hotkey
+    commit_block: Block
+    tiebreak: str
+    public_key: str
+    tag: str | None
+    repo: str | None
+    revision: str | None
+    state: EvaluationState
+    submission_state: SubmissionState
+    code: Code | None
+    score: Micro | None
+    stderr: Micro | None
+    groups: tuple[GroupReport, ...]
+    samples: tuple[JsonObject, ...]
+    receipt: JsonObject | None
+    receipt_hash: str | None
+    signature: str | None
+    certificate: JsonObject | None
+    finished_at: datetime | None
 
 
 class Rounds:

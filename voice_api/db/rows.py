@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
 Record = TypeVar("Record")
+JsonObject = Mapping[str, Any]
+"""A JSON object: finite numbers only."""
 
 
 def read(kind: type[Record], row: Mapping[str, Any], **others: Any) -> Record:

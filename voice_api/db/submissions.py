@@ -1,16 +1,163 @@
 """Commitments, what became of them, and what others need to know of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, Entrant, Hotkey, RoundNumber, SubmissionId, TensorsHash
+from scoring.types import (
+    Block,
+    ContentHash,
+    Entrant,
+    EvaluationId,
+    Hotkey,
+    Micro,
+    RoundNumber,
+    SubmissionId,
+    TensorsHash,
+    Uid,
+)
+from voice_api.db.evaluations import Evaluation
 from voice_api.db.pool import Connection, Pool
-from voice_api.db.records import Candidate, Evaluation, Fate, NewSubmission, Submission, TagRecord
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
-from voice_api.db.states import SubmissionState
-from voice_api.db.views import EventRow, LeaderboardRow, OutcomeCount
+from voice_api.db.states import ActorKind, EventKind, SubmissionState
+
+
+@dataclass(frozen=True, slots=True)
+class NewSubmission:
+    """A commitment as read from the chain.
+
+    `code` and `reason` are set when it is refused on its own; repo, revision and tag may then be None.
+    `public_key` is 64 hex digits, `tiebreak` the hex sha256(block hash ‖ public key) that orders commitments of one block.
+    """
+
+    hotkey: Hotkey
+    public_key: str
+    commit_block: Block
+    tiebreak: str
+    commitment: str
+    repo: str | None = None
+    revision: str | None = None
+    tag: str | None = None
+    code: Code | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A submission as it stands. `score` and `stderr` are of its last verdict, in `scored_round`; None before the first."""
+
+    id: SubmissionId
+    hotkey: Hotkey
+    public_key: str
+    commit_block: Block
+    tiebreak: str
+    commitment: str
+    repo: str | None
+    revision: str | None
+    tag: str | None
+    state: SubmissionState
+    code: Code | None
+    reason: str | None
+    content_hash: ContentHash | None
+    tensors_hash: TensorsHash | None
+    copy_of: SubmissionId | None
+    created_at: datetime
+    updated_at: datetime
+    score: Micro | None
+    stderr: Micro | None
+    scored_round: RoundNumber | None
+
+
+@dataclass(frozen=True, slots=True)
+class TagRecord:
+    """A tag that some submission carries: who owned which content first is found by trying all of them."""
+
+    submission_id: SubmissionId
+    hotkey: Hotkey
+    public_key: str
+    commit_block: Block
+    tiebreak: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What deciding about a round needs to know of a submission.
+
+    `uid` and `immune_until_block` are None when the hotkey is not registered. `scored_rounds` counts verdicts with a score;
+    `last_score` and `last_stderr` are of the latest one. `last_round` is the latest round that asked for it, whatever came of it.
+    `recent_failures` counts infrastructure failures of the last 24 hours. `succeeded_at` is set for one whose hotkey committed again,
+    while nothing later of it has a verdict: the block of the first such commitment.
+    """
+
+    id: SubmissionId
+    hotkey: Hotkey
+    commit_block: Block
+    tiebreak: str
+    state: SubmissionState
+    uid: Uid | None
+    immune_until_block: Block | None
+    scored_rounds: int
+    last_score: Micro | None
+    last_stderr: Micro | None
+    last_round: RoundNumber | None
+    recent_failures: int
+    succeeded_at: Block | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """Where a submission stands, and why it was refused if it was.
+
+    `superseded` says that its hotkey committed again, `last_round` is the latest round that asked for it.
+    """
+
+    hotkey: Hotkey
+    commit_block: Block
+    state: SubmissionState
+    code: Code | None
+    superseded: bool
+    last_round: RoundNumber | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderboardRow:
+    """One line of the public table; `rank` counts scored submissions of registered hotkeys from 1, the king first."""
+
+    rank: int | None
+    king: bool
+    uid: Uid | None
+    scored_rounds: int
+    submission: Submission
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One step of a submission or of one of its evaluations; `evaluation_id` is None where no evaluation had to do with it.
+
+    `from_state` is None where a life begins, and as `to_state` where a verdict changed nothing.
+    """
+
+    id: int
+    at: datetime
+    kind: EventKind
+    evaluation_id: EvaluationId | None
+    from_state: str | None
+    to_state: str
+    code: Code | None
+    actor: ActorKind
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeCount:
+    """How many submissions stand where, and for which reason."""
+
+    state: SubmissionState
+    code: Code | None
+    count: int
 
 
 class Submissions:

@@ -10,7 +10,7 @@ from scoring.report import GroupReport
 from scoring.types import Block, Entrant, EvaluationId, Micro, SubmissionId
 from voice_api.db.evidence import RoundEvidence
 from voice_api.db.ledger_records import Roll
-from voice_api.db.records import EvaluationResult
+from voice_api.db.rounds import EvaluationResult
 from voice_api.db.states import EvaluationState, SubmissionState
 from voice_api.schemas.rounds import RoundOut
 from voice_api.schemas.wire import ScoreOut, Wire

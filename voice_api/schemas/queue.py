@@ -6,8 +6,8 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
+from voice_api.db.evaluations import QueueRow
 from voice_api.db.states import EvaluationState, QueueName
-from voice_api.db.views import QueueRow
 from voice_api.schemas.eta import Wait
 from voice_api.schemas.wire import Ss58, Wire
 

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from scoring.types import Uid
-from voice_api.db.records import Neuron, RegistrySnapshot
+from voice_api.db.registry import Neuron, RegistrySnapshot
 from voice_api.schemas.wire import NO_NUL, HashIn, HeightIn, Ss58, Wire
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from scoring.types import Block, RoundNumber
-from voice_api.db.records import Round
+from voice_api.db.rounds import Round
 from voice_api.db.states import RoundState
 from voice_api.schemas.wire import HashIn, Hex32, Wire
 

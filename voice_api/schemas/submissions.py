@@ -7,8 +7,9 @@ from pydantic import Field, model_validator
 
 from scoring.errors import Blame, Code
 from scoring.types import Block, ContentHash, RoundNumber, SubmissionId, TensorsHash
-from voice_api.db.records import Evaluation, NewSubmission, Submission
+from voice_api.db.evaluations import Evaluation
 from voice_api.db.states import SubmissionState
+from voice_api.db.submissions import NewSubmission, Submission
 from voice_api.schemas.evaluations import EvaluationOut
 from voice_api.schemas.wire import NO_NUL, CodeOut, HeightIn, Hex32, Repo, Revision, ScoreOut, Ss58, Tag, Wire
 

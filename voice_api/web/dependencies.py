@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
+from voice_api.db.evaluations import Depth
 from voice_api.db.idempotency import Idempotency, StoredAnswer
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
@@ -21,9 +22,8 @@ from voice_api.db.receipts import Receipts
 from voice_api.db.registry import Registry
 from voice_api.db.rounds import Rounds
 from voice_api.db.samples import Samples
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import OutcomeCount, Submissions
 from voice_api.db.validations import Validations
-from voice_api.db.views import Depth, OutcomeCount
 from voice_api.db.watch import Watch
 from voice_api.db.workers import Workers
 from voice_api.settings import ApiSettings

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
+from voice_api.db.evaluations import Depth
 from voice_api.db.states import QueueName, ValidationState
-from voice_api.db.views import Depth, OutcomeCount
+from voice_api.db.submissions import OutcomeCount
 from voice_api.runtime.process_metrics import new_registry
 
 

@@ -25,7 +25,7 @@ from scoring.receipts.receipt import Circumstances, Finding, Subject
 from scoring.report import EvaluationReport
 from scoring.synthesis.synthesiser import Request
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
-from voice_api.db.records import Verdict
+from voice_api.db.evaluations import Verdict
 from voice_api.db.states import VerdictState
 from workers.evaluation import hardware
 from workers.evaluation.panels import LastPanel

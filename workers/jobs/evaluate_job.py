@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 
 from scoring.errors import Code, InfrastructureFault, PlatformError, SubmissionFault, VoiceError
-from voice_api.db.records import Claim, Verdict
+from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.states import EvaluationState, QueueName, VerdictState
 from voice_api.errors import DatabaseUnavailable, LeaseLost
 from workers.evaluation.evaluate import NotYetPublic, RefusedOnce, Task, evaluate, refuse

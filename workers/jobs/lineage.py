@@ -7,8 +7,7 @@ from functools import partial
 
 from scoring.model.tag import tag_of
 from scoring.types import ContentHash, TensorsHash
-from voice_api.db.records import Submission, TagRecord
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import Submission, Submissions, TagRecord
 from workers.evaluation.evaluate import Earlier, Task
 from workers.jobs import db_retry
 

@@ -8,8 +8,8 @@ from scoring.errors import Code
 from scoring.ranking.state import State
 from scoring.types import Block, Entrant, Hotkey, RoundNumber, entrant
 from voice_api.db.ledger_records import Roll
-from voice_api.db.records import Candidate, Fate
 from voice_api.db.states import SubmissionState
+from voice_api.db.submissions import Candidate, Fate
 
 LEFT = "left before this ledger knew it"
 """Of what a ledger knows and the roll does not."""

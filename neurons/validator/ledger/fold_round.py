@@ -11,7 +11,8 @@ from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import ReceiptInvalid
 from scoring.types import Entrant, entrant
 from voice_api.db.ledger_records import LedgerEntry, Roll
-from voice_api.db.records import EvaluationResult, JsonObject, Round
+from voice_api.db.rounds import EvaluationResult, Round
+from voice_api.db.rows import JsonObject
 
 
 def fold(

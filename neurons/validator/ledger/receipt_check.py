@@ -14,7 +14,7 @@ from scoring.receipts.receipt import ReceiptInvalid, Signed
 from scoring.report import EvaluationReport
 from scoring.scores import anchors
 from scoring.types import ContentHash, Micro
-from voice_api.db.records import EvaluationResult, Round
+from voice_api.db.rounds import EvaluationResult, Round
 from voice_api.db.states import EvaluationState
 
 

@@ -13,7 +13,7 @@ from scoring.ranking.state import State
 from scoring.receipts import parse, receipt
 from scoring.types import Block, Entrant, RoundNumber, entrant
 from voice_api.db.ledger_records import LedgerEntry
-from voice_api.db.records import JsonObject
+from voice_api.db.rows import JsonObject
 
 Receipts = Mapping[str, JsonObject]
 """Receipts by their hashes."""

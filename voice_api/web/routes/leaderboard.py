@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import TypeAdapter
 
-from voice_api.db.views import LeaderboardRow
+from voice_api.db.submissions import LeaderboardRow
 from voice_api.schemas import MOST_ROWS, LeaderboardOut, LeaderboardRowOut, SubmissionOut
 from voice_api.web.dependencies import TABLE_LASTS, Served, Service
 from voice_api.web.routes.errors import READ_ERRORS

@@ -1,0 +1,122 @@
+"""One submission in one round, as values: claimed, judged, waiting, shown."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from scoring.errors import Code
+from scoring.report import EvaluationReport
+from scoring.types import Block, BlockHash, ContentHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
+from voice_api.db.causes import Cause
+from voice_api.db.rows import JsonObject
+from voice_api.db.states import EvaluationState, ParkedWhy, QueueName, VerdictState
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A leased evaluation with everything that judging it needs. `token` fences out whoever lost the lease.
+
+    `attempt` counts claims from 1, `failures` the infrastructure failures before this one; `causes` are the earlier unforeseen
+    failures of the same submission, in any round.
+    """
+
+    evaluation_id: EvaluationId
+    token: UUID
+    worker: str
+    queue: QueueName
+    attempt: int
+    failures: int
+    submission_id: SubmissionId
+    hotkey: Hotkey
+    public_key: str
+    commit_block: Block
+    tiebreak: str
+    repo: str
+    revision: str
+    tag: str
+    round: RoundNumber
+    start_block: Block
+    block_hash: BlockHash
+    competition_hash: str
+    causes: tuple[Cause, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How an evaluation ends: scored with a report, rejected with a code, or a copy of an earlier submission.
+
+    `code` and `reason` are set unless scored, `copy_of` only for a copy. Without a report the score is 0. `signature` (hex) is the
+    worker's, over the receipt (see `scoring.receipts.receipt`), `certificate` why it counts.
+    """
+
+    state: VerdictState
+    receipt: JsonObject
+    receipt_hash: str
+    signature: str
+    certificate: JsonObject
+    code: Code | None = None
+    reason: str | None = None
+    content_hash: ContentHash | None = None
+    tensors_hash: TensorsHash | None = None
+    copy_of: SubmissionId | None = None
+    report: EvaluationReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One submission in one round, as people see it; `claimed_at` is of its last claim."""
+
+    id: EvaluationId
+    submission_id: SubmissionId
+    round: RoundNumber
+    queue: QueueName
+    state: EvaluationState
+    attempt: int
+    failures: int
+    stage: str | None
+    done: int | None
+    total: int | None
+    code: Code | None
+    reason: str | None
+    score: Micro | None
+    stderr: Micro | None
+    receipt_hash: str | None
+    finished_at: datetime | None
+    created_at: datetime
+    claimed_at: datetime | None
+    parked_why: ParkedWhy | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """An evaluation that waits or runs; `position` counts from 1 over all queues, running ones first.
+
+    `ahead` counts those that wait before it in its own queue.
+    """
+
+    position: int
+    evaluation_id: EvaluationId
+    submission_id: SubmissionId
+    hotkey: Hotkey
+    repo: str
+    revision: str
+    round: RoundNumber
+    queue: QueueName
+    state: EvaluationState
+    attempt: int
+    failures: int
+    stage: str | None
+    done: int | None
+    total: int | None
+    due_at: datetime
+    ahead: int
+    claimed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How many evaluations of a queue are in one state."""
+
+    queue: QueueName
+    state: EvaluationState
+    count: int
