@@ -60,10 +60,10 @@ def run(settings: WorkerSettings, burst: bool = False, shown: MetricsSettings | 
         reachable.hold(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value())
     drain, gave_up = Drain(settings.drain), GaveUp()
     with _redis(settings) as redis, background_loop() as loop, _pool(settings, loop) as pool:
-        rings = WorkLoop(redis, settings.queue, drain)
+        work_loop = WorkLoop(redis, settings.queue, drain)
         current = replace(
             _context(settings, loop, pool, receipt_signer),
-            heartbeat=rings.heartbeat,
+            heartbeat=work_loop.heartbeat,
             drain=drain,
             retire=drain.request,
             give_up=partial(gave_up, drain),
@@ -81,7 +81,7 @@ def run(settings: WorkerSettings, burst: bool = False, shown: MetricsSettings | 
             exposed(current.metrics.registry, host, port),
             _present(Presence(Workers(pool), current, settings.queue), loop),
         ):
-            (rings.run_off if burst else rings.run)()
+            (work_loop.run_off if burst else work_loop.run)()
     gave_up.end_process()
     receipt_signer()
     log.info("worker ends", worker=current.name, why="asked to stop" if drain.requested else "nothing is due")

@@ -65,7 +65,7 @@ class WorkerSettings(ReceiptSignerSettings):
     @property
     def retry(self) -> RetryRule:
         """When infrastructure failures are tried again."""
-        return RetryRule(most=self.retry_most, first=timedelta(seconds=self.retry_first_seconds))
+        return RetryRule(max_retries=self.retry_most, first=timedelta(seconds=self.retry_first_seconds))
 
     @property
     def drain(self) -> timedelta:

@@ -49,7 +49,7 @@ def hub(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 def start(
     tmp_path: Path, hub: tuple[Path, str], database_url: str, redis_url: str
 ) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """Start `voice worker`; nobody else rings for it but itself in a burst, or the test."""
+    """Start `voice worker`; wake-ups come from itself in a burst, or from the test."""
     started: list[subprocess.Popen[str]] = []
     validator = wallets.create("validator", "default", tmp_path / "wallets")
 

@@ -100,18 +100,18 @@ def test_missing_wakeups(due: int, workers: int, waiting: int, expected: int) ->
 
 def test_wakeup_is_json_without_an_evaluation(redis_url: str, redis: Redis) -> None:
     """A wake-up names the job and the queue, in JSON, and has no time limit of RQ's."""
-    with WakeUps(redis_url) as rings:
-        assert rings.top_up(QueueName.GPU, due=5) == 1
-        assert rings.top_up(QueueName.GPU, due=5) == 0
+    with WakeUps(redis_url) as sender:
+        assert sender.top_up(QueueName.GPU, due=5) == 1
+        assert sender.top_up(QueueName.GPU, due=5) == 0
     (job,) = rq_queue(redis, "gpu").jobs
     assert (job.func_name, job.args, job.kwargs, job.timeout) == ("workers.jobs.evaluate_next", ["gpu"], {}, -1)
 
 
 def test_wakeups_follow_the_workers_that_live(redis_url: str, redis: Redis) -> None:
     """Workers that only PostgreSQL knows count, because Redis forgets."""
-    with WakeUps(redis_url) as rings:
-        assert rings.top_up(QueueName.CPU, due=5, live=3) == 5
-        assert rings.top_up(QueueName.CPU, due=5, live=3) == 0
+    with WakeUps(redis_url) as sender:
+        assert sender.top_up(QueueName.CPU, due=5, live=3) == 5
+        assert sender.top_up(QueueName.CPU, due=5, live=3) == 0
 
 
 def test_job_resolves() -> None:
@@ -119,43 +119,43 @@ def test_job_resolves() -> None:
     assert import_attribute(wakeups.JOB) is jobs.evaluate_next
 
 
-async def test_due_rows_are_rung_for(settings: DispatcherSettings, redis: Redis, open_round: OpenRound) -> None:
-    """A new round rings at once, and a wake-up that was taken is followed by the next while rows are due."""
+async def test_due_rows_are_followed_by_wakeups(settings: DispatcherSettings, redis: Redis, open_round: OpenRound) -> None:
+    """A new round enqueues a wake-up at once, and one that was taken is followed by the next while rows are due."""
     async with dispatching(settings):
         await open_round(submissions=3)
-        await until(lambda: rings(redis, 1))
+        await until(lambda: enqueued(redis, 1))
         redis.delete(rq_queue(redis).key)
-        await until(lambda: rings(redis, 1))
+        await until(lambda: enqueued(redis, 1))
 
 
 async def test_flushed_redis_is_filled_again(settings: DispatcherSettings, redis: Redis, open_round: OpenRound) -> None:
     """Redis may lose everything: what is due is in PostgreSQL."""
     await open_round()
     async with dispatching(settings):
-        await until(lambda: rings(redis, 1))
+        await until(lambda: enqueued(redis, 1))
         redis.flushall()
-        await until(lambda: rings(redis, 1))
+        await until(lambda: enqueued(redis, 1))
 
 
 async def test_expired_lease_comes_back(settings: DispatcherSettings, redis: Redis, pool: Pool, open_round: OpenRound) -> None:
-    """An evaluation whose worker fell silent is due again, and rung for."""
+    """An evaluation whose worker fell silent is due again, and a wake-up is enqueued for it."""
     await open_round()
     assert await EvaluationQueue(pool).claim(QueueName.CPU, "silent", timedelta(milliseconds=50))
     async with dispatching(settings):
-        await until(lambda: rings(redis, 1))
+        await until(lambda: enqueued(redis, 1))
     claim = await EvaluationQueue(pool).claim(QueueName.CPU, "w2", LEASE)
     assert claim is not None
     assert (claim.attempt, claim.failures) == (2, 1)
 
 
 async def test_expired_validation_comes_back(settings: DispatcherSettings, redis: Redis, pool: Pool) -> None:
-    """A recording whose worker fell silent is due again, and rung for like an evaluation."""
+    """A recording whose worker fell silent is due again, and a wake-up is enqueued for it."""
     validations = Validations(pool)
     key = await validations.add(Hotkey("5Miner"), "Hello.", "A calm voice.", "a" * 64, b"RIFF")
     assert await validations.claim(QueueName.CPU, "silent", timedelta(milliseconds=50))
     metrics = DispatcherMetrics()
     async with dispatching(settings, metrics):
-        await until(lambda: rings(redis, 1))
+        await until(lambda: enqueued(redis, 1))
     assert (await validations.get(key)).state is ValidationState.QUEUED
     assert metrics.registry.get_sample_value("voice_dispatcher_leases_expired_total", {"of": "validations"}) == 1
 
@@ -187,11 +187,11 @@ async def test_wakeups_follow_live_workers(settings: DispatcherSettings, redis: 
     await open_round(submissions=4)
     metrics = DispatcherMetrics()
     async with dispatching(settings, metrics):
-        await until(lambda: rings(redis, 1))
+        await until(lambda: enqueued(redis, 1))
         await asyncio.sleep(0.3)
-        assert await rings(redis, 1)
+        assert await enqueued(redis, 1)
         await workers.heartbeat("w2", "host-1", QueueName.CPU, None, False)
-        await until(lambda: rings(redis, 4))
+        await until(lambda: enqueued(redis, 4))
     value = metrics.registry.get_sample_value
     assert value("voice_dispatcher_wakeups_total", {"queue": "cpu"}) == 4
     assert (value("voice_ticks_total", {"outcome": "done"}) or 0) >= 2
@@ -246,7 +246,7 @@ async def test_second_dispatcher_rings_for_nothing_more(
     await open_round(submissions=3)
     with capture_logs() as logs:
         async with dispatching(settings), dispatching(settings):
-            await until(lambda: rings(redis, 1))
+            await until(lambda: enqueued(redis, 1))
             await asyncio.sleep(0.5)
             assert rq_queue(redis).count == 1
     assert [entry["event"] for entry in logs].count("leading") == 1
@@ -255,18 +255,18 @@ async def test_second_dispatcher_rings_for_nothing_more(
 async def test_lost_database_connection_is_opened_again(
     settings: DispatcherSettings, redis: Redis, database_url: str, open_round: OpenRound
 ) -> None:
-    """When PostgreSQL ends the dispatcher's connections, it comes back, leads again, and rings for what became due meanwhile."""
+    """When PostgreSQL ends its connections, the dispatcher leads again, and enqueues wake-ups for what became due meanwhile."""
     async with dispatching(settings):
         await until(lambda: leading(database_url))
         async with connection_to(database_url) as connection:
             await connection.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
         await open_round()
-        await until(lambda: rings(redis, 1))
+        await until(lambda: enqueued(redis, 1))
         await until(lambda: leading(database_url))
 
 
-async def test_redis_that_comes_later_is_rung(database_url: str, tmp_path: Path, open_round: OpenRound) -> None:
-    """Without Redis the dispatcher waits, and rings as soon as it is there."""
+async def test_redis_that_comes_later_gets_wakeups(database_url: str, tmp_path: Path, open_round: OpenRound) -> None:
+    """Without Redis the dispatcher waits, and enqueues wake-ups as soon as it is there."""
     await open_round()
     socket = tmp_path / "redis" / "redis.sock"
     settings = DispatcherSettings(
@@ -282,7 +282,7 @@ async def test_redis_that_comes_later_is_rung(database_url: str, tmp_path: Path,
             service = await asyncio.to_thread(start_redis, tmp_path / "redis")
             try:
                 with Redis.from_url(service.url) as redis:
-                    await until(lambda: rings(redis, 1))
+                    await until(lambda: enqueued(redis, 1))
             finally:
                 await asyncio.to_thread(service.stop)
 
@@ -296,15 +296,15 @@ def test_every_row_is_worked_once_though_redis_is_flushed(
     """Dispatcher, RQ and a worker in burst mode carry every row through, once, though Redis is emptied between."""
     asyncio.run(seed(settings, new_round(3), [new_submission() for _ in range(3)]))
     for _ in range(3):
-        asyncio.run(dispatch_until_it_rings(settings, redis))
+        asyncio.run(dispatch_until_woken(settings, redis))
         redis.flushall()
-        asyncio.run(dispatch_until_it_rings(settings, redis))
+        asyncio.run(dispatch_until_woken(settings, redis))
         burst(settings, redis)
     assert asyncio.run(attempts(settings)) == [("parked", 1)] * 3
 
 
-async def rings(redis: Redis, count: int) -> bool:
-    """So many wake-ups wait."""
+async def enqueued(redis: Redis, count: int) -> bool:
+    """Whether so many wake-ups wait."""
     return bool(rq_queue(redis).count == count)
 
 
@@ -321,10 +321,10 @@ async def seed(settings: DispatcherSettings, opened: NewRound, submissions: list
         assert await Rounds(pool).open(opened, [Entry(key, QueueName.CPU, 0) for key in ids])
 
 
-async def dispatch_until_it_rings(settings: DispatcherSettings, redis: Redis) -> None:
+async def dispatch_until_woken(settings: DispatcherSettings, redis: Redis) -> None:
     """Run a dispatcher until a wake-up waits."""
     async with dispatching(settings):
-        await until(lambda: rings(redis, 1))
+        await until(lambda: enqueued(redis, 1))
 
 
 def burst(settings: DispatcherSettings, redis: Redis) -> None:

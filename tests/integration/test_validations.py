@@ -100,7 +100,7 @@ async def bed(
         tools=Tools(Hub(API, tmp_path / "hub"), Sandbox(tmp_path / "scratch"), timedelta(seconds=1), panel),
         receipt_signer=lambda: cast(Any, None),
         lease=timedelta(seconds=60),
-        retry=RetryRule(most=1, first=timedelta(0), jitter=0.0),
+        retry=RetryRule(max_retries=1, first=timedelta(0), jitter=0.0),
         heartbeat=lambda: None,
         retire=lambda: None,
     )

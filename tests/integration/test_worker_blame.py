@@ -79,7 +79,7 @@ def context(pool: Pool, tmp_path: Path, writer: bt.Wallet) -> Callable[..., Work
             tools=Tools(hub, Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel()),
             receipt_signer=lambda: receipt_signer,
             lease=timedelta(seconds=60),
-            retry=RetryRule(most=most, first=timedelta(0), jitter=0.0),
+            retry=RetryRule(max_retries=most, first=timedelta(0), jitter=0.0),
             heartbeat=lambda: None,
             retire=lambda: None,
             host=host,

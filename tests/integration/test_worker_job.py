@@ -127,7 +127,7 @@ async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path], writer
         tools=Tools(client, Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel()),
         receipt_signer=lambda: receipt_signer,
         lease=timedelta(seconds=60),
-        retry=RetryRule(most=1, first=timedelta(0), jitter=0.0),
+        retry=RetryRule(max_retries=1, first=timedelta(0), jitter=0.0),
         heartbeat=lambda: None,
         retire=lambda: None,
         host="host-1",

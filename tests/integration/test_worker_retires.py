@@ -61,7 +61,7 @@ def redis(redis_url: str) -> Iterator[Redis]:
 def in_a_context(receipt_signer: Callable[[], ReceiptSigner], drain: Drain, queue: object = None) -> Iterator[None]:
     """Jobs get no further than to their receipt_signer, or to a queue in which nothing is due."""
     with background_loop() as loop:
-        rule = RetryRule(most=1, first=PAUSE)
+        rule = RetryRule(max_retries=1, first=PAUSE)
         stand_in, dry = cast(Any, queue), cast(Any, Dry())
         mark = worker_context.set(
             WorkerContext(
@@ -157,7 +157,7 @@ def test_an_idle_worker_ends_at_once(redis: Redis) -> None:
 
 @pytest.mark.timeout(30)
 def test_a_burst_ends_when_nothing_is_due(redis: Redis) -> None:
-    """It takes the wake-ups that wait, rings for itself after them, and goes on after a job that failed."""
+    """It takes the wake-ups that wait, enqueues one for itself after them, and goes on after a job that failed."""
     drain, queue = Drain(), Dry(due=3)
     with in_a_context(certified, drain, queue):
         WorkLoop(redis, QueueName.CPU, drain).run_off()

@@ -7,20 +7,20 @@ import pytest
 
 from workers.jobs.retry import RetryRule, next_retry
 
-RULE = RetryRule(most=6, first=timedelta(minutes=2), longest=timedelta(minutes=30), jitter=0.0)
+RULE = RetryRule(max_retries=6, first=timedelta(minutes=2), max_delay=timedelta(minutes=30), jitter=0.0)
 
 
 @pytest.mark.parametrize(
     ("failures", "minutes"),
     [(0, 2), (1, 4), (2, 8), (3, 16), (4, 30), (5, 30)],
 )
-def test_backoff_doubles_up_to_its_longest(failures: int, minutes: int) -> None:
+def test_backoff_doubles_up_to_the_longest_delay(failures: int, minutes: int) -> None:
     """2 · 2ⁿ minutes, at most 30."""
     assert next_retry(RULE, failures, random.Random(1)) == timedelta(minutes=minutes)
 
 
 def test_a_spent_budget_parks() -> None:
-    """After `most` failures nothing is tried again."""
+    """After `max_retries` failures nothing is tried again."""
     assert next_retry(RULE, 6, random.Random(1)) is None
 
 

@@ -28,7 +28,7 @@ _LONGEST_PAUSE = timedelta(seconds=30)
 
 
 class Stop(Protocol):
-    """What asks a daemon to end."""
+    """A request to end, as a daemon waits for it."""
 
     @property
     def requested(self) -> bool:
@@ -41,8 +41,8 @@ class Stop(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What the dispatcher works with."""
+class DispatcherContext:
+    """The stores, queues and settings that one sweep works with."""
 
     settings: DispatcherSettings
     metrics: DispatcherMetrics
@@ -54,7 +54,7 @@ class Desk:
     idempotency: Idempotency
 
     @classmethod
-    def over(cls, settings: DispatcherSettings, metrics: DispatcherMetrics, wakeups: WakeUps, pool: Pool) -> "Desk":
+    def over(cls, settings: DispatcherSettings, metrics: DispatcherMetrics, wakeups: WakeUps, pool: Pool) -> "DispatcherContext":
         """All stores over one pool."""
         return cls(
             settings,
@@ -76,7 +76,7 @@ async def run(settings: DispatcherSettings, stop: Stop, metrics: DispatcherMetri
         while not stop.requested:
             started = time.monotonic()
             try:
-                await _stand(settings, counted, wakeups, stop)
+                await run_connected(settings, counted, wakeups, stop)
             except DatabaseUnavailable as outage:
                 stood = timedelta(seconds=time.monotonic() - started)
                 pause = settings.pause if stood > _LONGEST_PAUSE else min(2 * pause, _LONGEST_PAUSE)
@@ -86,11 +86,11 @@ async def run(settings: DispatcherSettings, stop: Stop, metrics: DispatcherMetri
                 counted.leading.set(0)
 
 
-async def _stand(settings: DispatcherSettings, metrics: DispatcherMetrics, wakeups: WakeUps, stop: Stop) -> None:
-    """Lead, or wait for the lead, over one set of connections."""
+async def run_connected(settings: DispatcherSettings, metrics: DispatcherMetrics, wakeups: WakeUps, stop: Stop) -> None:
+    """Dispatch over one set of connections until asked to stop: sweep while this process leads, else try to lead."""
     url = settings.database_url.get_secret_value()
     async with open_pool(url, application="voice dispatcher", size=2) as pool, candidacy(url) as candidate:
-        desk = Desk.over(settings, metrics, wakeups, pool)
+        context = DispatcherContext.over(settings, metrics, wakeups, pool)
         leading = False
         while not stop.requested:
             if await candidate.lead():
@@ -98,52 +98,52 @@ async def _stand(settings: DispatcherSettings, metrics: DispatcherMetrics, wakeu
                     log.info("leading")
                 leading = True
                 metrics.leading.set(1)
-                await _sweep(desk)
+                await _sweep(context)
             await _next(candidate, stop, settings.pause)
 
 
-async def _sweep(desk: Desk) -> None:
-    """Return what expired, then ring for what is due; without Redis the leases are returned all the same."""
+async def _sweep(context: DispatcherContext) -> None:
+    """Return expired leases, then enqueue wake-ups for due rows; without Redis the leases are returned all the same."""
     try:
-        with desk.metrics.ticks.measured():
-            await _return_leases(desk)
-            await _wake(desk)
-            await _tidy(desk)
+        with context.metrics.ticks.measured():
+            await _return_leases(context)
+            await _wake(context)
+            await _tidy(context)
     except RedisUnavailable as outage:
         log.warning("redis unavailable", code=outage.code, detail=outage.detail)
 
 
-async def _return_leases(desk: Desk) -> None:
-    """What used up its budget is parked, or failed, by the same statement."""
-    evaluations = await desk.queue.expire_leases(desk.settings.retry_most)
-    validations = await desk.validations.expire(desk.settings.retry_most)
+async def _return_leases(context: DispatcherContext) -> None:
+    """Return expired leases; the same statements park evaluations, and fail validations, that used up their retries."""
+    evaluations = await context.queue.expire_leases(context.settings.retry_most)
+    validations = await context.validations.expire(context.settings.retry_most)
     if evaluations or validations:
         log.warning("leases expired", evaluations=evaluations, validations=validations)
-    desk.metrics.expired(evaluations, validations)
+    context.metrics.expired(evaluations, validations)
 
 
-async def _wake(desk: Desk) -> None:
-    """A wake-up for each due row, as far as workers live that can take it."""
-    evaluations, validations = await desk.queue.due_counts(), await desk.validations.due_counts()
-    live = [worker.queue for worker in await desk.workers.live(LIVE) if not worker.draining]
+async def _wake(context: DispatcherContext) -> None:
+    """Enqueue a wake-up for each due row, as far as workers live that can take it."""
+    evaluations, validations = await context.queue.due_counts(), await context.validations.due_counts()
+    live = [worker.queue for worker in await context.workers.live(LIVE) if not worker.draining]
     for name in QueueName:
         due = evaluations[name] + validations[name]
-        added = await asyncio.to_thread(desk.wakeups.top_up, name, due, live.count(name))
+        added = await asyncio.to_thread(context.wakeups.top_up, name, due, live.count(name))
         if added:
-            desk.metrics.woke(name, added)
+            context.metrics.woke(name, added)
             log.info("woke workers", queue=name.value, due=due, added=added)
 
 
-async def _tidy(desk: Desk) -> None:
+async def _tidy(context: DispatcherContext) -> None:
     """Forget answers that are no longer kept, and show what is left of the retries."""
-    await desk.idempotency.purge()
-    failures, most = await desk.watch.failures(), desk.settings.retry_most
+    await context.idempotency.purge()
+    failures, most = await context.watch.failures(), context.settings.retry_most
     left = {queue: max(0, most - failed) for queue, failed in failures.items()}
-    desk.metrics.budget(left, max(0, desk.settings.retry_daily - await desk.watch.failures_today()))
+    context.metrics.budget(left, max(0, context.settings.retry_daily - await context.watch.failures_today()))
 
 
 async def _next(candidate: Candidacy, stop: Stop, pause: timedelta) -> None:
-    """Until there is news, or the pause is over, or the end is asked for."""
+    """Wait until there is news, or the pause is over, or the end is asked for."""
     waits: list[Coroutine[Any, Any, Any]] = [stop.wait(pause), candidate.news.wait()]
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:

@@ -1,4 +1,4 @@
-"""RQ as the doorbell: jobs that say "evaluate the next due row of this queue", and nothing else. Any of them can be lost."""
+"""Wake-ups in RQ: jobs that say "evaluate the next due row of this queue", and nothing else. Any of them can be lost."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ class WakeUps:
         self._redis.close()
 
     def top_up(self, name: QueueName, due: int, live: int = 0) -> int:
-        """Add as many wake-ups as `missing` finds; how many that were.
+        """Enqueue as many wake-ups as `missing` finds, and return their number.
 
         Workers are counted as PostgreSQL knows them (`live`), or as Redis does where it knows more: one wake-up too many says "nothing
         due", one too few leaves a worker idle.

@@ -8,7 +8,7 @@ from pydantic import Field
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.db.evaluations import QueueRow
 from voice_api.db.states import EvaluationState, QueueName
-from voice_api.schemas.eta import Wait
+from voice_api.schemas.eta import EtaRange
 from voice_api.schemas.wire import Ss58, Wire
 
 EtaOut = Annotated[
@@ -44,7 +44,7 @@ class QueueRowOut(Wire):
     claimed_at: datetime | None
 
     @classmethod
-    def of(cls, row: QueueRow, wait: Wait | None) -> Self:
+    def of(cls, row: QueueRow, wait: EtaRange | None) -> Self:
         """From the stored row and what it waits."""
         half, most = (None, None) if wait is None else (wait.p50_seconds, wait.p90_seconds)
         own = {name: getattr(row, name) for name in cls.model_fields if not name.startswith("eta_")}

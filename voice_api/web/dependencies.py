@@ -30,7 +30,7 @@ from voice_api.settings import ApiSettings
 from voice_api.web.auth import Permission, authenticate, target_of
 from voice_api.web.limits import Limits
 from voice_api.web.metrics import Metrics
-from voice_api.web.ttl_cache import Recent
+from voice_api.web.ttl_cache import TtlCache
 
 ATTEMPT = "attempt"
 """Where a request's state holds what it began under its Idempotency-Key."""
@@ -69,9 +69,9 @@ class Service:
     validations: Validations
     workers: Workers
     watch: Watch
-    table: Recent[bytes]
-    depths: Recent[Sequence[Depth]]
-    outcomes: Recent[Sequence[OutcomeCount]]
+    table: TtlCache[bytes]
+    depths: TtlCache[Sequence[Depth]]
+    outcomes: TtlCache[Sequence[OutcomeCount]]
 
     @classmethod
     def over(cls, settings: ApiSettings, metrics: Metrics, pool: Pool, redis: Redis) -> "Service":
@@ -93,9 +93,9 @@ class Service:
             validations=Validations(pool),
             workers=Workers(pool),
             watch=Watch(pool),
-            table=Recent(TABLE_LASTS),
-            depths=Recent(COUNTS_LAST),
-            outcomes=Recent(COUNTS_LAST),
+            table=TtlCache(TABLE_LASTS),
+            depths=TtlCache(COUNTS_LAST),
+            outcomes=TtlCache(COUNTS_LAST),
         )
 
 
@@ -107,7 +107,7 @@ class Caller:
     service: Service
 
 
-class AnsweredBefore(Exception):  # no error: it ends a request early, and the route turns it into the answer
+class IdempotentReplay(Exception):  # no error: it ends a request early, and the route turns it into the answer
     """This request was done under its Idempotency-Key before."""
 
     def __init__(self, stored: StoredAnswer) -> None:
@@ -121,7 +121,7 @@ def service_of(request: Request) -> Service:
     return service
 
 
-Served = Annotated[Service, Depends(service_of)]
+ServiceDep = Annotated[Service, Depends(service_of)]
 _QueueSignature = Annotated[str | None, Security(_SCHEME, scopes=["queue"])]
 _OperatorSignature = Annotated[str | None, Security(_SCHEME, scopes=["operator"])]
 _MinerSignature = Annotated[str | None, Security(_SCHEME, scopes=["miner"])]
@@ -138,25 +138,25 @@ _Key = Annotated[
 ]
 
 
-async def writer(request: Request, service: Served, _: _QueueSignature, key: _Key = None) -> Caller:
+async def writer(request: Request, service: ServiceDep, _: _QueueSignature, key: _Key = None) -> Caller:
     """The allow-listed hotkey that signed this request: the model queue's."""
     caller = await _admit(request, service, _listed(service.settings.writers))
     return await _begin(request, service, caller, key)
 
 
-async def operator(request: Request, service: Served, _: _OperatorSignature, key: _Key = None) -> Caller:
+async def operator(request: Request, service: ServiceDep, _: _OperatorSignature, key: _Key = None) -> Caller:
     """The operator's hotkey that signed this request."""
     caller = await _admit(request, service, _listed(service.settings.operators))
     return await _begin(request, service, caller, key)
 
 
-async def watching_operator(request: Request, response: Response, service: Served, _: _OperatorSignature) -> Hotkey:
+async def watching_operator(request: Request, response: Response, service: ServiceDep, _: _OperatorSignature) -> Hotkey:
     """The operator's hotkey that signed this request to read something, which no cache keeps."""
     response.headers["Cache-Control"] = "no-store"
     return await _admit(request, service, _listed(service.settings.operators))
 
 
-async def miner(request: Request, service: Served, _: _MinerSignature, key: _Key = None) -> Caller:
+async def miner(request: Request, service: ServiceDep, _: _MinerSignature, key: _Key = None) -> Caller:
     """The registered hotkey that signed this request; nobody is registered while the stored registry is too old."""
 
     async def registered(hotkey: Hotkey) -> None:
@@ -196,6 +196,6 @@ async def _begin(request: Request, service: Service, caller: Hotkey, key: str | 
     closing: AsyncExitStack = getattr(request.state, CLOSING)
     begun = await closing.enter_async_context(service.idempotency.begin(caller, key, hashlib.sha256(sent).hexdigest()))
     if isinstance(begun, StoredAnswer):
-        raise AnsweredBefore(begun)
+        raise IdempotentReplay(begun)
     setattr(request.state, ATTEMPT, begun)
     return Caller(caller, Service.over(service.settings, service.metrics, begun.pool, service.redis))

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Recent(Generic[T]):
+class TtlCache(Generic[T]):
     """Asks when the last answer is older than `lasts`, one caller at a time; the others are given the last answer meanwhile."""
 
     def __init__(self, lasts: timedelta, clock: Callable[[], float] = time.monotonic) -> None:

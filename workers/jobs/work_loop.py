@@ -59,7 +59,7 @@ class DrainingWorker(SimpleWorker):
 
 
 class WorkLoop:
-    """What rings for this process. `heartbeat` may be called from any thread."""
+    """Takes wake-ups from one queue and runs them, one after the other. `heartbeat` may be called from any thread."""
 
     def __init__(self, redis: Redis, queue: QueueName, drain: Drain) -> None:
         self._redis, self._drain = redis, drain
@@ -75,12 +75,12 @@ class WorkLoop:
                 time.sleep(_PAUSE_SECONDS)
 
     def run_off(self) -> None:
-        """Work until nothing is due, whether somebody rang for it or not; raises RedisUnavailable."""
+        """Work until nothing is due, with or without a wake-up; raises RedisUnavailable."""
         while not self._drain.requested:
             try:
-                rung: Any = self._queue.enqueue_call(JOB, args=(self._queue.name,), timeout=_NO_LIMIT)
+                wakeup: Any = self._queue.enqueue_call(JOB, args=(self._queue.name,), timeout=_NO_LIMIT)
                 self._work(burst=True)
-                if rung.return_value(refresh=True) in IDLE:
+                if wakeup.return_value(refresh=True) in IDLE:
                     return
             except RedisError as exc:
                 raise RedisUnavailable(f"Redis cannot be reached ({type(exc).__name__})") from exc

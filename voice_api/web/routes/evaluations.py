@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from scoring.types import RoundNumber, SubmissionId
 from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
 from voice_api.schemas.samples import SampleOut, SamplePage
-from voice_api.web.dependencies import Served
+from voice_api.web.dependencies import ServiceDep
 from voice_api.web.routes.errors import LOOKUP_ERRORS, READ_ERRORS
 from voice_api.web.routes.paging import After, EvaluationKey, Limit, Position, cut
 from voice_api.web.routes.route import Route
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], route_class=R
 
 @router.get("", responses=READ_ERRORS)
 async def page(
-    service: Served,
+    service: ServiceDep,
     after: After = 0,
     limit: Limit = 50,
     of_round: Annotated[RoundNumber | None, Query(alias="round", ge=0, lt=2**31, description="Only this round's.")] = None,
@@ -30,13 +30,13 @@ async def page(
 
 
 @router.get("/{evaluation_id}", responses=LOOKUP_ERRORS)
-async def get(evaluation_id: EvaluationKey, service: Served) -> EvaluationOut:
+async def get(evaluation_id: EvaluationKey, service: ServiceDep) -> EvaluationOut:
     """One evaluation."""
     return EvaluationOut.model_validate(await service.queue.get(evaluation_id))
 
 
 @router.get("/{evaluation_id}/samples", responses=LOOKUP_ERRORS)
-async def samples(evaluation_id: EvaluationKey, service: Served, after: Position = None, limit: Limit = 50) -> SamplePage:
+async def samples(evaluation_id: EvaluationKey, service: ServiceDep, after: Position = None, limit: Limit = 50) -> SamplePage:
     """What the model said, in the round's own order; empty unless it was scored."""
     known = await service.queue.get(evaluation_id)
     shown, last = cut(await service.samples.page(known.id, after, limit + 1), limit)

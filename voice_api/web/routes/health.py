@@ -13,7 +13,7 @@ from voice_api.db.watch import LIVE
 from voice_api.errors import DatabaseUnavailable
 from voice_api.schemas import Part, Readiness
 from voice_api.web.auth import EPOCH
-from voice_api.web.dependencies import Served, Service
+from voice_api.web.dependencies import Service, ServiceDep
 from voice_api.web.metrics import Standing
 
 router = APIRouter(tags=["health"])
@@ -26,7 +26,7 @@ async def alive() -> dict[str, str]:
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
-async def ready(service: Served, response: Response) -> Readiness:
+async def ready(service: ServiceDep, response: Response) -> Readiness:
     """Database, migrations, Redis and its nonces are as they should be; 503 with the part that is not.
 
     How old the registry is, whether a dispatcher leads and which workers live is told beside it: the API serves without them.
@@ -40,7 +40,7 @@ async def ready(service: Served, response: Response) -> Readiness:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(service: Served) -> Response:
+async def metrics(service: ServiceDep) -> Response:
     """Queue depth and age, live workers, validations, requests, and outcomes by code, as Prometheus reads them.
 
     Evaluations and submissions are counted at most every ten seconds. While the database is away only what this process counts

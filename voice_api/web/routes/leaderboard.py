@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from voice_api.db.submissions import LeaderboardRow
 from voice_api.schemas import MOST_ROWS, LeaderboardOut, LeaderboardRowOut, SubmissionOut
-from voice_api.web.dependencies import TABLE_LASTS, Served, Service
+from voice_api.web.dependencies import TABLE_LASTS, Service, ServiceDep
 from voice_api.web.routes.errors import READ_ERRORS
 from voice_api.web.routes.route import Route
 
@@ -25,7 +25,7 @@ _FRESH = f"max-age={TABLE_LASTS.total_seconds():.0f}"
 
 
 @router.get("", response_model=LeaderboardOut, responses=READ_ERRORS)
-async def leaderboard(service: Served, limit: Rows = USUAL_ROWS) -> Response:
+async def leaderboard(service: ServiceDep, limit: Rows = USUAL_ROWS) -> Response:
     """The king, then by the last score, then who waits, then copies and rejected ones; superseded ones are left out.
 
     It may be a second old.

@@ -8,7 +8,7 @@ from scoring.types import Hotkey, RoundNumber
 from voice_api.db.ledger import Ledger
 from voice_api.schemas.ledger import LedgerEntryOut, LedgerLineOut, LedgerPage
 from voice_api.schemas.wire import NO_NUL
-from voice_api.web.dependencies import Served
+from voice_api.web.dependencies import ServiceDep
 from voice_api.web.routes.errors import LOOKUP_ERRORS, READ_ERRORS
 from voice_api.web.routes.paging import Limit, Position, RoundKey, cut
 from voice_api.web.routes.route import Route
@@ -27,7 +27,7 @@ Whose = Annotated[
 
 
 @router.get("", responses=READ_ERRORS)
-async def page(service: Served, validator: Whose = None, after: Position = None, limit: Limit = 50) -> LedgerPage:
+async def page(service: ServiceDep, validator: Whose = None, after: Position = None, limit: Limit = 50) -> LedgerPage:
     """A validator's ledger, oldest round first."""
     ledger = Ledger(service.pool, validator or service.settings.hotkey)
     shown, last = cut(await ledger.outline(None if after is None else RoundNumber(after), limit + 1), limit)
@@ -35,7 +35,7 @@ async def page(service: Served, validator: Whose = None, after: Position = None,
 
 
 @router.get("/{round_number}", responses=LOOKUP_ERRORS)
-async def get(round_number: RoundKey, service: Served, validator: Whose = None) -> LedgerEntryOut:
+async def get(round_number: RoundKey, service: ServiceDep, validator: Whose = None) -> LedgerEntryOut:
     """One entry: with the round's receipts its inputs give its state."""
     whose = validator or service.settings.hotkey
     return LedgerEntryOut.whole(whose, await Ledger(service.pool, whose).get(round_number))

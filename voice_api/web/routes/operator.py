@@ -14,7 +14,7 @@ from voice_api.schemas.operations import (
     StuckPage,
     SubmissionOrder,
 )
-from voice_api.web.dependencies import Operator, Served, WatchingOperator
+from voice_api.web.dependencies import Operator, ServiceDep, WatchingOperator
 from voice_api.web.routes.errors import ORDER_ERRORS, WATCH_ERRORS
 from voice_api.web.routes.paging import After, Limit, cut
 from voice_api.web.routes.route import Route
@@ -103,7 +103,7 @@ async def undrain(order: HostOrder, by: Operator) -> Ordered:
 
 
 @router.get("/stuck", responses=WATCH_ERRORS)
-async def stuck(service: Served, _: WatchingOperator, after: After = 0, limit: Limit = 50) -> StuckPage:
+async def stuck(service: ServiceDep, _: WatchingOperator, after: After = 0, limit: Limit = 50) -> StuckPage:
     """Evaluations of open rounds that wait for an operator, by id."""
     shown, last = cut(await service.operations.stuck(EvaluationId(after), limit + 1), limit)
     return StuckPage(items=tuple(StuckOut.model_validate(row) for row in shown), next=last.evaluation_id if last else None)

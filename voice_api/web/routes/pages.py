@@ -12,14 +12,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from scoring.errors import EXPLANATIONS
 from scoring.types import MICRO, Micro
-from voice_api.web.dependencies import Served
+from voice_api.web.dependencies import ServiceDep
 from voice_api.web.openapi import kind_of
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/", response_class=HTMLResponse)
-async def leaderboard(service: Served) -> HTMLResponse:
+async def leaderboard(service: ServiceDep) -> HTMLResponse:
     """The public table; it reloads itself."""
     page = _environment().get_template("leaderboard.html")
     html = page.render(

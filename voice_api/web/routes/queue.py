@@ -10,8 +10,8 @@ from voice_api.db.evaluations import QueueRow
 from voice_api.db.states import EvaluationState, QueueName
 from voice_api.db.watch import LIVE
 from voice_api.schemas import QueuePage, QueueRowOut, eta
-from voice_api.schemas.eta import Pace, Wait
-from voice_api.web.dependencies import Served, Service
+from voice_api.schemas.eta import EtaRange, Throughput
+from voice_api.web.dependencies import Service, ServiceDep
 from voice_api.web.routes.errors import READ_ERRORS
 from voice_api.web.routes.paging import Limit, cut
 from voice_api.web.routes.route import Route
@@ -21,29 +21,29 @@ router = APIRouter(prefix="/v1/queue", tags=["queue"], route_class=Route)
 
 @router.get("", responses=READ_ERRORS)
 async def page(
-    service: Served,
+    service: ServiceDep,
     after: Annotated[int, Query(ge=0, lt=2**31, description="The last position of the page before.")] = 0,
     limit: Limit = 50,
 ) -> QueuePage:
     """Evaluations in the order in which they are served, running ones first, and how long each will wait."""
     rows = await service.queue.pending_page(after, limit + 1)
     shown, last = cut(rows, limit)
-    paces, now = await _paces(service, shown), datetime.now(UTC)
-    items = tuple(QueueRowOut.of(row, _wait(row, paces, now)) for row in shown)
+    throughputs, now = await _throughputs(service, shown), datetime.now(UTC)
+    items = tuple(QueueRowOut.of(row, _eta(row, throughputs, now)) for row in shown)
     return QueuePage(items=items, next=last.position if last else None)
 
 
-async def _paces(service: Service, rows: Sequence[QueueRow]) -> dict[QueueName, Pace]:
+async def _throughputs(service: Service, rows: Sequence[QueueRow]) -> dict[QueueName, Throughput]:
     """How fast each queue that waits is served now."""
     queues = {row.queue for row in rows if row.state is EvaluationState.QUEUED}
     if not queues:
         return {}
     live = [worker.queue for worker in await service.workers.live(LIVE) if not worker.draining]
     running = await service.watch.running()
-    return {name: Pace(live.count(name), running[name], await service.queue.durations(name)) for name in queues}
+    return {name: Throughput(live.count(name), running[name], await service.queue.durations(name)) for name in queues}
 
 
-def _wait(row: QueueRow, paces: Mapping[QueueName, Pace], now: datetime) -> Wait | None:
+def _eta(row: QueueRow, throughputs: Mapping[QueueName, Throughput], now: datetime) -> EtaRange | None:
     if row.state is EvaluationState.RUNNING:
         return eta.NO_WAIT
-    return eta.wait(row.ahead, paces[row.queue], due_in=row.due_at - now)
+    return eta.estimate(row.ahead, throughputs[row.queue], due_in=row.due_at - now)

@@ -6,7 +6,7 @@ from scoring.types import RoundNumber
 from voice_api.db import evidence as stored
 from voice_api.schemas.evidence import EvidenceOut
 from voice_api.schemas.rounds import RoundOut, RoundPage
-from voice_api.web.dependencies import Served
+from voice_api.web.dependencies import ServiceDep
 from voice_api.web.routes.errors import LOOKUP_ERRORS, READ_ERRORS
 from voice_api.web.routes.paging import Limit, Position, RoundKey, cut
 from voice_api.web.routes.route import Route
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=Route)
 
 
 @router.get("", responses=READ_ERRORS)
-async def page(service: Served, after: Position = None, limit: Limit = 50) -> RoundPage:
+async def page(service: ServiceDep, after: Position = None, limit: Limit = 50) -> RoundPage:
     """Rounds, oldest first."""
     rows = await service.rounds.page(None if after is None else RoundNumber(after), limit + 1)
     shown, last = cut(rows, limit)
@@ -23,12 +23,12 @@ async def page(service: Served, after: Position = None, limit: Limit = 50) -> Ro
 
 
 @router.get("/{round_number}", responses=LOOKUP_ERRORS)
-async def get(round_number: RoundKey, service: Served) -> RoundOut:
+async def get(round_number: RoundKey, service: ServiceDep) -> RoundOut:
     """One round."""
     return RoundOut.model_validate(await service.rounds.get(round_number))
 
 
 @router.get("/{round_number}/evidence", responses=LOOKUP_ERRORS)
-async def evidence(round_number: RoundKey, service: Served) -> EvidenceOut:
+async def evidence(round_number: RoundKey, service: ServiceDep) -> EvidenceOut:
     """All that a validator folds of a round: who stood, and every evaluation with its signed receipt. Final once it is closed."""
     return EvidenceOut.model_validate(await stored.read(service.rounds, round_number))

@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from voice_api.db.idempotency import Attempt, StoredAnswer
-from voice_api.web.dependencies import ATTEMPT, CLOSING, AnsweredBefore
+from voice_api.web.dependencies import ATTEMPT, CLOSING, IdempotentReplay
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 REVALIDATE = "no-cache"
@@ -58,7 +58,7 @@ def _writing(original: Handler) -> Handler:
             setattr(request.state, CLOSING, closing)
             try:
                 response = await original(request)
-            except AnsweredBefore as known:
+            except IdempotentReplay as known:
                 return _again(known.stored)
             attempt: Attempt | None = getattr(request.state, ATTEMPT, None)
             if attempt is not None:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from scoring.errors import Code, PlatformError
 from scoring.receipts.store_layout import audio_path
-from voice_api.web.dependencies import Served
+from voice_api.web.dependencies import ServiceDep
 from voice_api.web.routes.errors import AUDIO_ERRORS, Responses
 from voice_api.web.routes.route import IMMUTABLE, Route, conditional
 
@@ -35,7 +35,7 @@ _ANSWERS: Responses = {
 async def get(
     request: Request,
     pcm_sha256: Digest,
-    service: Served,
+    service: ServiceDep,
     asked: Annotated[str | None, Header(alias="Range", description="One range of bytes.", examples=["bytes=0-65535"])] = None,
     if_range: Annotated[str | None, Header(alias="If-Range", description="The ETag that the range belongs to.")] = None,
 ) -> Response:

@@ -8,7 +8,7 @@ from scoring.types import Hotkey, SubmissionId
 from voice_api.db.states import SubmissionState
 from voice_api.schemas import NO_NUL, SubmissionDetail, SubmissionOut, SubmissionPage, SubmissionsIn, SubmissionsOut
 from voice_api.schemas.events import EventOut, EventPage
-from voice_api.web.dependencies import Served, Writer
+from voice_api.web.dependencies import ServiceDep, Writer
 from voice_api.web.routes.errors import LOOKUP_ERRORS, READ_ERRORS, WRITE_ERRORS
 from voice_api.web.routes.paging import After, Limit, SubmissionKey, cut
 from voice_api.web.routes.route import Route
@@ -25,7 +25,7 @@ async def add(new: SubmissionsIn, by: Writer) -> SubmissionsOut:
 
 @router.get("", responses=READ_ERRORS)
 async def page(
-    service: Served,
+    service: ServiceDep,
     after: After = 0,
     limit: Limit = 50,
     state: Annotated[SubmissionState | None, Query(description="Only those in this state.")] = None,
@@ -38,14 +38,14 @@ async def page(
 
 
 @router.get("/{submission_id}", responses=LOOKUP_ERRORS)
-async def get(submission_id: SubmissionKey, service: Served) -> SubmissionDetail:
+async def get(submission_id: SubmissionKey, service: ServiceDep) -> SubmissionDetail:
     """One submission with its evaluations and the reasons."""
     submission = await service.submissions.get(submission_id)
     return SubmissionDetail.of(submission, await service.submissions.evaluations(submission.id))
 
 
 @router.get("/{submission_id}/events", responses=LOOKUP_ERRORS)
-async def events(submission_id: SubmissionKey, service: Served, after: After = 0, limit: Limit = 50) -> EventPage:
+async def events(submission_id: SubmissionKey, service: ServiceDep, after: After = 0, limit: Limit = 50) -> EventPage:
     """All that happened to a submission and its evaluations, oldest first: who brought it about, from which state to which, and why."""
     known = await service.submissions.get(submission_id)
     shown, last = cut(await service.submissions.events(known.id, after, limit + 1), limit)

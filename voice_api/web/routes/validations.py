@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from scoring.errors import Code, PlatformError
 from voice_api.schemas import MOST_CHARACTERS, NO_NUL, ValidationOut
-from voice_api.web.dependencies import Miner, Served
+from voice_api.web.dependencies import Miner, ServiceDep
 from voice_api.web.routes.errors import LOOKUP_ERRORS, RECORDING_ERRORS
 from voice_api.web.routes.route import Route
 
@@ -61,7 +61,7 @@ async def add(request: Request, response: Response, by: Miner, text: Text, descr
 
 
 @router.get("/{validation_id}", responses=LOOKUP_ERRORS)
-async def get(validation_id: UUID, service: Served) -> ValidationOut:
+async def get(validation_id: UUID, service: ServiceDep) -> ValidationOut:
     """What became of a recording. Whoever knows its id may read it; the recording itself is not kept once it was judged."""
     return ValidationOut.model_validate(await service.validations.get(validation_id))
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from voice_api.db.weights import Weights, of_snapshot
 from voice_api.schemas.weights import MOST_ATTEMPTS, WeightsDetail, WeightsOut, WeightsPage
-from voice_api.web.dependencies import Served
+from voice_api.web.dependencies import ServiceDep
 from voice_api.web.routes.errors import LOOKUP_ERRORS, READ_ERRORS
 from voice_api.web.routes.ledger import Whose
 from voice_api.web.routes.paging import cut
@@ -20,7 +20,7 @@ Few = Annotated[int, Query(ge=1, le=MOST_ATTEMPTS, description="Rows of a page."
 
 
 @router.get("", responses=READ_ERRORS)
-async def page(service: Served, validator: Whose = None, before: Before = None, limit: Few = 20) -> WeightsPage:
+async def page(service: ServiceDep, validator: Whose = None, before: Before = None, limit: Few = 20) -> WeightsPage:
     """A validator's attempts to set weights, newest first."""
     weights = Weights(service.pool, validator or service.settings.hotkey)
     shown, last = cut(await weights.page(before, limit + 1), limit)
@@ -28,6 +28,6 @@ async def page(service: Served, validator: Whose = None, before: Before = None, 
 
 
 @router.get("/{snapshot_hash}", responses=LOOKUP_ERRORS)
-async def get(snapshot_hash: Digest, service: Served) -> WeightsDetail:
+async def get(snapshot_hash: Digest, service: ServiceDep) -> WeightsDetail:
     """The first attempt, of any validator, that was made from a snapshot, with the snapshot and the plan."""
     return WeightsDetail.whole((await of_snapshot(service.pool, snapshot_hash))[0])

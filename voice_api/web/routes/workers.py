@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from voice_api.db.watch import LIVE
 from voice_api.schemas.workers import WorkerOut, WorkersOut
-from voice_api.web.dependencies import Served, WatchingOperator
+from voice_api.web.dependencies import ServiceDep, WatchingOperator
 from voice_api.web.routes.errors import WATCH_ERRORS
 from voice_api.web.routes.route import Route
 
@@ -12,7 +12,7 @@ router = APIRouter(prefix="/v1/operator", tags=["operator"], route_class=Route)
 
 
 @router.get("/workers", responses=WATCH_ERRORS)
-async def workers(response: Response, service: Served, _: WatchingOperator) -> WorkersOut:
+async def workers(response: Response, service: ServiceDep, _: WatchingOperator) -> WorkersOut:
     """Workers that were seen in the last minute, and what each works on."""
     response.headers["Cache-Control"] = "no-store"
     return WorkersOut(workers=tuple(WorkerOut.model_validate(row) for row in await service.workers.live(LIVE)))

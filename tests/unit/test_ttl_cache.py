@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from voice_api.web.ttl_cache import Recent
+from voice_api.web.ttl_cache import TtlCache
 
 
 class Question:
@@ -35,40 +35,40 @@ def question() -> Question:
 
 
 @pytest.fixture
-def recent(question: Question) -> Recent[int]:
+def cache(question: Question) -> TtlCache[int]:
     """Answers are kept for ten seconds."""
-    return Recent(timedelta(seconds=10), question.clock)
+    return TtlCache(timedelta(seconds=10), question.clock)
 
 
-async def test_asked_again_only_when_the_answer_is_old(question: Question, recent: Recent[int]) -> None:
+async def test_asked_again_only_when_the_answer_is_old(question: Question, cache: TtlCache[int]) -> None:
     """Young answers are given again."""
     answers = []
     for question.now in (0.0, 9.9, 10.0, 19.9, 20.0):
-        answers.append(await recent.get(question))
+        answers.append(await cache.get(question))
     assert answers == [1, 1, 2, 2, 3]
 
 
-async def test_nobody_waits_while_another_asks_again(question: Question, recent: Recent[int]) -> None:
+async def test_nobody_waits_while_another_asks_again(question: Question, cache: TtlCache[int]) -> None:
     """The last answer is given meanwhile."""
-    await recent.get(question)
+    await cache.get(question)
     question.now = 10.0
     question.open.clear()
-    asking = asyncio.create_task(recent.get(question))
+    asking = asyncio.create_task(cache.get(question))
     await asyncio.sleep(0)
-    assert await recent.get(question) == 1
+    assert await cache.get(question) == 1
     question.open.set()
     assert await asking == 2
 
 
-async def test_many_at_first_ask_once(question: Question, recent: Recent[int]) -> None:
+async def test_many_at_first_ask_once(question: Question, cache: TtlCache[int]) -> None:
     """Those who come before the first answer wait for it."""
-    assert await asyncio.gather(*(recent.get(question) for _ in range(5))) == [1] * 5
+    assert await asyncio.gather(*(cache.get(question) for _ in range(5))) == [1] * 5
 
 
-async def test_a_failure_is_not_kept(question: Question, recent: Recent[int]) -> None:
+async def test_a_failure_is_not_kept(question: Question, cache: TtlCache[int]) -> None:
     """It is raised, and the next one asks again."""
     question.fails = True
     with pytest.raises(ConnectionError):
-        await recent.get(question)
+        await cache.get(question)
     question.fails = False
-    assert await recent.get(question) == 2
+    assert await cache.get(question) == 2
