@@ -21,13 +21,13 @@ from rich.table import Table
 from prompts.generate import generate
 from prompts.groups import GroupPlan
 from scoring.audio.audio import from_pcm
-from scoring.audio.clip import Sound
+from scoring.audio.clip import Clip
 from scoring.judges.judge import Judge, Utterance
 from scoring.judges.standard.device import LANES, Device
 from scoring.judges.standard.load import load
 from scoring.judges.standard.models import Pin, Role, read_catalogue
 from scoring.report import Metrics
-from scoring.synthesis.espeak_library import Settings, say
+from scoring.synthesis.espeak_library import EspeakSettings, say
 from tests.builders import fake_models
 
 _SEED = bytes.fromhex("07" * 32)
@@ -40,8 +40,8 @@ def clips(count: int) -> tuple[Utterance, ...]:
     prompts = [(group, prompt) for group in generate(_SEED, GroupPlan(count, 0, 0)) for prompt in group.prompts]
     found: list[Utterance] = []
     for index, (group, prompt) in enumerate(prompts):
-        wave = say(prompt.text, Settings("en-us+f2", rate=_RATES[index % 4], pitch=50, range=50, amplitude=100, word_gap=0))
-        found.append(Utterance(prompt, group, Sound(from_pcm((wave * 32768.0).round().astype("<i2").tobytes(), 22_050))))
+        wave = say(prompt.text, EspeakSettings("en-us+f2", rate=_RATES[index % 4], pitch=50, range=50, amplitude=100, word_gap=0))
+        found.append(Utterance(prompt, group, Clip(from_pcm((wave * 32768.0).round().astype("<i2").tobytes(), 22_050))))
     return tuple(found)
 
 
@@ -110,7 +110,7 @@ def main() -> None:
 
 
 def _show(found: dict[str, Timing], heard: Sequence[Utterance], given: argparse.Namespace) -> None:
-    seconds = sum(utterance.sound.audio.seconds for utterance in heard)
+    seconds = sum(utterance.clip.audio.seconds for utterance in heard)
     machine = torch.cuda.get_device_name() if given.device is Device.CUDA else platform.processor() or platform.machine()
     title = f"{given.size} size on {given.device} ({machine}), {len(heard)} clips of {seconds:.0f} s, {given.lanes} lanes"
     table = Table("judge", "one by one, s", "batched, s", "ratio", "s per s of speech", "alone = in company", title=title)

@@ -22,21 +22,21 @@ from rich.table import Table
 
 from benchmarks.dnsmos_published import PublishedDnsmos
 from benchmarks.file_by_file import FileByFile, load, opinions, pyin
-from benchmarks.scoring_corpus import Evaluation, clips, evaluation
+from benchmarks.scoring_corpus import SpokenEvaluation, clips, evaluation
 from benchmarks.soak import soak_elsewhere
 from benchmarks.what_bounds import bound
 from scoring.audio.audio import Audio, from_pcm
-from scoring.audio.clip import Sound
+from scoring.audio.clip import Clip
 from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.delivery import DeliveryJudge
+from scoring.judges.deterministic import deterministic
 from scoring.judges.intelligibility import IntelligibilityJudge
 from scoring.judges.judge import Judge, Utterance
 from scoring.judges.naturalness import Arithmetic, NaturalnessJudge
 from scoring.judges.panel import Panel
 from scoring.judges.pitch import HOP, f0
 from scoring.judges.recognition.recogniser import Recogniser
-from scoring.judges.steady import steady
-from scoring.judges.word_timing import Listener, Place
+from scoring.judges.word_timing import WordAligner, WordSpan
 from scoring.report import Factor, Metrics
 from scoring.scores import anchors
 from scoring.studies.evidence.agreement import spearman
@@ -54,7 +54,7 @@ Arguments = ParamSpec("Arguments")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ScoringRow:
     """One measured thing. Seconds are wall-clock, and of the processor; ratios are the baseline's over ours."""
 
     section: str
@@ -80,14 +80,14 @@ class Clock:
         self.cpu += time.process_time() - cpu
         return result
 
-    def row(self, section: str, what: str, baseline: "Clock | None" = None, note: str = "") -> Row:
+    def row(self, section: str, what: str, baseline: "Clock | None" = None, note: str = "") -> ScoringRow:
         """As a row, against a baseline."""
         if baseline is None:
-            return Row(section, what, self.wall, self.cpu, note=note)
-        return Row(section, what, self.wall, self.cpu, baseline.wall / self.wall, baseline.cpu / self.cpu, note)
+            return ScoringRow(section, what, self.wall, self.cpu, note=note)
+        return ScoringRow(section, what, self.wall, self.cpu, baseline.wall / self.wall, baseline.cpu / self.cpu, note)
 
 
-def dnsmos(said: Evaluation, count: int) -> list[Row]:
+def dnsmos(said: SpokenEvaluation, count: int) -> list[ScoringRow]:
     """Published protocol, the competition's, and its bfloat16, against speechmos on a mix of clips."""
     published, protocols = PublishedDnsmos(lanes=torch.get_num_threads()), {name: NaturalnessJudge(name) for name in Arithmetic}
     clocks = {name: Clock() for name in ("speechmos", "published", *protocols)}
@@ -99,7 +99,7 @@ def dnsmos(said: Evaluation, count: int) -> list[Row]:
         found["speechmos"].append(clocks["speechmos"](opinions, clip.samples.numpy()))
         found["published"].append(clocks["published"](published, clip))
         for name, judge in protocols.items():
-            with steady():
+            with deterministic():
                 found[name] += clocks[name](judge.measure, [_utterance(said, clip)])
     rows = [clocks["speechmos"].row("dnsmos", f"speechmos, {count} clips of 2 … 10 s")]
     rows.append(clocks["published"].row("dnsmos", "published protocol", clocks["speechmos"], _apart(found, "published")))
@@ -108,8 +108,8 @@ def dnsmos(said: Evaluation, count: int) -> list[Row]:
     return rows
 
 
-def _utterance(said: Evaluation, clip: Audio) -> Utterance:
-    return Utterance(said.groups[0].prompts[0], said.groups[0], Sound(clip))
+def _utterance(said: SpokenEvaluation, clip: Audio) -> Utterance:
+    return Utterance(said.groups[0].prompts[0], said.groups[0], Clip(clip))
 
 
 def _apart(found: dict[str, list[Metrics]], name: str) -> str:
@@ -125,7 +125,7 @@ def _agree(found: dict[str, list[Metrics]], name: str) -> str:
     return "rank correlation " + ", ".join(f"{key} {rho:.3f}" for key, rho in agreed.items())
 
 
-def whole(said: Evaluation) -> list[Row]:
+def whole(said: SpokenEvaluation) -> list[ScoringRow]:
     """One evaluation by the panel, and file by file."""
     panel, baseline = Panel.embedded(said.groups), FileByFile(said.groups)
     ours, theirs = Clock(), Clock()
@@ -148,7 +148,7 @@ def _ignored(_done: int, _total: int) -> None:
     """Nobody asks how far it is."""
 
 
-def pitch(said: Evaluation) -> list[Row]:
+def pitch(said: SpokenEvaluation) -> list[ScoringRow]:
     """F0 of a minute of speech against librosa's."""
     sounds = [Audio(torch.from_numpy(load(from_pcm(spoken.pcm, spoken.rate))), 16_000) for spoken in said.spoken.values()]
     ours, equal, default = Clock(), Clock(), Clock()
@@ -156,7 +156,7 @@ def pitch(said: Evaluation) -> list[Row]:
         if number == 1:  # the first one compiles librosa's code
             ours, equal, default = Clock(), Clock(), Clock()
         wave = sound.samples.numpy()
-        with steady():
+        with deterministic():
             ours(f0, sound)
         equal(pyin, wave, frame_length=FRAME_LENGTH, hop_length=HOP)
         default(pyin, wave)
@@ -170,19 +170,19 @@ def pitch(said: Evaluation) -> list[Row]:
     ]
 
 
-def judges(said: Evaluation) -> list[Row]:
+def judges(said: SpokenEvaluation) -> list[ScoringRow]:
     """Each judge by itself over the evaluation, and what bounds it."""
     recogniser = Recogniser(prompt.text for group in said.groups for prompt in group.prompts)
-    listener = Listener(recogniser)
+    listener = WordAligner(recogniser)
     panel: dict[str, Judge] = {
         "intelligibility": IntelligibilityJudge(recogniser),
         "naturalness": NaturalnessJudge(),
         "naturalness, bfloat16": NaturalnessJudge(Arithmetic.BFLOAT16),
-        "delivery": DeliveryJudge(Found({spoken.prompt.id: listener.find(spoken) for spoken in _utterances(said)})),
+        "delivery": DeliveryJudge(ScoringFound({spoken.prompt.id: listener.find(spoken) for spoken in _utterances(said)})),
         "cleanliness": CleanlinessJudge(),
     }
     rows = []
-    with steady():
+    with deterministic():
         for name, judge in panel.items():
             clock = Clock()
             judge.measure(_utterances(said, 1))
@@ -195,28 +195,28 @@ def judges(said: Evaluation) -> list[Row]:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ScoringFound:
     """Words found before: delivery's time without the recogniser's, which counts as intelligibility's."""
 
-    places: Mapping[str, tuple[Place, ...]]
+    spans: Mapping[str, tuple[WordSpan, ...]]
 
-    def find(self, utterance: Utterance) -> tuple[Place, ...]:
+    def find(self, utterance: Utterance) -> tuple[WordSpan, ...]:
         """By the prompt's id."""
-        return self.places[utterance.prompt.id]
+        return self.spans[utterance.prompt.id]
 
 
-def _judge_some(judge: Judge, said: Evaluation) -> None:
+def _judge_some(judge: Judge, said: SpokenEvaluation) -> None:
     judge.measure(_utterances(said, BOUNDED))
 
 
-def _utterances(said: Evaluation, count: int | None = None) -> list[Utterance]:
+def _utterances(said: SpokenEvaluation, count: int | None = None) -> list[Utterance]:
     """Fresh sounds: nothing that an earlier judge derived is used again."""
     prompts = [(group, prompt) for group in said.groups for prompt in group.prompts][:count]
     sounds = (from_pcm(said.spoken[prompt.id].pcm, said.spoken[prompt.id].rate) for _, prompt in prompts)
-    return [Utterance(prompt, group, Sound(sound)) for (group, prompt), sound in zip(prompts, sounds, strict=True)]
+    return [Utterance(prompt, group, Clip(sound)) for (group, prompt), sound in zip(prompts, sounds, strict=True)]
 
 
-def memory(samples: int) -> list[Row]:
+def memory(samples: int) -> list[ScoringRow]:
     """A judging process over many samples."""
     clock = Clock()
     found = clock(soak_elsewhere, samples)
@@ -234,7 +234,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
     options = parser.parse_args()
     said = evaluation()
-    measures: dict[str, Callable[[], list[Row]]] = {
+    measures: dict[str, Callable[[], list[ScoringRow]]] = {
         "dnsmos": partial(dnsmos, said, options.clips),
         "evaluation": partial(whole, said),
         "f0": partial(pitch, said),

@@ -52,7 +52,7 @@ _PLENTY = "1000000"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ServiceRow:
     """One measured thing, its baseline, and how one stands to the other."""
 
     what: str
@@ -129,7 +129,7 @@ async def _ready(port: int, path: str) -> None:
     raise RuntimeError(f"nothing answers on port {port}")
 
 
-async def reads(bed: Bed, seconds: float) -> list[Row]:
+async def reads(bed: Bed, seconds: float) -> list[ServiceRow]:
     """The leaderboard, against the same bytes from a bare route."""
     await bed.make("small", SMALL, SMALL_SAMPLES)
     ours, bare = await bed.serve("api-reads", "small"), await bed.serve_bare("small")
@@ -143,13 +143,13 @@ async def reads(bed: Bed, seconds: float) -> list[Row]:
     return [
         _rates("leaderboard reads/s, 100 rows", here, there, "≥ 0.8 x"),
         _rates("the same, 99 rows, built anew", anew, bare_anew, "≥ 0.8 x"),
-        Row("its p99", _ms(here.p99), f"the same {_ms(there.p99)}", here.p99 / there.p99, ""),
-        Row(f"resident memory after {done} reads", f"{after:.0f} MiB", f"before {before:.0f} MiB", after / before, "flat"),
+        ServiceRow("its p99", _ms(here.p99), f"the same {_ms(there.p99)}", here.p99 / there.p99, ""),
+        ServiceRow(f"resident memory after {done} reads", f"{after:.0f} MiB", f"before {before:.0f} MiB", after / before, "flat"),
     ]
 
 
-def _rates(what: str, ours: Load, bare: Load, target: str) -> Row:
-    return Row(what, f"{ours.rate:.0f}", f"bare FastAPI + asyncpg {bare.rate:.0f}", ours.rate / bare.rate, target)
+def _rates(what: str, ours: Load, bare: Load, target: str) -> ServiceRow:
+    return ServiceRow(what, f"{ours.rate:.0f}", f"bare FastAPI + asyncpg {bare.rate:.0f}", ours.rate / bare.rate, target)
 
 
 async def _turns(ports_: Sequence[int], request: Callable[[], bytes], seconds: float) -> list[Load]:
@@ -163,14 +163,16 @@ async def _turns(ports_: Sequence[int], request: Callable[[], bytes], seconds: f
     return loads
 
 
-async def writes(bed: Bed, seconds: float) -> list[Row]:
+async def writes(bed: Bed, seconds: float) -> list[ServiceRow]:
     """Signed submissions, one and 64 to a request."""
     await bed.make("writes", 0, 0)
     port, numbers = await bed.serve("api-writes", "writes"), count()
     rows = []
     for each in (1, 64):
         done = await load(port, lambda each=each: _submission(bed, numbers, each), CONNECTIONS, seconds)  # type: ignore[misc]
-        rows.append(Row(f"submissions/s, {each} a request, signed", f"{each * done.rate:.0f}", f"p99 {_ms(done.p99)}", None, ""))
+        rows.append(
+            ServiceRow(f"submissions/s, {each} a request, signed", f"{each * done.rate:.0f}", f"p99 {_ms(done.p99)}", None, "")
+        )
     return rows
 
 
@@ -197,28 +199,30 @@ def _submission(bed: Bed, numbers: "count[int]", each: int) -> bytes:
     )
 
 
-async def jobs(bed: Bed, seconds: float) -> list[Row]:
+async def jobs(bed: Bed, seconds: float) -> list[ServiceRow]:
     """One worker each, no work in it."""
     await bed.make("jobs", 0, 0)
     most, number = 4 * seconds, 2_000
     async with open_pool(bed.database("jobs"), application="bench") as pool:
         ours = await through_the_service(pool, bed.processes, bed.folder, bed.shared("jobs"), number, most)
     bare = await through_rq(bed.redis, bed.processes, number, most)
-    return [Row("no-op jobs/s, row to verdict, one worker", f"{ours:.0f}", f"RQ alone {bare:.0f}", ours / bare, "≥ 0.5 x")]
+    return [ServiceRow("no-op jobs/s, row to verdict, one worker", f"{ours:.0f}", f"RQ alone {bare:.0f}", ours / bare, "≥ 0.5 x")]
 
 
-async def large(bed: Bed, seconds: float, submissions: int, samples: int) -> list[Row]:
+async def large(bed: Bed, seconds: float, submissions: int, samples: int) -> list[ServiceRow]:
     """p99 of each read on a large database against a small one."""
     began = time.monotonic()
     await bed.make("large", submissions, samples)
     await bed.make("little", SMALL, SMALL_SAMPLES)
     filled = time.monotonic() - began
     big, little = await bed.serve("api-large", "large"), await bed.serve("api-little", "little")
-    rows = [Row(f"filling {submissions:,} submissions and {samples:,} samples", f"{filled:.0f} s", "", None, "")]
+    rows = [ServiceRow(f"filling {submissions:,} submissions and {samples:,} samples", f"{filled:.0f} s", "", None, "")]
     for path in await _served(little):
         loads = await _turns([big, little], lambda path=path: get(path), seconds)  # type: ignore[misc]
         rows.append(
-            Row(f"p99 of {path}", _ms(loads[0].p99), f"small database {_ms(loads[1].p99)}", loads[0].p99 / loads[1].p99, "≤ 2 x")
+            ServiceRow(
+                f"p99 of {path}", _ms(loads[0].p99), f"small database {_ms(loads[1].p99)}", loads[0].p99 / loads[1].p99, "≤ 2 x"
+            )
         )
     return rows
 
@@ -247,9 +251,9 @@ def _resident(bed: Bed, name: str) -> float:
     return float(psutil.Process(bed.processes.running[name].pid).memory_info().rss / MIB)
 
 
-async def measure(bed: Bed, options: argparse.Namespace) -> list[Row]:
+async def measure(bed: Bed, options: argparse.Namespace) -> list[ServiceRow]:
     """Every section that was asked for."""
-    rows: list[Row] = []
+    rows: list[ServiceRow] = []
     if "reads" in options.only:
         rows += await reads(bed, options.seconds)
     if "writes" in options.only:

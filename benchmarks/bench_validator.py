@@ -36,7 +36,7 @@ REPEATS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ValidatorTimes:
     """Seconds of the best of REPEATS decisions and of one loop; memory in MB: a decision's own, and the most that the process had."""
 
     submissions: int
@@ -107,7 +107,7 @@ def pairwise(judged: Sequence[Judged]) -> list[float]:
     return [count / (len(rows[0]) * (len(rows) - 1)) for count in wins]
 
 
-def measure(submissions: int, groups: int) -> Found:
+def measure(submissions: int, groups: int) -> ValidatorTimes:
     """Both, one after the other; memory in a decision of its own, because to measure it takes time."""
     competition = load().version[-1]
     first, second, third = rounds(submissions, groups)
@@ -126,7 +126,7 @@ def measure(submissions: int, groups: int) -> Found:
     tracemalloc.stop()
     loop = _seconds(lambda: pairwise(judged))
     process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 * 1.048576
-    return Found(submissions, groups, len(before.duels), loop, decision, own, process)
+    return ValidatorTimes(submissions, groups, len(before.duels), loop, decision, own, process)
 
 
 def _seconds(work: Callable[[], Any]) -> float:

@@ -12,12 +12,12 @@ import torch
 
 from scoring.audio.audio import Audio
 from scoring.audio.clip import RATE
+from scoring.judges.deterministic import deterministic
 from scoring.judges.dnsmos import networks
 from scoring.judges.dnsmos.networks import WINDOW
 from scoring.judges.dnsmos.p808 import log_mel
 from scoring.judges.dnsmos.p835 import HOP, P835, REACH, strips
 from scoring.judges.naturalness import on_onnxruntime
-from scoring.judges.steady import steady
 from scoring.report import Metrics
 
 SECONDS = 9.01
@@ -44,7 +44,7 @@ class PublishedDnsmos:
         wave = doubled(audio.samples)
         seconds = starts(wave.shape[0])
         raw: list[list[float]] = []
-        with steady(), ThreadPoolExecutor(self._lanes) as pool:
+        with deterministic(), ThreadPoolExecutor(self._lanes) as pool:
             for first in range(0, len(seconds), TOGETHER):
                 raw += self._raw(pool, wave, seconds[first : first + TOGETHER])
             cut = (wave[second * RATE : second * RATE + WINDOW - HOP] for second in seconds)

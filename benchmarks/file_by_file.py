@@ -12,7 +12,7 @@ from speechmos import dnsmos
 
 from prompts.groups import Group
 from scoring.audio.audio import Audio, from_pcm
-from scoring.audio.clip import RATE, Sound
+from scoring.audio.clip import RATE, Clip
 from scoring.audio.spoken import Spoken
 from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.judge import Utterance
@@ -38,12 +38,12 @@ class FileByFile:
         """Judge one sample by everything that needs no second one."""
         audio = from_pcm(said.pcm, said.rate)
         wave = load(audio)
-        heard = " ".join(one.word for one in self._recogniser.hear(Sound(audio)))
+        heard = " ".join(one.word for one in self._recogniser.hear(Clip(audio)))
         jiwer.wer(" ".join(normalise(group.prompts[index].text)), heard or "-")
         opinions(wave)
         pyin(wave)
         torchaudio.functional.loudness(audio.samples[None], audio.rate)
-        utterance = Utterance(group.prompts[index], group, Sound(audio))
+        utterance = Utterance(group.prompts[index], group, Clip(audio))
         CleanlinessJudge().measure([utterance])
         return utterance
 

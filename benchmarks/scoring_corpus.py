@@ -17,7 +17,7 @@ from scoring.competition import Competition, load
 from scoring.studies.manipulations.additions import noise
 from scoring.studies.manipulations.pcm import to_pcm
 from scoring.synthesis import espeak
-from scoring.synthesis.espeak_library import Settings, say
+from scoring.synthesis.espeak_library import EspeakSettings, say
 from scoring.synthesis.synthesiser import Request
 from scoring.types import BlockHash, RoundNumber
 from workers.evaluation.evaluate import round_groups
@@ -31,7 +31,7 @@ SHORTEST, LONGEST = 2.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class SpokenEvaluation:
     """What one model said in one round of the default competition."""
 
     competition: Competition
@@ -44,7 +44,7 @@ class Evaluation:
         return sum(said.duration for said in self.spoken.values())
 
 
-def evaluation() -> Evaluation:
+def evaluation() -> SpokenEvaluation:
     """44 samples by the demo's clear voice, spoken inside this process."""
     competition = load().at(RoundNumber(0))
     groups = round_groups(BLOCK_HASH, competition)
@@ -55,7 +55,7 @@ def evaluation() -> Evaluation:
     waves = voice.generate([Request(p.id, a.text, a.description or "", 0) for p, a in zip(prompts, asked, strict=True)])
     sounds = (Audio(torch.from_numpy(wave), voice.sample_rate) for wave in waves)
     spoken = {p.id: Spoken(p.id, voice.sample_rate, to_pcm(sound), 0.0) for p, sound in zip(prompts, sounds, strict=True)}
-    return Evaluation(competition, groups, spoken)
+    return SpokenEvaluation(competition, groups, spoken)
 
 
 def clips(groups: Sequence[Group], count: int) -> list[Audio]:
@@ -69,7 +69,7 @@ def clips(groups: Sequence[Group], count: int) -> list[Audio]:
 
 def _clip(index: int, count: int, texts: Sequence[str]) -> Audio:
     text = " ".join(texts[(index + step) % len(texts)] for step in range(4))
-    wave = say(text, Settings(VOICES[index % len(VOICES)], rate=165, pitch=50, range=50, amplitude=100, word_gap=0))
+    wave = say(text, EspeakSettings(VOICES[index % len(VOICES)], rate=165, pitch=50, range=50, amplitude=100, word_gap=0))
     length = round((SHORTEST + (LONGEST - SHORTEST) * (index * 7 % count) / (count - 1)) * RATE)
     speech = resample(Audio(torch.from_numpy(wave), 22_050), RATE)
     clip = Audio(speech.samples[RATE // 2 :][:length], RATE)

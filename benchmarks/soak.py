@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 from rich.console import Console
 
-from benchmarks.scoring_corpus import Evaluation, evaluation
+from benchmarks.scoring_corpus import SpokenEvaluation, evaluation
 from scoring.audio.audio import Audio, from_pcm
 from scoring.audio.spoken import Spoken
 from scoring.judges.panel import Panel
@@ -26,7 +26,7 @@ MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class MemoryGrowth:
     """Resident memory of the process: after the first evaluation, at most, and its growth over the second half of the samples.
 
     The error is the growth's standard error: what is freed and kept goes up and down by some 10 MiB, so that few samples say little.
@@ -39,7 +39,7 @@ class Memory:
     error: float
 
 
-def soak(evaluation: Evaluation, samples: int, progress: Callable[[int, float], None]) -> Memory:
+def soak(evaluation: SpokenEvaluation, samples: int, progress: Callable[[int, float], None]) -> MemoryGrowth:
     """Judge the evaluation again and again, a little shorter each time, until so many samples were judged; at least twice."""
     panel, process = Panel.embedded(evaluation.groups), psutil.Process()
     count = len(evaluation.spoken)
@@ -54,7 +54,7 @@ def soak(evaluation: Evaluation, samples: int, progress: Callable[[int, float], 
         progress(*seen[-1])
     slope, error = _growth(seen[len(seen) // 2 :])
     first = next(mib for done, mib in seen if done >= count)
-    return Memory(seen[-1][0], first, max(mib for _, mib in seen), slope * 1000.0, error * 1000.0)
+    return MemoryGrowth(seen[-1][0], first, max(mib for _, mib in seen), slope * 1000.0, error * 1000.0)
 
 
 def _growth(seen: Sequence[tuple[int, float]]) -> tuple[float, float]:
@@ -70,10 +70,10 @@ def _shorter(said: Spoken, samples: int) -> Spoken:
     return Spoken(said.prompt_id, said.rate, to_pcm(Audio(audio.samples[:kept], audio.rate)), said.seconds)
 
 
-def soak_elsewhere(samples: int) -> Memory:
+def soak_elsewhere(samples: int) -> MemoryGrowth:
     """The same in a new process; how far it is goes to standard error."""
     done = subprocess.run([sys.executable, "-m", __name__, str(samples)], check=True, stdout=subprocess.PIPE)
-    return Memory(**json.loads(done.stdout))
+    return MemoryGrowth(**json.loads(done.stdout))
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from scoring import competition
 from scoring.competition import Competition
 from scoring.judges.panel import Panel
 from scoring.studies.evidence.discrimination import LEAST, MOST_GAIN, drops, score
-from scoring.studies.evidence.measured import AttackedVoice, Attacks, write
+from scoring.studies.evidence.measured import AttackedVoice, AttackStudy, write
 from scoring.studies.manipulations.manipulation import Manipulation
 from scoring.types import BlockHash, RoundNumber
 from workers.main import tools
@@ -70,7 +70,7 @@ def main() -> None:
             name: measure(recipe, of_register(groups, register, asked.groups), panel, rules, asked.names, progress)
             for name, (recipe, register) in VOICES.items()
         }
-    document = Attacks(groups=asked.groups, profile_hash=panel.identity.hash, voices=found)
+    document = AttackStudy(groups=asked.groups, profile_hash=panel.identity.hash, voices=found)
     if asked.out is not None:
         write(document, asked.out)
     if asked.json:

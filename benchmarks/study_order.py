@@ -27,7 +27,7 @@ from scoring.competition import Competition
 from scoring.judges.panel import Panel
 from scoring.studies.evidence.agreement import kendall, spearman
 from scoring.studies.evidence.discrimination import score
-from scoring.studies.evidence.measured import Order, OrderRow, write
+from scoring.studies.evidence.measured import OrderRow, OrderStudy, write
 from scoring.studies.manipulations import additions, bands
 from scoring.studies.manipulations.manipulation import ENTRIES, Manipulation, apply
 from scoring.studies.manipulations.pcm import to_pcm
@@ -89,7 +89,7 @@ def conditions(
     }
 
 
-def study(sets: int, rules: Competition, progress: Progress) -> Order:
+def study(sets: int, rules: Competition, progress: Progress) -> OrderStudy:
     """Every voice on every prompt set."""
     task, rows = progress.add_task("judging", total=sets * len(VOICES) * len(ORDER)), []
     with tempfile.TemporaryDirectory(prefix="voice-study-") as parent:
@@ -105,7 +105,7 @@ def study(sets: int, rules: Competition, progress: Progress) -> Order:
                     progress.advance(task)
                 rows.append(_row(recipe.name, number, scores))
     samples = PLAN.single + 2 * (PLAN.counterfactual + PLAN.voice)
-    return Order(order=ORDER, samples=samples, profile_hash=panel.identity.hash, rows=tuple(rows))
+    return OrderStudy(order=ORDER, samples=samples, profile_hash=panel.identity.hash, rows=tuple(rows))
 
 
 def _row(voice: str, prompts: int, scores: dict[str, float]) -> OrderRow:

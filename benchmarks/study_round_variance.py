@@ -26,7 +26,7 @@ from scoring import competition
 from scoring.competition import Competition
 from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
-from scoring.studies.evidence.measured import PairShare, RoundVariance, write
+from scoring.studies.evidence.measured import PairShare, RoundVarianceStudy, write
 from scoring.types import MICRO, BlockHash, RoundNumber
 from workers.evaluation.evaluate import Tools
 from workers.main import tools
@@ -80,7 +80,7 @@ def main() -> None:
         outside = tools("http://127.0.0.1", Path(name))
         rounds = [one_round(number, rules, folders, outside, progress) for number in range(asked.rounds)]
     shares = tuple(share_of(one, other, rounds, rules.duel.clip) for one, other in PAIRS)
-    document = RoundVariance(clip=rules.duel.clip, profile_hash=profile_hash(), pairs=shares)
+    document = RoundVarianceStudy(clip=rules.duel.clip, profile_hash=profile_hash(), pairs=shares)
     if asked.out is not None:
         write(document, asked.out)
     if asked.json:

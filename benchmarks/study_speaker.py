@@ -22,10 +22,10 @@ from prompts.generate import generate
 from prompts.groups import Group, GroupPlan
 from prompts.render import render
 from scoring.audio.audio import Audio
-from scoring.audio.clip import Sound
+from scoring.audio.clip import Clip
+from scoring.judges.deterministic import deterministic
 from scoring.judges.judge import Utterance
 from scoring.judges.speaker import SpeakerJudge
-from scoring.judges.steady import steady
 from scoring.report import Factor
 from scoring.scores import anchors
 from scoring.studies.manipulations.voice import shift_pitch
@@ -46,7 +46,7 @@ def speak(variant: str, group: Group, folder: Path) -> list[Utterance]:
     voice = espeak.load(build(Recipe(variant, FORMANT, f"en-us+{variant}", f"en-us+{variant}"), folder), 1, "float32")
     said = [render("espeak", prompt) for prompt in group.prompts]
     waves = voice.generate([Request(p.id, s.text, s.description or "", 0) for p, s in zip(group.prompts, said, strict=True)])
-    sounds = (Sound(Audio(torch.from_numpy(wave), voice.sample_rate)) for wave in waves)
+    sounds = (Clip(Audio(torch.from_numpy(wave), voice.sample_rate)) for wave in waves)
     return [Utterance(prompt, group, sound) for prompt, sound in zip(group.prompts, sounds, strict=True)]
 
 
@@ -61,7 +61,7 @@ def measure(variants: Sequence[str], groups: Sequence[Group], folder: Path) -> d
             found["same"].append(dict(judge.compare(one, two)))
             for step in (3, 8):
                 found["other"].append(dict(judge.compare(one, said[variants[(place + step) % len(variants)]][1])))
-            shifted = Sound(shift_pitch(two.sound.audio, SEMITONES[(index + place) % 2]))
+            shifted = Clip(shift_pitch(two.clip.audio, SEMITONES[(index + place) % 2]))
             found["shifted"].append(dict(judge.compare(one, Utterance(two.prompt, group, shifted))))
     return found
 
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     groups = generate(SEED, GroupPlan(single=0, counterfactual=0, voice=options.pairs))
-    with tempfile.TemporaryDirectory(prefix="voice-study-") as folder, steady():
+    with tempfile.TemporaryDirectory(prefix="voice-study-") as folder, deterministic():
         found = measure(VARIANTS[: options.voices], groups, Path(folder))
     factor = anchors.load().factors[Factor.CONSISTENCY]
     likeness = {name: np.array([pair["speaker_similarity"] for pair in pairs]) for name, pairs in found.items()}

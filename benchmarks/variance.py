@@ -18,7 +18,7 @@ DRAWS = 400_000
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class VarianceShare:
     """The share of variance common to a round, in [0, 1], with its interval; `f` is MSB / MSW, 1 where there is none."""
 
     estimate: float
@@ -29,7 +29,7 @@ class Share:
     groups: int
 
 
-def common_share(differences: Sequence[Sequence[float]], confidence: float = 0.95) -> Share:
+def common_share(differences: Sequence[Sequence[float]], confidence: float = 0.95) -> VarianceShare:
     """The share for differences [rounds][groups]; raises ValueError unless ≥ 2 rounds have one same number ≥ 2 of groups.
 
     Equal differences everywhere have no variance to share: they raise ValueError too.
@@ -46,7 +46,7 @@ def common_share(differences: Sequence[Sequence[float]], confidence: float = 0.9
         raise ValueError("the differences do not vary within a round: there is nothing to share")
     f = between / within
     upper, lower = _quantiles(rounds - 1, rounds * (groups - 1), confidence)
-    return Share(
+    return VarianceShare(
         max(0.0, _share(f, groups)), max(0.0, _share(f / upper, groups)), max(0.0, _share(f / lower, groups)), f, rounds, groups
     )
 

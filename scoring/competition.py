@@ -47,7 +47,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Step(StrEnum):
+class BetUnit(StrEnum):
     """What a duel bets on, one after the other."""
 
     GROUP = "group"
@@ -96,7 +96,7 @@ class DuelRules(_Part):
 
     alpha: Annotated[float, Field(gt=0.0, le=1.0)]
     half_life: Count
-    step: Annotated[Step, Field(strict=False)]
+    step: Annotated[BetUnit, Field(strict=False)]
     clip: Annotated[float, Field(gt=0.0, le=1.0)]
     margin_start: Share
     margin_end: Share
@@ -135,7 +135,7 @@ class ShareRules(_Part):
         return self
 
 
-class Limits(_Part):
+class SubmissionLimits(_Part):
     """What a submission may use. Seconds are wall-clock; `expected_*` bound a sample's length as multiples of the expected one."""
 
     cooldown_blocks: Annotated[int, Field(ge=0)]
@@ -167,7 +167,7 @@ class Competition(_Part):
     round: RoundRules
     duel: DuelRules
     shares: ShareRules
-    limits: Limits
+    limits: SubmissionLimits
     synthesis: SynthesisRules
     factors: Mapping[Annotated[Factor, Field(strict=False)], Share]
 

@@ -8,7 +8,7 @@ from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.report import EvaluationReport, Factor
 from scoring.scores import anchors
-from scoring.scores.aggregate import Identity, Judged, Rules, report
+from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, report
 from scoring.scores.delivery_levels import METRICS
 
 
@@ -23,7 +23,7 @@ def judged_alike(
     A mapping gives each group, by its id, a share of its own.
     """
     scale = anchors.load(competition.profile)
-    outcomes: dict[str, Judged] = {}
+    outcomes: dict[str, JudgedSample] = {}
     for group in groups:
         way = share if isinstance(share, float) else share[group.id]
         for number, prompt in enumerate(group.prompts):
@@ -32,11 +32,11 @@ def judged_alike(
                 if factor is not Factor.CONSISTENCY or group.kind is GroupKind.VOICE:
                     found |= {name: at.bad + way * (at.human - at.bad) for name, at in points.metrics.items()}
             outcomes[prompt.id] = _judged(found, spoken[prompt.id] if spoken is not None else None)
-    who = Identity.of(competition.profile.value, {"scripted": "1"}, scale)
-    return report(who, groups, outcomes, Rules(scale, competition.factors))
+    who = ProfileIdentity.of(competition.profile.value, {"scripted": "1"}, scale)
+    return report(who, groups, outcomes, ScoreRules(scale, competition.factors))
 
 
-def _judged(found: Mapping[str, float], said: Spoken | None) -> Judged:
+def _judged(found: Mapping[str, float], said: Spoken | None) -> JudgedSample:
     if said is None:
-        return Judged(None, found, "ab" * 32, 0.5, 22_050)
-    return Judged(None, found, hashlib.sha256(said.pcm).hexdigest(), said.seconds, said.rate)
+        return JudgedSample(None, found, "ab" * 32, 0.5, 22_050)
+    return JudgedSample(None, found, hashlib.sha256(said.pcm).hexdigest(), said.seconds, said.rate)

@@ -9,7 +9,7 @@ RATE = 16_000
 """Hz: the judges' own rate."""
 
 
-class Sound:
+class Clip:
     """A clip of one utterance. Features are computed when first asked for and then kept with the clip."""
 
     def __init__(self, audio: Audio) -> None:

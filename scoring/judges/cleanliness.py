@@ -18,4 +18,4 @@ class CleanlinessJudge:
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Measures one utterance after the other."""
-        return [{**silence.measure(utterance.sound), **defects.measure(utterance.sound)} for utterance in batch]
+        return [{**silence.measure(utterance.clip), **defects.measure(utterance.clip)} for utterance in batch]

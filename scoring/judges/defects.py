@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from scoring.audio.clip import Sound
+from scoring.audio.clip import Clip
 from scoring.audio.spectrum import HOP_SECONDS, SILENCE, Spectrum, decibels, quantile, spectrum
 from scoring.report import Metrics
 
@@ -49,7 +49,7 @@ DECAY_FROM_DB = 25.0
 FASTEST = 0.9
 
 
-def measure(sound: Sound) -> Metrics:
+def measure(clip: Clip) -> Metrics:
     """Every defect of a clip.
 
     `clipping`: share of samples in flat runs at one level, 0 … 1, less is better. `rumble`: amplitude below 16 Hz, the zero
@@ -59,15 +59,15 @@ def measure(sound: Sound) -> Metrics:
     with nothing in them, 0 … 1, less is better. `decay`: how fast the bands fall where they fall fastest, dB/s, more is better:
     in a room no band falls faster than 60 dB in its reverberation time.
     """
-    own = spectrum(sound.audio, OWN_HOP_SECONDS)
+    own = spectrum(clip.audio, OWN_HOP_SECONDS)
     return {
-        "clipping": clipping(sound.samples),
+        "clipping": clipping(clip.samples),
         "rumble": rumble(own),
-        "bandwidth": bandwidth(own, sound.audio.rate),
-        "snr": snr(sound.spectrum),
-        "depth": depth(sound.spectrum),
-        "holes": holes(sound.spectrum),
-        "decay": decay(sound.spectrum),
+        "bandwidth": bandwidth(own, clip.audio.rate),
+        "snr": snr(clip.spectrum),
+        "depth": depth(clip.spectrum),
+        "holes": holes(clip.spectrum),
+        "decay": decay(clip.spectrum),
     }
 
 

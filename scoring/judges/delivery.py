@@ -10,11 +10,11 @@ import torch
 from prompts.groups import Attribute, Voice
 from prompts.voices import ORDINARY, asked
 from scoring.audio.audio import FLOOR_DBFS, FRAME_SECONDS, HANGOVER_FRAMES, Audio, activity, trim
-from scoring.audio.clip import RATE, Sound
+from scoring.audio.clip import RATE, Clip
 from scoring.judges.judge import Utterance
-from scoring.judges.pitch import Track, quantiles, track
+from scoring.judges.pitch import PitchTrack, quantiles, track
 from scoring.judges.recognition.dictionary import count_phonemes
-from scoring.judges.word_timing import Finder, Place, inside
+from scoring.judges.word_timing import WordFinder, WordSpan, inside
 from scoring.report import Metrics
 from scoring.scores.delivery_levels import METRICS, agreement, level
 
@@ -49,7 +49,7 @@ class DeliveryJudge:
     name = "delivery"
     version = "4"
 
-    def __init__(self, finder: Finder) -> None:
+    def __init__(self, finder: WordFinder) -> None:
         self._finder = finder
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
@@ -57,20 +57,20 @@ class DeliveryJudge:
         return [_measure(utterance, self._finder.find(utterance)) for utterance in batch]
 
 
-def _measure(utterance: Utterance, places: Sequence[Place]) -> Metrics:
-    sound, voice = utterance.sound, utterance.prompt.voice
-    words = [place.word for place in places if place.said]
-    found = track(spoken(sound, places))
+def _measure(utterance: Utterance, spans: Sequence[WordSpan]) -> Metrics:
+    clip, voice = utterance.clip, utterance.prompt.voice
+    words = [span.word for span in spans if span.said]
+    found = track(spoken(clip, spans))
     low, middle, high = quantiles(found, (0.1, 0.5, 0.9))
     metrics = {
-        "phoneme_rate": count_phonemes(words) / seconds_of(sound, places) if words else 0.0,
+        "phoneme_rate": count_phonemes(words) / seconds_of(clip, spans) if words else 0.0,
         "f0_median": middle,
         "f0_spread": (high - low) / NORMAL_RANGE,
         "f0_range": 12.0 * math.log2(high / low) if low > 0.0 else 0.0,
-        "lufs": sound.lufs,
-        "energy_sd": energy_sd(sound.speech),
-        "pause_share": pause_share(sound.speech, sound.floor),
-        "stray": stray(sound, places),
+        "lufs": clip.lufs,
+        "energy_sd": energy_sd(clip.speech),
+        "pause_share": pause_share(clip.speech, clip.floor),
+        "stray": stray(clip, spans),
         "borrowed": borrowed(found),
     }
     wanted = sorted({*asked(voice), Attribute.PITCH})
@@ -95,29 +95,29 @@ def faintness(voice: Voice, lufs: float) -> float:
     return 0.0 if voice.loudness < ORDINARY else max(0.0, FAINT_LUFS - lufs)
 
 
-def borrowed(found: Track) -> float:
+def borrowed(found: PitchTrack) -> float:
     """Of what repeats itself, the share that is no voice: a tone under the speech lends it a pitch, but no harmonics."""
     periodic = int(found.periodic.sum())
     return 1.0 - int((found.voiced & found.periodic).sum()) / periodic if periodic else 0.0
 
 
-def spoken(sound: Sound, places: Sequence[Place]) -> Audio:
+def spoken(clip: Clip, spans: Sequence[WordSpan]) -> Audio:
     """The clip with silence wherever no word is said, at the judges' rate, from the first word to the last."""
-    heard = sound.at(RATE)
-    said = inside(places, heard.samples.shape[0], RATE)
-    return trim(Audio(torch.where(said, heard.samples, 0.0), RATE), sound.floor)
+    heard = clip.at(RATE)
+    said = inside(spans, heard.samples.shape[0], RATE)
+    return trim(Audio(torch.where(said, heard.samples, 0.0), RATE), clip.floor)
 
 
-def seconds_of(sound: Sound, places: Sequence[Place]) -> float:
+def seconds_of(clip: Clip, spans: Sequence[WordSpan]) -> float:
     """Time of speech under the words that were said; at least one frame."""
-    active = activity(sound.at(RATE), sound.floor)
-    return max(1, int((active & inside(places, active.shape[0], 1.0 / FRAME_SECONDS)).sum())) * FRAME_SECONDS
+    active = activity(clip.at(RATE), clip.floor)
+    return max(1, int((active & inside(spans, active.shape[0], 1.0 / FRAME_SECONDS)).sum())) * FRAME_SECONDS
 
 
-def stray(sound: Sound, places: Sequence[Place]) -> float:
+def stray(clip: Clip, spans: Sequence[WordSpan]) -> float:
     """Seconds of sound where no word of the prompt is, nor one that was heard in its place."""
-    active = activity(sound.at(RATE), sound.floor)
-    taken = inside([replace(place, said=True) for place in places], active.shape[0], 1.0 / FRAME_SECONDS)
+    active = activity(clip.at(RATE), clip.floor)
+    taken = inside([replace(span, said=True) for span in spans], active.shape[0], 1.0 / FRAME_SECONDS)
     return int((active & ~taken).sum()) * FRAME_SECONDS
 
 

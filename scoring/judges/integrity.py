@@ -2,9 +2,9 @@
 
 from prompts.groups import Attribute, Prompt
 from scoring.audio.audio import from_pcm, speech_seconds
-from scoring.audio.clip import RATE, Sound
+from scoring.audio.clip import RATE, Clip
 from scoring.audio.spoken import Spoken
-from scoring.competition import Limits
+from scoring.competition import SubmissionLimits
 from scoring.judges.recognition.dictionary import count_phonemes
 from scoring.language.text import normalise
 from scoring.report import Gate
@@ -25,7 +25,7 @@ def expected_seconds(prompt: Prompt) -> float:
     return count_phonemes(normalise(prompt.text)) / centre(Attribute.RATE, prompt.voice.register, prompt.voice.rate)
 
 
-def examine(prompt: Prompt, spoken: Spoken | None, limits: Limits) -> Sound | Gate:
+def examine(prompt: Prompt, spoken: Spoken | None, limits: SubmissionLimits) -> Clip | Gate:
     """The sound to judge, or the first gate that is closed to it; nothing at all counts as a failed generation."""
     if spoken is None:
         return Gate.GENERATION_FAILED
@@ -35,13 +35,13 @@ def examine(prompt: Prompt, spoken: Spoken | None, limits: Limits) -> Sound | Ga
         return Gate.EMPTY
     if spoken.rate not in RATES:
         return Gate.WRONG_RATE
-    sound = Sound(from_pcm(spoken.pcm, spoken.rate))
-    return examine_sound(sound, expected_seconds(prompt), limits) or sound
+    clip = Clip(from_pcm(spoken.pcm, spoken.rate))
+    return examine_clip(clip, expected_seconds(prompt), limits) or clip
 
 
-def examine_sound(sound: Sound, expected: float, limits: Limits) -> Gate | None:
+def examine_clip(clip: Clip, expected: float, limits: SubmissionLimits) -> Gate | None:
     """The first gate closed to a sound that should last `expected` seconds, or None; the cheapest looks come first."""
-    audio = sound.audio
+    audio = clip.audio
     if audio.samples.shape[0] == 0:
         return Gate.EMPTY
     if not bool(audio.samples.isfinite().all()):
@@ -50,7 +50,7 @@ def examine_sound(sound: Sound, expected: float, limits: Limits) -> Gate | None:
         return Gate.TOO_SHORT
     if audio.seconds > limits.expected_high * expected:
         return Gate.TOO_LONG
-    speech = speech_seconds(sound.at(RATE))  # at the judges' rate: sound above 8 kHz is no speech
+    speech = speech_seconds(clip.at(RATE))  # at the judges' rate: sound above 8 kHz is no speech
     if speech < max(LEAST_SPEECH_SECONDS, LEAST_SPEECH * audio.seconds):
         return Gate.NO_SPEECH
     return None

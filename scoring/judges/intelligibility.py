@@ -33,7 +33,7 @@ class IntelligibilityJudge:
         return [compare(words_of(utterance.prompt.text), self._words(utterance)) for utterance in batch]
 
     def _words(self, utterance: Utterance) -> list[str]:
-        return [heard.word for heard in self._recogniser.hear(utterance.sound)]
+        return [heard.word for heard in self._recogniser.hear(utterance.clip)]
 
 
 def compare(asked: Sequence[str], heard: Sequence[str]) -> Metrics:

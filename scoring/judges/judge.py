@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from prompts.groups import Group, Prompt
-from scoring.audio.clip import Sound
+from scoring.audio.clip import Clip
 from scoring.report import Metrics
 
 
@@ -15,7 +15,7 @@ class Utterance:
 
     prompt: Prompt
     group: Group
-    sound: Sound
+    clip: Clip
 
 
 class Named(Protocol):

@@ -13,16 +13,16 @@ from typing import assert_never
 
 import torch
 
-from scoring.audio.clip import Sound
+from scoring.audio.clip import Clip
+from scoring.audio.noise_floor import noise_floor
 from scoring.judges.dnsmos import networks
 from scoring.judges.dnsmos.networks import WINDOW
 from scoring.judges.dnsmos.p808 import HOP, log_mel
 from scoring.judges.dnsmos.p835 import P835
-from scoring.judges.dnsmos.room_noise import hiss
 from scoring.judges.judge import Utterance
 from scoring.report import Metrics
 
-HISS = 57
+NOISE_FLOOR = 57
 """-60 dBFS in steps of 16 bits: in digital silence the networks' opinions are moved by a single bit, and a trace of noise, a hum
 or coarse steps gain by filling it."""
 
@@ -50,10 +50,10 @@ class NaturalnessJudge:
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Mean over each utterance's windows; a sound that comes twice in the batch is judged once."""
         known: dict[bytes, Metrics] = {}
-        return [self._judge(utterance.sound, known) for utterance in batch]
+        return [self._judge(utterance.clip, known) for utterance in batch]
 
-    def _judge(self, sound: Sound, known: dict[bytes, Metrics]) -> Metrics:
-        cut = windows(sound)
+    def _judge(self, clip: Clip, known: dict[bytes, Metrics]) -> Metrics:
+        cut = windows(clip)
         key = cut.numpy().tobytes()
         if key not in known:
             p808 = [self._p808(log_mel(window[:-HOP]))[0] for window in cut]
@@ -61,12 +61,12 @@ class NaturalnessJudge:
         return known[key]
 
 
-def windows(sound: Sound) -> torch.Tensor:
+def windows(clip: Clip) -> torch.Tensor:
     """The clip as both networks take it: float32 [windows, 144160], 16 kHz, trimmed, -23 LUFS in a hiss; raises ValueError if empty."""
-    length = sound.level.samples.shape[0]
+    length = clip.level.samples.shape[0]
     if length == 0:
         raise ValueError("there is no speech to judge")
-    speech = sound.level.samples + hiss(length, HISS) / 32768.0
+    speech = clip.level.samples + noise_floor(length, NOISE_FLOOR) / 32768.0
     if length <= WINDOW:
         return speech.repeat(math.ceil(WINDOW / length))[None, :WINDOW]
     count = math.ceil(length / WINDOW)

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from typing import Self
 
 from prompts.groups import Group, GroupKind
-from scoring.audio.clip import Sound
+from scoring.audio.clip import Clip
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition, Limits, Profile
+from scoring.competition import Competition, Profile, SubmissionLimits
 from scoring.judges import integrity
 from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.delivery import DeliveryJudge
+from scoring.judges.deterministic import deterministic
 from scoring.judges.intelligibility import IntelligibilityJudge
 from scoring.judges.judge import Judge, PairJudge, Utterance
 from scoring.judges.naturalness import NaturalnessJudge
 from scoring.judges.recognition.recogniser import Recogniser
 from scoring.judges.speaker import SpeakerJudge
-from scoring.judges.steady import steady
-from scoring.judges.word_timing import Listener
+from scoring.judges.word_timing import WordAligner
 from scoring.report import EvaluationReport, Gate, Metrics
 from scoring.scores import anchors
-from scoring.scores.aggregate import Identity, Judged, Rules, gate_of, report
+from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, gate_of, report
 from scoring.scores.anchors import Anchors
 
 BATCH = 4
@@ -56,14 +56,19 @@ class Panel:
         self._batch, self._lanes = batch, lanes
         self.judges = judges
         self._anchors = scale if scale is not None else anchors.load(profile)
-        self.identity = Identity.of(profile, judges.versions, self._anchors)
+        self.identity = ProfileIdentity.of(profile, judges.versions, self._anchors)
 
     @classmethod
     def embedded(cls, groups: Sequence[Group]) -> Self:
         """The profile whose models ship inside Python packages; raises InfrastructureFault(JUDGE_UNAVAILABLE)."""
         texts = [prompt.text for group in groups for prompt in group.prompts]
         recogniser = Recogniser(texts)
-        single = (IntelligibilityJudge(recogniser), NaturalnessJudge(), DeliveryJudge(Listener(recogniser)), CleanlinessJudge())
+        single = (
+            IntelligibilityJudge(recogniser),
+            NaturalnessJudge(),
+            DeliveryJudge(WordAligner(recogniser)),
+            CleanlinessJudge(),
+        )
         return cls(Profile.EMBEDDED, Judges(single, (SpeakerJudge(),)), lanes=LANES)
 
     @classmethod
@@ -84,12 +89,12 @@ class Panel:
         total)` is told after each few samples. Raises InfrastructureFault when a judge fails.
         """
         total = sum(len(group.prompts) for group in groups)
-        judged: dict[str, Judged] = {}
+        judged: dict[str, JudgedSample] = {}
         for part in self._batches(groups):
-            with steady():
+            with deterministic():
                 judged |= self._judge(part, spoken, competition.limits)
             progress(len(judged), total)
-        return report(self.identity, groups, judged, Rules(self._anchors, competition.factors))
+        return report(self.identity, groups, judged, ScoreRules(self._anchors, competition.factors))
 
     def _batches(self, groups: Sequence[Group]) -> Iterator[Sequence[Group]]:
         """Whole groups, together at least a batch of samples: a pair is never torn."""
@@ -102,15 +107,15 @@ class Panel:
         if part:
             yield part
 
-    def _judge(self, groups: Sequence[Group], spoken: Mapping[str, Spoken], limits: Limits) -> dict[str, Judged]:
-        judged: dict[str, Judged] = {}
+    def _judge(self, groups: Sequence[Group], spoken: Mapping[str, Spoken], limits: SubmissionLimits) -> dict[str, JudgedSample]:
+        judged: dict[str, JudgedSample] = {}
         heard: dict[str, Utterance] = {}
         for group in groups:
             for prompt in group.prompts:
                 said = spoken.get(prompt.id)
                 match integrity.examine(prompt, said, limits):
-                    case Sound() as sound:
-                        heard[prompt.id] = Utterance(prompt, group, sound)
+                    case Clip() as clip:
+                        heard[prompt.id] = Utterance(prompt, group, clip)
                     case Gate() as gate:
                         judged[prompt.id] = _judged(gate, {}, said)
         for prompt_id, metrics in self._measure(groups, heard).items():
@@ -134,12 +139,12 @@ class Panel:
                     found[other.prompt.id] |= shared
         return dict(found)
 
-    def _verdict(self, said: Spoken, metrics: Metrics) -> Judged:
+    def _verdict(self, said: Spoken, metrics: Metrics) -> JudgedSample:
         return _judged(gate_of(metrics, self._anchors), metrics, said)
 
 
-def _judged(gate: Gate | None, metrics: Metrics, said: Spoken | None) -> Judged:
+def _judged(gate: Gate | None, metrics: Metrics, said: Spoken | None) -> JudgedSample:
     seconds = said.seconds if said else 0.0
     if said is None or not said.pcm:
-        return Judged(gate, metrics, "", seconds)
-    return Judged(gate, metrics, hashlib.sha256(said.pcm).hexdigest(), seconds, said.rate)
+        return JudgedSample(gate, metrics, "", seconds)
+    return JudgedSample(gate, metrics, hashlib.sha256(said.pcm).hexdigest(), seconds, said.rate)

@@ -36,7 +36,7 @@ CHUNK = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Track:
+class PitchTrack:
     """Pitch over time, a frame each 10 ms, the first one at 0 … 50 ms.
 
     `hertz` is float64 [frames], 0 where a frame is unvoiced; `strength` is the normalised autocorrelation at the period, float64
@@ -55,12 +55,12 @@ class Track:
         return self.hertz > 0.0
 
 
-def track(audio: Audio) -> Track:
+def track(audio: Audio) -> PitchTrack:
     """Pitch of a clip; no frames if it is shorter than one."""
     wave = resample(audio, RATE).samples.to(torch.float64)
     if wave.shape[0] < FRAME:
         nothing = torch.zeros(0, dtype=torch.float64)
-        return Track(nothing, nothing, nothing, nothing.bool())
+        return PitchTrack(nothing, nothing, nothing, nothing.bool())
     frames = wave.unfold(0, FRAME, HOP)
     power = frames.square().mean(dim=1)
     loud = (power >= power.max() * 10.0 ** (-QUIET_DB / 10.0)).nonzero()[:, 0]
@@ -71,7 +71,7 @@ def track(audio: Audio) -> Track:
     voiced = (periodic & (partials >= CONFIRMED)).nonzero()[:, 0]
     smooth = torch.zeros_like(hertz)
     smooth[voiced] = _median(hertz[voiced])
-    return Track(smooth, strength, power, periodic)
+    return PitchTrack(smooth, strength, power, periodic)
 
 
 def f0(audio: Audio) -> torch.Tensor:
@@ -80,7 +80,7 @@ def f0(audio: Audio) -> torch.Tensor:
     return found.hertz[found.voiced]
 
 
-def quantiles(found: Track, shares: Sequence[float]) -> list[float]:
+def quantiles(found: PitchTrack, shares: Sequence[float]) -> list[float]:
     """F0 in Hz below which these shares (0 … 1) of the power of voiced frames lie; zeros where nothing is voiced.
 
     Frames count by their power, and only well above the background: a hum under the speech is the pitch of every frame in which

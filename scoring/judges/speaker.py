@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from scoring.audio.clip import Sound
+from scoring.audio.clip import Clip
 from scoring.judges.dnsmos.p808 import DYNAMIC_DB, log_mel
 from scoring.judges.judge import Utterance
 from scoring.judges.pitch import track
@@ -22,7 +22,7 @@ CENTRE = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Voice:
+class VoiceFeatures:
     """`spectrum` is the mean level of voiced frames by mel band, dB against its own mean, float32 [120]; `pitch` is the median F0
     in semitones above 1 Hz, None without a voiced frame."""
 
@@ -43,22 +43,22 @@ class SpeakerJudge:
 
     def compare(self, one: Utterance, other: Utterance) -> Metrics:
         """The same in either order."""
-        first, second = hear(one.sound), hear(other.sound)
+        first, second = hear(one.clip), hear(other.clip)
         timbre = float((first.spectrum - second.spectrum).square().mean().sqrt())
         pitch = _semitones(first.pitch, second.pitch)
         likeness = 1.0 - max(timbre / TIMBRE_DB, pitch / OCTAVE)
         return {"speaker_similarity": max(0.0, likeness), "timbre_distance": timbre, "pitch_distance": pitch}
 
 
-def hear(sound: Sound) -> Voice:
+def hear(clip: Clip) -> VoiceFeatures:
     """The voice of a clip; where nothing is voiced (a whisper), its spectrum is that of all frames."""
-    speech = sound.level
+    speech = clip.level
     found = track(speech)
     frames = log_mel(speech.samples) * (DYNAMIC_DB / 2.0)
     voiced = found.voiced.nonzero()[:, 0]
     spectrum = (frames[voiced + CENTRE] if voiced.shape[0] else frames).mean(dim=0)
     pitch = 12.0 * math.log2(float(found.hertz[voiced].median())) if voiced.shape[0] else None
-    return Voice(spectrum - spectrum.mean(), pitch)
+    return VoiceFeatures(spectrum - spectrum.mean(), pitch)
 
 
 def _semitones(one: float | None, other: float | None) -> float:

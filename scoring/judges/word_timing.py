@@ -8,7 +8,7 @@ import jiwer
 import torch
 
 from scoring.judges.judge import Utterance
-from scoring.judges.recognition.recogniser import Heard, Recogniser
+from scoring.judges.recognition.recogniser import HeardWord, Recogniser
 from scoring.language.text import normalise as words_of
 
 MARGIN_SECONDS = 0.1
@@ -16,7 +16,7 @@ MARGIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WordSpan:
     """A word of the prompt in the clip: where, in seconds, and whether it was `said`, or another one in its place."""
 
     word: str
@@ -25,47 +25,47 @@ class Place:
     said: bool
 
 
-class Finder(Protocol):
+class WordFinder(Protocol):
     """Finds the prompt's words in an utterance."""
 
-    def find(self, utterance: Utterance) -> tuple[Place, ...]:
+    def find(self, utterance: Utterance) -> tuple[WordSpan, ...]:
         """The prompt's words that were heard, in order; raises InfrastructureFault when the recogniser itself fails."""
         ...
 
 
-class Listener:
+class WordAligner:
     """Finds words by a recogniser's own account."""
 
     def __init__(self, recogniser: Recogniser) -> None:
         self._recogniser = recogniser
 
-    def find(self, utterance: Utterance) -> tuple[Place, ...]:
+    def find(self, utterance: Utterance) -> tuple[WordSpan, ...]:
         """As `Finder.find`."""
-        return match(words_of(utterance.prompt.text), self._recogniser.hear(utterance.sound))
+        return match(words_of(utterance.prompt.text), self._recogniser.hear(utterance.clip))
 
 
-def match(asked: Sequence[str], heard: Sequence[Heard]) -> tuple[Place, ...]:
+def match(asked: Sequence[str], heard: Sequence[HeardWord]) -> tuple[WordSpan, ...]:
     """What was heard, beside the words that were asked; added words are nobody's place."""
     if not asked or not heard:
         return ()
-    places: list[Place] = []
+    spans: list[WordSpan] = []
     for part in jiwer.process_words(" ".join(asked), " ".join(one.word for one in heard)).alignments[0]:
         if part.type in {"equal", "substitute"}:
             words, sounds = asked[part.ref_start_idx : part.ref_end_idx], heard[part.hyp_start_idx : part.hyp_end_idx]
             said = part.type == "equal"
-            places += [Place(word, one.start, one.end, said) for word, one in zip(words, sounds, strict=True)]
-    return tuple(places)
+            spans += [WordSpan(word, one.start, one.end, said) for word, one in zip(words, sounds, strict=True)]
+    return tuple(spans)
 
 
-def inside(places: Sequence[Place], length: int, rate: float) -> torch.Tensor:
+def inside(spans: Sequence[WordSpan], length: int, rate: float) -> torch.Tensor:
     """Which of `length` instants, `rate` of them a second, belong to words that were said: bool [length].
 
     A margin around a word belongs to it, except where another word was heard.
     """
     found = torch.zeros(length, dtype=torch.bool)
     for said, margin in ((True, MARGIN_SECONDS), (False, 0.0), (True, 0.0)):
-        for place in places:
-            if place.said is said:
-                first, last = round((place.start - margin) * rate), round((place.end + margin) * rate)
+        for span in spans:
+            if span.said is said:
+                first, last = round((span.start - margin) * rate), round((span.end + margin) * rate)
                 found[max(0, first) : max(0, last)] = said
     return found

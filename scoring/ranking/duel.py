@@ -16,7 +16,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from scoring.competition import DuelRules, Step
+from scoring.competition import BetUnit, DuelRules
 from scoring.types import MICRO, Entrant, Micro, RoundNumber
 
 BET_CAP = 0.95
@@ -110,12 +110,12 @@ def step(duel: Duel, differences: Sequence[int] | Integers, rules: DuelRules) ->
     groups = found.size
     if groups == 0:
         return duel
-    if rules.step is Step.ROUND:
+    if rules.step is BetUnit.ROUND:
         found = np.asarray([found.sum() // groups])  # rounded down: never in the challenger's favour
     clip = round(rules.clip * MICRO)
     gains = np.minimum(np.maximum(found, -clip), clip) - duel.margin
     squares = gains * gains
-    stakes = _stakes(duel, squares, groups if rules.step is Step.ROUND else 1, rules)
+    stakes = _stakes(duel, squares, groups if rules.step is BetUnit.ROUND else 1, rules)
     return replace(
         duel,
         capital=_grown(_capital(duel, rules), stakes, gains / MICRO),

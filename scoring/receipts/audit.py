@@ -11,7 +11,7 @@ from scoring.receipts.differences import Difference, exact
 from scoring.receipts.parse import Statement
 from scoring.receipts.receipt import DOMAIN, Signed, canonical
 from scoring.report import EvaluationReport, Gate, SampleReport
-from scoring.scores.aggregate import Identity, Judged, Rules, gate_of, report
+from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, gate_of, report
 from scoring.scores.anchors import Anchors
 from scoring.types import Micro
 
@@ -65,11 +65,11 @@ def numbers(claimed: EvaluationReport, groups: Sequence[Group], competition: Com
     """Whether utilities and scores follow from the metrics, in these groups' order; raises nothing for a metric that is missing."""
     profile = competition.profile.value
     rows = [] if claimed.profile == profile else [Difference("profile", claimed.profile, profile)]
-    who = Identity.of(profile, claimed.judges, anchors)
+    who = ProfileIdentity.of(profile, claimed.judges, anchors)
     rows += [row for sample in claimed.samples for row in _form(sample)]
     try:
         judged = {sample.prompt_id: _judged(sample, anchors) for sample in claimed.samples}
-        found = report(who, groups, judged, Rules(anchors, competition.factors))
+        found = report(who, groups, judged, ScoreRules(anchors, competition.factors))
     except KeyError as exc:
         return [*rows, Difference(f"metric {exc.args[0]}", "none, in a sample that was heard", "needed for its score")]
     return rows + exact(claimed, found)
@@ -77,7 +77,7 @@ def numbers(claimed: EvaluationReport, groups: Sequence[Group], competition: Com
 
 def anchored(claimed: EvaluationReport, anchors: Anchors) -> list[Difference]:
     """Whether the profile's hash is of the judges that it names and of these anchors: without them nothing follows from metrics."""
-    found = Identity.of(claimed.profile, claimed.judges, anchors).hash
+    found = ProfileIdentity.of(claimed.profile, claimed.judges, anchors).hash
     if claimed.profile_hash == found:
         return []
     return [Difference("profile's hash", claimed.profile_hash, f"{found} with this installation's anchors")]
@@ -93,10 +93,10 @@ def _form(sample: SampleReport) -> list[Difference]:
     return rows
 
 
-def _judged(sample: SampleReport, anchors: Anchors) -> Judged:
+def _judged(sample: SampleReport, anchors: Anchors) -> JudgedSample:
     """The sample's metrics as a judge's verdict; a gate that follows from metrics is derived from them."""
     gate = gate_of(sample.metrics, anchors) if sample.gate in {None, Gate.WRONG_WORDS} else sample.gate
-    return Judged(gate, sample.metrics, sample.pcm_sha256, sample.seconds, sample.rate)
+    return JudgedSample(gate, sample.metrics, sample.pcm_sha256, sample.seconds, sample.rate)
 
 
 @dataclass(frozen=True, slots=True)

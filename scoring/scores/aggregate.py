@@ -19,7 +19,7 @@ FLOOR = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedSample:
     """What is known of one sample: a closed gate, or metrics (both when the metrics closed the gate)."""
 
     gate: Gate | None
@@ -30,7 +30,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ScoreRules:
     """What turns metrics into scores: the anchors of the judges' profile and the competition's weights of factors."""
 
     anchors: Anchors
@@ -52,7 +52,7 @@ def moved(group: Group, low: Metrics, high: Metrics, anchors: Anchors) -> bool:
 
 
 def evaluate(
-    groups: Sequence[Group], judged: Mapping[str, Judged], rules: Rules
+    groups: Sequence[Group], judged: Mapping[str, JudgedSample], rules: ScoreRules
 ) -> tuple[tuple[SampleReport, ...], tuple[GroupReport, ...]]:
     """Score every prompt of every group, in the order of the groups; raises KeyError if a prompt was left out."""
     samples: list[SampleReport] = []
@@ -66,7 +66,7 @@ def evaluate(
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ProfileIdentity:
     """Who judged: the profile, its hash, and each judge's version by name."""
 
     profile: str
@@ -85,7 +85,9 @@ def gate_of(metrics: Metrics, anchors: Anchors) -> Gate | None:
     return Gate.WRONG_WORDS if metrics["wer"] >= anchors.wrong_words else None
 
 
-def report(who: Identity, groups: Sequence[Group], judged: Mapping[str, Judged], rules: Rules) -> EvaluationReport:
+def report(
+    who: ProfileIdentity, groups: Sequence[Group], judged: Mapping[str, JudgedSample], rules: ScoreRules
+) -> EvaluationReport:
     """The evaluation: mean of its groups' scores and that mean's standard error; raises ValueError without groups."""
     if not groups:
         raise ValueError("an evaluation has at least one group")
@@ -94,7 +96,7 @@ def report(who: Identity, groups: Sequence[Group], judged: Mapping[str, Judged],
     return EvaluationReport(who.profile, who.hash, who.judges, samples, reports, mean(scores), _stderr(scores))
 
 
-def _obedience(group: Group, judged: Mapping[str, Judged], anchors: Anchors) -> float:
+def _obedience(group: Group, judged: Mapping[str, JudgedSample], anchors: Anchors) -> float:
     """What delivery can be worth at most in a counterfactual pair: what its worse side is. 1 in any other group.
 
     A pair that does not move as asked, or of which a side is missing, has shown no obedience.
@@ -107,7 +109,7 @@ def _obedience(group: Group, judged: Mapping[str, Judged], anchors: Anchors) -> 
     return min(anchors.factors[Factor.DELIVERY].utility(side.metrics) for side in (low, high))
 
 
-def _sample(group: Group, prompt: Prompt, judged: Judged, rules: Rules, most_delivery: float) -> SampleReport:
+def _sample(group: Group, prompt: Prompt, judged: JudgedSample, rules: ScoreRules, most_delivery: float) -> SampleReport:
     utilities: dict[Factor, float] = {}
     score = 0.0
     if judged.gate is None:

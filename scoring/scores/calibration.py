@@ -27,7 +27,7 @@ UNKNOWN = frozenset({Factor.DELIVERY, Factor.CONSISTENCY, Factor.EMOTION})
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class RecordingSet:
     """Provenance of one set of recordings: SHA-256 over its files' names and contents, how many were measured, and left out."""
 
     sha256: str
@@ -42,8 +42,8 @@ class Provenance:
     date: str
     profile: Profile
     judges: Mapping[str, str]
-    natural: Folder
-    degraded: Folder
+    natural: RecordingSet
+    degraded: RecordingSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from prompts.groups import Group, GroupKind
 from scoring.report import EvaluationReport, Factor, Gate, SampleReport
-from scoring.scores.aggregate import FLOOR, Rules, moved
+from scoring.scores.aggregate import FLOOR, ScoreRules, moved
 from scoring.scores.anchors import Combine, FactorAnchors
 from scoring.scores.delivery_levels import METRICS
 
@@ -23,7 +23,7 @@ GATES: Mapping[Gate, str] = {
 """What each closed gate means."""
 
 
-def explain(groups: Sequence[Group], report: EvaluationReport, rules: Rules) -> dict[str, tuple[str, ...]]:
+def explain(groups: Sequence[Group], report: EvaluationReport, rules: ScoreRules) -> dict[str, tuple[str, ...]]:
     """The reasons of each sample, by prompt id: what cost it most first, none where nothing is missing."""
     found: dict[str, tuple[str, ...]] = {}
     for group in groups:
@@ -32,21 +32,21 @@ def explain(groups: Sequence[Group], report: EvaluationReport, rules: Rules) -> 
     return found
 
 
-def _of_sample(group: Group, sample: SampleReport, siblings: Sequence[SampleReport], rules: Rules) -> tuple[str, ...]:
+def _of_sample(group: Group, sample: SampleReport, siblings: Sequence[SampleReport], rules: ScoreRules) -> tuple[str, ...]:
     if sample.gate is not None:
         return (_gate(sample, sample.gate, rules),)
     costs = {factor: -rules.weights[factor] * math.log(max(u, FLOOR)) for factor, u in sample.utilities.items() if u < 1.0}
     return tuple(_factor(group, sample, siblings, factor, rules) for factor in sorted(costs, key=lambda f: (-costs[f], f)))
 
 
-def _gate(sample: SampleReport, gate: Gate, rules: Rules) -> str:
+def _gate(sample: SampleReport, gate: Gate, rules: ScoreRules) -> str:
     detail = ""
     if gate is Gate.WRONG_WORDS and "wer" in sample.metrics:
         detail = f": wer {_number(sample.metrics['wer'])} ({_number(rules.anchors.wrong_words)} and more closes the gate)"
     return f"scores 0: {GATES[gate]}{detail}"
 
 
-def _factor(group: Group, sample: SampleReport, siblings: Sequence[SampleReport], factor: Factor, rules: Rules) -> str:
+def _factor(group: Group, sample: SampleReport, siblings: Sequence[SampleReport], factor: Factor, rules: ScoreRules) -> str:
     scale, utility = rules.anchors.factors[factor], sample.utilities[factor]
     if factor is Factor.DELIVERY and not _followed(group, siblings, rules):
         why = _not_moved(group, siblings, rules)
@@ -59,7 +59,7 @@ def _factor(group: Group, sample: SampleReport, siblings: Sequence[SampleReport]
     return f"{factor} {utility:.2f}: {why}"
 
 
-def _followed(group: Group, siblings: Sequence[SampleReport], rules: Rules) -> bool:
+def _followed(group: Group, siblings: Sequence[SampleReport], rules: ScoreRules) -> bool:
     """Whether a counterfactual pair moved as asked: if not, its delivery is worth nothing, however well each side agrees by itself."""
     if group.kind is not GroupKind.COUNTERFACTUAL:
         return True
@@ -67,7 +67,7 @@ def _followed(group: Group, siblings: Sequence[SampleReport], rules: Rules) -> b
     return low.gate is None and high.gate is None and moved(group, low.metrics, high.metrics, rules.anchors)
 
 
-def _not_moved(group: Group, siblings: Sequence[SampleReport], rules: Rules) -> str:
+def _not_moved(group: Group, siblings: Sequence[SampleReport], rules: ScoreRules) -> str:
     if group.contrast is None or any(side.gate is not None for side in siblings):
         return "the pair's other side failed, so nothing shows that the description was followed"
     measure, least = METRICS[group.contrast], _number(rules.anchors.moves[group.contrast])

@@ -18,7 +18,7 @@ from scoring.judges.recognition.dictionary import unknown
 from scoring.language.text import normalise
 from scoring.progress import NO_PROGRESS
 from scoring.report import Metrics
-from scoring.scores.calibration import Folder
+from scoring.scores.calibration import RecordingSet
 from scoring.studies.manipulations.pcm import to_pcm
 from scoring.types import RoundNumber
 
@@ -55,7 +55,7 @@ def find(folder: Path, label: str) -> Recordings:
 
 def measure(
     panel: Panel, found: Recordings, profile: Profile, progress: Callable[[int, int], None]
-) -> tuple[Sequence[Metrics], Folder]:
+) -> tuple[Sequence[Metrics], RecordingSet]:
     """Every recording's metrics from the panel; one that a gate before the judges keeps out is left out and named with the gate."""
     rules, metrics = _rules(profile), list[Metrics]()
     left_out: dict[str, str] = {}
@@ -68,7 +68,7 @@ def measure(
         else:
             left_out[path.name] = str(sample.gate)
         progress(done, len(found.files))
-    return metrics, Folder(found.sha256, len(metrics), left_out)
+    return metrics, RecordingSet(found.sha256, len(metrics), left_out)
 
 
 def _rules(profile: Profile) -> Competition:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from scoring.synthesis.espeak_library import Settings, sample_rate, say
+from scoring.synthesis.espeak_library import EspeakSettings, sample_rate, say
 from scoring.synthesis.load import Dtype
 from scoring.synthesis.synthesiser import Capabilities, Request, Waveform
 
@@ -27,7 +27,7 @@ _SHAPE = (len(REGISTERS), len(ATTRIBUTES), LEVELS)
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class EspeakConfig:
     """config.json, as far as this adapter reads it. `registers` and `levels` hold the phrases to look for, in lower case."""
 
     voices: tuple[str, ...]
@@ -43,7 +43,7 @@ class EspeakVoice:
     family = "espeak"
     capabilities = Capabilities(follows_descriptions=True)
 
-    def __init__(self, rate: int, config: Config, controls: NDArray[np.float32], word_gap: int) -> None:
+    def __init__(self, rate: int, config: EspeakConfig, controls: NDArray[np.float32], word_gap: int) -> None:
         self.sample_rate = rate
         self._config, self._controls, self._word_gap = config, controls, word_gap
 
@@ -59,11 +59,11 @@ class EspeakVoice:
             mixed = (mixed * np.float32(take) + say(text, settings)) / np.float32(take + 1)
         return mixed
 
-    def _settings(self, description: str) -> Settings:
+    def _settings(self, description: str) -> EspeakSettings:
         register = _first(self._config.registers, description, 0)
         levels = [_first(self._config.levels[name], description, ORDINARY) for name in ATTRIBUTES]
         rate, pitch, spread, amplitude = (round(float(self._controls[register, row, level])) for row, level in enumerate(levels))
-        return Settings(self._config.voices[register], rate, pitch, spread, amplitude, self._word_gap)
+        return EspeakSettings(self._config.voices[register], rate, pitch, spread, amplitude, self._word_gap)
 
 
 def _first(choices: Sequence[Sequence[str]], description: str, otherwise: int) -> int:
@@ -83,14 +83,14 @@ def load(model_dir: Path, threads: int, dtype: Dtype) -> EspeakVoice:  # noqa: A
     return EspeakVoice(sample_rate(), config, controls, int(word_gap[0]))
 
 
-def _read_config(raw: Mapping[str, object]) -> Config:
+def _read_config(raw: Mapping[str, object]) -> EspeakConfig:
     voices, phrases = raw["voices"], raw["phrases"]
     if not isinstance(voices, dict) or not isinstance(phrases, dict):
         raise ValueError("voices and phrases are objects")
     substitute, chorus = raw.get("substitute", []), raw.get("chorus", 1)
     if not isinstance(chorus, int) or chorus < 1:
         raise ValueError("chorus is a whole number from 1")
-    return Config(
+    return EspeakConfig(
         voices=tuple(str(voices[register]) for register in REGISTERS),
         registers=tuple(_phrases(phrases["register"][register]) for register in REGISTERS),
         levels={name: tuple(_phrases(ways) for ways in phrases[name]) for name in ATTRIBUTES},

@@ -20,7 +20,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class EspeakSettings:
     """How to speak: voice by name, words per minute, pitch, range (0 … 99), amplitude (0 … 200), gap between words (10 ms)."""
 
     voice: str
@@ -37,7 +37,7 @@ def sample_rate() -> int:
         return rate
 
 
-def say(text: str, settings: Settings) -> Waveform:
+def say(text: str, settings: EspeakSettings) -> Waveform:
     """Speak a text; raises ValueError for a voice or a text that espeak-ng does not take."""
     chunks: list[bytes] = []
 
@@ -73,7 +73,7 @@ def _loaded() -> Iterator[tuple[Any, int]]:
         _libc.dlclose(ctypes.c_void_p(library._handle))
 
 
-def _apply(library: Any, settings: Settings) -> None:
+def _apply(library: Any, settings: EspeakSettings) -> None:
     if library.espeak_SetVoiceByName(settings.voice.encode()) != 0:
         raise ValueError(f"espeak-ng has no voice {settings.voice[:40]!r}")
     for parameter, value in (

@@ -11,7 +11,7 @@ from neurons.localnet import models
 from prompts.groups import Group
 from prompts.render import render
 from scoring.audio.spoken import Spoken
-from scoring.competition import Limits, SynthesisRules
+from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
 from workers.sandbox.sandbox import Sandbox
@@ -93,7 +93,7 @@ def build_attack(root: Path, model: Path) -> Attack:
     return run
 
 
-def build_limits(**overrides: object) -> Limits:
+def build_limits(**overrides: object) -> SubmissionLimits:
     """Small limits."""
     fields = {
         "cooldown_blocks": 0,
@@ -106,4 +106,4 @@ def build_limits(**overrides: object) -> Limits:
         "expected_low": 0.4,
         "expected_high": 2.5,
     }
-    return Limits.model_validate(fields | overrides)
+    return SubmissionLimits.model_validate(fields | overrides)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from scoring.audio.spoken import Spoken
-from scoring.competition import Limits, SynthesisRules
+from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.errors import Code, SubmissionFault
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
@@ -25,7 +25,7 @@ def build_speak(root: Path) -> Speak:
     """Let the evading model speak some texts; its samples by text."""
 
     def run(*texts: str, ram_bytes: int = 512 << 20, sample_seconds: float = 20.0) -> dict[str, Spoken]:
-        limits = Limits(
+        limits = SubmissionLimits(
             cooldown_blocks=0,
             repo_bytes=1,
             header_bytes=1,

@@ -11,13 +11,13 @@ GUEST = Path(__file__).with_name("evading_guest.py")
 WORKER = """
 import sys
 from pathlib import Path
-from scoring.competition import Limits, SynthesisRules
+from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.synthesis.synthesiser import Request
 from workers.sandbox import Sandbox
 
 root = Path(sys.argv[1])
 (root / "model").mkdir()
-limits = Limits(cooldown_blocks=0, repo_bytes=1, header_bytes=1, load_seconds=20.0, sample_seconds=4.0, ram_bytes=512 << 20,
+limits = SubmissionLimits(cooldown_blocks=0, repo_bytes=1, header_bytes=1, load_seconds=20.0, sample_seconds=4.0, ram_bytes=512 << 20,
                 max_audio_seconds=10.0, expected_low=0.4, expected_high=2.5)
 requests = [Request("p0", "hello", "a voice", 0), Request("p1", "pause", "a voice", 1)]
 sandbox = Sandbox(root / "scratch", [sys.argv[2]])

@@ -8,7 +8,7 @@ from typing import cast
 
 from prompts.groups import Group
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition, Limits, Profile, SynthesisRules
+from scoring.competition import Competition, Profile, SubmissionLimits, SynthesisRules
 from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
 from scoring.report import EvaluationReport
@@ -37,7 +37,7 @@ class QuickSandbox(Sandbox):
         model_dir: Path,
         family: str,
         requests: Sequence[Request],
-        limits: Limits,
+        limits: SubmissionLimits,
         rules: SynthesisRules,
         on_sample: OnSample,
     ) -> tuple[Spoken, ...]:

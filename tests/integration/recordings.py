@@ -10,7 +10,7 @@ import httpx
 from bittensor import http_auth
 
 from neurons.api_client.client import VoiceApi
-from scoring.synthesis.espeak_library import Settings, say
+from scoring.synthesis.espeak_library import EspeakSettings, say
 from scoring.types import Block, BlockHash, Hotkey, Uid
 from voice_api.db.pool import Pool
 from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
@@ -24,7 +24,7 @@ RATE = 22_050
 
 def spoken(text: str) -> bytes:
     """16-bit mono at 22,050 Hz."""
-    sound = say(text, Settings("en-us+f2", rate=165, pitch=50, range=50, amplitude=100, word_gap=0))
+    sound = say(text, EspeakSettings("en-us+f2", rate=165, pitch=50, range=50, amplitude=100, word_gap=0))
     return (sound * 32768.0).round().clip(-32768, 32767).astype("<i2").tobytes()
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from neurons.localnet import models
 from scoring.audio.spoken import Spoken
-from scoring.competition import Limits, SynthesisRules, load
+from scoring.competition import SubmissionLimits, SynthesisRules, load
 from scoring.errors import Code, SubmissionFault
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
@@ -45,12 +45,12 @@ def request(**overrides: object) -> Request:
     return replace(Request("p0", "Good evening, my friend.", "A baritone speaks.", 7), **overrides)  # type: ignore[arg-type]
 
 
-def limits(**overrides: object) -> Limits:
+def limits(**overrides: object) -> SubmissionLimits:
     """The demo's limits."""
     return DEMO.limits.model_copy(update=overrides)
 
 
-def speak(sandbox: Sandbox, folder: Path, *requests: Request, bounds: Limits = DEMO.limits) -> tuple[Spoken, ...]:
+def speak(sandbox: Sandbox, folder: Path, *requests: Request, bounds: SubmissionLimits = DEMO.limits) -> tuple[Spoken, ...]:
     """Let an espeak model speak."""
     return sandbox.speak(folder, "espeak", requests or (request(),), bounds, RULES, NO_PROGRESS)
 

@@ -10,7 +10,7 @@ import torch
 from transformers import VitsConfig, VitsModel, VitsTokenizer
 
 from scoring.audio.spoken import Spoken
-from scoring.competition import Limits, SynthesisRules
+from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.errors import Code, SubmissionFault
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
@@ -70,7 +70,7 @@ def speak(tmp_path: Path, folder: Path) -> Callable[..., tuple[Spoken, ...]]:
         requests = [Request(f"p{number}", text, "a voice", number) for number, text in enumerate(("hello there", "goodbye"))]
         rules = SynthesisRules(threads=2, batch=1, dtype="float32")
         sandbox = Sandbox(tmp_path / "scratch")
-        return sandbox.speak(folder, "vits", requests, Limits.model_validate(fields | limits), rules, NO_PROGRESS)
+        return sandbox.speak(folder, "vits", requests, SubmissionLimits.model_validate(fields | limits), rules, NO_PROGRESS)
 
     return run
 

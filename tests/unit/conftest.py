@@ -41,10 +41,10 @@ class Ask(Protocol):
 @pytest.fixture(scope="session")
 def speak() -> Speak:
     """espeak-ng inside this process: a test is no part of what is distributed."""
-    from scoring.synthesis.espeak_library import Settings, say
+    from scoring.synthesis.espeak_library import EspeakSettings, say
 
     def pcm(text: str, voice: str = "en-us+f2") -> bytes:
-        wave = say(text, Settings(voice, rate=175, pitch=50, range=50, amplitude=100, word_gap=0))
+        wave = say(text, EspeakSettings(voice, rate=175, pitch=50, range=50, amplitude=100, word_gap=0))
         return (wave * 32768.0).round().astype("<i2").tobytes()
 
     return pcm
@@ -69,13 +69,13 @@ def tone() -> Callable[..., Audio]:
 @pytest.fixture(scope="session")
 def ask() -> Ask:
     """One single prompt and what was said for it."""
-    from scoring.audio.clip import Sound
+    from scoring.audio.clip import Clip
     from scoring.judges.judge import Utterance
 
     def build(audio: Audio, text: str = "open the gate", register: Register = Register.LOW, **levels: int) -> Utterance:
         voice = Voice(register, **{"rate": 3, "pitch": 3, "expression": 3, "loudness": 3, **levels})
         prompt = Prompt("g00.a", text, "as asked", voice)
-        return Utterance(prompt, Group("g00", GroupKind.SINGLE, (prompt,)), Sound(audio))
+        return Utterance(prompt, Group("g00", GroupKind.SINGLE, (prompt,)), Clip(audio))
 
     return build
 

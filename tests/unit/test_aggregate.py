@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from prompts.groups import Attribute, Group, GroupKind, Prompt, Register, Voice
 from scoring.competition import FACTORS, Profile
 from scoring.report import Factor, Gate, GroupReport, SampleReport
-from scoring.scores.aggregate import Identity, Judged, Rules, combine, moved, report
+from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, combine, moved, report
 from scoring.scores.anchors import Anchor, Anchors, Combine, FactorAnchors, load
 from scoring.types import Micro
 
 VOICE = Voice(Register.LOW, 3, 3, 3, 3)
 SINGLE_WEIGHTS = {Factor.INTELLIGIBILITY: 0.4, Factor.NATURALNESS: 0.3, Factor.DELIVERY: 0.3}
 WEIGHTS = SINGLE_WEIGHTS | {Factor.CONSISTENCY: 0.25}
-WHO = Identity("embedded", "hash", {"scripted": "1"})
+WHO = ProfileIdentity("embedded", "hash", {"scripted": "1"})
 ANCHORS = Anchors(
     factors={
         Factor.INTELLIGIBILITY: FactorAnchors(Combine.WORST, {"wer": Anchor(bad=1.0, human=0.0)}),
@@ -30,7 +30,7 @@ ANCHORS = Anchors(
     moves={Attribute.RATE: 1.0, Attribute.PITCH: 5.0, Attribute.EXPRESSION: 5.0, Attribute.LOUDNESS: 2.0},
     hash="",
 )
-RULES = Rules(ANCHORS, WEIGHTS)
+RULES = ScoreRules(ANCHORS, WEIGHTS)
 PERFECT = {
     "wer": 0.0,
     "ovr": 3.0,
@@ -43,8 +43,8 @@ PERFECT = {
 }
 
 
-def judged(gate: Gate | None = None, **metrics: float) -> Judged:
-    return Judged(gate, {} if gate else {**PERFECT, **metrics}, "ab" * 32, 0.5)
+def judged(gate: Gate | None = None, **metrics: float) -> JudgedSample:
+    return JudgedSample(gate, {} if gate else {**PERFECT, **metrics}, "ab" * 32, 0.5)
 
 
 def group(name: str, kind: GroupKind = GroupKind.SINGLE, contrast: Attribute | None = None) -> Group:
@@ -206,7 +206,7 @@ def test_nothing_can_be_left_out() -> None:
 def test_a_missing_metric_is_not_a_low_one() -> None:
     """A judge that returned nothing must not pass for a bad voice."""
     with pytest.raises(KeyError):
-        report(WHO, [group("g00")], {"g00.a": Judged(None, {"wer": 0.0}, "", 0.0)}, RULES)
+        report(WHO, [group("g00")], {"g00.a": JudgedSample(None, {"wer": 0.0}, "", 0.0)}, RULES)
 
 
 METRIC = st.floats(-100.0, 100.0)
@@ -214,7 +214,7 @@ OUTCOME = st.builds(lambda wer, ovr, delivery: judged(wer=wer, ovr=ovr, delivery
 
 
 @given(st.dictionaries(st.integers(0, 30), OUTCOME, min_size=1, max_size=12), st.randoms())
-def test_order_never_matters(outcomes: Mapping[int, Judged], random: Random) -> None:
+def test_order_never_matters(outcomes: Mapping[int, JudgedSample], random: Random) -> None:
     """Groups in any order give the same score, standard error and samples; all lie in 0 … 1."""
     groups = [group(f"g{number:02d}") for number in outcomes]
     by_id = {f"g{number:02d}.a": outcome for number, outcome in outcomes.items()}

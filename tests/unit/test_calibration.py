@@ -16,7 +16,7 @@ from scoring.errors import Code, PlatformError
 from scoring.report import Factor
 from scoring.scores import anchors
 from scoring.scores.anchors import Anchor, Anchors, Combine, FactorAnchors
-from scoring.scores.calibration import Calibration, Folder, Provenance, calibrate, quantile, render
+from scoring.scores.calibration import Calibration, Provenance, RecordingSet, calibrate, quantile, render
 from scoring.studies.manipulations.file import manipulate, write
 from scoring.studies.manipulations.manipulation import Manipulation
 from scoring.studies.recordings import find
@@ -89,7 +89,7 @@ def test_too_few_recordings_are_refused() -> None:
 def test_the_written_file_is_read_as_the_same_anchors(tmp_path: Path) -> None:
     """Factors, gate and moves of the shipped profile, with file names that need quoting in the provenance."""
     present = anchors.load(Profile.EMBEDDED)
-    folder = Folder("ab" * 32, 5, {'odd "name" = 1.wav': "too_short"})
+    folder = RecordingSet("ab" * 32, 5, {'odd "name" = 1.wav': "too_short"})
     source = Provenance("2026-11-22", Profile.EMBEDDED, {"speaker": "1"}, folder, folder)
     path = tmp_path / "anchors.toml"
     path.write_text(render(Calibration(present.factors, ("a.b",)), present, source), encoding="utf-8")

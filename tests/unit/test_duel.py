@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.competition import DuelRules, Step
+from scoring.competition import BetUnit, DuelRules
 from scoring.ranking import duel as duels
 from scoring.ranking.duel import BET_CAP, LEAST_CAPITAL, MOST_CAPITAL, Duel, DuelOutcome
 from scoring.types import Entrant, Micro, RoundNumber
@@ -17,7 +17,7 @@ from scoring.types import Entrant, Micro, RoundNumber
 RULES = DuelRules(
     alpha=0.05,
     half_life=30,
-    step=Step.GROUP,
+    step=BetUnit.GROUP,
     clip=0.5,
     margin_start=0.02,
     margin_end=0.005,
@@ -30,7 +30,7 @@ RULES = DuelRules(
     max_rounds=24,
     absent_rounds=6,
 )
-BY_ROUND = RULES.model_copy(update={"step": Step.ROUND, "clip": 0.05})
+BY_ROUND = RULES.model_copy(update={"step": BetUnit.ROUND, "clip": 0.05})
 BOTH_STEPS = [pytest.param(RULES, id="group by group"), pytest.param(BY_ROUND, id="round by round")]
 
 

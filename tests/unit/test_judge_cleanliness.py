@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from scoring.audio.audio import Audio, from_pcm, resample
-from scoring.audio.clip import Sound
+from scoring.audio.clip import Clip
 from scoring.judges import defects
 from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.judge import Utterance
@@ -152,7 +152,7 @@ def test_forgives_what_nobody_hears(voice: Audio, measure: Measure) -> None:
 def test_silence_is_timed() -> None:
     """.4 s, a second of tone, 1.2 s, half a second of tone, .62 s; the .2 s inside of the tone are ordinary."""
     clip = joined(zeros(0.4), tone(0.4), zeros(0.2), tone(0.4), zeros(1.2), tone(0.5), zeros(0.62))
-    found = silence(Sound(clip))
+    found = silence(Clip(clip))
     expected = Silence(leading=0.4, trailing=0.62, longest_pause=1.2, padding=2.22)
     assert found.leading == pytest.approx(expected.leading, abs=0.021)
     assert found.trailing == pytest.approx(expected.trailing, abs=0.021)
@@ -164,7 +164,7 @@ def test_a_click_does_not_end_a_silence() -> None:
     """Nor does an offset fill it."""
     lead = zeros(2.0)
     lead[::4410] = 0.9
-    assert silence(Sound(joined(lead + 0.01, tone(1.0)))).leading == pytest.approx(2.0, abs=0.021)
+    assert silence(Clip(joined(lead + 0.01, tone(1.0)))).leading == pytest.approx(2.0, abs=0.021)
 
 
 def test_a_click_does_not_hide_clipping(voice: Audio) -> None:
@@ -187,8 +187,8 @@ def test_a_whistle_neither_hides_speech_nor_fills_silence(voice: Audio) -> None:
     clip = torch.cat([torch.zeros(48_000), high])
     time = torch.arange(clip.shape[0], dtype=torch.float64) / 48_000
     swell = (time / 0.1).clamp(max=1.0) * ((time[-1] - time) / 0.1).clamp(max=1.0)  # a sudden start would be a click
-    whistled = Sound(Audio(clip + (0.9 * swell * torch.sin(2 * math.pi * 15_000 * time)).float(), 48_000))
-    plain = Sound(Audio(clip, 48_000))
+    whistled = Clip(Audio(clip + (0.9 * swell * torch.sin(2 * math.pi * 15_000 * time)).float(), 48_000))
+    plain = Clip(Audio(clip, 48_000))
     assert whistled.speech.seconds == pytest.approx(plain.speech.seconds, abs=0.1)
     assert silence(whistled).leading == pytest.approx(1.0, abs=0.05)
 
@@ -196,7 +196,7 @@ def test_a_whistle_neither_hides_speech_nor_fills_silence(voice: Audio) -> None:
 @pytest.mark.parametrize("gain", [0.001, 0.05, 0.5])
 def test_a_gain_moves_no_border_of_speech(gain: float, voice: Audio) -> None:
     """However soft the clip, the same part of it is speech."""
-    assert Sound(Audio(voice.samples * gain, RATE)).speech.seconds == Sound(voice).speech.seconds
+    assert Clip(Audio(voice.samples * gain, RATE)).speech.seconds == Clip(voice).speech.seconds
 
 
 @pytest.mark.parametrize("decibels", [0.0, 10.0, 20.0])

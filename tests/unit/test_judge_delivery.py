@@ -11,9 +11,9 @@ from prompts.voices import LEVELS
 from scoring.audio.audio import Audio, from_pcm
 from scoring.judges.delivery import DeliveryJudge, energy_sd, faintness, flatness, pause_share
 from scoring.judges.judge import Utterance
-from scoring.judges.pitch import HOP, RATE, Track, f0, quantiles, track
-from scoring.judges.recognition.recogniser import Heard, Recogniser
-from scoring.judges.word_timing import Listener, Place, inside, match
+from scoring.judges.pitch import HOP, RATE, PitchTrack, f0, quantiles, track
+from scoring.judges.recognition.recogniser import HeardWord, Recogniser
+from scoring.judges.word_timing import WordAligner, WordSpan, inside, match
 from scoring.report import Factor
 from scoring.scores.anchors import load as load_anchors
 from scoring.scores.delivery_levels import agreement, centre, edges, level
@@ -25,10 +25,10 @@ Tone = Callable[..., Audio]
 class Everywhere:
     """Finds every word of the prompt, one after the other, over the first two seconds."""
 
-    def find(self, utterance: Utterance) -> tuple[Place, ...]:
+    def find(self, utterance: Utterance) -> tuple[WordSpan, ...]:
         """As long as each other."""
         words = utterance.prompt.text.split()
-        return tuple(Place(word, 2.0 * at / len(words), 2.0 * (at + 1) / len(words), True) for at, word in enumerate(words))
+        return tuple(WordSpan(word, 2.0 * at / len(words), 2.0 * (at + 1) / len(words), True) for at, word in enumerate(words))
 
 
 JUDGE = DeliveryJudge(Everywhere())
@@ -169,10 +169,10 @@ def test_does_not_depend_on_threads_or_company(tone: Tone, ask: Callable[..., Ut
     assert results[0] == results[1] == alone[::-1]
 
 
-def pitched(hertz: list[float], power: list[float]) -> Track:
+def pitched(hertz: list[float], power: list[float]) -> PitchTrack:
     """Frames of known pitch (0: unvoiced) and power."""
     values = torch.tensor(hertz, dtype=torch.float64)
-    return Track(values, (values > 0).double(), torch.tensor(power, dtype=torch.float64), values > 0)
+    return PitchTrack(values, (values > 0).double(), torch.tensor(power, dtype=torch.float64), values > 0)
 
 
 def test_pitch_counts_by_power_above_the_background() -> None:
@@ -196,7 +196,7 @@ def clear(speak: Callable[..., bytes]) -> tuple[str, Audio]:
 @pytest.fixture(scope="module")
 def listening(clear: tuple[str, Audio]) -> DeliveryJudge:
     """With a recogniser of that sentence."""
-    return DeliveryJudge(Listener(Recogniser([clear[0]])))
+    return DeliveryJudge(WordAligner(Recogniser([clear[0]])))
 
 
 @pytest.mark.parametrize("name", [Manipulation.TONES, Manipulation.TRAILING_SILENCE])
@@ -240,21 +240,21 @@ def test_a_tone_under_the_words_is_no_pitch_of_theirs(
 
 def test_words_are_matched_to_the_prompt() -> None:
     """Equal words were said, others stand in their place, added ones nowhere; nothing asked or heard has no place."""
-    heard = [Heard(word, float(at), at + 1.0) for at, word in enumerate(["take", "the", "golden", "ring", "home", "again"])]
+    heard = [HeardWord(word, float(at), at + 1.0) for at, word in enumerate(["take", "the", "golden", "ring", "home", "again"])]
     assert match(["take", "the", "silver", "ring", "home"], heard) == (
-        Place("take", 0.0, 1.0, True),
-        Place("the", 1.0, 2.0, True),
-        Place("silver", 2.0, 3.0, False),
-        Place("ring", 3.0, 4.0, True),
-        Place("home", 4.0, 5.0, True),
+        WordSpan("take", 0.0, 1.0, True),
+        WordSpan("the", 1.0, 2.0, True),
+        WordSpan("silver", 2.0, 3.0, False),
+        WordSpan("ring", 3.0, 4.0, True),
+        WordSpan("home", 4.0, 5.0, True),
     )
     assert match((), heard) == match(("a",), ()) == ()
 
 
 def test_a_margin_belongs_to_a_word_unless_another_was_heard_there() -> None:
     """A tenth of a second before and after; instants of 0.1 s."""
-    places = [Place("a", 0.2, 0.4, True), Place("b", 0.4, 0.6, False), Place("c", 0.8, 0.9, True)]
-    assert inside(places, 12, 10.0).nonzero()[:, 0].tolist() == [1, 2, 3, 7, 8, 9]
+    spans = [WordSpan("a", 0.2, 0.4, True), WordSpan("b", 0.4, 0.6, False), WordSpan("c", 0.8, 0.9, True)]
+    assert inside(spans, 12, 10.0).nonzero()[:, 0].tolist() == [1, 2, 3, 7, 8, 9]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ import torch
 
 from prompts.groups import Attribute, Prompt, Register, Voice
 from scoring.audio.audio import Audio, from_pcm
-from scoring.audio.clip import Sound
+from scoring.audio.clip import Clip
 from scoring.audio.spoken import Spoken
 from scoring.competition import load
-from scoring.judges.integrity import examine, examine_sound, expected_seconds
+from scoring.judges.integrity import examine, examine_clip, expected_seconds
 from scoring.report import Gate
 from scoring.types import RoundNumber
 
@@ -58,7 +58,7 @@ def test_closes(said: Spoken | None, gate: Gate) -> None:
 def test_opens_at_every_allowed_rate(rate: int) -> None:
     """A sound of a believable length passes and comes back decoded."""
     audio = examine(PROMPT, spoken(noise(2.0, rate=rate), rate=rate), LIMITS)
-    assert isinstance(audio, Sound)
+    assert isinstance(audio, Clip)
     assert (audio.audio.rate, audio.audio.seconds) == (rate, 2.0)
 
 
@@ -66,17 +66,17 @@ def test_sound_beyond_speech_is_no_speech() -> None:
     """A loud tone at 15 kHz is nothing that the judges, at 16 kHz, could hear."""
     time = torch.arange(2 * 48_000, dtype=torch.float64) / 48_000
     whistle = Audio((0.5 * torch.sin(2 * torch.pi * 15_000 * time)).to(torch.float32), 48_000)
-    assert examine_sound(Sound(whistle), 2.0, LIMITS) is Gate.NO_SPEECH
+    assert examine_clip(Clip(whistle), 2.0, LIMITS) is Gate.NO_SPEECH
 
 
 def test_an_offset_is_no_speech() -> None:
     """A zero line at half of full scale has power, and nothing to hear."""
-    assert examine_sound(Sound(Audio(torch.full((2 * RATE,), 0.5), RATE)), 2.0, LIMITS) is Gate.NO_SPEECH
+    assert examine_clip(Clip(Audio(torch.full((2 * RATE,), 0.5), RATE)), 2.0, LIMITS) is Gate.NO_SPEECH
 
 
 def test_no_sample_is_empty() -> None:
     """An upload may decode to nothing; it is named so at any expected length."""
-    assert examine_sound(Sound(Audio(torch.zeros(0), RATE)), 0.0, LIMITS) is Gate.EMPTY
+    assert examine_clip(Clip(Audio(torch.zeros(0), RATE)), 0.0, LIMITS) is Gate.EMPTY
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_no_sample_is_empty() -> None:
 )
 def test_the_bounds_of_length_are_exact(seconds: float, gate: Gate | None) -> None:
     """Open at the bound, closed beyond."""
-    assert examine_sound(Sound(from_pcm(noise(seconds), RATE)), 2.0, LIMITS) is gate
+    assert examine_clip(Clip(from_pcm(noise(seconds), RATE)), 2.0, LIMITS) is gate
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -98,4 +98,4 @@ def test_a_sound_is_finite(value: float) -> None:
     """One NaN or infinity closes the gate, before anything is computed from it."""
     samples = torch.full((2 * RATE,), 0.1)
     samples[7] = value
-    assert examine_sound(Sound(Audio(samples, RATE)), 2.0, LIMITS) is Gate.NOT_FINITE
+    assert examine_clip(Clip(Audio(samples, RATE)), 2.0, LIMITS) is Gate.NOT_FINITE

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.audio.audio import Audio, from_pcm
-from scoring.audio.clip import Sound
+from scoring.audio.clip import Clip
+from scoring.audio.noise_floor import noise_floor
 from scoring.errors import Code, InfrastructureFault
-from scoring.judges.dnsmos.room_noise import hiss
 from scoring.judges.intelligibility import IntelligibilityJudge, compare, repeats
 from scoring.judges.judge import Utterance
 from scoring.judges.recognition.language_model import arpa
-from scoring.judges.recognition.recogniser import HISS, Heard, Recogniser
+from scoring.judges.recognition.recogniser import NOISE_FLOOR, HeardWord, Recogniser
 from scoring.report import Factor
 from scoring.scores.anchors import load as load_anchors
 
@@ -166,20 +166,20 @@ def test_an_empty_prompt_cannot_be_compared() -> None:
 
 def test_hears_the_same_in_any_order(recogniser: Recogniser, clips: list[Audio]) -> None:
     """Forwards, backwards and repeated, in this recogniser and in a fresh one: the same words at the same places for one clip."""
-    first = [recogniser.hear(Sound(clip)) for clip in clips]
-    assert [recogniser.hear(Sound(clip)) for clip in reversed(clips)] == first[::-1]
-    assert recogniser.hear(Sound(clips[1])) == first[1]
+    first = [recogniser.hear(Clip(clip)) for clip in clips]
+    assert [recogniser.hear(Clip(clip)) for clip in reversed(clips)] == first[::-1]
+    assert recogniser.hear(Clip(clips[1])) == first[1]
     fresh = Recogniser(reversed(TEXTS))
-    assert [fresh.hear(Sound(clip)) for clip in (clips[2], clips[0])] == [first[2], first[0]]
+    assert [fresh.hear(Clip(clip)) for clip in (clips[2], clips[0])] == [first[2], first[0]]
 
 
 def test_knows_when_each_word_was_said(recogniser: Recogniser, clips: list[Audio]) -> None:
     """In order, inside of the clip; a second of silence in front moves every word by a second, give or take a frame."""
-    words = recogniser.hear(Sound(clips[0]))
+    words = recogniser.hear(Clip(clips[0]))
     assert [heard.word for heard in words[:3]] == ["follow", "the", "swan"]
     assert all(one.end <= other.start + 0.011 for one, other in pairwise(words))
     assert -0.1 < words[0].start < words[-1].end < clips[0].seconds + 0.1
-    later = recogniser.hear(Sound(Audio(torch.nn.functional.pad(clips[0].samples, (22_050, 0)), 22_050)))
+    later = recogniser.hear(Clip(Audio(torch.nn.functional.pad(clips[0].samples, (22_050, 0)), 22_050)))
     assert [heard.start - 1.0 for heard in later] == pytest.approx([heard.start for heard in words], abs=0.05)
 
 
@@ -188,49 +188,49 @@ def test_a_clip_is_decoded_once(recogniser: Recogniser, clips: list[Audio], monk
     decoded: list[int] = []
     real = recogniser._attempt
 
-    def attempt(pcm: bytes) -> tuple[Heard, ...]:
+    def attempt(pcm: bytes) -> tuple[HeardWord, ...]:
         decoded.append(len(pcm))
         return real(pcm)
 
     monkeypatch.setattr(recogniser, "_attempt", attempt)
-    sound = Sound(clips[0])
+    sound = Clip(clips[0])
     assert recogniser.hear(sound) is recogniser.hear(sound)
-    assert recogniser.hear(Sound(clips[0])) == recogniser.hear(sound)
+    assert recogniser.hear(Clip(clips[0])) == recogniser.hear(sound)
     assert len(decoded) == 2
 
 
 @pytest.mark.parametrize(
     ("fails", "heard"),
     [
-        pytest.param([True, False, False], (Heard("a", 0.0, 1.0),), id="once: a new decoder hears it"),
+        pytest.param([True, False, False], (HeardWord("a", 0.0, 1.0),), id="once: a new decoder hears it"),
         pytest.param([True, False, True], (), id="twice on this clip: nothing can be heard in it"),
     ],
 )
 def test_a_clip_that_no_decoder_takes_is_not_retried_for_ever(
-    clips: list[Audio], monkeypatch: pytest.MonkeyPatch, fails: list[bool], heard: tuple[Heard, ...]
+    clips: list[Audio], monkeypatch: pytest.MonkeyPatch, fails: list[bool], heard: tuple[HeardWord, ...]
 ) -> None:
     """The second attempt of a new decoder, which decodes silence, decides."""
     recogniser, turns = Recogniser(TEXTS), iter(fails)
 
-    def attempt(_pcm: bytes) -> tuple[Heard, ...]:
+    def attempt(_pcm: bytes) -> tuple[HeardWord, ...]:
         if next(turns):
             raise RuntimeError("decoder")
-        return (Heard("a", 0.0, 1.0),)
+        return (HeardWord("a", 0.0, 1.0),)
 
     monkeypatch.setattr(recogniser, "_attempt", attempt)
-    assert recogniser.hear(Sound(clips[0])) == heard
+    assert recogniser.hear(Clip(clips[0])) == heard
 
 
 def test_a_decoder_that_fails_on_silence_is_our_fault(clips: list[Audio], monkeypatch: pytest.MonkeyPatch) -> None:
     """Then nothing can be said about the clip."""
     recogniser = Recogniser(TEXTS)
 
-    def attempt(_pcm: bytes) -> tuple[Heard, ...]:
+    def attempt(_pcm: bytes) -> tuple[HeardWord, ...]:
         raise RuntimeError("decoder")
 
     monkeypatch.setattr(recogniser, "_attempt", attempt)
     with pytest.raises(InfrastructureFault, match="the recogniser failed") as caught:
-        recogniser.hear(Sound(clips[0]))
+        recogniser.hear(Clip(clips[0]))
     assert caught.value.code is Code.JUDGE_UNAVAILABLE
 
 
@@ -255,10 +255,10 @@ def test_honest_voices_pay_little(
 
 def test_the_hiss_is_the_same_everywhere() -> None:
     """Whole numbers from a hash: known ones, a prefix of every longer one, at -65 dBFS."""
-    noise = hiss(160_000, HISS)
+    noise = noise_floor(160_000, NOISE_FLOOR)
     assert noise[:6].tolist() == [5.0, 26.0, 0.0, 18.0, -17.0, -12.0]
-    assert torch.equal(hiss(1000, HISS), noise[:1000])
-    assert hiss(0, HISS).shape == (0,)
+    assert torch.equal(noise_floor(1000, NOISE_FLOOR), noise[:1000])
+    assert noise_floor(0, NOISE_FLOOR).shape == (0,)
     assert 20 * math.log10(float(noise.square().mean().sqrt()) / 32768) == pytest.approx(-65.0, abs=0.1)
 
 

@@ -9,13 +9,13 @@ import torch
 import torchaudio
 
 from scoring.audio.audio import Audio, from_pcm, loudness, normalise
-from scoring.audio.clip import Sound
+from scoring.audio.clip import Clip
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.dnsmos import networks
 from scoring.judges.dnsmos.networks import WINDOW
 from scoring.judges.dnsmos.p808 import log_mel
 from scoring.judges.judge import Utterance
-from scoring.judges.naturalness import HISS, Arithmetic, NaturalnessJudge, windows
+from scoring.judges.naturalness import NOISE_FLOOR, Arithmetic, NaturalnessJudge, windows
 
 TEXT = "Nobody in Chicago remembers Rachel Morgan, who painted the bakery brown."
 
@@ -49,7 +49,7 @@ def test_features_agree_with_an_independent_front_end(clip: Audio) -> None:
 
     Not torchaudio's own mel filters: they take the last bin of an odd transform for half the sampling rate.
     """
-    wave = windows(Sound(clip))[0, :-160].to(torch.float64)
+    wave = windows(Clip(clip))[0, :-160].to(torch.float64)
     window = torch.hann_window(321, dtype=torch.float64)
     power = torchaudio.functional.spectrogram(wave, 0, window, 321, 160, 321, 2.0, False, pad_mode="constant")
     filters = torch.tensor(
@@ -75,23 +75,23 @@ def test_features_agree_with_an_independent_front_end(clip: Audio) -> None:
 def test_windows_cover_a_clip_without_redundancy(tone: Callable[..., Audio], seconds: float, count: int) -> None:
     """As few windows as cover the clip, each full, in a hiss; the last ends with it."""
     audio = tone(200.0, seconds=seconds)
-    cut = windows(Sound(audio))
+    cut = windows(Clip(audio))
     assert cut.shape == (count, WINDOW)
     assert loudness(Audio(cut[0], 16_000)) == pytest.approx(-23.0, abs=0.3)
     if count > 1:
-        assert float((cut[-1][-100:] - normalise(audio).samples[-100:]).abs().max()) <= HISS / 32768
+        assert float((cut[-1][-100:] - normalise(audio).samples[-100:]).abs().max()) <= NOISE_FLOOR / 32768
 
 
 def test_a_short_clip_is_repeated_from_its_start(tone: Callable[..., Audio]) -> None:
     """Half a second, again and again."""
-    (cut,) = windows(Sound(tone(200.0, seconds=0.5)))
+    (cut,) = windows(Clip(tone(200.0, seconds=0.5)))
     assert torch.equal(cut[:8000], cut[8000:16_000])
 
 
 def test_silence_cannot_be_judged() -> None:
     """The gates keep it out; if it came here, it would be our mistake."""
     with pytest.raises(ValueError, match="no speech"):
-        windows(Sound(Audio(torch.zeros(16_000), 16_000)))
+        windows(Clip(Audio(torch.zeros(16_000), 16_000)))
 
 
 def test_scores_do_not_depend_on_company_or_threads(

@@ -14,7 +14,7 @@ from scoring.competition import Competition, Profile, load
 from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges, Panel
 from scoring.report import EvaluationReport, Factor, Gate, Metrics, SampleReport
-from scoring.scores.aggregate import Identity
+from scoring.scores.aggregate import ProfileIdentity
 from scoring.scores.anchors import load as load_anchors
 from scoring.scores.delivery_levels import METRICS
 from scoring.synthesis import espeak
@@ -209,7 +209,7 @@ def test_same_bytes_same_report(
     fresh = Panel.embedded(groups)
     assert fresh.judge(groups, dict(reversed(list(answers["clear"].items()))), competition, ignored) == reports["clear"]
     said = reports["clear"]
-    assert Identity(said.profile, said.profile_hash, said.judges) == panel.identity == fresh.identity
+    assert ProfileIdentity(said.profile, said.profile_hash, said.judges) == panel.identity == fresh.identity
 
 
 def test_one_judge_at_a_time_reports_the_same(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.competition import DuelRules, Step, load
+from scoring.competition import BetUnit, DuelRules, load
 from scoring.ranking import state as ledger
 from scoring.ranking.duel import DuelOutcome
 from scoring.ranking.fold import fold
@@ -23,7 +23,7 @@ from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHas
 DUEL = DuelRules(
     alpha=0.05,
     half_life=30,
-    step=Step.GROUP,
+    step=BetUnit.GROUP,
     clip=0.5,
     margin_start=0.02,
     margin_end=0.005,

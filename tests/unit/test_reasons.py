@@ -4,7 +4,7 @@ import pytest
 
 from prompts.groups import Attribute, Group, GroupKind, Prompt, Register, Voice
 from scoring.report import Factor, Gate
-from scoring.scores.aggregate import Identity, Judged, Rules, report
+from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, report
 from scoring.scores.anchors import Anchor, Anchors, Combine, FactorAnchors
 from scoring.scores.reasons import GATES, explain
 
@@ -20,7 +20,7 @@ ANCHORS = Anchors(
     moves={Attribute.RATE: 1.34, Attribute.PITCH: 7.5, Attribute.EXPRESSION: 8.7, Attribute.LOUDNESS: 2.0},
     hash="",
 )
-RULES = Rules(ANCHORS, dict(zip(Factor, (0.4, 0.3, 0.2, 0.05, 0.05, 0.0), strict=True)))
+RULES = ScoreRules(ANCHORS, dict(zip(Factor, (0.4, 0.3, 0.2, 0.05, 0.05, 0.0), strict=True)))
 PERFECT = {"wer": 0.0, "cer": 0.0, "ovr": 3.0, "p808": 4.0, "delivery": 1.0, "lufs": -23.0}
 
 
@@ -33,10 +33,12 @@ def group(kind: GroupKind = GroupKind.SINGLE) -> Group:
 def told(asked: Group, *outcomes: Gate | dict[str, float]) -> dict[str, tuple[str, ...]]:
     """The reasons of one group's samples, each a closed gate or what differs from perfect."""
     judged = {
-        prompt.id: Judged(outcome, {}, "", 0.5) if isinstance(outcome, Gate) else Judged(None, {**PERFECT, **outcome}, "", 0.5)
+        prompt.id: JudgedSample(outcome, {}, "", 0.5)
+        if isinstance(outcome, Gate)
+        else JudgedSample(None, {**PERFECT, **outcome}, "", 0.5)
         for prompt, outcome in zip(asked.prompts, outcomes, strict=True)
     }
-    return explain([asked], report(Identity("embedded", "", {}), [asked], judged, RULES), RULES)
+    return explain([asked], report(ProfileIdentity("embedded", "", {}), [asked], judged, RULES), RULES)
 
 
 @pytest.mark.parametrize(
@@ -70,8 +72,8 @@ def test_every_gate_has_a_meaning(gate: Gate) -> None:
 
 def test_wrong_words_are_measured() -> None:
     """With the error rate, and where the gate closes."""
-    judged = {"g00.a": Judged(Gate.WRONG_WORDS, {**PERFECT, "wer": 1.02}, "", 0.5)}
-    found = explain([group()], report(Identity("embedded", "", {}), [group()], judged, RULES), RULES)
+    judged = {"g00.a": JudgedSample(Gate.WRONG_WORDS, {**PERFECT, "wer": 1.02}, "", 0.5)}
+    found = explain([group()], report(ProfileIdentity("embedded", "", {}), [group()], judged, RULES), RULES)
     assert found == {"g00.a": (f"scores 0: {GATES[Gate.WRONG_WORDS]}: wer 1.02 (0.9 and more closes the gate)",)}
 
 

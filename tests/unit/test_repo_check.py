@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from scoring.competition import Limits
+from scoring.competition import SubmissionLimits
 from scoring.errors import Code, SubmissionFault
 from workers.hub.repo_check import check_config, check_files, check_header, check_licence
 from workers.hub.repository import RepoFile
 
-LIMITS = Limits(
+LIMITS = SubmissionLimits(
     cooldown_blocks=0,
     repo_bytes=100 << 20,
     header_bytes=1_000,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.competition import DuelRules, Step, load
+from scoring.competition import BetUnit, DuelRules, load
 from scoring.ranking import duel as duels
 from scoring.ranking.duel import Duel, DuelOutcome
 from scoring.ranking.fold import fold
@@ -34,13 +34,13 @@ def opened(count: int, rules: DuelRules) -> tuple[list[Duel], lanes.Lanes]:
     return single, lanes.opened(margins, thresholds, rules)
 
 
-@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("step", BetUnit)
 @pytest.mark.parametrize(
     "bets", [pytest.param(((0.2,), (1.0,)), id="one"), pytest.param(((0.1, 0.2, 0.4), (0.5, 0.3, 0.2)), id="three")]
 )
 @given(seed=st.integers(0, 2**32), sd=st.sampled_from([0.0, 0.02, 0.05, 0.4]), failures=st.sampled_from([0.0, 0.2]))
 def test_side_by_side_is_one_by_one(
-    step: Step, bets: tuple[tuple[float, ...], tuple[float, ...]], seed: int, sd: float, failures: float
+    step: BetUnit, bets: tuple[tuple[float, ...], tuple[float, ...]], seed: int, sd: float, failures: float
 ) -> None:
     """Wealth, counts and verdicts after each of a few rounds."""
     rules = RULES.model_copy(update={"step": step, "bets": bets[0], "bet_shares": bets[1]})

@@ -24,7 +24,7 @@ from scoring.receipts.differences import SAMPLE_TOLERANCE, near
 from scoring.receipts.receipt import Circumstances, Finding, ReceiptInvalid, Signed, Subject
 from scoring.report import EvaluationReport, Factor, Gate
 from scoring.scores import anchors
-from scoring.scores.aggregate import Identity, Judged, Rules, mean, report
+from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, mean, report
 from scoring.scores.delivery_levels import METRICS
 from scoring.types import BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 from voice_api.keys import CertifiedKey, ServiceKey, verify
@@ -48,21 +48,23 @@ KEY = ServiceKey(Keypair.create_from_seed(bytes([2]) * 32))
 TRUST = Trust(frozenset({Hotkey(ISSUER.ss58_address)}), frozenset(), verify)
 
 
-def judged(group: Group, number: int) -> Judged:
+def judged(group: Group, number: int) -> JudgedSample:
     """Every metric that the anchors know, somewhere between bad and human; what contrasts are read from rises with the number."""
     share = 0.4 + 0.07 * number
     found = dict.fromkeys(METRICS.values(), 10.0 * number)
     for factor, scale in SCALE.factors.items():
         if factor is not Factor.CONSISTENCY or group.kind is GroupKind.VOICE:
             found |= {name: anchor.bad + share * (anchor.human - anchor.bad) for name, anchor in scale.metrics.items()}
-    return Judged(None, {"wer": 0.3, **found}, hashlib.sha256(bytes([number])).hexdigest(), 0.5, 22_050)
+    return JudgedSample(None, {"wer": 0.3, **found}, hashlib.sha256(bytes([number])).hexdigest(), 0.5, 22_050)
 
 
 def a_report() -> EvaluationReport:
     """The report of judges that read these numbers off six samples."""
     asked = [(group, prompt) for group in GROUPS for prompt in group.prompts]
     outcomes = {prompt.id: judged(group, number) for number, (group, prompt) in enumerate(asked)}
-    return report(Identity.of(Profile.EMBEDDED, {"scripted": "1"}, SCALE), GROUPS, outcomes, Rules(SCALE, RULES.factors))
+    return report(
+        ProfileIdentity.of(Profile.EMBEDDED, {"scripted": "1"}, SCALE), GROUPS, outcomes, ScoreRules(SCALE, RULES.factors)
+    )
 
 
 def a_certificate(signer: Keypair = ISSUER, **overrides: Any) -> Certificate:
@@ -351,9 +353,9 @@ def test_levels_stand_on_each_other(store: FolderStore) -> None:
 
 def test_a_silent_failure_needs_no_sound(store: FolderStore) -> None:
     """A sample that timed out has neither metrics nor audio, scores 0, and stays in the mean."""
-    outcomes = {p.id: Judged(Gate.TIMEOUT, {}, "", 10.0) for group in GROUPS for p in group.prompts}
-    who = Identity.of(Profile.EMBEDDED, {"scripted": "1"}, SCALE)
-    silent = report(who, GROUPS, outcomes, Rules(SCALE, RULES.factors))
+    outcomes = {p.id: JudgedSample(Gate.TIMEOUT, {}, "", 10.0) for group in GROUPS for p in group.prompts}
+    who = ProfileIdentity.of(Profile.EMBEDDED, {"scripted": "1"}, SCALE)
+    silent = report(who, GROUPS, outcomes, ScoreRules(SCALE, RULES.factors))
     samples = [{**entry, "gate": "timeout"} for entry in receipt.listed(silent.samples)]
     groups = [[group.id, group.kind, 0] for group in silent.groups]
     assert checked(sign(a_document(samples=samples, groups=groups, score=0, stderr=0)), store).holds

@@ -9,7 +9,7 @@ from pathlib import Path
 from scoring.errors import Code, InfrastructureFault, PlatformError, SubmissionFault
 from scoring.judges.panel import Judges
 from scoring.judges.standard.device import Device
-from scoring.judges.standard.models import Pin, Role, Source, read_pins
+from scoring.judges.standard.models import ModelSource, Pin, Role, read_pins
 from workers.hub.client import Hub, OnBytes
 from workers.hub.repository import Repository
 
@@ -45,7 +45,7 @@ def _fetch(endpoint: str, cache: Path, pin: Pin, on_bytes: OnBytes) -> Path:
 
 
 def pin_models(
-    sources: Mapping[Role, Source], endpoint: str, cache: Path, on_bytes: Callable[[Role], OnBytes]
+    sources: Mapping[Role, ModelSource], endpoint: str, cache: Path, on_bytes: Callable[[Role], OnBytes]
 ) -> dict[Role, Pin]:
     """Pin each role's model to what its branch names now, and to the bytes that come.
 
@@ -59,7 +59,7 @@ def pin_models(
     return {role: _pin(role, sources[role], endpoint, cache, on_bytes(role)) for role in Role}
 
 
-def _pin(role: Role, source: Source, endpoint: str, cache: Path, on_bytes: OnBytes) -> Pin:
+def _pin(role: Role, source: ModelSource, endpoint: str, cache: Path, on_bytes: OnBytes) -> Pin:
     hub, repo = _client(endpoint, cache, source.files), str(source.repo)
     with _ours(repo):
         found = _only(hub.describe(repo, hub.resolve(repo, source.ref)), source.files)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from scoring.competition import Limits, SynthesisRules
+from scoring.competition import SubmissionLimits, SynthesisRules
 
 
 class Stage(StrEnum):
@@ -49,7 +49,7 @@ class StageLimits:
         limit: timedelta = getattr(self, stage.value)
         return limit
 
-    def beyond(self, limits: Limits, rules: SynthesisRules) -> "StageLimits":
+    def beyond(self, limits: SubmissionLimits, rules: SynthesisRules) -> "StageLimits":
         """With the time that a competition gives a model to load and to speak a batch: its deadlines are the model's, this is ours."""
         return replace(self, speak=self.speak + timedelta(seconds=limits.load_seconds + rules.batch * limits.sample_seconds))
 

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import yaml
 
 from scoring import strict_json
-from scoring.competition import Limits
+from scoring.competition import SubmissionLimits
 from scoring.errors import Code, SubmissionFault
 from scoring.model.safetensors_header import PREFIX_BYTES, TensorSpan, header_length, parse_header
 from workers.hub.repository import RepoFile
@@ -28,7 +28,7 @@ _SMALL_FILE_BYTES = 32 << 20
 """Vocabularies are the largest files that are not weights."""
 
 
-def check_files(files: Sequence[RepoFile], limits: Limits) -> None:
+def check_files(files: Sequence[RepoFile], limits: SubmissionLimits) -> None:
     """Refuse what is not on the list.
 
     Raises SubmissionFault: FILE_NOT_ALLOWED, REPO_TOO_LARGE, WEIGHTS_MISSING or CONFIG_INVALID.

@@ -16,7 +16,7 @@ from scoring.errors import Code, InfrastructureFault, PlatformError, VoiceError
 from scoring.judges.recognition.dictionary import unknown
 from scoring.language.text import normalise, spell
 from scoring.scores import anchors
-from scoring.scores.aggregate import Rules
+from scoring.scores.aggregate import ScoreRules
 from scoring.scores.reasons import explain
 from scoring.types import BlockHash
 from voice_api.db.states import QueueName
@@ -113,7 +113,7 @@ def validate(claim: ValidationClaim, rules: Competition, tools: Tools, progress:
     company = round_groups(_COMPANY, rules)
     panel = tools.panel(rules.profile, (*company, group), lambda done, total: progress(Stage.FETCH, done, total))
     report = panel.judge([group], {_ID: spoken}, rules, lambda done, total: progress(Stage.JUDGE, done, total))
-    reasons = explain([group], report, Rules(anchors.load(rules.profile), rules.factors))
+    reasons = explain([group], report, ScoreRules(anchors.load(rules.profile), rules.factors))
     (sample,) = report.samples
     utilities = {factor.value: utility for factor, utility in sample.utilities.items()}
     return ValidationResult(sample.score, sample.gate, sample.metrics, utilities, reasons[_ID])

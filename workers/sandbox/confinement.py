@@ -7,7 +7,7 @@ import sysconfig
 from pathlib import Path
 
 import scoring
-from scoring.competition import Limits, SynthesisRules
+from scoring.competition import SubmissionLimits, SynthesisRules
 from workers.sandbox.guest.orders import Confinement
 from workers.sandbox.scratch import Scratch
 
@@ -26,7 +26,7 @@ def runtime_paths() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*installed, *own, *libraries, *_SYSTEM]))
 
 
-def for_model(model_dir: Path, place: Scratch, samples: int, limits: Limits, rules: SynthesisRules) -> Confinement:
+def for_model(model_dir: Path, place: Scratch, samples: int, limits: SubmissionLimits, rules: SynthesisRules) -> Confinement:
     """The walls for one model and one evaluation. Processor time is bounded by what the deadlines allow all threads together."""
     wall_seconds = limits.load_seconds + samples * limits.sample_seconds
     cpu_seconds = math.ceil(wall_seconds * rules.threads) + _CPU_SLACK_SECONDS

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 
 from scoring.audio.spoken import Spoken
-from scoring.competition import Limits, SynthesisRules
+from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
 from scoring.report import Gate
 from scoring.synthesis.synthesiser import Request
@@ -46,7 +46,7 @@ class GuestTimedOut(Exception):
 class Conversation:
     """Confine, load, say: in this order, once each."""
 
-    def __init__(self, guest: GuestProcess, walls: Confinement, limits: Limits, rules: SynthesisRules) -> None:
+    def __init__(self, guest: GuestProcess, walls: Confinement, limits: SubmissionLimits, rules: SynthesisRules) -> None:
         self._guest, self._walls, self._limits, self._rules = guest, walls, limits, rules
         self._sample_bytes = 0
 

@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from scoring.competition import Limits, SynthesisRules
+from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.errors import InfrastructureFault
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
@@ -17,7 +17,7 @@ _ALLOWANCE = timedelta(seconds=1)
 """A busy host pauses a short run by chance; beyond three times the usual and this, it is slow."""
 _REQUESTS = tuple(Request(f"reference-{number}", "", "", number) for number in range(2))
 _RULES = SynthesisRules(threads=1, batch=1, dtype="float32")
-_LIMITS = Limits(
+_LIMITS = SubmissionLimits(
     cooldown_blocks=0,
     repo_bytes=1,
     header_bytes=1,

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from scoring.audio.spoken import Spoken
-from scoring.competition import Limits, SynthesisRules
+from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.errors import Code, InfrastructureFault
 from scoring.synthesis.synthesiser import Request
 from workers.sandbox import confinement
@@ -55,7 +55,7 @@ class Sandbox:
         model_dir: Path,
         family: str,
         requests: Sequence[Request],
-        limits: Limits,
+        limits: SubmissionLimits,
         rules: SynthesisRules,
         on_sample: OnSample,
     ) -> tuple[Spoken, ...]:

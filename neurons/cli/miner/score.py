@@ -155,7 +155,7 @@ def _score(target: str, seed: Seed, settings: "MinerSettings") -> Scored:
 
     from scoring.model.fingerprint import fingerprint
     from scoring.scores import anchors
-    from scoring.scores.aggregate import Rules
+    from scoring.scores.aggregate import ScoreRules
     from scoring.scores.reasons import explain
     from workers.evaluation.evaluate import judge_model, round_groups
     from workers.evaluation.progress import Stage
@@ -168,7 +168,7 @@ def _score(target: str, seed: Seed, settings: "MinerSettings") -> Scored:
         model = _model(target, seed.rules, means, progress)
         content = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total)).content
         trial = judge_model(model, seed.block_hash, seed.rules, means, progress)
-    reasons = explain(groups, trial.report, Rules(anchors.load(seed.rules.profile), seed.rules.factors))
+    reasons = explain(groups, trial.report, ScoreRules(anchors.load(seed.rules.profile), seed.rules.factors))
     return Scored(target, model.family, content, seed, groups, trial, reasons)
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 if TYPE_CHECKING:
-    from scoring.judges.standard.models import Role, Source
+    from scoring.judges.standard.models import ModelSource, Role
 
 
 def pin(
@@ -53,20 +53,20 @@ def _advance(bars: Progress, row: TaskID, done: int, total: int) -> None:
     bars.update(row, completed=done, total=total)
 
 
-def _chosen(sources: "Mapping[Role, Source]", given: Sequence[str]) -> "dict[Role, Source]":
+def _chosen(sources: "Mapping[Role, ModelSource]", given: Sequence[str]) -> "dict[Role, ModelSource]":
     """The roles that `--repo` fills otherwise; raises PlatformError(ARGUMENT_INVALID)."""
     from pydantic import ValidationError
 
     from scoring.errors import Code, PlatformError
-    from scoring.judges.standard.models import Role, Source
+    from scoring.judges.standard.models import ModelSource, Role
 
-    chosen: dict[Role, Source] = {}
+    chosen: dict[Role, ModelSource] = {}
     for text in given:
         name, _, place = text.partition("=")
         repo, _, ref = place.partition("@")
         try:
             role = Role(name)
-            chosen[role] = Source(repo=repo, ref=ref or "main", files=sources[role].files)
+            chosen[role] = ModelSource(repo=repo, ref=ref or "main", files=sources[role].files)
         except (ValueError, ValidationError) as exc:
             roles = ", ".join(Role)
             raise PlatformError(

@@ -11,9 +11,9 @@ import torch
 from pocketsphinx import Decoder
 
 from scoring.audio.audio import normalise
-from scoring.audio.clip import RATE, Sound
+from scoring.audio.clip import RATE, Clip
+from scoring.audio.noise_floor import noise_floor
 from scoring.errors import Code, InfrastructureFault
-from scoring.judges.dnsmos.room_noise import hiss
 from scoring.judges.recognition.dictionary import model_folder, pronunciations, unknown
 from scoring.judges.recognition.language_model import arpa
 from scoring.language.text import normalise as words_of
@@ -21,7 +21,7 @@ from scoring.language.text import spell
 
 PAD_SECONDS = 0.2
 """Silence on both sides: the recogniser needs some to find the first and the last word."""
-HISS = 32
+NOISE_FLOOR = 32
 """A steady hiss of up to so many steps of 16 bits, -65 dBFS, under speech at -23 LUFS: as in any quiet room. The recogniser was
 trained on recordings; in digital silence it hears words, and a voice that pauses so was read four times as badly."""
 FRAMES_PER_SECOND = 100
@@ -30,7 +30,7 @@ FILLERS = "<["
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HeardWord:
     """A word, and where it was heard: seconds from the clip's start."""
 
     word: str
@@ -46,16 +46,16 @@ class Recogniser:
         self._sentences = sorted({reading for text in texts for reading in (words_of(text), spell(text))})
         self._decoder = _decoder(self._sentences)
         self._lock = threading.Lock()
-        self._known: WeakKeyDictionary[Sound, tuple[Heard, ...]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Clip, tuple[HeardWord, ...]] = WeakKeyDictionary()
 
-    def hear(self, sound: Sound) -> tuple[Heard, ...]:
+    def hear(self, clip: Clip) -> tuple[HeardWord, ...]:
         """The words, in order; none if nothing was heard. It starts from the same state for every clip."""
         with self._lock:
-            if sound not in self._known:
-                self._known[sound] = self._decode(_pcm(normalise(sound.at(RATE)).samples))
-            return self._known[sound]
+            if clip not in self._known:
+                self._known[clip] = self._decode(_pcm(normalise(clip.at(RATE)).samples))
+            return self._known[clip]
 
-    def _decode(self, pcm: bytes) -> tuple[Heard, ...]:
+    def _decode(self, pcm: bytes) -> tuple[HeardWord, ...]:
         """A clip that fails twice, while a new decoder decodes silence, is one in which nothing can be heard."""
         try:
             return self._attempt(pcm)
@@ -71,13 +71,13 @@ class Recogniser:
             self._decoder = _decoder(self._sentences)
             return ()
 
-    def _attempt(self, pcm: bytes) -> tuple[Heard, ...]:
+    def _attempt(self, pcm: bytes) -> tuple[HeardWord, ...]:
         self._decoder.reinit_feat()  # channel statistics of earlier clips would change this one's words
         self._decoder.start_utt()
         self._decoder.process_raw(pcm, full_utt=True)
         self._decoder.end_utt()
         return tuple(
-            Heard(part.word.split("(")[0], _seconds(part.start_frame), _seconds(part.end_frame + 1))
+            HeardWord(part.word.split("(")[0], _seconds(part.start_frame), _seconds(part.end_frame + 1))
             for part in self._decoder.seg() or ()
             if part.word[0] not in FILLERS
         )
@@ -90,7 +90,7 @@ def _seconds(frame: int) -> float:
 def _pcm(speech: torch.Tensor) -> bytes:
     """16-bit samples of speech float32 [n], between silences, in the quiet room's hiss."""
     padded = torch.nn.functional.pad(speech, (round(PAD_SECONDS * RATE),) * 2)
-    heard = (padded * 32767.0).round() + hiss(padded.shape[0], HISS)
+    heard = (padded * 32767.0).round() + noise_floor(padded.shape[0], NOISE_FLOOR)
     return heard.clamp(-32768, 32767).to(torch.int16).numpy().tobytes()
 
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import torch
 
 from scoring.errors import Code, InfrastructureFault
+from scoring.judges.deterministic import onednn
 from scoring.judges.standard.device import Device
-from scoring.judges.steady import onednn
 
 THREADS = 1
 """Threads of a network on the CPU: a sum over more threads is another sum. There it serves audits and tests; service needs a GPU."""

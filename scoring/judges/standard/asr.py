@@ -8,7 +8,7 @@ from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneratio
 
 from scoring.audio.clip import RATE
 from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import Clip, through
+from scoring.judges.standard.lanes import NetworkInput, through
 from scoring.judges.standard.pretrained import front_end, network
 
 WINDOW = 30 * RATE
@@ -33,12 +33,12 @@ class StrongRecogniser:
 
     def transcribe(self, waves: Sequence[torch.Tensor], prompts: Sequence[str]) -> list[str]:
         """The text of each wave (float32 [n], 16 kHz). A prompt's length bounds what may be heard, and nothing else is known of it."""
-        clips: list[Clip] = []
+        clips: list[NetworkInput] = []
         owners: list[int] = []
         for owner, (wave, prompt) in enumerate(zip(waves, prompts, strict=True)):
             budget = self._budget(prompt)
             for window in windows(wave):
-                clips.append(Clip((self._mel(window),), budget))
+                clips.append(NetworkInput((self._mel(window),), budget))
                 owners.append(owner)
         texts: list[list[str]] = [[] for _ in waves]
         for owner, tokens in zip(owners, through(self._generate, clips, LANES[self._device], keyed=True), strict=True):

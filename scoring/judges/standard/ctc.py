@@ -11,7 +11,7 @@ from transformers import AutoModelForCTC, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureE
 from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import Clip, silent, through
+from scoring.judges.standard.lanes import NetworkInput, silent, through
 from scoring.judges.standard.pretrained import front_end, network
 
 
@@ -40,7 +40,7 @@ class WeakRecogniser:
 
     def listen(self, waves: Sequence[torch.Tensor]) -> list[Emissions]:
         """What the net says of each wave (float32 [n], n > 0, 16 kHz)."""
-        clips = [Clip(self._prepared(wave)) for wave in waves]
+        clips = [NetworkInput(self._prepared(wave)) for wave in waves]
         heard = through(self._forward, clips, LANES[self._device])
         kernels, strides = self._model.config.conv_kernel, self._model.config.conv_stride
         step = float(torch.tensor(strides).prod()) / RATE

@@ -24,7 +24,7 @@ from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.judge import Utterance
 from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import Clip, repeated, through
+from scoring.judges.standard.lanes import NetworkInput, repeated, through
 from scoring.judges.standard.pretrained import front_end, network
 from scoring.report import Metrics
 
@@ -46,8 +46,8 @@ class EmotionJudge:
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Both metrics of each utterance."""
-        clips = [Clip((repeated(self._prepared(utterance)),)) for utterance in batch]
-        found = [float(part) for part in through(self._forward, clips, LANES[self._device])]
+        inputs = [NetworkInput((repeated(self._prepared(utterance)),)) for utterance in batch]
+        found = [float(part) for part in through(self._forward, inputs, LANES[self._device])]
         return [
             {"neutral": neutral, "emotion": agreement(utterance.prompt.voice.expression, neutral)}
             for utterance, neutral in zip(batch, found, strict=True)
@@ -55,7 +55,7 @@ class EmotionJudge:
 
     def _prepared(self, utterance: Utterance) -> torch.Tensor:
         values: torch.Tensor = self._features(
-            utterance.sound.level.samples.numpy(), sampling_rate=RATE, return_tensors="pt"
+            utterance.clip.level.samples.numpy(), sampling_rate=RATE, return_tensors="pt"
         ).input_values[0]
         return values
 

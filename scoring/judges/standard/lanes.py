@@ -39,14 +39,14 @@ def repeated(wave: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clip:
+class NetworkInput:
     """What one clip brings to a network: tensors without a batch axis, and what else must be equal within a pass."""
 
     tensors: tuple[torch.Tensor, ...]
     key: Hashable = None
 
 
-def through(network: Callable[..., Any], clips: Sequence[Clip], lanes: int, keyed: bool = False) -> list[torch.Tensor]:
+def through(network: Callable[..., Any], clips: Sequence[NetworkInput], lanes: int, keyed: bool = False) -> list[torch.Tensor]:
     """What a network finds in each clip, in order, on the CPU.
 
     `network` takes the clips' tensors, stacked to [lanes, …], and returns one tensor [lanes, …]; with `keyed` it takes the key
@@ -64,7 +64,7 @@ def through(network: Callable[..., Any], clips: Sequence[Clip], lanes: int, keye
     return [found[index] for index in range(len(clips))]
 
 
-def _one_pass(network: Callable[..., Any], clips: Sequence[Clip], lanes: int, keyed: bool) -> list[torch.Tensor]:
+def _one_pass(network: Callable[..., Any], clips: Sequence[NetworkInput], lanes: int, keyed: bool) -> list[torch.Tensor]:
     filled = [*clips, *[clips[0]] * (lanes - len(clips))]
     stacked = [torch.stack(column) for column in zip(*(clip.tensors for clip in filled), strict=True)]
     try:

@@ -45,7 +45,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Source(_Part):
+class ModelSource(_Part):
     """Where a role's model is published: `ref` is a branch of `repo`; without a `repo` there is no public copy that can be used."""
 
     repo: Repo | None = None
@@ -71,12 +71,12 @@ class Pin(_Part):
         return f"{self.repo}@{self.revision[:12]}+{self.digest[:12]}"
 
 
-_SOURCES = TypeAdapter(dict[Role, Source])
+_SOURCES = TypeAdapter(dict[Role, ModelSource])
 _PINS = TypeAdapter(dict[Role, Pin])
-Entry = TypeVar("Entry")
+Value = TypeVar("Value")
 
 
-def read_catalogue(path: Path = CATALOGUE) -> Mapping[Role, Source]:
+def read_catalogue(path: Path = CATALOGUE) -> Mapping[Role, ModelSource]:
     """Role → where its model is published; raises PlatformError(SETTING_INVALID) for a file that says something else."""
     return _parsed(path, _SOURCES)
 
@@ -109,7 +109,7 @@ def write_pins(path: Path, pins: Mapping[Role, Pin]) -> None:
         raise PlatformError(Code.SETTING_INVALID, f"{path} cannot be written: {exc.strerror}") from exc
 
 
-def _parsed(path: Path, schema: TypeAdapter[dict[Role, Entry]]) -> dict[Role, Entry]:
+def _parsed(path: Path, schema: TypeAdapter[dict[Role, Value]]) -> dict[Role, Value]:
     found = strict_toml.read(path, schema, Code.SETTING_INVALID)
     if missing := [role.value for role in Role if role not in found]:
         raise PlatformError(Code.SETTING_INVALID, f"{path} names no model for {', '.join(missing)}")

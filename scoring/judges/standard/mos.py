@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from scoring.judges.judge import Utterance
 from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import Clip, repeated, through
+from scoring.judges.standard.lanes import NetworkInput, repeated, through
 from scoring.judges.standard.squim import Squim
 from scoring.judges.standard.utmos import Utmos
 from scoring.report import Metrics
@@ -24,8 +24,8 @@ class MosJudge:
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """All metrics of each utterance."""
-        clips = [Clip((repeated(utterance.sound.level.samples),)) for utterance in batch]
-        signals, opinions = through(self._squim, clips, self._lanes), through(self._utmos, clips, self._lanes)
+        inputs = [NetworkInput((repeated(utterance.clip.level.samples),)) for utterance in batch]
+        signals, opinions = through(self._squim, inputs, self._lanes), through(self._utmos, inputs, self._lanes)
         return [
             {**dict(zip(Squim.names, signal.tolist(), strict=True)), "utmos": float(opinion)}
             for signal, opinion in zip(signals, opinions, strict=True)

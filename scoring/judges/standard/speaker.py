@@ -8,7 +8,7 @@ from transformers import Wav2Vec2FeatureExtractor, WavLMForXVector
 from scoring.audio.clip import RATE
 from scoring.judges.judge import Utterance
 from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import Clip, repeated, through
+from scoring.judges.standard.lanes import NetworkInput, repeated, through
 from scoring.judges.standard.pretrained import front_end, network
 from scoring.report import Metrics
 
@@ -26,13 +26,13 @@ class XVectorJudge:
 
     def compare(self, one: Utterance, other: Utterance) -> Metrics:
         """The same in either order: each clip is embedded on its own."""
-        clips = [Clip((repeated(self._prepared(utterance)),)) for utterance in (one, other)]
-        first, second = (vector.to(torch.float64) for vector in through(self._embed, clips, LANES[self._device]))
+        inputs = [NetworkInput((repeated(self._prepared(utterance)),)) for utterance in (one, other)]
+        first, second = (vector.to(torch.float64) for vector in through(self._embed, inputs, LANES[self._device]))
         return {"speaker_similarity": float(torch.nn.functional.cosine_similarity(first, second, dim=0))}
 
     def _prepared(self, utterance: Utterance) -> torch.Tensor:
         values: torch.Tensor = self._features(
-            utterance.sound.level.samples.numpy(), sampling_rate=RATE, return_tensors="pt"
+            utterance.clip.level.samples.numpy(), sampling_rate=RATE, return_tensors="pt"
         ).input_values[0]
         return values
 

@@ -16,7 +16,7 @@ UNSAID = math.log(0.05)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AlignedWord:
     """A word of the prompt in the clip: seconds from its start, and its letters' mean log-probability."""
 
     word: str
@@ -25,7 +25,7 @@ class Said:
     confidence: float
 
 
-def align(recogniser: WeakRecogniser, words: Sequence[str], emissions: Emissions) -> tuple[Said, ...]:
+def align(recogniser: WeakRecogniser, words: Sequence[str], emissions: Emissions) -> tuple[AlignedWord, ...]:
     """Where each word with at least one known letter lies, in order; none where the clip is too short to hold them."""
     spelled = [(word, letters) for word in words if (letters := recogniser.spell(word))]
     targets = [symbol for _, letters in spelled for symbol in (recogniser.between, *letters)][1:]
@@ -34,17 +34,17 @@ def align(recogniser: WeakRecogniser, words: Sequence[str], emissions: Emissions
         return ()
     path, scores = F.forced_align(emissions.log_probs[None], torch.tensor([targets]), blank=recogniser.blank)
     spans = F.merge_tokens(path[0], scores[0], blank=recogniser.blank)
-    found: list[Said] = []
+    found: list[AlignedWord] = []
     start = 0
     for word, letters in spelled:
         own = spans[start : start + len(letters)]
         confidence = math.fsum(float(scores[0, span.start : span.end].mean()) for span in own) / len(own)
-        found.append(Said(word, own[0].start * emissions.step, own[-1].end * emissions.step, confidence))
+        found.append(AlignedWord(word, own[0].start * emissions.step, own[-1].end * emissions.step, confidence))
         start += len(letters) + 1
     return tuple(found)
 
 
-def timing(said: Sequence[Said], seconds: float, phonemes: int) -> Metrics:
+def timing(said: Sequence[AlignedWord], seconds: float, phonemes: int) -> Metrics:
     """Numbers on the timing of a clip of so many seconds, in which so many phonemes were asked.
 
     `lead_in`, `lead_out`, `longest_gap`: seconds before the first, after the last and at most between two words;

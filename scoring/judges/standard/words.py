@@ -30,10 +30,10 @@ class WordsJudge:
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """All metrics of each utterance."""
-        weak = [self._weak.recogniser.text(heard) for heard in self._weak.listen([utterance.sound for utterance in batch])]
+        weak = [self._weak.recogniser.text(heard) for heard in self._weak.listen([utterance.clip for utterance in batch])]
         voiced = [index for index, text in enumerate(weak) if text]
         strong = self._strong.transcribe(
-            [batch[index].sound.level.samples for index in voiced], [batch[index].prompt.text for index in voiced]
+            [batch[index].clip.level.samples for index in voiced], [batch[index].prompt.text for index in voiced]
         )
         heard = dict(zip(voiced, strong, strict=True))
         return [self._metrics(utterance, heard.get(index, ""), weak[index]) for index, utterance in enumerate(batch)]
@@ -46,5 +46,5 @@ class WordsJudge:
             "wer_weak": plain["wer"],
             "cer_weak": plain["cer"],
             "mush": max(0.0, plain["wer"] - errors["wer"]),
-            **timing(self._weak.align(utterance), utterance.sound.audio.seconds, count_phonemes(asked)),
+            **timing(self._weak.align(utterance), utterance.clip.audio.seconds, count_phonemes(asked)),
         }

@@ -22,7 +22,7 @@ class AttackedVoice(_Part):
     drops: Mapping[Manipulation, float]
 
 
-class Attacks(_Part):
+class AttackStudy(_Part):
     """`make study-attacks`: `groups` were judged per voice."""
 
     groups: int
@@ -40,7 +40,7 @@ class OrderRow(_Part):
     kendall: float
 
 
-class Order(_Part):
+class OrderStudy(_Part):
     """`make study-order`: `samples` were judged per condition; `order` says what each condition is, best first."""
 
     order: Mapping[str, str]
@@ -73,7 +73,7 @@ class PairShare(_Part):
     sd: float
 
 
-class RoundVariance(_Part):
+class RoundVarianceStudy(_Part):
     """`make study-round-variance`: D is clipped at ± `clip`."""
 
     clip: float
@@ -84,9 +84,9 @@ class RoundVariance(_Part):
 class Measured(_Part):
     """All of them."""
 
-    attacks: Attacks
-    order: Order
-    round_variance: RoundVariance
+    attacks: AttackStudy
+    order: OrderStudy
+    round_variance: RoundVarianceStudy
 
 
 Found = TypeVar("Found", bound=_Part)
@@ -95,9 +95,9 @@ Found = TypeVar("Found", bound=_Part)
 def read(folder: Path) -> Measured:
     """The studies' files in a folder; raises PlatformError(ARGUMENT_INVALID) for one that is missing or not of this form."""
     return Measured(
-        attacks=_read(folder / "attacks.json", Attacks),
-        order=_read(folder / "order.json", Order),
-        round_variance=_read(folder / "round_variance.json", RoundVariance),
+        attacks=_read(folder / "attacks.json", AttackStudy),
+        order=_read(folder / "order.json", OrderStudy),
+        round_variance=_read(folder / "round_variance.json", RoundVarianceStudy),
     )
 
 

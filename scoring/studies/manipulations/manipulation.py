@@ -49,7 +49,7 @@ class Manipulation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ManipulationSpec:
     """A manipulation: what it does in words, and the pure function that does it."""
 
     meaning: str
@@ -57,41 +57,45 @@ class Entry:
 
 
 M = Manipulation
-ENTRIES: Mapping[Manipulation, Entry] = {
-    M.REPEAT: Entry("the whole clip twice", order.repeat),
-    M.FIRST_HALF: Entry("the second half cut off", order.first_half),
-    M.PHRASE_REPEATED: Entry("the first quarter, four times over", order.phrase_repeated),
-    M.BABBLE: Entry("the first half again after the end, backwards", order.babble),
-    M.REVERSED: Entry("backwards", order.reverse),
-    M.SHUFFLED: Entry("chunks of 120 ms in another order", order.shuffle),
-    M.LEADING_SILENCE: Entry("3 s of silence before", partial(order.leading_silence, seconds=3.0)),
-    M.MID_SILENCE: Entry("2 s of silence in the middle", partial(order.mid_silence, seconds=2.0)),
-    M.TRAILING_SILENCE: Entry("3 s of silence after", partial(order.trailing_silence, seconds=3.0)),
-    M.SILENCE: Entry("as long, and all silent", additions.silence),
-    M.TONE: Entry("as long and as strong, and all a tone of 220 Hz", partial(additions.tone, hertz=220.0)),
-    M.BELOW_3400: Entry("nothing above 3.4 kHz", partial(bands.low_pass, hertz=3400.0)),
-    M.HIDDEN_3400: Entry("nothing above 3.4 kHz but a faint hiss", partial(bands.hidden_low_pass, hertz=3400.0)),
-    M.BELOW_7500: Entry("nothing above 7.5 kHz", partial(bands.low_pass, hertz=7500.0)),
-    M.UPSAMPLED_8K: Entry("through 8 kHz, offered at 16 kHz or more", partial(bands.upsampled, source=8_000)),
-    M.UPSAMPLED_16K: Entry("through 16 kHz, offered at 32 kHz or more", partial(bands.upsampled, source=16_000)),
-    M.GATED: Entry("a noise gate per frequency, set far too high", bands.gate),
-    M.QUIET: Entry("20 dB weaker", partial(damage.gain, decibels=-20.0)),
-    M.CLIPPED: Entry("12 dB beyond full scale, cut off there", partial(damage.clip, decibels=12.0)),
-    M.CLIPPED_PEAKS: Entry("the same, and single samples that stand out", partial(damage.clip_under_peaks, decibels=12.0)),
-    M.MU_LAW: Entry("8 bits per sample by the mu-law", damage.mu_law),
-    M.DC_OFFSET: Entry("shifted by a tenth of full scale", partial(damage.dc_offset, offset=0.1)),
-    M.NOISE_40: Entry("white noise 40 dB below the speech", partial(additions.noise, snr=40.0)),
-    M.NOISE_20: Entry("white noise 20 dB below the speech", partial(additions.noise, snr=20.0)),
-    M.NOISE_10: Entry("white noise 10 dB below the speech", partial(additions.noise, snr=10.0)),
-    M.NOISE_0: Entry("white noise as strong as the speech", partial(additions.noise, snr=0.0)),
-    M.HUM_50: Entry("hum of 50 Hz and its overtones, 15 dB below the speech", partial(additions.hum, hertz=50.0)),
-    M.HUM_60: Entry("hum of 60 Hz and its overtones, 15 dB below the speech", partial(additions.hum, hertz=60.0)),
-    M.TONES: Entry("a faint tone for 3 s after the last word", partial(additions.tones, seconds=3.0, below=24.0)),
-    M.GLIDE: Entry("a gliding tone under all of it, 18 dB below the loudest moment", partial(additions.glide, below=18.0)),
-    M.REVERBERATION: Entry("a hall: 1 s to fade by 60 dB, as strong as the voice itself", additions.reverberate),
-    M.PITCH_UP: Entry("three semitones higher, as long as before", partial(voice.shift_pitch, semitones=3.0)),
-    M.PITCH_DOWN: Entry("three semitones lower, as long as before", partial(voice.shift_pitch, semitones=-3.0)),
-    M.FAST: Entry("1.5 times as fast, at the same pitch", partial(voice.stretch, speed=1.5)),
+ENTRIES: Mapping[Manipulation, ManipulationSpec] = {
+    M.REPEAT: ManipulationSpec("the whole clip twice", order.repeat),
+    M.FIRST_HALF: ManipulationSpec("the second half cut off", order.first_half),
+    M.PHRASE_REPEATED: ManipulationSpec("the first quarter, four times over", order.phrase_repeated),
+    M.BABBLE: ManipulationSpec("the first half again after the end, backwards", order.babble),
+    M.REVERSED: ManipulationSpec("backwards", order.reverse),
+    M.SHUFFLED: ManipulationSpec("chunks of 120 ms in another order", order.shuffle),
+    M.LEADING_SILENCE: ManipulationSpec("3 s of silence before", partial(order.leading_silence, seconds=3.0)),
+    M.MID_SILENCE: ManipulationSpec("2 s of silence in the middle", partial(order.mid_silence, seconds=2.0)),
+    M.TRAILING_SILENCE: ManipulationSpec("3 s of silence after", partial(order.trailing_silence, seconds=3.0)),
+    M.SILENCE: ManipulationSpec("as long, and all silent", additions.silence),
+    M.TONE: ManipulationSpec("as long and as strong, and all a tone of 220 Hz", partial(additions.tone, hertz=220.0)),
+    M.BELOW_3400: ManipulationSpec("nothing above 3.4 kHz", partial(bands.low_pass, hertz=3400.0)),
+    M.HIDDEN_3400: ManipulationSpec("nothing above 3.4 kHz but a faint hiss", partial(bands.hidden_low_pass, hertz=3400.0)),
+    M.BELOW_7500: ManipulationSpec("nothing above 7.5 kHz", partial(bands.low_pass, hertz=7500.0)),
+    M.UPSAMPLED_8K: ManipulationSpec("through 8 kHz, offered at 16 kHz or more", partial(bands.upsampled, source=8_000)),
+    M.UPSAMPLED_16K: ManipulationSpec("through 16 kHz, offered at 32 kHz or more", partial(bands.upsampled, source=16_000)),
+    M.GATED: ManipulationSpec("a noise gate per frequency, set far too high", bands.gate),
+    M.QUIET: ManipulationSpec("20 dB weaker", partial(damage.gain, decibels=-20.0)),
+    M.CLIPPED: ManipulationSpec("12 dB beyond full scale, cut off there", partial(damage.clip, decibels=12.0)),
+    M.CLIPPED_PEAKS: ManipulationSpec(
+        "the same, and single samples that stand out", partial(damage.clip_under_peaks, decibels=12.0)
+    ),
+    M.MU_LAW: ManipulationSpec("8 bits per sample by the mu-law", damage.mu_law),
+    M.DC_OFFSET: ManipulationSpec("shifted by a tenth of full scale", partial(damage.dc_offset, offset=0.1)),
+    M.NOISE_40: ManipulationSpec("white noise 40 dB below the speech", partial(additions.noise, snr=40.0)),
+    M.NOISE_20: ManipulationSpec("white noise 20 dB below the speech", partial(additions.noise, snr=20.0)),
+    M.NOISE_10: ManipulationSpec("white noise 10 dB below the speech", partial(additions.noise, snr=10.0)),
+    M.NOISE_0: ManipulationSpec("white noise as strong as the speech", partial(additions.noise, snr=0.0)),
+    M.HUM_50: ManipulationSpec("hum of 50 Hz and its overtones, 15 dB below the speech", partial(additions.hum, hertz=50.0)),
+    M.HUM_60: ManipulationSpec("hum of 60 Hz and its overtones, 15 dB below the speech", partial(additions.hum, hertz=60.0)),
+    M.TONES: ManipulationSpec("a faint tone for 3 s after the last word", partial(additions.tones, seconds=3.0, below=24.0)),
+    M.GLIDE: ManipulationSpec(
+        "a gliding tone under all of it, 18 dB below the loudest moment", partial(additions.glide, below=18.0)
+    ),
+    M.REVERBERATION: ManipulationSpec("a hall: 1 s to fade by 60 dB, as strong as the voice itself", additions.reverberate),
+    M.PITCH_UP: ManipulationSpec("three semitones higher, as long as before", partial(voice.shift_pitch, semitones=3.0)),
+    M.PITCH_DOWN: ManipulationSpec("three semitones lower, as long as before", partial(voice.shift_pitch, semitones=-3.0)),
+    M.FAST: ManipulationSpec("1.5 times as fast, at the same pitch", partial(voice.stretch, speed=1.5)),
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.competition import DuelRules, Step
+from scoring.competition import BetUnit, DuelRules
 from scoring.ranking.duel import BET_CAP, LEAST_CAPITAL, MOST_CAPITAL
 from scoring.ranking.selection import CONFIDENCE
 from scoring.studies.simulation.world import Floats, Micros
@@ -56,12 +56,12 @@ def opened(margin: Micros, threshold: Floats, rules: DuelRules) -> Lanes:
 def step(lanes: Lanes, differences: Micros, rules: DuelRules) -> Lanes:
     """One round's differences [lanes, groups], challenger minus king in integers of 1e-6."""
     groups = differences.shape[1]
-    if rules.step is Step.ROUND:
+    if rules.step is BetUnit.ROUND:
         differences = differences.sum(axis=1, keepdims=True) // groups
     clip = round(rules.clip * MICRO)
     gains = np.clip(differences, -clip, clip) - lanes.margin[:, None]
     squares = gains * gains
-    stakes = _stakes(lanes, squares, groups if rules.step is Step.ROUND else 1, rules)
+    stakes = _stakes(lanes, squares, groups if rules.step is BetUnit.ROUND else 1, rules)
     factors = np.concatenate([lanes.capital[..., None], 1.0 + stakes * (gains / MICRO)[:, None, :]], axis=2)
     after = np.multiply.accumulate(factors, axis=2)[..., -1]
     return replace(

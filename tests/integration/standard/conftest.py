@@ -17,13 +17,13 @@ from neurons.localnet.repositories import publish
 from prompts.generate import generate
 from prompts.groups import Group, GroupPlan
 from scoring.audio.audio import from_pcm
-from scoring.audio.clip import Sound
+from scoring.audio.clip import Clip
 from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges
 from scoring.judges.standard.device import Device
 from scoring.judges.standard.load import load
 from scoring.judges.standard.models import Pin, Role, read_catalogue
-from scoring.synthesis.espeak_library import Settings, say
+from scoring.synthesis.espeak_library import EspeakSettings, say
 from tests.builders import fake_models
 
 
@@ -74,7 +74,7 @@ def pcm() -> Callable[[str], bytes]:
     """espeak-ng inside this process; 16-bit mono PCM at 22,050 Hz."""
 
     def speak(text: str) -> bytes:
-        wave = say(text, Settings("en-us+f2", rate=175, pitch=50, range=50, amplitude=100, word_gap=0))
+        wave = say(text, EspeakSettings("en-us+f2", rate=175, pitch=50, range=50, amplitude=100, word_gap=0))
         return (wave * 32768.0).round().astype("<i2").tobytes()
 
     return speak
@@ -87,7 +87,7 @@ def utterances(groups: tuple[Group, ...], pcm: Callable[[str], bytes]) -> tuple[
     for group in groups:
         for prompt in group.prompts:
             short = replace(prompt, text=" ".join(prompt.text.split()[: 2 + 2 * len(found)]))
-            found.append(Utterance(short, group, Sound(from_pcm(pcm(short.text), 22_050))))
+            found.append(Utterance(short, group, Clip(from_pcm(pcm(short.text), 22_050))))
     return tuple(found)
 
 

@@ -19,10 +19,10 @@ from scoring.judges.standard.asr import SEARCH, WINDOW, StrongRecogniser, window
 from scoring.judges.standard.ctc import Emissions, WeakRecogniser, frames
 from scoring.judges.standard.device import Device
 from scoring.judges.standard.emotion import agreement
-from scoring.judges.standard.lanes import Clip, bucket, repeated, silent, through
+from scoring.judges.standard.lanes import NetworkInput, bucket, repeated, silent, through
 from scoring.judges.standard.mos import MosJudge
 from scoring.judges.standard.squim import Squim
-from scoring.judges.standard.timing import Said, align, timing
+from scoring.judges.standard.timing import AlignedWord, align, timing
 from scoring.judges.standard.words import WordsJudge
 from scoring.report import Factor
 from scoring.scores import anchors
@@ -139,13 +139,13 @@ def test_a_network_that_fails_is_ours() -> None:
         raise torch.OutOfMemoryError("no memory")
 
     with pytest.raises(InfrastructureFault):
-        through(full, [Clip((torch.zeros(3),))], 1)
+        through(full, [NetworkInput((torch.zeros(3),))], 1)
 
 
 def test_what_is_not_finite_is_ours() -> None:
     """NaN in a receipt would be a score of nothing."""
     with pytest.raises(InfrastructureFault):
-        through(lambda wave: wave / 0.0, [Clip((torch.zeros(3),))], 1)
+        through(lambda wave: wave / 0.0, [NetworkInput((torch.zeros(3),))], 1)
 
 
 def test_nothing_to_judge(judges: Judges) -> None:
@@ -161,7 +161,7 @@ def test_clips_of_other_keys_go_through_apart_and_come_back_in_order() -> None:
         seen.append((key, tuple(waves.shape)))
         return waves[:, 0] + key
 
-    clips = [Clip((torch.full((size,), float(size)),), key) for size, key in ((2, 1), (3, 1), (2, 2), (2, 1))]
+    clips = [NetworkInput((torch.full((size,), float(size)),), key) for size, key in ((2, 1), (3, 1), (2, 2), (2, 1))]
     assert [float(row) for row in through(first, clips, 2, keyed=True)] == [3.0, 4.0, 4.0, 3.0]
     assert seen == [(1, (2, 2)), (1, (2, 3)), (2, (2, 2))]
 
@@ -259,7 +259,7 @@ def test_too_short_to_be_aligned(weak: WeakRecogniser) -> None:
     assert timing((), 1.5, 4) == {
         "lead_in": 0.0, "lead_out": 1.5, "longest_gap": 0.0, "articulation_rate": 0.0, "tail_unsaid": 1.0,
     }  # fmt: skip
-    assert timing((Said("a", 0.0, 1.0, 0.0),), 1.0, 5)["longest_gap"] == 0.0
+    assert timing((AlignedWord("a", 0.0, 1.0, 0.0),), 1.0, 5)["longest_gap"] == 0.0
 
 
 def test_frames() -> None:

@@ -5,7 +5,7 @@ import hashlib
 import torch
 
 
-def hiss(length: int, steps: int) -> torch.Tensor:
+def noise_floor(length: int, steps: int) -> torch.Tensor:
     """The same noise for every clip: float32 [length], uniform over the whole numbers of [-steps, steps), steps ≤ 128.
 
     Whole numbers from a hash: no machine rounds them.

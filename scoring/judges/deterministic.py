@@ -20,7 +20,7 @@ def onednn(enabled: bool) -> Iterator[None]:
 
 
 @contextmanager
-def steady() -> Iterator[None]:
+def deterministic() -> Iterator[None]:
     """Inside, and in threads begun inside, torch works on one thread and without oneDNN. As `onednn`: enter from one thread only.
 
     A clip's transforms are too short to share: handing them to a second thread costs more than it saves, and many times more where
