@@ -9,7 +9,7 @@ import structlog
 import typer
 
 from neurons.cli import logs
-from neurons.cli.options import CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
+from neurons.cli.options import ChainOptions, CompetitionFile, given, keys_of, shared_options
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -82,27 +82,22 @@ def worker(
 
 
 @queue.command("run")
+@shared_options
 def queue_run(
-    network: Network = None,
-    netuid: Netuid = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
+    options: ChainOptions,
     competition: CompetitionFile = None,
 ) -> None:
     """Send registry and new commitments to the voice API, signed by the wallet's hotkey."""
     from neurons.api_client.client import VoiceApi
-    from neurons.chain import wallets
     from neurons.chain.adapter import connect
     from neurons.model_queue import daemon
     from neurons.settings import QueueSettings
     from scoring.competition import load
     from voice_api.runtime.process_metrics import Ticks
 
-    options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey)
-    settings = QueueSettings(**options, **given(wallet_path=wallet_path, competition=competition))
+    settings = options.settings(QueueSettings, competition=competition)
     schedule = load(settings.competition)
-    keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    keys = keys_of(settings)
     ticks = Ticks()
 
     async def serve(stop: Any) -> None:
@@ -116,12 +111,9 @@ def queue_run(
 
 
 @validator.command("run")
+@shared_options
 def validator_run(
-    network: Network = None,
-    netuid: Netuid = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
+    options: ChainOptions,
     competition: CompetitionFile = None,
     follow: Annotated[
         str | None,
@@ -129,7 +121,6 @@ def validator_run(
     ] = None,
 ) -> None:
     """Open rounds, fold them into the ledger, and set weights; or follow another's rounds."""
-    from neurons.chain import wallets
     from neurons.chain.adapter import connect
     from neurons.settings import ValidatorSettings
     from neurons.validator import daemon as process
@@ -137,10 +128,9 @@ def validator_run(
     from scoring.competition import load
     from voice_api.runtime.process_metrics import Ticks
 
-    options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey)
-    settings = ValidatorSettings(**options, **given(wallet_path=wallet_path, competition=competition, follow=follow))
+    settings = options.settings(ValidatorSettings, competition=competition, follow=follow)
     schedule = load(settings.competition)
-    keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    keys = keys_of(settings)
     signer = process.Signer(keys, settings.revocations, settings.trust)
     terms = Terms(keys, settings.version_key, schedule, settings.pause, settings.weights_deadline)
     ticks = Ticks()

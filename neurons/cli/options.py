@@ -1,19 +1,113 @@
-"""Options that several commands share, under the names every operator's fingers know."""
+"""Options that several commands share: a command names a group of them, and gets one object with what was given."""
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-Network = Annotated[str | None, typer.Option("--network", "-n", "--subtensor.network", help="dev, local, test, finney or ws://…")]
+if TYPE_CHECKING:
+    import bittensor as bt
+
+    from neurons.settings import ChainSettings
+
+    Settings = TypeVar("Settings", bound=ChainSettings)
+
 Netuid = Annotated[int | None, typer.Option("--netuid", help="The subnet's number.")]
-Wallet = Annotated[str | None, typer.Option("--wallet", "-w", "--wallet.name", help="The wallet's name.")]
-WalletHotkey = Annotated[str | None, typer.Option("--wallet-hotkey", "-H", "--wallet.hotkey", help="The hotkey's name.")]
-WalletPath = Annotated[Path | None, typer.Option("--wallet-path", "--wallet.path", help="The folder of the wallets.")]
 CompetitionFile = Annotated[Path | None, typer.Option("--competition", help="The competition's TOML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedOptions:
+    """A group of options; its fields are named as the settings that they stand for."""
+
+    def settings(self, kind: "type[Settings]", **others: Any) -> "Settings":
+        """The settings with these options and `others`; the environment fills in what was not given."""
+        return kind(**given(**{field.name: getattr(self, field.name) for field in fields(self)}, **others))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkOptions(SharedOptions):
+    """Which subnet of which chain."""
+
+    network: Annotated[
+        str | None, typer.Option("--network", "-n", "--subtensor.network", help="dev, local, test, finney or ws://…")
+    ] = None
+    netuid: Netuid = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WalletOptions(SharedOptions):
+    """Whose keys."""
+
+    wallet: Annotated[str | None, typer.Option("--wallet", "-w", "--wallet.name", help="The wallet's name.")] = None
+    wallet_hotkey: Annotated[str | None, typer.Option("--wallet-hotkey", "-H", "--wallet.hotkey", help="The hotkey's name.")] = (
+        None
+    )
+    wallet_path: Annotated[Path | None, typer.Option("--wallet-path", "--wallet.path", help="The folder of the wallets.")] = None
+
+    def keys(self) -> "bt.Wallet":
+        """The wallet; raises PlatformError(WALLET_MISSING)."""
+        from neurons.settings import ChainSettings
+
+        return keys_of(self.settings(ChainSettings))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainOptions(WalletOptions, NetworkOptions):
+    """Which subnet of which chain, and whose keys."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevChainOptions(SharedOptions):
+    """Which development chain."""
+
+    devchain: Annotated[Path | None, typer.Option("--chain", help="The chain's file (default: VOICE_DEVCHAIN).")] = None
+
+    @property
+    def file(self) -> Path:
+        """The chain's file."""
+        from neurons.settings import ChainSettings
+
+        return self.settings(ChainSettings).devchain
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevWalletOptions(WalletOptions, DevChainOptions):
+    """Which development chain, and whose keys."""
+
+
+def shared_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take a group of options as its first parameter: its help shows them behind the command's own."""
+    signature = inspect.signature(command)
+    (name, first), *own = signature.parameters.items()
+    group: type[SharedOptions] = first.annotation
+    hints = get_type_hints(group, include_extras=True)
+    shared = [inspect.Parameter(f.name, first.kind, default=None, annotation=hints[f.name]) for f in fields(group)]
+    # Typer calls by name, so that an option may stand before an argument that has no default.
+    shown = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*(option for _, option in own), *shared)]
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        chosen = group(**{option.name: values.pop(option.name) for option in shared})
+        command(**{name: chosen}, **values)
+
+    run.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
+    run.__annotations__ = {option.name: option.annotation for option in shown}
+    return run
 
 
 def given(**options: Any) -> dict[str, Any]:
     """The options that were given: what was not is left to the environment."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def keys_of(settings: "ChainSettings") -> "bt.Wallet":
+    """The wallet that the settings name; raises PlatformError(WALLET_MISSING)."""
+    from neurons.chain import wallets
+
+    return wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)

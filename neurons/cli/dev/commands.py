@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from neurons.cli.dev import fault, rules
-from neurons.cli.dev.options import ChainFile, chain_file, wallet_of
-from neurons.cli.options import AsJson, Netuid, Wallet, WalletHotkey, WalletPath, given
+from neurons.cli.options import AsJson, DevChainOptions, DevWalletOptions, Netuid, shared_options
 
 app = typer.Typer(help="The development chain and the local model hub.", no_args_is_help=True)
 app.add_typer(fault.app, name="fault")
@@ -18,12 +17,10 @@ OnHotkey = Annotated[str | None, typer.Option("--on", help="Another hotkey's add
 
 
 @app.command()
+@shared_options
 def create(
-    chain: ChainFile = None,
+    options: DevWalletOptions,
     netuid: Netuid = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
     block_seconds: Annotated[float, typer.Option(min=0.05, help="Seconds from block to block.")] = 12.0,
 ) -> None:
     """Create a chain with one subnet, owned by the wallet; a missing wallet is made without a password."""
@@ -31,9 +28,7 @@ def create(
     from neurons.devchain import operations
     from neurons.settings import ChainSettings
 
-    settings = ChainSettings(
-        **given(devchain=chain, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey, wallet_path=wallet_path)
-    )
+    settings = options.settings(ChainSettings, netuid=netuid)
     owner = wallets.create(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
     operations.create(
         settings.devchain,
@@ -64,28 +59,24 @@ def hub(
 
 
 @app.command()
+@shared_options
 def faucet(
+    options: DevWalletOptions,
     amount: Annotated[float, typer.Argument(min=0.0, help="Tokens to give.")],
-    chain: ChainFile = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
 ) -> None:
     """Give tokens to the wallet's coldkey."""
     from neurons.devchain import operations
     from neurons.devchain.genesis import RAO
 
-    path, keys = wallet_of(chain, wallet, wallet_hotkey, wallet_path)
-    block = operations.faucet(path, keys.coldkeypub.ss58_address, round(amount * RAO))
+    keys = options.keys()
+    block = operations.faucet(options.file, keys.coldkeypub.ss58_address, round(amount * RAO))
     typer.echo(f"{keys.coldkeypub.ss58_address} has {amount:g} more from block {block} on")
 
 
 @app.command()
+@shared_options
 def register(
-    chain: ChainFile = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
+    options: DevWalletOptions,
     stake: Annotated[float, typer.Option(min=0.0, help="Tokens staked on the hotkey (validators).")] = 0.0,
 ) -> None:
     """Register the wallet's hotkey on the subnet; a full subnet loses who earns least and is not immune."""
@@ -93,38 +84,34 @@ def register(
     from neurons.devchain.genesis import RAO
     from scoring.types import Hotkey as HotkeyAddress
 
-    path, keys = wallet_of(chain, wallet, wallet_hotkey, wallet_path)
+    keys = options.keys()
     hotkey = HotkeyAddress(keys.hotkey.ss58_address)
-    uid = operations.register(path, hotkey, keys.coldkeypub.ss58_address, round(stake * RAO))
+    uid = operations.register(options.file, hotkey, keys.coldkeypub.ss58_address, round(stake * RAO))
     typer.echo(f"{hotkey} holds uid {uid}")
 
 
 @app.command()
+@shared_options
 def stake(
+    options: DevWalletOptions,
     amount: Annotated[float, typer.Argument(min=0.0, help="Tokens from the coldkey's balance.")],
     on: OnHotkey = None,
-    chain: ChainFile = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
 ) -> None:
     """Stake the wallet's tokens on a hotkey; validator permits follow at the next epoch."""
-    path, keys = wallet_of(chain, wallet, wallet_hotkey, wallet_path)
-    _moved(path, on or keys.hotkey.ss58_address, keys.coldkeypub.ss58_address, amount)
+    keys = options.keys()
+    _moved(options.file, on or keys.hotkey.ss58_address, keys.coldkeypub.ss58_address, amount)
 
 
 @app.command()
+@shared_options
 def unstake(
+    options: DevWalletOptions,
     amount: Annotated[float, typer.Argument(min=0.0, help="Tokens; more than there are means all.")],
     on: OnHotkey = None,
-    chain: ChainFile = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
 ) -> None:
     """Take the wallet's stake on a hotkey back into its balance."""
-    path, keys = wallet_of(chain, wallet, wallet_hotkey, wallet_path)
-    _moved(path, on or keys.hotkey.ss58_address, keys.coldkeypub.ss58_address, -amount)
+    keys = options.keys()
+    _moved(options.file, on or keys.hotkey.ss58_address, keys.coldkeypub.ss58_address, -amount)
 
 
 def _moved(path: Path, hotkey: str, coldkey: str, amount: float) -> None:
@@ -139,8 +126,9 @@ def _moved(path: Path, hotkey: str, coldkey: str, amount: float) -> None:
 
 
 @app.command()
+@shared_options
 def blocks(
-    chain: ChainFile = None,
+    options: DevChainOptions,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest blocks.")] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -151,7 +139,7 @@ def blocks(
     from neurons.cli.dev import tables
     from neurons.devchain import operations
 
-    found = operations.blocks(chain_file(chain), limit)
+    found = operations.blocks(options.file, limit)
     if as_json:
         typer.echo(json.dumps([asdict(block) for block in found]))
         return
@@ -159,7 +147,8 @@ def blocks(
 
 
 @app.command()
-def show(chain: ChainFile = None, as_json: AsJson = False) -> None:
+@shared_options
+def show(options: DevChainOptions, as_json: AsJson = False) -> None:
     """Show the chain as it is now: neurons, stakes, weights, permits, commitments, hyperparameters and faults."""
     import json
     from dataclasses import asdict
@@ -167,7 +156,7 @@ def show(chain: ChainFile = None, as_json: AsJson = False) -> None:
     from neurons.cli.dev import tables
     from neurons.devchain.overview import overview
 
-    found = overview(chain_file(chain))
+    found = overview(options.file)
     if as_json:
         typer.echo(json.dumps(asdict(found)))
         return

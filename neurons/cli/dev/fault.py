@@ -4,15 +4,16 @@ from typing import Annotated
 
 import typer
 
-from neurons.cli.dev.options import ChainFile, chain_file
-from neurons.cli.options import AsJson
+from neurons.cli.options import AsJson, DevChainOptions, shared_options
 from neurons.devchain.faults import Kind
 
 app = typer.Typer(help="Let the development chain's node fail.", no_args_is_help=True)
 
 
 @app.command()
+@shared_options
 def add(
+    options: DevChainOptions,
     kind: Annotated[
         Kind, typer.Argument(help="stall: no answer; drop: the connection breaks; stale: the head stands still; error.")
     ],
@@ -25,7 +26,6 @@ def add(
     after: Annotated[bool, typer.Option("--after", help="The call takes effect; only its answer is lost.")] = False,
     until_block: Annotated[int | None, typer.Option(min=1, help="The block at which it is over (default: when cleared).")] = None,
     pid: Annotated[int | None, typer.Option(min=1, help="Only this process's node fails (default: everybody's).")] = None,
-    chain: ChainFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Begin a fault at the newest block; running processes meet it with their next call."""
@@ -34,12 +34,13 @@ def add(
     from neurons.devchain import operations
     from neurons.devchain.faults import Plan
 
-    fault = operations.add_fault(chain_file(chain), Plan(kind, call, share, seconds, name, after, until_block, pid))
+    fault = operations.add_fault(options.file, Plan(kind, call, share, seconds, name, after, until_block, pid))
     typer.echo(json.dumps({"id": fault}) if as_json else f"fault {fault}: {kind.value} of {call}")
 
 
 @app.command("list")
-def list_faults(chain: ChainFile = None, as_json: AsJson = False) -> None:
+@shared_options
+def list_faults(options: DevChainOptions, as_json: AsJson = False) -> None:
     """Show the faults, those that are over too, and how often each struck."""
     import json
     from dataclasses import asdict
@@ -47,7 +48,7 @@ def list_faults(chain: ChainFile = None, as_json: AsJson = False) -> None:
     from neurons.cli.dev import tables
     from neurons.devchain import operations
 
-    found = operations.faults(chain_file(chain))
+    found = operations.faults(options.file)
     if as_json:
         typer.echo(json.dumps([asdict(fault) for fault in found]))
         return
@@ -55,14 +56,16 @@ def list_faults(chain: ChainFile = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
+@shared_options
 def clear(
-    fault: Annotated[int | None, typer.Argument(help="The fault's number (default: all).")] = None, chain: ChainFile = None
+    options: DevChainOptions,
+    fault: Annotated[int | None, typer.Argument(help="The fault's number (default: all).")] = None,
 ) -> None:
     """End and forget a fault, or all."""
     from neurons.devchain import operations
     from scoring.errors import Code, PlatformError
 
-    cleared = operations.clear_faults(chain_file(chain), fault)
+    cleared = operations.clear_faults(options.file, fault)
     if fault is not None and not cleared:
         raise PlatformError(Code.ARGUMENT_INVALID, f"there is no fault {fault}; `voice dev fault list` shows them")
     typer.echo(f"{cleared} cleared")

@@ -1,41 +1,38 @@
 """`voice dev set` and `voice dev reveal`: what only the chain itself, or the public beacon, would do."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from neurons.cli.dev.options import ChainFile, chain_file, wallet_of
-from neurons.cli.options import Wallet, WalletHotkey, WalletPath
+from neurons.cli.options import DevChainOptions, DevWalletOptions, shared_options
 from scoring.errors import Code, PlatformError
 
 _OWNER = "owner_hotkey"
 
 
+@shared_options
 def change(
+    options: DevChainOptions,
     name: Annotated[str, typer.Argument(help="A hyperparameter as `voice dev show` names it, or owner_hotkey.")],
     value: Annotated[str, typer.Argument(help="A whole number, 0 or 1 for a switch; a hotkey's address for owner_hotkey.")],
-    chain: ChainFile = None,
 ) -> None:
     """Set a hyperparameter from the next block on."""
     from neurons.devchain import operations
     from scoring.types import Hotkey
 
-    path = chain_file(chain)
+    path = options.file
     block = operations.own(path, Hotkey(value)) if name == _OWNER else operations.change(path, name, _whole(name, value))
     typer.echo(f"{name} is {value} from block {block} on")
 
 
+@shared_options
 def reveal(
+    options: DevWalletOptions,
     weights: Annotated[list[str], typer.Argument(metavar="UID=WEIGHT...", help="The weights that were sealed.")],
     sealed_in: Annotated[
         int | None, typer.Option("--block", min=0, help="The block that holds them (default: the earliest that waits).")
     ] = None,
     hotkey: Annotated[str | None, typer.Option("--hotkey", help="Whose, by address (default: the wallet's).")] = None,
-    chain: ChainFile = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
 ) -> None:
     """Open a validator's sealed weights, as the beacon would: offline, what is inside has to be said."""
     from bittensor.intents import normalize
@@ -43,21 +40,12 @@ def reveal(
     from neurons.devchain import operations
     from scoring.types import Hotkey, Uid
 
-    path, whose = _whose(hotkey, chain, wallet, wallet_hotkey, wallet_path)
+    whose = hotkey or options.keys().hotkey.ss58_address
     pairs = [_pair(text) for text in weights]
     uids, values = normalize([uid for uid, _ in pairs], [weight for _, weight in pairs])
     row = {Uid(uid): value for uid, value in zip(uids, values, strict=True)}
-    block = operations.reveal(path, Hotkey(whose), row, sealed_in)
+    block = operations.reveal(options.file, Hotkey(whose), row, sealed_in)
     typer.echo(f"the weights of {whose} are open from block {block} on")
-
-
-def _whose(
-    hotkey: str | None, chain: Path | None, wallet: str | None, wallet_hotkey: str | None, wallet_path: Path | None
-) -> tuple[Path, str]:
-    if hotkey is not None:
-        return chain_file(chain), hotkey
-    path, keys = wallet_of(chain, wallet, wallet_hotkey, wallet_path)
-    return path, keys.hotkey.ss58_address
 
 
 def _pair(text: str) -> tuple[int, float]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from neurons.cli.miner import run, score, status, validate
-from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
+from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, given, keys_of, shared_options
 
 if TYPE_CHECKING:
     from neurons.settings import MinerSettings
@@ -79,24 +79,21 @@ def reveal(repo: Annotated[str, typer.Argument(metavar="REPO", help="<namespace>
 
 
 @app.command()
+@shared_options
 def commit(
+    options: ChainOptions,
     folder: Folder,
     repo: Repo,
     revision: Annotated[str, typer.Option("--revision", help="The published revision, 40 hex digits.")],
-    network: Network = None,
-    netuid: Netuid = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
     competition: CompetitionFile = None,
 ) -> None:
     """Commit a published model on the chain, bound to the wallet's hotkey."""
-    from neurons.chain import wallets
     from neurons.miner.model_check import check as check_folder
     from neurons.miner.model_check import commitment_of
+    from neurons.settings import MinerSettings
 
-    settings = _settings(network, netuid, wallet, wallet_hotkey, wallet_path)
-    keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    settings = options.settings(MinerSettings)
+    keys = keys_of(settings)
     text = commitment_of(check_folder(folder, _rules(competition)).prints.content, repo, revision, keys)
     block = asyncio.run(_commit(settings, text, keys))
     typer.echo(f"committed in block {block}: {text.decode()}")
@@ -125,14 +122,6 @@ async def _commit(settings: "MinerSettings", text: bytes, keys: object) -> int:
 
 
 app.command("status")(status.status)
-
-
-def _settings(
-    network: str | None, netuid: int | None, wallet: str | None, hotkey: str | None, path: Path | None
-) -> "MinerSettings":
-    from neurons.settings import MinerSettings
-
-    return MinerSettings(**given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=hotkey, wallet_path=path))
 
 
 def _rules(path: Path | None) -> "Competition":

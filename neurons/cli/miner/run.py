@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurons.cli.miner import console
-from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
+from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, keys_of, shared_options
 
 if TYPE_CHECKING:
     import bittensor as bt
@@ -38,7 +38,9 @@ Settle = Annotated[
 ]
 
 
+@shared_options
 def run(
+    options: ChainOptions,
     folder: Models,
     repo: Repo,
     margin: Margin = None,
@@ -46,28 +48,21 @@ def run(
     dry_run: DryRun = False,
     yes: Yes = False,
     settle: Settle = 30.0,
-    network: Network = None,
-    netuid: Netuid = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
     competition: CompetitionFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Watch a folder of checkpoints: check and score each, and submit it when it beats the last submission beyond doubt."""
-    from neurons.chain import wallets
     from neurons.miner.repository import check_base
     from neurons.settings import MinerSettings
     from scoring.errors import Code, PlatformError
 
-    options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=wallet_hotkey)
-    settings = MinerSettings(**options, **given(wallet_path=wallet_path, competition=competition))
+    settings = options.settings(MinerSettings, competition=competition)
     check_base(repo)
     if not (yes or dry_run) and (as_json or not sys.stdin.isatty()):
         raise PlatformError(
             Code.ARGUMENT_INVALID, "Without a terminal, or with --json, nobody can be asked: add --yes, or --dry-run."
         )
-    keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    keys = keys_of(settings)
     speaker: Speaker = console.JsonLines() if as_json else console.Terminal()
     plan = _Plan(folder.resolve(), repo, margin, once, dry_run, yes, timedelta(seconds=settle))
     with speaker:

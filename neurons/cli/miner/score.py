@@ -19,7 +19,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.bars import stages
-from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, given
+from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, shared_options
 
 if TYPE_CHECKING:
     from neurons.settings import MinerSettings
@@ -71,14 +71,14 @@ class Scored:
         return {prompt.id: prompt for group in self.groups for prompt in group.prompts}
 
 
+@shared_options
 def score(
+    options: NetworkOptions,
     target: Target,
     number: RoundOption = None,
     block: BlockOption = None,
     block_hash: HashOption = None,
     out: Out = None,
-    network: Network = None,
-    netuid: Netuid = None,
     competition: CompetitionFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -87,7 +87,7 @@ def score(
     from scoring.competition import load
 
     _check(target)
-    settings = MinerSettings(**given(network=network, netuid=netuid, competition=competition))
+    settings = options.settings(MinerSettings, competition=competition)
     seed = _seed(settings, load(settings.competition), number, block, block_hash)
     if out is not None:
         _make(out)

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.miner import history
-from neurons.cli.options import AsJson, Wallet, WalletHotkey, WalletPath, given
+from neurons.cli.options import AsJson, WalletOptions, keys_of, shared_options
 from neurons.cli.plain import plain
 from scoring.errors import EXPLANATIONS
 from scoring.types import MICRO
@@ -29,20 +29,18 @@ if TYPE_CHECKING:
 _MINUTE, _HOUR = 60, 3600
 
 
+@shared_options
 def status(
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
+    options: WalletOptions,
     hotkey: Annotated[str | None, typer.Option("--hotkey", help="An ss58 address, instead of a wallet's hotkey.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what became of a hotkey's submissions: state, place in the queue, score, reason and advice; of who waits, what happened."""
-    from neurons.chain import wallets
     from neurons.settings import MinerSettings
     from scoring.types import Hotkey
 
-    settings = MinerSettings(**given(wallet=wallet, wallet_hotkey=wallet_hotkey, wallet_path=wallet_path))
-    address = hotkey or wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path).hotkey.ss58_address
+    settings = options.settings(MinerSettings)
+    address = hotkey or keys_of(settings).hotkey.ss58_address
     found, turns, events = asyncio.run(_read(settings, Hotkey(address)))
     if as_json:
         typer.echo(json.dumps([_plain_data(item, turns, events) for item in found]))

@@ -14,7 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, CompetitionFile, Wallet, WalletHotkey, WalletPath, given
+from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, keys_of, shared_options
 from neurons.cli.plain import plain
 
 if TYPE_CHECKING:
@@ -38,20 +38,18 @@ _ENDED = ("done", "failed")
 _MEBIBYTE = 1 << 20
 
 
+@shared_options
 def validate(
+    options: WalletOptions,
     file: File,
     text: Words,
     description: Voice,
     wait: Wait = 600.0,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
     competition: CompetitionFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Have one recording judged by the network, and see what cost points. Takes a registered hotkey; earns and costs nothing."""
     from neurons.api_client.client import VoiceApi
-    from neurons.chain import wallets
     from neurons.settings import MinerSettings
     from scoring.competition import load
     from scoring.scores import anchors
@@ -59,11 +57,9 @@ def validate(
     upload = _read(file)
     _check("--text", text)
     _check("--description", description)
-    settings = MinerSettings(
-        **given(wallet=wallet, wallet_hotkey=wallet_hotkey, wallet_path=wallet_path, competition=competition)
-    )
+    settings = options.settings(MinerSettings, competition=competition)
     scale = anchors.load(load(settings.competition).version[-1].profile)
-    keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    keys = keys_of(settings)
 
     async def ask(tell: "Tell") -> "ValidationOut":
         async with VoiceApi(settings.api_url, keys, settings.api_hotkey) as api:

@@ -4,14 +4,13 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from neurons.cli.operator import tables
 from neurons.cli.operator.moments import moment
-from neurons.cli.options import AsJson, Wallet, WalletHotkey, WalletPath, given
+from neurons.cli.options import AsJson, WalletOptions, keys_of, shared_options
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
@@ -27,11 +26,10 @@ _PAGE = 500
 
 
 @app.command()
-def stuck(
-    wallet: Wallet = None, wallet_hotkey: WalletHotkey = None, wallet_path: WalletPath = None, as_json: AsJson = False
-) -> None:
+@shared_options
+def stuck(options: WalletOptions, as_json: AsJson = False) -> None:
     """List evaluations of open rounds that were parked and wait for an operator."""
-    found = _ask(_all_stuck, wallet, wallet_hotkey, wallet_path)
+    found = _ask(_all_stuck, options)
     if as_json:
         typer.echo(json.dumps([row.model_dump(mode="json") for row in found]))
     else:
@@ -39,9 +37,8 @@ def stuck(
 
 
 @app.command()
-def workers(
-    wallet: Wallet = None, wallet_hotkey: WalletHotkey = None, wallet_path: WalletPath = None, as_json: AsJson = False
-) -> None:
+@shared_options
+def workers(options: WalletOptions, as_json: AsJson = False) -> None:
     """List live workers, and what each of them does."""
 
     async def ask(api: "VoiceApi") -> "tables.Crew":
@@ -49,7 +46,7 @@ def workers(
         held = [worker.evaluation_id for worker in live if worker.evaluation_id is not None]
         return live, {row.id: row for row in await asyncio.gather(*map(api.evaluation, held))}
 
-    live, evaluations = _ask(ask, wallet, wallet_hotkey, wallet_path)
+    live, evaluations = _ask(ask, options)
     if as_json:
         typer.echo(json.dumps([worker.model_dump(mode="json") for worker in live]))
     else:
@@ -57,16 +54,15 @@ def workers(
 
 
 @app.command()
+@shared_options
 def requeue(
+    options: WalletOptions,
     reason: Reason,
     evaluation: Annotated[int | None, typer.Argument(metavar="[ID]", help="One evaluation.", show_default=False)] = None,
     host: Annotated[str | None, typer.Option("--host", help="What ran on this host, or got stuck there.")] = None,
     code: Annotated[int | None, typer.Option("--code", help="What got stuck or waits because of this code.")] = None,
     since: Annotated[str, typer.Option("--since", help=f"With --host or --code: claimed from then on; {Moment}.")] = "24h",
     until: Annotated[str, typer.Option("--until", help="With --host or --code: claimed before then; now by default.")] = "now",
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge again, at once and with a fresh budget: one evaluation, or all of a host or of a code in a window of time."""
@@ -80,37 +76,33 @@ def requeue(
         now = datetime.now(UTC)
         by = {"host": host} if host is not None else {"code": code}
         verb, fields = f"requeue-by-{next(iter(by))}", {**by, "since": moment(since, now), "until": moment(until, now)}
-    ordered = _order(verb, {**fields, "reason": reason}, wallet, wallet_hotkey, wallet_path)
+    ordered = _order(verb, {**fields, "reason": reason}, options)
     _tell("requeued" if ordered.evaluations else "there is nothing to requeue", ordered, as_json)
 
 
-def _about_a_number(verb: str, field: str, done: str, explanation: str) -> Callable[..., None]:
+def _about_a_number(verb: str, field: str, done: str) -> Callable[..., None]:
+    @shared_options
     def command(
+        options: WalletOptions,
         number: Annotated[int, typer.Argument(metavar="ID", min=1, help=f"The {field.removesuffix('_id')}'s id.")],
         reason: Reason,
-        wallet: Wallet = None,
-        wallet_hotkey: WalletHotkey = None,
-        wallet_path: WalletPath = None,
         as_json: AsJson = False,
     ) -> None:
-        _tell(done, _order(verb, {field: number, "reason": reason}, wallet, wallet_hotkey, wallet_path), as_json)
+        _tell(done, _order(verb, {field: number, "reason": reason}, options), as_json)
 
-    command.__doc__ = explanation
     return command
 
 
-def _about_a_name(verb: str, field: str, done: str, explanation: str) -> Callable[..., None]:
+def _about_a_name(verb: str, field: str, done: str) -> Callable[..., None]:
+    @shared_options
     def command(
+        options: WalletOptions,
         name: Annotated[str, typer.Argument(metavar=field.upper(), help=f"The {field}.")],
         reason: Reason,
-        wallet: Wallet = None,
-        wallet_hotkey: WalletHotkey = None,
-        wallet_path: WalletPath = None,
         as_json: AsJson = False,
     ) -> None:
-        _tell(f"{done} {name}", _order(verb, {field: name, "reason": reason}, wallet, wallet_hotkey, wallet_path), as_json)
+        _tell(f"{done} {name}", _order(verb, {field: name, "reason": reason}, options), as_json)
 
-    command.__doc__ = explanation
     return command
 
 
@@ -120,29 +112,28 @@ for _verb, _field, _done, _explanation in (
     ("quarantine", "submission_id", "quarantined", "Judge a submission no more until it is brought back."),
     ("unquarantine", "submission_id", "brought back", "Bring a submission back to where it stood."),
 ):
-    app.command(_verb)(_about_a_number(_verb, _field, _done, _explanation))
+    app.command(_verb, help=_explanation)(_about_a_number(_verb, _field, _done))
 for _verb, _field, _done, _explanation in (
     ("unban", "hotkey", "unbanned", "Accept a hotkey's new submissions again; what was rejected stays so."),
     ("drain", "host", "draining", "Give a host nothing new; what runs there may end."),
     ("undrain", "host", "no longer draining", "Let a host work again."),
 ):
-    app.command(_verb)(_about_a_name(_verb, _field, _done, _explanation))
+    app.command(_verb, help=_explanation)(_about_a_name(_verb, _field, _done))
 
 
 @app.command()
+@shared_options
 def ban(
+    options: WalletOptions,
     hotkey: Annotated[str, typer.Argument(metavar="HOTKEY", help="Its ss58 address.")],
     reason: Reason,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Reject everything of a hotkey, now and from now on. The reason is public."""
     if not yes:
         typer.confirm(f"Reject everything of {hotkey}, now and from now on?", abort=True, err=True)
-    ordered = _order("ban", {"hotkey": hotkey, "reason": reason}, wallet, wallet_hotkey, wallet_path)
+    ordered = _order("ban", {"hotkey": hotkey, "reason": reason}, options)
     _tell(f"banned {hotkey}", ordered, as_json)
 
 
@@ -156,7 +147,7 @@ async def _all_stuck(api: "VoiceApi") -> "list[StuckOut]":
     return found
 
 
-def _order(verb: str, fields: dict[str, Any], wallet: str | None, hotkey: str | None, path: Path | None) -> "Ordered":
+def _order(verb: str, fields: dict[str, Any], options: WalletOptions) -> "Ordered":
     """Send an order once, however often it must be sent."""
     from uuid import uuid4
 
@@ -171,19 +162,16 @@ def _order(verb: str, fields: dict[str, Any], wallet: str | None, hotkey: str | 
         wrong = exc.errors()[0]
         name = ".".join(str(part) for part in wrong["loc"]) or verb
         raise PlatformError(Code.ARGUMENT_INVALID, f"{name}: {wrong['msg']}.") from exc
-    return _ask(lambda api: api.order(Verb(verb), order, uuid4().hex), wallet, hotkey, path)
+    return _ask(lambda api: api.order(Verb(verb), order, uuid4().hex), options)
 
 
-def _ask(
-    question: "Callable[[VoiceApi], Coroutine[Any, Any, Answer]]", wallet: str | None, hotkey: str | None, path: Path | None
-) -> Answer:
+def _ask(question: "Callable[[VoiceApi], Coroutine[Any, Any, Answer]]", options: WalletOptions) -> Answer:
     """Ask the API with the operator's keys."""
     from neurons.api_client.client import VoiceApi
-    from neurons.chain import wallets
     from neurons.settings import ApiClientSettings
 
-    settings = ApiClientSettings(**given(wallet=wallet, wallet_hotkey=hotkey, wallet_path=path))
-    keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+    settings = options.settings(ApiClientSettings)
+    keys = keys_of(settings)
 
     async def ask() -> Answer:
         async with VoiceApi(settings.api_url, keys, settings.api_hotkey) as api:

@@ -1,57 +1,50 @@
 """`voice validator certify` and `revoke`: whose receipts the validator counts."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from neurons.cli.options import Wallet, WalletHotkey, WalletPath, given
-
-if TYPE_CHECKING:
-    import bittensor as bt
-
-    from neurons.settings import CertifierSettings
+from neurons.cli.options import WalletOptions, keys_of, shared_options
 
 
+@shared_options
 def certify(
+    options: WalletOptions,
     host: Annotated[str, typer.Option("--host", help="A name for the worker's host: letters, digits, dots and dashes.")],
     out: Annotated[Path, typer.Option("--out", help="The certificate's file, for the worker's VOICE_CERTIFICATE.")],
     address: Annotated[str | None, typer.Argument(help="The service key's address, from `voice worker --show-key`.")] = None,
     key: Annotated[Path | None, typer.Option("--key", help="The service key's own file, instead of its address.")] = None,
     days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How long the certificate holds.")] = 90,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
 ) -> None:
     """Let a worker's service key sign receipts, with the wallet's hotkey."""
     from datetime import UTC, datetime, timedelta
 
     from neurons.validator import certification
 
-    _, keys = _wallet(wallet, wallet_hotkey, wallet_path)
-    certificate = certification.certify(keys, _service(address, key), host, timedelta(days=days), datetime.now(UTC))
+    certificate = certification.certify(options.keys(), _service(address, key), host, timedelta(days=days), datetime.now(UTC))
     certification.write(out, certificate.to_json())
     typer.echo(
         f"{out}: certificate {certificate.serial} of {certificate.service}, until {certificate.not_after:%Y-%m-%d %H:%M} UTC"
     )
 
 
+@shared_options
 def revoke(
+    options: WalletOptions,
     what: Annotated[str, typer.Argument(help="A certificate's serial or file, or a service key's address for all of its.")],
     file: Annotated[
         Path | None, typer.Option("--list", "--out", help="The list of revocations (default: VOICE_REVOCATIONS).")
     ] = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
 ) -> None:
     """Take a certificate back: no receipt that it stands for is counted any more, whenever it was signed."""
+    from neurons.settings import CertifierSettings
     from neurons.validator import certification
 
-    settings, keys = _wallet(wallet, wallet_hotkey, wallet_path)
+    settings = options.settings(CertifierSettings)
     path = settings.revocations if file is None else file
     name = _name(what)
-    revoked = certification.take_back(keys, path, frozenset({name}))
+    revoked = certification.take_back(keys_of(settings), path, frozenset({name}))
     typer.echo(f"{path}: {name} is revoked, one of {len(revoked)}")
 
 
@@ -84,11 +77,3 @@ def _name(what: str) -> str:
         raise PlatformError(
             Code.ARGUMENT_INVALID, f"{what} is neither a serial, nor an address, nor a certificate's file."
         ) from exc
-
-
-def _wallet(wallet: str | None, hotkey: str | None, path: Path | None) -> "tuple[CertifierSettings, bt.Wallet]":
-    from neurons.chain import wallets
-    from neurons.settings import CertifierSettings
-
-    settings = CertifierSettings(**given(wallet=wallet, wallet_hotkey=hotkey, wallet_path=path))
-    return settings, wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)

@@ -6,14 +6,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, CompetitionFile, Wallet, WalletHotkey, WalletPath, given
+from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, keys_of, shared_options
 from neurons.cli.plain import plain
 
 if TYPE_CHECKING:
@@ -36,11 +36,12 @@ Side = Annotated[str, typer.Argument(help="own, an API's URL (with ?validator=HO
 
 
 @app.command("export")
-def export(out: Out = None, wallet: Wallet = None, wallet_hotkey: WalletHotkey = None, wallet_path: WalletPath = None) -> None:
+@shared_options
+def export(options: WalletOptions, out: Out = None) -> None:
     """Write the own ledger with all that was judged, a line of JSON for each round: whoever has it can fold it again."""
     from neurons.validator.follow import ledger_file
 
-    settings, me = _validator(wallet, wallet_hotkey, wallet_path)
+    settings, me = _validator(options)
 
     async def run() -> int:
         async with _own(settings, me) as (_, source):
@@ -53,13 +54,12 @@ def export(out: Out = None, wallet: Wallet = None, wallet_hotkey: WalletHotkey =
 
 
 @app.command("join")
+@shared_options
 def join(
+    options: WalletOptions,
     source: Source,
     trust: Trusted = None,
     competition: CompetitionFile = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
 ) -> None:
     """Take over another's ledger: each round is folded again from its receipts first, and the first that does not follow ends it.
 
@@ -71,7 +71,7 @@ def join(
     from scoring.types import Hotkey
     from voice_api import keys
 
-    settings, me = _validator(wallet, wallet_hotkey, wallet_path, **given(competition=competition))
+    settings, me = _validator(options, competition)
     issuers = frozenset(map(Hotkey, trust or ())) or settings.trust or frozenset({me})
     # What was taken back since does not undo what was folded then: revocations count for rounds to come.
     believed = Trust(issuers, frozenset(), keys.verify)
@@ -84,13 +84,12 @@ def join(
     typer.echo(f"{asyncio.run(run())} rounds taken over")
 
 
+@shared_options
 def diff(
+    options: WalletOptions,
     one: Side,
     other: Side,
     as_json: AsJson = False,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
 ) -> None:
     """Find the first round in which two ledgers differ, and in which part: exit 0 if they are the same, 1 if not.
 
@@ -98,7 +97,7 @@ def diff(
     """
     from neurons.validator.follow.diff import diff as compare
 
-    settings, me = _validator(wallet, wallet_hotkey, wallet_path) if _OWN in (one, other) else (None, None)
+    settings, me = _validator(options) if _OWN in (one, other) else (None, None)
 
     async def run() -> "Divergence":
         async with AsyncExitStack() as stack:
@@ -110,14 +109,12 @@ def diff(
     raise typer.Exit(0 if found.round is None else 1)
 
 
-def _validator(wallet: str | None, hotkey: str | None, path: Path | None, **options: Any) -> "tuple[ValidatorSettings, Hotkey]":
-    from neurons.chain import wallets
+def _validator(options: WalletOptions, competition: Path | None = None) -> "tuple[ValidatorSettings, Hotkey]":
     from neurons.settings import ValidatorSettings
     from scoring.types import Hotkey
 
-    settings = ValidatorSettings(**given(wallet=wallet, wallet_hotkey=hotkey, wallet_path=path), **options)
-    keys = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
-    return settings, Hotkey(keys.hotkey.ss58_address)
+    settings = options.settings(ValidatorSettings, competition=competition)
+    return settings, Hotkey(keys_of(settings).hotkey.ss58_address)
 
 
 @asynccontextmanager

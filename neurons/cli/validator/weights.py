@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from neurons.cli.options import AsJson, CompetitionFile, Netuid, Network, Wallet, WalletHotkey, WalletPath, given
+from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, NetworkOptions, SharedOptions, keys_of, shared_options
 
 if TYPE_CHECKING:
     from neurons.settings import ValidatorSettings
@@ -17,15 +18,12 @@ Validator = Annotated[str | None, typer.Option("--validator", help="Whose ledger
 Answer = TypeVar("Answer")
 
 
+@shared_options
 def weights(
+    options: ChainOptions,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan from the ledger and the chain as they are now.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many attempts are shown.")] = 20,
     validator: Validator = None,
-    network: Network = None,
-    netuid: Netuid = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
     competition: CompetitionFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -33,7 +31,7 @@ def weights(
     from neurons.cli.validator import weight_tables
     from neurons.validator.weights import view as weight_view
 
-    settings = _settings(network, netuid, wallet, wallet_hotkey, wallet_path, competition)
+    settings = _settings(options, competition)
     if not dry_run:
         attempts = asyncio.run(weight_view.attempts(settings, _whose(settings, validator), limit))
         _tell(as_json, [weight_tables.attempt(each) for each in attempts], lambda: weight_tables.show_attempts(attempts))
@@ -42,50 +40,44 @@ def weights(
     _tell(as_json, weight_tables.planned(view), lambda: weight_tables.show_plan(view))
 
 
+@shared_options
 def replay(
+    options: NetworkOptions,
     snapshot: Annotated[str, typer.Argument(metavar="HASH", help="A snapshot's hash, as `voice validator weights` shows it.")],
-    network: Network = None,
-    netuid: Netuid = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute the vector of a snapshot again, and compare it with what was sent, and with what the chain holds now."""
     from neurons.cli.validator import weight_tables
     from neurons.validator.weights import view as weight_view
 
-    settings = _settings(network, netuid, None, None, None, None)
+    settings = _settings(options)
     found = asyncio.run(weight_view.replayed(settings, snapshot))
     _tell(as_json, weight_tables.replays(snapshot, found), lambda: weight_tables.show_replays(found))
     raise typer.Exit(0 if all(each.replayed.holds for each in found) else 1)
 
 
+@shared_options
 def explain(
+    options: ChainOptions,
     uid: Annotated[int, typer.Argument(metavar="UID", min=0, help="A registered uid.")],
     validator: Validator = None,
-    network: Network = None,
-    netuid: Netuid = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
     competition: CompetitionFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Say why a uid gets what it gets now: share, rank, evidence, lineage, duel, and what it lacks."""
     from neurons.cli.validator import weight_tables
 
-    view = _view(_settings(network, netuid, wallet, wallet_hotkey, wallet_path, competition), validator)
+    view = _view(_settings(options, competition), validator)
     found = weight_tables.explained(view, uid)
     _tell(as_json, found, lambda: weight_tables.show_explained(found))
 
 
+@shared_options
 def what_if(
+    options: ChainOptions,
     hotkey: Annotated[str, typer.Option("--hotkey", help="Whose model.")],
     score: Annotated[float, typer.Option("--score", min=0.0, max=1.0, help="The mean that its record is to have.")],
     validator: Validator = None,
-    network: Network = None,
-    netuid: Netuid = None,
-    wallet: Wallet = None,
-    wallet_hotkey: WalletHotkey = None,
-    wallet_path: WalletPath = None,
     competition: CompetitionFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -95,7 +87,7 @@ def what_if(
     from scoring.types import Hotkey
     from scoring.weights import plan as planning
 
-    view = _view(_settings(network, netuid, wallet, wallet_hotkey, wallet_path, competition), validator)
+    view = _view(_settings(options, competition), validator)
     supposed = supposing.supposed(view.snapshot, Hotkey(hotkey), score, view.rules)
     changes = weight_tables.changes(view.plan, planning.plan(supposed))
     _tell(as_json, changes, lambda: weight_tables.show_changes(changes, hotkey, score))
@@ -108,24 +100,19 @@ def _view(settings: "ValidatorSettings", validator: str | None) -> "PlanView":
     return asyncio.run(work)
 
 
-def _settings(
-    network: str | None, netuid: int | None, wallet: str | None, hotkey: str | None, path: Any, competition: Any
-) -> "ValidatorSettings":
+def _settings(options: SharedOptions, competition: Path | None = None) -> "ValidatorSettings":
     from neurons.settings import ValidatorSettings
 
-    options = given(network=network, netuid=netuid, wallet=wallet, wallet_hotkey=hotkey)
-    return ValidatorSettings(**options, **given(wallet_path=path, competition=competition))
+    return options.settings(ValidatorSettings, competition=competition)
 
 
 def _whose(settings: "ValidatorSettings", validator: str | None) -> Any:
     """The hotkey whose ledger is asked for; no key is unlocked."""
-    from neurons.chain import wallets
     from scoring.types import Hotkey
 
     if validator is not None:
         return Hotkey(validator)
-    wallet = wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
-    return Hotkey(wallet.hotkey.ss58_address)
+    return Hotkey(keys_of(settings).hotkey.ss58_address)
 
 
 def _tell(as_json: bool, data: Any, show: Callable[[], None]) -> None:
