@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from neurons.miner.messages import Fact, Kind, Line
-from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
+from scoring.ranking.duel import IN_WORDS, Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import State
 from scoring.types import MICRO, Entrant, RoundNumber
 
@@ -73,9 +73,10 @@ def _open(duel: Duel, now: Stand, facts: dict[str, Fact]) -> Line:
 
 
 def _over(over: EndedDuel, now: Stand, facts: dict[str, Fact]) -> Line:
+    words = IN_WORDS[over.outcome]
     text = (
         f"Round {now.round}: its duel with {over.king} is over, evidence {over.wealth:.3g} of {over.threshold:.3g} "
-        f"after {over.rounds} rounds: {_WHY[over.outcome]}"
+        f"after {over.rounds} rounds: {words.why}; {words.then}."
     )
     ended: dict[str, Fact] = {"evidence": over.wealth, "needed": over.threshold, "outcome": over.outcome.value}
     return Line(Kind.SUBMISSION, text, facts | ended, over.outcome is DuelOutcome.CROWNED)
@@ -86,13 +87,3 @@ def _none(now: Stand) -> str:
         f"Round {now.round}: no duel with the king {now.king} is open: one opens after a round in which both are scored "
         "and yours is not clearly worse."
     )
-
-
-_WHY = {
-    DuelOutcome.OPEN: "it goes on.",
-    DuelOutcome.CROWNED: "it won.",
-    DuelOutcome.FUTILE: "it is lost to this king for good. It goes on earning by its rank; a better model needs a new commitment.",
-    DuelOutcome.MAX_ROUNDS: "no evidence in all the rounds that a duel has. A clearer lead needs a better model and a new commitment.",
-    DuelOutcome.KING_GONE: "the king holds the top no longer. Against the next one it starts anew.",
-    DuelOutcome.CHALLENGER_GONE: "your submission was withdrawn, replaced or refused.",
-}

@@ -9,7 +9,7 @@ the same bits on every machine.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -29,19 +29,38 @@ Floats = npt.NDArray[np.float64]
 
 
 class DuelOutcome(StrEnum):
-    """How a duel stands at the end of a round."""
+    """How a duel stands at the end of a round; IN_WORDS says it to people."""
 
     OPEN = "open"
     CROWNED = "crowned"
-    """The challenger takes the top."""
     FUTILE = "futile"
-    """So little wealth is left that it is over; lost to this king for good."""
     MAX_ROUNDS = "max_rounds"
-    """No evidence in all the rounds that a duel has; lost to this king for good."""
     KING_GONE = "king_gone"
-    """The king holds the top no longer, for another reason than this duel."""
     CHALLENGER_GONE = "challenger_gone"
-    """The challenger left, or was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeInWords:
+    """Why a duel stands as it does, and what follows for the challenger."""
+
+    why: str
+    then: str
+
+
+_LOST = "the submission has lost to this king for good: only a new commitment or another king brings another duel"
+IN_WORDS: Mapping[DuelOutcome, OutcomeInWords] = {
+    DuelOutcome.OPEN: OutcomeInWords("the evidence decides nothing yet", "the duel goes on"),
+    DuelOutcome.CROWNED: OutcomeInWords(
+        "the evidence reached the threshold", "the submission takes the top, unless a better one won in the same round"
+    ),
+    DuelOutcome.FUTILE: OutcomeInWords("too little evidence was left", _LOST),
+    DuelOutcome.MAX_ROUNDS: OutcomeInWords("its rounds were over", _LOST),
+    DuelOutcome.KING_GONE: OutcomeInWords(
+        "the king left, or lost to another challenger", "the submission starts anew against the next king"
+    ),
+    DuelOutcome.CHALLENGER_GONE: OutcomeInWords("the submission left, was replaced, or was refused", "it earns nothing any more"),
+}
+"""Every outcome in words: the one table for explanations, logs, messages and docs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,34 +1,75 @@
-"""In words, for the owner of a hotkey: what is known of its model, whose weights those are, and what it lacks."""
+"""A plan in words, for the owner of each hotkey: what is known of its model, whose weights those are, and what it lacks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
-from scoring.ranking.selection import SURE, Threshold, lower_bound
+from scoring.ranking.duel import IN_WORDS, Duel, EndedDuel
+from scoring.ranking.selection import SURE, Threshold, lower_bound, not_clearly_better
 from scoring.ranking.state import Record, Refusal, State
-from scoring.types import MICRO, Entrant, Hotkey
+from scoring.types import MICRO, Entrant, Hotkey, Uid
+from scoring.weights.plan import UidShare, WeightPlan
 from scoring.weights.snapshot import Snapshot
 
-_LOST = {
-    DuelOutcome.FUTILE: "too little evidence was left",
-    DuelOutcome.MAX_ROUNDS: "its rounds were over",
-}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """The reasons for one uid's share; '' stands where there is nothing to say."""
+
+    evidence: str
+    """The score with its error, and the state of the duel with the king."""
+    lineage: str
+    """Whose weights the model has."""
+    lacks: str
+    """Why it is not paid."""
+    reason: str
+    """In one sentence: place and evidence of a submission that is paid, what any other lacks."""
+
+
+def explain(snapshot: Snapshot, plan: WeightPlan, uid: Uid) -> Explanation:
+    """Why a uid gets what the snapshot's plan gives it; raises KeyError for a uid that the plan has no line for."""
+    return explain_all(snapshot, plan)[uid]
+
+
+def explain_all(snapshot: Snapshot, plan: WeightPlan) -> Mapping[Uid, Explanation]:
+    """The explanation of every line of the snapshot's plan."""
+    records = {record.entrant: record for record in snapshot.state.records}
+    refusals = {refusal.hotkey: refusal for refusal in snapshot.state.refusals}
+    field = _Field(
+        missed=not_clearly_better(snapshot.state.records, snapshot.state.king),
+        held=[lower_bound(records[line.entrant]) for line in plan.lines if line.place and line.entrant is not None],
+    )
+    found = {}
+    for line in plan.lines:
+        record = None if line.entrant is None else records.get(line.entrant)
+        if record is not None:
+            found[line.uid] = _of_record(snapshot, line, record, field)
+        else:
+            found[line.uid] = _without_record(snapshot, line.hotkey, refusals.get(line.hotkey))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """Who stands where: places (0 the king's) of who is paid, who is `behind` which bar, and what the tail's last place is held with.
+class _Field:
+    """The others: which submissions are not clearly better than an earlier one, and the lower bounds that hold the tail's places."""
 
-    `entry` is the least lower bound of the tail's paid ones, None while a place is free.
-    """
-
-    places: Mapping[Entrant, int]
-    behind: Mapping[Entrant, Threshold]
-    entry: float | None
+    missed: Mapping[Entrant, Threshold]
+    held: Sequence[float]
 
 
-def evidence(state: State, record: Record) -> str:
-    """The score with its error, and how the duel with the king stands."""
+def _of_record(snapshot: Snapshot, line: UidShare, record: Record, field: _Field) -> Explanation:
+    evidence = _evidence(snapshot.state, record)
+    lacks = _lacks(snapshot, record, field) if line.place is None else ""
+    place = "king" if line.place == 0 else f"place {(line.place or 0) + 1}"
+    return Explanation(evidence=evidence, lineage=_lineage(record), lacks=lacks, reason=lacks or f"{place}: {evidence}")
+
+
+def _without_record(snapshot: Snapshot, hotkey: Hotkey, refusal: Refusal | None) -> Explanation:
+    copied = "" if refusal is None or refusal.original is None else f"the weights of {refusal.original}"
+    lacks = _no_record(snapshot, hotkey, refusal)
+    return Explanation(evidence="", lineage=copied, lacks=lacks, reason=lacks)
+
+
+def _evidence(state: State, record: Record) -> str:
     score = f"{record.mean:.4f} ± {record.stderr:.4f} over {record.groups} groups, lower bound {lower_bound(record):.4f}"
     speed = f", {record.speed} ms of compute for a second of speech" if record.speed else ""
     if record.entrant == state.king:
@@ -59,40 +100,37 @@ def _open(duel: Duel) -> str:
 
 
 def _over(lost: EndedDuel) -> str:
-    why = _LOST.get(lost.outcome, lost.outcome.value)
+    why = IN_WORDS[lost.outcome].why
     return f"duel with {lost.king} lost after {lost.rounds} rounds ({why}): evidence {lost.wealth:.4g} of {lost.threshold:.4g} needed"
 
 
-def lacks(snapshot: Snapshot, record: Record, field: Field) -> str:
-    """Why a submission with a record is not paid, '' if it is."""
-    if record.entrant in field.places:
-        return ""
+def _lacks(snapshot: Snapshot, record: Record, field: _Field) -> str:
+    """Why a submission with a record and without a place is not paid: the first rule that it misses."""
     if not snapshot.eligible(record):
         since = snapshot.registered_at[record.hotkey]
         return f"it was committed in block {record.commit_block}, before this registration in block {since}: commit again"
     low = lower_bound(record)
     if low < snapshot.tail_floor:
         return f"lower bound {low:.4f} is below the floor {snapshot.tail_floor:g}"
-    bar = field.behind.get(record.entrant)
-    if bar is not None:
+    missed = field.missed.get(record.entrant)
+    if missed is not None:
         return (
             f"the tail is for who was clearly the best when it came: {record.mean - SURE * record.stderr:.4f}, surely reached, is not "
-            f"above {bar.bound:.4f}, the most that {bar.entrant} may be worth, which was committed before it"
+            f"above {missed.bound:.4f}, the most that {missed.entrant} may be worth, which was committed before it"
         )
-    if field.entry is None:
-        return "another submission of this hotkey is paid"
-    return f"lower bound {low:.4f}: all {len(snapshot.shares) - 1} places of the tail are held, by {field.entry:.4f} at least"
+    if not field.held:
+        return "these rules pay no tail"
+    return f"lower bound {low:.4f}: all {len(field.held)} places of the tail are held, by {min(field.held):.4f} at least"
 
 
-def lineage(record: Record) -> str:
-    """Whose weights those of a record are."""
+def _lineage(record: Record) -> str:
     if record.tensors is None:
         return "the hash of its weights is not known"
     return f"weights {record.tensors[:12]}…, of which it is the earliest commit"
 
 
-def without_record(snapshot: Snapshot, hotkey: Hotkey, refusal: Refusal | None) -> str:
-    """Why a hotkey has nothing that could be paid."""
+def _no_record(snapshot: Snapshot, hotkey: Hotkey, refusal: Refusal | None) -> str:
+    """Why a hotkey has no submission that could be paid."""
     committed = snapshot.committed.get(hotkey)
     if refusal is not None and (committed is None or refusal.entrant == f"{hotkey}@{committed}"):
         return refusal.reason

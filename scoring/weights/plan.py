@@ -1,15 +1,13 @@
-"""Weights as a pure function of a snapshot: who earns which share, and what is burned."""
+"""Weights as a pure function of a snapshot: each uid's place and share, and the part that is burned."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from scoring.ranking.selection import Threshold, lower_bound, not_clearly_better, ranked
-from scoring.ranking.state import Record, Refusal
+from scoring.ranking.selection import lower_bound, not_clearly_better, ranked
+from scoring.ranking.state import Record
 from scoring.types import Block, Entrant, Hotkey, Uid, Weight
-from scoring.weights import explanation
-from scoring.weights.explanation import Field
 from scoring.weights.snapshot import Snapshot as Snapshot
 
 U16_MOST = 65_535
@@ -21,31 +19,23 @@ class WeightsInvalid(ValueError):
     """The last gate: a vector that must never reach the chain."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UidShare:
-    """One registered uid's share, and why it is what it is.
-
-    `place` is 0 for the king, 1 … for the tail, None for none; `rank` counts from 1 over all hotkeys that could be paid, in the order
-    in which places are given. `evidence` says what is known of its model, `lineage` whose weights those are, `lacks` why it is not
-    paid ('' if it is). What is burned to the owner's uid is no part of its line's `share`.
-    """
+    """One registered uid's place and share; `scoring.weights.explanation` says why."""
 
     uid: Uid
     hotkey: Hotkey
     entrant: Entrant | None
+    """The hotkey's submission that counts, or else its refused one."""
     share: Weight
+    """What it earns; the owner's uid gets what is burned on top."""
     place: int | None = None
+    """0 for the king, 1 … for the tail, None for no place."""
     rank: int | None = None
-    evidence: str = ""
-    lineage: str = ""
-    lacks: str = ""
+    """From 1, over all hotkeys that could be paid, in the order in which places are given."""
 
-    @property
-    def reason(self) -> str:
-        """In one sentence."""
-        if self.place is None:
-            return self.lacks
-        return f"{'king' if self.place == 0 else f'place {self.place + 1}'}: {self.evidence}"
+
+_SHARE_NAMES = tuple(entry.name for entry in fields(UidShare))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,86 +48,61 @@ class WeightPlan:
     burn: Weight
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON data."""
+        """The plan as plain JSON data."""
         vector = {str(uid): weight for uid, weight in self.vector.items()}
         lines = [asdict(line) for line in self.lines]
         return {"snapshot_hash": self.snapshot_hash, "vector": vector, "lines": lines, "burn": self.burn}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "WeightPlan":
-        """The plan that `to_json` wrote; raises KeyError, TypeError or ValueError for anything else."""
+        """The plan that `to_json` wrote; raises KeyError, TypeError or ValueError for anything else.
+
+        Plans of before had their explanations in each line; these are left out.
+        """
         vector = {Uid(int(uid)): Weight(weight) for uid, weight in data["vector"].items()}
-        return cls(**{**data, "vector": vector, "lines": tuple(UidShare(**line) for line in data["lines"])})
+        lines = tuple(UidShare(**{name: line[name] for name in _SHARE_NAMES}) for line in data["lines"])
+        return cls(**{**data, "vector": vector, "lines": lines})
 
 
 def plan(snapshot: Snapshot) -> WeightPlan:
     """Fixed shares by rank: the king first, then the tail by lower confidence bound; unearned shares are burned to the owner's uid.
 
-    The tail is for who was clearly the best when it came. A hotkey holds one place. The king's place is nobody else's: without a king,
-    or when it left since the last round, it is burned.
+    The tail is for submissions that were clearly the best when they were committed. A hotkey holds one place. The king's place is
+    nobody else's: without a king, or when it left since the last round, its share is burned.
     """
-    behind = not_clearly_better(snapshot.state.records, snapshot.state.king)
-    order = _order(snapshot, behind)
-    field = _field(snapshot, order, behind)
+    order, tail = _order(snapshot)
     ranks = {record.entrant: rank for rank, record in enumerate(order, 1)}
-    of_hotkey = {record.hotkey: record for record in snapshot.state.records} | {record.hotkey: record for record in order}
-    refusals = {refusal.hotkey: refusal for refusal in snapshot.state.refusals}
+    places = {record.entrant: place for place, record in enumerate(tail[: len(snapshot.shares) - 1], 1)}
+    places |= {record.entrant: 0 for record in order if record.entrant == snapshot.state.king}
+    state = snapshot.state
+    submissions = {refusal.hotkey: refusal.entrant for refusal in state.refusals}
+    submissions |= {record.hotkey: record.entrant for record in (*state.records, *order)}  # of several the last one
     lines = []
     for hotkey, uid in sorted(snapshot.uids.items(), key=lambda item: item[1]):
-        record = of_hotkey.get(hotkey)
-        if record is not None:
-            lines.append(_line(snapshot, uid, record, field, ranks.get(record.entrant)))
-        else:
-            lines.append(_empty(snapshot, uid, hotkey, refusals.get(hotkey)))
+        entrant = submissions.get(hotkey)
+        place, rank = (None, None) if entrant is None else (places.get(entrant), ranks.get(entrant))
+        share = Weight(0.0 if place is None else snapshot.shares[place])
+        lines.append(UidShare(uid=uid, hotkey=hotkey, entrant=entrant, share=share, place=place, rank=rank))
     return _with_burn(snapshot.hash, tuple(lines), snapshot.owner)
 
 
-def _order(snapshot: Snapshot, behind: Mapping[Entrant, Threshold]) -> list[Record]:
-    """The best of each hotkey that could be paid, the king first, then in the order in which places are given."""
-    eligible = [record for record in snapshot.state.records if snapshot.eligible(record)]
-    king = [record for record in eligible if record.entrant == snapshot.state.king]
-    others = [record for record in eligible if record.entrant != snapshot.state.king]
-    tail = [record for record in others if _earns(record, snapshot, behind)]
-    rest = [record for record in others if not _earns(record, snapshot, behind)]
+def _order(snapshot: Snapshot) -> tuple[list[Record], list[Record]]:
+    """The submissions that could be paid, one a hotkey, in the order in which places are given; and those of them that earn in the tail.
+
+    The king comes first, then the tail, then those that earn nothing, each part best first.
+    """
+    state, missed = snapshot.state, not_clearly_better(snapshot.state.records, snapshot.state.king)
+    eligible = [record for record in state.records if snapshot.eligible(record)]
+    king = [record for record in eligible if record.entrant == state.king]
+    others = [record for record in eligible if record.entrant != state.king]
+    earning = {r.entrant for r in others if lower_bound(r) >= snapshot.tail_floor and r.entrant not in missed}
+    tail = [record for record in others if record.entrant in earning]
+    rest = [record for record in others if record.entrant not in earning]
     order: dict[Hotkey, Record] = {}
     for part in (king, tail, rest):
         for record in ranked(part, snapshot.tie_band, snapshot.tie_speed):
             order.setdefault(record.hotkey, record)
-    return list(order.values())
-
-
-def _earns(record: Record, snapshot: Snapshot, behind: Mapping[Entrant, Threshold]) -> bool:
-    return lower_bound(record) >= snapshot.tail_floor and record.entrant not in behind
-
-
-def _field(snapshot: Snapshot, order: Sequence[Record], behind: Mapping[Entrant, Threshold]) -> Field:
-    king = snapshot.state.king
-    tail = [r for r in order if r.entrant != king and _earns(r, snapshot, behind)][: len(snapshot.shares) - 1]
-    places = {record.entrant: place for place, record in enumerate(tail, 1)}
-    places |= {record.entrant: 0 for record in order if record.entrant == king}
-    full = len(tail) == len(snapshot.shares) - 1
-    return Field(places, behind, min((lower_bound(record) for record in tail), default=None) if full else None)
-
-
-def _line(snapshot: Snapshot, uid: Uid, record: Record, field: Field, rank: int | None) -> UidShare:
-    place = field.places.get(record.entrant)
-    return UidShare(
-        uid=uid,
-        hotkey=record.hotkey,
-        entrant=record.entrant,
-        share=Weight(0.0 if place is None else snapshot.shares[place]),
-        place=place,
-        rank=rank,
-        evidence=explanation.evidence(snapshot.state, record),
-        lineage=explanation.lineage(record),
-        lacks=explanation.lacks(snapshot, record, field),
-    )
-
-
-def _empty(snapshot: Snapshot, uid: Uid, hotkey: Hotkey, refusal: Refusal | None) -> UidShare:
-    lacks = explanation.without_record(snapshot, hotkey, refusal)
-    copied = "" if refusal is None or refusal.original is None else f"the weights of {refusal.original}"
-    return UidShare(uid, hotkey, None if refusal is None else refusal.entrant, Weight(0.0), lineage=copied, lacks=lacks)
+    return list(order.values()), [record for record in order.values() if record.entrant in earning]
 
 
 def _with_burn(snapshot_hash: str, lines: tuple[UidShare, ...], owner: Uid | None) -> WeightPlan:
@@ -176,7 +141,11 @@ def remap(last: WeightPlan, uids: Mapping[Hotkey, Uid], registered_at: Mapping[H
     shares = {line.hotkey: Weight(line.share * scale) for line in kept}
     lines = {line.hotkey: line for line in last.lines if _stays(line, uids, registered_at)}
     moved = tuple(
-        replace(lines.get(hotkey, UidShare(uid, hotkey, None, Weight(0.0))), uid=uid, share=shares.get(hotkey, Weight(0.0)))
+        replace(
+            lines.get(hotkey, UidShare(uid=uid, hotkey=hotkey, entrant=None, share=Weight(0.0))),
+            uid=uid,
+            share=shares.get(hotkey, Weight(0.0)),
+        )
         for hotkey, uid in sorted(uids.items(), key=lambda item: item[1])
     )
     return _with_burn(last.snapshot_hash, moved, owner)

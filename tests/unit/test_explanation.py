@@ -7,8 +7,8 @@ import pytest
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import Record, Refusal, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
-from scoring.weights import plan
-from scoring.weights.plan import UidShare
+from scoring.weights.explanation import Explanation, explain, explain_all
+from scoring.weights.plan import plan, remap
 from scoring.weights.snapshot import Snapshot
 
 
@@ -34,8 +34,8 @@ STATE = State(
 )
 
 
-def lines(state: State = STATE, **overrides: object) -> dict[int, UidShare]:
-    """The line of each uid: h<n> holds uid n since block 0, the owner uid 0, nobody else committed anything."""
+def a_snapshot(state: State = STATE, **overrides: object) -> Snapshot:
+    """h<n> holds uid n since block 0, the owner uid 0; the records' hotkeys committed, and nobody else did."""
     hotkeys = {Hotkey(f"h{n}"): Uid(n) for n in range(10)}
     snapshot = Snapshot(
         ledger_hash="ab",
@@ -51,23 +51,29 @@ def lines(state: State = STATE, **overrides: object) -> dict[int, UidShare]:
         competition_hash="cd",
         committed={record.hotkey: record.commit_block for record in state.records},
     )
-    return {line.uid: line for line in plan.plan(replace(snapshot, **overrides)).lines}  # type: ignore[arg-type]
+    return replace(snapshot, **overrides)  # type: ignore[arg-type]
+
+
+def words(uid: int, state: State = STATE, **overrides: object) -> Explanation:
+    """The explanation of one uid."""
+    snapshot = a_snapshot(state, **overrides)
+    return explain(snapshot, plan(snapshot), Uid(uid))
 
 
 def test_the_king_is_told_since_when_and_by_what() -> None:
     """Its score, its speed, and how it took the top."""
-    line = lines()[1]
-    assert line.reason == (
+    found = words(1)
+    assert found.reason == (
         "king: 0.9000 ± 0.0000 over 100 groups, lower bound 0.9000, 120 ms of compute for a second of speech; "
         "king since block 360: it scored 0.9000 when the throne was empty"
     )
-    assert (line.lacks, line.lineage) == ("", "weights abababababab…, of which it is the earliest commit")
+    assert (found.lacks, found.lineage) == ("", "weights abababababab…, of which it is the earliest commit")
 
 
 def test_the_tail_is_told_its_place_and_its_duel() -> None:
     """Place 2 is the first of the tail."""
     duel = Duel(named(6), KING.entrant, RoundNumber(3), Micro(20_000), 620.0, (10.0, 2.3), 64, 64, 2, 640_000, 0)
-    assert lines(replace(STATE, duels=(duel,)))[6].reason == (
+    assert words(6, replace(STATE, duels=(duel,))).reason == (
         "place 2: 0.7000 ± 0.0000 over 100 groups, lower bound 0.7000; duel open: evidence 12.3 of 620 needed, "
         "after 64 groups in 2 rounds; it leads by +0.0100 beyond the margin of 0.0200"
     )
@@ -83,17 +89,17 @@ def test_the_tail_is_told_its_place_and_its_duel() -> None:
 def test_a_loser_is_told_why_it_lost(outcome: DuelOutcome, why: str) -> None:
     """And by how much."""
     lost = EndedDuel(named(3), KING.entrant, outcome, 0.04, 620.0, 128, 4)
-    evidence = lines(replace(STATE, lost=(lost,)))[3].evidence
+    evidence = words(3, replace(STATE, lost=(lost,))).evidence
     assert evidence.endswith(f"duel with h1@1 lost after 4 rounds ({why}): evidence 0.04 of 620 needed")
 
 
 def test_who_has_no_duel_is_told_so() -> None:
     """It was not beside the king, was clearly worse, or its duel has not had a round, or there is no king."""
-    assert lines()[2].evidence.endswith("; no duel: it has not been scored beside the king, or scored clearly less")
+    assert words(2).evidence.endswith("; no duel: it has not been scored beside the king, or scored clearly less")
     waiting = replace(STATE, duels=(Duel(named(2), KING.entrant, RoundNumber(9), Micro(20_000), 620.0),))
-    assert lines(waiting)[2].evidence.endswith("; duel open: its next round with the king counts, evidence 1 of 620 needed")
+    assert words(2, waiting).evidence.endswith("; duel open: its next round with the king counts, evidence 1 of 620 needed")
     vacant = replace(STATE, king=None, throne="vacant: h1@1 is gone in round 9: deregistered")
-    assert lines(vacant)[2].evidence.endswith("; vacant: h1@1 is gone in round 9: deregistered")
+    assert words(2, vacant).evidence.endswith("; vacant: h1@1 is gone in round 9: deregistered")
 
 
 COPY = Refusal(named(8), Hotkey("h8"), "a copy of h1@1, which was committed earlier", named(1))
@@ -155,17 +161,42 @@ COPY = Refusal(named(8), Hotkey("h8"), "a copy of h1@1, which was committed earl
 )
 def test_who_is_not_paid_is_told_what_it_lacks(uid: int, state: State, overrides: dict[str, object], lacks: str) -> None:
     """One reason for each."""
-    line = lines(state, **overrides)[uid]
-    assert (line.share, line.reason) == (0.0, lacks)
+    found = words(uid, state, **overrides)
+    assert (found.lacks, found.reason) == (lacks, lacks)
 
 
 def test_a_copys_line_names_whose_weights_it_has() -> None:
     """Of the lineage."""
-    assert lines(replace(STATE, refusals=(COPY,)))[8].lineage == "the weights of h1@1"
+    assert words(8, replace(STATE, refusals=(COPY,))).lineage == "the weights of h1@1"
 
 
 def test_a_second_submission_of_a_paid_hotkey_is_not_paid_as_well() -> None:
     """The hotkey's line is of the one that is."""
     second = replace(a_record(9, 0.85), hotkey=Hotkey("h1"), entrant=entrant(Hotkey("h1"), Block(9)))
     state = replace(STATE, records=(*STATE.records[:-1], second))
-    assert (lines(state)[1].entrant, lines(state)[9].reason) == (KING.entrant, "no submission")
+    snapshot = a_snapshot(state)
+    assert (plan(snapshot).lines[1].entrant, words(9, state).reason) == (KING.entrant, "no submission")
+
+
+def test_rules_without_a_tail_say_so() -> None:
+    """All emission goes to the king."""
+    assert words(6, shares=(1.0,)).lacks == "these rules pay no tail"
+
+
+def test_every_line_of_a_plan_is_explained() -> None:
+    """Each as it is alone; a uid without a line has no explanation."""
+    snapshot = a_snapshot()
+    found = plan(snapshot)
+    assert explain_all(snapshot, found) == {line.uid: explain(snapshot, found, line.uid) for line in found.lines}
+    assert all((line.place is None) is (words(line.uid).lacks != "") for line in found.lines)
+    with pytest.raises(KeyError):
+        explain(snapshot, found, Uid(99))
+
+
+def test_a_plan_that_was_carried_over_is_explained_by_the_snapshot_that_it_was_made_from() -> None:
+    """A hotkey that came since is told that it has committed nothing."""
+    snapshot = a_snapshot()
+    hotkeys = {Hotkey("h0"): Uid(0), Hotkey("h6"): Uid(3), Hotkey("new"): Uid(4)}
+    moved = remap(plan(snapshot), hotkeys, dict.fromkeys(hotkeys, Block(0)), Uid(0))
+    assert explain(snapshot, moved, Uid(3)) == words(6)
+    assert explain(snapshot, moved, Uid(4)).reason == "no submission"

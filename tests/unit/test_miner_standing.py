@@ -37,9 +37,9 @@ def test_who_duels_is_told_the_evidence() -> None:
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [
-        pytest.param(DuelOutcome.FUTILE, "lost to this king for good", id="futile"),
-        pytest.param(DuelOutcome.MAX_ROUNDS, "no evidence in all the rounds", id="too many rounds"),
-        pytest.param(DuelOutcome.KING_GONE, "Against the next one it starts anew", id="the king left"),
+        pytest.param(DuelOutcome.FUTILE, "has lost to this king for good", id="futile"),
+        pytest.param(DuelOutcome.MAX_ROUNDS, "its rounds were over", id="too many rounds"),
+        pytest.param(DuelOutcome.KING_GONE, "starts anew against the next king", id="the king left"),
     ],
 )
 def test_who_lost_is_told_why_and_what_helps(outcome: DuelOutcome, words: str) -> None:

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from neurons.validator import log_fold
 from scoring.ranking import state as ledger
-from scoring.ranking.duel import DuelOutcome, EndedDuel
+from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
 from scoring.ranking.state import State
 from scoring.types import Entrant, RoundNumber
 from voice_api.db.ledger_records import LedgerEntry
@@ -34,7 +34,7 @@ def test_a_fold_is_told_in_words(outcome: DuelOutcome) -> None:
         "challenger": "b@2",
         "king": "a@1",
         "outcome": outcome.value,
-        "why": log_fold.WHY[outcome],
+        "why": IN_WORDS[outcome].why,
         "wealth": 12.5,
         "threshold": 40.0,
         "rounds": 3,

@@ -14,6 +14,7 @@ from scoring.ranking.selection import lower_bound
 from scoring.ranking.state import Record, State
 from scoring.types import Block, Entrant, Hotkey, Uid, Weight, entrant
 from scoring.weights import plan as weights
+from scoring.weights.explanation import explain, explain_all
 from scoring.weights.plan import WeightPlan, WeightsInvalid
 from scoring.weights.snapshot import Snapshot
 
@@ -76,10 +77,11 @@ def test_a_full_table_burns_nothing() -> None:
 def test_the_tail_is_for_who_was_the_best_when_it_came() -> None:
     """A near-copy, and a model made worse on purpose, come after what they were made from; so one model earns one share."""
     original, near, worse = a_record(1, 0.8), a_record(2, 0.8005, squares=100 * 800_500**2 + 10**13), a_record(3, 0.7)
-    plan = weights.plan(a_snapshot(original, near, worse, king=1))
+    snapshot = a_snapshot(original, near, worse, king=1)
+    plan = weights.plan(snapshot)
     assert plan.vector == {1: 0.65, 0: pytest.approx(0.35)}
-    assert "the most that h1@1 may be worth" in plan.lines[3].lacks
-    assert plan.lines[2].lacks.startswith("the tail is for who was clearly the best when it came")
+    assert "the most that h1@1 may be worth" in explain(snapshot, plan, Uid(3)).lacks
+    assert explain(snapshot, plan, Uid(2)).lacks.startswith("the tail is for who was clearly the best when it came")
     assert weights.plan(a_snapshot(original, near, worse, king=2)).vector == {2: 0.65, 1: 0.14, 0: pytest.approx(0.21)}
 
 
@@ -112,9 +114,9 @@ def test_a_uid_that_is_used_again_inherits_nothing() -> None:
 def test_a_hotkey_that_registers_anew_starts_anew(registered: int, share: float) -> None:
     """What it committed in block 7 earns if it was registered in that block; not if it came back in block 8."""
     field = a_snapshot(a_record(7, 0.9), king=7, registered_at={Hotkey("h7"): Block(registered), OWNER: Block(0)})
-    line = weights.plan(field).lines[1]
-    assert line.share == share
-    assert ("commit again" in line.lacks) is (share == 0.0)
+    plan = weights.plan(field)
+    assert plan.lines[1].share == share
+    assert ("commit again" in explain(field, plan, plan.lines[1].uid).lacks) is (share == 0.0)
 
 
 def test_a_hotkey_holds_one_place() -> None:
@@ -147,16 +149,19 @@ def fields(draw: st.DrawFn) -> list[Record]:
 def test_any_field_gives_a_valid_vector_whatever_its_order(records: list[Record], king: int, here: set[int], random: Any) -> None:
     """Finite, positive, sums to 1, only to registered uids, a line for each of them; the same for a field in another order."""
     uids = [(f"h{n}", n) for n in sorted(here)]
-    plan = weights.plan(a_snapshot(*records, king=king, uids=dict(uids)))
+    snapshot = a_snapshot(*records, king=king, uids=dict(uids))
+    plan = weights.plan(snapshot)
     assert sum(plan.vector.values()) == pytest.approx(1.0)
     assert all(0.0 < weight <= 1.0 for weight in plan.vector.values())
     assert [line.uid for line in plan.lines] == [0, *sorted(here)]
     assert sum(line.share for line in plan.lines) + plan.burn == pytest.approx(1.0)
-    assert all((line.share > 0.0) is (line.lacks == "") for line in plan.lines)
+    words = explain_all(snapshot, plan)
+    assert all((line.share > 0.0) is (words[line.uid].lacks == "") for line in plan.lines)
     random.shuffle(records)
     random.shuffle(uids)
     other = weights.plan(a_snapshot(*records, king=king, uids=dict(uids)))
     assert (other.vector, other.lines) == (plan.vector, plan.lines)
+    assert explain_all(a_snapshot(*records, king=king, uids=dict(uids)), other) == words
 
 
 @given(fields(), st.data())
@@ -194,6 +199,14 @@ def test_no_history_changes_a_vector_but_through_the_snapshot(records: list[Reco
     assert (stored, stored.hash) == (snapshot, snapshot.hash)
     assert weights.plan(stored) == first
     assert WeightPlan.from_json(json.loads(json.dumps(first.to_json()))) == first
+
+
+def test_a_kept_plan_with_explanations_is_read_without_them() -> None:
+    """Plans of before had the words in each line; numbers and places are the same."""
+    plan = weights.plan(a_snapshot(a_record(1, 0.8), a_record(2, 0.9)))
+    data = plan.to_json()
+    data["lines"] = [line | {"evidence": "…", "lineage": "", "lacks": "no submission"} for line in data["lines"]]
+    assert WeightPlan.from_json(data) == plan
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,10 @@ from neurons.cli.plain import plain
 from neurons.validator.weights.schedule import Due, NotYet
 from scoring.errors import Code, PlatformError
 from scoring.ranking import state as ledger
-from scoring.weights.plan import UidShare, WeightPlan, to_u16
+from scoring.weights.explanation import explain, explain_all
+from scoring.weights.plan import WeightPlan, to_u16
+from scoring.weights.plan import plan as make_plan
+from scoring.weights.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from neurons.validator.weights.view import CheckedReplay, PlanView
@@ -66,7 +69,7 @@ def planned(view: "PlanView") -> Data:
     """The plan of now, and when it would be sent."""
     data = {"ledger_hash": view.head.state_hash, "round": view.head.round, "throne": ledger.from_json(view.head.state).throne}
     data |= {"snapshot_hash": view.snapshot.hash, "block": view.snapshot.block, "owner": view.snapshot.owner}
-    data |= {"burn": view.plan.burn, "vector": to_u16(view.plan.vector), "lines": [_line(line) for line in view.plan.lines]}
+    data |= {"burn": view.plan.burn, "vector": to_u16(view.plan.vector), "lines": _lines(view.snapshot, view.plan)}
     match view.decision:
         case Due(carry):
             return data | {"due": True, "next_block": None, "why": carry}
@@ -76,8 +79,10 @@ def planned(view: "PlanView") -> Data:
             assert_never(unreachable)
 
 
-def _line(line: UidShare) -> Data:
-    return asdict(line) | {"reason": line.reason}
+def _lines(snapshot: Snapshot, plan: WeightPlan) -> list[Data]:
+    """Each line of the plan with its explanation."""
+    words = explain_all(snapshot, plan)
+    return [asdict(line) | asdict(words[line.uid]) for line in plan.lines]
 
 
 def show_plan(view: "PlanView") -> None:
@@ -85,10 +90,9 @@ def show_plan(view: "PlanView") -> None:
     data, console = planned(view), Console()
     values = dict(to_u16(view.plan.vector))
     table = Table("uid", Column("hotkey", no_wrap=True), "share", "u16", "why", box=SIMPLE_HEAD)
-    for line in view.plan.lines:
-        table.add_row(
-            str(line.uid), _short(line.hotkey), _share(line.share), str(values.get(line.uid, "")), Text(plain(line.reason))
-        )
+    for line in data["lines"]:
+        facts = str(line["uid"]), _short(line["hotkey"]), _share(line["share"]), str(values.get(line["uid"], ""))
+        table.add_row(*facts, Text(plain(line["reason"])))
     console.print(table)
     console.print(Text(plain(f"Ledger {data['ledger_hash']} after round {data['round']}: {data['throne']}")))
     console.print(f"Burned to uid {view.snapshot.owner}: {_share(view.plan.burn) or '0'}; snapshot {view.snapshot.hash}")
@@ -139,7 +143,13 @@ def explained(view: "PlanView", uid: int) -> Data:
     ended = [asdict(over) for over in (*state.lost, *state.ended) if over.entrant == line.entrant]
     weight = view.plan.vector.get(line.uid, 0.0)
     facts = {"weight": weight, "king": line.entrant is not None and line.entrant == state.king, "throne": state.throne}
-    return _line(line) | facts | {"duel": duel, "duels_over": ended, "block": view.snapshot.block, "round": view.head.round}
+    words = explain(view.snapshot, view.plan, line.uid)
+    return (
+        asdict(line)
+        | asdict(words)
+        | facts
+        | {"duel": duel, "duels_over": ended, "block": view.snapshot.block, "round": view.head.round}
+    )
 
 
 def show_explained(found: Data) -> None:
@@ -163,16 +173,16 @@ def show_explained(found: Data) -> None:
     Console().print(table)
 
 
-def changes(before: WeightPlan, after: WeightPlan) -> list[Data]:
-    """Each uid that gets something, before or after, or whose reason is another."""
+def changes(now: Snapshot, then: Snapshot) -> list[Data]:
+    """Each uid that gets something under one of two snapshots, or whose reason is another; both have the same hotkeys."""
     names = ("share", "place", "rank", "reason")
+    plans = make_plan(now), make_plan(then)
     rows = []
-    for old, new in zip(before.lines, after.lines, strict=True):
-        was, will = _line(old), _line(new)
-        if old.share or new.share or was["reason"] != will["reason"]:
-            parts = {"before": {name: was[name] for name in names}, "after": {name: will[name] for name in names}}
-            rows.append({"uid": old.uid, "hotkey": old.hotkey, **parts})
-    burned = [{"share": plan.burn, "place": None, "rank": None, "reason": "nobody earned it"} for plan in (before, after)]
+    for old, new in zip(_lines(now, plans[0]), _lines(then, plans[1]), strict=True):
+        if old["share"] or new["share"] or old["reason"] != new["reason"]:
+            parts = {"before": {name: old[name] for name in names}, "after": {name: new[name] for name in names}}
+            rows.append({"uid": old["uid"], "hotkey": old["hotkey"], **parts})
+    burned = [{"share": plan.burn, "place": None, "rank": None, "reason": "nobody earned it"} for plan in plans]
     return [*rows, {"uid": None, "hotkey": "burned", "before": burned[0], "after": burned[1]}]
 
 

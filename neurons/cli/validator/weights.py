@@ -85,11 +85,10 @@ def what_if(
     from neurons.cli.validator import weight_tables
     from neurons.validator.weights import what_if as supposing
     from scoring.types import Hotkey
-    from scoring.weights import plan as planning
 
     view = _view(_settings(options, competition), validator)
     supposed = supposing.supposed(view.snapshot, Hotkey(hotkey), score, view.rules)
-    changes = weight_tables.changes(view.plan, planning.plan(supposed))
+    changes = weight_tables.changes(view.snapshot, supposed)
     _tell(as_json, changes, lambda: weight_tables.show_changes(changes, hotkey, score))
 
 

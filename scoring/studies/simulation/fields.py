@@ -16,7 +16,6 @@ from scoring.studies.simulation.agenda import choose
 from scoring.studies.simulation.world import World, groups_of
 from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
 from scoring.weights import plan as weights
-from scoring.weights.plan import WeightPlan
 from scoring.weights.snapshot import Snapshot
 
 OWNER = Uid(0)
@@ -65,8 +64,8 @@ class Played:
     debuts: tuple[Debut, ...]
     settled: tuple[tuple[EndedDuel, int], ...]
     """Each duel that was settled, and the groups on which its challenger was judged while this king held the top."""
-    plan: WeightPlan
-    """The last round's, with a reason for every hotkey."""
+    last: Snapshot
+    """What the last round's weights were planned from."""
 
 
 def play(
@@ -86,7 +85,7 @@ def play(
         advance(1)
     debuts = tuple(Debut(start, lead, game.served.get(name)) for name, (start, lead) in game.debuts.items())
     return Played(
-        tuple(game.earned), game.burned, game.evaluations, tuple(game.crownings), debuts, tuple(game.settled), game.plan
+        tuple(game.earned), game.burned, game.evaluations, tuple(game.crownings), debuts, tuple(game.settled), game.last
     )
 
 
@@ -113,7 +112,7 @@ class _Game:
     earned: list[float] = field(init=False)
     uids: dict[Hotkey, Uid] = field(init=False)
     owner_of: dict[Uid, int] = field(init=False)
-    plan: WeightPlan = field(init=False)
+    last: Snapshot = field(init=False)
     burned: float = 0.0
     evaluations: int = 0
 
@@ -195,7 +194,7 @@ class _Game:
     def pay(self, number: RoundNumber) -> None:
         """One round's emission by the real plan."""
         shares, block = self.competition.shares, Block((number + 1) * self.competition.round.blocks)
-        snapshot = Snapshot(
+        self.last = Snapshot(
             ledger_hash="",
             state=self.state,
             block=block,
@@ -208,13 +207,13 @@ class _Game:
             tie_speed=shares.tie_speed,
             competition_hash="",
         )
-        self.plan = weights.plan(snapshot)
-        for uid, share in self.plan.vector.items():
+        plan = weights.plan(self.last)
+        for uid, share in plan.vector.items():
             if uid == OWNER:
                 self.burned += share
             else:
                 self.earned[self.owner_of[uid]] += share
-        self.paid = [line.entrant for line in self.plan.lines if line.share > 0.0 and line.entrant is not None]
+        self.paid = [line.entrant for line in plan.lines if line.share > 0.0 and line.entrant is not None]
 
     def commit(self, number: RoundNumber) -> None:
         """Every hotkey's turn; blocks within the round are drawn, but an actor's own hotkeys commit one after the other."""

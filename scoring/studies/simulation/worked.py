@@ -12,6 +12,8 @@ from scoring.studies.simulation import actors
 from scoring.studies.simulation.fields import play
 from scoring.studies.simulation.world import World, groups_of
 from scoring.types import Entrant, RoundNumber, to_micro
+from scoring.weights import plan as weights
+from scoring.weights.explanation import Explanation, explain_all
 from scoring.weights.plan import UidShare
 
 BLOCK_SECONDS = 12
@@ -68,21 +70,33 @@ def _fight(lead: float, competition: Competition) -> Fought:
     return Fought(lead, tuple(wealth), duels.read(duel, rules))
 
 
-def reasons(competition: Competition) -> list[tuple[str, UidShare]]:
-    """Who it is, and its line, one for each kind of case in a small mixed field after 40 rounds."""
+@dataclass(frozen=True, slots=True)
+class ExplainedLine:
+    """One line of a plan: whose it is (the actor's name), and its explanation."""
+
+    name: str
+    line: UidShare
+    words: Explanation
+
+
+def explained(competition: Competition) -> list[ExplainedLine]:
+    """One line for each kind of case in a small mixed field after 40 rounds, the highest share first."""
     who = actors.mixed()
     played = play(who, 40, World(), competition, _SEED, lambda _: None)
     names = [actor.name for actor in who for _ in range(actor.hotkeys)]
-    chosen: dict[str, tuple[str, UidShare]] = {}
-    for name, line in zip(names, played.plan.lines, strict=True):
-        chosen.setdefault(_kind(line), (name, line))
-    return sorted(chosen.values(), key=lambda pair: (-pair[1].share, pair[1].uid))
+    plan = weights.plan(played.last)
+    words = explain_all(played.last, plan)
+    chosen: dict[str, ExplainedLine] = {}
+    for name, line in zip(names, plan.lines, strict=True):
+        found = ExplainedLine(name, line, words[line.uid])
+        chosen.setdefault(_kind(found), found)
+    return sorted(chosen.values(), key=lambda found: (-found.line.share, found.line.uid))
 
 
-def _kind(line: UidShare) -> str:
-    if line.place is not None:
-        return "king" if line.place == 0 else "tail"
-    return "".join(character for character in line.lacks if not character.isdigit())[:24]
+def _kind(found: ExplainedLine) -> str:
+    if found.line.place is not None:
+        return "king" if found.line.place == 0 else "tail"
+    return "".join(character for character in found.words.lacks if not character.isdigit())[:24]
 
 
 def rounds_as_days(rounds: Sequence[float], competition: Competition) -> list[float]:
