@@ -38,7 +38,7 @@ async def test_a_failed_request_is_found_by_its_id(api_settings: Callable[..., A
     app = create_app(api_settings())
     async with app.router.lifespan_context(app):
         service: Service = app.state.service
-        app.state.service = replace(service, submissions=cast(Submissions, Failing(error)))
+        app.state.service = replace(service, stores=replace(service.stores, submissions=cast(Submissions, Failing(error))))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         with capture_logs(processors=[merge_contextvars]) as lines:
             async with httpx.AsyncClient(base_url="http://voice.test", transport=transport) as browser:

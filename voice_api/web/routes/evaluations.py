@@ -24,7 +24,7 @@ async def page(
     submission: Annotated[SubmissionId | None, Query(ge=1, lt=2**63, description="Only this submission's, by its id.")] = None,
 ) -> EvaluationPage:
     """Evaluations, oldest first."""
-    rows = await service.queue.page(after, limit + 1, of_round, submission)
+    rows = await service.stores.queue.page(after, limit + 1, of_round, submission)
     shown, last = cut(rows, limit)
     return EvaluationPage(items=tuple(EvaluationOut.model_validate(row) for row in shown), next=last.id if last else None)
 
@@ -32,12 +32,12 @@ async def page(
 @router.get("/{evaluation_id}", responses=LOOKUP_ERRORS)
 async def get(evaluation_id: EvaluationKey, service: ServiceDep) -> EvaluationOut:
     """One evaluation."""
-    return EvaluationOut.model_validate(await service.queue.get(evaluation_id))
+    return EvaluationOut.model_validate(await service.stores.queue.get(evaluation_id))
 
 
 @router.get("/{evaluation_id}/samples", responses=LOOKUP_ERRORS)
 async def samples(evaluation_id: EvaluationKey, service: ServiceDep, after: Position = None, limit: Limit = 50) -> SamplePage:
     """What the model said, in the round's own order; empty unless it was scored."""
-    known = await service.queue.get(evaluation_id)
-    shown, last = cut(await service.samples.page(known.id, after, limit + 1), limit)
+    known = await service.stores.queue.get(evaluation_id)
+    shown, last = cut(await service.stores.samples.page(known.id, after, limit + 1), limit)
     return SamplePage(items=tuple(SampleOut.model_validate(row) for row in shown), next=last.position if last else None)

@@ -54,21 +54,21 @@ async def metrics(service: ServiceDep) -> Response:
 
 
 async def _standing(service: Service) -> Standing:
-    live = await service.workers.live(LIVE)
+    live = await service.stores.workers.live(LIVE)
     return Standing(
-        depths=await service.depths.get(service.queue.depths),
-        outcomes=await service.outcomes.get(service.submissions.outcomes),
-        ages=await service.watch.ages(),
+        depths=await service.caches.depths.get(service.stores.queue.depths),
+        outcomes=await service.caches.outcomes.get(service.stores.submissions.outcomes),
+        ages=await service.stores.watch.ages(),
         workers=Counter((worker.queue, worker.draining) for worker in live),
-        validations=await service.watch.validations(),
-        led=await service.watch.led(),
-        registry_age=await service.watch.registry_age(),
+        validations=await service.stores.watch.validations(),
+        led=await service.stores.watch.led(),
+        registry_age=await service.stores.watch.registry_age(),
     )
 
 
 async def _database(service: Service) -> tuple[Part, Part]:
     try:
-        migrated = await at_head(service.pool)
+        migrated = await at_head(service.stores.pool)
     except DatabaseUnavailable:
         return Part(name="database", ready=False), Part(name="migrations", ready=False)
     return Part(name="database", ready=True), Part(name="migrations", ready=migrated)
@@ -86,8 +86,8 @@ async def _redis(service: Service) -> tuple[Part, Part]:
 async def _network(service: Service) -> tuple[Part, Part, Part]:
     """Who else works here; nothing is known of them while the database is away."""
     try:
-        age, led = await service.watch.registry_age(), await service.watch.led()
-        live = [worker.queue for worker in await service.workers.live(LIVE) if not worker.draining]
+        age, led = await service.stores.watch.registry_age(), await service.stores.watch.led()
+        live = [worker.queue for worker in await service.stores.workers.live(LIVE) if not worker.draining]
     except DatabaseUnavailable:
         age, led, live = None, False, []
     received = "never received" if age is None else f"received {int(age.total_seconds())} s ago"

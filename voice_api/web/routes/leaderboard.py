@@ -31,10 +31,12 @@ async def leaderboard(service: ServiceDep, limit: Rows = USUAL_ROWS) -> Response
     It may be a second old.
     """
     write = partial(_written, service, limit)
-    body = await (service.table.get(write) if limit == USUAL_ROWS else write())
+    body = await (service.caches.table.get(write) if limit == USUAL_ROWS else write())
     return Response(body, media_type="application/json", headers={"Cache-Control": _FRESH})
 
 
 async def _written(service: Service, limit: int) -> bytes:
     """Written here from what the store gave: the framework would look at every field of every row twice more."""
-    return _TABLE.dump_json({"rows": await service.submissions.leaderboard(limit, service.settings.hotkey)}, include=_SHOWN)
+    return _TABLE.dump_json(
+        {"rows": await service.stores.submissions.leaderboard(limit, service.settings.hotkey)}, include=_SHOWN
+    )

@@ -29,7 +29,7 @@ Whose = Annotated[
 @router.get("", responses=READ_ERRORS)
 async def page(service: ServiceDep, validator: Whose = None, after: Position = None, limit: Limit = 50) -> LedgerPage:
     """A validator's ledger, oldest round first."""
-    ledger = Ledger(service.pool, validator or service.settings.hotkey)
+    ledger = Ledger(service.stores.pool, validator or service.settings.hotkey)
     shown, last = cut(await ledger.outline(None if after is None else RoundNumber(after), limit + 1), limit)
     return LedgerPage(items=tuple(LedgerLineOut.of(line) for line in shown), next=last.round if last else None)
 
@@ -38,4 +38,4 @@ async def page(service: ServiceDep, validator: Whose = None, after: Position = N
 async def get(round_number: RoundKey, service: ServiceDep, validator: Whose = None) -> LedgerEntryOut:
     """One entry: with the round's receipts its inputs give its state."""
     whose = validator or service.settings.hotkey
-    return LedgerEntryOut.whole(whose, await Ledger(service.pool, whose).get(round_number))
+    return LedgerEntryOut.whole(whose, await Ledger(service.stores.pool, whose).get(round_number))

@@ -23,10 +23,10 @@ async def leaderboard(service: ServiceDep) -> HTMLResponse:
     """The public table; it reloads itself."""
     page = _environment().get_template("leaderboard.html")
     html = page.render(
-        rows=await service.submissions.leaderboard(validator=service.settings.hotkey),
-        round=await service.rounds.latest(),
-        registry=await service.registry.latest(),
-        pending=await service.queue.pending_page(limit=8),
+        rows=await service.stores.submissions.leaderboard(validator=service.settings.hotkey),
+        round=await service.stores.rounds.latest(),
+        registry=await service.stores.registry.latest(),
+        pending=await service.stores.queue.pending_page(limit=8),
         style=_style(),
         now=datetime.now(UTC),
     )

@@ -26,7 +26,7 @@ async def page(
     limit: Limit = 50,
 ) -> QueuePage:
     """Evaluations in the order in which they are served, running ones first, and how long each will wait."""
-    rows = await service.queue.pending_page(after, limit + 1)
+    rows = await service.stores.queue.pending_page(after, limit + 1)
     shown, last = cut(rows, limit)
     throughputs, now = await _throughputs(service, shown), datetime.now(UTC)
     items = tuple(QueueRowOut.of(row, _eta(row, throughputs, now)) for row in shown)
@@ -38,9 +38,9 @@ async def _throughputs(service: Service, rows: Sequence[QueueRow]) -> dict[Queue
     queues = {row.queue for row in rows if row.state is EvaluationState.QUEUED}
     if not queues:
         return {}
-    live = [worker.queue for worker in await service.workers.live(LIVE) if not worker.draining]
-    running = await service.watch.running()
-    return {name: Throughput(live.count(name), running[name], await service.queue.durations(name)) for name in queues}
+    live = [worker.queue for worker in await service.stores.workers.live(LIVE) if not worker.draining]
+    running = await service.stores.watch.running()
+    return {name: Throughput(live.count(name), running[name], await service.stores.queue.durations(name)) for name in queues}
 
 
 def _eta(row: QueueRow, throughputs: Mapping[QueueName, Throughput], now: datetime) -> EtaRange | None:

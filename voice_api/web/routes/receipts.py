@@ -19,7 +19,7 @@ Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256, 64 
 @router.get("/{receipt_hash}", responses=LOOKUP_ERRORS, response_model=ReceiptOut)
 async def get(receipt_hash: Digest, service: ServiceDep) -> Response:
     """A receipt, its text as it was stored: what was signed stays what is read. `voice verify` takes the body as a file."""
-    stored = await service.receipts.get(receipt_hash)
+    stored = await service.stores.receipts.get(receipt_hash)
     return Response(_text(stored), media_type="application/json", headers={"Cache-Control": IMMUTABLE})
 
 

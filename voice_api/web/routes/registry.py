@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from voice_api.schemas import RegistryIn, RegistryOut
-from voice_api.web.dependencies import Writer
+from voice_api.web.callers import Writer
 from voice_api.web.routes.errors import WRITE_ERRORS
 from voice_api.web.routes.route import Route
 
@@ -13,4 +13,4 @@ router = APIRouter(prefix="/v1/registry", tags=["registry"], route_class=Route)
 @router.post("", responses=WRITE_ERRORS)
 async def replace(snapshot: RegistryIn, by: Writer) -> RegistryOut:
     """Replace the registry by a newer snapshot; an older one changes nothing."""
-    return RegistryOut(stored=await by.service.registry.replace(snapshot.snapshot()))
+    return RegistryOut(stored=await by.stores.registry.replace(snapshot.snapshot()))

@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=Route)
 @router.get("", responses=READ_ERRORS)
 async def page(service: ServiceDep, after: Position = None, limit: Limit = 50) -> RoundPage:
     """Rounds, oldest first."""
-    rows = await service.rounds.page(None if after is None else RoundNumber(after), limit + 1)
+    rows = await service.stores.rounds.page(None if after is None else RoundNumber(after), limit + 1)
     shown, last = cut(rows, limit)
     return RoundPage(items=tuple(RoundOut.model_validate(row) for row in shown), next=last.round if last else None)
 
@@ -25,10 +25,10 @@ async def page(service: ServiceDep, after: Position = None, limit: Limit = 50) -
 @router.get("/{round_number}", responses=LOOKUP_ERRORS)
 async def get(round_number: RoundKey, service: ServiceDep) -> RoundOut:
     """One round."""
-    return RoundOut.model_validate(await service.rounds.get(round_number))
+    return RoundOut.model_validate(await service.stores.rounds.get(round_number))
 
 
 @router.get("/{round_number}/evidence", responses=LOOKUP_ERRORS)
 async def evidence(round_number: RoundKey, service: ServiceDep) -> EvidenceOut:
     """All that a validator folds of a round: who stood, and every evaluation with its signed receipt. Final once it is closed."""
-    return EvidenceOut.model_validate(await stored.read(service.rounds, round_number))
+    return EvidenceOut.model_validate(await stored.read(service.stores.rounds, round_number))

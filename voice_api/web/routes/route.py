@@ -1,18 +1,14 @@
-"""How a route answers beyond its own code: reads with a validator for caches, writes once per Idempotency-Key."""
+"""The class of every route: reads get an ETag for caches, writes are done once per Idempotency-Key."""
 
 import hashlib
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from voice_api.db.idempotency import Attempt, StoredAnswer
-from voice_api.web.dependencies import ATTEMPT, CLOSING, IdempotentReplay
+from voice_api.web import write_once
+from voice_api.web.write_once import Handler
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 REVALIDATE = "no-cache"
 """Caches may keep it, and ask each time whether it is still so."""
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -25,7 +21,7 @@ class Route(APIRoute):
     def get_route_handler(self) -> Handler:
         """The framework's handler, inside what this route's method asks for."""
         original = super().get_route_handler()
-        return _reading(original) if "GET" in (self.methods or ()) else _writing(original)
+        return _reading(original) if "GET" in (self.methods or ()) else write_once.once(original)
 
 
 def conditional(request: Request, response: Response) -> Response:
@@ -50,25 +46,3 @@ def _reading(original: Handler) -> Handler:
         return conditional(request, await original(request))
 
     return handle
-
-
-def _writing(original: Handler) -> Handler:
-    async def handle(request: Request) -> Response:
-        async with AsyncExitStack() as closing:  # left before anything is sent: what is answered was committed
-            setattr(request.state, CLOSING, closing)
-            try:
-                response = await original(request)
-            except IdempotentReplay as known:
-                return _again(known.stored)
-            attempt: Attempt | None = getattr(request.state, ATTEMPT, None)
-            if attempt is not None:
-                body = bytes(response.body).decode()
-                await attempt.answer(StoredAnswer(response.status_code, body, response.headers.get("Location")))
-        return response
-
-    return handle
-
-
-def _again(stored: StoredAnswer) -> Response:
-    headers = {"Idempotent-Replay": "true"} | ({"Location": stored.location} if stored.location else {})
-    return Response(stored.answer, stored.status, headers=headers, media_type="application/json")

@@ -8,7 +8,8 @@ from scoring.types import Hotkey, SubmissionId
 from voice_api.db.states import SubmissionState
 from voice_api.schemas import NO_NUL, SubmissionDetail, SubmissionOut, SubmissionPage, SubmissionsIn, SubmissionsOut
 from voice_api.schemas.events import EventOut, EventPage
-from voice_api.web.dependencies import ServiceDep, Writer
+from voice_api.web.callers import Writer
+from voice_api.web.dependencies import ServiceDep
 from voice_api.web.routes.errors import LOOKUP_ERRORS, READ_ERRORS, WRITE_ERRORS
 from voice_api.web.routes.paging import After, Limit, SubmissionKey, cut
 from voice_api.web.routes.route import Route
@@ -19,7 +20,7 @@ router = APIRouter(prefix="/v1/submissions", tags=["submissions"], route_class=R
 @router.post("", responses=WRITE_ERRORS)
 async def add(new: SubmissionsIn, by: Writer) -> SubmissionsOut:
     """Record commitments, all or none; sending one again changes nothing."""
-    ids = await by.service.submissions.add([submission.submission() for submission in new.submissions])
+    ids = await by.stores.submissions.add([submission.submission() for submission in new.submissions])
     return SubmissionsOut(ids=tuple(ids))
 
 
@@ -32,7 +33,7 @@ async def page(
     hotkey: Annotated[str | None, Query(max_length=64, pattern=NO_NUL, description="Only this hotkey's.")] = None,
 ) -> SubmissionPage:
     """Submissions, oldest first."""
-    rows = await service.submissions.page(SubmissionId(after), limit + 1, state, Hotkey(hotkey) if hotkey else None)
+    rows = await service.stores.submissions.page(SubmissionId(after), limit + 1, state, Hotkey(hotkey) if hotkey else None)
     shown, last = cut(rows, limit)
     return SubmissionPage(items=tuple(SubmissionOut.model_validate(row) for row in shown), next=last.id if last else None)
 
@@ -40,13 +41,13 @@ async def page(
 @router.get("/{submission_id}", responses=LOOKUP_ERRORS)
 async def get(submission_id: SubmissionKey, service: ServiceDep) -> SubmissionDetail:
     """One submission with its evaluations and the reasons."""
-    submission = await service.submissions.get(submission_id)
-    return SubmissionDetail.of(submission, await service.submissions.evaluations(submission.id))
+    submission = await service.stores.submissions.get(submission_id)
+    return SubmissionDetail.of(submission, await service.stores.submissions.evaluations(submission.id))
 
 
 @router.get("/{submission_id}/events", responses=LOOKUP_ERRORS)
 async def events(submission_id: SubmissionKey, service: ServiceDep, after: After = 0, limit: Limit = 50) -> EventPage:
     """All that happened to a submission and its evaluations, oldest first: who brought it about, from which state to which, and why."""
-    known = await service.submissions.get(submission_id)
-    shown, last = cut(await service.submissions.events(known.id, after, limit + 1), limit)
+    known = await service.stores.submissions.get(submission_id)
+    shown, last = cut(await service.stores.submissions.events(known.id, after, limit + 1), limit)
     return EventPage(items=tuple(EventOut.model_validate(row) for row in shown), next=last.id if last else None)

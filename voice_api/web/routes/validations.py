@@ -10,7 +10,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from scoring.errors import Code, PlatformError
 from voice_api.schemas import MOST_CHARACTERS, NO_NUL, ValidationOut
-from voice_api.web.dependencies import Miner, ServiceDep
+from voice_api.web.callers import Miner
+from voice_api.web.dependencies import ServiceDep
 from voice_api.web.routes.errors import LOOKUP_ERRORS, RECORDING_ERRORS
 from voice_api.web.routes.route import Route
 
@@ -53,17 +54,17 @@ Description = Annotated[
 async def add(request: Request, response: Response, by: Miner, text: Text, description: Description) -> ValidationOut:
     """Ask for one recording to be judged; the body is the file, so that the signature covers it. `Location` says where to look."""
     upload = await request.body()
-    _check(upload, text, by.service.settings.upload_bytes)
+    _check(upload, text, by.settings.upload_bytes)
     digest = await asyncio.to_thread(lambda: hashlib.sha256(upload).hexdigest())
-    added = await by.service.validations.add(by.hotkey, text, description, digest, upload)
+    added = await by.stores.validations.add(by.hotkey, text, description, digest, upload)
     response.headers["Location"] = f"{router.prefix}/{added}"
-    return ValidationOut.model_validate(await by.service.validations.get(added))
+    return ValidationOut.model_validate(await by.stores.validations.get(added))
 
 
 @router.get("/{validation_id}", responses=LOOKUP_ERRORS)
 async def get(validation_id: UUID, service: ServiceDep) -> ValidationOut:
     """What became of a recording. Whoever knows its id may read it; the recording itself is not kept once it was judged."""
-    return ValidationOut.model_validate(await service.validations.get(validation_id))
+    return ValidationOut.model_validate(await service.stores.validations.get(validation_id))
 
 
 def _check(upload: bytes, text: str, most: int) -> None:

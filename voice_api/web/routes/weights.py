@@ -22,7 +22,7 @@ Few = Annotated[int, Query(ge=1, le=MOST_ATTEMPTS, description="Rows of a page."
 @router.get("", responses=READ_ERRORS)
 async def page(service: ServiceDep, validator: Whose = None, before: Before = None, limit: Few = 20) -> WeightsPage:
     """A validator's attempts to set weights, newest first."""
-    weights = Weights(service.pool, validator or service.settings.hotkey)
+    weights = Weights(service.stores.pool, validator or service.settings.hotkey)
     shown, last = cut(await weights.page(before, limit + 1), limit)
     return WeightsPage(items=tuple(WeightsOut.of(attempt) for attempt in shown), next=last.id if last else None)
 
@@ -30,4 +30,4 @@ async def page(service: ServiceDep, validator: Whose = None, before: Before = No
 @router.get("/{snapshot_hash}", responses=LOOKUP_ERRORS)
 async def get(snapshot_hash: Digest, service: ServiceDep) -> WeightsDetail:
     """The first attempt, of any validator, that was made from a snapshot, with the snapshot and the plan."""
-    return WeightsDetail.whole((await of_snapshot(service.pool, snapshot_hash))[0])
+    return WeightsDetail.whole((await of_snapshot(service.stores.pool, snapshot_hash))[0])

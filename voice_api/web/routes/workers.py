@@ -4,7 +4,8 @@ from fastapi import APIRouter, Response
 
 from voice_api.db.watch import LIVE
 from voice_api.schemas.workers import WorkerOut, WorkersOut
-from voice_api.web.dependencies import ServiceDep, WatchingOperator
+from voice_api.web.callers import WatchingOperator
+from voice_api.web.dependencies import ServiceDep
 from voice_api.web.routes.errors import WATCH_ERRORS
 from voice_api.web.routes.route import Route
 
@@ -15,4 +16,4 @@ router = APIRouter(prefix="/v1/operator", tags=["operator"], route_class=Route)
 async def workers(response: Response, service: ServiceDep, _: WatchingOperator) -> WorkersOut:
     """Workers that were seen in the last minute, and what each works on."""
     response.headers["Cache-Control"] = "no-store"
-    return WorkersOut(workers=tuple(WorkerOut.model_validate(row) for row in await service.workers.live(LIVE)))
+    return WorkersOut(workers=tuple(WorkerOut.model_validate(row) for row in await service.stores.workers.live(LIVE)))
