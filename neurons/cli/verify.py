@@ -19,7 +19,7 @@ from neurons.cli.plain import plain
 
 if TYPE_CHECKING:
     from scoring.receipts.certificate import Trust
-    from workers.evaluation.audio_store import AudioStore
+    from scoring.receipts.store import AudioStore
     from workers.evaluation.panels import LastPanel
     from workers.evaluation.progress import Progress
     from workers.verify.receipt import Case, Check, VerifyOutcome

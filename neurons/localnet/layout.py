@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from scoring.errors import Code, PlatformError
+from scoring.receipts.store import StoreLayout
 
 _MARK = ".voice-network"
 
@@ -61,7 +62,7 @@ class Layout:
 
     def receipt(self, digest: str) -> Path:
         """Where the store keeps the receipt of this hash."""
-        return self.store / "receipts" / f"{digest}.json"
+        return StoreLayout(self.store).receipt(digest)
 
     @property
     def revocations(self) -> Path:

@@ -19,7 +19,7 @@ from neurons.api_client.client import ApiRefused, VoiceApi
 from scoring.audio.spoken import Spoken
 from scoring.errors import Blame, Code
 from scoring.receipts.receipt import Signed, digest
-from scoring.receipts.store_layout import audio_path
+from scoring.receipts.store import StoreLayout
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.db.evaluations import Verdict
 from voice_api.db.pool import Pool
@@ -117,12 +117,12 @@ async def test_a_downloaded_receipt_is_what_was_signed(
 async def test_audio_whole_and_in_parts(api: VoiceApi, browser: httpx.AsyncClient, tmp_path: Path) -> None:
     """A sample's FLAC is served as it is kept, by range if asked, and never changes."""
     name = keep(tmp_path)
-    flac = audio_path(tmp_path, name).read_bytes()
+    flac = StoreLayout(tmp_path).audio(name).read_bytes()
     assert await api.audio(name) == flac
     whole = await browser.get(f"/v1/samples/{name}")
     assert (whole.status_code, whole.headers["content-type"], whole.headers["accept-ranges"]) == (200, "audio/flac", "bytes")
     assert "immutable" in whole.headers["cache-control"]
-    samples, rate = soundfile.read(audio_path(tmp_path, name), dtype="int16")
+    samples, rate = soundfile.read(StoreLayout(tmp_path).audio(name), dtype="int16")
     assert (samples.tobytes(), rate) == (SPOKEN.pcm, SPOKEN.rate)
 
 
@@ -138,7 +138,7 @@ async def test_audio_whole_and_in_parts(api: VoiceApi, browser: httpx.AsyncClien
 async def test_a_range_is_served_as_asked(browser: httpx.AsyncClient, tmp_path: Path, asked: str, first: int, last: int) -> None:
     """206 with exactly those bytes, and which they are."""
     name = keep(tmp_path)
-    flac = audio_path(tmp_path, name).read_bytes()
+    flac = StoreLayout(tmp_path).audio(name).read_bytes()
     begin, end = first % len(flac), last % len(flac)
     answer = await browser.get(f"/v1/samples/{name}", headers={"Range": asked})
     assert (answer.status_code, answer.content) == (206, flac[begin : end + 1])
@@ -149,7 +149,7 @@ async def test_a_range_is_served_as_asked(browser: httpx.AsyncClient, tmp_path: 
 async def test_a_range_outside_the_file(browser: httpx.AsyncClient, tmp_path: Path, asked: str) -> None:
     """416, coded, with the size."""
     name = keep(tmp_path)
-    size = audio_path(tmp_path, name).stat().st_size
+    size = StoreLayout(tmp_path).audio(name).stat().st_size
     answer = await browser.get(f"/v1/samples/{name}", headers={"Range": asked})
     assert (answer.status_code, answer.json()["code"]) == (416, Code.REQUEST_INVALID)
     assert answer.headers["content-range"] == f"bytes */{size}"
@@ -167,7 +167,7 @@ async def test_what_is_answered_by_the_whole(browser: httpx.AsyncClient, tmp_pat
     """A range that is not served in parts is ignored, as HTTP has it."""
     name = keep(tmp_path)
     answer = await browser.get(f"/v1/samples/{name}", headers=headers)
-    assert (answer.status_code, len(answer.content)) == (200, audio_path(tmp_path, name).stat().st_size)
+    assert (answer.status_code, len(answer.content)) == (200, StoreLayout(tmp_path).audio(name).stat().st_size)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from neurons.validator.follow.ledger_source import RemoteLedger
 from neurons.validator.weights.setter import Terms
 from scoring.competition import load
 from scoring.errors import PlatformError
-from scoring.receipts.store_layout import audio_path
+from scoring.receipts.store import StoreLayout
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber
 from tests.integration.played import play
 from voice_api.db.audits import Audits
@@ -166,7 +166,7 @@ def scripted(answer: Mapping[str, Any] | Exception, asked: list[tuple[bytes, int
 
     async def verify(receipt: Path, level: int, store: Path) -> Mapping[str, Any]:
         asked.append((await asyncio.to_thread(receipt.read_bytes), level))
-        assert await asyncio.to_thread(audio_path(store, "ab" * 32).read_bytes) == b"fLaC"
+        assert await asyncio.to_thread(StoreLayout(store).audio("ab" * 32).read_bytes) == b"fLaC"
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -177,7 +177,7 @@ def scripted(answer: Mapping[str, Any] | Exception, asked: list[tuple[bytes, int
 async def drawn(bed: Bed, tmp_path: Path) -> Follower:
     """A follower that drew every evaluation of a round, whose audio is there."""
     await play(bed.stack)
-    path = audio_path(tmp_path, "ab" * 32)
+    path = StoreLayout(tmp_path).audio("ab" * 32)
     path.parent.mkdir(parents=True, exist_ok=True)
     await asyncio.to_thread(path.write_bytes, b"fLaC")
     follower = bed.made(rate=1.0)
@@ -237,7 +237,7 @@ async def test_what_could_not_be_tried_is_held_against_nobody(
     """It is written down and said, and not tried for ever."""
     await drawn(bed, tmp_path)
     if not keep:
-        await asyncio.to_thread(audio_path(tmp_path, "ab" * 32).unlink)
+        await asyncio.to_thread(StoreLayout(tmp_path).audio("ab" * 32).unlink)
     with capture_logs() as logs:
         await audit_next(bed.audits, bed.api, scripted(answer, []))
     assert [line["outcome"] for line in logs] == [outcome.value]

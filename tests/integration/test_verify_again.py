@@ -28,7 +28,7 @@ from scoring.progress import NO_PROGRESS
 from scoring.receipts import receipt
 from scoring.receipts.certificate import Certificate, issue, revoke
 from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject
-from scoring.receipts.store_layout import audio_path
+from scoring.receipts.store import StoreLayout
 from scoring.types import BlockHash, Entrant, Hotkey, RoundNumber
 from voice_api.db.audits import Drawn
 from voice_api.db.states import AuditOutcome
@@ -189,7 +189,7 @@ def published(bed: Bed, document: Document) -> VoiceApi:
     def answer(request: httpx.Request) -> httpx.Response:
         if "receipts" in request.url.path:
             return httpx.Response(200, json=sign(document).to_json())
-        return httpx.Response(200, content=audio_path(bed.folder / "store", request.url.path[-64:]).read_bytes())
+        return httpx.Response(200, content=StoreLayout(bed.folder / "store").audio(request.url.path[-64:]).read_bytes())
 
     return VoiceApi("http://voice.test", transport=httpx.MockTransport(answer))
 

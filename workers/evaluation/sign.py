@@ -10,7 +10,7 @@ from scoring.errors import Code, InfrastructureFault
 from scoring.receipts import receipt
 from scoring.receipts.certificate import CertificateInvalid, check_time
 from scoring.receipts.receipt import Circumstances, Finding, Signed, Signer, Subject
-from workers.evaluation.audio_store import AudioStore
+from scoring.receipts.store import AudioStore
 
 _TIME_TO_WRITE = timedelta(minutes=1)
 """A verdict reaches the database a little after it was signed; by then the certificate must still hold."""

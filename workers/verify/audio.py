@@ -9,9 +9,9 @@ from scoring.errors import Code, PlatformError
 from scoring.judges.panel import Panel
 from scoring.receipts.audit import Part, part
 from scoring.receipts.differences import Difference, exact, near
+from scoring.receipts.store import AudioStore
 from scoring.report import EvaluationReport, SampleReport
 from workers.evaluation import hardware
-from workers.evaluation.audio_store import AudioStore
 from workers.evaluation.progress import Progress, Stage
 from workers.verify.receipt import Case, VerifyOutcome
 

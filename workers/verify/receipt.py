@@ -22,9 +22,9 @@ from scoring.receipts.certificate import Trust
 from scoring.receipts.differences import Difference
 from scoring.receipts.parse import Statement
 from scoring.receipts.receipt import ReceiptInvalid, Signed
+from scoring.receipts.store import AudioStore
 from scoring.report import EvaluationReport
 from scoring.scores import anchors
-from workers.evaluation.audio_store import AudioStore
 
 
 @dataclass(frozen=True, slots=True)

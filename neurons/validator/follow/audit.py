@@ -17,7 +17,7 @@ from neurons.api_client.client import VoiceApi
 from scoring import strict_json
 from scoring.errors import Code, PlatformError
 from scoring.receipts.receipt import MAX_BYTES
-from scoring.receipts.store_layout import audio_path
+from scoring.receipts.store import StoreLayout
 from voice_api.db.audits import Audits, Drawn
 from voice_api.db.states import AuditOutcome
 
@@ -96,10 +96,11 @@ def _is_ours(row: Mapping[str, str]) -> bool:
 async def _fetched(drawn: Drawn, api: VoiceApi, store: Path) -> Path:
     """The receipt's file in a store of its own, with every sound that it names."""
     content = await api.receipt(drawn.receipt_hash)
-    file = store / "receipts" / f"{drawn.receipt_hash}.json"
+    layout = StoreLayout(store)
+    file = layout.receipt(drawn.receipt_hash)
     await asyncio.to_thread(_write, file, content)
     for pcm in sorted(_sounds(content)):
-        await asyncio.to_thread(_write, audio_path(store, pcm), await api.audio(pcm))
+        await asyncio.to_thread(_write, layout.audio(pcm), await api.audio(pcm))
     return file
 
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from starlette.exceptions import HTTPException
 
 from scoring.errors import Code, PlatformError
-from scoring.receipts.store_layout import audio_path
+from scoring.receipts.store import StoreLayout
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.routes.errors import AUDIO_ERRORS, Responses
 from voice_api.web.routes.route import IMMUTABLE, Route, conditional
@@ -57,7 +57,7 @@ def _read(store: File | None, pcm_sha256: str) -> bytes:
     if store is None:
         raise missing
     try:
-        return audio_path(store, pcm_sha256).read_bytes()
+        return StoreLayout(store).audio(pcm_sha256).read_bytes()
     except OSError as exc:
         raise missing from exc
 
