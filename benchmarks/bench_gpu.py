@@ -40,7 +40,9 @@ def clips(count: int) -> tuple[Utterance, ...]:
     prompts = [(group, prompt) for group in generate(_SEED, GroupPlan(count, 0, 0)) for prompt in group.prompts]
     found: list[Utterance] = []
     for index, (group, prompt) in enumerate(prompts):
-        wave = say(prompt.text, EspeakSettings("en-us+f2", rate=_RATES[index % 4], pitch=50, range=50, amplitude=100, word_gap=0))
+        wave = say(
+            prompt.text, EspeakSettings(voice="en-us+f2", rate=_RATES[index % 4], pitch=50, range=50, amplitude=100, word_gap=0)
+        )
         found.append(Utterance(prompt, group, Clip(from_pcm((wave * 32768.0).round().astype("<i2").tobytes(), 22_050))))
     return tuple(found)
 

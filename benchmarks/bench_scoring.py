@@ -53,7 +53,7 @@ Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoringRow:
     """One measured thing. Seconds are wall-clock, and of the processor; ratios are the baseline's over ours."""
 
@@ -83,8 +83,16 @@ class Clock:
     def row(self, section: str, what: str, baseline: "Clock | None" = None, note: str = "") -> ScoringRow:
         """As a row, against a baseline."""
         if baseline is None:
-            return ScoringRow(section, what, self.wall, self.cpu, note=note)
-        return ScoringRow(section, what, self.wall, self.cpu, baseline.wall / self.wall, baseline.cpu / self.cpu, note)
+            return ScoringRow(section=section, what=what, seconds=self.wall, cpu_seconds=self.cpu, note=note)
+        return ScoringRow(
+            section=section,
+            what=what,
+            seconds=self.wall,
+            cpu_seconds=self.cpu,
+            ratio=baseline.wall / self.wall,
+            cpu_ratio=baseline.cpu / self.cpu,
+            note=note,
+        )
 
 
 def dnsmos(said: SpokenEvaluation, count: int) -> list[ScoringRow]:

@@ -51,7 +51,7 @@ _START_SECONDS = 60.0
 _PLENTY = "1000000"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceRow:
     """One measured thing, its baseline, and how one stands to the other."""
 
@@ -62,7 +62,7 @@ class ServiceRow:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bed:
     """Servers, and what runs on them."""
 
@@ -143,13 +143,27 @@ async def reads(bed: Bed, seconds: float) -> list[ServiceRow]:
     return [
         _rates("leaderboard reads/s, 100 rows", here, there, "≥ 0.8 x"),
         _rates("the same, 99 rows, built anew", anew, bare_anew, "≥ 0.8 x"),
-        ServiceRow("its p99", _ms(here.p99), f"the same {_ms(there.p99)}", here.p99 / there.p99, ""),
-        ServiceRow(f"resident memory after {done} reads", f"{after:.0f} MiB", f"before {before:.0f} MiB", after / before, "flat"),
+        ServiceRow(
+            what="its p99", ours=_ms(here.p99), baseline=f"the same {_ms(there.p99)}", ratio=here.p99 / there.p99, target=""
+        ),
+        ServiceRow(
+            what=f"resident memory after {done} reads",
+            ours=f"{after:.0f} MiB",
+            baseline=f"before {before:.0f} MiB",
+            ratio=after / before,
+            target="flat",
+        ),
     ]
 
 
 def _rates(what: str, ours: Load, bare: Load, target: str) -> ServiceRow:
-    return ServiceRow(what, f"{ours.rate:.0f}", f"bare FastAPI + asyncpg {bare.rate:.0f}", ours.rate / bare.rate, target)
+    return ServiceRow(
+        what=what,
+        ours=f"{ours.rate:.0f}",
+        baseline=f"bare FastAPI + asyncpg {bare.rate:.0f}",
+        ratio=ours.rate / bare.rate,
+        target=target,
+    )
 
 
 async def _turns(ports_: Sequence[int], request: Callable[[], bytes], seconds: float) -> list[Load]:
@@ -171,7 +185,13 @@ async def writes(bed: Bed, seconds: float) -> list[ServiceRow]:
     for each in (1, 64):
         done = await load(port, lambda each=each: _submission(bed, numbers, each), CONNECTIONS, seconds)  # type: ignore[misc]
         rows.append(
-            ServiceRow(f"submissions/s, {each} a request, signed", f"{each * done.rate:.0f}", f"p99 {_ms(done.p99)}", None, "")
+            ServiceRow(
+                what=f"submissions/s, {each} a request, signed",
+                ours=f"{each * done.rate:.0f}",
+                baseline=f"p99 {_ms(done.p99)}",
+                ratio=None,
+                target="",
+            )
         )
     return rows
 
@@ -206,7 +226,15 @@ async def jobs(bed: Bed, seconds: float) -> list[ServiceRow]:
     async with open_pool(bed.database("jobs"), application="bench") as pool:
         ours = await through_the_service(pool, bed.processes, bed.folder, bed.shared("jobs"), number, most)
     bare = await through_rq(bed.redis, bed.processes, number, most)
-    return [ServiceRow("no-op jobs/s, row to verdict, one worker", f"{ours:.0f}", f"RQ alone {bare:.0f}", ours / bare, "≥ 0.5 x")]
+    return [
+        ServiceRow(
+            what="no-op jobs/s, row to verdict, one worker",
+            ours=f"{ours:.0f}",
+            baseline=f"RQ alone {bare:.0f}",
+            ratio=ours / bare,
+            target="≥ 0.5 x",
+        )
+    ]
 
 
 async def large(bed: Bed, seconds: float, submissions: int, samples: int) -> list[ServiceRow]:
@@ -216,12 +244,24 @@ async def large(bed: Bed, seconds: float, submissions: int, samples: int) -> lis
     await bed.make("little", SMALL, SMALL_SAMPLES)
     filled = time.monotonic() - began
     big, little = await bed.serve("api-large", "large"), await bed.serve("api-little", "little")
-    rows = [ServiceRow(f"filling {submissions:,} submissions and {samples:,} samples", f"{filled:.0f} s", "", None, "")]
+    rows = [
+        ServiceRow(
+            what=f"filling {submissions:,} submissions and {samples:,} samples",
+            ours=f"{filled:.0f} s",
+            baseline="",
+            ratio=None,
+            target="",
+        )
+    ]
     for path in await _served(little):
         loads = await _turns([big, little], lambda path=path: get(path), seconds)  # type: ignore[misc]
         rows.append(
             ServiceRow(
-                f"p99 of {path}", _ms(loads[0].p99), f"small database {_ms(loads[1].p99)}", loads[0].p99 / loads[1].p99, "≤ 2 x"
+                what=f"p99 of {path}",
+                ours=_ms(loads[0].p99),
+                baseline=f"small database {_ms(loads[1].p99)}",
+                ratio=loads[0].p99 / loads[1].p99,
+                target="≤ 2 x",
             )
         )
     return rows
@@ -284,7 +324,9 @@ def main() -> None:
         processes = Processes(folder / "logs")
         stack.callback(processes.stop)
         wallet = wallets.create("bench", "default", folder / "wallets")
-        rows = asyncio.run(measure(Bed(folder, postgres.url, redis.url, processes, wallet), options))
+        rows = asyncio.run(
+            measure(Bed(folder=folder, postgres=postgres.url, redis=redis.url, processes=processes, wallet=wallet), options)
+        )
     where = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
     if options.json:
         print(json.dumps({"where": where, "rows": [asdict(row) for row in rows]}))  # noqa: T201

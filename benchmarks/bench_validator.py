@@ -35,7 +35,7 @@ MOST_MEGABYTES = 300.0
 REPEATS = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidatorTimes:
     """Seconds of the best of REPEATS decisions and of one loop; memory in MB: a decision's own, and the most that the process had."""
 
@@ -126,7 +126,15 @@ def measure(submissions: int, groups: int) -> ValidatorTimes:
     tracemalloc.stop()
     loop = _seconds(lambda: pairwise(judged))
     process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 * 1.048576
-    return ValidatorTimes(submissions, groups, len(before.duels), loop, decision, own, process)
+    return ValidatorTimes(
+        submissions=submissions,
+        groups=groups,
+        duels=len(before.duels),
+        loop_seconds=loop,
+        decision_seconds=decision,
+        decision_megabytes=own,
+        process_megabytes=process,
+    )
 
 
 def _seconds(work: Callable[[], Any]) -> float:

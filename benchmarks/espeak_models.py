@@ -24,7 +24,7 @@ ROWS = {"rate": 0, "pitch": 1, "expression": 2, "loudness": 3}
 """Where an attribute's settings stand in a model's controls."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """A model of one espeak-ng variant per register; `factors` multiply the settings that the demo's clear voice uses."""
 

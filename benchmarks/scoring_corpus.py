@@ -54,7 +54,10 @@ def evaluation() -> SpokenEvaluation:
     asked = [render("espeak", prompt) for prompt in prompts]
     waves = voice.generate([Request(p.id, a.text, a.description or "", 0) for p, a in zip(prompts, asked, strict=True)])
     sounds = (Audio(torch.from_numpy(wave), voice.sample_rate) for wave in waves)
-    spoken = {p.id: Spoken(p.id, voice.sample_rate, to_pcm(sound), 0.0) for p, sound in zip(prompts, sounds, strict=True)}
+    spoken = {
+        p.id: Spoken(prompt_id=p.id, rate=voice.sample_rate, pcm=to_pcm(sound), seconds=0.0)
+        for p, sound in zip(prompts, sounds, strict=True)
+    }
     return SpokenEvaluation(competition, groups, spoken)
 
 
@@ -69,7 +72,7 @@ def clips(groups: Sequence[Group], count: int) -> list[Audio]:
 
 def _clip(index: int, count: int, texts: Sequence[str]) -> Audio:
     text = " ".join(texts[(index + step) % len(texts)] for step in range(4))
-    wave = say(text, EspeakSettings(VOICES[index % len(VOICES)], rate=165, pitch=50, range=50, amplitude=100, word_gap=0))
+    wave = say(text, EspeakSettings(voice=VOICES[index % len(VOICES)], rate=165, pitch=50, range=50, amplitude=100, word_gap=0))
     length = round((SHORTEST + (LONGEST - SHORTEST) * (index * 7 % count) / (count - 1)) * RATE)
     speech = resample(Audio(torch.from_numpy(wave), 22_050), RATE)
     clip = Audio(speech.samples[RATE // 2 :][:length], RATE)

@@ -25,7 +25,7 @@ EACH_TIME_SHORTER = 37
 MIB = 2**20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryGrowth:
     """Resident memory of the process: after the first evaluation, at most, and its growth over the second half of the samples.
 
@@ -54,7 +54,13 @@ def soak(evaluation: SpokenEvaluation, samples: int, progress: Callable[[int, fl
         progress(*seen[-1])
     slope, error = _growth(seen[len(seen) // 2 :])
     first = next(mib for done, mib in seen if done >= count)
-    return MemoryGrowth(seen[-1][0], first, max(mib for _, mib in seen), slope * 1000.0, error * 1000.0)
+    return MemoryGrowth(
+        samples=seen[-1][0],
+        first_mib=first,
+        peak_mib=max(mib for _, mib in seen),
+        mib_per_1000_samples=slope * 1000.0,
+        error=error * 1000.0,
+    )
 
 
 def _growth(seen: Sequence[tuple[int, float]]) -> tuple[float, float]:
@@ -67,7 +73,9 @@ def _shorter(said: Spoken, samples: int) -> Spoken:
     """A sample without its last few; never shorter than a second."""
     audio = from_pcm(said.pcm, said.rate)
     kept = max(said.rate, audio.samples.shape[0] - samples % said.rate)
-    return Spoken(said.prompt_id, said.rate, to_pcm(Audio(audio.samples[:kept], audio.rate)), said.seconds)
+    return Spoken(
+        prompt_id=said.prompt_id, rate=said.rate, pcm=to_pcm(Audio(audio.samples[:kept], audio.rate)), seconds=said.seconds
+    )
 
 
 def soak_elsewhere(samples: int) -> MemoryGrowth:

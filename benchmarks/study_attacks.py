@@ -26,10 +26,10 @@ from workers.main import tools
 
 SEED = BlockHash("0x" + "07" * 32)
 VOICES = {
-    "f2": (Recipe("f2", FORMANT, "en-us+f2", "en-us+f2"), Register.HIGH),
-    "f5": (Recipe("f5", FORMANT, "en-us+f5", "en-us+f5"), Register.HIGH),
-    "edward": (Recipe("edward", KLATT, "en-us+edward", "en-us+edward"), Register.LOW),
-    "klatt4": (Recipe("klatt4", KLATT, "en-us+klatt4", "en-us+klatt4"), Register.LOW),
+    "f2": (Recipe(name="f2", synthesis=FORMANT, low="en-us+f2", high="en-us+f2"), Register.HIGH),
+    "f5": (Recipe(name="f5", synthesis=FORMANT, low="en-us+f5", high="en-us+f5"), Register.HIGH),
+    "edward": (Recipe(name="edward", synthesis=KLATT, low="en-us+edward", high="en-us+edward"), Register.LOW),
+    "klatt4": (Recipe(name="klatt4", synthesis=KLATT, low="en-us+klatt4", high="en-us+klatt4"), Register.LOW),
 }
 """Each speaks only the groups of the register that it was tuned for."""
 

@@ -37,9 +37,9 @@ from workers.main import tools
 
 PLAN = GroupPlan(single=3, counterfactual=1, voice=1)
 VOICES = (
-    Recipe("edward and f2", f"{KLATT}, {FORMANT}", "en-us+edward", "en-us+f2"),
-    Recipe("klatt4 and f5", f"{KLATT}, {FORMANT}", "en-us+klatt4", "en-us+f5"),
-    Recipe("m7 and f1", FORMANT, "en-us+m7", "en-us+f1"),
+    Recipe(name="edward and f2", synthesis=f"{KLATT}, {FORMANT}", low="en-us+edward", high="en-us+f2"),
+    Recipe(name="klatt4 and f5", synthesis=f"{KLATT}, {FORMANT}", low="en-us+klatt4", high="en-us+f5"),
+    Recipe(name="m7 and f1", synthesis=FORMANT, low="en-us+m7", high="en-us+f1"),
 )
 """One variant for low voices, one for high ones; each is a voice that the recogniser can read."""
 OTHER_WORDS = ("seven purple elephants never bought an umbrella yesterday because nobody sells them on thursdays",)

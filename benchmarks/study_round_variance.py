@@ -33,9 +33,9 @@ from workers.main import tools
 
 PLAN = GroupPlan(single=10, counterfactual=4, voice=2)
 MODELS = (
-    Recipe("clear", f"{KLATT}, {FORMANT}", "en-us+edward", "en-us+f2"),
-    Recipe("hurried", f"{KLATT}, {FORMANT}", "en-us+edward", "en-us+f2", {"rate": 1.15}),
-    Recipe("other", f"{KLATT}, {FORMANT}", "en-us+klatt4", "en-us+f5"),
+    Recipe(name="clear", synthesis=f"{KLATT}, {FORMANT}", low="en-us+edward", high="en-us+f2"),
+    Recipe(name="hurried", synthesis=f"{KLATT}, {FORMANT}", low="en-us+edward", high="en-us+f2", factors={"rate": 1.15}),
+    Recipe(name="other", synthesis=f"{KLATT}, {FORMANT}", low="en-us+klatt4", high="en-us+f5"),
 )
 PAIRS = (("clear", "hurried"), ("clear", "other"))
 

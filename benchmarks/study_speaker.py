@@ -43,7 +43,9 @@ METRICS = ("speaker_similarity", "timbre_distance", "pitch_distance")
 
 def speak(variant: str, group: Group, folder: Path) -> list[Utterance]:
     """Both texts of a pair in one variant, as asked."""
-    voice = espeak.load(build(Recipe(variant, FORMANT, f"en-us+{variant}", f"en-us+{variant}"), folder), 1, "float32")
+    voice = espeak.load(
+        build(Recipe(name=variant, synthesis=FORMANT, low=f"en-us+{variant}", high=f"en-us+{variant}"), folder), 1, "float32"
+    )
     said = [render("espeak", prompt) for prompt in group.prompts]
     waves = voice.generate([Request(p.id, s.text, s.description or "", 0) for p, s in zip(group.prompts, said, strict=True)])
     sounds = (Clip(Audio(torch.from_numpy(wave), voice.sample_rate)) for wave in waves)

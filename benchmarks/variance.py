@@ -17,7 +17,7 @@ DRAWS = 400_000
 """The F distribution's quantiles come from this many seeded draws: good to one per cent."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VarianceShare:
     """The share of variance common to a round, in [0, 1], with its interval; `f` is MSB / MSW, 1 where there is none."""
 
@@ -47,7 +47,12 @@ def common_share(differences: Sequence[Sequence[float]], confidence: float = 0.9
     f = between / within
     upper, lower = _quantiles(rounds - 1, rounds * (groups - 1), confidence)
     return VarianceShare(
-        max(0.0, _share(f, groups)), max(0.0, _share(f / upper, groups)), max(0.0, _share(f / lower, groups)), f, rounds, groups
+        estimate=max(0.0, _share(f, groups)),
+        low=max(0.0, _share(f / upper, groups)),
+        high=max(0.0, _share(f / lower, groups)),
+        f=f,
+        rounds=rounds,
+        groups=groups,
     )
 
 

@@ -70,7 +70,7 @@ def _counterfactual(name: str, draw: Draw, used: set[str]) -> Group:
 
 
 def _ordinary(draw: Draw) -> Voice:
-    return Voice(draw.choice(tuple(Register)), rate=ORDINARY, pitch=ORDINARY, expression=ORDINARY, loudness=ORDINARY)
+    return Voice(register=draw.choice(tuple(Register)), rate=ORDINARY, pitch=ORDINARY, expression=ORDINARY, loudness=ORDINARY)
 
 
 def _voice(draw: Draw) -> Voice:

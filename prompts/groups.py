@@ -31,7 +31,7 @@ class Attribute(StrEnum):
     LOUDNESS = "loudness"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
     """A voice as asked: a register, and a level per attribute, 0 (least) … 6 (most); 3 is ordinary."""
 

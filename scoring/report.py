@@ -39,7 +39,7 @@ Metrics = Mapping[str, float]
 """Raw numbers of one sample by name, each in the unit that its judge documents."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SampleReport:
     """One prompt's outcome. `seconds` is compute per sample; `pcm_sha256` is of the s16le mono PCM ('' if none), `rate` its Hz (0)."""
 
@@ -63,7 +63,7 @@ class GroupReport:
     score: Micro
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationReport:
     """One submission in one round. `score` is the mean of the groups' scores, `stderr` its standard error.
 

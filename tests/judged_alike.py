@@ -38,5 +38,7 @@ def judged_alike(
 
 def _judged(found: Mapping[str, float], said: Spoken | None) -> JudgedSample:
     if said is None:
-        return JudgedSample(None, found, "ab" * 32, 0.5, 22_050)
-    return JudgedSample(None, found, hashlib.sha256(said.pcm).hexdigest(), said.seconds, said.rate)
+        return JudgedSample(gate=None, metrics=found, pcm_sha256="ab" * 32, seconds=0.5, rate=22_050)
+    return JudgedSample(
+        gate=None, metrics=found, pcm_sha256=hashlib.sha256(said.pcm).hexdigest(), seconds=said.seconds, rate=said.rate
+    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from scoring.report import Gate
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
     """Raw audio of one prompt: `pcm` is signed 16-bit little-endian mono at `rate` Hz; `seconds` is the wall-clock time it took.
 

@@ -146,5 +146,7 @@ class Panel:
 def _judged(gate: Gate | None, metrics: Metrics, said: Spoken | None) -> JudgedSample:
     seconds = said.seconds if said else 0.0
     if said is None or not said.pcm:
-        return JudgedSample(gate, metrics, "", seconds)
-    return JudgedSample(gate, metrics, hashlib.sha256(said.pcm).hexdigest(), seconds, said.rate)
+        return JudgedSample(gate=gate, metrics=metrics, pcm_sha256="", seconds=seconds)
+    return JudgedSample(
+        gate=gate, metrics=metrics, pcm_sha256=hashlib.sha256(said.pcm).hexdigest(), seconds=seconds, rate=said.rate
+    )

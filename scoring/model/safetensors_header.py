@@ -26,7 +26,7 @@ _DTYPE_BYTES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TensorSpan:
     """One tensor's place: `start` and `end` are bytes from the start of the file."""
 
@@ -98,7 +98,7 @@ def _span(name: str, value: object, start: int) -> TensorSpan:
     begin, end = offsets
     if end - begin != _DTYPE_BYTES[dtype] * math.prod(shape):
         raise _invalid("a tensor's offsets do not fit its dtype and shape")
-    return TensorSpan(name, dtype, tuple(shape), start + begin, start + end)
+    return TensorSpan(name=name, dtype=dtype, shape=tuple(shape), start=start + begin, end=start + end)
 
 
 def _are_counts(value: object) -> bool:

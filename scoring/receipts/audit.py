@@ -96,7 +96,7 @@ def _form(sample: SampleReport) -> list[Difference]:
 def _judged(sample: SampleReport, anchors: Anchors) -> JudgedSample:
     """The sample's metrics as a judge's verdict; a gate that follows from metrics is derived from them."""
     gate = gate_of(sample.metrics, anchors) if sample.gate in {None, Gate.WRONG_WORDS} else sample.gate
-    return JudgedSample(gate, sample.metrics, sample.pcm_sha256, sample.seconds, sample.rate)
+    return JudgedSample(gate=gate, metrics=sample.metrics, pcm_sha256=sample.pcm_sha256, seconds=sample.seconds, rate=sample.rate)
 
 
 @dataclass(frozen=True, slots=True)

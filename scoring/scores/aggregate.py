@@ -18,7 +18,7 @@ FLOOR = 0.01
 """Least utility inside the logarithm: a factor at zero costs much, not everything."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedSample:
     """What is known of one sample: a closed gate, or metrics (both when the metrics closed the gate)."""
 
@@ -93,7 +93,15 @@ def report(
         raise ValueError("an evaluation has at least one group")
     samples, reports = evaluate(groups, judged, rules)
     scores = [group.score for group in reports]
-    return EvaluationReport(who.profile, who.hash, who.judges, samples, reports, mean(scores), _stderr(scores))
+    return EvaluationReport(
+        profile=who.profile,
+        profile_hash=who.hash,
+        judges=who.judges,
+        samples=samples,
+        groups=reports,
+        score=mean(scores),
+        stderr=_stderr(scores),
+    )
 
 
 def _obedience(group: Group, judged: Mapping[str, JudgedSample], anchors: Anchors) -> float:

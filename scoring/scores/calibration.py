@@ -35,7 +35,7 @@ class RecordingSet:
     left_out: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """Where anchors come from: the day (ISO 8601), the profile with its judges' versions, and both folders."""
 

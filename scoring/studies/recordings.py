@@ -48,7 +48,12 @@ def find(folder: Path, label: str) -> Recordings:
         text = _words(path.with_suffix(".txt"))
         for part in (path, path.with_suffix(".txt")):
             total.update(f"{part.name}\0{hashlib.sha256(part.read_bytes()).hexdigest()}\n".encode())
-        prompt = Prompt(f"{label}.{path.name}", text, "", Voice(Register.LOW, ORDINARY, ORDINARY, ORDINARY, ORDINARY))
+        prompt = Prompt(
+            f"{label}.{path.name}",
+            text,
+            "",
+            Voice(register=Register.LOW, rate=ORDINARY, pitch=ORDINARY, expression=ORDINARY, loudness=ORDINARY),
+        )
         groups.append(Group(f"{label}.{path.name}", GroupKind.SINGLE, (prompt,)))
     return Recordings(tuple(groups), files, total.hexdigest())
 
@@ -102,4 +107,4 @@ def _spoken(prompt_id: str, path: Path) -> Spoken:
     """The recording as a model would have sent it: 16 bits, at the next allowed rate."""
     audio = decode(path)
     audio = resample(audio, min((rate for rate in RATES if rate >= audio.rate), default=max(RATES)))
-    return Spoken(prompt_id, audio.rate, to_pcm(audio), 0.0)
+    return Spoken(prompt_id=prompt_id, rate=audio.rate, pcm=to_pcm(audio), seconds=0.0)

@@ -26,7 +26,7 @@ ORDINARY = 3
 _SHAPE = (len(REGISTERS), len(ATTRIBUTES), LEVELS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EspeakConfig:
     """config.json, as far as this adapter reads it. `registers` and `levels` hold the phrases to look for, in lower case."""
 
@@ -63,7 +63,14 @@ class EspeakVoice:
         register = _first(self._config.registers, description, 0)
         levels = [_first(self._config.levels[name], description, ORDINARY) for name in ATTRIBUTES]
         rate, pitch, spread, amplitude = (round(float(self._controls[register, row, level])) for row, level in enumerate(levels))
-        return EspeakSettings(self._config.voices[register], rate, pitch, spread, amplitude, self._word_gap)
+        return EspeakSettings(
+            voice=self._config.voices[register],
+            rate=rate,
+            pitch=pitch,
+            range=spread,
+            amplitude=amplitude,
+            word_gap=self._word_gap,
+        )
 
 
 def _first(choices: Sequence[Sequence[str]], description: str, otherwise: int) -> int:

@@ -19,7 +19,7 @@ _libc = ctypes.CDLL(None)
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EspeakSettings:
     """How to speak: voice by name, words per minute, pitch, range (0 … 99), amplitude (0 … 200), gap between words (10 ms)."""
 

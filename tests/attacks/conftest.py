@@ -35,7 +35,10 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> Answer:
         asked = {prompt.id: render("espeak", prompt) for group in groups for prompt in group.prompts}
         waves = voice.generate([Request(key, said.text, said.description or "", 0) for key, said in asked.items()])
         pcm = ((wave * 32768.0).round().clip(-32768, 32767).astype("<i2").tobytes() for wave in waves)
-        return {key: Spoken(key, voice.sample_rate, sound, 0.0) for key, sound in zip(asked, pcm, strict=True)}
+        return {
+            key: Spoken(prompt_id=key, rate=voice.sample_rate, pcm=sound, seconds=0.0)
+            for key, sound in zip(asked, pcm, strict=True)
+        }
 
     return spoken
 

@@ -46,7 +46,9 @@ class QuickSandbox(Sandbox):
         for done, request in enumerate(requests, 1):
             time.sleep(self._seconds)
             seed = hashlib.sha256(f"{model_dir.name}/{request.prompt_id}/{request.seed}".encode()).digest()
-            spoken.append(Spoken(request.prompt_id, RATE, seed * (2 * _FRAMES // len(seed)), self._seconds))
+            spoken.append(
+                Spoken(prompt_id=request.prompt_id, rate=RATE, pcm=seed * (2 * _FRAMES // len(seed)), seconds=self._seconds)
+            )
             on_sample(done, len(requests))
         return tuple(spoken)
 

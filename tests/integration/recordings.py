@@ -24,7 +24,7 @@ RATE = 22_050
 
 def spoken(text: str) -> bytes:
     """16-bit mono at 22,050 Hz."""
-    sound = say(text, EspeakSettings("en-us+f2", rate=165, pitch=50, range=50, amplitude=100, word_gap=0))
+    sound = say(text, EspeakSettings(voice="en-us+f2", rate=165, pitch=50, range=50, amplitude=100, word_gap=0))
     return (sound * 32768.0).round().clip(-32768, 32767).astype("<i2").tobytes()
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 API = "http://voice.test"
-SPOKEN = Spoken("p1", 24_000, (np.sin(np.arange(24_000) / 20) * 9_000).astype("<i2").tobytes(), 1.0)
+SPOKEN = Spoken(prompt_id="p1", rate=24_000, pcm=(np.sin(np.arange(24_000) / 20) * 9_000).astype("<i2").tobytes(), seconds=1.0)
 
 
 @pytest.fixture

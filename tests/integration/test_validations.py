@@ -117,7 +117,9 @@ async def test_a_recording_is_judged_as_a_models_sample_is(bed: Bed, pcm: bytes,
     group = Group("g", GroupKind.SINGLE, (Prompt("p", TEXT, DESCRIPTION, understand(DESCRIPTION)),))
     rules = SCHEDULE.version[-1]
     company = round_groups(BlockHash(f"0x{0:064x}"), rules)
-    judged = panel(rules.profile, (*company, group)).judge([group], {"p": Spoken("p", RATE, pcm, 0.0)}, rules, NO_PROGRESS)
+    judged = panel(rules.profile, (*company, group)).judge(
+        [group], {"p": Spoken(prompt_id="p", rate=RATE, pcm=pcm, seconds=0.0)}, rules, NO_PROGRESS
+    )
     (sample,) = judged.samples
     assert (found.state, found.score, found.gate, found.metrics) == (ValidationState.DONE, sample.score, None, sample.metrics)
     assert found.utilities == {factor.value: utility for factor, utility in sample.utilities.items()}

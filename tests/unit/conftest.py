@@ -44,7 +44,7 @@ def speak() -> Speak:
     from scoring.synthesis.espeak_library import EspeakSettings, say
 
     def pcm(text: str, voice: str = "en-us+f2") -> bytes:
-        wave = say(text, EspeakSettings(voice, rate=175, pitch=50, range=50, amplitude=100, word_gap=0))
+        wave = say(text, EspeakSettings(voice=voice, rate=175, pitch=50, range=50, amplitude=100, word_gap=0))
         return (wave * 32768.0).round().astype("<i2").tobytes()
 
     return pcm
@@ -73,7 +73,7 @@ def ask() -> Ask:
     from scoring.judges.judge import Utterance
 
     def build(audio: Audio, text: str = "open the gate", register: Register = Register.LOW, **levels: int) -> Utterance:
-        voice = Voice(register, **{"rate": 3, "pitch": 3, "expression": 3, "loudness": 3, **levels})
+        voice = Voice(register=register, **{"rate": 3, "pitch": 3, "expression": 3, "loudness": 3, **levels})
         prompt = Prompt("g00.a", text, "as asked", voice)
         return Utterance(prompt, Group("g00", GroupKind.SINGLE, (prompt,)), Clip(audio))
 

@@ -15,7 +15,7 @@ from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, 
 from scoring.scores.anchors import Anchor, Anchors, Combine, FactorAnchors, load
 from scoring.types import Micro
 
-VOICE = Voice(Register.LOW, 3, 3, 3, 3)
+VOICE = Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3)
 SINGLE_WEIGHTS = {Factor.INTELLIGIBILITY: 0.4, Factor.NATURALNESS: 0.3, Factor.DELIVERY: 0.3}
 WEIGHTS = SINGLE_WEIGHTS | {Factor.CONSISTENCY: 0.25}
 WHO = ProfileIdentity("embedded", "hash", {"scripted": "1"})
@@ -44,7 +44,7 @@ PERFECT = {
 
 
 def judged(gate: Gate | None = None, **metrics: float) -> JudgedSample:
-    return JudgedSample(gate, {} if gate else {**PERFECT, **metrics}, "ab" * 32, 0.5)
+    return JudgedSample(gate=gate, metrics={} if gate else {**PERFECT, **metrics}, pcm_sha256="ab" * 32, seconds=0.5)
 
 
 def group(name: str, kind: GroupKind = GroupKind.SINGLE, contrast: Attribute | None = None) -> Group:
@@ -206,7 +206,7 @@ def test_nothing_can_be_left_out() -> None:
 def test_a_missing_metric_is_not_a_low_one() -> None:
     """A judge that returned nothing must not pass for a bad voice."""
     with pytest.raises(KeyError):
-        report(WHO, [group("g00")], {"g00.a": JudgedSample(None, {"wer": 0.0}, "", 0.0)}, RULES)
+        report(WHO, [group("g00")], {"g00.a": JudgedSample(gate=None, metrics={"wer": 0.0}, pcm_sha256="", seconds=0.0)}, RULES)
 
 
 METRIC = st.floats(-100.0, 100.0)

@@ -26,7 +26,7 @@ SIGNED = Signed({"score": 1, "share": 0.1}, "ab", Certificate(Hotkey("5F"), "5G"
 def said(samples: int, rate: int = 22_050, seed: int = 0) -> Spoken:
     """Noise over the whole range of 16 bits: nothing for a codec to win."""
     noise = np.random.default_rng(seed).integers(-32_768, 32_768, samples, dtype=np.int16)
-    return Spoken("g00.a", rate, noise.astype("<i2").tobytes(), 1.0)
+    return Spoken(prompt_id="g00.a", rate=rate, pcm=noise.astype("<i2").tobytes(), seconds=1.0)
 
 
 def sha256(spoken: Spoken) -> str:
@@ -49,7 +49,7 @@ def test_audio_comes_back_exactly(tmp_path: Path, rate: int, samples: int) -> No
 def test_a_minute_comes_back_exactly_and_an_extreme_wave_too(tmp_path: Path) -> None:
     """The longest sample that a competition allows, and full-scale steps."""
     store = FolderStore(tmp_path)
-    steps = Spoken("g00.a", 48_000, np.tile(np.array([-32_768, 32_767], "<i2"), 24_000).tobytes(), 1.0)
+    steps = Spoken(prompt_id="g00.a", rate=48_000, pcm=np.tile(np.array([-32_768, 32_767], "<i2"), 24_000).tobytes(), seconds=1.0)
     for spoken in (said(60 * 48_000, 48_000), steps):
         store.keep_audio(spoken)
         assert store.audio(sha256(spoken)) == (spoken.pcm, 48_000)

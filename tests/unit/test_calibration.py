@@ -90,7 +90,7 @@ def test_the_written_file_is_read_as_the_same_anchors(tmp_path: Path) -> None:
     """Factors, gate and moves of the shipped profile, with file names that need quoting in the provenance."""
     present = anchors.load(Profile.EMBEDDED)
     folder = RecordingSet("ab" * 32, 5, {'odd "name" = 1.wav': "too_short"})
-    source = Provenance("2026-11-22", Profile.EMBEDDED, {"speaker": "1"}, folder, folder)
+    source = Provenance(date="2026-11-22", profile=Profile.EMBEDDED, judges={"speaker": "1"}, natural=folder, degraded=folder)
     path = tmp_path / "anchors.toml"
     path.write_text(render(Calibration(present.factors, ("a.b",)), present, source), encoding="utf-8")
     assert replace(anchors.read(path, Profile.EMBEDDED), hash=present.hash) == present

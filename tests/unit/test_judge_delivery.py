@@ -268,7 +268,7 @@ def test_a_margin_belongs_to_a_word_unless_another_was_heard_there() -> None:
 )
 def test_faintness_is_charged_only_where_it_was_not_asked_for(loudness: int, lufs: float, expected: float) -> None:
     """LU below -33."""
-    assert faintness(Voice(Register.LOW, rate=3, pitch=3, expression=3, loudness=loudness), lufs) == expected
+    assert faintness(Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=loudness), lufs) == expected
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_faintness_is_charged_only_where_it_was_not_asked_for(loudness: int, luf
 )
 def test_flatness_is_charged_only_where_it_was_not_asked_for(expression: int, semitones: float, expected: float) -> None:
     """What is missing to two semitones."""
-    assert flatness(Voice(Register.LOW, rate=3, pitch=3, expression=expression, loudness=3), semitones) == expected
+    assert flatness(Voice(register=Register.LOW, rate=3, pitch=3, expression=expression, loudness=3), semitones) == expected
 
 
 def test_level_spread_is_that_of_speech(tone: Tone) -> None:

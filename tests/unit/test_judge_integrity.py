@@ -14,7 +14,12 @@ from scoring.types import RoundNumber
 
 RATE = 16_000
 LIMITS = load().at(RoundNumber(0)).limits
-PROMPT = Prompt("g00.a", "Follow the swan past the broken tower.", "A baritone speaks.", Voice(Register.LOW, 3, 3, 3, 3))
+PROMPT = Prompt(
+    "g00.a",
+    "Follow the swan past the broken tower.",
+    "A baritone speaks.",
+    Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3),
+)
 
 
 def noise(seconds: float, rate: int = RATE, amplitude: float = 0.1) -> bytes:
@@ -23,7 +28,7 @@ def noise(seconds: float, rate: int = RATE, amplitude: float = 0.1) -> bytes:
 
 
 def spoken(pcm: bytes, rate: int = RATE, failure: Gate | None = None) -> Spoken:
-    return Spoken("g00.a", rate, pcm, 0.1, failure)
+    return Spoken(prompt_id="g00.a", rate=rate, pcm=pcm, seconds=0.1, failure=failure)
 
 
 def test_the_expected_length_follows_phonemes_and_the_asked_rate() -> None:

@@ -44,7 +44,11 @@ def competition() -> Competition:
 
 
 def spoken(groups: tuple[Group, ...], say: Callable[[Prompt], bytes]) -> dict[str, Spoken]:
-    return {prompt.id: Spoken(prompt.id, RATE, say(prompt), 0.02) for group in groups for prompt in group.prompts}
+    return {
+        prompt.id: Spoken(prompt_id=prompt.id, rate=RATE, pcm=say(prompt), seconds=0.02)
+        for group in groups
+        for prompt in group.prompts
+    }
 
 
 def ignored(_done: int, _total: int) -> None:
@@ -146,7 +150,7 @@ def test_half_a_voice_pair_is_inconsistent(
 def test_a_missing_prompt_is_a_failed_generation(groups: tuple[Group, ...], panel: Panel, competition: Competition) -> None:
     """It scores zero and stays in every mean; what the guest reported as a failure keeps its reason."""
     first, second, *rest = (prompt.id for group in groups for prompt in group.prompts)
-    given = {second: Spoken(second, 0, b"", 3.0, Gate.TIMEOUT)}
+    given = {second: Spoken(prompt_id=second, rate=0, pcm=b"", seconds=3.0, failure=Gate.TIMEOUT)}
     steps: list[tuple[int, int]] = []
     report = panel.judge(groups, given, competition, lambda done, total: steps.append((done, total)))
     assert [sample.gate for sample in report.samples] == [Gate.GENERATION_FAILED, Gate.TIMEOUT] + [Gate.GENERATION_FAILED] * len(

@@ -96,14 +96,16 @@ def test_descriptions_can_be_read_back(register: Register, attribute: Attribute)
     """Whatever words are drawn, a level of every attribute is understood as it was meant."""
     draw = Draw(SEED, "describe")
     for level in range(LEVELS):
-        voice = Voice(register, ORDINARY, ORDINARY, ORDINARY, ORDINARY).with_level(attribute, level)
+        voice = Voice(register=register, rate=ORDINARY, pitch=ORDINARY, expression=ORDINARY, loudness=ORDINARY).with_level(
+            attribute, level
+        )
         assert {understand(describe(voice, name_speaker(register, draw), draw)) for _ in range(12)} == {voice}
 
 
 def test_descriptions_join_all_that_is_asked() -> None:
     """Four attributes at once are all said, and all understood."""
     draw = Draw(SEED, "all")
-    voice = Voice(Register.HIGH, rate=5, pitch=1, expression=0, loudness=6)
+    voice = Voice(register=Register.HIGH, rate=5, pitch=1, expression=0, loudness=6)
     description = describe(voice, name_speaker(voice.register, draw), draw)
     assert understand(description) == voice
     assert description[0].isupper() and description.endswith(".")

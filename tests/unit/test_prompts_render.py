@@ -5,7 +5,12 @@ import pytest
 from prompts.groups import Prompt, Register, Voice
 from prompts.render import Rendered, UnknownFamily, families, render
 
-PROMPT = Prompt("g00.a", "Open the gate, {please}.", "A baritone speaks very slowly.", Voice(Register.LOW, 1, 3, 3, 3))
+PROMPT = Prompt(
+    "g00.a",
+    "Open the gate, {please}.",
+    "A baritone speaks very slowly.",
+    Voice(register=Register.LOW, rate=1, pitch=3, expression=3, loudness=3),
+)
 
 
 @pytest.mark.parametrize(

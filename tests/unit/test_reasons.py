@@ -8,7 +8,7 @@ from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, 
 from scoring.scores.anchors import Anchor, Anchors, Combine, FactorAnchors
 from scoring.scores.reasons import GATES, explain
 
-VOICE = Voice(Register.LOW, 3, 3, 3, 3)
+VOICE = Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3)
 ANCHORS = Anchors(
     factors={
         Factor.INTELLIGIBILITY: FactorAnchors(Combine.WORST, {"wer": Anchor(0.8, 0.05), "cer": Anchor(0.6, 0.0)}),
@@ -33,9 +33,9 @@ def group(kind: GroupKind = GroupKind.SINGLE) -> Group:
 def told(asked: Group, *outcomes: Gate | dict[str, float]) -> dict[str, tuple[str, ...]]:
     """The reasons of one group's samples, each a closed gate or what differs from perfect."""
     judged = {
-        prompt.id: JudgedSample(outcome, {}, "", 0.5)
+        prompt.id: JudgedSample(gate=outcome, metrics={}, pcm_sha256="", seconds=0.5)
         if isinstance(outcome, Gate)
-        else JudgedSample(None, {**PERFECT, **outcome}, "", 0.5)
+        else JudgedSample(gate=None, metrics={**PERFECT, **outcome}, pcm_sha256="", seconds=0.5)
         for prompt, outcome in zip(asked.prompts, outcomes, strict=True)
     }
     return explain([asked], report(ProfileIdentity("embedded", "", {}), [asked], judged, RULES), RULES)
@@ -72,7 +72,7 @@ def test_every_gate_has_a_meaning(gate: Gate) -> None:
 
 def test_wrong_words_are_measured() -> None:
     """With the error rate, and where the gate closes."""
-    judged = {"g00.a": JudgedSample(Gate.WRONG_WORDS, {**PERFECT, "wer": 1.02}, "", 0.5)}
+    judged = {"g00.a": JudgedSample(gate=Gate.WRONG_WORDS, metrics={**PERFECT, "wer": 1.02}, pcm_sha256="", seconds=0.5)}
     found = explain([group()], report(ProfileIdentity("embedded", "", {}), [group()], judged, RULES), RULES)
     assert found == {"g00.a": (f"scores 0: {GATES[Gate.WRONG_WORDS]}: wer 1.02 (0.9 and more closes the gate)",)}
 

@@ -24,7 +24,16 @@ SUBJECT = Subject(
     competition_hash="cc",
     prompts_hash="dd",
 )
-SAMPLE = SampleReport("g00.a", "g00", Micro(400_000), None, {"wer": -0.0}, {Factor.DELIVERY: 0.5}, "ee" * 32, 0.25)
+SAMPLE = SampleReport(
+    prompt_id="g00.a",
+    group_id="g00",
+    score=Micro(400_000),
+    gate=None,
+    metrics={"wer": -0.0},
+    utilities={Factor.DELIVERY: 0.5},
+    pcm_sha256="ee" * 32,
+    seconds=0.25,
+)
 REPORT = EvaluationReport(
     profile="embedded",
     profile_hash="ff",

@@ -44,7 +44,9 @@ def test_what_the_package_writes_is_read(tmp_path: Path) -> None:
 def test_places_are_absolute() -> None:
     """Spans count from the start of the file: 8 bytes, the header, then the offset."""
     raw = json.dumps({"a": entry()}).encode()
-    assert parse_header(raw, 8 + len(raw) + 8) == (TensorSpan("a", "F32", (2,), 8 + len(raw), 16 + len(raw)),)
+    assert parse_header(raw, 8 + len(raw) + 8) == (
+        TensorSpan(name="a", dtype="F32", shape=(2,), start=8 + len(raw), end=16 + len(raw)),
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from prompts.groups import Group, GroupKind, Prompt, Register, Voice
 from scoring.ranking.speed import expected_seconds, speed
 
-VOICE = Voice(Register.LOW, rate=3, pitch=3, expression=3, loudness=3)
+VOICE = Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3)
 PROMPT = Prompt("g00.a", "Open the gate, please.", "as asked", VOICE)
 ASKED = (Group("g00", GroupKind.SINGLE, (PROMPT,)), Group("g01", GroupKind.SINGLE, (PROMPT,)))
 

@@ -55,7 +55,9 @@ def judged(group: Group, number: int) -> JudgedSample:
     for factor, scale in SCALE.factors.items():
         if factor is not Factor.CONSISTENCY or group.kind is GroupKind.VOICE:
             found |= {name: anchor.bad + share * (anchor.human - anchor.bad) for name, anchor in scale.metrics.items()}
-    return JudgedSample(None, {"wer": 0.3, **found}, hashlib.sha256(bytes([number])).hexdigest(), 0.5, 22_050)
+    return JudgedSample(
+        gate=None, metrics={"wer": 0.3, **found}, pcm_sha256=hashlib.sha256(bytes([number])).hexdigest(), seconds=0.5, rate=22_050
+    )
 
 
 def a_report() -> EvaluationReport:
@@ -353,7 +355,9 @@ def test_levels_stand_on_each_other(store: FolderStore) -> None:
 
 def test_a_silent_failure_needs_no_sound(store: FolderStore) -> None:
     """A sample that timed out has neither metrics nor audio, scores 0, and stays in the mean."""
-    outcomes = {p.id: JudgedSample(Gate.TIMEOUT, {}, "", 10.0) for group in GROUPS for p in group.prompts}
+    outcomes = {
+        p.id: JudgedSample(gate=Gate.TIMEOUT, metrics={}, pcm_sha256="", seconds=10.0) for group in GROUPS for p in group.prompts
+    }
     who = ProfileIdentity.of(Profile.EMBEDDED, {"scripted": "1"}, SCALE)
     silent = report(who, GROUPS, outcomes, ScoreRules(SCALE, RULES.factors))
     samples = [{**entry, "gate": "timeout"} for entry in receipt.listed(silent.samples)]

@@ -138,7 +138,7 @@ def _spoken(upload: bytes, rules: Competition, tools: Tools) -> Spoken:
         decoded = tools.sandbox.decode(upload, rules.limits.max_audio_seconds)
     except PlatformError as error:
         raise Unjudgeable(error.code, error.detail) from error
-    return Spoken(_ID, decoded.rate, decoded.pcm, 0.0)
+    return Spoken(prompt_id=_ID, rate=decoded.rate, pcm=decoded.pcm, seconds=0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,11 +126,11 @@ def _broken_at(stage: Stage) -> Code:
 def _spoken(request: Request, frame: Frame, rate: int, seconds: float) -> Spoken:
     match frame.kind:
         case Kind.SAMPLE if frame.rate == rate and len(frame.payload) % 2 == 0:
-            return Spoken(request.prompt_id, rate, frame.payload, seconds)
+            return Spoken(prompt_id=request.prompt_id, rate=rate, pcm=frame.payload, seconds=seconds)
         case Kind.SAMPLE_FAILED:
-            return Spoken(request.prompt_id, rate, b"", seconds, Gate.GENERATION_FAILED)
+            return Spoken(prompt_id=request.prompt_id, rate=rate, pcm=b"", seconds=seconds, failure=Gate.GENERATION_FAILED)
         case Kind.SAMPLE_NOT_FINITE:
-            return Spoken(request.prompt_id, rate, b"", seconds, Gate.NOT_FINITE)
+            return Spoken(prompt_id=request.prompt_id, rate=rate, pcm=b"", seconds=seconds, failure=Gate.NOT_FINITE)
         case _:
             raise _answered_wrongly(frame)
 

@@ -76,7 +76,9 @@ def _kept(samples: Sequence[SampleReport], store: AudioStore) -> tuple[dict[str,
                 pcm, _ = store.audio(sample.pcm_sha256)
             except PlatformError as fault:
                 missing.append(Difference(f"{sample.prompt_id}: audio", sample.pcm_sha256, fault.detail))
-        spoken[sample.prompt_id] = Spoken(sample.prompt_id, sample.rate, pcm, sample.seconds, failure)
+        spoken[sample.prompt_id] = Spoken(
+            prompt_id=sample.prompt_id, rate=sample.rate, pcm=pcm, seconds=sample.seconds, failure=failure
+        )
     return spoken, missing
 
 

@@ -74,4 +74,4 @@ def score(panel: Panel, groups: Sequence[Group], spoken: Mapping[str, Spoken], r
 
 def _attack(said: Spoken, name: Manipulation) -> Spoken:
     changed = apply(name, from_pcm(said.pcm, said.rate))
-    return Spoken(said.prompt_id, changed.rate, to_pcm(changed), said.seconds)
+    return Spoken(prompt_id=said.prompt_id, rate=changed.rate, pcm=to_pcm(changed), seconds=said.seconds)

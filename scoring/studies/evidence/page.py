@@ -38,7 +38,7 @@ MOVE_UNITS: Mapping[Attribute, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorRow:
     """One metric of a factor, as the table shows it."""
 
@@ -107,7 +107,13 @@ def _profile(profile: Profile, rules: Competition) -> ProfilePart:
     ]
     rows = [
         AnchorRow(
-            factor, name, MEASURES[name].unit, "more" if a.human > a.bad else "less", a.bad, a.human, MEASURES[name].meaning
+            factor=factor,
+            metric=name,
+            unit=MEASURES[name].unit,
+            better="more" if a.human > a.bad else "less",
+            bad=a.bad,
+            human=a.human,
+            meaning=MEASURES[name].meaning,
         )
         for factor, _, _ in factors
         for name, a in scale.factors[factor].metrics.items()

@@ -74,7 +74,7 @@ def pcm() -> Callable[[str], bytes]:
     """espeak-ng inside this process; 16-bit mono PCM at 22,050 Hz."""
 
     def speak(text: str) -> bytes:
-        wave = say(text, EspeakSettings("en-us+f2", rate=175, pitch=50, range=50, amplitude=100, word_gap=0))
+        wave = say(text, EspeakSettings(voice="en-us+f2", rate=175, pitch=50, range=50, amplitude=100, word_gap=0))
         return (wave * 32768.0).round().astype("<i2").tobytes()
 
     return speak

@@ -147,7 +147,11 @@ def test_an_evaluation(
 ) -> None:
     """Every factor gets a utility from what the judges measured; a random recogniser hears other words and closes the gate."""
     panel = LastPanel(warm)(Profile.STANDARD, groups)
-    spoken = {prompt.id: Spoken(prompt.id, 22_050, pcm(prompt.text), 0.1) for group in groups for prompt in group.prompts}
+    spoken = {
+        prompt.id: Spoken(prompt_id=prompt.id, rate=22_050, pcm=pcm(prompt.text), seconds=0.1)
+        for group in groups
+        for prompt in group.prompts
+    }
     report = panel.judge(groups, spoken, competition, ignored)
     assert (report.profile, report.profile_hash) == ("standard", panel.identity.hash)
     assert [sample.gate for sample in report.samples] == [Gate.WRONG_WORDS] * 3
