@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from scoring.errors import Code, SubmissionFault
-from scoring.model.tag import TAG_BYTES
-from scoring.model.tag import tag_of as tag_of
+from scoring.model.fingerprint import TAG_BYTES
+from scoring.model.fingerprint import tag_of as tag_of
 from scoring.types import Block, BlockHash
 
 COMMITMENT_BYTES = 128

@@ -1,7 +1,7 @@
 """The repository of one model."""
 
 from neurons.chain.commitment import Commitment, encode
-from scoring.model.tag import TAG_BYTES
+from scoring.model.fingerprint import TAG_BYTES
 from scoring.types import ContentHash
 
 _DIGITS = 8

@@ -18,7 +18,7 @@ from neurons.miner.scorer import Scorer
 from neurons.miner.world import Outside, Own
 from scoring.competition import Competition
 from scoring.errors import SubmissionFault
-from scoring.model.tag import tag_of
+from scoring.model.fingerprint import tag_of
 from scoring.types import MICRO, ContentHash
 from voice_api.db.states import SubmissionState
 

@@ -2,6 +2,7 @@
 
 tensors hash: SHA-256 over every tensor in order of its name: name, dtype, shape, bytes.
 content hash: SHA-256 over the tensors hash and the canonical config.json (sorted names, without what tools write in passing).
+tag: SHA-256 over the content hash and a public key, cut to 128 bits; a commitment holds it.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from scoring.model.safetensors_header import TensorSpan, read_header
 from scoring.types import ContentHash, TensorsHash
 
 MAX_HEADER_BYTES = 100_000_000
+TAG_BYTES = 16
 _CHUNK_BYTES = 1 << 20
 _CONTENT_DOMAIN = b"voice/content/1"
 _TENSORS_DOMAIN = b"voice/tensors/1"
@@ -42,6 +44,17 @@ def fingerprint(model_dir: Path, on_bytes: OnBytes) -> Fingerprint:
     tensors = _hash_tensors(model_dir, on_bytes)
     content = hashlib.sha256(_CONTENT_DOMAIN + tensors + canonical_config(_read_config(model_dir)))
     return Fingerprint(ContentHash(content.hexdigest()), TensorsHash(tensors.hex()))
+
+
+def tag_of(content_hash: ContentHash, public_key: bytes) -> bytes:
+    """First 128 bits of `sha256(content hash ‖ public key)`; raises ValueError unless both are 32 bytes.
+
+    Nobody can replay another's commitment: under another key the same content has another tag.
+    """
+    content = bytes.fromhex(content_hash)
+    if len(content) != 32 or len(public_key) != 32:
+        raise ValueError("a content hash and a public key have 32 bytes each")
+    return hashlib.sha256(content + public_key).digest()[:TAG_BYTES]
 
 
 def canonical_config(raw: bytes) -> bytes:

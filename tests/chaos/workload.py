@@ -20,8 +20,7 @@ from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.model.fingerprint import fingerprint
-from scoring.model.tag import tag_of
+from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid
 from tests.chaos.arena import Arena

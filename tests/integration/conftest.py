@@ -27,7 +27,7 @@ from neurons.validator.weights.setter import Opening, Terms, WeightSetting
 from prompts.generate import digest, generate
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.model.tag import tag_of
+from scoring.model.fingerprint import tag_of
 from scoring.receipts import receipt
 from scoring.receipts.receipt import Circumstances, Finding, Subject
 from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport

@@ -25,8 +25,7 @@ from neurons.localnet.hub_server import create_hub
 from neurons.localnet.network import COMPETITION
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.model.fingerprint import fingerprint
-from scoring.model.tag import tag_of
+from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, issue
 from scoring.report import EvaluationReport

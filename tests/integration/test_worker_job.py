@@ -21,8 +21,7 @@ from neurons.validator import certification
 from neurons.validator.ledger.receipt_check import Admission
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
-from scoring.model.fingerprint import fingerprint
-from scoring.model.tag import tag_of
+from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, Trust
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId

@@ -21,7 +21,7 @@ from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet import ports
 from neurons.localnet.network import COMPETITION, HOTKEY, worker_identity
 from neurons.localnet.services import Service, start_postgres, start_redis
-from scoring.model.tag import tag_of
+from scoring.model.fingerprint import tag_of
 from scoring.types import Hotkey
 from tests.chaos.processes import Processes
 from tests.soak import field

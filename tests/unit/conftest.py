@@ -105,7 +105,7 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
 
     from prompts.generate import digest, generate
     from scoring.competition import load
-    from scoring.model.tag import tag_of
+    from scoring.model.fingerprint import tag_of
     from scoring.receipts import receipt
     from scoring.receipts.certificate import Certificate, issue
     from scoring.receipts.receipt import Circumstances, Finding, Subject

@@ -12,8 +12,7 @@ from safetensors.numpy import save_file
 
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.model.fingerprint import Fingerprint, fingerprint
-from scoring.model.tag import tag_of
+from scoring.model.fingerprint import Fingerprint, fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, issue
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from scoring.model.tag import tag_of
+from scoring.model.fingerprint import tag_of
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
 from voice_api.db.states import SubmissionState
 from voice_api.db.submissions import Submission, Submissions, TagRecord

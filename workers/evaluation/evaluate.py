@@ -18,8 +18,7 @@ from prompts.render import render
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
-from scoring.model.fingerprint import Fingerprint, fingerprint
-from scoring.model.tag import tag_of
+from scoring.model.fingerprint import Fingerprint, fingerprint, tag_of
 from scoring.receipts import receipt
 from scoring.receipts.receipt import Circumstances, Finding, Subject
 from scoring.report import EvaluationReport

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 
-from scoring.model.tag import tag_of
+from scoring.model.fingerprint import tag_of
 from scoring.types import ContentHash, TensorsHash
 from voice_api.db.submissions import Submission, Submissions, TagRecord
 from workers.evaluation.evaluate import Earlier, Task

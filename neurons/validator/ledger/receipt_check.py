@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from prompts.generate import digest, generate
 from prompts.groups import Group
 from scoring.competition import Competition
-from scoring.model.tag import tag_of
+from scoring.model.fingerprint import tag_of
 from scoring.receipts import audit, parse, receipt
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust
 from scoring.receipts.differences import Difference
