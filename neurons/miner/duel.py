@@ -52,7 +52,13 @@ def standing(
     if not incumbent:
         return Standing(Outlook.OPEN, 0, 0, 0.0, margin or 0.0, 1.0, duel.threshold(rules.duel, nth))
     least = duel.margin(rules.duel, 0, incumbent[0].score) if margin is None else to_micro(margin)
-    state = Duel(Entrant("checkpoint"), Entrant("last"), RoundNumber(0), least, duel.threshold(rules.duel, nth))
+    state = Duel(
+        challenger=Entrant("checkpoint"),
+        king=Entrant("last"),
+        opened=RoundNumber(0),
+        margin=least,
+        threshold=duel.threshold(rules.duel, nth),
+    )
     rounds = [_differences(mine, theirs) for mine, theirs in zip(challenger, incumbent, strict=True)]
     outcome = DuelOutcome.OPEN
     for differences in rounds:

@@ -70,5 +70,9 @@ def _qualified(state: State, king: Entrant, result: RoundResult, scores: Table, 
         if newcomer.entrant == king or newcomer.entrant in busy or clearly_worse(scores, newcomer.entrant, king):
             continue
         met += 1
-        opened.append(Duel(newcomer.entrant, king, result.number, least, duels.threshold(rules, met)))
+        opened.append(
+            Duel(
+                challenger=newcomer.entrant, king=king, opened=result.number, margin=least, threshold=duels.threshold(rules, met)
+            )
+        )
     return replace(state, challengers_met=met, duels=tuple(sorted(opened, key=lambda duel: duel.challenger)))

@@ -8,11 +8,10 @@ import pytest
 from scoring.competition import load
 from scoring.ranking import duel as duels
 from scoring.ranking.state import State
-from scoring.studies.simulation import actors, fixed, power
+from scoring.studies.simulation import actors, power
 from scoring.studies.simulation.actors import Actor, Splitter
-from scoring.studies.simulation.agenda import choose
-from scoring.studies.simulation.fields import Played, play
-from scoring.studies.simulation.interval import Rate, rate
+from scoring.studies.simulation.estimates import Rate, fixed_groups, rate
+from scoring.studies.simulation.fields import Played, choose, play
 from scoring.studies.simulation.power import PowerTrial
 from scoring.studies.simulation.splitting import SplitCase, split
 from scoring.studies.simulation.summary import spending, summarise
@@ -25,7 +24,7 @@ COMPETITION = load().version[-1]
 def run(field: str, rounds: int = 40) -> tuple[tuple[Actor, ...], Played]:
     """One short run of a field."""
     who = actors.FIELDS[field]()
-    return who, play(who, rounds, World(), COMPETITION, 3, lambda _: None)
+    return who, play(who, rounds, world=World(), competition=COMPETITION, seed=3, advance=lambda _: None)
 
 
 @pytest.mark.parametrize("field", actors.FIELDS)
@@ -51,7 +50,14 @@ def test_copies_and_junk_earn_nothing() -> None:
 def test_a_better_model_takes_the_top() -> None:
     """By .1 above the king it is crowned in a few rounds, by a duel, and the king's pay is its own from then on."""
     late = Actor("late", actors.SlowStarter(0.30, 0.75, 25))
-    played = play((Actor("first", Splitter(0.65, exact=True)), late), 60, World(), COMPETITION, 3, lambda _: None)
+    played = play(
+        (Actor("first", Splitter(0.65, exact=True)), late),
+        60,
+        world=World(),
+        competition=COMPETITION,
+        seed=3,
+        advance=lambda _: None,
+    )
     (crowning,) = played.crownings
     assert crowning.lead == pytest.approx(0.1)
     assert 26 < crowning.round < 36
@@ -60,14 +66,14 @@ def test_a_better_model_takes_the_top() -> None:
 
 def test_one_model_under_many_hotkeys_earns_what_one_does() -> None:
     """Copies of the same tensors: the very same share, in every run."""
-    found = split(SplitCase(1, 5, exact=True), 2, 60, World(), COMPETITION, 1, lambda _: None)
+    found = split(SplitCase(1, 5, exact=True), 2, 60, world=World(), competition=COMPETITION, seed=1, advance=lambda _: None)
     assert found.ratio == pytest.approx(1.0, abs=1e-9)
     assert found.earned == pytest.approx(found.single)
 
 
 def test_near_copies_earn_nothing_beside_their_original() -> None:
     """Weights changed a little, which lineage does not know: as good as the first and no better, five of them earn what one does."""
-    found = split(SplitCase(0, 5, exact=False), 2, 25, World(), COMPETITION, 1, lambda _: None)
+    found = split(SplitCase(0, 5, exact=False), 2, 25, world=World(), competition=COMPETITION, seed=1, advance=lambda _: None)
     assert found.ratio == pytest.approx(1.0, abs=0.05)
 
 
@@ -92,7 +98,7 @@ def test_who_is_judged_first() -> None:
 def test_wilsons_interval(hits: int, runs: int, low: float, high: float) -> None:
     """As published tables have it."""
     found = rate(hits, runs)
-    assert found == Rate(hits, runs, hits / runs, found.low, found.high)
+    assert found == Rate(hits=hits, runs=runs, share=hits / runs, low=found.low, high=found.high)
     assert [found.low, found.high] == pytest.approx([low, high], abs=1e-4)
 
 
@@ -105,7 +111,7 @@ def test_no_interval_without_runs(hits: int, runs: int) -> None:
 
 def test_a_test_of_fixed_length() -> None:
     """α .05, 80 % power, .2 sd: 155 groups, as every table has it."""
-    assert fixed.groups(20.0, 0.2, 0.8) == pytest.approx(154.6, abs=0.1)
+    assert fixed_groups(20.0, 0.2, 0.8) == pytest.approx(154.6, abs=0.1)
 
 
 def test_a_lead_is_what_was_asked_for() -> None:
@@ -126,7 +132,9 @@ def test_a_model_scores_the_same_whoever_else_is_asked() -> None:
 
 def test_power_rises_with_the_lead() -> None:
     """Hardly ever at the margin, nearly always at half an sd, and sooner the better."""
-    none, some, much = (power.power(PowerTrial(excess, 24, runs=100), World(), COMPETITION, 1) for excess in (0.0, 0.2, 0.5))
+    none, some, much = (
+        power.power(PowerTrial(excess=excess, rounds=24, runs=100), World(), COMPETITION, 1) for excess in (0.0, 0.2, 0.5)
+    )
     assert none.crowned.hits <= 5 < 80 < some.crowned.hits
     assert much.crowned.hits >= 98
     assert (much.median_rounds or 99) < (some.median_rounds or 99)

@@ -28,7 +28,13 @@ def opened(count: int, rules: DuelRules) -> tuple[list[Duel], lanes.Lanes]:
     margins = np.arange(count) * 1000 + 5000
     thresholds = np.array([duels.threshold(rules, nth + 1) for nth in range(count)])
     single = [
-        Duel(Entrant(f"c{nth}"), Entrant("k"), RoundNumber(0), Micro(int(margins[nth])), float(thresholds[nth]))
+        Duel(
+            challenger=Entrant(f"c{nth}"),
+            king=Entrant("k"),
+            opened=RoundNumber(0),
+            margin=Micro(int(margins[nth])),
+            threshold=float(thresholds[nth]),
+        )
         for nth in range(count)
     ]
     return single, lanes.opened(margins, thresholds, rules)
@@ -74,8 +80,11 @@ def judged(name: Entrant, block: int, row: Micros) -> Judged:
 def test_a_siege_is_what_the_fold_makes_of_the_same_scores() -> None:
     """Eleven equal challengers in four slots: each duel's wealth, who has lost and who comes next, through every round."""
     king, names = entrant(Hotkey("king"), Block(0)), [entrant(Hotkey(f"c{place}"), Block(place + 1)) for place in range(11)]
-    record = Record(king, Hotkey("king"), Block(0), "0" * 64, None, 32, 32 * 650_000, 32 * 650_000**2)
-    state, front = State(king=king, throne="king", records=(record,)), Front(Siege(11, 40, 1), 4, COMPETITION)
+    record = Record(king, Hotkey("king"), Block(0), "0" * 64, None, groups=32, total=32 * 650_000, squares=32 * 650_000**2)
+    state, front = (
+        State(king=king, throne="king", records=(record,)),
+        Front(siege=Siege(models=11, rounds=40, runs=1), slots=4, competition=COMPETITION),
+    )
     slots, waiting, generator = list(range(4)), list(range(4, 11)), np.random.default_rng(5)
     for number in range(40):
         scores = World().draw(generator, np.full(5, QUALITY), groups_of(COMPETITION))
@@ -101,7 +110,7 @@ def test_a_siege_is_what_the_fold_makes_of_the_same_scores() -> None:
 @pytest.mark.parametrize("again", [False, True])
 def test_equals_hardly_ever_take_the_top(again: bool) -> None:
     """Not once in 30 runs, of which each has a chance of a few in a million; every duel that is over was futile."""
-    found = besiege(Siege(30, 60, 30, again), World(), COMPETITION, 1, lambda _: None)
+    found = besiege(Siege(models=30, rounds=60, runs=30, again=again), World(), COMPETITION, 1, lambda _: None)
     assert (found.fell.hits, found.fell.runs, set(found.by_round)) == (0, 30, {0.0})
     assert found.duels >= 30 * 30
     assert found.groups / found.duels < 32 * 8
@@ -109,8 +118,8 @@ def test_equals_hardly_ever_take_the_top(again: bool) -> None:
 
 def test_much_better_models_take_it_at_once() -> None:
     """The siege can be lost: a lead far beyond the margin crowns in every run."""
-    siege = Siege(5, 20, 10)
-    front = Front(siege, 5, COMPETITION)
+    siege = Siege(models=5, rounds=20, runs=10)
+    front = Front(siege=siege, slots=5, competition=COMPETITION)
     for number in range(20):
         front.play(number, World().differences(np.random.default_rng(number), 0.1, (50, 32)))
     assert (front.fallen >= 0).all()

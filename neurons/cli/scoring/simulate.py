@@ -50,7 +50,7 @@ def simulate(
     if field not in FIELDS:
         raise PlatformError(Code.ARGUMENT_INVALID, f"no field is called {field}; there are {', '.join(FIELDS)}")
     with _bars() as bar:
-        found = study.field(field, rounds, runs, _rules(rules), seed, bar)
+        found = study.field(field, rounds, runs, competition=_rules(rules), seed=seed, bar=bar)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=1))
     else:

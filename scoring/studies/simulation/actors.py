@@ -16,18 +16,19 @@ class MadeUpModel:
     speed: int = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """What a miner knows in a round; `place` counts its hotkeys from 0, `last` is the round of this one's last commitment, None
-    before the first.
-    """
+    """A miner's knowledge in a round, for one of its hotkeys."""
 
     round: int
     place: int
+    """Counts the miner's hotkeys from 0."""
     king: MadeUpModel | None
     own: MadeUpModel | None
     last: int | None
+    """The round of this hotkey's last commitment, None before the first."""
     cooldown: int
+    """Rounds in which it may not commit again."""
     generator: np.random.Generator
 
     @property

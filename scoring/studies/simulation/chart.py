@@ -27,7 +27,7 @@ class _Tick:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Curve:
     name: str
     points: str
@@ -35,7 +35,7 @@ class _Curve:
     key: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Column:
     x: float
     y: float
@@ -51,10 +51,10 @@ def lines(labels: Labels, series: Mapping[str, Sequence[tuple[float, float]]]) -
     top = max(y for points in series.values() for _, y in points)
     drawn = [
         _Curve(
-            name,
-            " ".join(f"{_across(x, right):.1f},{_up(y, top):.1f}" for x, y in points),
-            COLOURS[place % len(COLOURS)],
-            TOP + 8 + 20 * place,
+            name=name,
+            points=" ".join(f"{_across(x, right):.1f},{_up(y, top):.1f}" for x, y in points),
+            colour=COLOURS[place % len(COLOURS)],
+            key=TOP + 8 + 20 * place,
         )
         for place, (name, points) in enumerate(series.items())
     ]
@@ -70,7 +70,16 @@ def bars(labels: Labels, values: Mapping[str, float]) -> str:
     for place, (name, value) in enumerate(values.items()):
         x, y = LEFT + step * (place + 0.15), _up(value, top)
         colour = COLOURS[place % len(COLOURS)]
-        drawn.append(_Column(round(x, 1), round(y, 1), round(step * 0.7, 1), round(BOTTOM - y, 1), colour, f"{value:.3g}"))
+        drawn.append(
+            _Column(
+                x=round(x, 1),
+                y=round(y, 1),
+                width=round(step * 0.7, 1),
+                height=round(BOTTOM - y, 1),
+                colour=colour,
+                label=f"{value:.3g}",
+            )
+        )
         names.append(_Tick(round(x + step * 0.35, 1), name))
     return _render(labels, right, names, _heights(top), bars=drawn)
 

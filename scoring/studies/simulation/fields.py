@@ -12,7 +12,6 @@ from scoring.ranking.duel import DuelOutcome, EndedDuel
 from scoring.ranking.round_result import Judged, RoundResult, Verdict
 from scoring.ranking.state import State
 from scoring.studies.simulation.actors import Actor, MadeUpModel, Moment
-from scoring.studies.simulation.agenda import choose
 from scoring.studies.simulation.world import World, groups_of
 from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
 from scoring.weights import plan as weights
@@ -23,13 +22,14 @@ SETTLED = (DuelOutcome.CROWNED, DuelOutcome.FUTILE, DuelOutcome.MAX_ROUNDS)
 Advance = Callable[[int], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MadeUpCommitment:
-    """A model under a hotkey, judged in the rounds after `round`; `number` is its own in a run."""
+    """A model under a hotkey, judged in the rounds after its own."""
 
     entrant: Entrant
     hotkey: Hotkey
     number: int
+    """Its own in a run: the seed of its scores."""
     model: MadeUpModel
     round: RoundNumber
     block: Block
@@ -53,11 +53,12 @@ class Debut:
     served: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """What came of a field: emission (1 a round) by actor and what was burned, and what it took."""
+    """The result of one run of a field."""
 
     earned: tuple[float, ...]
+    """By actor; a round's emission is 1."""
     burned: float
     evaluations: int
     crownings: tuple[Crowning, ...]
@@ -71,13 +72,14 @@ class Played:
 def play(
     actors: Sequence[Actor],
     rounds: int,
+    *,
     world: World,
     competition: Competition,
     seed: int,
     advance: Advance,
 ) -> Played:
-    """One run over some rounds."""
-    game = _Game(actors, world, competition, seed)
+    """Play one run over some rounds."""
+    game = _Game(actors=actors, world=world, competition=competition, seed=seed)
     for number in range(rounds):
         game.judge(RoundNumber(number))
         game.pay(RoundNumber(number))
@@ -85,11 +87,17 @@ def play(
         advance(1)
     debuts = tuple(Debut(start, lead, game.served.get(name)) for name, (start, lead) in game.debuts.items())
     return Played(
-        tuple(game.earned), game.burned, game.evaluations, tuple(game.crownings), debuts, tuple(game.settled), game.last
+        earned=tuple(game.earned),
+        burned=game.burned,
+        evaluations=game.evaluations,
+        crownings=tuple(game.crownings),
+        debuts=debuts,
+        settled=tuple(game.settled),
+        last=game.last,
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Game:
     """Everything that a run remembers."""
 
@@ -226,13 +234,22 @@ class _Game:
                 hotkey = _hotkey(actor, place)
                 last = self.latest.get(hotkey)
                 own, since = (None, None) if last is None else (last.model, last.round)
-                model = who.strategy.commit(Moment(number, place, king, own, since, cooldown, generator))
+                model = who.strategy.commit(
+                    Moment(round=number, place=place, king=king, own=own, last=since, cooldown=cooldown, generator=generator)
+                )
                 if model is not None:
                     self._take(hotkey, model, number, first + place)
 
     def _take(self, hotkey: Hotkey, model: MadeUpModel, number: RoundNumber, offset: int) -> None:
         block = Block(number * self.competition.round.blocks + offset)
-        item = MadeUpCommitment(entrant(hotkey, block), hotkey, zlib.crc32(f"{hotkey}@{block}".encode()), model, number, block)
+        item = MadeUpCommitment(
+            entrant=entrant(hotkey, block),
+            hotkey=hotkey,
+            number=zlib.crc32(f"{hotkey}@{block}".encode()),
+            model=model,
+            round=number,
+            block=block,
+        )
         self.known[item.entrant] = self.latest[hotkey] = item
         self.originals.setdefault(model.tensors, item)
         self.standing[item.entrant] = number
@@ -240,3 +257,24 @@ class _Game:
 
 def _hotkey(actor: int, place: int) -> Hotkey:
     return Hotkey(f"actor{actor}-{place}")
+
+
+def choose(
+    state: State,
+    paid: Sequence[Entrant],
+    standing: Mapping[Entrant, RoundNumber],
+    asked: Mapping[Entrant, RoundNumber],
+    most: int,
+) -> list[Entrant]:
+    """At most `most` of those that stand, in order: king, paid places, newcomers and open duels, then those that were asked longest ago.
+
+    The real validator does the same, but that nobody here is near the end of an immunity. `standing` are candidates in the order of
+    their commits, `asked` says in which round each was judged last.
+    """
+    refused = {refusal.entrant for refusal in state.refusals}
+    open_duels = {duel.challenger for duel in state.duels}
+    first = [entrant for entrant in (state.king, *paid) if entrant is not None]
+    waiting = [entrant for entrant in standing if entrant in open_duels or entrant not in asked]
+    settled = sorted((entrant for entrant in standing if entrant not in refused), key=lambda e: asked.get(e, RoundNumber(-1)))
+    ordered = dict.fromkeys([*first, *waiting, *settled])
+    return [entrant for entrant in ordered if entrant in standing][:most]

@@ -1,7 +1,7 @@
 """Many duels side by side: `scoring.ranking.duel` for a whole array of challengers at once, bit for bit what it says of each alone."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from scoring.types import MICRO
 Bools = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
     """As `scoring.ranking.duel.Duel`, an array per field: `capital` [lanes, bets], all others [lanes]."""
 
@@ -36,21 +36,25 @@ class Lanes:
 
     def where(self, chosen: Bools, other: "Lanes") -> "Lanes":
         """The chosen lanes from `other`, the rest from here."""
-        return Lanes(
-            *(
-                np.where(chosen[:, None] if mine.ndim == 2 else chosen, theirs, mine)
-                for mine, theirs in zip(self._fields(), other._fields(), strict=True)
-            )
-        )
-
-    def _fields(self) -> tuple[NDArray[np.int64] | Floats, ...]:
-        return self.margin, self.threshold, self.capital, self.steps, self.groups, self.rounds, self.squares
+        taken = {}
+        for entry in fields(Lanes):
+            mine, theirs = getattr(self, entry.name), getattr(other, entry.name)
+            taken[entry.name] = np.where(chosen[:, None] if mine.ndim == 2 else chosen, theirs, mine)
+        return Lanes(**taken)
 
 
 def opened(margin: Micros, threshold: Floats, rules: DuelRules) -> Lanes:
     """New duels with these frozen margins (1e-6) and thresholds."""
     none = np.zeros(margin.size, np.int64)
-    return Lanes(margin, threshold, np.tile(np.asarray(rules.bet_shares), (margin.size, 1)), none, none, none, none)
+    return Lanes(
+        margin=margin,
+        threshold=threshold,
+        capital=np.tile(np.asarray(rules.bet_shares), (margin.size, 1)),
+        steps=none,
+        groups=none,
+        rounds=none,
+        squares=none,
+    )
 
 
 def step(lanes: Lanes, differences: Micros, rules: DuelRules) -> Lanes:

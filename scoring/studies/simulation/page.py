@@ -6,9 +6,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scoring.competition import load
-from scoring.studies.simulation import chart, fixed, study, summary, worked
+from scoring.studies.simulation import chart, estimates, study, summary, worked
 from scoring.studies.simulation.chart import Labels
-from scoring.studies.simulation.interval import Rate
+from scoring.studies.simulation.estimates import Rate
 from scoring.studies.simulation.measured import PowerRow, Study
 from scoring.studies.simulation.targets import targets
 
@@ -35,7 +35,7 @@ def render(found: Study, page: Path) -> Mapping[Path, str]:
         targets=targets(found),
         worked=worked,
         summary=summary,
-        fixed=fixed,
+        estimates=estimates,
         sd=study.MEASURED_SD,
         mixed=fields["mixed"],
         table=_table(found),

@@ -7,23 +7,25 @@ import numpy as np
 from scoring.competition import Competition
 from scoring.ranking import duel as duels
 from scoring.studies.simulation import lanes
-from scoring.studies.simulation.interval import Rate, rate
+from scoring.studies.simulation.estimates import Rate, rate
 from scoring.studies.simulation.world import World, groups_of
 from scoring.types import to_micro
 
 KING = to_micro(0.65)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PowerTrial:
-    """A challenger whose clipped difference exceeds the margin by `excess` of its sd; it is the `nth` to qualify against a king of
-    `king_age` blocks. It has `rounds` rounds from its first judged one on, the one in which it qualifies among them.
-    """
+    """A better challenger and its king."""
 
     excess: float
+    """The challenger's clipped difference exceeds the margin by so many of its standard deviations."""
     rounds: int
+    """The challenger has so many rounds from its first judged one on, the one in which it qualifies among them."""
     nth: int = 1
+    """Counts the challengers that qualified against this king, from 1."""
     king_age: int = 36_000
+    """In blocks."""
     runs: int = 1000
 
 

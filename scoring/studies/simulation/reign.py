@@ -8,7 +8,7 @@ import numpy as np
 from scoring.competition import Competition
 from scoring.ranking import duel as duels
 from scoring.studies.simulation import lanes
-from scoring.studies.simulation.interval import Rate, rate
+from scoring.studies.simulation.estimates import Rate, rate
 from scoring.studies.simulation.world import Floats, Micros, World, groups_of
 from scoring.types import to_micro
 
@@ -17,18 +17,17 @@ Advance = Callable[[int], None]
 """Told of progress: how many steps were taken."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Siege:
-    """Who attacks for `rounds` rounds: `models` as good as the king, each once.
-
-    `again`: whoever has lost comes back at once as new. `at_margin`: better by just the margin, the edge of what may win by chance.
-    """
+    """The models that attack a king, each as good as the king, and each once."""
 
     models: int
     rounds: int
     runs: int
     again: bool = False
+    """A model that has lost comes back at once as new."""
     at_margin: bool = False
+    """Each is better than the king by just the margin: the edge of what may win by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def besiege(siege: Siege, world: World, competition: Competition, seed: int, adv
     """Play every run at once, round by round. Challengers of a round share the king's scores in it, as they do in truth."""
     generator = np.random.default_rng(seed)
     slots = min(competition.round.evaluations - 1, siege.models)
-    front = Front(siege, slots, competition)
+    front = Front(siege=siege, slots=slots, competition=competition)
     groups = groups_of(competition)
     qualities = np.full((siege.runs, slots + 1), QUALITY)
     for number in range(siege.rounds):
@@ -61,7 +60,7 @@ def besiege(siege: Siege, world: World, competition: Competition, seed: int, adv
     return Reign(rate(int(fallen.size), siege.runs), front.settled, front.groups, by_round)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Front:
     """All runs' slots, flat: [runs × slots]. An idle slot waits for good: no challenger is left for it."""
 

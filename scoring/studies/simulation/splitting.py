@@ -21,21 +21,23 @@ class SplitCase:
     exact: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Share of all emission (0 … 1) that the owner earned with all hotkeys and would have with one, means over the runs.
-
-    `ratio` is the one over the other, with the 95 % interval `low` … `high` over the runs.
-    """
+    """The owner's earnings with all hotkeys and with one, each as a share of all emission (0 … 1), means over the runs."""
 
     earned: float
+    """With all hotkeys."""
     single: float
+    """With one."""
     ratio: float
+    """`earned` over `single`; `low` … `high` is its 95 % interval over the runs."""
     low: float
     high: float
 
 
-def split(case: SplitCase, runs: int, rounds: int, world: World, competition: Competition, seed: int, advance: Advance) -> Split:
+def split(
+    case: SplitCase, runs: int, rounds: int, *, world: World, competition: Competition, seed: int, advance: Advance
+) -> Split:
     """Runs in pairs with the same seed, one of them with a single hotkey; raises ValueError for fewer than two runs.
 
     The ratio is of the means; its interval is from what each pair of runs leaves of it.
@@ -44,7 +46,14 @@ def split(case: SplitCase, runs: int, rounds: int, world: World, competition: Co
         raise ValueError("an interval needs two runs")
     many, one = (
         [
-            play(divided(case.rank, hotkeys, case.exact), rounds, world, competition, seed + run, advance).earned[0]
+            play(
+                divided(case.rank, hotkeys, case.exact),
+                rounds,
+                world=world,
+                competition=competition,
+                seed=seed + run,
+                advance=advance,
+            ).earned[0]
             for run in range(runs)
         ]
         for hotkeys in (case.hotkeys, 1)
@@ -55,4 +64,4 @@ def split(case: SplitCase, runs: int, rounds: int, world: World, competition: Co
     ratio = earned / single
     left = [(with_many - ratio * with_one) / (single * rounds) for with_many, with_one in zip(many, one, strict=True)]
     half = 1.96 * statistics.stdev(left) / runs**0.5
-    return Split(earned, single, ratio, ratio - half, ratio + half)
+    return Split(earned=earned, single=single, ratio=ratio, low=ratio - half, high=ratio + half)

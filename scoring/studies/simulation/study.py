@@ -29,7 +29,7 @@ Bar = Callable[[str, int], Advance]
 """Begins a part of so many steps."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudySize:
     """How much is simulated: runs and rounds of each part."""
 
@@ -42,7 +42,7 @@ class StudySize:
     field_rounds: int = 300
 
 
-SMALL = StudySize(20, 40, 100, 2, 12, 1, 30)
+SMALL = StudySize(reign_runs=20, reign_rounds=40, power_runs=100, split_runs=2, split_rounds=12, field_runs=1, field_rounds=30)
 """Says little, and quickly."""
 
 
@@ -56,15 +56,20 @@ def simulate(size: StudySize, competition: Competition, origin: StudyOrigin, bar
         table=tuple(_powers("power by sd and failures", _table(size), competition, seed, bar)),
         curve=tuple(_powers("power by lead", _curve(size), competition, seed, bar)),
         splits=tuple(_splits(size, competition, seed, bar)),
-        fields=tuple(field(name, size.field_rounds, size.field_runs, competition, seed, bar) for name in actors.FIELDS),
+        fields=tuple(
+            field(name, size.field_rounds, size.field_runs, competition=competition, seed=seed, bar=bar) for name in actors.FIELDS
+        ),
     )
 
 
-def field(name: str, rounds: int, runs: int, competition: Competition, seed: int, bar: Bar) -> FieldSummary:
+def field(name: str, rounds: int, runs: int, *, competition: Competition, seed: int, bar: Bar) -> FieldSummary:
     """Several runs of one field; raises KeyError for a name that FIELDS does not have."""
     who = actors.FIELDS[name]()
     advance = bar(f"field: {name}", rounds * runs)
-    played = [play(who, rounds, World(MEASURED_SD), competition, seed + run, advance) for run in range(runs)]
+    played = [
+        play(who, rounds, world=World(MEASURED_SD), competition=competition, seed=seed + run, advance=advance)
+        for run in range(runs)
+    ]
     return summarise(name, who, rounds, played, competition.duel)
 
 
@@ -73,27 +78,30 @@ def _reigns(size: StudySize, competition: Competition, seed: int, bar: Bar) -> I
     cases = list(product(kinds, (MEASURED_SD / 2, MEASURED_SD, MEASURED_SD * 2)))
     advance = bar("a king among equals", size.reign_rounds * len(cases))
     for kind, sd in cases:
-        siege = Siege(99, size.reign_rounds, size.reign_runs, **kind)
+        siege = Siege(models=99, rounds=size.reign_rounds, runs=size.reign_runs, **kind)
         yield ReignRow(sd=sd, siege=siege, reign=besiege(siege, World(sd), competition, seed, advance))
 
 
 def _targets(size: StudySize) -> list[tuple[float, float, PowerTrial]]:
     return [
-        (MEASURED_SD, 0.0, PowerTrial(excess, rounds, nth, age, size.power_runs))
+        (MEASURED_SD, 0.0, PowerTrial(excess=excess, rounds=rounds, nth=nth, king_age=age, runs=size.power_runs))
         for (excess, rounds), nth, age in product(WITHIN.items(), (1, 50), (FRESH, OLD))
     ]
 
 
 def _table(size: StudySize) -> list[tuple[float, float, PowerTrial]]:
     return [
-        (sd, failures, PowerTrial(excess, rounds, 50, OLD, size.power_runs // 2))
+        (sd, failures, PowerTrial(excess=excess, rounds=rounds, nth=50, king_age=OLD, runs=size.power_runs // 2))
         for sd, failures, (excess, rounds) in product(SDS, FAILURES, WITHIN.items())
     ]
 
 
 def _curve(size: StudySize) -> list[tuple[float, float, PowerTrial]]:
     leads = (-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)
-    return [(MEASURED_SD, 0.0, PowerTrial(excess, 24, nth, OLD, size.power_runs // 4)) for nth, excess in product((1, 50), leads)]
+    return [
+        (MEASURED_SD, 0.0, PowerTrial(excess=excess, rounds=24, nth=nth, king_age=OLD, runs=size.power_runs // 4))
+        for nth, excess in product((1, 50), leads)
+    ]
 
 
 def _powers(
@@ -110,5 +118,13 @@ def _splits(size: StudySize, competition: Competition, seed: int, bar: Bar) -> I
     cases = [SplitCase(rank, hotkeys, exact) for exact, rank, hotkeys in product((True, False), (0, 1), HOTKEYS)]
     advance = bar("one model, several hotkeys", len(cases) * size.split_runs * size.split_rounds * 2)
     for case in cases:
-        found = split(case, size.split_runs, size.split_rounds, World(MEASURED_SD), competition, seed, advance)
+        found = split(
+            case,
+            size.split_runs,
+            size.split_rounds,
+            world=World(MEASURED_SD),
+            competition=competition,
+            seed=seed,
+            advance=advance,
+        )
         yield SplitRow(case=case, split=found)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scoring.competition import DuelRules
-from scoring.studies.simulation import fixed
 from scoring.studies.simulation.actors import Actor
+from scoring.studies.simulation.estimates import fixed_groups
 from scoring.studies.simulation.fields import Played
 
 MINUTES = 5.0
@@ -15,17 +15,16 @@ CLEAR = 0.01
 """Points above the margin from which on a challenger counts as truly better: .2 sd of a difference at the measured sd of .05."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Earnings:
-    """All actors of a kind: share of all emission (0 … 1), and rounds of the whole emission that each registration earned.
-
-    `least` and `most` are the lowest and highest per registration of all runs.
-    """
+    """The earnings of all actors of a kind."""
 
     kind: str
     hotkeys: int
     share: float
+    """Of all emission (0 … 1)."""
     each: float
+    """Rounds of the whole emission that each registration earned; `least` and `most` are the extremes of all runs."""
     least: float
     most: float
 
@@ -50,14 +49,9 @@ class Spending:
         return (self.groups + 1.96 * self.stderr) / self.fixed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSummary:
-    """Over all runs: who earned what, who took the top, what it cost.
-
-    `unearned`: kings that fell to a model not better at all. `narrow`: to one that is better, but not by the margin. `better` models
-    appeared that were better than the king by the margin and CLEAR more, early enough to be judged in all rounds of a duel; `served`
-    times they or one as good took the top, after `rounds_to_crown` rounds (median).
-    """
+    """All runs of a field together: the earnings, the changes at the top, the cost."""
 
     name: str
     runs: int
@@ -66,11 +60,17 @@ class FieldSummary:
     burned: float
     crownings: int
     unearned: int
+    """Kings that fell to a model that is not better at all."""
     narrow: int
+    """Kings that fell to a model that is better, but not by the margin."""
     better: int
+    """Models that are better than the king by the margin and CLEAR more, and came early enough for all rounds of a duel."""
     served: int
+    """So many of these, or models as good, took the top."""
     rounds_to_crown: float | None
+    """The median of the rounds until then."""
     evaluations: float
+    """A run."""
     gpu_hours: float
     spending: Spending | None
 
@@ -105,12 +105,19 @@ def _earnings(kind: str, actors: Sequence[Actor], played: Sequence[Played], roun
     hotkeys = sum(actors[place].hotkeys for place in places)
     totals = [sum(run.earned[place] for place in places) for run in played]
     each = [total / hotkeys for total in totals]
-    return Earnings(kind, hotkeys, statistics.fmean(totals) / rounds, statistics.fmean(each), min(each), max(each))
+    return Earnings(
+        kind=kind,
+        hotkeys=hotkeys,
+        share=statistics.fmean(totals) / rounds,
+        each=statistics.fmean(each),
+        least=min(each),
+        most=max(each),
+    )
 
 
 def spending(played: Sequence[Played]) -> Spending | None:
     """Of all duels that ended with a verdict; None if there were none."""
-    found = [(groups, fixed.groups(duel.threshold)) for run in played for duel, groups in run.settled]
+    found = [(groups, fixed_groups(duel.threshold)) for run in played for duel, groups in run.settled]
     if len(found) < 2:
         return None
     ours = [groups for groups, _ in found]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scoring.studies.simulation.interval import Rate
+from scoring.studies.simulation.estimates import Rate
 from scoring.studies.simulation.measured import PowerRow, ReignRow, SplitRow, Study
 
 MOST_FALLS = 0.05

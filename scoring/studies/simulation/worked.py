@@ -60,7 +60,13 @@ def fought(competition: Competition) -> list[Fought]:
 def _fight(lead: float, competition: Competition) -> Fought:
     rules = competition.duel
     drawn = World().differences(np.random.default_rng(_SEED), lead, (rules.max_rounds, groups_of(competition)))
-    duel = Duel(Entrant("challenger"), Entrant("king"), RoundNumber(0), duels.margin(rules, 0, KING), duels.threshold(rules, 1))
+    duel = Duel(
+        challenger=Entrant("challenger"),
+        king=Entrant("king"),
+        opened=RoundNumber(0),
+        margin=duels.margin(rules, 0, KING),
+        threshold=duels.threshold(rules, 1),
+    )
     wealth = []
     for row in drawn:
         duel = duels.step(duel, row, rules)
@@ -82,7 +88,7 @@ class ExplainedLine:
 def explained(competition: Competition) -> list[ExplainedLine]:
     """One line for each kind of case in a small mixed field after 40 rounds, the highest share first."""
     who = actors.mixed()
-    played = play(who, 40, World(), competition, _SEED, lambda _: None)
+    played = play(who, 40, world=World(), competition=competition, seed=_SEED, advance=lambda _: None)
     names = [actor.name for actor in who for _ in range(actor.hotkeys)]
     plan = weights.plan(played.last)
     words = explain_all(played.last, plan)
