@@ -12,7 +12,7 @@ import pytest
 import redis
 from pydantic import Field, SecretStr
 
-from neurons.localnet.services import Service, start_postgres, start_redis
+from neurons.localnet.services import EmbeddedService, start_postgres, start_redis
 from prompts.groups import Group
 from scoring.competition import Competition
 from scoring.report import EvaluationReport
@@ -39,11 +39,11 @@ def server_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres(server_folder: Path) -> Iterator[Service]:
+def postgres(server_folder: Path) -> Iterator[EmbeddedService]:
     """A PostgreSQL that the whole run shares."""
     given = Servers().database_url
     if given is not None:
-        yield Service(given.get_secret_value(), lambda: None)
+        yield EmbeddedService(given.get_secret_value(), lambda: None)
         return
     service = start_postgres(server_folder / "postgres", durable=False)
     yield service
@@ -51,11 +51,11 @@ def postgres(server_folder: Path) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
-def redis_server(server_folder: Path) -> Iterator[Service]:
+def redis_server(server_folder: Path) -> Iterator[EmbeddedService]:
     """A Redis that the whole run shares."""
     given = Servers().redis_url
     if given is not None:
-        yield Service(given.get_secret_value(), lambda: None)
+        yield EmbeddedService(given.get_secret_value(), lambda: None)
         return
     service = start_redis(server_folder / "redis")
     yield service
@@ -63,7 +63,7 @@ def redis_server(server_folder: Path) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
-def template(postgres: Service) -> Iterator[str]:
+def template(postgres: EmbeddedService) -> Iterator[str]:
     """The name of a migrated database, of which every test gets a copy."""
     with _database(postgres.url, "template1") as url:
         asyncio.run(upgrade(url))
@@ -71,14 +71,14 @@ def template(postgres: Service) -> Iterator[str]:
 
 
 @pytest.fixture
-def empty_database_url(postgres: Service) -> Iterator[str]:
+def empty_database_url(postgres: EmbeddedService) -> Iterator[str]:
     """A fresh database without a schema."""
     with _database(postgres.url, "template1") as url:
         yield url
 
 
 @pytest.fixture
-def database_url(postgres: Service, template: str) -> Iterator[str]:
+def database_url(postgres: EmbeddedService, template: str) -> Iterator[str]:
     """A fresh database at the newest schema."""
     with _database(postgres.url, template) as url:
         yield url
@@ -92,7 +92,7 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture
-def redis_url(redis_server: Service) -> str:
+def redis_url(redis_server: EmbeddedService) -> str:
     """An empty Redis."""
     with redis.Redis.from_url(redis_server.url) as client:
         client.flushall()

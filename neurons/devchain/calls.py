@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurons.chain.types import COMMITMENT_BYTES
-from neurons.devchain import registration, weighing
+from neurons.devchain import registration, weight_calls
 from neurons.devchain.events import Committed, Event, Origin
 from neurons.devchain.genesis import Genesis
 from neurons.devchain.rejection import Rejected, ensure
-from neurons.devchain.state import LEAST_SPACE, State
+from neurons.devchain.state import LEAST_SPACE, ChainState
 from scoring.types import Hotkey
 
 SET_COMMITMENT = ("Commitments", "set_commitment")
@@ -55,7 +55,7 @@ def check(call: DevCall) -> None:
         raise ValueError(f"sealed weights have at most {_SEALED_BYTES} bytes")
 
 
-def dispatch(call: DevCall, origin: Origin, state: State, genesis: Genesis) -> Event:
+def dispatch(call: DevCall, origin: Origin, state: ChainState, genesis: Genesis) -> Event:
     """What a signed call does in the state's block; raises Rejected."""
     params = call.params
     there = int(params["netuid"]) == genesis.netuid
@@ -66,15 +66,15 @@ def dispatch(call: DevCall, origin: Origin, state: State, genesis: Genesis) -> E
         case ("SubtensorModule", "set_weights" | "set_mechanism_weights"):
             ensure(there, "SubnetNotExists")
             ensure(int(params.get("mecid", 0)) == 0, "MechanismDoesNotExist")
-            wanted = weighing.Weights(tuple(params["dests"]), tuple(params["weights"]), int(params["version_key"]))
-            return weighing.set_weights(wanted, origin, state)
+            wanted = weight_calls.WeightsRequest(tuple(params["dests"]), tuple(params["weights"]), int(params["version_key"]))
+            return weight_calls.set_weights(wanted, origin, state)
         case ("SubtensorModule", "commit_timelocked_weights" | "commit_timelocked_mechanism_weights"):
             ensure(there, "SubnetNotExists")
             ensure(int(params.get("mecid", 0)) == 0, "MechanismDoesNotExist")
-            sealed = weighing.Commit(
+            sealed = weight_calls.SealedRequest(
                 bytes(params["commit"]).hex(), int(params["reveal_round"]), int(params["commit_reveal_version"])
             )
-            return weighing.seal(sealed, origin, state)
+            return weight_calls.seal(sealed, origin, state)
         case ("SubtensorModule", "add_stake" | "remove_stake" | "burned_register"):
             ensure(there, "SubnetNotExists")
             return _of_coldkey(call.function, params, origin, state)
@@ -82,7 +82,7 @@ def dispatch(call: DevCall, origin: Origin, state: State, genesis: Genesis) -> E
             raise Rejected("CallFiltered")
 
 
-def _of_coldkey(function: str, params: Mapping[str, Any], origin: Origin, state: State) -> Event:
+def _of_coldkey(function: str, params: Mapping[str, Any], origin: Origin, state: ChainState) -> Event:
     hotkey = Hotkey(str(params["hotkey"]))
     match function:
         case "add_stake":
@@ -110,7 +110,7 @@ def _raw(field: Any) -> bytes:
     return data
 
 
-def _commit(fields: Sequence[bytes], origin: Origin, state: State) -> Committed:
+def _commit(fields: Sequence[bytes], origin: Origin, state: ChainState) -> Committed:
     hotkey = Hotkey(origin.signer)
     ensure(state.neuron(hotkey) is not None, "AccountNotAllowedCommit")
     ensure(len(fields) <= 1, "TooManyFieldsInCommitmentInfo")

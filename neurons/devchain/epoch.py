@@ -28,7 +28,7 @@ class Voter:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class EpochResult:
     """An epoch's outcome per uid, each share in [0, 1]: incentive and dividends sum to 1 (or are all 0)."""
 
     consensus: tuple[float, ...]
@@ -56,7 +56,7 @@ def median(values: Sequence[float], stakes: Sequence[int], kappa: int) -> float:
     return 0.0
 
 
-def run(voters: Sequence[Voter], size: int, kappa: int) -> Verdict:
+def run(voters: Sequence[Voter], size: int, kappa: int) -> EpochResult:
     """Consensus, trust, incentive and dividends of `size` uids from the voters' weights."""
     rows = [_row(voter, size) for voter in voters]
     stakes = [voter.stake for voter in voters]
@@ -70,10 +70,10 @@ def run(voters: Sequence[Voter], size: int, kappa: int) -> Verdict:
         parts = (voter.stake * row[uid] / ranks[uid] * incentive[uid] for uid in range(size) if ranks[uid] > 0)
         earned[voter.uid] = sum(parts)
     trust = tuple(after / raw if raw > 0 else 0.0 for after, raw in zip(ranks, before, strict=True))
-    return Verdict(tuple(consensus), trust, tuple(incentive), tuple(shares(earned)))
+    return EpochResult(tuple(consensus), trust, tuple(incentive), tuple(shares(earned)))
 
 
-def emission(verdict: Verdict, owners: Sequence[int], blocks: int) -> tuple[int, ...]:
+def emission(verdict: EpochResult, owners: Sequence[int], blocks: int) -> tuple[int, ...]:
     """Rao per uid for an epoch of so many blocks; nobody gets what nobody earned, or the share of an owner without a slot."""
     total = blocks * RAO
     paid = [int(total * _EACH_PERCENT / 100 * (i + d)) for i, d in zip(verdict.incentive, verdict.dividends, strict=True)]

@@ -127,7 +127,7 @@ _ADAPTERS: dict[str, TypeAdapter[Event]] = {kind.__name__.lower(): TypeAdapter(k
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LoggedEvent:
     """An event in its place: the block, and the index within it."""
 
     block: Block

@@ -13,7 +13,7 @@ from neurons.devchain.log import connection, naming
 from scoring.errors import Code, PlatformError
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """How a node fails."""
 
     STALL = "stall"
@@ -27,14 +27,14 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FaultPlan:
     """A fault to come: which calls (`submit`, `query`, `SubtensorModule.*`, …), which share of them in (0, 1], until which block.
 
     With `after` the call takes effect, and only its answer is lost. With a `pid` only that process meets it: its node fails, and
     those of the others do not.
     """
 
-    kind: Kind
+    kind: FaultKind
     call: str = "*"
     share: float = 1.0
     seconds: float = 3_600.0
@@ -51,7 +51,7 @@ class Fault:
     id: int
     since: int
     hits: int
-    plan: Plan
+    plan: FaultPlan
 
     def acts(self, head: int) -> bool:
         """Whether it is not over yet at a block."""
@@ -66,12 +66,13 @@ class Fault:
         return any(fnmatchcase(name, self.plan.call) for name in names)
 
 
-def check(plan: Plan) -> None:
+def check(plan: FaultPlan) -> None:
     """Raise PlatformError(ARGUMENT_INVALID) for a plan that means nothing."""
     wrong = {
         f"a share is above 0 and at most 1, not {plan.share:g}": not 0 < plan.share <= 1,
         f"a stall lasts more than 0 s, not {plan.seconds:g}": plan.seconds <= 0,
-        "only a stall or a drop can come after the call took effect": plan.after and plan.kind not in (Kind.STALL, Kind.DROP),
+        "only a stall or a drop can come after the call took effect": plan.after
+        and plan.kind not in (FaultKind.STALL, FaultKind.DROP),
     }
     for why, holds in wrong.items():
         if holds:
@@ -92,7 +93,7 @@ class FaultTable:
         with self._lock:
             self._db.close()
 
-    def add(self, plan: Plan, head: int) -> int:
+    def add(self, plan: FaultPlan, head: int) -> int:
         """Begin a fault at the newest block; returns its id."""
         check(plan)
         columns = (plan.kind, plan.call, plan.share, plan.seconds, plan.name, plan.after, plan.until_block, plan.pid, head)
@@ -130,4 +131,4 @@ class FaultTable:
 
 def _fault(number: int, since: int, hits: int, kind: str, *rest: Any) -> Fault:
     call, share, seconds, name, after, until_block, pid = rest
-    return Fault(number, since, hits, Plan(Kind(kind), call, share, seconds, name, bool(after), until_block, pid))
+    return Fault(number, since, hits, FaultPlan(FaultKind(kind), call, share, seconds, name, bool(after), until_block, pid))

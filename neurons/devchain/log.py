@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from neurons.chain.types import ChainUnavailable
 from neurons.devchain import events
-from neurons.devchain.events import Entry, Event
+from neurons.devchain.events import Event, LoggedEvent
 from neurons.devchain.genesis import Genesis
 from scoring.types import Block
 
@@ -131,7 +131,7 @@ class EventLog:
         with naming(self._path):
             return Block(self._db.execute("select coalesce(max(block), 0) from events").fetchone()[0])
 
-    def between(self, after: int, upto: int) -> list[Entry]:
+    def between(self, after: int, upto: int) -> list[LoggedEvent]:
         """The events of the blocks `after` < block ≤ `upto`, in order."""
         with naming(self._path):
             rows = self._db.execute(
@@ -139,4 +139,4 @@ class EventLog:
                 " from events where block > ? and block <= ? order by id",
                 (after, upto),
             ).fetchall()
-        return [Entry(Block(block), index, events.decode(kind, body)) for block, index, kind, body in rows]
+        return [LoggedEvent(Block(block), index, events.decode(kind, body)) for block, index, kind, body in rows]

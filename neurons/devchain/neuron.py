@@ -32,7 +32,7 @@ class NeuronState:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class StakedNeuron:
     """A neuron with the stake (rao) on its hotkey."""
 
     neuron: NeuronState

@@ -9,10 +9,10 @@ from bittensor.sp_core import verify
 
 from neurons.devchain.calls import DevCall, dispatch
 from neurons.devchain.clock import Clock, block_at, hash_of
-from neurons.devchain.events import Entry, Event, Failed, Origin
+from neurons.devchain.events import Event, Failed, LoggedEvent, Origin
 from neurons.devchain.log import EventLog
 from neurons.devchain.rejection import Rejected
-from neurons.devchain.state import State, advance, apply, at_genesis
+from neurons.devchain.state import ChainState, advance, apply, at_genesis
 from scoring.types import Block
 
 _STATES_KEPT = 64
@@ -46,7 +46,7 @@ class Node:
         self._clock = clock
         self._lock = Lock()
         self._sealed = Block(-1)
-        self._states: dict[int, State] = {}
+        self._states: dict[int, ChainState] = {}
         self.genesis = self._log.genesis
 
     def close(self) -> None:
@@ -62,7 +62,7 @@ class Node:
         """The newest block that is final; 0 is from the beginning."""
         return Block(max(0, self.head() - self.genesis.finality_blocks))
 
-    def state(self, block: int) -> State:
+    def state(self, block: int) -> ChainState:
         """The state after a block; raises NoSuchBlock for one to come."""
         with self._lock:
             self._seal(block)
@@ -70,7 +70,7 @@ class Node:
             self._keep(state)
             return state
 
-    def events(self, after: int, upto: int) -> list[Entry]:
+    def events(self, after: int, upto: int) -> list[LoggedEvent]:
         """What happened in the blocks after < block ≤ upto; raises NoSuchBlock for one to come."""
         with self._lock:
             self._seal(upto)
@@ -81,23 +81,23 @@ class Node:
         with self._lock:
             return self._folded(max(self.head() + 1, self._log.last_block())).nonces.get(address, 0)
 
-    def submit(self, extrinsic: Extrinsic) -> Entry:
+    def submit(self, extrinsic: Extrinsic) -> LoggedEvent:
         """Put a signed call into the next block; raises Rejected for what a pool would not take (signature, nonce)."""
         signed = payload(self.genesis.seed, extrinsic.signer, extrinsic.nonce, extrinsic.call)
         if not verify(signed, extrinsic.signature, extrinsic.signer, extrinsic.crypto_type):
             raise Rejected("BadProof")
         return self.transact(lambda state: self._outcome(extrinsic, state))
 
-    def transact(self, decide: Callable[[State], Event]) -> Entry:
+    def transact(self, decide: Callable[[ChainState], Event]) -> LoggedEvent:
         """Put what `decide` makes of the present state into the next block; whatever it raises leaves the chain as it was."""
         with self._lock, self._log.writing():
             self._sealed = self.head()
             self._keep(self._folded(self._sealed))
             block = Block(max(self._sealed + 1, self._log.last_block()))
             event = decide(self._folded(block))
-            return Entry(block, self._log.append(block, event), event)
+            return LoggedEvent(block, self._log.append(block, event), event)
 
-    def _outcome(self, extrinsic: Extrinsic, state: State) -> Event:
+    def _outcome(self, extrinsic: Extrinsic, state: ChainState) -> Event:
         expected = state.nonces.get(extrinsic.signer, 0)
         if extrinsic.nonce != expected:
             raise Rejected("Stale" if extrinsic.nonce < expected else "Future")
@@ -119,7 +119,7 @@ class Node:
         if not 0 <= block <= self._sealed:
             raise NoSuchBlock(f"block {block} is not there yet; the newest is {self._sealed}")
 
-    def _folded(self, block: int) -> State:
+    def _folded(self, block: int) -> ChainState:
         """Fold from the nearest earlier state that is kept."""
         known = max((kept for kept in self._states if kept <= block), default=None)
         state = at_genesis(self.genesis) if known is None else self._states[known]
@@ -127,7 +127,7 @@ class Node:
             state = apply(advance(state, entry.block), entry.event)
         return advance(state, block)
 
-    def _keep(self, state: State) -> None:
+    def _keep(self, state: ChainState) -> None:
         """Remember a sealed state, and forget the oldest remembered one."""
         self._states[state.block] = state
         if len(self._states) > _STATES_KEPT:

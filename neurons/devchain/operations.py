@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from neurons.devchain import log, registration, weighing
+from neurons.devchain import log, registration, weight_calls
 from neurons.devchain.clock import Clock
-from neurons.devchain.events import Entry, Event, Funded, Owned, Registered, Ruled
-from neurons.devchain.faults import Fault, FaultTable, Plan
+from neurons.devchain.events import Event, Funded, LoggedEvent, Owned, Registered, Ruled
+from neurons.devchain.faults import Fault, FaultPlan, FaultTable
 from neurons.devchain.genesis import Genesis
 from neurons.devchain.lines import line
 from neurons.devchain.node import Node
 from neurons.devchain.rejection import Rejected, ensure
 from neurons.devchain.rules import Rules
-from neurons.devchain.state import State
+from neurons.devchain.state import ChainState
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, BlockHash, Hotkey, Uid
 
@@ -77,7 +77,7 @@ def stake(path: Path, hotkey: Hotkey, coldkey: str, amount: int, *, clock: Clock
     Returns the block that will hold it; raises PlatformError(CHAIN_REFUSED).
     """
 
-    def decide(state: State) -> Event:
+    def decide(state: ChainState) -> Event:
         if amount < 0:
             return registration.unstake(hotkey, coldkey, -amount, state)
         return registration.stake(hotkey, coldkey, amount, state)
@@ -91,7 +91,7 @@ def change(path: Path, name: str, value: int, *, clock: Clock = time.time) -> Bl
     Raises PlatformError: ARGUMENT_INVALID for a name or value that there is not, CHAIN_REFUSED for fewer uids than are taken.
     """
 
-    def decide(state: State) -> Event:
+    def decide(state: ChainState) -> Event:
         try:
             state.rules.changed(name, value)
         except ValueError as exc:
@@ -114,8 +114,8 @@ def reveal(
 
     The public beacon would open it on a real chain; offline a developer says what is inside. Raises PlatformError(CHAIN_REFUSED).
     """
-    wanted = weighing.Weights(tuple(weights), tuple(weights.values()), 2**64 - 1)
-    return _transact(path, clock, lambda state: weighing.reveal(hotkey, wanted, state, sealed_in)).block
+    wanted = weight_calls.WeightsRequest(tuple(weights), tuple(weights.values()), 2**64 - 1)
+    return _transact(path, clock, lambda state: weight_calls.reveal(hotkey, wanted, state, sealed_in)).block
 
 
 def blocks(path: Path, limit: int, *, clock: Clock = time.time) -> list[BlockSummary]:
@@ -137,7 +137,7 @@ def _node(path: Path, clock: Clock) -> Iterator[Node]:
         node.close()
 
 
-def _transact(path: Path, clock: Clock, decide: Callable[[State], Event]) -> Entry:
+def _transact(path: Path, clock: Clock, decide: Callable[[ChainState], Event]) -> LoggedEvent:
     with _node(path, clock) as node:
         try:
             return node.transact(decide)
@@ -145,7 +145,7 @@ def _transact(path: Path, clock: Clock, decide: Callable[[State], Event]) -> Ent
             raise PlatformError(Code.CHAIN_REFUSED, f"the chain refused: {exc.name}") from exc
 
 
-def add_fault(path: Path, plan: Plan, *, clock: Clock = time.time) -> int:
+def add_fault(path: Path, plan: FaultPlan, *, clock: Clock = time.time) -> int:
     """Let the node fail from now on, for every process; returns the fault's id."""
     with _node(path, clock) as node, closing(FaultTable(path)) as table:
         return table.add(plan, node.head())

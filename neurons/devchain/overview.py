@@ -9,7 +9,7 @@ from pathlib import Path
 from neurons.devchain.clock import Clock
 from neurons.devchain.faults import Fault, FaultTable
 from neurons.devchain.node import Node
-from neurons.devchain.state import CommitmentState, SealedState, State, next_epoch
+from neurons.devchain.state import ChainState, CommitmentState, SealedState, next_epoch
 from scoring.types import Hotkey
 
 
@@ -75,7 +75,7 @@ def overview(path: Path, *, clock: Clock = time.time) -> Overview:
         )
 
 
-def _rows(state: State) -> tuple[NeuronRow, ...]:
+def _rows(state: ChainState) -> tuple[NeuronRow, ...]:
     return tuple(
         NeuronRow(
             uid=neuron.uid,

@@ -6,12 +6,12 @@ from dataclasses import replace
 from neurons.devchain import epoch
 from neurons.devchain.epoch import Voter
 from neurons.devchain.genesis import U16_MAX
-from neurons.devchain.neuron import NeuronState, Share
+from neurons.devchain.neuron import NeuronState, StakedNeuron
 from neurons.devchain.rules import Rules
 from scoring.types import Hotkey
 
 
-def paid(shares: Sequence[Share], rules: Rules, owner: Hotkey, block: int, blocks: int) -> tuple[NeuronState, ...]:
+def paid(shares: Sequence[StakedNeuron], rules: Rules, owner: Hotkey, block: int, blocks: int) -> tuple[NeuronState, ...]:
     """The slots after the epoch that ends at `block` and pays for so many blocks."""
     verdict = epoch.run(_voters(shares, rules, owner, block), len(shares), rules.kappa)
     owners = [share.neuron.uid for share in shares if share.neuron.hotkey == owner]
@@ -31,13 +31,13 @@ def paid(shares: Sequence[Share], rules: Rules, owner: Hotkey, block: int, block
     )
 
 
-def _permits(shares: Sequence[Share], most: int) -> frozenset[int]:
+def _permits(shares: Sequence[StakedNeuron], most: int) -> frozenset[int]:
     """The uids with the most stake; equal stakes in order of uid."""
     staked = sorted((-share.stake, share.neuron.uid) for share in shares if share.stake > 0)
     return frozenset(uid for _, uid in staked[:most])
 
 
-def _voters(shares: Sequence[Share], rules: Rules, owner: Hotkey, block: int) -> list[Voter]:
+def _voters(shares: Sequence[StakedNeuron], rules: Rules, owner: Hotkey, block: int) -> list[Voter]:
     """Who has a say: a permit, stake and weights within the cutoff."""
     neurons = [share.neuron for share in shares]
     return [

@@ -2,14 +2,14 @@
 
 from neurons.devchain.events import Origin, Registered, Staked
 from neurons.devchain.rejection import Rejected, ensure
-from neurons.devchain.state import State
+from neurons.devchain.state import ChainState
 from scoring.types import Hotkey
 
 LEAST_STAKE = 2_000_000
 """Rao that the chain stakes or unstakes at least."""
 
 
-def register(hotkey: Hotkey, coldkey: str, amount: int, state: State, origin: Origin | None = None) -> Registered:
+def register(hotkey: Hotkey, coldkey: str, amount: int, state: ChainState, origin: Origin | None = None) -> Registered:
     """A hotkey takes a free slot, or the slot of the neuron that earns least and is not immune; raises Rejected."""
     rules = state.rules
     ensure(rules.registration_allowed, "SubNetRegistrationDisabled")
@@ -20,7 +20,7 @@ def register(hotkey: Hotkey, coldkey: str, amount: int, state: State, origin: Or
     return Registered(_slot(state), hotkey, coldkey, amount, rules.registration_cost, origin)
 
 
-def stake(hotkey: Hotkey, coldkey: str, amount: int, state: State, origin: Origin | None = None) -> Staked:
+def stake(hotkey: Hotkey, coldkey: str, amount: int, state: ChainState, origin: Origin | None = None) -> Staked:
     """A coldkey stakes on any hotkey that ever registered; raises Rejected.
 
     Simplified against the chain: one of the subnet's token costs one of the chain's, whatever was staked before.
@@ -32,7 +32,7 @@ def stake(hotkey: Hotkey, coldkey: str, amount: int, state: State, origin: Origi
     return Staked(hotkey, coldkey, amount, origin)
 
 
-def unstake(hotkey: Hotkey, coldkey: str, amount: int, state: State, origin: Origin | None = None) -> Staked:
+def unstake(hotkey: Hotkey, coldkey: str, amount: int, state: ChainState, origin: Origin | None = None) -> Staked:
     """A coldkey takes back what it staked, or a part that leaves no dust; more than there is means all; raises Rejected."""
     there = state.stakes.get(hotkey, {}).get(coldkey, 0)
     ensure(there > 0, "NotEnoughStakeToWithdraw")
@@ -41,7 +41,7 @@ def unstake(hotkey: Hotkey, coldkey: str, amount: int, state: State, origin: Ori
     return Staked(hotkey, coldkey, -taken, origin)
 
 
-def _slot(state: State) -> int:
+def _slot(state: ChainState) -> int:
     if len(state.neurons) < state.rules.max_uids:
         return len(state.neurons)
     mortal = [

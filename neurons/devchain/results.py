@@ -6,17 +6,17 @@ from typing import Any
 from bittensor import Balance, ChainError, ExtrinsicResult
 from bittensor.error_descriptions import DESCRIPTIONS
 
-from neurons.devchain.events import Entry, Failed
+from neurons.devchain.events import Failed, LoggedEvent
 
 
-def record(entry: Entry) -> dict[str, Any]:
+def record(entry: LoggedEvent) -> dict[str, Any]:
     """An event of a block."""
     event = entry.event
     body = {name: getattr(event, name) for name in event.__slots__ if name != "origin"}
     return {"extrinsic_idx": entry.index, "event": {"module_id": "Dev", "event_id": type(event).__name__, "attributes": body}}
 
 
-def result_of(entry: Entry, block_hash: str) -> ExtrinsicResult:
+def result_of(entry: LoggedEvent, block_hash: str) -> ExtrinsicResult:
     """What a transaction that is in a block is told."""
     result = failure(entry.event.error) if isinstance(entry.event, Failed) else ExtrinsicResult(success=True, message="Success")
     place = f"{entry.block}-{entry.index:04d}"

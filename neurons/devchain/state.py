@@ -20,7 +20,7 @@ from neurons.devchain.events import (
     Weighted,
 )
 from neurons.devchain.genesis import Genesis
-from neurons.devchain.neuron import NeuronState, Share
+from neurons.devchain.neuron import NeuronState, StakedNeuron
 from neurons.devchain.rules import Rules
 from scoring.types import Hotkey
 
@@ -37,7 +37,7 @@ class CommitmentState:
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class CommittedSpace:
     """Bytes that a hotkey committed in an epoch."""
 
     epoch: int
@@ -56,7 +56,7 @@ class SealedState:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ChainState:
     """Everything after a block. Mappings are by address and never changed in place.
 
     `last_epoch` is where the present epoch began to count (the last epoch's end, or a change of tempo), `last_step` where an epoch
@@ -71,7 +71,7 @@ class State:
     last_step: int = 0
     epoch_index: int = 0
     commitments: Mapping[Hotkey, CommitmentState] = field(default_factory=dict)
-    space: Mapping[Hotkey, Space] = field(default_factory=dict)
+    space: Mapping[Hotkey, CommittedSpace] = field(default_factory=dict)
     balances: Mapping[str, int] = field(default_factory=dict)
     stakes: Mapping[Hotkey, Mapping[str, int]] = field(default_factory=dict)
     nonces: Mapping[str, int] = field(default_factory=dict)
@@ -91,25 +91,25 @@ class State:
         return space.used if space is not None and space.epoch == self.epoch_index else 0
 
 
-def at_genesis(genesis: Genesis) -> State:
+def at_genesis(genesis: Genesis) -> ChainState:
     """Block 0: the owner's neuron alone, at uid 0."""
     owner = NeuronState(0, genesis.owner_hotkey, genesis.owner_coldkey, 0, 0)
-    return State(0, (owner,), genesis.owner_hotkey, genesis.rules)
+    return ChainState(0, (owner,), genesis.owner_hotkey, genesis.rules)
 
 
-def advance(state: State, block: int) -> State:
+def advance(state: ChainState, block: int) -> ChainState:
     """Let blocks pass in which nothing happened but epochs; an epoch's block pays before its transactions run."""
     while (ends := next_epoch(state)) <= block:
         state = _step(replace(state, block=ends))
     return replace(state, block=block)
 
 
-def next_epoch(state: State) -> int:
+def next_epoch(state: ChainState) -> int:
     """The next block that ends an epoch."""
     return epoch.ends(state.block, state.rules.tempo, state.last_epoch, state.last_step)
 
 
-def apply(state: State, event: Event) -> State:
+def apply(state: ChainState, event: Event) -> ChainState:
     """The state after an event in the state's block."""
     match event:
         case Funded(coldkey, amount):
@@ -130,7 +130,7 @@ def apply(state: State, event: Event) -> State:
             assert_never(unreachable)
 
 
-def _govern(state: State, event: Ruled | Owned) -> State:
+def _govern(state: ChainState, event: Ruled | Owned) -> ChainState:
     match event:
         case Ruled(name, value):
             anchor = state.block if name == "tempo" else state.last_epoch
@@ -141,7 +141,7 @@ def _govern(state: State, event: Ruled | Owned) -> State:
             assert_never(unreachable)
 
 
-def _weigh(state: State, event: Weighted | Sealed | Revealed) -> State:
+def _weigh(state: ChainState, event: Weighted | Sealed | Revealed) -> ChainState:
     match event:
         case Weighted(uid, targets, values, origin):
             weights = tuple(zip(targets, values, strict=True))
@@ -160,43 +160,43 @@ def _weigh(state: State, event: Weighted | Sealed | Revealed) -> State:
             assert_never(unreachable)
 
 
-def _credit(state: State, coldkey: str, amount: int) -> State:
+def _credit(state: ChainState, coldkey: str, amount: int) -> ChainState:
     return replace(state, balances={**state.balances, coldkey: state.balances.get(coldkey, 0) + amount})
 
 
-def _signed(state: State, origin: Origin | None) -> State:
+def _signed(state: ChainState, origin: Origin | None) -> ChainState:
     return state if origin is None else replace(state, nonces={**state.nonces, origin.signer: origin.nonce + 1})
 
 
-def _with_neuron(state: State, neuron: NeuronState) -> State:
+def _with_neuron(state: ChainState, neuron: NeuronState) -> ChainState:
     """Put a neuron into its slot, or into a new one at the end."""
     return replace(state, neurons=(*state.neurons[: neuron.uid], neuron, *state.neurons[neuron.uid + 1 :]))
 
 
-def _register(state: State, event: Registered) -> State:
+def _register(state: ChainState, event: Registered) -> ChainState:
     neuron = NeuronState(event.uid, event.hotkey, event.coldkey, state.block, state.block)
     staked = _stake(state, event.hotkey, event.coldkey, event.stake) if event.stake else state
     return _with_neuron(_credit(staked, event.coldkey, -event.cost) if event.cost else staked, neuron)
 
 
-def _stake(state: State, hotkey: Hotkey, coldkey: str, amount: int) -> State:
+def _stake(state: ChainState, hotkey: Hotkey, coldkey: str, amount: int) -> ChainState:
     before = state.stakes.get(hotkey, {})
     after = {**before, coldkey: before.get(coldkey, 0) + amount}
     return replace(_credit(state, coldkey, -amount), stakes={**state.stakes, hotkey: after})
 
 
-def _commit(state: State, hotkey: Hotkey, data: str) -> State:
+def _commit(state: ChainState, hotkey: Hotkey, data: str) -> ChainState:
     used = state.used_space(hotkey) + max(LEAST_SPACE, len(data) // 2)
     return replace(
         state,
         commitments={**state.commitments, hotkey: CommitmentState(state.block, data)},
-        space={**state.space, hotkey: Space(state.epoch_index, used)},
+        space={**state.space, hotkey: CommittedSpace(state.epoch_index, used)},
     )
 
 
-def _step(state: State) -> State:
+def _step(state: ChainState) -> ChainState:
     """Run the epoch that ends at the state's block: pay, and forget what was sealed too long ago to be opened in the next."""
-    shares = [Share(neuron, state.stake(neuron.hotkey)) for neuron in state.neurons]
+    shares = [StakedNeuron(neuron, state.stake(neuron.hotkey)) for neuron in state.neurons]
     neurons = payout.paid(shares, state.rules, state.owner_hotkey, state.block, state.block - state.last_step)
     index = state.epoch_index + 1
     kept = tuple(sealed for sealed in state.sealed if sealed.epoch + state.rules.commit_reveal_period >= index)

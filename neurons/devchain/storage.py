@@ -5,13 +5,13 @@ from typing import Any
 
 from neurons.devchain.clock import starts_at
 from neurons.devchain.genesis import Genesis
-from neurons.devchain.state import CommitmentState, State
-from neurons.devchain.weighing import COMMIT_REVEAL_VERSION
+from neurons.devchain.state import ChainState, CommitmentState
+from neurons.devchain.weight_calls import COMMIT_REVEAL_VERSION
 
 NAME = "voice"
 SYMBOL = "β"
 
-Item = Callable[[State, Genesis], Any]
+Item = Callable[[ChainState, Genesis], Any]
 
 
 class NotServed(Exception):
@@ -65,7 +65,7 @@ _ROWS: Mapping[tuple[str, str], Item] = {
 """Maps whose first key is the netuid, as (second key, value)."""
 
 
-def value(module: str, item: str, params: list[Any], state: State, genesis: Genesis) -> Any:
+def value(module: str, item: str, params: list[Any], state: ChainState, genesis: Genesis) -> Any:
     """One storage item; None where the chain has no value; raises NotServed for an item it does not know."""
     match (module, item):
         case ("Timestamp", "Now"):
@@ -82,7 +82,7 @@ def value(module: str, item: str, params: list[Any], state: State, genesis: Gene
             raise NotServed(f"{module}.{item}")
 
 
-def rows(module: str, item: str, params: list[Any], state: State, genesis: Genesis) -> list[tuple[Any, Any]]:
+def rows(module: str, item: str, params: list[Any], state: ChainState, genesis: Genesis) -> list[tuple[Any, Any]]:
     """A whole storage map, as (key, value); raises NotServed for a map it does not know."""
     if (module, item) in _ROWS and params:
         return list(_ROWS[module, item](state, genesis)) if params[0] == genesis.netuid else []
@@ -91,14 +91,14 @@ def rows(module: str, item: str, params: list[Any], state: State, genesis: Genes
     raise NotServed(f"{module}.{item}")
 
 
-def metagraph(netuid: int, state: State, genesis: Genesis) -> dict[str, Any] | None:
+def metagraph(netuid: int, state: ChainState, genesis: Genesis) -> dict[str, Any] | None:
     """What `SubnetInfoRuntimeApi.get_metagraph` answers, in the chain's own units; None for another subnet."""
     if netuid != genesis.netuid:
         return None
     return {**_subnet(state, genesis), **_columns(state)}
 
 
-def _subnet(state: State, genesis: Genesis) -> dict[str, Any]:
+def _subnet(state: ChainState, genesis: Genesis) -> dict[str, Any]:
     rules = state.rules
     return {
         "netuid": genesis.netuid,
@@ -128,7 +128,7 @@ def _subnet(state: State, genesis: Genesis) -> dict[str, Any]:
     }
 
 
-def _columns(state: State) -> dict[str, list[Any]]:
+def _columns(state: ChainState) -> dict[str, list[Any]]:
     neurons = state.neurons
     stakes = [state.stake(neuron.hotkey) for neuron in neurons]
     return {
@@ -154,12 +154,12 @@ def _commitment(commitment: CommitmentState) -> dict[str, Any]:
     return {"deposit": 0, "block": commitment.block, "info": {"fields": [field]}}
 
 
-def _since_step(state: State) -> int:
+def _since_step(state: ChainState) -> int:
     """Blocks since an epoch last paid; the chain counts no further than is of use."""
     return min(state.block - state.last_step, state.rules.tempo + 1)
 
 
-def _sealed(state: State) -> list[tuple[int, list[tuple[str, int, str, int]]]]:
+def _sealed(state: ChainState) -> list[tuple[int, list[tuple[str, int, str, int]]]]:
     """Sealed weights by the epoch in which they were committed."""
     epochs = sorted({sealed.epoch for sealed in state.sealed})
     return [

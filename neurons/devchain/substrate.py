@@ -15,13 +15,13 @@ from bittensor import Balance, ChainError, ConnectionNotReady, ErrorCode, Extrin
 from neurons.devchain import storage
 from neurons.devchain.calls import KNOWN, DevCall, check
 from neurons.devchain.clock import Clock, number_of, starts_at
+from neurons.devchain.fault_injector import Draw, FaultInjector, NodeError
 from neurons.devchain.node import Extrinsic, Node, NoSuchBlock, payload
 from neurons.devchain.rejection import Rejected
 from neurons.devchain.results import failure, record, result_of
-from neurons.devchain.state import State
+from neurons.devchain.state import ChainState
 from neurons.devchain.storage import NotServed
-from neurons.devchain.unoffered import Unoffered, refuse
-from neurons.devchain.weather import Answered, Draw, Weather
+from neurons.devchain.unsupported import UnsupportedCalls, refuse
 from scoring.types import Block
 
 P = ParamSpec("P")
@@ -56,7 +56,7 @@ def _names(method: str, args: tuple[Any, ...]) -> tuple[str, ...]:
             return (method,)
 
 
-class DevSubstrate(Unoffered):
+class DevSubstrate(UnsupportedCalls):
     """The chain in one file. `clock`, `sleep` and `draw` are parameters so that a test may own the time and the chance."""
 
     def __init__(self, path: Path, clock: Clock = time.time, sleep: Sleep = asyncio.sleep, draw: Draw = random.random) -> None:
@@ -64,7 +64,7 @@ class DevSubstrate(Unoffered):
         self._clock = clock
         self._sleep = sleep
         self._draw = draw
-        self._opened: tuple[Node, Weather] | None = None
+        self._opened: tuple[Node, FaultInjector] | None = None
         self.token_symbols: dict[int, str] = {}
 
     def balance(self, rao: int, netuid: int = 0) -> Balance:
@@ -76,7 +76,7 @@ class DevSubstrate(Unoffered):
         if self._opened is not None:
             return
         node = await asyncio.to_thread(Node, self._path, self._clock)
-        self._opened = node, Weather(self._path, self._draw)
+        self._opened = node, FaultInjector(self._path, self._draw)
         self.token_symbols = {node.genesis.netuid: storage.SYMBOL}
         async with AsyncExitStack() as unless_greeted:
             unless_greeted.push_async_callback(self.close)
@@ -208,7 +208,7 @@ class DevSubstrate(Unoffered):
         """
         try:
             return await self._submit(call, keypair, nonce, wait_for_inclusion, wait_for_finalization)
-        except Answered as exc:
+        except NodeError as exc:
             return failure(exc.reason)
 
     @_seam
@@ -233,10 +233,10 @@ class DevSubstrate(Unoffered):
         return self._both()[0]
 
     @property
-    def _weather(self) -> Weather:
+    def _weather(self) -> FaultInjector:
         return self._both()[1]
 
-    def _both(self) -> tuple[Node, Weather]:
+    def _both(self) -> tuple[Node, FaultInjector]:
         if self._opened is None:
             raise ConnectionNotReady("the development chain is not open; connect first")
         return self._opened
@@ -265,7 +265,7 @@ class DevSubstrate(Unoffered):
             raise ChainError(f"there is no block {block_hash}", code=ErrorCode.NOT_FOUND)
         return number
 
-    async def _state(self, block_hash: str | None) -> State:
+    async def _state(self, block_hash: str | None) -> ChainState:
         return await self._node_call(self._node.state, await self._number(block_hash))
 
     async def _until(self, block: int) -> None:

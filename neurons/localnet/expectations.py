@@ -10,16 +10,16 @@ NEAR_ZERO = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class Expectation:
     """One expectation and whether it held."""
 
     text: str
     held: bool
 
 
-def check(seen: Observation) -> tuple[Checked, ...]:
+def check(seen: Observation) -> tuple[Expectation, ...]:
     """Every expectation, in the order of the miners."""
-    return tuple(Checked(text, rule(seen)) for text, rule in _RULES)
+    return tuple(Expectation(text, rule(seen)) for text, rule in _RULES)
 
 
 def _clear_is_king(seen: Observation) -> bool:

@@ -14,7 +14,7 @@ from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
 from neurons.localnet import models, ports, repositories, services
 from neurons.localnet.layout import Layout
-from neurons.localnet.services import Service
+from neurons.localnet.services import EmbeddedService
 from neurons.localnet.stack import Stack
 from neurons.settings import DemoSettings
 from neurons.validator import certification
@@ -81,19 +81,19 @@ def running(layout: Layout, wanted: Ports) -> Iterator[Network]:
         yield network
 
 
-def _postgres(layout: Layout) -> Service:
+def _postgres(layout: Layout) -> EmbeddedService:
     """The server of DATABASE_URL with a database of the network's own, or an embedded one."""
     given = DemoSettings().database_url
     if given is None:
         return services.start_postgres(layout.postgres, durable=False)
     url = asyncio.run(database_on(given.get_secret_value(), keep=layout.devchain.exists()))
-    return Service(url, lambda: None)
+    return EmbeddedService(url, lambda: None)
 
 
-def _redis(layout: Layout) -> Service:
+def _redis(layout: Layout) -> EmbeddedService:
     """The server of REDIS_URL, or an embedded one."""
     given = DemoSettings().redis_url
-    return services.start_redis(layout.redis) if given is None else Service(given.get_secret_value(), lambda: None)
+    return services.start_redis(layout.redis) if given is None else EmbeddedService(given.get_secret_value(), lambda: None)
 
 
 def _hotkey(layout: Layout, name: str) -> Hotkey:

@@ -31,14 +31,14 @@ full_page_writes = off
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class EmbeddedService:
     """A running server: where any process of this machine reaches it, and how it ends. Stopping twice is harmless."""
 
     url: str
     stop: Callable[[], None]
 
 
-def start_postgres(folder: Path, *, durable: bool = True) -> Service:
+def start_postgres(folder: Path, *, durable: bool = True) -> EmbeddedService:
     """Start PostgreSQL on the cluster in `folder`, made when missing; a server left there by a killed process is taken over.
 
     Not `durable` is faster and loses data when the machine crashes. Raises DatabaseUnavailable when the package is missing or the
@@ -70,7 +70,7 @@ def start_postgres(folder: Path, *, durable: bool = True) -> Service:
     except (subprocess.SubprocessError, OSError) as exc:
         forget()
         raise DatabaseUnavailable(f"embedded PostgreSQL did not start, see {folder / 'log'}") from exc
-    return Service(server.get_uri(), stop)
+    return EmbeddedService(server.get_uri(), stop)
 
 
 def _alias(folder: Path) -> tuple[Path, Callable[[], None]]:
@@ -82,7 +82,7 @@ def _alias(folder: Path) -> tuple[Path, Callable[[], None]]:
     return holder / "data", lambda: shutil.rmtree(holder, ignore_errors=True)
 
 
-def start_redis(folder: Path) -> Service:
+def start_redis(folder: Path) -> EmbeddedService:
     """Start Redis with its socket and log in `folder`; it keeps nothing on disk, as everything in it can be lost.
 
     Raises RedisUnavailable when the package is missing or the server does not start.
@@ -116,7 +116,7 @@ def start_redis(folder: Path) -> Service:
     except RedisUnavailable:
         stop()
         raise
-    return Service(url, stop)
+    return EmbeddedService(url, stop)
 
 
 def _redis_server() -> Path:

@@ -4,13 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
+from neurons.miner.client import MinerClient
 from neurons.miner.journal import Journal
-from neurons.miner.messages import Kind, Line, Say
+from neurons.miner.messages import Message, MessageKind, Notify
 from neurons.miner.pace import Pace
-from neurons.miner.publish_steps import Publishing
+from neurons.miner.publish_steps import Publisher
 from neurons.miner.trials import Trials
-from neurons.miner.watcher import Follower
-from neurons.miner.world import Outside
+from neurons.miner.watcher import Watcher
 from neurons.shutdown import Shutdown
 from scoring.errors import PlatformError
 
@@ -22,26 +22,26 @@ _LEAST_OFTEN = 64
 class Daemon:
     """One hotkey's miner. `once`: end when nothing is left that does not need time to pass."""
 
-    outside: Outside
+    client: MinerClient
     journal: Journal
-    publishing: Publishing
+    publishing: Publisher
     trials: Trials
-    follower: Follower
-    say: Say
+    watcher: Watcher
+    notify: Notify
     once: bool
     outages: int = 0
     told: str = ""
 
     async def tick(self) -> Pace:
         """Do one thing. What is being published is not overtaken by a better checkpoint: one commitment after another."""
-        own = await self.outside.own()
-        pace = await self.publishing.step(own)
+        state = await self.client.state()
+        pace = await self.publishing.step(state)
         if pace is not Pace.IDLE:
             return pace
-        chosen = self.journal.memory.chosen
+        chosen = self.journal.state.chosen
         if chosen is None or not chosen.begun:
-            pace = await self.trials.step(own)
-        await self.follower.step(own)
+            pace = await self.trials.step(state)
+        await self.watcher.step(state)
         return pace
 
     async def run(self, pause: timedelta, stop: Shutdown) -> None:
@@ -83,7 +83,7 @@ class Daemon:
         text = f"[{outage.code.value}] {outage.detail.rstrip('.')}. {outage.advice}"
         if text != self.told:
             self.told = text
-            self.say(Line(Kind.OUTAGE, text, {"code": outage.code.value}, False))
+            self.notify(Message(MessageKind.OUTAGE, text, {"code": outage.code.value}, False))
 
 
 async def _stopped(stop: Shutdown, pause: timedelta) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from neurons.miner.journal_records import Scored
+from neurons.miner.journal_records import ScoreRecord
 from scoring.competition import Competition
 from scoring.ranking import duel
 from scoring.ranking.duel import Duel, DuelOutcome
@@ -25,7 +25,7 @@ class Outlook(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DuelResult:
     """A contest after some rounds; `evidence` decides when it reaches `needed`, `lead` is the mean difference of the groups."""
 
     outlook: Outlook
@@ -42,15 +42,15 @@ def prompts_of(challenger: str, incumbent: str, number: int) -> BlockHash:
     return BlockHash(f"0x{hashlib.sha256(f'contest/{challenger}/{incumbent}/{number}'.encode()).hexdigest()}")
 
 
-def standing(
-    challenger: Sequence[Scored], incumbent: Sequence[Scored], rules: Competition, nth: int, margin: float | None
-) -> Standing:
+def duel_result(
+    challenger: Sequence[ScoreRecord], incumbent: Sequence[ScoreRecord], rules: Competition, nth: int, margin: float | None
+) -> DuelResult:
     """The contest over rounds that both were scored in, in order; without a `margin` it is what a young king would be given.
 
     `nth` (from 1): how many checkpoints were tried against this incumbent, this one included.
     """
     if not incumbent:
-        return Standing(Outlook.OPEN, 0, 0, 0.0, margin or 0.0, 1.0, duel.threshold(rules.duel, nth))
+        return DuelResult(Outlook.OPEN, 0, 0, 0.0, margin or 0.0, 1.0, duel.threshold(rules.duel, nth))
     least = duel.margin(rules.duel, 0, incumbent[0].score) if margin is None else to_micro(margin)
     state = Duel(
         challenger=Entrant("checkpoint"),
@@ -67,15 +67,15 @@ def standing(
             outcome = duel.read(state, rules.duel)
     groups = [difference for differences in rounds for difference in differences]
     lead = sum(groups) / len(groups) / MICRO
-    return Standing(_outlook(outcome), state.rounds, state.groups, lead, least / MICRO, state.wealth, state.threshold)
+    return DuelResult(_outlook(outcome), state.rounds, state.groups, lead, least / MICRO, state.wealth, state.threshold)
 
 
-def worth(first: Scored, rules: Competition) -> Outlook:
+def worth(first: ScoreRecord, rules: Competition) -> Outlook:
     """Whether a model that has none to be compared with could be paid at all."""
     return Outlook.BETTER if first.score >= rules.shares.tail_floor * MICRO else Outlook.NOT_BETTER
 
 
-def _differences(mine: Scored, theirs: Scored) -> list[int]:
+def _differences(mine: ScoreRecord, theirs: ScoreRecord) -> list[int]:
     return [a - b for a, b in zip(mine.groups, theirs.groups, strict=True)]
 
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from neurons.miner.journal_records import Memory, Record, after, decode, encode, remember
+from neurons.miner.journal_records import JournalState, Record, after, decode, encode, remember
 from scoring.errors import Code, PlatformError
 
 
@@ -23,7 +23,7 @@ class Journal:
             raise _unusable(path, f"cannot be used ({exc.strerror}): name another VOICE_DATA") from exc
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.memory: Memory = remember(self._read(path))
+            self.state: JournalState = remember(self._read(path))
         except BlockingIOError as exc:
             self._file.close()
             raise _unusable(path, "is held by another miner: one a hotkey, or both would commit") from exc
@@ -36,7 +36,7 @@ class Journal:
         self._file.write(encode(record) + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
-        self.memory = after(self.memory, record)
+        self.state = after(self.state, record)
 
     def __enter__(self) -> Self:
         """Hold it."""

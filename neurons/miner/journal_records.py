@@ -12,7 +12,7 @@ from neurons.miner.publish_decision import End, Step
 from scoring.types import Block, BlockHash, ContentHash, Micro
 
 
-class Verdict(StrEnum):
+class TrialVerdict(StrEnum):
     """What was made of a checkpoint."""
 
     CHOSEN = "chosen"
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoreRecord:
     """A model (a content hash, or repo@revision) was scored on the prompts of a block hash, under rules (a competition's hash)."""
 
     model: str
@@ -39,20 +39,20 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CheckpointJudged:
     """A checkpoint's end. `look` is the digest of its folder's listing; `content` is '' where its files could not be read."""
 
     look: str
     folder: Path
     content: ContentHash
-    verdict: Verdict
+    verdict: TrialVerdict
     against: str
     why: str
     kind: Literal["judged"] = "judged"
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class StepBegun:
     """A step of publishing is about to be taken; `block` was the newest one."""
 
     step: Step
@@ -63,7 +63,7 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class StepTaken:
     """A step of publishing happened; `result` is the revision of an upload, the block of a commitment, else ''."""
 
     step: Step
@@ -73,7 +73,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Void:
+class CommitmentVoid:
     """The chain refused a commitment that was begun: it is in no block."""
 
     content: ContentHash
@@ -81,7 +81,7 @@ class Void:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class PublishingEnded:
     """Publishing a chosen model is over."""
 
     content: ContentHash
@@ -89,7 +89,7 @@ class Ended:
     kind: Literal["ended"] = "ended"
 
 
-Record = Scored | Judged | Begun | Taken | Void | Ended
+Record = ScoreRecord | CheckpointJudged | StepBegun | StepTaken | CommitmentVoid | PublishingEnded
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
 
 
@@ -104,7 +104,7 @@ def decode(line: bytes) -> Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenModel:
     """The model that is to be published, and how far that is.
 
     `revision` is what was uploaded and found to be the model. `signed` is the newest block when its commitment was first begun, unless
@@ -119,59 +119,59 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class JournalState:
     """All records together. `tested` counts the checkpoints that were tried against the last submission."""
 
-    scores: Mapping[tuple[str, BlockHash, str], Scored] = field(default_factory=dict)
+    scores: Mapping[tuple[str, BlockHash, str], ScoreRecord] = field(default_factory=dict)
     looks: frozenset[str] = frozenset()
     contents: frozenset[ContentHash] = frozenset()
     tested: Mapping[str, int] = field(default_factory=dict)
-    chosen: Chosen | None = None
+    chosen: ChosenModel | None = None
 
 
-def remember(records: Iterable[Record]) -> Memory:
-    """The memory after all records, oldest first."""
-    memory = Memory()
+def remember(records: Iterable[Record]) -> JournalState:
+    """The journal after all records, oldest first."""
+    state = JournalState()
     for record in records:
-        memory = after(memory, record)
-    return memory
+        state = after(state, record)
+    return state
 
 
-def after(memory: Memory, record: Record) -> Memory:
-    """The memory after one more record."""
+def after(state: JournalState, record: Record) -> JournalState:
+    """The journal after one more record."""
     match record:
-        case Scored():
-            return replace(memory, scores={**memory.scores, (record.model, record.block_hash, record.rules): record})
-        case Judged():
-            return _judged(memory, record)
-        case Ended():
-            return replace(memory, chosen=None)
-        case Begun() | Taken() | Void():
-            return replace(memory, chosen=None if memory.chosen is None else _further(memory.chosen, record))
+        case ScoreRecord():
+            return replace(state, scores={**state.scores, (record.model, record.block_hash, record.rules): record})
+        case CheckpointJudged():
+            return _judged(state, record)
+        case PublishingEnded():
+            return replace(state, chosen=None)
+        case StepBegun() | StepTaken() | CommitmentVoid():
+            return replace(state, chosen=None if state.chosen is None else _further(state.chosen, record))
 
 
-def _judged(memory: Memory, record: Judged) -> Memory:
-    known = memory.contents | {record.content} if record.content else memory.contents
-    tested = memory.tested
-    if record.against and record.verdict in (Verdict.CHOSEN, Verdict.NOT_BETTER):
+def _judged(state: JournalState, record: CheckpointJudged) -> JournalState:
+    known = state.contents | {record.content} if record.content else state.contents
+    tested = state.tested
+    if record.against and record.verdict in (TrialVerdict.CHOSEN, TrialVerdict.NOT_BETTER):
         tested = {**tested, record.against: tested.get(record.against, 0) + 1}
-    chosen = memory.chosen
-    if record.verdict is Verdict.CHOSEN:
-        chosen = Chosen(record.content, record.folder)
+    chosen = state.chosen
+    if record.verdict is TrialVerdict.CHOSEN:
+        chosen = ChosenModel(record.content, record.folder)
     elif chosen is not None and record.content == chosen.content:
         chosen = None
-    return replace(memory, looks=memory.looks | {record.look}, contents=known, tested=tested, chosen=chosen)
+    return replace(state, looks=state.looks | {record.look}, contents=known, tested=tested, chosen=chosen)
 
 
-def _further(chosen: Chosen, record: Begun | Taken | Void) -> Chosen:
+def _further(chosen: ChosenModel, record: StepBegun | StepTaken | CommitmentVoid) -> ChosenModel:
     match record:
-        case Begun(Step.COMMIT):
+        case StepBegun(Step.COMMIT):
             return replace(chosen, begun=True, signed=record.block if chosen.signed is None else chosen.signed)
-        case Begun():
+        case StepBegun():
             return replace(chosen, begun=True)
-        case Taken(Step.UPLOAD):
+        case StepTaken(Step.UPLOAD):
             return replace(chosen, revision=record.result)
-        case Taken():
+        case StepTaken():
             return chosen
-        case Void():
+        case CommitmentVoid():
             return replace(chosen, signed=None)

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from neurons.miner.messages import Fact, Kind, Line
+from neurons.miner.messages import Fact, Message, MessageKind
 from scoring.ranking.duel import IN_WORDS, Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import State
 from scoring.types import MICRO, Entrant, RoundNumber
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class LedgerView:
     """After a round. `throne` says in words since when the king is king, or why there is none; `over` is its last duel's end."""
 
     round: RoundNumber
@@ -23,12 +23,12 @@ class Stand:
     judged: bool
 
 
-def stand(state: State, entrant: Entrant) -> Stand | None:
+def ledger_view(state: State, entrant: Entrant) -> LedgerView | None:
     """What a ledger's newest state says of a submission; None before its first round."""
     if state.round is None:
         return None
     over = next((each for each in (*state.ended, *state.lost) if each.entrant == entrant), None)
-    return Stand(
+    return LedgerView(
         round=state.round,
         entrant=entrant,
         king=state.king,
@@ -40,49 +40,52 @@ def stand(state: State, entrant: Entrant) -> Stand | None:
     )
 
 
-def told(old: Stand | None, now: Stand) -> Iterator[Line]:
+def changes(old: LedgerView | None, now: LedgerView) -> Iterator[Message]:
     """One line for what changed since the ledger was last read."""
     if old is not None and (old.duel, old.over, old.king, old.refusal) == (now.duel, now.over, now.king, now.refusal):
         return
     facts: dict[str, Fact] = {"round": now.round, "king": now.king}
     if now.king == now.entrant:
-        yield Line(Kind.SUBMISSION, f"Round {now.round}: {_by_the_ledger(now)}", facts, True)
+        yield Message(MessageKind.SUBMISSION, f"Round {now.round}: {_by_the_ledger(now)}", facts, True)
     elif now.duel is not None:
         yield _open(now.duel, now, facts)
     elif now.over is not None:
         yield _over(now.over, now, facts)
     elif now.refusal is not None:
-        yield Line(
-            Kind.SUBMISSION, f"Round {now.round}: it earns nothing: {now.refusal}.", facts | {"refusal": now.refusal}, False
+        yield Message(
+            MessageKind.SUBMISSION,
+            f"Round {now.round}: it earns nothing: {now.refusal}.",
+            facts | {"refusal": now.refusal},
+            False,
         )
     elif now.judged and now.king is not None:
-        yield Line(Kind.SUBMISSION, _none(now), facts)
+        yield Message(MessageKind.SUBMISSION, _none(now), facts)
 
 
-def _by_the_ledger(now: Stand) -> str:
+def _by_the_ledger(now: LedgerView) -> str:
     return f"by the ledger it is {now.throne}."
 
 
-def _open(duel: Duel, now: Stand, facts: dict[str, Fact]) -> Line:
+def _open(duel: Duel, now: LedgerView, facts: dict[str, Fact]) -> Message:
     text = (
         f"Round {now.round}: its duel with the king {duel.king}: evidence {duel.wealth:.3g} of {duel.threshold:.3g} "
         f"after {duel.rounds} rounds, {duel.groups} groups; it must lead by more than {duel.margin / MICRO:g}."
     )
     evidence: dict[str, Fact] = {"evidence": duel.wealth, "needed": duel.threshold, "margin": duel.margin, "groups": duel.groups}
-    return Line(Kind.SUBMISSION, text, facts | evidence | {"rounds": duel.rounds})
+    return Message(MessageKind.SUBMISSION, text, facts | evidence | {"rounds": duel.rounds})
 
 
-def _over(over: EndedDuel, now: Stand, facts: dict[str, Fact]) -> Line:
+def _over(over: EndedDuel, now: LedgerView, facts: dict[str, Fact]) -> Message:
     words = IN_WORDS[over.outcome]
     text = (
         f"Round {now.round}: its duel with {over.king} is over, evidence {over.wealth:.3g} of {over.threshold:.3g} "
         f"after {over.rounds} rounds: {words.why}; {words.then}."
     )
     ended: dict[str, Fact] = {"evidence": over.wealth, "needed": over.threshold, "outcome": over.outcome.value}
-    return Line(Kind.SUBMISSION, text, facts | ended, over.outcome is DuelOutcome.CROWNED)
+    return Message(MessageKind.SUBMISSION, text, facts | ended, over.outcome is DuelOutcome.CROWNED)
 
 
-def _none(now: Stand) -> str:
+def _none(now: LedgerView) -> str:
     return (
         f"Round {now.round}: no duel with the king {now.king} is open: one opens after a round in which both are scored "
         "and yours is not clearly worse."

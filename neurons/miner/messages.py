@@ -7,7 +7,7 @@ from enum import StrEnum
 Fact = str | int | float | bool | None
 
 
-class Kind(StrEnum):
+class MessageKind(StrEnum):
     """What a line is about."""
 
     WATCHING = "watching"
@@ -30,16 +30,16 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Message:
     """`text` is one sentence or two for people; `good` says whether it is news that a miner hopes for (None: neither)."""
 
-    kind: Kind
+    kind: MessageKind
     text: str
     facts: Mapping[str, Fact] = field(default_factory=dict)
     good: bool | None = None
 
 
-Say = Callable[[Line], None]
+Notify = Callable[[Message], None]
 
 
 def spoken(seconds: float) -> str:

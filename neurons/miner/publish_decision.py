@@ -55,7 +55,7 @@ class Ask(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RepositoryView:
     """The model's repository as its owner sees it."""
 
     private: bool
@@ -65,7 +65,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PublishingView:
     """Everything the decision needs. Blocks: `head` may be replaced, `final` may not.
 
     `committed_head` and `committed_final` say whether the hotkey's newest commitment, by each of them, is this model's own,
@@ -79,7 +79,7 @@ class Seen:
     committed_head: bool
     committed_final: bool
     superseded: bool
-    place: Place | None
+    place: RepositoryView | None
     may_commit: Block
     void_from: Block | None
     consented: bool
@@ -88,7 +88,7 @@ class Seen:
 Next = Step | Hold | End | Ask
 
 
-def next_step(seen: Seen) -> Next:
+def next_step(seen: PublishingView) -> Next:
     """What to do now."""
     if seen.committed_final:
         return _committed(seen.place)
@@ -103,13 +103,13 @@ def next_step(seen: Seen) -> Next:
     return _uncommitted(seen)
 
 
-def _committed(place: Place | None) -> Next:
+def _committed(place: RepositoryView | None) -> Next:
     if place is None or not place.holds:
         return End.LOST
     return Step.REVEAL if place.private else End.DONE
 
 
-def _uncommitted(seen: Seen) -> Next:
+def _uncommitted(seen: PublishingView) -> Next:
     if not seen.registered:
         return Hold.UNREGISTERED
     if seen.head < seen.may_commit:

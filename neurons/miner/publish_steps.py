@@ -3,115 +3,132 @@
 from collections.abc import Awaitable, Callable
 
 from neurons.chain.adapter import COMMIT_LASTS
+from neurons.miner.client import CommitRefused, MinerClient, MinerState, ModelToPublish, PublishingCost
 from neurons.miner.journal import Journal
-from neurons.miner.journal_records import Begun, Chosen, Ended, Judged, Taken, Verdict, Void
-from neurons.miner.messages import Kind, Line, Say, spoken
+from neurons.miner.journal_records import (
+    CheckpointJudged,
+    ChosenModel,
+    CommitmentVoid,
+    PublishingEnded,
+    StepBegun,
+    StepTaken,
+    TrialVerdict,
+)
+from neurons.miner.messages import Message, MessageKind, Notify, spoken
 from neurons.miner.pace import Pace
 from neurons.miner.publish_decision import Ask, End, Hold, Next, Step, next_step
 from neurons.miner.repository import repository_of
-from neurons.miner.world import CommitRefused, Cost, Model, Outside, Own
 from scoring.types import Block
 
 RAO = 1_000_000_000
 _REFUSED_BLOCKS = 25
 """So long nothing is sent to a chain that refused."""
 
-Consent = Callable[[Cost, Model], Awaitable[bool]]
+Consent = Callable[[PublishingCost, ModelToPublish], Awaitable[bool]]
 
 
-class Publishing:
+class Publisher:
     """The steps of publishing, one at a time; each is in the journal before it is taken and after it happened."""
 
-    def __init__(self, repo: str, dry_run: bool, outside: Outside, journal: Journal, consent: Consent, say: Say) -> None:
+    def __init__(self, repo: str, dry_run: bool, client: MinerClient, journal: Journal, consent: Consent, notify: Notify) -> None:
         self._repo, self._dry_run = repo, dry_run
-        self._outside, self._journal, self._consent, self._say = outside, journal, consent, say
-        self._agreed: Chosen | None = None
+        self._client, self._journal, self._consent, self._notify = client, journal, consent, notify
+        self._agreed: ChosenModel | None = None
         self._void_from: Block | None = None
         self._refused_until = Block(0)
         self._told: set[object] = set()
 
-    async def step(self, own: Own) -> Pace:
+    async def step(self, state: MinerState) -> Pace:
         """Go on with the chosen model, if there is one."""
-        chosen = self._journal.memory.chosen
+        chosen = self._journal.state.chosen
         if chosen is None:
             return Pace.IDLE
         if not chosen.begun and not chosen.folder.is_dir():
             self._end(chosen, End.GONE)
             return Pace.AT_ONCE
         if chosen.signed is not None and self._void_from is None:
-            self._void_from = Block(own.head + COMMIT_LASTS + 1)  # whatever was signed was signed before now
-        model = Model(chosen, repository_of(self._repo, chosen.content))
+            self._void_from = Block(state.head + COMMIT_LASTS + 1)  # whatever was signed was signed before now
+        model = ModelToPublish(chosen, repository_of(self._repo, chosen.content))
         consented = chosen.begun or self._agreed == chosen
-        seen, revision = await self._outside.seen(model, own, self._void_from, consented)
+        seen, revision = await self._client.seen(model, state, self._void_from, consented)
         if revision and not chosen.revision:  # died before it was written; from now on the folder is not needed any more
-            self._journal.write(Taken(Step.UPLOAD, chosen.content, revision))
+            self._journal.write(StepTaken(Step.UPLOAD, chosen.content, revision))
             return Pace.AT_ONCE
-        return await self._do(next_step(seen), model, revision, own)
+        return await self._do(next_step(seen), model, revision, state)
 
-    async def _do(self, what: Next, model: Model, revision: str, own: Own) -> Pace:
+    async def _do(self, what: Next, model: ModelToPublish, revision: str, state: MinerState) -> Pace:
         match what:
             case Step():
-                return await self._take(what, model, revision, own)
+                return await self._take(what, model, revision, state)
             case Ask.CONSENT:
-                return await self._ask(model, own)
+                return await self._ask(model, state)
             case Hold():
-                self._once((what, own.may_commit), _held(what, own))
+                self._once((what, state.may_commit), _held(what, state))
                 return Pace.SOON if what in (Hold.UNSURE, Hold.NOT_FINAL) else Pace.IDLE
             case End():
                 self._end(model.chosen, what)
                 return Pace.AT_ONCE
 
-    async def _take(self, step: Step, model: Model, revision: str, own: Own) -> Pace:
+    async def _take(self, step: Step, model: ModelToPublish, revision: str, state: MinerState) -> Pace:
         content = model.chosen.content
-        if step is Step.COMMIT and own.head < self._refused_until:
+        if step is Step.COMMIT and state.head < self._refused_until:
             return Pace.IDLE
         if self._dry_run:
-            self._once(step, Line(Kind.STEP, f"Dry run: the next step would be to {_TO[step]}.", {"step": step, "taken": False}))
+            self._once(
+                step,
+                Message(MessageKind.STEP, f"Dry run: the next step would be to {_TO[step]}.", {"step": step, "taken": False}),
+            )
             return Pace.IDLE
-        self._say(Line(Kind.STEP, f"Going to {_TO[step]}: {model.repo}", {"step": step, "repo": model.repo, "taken": False}))
-        self._journal.write(Begun(step, content, model.repo, own.head))
+        self._notify(
+            Message(MessageKind.STEP, f"Going to {_TO[step]}: {model.repo}", {"step": step, "repo": model.repo, "taken": False})
+        )
+        self._journal.write(StepBegun(step, content, model.repo, state.head))
         if step is Step.COMMIT:
             self._void_from = None
         try:
-            result = await self._outside.take(step, model, revision)
+            result = await self._client.take(step, model, revision)
         except CommitRefused as refused:
-            self._journal.write(Void(content))
-            self._refused_until = Block(own.head + _REFUSED_BLOCKS)
+            self._journal.write(CommitmentVoid(content))
+            self._refused_until = Block(state.head + _REFUSED_BLOCKS)
             wait = f"Asked again from block {self._refused_until} on."
-            self._say(Line(Kind.HOLD, f"{refused.detail} {wait}", {"again_from_block": self._refused_until}, False))
+            self._notify(Message(MessageKind.HOLD, f"{refused.detail} {wait}", {"again_from_block": self._refused_until}, False))
             return Pace.IDLE
-        self._journal.write(Taken(step, content, result))
-        self._say(Line(Kind.STEP, _happened(step, model, result), {"step": step, "taken": True, "result": result}, True))
+        self._journal.write(StepTaken(step, content, result))
+        self._notify(
+            Message(MessageKind.STEP, _happened(step, model, result), {"step": step, "taken": True, "result": result}, True)
+        )
         return Pace.AT_ONCE
 
-    async def _ask(self, model: Model, own: Own) -> Pace:
-        cost = await self._outside.cost(model, own)
-        self._once(("cost", model.chosen.content), _cost(cost, model, own))
+    async def _ask(self, model: ModelToPublish, state: MinerState) -> Pace:
+        cost = await self._client.cost(model, state)
+        self._once(("cost", model.chosen.content), _cost(cost, model, state))
         if self._dry_run:
             self._once(
                 model.chosen.content,
-                Line(Kind.STEP, "Dry run: nothing is uploaded, signed or shown to anybody.", {"taken": False}),
+                Message(MessageKind.STEP, "Dry run: nothing is uploaded, signed or shown to anybody.", {"taken": False}),
             )
             return Pace.IDLE
         if await self._consent(cost, model):
             self._agreed = model.chosen
         else:
             chosen = model.chosen
-            self._journal.write(Judged("", chosen.folder, chosen.content, Verdict.DECLINED, "", "It was declined."))
-            self._say(Line(Kind.END, f"{chosen.folder.name} is not published: declined.", {"end": "declined"}))
+            self._journal.write(
+                CheckpointJudged("", chosen.folder, chosen.content, TrialVerdict.DECLINED, "", "It was declined.")
+            )
+            self._notify(Message(MessageKind.END, f"{chosen.folder.name} is not published: declined.", {"end": "declined"}))
         return Pace.AT_ONCE
 
-    def _end(self, chosen: Chosen, end: End) -> None:
-        self._journal.write(Ended(chosen.content, end))
+    def _end(self, chosen: ChosenModel, end: End) -> None:
+        self._journal.write(PublishingEnded(chosen.content, end))
         self._void_from = None
         facts = {"end": end.value, "checkpoint": str(chosen.folder), "repo": repository_of(self._repo, chosen.content)}
-        self._say(Line(Kind.END, f"{chosen.folder.name}: {_ENDS[end]}", facts, end is End.DONE))
+        self._notify(Message(MessageKind.END, f"{chosen.folder.name}: {_ENDS[end]}", facts, end is End.DONE))
 
-    def _once(self, what: object, line: Line) -> None:
-        """Say a thing that stays so once."""
+    def _once(self, what: object, message: Message) -> None:
+        """Tell a thing that stays so once."""
         if what not in self._told:
             self._told.add(what)
-            self._say(line)
+            self._notify(message)
 
 
 _TO = {
@@ -130,7 +147,7 @@ _ENDS = {
 }
 
 
-def _happened(step: Step, model: Model, result: str) -> str:
+def _happened(step: Step, model: ModelToPublish, result: str) -> str:
     match step:
         case Step.CREATE:
             return f"{model.repo} is there, private."
@@ -142,27 +159,29 @@ def _happened(step: Step, model: Model, result: str) -> str:
             return f"{model.repo} is public."
 
 
-def _held(hold: Hold, own: Own) -> Line:
-    left = own.may_commit - own.head
-    wait = f"{left} blocks, about {spoken(left * own.block_seconds)}"
+def _held(hold: Hold, state: MinerState) -> Message:
+    left = state.may_commit - state.head
+    wait = f"{left} blocks, about {spoken(left * state.block_seconds)}"
     match hold:
         case Hold.COOLDOWN:
-            text = f"In the cooldown: this hotkey may commit from block {own.may_commit} on ({wait}). Earlier is never judged."
-            return Line(Kind.HOLD, text, {"hold": hold, "may_commit_block": own.may_commit, "blocks_left": left})
+            text = f"In the cooldown: this hotkey may commit from block {state.may_commit} on ({wait}). Earlier is never judged."
+            return Message(MessageKind.HOLD, text, {"hold": hold, "may_commit_block": state.may_commit, "blocks_left": left})
         case Hold.UNREGISTERED:
             text = "This hotkey is not registered on the subnet: register it, and this goes on."
         case Hold.UNSURE:
             text = f"A commitment was signed and is not seen yet: nothing is signed until it cannot come any more ({COMMIT_LASTS} blocks)."
         case Hold.NOT_FINAL:
             text = "The commitment is in a block; waiting until that block is final."
-    return Line(Kind.HOLD, text, {"hold": hold})
+    return Message(MessageKind.HOLD, text, {"hold": hold})
 
 
-def _cost(cost: Cost, model: Model, own: Own) -> Line:
+def _cost(cost: PublishingCost, model: ModelToPublish, state: MinerState) -> Message:
     text = (
         f"Publishing {model.chosen.folder.name} as {model.repo}: {cost.files} files, {cost.bytes:,} bytes to upload; "
         f"fee {cost.fee / RAO:.6f} of the {cost.balance / RAO:.6f} that the hotkey's account holds; "
         f"no other commitment for {cost.cooldown_blocks} blocks, about {spoken(cost.cooldown_seconds)}."
     )
     facts = {"files": cost.files, "bytes": cost.bytes, "fee_rao": cost.fee, "balance_rao": cost.balance}
-    return Line(Kind.COST, text, {**facts, "repo": model.repo, "cooldown_blocks": cost.cooldown_blocks, "head": own.head})
+    return Message(
+        MessageKind.COST, text, {**facts, "repo": model.repo, "cooldown_blocks": cost.cooldown_blocks, "head": state.head}
+    )

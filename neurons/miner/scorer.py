@@ -13,7 +13,7 @@ from typing import Annotated, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from neurons.child_process import die_with_parent
-from neurons.miner.journal_records import Scored
+from neurons.miner.journal_records import ScoreRecord
 from scoring.errors import Blame, Code, PlatformError, SubmissionFault
 from scoring.types import BlockHash, ContentHash, Micro
 
@@ -24,7 +24,7 @@ _Micro = Annotated[int, Field(ge=0, le=1_000_000)]
 class Scorer(Protocol):
     """Who scores a model on the prompts of a block hash."""
 
-    async def score(self, target: str, name: str, block_hash: BlockHash) -> Scored:
+    async def score(self, target: str, name: str, block_hash: BlockHash) -> ScoreRecord:
         """`target` is a folder or repo@revision, `name` what its score is kept under.
 
         Raises SubmissionFault for what a validator would refuse, PlatformError when it could not be scored here and now.
@@ -38,7 +38,7 @@ class ScoringProcess:
     def __init__(self, competition: Path) -> None:
         self._competition = competition
 
-    async def score(self, target: str, name: str, block_hash: BlockHash) -> Scored:
+    async def score(self, target: str, name: str, block_hash: BlockHash) -> ScoreRecord:
         """Score in a child; it is ended when this is cancelled."""
         options = ["--json", "--block-hash", block_hash, "--competition", str(self._competition)]
         output = await _run([sys.executable, "-m", "neurons.cli", "miner", "score", target, *options])
@@ -47,7 +47,7 @@ class ScoringProcess:
         except ValidationError as exc:
             raise PlatformError(Code.INTERNAL, "the scoring process printed no report") from exc
         groups = tuple(Micro(group.score) for group in found.groups)
-        return Scored(name, block_hash, found.competition_hash, groups, Micro(found.score), Micro(found.stderr))
+        return ScoreRecord(name, block_hash, found.competition_hash, groups, Micro(found.score), Micro(found.stderr))
 
 
 class _Wire(BaseModel):

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from neurons.miner.ledger_news import Stand, told
-from neurons.miner.messages import Fact, Kind, Line, spoken
+from neurons.miner.ledger_news import LedgerView, changes
+from neurons.miner.messages import Fact, Message, MessageKind, spoken
 from scoring.errors import EXPLANATIONS, Code
 from scoring.types import MICRO, Block
 from voice_api.db.states import EvaluationState, SubmissionState
@@ -13,7 +13,7 @@ from voice_api.schemas.evaluations import EvaluationOut
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class QueuePlace:
     """Where it stands in the queue; seconds until it starts, for half and for nine tenths of those like it."""
 
     position: int
@@ -32,7 +32,7 @@ class Rank:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class SubmissionView:
     """A submission at one moment."""
 
     block: Block
@@ -40,102 +40,105 @@ class Sight:
     code: Code | None
     reason: str | None
     rounds: tuple[EvaluationOut, ...]
-    turn: Turn | None
+    turn: QueuePlace | None
     rank: Rank | None
-    stand: Stand | None = None
+    stand: LedgerView | None = None
 
 
-def sight(
+def submission_view(
     item: SubmissionDetail,
     queue: Sequence[QueueRowOut],
     table: Sequence[LeaderboardRowOut],
-    stands: Stand | None,
-) -> Sight:
+    stands: LedgerView | None,
+) -> SubmissionView:
     """Put together what the API said in several answers; rounds are the newest first."""
     turn = next((_turn(row) for row in queue if row.submission_id == item.id and row.state is EvaluationState.QUEUED), None)
     row = next((row for row in table if row.submission.id == item.id), None)
     king = next((row.submission.score for row in table if row.king), None)
     rank = None if row is None or row.rank is None else Rank(row.rank, row.king, _lead(item.score, king))
-    return Sight(item.commit_block, item.state, item.code, item.reason, item.evaluations, turn, rank, stands)
+    return SubmissionView(item.commit_block, item.state, item.code, item.reason, item.evaluations, turn, rank, stands)
 
 
-def news(before: Sight | None, now: Sight) -> tuple[Line, ...]:
+def news(before: SubmissionView | None, now: SubmissionView) -> tuple[Message, ...]:
     """What a miner has not been told yet."""
     old = before if before is not None and before.block == now.block else None
     return (*_of_state(old, now), *_of_turn(old, now), *_of_rounds(old, now), *_of_rank(old, now), *_of_stand(old, now))
 
 
-def unknown(block: Block) -> Line:
+def unknown(block: Block) -> Message:
     """It is on the chain, and the API does not hold it."""
     text = f"The commitment of block {block} is not known to the API yet: the model queue reads the chain every few blocks."
-    return Line(Kind.SUBMISSION, text, {"commit_block": block})
+    return Message(MessageKind.SUBMISSION, text, {"commit_block": block})
 
 
-def _of_state(old: Sight | None, now: Sight) -> Iterator[Line]:
+def _of_state(old: SubmissionView | None, now: SubmissionView) -> Iterator[Message]:
     if old is not None and (old.state, old.code) == (now.state, now.code):
         return
     text, facts = f"The submission of block {now.block} is {now.state.value}.", _facts(now)
     if now.code is None:
-        yield Line(Kind.SUBMISSION, text, facts, now.state is SubmissionState.SCORED or None)
+        yield Message(MessageKind.SUBMISSION, text, facts, now.state is SubmissionState.SCORED or None)
     else:
         text += f" [{now.code.value}] {now.reason} {EXPLANATIONS[now.code].advice}"
-        yield Line(Kind.SUBMISSION, text, facts | {"code": now.code.value, "reason": now.reason}, False)
+        yield Message(MessageKind.SUBMISSION, text, facts | {"code": now.code.value, "reason": now.reason}, False)
 
 
-def _of_turn(old: Sight | None, now: Sight) -> Iterator[Line]:
+def _of_turn(old: SubmissionView | None, now: SubmissionView) -> Iterator[Message]:
     if now.turn is None or (old is not None and old.turn is not None and old.turn.position == now.turn.position):
         return
     when = "its start cannot be foretold yet"
     if now.turn.half is not None and now.turn.most is not None:
         when = f"it starts in about {spoken(now.turn.half)}, at the latest in {spoken(now.turn.most)} (nine of ten times)"
     facts = _facts(now) | {"position": now.turn.position, "eta_p50_seconds": now.turn.half, "eta_p90_seconds": now.turn.most}
-    yield Line(Kind.SUBMISSION, f"It waits in place {now.turn.position}; {when}.", facts)
+    yield Message(MessageKind.SUBMISSION, f"It waits in place {now.turn.position}; {when}.", facts)
 
 
-def _of_rounds(old: Sight | None, now: Sight) -> Iterator[Line]:
+def _of_rounds(old: SubmissionView | None, now: SubmissionView) -> Iterator[Message]:
     known = {each.round: each.state for each in old.rounds} if old is not None else {}
     for each in reversed(now.rounds):
         if known.get(each.round) is not each.state:
             yield _round(each, now)
 
 
-def _round(each: EvaluationOut, now: Sight) -> Line:
+def _round(each: EvaluationOut, now: SubmissionView) -> Message:
     facts = _facts(now) | {"round": each.round, "evaluation": each.state.value, "score": each.score, "stderr": each.stderr}
     if each.score is not None:
         text = f"Round {each.round}: {each.score / MICRO:.4f} ± {(each.stderr or 0) / MICRO:.4f}."
-        return Line(Kind.SUBMISSION, text, facts | {"receipt": each.receipt_hash}, True)
+        return Message(MessageKind.SUBMISSION, text, facts | {"receipt": each.receipt_hash}, True)
     text = f"Round {each.round}: {each.state.value}."
     if each.code is not None:
         text += f" [{each.code.value}] {each.reason or EXPLANATIONS[each.code].meaning} {EXPLANATIONS[each.code].advice}"
         facts |= {"code": each.code.value, "reason": each.reason}
-    return Line(Kind.SUBMISSION, text, facts, False if each.code is not None else None)
+    return Message(MessageKind.SUBMISSION, text, facts, False if each.code is not None else None)
 
 
-def _of_rank(old: Sight | None, now: Sight) -> Iterator[Line]:
+def _of_rank(old: SubmissionView | None, now: SubmissionView) -> Iterator[Message]:
     if now.rank is None or (old is not None and old.rank == now.rank):
         return
     facts = _facts(now) | {"rank": now.rank.place, "king": now.rank.king, "lead": now.rank.leads}
     if now.rank.king:
-        yield Line(
-            Kind.SUBMISSION, "It is king: it keeps the top until a challenger shows beyond doubt that it is better.", facts, True
+        yield Message(
+            MessageKind.SUBMISSION,
+            "It is king: it keeps the top until a challenger shows beyond doubt that it is better.",
+            facts,
+            True,
         )
         return
     behind = "" if now.rank.leads is None else f", {now.rank.leads / MICRO:+.4f} against the king's last score"
     text = f"It ranks {now.rank.place}{behind}. One score crowns nobody: a duel on the same prompts, round after round, does."
-    yield Line(Kind.SUBMISSION, text, facts)
+    yield Message(MessageKind.SUBMISSION, text, facts)
 
 
-def _of_stand(old: Sight | None, now: Sight) -> Iterator[Line]:
+def _of_stand(old: SubmissionView | None, now: SubmissionView) -> Iterator[Message]:
     if now.stand is not None:
-        yield from told(None if old is None else old.stand, now.stand)
+        yield from changes(None if old is None else old.stand, now.stand)
 
 
-def _facts(now: Sight) -> dict[str, Fact]:
+def _facts(now: SubmissionView) -> dict[str, Fact]:
     return {"commit_block": now.block, "state": now.state.value}
 
 
-def _turn(row: QueueRowOut) -> Turn:
-    return Turn(row.position, row.eta_p50_seconds, row.eta_p90_seconds)
+def _turn(row: QueueRowOut) -> QueuePlace:
+    return QueuePlace(row.position, row.eta_p50_seconds, row.eta_p90_seconds)
 
 
 def _lead(score: int | None, king: int | None) -> int | None:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from neurons.miner import checkpoints, duel
 from neurons.miner.checkpoints import Checkpoint, Watched
-from neurons.miner.duel import Outlook, Standing
+from neurons.miner.client import MinerClient, MinerState
+from neurons.miner.duel import DuelResult, Outlook
 from neurons.miner.journal import Journal
-from neurons.miner.journal_records import Judged, Scored, Verdict
-from neurons.miner.messages import Fact, Kind, Line, Say
+from neurons.miner.journal_records import CheckpointJudged, ScoreRecord, TrialVerdict
+from neurons.miner.messages import Fact, Message, MessageKind, Notify
 from neurons.miner.model_check import CheckedModel, check
 from neurons.miner.pace import Pace
 from neurons.miner.repository import repository_of
 from neurons.miner.scorer import Scorer
-from neurons.miner.world import Outside, Own
 from scoring.competition import Competition
 from scoring.errors import SubmissionFault
 from scoring.model.fingerprint import tag_of
@@ -26,7 +26,7 @@ _DEAD = frozenset({SubmissionState.REJECTED, SubmissionState.COPY})
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class CheckpointTrial:
     """What is tried, and against what (None: nothing that could be compared): a folder or repo@revision, and its name in the journal."""
 
     checkpoint: Checkpoint
@@ -45,157 +45,168 @@ class Trials:
         rules: Competition,
         margin: float | None,
         settle: timedelta,
-        outside: Outside,
+        client: MinerClient,
         scorer: Scorer,
         journal: Journal,
-        say: Say,
+        notify: Notify,
     ) -> None:
         self._folder, self._repo, self._rules, self._margin, self._settle = folder, repo, rules, margin, settle
-        self._outside, self._scorer, self._journal, self._say = outside, scorer, journal, say
+        self._client, self._scorer, self._journal, self._notify = client, scorer, journal, notify
         self._watched = Watched({})
         self._known: set[str] = set()
 
-    async def step(self, own: Own) -> Pace:
+    async def step(self, state: MinerState) -> Pace:
         """Judge one checkpoint, if one is complete; soon another may be, while one is being written."""
         now = time.monotonic()
         self._watched = checkpoints.watch(self._watched, checkpoints.scan(self._folder), now)
         fresh = [each for each, _ in self._watched.since.values() if self._is_new(each)]
         for checkpoint in checkpoints.settled(self._watched, now, self._settle):
             if self._is_new(checkpoint):
-                await self._judge(checkpoint, own)
+                await self._judge(checkpoint, state)
                 return Pace.AT_ONCE
         return Pace.SOON if fresh else Pace.IDLE
 
     def _is_new(self, checkpoint: Checkpoint) -> bool:
-        return checkpoint.look not in self._journal.memory.looks and checkpoint.look not in self._known
+        return checkpoint.look not in self._journal.state.looks and checkpoint.look not in self._known
 
-    async def _judge(self, checkpoint: Checkpoint, own: Own) -> None:
+    async def _judge(self, checkpoint: Checkpoint, state: MinerState) -> None:
         """Check it and, if it is a model that was never tried, try it. What vanishes meanwhile is no longer a checkpoint."""
-        self._say(Line(Kind.WORKING, f"Checking {checkpoint.folder.name}", {"checkpoint": str(checkpoint.folder)}))
+        self._notify(Message(MessageKind.WORKING, f"Checking {checkpoint.folder.name}", {"checkpoint": str(checkpoint.folder)}))
         try:
-            found = await self._outside.in_thread(lambda: check(checkpoint.folder, self._rules))
+            found = await self._client.in_thread(lambda: check(checkpoint.folder, self._rules))
         except SubmissionFault as fault:
             self._end(
-                Trial(checkpoint, ContentHash(""), None, ""), Verdict.REFUSED, f"[{fault.code}] {fault.detail} {fault.advice}"
+                CheckpointTrial(checkpoint, ContentHash(""), None, ""),
+                TrialVerdict.REFUSED,
+                f"[{fault.code}] {fault.detail} {fault.advice}",
             )
             return
         except OSError:
             return
         content = found.prints.content
-        if content in self._journal.memory.contents:
+        if content in self._journal.state.contents:
             self._known.add(checkpoint.look)
             return
         self._checked(checkpoint, found)
-        if self._is_last(content, own):
-            self._submitted(checkpoint, content, own)
+        if self._is_last(content, state):
+            self._submitted(checkpoint, content, state)
         else:
-            await self._try(self._trial(checkpoint, content, own))
+            await self._try(self._trial(checkpoint, content, state))
 
-    def _is_last(self, content: ContentHash, own: Own) -> bool:
+    def _is_last(self, content: ContentHash, state: MinerState) -> bool:
         """The tag of a commitment tells, whatever the journal knows."""
-        last = own.last
-        return last is not None and last.tag == tag_of(content, self._outside.public_key)
+        last = state.last
+        return last is not None and last.tag == tag_of(content, self._client.public_key)
 
-    def _submitted(self, checkpoint: Checkpoint, content: ContentHash, own: Own) -> None:
+    def _submitted(self, checkpoint: Checkpoint, content: ContentHash, state: MinerState) -> None:
         """Committed from here, with a journal that was lost: what is left of its publication is done. From elsewhere: nothing is."""
-        ours = own.last is not None and own.last.repo == repository_of(self._repo, content)
-        verdict = Verdict.CHOSEN if ours else Verdict.SUBMITTED
-        self._end(Trial(checkpoint, content, None, ""), verdict, "It is what this hotkey committed last.")
+        ours = state.last is not None and state.last.repo == repository_of(self._repo, content)
+        verdict = TrialVerdict.CHOSEN if ours else TrialVerdict.SUBMITTED
+        self._end(CheckpointTrial(checkpoint, content, None, ""), verdict, "It is what this hotkey committed last.")
 
-    def _trial(self, checkpoint: Checkpoint, content: ContentHash, own: Own) -> Trial:
+    def _trial(self, checkpoint: Checkpoint, content: ContentHash, state: MinerState) -> CheckpointTrial:
         """Against a model that is chosen and not yet published, else against the last submission, unless that is refused for good."""
-        chosen = self._journal.memory.chosen
+        chosen = self._journal.state.chosen
         if chosen is not None:
-            return Trial(checkpoint, content, str(chosen.folder), chosen.content)
-        last = own.last
-        if last is None or _is_dead(own):
-            return Trial(checkpoint, content, None, "")
+            return CheckpointTrial(checkpoint, content, str(chosen.folder), chosen.content)
+        last = state.last
+        if last is None or _is_dead(state):
+            return CheckpointTrial(checkpoint, content, None, "")
         name = f"{last.repo}@{last.revision}"
-        return Trial(checkpoint, content, name, name)
+        return CheckpointTrial(checkpoint, content, name, name)
 
-    async def _try(self, trial: Trial) -> None:
+    async def _try(self, trial: CheckpointTrial) -> None:
         try:
             if trial.target is None:
                 await self._alone(trial)
             else:
                 await self._contest(trial, trial.target)
         except SubmissionFault as fault:
-            self._end(trial, Verdict.REFUSED, f"[{fault.code}] {fault.detail}")
+            self._end(trial, TrialVerdict.REFUSED, f"[{fault.code}] {fault.detail}")
 
-    async def _alone(self, trial: Trial) -> None:
+    async def _alone(self, trial: CheckpointTrial) -> None:
         """Nothing to compare with: it must be worth a share at all."""
         first = await self._scored(trial, str(trial.checkpoint.folder), trial.content, 0)
         floor = self._rules.shares.tail_floor
         if duel.worth(first, self._rules) is Outlook.BETTER:
-            self._end(trial, Verdict.CHOSEN, f"It scores {first.score / MICRO:.4f}, and nothing of this hotkey stands.")
+            self._end(trial, TrialVerdict.CHOSEN, f"It scores {first.score / MICRO:.4f}, and nothing of this hotkey stands.")
         else:
-            self._end(trial, Verdict.NOT_BETTER, f"It scores {first.score / MICRO:.4f}; below {floor:g} nothing is paid.")
+            self._end(trial, TrialVerdict.NOT_BETTER, f"It scores {first.score / MICRO:.4f}; below {floor:g} nothing is paid.")
 
-    async def _contest(self, trial: Trial, target: str) -> None:
+    async def _contest(self, trial: CheckpointTrial, target: str) -> None:
         """Round after round on the same prompts, until the evidence is enough for one of the two."""
-        nth = self._journal.memory.tested.get(trial.against, 0) + 1
-        mine: list[Scored] = []
-        theirs: list[Scored] = []
+        nth = self._journal.state.tested.get(trial.against, 0) + 1
+        mine: list[ScoreRecord] = []
+        theirs: list[ScoreRecord] = []
         while True:
             mine.append(await self._scored(trial, str(trial.checkpoint.folder), trial.content, len(mine)))
             try:
                 theirs.append(await self._scored(trial, target, trial.against, len(theirs)))
             except SubmissionFault as fault:
                 why = f"The last submission cannot be scored any more: [{fault.code}] {fault.detail}"
-                self._say(Line(Kind.CONTEST, why, {"code": fault.code.value}, False))
+                self._notify(Message(MessageKind.CONTEST, why, {"code": fault.code.value}, False))
                 await self._alone(trial)
                 return
-            now = duel.standing(mine, theirs, self._rules, nth, self._margin)
-            self._say(_told(trial, now))
+            now = duel.duel_result(mine, theirs, self._rules, nth, self._margin)
+            self._notify(_told(trial, now))
             if now.outlook is not Outlook.OPEN:
                 break
         better = now.outlook is Outlook.BETTER
-        self._end(trial, Verdict.CHOSEN if better else Verdict.NOT_BETTER, _why(now))
+        self._end(trial, TrialVerdict.CHOSEN if better else TrialVerdict.NOT_BETTER, _why(now))
 
-    async def _scored(self, trial: Trial, target: str, name: str, number: int) -> Scored:
+    async def _scored(self, trial: CheckpointTrial, target: str, name: str, number: int) -> ScoreRecord:
         """From the journal, or scored now and kept: a kill costs one round, not the contest."""
         prompts = duel.prompts_of(trial.content, trial.against, number)
-        known = self._journal.memory.scores.get((name, prompts, self._rules.hash))
+        known = self._journal.state.scores.get((name, prompts, self._rules.hash))
         if known is not None:
             return known
         most = self._rules.duel.max_rounds if trial.target is not None else 1
         working: dict[str, Fact] = {"model": target, "round": number + 1, "rounds_at_most": most}
-        self._say(Line(Kind.WORKING, f"Scoring {target}, round {number + 1} of at most {most}", working))
+        self._notify(Message(MessageKind.WORKING, f"Scoring {target}, round {number + 1} of at most {most}", working))
         found = await self._scorer.score(target, name, prompts)
         self._journal.write(found)
         text = f"{target} scores {found.score / MICRO:.4f} ± {found.stderr / MICRO:.4f} in round {number + 1} of its trial."
         facts: dict[str, Fact] = {"model": target, "round": number + 1, "score": found.score, "stderr": found.stderr}
-        self._say(Line(Kind.SCORED, text, facts))
+        self._notify(Message(MessageKind.SCORED, text, facts))
         return found
 
     def _checked(self, checkpoint: Checkpoint, found: CheckedModel) -> None:
         text = f"{checkpoint.folder.name} is complete and accepted: {found.family}, {found.total_bytes:,} bytes."
         facts: dict[str, Fact] = {"checkpoint": str(checkpoint.folder), "content_hash": found.prints.content}
-        self._say(Line(Kind.CHECKPOINT, text, facts | {"bytes": found.total_bytes}))
+        self._notify(Message(MessageKind.CHECKPOINT, text, facts | {"bytes": found.total_bytes}))
 
-    def _end(self, trial: Trial, verdict: Verdict, why: str) -> None:
+    def _end(self, trial: CheckpointTrial, verdict: TrialVerdict, why: str) -> None:
         folder = trial.checkpoint.folder
-        self._journal.write(Judged(trial.checkpoint.look, folder, trial.content, verdict, trial.against, why))
+        self._journal.write(CheckpointJudged(trial.checkpoint.look, folder, trial.content, verdict, trial.against, why))
         text = f"{folder.name}: {verdict.value.replace('_', ' ')}. {why}"
-        self._say(Line(Kind.CHECKPOINT, text, {"checkpoint": str(folder), "verdict": verdict.value}, verdict is Verdict.CHOSEN))
+        self._notify(
+            Message(
+                MessageKind.CHECKPOINT,
+                text,
+                {"checkpoint": str(folder), "verdict": verdict.value},
+                verdict is TrialVerdict.CHOSEN,
+            )
+        )
 
 
-def _is_dead(own: Own) -> bool:
+def _is_dead(state: MinerState) -> bool:
     """Whether the API knows that the last submission can earn nothing."""
-    block = own.at_final.block if own.at_final is not None else None
-    return any(item.commit_block == block and item.state in _DEAD for item in own.submissions or ())
+    block = state.at_final.block if state.at_final is not None else None
+    return any(item.commit_block == block and item.state in _DEAD for item in state.submissions or ())
 
 
-def _told(trial: Trial, now: Standing) -> Line:
+def _told(trial: CheckpointTrial, now: DuelResult) -> Message:
     text = (
         f"{trial.checkpoint.folder.name} against {trial.against if '@' in trial.against else 'the chosen one'}: "
         f"{now.lead:+.4f} per group in {now.groups} groups of {now.rounds} rounds; evidence {now.evidence:.3g} of {now.needed:.3g}."
     )
     facts: dict[str, Fact] = {"rounds": now.rounds, "groups": now.groups, "lead": now.lead, "margin": now.margin}
-    return Line(Kind.CONTEST, text, facts | {"evidence": now.evidence, "needed": now.needed, "outlook": now.outlook.value})
+    return Message(
+        MessageKind.CONTEST, text, facts | {"evidence": now.evidence, "needed": now.needed, "outlook": now.outlook.value}
+    )
 
 
-def _why(now: Standing) -> str:
+def _why(now: DuelResult) -> str:
     lead = f"It leads by {now.lead:+.4f} per group ({now.groups} groups)"
     if now.outlook is Outlook.BETTER:
         return f"{lead}: that it is better by more than {now.margin:g} is beyond doubt (evidence {now.evidence:.3g} of {now.needed:.3g})."

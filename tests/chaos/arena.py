@@ -22,7 +22,7 @@ from rq.serializers import JSONSerializer
 from neurons.chain import wallets
 from neurons.localnet import ports
 from neurons.localnet.network import COMPETITION
-from neurons.localnet.services import Service, start_postgres, start_redis
+from neurons.localnet.services import EmbeddedService, start_postgres, start_redis
 from neurons.validator import certification
 from tests.chaos.faults import Fault, Planned
 from tests.chaos.processes import Processes, Workers
@@ -48,8 +48,8 @@ class Arena:
     """Everything that runs; `ended_alone` counts processes that ended though nobody had hurt them, by kind and last words."""
 
     folder: Path
-    postgres: Service
-    redis: Service
+    postgres: EmbeddedService
+    redis: EmbeddedService
     processes: Processes
     workers: Workers
     api_url: str
@@ -223,7 +223,7 @@ def left_behind(folder: Path) -> list[str]:
     return found
 
 
-def _environment(postgres: Service, store: Service, wallet: bt.Wallet) -> Mapping[str, str]:
+def _environment(postgres: EmbeddedService, store: EmbeddedService, wallet: bt.Wallet) -> Mapping[str, str]:
     hotkey = str(wallet.hotkey.ss58_address)
     return {
         "DATABASE_URL": postgres.url,

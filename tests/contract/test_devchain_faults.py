@@ -11,7 +11,7 @@ import pytest
 
 from neurons.chain.adapter import Chain
 from neurons.chain.types import Applied, ChainUnavailable, RateLimited, Refused
-from neurons.devchain.faults import Kind, Plan
+from neurons.devchain.faults import FaultKind, FaultPlan
 from neurons.devchain.operations import add_fault, clear_faults, faults
 from neurons.devchain.substrate import DevSubstrate
 from scoring.errors import Code, PlatformError
@@ -36,20 +36,20 @@ def hasty(net: "DevNet") -> Chain:
     return Chain(net.substrate(), 7, PATIENCE)
 
 
-def fail(net: "DevNet", kind: Kind, **plan: object) -> int:
+def fail(net: "DevNet", kind: FaultKind, **plan: object) -> int:
     """Begin a fault now."""
-    return add_fault(net.path, Plan(kind, **plan), clock=net.time)  # type: ignore[arg-type]
+    return add_fault(net.path, FaultPlan(kind, **plan), clock=net.time)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("kind", "plan", "why"),
     [
-        pytest.param(Kind.STALL, {}, "did not answer within", id="frozen"),
-        pytest.param(Kind.DROP, {}, "dropped the connection", id="dropped"),
-        pytest.param(Kind.ERROR, {"name": "Unavailable"}, "Unavailable", id="an error"),
+        pytest.param(FaultKind.STALL, {}, "did not answer within", id="frozen"),
+        pytest.param(FaultKind.DROP, {}, "dropped the connection", id="dropped"),
+        pytest.param(FaultKind.ERROR, {"name": "Unavailable"}, "Unavailable", id="an error"),
     ],
 )
-async def test_a_failing_read_is_an_outage(net: "DevNet", kind: Kind, plan: dict[str, str], why: str) -> None:
+async def test_a_failing_read_is_an_outage(net: "DevNet", kind: FaultKind, plan: dict[str, str], why: str) -> None:
     """A read that meets a fault is the named outage; when the fault is cleared the same connection reads again."""
     async with hasty(net) as chain:
         fault = fail(net, kind, call="runtime_call", **plan)
@@ -63,7 +63,7 @@ async def test_a_failing_read_is_an_outage(net: "DevNet", kind: Kind, plan: dict
 async def test_a_stall_passes(net: "DevNet") -> None:
     """A stall that is shorter than the time limit only takes time."""
     async with hasty(net) as chain:
-        fail(net, Kind.STALL, seconds=0.05, call="block_number")
+        fail(net, FaultKind.STALL, seconds=0.05, call="block_number")
         before = asyncio.get_running_loop().time()
         assert await chain.head() == 20
         assert asyncio.get_running_loop().time() - before >= 0.05
@@ -71,7 +71,7 @@ async def test_a_stall_passes(net: "DevNet") -> None:
 
 async def test_a_frozen_connect_is_an_outage(net: "DevNet") -> None:
     """A node that cannot even be greeted leaves nothing open."""
-    fail(net, Kind.STALL, call="connect")
+    fail(net, FaultKind.STALL, call="connect")
     chain = hasty(net)
     with pytest.raises(ChainUnavailable, match="did not answer within"):
         await chain.open()
@@ -82,7 +82,7 @@ async def test_a_frozen_connect_is_an_outage(net: "DevNet") -> None:
 async def test_a_stale_node_stands_still(net: "DevNet") -> None:
     """Head, finality and hashes stay at the fault's block; what others do later is not seen until the fault ends."""
     async with hasty(net) as chain, net.chain() as other:
-        fail(net, Kind.STALE, until_block=40)
+        fail(net, FaultKind.STALE, until_block=40)
         await net.pass_blocks(10)
         assert (await chain.head(), await chain.finalized()) == (20, 17)
         assert (await chain.metagraph()).block == 17
@@ -97,7 +97,7 @@ async def test_a_write_to_a_stale_node_has_no_known_outcome(devnet: "MakeDevNet"
     net = devnet(block_seconds=0.0625)
     await net.pass_blocks(20)
     async with hasty(net) as chain:
-        fault = fail(net, Kind.STALE)
+        fault = fail(net, FaultKind.STALE)
         with pytest.raises(ChainUnavailable, match="did not answer within 1 s"):
             await chain.commit(net.miners[0], b"lost")
         clear_faults(net.path, fault)
@@ -110,7 +110,7 @@ async def test_a_write_to_a_stale_node_has_no_known_outcome(devnet: "MakeDevNet"
 async def test_a_lost_write(net: "DevNet", after: bool) -> None:
     """A connection that breaks during a write is an outage; whether the chain took it only the chain knows."""
     async with net.chain() as chain:
-        fail(net, Kind.DROP, call="submit", after=after)
+        fail(net, FaultKind.DROP, call="submit", after=after)
         with pytest.raises(ChainUnavailable, match="dropped"):
             await chain.set_weights(net.validators[0], {Uid(2): Weight(1.0)}, 0)
         assert (Uid(1) in await chain.weights(await chain.head())) is after
@@ -122,7 +122,7 @@ async def test_a_lost_write(net: "DevNet", after: bool) -> None:
 async def test_an_error_by_name(net: "DevNet") -> None:
     """A write that the node answers with a name is told as that refusal, and changed nothing."""
     async with net.chain() as chain:
-        fail(net, Kind.ERROR, call="SubtensorModule.set_*", name="NeuronNoValidatorPermit")
+        fail(net, FaultKind.ERROR, call="SubtensorModule.set_*", name="NeuronNoValidatorPermit")
         result = await chain.set_weights(net.validators[0], {Uid(2): Weight(1.0)}, 0)
         assert isinstance(result, Refused) and (result.code, result.name) == ("not_authorized", "NeuronNoValidatorPermit")
         assert isinstance(await chain.commit(net.miners[0], b"another call"), Applied)
@@ -134,7 +134,7 @@ async def test_a_share_of_the_calls(net: "DevNet") -> None:
     draws = iter([0.0, 0.25, 0.9, 0.249])
     substrate = DevSubstrate(net.path, net.time, net.time.sleep, lambda: next(draws))
     async with Chain(substrate, 7, PATIENCE) as chain:
-        fail(net, Kind.DROP, call="block_number", share=0.25)
+        fail(net, FaultKind.DROP, call="block_number", share=0.25)
         outcomes: list[Block | None] = []
         for _ in range(4):
             try:
@@ -148,7 +148,7 @@ async def test_a_share_of_the_calls(net: "DevNet") -> None:
 async def test_faults_end_by_themselves(net: "DevNet") -> None:
     """A fault is over at its last block, and stays in the list with what it did."""
     async with hasty(net) as chain:
-        fail(net, Kind.DROP, until_block=22)
+        fail(net, FaultKind.DROP, until_block=22)
         with pytest.raises(ChainUnavailable):
             await chain.head()
         await net.pass_blocks(2)
@@ -180,7 +180,7 @@ def test_another_process_meets_it_at_once(devnet: "MakeDevNet") -> None:
     net = devnet()
     child = subprocess.Popen([sys.executable, "-c", MEETS, net.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None and child.stdout.readline() == "1.0\n"
-    fail(net, Kind.DROP)
+    fail(net, FaultKind.DROP)
     told, _ = child.communicate("\n", timeout=30)
     assert "dropped the connection" in told
 
@@ -188,11 +188,11 @@ def test_another_process_meets_it_at_once(devnet: "MakeDevNet") -> None:
 async def test_only_one_process_meets_it(net: "DevNet") -> None:
     """A fault of one process's node is none of the others'."""
     async with hasty(net) as chain:
-        fail(net, Kind.DROP, pid=os.getppid())
-        fail(net, Kind.STALE, pid=os.getppid())
+        fail(net, FaultKind.DROP, pid=os.getppid())
+        fail(net, FaultKind.STALE, pid=os.getppid())
         await net.pass_blocks(1)
         assert await chain.head() == 21
-        fail(net, Kind.DROP, pid=os.getpid())
+        fail(net, FaultKind.DROP, pid=os.getpid())
         with pytest.raises(ChainUnavailable):
             await chain.head()
     assert [fault.hits for fault in faults(net.path)] == [0, 0, 1]
@@ -201,13 +201,13 @@ async def test_only_one_process_meets_it(net: "DevNet") -> None:
 @pytest.mark.parametrize(
     ("plan", "why"),
     [
-        pytest.param(Plan(Kind.DROP, share=0.0), "a share is above 0", id="no share"),
-        pytest.param(Plan(Kind.DROP, share=1.5), "a share is above 0", id="more than all"),
-        pytest.param(Plan(Kind.STALL, seconds=0.0), "a stall lasts more than 0 s", id="no time"),
-        pytest.param(Plan(Kind.STALE, after=True), "only a stall or a drop", id="stale afterwards"),
+        pytest.param(FaultPlan(FaultKind.DROP, share=0.0), "a share is above 0", id="no share"),
+        pytest.param(FaultPlan(FaultKind.DROP, share=1.5), "a share is above 0", id="more than all"),
+        pytest.param(FaultPlan(FaultKind.STALL, seconds=0.0), "a stall lasts more than 0 s", id="no time"),
+        pytest.param(FaultPlan(FaultKind.STALE, after=True), "only a stall or a drop", id="stale afterwards"),
     ],
 )
-def test_meaningless_faults_are_refused(devnet: "MakeDevNet", plan: Plan, why: str) -> None:
+def test_meaningless_faults_are_refused(devnet: "MakeDevNet", plan: FaultPlan, why: str) -> None:
     """A plan that means nothing begins no fault."""
     net = devnet()
     with pytest.raises(PlatformError, match=why) as caught:

@@ -16,7 +16,7 @@ from neurons.devchain.clock import hash_of
 from neurons.devchain.node import Node
 from neurons.devchain.operations import create, faucet
 from neurons.devchain.rules import Rules
-from neurons.devchain.state import State
+from neurons.devchain.state import ChainState
 from scoring.types import Hotkey
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def test_a_block_that_was_read_stays(tmp_path: Path) -> None:
     child = start(GIVES, file)
     assert child.stdout is not None and child.stdout.readline() == "1\n"
     reader = Node(file, time.time)
-    seen: dict[int, State] = {}
+    seen: dict[int, ChainState] = {}
     while len(seen) < 60:
         head = reader.head()
         seen[head] = reader.state(head)

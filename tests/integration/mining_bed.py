@@ -23,15 +23,15 @@ from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet import models
 from neurons.localnet.hub_visibility import is_private
 from neurons.localnet.network import COMPETITION
+from neurons.miner.client import MinerClient, ModelToPublish, PublishingCost
 from neurons.miner.daemon import Daemon
 from neurons.miner.hub import ModelHub
 from neurons.miner.journal import Journal
-from neurons.miner.journal_records import Begun, Ended, Judged, Record, Scored, Taken
-from neurons.miner.messages import Kind, Line, Say
-from neurons.miner.publish_steps import Publishing
+from neurons.miner.journal_records import CheckpointJudged, PublishingEnded, Record, ScoreRecord, StepBegun, StepTaken
+from neurons.miner.messages import Message, MessageKind, Notify
+from neurons.miner.publish_steps import Publisher
 from neurons.miner.trials import Trials
-from neurons.miner.watcher import Follower
-from neurons.miner.world import Cost, Model, Outside
+from neurons.miner.watcher import Watcher
 from neurons.shutdown import Shutdown
 from scoring.competition import Schedule, load
 from scoring.errors import Code, SubmissionFault
@@ -177,11 +177,11 @@ class KilledJournal(Journal):
 def name_of(record: Record) -> str:
     """A record's kind and what it is about."""
     match record:
-        case Begun() | Taken():
+        case StepBegun() | StepTaken():
             return f"{record.kind} {record.step.value}"
-        case Judged():
+        case CheckpointJudged():
             return f"judged {record.verdict.value}"
-        case Ended():
+        case PublishingEnded():
             return f"ended {record.end.value}"
         case _:
             return record.kind
@@ -195,7 +195,7 @@ class ScriptedScorer:
     groups: int = 16
     asked: list[str] = field(default_factory=list)
 
-    async def score(self, target: str, name: str, block_hash: BlockHash) -> Scored:
+    async def score(self, target: str, name: str, block_hash: BlockHash) -> ScoreRecord:
         """As scripted; a score below 0 is a model that cannot be loaded."""
         self.asked.append(target)
         mean = self.scores["last" if "@" in target else Path(target).name]
@@ -203,7 +203,7 @@ class ScriptedScorer:
             raise SubmissionFault(Code.LOAD_FAILED, "it does not load")
         noise = np.random.default_rng(list(f"{name}{block_hash}".encode())).normal(0.0, 0.02, self.groups)
         groups = tuple(Micro(int(1e6 * value)) for value in np.clip(mean + noise, 0.0, 1.0))
-        return Scored(name, block_hash, schedule().version[-1].hash, groups, Micro(int(1e6 * mean)), Micro(5_000))
+        return ScoreRecord(name, block_hash, schedule().version[-1].hash, groups, Micro(int(1e6 * mean)), Micro(5_000))
 
 
 @dataclass
@@ -220,7 +220,7 @@ class Mine:
     agrees: bool = True
     registered: bool = True
     margin: float | None = None
-    lines: list[Line] = field(default_factory=list)
+    lines: list[Message] = field(default_factory=list)
 
     @property
     def journal(self) -> Path:
@@ -231,31 +231,31 @@ class Mine:
         """Run it to its end."""
         asyncio.run(self.serve(Shutdown()))
 
-    async def serve(self, stop: Shutdown, listen: Say | None = None) -> None:
+    async def serve(self, stop: Shutdown, listen: Notify | None = None) -> None:
         """Put the daemon together as the command does, and run it until the end."""
         kill = Kill(self.kill)
         wallet, rules = self.bed.wallet(self.name, self.registered), schedule()
         hub = KilledHub(self.bed.hub, TOKEN)
         hub.kill = kill
         async with self.bed.open_chain(kill) as chain, VoiceApi(self.bed.api) as api:
-            outside = Outside(chain, hub, api, wallet, rules)
+            client = MinerClient(chain, hub, api, wallet, rules)
             with KilledJournal(self.journal) as journal:
                 journal.kill = kill
-                await self._daemon(outside, api, journal, listen or self.lines.append).run(timedelta(seconds=BLOCK_SECONDS), stop)
-        assert not outside.abandon()
+                await self._daemon(client, api, journal, listen or self.lines.append).run(timedelta(seconds=BLOCK_SECONDS), stop)
+        assert not client.abandon()
 
-    def _daemon(self, outside: Outside, api: VoiceApi, journal: Journal, say: Say) -> Daemon:
+    def _daemon(self, client: MinerClient, api: VoiceApi, journal: Journal, notify: Notify) -> Daemon:
         repo, rules = f"{self.name}/voice", schedule()
-        publishing = Publishing(repo, self.dry_run, outside, journal, self._consent, say)
+        publishing = Publisher(repo, self.dry_run, client, journal, self._consent, notify)
         scorer, settle = ScriptedScorer(self.scores), timedelta(0)
-        trials = Trials(self.folder, repo, rules.version[-1], self.margin, settle, outside, scorer, journal, say)
+        trials = Trials(self.folder, repo, rules.version[-1], self.margin, settle, client, scorer, journal, notify)
         return Daemon(
-            outside, journal, publishing, trials, Follower(api, outside.hotkey, rules.round_blocks, say), say, self.once
+            client, journal, publishing, trials, Watcher(api, client.hotkey, rules.round_blocks, notify), notify, self.once
         )
 
-    async def _consent(self, _cost: Cost, _model: Model) -> bool:
+    async def _consent(self, _cost: PublishingCost, _model: ModelToPublish) -> bool:
         return self.agrees
 
-    def said(self, kind: Kind) -> list[str]:
+    def said(self, kind: MessageKind) -> list[str]:
         """The sentences of a kind."""
         return [line.text for line in self.lines if line.kind is kind]

@@ -2,14 +2,14 @@
 
 import pytest
 
-from neurons.localnet.services import Service
+from neurons.localnet.services import EmbeddedService
 from voice_api.db.demo import database_on
 from voice_api.db.pool import connection_to
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
 from voice_api.runtime import reachable
 
 
-async def test_a_new_demo_gets_a_clean_database_and_a_kept_one_its_own(postgres: Service) -> None:
+async def test_a_new_demo_gets_a_clean_database_and_a_kept_one_its_own(postgres: EmbeddedService) -> None:
     """Its own database on the server: emptied for a new demo, found again for a kept one; nothing else is touched."""
     url = await database_on(postgres.url, keep=False)
     async with connection_to(url) as connection:
@@ -24,7 +24,9 @@ async def test_a_new_demo_gets_a_clean_database_and_a_kept_one_its_own(postgres:
         await connection.execute("drop database voice_demo")
 
 
-async def test_a_process_started_with_a_wrong_address_is_told_which(postgres: Service, redis_server: Service) -> None:
+async def test_a_process_started_with_a_wrong_address_is_told_which(
+    postgres: EmbeddedService, redis_server: EmbeddedService
+) -> None:
     """PostgreSQL first, then Redis; both there is no error."""
     await reachable.check(postgres.url, redis_server.url)
     with pytest.raises(DatabaseUnavailable):

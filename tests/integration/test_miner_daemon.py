@@ -16,8 +16,8 @@ from neurons.cli.main import app
 from neurons.devchain import operations
 from neurons.miner.hub import ModelHub
 from neurons.miner.journal import Journal
-from neurons.miner.journal_records import Begun
-from neurons.miner.messages import Kind, Line
+from neurons.miner.journal_records import StepBegun
+from neurons.miner.messages import Message, MessageKind
 from neurons.miner.publish_decision import Step
 from neurons.shutdown import Shutdown
 from scoring.errors import Code, PlatformError, SubmissionFault
@@ -45,9 +45,9 @@ async def run_until(mine: Mine, ends: int) -> None:
     stop = Shutdown()
     over = count(1)
 
-    def listen(line: Line) -> None:
+    def listen(line: Message) -> None:
         mine.lines.append(line)
-        if line.kind is Kind.END and next(over) == ends:
+        if line.kind is MessageKind.END and next(over) == ends:
             stop.request()
 
     await mine.serve(stop, listen)
@@ -62,7 +62,7 @@ def test_the_first_is_submitted_when_it_is_worth_a_share(bed: Bed, tmp_path: Pat
     (folder / "pickle" / "pytorch_model.bin").write_bytes(b"\x80")
     mine = Mine(bed, "first", folder, {"poor": 0.05, "broken": -1.0, "good": 0.6})
     mine.run()
-    ends = [said for said in mine.said(Kind.CHECKPOINT) if "is complete" not in said]
+    ends = [said for said in mine.said(MessageKind.CHECKPOINT) if "is complete" not in said]
     told = dict(said.split(": ", 1) for said in ends)
     assert told["pickle"].startswith(f"refused. [{Code.FILE_NOT_ALLOWED.value}] pytorch_model.bin")
     assert told["broken"] == f"refused. [{Code.LOAD_FAILED.value}] it does not load"
@@ -72,7 +72,7 @@ def test_the_first_is_submitted_when_it_is_worth_a_share(bed: Bed, tmp_path: Pat
     assert record is not None and parse(record.value).repo == repo
     again = Mine(bed, "first", folder, {})
     again.run()
-    assert (again.said(Kind.CHECKPOINT), bed.commits("first")) == ([], 1)
+    assert (again.said(MessageKind.CHECKPOINT), bed.commits("first")) == ([], 1)
 
 
 def test_a_better_one_waits_for_the_cooldown_and_is_a_repository_of_its_own(bed: Bed, tmp_path: Path) -> None:
@@ -87,12 +87,12 @@ def test_a_better_one_waits_for_the_cooldown_and_is_a_repository_of_its_own(bed:
     second = bed.committed("better")
     assert first is not None and second is not None
     assert second.block - first.block >= COOLDOWN_BLOCKS
-    assert any(f"from block {first.block + COOLDOWN_BLOCKS} on" in said for said in mine.said(Kind.HOLD))
+    assert any(f"from block {first.block + COOLDOWN_BLOCKS} on" in said for said in mine.said(MessageKind.HOLD))
     assert (bed.commits("better"), len(published(bed, "better"))) == (2, 2)
     add_checkpoint(folder, "step-3", 3)
     equal = Mine(bed, "better", folder, {"step-3": 0.8, "last": 0.8})
     equal.run()
-    assert any("step-3: not better." in said and "could not be shown" in said for said in equal.said(Kind.CHECKPOINT))
+    assert any("step-3: not better." in said and "could not be shown" in said for said in equal.said(MessageKind.CHECKPOINT))
     assert bed.commits("better") == 2
 
 
@@ -106,7 +106,7 @@ def test_in_the_cooldown_a_better_one_takes_the_chosen_ones_place(bed: Bed, tmp_
     add_checkpoint(folder, "step-3", 3)
     mine = Mine(bed, "ready", folder, {"step-3": 0.9, "step-2": 0.6}, once=False)
     asyncio.run(run_until(mine, ends=1))
-    assert [said.split(":")[0] for said in mine.said(Kind.END)] == ["step-3"]
+    assert [said.split(":")[0] for said in mine.said(MessageKind.END)] == ["step-3"]
     assert (bed.commits("ready"), len(bed.repositories("ready"))) == (2, 2)
 
 
@@ -123,7 +123,7 @@ def test_nothing_is_signed_or_uploaded_unasked(bed: Bed, tmp_path: Path, dry_run
     add_checkpoint(tmp_path / "models", "step-1")
     mine = Mine(bed, name, tmp_path / "models", {"step-1": 0.6}, dry_run=dry_run, agrees=False)
     mine.run()
-    [cost] = mine.said(Kind.COST)
+    [cost] = mine.said(MessageKind.COST)
     assert "bytes to upload; fee 0.000000 of the" in cost and f"no other commitment for {COOLDOWN_BLOCKS} blocks" in cost
     assert any(words in line.text for line in mine.lines)
     assert (bed.commits(name), bed.repositories(name)) == (0, [])
@@ -134,7 +134,7 @@ def test_who_is_not_registered_is_told_so(bed: Bed, tmp_path: Path) -> None:
     add_checkpoint(tmp_path / "models", "step-1")
     mine = Mine(bed, "stranger", tmp_path / "models", {"step-1": 0.6}, registered=False)
     mine.run()
-    assert ["not registered" in said for said in mine.said(Kind.HOLD)] == [True]
+    assert ["not registered" in said for said in mine.said(MessageKind.HOLD)] == [True]
     assert bed.repositories("stranger") == []
 
 
@@ -143,13 +143,13 @@ def test_what_everybody_could_see_before_it_was_committed_is_given_up(bed: Bed, 
     made = add_checkpoint(tmp_path / "models", "step-1")
     mine = Mine(bed, "open", tmp_path / "models", {"step-1": 0.6}, dry_run=True)
     mine.run()
-    [cost] = [line for line in mine.lines if line.kind is Kind.COST]
+    [cost] = [line for line in mine.lines if line.kind is MessageKind.COST]
     hub, repo = ModelHub(bed.hub, TOKEN), str(cost.facts["repo"])
     hub.create(repo, private=False)
     hub.upload(made, repo)
     again = Mine(bed, "open", tmp_path / "models", {})
     again.run()
-    assert ["may have committed it" in said for said in again.said(Kind.END)] == [True]
+    assert ["may have committed it" in said for said in again.said(MessageKind.END)] == [True]
     assert bed.commits("open") == 0
 
 
@@ -160,7 +160,7 @@ def test_a_chain_that_refuses_is_asked_again_later(bed: Bed, tmp_path: Path) -> 
     mine = Mine(bed, "refused", tmp_path / "models", {"step-1": 0.6})
     mine.run()
     [repo] = bed.repositories("refused")
-    assert ["refused the commitment" in said for said in mine.said(Kind.HOLD)] == [True]
+    assert ["refused the commitment" in said for said in mine.said(MessageKind.HOLD)] == [True]
     assert (bed.commits("refused"), bed.is_private(repo)) == (0, True)
     operations.change(bed.chain, "commitment_space", 3_100)
     again = Mine(bed, "refused", tmp_path / "models", {})
@@ -183,7 +183,7 @@ def test_an_outage_is_told_once_and_waited_for(bed: Bed, tmp_path: Path) -> None
         await mine.serve(stop)
 
     asyncio.run(some_time())
-    assert len(mine.said(Kind.OUTAGE)) == 1
+    assert len(mine.said(MessageKind.OUTAGE)) == 1
     Mine(bed, "away", tmp_path / "models", {}).run()
     assert bed.commits("away") == 1
 
@@ -195,7 +195,7 @@ def test_a_checkpoint_that_was_removed_is_given_up(bed: Bed, tmp_path: Path) -> 
     shutil.rmtree(made)
     mine = Mine(bed, "gone", tmp_path / "models", {})
     mine.run()
-    assert ["was removed before it was uploaded" in said for said in mine.said(Kind.END)] == [True]
+    assert ["was removed before it was uploaded" in said for said in mine.said(MessageKind.END)] == [True]
 
 
 def test_a_lost_journal_repeats_nothing(bed: Bed, tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_a_lost_journal_repeats_nothing(bed: Bed, tmp_path: Path) -> None:
     mine.journal.unlink()
     again = Mine(bed, "lost", tmp_path / "models", {})
     again.run()
-    assert any("what this hotkey committed last" in said for said in again.said(Kind.CHECKPOINT))
+    assert any("what this hotkey committed last" in said for said in again.said(MessageKind.CHECKPOINT))
     assert (bed.commits("lost"), len(published(bed, "lost"))) == (1, 1)
 
 
@@ -217,13 +217,13 @@ async def test_another_commitment_of_the_hotkey_is_not_replaced(bed: Bed, tmp_pa
     await mine.serve(Shutdown())
     async with bed.open_chain() as chain:
         with Journal(mine.journal) as journal:
-            chosen = journal.memory.chosen
+            chosen = journal.state.chosen
             assert chosen is not None
-            journal.write(Begun(Step.COMMIT, chosen.content, "hand/voice", await chain.head()))
+            journal.write(StepBegun(Step.COMMIT, chosen.content, "hand/voice", await chain.head()))
         assert isinstance(await chain.commit(bed.wallet("hand"), b"something else"), Applied)
     again = Mine(bed, "hand", tmp_path / "models", {})
     await again.serve(Shutdown())
-    assert ["committed something else since" in said for said in again.said(Kind.END)] == [True]
+    assert ["committed something else since" in said for said in again.said(MessageKind.END)] == [True]
     assert (bed.commits("hand"), bed.repositories("hand")) == (1, [])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import bittensor as bt
 import pytest
 
-from neurons.miner.messages import Kind
+from neurons.miner.messages import MessageKind
 from neurons.shutdown import Shutdown
 from scoring.errors import Code
 from scoring.ranking import state as ledger
@@ -99,4 +99,4 @@ async def look(bed: Bed, folder: Path) -> list[str]:
     """What a daemon that starts now says of the submission."""
     mine = Mine(bed, "told", folder / "models", {})
     await mine.serve(Shutdown())
-    return mine.said(Kind.SUBMISSION)
+    return mine.said(MessageKind.SUBMISSION)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from neurons.chain.commitment import parse
-from neurons.miner.journal_records import Ended, Memory, decode, remember
+from neurons.miner.journal_records import JournalState, PublishingEnded, decode, remember
 from neurons.miner.publish_decision import End, Step
 from tests.integration import mining_bed
 from tests.integration.hub_thread import hub_over
@@ -53,7 +53,7 @@ def run(processes: ForkServerContext, mine: Mine) -> int | None:
     return process.exitcode
 
 
-def memory(mine: Mine) -> Memory:
+def memory(mine: Mine) -> JournalState:
     """What its journal says."""
     return remember(decode(line) for line in mine.journal.read_bytes().splitlines())
 
@@ -73,7 +73,7 @@ def test_it_commits_once_wherever_it_dies(bed: Bed, processes: ForkServerContext
         record = bed.committed(name)
         assert record is not None and parse(record.value).repo == repo
         assert (bed.commits(name), bed.is_private(repo), memory(mine).chosen) == (1, False, None)
-    ends = [each for each in map(decode, mine.journal.read_bytes().splitlines()) if isinstance(each, Ended)]
+    ends = [each for each in map(decode, mine.journal.read_bytes().splitlines()) if isinstance(each, PublishingEnded)]
     assert [each.end for each in ends] == [End.DONE]
 
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from neurons.localnet.network import COMPETITION
-from neurons.miner.messages import Kind
+from neurons.miner.messages import MessageKind
 from scoring.types import Block
 from tests.integration import mining_bed
 from tests.integration.hub_thread import hub_over
@@ -72,7 +72,7 @@ def start(bed: Bed) -> Iterator[Start]:
         process.communicate()
 
 
-def await_line(process: subprocess.Popen[str], kind: Kind, words: str) -> None:
+def await_line(process: subprocess.Popen[str], kind: MessageKind, words: str) -> None:
     """Read its JSON lines until one says so."""
     assert process.stdout is not None
     for text in process.stdout:
@@ -104,7 +104,7 @@ def await_gone(processes: list[psutil.Process]) -> None:
 def test_it_ends_at_once_and_takes_the_scoring_with_it(start: Start, number: int, status: int) -> None:
     """In the middle of minutes of scoring."""
     process = start("--yes", "--json")
-    await_line(process, Kind.WORKING, "Scoring")
+    await_line(process, MessageKind.WORKING, "Scoring")
     scoring = await_scoring(process.pid)
     began = time.monotonic()
     process.send_signal(number)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from neurons.localnet.services import Service
+from neurons.localnet.services import EmbeddedService
 from voice_api.db.pool import connection_to
 from voice_api.db.sql import sql
 
@@ -87,7 +87,7 @@ QUERIES: dict[str, tuple[Any, ...]] = {
 
 
 @pytest.fixture(scope="module")
-def big_database(postgres: Service, template: str) -> Iterator[str]:
+def big_database(postgres: EmbeddedService, template: str) -> Iterator[str]:
     """A database as it is after years, made once for all tests here."""
     url = urlunsplit(urlsplit(postgres.url)._replace(path="/years"))
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from neurons.devchain import operations
-from neurons.devchain.faults import Kind
+from neurons.devchain.faults import FaultKind
 from neurons.localnet.network import COMPETITION
 from scoring.types import Uid
 from tests.integration import weight_bed
@@ -164,7 +164,7 @@ async def test_a_validator_killed_between_sending_and_its_answer_finds_out_what_
     bed: Bed, environment: dict[str, str]
 ) -> None:
     """The chain took the weights and the process died with SIGKILL before it was told: the next one settles the row, and sets no others."""
-    bed.fail(Kind.STALL, call="submit", after=True)
+    bed.fail(FaultKind.STALL, call="submit", after=True)
     process = await start(environment, "run")
     async with asyncio.timeout(20):
         while Uid(2) not in (await bed.on_chain()).row:  # noqa: ASYNC110 - what is waited for is another process

@@ -13,7 +13,7 @@ import pytest
 from neurons.chain.adapter import Chain
 from neurons.chain.types import ChainUnavailable
 from neurons.devchain import operations
-from neurons.devchain.faults import Kind
+from neurons.devchain.faults import FaultKind
 from neurons.shutdown import Shutdown
 from neurons.validator.weights import replay
 from neurons.validator.weights.setter import Terms, WeightSetting
@@ -87,7 +87,7 @@ async def test_what_comes_too_soon_comes_again_in_the_right_block(bed: Bed) -> N
 
 async def test_what_the_node_refuses_is_tried_again_later_and_later(bed: Bed) -> None:
     """By name in the row; after 2, 4, then 5 blocks (a quarter of the tempo), counted when they are final, three blocks later."""
-    bed.fail(Kind.ERROR, call="SubtensorModule.set_*", name="NeuronNoValidatorPermit")
+    bed.fail(FaultKind.ERROR, call="SubtensorModule.set_*", name="NeuronNoValidatorPermit")
     setting = bed.setting()
     blocks = []
     for _ in range(30):
@@ -106,7 +106,7 @@ async def test_what_the_node_refuses_is_tried_again_later_and_later(bed: Bed) ->
 async def test_a_connection_that_freezes_is_given_up_and_opened_anew_elsewhere(bed: Bed) -> None:
     """At the deadline the turn ends, and the next one begins at the next endpoint."""
     bed.deadline = timedelta(seconds=0.2)
-    bed.fail(Kind.STALL, call="runtime_call")
+    bed.fail(FaultKind.STALL, call="runtime_call")
     setting, stop = bed.setting(), Shutdown()
     running = asyncio.create_task(setting.run(stop))
     async with asyncio.timeout(20):
@@ -126,7 +126,7 @@ async def test_a_connection_that_freezes_is_given_up_and_opened_anew_elsewhere(b
 async def test_who_is_asked_to_stop_while_it_sends_ends_soon_and_leaves_a_row_that_waits(bed: Bed) -> None:
     """After a short grace; the next start asks the chain what became of it."""
     bed.grace = timedelta(seconds=0.1)
-    bed.fail(Kind.STALL, call="submit", after=True)
+    bed.fail(FaultKind.STALL, call="submit", after=True)
     setting, stop = bed.setting(), Shutdown()
     running = asyncio.create_task(setting.run(stop))
     async with asyncio.timeout(20):
@@ -157,7 +157,7 @@ async def test_a_bug_ends_the_task(bed: Bed) -> None:
 )
 async def test_weights_without_an_answer_are_settled_by_the_chain(bed: Bed, after: bool, end: str) -> None:
     """The row is 'sending' until the chain shows that it took them, or that no block can hold them any more."""
-    fault = bed.fail(Kind.DROP, call="submit", after=after)
+    fault = bed.fail(FaultKind.DROP, call="submit", after=after)
     setting = bed.setting()
     with pytest.raises(ChainUnavailable):
         await setting.turn()

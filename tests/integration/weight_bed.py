@@ -13,7 +13,7 @@ from neurons.chain import wallets
 from neurons.chain.adapter import Chain
 from neurons.chain.types import Metagraph, SealedWeights
 from neurons.devchain import operations
-from neurons.devchain.faults import Kind, Plan
+from neurons.devchain.faults import FaultKind, FaultPlan
 from neurons.devchain.genesis import RAO
 from neurons.devchain.rules import Rules
 from neurons.devchain.substrate import DevSubstrate
@@ -112,9 +112,9 @@ class Bed:
         await self.ledger.append(entry)
         return entry
 
-    def fail(self, kind: Kind, **plan: object) -> int:
+    def fail(self, kind: FaultKind, **plan: object) -> int:
         """Let the node fail from now on."""
-        return operations.add_fault(self.path, Plan(kind, **plan), clock=self.time)  # type: ignore[arg-type]
+        return operations.add_fault(self.path, FaultPlan(kind, **plan), clock=self.time)  # type: ignore[arg-type]
 
     def heal(self) -> None:
         """Let the node be sound again."""

@@ -20,7 +20,7 @@ from neurons.devchain.rules import Rules
 from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet import ports
 from neurons.localnet.network import COMPETITION, HOTKEY, worker_identity
-from neurons.localnet.services import Service, start_postgres, start_redis
+from neurons.localnet.services import EmbeddedService, start_postgres, start_redis
 from scoring.model.fingerprint import tag_of
 from scoring.types import Hotkey
 from tests.chaos.processes import Processes
@@ -144,7 +144,7 @@ def _settle(arena: Arena) -> None:
     operations.change(arena.devchain, "max_uids", 1 + arena.size.validators + arena.size.miners)
 
 
-def _start(arena: Arena, postgres: Service, redis: Service) -> None:
+def _start(arena: Arena, postgres: EmbeddedService, redis: EmbeddedService) -> None:
     first, port = arena.hotkey(arena.validators[0]), ports.pick(None)
     arena.wallet("queue")
     chain = {

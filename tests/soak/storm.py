@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from neurons.devchain.faults import Kind, Plan
+from neurons.devchain.faults import FaultKind, FaultPlan
 
 _ERRORS = ("SettingWeightsTooFast", "NeuronNoValidatorPermit", "Unavailable")
 
@@ -23,9 +23,9 @@ class Gust:
     pause: float
     blocks: int
     whose: float | None
-    plan: Plan
+    plan: FaultPlan
 
-    def until(self, head: int, pids: Sequence[int]) -> Plan:
+    def until(self, head: int, pids: Sequence[int]) -> FaultPlan:
         """The plan, over so many blocks after the head; `pids` are the validators'."""
         pid = None if self.whose is None else pids[int(self.whose * len(pids))]
         return replace(self.plan, until_block=head + self.blocks, pid=pid)
@@ -36,17 +36,17 @@ def storm(seed: int, pause: float) -> Iterator[Gust]:
     draw = random.Random(seed)
     while True:
         kinds = [
-            Plan(Kind.STALL, call="submit", share=0.5, seconds=60.0),
-            Plan(Kind.STALL, call="submit", share=0.3, seconds=60.0, after=True),
-            Plan(Kind.STALL, share=0.05, seconds=1.0),
-            Plan(Kind.STALL, call="runtime_call", share=0.2, seconds=60.0),
-            Plan(Kind.DROP, share=0.1),
-            Plan(Kind.DROP, call="submit", after=True),
-            Plan(Kind.DROP, call="SubtensorModule.*", share=0.5),
-            Plan(Kind.STALE),
-            Plan(Kind.STALE, share=0.3),
-            Plan(Kind.ERROR, call="submit", name=draw.choice(_ERRORS)),
-            Plan(Kind.ERROR, call="query", share=0.1),
+            FaultPlan(FaultKind.STALL, call="submit", share=0.5, seconds=60.0),
+            FaultPlan(FaultKind.STALL, call="submit", share=0.3, seconds=60.0, after=True),
+            FaultPlan(FaultKind.STALL, share=0.05, seconds=1.0),
+            FaultPlan(FaultKind.STALL, call="runtime_call", share=0.2, seconds=60.0),
+            FaultPlan(FaultKind.DROP, share=0.1),
+            FaultPlan(FaultKind.DROP, call="submit", after=True),
+            FaultPlan(FaultKind.DROP, call="SubtensorModule.*", share=0.5),
+            FaultPlan(FaultKind.STALE),
+            FaultPlan(FaultKind.STALE, share=0.3),
+            FaultPlan(FaultKind.ERROR, call="submit", name=draw.choice(_ERRORS)),
+            FaultPlan(FaultKind.ERROR, call="query", share=0.1),
         ]
         draw.shuffle(kinds)
         for plan in kinds:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from neurons.devchain.faults import Kind, check
+from neurons.devchain.faults import FaultKind, check
 from scoring.types import Block, Hotkey, Uid, Weight
 from scoring.weights.plan import WeightPlan
 from tests.soak import checks, vectors
@@ -50,7 +50,7 @@ def test_a_seed_says_what_goes_wrong_and_each_kind_does() -> None:
     first = list(islice(storm(7, 1.0), 30))
     assert first == list(islice(storm(7, 1.0), 30))
     assert first != list(islice(storm(8, 1.0), 30))
-    assert {gust.plan.kind for gust in first[:11]} == set(Kind)
+    assert {gust.plan.kind for gust in first[:11]} == set(FaultKind)
     for gust in first:
         check(gust.until(100, [1, 2, 3]))
 

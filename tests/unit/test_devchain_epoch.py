@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurons.devchain.epoch import Verdict, Voter, emission, ends, median, run
+from neurons.devchain.epoch import EpochResult, Voter, emission, ends, median, run
 from neurons.devchain.genesis import RAO
 
 KAPPA = 32_767
@@ -26,19 +26,19 @@ def test_clips_what_the_majority_does_not_share() -> None:
     """
     honest = {3: 4, 4: 1}
     verdict = run([Voter(0, 40, {3: 1, 4: 4}), Voter(1, 30, honest), Voter(2, 30, honest)], 5, KAPPA)
-    expected = Verdict(
+    expected = EpochResult(
         consensus=(0.0, 0.0, 0.0, 0.8, 0.2),
         trust=(0.0, 0.0, 0.0, 1.0, 0.2 / 0.44),
         incentive=(0.0, 0.0, 0.0, 0.56 / 0.76, 0.2 / 0.76),
         dividends=(0.16 / 0.76, 0.30 / 0.76, 0.30 / 0.76, 0.0, 0.0),
     )
-    for name in Verdict.__slots__:
+    for name in EpochResult.__slots__:
         assert getattr(verdict, name) == pytest.approx(getattr(expected, name)), name
 
 
 def test_emission_is_split_by_hand() -> None:
     """10 blocks emit 10 tokens: 1.8 to the owner, 4.1 by incentive, 4.1 by dividends."""
-    verdict = Verdict((0.0,) * 3, (0.0,) * 3, incentive=(0.5, 0.0, 0.5), dividends=(0.0, 1.0, 0.0))
+    verdict = EpochResult((0.0,) * 3, (0.0,) * 3, incentive=(0.5, 0.0, 0.5), dividends=(0.0, 1.0, 0.0))
     assert emission(verdict, [0], 10) == (3_850_000_000, 4_100_000_000, 2_050_000_000)
 
 
@@ -93,7 +93,7 @@ def test_never_pays_more_than_it_emits(found: list[Voter], blocks: int) -> None:
 
 def test_an_owner_without_a_slot_gets_nothing() -> None:
     """What belongs to an owner that is not registered is paid to nobody."""
-    verdict = Verdict((0.0,), (0.0,), incentive=(1.0,), dividends=(0.0,))
+    verdict = EpochResult((0.0,), (0.0,), incentive=(1.0,), dividends=(0.0,))
     assert emission(verdict, [], 10) == (4_100_000_000,)
 
 

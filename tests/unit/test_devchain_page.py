@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from neurons.cli.main import app
-from neurons.devchain.faults import Kind
+from neurons.devchain.faults import FaultKind
 from neurons.devchain.rules import RANGES, Rules
 from scoring.errors import PlatformError
 
@@ -42,4 +42,4 @@ def test_the_table_of_rules_is_the_codes() -> None:
 
 def test_every_kind_of_fault_is_told() -> None:
     """What a caller meets stands there for each kind."""
-    assert re.findall(r"^\| (stall|drop|stale|error) \|", PAGE, re.MULTILINE) == list(Kind)
+    assert re.findall(r"^\| (stall|drop|stale|error) \|", PAGE, re.MULTILINE) == list(FaultKind)

@@ -24,21 +24,21 @@ from neurons.devchain.neuron import NeuronState
 from neurons.devchain.registration import register, stake, unstake
 from neurons.devchain.rejection import Rejected
 from neurons.devchain.rules import Rules
-from neurons.devchain.state import CommitmentState, SealedState, Space, State, advance, apply, at_genesis
+from neurons.devchain.state import ChainState, CommitmentState, CommittedSpace, SealedState, advance, apply, at_genesis
 from scoring.types import Hotkey
 
 OWNER, VALIDATOR, MINER = Hotkey("owner"), Hotkey("validator"), Hotkey("miner")
 ORIGIN = Origin("miner", 0, "00")
 
 
-def a_state(rules: Rules | None = None, **overrides: Any) -> State:
+def a_state(rules: Rules | None = None, **overrides: Any) -> ChainState:
     """Block 10 with the owner, a staked validator and a miner; an epoch each 6 blocks, the last of which has just ended."""
     neurons = (
         NeuronState(0, OWNER, "cold", 0, 0),
         NeuronState(1, VALIDATOR, "cold", 1, 1, permit=True),
         NeuronState(2, MINER, "cold", 2, 2),
     )
-    fresh = State(10, neurons, OWNER, rules or Rules(tempo=6), last_epoch=10, last_step=10, epoch_index=1)
+    fresh = ChainState(10, neurons, OWNER, rules or Rules(tempo=6), last_epoch=10, last_step=10, epoch_index=1)
     known = replace(fresh, balances={"cold": 100}, stakes={VALIDATOR: {"cold": 5 * RAO}})
     return replace(known, **overrides)
 
@@ -46,7 +46,7 @@ def a_state(rules: Rules | None = None, **overrides: Any) -> State:
 def test_begins_with_the_owner() -> None:
     """Block 0 holds the owner's neuron at uid 0, the rules, and nothing else."""
     genesis = Genesis(7, 1.0, 0.0, "00", OWNER, "cold", Rules(tempo=3))
-    assert at_genesis(genesis) == State(0, (NeuronState(0, OWNER, "cold", 0, 0),), OWNER, Rules(tempo=3))
+    assert at_genesis(genesis) == ChainState(0, (NeuronState(0, OWNER, "cold", 0, 0),), OWNER, Rules(tempo=3))
 
 
 def test_the_faucet_gives() -> None:
@@ -73,7 +73,7 @@ def test_registration_may_replace() -> None:
 def test_a_commitment_takes_space_and_a_nonce() -> None:
     """A short commitment counts as 100 bytes of this epoch's space."""
     after = apply(a_state(), Committed(MINER, "ab", ORIGIN))
-    expected = a_state(commitments={MINER: CommitmentState(10, "ab")}, space={MINER: Space(1, 100)}, nonces={"miner": 1})
+    expected = a_state(commitments={MINER: CommitmentState(10, "ab")}, space={MINER: CommittedSpace(1, 100)}, nonces={"miner": 1})
     assert after == expected
     assert (after.used_space(MINER), replace(after, epoch_index=2).used_space(MINER)) == (100, 0)
 
@@ -90,12 +90,12 @@ def test_a_failure_takes_only_the_nonce() -> None:
     assert apply(a_state(), Failed("x", "y", ORIGIN)) == a_state(nonces={"miner": 1})
 
 
-def paid(state: State, **rules: int) -> State:
+def paid(state: ChainState, **rules: int) -> ChainState:
     """The state after the next epoch, which ends at block 16."""
     return advance(replace(state, rules=Rules(**{"tempo": 6, **rules})), 16)  # type: ignore[arg-type]
 
 
-def weighing(*pairs: tuple[int, int], weighed_at: int = 10) -> State:
+def weighing(*pairs: tuple[int, int], weighed_at: int = 10) -> ChainState:
     """The validator's row."""
     validator = replace(a_state().neurons[1], weights=pairs, weighed_at=weighed_at, last_update=10)
     return a_state(neurons=(a_state().neurons[0], validator, a_state().neurons[2]))
@@ -133,7 +133,7 @@ def test_an_epoch_pays_by_weights() -> None:
         ),
     ],
 )
-def test_weights_that_do_not_count_pay_nobody(state: State, rules: dict[str, int]) -> None:
+def test_weights_that_do_not_count_pay_nobody(state: ChainState, rules: dict[str, int]) -> None:
     """Weights for oneself, for who came later, without a permit or too old are as if they were not there."""
     assert [neuron.incentive for neuron in paid(state, **rules).neurons] == [0, 0, 0]
 
@@ -146,7 +146,7 @@ def test_permits_go_to_the_most_stake() -> None:
     assert [neuron.permit for neuron in paid(a_state()).neurons] == [False, True, False]
 
 
-def full(**rules: int) -> State:
+def full(**rules: int) -> ChainState:
     """A full subnet: the owner, the miner who earns nothing, one who earns 5, one who came just now, and the validator with 9."""
     neurons = (
         *(replace(neuron, emission=9) if neuron.uid == 1 else neuron for neuron in a_state().neurons),

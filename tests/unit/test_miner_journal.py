@@ -6,16 +6,16 @@ import pytest
 
 from neurons.miner.journal import Journal
 from neurons.miner.journal_records import (
-    Begun,
-    Chosen,
-    Ended,
-    Judged,
-    Memory,
+    CheckpointJudged,
+    ChosenModel,
+    CommitmentVoid,
+    JournalState,
+    PublishingEnded,
     Record,
-    Scored,
-    Taken,
-    Verdict,
-    Void,
+    ScoreRecord,
+    StepBegun,
+    StepTaken,
+    TrialVerdict,
     decode,
     encode,
     remember,
@@ -26,15 +26,15 @@ from scoring.types import Block, BlockHash, ContentHash, Micro
 
 CONTENT = ContentHash("ab" * 32)
 FOLDER = Path("/models/step-1")
-SCORED = Scored(CONTENT, BlockHash("0x01"), "rules", (Micro(1), Micro(2)), Micro(1), Micro(0))
-CHOSEN = Judged("look", FOLDER, CONTENT, Verdict.CHOSEN, "lab/voice@1", "better")
+SCORED = ScoreRecord(CONTENT, BlockHash("0x01"), "rules", (Micro(1), Micro(2)), Micro(1), Micro(0))
+CHOSEN = CheckpointJudged("look", FOLDER, CONTENT, TrialVerdict.CHOSEN, "lab/voice@1", "better")
 RECORDS: tuple[Record, ...] = (
     SCORED,
     CHOSEN,
-    Begun(Step.COMMIT, CONTENT, "lab/voice-ab", Block(7)),
-    Taken(Step.UPLOAD, CONTENT, "c" * 40),
-    Void(CONTENT),
-    Ended(CONTENT, End.DONE),
+    StepBegun(Step.COMMIT, CONTENT, "lab/voice-ab", Block(7)),
+    StepTaken(Step.UPLOAD, CONTENT, "c" * 40),
+    CommitmentVoid(CONTENT),
+    PublishingEnded(CONTENT, End.DONE),
 )
 
 
@@ -51,9 +51,9 @@ def test_the_memory_outlives_the_process(tmp_path: Path) -> None:
     with Journal(path) as journal:
         for record in RECORDS:
             journal.write(record)
-        before = journal.memory
+        before = journal.state
     with Journal(path) as journal:
-        assert journal.memory == before == remember(RECORDS)
+        assert journal.state == before == remember(RECORDS)
 
 
 def test_half_a_line_was_never_written(tmp_path: Path) -> None:
@@ -61,9 +61,9 @@ def test_half_a_line_was_never_written(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_bytes(encode(CHOSEN) + b"\n" + encode(RECORDS[2])[:20])
     with Journal(path) as journal:
-        assert journal.memory.chosen == Chosen(CONTENT, FOLDER)
-        journal.write(Void(CONTENT))
-    assert [decode(line) for line in path.read_bytes().splitlines()] == [CHOSEN, Void(CONTENT)]
+        assert journal.state.chosen == ChosenModel(CONTENT, FOLDER)
+        journal.write(CommitmentVoid(CONTENT))
+    assert [decode(line) for line in path.read_bytes().splitlines()] == [CHOSEN, CommitmentVoid(CONTENT)]
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
@@ -94,37 +94,37 @@ def test_a_journal_that_cannot_be_opened_is_one_error(tmp_path: Path) -> None:
 
 def test_how_far_a_publication_is() -> None:
     """From chosen to ended: begun with the first step, signed since the first commitment, unless the chain refused it."""
-    first, second = Begun(Step.COMMIT, CONTENT, "r", Block(7)), Begun(Step.COMMIT, CONTENT, "r", Block(90))
-    known: list[Record] = [CHOSEN, Begun(Step.CREATE, CONTENT, "r", Block(5)), Taken(Step.UPLOAD, CONTENT, "rev")]
-    further: tuple[list[Record], ...] = ([], [first], [first, second], [first, Void(CONTENT)])
+    first, second = StepBegun(Step.COMMIT, CONTENT, "r", Block(7)), StepBegun(Step.COMMIT, CONTENT, "r", Block(90))
+    known: list[Record] = [CHOSEN, StepBegun(Step.CREATE, CONTENT, "r", Block(5)), StepTaken(Step.UPLOAD, CONTENT, "rev")]
+    further: tuple[list[Record], ...] = ([], [first], [first, second], [first, CommitmentVoid(CONTENT)])
     steps = [remember([*known, *more]).chosen for more in further]
-    uploaded = Chosen(CONTENT, FOLDER, begun=True, revision="rev")
-    signed = Chosen(CONTENT, FOLDER, begun=True, revision="rev", signed=Block(7))
+    uploaded = ChosenModel(CONTENT, FOLDER, begun=True, revision="rev")
+    signed = ChosenModel(CONTENT, FOLDER, begun=True, revision="rev", signed=Block(7))
     assert steps == [uploaded, signed, signed, uploaded]
-    assert remember([*known, first, Ended(CONTENT, End.DONE)]).chosen is None
+    assert remember([*known, first, PublishingEnded(CONTENT, End.DONE)]).chosen is None
 
 
 def test_a_checkpoint_is_judged_once() -> None:
     """By its folder's look and by its content; those that were compared are counted for whom they were compared with."""
-    other = Judged("look 2", FOLDER, ContentHash("cd" * 32), Verdict.NOT_BETTER, "lab/voice@1", "")
-    unread = Judged("look 3", FOLDER, ContentHash(""), Verdict.REFUSED, "", "no weights")
-    memory = remember([CHOSEN, other, unread])
-    assert memory == Memory(
+    other = CheckpointJudged("look 2", FOLDER, ContentHash("cd" * 32), TrialVerdict.NOT_BETTER, "lab/voice@1", "")
+    unread = CheckpointJudged("look 3", FOLDER, ContentHash(""), TrialVerdict.REFUSED, "", "no weights")
+    state = remember([CHOSEN, other, unread])
+    assert state == JournalState(
         looks=frozenset({"look", "look 2", "look 3"}),
         contents=frozenset({CONTENT, ContentHash("cd" * 32)}),
         tested={"lab/voice@1": 2},
-        chosen=Chosen(CONTENT, FOLDER),
+        chosen=ChosenModel(CONTENT, FOLDER),
     )
 
 
 def test_who_is_declined_is_no_longer_chosen() -> None:
     """And is not asked about again."""
-    declined = Judged("", FOLDER, CONTENT, Verdict.DECLINED, "", "")
-    memory = remember([CHOSEN, declined])
-    assert (memory.chosen, CONTENT in memory.contents) == (None, True)
+    declined = CheckpointJudged("", FOLDER, CONTENT, TrialVerdict.DECLINED, "", "")
+    state = remember([CHOSEN, declined])
+    assert (state.chosen, CONTENT in state.contents) == (None, True)
 
 
 def test_a_better_one_takes_the_place_of_a_chosen_one() -> None:
     """As long as nothing of it is under way."""
-    better = Judged("look 2", Path("/models/step-2"), ContentHash("cd" * 32), Verdict.CHOSEN, CONTENT, "")
-    assert remember([CHOSEN, better]).chosen == Chosen(ContentHash("cd" * 32), Path("/models/step-2"))
+    better = CheckpointJudged("look 2", Path("/models/step-2"), ContentHash("cd" * 32), TrialVerdict.CHOSEN, CONTENT, "")
+    assert remember([CHOSEN, better]).chosen == ChosenModel(ContentHash("cd" * 32), Path("/models/step-2"))

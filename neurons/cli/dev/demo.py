@@ -16,7 +16,7 @@ from neurons.cli.options import AsJson
 from scoring.errors import Code, PlatformError
 
 if TYPE_CHECKING:
-    from neurons.localnet.expectations import Checked
+    from neurons.localnet.expectations import Expectation
     from neurons.localnet.network import Network
     from neurons.localnet.observation import Observation
 
@@ -38,17 +38,17 @@ def demo(
     """Run the whole network on this machine: six miners, two workers, a validator, and a chain of their own."""
     from neurons.localnet.layout import claimed
     from neurons.localnet.network import Ports, running
-    from neurons.localnet.story import tell
+    from neurons.localnet.scenario import run_scenario
 
     for signum in _STOPS:
         signal.signal(signum, _interrupt)
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
-    failed: list[Checked] = []
+    failed: list[Expectation] = []
     try:
         with claimed(data, keep) as layout:
             console.print(f"Starting the network in {layout.root}; its logs are in logs/", soft_wrap=True, highlight=False)
             with running(layout, Ports(port, hub_port)) as network:
-                ending = asyncio.run(tell(network, console))
+                ending = asyncio.run(run_scenario(network, console))
                 failed = _end(ending.seen, console, as_json)
                 if ending.receipt is not None:
                     _show_receipt(ending.receipt, network.api_hotkey, console)
@@ -69,16 +69,16 @@ def _interrupt(_signum: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _end(seen: "Observation", console: Console, as_json: bool) -> "list[Checked]":
+def _end(seen: "Observation", console: Console, as_json: bool) -> "list[Expectation]":
     """Show the table; the expectations that failed."""
-    from neurons.localnet import expectations, table
+    from neurons.localnet import demo_output, expectations
 
     checked = expectations.check(seen)
     if as_json:
-        typer.echo(table.as_json(seen, checked))
+        typer.echo(demo_output.as_json(seen, checked))
     else:
-        console.print(table.final(seen, console.width))
-        console.print(table.verdicts(checked))
+        console.print(demo_output.final(seen, console.width))
+        console.print(demo_output.verdicts(checked))
     return [item for item in checked if not item.held]
 
 

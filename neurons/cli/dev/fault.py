@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from neurons.cli.options import AsJson, DevChainOptions, shared_options
-from neurons.devchain.faults import Kind
+from neurons.devchain.faults import FaultKind
 
 app = typer.Typer(help="Let the development chain's node fail.", no_args_is_help=True)
 
@@ -15,7 +15,7 @@ app = typer.Typer(help="Let the development chain's node fail.", no_args_is_help
 def add(
     options: DevChainOptions,
     kind: Annotated[
-        Kind, typer.Argument(help="stall: no answer; drop: the connection breaks; stale: the head stands still; error.")
+        FaultKind, typer.Argument(help="stall: no answer; drop: the connection breaks; stale: the head stands still; error.")
     ],
     call: Annotated[
         str, typer.Option(help="Which calls: submit, query, runtime_call, connect, SubtensorModule.*, … (patterns with * and ?).")
@@ -32,9 +32,9 @@ def add(
     import json
 
     from neurons.devchain import operations
-    from neurons.devchain.faults import Plan
+    from neurons.devchain.faults import FaultPlan
 
-    fault = operations.add_fault(options.file, Plan(kind, call, share, seconds, name, after, until_block, pid))
+    fault = operations.add_fault(options.file, FaultPlan(kind, call, share, seconds, name, after, until_block, pid))
     typer.echo(json.dumps({"id": fault}) if as_json else f"fault {fault}: {kind.value} of {call}")
 
 

@@ -17,15 +17,15 @@ from rich.text import Text
 from neurons.cli.plain import plain
 
 if TYPE_CHECKING:
-    from neurons.miner.messages import Line
+    from neurons.miner.messages import Message
 
 _STYLES = {True: "green", False: "yellow", None: ""}
 
 
-class Speaker(Protocol):
+class Reporter(Protocol):
     """Who tells."""
 
-    def __call__(self, line: "Line") -> None:
+    def __call__(self, message: "Message") -> None:
         """Tell one line."""
 
     def __enter__(self) -> Self:
@@ -38,10 +38,10 @@ class Speaker(Protocol):
 class JsonLines:
     """One JSON object a line: when, what about, the sentence, and its facts."""
 
-    def __call__(self, line: "Line") -> None:
+    def __call__(self, message: "Message") -> None:
         """Print it at once."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        sys.stdout.write(json.dumps({"at": at, "kind": line.kind.value, "text": line.text, **line.facts}) + "\n")
+        sys.stdout.write(json.dumps({"at": at, "kind": message.kind.value, "text": message.text, **message.facts}) + "\n")
         sys.stdout.flush()
 
     def __enter__(self) -> Self:
@@ -61,16 +61,16 @@ class Terminal:
         self._bar = Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
         self._task = self._bar.add_task("", visible=False)
 
-    def __call__(self, line: "Line") -> None:
+    def __call__(self, message: "Message") -> None:
         """Print it, or show it as what is under way."""
-        if line.kind.value == "working" and self._console.is_terminal:
-            self._work(line)
+        if message.kind.value == "working" and self._console.is_terminal:
+            self._work(message)
             return
         self._bar.stop()
         stamp = f"{datetime.now(UTC):%H:%M:%S}"
-        self._console.print(Text.assemble((stamp, "dim"), " ", (plain(line.text), _STYLES[line.good])))
-        if line.kind.value == "cost":
-            self._console.print(_costs(line))
+        self._console.print(Text.assemble((stamp, "dim"), " ", (plain(message.text), _STYLES[message.good])))
+        if message.kind.value == "cost":
+            self._console.print(_costs(message))
 
     def __enter__(self) -> Self:
         """The bar comes with the first work."""
@@ -80,17 +80,17 @@ class Terminal:
         """Take it away."""
         self._bar.stop()
 
-    def _work(self, line: "Line") -> None:
-        number, most = line.facts.get("round"), line.facts.get("rounds_at_most")
+    def _work(self, message: "Message") -> None:
+        number, most = message.facts.get("round"), message.facts.get("rounds_at_most")
         total = float(most) if isinstance(most, int) else None
         done = float(number - 1) if isinstance(number, int) else 0.0
-        self._bar.reset(self._task, description=plain(line.text), completed=int(done), total=total, visible=True)
+        self._bar.reset(self._task, description=plain(message.text), completed=int(done), total=total, visible=True)
         self._bar.start()
 
 
-def _costs(line: "Line") -> Table:
+def _costs(message: "Message") -> Table:
     table = Table("what", "how much", box=SIMPLE_HEAD)
-    for name, value in line.facts.items():
+    for name, value in message.facts.items():
         table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else plain(str(value)))
     return table
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from neurons.api_client.client import VoiceApi
     from neurons.chain.adapter import Chain
-    from neurons.cli.miner.console import Speaker
+    from neurons.cli.miner.console import Reporter
+    from neurons.miner.client import MinerClient, ModelToPublish, PublishingCost
     from neurons.miner.daemon import Daemon
     from neurons.miner.journal import Journal
-    from neurons.miner.world import Cost, Model, Outside
     from neurons.settings import MinerSettings
 
 Models = Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="The folder whose sub-folders are checkpoints.")]
@@ -63,7 +63,7 @@ def run(
             Code.ARGUMENT_INVALID, "Without a terminal, or with --json, nobody can be asked: add --yes, or --dry-run."
         )
     keys = keys_of(settings)
-    speaker: Speaker = console.JsonLines() if as_json else console.Terminal()
+    speaker: Reporter = console.JsonLines() if as_json else console.Terminal()
     plan = _Plan(folder.resolve(), repo, margin, once, dry_run, yes, timedelta(seconds=settle))
     with speaker:
         left_over = asyncio.run(plan.serve(settings, keys, speaker))
@@ -81,13 +81,13 @@ class _Plan:
         self._folder, self._repo, self._margin = folder, repo, margin
         self._once, self._dry_run, self._yes, self._settle = once, dry_run, yes, settle
 
-    async def serve(self, settings: "MinerSettings", keys: "bt.Wallet", say: "Speaker") -> bool:
+    async def serve(self, settings: "MinerSettings", keys: "bt.Wallet", notify: "Reporter") -> bool:
         """Run until the end; whether a piece of work was left behind that would keep the process."""
         from neurons.api_client.client import VoiceApi
         from neurons.chain.adapter import connect
+        from neurons.miner.client import MinerClient
         from neurons.miner.hub import ModelHub
         from neurons.miner.journal import Journal
-        from neurons.miner.world import Outside
         from neurons.settings import HeartbeatSettings
         from neurons.shutdown import Shutdown
         from scoring.competition import load
@@ -100,33 +100,33 @@ class _Plan:
             VoiceApi(settings.api_url, None, settings.api_hotkey) as api,
         ):
             schedule = load(settings.competition)
-            outside = Outside(chain, ModelHub(settings.hub, token), api, keys, schedule)
-            with Journal(await _journal_path(chain, settings.data, outside.hotkey)) as journal:
-                await self._daemon(settings, outside, api, journal, say).run(settings.pause, stop)
-        return outside.abandon()
+            client = MinerClient(chain, ModelHub(settings.hub, token), api, keys, schedule)
+            with Journal(await _journal_path(chain, settings.data, client.hotkey)) as journal:
+                await self._daemon(settings, client, api, journal, notify).run(settings.pause, stop)
+        return client.abandon()
 
     def _daemon(
-        self, settings: "MinerSettings", outside: "Outside", api: "VoiceApi", journal: "Journal", say: "Speaker"
+        self, settings: "MinerSettings", client: "MinerClient", api: "VoiceApi", journal: "Journal", notify: "Reporter"
     ) -> "Daemon":
         from neurons.miner.daemon import Daemon
-        from neurons.miner.messages import Kind, Line
-        from neurons.miner.publish_steps import Publishing
+        from neurons.miner.messages import Message, MessageKind
+        from neurons.miner.publish_steps import Publisher
         from neurons.miner.scorer import ScoringProcess
         from neurons.miner.trials import Trials
-        from neurons.miner.watcher import Follower
+        from neurons.miner.watcher import Watcher
         from scoring.competition import load
 
         schedule = load(settings.competition)
         rules = schedule.version[-1]
-        publishing = Publishing(self._repo, self._dry_run, outside, journal, self._consent, say)
+        publishing = Publisher(self._repo, self._dry_run, client, journal, self._consent, notify)
         scorer = ScoringProcess(settings.competition)
-        trials = Trials(self._folder, self._repo, rules, self._margin, self._settle, outside, scorer, journal, say)
-        say(Line(Kind.WATCHING, f"Watching {self._folder} for {outside.hotkey}.", {"hotkey": outside.hotkey}))
+        trials = Trials(self._folder, self._repo, rules, self._margin, self._settle, client, scorer, journal, notify)
+        notify(Message(MessageKind.WATCHING, f"Watching {self._folder} for {client.hotkey}.", {"hotkey": client.hotkey}))
         return Daemon(
-            outside, journal, publishing, trials, Follower(api, outside.hotkey, schedule.round_blocks, say), say, self._once
+            client, journal, publishing, trials, Watcher(api, client.hotkey, schedule.round_blocks, notify), notify, self._once
         )
 
-    async def _consent(self, cost: "Cost", model: "Model") -> bool:
+    async def _consent(self, cost: "PublishingCost", model: "ModelToPublish") -> bool:
         """The cost was shown just now."""
         del cost
         return self._yes or await console.ask(f"Publish it as {model.repo} and commit it?")

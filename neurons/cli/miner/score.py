@@ -45,7 +45,7 @@ _WORST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Seed:
+class RoundSeed:
     """What a round's prompts are drawn from, and its rules; no number for a hash that was given or drawn."""
 
     number: int | None
@@ -54,13 +54,13 @@ class Seed:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredModel:
     """A model, what it was asked, what it said, and what that is worth, with reasons by prompt id."""
 
     target: str
     family: str
     content: "ContentHash"
-    seed: Seed
+    seed: RoundSeed
     groups: "tuple[Group, ...]"
     trial: "Trial"
     reasons: Mapping[str, Sequence[str]]
@@ -112,7 +112,9 @@ def _check(target: str) -> None:
     raise PlatformError(Code.ARGUMENT_INVALID, f"There is no folder {target}{hint}.")
 
 
-def _seed(settings: "MinerSettings", schedule: "Schedule", number: int | None, block: int | None, block_hash: str | None) -> Seed:
+def _seed(
+    settings: "MinerSettings", schedule: "Schedule", number: int | None, block: int | None, block_hash: str | None
+) -> RoundSeed:
     """From the chain for a round or a block that is named; else under the newest rules: a model is judged by what comes next."""
     from scoring.errors import Code, PlatformError
     from scoring.types import Block, BlockHash, RoundNumber
@@ -122,9 +124,9 @@ def _seed(settings: "MinerSettings", schedule: "Schedule", number: int | None, b
     if block is not None:
         number = block // schedule.round_blocks
     if number is None:
-        return Seed(None, BlockHash(_digits(block_hash)), schedule.version[-1])
+        return RoundSeed(None, BlockHash(_digits(block_hash)), schedule.version[-1])
     start = Block(number * schedule.round_blocks)
-    return Seed(number, asyncio.run(_first_hash(settings, start, number)), schedule.at(RoundNumber(number)))
+    return RoundSeed(number, asyncio.run(_first_hash(settings, start, number)), schedule.at(RoundNumber(number)))
 
 
 def _digits(given_hash: str | None) -> str:
@@ -150,7 +152,7 @@ async def _first_hash(settings: "MinerSettings", start: "Block", number: int) ->
         return await chain.block_hash(start)
 
 
-def _score(target: str, seed: Seed, settings: "MinerSettings") -> Scored:
+def _score(target: str, seed: RoundSeed, settings: "MinerSettings") -> ScoredModel:
     import torch
 
     from scoring.model.fingerprint import fingerprint
@@ -169,7 +171,7 @@ def _score(target: str, seed: Seed, settings: "MinerSettings") -> Scored:
         content = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total)).content
         trial = judge_model(model, seed.block_hash, seed.rules, means, progress)
     reasons = explain(groups, trial.report, ScoreRules(anchors.load(seed.rules.profile), seed.rules.factors))
-    return Scored(target, model.family, content, seed, groups, trial, reasons)
+    return ScoredModel(target, model.family, content, seed, groups, trial, reasons)
 
 
 def _model(target: str, rules: "Competition", means: "Tools", progress: "Progress") -> "Model":
@@ -185,7 +187,7 @@ def _model(target: str, rules: "Competition", means: "Tools", progress: "Progres
     return fetch(named[1], named[2], rules, means.hub, progress)
 
 
-def _report(found: Scored) -> dict[str, Any]:
+def _report(found: ScoredModel) -> dict[str, Any]:
     """Everything, as plain JSON data."""
     asked, report = found.prompts, asdict(found.trial.report)
     for sample in report["samples"]:
@@ -235,7 +237,7 @@ def _keep(folder: Path, report: Mapping[str, Any], spoken: "Mapping[str, Spoken]
                     file.writeframes(said.pcm)
 
 
-def _show(found: Scored) -> None:
+def _show(found: ScoredModel) -> None:
     from scoring.report import Factor
     from scoring.types import MICRO
 

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from bittensor import Balance, ChainError, ExtrinsicResult, UnsignedExtrinsic
 
 
-class Unoffered:
+class UnsupportedCalls:
     """Transactions are free; shielding, signing elsewhere, multisig accounts, constants and SCALE are not offered."""
 
     async def estimate_fee(self, call: Any, keypair: Any) -> Balance:

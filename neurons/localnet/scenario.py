@@ -11,7 +11,7 @@ from rich.live import Live
 
 from neurons.api_client.client import ApiUnavailable, VoiceApi
 from neurons.chain.adapter import Chain, connect
-from neurons.localnet import table
+from neurons.localnet import demo_output
 from neurons.localnet.commits import commit_all
 from neurons.localnet.network import COMPETITION, NETUID, Network
 from neurons.localnet.observation import Observation
@@ -27,14 +27,14 @@ _LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class DemoResult:
     """What the network has settled at, and where the receipt of its king's last evaluation lies (None without a king)."""
 
     seen: Observation
     receipt: Path | None
 
 
-async def tell(network: Network, console: Console) -> Ending:
+async def run_scenario(network: Network, console: Console) -> DemoResult:
     """Commit every model and watch until the network has settled; raises PlatformError when it does not in time."""
     async with (
         connect("dev", NETUID, network.layout.devchain, _CHAIN_TIMEOUT) as chain,
@@ -43,7 +43,7 @@ async def tell(network: Network, console: Console) -> Ending:
         await _ready(network, api)
         await commit_all(chain, network.miners, network.layout.wallets)
         seen = await _watch(network, api, chain, console)
-        return Ending(seen, await _receipt(network, api, seen))
+        return DemoResult(seen, await _receipt(network, api, seen))
 
 
 async def _receipt(network: Network, api: VoiceApi, seen: Observation) -> Path | None:
@@ -74,7 +74,7 @@ async def _watch(network: Network, api: VoiceApi, chain: Chain, console: Console
         while (spent := time.monotonic() - started) < _SETTLE_SECONDS:
             network.stack.check()
             seen = await observe(api, chain, network.api_hotkey, network.miners, round_blocks)
-            live.update(table.live(seen, spent))
+            live.update(demo_output.live(seen, spent))
             if judged_by is None and seen.judged:
                 judged_by = await chain.head()
             if judged_by is not None and seen.paid_after(judged_by):

@@ -5,8 +5,8 @@ import pytest
 from neurons.chain.types import CommitmentRecord, CommitmentStatus
 from neurons.miner import duel as contest
 from neurons.miner.cooldown import may_commit
-from neurons.miner.duel import Outlook, Standing
-from neurons.miner.journal_records import Scored
+from neurons.miner.duel import DuelResult, Outlook
+from neurons.miner.journal_records import ScoreRecord
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking import duel
@@ -17,16 +17,16 @@ RULES = load().version[-1]
 NOISE = (0.03, -0.02, 0.01, -0.03, 0.02, -0.01, 0.04, -0.04)
 
 
-def scored(mean: float, turn: int = 0) -> Scored:
+def scored(mean: float, turn: int = 0) -> ScoreRecord:
     """Eight groups around a mean, the noise turned by some places."""
     groups = tuple(Micro(round((mean + NOISE[(turn + place) % 8]) * MICRO)) for place in range(8))
-    return Scored("model", BlockHash("0x00"), RULES.hash, groups, Micro(round(mean * MICRO)), Micro(0))
+    return ScoreRecord("model", BlockHash("0x00"), RULES.hash, groups, Micro(round(mean * MICRO)), Micro(0))
 
 
-def stand(mine: float, theirs: float, rounds: int, nth: int = 1, margin: float | None = None) -> Standing:
+def stand(mine: float, theirs: float, rounds: int, nth: int = 1, margin: float | None = None) -> DuelResult:
     """After some rounds."""
     challenger = [scored(mine, number) for number in range(rounds)]
-    return contest.standing(challenger, [scored(theirs, number + 3) for number in range(rounds)], RULES, nth, margin)
+    return contest.duel_result(challenger, [scored(theirs, number + 3) for number in range(rounds)], RULES, nth, margin)
 
 
 def test_it_is_the_validators_own_duel() -> None:

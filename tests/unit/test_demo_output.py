@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from neurons.localnet import table
+from neurons.localnet import demo_output
 from neurons.localnet.observation import MinerView, Observation
 from scoring.types import Block, Hotkey, Uid
 
@@ -37,7 +37,7 @@ def test_nothing_is_cut(width: int) -> None:
     """Whoever's terminal it is: repository, revision, hotkey, reason, score, error, weight, incentive and burn are all there."""
     seen = Observation(Block(145), 3, 0, 0, Block(90), 0.21, 0.2099, (KING, COPY))
     output = StringIO()
-    Console(width=width, file=output).print(table.final(seen, width))
+    Console(width=width, file=output).print(demo_output.final(seen, width))
     text = output.getvalue()
     lines = text.splitlines()
     assert max(map(len, lines)) <= width
@@ -55,5 +55,5 @@ def test_nothing_is_cut(width: int) -> None:
         "0.2099",
     ):
         assert part in text
-    reasons = "".join(line.split("│")[3 if width < table.WIDE else 4].strip() for line in lines if line.startswith("│"))
+    reasons = "".join(line.split("│")[3 if width < demo_output.WIDE else 4].strip() for line in lines if line.startswith("│"))
     assert REASON.replace(" ", "") in reasons.replace(" ", "")

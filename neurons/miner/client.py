@@ -15,9 +15,9 @@ from neurons.chain.commitment import Commitment, parse
 from neurons.chain.types import Applied, CommitmentRecord, CommitmentStatus, RateLimited, Refused
 from neurons.miner.cooldown import may_commit
 from neurons.miner.hub import ModelHub, Remote
-from neurons.miner.journal_records import Chosen
+from neurons.miner.journal_records import ChosenModel
 from neurons.miner.model_check import commitment_of
-from neurons.miner.publish_decision import Place, Seen, Step
+from neurons.miner.publish_decision import PublishingView, RepositoryView, Step
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError, SubmissionFault
 from scoring.model.fingerprint import fingerprint
@@ -36,7 +36,7 @@ class CommitRefused(PlatformError):
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class MinerState:
     """A hotkey now: its newest commitment at both heads, what the API holds of it, and the first block outside its cooldown.
 
     `submissions` is None when the API does not answer: then every commitment is taken to start a cooldown.
@@ -55,11 +55,11 @@ class Own:
     @property
     def last(self) -> Commitment | None:
         """What the newest final commitment says, if it can be read."""
-        return read(self.at_final)
+        return plain_commitment(self.at_final)
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class PublishingCost:
     """What publishing takes: bytes to upload, rao of fee and of what the hotkey's account holds, and blocks until the next commitment."""
 
     files: int
@@ -71,14 +71,14 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ModelToPublish:
     """A chosen model and the repository that is its own: no other submission's lies there, so none becomes visible or vanishes with it."""
 
-    chosen: Chosen
+    chosen: ChosenModel
     repo: str
 
 
-class Outside:
+class MinerClient:
     """The outside world of one hotkey. Reading and writing raise the named outages; the hub is asked in a thread of its own."""
 
     def __init__(self, chain: Chain, hub: ModelHub, api: VoiceApi, wallet: bt.Wallet, schedule: Schedule) -> None:
@@ -88,7 +88,7 @@ class Outside:
         self.hotkey = Hotkey(wallet.hotkey.ss58_address)
         self.public_key = bytes(wallet.hotkey.public_key)
 
-    async def own(self) -> Own:
+    async def state(self) -> MinerState:
         """The hotkey as it stands."""
         newest = await self._chain.metagraph(await self._chain.head())
         final = await self._chain.metagraph()
@@ -96,7 +96,7 @@ class Outside:
         known = {Block(item.commit_block): item.code for item in held or ()}
         limits = self._schedule.at(RoundNumber(newest.block // self._schedule.round_blocks)).limits
         at_head = newest.commitment(self.hotkey)
-        return Own(
+        return MinerState(
             registered=newest.neuron(self.hotkey) is not None,
             head=newest.block,
             final=final.block,
@@ -108,33 +108,37 @@ class Outside:
             block_seconds=await self._chain.block_seconds(),
         )
 
-    async def seen(self, model: Model, own: Own, void_from: Block | None, consented: bool) -> tuple[Seen, str]:
+    async def seen(
+        self, model: ModelToPublish, state: MinerState, void_from: Block | None, consented: bool
+    ) -> tuple[PublishingView, str]:
         """What the decision about a chosen model needs, and the revision that holds it ('' while none does)."""
         place, revision = await self.in_thread(lambda: self._place(model))
         wanted = self.text(model, revision).decode() if revision else None
-        signed, newest = model.chosen.signed, own.at_head
-        seen = Seen(
-            registered=own.registered,
-            head=own.head,
-            final=own.final,
+        signed, newest = model.chosen.signed, state.at_head
+        seen = PublishingView(
+            registered=state.registered,
+            head=state.head,
+            final=state.final,
             committed_head=_is(newest, wanted),
-            committed_final=_is(own.at_final, wanted),
+            committed_final=_is(state.at_final, wanted),
             superseded=signed is not None and newest is not None and newest.block > signed and not _is(newest, wanted),
             place=place,
-            may_commit=own.may_commit,
+            may_commit=state.may_commit,
             void_from=void_from,
             consented=consented,
         )
         return seen, revision
 
-    async def cost(self, model: Model, own: Own) -> Cost:
+    async def cost(self, model: ModelToPublish, state: MinerState) -> PublishingCost:
         """What publishing a model takes; nothing is signed for it."""
         sizes = [path.stat().st_size for path in model.chosen.folder.iterdir()]
         fee = await self._chain.commit_fee(self._wallet, self.text(model, "0" * 40))
         balance = await self._chain.balance(self.hotkey)
-        return Cost(len(sizes), sum(sizes), fee, balance, own.cooldown_blocks, own.cooldown_blocks * own.block_seconds)
+        return PublishingCost(
+            len(sizes), sum(sizes), fee, balance, state.cooldown_blocks, state.cooldown_blocks * state.block_seconds
+        )
 
-    async def take(self, step: Step, model: Model, revision: str) -> str:
+    async def take(self, step: Step, model: ModelToPublish, revision: str) -> str:
         """Take a step; what it gave. Raises CommitRefused when the chain refuses."""
         match step:
             case Step.CREATE:
@@ -150,7 +154,7 @@ class Outside:
             case unreachable:
                 assert_never(unreachable)
 
-    def text(self, model: Model, revision: str) -> bytes:
+    def text(self, model: ModelToPublish, revision: str) -> bytes:
         """The commitment that names a model at a revision."""
         return commitment_of(model.chosen.content, model.repo, revision, self._wallet)
 
@@ -179,19 +183,19 @@ class Outside:
             case unreachable:
                 assert_never(unreachable)
 
-    def _place(self, model: Model) -> tuple[Place | None, str]:
+    def _place(self, model: ModelToPublish) -> tuple[RepositoryView | None, str]:
         """The repository, and the revision in it that is the model: known from the journal, else found by comparing all files."""
         known = model.chosen.revision
         remote = self._hub.state(model.repo, known) if known else None
         if remote is not None:
-            return Place(remote.private, False, True), known
+            return RepositoryView(remote.private, False, True), known
         remote = self._hub.state(model.repo)
         if remote is None:
             return None, ""
         holds = not known and holds_model(remote, model.chosen.folder, model.chosen.content)
-        return Place(remote.private, remote.empty, holds), remote.revision if holds else ""
+        return RepositoryView(remote.private, remote.empty, holds), remote.revision if holds else ""
 
-    def _upload(self, model: Model) -> str:
+    def _upload(self, model: ModelToPublish) -> str:
         """Upload, and make sure that what lies there is what was scored: a training process may have written into the folder."""
         revision = self._hub.upload(model.chosen.folder, model.repo)
         remote = self._hub.state(model.repo, revision)
@@ -209,7 +213,7 @@ def holds_model(remote: Remote, folder: Path, content: ContentHash) -> bool:
         return False
 
 
-def read(record: CommitmentRecord | None) -> Commitment | None:
+def plain_commitment(record: CommitmentRecord | None) -> Commitment | None:
     """A plain commitment in the validator's form; None for any other."""
     try:
         return parse(record.value) if record is not None and record.status is CommitmentStatus.PLAIN else None

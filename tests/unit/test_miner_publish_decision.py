@@ -8,18 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurons.chain.adapter import COMMIT_LASTS
-from neurons.miner.publish_decision import Ask, End, Hold, Next, Place, Seen, Step, next_step
+from neurons.miner.publish_decision import Ask, End, Hold, Next, PublishingView, RepositoryView, Step, next_step
 from scoring.types import Block
 
-EMPTY = Place(private=True, empty=True, holds=False)
-FULL = Place(private=True, empty=False, holds=True)
+EMPTY = RepositoryView(private=True, empty=True, holds=False)
+FULL = RepositoryView(private=True, empty=False, holds=True)
 OPEN = replace(FULL, private=False)
 FINALITY = 3
 
 
-def seen(**overrides: Any) -> Seen:
+def seen(**overrides: Any) -> PublishingView:
     """Everything is ready, and nothing has been done."""
-    standard = Seen(
+    standard = PublishingView(
         registered=True,
         head=Block(500),
         final=Block(497),
@@ -70,7 +70,7 @@ class World:
     head: int = 100
     commits: list[int] = field(default_factory=list)
     pending: list[int] = field(default_factory=list)
-    place: Place | None = None
+    place: RepositoryView | None = None
     shown_at: int | None = None
 
     def pass_block(self, include: bool) -> None:

@@ -9,14 +9,14 @@ from typing import TypeVar, assert_never
 from bittensor import ChainError
 from bittensor.error_descriptions import DESCRIPTIONS
 
-from neurons.devchain.faults import Fault, FaultTable, Kind
+from neurons.devchain.faults import Fault, FaultKind, FaultTable
 
 T = TypeVar("T")
 Draw = Callable[[], float]
 """A number in [0, 1), each time another."""
 
 
-class Answered(ChainError):
+class NodeError(ChainError):
     """The node answered with an error, `reason` by the chain's name."""
 
     def __init__(self, reason: str) -> None:
@@ -24,7 +24,7 @@ class Answered(ChainError):
         self.reason = reason
 
 
-class Weather:
+class FaultInjector:
     """The faults as one process meets them; `draw` decides whether a fault with a share strikes."""
 
     def __init__(self, path: Path, draw: Draw) -> None:
@@ -38,13 +38,15 @@ class Weather:
 
     async def head(self, head: int) -> int:
         """The newest block that the node knows: an older one while it stands still."""
-        stale = [fault for fault in await self._acting(head) if fault.plan.kind is Kind.STALE]
+        stale = [fault for fault in await self._acting(head) if fault.plan.kind is FaultKind.STALE]
         struck = [fault.since for fault in stale if await self._strikes(fault)]
         return min([head, *struck])
 
     async def through(self, names: tuple[str, ...], head: int, work: Callable[[], Awaitable[T]]) -> T:
         """Do the work as the node lets it be done; raises ConnectionResetError or Answered where it does not."""
-        concerned = [fault for fault in await self._acting(head) if fault.plan.kind is not Kind.STALE and fault.concerns(names)]
+        concerned = [
+            fault for fault in await self._acting(head) if fault.plan.kind is not FaultKind.STALE and fault.concerns(names)
+        ]
         struck = [fault for fault in concerned if await self._strikes(fault)]
         for fault in struck:
             if not fault.plan.after:
@@ -67,13 +69,13 @@ class Weather:
 
 async def _strike(fault: Fault) -> None:
     match fault.plan.kind:
-        case Kind.STALL:
+        case FaultKind.STALL:
             await asyncio.sleep(fault.plan.seconds)
-        case Kind.DROP:
+        case FaultKind.DROP:
             raise ConnectionResetError("the node dropped the connection")
-        case Kind.ERROR:
-            raise Answered(fault.plan.name)
-        case Kind.STALE:
+        case FaultKind.ERROR:
+            raise NodeError(fault.plan.name)
+        case FaultKind.STALE:
             return
         case unreachable:
             assert_never(unreachable)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from neurons.miner.ledger_news import stand, told
+from neurons.miner.ledger_news import changes, ledger_view
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import Record, Refusal, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber
@@ -17,9 +17,9 @@ STATE = State(round=RoundNumber(5), king=KING, throne="king since block 9: it wo
 
 def says(state: State, before: State | None = None) -> list[str]:
     """What is told of the new state."""
-    now = stand(state, ME)
+    now = ledger_view(state, ME)
     assert now is not None
-    return [line.text for line in told(None if before is None else stand(before, ME), now)]
+    return [line.text for line in changes(None if before is None else ledger_view(before, ME), now)]
 
 
 def over(outcome: DuelOutcome) -> EndedDuel:
@@ -78,5 +78,5 @@ def test_only_what_changed_is_told() -> None:
 
 def test_a_ledger_without_a_round_says_nothing() -> None:
     """Nor does one that does not know the submission."""
-    assert stand(State(), ME) is None
+    assert ledger_view(State(), ME) is None
     assert says(replace(STATE, records=())) == []

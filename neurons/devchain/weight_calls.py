@@ -6,7 +6,7 @@ from neurons.devchain.events import Origin, Revealed, Sealed, Weighted
 from neurons.devchain.genesis import U16_MAX
 from neurons.devchain.neuron import NeuronState
 from neurons.devchain.rejection import Rejected, ensure
-from neurons.devchain.state import SealedState, State
+from neurons.devchain.state import ChainState, SealedState
 from scoring.types import Hotkey
 
 COMMIT_REVEAL_VERSION = 4
@@ -15,7 +15,7 @@ _MOST_SEALED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class WeightsRequest:
     """What a validator asks for: targets and u16 values in the same order."""
 
     targets: tuple[int, ...]
@@ -24,7 +24,7 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class SealedRequest:
     """Sealed weights (hex), the beacon's round that opens them, and the version of the sealing."""
 
     data: str
@@ -32,7 +32,7 @@ class Commit:
     version: int
 
 
-def set_weights(wanted: Weights, origin: Origin, state: State) -> Weighted:
+def set_weights(wanted: WeightsRequest, origin: Origin, state: ChainState) -> Weighted:
     """Set plain weights; raises Rejected."""
     ensure(not state.rules.commit_reveal_weights_enabled, "CommitRevealEnabled")
     neuron = _check(wanted, origin.signer, state)
@@ -40,7 +40,7 @@ def set_weights(wanted: Weights, origin: Origin, state: State) -> Weighted:
     return Weighted(neuron.uid, wanted.targets, scaled(wanted.values), origin)
 
 
-def seal(commit: Commit, origin: Origin, state: State) -> Sealed:
+def seal(commit: SealedRequest, origin: Origin, state: ChainState) -> Sealed:
     """Take sealed weights; raises Rejected. Nobody can see yet whether they would be taken."""
     ensure(state.rules.commit_reveal_weights_enabled, "CommitRevealDisabled")
     neuron = _neuron(origin.signer, state)
@@ -52,7 +52,7 @@ def seal(commit: Commit, origin: Origin, state: State) -> Sealed:
     return Sealed(neuron.hotkey, commit.data, commit.reveal_round, origin)
 
 
-def reveal(hotkey: Hotkey, wanted: Weights, state: State, sealed_in: int | None = None) -> Revealed:
+def reveal(hotkey: Hotkey, wanted: WeightsRequest, state: ChainState, sealed_in: int | None = None) -> Revealed:
     """Apply what a hotkey sealed (in a block; default: the earliest that waits); raises Rejected.
 
     The chain opens sealed weights in the epoch that comes `commit_reveal_period` after theirs, neither earlier nor later.
@@ -65,7 +65,7 @@ def reveal(hotkey: Hotkey, wanted: Weights, state: State, sealed_in: int | None 
     return Revealed(hotkey, waiting[0].block, wanted.targets, scaled(wanted.values))
 
 
-def opens_in(sealed: SealedState, state: State) -> int:
+def opens_in(sealed: SealedState, state: ChainState) -> int:
     """The epoch in which sealed weights are opened; they expire when it ends."""
     return sealed.epoch + state.rules.commit_reveal_period
 
@@ -76,19 +76,19 @@ def scaled(values: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(value * U16_MAX // top for value in values)
 
 
-def _neuron(hotkey: str, state: State) -> NeuronState:
+def _neuron(hotkey: str, state: ChainState) -> NeuronState:
     neuron = state.neuron(hotkey)
     if neuron is None:
         raise Rejected("HotKeyNotRegisteredInSubNet")
     return neuron
 
 
-def _check_pace(neuron: NeuronState, state: State, name: str) -> None:
+def _check_pace(neuron: NeuronState, state: ChainState, name: str) -> None:
     waited = state.block - neuron.last_update
     ensure(neuron.last_update == 0 or waited >= state.rules.weights_rate_limit, name)
 
 
-def _check(wanted: Weights, hotkey: str, state: State) -> NeuronState:
+def _check(wanted: WeightsRequest, hotkey: str, state: ChainState) -> NeuronState:
     """What holds for weights whenever they are applied."""
     ensure(len(wanted.targets) == len(wanted.values), "WeightVecNotEqualSize")
     neuron = _neuron(hotkey, state)
@@ -97,7 +97,7 @@ def _check(wanted: Weights, hotkey: str, state: State) -> NeuronState:
     return neuron
 
 
-def _check_sender(wanted: Weights, neuron: NeuronState, state: State) -> None:
+def _check_sender(wanted: WeightsRequest, neuron: NeuronState, state: ChainState) -> None:
     rules = state.rules
     ensure(state.stake(neuron.hotkey) >= rules.weights_min_stake, "NotEnoughStakeToSetWeights")
     ensure(rules.weights_version == 0 or wanted.version_key >= rules.weights_version, "IncorrectWeightVersionKey")
@@ -105,7 +105,7 @@ def _check_sender(wanted: Weights, neuron: NeuronState, state: State) -> None:
     ensure(neuron.permit or only_self or neuron.hotkey == state.owner_hotkey, "NeuronNoValidatorPermit")
 
 
-def _check_values(wanted: Weights, neuron: NeuronState, state: State) -> None:
+def _check_values(wanted: WeightsRequest, neuron: NeuronState, state: ChainState) -> None:
     size, targets, values = len(state.neurons), wanted.targets, wanted.values
     ensure(len(targets) <= size, "UidsLengthExceedUidsInSubNet")
     ensure(len(set(targets)) == len(targets), "DuplicateUids")

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from neurons.miner.messages import spoken
-from neurons.miner.submission_news import Rank, Sight, Turn, news
+from neurons.miner.submission_news import QueuePlace, Rank, SubmissionView, news
 from scoring.errors import EXPLANATIONS, Code
 from scoring.types import Block, EvaluationId, Micro, RoundNumber, SubmissionId
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.schemas.evaluations import EvaluationOut
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-NEW = Sight(Block(50), SubmissionState.QUEUED, None, None, (), None, None)
+NEW = SubmissionView(Block(50), SubmissionState.QUEUED, None, None, (), None, None)
 
 
 def evaluation(number: int, state: EvaluationState, **overrides: Any) -> EvaluationOut:
@@ -35,7 +35,7 @@ def evaluation(number: int, state: EvaluationState, **overrides: Any) -> Evaluat
     return EvaluationOut(**standard | overrides)
 
 
-WAITS = replace(NEW, state=SubmissionState.QUEUED, turn=Turn(3, 600, 1200), rounds=(evaluation(7, EvaluationState.QUEUED),))
+WAITS = replace(NEW, state=SubmissionState.QUEUED, turn=QueuePlace(3, 600, 1200), rounds=(evaluation(7, EvaluationState.QUEUED),))
 SCORED = replace(
     NEW,
     state=SubmissionState.SCORED,
@@ -44,7 +44,7 @@ SCORED = replace(
 )
 
 
-def texts(before: Sight | None, now: Sight) -> list[str]:
+def texts(before: SubmissionView | None, now: SubmissionView) -> list[str]:
     """What is told."""
     return [line.text for line in news(before, now)]
 
@@ -77,7 +77,7 @@ def test_a_king_is_told_so() -> None:
 
 
 @pytest.mark.parametrize("now", [pytest.param(WAITS, id="waits"), pytest.param(SCORED, id="scored")])
-def test_nothing_is_told_twice(now: Sight) -> None:
+def test_nothing_is_told_twice(now: SubmissionView) -> None:
     """Seconds that pass are no news; a new commitment is all news."""
     assert texts(now, now) == []
     assert texts(replace(now, block=Block(1)), now) == texts(None, now)
@@ -101,7 +101,9 @@ def test_a_failure_of_ours_is_told_as_ours() -> None:
 
 def test_a_turn_that_cannot_be_foretold() -> None:
     """No worker lives: the place alone."""
-    assert texts(WAITS, replace(WAITS, turn=Turn(2, None, None))) == ["It waits in place 2; its start cannot be foretold yet."]
+    assert texts(WAITS, replace(WAITS, turn=QueuePlace(2, None, None))) == [
+        "It waits in place 2; its start cannot be foretold yet."
+    ]
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(30, "30 s"), (89.6, "90 s"), (600, "10 min"), (86_400, "24.0 h")])

@@ -8,7 +8,7 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from neurons.localnet.expectations import Checked
+from neurons.localnet.expectations import Expectation
 from neurons.localnet.observation import MinerView, Observation
 
 WIDE = 130
@@ -68,7 +68,7 @@ def _stacked(cells: Sequence[Text]) -> Sequence[Text]:
     return uid, where, state, Text(score.plain.replace(" ±", "\n±")), Text(f"{weight.plain}\n{incentive.plain}")
 
 
-def verdicts(checked: Sequence[Checked]) -> Table:
+def verdicts(checked: Sequence[Expectation]) -> Table:
     """Each expectation, and whether it held."""
     table = Table(box=None, show_header=False, pad_edge=False)
     for item in checked:
@@ -76,7 +76,7 @@ def verdicts(checked: Sequence[Checked]) -> Table:
     return table
 
 
-def as_json(seen: Observation, checked: Sequence[Checked]) -> str:
+def as_json(seen: Observation, checked: Sequence[Expectation]) -> str:
     """The outcome for machines."""
     return json.dumps({"observation": asdict(seen), "expectations": [asdict(item) for item in checked]}, indent=2)
 
