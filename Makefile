@@ -8,7 +8,7 @@ BENCH_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
 
-.PHONY: demo test test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu study-attacks study-order study-round-variance studies study-speaker
+.PHONY: demo test test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -66,6 +66,14 @@ bench-scoring: $(VENV)/.bench
 # The standard profile's networks, batched against one by one; BENCH_ARGS='--size full' at the published sizes.
 bench-gpu: $(VENV)/.ready
 	$(BIN)/python benchmarks/bench_gpu.py $(BENCH_ARGS)
+
+# Everything that an earlier commit and this one say of one kept demo; the first time it makes that commit's environment and demo.
+golden: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.golden_master --before $(or $(BEFORE),70698d1) $(GOLDEN_ARGS)
+
+# How the code is laid out, at an earlier commit and now; STRUCTURE_ARGS='--no-walks' for what can be counted without running anything.
+structure: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.structure --before $(or $(BEFORE),70698d1) $(STRUCTURE_ARGS)
 
 # What docs/scoring.md states: measured here, then `voice scoring docs`. Each takes minutes.
 study-attacks: $(VENV)/.ready
