@@ -8,7 +8,7 @@ BENCH_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
 
-.PHONY: demo test test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker
+.PHONY: help demo test test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -16,6 +16,11 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# Lists the targets.
+help:
+	@awk '/^# /{text=text substr($$0,2); next} /^[a-z][a-z-]*:/{if(text!=""){sub(/:.*/,"",$$1); printf "%-22s%s\n",$$1,text}} {text=""}' Makefile | cut -c1-160
+
+# The whole network on this machine; ONCE=1 ends after its table.
 demo: $(VENV)/.ready
 	$(BIN)/voice demo $(if $(ONCE),--once) $(DEMO_ARGS)
 
@@ -92,6 +97,7 @@ study-round-variance: $(VENV)/.ready
 studies: study-attacks study-order study-round-variance
 	$(BIN)/voice scoring docs
 
+# Style, types and import contracts.
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -99,9 +105,11 @@ lint: $(VENV)/.ready
 	MYPYPATH=docker $(BIN)/mypy docker/*.py
 	$(BIN)/lint-imports
 
+# Mends what the formatter and the linter can mend.
 fmt: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Removes everything that was made here.
 clean:
 	rm -rf $(VENV) .voice build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,1 +1,1 @@
-"""What RQ wakes: one evaluation at a time, from a claimed row to a signed receipt."""
+"""RQ workers: one evaluation at a time, from a claimed row to a signed receipt."""

@@ -1,1 +1,1 @@
-"""What the chain says, told to the voice API: the registry, and each new commitment."""
+"""The model queue: it reads registry and commitments from the chain and tells the voice API."""

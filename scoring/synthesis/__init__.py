@@ -1,1 +1,1 @@
-"""Model families: what turns a text into sound."""
+"""Model families: a text becomes sound."""

@@ -1,6 +1,8 @@
 """What README and docs name exists."""
 
+import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,8 @@ from neurons.cli.main import app
 from scoring.errors import Code
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-TEXTS = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}
 PATH = re.compile(r"\b((?:neurons|workers|voice_api|scoring|prompts|docker|tests|docs)/[\w./-]*)")
 COMMAND = re.compile(r"\bvoice ((?:queue|validator|db|miner|dev|scoring|operator) [\w-]+|api|dispatcher|worker|demo|verify)\b")
 TARGET = re.compile(r"(?:`|^)make ([a-z-]+)", re.MULTILINE)
@@ -51,3 +53,23 @@ def test_the_codes_that_the_readme_names_are_what_it_says() -> None:
         Code.FILE_NOT_ALLOWED,
         Code.SAMPLE_TIMEOUT,
     ]
+
+
+def test_the_map_of_the_architecture_is_the_packages_own_words() -> None:
+    """Each package has its row, and says the same in its docstring."""
+    shown = dict(
+        re.findall(r"^\| `([a-z_/0-9]+)` \| (.+) \|$", TEXTS["docs/architecture.md"].partition("## The folders")[2], re.MULTILINE)
+    )
+    said = {
+        str(path.parent.relative_to(ROOT)): (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").splitlines()[0]
+        for folder in ("neurons", "workers", "voice_api", "scoring", "prompts")
+        for path in (ROOT / folder).rglob("__init__.py")
+    }
+    assert shown == said
+
+
+def test_the_map_of_the_readme_is_the_folders() -> None:
+    """Every folder that git tracks stands in README's table, and none else."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    folders = {path.partition("/")[0] for path in listed if "/" in path and not path.startswith(".")}
+    assert set(re.findall(r"^\| `(\w+)/` \|", TEXTS["README.md"], re.MULTILINE)) == folders

@@ -1,1 +1,1 @@
-"""What each process does at its start: wait for its services, expose its metrics."""
+"""The start of each process: wait for its services, expose its metrics."""

@@ -1,4 +1,4 @@
-"""What crosses the wire, with examples: the API serves these models and its clients parse them."""
+"""The wire contract, with examples: the API serves these models and its clients parse them."""
 
 from voice_api.schemas.leaderboard import LeaderboardOut, LeaderboardRowOut
 from voice_api.schemas.problem import Problem

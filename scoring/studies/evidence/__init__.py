@@ -1,1 +1,1 @@
-"""What the claims of docs/scoring.md stand on: attacks, statistics of the studies, and the page itself."""
+"""The evidence behind docs/scoring.md: attacks, statistics of the studies, and the page itself."""

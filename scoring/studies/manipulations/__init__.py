@@ -1,1 +1,1 @@
-"""What can be done to a recording: damage that a listener hears, and tricks that opinion networks do not."""
+"""Manipulations of a recording: damage that a listener hears, and tricks that opinion networks do not hear."""

@@ -1,1 +1,1 @@
-"""What the competition's rules do to fields of made-up miners: simulated with the functions that decide on chain."""
+"""Simulations of the competition's rules over made-up miners, with the functions that decide on chain."""

@@ -1,1 +1,1 @@
-"""What people look at in a browser."""
+"""Pages for a browser, and templates of the rendered docs."""

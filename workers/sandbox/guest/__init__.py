@@ -1,1 +1,1 @@
-"""What runs inside the sandbox: it confines itself, proves it, then makes sound and nothing else."""
+"""The process inside the sandbox: it confines itself, proves it, then makes sound and nothing else."""
