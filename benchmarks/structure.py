@@ -65,7 +65,8 @@ def static(modules: list[Source]) -> Row:
     row["lines of code"] = lines
     row["imports per 100 lines"] = round(100 * imports / lines, 2)
     row["helpers used once per 1,000 lines"] = round(1000 * sum(map(_used_once, modules)) / lines, 2)
-    names = Counter(node.name for module in modules for node in ast.walk(module.tree) if _is_public_class(node))
+    classes = [node for module in modules for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+    names = Counter(node.name for node in classes if not node.name.startswith("_"))
     row["class names that stand twice"] = sum(count > 1 for count in names.values())
     row["mentions of JsonObject"] = sum(len(re.findall(r"\bJsonObject\b", module.text)) for module in modules)
     return row
@@ -73,10 +74,6 @@ def static(modules: list[Source]) -> Row:
 
 def _lines(text: str) -> int:
     return sum(bool(line.strip()) and not line.strip().startswith("#") for line in text.splitlines())
-
-
-def _is_public_class(node: ast.AST) -> bool:
-    return isinstance(node, ast.ClassDef) and not node.name.startswith("_")
 
 
 def _used_once(module: Source) -> int:
@@ -91,7 +88,7 @@ def _used_once(module: Source) -> int:
     return sum(used[name] == 1 for name in private)
 
 
-def walks(commit: Commit) -> Row:
+def walks(commit: Commit) -> dict[str, set[str]]:
     """Modules entered on each of the three ways, by a checkout's own demo."""
     with tempfile.TemporaryDirectory(prefix="voice-walks-") as place:
         demo, explained = Path(place, "demo"), Path(place, "explained")
@@ -104,11 +101,11 @@ def walks(commit: Commit) -> Row:
         subprocess.run(command, cwd=commit.folder, check=True, stdout=sys.stderr)
         with kept_network(commit, Path(place, "data")) as environment:
             hooked = Commit(commit.folder, _profiled(commit, Path(place, "python-explain"), explained))
-            most = max((_explain(hooked, environment, uid, explained) for uid in _UIDS), default=0)
+            most = max((_explain(hooked, environment, uid, explained) for uid in _UIDS), key=len)
         entered = _entered(demo)
         return {
-            "commitment → weight": len(entered["process"]),
-            "a sample's audio → receipt": len(entered["sample"]),
+            "commitment → weight": entered["process"],
+            "a sample's audio → receipt": entered["sample"],
             "explain UID": most,
         }
 
@@ -121,14 +118,14 @@ def _profiled(commit: Commit, path: Path, out: Path) -> Path:
     return path
 
 
-def _explain(hooked: Commit, environment: dict[str, str], uid: int, out: Path) -> int:
+def _explain(hooked: Commit, environment: dict[str, str], uid: int, out: Path) -> set[str]:
     """Modules that explaining one uid enters."""
     for old in out.iterdir():
         old.unlink()
     done = hooked.run(["validator", "explain", str(uid), "--json"], environment)
     if done.returncode:
         raise SystemExit(f"explain {uid} failed in {hooked.folder}:\n{done.stderr}")
-    return len(_entered(out)["process"])
+    return _entered(out)["process"]
 
 
 def _entered(folder: Path) -> dict[str, set[str]]:
@@ -147,17 +144,23 @@ def main() -> None:
     parser.add_argument("--before", default="70698d1", help="the earlier commit")
     parser.add_argument("--kept", type=Path, default=ROOT / ".voice" / "golden", help="where checkouts are kept")
     parser.add_argument("--no-walks", action="store_true", help="only what can be counted without running anything")
+    parser.add_argument("--names", action="store_true", help="also the modules that each walk enters now")
     parser.add_argument("--json", action="store_true", help="one JSON document for machines")
     given = parser.parse_args()
     old, new = checkout(given.before, given.kept / given.before), Commit(ROOT, Path(sys.executable))
     before, after = static(sources(old.folder)), static(sources(new.folder))
+    walked: dict[str, set[str]] = {}
     if not given.no_walks:
-        before |= walks(old)
-        after |= walks(new)
+        walked = walks(new)
+        before |= {name: len(entered) for name, entered in walks(old).items()}
+        after |= {name: len(entered) for name, entered in walked.items()}
     if given.json:
         sys.stdout.write(json.dumps({"before": before, "after": after}) + "\n")
     else:
         show(given.before, before, after)
+    if given.names:
+        for name, entered in walked.items():
+            sys.stderr.write("\n  ".join([name, *sorted(entered)]) + "\n")
 
 
 def show(revision: str, before: Row, after: Row) -> None:
