@@ -56,7 +56,7 @@ IN_WORDS: Mapping[DuelOutcome, OutcomeInWords] = {
     DuelOutcome.FUTILE: OutcomeInWords("too little evidence was left", _LOST),
     DuelOutcome.MAX_ROUNDS: OutcomeInWords("its rounds were over", _LOST),
     DuelOutcome.KING_GONE: OutcomeInWords(
-        "the king left, or lost to another challenger", "the submission starts anew against the next king"
+        "the king left, was absent too long, or lost to another challenger", "the submission starts anew against the next king"
     ),
     DuelOutcome.CHALLENGER_GONE: OutcomeInWords("the submission left, was replaced, or was refused", "it earns nothing any more"),
 }

@@ -115,8 +115,8 @@ def _lacks(snapshot: Snapshot, record: Record, field: _Field) -> str:
     missed = field.missed.get(record.entrant)
     if missed is not None:
         return (
-            f"the tail is for who was clearly the best when it came: {record.mean - SURE * record.stderr:.4f}, surely reached, is not "
-            f"above {missed.bound:.4f}, the most that {missed.entrant} may be worth, which was committed before it"
+            f"it is not clearly better than {missed.entrant}, which was committed earlier: {record.mean - SURE * record.stderr:.4f}, "
+            f"its least at 99 %, is not above {missed.bound:.4f}, the other's most"
         )
     if not field.held:
         return "these rules pay no tail"

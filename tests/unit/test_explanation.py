@@ -115,8 +115,8 @@ COPY = Refusal(named(8), Hotkey("h8"), "a copy of h1@1, which was committed earl
             9,
             STATE,
             {},
-            "the tail is for who was clearly the best when it came: 0.6500, surely reached, is not above 0.7000, the most "
-            "that h6@6 may be worth, which was committed before it",
+            "it is not clearly better than h6@6, which was committed earlier: 0.6500, its least at 99 %, is not above 0.7000, "
+            "the other's most",
             id="no better than what came before",
         ),
         pytest.param(7, STATE, {}, "lower bound 0.1000 is below the floor 0.2", id="below the floor"),

@@ -1,6 +1,7 @@
 """docs/incentives.md is what the code and the simulation say, and `voice simulate` says it to people and machines."""
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -50,6 +51,17 @@ def test_tables_are_tables(page: str) -> None:
     rows = [(above, line) for above, line in pairwise(page.splitlines()) if line.startswith("|") and above.startswith("|")]
     assert rows
     assert [line for above, line in rows if above.count("|") != line.count("|")] == []
+
+
+def test_every_sentence_about_money_is_short(page: str) -> None:
+    """At most 25 words, up to the simulation's report; a formula counts as one."""
+    rules = page.partition("## What was simulated")[0]
+    prose = [
+        re.sub(r"`[^`]*`|\[[^]]*\]\([^)]*\)", "x", line) for line in rules.splitlines() if not line.startswith(("|", "#", "!"))
+    ]
+    sentences = [sentence for line in prose for sentence in re.split(r"(?<=[.:?!])\*{0,2}\s", line)]
+    assert len(sentences) > 60
+    assert [sentence for sentence in sentences if len(sentence.split()) > 25] == []
 
 
 def test_check_tells_a_stale_page(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scoring.competition import load
+from scoring.ranking import duel, selection
 from scoring.studies.simulation import chart, estimates, study, summary, worked
 from scoring.studies.simulation.chart import Labels
 from scoring.studies.simulation.estimates import Rate
@@ -36,6 +37,8 @@ def render(found: Study, page: Path) -> Mapping[Path, str]:
         worked=worked,
         summary=summary,
         estimates=estimates,
+        selection=selection,
+        duel=duel,
         sd=study.MEASURED_SD,
         mixed=fields["mixed"],
         table=_table(found),
