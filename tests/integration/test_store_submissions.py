@@ -8,12 +8,11 @@ import asyncpg
 import pytest
 
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid
+from scoring.types import Block, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
 from voice_api.db.states import ActorKind, EventKind, QueueName, SubmissionState, VerdictState
 from voice_api.db.submissions import Candidate, NewSubmission, OutcomeCount, Submissions, TagRecord
 
@@ -113,35 +112,32 @@ async def test_tags_come_in_the_order_in_which_commitments_count(
     )
 
 
-async def test_candidates(store: Submissions, pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict]) -> None:
-    """Opening a round reads who is registered, how often and how each was scored, and how often we failed it today."""
+async def test_candidates(
+    store: Submissions, pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict], new_submission: Build
+) -> None:
+    """Opening a round reads what waits or is scored, and when it was last asked for; what was rejected is out."""
     scored, failing, rejected = await open_round(3, submissions=3)
+    (waiting,) = await store.add([new_submission(commit_block=Block(900))])
     queue = EvaluationQueue(pool)
     await queue.finish(await claim_one(pool), verdict())
     failed = await claim_one(pool)
     rejection = verdict(state=VerdictState.REJECTED, code=Code.LOAD_FAILED, reason="no", report=None)
     await queue.finish(await claim_one(pool), rejection)
     await queue.hand_back(failed, Code.HUB_UNAVAILABLE, "away", timedelta(0))
-    first, second = await store.get(scored), await store.get(failing)
-    neuron = Neuron(first.hotkey, Uid(4), "cold", Block(1), Block(5000))
-    await Registry(pool).replace(RegistrySnapshot(7, Block(10), BlockHash("0x" + "1" * 64), (neuron,)))
-    expected = {
-        scored: Candidate(
-            scored, first.hotkey, first.commit_block, first.tiebreak, SubmissionState.SCORED, Uid(4), Block(5000), 1, Micro(700_000),
-            Micro(50_000), RoundNumber(3), 0,
-        ),
-        failing: Candidate(
-            failing, second.hotkey, second.commit_block, second.tiebreak, SubmissionState.QUEUED, None, None, 0, None, None,
-            RoundNumber(3), 1,
-        ),
-    }  # fmt: skip
-    assert {candidate.id: candidate for candidate in await store.candidates()} == expected
+    expected = []
+    for key, last_round in ((scored, RoundNumber(3)), (failing, RoundNumber(3)), (waiting, None)):
+        held = await store.get(key)
+        candidate = Candidate(
+            id=key, hotkey=held.hotkey, commit_block=held.commit_block, tiebreak=held.tiebreak, last_round=last_round
+        )
+        expected.append(candidate)
+    assert await store.candidates() == tuple(expected)
     assert await store.outcomes() == (
-        OutcomeCount(SubmissionState.QUEUED, None, 1),
+        OutcomeCount(SubmissionState.QUEUED, None, 2),
         OutcomeCount(SubmissionState.REJECTED, Code.LOAD_FAILED, 1),
         OutcomeCount(SubmissionState.SCORED, None, 1),
     )
-    assert rejected not in expected
+    assert (await store.get(rejected)).state is SubmissionState.REJECTED
 
 
 async def test_events(store: Submissions, pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict]) -> None:

@@ -18,7 +18,7 @@ from scoring.receipts.certificate import Trust
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId, Uid
 from voice_api.db.ledger_records import LedgerEntry, Roll
 from voice_api.db.rounds import EvaluationResult, Round
-from voice_api.db.states import EvaluationState, RoundState, SubmissionState
+from voice_api.db.states import EvaluationState, RoundState
 from voice_api.db.submissions import Candidate
 from voice_api.keys import verify
 from voice_api.schemas.evidence import ResultOut
@@ -50,14 +50,7 @@ def a_candidate(number: int, **overrides: Any) -> Candidate:
         hotkey=Hotkey(f"h{number}"),
         commit_block=Block(number),
         tiebreak="00",
-        state=SubmissionState.QUEUED,
-        uid=Uid(number + 1),
-        immune_until_block=Block(9_999),
-        scored_rounds=0,
-        last_score=None,
-        last_stderr=None,
         last_round=None,
-        recent_failures=0,
     )
     return replace(candidate, **overrides)
 

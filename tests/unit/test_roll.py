@@ -40,14 +40,7 @@ def a_candidate(**overrides: Any) -> Candidate:
         hotkey=H1,
         commit_block=Block(100),
         tiebreak="00",
-        state=SubmissionState.SCORED,
-        uid=Uid(1),
-        immune_until_block=Block(9_999),
-        scored_rounds=1,
-        last_score=None,
-        last_stderr=None,
         last_round=ROUND,
-        recent_failures=0,
     )
     return replace(standard, **overrides)
 

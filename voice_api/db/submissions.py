@@ -83,29 +83,18 @@ class TagRecord:
     tag: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What deciding about a round needs to know of a submission.
-
-    `uid` and `immune_until_block` are None when the hotkey is not registered. `scored_rounds` counts verdicts with a score;
-    `last_score` and `last_stderr` are of the latest one. `last_round` is the latest round that asked for it, whatever came of it.
-    `recent_failures` counts infrastructure failures of the last 24 hours. `succeeded_at` is set for one whose hotkey committed again,
-    while nothing later of it has a verdict: the block of the first such commitment.
-    """
+    """A submission that may still be judged, as deciding about a round needs it."""
 
     id: SubmissionId
     hotkey: Hotkey
     commit_block: Block
     tiebreak: str
-    state: SubmissionState
-    uid: Uid | None
-    immune_until_block: Block | None
-    scored_rounds: int
-    last_score: Micro | None
-    last_stderr: Micro | None
     last_round: RoundNumber | None
-    recent_failures: int
+    """The latest round that asked for it, whatever came of it."""
     succeeded_at: Block | None = None
+    """The block of its hotkey's next commitment, while nothing later of that hotkey has a verdict; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ join submissions_with_score s using (id)
 order by l.number, l.rank, l.commit_block, l.tiebreak, l.id;
 
 -- name: candidates
--- Everything about each submission that may still be judged, as opening a round reads it.
+-- Each submission that may still be judged, as opening a round reads it.
 -- Those are: what waits, what is scored, and what was scored before its hotkey committed again, while nothing later of it has a verdict.
 -- What was set aside when its hotkey committed again stays out: else committing would undo a quarantine.
 with standing as (
@@ -170,14 +170,10 @@ with standing as (
       )
     group by old.id
 )
-select s.id, s.hotkey, s.commit_block, s.tiebreak, s.state, n.uid, n.immune_until_block, s.score as last_score, s.stderr as last_stderr,
-       succeeded_at,
-       (select count(*) from evaluations e where e.submission_id = s.id and e.state = 'scored')::integer as scored_rounds,
-       (select max(e.round) from evaluations e where e.submission_id = s.id) as last_round,
-       failures_today(s.id) as recent_failures
+select s.id, s.hotkey, s.commit_block, s.tiebreak, succeeded_at,
+       (select max(e.round) from evaluations e where e.submission_id = s.id) as last_round
 from standing
-join submissions_with_score s using (id)
-left join neurons n using (hotkey)
+join submissions s using (id)
 order by s.commit_block, s.tiebreak, s.id;
 
 -- name: fates
