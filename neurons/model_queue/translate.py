@@ -6,7 +6,7 @@ from neurons.chain.commitment import in_cooldown, parse, tiebreak
 from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph
 from scoring.errors import Code, SubmissionFault
 from scoring.types import Block, BlockHash
-from voice_api.db.registry import Neuron, RegistrySnapshot
+from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
 from voice_api.db.submissions import NewSubmission
 
 UNREAD = (Code.COMMITMENT_MALFORMED, Code.TOO_EARLY, Code.TIMELOCKED)
@@ -24,7 +24,13 @@ class Known:
 def registry(metagraph: Metagraph) -> RegistrySnapshot:
     """The neurons as the API stores them."""
     neurons = tuple(
-        Neuron(n.hotkey, n.uid, n.coldkey, n.registered_at_block, n.immune_until_block)
+        RegisteredNeuron(
+            hotkey=n.hotkey,
+            uid=n.uid,
+            coldkey=n.coldkey,
+            registered_at_block=n.registered_at_block,
+            immune_until_block=n.immune_until_block,
+        )
         for n in sorted(metagraph.neurons, key=lambda neuron: neuron.uid)
     )
     return RegistrySnapshot(metagraph.netuid, metagraph.block, metagraph.block_hash, neurons)

@@ -25,7 +25,7 @@ from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid
 from tests.chaos.arena import Arena
 from voice_api.db.pool import Pool
-from voice_api.db.registry import Neuron, RegistrySnapshot
+from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
 from voice_api.db.rounds import Entry, NewRound, Rounds
 from voice_api.db.states import QueueName
 from voice_api.db.submissions import NewSubmission
@@ -126,7 +126,12 @@ def _commitment(folder: Path, number: int, round_number: int) -> NewSubmission:
 
 def _registry(block: int, writer: str) -> RegistrySnapshot:
     names = [writer, *(f"miner-{number}" for number in range(1, _MOST_MINERS))]
-    neurons = tuple(Neuron(Hotkey(name), Uid(uid), "coldkey", Block(0), Block(0)) for uid, name in enumerate(names))
+    neurons = tuple(
+        RegisteredNeuron(
+            hotkey=Hotkey(name), uid=Uid(uid), coldkey="coldkey", registered_at_block=Block(0), immune_until_block=Block(0)
+        )
+        for uid, name in enumerate(names)
+    )
     return RegistrySnapshot(1, Block(block * RULES.round_blocks), _hash(block), neurons)
 
 

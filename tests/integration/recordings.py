@@ -13,7 +13,7 @@ from neurons.api_client.client import VoiceApi
 from scoring.synthesis.espeak_library import EspeakSettings, say
 from scoring.types import Block, BlockHash, Hotkey, Uid
 from voice_api.db.pool import Pool
-from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
+from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.settings import ApiSettings
 
 API = "http://voice.test"
@@ -60,7 +60,13 @@ class Miner:
 
     async def register(self, wallet: bt.Wallet, block: int) -> None:
         """Let a wallet's hotkey be the only one of the subnet."""
-        neuron = Neuron(Hotkey(wallet.hotkey.ss58_address), Uid(0), "c0", Block(0), Block(1))
+        neuron = RegisteredNeuron(
+            hotkey=Hotkey(wallet.hotkey.ss58_address),
+            uid=Uid(0),
+            coldkey="c0",
+            registered_at_block=Block(0),
+            immune_until_block=Block(1),
+        )
         await Registry(self.pool).replace(RegistrySnapshot(7, Block(block), BlockHash("0x" + "1" * 64), (neuron,)))
 
     async def uploads(self) -> list[bytes | None]:

@@ -20,7 +20,7 @@ from voice_api.db.ledger import Ledger
 from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
+from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState, VerdictState
 from voice_api.db.submissions import NewSubmission, Submissions
@@ -60,7 +60,12 @@ async def browser(transport: httpx.ASGITransport) -> AsyncIterator[httpx.AsyncCl
 
 def snapshot(block: int, *hotkeys: Hotkey) -> RegistrySnapshot:
     """A registry of some hotkeys."""
-    neurons = tuple(Neuron(hotkey, Uid(uid), f"cold-{uid}", Block(1), Block(5000)) for uid, hotkey in enumerate(hotkeys))
+    neurons = tuple(
+        RegisteredNeuron(
+            hotkey=hotkey, uid=Uid(uid), coldkey=f"cold-{uid}", registered_at_block=Block(1), immune_until_block=Block(5000)
+        )
+        for uid, hotkey in enumerate(hotkeys)
+    )
     return RegistrySnapshot(7, Block(block), BlockHash(f"0x{block:064x}"), neurons)
 
 

@@ -13,7 +13,7 @@ from scoring.types import Block, BlockHash, EvaluationId, Hotkey, SubmissionId, 
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
+from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.schemas.operations import (
     CodeWindow,
@@ -201,5 +201,10 @@ async def test_a_banned_hotkey_is_no_miner(miner: VoiceApi, pool: Pool, stranger
 
 def registry(block: int, *hotkeys: Hotkey) -> RegistrySnapshot:
     """A registry of some hotkeys."""
-    neurons = tuple(Neuron(hotkey, Uid(uid), f"cold-{uid}", Block(1), Block(5000)) for uid, hotkey in enumerate(hotkeys))
+    neurons = tuple(
+        RegisteredNeuron(
+            hotkey=hotkey, uid=Uid(uid), coldkey=f"cold-{uid}", registered_at_block=Block(1), immune_until_block=Block(5000)
+        )
+        for uid, hotkey in enumerate(hotkeys)
+    )
     return RegistrySnapshot(7, Block(block), BlockHash(f"0x{block:064x}"), neurons)

@@ -37,7 +37,7 @@ from scoring.types import Block, BlockHash, Hotkey, Uid
 from voice_api.db.evaluations import Verdict
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
+from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.states import QueueName
 from voice_api.settings import ApiSettings, ProcessSettings
 from voice_api.web.app import create_app
@@ -129,7 +129,9 @@ async def filled(
 ) -> None:
     """A database with something of everything: `writer` is registered, an evaluation scored, one running, one waiting."""
     hotkey = Hotkey(writer.hotkey.ss58_address)
-    neuron = Neuron(hotkey, Uid(1), "coldkey", Block(0), Block(0))
+    neuron = RegisteredNeuron(
+        hotkey=hotkey, uid=Uid(1), coldkey="coldkey", registered_at_block=Block(0), immune_until_block=Block(0)
+    )
     await Registry(pool).replace(RegistrySnapshot(1, Block(1), BlockHash("0x" + "1" * 64), (neuron,)))
     await open_round(number=1, submissions=3)
     queue = EvaluationQueue(pool)

@@ -13,7 +13,7 @@ from bittensor import http_auth
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, Uid
 from voice_api.db.pool import Pool
-from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
+from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.settings import ApiSettings
 from voice_api.web.auth import SKEW, WINDOW
 
@@ -73,7 +73,13 @@ async def bed(
 ) -> AsyncIterator[Bed]:
     """An API in which the writer has every role, and is a registered miner."""
     every = (writer.hotkey.ss58_address,)
-    neuron = Neuron(Hotkey(writer.hotkey.ss58_address), Uid(1), "coldkey", Block(0), Block(0))
+    neuron = RegisteredNeuron(
+        hotkey=Hotkey(writer.hotkey.ss58_address),
+        uid=Uid(1),
+        coldkey="coldkey",
+        registered_at_block=Block(0),
+        immune_until_block=Block(0),
+    )
     await Registry(pool).replace(RegistrySnapshot(1, Block(1), BlockHash("0x" + "1" * 64), (neuron,)))
     transport = await serve(api_settings(writers=every, operators=every, rate_per_minute=PLENTY, rate_address_per_minute=PLENTY))
     paths = transport.app.openapi()["paths"]  # type: ignore[attr-defined]

@@ -23,7 +23,7 @@ from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool, open_pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.receipts import Receipts
-from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
+from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.rounds import Entry, NewRound, Rounds
 from voice_api.db.samples import Samples
 from voice_api.db.states import AuditOutcome, QueueName, VerdictState, WeightOutcome
@@ -47,7 +47,7 @@ ONLY = (
     | dict.fromkeys(("operations.ban", "operations.drain", "operations.undrain", "operations.note", "idempotency.keep"), "api")
 )
 """What decides money or belongs to one kind of process can be run by that one alone."""
-NEURON = Neuron(Hotkey("h"), Uid(0), "c", Block(0), Block(9))
+NEURON = RegisteredNeuron(hotkey=Hotkey("h"), uid=Uid(0), coldkey="c", registered_at_block=Block(0), immune_until_block=Block(9))
 
 
 @pytest.fixture

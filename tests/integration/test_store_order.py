@@ -12,7 +12,7 @@ from voice_api.db.causes import Cause
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.registry import Neuron, Registry, RegistrySnapshot
+from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.rounds import Entry, NewRound, Rounds
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName
 from voice_api.db.submissions import NewSubmission, Submissions
@@ -47,7 +47,12 @@ class Bed:
 
     async def register(self, **immune_until: int) -> None:
         """Register miners, each immune until a block."""
-        neurons = (Neuron(Hotkey(n), Uid(u), "c", Block(0), Block(end)) for u, (n, end) in enumerate(immune_until.items()))
+        neurons = (
+            RegisteredNeuron(
+                hotkey=Hotkey(n), uid=Uid(u), coldkey="c", registered_at_block=Block(0), immune_until_block=Block(end)
+            )
+            for u, (n, end) in enumerate(immune_until.items())
+        )
         await Registry(self.pool).replace(RegistrySnapshot(7, NOW, BlockHash("0x00"), tuple(neurons)))
 
     async def take(self, host: str = "host-1") -> Claim:

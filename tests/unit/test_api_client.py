@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from neurons.api_client.client import VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, RoundNumber, SubmissionId, Uid
-from voice_api.db.registry import Neuron, RegistrySnapshot
+from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
 from voice_api.db.submissions import NewSubmission
 from voice_api.schemas.operations import (
     CodeWindow,
@@ -41,7 +41,7 @@ FOR_MACHINES = {"health_alive", "health_metrics"}
 """Asked by probes and by Prometheus."""
 KEY, EVALUATION, SUBMISSION, HOTKEY = "a5" * 32, EvaluationId(3), SubmissionId(4), Hotkey("5G")
 WINDOW = {"since": datetime(2026, 1, 1, tzinfo=UTC), "until": datetime(2026, 1, 2, tzinfo=UTC), "reason": "x"}
-NEURON = Neuron(HOTKEY, Uid(1), "5C", Block(1), Block(2))
+NEURON = RegisteredNeuron(hotkey=HOTKEY, uid=Uid(1), coldkey="5C", registered_at_block=Block(1), immune_until_block=Block(2))
 REFUSED = NewSubmission(HOTKEY, "a" * 64, Block(1), "b" * 64, "?", code=Code.COMMITMENT_MALFORMED, reason="not a commitment")
 
 

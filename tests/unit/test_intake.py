@@ -71,8 +71,12 @@ def test_the_registry_is_the_metagraph_in_the_order_of_uids() -> None:
         Block(60),
         HASH,
         (
-            registry.Neuron(Hotkey("h1"), Uid(1), "c1", Block(1), Block(101)),
-            registry.Neuron(Hotkey("h2"), Uid(2), "c2", Block(2), Block(102)),
+            registry.RegisteredNeuron(
+                hotkey=Hotkey("h1"), uid=Uid(1), coldkey="c1", registered_at_block=Block(1), immune_until_block=Block(101)
+            ),
+            registry.RegisteredNeuron(
+                hotkey=Hotkey("h2"), uid=Uid(2), coldkey="c2", registered_at_block=Block(2), immune_until_block=Block(102)
+            ),
         ),
     )
 

@@ -10,8 +10,8 @@ from voice_api.db.rows import read
 from voice_api.db.sql import sql
 
 
-@dataclass(frozen=True, slots=True)
-class Neuron:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredNeuron:
     """A registered hotkey; it cannot be pruned before `immune_until_block`."""
 
     hotkey: Hotkey
@@ -28,7 +28,7 @@ class RegistrySnapshot:
     netuid: int
     block: Block
     block_hash: BlockHash
-    neurons: tuple[Neuron, ...]
+    neurons: tuple[RegisteredNeuron, ...]
 
 
 class Registry:
@@ -59,7 +59,7 @@ class Registry:
         async with self._pool.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             head = await connection.fetchrow(sql("registry.head"))
             neurons = await connection.fetch(sql("registry.neurons"))
-        return read(RegistrySnapshot, head, neurons=tuple(read(Neuron, row) for row in neurons)) if head else None
+        return read(RegistrySnapshot, head, neurons=tuple(read(RegisteredNeuron, row) for row in neurons)) if head else None
 
     async def has(self, hotkey: Hotkey, within: timedelta) -> bool:
         """Whether a hotkey is registered, as of a snapshot that came within this time.

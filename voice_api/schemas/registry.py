@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from scoring.types import Uid
-from voice_api.db.registry import Neuron, RegistrySnapshot
+from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
 from voice_api.schemas.wire import NO_NUL, HashIn, HeightIn, Ss58, Wire
 
 
@@ -36,7 +36,7 @@ class RegistryIn(Wire):
 
     def snapshot(self) -> RegistrySnapshot:
         """As the store takes it."""
-        neurons = tuple(Neuron(**neuron.model_dump()) for neuron in sorted(self.neurons, key=lambda neuron: neuron.uid))
+        neurons = tuple(RegisteredNeuron(**neuron.model_dump()) for neuron in sorted(self.neurons, key=lambda neuron: neuron.uid))
         return RegistrySnapshot(self.netuid, self.block, self.block_hash, neurons)
 
 
