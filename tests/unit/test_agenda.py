@@ -99,7 +99,7 @@ def test_a_round_opens_when_one_is_due() -> None:
 
 def test_who_is_not_registered_is_not_judged() -> None:
     """What counts is the metagraph just read, whatever the stored registry still says."""
-    gone, just_came = a_candidate(7), a_candidate(1, uid=None, immune_until_block=None)
+    gone, just_came = a_candidate(7), a_candidate(1)
     action = decide(a_view(candidates=(just_came, gone)), SCHEDULE)
     assert isinstance(action, OpenRound)
     assert action.opening.entries == (1,)

@@ -109,7 +109,7 @@ def test_a_refusal_stands_to_be_explained_until_the_hotkey_commits_again() -> No
 )
 def test_a_superseded_submission_stands_for_a_while(succeeded_at: int, stands: bool) -> None:
     """Until its successor's first verdict (then it is no candidate), and no longer than the competition says."""
-    candidate = a_candidate(state=SubmissionState.SUPERSEDED, succeeded_at=Block(succeeded_at))
+    candidate = a_candidate(succeeded_at=Block(succeeded_at))
     found = called(a_fate(SubmissionState.SUPERSEDED, superseded=True), candidate)
     assert (NAME in found.standing, NAME in found.gone) == (stands, not stands)
 
