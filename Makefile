@@ -2,6 +2,8 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+JOBS ?= 2
+PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --durations 20
 ONCE ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
@@ -24,8 +26,9 @@ help:
 demo: $(VENV)/.ready
 	$(BIN)/voice demo $(if $(ONCE),--once) $(DEMO_ARGS)
 
+# JOBS processes beside each other: JOBS=0 for one alone, as a debugger wants it.
 test: $(VENV)/.ready
-	$(BIN)/pytest
+	$(PYTEST)
 
 # A storm of faults over real processes, and what must hold afterwards; CHAOS_ARGS='--seed 2' for another storm. Then the API's
 # description tried out with thousands of requests.

@@ -1,8 +1,10 @@
-"""One PostgreSQL and one Redis for the whole run, and a fresh database for each test."""
+"""One PostgreSQL and one Redis for each of the run's processes, and a fresh database for each test."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,9 +25,12 @@ from voice_api.settings import ProcessSettings
 
 _numbers = count()
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""Before anything imports torch: its threads, in two processes beside each other, take each other's cores."""
+
 
 class Servers(ProcessSettings):
-    """Servers to use instead of the embedded ones. The tests make and drop databases of their own, and empty the Redis."""
+    """Servers to use instead of the embedded ones. The tests make and drop databases of their own, and empty Redis's."""
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
@@ -40,7 +45,7 @@ def server_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres(server_folder: Path) -> Iterator[EmbeddedService]:
-    """A PostgreSQL that the whole run shares."""
+    """A PostgreSQL that this process has for its whole run, or one that all of them share, when it is given."""
     given = Servers().database_url
     if given is not None:
         yield EmbeddedService(given.get_secret_value(), lambda: None)
@@ -51,11 +56,13 @@ def postgres(server_folder: Path) -> Iterator[EmbeddedService]:
 
 
 @pytest.fixture(scope="session")
-def redis_server(server_folder: Path) -> Iterator[EmbeddedService]:
-    """A Redis that the whole run shares."""
+def redis_server(server_folder: Path, worker_id: str) -> Iterator[EmbeddedService]:
+    """A Redis that this process has for its whole run, or a database of its own on the one that is given."""
     given = Servers().redis_url
     if given is not None:
-        yield EmbeddedService(given.get_secret_value(), lambda: None)
+        number = int(worker_id.removeprefix("gw")) + 1 if worker_id.startswith("gw") else 0
+        address, _, options = given.get_secret_value().partition("?")
+        yield EmbeddedService(f"{address}?db={number}&{options}".removesuffix("&"), lambda: None)
         return
     service = start_redis(server_folder / "redis")
     yield service
@@ -63,25 +70,33 @@ def redis_server(server_folder: Path) -> Iterator[EmbeddedService]:
 
 
 @pytest.fixture(scope="session")
-def template(postgres: EmbeddedService) -> Iterator[str]:
+def template(postgres: EmbeddedService, worker_id: str) -> Iterator[str]:
     """The name of a migrated database, of which every test gets a copy."""
-    with _database(postgres.url, "template1") as url:
+    with _database(postgres.url, "template1", worker_id) as url:
         asyncio.run(upgrade(url))
         yield urlsplit(url).path.removeprefix("/")
 
 
 @pytest.fixture
-def empty_database_url(postgres: EmbeddedService) -> Iterator[str]:
+def empty_database_url(postgres: EmbeddedService, worker_id: str) -> Iterator[str]:
     """A fresh database without a schema."""
-    with _database(postgres.url, "template1") as url:
+    with _database(postgres.url, "template1", worker_id) as url:
         yield url
 
 
 @pytest.fixture
-def database_url(postgres: EmbeddedService, template: str) -> Iterator[str]:
+def database_url(postgres: EmbeddedService, template: str, worker_id: str) -> Iterator[str]:
     """A fresh database at the newest schema."""
-    with _database(postgres.url, template) as url:
+    with _database(postgres.url, template, worker_id) as url:
         yield url
+
+
+@pytest.fixture
+def alone_on_the_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No other process of this run is at what a whole PostgreSQL shares: its roles, or a database of one name."""
+    with (tmp_path_factory.getbasetemp().parent / "server.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        yield
 
 
 @pytest.fixture
@@ -95,7 +110,7 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 def redis_url(redis_server: EmbeddedService) -> str:
     """An empty Redis."""
     with redis.Redis.from_url(redis_server.url) as client:
-        client.flushall()
+        client.flushdb()
     return redis_server.url
 
 
@@ -106,9 +121,9 @@ def judged_alike() -> Callable[[Competition, Sequence[Group], float], Evaluation
 
 
 @contextmanager
-def _database(server: str, template: str) -> Iterator[str]:
+def _database(server: str, template: str, worker: str) -> Iterator[str]:
     """Make a database that is a copy of `template`, and drop it afterwards."""
-    name = f"voice_test_{next(_numbers)}"
+    name = f"voice_test_{worker}_{next(_numbers)}"
     asyncio.run(_execute(server, f"drop database if exists {name} with (force)", f"create database {name} template {template}"))
     yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
     asyncio.run(_execute(server, f"drop database {name} with (force)"))

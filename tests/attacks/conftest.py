@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
+import psutil
 import pytest
 
 from neurons.localnet import models
@@ -18,6 +19,7 @@ from workers.sandbox.sandbox import Sandbox
 
 HOSTILE = Path(__file__).with_name("hostile_guest.py")
 
+Guests = Callable[[], list[psutil.Process]]
 Attack = Callable[..., tuple[Spoken, ...]]
 Answer = Callable[[Sequence[Group], str], dict[str, Spoken]]
 
@@ -41,6 +43,19 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> Answer:
         }
 
     return spoken
+
+
+@pytest.fixture
+def guests() -> Guests:
+    """The processes below this one that were not there before the test: the servers of other tests stay."""
+    here = psutil.Process()
+    before = here.children()
+
+    def new() -> list[psutil.Process]:
+        started = [child for child in here.children() if child not in before]
+        return started + [below for child in started for below in child.children(recursive=True)]
+
+    return new
 
 
 @pytest.fixture

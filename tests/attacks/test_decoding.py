@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 import soundfile
 
 from scoring.errors import Code, InfrastructureFault, PlatformError
+from tests.attacks.conftest import Guests
 from workers.sandbox.decode_upload import SECONDS, Decoded, decode
 
 HOSTILE = str(Path(__file__).with_name("hostile_decoder.py"))
@@ -21,11 +21,10 @@ MOST_SECONDS = 30.0
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left(tmp_path: Path) -> Iterator[None]:
-    """After every attack: no child that was not there, no upload, no scratch folder."""
-    before = psutil.Process().children(recursive=True)
+def _nothing_is_left(tmp_path: Path, guests: Guests) -> Iterator[None]:
+    """After every attack: no guest, no upload, no scratch folder."""
     yield
-    assert [child for child in psutil.Process().children(recursive=True) if child not in before] == []
+    assert guests() == []
     assert list(tmp_path.iterdir()) == []
 
 

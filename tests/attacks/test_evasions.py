@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from scoring.audio.spoken import Spoken
@@ -13,6 +12,7 @@ from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.errors import Code, SubmissionFault
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
+from tests.attacks.conftest import Guests
 from workers.sandbox.sandbox import Sandbox
 
 GUEST = Path(__file__).with_name("evading_guest.py")
@@ -71,14 +71,14 @@ def test_every_evasion_is_refused(evaded: dict[str, Spoken], name: str) -> None:
         pytest.param("files", Code.MEMORY_EXCEEDED, id="more than the scratch holds"),
     ],
 )
-def test_what_the_worker_sees_itself(speak: Speak, text: str, code: Code) -> None:
+def test_what_the_worker_sees_itself(speak: Speak, guests: Guests, text: str, code: Code) -> None:
     """Threads and bytes on disk are watched; too many end the guest soon, on the model's account, and nothing is left."""
     began = time.monotonic()
     with pytest.raises(SubmissionFault) as caught:
         speak(text)
     assert caught.value.code is code
     assert time.monotonic() - began < 15.0
-    assert psutil.Process().children(recursive=True) == []
+    assert guests() == []
 
 
 def test_a_guest_holds_no_descriptor_of_the_workers(speak: Speak) -> None:

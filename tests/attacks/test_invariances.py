@@ -40,7 +40,7 @@ from prompts.generate import generate
 from prompts.groups import GroupPlan
 from scoring.competition import load
 from scoring.judges.panel import Panel
-from scoring.spoken import Spoken
+from scoring.audio.spoken import Spoken
 from scoring.types import RoundNumber
 
 torch.set_num_threads(2)

@@ -5,22 +5,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from scoring.audio.spoken import Spoken
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from scoring.report import Gate
+from tests.attacks.conftest import Guests
 from workers.sandbox.sandbox import GuestTimedOut, Stage
 
 Attack = Callable[..., tuple[Spoken, ...]]
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left(tmp_path: Path) -> object:
-    """After every attack: no child, and an empty scratch folder."""
+def _nothing_is_left(tmp_path: Path, guests: Guests) -> object:
+    """After every attack: no guest, and an empty scratch folder."""
     yield
-    assert psutil.Process().children(recursive=True) == []
+    assert guests() == []
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
@@ -107,12 +107,12 @@ def test_chatter_is_bounded(attack: Attack) -> None:
     assert spoken.failure is None
 
 
-def test_a_guest_killed_from_outside_is_not_the_models_fault(attack: Attack) -> None:
+def test_a_guest_killed_from_outside_is_not_the_models_fault(attack: Attack, guests: Guests) -> None:
     """SIGKILL, which a guest cannot send itself, is ours: the host ran out of memory, or an operator acted."""
 
     def kill(done: int, _total: int) -> None:
-        for child in psutil.Process().children():
-            child.send_signal(signal.SIGKILL)
+        for guest in guests():
+            guest.send_signal(signal.SIGKILL)
 
     with pytest.raises(InfrastructureFault) as caught:
         attack("well", "hello", "hello", on_sample=kill)

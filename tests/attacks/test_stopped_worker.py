@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.synthesis.synthesiser import Request
-from workers.sandbox import Sandbox
+from workers.sandbox.sandbox import Sandbox
 
 root = Path(sys.argv[1])
 (root / "model").mkdir()

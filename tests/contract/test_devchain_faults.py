@@ -160,9 +160,9 @@ MEETS = """
 import asyncio, sys
 from datetime import timedelta
 from pathlib import Path
-from neurons.chain import Chain
+from neurons.chain.adapter import Chain
 from neurons.devchain.substrate import DevSubstrate
-from neurons.types import ChainUnavailable
+from neurons.chain.types import ChainUnavailable
 async def main():
     async with Chain(DevSubstrate(Path(sys.argv[1])), 7, timedelta(seconds=5)) as chain:
         print(await chain.block_seconds(), flush=True)

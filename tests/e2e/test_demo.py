@@ -1,6 +1,7 @@
 """The whole network, as a user runs it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,13 +19,14 @@ PROCESSES = ("api", "dispatcher", "hub", "queue", "validator", "worker-1", "work
 
 
 def demo(folder: Path, *options: str) -> subprocess.Popen[str]:
-    """Start `voice demo` with its data in a folder."""
+    """Start `voice demo` with its data in a folder, and servers of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "neurons.cli", "demo", "--data", str(folder), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        env={name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")},
     )
 
 

@@ -156,7 +156,7 @@ async def test_without_redis_nothing_is_written(
 @pytest.mark.parametrize(
     "forgetful",
     [
-        pytest.param(lambda redis: redis.flushall(), id="flushed"),
+        pytest.param(lambda redis: redis.flushdb(), id="flushed"),
         pytest.param(lambda redis: redis.hset(EPOCH, "run", "0" * 40), id="another run of Redis"),
     ],
 )
@@ -184,7 +184,7 @@ async def test_the_store_begins_with_the_process(serve: Serve, api_settings: Cal
     leaves it as it is."""
     settings = api_settings()
     with Redis.from_url(redis_url) as redis:
-        redis.flushall()
+        redis.flushdb()
         await serve(settings)
         first = redis.hgetall(EPOCH)
         await serve(settings)

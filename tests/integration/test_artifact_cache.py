@@ -17,7 +17,7 @@ KIB = 1024
 HOLD = """
 import sys, time
 from pathlib import Path
-from workers.cache import ArtifactCache
+from workers.hub.cache import ArtifactCache
 cache = ArtifactCache(Path(sys.argv[1]), 1)
 with cache.pin("a/one", "r"):
     print("held", flush=True)
@@ -26,7 +26,7 @@ with cache.pin("a/one", "r"):
 FILL = """
 import sys, time
 from pathlib import Path
-from workers.cache import ArtifactCache
+from workers.hub.cache import ArtifactCache
 cache = ArtifactCache(Path(sys.argv[1]), 1)
 with cache.part() as part:
     (part / "files").mkdir()

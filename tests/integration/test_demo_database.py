@@ -8,6 +8,8 @@ from voice_api.db.pool import connection_to
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
 from voice_api.runtime import reachable
 
+pytestmark = pytest.mark.usefixtures("alone_on_the_server")
+
 
 async def test_a_new_demo_gets_a_clean_database_and_a_kept_one_its_own(postgres: EmbeddedService) -> None:
     """Its own database on the server: emptied for a new demo, found again for a kept one; nothing else is touched."""

@@ -133,7 +133,7 @@ async def test_flushed_redis_is_filled_again(settings: DispatcherSettings, redis
     await open_round()
     async with dispatching(settings):
         await until(lambda: enqueued(redis, 1))
-        redis.flushall()
+        redis.flushdb()
         await until(lambda: enqueued(redis, 1))
 
 
@@ -297,7 +297,7 @@ def test_every_row_is_worked_once_though_redis_is_flushed(
     asyncio.run(seed(settings, new_round(3), [new_submission() for _ in range(3)]))
     for _ in range(3):
         asyncio.run(dispatch_until_woken(settings, redis))
-        redis.flushall()
+        redis.flushdb()
         asyncio.run(dispatch_until_woken(settings, redis))
         burst(settings, redis)
     assert asyncio.run(attempts(settings)) == [("parked", 1)] * 3

@@ -87,7 +87,7 @@ async def test_not_ready_names_the_part(
 async def test_a_redis_that_forgot_its_nonces_is_not_ready(browser: httpx.AsyncClient, redis_url: str) -> None:
     """Until its store has begun anew every signed request is refused."""
     with Redis.from_url(redis_url) as redis:
-        redis.flushall()
+        redis.flushdb()
     response = await browser.get("/readyz")
     assert response.status_code == 503
     assert [part["name"] for part in response.json()["parts"] if part["needed"] and not part["ready"]] == ["nonces"]

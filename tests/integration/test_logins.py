@@ -14,6 +14,8 @@ from voice_api.db.logins import ROLES, Login
 from voice_api.db.pool import Pool, connection_to, open_pool
 from voice_api.db.submissions import Submissions
 
+pytestmark = pytest.mark.usefixtures("alone_on_the_server")
+
 PASSWORD = "it's 100% \\ secret"
 QUOTED = "it%27s%20100%25%20%5C%20secret"
 

@@ -33,6 +33,8 @@ from voice_api.db.watch import Watch
 from voice_api.db.weights import Weights
 from voice_api.db.workers import Workers
 
+pytestmark = pytest.mark.usefixtures("alone_on_the_server")
+
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 As = Callable[[str], Awaitable[Pool]]
 LEASE, AT_ONCE = timedelta(minutes=15), timedelta(0)

@@ -10,6 +10,8 @@ from voice_api.db import roles
 from voice_api.db.pool import Pool, connection_to
 from voice_api.errors import DatabaseUnavailable
 
+pytestmark = pytest.mark.usefixtures("alone_on_the_server")
+
 ROLES = ["voice_api", "voice_reader", "voice_validator", "voice_worker"]
 
 

@@ -25,7 +25,7 @@ PATIENCE = 30.0
 HOLD = """
 import os
 from neurons.cli import logs
-from voice_api import reachable
+from voice_api.runtime import reachable
 logs.configure()
 reachable.hold(os.environ["DATABASE_URL"], os.environ["REDIS_URL"])
 """
