@@ -24,6 +24,13 @@ class RedisUnavailable(PlatformError):
         super().__init__(Code.REDIS_UNAVAILABLE, detail)
 
 
+class LedgerInvalid(PlatformError):
+    """A ledger, or an attempt to set weights, that cannot be read, or does not follow from what it says; the message names where."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Code.LEDGER_INVALID, detail)
+
+
 class OutOfOrder(PlatformError):
     """The ledger refuses this entry: its round is not closed, an earlier one is not folded, or it does not follow the head."""
 

@@ -8,8 +8,8 @@ from neurons.miner.client import MinerState
 from neurons.miner.ledger_news import LedgerView, ledger_view
 from neurons.miner.messages import Message, MessageKind, Notify
 from neurons.miner.submission_news import SubmissionView
-from scoring.ranking import state
 from scoring.types import Entrant, Hotkey, RoundNumber, entrant
+from voice_api.errors import LedgerInvalid
 from voice_api.schemas import SubmissionOut
 
 _ROUNDS_BACK = 40
@@ -66,8 +66,8 @@ class Watcher:
     async def _stand(self, who: Entrant, newest: RoundNumber) -> LedgerView | None:
         """What that ledger says; None where it is one of another version."""
         try:
-            return ledger_view(state.from_json((await self.api.ledger_entry(newest)).state), who)
-        except (KeyError, TypeError, ValueError):
+            return ledger_view((await self.api.ledger_entry(newest)).entry().state, who)
+        except LedgerInvalid:
             return None
 
     def _once(self, message: Message) -> None:

@@ -18,7 +18,6 @@ from neurons.validator.weights import expiry
 from neurons.validator.weights.setter import Opening, Terms, WeightSetting
 from scoring.competition import Schedule
 from scoring.errors import PlatformError
-from scoring.ranking import state as ledger
 from scoring.receipts.certificate import Trust
 from scoring.types import Hotkey, RoundNumber
 from voice_api.db.ledger import Ledger
@@ -120,7 +119,7 @@ async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | Non
 
 
 async def _fates(store: Store, head: LedgerEntry | None, unfolded: Round) -> tuple[Fate, ...]:
-    known = () if head is None else sorted(ledger.from_json(head.state).known)
+    known = () if head is None else sorted(head.state.known)
     return await store.submissions.fates(known, unfolded.round)
 
 

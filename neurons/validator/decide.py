@@ -9,7 +9,6 @@ from neurons.validator.ledger.eligibility import call, standing
 from neurons.validator.ledger.fold_round import fold
 from neurons.validator.rounds import Candidate, RoundOpening, RoundView
 from scoring.competition import Competition, Schedule
-from scoring.ranking import state as ledger
 from scoring.ranking.state import State
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, RoundNumber, entrant
@@ -98,7 +97,7 @@ def ends(current: Round, block: Block) -> bool:
 
 
 def _state(head: LedgerEntry | None) -> State:
-    return State() if head is None else ledger.from_json(head.state)
+    return State() if head is None else head.state
 
 
 def _round_view(view: View, competition: Competition, number: RoundNumber) -> RoundView:

@@ -2,7 +2,6 @@
 
 import structlog
 
-from scoring.ranking import state as ledger
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
 from voice_api.db.ledger_records import LedgerEntry
 
@@ -11,14 +10,13 @@ log = structlog.get_logger()
 
 def folded(entry: LedgerEntry) -> None:
     """Say everything that an entry decided."""
-    for name, reason in entry.inputs["distrusted"].items():
+    for name, reason in entry.inputs.distrusted.items():
         log.error("receipt refused", entrant=name, reason=reason)
-    for name, reason in entry.inputs["gone"].items():
+    for name, reason in entry.inputs.gone.items():
         log.info("submission gone", entrant=name, reason=reason)
-    state = ledger.from_json(entry.state)
-    for duel in state.ended:
+    for duel in entry.state.ended:
         _ended(duel)
-    log.info("round folded", round=entry.round, king=entry.king_entrant, throne=state.throne, ledger=entry.state_hash)
+    log.info("round folded", round=entry.round, king=entry.king, throne=entry.state.throne, ledger=entry.state_hash)
 
 
 def _ended(duel: EndedDuel) -> None:

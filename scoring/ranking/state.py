@@ -1,12 +1,12 @@
 """The ledger's state: everything that the past says, and nothing else. As large as the field that stands, however old it is."""
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Self
 
+from scoring import canonical_json
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 
@@ -94,42 +94,47 @@ class State:
         """Every submission that the state says something of: of these a round's result names who is gone."""
         return frozenset(r.entrant for r in self.records) | frozenset(r.entrant for r in self.refusals)
 
+    def to_json(self) -> dict[str, Any]:
+        """The state as plain JSON data."""
+        data = _plain(self)
+        return data | {name: [_plain(item) for item in data[name]] for name in _PARTS}
 
-_NAMES = tuple(entry.name for entry in fields(State))
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The state that `to_json` wrote; raises ValueError for anything else."""
+        try:
+            parts = {
+                "records": tuple(Record(**item) for item in data["records"]),
+                "duels": tuple(_duel(item) for item in data["duels"]),
+                "lost": tuple(_ended_duel(item) for item in data["lost"]),
+                "ended": tuple(_ended_duel(item) for item in data["ended"]),
+                "refusals": tuple(Refusal(**item) for item in data["refusals"]),
+            }
+            return cls(**{**data, **parts})
+        except (KeyError, OverflowError, TypeError) as exc:
+            raise ValueError(f"this is no ledger's state: {exc!r}") from exc
+
+
 _PARTS = ("records", "duels", "lost", "ended", "refusals")
 
 
-def to_json(state: State) -> dict[str, Any]:
-    """The state as plain JSON data."""
-    parts = {name: [flat(item) for item in getattr(state, name)] for name in _PARTS}
-    return {name: getattr(state, name) for name in _NAMES} | parts
-
-
-def flat(item: Any) -> dict[str, Any]:
-    """A dataclass of scalars and tuples of them, as plain JSON data."""
+def _plain(item: Any) -> dict[str, Any]:
+    """A dataclass of scalars and tuples as plain JSON data: `asdict` copies what nobody changes, and takes ten times as long."""
     values = ((entry.name, getattr(item, entry.name)) for entry in fields(item))
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
 
-def from_json(data: Mapping[str, Any]) -> State:
-    """The state that `to_json` wrote; raises KeyError, TypeError or ValueError for anything else."""
-    return State(
-        **{
-            **data,
-            "records": tuple(Record(**item) for item in data["records"]),
-            "duels": tuple(Duel(**{**item, "capital": tuple(item["capital"])}) for item in data["duels"]),
-            "lost": tuple(_ended(item) for item in data["lost"]),
-            "ended": tuple(_ended(item) for item in data["ended"]),
-            "refusals": tuple(Refusal(**item) for item in data["refusals"]),
-        }
-    )
+def _duel(item: Mapping[str, Any]) -> Duel:
+    """A duel from JSON, in which a database may have written a float as an integer."""
+    return Duel(**{**item, "threshold": float(item["threshold"]), "capital": tuple(float(bet) for bet in item["capital"])})
 
 
-def _ended(item: Mapping[str, Any]) -> EndedDuel:
-    return EndedDuel(**{**item, "outcome": DuelOutcome(item["outcome"])})
+def _ended_duel(item: Mapping[str, Any]) -> EndedDuel:
+    """A duel that is over, from JSON."""
+    floats = {name: float(item[name]) for name in ("wealth", "threshold")}
+    return EndedDuel(**{**item, **floats, "outcome": DuelOutcome(item["outcome"])})
 
 
 def chain_hash(previous: str, state: State) -> str:
-    """The ledger's hash after this state: SHA-256 (hex) over the hash before it and the state's canonical JSON."""
-    canonical = json.dumps(to_json(state), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(f"{previous}\n{canonical}".encode()).hexdigest()
+    """The ledger's hash after this state: SHA-256 (hex) over the hash before it, a line feed and the state's canonical JSON."""
+    return hashlib.sha256(previous.encode() + b"\n" + canonical_json.encode(state.to_json())).hexdigest()

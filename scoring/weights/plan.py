@@ -55,13 +55,16 @@ class WeightPlan:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "WeightPlan":
-        """The plan that `to_json` wrote; raises KeyError, TypeError or ValueError for anything else.
+        """The plan that `to_json` wrote; raises ValueError for anything else.
 
         Plans of before had their explanations in each line; these are left out.
         """
-        vector = {Uid(int(uid)): Weight(weight) for uid, weight in data["vector"].items()}
-        lines = tuple(UidShare(**{name: line[name] for name in _SHARE_NAMES}) for line in data["lines"])
-        return cls(**{**data, "vector": vector, "lines": lines})
+        try:
+            vector = {Uid(int(uid)): Weight(weight) for uid, weight in data["vector"].items()}
+            lines = tuple(UidShare(**{name: line[name] for name in _SHARE_NAMES}) for line in data["lines"])
+            return cls(**{**data, "vector": vector, "lines": lines})
+        except (AttributeError, KeyError, TypeError) as exc:
+            raise ValueError(f"this is no plan of weights: {exc!r}") from exc
 
 
 def plan(snapshot: Snapshot) -> WeightPlan:

@@ -1,12 +1,10 @@
-"""All that weights depend on, at one moment."""
+"""All that weights are planned from: the ledger and the metagraph at one moment, or an older such plan, carried over."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Self
 
-from scoring.ranking import state as ledger
+from scoring import canonical_json
 from scoring.ranking.state import Record, State
 from scoring.types import Block, Hotkey, Uid
 
@@ -35,21 +33,70 @@ class Snapshot:
     @property
     def hash(self) -> str:
         """SHA-256 (hex) of the snapshot's canonical JSON."""
-        canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return canonical_json.digest(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON data."""
         data = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         maps = {name: dict(data[name]) for name in ("uids", "registered_at", "committed")}
-        return data | maps | {"state": ledger.to_json(self.state), "shares": list(self.shares)}
+        return data | maps | {"state": self.state.to_json(), "shares": list(self.shares)}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Snapshot":
-        """The snapshot that `to_json` wrote; raises KeyError, TypeError or ValueError for anything else."""
-        return cls(**{**data, "state": ledger.from_json(data["state"]), "shares": tuple(data["shares"])})
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The snapshot that `to_json` wrote; raises ValueError for anything else."""
+        try:
+            return cls(**{**data, "state": State.from_json(data["state"]), "shares": tuple(data["shares"])})
+        except (KeyError, TypeError) as exc:
+            raise ValueError(f"this is no snapshot: {exc!r}") from exc
 
     def eligible(self, record: Record) -> bool:
         """Whether a record's hotkey is registered, and was when it committed: a uid or a hotkey that is used again inherits nothing."""
         since = self.registered_at.get(record.hotkey)
         return record.hotkey in self.uids and since is not None and since <= record.commit_block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedOver:
+    """An older snapshot whose plan is sent again, to the hotkeys of a later block: what an outage of ours is bridged with."""
+
+    carried: Snapshot
+    why: str
+    block: Block
+    owner: Uid | None
+    """The uid of the subnet's owner at that block, if it has one."""
+    uids: Mapping[Hotkey, Uid]
+    """The uid of every hotkey that is registered at that block."""
+    registered_at: Mapping[Hotkey, Block]
+    """The block of its registration."""
+
+    @property
+    def ledger_hash(self) -> str:
+        """The ledger that the plan is of."""
+        return self.carried.ledger_hash
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 (hex) of its canonical JSON."""
+        return canonical_json.digest(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """The older snapshot and the later block as plain JSON data; no snapshot has a key `carried`."""
+        data = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        maps = {name: dict(data[name]) for name in ("uids", "registered_at")}
+        return data | maps | {"carried": self.carried.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote; raises ValueError for anything else."""
+        try:
+            return cls(**{**data, "carried": Snapshot.from_json(data["carried"])})
+        except (KeyError, TypeError) as exc:
+            raise ValueError(f"this is no snapshot that was carried over: {exc!r}") from exc
+
+
+PlanInput = Snapshot | CarriedOver
+
+
+def plan_input(data: Mapping[str, Any]) -> PlanInput:
+    """What `to_json` of either wrote; raises ValueError for anything else."""
+    return CarriedOver.from_json(data) if "carried" in data else Snapshot.from_json(data)

@@ -358,7 +358,7 @@ class ValidatorBed:
         """The ledger's last round, and its king."""
         head = await self.store.ledger.head()
         assert head is not None
-        return head.round, head.king_entrant
+        return head.round, head.king
 
 
 @pytest.fixture

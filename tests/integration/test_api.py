@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import bittensor as bt
@@ -15,9 +14,9 @@ from structlog.testing import capture_logs
 from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid, entrant
+from tests.builders.ledger import a_ledger_entry
 from voice_api.db.evaluations import Verdict
 from voice_api.db.ledger import Ledger
-from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
@@ -147,9 +146,9 @@ async def test_leaderboard_crowns_the_king_then_ranks_by_score(
         assert claim
         await queue.finish(claim, verdict())
     await Rounds(pool).close(RoundNumber(1))
-    king = LedgerEntry(RoundNumber(1), "1" * 64, "", {}, {}, entrant(hotkeys[1], Block(100)))
+    king = a_ledger_entry(king=entrant(hotkeys[1], Block(100)))
     await Ledger(pool, Hotkey(receiver.hotkey.ss58_address)).append(king)
-    await Ledger(pool, Hotkey("another validator")).append(replace(king, king_entrant=entrant(hotkeys[0], Block(100))))
+    await Ledger(pool, Hotkey("another validator")).append(a_ledger_entry(king=entrant(hotkeys[0], Block(100))))
     rows = await api.leaderboard()
     assert [(row.rank, row.king, row.submission.id) for row in rows[:3]] == [
         (1, True, ids[1]),

@@ -8,14 +8,14 @@ import httpx
 import pytest
 
 from neurons.api_client.client import ApiRefused, VoiceApi
+from scoring.canonical_json import digest
 from scoring.errors import Code
 from scoring.types import Block, Hotkey, RoundNumber
+from tests.builders.ledger import a_weight_attempt
 from tests.integration.played import play
 from voice_api.db import evidence
-from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import Weights
-from voice_api.schemas.canonical import digest
 from voice_api.settings import ApiSettings
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def test_a_ledger_in_pages_and_whole(api: VoiceApi, stack: "ValidatorBed")
     assert {item.validator for item in rest.items} == {stack.hotkey}
     whole = await api.ledger_entry(entries[0].round)
     assert whole.entry() == entries[0]
-    assert (whole.inputs_hash, whole.king) == (digest(entries[0].inputs), entries[0].king_entrant)
+    assert (whole.inputs_hash, whole.king) == (digest(entries[0].inputs.to_json()), entries[0].king)
     named = await api.ledger(validator=stack.hotkey)
     assert named.items == first.items + rest.items
 
@@ -91,15 +91,14 @@ async def test_caches_are_told_what_changed(transport: httpx.ASGITransport, stac
 async def test_attempts_to_set_weights(api: VoiceApi, stack: "ValidatorBed") -> None:
     """Newest first, by their hashes; what the chain said about them is the operator's."""
     weights = Weights(stack.pool, stack.hotkey)
-    attempt = WeightAttempt(
-        Block(10), "a" * 64, {"ledger_hash": "b" * 64}, {"vector": {"0": 1.0}}, WeightOutcome.FAILED, "no route"
-    )
+    attempt = a_weight_attempt(outcome=WeightOutcome.FAILED, error="no route")
     ids = [await weights.record(replace(attempt, block=Block(block))) for block in (10, 20, 30)]
     page = await api.weights(limit=2)
     rest = await api.weights(before=page.next, limit=2)
     assert [item.id for item in page.items + rest.items] == ids[::-1]
     assert rest.next is None
-    assert (rest.items[0].plan_hash, rest.items[0].ledger_hash) == (digest(attempt.plan), "b" * 64)
+    assert (rest.items[0].plan_hash, rest.items[0].ledger_hash) == (digest(attempt.plan.to_json()), "b" * 64)
     whole = await api.weights_of("a" * 64)
-    assert (whole.id, whole.validator, whole.snapshot, whole.plan) == (ids[0], stack.hotkey, attempt.snapshot, attempt.plan)
+    assert (whole.id, whole.validator) == (ids[0], stack.hotkey)
+    assert (whole.snapshot, whole.plan) == (attempt.plan_input.to_json(), attempt.plan.to_json())
     assert "no route" not in page.model_dump_json() + whole.model_dump_json()

@@ -123,7 +123,7 @@ async def test_it_says_where_the_ledgers_part_and_goes_on_with_its_own(bed: Bed)
         }
     ]
     assert ([entry.round for entry in own], bed.follower.parted) == ([entry.round for entry in theirs], first)
-    assert {entry.king_entrant for entry in own} == {None}
+    assert {entry.king for entry in own} == {None}
 
 
 async def test_a_round_of_another_chain_counts_for_nothing(bed: Bed) -> None:
@@ -138,8 +138,8 @@ async def test_a_round_of_another_chain_counts_for_nothing(bed: Bed) -> None:
     said = await bed.follow(bed.made(Elsewhere()))
     assert said[0]["event"] == "another chain's round"
     entry = await bed.ledger.get(number)
-    assert entry.inputs["counted"] == {}
-    assert all("block_hash" in why for why in entry.inputs["distrusted"].values())
+    assert entry.inputs.counted == {}
+    assert all("block_hash" in why for why in entry.inputs.distrusted.values())
 
 
 @pytest.mark.parametrize(
@@ -208,8 +208,8 @@ async def test_a_worker_found_out_is_believed_no_more(bed: Bed, tmp_path: Path) 
     said = {line["event"] for line in await bed.follow(follower)}
     assert {"receipt refused", "the ledgers part: this validator goes on with its own"} <= said
     before, after = await bed.ledger.page()
-    assert (len(before.inputs["counted"]), after.inputs["counted"], after.round) == (2, {}, number)
-    assert all(service in why for why in after.inputs["distrusted"].values())
+    assert (len(before.inputs.counted), after.inputs.counted, after.round) == (2, {}, number)
+    assert all(service in why for why in after.inputs.distrusted.values())
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ async def test_a_king_that_left_falls_with_the_next_round(stack: "ValidatorBed",
     await leave(stack)
     assert await play(stack, 3) == "h2@100"
     entry = await stack.store.ledger.get(RoundNumber(3))
-    assert entry.inputs["gone"] == {"h3@101": why}
+    assert entry.inputs.gone == {"h3@101": why}
 
 
 async def test_one_that_an_operator_brings_back_starts_anew(stack: "ValidatorBed") -> None:
@@ -75,7 +75,7 @@ async def test_one_that_an_operator_brings_back_starts_anew(stack: "ValidatorBed
     await play(stack, 3)
     await Operations(stack.pool).unquarantine(SubmissionId(2), actor="o", reason="r")
     assert await play(stack, 4) == "h2@100"
-    records = {record["entrant"]: record["groups"] for record in (await stack.store.ledger.get(RoundNumber(4))).state["records"]}
+    records = {record.entrant: record.groups for record in (await stack.store.ledger.get(RoundNumber(4))).state.records}
     assert records == {"h2@100": 96, "h3@101": 32}
 
 
@@ -97,4 +97,4 @@ async def test_a_new_model_that_is_never_judged_buys_three_rounds(
     await stack.store.submissions.add([new_submission(hotkey=Hotkey("h3"), commit_block=Block(1000))])
     kings = [await play(stack, number, unheard=frozenset({1000})) for number in (3, 4, 5, 6)]
     assert kings == ["h3@101"] * 3 + ["h2@100"]
-    assert (await stack.store.ledger.get(RoundNumber(6))).inputs["gone"] == {"h3@101": "its hotkey committed again"}
+    assert (await stack.store.ledger.get(RoundNumber(6))).inputs.gone == {"h3@101": "its hotkey committed again"}

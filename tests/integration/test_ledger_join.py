@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from neurons.validator.follow import ledger_file
 from neurons.validator.follow.join import join
 from neurons.validator.follow.ledger_file import FileLedger
 from neurons.validator.follow.ledger_source import OwnLedger, RemoteLedger
-from neurons.validator.ledger.replay import Inputs, LedgerInvalid, folded
+from neurons.validator.ledger.replay import folded
 from scoring.competition import load
 from scoring.errors import PlatformError
 from scoring.receipts.certificate import Trust
@@ -26,6 +27,7 @@ from voice_api import keys
 from voice_api.db.ledger import Ledger
 from voice_api.db.migrate import upgrade
 from voice_api.db.pool import Pool, open_pool
+from voice_api.errors import LedgerInvalid
 from voice_api.settings import ApiSettings
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ async def test_what_follows_no_own_ledger_is_refused(stack: "ValidatorBed", mine
     first = json.loads(path.read_text().splitlines()[0])["entry"]
     other = FileLedger(path)
     entry = await other.entry(RoundNumber(first["round"]))
-    await mine.append(type(entry)(entry.round, "f" * 64, "", entry.state, entry.inputs, entry.king_entrant))
+    await mine.append(replace(entry, state_hash="f" * 64))
     with pytest.raises(LedgerInvalid, match=f"round {entry.round} is another than the own ledger's"):
         await join(other, mine, SCHEDULE, trust, lambda _: None)
 
@@ -185,15 +187,14 @@ async def test_a_validator_that_leaves_a_receipt_out_must_say_why(
     (entry,) = await stack.store.ledger.page()
     path = await exported(stack, tmp_path / "ledger")
     line = json.loads(path.read_text())
-    kept = dict(list(entry.inputs["counted"].items())[:1])
-    inputs = Inputs.from_json({**entry.inputs, "counted": kept})
+    inputs = replace(entry.inputs, counted=dict(list(entry.inputs.counted.items())[:1]))
     receipts = {result["receipt_hash"]: result["receipt"] for result in line["evidence"]["results"]}
     forged = folded(None, entry.round, inputs, receipts, SCHEDULE.at(entry.round))
     line["entry"] |= {
-        "state": forged.state,
+        "state": forged.state.to_json(),
         "state_hash": forged.state_hash,
-        "inputs": forged.inputs,
-        "king": forged.king_entrant,
+        "inputs": forged.inputs.to_json(),
+        "king": forged.king,
     }
     path.write_text(json.dumps(line))
     with pytest.raises(LedgerInvalid, match="leaves out the receipt of h3@101"):

@@ -11,16 +11,15 @@ import pytest
 from neurons.miner.messages import MessageKind
 from neurons.shutdown import Shutdown
 from scoring.errors import Code
-from scoring.ranking import state as ledger
 from scoring.ranking.duel import Duel
 from scoring.ranking.state import State
 from scoring.types import Entrant, Hotkey, Micro, RoundNumber, SubmissionId
+from tests.builders.ledger import a_ledger_entry
 from tests.integration import mining_bed
 from tests.integration.hub_thread import hub_over
 from tests.integration.mining_bed import Bed, Mine, add_checkpoint
 from voice_api.db.evaluations import Verdict
 from voice_api.db.ledger import Ledger
-from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import Entry, NewRound, Rounds
@@ -83,7 +82,7 @@ async def folded(pool: Pool, validator: Hotkey, challenger: Entrant, number: int
     """Let the validator's ledger say that a submission is in a duel with the king."""
     king, opened = Entrant("5King@1"), RoundNumber(number)
     state = State(round=opened, king=king, duels=(Duel(challenger, king, opened, Micro(20_000), 620.0, (31.0,), 32, 32, 1),))
-    await Ledger(pool, validator).append(LedgerEntry(opened, "a" * 64, "", ledger.to_json(state), {}, king))
+    await Ledger(pool, validator).append(a_ledger_entry(number, state=state))
     return number
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid, entrant
+from tests.builders.ledger import a_ledger_entry, a_weight_attempt
 from tests.integration.event_replay import replayed
 from tests.integration.forbidden import EVERYBODY, OWN
 from voice_api.db import migrate, roles, sql
@@ -18,7 +19,7 @@ from voice_api.db.evaluations import Verdict
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.leader import candidacy
 from voice_api.db.ledger import Ledger
-from voice_api.db.ledger_records import LedgerEntry, Roll, WeightAttempt
+from voice_api.db.ledger_records import Roll
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool, open_pool
 from voice_api.db.queue import EvaluationQueue
@@ -202,10 +203,10 @@ async def test_validator_does_its_job(
     assert await rounds.close(RoundNumber(3), roll)
     assert await rounds.roll(RoundNumber(3)) == roll
     assert [result.samples == () for result in await rounds.results(RoundNumber(3))] == [True, False, True]
-    entry = LedgerEntry(RoundNumber(3), "aa", "", {}, {}, None)
+    entry = a_ledger_entry(3)
     await ledger.append(entry)
     assert (await ledger.head(), await ledger.waiting()) == (entry, ())
-    await weights.record(WeightAttempt(Block(1), "s", {}, {}, WeightOutcome.SET))
+    await weights.record(a_weight_attempt())
     assert await weights.latest() == await weights.latest(WeightOutcome.SET)
     audits = Audits(validator, Hotkey("v"))
     await audits.draw(RoundNumber(3), [Drawn("aa", RoundNumber(3), roll.standing[0], "5S", "host-1", 2)])

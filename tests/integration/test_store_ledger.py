@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from scoring.errors import PlatformError
-from scoring.types import Block, Entrant, Hotkey, RoundNumber
+from scoring.types import Block, Hotkey, RoundNumber
+from scoring.weights.snapshot import CarriedOver
+from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, a_weight_plan, some_inputs
 from voice_api.db import migrate
 from voice_api.db.ledger import Ledger, validators
-from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
+from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Pool, connection_to, open_pool
 from voice_api.db.rounds import NewRound, Rounds
 from voice_api.db.states import Mechanism, WeightOutcome
@@ -19,9 +21,9 @@ from voice_api.db.weights import Made, Weights, of_snapshot
 from voice_api.errors import OutOfOrder
 
 ALICE, BOB = Hotkey("alice"), Hotkey("bob")
-FIRST = LedgerEntry(RoundNumber(1), "1" * 64, "", {"duels": [], "margin": 0.02}, {"gone": {"a@1": "banned"}}, None)
-SECOND = LedgerEntry(RoundNumber(2), "2" * 64, FIRST.state_hash, {"duels": [1]}, {}, Entrant("b@2"))
-SET = WeightAttempt(Block(10), "a" * 64, {"uids": [0]}, {"vector": [[0, 65535]]}, WeightOutcome.SET)
+FIRST = a_ledger_entry(state_hash="1" * 64, inputs=some_inputs(gone={"a@1": "banned"}))
+SECOND = a_ledger_entry(2, king="b@2", state_hash="2" * 64, previous=FIRST.state_hash)
+SET = a_weight_attempt()
 
 
 @pytest.fixture
@@ -125,7 +127,7 @@ async def test_entries_are_read_one_by_one_and_in_pages(ledger: Ledger) -> None:
 async def test_attempts_are_kept_by_validator(pool: Pool) -> None:
     """The last attempt of each outcome is found again as it was recorded; nobody sees another's."""
     weights = Weights(pool, ALICE)
-    newer = replace(SET, block=Block(20), plan={"vector": [[1, 65535]]})
+    newer = replace(SET, block=Block(20), plan=a_weight_plan({1: 1.0}))
     failed = replace(SET, block=Block(30), outcome=WeightOutcome.FAILED, error="the chain refused")
     first, second, third = [await weights.record(attempt) for attempt in (SET, newer, failed)]
     assert await weights.latest(WeightOutcome.SET) == replace(newer, id=second)
@@ -176,7 +178,9 @@ async def test_the_last_plan_of_its_own_is_what_an_outage_is_bridged_with(pool: 
     weights = Weights(pool, ALICE)
     assert await weights.planned() is None
     key = await weights.record(SET)
-    await weights.record(replace(SET, snapshot={"carried": {}}))
+    nobody: dict[str, Any] = {"uids": {}, "registered_at": {}}
+    carried = CarriedOver(carried=a_snapshot(), why="away", block=Block(2), owner=None, **nobody)
+    await weights.record(replace(SET, plan_input=carried))
     await weights.record(replace(SET, outcome=WeightOutcome.FAILED))
     assert await weights.planned() == replace(SET, id=key)
 

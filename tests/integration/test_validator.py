@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from neurons.chain.types import Refused
+from scoring.types import Hotkey, Uid
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import RoundState, WeightOutcome
 from voice_api.errors import LeaseLost
@@ -36,7 +37,7 @@ async def test_a_round_goes_from_opening_to_weights_though_the_validator_restart
         await stack.set_weights()
     [kept] = await stack.store.weights.page()
     assert kept.outcome is WeightOutcome.SET
-    assert (await stack.head(), {line["hotkey"]: line["share"] for line in kept.plan["lines"]}["h3"]) == ((2, "h3@101"), 0.65)
+    assert (await stack.head(), {line.hotkey: line.share for line in kept.plan.lines}[Hotkey("h3")]) == ((2, "h3@101"), 0.65)
 
 
 async def test_weights_that_cannot_be_set_keep_no_round_from_opening(stack: "ValidatorBed") -> None:
@@ -87,4 +88,4 @@ async def test_a_slot_taken_over_between_fold_and_weights_earns_nothing(stack: "
     await stack.set_weights()
     kept = await stack.store.weights.latest(WeightOutcome.SET)
     assert kept is not None
-    assert "3" not in kept.plan["vector"]
+    assert Uid(3) not in kept.plan.vector

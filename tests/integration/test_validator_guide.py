@@ -23,12 +23,11 @@ from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet.network import COMPETITION, NETUID
 from neurons.validator.weights import expiry, schedule
 from scoring.errors import Code
-from scoring.ranking import state as ledger
 from scoring.ranking.state import State
 from scoring.types import Block, Hotkey, RoundNumber
+from tests.builders.ledger import a_ledger_entry
 from tests.integration.weight_bed import a_record
 from voice_api.db.ledger import Ledger
-from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Pool
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import Weights
@@ -76,10 +75,7 @@ async def folded(pool: Pool, chain: Path, watcher: Hotkey) -> None:
     ordered = tuple(sorted(records, key=lambda record: record.entrant))
     number = RoundNumber(metagraph.block // 40)
     state = State(number, records[0].entrant, Block(0), throne="king since block 0: it scored", records=ordered)
-    entry = LedgerEntry(
-        number, ledger.chain_hash("", state), "", ledger.to_json(state), {"gone": {}, "distrusted": {}}, state.king
-    )
-    await Ledger(pool, watcher).append(entry)
+    await Ledger(pool, watcher).append(a_ledger_entry(number, state=state))
 
 
 def hotkey_of(path: Path) -> Hotkey:

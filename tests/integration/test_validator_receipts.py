@@ -10,7 +10,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from neurons.validator import certification
-from scoring.ranking import state
 from scoring.receipts import receipt
 from scoring.receipts.certificate import issue
 from scoring.types import Entrant, Hotkey, entrant
@@ -36,7 +35,7 @@ async def folded(stack: "ValidatorBed") -> tuple[dict[str, str], dict[Entrant, i
             assert await stack.tick()
     head = await stack.store.ledger.head()
     assert head is not None
-    counted = {record.entrant: record.groups for record in state.from_json(head.state).records}
+    counted = {record.entrant: record.groups for record in head.state.records}
     return {entry["entrant"]: entry["reason"] for entry in logs if entry["event"] == "receipt refused"}, counted
 
 

@@ -17,6 +17,8 @@ from neurons.devchain.faults import FaultKind
 from neurons.shutdown import Shutdown
 from neurons.validator.weights import replay
 from neurons.validator.weights.setter import Terms, WeightSetting
+from scoring.types import Block
+from scoring.weights.snapshot import CarriedOver
 from tests.integration import weight_bed
 from tests.integration.weight_bed import Bed, vector
 from voice_api.db.pool import Connection, Pool, open_pool
@@ -224,7 +226,8 @@ async def test_while_nothing_can_be_folded_the_last_plan_goes_on_until_the_activ
     await bed.pass_blocks(SILENCE)
     await setting.turn()
     carried = (await bed.weights.page())[0]
-    assert (carried.outcome, carried.snapshot["why"]) == (WeightOutcome.SET, "nothing was folded since round 1")
+    assert isinstance(carried.plan_input, CarriedOver)
+    assert (carried.outcome, carried.plan_input.why) == (WeightOutcome.SET, "nothing was folded since round 1")
     assert vector(carried) == vector(first)
     await bed.pass_blocks(5_000)
     await setting.turn()
@@ -270,7 +273,8 @@ async def test_without_a_database_the_last_plan_is_sent_and_its_row_follows(bed:
     fragile.away = False
     await setting.turn()
     carried, first = await bed.weights.page()
-    assert (carried.outcome, carried.snapshot["why"], carried.block) == (
+    assert isinstance(carried.plan_input, CarriedOver)
+    assert (carried.outcome, carried.plan_input.why, carried.block) == (
         WeightOutcome.SET,
         "the database is away",
         neuron.last_update,
@@ -296,5 +300,5 @@ async def test_every_row_can_be_computed_again_bit_for_bit(bed: Bed) -> None:
         [made] = await of_snapshot(bed.pool, attempt.snapshot_hash)
         again = replay.replay(made)
         assert (again.holds, dict(again.vector)) == (True, vector(attempt))
-        forged = replace(made, attempt=replace(attempt, snapshot={**attempt.snapshot, "block": 1}))
+        forged = replace(made, attempt=replace(attempt, plan_input=replace(attempt.plan_input, block=Block(1))))
         assert not replay.replay(forged).hash_holds

@@ -19,10 +19,10 @@ from neurons.devchain.rules import Rules
 from neurons.devchain.substrate import DevSubstrate
 from neurons.validator.weights.setter import Terms, WeightSetting
 from scoring.competition import Schedule, load
-from scoring.ranking import state as ledger
 from scoring.ranking.state import Record, State
 from scoring.types import MICRO, Block, Hotkey, RoundNumber, entrant
-from scoring.weights.plan import WeightPlan, to_u16
+from scoring.weights.plan import to_u16
+from tests.builders.ledger import a_ledger_entry
 from voice_api.db.ledger import Ledger
 from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
 from voice_api.db.pool import Pool
@@ -105,10 +105,7 @@ class Bed:
         name = records[king].entrant
         ordered = tuple(sorted(records, key=lambda record: record.entrant))
         state = State(RoundNumber(number), name, Block(0), throne="king since block 0: it scored", records=ordered)
-        previous = "" if head is None else head.state_hash
-        entry = LedgerEntry(
-            RoundNumber(number), ledger.chain_hash(previous, state), previous, ledger.to_json(state), {"gone": {}}, name
-        )
+        entry = a_ledger_entry(number, previous="" if head is None else head.state_hash, state=state)
         await self.ledger.append(entry)
         return entry
 
@@ -146,7 +143,7 @@ def a_record(hotkey: Hotkey, mean: float, committed: int) -> Record:
 
 def vector(attempt: WeightAttempt) -> dict[int, int]:
     """What an attempt meant to set."""
-    return dict(to_u16(WeightPlan.from_json(attempt.plan).vector))
+    return dict(to_u16(attempt.plan.vector))
 
 
 def register(bed: Bed, wallet: bt.Wallet, stake: int = 0) -> Hotkey:

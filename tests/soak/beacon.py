@@ -9,7 +9,7 @@ from neurons.devchain.overview import Overview, overview
 from neurons.devchain.state import SealedState
 from scoring.errors import PlatformError
 from scoring.types import Uid
-from scoring.weights.plan import WeightPlan, to_u16
+from scoring.weights.plan import to_u16
 from tests.soak.arena import Arena
 from voice_api.db.pool import Pool
 from voice_api.db.weights import Weights
@@ -45,7 +45,7 @@ class Beacon:
         if not plans or self._draw.random() >= _OPENED:
             self.counts["sealed weights left to expire"] += 1
             return
-        row = {Uid(uid): value for uid, value in to_u16(WeightPlan.from_json(plans[0]).vector)}
+        row = {Uid(uid): value for uid, value in to_u16(plans[0].vector)}
         try:
             await asyncio.to_thread(operations.reveal, self._arena.devchain, sealed.hotkey, row, sealed.block)
             self.counts["sealed weights opened"] += 1

@@ -211,9 +211,9 @@ async def _judge(
         "all ledgers end on the same king and hash": agreed,
         "all ledgers are the same, round by round": checks.differences(ledgers),
         "memory is flat": [f"{name}: {seen.growth:+.1f} MiB" for name, seen in steady.items() if seen.growth > GROWTH_MIB],
-        "somebody holds the top": [] if ledgers[arena.validators[0]][-1].king_entrant else ["nobody does"],
+        "somebody holds the top": [] if ledgers[arena.validators[0]][-1].king else ["nobody does"],
     }
-    kings = [str(entry.king_entrant) for entry in ledgers[arena.validators[0]]]
+    kings = [str(entry.king) for entry in ledgers[arena.validators[0]]]
     reigns = [king for number, king in enumerate(kings) if number == 0 or king != kings[number - 1]]
     counts["rounds"] = rounds
     counts |= Counter({f"vectors, {name}": number for name, number in numbers.items()})

@@ -13,6 +13,7 @@ import pytest
 from neurons.devchain.faults import FaultKind, check
 from scoring.types import Block, Hotkey, Uid, Weight
 from scoring.weights.plan import WeightPlan
+from tests.builders.ledger import a_weight_attempt
 from tests.soak import checks, vectors
 from tests.soak.storm import storm
 from voice_api.db.ledger_records import WeightAttempt
@@ -74,9 +75,7 @@ def test_a_vector_is_judged(vector: vectors.Vector, why: str | None) -> None:
 def an_attempt(outcome: WeightOutcome, block: int = 9, first: float = 0.25, applied: int | None = None) -> WeightAttempt:
     """An attempt with a plan of two targets."""
     plan = WeightPlan("aa" * 32, {Uid(0): Weight(first), Uid(2): Weight(1 - first)}, (), Weight(0.0))
-    return WeightAttempt(
-        Block(block), "aa" * 32, {}, plan.to_json(), outcome, applied_block=None if applied is None else Block(applied)
-    )
+    return a_weight_attempt(block, outcome, plan=plan, applied_block=None if applied is None else Block(applied))
 
 
 SET = vectors.Given(9, Hotkey("v"), ((0, 21_845), (2, 65_535)), frozenset())

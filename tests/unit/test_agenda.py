@@ -12,10 +12,10 @@ from neurons.chain.types import Metagraph, Neuron
 from neurons.validator.decide import CloseRound, FoldRound, OpenRound, View, Wait, decide
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.ranking import state as ledger
-from scoring.ranking.state import Record, State
+from scoring.ranking.state import Record, State, chain_hash
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId, Uid
+from tests.builders.ledger import a_ledger_entry
 from voice_api.db.ledger_records import LedgerEntry, Roll
 from voice_api.db.rounds import EvaluationResult, Round
 from voice_api.db.states import EvaluationState, RoundState
@@ -71,7 +71,7 @@ def a_head(king: int | None = 1) -> LedgerEntry:
     record = Record(Entrant("h1@1"), Hotkey("h1"), Block(1), "00", None, 32, 32 * 500_000, 32 * 500_000**2)
     name = None if king is None else Entrant("h1@1")
     state = State(RoundNumber(1), name, Block(360), records=(record,))
-    return LedgerEntry(RoundNumber(1), ledger.chain_hash("", state), "", ledger.to_json(state), {}, name)
+    return a_ledger_entry(state=state)
 
 
 def a_view(**overrides: Any) -> View:
@@ -129,29 +129,28 @@ def folded(*results: EvaluationResult, **overrides: Any) -> FoldRound:
 def test_a_closed_round_is_folded_on_the_ledgers_head(a_result: MakeResult) -> None:
     """The entry chains to the one before, and carries the state that its hash is of."""
     first = folded(a_result(1), a_result(2, 0.7))
-    assert (first.entry.king_entrant, first.entry.previous, first.entry.inputs["distrusted"]) == ("h2@2", "", {})
+    assert (first.entry.king, first.entry.previous, first.entry.inputs.distrusted) == ("h2@2", "", {})
     second = folded(a_result(1), head=a_head())
     assert second.entry.previous == a_head().state_hash
-    state = ledger.from_json(second.entry.state)
-    assert second.entry.state_hash == ledger.chain_hash(second.entry.previous, state)
+    assert second.entry.state_hash == chain_hash(second.entry.previous, second.entry.state)
 
 
 def test_an_evaluation_whose_receipt_does_not_hold_counts_for_nothing(a_result: MakeResult) -> None:
     """It is absent, and said so; the other one is king, and the miner's record stays as it was."""
     broken = a_result(1, 0.9, signature="00" * 64)
     action = folded(broken, a_result(2), head=a_head())
-    assert action.entry.inputs["distrusted"] == {"h1@1": "the receipt's signature does not hold"}
-    assert ledger.from_json(action.entry.state).records[0] == ledger.from_json(a_head().state).records[0]
+    assert action.entry.inputs.distrusted == {"h1@1": "the receipt's signature does not hold"}
+    assert action.entry.state.records[0] == a_head().state.records[0]
 
 
 def test_what_a_followed_api_says_wrongly_ends_nobody(a_result: MakeResult) -> None:
     """A public key that is none does not count; of two receipts of one submission the first counts."""
     action = folded(a_result(1, 0.9), a_result(1, 0.1), a_result(2, public_key="zz"))
-    assert action.entry.inputs["distrusted"] == {
+    assert action.entry.inputs.distrusted == {
         "h1@1": "another receipt of it counts in this round",
         "h2@2": "the public key, or the content's hash, is none",
     }
-    assert [(record["entrant"], record["total"]) for record in action.entry.state["records"]] == [("h1@1", 32 * 900_000)]
+    assert [(record.entrant, record.total) for record in action.entry.state.records] == [("h1@1", 32 * 900_000)]
 
 
 def test_a_verdict_at_a_time_without_a_zone_is_no_answer(a_result: MakeResult) -> None:
@@ -175,33 +174,33 @@ def test_a_parked_evaluation_is_no_zero(a_result: MakeResult) -> None:
     """Our outage leaves the miner's record as it was."""
     unknown: dict[str, Any] = {"receipt": None, "receipt_hash": None, "score": None, "groups": ()}
     parked = replace(a_result(1), state=EvaluationState.PARKED, **unknown)
-    after = ledger.from_json(folded(parked, head=a_head()).entry.state)
-    assert after.records == ledger.from_json(a_head().state).records
+    after = folded(parked, head=a_head()).entry.state
+    assert after.records == a_head().state.records
 
 
 def test_a_refused_king_falls(a_result: MakeResult) -> None:
     """A verdict against it leaves no record to pay."""
     action = folded(a_result(1, code=Code.COPY), a_result(2), head=a_head())
-    assert (action.entry.king_entrant, action.entry.inputs["distrusted"]) == ("h2@2", {})
+    assert (action.entry.king, action.entry.inputs.distrusted) == ("h2@2", {})
 
 
 def test_who_does_not_stand_on_the_roll_leaves_the_ledger(a_result: MakeResult) -> None:
     """The throne says why; whatever this validator's own chain or database says by now plays no part."""
     roll = a_roll(700, "h2@2", **{"h1@1": "deregistered"})
     action = folded(a_result(1), a_result(2), head=a_head(), roll=roll)
-    assert [record["entrant"] for record in action.entry.state["records"]] == ["h2@2"]
-    assert (action.entry.king_entrant, action.entry.inputs["gone"]) == ("h2@2", {"h1@1": "deregistered"})
+    assert [record.entrant for record in action.entry.state.records] == ["h2@2"]
+    assert (action.entry.king, action.entry.inputs.gone) == ("h2@2", {"h1@1": "deregistered"})
 
 
 def test_who_left_while_it_was_judged_is_not_crowned(a_result: MakeResult) -> None:
     """A newcomer that is gone when its round closes neither takes the crown nor leaves a record."""
     action = folded(a_result(1), a_result(2, 0.9), head=a_head(), roll=a_roll(700, "h1@1", **{"h2@2": "banned"}))
-    assert (action.entry.king_entrant, [record["entrant"] for record in action.entry.state["records"]]) == ("h1@1", ["h1@1"])
+    assert (action.entry.king, [record.entrant for record in action.entry.state.records]) == ("h1@1", ["h1@1"])
 
 
 def test_a_round_without_a_roll_sends_nobody_away(a_result: MakeResult) -> None:
     """Rounds that closed before rolls were called."""
-    assert folded(a_result(2), head=a_head()).entry.inputs["gone"] == {}
+    assert folded(a_result(2), head=a_head()).entry.inputs.gone == {}
 
 
 def test_a_king_that_committed_again_is_judged_while_its_grace_lasts() -> None:

@@ -9,8 +9,8 @@ from neurons.validator.follow.audit_sample import DEEP, draw
 from scoring.receipts.certificate import Certificate
 from scoring.report import GroupReport
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId
+from tests.builders.ledger import a_ledger_entry, some_inputs
 from voice_api.db.evidence import RoundEvidence
-from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.rounds import EvaluationResult, Round
 from voice_api.db.states import EvaluationState, RoundState, SubmissionState
 
@@ -49,7 +49,7 @@ def drawn(
 ) -> dict[str, int]:
     """The level at which each receipt is tried that was drawn; every receipt but the last counts."""
     counted = {str(result.receipt_hash): "t" for result in results[:-1]}
-    entry = LedgerEntry(RoundNumber(3), "", "", {}, {"counted": counted}, None)
+    entry = a_ledger_entry(3, inputs=some_inputs(counted=counted))
     lots = draw(Hotkey(me), closed_at, entry, RoundEvidence(ROUND, None, results), rate)
     return {item.receipt_hash: item.level for item in lots}
 

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.ranking import state as ledger
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
-from scoring.ranking.state import Record, Refusal, State
+from scoring.ranking.state import Record, Refusal, State, chain_hash
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
+from tests.builders.ledger import a_ledger_entry, some_inputs
+from voice_api.errors import LedgerInvalid
+from voice_api.schemas.ledger import LedgerEntryOut
 
 entrants = st.builds(Entrant, st.text("abc@1", min_size=1, max_size=4))
 hotkeys = st.builds(Hotkey, st.text("abcé", min_size=1, max_size=3))
@@ -53,15 +55,15 @@ states = st.builds(
 @given(states)
 def test_a_state_survives_json_to_the_last_bit(state: State) -> None:
     """What is stored, published and imported is what was folded."""
-    there = json.loads(json.dumps(ledger.to_json(state), allow_nan=False))
-    assert ledger.from_json(there) == state
-    assert (there, ledger.chain_hash("", ledger.from_json(there))) == (ledger.to_json(state), ledger.chain_hash("", state))
+    there = json.loads(json.dumps(state.to_json(), allow_nan=False))
+    assert State.from_json(there) == state
+    assert (there, chain_hash("", State.from_json(there))) == (state.to_json(), chain_hash("", state))
 
 
 def test_the_hash_depends_on_the_state_and_on_the_past() -> None:
     """Another past, or another king, is another hash."""
     state = State(king=Entrant("a@1"))
-    hashes = {ledger.chain_hash(previous, one) for previous in ("", "00") for one in (state, State())}
+    hashes = {chain_hash(previous, one) for previous in ("", "00") for one in (state, State())}
     assert len(hashes) == 4
 
 
@@ -70,7 +72,7 @@ def test_the_hash_is_as_it_ever_was() -> None:
     record = Record(Entrant("a@1"), Hotkey("a"), Block(1), "00", None, 2, 900_000, 450_000_000_000, 80)
     duel = Duel(Entrant("b@2"), Entrant("a@1"), RoundNumber(3), Micro(20_000), 620.0, (0.75, 0.25), 0, 0, 0, 0, 0)
     state = State(RoundNumber(3), Entrant("a@1"), Block(360), 0, "king since block 360: …", 1, (record,), (duel,))
-    assert ledger.chain_hash("ab", state) == "aead13e9629b61fe939b68cba3af94a7eea67c673861d3037bf0c436d43e4e6d"
+    assert chain_hash("ab", state) == "aead13e9629b61fe939b68cba3af94a7eea67c673861d3037bf0c436d43e4e6d"
 
 
 @pytest.mark.parametrize(
@@ -83,8 +85,8 @@ def test_the_hash_is_as_it_ever_was() -> None:
 )
 def test_what_is_no_state_is_refused(change: dict[str, object]) -> None:
     """It raises instead of reading half of it."""
-    with pytest.raises((KeyError, TypeError, ValueError)):
-        ledger.from_json(ledger.to_json(State()) | change)
+    with pytest.raises(ValueError, match=r"state|Outcome"):
+        State.from_json(State().to_json() | change)
 
 
 def test_known_are_all_that_the_state_says_something_of() -> None:
@@ -109,3 +111,32 @@ def test_mean_and_error_by_hand(groups: list[int], mean: float, stderr: float) -
     assert record.mean == pytest.approx(mean)
     assert record.stderr == pytest.approx(stderr)
     assert record.micro == round(mean * 1_000_000)
+
+
+def test_a_float_that_a_database_wrote_as_an_integer_is_read_as_a_float() -> None:
+    """PostgreSQL's jsonb says 1e16 as 10000000000000000: the hash of the next round would be another."""
+    duel = Duel(Entrant("b@2"), Entrant("a@1"), RoundNumber(3), Micro(20_000), 620.0, (1e16, 0.25))
+    end = EndedDuel(Entrant("c@3"), Entrant("a@1"), DuelOutcome.CROWNED, 1e17, 620.0, 32, 1)
+    state = State(RoundNumber(3), duels=(duel,), ended=(end,))
+    data = json.loads(json.dumps(state.to_json()).replace("1e+16", str(10**16)).replace("1e+17", str(10**17)))
+    assert chain_hash("", State.from_json(data)) == chain_hash("", state)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param({"king": "b@2"}, "another king", id="another king than its state's"),
+        pytest.param({"inputs": {}}, "no inputs", id="no inputs"),
+        pytest.param({"inputs": some_inputs().to_json() | {"gone": []}}, "have not the form", id="inputs of another form"),
+        pytest.param({"state": {}}, "no ledger's state", id="no state"),
+        pytest.param(
+            {"state": {**State().to_json(), "lost": [{"wealth": 10**400}]}}, "no ledger's state", id="a number beyond all"
+        ),
+    ],
+)
+def test_a_published_entry_that_is_none_is_refused(change: dict[str, object], reason: str) -> None:
+    """By its round, before anything is folded on it."""
+    published = LedgerEntryOut.whole(Hotkey("v"), a_ledger_entry(7, king="a@1"))
+    assert published.entry() == a_ledger_entry(7, king="a@1")
+    with pytest.raises(LedgerInvalid, match=f"round 7: .*{reason}"):
+        published.model_copy(update=change).entry()

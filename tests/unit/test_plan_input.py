@@ -7,17 +7,15 @@ import pytest
 
 from neurons.chain.types import Metagraph, Neuron
 from neurons.validator.weights import plan_input
-from neurons.validator.weights.plan_input import CarriedOver
-from neurons.validator.weights.schedule import ledger_of
 from neurons.validator.weights.what_if import supposed
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
-from scoring.ranking import state
 from scoring.ranking.state import Record, State
 from scoring.types import MICRO, Block, BlockHash, Entrant, Hotkey, RoundNumber, Uid
-from scoring.weights import plan
+from scoring.weights import plan, snapshot
 from scoring.weights.plan import WeightsInvalid, to_u16
-from voice_api.db.ledger_records import LedgerEntry
+from scoring.weights.snapshot import CarriedOver
+from tests.builders.ledger import a_ledger_entry
 
 SCHEDULE = load()
 RULES = SCHEDULE.at(RoundNumber(0))
@@ -33,7 +31,7 @@ def a_record(hotkey: Hotkey, mean: float, committed: int) -> Record:
 
 RECORDS = (a_record(KING, 0.8, 20), a_record(TAIL, 0.6, 10))
 STATE = State(RoundNumber(1), RECORDS[0].entrant, Block(0), records=RECORDS)
-HEAD = LedgerEntry(RoundNumber(1), state.chain_hash("", STATE), "", state.to_json(STATE), {}, RECORDS[0].entrant)
+HEAD = a_ledger_entry(state=STATE)
 
 
 def a_metagraph(hotkeys: Sequence[str] = ("owner", "me", "king", "tail", "idle"), since: int = 0, block: int = 700) -> Metagraph:
@@ -55,11 +53,11 @@ NOW = plan_input.snapshot(a_metagraph(), HEAD, SCHEDULE)
         pytest.param(plan_input.carried(a_metagraph(("owner", "tail"), block=900), NOW, "away"), id="carried over"),
     ],
 )
-def test_a_basis_is_read_as_it_was_written(basis: plan_input.PlanInput) -> None:
+def test_a_basis_is_read_as_it_was_written(basis: snapshot.PlanInput) -> None:
     """With its hash, its ledger, and the plan that follows from it."""
-    again = plan_input.from_json(basis.to_json())
+    again = snapshot.plan_input(basis.to_json())
     assert (again, again.hash) == (basis, basis.hash)
-    assert ledger_of(basis.to_json()) == HEAD.state_hash
+    assert basis.ledger_hash == HEAD.state_hash
     assert plan_input.planned(again) == plan_input.planned(basis)
     assert plan_input.planned(basis).snapshot_hash == basis.hash
 

@@ -241,7 +241,7 @@ def test_the_order_of_outcomes_does_not_matter(seed: int) -> None:
         one = folded(result, state=one)
         other = [replace(item, groups=dict(draw.sample(sorted(item.groups.items()), len(item.groups)))) for item in result.judged]
         draw.shuffle(other)
-        stored = ledger.from_json(json.loads(json.dumps(ledger.to_json(two))))
+        stored = State.from_json(json.loads(json.dumps(two.to_json())))
         two = folded(replace(result, judged=other, gone=dict(sorted(result.gone.items(), reverse=True))), state=stored)
         assert one == two
 

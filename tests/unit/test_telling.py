@@ -6,20 +6,19 @@ import pytest
 from structlog.testing import capture_logs
 
 from neurons.validator import log_fold
-from scoring.ranking import state as ledger
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
 from scoring.ranking.state import State
 from scoring.types import Entrant, RoundNumber
-from voice_api.db.ledger_records import LedgerEntry
+from tests.builders.ledger import a_ledger_entry, some_inputs
 
 
 def told(outcome: DuelOutcome) -> list[Any]:
     """The log of a round in which b's duel against a ended so, c was not counted and d left."""
     duel = EndedDuel(Entrant("b@2"), Entrant("a@1"), outcome, 12.5, 40.0, 96, 3)
     state = State(RoundNumber(7), Entrant("a@1"), throne="king since block 720: it was better", ended=(duel,))
-    inputs = {"distrusted": {"c@3": "the receipt is not signed"}, "gone": {"d@4": "banned"}}
+    inputs = some_inputs(distrusted={"c@3": "the receipt is not signed"}, gone={"d@4": "banned"})
     with capture_logs() as logs:
-        log_fold.folded(LedgerEntry(RoundNumber(7), "f" * 64, "", ledger.to_json(state), inputs, state.king))
+        log_fold.folded(a_ledger_entry(7, state=state, state_hash="f" * 64, inputs=inputs))
     return [{name: value for name, value in entry.items() if name != "log_level"} for entry in logs]
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from neurons.chain.types import Applied, RateLimited, Refused, SealedCommit, SealedWeights, WeightsResult
 from neurons.validator.weights.outcome import answered, settled
-from scoring.types import Block, Uid, Weight
+from scoring.types import Block, Uid
 from scoring.weights.plan import WeightPlan
-from voice_api.db.ledger_records import WeightAttempt
+from tests.builders.ledger import a_weight_attempt, a_weight_plan
 from voice_api.db.states import Mechanism, WeightOutcome
 
 LASTS = 30
@@ -16,14 +16,13 @@ ROW = {Uid(0): 21_845, Uid(2): 65_535}
 OTHER = {Uid(2): 65_535}
 
 
-def a_plan(**shares: float) -> dict[str, object]:
+def a_plan(**shares: float) -> WeightPlan:
     """A plan with these shares."""
-    vector = {Uid(int(name[1:])): Weight(share) for name, share in shares.items()}
-    return dict(WeightPlan("cc", vector, (), Weight(0.0)).to_json())
+    return a_weight_plan({int(name[1:]): share for name, share in shares.items()})
 
 
 PLAN = a_plan(u0=0.25, u2=0.75)
-SENT = WeightAttempt(Block(100), "cc", {}, PLAN, WeightOutcome.SENDING, "no answer", id=1)
+SENT = a_weight_attempt(100, WeightOutcome.SENDING, plan=PLAN, error="no answer", id=1)
 SEALED = replace(SENT, outcome=WeightOutcome.PENDING, error=None, mechanism=Mechanism.SEALED, reveal_round=99)
 
 

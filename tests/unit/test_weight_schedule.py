@@ -10,12 +10,13 @@ from neurons.chain.types import Metagraph, Neuron
 from neurons.validator.weights.schedule import Due, NotYet, WeightHistory, decide, stalled
 from scoring.competition import load
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, Uid
+from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt
 from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
 from voice_api.db.states import WeightOutcome
 
 SCHEDULE = load()
 ME, OWNER = Hotkey("me"), Hotkey("owner")
-HEAD = LedgerEntry(RoundNumber(1), "a" * 64, "", {}, {}, None)
+HEAD = a_ledger_entry(state_hash="a" * 64)
 
 
 def a_neuron(uid: int, hotkey: Hotkey, last_update: int = 0) -> Neuron:
@@ -33,7 +34,7 @@ def an_attempt(
     block: int, outcome: WeightOutcome = WeightOutcome.SET, ledger: str = HEAD.state_hash, **more: Any
 ) -> WeightAttempt:
     """An attempt at a block."""
-    return WeightAttempt(Block(block), "cc", {"ledger_hash": ledger}, {}, outcome, **more)
+    return a_weight_attempt(block, outcome, plan_input=a_snapshot(ledger_hash=ledger), **more)
 
 
 def known(*attempts: WeightAttempt, head: LedgerEntry | None = HEAD) -> WeightHistory:

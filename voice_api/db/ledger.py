@@ -1,28 +1,32 @@
 """A validator's ledger: the chain of what it folded, round by round."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from scoring.errors import Code, PlatformError
+from scoring.ranking.inputs import Inputs
+from scoring.ranking.state import State
 from scoring.types import Entrant, Hotkey, RoundNumber
 from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Connection, Pool
 from voice_api.db.rounds import Round
-from voice_api.db.rows import JsonObject, read
+from voice_api.db.rows import read
 from voice_api.db.sql import sql
 from voice_api.db.states import RoundState
-from voice_api.errors import OutOfOrder
+from voice_api.errors import LedgerInvalid, OutOfOrder
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerLine:
-    """An entry of a validator's ledger without its state."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryOutline:
+    """An entry of a validator's ledger without its state, which grows with the field."""
 
     validator: Hotkey
     round: RoundNumber
     state_hash: str
     previous: str
-    inputs: JsonObject
-    king_entrant: Entrant | None
+    inputs: Inputs
+    king: Entrant | None
 
 
 class Ledger:
@@ -42,19 +46,19 @@ class Ledger:
             row = await connection.fetchrow(sql("ledger.get"), self._validator, number)
         if row is None:
             raise PlatformError(Code.NOT_FOUND, f"the ledger of {self._validator} has no round {number}")
-        return read(LedgerEntry, row)
+        return _entry(row)
 
     async def page(self, after: RoundNumber | None = None, limit: int = 50) -> tuple[LedgerEntry, ...]:
         """Entries of rounds above `after`, oldest first; the last one's round is the next page's `after`."""
         async with self._pool.connection() as connection:
             rows = await connection.fetch(sql("ledger.page"), self._validator, -1 if after is None else after, limit)
-        return tuple(read(LedgerEntry, row) for row in rows)
+        return tuple(_entry(row) for row in rows)
 
-    async def outline(self, after: RoundNumber | None = None, limit: int = 50) -> tuple[LedgerLine, ...]:
-        """As `page`, without the states."""
+    async def outline(self, after: RoundNumber | None = None, limit: int = 50) -> tuple[EntryOutline, ...]:
+        """Entries of rounds above `after` without their states, oldest first."""
         async with self._pool.connection() as connection:
             rows = await connection.fetch(sql("ledger.outline"), self._validator, -1 if after is None else after, limit)
-        return tuple(read(LedgerLine, row) for row in rows)
+        return tuple(_outline(row) for row in rows)
 
     async def waiting(self, limit: int = 50) -> tuple[Round, ...]:
         """Open and closed rounds above the head, oldest first: the first one is to be folded next."""
@@ -76,14 +80,14 @@ class Ledger:
                 entry.round,
                 entry.state_hash,
                 entry.previous,
-                entry.state,
-                entry.inputs,
-                entry.king_entrant,
+                entry.state.to_json(),
+                entry.inputs.to_json(),
+                entry.king,
             )
 
     async def _head(self, connection: Connection) -> LedgerEntry | None:
         row = await connection.fetchrow(sql("ledger.head"), self._validator)
-        return read(LedgerEntry, row) if row else None
+        return _entry(row) if row else None
 
     async def _refuse_out_of_order(self, connection: Connection, entry: LedgerEntry) -> None:
         head = await self._head(connection)
@@ -96,6 +100,32 @@ class Ledger:
             raise OutOfOrder(f"round {turn['round']} is to be folded before round {entry.round}")
         if turn is not None and turn["round"] == entry.round and turn["state"] != RoundState.CLOSED:
             raise OutOfOrder(f"round {entry.round} is not closed")
+
+
+def _entry(row: Mapping[str, Any]) -> LedgerEntry:
+    """An entry from its row; raises LedgerInvalid for one that another release wrote otherwise."""
+    try:
+        state = State.from_json(row["state"])
+        inputs = Inputs.from_json(row["inputs"])
+    except ValueError as exc:
+        raise LedgerInvalid(f"the stored entry of round {row['round']} cannot be read: {exc}") from exc
+    return LedgerEntry(round=row["round"], state_hash=row["state_hash"], previous=row["previous"], state=state, inputs=inputs)
+
+
+def _outline(row: Mapping[str, Any]) -> EntryOutline:
+    """An entry without its state, from its row; raises LedgerInvalid as `_entry`."""
+    try:
+        inputs = Inputs.from_json(row["inputs"])
+    except ValueError as exc:
+        raise LedgerInvalid(f"the stored entry of round {row['round']} cannot be read: {exc}") from exc
+    return EntryOutline(
+        validator=row["validator"],
+        round=row["round"],
+        state_hash=row["state_hash"],
+        previous=row["previous"],
+        inputs=inputs,
+        king=row["king_entrant"],
+    )
 
 
 async def validators(pool: Pool) -> tuple[Hotkey, ...]:

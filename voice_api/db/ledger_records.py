@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scoring.ranking.inputs import Inputs
+from scoring.ranking.state import State
 from scoring.types import Block, Entrant, RoundNumber
-from voice_api.db.rows import JsonObject
+from scoring.weights.plan import WeightPlan
+from scoring.weights.snapshot import PlanInput
 from voice_api.db.states import Mechanism, WeightOutcome
 
 
@@ -17,39 +20,41 @@ class Roll:
     gone: Mapping[Entrant, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """The state after folding one round, chained by hash; the first entry's `previous` is ''.
-
-    `inputs` is what the fold was given besides the receipts (see `neurons.validator.ledger.replay.Inputs`);
-    `king_entrant` holds the top after it.
-    """
+    """One round of a ledger: the state after it, chained by hash to the entry before."""
 
     round: RoundNumber
     state_hash: str
     previous: str
-    state: JsonObject
-    inputs: JsonObject
-    king_entrant: Entrant | None
+    """The `state_hash` of the entry before; '' in the first one."""
+    state: State
+    inputs: Inputs
+
+    @property
+    def king(self) -> Entrant | None:
+        """The submission that holds the top after this round."""
+        return self.state.king
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WeightAttempt:
-    """One attempt to set weights: what was known, what was planned, how it ended.
-
-    `block` is where the chain took it, or the newest one when it was sent. Sealed ones name the beacon's round that opens them;
-    `applied_block` is where they were first seen to count. `next_block` is from which the chain takes weights again, where it said
-    so; `id` is 0 until it is kept.
-    """
+    """One attempt to set weights: what was known, what was planned, how it ended."""
 
     block: Block
+    """The block in which the chain took it, or the newest one when it was sent."""
     snapshot_hash: str
-    snapshot: JsonObject
-    plan: JsonObject
+    """The hash of `plan_input` when it was kept."""
+    plan_input: PlanInput
+    plan: WeightPlan
     outcome: WeightOutcome
     error: str | None = None
     mechanism: Mechanism = Mechanism.PLAIN
     reveal_round: int | None = None
+    """The beacon's round that opens sealed weights."""
     applied_block: Block | None = None
+    """The block at which sealed weights were first seen to count."""
     next_block: Block | None = None
+    """The block from which the chain takes weights again, where it said so."""
     id: int = 0
+    """0 until the attempt is kept."""

@@ -1,14 +1,19 @@
 """Attempts to set weights."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
+from scoring.weights.plan import WeightPlan
+from scoring.weights.snapshot import plan_input
 from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.pool import Pool
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
 from voice_api.db.states import WeightOutcome
+from voice_api.errors import LedgerInvalid
 
 _NEWEST = 2**62
 
@@ -27,8 +32,8 @@ class Weights:
                 self._validator,
                 attempt.block,
                 attempt.snapshot_hash,
-                attempt.snapshot,
-                attempt.plan,
+                attempt.plan_input.to_json(),
+                attempt.plan.to_json(),
                 attempt.outcome,
                 attempt.error,
                 attempt.mechanism,
@@ -42,25 +47,25 @@ class Weights:
         """The last attempt (that stands so, if an outcome is named), or None."""
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(sql("weights.latest"), self._validator, outcome)
-        return read(WeightAttempt, row) if row else None
+        return _attempt(row) if row else None
 
     async def planned(self) -> WeightAttempt | None:
         """The last attempt that was planned from the ledger as it stood, and not carried over, and that the chain took."""
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(sql("weights.planned"), self._validator)
-        return read(WeightAttempt, row) if row else None
+        return _attempt(row) if row else None
 
     async def waiting(self) -> tuple[WeightAttempt, ...]:
         """Attempts whose end is not known yet: sent without an answer, or sealed and neither applied nor expired. Oldest first."""
         async with self._pool.connection() as connection:
             rows = await connection.fetch(sql("weights.waiting"), self._validator)
-        return tuple(read(WeightAttempt, row) for row in rows)
+        return tuple(_attempt(row) for row in rows)
 
     async def page(self, before: int | None = None, limit: int = 50) -> tuple[WeightAttempt, ...]:
         """Attempts with ids below `before`, newest first; the last one's id is the next page's `before`."""
         async with self._pool.connection() as connection:
             rows = await connection.fetch(sql("weights.page"), self._validator, _NEWEST if before is None else before, limit)
-        return tuple(read(WeightAttempt, row) for row in rows)
+        return tuple(_attempt(row) for row in rows)
 
     async def settle(self, attempt: WeightAttempt) -> bool:
         """Write down what became of an attempt that was waiting; False, and nothing changed, if it was not."""
@@ -94,4 +99,13 @@ async def of_snapshot(pool: Pool, snapshot_hash: str) -> tuple[Made, ...]:
         rows = await connection.fetch(sql("weights.of_snapshot"), snapshot_hash)
     if not rows:
         raise PlatformError(Code.NOT_FOUND, f"no attempt to set weights was made from the snapshot {snapshot_hash}")
-    return tuple(Made(Hotkey(row["validator"]), read(WeightAttempt, row)) for row in rows)
+    return tuple(Made(Hotkey(row["validator"]), _attempt(row)) for row in rows)
+
+
+def _attempt(row: Mapping[str, Any]) -> WeightAttempt:
+    """An attempt from its row; raises LedgerInvalid for one that another release wrote otherwise."""
+    try:
+        basis, plan = plan_input(row["snapshot"]), WeightPlan.from_json(row["plan"])
+    except ValueError as exc:
+        raise LedgerInvalid(f"the attempt {row['id']} to set weights cannot be read: {exc}") from exc
+    return read(WeightAttempt, row, plan_input=basis, plan=plan)

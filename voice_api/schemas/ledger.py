@@ -5,10 +5,13 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
+from scoring.canonical_json import digest
+from scoring.ranking.inputs import Inputs
+from scoring.ranking.state import State
 from scoring.types import Entrant, Hotkey, RoundNumber
-from voice_api.db.ledger import LedgerLine
+from voice_api.db.ledger import EntryOutline
 from voice_api.db.ledger_records import LedgerEntry
-from voice_api.schemas.canonical import digest
+from voice_api.errors import LedgerInvalid
 from voice_api.schemas.wire import Hex32, Ss58, Wire
 
 _KING = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY@433012"
@@ -26,7 +29,7 @@ class LedgerLineOut(Wire):
     competition_hash: Annotated[str | None, Field(description="The rules that it was folded under.", examples=["c0" * 32])]
 
     @classmethod
-    def of(cls, line: LedgerLine) -> Self:
+    def of(cls, line: EntryOutline) -> Self:
         """As it is published."""
         return cls(**_heading(line.validator, line))
 
@@ -53,20 +56,26 @@ class LedgerEntryOut(LedgerLineOut):
     @classmethod
     def whole(cls, validator: Hotkey, entry: LedgerEntry) -> Self:
         """As it is published."""
-        return cls(**_heading(validator, entry), state=entry.state, inputs=entry.inputs)
+        return cls(**_heading(validator, entry), state=entry.state.to_json(), inputs=entry.inputs.to_json())
 
     def entry(self) -> LedgerEntry:
-        """As the store has it."""
-        return LedgerEntry(self.round, self.state_hash, self.previous, self.state, self.inputs, self.king)
+        """The published entry in the ledger's own types; raises LedgerInvalid for one that another release, or nobody, would write."""
+        try:
+            state, inputs = State.from_json(self.state), Inputs.from_json(self.inputs)
+        except ValueError as exc:
+            raise LedgerInvalid(f"round {self.round}: {exc}") from exc
+        if self.king != state.king:
+            raise LedgerInvalid(f"round {self.round}: the entry names another king than its state")
+        return LedgerEntry(round=self.round, state_hash=self.state_hash, previous=self.previous, state=state, inputs=inputs)
 
 
-def _heading(validator: Hotkey, entry: LedgerLine | LedgerEntry) -> dict[str, Any]:
+def _heading(validator: Hotkey, entry: EntryOutline | LedgerEntry) -> dict[str, Any]:
     return {
         "validator": validator,
         "round": entry.round,
         "state_hash": entry.state_hash,
         "previous": entry.previous,
-        "king": entry.king_entrant,
-        "inputs_hash": digest(entry.inputs),
-        "competition_hash": entry.inputs.get("competition_hash"),
+        "king": entry.king,
+        "inputs_hash": digest(entry.inputs.to_json()),
+        "competition_hash": entry.inputs.competition_hash,
     }

@@ -5,11 +5,12 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
+from scoring.canonical_json import digest
 from scoring.types import Block
+from scoring.weights.snapshot import Snapshot
 from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.states import Mechanism, WeightOutcome
 from voice_api.db.weights import Made
-from voice_api.schemas.canonical import digest
 from voice_api.schemas.wire import Hex32, Ss58, Wire
 
 MOST_ATTEMPTS = 50
@@ -54,17 +55,20 @@ class WeightsDetail(WeightsOut):
     def whole(cls, made: Made) -> Self:
         """As it is published."""
         facts = _facts(made.attempt)
-        return cls(**facts, validator=made.validator, snapshot=made.attempt.snapshot, plan=made.attempt.plan)
+        return cls(
+            **facts, validator=made.validator, snapshot=made.attempt.plan_input.to_json(), plan=made.attempt.plan.to_json()
+        )
 
 
 def _facts(attempt: WeightAttempt) -> dict[str, Any]:
+    own = attempt.plan_input if isinstance(attempt.plan_input, Snapshot) else None
     return {
         "id": attempt.id,
         "block": attempt.block,
         "snapshot_hash": attempt.snapshot_hash,
-        "plan_hash": digest(attempt.plan),
-        "ledger_hash": attempt.snapshot.get("ledger_hash"),
-        "competition_hash": attempt.snapshot.get("competition_hash"),
+        "plan_hash": digest(attempt.plan.to_json()),
+        "ledger_hash": None if own is None else own.ledger_hash,
+        "competition_hash": None if own is None else own.competition_hash,
         "outcome": attempt.outcome,
         "mechanism": attempt.mechanism,
         "reveal_round": attempt.reveal_round,

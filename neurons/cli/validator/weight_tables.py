@@ -13,11 +13,10 @@ from rich.text import Text
 from neurons.cli.plain import plain
 from neurons.validator.weights.schedule import Due, NotYet
 from scoring.errors import Code, PlatformError
-from scoring.ranking import state as ledger
 from scoring.weights.explanation import explain, explain_all
 from scoring.weights.plan import WeightPlan, to_u16
 from scoring.weights.plan import plan as make_plan
-from scoring.weights.snapshot import Snapshot
+from scoring.weights.snapshot import CarriedOver, Snapshot
 
 if TYPE_CHECKING:
     from neurons.validator.weights.view import CheckedReplay, PlanView
@@ -38,7 +37,7 @@ def attempt(each: "WeightAttempt") -> Data:
     names = ("id", "block", "snapshot_hash", "outcome", "mechanism", "reveal_round", "applied_block", "next_block", "error")
     data = {name: getattr(each, name) for name in names}
     data["opens_at"] = None if each.reveal_round is None else opens(each.reveal_round).isoformat()
-    return data | {"carried": each.snapshot["why"] if "carried" in each.snapshot else None}
+    return data | {"carried": each.plan_input.why if isinstance(each.plan_input, CarriedOver) else None}
 
 
 def show_attempts(attempts: Sequence["WeightAttempt"]) -> None:
@@ -60,14 +59,14 @@ def _fate(each: "WeightAttempt") -> str:
         words.append(f"seen to count in block {each.applied_block}")
     if each.next_block is not None:
         words.append(f"again from block {each.next_block} on")
-    if "carried" in each.snapshot:
-        words.append(f"an older plan: {each.snapshot['why']}")
+    if isinstance(each.plan_input, CarriedOver):
+        words.append(f"an older plan: {each.plan_input.why}")
     return "; ".join([*words, *([each.error] if each.error else [])])
 
 
 def planned(view: "PlanView") -> Data:
     """The plan of now, and when it would be sent."""
-    data = {"ledger_hash": view.head.state_hash, "round": view.head.round, "throne": ledger.from_json(view.head.state).throne}
+    data = {"ledger_hash": view.head.state_hash, "round": view.head.round, "throne": view.head.state.throne}
     data |= {"snapshot_hash": view.snapshot.hash, "block": view.snapshot.block, "owner": view.snapshot.owner}
     data |= {"burn": view.plan.burn, "vector": to_u16(view.plan.vector), "lines": _lines(view.snapshot, view.plan)}
     match view.decision:
@@ -138,7 +137,7 @@ def explained(view: "PlanView", uid: int) -> Data:
     line = next((line for line in view.plan.lines if line.uid == uid), None)
     if line is None:
         raise PlatformError(Code.NOT_FOUND, f"no hotkey is registered under uid {uid}")
-    state = ledger.from_json(view.head.state)
+    state = view.head.state
     duel = next((asdict(duel) | {"wealth": duel.wealth} for duel in state.duels if duel.challenger == line.entrant), None)
     ended = [asdict(over) for over in (*state.lost, *state.ended) if over.entrant == line.entrant]
     weight = view.plan.vector.get(line.uid, 0.0)

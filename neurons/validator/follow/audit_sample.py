@@ -22,7 +22,7 @@ def draw(me: Hotkey, closed_at: BlockHash, entry: LedgerEntry, found: RoundEvide
     """
     seed = hashlib.sha256(f"{me}\n{closed_at}".encode()).digest()
     for result in found.results:
-        if result.receipt_hash is None or result.receipt_hash not in entry.inputs["counted"]:
+        if result.receipt_hash is None or result.receipt_hash not in entry.inputs.counted:
             continue
         lot = int.from_bytes(hashlib.sha256(seed + result.receipt_hash.encode()).digest()[:8], "big") / _WHOLE
         if lot >= rate:

@@ -97,7 +97,7 @@ def compare(
     one: LedgerEntry, other: LedgerEntry, judged: RoundEvidence | None = None, elsewhere: RoundEvidence | None = None
 ) -> Iterator[LedgerDifference]:
     """What differs between two entries of a round; with the evidence of both, receipts are told by their submissions."""
-    mine, theirs = one.inputs, other.inputs
+    mine, theirs = one.inputs.to_json(), other.inputs.to_json()
     yield from _scalar(RoundPart.COMPETITION, "competition_hash", mine, theirs)
     yield from _scalar(RoundPart.START, "start", mine, theirs)
     if judged is not None and elsewhere is not None:
@@ -112,7 +112,7 @@ def compare(
 
 
 def _folds(one: LedgerEntry, other: LedgerEntry) -> Iterator[LedgerDifference]:
-    rows = [*_leaves(RoundPart.FOLD, "state", one.state, other.state)]
+    rows = [*_leaves(RoundPart.FOLD, "state", one.state.to_json(), other.state.to_json())]
     yield from rows
     if one.previous != other.previous:
         yield LedgerDifference(RoundPart.FOLD, "previous", one.previous or ABSENT, other.previous or ABSENT)

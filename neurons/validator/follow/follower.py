@@ -22,7 +22,7 @@ from voice_api.db.audits import Audits
 from voice_api.db.evidence import RoundEvidence
 from voice_api.db.ledger import Ledger
 from voice_api.db.ledger_records import LedgerEntry
-from voice_api.errors import OutOfOrder
+from voice_api.errors import LedgerInvalid, OutOfOrder
 
 log = structlog.get_logger()
 
@@ -55,7 +55,10 @@ class Follower:
             log.info("fold skipped", round=entry.round, why=late.detail)
             return False
         log_fold.folded(entry)
-        await self._compare(entry)
+        try:
+            await self._compare(entry)
+        except LedgerInvalid as unreadable:
+            log.error("the followed ledger cannot be read", round=entry.round, of=self._theirs.name, why=unreadable.detail)
         return True
 
     async def _folded(self, head: LedgerEntry | None, found: RoundEvidence, schedule: Schedule, trusted: Trust) -> LedgerEntry:

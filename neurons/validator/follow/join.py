@@ -5,15 +5,14 @@ from collections.abc import Callable
 from neurons.validator.follow.ledger_source import LedgerSource
 from neurons.validator.ledger import eligibility, replay
 from neurons.validator.ledger.receipt_check import Admission
-from neurons.validator.ledger.replay import LedgerInvalid
 from scoring.competition import Competition, Schedule
-from scoring.ranking import state
 from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import ReceiptInvalid
 from scoring.types import RoundNumber, entrant
 from voice_api.db.evidence import RoundEvidence
 from voice_api.db.ledger import Ledger
 from voice_api.db.ledger_records import LedgerEntry
+from voice_api.errors import LedgerInvalid
 
 
 async def join(source: LedgerSource, own: Ledger, schedule: Schedule, trust: Trust, told: Callable[[RoundNumber], None]) -> int:
@@ -53,12 +52,12 @@ def check(head: LedgerEntry | None, entry: LedgerEntry, found: RoundEvidence | N
 
 def _check_counted(entry: LedgerEntry, found: RoundEvidence, rules: Competition, trust: Trust) -> None:
     admission = Admission(found.round, rules, trust)
-    counted, distrusted = entry.inputs["counted"], entry.inputs["distrusted"]
-    if (entry.round, entry.inputs["start"]) != (found.round.round, found.round.start_block):
+    counted, distrusted = entry.inputs.counted, entry.inputs.distrusted
+    if (entry.round, entry.inputs.start) != (found.round.round, found.round.start_block):
         raise ReceiptInvalid("its evidence is of another round")
     for result in found.results:
         name, key = entrant(result.hotkey, result.commit_block), result.receipt_hash
-        if key in counted:
+        if key is not None and key in counted:
             try:
                 admission.groups(result)
             except ReceiptInvalid as exc:
@@ -70,9 +69,9 @@ def _check_counted(entry: LedgerEntry, found: RoundEvidence, rules: Competition,
 
 
 def _check_gone(head: LedgerEntry | None, entry: LedgerEntry, found: RoundEvidence) -> None:
-    known = set(() if head is None else state.from_json(head.state).known)
+    known = set(() if head is None else head.state.known)
     known |= {entrant(result.hotkey, result.commit_block) for result in found.results}
     gone = eligibility.gone(found.roll, known)
-    if entry.inputs["gone"] != gone:
-        differ = sorted(set(gone.items()) ^ set(entry.inputs["gone"].items()))
+    if entry.inputs.gone != gone:
+        differ = sorted(set(gone.items()) ^ set(entry.inputs.gone.items()))
         raise ReceiptInvalid(f"who left is not who did not stand: {differ[0][0]}")

@@ -1,12 +1,13 @@
 """How the validator takes a closed round into its ledger: what counts, what does not and why, who left."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from neurons.validator.ledger import eligibility
 from neurons.validator.ledger.receipt_check import Admission
-from neurons.validator.ledger.replay import Inputs, folded
+from neurons.validator.ledger.replay import folded
 from scoring.competition import Competition
-from scoring.ranking import state
+from scoring.ranking.inputs import Inputs
 from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import ReceiptInvalid
 from scoring.types import Entrant, entrant
@@ -29,7 +30,7 @@ def fold(
     receipts: dict[str, JsonObject] = {}
     distrusted: dict[Entrant, str] = {}
     judged: set[Entrant] = set()
-    known = set(() if head is None else state.from_json(head.state).known)
+    known = set(() if head is None else head.state.known)
     for result in results:
         name = entrant(result.hotkey, result.commit_block)
         known.add(name)
@@ -47,5 +48,6 @@ def fold(
             judged.add(name)
     gone = eligibility.gone(called, known)
     block = None if called is None else called.block
-    inputs = Inputs(closed.start_block, block, rules.hash, counted, distrusted, gone)
+    maps: dict[str, Any] = {"counted": counted, "distrusted": distrusted, "gone": gone}
+    inputs = Inputs(start=closed.start_block, block=block, competition_hash=rules.hash, **maps)
     return folded(head, closed.round, inputs, receipts, rules)

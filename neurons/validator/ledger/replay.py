@@ -1,59 +1,21 @@
 """The ledger, computed from receipts and each entry's inputs alone: how a validator folds, and how anybody can do it again."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
 
 from prompts.generate import generate
 from scoring.competition import Competition, Schedule
-from scoring.errors import Code, PlatformError
-from scoring.ranking import fold, speed, state
+from scoring.ranking import fold, speed
+from scoring.ranking.inputs import Inputs
 from scoring.ranking.round_result import Judged, RoundResult, Verdict
-from scoring.ranking.state import State
+from scoring.ranking.state import State, chain_hash
 from scoring.receipts import parse, receipt
-from scoring.types import Block, Entrant, RoundNumber, entrant
+from scoring.types import Block, RoundNumber, entrant
 from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.rows import JsonObject
+from voice_api.errors import LedgerInvalid
 
 Receipts = Mapping[str, JsonObject]
 """Receipts by their hashes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What a fold is given besides the receipts.
-
-    `start` is the round's first block, `block` that of the metagraph by which the roll was called (None: nobody called it). `counted`
-    maps the hash of each receipt that counts to its commitment's tiebreak, which decides inside one block; `distrusted` names the
-    evaluations that do not count, `gone` the submissions that left, each with the reason.
-    """
-
-    start: Block
-    block: Block | None
-    competition_hash: str
-    counted: Mapping[str, str]
-    distrusted: Mapping[Entrant, str]
-    gone: Mapping[Entrant, str]
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON data."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """What `to_json` wrote; raises TypeError for anything else."""
-        inputs = cls(**data)
-        maps = (inputs.counted, inputs.distrusted, inputs.gone)
-        if not all(isinstance(part, Mapping) for part in maps) or type(inputs.start) is not int:
-            raise TypeError("the inputs have not the form of such")
-        return inputs
-
-
-class LedgerInvalid(PlatformError):
-    """A ledger that does not follow from its receipts and inputs; the message names the first entry that does not, and why."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(Code.LEDGER_INVALID, detail)
 
 
 def folded(head: LedgerEntry | None, number: RoundNumber, inputs: Inputs, receipts: Receipts, rules: Competition) -> LedgerEntry:
@@ -61,12 +23,11 @@ def folded(head: LedgerEntry | None, number: RoundNumber, inputs: Inputs, receip
 
     Whether a receipt's signature and evidence hold is decided before (see `neurons.validator.ledger.receipt_check`).
     """
-    before = State() if head is None else state.from_json(head.state)
+    before = State() if head is None else head.state
     judged = [_judged(receipts[name], name, tiebreak, number, rules) for name, tiebreak in inputs.counted.items()]
     after = fold.fold(before, RoundResult(number, inputs.start, judged, inputs.gone), rules)
     previous = "" if head is None else head.state_hash
-    state_hash = state.chain_hash(previous, after)
-    return LedgerEntry(number, state_hash, previous, state.to_json(after), inputs.to_json(), after.king)
+    return LedgerEntry(round=number, state_hash=chain_hash(previous, after), previous=previous, state=after, inputs=inputs)
 
 
 def refold(entries: Iterable[LedgerEntry], receipts: Receipts, schedule: Schedule) -> Iterator[LedgerEntry]:
@@ -83,7 +44,7 @@ def refold(entries: Iterable[LedgerEntry], receipts: Receipts, schedule: Schedul
 def again(head: LedgerEntry | None, entry: LedgerEntry, receipts: Receipts, schedule: Schedule) -> LedgerEntry:
     """The entry after the head, folded again; raises LedgerInvalid if it is another."""
     try:
-        inputs = Inputs.from_json(entry.inputs)
+        inputs = entry.inputs
         rules = schedule.at(entry.round)
         if inputs.competition_hash != rules.hash:
             raise LedgerInvalid(f"round {entry.round} was folded under other rules: {inputs.competition_hash}, not {rules.hash}")

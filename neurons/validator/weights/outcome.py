@@ -6,7 +6,7 @@ from typing import assert_never
 
 from neurons.chain.types import Applied, RateLimited, Refused, SealedOutcome, SealedWeights, WeightsResult
 from scoring.types import Block, Uid
-from scoring.weights.plan import WeightPlan, to_u16
+from scoring.weights.plan import to_u16
 from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.states import Mechanism, WeightOutcome
 
@@ -87,4 +87,4 @@ def _sealed(attempt: WeightAttempt, block: Block, reveal_round: int | None) -> W
 
 
 def _vector(attempt: WeightAttempt) -> dict[Uid, int]:
-    return dict(to_u16(WeightPlan.from_json(attempt.plan).vector))
+    return dict(to_u16(attempt.plan.vector))

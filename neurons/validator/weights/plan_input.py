@@ -1,65 +1,14 @@
 """What weights are planned from: the ledger's head and the metagraph, or, in an outage of ours, the last such plan, carried over."""
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from neurons.chain.types import Metagraph
 from scoring.competition import Schedule
-from scoring.ranking import state
 from scoring.types import Block, Hotkey, Uid
 from scoring.weights import plan
-from scoring.weights.plan import Snapshot, WeightPlan
+from scoring.weights.plan import WeightPlan
+from scoring.weights.snapshot import CarriedOver, PlanInput, Snapshot
 from voice_api.db.ledger_records import LedgerEntry
-
-
-@dataclass(frozen=True, slots=True)
-class CarriedOver:
-    """An older snapshot whose plan is sent again, to the hotkeys of a later block, and why.
-
-    `uids` and `registered_at` are of every hotkey that is registered then; `owner` is the uid of the subnet's owner, if it has one.
-    """
-
-    carried: Snapshot
-    why: str
-    block: Block
-    owner: Uid | None
-    uids: Mapping[Hotkey, Uid]
-    registered_at: Mapping[Hotkey, Block]
-
-    @property
-    def ledger_hash(self) -> str:
-        """The ledger that the plan is of."""
-        return self.carried.ledger_hash
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 (hex) of its canonical JSON."""
-        canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON data; only this basis has a key `carried`."""
-        return {
-            "carried": self.carried.to_json(),
-            "why": self.why,
-            "block": self.block,
-            "owner": self.owner,
-            "uids": dict(self.uids),
-            "registered_at": dict(self.registered_at),
-        }
-
-
-PlanInput = Snapshot | CarriedOver
-
-
-def from_json(data: Mapping[str, Any]) -> PlanInput:
-    """The basis that `to_json` wrote; raises KeyError, TypeError or ValueError for anything else."""
-    if "carried" not in data:
-        return Snapshot.from_json(data)
-    return CarriedOver(**{**data, "carried": Snapshot.from_json(data["carried"])})
 
 
 def planned(basis: PlanInput) -> WeightPlan:
@@ -67,8 +16,9 @@ def planned(basis: PlanInput) -> WeightPlan:
     match basis:
         case Snapshot():
             return plan.plan(basis)
-        case CarriedOver(old, _, _, owner, uids, registered_at):
-            return replace(plan.remap(plan.plan(old), uids, registered_at, owner), snapshot_hash=basis.hash)
+        case CarriedOver():
+            again = plan.remap(plan.plan(basis.carried), basis.uids, basis.registered_at, basis.owner)
+            return replace(again, snapshot_hash=basis.hash)
 
 
 def snapshot(metagraph: Metagraph, head: LedgerEntry, schedule: Schedule) -> Snapshot:
@@ -79,7 +29,7 @@ def snapshot(metagraph: Metagraph, head: LedgerEntry, schedule: Schedule) -> Sna
     competition = schedule.at(head.round)
     return Snapshot(
         ledger_hash=head.state_hash,
-        state=state.from_json(head.state),
+        state=head.state,
         block=metagraph.block,
         owner=owner.uid,
         uids=_uids(metagraph),
@@ -98,7 +48,12 @@ def carried(metagraph: Metagraph, old: PlanInput, why: str) -> CarriedOver:
     owner = metagraph.neuron(metagraph.owner_hotkey)
     first = old.carried if isinstance(old, CarriedOver) else old
     return CarriedOver(
-        first, why, metagraph.block, None if owner is None else owner.uid, _uids(metagraph), _registered_at(metagraph)
+        carried=first,
+        why=why,
+        block=metagraph.block,
+        owner=None if owner is None else owner.uid,
+        uids=_uids(metagraph),
+        registered_at=_registered_at(metagraph),
     )
 
 

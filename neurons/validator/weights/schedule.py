@@ -1,8 +1,7 @@
 """When weights are due: one pure decision from the chain's rules, the ledger, and what became of the attempts before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from neurons.chain.types import Metagraph
 from scoring.competition import Schedule
@@ -76,17 +75,12 @@ def stalled(last: RoundNumber, block: Block, schedule: Schedule) -> str:
     return f"nothing was folded since round {last}" if block > (last + 2) * rules.blocks + 2 * rules.deadline_blocks else ""
 
 
-def ledger_of(basis: Mapping[str, Any]) -> str:
-    """The hash of the ledger that an attempt's snapshot, or the one that it carried over, is of."""
-    return str(basis.get("carried", basis)["ledger_hash"])
-
-
 def _wanted(known: WeightHistory, tempo: int, *, carrying: bool) -> tuple[Block, str]:
     """The block from which new weights are wanted, whatever stands in their way."""
     ended = next((attempt for attempt in known.attempts if attempt.outcome not in _FAILED | {WeightOutcome.RATE_LIMITED}), None)
     if ended is None or ended.outcome not in _TAKEN or known.head is None:
         return Block(0), ""
-    if not carrying and ledger_of(ended.snapshot) != known.head.state_hash:
+    if not carrying and ended.plan_input.ledger_hash != known.head.state_hash:
         return Block(0), ""
     return Block(ended.block + tempo), "the chain has the newest weights; they are set again once a tempo"
 

@@ -15,11 +15,11 @@ from neurons.chain.types import ChainUnavailable, Metagraph
 from neurons.shutdown import Shutdown
 from neurons.validator.weights import outcome, plan_input
 from neurons.validator.weights import schedule as weight_schedule
-from neurons.validator.weights.plan_input import PlanInput
 from neurons.validator.weights.schedule import Due, NotYet, WeightHistory
 from scoring.competition import Schedule
 from scoring.types import Block, Hotkey
 from scoring.weights.plan import WeightsInvalid
+from scoring.weights.snapshot import PlanInput
 from voice_api.db.ledger import Ledger
 from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.states import WeightOutcome
@@ -187,7 +187,7 @@ class WeightSetting:
             log.error("no weights can be planned", why=str(exc))
             return
         head = max(await chain.head(), metagraph.block)
-        attempt = WeightAttempt(head, basis.hash, basis.to_json(), plan.to_json(), WeightOutcome.SENDING)
+        attempt = WeightAttempt(block=head, snapshot_hash=basis.hash, plan_input=basis, plan=plan, outcome=WeightOutcome.SENDING)
         attempt = await self._begin(attempt, outage)
         if carry:
             log.error("the last weights are sent again, to the hotkeys of now", why=carry, snapshot=basis.hash)
@@ -200,7 +200,7 @@ class WeightSetting:
 
     def _basis(self, metagraph: Metagraph, known: WeightHistory, carry: str) -> PlanInput:
         if carry and known.planned is not None:
-            return plan_input.carried(metagraph, plan_input.from_json(known.planned.snapshot), carry)
+            return plan_input.carried(metagraph, known.planned.plan_input, carry)
         if known.head is None:
             raise WeightsInvalid("nothing was folded yet")
         return plan_input.snapshot(metagraph, known.head, self._terms.schedule)
@@ -239,9 +239,9 @@ def _tell(end: WeightAttempt) -> None:
     facts: Mapping[str, Any] = {"block": end.block, "snapshot": end.snapshot_hash}
     match end.outcome:
         case WeightOutcome.SET:
-            log.info("weights set", targets=len(end.plan["vector"]), burn=end.plan["burn"], **facts)
+            log.info("weights set", targets=len(end.plan.vector), burn=end.plan.burn, **facts)
         case WeightOutcome.PENDING:
-            log.info("weights sealed", reveal_round=end.reveal_round, targets=len(end.plan["vector"]), **facts)
+            log.info("weights sealed", reveal_round=end.reveal_round, targets=len(end.plan.vector), **facts)
         case WeightOutcome.APPLIED:
             log.info("sealed weights count", seen=end.applied_block, **facts)
         case WeightOutcome.RATE_LIMITED:

@@ -52,7 +52,7 @@ async def test_what_is_shown_beside_a_receipt_is_part_of_it(evidence: Evidence, 
         await connection.execute("update evaluation_groups set score = score - 1 where evaluation_id = 1 and position = 0")
     found = await evidence.of(number)
     entry = fold(None, found.round, found.roll, found.results, SCHEDULE.at(number), trust(stack.hotkey, stack.revocations))
-    assert list(entry.inputs["distrusted"].values()) == ["the stored groups are not the receipt's"]
+    assert list(entry.inputs.distrusted.values()) == ["the stored groups are not the receipt's"]
 
 
 async def test_an_evaluation_without_a_verdict_is_there(evidence: Evidence, stack: "ValidatorBed") -> None:

@@ -4,15 +4,15 @@ select pg_advisory_xact_lock(hashtextextended('voice:ledger:' || $1, 0));
 
 -- name: head
 -- A ledger's last entry.
-select round, state_hash, previous, state, inputs, king_entrant from ledger where validator = $1 order by round desc limit 1;
+select round, state_hash, previous, state, inputs from ledger where validator = $1 order by round desc limit 1;
 
 -- name: get
 -- One entry of a ledger.
-select round, state_hash, previous, state, inputs, king_entrant from ledger where validator = $1 and round = $2;
+select round, state_hash, previous, state, inputs from ledger where validator = $1 and round = $2;
 
 -- name: page
 -- A ledger's entries after a round, oldest first.
-select round, state_hash, previous, state, inputs, king_entrant from ledger
+select round, state_hash, previous, state, inputs from ledger
 where validator = $1 and round > $2
 order by round
 limit $3;

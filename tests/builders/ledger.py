@@ -1,0 +1,56 @@
+"""A ledger's entries and attempts to set weights: whole records, of which a test names what matters to it."""
+
+from typing import Any
+
+from scoring.ranking.inputs import Inputs
+from scoring.ranking.state import State, chain_hash
+from scoring.types import Block, Entrant, Hotkey, RoundNumber, Uid, Weight
+from scoring.weights.plan import WeightPlan
+from scoring.weights.snapshot import Snapshot
+from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
+from voice_api.db.states import WeightOutcome
+
+
+def some_inputs(**overrides: Any) -> Inputs:
+    """A round in which nothing counted and nobody left."""
+    fields: dict[str, Any] = {"start": Block(0), "block": None, "competition_hash": "c0" * 32}
+    return Inputs(**{**fields, "counted": {}, "distrusted": {}, "gone": {}, **overrides})
+
+
+def a_ledger_entry(number: int = 1, *, king: str | None = None, **overrides: Any) -> LedgerEntry:
+    """A round's entry, with the hash of its state unless another is given."""
+    state = overrides.pop("state", State(RoundNumber(number), None if king is None else Entrant(king)))
+    previous = overrides.pop("previous", "")
+    fields: dict[str, Any] = {"state_hash": chain_hash(previous, state), "inputs": some_inputs()}
+    return LedgerEntry(**{"round": RoundNumber(number), "previous": previous, "state": state, **fields, **overrides})
+
+
+def a_snapshot(**overrides: Any) -> Snapshot:
+    """The owner's hotkey alone, at block 1, and an empty ledger."""
+    owner = Hotkey("owner")
+    fields: dict[str, Any] = {
+        "ledger_hash": "b" * 64,
+        "state": State(),
+        "block": Block(1),
+        "owner": Uid(0),
+        "uids": {owner: Uid(0)},
+        "registered_at": {owner: Block(0)},
+        "shares": (1.0,),
+        "tail_floor": 0.0,
+        "tie_band": 0.0,
+        "tie_speed": 0.0,
+        "competition_hash": "c0" * 32,
+    }
+    return Snapshot(**{**fields, **overrides})
+
+
+def a_weight_plan(vector: dict[int, float] | None = None) -> WeightPlan:
+    """Everything to uid 0, unless other shares are given."""
+    shares = {0: 1.0} if vector is None else vector
+    return WeightPlan("aa" * 32, {Uid(uid): Weight(share) for uid, share in shares.items()}, (), Weight(0.0))
+
+
+def a_weight_attempt(block: int = 10, outcome: WeightOutcome = WeightOutcome.SET, **overrides: Any) -> WeightAttempt:
+    """An attempt at a block."""
+    fields: dict[str, Any] = {"snapshot_hash": "a" * 64, "plan_input": a_snapshot(), "plan": a_weight_plan()}
+    return WeightAttempt(**{"block": Block(block), "outcome": outcome, **fields, **overrides})
