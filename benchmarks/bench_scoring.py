@@ -9,7 +9,7 @@ import argparse
 import json
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -32,7 +32,7 @@ from scoring.judges.delivery import DeliveryJudge
 from scoring.judges.deterministic import deterministic
 from scoring.judges.intelligibility import IntelligibilityJudge
 from scoring.judges.judge import Judge, Utterance
-from scoring.judges.naturalness import Arithmetic, NaturalnessJudge
+from scoring.judges.naturalness import NaturalnessJudge
 from scoring.judges.panel import Panel
 from scoring.judges.pitch import HOP, f0
 from scoring.judges.recognition.recogniser import Recogniser
@@ -96,24 +96,29 @@ class Clock:
 
 
 def dnsmos(said: SpokenEvaluation, count: int) -> list[ScoringRow]:
-    """Published protocol, the competition's, and its bfloat16, against speechmos on a mix of clips."""
-    published, protocols = PublishedDnsmos(lanes=torch.get_num_threads()), {name: NaturalnessJudge(name) for name in Arithmetic}
-    clocks = {name: Clock() for name in ("speechmos", "published", *protocols)}
-    found: dict[str, list[Metrics]] = {name: [] for name in clocks}
+    """The published protocol and the competition's, against speechmos on a mix of clips."""
+    published, competition = PublishedDnsmos(lanes=torch.get_num_threads()), NaturalnessJudge()
+    names = ("speechmos", "published", "competition")
+    clocks, found = _fresh(names)
     mix = clips(said.groups, count)
     for number, clip in enumerate([mix[0], *mix]):
         if number == 1:  # the first one only warmed up
-            clocks, found = {name: Clock() for name in clocks}, {name: [] for name in clocks}
+            clocks, found = _fresh(names)
         found["speechmos"].append(clocks["speechmos"](opinions, clip.samples.numpy()))
         found["published"].append(clocks["published"](published, clip))
-        for name, judge in protocols.items():
-            with deterministic():
-                found[name] += clocks[name](judge.measure, [_utterance(said, clip)])
-    rows = [clocks["speechmos"].row("dnsmos", f"speechmos, {count} clips of 2 … 10 s")]
-    rows.append(clocks["published"].row("dnsmos", "published protocol", clocks["speechmos"], _apart(found, "published")))
-    for name in protocols:
-        rows.append(clocks[name].row("dnsmos", f"competition's protocol, {name}", clocks["speechmos"], _agree(found, name)))
-    return rows
+        with deterministic():
+            found["competition"] += clocks["competition"](competition.measure, [_utterance(said, clip)])
+    baseline = clocks["speechmos"]
+    return [
+        baseline.row("dnsmos", f"speechmos, {count} clips of 2 … 10 s"),
+        clocks["published"].row("dnsmos", "published protocol", baseline, _apart(found, "published")),
+        clocks["competition"].row("dnsmos", "competition's protocol", baseline, _agree(found, "competition")),
+    ]
+
+
+def _fresh(names: Sequence[str]) -> tuple[dict[str, Clock], dict[str, list[Metrics]]]:
+    """A clock and an empty list of results for each way."""
+    return {name: Clock() for name in names}, {name: [] for name in names}
 
 
 def _utterance(said: SpokenEvaluation, clip: Audio) -> Utterance:
@@ -185,7 +190,6 @@ def judges(said: SpokenEvaluation) -> list[ScoringRow]:
     panel: dict[str, Judge] = {
         "intelligibility": IntelligibilityJudge(recogniser),
         "naturalness": NaturalnessJudge(),
-        "naturalness, bfloat16": NaturalnessJudge(Arithmetic.BFLOAT16),
         "delivery": DeliveryJudge(ScoringFound({spoken.prompt.id: listener.find(spoken) for spoken in _utterances(said)})),
         "cleanliness": CleanlinessJudge(),
     }

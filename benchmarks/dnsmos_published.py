@@ -10,13 +10,13 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 import torch
 
+from benchmarks.dnsmos_torch import HOP, P835, REACH, strips
 from scoring.audio.audio import Audio
 from scoring.audio.clip import RATE
 from scoring.judges.deterministic import deterministic
 from scoring.judges.dnsmos import networks
 from scoring.judges.dnsmos.networks import WINDOW
 from scoring.judges.dnsmos.p808 import log_mel
-from scoring.judges.dnsmos.p835 import HOP, P835, REACH, strips
 from scoring.judges.naturalness import on_onnxruntime
 from scoring.report import Metrics
 

@@ -1,6 +1,7 @@
 """Does it sound like a recording of a person? DNSMOS (P.835 and P.808) on loudness-normalised speech.
 
-Our protocol, where it differs from the published script (`dnsmos_published`): silence before and after the speech is cut off;
+Source: "DNSMOS P.835" and "DNSMOS" (Reddy et al. 2022, 2021), which predict what listeners would answer in tests by ITU-T P.835 and
+P.808. Our protocol, where it differs from the published script: silence before and after the speech is cut off;
 loudness is set to -23 LUFS; the hiss of a quiet room is added; a clip shorter than one window is repeated from its start until the
 window is full; a longer one is cut into as few windows as cover it all, evenly spaced, the first beginning and the last ending with
 the clip. So each second is looked at about once, and no window costs time for what another one saw.
@@ -8,8 +9,6 @@ the clip. So each second is looked at about once, and no window costs time for w
 
 import math
 from collections.abc import Callable, Sequence
-from enum import StrEnum
-from typing import assert_never
 
 import torch
 
@@ -18,7 +17,6 @@ from scoring.audio.noise_floor import noise_floor
 from scoring.judges.dnsmos import networks
 from scoring.judges.dnsmos.networks import WINDOW
 from scoring.judges.dnsmos.p808 import HOP, log_mel
-from scoring.judges.dnsmos.p835 import P835
 from scoring.judges.judge import Utterance
 from scoring.report import Metrics
 
@@ -30,22 +28,15 @@ Network = Callable[[torch.Tensor], list[float]]
 """From one window's input to the network's outputs. Always one: memory stays that of one window, and no number has company."""
 
 
-class Arithmetic(StrEnum):
-    """What P.835 is computed in. Each gives other numbers, so it is part of the judge's version and never chosen by the CPU."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    """Faster where the CPU multiplies bfloat16; raw opinions differ by up to 0.02. No competition's profile uses it yet."""
-
-
 class NaturalnessJudge:
     """Metrics on the opinion scale 1 (bad) … 5 (excellent), more is better: `sig`, `bak`, `ovr` (P.835) and `p808`."""
 
     name = "naturalness"
 
-    def __init__(self, arithmetic: Arithmetic = Arithmetic.FLOAT32) -> None:
-        self.version = f"dnsmos-{networks.P835.sha256[:12]}-{networks.P808.sha256[:12]}-{arithmetic}-3"
-        self._p835, self._p808 = p835(arithmetic), on_onnxruntime(networks.P808)
+    version = f"dnsmos-{networks.P835.sha256[:12]}-{networks.P808.sha256[:12]}-float32-3"
+
+    def __init__(self) -> None:
+        self._p835, self._p808 = on_onnxruntime(networks.P835), on_onnxruntime(networks.P808)
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Mean over each utterance's windows; a sound that comes twice in the batch is judged once."""
@@ -72,17 +63,6 @@ def windows(clip: Clip) -> torch.Tensor:
     count = math.ceil(length / WINDOW)
     starts = [round(index * (length - WINDOW) / (count - 1)) for index in range(count)]
     return torch.stack([speech[start : start + WINDOW] for start in starts])
-
-
-def p835(arithmetic: Arithmetic) -> Network:
-    """The P.835 network; raises InfrastructureFault(JUDGE_UNAVAILABLE)."""
-    match arithmetic:
-        case Arithmetic.FLOAT32:
-            return on_onnxruntime(networks.P835)
-        case Arithmetic.BFLOAT16:
-            network = P835(networks.read(networks.folder(), networks.P835), torch.bfloat16)
-            return lambda window: list(network(window).tolist())
-    assert_never(arithmetic)
 
 
 def on_onnxruntime(file: networks.NetworkFile) -> Network:

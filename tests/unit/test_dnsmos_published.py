@@ -5,13 +5,14 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from benchmarks import onnx_weights
 from benchmarks.dnsmos_published import PublishedDnsmos, doubled, starts
+from benchmarks.dnsmos_torch import P835
 from scoring.audio.audio import Audio, from_pcm, resample
-from scoring.judges.dnsmos import networks, onnx_weights
+from scoring.judges.dnsmos import networks
 from scoring.judges.dnsmos.networks import WINDOW, opinions
 from scoring.judges.dnsmos.p808 import log_mel
-from scoring.judges.dnsmos.p835 import P835
-from scoring.judges.naturalness import Arithmetic, on_onnxruntime, p835
+from scoring.judges.naturalness import on_onnxruntime
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def speech(speak: Callable[..., bytes]) -> Audio:
 def test_shared_convolutions_give_what_the_graph_gives(speech: Audio) -> None:
     """A clip of 4.2 s, doubled to 16.8 s: each window by itself through the ONNX graphs gives the same means to 1e-4."""
     clip = Audio(speech.samples[: round(4.2 * 16_000)], 16_000)
-    wave, graph, p808 = doubled(clip.samples), p835(Arithmetic.FLOAT32), on_onnxruntime(networks.P808)
+    wave, graph, p808 = doubled(clip.samples), on_onnxruntime(networks.P835), on_onnxruntime(networks.P808)
     windows = [wave[second * 16_000 : second * 16_000 + WINDOW] for second in starts(wave.shape[0])]
     expected = opinions([graph(window) for window in windows], [p808(log_mel(window[:-160]))[0] for window in windows])
     assert len(windows) == 7

@@ -8,10 +8,9 @@ import torch
 
 from scoring.audio.audio import Audio, from_pcm, resample
 from scoring.audio.clip import Clip
-from scoring.judges import defects
-from scoring.judges.cleanliness import CleanlinessJudge
+from scoring.judges import cleanliness
+from scoring.judges.cleanliness import CleanlinessJudge, Silence, silence
 from scoring.judges.judge import Utterance
-from scoring.judges.silence import Silence, silence
 from scoring.report import Factor
 from scoring.scores.anchors import load
 
@@ -170,9 +169,9 @@ def test_a_click_does_not_end_a_silence() -> None:
 def test_a_click_does_not_hide_clipping(voice: Audio) -> None:
     """A few samples far above the rest are set aside."""
     flat = clipped(4.0)(voice).samples
-    before = defects.clipping(flat)
+    before = cleanliness.clipping(flat)
     flat[1000:1004] = 0.99
-    assert defects.clipping(flat) == pytest.approx(before, rel=0.02)
+    assert cleanliness.clipping(flat) == pytest.approx(before, rel=0.02)
 
 
 def test_silence_inside_does_not_hide_noise(voice: Audio, measure: Measure) -> None:

@@ -15,7 +15,7 @@ from scoring.judges.dnsmos import networks
 from scoring.judges.dnsmos.networks import WINDOW
 from scoring.judges.dnsmos.p808 import log_mel
 from scoring.judges.judge import Utterance
-from scoring.judges.naturalness import NOISE_FLOOR, Arithmetic, NaturalnessJudge, windows
+from scoring.judges.naturalness import NOISE_FLOOR, NaturalnessJudge, windows
 
 TEXT = "Nobody in Chicago remembers Rachel Morgan, who painted the bakery brown."
 
@@ -139,21 +139,9 @@ def test_a_sound_that_comes_twice_is_judged_once(
     assert seen == 2
 
 
-def test_bfloat16_is_an_arithmetic_of_its_own(judge: NaturalnessJudge, clip: Audio, ask: Callable[..., Utterance]) -> None:
-    """It stays within 0.02 of float32, gives the same bits with one thread and two, and says in its version what it is."""
-    rough = NaturalnessJudge(Arithmetic.BFLOAT16)
-    before = torch.get_num_threads()
-    try:
-        results = []
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            results.append(rough.measure([ask(clip)]))
-    finally:
-        torch.set_num_threads(before)
-    (exact,) = judge.measure([ask(clip)])
-    assert results[0] == results[1] != [exact]
-    assert {name: pytest.approx(value, abs=0.02) for name, value in exact.items()} == results[0][0]
-    assert rough.version == judge.version.replace("float32", "bfloat16") != judge.version
+def test_the_version_names_both_networks_and_the_arithmetic() -> None:
+    """Receipts compare it: another file or another arithmetic is another judge."""
+    assert NaturalnessJudge.version == "dnsmos-269fbebdb513-9246480c5856-float32-3"
 
 
 def test_a_missing_or_altered_network_is_our_fault(tmp_path: Path) -> None:

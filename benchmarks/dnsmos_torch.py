@@ -1,7 +1,7 @@
-"""DNSMOS's P.835 network in torch, from the weights of its ONNX file: for what the ONNX graph cannot do.
+"""DNSMOS's P.835 network in torch, from the weights of its ONNX file: windows that overlap share their convolutions.
 
 The graph takes 9.01 s of sound and nothing else. Here its first four convolutions, which are 98 % of the work, run once over any
-length, so that windows that overlap share them; and all seven can run in bfloat16.
+length.
 
 A wave is float32 [samples] at 16 kHz; its features are [1, 1, frames, 161], 100 frames per second; the trunk keeps frames and
 bands and gives 32 channels; the head turns 900 frames of that into the raw (sig, bak, ovr).
@@ -9,7 +9,7 @@ bands and gives 32 channels; the head turns 900 frames of that into the raw (sig
 
 import torch
 
-from scoring.judges.dnsmos import onnx_weights
+from benchmarks import onnx_weights
 
 FRAME, HOP = 320, 160
 """Samples."""
@@ -27,13 +27,12 @@ Layer = tuple[torch.Tensor, torch.Tensor]
 
 
 class P835:
-    """The network; `dtype` is the arithmetic of its convolutions, everything else is float32."""
+    """The network, all of it in float32."""
 
-    def __init__(self, model: bytes, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, model: bytes) -> None:
         weights = onnx_weights.read(model)
-        self._dtype = dtype
         self._fourier = torch.cat([weights[f"time2freq/stft-{part}/kernel:0"][:, :, 0] for part in ("real", "imag")]).T
-        self._trunk, self._head = ([_convolution(weights, name, dtype) for name in names] for names in (TRUNK, HEAD))
+        self._trunk, self._head = ([_convolution(weights, name) for name in names] for names in (TRUNK, HEAD))
         self._dense = [_dense(weights, name) for name in DENSE]
 
     @torch.inference_mode()
@@ -51,7 +50,7 @@ class P835:
     def strip(self, features: torch.Tensor, start: int, stop: int) -> torch.Tensor:
         """The trunk's output at some of the frames."""
         first, last = max(0, start - REACH), min(stop + REACH, features.shape[2])
-        passed = features[:, :, first:last].to(self._dtype).contiguous(memory_format=torch.channels_last)
+        passed = features[:, :, first:last].contiguous(memory_format=torch.channels_last)
         for weight, bias in self._trunk:
             passed = _convolve(passed, weight, bias).relu_()
         return passed[:, :, start - first : stop - first]
@@ -61,7 +60,7 @@ class P835:
         """Raw opinions float32 [windows, 3] of the trunk's output [windows, 32, 900, 161]."""
         for weight, bias in self._head:
             passed = _convolve(torch.max_pool2d(passed, 2), weight, bias).relu_()
-        found = passed.amax(dim=(2, 3)).to(torch.float32)
+        found = passed.amax(dim=(2, 3))
         for index, (weight, bias) in enumerate(self._dense):
             found = (found if index == 0 else found.relu()) @ weight + bias
         return found
@@ -82,9 +81,8 @@ def _convolve(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) ->
     return torch.mkldnn_convolution(images, weight, bias, padding=(1, 1), stride=(1, 1), dilation=(1, 1), groups=1)
 
 
-def _convolution(weights: dict[str, torch.Tensor], name: str, dtype: torch.dtype) -> Layer:
-    kernel = weights[f"{name}/kernel:0"].to(dtype).contiguous(memory_format=torch.channels_last)
-    return kernel, weights[f"{name}/bias:0"].to(dtype)
+def _convolution(weights: dict[str, torch.Tensor], name: str) -> Layer:
+    return weights[f"{name}/kernel:0"].contiguous(memory_format=torch.channels_last), weights[f"{name}/bias:0"]
 
 
 def _dense(weights: dict[str, torch.Tensor], name: str) -> Layer:
