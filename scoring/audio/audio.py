@@ -53,6 +53,9 @@ def from_pcm(pcm: bytes, rate: int) -> Audio:
 def resample(audio: Audio, rate: int) -> Audio:
     """The same sound at another rate, ceil(n · new / old) samples: windowed-sinc interpolation, or, for rates whose ratio is no
     ratio of small numbers, interpolation of the whole clip's Fourier series. Raises ValueError for a rate that is not positive.
+
+    >>> resample(Audio(torch.zeros(22_050), 22_050), 16_000).samples.shape
+    torch.Size([16000])
     """
     if rate <= 0:
         raise ValueError(f"a rate is positive, not {rate}")
@@ -75,7 +78,14 @@ def _interpolate(audio: Audio, rate: int) -> torch.Tensor:
 
 
 def loudness(audio: Audio) -> float:
-    """Integrated loudness by BS.1770 (K-weighting, gated blocks of 400 ms) in LUFS; -70 for silence, less is softer."""
+    """Integrated loudness in LUFS; -70 for silence, less is softer.
+
+    `-0.691 + 10 lg(mean square of the K-weighted gated blocks of 400 ms)`. Source: ITU-R BS.1770-4, by torchaudio.
+
+    >>> sine = torch.sin(2 * math.pi * 997.0 * torch.arange(96_000) / 48_000)  # BS.1770's own check: 0 dBFS at 997 Hz
+    >>> abs(loudness(Audio(sine, 48_000)) - -3.01) < 0.1
+    True
+    """
     audio = resample(audio, min(audio.rate, LOUDNESS_RATE))
     block = int(GATE_SECONDS * audio.rate) + 1
     missing = max(0, block - audio.samples.shape[0])

@@ -55,10 +55,18 @@ def spectrum(audio: Audio, hop_seconds: float = HOP_SECONDS) -> Spectrum:
 
 
 def decibels(power: torch.Tensor) -> torch.Tensor:
-    """10 log10, with a floor at `SILENCE`."""
+    """`10 lg(power)`, with a floor at `SILENCE`.
+
+    >>> decibels(torch.tensor([1.0, 0.01, 0.0], dtype=torch.float64))
+    tensor([   0.,  -20., -140.], dtype=torch.float64)
+    """
     return 10.0 * torch.log10(power.clamp(min=SILENCE))
 
 
 def quantile(values: torch.Tensor, share: float) -> torch.Tensor:
-    """The smallest value that at least `share` of the rows do not exceed, per column: [rows, …] → […]; exact, of any size."""
+    """The smallest value that at least `share` of the rows do not exceed, per column: [rows, …] → […]; exact, of any size.
+
+    >>> quantile(torch.tensor([[1.0, 40.0], [2.0, 30.0], [3.0, 20.0], [4.0, 10.0]]), 0.5)
+    tensor([ 2., 20.])
+    """
     return values.kthvalue(max(1, math.ceil(share * values.shape[0])), dim=0).values

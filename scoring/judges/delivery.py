@@ -86,17 +86,33 @@ def _measure(utterance: Utterance, spans: Sequence[WordSpan]) -> Metrics:
 
 
 def flatness(voice: Voice, semitones: float) -> float:
-    """How far a voice falls short of the least range; whoever is asked for a flat tone may have it."""
+    """Semitones that a voice falls short of the least range, 0 … 2, less is better; a voice that was asked to be flat may be.
+
+    >>> from prompts.groups import Register
+    >>> flatness(Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3), semitones=0.5)
+    1.5
+    """
     return 0.0 if voice.expression < ORDINARY else max(0.0, LEAST_RANGE - semitones)
 
 
 def faintness(voice: Voice, lufs: float) -> float:
-    """How far a clip lies below what anyone would send unasked; whoever is asked to speak softly may."""
+    """LU below -33 LUFS, ≥ 0, less is better; a voice that was asked to be soft may be.
+
+    >>> from prompts.groups import Register
+    >>> faintness(Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3), lufs=-36.0)
+    3.0
+    """
     return 0.0 if voice.loudness < ORDINARY else max(0.0, FAINT_LUFS - lufs)
 
 
 def borrowed(found: PitchTrack) -> float:
-    """Of what repeats itself, the share that is no voice: a tone under the speech lends it a pitch, but no harmonics."""
+    """Share of the frames with a period whose harmonics do not have it, 0 … 1, less is better.
+
+    A tone under the speech lends it a pitch, but no harmonics.
+
+    >>> borrowed(track(Audio(0.1 * torch.sin(torch.arange(16_000) * 2 * math.pi * 150.0 / 16_000), 16_000)))  # nothing but a tone
+    1.0
+    """
     periodic = int(found.periodic.sum())
     return 1.0 - int((found.voiced & found.periodic).sum()) / periodic if periodic else 0.0
 
@@ -115,14 +131,24 @@ def seconds_of(clip: Clip, spans: Sequence[WordSpan]) -> float:
 
 
 def stray(clip: Clip, spans: Sequence[WordSpan]) -> float:
-    """Seconds of sound where no word of the prompt is, nor one that was heard in its place."""
+    """Seconds of sound, ≥ 0, less is better, where no word of the prompt is, nor one that was heard in its place.
+
+    >>> clip = Clip(Audio(0.1 * torch.sin(torch.arange(32_000) * 0.3), RATE))  # two seconds of tone
+    >>> round(stray(clip, [WordSpan("one", 0.0, 0.9, said=True)]), 2)  # a word may last 0.1 s longer
+    1.0
+    """
     active = activity(clip.at(RATE), clip.floor)
     taken = inside([replace(span, said=True) for span in spans], active.shape[0], 1.0 / FRAME_SECONDS)
     return int((active & ~taken).sum()) * FRAME_SECONDS
 
 
 def energy_sd(speech: Audio) -> float:
-    """Standard deviation in dB of the level of the frames of speech that are not much weaker than the loudest."""
+    """Standard deviation in dB of the level of the 20 ms frames of speech at most `LOUD_DB` below the loudest; more is livelier.
+
+    >>> steps = torch.cat([torch.full((8_000,), 0.1), torch.full((8_000,), 0.05)])  # two levels, 6.02 dB apart
+    >>> round(energy_sd(Audio(steps, 16_000)), 2)
+    3.01
+    """
     frame = round(FRAME_SECONDS * speech.rate)
     frames = speech.samples[: speech.samples.shape[0] // frame * frame].reshape(-1, frame).to(torch.float64)
     levels = 10.0 * torch.log10(frames.square().mean(dim=1).clamp(min=1e-12))
@@ -130,7 +156,12 @@ def energy_sd(speech: Audio) -> float:
 
 
 def pause_share(speech: Audio, floor: float = FLOOR_DBFS) -> float:
-    """Share of silent time in speech trimmed at `floor` dBFS; `activity` rounds off the ends of silences, which are added again."""
+    """Share of silent time in speech trimmed at `floor` dBFS, 0 … 1; `activity` rounds off the ends of silences, which are added again.
+
+    >>> tone = 0.1 * torch.sin(torch.arange(16_000) * 0.3)
+    >>> round(pause_share(Audio(torch.cat([tone, torch.zeros(16_000), tone]), 16_000)), 3)
+    0.333
+    """
     active: list[bool] = activity(speech, floor).tolist()
     starts = sum(was and not now for was, now in pairwise(active))
     return (active.count(False) + 2 * HANGOVER_FRAMES * starts) / len(active)

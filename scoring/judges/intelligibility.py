@@ -37,7 +37,14 @@ class IntelligibilityJudge:
 
 
 def compare(asked: Sequence[str], heard: Sequence[str]) -> Metrics:
-    """The errors of `heard` against `asked`; raises ValueError if nothing was asked."""
+    """The errors of `heard` against `asked`; raises ValueError if nothing was asked.
+
+    `wer = (substitutions + deletions + insertions) / asked words` of the cheapest edit (Levenshtein 1966, by jiwer); `cer` the same over
+    characters.
+
+    >>> compare(["take", "the", "silver", "ring"], ["take", "a", "silver"])
+    {'wer': 0.5, 'cer': 0.4, 'tail_deletions': 0.25, 'trailing_insertions': 0.0, 'repeats': 0.0}
+    """
     if not asked:
         raise ValueError("there is nothing to compare with: the prompt has no words")
     if not heard:
@@ -57,7 +64,11 @@ def compare(asked: Sequence[str], heard: Sequence[str]) -> Metrics:
 
 
 def repeats(asked: Sequence[str], heard: Sequence[str]) -> int:
-    """How many sequences of 2, 3 or 4 words (the length that has most) were heard more often than asked, and more than once."""
+    """Count the sequences of 2, 3 or 4 words (the length that has most) heard more often than asked, and more than once.
+
+    >>> repeats("we sail at dawn".split(), "we sail at dawn we sail".split())
+    1
+    """
     return max(_excess(_sequences(asked, length), _sequences(heard, length)) for length in REPEATED)
 
 

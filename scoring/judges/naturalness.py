@@ -29,7 +29,11 @@ Network = Callable[[torch.Tensor], list[float]]
 
 
 class NaturalnessJudge:
-    """Metrics on the opinion scale 1 (bad) … 5 (excellent), more is better: `sig`, `bak`, `ovr` (P.835) and `p808`."""
+    """Predicted opinions on a clip.
+
+    Metrics on the opinion scale 1 (bad) … 5 (excellent), more is better: `sig` (the speech), `bak` (the background), `ovr` (all of it), by
+    P.835, and `p808` (all of it, by P.808). Each is the mean over the clip's windows: see `networks.opinions`.
+    """
 
     name = "naturalness"
 

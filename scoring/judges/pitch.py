@@ -37,7 +37,7 @@ CHUNK = 512
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PitchTrack:
-    """Pitch over time, a frame each 10 ms, the first one at 0 … 50 ms.
+    """Pitch over time: a frame each 10 ms, the first one at 0 … 50 ms.
 
     `hertz` is float64 [frames], 0 where a frame is unvoiced; `strength` is the normalised autocorrelation at the period, float64
     [frames] up to 1: power of the harmonic part over all power. `power` is each frame's mean square, float64 [frames].
@@ -56,7 +56,18 @@ class PitchTrack:
 
 
 def track(audio: Audio) -> PitchTrack:
-    """Pitch of a clip; no frames if it is shorter than one."""
+    """Pitch of a clip, frame by frame; no frames if it is shorter than one.
+
+    A frame's period is the highest peak of `r_x(τ) / r_w(τ)`, the autocorrelation of the windowed frame over that of the window, less
+    `OCTAVE_COST` per octave of length; F0 is `RATE / τ`, 60 … 420 Hz. A frame is voiced where that peak exceeds `VOICED`, and what lies
+    above `PARTIALS_HZ` repeats itself as well. Source: Boersma 1993, "Accurate short-term analysis of the fundamental frequency".
+
+    >>> time = torch.arange(RATE) / RATE
+    >>> voice = torch.stack([torch.sin(2 * math.pi * 150.0 * k * time) / k for k in range(1, 9)]).sum(dim=0) * 0.1
+    >>> found = track(Audio(voice, RATE))
+    >>> found.hertz.shape[0], bool(found.voiced.all()), round(float(found.hertz.median()))
+    (96, True, 150)
+    """
     wave = resample(audio, RATE).samples.to(torch.float64)
     if wave.shape[0] < FRAME:
         nothing = torch.zeros(0, dtype=torch.float64)

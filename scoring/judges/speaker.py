@@ -16,7 +16,7 @@ from scoring.judges.pitch import track
 from scoring.report import Metrics
 
 TIMBRE_DB, OCTAVE = 10.0, 12.0
-"""What counts as nothing in common: spectra this far apart, or voices this many semitones apart."""
+"""Spectra this many dB apart, or voices this many semitones apart, have nothing in common."""
 CENTRE = 2
 """A pitch frame is centred on the spectral frame this many later."""
 
@@ -31,11 +31,11 @@ class VoiceFeatures:
 
 
 class SpeakerJudge:
-    """How alike the two clips' voices are.
+    """Likeness of two clips' voices.
 
     Metrics: `timbre_distance` (root mean square difference of the voices' mean spectra, dB) and `pitch_distance` (semitones
-    between their median pitches), less is better; `speaker_similarity`, more is better, from them: `1 - max(dB / 10, semitones /
-    12)`, in [0, 1].
+    between their median pitches), ≥ 0, less is better; `speaker_similarity`, 0 … 1, more is better: see `likeness`. Source: the long-term
+    average spectrum of phonetics, over voiced frames only.
     """
 
     name = "speaker"
@@ -46,8 +46,16 @@ class SpeakerJudge:
         first, second = hear(one.clip), hear(other.clip)
         timbre = float((first.spectrum - second.spectrum).square().mean().sqrt())
         pitch = _semitones(first.pitch, second.pitch)
-        likeness = 1.0 - max(timbre / TIMBRE_DB, pitch / OCTAVE)
-        return {"speaker_similarity": max(0.0, likeness), "timbre_distance": timbre, "pitch_distance": pitch}
+        return {"speaker_similarity": likeness(timbre, pitch), "timbre_distance": timbre, "pitch_distance": pitch}
+
+
+def likeness(decibels: float, semitones: float) -> float:
+    """`max(0, 1 - max(dB / 10, semitones / 12))`, 0 … 1, more is better.
+
+    >>> likeness(decibels=2.5, semitones=1.0), likeness(decibels=2.5, semitones=6.0), likeness(decibels=12.0, semitones=0.0)
+    (0.75, 0.5, 0.0)
+    """
+    return max(0.0, 1.0 - max(decibels / TIMBRE_DB, semitones / OCTAVE))
 
 
 def hear(clip: Clip) -> VoiceFeatures:

@@ -38,7 +38,16 @@ class ScoreRules:
 
 
 def combine(utilities: Mapping[Factor, float], weights: Mapping[Factor, float]) -> float:
-    """`exp(Σ w ln(max(u, 0.01)) / Σ w)` in [0, 1], over the factors that the sample has; raises KeyError if one has no weight."""
+    """`exp(Σ w ln(max(u, 0.01)) / Σ w)` in [0, 1], over the factors that the sample has; raises KeyError if one has no weight.
+
+    The weighted geometric mean: no factor can buy another.
+
+    >>> weights = {Factor.INTELLIGIBILITY: 0.5, Factor.DELIVERY: 0.5}
+    >>> round(combine({Factor.INTELLIGIBILITY: 1.0, Factor.DELIVERY: 0.25}, weights), 3)
+    0.5
+    >>> round(combine({Factor.INTELLIGIBILITY: 1.0, Factor.DELIVERY: 0.0}, weights), 3)
+    0.1
+    """
     total = math.fsum(weights[factor] for factor in utilities)
     return min(1.0, math.exp(math.fsum(weights[f] * math.log(max(u, FLOOR)) for f, u in utilities.items()) / total))
 
@@ -140,12 +149,20 @@ def _sample(group: Group, prompt: Prompt, judged: JudgedSample, rules: ScoreRule
 
 
 def mean(scores: Sequence[Micro]) -> Micro:
-    """The rounded mean of at least one score."""
+    """The mean of at least one score, rounded to a whole millionth.
+
+    >>> mean([Micro(1), Micro(2), Micro(4)])
+    2
+    """
     return Micro(round(sum(scores) / len(scores)))
 
 
 def _stderr(scores: Sequence[Micro]) -> Micro:
-    """Standard deviation over the root of the number of groups; 0 for a single group, which says nothing about spread."""
+    """Standard error of the mean, `s / sqrt(n)` over n groups; 0 for a single group, which says nothing about spread.
+
+    >>> _stderr([Micro(400_000), Micro(600_000)])
+    100000
+    """
     if len(scores) < 2:
         return Micro(0)
     return Micro(round(statistics.stdev(scores) / math.sqrt(len(scores))))

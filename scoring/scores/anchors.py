@@ -34,7 +34,11 @@ class Anchor:
     human: float
 
     def utility(self, x: float) -> float:
-        """`clip((x - bad) / (human - bad), 0, 1)`."""
+        """`clip((x - bad) / (human - bad), 0, 1)`, more is better.
+
+        >>> Anchor(bad=0.6, human=0.2).utility(0.3), Anchor(bad=0.6, human=0.2).utility(0.1)
+        (0.75, 1.0)
+        """
         return min(1.0, max(0.0, (x - self.bad) / (self.human - self.bad)))
 
 

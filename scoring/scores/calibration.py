@@ -73,7 +73,11 @@ def calibrate(present: Anchors, natural: Sequence[Metrics], degraded: Sequence[M
 
 
 def quantile(values: Iterable[float], share: float) -> float:
-    """The value that a share (0 … 1) of the values lies below, interpolated between neighbours; raises ValueError if there is none."""
+    """The value that a share (0 … 1) of the values lies below, interpolated between neighbours; raises ValueError if there is none.
+
+    >>> quantile([4.0, 1.0, 2.0, 3.0], 0.5)
+    2.5
+    """
     ordered = sorted(values)
     if not ordered:
         raise ValueError("no values have no quantile")

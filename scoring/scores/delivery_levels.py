@@ -13,7 +13,8 @@ METRICS = {
 """The metric that measures each attribute."""
 
 RATE_EDGES = (3.51, 6.19, 8.87, 11.54, 14.22, 16.90, 19.58, 22.26)
-"""Phonemes per second of speech. These and the F0 edges are Data-Speech's first release: seven bins between eight edges."""
+"""Phonemes per second of speech. Source of these and of the F0 edges: Data-Speech's first release (Lacombe et al. 2024, after Lyth and
+King 2024): seven bins between eight edges."""
 PITCH_EDGES = {
     Register.LOW: (74.0, 88.6, 103.0, 118.0, 132.0, 147.0, 162.0, 176.0),
     Register.HIGH: (130.0, 149.0, 168.0, 186.0, 205.0, 223.0, 242.0, 261.0),
@@ -39,7 +40,11 @@ def edges(attribute: Attribute, register: Register) -> tuple[float, ...]:
 
 
 def level(attribute: Attribute, register: Register, value: float) -> int:
-    """The bin a value falls in, 0 … 6; values beyond the outer edges fall in the outer bins."""
+    """The bin that a value falls in, 0 … 6; values beyond the outer edges fall in the outer bins.
+
+    >>> level(Attribute.LOUDNESS, Register.LOW, -25.0), level(Attribute.LOUDNESS, Register.LOW, -60.0)
+    (3, 0)
+    """
     inner = edges(attribute, register)[1:-1]
     return bisect_right(inner, value)
 
@@ -51,5 +56,9 @@ def centre(attribute: Attribute, register: Register, wanted: int) -> float:
 
 
 def agreement(asked: int, measured: int) -> float:
-    """Ordinal agreement of two levels: 1 for equal ones, 0 for opposite ends."""
+    """Ordinal agreement of two levels, `1 - |asked - measured| / 6`: 1 for equal ones, 0 for opposite ends, more is better.
+
+    >>> agreement(asked=1, measured=4)
+    0.5
+    """
     return 1.0 - abs(asked - measured) / (len(RATE_EDGES) - 2)

@@ -17,8 +17,7 @@ from safetensors.torch import save_file
 from tokenizers.pre_tokenizers import ByteLevel
 
 from scoring.judges.standard.models import Role
-from scoring.judges.standard.squim import networks
-from scoring.judges.standard.utmos import Utmos
+from scoring.judges.standard.mos import Utmos, squim_networks
 
 hf: Any = transformers
 """Its own types are incomplete."""
@@ -190,7 +189,7 @@ def _emotion(folder: Path, size: Size) -> None:
 
 
 def _squim(folder: Path, size: Size) -> None:
-    objective, subjective = networks(size.squim["objective"], size.squim["subjective"])
+    objective, subjective = squim_networks(size.squim["objective"], size.squim["subjective"])
     save_file(objective.state_dict(), folder / "objective.safetensors")
     save_file(subjective.state_dict(), folder / "subjective.safetensors")
     (folder / "config.json").write_text(json.dumps(size.squim), encoding="utf-8")

@@ -65,7 +65,13 @@ def session(model: bytes) -> onnxruntime.InferenceSession:
 
 
 def opinions(raw: Sequence[Sequence[float]], p808: Sequence[float]) -> Metrics:
-    """Mean over a clip's windows, on the opinion scale: `sig`, `bak`, `ovr` of raw P.835 rows, and `p808` as it is."""
+    """Mean over a clip's windows, on the opinion scale 1 … 5, more is better: `sig`, `bak`, `ovr` of raw P.835 rows, `p808` as it is.
+
+    `mean over windows of a x² + b x + c`, with the published (a, b, c) of each output x; `raw` is [windows, 3], `p808` is [windows].
+
+    >>> {name: round(value, 2) for name, value in opinions([[4.0, 4.0, 3.5]], [3.6]).items()}
+    {'p808': 3.6, 'sig': 3.55, 'bak': 3.93, 'ovr': 3.12}
+    """
     scores = {"p808": math.fsum(p808) / len(p808)}
     for column, (name, (a, b, c)) in enumerate(CURVES.items()):
         scores[name] = math.fsum(a * row[column] ** 2 + b * row[column] + c for row in raw) / len(raw)

@@ -22,7 +22,7 @@ SPARE = 8
 
 
 class StrongRecogniser:
-    """Whisper, which guesses well, and repairs what was said badly."""
+    """Whisper (Radford et al. 2022), which guesses well and repairs bad speech."""
 
     def __init__(self, folder: Path, device: Device) -> None:
         self._device = device

@@ -17,14 +17,14 @@ from scoring.judges.standard.pretrained import front_end, network
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Emissions:
-    """What the net says of one clip: log-probabilities float32 [frames, symbols], and the seconds from frame to frame."""
+    """A CTC net's output for one clip: log-probabilities float32 [frames, symbols], and the seconds from frame to frame."""
 
     log_probs: torch.Tensor
     step: float
 
 
 class WeakRecogniser:
-    """Wav2Vec2 or HuBERT with a CTC head over letters."""
+    """Wav2Vec2 (Baevski et al. 2020) or HuBERT (Hsu et al. 2021) with a CTC head over letters (Graves et al. 2006)."""
 
     def __init__(self, folder: Path, device: Device) -> None:
         self._device = device
@@ -39,7 +39,7 @@ class WeakRecogniser:
             raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "the weak recogniser's vocabulary does not fit its network")
 
     def listen(self, waves: Sequence[torch.Tensor]) -> list[Emissions]:
-        """What the net says of each wave (float32 [n], n > 0, 16 kHz)."""
+        """Run the net over waves (float32 [n], n > 0, 16 kHz); raises InfrastructureFault when it fails."""
         clips = [NetworkInput(self._prepared(wave)) for wave in waves]
         heard = through(self._forward, clips, LANES[self._device])
         kernels, strides = self._model.config.conv_kernel, self._model.config.conv_stride
@@ -72,7 +72,11 @@ class WeakRecogniser:
 
 
 def frames(samples: int, kernels: Sequence[int], strides: Sequence[int]) -> int:
-    """How many frames a stack of unpadded convolutions makes of so many samples; at least one."""
+    """Count the frames that a stack of unpadded convolutions makes of so many samples; at least one.
+
+    >>> frames(400, kernels=(10, 3), strides=(5, 2))  # 79 after the first layer
+    39
+    """
     for kernel, stride in zip(kernels, strides, strict=True):
         samples = (samples - kernel) // stride + 1
     return max(1, samples)

@@ -66,6 +66,10 @@ class EmotionJudge:
 
 
 def agreement(asked: int, neutral: float) -> float:
-    """How far a probability of 'neutral' is what a level of expression, 0 … 6, asks for: 0 … 1."""
+    """How far a probability of 'neutral' is what a level of expression, 0 … 6, asks for: 0 … 1, more is better.
+
+    >>> agreement(asked=6, neutral=0.25), agreement(asked=0, neutral=0.25), agreement(asked=3, neutral=0.25)
+    (0.75, 0.25, 1.0)
+    """
     strength = (asked - ORDINARY) / (LEVELS - 1 - ORDINARY)
     return 1.0 - abs(strength) * (neutral if strength > 0 else 1.0 - neutral)

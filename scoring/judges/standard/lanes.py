@@ -4,11 +4,14 @@ Floating-point sums depend on shapes: a network gives a clip other last digits i
 length. So the shape of a pass never depends on the other clips. Each clip is brought to the least length of a fixed list that
 holds it (its bucket), whatever comes with it, and a pass always has the same number of lanes: those that no clip needs repeat its
 first one. The repeated clip must come out of all its lanes the same; where it does not, the device cannot judge.
+
+All of it is float32 in one reproducible way: see `exact`.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +19,50 @@ import torch
 
 from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
-from scoring.judges.standard.arithmetic import exact
+from scoring.judges.deterministic import onednn
+from scoring.judges.standard.device import Device
+
+THREADS = 1
+"""Threads of a network on the CPU: a sum over more threads is another sum. There it serves audits and tests; service needs a GPU."""
+
+
+def require(device: Device) -> None:
+    """Raise InfrastructureFault(JUDGE_UNAVAILABLE) where there is no such device."""
+    if device is Device.CUDA and not torch.cuda.is_available():
+        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "this worker's judges need a GPU, and there is none")
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """Keep the arithmetic inside from being chosen by speed: fixed threads, no TF32, no search for the fastest convolution.
+
+    oneDNN is on, also where the panel has switched it off for the clips' own steps.
+    """
+    before, tf32 = torch.get_num_threads(), torch.backends.cuda.matmul.allow_tf32
+    torch.set_num_threads(THREADS)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with (
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+            onednn(enabled=True),
+            torch.inference_mode(),
+        ):
+            yield
+    finally:
+        torch.set_num_threads(before)
+        torch.backends.cuda.matmul.allow_tf32 = tf32
+
 
 BUCKETS = tuple(round(seconds * RATE) for seconds in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64))
 """Lengths of clips in samples, at the judges' rate; a longer clip takes a multiple of the last."""
 
 
 def bucket(length: int) -> int:
-    """The length that a clip of `length` samples is brought to."""
+    """The length in samples that a clip of `length` samples is brought to.
+
+    >>> bucket(16_000), bucket(16_001), bucket(65 * RATE) // RATE
+    (16000, 32000, 128)
+    """
     return next((size for size in BUCKETS if size >= length), BUCKETS[-1] * math.ceil(length / BUCKETS[-1]))
 
 
@@ -40,14 +79,14 @@ def repeated(wave: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkInput:
-    """What one clip brings to a network: tensors without a batch axis, and what else must be equal within a pass."""
+    """A clip as a network takes it: tensors without a batch axis, and a key that must be equal within a pass."""
 
     tensors: tuple[torch.Tensor, ...]
     key: Hashable = None
 
 
 def through(network: Callable[..., Any], clips: Sequence[NetworkInput], lanes: int, keyed: bool = False) -> list[torch.Tensor]:
-    """What a network finds in each clip, in order, on the CPU.
+    """Run a network over clips; its outputs come in the order of the clips, on the CPU.
 
     `network` takes the clips' tensors, stacked to [lanes, …], and returns one tensor [lanes, …]; with `keyed` it takes the key
     first. Raises InfrastructureFault(JUDGE_UNAVAILABLE) where equal lanes differ, a number is not finite, or the device gives up.

@@ -5,18 +5,15 @@ from collections.abc import Mapping
 from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.delivery import DeliveryJudge
 from scoring.judges.panel import Judges
-from scoring.judges.standard import utmos
-from scoring.judges.standard.aligner import Aligner
-from scoring.judges.standard.arithmetic import require
+from scoring.judges.standard.alignment import ForcedAligner
 from scoring.judges.standard.asr import StrongRecogniser
 from scoring.judges.standard.ctc import WeakRecogniser
 from scoring.judges.standard.device import LANES, Device
 from scoring.judges.standard.emotion import EmotionJudge
-from scoring.judges.standard.loader import Fetch, obtain
-from scoring.judges.standard.models import Pin, Role
-from scoring.judges.standard.mos import MosJudge
+from scoring.judges.standard.lanes import require
+from scoring.judges.standard.models import Fetch, Pin, Role, obtain
+from scoring.judges.standard.mos import MosJudge, Squim, load_utmos
 from scoring.judges.standard.speaker import XVectorJudge
-from scoring.judges.standard.squim import Squim
 from scoring.judges.standard.words import WordsJudge
 
 PROTOCOL = 2
@@ -32,9 +29,9 @@ def load(pins: Mapping[Role, Pin], fetch: Fetch, device: Device) -> Judges:
         models = " ".join(pins[role].label for role in roles)
         return f"{models} float32 {device} lanes={LANES[device]} protocol={PROTOCOL}"
 
-    aligner = Aligner(WeakRecogniser(folders[Role.WEAK_ASR], device))
+    aligner = ForcedAligner(WeakRecogniser(folders[Role.WEAK_ASR], device))
     words = WordsJudge(StrongRecogniser(folders[Role.STRONG_ASR], device), aligner, version(Role.STRONG_ASR, Role.WEAK_ASR))
-    squim, opinion = Squim(folders[Role.SQUIM], device), utmos.load(folders[Role.UTMOS], device)
+    squim, opinion = Squim(folders[Role.SQUIM], device), load_utmos(folders[Role.UTMOS], device)
     mos = MosJudge(squim, opinion, device, version(Role.SQUIM, Role.UTMOS))
     emotion = EmotionJudge(folders[Role.EMOTION], device, version(Role.EMOTION))
     speaker = XVectorJudge(folders[Role.SPEAKER], device, version(Role.SPEAKER))

@@ -1,11 +1,15 @@
-"""The models of the standard profile: which roles there are, which public repositories fill them, and to what they are pinned."""
+"""The models of the standard profile: which roles there are, which public repositories fill them, to what they are pinned.
+
+Every byte of a pinned model is checked by us: what the hub says of its own files is not asked.
+"""
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -114,3 +118,34 @@ def _parsed(path: Path, schema: TypeAdapter[dict[Role, Value]]) -> dict[Role, Va
     if missing := [role.value for role in Role if role not in found]:
         raise PlatformError(Code.SETTING_INVALID, f"{path} names no model for {', '.join(missing)}")
     return found
+
+
+class Fetch(Protocol):
+    """Brings a pinned model's files to disk."""
+
+    def __call__(self, pin: Pin) -> Path:
+        """A folder of a cache that holds the pin's files, fetched if they are not there; raises InfrastructureFault.
+
+        Whoever called may remove the folder when a file in it is not what the pin says: it is then fetched again.
+        """
+        ...
+
+
+def obtain(pin: Pin, fetch: Fetch) -> Path:
+    """The folder of a pinned model; raises InfrastructureFault when a file is missing or differs from its checksum."""
+    folder = fetch(pin)
+    for name, checksum in pin.files.items():
+        try:
+            found = _sha256(folder / name)
+        except OSError as exc:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{name} of {pin.repo} cannot be read: {exc.strerror}") from exc
+        if found != checksum:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{name} of {pin.repo} is not the file that was pinned")
+    return folder
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()

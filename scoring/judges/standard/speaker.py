@@ -14,7 +14,11 @@ from scoring.report import Metrics
 
 
 class XVectorJudge:
-    """Metric `speaker_similarity`: cosine of the clips' x-vectors, -1 … 1, more is better."""
+    """Likeness of two clips' voices.
+
+    Metric `speaker_similarity`: cosine of the clips' x-vectors, `a·b / (|a| |b|)`, -1 … 1, more is better. Source: x-vectors (Snyder et al.
+    2018) by WavLM (Chen et al. 2022).
+    """
 
     name = "speaker"
 

@@ -5,26 +5,25 @@ from collections.abc import Sequence
 from scoring.judges.intelligibility import compare
 from scoring.judges.judge import Utterance
 from scoring.judges.recognition.dictionary import count_phonemes
-from scoring.judges.standard.aligner import Aligner
+from scoring.judges.standard.alignment import ForcedAligner, timing
 from scoring.judges.standard.asr import StrongRecogniser
-from scoring.judges.standard.timing import timing
 from scoring.language.text import normalise as words_of
 from scoring.report import Metrics
 
 
 class WordsJudge:
-    """Errors against the prompt, and when it was said.
+    """Errors of both recognisers against the prompt, and the timing of its words.
 
     The strong recogniser's errors have the names that the embedded profile's have: see `intelligibility.compare`. `wer_weak` and
-    `cer_weak` are the weak one's; `mush` is `wer_weak - wer`, at least 0: what only guessing understands. All of these: less is
-    better. The timings are `timing.timing`'s.
+    `cer_weak` are the weak one's; `mush = max(0, wer_weak - wer)` is the share of words that only guessing understands. All of these are
+    shares ≥ 0; less is better. The timings are those of `alignment.timing`.
 
     A clip in which the weak recogniser hears no letter at all is not given to the strong one, which invents words for silence.
     """
 
     name = "intelligibility"
 
-    def __init__(self, strong: StrongRecogniser, weak: Aligner, version: str) -> None:
+    def __init__(self, strong: StrongRecogniser, weak: ForcedAligner, version: str) -> None:
         self.version = version
         self._strong, self._weak = strong, weak
 

@@ -13,16 +13,13 @@ from scoring.errors import Code, InfrastructureFault
 from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges
 from scoring.judges.standard import device, lanes
-from scoring.judges.standard.aligner import Aligner
-from scoring.judges.standard.arithmetic import require
+from scoring.judges.standard.alignment import AlignedWord, ForcedAligner, align, timing
 from scoring.judges.standard.asr import SEARCH, WINDOW, StrongRecogniser, windows
 from scoring.judges.standard.ctc import Emissions, WeakRecogniser, frames
 from scoring.judges.standard.device import Device
 from scoring.judges.standard.emotion import agreement
-from scoring.judges.standard.lanes import NetworkInput, bucket, repeated, silent, through
-from scoring.judges.standard.mos import MosJudge
-from scoring.judges.standard.squim import Squim
-from scoring.judges.standard.timing import AlignedWord, align, timing
+from scoring.judges.standard.lanes import NetworkInput, bucket, repeated, require, silent, through
+from scoring.judges.standard.mos import MosJudge, Squim
 from scoring.judges.standard.words import WordsJudge
 from scoring.report import Factor
 from scoring.scores import anchors
@@ -303,7 +300,7 @@ class Inventive:
 
 def test_silence_is_not_given_to_the_strong_recogniser(utterances: Sequence[Utterance]) -> None:
     """Where the weak one hears no letter, all words are missing, and none is invented."""
-    judge = WordsJudge(cast(StrongRecogniser, Inventive()), Aligner(cast(WeakRecogniser, Deaf())), "1")
+    judge = WordsJudge(cast(StrongRecogniser, Inventive()), ForcedAligner(cast(WeakRecogniser, Deaf())), "1")
     (found,) = judge.measure(utterances[:1])
     assert (found["wer"], found["wer_weak"], found["mush"], found["trailing_insertions"]) == (1.0, 1.0, 0.0, 0.0)
     assert found["tail_unsaid"] == 1.0

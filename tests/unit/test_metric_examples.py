@@ -1,0 +1,35 @@
+"""The examples in the docstrings of metrics: each is run, so that a formula and its code cannot part."""
+
+import doctest
+import importlib
+
+import pytest
+
+MODULES = (
+    "scoring.audio.audio",
+    "scoring.audio.spectrum",
+    "scoring.judges.cleanliness",
+    "scoring.judges.delivery",
+    "scoring.judges.dnsmos.networks",
+    "scoring.judges.integrity",
+    "scoring.judges.intelligibility",
+    "scoring.judges.pitch",
+    "scoring.judges.speaker",
+    "scoring.judges.standard.alignment",
+    "scoring.judges.standard.ctc",
+    "scoring.judges.standard.emotion",
+    "scoring.judges.standard.lanes",
+    "scoring.scores.aggregate",
+    "scoring.scores.anchors",
+    "scoring.scores.calibration",
+    "scoring.scores.delivery_levels",
+    "scoring.studies.evidence.agreement",
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_example_gives_what_it_says(name: str) -> None:
+    """The module has examples, and each prints what stands below it."""
+    found = doctest.testmod(importlib.import_module(name))
+    assert found.attempted > 0
+    assert found.failed == 0
