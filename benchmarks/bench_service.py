@@ -31,8 +31,8 @@ from rich.table import Table
 from benchmarks.service_client import Load, fetch, get, load
 from benchmarks.service_data import fill
 from benchmarks.service_jobs import through_rq, through_the_service
+from neurons import ports
 from neurons.chain import wallets
-from neurons.localnet import ports
 from neurons.localnet.services import start_postgres, start_redis
 from tests.chaos.processes import Processes
 from voice_api.db import migrate

@@ -27,8 +27,8 @@ from typing import Any
 import httpx
 from rich.console import Console
 
+from neurons import ports
 from neurons.child_process import die_with_parent
-from neurons.localnet import ports
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.services import start_postgres, start_redis
 

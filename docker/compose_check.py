@@ -25,12 +25,14 @@ import yaml
 from rich.console import Console
 from stack import ROOT, CheckFailed, Engine, Stack, answers, execute, find_engine
 
+from neurons import ports
 from neurons.api_client.client import VoiceApi
 from neurons.chain import wallets
-from neurons.chain.adapter import connect
+from neurons.chain.adapter import Chain
 from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
-from neurons.localnet import models, ports, repositories
+from neurons.devchain.substrate import DevSubstrate
+from neurons.localnet import models, repositories
 from neurons.localnet.commits import commit_all
 from neurons.localnet.network import BLOCK_SECONDS, COMPETITION, HOTKEY, NETUID, Miner
 from neurons.localnet.observation import Observation
@@ -164,7 +166,7 @@ async def follow(url: str, receiver: Hotkey, miner: Miner) -> Observation:
     """Commit the model, and follow it until the chain pays for it; raises CheckFailed."""
     round_blocks, shown, deadline = load(COMPETITION).round_blocks, "", time.monotonic() + _SETTLE_SECONDS
     async with (
-        connect("dev", NETUID, DATA / "chain" / "devchain.sqlite", _CHAIN_TIMEOUT) as chain,
+        Chain(DevSubstrate(DATA / "chain" / "devchain.sqlite"), NETUID, _CHAIN_TIMEOUT) as chain,
         VoiceApi(url, None, receiver) as api,
     ):
         await commit_all(chain, [miner], DATA / "wallets")

@@ -2,10 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Self, TypeVar
 
 import bittensor as bt
@@ -27,14 +25,12 @@ from neurons.chain.types import (
     WeightMatrix,
     WeightsResult,
 )
-from neurons.devchain.substrate import DevSubstrate
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, BlockHash, Hotkey, Uid, Weight
 
 T = TypeVar("T")
 _SubtensorModule = bt.storage.SubtensorModule
 
-DEV_NETWORK = "dev"
 _WRITE_BLOCKS = 8
 """A write waits for its block: so many block times are added to its time limit."""
 COMMIT_LASTS = 16
@@ -233,30 +229,12 @@ def _block_of(result: bt.ExtrinsicResult) -> Block:
     return Block(int(result.extrinsic_id.partition("-")[0]))
 
 
-@asynccontextmanager
-async def connect(
-    network: str,
-    netuid: int,
-    devchain: Path | None,
-    timeout: timedelta,  # noqa: ASYNC109 - per call
-    fallbacks: Sequence[str] = (),
-    turn: int = 0,
-) -> AsyncIterator[Chain]:
-    """An open chain, closed at the end. `network` is `dev` (then `devchain` names its file), or what the SDK knows.
+def rpc_substrate(network: str, fallbacks: Sequence[str] = (), turn: int = 0) -> bt.Substrate:
+    """The SDK's connection to a network that it knows; raises PlatformError(SETTING_INVALID) for one that it does not know.
 
     An endpoint that cannot be reached is replaced by the next one: `fallbacks`, or what the SDK knows for the network. One that can be
     reached and does not answer is not: `turn` says with which of them to begin.
-    Raises PlatformError(SETTING_INVALID) for a network that nobody knows, ChainUnavailable when it cannot be reached.
     """
-    async with Chain(_substrate(network, devchain, fallbacks, turn), netuid, timeout) as chain:
-        yield chain
-
-
-def _substrate(network: str, devchain: Path | None, fallbacks: Sequence[str], turn: int) -> bt.Substrate:
-    if network == DEV_NETWORK:
-        if devchain is None:
-            raise PlatformError(Code.SETTING_INVALID, "network dev needs VOICE_DEVCHAIN, the path of its file")
-        return DevSubstrate(devchain)
     label, first, *others = endpoints(network, fallbacks, turn)
     return bt.RpcSubstrate(first, fallback_endpoints=others, archive_endpoints=default_archive_endpoints(label))
 

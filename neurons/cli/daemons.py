@@ -30,7 +30,7 @@ def api(
     """Serve the voice API."""
     import uvicorn
 
-    from neurons.localnet.ports import check_free
+    from neurons.ports import check_free
     from voice_api.settings import ApiSettings
     from voice_api.web.app import create_app
 
@@ -89,8 +89,8 @@ def queue_run(
 ) -> None:
     """Send registry and new commitments to the voice API, signed by the wallet's hotkey."""
     from neurons.api_client.client import VoiceApi
-    from neurons.chain.adapter import connect
     from neurons.model_queue import daemon
+    from neurons.network import open_chain
     from neurons.settings import QueueSettings
     from scoring.competition import load
     from voice_api.runtime.process_metrics import Ticks
@@ -102,7 +102,7 @@ def queue_run(
 
     async def serve(stop: Any) -> None:
         async with (
-            connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout, settings.fallbacks) as chain,
+            open_chain(settings) as chain,
             VoiceApi(settings.api_url, keys, settings.api_hotkey) as client,
         ):
             await daemon.run(chain, client, schedule, settings.pause, stop, ticks)
@@ -121,7 +121,7 @@ def validator_run(
     ] = None,
 ) -> None:
     """Open rounds, fold them into the ledger, and set weights; or follow another's rounds."""
-    from neurons.chain.adapter import connect
+    from neurons.network import open_chain
     from neurons.settings import ValidatorSettings
     from neurons.validator import daemon as process
     from neurons.validator.weights.setter import Terms
@@ -136,7 +136,7 @@ def validator_run(
     ticks = Ticks()
 
     def opening(turn: int) -> "AbstractAsyncContextManager[Chain]":
-        return connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout, settings.fallbacks, turn)
+        return open_chain(settings, turn)
 
     url = settings.database_url.get_secret_value()
     if settings.follow:

@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.bars import stages
-from neurons.cli.options import AsJson, CompetitionFile
+from neurons.cli.options import AsJson
 from neurons.cli.plain import plain
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ ModelFolder = Annotated[
 ]
 Store = Annotated[Path | None, typer.Option("--store", help="The folder of the evidence (default: the one the receipt lies in).")]
 Issuer = Annotated[str | None, typer.Option("--issuer", help="The validator's hotkey whose certificates count (default: any).")]
+RulesFile = Annotated[
+    Path | None,
+    typer.Option("--competition", help="The file of the receipt's rules (default: those of this version, else the store's)."),
+]
 RevocationsFile = Annotated[Path | None, typer.Option("--revocations", help="The issuer's list of revoked certificates.")]
 
 _SHOWN = 60
@@ -49,7 +53,7 @@ def verify(
     store: Store = None,
     issuer: Issuer = None,
     revocations: RevocationsFile = None,
-    competition: CompetitionFile = None,
+    competition: RulesFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a receipt's score again: exit 0 if everything holds, 1 if not, with a table of what differs.
@@ -57,6 +61,7 @@ def verify(
     Level 1 finds what was changed after it was signed, and numbers that do not follow from each other; level 2 metrics that are not the
     audio's; level 3 audio that is not the model's, and a model that is not the receipt's.
     """
+    from scoring.competition import DEFAULT_PATH
     from scoring.receipts.receipt import digest
     from workers.evaluation.audio_store import FolderStore, read_receipt
     from workers.verify.receipt import check_itself, open_case
@@ -64,7 +69,7 @@ def verify(
 
     signed = read_receipt(receipt)
     evidence = FolderStore(store or _store_of(receipt))
-    case = open_case(signed, evidence, [competition] if competition else _shipped())
+    case = open_case(signed, evidence, [competition or DEFAULT_PATH])
     trust, remarks = _trust(case, issuer, revocations)
     with stages() as progress:
         levels: list[Check] = [partial(check_itself, trust=trust, name=receipt.stem, now=datetime.now(UTC))]
@@ -81,13 +86,6 @@ def _store_of(receipt: Path) -> Path:
 
     folder = receipt.resolve().parent
     return folder.parent if folder.name == "receipts" else ReceiptSignerSettings().store_folder or folder
-
-
-def _shipped() -> list[Path]:
-    from neurons.localnet.network import COMPETITION
-    from scoring.competition import DEFAULT_PATH
-
-    return [DEFAULT_PATH, COMPETITION]
 
 
 def _trust(case: "Case", issuer: str | None, revocations: Path | None) -> "tuple[Trust, list[str]]":

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import bittensor as bt
 
+from neurons import ports
 from neurons.chain import wallets
 from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
-from neurons.localnet import models, ports, repositories, services
+from neurons.localnet import models, repositories, services
 from neurons.localnet.layout import Layout
 from neurons.localnet.services import EmbeddedService
 from neurons.localnet.stack import Stack

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.live import Live
 
 from neurons.api_client.client import ApiUnavailable, VoiceApi
-from neurons.chain.adapter import Chain, connect
+from neurons.chain.adapter import Chain
+from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet import demo_output
 from neurons.localnet.commits import commit_all
 from neurons.localnet.network import COMPETITION, NETUID, Network
@@ -37,7 +38,7 @@ class DemoResult:
 async def run_scenario(network: Network, console: Console) -> DemoResult:
     """Commit every model and watch until the network has settled; raises PlatformError when it does not in time."""
     async with (
-        connect("dev", NETUID, network.layout.devchain, _CHAIN_TIMEOUT) as chain,
+        Chain(DevSubstrate(network.layout.devchain), NETUID, _CHAIN_TIMEOUT) as chain,
         VoiceApi(network.api_url, None, network.api_hotkey) as api,
     ):
         await _ready(network, api)

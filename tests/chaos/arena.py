@@ -19,8 +19,8 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from neurons import ports
 from neurons.chain import wallets
-from neurons.localnet import ports
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.services import EmbeddedService, start_postgres, start_redis
 from neurons.validator import certification

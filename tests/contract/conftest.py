@@ -13,7 +13,7 @@ import pytest
 from pydantic import Field
 
 from neurons.chain import wallets
-from neurons.chain.adapter import Chain, connect
+from neurons.chain.adapter import Chain, rpc_substrate
 from neurons.devchain.events import Funded
 from neurons.devchain.genesis import RAO
 from neurons.devchain.operations import create, faucet, register
@@ -167,7 +167,7 @@ async def subnet(devnet: MakeDevNet, keyring: Callable[[str], bt.Wallet]) -> Asy
     if settings.network is not None:
         name, stranger = settings.wallet, keyring("stranger")
         writer = stranger if name is None else wallets.load(name, settings.hotkey, settings.wallet_path.expanduser())
-        async with connect(settings.network, settings.netuid, None, TIMEOUT) as chain:
+        async with Chain(rpc_substrate(settings.network), settings.netuid, TIMEOUT) as chain:
             yield Subnet(chain, settings.netuid, writer, stranger, asyncio.sleep)
         return
     net = devnet()

@@ -12,10 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from neurons import ports
 from neurons.chain import wallets
 from neurons.chain.commitment import tag_of, tiebreak
 from neurons.child_process import die_with_parent
-from neurons.localnet import models, ports, repositories
+from neurons.localnet import models, repositories
 from neurons.localnet.network import COMPETITION, worker_identity
 from neurons.localnet.stack import Stack
 from scoring.competition import load

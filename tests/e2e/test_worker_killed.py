@@ -13,9 +13,10 @@ import bittensor as bt
 import psutil
 import pytest
 
+from neurons import ports
 from neurons.chain import wallets
 from neurons.chain.commitment import tag_of, tiebreak
-from neurons.localnet import models, ports, repositories
+from neurons.localnet import models, repositories
 from neurons.localnet.network import COMPETITION, worker_identity
 from neurons.localnet.stack import Stack
 from scoring.competition import load

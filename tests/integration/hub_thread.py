@@ -7,7 +7,7 @@ from pathlib import Path
 
 import uvicorn
 
-from neurons.localnet import ports
+from neurons import ports
 from neurons.localnet.hub_server import create_hub
 
 

@@ -13,7 +13,7 @@ import bittensor as bt
 import httpx
 import pytest
 
-from neurons.localnet import ports
+from neurons import ports
 from voice_api.web import reference
 
 DOCS = Path(__file__).parents[2] / "docs"

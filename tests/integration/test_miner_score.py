@@ -19,8 +19,9 @@ import torch
 import uvicorn
 from bittensor.sp_core import Keypair
 
+from neurons import ports
 from neurons.devchain import operations
-from neurons.localnet import models, ports, repositories
+from neurons.localnet import models, repositories
 from neurons.localnet.hub_server import create_hub
 from neurons.localnet.network import COMPETITION
 from scoring.competition import load

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from neurons.localnet import models, ports, repositories
+from neurons import ports
+from neurons.localnet import models, repositories
 from neurons.miner.hub import ModelHub, Remote, publish
 from scoring.errors import Code, PlatformError, SubmissionFault
 from scoring.progress import NO_PROGRESS

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from neurons.localnet import ports
+from neurons import ports
 from neurons.localnet.services import start_postgres
 from scoring.errors import Code
 from voice_api.db.migrate import upgrade

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import bittensor as bt
 
+from neurons import ports
 from neurons.chain import wallets
 from neurons.chain.adapter import Chain
 from neurons.chain.commitment import Commitment, encode
@@ -18,7 +19,6 @@ from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
 from neurons.devchain.rules import Rules
 from neurons.devchain.substrate import DevSubstrate
-from neurons.localnet import ports
 from neurons.localnet.network import COMPETITION, HOTKEY, worker_identity
 from neurons.localnet.services import EmbeddedService, start_postgres, start_redis
 from scoring.model.fingerprint import tag_of

@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 from bittensor.sp_core import Keypair
+from typer.testing import CliRunner
 
+from neurons.cli.main import app
+from neurons.localnet.network import COMPETITION
 from prompts.generate import digest, generate
 from prompts.groups import Group, GroupKind
 from scoring.competition import DEFAULT_PATH, Profile, load
@@ -363,3 +366,48 @@ def test_a_silent_failure_needs_no_sound(store: FolderStore) -> None:
     samples = [{**entry, "gate": "timeout"} for entry in receipt.listed(silent.samples)]
     groups = [[group.id, group.kind, 0] for group in silent.groups]
     assert checked(sign(a_document(samples=samples, groups=groups, score=0, stderr=0)), store).holds
+
+
+DEMO = load(COMPETITION).version[0]
+
+
+def demo_receipt(folder: Path) -> Path:
+    """A receipt under the demo's rules, in a store of its own."""
+    groups = generate(bytes.fromhex(BLOCK_HASH[2:]), DEMO.round.plan)
+    document = a_refusal(competition_hash=DEMO.hash, prompts_hash=digest(groups))
+    return FolderStore(folder).keep_evidence(sign(document), DEMO)
+
+
+def verify_file(file: Path, *options: str) -> Document:
+    """Run `voice verify … --json` on a receipt in itself; raises what it raises."""
+    arguments = ["verify", str(file), "--level", "1", "--json", *options]
+    ended = CliRunner().invoke(app, arguments, catch_exceptions=False, standalone_mode=False)
+    if isinstance(ended.exception, PlatformError):
+        raise ended.exception
+    answer: Document = json.loads(ended.stdout)
+    return answer
+
+
+def test_the_rules_are_the_receipts_own(tmp_path: Path) -> None:
+    """The demo's are no rules of this version: they are found in the store beside the receipt, and that is said."""
+    answer = verify_file(demo_receipt(tmp_path / "store"))
+    assert answer["holds"] is True
+    assert [DEMO.hash in note for note in answer["notes"]].count(True) == 1
+
+
+def test_other_rules_are_named(tmp_path: Path) -> None:
+    """With `--competition` the file counts, and no store is needed for them."""
+    file = demo_receipt(tmp_path / "store")
+    (tmp_path / "store" / "competitions" / f"{DEMO.hash}.json").unlink()
+    answer = verify_file(file, "--competition", str(COMPETITION))
+    assert answer["holds"] is True
+    assert not any(DEMO.hash in note for note in answer["notes"])
+
+
+def test_rules_that_are_nowhere_are_a_coded_error(tmp_path: Path) -> None:
+    """Neither in this version's file nor in the store: the error names them, and the option."""
+    file = demo_receipt(tmp_path / "store")
+    (tmp_path / "store" / "competitions" / f"{DEMO.hash}.json").unlink()
+    with pytest.raises(PlatformError, match=f"{DEMO.hash}.*--competition") as caught:
+        verify_file(file)
+    assert caught.value.code is Code.COMPETITION_INVALID

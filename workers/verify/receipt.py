@@ -80,7 +80,10 @@ def open_case(signed: Signed, store: AudioStore, rules: Sequence[Path]) -> Case:
     known = _from_files(wanted, rules)
     found = known or store.competition(wanted)
     if found is None:
-        raise PlatformError(Code.COMPETITION_INVALID, f"the receipt's competition {wanted} was not found; name its file")
+        why = (
+            f"The receipt's competition {wanted} is neither in the given file nor in the store: name its file with --competition."
+        )
+        raise PlatformError(Code.COMPETITION_INVALID, why)
     groups = generate(bytes.fromhex(said.subject.block_hash.removeprefix("0x")), found.round.plan)
     return Case(signed, said, found, groups, known is not None)
 

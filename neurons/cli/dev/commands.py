@@ -51,7 +51,7 @@ def hub(
 
     from neurons.cli import logs
     from neurons.localnet.hub_server import create_hub
-    from neurons.localnet.ports import check_free
+    from neurons.ports import check_free
 
     logs.configure()
     check_free(host, port)

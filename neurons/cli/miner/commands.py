@@ -104,13 +104,13 @@ async def _commit(settings: "MinerSettings", text: bytes, keys: object) -> int:
 
     import bittensor as bt
 
-    from neurons.chain.adapter import connect
     from neurons.chain.types import Applied, RateLimited, Refused
+    from neurons.network import open_chain
     from scoring.errors import Code, PlatformError
 
     if not isinstance(keys, bt.Wallet):
         raise TypeError("a wallet signs a commitment")
-    async with connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout) as chain:
+    async with open_chain(settings) as chain:
         result = await chain.commit(keys, text)
     match result:
         case Applied(block):

@@ -84,10 +84,10 @@ class _Plan:
     async def serve(self, settings: "MinerSettings", keys: "bt.Wallet", notify: "Reporter") -> bool:
         """Run until the end; whether a piece of work was left behind that would keep the process."""
         from neurons.api_client.client import VoiceApi
-        from neurons.chain.adapter import connect
         from neurons.miner.client import MinerClient
         from neurons.miner.hub import ModelHub
         from neurons.miner.journal import Journal
+        from neurons.network import open_chain
         from neurons.settings import HeartbeatSettings
         from neurons.shutdown import Shutdown
         from scoring.competition import load
@@ -96,7 +96,7 @@ class _Plan:
         stop.listen()
         token = None if settings.hub_token is None else settings.hub_token.get_secret_value()
         async with (
-            connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout) as chain,
+            open_chain(settings) as chain,
             VoiceApi(settings.api_url, None, settings.api_hotkey) as api,
         ):
             schedule = load(settings.competition)

@@ -141,10 +141,10 @@ def _digits(given_hash: str | None) -> str:
 
 
 async def _first_hash(settings: "MinerSettings", start: "Block", number: int) -> "BlockHash":
-    from neurons.chain.adapter import connect
+    from neurons.network import open_chain
     from scoring.errors import Code, PlatformError
 
-    async with connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout) as chain:
+    async with open_chain(settings) as chain:
         newest = await chain.finalized()
         if start > newest:
             why = f"Round {number} begins at block {start}; the newest finalized one is {newest}."

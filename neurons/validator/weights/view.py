@@ -1,11 +1,10 @@
 """What the commands about weights read: the ledger's head, the chain, the attempts. Nothing is signed."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from neurons.chain.adapter import Chain, connect
+from neurons.chain.adapter import Chain
 from neurons.chain.types import ChainUnavailable
+from neurons.network import open_chain
 from neurons.settings import ValidatorSettings
 from neurons.validator.weights import expiry, plan_input, replay
 from neurons.validator.weights import schedule as weight_schedule
@@ -48,7 +47,7 @@ async def read(settings: ValidatorSettings, validator: Hotkey) -> PlanView:
     can be planned; ChainUnavailable, DatabaseUnavailable.
     """
     schedule = load(settings.competition)
-    async with open_pool(settings.database_url.get_secret_value(), size=1) as pool, _chain(settings) as chain:
+    async with open_pool(settings.database_url.get_secret_value(), size=1) as pool, open_chain(settings) as chain:
         metagraph = await chain.metagraph()
         expiry.rounds_left_or_raise(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
         head, store = await Ledger(pool, validator).head(), Weights(pool, validator)
@@ -75,7 +74,7 @@ async def replayed(settings: ValidatorSettings, snapshot_hash: str) -> tuple[Che
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool:
         found = [replay.replay(made) for made in await of_snapshot(pool, snapshot_hash)]
     try:
-        async with _chain(settings) as chain:
+        async with open_chain(settings) as chain:
             return tuple([CheckedReplay(each, await _counts(chain, each)) for each in found])
     except ChainUnavailable:
         return tuple(CheckedReplay(each, None) for each in found)
@@ -87,9 +86,3 @@ async def _counts(chain: Chain, replayed: Replayed) -> bool:
     if neuron is None:
         return False
     return replayed.on_chain((await chain.sealed(replayed.validator, neuron.uid, metagraph.block)).row)
-
-
-@asynccontextmanager
-async def _chain(settings: ValidatorSettings) -> AsyncIterator[Chain]:
-    async with connect(settings.network, settings.netuid, settings.devchain, settings.chain_timeout, settings.fallbacks) as chain:
-        yield chain
