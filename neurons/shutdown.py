@@ -5,7 +5,9 @@ import signal
 from collections.abc import Coroutine
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Shutdown:
@@ -46,6 +48,19 @@ class Shutdown:
                 await self._event.wait()
         except TimeoutError:
             return
+
+
+async def unless_stopped(stop: Shutdown, work: Coroutine[Any, Any, T], grace: timedelta = timedelta(0)) -> T | None:
+    """The work's result; None if the end was asked for and the work was not done within `grace` either: then it is broken off."""
+    task, asked = asyncio.ensure_future(work), asyncio.ensure_future(stop.asked())
+    try:
+        await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task}, timeout=grace.total_seconds())
+        return task.result() if task.done() else None
+    finally:
+        for each in (task, asked):
+            each.cancel()
+        await asyncio.gather(task, asked, return_exceptions=True)
 
 
 async def together(*works: Coroutine[Any, Any, None]) -> None:

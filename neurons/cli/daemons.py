@@ -143,7 +143,12 @@ def validator_run(
         from neurons.validator.follow import daemon
 
         followed = daemon.Followed.of(settings)
-        _run(lambda stop: daemon.serve(url, opening, signer, terms, followed, stop, ticks), ticks.registry)
+        _run(
+            lambda stop: daemon.serve(
+                url, opening=opening, signer=signer, terms=terms, followed=followed, stop=stop, ticks=ticks
+            ),
+            ticks.registry,
+        )
     else:
         _run(lambda stop: process.serve(url, opening, signer, terms, stop, ticks), ticks.registry)
 

@@ -63,7 +63,9 @@ class Bed:
         evidence = evidence or RemoteEvidence(self.api)
         theirs = RemoteLedger("theirs", self.api, evidence)
         there = cast(Chain, chain or self.stack.chain)
-        return Follower(there, evidence, theirs, self.ledger, self.audits, self.signer, rate)
+        return Follower(
+            chain=there, evidence=evidence, theirs=theirs, own=self.ledger, audits=self.audits, signer=self.signer, rate=rate
+        )
 
     async def follow(self, follower: Follower | None = None) -> list[Mapping[str, Any]]:
         """Tick until nothing is left; what was said of errors."""
@@ -267,7 +269,11 @@ async def test_as_a_process_it_folds_judges_again_and_ends_when_asked(
 
     terms = Terms(bed.wallet, 0, SCHEDULE, pause, timedelta(seconds=5))
     followed = daemon.Followed(url, Path("competition.toml"), 1.0)
-    process = asyncio.create_task(daemon.serve(empty_database_url, opening, bed.signer, terms, followed, stop, ticks))
+    process = asyncio.create_task(
+        daemon.serve(
+            empty_database_url, opening=opening, signer=bed.signer, terms=terms, followed=followed, stop=stop, ticks=ticks
+        )
+    )
     for _ in range(600):
         if ticks.registry.get_sample_value("voice_audits", {"outcome": "missing"}) == 4:
             break

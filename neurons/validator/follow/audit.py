@@ -1,4 +1,4 @@
-"""One evaluation of another's, judged again: its receipt and audio are fetched, and `voice verify` runs beside this process."""
+"""One evaluation of the followed validator, judged again: fetch its receipt and audio, and run `voice verify` beside this process."""
 
 import asyncio
 import json
@@ -31,19 +31,19 @@ Verify = Callable[[Path, int, Path], Awaitable[Mapping[str, Any]]]
 
 
 class NotTried(Exception):
-    """The check came to nothing here; the message says why."""
+    """The check could not be tried here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditFinding:
-    """What came of it: what differs, or why it came to nothing."""
+    """The result of a check; `why` names each difference, or the reason why the check could not be tried."""
 
     outcome: AuditOutcome
     why: Sequence[Mapping[str, str]] = ()
 
 
 async def audit(drawn: Drawn, api: VoiceApi, verify: Verify) -> AuditFinding:
-    """Judge it again. Raises ApiUnavailable; whatever else keeps it from being tried is a finding of its own."""
+    """Judge an evaluation again. Raises ApiUnavailable; any other obstacle is a finding of its own."""
     with TemporaryDirectory(prefix="voice-audit-") as folder:
         store = Path(folder)
         try:
@@ -60,7 +60,7 @@ async def audit(drawn: Drawn, api: VoiceApi, verify: Verify) -> AuditFinding:
 
 
 async def audit_next(audits: Audits, api: VoiceApi, verify: Verify) -> Drawn | None:
-    """Judge the oldest drawn evaluation again, and write down what came of it; None where none waits."""
+    """Judge the oldest drawn evaluation again, and record the finding; None where none waits."""
     drawn = await audits.next()
     if drawn is None:
         return None
@@ -79,7 +79,7 @@ async def audit_next(audits: Audits, api: VoiceApi, verify: Verify) -> Drawn | N
 
 
 def judged(report: Mapping[str, Any]) -> AuditFinding:
-    """What a report says of the worker: other judges here, or a model that was withdrawn since, say nothing."""
+    """The finding that follows from a report. Other judges here, or a model that was withdrawn since, say nothing of the worker."""
     rows: list[Mapping[str, str]] = report["differences"]
     if report["holds"]:
         return AuditFinding(AuditOutcome.HOLDS)
@@ -105,7 +105,7 @@ async def _fetched(drawn: Drawn, api: VoiceApi, store: Path) -> Path:
 
 
 def _sounds(content: bytes) -> set[str]:
-    """The hashes of a receipt's sounds; it was counted, so that it has its form."""
+    """The hashes of a receipt's sounds. The receipt was counted, so it has its form."""
     samples: Any = strict_json.read_object(content, MAX_BYTES)["receipt"]
     return {sample["pcm_sha256"] for sample in samples["samples"]} - {""}
 

@@ -1,4 +1,4 @@
-"""Which of another's evaluations are judged again: a share that nobody can know while they are judged."""
+"""The sample of another validator's evaluations that is judged again: nobody can know it while they are judged."""
 
 import hashlib
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ from voice_api.db.evidence import RoundEvidence
 from voice_api.db.ledger_records import LedgerEntry
 
 DEEP = 0.2
-"""Of what is drawn, the share of which the model speaks again."""
+"""In this share of the sample the model speaks again."""
 _WHOLE = 1 << 64
 
 
 def draw(me: Hotkey, closed_at: BlockHash, entry: LedgerEntry, found: RoundEvidence, rate: float) -> Iterator[Drawn]:
-    """Each counted evaluation of a round by its own lot, seeded by this validator and the hash of the block at which the round closed.
+    """Draw from a round's counted evaluations, each by its own lot.
 
-    No worker knows that hash while it judges, and no two validators draw the same; anybody can draw again. A refusal has no audio: its
-    model is fetched and refused again.
+    This validator and the hash of the block at which the round closed seed the lots. No worker knows that hash while it judges, and no
+    two validators draw the same; anybody can draw again. A refusal has no audio: its model is fetched and refused again.
     """
     seed = hashlib.sha256(f"{me}\n{closed_at}".encode()).digest()
     for result in found.results:

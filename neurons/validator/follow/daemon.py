@@ -1,11 +1,10 @@
-"""A follower as a process: it folds, sets weights, and judges again, side by side."""
+"""The follower's process: it folds, sets weights, and judges again, side by side."""
 
-import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import structlog
 from prometheus_client import Gauge
@@ -13,7 +12,7 @@ from prometheus_client import Gauge
 from neurons.api_client.client import ApiUnavailable, VoiceApi
 from neurons.chain.types import ChainUnavailable
 from neurons.settings import ValidatorSettings
-from neurons.shutdown import Shutdown, together
+from neurons.shutdown import Shutdown, together, unless_stopped
 from neurons.validator.daemon import Signer
 from neurons.validator.evidence import RemoteEvidence
 from neurons.validator.follow.audit import Verify, audit_next, by_command
@@ -33,15 +32,18 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The validator that is followed: its API, and the file of the rules that both are to have. `rate` is judged again."""
+    """The validator that is followed."""
 
     url: str
+    """Its API."""
     competition: Path
+    """The file of the rules that both are to have."""
     rate: float
+    """The share of its evaluations that is judged again."""
 
     @classmethod
     def of(cls, settings: ValidatorSettings) -> Self:
-        """As the settings have it; raises PlatformError(SETTING_INVALID) where they trust nobody: then nothing would count."""
+        """The validator that the settings name; raises PlatformError(SETTING_INVALID) where they trust nobody: nothing would count then."""
         if not settings.trust:
             advice = "VOICE_TRUST names nobody: name the hotkeys whose certificates count, the followed validator's among them"
             raise PlatformError(Code.SETTING_INVALID, advice)
@@ -50,23 +52,23 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """What a follower shows besides its ticks."""
+    """The metrics of a follower besides its ticks."""
 
     parted: Gauge
     audits: Gauge
 
     @classmethod
     def beside(cls, ticks: Ticks) -> "Gauges":
-        """In the registry of its ticks."""
+        """New gauges in the registry of the ticks."""
         parted = Gauge("voice_ledgers_part", "1 once the followed validator's ledger differs.", registry=ticks.registry)
         audits = Gauge("voice_audits", "Evaluations drawn to be judged again, by outcome.", ["outcome"], registry=ticks.registry)
         return cls(parted, audits)
 
 
 async def serve(
-    url: str, opening: Opening, signer: Signer, terms: Terms, followed: Followed, stop: Shutdown, ticks: Ticks
+    url: str, *, opening: Opening, signer: Signer, terms: Terms, followed: Followed, stop: Shutdown, ticks: Ticks
 ) -> None:
-    """The whole follower on a database's URL: it folds, sets weights, and judges again, until asked to stop."""
+    """Fold, set weights, and judge again, on a database's URL, until asked to stop."""
     database = await connect(url, lazy=True)
     gauges, me = Gauges.beside(ticks), signer.hotkey
     try:
@@ -75,28 +77,20 @@ async def serve(
         async with opening(0) as chain, VoiceApi(followed.url) as api:
             evidence = RemoteEvidence(api)
             theirs = RemoteLedger(followed.url, api, evidence)
-            follower = Follower(chain, evidence, theirs, ledger, audits, signer, followed.rate)
-            folding = _run(follower, terms, stop, ticks, gauges, weights.wake)
-            auditing = _audit(audits, api, by_command(followed.competition), terms.pause, stop, gauges)
-            await together(folding, weights.run(stop), _until(stop, auditing))
+            follower = Follower(
+                chain=chain, evidence=evidence, theirs=theirs, own=ledger, audits=audits, signer=signer, rate=followed.rate
+            )
+            folding = _fold(follower, terms, stop=stop, ticks=ticks, gauges=gauges, folded=weights.wake)
+            auditing = _audit(audits, api, by_command(followed.competition), pause=terms.pause, stop=stop, gauges=gauges)
+            await together(folding, weights.run(stop), unless_stopped(stop, auditing))
     finally:
         await database.close()
 
 
-async def _until(stop: Shutdown, work: Coroutine[Any, Any, None]) -> None:
-    """Run it until the end is asked for, and break it off then: what was under way is begun again after the next start."""
-    task, asked = asyncio.ensure_future(work), asyncio.ensure_future(stop.asked())
-    try:
-        await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-    finally:
-        for each in (task, asked):
-            each.cancel()
-        await asyncio.gather(task, asked, return_exceptions=True)
-
-
-async def _run(follower: Follower, terms: Terms, stop: Shutdown, ticks: Ticks, gauges: Gauges, done: Callable[[], None]) -> None:
+async def _fold(
+    follower: Follower, terms: Terms, *, stop: Shutdown, ticks: Ticks, gauges: Gauges, folded: Callable[[], None]
+) -> None:
+    """Fold round after round; a named outage waits for the next tick."""
     while not stop.requested:
         busy = False
         try:
@@ -106,12 +100,13 @@ async def _run(follower: Follower, terms: Terms, stop: Shutdown, ticks: Ticks, g
             log.warning("tick skipped", code=outage.code, detail=outage.detail)
         gauges.parted.set(follower.parted is not None)
         if busy:
-            done()
+            folded()
         else:
             await stop.wait(terms.pause)
 
 
-async def _audit(audits: Audits, api: VoiceApi, verify: Verify, pause: timedelta, stop: Shutdown, gauges: Gauges) -> None:
+async def _audit(audits: Audits, api: VoiceApi, verify: Verify, *, pause: timedelta, stop: Shutdown, gauges: Gauges) -> None:
+    """Judge drawn evaluations again, one after the other."""
     while not stop.requested:
         busy = None
         try:

@@ -33,7 +33,7 @@ class RoundPart(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LedgerDifference:
-    """One difference: of what, and what each says."""
+    """One difference between two ledgers: its part and path, and the value in each."""
 
     part: RoundPart
     what: str

@@ -31,7 +31,15 @@ class Follower:
     """Folds into the own ledger; each entry is compared with the followed validator's, and its own counts."""
 
     def __init__(
-        self, chain: Chain, evidence: Evidence, theirs: LedgerSource, own: Ledger, audits: Audits, signer: Signer, rate: float
+        self,
+        *,
+        chain: Chain,
+        evidence: Evidence,
+        theirs: LedgerSource,
+        own: Ledger,
+        audits: Audits,
+        signer: Signer,
+        rate: float,
     ) -> None:
         self._chain, self._evidence, self._theirs, self._own = chain, evidence, theirs, own
         self._audits, self._signer, self._rate = audits, signer, rate

@@ -1,4 +1,4 @@
-"""A ledger in a file: a line of JSON for each round, with the entry and all that was judged."""
+"""A ledger in a file: one line of JSON a round, with the entry and its evidence."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,7 +21,7 @@ MOST_BYTES = 256 << 20
 
 
 class FileLine(Wire):
-    """One round. Without evidence it shows what was folded, and proves nothing."""
+    """One round. Without evidence it shows the entry and proves nothing."""
 
     version: Annotated[Literal[1], Field(description="Of this format.")]
     entry: LedgerEntryOut
@@ -29,7 +29,7 @@ class FileLine(Wire):
 
 
 async def write(source: LedgerSource, validator: Hotkey, out: BinaryIO) -> int:
-    """Write a ledger, round by round; how many."""
+    """Write a ledger, round by round; returns the number of rounds."""
     count = 0
     async for entry in source.entries():
         found = await source.evidence(entry.round)
@@ -41,7 +41,7 @@ async def write(source: LedgerSource, validator: Hotkey, out: BinaryIO) -> int:
 
 
 async def save(source: LedgerSource, validator: Hotkey, path: Path) -> int:
-    """As `write`, to a file that appears only when it is whole."""
+    """Write a ledger to a file that appears only when it is whole; returns the number of rounds."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         with unfinished.open("wb") as out:
@@ -55,7 +55,7 @@ async def save(source: LedgerSource, validator: Hotkey, path: Path) -> int:
 
 
 class FileLedger:
-    """What `write` wrote. The file is read through once; then each round where it stands."""
+    """The ledger in a file that `write` made. The file is read through once; after that each round is read where it stands."""
 
     def __init__(self, path: Path) -> None:
         """Raises PlatformError(LEDGER_INVALID) with the first line that is not of a ledger's file, ARGUMENT_INVALID for no file."""
@@ -83,7 +83,7 @@ class FileLedger:
         return self._line(number).entry.entry()
 
     async def evidence(self, number: RoundNumber) -> RoundEvidence | None:
-        """What was judged in a round."""
+        """The evidence of a round."""
         published = self._line(number).evidence
         return None if published is None else published.evidence()
 

@@ -16,11 +16,11 @@ _PAGE = 50
 
 
 class LedgerSource(Protocol):
-    """One validator's ledger. Every method raises a named outage where what it stands on does not answer."""
+    """One validator's ledger. Every method raises a named outage when the database, API or file below it does not answer."""
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Its name for people."""
         ...
 
     def hashes(self) -> AsyncIterator[tuple[RoundNumber, str]]:
@@ -36,12 +36,12 @@ class LedgerSource(Protocol):
         ...
 
     async def evidence(self, number: RoundNumber) -> RoundEvidence | None:
-        """What was judged in a round; None where that is not kept."""
+        """The evidence of a round; None where it is not kept."""
         ...
 
 
 class OwnLedger:
-    """This database's; its evidence may be elsewhere."""
+    """The ledger in this database; its evidence may be elsewhere."""
 
     name = "own"
 
@@ -68,12 +68,12 @@ class OwnLedger:
         return await self._ledger.get(number)
 
     async def evidence(self, number: RoundNumber) -> RoundEvidence | None:
-        """What was judged in a round."""
+        """The evidence of a round."""
         return await _kept(self._evidence, number)
 
 
 class RemoteLedger:
-    """One that an API publishes: its own validator's, or that of a hotkey."""
+    """A ledger that an API publishes: its own validator's, or that of a hotkey."""
 
     def __init__(self, url: str, api: VoiceApi, evidence: Evidence, validator: Hotkey | None = None) -> None:
         self.name, self._api, self._evidence, self._validator = url, api, evidence, validator
@@ -93,7 +93,7 @@ class RemoteLedger:
         return (await self._api.ledger_entry(number, self._validator)).entry()
 
     async def evidence(self, number: RoundNumber) -> RoundEvidence | None:
-        """What was judged in a round."""
+        """The evidence of a round."""
         return await _kept(self._evidence, number)
 
     async def _hashes(self, after: RoundNumber | None) -> AsyncIterator[tuple[RoundNumber, str]]:
