@@ -2,7 +2,8 @@
 
 Static: files and folders per package, imports per 100 lines, helpers that are used once per 1,000 lines, class names that stand
 twice, mentions of JsonObject. Walked: the modules of the product that run (import time excluded) on three ways through it:
-from a commitment to a weight and from a sample's audio to its receipt (a demo's processes), and for `validator explain UID`.
+from a commitment to a weight (a demo's model queue, API, dispatcher and validator; what its workers do between is the next walk),
+from a sample's audio to its receipt (its workers), and for `validator explain UID`.
 
 Usage: python -m benchmarks.structure --before 70698d1 [--no-walks] [--json]
 """
@@ -29,6 +30,7 @@ TARGETS = {"commitment → weight": 0.65, "a sample's audio → receipt": 0.85, 
 """The most that each walk may enter, as a share of before."""
 _HOOK = Path(__file__).with_name("walk_hook.py")
 _UIDS = range(8)
+_DAEMONS = ("queue", "api", "dispatcher", "validator")
 _NO_PRODUCT = ("neurons/localnet/", "neurons/devchain/")
 """Entered by a demo, and no part of what an operator runs."""
 
@@ -102,10 +104,9 @@ def walks(commit: Commit) -> dict[str, set[str]]:
         with kept_network(commit, Path(place, "data")) as environment:
             hooked = Commit(commit.folder, _profiled(commit, Path(place, "python-explain"), explained))
             most = max((_explain(hooked, environment, uid, explained) for uid in _UIDS), key=len)
-        entered = _entered(demo)
         return {
-            "commitment → weight": entered["process"],
-            "a sample's audio → receipt": entered["sample"],
+            "commitment → weight": _entered(demo, "process", _DAEMONS),
+            "a sample's audio → receipt": _entered(demo, "sample", ("worker",)),
             "explain UID": most,
         }
 
@@ -125,17 +126,14 @@ def _explain(hooked: Commit, environment: dict[str, str], uid: int, out: Path) -
     done = hooked.run(["validator", "explain", str(uid), "--json"], environment)
     if done.returncode:
         raise SystemExit(f"explain {uid} failed in {hooked.folder}:\n{done.stderr}")
-    return _entered(out)["process"]
+    return _entered(out, "process", ("validator",))
 
 
-def _entered(folder: Path) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {"process": set(), "sample": set()}
-    for file in folder.iterdir():
-        for line in file.read_text(encoding="utf-8").splitlines():
-            walk, path = line.split(" ", 1)
-            if not path.startswith(_NO_PRODUCT):
-                found[walk].add(path)
-    return found
+def _entered(folder: Path, walk: str, processes: tuple[str, ...]) -> set[str]:
+    """Modules that processes entered on a walk, but those of the demo itself."""
+    files = [file for file in folder.iterdir() if file.name.startswith(processes)]
+    lines = [line.split(" ", 1) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return {path for named, path in lines if named == walk and not path.startswith(_NO_PRODUCT)}
 
 
 def main() -> None:

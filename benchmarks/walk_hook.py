@@ -1,15 +1,15 @@
 """Runs a module as `python -m` would, and notes which modules of the product it enters; started by `benchmarks.structure` alone.
 
-Usage: python walk_hook.py ROOT OUT MODULE [ARGUMENT …]. Each line of OUT is `<walk> <file>`, written when a file is first entered:
-walk `process` is the whole process, `sample` what runs between the judging of a model's samples and the signature of the receipt.
-What runs while a module is imported does not count.
+Usage: python walk_hook.py ROOT OUT MODULE [ARGUMENT …]. Each line of a file in OUT, which is named after the first argument, is
+`<walk> <file>`, written when a file is first entered: walk `process` is the whole process, `sample` what runs between the judging of
+a model's samples and the signature of the receipt, in that thread and in those that the judges start. What runs while a module is
+imported does not count.
 """
 
 import os
 import runpy
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -20,30 +20,42 @@ END = ("notary.py", "sign"), ("sign.py", "sign")
 _FOLDERS = ("neurons", "workers", "voice_api", "scoring", "prompts")
 
 
-def hook(root: Path, out: TextIO) -> Callable[[FrameType, str, Any], None]:
+class Notes:
     """A profile function that notes each file once a walk."""
-    inside = tuple(f"{root}/{folder}/" for folder in _FOLDERS)
-    seen: set[tuple[str, str]] = set()
-    judging: set[int] = set()
 
-    def profile(frame: FrameType, event: str, _argument: Any) -> None:
+    def __init__(self, root: Path, out: TextIO) -> None:
+        self._root, self._out = f"{root}/", out
+        self._inside = tuple(f"{root}/{folder}/" for folder in _FOLDERS)
+        self._seen: set[tuple[str, str]] = set()
+        self._judging: set[int] = set()  # threads that judge a model now
+        self._others: set[int] = set()  # threads that were there before one was judged: the worker's loop
+
+    def __call__(self, frame: FrameType, event: str, _argument: Any) -> None:
+        """Note the frame's file, and where the walk of a sample begins and ends."""
         code = frame.f_code
-        if event not in ("call", "return") or not code.co_filename.startswith(inside):
+        if event not in ("call", "return") or not code.co_filename.startswith(self._inside):
             return
-        name, thread = code.co_filename, threading.get_ident()
-        place = (name.rpartition("/")[2], code.co_name)
-        if event == "call":
-            if place == BEGIN:
-                judging.add(thread)
-            for walk in ("process", "sample") if thread in judging else ("process",):
-                if (walk, name) not in seen and not _importing(frame):
-                    seen.add((walk, name))
-                    out.write(f"{walk} {name.removeprefix(f'{root}/')}\n")
-                    out.flush()
-        elif place in END:
-            judging.discard(thread)
+        thread = threading.get_ident()
+        place = (code.co_filename.rpartition("/")[2], code.co_name)
+        if event == "return":
+            if place in END:
+                self._judging.discard(thread)
+            return
+        if place == BEGIN:
+            self._judging.add(thread)
+        elif not self._judging:
+            self._others.add(thread)
+        self._note("process", frame)
+        if thread in self._judging or (self._judging and thread not in self._others):
+            self._note("sample", frame)
 
-    return profile
+    def _note(self, walk: str, frame: FrameType) -> None:
+        name = frame.f_code.co_filename
+        if (walk, name) in self._seen or _importing(frame):
+            return
+        self._seen.add((walk, name))
+        self._out.write(f"{walk} {name.removeprefix(self._root)}\n")
+        self._out.flush()
 
 
 def _importing(frame: FrameType | None) -> bool:
@@ -60,8 +72,8 @@ def main() -> None:
     root, out, module, *arguments = sys.argv[1:]
     sys.argv = [module, *arguments]
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as `python -m` does
-    with Path(out, f"{os.getpid()}.walk").open("a", encoding="utf-8") as notes:
-        profile = hook(Path(root), notes)
+    with Path(out, f"{arguments[0]}-{os.getpid()}").open("a", encoding="utf-8") as notes:
+        profile = Notes(Path(root), notes)
         threading.setprofile(profile)
         sys.setprofile(profile)
         try:
