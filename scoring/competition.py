@@ -8,12 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
 from prompts.groups import GroupPlan
 from scoring import strict_toml
 from scoring.errors import Code
 from scoring.report import Factor
+from scoring.synthesis.load import FAMILIES
 from scoring.types import RoundNumber
 
 DEFAULT_PATH = Path(__file__).with_name("competition.toml")
@@ -170,6 +171,13 @@ class Competition(_Part):
     limits: SubmissionLimits
     synthesis: SynthesisRules
     factors: Mapping[Annotated[Factor, Field(strict=False)], Share]
+
+    @field_validator("families")
+    @classmethod
+    def _has_adapters(cls, families: tuple[str, ...]) -> tuple[str, ...]:
+        if missing := sorted(set(families) - FAMILIES):
+            raise ValueError(f"no adapter for the family {', '.join(missing)}; there are {', '.join(sorted(FAMILIES))}")
+        return families
 
     @model_validator(mode="after")
     def _weights_every_factor(self) -> Self:

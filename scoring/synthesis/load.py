@@ -3,12 +3,13 @@
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
-from scoring.synthesis.synthesiser import Synthesiser
+if TYPE_CHECKING:  # the rules' reader asks for FAMILIES only, and needs no numpy
+    from scoring.synthesis.synthesiser import Synthesiser
 
 Dtype = Literal["float32"]
-Loader = Callable[[Path, int, Dtype], Synthesiser]
+Loader = Callable[[Path, int, Dtype], "Synthesiser"]
 """`load(model_dir, threads, dtype)`: opens a model folder; any exception means that the model could not be loaded."""
 
 _MODULES = {
@@ -16,6 +17,8 @@ _MODULES = {
     "vits": "scoring.synthesis.vits",
     "reference": "scoring.synthesis.reference",
 }
+FAMILIES = frozenset(_MODULES) - {"reference"}
+"""What a competition may name: the reference model is no family of anybody's, it measures the host."""
 
 
 def adapter(family: str) -> Loader:
@@ -28,6 +31,6 @@ def adapter(family: str) -> Loader:
     return cast(Loader, importlib.import_module(_MODULES[family]).load)
 
 
-def load(family: str, model_dir: Path, threads: int, dtype: Dtype) -> Synthesiser:
+def load(family: str, model_dir: Path, threads: int, dtype: Dtype) -> "Synthesiser":
     """Load a model folder with its family's adapter."""
     return adapter(family)(model_dir, threads, dtype)

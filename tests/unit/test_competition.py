@@ -87,6 +87,10 @@ def test_the_hash_is_of_the_rules_and_not_of_the_text(tmp_path: Path) -> None:
         pytest.param("alpha = 0.05", "alpha = 5", "version.0.duel.alpha", id="an impossible error rate"),
         pytest.param("delivery = 0.2", "delivery = 0.3", "sum of 1", id="factors above 1"),
         pytest.param("delivery = 0.2\n", "", "sum of 1", id="a factor left out"),
+        pytest.param(
+            '["vits"]', '["vits", "dia"]', "no adapter for the family dia; there are espeak, vits", id="a family without adapter"
+        ),
+        pytest.param('["vits"]', '["reference"]', "no adapter for the family reference", id="the model that measures the host"),
         pytest.param("from_round = 0", "from_round = 3", "from_round = 0", id="rounds without rules"),
         pytest.param("single = 20", "single = 89", "1 to 100 groups", id="more groups than sentences to draw"),
         pytest.param("single = 20", "single = -20", "version.0.round.single", id="fewer than no groups"),

@@ -4,6 +4,7 @@ import pytest
 
 from prompts.groups import Prompt, Register, Voice
 from prompts.render import Rendered, UnknownFamily, families, render
+from scoring.synthesis.load import FAMILIES
 
 PROMPT = Prompt(
     "g00.a",
@@ -17,11 +18,7 @@ PROMPT = Prompt(
     ("family", "expected"),
     [
         pytest.param("espeak", Rendered(PROMPT.text, PROMPT.description), id="espeak"),
-        pytest.param("parler", Rendered(PROMPT.text, PROMPT.description), id="parler"),
         pytest.param("vits", Rendered(PROMPT.text, None), id="vits takes no description"),
-        pytest.param("bark", Rendered(PROMPT.text, None), id="bark"),
-        pytest.param("dia", Rendered(f"[S1] {PROMPT.text}", None), id="dia marks the speaker"),
-        pytest.param("csm", Rendered(f"[0]{PROMPT.text}", None), id="csm numbers the speaker"),
     ],
 )
 def test_renders(family: str, expected: Rendered) -> None:
@@ -34,7 +31,12 @@ def test_every_template_renders_the_text() -> None:
     assert all(PROMPT.text in render(family, PROMPT).text for family in families())
 
 
+def test_each_family_of_a_competition_has_a_template() -> None:
+    """What has an adapter has a template, and the other way round."""
+    assert set(families()) == FAMILIES
+
+
 def test_an_unknown_family_is_named() -> None:
     """The error says which family, and which there are."""
-    with pytest.raises(UnknownFamily, match=r"no prompt template for the model family 'tacotron'; there are bark, csm, dia"):
+    with pytest.raises(UnknownFamily, match=r"no prompt template for the model family 'tacotron'; there are espeak, vits"):
         render("tacotron", PROMPT)
