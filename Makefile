@@ -47,7 +47,7 @@ compose-check: $(VENV)/.ready
 
 # Install, demo and one evaluation: seconds and bytes.
 bench-demo: $(VENV)/.ready
-	$(BIN)/python benchmarks/bench_demo.py
+	$(BIN)/python -m benchmarks.bench_demo
 
 # Reads, writes and jobs of the service on loopback, against the barest that does the same; BENCH_ARGS='--only reads jobs --json' for less.
 bench-service: $(VENV)/.ready
@@ -73,7 +73,7 @@ bench-scoring: $(VENV)/.bench
 
 # The standard profile's networks, batched against one by one; BENCH_ARGS='--size full' at the published sizes.
 bench-gpu: $(VENV)/.ready
-	$(BIN)/python benchmarks/bench_gpu.py $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.bench_gpu $(BENCH_ARGS)
 
 # Everything that an earlier commit and this one say of one kept demo; the first time it makes that commit's environment and demo.
 golden: $(VENV)/.ready

@@ -1,6 +1,6 @@
 """`make bench-demo`: how long the install and the demo take, what they need, and what judging costs per second of speech.
 
-Prints a table; nothing here passes or fails. Usage: python benchmarks/bench_demo.py [--no-install]
+Prints a table; nothing here passes or fails. Usage: python -m benchmarks.bench_demo [--no-install]
 """
 
 import subprocess
@@ -82,7 +82,7 @@ def stages(folder: Path) -> dict[str, float]:
     tools = worker.tools("http://127.0.0.1", folder)
     groups = round_groups(block_hash, competition)
     marks = [time.monotonic()]
-    spoken = speak(model, groups, block_hash, competition, tools, NO_PROGRESS)
+    spoken = speak(model, groups, block_hash, competition, tools, progress=NO_PROGRESS)
     marks.append(time.monotonic())
     panel = tools.panel(competition.profile, groups)
     marks.append(time.monotonic())

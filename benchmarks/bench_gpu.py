@@ -1,7 +1,7 @@
 """`make bench-gpu`: the standard profile's networks, batched by length against one clip at a time, on whatever device is here.
 
 The networks are stand-ins of the published classes with random weights: how fast they are does not depend on what they learned.
-Prints a table; nothing here passes or fails. Usage: python benchmarks/bench_gpu.py [--device cpu|cuda] [--size tiny|full]
+Prints a table; nothing here passes or fails. Usage: python -m benchmarks.bench_gpu [--device cpu|cuda] [--size tiny|full]
 [--clips N] [--lanes N]. At full size the weights take 9 GB on the disk and on the device.
 """
 
@@ -33,6 +33,7 @@ from tests.builders import fake_models
 _SEED = bytes.fromhex("07" * 32)
 _RATES = (110, 140, 175, 220)
 """Words per minute: clips of 2 … 10 s."""
+COLUMNS = ("judge", "one by one, s", "batched, s", "ratio", "s per s of speech", "alone = in company")
 
 
 def clips(count: int) -> tuple[Utterance, ...]:
@@ -115,13 +116,13 @@ def _show(found: dict[str, Timing], heard: Sequence[Utterance], given: argparse.
     seconds = sum(utterance.clip.audio.seconds for utterance in heard)
     machine = torch.cuda.get_device_name() if given.device is Device.CUDA else platform.processor() or platform.machine()
     title = f"{given.size} size on {given.device} ({machine}), {len(heard)} clips of {seconds:.0f} s, {given.lanes} lanes"
-    table = Table("judge", "one by one, s", "batched, s", "ratio", "s per s of speech", "alone = in company", title=title)
+    table = Table(*COLUMNS, title=title)
     for name, timing in found.items():
         ratio = timing.one_by_one / timing.together
         row = (f"{timing.one_by_one:.2f}", f"{timing.together:.2f}", f"{ratio:.2f}", f"{timing.together / seconds:.4f}")
         table.add_row(name, *row, "yes" if timing.exact else "NO")
     alone, together = (sum(getattr(timing, name) for timing in found.values()) for name in ("one_by_one", "together"))
-    table.add_row("all", f"{alone:.2f}", f"{together:.2f}", f"{alone / together:.2f}", f"{together / seconds:.4f}", "")
+    table.add_row("all", *(f"{alone:.2f}", f"{together:.2f}", f"{alone / together:.2f}", f"{together / seconds:.4f}"), "")
     Console().print(table)
 
 

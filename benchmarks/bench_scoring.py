@@ -42,6 +42,7 @@ from scoring.scores import anchors
 from scoring.studies.evidence.agreement import spearman
 
 SECTIONS = ("dnsmos", "evaluation", "f0", "judges", "memory")
+COLUMNS = ("", "what", "wall s", "cpu s", "ratio", "of cpu", "note")
 SOAK = 132
 """Samples by default: three evaluations."""
 BOUNDED = 8
@@ -259,10 +260,11 @@ def main() -> None:
     if options.json:
         print(json.dumps({"machine": where, "date": when, "rows": [asdict(row) for row in rows]}, indent=1))  # noqa: T201
         return
-    table = Table("", "what", "wall s", "cpu s", "ratio", "of cpu", "note", title=f"make bench-scoring: {where}, {when}")
+    table = Table(*COLUMNS, title=f"make bench-scoring: {where}, {when}")
     for row in rows:
         ratios = ("" if value is None else f"{value:.1f} ×" for value in (row.ratio, row.cpu_ratio))
-        table.add_row(row.section, row.what, f"{row.seconds:.1f}", f"{row.cpu_seconds:.1f}", *ratios, row.note)
+        seconds = (f"{row.seconds:.1f}", f"{row.cpu_seconds:.1f}")
+        table.add_row(row.section, row.what, *seconds, *ratios, row.note)
     Console().print(table)
 
 

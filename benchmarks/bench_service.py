@@ -224,7 +224,7 @@ async def jobs(bed: Bed, seconds: float) -> list[ServiceRow]:
     await bed.make("jobs", 0, 0)
     most, number = 4 * seconds, 2_000
     async with open_pool(bed.database("jobs"), application="bench") as pool:
-        ours = await through_the_service(pool, bed.processes, bed.folder, bed.shared("jobs"), number, most)
+        ours = await through_the_service(pool, bed.processes, bed.folder, bed.shared("jobs"), number, most=most)
     bare = await through_rq(bed.redis, bed.processes, number, most)
     return [
         ServiceRow(

@@ -71,7 +71,8 @@ def rounds(submissions: int, groups: int) -> list[RoundResult]:
 
 def _judged(place: int, scores: dict[str, Micro]) -> Judged:
     hotkey = Hotkey(f"hotkey{place:04d}")
-    return Judged(entrant(hotkey, Block(place)), hotkey, Block(place), f"{place:064x}", None, Verdict.SCORED, scores, speed=100)
+    key, tiebreak = entrant(hotkey, Block(place)), f"{place:064x}"
+    return Judged(key, hotkey, Block(place), tiebreak, None, verdict=Verdict.SCORED, groups=scores, speed=100)
 
 
 def snapshot(state: State, competition: Competition, judged: Sequence[Judged]) -> Snapshot:

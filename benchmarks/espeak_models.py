@@ -60,7 +60,7 @@ def answers(
 ) -> dict[str, Spoken]:
     """What the model says for every prompt, by prompt id, through the sandbox."""
     model = Model(folder, "espeak")
-    said = speak(model, groups, block_hash, competition, tools, NO_PROGRESS)
+    said = speak(model, groups, block_hash, competition, tools, progress=NO_PROGRESS)
     return {item.prompt_id: item for item in said}
 
 

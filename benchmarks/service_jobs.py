@@ -89,12 +89,24 @@ async def _judged(pool: Pool, jobs: int, most: float) -> int:
 
 async def _open(pool: Pool, number: int, jobs: int) -> None:
     keys = [hashlib.sha256(f"{number}/{job}".encode()).hexdigest() for job in range(jobs)]
-    new = [NewSubmission(Hotkey(f"jobs-{key[:20]}"), key, Block(1), key, "v1", "lab/voice", key[:40], key[:32]) for key in keys]
-    ids = await Submissions(pool).add(new)
+    ids = await Submissions(pool).add([_commitment(key) for key in keys])
     competition = load(COMPETITION).at(RoundNumber(number))
     round_ = NewRound(RoundNumber(number), Block(number * 40), BlockHash("0x" + "5a" * 32), Block(10_000), competition.hash)
     entries = [Entry(submission, QueueName.CPU, priority) for priority, submission in enumerate(ids)]  # as the validator has it
     await Rounds(pool).open(round_, entries)
+
+
+def _commitment(key: str) -> NewSubmission:
+    return NewSubmission(
+        hotkey=Hotkey(f"jobs-{key[:20]}"),
+        public_key=key,
+        commit_block=Block(1),
+        tiebreak=key,
+        commitment="v1",
+        repo="lab/voice",
+        revision=key[:40],
+        tag=key[:32],
+    )
 
 
 def _identity(folder: Path) -> Mapping[str, str]:

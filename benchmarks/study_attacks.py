@@ -67,7 +67,7 @@ def main() -> None:
     panel = Panel.embedded(groups)
     with Progress(console=Console(stderr=True)) as progress:
         found = {
-            name: measure(recipe, of_register(groups, register, asked.groups), panel, rules, asked.names, progress)
+            name: measure(recipe, of_register(groups, register, asked.groups), panel, rules, names=asked.names, progress=progress)
             for name, (recipe, register) in VOICES.items()
         }
     document = AttackStudy(groups=asked.groups, profile_hash=panel.identity.hash, voices=found)

@@ -100,7 +100,7 @@ def study(sets: int, rules: Competition, progress: Progress) -> OrderStudy:
             panel = Panel.embedded(groups)
             for recipe in VOICES:
                 scores = {}
-                for name, spoken in conditions(recipe, groups, block_hash, rules, outside, Path(parent)).items():
+                for name, spoken in conditions(recipe, groups, block_hash, rules, outside=outside, folder=Path(parent)).items():
                     scores[name] = round(score(panel, groups, spoken, rules), 4)
                     progress.advance(task)
                 rows.append(_row(recipe.name, number, scores))

@@ -39,6 +39,8 @@ MODELS = (
 )
 PAIRS = (("clear", "hurried"), ("clear", "other"))
 
+COLUMNS = ("models", "rounds", "groups in each", "mean of D", "sd of D", "F", "share common to a round", "95 % interval")
+
 Scores = Mapping[str, Sequence[float]]
 """Each model's group scores of one round, in the groups' order."""
 
@@ -86,7 +88,7 @@ def main() -> None:
     if asked.json:
         Console(soft_wrap=True).print_json(document.model_dump_json())
         return
-    table = Table("models", "rounds", "groups in each", "mean of D", "sd of D", "F", "share common to a round", "95 % interval")
+    table = Table(*COLUMNS)
     for share in shares:
         cells = (str(share.rounds), str(share.groups), f"{share.mean:.3f}", f"{share.sd:.3f}", f"{share.f:.2f}")
         table.add_row(" - ".join(share.pair), *cells, f"{share.estimate:.3f}", f"{share.low:.3f} … {share.high:.3f}")

@@ -39,6 +39,7 @@ VARIANTS = (
 )
 SEMITONES = (3.0, -3.0)
 METRICS = ("speaker_similarity", "timbre_distance", "pitch_distance")
+COLUMNS = ("pairs", "number", *METRICS, "utility", "area against same", "equal error")
 
 
 def speak(variant: str, group: Group, folder: Path) -> list[Utterance]:
@@ -90,9 +91,7 @@ def main() -> None:
         found = measure(VARIANTS[: options.voices], groups, Path(folder))
     factor = anchors.load().factors[Factor.CONSISTENCY]
     likeness = {name: np.array([pair["speaker_similarity"] for pair in pairs]) for name, pairs in found.items()}
-    table = Table(
-        "pairs", "number", *METRICS, "utility", "area against same", "equal error", title="mean (1st … 99th percentile)"
-    )
+    table = Table(*COLUMNS, title="mean (1st … 99th percentile)")
     rows = []
     for name, pairs in found.items():
         spread = [np.quantile([pair[metric] for pair in pairs], [0.01, 0.99]) for metric in METRICS]

@@ -8,12 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
+from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from prompts.groups import GroupPlan
 from scoring import strict_toml
 from scoring.errors import Code
 from scoring.report import Factor
+from scoring.strict_toml import StrictModel
 from scoring.synthesis.load import FAMILIES
 from scoring.types import RoundNumber
 
@@ -44,10 +45,6 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
 class BetUnit(StrEnum):
     """What a duel bets on, one after the other."""
 
@@ -57,7 +54,7 @@ class BetUnit(StrEnum):
     """The mean over a round's groups: where they do."""
 
 
-class RoundRules(_Part):
+class RoundRules(StrictModel):
     """A round's length in blocks, what it asks, how many are judged in it, and when it closes at the latest (blocks after its start).
 
     A submission whose hotkey committed again stays at most `grace_rounds` rounds for the newer one's first verdict.
@@ -83,7 +80,7 @@ class RoundRules(_Part):
         return GroupPlan(self.single, self.counterfactual, self.voice)
 
 
-class DuelRules(_Part):
+class DuelRules(StrictModel):
     """How a challenger wins the top, and how a king loses it.
 
     Error: `alpha` bounds the chance that a king ever falls to a model that is not better by the margin; half of it is for the first
@@ -117,7 +114,7 @@ class DuelRules(_Part):
         return self
 
 
-class ShareRules(_Part):
+class ShareRules(StrictModel):
     """Fixed shares by rank, king first; the tail must score at least `tail_floor` by its lower confidence bound.
 
     Lower bounds within `tie_band` count as equal: of these the faster go first (none that needs more than `tie_speed` above the
@@ -136,7 +133,7 @@ class ShareRules(_Part):
         return self
 
 
-class SubmissionLimits(_Part):
+class SubmissionLimits(StrictModel):
     """What a submission may use. Seconds are wall-clock; `expected_*` bound a sample's length as multiples of the expected one."""
 
     cooldown_blocks: Annotated[int, Field(ge=0)]
@@ -150,7 +147,7 @@ class SubmissionLimits(_Part):
     expected_high: Positive
 
 
-class SynthesisRules(_Part):
+class SynthesisRules(StrictModel):
     """Constants of the arithmetic: they change the audio, so they are part of the competition."""
 
     threads: Count
@@ -158,7 +155,7 @@ class SynthesisRules(_Part):
     dtype: Literal["float32"]
 
 
-class Competition(_Part):
+class Competition(StrictModel):
     """One version of the rules, in force from `from_round` on."""
 
     from_round: Annotated[int, Field(ge=0)]
@@ -193,7 +190,7 @@ class Competition(_Part):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-class Schedule(_Part):
+class Schedule(StrictModel):
     """A competition's versions, in order. `until_round` is the last round that they were made for; None: no end is known.
 
     It is no part of any version's hash: to lengthen the last one changes no rule.

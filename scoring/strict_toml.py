@@ -4,11 +4,17 @@ import tomllib
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from scoring.errors import Code, PlatformError
 
 T = TypeVar("T")
+
+
+class StrictModel(BaseModel):
+    """Part of a file's schema: frozen; unknown names, values of another type and numbers that are none are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def read(path: Path, schema: TypeAdapter[T], code: Code) -> T:

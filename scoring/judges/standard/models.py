@@ -11,10 +11,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from scoring import strict_toml
 from scoring.errors import Code, InfrastructureFault, PlatformError
+from scoring.strict_toml import StrictModel
 
 CATALOGUE = Path(__file__).with_name("models.toml")
 COMMAND = "voice scoring pin --out pins.toml"
@@ -45,11 +46,7 @@ Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class ModelSource(_Part):
+class ModelSource(StrictModel):
     """Where a role's model is published: `ref` is a branch of `repo`; without a `repo` there is no public copy that can be used."""
 
     repo: Repo | None = None
@@ -57,7 +54,7 @@ class ModelSource(_Part):
     files: Annotated[tuple[FileName, ...], Field(min_length=1, strict=False)]
 
 
-class Pin(_Part):
+class Pin(StrictModel):
     """One model, exactly: a repository at a revision, and the SHA-256 of each file that is read."""
 
     repo: Repo

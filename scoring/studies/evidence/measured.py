@@ -10,11 +10,11 @@ from scoring.errors import Code, PlatformError
 from scoring.studies.manipulations.manipulation import Manipulation
 
 
-class _Part(BaseModel):
+class _StudyFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class AttackedVoice(_Part):
+class AttackedVoice(_StudyFile):
     """A voice's score unharmed (0 … 1), and the points that each manipulation takes from it."""
 
     synthesis: str
@@ -22,7 +22,7 @@ class AttackedVoice(_Part):
     drops: Mapping[Manipulation, float]
 
 
-class AttackStudy(_Part):
+class AttackStudy(_StudyFile):
     """`make study-attacks`: `groups` were judged per voice."""
 
     groups: int
@@ -30,7 +30,7 @@ class AttackStudy(_Part):
     voices: Mapping[str, AttackedVoice]
 
 
-class OrderRow(_Part):
+class OrderRow(_StudyFile):
     """One voice on one prompt set: scores by condition, best first by ear, and rank agreement with that order."""
 
     voice: str
@@ -40,7 +40,7 @@ class OrderRow(_Part):
     kendall: float
 
 
-class OrderStudy(_Part):
+class OrderStudy(_StudyFile):
     """`make study-order`: `samples` were judged per condition; `order` says what each condition is, best first."""
 
     order: Mapping[str, str]
@@ -59,7 +59,7 @@ class OrderStudy(_Part):
         return (*self.ranks[:-2], 1, 1)
 
 
-class PairShare(_Part):
+class PairShare(_StudyFile):
     """Two models: the share of variance common to a round, with its 95 % interval."""
 
     pair: tuple[str, str]
@@ -73,7 +73,7 @@ class PairShare(_Part):
     sd: float
 
 
-class RoundVarianceStudy(_Part):
+class RoundVarianceStudy(_StudyFile):
     """`make study-round-variance`: D is clipped at ± `clip`."""
 
     clip: float
@@ -81,7 +81,7 @@ class RoundVarianceStudy(_Part):
     pairs: tuple[PairShare, ...]
 
 
-class Measured(_Part):
+class Measured(_StudyFile):
     """All of them."""
 
     attacks: AttackStudy
@@ -89,7 +89,7 @@ class Measured(_Part):
     round_variance: RoundVarianceStudy
 
 
-Found = TypeVar("Found", bound=_Part)
+Found = TypeVar("Found", bound=_StudyFile)
 
 
 def read(folder: Path) -> Measured:
