@@ -5,17 +5,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from scoring.competition import DEFAULT_PATH
 from scoring.judges.standard.device import Device
-from scoring.types import Hotkey
-from voice_api.settings import ProcessSettings
-
-
-def _split(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+from voice_api.settings import CompetitionPath, HotkeyAddress, ProcessSettings, split
 
 
 class ChainSettings(ProcessSettings):
@@ -24,13 +19,13 @@ class ChainSettings(ProcessSettings):
     network: str = Field(default="finney", validation_alias="BT_NETWORK")
     netuid: int = Field(default=1, ge=0, validation_alias="VOICE_NETUID")
     devchain: Path = Field(default=Path(".voice/devchain.sqlite"), validation_alias="VOICE_DEVCHAIN")
-    fallbacks: Annotated[tuple[str, ...], NoDecode] = Field(default=(), validation_alias="VOICE_FALLBACK_ENDPOINTS")
+    fallbacks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)] = Field(
+        default=(), validation_alias="VOICE_FALLBACK_ENDPOINTS"
+    )
     wallet: str = Field(default="default", validation_alias="BT_WALLET")
     wallet_hotkey: str = Field(default="default", validation_alias="BT_WALLET_HOTKEY")
     wallet_path: Path = Field(default=Path("~/.bittensor/wallets"), validation_alias="BT_WALLET_PATH")
     chain_timeout_seconds: float = Field(default=60.0, gt=0, validation_alias="VOICE_CHAIN_TIMEOUT_SECONDS")
-
-    _fallbacks = field_validator("fallbacks", mode="before")(_split)
 
     @property
     def chain_timeout(self) -> timedelta:
@@ -42,13 +37,13 @@ class ApiClientSettings(ChainSettings):
     """How the voice API is reached, and as whom it answers."""
 
     api_url: str = Field(default="http://127.0.0.1:8000", validation_alias="VOICE_API_URL")
-    api_hotkey: str = Field(default="", validation_alias="VOICE_API_HOTKEY")
+    api_hotkey: HotkeyAddress | None = Field(default=None, validation_alias="VOICE_API_HOTKEY")
 
 
 class QueueSettings(ApiClientSettings):
     """The model queue."""
 
-    competition: Path = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
+    competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
     pause_seconds: float = Field(default=12.0, gt=0, validation_alias="VOICE_PAUSE_SECONDS")
 
     @property
@@ -69,16 +64,17 @@ class ValidatorSettings(CertifierSettings):
     `follow` is the API of a validator whose evidence it folds instead of its own, of which it judges the share `audit_rate` again.
     """
 
-    trust: Annotated[frozenset[Hotkey], NoDecode] = Field(default=frozenset(), validation_alias="VOICE_TRUST")
+    trust: Annotated[frozenset[HotkeyAddress], NoDecode, BeforeValidator(split)] = Field(
+        default=frozenset(), validation_alias="VOICE_TRUST"
+    )
 
     database_url: SecretStr = Field(validation_alias="DATABASE_URL")
-    competition: Path = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
+    competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
     pause_seconds: float = Field(default=12.0, gt=0, validation_alias="VOICE_PAUSE_SECONDS")
     version_key: int = Field(default=0, ge=0, validation_alias="VOICE_VERSION_KEY")
     follow: str = Field(default="", validation_alias="VOICE_FOLLOW_URL")
     audit_rate: float = Field(default=0.05, ge=0.0, le=1.0, validation_alias="VOICE_AUDIT_RATE")
     weights_seconds: float = Field(default=300.0, gt=0, validation_alias="VOICE_WEIGHTS_SECONDS")
-    _trust = field_validator("trust", mode="before")(_split)
 
     @property
     def pause(self) -> timedelta:
@@ -94,7 +90,7 @@ class ValidatorSettings(CertifierSettings):
 class MinerSettings(ApiClientSettings):
     """The miner's commands."""
 
-    competition: Path = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
+    competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
     data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
     hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     hub_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")

@@ -58,6 +58,7 @@ class Code(IntEnum):
     RATE_LIMITED = 3007
     IDEMPOTENCY_MISMATCH = 3008
     STATE_CONFLICT = 3009
+    RECEIVER_MISMATCH = 3010
     DATABASE_UNAVAILABLE = 3101
     REDIS_UNAVAILABLE = 3102
     CHAIN_UNAVAILABLE = 3103
@@ -194,6 +195,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.RATE_LIMITED: Explanation("Too many requests.", "Wait as long as Retry-After says, then send it again."),
     Code.IDEMPOTENCY_MISMATCH: Explanation(
         "This Idempotency-Key came with another request before.", "Use a new key for a new request."
+    ),
+    Code.RECEIVER_MISMATCH: Explanation(
+        "The request is signed for another hotkey than the API's.",
+        "Set VOICE_API_HOTKEY to the hotkey that the API answers as, if this is the API you mean.",
     ),
     Code.STATE_CONFLICT: Explanation("It is not in a state in which that can be done.", "Read its state first, then decide."),
     Code.DATABASE_UNAVAILABLE: Explanation("PostgreSQL cannot be reached.", "Check DATABASE_URL and that the server runs."),

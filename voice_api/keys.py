@@ -18,6 +18,8 @@ from scoring.types import Hotkey
 _SEED = re.compile(r"[0-9a-f]{64}")
 _SIGNATURE = re.compile(r"[0-9a-f]{128}")
 """One way to write each: a signature in other letters would be another receipt of the same meaning."""
+_SHOWN = 12
+"""Characters of what should have been an address that an error repeats."""
 
 
 def verify(address: str, message: bytes, signature: str) -> bool:
@@ -37,6 +39,14 @@ def is_address(text: str) -> bool:
         return bool(sp_core.ss58_encode(sp_core.ss58_decode(text)) == text)
     except ValueError:
         return False
+
+
+def hotkey(text: str) -> Hotkey:
+    """The hotkey that a person named by its ss58 address; raises ValueError, which says what to do, for any other text."""
+    if is_address(text):
+        return Hotkey(text)
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"  # a key phrase that was pasted here does not reach a log
+    raise ValueError(f"{shown!r} is no ss58 address of 48 characters; `voice wallet address` prints a wallet's")
 
 
 @dataclass(frozen=True, slots=True)

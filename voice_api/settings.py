@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -40,10 +40,33 @@ def _database_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _hotkey(text: str) -> Hotkey:
+    from voice_api.keys import hotkey  # the SDK takes its time, and not every process needs it
+
+    return hotkey(text)
+
+
+def _file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
+
+
+def split(value: object) -> object:
+    """The parts of a text between commas; whatever is no text stays as it is."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 """Checked when it is read, so that a process says what is wrong before it starts."""
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 """Likewise: whoever waits for a PostgreSQL that is away would wait for ever for one that cannot be named."""
+HotkeyAddress = Annotated[Hotkey, AfterValidator(_hotkey)]
+"""An ss58 address whose checksum holds: a wrong one would trust nobody, or sign for nobody, and say so far from its cause."""
+HotkeyAddresses = Annotated[tuple[HotkeyAddress, ...], NoDecode, BeforeValidator(split)]
+"""Addresses with commas between."""
+CompetitionPath = Annotated[Path, AfterValidator(_file)]
+"""A file that is there. What is in it is checked by `scoring.competition.load`."""
 
 
 class ProcessSettings(BaseSettings):
@@ -78,9 +101,9 @@ class ApiSettings(ProcessSettings):
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     host: str = Field(default="127.0.0.1", validation_alias="VOICE_API_HOST")
     port: int = Field(default=8000, ge=0, le=65535, validation_alias="VOICE_API_PORT")
-    hotkey: Hotkey = Field(min_length=1, validation_alias="VOICE_API_HOTKEY")
-    writers: Annotated[tuple[Hotkey, ...], NoDecode] = Field(default=(), validation_alias="VOICE_API_WRITERS")
-    operators: Annotated[tuple[Hotkey, ...], NoDecode] = Field(default=(), validation_alias="VOICE_API_OPERATORS")
+    hotkey: HotkeyAddress = Field(validation_alias="VOICE_API_HOTKEY")
+    writers: HotkeyAddresses = Field(default=(), validation_alias="VOICE_API_WRITERS")
+    operators: HotkeyAddresses = Field(default=(), validation_alias="VOICE_API_OPERATORS")
     registry_seconds: float = Field(default=3600.0, gt=0, validation_alias="VOICE_REGISTRY_SECONDS")
     rate_per_minute: int = Field(default=60, ge=0, le=1_000_000, validation_alias="VOICE_RATE_PER_MINUTE")
     rate_address_per_minute: int = Field(default=600, ge=0, le=1_000_000, validation_alias="VOICE_RATE_ADDRESS_PER_MINUTE")
@@ -92,11 +115,6 @@ class ApiSettings(ProcessSettings):
     def registry_lasts(self) -> timedelta:
         """How old the stored registry may be where it decides who is a miner."""
         return timedelta(seconds=self.registry_seconds)
-
-    @field_validator("writers", "operators", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 class DispatcherSettings(ProcessSettings):

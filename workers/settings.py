@@ -9,7 +9,7 @@ from pydantic import Field
 from scoring.competition import DEFAULT_PATH
 from scoring.judges.standard.device import Device
 from voice_api.db.states import QueueName
-from voice_api.settings import DatabaseUrl, ProcessSettings, RedisUrl
+from voice_api.settings import CompetitionPath, DatabaseUrl, ProcessSettings, RedisUrl
 from workers.jobs.retry import RetryRule
 
 
@@ -43,7 +43,7 @@ class WorkerSettings(ReceiptSignerSettings):
     database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     queue: QueueName = Field(default=QueueName.CPU, validation_alias="VOICE_QUEUE")
-    competition: Path = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
+    competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
     hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     lease_seconds: float = Field(default=900.0, gt=0, validation_alias="VOICE_LEASE_SECONDS")
     retry_first_seconds: float = Field(default=120.0, gt=0, validation_alias="VOICE_RETRY_FIRST_SECONDS")

@@ -40,7 +40,7 @@ class Connection:
         self,
         url: str,
         wallet: bt.Wallet | None = None,
-        receiver_hotkey: str = "",
+        receiver_hotkey: str | None = None,
         timeout: float = 30.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:

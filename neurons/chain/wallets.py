@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import bittensor as bt
+from bittensor.keyfiles import Keyfile
 from bittensor.sp_core import KeyfileError, WrongPasswordError
 
 from scoring.errors import Code, PlatformError
+from scoring.types import Hotkey
 
 
 def load(name: str, hotkey: str, path: Path) -> bt.Wallet:
@@ -21,6 +23,18 @@ def load(name: str, hotkey: str, path: Path) -> bt.Wallet:
     return wallet
 
 
+def hotkey_address(name: str, hotkey: str, path: Path) -> Hotkey:
+    """The hotkey's ss58 address, by its public file where there is one; raises PlatformError(WALLET_MISSING) naming the file."""
+    wallet = _wallet(name, hotkey, path)
+    public = wallet.hotkeypub_file.exists_on_device()  # wallets of older tools have none
+    return Hotkey(_address(wallet.hotkeypub_file if public else wallet.hotkey_file))
+
+
+def coldkey_address(name: str, path: Path) -> str:
+    """The ss58 address of the wallet's coldkey, by its public file; raises PlatformError(WALLET_MISSING) naming the file."""
+    return _address(_wallet(name, "default", path).coldkeypub_file)
+
+
 def create(name: str, hotkey: str, path: Path) -> bt.Wallet:
     """A wallet for development: keys that exist are kept, missing ones are made, without a password."""
     wallet = _wallet(name, hotkey, path)
@@ -29,6 +43,20 @@ def create(name: str, hotkey: str, path: Path) -> bt.Wallet:
     if not wallet.hotkey_file.exists_on_device():
         wallet.create_new_hotkey(use_password=False, suppress=True)
     return load(name, hotkey, path)
+
+
+def _address(file: Keyfile) -> str:
+    """The ss58 address of the key in a file that is not encrypted: nobody is asked for a password."""
+    if not file.exists_on_device():
+        raise PlatformError(Code.WALLET_MISSING, f"There is no key file {file.path}.")
+    try:
+        if file.is_encrypted():
+            raise PlatformError(
+                Code.WALLET_MISSING, f"The key file {file.path} is encrypted, and there is no public one beside it."
+            )
+        return str(file.get_keypair().ss58_address)
+    except (KeyfileError, OSError, ValueError) as exc:
+        raise PlatformError(Code.WALLET_MISSING, f"The key file {file.path} cannot be read: {exc}") from exc
 
 
 def _wallet(name: str, hotkey: str, path: Path) -> bt.Wallet:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from neurons.cli import api_docs, daemons, verify
+from neurons.cli import api_docs, daemons, verify, wallet
 from neurons.cli.dev import commands as dev
 from neurons.cli.dev import demo
 from neurons.cli.miner import commands as miner
@@ -29,6 +29,7 @@ daemons.validator.add_typer(ledger.app, name="ledger")
 app = typer.Typer(name="voice", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(daemons.queue, name="queue")
 app.add_typer(daemons.validator, name="validator")
+app.add_typer(wallet.app, name="wallet")
 app.add_typer(daemons.database, name="db")
 app.add_typer(miner.app, name="miner")
 app.add_typer(operator.app, name="operator")
@@ -85,4 +86,5 @@ def _tell(error: typer.TyperException | VoiceError | ValidationError) -> None:
 def _setting(error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else error.title
-    return f"setting {name}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+    wrong = first["msg"].removeprefix("Value error, ")
+    return f"setting {name}: {wrong[:1].lower()}{wrong[1:]}"

@@ -101,6 +101,16 @@ def shared_options(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def address(text: str) -> str:
+    """An ss58 address as it stands on a command line: one that is none ends the command, and the error names the option."""
+    from voice_api.keys import hotkey
+
+    try:
+        return hotkey(text)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc)) from exc
+
+
 def given(**options: Any) -> dict[str, Any]:
     """The options that were given: what was not is left to the environment."""
     return {name: value for name, value in options.items() if value is not None}

@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.bars import stages
-from neurons.cli.options import AsJson
+from neurons.cli.options import AsJson, address
 from neurons.cli.plain import plain
 
 if TYPE_CHECKING:
@@ -34,7 +34,12 @@ ModelFolder = Annotated[
     typer.Option("--model", exists=True, file_okay=False, help="Level 3: the model's folder (default: from the hub)."),
 ]
 Store = Annotated[Path | None, typer.Option("--store", help="The folder of the evidence (default: the one the receipt lies in).")]
-Issuer = Annotated[str | None, typer.Option("--issuer", help="The validator's hotkey whose certificates count (default: any).")]
+Issuer = Annotated[
+    str | None,
+    typer.Option(
+        "--issuer", parser=address, metavar="ADDRESS", help="The validator's hotkey whose certificates count (default: any)."
+    ),
+]
 RulesFile = Annotated[
     Path | None,
     typer.Option("--competition", help="The file of the receipt's rules (default: those of this version, else the store's)."),

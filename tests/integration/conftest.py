@@ -15,6 +15,7 @@ import bittensor as bt
 import httpx
 import pytest
 import uvicorn
+from bittensor.sp_core import ss58_encode
 from pydantic import SecretStr
 from redis import Redis
 
@@ -102,7 +103,7 @@ def new_submission() -> Callable[..., NewSubmission]:
         number = next(_NUMBERS)
         key = hashlib.sha256(str(number).encode()).hexdigest()
         standard = NewSubmission(
-            hotkey=Hotkey(f"hotkey-{number}"),
+            hotkey=Hotkey(ss58_encode(bytes.fromhex(key))),
             public_key=key,
             commit_block=Block(100),
             tiebreak=key,

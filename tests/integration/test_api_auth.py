@@ -97,8 +97,8 @@ async def test_other_path(browser: httpx.AsyncClient, signed: Callable[..., dict
 
 
 async def test_other_receiver(browser: httpx.AsyncClient, signed: Callable[..., dict[str, str]], writer: bt.Wallet) -> None:
-    """A request that was meant for another API is refused."""
-    assert await outcome(browser, signed(to=writer.hotkey.ss58_address)) == (401, Code.NOT_AUTHENTICATED)
+    """A request that was meant for another API is refused under a code of its own, whose advice names the setting."""
+    assert await outcome(browser, signed(to=writer.hotkey.ss58_address)) == (401, Code.RECEIVER_MISMATCH)
 
 
 async def test_foreign_signature(browser: httpx.AsyncClient, signed: Callable[..., dict[str, str]], stranger: bt.Wallet) -> None:

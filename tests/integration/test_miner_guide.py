@@ -16,6 +16,7 @@ import pytest
 import typer.main
 
 from neurons.api_client.client import VoiceApi
+from neurons.chain import wallets
 from neurons.chain.adapter import COMMIT_LASTS, Chain
 from neurons.cli.main import app
 from neurons.devchain import operations
@@ -39,13 +40,16 @@ PAUSE = timedelta(seconds=0.3)
 
 
 @pytest.fixture
-def place(tmp_path: Path, receiver: bt.Wallet) -> Iterator[tuple[Path, str]]:
+def validator(tmp_path: Path) -> bt.Wallet:
+    """As the demo makes it; the API answers as its hotkey."""
+    return wallets.create("validator", "default", tmp_path / ".voice" / "demo" / "wallets")
+
+
+@pytest.fixture
+def place(tmp_path: Path, validator: bt.Wallet) -> Iterator[tuple[Path, str]]:
     """A folder as `make demo` leaves it beside the repository's own files, and the hub's URL; the rounds are as small as can be."""
-    demo, address = tmp_path / ".voice" / "demo", receiver.hotkey.ss58_address
+    demo, address = tmp_path / ".voice" / "demo", validator.hotkey.ss58_address
     models.build(demo / "models")
-    hotkeys = demo / "wallets" / "validator" / "hotkeys"
-    hotkeys.mkdir(parents=True)
-    (hotkeys / "defaultpub.txt").write_text(f'{{"ss58Address":"{address}"}}', encoding="utf-8")
     rules = tmp_path / "neurons" / "localnet" / "competition.toml"
     rules.parent.mkdir(parents=True)
     groups = "single = 4\ncounterfactual = 3\nvoice = 1"
@@ -87,14 +91,14 @@ async def test_every_line_of_it_works_on_a_development_chain(
     place: tuple[Path, str],
     listen: Callable[[ApiSettings], str],
     api_settings: Callable[..., ApiSettings],
-    receiver: bt.Wallet,
+    validator: bt.Wallet,
     writer: bt.Wallet,
 ) -> None:
     """From nothing to two submissions: one by the daemon, one by hand; both public, both known to the API."""
     folder, hub = place
-    api, chain = listen(api_settings()), folder / ".voice" / "demo" / "devchain.sqlite"
+    api, chain = listen(api_settings(hotkey=validator.hotkey.ss58_address)), folder / ".voice" / "demo" / "devchain.sqlite"
     path = f"{Path(sys.executable).parent}:{os.defpath}"
-    async with model_queue_on(chain, api, writer, receiver):
+    async with model_queue_on(chain, api, writer, validator):
         shell = await asyncio.create_subprocess_exec(
             *("bash", "-euo", "pipefail", "-c", script(api, hub)),
             cwd=folder,

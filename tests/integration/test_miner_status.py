@@ -10,6 +10,7 @@ import pytest
 from neurons.cli.main import app
 from scoring.errors import EXPLANATIONS, Code
 from scoring.types import Hotkey, SubmissionId
+from tests.builders.addresses import ALICE
 from voice_api.db.evaluations import Verdict
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
@@ -48,8 +49,8 @@ async def hotkey_of(pool: Pool, submission: SubmissionId) -> Hotkey:
 
 async def test_who_committed_nothing_is_told_so(status: Status) -> None:
     """With the two things to look at."""
-    assert await status("5Nobody") == ("No submission of 5Nobody is known: has it been committed, and read by the model queue?\n")
-    assert json.loads(await status("5Nobody", "--json")) == []
+    assert await status(ALICE) == (f"No submission of {ALICE} is known: has it been committed, and read by the model queue?\n")
+    assert json.loads(await status(ALICE, "--json")) == []
 
 
 async def test_who_waits_sees_place_and_time(

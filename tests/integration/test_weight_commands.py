@@ -16,6 +16,7 @@ from neurons.devchain import operations
 from neurons.devchain.faults import FaultKind
 from neurons.localnet.network import COMPETITION
 from scoring.types import Uid
+from tests.builders.addresses import ALICE
 from tests.integration import weight_bed
 from tests.integration.weight_bed import NETUID, Bed, Time, vector
 from voice_api.db.pool import Pool
@@ -146,8 +147,8 @@ async def test_what_if_a_model_scored_otherwise(bed: Bed, voice: Voice) -> None:
     assert (rows["burned"]["before"]["share"], rows["burned"]["after"]["share"]) == pytest.approx((0.21, 0.35))
     status, out, _ = await voice("what-if", "--hotkey", second, "--score", "0.99")
     assert (status, "0.6500" in out, "0.9900 ± 0.0000" in out) == (0, True, True)
-    status, _, err = await voice("what-if", "--hotkey", "5Nobody", "--score", "0.5")
-    assert (status, err.startswith("error 3205 5Nobody is not registered")) == (1, True)
+    status, _, err = await voice("what-if", "--hotkey", ALICE, "--score", "0.5")
+    assert (status, err.startswith(f"error 3205 {ALICE} is not registered")) == (1, True)
 
 
 async def test_rules_that_have_ended_are_nobodys_plan(bed: Bed, voice: Voice, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from neurons.api_client.client import VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, RoundNumber, SubmissionId, Uid
+from tests.builders.addresses import ALICE
 from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
 from voice_api.db.submissions import NewSubmission
 from voice_api.schemas.operations import (
@@ -35,7 +36,7 @@ from voice_api.web.app import create_app
 
 Call = Callable[[VoiceApi], Awaitable[object]]
 DOCUMENT = create_app(
-    ApiSettings(database_url=SecretStr("postgresql:///voice"), redis_url=SecretStr("redis://localhost"), hotkey=Hotkey("5Api"))
+    ApiSettings(database_url=SecretStr("postgresql:///voice"), redis_url=SecretStr("redis://localhost"), hotkey=ALICE)
 ).openapi()
 FOR_MACHINES = {"health_alive", "health_metrics"}
 """Asked by probes and by Prometheus."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from tests.builders.addresses import ALICE, BOB, CHARLIE
 from voice_api import settings
 from voice_api.settings import ApiSettings, DispatcherSettings
 
@@ -33,13 +34,13 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names are as documented, and writers are a comma list."""
     monkeypatch.setenv("DATABASE_URL", "postgresql:///voice")
     monkeypatch.setenv("REDIS_URL", "redis://localhost")
-    monkeypatch.setenv("VOICE_API_HOTKEY", "me")
-    monkeypatch.setenv("VOICE_API_WRITERS", "one, two,")
+    monkeypatch.setenv("VOICE_API_HOTKEY", ALICE)
+    monkeypatch.setenv("VOICE_API_WRITERS", f"{BOB}, {CHARLIE},")
     assert ApiSettings() == ApiSettings(
         database_url=SecretStr("postgresql:///voice"),
         redis_url=SecretStr("redis://localhost"),
-        hotkey="me",
-        writers=("one", "two"),
+        hotkey=ALICE,
+        writers=(BOB, CHARLIE),
     )
 
 
@@ -69,13 +70,13 @@ def test_frozen() -> None:
 
 def test_who_may_and_how_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Operators are a comma list of their own; nobody is one unless named, and rates have limits unless they are put to 0."""
-    for name, value in {"DATABASE_URL": "postgresql:///a", "REDIS_URL": "redis://b", "VOICE_API_HOTKEY": "me"}.items():
+    for name, value in {"DATABASE_URL": "postgresql:///a", "REDIS_URL": "redis://b", "VOICE_API_HOTKEY": ALICE}.items():
         monkeypatch.setenv(name, value)
     standard = ApiSettings()
     assert (standard.writers, standard.operators, standard.registry_lasts) == ((), (), timedelta(hours=1))
     assert (standard.rate_per_minute, standard.rate_address_per_minute, standard.upload_bytes) == (60, 600, 20 * 2**20)
-    monkeypatch.setenv("VOICE_API_OPERATORS", "one,two")
+    monkeypatch.setenv("VOICE_API_OPERATORS", f"{BOB},{CHARLIE}")
     monkeypatch.setenv("VOICE_REGISTRY_SECONDS", "60")
     monkeypatch.setenv("VOICE_RATE_ADDRESS_PER_MINUTE", "0")
     read = ApiSettings()
-    assert (read.operators, read.registry_lasts, read.rate_address_per_minute) == (("one", "two"), timedelta(minutes=1), 0)
+    assert (read.operators, read.registry_lasts, read.rate_address_per_minute) == ((BOB, CHARLIE), timedelta(minutes=1), 0)

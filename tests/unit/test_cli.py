@@ -43,6 +43,24 @@ def voice(folder: Path, *arguments: str, **environment: str) -> subprocess.Compl
         pytest.param("miner status", {}, Code.WALLET_MISSING, "coldkeypub.txt", id="no wallet"),
         pytest.param("dev blocks --chain nowhere", {}, Code.CHAIN_UNAVAILABLE, "voice dev create", id="no chain file"),
         pytest.param("db upgrade", {}, Code.SETTING_INVALID, "DATABASE_URL", id="missing setting"),
+        pytest.param("wallet address", {}, Code.WALLET_MISSING, "hotkeys/default", id="no wallet to name"),
+        pytest.param(
+            "miner status --hotkey 5Me", {}, Code.ARGUMENT_INVALID, "'--hotkey': '5Me' is no ss58 address", id="no address"
+        ),
+        pytest.param(
+            "queue run",
+            {"VOICE_API_HOTKEY": "5Me"},
+            Code.SETTING_INVALID,
+            "setting VOICE_API_HOTKEY: '5Me' is no ss58",
+            id="no hotkey",
+        ),
+        pytest.param(
+            "queue run",
+            {"VOICE_COMPETITION": "no.toml"},
+            Code.SETTING_INVALID,
+            "setting VOICE_COMPETITION: there is no file no.toml",
+            id="no rules",
+        ),
         pytest.param("dispatcher", {"REDIS_URL": "x:pw@y"}, Code.SETTING_INVALID, "DATABASE_URL", id="first of two settings"),
         pytest.param(
             "worker",

@@ -18,6 +18,7 @@ from neurons.devchain.operations import create
 from neurons.devchain.rules import Rules
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
+from tests.builders.addresses import ALICE
 
 Dev = Callable[..., str]
 
@@ -69,11 +70,11 @@ def test_rules_and_the_owners_hotkey(dev: Dev, tmp_path: Path) -> None:
     """A hyperparameter, a switch and the owner's hotkey are set by name."""
     assert dev("set tempo 5") == "tempo is 5 from block 1 on\n"
     dev("set commit_reveal_weights_enabled 1")
-    dev("set owner_hotkey somebody")
+    dev(f"set owner_hotkey {ALICE}")
     assert [str(event) for event in events(tmp_path)] == [
         "Ruled(name='tempo', value=5)",
         "Ruled(name='commit_reveal_weights_enabled', value=1)",
-        "Owned(hotkey='somebody')",
+        f"Owned(hotkey='{ALICE}')",
     ]
 
 

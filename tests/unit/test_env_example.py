@@ -10,6 +10,7 @@ import pytest
 import neurons.settings
 import voice_api.settings
 import workers.settings
+from tests.builders.addresses import ALICE
 from voice_api.settings import ProcessSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,7 +18,7 @@ ASSIGNMENT = re.compile(r"^(?P<name>[A-Z0-9_]+)=(?P<value>.*)$", re.MULTILINE)
 LINES = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
 EXAMPLE = {found["name"]: found["value"] for found in map(ASSIGNMENT.match, LINES) if found}
 IN_COMPOSE = re.compile(r"\$\{([A-Z0-9_]+)(?::-([^}]*))?")
-REQUIRED = {"DATABASE_URL": "postgresql://host/name", "REDIS_URL": "redis://host", "VOICE_API_HOTKEY": "5Api"}
+REQUIRED = {"DATABASE_URL": "postgresql://host/name", "REDIS_URL": "redis://host", "VOICE_API_HOTKEY": ALICE}
 
 
 def _classes(module: ModuleType) -> list[type[ProcessSettings]]:

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from tests.builders.addresses import ALICE
 from voice_api.settings import ApiSettings, DispatcherSettings, ProcessSettings
 from workers.settings import WorkerSettings
 
@@ -13,7 +14,8 @@ SECRET = "hunter2"
     ("settings", "wrong"),
     [
         pytest.param(ApiSettings, {}, id="something is missing"),
-        pytest.param(ApiSettings, {"VOICE_API_HOTKEY": "5G", "VOICE_API_PORT": "x"}, id="a port that is none"),
+        pytest.param(ApiSettings, {"VOICE_API_HOTKEY": ALICE, "VOICE_API_PORT": "x"}, id="a port that is none"),
+        pytest.param(ApiSettings, {"VOICE_API_HOTKEY": "5G"}, id="a hotkey that is none"),
         pytest.param(DispatcherSettings, {"VOICE_DISPATCH_SECONDS": "-1"}, id="a pause below zero"),
         pytest.param(WorkerSettings, {"REDIS_URL": f"redis://:{SECRET}/x@redis"}, id="a password with a slash"),
         pytest.param(DispatcherSettings, {"REDIS_URL": f"http://:{SECRET}@redis"}, id="no Redis"),

@@ -26,6 +26,7 @@ from neurons.cli.miner.validate import follow, measured
 from scoring.errors import Code
 from scoring.report import Factor
 from scoring.scores import anchors
+from tests.builders.addresses import ALICE
 from voice_api.db.states import ValidationState
 from voice_api.db.validations import MOST_OPEN
 from voice_api.schemas import MOST_CHARACTERS, ValidationOut
@@ -245,6 +246,16 @@ def test_what_goes_wrong_is_one_line(
     (line,) = ended.stderr.strip().splitlines()
     assert (ended.returncode != 0, ended.stdout, line.startswith(f"error {code} ")) == (True, "", True)
     assert words in line
+
+
+def test_an_api_that_answers_as_somebody_else_names_the_setting(
+    api: Callable[..., Scripted], miner: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """With the hotkey that the API says it answers as, and what to set."""
+    detail = f"this API answers as {ALICE}, and the request is not signed for it"
+    ended = miner(api((401, PROBLEM | {"status": 401, "code": 3010, "detail": detail})).url)
+    (line,) = ended.stderr.strip().splitlines()
+    assert line.startswith(f"error {Code.RECEIVER_MISMATCH} {detail}. Set VOICE_API_HOTKEY to the hotkey")
 
 
 async def test_follow_asks_until_it_has_ended(tmp_path: Path) -> None:

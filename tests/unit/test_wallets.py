@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import bittensor as bt
 import pytest
 
-from neurons.chain.wallets import create, load
+from neurons.chain.wallets import coldkey_address, create, hotkey_address, load
 from scoring.errors import Code, PlatformError
 
 
@@ -65,3 +66,34 @@ def test_a_name_is_one_folder(tmp_path: Path, name: str) -> None:
         with pytest.raises(PlatformError, match="no name"):
             create(*arguments, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_the_addresses_of_a_wallet_as_the_sdk_writes_it(tmp_path: Path, number: int) -> None:
+    """The SDK writes the names of a key file in another order each time: the addresses are right in whichever."""
+    wallet = bt.Wallet(f"w{number}", "h", str(tmp_path))
+    wallet.create_new_coldkey(coldkey_password="secret", suppress=True)
+    wallet.create_new_hotkey(use_password=False, suppress=True)
+    assert hotkey_address(f"w{number}", "h", tmp_path) == wallet.hotkey.ss58_address
+    assert coldkey_address(f"w{number}", tmp_path) == wallet.coldkeypub.ss58_address
+
+
+def test_a_hotkey_without_a_public_file_has_an_address(tmp_path: Path) -> None:
+    """Older tools wrote none; where the key itself is encrypted nobody is asked for its password, and the error says what lacks."""
+    for name, password in (("plain", None), ("locked", "secret")):
+        wallet = bt.Wallet(name, "h", str(tmp_path))
+        wallet.create_new_hotkey(use_password=False, hotkey_password=password, suppress=True)
+        (tmp_path / name / "hotkeys" / "hpub.txt").unlink()
+        if password is None:
+            assert hotkey_address(name, "h", tmp_path) == wallet.hotkey.ss58_address
+    with pytest.raises(PlatformError, match="is encrypted") as caught:
+        hotkey_address("locked", "h", tmp_path)
+    assert caught.value.code is Code.WALLET_MISSING
+
+
+def test_no_address_of_a_wallet_that_is_not_there(tmp_path: Path) -> None:
+    """The file that is missing is named."""
+    with pytest.raises(PlatformError, match=r"coldkeypub\.txt"):
+        coldkey_address("nobody", tmp_path)
+    with pytest.raises(PlatformError, match="hotkeys/h"):
+        hotkey_address("nobody", "h", tmp_path)

@@ -88,8 +88,8 @@ async def open_nonces(redis: Redis) -> None:
 async def authenticate(request: Request, redis: Redis, receiver: Hotkey, permission: Permission) -> Hotkey:
     """The hotkey that signed this request for `receiver`, if `permission` lets it.
 
-    Raises PlatformError: NOT_AUTHENTICATED for a signature that is missing, wrong, stale, replayed or meant for somebody else,
-    REDIS_UNAVAILABLE when a replay could not be told, and whatever `permission` raises.
+    Raises PlatformError: NOT_AUTHENTICATED for a signature that is missing, wrong, stale or replayed, RECEIVER_MISMATCH for one that is
+    meant for somebody else, REDIS_UNAVAILABLE when a replay could not be told, and whatever `permission` raises.
     """
     claimed = request.headers.getlist(http_auth.HEADER_HOTKEY)
     if len(claimed) > 1:
@@ -111,6 +111,10 @@ async def authenticate(request: Request, redis: Redis, receiver: Hotkey, permiss
             allowed_skew=SKEW.total_seconds(),
             nonce_store=nonces,
         )
+    except http_auth.WrongReceiver as exc:
+        raise PlatformError(
+            Code.RECEIVER_MISMATCH, f"this API answers as {receiver}, and the request is not signed for it"
+        ) from exc
     except http_auth.AuthError as exc:
         raise PlatformError(Code.NOT_AUTHENTICATED, str(exc)) from exc
     return Hotkey(caller.hotkey_ss58)

@@ -66,11 +66,13 @@ def errors_page() -> str:
     )
 
 
+NOBODY = Hotkey("5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM")
+"""The address of the key whose bytes are all 0: nobody can sign with it."""
+
+
 def description() -> Json:
     """The OpenAPI document of an API that serves nobody: it depends on no setting."""
-    nowhere = ApiSettings(
-        database_url=SecretStr("postgresql:///nowhere"), redis_url=SecretStr("redis://nowhere"), hotkey=Hotkey("nobody")
-    )
+    nowhere = ApiSettings(database_url=SecretStr("postgresql:///nowhere"), redis_url=SecretStr("redis://nowhere"), hotkey=NOBODY)
     return create_app(nowhere).openapi()
 
 

@@ -6,14 +6,16 @@ from typing import Annotated
 import typer
 
 from neurons.cli.dev import fault, rules
-from neurons.cli.options import AsJson, DevChainOptions, DevWalletOptions, Netuid, shared_options
+from neurons.cli.options import AsJson, DevChainOptions, DevWalletOptions, Netuid, address, shared_options
 
 app = typer.Typer(help="The development chain and the local model hub.", no_args_is_help=True)
 app.add_typer(fault.app, name="fault")
 app.command("set")(rules.change)
 app.command("reveal")(rules.reveal)
 
-OnHotkey = Annotated[str | None, typer.Option("--on", help="Another hotkey's address (default: the wallet's).")]
+OnHotkey = Annotated[
+    str | None, typer.Option("--on", parser=address, metavar="ADDRESS", help="Another hotkey (default: the wallet's).")
+]
 
 
 @app.command()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from neurons.cli.options import DevChainOptions, DevWalletOptions, shared_options
+from neurons.cli.options import DevChainOptions, DevWalletOptions, address, shared_options
 from scoring.errors import Code, PlatformError
 
 _OWNER = "owner_hotkey"
@@ -21,7 +21,7 @@ def change(
     from scoring.types import Hotkey
 
     path = options.file
-    block = operations.own(path, Hotkey(value)) if name == _OWNER else operations.change(path, name, _whole(name, value))
+    block = operations.own(path, Hotkey(address(value))) if name == _OWNER else operations.change(path, name, _whole(name, value))
     typer.echo(f"{name} is {value} from block {block} on")
 
 
@@ -32,7 +32,9 @@ def reveal(
     sealed_in: Annotated[
         int | None, typer.Option("--block", min=0, help="The block that holds them (default: the earliest that waits).")
     ] = None,
-    hotkey: Annotated[str | None, typer.Option("--hotkey", help="Whose, by address (default: the wallet's).")] = None,
+    hotkey: Annotated[
+        str | None, typer.Option("--hotkey", parser=address, metavar="ADDRESS", help="Whose (default: the wallet's).")
+    ] = None,
 ) -> None:
     """Open a validator's sealed weights, as the beacon would: offline, what is inside has to be said."""
     from bittensor.intents import normalize

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.miner import history
-from neurons.cli.options import AsJson, WalletOptions, keys_of, shared_options
+from neurons.cli.options import AsJson, WalletOptions, address, keys_of, shared_options
 from neurons.cli.plain import plain
 from scoring.errors import EXPLANATIONS
 from scoring.types import MICRO
@@ -32,7 +32,9 @@ _MINUTE, _HOUR = 60, 3600
 @shared_options
 def status(
     options: WalletOptions,
-    hotkey: Annotated[str | None, typer.Option("--hotkey", help="An ss58 address, instead of a wallet's hotkey.")] = None,
+    hotkey: Annotated[
+        str | None, typer.Option("--hotkey", parser=address, metavar="ADDRESS", help="Whose, instead of the wallet's hotkey.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what became of a hotkey's submissions: state, place in the queue, score, reason and advice; of who waits, what happened."""
@@ -40,8 +42,8 @@ def status(
     from scoring.types import Hotkey
 
     settings = options.settings(MinerSettings)
-    address = hotkey or keys_of(settings).hotkey.ss58_address
-    found, turns, events = asyncio.run(_read(settings, Hotkey(address)))
+    whose = hotkey or keys_of(settings).hotkey.ss58_address
+    found, turns, events = asyncio.run(_read(settings, Hotkey(whose)))
     if as_json:
         typer.echo(json.dumps([_plain_data(item, turns, events) for item in found]))
     elif found:
@@ -49,7 +51,7 @@ def status(
         for submission, steps in events.items():
             typer.echo(f"Submission {submission}, times in UTC: {history.told(steps)}")
     else:
-        typer.echo(f"No submission of {address} is known: has it been committed, and read by the model queue?")
+        typer.echo(f"No submission of {whose} is known: has it been committed, and read by the model queue?")
 
 
 async def _read(settings: "MinerSettings", hotkey: "Hotkey") -> "tuple[list[SubmissionOut], Turns, Events]":

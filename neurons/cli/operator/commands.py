@@ -10,7 +10,7 @@ import typer
 
 from neurons.cli.operator import tables
 from neurons.cli.operator.moments import moment
-from neurons.cli.options import AsJson, WalletOptions, keys_of, shared_options
+from neurons.cli.options import AsJson, WalletOptions, address, keys_of, shared_options
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
@@ -94,10 +94,12 @@ def _about_a_number(verb: str, field: str, done: str) -> Callable[..., None]:
 
 
 def _about_a_name(verb: str, field: str, done: str) -> Callable[..., None]:
+    parser = address if field == "hotkey" else None
+
     @shared_options
     def command(
         options: WalletOptions,
-        name: Annotated[str, typer.Argument(metavar=field.upper(), help=f"The {field}.")],
+        name: Annotated[str, typer.Argument(metavar=field.upper(), parser=parser, help=f"The {field}.")],
         reason: Reason,
         as_json: AsJson = False,
     ) -> None:
@@ -125,7 +127,7 @@ for _verb, _field, _done, _explanation in (
 @shared_options
 def ban(
     options: WalletOptions,
-    hotkey: Annotated[str, typer.Argument(metavar="HOTKEY", help="Its ss58 address.")],
+    hotkey: Annotated[str, typer.Argument(metavar="HOTKEY", parser=address, help="Its ss58 address.")],
     reason: Reason,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,

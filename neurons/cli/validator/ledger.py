@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, keys_of, shared_options
+from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, address, keys_of, shared_options
 from neurons.cli.plain import plain
 
 if TYPE_CHECKING:
@@ -30,7 +30,13 @@ _OWN = "own"
 Out = Annotated[Path | None, typer.Option("--out", help="The file to write (default: the standard output).")]
 Source = Annotated[str, typer.Argument(metavar="URL|FILE", help="Another validator's API, or a file of `ledger export`.")]
 Trusted = Annotated[
-    list[str] | None, typer.Option("--trust", help="A hotkey whose certificates count; may be repeated (default: VOICE_TRUST).")
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        parser=address,
+        metavar="ADDRESS",
+        help="A hotkey whose certificates count; may be repeated (default: VOICE_TRUST).",
+    ),
 ]
 Side = Annotated[str, typer.Argument(help="own, an API's URL (with ?validator=HOTKEY for another than its own), or a file.")]
 
@@ -155,7 +161,7 @@ async def _opened(name: str, settings: "ValidatorSettings | None", me: "Hotkey |
         url = httpx.URL(name)
         whose = url.params.get("validator")
         async with VoiceApi(str(url.copy_with(query=None))) as api:
-            yield RemoteLedger(name, api, RemoteEvidence(api), Hotkey(whose) if whose else None)
+            yield RemoteLedger(name, api, RemoteEvidence(api), Hotkey(address(whose)) if whose else None)
     else:
         yield await asyncio.to_thread(FileLedger, Path(name))
 

@@ -8,13 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, NetworkOptions, SharedOptions, keys_of, shared_options
+from neurons.cli.options import (
+    AsJson,
+    ChainOptions,
+    CompetitionFile,
+    NetworkOptions,
+    SharedOptions,
+    address,
+    keys_of,
+    shared_options,
+)
 
 if TYPE_CHECKING:
     from neurons.settings import ValidatorSettings
     from neurons.validator.weights.view import PlanView
 
-Validator = Annotated[str | None, typer.Option("--validator", help="Whose ledger, by its hotkey; by default the wallet's.")]
+Validator = Annotated[
+    str | None,
+    typer.Option("--validator", parser=address, metavar="ADDRESS", help="Whose ledger, by its hotkey; by default the wallet's."),
+]
 Answer = TypeVar("Answer")
 
 
@@ -75,7 +87,7 @@ def explain(
 @shared_options
 def what_if(
     options: ChainOptions,
-    hotkey: Annotated[str, typer.Option("--hotkey", help="Whose model.")],
+    hotkey: Annotated[str, typer.Option("--hotkey", parser=address, metavar="ADDRESS", help="Whose model.")],
     score: Annotated[float, typer.Option("--score", min=0.0, max=1.0, help="The mean that its record is to have.")],
     validator: Validator = None,
     competition: CompetitionFile = None,
