@@ -5,12 +5,12 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from neurons.chain.types import COMMITMENT_BYTES
 from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import TAG_BYTES
 from scoring.model.fingerprint import tag_of as tag_of
 from scoring.types import Block, BlockHash
 
-COMMITMENT_BYTES = 128
 REPO_CHARACTERS = 61
 _VERSION = "v1"
 _REVISION = re.compile(r"[0-9a-f]{40}", re.ASCII)

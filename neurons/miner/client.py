@@ -82,7 +82,8 @@ class MinerClient:
     """The outside world of one hotkey. Reading and writing raise the named outages; the hub is asked in a thread of its own."""
 
     def __init__(self, chain: Chain, hub: ModelHub, api: VoiceApi, wallet: bt.Wallet, schedule: Schedule) -> None:
-        self._chain, self._hub, self._api, self._wallet, self._schedule = chain, hub, api, wallet, schedule
+        self.api, self.schedule = api, schedule
+        self._chain, self._hub, self._wallet = chain, hub, wallet
         self._thread = ThreadPoolExecutor(1, "hub")
         self._work: Future[Any] | None = None
         self.hotkey = Hotkey(wallet.hotkey.ss58_address)
@@ -94,7 +95,7 @@ class MinerClient:
         final = await self._chain.metagraph()
         held = await self._submissions()
         known = {Block(item.commit_block): item.code for item in held or ()}
-        limits = self._schedule.at(RoundNumber(newest.block // self._schedule.round_blocks)).limits
+        limits = self.schedule.at(RoundNumber(newest.block // self.schedule.round_blocks)).limits
         at_head = newest.commitment(self.hotkey)
         return MinerState(
             registered=newest.neuron(self.hotkey) is not None,
@@ -170,7 +171,7 @@ class MinerClient:
 
     async def _submissions(self) -> tuple[SubmissionOut, ...] | None:
         try:
-            return tuple(await self._api.submissions(hotkey=self.hotkey))
+            return tuple(await self.api.submissions(hotkey=self.hotkey))
         except (ApiUnavailable, ApiRefused):
             return None
 

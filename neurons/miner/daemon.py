@@ -1,14 +1,15 @@
-"""The miner's daemon: publish what is chosen, try what is new, tell what became of what was submitted."""
+"""The miner's daemon: publish what is chosen, try what is new, tell the news of what was submitted."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from neurons.miner.client import MinerClient
 from neurons.miner.journal import Journal
-from neurons.miner.messages import Message, MessageKind, Notify
-from neurons.miner.pace import Pace
-from neurons.miner.publish_steps import Publisher
+from neurons.miner.messages import Message, MessageKind, Notifier, Notify, Pace
+from neurons.miner.publish_steps import Consent, Publisher
+from neurons.miner.scorer import Scorer
 from neurons.miner.trials import Trials
 from neurons.miner.watcher import Watcher
 from neurons.shutdown import Shutdown
@@ -18,24 +19,69 @@ _LEAST_OFTEN = 64
 """Pauses between two attempts in a long outage."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonOptions:
+    """The options of a miner's daemon."""
+
+    folder: Path
+    """Its sub-folders are checkpoints."""
+    repo: str
+    """Each submission gets `<repo>-<8 hex digits>` for itself."""
+    margin: float | None
+    """The lead that must be shown, in [0, 1]; None: what a young king would be given."""
+    settle: timedelta
+    """A checkpoint is complete when nothing in it has changed for so long."""
+    once: bool
+    """End when nothing is left that does not need time to pass."""
+    dry_run: bool
+    """Score and compare, but sign, upload and show nothing."""
+
+
+def assemble(
+    options: DaemonOptions, *, client: MinerClient, journal: Journal, scorer: Scorer, consent: Consent, notify: Notify
+) -> "Daemon":
+    """Put a hotkey's daemon together; its models are judged by the competition's newest rules."""
+    told = Notifier(notify)
+    trials = Trials(
+        folder=options.folder,
+        repo=options.repo,
+        rules=client.schedule.version[-1],
+        margin=options.margin,
+        settle=options.settle,
+        client=client,
+        scorer=scorer,
+        journal=journal,
+        notify=told,
+    )
+    publisher = Publisher(
+        repo=options.repo, dry_run=options.dry_run, client=client, journal=journal, consent=consent, notify=told
+    )
+    watcher = Watcher(api=client.api, hotkey=client.hotkey, round_blocks=client.schedule.round_blocks, notify=told)
+    return Daemon(
+        client=client, journal=journal, publisher=publisher, trials=trials, watcher=watcher, notify=told, once=options.once
+    )
+
+
+@dataclass(slots=True, kw_only=True)
 class Daemon:
-    """One hotkey's miner. `once`: end when nothing is left that does not need time to pass."""
+    """One hotkey's miner."""
 
     client: MinerClient
     journal: Journal
-    publishing: Publisher
+    publisher: Publisher
     trials: Trials
     watcher: Watcher
-    notify: Notify
+    notify: Notifier
     once: bool
-    outages: int = 0
-    told: str = ""
+    outages: int = field(default=0, init=False)
+    """Ticks in a row that ended with a named outage."""
+    last_outage: str = field(default="", init=False)
+    """The outage that was told last, in words."""
 
     async def tick(self) -> Pace:
         """Do one thing. What is being published is not overtaken by a better checkpoint: one commitment after another."""
         state = await self.client.state()
-        pace = await self.publishing.step(state)
+        pace = await self.publisher.step(state)
         if pace is not Pace.IDLE:
             return pace
         chosen = self.journal.state.chosen
@@ -55,10 +101,10 @@ class Daemon:
             except PlatformError as outage:
                 if self.once:
                     raise
-                self._tell(outage)
+                self._report(outage)
                 await stop.wait(pause * min(2**self.outages, _LEAST_OFTEN))
                 continue
-            self.outages, self.told = 0, ""
+            self.outages, self.last_outage = 0, ""
             if self.once and pace is Pace.IDLE:
                 return
             if pace is not Pace.AT_ONCE:
@@ -77,12 +123,12 @@ class Daemon:
                 raise
             return Pace.IDLE
 
-    def _tell(self, outage: PlatformError) -> None:
-        """Once, as long as it is the same."""
+    def _report(self, outage: PlatformError) -> None:
+        """Count an outage, and tell it unless it is the same as before."""
         self.outages += 1
         text = f"[{outage.code.value}] {outage.detail.rstrip('.')}. {outage.advice}"
-        if text != self.told:
-            self.told = text
+        if text != self.last_outage:
+            self.last_outage = text
             self.notify(Message(MessageKind.OUTAGE, text, {"code": outage.code.value}, False))
 
 

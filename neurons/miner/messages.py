@@ -1,14 +1,14 @@
-"""What a miner is told: one line each, with the facts for machines."""
+"""Steps of the miner's daemon report here: messages for people and machines, and how soon there is more to do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 Fact = str | int | float | bool | None
 
 
 class MessageKind(StrEnum):
-    """What a line is about."""
+    """The subject of a message."""
 
     WATCHING = "watching"
     WORKING = "working"
@@ -25,7 +25,7 @@ class MessageKind(StrEnum):
     END = "end"
     """Publishing is over."""
     SUBMISSION = "submission"
-    """What became of the last submission."""
+    """News of the last submission."""
     OUTAGE = "outage"
 
 
@@ -40,6 +40,36 @@ class Message:
 
 
 Notify = Callable[[Message], None]
+
+
+class Notifier:
+    """Hands messages on; one that would only repeat itself, once."""
+
+    def __init__(self, notify: Notify) -> None:
+        self._notify = notify
+        self._told: set[Hashable] = set()
+
+    def __call__(self, message: Message) -> None:
+        """Hand a message on."""
+        self._notify(message)
+
+    def once(self, message: Message, key: Hashable = None) -> None:
+        """Hand a message on, unless one with this key (default: its text) was told before."""
+        what = message.text if key is None else key
+        if what not in self._told:
+            self._told.add(what)
+            self._notify(message)
+
+
+class Pace(Enum):
+    """How soon there is something to do again, after one step."""
+
+    AT_ONCE = "at_once"
+    """Something was done: what follows may be possible now."""
+    SOON = "soon"
+    """What is under way needs some blocks or seconds to pass, and nothing else may begin."""
+    IDLE = "idle"
+    """There is nothing to do until the world changes."""
 
 
 def spoken(seconds: float) -> str:

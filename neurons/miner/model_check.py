@@ -1,4 +1,4 @@
-"""What a miner does with a model: check it, bind it to a hotkey, publish it, commit it."""
+"""A miner's model before it is published: checked, named, and bound to the hotkey by a commitment."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +7,12 @@ import bittensor as bt
 
 from neurons.chain.commitment import Commitment, encode, tag_of
 from scoring.competition import Competition
-from scoring.model.fingerprint import Fingerprint, fingerprint
+from scoring.model.fingerprint import TAG_BYTES, Fingerprint, fingerprint
 from scoring.progress import NO_PROGRESS
 from scoring.types import ContentHash
 from workers.hub.inspect import FolderSource, inspect
+
+_NAME_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +36,17 @@ def check(folder: Path, competition: Competition) -> CheckedModel:
 def commitment_of(content: ContentHash, repo: str, revision: str, wallet: bt.Wallet) -> bytes:
     """The commitment that binds content, published as `repo@revision`, to the wallet's hotkey."""
     return encode(Commitment(repo, revision, tag_of(content, bytes(wallet.hotkey.public_key))))
+
+
+def repository_of(base: str, content: ContentHash) -> str:
+    """`<base>-<8 hex digits of the content>`: each submission has its own.
+
+    A repository that is public already would show the next model before it is committed, and hiding it would take away what validators
+    judge. The name follows from the model, so a restart finds it again.
+    """
+    return f"{base}-{content[:_NAME_DIGITS]}"
+
+
+def check_base(base: str) -> None:
+    """Raise SubmissionFault(COMMITMENT_MALFORMED) when no commitment could name the repositories."""
+    encode(Commitment(repository_of(base, ContentHash("0" * 64)), "0" * 40, bytes(TAG_BYTES)))

@@ -14,10 +14,9 @@ from neurons.miner.journal_records import (
     StepTaken,
     TrialVerdict,
 )
-from neurons.miner.messages import Message, MessageKind, Notify, spoken
-from neurons.miner.pace import Pace
+from neurons.miner.messages import Fact, Message, MessageKind, Notifier, Pace, spoken
+from neurons.miner.model_check import repository_of
 from neurons.miner.publish_decision import Ask, End, Hold, Next, Step, next_step
-from neurons.miner.repository import repository_of
 from scoring.types import Block
 
 RAO = 1_000_000_000
@@ -30,13 +29,14 @@ Consent = Callable[[PublishingCost, ModelToPublish], Awaitable[bool]]
 class Publisher:
     """The steps of publishing, one at a time; each is in the journal before it is taken and after it happened."""
 
-    def __init__(self, repo: str, dry_run: bool, client: MinerClient, journal: Journal, consent: Consent, notify: Notify) -> None:
+    def __init__(
+        self, *, repo: str, dry_run: bool, client: MinerClient, journal: Journal, consent: Consent, notify: Notifier
+    ) -> None:
         self._repo, self._dry_run = repo, dry_run
         self._client, self._journal, self._consent, self._notify = client, journal, consent, notify
         self._agreed: ChosenModel | None = None
         self._void_from: Block | None = None
         self._refused_until = Block(0)
-        self._told: set[object] = set()
 
     async def step(self, state: MinerState) -> Pace:
         """Go on with the chosen model, if there is one."""
@@ -63,7 +63,7 @@ class Publisher:
             case Ask.CONSENT:
                 return await self._ask(model, state)
             case Hold():
-                self._once((what, state.may_commit), _held(what, state))
+                self._notify.once(_held(what, state), key=(what, state.may_commit))
                 return Pace.SOON if what in (Hold.UNSURE, Hold.NOT_FINAL) else Pace.IDLE
             case End():
                 self._end(model.chosen, what)
@@ -74,10 +74,8 @@ class Publisher:
         if step is Step.COMMIT and state.head < self._refused_until:
             return Pace.IDLE
         if self._dry_run:
-            self._once(
-                step,
-                Message(MessageKind.STEP, f"Dry run: the next step would be to {_TO[step]}.", {"step": step, "taken": False}),
-            )
+            facts: dict[str, Fact] = {"step": step, "taken": False}
+            self._notify.once(Message(MessageKind.STEP, f"Dry run: the next step would be to {_TO[step]}.", facts), key=step)
             return Pace.IDLE
         self._notify(
             Message(MessageKind.STEP, f"Going to {_TO[step]}: {model.repo}", {"step": step, "repo": model.repo, "taken": False})
@@ -101,12 +99,10 @@ class Publisher:
 
     async def _ask(self, model: ModelToPublish, state: MinerState) -> Pace:
         cost = await self._client.cost(model, state)
-        self._once(("cost", model.chosen.content), _cost(cost, model, state))
+        self._notify.once(_cost(cost, model, state), key=("cost", model.chosen.content))
         if self._dry_run:
-            self._once(
-                model.chosen.content,
-                Message(MessageKind.STEP, "Dry run: nothing is uploaded, signed or shown to anybody.", {"taken": False}),
-            )
+            nothing = Message(MessageKind.STEP, "Dry run: nothing is uploaded, signed or shown to anybody.", {"taken": False})
+            self._notify.once(nothing, key=model.chosen.content)
             return Pace.IDLE
         if await self._consent(cost, model):
             self._agreed = model.chosen
@@ -123,12 +119,6 @@ class Publisher:
         self._void_from = None
         facts = {"end": end.value, "checkpoint": str(chosen.folder), "repo": repository_of(self._repo, chosen.content)}
         self._notify(Message(MessageKind.END, f"{chosen.folder.name}: {_ENDS[end]}", facts, end is End.DONE))
-
-    def _once(self, what: object, message: Message) -> None:
-        """Tell a thing that stays so once."""
-        if what not in self._told:
-            self._told.add(what)
-            self._notify(message)
 
 
 _TO = {

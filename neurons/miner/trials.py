@@ -11,10 +11,8 @@ from neurons.miner.client import MinerClient, MinerState
 from neurons.miner.duel import DuelResult, Outlook
 from neurons.miner.journal import Journal
 from neurons.miner.journal_records import CheckpointJudged, ScoreRecord, TrialVerdict
-from neurons.miner.messages import Fact, Message, MessageKind, Notify
-from neurons.miner.model_check import CheckedModel, check
-from neurons.miner.pace import Pace
-from neurons.miner.repository import repository_of
+from neurons.miner.messages import Fact, Message, MessageKind, Notifier, Pace
+from neurons.miner.model_check import CheckedModel, check, repository_of
 from neurons.miner.scorer import Scorer
 from scoring.competition import Competition
 from scoring.errors import SubmissionFault
@@ -40,6 +38,7 @@ class Trials:
 
     def __init__(
         self,
+        *,
         folder: Path,
         repo: str,
         rules: Competition,
@@ -48,7 +47,7 @@ class Trials:
         client: MinerClient,
         scorer: Scorer,
         journal: Journal,
-        notify: Notify,
+        notify: Notifier,
     ) -> None:
         self._folder, self._repo, self._rules, self._margin, self._settle = folder, repo, rules, margin, settle
         self._client, self._scorer, self._journal, self._notify = client, scorer, journal, notify

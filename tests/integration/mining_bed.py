@@ -24,14 +24,11 @@ from neurons.localnet import models
 from neurons.localnet.hub_visibility import is_private
 from neurons.localnet.network import COMPETITION
 from neurons.miner.client import MinerClient, ModelToPublish, PublishingCost
-from neurons.miner.daemon import Daemon
+from neurons.miner.daemon import DaemonOptions, assemble
 from neurons.miner.hub import ModelHub
 from neurons.miner.journal import Journal
 from neurons.miner.journal_records import CheckpointJudged, PublishingEnded, Record, ScoreRecord, StepBegun, StepTaken
 from neurons.miner.messages import Message, MessageKind, Notify
-from neurons.miner.publish_steps import Publisher
-from neurons.miner.trials import Trials
-from neurons.miner.watcher import Watcher
 from neurons.shutdown import Shutdown
 from scoring.competition import Schedule, load
 from scoring.errors import Code, SubmissionFault
@@ -241,17 +238,24 @@ class Mine:
             client = MinerClient(chain, hub, api, wallet, rules)
             with KilledJournal(self.journal) as journal:
                 journal.kill = kill
-                await self._daemon(client, api, journal, listen or self.lines.append).run(timedelta(seconds=BLOCK_SECONDS), stop)
+                options = DaemonOptions(
+                    folder=self.folder,
+                    repo=f"{self.name}/voice",
+                    margin=self.margin,
+                    settle=timedelta(0),
+                    once=self.once,
+                    dry_run=self.dry_run,
+                )
+                daemon = assemble(
+                    options,
+                    client=client,
+                    journal=journal,
+                    scorer=ScriptedScorer(self.scores),
+                    consent=self._consent,
+                    notify=listen or self.lines.append,
+                )
+                await daemon.run(timedelta(seconds=BLOCK_SECONDS), stop)
         assert not client.abandon()
-
-    def _daemon(self, client: MinerClient, api: VoiceApi, journal: Journal, notify: Notify) -> Daemon:
-        repo, rules = f"{self.name}/voice", schedule()
-        publishing = Publisher(repo, self.dry_run, client, journal, self._consent, notify)
-        scorer, settle = ScriptedScorer(self.scores), timedelta(0)
-        trials = Trials(self.folder, repo, rules.version[-1], self.margin, settle, client, scorer, journal, notify)
-        return Daemon(
-            client, journal, publishing, trials, Watcher(api, client.hotkey, rules.round_blocks, notify), notify, self.once
-        )
 
     async def _consent(self, _cost: PublishingCost, _model: ModelToPublish) -> bool:
         return self.agrees

@@ -16,12 +16,11 @@ from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, keys_of, 
 if TYPE_CHECKING:
     import bittensor as bt
 
-    from neurons.api_client.client import VoiceApi
     from neurons.chain.adapter import Chain
     from neurons.cli.miner.console import Reporter
-    from neurons.miner.client import MinerClient, ModelToPublish, PublishingCost
-    from neurons.miner.daemon import Daemon
-    from neurons.miner.journal import Journal
+    from neurons.miner.client import ModelToPublish, PublishingCost
+    from neurons.miner.daemon import DaemonOptions
+    from neurons.miner.publish_steps import Consent
     from neurons.settings import MinerSettings
 
 Models = Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="The folder whose sub-folders are checkpoints.")]
@@ -52,7 +51,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Watch a folder of checkpoints: check and score each, and submit it when it beats the last submission beyond doubt."""
-    from neurons.miner.repository import check_base
+    from neurons.miner.daemon import DaemonOptions
+    from neurons.miner.model_check import check_base
     from neurons.settings import MinerSettings
     from scoring.errors import Code, PlatformError
 
@@ -63,73 +63,53 @@ def run(
             Code.ARGUMENT_INVALID, "Without a terminal, or with --json, nobody can be asked: add --yes, or --dry-run."
         )
     keys = keys_of(settings)
-    speaker: Reporter = console.JsonLines() if as_json else console.Terminal()
-    plan = _Plan(folder.resolve(), repo, margin, once, dry_run, yes, timedelta(seconds=settle))
-    with speaker:
-        left_over = asyncio.run(plan.serve(settings, keys, speaker))
+    reporter: Reporter = console.JsonLines() if as_json else console.Terminal()
+    plan = DaemonOptions(
+        folder=folder.resolve(), repo=repo, margin=margin, settle=timedelta(seconds=settle), once=once, dry_run=dry_run
+    )
+    with reporter:
+        left_over = asyncio.run(_serve(plan, settings, keys, _asks(yes), reporter))
     if left_over:  # a thread still uploads: Python would wait for it
         sys.stdout.flush()
         os._exit(0)
 
 
-class _Plan:
-    """What was asked for, put together with what it takes."""
+def _asks(yes: bool) -> "Consent":
+    """How consent is given: with --yes always, else on the terminal, where the cost was shown just now."""
 
-    def __init__(
-        self, folder: Path, repo: str, margin: float | None, once: bool, dry_run: bool, yes: bool, settle: timedelta
-    ) -> None:
-        self._folder, self._repo, self._margin = folder, repo, margin
-        self._once, self._dry_run, self._yes, self._settle = once, dry_run, yes, settle
+    async def consent(_cost: "PublishingCost", model: "ModelToPublish") -> bool:
+        return yes or await console.ask(f"Publish it as {model.repo} and commit it?")
 
-    async def serve(self, settings: "MinerSettings", keys: "bt.Wallet", notify: "Reporter") -> bool:
-        """Run until the end; whether a piece of work was left behind that would keep the process."""
-        from neurons.api_client.client import VoiceApi
-        from neurons.miner.client import MinerClient
-        from neurons.miner.hub import ModelHub
-        from neurons.miner.journal import Journal
-        from neurons.network import open_chain
-        from neurons.settings import HeartbeatSettings
-        from neurons.shutdown import Shutdown
-        from scoring.competition import load
+    return consent
 
-        stop = Shutdown(HeartbeatSettings().heartbeat)
-        stop.listen()
-        token = None if settings.hub_token is None else settings.hub_token.get_secret_value()
-        async with (
-            open_chain(settings) as chain,
-            VoiceApi(settings.api_url, None, settings.api_hotkey) as api,
-        ):
-            schedule = load(settings.competition)
-            client = MinerClient(chain, ModelHub(settings.hub, token), api, keys, schedule)
-            with Journal(await _journal_path(chain, settings.data, client.hotkey)) as journal:
-                await self._daemon(settings, client, api, journal, notify).run(settings.pause, stop)
-        return client.abandon()
 
-    def _daemon(
-        self, settings: "MinerSettings", client: "MinerClient", api: "VoiceApi", journal: "Journal", notify: "Reporter"
-    ) -> "Daemon":
-        from neurons.miner.daemon import Daemon
-        from neurons.miner.messages import Message, MessageKind
-        from neurons.miner.publish_steps import Publisher
-        from neurons.miner.scorer import ScoringProcess
-        from neurons.miner.trials import Trials
-        from neurons.miner.watcher import Watcher
-        from scoring.competition import load
+async def _serve(
+    plan: "DaemonOptions", settings: "MinerSettings", keys: "bt.Wallet", consent: "Consent", notify: "Reporter"
+) -> bool:
+    """Run until the end; return whether a piece of work was left behind that would keep the process."""
+    from neurons.api_client.client import VoiceApi
+    from neurons.miner.client import MinerClient
+    from neurons.miner.daemon import assemble
+    from neurons.miner.hub import ModelHub
+    from neurons.miner.journal import Journal
+    from neurons.miner.messages import Message, MessageKind
+    from neurons.miner.scorer import ScoringProcess
+    from neurons.network import open_chain
+    from neurons.settings import HeartbeatSettings
+    from neurons.shutdown import Shutdown
+    from scoring.competition import load
 
-        schedule = load(settings.competition)
-        rules = schedule.version[-1]
-        publishing = Publisher(self._repo, self._dry_run, client, journal, self._consent, notify)
-        scorer = ScoringProcess(settings.competition)
-        trials = Trials(self._folder, self._repo, rules, self._margin, self._settle, client, scorer, journal, notify)
-        notify(Message(MessageKind.WATCHING, f"Watching {self._folder} for {client.hotkey}.", {"hotkey": client.hotkey}))
-        return Daemon(
-            client, journal, publishing, trials, Watcher(api, client.hotkey, schedule.round_blocks, notify), notify, self._once
-        )
-
-    async def _consent(self, cost: "PublishingCost", model: "ModelToPublish") -> bool:
-        """The cost was shown just now."""
-        del cost
-        return self._yes or await console.ask(f"Publish it as {model.repo} and commit it?")
+    stop, schedule = Shutdown(HeartbeatSettings().heartbeat), load(settings.competition)
+    stop.listen()
+    token = None if settings.hub_token is None else settings.hub_token.get_secret_value()
+    async with open_chain(settings) as chain, VoiceApi(settings.api_url, None, settings.api_hotkey) as api:
+        client = MinerClient(chain, ModelHub(settings.hub, token), api, keys, schedule)
+        with Journal(await _journal_path(chain, settings.data, client.hotkey)) as journal:
+            scorer = ScoringProcess(settings.competition)
+            daemon = assemble(plan, client=client, journal=journal, scorer=scorer, consent=consent, notify=notify)
+            notify(Message(MessageKind.WATCHING, f"Watching {plan.folder} for {client.hotkey}.", {"hotkey": client.hotkey}))
+            await daemon.run(settings.pause, stop)
+    return client.abandon()
 
 
 async def _journal_path(chain: "Chain", data: Path, hotkey: str) -> Path:
