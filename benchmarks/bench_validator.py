@@ -22,7 +22,7 @@ from rich.table import Table
 
 from scoring.competition import Competition, load
 from scoring.ranking import fold
-from scoring.ranking.round_result import Judged, RoundResult, Verdict
+from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult
 from scoring.ranking.state import State
 from scoring.studies.simulation.world import World
 from scoring.types import Block, Hotkey, Micro, RoundNumber, Uid, entrant
@@ -72,7 +72,7 @@ def rounds(submissions: int, groups: int) -> list[RoundResult]:
 def _judged(place: int, scores: dict[str, Micro]) -> Judged:
     hotkey = Hotkey(f"hotkey{place:04d}")
     key, tiebreak = entrant(hotkey, Block(place)), f"{place:064x}"
-    return Judged(key, hotkey, Block(place), tiebreak, None, verdict=Verdict.SCORED, groups=scores, speed=100)
+    return Judged(key, hotkey, Block(place), tiebreak, None, verdict=LedgerVerdict.SCORED, groups=scores, speed=100)
 
 
 def snapshot(state: State, competition: Competition, judged: Sequence[Judged]) -> Snapshot:

@@ -18,7 +18,7 @@ from scoring.competition import load
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber
 from tests.chaos.processes import ROOT, Processes
 from voice_api.db.pool import Pool
-from voice_api.db.rounds import Entry, NewRound, Rounds
+from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import QueueName
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.keys import ServiceKey
@@ -92,7 +92,9 @@ async def _open(pool: Pool, number: int, jobs: int) -> None:
     ids = await Submissions(pool).add([_commitment(key) for key in keys])
     competition = load(COMPETITION).at(RoundNumber(number))
     round_ = NewRound(RoundNumber(number), Block(number * 40), BlockHash("0x" + "5a" * 32), Block(10_000), competition.hash)
-    entries = [Entry(submission, QueueName.CPU, priority) for priority, submission in enumerate(ids)]  # as the validator has it
+    entries = [
+        RoundEntry(submission, QueueName.CPU, priority) for priority, submission in enumerate(ids)
+    ]  # as the validator has it
     await Rounds(pool).open(round_, entries)
 
 

@@ -131,7 +131,7 @@ def validator_run(
     settings = options.settings(ValidatorSettings, competition=competition, follow=follow)
     schedule = load(settings.competition)
     keys = keys_of(settings)
-    signer = process.Signer(keys, settings.revocations, settings.trust)
+    signer = process.ValidatorIdentity(keys, settings.revocations, settings.trust)
     terms = Terms(keys, settings.version_key, schedule, settings.pause, settings.weights_deadline)
     ticks = Ticks()
 

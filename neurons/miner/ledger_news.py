@@ -19,7 +19,7 @@ class LedgerView:
     throne: str
     duel: Duel | None
     over: EndedDuel | None
-    refusal: str | None
+    rejection: str | None
     judged: bool
 
 
@@ -35,14 +35,14 @@ def ledger_view(state: State, entrant: Entrant) -> LedgerView | None:
         throne=state.throne,
         duel=next((each for each in state.duels if each.challenger == entrant), None),
         over=over,
-        refusal=next((each.reason for each in state.refusals if each.entrant == entrant), None),
+        rejection=next((each.reason for each in state.rejections if each.entrant == entrant), None),
         judged=state.record(entrant) is not None,
     )
 
 
 def changes(old: LedgerView | None, now: LedgerView) -> Iterator[Message]:
     """One line for what changed since the ledger was last read."""
-    if old is not None and (old.duel, old.over, old.king, old.refusal) == (now.duel, now.over, now.king, now.refusal):
+    if old is not None and (old.duel, old.over, old.king, old.rejection) == (now.duel, now.over, now.king, now.rejection):
         return
     facts: dict[str, Fact] = {"round": now.round, "king": now.king}
     if now.king == now.entrant:
@@ -51,11 +51,11 @@ def changes(old: LedgerView | None, now: LedgerView) -> Iterator[Message]:
         yield _open(now.duel, now, facts)
     elif now.over is not None:
         yield _over(now.over, now, facts)
-    elif now.refusal is not None:
+    elif now.rejection is not None:
         yield Message(
             MessageKind.SUBMISSION,
-            f"Round {now.round}: it earns nothing: {now.refusal}.",
-            facts | {"refusal": now.refusal},
+            f"Round {now.round}: it earns nothing: {now.rejection}.",
+            facts | {"refusal": now.rejection},
             False,
         )
     elif now.judged and now.king is not None:

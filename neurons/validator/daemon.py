@@ -12,20 +12,20 @@ import structlog
 from neurons.chain.adapter import Chain
 from neurons.chain.types import ChainUnavailable
 from neurons.shutdown import Shutdown, together
-from neurons.validator import decide, log_fold
+from neurons.validator import decide
 from neurons.validator.decide import CloseRound, FoldRound, OpenRound, View, Wait
+from neurons.validator.ledger import entries
 from neurons.validator.weights import expiry
 from neurons.validator.weights.setter import Opening, Terms, WeightSetting
 from scoring.competition import Schedule
 from scoring.errors import PlatformError
 from scoring.receipts.certificate import Trust
 from scoring.types import Hotkey, RoundNumber
-from voice_api.db.ledger import Ledger
-from voice_api.db.ledger_records import LedgerEntry
+from voice_api.db.ledger import Ledger, LedgerEntry
 from voice_api.db.pool import Pool, connect
-from voice_api.db.rounds import Entry, NewRound, Round, Rounds
+from voice_api.db.rounds import NewRound, Round, RoundEntry, Rounds
 from voice_api.db.states import QueueName, RoundState
-from voice_api.db.submissions import Fate, Submissions
+from voice_api.db.submissions import Submissions, SubmissionStatus
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable, OutOfOrder
 from voice_api.keys import trust
@@ -50,7 +50,7 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class ValidatorIdentity:
     """Who folds, where its list of revoked certificates lies, and whose certificates it counts.
 
     Without `issuers` those are its own alone.
@@ -74,7 +74,7 @@ class Signer:
             return None
 
 
-async def tick(chain: Chain, store: Store, signer: Signer, schedule: Schedule) -> bool:
+async def tick(chain: Chain, store: Store, signer: ValidatorIdentity, schedule: Schedule) -> bool:
     """Read everything, decide purely, write once; True if something was done. Raises PlatformError once the rules have ended."""
     view = await read_view(chain, store, signer.hotkey, signer.trust())
     left = expiry.rounds_left_or_raise(schedule, RoundNumber(view.metagraph.block // schedule.round_blocks))
@@ -82,9 +82,9 @@ async def tick(chain: Chain, store: Store, signer: Signer, schedule: Schedule) -
     match action:
         case Wait():
             return False
-        case CloseRound(number, roll):
-            if await store.rounds.close(number, roll):
-                log.info("round closed", round=number, gone=dict(roll.gone))
+        case CloseRound(number, eligibility):
+            if await store.rounds.close(number, eligibility):
+                log.info("round closed", round=number, gone=dict(eligibility.gone))
         case FoldRound(entry):
             return await _fold(store, entry)
         case OpenRound():
@@ -110,17 +110,18 @@ async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | Non
         trust=trusted,
         latest=await store.rounds.latest(),
         unfolded=unfolded,
-        results=await store.rounds.results(unfolded.round) if unfolded is not None and closed else (),
-        roll=await store.rounds.roll(unfolded.round) if unfolded is not None and closed else None,
-        fates=await _fates(store, head, unfolded) if unfolded is not None and decide.ends(unfolded, metagraph.block) else (),
+        evidence=await store.rounds.evidence(unfolded.round) if unfolded is not None and closed else None,
+        statuses=await _statuses(store, head, unfolded)
+        if unfolded is not None and decide.ends(unfolded, metagraph.block)
+        else (),
         head=head,
         candidates=await store.submissions.candidates(),
     )
 
 
-async def _fates(store: Store, head: LedgerEntry | None, unfolded: Round) -> tuple[Fate, ...]:
+async def _statuses(store: Store, head: LedgerEntry | None, unfolded: Round) -> tuple[SubmissionStatus, ...]:
     known = () if head is None else sorted(head.state.known)
-    return await store.submissions.fates(known, unfolded.round)
+    return await store.submissions.statuses(known, unfolded.round)
 
 
 async def _fold(store: Store, entry: LedgerEntry) -> bool:
@@ -130,7 +131,7 @@ async def _fold(store: Store, entry: LedgerEntry) -> bool:
     except OutOfOrder as late:
         log.info("fold skipped", round=entry.round, why=late.detail)
         return False
-    log_fold.folded(entry)
+    entries.log_entry(entry)
     return True
 
 
@@ -138,15 +139,15 @@ async def _open(chain: Chain, store: Store, action: OpenRound) -> None:
     opening = action.opening
     seed = await chain.block_hash(opening.start)
     new = NewRound(opening.number, opening.start, seed, opening.deadline, action.competition_hash)
-    entries = [Entry(submission, QueueName.CPU, priority) for priority, submission in enumerate(opening.entries)]
-    if await store.rounds.open(new, entries):
-        log.info("round opened", round=opening.number, seed=seed, evaluations=len(entries))
+    asked = [RoundEntry(submission, QueueName.CPU, priority) for priority, submission in enumerate(opening.entries)]
+    if await store.rounds.open(new, asked):
+        log.info("round opened", round=opening.number, seed=seed, evaluations=len(asked))
 
 
 async def run(
     chain: Chain,
     store: Store,
-    signer: Signer,
+    signer: ValidatorIdentity,
     schedule: Schedule,
     pause: timedelta,
     stop: Shutdown,
@@ -171,7 +172,7 @@ async def run(
             await stop.wait(pause)
 
 
-async def serve(url: str, opening: Opening, signer: Signer, terms: Terms, stop: Shutdown, ticks: Ticks) -> None:
+async def serve(url: str, opening: Opening, signer: ValidatorIdentity, terms: Terms, stop: Shutdown, ticks: Ticks) -> None:
     """The whole validator on a database's URL: rounds, and beside them weights, until asked to stop."""
     database = await connect(url, lazy=True)  # a tick waits for it
     try:

@@ -5,35 +5,34 @@ from dataclasses import dataclass
 
 from neurons.chain.types import Metagraph
 from neurons.validator import rounds
-from neurons.validator.ledger.eligibility import call, standing
-from neurons.validator.ledger.fold_round import fold
+from neurons.validator.ledger.eligibility import eligible, eligible_at_close
+from neurons.validator.ledger.entries import fold_round
 from neurons.validator.rounds import Candidate, RoundOpening, RoundView
 from scoring.competition import Competition, Schedule
 from scoring.ranking.state import State
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, RoundNumber, entrant
 from voice_api.db import submissions
-from voice_api.db.ledger_records import LedgerEntry, Roll
-from voice_api.db.rounds import EvaluationResult, Round
+from voice_api.db.ledger import LedgerEntry
+from voice_api.db.rounds import Eligibility, Round, RoundEvidence
 from voice_api.db.states import RoundState
+from voice_api.db.submissions import SubmissionStatus
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """Everything a tick reads. `unfolded` is the oldest round that is not in the ledger.
-
-    Of a closed one `results` are the evaluations and `roll` who stood; of one that is to be closed `fates` tell where all stand that
-    the ledger knows or the round asked for.
-    `trust` says whose receipts count; None: it is not known what was revoked, and nothing is folded until it is.
-    """
+    """Everything that a tick reads."""
 
     metagraph: Metagraph
     trust: Trust | None
+    """The issuers whose receipts count. None: nobody knows what was revoked, and nothing is folded until somebody does."""
     latest: Round | None
     unfolded: Round | None
-    results: Sequence[EvaluationResult]
-    roll: Roll | None
-    fates: Sequence[submissions.Fate]
+    """The oldest round that is not in the ledger."""
+    evidence: RoundEvidence | None
+    """All that was judged in that round, once it is closed."""
+    statuses: Sequence[SubmissionStatus]
+    """Of a round that is to be closed: the statuses of all submissions that the ledger knows or the round asked for."""
     head: LedgerEntry | None
     candidates: Sequence[submissions.Candidate]
 
@@ -45,10 +44,10 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class CloseRound:
-    """The round's results are final from now on, and so is who stands."""
+    """The round's results are final from now on, and so is the eligibility."""
 
     number: RoundNumber
-    roll: Roll
+    eligibility: Eligibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +73,18 @@ def decide(view: View, schedule: Schedule) -> Action:
     block = view.metagraph.block
     if view.unfolded is not None:
         rules = schedule.at(view.unfolded.round)
-        if view.unfolded.state is RoundState.CLOSED and view.trust is not None:
-            return FoldRound(fold(view.head, view.unfolded, view.roll, view.results, rules, view.trust))
+        if view.evidence is not None and view.trust is not None:
+            return FoldRound(fold_round(view.head, view.evidence, rules, view.trust))
         if ends(view.unfolded, block):
-            state = _state(view.head)
-            roll = call(view.unfolded.round, view.metagraph, view.candidates, view.fates, state, rules.round)
-            return CloseRound(view.unfolded.round, roll)
+            found = eligible_at_close(
+                view.unfolded.round,
+                view.metagraph,
+                view.candidates,
+                statuses=view.statuses,
+                state=_state(view.head),
+                rules=rules.round,
+            )
+            return CloseRound(view.unfolded.round, found)
     number = RoundNumber(block // schedule.round_blocks)
     competition = schedule.at(number)
     opening = rounds.open_round(_round_view(view, competition, number), competition)
@@ -103,7 +108,7 @@ def _state(head: LedgerEntry | None) -> State:
 def _round_view(view: View, competition: Competition, number: RoundNumber) -> RoundView:
     candidates = [
         Candidate(c.id, c.commit_block, c.tiebreak, neuron.immune_until_block, c.last_round, entrant(c.hotkey, c.commit_block))
-        for c, neuron in standing(view.candidates, view.metagraph, number, competition.round)
+        for c, neuron in eligible(view.candidates, view.metagraph, number, competition.round)
     ]
     latest = None if view.latest is None else view.latest.round
     return RoundView(view.metagraph.block, latest, view.unfolded is not None, _state(view.head), candidates)

@@ -4,9 +4,7 @@ from typing import Protocol
 
 from neurons.api_client.client import VoiceApi
 from scoring.types import RoundNumber
-from voice_api.db import evidence
-from voice_api.db.evidence import RoundEvidence
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import RoundEvidence, Rounds
 from voice_api.db.states import RoundState
 
 
@@ -38,7 +36,7 @@ class OwnEvidence:
 
     async def of(self, number: RoundNumber) -> RoundEvidence:
         """One round."""
-        return await evidence.read(self._rounds, number)
+        return await self._rounds.evidence(number)
 
 
 class RemoteEvidence:

@@ -84,7 +84,7 @@ def _chances(state: State) -> dict[Entrant, int]:
     """1 for who was scored and has no duel with the king, 2 for who has lost to it or was refused; all others may win soon."""
     duels = {duel.challenger for duel in state.duels}
     idle = {} if state.king is None else {record.entrant: 1 for record in state.records if record.entrant not in duels}
-    return idle | {duel.entrant: 2 for duel in state.lost} | {refusal.entrant: 2 for refusal in state.refusals}
+    return idle | {duel.entrant: 2 for duel in state.lost} | {rejection.entrant: 2 for rejection in state.rejections}
 
 
 def _places(state: State, shares: ShareRules) -> dict[Entrant, int]:

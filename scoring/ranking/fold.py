@@ -6,8 +6,8 @@ from dataclasses import replace
 from scoring.competition import Competition
 from scoring.ranking.challenges import challenged
 from scoring.ranking.duel import DuelOutcome, ended
-from scoring.ranking.round_result import MISSING, Judged, RoundResult, Table, Verdict, table
-from scoring.ranking.state import Record, Refusal, State
+from scoring.ranking.round_result import MISSING, Judged, LedgerVerdict, RoundResult, Table, table
+from scoring.ranking.state import Record, Rejection, State
 from scoring.ranking.throne import seated, vacated
 
 
@@ -29,13 +29,13 @@ def fold(state: State, result: RoundResult, competition: Competition) -> State:
 
 
 def _known(state: State, result: RoundResult, judged: Sequence[Judged], scores: Table) -> State:
-    """Records and refusals after this round, and the duels whose challengers still have a record."""
-    refused = {r.entrant: r for r in state.refusals if r.entrant not in result.gone}
+    """Records and rejections after this round, and the duels whose challengers still have a record."""
+    refused = {r.entrant: r for r in state.rejections if r.entrant not in result.gone}
     records = {r.entrant: r for r in state.records if r.entrant not in result.gone}
     for item in judged:
-        if item.verdict is Verdict.REFUSED:
+        if item.verdict is LedgerVerdict.REJECTED:
             records.pop(item.entrant, None)
-            refused[item.entrant] = Refusal(item.entrant, item.hotkey, item.reason or "refused")
+            refused[item.entrant] = Rejection(item.entrant, item.hotkey, item.reason or "refused")
         elif item.scored:
             refused.pop(item.entrant, None)
             records[item.entrant] = _added(records.get(item.entrant), item, scores)
@@ -46,7 +46,7 @@ def _known(state: State, result: RoundResult, judged: Sequence[Judged], scores: 
     return replace(
         state,
         records=originals,
-        refusals=tuple(refused[entrant] for entrant in sorted(refused)),
+        rejections=tuple(refused[entrant] for entrant in sorted(refused)),
         duels=tuple(duel for duel in state.duels if duel.challenger in standing),
         lost=tuple(duel for duel in state.lost if duel.entrant in standing),
         ended=left,
@@ -67,7 +67,7 @@ def _added(old: Record | None, item: Judged, scores: Table) -> Record:
     )
 
 
-def _by_lineage(records: Iterable[Record]) -> tuple[tuple[Record, ...], list[Refusal]]:
+def _by_lineage(records: Iterable[Record]) -> tuple[tuple[Record, ...], list[Rejection]]:
     """Of each lineage only the earliest commit, whichever was judged first; the others are its copies."""
     kept: dict[str, Record] = {}
     copies = []
@@ -75,7 +75,7 @@ def _by_lineage(records: Iterable[Record]) -> tuple[tuple[Record, ...], list[Ref
         original = kept.setdefault(record.tensors or f"submission {record.entrant}", record)
         if original is not record:
             reason = f"a copy of {original.entrant}, which was committed earlier"
-            copies.append(Refusal(record.entrant, record.hotkey, reason, original.entrant))
+            copies.append(Rejection(record.entrant, record.hotkey, reason, original.entrant))
     return tuple(sorted(kept.values(), key=lambda record: record.entrant)), copies
 
 

@@ -14,11 +14,11 @@ MISSING = -1
 """Stands in a table where a submission was not scored on a group."""
 
 
-class Verdict(StrEnum):
+class LedgerVerdict(StrEnum):
     """How a submission's evaluation ended, as the ledger sees it."""
 
     SCORED = "scored"
-    REFUSED = "refused"
+    REJECTED = "rejected"
     """Final and the submission's fault: rejected, or a copy."""
     ABSENT = "absent"
     """Ours: no evidence this round, nothing lost."""
@@ -37,7 +37,7 @@ class Judged:
     commit_block: Block
     tiebreak: str
     tensors: TensorsHash | None
-    verdict: Verdict
+    verdict: LedgerVerdict
     groups: Mapping[str, Micro]
     speed: int = 0
     reason: str = ""
@@ -45,7 +45,7 @@ class Judged:
     @property
     def scored(self) -> bool:
         """Whether there is anything to count."""
-        return self.verdict is Verdict.SCORED and bool(self.groups)
+        return self.verdict is LedgerVerdict.SCORED and bool(self.groups)
 
 
 @dataclass(frozen=True, slots=True)

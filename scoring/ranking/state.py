@@ -55,7 +55,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Rejection:
     """A submission that stands and has no record: why, in words for its owner. `original` is whose weights it has, if it is a copy."""
 
     entrant: Entrant
@@ -83,7 +83,7 @@ class State:
     duels: tuple[Duel, ...] = ()
     lost: tuple[EndedDuel, ...] = ()
     ended: tuple[EndedDuel, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
 
     def record(self, entrant: Entrant) -> Record | None:
         """What is known of a submission, if anything."""
@@ -92,12 +92,13 @@ class State:
     @property
     def known(self) -> frozenset[Entrant]:
         """Every submission that the state says something of: of these a round's result names who is gone."""
-        return frozenset(r.entrant for r in self.records) | frozenset(r.entrant for r in self.refusals)
+        return frozenset(r.entrant for r in self.records) | frozenset(r.entrant for r in self.rejections)
 
     def to_json(self) -> dict[str, Any]:
         """The state as plain JSON data."""
-        data = _plain(self)
-        return data | {name: [_plain(item) for item in data[name]] for name in _PARTS}
+        data = _plain(self) | {name: [_plain(item) for item in getattr(self, name)] for name in _PARTS}
+        data["refusals"] = data.pop("rejections")  # the name that every ledger's hash is of
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -108,14 +109,14 @@ class State:
                 "duels": tuple(_duel(item) for item in data["duels"]),
                 "lost": tuple(_ended_duel(item) for item in data["lost"]),
                 "ended": tuple(_ended_duel(item) for item in data["ended"]),
-                "refusals": tuple(Refusal(**item) for item in data["refusals"]),
+                "rejections": tuple(Rejection(**item) for item in data["refusals"]),
             }
-            return cls(**{**data, **parts})
+            return cls(**{name: value for name, value in data.items() if name != "refusals"} | parts)
         except (KeyError, OverflowError, TypeError) as exc:
             raise ValueError(f"this is no ledger's state: {exc!r}") from exc
 
 
-_PARTS = ("records", "duels", "lost", "ended", "refusals")
+_PARTS = ("records", "duels", "lost", "ended", "rejections")
 
 
 def _plain(item: Any) -> dict[str, Any]:

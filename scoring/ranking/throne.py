@@ -18,7 +18,7 @@ def vacated(state: State, result: RoundResult, scored: Sequence[Judged], competi
     if king is None:
         return state
     if state.record(king) is None:
-        why = result.gone.get(king) or next((r.reason for r in state.refusals if r.entrant == king), "its record is gone")
+        why = result.gone.get(king) or next((r.reason for r in state.rejections if r.entrant == king), "its record is gone")
         return dethroned(state, f"vacant: {king} is gone in round {result.number}: {why}")
     names = {item.entrant for item in scored}
     absent = 0 if king in names else state.king_absent + bool(names)

@@ -100,20 +100,20 @@ def _judged(sample: SampleReport, anchors: Anchors) -> JudgedSample:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReceiptPart:
     """Some groups of an evaluation: who asks for one sample gets its whole group."""
 
     groups: tuple[Group, ...]
     report: EvaluationReport
 
 
-def part(claimed: EvaluationReport, groups: Sequence[Group], wanted: str | None) -> Part | None:
+def part(claimed: EvaluationReport, groups: Sequence[Group], wanted: str | None) -> ReceiptPart | None:
     """The group of one sample, by its index or prompt id (all of them for None), or None where there is no such sample.
 
     Score and standard error of a part are its own: they follow from its groups.
     """
     if wanted is None:
-        return Part(tuple(groups), claimed)
+        return ReceiptPart(tuple(groups), claimed)
     ids = [sample.prompt_id for sample in claimed.samples]
     name = ids[int(wanted)] if wanted.isascii() and wanted.isdigit() and int(wanted) < len(ids) else wanted
     chosen = tuple(group for group in groups if any(prompt.id == name for prompt in group.prompts))
@@ -121,4 +121,4 @@ def part(claimed: EvaluationReport, groups: Sequence[Group], wanted: str | None)
         return None
     samples = tuple(sample for sample in claimed.samples if sample.group_id == chosen[0].id)
     own = tuple(group for group in claimed.groups if group.id == chosen[0].id)
-    return Part(chosen, replace(claimed, samples=samples, groups=own, score=own[0].score, stderr=Micro(0)))
+    return ReceiptPart(chosen, replace(claimed, samples=samples, groups=own, score=own[0].score, stderr=Micro(0)))

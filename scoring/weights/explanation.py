@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from scoring.ranking.duel import IN_WORDS, Duel, EndedDuel
 from scoring.ranking.selection import SURE, Threshold, lower_bound, not_clearly_better
-from scoring.ranking.state import Record, Refusal, State
+from scoring.ranking.state import Record, Rejection, State
 from scoring.types import MICRO, Entrant, Hotkey, Uid
 from scoring.weights.plan import UidShare, WeightPlan
 from scoring.weights.snapshot import Snapshot
@@ -33,7 +33,7 @@ def explain(snapshot: Snapshot, plan: WeightPlan, uid: Uid) -> Explanation:
 def explain_all(snapshot: Snapshot, plan: WeightPlan) -> Mapping[Uid, Explanation]:
     """The explanation of every line of the snapshot's plan."""
     records = {record.entrant: record for record in snapshot.state.records}
-    refusals = {refusal.hotkey: refusal for refusal in snapshot.state.refusals}
+    rejections = {rejection.hotkey: rejection for rejection in snapshot.state.rejections}
     field = _Field(
         missed=not_clearly_better(snapshot.state.records, snapshot.state.king),
         held=[lower_bound(records[line.entrant]) for line in plan.lines if line.place and line.entrant is not None],
@@ -44,7 +44,7 @@ def explain_all(snapshot: Snapshot, plan: WeightPlan) -> Mapping[Uid, Explanatio
         if record is not None:
             found[line.uid] = _of_record(snapshot, line, record, field)
         else:
-            found[line.uid] = _without_record(snapshot, line.hotkey, refusals.get(line.hotkey))
+            found[line.uid] = _without_record(snapshot, line.hotkey, rejections.get(line.hotkey))
     return found
 
 
@@ -63,9 +63,9 @@ def _of_record(snapshot: Snapshot, line: UidShare, record: Record, field: _Field
     return Explanation(evidence=evidence, lineage=_lineage(record), lacks=lacks, reason=lacks or f"{place}: {evidence}")
 
 
-def _without_record(snapshot: Snapshot, hotkey: Hotkey, refusal: Refusal | None) -> Explanation:
-    copied = "" if refusal is None or refusal.original is None else f"the weights of {refusal.original}"
-    lacks = _no_record(snapshot, hotkey, refusal)
+def _without_record(snapshot: Snapshot, hotkey: Hotkey, rejection: Rejection | None) -> Explanation:
+    copied = "" if rejection is None or rejection.original is None else f"the weights of {rejection.original}"
+    lacks = _no_record(snapshot, hotkey, rejection)
     return Explanation(evidence="", lineage=copied, lacks=lacks, reason=lacks)
 
 
@@ -129,11 +129,11 @@ def _lineage(record: Record) -> str:
     return f"weights {record.tensors[:12]}…, of which it is the earliest commit"
 
 
-def _no_record(snapshot: Snapshot, hotkey: Hotkey, refusal: Refusal | None) -> str:
+def _no_record(snapshot: Snapshot, hotkey: Hotkey, rejection: Rejection | None) -> str:
     """Why a hotkey has no submission that could be paid."""
     committed = snapshot.committed.get(hotkey)
-    if refusal is not None and (committed is None or refusal.entrant == f"{hotkey}@{committed}"):
-        return refusal.reason
+    if rejection is not None and (committed is None or rejection.entrant == f"{hotkey}@{committed}"):
+        return rejection.reason
     if committed is None:
         return "no submission"
     if committed < snapshot.registered_at.get(hotkey, committed):

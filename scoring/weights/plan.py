@@ -78,7 +78,7 @@ def plan(snapshot: Snapshot) -> WeightPlan:
     places = {record.entrant: place for place, record in enumerate(tail[: len(snapshot.shares) - 1], 1)}
     places |= {record.entrant: 0 for record in order if record.entrant == snapshot.state.king}
     state = snapshot.state
-    submissions = {refusal.hotkey: refusal.entrant for refusal in state.refusals}
+    submissions = {rejection.hotkey: rejection.entrant for rejection in state.rejections}
     submissions |= {record.hotkey: record.entrant for record in (*state.records, *order)}  # of several the last one
     lines = []
     for hotkey, uid in sorted(snapshot.uids.items(), key=lambda item: item[1]):

@@ -7,8 +7,9 @@ from scoring.ranking.state import State, chain_hash
 from scoring.types import Block, Entrant, Hotkey, RoundNumber, Uid, Weight
 from scoring.weights.plan import WeightPlan
 from scoring.weights.snapshot import Snapshot
-from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
+from voice_api.db.ledger import LedgerEntry
 from voice_api.db.states import WeightOutcome
+from voice_api.db.weights import WeightAttempt
 
 
 def some_inputs(**overrides: Any) -> Inputs:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurons.validator.ledger.receipt_check import Admission
+from neurons.validator.ledger.receipt_check import ReceiptCheck
 from scoring.competition import Schedule
 from scoring.errors import PlatformError
 from scoring.receipts.certificate import Trust
@@ -69,16 +69,16 @@ async def _pairs(connection: Connection, asked: set[tuple[SubmissionId, int]]) -
 async def _uncounted(pool: Pool, evidence: Evidence) -> list[str]:
     wrong: list[str] = []
     for opened in await Rounds(pool).page():
-        admission = Admission(opened, evidence.schedule.at(RoundNumber(opened.round)), evidence.trust)
+        check = ReceiptCheck(opened, evidence.schedule.at(RoundNumber(opened.round)), evidence.trust)
         for result in await Rounds(pool).results(opened.round):
             if result.receipt is not None:
-                wrong += _refused(opened, result, admission, FolderStore(evidence.store))
+                wrong += _refused(opened, result, check, FolderStore(evidence.store))
     return wrong[:5]
 
 
-def _refused(opened: Round, result: EvaluationResult, admission: Admission, store: FolderStore) -> list[str]:
+def _refused(opened: Round, result: EvaluationResult, check: ReceiptCheck, store: FolderStore) -> list[str]:
     try:
-        admission.groups(result)
+        check.accepted_scores(result)
         for sample in result.samples:
             store.audio(sample["pcm_sha256"])
     except (ReceiptInvalid, PlatformError) as exc:

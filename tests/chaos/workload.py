@@ -26,7 +26,7 @@ from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, U
 from tests.chaos.arena import Arena
 from voice_api.db.pool import Pool
 from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
-from voice_api.db.rounds import Entry, NewRound, Rounds
+from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import QueueName
 from voice_api.db.submissions import NewSubmission
 from voice_api.errors import DatabaseUnavailable
@@ -68,7 +68,7 @@ class Workload:
             again = await self._insist(lambda: api.send_submissions(fresh))
         assert ids == again, "the same commitments, sent again, are other submissions"
         self.submissions += ids
-        entries = [Entry(each, QueueName.CPU, 0) for each in self.submissions[-self.entries :]]
+        entries = [RoundEntry(each, QueueName.CPU, 0) for each in self.submissions[-self.entries :]]
         rules = RULES.at(RoundNumber(number))
         start = Block(number * RULES.round_blocks)
         new = NewRound(RoundNumber(number), start, _hash(number), Block(start + 160), rules.hash)

@@ -26,7 +26,7 @@ from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.evaluations import Evaluation
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.rounds import Entry, NewRound, Rounds
+from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import EvaluationState, QueueName
 from voice_api.db.submissions import NewSubmission, Submissions
 
@@ -94,7 +94,7 @@ async def asked(pool: Pool, root: Path, folder: Path) -> SubmissionId:
     (submission,) = await Submissions(pool).add([new])
     rules = load(COMPETITION).at(RoundNumber(1))
     opened = NewRound(RoundNumber(1), Block(40), HASH, Block(400), rules.hash)
-    await Rounds(pool).open(opened, [Entry(submission, QueueName.CPU, 0)])
+    await Rounds(pool).open(opened, [RoundEntry(submission, QueueName.CPU, 0)])
     return submission
 
 

@@ -25,7 +25,7 @@ from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.evaluations import Evaluation
 from voice_api.db.pool import Pool
-from voice_api.db.rounds import Entry, NewRound, Rounds
+from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import EvaluationState, QueueName
 from voice_api.db.submissions import NewSubmission, Submissions
 
@@ -90,7 +90,7 @@ async def one_evaluation(pool: Pool, bed: Bed, folder: Path, wallet: bt.Wallet) 
     )
     competition = load(COMPETITION).at(RoundNumber(1))
     await Rounds(pool).open(
-        NewRound(RoundNumber(1), Block(40), HASH, Block(400), competition.hash), [Entry(submission, QueueName.CPU, 0)]
+        NewRound(RoundNumber(1), Block(40), HASH, Block(400), competition.hash), [RoundEntry(submission, QueueName.CPU, 0)]
     )
     return submission
 

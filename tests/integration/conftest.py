@@ -23,7 +23,7 @@ from neurons.chain.adapter import Chain
 from neurons.chain.types import Applied, Metagraph, Neuron, WeightsResult
 from neurons.validator import certification
 from neurons.validator import daemon as validator
-from neurons.validator.daemon import Signer, Store
+from neurons.validator.daemon import Store, ValidatorIdentity
 from neurons.validator.weights.setter import Opening, Terms, WeightSetting
 from prompts.generate import digest, generate
 from scoring.competition import load
@@ -48,7 +48,7 @@ from scoring.types import (
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.rounds import Entry, NewRound, Rounds
+from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import QueueName, VerdictState
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.keys import CertifiedKey, ServiceKey
@@ -166,7 +166,7 @@ def open_round(
 
     async def build(number: int = 3, submissions: int = 1) -> list[SubmissionId]:
         ids = await Submissions(pool).add([new_submission() for _ in range(submissions)])
-        entries = [Entry(submission, QueueName.CPU, priority) for priority, submission in enumerate(ids)]
+        entries = [RoundEntry(submission, QueueName.CPU, priority) for priority, submission in enumerate(ids)]
         assert await Rounds(pool).open(new_round(number), entries)
         return ids
 
@@ -314,7 +314,7 @@ class ValidatorBed:
 
     async def tick(self) -> bool:
         """One tick of a validator that has just started."""
-        signer = Signer(self.wallet, self.revocations, self.issuers)
+        signer = ValidatorIdentity(self.wallet, self.revocations, self.issuers)
         return await validator.tick(cast(Chain, self.chain), self.store, signer, SCHEDULE)
 
     async def set_weights(self) -> None:

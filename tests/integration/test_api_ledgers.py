@@ -13,7 +13,6 @@ from scoring.errors import Code
 from scoring.types import Block, Hotkey, RoundNumber
 from tests.builders.ledger import a_weight_attempt
 from tests.integration.played import play
-from voice_api.db import evidence
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import Weights
 from voice_api.settings import ApiSettings
@@ -66,7 +65,7 @@ async def test_the_evidence_of_a_round_is_the_databases(api: VoiceApi, stack: "V
     """To the letter: receipts, what was committed, and who stood."""
     (number,) = await play(stack, 1)
     published = await api.evidence(number)
-    assert published.evidence() == await evidence.read(stack.store.rounds, number)
+    assert published.evidence() == await stack.store.rounds.evidence(number)
     assert published.roll is not None
     assert len(published.results) == 2
 

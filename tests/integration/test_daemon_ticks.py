@@ -12,7 +12,7 @@ from neurons.chain.types import ChainUnavailable
 from neurons.model_queue import daemon as model_queue
 from neurons.shutdown import Shutdown
 from neurons.validator import daemon as validator
-from neurons.validator.daemon import Signer
+from neurons.validator.daemon import ValidatorIdentity
 from scoring.competition import load
 from voice_api.runtime.process_metrics import Ticks
 
@@ -59,7 +59,7 @@ async def test_the_validator_counts_turns_and_outages(stack: "ValidatorBed", awa
     """A turn that read chain and database is done, one that could not is an outage."""
     stop, ticks = AwayOnce(), Ticks()
     chain = cast(Chain, stop if away else stack.chain)
-    signer = Signer(stack.wallet, stack.revocations)
+    signer = ValidatorIdentity(stack.wallet, stack.revocations)
     await validator.run(chain, stack.store, signer, SCHEDULE, PAUSE, cast(Shutdown, stop), ticks)
     done, outages = counts(ticks)
     assert (done is None, outages) == ((True, 2) if away else (False, None))

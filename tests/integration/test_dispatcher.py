@@ -25,7 +25,7 @@ from voice_api.db.leader import candidacy
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool, connect, connection_to, open_pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.rounds import Entry, NewRound, Rounds
+from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import ParkedWhy, QueueName, ValidationState
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.db.validations import Validations
@@ -318,7 +318,7 @@ async def seed(settings: DispatcherSettings, opened: NewRound, submissions: list
     """Open a round that asks for the submissions."""
     async with open_pool(settings.database_url.get_secret_value()) as pool:
         ids = await Submissions(pool).add(submissions)
-        assert await Rounds(pool).open(opened, [Entry(key, QueueName.CPU, 0) for key in ids])
+        assert await Rounds(pool).open(opened, [RoundEntry(key, QueueName.CPU, 0) for key in ids])
 
 
 async def dispatch_until_woken(settings: DispatcherSettings, redis: Redis) -> None:

@@ -20,7 +20,7 @@ from neurons.chain.adapter import Chain
 from neurons.settings import ValidatorSettings
 from neurons.shutdown import Shutdown
 from neurons.validator import certification
-from neurons.validator.daemon import Signer
+from neurons.validator.daemon import ValidatorIdentity
 from neurons.validator.evidence import RemoteEvidence
 from neurons.validator.follow import daemon
 from neurons.validator.follow.audit import NotTried, Verify, audit_next
@@ -33,10 +33,10 @@ from scoring.receipts.store import StoreLayout
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber
 from tests.integration.played import play
 from voice_api.db.audits import Audits
-from voice_api.db.evidence import RoundEvidence
 from voice_api.db.ledger import Ledger
 from voice_api.db.migrate import upgrade
 from voice_api.db.pool import open_pool
+from voice_api.db.rounds import RoundEvidence
 from voice_api.db.states import AuditOutcome
 from voice_api.runtime.process_metrics import Ticks
 from voice_api.settings import ApiSettings
@@ -55,7 +55,7 @@ class Bed:
 
     def __init__(self, stack: "ValidatorBed", api: VoiceApi, ledger: Ledger, audits: Audits, wallet: bt.Wallet) -> None:
         self.stack, self.api, self.ledger, self.audits, self.wallet = stack, api, ledger, audits, wallet
-        self.signer = Signer(wallet, stack.revocations.with_name("none.json"), frozenset({stack.hotkey}))
+        self.signer = ValidatorIdentity(wallet, stack.revocations.with_name("none.json"), frozenset({stack.hotkey}))
         self.follower = self.made()
 
     def made(self, chain: object | None = None, rate: float = 0.0, evidence: RemoteEvidence | None = None) -> Follower:

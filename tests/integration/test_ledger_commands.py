@@ -18,7 +18,6 @@ from neurons.validator.follow.ledger_file import FileLedger
 from neurons.validator.follow.ledger_source import OwnLedger
 from scoring.types import Entrant, Hotkey
 from tests.integration.played import play
-from voice_api.db import evidence
 from voice_api.db.ledger import Ledger
 from voice_api.db.migrate import upgrade
 from voice_api.db.pool import open_pool
@@ -143,7 +142,7 @@ async def test_the_first_round_that_differs_is_found_with_its_part(
 
 async def _line(stack: "ValidatorBed", index: int) -> Line:
     entry = (await stack.store.ledger.page())[index]
-    found = EvidenceOut.model_validate(await evidence.read(stack.store.rounds, entry.round))
+    found = EvidenceOut.of(await stack.store.rounds.evidence(entry.round))
     published = LedgerEntryOut.whole(stack.hotkey, entry)
     return {"version": 1, "entry": published.model_dump(mode="json"), "evidence": found.model_dump(mode="json")}
 

@@ -17,7 +17,7 @@ from neurons.validator.follow import ledger_file
 from neurons.validator.follow.join import join
 from neurons.validator.follow.ledger_file import FileLedger
 from neurons.validator.follow.ledger_source import OwnLedger, RemoteLedger
-from neurons.validator.ledger.replay import folded
+from neurons.validator.ledger.entries import next_entry
 from scoring.competition import load
 from scoring.errors import PlatformError
 from scoring.receipts.certificate import Trust
@@ -189,7 +189,7 @@ async def test_a_validator_that_leaves_a_receipt_out_must_say_why(
     line = json.loads(path.read_text())
     inputs = replace(entry.inputs, counted=dict(list(entry.inputs.counted.items())[:1]))
     receipts = {result["receipt_hash"]: result["receipt"] for result in line["evidence"]["results"]}
-    forged = folded(None, entry.round, inputs, receipts, SCHEDULE.at(entry.round))
+    forged = next_entry(None, entry.round, inputs, receipts, SCHEDULE.at(entry.round))
     line["entry"] |= {
         "state": forged.state.to_json(),
         "state_hash": forged.state_hash,

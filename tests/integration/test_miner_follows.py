@@ -22,7 +22,7 @@ from voice_api.db.evaluations import Verdict
 from voice_api.db.ledger import Ledger
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.rounds import Entry, NewRound, Rounds
+from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import QueueName, VerdictState
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.settings import ApiSettings
@@ -75,7 +75,7 @@ async def test_what_becomes_of_it_is_told_step_by_step(
 
 async def judge(pool: Pool, submission: SubmissionId, opened: NewRound) -> None:
     """Open a round that asks for a submission."""
-    assert await Rounds(pool).open(opened, [Entry(submission, QueueName.CPU, 1)])
+    assert await Rounds(pool).open(opened, [RoundEntry(submission, QueueName.CPU, 1)])
 
 
 async def folded(pool: Pool, validator: Hotkey, challenger: Entrant, number: int) -> int:

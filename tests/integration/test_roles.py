@@ -19,13 +19,12 @@ from voice_api.db.evaluations import Verdict
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.leader import candidacy
 from voice_api.db.ledger import Ledger
-from voice_api.db.ledger_records import Roll
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool, open_pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.receipts import Receipts
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
-from voice_api.db.rounds import Entry, NewRound, Rounds
+from voice_api.db.rounds import Eligibility, NewRound, RoundEntry, Rounds
 from voice_api.db.samples import Samples
 from voice_api.db.states import AuditOutcome, QueueName, VerdictState, WeightOutcome
 from voice_api.db.submissions import NewSubmission, Submissions
@@ -44,7 +43,9 @@ ROLES = ("voice_api", "voice_worker", "voice_validator", "voice_reader")
 ONLY = (
     dict.fromkeys(("queue.claim", "queue.finish", "queue.add_samples", "queue.add_groups", "queue.settle_submission"), "worker")
     | dict.fromkeys(("workers.heartbeat", "workers.leave", "validations.claim", "validations.finish"), "worker")
-    | dict.fromkeys(("rounds.open", "rounds.add_entries", "rounds.close", "rounds.call_roll", "ledger.append"), "validator")
+    | dict.fromkeys(
+        ("rounds.open", "rounds.add_entries", "rounds.close", "rounds.keep_eligibility", "ledger.append"), "validator"
+    )
     | dict.fromkeys(("weights.record", "weights.settle", "audits.draw", "audits.settle"), "validator")
     | dict.fromkeys(("submissions.add", "registry.advance", "registry.add_neurons", "validations.add"), "api")
     | dict.fromkeys(("operations.ban", "operations.drain", "operations.undrain", "operations.note", "idempotency.keep"), "api")
@@ -193,15 +194,15 @@ async def test_validator_does_its_job(
     validator = await as_role("voice_validator")
     rounds, ledger, weights = Rounds(validator), Ledger(validator, Hotkey("v")), Weights(validator, Hotkey("v"))
     assert {candidate.id for candidate in await Submissions(validator).candidates()} == set(ids)
-    assert len(await Submissions(validator).fates((), RoundNumber(3))) == 0
-    assert await rounds.open(new_round(3), [Entry(one, QueueName.CPU, 0) for one in ids])
+    assert len(await Submissions(validator).statuses((), RoundNumber(3))) == 0
+    assert await rounds.open(new_round(3), [RoundEntry(one, QueueName.CPU, 0) for one in ids])
     for _ in range(2):
         claim = await EvaluationQueue(pool).claim(QueueName.CPU, "w1", LEASE)
     assert claim is not None
     await EvaluationQueue(pool).finish(claim, verdict())
-    roll = Roll(Block(9), (entrant(claim.hotkey, claim.commit_block),), {})
-    assert await rounds.close(RoundNumber(3), roll)
-    assert await rounds.roll(RoundNumber(3)) == roll
+    eligibility = Eligibility(Block(9), (entrant(claim.hotkey, claim.commit_block),), {})
+    assert await rounds.close(RoundNumber(3), eligibility)
+    assert await rounds.eligibility(RoundNumber(3)) == eligibility
     assert [result.samples == () for result in await rounds.results(RoundNumber(3))] == [True, False, True]
     entry = a_ledger_entry(3)
     await ledger.append(entry)
@@ -209,7 +210,7 @@ async def test_validator_does_its_job(
     await weights.record(a_weight_attempt())
     assert await weights.latest() == await weights.latest(WeightOutcome.SET)
     audits = Audits(validator, Hotkey("v"))
-    await audits.draw(RoundNumber(3), [Drawn("aa", RoundNumber(3), roll.standing[0], "5S", "host-1", 2)])
+    await audits.draw(RoundNumber(3), [Drawn("aa", RoundNumber(3), eligibility.eligible[0], "5S", "host-1", 2)])
     await audits.settle("aa", AuditOutcome.DIFFERS, [])
     assert (await audits.next(), await audits.distrusted()) == (None, frozenset({"5S"}))
     assert await replayed(pool) == ()

@@ -70,7 +70,7 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "submissions.last_commit_block": ("hotkey-7",),
     "submissions.by_tensors": ("ab",),
     "submissions.leaderboard": (100, "v"),
-    "submissions.fates": ("{hotkey-7}", "{7}", 3999),
+    "submissions.statuses": ("{hotkey-7}", "{7}", 3999),
     "samples.page": (2000, -1, 50),
     "receipts.get": ("ab",),
     "rounds.results": (3999,),

@@ -12,8 +12,7 @@ from scoring.types import Block, Hotkey, RoundNumber
 from scoring.weights.snapshot import CarriedOver
 from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, a_weight_plan, some_inputs
 from voice_api.db import migrate
-from voice_api.db.ledger import Ledger, validators
-from voice_api.db.ledger_records import LedgerEntry
+from voice_api.db.ledger import Ledger, LedgerEntry, validators
 from voice_api.db.pool import Pool, connection_to, open_pool
 from voice_api.db.rounds import NewRound, Rounds
 from voice_api.db.states import Mechanism, WeightOutcome

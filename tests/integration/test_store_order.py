@@ -13,7 +13,7 @@ from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
-from voice_api.db.rounds import Entry, NewRound, Rounds
+from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName
 from voice_api.db.submissions import NewSubmission, Submissions
 
@@ -42,7 +42,7 @@ class Bed:
 
     async def ask_again(self, number: int, *entries: tuple[SubmissionId, int]) -> None:
         """Open a round for known submissions."""
-        asked = [Entry(submission, QueueName.CPU, priority) for submission, priority in entries]
+        asked = [RoundEntry(submission, QueueName.CPU, priority) for submission, priority in entries]
         assert await Rounds(self.pool).open(self.new_round(number), asked)
 
     async def register(self, **immune_until: int) -> None:

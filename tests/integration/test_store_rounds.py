@@ -7,14 +7,13 @@ import pytest
 
 from scoring.types import Block, Entrant, RoundNumber, SubmissionId
 from voice_api.db.leader import candidacy
-from voice_api.db.ledger_records import Roll
 from voice_api.db.pool import Pool
-from voice_api.db.rounds import Entry, NewRound, Round, Rounds
+from voice_api.db.rounds import Eligibility, NewRound, Round, RoundEntry, Rounds
 from voice_api.db.states import QueueName, RoundState
 from voice_api.db.submissions import NewSubmission, Submissions
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
-ROLL = Roll(Block(77), (Entrant("a@1"), Entrant("b@2")), {Entrant("c@3"): "deregistered"})
+ELIGIBILITY = Eligibility(Block(77), (Entrant("a@1"), Entrant("b@2")), {Entrant("c@3"): "deregistered"})
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ async def test_round_opens_once(
 ) -> None:
     """Of many that open the same round one does, with its entries; the rest change nothing."""
     (key,) = await Submissions(pool).add([new_submission()])
-    entries = [Entry(key, QueueName.GPU, 0)]
+    entries = [RoundEntry(key, QueueName.GPU, 0)]
     opened = await asyncio.gather(*(rounds.open(new_round(3), entries) for _ in range(6)))
     assert sorted(opened) == [False] * 5 + [True]
     new = new_round(3)
@@ -52,18 +51,18 @@ async def test_opening_is_heard(rounds: Rounds, database_url: str, open_round: O
 
 
 async def test_the_roll_is_called_once(rounds: Rounds, new_round: Callable[..., NewRound]) -> None:
-    """Of several that close a round with different rolls one does, and its roll is what all of them read."""
+    """Of several that close a round with different eligibilities one does, and its eligibility is what all of them read."""
     await rounds.open(new_round(1), [])
-    assert await rounds.roll(RoundNumber(1)) is None
-    others = [Roll(Block(78 + n), (), {}) for n in range(4)]
-    closed = await asyncio.gather(*(rounds.close(RoundNumber(1), roll) for roll in [ROLL, *others]))
-    winner = [ROLL, *others][closed.index(True)]
-    assert (sum(closed), await rounds.roll(RoundNumber(1))) == (1, winner)
+    assert await rounds.eligibility(RoundNumber(1)) is None
+    others = [Eligibility(Block(78 + n), (), {}) for n in range(4)]
+    closed = await asyncio.gather(*(rounds.close(RoundNumber(1), eligibility) for eligibility in [ELIGIBILITY, *others]))
+    winner = [ELIGIBILITY, *others][closed.index(True)]
+    assert (sum(closed), await rounds.eligibility(RoundNumber(1))) == (1, winner)
 
 
 async def test_the_roll_is_read_as_it_was_called(rounds: Rounds, new_round: Callable[..., NewRound]) -> None:
     """Who stands, in order, and why others do not."""
     await rounds.open(new_round(1), [])
-    assert await rounds.close(RoundNumber(1), ROLL)
+    assert await rounds.close(RoundNumber(1), ELIGIBILITY)
     assert not await rounds.close(RoundNumber(1))
-    assert await rounds.roll(RoundNumber(1)) == ROLL
+    assert await rounds.eligibility(RoundNumber(1)) == ELIGIBILITY

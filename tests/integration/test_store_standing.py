@@ -11,9 +11,9 @@ from voice_api.db.evaluations import Verdict
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.rounds import Entry, NewRound, Rounds
+from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import QueueName, SubmissionState
-from voice_api.db.submissions import Candidate, Fate, NewSubmission, Submission, Submissions
+from voice_api.db.submissions import Candidate, NewSubmission, Submission, Submissions, SubmissionStatus
 
 Scored = Callable[[], Awaitable[Submission]]
 LEASE = timedelta(minutes=1)
@@ -71,7 +71,7 @@ async def test_a_scored_submission_stands_until_its_successor_has_a_verdict(
     assert names(await submissions.candidates()) == [(100, 200), (200, None)]
     (newest,) = await submissions.add([new_submission(hotkey=old.hotkey, commit_block=Block(300))])
     assert names(await submissions.candidates()) == [(100, 200), (300, None)]
-    await Rounds(pool).open(new_round(2), [Entry(newest, QueueName.CPU, 0)])
+    await Rounds(pool).open(new_round(2), [RoundEntry(newest, QueueName.CPU, 0)])
     await judge()
     assert names(await submissions.candidates()) == [(300, None)]
 
@@ -94,9 +94,9 @@ async def test_fates_of_those_that_are_named_or_were_asked(
     await Operations(pool).ban(Hotkey("banned"), actor="o", reason="r")
     await submissions.add([new_submission(hotkey=old.hotkey, commit_block=Block(200))])
     named = [entrant(Hotkey("banned"), Block(100)), entrant(old.hotkey, Block(200)), Entrant("nobody@1")]
-    assert await submissions.fates(named, RoundNumber(1)) == (
-        Fate(old.hotkey, Block(100), SubmissionState.SUPERSEDED, None, superseded=True, last_round=RoundNumber(1)),
-        Fate(Hotkey("banned"), Block(100), SubmissionState.REJECTED, Code.BANNED, superseded=False, last_round=None),
-        Fate(old.hotkey, Block(200), SubmissionState.QUEUED, None, superseded=False, last_round=None),
+    assert await submissions.statuses(named, RoundNumber(1)) == (
+        SubmissionStatus(old.hotkey, Block(100), SubmissionState.SUPERSEDED, None, superseded=True, last_round=RoundNumber(1)),
+        SubmissionStatus(Hotkey("banned"), Block(100), SubmissionState.REJECTED, Code.BANNED, superseded=False, last_round=None),
+        SubmissionStatus(old.hotkey, Block(200), SubmissionState.QUEUED, None, superseded=False, last_round=None),
     )
-    assert [fate.commit_block for fate in await submissions.fates([], RoundNumber(9))] == []
+    assert [status.commit_block for status in await submissions.statuses([], RoundNumber(9))] == []

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import bittensor as bt
 import pytest
 
-from neurons.validator.ledger.replay import refold
+from neurons.validator.ledger.entries import replay_chain
 from scoring.competition import load
 from scoring.types import Block, Hotkey, RoundNumber
-from voice_api.db.ledger import validators
-from voice_api.db.ledger_records import LedgerEntry
+from voice_api.db.ledger import LedgerEntry, validators
 from voice_api.db.operations import Operations
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName, RoundState
@@ -91,7 +90,7 @@ async def test_all_fold_to_the_same_hashes(together: "list[ValidatorBed]", new_s
         for result in await store.rounds.results(entry.round)
         if result.receipt is not None
     }
-    assert tuple(refold(mine, receipts, SCHEDULE)) == mine
+    assert tuple(replay_chain(mine, receipts, SCHEDULE)) == mine
 
 
 async def test_one_that_was_away_catches_up_to_the_same_hashes(together: "list[ValidatorBed]") -> None:
@@ -152,6 +151,6 @@ async def test_who_stands_is_not_decided_by_a_chain_that_stands_still(together: 
     second.chain.block, second.chain.miners = 719, ()
     assert [await second.tick() for _ in range(2)] == [False] * 2
     assert await first.tick()
-    roll = await first.store.rounds.roll(RoundNumber(2))
-    assert roll is not None
-    assert (roll.standing, roll.gone) == (("h2@100", "h3@101"), {})
+    eligibility = await first.store.rounds.eligibility(RoundNumber(2))
+    assert eligibility is not None
+    assert (eligibility.eligible, eligibility.gone) == (("h2@100", "h3@101"), {})

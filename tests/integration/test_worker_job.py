@@ -18,7 +18,7 @@ from neurons.localnet.hub_server import Control, Failure, create_hub
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
 from neurons.validator import certification
-from neurons.validator.ledger.receipt_check import Admission
+from neurons.validator.ledger.receipt_check import ReceiptCheck
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.model.fingerprint import fingerprint, tag_of
@@ -28,7 +28,7 @@ from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.evaluations import Evaluation
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.rounds import Entry, NewRound, Rounds
+from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import NewSubmission, Submission, Submissions
 from voice_api.db.validations import Validations
@@ -78,7 +78,7 @@ class Bed:
         """Open a round for them."""
         rules = SCHEDULE.at(RoundNumber(number))
         start = Block(number * SCHEDULE.round_blocks)
-        entries = [Entry(submission, QueueName.CPU, order) for order, submission in enumerate(submissions)]
+        entries = [RoundEntry(submission, QueueName.CPU, order) for order, submission in enumerate(submissions)]
         new = NewRound(RoundNumber(number), start, BlockHash("0x" + "5a" * 32), Block(start + 160), rules.hash)
         assert await Rounds(self.pool).open(new, entries)
 
@@ -215,7 +215,7 @@ async def test_a_round_under_other_rules_is_not_judged(bed: Bed) -> None:
     """A worker with another competition file hands the row back: ours, not the miner's."""
     submission = await bed.submitted("clear")
     new = NewRound(RoundNumber(ROUND), Block(120), BlockHash("0x" + "5a" * 32), Block(999), "ab" * 32)
-    await Rounds(bed.pool).open(new, [Entry(submission, QueueName.CPU, 0)])
+    await Rounds(bed.pool).open(new, [RoundEntry(submission, QueueName.CPU, 0)])
     said, evaluation, _ = await bed.worked(submission)
     assert (said, evaluation.code) == ("handed back", Code.COMPETITION_MISMATCH)
 
@@ -239,7 +239,9 @@ async def test_a_verdict_is_signed_and_its_evidence_kept(bed: Bed, tmp_path: Pat
     assert (said, evaluation.state) == ("scored", EvaluationState.SCORED)
     (closed,), (result,) = await Rounds(bed.pool).page(), await Rounds(bed.pool).results(RoundNumber(ROUND))
     rules = SCHEDULE.at(RoundNumber(ROUND))
-    groups = Admission(closed, rules, Trust(frozenset({Hotkey(writer.hotkey.ss58_address)}), frozenset(), verify)).groups(result)
+    groups = ReceiptCheck(
+        closed, rules, Trust(frozenset({Hotkey(writer.hotkey.ss58_address)}), frozenset(), verify)
+    ).accepted_scores(result)
     assert groups == {group.id: group.score for group in result.groups}
     store = FolderStore(tmp_path / "store")
     kept = read_receipt(tmp_path / "store" / "receipts" / f"{result.receipt_hash}.json")

@@ -23,10 +23,9 @@ from scoring.ranking.state import Record, State
 from scoring.types import MICRO, Block, Hotkey, RoundNumber, entrant
 from scoring.weights.plan import to_u16
 from tests.builders.ledger import a_ledger_entry
-from voice_api.db.ledger import Ledger
-from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
+from voice_api.db.ledger import Ledger, LedgerEntry
 from voice_api.db.pool import Pool
-from voice_api.db.weights import Weights
+from voice_api.db.weights import WeightAttempt, Weights
 
 NETUID = 7
 SCHEDULE = load()

@@ -7,8 +7,7 @@ import numpy as np
 
 from scoring.types import RoundNumber
 from tests.soak.arena import Arena
-from voice_api.db.ledger import Ledger
-from voice_api.db.ledger_records import LedgerEntry
+from voice_api.db.ledger import Ledger, LedgerEntry
 from voice_api.db.pool import Pool
 
 _PAGE = 500

@@ -16,8 +16,8 @@ from scoring.weights.plan import WeightPlan
 from tests.builders.ledger import a_weight_attempt
 from tests.soak import checks, vectors
 from tests.soak.storm import storm
-from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.states import WeightOutcome
+from voice_api.db.weights import WeightAttempt
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("--rounds", "8", "--pause", "1", "--most", "160")

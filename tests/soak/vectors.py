@@ -10,10 +10,9 @@ from neurons.devchain.node import Node
 from scoring.types import Hotkey, Uid, Weight
 from scoring.weights.plan import WeightsInvalid, guard, to_u16
 from tests.soak.arena import Arena
-from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.pool import Pool
 from voice_api.db.states import WeightOutcome
-from voice_api.db.weights import Weights
+from voice_api.db.weights import WeightAttempt, Weights
 
 _PAGE = 500
 _TAKEN = (WeightOutcome.SET, WeightOutcome.PENDING, WeightOutcome.APPLIED, WeightOutcome.EXPIRED)

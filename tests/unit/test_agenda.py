@@ -16,8 +16,8 @@ from scoring.ranking.state import Record, State, chain_hash
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId, Uid
 from tests.builders.ledger import a_ledger_entry
-from voice_api.db.ledger_records import LedgerEntry, Roll
-from voice_api.db.rounds import EvaluationResult, Round
+from voice_api.db.ledger import LedgerEntry
+from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
 from voice_api.db.states import EvaluationState, RoundState
 from voice_api.db.submissions import Candidate
 from voice_api.keys import verify
@@ -60,10 +60,10 @@ def a_round(state: RoundState = RoundState.OPEN, pending: int = 1) -> Round:
     return Round(RoundNumber(2), Block(720), HASH, Block(1800), COMPETITION.hash, state, pending)
 
 
-def a_roll(block: int = 725, *standing: str, **gone: str) -> Roll:
+def eligible(block: int = 725, *standing: str, **gone: str) -> Eligibility:
     """Who stands, by default both newcomers."""
     names = tuple(Entrant(name) for name in standing or ("h1@1", "h2@2"))
-    return Roll(Block(block), names, {Entrant(name): why for name, why in gone.items()})
+    return Eligibility(Block(block), names, {Entrant(name): why for name, why in gone.items()})
 
 
 def a_head(king: int | None = 1) -> LedgerEntry:
@@ -81,9 +81,8 @@ def a_view(**overrides: Any) -> View:
         trust=TRUST,
         latest=None,
         unfolded=None,
-        results=(),
-        roll=None,
-        fates=(),
+        evidence=None,
+        statuses=(),
         head=None,
         candidates=(a_candidate(1), a_candidate(2)),
     )
@@ -109,8 +108,8 @@ def test_who_is_not_registered_is_not_judged() -> None:
     ("pending", "block", "expected"),
     [
         pytest.param(1, 1799, Wait(), id="still judging"),
-        pytest.param(0, 800, CloseRound(RoundNumber(2), a_roll(800)), id="all terminal"),
-        pytest.param(1, 1800, CloseRound(RoundNumber(2), a_roll(1800)), id="at its deadline"),
+        pytest.param(0, 800, CloseRound(RoundNumber(2), eligible(800)), id="all terminal"),
+        pytest.param(1, 1800, CloseRound(RoundNumber(2), eligible(1800)), id="at its deadline"),
     ],
 )
 def test_a_round_closes_with_its_last_verdict_or_at_its_deadline(pending: int, block: int, expected: object) -> None:
@@ -121,7 +120,9 @@ def test_a_round_closes_with_its_last_verdict_or_at_its_deadline(pending: int, b
 
 def folded(*results: EvaluationResult, **overrides: Any) -> FoldRound:
     """What folding a closed round with these results decides."""
-    action = decide(a_view(unfolded=a_round(RoundState.CLOSED, 0), results=results, **overrides), SCHEDULE)
+    closed = a_round(RoundState.CLOSED, 0)
+    found = RoundEvidence(closed, overrides.pop("eligibility", None), results)
+    action = decide(a_view(unfolded=closed, evidence=found, **overrides), SCHEDULE)
     assert isinstance(action, FoldRound)
     return action
 
@@ -165,9 +166,11 @@ def test_a_verdict_at_a_time_without_a_zone_is_no_answer(a_result: MakeResult) -
 def test_nothing_is_folded_while_nobody_knows_what_was_revoked(a_result: MakeResult) -> None:
     """A list of revocations that does not hold is no empty list: the closed round waits."""
     closed = a_round(RoundState.CLOSED, 0)
-    waiting = a_view(unfolded=closed, latest=closed, results=(a_result(1),), trust=None)
+    waiting = a_view(unfolded=closed, latest=closed, evidence=RoundEvidence(closed, None, (a_result(1),)), trust=None)
     assert decide(waiting, SCHEDULE) == Wait()
-    assert decide(replace(waiting, unfolded=a_round(pending=0)), SCHEDULE) == CloseRound(RoundNumber(2), a_roll())
+    assert decide(replace(waiting, unfolded=a_round(pending=0), evidence=None), SCHEDULE) == CloseRound(
+        RoundNumber(2), eligible()
+    )
 
 
 def test_a_parked_evaluation_is_no_zero(a_result: MakeResult) -> None:
@@ -186,19 +189,19 @@ def test_a_refused_king_falls(a_result: MakeResult) -> None:
 
 def test_who_does_not_stand_on_the_roll_leaves_the_ledger(a_result: MakeResult) -> None:
     """The throne says why; whatever this validator's own chain or database says by now plays no part."""
-    roll = a_roll(700, "h2@2", **{"h1@1": "deregistered"})
-    action = folded(a_result(1), a_result(2), head=a_head(), roll=roll)
+    found = eligible(700, "h2@2", **{"h1@1": "deregistered"})
+    action = folded(a_result(1), a_result(2), head=a_head(), eligibility=found)
     assert [record.entrant for record in action.entry.state.records] == ["h2@2"]
     assert (action.entry.king, action.entry.inputs.gone) == ("h2@2", {"h1@1": "deregistered"})
 
 
 def test_who_left_while_it_was_judged_is_not_crowned(a_result: MakeResult) -> None:
     """A newcomer that is gone when its round closes neither takes the crown nor leaves a record."""
-    action = folded(a_result(1), a_result(2, 0.9), head=a_head(), roll=a_roll(700, "h1@1", **{"h2@2": "banned"}))
+    action = folded(a_result(1), a_result(2, 0.9), head=a_head(), eligibility=eligible(700, "h1@1", **{"h2@2": "banned"}))
     assert (action.entry.king, [record.entrant for record in action.entry.state.records]) == ("h1@1", ["h1@1"])
 
 
-def test_a_round_without_a_roll_sends_nobody_away(a_result: MakeResult) -> None:
+def test_a_round_without_eligible_sends_nobody_away(a_result: MakeResult) -> None:
     """Rounds that closed before rolls were called."""
     assert folded(a_result(2), head=a_head()).entry.inputs.gone == {}
 

@@ -10,8 +10,7 @@ from scoring.receipts.certificate import Certificate
 from scoring.report import GroupReport
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId
 from tests.builders.ledger import a_ledger_entry, some_inputs
-from voice_api.db.evidence import RoundEvidence
-from voice_api.db.rounds import EvaluationResult, Round
+from voice_api.db.rounds import EvaluationResult, Round, RoundEvidence
 from voice_api.db.states import EvaluationState, RoundState, SubmissionState
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
-from scoring.ranking.state import Record, Refusal, State
+from scoring.ranking.state import Record, Rejection, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
 from scoring.weights.explanation import Explanation, explain, explain_all
 from scoring.weights.plan import plan, remap
@@ -102,7 +102,7 @@ def test_who_has_no_duel_is_told_so() -> None:
     assert words(2, vacant).evidence.endswith("; vacant: h1@1 is gone in round 9: deregistered")
 
 
-COPY = Refusal(named(8), Hotkey("h8"), "a copy of h1@1, which was committed earlier", named(1))
+COPY = Rejection(named(8), Hotkey("h8"), "a copy of h1@1, which was committed earlier", named(1))
 
 
 @pytest.mark.parametrize(
@@ -138,21 +138,21 @@ COPY = Refusal(named(8), Hotkey("h8"), "a copy of h1@1, which was committed earl
         ),
         pytest.param(
             8,
-            replace(STATE, refusals=(COPY,)),
+            replace(STATE, rejections=(COPY,)),
             {},
             "a copy of h1@1, which was committed earlier",
             id="a copy, nothing newer known",
         ),
         pytest.param(
             8,
-            replace(STATE, refusals=(COPY,)),
+            replace(STATE, rejections=(COPY,)),
             {"committed": {Hotkey("h8"): Block(8)}},
             "a copy of h1@1, which was committed earlier",
             id="a copy",
         ),
         pytest.param(
             8,
-            replace(STATE, refusals=(COPY,)),
+            replace(STATE, rejections=(COPY,)),
             {"committed": {Hotkey("h8"): Block(50)}},
             "not judged yet: committed in block 50",
             id="committed again after a copy",
@@ -167,7 +167,7 @@ def test_who_is_not_paid_is_told_what_it_lacks(uid: int, state: State, overrides
 
 def test_a_copys_line_names_whose_weights_it_has() -> None:
     """Of the lineage."""
-    assert words(8, replace(STATE, refusals=(COPY,))).lineage == "the weights of h1@1"
+    assert words(8, replace(STATE, rejections=(COPY,))).lineage == "the weights of h1@1"
 
 
 def test_a_second_submission_of_a_paid_hotkey_is_not_paid_as_well() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
-from scoring.ranking.state import Record, Refusal, State, chain_hash
+from scoring.ranking.state import Record, Rejection, State, chain_hash
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 from tests.builders.ledger import a_ledger_entry, some_inputs
 from voice_api.errors import LedgerInvalid
@@ -35,7 +35,7 @@ duels = st.builds(
     counts,
 )
 ends = st.builds(EndedDuel, entrants, entrants, st.sampled_from(DuelOutcome), numbers, numbers, counts, counts)
-refusals = st.builds(Refusal, entrants, hotkeys, st.text(max_size=9), st.none() | entrants)
+rejections = st.builds(Rejection, entrants, hotkeys, st.text(max_size=9), st.none() | entrants)
 states = st.builds(
     State,
     st.none() | st.integers(0, 99).map(RoundNumber),
@@ -48,7 +48,7 @@ states = st.builds(
     st.lists(duels, max_size=3).map(tuple),
     st.lists(ends, max_size=3).map(tuple),
     st.lists(ends, max_size=3).map(tuple),
-    st.lists(refusals, max_size=3).map(tuple),
+    st.lists(rejections, max_size=3).map(tuple),
 )
 
 
@@ -90,9 +90,9 @@ def test_what_is_no_state_is_refused(change: dict[str, object]) -> None:
 
 
 def test_known_are_all_that_the_state_says_something_of() -> None:
-    """Records and refusals: duels are of those."""
+    """Records and rejections: duels are of those."""
     record = Record(Entrant("a@1"), Hotkey("a"), Block(1), "00", None, 1, 0, 0)
-    state = State(records=(record,), refusals=(Refusal(Entrant("b@2"), Hotkey("b"), "a copy"),))
+    state = State(records=(record,), rejections=(Rejection(Entrant("b@2"), Hotkey("b"), "a copy"),))
     assert state.known == {"a@1", "b@2"}
 
 

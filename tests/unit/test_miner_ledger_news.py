@@ -6,7 +6,7 @@ import pytest
 
 from neurons.miner.ledger_news import changes, ledger_view
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
-from scoring.ranking.state import Record, Refusal, State
+from scoring.ranking.state import Record, Rejection, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber
 
 ME, KING = Entrant("5Me@50"), Entrant("5King@7")
@@ -64,7 +64,7 @@ def test_who_is_judged_and_does_not_duel_is_told_how_one_opens() -> None:
 
 def test_who_earns_nothing_is_told_why() -> None:
     """In the ledger's words."""
-    refused = replace(STATE, records=(), refusals=(Refusal(ME, Hotkey("5Me"), "a copy of 5King@7", KING),))
+    refused = replace(STATE, records=(), rejections=(Rejection(ME, Hotkey("5Me"), "a copy of 5King@7", KING),))
     assert says(refused) == ["Round 5: it earns nothing: a copy of 5King@7."]
 
 

@@ -16,8 +16,8 @@ from scoring.competition import BetUnit, DuelRules, load
 from scoring.ranking import state as ledger
 from scoring.ranking.duel import DuelOutcome
 from scoring.ranking.fold import fold
-from scoring.ranking.round_result import Judged, RoundResult, Verdict
-from scoring.ranking.state import Refusal, State
+from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult
+from scoring.ranking.state import Rejection, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, entrant
 
 DUEL = DuelRules(
@@ -47,18 +47,18 @@ def named(number: int) -> Entrant:
 def judged(number: int, score: float = 0.5, *, groups: int = 32, **overrides: object) -> Judged:
     """Submission `number`, scored the same in every group."""
     scores = {f"g{index:02}": Micro(round(score * 1_000_000)) for index in range(groups)}
-    item = Judged(named(number), Hotkey(f"h{number}"), Block(number), f"{number:064x}", None, Verdict.SCORED, scores)
+    item = Judged(named(number), Hotkey(f"h{number}"), Block(number), f"{number:064x}", None, LedgerVerdict.SCORED, scores)
     return replace(item, **overrides)  # type: ignore[arg-type]
 
 
 def absent(number: int) -> Judged:
     """Submission `number`, which an outage of ours kept from being judged."""
-    return judged(number, groups=0, verdict=Verdict.ABSENT)
+    return judged(number, groups=0, verdict=LedgerVerdict.ABSENT)
 
 
 def refused(number: int, reason: str = "no such repository") -> Judged:
     """Submission `number`, refused for good."""
-    return judged(number, groups=0, verdict=Verdict.REFUSED, reason=reason)
+    return judged(number, groups=0, verdict=LedgerVerdict.REJECTED, reason=reason)
 
 
 def a_round(number: int, *items: Judged, gone: Mapping[Entrant, str] | None = None) -> RoundResult:
@@ -168,8 +168,8 @@ def test_a_refused_challengers_duel_is_over_and_its_reason_is_kept() -> None:
     """The state says why it has no record, as long as it stands."""
     state = folded(a_round(3, judged(1, 0.5), refused(2)), state=challenge(2, 2, judged(2, 0.5)))
     assert [(duel.entrant, duel.outcome) for duel in state.ended] == [(named(2), DuelOutcome.CHALLENGER_GONE)]
-    assert (state.record(named(2)), state.refusals) == (None, (Refusal(named(2), Hotkey("h2"), "no such repository"),))
-    assert folded(a_round(4, judged(1), gone={named(2): "superseded"}), state=state).refusals == ()
+    assert (state.record(named(2)), state.rejections) == (None, (Rejection(named(2), Hotkey("h2"), "no such repository"),))
+    assert folded(a_round(4, judged(1), gone={named(2): "superseded"}), state=state).rejections == ()
 
 
 def test_who_is_gone_leaves_nothing_behind() -> None:
@@ -178,7 +178,7 @@ def test_who_is_gone_leaves_nothing_behind() -> None:
     gone = dict.fromkeys((named(2), named(3), named(4)), "deregistered")
     after = folded(a_round(31, judged(1), gone=gone), state=state)
     assert after.known == {named(1)}
-    assert [*after.duels, *after.lost, *after.refusals] == []
+    assert [*after.duels, *after.lost, *after.rejections] == []
 
 
 def test_a_record_adds_up_and_keeps_the_last_speed() -> None:
@@ -212,7 +212,7 @@ def test_of_equal_tensors_only_the_earliest_commit_stays() -> None:
     after = folded(a_round(2, judged(3, 0.7, **twin), judged(7, 0.7, **twin), judged(9, 0.5)), state=first)
     assert first.king == named(7)
     assert (after.king, [record.entrant for record in after.records]) == (named(3), [named(3), named(9)])
-    assert [(copy.entrant, copy.original) for copy in after.refusals] == [(named(7), named(3))]
+    assert [(copy.entrant, copy.original) for copy in after.rejections] == [(named(7), named(3))]
 
 
 def any_rounds(draw: random.Random) -> list[RoundResult]:
@@ -224,8 +224,8 @@ def any_round(draw: random.Random, number: int) -> RoundResult:
     """Submissions that are alike within a tenth, in whatever order."""
     items = []
     for who in draw.sample(range(1, 9), draw.randint(0, 8)):
-        verdict = draw.choice([Verdict.SCORED] * 6 + [Verdict.ABSENT, Verdict.REFUSED])
-        names = draw.sample("abcdef", draw.choice([6, 6, 6, 0, 3])) if verdict is Verdict.SCORED else []
+        verdict = draw.choice([LedgerVerdict.SCORED] * 6 + [LedgerVerdict.ABSENT, LedgerVerdict.REJECTED])
+        names = draw.sample("abcdef", draw.choice([6, 6, 6, 0, 3])) if verdict is LedgerVerdict.SCORED else []
         scores = {name: Micro(draw.randint(150_000, 250_000) + 50_000 * (who == number)) for name in names}
         tensors = draw.choice([None, None, TensorsHash("aa")])
         items.append(replace(judged(who, verdict=verdict, tensors=tensors, speed=draw.randint(0, 300)), groups=scores))

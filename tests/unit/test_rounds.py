@@ -8,7 +8,7 @@ import pytest
 from neurons.validator.rounds import Candidate, RoundOpening, RoundView, open_round
 from scoring.competition import load
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
-from scoring.ranking.state import Record, Refusal, State
+from scoring.ranking.state import Record, Rejection, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, SubmissionId, entrant
 
 COMPETITION = load().at(RoundNumber(0))
@@ -57,7 +57,7 @@ def test_the_paid_come_before_the_new_and_the_lost_come_last() -> None:
         a_record(n, 1000 * score) for n, score in ((9, 700), (2, 190), (1, 500), (3, 600), (4, 612), (5, 625), (6, 570))
     )
     lost = tuple(EndedDuel(named(n), named(9), DuelOutcome.FUTILE, 0.01, 40.0, 32, 1) for n in (1, 6))
-    state = State(king=named(9), records=records, lost=lost, refusals=(Refusal(named(7), Hotkey("h7"), "a copy"),))
+    state = State(king=named(9), records=records, lost=lost, rejections=(Rejection(named(7), Hotkey("h7"), "a copy"),))
     asked = {n: a_candidate(n, last_asked=RoundNumber(0), immune_until=Block(0)) for n in range(1, 10)}
     opening = open_round(a_view(*(asked | {8: a_candidate(8)}).values(), state=state), COMPETITION)
     assert opening is not None

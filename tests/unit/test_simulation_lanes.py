@@ -11,7 +11,7 @@ from scoring.competition import BetUnit, DuelRules, load
 from scoring.ranking import duel as duels
 from scoring.ranking.duel import Duel, DuelOutcome
 from scoring.ranking.fold import fold
-from scoring.ranking.round_result import Judged, RoundResult, Table, Verdict
+from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult, Table
 from scoring.ranking.state import Record, State
 from scoring.ranking.throne import clearly_worse
 from scoring.studies.simulation import lanes
@@ -74,7 +74,7 @@ def test_who_may_open_a_duel_is_the_same(seed: int, mean: float) -> None:
 def judged(name: Entrant, block: int, row: Micros) -> Judged:
     """A submission's scores in a round."""
     groups = {f"{place:02d}": Micro(score) for place, score in enumerate(row.tolist())}
-    return Judged(name, Hotkey(name.partition("@")[0]), Block(block), f"{block:064x}", None, Verdict.SCORED, groups)
+    return Judged(name, Hotkey(name.partition("@")[0]), Block(block), f"{block:064x}", None, LedgerVerdict.SCORED, groups)
 
 
 def test_a_siege_is_what_the_fold_makes_of_the_same_scores() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scoring.competition import load
 from scoring.ranking.duel import DuelOutcome
 from scoring.ranking.fold import fold
-from scoring.ranking.round_result import Judged, RoundResult, Verdict
+from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult
 from scoring.ranking.state import State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, entrant
 
@@ -32,13 +32,13 @@ def judged(number: int, *scores: float, **overrides: object) -> Judged:
     """Submission `number` with these group scores; with one it is that of four groups."""
     each = scores * 4 if len(scores) == 1 else scores
     groups = {f"g{index:02}": Micro(round(score * 1_000_000)) for index, score in enumerate(each)}
-    item = Judged(named(number), Hotkey(f"h{number}"), Block(number), f"{number:064x}", None, Verdict.SCORED, groups)
+    item = Judged(named(number), Hotkey(f"h{number}"), Block(number), f"{number:064x}", None, LedgerVerdict.SCORED, groups)
     return replace(item, **overrides)  # type: ignore[arg-type]
 
 
 def absent(number: int) -> Judged:
     """Submission `number`, which an outage of ours kept from being judged."""
-    return judged(number, verdict=Verdict.ABSENT)
+    return judged(number, verdict=LedgerVerdict.ABSENT)
 
 
 def folded(*rounds: Sequence[Judged], gone: Mapping[Entrant, str] | None = None, state: State | None = None) -> State:
@@ -71,7 +71,7 @@ def king(*items: Judged) -> Entrant | None:
         pytest.param([judged(1, 0.19), judged(2, 0.1)], None, id="nobody at the floor"),
         pytest.param([judged(1, 0.0)], None, id="nobody is crowned for nothing"),
         pytest.param([], None, id="nobody at all"),
-        pytest.param([judged(1, 0.9, verdict=Verdict.REFUSED), judged(2, 0.5)], 2, id="a refused one is none"),
+        pytest.param([judged(1, 0.9, verdict=LedgerVerdict.REJECTED), judged(2, 0.5)], 2, id="a refused one is none"),
     ],
 )
 def test_an_empty_throne_by_hand(items: list[Judged], expected: int | None) -> None:
@@ -112,7 +112,7 @@ def test_only_who_was_scored_in_this_round_is_crowned() -> None:
             [judged(2, 0.5)], {named(1): "no longer registered"}, "no longer registered", id="deregistered, banned, superseded"
         ),
         pytest.param(
-            [judged(1, verdict=Verdict.REFUSED, reason="the repository is private"), judged(2, 0.5)],
+            [judged(1, verdict=LedgerVerdict.REJECTED, reason="the repository is private"), judged(2, 0.5)],
             None,
             "the repository is private",
             id="refused",

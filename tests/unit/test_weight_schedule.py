@@ -11,8 +11,9 @@ from neurons.validator.weights.schedule import Due, NotYet, WeightHistory, decid
 from scoring.competition import load
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, Uid
 from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt
-from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
+from voice_api.db.ledger import LedgerEntry
 from voice_api.db.states import WeightOutcome
+from voice_api.db.weights import WeightAttempt
 
 SCHEDULE = load()
 ME, OWNER = Hotkey("me"), Hotkey("owner")

@@ -8,13 +8,29 @@ from scoring.errors import Code, PlatformError
 from scoring.ranking.inputs import Inputs
 from scoring.ranking.state import State
 from scoring.types import Entrant, Hotkey, RoundNumber
-from voice_api.db.ledger_records import LedgerEntry
 from voice_api.db.pool import Connection, Pool
 from voice_api.db.rounds import Round
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
 from voice_api.db.states import RoundState
 from voice_api.errors import LedgerInvalid, OutOfOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One round of a ledger: the state after it, chained by hash to the entry before."""
+
+    round: RoundNumber
+    state_hash: str
+    previous: str
+    """The `state_hash` of the entry before; '' in the first one."""
+    state: State
+    inputs: Inputs
+
+    @property
+    def king(self) -> Entrant | None:
+        """The submission that holds the top after this round."""
+        return self.state.king
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,7 @@ from typing import Any
 
 from scoring.errors import Code, PlatformError
 from scoring.report import GroupReport
-from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId
-from voice_api.db.ledger_records import Roll
+from scoring.types import Block, BlockHash, Entrant, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId
 from voice_api.db.pool import Pool
 from voice_api.db.rows import JsonObject, read
 from voice_api.db.sql import sql
@@ -46,7 +45,16 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Eligibility:
+    """The submissions that were eligible when a round closed, by the metagraph of `block`, and why known others were not."""
+
+    block: Block
+    eligible: tuple[Entrant, ...]
+    gone: Mapping[Entrant, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundEntry:
     """A submission that a round asks for; a lower `priority` is sooner."""
 
     submission_id: SubmissionId
@@ -85,13 +93,25 @@ class EvaluationResult:
     finished_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class RoundEvidence:
+    """All that folding a round reads: whoever has it folds to the same ledger. Final once the round is closed.
+
+    `eligibility` is None where nobody decided at the round's close, `results` are of every evaluation.
+    """
+
+    round: Round
+    eligibility: Eligibility | None
+    results: tuple[EvaluationResult, ...]
+
+
 class Rounds:
     """A round is opened once, in order, and closed once: its results are then final. Any validator may do either."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def open(self, new: NewRound, entries: Sequence[Entry]) -> bool:
+    async def open(self, new: NewRound, entries: Sequence[RoundEntry]) -> bool:
         """Write a round with everything it asks for, and wake the dispatcher.
 
         False, and nothing changed, if it or a later one exists.
@@ -132,25 +152,30 @@ class Rounds:
             rows = await connection.fetch(sql("rounds.page"), -1 if after is None else after, limit)
         return tuple(read(Round, row) for row in rows)
 
-    async def close(self, number: RoundNumber, roll: Roll | None = None) -> bool:
+    async def close(self, number: RoundNumber, found: Eligibility | None = None) -> bool:
         """End a round: what has no verdict is parked and its workers are shut out. False, and nothing changed, if it was not open.
 
-        The roll says who stands at this moment, once and for all validators; without one everybody does.
+        Its eligibility is decided at this moment, once and for all validators; without one every submission stays.
         """
         async with self._pool.transaction() as connection:
             await connection.execute(sql("rounds.lock_closing"))
             if not await connection.fetchrow(sql("rounds.close"), number):
                 return False
             await connection.execute(sql("rounds.park_rest"), number)
-            if roll is not None:
-                await connection.execute(sql("rounds.call_roll"), number, roll.block, roll.standing, roll.gone)
+            if found is not None:
+                await connection.execute(sql("rounds.keep_eligibility"), number, found.block, found.eligible, found.gone)
         return True
 
-    async def roll(self, number: RoundNumber) -> Roll | None:
-        """Who stood when a round closed; None while it is open, and where nobody called."""
+    async def eligibility(self, number: RoundNumber) -> Eligibility | None:
+        """The eligibility at a round's close; None while it is open, and where nobody decided."""
         async with self._pool.connection() as connection:
-            row = await connection.fetchrow(sql("rounds.roll"), number)
-        return Roll(row["block"], tuple(row["standing"]), row["gone"]) if row else None
+            row = await connection.fetchrow(sql("rounds.eligibility"), number)
+        return Eligibility(row["block"], tuple(row["standing"]), row["gone"]) if row else None
+
+    async def evidence(self, number: RoundNumber) -> RoundEvidence:
+        """All that folding a round reads, as it stands; raises PlatformError(NOT_FOUND)."""
+        stored = await self.get(number)  # first: what is read of a round after it closed is final
+        return RoundEvidence(stored, await self.eligibility(number), await self.results(number))
 
     async def results(self, number: RoundNumber) -> tuple[EvaluationResult, ...]:
         """Every evaluation of a round, in the order in which it was asked for; final once the round is closed."""

@@ -98,7 +98,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class SubmissionStatus:
     """Where a submission stands, and why it was refused if it was.
 
     `superseded` says that its hotkey committed again, `last_round` is the latest round that asked for it.
@@ -228,13 +228,13 @@ class Submissions:
         """
         return tuple(read(Candidate, row) for row in await self._fetch("submissions.candidates"))
 
-    async def fates(self, named: Sequence[Entrant], asked: RoundNumber) -> tuple[Fate, ...]:
+    async def statuses(self, named: Sequence[Entrant], asked: RoundNumber) -> tuple[SubmissionStatus, ...]:
         """Where submissions stand that are named, or that a round asked for; nothing of unknown ones."""
         pairs = [name.rpartition("@") for name in named]
         rows = await self._fetch(
-            "submissions.fates", [hotkey for hotkey, _, _ in pairs], [int(block) for _, _, block in pairs], asked
+            "submissions.statuses", [hotkey for hotkey, _, _ in pairs], [int(block) for _, _, block in pairs], asked
         )
-        return tuple(read(Fate, row) for row in rows)
+        return tuple(read(SubmissionStatus, row) for row in rows)
 
     async def outcomes(self) -> tuple[OutcomeCount, ...]:
         """How many submissions stand where, and for which reason."""

@@ -5,17 +5,39 @@ from dataclasses import dataclass
 from typing import Any
 
 from scoring.errors import Code, PlatformError
-from scoring.types import Hotkey
+from scoring.types import Block, Hotkey
 from scoring.weights.plan import WeightPlan
-from scoring.weights.snapshot import plan_input
-from voice_api.db.ledger_records import WeightAttempt
+from scoring.weights.snapshot import PlanInput, plan_input
 from voice_api.db.pool import Pool
 from voice_api.db.rows import read
 from voice_api.db.sql import sql
-from voice_api.db.states import WeightOutcome
+from voice_api.db.states import Mechanism, WeightOutcome
 from voice_api.errors import LedgerInvalid
 
 _NEWEST = 2**62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightAttempt:
+    """One attempt to set weights: what was known, what was planned, how it ended."""
+
+    block: Block
+    """The block in which the chain took it, or the newest one when it was sent."""
+    snapshot_hash: str
+    """The hash of `plan_input` when it was kept."""
+    plan_input: PlanInput
+    plan: WeightPlan
+    outcome: WeightOutcome
+    error: str | None = None
+    mechanism: Mechanism = Mechanism.PLAIN
+    reveal_round: int | None = None
+    """The beacon's round that opens sealed weights."""
+    applied_block: Block | None = None
+    """The block at which sealed weights were first seen to count."""
+    next_block: Block | None = None
+    """The block from which the chain takes weights again, where it said so."""
+    id: int = 0
+    """0 until the attempt is kept."""
 
 
 class Weights:

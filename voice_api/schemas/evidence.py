@@ -1,16 +1,14 @@
 """On the wire: all that folding a round reads. Who follows this validator's evidence folds it for itself."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, Field
 
 from scoring.errors import Code
 from scoring.report import GroupReport
 from scoring.types import Block, Entrant, EvaluationId, Micro, SubmissionId
-from voice_api.db.evidence import RoundEvidence
-from voice_api.db.ledger_records import Roll
-from voice_api.db.rounds import EvaluationResult
+from voice_api.db.rounds import Eligibility, EvaluationResult, RoundEvidence
 from voice_api.db.states import EvaluationState, SubmissionState
 from voice_api.schemas.rounds import RoundOut
 from voice_api.schemas.wire import ScoreOut, Wire
@@ -18,8 +16,8 @@ from voice_api.schemas.wire import ScoreOut, Wire
 _ENTRANT = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY@433012"
 
 
-class RollOut(Wire):
-    """Who stood when a round closed, by the metagraph of `block`: hotkey@commit_block."""
+class EligibilityOut(Wire):
+    """The submissions (hotkey@commit_block) that were eligible when a round closed, by the metagraph of `block`."""
 
     block: Annotated[Block, Field(examples=[434_160])]
     standing: Annotated[tuple[Entrant, ...], Field(examples=[[_ENTRANT]])]
@@ -27,9 +25,14 @@ class RollOut(Wire):
         Mapping[Entrant, str], Field(description="Of known others why they left.", examples=[{_ENTRANT: "deregistered"}])
     ]
 
-    def roll(self) -> Roll:
-        """As the store has it."""
-        return Roll(self.block, self.standing, self.gone)
+    @classmethod
+    def of(cls, found: Eligibility) -> Self:
+        """The eligibility as it is published."""
+        return cls(block=found.block, standing=found.eligible, gone=found.gone)
+
+    def eligibility(self) -> Eligibility:
+        """The published eligibility in the database's type."""
+        return Eligibility(self.block, self.standing, self.gone)
 
 
 class GroupOut(Wire):
@@ -78,10 +81,19 @@ class EvidenceOut(Wire):
     """A round, who stood when it closed (null: nobody called), and every evaluation; final once the round is closed."""
 
     round: RoundOut
-    roll: RollOut | None
+    roll: EligibilityOut | None
     results: tuple[ResultOut, ...]
 
+    @classmethod
+    def of(cls, found: RoundEvidence) -> Self:
+        """A round's evidence as it is published."""
+        return cls(
+            round=RoundOut.model_validate(found.round),
+            roll=None if found.eligibility is None else EligibilityOut.of(found.eligibility),
+            results=tuple(ResultOut.model_validate(result) for result in found.results),
+        )
+
     def evidence(self) -> RoundEvidence:
-        """As the store has it."""
-        roll = None if self.roll is None else self.roll.roll()
-        return RoundEvidence(self.round.stored(), roll, tuple(result.result() for result in self.results))
+        """The published evidence in the database's types."""
+        eligibility = None if self.roll is None else self.roll.eligibility()
+        return RoundEvidence(self.round.stored(), eligibility, tuple(result.result() for result in self.results))

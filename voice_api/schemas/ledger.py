@@ -9,8 +9,7 @@ from scoring.canonical_json import digest
 from scoring.ranking.inputs import Inputs
 from scoring.ranking.state import State
 from scoring.types import Entrant, Hotkey, RoundNumber
-from voice_api.db.ledger import EntryOutline
-from voice_api.db.ledger_records import LedgerEntry
+from voice_api.db.ledger import EntryOutline, LedgerEntry
 from voice_api.errors import LedgerInvalid
 from voice_api.schemas.wire import Hex32, Ss58, Wire
 

@@ -8,9 +8,8 @@ from pydantic import Field
 from scoring.canonical_json import digest
 from scoring.types import Block
 from scoring.weights.snapshot import Snapshot
-from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.states import Mechanism, WeightOutcome
-from voice_api.db.weights import Made
+from voice_api.db.weights import Made, WeightAttempt
 from voice_api.schemas.wire import Hex32, Ss58, Wire
 
 MOST_ATTEMPTS = 50

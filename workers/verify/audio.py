@@ -7,7 +7,7 @@ from scoring.audio.spoken import Spoken
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
 from scoring.judges.panel import Panel
-from scoring.receipts.audit import Part, part
+from scoring.receipts.audit import ReceiptPart, part
 from scoring.receipts.differences import Difference, exact, near
 from scoring.receipts.store import AudioStore
 from scoring.report import EvaluationReport, SampleReport
@@ -31,7 +31,7 @@ def check_audio(case: Case, sample: str | None, store: AudioStore, panel_of: Pan
     return VerifyOutcome(tuple(missing)) if missing else judge_again(case, chosen, spoken, panel_of, progress)
 
 
-def choose(report: EvaluationReport, groups: Sequence[Group], sample: str | None) -> Part:
+def choose(report: EvaluationReport, groups: Sequence[Group], sample: str | None) -> ReceiptPart:
     """What to look at; raises PlatformError(ARGUMENT_INVALID) where there is no such sample."""
     chosen = part(report, groups, sample)
     if chosen is None:
@@ -42,7 +42,9 @@ def choose(report: EvaluationReport, groups: Sequence[Group], sample: str | None
     return chosen
 
 
-def judge_again(case: Case, chosen: Part, spoken: Mapping[str, Spoken], panel_of: PanelOf, progress: Progress) -> VerifyOutcome:
+def judge_again(
+    case: Case, chosen: ReceiptPart, spoken: Mapping[str, Spoken], panel_of: PanelOf, progress: Progress
+) -> VerifyOutcome:
     """Judge these sounds by the round's panel, and compare: to the last digit on hardware of the same class, else scores, nearly."""
     panel = panel_of(case.competition.profile, case.groups)  # of all groups: the recogniser knows the whole round's words
     other = _other_judges(chosen.report.judges, panel.identity.judges)

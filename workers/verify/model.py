@@ -6,7 +6,7 @@ from pathlib import Path
 from scoring.audio.spoken import Spoken
 from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import Fingerprint, fingerprint
-from scoring.receipts.audit import Part
+from scoring.receipts.audit import ReceiptPart
 from scoring.receipts.differences import Difference
 from scoring.receipts.receipt import Finding
 from scoring.report import SampleReport
@@ -66,7 +66,7 @@ def _not_alone(case: Case) -> str:
     return f"The refusal {case.statement.finding.code} follows from commitments on the chain: a receipt alone cannot show it."
 
 
-def _compare(case: Case, chosen: Part, said: dict[str, Spoken], tools: Tools, progress: Progress) -> VerifyOutcome:
+def _compare(case: Case, chosen: ReceiptPart, said: dict[str, Spoken], tools: Tools, progress: Progress) -> VerifyOutcome:
     if not is_same_hardware(case):
         own = {sample.prompt_id: said[sample.prompt_id] for sample in chosen.report.samples}
         return judge_again(case, chosen, own, tools.panel, progress)

@@ -20,7 +20,7 @@ from scoring.weights.snapshot import CarriedOver, Snapshot
 
 if TYPE_CHECKING:
     from neurons.validator.weights.view import CheckedReplay, PlanView
-    from voice_api.db.ledger_records import WeightAttempt
+    from voice_api.db.weights import WeightAttempt
 
 Data = dict[str, Any]
 _BEACON_BEGAN, _BEACON_SECONDS = 1_692_803_367, 3

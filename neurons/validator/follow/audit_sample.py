@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from scoring.receipts.certificate import Certificate
 from scoring.types import BlockHash, Hotkey, entrant
 from voice_api.db.audits import Drawn
-from voice_api.db.evidence import RoundEvidence
-from voice_api.db.ledger_records import LedgerEntry
+from voice_api.db.ledger import LedgerEntry
+from voice_api.db.rounds import RoundEvidence
 
 DEEP = 0.2
 """In this share of the sample the model speaks again."""

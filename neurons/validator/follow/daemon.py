@@ -13,7 +13,7 @@ from neurons.api_client.client import ApiUnavailable, VoiceApi
 from neurons.chain.types import ChainUnavailable
 from neurons.settings import ValidatorSettings
 from neurons.shutdown import Shutdown, together, unless_stopped
-from neurons.validator.daemon import Signer
+from neurons.validator.daemon import ValidatorIdentity
 from neurons.validator.evidence import RemoteEvidence
 from neurons.validator.follow.audit import Verify, audit_next, by_command
 from neurons.validator.follow.follower import Follower
@@ -66,7 +66,7 @@ class Gauges:
 
 
 async def serve(
-    url: str, *, opening: Opening, signer: Signer, terms: Terms, followed: Followed, stop: Shutdown, ticks: Ticks
+    url: str, *, opening: Opening, signer: ValidatorIdentity, terms: Terms, followed: Followed, stop: Shutdown, ticks: Ticks
 ) -> None:
     """Fold, set weights, and judge again, on a database's URL, until asked to stop."""
     database = await connect(url, lazy=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from neurons.validator.follow.ledger_source import LedgerSource
 from scoring.types import RoundNumber, entrant
-from voice_api.db.evidence import RoundEvidence
-from voice_api.db.ledger_records import LedgerEntry
+from voice_api.db.ledger import LedgerEntry
+from voice_api.db.rounds import RoundEvidence
 
 ABSENT = "–"
 _Hash = tuple[RoundNumber, str]
@@ -26,7 +26,7 @@ class RoundPart(StrEnum):
     """One counts what the other does not, or another receipt."""
     GONE = "gone"
     METAGRAPH = "metagraph"
-    """The block at which the roll was called."""
+    """The block at which eligibility was decided."""
     FOLD = "fold"
     """All that goes in is the same, and what comes out is not."""
 

@@ -6,22 +6,20 @@ import structlog
 
 from neurons.api_client.connection import ApiUnavailable
 from neurons.chain.adapter import Chain
-from neurons.validator import log_fold
-from neurons.validator.daemon import Signer
+from neurons.validator.daemon import ValidatorIdentity
 from neurons.validator.evidence import Evidence
 from neurons.validator.follow.audit_sample import draw
 from neurons.validator.follow.diff import diff
 from neurons.validator.follow.ledger_source import LedgerSource, OwnLedger
-from neurons.validator.ledger.fold_round import fold
+from neurons.validator.ledger.entries import fold_round, log_entry
 from neurons.validator.weights import expiry
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError
 from scoring.receipts.certificate import Trust
 from scoring.types import RoundNumber
 from voice_api.db.audits import Audits
-from voice_api.db.evidence import RoundEvidence
-from voice_api.db.ledger import Ledger
-from voice_api.db.ledger_records import LedgerEntry
+from voice_api.db.ledger import Ledger, LedgerEntry
+from voice_api.db.rounds import RoundEvidence
 from voice_api.errors import LedgerInvalid, OutOfOrder
 
 log = structlog.get_logger()
@@ -38,7 +36,7 @@ class Follower:
         theirs: LedgerSource,
         own: Ledger,
         audits: Audits,
-        signer: Signer,
+        signer: ValidatorIdentity,
         rate: float,
     ) -> None:
         self._chain, self._evidence, self._theirs, self._own = chain, evidence, theirs, own
@@ -62,7 +60,7 @@ class Follower:
         except OutOfOrder as late:
             log.info("fold skipped", round=entry.round, why=late.detail)
             return False
-        log_fold.folded(entry)
+        log_entry(entry)
         try:
             await self._compare(entry)
         except LedgerInvalid as unreadable:
@@ -75,12 +73,12 @@ class Follower:
         seed = await self._chain.block_hash(found.round.start_block)
         if seed != found.round.block_hash:
             log.error("another chain's round", round=found.round.round, here=seed, there=found.round.block_hash)
-        round_ = replace(found.round, block_hash=seed)
-        return fold(head, round_, found.roll, found.results, schedule.at(round_.round), believed)
+        here = replace(found, round=replace(found.round, block_hash=seed))
+        return fold_round(head, here, schedule.at(here.round.round), believed)
 
     async def draw(self, entry: LedgerEntry, found: RoundEvidence) -> None:
         """Keep which of a round's evaluations are judged again; done twice it changes nothing."""
-        closed_at = found.round.start_block if found.roll is None else found.roll.block
+        closed_at = found.round.start_block if found.eligibility is None else found.eligibility.block
         lots = draw(self._signer.hotkey, await self._chain.block_hash(closed_at), entry, found, self._rate)
         await self._audits.draw(entry.round, tuple(lots))
 

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 
 from neurons.validator.follow.ledger_source import LedgerSource
-from neurons.validator.ledger import eligibility, replay
-from neurons.validator.ledger.receipt_check import Admission
+from neurons.validator.ledger import eligibility
+from neurons.validator.ledger.entries import replay_entry
+from neurons.validator.ledger.receipt_check import ReceiptCheck
 from scoring.competition import Competition, Schedule
 from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import ReceiptInvalid
 from scoring.types import RoundNumber, entrant
-from voice_api.db.evidence import RoundEvidence
-from voice_api.db.ledger import Ledger
-from voice_api.db.ledger_records import LedgerEntry
+from voice_api.db.ledger import Ledger, LedgerEntry
+from voice_api.db.rounds import RoundEvidence
 from voice_api.errors import LedgerInvalid
 
 
@@ -42,7 +42,7 @@ def check(head: LedgerEntry | None, entry: LedgerEntry, found: RoundEvidence | N
     if found is None:
         raise LedgerInvalid(f"round {entry.round} comes without its receipts")
     receipts = {str(result.receipt_hash): result.receipt for result in found.results if result.receipt is not None}
-    replay.again(head, entry, receipts, schedule)
+    replay_entry(head, entry, receipts, schedule)
     try:
         _check_counted(entry, found, schedule.at(entry.round), trust)
         _check_gone(head, entry, found)
@@ -51,7 +51,7 @@ def check(head: LedgerEntry | None, entry: LedgerEntry, found: RoundEvidence | N
 
 
 def _check_counted(entry: LedgerEntry, found: RoundEvidence, rules: Competition, trust: Trust) -> None:
-    admission = Admission(found.round, rules, trust)
+    check = ReceiptCheck(found.round, rules, trust)
     counted, distrusted = entry.inputs.counted, entry.inputs.distrusted
     if (entry.round, entry.inputs.start) != (found.round.round, found.round.start_block):
         raise ReceiptInvalid("its evidence is of another round")
@@ -59,7 +59,7 @@ def _check_counted(entry: LedgerEntry, found: RoundEvidence, rules: Competition,
         name, key = entrant(result.hotkey, result.commit_block), result.receipt_hash
         if key is not None and key in counted:
             try:
-                admission.groups(result)
+                check.accepted_scores(result)
             except ReceiptInvalid as exc:
                 raise ReceiptInvalid(f"it counts {name}, whose receipt does not hold: {exc}") from exc
             if counted[key] != result.tiebreak:
@@ -71,7 +71,7 @@ def _check_counted(entry: LedgerEntry, found: RoundEvidence, rules: Competition,
 def _check_gone(head: LedgerEntry | None, entry: LedgerEntry, found: RoundEvidence) -> None:
     known = set(() if head is None else head.state.known)
     known |= {entrant(result.hotkey, result.commit_block) for result in found.results}
-    gone = eligibility.gone(found.roll, known)
+    gone = eligibility.gone(found.eligibility, known)
     if entry.inputs.gone != gone:
         differ = sorted(set(gone.items()) ^ set(entry.inputs.gone.items()))
         raise ReceiptInvalid(f"who left is not who did not stand: {differ[0][0]}")

@@ -9,8 +9,8 @@ from pydantic import Field, ValidationError
 from neurons.validator.follow.ledger_source import LedgerSource
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey, RoundNumber
-from voice_api.db.evidence import RoundEvidence
-from voice_api.db.ledger_records import LedgerEntry
+from voice_api.db.ledger import LedgerEntry
+from voice_api.db.rounds import RoundEvidence
 from voice_api.schemas.evidence import EvidenceOut
 from voice_api.schemas.ledger import LedgerEntryOut
 from voice_api.schemas.wire import Wire
@@ -33,7 +33,7 @@ async def write(source: LedgerSource, validator: Hotkey, out: BinaryIO) -> int:
     count = 0
     async for entry in source.entries():
         found = await source.evidence(entry.round)
-        published = None if found is None else EvidenceOut.model_validate(found)
+        published = None if found is None else EvidenceOut.of(found)
         line = FileLine(version=VERSION, entry=LedgerEntryOut.whole(validator, entry), evidence=published)
         out.write(line.model_dump_json().encode() + b"\n")
         count += 1

@@ -7,9 +7,8 @@ from neurons.api_client.client import VoiceApi
 from neurons.validator.evidence import Evidence
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey, RoundNumber
-from voice_api.db.evidence import RoundEvidence
-from voice_api.db.ledger import Ledger
-from voice_api.db.ledger_records import LedgerEntry
+from voice_api.db.ledger import Ledger, LedgerEntry
+from voice_api.db.rounds import RoundEvidence
 from voice_api.schemas import MOST_ROWS
 
 _PAGE = 50

@@ -1,4 +1,4 @@
-"""Who stands when a round closes: decided once by whoever closes it, and written down, so that every validator folds the same."""
+"""Eligibility at a round's close: decided once by the validator that closes it, and kept, so that every validator folds the same."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -7,15 +7,15 @@ from scoring.competition import RoundRules
 from scoring.errors import Code
 from scoring.ranking.state import State
 from scoring.types import Block, Entrant, Hotkey, RoundNumber, entrant
-from voice_api.db.ledger_records import Roll
+from voice_api.db.rounds import Eligibility
 from voice_api.db.states import SubmissionState
-from voice_api.db.submissions import Candidate, Fate
+from voice_api.db.submissions import Candidate, SubmissionStatus
 
 LEFT = "left before this ledger knew it"
-"""Of what a ledger knows and the roll does not."""
+"""The reason for a submission that the ledger knows and the round's eligibility does not name."""
 
 
-def standing(
+def eligible(
     candidates: Iterable[Candidate], metagraph: Metagraph, number: RoundNumber, rules: RoundRules
 ) -> list[tuple[Candidate, Neuron]]:
     """Candidates of a round, with their neurons as the chain has them: the stored registry may be older than the metagraph.
@@ -31,7 +31,7 @@ def standing(
 
 
 def _since(neurons: Mapping[Hotkey, Neuron], hotkey: Hotkey, commit_block: Block) -> str:
-    """Why a commitment does not stand by its hotkey's registration; '' if it does."""
+    """Why a commitment is not eligible by its hotkey's registration; '' if it is."""
     if hotkey not in neurons:
         return "deregistered"
     return "deregistered, and registered again since" if neurons[hotkey].registered_at_block > commit_block else ""
@@ -42,49 +42,49 @@ def _in_grace(succeeded_at: Block | None, number: RoundNumber, rules: RoundRules
     return succeeded_at is None or number <= succeeded_at // rules.blocks + rules.grace_rounds
 
 
-def call(
+def eligible_at_close(
     number: RoundNumber,
     metagraph: Metagraph,
     candidates: Sequence[Candidate],
-    fates: Sequence[Fate],
+    *,
+    statuses: Sequence[SubmissionStatus],
     state: State,
     rules: RoundRules,
-) -> Roll:
-    """The roll of a round that closes: candidates that stand, and of `fates` those that were refused, who stand to be told why.
+) -> Eligibility:
+    """The submissions that stay eligible when a round closes, and why others left.
 
-    `fates` are of all that the ledger's state knows and the round asked for: those that do not stand leave it, each with the reason.
+    Eligible are candidates, and of `statuses` the rejected ones: they stay in the ledger so that their owners read why. `statuses` are
+    of all submissions that the ledger's state knows or the round asked for: the others of them leave it, each with the reason.
     """
-    stands = {
-        entrant(candidate.hotkey, candidate.commit_block) for candidate, _ in standing(candidates, metagraph, number, rules)
-    }
+    stay = {entrant(candidate.hotkey, candidate.commit_block) for candidate, _ in eligible(candidates, metagraph, number, rules)}
     neurons = {neuron.hotkey: neuron for neuron in metagraph.neurons}
-    gone = {}
-    for fate in fates:
-        name = entrant(fate.hotkey, fate.commit_block)
-        why = _since(neurons, fate.hotkey, fate.commit_block) or _why(fate, number, state)
-        if name not in stands and why:
-            gone[name] = why
+    left = {}
+    for status in statuses:
+        name = entrant(status.hotkey, status.commit_block)
+        why = _since(neurons, status.hotkey, status.commit_block) or _why(status, number, state)
+        if name not in stay and why:
+            left[name] = why
         else:
-            stands.add(name)
-    return Roll(metagraph.block, tuple(sorted(stands)), gone)
+            stay.add(name)
+    return Eligibility(metagraph.block, tuple(sorted(stay)), left)
 
 
-def _why(fate: Fate, number: RoundNumber, state: State) -> str:
+def _why(status: SubmissionStatus, number: RoundNumber, state: State) -> str:
     """Why a registered submission that is no candidate left; '' for one that was refused, until its hotkey commits again."""
-    if fate.state is SubmissionState.QUARANTINED:
+    if status.state is SubmissionState.QUARANTINED:
         return "set aside by an operator"
-    if fate.code is Code.BANNED:
+    if status.code is Code.BANNED:
         return "banned"
-    if fate.superseded:
+    if status.superseded:
         return "its hotkey committed again"
     # A refusal that came by a receipt is in the ledger after its round; what is still a record then was refused without one that counts.
-    known = state.record(entrant(fate.hotkey, fate.commit_block)) is not None
-    return "refused" if known and fate.last_round != number else ""
+    known = state.record(entrant(status.hotkey, status.commit_block)) is not None
+    return "refused" if known and status.last_round != number else ""
 
 
-def gone(roll: Roll | None, known: Iterable[Entrant]) -> dict[Entrant, str]:
-    """Of what a ledger knows (and a round judged) who left, by the round's roll; nobody where none was called."""
-    if roll is None:
+def gone(found: Eligibility | None, known: Iterable[Entrant]) -> dict[Entrant, str]:
+    """The submissions that left, each with the reason, of those that a ledger knows and a round judged; none where nobody decided."""
+    if found is None:
         return {}
-    stands = frozenset(roll.standing)
-    return {name: roll.gone.get(name, LEFT) for name in sorted(known) if name not in stands}
+    stay = frozenset(found.eligible)
+    return {name: found.gone.get(name, LEFT) for name in sorted(known) if name not in stay}

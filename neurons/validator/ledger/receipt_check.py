@@ -19,15 +19,15 @@ from voice_api.db.states import EvaluationState
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """One closed round, under its rules, and whose receipts count."""
+class ReceiptCheck:
+    """The check of one closed round's receipts, under its rules and by the issuers whose certificates count."""
 
     closed: Round
     competition: Competition
     trust: Trust
 
-    def groups(self, result: EvaluationResult) -> Mapping[str, Micro]:
-        """The group scores of a verdict, by group id; none for a refusal. Raises ReceiptInvalid with the first reason not to count it."""
+    def accepted_scores(self, result: EvaluationResult) -> Mapping[str, Micro]:
+        """The scores of a verdict by group id, none for a rejection; raises ReceiptInvalid with the first reason not to count it."""
         signed = _signed(result)
         if result.finished_at is None or result.score is None:
             raise ReceiptInvalid("there is a receipt without a verdict")

@@ -7,8 +7,8 @@ from typing import assert_never
 from neurons.chain.types import Applied, RateLimited, Refused, SealedOutcome, SealedWeights, WeightsResult
 from scoring.types import Block, Uid
 from scoring.weights.plan import to_u16
-from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.states import Mechanism, WeightOutcome
+from voice_api.db.weights import WeightAttempt
 
 _UNSEEN = "never seen to count: a later vector counts already"
 

@@ -8,7 +8,7 @@ from scoring.types import Block, Hotkey, Uid
 from scoring.weights import plan
 from scoring.weights.plan import WeightPlan
 from scoring.weights.snapshot import CarriedOver, PlanInput, Snapshot
-from voice_api.db.ledger_records import LedgerEntry
+from voice_api.db.ledger import LedgerEntry
 
 
 def planned(basis: PlanInput) -> WeightPlan:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from neurons.chain.types import Metagraph
 from scoring.competition import Schedule
 from scoring.types import Block, Hotkey, RoundNumber
-from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
+from voice_api.db.ledger import LedgerEntry
 from voice_api.db.states import WeightOutcome
+from voice_api.db.weights import WeightAttempt
 
 FIRST_RETRY = 2
 """Blocks after the first failure; each further one in a row doubles them, up to a quarter of the tempo."""

@@ -21,9 +21,8 @@ from scoring.types import Block, Hotkey
 from scoring.weights.plan import WeightsInvalid
 from scoring.weights.snapshot import PlanInput
 from voice_api.db.ledger import Ledger
-from voice_api.db.ledger_records import WeightAttempt
 from voice_api.db.states import WeightOutcome
-from voice_api.db.weights import Weights
+from voice_api.db.weights import WeightAttempt, Weights
 from voice_api.errors import DatabaseUnavailable
 
 T = TypeVar("T")

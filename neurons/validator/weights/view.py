@@ -15,10 +15,9 @@ from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey, RoundNumber
 from scoring.weights import plan as weights
 from scoring.weights.plan import Snapshot, WeightPlan, WeightsInvalid
-from voice_api.db.ledger import Ledger
-from voice_api.db.ledger_records import LedgerEntry, WeightAttempt
+from voice_api.db.ledger import Ledger, LedgerEntry
 from voice_api.db.pool import open_pool
-from voice_api.db.weights import Weights, of_snapshot
+from voice_api.db.weights import WeightAttempt, Weights, of_snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ def supposed(snapshot: Snapshot, hotkey: Hotkey, score: float, rules: Competitio
     state = snapshot.state
     others = [record for record in state.records if record.entrant != old.entrant]
     records = tuple(sorted((*others, new), key=lambda record: record.entrant))
-    refusals = tuple(refusal for refusal in state.refusals if refusal.entrant != old.entrant)
-    return replace(snapshot, state=replace(state, records=records, refusals=refusals))
+    rejections = tuple(rejection for rejection in state.rejections if rejection.entrant != old.entrant)
+    return replace(snapshot, state=replace(state, records=records, rejections=rejections))
 
 
 def _record(snapshot: Snapshot, hotkey: Hotkey, rules: Competition) -> Record:

@@ -9,7 +9,7 @@ import numpy as np
 from scoring.competition import Competition
 from scoring.ranking import fold
 from scoring.ranking.duel import DuelOutcome, EndedDuel
-from scoring.ranking.round_result import Judged, RoundResult, Verdict
+from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult
 from scoring.ranking.state import State
 from scoring.studies.simulation.actors import Actor, MadeUpModel, Moment
 from scoring.studies.simulation.world import World, groups_of
@@ -159,7 +159,7 @@ class _Game:
             commit_block=item.block,
             tiebreak=item.hotkey,
             tensors=TensorsHash(item.model.tensors),
-            verdict=Verdict.REFUSED if copied else Verdict.SCORED,
+            verdict=LedgerVerdict.REJECTED if copied else LedgerVerdict.SCORED,
             groups={} if copied else {f"{place:02d}": Micro(score) for place, score in enumerate(row)},
             speed=item.model.speed,
             reason=f"a copy of {original.entrant}, which was committed earlier" if copied else "",
@@ -271,7 +271,7 @@ def choose(
     The real validator does the same, but that nobody here is near the end of an immunity. `standing` are candidates in the order of
     their commits, `asked` says in which round each was judged last.
     """
-    refused = {refusal.entrant for refusal in state.refusals}
+    refused = {rejection.entrant for rejection in state.rejections}
     open_duels = {duel.challenger for duel in state.duels}
     first = [entrant for entrant in (state.king, *paid) if entrant is not None]
     waiting = [entrant for entrant in standing if entrant in open_duels or entrant not in asked]

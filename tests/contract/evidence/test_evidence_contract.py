@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from neurons.validator.evidence import Evidence
-from neurons.validator.ledger.fold_round import fold
+from neurons.validator.ledger.entries import fold_round
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.types import RoundNumber
@@ -15,7 +15,7 @@ from voice_api.keys import trust
 
 if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed
-    from voice_api.db.ledger_records import LedgerEntry
+    from voice_api.db.ledger import LedgerEntry
 
 SCHEDULE = load()
 
@@ -33,14 +33,14 @@ async def test_rounds_come_in_order_and_each_when_it_is_closed(evidence: Evidenc
 
 
 async def test_whoever_folds_it_comes_to_the_same_ledger(evidence: Evidence, stack: "ValidatorBed") -> None:
-    """Receipts, signatures, tiebreaks, the roll and the times are all there, to the letter: the hashes are the validator's."""
+    """Receipts, signatures, tiebreaks, the eligibility and the times are all there, to the letter: the hashes are the validator's."""
     await play(stack, 3)
     trusted = trust(stack.hotkey, stack.revocations)
     head: LedgerEntry | None = None
     folded = []
     while found := await evidence.next(None if head is None else head.round):
         rules = SCHEDULE.at(found.round.round)
-        head = fold(head, found.round, found.roll, found.results, rules, trusted)
+        head = fold_round(head, found, rules, trusted)
         folded.append(head)
     assert tuple(folded) == await stack.store.ledger.page()
 
@@ -51,7 +51,7 @@ async def test_what_is_shown_beside_a_receipt_is_part_of_it(evidence: Evidence, 
     async with stack.pool.connection() as connection:
         await connection.execute("update evaluation_groups set score = score - 1 where evaluation_id = 1 and position = 0")
     found = await evidence.of(number)
-    entry = fold(None, found.round, found.roll, found.results, SCHEDULE.at(number), trust(stack.hotkey, stack.revocations))
+    entry = fold_round(None, found, SCHEDULE.at(number), trust(stack.hotkey, stack.revocations))
     assert list(entry.inputs.distrusted.values()) == ["the stored groups are not the receipt's"]
 
 

@@ -79,10 +79,10 @@ join evaluations e on e.id = s.evaluation_id
 where e.round = $1
 order by s.evaluation_id, s.position;
 
--- name: call_roll
+-- name: keep_eligibility
 -- Who stands as a round closes.
 insert into rolls (round, block, standing, gone) values ($1, $2, $3, $4);
 
--- name: roll
+-- name: eligibility
 -- Who stood when a round closed.
 select block, standing, gone from rolls where round = $1;

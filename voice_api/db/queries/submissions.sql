@@ -176,7 +176,7 @@ from standing
 join submissions s using (id)
 order by s.commit_block, s.tiebreak, s.id;
 
--- name: fates
+-- name: statuses
 -- Where submissions stand that are named by hotkey and commit block, one array each, or that a round asked for.
 select s.hotkey, s.commit_block, s.state, s.code,
        exists (

@@ -3,7 +3,6 @@
 from fastapi import APIRouter
 
 from scoring.types import RoundNumber
-from voice_api.db import evidence as stored
 from voice_api.schemas.evidence import EvidenceOut
 from voice_api.schemas.rounds import RoundOut, RoundPage
 from voice_api.web.dependencies import ServiceDep
@@ -31,4 +30,4 @@ async def get(round_number: RoundKey, service: ServiceDep) -> RoundOut:
 @router.get("/{round_number}/evidence", responses=LOOKUP_ERRORS)
 async def evidence(round_number: RoundKey, service: ServiceDep) -> EvidenceOut:
     """All that a validator folds of a round: who stood, and every evaluation with its signed receipt. Final once it is closed."""
-    return EvidenceOut.model_validate(await stored.read(service.stores.rounds, round_number))
+    return EvidenceOut.of(await service.stores.rounds.evidence(round_number))

@@ -2,18 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from bittensor import sp_core
+from structlog.testing import capture_logs
 
-from neurons.validator.ledger.fold_round import fold
-from neurons.validator.ledger.replay import refold
+from neurons.validator.ledger.entries import fold_round, log_entry, replay_chain
 from scoring.competition import load
 from scoring.errors import Code
+from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
+from scoring.ranking.state import State
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber
-from voice_api.db.ledger_records import LedgerEntry, Roll
-from voice_api.db.rounds import EvaluationResult, Round
+from tests.builders.ledger import a_ledger_entry, some_inputs
+from voice_api.db.ledger import LedgerEntry
+from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
 from voice_api.db.rows import JsonObject
 from voice_api.db.states import RoundState
 from voice_api.errors import LedgerInvalid
@@ -25,12 +29,12 @@ RULES = SCHEDULE.at(RoundNumber(2))
 ME = Hotkey(sp_core.Keypair.create_from_seed(bytes([1]) * 32).ss58_address)
 TRUST = Trust(frozenset({ME}), frozenset(), verify)
 CLOSED = Round(RoundNumber(2), Block(720), BlockHash("0x" + "12" * 32), Block(1800), RULES.hash, RoundState.CLOSED, 0)
-ROLL = Roll(Block(725), (Entrant("h1@1"), Entrant("h2@2"), Entrant("h3@3")), {Entrant("h4@4"): "deregistered"})
+ELIGIBILITY = Eligibility(Block(725), (Entrant("h1@1"), Entrant("h2@2"), Entrant("h3@3")), {Entrant("h4@4"): "deregistered"})
 
 
 def an_entry(*results: EvaluationResult) -> LedgerEntry:
     """Round 2 as the validator folds it."""
-    return fold(None, CLOSED, ROLL, results, RULES, TRUST)
+    return fold_round(None, RoundEvidence(CLOSED, ELIGIBILITY, results), RULES, TRUST)
 
 
 def receipts(*results: EvaluationResult) -> dict[str, JsonObject]:
@@ -53,7 +57,7 @@ def test_a_ledger_is_computed_again_to_the_letter(results: tuple[EvaluationResul
         {"h5@5"},
         {"h4@4": "deregistered", "h5@5": "left before this ledger knew it"},
     )
-    assert list(refold([entry], receipts(*results), SCHEDULE)) == [entry]
+    assert list(replay_chain([entry], receipts(*results), SCHEDULE)) == [entry]
 
 
 def test_no_order_of_evaluations_changes_an_entry(results: tuple[EvaluationResult, ...]) -> None:
@@ -63,8 +67,8 @@ def test_no_order_of_evaluations_changes_an_entry(results: tuple[EvaluationResul
 
 def test_the_refused_are_told_why(results: tuple[EvaluationResult, ...]) -> None:
     """In the words of the receipt."""
-    (refusal,) = an_entry(*results).state.refusals
-    assert (refusal.entrant, refusal.reason) == ("h3@3", "because")
+    (rejection,) = an_entry(*results).state.rejections
+    assert (rejection.entrant, rejection.reason) == ("h3@3", "because")
 
 
 @pytest.mark.parametrize(
@@ -86,14 +90,14 @@ def test_a_ledger_that_does_not_follow_is_refused(
 ) -> None:
     """At the first entry that is another, which is named."""
     with pytest.raises(LedgerInvalid, match=reason):
-        list(refold([change(an_entry(*results))], receipts(*results), SCHEDULE))
+        list(replay_chain([change(an_entry(*results))], receipts(*results), SCHEDULE))
 
 
 def test_a_changed_receipt_is_found(results: tuple[EvaluationResult, ...]) -> None:
     """It does not hash to what counted."""
     changed = {name: {**document, "score": 1} for name, document in receipts(*results).items()}
     with pytest.raises(LedgerInvalid, match="does not hash"):
-        list(refold([an_entry(*results)], changed, SCHEDULE))
+        list(replay_chain([an_entry(*results)], changed, SCHEDULE))
 
 
 def test_the_ledger_keeps_how_fast_a_model_speaks(a_result: MakeResult) -> None:
@@ -109,4 +113,35 @@ def test_a_round_that_comes_twice_is_refused(results: tuple[EvaluationResult, ..
     """A file that says so is no ledger; whoever takes it over gets the reason, not a traceback."""
     entry = an_entry(*results)
     with pytest.raises(LedgerInvalid, match="round 2 cannot be folded after round 2"):
-        list(refold([entry, entry], receipts(*results), SCHEDULE))
+        list(replay_chain([entry, entry], receipts(*results), SCHEDULE))
+
+
+def told(outcome: DuelOutcome) -> list[Any]:
+    """The log of a round in which b's duel against a ended so, c was not counted and d left."""
+    duel = EndedDuel(Entrant("b@2"), Entrant("a@1"), outcome, 12.5, 40.0, 96, 3)
+    state = State(RoundNumber(7), Entrant("a@1"), throne="king since block 720: it was better", ended=(duel,))
+    inputs = some_inputs(distrusted={"c@3": "the receipt is not signed"}, gone={"d@4": "banned"})
+    with capture_logs() as logs:
+        log_entry(a_ledger_entry(7, state=state, state_hash="f" * 64, inputs=inputs))
+    return [{name: value for name, value in entry.items() if name != "log_level"} for entry in logs]
+
+
+@pytest.mark.parametrize("outcome", [pytest.param(each, id=each.value) for each in DuelOutcome])
+def test_a_fold_is_told_in_words(outcome: DuelOutcome) -> None:
+    """Who did not count and why, who left and why, how a duel ended and why, and who holds the top since when."""
+    refused, gone, duel, folded = told(outcome)
+    assert refused == {"event": "receipt refused", "entrant": "c@3", "reason": "the receipt is not signed"}
+    assert gone == {"event": "submission gone", "entrant": "d@4", "reason": "banned"}
+    assert duel == {
+        "event": "challenger crowned" if outcome is DuelOutcome.CROWNED else "challenge ended",
+        "challenger": "b@2",
+        "king": "a@1",
+        "outcome": outcome.value,
+        "why": IN_WORDS[outcome].why,
+        "wealth": 12.5,
+        "threshold": 40.0,
+        "rounds": 3,
+        "groups": 96,
+    }
+    throne = "king since block 720: it was better"
+    assert folded == {"event": "round folded", "round": 7, "king": "a@1", "throne": throne, "ledger": "f" * 64}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bittensor import sp_core
 
-from neurons.validator.ledger.receipt_check import Admission
+from neurons.validator.ledger.receipt_check import ReceiptCheck
 from prompts.generate import generate
 from scoring.competition import load
 from scoring.errors import Code
@@ -29,13 +29,13 @@ RULES = load().at(RoundNumber(2))
 HASH = BlockHash("0x" + "12" * 32)
 CLOSED = Round(RoundNumber(2), Block(720), HASH, Block(1800), RULES.hash, RoundState.CLOSED, 0)
 TRUST = Trust(frozenset({ME}), frozenset(), verify)
-ADMISSION = Admission(CLOSED, RULES, TRUST)
+CHECK = ReceiptCheck(CLOSED, RULES, TRUST)
 
 
-def refused(result: EvaluationResult, admission: Admission = ADMISSION) -> str:
+def refused(result: EvaluationResult, check: ReceiptCheck = CHECK) -> str:
     """Why it is not counted."""
     with pytest.raises(ReceiptInvalid) as caught:
-        admission.groups(result)
+        check.accepted_scores(result)
     return str(caught.value)
 
 
@@ -58,9 +58,9 @@ def changed(value: object) -> object:
 
 def test_an_honest_evaluation_is_counted(a_result: MakeResult) -> None:
     """With the score of each of the round's groups; a refusal has none."""
-    groups = ADMISSION.groups(a_result(1))
+    groups = CHECK.accepted_scores(a_result(1))
     assert list(groups) == [group.id for group in generate(bytes.fromhex(HASH[2:]), RULES.round.plan)]
-    assert ADMISSION.groups(a_result(1, code=Code.FILE_NOT_ALLOWED)) == {}
+    assert CHECK.accepted_scores(a_result(1, code=Code.FILE_NOT_ALLOWED)) == {}
 
 
 def test_any_field_of_the_receipt_that_was_changed_breaks_the_signature(a_result: MakeResult) -> None:
@@ -198,5 +198,5 @@ def test_what_was_taken_back_counts_for_nothing(a_result: MakeResult, by_key: bo
     """Also what was signed before that."""
     result = a_result(1)
     taken = WORKER if by_key else Certificate.from_json(result.certificate).serial
-    reason = refused(result, replace(ADMISSION, trust=replace(TRUST, revoked=frozenset({taken}))))
+    reason = refused(result, replace(CHECK, trust=replace(TRUST, revoked=frozenset({taken}))))
     assert (taken in reason, reason.endswith("of host-1 was revoked")) == (True, True)

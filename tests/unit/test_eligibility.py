@@ -9,11 +9,11 @@ from neurons.chain.types import Metagraph, Neuron
 from neurons.validator.ledger import eligibility
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.ranking.state import Record, Refusal, State
+from scoring.ranking.state import Record, Rejection, State
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId, Uid
-from voice_api.db.ledger_records import Roll
+from voice_api.db.rounds import Eligibility
 from voice_api.db.states import SubmissionState
-from voice_api.db.submissions import Candidate, Fate
+from voice_api.db.submissions import Candidate, SubmissionStatus
 
 RULES = load().at(RoundNumber(0)).round
 ROUND = RoundNumber(5)
@@ -45,20 +45,24 @@ def a_candidate(**overrides: Any) -> Candidate:
     return replace(standard, **overrides)
 
 
-def a_fate(state: SubmissionState, **overrides: Any) -> Fate:
+def a_status(state: SubmissionState, **overrides: Any) -> SubmissionStatus:
     """Where h1's commitment of block 100 stands."""
-    return replace(Fate(H1, Block(100), state, None, superseded=False, last_round=ROUND), **overrides)
+    return replace(SubmissionStatus(H1, Block(100), state, None, superseded=False, last_round=ROUND), **overrides)
 
 
-def called(fate: Fate, *candidates: Candidate, state: State | None = None, neuron: Neuron | None = None) -> Roll:
-    """The roll of round 5."""
+def at_close(
+    status: SubmissionStatus, *candidates: Candidate, state: State | None = None, neuron: Neuron | None = None
+) -> Eligibility:
+    """The eligibility at the close of round 5."""
     neurons = (neuron or a_neuron("h1"),)
-    return eligibility.call(ROUND, a_metagraph(*neurons), candidates, [fate], state or State(records=(RECORD,)), RULES)
+    return eligibility.eligible_at_close(
+        ROUND, a_metagraph(*neurons), candidates, statuses=[status], state=state or State(records=(RECORD,)), rules=RULES
+    )
 
 
 def test_a_registered_candidate_stands() -> None:
     """By the metagraph that the closing validator read."""
-    assert called(a_fate(SubmissionState.SCORED), a_candidate()) == Roll(Block(2000), (NAME,), {})
+    assert at_close(a_status(SubmissionState.SCORED), a_candidate()) == Eligibility(Block(2000), (NAME,), {})
 
 
 @pytest.mark.parametrize(
@@ -71,33 +75,33 @@ def test_a_registered_candidate_stands() -> None:
 )
 def test_a_registration_must_be_the_one_of_the_commitment(neuron: Neuron, why: str) -> None:
     """What comes back starts anew."""
-    found = called(a_fate(SubmissionState.SCORED), a_candidate(), neuron=neuron)
-    assert (found.gone.get(NAME, ""), NAME in found.standing) == (why, not why)
+    found = at_close(a_status(SubmissionState.SCORED), a_candidate(), neuron=neuron)
+    assert (found.gone.get(NAME, ""), NAME in found.eligible) == (why, not why)
 
 
 @pytest.mark.parametrize(
-    ("fate", "why"),
+    ("status", "why"),
     [
-        pytest.param(a_fate(SubmissionState.QUARANTINED), "set aside by an operator", id="quarantined"),
-        pytest.param(a_fate(SubmissionState.REJECTED, code=Code.BANNED), "banned", id="banned"),
-        pytest.param(a_fate(SubmissionState.SUPERSEDED, superseded=True), "its hotkey committed again", id="superseded"),
-        pytest.param(a_fate(SubmissionState.COPY, superseded=True), "its hotkey committed again", id="a copy, superseded"),
-        pytest.param(a_fate(SubmissionState.REJECTED), "", id="refused in this round: its receipt says so"),
+        pytest.param(a_status(SubmissionState.QUARANTINED), "set aside by an operator", id="quarantined"),
+        pytest.param(a_status(SubmissionState.REJECTED, code=Code.BANNED), "banned", id="banned"),
+        pytest.param(a_status(SubmissionState.SUPERSEDED, superseded=True), "its hotkey committed again", id="superseded"),
+        pytest.param(a_status(SubmissionState.COPY, superseded=True), "its hotkey committed again", id="a copy, superseded"),
+        pytest.param(a_status(SubmissionState.REJECTED), "", id="refused in this round: its receipt says so"),
         pytest.param(
-            a_fate(SubmissionState.REJECTED, last_round=RoundNumber(4)), "refused", id="refused without a receipt that counts"
+            a_status(SubmissionState.REJECTED, last_round=RoundNumber(4)), "refused", id="refused without a receipt that counts"
         ),
     ],
 )
-def test_why_a_registered_submission_left(fate: Fate, why: str) -> None:
+def test_why_a_registered_submission_left(status: SubmissionStatus, why: str) -> None:
     """Each in words that its owner understands."""
-    found = called(fate)
-    assert (found.gone.get(NAME, ""), NAME in found.standing) == (why, not why)
+    found = at_close(status)
+    assert (found.gone.get(NAME, ""), NAME in found.eligible) == (why, not why)
 
 
 def test_a_refusal_stands_to_be_explained_until_the_hotkey_commits_again() -> None:
     """What the ledger holds as refused says for what the hotkey is not paid."""
-    state = State(refusals=(Refusal(NAME, H1, "a pickle"),))
-    assert called(a_fate(SubmissionState.REJECTED, last_round=RoundNumber(1)), state=state).standing == (NAME,)
+    state = State(rejections=(Rejection(NAME, H1, "a pickle"),))
+    assert at_close(a_status(SubmissionState.REJECTED, last_round=RoundNumber(1)), state=state).eligible == (NAME,)
 
 
 @pytest.mark.parametrize(
@@ -110,13 +114,13 @@ def test_a_refusal_stands_to_be_explained_until_the_hotkey_commits_again() -> No
 def test_a_superseded_submission_stands_for_a_while(succeeded_at: int, stands: bool) -> None:
     """Until its successor's first verdict (then it is no candidate), and no longer than the competition says."""
     candidate = a_candidate(succeeded_at=Block(succeeded_at))
-    found = called(a_fate(SubmissionState.SUPERSEDED, superseded=True), candidate)
-    assert (NAME in found.standing, NAME in found.gone) == (stands, not stands)
+    found = at_close(a_status(SubmissionState.SUPERSEDED, superseded=True), candidate)
+    assert (NAME in found.eligible, NAME in found.gone) == (stands, not stands)
 
 
 def test_what_a_ledger_knows_and_the_roll_does_not_left() -> None:
     """Every ledger folds every submission it knows, also one that whoever closed the round had never heard of."""
-    said = Roll(Block(9), (NAME,), {Entrant("b@2"): "banned"})
+    said = Eligibility(Block(9), (NAME,), {Entrant("b@2"): "banned"})
     known = [NAME, Entrant("b@2"), Entrant("c@3")]
     assert eligibility.gone(said, known) == {"b@2": "banned", "c@3": eligibility.LEFT}
     assert eligibility.gone(None, known) == {}
