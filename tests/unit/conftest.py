@@ -1,83 +1,43 @@
-"""Sound for the judges' tests: a real, small synthesiser, and tones of known pitch and level; and evaluations with signed receipts.
-
-torch and the SDK take seconds to import, and most tests here need neither: they are imported where they are used.
-"""
+"""Keeps these tests light, and builds evaluations with signed receipts. The SDK takes seconds to import, and most tests do without."""
 
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from prompts.groups import Group, GroupKind, Prompt, Register, Voice
-
 if TYPE_CHECKING:
     from prompts.groups import Group as AskedGroup
-    from scoring.audio.audio import Audio
     from scoring.competition import Competition
     from scoring.errors import Code
-    from scoring.judges.judge import Utterance
     from scoring.report import EvaluationReport
     from voice_api.db.rounds import EvaluationResult
 
 
-class Speak(Protocol):
-    """Says a text in an espeak-ng voice; 16-bit mono PCM at 22,050 Hz."""
-
-    def __call__(self, text: str, voice: str = "en-us+f2") -> bytes: ...
+HERE = Path(__file__).parent
+PROCESSES = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system")
 
 
-class Ask(Protocol):
-    """Builds one utterance: a sound for a text asked in a voice of these levels."""
-
-    def __call__(self, audio: Audio, text: str = ..., register: Register = ..., **levels: int) -> Utterance: ...
-
-
-@pytest.fixture(scope="session")
-def speak() -> Speak:
-    """espeak-ng inside this process: a test is no part of what is distributed."""
-    from scoring.synthesis.espeak_library import EspeakSettings, say
-
-    def pcm(text: str, voice: str = "en-us+f2") -> bytes:
-        wave = say(text, EspeakSettings(voice=voice, rate=175, pitch=50, range=50, amplitude=100, word_gap=0))
-        return (wave * 32768.0).round().astype("<i2").tobytes()
-
-    return pcm
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse torch, processes and services in a run of nothing but these tests, so that the folder's name stays true."""
+    is_controller = bool(config.getoption("numprocesses", None))  # it starts the processes that run the tests
+    if is_controller or not all(Path(name.partition("::")[0]).resolve().is_relative_to(HERE) for name in config.args):
+        return
+    sys.modules["torch"] = None  # type: ignore[assignment]  # importing it is a ModuleNotFoundError
+    sys.addaudithook(_refuse)
 
 
-@pytest.fixture(scope="session")
-def tone() -> Callable[..., Audio]:
-    """A harmonic tone with vibrato: mean F0 in Hz, depth of the vibrato in Hz, amplitude, seconds."""
-    import torch
-
-    from scoring.audio.audio import Audio
-
-    def build(hertz: float, depth: float = 0.0, amplitude: float = 0.2, seconds: float = 2.0, rate: int = 16_000) -> Audio:
-        time = torch.arange(round(seconds * rate), dtype=torch.float64) / rate
-        phase = 2 * math.pi * hertz * time - depth / 2.0 * torch.cos(2 * math.pi * 2.0 * time)  # 2 Hz vibrato
-        wave = sum(torch.sin(k * phase) / k for k in range(1, 6))
-        return Audio((amplitude * torch.as_tensor(wave)).to(torch.float32), rate)
-
-    return build
-
-
-@pytest.fixture(scope="session")
-def ask() -> Ask:
-    """One single prompt and what was said for it."""
-    from scoring.audio.clip import Clip
-    from scoring.judges.judge import Utterance
-
-    def build(audio: Audio, text: str = "open the gate", register: Register = Register.LOW, **levels: int) -> Utterance:
-        voice = Voice(register=register, **{"rate": 3, "pitch": 3, "expression": 3, "loudness": 3, **levels})
-        prompt = Prompt("g00.a", text, "as asked", voice)
-        return Utterance(prompt, Group("g00", GroupKind.SINGLE, (prompt,)), Clip(audio))
-
-    return build
+def _refuse(event: str, details: tuple[object, ...]) -> None:
+    if event in PROCESSES and details[0] != "uname":  # as Python's platform module asks
+        raise RuntimeError(f"a unit test starts a process: {details[0]}")
+    if event == "socket.connect" and not (isinstance(details[1], tuple) and details[1][0] in ("127.0.0.1", "::1")):
+        raise RuntimeError(f"a unit test connects to a service: {details[1]}")
 
 
 class MakeResult(Protocol):

@@ -1,9 +1,5 @@
 """`voice worker --show-key`, `voice validator certify` and `revoke`, as an operator runs them."""
 
-import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,22 +7,16 @@ import pytest
 
 from neurons.chain import wallets
 from scoring.errors import Code
-from scoring.receipts.certificate import Certificate, CertificateInvalid
+from scoring.receipts.certificate import CertificateInvalid
 from scoring.types import Hotkey
+from tests.builders import command_line
+from tests.builders.command_line import Ended
 from voice_api.keys import ServiceKey, certified, read_certificate, trust
 
 
-def voice(folder: Path, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `voice` in a folder, with its wallets and nothing else in the environment."""
-    return subprocess.run(
-        [sys.executable, "-m", "neurons.cli", *line.split()],
-        cwd=folder,
-        env={"PATH": os.defpath, "BT_WALLET": "validator", "BT_WALLET_PATH": str(folder / "wallets"), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+def voice(folder: Path, line: str, **environment: str) -> Ended:
+    """Run `voice` in a folder, as the validator."""
+    return command_line.voice(folder, *line.split(), BT_WALLET="validator", **environment)
 
 
 def test_from_a_new_worker_to_a_revoked_certificate(tmp_path: Path) -> None:
@@ -76,20 +66,3 @@ def test_wrong_arguments_are_one_line(tmp_path: Path, line: str, code: Code, wor
     (told,) = ended.stderr.splitlines()
     assert (ended.returncode, ended.stdout, told.startswith(f"error {code} "), words in told) == (1, "", True, True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["key", "wallets"]
-
-
-@pytest.mark.parametrize("expired", [False, True], ids=["none", "expired"])
-def test_a_worker_without_a_valid_certificate_ends_with_what_to_do(tmp_path: Path, expired: bool) -> None:
-    """Before it asks for any server: one line with the address and the command."""
-    key = ServiceKey.at(tmp_path / ".voice" / "service.key")
-    if expired:
-        wallet = wallets.create("validator", "default", tmp_path / "wallets")
-        long_ago = datetime.now(UTC) - timedelta(days=9)
-        terms = Certificate(Hotkey(wallet.hotkey.ss58_address), key.address, "h", long_ago, long_ago + timedelta(days=1), "")
-        signature = bytes(wallet.hotkey.sign(terms.message)).hex()
-        (tmp_path / ".voice" / "service.cert.json").write_text(json.dumps({**terms.to_json(), "signature": signature}))
-    ended = voice(tmp_path, "worker", DATABASE_URL="postgresql://nobody", REDIS_URL="redis://nobody")
-    (told,) = ended.stderr.splitlines()
-    assert told.startswith(f"error {Code.CERTIFICATE_INVALID} ")
-    assert f"voice validator certify {key.address} --host NAME --out .voice/service.cert.json" in told
-    assert ("expired at" in told, ended.returncode) == (expired, 1)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,7 +23,9 @@ from neurons.cli.miner.validate import follow, measured
 from scoring.errors import Code
 from scoring.report import Factor
 from scoring.scores import anchors
+from tests.builders import command_line
 from tests.builders.addresses import ALICE
+from tests.builders.command_line import Ended
 from voice_api.db.states import ValidationState
 from voice_api.db.validations import MOST_OPEN
 from voice_api.schemas import MOST_CHARACTERS, ValidationOut
@@ -126,22 +125,14 @@ def api() -> Iterator[Callable[..., Scripted]]:
 
 
 @pytest.fixture
-def miner(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def miner(tmp_path: Path) -> Callable[..., Ended]:
     """A miner's machine: a wallet and a file; runs `voice miner validate` there."""
     wallets.create("me", "default", tmp_path / "wallets")
     (tmp_path / "clip.wav").write_bytes(UPLOAD)
 
-    def run(url: str, *arguments: str, wallet: str = "me") -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": os.defpath, "BT_WALLET_PATH": str(tmp_path / "wallets"), "BT_WALLET": wallet, "VOICE_API_URL": url}
-        return subprocess.run(
-            [sys.executable, "-m", "neurons.cli", "miner", "validate", *(arguments or ASKED)],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+    def run(url: str, *arguments: str, wallet: str = "me") -> Ended:
+        command = ("miner", "validate", *(arguments or ASKED))
+        return command_line.voice(tmp_path, *command, BT_WALLET=wallet, VOICE_API_URL=url)
 
     return run
 
@@ -160,9 +151,7 @@ def test_the_page_about_it_states_what_the_code_holds() -> None:
     assert ("holds for ten seconds" in page, "At most ten of one" in page) == (WINDOW.total_seconds() == 10, MOST_OPEN == 10)
 
 
-def test_shows_metrics_beside_their_anchors_and_the_reasons(
-    api: Callable[..., Scripted], miner: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
+def test_shows_metrics_beside_their_anchors_and_the_reasons(api: Callable[..., Scripted], miner: Callable[..., Ended]) -> None:
     """It sends the file under a signature, waits, and prints what a person needs, with no control character of a stranger's."""
     script = api((202, a_validation()), (200, a_validation(state="running", attempt=1)), (200, DONE))
     ended = miner(script.url, "clip.wav", "--text", "Open the gate & see.", "--description", "A soprano.")
@@ -179,16 +168,14 @@ def test_shows_metrics_beside_their_anchors_and_the_reasons(
     assert "wer" in ended.stdout and "[odd]" in ended.stdout and "\x1b[2J" not in ended.stdout
 
 
-def test_json_is_what_the_api_said(api: Callable[..., Scripted], miner: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_json_is_what_the_api_said(api: Callable[..., Scripted], miner: Callable[..., Ended]) -> None:
     """One object, with the address to read it again."""
     script = api((202, a_validation()), (200, DONE))
     ended = miner(script.url, *ASKED, "--json")
     assert (ended.returncode, json.loads(ended.stdout)) == (0, DONE | {"url": f"{script.url}/v1/validations/{ID}"})
 
 
-def test_a_recording_that_failed_is_one_coded_line(
-    api: Callable[..., Scripted], miner: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
+def test_a_recording_that_failed_is_one_coded_line(api: Callable[..., Scripted], miner: Callable[..., Ended]) -> None:
     """The code is the recording's, the status is not 0."""
     ended = miner(api((202, a_validation()), (200, FAILED)).url)
     (line,) = ended.stderr.strip().splitlines()
@@ -198,9 +185,7 @@ def test_a_recording_that_failed_is_one_coded_line(
     assert (ended.returncode, json.loads(ended.stdout)["code"]) == (1, Code.AUDIO_INVALID)
 
 
-def test_who_does_not_wait_gets_the_address(
-    api: Callable[..., Scripted], miner: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
+def test_who_does_not_wait_gets_the_address(api: Callable[..., Scripted], miner: Callable[..., Ended]) -> None:
     """What is not judged yet is no error."""
     script = api((202, a_validation()))
     ended = miner(script.url, *ASKED, "--wait", "0")
@@ -235,7 +220,7 @@ PROBLEM = {
 )
 def test_what_goes_wrong_is_one_line(
     api: Callable[..., Scripted],
-    miner: Callable[..., subprocess.CompletedProcess[str]],
+    miner: Callable[..., Ended],
     arguments: tuple[str, ...],
     wallet: str,
     code: Code,
@@ -249,7 +234,7 @@ def test_what_goes_wrong_is_one_line(
 
 
 def test_an_api_that_answers_as_somebody_else_names_the_setting(
-    api: Callable[..., Scripted], miner: Callable[..., subprocess.CompletedProcess[str]]
+    api: Callable[..., Scripted], miner: Callable[..., Ended]
 ) -> None:
     """With the hotkey that the API says it answers as, and what to set."""
     detail = f"this API answers as {ALICE}, and the request is not signed for it"

@@ -1,0 +1,60 @@
+"""What importing a module needs and brings along, each found out in a fresh interpreter."""
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from voice_api.dispatch import wakeups
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("neurons", "workers", "voice_api", "scoring", "prompts")
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+MODULES = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in FILES]
+PROGRAMS = ("neurons.cli.__main__", "workers.sandbox.guest.__main__", "voice_api.db.migrations.env")
+"""Modules that run when they are imported."""
+LIGHT = (
+    "scoring.model.fingerprint",
+    "scoring.weights.plan",
+    "neurons.validator.daemon",
+    "neurons.validator.follow.daemon",
+    "neurons.model_queue.daemon",
+    "neurons.miner.daemon",
+    "neurons.cli.main",
+    "voice_api.web.app",
+    "voice_api.dispatch.dispatcher",
+)
+
+
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program with nothing in its environment but what is given."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False, timeout=100)
+
+
+def test_every_module_imports_with_an_empty_environment() -> None:
+    """No settings, no files, no network at import time."""
+    modules = [name for name in MODULES if name not in PROGRAMS]
+    done = python("-c", f"import importlib\nfor name in {modules}: importlib.import_module(name)")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_api_and_the_daemons_run_without_torch() -> None:
+    """Importing a daemon imports no torch: it starts quickly and stays small."""
+    tell = "importlib.import_module(name); print(name, sorted({'torch', 'safetensors'} & set(sys.modules)))"
+    done = python("-c", f"import importlib, sys\nfor name in {LIGHT}: {tell}")
+    assert done.stdout.splitlines() == [f"{name} []" for name in LIGHT], done.stderr
+
+
+def test_the_job_that_the_api_names_exists() -> None:
+    """The dispatcher names its job by string; the string resolves."""
+    module, name = wakeups.JOB.rsplit(".", 1)
+    assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_no_environment_is_needed_to_ask_for_help() -> None:
+    """`voice --help` answers with nothing set."""
+    done = python("-m", "neurons.cli", "--help", PATH=os.defpath)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "validator" in done.stdout
