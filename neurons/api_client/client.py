@@ -1,5 +1,6 @@
 """The voice API's client: a method for each operation, answers parsed by the API's own schemas."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import httpx
@@ -7,12 +8,15 @@ import httpx
 from neurons.api_client.connection import ApiRefused as ApiRefused
 from neurons.api_client.connection import ApiUnavailable as ApiUnavailable
 from neurons.api_client.connection import Connection, parsed
-from scoring.types import EvaluationId, Hotkey, RoundNumber, SubmissionId
+from scoring.types import Block, EvaluationId, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.registry import RegistrySnapshot
 from voice_api.db.submissions import NewSubmission
 from voice_api.schemas import (
-    MOST_ROWS,
     MOST_SUBMISSIONS,
+    CommitmentIn,
+    CommitmentOut,
+    CommitmentsIn,
+    CommitmentsOut,
     LeaderboardOut,
     LeaderboardRowOut,
     QueuePage,
@@ -32,7 +36,7 @@ from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
 from voice_api.schemas.events import EventOut, EventPage
 from voice_api.schemas.evidence import EvidenceOut
 from voice_api.schemas.ledger import LedgerEntryOut, LedgerPage
-from voice_api.schemas.operations import ORDERS, Order, Ordered, StuckPage, Verb
+from voice_api.schemas.operations import ORDERS, Order, Ordered, StuckOut, StuckPage, Verb
 from voice_api.schemas.readiness import Readiness
 from voice_api.schemas.rounds import RoundOut, RoundPage
 from voice_api.schemas.samples import SampleOut, SamplePage
@@ -63,40 +67,30 @@ class VoiceApi(Connection):
             ids.extend((await self._write("/v1/submissions", body, SubmissionsOut)).ids)
         return ids
 
+    async def known_commitments(self, commitments: Sequence[tuple[Hotkey, Block]]) -> list[CommitmentOut]:
+        """Ask what is recorded of commitments (hotkey and commit block), in as few requests as it takes; in the order given."""
+        asked = [CommitmentIn(hotkey=hotkey, commit_block=block) for hotkey, block in commitments]
+        found: list[CommitmentOut] = []
+        for start in range(0, len(asked), MOST_SUBMISSIONS):
+            body = CommitmentsIn(commitments=tuple(asked[start : start + MOST_SUBMISSIONS]))
+            found.extend((await self._write("/v1/submissions/known", body, CommitmentsOut)).commitments)
+        return found
+
     async def submission(self, submission_id: SubmissionId) -> SubmissionDetail:
         """One submission with its evaluations."""
         return await self._read(f"/v1/submissions/{submission_id}", SubmissionDetail)
 
     async def events(self, submission_id: SubmissionId) -> list[EventOut]:
         """All that happened to a submission and its evaluations, oldest first."""
-        found: list[EventOut] = []
-        after: int | None = 0
-        while after is not None:
-            page = await self._read(f"/v1/submissions/{submission_id}/events", EventPage, after=after, limit=MOST_ROWS)
-            found.extend(page.items)
-            after = page.next
-        return found
+        return await self._all(f"/v1/submissions/{submission_id}/events", EventPage)
 
     async def submissions(self, hotkey: Hotkey | None = None) -> list[SubmissionOut]:
         """Every submission, or every one of a hotkey, oldest first."""
-        found: list[SubmissionOut] = []
-        after: int | None = 0
-        while after is not None:
-            filters = {"hotkey": hotkey} if hotkey else {}
-            page = await self._read("/v1/submissions", SubmissionPage, after=after, limit=MOST_ROWS, **filters)
-            found.extend(page.items)
-            after = page.next
-        return found
+        return await self._all("/v1/submissions", SubmissionPage, hotkey=hotkey)
 
     async def queue(self) -> list[QueueRowOut]:
         """What runs and what waits, in the order in which it is served."""
-        found: list[QueueRowOut] = []
-        after: int | None = 0
-        while after is not None:
-            page = await self._read("/v1/queue", QueuePage, after=after, limit=MOST_ROWS)
-            found.extend(page.items)
-            after = page.next
-        return found
+        return await self._all("/v1/queue", QueuePage)
 
     async def leaderboard(self, limit: int = 100) -> list[LeaderboardRowOut]:
         """The public table."""
@@ -113,8 +107,7 @@ class VoiceApi(Connection):
 
     async def rounds(self, after: RoundNumber | None = None, limit: int = 50) -> RoundPage:
         """A page of rounds, oldest first."""
-        query = {} if after is None else {"after": after}
-        return await self._read("/v1/rounds", RoundPage, limit=limit, **query)
+        return await self._read("/v1/rounds", RoundPage, after=after, limit=limit)
 
     async def round(self, number: RoundNumber) -> RoundOut:
         """One round."""
@@ -126,17 +119,15 @@ class VoiceApi(Connection):
 
     async def ledger(self, after: RoundNumber | None = None, limit: int = 50, validator: Hotkey | None = None) -> LedgerPage:
         """A page of a validator's ledger (the API's own), oldest first."""
-        query = _known(after=after, validator=validator)
-        return await self._read("/v1/ledger", LedgerPage, limit=limit, **query)
+        return await self._read("/v1/ledger", LedgerPage, after=after, limit=limit, validator=validator)
 
     async def ledger_entry(self, number: RoundNumber, validator: Hotkey | None = None) -> LedgerEntryOut:
         """One entry of a validator's ledger."""
-        return await self._read(f"/v1/ledger/{number}", LedgerEntryOut, **_known(validator=validator))
+        return await self._read(f"/v1/ledger/{number}", LedgerEntryOut, validator=validator)
 
     async def weights(self, before: int | None = None, limit: int = 20, validator: Hotkey | None = None) -> WeightsPage:
         """A page of a validator's attempts to set weights, newest first."""
-        query = _known(before=before, validator=validator)
-        return await self._read("/v1/weights", WeightsPage, limit=limit, **query)
+        return await self._read("/v1/weights", WeightsPage, before=before, limit=limit, validator=validator)
 
     async def weights_of(self, snapshot_hash: str) -> WeightsDetail:
         """The first attempt that was made from a snapshot, with the snapshot and the plan."""
@@ -150,8 +141,9 @@ class VoiceApi(Connection):
         submission: SubmissionId | None = None,
     ) -> EvaluationPage:
         """A page of evaluations, oldest first; of one round or submission if asked."""
-        query = _known(round=of_round, submission=submission)
-        return await self._read("/v1/evaluations", EvaluationPage, after=after, limit=limit, **query)
+        return await self._read(
+            "/v1/evaluations", EvaluationPage, after=after, limit=limit, round=of_round, submission=submission
+        )
 
     async def evaluation(self, evaluation_id: EvaluationId) -> EvaluationOut:
         """One evaluation."""
@@ -159,14 +151,7 @@ class VoiceApi(Connection):
 
     async def samples(self, evaluation_id: EvaluationId) -> list[SampleOut]:
         """Everything that was said in an evaluation, in the round's own order."""
-        found: list[SampleOut] = []
-        query: dict[str, int] = {}
-        while True:
-            page = await self._read(f"/v1/evaluations/{evaluation_id}/samples", SamplePage, limit=MOST_ROWS, **query)
-            found.extend(page.items)
-            if page.next is None:
-                return found
-            query = {"after": page.next}
+        return await self._all(f"/v1/evaluations/{evaluation_id}/samples", SamplePage)
 
     async def receipt(self, receipt_hash: str) -> bytes:
         """A signed receipt as the file that `voice verify` takes."""
@@ -191,15 +176,10 @@ class VoiceApi(Connection):
             raise TypeError(f"{verb} takes a {ORDERS[verb].__name__}")
         return await self._write(f"/v1/operator/{verb}", order, Ordered, key)
 
-    async def stuck(self, after: EvaluationId | None = None, limit: int = 50) -> StuckPage:
-        """A page of what waits for an operator, asked by one."""
-        target = f"/v1/operator/stuck?{httpx.QueryParams(after=after or 0, limit=limit)}"
-        return await self._send(lambda: self._signed("GET", target), StuckPage)
+    async def stuck(self) -> list[StuckOut]:
+        """Everything that waits for an operator, asked by one."""
+        return await self._all("/v1/operator/stuck", StuckPage, signed=True)
 
     async def workers(self) -> tuple[WorkerOut, ...]:
         """Every live worker, asked by an operator."""
-        return (await self._send(lambda: self._signed("GET", "/v1/operator/workers"), WorkersOut)).workers
-
-
-def _known(**asked: str | int | None) -> dict[str, str | int]:
-    return {name: value for name, value in asked.items() if value is not None}
+        return (await self._read("/v1/operator/workers", WorkersOut, signed=True)).workers

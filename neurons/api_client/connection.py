@@ -13,7 +13,8 @@ from bittensor import http_auth
 from pydantic import BaseModel, ValidationError
 
 from scoring.errors import Code, PlatformError
-from voice_api.schemas import Problem
+from voice_api.schemas import MOST_ROWS, Problem
+from voice_api.schemas.wire import Item, Page
 
 Answer = TypeVar("Answer", bound=BaseModel)
 _JSON = "application/json"
@@ -58,8 +59,24 @@ class Connection:
         """Close them."""
         await self._client.__aexit__(kind, value, traceback)
 
-    async def _read(self, path: str, answer: type[Answer], **query: str | int) -> Answer:
-        return await self._send(lambda: self._client.build_request("GET", path, params=query or None), answer)
+    async def _read(self, path: str, answer: type[Answer], *, signed: bool = False, **query: str | int | None) -> Answer:
+        """Read what `path` answers; of the query, what is None is not asked for."""
+        asked = {name: value for name, value in query.items() if value is not None}
+        target = f"{path}?{httpx.QueryParams(asked)}" if asked else path
+        return await self._send(
+            lambda: self._signed("GET", target) if signed else self._client.build_request("GET", target), answer
+        )
+
+    async def _all(self, path: str, page: type[Page[Item]], *, signed: bool = False, **query: str | int | None) -> list[Item]:
+        """Read all pages of a list, in as few requests as it takes."""
+        found: list[Item] = []
+        after: int | None = None
+        while True:
+            answer = await self._read(path, page, signed=signed, after=after, limit=MOST_ROWS, **query)
+            found.extend(answer.items)
+            after = answer.next
+            if after is None:
+                return found
 
     async def _bytes(self, path: str) -> bytes:
         response = await self._patient(lambda: self._client.build_request("GET", path))

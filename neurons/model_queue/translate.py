@@ -1,6 +1,6 @@
 """What the model queue sends: pure decisions from a metagraph to a registry snapshot and new submissions."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from neurons.chain.commitment import in_cooldown, parse, tiebreak
 from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph
@@ -8,17 +8,6 @@ from scoring.errors import Code, SubmissionFault
 from scoring.types import Block, BlockHash
 from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
 from voice_api.db.submissions import NewSubmission
-
-UNREAD = (Code.COMMITMENT_MALFORMED, Code.TOO_EARLY, Code.TIMELOCKED)
-"""Refused before anything was read: such a commitment starts no cooldown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the API already holds of a hotkey: the blocks of all its commitments, and the newest that was accepted."""
-
-    blocks: frozenset[Block] = frozenset()
-    accepted: Block | None = None
 
 
 def registry(metagraph: Metagraph) -> RegistrySnapshot:
@@ -47,9 +36,12 @@ def readable(metagraph: Metagraph) -> tuple[tuple[CommitmentRecord, str], ...]:
 
 
 def submission(
-    record: CommitmentRecord, public_key: str, block_hash: BlockHash, known: Known, cooldown_blocks: int
+    record: CommitmentRecord, public_key: str, block_hash: BlockHash, cooldown_from: Block | None, cooldown_blocks: int
 ) -> NewSubmission:
-    """A commitment as a submission, or as the refusal that the first checks (parse, cooldown) make of it."""
+    """Translate a commitment to a submission, or to the refusal that the first checks (parse, cooldown) make of it.
+
+    The hotkey's cooldown counts from `cooldown_from`, its newest commitment that started one.
+    """
     unread = NewSubmission(
         hotkey=record.hotkey,
         public_key=public_key,
@@ -61,10 +53,10 @@ def submission(
         if record.status is CommitmentStatus.REVEALED:
             raise SubmissionFault(Code.TIMELOCKED)
         commitment = parse(record.value)
-        if in_cooldown(known.accepted, record.block, cooldown_blocks):
+        if in_cooldown(cooldown_from, record.block, cooldown_blocks):
             raise SubmissionFault(
                 Code.TOO_EARLY,
-                f"committed {record.block - (known.accepted or 0)} blocks after the last one, not {cooldown_blocks}",
+                f"committed {record.block - (cooldown_from or 0)} blocks after the last one, not {cooldown_blocks}",
             )
     except SubmissionFault as fault:
         return replace(unread, code=fault.code, reason=fault.detail)

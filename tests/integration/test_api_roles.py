@@ -74,11 +74,11 @@ async def test_an_operator_moves_an_evaluation(operator: VoiceApi, pool: Pool, o
     (known,) = await EvaluationQueue(pool).page()
     about = EvaluationOrder(evaluation_id=known.id, reason="looks wrong")
     assert (await operator.order(Verb.PARK, about)).evaluations == (known.id,)
-    (stuck,) = (await operator.stuck()).items
+    (stuck,) = await operator.stuck()
     assert (stuck.evaluation_id, stuck.parked_why) == (known.id, "operator")
     assert (await operator.order(Verb.RELEASE, about)).evaluations == (known.id,)
     assert (await operator.evaluation(known.id)).state is EvaluationState.QUEUED
-    assert (await operator.stuck()).items == ()
+    assert await operator.stuck() == []
 
 
 async def test_an_operator_requeues_by_host_and_code(operator: VoiceApi, pool: Pool, open_round: OpenRound) -> None:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import bittensor as bt
 import httpx
@@ -14,14 +15,14 @@ from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from neurons.chain import wallets
 from neurons.chain.adapter import Chain
 from neurons.chain.commitment import Commitment, encode
-from neurons.chain.types import Applied
+from neurons.chain.types import Applied, CommitmentRecord, CommitmentStatus, Metagraph, Neuron
 from neurons.devchain.operations import create, register
 from neurons.devchain.rules import Rules
 from neurons.devchain.substrate import DevSubstrate
 from neurons.model_queue import daemon
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.types import Hotkey
+from scoring.types import Block, BlockHash, Hotkey, Uid
 from voice_api.db.pool import Pool
 from voice_api.db.registry import Registry
 from voice_api.db.states import SubmissionState
@@ -30,6 +31,7 @@ from voice_api.settings import ApiSettings
 
 NETUID = 7
 SCHEDULE = load()
+HASH = BlockHash("0x" + "12" * 32)
 GOOD = encode(Commitment("lab/voice", "0" * 40, b"t" * 16))
 
 
@@ -65,6 +67,68 @@ class Bed:
         client = VoiceApi("http://voice.test", writer or self.writer, self.receiver, transport=self.transport)
         async with self.chain() as chain, client as api:
             return await daemon.tick(chain, api, SCHEDULE)
+
+
+class FullSubnet:
+    """A chain on which each of `hotkeys` hotkeys has committed once, as the queue reads it."""
+
+    def __init__(self, hotkeys: int) -> None:
+        names = [Hotkey(f"hotkey-{number}") for number in range(hotkeys)]
+        neurons = tuple(
+            Neuron(
+                uid=Uid(uid),
+                hotkey=name,
+                coldkey="cold",
+                public_key="ab" * 32,
+                stake=0,
+                incentive=0.0,
+                dividends=0.0,
+                emission=0,
+                validator_permit=False,
+                active=True,
+                last_update=Block(1),
+                registered_at_block=Block(1),
+                immune_until_block=Block(100),
+            )
+            for uid, name in enumerate(names)
+        )
+        commitments = tuple(CommitmentRecord(name, Block(50), GOOD.decode(), CommitmentStatus.PLAIN) for name in names)
+        self._metagraph = Metagraph(
+            netuid=NETUID,
+            block=Block(60),
+            block_hash=HASH,
+            owner_hotkey=names[0],
+            owner_coldkey="cold",
+            neurons=neurons,
+            commitments=commitments,
+            tempo=20,
+            activity_cutoff=5000,
+            immunity_period=100,
+            weights_rate_limit=10,
+            weights_version=0,
+            min_allowed_weights=1,
+            max_weight_limit=1.0,
+        )
+
+    async def metagraph(self) -> Metagraph:
+        """Everything at block 60."""
+        return self._metagraph
+
+    async def block_hash(self, block: Block) -> BlockHash:  # as the adapter has it
+        """The same of every block."""
+        return HASH
+
+
+class Counting(httpx.AsyncBaseTransport):
+    """Passes requests on, and keeps what was asked for."""
+
+    def __init__(self, inner: httpx.ASGITransport) -> None:
+        self.inner, self.asked = inner, list[str]()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass one on."""
+        self.asked.append(f"{request.method} {request.url.path}")
+        return await self.inner.handle_async_request(request)
 
 
 @pytest.fixture
@@ -149,3 +213,30 @@ async def test_an_api_that_is_away_loses_nothing(bed: Bed, pool: Pool) -> None:
             await daemon.tick(chain, api, SCHEDULE)
     assert await bed.tick() == 1
     assert len(await Submissions(pool).page(limit=10)) == 1
+
+
+@pytest.mark.parametrize(
+    ("hotkeys", "pages"), [pytest.param(256, 1, id="a full subnet: one page"), pytest.param(257, 2, id="one more: two pages")]
+)
+async def test_the_api_is_asked_once_for_a_page_of_commitments(
+    hotkeys: int,
+    pages: int,
+    pool: Pool,
+    writer: bt.Wallet,
+    receiver: bt.Wallet,
+    api_settings: Callable[..., ApiSettings],
+    serve: Callable[[ApiSettings], Awaitable[httpx.ASGITransport]],
+) -> None:
+    """Two ticks over a full subnet stay far below the API's own limits, and every commitment is recorded once."""
+    transport = Counting(await serve(api_settings(rate_per_minute=8, rate_address_per_minute=8)))
+    chain = cast(Chain, FullSubnet(hotkeys))
+    ticks, asked = [], []
+    async with VoiceApi("http://voice.test", writer, receiver.hotkey.ss58_address, transport=transport) as api:
+        for _ in range(2):
+            ticks.append(await daemon.tick(chain, api, SCHEDULE))
+            asked.append(list(transport.asked))
+            transport.asked.clear()
+    assert ticks == [hotkeys, 0]
+    looked_up = ["POST /v1/registry", *["POST /v1/submissions/known"] * pages]
+    assert asked == [[*looked_up, *["POST /v1/submissions"] * pages], looked_up]
+    assert len(await Submissions(pool).page(limit=500)) == hotkeys

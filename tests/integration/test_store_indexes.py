@@ -67,7 +67,7 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "submissions.page_of_hotkey": (0, 50, "hotkey-7", None),
     "submissions.evaluations": (90000, 100),
     "submissions.events": (90000, 0, 50),
-    "submissions.last_commit_block": ("hotkey-7",),
+    "submissions.known_of": ("{hotkey-7,nobody}", "{7,7}", "{1001}"),
     "submissions.by_tensors": ("ab",),
     "submissions.leaderboard": (100, "v"),
     "submissions.statuses": ("{hotkey-7}", "{7}", 3999),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scoring.errors import Code, PlatformError
-from scoring.types import Hotkey, SubmissionId
+from scoring.types import Block, Hotkey, SubmissionId
 from tests.integration.event_replay import replayed
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.operations import Operations
@@ -15,7 +15,7 @@ from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName, SubmissionState
-from voice_api.db.submissions import NewSubmission, Submissions
+from voice_api.db.submissions import KnownCommitment, NewSubmission, Submissions
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 LEASE = timedelta(minutes=15)
@@ -185,7 +185,7 @@ async def test_ban(
         assert (found.state, found.code, found.reason) == (SubmissionState.REJECTED, Code.BANNED, "because")
     assert await stand(queue) == [PARKED, QUEUED]
     assert (await take(queue)).submission_id == other
-    assert await Submissions(pool).last_commit_block(hotkey) == 100
+    assert await Submissions(pool).known([(hotkey, Block(200))]) == (KnownCommitment(True, Block(200)),)
     assert await replayed(pool) == ()
 
 

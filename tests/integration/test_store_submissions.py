@@ -14,7 +14,7 @@ from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import ActorKind, EventKind, QueueName, SubmissionState, VerdictState
-from voice_api.db.submissions import Candidate, NewSubmission, OutcomeCount, Submissions, TagRecord
+from voice_api.db.submissions import Candidate, KnownCommitment, NewSubmission, OutcomeCount, Submissions, TagRecord
 
 Build = Callable[..., NewSubmission]
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
@@ -60,7 +60,7 @@ async def test_newer_commitment_supersedes(store: Submissions, new_submission: B
     blocks = [new_submission(hotkey=MINER, commit_block=Block(block)) for block in (100, 300, 200)]
     ids = [*(await store.add([other, blocks[0]])), *(await store.add(blocks[1:2])), *(await store.add(blocks[2:]))]
     assert await states(store, ids) == ["queued", "superseded", "queued", "superseded"]
-    assert await store.last_commit_block(MINER) == 300
+    assert await store.known([(MINER, Block(200))]) == (KnownCommitment(True, Block(300)),)
 
 
 async def test_refused_commitment_supersedes_nothing(store: Submissions, new_submission: Build, refused: Build) -> None:
@@ -69,8 +69,9 @@ async def test_refused_commitment_supersedes_nothing(store: Submissions, new_sub
     ids = await store.add([new_submission(hotkey=MINER), early, refused(hotkey=MINER, commit_block=Block(160))])
     assert await states(store, ids) == ["queued", "rejected", "rejected"]
     assert ((await store.get(ids[1])).code, (await store.get(ids[1])).reason) == (Code.TOO_EARLY, "50 blocks")
-    assert await store.last_commit_block(MINER) == 100
-    assert await store.last_commit_block(Hotkey("nobody")) is None
+    asked = [(Hotkey("nobody"), Block(150)), (MINER, Block(170)), (MINER, Block(160)), (MINER, Block(150))]
+    nothing, new, held = KnownCommitment(False, None), KnownCommitment(False, Block(100)), KnownCommitment(True, Block(100))
+    assert await store.known(asked) == (nothing, new, held, held)
 
 
 async def test_rejected_submission_still_counts_as_accepted_commitment(

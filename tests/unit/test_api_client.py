@@ -54,6 +54,7 @@ def ordered(verb: Verb, order: Order) -> Call:
 CALLS: dict[str, Call] = {
     "leaderboard_leaderboard": lambda api: api.leaderboard(),
     "submissions_add": lambda api: api.send_submissions([REFUSED]),
+    "submissions_known": lambda api: api.known_commitments([(HOTKEY, Block(1))]),
     "submissions_page": lambda api: api.submissions(hotkey=HOTKEY),
     "submissions_get": lambda api: api.submission(SUBMISSION),
     "submissions_events": lambda api: api.events(SUBMISSION),

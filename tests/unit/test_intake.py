@@ -7,7 +7,6 @@ import pytest
 from neurons.chain.commitment import Commitment, encode, tiebreak
 from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph, Neuron
 from neurons.model_queue import translate
-from neurons.model_queue.translate import Known
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, Uid
 from voice_api.db import registry
@@ -97,7 +96,7 @@ def test_only_open_commitments_of_registered_hotkeys_are_read_oldest_first() -> 
 
 def test_a_well_formed_commitment_becomes_a_submission() -> None:
     """Its parts stand apart, its place inside the block is fixed."""
-    assert translate.submission(a_commitment(1), KEY, HASH, Known(), 100) == NewSubmission(
+    assert translate.submission(a_commitment(1), KEY, HASH, None, 100) == NewSubmission(
         hotkey=Hotkey("h1"),
         public_key=KEY,
         commit_block=Block(50),
@@ -110,21 +109,21 @@ def test_a_well_formed_commitment_becomes_a_submission() -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "known", "code"),
+    ("record", "cooldown_from", "code"),
     [
-        pytest.param(a_commitment(1, value="hello"), Known(), Code.COMMITMENT_MALFORMED, id="not a commitment"),
-        pytest.param(a_commitment(1, value="hello"), Known(accepted=Block(1)), Code.COMMITMENT_MALFORMED, id="parse comes first"),
-        pytest.param(a_commitment(1, 149), Known(accepted=Block(50)), Code.TOO_EARLY, id="99 blocks after the last"),
-        pytest.param(a_commitment(1, status=CommitmentStatus.REVEALED), Known(), Code.TIMELOCKED, id="revealed"),
+        pytest.param(a_commitment(1, value="hello"), None, Code.COMMITMENT_MALFORMED, id="not a commitment"),
+        pytest.param(a_commitment(1, value="hello"), Block(1), Code.COMMITMENT_MALFORMED, id="parse comes first"),
+        pytest.param(a_commitment(1, 149), Block(50), Code.TOO_EARLY, id="99 blocks after the last"),
+        pytest.param(a_commitment(1, status=CommitmentStatus.REVEALED), None, Code.TIMELOCKED, id="revealed"),
     ],
 )
-def test_a_refusal_is_recorded_with_its_code(record: CommitmentRecord, known: Known, code: Code) -> None:
+def test_a_refusal_is_recorded_with_its_code(record: CommitmentRecord, cooldown_from: Block | None, code: Code) -> None:
     """Nothing is dropped in silence, and nothing refused has a repository to fetch."""
-    refused = translate.submission(record, KEY, HASH, known, 100)
+    refused = translate.submission(record, KEY, HASH, cooldown_from, 100)
     assert (refused.code, refused.repo, refused.tag) == (code, None, None)
     assert refused.reason
 
 
 def test_after_the_cooldown_a_new_commitment_counts() -> None:
     """Exactly 100 blocks later is late enough."""
-    assert translate.submission(a_commitment(1, 150), KEY, HASH, Known(accepted=Block(50)), 100).code is None
+    assert translate.submission(a_commitment(1, 150), KEY, HASH, Block(50), 100).code is None

@@ -24,6 +24,9 @@ from voice_api.db.rows import read
 from voice_api.db.sql import sql
 from voice_api.db.states import ActorKind, EventKind, SubmissionState
 
+NO_COOLDOWN = (Code.COMMITMENT_MALFORMED, Code.TOO_EARLY, Code.TIMELOCKED)
+"""Reasons to refuse a commitment before anything of its repository is read: such a commitment starts no cooldown."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewSubmission:
@@ -81,6 +84,14 @@ class TagRecord:
     commit_block: Block
     tiebreak: str
     tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCommitment:
+    """Whether a commitment is recorded, and the newest block from which its hotkey's cooldown counts (None: from none)."""
+
+    recorded: bool
+    cooldown_from: Block | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,11 +210,11 @@ class Submissions:
         rows = await self._fetch("submissions.events", submission_id, after, limit)
         return tuple(read(EventRow, row) for row in rows)
 
-    async def last_commit_block(self, hotkey: Hotkey) -> Block | None:
-        """The block of the hotkey's newest accepted commitment, or None."""
-        async with self._pool.connection() as connection:
-            block: Block | None = await connection.fetchval(sql("submissions.last_commit_block"), hotkey)
-        return block
+    async def known(self, commitments: Sequence[tuple[Hotkey, Block]]) -> tuple[KnownCommitment, ...]:
+        """What is recorded of commitments (hotkey and commit block) and of their hotkeys' cooldowns, in the order given."""
+        hotkeys, blocks = [hotkey for hotkey, _ in commitments], [block for _, block in commitments]
+        rows = await self._fetch("submissions.known_of", hotkeys, blocks, list(NO_COOLDOWN))
+        return tuple(read(KnownCommitment, row) for row in rows)
 
     async def tags(self) -> tuple[TagRecord, ...]:
         """Every known tag, in the order in which commitments count (block, then tiebreak)."""

@@ -7,6 +7,10 @@ from voice_api.schemas.readiness import Part, Readiness
 from voice_api.schemas.registry import RegistryIn, RegistryOut
 from voice_api.schemas.submissions import (
     MOST_SUBMISSIONS,
+    CommitmentIn,
+    CommitmentOut,
+    CommitmentsIn,
+    CommitmentsOut,
     SubmissionDetail,
     SubmissionIn,
     SubmissionOut,
@@ -22,6 +26,10 @@ __all__ = [
     "MOST_ROWS",
     "MOST_SUBMISSIONS",
     "NO_NUL",
+    "CommitmentIn",
+    "CommitmentOut",
+    "CommitmentsIn",
+    "CommitmentsOut",
     "LeaderboardOut",
     "LeaderboardRowOut",
     "Part",

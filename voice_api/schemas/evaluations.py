@@ -8,7 +8,7 @@ from pydantic import Field
 from scoring.errors import Code
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName
-from voice_api.schemas.wire import ScoreOut, Wire
+from voice_api.schemas.wire import Page, ScoreOut, Wire
 
 
 class EvaluationOut(Wire):
@@ -35,8 +35,7 @@ class EvaluationOut(Wire):
     parked_why: Annotated[ParkedWhy | None, Field(description="Why it has no verdict and waits for nobody.", examples=[None])]
 
 
-class EvaluationPage(Wire):
+class EvaluationPage(Page[EvaluationOut]):
     """Evaluations, oldest first; `next` is the next page's `after`, absent on the last page."""
 
-    items: tuple[EvaluationOut, ...]
     next: Annotated[EvaluationId | None, Field(examples=[28_113])]

@@ -8,7 +8,7 @@ from pydantic import Field
 from scoring.errors import Code
 from scoring.types import EvaluationId
 from voice_api.db.states import ActorKind, EvaluationState, EventKind, SubmissionState
-from voice_api.schemas.wire import Wire
+from voice_api.schemas.wire import Page, Wire
 
 StateOut = SubmissionState | EvaluationState
 
@@ -28,8 +28,7 @@ class EventOut(Wire):
     actor: Annotated[ActorKind, Field(description="Who brought it about.", examples=["worker"])]
 
 
-class EventPage(Wire):
+class EventPage(Page[EventOut]):
     """Events, oldest first; `next` is the next page's `after`, absent on the last page."""
 
-    items: tuple[EventOut, ...]
     next: Annotated[int | None, Field(examples=[90_211])]

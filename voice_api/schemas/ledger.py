@@ -11,7 +11,7 @@ from scoring.ranking.state import State
 from scoring.types import Entrant, Hotkey, RoundNumber
 from voice_api.db.ledger import EntryOutline, LedgerEntry
 from voice_api.errors import LedgerInvalid
-from voice_api.schemas.wire import Hex32, Ss58, Wire
+from voice_api.schemas.wire import Hex32, Page, Ss58, Wire
 
 _KING = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY@433012"
 
@@ -33,10 +33,9 @@ class LedgerLineOut(Wire):
         return cls(**_heading(line.validator, line))
 
 
-class LedgerPage(Wire):
+class LedgerPage(Page[LedgerLineOut]):
     """Entries, oldest first; `next` is the next page's `after`, absent on the last page."""
 
-    items: tuple[LedgerLineOut, ...]
     next: Annotated[RoundNumber | None, Field(examples=[None])]
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 from scoring.errors import Code
 from scoring.types import EvaluationId, Hotkey, SubmissionId
 from voice_api.db.states import ParkedWhy, QueueName
-from voice_api.schemas.wire import NO_NUL, Ss58, Wire
+from voice_api.schemas.wire import NO_NUL, Page, Ss58, Wire
 
 Host = Annotated[
     str, Field(min_length=1, max_length=255, pattern=NO_NUL, description="As its workers name it.", examples=["gpu-07"])
@@ -140,8 +140,7 @@ class StuckOut(Wire):
     finished_at: AwareDatetime
 
 
-class StuckPage(Wire):
+class StuckPage(Page[StuckOut]):
     """By id; `next` is the next page's `after`, absent on the last page."""
 
-    items: tuple[StuckOut, ...]
     next: Annotated[EvaluationId | None, Field(examples=[None])]

@@ -9,7 +9,7 @@ from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.db.evaluations import QueueRow
 from voice_api.db.states import EvaluationState, QueueName
 from voice_api.schemas.eta import EtaRange
-from voice_api.schemas.wire import Ss58, Wire
+from voice_api.schemas.wire import Page, Ss58, Wire
 
 EtaOut = Annotated[
     int | None,
@@ -51,8 +51,5 @@ class QueueRowOut(Wire):
         return cls(**own, eta_p50_seconds=half, eta_p90_seconds=most)
 
 
-class QueuePage(Wire):
+class QueuePage(Page[QueueRowOut]):
     """The queue in the order in which it is served; `next` is the next page's `after`, absent on the last page."""
-
-    items: tuple[QueueRowOut, ...]
-    next: int | None

@@ -7,7 +7,7 @@ from pydantic import Field
 from scoring.types import Block, RoundNumber
 from voice_api.db.rounds import Round
 from voice_api.db.states import RoundState
-from voice_api.schemas.wire import HashIn, Hex32, Wire
+from voice_api.schemas.wire import HashIn, Hex32, Page, Wire
 
 
 class RoundOut(Wire):
@@ -26,8 +26,7 @@ class RoundOut(Wire):
         return Round(**self.model_dump())
 
 
-class RoundPage(Wire):
+class RoundPage(Page[RoundOut]):
     """Rounds, oldest first; `next` is the next page's `after`, absent on the last page."""
 
-    items: tuple[RoundOut, ...]
     next: Annotated[RoundNumber | None, Field(examples=[None])]

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from scoring.types import Micro
-from voice_api.schemas.wire import Wire
+from voice_api.schemas.wire import Page, Wire
 
 
 class SampleOut(Wire):
@@ -28,8 +28,7 @@ class SampleOut(Wire):
     seconds: Annotated[float, Field(description="What it took to speak, wall clock.", examples=[1.25])]
 
 
-class SamplePage(Wire):
+class SamplePage(Page[SampleOut]):
     """Samples in the round's own order; `next` is the next page's `after`, absent on the last page."""
 
-    items: tuple[SampleOut, ...]
     next: Annotated[int | None, Field(examples=[None])]

@@ -11,7 +11,7 @@ from voice_api.db.evaluations import Evaluation
 from voice_api.db.states import SubmissionState
 from voice_api.db.submissions import NewSubmission, Submission
 from voice_api.schemas.evaluations import EvaluationOut
-from voice_api.schemas.wire import NO_NUL, CodeOut, HeightIn, Hex32, Repo, Revision, ScoreOut, Ss58, Tag, Wire
+from voice_api.schemas.wire import NO_NUL, CodeOut, HeightIn, Hex32, Page, Repo, Revision, ScoreOut, Ss58, Tag, Wire
 
 MOST_SUBMISSIONS = 256
 
@@ -58,6 +58,35 @@ class SubmissionsOut(Wire):
     ids: Annotated[tuple[SubmissionId, ...], Field(examples=[[412]])]
 
 
+class CommitmentIn(Wire):
+    """The name of a commitment."""
+
+    hotkey: Ss58
+    commit_block: HeightIn
+
+
+class CommitmentsIn(Wire):
+    """Commitments to look up."""
+
+    commitments: Annotated[tuple[CommitmentIn, ...], Field(min_length=1, max_length=MOST_SUBMISSIONS)]
+
+
+class CommitmentOut(Wire):
+    """What the API holds of one commitment and of its hotkey."""
+
+    recorded: Annotated[bool, Field(description="Whether this commitment was sent before.")]
+    cooldown_from: Annotated[
+        Block | None,
+        Field(description="The newest block from which the hotkey's cooldown counts; null without any.", examples=[433_012]),
+    ]
+
+
+class CommitmentsOut(Wire):
+    """What is held of each, in the order given."""
+
+    commitments: tuple[CommitmentOut, ...]
+
+
 class SubmissionOut(Wire):
     """A submission as it stands; score and stderr are of its last verdict."""
 
@@ -96,8 +125,7 @@ class SubmissionDetail(SubmissionOut):
         )
 
 
-class SubmissionPage(Wire):
+class SubmissionPage(Page[SubmissionOut]):
     """Submissions, oldest first; `next` is the next page's `after`, absent on the last page."""
 
-    items: tuple[SubmissionOut, ...]
     next: Annotated[SubmissionId | None, Field(examples=[412])]

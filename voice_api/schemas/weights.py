@@ -10,7 +10,7 @@ from scoring.types import Block
 from scoring.weights.snapshot import Snapshot
 from voice_api.db.states import Mechanism, WeightOutcome
 from voice_api.db.weights import Made, WeightAttempt
-from voice_api.schemas.wire import Hex32, Ss58, Wire
+from voice_api.schemas.wire import Hex32, Page, Ss58, Wire
 
 MOST_ATTEMPTS = 50
 """Of a page: each was made from a whole snapshot."""
@@ -36,10 +36,9 @@ class WeightsOut(Wire):
         return cls(**_facts(attempt))
 
 
-class WeightsPage(Wire):
+class WeightsPage(Page[WeightsOut]):
     """Attempts, newest first; `next` is the next page's `before`, absent on the last page."""
 
-    items: tuple[WeightsOut, ...]
     next: Annotated[int | None, Field(examples=[96])]
 
 

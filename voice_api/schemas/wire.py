@@ -1,6 +1,6 @@
 """What every model of the wire is built from: the base, and fields that several models share."""
 
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,7 +25,17 @@ CodeOut = Annotated[Code | None, Field(description="Stable code of the reason, 1
 ScoreOut = Annotated[Micro | None, Field(description="Integers of 1e-6, 0 … 1,000,000; more is better.", examples=[713_204])]
 
 
+Item = TypeVar("Item")
+
+
 class Wire(BaseModel):
     """Frozen, and nothing that is not declared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
+
+
+class Page(Wire, Generic[Item]):
+    """One page of a list; `next` is what the next page is asked for after, absent on the last page."""
+
+    items: tuple[Item, ...]
+    next: int | None

@@ -14,7 +14,7 @@ from neurons.cli.options import AsJson, WalletOptions, address, keys_of, shared_
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
-    from voice_api.schemas.operations import Ordered, StuckOut
+    from voice_api.schemas.operations import Ordered
 
 app = typer.Typer(help="What operators see and order, with a hotkey that VOICE_API_OPERATORS names.", no_args_is_help=True)
 
@@ -22,14 +22,13 @@ Reason = Annotated[str, typer.Option("--reason", "-r", help="Why: it stands in t
 Moment = "a time like 2026-11-22T09:00 (UTC), or an age like 90m"
 
 Answer = TypeVar("Answer")
-_PAGE = 500
 
 
 @app.command()
 @shared_options
 def stuck(options: WalletOptions, as_json: AsJson = False) -> None:
     """List evaluations of open rounds that were parked and wait for an operator."""
-    found = _ask(_all_stuck, options)
+    found = _ask(lambda api: api.stuck(), options)
     if as_json:
         typer.echo(json.dumps([row.model_dump(mode="json") for row in found]))
     else:
@@ -137,16 +136,6 @@ def ban(
         typer.confirm(f"Reject everything of {hotkey}, now and from now on?", abort=True, err=True)
     ordered = _order("ban", {"hotkey": hotkey, "reason": reason}, options)
     _tell(f"banned {hotkey}", ordered, as_json)
-
-
-async def _all_stuck(api: "VoiceApi") -> "list[StuckOut]":
-    found: list[StuckOut] = []
-    page = await api.stuck(limit=_PAGE)
-    found.extend(page.items)
-    while page.next is not None:
-        page = await api.stuck(page.next, _PAGE)
-        found.extend(page.items)
-    return found
 
 
 def _order(verb: str, fields: dict[str, Any], options: WalletOptions) -> "Ordered":

@@ -83,9 +83,17 @@ where submission_id = $1 and id > $2
 order by id
 limit $3;
 
--- name: last_commit_block
--- The block of a hotkey's newest accepted commitment: where its cooldown starts.
-select max(commit_block) from submissions where hotkey = $1 and not refused;
+-- name: known_of
+-- Of commitments named by hotkey and commit block, one array each, in that order: whether they are recorded, and where their hotkey's
+-- cooldown starts, which is at its newest commitment that was not refused for one of the codes of $3.
+select held.id is not null as recorded,
+       (
+           select max(commit_block) from submissions s
+           where s.hotkey = named.hotkey and (s.code is null or s.code <> all($3::integer[]))
+       ) as cooldown_from
+from unnest($1::text[], $2::bigint[]) with ordinality as named (hotkey, commit_block, place)
+left join submissions held using (hotkey, commit_block)
+order by place;
 
 -- name: tags
 -- Every tag that was ever committed, in the order in which commitments count.

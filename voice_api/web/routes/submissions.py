@@ -6,7 +6,17 @@ from fastapi import APIRouter, Query
 
 from scoring.types import Hotkey, SubmissionId
 from voice_api.db.states import SubmissionState
-from voice_api.schemas import NO_NUL, SubmissionDetail, SubmissionOut, SubmissionPage, SubmissionsIn, SubmissionsOut
+from voice_api.schemas import (
+    NO_NUL,
+    CommitmentOut,
+    CommitmentsIn,
+    CommitmentsOut,
+    SubmissionDetail,
+    SubmissionOut,
+    SubmissionPage,
+    SubmissionsIn,
+    SubmissionsOut,
+)
 from voice_api.schemas.events import EventOut, EventPage
 from voice_api.web.callers import Writer
 from voice_api.web.dependencies import ServiceDep
@@ -22,6 +32,13 @@ async def add(new: SubmissionsIn, by: Writer) -> SubmissionsOut:
     """Record commitments, all or none; sending one again changes nothing."""
     ids = await by.stores.submissions.add([submission.submission() for submission in new.submissions])
     return SubmissionsOut(ids=tuple(ids))
+
+
+@router.post("/known", responses=WRITE_ERRORS)
+async def known(asked: CommitmentsIn, by: Writer) -> CommitmentsOut:
+    """What is recorded of commitments and of their hotkeys' cooldowns, so that only new ones are sent. Changes nothing."""
+    found = await by.stores.submissions.known([(named.hotkey, named.commit_block) for named in asked.commitments])
+    return CommitmentsOut(commitments=tuple(CommitmentOut.model_validate(item) for item in found))
 
 
 @router.get("", responses=READ_ERRORS)
