@@ -86,7 +86,7 @@ def settle() -> tuple[Miner, Mapping[str, str]]:
     environment = {**_secrets(), **_settings(ports.pick(None))}
     execute(("chmod", "-R", "a+rX", str(DATA / "hub"), str(DATA / "competition.toml")))
     execute(("chmod", "-R", "a+rwX", str(DATA / "chain")))  # written by this user and by the containers'
-    return Miner(MINER, Hotkey(miner.hotkey.ss58_address), folder, repo, revision), environment
+    return Miner(role=MINER, hotkey=Hotkey(miner.hotkey.ss58_address), folder=folder, repo=repo, revision=revision), environment
 
 
 def _secrets() -> dict[str, str]:

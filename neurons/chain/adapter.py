@@ -108,7 +108,7 @@ class Chain:
             if commit["hotkey"] == hotkey
         )
         weights = {Uid(int(target)): int(value) for target, value in row or []}
-        return SealedWeights(at, int(index or 0), int(period or 0), waiting, weights)
+        return SealedWeights(block=at, epoch=int(index or 0), reveal_period=int(period or 0), waiting=waiting, row=weights)
 
     async def commit(self, wallet: bt.Wallet, text: bytes) -> CommitResult:
         """Publish a commitment signed by the wallet's hotkey, and wait until a block holds it.

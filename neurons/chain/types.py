@@ -18,7 +18,7 @@ class ChainUnavailable(PlatformError):
         super().__init__(Code.CHAIN_UNAVAILABLE, detail)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Neuron:
     """One registered hotkey. `stake` is in rao (1e-9 of the subnet's token), `incentive` in [0, 1], the sum over neurons about 1.
 
@@ -64,7 +64,7 @@ class CommitmentRecord:
     status: CommitmentStatus
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metagraph:
     """A subnet at one block. `neurons` is in order of uid; `commitments` also holds those of hotkeys no longer registered.
 
@@ -138,7 +138,7 @@ class SealedOutcome(StrEnum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SealedWeights:
     """A hotkey's sealed weights that wait at a block, and the weights (u16 by uid) that count for it there.
 

@@ -25,7 +25,7 @@ class Funded:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
     """A hotkey took a slot. `cost` and `stake` (rao) come from the coldkey's balance. Without an origin a developer did it."""
 

@@ -26,7 +26,7 @@ class FaultKind(StrEnum):
     """The node answers with the error `name`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaultPlan:
     """A fault to come: which calls (`submit`, `query`, `SubtensorModule.*`, …), which share of them in (0, 1], until which block.
 
@@ -131,4 +131,18 @@ class FaultTable:
 
 def _fault(number: int, since: int, hits: int, kind: str, *rest: Any) -> Fault:
     call, share, seconds, name, after, until_block, pid = rest
-    return Fault(number, since, hits, FaultPlan(FaultKind(kind), call, share, seconds, name, bool(after), until_block, pid))
+    return Fault(
+        number,
+        since,
+        hits,
+        FaultPlan(
+            kind=FaultKind(kind),
+            call=call,
+            share=share,
+            seconds=seconds,
+            name=name,
+            after=bool(after),
+            until_block=until_block,
+            pid=pid,
+        ),
+    )

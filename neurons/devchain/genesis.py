@@ -13,7 +13,7 @@ RAO = 1_000_000_000
 U16_MAX = 65_535
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Genesis:
     """The chain's first facts. Block n begins `n * block_seconds` after `started` (Unix time); `seed` (hex) makes the hashes.
 

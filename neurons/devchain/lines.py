@@ -23,7 +23,7 @@ def line(event: Event) -> str:
     match event:
         case Funded(coldkey, amount):
             return f"faucet gave {amount / RAO:g} to {coldkey}"
-        case Registered(uid, hotkey):
+        case Registered(uid=uid, hotkey=hotkey):
             return f"{hotkey} registered as uid {uid}"
         case Staked(hotkey, coldkey, amount):
             return f"{coldkey} {'staked' if amount > 0 else 'took back'} {abs(amount) / RAO:g} on {hotkey}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from scoring.types import Hotkey
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NeuronState:
     """One slot. Emission in rao; consensus, trust, incentive and dividends as u16 shares of the last epoch.
 

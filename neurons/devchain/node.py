@@ -22,7 +22,7 @@ class NoSuchBlock(Exception):
     """A block that is not there yet, or a hash of no block."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Extrinsic:
     """A call with its signature over `payload`; `crypto_type` is 0 for ed25519, 1 for sr25519."""
 

@@ -50,7 +50,18 @@ def create(
     if block_seconds <= 0:
         raise PlatformError(Code.SETTING_INVALID, f"a block takes more than 0 s, not {block_seconds}")
     chosen = secrets.token_bytes(32) if seed is None else seed
-    log.create(path, Genesis(netuid, block_seconds, clock(), chosen.hex(), owner_hotkey, owner_coldkey, rules or Rules()))
+    log.create(
+        path,
+        Genesis(
+            netuid=netuid,
+            block_seconds=block_seconds,
+            started=clock(),
+            seed=chosen.hex(),
+            owner_hotkey=owner_hotkey,
+            owner_coldkey=owner_coldkey,
+            rules=rules or Rules(),
+        ),
+    )
 
 
 def faucet(path: Path, coldkey: str, amount: int, *, clock: Clock = time.time) -> Block:

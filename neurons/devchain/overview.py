@@ -13,7 +13,7 @@ from neurons.devchain.state import ChainState, CommitmentState, SealedState, nex
 from scoring.types import Hotkey
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NeuronRow:
     """One slot. Stake and emission in rao; incentive and dividends as u16 shares; weights (u16) by target."""
 
@@ -32,7 +32,7 @@ class NeuronRow:
     weights: Mapping[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """The chain at `block`. `epoch` counts those that have ended, `next_epoch` is the block that ends the present one."""
 

@@ -17,7 +17,7 @@ def register(hotkey: Hotkey, coldkey: str, amount: int, state: ChainState, origi
     ensure(arrived < rules.max_regs_per_block, "TooManyRegistrationsThisBlock")
     ensure(state.neuron(hotkey) is None, "HotKeyAlreadyRegisteredInSubNet")
     ensure(state.balances.get(coldkey, 0) >= rules.registration_cost + amount, "NotEnoughBalanceToStake")
-    return Registered(_slot(state), hotkey, coldkey, amount, rules.registration_cost, origin)
+    return Registered(uid=_slot(state), hotkey=hotkey, coldkey=coldkey, stake=amount, cost=rules.registration_cost, origin=origin)
 
 
 def stake(hotkey: Hotkey, coldkey: str, amount: int, state: ChainState, origin: Origin | None = None) -> Staked:

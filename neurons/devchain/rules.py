@@ -8,7 +8,7 @@ _U16 = 65_535
 _U64 = 2**64 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """By the chain's names and units: blocks, rao, epochs, and u16 shares of 65,535.
 

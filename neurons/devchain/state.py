@@ -44,7 +44,7 @@ class CommittedSpace:
     used: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SealedState:
     """Sealed weights (hex) that wait: committed in a block of an epoch."""
 
@@ -55,7 +55,7 @@ class SealedState:
     reveal_round: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChainState:
     """Everything after a block. Mappings are by address and never changed in place.
 
@@ -93,8 +93,8 @@ class ChainState:
 
 def at_genesis(genesis: Genesis) -> ChainState:
     """Block 0: the owner's neuron alone, at uid 0."""
-    owner = NeuronState(0, genesis.owner_hotkey, genesis.owner_coldkey, 0, 0)
-    return ChainState(0, (owner,), genesis.owner_hotkey, genesis.rules)
+    owner = NeuronState(uid=0, hotkey=genesis.owner_hotkey, coldkey=genesis.owner_coldkey, registered_at=0, last_update=0)
+    return ChainState(block=0, neurons=(owner,), owner_hotkey=genesis.owner_hotkey, rules=genesis.rules)
 
 
 def advance(state: ChainState, block: int) -> ChainState:
@@ -148,7 +148,9 @@ def _weigh(state: ChainState, event: Weighted | Sealed | Revealed) -> ChainState
             neuron = replace(state.neurons[uid], weights=weights, weighed_at=state.block, last_update=state.block)
             return _with_neuron(_signed(state, origin), neuron)
         case Sealed(hotkey, commit, reveal_round, origin):
-            waiting = SealedState(hotkey, state.block, state.epoch_index, commit, reveal_round)
+            waiting = SealedState(
+                hotkey=hotkey, block=state.block, epoch=state.epoch_index, commit=commit, reveal_round=reveal_round
+            )
             touched = [replace(n, last_update=state.block) if n.hotkey == hotkey else n for n in state.neurons]
             return replace(_signed(state, origin), neurons=tuple(touched), sealed=(*state.sealed, waiting))
         case Revealed(hotkey, sealed_in, targets, values):
@@ -174,7 +176,9 @@ def _with_neuron(state: ChainState, neuron: NeuronState) -> ChainState:
 
 
 def _register(state: ChainState, event: Registered) -> ChainState:
-    neuron = NeuronState(event.uid, event.hotkey, event.coldkey, state.block, state.block)
+    neuron = NeuronState(
+        uid=event.uid, hotkey=event.hotkey, coldkey=event.coldkey, registered_at=state.block, last_update=state.block
+    )
     staked = _stake(state, event.hotkey, event.coldkey, event.stake) if event.stake else state
     return _with_neuron(_credit(staked, event.coldkey, -event.cost) if event.cost else staked, neuron)
 

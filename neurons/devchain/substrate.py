@@ -279,4 +279,4 @@ class DevSubstrate(UnsupportedCalls):
         index = await self.account_next_index(signer) if nonce is None else nonce
         signed = keypair.sign(payload(self._node.genesis.seed, signer, index, call))
         signature = bytes(await signed if inspect.isawaitable(signed) else signed)
-        return Extrinsic(call, signer, index, signature, int(keypair.crypto_type))
+        return Extrinsic(call=call, signer=signer, nonce=index, signature=signature, crypto_type=int(keypair.crypto_type))

@@ -33,7 +33,7 @@ _VALIDATOR_STAKE = 1_000 * RAO
 _CERTIFICATE_LASTS = timedelta(days=90)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Miner:
     """One of the six: its role is its wallet's name; it publishes `repo` at `revision` from `folder`."""
 
@@ -44,7 +44,7 @@ class Miner:
     revision: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """A running local network."""
 
@@ -77,7 +77,14 @@ def running(layout: Layout, wanted: Ports) -> Iterator[Network]:
         processes = Stack(layout.logs)
         stack.callback(processes.stop)
         validator = _hotkey(layout, "validator")
-        network = Network(layout, processes, f"http://127.0.0.1:{api_port}", f"http://127.0.0.1:{hub_port}", validator, miners)
+        network = Network(
+            layout=layout,
+            stack=processes,
+            api_url=f"http://127.0.0.1:{api_port}",
+            hub_url=f"http://127.0.0.1:{hub_port}",
+            api_hotkey=validator,
+            miners=miners,
+        )
         _start(network, {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}, api_port, hub_port)
         yield network
 
@@ -123,7 +130,13 @@ def _settle(layout: Layout) -> tuple[Miner, ...]:
             operations.register(layout.devchain, Hotkey(wallet.hotkey.ss58_address), wallet.coldkeypub.ss58_address, stake)
     folders = models.build(layout.models)
     return tuple(
-        Miner(role, _hotkey(layout, role), folders[role], repo, repositories.publish(layout.hub, repo, folders[role]))
+        Miner(
+            role=role,
+            hotkey=_hotkey(layout, role),
+            folder=folders[role],
+            repo=repo,
+            revision=repositories.publish(layout.hub, repo, folders[role]),
+        )
         for role, repo in ((role, f"{role}-labs/voice") for role in models.ROLES)
     )
 

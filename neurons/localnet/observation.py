@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from scoring.types import Block, Hotkey, Uid
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MinerView:
     """One miner's standing. Scores are in [0, 1] (None before the first verdict), weight and incentive are shares in [0, 1]."""
 
@@ -28,7 +28,7 @@ class MinerView:
     incentive: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """The network at one moment. `weights_block` is where the validator set its vector (None: not yet), `burn` the owner's share of it."""
 

@@ -35,7 +35,7 @@ class CommitRefused(PlatformError):
         super().__init__(Code.CHAIN_REFUSED, f"The chain refused the commitment: {message}.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MinerState:
     """A hotkey now: its newest commitment at both heads, what the API holds of it, and the first block outside its cooldown.
 
@@ -58,7 +58,7 @@ class MinerState:
         return plain_commitment(self.at_final)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishingCost:
     """What publishing takes: bytes to upload, rao of fee and of what the hotkey's account holds, and blocks until the next commitment."""
 
@@ -136,7 +136,12 @@ class MinerClient:
         fee = await self._chain.commit_fee(self._wallet, self.text(model, "0" * 40))
         balance = await self._chain.balance(self.hotkey)
         return PublishingCost(
-            len(sizes), sum(sizes), fee, balance, state.cooldown_blocks, state.cooldown_blocks * state.block_seconds
+            files=len(sizes),
+            bytes=sum(sizes),
+            fee=fee,
+            balance=balance,
+            cooldown_blocks=state.cooldown_blocks,
+            cooldown_seconds=state.cooldown_blocks * state.block_seconds,
         )
 
     async def take(self, step: Step, model: ModelToPublish, revision: str) -> str:

@@ -13,7 +13,7 @@ from neurons.miner.journal_records import ScoreRecord
 from scoring.competition import Competition
 from scoring.ranking import duel
 from scoring.ranking.duel import Duel, DuelOutcome
-from scoring.types import MICRO, BlockHash, Entrant, RoundNumber, to_micro
+from scoring.types import MICRO, BlockHash, Entrant, Micro, RoundNumber, to_micro
 
 
 class Outlook(StrEnum):
@@ -24,7 +24,7 @@ class Outlook(StrEnum):
     NOT_BETTER = "not_better"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DuelResult:
     """A contest after some rounds; `evidence` decides when it reaches `needed`, `lead` is the mean difference of the groups."""
 
@@ -49,16 +49,8 @@ def duel_result(
 
     `nth` (from 1): how many checkpoints were tried against this incumbent, this one included.
     """
-    if not incumbent:
-        return DuelResult(Outlook.OPEN, 0, 0, 0.0, margin or 0.0, 1.0, duel.threshold(rules.duel, nth))
-    least = duel.margin(rules.duel, 0, incumbent[0].score) if margin is None else to_micro(margin)
-    state = Duel(
-        challenger=Entrant("checkpoint"),
-        king=Entrant("last"),
-        opened=RoundNumber(0),
-        margin=least,
-        threshold=duel.threshold(rules.duel, nth),
-    )
+    least = _young_kings_margin(incumbent, rules) if margin is None else to_micro(margin)
+    state = Duel(Entrant("checkpoint"), Entrant("last"), RoundNumber(0), least, duel.threshold(rules.duel, nth))
     rounds = [_differences(mine, theirs) for mine, theirs in zip(challenger, incumbent, strict=True)]
     outcome = DuelOutcome.OPEN
     for differences in rounds:
@@ -66,8 +58,19 @@ def duel_result(
             state = duel.step(state, differences, rules.duel)
             outcome = duel.read(state, rules.duel)
     groups = [difference for differences in rounds for difference in differences]
-    lead = sum(groups) / len(groups) / MICRO
-    return DuelResult(_outlook(outcome), state.rounds, state.groups, lead, least / MICRO, state.wealth, state.threshold)
+    return DuelResult(
+        outlook=_outlook(outcome),
+        rounds=state.rounds,
+        groups=state.groups,
+        lead=sum(groups) / len(groups) / MICRO if groups else 0.0,
+        margin=least / MICRO,
+        evidence=state.wealth,
+        needed=state.threshold,
+    )
+
+
+def _young_kings_margin(incumbent: Sequence[ScoreRecord], rules: Competition) -> Micro:
+    return duel.margin(rules.duel, 0, incumbent[0].score) if incumbent else Micro(0)
 
 
 def worth(first: ScoreRecord, rules: Competition) -> Outlook:

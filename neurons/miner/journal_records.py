@@ -25,7 +25,7 @@ class TrialVerdict(StrEnum):
     """It is what the hotkey submitted last."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRecord:
     """A model (a content hash, or repo@revision) was scored on the prompts of a block hash, under rules (a competition's hash)."""
 
@@ -38,7 +38,7 @@ class ScoreRecord:
     kind: Literal["scored"] = "scored"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointJudged:
     """A checkpoint's end. `look` is the digest of its folder's listing; `content` is '' where its files could not be read."""
 
@@ -51,7 +51,7 @@ class CheckpointJudged:
     kind: Literal["judged"] = "judged"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepBegun:
     """A step of publishing is about to be taken; `block` was the newest one."""
 
@@ -103,7 +103,7 @@ def decode(line: bytes) -> Record:
     return _RECORD.validate_json(line)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenModel:
     """The model that is to be published, and how far that is.
 
@@ -118,7 +118,7 @@ class ChosenModel:
     signed: Block | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalState:
     """All records together. `tested` counts the checkpoints that were tried against the last submission."""
 
@@ -157,7 +157,7 @@ def _judged(state: JournalState, record: CheckpointJudged) -> JournalState:
         tested = {**tested, record.against: tested.get(record.against, 0) + 1}
     chosen = state.chosen
     if record.verdict is TrialVerdict.CHOSEN:
-        chosen = ChosenModel(record.content, record.folder)
+        chosen = ChosenModel(content=record.content, folder=record.folder)
     elif chosen is not None and record.content == chosen.content:
         chosen = None
     return replace(state, looks=state.looks | {record.look}, contents=known, tested=tested, chosen=chosen)
@@ -165,7 +165,7 @@ def _judged(state: JournalState, record: CheckpointJudged) -> JournalState:
 
 def _further(chosen: ChosenModel, record: StepBegun | StepTaken | CommitmentVoid) -> ChosenModel:
     match record:
-        case StepBegun(Step.COMMIT):
+        case StepBegun(step=Step.COMMIT):
             return replace(chosen, begun=True, signed=record.block if chosen.signed is None else chosen.signed)
         case StepBegun():
             return replace(chosen, begun=True)

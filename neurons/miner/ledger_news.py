@@ -9,7 +9,7 @@ from scoring.ranking.state import State
 from scoring.types import MICRO, Entrant, RoundNumber
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerView:
     """After a round. `throne` says in words since when the king is king, or why there is none; `over` is its last duel's end."""
 

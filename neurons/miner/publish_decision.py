@@ -64,7 +64,7 @@ class RepositoryView:
     """Whether it holds the model's files and nothing else."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishingView:
     """Everything the decision needs. Blocks: `head` may be replaced, `final` may not.
 

@@ -80,7 +80,7 @@ class Publisher:
         self._notify(
             Message(MessageKind.STEP, f"Going to {_TO[step]}: {model.repo}", {"step": step, "repo": model.repo, "taken": False})
         )
-        self._journal.write(StepBegun(step, content, model.repo, state.head))
+        self._journal.write(StepBegun(step=step, content=content, repo=model.repo, block=state.head))
         if step is Step.COMMIT:
             self._void_from = None
         try:
@@ -109,7 +109,14 @@ class Publisher:
         else:
             chosen = model.chosen
             self._journal.write(
-                CheckpointJudged("", chosen.folder, chosen.content, TrialVerdict.DECLINED, "", "It was declined.")
+                CheckpointJudged(
+                    look="",
+                    folder=chosen.folder,
+                    content=chosen.content,
+                    verdict=TrialVerdict.DECLINED,
+                    against="",
+                    why="It was declined.",
+                )
             )
             self._notify(Message(MessageKind.END, f"{chosen.folder.name} is not published: declined.", {"end": "declined"}))
         return Pace.AT_ONCE

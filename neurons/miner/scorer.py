@@ -47,7 +47,14 @@ class ScoringProcess:
         except ValidationError as exc:
             raise PlatformError(Code.INTERNAL, "the scoring process printed no report") from exc
         groups = tuple(Micro(group.score) for group in found.groups)
-        return ScoreRecord(name, block_hash, found.competition_hash, groups, Micro(found.score), Micro(found.stderr))
+        return ScoreRecord(
+            model=name,
+            block_hash=block_hash,
+            rules=found.competition_hash,
+            groups=groups,
+            score=Micro(found.score),
+            stderr=Micro(found.stderr),
+        )
 
 
 class _Wire(BaseModel):

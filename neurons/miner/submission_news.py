@@ -31,7 +31,7 @@ class Rank:
     """Its score less the king's, in 1e-6."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionView:
     """A submission at one moment."""
 
@@ -56,7 +56,16 @@ def submission_view(
     row = next((row for row in table if row.submission.id == item.id), None)
     king = next((row.submission.score for row in table if row.king), None)
     rank = None if row is None or row.rank is None else Rank(row.rank, row.king, _lead(item.score, king))
-    return SubmissionView(item.commit_block, item.state, item.code, item.reason, item.evaluations, turn, rank, stands)
+    return SubmissionView(
+        block=item.commit_block,
+        state=item.state,
+        code=item.code,
+        reason=item.reason,
+        rounds=item.evaluations,
+        turn=turn,
+        rank=rank,
+        stand=stands,
+    )
 
 
 def news(before: SubmissionView | None, now: SubmissionView) -> tuple[Message, ...]:

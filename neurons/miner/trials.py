@@ -176,7 +176,11 @@ class Trials:
 
     def _end(self, trial: CheckpointTrial, verdict: TrialVerdict, why: str) -> None:
         folder = trial.checkpoint.folder
-        self._journal.write(CheckpointJudged(trial.checkpoint.look, folder, trial.content, verdict, trial.against, why))
+        self._journal.write(
+            CheckpointJudged(
+                look=trial.checkpoint.look, folder=folder, content=trial.content, verdict=verdict, against=trial.against, why=why
+            )
+        )
         text = f"{folder.name}: {verdict.value.replace('_', ' ')}. {why}"
         self._notify(
             Message(

@@ -38,7 +38,7 @@ def hasty(net: "DevNet") -> Chain:
 
 def fail(net: "DevNet", kind: FaultKind, **plan: object) -> int:
     """Begin a fault now."""
-    return add_fault(net.path, FaultPlan(kind, **plan), clock=net.time)  # type: ignore[arg-type]
+    return add_fault(net.path, FaultPlan(kind=kind, **plan), clock=net.time)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -201,10 +201,10 @@ async def test_only_one_process_meets_it(net: "DevNet") -> None:
 @pytest.mark.parametrize(
     ("plan", "why"),
     [
-        pytest.param(FaultPlan(FaultKind.DROP, share=0.0), "a share is above 0", id="no share"),
-        pytest.param(FaultPlan(FaultKind.DROP, share=1.5), "a share is above 0", id="more than all"),
-        pytest.param(FaultPlan(FaultKind.STALL, seconds=0.0), "a stall lasts more than 0 s", id="no time"),
-        pytest.param(FaultPlan(FaultKind.STALE, after=True), "only a stall or a drop", id="stale afterwards"),
+        pytest.param(FaultPlan(kind=FaultKind.DROP, share=0.0), "a share is above 0", id="no share"),
+        pytest.param(FaultPlan(kind=FaultKind.DROP, share=1.5), "a share is above 0", id="more than all"),
+        pytest.param(FaultPlan(kind=FaultKind.STALL, seconds=0.0), "a stall lasts more than 0 s", id="no time"),
+        pytest.param(FaultPlan(kind=FaultKind.STALE, after=True), "only a stall or a drop", id="stale afterwards"),
     ],
 )
 def test_meaningless_faults_are_refused(devnet: "MakeDevNet", plan: FaultPlan, why: str) -> None:

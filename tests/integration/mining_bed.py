@@ -200,7 +200,14 @@ class ScriptedScorer:
             raise SubmissionFault(Code.LOAD_FAILED, "it does not load")
         noise = np.random.default_rng(list(f"{name}{block_hash}".encode())).normal(0.0, 0.02, self.groups)
         groups = tuple(Micro(int(1e6 * value)) for value in np.clip(mean + noise, 0.0, 1.0))
-        return ScoreRecord(name, block_hash, schedule().version[-1].hash, groups, Micro(int(1e6 * mean)), Micro(5_000))
+        return ScoreRecord(
+            model=name,
+            block_hash=block_hash,
+            rules=schedule().version[-1].hash,
+            groups=groups,
+            score=Micro(int(1e6 * mean)),
+            stderr=Micro(5_000),
+        )
 
 
 @dataclass

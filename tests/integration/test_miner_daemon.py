@@ -219,7 +219,7 @@ async def test_another_commitment_of_the_hotkey_is_not_replaced(bed: Bed, tmp_pa
         with Journal(mine.journal) as journal:
             chosen = journal.state.chosen
             assert chosen is not None
-            journal.write(StepBegun(Step.COMMIT, chosen.content, "hand/voice", await chain.head()))
+            journal.write(StepBegun(step=Step.COMMIT, content=chosen.content, repo="hand/voice", block=await chain.head()))
         assert isinstance(await chain.commit(bed.wallet("hand"), b"something else"), Applied)
     again = Mine(bed, "hand", tmp_path / "models", {})
     await again.serve(Shutdown())

@@ -110,7 +110,7 @@ class Bed:
 
     def fail(self, kind: FaultKind, **plan: object) -> int:
         """Let the node fail from now on."""
-        return operations.add_fault(self.path, FaultPlan(kind, **plan), clock=self.time)  # type: ignore[arg-type]
+        return operations.add_fault(self.path, FaultPlan(kind=kind, **plan), clock=self.time)  # type: ignore[arg-type]
 
     def heal(self) -> None:
         """Let the node be sound again."""

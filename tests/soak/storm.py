@@ -36,17 +36,17 @@ def storm(seed: int, pause: float) -> Iterator[Gust]:
     draw = random.Random(seed)
     while True:
         kinds = [
-            FaultPlan(FaultKind.STALL, call="submit", share=0.5, seconds=60.0),
-            FaultPlan(FaultKind.STALL, call="submit", share=0.3, seconds=60.0, after=True),
-            FaultPlan(FaultKind.STALL, share=0.05, seconds=1.0),
-            FaultPlan(FaultKind.STALL, call="runtime_call", share=0.2, seconds=60.0),
-            FaultPlan(FaultKind.DROP, share=0.1),
-            FaultPlan(FaultKind.DROP, call="submit", after=True),
-            FaultPlan(FaultKind.DROP, call="SubtensorModule.*", share=0.5),
-            FaultPlan(FaultKind.STALE),
-            FaultPlan(FaultKind.STALE, share=0.3),
-            FaultPlan(FaultKind.ERROR, call="submit", name=draw.choice(_ERRORS)),
-            FaultPlan(FaultKind.ERROR, call="query", share=0.1),
+            FaultPlan(kind=FaultKind.STALL, call="submit", share=0.5, seconds=60.0),
+            FaultPlan(kind=FaultKind.STALL, call="submit", share=0.3, seconds=60.0, after=True),
+            FaultPlan(kind=FaultKind.STALL, share=0.05, seconds=1.0),
+            FaultPlan(kind=FaultKind.STALL, call="runtime_call", share=0.2, seconds=60.0),
+            FaultPlan(kind=FaultKind.DROP, share=0.1),
+            FaultPlan(kind=FaultKind.DROP, call="submit", after=True),
+            FaultPlan(kind=FaultKind.DROP, call="SubtensorModule.*", share=0.5),
+            FaultPlan(kind=FaultKind.STALE),
+            FaultPlan(kind=FaultKind.STALE, share=0.3),
+            FaultPlan(kind=FaultKind.ERROR, call="submit", name=draw.choice(_ERRORS)),
+            FaultPlan(kind=FaultKind.ERROR, call="query", share=0.1),
         ]
         draw.shuffle(kinds)
         for plan in kinds:

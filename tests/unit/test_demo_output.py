@@ -35,7 +35,16 @@ COPY = replace(KING, uid=Uid(4), state="copy", king=False, code=1202, reason=REA
 @pytest.mark.parametrize("width", [80, 100, 129, 130, 200])
 def test_nothing_is_cut(width: int) -> None:
     """Whoever's terminal it is: repository, revision, hotkey, reason, score, error, weight, incentive and burn are all there."""
-    seen = Observation(Block(145), 3, 0, 0, Block(90), 0.21, 0.2099, (KING, COPY))
+    seen = Observation(
+        block=Block(145),
+        round=3,
+        waiting=0,
+        running=0,
+        weights_block=Block(90),
+        burn=0.21,
+        burn_incentive=0.2099,
+        miners=(KING, COPY),
+    )
     output = StringIO()
     Console(width=width, file=output).print(demo_output.final(seen, width))
     text = output.getvalue()

@@ -34,19 +34,28 @@ ORIGIN = Origin("miner", 0, "00")
 def a_state(rules: Rules | None = None, **overrides: Any) -> ChainState:
     """Block 10 with the owner, a staked validator and a miner; an epoch each 6 blocks, the last of which has just ended."""
     neurons = (
-        NeuronState(0, OWNER, "cold", 0, 0),
-        NeuronState(1, VALIDATOR, "cold", 1, 1, permit=True),
-        NeuronState(2, MINER, "cold", 2, 2),
+        NeuronState(uid=0, hotkey=OWNER, coldkey="cold", registered_at=0, last_update=0),
+        NeuronState(uid=1, hotkey=VALIDATOR, coldkey="cold", registered_at=1, last_update=1, permit=True),
+        NeuronState(uid=2, hotkey=MINER, coldkey="cold", registered_at=2, last_update=2),
     )
-    fresh = ChainState(10, neurons, OWNER, rules or Rules(tempo=6), last_epoch=10, last_step=10, epoch_index=1)
+    fresh = ChainState(
+        block=10, neurons=neurons, owner_hotkey=OWNER, rules=rules or Rules(tempo=6), last_epoch=10, last_step=10, epoch_index=1
+    )
     known = replace(fresh, balances={"cold": 100}, stakes={VALIDATOR: {"cold": 5 * RAO}})
     return replace(known, **overrides)
 
 
 def test_begins_with_the_owner() -> None:
     """Block 0 holds the owner's neuron at uid 0, the rules, and nothing else."""
-    genesis = Genesis(7, 1.0, 0.0, "00", OWNER, "cold", Rules(tempo=3))
-    assert at_genesis(genesis) == ChainState(0, (NeuronState(0, OWNER, "cold", 0, 0),), OWNER, Rules(tempo=3))
+    genesis = Genesis(
+        netuid=7, block_seconds=1.0, started=0.0, seed="00", owner_hotkey=OWNER, owner_coldkey="cold", rules=Rules(tempo=3)
+    )
+    assert at_genesis(genesis) == ChainState(
+        block=0,
+        neurons=(NeuronState(uid=0, hotkey=OWNER, coldkey="cold", registered_at=0, last_update=0),),
+        owner_hotkey=OWNER,
+        rules=Rules(tempo=3),
+    )
 
 
 def test_the_faucet_gives() -> None:
@@ -56,16 +65,16 @@ def test_the_faucet_gives() -> None:
 
 def test_registration_takes_a_slot_and_money() -> None:
     """A new neuron comes at the end; stake and cost leave the balance."""
-    after = apply(a_state(), Registered(3, Hotkey("new"), "cold", 60, 10))
-    newcomer = NeuronState(3, Hotkey("new"), "cold", 10, 10)
+    after = apply(a_state(), Registered(uid=3, hotkey=Hotkey("new"), coldkey="cold", stake=60, cost=10))
+    newcomer = NeuronState(uid=3, hotkey=Hotkey("new"), coldkey="cold", registered_at=10, last_update=10)
     stakes = {VALIDATOR: {"cold": 5 * RAO}, Hotkey("new"): {"cold": 60}}
     assert after == a_state(neurons=(*a_state().neurons, newcomer), balances={"cold": 30}, stakes=stakes)
 
 
 def test_registration_may_replace() -> None:
     """A slot that is taken over forgets who had it; what lies on the old hotkey stays there."""
-    after = apply(a_state(), Registered(1, Hotkey("new"), "cold", 0, 0))
-    assert after.neurons[1] == NeuronState(1, Hotkey("new"), "cold", 10, 10)
+    after = apply(a_state(), Registered(uid=1, hotkey=Hotkey("new"), coldkey="cold", stake=0, cost=0))
+    assert after.neurons[1] == NeuronState(uid=1, hotkey=Hotkey("new"), coldkey="cold", registered_at=10, last_update=10)
     assert after.neuron(VALIDATOR) is None
     assert (after.stake(VALIDATOR), after.stake(Hotkey("new"))) == (5 * RAO, 0)
 
@@ -150,8 +159,8 @@ def full(**rules: int) -> ChainState:
     """A full subnet: the owner, the miner who earns nothing, one who earns 5, one who came just now, and the validator with 9."""
     neurons = (
         *(replace(neuron, emission=9) if neuron.uid == 1 else neuron for neuron in a_state().neurons),
-        NeuronState(3, Hotkey("rich"), "cold", 1, 1, emission=5),
-        NeuronState(4, Hotkey("new"), "c", 9, 9),
+        NeuronState(uid=3, hotkey=Hotkey("rich"), coldkey="cold", registered_at=1, last_update=1, emission=5),
+        NeuronState(uid=4, hotkey=Hotkey("new"), coldkey="c", registered_at=9, last_update=9),
     )
     return a_state(Rules(**{"max_uids": 5, "immunity_period": 5, **rules}), neurons=neurons)  # type: ignore[arg-type]
 
@@ -236,7 +245,7 @@ SEALED = Sealed(VALIDATOR, "ab", 77, Origin("validator", 0, "00"))
 def test_sealed_weights_wait_and_update() -> None:
     """Sealing dates the validator, takes its nonce, and changes no weights."""
     after = apply(weighing((2, 65_535), weighed_at=9), SEALED)
-    assert after.sealed == (SealedState(VALIDATOR, 10, 1, "ab", 77),)
+    assert after.sealed == (SealedState(hotkey=VALIDATOR, block=10, epoch=1, commit="ab", reveal_round=77),)
     assert (after.neurons[1].weights, after.neurons[1].weighed_at, after.neurons[1].last_update) == (((2, 65_535),), 9, 10)
     assert after.nonces == {"validator": 1}
 
@@ -252,7 +261,7 @@ def test_sealed_weights_expire_with_their_epoch() -> None:
 def test_opened_weights_count_from_when_they_were_sealed() -> None:
     """Who registered after the weights were sealed is not paid by them, though they were opened later."""
     sealed = advance(apply(a_state(), SEALED), 17)
-    came = apply(sealed, Registered(2, Hotkey("new"), "cold", 0, 0))
+    came = apply(sealed, Registered(uid=2, hotkey=Hotkey("new"), coldkey="cold", stake=0, cost=0))
     opened = apply(came, Revealed(VALIDATOR, 10, (0, 2), (65_535, 65_535)))
     assert (opened.sealed, opened.neurons[1].weighed_at, opened.neurons[1].last_update) == ((), 10, 10)
     assert [neuron.incentive for neuron in advance(opened, 22).neurons] == [65_535, 0, 0]

@@ -25,12 +25,41 @@ RECORD = Record(NAME, H1, Block(100), "00", None, 1, 500_000, 500_000**2)
 def a_neuron(hotkey: str, registered_at: int = 0) -> Neuron:
     """A neuron that came at a block."""
     came = Block(registered_at)
-    return Neuron(Uid(1), Hotkey(hotkey), "c", "00" * 32, 0, 0.0, 0.0, 0, True, True, came, came, Block(9_999))
+    return Neuron(
+        uid=Uid(1),
+        hotkey=Hotkey(hotkey),
+        coldkey="c",
+        public_key="00" * 32,
+        stake=0,
+        incentive=0.0,
+        dividends=0.0,
+        emission=0,
+        validator_permit=True,
+        active=True,
+        last_update=came,
+        registered_at_block=came,
+        immune_until_block=Block(9_999),
+    )
 
 
 def a_metagraph(*neurons: Neuron) -> Metagraph:
     """At block 2000, in round 5."""
-    return Metagraph(7, Block(2000), BlockHash("0x"), Hotkey("o"), "c", neurons, (), 100, 5000, 5000, 50, 0, 1, 1.0)
+    return Metagraph(
+        netuid=7,
+        block=Block(2000),
+        block_hash=BlockHash("0x"),
+        owner_hotkey=Hotkey("o"),
+        owner_coldkey="c",
+        neurons=neurons,
+        commitments=(),
+        tempo=100,
+        activity_cutoff=5000,
+        immunity_period=5000,
+        weights_rate_limit=50,
+        weights_version=0,
+        min_allowed_weights=1,
+        max_weight_limit=1.0,
+    )
 
 
 def a_candidate(**overrides: Any) -> Candidate:

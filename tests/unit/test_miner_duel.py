@@ -20,7 +20,14 @@ NOISE = (0.03, -0.02, 0.01, -0.03, 0.02, -0.01, 0.04, -0.04)
 def scored(mean: float, turn: int = 0) -> ScoreRecord:
     """Eight groups around a mean, the noise turned by some places."""
     groups = tuple(Micro(round((mean + NOISE[(turn + place) % 8]) * MICRO)) for place in range(8))
-    return ScoreRecord("model", BlockHash("0x00"), RULES.hash, groups, Micro(round(mean * MICRO)), Micro(0))
+    return ScoreRecord(
+        model="model",
+        block_hash=BlockHash("0x00"),
+        rules=RULES.hash,
+        groups=groups,
+        score=Micro(round(mean * MICRO)),
+        stderr=Micro(0),
+    )
 
 
 def stand(mine: float, theirs: float, rounds: int, nth: int = 1, margin: float | None = None) -> DuelResult:

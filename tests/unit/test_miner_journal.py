@@ -26,12 +26,16 @@ from scoring.types import Block, BlockHash, ContentHash, Micro
 
 CONTENT = ContentHash("ab" * 32)
 FOLDER = Path("/models/step-1")
-SCORED = ScoreRecord(CONTENT, BlockHash("0x01"), "rules", (Micro(1), Micro(2)), Micro(1), Micro(0))
-CHOSEN = CheckpointJudged("look", FOLDER, CONTENT, TrialVerdict.CHOSEN, "lab/voice@1", "better")
+SCORED = ScoreRecord(
+    model=CONTENT, block_hash=BlockHash("0x01"), rules="rules", groups=(Micro(1), Micro(2)), score=Micro(1), stderr=Micro(0)
+)
+CHOSEN = CheckpointJudged(
+    look="look", folder=FOLDER, content=CONTENT, verdict=TrialVerdict.CHOSEN, against="lab/voice@1", why="better"
+)
 RECORDS: tuple[Record, ...] = (
     SCORED,
     CHOSEN,
-    StepBegun(Step.COMMIT, CONTENT, "lab/voice-ab", Block(7)),
+    StepBegun(step=Step.COMMIT, content=CONTENT, repo="lab/voice-ab", block=Block(7)),
     StepTaken(Step.UPLOAD, CONTENT, "c" * 40),
     CommitmentVoid(CONTENT),
     PublishingEnded(CONTENT, End.DONE),
@@ -61,7 +65,7 @@ def test_half_a_line_was_never_written(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_bytes(encode(CHOSEN) + b"\n" + encode(RECORDS[2])[:20])
     with Journal(path) as journal:
-        assert journal.state.chosen == ChosenModel(CONTENT, FOLDER)
+        assert journal.state.chosen == ChosenModel(content=CONTENT, folder=FOLDER)
         journal.write(CommitmentVoid(CONTENT))
     assert [decode(line) for line in path.read_bytes().splitlines()] == [CHOSEN, CommitmentVoid(CONTENT)]
 
@@ -94,37 +98,60 @@ def test_a_journal_that_cannot_be_opened_is_one_error(tmp_path: Path) -> None:
 
 def test_how_far_a_publication_is() -> None:
     """From chosen to ended: begun with the first step, signed since the first commitment, unless the chain refused it."""
-    first, second = StepBegun(Step.COMMIT, CONTENT, "r", Block(7)), StepBegun(Step.COMMIT, CONTENT, "r", Block(90))
-    known: list[Record] = [CHOSEN, StepBegun(Step.CREATE, CONTENT, "r", Block(5)), StepTaken(Step.UPLOAD, CONTENT, "rev")]
+    first, second = (
+        StepBegun(step=Step.COMMIT, content=CONTENT, repo="r", block=Block(7)),
+        StepBegun(step=Step.COMMIT, content=CONTENT, repo="r", block=Block(90)),
+    )
+    known: list[Record] = [
+        CHOSEN,
+        StepBegun(step=Step.CREATE, content=CONTENT, repo="r", block=Block(5)),
+        StepTaken(Step.UPLOAD, CONTENT, "rev"),
+    ]
     further: tuple[list[Record], ...] = ([], [first], [first, second], [first, CommitmentVoid(CONTENT)])
     steps = [remember([*known, *more]).chosen for more in further]
-    uploaded = ChosenModel(CONTENT, FOLDER, begun=True, revision="rev")
-    signed = ChosenModel(CONTENT, FOLDER, begun=True, revision="rev", signed=Block(7))
+    uploaded = ChosenModel(content=CONTENT, folder=FOLDER, begun=True, revision="rev")
+    signed = ChosenModel(content=CONTENT, folder=FOLDER, begun=True, revision="rev", signed=Block(7))
     assert steps == [uploaded, signed, signed, uploaded]
     assert remember([*known, first, PublishingEnded(CONTENT, End.DONE)]).chosen is None
 
 
 def test_a_checkpoint_is_judged_once() -> None:
     """By its folder's look and by its content; those that were compared are counted for whom they were compared with."""
-    other = CheckpointJudged("look 2", FOLDER, ContentHash("cd" * 32), TrialVerdict.NOT_BETTER, "lab/voice@1", "")
-    unread = CheckpointJudged("look 3", FOLDER, ContentHash(""), TrialVerdict.REFUSED, "", "no weights")
+    other = CheckpointJudged(
+        look="look 2",
+        folder=FOLDER,
+        content=ContentHash("cd" * 32),
+        verdict=TrialVerdict.NOT_BETTER,
+        against="lab/voice@1",
+        why="",
+    )
+    unread = CheckpointJudged(
+        look="look 3", folder=FOLDER, content=ContentHash(""), verdict=TrialVerdict.REFUSED, against="", why="no weights"
+    )
     state = remember([CHOSEN, other, unread])
     assert state == JournalState(
         looks=frozenset({"look", "look 2", "look 3"}),
         contents=frozenset({CONTENT, ContentHash("cd" * 32)}),
         tested={"lab/voice@1": 2},
-        chosen=ChosenModel(CONTENT, FOLDER),
+        chosen=ChosenModel(content=CONTENT, folder=FOLDER),
     )
 
 
 def test_who_is_declined_is_no_longer_chosen() -> None:
     """And is not asked about again."""
-    declined = CheckpointJudged("", FOLDER, CONTENT, TrialVerdict.DECLINED, "", "")
+    declined = CheckpointJudged(look="", folder=FOLDER, content=CONTENT, verdict=TrialVerdict.DECLINED, against="", why="")
     state = remember([CHOSEN, declined])
     assert (state.chosen, CONTENT in state.contents) == (None, True)
 
 
 def test_a_better_one_takes_the_place_of_a_chosen_one() -> None:
     """As long as nothing of it is under way."""
-    better = CheckpointJudged("look 2", Path("/models/step-2"), ContentHash("cd" * 32), TrialVerdict.CHOSEN, CONTENT, "")
-    assert remember([CHOSEN, better]).chosen == ChosenModel(ContentHash("cd" * 32), Path("/models/step-2"))
+    better = CheckpointJudged(
+        look="look 2",
+        folder=Path("/models/step-2"),
+        content=ContentHash("cd" * 32),
+        verdict=TrialVerdict.CHOSEN,
+        against=CONTENT,
+        why="",
+    )
+    assert remember([CHOSEN, better]).chosen == ChosenModel(content=ContentHash("cd" * 32), folder=Path("/models/step-2"))

@@ -14,7 +14,7 @@ from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.schemas.evaluations import EvaluationOut
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-NEW = SubmissionView(Block(50), SubmissionState.QUEUED, None, None, (), None, None)
+NEW = SubmissionView(block=Block(50), state=SubmissionState.QUEUED, code=None, reason=None, rounds=(), turn=None, rank=None)
 
 
 def evaluation(number: int, state: EvaluationState, **overrides: Any) -> EvaluationOut:

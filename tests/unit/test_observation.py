@@ -34,7 +34,16 @@ def a_miner(**overrides: Any) -> MinerView:
 
 def seen(*miners: MinerView, weights_block: int | None = 100) -> Observation:
     """The network at block 110."""
-    return Observation(Block(110), 2, 0, 0, None if weights_block is None else Block(weights_block), 0.35, 0.35, miners)
+    return Observation(
+        block=Block(110),
+        round=2,
+        waiting=0,
+        running=0,
+        weights_block=None if weights_block is None else Block(weights_block),
+        burn=0.35,
+        burn_incentive=0.35,
+        miners=miners,
+    )
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,39 @@ HEAD = a_ledger_entry(state=STATE)
 def a_metagraph(hotkeys: Sequence[str] = ("owner", "me", "king", "tail", "idle"), since: int = 0, block: int = 700) -> Metagraph:
     """These hotkeys by uid, all registered at one block."""
     neurons = tuple(
-        Neuron(Uid(uid), Hotkey(name), "c", "00", 0, 0.0, 0.0, 0, True, True, Block(0), Block(since), Block(0))
+        Neuron(
+            uid=Uid(uid),
+            hotkey=Hotkey(name),
+            coldkey="c",
+            public_key="00",
+            stake=0,
+            incentive=0.0,
+            dividends=0.0,
+            emission=0,
+            validator_permit=True,
+            active=True,
+            last_update=Block(0),
+            registered_at_block=Block(since),
+            immune_until_block=Block(0),
+        )
         for uid, name in enumerate(hotkeys)
     )
-    return Metagraph(7, Block(block), BlockHash("0x0"), Hotkey("owner"), "c", neurons, (), 100, 5000, 5000, 50, 0, 1, 1.0)
+    return Metagraph(
+        netuid=7,
+        block=Block(block),
+        block_hash=BlockHash("0x0"),
+        owner_hotkey=Hotkey("owner"),
+        owner_coldkey="c",
+        neurons=neurons,
+        commitments=(),
+        tempo=100,
+        activity_cutoff=5000,
+        immunity_period=5000,
+        weights_rate_limit=50,
+        weights_version=0,
+        min_allowed_weights=1,
+        max_weight_limit=1.0,
+    )
 
 
 NOW = plan_input.snapshot(a_metagraph(), HEAD, SCHEDULE)

@@ -28,7 +28,13 @@ SEALED = replace(SENT, outcome=WeightOutcome.PENDING, error=None, mechanism=Mech
 
 def a_view(block: int, row: dict[Uid, int] | None = None, *waiting: int) -> SealedWeights:
     """The chain at a block; what waits there was sealed in these blocks."""
-    return SealedWeights(Block(block), 9, 1, tuple(SealedCommit(Block(each), 9, 77) for each in waiting), row or {})
+    return SealedWeights(
+        block=Block(block),
+        epoch=9,
+        reveal_period=1,
+        waiting=tuple(SealedCommit(Block(each), 9, 77) for each in waiting),
+        row=row or {},
+    )
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,10 @@ def add(
     from neurons.devchain import operations
     from neurons.devchain.faults import FaultPlan
 
-    fault = operations.add_fault(options.file, FaultPlan(kind, call, share, seconds, name, after, until_block, pid))
+    fault = operations.add_fault(
+        options.file,
+        FaultPlan(kind=kind, call=call, share=share, seconds=seconds, name=name, after=after, until_block=until_block, pid=pid),
+    )
     typer.echo(json.dumps({"id": fault}) if as_json else f"fault {fault}: {kind.value} of {call}")
 
 

@@ -53,7 +53,7 @@ class RoundSeed:
     rules: "Competition"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredModel:
     """A model, what it was asked, what it said, and what that is worth, with reasons by prompt id."""
 
@@ -171,7 +171,9 @@ def _score(target: str, seed: RoundSeed, settings: "MinerSettings") -> ScoredMod
         content = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total)).content
         trial = judge_model(model, seed.block_hash, seed.rules, means, progress)
     reasons = explain(groups, trial.report, ScoreRules(anchors.load(seed.rules.profile), seed.rules.factors))
-    return ScoredModel(target, model.family, content, seed, groups, trial, reasons)
+    return ScoredModel(
+        target=target, family=model.family, content=content, seed=seed, groups=groups, trial=trial, reasons=reasons
+    )
 
 
 def _model(target: str, rules: "Competition", means: "Tools", progress: "Progress") -> "Model":
