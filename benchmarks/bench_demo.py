@@ -19,8 +19,9 @@ from neurons.localnet.network import COMPETITION
 from scoring.competition import load
 from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash, RoundNumber
-from workers import main as worker
-from workers.evaluation.evaluate import Model, round_groups, speak
+from workers.evaluation.obtain import LocalModel
+from workers.evaluation.tools import open_tools
+from workers.evaluation.trial import requests_of, round_groups, speak
 
 _SAMPLE_SECONDS = 0.5
 _ROOT = Path(__file__).parents[1]
@@ -78,11 +79,11 @@ def stages(folder: Path) -> dict[str, float]:
     """Seconds of one evaluation of the clear voice by stage, per second of speech."""
     competition = load(COMPETITION).at(RoundNumber(0))
     block_hash = BlockHash("0x" + "5a" * 32)
-    model = Model(models.build(folder / "models")["clear"], "espeak")
-    tools = worker.tools("http://127.0.0.1", folder)
+    model = LocalModel(models.build(folder / "models")["clear"], "espeak")
+    tools = open_tools("http://127.0.0.1", folder)
     groups = round_groups(block_hash, competition)
     marks = [time.monotonic()]
-    spoken = speak(model, groups, block_hash, competition, tools, progress=NO_PROGRESS)
+    spoken = speak(model, requests_of("espeak", groups, block_hash), competition, tools, NO_PROGRESS)
     marks.append(time.monotonic())
     panel = tools.panel(competition.profile, groups)
     marks.append(time.monotonic())

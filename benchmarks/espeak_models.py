@@ -18,7 +18,9 @@ from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash
-from workers.evaluation.evaluate import Model, Tools, speak
+from workers.evaluation.obtain import LocalModel
+from workers.evaluation.tools import Tools
+from workers.evaluation.trial import requests_of, speak
 
 ROWS = {"rate": 0, "pitch": 1, "expression": 2, "loudness": 3}
 """Where an attribute's settings stand in a model's controls."""
@@ -59,8 +61,8 @@ def answers(
     folder: Path, groups: Sequence[Group], block_hash: BlockHash, competition: Competition, tools: Tools
 ) -> dict[str, Spoken]:
     """What the model says for every prompt, by prompt id, through the sandbox."""
-    model = Model(folder, "espeak")
-    said = speak(model, groups, block_hash, competition, tools, progress=NO_PROGRESS)
+    requests = requests_of("espeak", groups, block_hash)
+    said = speak(LocalModel(folder, "espeak"), requests, competition, tools, NO_PROGRESS)
     return {item.prompt_id: item for item in said}
 
 

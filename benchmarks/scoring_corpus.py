@@ -20,7 +20,7 @@ from scoring.synthesis import espeak
 from scoring.synthesis.espeak_library import EspeakSettings, say
 from scoring.synthesis.synthesiser import Request
 from scoring.types import BlockHash, RoundNumber
-from workers.evaluation.evaluate import round_groups
+from workers.evaluation.trial import round_groups
 
 BLOCK_HASH = BlockHash("0x" + "5a" * 32)
 VOICES = ("en-us+f2", "en-us+edward", "en-us+m1", "en-us", "en-us+klatt4", "en-us+f4")

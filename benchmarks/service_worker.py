@@ -12,7 +12,7 @@ from scoring.types import Micro
 from voice_api.db.evaluations import Verdict
 from voice_api.db.states import VerdictState
 from workers import main
-from workers.evaluation.evaluate import Tools
+from workers.evaluation.tools import Tools
 from workers.jobs import evaluate_job
 from workers.sandbox.sandbox import Sandbox
 from workers.settings import WorkerSettings
@@ -50,7 +50,7 @@ def run() -> None:
     logs.configure()
     settings = WorkerSettings()
     tools = Tools(cast(Any, None), Sandbox(settings.data / "scratch"), timedelta(seconds=1), cast(Any, None))
-    vars(main)["tools"] = lambda *_settings, **_more: tools
+    vars(main)["open_tools"] = lambda *_settings, **_more: tools
     vars(evaluate_job)["evaluate"] = lambda *_case, **_more: VERDICT
     main.run(settings)
 

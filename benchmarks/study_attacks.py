@@ -22,7 +22,7 @@ from scoring.studies.evidence.discrimination import LEAST, MOST_GAIN, drops, sco
 from scoring.studies.evidence.measured import AttackedVoice, AttackStudy, write
 from scoring.studies.manipulations.manipulation import Manipulation
 from scoring.types import BlockHash, RoundNumber
-from workers.main import tools
+from workers.evaluation.tools import open_tools
 
 SEED = BlockHash("0x" + "07" * 32)
 VOICES = {
@@ -40,7 +40,7 @@ def measure(
     """Speak once, manipulate and judge for each name."""
     task = progress.add_task(recipe.name, total=len(names))
     with tempfile.TemporaryDirectory(prefix="voice-study-") as parent:
-        outside = tools("http://127.0.0.1", Path(parent))
+        outside = open_tools("http://127.0.0.1", Path(parent))
         spoken = answers(build(recipe, Path(parent)), own, SEED, rules, outside)
     found: dict[Manipulation, float] = {}
     for name, drop in drops(panel, own, spoken, rules, names):

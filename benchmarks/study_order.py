@@ -32,8 +32,7 @@ from scoring.studies.manipulations import additions, bands
 from scoring.studies.manipulations.manipulation import ENTRIES, Manipulation, apply
 from scoring.studies.manipulations.pcm import to_pcm
 from scoring.types import BlockHash, RoundNumber
-from workers.evaluation.evaluate import Tools
-from workers.main import tools
+from workers.evaluation.tools import Tools, open_tools
 
 PLAN = GroupPlan(single=3, counterfactual=1, voice=1)
 VOICES = (
@@ -93,7 +92,7 @@ def study(sets: int, rules: Competition, progress: Progress) -> OrderStudy:
     """Every voice on every prompt set."""
     task, rows = progress.add_task("judging", total=sets * len(VOICES) * len(ORDER)), []
     with tempfile.TemporaryDirectory(prefix="voice-study-") as parent:
-        outside = tools("http://127.0.0.1", Path(parent))
+        outside = open_tools("http://127.0.0.1", Path(parent))
         for number in range(sets):
             block_hash = BlockHash("0x" + f"{number + 1:02x}" * 32)
             groups = generate(bytes.fromhex(block_hash[2:]), PLAN)

@@ -28,8 +28,7 @@ from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
 from scoring.studies.evidence.measured import PairShare, RoundVarianceStudy, write
 from scoring.types import MICRO, BlockHash, RoundNumber
-from workers.evaluation.evaluate import Tools
-from workers.main import tools
+from workers.evaluation.tools import Tools, open_tools
 
 PLAN = GroupPlan(single=10, counterfactual=4, voice=2)
 MODELS = (
@@ -79,7 +78,7 @@ def main() -> None:
     rules = competition.load().at(RoundNumber(0))
     with tempfile.TemporaryDirectory(prefix="voice-study-") as name, Progress(console=Console(stderr=True)) as progress:
         folders = {recipe.name: build(recipe, Path(name)) for recipe in MODELS}
-        outside = tools("http://127.0.0.1", Path(name))
+        outside = open_tools("http://127.0.0.1", Path(name))
         rounds = [one_round(number, rules, folders, outside, progress) for number in range(asked.rounds)]
     shares = tuple(share_of(one, other, rounds, rules.duel.clip) for one, other in PAIRS)
     document = RoundVarianceStudy(clip=rules.duel.clip, profile_hash=profile_hash(), pairs=shares)

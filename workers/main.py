@@ -5,10 +5,8 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -17,7 +15,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from scoring import competition
-from scoring.judges.standard.device import Device
 from voice_api.db.pool import Pool, connect
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.submissions import Submissions
@@ -29,18 +26,13 @@ from voice_api.runtime import reachable
 from voice_api.runtime.process_metrics import exposed
 from voice_api.settings import MetricsSettings
 from workers.evaluation.audio_store import FolderStore
-from workers.evaluation.evaluate import Tools
-from workers.evaluation.judge_models import StandardModels
-from workers.evaluation.panels import LastPanel
-from workers.evaluation.sign import ReceiptSigner
-from workers.hub.client import Hub
+from workers.evaluation.receipt_signer import ReceiptSigner
+from workers.evaluation.tools import open_tools
 from workers.jobs.background_loop import background_loop
-from workers.jobs.context import WorkerContext, worker_context
+from workers.jobs.context import Database, Judging, Patience, WorkerContext, worker_context
 from workers.jobs.drain import Drain
 from workers.jobs.presence import Presence
 from workers.jobs.work_loop import WorkLoop, worker_name
-from workers.sandbox import reference_guest
-from workers.sandbox.sandbox import Sandbox
 from workers.settings import ReceiptSignerSettings, WorkerSettings
 
 log = structlog.get_logger()
@@ -58,15 +50,17 @@ def run(settings: WorkerSettings, burst: bool = False, shown: MetricsSettings | 
     receipt_signer()
     if not burst:
         reachable.hold(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value())
-    drain, gave_up = Drain(settings.drain), GaveUp()
+    drain = Drain(settings.drain)
     with _redis(settings) as redis, background_loop() as loop, _pool(settings, loop) as pool:
         work_loop = WorkLoop(redis, settings.queue, drain)
-        current = replace(
-            _context(settings, loop, pool, receipt_signer),
+        current = WorkerContext(
+            name=worker_name(),
+            host=settings.host,
+            database=Database(loop, EvaluationQueue(pool, settings.retry_daily), Submissions(pool), Validations(pool)),
+            judging=_judging(settings, receipt_signer),
+            patience=Patience(settings.lease, settings.retry, settings.confirm),
             heartbeat=work_loop.heartbeat,
             drain=drain,
-            retire=drain.request,
-            give_up=partial(gave_up, drain),
         )
         worker_context.set(current)
         log.info(
@@ -74,7 +68,7 @@ def run(settings: WorkerSettings, burst: bool = False, shown: MetricsSettings | 
             worker=current.name,
             host=current.host,
             queue=settings.queue.value,
-            reference_seconds=current.tools.usual.total_seconds(),
+            reference_seconds=current.judging.tools.usual.total_seconds(),
         )
         host, port = ("", 0) if shown is None else (shown.host, shown.port)
         with (
@@ -82,7 +76,7 @@ def run(settings: WorkerSettings, burst: bool = False, shown: MetricsSettings | 
             _present(Presence(Workers(pool), current, settings.queue), loop),
         ):
             (work_loop.run_off if burst else work_loop.run)()
-    gave_up.end_process()
+    _end_process(drain)
     receipt_signer()
     log.info("worker ends", worker=current.name, why="asked to stop" if drain.requested else "nothing is due")
 
@@ -96,57 +90,24 @@ def receipt_signer_of(settings: ReceiptSignerSettings) -> ReceiptSigner:
     return ReceiptSigner(signer, FolderStore(settings.store))
 
 
-class GaveUp:
-    """Whether a thread was left behind that does not end; then Python would wait for it for ever."""
-
-    def __init__(self) -> None:
-        self._status: int | None = None
-
-    def __call__(self, drain: Drain) -> None:
-        """End the process after the job: in good order if that was asked for anyway, else as a failure."""
-        if self._status is None:
-            self._status = 0 if drain.requested else 1
-        drain.request()
-
-    def end_process(self) -> None:
-        """Leave without that thread, if there is one."""
-        if self._status is not None:
-            log.warning("worker ends without its thread", status=self._status)
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(self._status)
+def _end_process(drain: Drain) -> None:
+    """Leave without a thread that does not end, if there is one: Python would wait for it for ever."""
+    if drain.exit_status is not None:
+        log.warning("worker ends without its thread", status=drain.exit_status)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(drain.exit_status)
 
 
-def _context(
-    settings: WorkerSettings, loop: asyncio.AbstractEventLoop, pool: Pool, receipt_signer: Callable[[], ReceiptSigner]
-) -> WorkerContext:
-    """As the settings say; what it tells this process is not connected yet."""
-    return WorkerContext(
-        name=worker_name(),
-        loop=loop,
-        queue=EvaluationQueue(pool, settings.retry_daily),
-        submissions=Submissions(pool),
-        validations=Validations(pool),
-        schedule=competition.load(settings.competition),
-        tools=tools(settings.hub, settings.data, settings.standard_pins, settings.device, settings.cache_bytes),
-        receipt_signer=receipt_signer,
-        lease=settings.lease,
-        retry=settings.retry,
-        heartbeat=lambda: None,
-        retire=lambda: None,
-        host=settings.host,
-        confirm=settings.confirm,
+def _judging(settings: WorkerSettings, receipt_signer: Callable[[], ReceiptSigner]) -> Judging:
+    tools = open_tools(
+        settings.hub,
+        settings.data,
+        pins=settings.standard_pins,
+        device=settings.device,
+        cache_bytes=settings.cache_bytes,
     )
-
-
-def tools(hub: str, data: Path, pins: Path | None = None, device: Device = Device.CPU, cache_bytes: int | None = None) -> Tools:
-    """A hub client with its cache, a sandbox calibrated on this host, and judges: those of the standard profile by `pins` on `device`.
-
-    Raises InfrastructureFault when the sandbox cannot be enforced.
-    """
-    sandbox = Sandbox(data / "scratch")
-    panel = LastPanel(StandardModels(pins, hub, data / "judges", device))
-    return Tools(Hub(hub, data / "models", cache_bytes=cache_bytes), sandbox, reference_guest.calibrate(sandbox), panel)
+    return Judging(competition.load(settings.competition), tools, receipt_signer)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from scoring.competition import DEFAULT_PATH
 from scoring.judges.standard.device import Device
 from voice_api.db.states import QueueName
 from voice_api.settings import CompetitionPath, DatabaseUrl, ProcessSettings, RedisUrl
-from workers.jobs.retry import RetryRule
+from workers.jobs.failures import RetryRule
 
 
 class ReceiptSignerSettings(ProcessSettings):

@@ -129,12 +129,12 @@ def _with_judges(
 
 def _again(sample: str | None, model: Path | None, panel: "LastPanel", progress: "Progress") -> "Check":
     from neurons.settings import MinerSettings
-    from workers.main import tools
+    from workers.evaluation.tools import open_tools
     from workers.verify.model import check_model
 
     def check(case: "Case") -> "VerifyOutcome":
         settings = MinerSettings()
-        means = replace(tools(settings.hub, settings.data), panel=panel)
+        means = replace(open_tools(settings.hub, settings.data), panel=panel)
         return check_model(case, sample, model, means, progress)
 
     return check
@@ -176,7 +176,7 @@ def _print(case: "Case", digest: str, level: int, notes: Sequence[str], outcome:
 def _facts(case: "Case", digest: str) -> list[tuple[str, str]]:
     from scoring.types import MICRO
 
-    subject, finding, here = case.statement
+    subject, _, finding, here = case.statement
     certificate, report = case.signed.certificate, finding.report
     said = f"refused: [{finding.code}] {finding.reason}"
     if report is not None:

@@ -10,7 +10,8 @@ from scoring.competition import Competition
 from scoring.model.fingerprint import TAG_BYTES, Fingerprint, fingerprint
 from scoring.progress import NO_PROGRESS
 from scoring.types import ContentHash
-from workers.hub.inspect import FolderSource, inspect
+from workers.hub.inspect import inspect
+from workers.hub.source import FolderSource
 
 _NAME_DIGITS = 8
 

@@ -38,8 +38,8 @@ def _certificate(certificate: Certificate, statement: Statement, trust: Trust) -
 
 def prompts(statement: Statement, groups: Sequence[Group]) -> list[Difference]:
     """Whether it was asked what the block hash asks: each prompt and each group once, in order. A refusal asked nothing."""
-    subject, found = statement.subject, digest(groups)
-    rows = [] if subject.prompts_hash == found else [Difference("prompts' hash", subject.prompts_hash, found)]
+    claimed_hash, found = statement.prompts_hash, digest(groups)
+    rows = [] if claimed_hash == found else [Difference("prompts' hash", claimed_hash, found)]
     claimed = statement.finding.report
     if claimed is not None:
         rows += _order("sample", [f"{s.prompt_id} of {s.group_id}" for s in claimed.samples], _asked(groups))

@@ -10,7 +10,7 @@ from scoring.errors import Blame, Code
 from scoring.receipts import receipt
 from scoring.receipts.receipt import Circumstances, Finding, ReceiptInvalid, Subject
 from scoring.report import EvaluationReport, Factor, Gate, GroupReport, SampleReport
-from scoring.types import MICRO, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
+from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./+-]{1,96}$")]
@@ -22,9 +22,10 @@ Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 class Statement(NamedTuple):
-    """A receipt's three parts."""
+    """The parts that a receipt is built from, in the order of `receipt.build`."""
 
     subject: Subject
+    prompts_hash: str
     finding: Finding
     circumstances: Circumstances
 
@@ -99,14 +100,13 @@ class _Receipt(_Part):
     def statement(self) -> Statement:
         """In the domain's types."""
         subject = Subject(
-            Hotkey(self.hotkey),
-            self.commit_block,
-            self.repo,
-            self.revision,
-            RoundNumber(self.round),
-            BlockHash(self.block_hash),
-            self.competition_hash,
-            self.prompts_hash,
+            hotkey=Hotkey(self.hotkey),
+            commit_block=Block(self.commit_block),
+            repo=self.repo,
+            revision=self.revision,
+            round=RoundNumber(self.round),
+            block_hash=BlockHash(self.block_hash),
+            competition_hash=self.competition_hash,
         )
         finding = Finding(
             None if self.content_hash is None else ContentHash(self.content_hash),
@@ -115,7 +115,7 @@ class _Receipt(_Part):
             self.reason,
             None if self.code is not None else self._report(),
         )
-        return Statement(subject, finding, Circumstances(self.hardware, self.judged_at, self.timings))
+        return Statement(subject, self.prompts_hash, finding, Circumstances(self.hardware, self.judged_at, self.timings))
 
     def _report(self) -> EvaluationReport:
         return EvaluationReport(

@@ -12,7 +12,7 @@ from scoring.errors import Code
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust, moment
 from scoring.report import EvaluationReport, SampleReport
 from scoring.scores.aggregate import mean
-from scoring.types import MICRO, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
+from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
 VERSION = 2
 DOMAIN = b"voice-receipt/2\n"
@@ -25,18 +25,17 @@ class ReceiptInvalid(ValueError):
     """The receipt does not say what it must; the message names the first difference."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What was judged, and under which rules."""
+    """One submission in one round, and the round's rules: the same record from the claimed row to the signed receipt."""
 
     hotkey: Hotkey
-    commit_block: int
+    commit_block: Block
     repo: str
     revision: str
     round: RoundNumber
     block_hash: BlockHash
     competition_hash: str
-    prompts_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +131,8 @@ def _judged_at(receipt: Mapping[str, Any]) -> datetime:
         raise ReceiptInvalid(f"the receipt does not say when it was judged: {exc}") from exc
 
 
-def build(subject: Subject, finding: Finding, circumstances: Circumstances) -> dict[str, Any]:
-    """The receipt as plain JSON data; score and standard error are integers of 1e-6."""
+def build(subject: Subject, prompts_hash: str, finding: Finding, circumstances: Circumstances) -> dict[str, Any]:
+    """The receipt as plain JSON data; `prompts_hash` is of the round's groups, score and standard error are integers of 1e-6."""
     report = finding.report
     return {
         "version": VERSION,
@@ -144,7 +143,7 @@ def build(subject: Subject, finding: Finding, circumstances: Circumstances) -> d
         "round": subject.round,
         "block_hash": subject.block_hash,
         "competition_hash": subject.competition_hash,
-        "prompts_hash": subject.prompts_hash,
+        "prompts_hash": prompts_hash,
         "content_hash": finding.content_hash,
         "tensors_hash": finding.tensors_hash,
         "code": None if finding.code is None else int(finding.code),

@@ -106,7 +106,8 @@ def build_attack(root: Path, model: Path) -> Attack:
         program = [str(HOSTILE), *([without] if without else [])]
         requests = [Request(f"p{number}", text, "a voice", number) for number, text in enumerate(texts or ("hello",))]
         rules = SynthesisRules(threads=1, batch=1, dtype="float32")
-        return Sandbox(root / "scratch", program).speak(model, name, requests, build_limits(**limits), rules, on_sample)
+        sandbox = Sandbox(root / "scratch", program)
+        return sandbox.speak(model, name, requests, build_limits(**limits), rules, on_sample=on_sample)
 
     return run
 

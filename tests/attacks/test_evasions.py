@@ -40,7 +40,7 @@ def build_speak(root: Path) -> Speak:
         rules = SynthesisRules(threads=1, batch=1, dtype="float32")
         sandbox = Sandbox(root / "scratch", [str(GUEST)])
         (model := root / "model").mkdir()
-        spoken = sandbox.speak(model, "evading", requests, limits, rules, NO_PROGRESS)
+        spoken = sandbox.speak(model, "evading", requests, limits, rules, on_sample=NO_PROGRESS)
         return dict(zip(texts, spoken, strict=True))
 
     return run

@@ -22,7 +22,7 @@ limits = SubmissionLimits(cooldown_blocks=0, repo_bytes=1, header_bytes=1, load_
 requests = [Request("p0", "hello", "a voice", 0), Request("p1", "pause", "a voice", 1)]
 sandbox = Sandbox(root / "scratch", [sys.argv[2]])
 spoken = sandbox.speak(root / "model", "evading", requests, limits, SynthesisRules(threads=1, batch=1, dtype="float32"),
-                       lambda done, total: print(done, flush=True))
+                       on_sample=lambda done, total: print(done, flush=True))
 print([item.failure for item in spoken], flush=True)
 """
 

@@ -18,7 +18,7 @@ from neurons.cli import logs
 from tests.chaos import clock
 from tests.chaos.stand_ins import QuickPanels, QuickSandbox
 from workers import main
-from workers.evaluation.evaluate import Tools
+from workers.evaluation.tools import Tools
 from workers.hub.client import Hub, Timeouts
 from workers.settings import WorkerSettings
 
@@ -57,7 +57,7 @@ def work(environment: Mapping[str, str]) -> None:
         timedelta(seconds=1),
         QuickPanels(),
     )
-    vars(main)["tools"] = _given(tools)
+    vars(main)["open_tools"] = _given(tools)
     clock.move(Path(environment["CHAOS_CLOCK"]))
     main.run(settings)
 

@@ -39,6 +39,7 @@ class QuickSandbox(Sandbox):
         requests: Sequence[Request],
         limits: SubmissionLimits,
         rules: SynthesisRules,
+        *,
         on_sample: OnSample,
     ) -> tuple[Spoken, ...]:
         """One result per request, in order."""

@@ -30,7 +30,7 @@ from scoring.competition import load
 from scoring.errors import Code
 from scoring.model.fingerprint import tag_of
 from scoring.receipts import receipt
-from scoring.receipts.receipt import Circumstances, Finding, Subject
+from scoring.receipts.receipt import Circumstances, Finding
 from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
 from scoring.types import (
     MICRO,
@@ -365,11 +365,8 @@ class ValidatorBed:
         rules = SCHEDULE.at(claim.round)
         asked = generate(bytes.fromhex(claim.block_hash[2:]), rules.round.plan)
         report = self.judged_alike(rules, asked, score / MICRO)
-        subject = Subject(
-            claim.hotkey, claim.commit_block, claim.repo, claim.revision, claim.round, claim.block_hash, rules.hash, digest(asked)
-        )
         finding = Finding(CONTENT, TensorsHash(f"{claim.submission_id:064x}"), None, None, report)
-        document = receipt.build(subject, finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
+        document = receipt.build(claim, digest(asked), finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
         signed = receipt.sign(document, signer or self.worker)
         return Verdict(
             VerdictState.SCORED,

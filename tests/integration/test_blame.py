@@ -11,7 +11,7 @@ from scoring.errors import Code, InfrastructureFault
 from scoring.model.safetensors_header import parse_header
 from voice_api.db.causes import Cause
 from voice_api.errors import DatabaseUnavailable
-from workers.jobs.unforeseen import cause_of, same_failure_elsewhere
+from workers.jobs.failures import cause_of, same_failure_elsewhere
 
 SAME = "ValueError@decode"
 

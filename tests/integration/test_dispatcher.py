@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 from pydantic import SecretStr
@@ -17,9 +16,9 @@ from structlog.testing import capture_logs
 
 from neurons.localnet.services import start_redis
 from neurons.shutdown import Shutdown
-from scoring import competition
 from scoring.errors import Code
 from scoring.types import Hotkey, SubmissionId
+from tests.builders.workers import a_worker
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.leader import candidacy
 from voice_api.db.operations import Operations
@@ -35,11 +34,9 @@ from voice_api.dispatch.wakeups import AHEAD, WakeUps, missing
 from voice_api.runtime.process_metrics import DispatcherMetrics
 from voice_api.settings import DispatcherSettings
 from workers import jobs
-from workers.evaluation.evaluate import Tools
-from workers.evaluation.sign import ReceiptSigner
 from workers.jobs.background_loop import background_loop
-from workers.jobs.context import WorkerContext, worker_context
-from workers.jobs.retry import RetryRule
+from workers.jobs.context import worker_context
+from workers.jobs.failures import RetryRule
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 LEASE = timedelta(minutes=1)
@@ -332,20 +329,7 @@ def burst(settings: DispatcherSettings, redis: Redis) -> None:
     with background_loop() as loop:
         opened = connect(settings.database_url.get_secret_value())
         pool = asyncio.run_coroutine_threadsafe(opened, loop).result()
-        context = WorkerContext(
-            name="w1",
-            loop=loop,
-            queue=EvaluationQueue(pool),
-            submissions=Submissions(pool),
-            validations=Validations(pool),
-            schedule=competition.load(),
-            tools=cast(Tools, None),  # never reached
-            receipt_signer=lambda: cast(ReceiptSigner, None),  # as little
-            lease=LEASE,
-            retry=RetryRule(0, LEASE),
-            heartbeat=lambda: None,
-            retire=lambda: None,
-        )
+        context = a_worker(pool, loop=loop, lease=LEASE, retry=RetryRule(0, LEASE))
         token = worker_context.set(context)
         try:
             SimpleWorker([rq_queue(redis)], connection=redis, serializer=JSONSerializer).work(burst=True, logging_level="ERROR")

@@ -1,7 +1,6 @@
 """Nothing is loaded, and nothing is owned, unless the tag binds what the repository holds."""
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -15,16 +14,19 @@ from scoring.errors import Code
 from scoring.model.fingerprint import Fingerprint, fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, issue
-from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
+from scoring.types import Block, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
+from tests.builders.workers import a_claim
+from voice_api.db.evaluations import Claim
 from voice_api.db.states import VerdictState
 from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import FolderStore
-from workers.evaluation.evaluate import Earlier, Task, Tools, evaluate
+from workers.evaluation.evaluate import Assignment, EarlierOwner, evaluate
 from workers.evaluation.panels import LastPanel
-from workers.evaluation.sign import ReceiptSigner
+from workers.evaluation.receipt_signer import ReceiptSigner
+from workers.evaluation.tools import Tools
 from workers.hub.client import Hub
-from workers.hub.inspect import FolderSource
 from workers.hub.repository import Repository
+from workers.hub.source import FolderSource
 from workers.sandbox.sandbox import Sandbox
 
 COMPETITION = load().at(RoundNumber(0))
@@ -54,8 +56,8 @@ class FolderHub:
 class AlwaysCopied:
     """Somebody was always first."""
 
-    def earlier(self, _task: Task, _content: ContentHash, _tensors: TensorsHash) -> Earlier | None:
-        return Earlier(SubmissionId(1), Hotkey("first"), Block(1))
+    def earlier(self, _claim: Claim, _content: ContentHash, _tensors: TensorsHash) -> EarlierOwner | None:
+        return EarlierOwner(SubmissionId(1), Hotkey("first"), Block(1))
 
 
 @pytest.fixture
@@ -82,17 +84,16 @@ def receipt_signer(tmp_path_factory: pytest.TempPathFactory) -> ReceiptSigner:
     return ReceiptSigner(CertifiedKey(key, issue(terms, key.sign)), FolderStore(folder))
 
 
-def a_task(prints: Fingerprint, key: bytes = KEY) -> Task:
+def claimed(prints: Fingerprint, key: bytes = KEY, repo: str = "a/b") -> Claim:
     """A commitment of the folder's content by a key."""
-    tag = tag_of(prints.content, key)
-    return Task(Hotkey("h"), KEY, Block(10), "00", "a/b", "0" * 40, tag, RoundNumber(1), BlockHash("0x" + "12" * 32))
+    return a_claim(public_key=KEY.hex(), tag=tag_of(prints.content, key).hex(), repo=repo)
 
 
 def test_a_replayed_commitment_owns_nothing(folder: Path, tools: Tools, receipt_signer: ReceiptSigner) -> None:
     """Another's tag on another's repository: refused by name, and its hashes are not recorded as this hotkey's model."""
     prints = fingerprint(folder, NO_PROGRESS)
-    task = a_task(prints, key=bytes(32))
-    verdict = evaluate(task, COMPETITION, tools, receipt_signer, AlwaysCopied(), NO_PROGRESS)
+    assignment = Assignment(claimed(prints, key=bytes(32)), COMPETITION, receipt_signer)
+    verdict = evaluate(assignment, tools, AlwaysCopied(), NO_PROGRESS)
     assert (verdict.state, verdict.code) == (VerdictState.REJECTED, Code.TAG_MISMATCH)
     assert (verdict.content_hash, verdict.tensors_hash) == (None, None)
     assert prints.content in (verdict.reason or "")
@@ -101,7 +102,7 @@ def test_a_replayed_commitment_owns_nothing(folder: Path, tools: Tools, receipt_
 def test_a_bound_copy_is_named_before_it_is_loaded(folder: Path, tools: Tools, receipt_signer: ReceiptSigner) -> None:
     """Once the tag holds, the hashes are kept and the earlier commitment is named."""
     prints = fingerprint(folder, NO_PROGRESS)
-    task = replace(a_task(prints), repo="c/d")
-    verdict = evaluate(task, COMPETITION, tools, receipt_signer, AlwaysCopied(), NO_PROGRESS)
+    assignment = Assignment(claimed(prints, repo="c/d"), COMPETITION, receipt_signer)
+    verdict = evaluate(assignment, tools, AlwaysCopied(), NO_PROGRESS)
     assert (verdict.state, verdict.code, verdict.copy_of) == (VerdictState.COPY, Code.COPY, 1)
     assert (verdict.content_hash, verdict.tensors_hash) == (prints.content, prints.tensors)

@@ -31,13 +31,14 @@ from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, issue
 from scoring.report import EvaluationReport
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, TensorsHash
-from voice_api.db.evaluations import Verdict
+from tests.builders.workers import a_claim
+from voice_api.db.evaluations import Claim, Verdict
 from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import FolderStore, read_receipt
-from workers.evaluation.evaluate import Task, evaluate
+from workers.evaluation.evaluate import Assignment, evaluate
 from workers.evaluation.progress import Stage
-from workers.evaluation.sign import ReceiptSigner
-from workers.main import tools
+from workers.evaluation.receipt_signer import ReceiptSigner
+from workers.evaluation.tools import open_tools
 
 ROUND = RoundNumber(2)
 OWNER = Keypair.create_from_seed(bytes(32))
@@ -104,7 +105,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 class First:
     """Nobody committed this model before."""
 
-    def earlier(self, _task: Task, _content: ContentHash, _tensors: TensorsHash) -> None:
+    def earlier(self, _claim: Claim, _content: ContentHash, _tensors: TensorsHash) -> None:
         """There is none."""
 
 
@@ -120,11 +121,22 @@ def worked(place: Place, store: Path) -> Verdict:
         CertifiedKey(key, issue(terms, lambda message: bytes(OWNER.sign(message)).hex())), FolderStore(store)
     )
     tag = tag_of(fingerprint(place.model, NO_PROGRESS).content, PUBLIC_KEY)
-    task = Task(Hotkey("h"), PUBLIC_KEY, Block(1), "00", "worse/voice", place.revision, tag, ROUND, place.block_hash)
+    rules = load(place.rules).at(ROUND)
+    claim = a_claim(
+        public_key=PUBLIC_KEY.hex(),
+        commit_block=Block(1),
+        repo="worse/voice",
+        revision=place.revision,
+        tag=tag.hex(),
+        round=ROUND,
+        block_hash=place.block_hash,
+        competition_hash=rules.hash,
+    )
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as the worker's process does
     try:
-        return evaluate(task, load(place.rules).at(ROUND), tools(place.hub, store / "data"), receipt_signer, First(), silent)
+        assignment = Assignment(claim, rules, receipt_signer)
+        return evaluate(assignment, open_tools(place.hub, store / "data"), First(), silent)
     finally:
         torch.set_num_threads(threads)
 

@@ -52,7 +52,7 @@ def limits(**overrides: object) -> SubmissionLimits:
 
 def speak(sandbox: Sandbox, folder: Path, *requests: Request, bounds: SubmissionLimits = DEMO.limits) -> tuple[Spoken, ...]:
     """Let an espeak model speak."""
-    return sandbox.speak(folder, "espeak", requests or (request(),), bounds, RULES, NO_PROGRESS)
+    return sandbox.speak(folder, "espeak", requests or (request(),), bounds, RULES, on_sample=NO_PROGRESS)
 
 
 def test_a_model_speaks(sandbox: Sandbox, folders: dict[str, Path]) -> None:
@@ -60,7 +60,7 @@ def test_a_model_speaks(sandbox: Sandbox, folders: dict[str, Path]) -> None:
     progress: list[tuple[int, int]] = []
     requests = (request(), request(prompt_id="p1", text="Is the kettle on?"))
     spoken = sandbox.speak(
-        folders["clear"], "espeak", requests, limits(), RULES, lambda done, total: progress.append((done, total))
+        folders["clear"], "espeak", requests, limits(), RULES, on_sample=lambda done, total: progress.append((done, total))
     )
     assert [(item.prompt_id, item.rate, item.failure) for item in spoken] == [("p0", 22_050, None), ("p1", 22_050, None)]
     assert progress == [(1, 2), (2, 2)]
@@ -83,7 +83,7 @@ def test_a_host_that_asks_everybody_to_end_ends_no_guest(
             guest.send_signal(polite)
 
     requests = [request(prompt_id=f"p{number}") for number in range(3)]
-    spoken = sandbox.speak(folders["clear"], "espeak", requests, limits(), RULES, ask)
+    spoken = sandbox.speak(folders["clear"], "espeak", requests, limits(), RULES, on_sample=ask)
     assert [item.failure for item in spoken] == [None, None, None]
 
 
@@ -152,7 +152,7 @@ from scoring.types import RoundNumber
 from workers.sandbox.sandbox import Sandbox
 demo = load(Path(sys.argv[1])).at(0)
 Sandbox(Path(sys.argv[2])).speak(
-    Path(sys.argv[3]), "espeak", (Request("p0", "hello", "", 0),), demo.limits, demo.synthesis, lambda done, total: None
+    Path(sys.argv[3]), "espeak", (Request("p0", "hello", "", 0),), demo.limits, demo.synthesis, on_sample=lambda done, total: None
 )
 """
 

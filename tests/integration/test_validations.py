@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 import bittensor as bt
@@ -29,22 +29,20 @@ from scoring.errors import Code, InfrastructureFault
 from scoring.progress import NO_PROGRESS
 from scoring.report import Factor
 from scoring.types import MICRO, BlockHash
+from tests.builders.workers import a_worker, changed
 from tests.integration.recordings import API, DESCRIPTION, RATE, TEXT, Miner, spoken, wav
 from voice_api.db.pool import Pool
-from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName, ValidationState
-from voice_api.db.submissions import Submissions
-from voice_api.db.validations import Validations
 from voice_api.settings import ApiSettings
 from voice_api.web.app import create_app
-from workers.evaluation.evaluate import Tools, round_groups
 from workers.evaluation.panels import LastPanel
+from workers.evaluation.tools import Tools
+from workers.evaluation.trial import round_groups
 from workers.hub.client import Hub
 from workers.jobs.context import WorkerContext
 from workers.jobs.drain import Drain
-from workers.jobs.evaluate_job import work_one
-from workers.jobs.retry import RetryRule
-from workers.jobs.validate_job import validate_next
+from workers.jobs.validate_job import validate_claimed
+from workers.jobs.wakeup import work_one
 from workers.sandbox.sandbox import Sandbox
 
 SCHEDULE = load()
@@ -76,7 +74,9 @@ class Bed:
 
     async def work(self, **changes: object) -> str | None:
         """What one look at the recordings came to, by a worker of which something is changed."""
-        return await validate_next(replace(self.context, **cast(dict[str, Any], changes)), QueueName.CPU)
+        context = changed(self.context, **changes)
+        claim = await context.database.validations.claim(QueueName.CPU, context.name, context.patience.lease, context.host)
+        return None if claim is None else await validate_claimed(context, claim)
 
 
 @pytest.fixture
@@ -90,19 +90,11 @@ async def bed(
 ) -> AsyncIterator[Bed]:
     """The miner is nobody's writer, only registered; the worker tries once more, at once."""
     settings = api_settings(writers=(), upload_bytes=1 << 20)
-    context = WorkerContext(
+    context = a_worker(
+        pool,
         name="bench",
-        loop=asyncio.get_running_loop(),
-        queue=EvaluationQueue(pool),
-        submissions=Submissions(pool),
-        validations=Validations(pool),
         schedule=SCHEDULE,
         tools=Tools(Hub(API, tmp_path / "hub"), Sandbox(tmp_path / "scratch"), timedelta(seconds=1), panel),
-        receipt_signer=lambda: cast(Any, None),
-        lease=timedelta(seconds=60),
-        retry=RetryRule(max_retries=1, first=timedelta(0), jitter=0.0),
-        heartbeat=lambda: None,
-        retire=lambda: None,
     )
     async with Miner(pool, settings, writer, await serve(settings)) as miner:
         yield Bed(context, miner)
@@ -171,7 +163,7 @@ async def test_what_cannot_be_judged_ends_with_its_reason(bed: Bed, upload: byte
 async def test_our_failure_is_tried_again_and_never_a_score(bed: Bed, pcm: bytes) -> None:
     """Judges that are missing put it back; when that happens too often it fails with our code."""
     asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
-    without = replace(bed.context.tools, panel=cast(LastPanel, _no_judges))
+    without = replace(bed.context.judging.tools, panel=cast(LastPanel, _no_judges))
     assert await bed.work(tools=without) == "handed back"
     waiting = await bed.api.validation(asked.id)
     assert (waiting.state, waiting.code, await bed.miner.uploads()) == (ValidationState.QUEUED, None, [wav(pcm)])
@@ -188,7 +180,7 @@ async def test_a_bug_hands_it_back_and_is_loud(bed: Bed, tmp_path: Path, pcm: by
     """An unknown failure is ours: the recording waits again, and the job fails for the log."""
     asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
     (tmp_path / "file").write_text("no folder")
-    broken = replace(bed.context.tools, sandbox=Sandbox(tmp_path / "file"))
+    broken = replace(bed.context.judging.tools, sandbox=Sandbox(tmp_path / "file"))
     with pytest.raises(OSError, match="file"):
         await bed.work(tools=broken)
     assert (await bed.api.validation(asked.id)).state is ValidationState.QUEUED
@@ -203,10 +195,10 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(bed: Bed, pcm: bytes)
             await connection.execute("update validations set token = gen_random_uuid(), worker = 'other'")
 
     def slow(_profile: object, _groups: Sequence[Group], on_bytes: Callable[[int, int], None]) -> None:
-        asyncio.run_coroutine_threadsafe(take_over(), bed.context.loop).result(timeout=10)
+        asyncio.run_coroutine_threadsafe(take_over(), bed.context.database.loop).result(timeout=10)
         on_bytes(1, 2)
 
-    assert await bed.work(tools=replace(bed.context.tools, panel=cast(LastPanel, slow))) == "lease lost"
+    assert await bed.work(tools=replace(bed.context.judging.tools, panel=cast(LastPanel, slow))) == "lease lost"
     assert (await bed.api.validation(asked.id)).state is ValidationState.RUNNING
 
 
@@ -221,7 +213,7 @@ async def test_a_worker_that_must_stop_gives_it_back(bed: Bed, pcm: bytes) -> No
             time.sleep(0.05)
             on_bytes(done, 200)
 
-    stopping = replace(bed.context.tools, panel=cast(LastPanel, slow))
+    stopping = replace(bed.context.judging.tools, panel=cast(LastPanel, slow))
     assert await bed.work(tools=stopping, drain=drain) == "handed back"
     waiting = await bed.api.validation(asked.id)
     assert (waiting.state, waiting.code, waiting.attempt) == (ValidationState.QUEUED, None, 0)

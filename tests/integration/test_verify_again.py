@@ -29,15 +29,16 @@ from scoring.receipts import receipt
 from scoring.receipts.certificate import Certificate, issue, revoke
 from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject
 from scoring.receipts.store import StoreLayout
-from scoring.types import BlockHash, Entrant, Hotkey, RoundNumber
+from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber
 from voice_api.db.audits import Drawn
 from voice_api.db.states import AuditOutcome
 from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation import hardware
 from workers.evaluation.audio_store import FolderStore
-from workers.evaluation.evaluate import Model, Tools, judge_model, round_groups
+from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Stage
-from workers.main import tools
+from workers.evaluation.tools import Tools, open_tools
+from workers.evaluation.trial import judge_model, round_groups
 from workers.verify.audio import check_audio
 from workers.verify.model import check_model
 from workers.verify.receipt import VerifyOutcome, open_case
@@ -90,6 +91,19 @@ def sign(document: Document) -> Signed:
     return receipt.sign(document, CertifiedKey(KEY, CERTIFICATE))
 
 
+def subject(repo: str, rules: Competition) -> Subject:
+    """A submission of 5F in round 3."""
+    return Subject(
+        hotkey=Hotkey("5F"),
+        commit_block=Block(10),
+        repo=repo,
+        revision="0" * 40,
+        round=RoundNumber(3),
+        block_hash=BLOCK_HASH,
+        competition_hash=rules.hash,
+    )
+
+
 @pytest.fixture(scope="module")
 def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """One single, one counterfactual and one voice pair, spoken by the demo's clear voice and judged, all for real."""
@@ -97,13 +111,13 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     torch.set_num_threads(1)  # as workers and `voice verify` do: it is part of the hardware's description
     demo = load(COMPETITION).at(RoundNumber(0))
     rules = demo.model_copy(update={"round": demo.round.model_copy(update={"single": 1, "counterfactual": 1, "voice": 1})})
-    made, means = models.build(folder / "models"), tools("http://127.0.0.1:1", folder / "data")
-    trial = judge_model(Model(made["clear"], "espeak"), BLOCK_HASH, rules, means, silent)
+    made, means = models.build(folder / "models"), open_tools("http://127.0.0.1:1", folder / "data")
+    trial = judge_model(LocalModel(made["clear"], "espeak"), BLOCK_HASH, rules, means, silent)
     prints = fingerprint(made["clear"], NO_PROGRESS)
     finding = Finding(prints.content, prints.tensors, None, None, trial.report)
     asked = digest(round_groups(BLOCK_HASH, rules))
-    subject = Subject(Hotkey("5F"), 10, "clear/voice", "0" * 40, RoundNumber(3), BLOCK_HASH, rules.hash, asked)
-    document = receipt.build(subject, finding, Circumstances(hardware.describe(), NOW, {"speak": trial.speak_seconds}))
+    here = Circumstances(hardware.describe(), NOW, {"speak": trial.speak_seconds})
+    document = receipt.build(subject("clear/voice", rules), asked, finding, here)
     store = FolderStore(folder / "store")
     for spoken in trial.spoken.values():
         store.keep_audio(spoken)
@@ -272,8 +286,8 @@ def test_other_hardware_is_judged_within_a_tolerance(bed: Bed) -> None:
 
 def refusal(bed: Bed, code: Code) -> Document:
     """A refusal of the same submission."""
-    subject = Subject(Hotkey("5F"), 10, "a/b", "0" * 40, RoundNumber(3), BLOCK_HASH, bed.rules.hash, bed.document["prompts_hash"])
-    return receipt.build(subject, Finding(None, None, code, "so it is", None), Circumstances("here", NOW, {}))
+    finding = Finding(None, None, code, "so it is", None)
+    return receipt.build(subject("a/b", bed.rules), bed.document["prompts_hash"], finding, Circumstances("here", NOW, {}))
 
 
 @pytest.mark.parametrize(

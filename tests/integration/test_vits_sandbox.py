@@ -70,7 +70,9 @@ def speak(tmp_path: Path, folder: Path) -> Callable[..., tuple[Spoken, ...]]:
         requests = [Request(f"p{number}", text, "a voice", number) for number, text in enumerate(("hello there", "goodbye"))]
         rules = SynthesisRules(threads=2, batch=1, dtype="float32")
         sandbox = Sandbox(tmp_path / "scratch")
-        return sandbox.speak(folder, "vits", requests, SubmissionLimits.model_validate(fields | limits), rules, NO_PROGRESS)
+        return sandbox.speak(
+            folder, "vits", requests, SubmissionLimits.model_validate(fields | limits), rules, on_sample=NO_PROGRESS
+        )
 
     return run
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from workers.jobs.evaluate_job import while_quick
+from workers.jobs.wakeup import while_quick
 
 
 class Rows:

@@ -17,7 +17,7 @@ from workers.evaluation.progress import Stage, StageLimits
 from workers.jobs import supervise as module
 from workers.jobs.drain import Drain, Drained
 from workers.jobs.lease import LeaseKeeper, Renewals
-from workers.jobs.supervise import Supervisor, attempt
+from workers.jobs.supervise import Supervisor
 
 SOON = timedelta(seconds=0.8)
 LATER = timedelta(minutes=1)
@@ -43,15 +43,13 @@ class Try:
     drain: Drain = field(default_factory=Drain)
     lost: bool = False
     guest_stopped: threading.Event = field(default_factory=threading.Event)
-    given_up: list[str] = field(default_factory=list)
 
     async def run(self, work: Callable[[LeaseKeeper], str], stands: Callable[[str], bool] = bool) -> str:
-        """Do the work, overseen."""
+        """Do the work, supervised."""
         renewals = Renewals(cast(Any, Database(self.lost)), lambda: None)
         keeper = LeaseKeeper(renewals, cast(Any, None), timedelta(minutes=1), asyncio.get_running_loop())
-        give_up = self.given_up.append
-        supervisor = Supervisor(keeper, self.limits, self.drain, self.guest_stopped.set, lambda: give_up("given up"))
-        return await attempt(lambda: work(keeper), supervisor, stands)
+        supervisor = Supervisor(keeper, self.limits, self.drain, self.guest_stopped.set)
+        return await supervisor.run(lambda: work(keeper), stands)
 
 
 async def test_work_that_ends_by_itself() -> None:
@@ -107,7 +105,7 @@ async def test_a_stalled_guest_is_ended() -> None:
 
     with pytest.raises(InfrastructureFault) as caught:
         await trial.run(speak)
-    assert (caught.value.code, trial.given_up) == (Code.STAGE_STALLED, [])
+    assert (caught.value.code, trial.drain.exit_status) == (Code.STAGE_STALLED, None)
 
 
 async def test_a_thread_that_does_not_end_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +120,7 @@ async def test_a_thread_that_does_not_end_is_left_behind(monkeypatch: pytest.Mon
     with pytest.raises(InfrastructureFault) as caught:
         await trial.run(hang)
     release.set()  # the test's own loop would wait for it
-    assert (caught.value.code, trial.given_up) == (Code.STAGE_STALLED, ["given up"])
+    assert (caught.value.code, trial.drain.exit_status) == (Code.STAGE_STALLED, 1)
 
 
 async def test_a_worker_that_stood_still_blames_no_stage() -> None:
@@ -130,13 +128,13 @@ async def test_a_worker_that_stood_still_blames_no_stage() -> None:
     times = iter([0.0, 0.3, 3600.3, 3600.6, *[3600.9] * 100])
     keeper = LeaseKeeper(cast(Any, None), cast(Any, None), timedelta(minutes=1), asyncio.get_running_loop())
     limits = StageLimits(check=timedelta(seconds=3))
-    supervisor = Supervisor(keeper, limits, Drain(), lambda: None, lambda: None, clock=lambda: next(times))
+    supervisor = Supervisor(keeper, limits, Drain(), lambda: None, clock=lambda: next(times))
 
     def short() -> str:
         time.sleep(0.9)
         return "done"
 
-    assert await attempt(short, supervisor) == "done"
+    assert await supervisor.run(short) == "done"
 
 
 async def test_asked_to_stop_work_may_end() -> None:
@@ -167,7 +165,7 @@ async def test_asked_to_stop_work_does_not_take_for_ever(signals: int) -> None:
     began = time.monotonic()
     with pytest.raises(Drained):
         await trial.run(work)
-    assert (trial.given_up, time.monotonic() - began < 5) == ([], True)
+    assert (trial.drain.exit_status, time.monotonic() - began < 5) == (None, True)
 
 
 @pytest.mark.parametrize(

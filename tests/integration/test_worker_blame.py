@@ -15,25 +15,25 @@ from neurons.validator import certification
 from scoring.competition import load
 from scoring.errors import Code, SubmissionFault
 from scoring.types import RoundNumber, SubmissionId
+from tests.builders.workers import a_worker, changed
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import NewRound, Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import Submissions
-from voice_api.db.validations import Validations
 from voice_api.db.workers import Workers
 from voice_api.errors import DatabaseUnavailable
 from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import FolderStore
-from workers.evaluation.evaluate import Tools
 from workers.evaluation.panels import LastPanel
-from workers.evaluation.sign import ReceiptSigner
+from workers.evaluation.receipt_signer import ReceiptSigner
+from workers.evaluation.tools import Tools
 from workers.hub.client import Hub
 from workers.jobs.context import WorkerContext
-from workers.jobs.evaluate_job import work_one
+from workers.jobs.failures import RetryRule
 from workers.jobs.presence import Presence
-from workers.jobs.retry import RetryRule
+from workers.jobs.wakeup import work_one
 from workers.sandbox.sandbox import Sandbox
 
 SCHEDULE = load()
@@ -69,20 +69,15 @@ def context(pool: Pool, tmp_path: Path, writer: bt.Wallet) -> Callable[..., Work
 
     def build(host: str, error: Exception, most: int = 5, daily: int = 100) -> WorkerContext:
         hub = cast(Hub, BrokenHub(error))
-        return WorkerContext(
+        return a_worker(
+            pool,
             name=f"worker of {host}",
-            loop=asyncio.get_running_loop(),
+            host=host,
             queue=EvaluationQueue(pool, daily),
-            submissions=Submissions(pool),
-            validations=Validations(pool),
             schedule=SCHEDULE,
             tools=Tools(hub, Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel()),
             receipt_signer=lambda: receipt_signer,
-            lease=timedelta(seconds=60),
             retry=RetryRule(max_retries=most, first=timedelta(0), jitter=0.0),
-            heartbeat=lambda: None,
-            retire=lambda: None,
-            host=host,
         )
 
     return build
@@ -136,11 +131,11 @@ async def test_what_another_submission_meets_meanwhile_is_not_the_firsts(
 
     class Meanwhile(BrokenHub):
         def describe(self, *_names: str) -> None:
-            asyncio.run_coroutine_threadsafe(fails(other, ValueError), here.loop).result(timeout=10)
+            asyncio.run_coroutine_threadsafe(fails(other, ValueError), here.database.loop).result(timeout=10)
             raise self.error
 
     meanwhile = cast(Hub, Meanwhile(ValueError("a")))
-    await fails(replace(here, tools=replace(here.tools, hub=meanwhile)), ValueError)
+    await fails(changed(here, tools=replace(here.judging.tools, hub=meanwhile)), ValueError)
     assert await stands(pool, first) == (EvaluationState.QUEUED, Code.WORKER_ERROR, SubmissionState.QUEUED)
 
 
@@ -229,11 +224,11 @@ async def test_a_worker_shows_what_it_works_on(pool: Pool, open_round: OpenRound
 
     class Looking(BrokenHub):
         def describe(self, *_names: str) -> None:
-            asyncio.run_coroutine_threadsafe(look(), here.loop).result(timeout=10)
+            asyncio.run_coroutine_threadsafe(look(), here.database.loop).result(timeout=10)
             raise self.error
 
     here = context("one", ValueError("a"))
-    here = replace(here, tools=replace(here.tools, hub=cast(Hub, Looking(ValueError("a")))))
+    here = changed(here, tools=replace(here.judging.tools, hub=cast(Hub, Looking(ValueError("a")))))
     presence = Presence(workers, here, QueueName.CPU)
 
     async def look() -> None:
@@ -270,11 +265,10 @@ async def test_what_is_drained_is_nobodys_failure(
         def describe(self, *_names: str) -> None:
             for _ in range(2):
                 here.drain.request()
-            while not ended.is_set():
-                asyncio.run_coroutine_threadsafe(asyncio.sleep(0.01), here.loop).result(timeout=10)
+            while here.drain.exit_status is None:
+                asyncio.run_coroutine_threadsafe(asyncio.sleep(0.01), here.database.loop).result(timeout=10)
 
-    ended = asyncio.Event()
-    slow = replace(here, tools=replace(here.tools, hub=cast(Hub, Slow(ValueError("a")))), give_up=ended.set)
+    slow = changed(here, tools=replace(here.judging.tools, hub=cast(Hub, Slow(ValueError("a")))))
     assert await work_one(slow, QueueName.CPU) == "handed back"
     (evaluation,) = await Submissions(pool).evaluations(submission)
     assert (evaluation.state, evaluation.failures, evaluation.code) == (EvaluationState.QUEUED, 0, None)
@@ -285,7 +279,7 @@ async def test_a_second_refusal_waits_for_its_time(
 ) -> None:
     """Between the two lies as long as is set: an outage of a moment answers once."""
     (submission,) = await open_round(ROUND)
-    here = replace(context("one", SubmissionFault(Code.REPO_NOT_PUBLIC)), confirm=timedelta(hours=1))
+    here = changed(context("one", SubmissionFault(Code.REPO_NOT_PUBLIC)), confirm=timedelta(hours=1))
     assert [await work_one(here, QueueName.CPU) for _ in range(2)] == ["handed back", "nothing due"]
     assert await stands(pool, submission) == (EvaluationState.QUEUED, Code.REPO_NOT_PUBLIC, SubmissionState.QUEUED)
 
@@ -295,7 +289,7 @@ async def test_a_first_refusal_alone_decides_nothing(
 ) -> None:
     """What the hub answers the next time does."""
     (submission,) = await open_round(ROUND)
-    refused = replace(context("one", SubmissionFault(Code.REPO_NOT_PUBLIC)), confirm=timedelta(0))
+    refused = changed(context("one", SubmissionFault(Code.REPO_NOT_PUBLIC)), confirm=timedelta(0))
     assert await work_one(refused, QueueName.CPU) == "handed back"
     assert await work_one(context("one", SubmissionFault(Code.WEIGHTS_MISSING)), QueueName.CPU) == "rejected"
     assert (await stands(pool, submission))[1] is Code.WEIGHTS_MISSING

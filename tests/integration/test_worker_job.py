@@ -1,6 +1,5 @@
 """One job on a real PostgreSQL, with a hub that does what it likes: whose fault it is, and what becomes of the row."""
 
-import asyncio
 import socket
 import threading
 import time
@@ -25,22 +24,20 @@ from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, Trust
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
+from tests.builders.workers import a_worker, changed
 from voice_api.db.evaluations import Evaluation
 from voice_api.db.pool import Pool
-from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import NewSubmission, Submission, Submissions
-from voice_api.db.validations import Validations
 from voice_api.keys import CertifiedKey, ServiceKey, verify
 from workers.evaluation.audio_store import FolderStore, read_receipt
-from workers.evaluation.evaluate import Tools
 from workers.evaluation.panels import LastPanel
-from workers.evaluation.sign import ReceiptSigner
+from workers.evaluation.receipt_signer import ReceiptSigner
+from workers.evaluation.tools import Tools
 from workers.hub.client import Hub, Timeouts
 from workers.jobs.context import WorkerContext
-from workers.jobs.evaluate_job import work_one
-from workers.jobs.retry import RetryRule
+from workers.jobs.wakeup import work_one
 from workers.sandbox.sandbox import Sandbox
 
 SCHEDULE = load(COMPETITION)
@@ -116,20 +113,13 @@ async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path], writer
     key = ServiceKey.at(tmp_path / "service.key")
     certificate = certification.certify(writer, key.address, "bench", timedelta(days=1), datetime.now(UTC))
     receipt_signer = ReceiptSigner(CertifiedKey(key, certificate), FolderStore(tmp_path / "store"))
-    context = WorkerContext(
+    context = a_worker(
+        pool,
         name="bench",
-        loop=asyncio.get_running_loop(),
-        queue=EvaluationQueue(pool),
-        submissions=Submissions(pool),
-        validations=Validations(pool),
+        host="host-1",
         schedule=SCHEDULE,
         tools=Tools(client, Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel()),
         receipt_signer=lambda: receipt_signer,
-        lease=timedelta(seconds=60),
-        retry=RetryRule(max_retries=1, first=timedelta(0), jitter=0.0),
-        heartbeat=lambda: None,
-        retire=lambda: None,
-        host="host-1",
         confirm=timedelta(0),
     )
     return Bed(context, pool, control, root, models.build(tmp_path / "models"), receipt_signer)
@@ -279,7 +269,7 @@ async def test_a_certificate_that_runs_out_meanwhile_is_tried_again(bed: Bed, tm
     receipt_signer = replace(bed.receipt_signer, signer=CertifiedKey(ServiceKey.at(tmp_path / "service.key"), ended))
     submission = await bed.submitted("pickle")
     await bed.asked(submission)
-    context = replace(bed.context, receipt_signer=lambda: receipt_signer)
+    context = changed(bed.context, receipt_signer=lambda: receipt_signer)
     assert await work_one(context, QueueName.CPU) == "handed back"
     (evaluation,) = await Submissions(bed.pool).evaluations(submission)
     assert (evaluation.state, evaluation.code) == (EvaluationState.QUEUED, Code.CERTIFICATE_EXPIRED)
@@ -287,14 +277,13 @@ async def test_a_certificate_that_runs_out_meanwhile_is_tried_again(bed: Bed, tm
 
 async def test_a_worker_without_a_valid_certificate_claims_nothing_and_ends(bed: Bed) -> None:
     """The row stays for others, as if this worker had never been."""
-    retired = []
 
     def expired() -> ReceiptSigner:
         raise PlatformError(Code.CERTIFICATE_INVALID, "it expired")
 
     submission = await bed.submitted("pickle")
     await bed.asked(submission)
-    context = replace(bed.context, receipt_signer=expired, retire=lambda: retired.append("now"))
-    assert (await work_one(context, QueueName.CPU), retired) == ("not certified", ["now"])
+    context = changed(bed.context, receipt_signer=expired)
+    assert (await work_one(context, QueueName.CPU), context.drain.requested) == ("not certified", True)
     (evaluation,) = await Submissions(bed.pool).evaluations(submission)
     assert (evaluation.state, evaluation.attempt) == (EvaluationState.QUEUED, 0)

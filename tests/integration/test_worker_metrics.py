@@ -1,29 +1,23 @@
 """What a worker counts and logs of one run, on a real PostgreSQL."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import cast
 
 import pytest
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from scoring import competition
 from scoring.errors import Code
 from scoring.types import SubmissionId
+from tests.builders.workers import a_worker
 from voice_api.db.evaluations import Claim
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName
-from voice_api.db.submissions import Submissions
-from voice_api.db.validations import Validations
-from workers.evaluation.evaluate import Tools
 from workers.evaluation.progress import Stage, Timed
-from workers.evaluation.sign import ReceiptSigner
-from workers.jobs import evaluate_job
 from workers.jobs.context import WorkerContext
-from workers.jobs.retry import RetryRule
+from workers.jobs.failures import RetryRule
+from workers.jobs.wakeup import work_one
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 LEASE = timedelta(minutes=1)
@@ -40,20 +34,7 @@ class Overtaken(EvaluationQueue):
 
 def context_of(pool: Pool, queue: EvaluationQueue, retries: int) -> WorkerContext:
     """A worker whose competition is not the round's: what it claims fails for our own reasons, before a model is touched."""
-    return WorkerContext(
-        name="w1",
-        loop=asyncio.get_running_loop(),
-        queue=queue,
-        submissions=Submissions(pool),
-        validations=Validations(pool),
-        schedule=competition.load(),
-        tools=cast(Tools, None),  # never reached
-        receipt_signer=lambda: cast(ReceiptSigner, None),  # as little
-        lease=LEASE,
-        retry=RetryRule(retries, LEASE),
-        heartbeat=lambda: None,
-        retire=lambda: None,
-    )
+    return a_worker(pool, queue=queue, lease=LEASE, retry=RetryRule(retries, LEASE))
 
 
 @pytest.mark.parametrize(
@@ -66,8 +47,8 @@ async def test_a_failed_run_is_counted_by_its_code(
     """Once by outcome and code, and as a retry if it is one."""
     await open_round()
     context = context_of(pool, EvaluationQueue(pool), retries)
-    assert await evaluate_job.work_one(context, QueueName.CPU) == outcome
-    assert await evaluate_job.work_one(context, QueueName.GPU) == "nothing due"
+    assert await work_one(context, QueueName.CPU) == outcome
+    assert await work_one(context, QueueName.GPU) == "nothing due"
     value = context.metrics.registry.get_sample_value
     assert value("voice_worker_runs_total", {"outcome": outcome, "code": Code.COMPETITION_MISMATCH.slug}) == 1
     assert value("voice_worker_retries_total") == retried
@@ -77,7 +58,7 @@ async def test_a_lost_lease_is_counted(pool: Pool, open_round: OpenRound) -> Non
     """It is no run's outcome: the one that took over has that."""
     await open_round()
     context = context_of(pool, Overtaken(pool), 3)
-    assert await evaluate_job.work_one(context, QueueName.CPU) == "lease lost"
+    assert await work_one(context, QueueName.CPU) == "lease lost"
     value = context.metrics.registry.get_sample_value
     assert value("voice_worker_leases_lost_total") == 1
     assert value("voice_worker_retries_total") == 0
@@ -87,7 +68,7 @@ async def test_every_line_of_a_run_names_it(pool: Pool, open_round: OpenRound) -
     """Evaluation, submission and round stand in each line, so that all of one run can be found."""
     [submission] = await open_round(number=3)
     with capture_logs(processors=[merge_contextvars]) as lines:
-        await evaluate_job.work_one(context_of(pool, EvaluationQueue(pool), 3), QueueName.CPU)
+        await work_one(context_of(pool, EvaluationQueue(pool), 3), QueueName.CPU)
     assert [line["event"] for line in lines] == ["handed back"]
     assert [(line["evaluation"], line["submission"], line["round"]) for line in lines] == [(1, submission, 3)]
 

@@ -19,11 +19,11 @@ from scoring.errors import Code, PlatformError
 from voice_api.db.states import QueueName
 from voice_api.dispatch.wakeups import JOB
 from voice_api.errors import RedisUnavailable
-from workers.evaluation.sign import ReceiptSigner
+from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.jobs.background_loop import background_loop
-from workers.jobs.context import WorkerContext, worker_context
+from workers.jobs.context import Database, Judging, Patience, WorkerContext, worker_context
 from workers.jobs.drain import Drain
-from workers.jobs.retry import RetryRule
+from workers.jobs.failures import RetryRule
 from workers.jobs.work_loop import WorkLoop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -62,21 +62,14 @@ def in_a_context(receipt_signer: Callable[[], ReceiptSigner], drain: Drain, queu
     """Jobs get no further than to their receipt_signer, or to a queue in which nothing is due."""
     with background_loop() as loop:
         rule = RetryRule(max_retries=1, first=PAUSE)
-        stand_in, dry = cast(Any, queue), cast(Any, Dry())
+        rows = Database(loop, cast(Any, queue), NOTHING, cast(Any, Dry()))
         mark = worker_context.set(
             WorkerContext(
-                "one",
-                loop,
-                stand_in,
-                NOTHING,
-                dry,
-                NOTHING,
-                NOTHING,
-                receipt_signer,
-                PAUSE,
-                rule,
-                lambda: None,
-                drain.request,
+                name="one",
+                database=rows,
+                judging=Judging(NOTHING, NOTHING, receipt_signer),
+                patience=Patience(PAUSE, rule),
+                heartbeat=lambda: None,
                 drain=drain,
             )
         )

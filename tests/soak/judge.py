@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 from prompts.generate import digest, generate
 from scoring.competition import Schedule, load
 from scoring.receipts import receipt
-from scoring.receipts.receipt import Circumstances, Finding, Subject
+from scoring.receipts.receipt import Circumstances, Finding
 from scoring.types import TensorsHash
 from tests.judged_alike import judged_alike
 from tests.soak import field
@@ -40,12 +40,10 @@ def judged(claim: Claim, schedule: Schedule, signer: CertifiedKey) -> Verdict:
     rules = schedule.at(claim.round)
     asked = generate(bytes.fromhex(claim.block_hash[2:]), rules.round.plan)
     report = judged_alike(rules, asked, field.scores(claim.repo, claim.round, asked))
-    subject = Subject(
-        claim.hotkey, claim.commit_block, claim.repo, claim.revision, claim.round, claim.block_hash, rules.hash, digest(asked)
-    )
     content = field.content(claim.repo)
     document = receipt.build(
-        subject,
+        claim,
+        digest(asked),
         Finding(content, TensorsHash(content[::-1]), None, None, report),
         Circumstances("x86_64 Linux", datetime.now(UTC), {}),
     )

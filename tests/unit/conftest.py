@@ -89,18 +89,17 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
     ) -> EvaluationResult:
         report = judged_alike(rules, asked, share) if code is None else None
         subject = Subject(
-            Hotkey(f"h{number}"),
-            number,
-            f"a/b{number}",
-            "0" * 40,
-            RoundNumber(2),
-            BlockHash(f"0x{block_hash}"),
-            rules.hash,
-            digest(asked),
+            hotkey=Hotkey(f"h{number}"),
+            commit_block=Block(number),
+            repo=f"a/b{number}",
+            revision="0" * 40,
+            round=RoundNumber(2),
+            block_hash=BlockHash(f"0x{block_hash}"),
+            competition_hash=rules.hash,
         )
         content, tensors = ContentHash("11" * 32), TensorsHash(f"{number:064x}")
         finding = Finding(content, tensors, code, None if code is None else "because", report)
-        document = receipt.build(subject, finding, Circumstances("x86_64 Linux", noon, {}))
+        document = receipt.build(subject, digest(asked), finding, Circumstances("x86_64 Linux", noon, {}))
         if edit is not None:
             edit(document)
         signer = CertifiedKey(worker, issue(replace(terms, **certificate or {}), issuer.sign))

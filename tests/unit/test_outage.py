@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from voice_api.errors import DatabaseUnavailable, LeaseLost
-from workers.jobs import db_retry
+from workers.jobs.failures import retry_while_db_down
 
 
 class Write:
@@ -29,7 +29,7 @@ def never() -> bool:
 async def test_a_short_outage_is_waited_out() -> None:
     """The third try succeeds."""
     write = Write(DatabaseUnavailable(), DatabaseUnavailable())
-    assert (await db_retry.through(write, timedelta(minutes=1), never), write.tries) == ("written", 3)
+    assert (await retry_while_db_down(write, timedelta(minutes=1), never), write.tries) == ("written", 3)
 
 
 @pytest.mark.parametrize(
@@ -45,5 +45,5 @@ async def test_it_is_given_up(error: Exception, patience: timedelta, in_haste: b
     """After one try."""
     write = Write(error)
     with pytest.raises(type(error)):
-        await db_retry.through(write, patience, lambda: in_haste)
+        await retry_while_db_down(write, patience, lambda: in_haste)
     assert write.tries == 1

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from workers.jobs.retry import RetryRule, next_retry
+from workers.jobs.failures import RetryRule, next_retry
 
 RULE = RetryRule(max_retries=6, first=timedelta(minutes=2), max_delay=timedelta(minutes=30), jitter=0.0)
 

@@ -29,7 +29,7 @@ from scoring.report import EvaluationReport, Factor, Gate
 from scoring.scores import anchors
 from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, mean, report
 from scoring.scores.delivery_levels import METRICS
-from scoring.types import BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
+from scoring.types import Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 from voice_api.keys import CertifiedKey, ServiceKey, verify
 from workers.evaluation.audio_store import FolderStore, read_receipt
 from workers.verify.receipt import VerifyOutcome, check_itself, open_case
@@ -44,6 +44,15 @@ BLOCK_HASH = BlockHash("0x" + "5a" * 32)
 SHIPPED = load().version[0]
 RULES = SHIPPED.model_copy(update={"round": SHIPPED.round.model_copy(update={"single": 2, "counterfactual": 1, "voice": 1})})
 GROUPS = generate(bytes.fromhex(BLOCK_HASH[2:]), RULES.round.plan)
+SUBJECT = Subject(
+    hotkey=Hotkey("5F"),
+    commit_block=Block(10),
+    repo="a/b",
+    revision="0" * 40,
+    round=RoundNumber(3),
+    block_hash=BLOCK_HASH,
+    competition_hash=RULES.hash,
+)
 SCALE = anchors.load(Profile.EMBEDDED)
 ISSUER = Keypair.create_from_seed(bytes(32))
 OTHER = Keypair.create_from_seed(bytes([1]) * 32)
@@ -80,17 +89,17 @@ def a_certificate(signer: Keypair = ISSUER, **overrides: Any) -> Certificate:
 
 def a_document(**overrides: Any) -> Document:
     """A receipt of the report, not signed."""
-    subject = Subject(Hotkey("5F"), 10, "a/b", "0" * 40, RoundNumber(3), BLOCK_HASH, RULES.hash, digest(GROUPS))
     finding = Finding(ContentHash("11" * 32), TensorsHash("22" * 32), None, None, a_report())
-    document: Document = json.loads(json.dumps(receipt.build(subject, finding, Circumstances("here", NOW, {"speak": 1.0}))))
+    document: Document = json.loads(
+        json.dumps(receipt.build(SUBJECT, digest(GROUPS), finding, Circumstances("here", NOW, {"speak": 1.0})))
+    )
     return document | overrides
 
 
 def a_refusal(**overrides: Any) -> Document:
     """A receipt that refuses a model."""
-    subject = Subject(Hotkey("5F"), 10, "a/b", "0" * 40, RoundNumber(3), BLOCK_HASH, RULES.hash, digest(GROUPS))
     finding = Finding(None, None, Code.FILE_NOT_ALLOWED, "x.bin", None)
-    return receipt.build(subject, finding, Circumstances("here", NOW, {})) | overrides
+    return receipt.build(SUBJECT, digest(GROUPS), finding, Circumstances("here", NOW, {})) | overrides
 
 
 def sign(document: Document, certificate: Certificate | None = None) -> Signed:

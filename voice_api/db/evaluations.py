@@ -5,40 +5,30 @@ from datetime import datetime
 from uuid import UUID
 
 from scoring.errors import Code
+from scoring.receipts.receipt import Subject
 from scoring.report import EvaluationReport
-from scoring.types import Block, BlockHash, ContentHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
+from scoring.types import Block, ContentHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
 from voice_api.db.causes import Cause
 from voice_api.db.rows import JsonObject
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName, VerdictState
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A leased evaluation with everything that judging it needs. `token` fences out whoever lost the lease.
-
-    `attempt` counts claims from 1, `failures` the infrastructure failures before this one; `causes` are the earlier unforeseen
-    failures of the same submission, in any round.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim(Subject):
+    """A receipt's subject, leased to one worker, with what else judging it needs."""
 
     evaluation_id: EvaluationId
-    token: UUID
+    token: UUID  # fences out a worker that lost the lease
     worker: str
     queue: QueueName
-    attempt: int
-    failures: int
+    attempt: int  # counts claims from 1
+    failures: int  # infrastructure failures before this claim
     submission_id: SubmissionId
-    hotkey: Hotkey
-    public_key: str
-    commit_block: Block
-    tiebreak: str
-    repo: str
-    revision: str
-    tag: str
-    round: RoundNumber
-    start_block: Block
-    block_hash: BlockHash
-    competition_hash: str
-    causes: tuple[Cause, ...] = ()
+    public_key: str  # of the hotkey, 64 hex digits
+    tiebreak: str  # orders commitments of one block
+    tag: str  # binds the content to the hotkey, hex
+    start_block: Block  # of the round
+    causes: tuple[Cause, ...] = ()  # earlier unforeseen failures of the same submission, in any round
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,11 @@
-"""Everything that can be known of a repository before its weights are fetched, wherever it lies."""
+"""Inspect a repository before its weights are fetched, wherever it lies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Protocol
 
 from scoring.competition import Competition
-from scoring.errors import Code, PlatformError
 from workers.hub import repo_check
-from workers.hub.repository import RepoFile
-
-
-class Source(Protocol):
-    """A repository at a pinned revision, on a hub or in a folder."""
-
-    @property
-    def files(self) -> Sequence[RepoFile]:
-        """Its files."""
-
-    def head(self, path: str, count: int) -> bytes:
-        """The first `count` bytes of a file (fewer if it is shorter), none where there is no such file."""
+from workers.hub.source import Source
 
 
 def inspect(source: Source, competition: Competition, on_file: Callable[[int, int], None]) -> str:
@@ -39,26 +25,3 @@ def inspect(source: Source, competition: Competition, on_file: Callable[[int, in
         repo_check.check_header(partial(source.head, file.path), file.size, limits.header_bytes)
         on_file(done, total)
     return family
-
-
-class FolderSource:
-    """A model folder on this machine; raises PlatformError(ARGUMENT_INVALID) when it is not there."""
-
-    def __init__(self, folder: Path) -> None:
-        if not folder.is_dir():
-            raise PlatformError(Code.ARGUMENT_INVALID, f"There is no folder {folder}.")
-        self._folder = folder
-        found = sorted(path for path in folder.rglob("*") if path.is_file())
-        self._files = tuple(RepoFile(path.relative_to(folder).as_posix(), path.stat().st_size, None, None) for path in found)
-
-    @property
-    def files(self) -> Sequence[RepoFile]:
-        """Every file below the folder."""
-        return self._files
-
-    def head(self, path: str, count: int) -> bytes:
-        """The first bytes of a file."""
-        if not (self._folder / path).is_file():
-            return b""
-        with (self._folder / path).open("rb") as file:
-            return file.read(count)

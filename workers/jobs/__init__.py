@@ -3,6 +3,6 @@
 
 def evaluate_next(queue: str) -> str:
     """The RQ job under the name that jobs in Redis carry; what it needs is imported when it runs."""
-    from workers.jobs import evaluate_job
+    from workers.jobs import wakeup
 
-    return evaluate_job.evaluate_next(queue)
+    return wakeup.evaluate_next(queue)

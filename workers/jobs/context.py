@@ -12,46 +12,63 @@ from voice_api.db.queue import EvaluationQueue
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
 from voice_api.runtime.process_metrics import WorkerMetrics
-from workers.evaluation.evaluate import Tools
 from workers.evaluation.progress import StageLimits
-from workers.evaluation.sign import ReceiptSigner
+from workers.evaluation.receipt_signer import ReceiptSigner
+from workers.evaluation.tools import Tools
 from workers.jobs.drain import Drain
-from workers.jobs.retry import RetryRule
+from workers.jobs.failures import RetryRule
 
 
 @dataclass(slots=True)
 class CurrentJob:
-    """What the worker is at, for whoever looks, and whether what it did last was an evaluation: then recordings have their turn."""
+    """The evaluation that the worker is busy with, for others to see; and its turns between evaluations and recordings."""
 
     evaluation: EvaluationId | None = None
-    recordings_turn: bool = False
+    recordings_turn: bool = False  # whether the last work was an evaluation
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerContext:
-    """What jobs need, made once by the worker's entry point. `loop` runs in another thread than the jobs.
+class Database:
+    """The rows that a worker claims and writes. Their connections belong to `loop`, which runs in another thread than the jobs."""
 
-    `receipt_signer` is asked for at each job, so that a renewed certificate is taken up; it raises PlatformError without a valid one.
-    `heartbeat` shows Redis that the worker lives, and never raises; `retire` ends the process after the job, `give_up` because its
-    thread does not end. `host` is whom to drain, and to blame. `confirm` is how long a hub's refusal waits to be repeated.
-    """
-
-    name: str
     loop: asyncio.AbstractEventLoop
     queue: EvaluationQueue
     submissions: Submissions
     validations: Validations
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """The rules, the tools and the signer of evaluations.
+
+    `receipt_signer` is asked for at each job, so that a renewed certificate is taken up; it raises PlatformError without a valid one.
+    """
+
     schedule: Schedule
     tools: Tools
     receipt_signer: Callable[[], ReceiptSigner]
-    lease: timedelta
-    retry: RetryRule
-    heartbeat: Callable[[], None]
-    retire: Callable[[], None]
-    host: str = ""
-    give_up: Callable[[], None] = lambda: None
-    confirm: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long things may take before the worker does something else."""
+
+    lease: timedelta  # a claim holds so long without progress
+    retry: RetryRule = field(default_factory=RetryRule)
+    confirm: timedelta = timedelta(minutes=10)  # a hub's first refusal waits so long to be repeated
     limits: StageLimits = field(default_factory=StageLimits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerContext:
+    """What jobs need, made once by the worker's entry point."""
+
+    name: str
+    host: str = ""  # the unit that is drained, and on which failures count as one host's
+    database: Database
+    judging: Judging
+    patience: Patience
+    heartbeat: Callable[[], None]  # shows Redis that the worker lives; never raises
     drain: Drain = field(default_factory=Drain)
     current_job: CurrentJob = field(default_factory=CurrentJob)
     metrics: WorkerMetrics = field(default_factory=WorkerMetrics)

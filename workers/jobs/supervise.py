@@ -1,4 +1,4 @@
-"""One try of an evaluation, in a thread of its own, watched: it ends when its work does, when a stage stalls, or when the worker stops."""
+"""Evaluating work in a thread of its own, watched: it ends when it is done, when a stage stalls, or when the worker stops."""
 
 import asyncio
 import time
@@ -22,49 +22,54 @@ _LONGEST_LOOK_SECONDS = 2.0
 _GRACE_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Supervisor:
-    """What may end a try before its time.
-
-    `stop_guest` ends the process in which a model speaks, if there is one; `give_up` is told that the thread does not end: the
-    worker's process must.
-    """
-
-    keeper: LeaseKeeper
-    limits: StageLimits
-    drain: Drain
-    stop_guest: Callable[[], None]
-    give_up: Callable[[], None]
-    clock: Callable[[], float] = time.monotonic
-
-
 def _always(_result: object) -> bool:
     return True
 
 
-async def attempt(work: Callable[[], T], supervisor: Supervisor, stands: Callable[[T], bool] = _always) -> T:
-    """What `work` returns or raises.
+@dataclass(frozen=True, slots=True)
+class Supervisor:
+    """Runs work in a thread, and ends it before its time if it must."""
 
-    Raises InfrastructureFault(STAGE_STALLED) when a stage's progress does not rise within its limit, and Drained when the worker
-    is asked to stop and the work takes too long, in both cases whether its thread ends or not; unless it ends soon, with a result
-    that `stands` though its guest may have been ended.
-    """
-    task = asyncio.ensure_future(asyncio.to_thread(work))
-    task.add_done_callback(_looked_at)
-    watch = _Watch(supervisor)
-    while not task.done():
-        await asyncio.wait({task}, timeout=_LOOK_SECONDS)
-        reason = watch.look()
-        if reason is not None and not task.done():
-            await _end(task, reason, supervisor)
-            if not _returned(task) or not stands(task.result()):
-                raise reason
-            log.info("it ended just in time", stage=supervisor.keeper.stage)
-    return task.result()
+    keeper: LeaseKeeper
+    limits: StageLimits
+    drain: Drain
+    stop_guest: Callable[[], None]  # ends the process in which a model speaks, if there is one
+    clock: Callable[[], float] = time.monotonic
+
+    async def run(self, work: Callable[[], T], stands: Callable[[T], bool] = _always) -> T:
+        """Return or raise what `work` does.
+
+        Raises InfrastructureFault(STAGE_STALLED) when a stage's progress does not rise within its limit, and Drained when the
+        worker is asked to stop and the work takes too long, in both cases whether its thread ends or not; unless it ends soon, with
+        a result that `stands` though its guest may have been ended.
+        """
+        task = asyncio.ensure_future(asyncio.to_thread(work))
+        task.add_done_callback(_retrieve)
+        watch = _Watch(self)
+        while not task.done():
+            await asyncio.wait({task}, timeout=_LOOK_SECONDS)
+            reason = watch.look()
+            if reason is not None and not task.done():
+                await self._end(task, reason)
+                if not _returned(task) or not stands(task.result()):
+                    raise reason
+                log.info("it ended just in time", stage=self.keeper.stage)
+        return task.result()
+
+    async def _end(self, task: "asyncio.Future[T]", reason: Exception) -> None:
+        """Let the thread end, by its next report or because its guest is gone; after a moment it is left behind."""
+        self.keeper.end(reason)
+        deadline = self.clock() + _GRACE_SECONDS
+        while not task.done() and self.clock() < deadline:
+            self.stop_guest()  # again and again: the thread may be about to start one
+            await asyncio.wait({task}, timeout=_LOOK_SECONDS)
+        if not task.done():
+            log.error("the evaluation's thread does not end: this process will", stage=self.keeper.stage)
+            self.drain.leave_thread_behind()
 
 
 class _Watch:
-    """Time without rising progress, and the wish to stop."""
+    """Measures the time without rising progress, and sees the wish to stop."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
@@ -72,7 +77,7 @@ class _Watch:
         self._is_told = False
 
     def look(self) -> Exception | None:
-        """Why the try must end now, if it must."""
+        """The reason why the work must end now, if it must."""
         keeper, drain = self._supervisor.keeper, self._supervisor.drain
         now = self._supervisor.clock()
         self._quiet += min(now - self._looked, _LONGEST_LOOK_SECONDS)
@@ -90,23 +95,11 @@ class _Watch:
         return None
 
 
-async def _end(task: "asyncio.Future[T]", reason: Exception, supervisor: Supervisor) -> None:
-    """Let the thread end: by its next report, or because its guest is gone; longer than a moment nobody waits for it."""
-    supervisor.keeper.end(reason)
-    deadline = supervisor.clock() + _GRACE_SECONDS
-    while not task.done() and supervisor.clock() < deadline:
-        supervisor.stop_guest()  # again and again: the thread may be about to start one
-        await asyncio.wait({task}, timeout=_LOOK_SECONDS)
-    if not task.done():
-        log.error("the evaluation's thread does not end: this process will", stage=supervisor.keeper.stage)
-        supervisor.give_up()
-
-
 def _returned(task: "asyncio.Future[T]") -> bool:
     return task.done() and not task.cancelled() and task.exception() is None
 
 
-def _looked_at(task: "asyncio.Future[T]") -> None:
-    """A thread that was given up may still fail; nobody asks."""
+def _retrieve(task: "asyncio.Future[T]") -> None:
+    """Take the error of a thread that was left behind: nobody else asks for it, and asyncio would complain."""
     if not task.cancelled():
         task.exception()

@@ -19,17 +19,16 @@ from scoring.scores import anchors
 from scoring.scores.aggregate import ScoreRules
 from scoring.scores.reasons import explain
 from scoring.types import BlockHash
-from voice_api.db.states import QueueName
 from voice_api.db.validations import ValidationClaim, ValidationResult, Validations
 from voice_api.errors import DatabaseUnavailable, LeaseLost
-from workers.evaluation.evaluate import Tools, round_groups
 from workers.evaluation.progress import Progress, Stage
-from workers.jobs import db_retry
+from workers.evaluation.tools import Tools
+from workers.evaluation.trial import round_groups
 from workers.jobs.context import WorkerContext
 from workers.jobs.drain import Drained
+from workers.jobs.failures import next_retry, retry_while_db_down
 from workers.jobs.lease import LeaseKeeper, Renewals
-from workers.jobs.retry import next_retry
-from workers.jobs.supervise import Supervisor, attempt
+from workers.jobs.supervise import Supervisor
 
 log = structlog.get_logger(__name__)
 
@@ -44,60 +43,67 @@ class Unjudgeable(PlatformError):
     """The recording (AUDIO_INVALID) or its text (TEXT_INVALID) is at fault: it would be so again."""
 
 
-async def validate_next(current: WorkerContext, queue: QueueName) -> str | None:
-    """Claim the next due recording of a queue and carry it as far as it goes: what happened in a word or two, None if none is due."""
-    claim = await current.validations.claim(queue, current.name, current.lease, current.host)
-    if claim is None:
-        return None
+async def validate_claimed(context: WorkerContext, claim: ValidationClaim) -> str:
+    """Carry a claimed recording as far as it goes; returns what happened in a word or two."""
     with structlog.contextvars.bound_contextvars(validation=str(claim.id)):
         try:
-            return await _carry(current, claim)
+            outcome = await ValidationJob(context, claim).run()
         except LeaseLost:
             log.warning("lease lost: another worker has taken over")
-            return "lease lost"
+            outcome = "lease lost"
+    context.metrics.ended(f"recording {outcome}")
+    return outcome
 
 
-async def _carry(current: WorkerContext, claim: ValidationClaim) -> str:
-    """To its result, its refusal, or back into the queue; raises LeaseLost when the claim no longer holds."""
-    try:
-        result = await _judge(current, claim)
-        await db_retry.through(partial(current.validations.finish, claim, result), current.lease, lambda: current.drain.overdue)
-    except LeaseLost:
-        raise
-    except Drained as wish:
-        await current.validations.hand_back(claim, timedelta(0), drained=True)
-        log.info("handed back", detail=str(wish))
+@dataclass(frozen=True, slots=True)
+class ValidationJob:
+    """One claimed recording on one worker."""
+
+    context: WorkerContext
+    claim: ValidationClaim
+
+    async def run(self) -> str:
+        """Carry it to its result, its refusal, or back into the queue; raises LeaseLost when the claim no longer holds."""
+        validations, patience, drain = self.context.database.validations, self.context.patience, self.context.drain
+        try:
+            result = await self._judge()
+            await retry_while_db_down(partial(validations.finish, self.claim, result), patience.lease, lambda: drain.overdue)
+        except LeaseLost:
+            raise
+        except Drained as wish:
+            await validations.hand_back(self.claim, timedelta(0), drained=True)
+            log.info("handed back", detail=str(wish))
+            return "handed back"
+        except Unjudgeable as refusal:
+            await validations.fail(self.claim, refusal.code, refusal.detail)
+            log.info("recording refused", code=refusal.code, reason=refusal.detail)
+            return "refused"
+        except (InfrastructureFault, DatabaseUnavailable) as fault:
+            return await self._hand_back(fault)
+        except Exception:
+            # Any other failure is a bug of ours: the recording is tried again, and the job fails loudly.
+            await self._hand_back(InfrastructureFault(Code.WORKER_ERROR))
+            raise
+        log.info("recording judged", score=result.score, gate=result.gate)
+        return "validated"
+
+    async def _judge(self) -> ValidationResult:
+        context, judging, patience = self.context, self.context.judging, self.context.patience
+        rules = judging.schedule.version[-1]  # as for `voice miner score`: what counts is what comes next
+        leases = _Leases(context.database.validations)
+        keeper = LeaseKeeper(Renewals(leases, context.heartbeat), self.claim, patience.lease, context.database.loop)
+        supervisor = Supervisor(keeper, patience.limits, context.drain, judging.tools.sandbox.stop)
+        return await supervisor.run(partial(validate, self.claim, rules, judging.tools, keeper))
+
+    async def _hand_back(self, fault: VoiceError) -> str:
+        """Back into the queue after a pause; failed, with our own code, when it was tried often enough."""
+        pause = next_retry(self.context.patience.retry, self.claim.attempt - 1, random.SystemRandom())
+        log.warning("recording not judged", code=fault.code, detail=fault.detail, retry_in=pause and pause.total_seconds())
+        if pause is None:
+            await self.context.database.validations.fail(self.claim, fault.code, fault.detail)
+            return "failed"
+        await self.context.database.validations.hand_back(self.claim, pause)
         return "handed back"
-    except Unjudgeable as refusal:
-        await current.validations.fail(claim, refusal.code, refusal.detail)
-        log.info("recording refused", code=refusal.code, reason=refusal.detail)
-        return "refused"
-    except (InfrastructureFault, DatabaseUnavailable) as fault:
-        return await _again(current, claim, fault)
-    except Exception:
-        # Any other failure is a bug of ours: the recording is tried again, and the job fails loudly.
-        await _again(current, claim, InfrastructureFault(Code.WORKER_ERROR))
-        raise
-    log.info("recording judged", score=result.score, gate=result.gate)
-    return "validated"
-
-
-async def _judge(current: WorkerContext, claim: ValidationClaim) -> ValidationResult:
-    rules = current.schedule.version[-1]  # as for `voice miner score`: what counts is what comes next
-    keeper = LeaseKeeper(Renewals(_Leases(current.validations), current.heartbeat), claim, current.lease, current.loop)
-    supervisor = Supervisor(keeper, current.limits, current.drain, current.tools.sandbox.stop, current.give_up)
-    return await attempt(partial(validate, claim, rules, current.tools, keeper), supervisor)
-
-
-async def _again(current: WorkerContext, claim: ValidationClaim, fault: VoiceError) -> str:
-    """Back into the queue after a pause; failed, with our own code, when it was tried often enough."""
-    pause = next_retry(current.retry, claim.attempt - 1, random.SystemRandom())
-    log.warning("recording not judged", code=fault.code, detail=fault.detail, retry_in=pause and pause.total_seconds())
-    if pause is None:
-        await current.validations.fail(claim, fault.code, fault.detail)
-        return "failed"
-    await current.validations.hand_back(claim, pause)
-    return "handed back"
 
 
 def validate(claim: ValidationClaim, rules: Competition, tools: Tools, progress: Progress) -> ValidationResult:
@@ -111,8 +117,8 @@ def validate(claim: ValidationClaim, rules: Competition, tools: Tools, progress:
     spoken = _spoken(claim.upload, rules, tools)
     progress(Stage.CHECK, 1, 1)
     company = round_groups(_COMPANY, rules)
-    panel = tools.panel(rules.profile, (*company, group), lambda done, total: progress(Stage.FETCH, done, total))
-    report = panel.judge([group], {_ID: spoken}, rules, lambda done, total: progress(Stage.JUDGE, done, total))
+    panel = tools.panel(rules.profile, (*company, group), partial(progress, Stage.FETCH))
+    report = panel.judge([group], {_ID: spoken}, rules, partial(progress, Stage.JUDGE))
     reasons = explain([group], report, ScoreRules(anchors.load(rules.profile), rules.factors))
     (sample,) = report.samples
     utilities = {factor.value: utility for factor, utility in sample.utilities.items()}

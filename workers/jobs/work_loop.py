@@ -20,7 +20,7 @@ from voice_api.db.states import QueueName
 from voice_api.dispatch.wakeups import JOB
 from voice_api.errors import RedisUnavailable
 from workers.jobs.drain import Drain
-from workers.jobs.evaluate_job import IDLE
+from workers.jobs.wakeup import IDLE
 
 log = structlog.get_logger()
 

@@ -49,5 +49,5 @@ def passes(sandbox: Sandbox, usual: timedelta) -> bool:
 def _run(sandbox: Sandbox) -> timedelta:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as empty:
-        sandbox.speak(Path(empty), "reference", _REQUESTS, _LIMITS, _RULES, NO_PROGRESS)
+        sandbox.speak(Path(empty), "reference", _REQUESTS, _LIMITS, _RULES, on_sample=NO_PROGRESS)
     return timedelta(seconds=time.monotonic() - began)

@@ -57,6 +57,7 @@ class Sandbox:
         requests: Sequence[Request],
         limits: SubmissionLimits,
         rules: SynthesisRules,
+        *,
         on_sample: OnSample,
     ) -> tuple[Spoken, ...]:
         """Load a model in a fresh guest and let it say every request; one result per request, in order.

@@ -1,6 +1,7 @@
 """Level 2 of `voice verify`: the judges hear the stored audio again."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from prompts.groups import Group
 from scoring.audio.spoken import Spoken
@@ -50,7 +51,7 @@ def judge_again(
     other = _other_judges(chosen.report.judges, panel.identity.judges)
     if other:
         return VerifyOutcome(tuple(other), ("Levels 2 and 3 need the version that judged it.",))
-    found = panel.judge(chosen.groups, spoken, case.competition, lambda done, total: progress(Stage.JUDGE, done, total))
+    found = panel.judge(chosen.groups, spoken, case.competition, partial(progress, Stage.JUDGE))
     if is_same_hardware(case):
         return VerifyOutcome(tuple(exact(chosen.report, found)))
     return VerifyOutcome(tuple(near(chosen.report, found)), (other_hardware(case),))

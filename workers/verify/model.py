@@ -1,6 +1,7 @@
 """Level 3 of `voice verify`: the model speaks again inside the sandbox, or is refused again."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 from scoring.audio.spoken import Spoken
@@ -10,9 +11,10 @@ from scoring.receipts.audit import ReceiptPart
 from scoring.receipts.differences import Difference
 from scoring.receipts.receipt import Finding
 from scoring.report import SampleReport
-from workers.evaluation.evaluate import Model, Tools, fetch, speak
+from workers.evaluation.obtain import LocalModel, fetch, open_folder
 from workers.evaluation.progress import Progress, Stage
-from workers.hub.inspect import FolderSource, inspect
+from workers.evaluation.tools import Tools
+from workers.evaluation.trial import requests_of, speak
 from workers.verify.audio import choose, is_same_hardware, judge_again
 from workers.verify.receipt import Case, VerifyOutcome
 
@@ -36,25 +38,25 @@ def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tool
 
 def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> VerifyOutcome:
     model = _model(case, folder, tools, progress)
-    found = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total))
+    found = fingerprint(model.folder, partial(progress, Stage.FINGERPRINT))
     other = _other_hashes(case.statement.finding, found)
     if other or case.statement.finding.code in NEEDS_OTHERS:
         return VerifyOutcome(tuple(other), () if other else (_not_alone(case),))
     chosen = None if case.report is None else choose(case.report, case.groups, sample)
     # A batch's arithmetic depends on its neighbours: with batches of several, all must be spoken.
     groups = case.groups if chosen is None or case.competition.synthesis.batch > 1 else chosen.groups
-    said = speak(model, groups, case.statement.subject.block_hash, case.competition, tools, progress)
+    requests = requests_of(model.family, groups, case.statement.subject.block_hash)
+    said = speak(model, requests, case.competition, tools, progress)
     if chosen is None:
         return VerifyOutcome((Difference("verdict", f"refused, code {case.statement.finding.code}", "it spoke every prompt"),))
     return _compare(case, chosen, {spoken.prompt_id: spoken for spoken in said}, tools, progress)
 
 
-def _model(case: Case, folder: Path | None, tools: Tools, progress: Progress) -> Model:
+def _model(case: Case, folder: Path | None, tools: Tools, progress: Progress) -> LocalModel:
     if folder is None:
         subject = case.statement.subject
         return fetch(subject.repo, subject.revision, case.competition, tools.hub, progress)
-    source = FolderSource(folder)
-    return Model(folder, inspect(source, case.competition, lambda done, total: progress(Stage.CHECK, done, total)))
+    return open_folder(folder, case.competition, progress)
 
 
 def _other_hashes(claimed: Finding, found: Fingerprint) -> list[Difference]:

@@ -9,6 +9,7 @@ import wave
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from scoring.audio.spoken import Spoken
     from scoring.competition import Competition, Schedule
     from scoring.types import Block, BlockHash, ContentHash
-    from workers.evaluation.evaluate import Model, Tools, Trial
+    from workers.evaluation.obtain import LocalModel
     from workers.evaluation.progress import Progress
+    from workers.evaluation.tools import Tools
+    from workers.evaluation.trial import TrialResult
 
 Target = Annotated[
     str, typer.Argument(metavar="PATH|REPO@REVISION", help="A model's folder, or <namespace>/<name>@<40 hex digits>.")
@@ -62,7 +65,7 @@ class ScoredModel:
     content: "ContentHash"
     seed: RoundSeed
     groups: "tuple[Group, ...]"
-    trial: "Trial"
+    trial: "TrialResult"
     reasons: Mapping[str, Sequence[str]]
 
     @property
@@ -159,16 +162,16 @@ def _score(target: str, seed: RoundSeed, settings: "MinerSettings") -> ScoredMod
     from scoring.scores import anchors
     from scoring.scores.aggregate import ScoreRules
     from scoring.scores.reasons import explain
-    from workers.evaluation.evaluate import judge_model, round_groups
     from workers.evaluation.progress import Stage
-    from workers.main import tools
+    from workers.evaluation.tools import open_tools
+    from workers.evaluation.trial import judge_model, round_groups
 
     torch.set_num_threads(1)  # as a worker does, unless it is told otherwise
     groups = round_groups(seed.block_hash, seed.rules)
     with stages() as progress:
-        means = tools(settings.hub, settings.data, settings.standard_pins, settings.device)
+        means = open_tools(settings.hub, settings.data, pins=settings.standard_pins, device=settings.device)
         model = _model(target, seed.rules, means, progress)
-        content = fingerprint(model.folder, lambda done, total: progress(Stage.FINGERPRINT, done, total)).content
+        content = fingerprint(model.folder, partial(progress, Stage.FINGERPRINT)).content
         trial = judge_model(model, seed.block_hash, seed.rules, means, progress)
     reasons = explain(groups, trial.report, ScoreRules(anchors.load(seed.rules.profile), seed.rules.factors))
     return ScoredModel(
@@ -176,16 +179,13 @@ def _score(target: str, seed: RoundSeed, settings: "MinerSettings") -> ScoredMod
     )
 
 
-def _model(target: str, rules: "Competition", means: "Tools", progress: "Progress") -> "Model":
+def _model(target: str, rules: "Competition", means: "Tools", progress: "Progress") -> "LocalModel":
     """A folder as it is, or a repository fetched at a pinned revision; checked as a validator does."""
-    from workers.evaluation.evaluate import Model, fetch
-    from workers.evaluation.progress import Stage
-    from workers.hub.inspect import FolderSource, inspect
+    from workers.evaluation.obtain import fetch, open_folder
 
     named = None if Path(target).is_dir() else _REPO.fullmatch(target)
     if named is None:
-        source = FolderSource(Path(target))
-        return Model(Path(target), inspect(source, rules, lambda done, total: progress(Stage.CHECK, done, total)))
+        return open_folder(Path(target), rules, progress)
     return fetch(named[1], named[2], rules, means.hub, progress)
 
 

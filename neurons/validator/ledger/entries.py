@@ -131,7 +131,7 @@ def _judged(document: JsonObject, name: str, tiebreak: str, number: RoundNumber,
     """The ledger's part of a receipt; nothing else says it."""
     claims = {"round": number, "competition_hash": rules.hash}
     groups = receipt.check(document, name, document["score"], claims)
-    subject, finding, circumstances = parse.read(document)
+    subject, _, finding, circumstances = parse.read(document)
     asked = generate(bytes.fromhex(subject.block_hash.removeprefix("0x")), rules.round.plan)
     block = Block(subject.commit_block)
     return Judged(

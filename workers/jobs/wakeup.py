@@ -1,0 +1,83 @@
+"""What an RQ job does: wake up and carry the best due row as far as it goes. A job carries no evaluation id."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import structlog
+
+from scoring.errors import PlatformError
+from voice_api.db.states import QueueName, VerdictState
+from workers.evaluation.receipt_signer import ReceiptSigner
+from workers.jobs.context import WorkerContext, worker_context
+from workers.jobs.evaluate_job import evaluate_claimed
+from workers.jobs.validate_job import validate_claimed
+
+log = structlog.get_logger()
+
+_NOTHING, _STOPPING, _UNCERTIFIED = "nothing due", "stopping", "not certified"
+IDLE = frozenset({_NOTHING, _STOPPING, _UNCERTIFIED})
+"""The answers of a job that found nothing to do, or may not do it."""
+_VERDICTS = frozenset(state.value for state in VerdictState)
+_QUICK_SECONDS = 0.5
+
+
+def evaluate_next(queue: str) -> str:
+    """The RQ job: evaluate the next due row of `queue`; returns what happened in a word or two, of several the last."""
+    context = worker_context.get()
+    rows = while_quick(partial(work_one, context, QueueName(queue)))
+    return asyncio.run_coroutine_threadsafe(rows, context.database.loop).result()
+
+
+async def while_quick(work: Callable[[], Awaitable[str]], clock: Callable[[], float] = time.monotonic) -> str:
+    """One row's `work`, and the next one's while verdicts come quickly: what is refused at once costs less than its wake-up.
+
+    Any other outcome ends it: a worker that fails must not go through the queue.
+    """
+    until = clock() + _QUICK_SECONDS
+    outcome = await work()
+    while outcome in _VERDICTS and clock() < until:
+        following = await work()
+        if following in IDLE:
+            break
+        outcome = following
+    return outcome
+
+
+async def work_one(context: WorkerContext, queue: QueueName) -> str:
+    """Claim one row and carry it as far as it goes; nothing due is nothing to do.
+
+    Evaluations and recordings take turns where both are due, so that neither waits for the end of the other. Without a valid
+    certificate, or once it is asked to stop, a worker claims nothing.
+    """
+    if context.drain.requested:
+        return _STOPPING
+    try:
+        signer = context.judging.receipt_signer()
+    except PlatformError as error:
+        log.error("the worker ends: nobody would count what it judges", code=error.code, detail=error.detail)
+        context.drain.request()
+        return _UNCERTIFIED
+    for kind in (_validate, _evaluate) if context.current_job.recordings_turn else (_evaluate, _validate):
+        outcome = await kind(context, queue, signer)
+        if outcome is not None:
+            return outcome
+    return _NOTHING
+
+
+async def _evaluate(context: WorkerContext, queue: QueueName, signer: ReceiptSigner) -> str | None:
+    claim = await context.database.queue.claim(queue, context.name, context.patience.lease, context.host)
+    if claim is None:
+        return None
+    context.current_job.evaluation, context.current_job.recordings_turn = claim.evaluation_id, True
+    try:
+        return await evaluate_claimed(context, claim, signer)
+    finally:
+        context.current_job.evaluation = None
+
+
+async def _validate(context: WorkerContext, queue: QueueName, _signer: ReceiptSigner) -> str | None:
+    context.current_job.recordings_turn = False
+    claim = await context.database.validations.claim(queue, context.name, context.patience.lease, context.host)
+    return None if claim is None else await validate_claimed(context, claim)
