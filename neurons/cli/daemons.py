@@ -132,7 +132,9 @@ def validator_run(
     schedule = load(settings.competition)
     keys = keys_of(settings)
     signer = process.ValidatorIdentity(keys, settings.revocations, settings.trust)
-    terms = Terms(keys, settings.version_key, schedule, settings.pause, settings.weights_deadline)
+    terms = Terms(
+        wallet=keys, version_key=settings.version_key, schedule=schedule, pause=settings.pause, deadline=settings.weights_deadline
+    )
     ticks = Ticks()
 
     def opening(turn: int) -> "AbstractAsyncContextManager[Chain]":

@@ -15,8 +15,9 @@ from neurons.shutdown import Shutdown, together
 from neurons.validator import decide
 from neurons.validator.decide import CloseRound, FoldRound, OpenRound, View, Wait
 from neurons.validator.ledger import entries
-from neurons.validator.weights import expiry
-from neurons.validator.weights.setter import Opening, Terms, WeightSetting
+from neurons.validator.weights.connection import Opening
+from neurons.validator.weights.schedule import rounds_left_or_raise
+from neurons.validator.weights.setter import Terms, WeightSetter
 from scoring.competition import Schedule
 from scoring.errors import PlatformError
 from scoring.receipts.certificate import Trust
@@ -77,7 +78,7 @@ class ValidatorIdentity:
 async def tick(chain: Chain, store: Store, signer: ValidatorIdentity, schedule: Schedule) -> bool:
     """Read everything, decide purely, write once; True if something was done. Raises PlatformError once the rules have ended."""
     view = await read_view(chain, store, signer.hotkey, signer.trust())
-    left = expiry.rounds_left_or_raise(schedule, RoundNumber(view.metagraph.block // schedule.round_blocks))
+    left = rounds_left_or_raise(schedule, RoundNumber(view.metagraph.block // schedule.round_blocks))
     action = decide.decide(view, schedule)
     match action:
         case Wait():
@@ -177,7 +178,7 @@ async def serve(url: str, opening: Opening, signer: ValidatorIdentity, terms: Te
     database = await connect(url, lazy=True)  # a tick waits for it
     try:
         store = Store.over(database, signer.hotkey)
-        weights = WeightSetting(opening, store.ledger, store.weights, terms)
+        weights = WeightSetter(opening, store.ledger, store.weights, terms)
         async with opening(0) as chain:
             rounds = run(chain, store, signer, terms.schedule, terms.pause, stop, ticks, weights.wake)
             await together(rounds, weights.run(stop))

@@ -24,7 +24,8 @@ from neurons.chain.types import Applied, Metagraph, Neuron, WeightsResult
 from neurons.validator import certification
 from neurons.validator import daemon as validator
 from neurons.validator.daemon import Store, ValidatorIdentity
-from neurons.validator.weights.setter import Opening, Terms, WeightSetting
+from neurons.validator.weights.connection import Opening
+from neurons.validator.weights.setter import Terms, WeightSetter
 from prompts.generate import digest, generate
 from scoring.competition import load
 from scoring.errors import Code
@@ -346,9 +347,11 @@ class ValidatorBed:
 
     async def set_weights(self) -> None:
         """One turn of the task beside the ticks, just started."""
-        terms = Terms(self.wallet, 0, SCHEDULE, timedelta(seconds=1), timedelta(seconds=30))
+        terms = Terms(
+            wallet=self.wallet, version_key=0, schedule=SCHEDULE, pause=timedelta(seconds=1), deadline=timedelta(seconds=30)
+        )
         opening = cast(Opening, lambda _turn: nullcontext(self.chain))
-        await WeightSetting(opening, self.store.ledger, self.store.weights, terms).turn()
+        await WeightSetter(opening, self.store.ledger, self.store.weights, terms).turn()
 
     async def claim(self) -> Claim:
         """The next evaluation, which must be there."""

@@ -267,7 +267,7 @@ async def test_as_a_process_it_folds_judges_again_and_ends_when_asked(
     async def opening(_turn: int) -> AsyncIterator[Chain]:
         yield cast(Chain, bed.stack.chain)
 
-    terms = Terms(bed.wallet, 0, SCHEDULE, pause, timedelta(seconds=5))
+    terms = Terms(wallet=bed.wallet, version_key=0, schedule=SCHEDULE, pause=pause, deadline=timedelta(seconds=5))
     followed = daemon.Followed(url, Path("competition.toml"), 1.0)
     process = asyncio.create_task(
         daemon.serve(

@@ -21,7 +21,7 @@ from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
 from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet.network import COMPETITION, NETUID
-from neurons.validator.weights import expiry, schedule
+from neurons.validator.weights import schedule
 from scoring.errors import Code
 from scoring.ranking.state import State
 from scoring.types import Block, Hotkey, RoundNumber
@@ -133,7 +133,7 @@ def test_its_words_and_numbers_are_the_codes() -> None:
     assert {outcome.value.replace("_", " ") for outcome in WeightOutcome} <= set(rows)
     said = PAGE.replace("\n", " ")
     for words in (
-        f"with code {Code.COMPETITION_EXPIRED}; {expiry.WARN_ROUNDS} rounds before it warns",
+        f"with code {Code.COMPETITION_EXPIRED}; {schedule.WARN_ROUNDS} rounds before it warns",
         f"code {Code.CHAIN_UNAVAILABLE};",
         f"code {Code.DATABASE_UNAVAILABLE};",
         f"code {Code.REVOCATIONS_INVALID};",

@@ -15,8 +15,8 @@ from neurons.chain.types import ChainUnavailable
 from neurons.devchain import operations
 from neurons.devchain.faults import FaultKind
 from neurons.shutdown import Shutdown
-from neurons.validator.weights import replay
-from neurons.validator.weights.setter import Terms, WeightSetting
+from neurons.validator.weights.plan_input import replay
+from neurons.validator.weights.setter import Terms, WeightSetter
 from scoring.types import Block
 from scoring.weights.snapshot import CarriedOver
 from tests.integration import weight_bed
@@ -149,9 +149,9 @@ async def test_a_bug_ends_the_task(bed: Bed) -> None:
     def broken(_turn: int) -> AbstractAsyncContextManager[Chain]:
         raise ZeroDivisionError
 
-    terms = Terms(bed.wallet, 0, bed.schedule, timedelta(seconds=0.01), bed.deadline)
+    terms = Terms(wallet=bed.wallet, version_key=0, schedule=bed.schedule, pause=timedelta(seconds=0.01), deadline=bed.deadline)
     with pytest.raises(ZeroDivisionError):
-        await WeightSetting(broken, bed.ledger, bed.weights, terms).run(Shutdown())
+        await WeightSetter(broken, bed.ledger, bed.weights, terms).run(Shutdown())
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ async def test_every_row_can_be_computed_again_bit_for_bit(bed: Bed) -> None:
     await setting.turn()
     for attempt in await bed.weights.page():
         [made] = await of_snapshot(bed.pool, attempt.snapshot_hash)
-        again = replay.replay(made)
+        again = replay(made)
         assert (again.holds, dict(again.vector)) == (True, vector(attempt))
         forged = replace(made, attempt=replace(attempt, plan_input=replace(attempt.plan_input, block=Block(1))))
-        assert not replay.replay(forged).hash_holds
+        assert not replay(forged).hash_holds

@@ -17,7 +17,7 @@ from neurons.devchain.faults import FaultKind, FaultPlan
 from neurons.devchain.genesis import RAO
 from neurons.devchain.rules import Rules
 from neurons.devchain.substrate import DevSubstrate
-from neurons.validator.weights.setter import Terms, WeightSetting
+from neurons.validator.weights.setter import Terms, WeightSetter
 from scoring.competition import Schedule, load
 from scoring.ranking.state import Record, State
 from scoring.types import MICRO, Block, Hotkey, RoundNumber, entrant
@@ -84,11 +84,18 @@ class Bed:
         async with Chain(DevSubstrate(self.path, self.time, self.time.sleep), NETUID, PATIENCE) as chain:
             yield chain
 
-    def setting(self, pool: Pool | None = None) -> WeightSetting:
+    def setting(self, pool: Pool | None = None) -> WeightSetter:
         """The task of a validator that has just started."""
         pool = pool or self.pool
-        terms = Terms(self.wallet, 0, self.schedule, timedelta(seconds=0.01), self.deadline, self.grace)
-        return WeightSetting(self.opening, Ledger(pool, self.hotkey), Weights(pool, self.hotkey), terms)
+        terms = Terms(
+            wallet=self.wallet,
+            version_key=0,
+            schedule=self.schedule,
+            pause=timedelta(seconds=0.01),
+            deadline=self.deadline,
+            grace=self.grace,
+        )
+        return WeightSetter(self.opening, Ledger(pool, self.hotkey), Weights(pool, self.hotkey), terms)
 
     async def pass_blocks(self, count: int) -> None:
         """Let so many blocks pass."""

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from neurons.chain.types import Metagraph, Neuron
-from neurons.validator.weights.schedule import Due, NotYet, WeightHistory, decide, stalled
+from neurons.validator.weights.schedule import Due, NotYet, WeightHistory, decide, rounds_left_or_raise, stalled
 from scoring.competition import load
+from scoring.errors import Code, PlatformError
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, Uid
 from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt
 from voice_api.db.ledger import LedgerEntry
@@ -134,3 +135,31 @@ def test_a_ledger_stands_still_after_two_rounds_that_could_have_ended() -> None:
     assert stalled(RoundNumber(1), Block(3_241), SCHEDULE) == "nothing was folded since round 1"
     assert decide(a_metagraph(3_241), ME, known(an_attempt(600)), SCHEDULE) == Due("nothing was folded since round 1")
     assert decide(a_metagraph(3_241), ME, known(), SCHEDULE) == Due(), "without an older plan a new one is made"
+
+
+ENDING = SCHEDULE.model_copy(update={"until_round": 1000})
+
+
+@pytest.mark.parametrize(
+    ("number", "left"),
+    [
+        pytest.param(950, None, id="long before"),
+        pytest.param(951, 49, id="soon"),
+        pytest.param(1000, 0, id="the last round"),
+    ],
+)
+def test_the_end_is_announced(number: int, left: int | None) -> None:
+    """In the last fifty rounds."""
+    assert rounds_left_or_raise(ENDING, RoundNumber(number)) == left
+
+
+def test_rules_that_have_ended_are_refused() -> None:
+    """With a code, and what to do."""
+    with pytest.raises(PlatformError, match="end with round 1000, and this is round 1001") as caught:
+        rounds_left_or_raise(ENDING, RoundNumber(1001))
+    assert caught.value.code is Code.COMPETITION_EXPIRED
+
+
+def test_rules_without_an_end_hold_on() -> None:
+    """As those of a network that nobody else joins."""
+    assert rounds_left_or_raise(load().model_copy(update={"until_round": None}), RoundNumber(10**9)) is None

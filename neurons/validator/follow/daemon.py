@@ -18,7 +18,8 @@ from neurons.validator.evidence import RemoteEvidence
 from neurons.validator.follow.audit import Verify, audit_next, by_command
 from neurons.validator.follow.follower import Follower
 from neurons.validator.follow.ledger_source import RemoteLedger
-from neurons.validator.weights.setter import Opening, Terms, WeightSetting
+from neurons.validator.weights.connection import Opening
+from neurons.validator.weights.setter import Terms, WeightSetter
 from scoring.errors import Code, PlatformError
 from voice_api.db.audits import Audits
 from voice_api.db.ledger import Ledger
@@ -73,7 +74,7 @@ async def serve(
     gauges, me = Gauges.beside(ticks), signer.hotkey
     try:
         ledger, audits = Ledger(database, me), Audits(database, me)
-        weights = WeightSetting(opening, ledger, Weights(database, me), terms)
+        weights = WeightSetter(opening, ledger, Weights(database, me), terms)
         async with opening(0) as chain, VoiceApi(followed.url) as api:
             evidence = RemoteEvidence(api)
             theirs = RemoteLedger(followed.url, api, evidence)

@@ -12,7 +12,7 @@ from neurons.validator.follow.audit_sample import draw
 from neurons.validator.follow.diff import diff
 from neurons.validator.follow.ledger_source import LedgerSource, OwnLedger
 from neurons.validator.ledger.entries import fold_round, log_entry
-from neurons.validator.weights import expiry
+from neurons.validator.weights.schedule import rounds_left_or_raise
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError
 from scoring.receipts.certificate import Trust
@@ -52,7 +52,7 @@ class Follower:
         if trusted is None or found is None:
             return False
         _check_next(head, found, schedule)
-        expiry.rounds_left_or_raise(schedule, found.round.round)
+        rounds_left_or_raise(schedule, found.round.round)
         entry = await self._folded(head, found, schedule, trusted)
         await self.draw(entry, found)
         try:

@@ -1,8 +1,10 @@
-"""What became of weights that were sent: by the chain's answer, or, where none came, by what the chain holds afterwards."""
+"""The end of an attempt to set weights: by the chain's answer, or, where none came, by what the chain holds afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
+
+import structlog
 
 from neurons.chain.types import Applied, RateLimited, Refused, SealedOutcome, SealedWeights, WeightsResult
 from scoring.types import Block, Uid
@@ -10,11 +12,12 @@ from scoring.weights.plan import to_u16
 from voice_api.db.states import Mechanism, WeightOutcome
 from voice_api.db.weights import WeightAttempt
 
+log = structlog.get_logger()
 _UNSEEN = "never seen to count: a later vector counts already"
 
 
 def answered(attempt: WeightAttempt, result: WeightsResult) -> WeightAttempt:
-    """The attempt after the chain's answer; sealed weights wait for their end, and what came too soon is neither set nor failed."""
+    """The attempt after the chain's answer; sealed weights wait for their end; one that came too soon is neither set nor failed."""
     match result:
         case Applied(block, None):
             return replace(attempt, outcome=WeightOutcome.SET, block=block, error=None)
@@ -32,10 +35,10 @@ def answered(attempt: WeightAttempt, result: WeightsResult) -> WeightAttempt:
 def settled(
     waiting: Sequence[WeightAttempt], view: SealedWeights, last_update: Block, taken: frozenset[Block], lasts: int
 ) -> tuple[WeightAttempt, ...]:
-    """Of attempts that wait (oldest first) those whose end the chain shows now, each with its end.
+    """The attempts among `waiting` (oldest first) whose end the chain shows now, each with its end.
 
     `last_update` is the block in which the chain last took weights of this validator, `taken` are blocks of attempts that are known to
-    have been taken, and after `lasts` blocks what was sent can be in no block any more.
+    have been taken. An attempt can be in no block any more once `lasts` blocks have passed.
     """
     found = []
     for attempt in reversed(waiting):  # of several that were sent without an answer the chain took the last one, if any
@@ -47,6 +50,28 @@ def settled(
         if end is not None:
             found.append(end)
     return tuple(reversed(found))
+
+
+def log_outcome(end: WeightAttempt) -> None:
+    """Say in the log how an attempt stands."""
+    facts: Mapping[str, Any] = {"block": end.block, "snapshot": end.snapshot_hash}
+    match end.outcome:
+        case WeightOutcome.SET:
+            log.info("weights set", targets=len(end.plan.vector), burn=end.plan.burn, **facts)
+        case WeightOutcome.PENDING:
+            log.info("weights sealed", reveal_round=end.reveal_round, targets=len(end.plan.vector), **facts)
+        case WeightOutcome.APPLIED:
+            log.info("sealed weights count", seen=end.applied_block, **facts)
+        case WeightOutcome.RATE_LIMITED:
+            log.info("weights come too soon", next_block=end.next_block, **facts)
+        case WeightOutcome.EXPIRED:
+            log.error("sealed weights expired", why=end.error, **facts)
+        case WeightOutcome.FAILED:
+            log.error("weights refused", why=end.error, **facts)
+        case WeightOutcome.SENDING:
+            log.warning("whether the weights arrived is not known yet", why=end.error, **facts)
+        case unreachable:
+            assert_never(unreachable)
 
 
 def _opened(attempt: WeightAttempt, view: SealedWeights, waiting: Sequence[WeightAttempt]) -> WeightAttempt | None:

@@ -1,28 +1,25 @@
-"""What weights are planned from: the ledger's head and the metagraph, or, in an outage of ours, the last such plan, carried over."""
+"""The input of a plan: the ledger's head and the metagraph, or, in an outage of ours, an older input carried over; and its replay."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from neurons.chain.types import Metagraph
 from scoring.competition import Schedule
 from scoring.types import Block, Hotkey, Uid
 from scoring.weights import plan
-from scoring.weights.plan import WeightPlan
+from scoring.weights.plan import WeightPlan, to_u16
 from scoring.weights.snapshot import CarriedOver, PlanInput, Snapshot
 from voice_api.db.ledger import LedgerEntry
+from voice_api.db.states import WeightOutcome
+from voice_api.db.weights import Made
+from voice_api.errors import LedgerInvalid
 
-
-def planned(basis: PlanInput) -> WeightPlan:
-    """The plan that follows from a basis, and from nothing else; raises WeightsInvalid where there is nobody to weigh."""
-    match basis:
-        case Snapshot():
-            return plan.plan(basis)
-        case CarriedOver():
-            again = plan.remap(plan.plan(basis.carried), basis.uids, basis.registered_at, basis.owner)
-            return replace(again, snapshot_hash=basis.hash)
+Vector = tuple[tuple[Uid, int], ...]
+"""Uids and their u16, as the chain takes them."""
 
 
 def snapshot(metagraph: Metagraph, head: LedgerEntry, schedule: Schedule) -> Snapshot:
-    """The ledger's head among those that are registered now; raises WeightsInvalid while the subnet's owner holds no uid to burn to."""
+    """The ledger's head and the hotkeys that are registered now; raises WeightsInvalid while the subnet's owner holds no uid to burn to."""
     owner = metagraph.neuron(metagraph.owner_hotkey)
     if owner is None:
         raise plan.WeightsInvalid("the subnet's owner holds no uid to burn to")
@@ -43,8 +40,8 @@ def snapshot(metagraph: Metagraph, head: LedgerEntry, schedule: Schedule) -> Sna
     )
 
 
-def carried(metagraph: Metagraph, old: PlanInput, why: str) -> CarriedOver:
-    """An older snapshot, for those that are registered now."""
+def carried_over(metagraph: Metagraph, old: PlanInput, why: str) -> CarriedOver:
+    """An older snapshot, for the hotkeys that are registered now."""
     owner = metagraph.neuron(metagraph.owner_hotkey)
     first = old.carried if isinstance(old, CarriedOver) else old
     return CarriedOver(
@@ -54,6 +51,59 @@ def carried(metagraph: Metagraph, old: PlanInput, why: str) -> CarriedOver:
         owner=None if owner is None else owner.uid,
         uids=_uids(metagraph),
         registered_at=_registered_at(metagraph),
+    )
+
+
+def make_plan(given: PlanInput) -> WeightPlan:
+    """The plan that follows from an input, and from nothing else; raises WeightsInvalid where nobody can be weighed."""
+    match given:
+        case Snapshot():
+            return plan.plan(given)
+        case CarriedOver():
+            again = plan.remap(plan.plan(given.carried), given.uids, given.registered_at, given.owner)
+            return replace(again, snapshot_hash=given.hash)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """An attempt's vector, computed again from its input, beside the one that was sent."""
+
+    validator: Hotkey
+    block: Block
+    outcome: WeightOutcome
+    ledger_hash: str
+    vector: Vector
+    """Computed again."""
+    sent: Vector
+    hash_holds: bool
+    """Whether the input has the hash that was kept with it."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the input has its hash, and both vectors are the same."""
+        return self.hash_holds and self.vector == self.sent
+
+    def on_chain(self, row: Mapping[Uid, int]) -> bool:
+        """Whether it is this vector that counts."""
+        return dict(row) == dict(self.vector)
+
+
+def replay(made: Made) -> Replayed:
+    """Plan again from the input that an attempt kept; raises LedgerInvalid where no plan follows from it."""
+    attempt = made.attempt
+    try:
+        vector = to_u16(make_plan(attempt.plan_input).vector)
+        sent = to_u16(attempt.plan.vector)
+    except (KeyError, TypeError, ValueError) as exc:  # it was read, yet its values may be of any kind
+        raise LedgerInvalid(f"nothing follows from the snapshot {attempt.snapshot_hash}: {exc!r}") from exc
+    return Replayed(
+        validator=made.validator,
+        block=attempt.block,
+        outcome=attempt.outcome,
+        ledger_hash=attempt.plan_input.ledger_hash,
+        vector=vector,
+        sent=sent,
+        hash_holds=attempt.plan_input.hash == attempt.snapshot_hash,
     )
 
 

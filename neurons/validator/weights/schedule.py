@@ -1,38 +1,41 @@
-"""When weights are due: one pure decision from the chain's rules, the ledger, and what became of the attempts before."""
+"""When weights are due: one pure decision from the chain's rules, the ledger, and the ends of earlier attempts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from neurons.chain.types import Metagraph
 from scoring.competition import Schedule
+from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey, RoundNumber
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import WeightAttempt
 
+WARN_ROUNDS = 50
+"""From so many rounds before the end of the rules on operators are told."""
 FIRST_RETRY = 2
 """Blocks after the first failure; each further one in a row doubles them, up to a quarter of the tempo."""
 _FAILED = frozenset({WeightOutcome.FAILED, WeightOutcome.SENDING})
-_TAKEN = frozenset({WeightOutcome.SET, WeightOutcome.PENDING, WeightOutcome.APPLIED})
+TAKEN = frozenset({WeightOutcome.SET, WeightOutcome.PENDING, WeightOutcome.APPLIED})
+"""Ends of attempts that the chain took."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightHistory:
-    """What the database said when it was last asked.
-
-    `attempts` are this validator's last ones, newest first, `waiting` those whose end is not known, oldest first, `planned` is the
-    last that the chain took and that was no older plan carried over.
-    """
+    """A validator's ledger and attempts, as the database had them when it was last asked."""
 
     head: LedgerEntry | None
     attempts: Sequence[WeightAttempt]
+    """The last ones, newest first."""
     waiting: Sequence[WeightAttempt]
+    """Those whose end is not known, oldest first."""
     planned: WeightAttempt | None
+    """The last one that the chain took and that was no older plan carried over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Weights are to be set now. `carry` says why an older plan is to be carried over instead of a new one ('': it is not)."""
+    """Weights are to be set now. `carry` is the reason why an older plan is carried over; '' stands for a new plan."""
 
     carry: str = ""
 
@@ -45,43 +48,55 @@ class NotYet:
     why: str
 
 
-def decide(metagraph: Metagraph, me: Hotkey, known: WeightHistory, schedule: Schedule, outage: str = "") -> Due | NotYet:
+def decide(metagraph: Metagraph, me: Hotkey, history: WeightHistory, schedule: Schedule, outage: str = "") -> Due | NotYet:
     """Weights are due after each fold, and once a tempo to stay active; sooner again when sealed ones expired unopened.
 
     Never within the chain's rate limit, never before the block that the chain named, and after a failure only after a while. In an
     outage of ours (`outage` names it; a ledger that stands still is one, too) only an older plan can be carried over, and no longer
-    than the chain takes a validator for active: nobody is paid for ever by what was known once.
+    than the chain takes a validator for active: no old plan pays for ever.
     """
     block, neuron = metagraph.block, metagraph.neuron(me)
     if neuron is None:
         return NotYet(None, "this validator's hotkey is not registered")
     if metagraph.neuron(metagraph.owner_hotkey) is None:
         return NotYet(None, "the subnet's owner holds no uid to burn to")
-    if known.head is None:
+    if history.head is None:
         return NotYet(None, "nothing was folded yet")
-    why = outage or stalled(known.head.round, block, schedule)
-    wanted = _wanted(known, metagraph.tempo, carrying=why != "")
+    why = outage or stalled(history.head.round, block, schedule)
+    wanted = _wanted(history, metagraph.tempo, carrying=why != "")
     limit = Block(neuron.last_update + metagraph.weights_rate_limit)
-    earliest, reason = max(wanted, (limit, "the chain's rate limit"), _after_failures(known.attempts, metagraph.tempo))
+    earliest, reason = max(wanted, (limit, "the chain's rate limit"), _after_failures(history.attempts, metagraph.tempo))
     if block < earliest:
         return NotYet(earliest, reason)
-    if why and known.planned is not None and block > known.planned.block + metagraph.activity_cutoff:
+    if why and history.planned is not None and block > history.planned.block + metagraph.activity_cutoff:
         return NotYet(None, f"{why}, for longer than the activity cutoff of {metagraph.activity_cutoff} blocks")
-    return Due(why if known.planned is not None else "")
+    return Due(why if history.planned is not None else "")
+
+
+def rounds_left_or_raise(schedule: Schedule, number: RoundNumber) -> int | None:
+    """The rounds for which the rules still hold after this one, where that is worth a warning; None otherwise.
+
+    Raises PlatformError(COMPETITION_EXPIRED) after the last one: rules that have ended weigh nobody.
+    """
+    left = schedule.rounds_left(number)
+    if left is not None and left < 0:
+        last = f"The rules of {schedule.name!r} end with round {schedule.until_round}, and this is round {number}."
+        raise PlatformError(Code.COMPETITION_EXPIRED, last)
+    return left if left is not None and left < WARN_ROUNDS else None
 
 
 def stalled(last: RoundNumber, block: Block, schedule: Schedule) -> str:
-    """Why a ledger whose head is this round stands still, '' while it need not have gone on: two rounds that ran to their deadlines."""
+    """The reason why a ledger whose head is this round stands still; '' while two rounds may yet run to their deadlines."""
     rules = schedule.at(last).round
     return f"nothing was folded since round {last}" if block > (last + 2) * rules.blocks + 2 * rules.deadline_blocks else ""
 
 
-def _wanted(known: WeightHistory, tempo: int, *, carrying: bool) -> tuple[Block, str]:
+def _wanted(history: WeightHistory, tempo: int, *, carrying: bool) -> tuple[Block, str]:
     """The block from which new weights are wanted, whatever stands in their way."""
-    ended = next((attempt for attempt in known.attempts if attempt.outcome not in _FAILED | {WeightOutcome.RATE_LIMITED}), None)
-    if ended is None or ended.outcome not in _TAKEN or known.head is None:
+    ended = next((attempt for attempt in history.attempts if attempt.outcome not in _FAILED | {WeightOutcome.RATE_LIMITED}), None)
+    if ended is None or ended.outcome not in TAKEN or history.head is None:
         return Block(0), ""
-    if not carrying and ended.plan_input.ledger_hash != known.head.state_hash:
+    if not carrying and ended.plan_input.ledger_hash != history.head.state_hash:
         return Block(0), ""
     return Block(ended.block + tempo), "the chain has the newest weights; they are set again once a tempo"
 

@@ -1,4 +1,4 @@
-"""What the commands about weights read: the ledger's head, the chain, the attempts. Nothing is signed."""
+"""The reads of the commands about weights: the ledger's head, the chain, the attempts. Nothing is signed."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,9 @@ from neurons.chain.adapter import Chain
 from neurons.chain.types import ChainUnavailable
 from neurons.network import open_chain
 from neurons.settings import ValidatorSettings
-from neurons.validator.weights import expiry, plan_input, replay
+from neurons.validator.weights import plan_input
 from neurons.validator.weights import schedule as weight_schedule
-from neurons.validator.weights.replay import Replayed
+from neurons.validator.weights.plan_input import Replayed, replay
 from neurons.validator.weights.schedule import Due, NotYet, WeightHistory
 from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError
@@ -20,7 +20,7 @@ from voice_api.db.pool import open_pool
 from voice_api.db.weights import WeightAttempt, Weights, of_snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
     """A validator's ledger and the chain at one moment, the plan that follows, and whether it would be sent now."""
 
@@ -48,7 +48,7 @@ async def read(settings: ValidatorSettings, validator: Hotkey) -> PlanView:
     schedule = load(settings.competition)
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool, open_chain(settings) as chain:
         metagraph = await chain.metagraph()
-        expiry.rounds_left_or_raise(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
+        weight_schedule.rounds_left_or_raise(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
         head, store = await Ledger(pool, validator).head(), Weights(pool, validator)
         known = WeightHistory(head, await store.page(), await store.waiting(), await store.planned())
     if head is None:
@@ -59,7 +59,7 @@ async def read(settings: ValidatorSettings, validator: Hotkey) -> PlanView:
     except WeightsInvalid as exc:
         raise PlatformError(Code.STATE_CONFLICT, f"no weights can be planned: {exc}") from exc
     decision = weight_schedule.decide(metagraph, validator, known, schedule)
-    return PlanView(head, schedule.at(head.round), snapshot, plan, decision)
+    return PlanView(head=head, rules=schedule.at(head.round), snapshot=snapshot, plan=plan, decision=decision)
 
 
 async def attempts(settings: ValidatorSettings, validator: Hotkey, limit: int) -> tuple[WeightAttempt, ...]:
@@ -71,7 +71,7 @@ async def attempts(settings: ValidatorSettings, validator: Hotkey, limit: int) -
 async def replayed(settings: ValidatorSettings, snapshot_hash: str) -> tuple[CheckedReplay, ...]:
     """Each attempt that was made from a snapshot, computed again; raises PlatformError(NOT_FOUND), or LEDGER_INVALID."""
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool:
-        found = [replay.replay(made) for made in await of_snapshot(pool, snapshot_hash)]
+        found = [replay(made) for made in await of_snapshot(pool, snapshot_hash)]
     try:
         async with open_chain(settings) as chain:
             return tuple([CheckedReplay(each, await _counts(chain, each)) for each in found])
