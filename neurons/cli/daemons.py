@@ -132,9 +132,7 @@ def validator_run(
     schedule = load(settings.competition)
     keys = keys_of(settings)
     signer = process.ValidatorIdentity(keys, settings.revocations, settings.trust)
-    terms = Terms(
-        wallet=keys, version_key=settings.version_key, schedule=schedule, pause=settings.pause, deadline=settings.weights_deadline
-    )
+    terms = Terms.of(settings, keys, schedule)
     ticks = Ticks()
 
     def opening(turn: int) -> "AbstractAsyncContextManager[Chain]":

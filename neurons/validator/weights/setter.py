@@ -5,13 +5,14 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, assert_never
+from typing import Any, Self, assert_never
 
 import bittensor as bt
 import structlog
 
 from neurons.chain.adapter import Chain
 from neurons.chain.types import ChainUnavailable, Metagraph
+from neurons.settings import ValidatorSettings
 from neurons.shutdown import Shutdown, unless_stopped
 from neurons.validator.weights.connection import ChainConnection, Opening
 from neurons.validator.weights.outcome import answered, log_outcome, settled
@@ -45,6 +46,12 @@ class Terms:
     """A turn that takes longer is given up."""
     grace: timedelta = timedelta(seconds=5)
     """For an attempt under way when the end is asked for; it is settled after the next start."""
+
+    @classmethod
+    def of(cls, settings: ValidatorSettings, wallet: bt.Wallet, schedule: Schedule) -> Self:
+        """The terms that the settings name."""
+        timing = {"pause": settings.pause, "deadline": settings.weights_deadline}
+        return cls(wallet=wallet, version_key=settings.version_key, schedule=schedule, **timing)
 
     @property
     def hotkey(self) -> Hotkey:
