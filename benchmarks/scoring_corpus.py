@@ -10,12 +10,11 @@ import torch
 from neurons.localnet import models
 from prompts.groups import Group
 from prompts.render import render
-from scoring.audio.audio import Audio, normalise, resample, trim
+from scoring.audio.audio import Audio, normalise, resample, to_pcm, trim
 from scoring.audio.clip import RATE
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, load
 from scoring.studies.manipulations.additions import noise
-from scoring.studies.manipulations.pcm import to_pcm
 from scoring.synthesis import espeak
 from scoring.synthesis.espeak_library import EspeakSettings, say
 from scoring.synthesis.synthesiser import Request

@@ -15,10 +15,9 @@ import psutil
 from rich.console import Console
 
 from benchmarks.scoring_corpus import SpokenEvaluation, evaluation
-from scoring.audio.audio import Audio, from_pcm
+from scoring.audio.audio import Audio, from_pcm, to_pcm
 from scoring.audio.spoken import Spoken
 from scoring.judges.panel import Panel
-from scoring.studies.manipulations.pcm import to_pcm
 
 EACH_TIME_SHORTER = 37
 """Samples cut off a round's clips each time it is judged again: every sound is new, and of a new length."""

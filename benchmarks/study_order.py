@@ -21,7 +21,7 @@ from benchmarks.espeak_models import FORMANT, KLATT, Recipe, answers, build
 from prompts.generate import generate
 from prompts.groups import Group, GroupPlan
 from scoring import competition
-from scoring.audio.audio import Audio, from_pcm
+from scoring.audio.audio import Audio, from_pcm, to_pcm
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.judges.panel import Panel
@@ -30,7 +30,6 @@ from scoring.studies.evidence.discrimination import score
 from scoring.studies.evidence.measured import OrderRow, OrderStudy, write
 from scoring.studies.manipulations import additions, bands
 from scoring.studies.manipulations.manipulation import ENTRIES, Manipulation, apply
-from scoring.studies.manipulations.pcm import to_pcm
 from scoring.types import BlockHash, RoundNumber
 from workers.evaluation.tools import Tools, open_tools
 

@@ -5,9 +5,12 @@ Every function takes any rate from 8 to 192 kHz and any length from no sample to
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torchaudio.functional as F  # noqa: N812  (the name its own documentation uses)
+
+from scoring.audio.sound_file import read
 
 TARGET_LUFS = -23.0
 SILENCE_LUFS = -70.0
@@ -48,6 +51,17 @@ def from_pcm(pcm: bytes, rate: int) -> Audio:
     if whole == 0:
         return Audio(torch.zeros(0), rate)
     return Audio(torch.frombuffer(bytearray(pcm[:whole]), dtype=torch.int16).to(torch.float32) / 32768.0, rate)
+
+
+def from_file(source: bytes | Path) -> Audio:
+    """Decode a WAV, FLAC or OGG file, 8 … 192 kHz, up to ten minutes; raises PlatformError(AUDIO_INVALID) with a sentence."""
+    samples, rate = read(source)
+    return Audio(torch.from_numpy(samples), rate)
+
+
+def to_pcm(audio: Audio) -> bytes:
+    """Signed 16-bit little-endian mono of float32 in [-1, 1]; what `from_pcm` read comes back unchanged."""
+    return (audio.samples * 32768.0).round().clamp(-32768, 32767).to(torch.int16).numpy().tobytes()
 
 
 def resample(audio: Audio, rate: int) -> Audio:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from prompts.groups import Group, GroupKind, Prompt, Register, Voice
 from prompts.voices import ORDINARY
-from scoring.audio.audio import resample
-from scoring.audio.decode import decode
+from scoring.audio.audio import from_file, resample, to_pcm
 from scoring.audio.spoken import Spoken
 from scoring.competition import FACTORS, Competition, Profile, load
 from scoring.errors import Code, PlatformError
@@ -19,7 +18,6 @@ from scoring.language.text import normalise
 from scoring.progress import NO_PROGRESS
 from scoring.report import Metrics
 from scoring.scores.calibration import RecordingSet
-from scoring.studies.manipulations.pcm import to_pcm
 from scoring.types import RoundNumber
 
 ENDINGS = frozenset({".wav", ".flac", ".ogg"})
@@ -105,6 +103,6 @@ def _words(path: Path) -> str:
 
 def _spoken(prompt_id: str, path: Path) -> Spoken:
     """The recording as a model would have sent it: 16 bits, at the next allowed rate."""
-    audio = decode(path)
+    audio = from_file(path)
     audio = resample(audio, min((rate for rate in RATES if rate >= audio.rate), default=max(RATES)))
     return Spoken(prompt_id=prompt_id, rate=audio.rate, pcm=to_pcm(audio), seconds=0.0)

@@ -12,13 +12,12 @@ import torch
 
 from prompts.generate import generate
 from prompts.groups import Group, GroupPlan
-from scoring.audio.audio import Audio, from_pcm
+from scoring.audio.audio import Audio, from_pcm, to_pcm
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, Profile, load
 from scoring.judges.panel import Judges, Panel
 from scoring.progress import NO_PROGRESS
 from scoring.report import EvaluationReport, Factor
-from scoring.studies.manipulations.pcm import to_pcm
 from scoring.types import RoundNumber
 
 SEED = "06" * 32

@@ -10,15 +10,14 @@ from typer.testing import CliRunner
 
 from neurons.cli.scoring.commands import app
 from prompts.groups import Attribute
-from scoring.audio.decode import decode
+from scoring.audio.audio import from_file
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
 from scoring.report import Factor
 from scoring.scores import anchors
 from scoring.scores.anchors import Anchor, Anchors, Combine, FactorAnchors
 from scoring.scores.calibration import Calibration, Provenance, RecordingSet, calibrate, quantile, render
-from scoring.studies.manipulations.file import manipulate, write
-from scoring.studies.manipulations.manipulation import Manipulation
+from scoring.studies.manipulations.manipulation import Manipulation, manipulate, write
 from scoring.studies.recordings import find
 
 TEXTS = (
@@ -184,7 +183,7 @@ def test_attack_writes_what_the_function_gives(folders: tuple[Path, Path], tmp_p
     listed = CliRunner().invoke(app, ["attack", "--list"], catch_exceptions=False)
     assert all(name in listed.stdout for name in Manipulation)
     assert CliRunner().invoke(app, ["attack", "repeat", str(source), str(target)], catch_exceptions=False).exit_code == 0
-    assert decode(target).samples.shape[0] == 2 * decode(source).samples.shape[0]
+    assert from_file(target).samples.shape[0] == 2 * from_file(source).samples.shape[0]
     for arguments in (["attack", "repeat"], ["attack", "nothing", str(source), str(target)]):
         with pytest.raises(PlatformError) as told:
             CliRunner().invoke(app, arguments, catch_exceptions=False, standalone_mode=False)

@@ -6,14 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from scoring.audio.audio import Audio, from_pcm
-from scoring.audio.decode import decode
+from scoring.audio.audio import Audio, from_file, from_pcm, to_pcm
 from scoring.errors import Code, PlatformError
 from scoring.judges.pitch import f0
 from scoring.studies.manipulations.additions import speech_power
-from scoring.studies.manipulations.file import manipulate, write
-from scoring.studies.manipulations.manipulation import ENTRIES, Manipulation, apply
-from scoring.studies.manipulations.pcm import to_pcm
+from scoring.studies.manipulations.manipulation import ENTRIES, Manipulation, apply, manipulate, write
 
 M = Manipulation
 RATE = 22_050
@@ -199,9 +196,9 @@ def test_pcm_comes_back(clip: Audio) -> None:
 def test_a_file_is_manipulated_as_the_sound_in_it(clip: Audio, tmp_path: Path) -> None:
     """The file written holds what the function gives, to 16 bits."""
     write(clip, tmp_path / "in.wav")
-    said = decode(tmp_path / "in.wav")
+    said = from_file(tmp_path / "in.wav")
     assert manipulate(M.SHUFFLED, tmp_path / "in.wav", tmp_path / "out.wav").seconds == said.seconds
-    assert to_pcm(decode(tmp_path / "out.wav")) == to_pcm(apply(M.SHUFFLED, said))
+    assert to_pcm(from_file(tmp_path / "out.wav")) == to_pcm(apply(M.SHUFFLED, said))
 
 
 def test_a_file_that_cannot_be_written_is_said_so(clip: Audio, tmp_path: Path) -> None:

@@ -31,8 +31,7 @@ def attack(
 ) -> None:
     """Manipulate a recording as an attacker would; the same file gives the same result."""
     from scoring.errors import Code, PlatformError
-    from scoring.studies.manipulations.file import manipulate
-    from scoring.studies.manipulations.manipulation import ENTRIES
+    from scoring.studies.manipulations.manipulation import ENTRIES, manipulate
 
     if listed:
         table = Table("name", "what it does", box=None)

@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prompts.groups import Group
-from scoring.audio.audio import from_pcm
+from scoring.audio.audio import from_pcm, to_pcm
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
 from scoring.studies.manipulations.manipulation import Manipulation, apply
-from scoring.studies.manipulations.pcm import to_pcm
 from scoring.types import MICRO
 
 M = Manipulation

@@ -4,8 +4,7 @@ import hashlib
 
 import torch
 
-from scoring.audio.audio import Audio
-from scoring.studies.manipulations.pcm import to_pcm
+from scoring.audio.audio import Audio, to_pcm
 
 
 def generator(audio: Audio) -> torch.Generator:

@@ -1,11 +1,16 @@
-"""The closed list of manipulations, and the one way to apply them."""
+"""The closed list of manipulations, and the one way to apply them: to sound, or from file to file."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 
-from scoring.audio.audio import Audio
+import soundfile
+import torch
+
+from scoring.audio.audio import Audio, from_file, to_pcm
+from scoring.errors import Code, PlatformError
 from scoring.studies.manipulations import additions, bands, damage, order, voice
 
 
@@ -105,3 +110,22 @@ def apply(name: Manipulation, audio: Audio) -> Audio:
         return audio
     changed = ENTRIES[name].change(audio)
     return Audio(changed.samples.clamp(-1.0, 1.0), changed.rate)
+
+
+def manipulate(name: Manipulation, source: Path, target: Path) -> Audio:
+    """Write the manipulated sound as mono WAV and return it.
+
+    Raises PlatformError(AUDIO_INVALID) for a source that is no sound, and with the same code for a target that cannot be written.
+    """
+    changed = apply(name, from_file(source))
+    write(changed, target)
+    return changed
+
+
+def write(audio: Audio, target: Path) -> None:
+    """A 16-bit mono WAV; raises PlatformError(AUDIO_INVALID) if it cannot be written."""
+    samples = torch.frombuffer(bytearray(to_pcm(audio)), dtype=torch.int16)
+    try:
+        soundfile.write(target, samples.numpy(), audio.rate, subtype="PCM_16", format="WAV")
+    except (soundfile.LibsndfileError, OSError) as exc:
+        raise PlatformError(Code.AUDIO_INVALID, f"{target} cannot be written") from exc

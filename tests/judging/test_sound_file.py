@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from scoring.audio.audio import Audio
-from scoring.audio.decode import decode
+from scoring.audio.audio import Audio, from_file
 from scoring.errors import Code, PlatformError
 
 RATE = 16_000
@@ -34,7 +33,7 @@ def encoded(wave: NDArray[np.float64], container: str = "WAV", subtype: str = "P
 
 def reason(source: bytes | Path) -> str:
     with pytest.raises(PlatformError) as caught:
-        decode(source)
+        from_file(source)
     assert caught.value.code is Code.AUDIO_INVALID
     return caught.value.detail
 
@@ -58,7 +57,7 @@ def reason(source: bytes | Path) -> str:
 )
 def test_every_encoding_is_the_same_sound(container: str, subtype: str, tolerance: float) -> None:
     """Within what its bits can hold, at its own rate, as mono float32."""
-    audio = decode(encoded(sine(), container, subtype))
+    audio = from_file(encoded(sine(), container, subtype))
     assert (audio.rate, audio.samples.dtype, audio.samples.shape) == (RATE, torch.float32, (4000,))
     assert float((audio.samples - torch.from_numpy(sine())).abs().max()) <= tolerance
 
@@ -66,7 +65,7 @@ def test_every_encoding_is_the_same_sound(container: str, subtype: str, toleranc
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 96_000, 192_000])
 def test_every_rate_is_kept(rate: int) -> None:
     """Decoding does not resample."""
-    audio = decode(encoded(sine(rate=rate), rate=rate))
+    audio = from_file(encoded(sine(rate=rate), rate=rate))
     assert (audio.rate, audio.samples.shape[0]) == (rate, sine(rate=rate).shape[0])
 
 
@@ -76,33 +75,33 @@ def test_channels_are_averaged(channels: int) -> None:
     wave = np.zeros((4000, channels))
     wave[:, 0] = sine()
     expected = torch.from_numpy(sine() / channels)
-    assert torch.allclose(decode(encoded(wave)).samples.double(), expected, atol=2**-15)
+    assert torch.allclose(from_file(encoded(wave)).samples.double(), expected, atol=2**-15)
 
 
 def test_more_than_a_block_is_read_whole() -> None:
     """Nothing is lost or repeated where blocks meet."""
     wave = np.stack([np.linspace(-1.0, 1.0, 300_000)] * 2, axis=1)
-    decoded = decode(encoded(wave, "FLAC", "PCM_24", 192_000)).samples.double()
+    decoded = from_file(encoded(wave, "FLAC", "PCM_24", 192_000)).samples.double()
     assert torch.allclose(decoded, torch.from_numpy(wave[:, 0]), atol=2**-22)
 
 
 def test_floats_beyond_full_scale_are_cut_off() -> None:
     """Each channel by itself, before they are averaged."""
     wave = np.array([[3.0, -1.0], [1e30, 1.0]])
-    assert decode(encoded(wave, subtype="FLOAT")).samples.tolist() == [0.0, 1.0]
+    assert from_file(encoded(wave, subtype="FLOAT")).samples.tolist() == [0.0, 1.0]
 
 
 def test_a_path_is_read_like_its_bytes(tmp_path: Path) -> None:
     """The file's name says nothing about its format."""
     (tmp_path / "clip.mp3").write_bytes(encoded(sine()))
-    assert torch.equal(decode(tmp_path / "clip.mp3").samples, decode(encoded(sine())).samples)
+    assert torch.equal(from_file(tmp_path / "clip.mp3").samples, from_file(encoded(sine())).samples)
 
 
 def test_a_piped_wav_ends_with_its_file() -> None:
     """Its header says 'length unknown', and every player plays it."""
     file = encoded(sine())
     piped = file[:4] + b"\xff" * 4 + file[8:40] + b"\xff" * 4 + file[44:]
-    assert torch.equal(decode(piped).samples, decode(file).samples)
+    assert torch.equal(from_file(piped).samples, from_file(file).samples)
 
 
 def with_nan(value: float) -> bytes:
@@ -161,7 +160,7 @@ def test_says_what_is_wrong(source: Callable[[], bytes], why: str) -> None:
 
 def test_ten_minutes_are_accepted() -> None:
     """To the last frame."""
-    assert decode(encoded(np.zeros(8_000 * 600), "FLAC", rate=8_000)).seconds == 600.0
+    assert from_file(encoded(np.zeros(8_000 * 600), "FLAC", rate=8_000)).seconds == 600.0
 
 
 def test_a_path_that_cannot_be_read_says_so(tmp_path: Path) -> None:
@@ -199,7 +198,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 def test_damage_is_a_sound_or_a_coded_error(file: bytes) -> None:
     """Whatever bytes were changed or cut, it is a finite mono sound within the limits, or AUDIO_INVALID."""
     try:
-        audio = decode(file)
+        audio = from_file(file)
     except PlatformError as exc:
         assert exc.code is Code.AUDIO_INVALID and exc.detail
         return
