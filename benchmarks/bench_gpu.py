@@ -37,7 +37,7 @@ COLUMNS = ("judge", "one by one, s", "batched, s", "ratio", "s per s of speech",
 
 
 def clips(count: int) -> tuple[Utterance, ...]:
-    """What espeak-ng says for a round's prompts, at several rates."""
+    """Clips of a round's prompts by espeak-ng, at several rates."""
     prompts = [(group, prompt) for group in generate(_SEED, GroupPlan(count, 0, 0)) for prompt in group.prompts]
     found: list[Utterance] = []
     for index, (group, prompt) in enumerate(prompts):

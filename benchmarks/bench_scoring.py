@@ -82,7 +82,7 @@ class Clock:
         return result
 
     def row(self, section: str, what: str, baseline: "Clock | None" = None, note: str = "") -> ScoringRow:
-        """As a row, against a baseline."""
+        """Make a row of the times, against a baseline if there is one."""
         if baseline is None:
             return ScoringRow(section=section, what=what, seconds=self.wall, cpu_seconds=self.cpu, note=note)
         return ScoringRow(
@@ -214,7 +214,7 @@ class ScoringFound:
     spans: Mapping[str, tuple[WordSpan, ...]]
 
     def find(self, utterance: Utterance) -> tuple[WordSpan, ...]:
-        """By the prompt's id."""
+        """Look the words up by the prompt's id."""
         return self.spans[utterance.prompt.id]
 
 

@@ -43,7 +43,7 @@ class P835:
         return (real.square() + imaginary.square()).clamp(min=LEAST_POWER).log10()[None, None]
 
     def trunk(self, features: torch.Tensor) -> torch.Tensor:
-        """What the head takes, for all frames; beyond the first and the last frame there are zeros."""
+        """The trunk's output for all frames; beyond the first and the last frame there are zeros."""
         return torch.cat([self.strip(features, start, stop) for start, stop in strips(features)], dim=2)
 
     @torch.inference_mode()

@@ -23,7 +23,7 @@ from workers.evaluation.tools import Tools
 from workers.evaluation.trial import requests_of, speak
 
 ROWS = {"rate": 0, "pitch": 1, "expression": 2, "loudness": 3}
-"""Where an attribute's settings stand in a model's controls."""
+"""Row of an attribute's settings in a model's controls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ def build(recipe: Recipe, folder: Path) -> Path:
 def answers(
     folder: Path, groups: Sequence[Group], block_hash: BlockHash, competition: Competition, tools: Tools
 ) -> dict[str, Spoken]:
-    """What the model says for every prompt, by prompt id, through the sandbox."""
+    """Let the model speak every prompt in the sandbox; returns the audio by prompt id."""
     requests = requests_of("espeak", groups, block_hash)
     said = speak(LocalModel(folder, "espeak"), requests, competition, tools, NO_PROGRESS)
     return {item.prompt_id: item for item in said}

@@ -25,7 +25,7 @@ Wave = NDArray[np.float32]
 
 
 class FileByFile:
-    """What a script would do: a kept recogniser, `speechmos`, librosa's `pyin`, torchaudio's `loudness`.
+    """The judges as a script would run them: a kept recogniser, `speechmos`, librosa's `pyin`, torchaudio's `loudness`.
 
     The recogniser is ours (pocketsphinx with the round's own words), built once as a script would. Cleanliness and speaker have
     no package: they are this project's code in both.

@@ -1,4 +1,4 @@
-"""What the scoring benchmark judges: one evaluation as it comes out of a sandbox, and a mix of clips good and bad."""
+"""The scoring benchmark's sound: one evaluation as it comes out of a sandbox, and a mix of clips good and bad."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ SHORTEST, LONGEST = 2.0, 10.0
 
 @dataclass(frozen=True, slots=True)
 class SpokenEvaluation:
-    """What one model said in one round of the default competition."""
+    """One model's audio in one round of the default competition."""
 
     competition: Competition
     groups: Sequence[Group]

@@ -70,7 +70,7 @@ def only_noise(audio: Audio) -> Audio:
 def conditions(
     recipe: Recipe, groups: Sequence[Group], block_hash: BlockHash, rules: Competition, outside: Tools, folder: Path
 ) -> dict[str, dict[str, Spoken]]:
-    """What is heard in each of the six conditions."""
+    """Return the audio of each of the six conditions, by prompt id."""
 
     def say(name: str, **changes: object) -> dict[str, Spoken]:
         other = replace(recipe, name=name, **changes)  # type: ignore[arg-type]

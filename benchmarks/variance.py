@@ -1,4 +1,4 @@
-"""Which share of a difference's variance is common to a round: one-way random-effects analysis of variance.
+"""The share of a difference's variance that is common to a round: one-way random-effects analysis of variance.
 
 D[r, g] = mean + round effect[r] + group effect[r, g]. With k rounds of n groups, MSB and MSW the mean squares between and within
 rounds: share = var(round) / (var(round) + var(group)), estimated as (MSB - MSW) / (MSB + (n - 1) MSW). The interval is the exact

@@ -1,4 +1,4 @@
-"""What a judge waits for: Python, memory or arithmetic, by measurement.
+"""The resource that bounds a judge (Python, memory or arithmetic), by measurement.
 
 Share of native time: the time inside functions that are not Python, by the profiler; the recogniser's own calls are hidden from it and
 are what remains of the Python function around them. Slowed by memory: processor time beside a thread that copies memory without end, over

@@ -1,4 +1,4 @@
-"""From a block hash to a round's groups: what every model is asked to say, unknown to anybody before that block."""
+"""A round's groups, drawn from a block hash: nobody knows before that block what the models will be asked to say."""
 
 import hashlib
 import json

@@ -1,11 +1,11 @@
-"""What a round asks every model to say: prompts, and the groups in which they are compared."""
+"""A round's prompts, and the groups in which they are compared."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
 class GroupKind(StrEnum):
-    """How the prompts of a group belong together."""
+    """Relation of the prompts of a group."""
 
     SINGLE = "single"
     """One prompt."""
@@ -16,14 +16,14 @@ class GroupKind(StrEnum):
 
 
 class Register(StrEnum):
-    """Which F0 scale a voice is measured on."""
+    """F0 scale that a voice is measured on."""
 
     LOW = "low"
     HIGH = "high"
 
 
 class Attribute(StrEnum):
-    """What a description asks for and a judge measures back."""
+    """A property of a voice that a description asks for and a judge measures."""
 
     RATE = "rate"
     PITCH = "pitch"
@@ -80,7 +80,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """How many groups of each kind a round has."""
+    """Number of groups of each kind in a round."""
 
     single: int
     counterfactual: int

@@ -20,7 +20,7 @@ class UnknownFamily(KeyError):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What the model gets: the text to speak, and the voice in words (None if the family takes none)."""
+    """A model's input: the text to speak, and the voice in words (None if the family takes none)."""
 
     text: str
     description: str | None

@@ -39,7 +39,7 @@ def asked(voice: Voice) -> tuple[Attribute, ...]:
 
 
 def name_speaker(register: Register, draw: Draw) -> str:
-    """Who speaks, e.g. 'a deep-voiced man'."""
+    """Draw words for a speaker, e.g. 'a deep-voiced man'."""
     return draw.choice(phrases().speakers[register])
 
 
@@ -54,7 +54,7 @@ def describe(voice: Voice, speaker: str, draw: Draw) -> str:
 
 
 def understand(description: str) -> Voice:
-    """Read a description of ours back into levels: what is not mentioned is ordinary, an unnamed register is low."""
+    """Read a description of ours back into levels: an attribute without mention is ordinary, an unnamed register is low."""
     known, text = phrases(), description.lower()
     levels = {
         attribute.value: next((level for level, ways in enumerate(scale) if any(way in text for way in ways)), ORDINARY)

@@ -22,11 +22,11 @@ DEFAULT_PATH = Path(__file__).with_name("competition.toml")
 MOST_GROUPS = 100
 """Their names have two digits, and there are only so many sentences to draw."""
 MOST_AUDIO_SECONDS = 60
-"""Whoever reads stored audio can refuse what no sample can be."""
+"""A reader of stored audio refuses anything longer."""
 
 
 class Profile(StrEnum):
-    """Which judges listen."""
+    """The set of judges."""
 
     EMBEDDED = "embedded"
     """Their models ship inside Python packages."""
@@ -38,7 +38,7 @@ FACTORS = {
     Profile.EMBEDDED: frozenset(Factor) - {Factor.EMOTION},
     Profile.STANDARD: frozenset(Factor),
 }
-"""What each profile's score is made of."""
+"""The factors of each profile's score."""
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -46,7 +46,7 @@ Positive = Annotated[float, Field(gt=0.0)]
 
 
 class BetUnit(StrEnum):
-    """What a duel bets on, one after the other."""
+    """The unit that a duel bets on, one after the other."""
 
     GROUP = "group"
     """Each group: where groups of a round share no luck worth naming."""
@@ -55,7 +55,7 @@ class BetUnit(StrEnum):
 
 
 class RoundRules(StrictModel):
-    """A round's length in blocks, what it asks, how many are judged in it, and when it closes at the latest (blocks after its start).
+    """A round: its length in blocks, its groups, its evaluations at most, and its latest close (blocks after its start).
 
     A submission whose hotkey committed again stays at most `grace_rounds` rounds for the newer one's first verdict.
     """
@@ -76,12 +76,12 @@ class RoundRules(StrictModel):
 
     @property
     def plan(self) -> GroupPlan:
-        """How many groups of each kind are drawn."""
+        """Number of groups of each kind."""
         return GroupPlan(self.single, self.counterfactual, self.voice)
 
 
 class DuelRules(StrictModel):
-    """How a challenger wins the top, and how a king loses it.
+    """The rules by which a challenger takes the top from a king.
 
     Error: `alpha` bounds the chance that a king ever falls to a model that is not better by the margin; half of it is for the first
     `half_life` challengers. A step's difference is clipped at `clip`, which bounds the bets: for a round's mean it is to be a few of
@@ -134,7 +134,7 @@ class ShareRules(StrictModel):
 
 
 class SubmissionLimits(StrictModel):
-    """What a submission may use. Seconds are wall-clock; `expected_*` bound a sample's length as multiples of the expected one."""
+    """A submission's limits. Seconds are wall-clock; `expected_*` bound a sample's length as multiples of the expected one."""
 
     cooldown_blocks: Annotated[int, Field(ge=0)]
     repo_bytes: Count
@@ -229,5 +229,5 @@ _SCHEDULE = TypeAdapter(Schedule)
 
 
 def load(path: Path = DEFAULT_PATH) -> Schedule:
-    """Read and check a competition file; raises PlatformError(COMPETITION_INVALID) that says what is wrong."""
+    """Read and check a competition file; raises PlatformError(COMPETITION_INVALID) with the place and the reason."""
     return strict_toml.read(path, _SCHEDULE, Code.COMPETITION_INVALID)

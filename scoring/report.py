@@ -1,4 +1,4 @@
-"""What an evaluation found, in plain numbers. Free of torch, so that every process can read it."""
+"""An evaluation's result in plain numbers. Free of torch, so that every process can read it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from scoring.types import Micro
 
 
 class Gate(StrEnum):
-    """Why a sample scored 0."""
+    """Reason for which a sample scored 0."""
 
     GENERATION_FAILED = "generation_failed"
     TIMEOUT = "timeout"

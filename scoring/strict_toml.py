@@ -1,4 +1,4 @@
-"""TOML files that people write, read against a schema: what is wrong is said in one line, with the file and the place."""
+"""TOML files that people write, read against a schema. An error is one line with the file, the place and the reason."""
 
 import tomllib
 from pathlib import Path
@@ -18,7 +18,7 @@ class StrictModel(BaseModel):
 
 
 def read(path: Path, schema: TypeAdapter[T], code: Code) -> T:
-    """What the file holds; raises PlatformError(code)."""
+    """Read the file as the schema's type; raises PlatformError(code)."""
     try:
         return schema.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as exc:

@@ -1,4 +1,4 @@
-"""Sound as tensors: decoding, resampling, loudness, where speech is.
+"""Sound as tensors: decoding, resampling, loudness, speech activity.
 
 Every function takes any rate from 8 to 192 kHz and any length from no sample to ten minutes.
 """
@@ -118,7 +118,7 @@ def normalise(audio: Audio, target: float = TARGET_LUFS) -> Audio:
 
 
 def activity(audio: Audio, floor: float = FLOOR_DBFS) -> torch.Tensor:
-    """Which 20 ms frames hold speech: bool [ceil(n / frame)], by energy against an absolute floor in dBFS, with a hangover.
+    """Mark the 20 ms frames that hold speech: bool [ceil(n / frame)], by energy against an absolute floor in dBFS, with a hangover.
 
     Each frame's own mean is taken off first: an offset of the zero line is no speech.
     """

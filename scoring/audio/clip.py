@@ -1,4 +1,4 @@
-"""One clip and what is derived from it: each feature is computed once, whoever asks first, and shared by all judges."""
+"""A clip and its derived features: each is computed once, when first asked for, and shared by all judges."""
 
 import torch
 
@@ -35,12 +35,12 @@ class Clip:
 
     @property
     def floor(self) -> float:
-        """Where silence begins at the judges' rate, in dBFS: at -50 once the clip is at -23 LUFS. A gain moves no border of speech."""
+        """Level in dBFS below which the clip is silent, at the judges' rate: -50 once it is at -23 LUFS. A gain moves no border of speech."""
         return FLOOR_DBFS + self.lufs - TARGET_LUFS
 
     @property
     def speech(self) -> Audio:
-        """At the judges' rate, from the first to the last frame of speech: what lies above `floor`."""
+        """The clip at the judges' rate, from the first to the last frame above `floor`."""
         if self._trimmed is None:
             self._trimmed = trim(self.at(RATE), self.floor)
         return self._trimmed

@@ -1,4 +1,4 @@
-"""From a sound file to mono samples, without torch: whatever the bytes are, the outcome is a sound or AUDIO_INVALID with a reason."""
+"""Reads a sound file into mono samples, without torch. Any bytes give either a sound or AUDIO_INVALID with a reason."""
 
 import io
 import re
@@ -18,7 +18,7 @@ LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
 MOST_SECONDS = 600
 MOST_CHANNELS = 64
 WAV, FLAC, OGG = b"RIFF", b"fLaC", b"OggS"
-"""The first four bytes of what is accepted: no other parser of the library ever sees a file."""
+"""The first four bytes of the accepted formats: no other parser of the library ever sees a file."""
 OGG_PAGE = 65_307
 """Bytes of the largest page; the fifth byte after a page's mark holds its flags, of which 4 says 'the last page'."""
 OGG_LAST = 4
@@ -26,10 +26,10 @@ SUBTYPES = frozenset({"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT",
 BLOCK = 1 << 18
 """Values read at a time, over all channels."""
 UNKNOWN_LENGTH = 0xFFFF_FFFF
-"""What a program that writes a WAV file into a pipe puts for its length; the sound then ends with the file."""
+"""The length in a WAV file that was written into a pipe; the sound then ends with the file."""
 
 _TORN = re.compile(r"^data : (\d+) \(should be \d+\)", re.MULTILINE)
-"""How libsndfile's log tells of a WAV file that holds less than its header says."""
+"""A line of libsndfile's log: the WAV file holds less than its header says."""
 
 Samples = NDArray[np.float32]
 
@@ -84,7 +84,7 @@ class _Tape:
 
 
 def _check_form(file: BinaryIO) -> None:
-    """By the first bytes; and that an OGG file ends with its last page, since no header says how much it should hold."""
+    """Check the first bytes; and that an OGG file ends with its last page, since no header states its length."""
     mark = file.read(4)
     if mark not in (WAV, FLAC, OGG):
         raise PlatformError(Code.AUDIO_INVALID, "the file is neither WAV nor FLAC nor OGG")
@@ -98,7 +98,7 @@ def _check_form(file: BinaryIO) -> None:
 
 
 def _check_header(sound: soundfile.SoundFile, most_seconds: float) -> None:
-    """What the header says, before a sample is read: it may claim anything."""
+    """Check the header before a sample is read: it may claim anything."""
     torn = _TORN.search(sound.extra_info)
     for wrong, why in (
         (sound.subtype not in SUBTYPES, f"the encoding {sound.subtype} is not accepted"),
@@ -113,7 +113,7 @@ def _check_header(sound: soundfile.SoundFile, most_seconds: float) -> None:
 
 
 def _read(sound: soundfile.SoundFile) -> Samples:
-    """All frames, block by block, as mono float32 [frames]: memory is taken for what was read, never for what was claimed."""
+    """All frames, block by block, as mono float32 [frames]: memory is taken for samples read, never for samples claimed."""
     blocks: list[Samples] = []
     left = int(sound.frames)
     while left > 0:

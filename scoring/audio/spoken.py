@@ -1,4 +1,4 @@
-"""What a model said for one prompt, as it left the sandbox."""
+"""A model's answer to one prompt, as it left the sandbox."""
 
 from dataclasses import dataclass
 

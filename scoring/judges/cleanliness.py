@@ -1,4 +1,4 @@
-"""Is it a clean recording? Silence where none belongs, and what is wrong with a recording as opposed to a voice.
+"""Cleanliness of a recording: silence where none belongs, and the defects of a recording as opposed to a voice.
 
 Opinion networks hardly hear any of it, so each defect is measured by itself: clipping, an offset, missing treble, noise, holes and
 reverberation. The measures are this project's own unless a source is named. None of them depends on the clip's level, which is judged
@@ -30,15 +30,15 @@ FLAT_RUN = 3
 """Clipped: this many samples in a row within 0.13 dB (1.5 %) below one level, on either side."""
 
 OWN_HOP_SECONDS = 0.016
-"""At the clip's own rate only what is steady is read."""
+"""The clip's own rate is read for steady features only."""
 BAND_HZ = 250.0
 HIGHEST_HZ = 12_000.0
 """Speech holds little above: a rate that promises more is not asked for it."""
 LOUD_FRAMES, QUIET_TENTH, STEADY = 0.95, 0.1, 5.0
-"""A band is as strong as in the strongest twentieth of the frames: treble is in the hisses. What it also holds in the quietest
-tenth, five times over as noise varies, is no speech."""
+"""A band is as strong as in the strongest twentieth of the frames: treble is in the hisses. Five times its power in the
+quietest tenth is taken off, as noise varies: that is no speech."""
 DEAD_DB, ALIVE_DB = -60.0, -40.0
-"""Of the strongest band: below nothing is there, above all is, half alive in the middle."""
+"""Against the strongest band: a band below the first is dead, one above the second alive, one in the middle half alive."""
 
 NOISE_HZ = (500.0, 7_500.0)
 QUIET_FRAMES = 0.05
@@ -209,7 +209,7 @@ def snr(heard: Spectrum) -> float:
 
 
 def depth(heard: Spectrum) -> float:
-    """From the level of speech down to the background, whatever that is (a hum, a tone, a babble): dB, more is better.
+    """Depth from the level of speech down to the background (a hum, a tone, a babble): dB, more is better.
 
     `L_speech - 10 lg(quietest twentieth of the frames)`, without the clip's first and last 96 ms.
 
@@ -254,7 +254,7 @@ def _mean_over_frames(cells: torch.Tensor, width: int) -> torch.Tensor:
 
 
 def decay(heard: Spectrum) -> float:
-    """How fast the bands fall where they fall fastest: dB/s, more is better, 0 for a clip too short to fall.
+    """Speed of the bands' fastest falls: dB/s, more is better, 0 for a clip too short to fall.
 
     Median over 12 bands of the ninth decile of `(L[t] - L[t + 64 ms]) / 64 ms`. In a room no band falls faster than 60 dB in its
     reverberation time. Source: blind estimation of reverberation time from the fastest decays (Ratnam et al. 2003).
@@ -274,7 +274,7 @@ def decay(heard: Spectrum) -> float:
 
 
 def _sounding(clip: Clip) -> torch.Tensor:
-    """Which 20 ms frames belong to at least 60 ms of sound: bool [frames]."""
+    """Mark the 20 ms frames that belong to at least 60 ms of sound: bool [frames]."""
     heard = clip.at(RATE)
     frame = round(FRAME_SECONDS * RATE)
     samples = torch.nn.functional.pad(heard.samples, (0, -heard.samples.shape[0] % frame)).reshape(-1, frame).to(torch.float64)

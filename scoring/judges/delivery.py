@@ -1,4 +1,4 @@
-"""Does the voice do what the description asked? Each attribute is measured, put on its scale, compared with the level asked."""
+"""Delivery: obedience to the description. Each attribute is measured, put on its scale, and compared with the level asked."""
 
 import math
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ LOUD_DB = 30.0
 NORMAL_RANGE = 2.563
 """Standard deviations from the 10th to the 90th percentile of a normal distribution."""
 LEAST_RANGE = 2.0
-"""Semitones between the 10th and the 90th percentile of F0: who reads aloud without being asked for a flat tone has more."""
+"""Semitones between the 10th and the 90th percentile of F0: a person who reads aloud, and not in a flat tone, has more."""
 
 
 FAINT_LUFS = -33.0
@@ -31,7 +31,7 @@ FAINT_LUFS = -33.0
 
 
 class DeliveryJudge:
-    """How close a voice comes to the one asked, over the words that were asked: what sounds beside them has no rate and no pitch.
+    """Agreement of a voice with the one asked, over the words of the prompt: other sound has no rate and no pitch.
 
     Metrics: `phoneme_rate` (phonemes per second of speech), `f0_median` and `f0_spread` (Hz over voiced frames by their power, 0
     if none is voiced; the spread is the standard deviation of a normal distribution with the same 10th and 90th percentiles),

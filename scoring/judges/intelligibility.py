@@ -1,4 +1,4 @@
-"""Can the words be understood? A small recogniser that knows only the round's words listens to each clip."""
+"""Intelligibility: word errors of a small recogniser that knows only the round's words."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a judge is: one aspect of speech, measured in plain numbers."""
+"""A judge measures one aspect of speech in plain numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class Utterance:
 
 
 class Named(Protocol):
-    """Which judge a number comes from."""
+    """Identity of a judge: receipts name it beside each number."""
 
     @property
     def name(self) -> str:
-        """What it judges."""
+        """The aspect that it judges."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""Does it sound like a recording of a person? DNSMOS (P.835 and P.808) on loudness-normalised speech.
+"""Naturalness: predicted opinions of listeners, by DNSMOS (P.835 and P.808), on loudness-normalised speech.
 
 Source: "DNSMOS P.835" and "DNSMOS" (Reddy et al. 2022, 2021), which predict what listeners would answer in tests by ITU-T P.835 and
 P.808. Our protocol, where it differs from the published script: silence before and after the speech is cut off;
@@ -25,7 +25,7 @@ NOISE_FLOOR = 57
 or coarse steps gain by filling it."""
 
 Network = Callable[[torch.Tensor], list[float]]
-"""From one window's input to the network's outputs. Always one: memory stays that of one window, and no number has company."""
+"""A network: one window's input to its outputs. One at a time: memory stays that of one window, and no number depends on company."""
 
 
 class NaturalnessJudge:

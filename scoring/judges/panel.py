@@ -33,7 +33,7 @@ LANES = 2
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """Who judges: single utterances, and pairs of one voice."""
+    """Judges of single utterances, and of pairs of one voice."""
 
     single: tuple[Judge, ...]
     pair: tuple[PairJudge, ...] = ()
@@ -83,7 +83,7 @@ class Panel:
         competition: Competition,
         progress: Callable[[int, int], None],
     ) -> EvaluationReport:
-        """Judge what was spoken (by prompt id) for the groups; a prompt without audio is a failed generation, never left out.
+        """Judge the groups' audio (`spoken`, by prompt id); a prompt without audio is a failed generation, never left out.
 
         The groups may be some of those that the panel was built for: no group's numbers depend on another's. `progress(done,
         total)` is told after each few samples. Raises InfrastructureFault when a judge fails.

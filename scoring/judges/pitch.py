@@ -19,7 +19,7 @@ SHORTEST, LONGEST = int(RATE / HIGHEST_HZ), int(RATE / LOWEST_HZ) + 1
 TRANSFORM = 1080
 """Samples; at least a frame and the longest period with its neighbour, and a product of small primes."""
 PARTIALS_HZ, CONFIRMED = 300.0, 0.4
-"""What lies above this repeats itself with a voice's pitch too, to this normalised autocorrelation at least. A tone under the voice,
+"""A voice's sound above this frequency has its pitch too, with this normalised autocorrelation at least. A tone under the voice,
 which anyone can add, has no harmonics there."""
 VOICED = 0.55
 """Least normalised autocorrelation of a voiced frame."""
@@ -32,7 +32,7 @@ SMOOTH = 5
 BACKGROUND, ABOVE = 0.1, 4.0
 """Background is what the quietest tenth of the frames hold; a voice is four times (6 dB) stronger, or half of the mean power."""
 CHUNK = 512
-"""Frames transformed at a time: what passes between the steps stays in the cache, and memory is bounded."""
+"""Frames transformed at a time: few enough that intermediate results stay in the cache; memory is bounded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +51,7 @@ class PitchTrack:
 
     @property
     def voiced(self) -> torch.Tensor:
-        """Which frames have a pitch: bool [frames]."""
+        """Mark of the frames that have a pitch: bool [frames]."""
         return self.hertz > 0.0
 
 
@@ -127,7 +127,7 @@ def _periods(frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Te
 
 
 def _autocorrelation(frames: torch.Tensor, above: float = 0.0) -> torch.Tensor:
-    """Autocorrelation of what lies above so many Hz, at the periods looked for and one more on each side: [n, lags], 1 at lag 0."""
+    """Autocorrelation of the sound above so many Hz, at the periods looked for and one more on each side: [n, lags], 1 at lag 0."""
     spectrum = torch.fft.rfft(frames, n=TRANSFORM)
     power = spectrum.real.square() + spectrum.imag.square()
     power[:, : math.ceil(above * TRANSFORM / RATE)] = 0.0
@@ -149,12 +149,12 @@ def _decay() -> torch.Tensor:
 
 @cache
 def _cost() -> torch.Tensor:
-    """What each period's peak loses."""
+    """Loss of each period's peak."""
     return OCTAVE_COST * torch.log2(torch.arange(SHORTEST, LONGEST + 1, dtype=torch.float64) / SHORTEST)
 
 
 def _median(pitch: torch.Tensor) -> torch.Tensor:
-    """Of each value and its neighbours; the first and the last ones repeat."""
+    """Median of each value and its neighbours; the first and the last ones repeat."""
     if pitch.shape[0] == 0:
         return pitch
     half = SMOOTH // 2

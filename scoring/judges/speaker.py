@@ -1,4 +1,4 @@
-"""One speaker in both clips of a voice pair? Timbre and pitch, judged within the pair, never across groups.
+"""Consistency: one speaker in both clips of a voice pair. Timbre and pitch are compared within the pair, never across groups.
 
 No speaker-verification network can be had without a compiler or a download, so this measures what makes two voices differ to the
 ear: the long-term spectrum of what is voiced, and how high the voice lies. Text and loudness hardly move it.

@@ -1,4 +1,4 @@
-"""Where in a clip the prompt's words lie: rate and pitch are those of speech, not of whatever else sounds beside it."""
+"""Places of the prompt's words in a clip: rate and pitch are measured there, not on other sound beside them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,12 +40,12 @@ class WordAligner:
         self._recogniser = recogniser
 
     def find(self, utterance: Utterance) -> tuple[WordSpan, ...]:
-        """As `Finder.find`."""
+        """Find the prompt's words in the utterance (see `WordFinder.find`)."""
         return match(words_of(utterance.prompt.text), self._recogniser.hear(utterance.clip))
 
 
 def match(asked: Sequence[str], heard: Sequence[HeardWord]) -> tuple[WordSpan, ...]:
-    """What was heard, beside the words that were asked; added words are nobody's place."""
+    """Match heard words to the asked ones (Levenshtein alignment, by jiwer); added words have no span."""
     if not asked or not heard:
         return ()
     spans: list[WordSpan] = []
@@ -58,7 +58,7 @@ def match(asked: Sequence[str], heard: Sequence[HeardWord]) -> tuple[WordSpan, .
 
 
 def inside(spans: Sequence[WordSpan], length: int, rate: float) -> torch.Tensor:
-    """Which of `length` instants, `rate` of them a second, belong to words that were said: bool [length].
+    """Mark the instants (`length` of them, `rate` a second) that belong to words that were said: bool [length].
 
     A margin around a word belongs to it, except where another word was heard.
     """

@@ -1,4 +1,4 @@
-"""How figures are read aloud: every number, date, time, sum and measure in a text becomes words."""
+"""Reads figures aloud: every number, date, time, sum and measure in a text becomes words."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""One normaliser for both sides of a comparison: what was asked and what was heard become the same kind of words.
+"""One normaliser for both sides of a comparison: the prompt's text and the recogniser's become the same kind of words.
 
 Numbers are spelled as `scoring.language.numerals` reads them. Letters with full stops between them are read one by one (U.S.A.); capitals
 without are a word (NASA). Roman numerals stay what their letters are: nothing says whether 'I' is a number.
@@ -76,7 +76,7 @@ def normalise(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=MEMORY)
 def spell(text: str) -> tuple[str, ...]:
-    """As `normalise`, but as a British speaker reads numbers: 'one hundred and five'."""
+    """Normalise with numbers as a British speaker reads them: 'one hundred and five'."""
     plain = _ABBREVIATION.sub(lambda match: ABBREVIATIONS[match[1] or match[2]] + " ", _plain(text))
     plain = read_figures(_LATIN.sub(lambda match: _LATIN_WORDS[match[1]], plain))
     for symbol, word in SYMBOLS.items():

@@ -1,4 +1,4 @@
-"""Which model a folder holds, whatever its files are called: hashes over tensors and config, not over files.
+"""Identity of the model in a folder: hashes over tensors and config, whatever the files are called.
 
 tensors hash: SHA-256 over every tensor in order of its name: name, dtype, shape, bytes.
 content hash: SHA-256 over the tensors hash and the canonical config.json (sorted names, without what tools write in passing).
@@ -106,7 +106,7 @@ def _check_names(names: list[str]) -> None:
 
 
 def _label(span: TensorSpan) -> bytes:
-    """What goes before a tensor's bytes; JSON, so that no two labels with their lengths run into each other."""
+    """The label before a tensor's bytes; JSON, so that no two labels with their lengths run into each other."""
     return json.dumps([span.name, span.dtype, span.shape, span.end - span.start], separators=(",", ":")).encode() + b"\n"
 
 

@@ -17,7 +17,7 @@ _MAX_NAME = 512
 _MAX_DIMENSIONS = 16
 MAX_TENSORS = 100_000
 _MOST = {b"{": MAX_TENSORS + 2, b"[": 2 * MAX_TENSORS, b",": (_MAX_DIMENSIONS + 4) * MAX_TENSORS}
-"""How often these can occur in the header of that many tensors. As objects they would take a multiple of their bytes."""
+"""Most occurrences of these marks in the header of that many tensors. As objects they would take a multiple of their bytes."""
 _DTYPE_BYTES = {
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0"), 1),
     **dict.fromkeys(("U16", "I16", "F16", "BF16"), 2),

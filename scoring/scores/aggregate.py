@@ -1,4 +1,4 @@
-"""From metrics to scores: gates, utilities, their gated geometric mean, groups, an evaluation. Any order gives the same."""
+"""Metrics become scores: gates, utilities, their gated geometric mean, groups, an evaluation. Any order gives the same."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ FLOOR = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedSample:
-    """What is known of one sample: a closed gate, or metrics (both when the metrics closed the gate)."""
+    """One sample's measurement: a closed gate, or metrics (both when the metrics closed the gate)."""
 
     gate: Gate | None
     metrics: Metrics
@@ -31,7 +31,7 @@ class JudgedSample:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRules:
-    """What turns metrics into scores: the anchors of the judges' profile and the competition's weights of factors."""
+    """The two inputs that turn metrics into scores: the anchors of the judges' profile and the competition's weights of factors."""
 
     anchors: Anchors
     weights: Mapping[Factor, float]
@@ -53,7 +53,7 @@ def combine(utilities: Mapping[Factor, float], weights: Mapping[Factor, float]) 
 
 
 def moved(group: Group, low: Metrics, high: Metrics, anchors: Anchors) -> bool:
-    """Whether the contrasted attribute rose from the side asked low to the side asked high, by at least its least move."""
+    """True if the contrasted attribute rose from the side asked low to the side asked high, by at least its least move."""
     if group.contrast is None:
         raise ValueError(f"group {group.id} has no contrast")
     measure = METRICS[group.contrast]
@@ -76,7 +76,7 @@ def evaluate(
 
 @dataclass(frozen=True, slots=True)
 class ProfileIdentity:
-    """Who judged: the profile, its hash, and each judge's version by name."""
+    """Identity of the judges: the profile, its hash, and each judge's version by name."""
 
     profile: str
     hash: str
@@ -114,7 +114,7 @@ def report(
 
 
 def _obedience(group: Group, judged: Mapping[str, JudgedSample], anchors: Anchors) -> float:
-    """What delivery can be worth at most in a counterfactual pair: what its worse side is. 1 in any other group.
+    """Upper bound of delivery in a counterfactual pair: its worse side's. 1 in any other group.
 
     A pair that does not move as asked, or of which a side is missing, has shown no obedience.
     """

@@ -18,7 +18,7 @@ PATHS = {profile: Path(__file__).with_name(f"anchors.{profile}.toml") for profil
 
 
 class Combine(StrEnum):
-    """How the utilities of a factor's metrics become the factor's."""
+    """Way in which the utilities of a factor's metrics become the factor's."""
 
     MEAN = "mean"
     """They are several opinions on one thing."""
@@ -50,7 +50,7 @@ class FactorAnchors:
     metrics: Mapping[str, Anchor]
 
     def utility(self, found: Metrics) -> float:
-        """In [0, 1], more is better; raises KeyError when a metric is missing."""
+        """Utility of the factor in [0, 1], more is better; raises KeyError when a metric is missing."""
         values = [anchor.utility(found[name]) for name, anchor in self.metrics.items()]
         return min(values) if self.combine is Combine.WORST else math.fsum(values) / len(values)
 

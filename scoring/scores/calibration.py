@@ -1,4 +1,4 @@
-"""Anchors from recordings: what natural and degraded speech measure through the same judges decides what is human and what is bad.
+"""Anchors from recordings: natural and degraded speech, measured by the same judges, decide what counts as human and as bad.
 
 Per metric, `human` is the median of the natural recordings and `bad` the quantile of the degraded ones that three quarters of them
 are better than, so that ordinary natural speech has utility 1 in half of its clips and the worst quarter of the degraded has 0.
@@ -19,7 +19,7 @@ from scoring.scores.anchors import Anchor, Anchors, FactorAnchors
 HUMAN_QUANTILE = 0.5
 BAD_QUANTILE = 0.25
 LEAST_RECORDINGS = 5
-"""Of each kind: fewer have no quantiles worth the name."""
+"""Least recordings of each kind: fewer have no quantiles worth the name."""
 LEAST_MOVE = 0.1
 """Share of a metric's present span by which its new anchors must differ in the right direction."""
 UNKNOWN = frozenset({Factor.DELIVERY, Factor.CONSISTENCY, Factor.EMOTION})
@@ -37,7 +37,7 @@ class RecordingSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Where anchors come from: the day (ISO 8601), the profile with its judges' versions, and both folders."""
+    """Origin of anchors: the day (ISO 8601), the profile with its judges' versions, and both folders."""
 
     date: str
     profile: Profile

@@ -1,4 +1,4 @@
-"""Why a sample scored less than it could, in words and numbers: which factor, which metric, measured against which anchors. Pure."""
+"""The reasons for which a sample scored less than 1, in words and numbers: factor, metric and anchors. Pure."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ GATES: Mapping[Gate, str] = {
     Gate.NO_SPEECH: "hardly any speech was found in the sound",
     Gate.WRONG_WORDS: "other words than the prompt's were heard",
 }
-"""What each closed gate means."""
+"""Meaning of each closed gate."""
 
 
 def explain(groups: Sequence[Group], report: EvaluationReport, rules: ScoreRules) -> dict[str, tuple[str, ...]]:
@@ -60,7 +60,7 @@ def _factor(group: Group, sample: SampleReport, siblings: Sequence[SampleReport]
 
 
 def _followed(group: Group, siblings: Sequence[SampleReport], rules: ScoreRules) -> bool:
-    """Whether a counterfactual pair moved as asked: if not, its delivery is worth nothing, however well each side agrees by itself."""
+    """True if a counterfactual pair moved as asked. If not, its delivery is worth nothing, however well each side agrees by itself."""
     if group.kind is not GroupKind.COUNTERFACTUAL:
         return True
     low, high = siblings

@@ -21,7 +21,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EspeakSettings:
-    """How to speak: voice by name, words per minute, pitch, range (0 … 99), amplitude (0 … 200), gap between words (10 ms)."""
+    """Settings of an utterance: voice by name, words per minute, pitch, range (0 … 99), amplitude (0 … 200), gap between words (10 ms)."""
 
     voice: str
     rate: int

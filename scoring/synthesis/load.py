@@ -1,4 +1,4 @@
-"""From a family's name to its adapter; each adapter is imported only when it is asked for."""
+"""A family's adapter by its name; each is imported only when it is asked for."""
 
 import importlib
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _MODULES = {
     "reference": "scoring.synthesis.reference",
 }
 FAMILIES = frozenset(_MODULES) - {"reference"}
-"""What a competition may name: the reference model is no family of anybody's, it measures the host."""
+"""Families that a competition may name. The reference model is none: it measures the host."""
 
 
 def adapter(family: str) -> Loader:

@@ -1,4 +1,4 @@
-"""What every model family looks like from outside: load it, then ask it for batches of samples."""
+"""The interface of every model family: load a model, then ask it for batches of samples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a family can do at all. `follows_descriptions`: the description reaches the audio."""
+    """Abilities of a family. `follows_descriptions`: the description reaches the audio."""
 
     follows_descriptions: bool
 
@@ -41,7 +41,7 @@ class Synthesiser(Protocol):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the family can do at all."""
+        """Abilities of the family."""
 
     def generate(self, batch: Sequence[Request]) -> list[Waveform]:
         """One waveform per request, in order."""

@@ -142,7 +142,7 @@ def test_measures_all_attributes(tone: Tone, ask: Callable[..., Utterance]) -> N
 def test_agrees_with_what_was_asked(
     tone: Tone, ask: Callable[..., Utterance], levels: dict[str, int], register: Register, expected: float
 ) -> None:
-    """The mean over pitch and every attribute that is out of the ordinary; what was not asked does not count."""
+    """The mean over pitch and every attribute that is out of the ordinary; an attribute without mention does not count."""
     (metrics,) = JUDGE.measure([ask(tone(125.0), register=register, **levels)])
     assert metrics["delivery"] == pytest.approx(expected)
 
@@ -283,7 +283,7 @@ def test_faintness_is_charged_only_where_it_was_not_asked_for(loudness: int, luf
     ],
 )
 def test_flatness_is_charged_only_where_it_was_not_asked_for(expression: int, semitones: float, expected: float) -> None:
-    """What is missing to two semitones."""
+    """Flatness is the distance to two semitones."""
     assert flatness(Voice(register=Register.LOW, rate=3, pitch=3, expression=expression, loudness=3), semitones) == expected
 
 

@@ -36,7 +36,7 @@ def recogniser() -> Recogniser:
 
 @pytest.fixture(scope="module")
 def judge(recogniser: Recogniser) -> IntelligibilityJudge:
-    """Who compares what it hears."""
+    """A judge that compares its words with the prompt's."""
     return IntelligibilityJudge(recogniser)
 
 

@@ -80,7 +80,7 @@ def answers(
 def reports(
     groups: tuple[Group, ...], panel: Panel, competition: Competition, answers: Mapping[str, Mapping[str, Spoken]]
 ) -> Mapping[str, EvaluationReport]:
-    """What the panel finds in each."""
+    """The panel's report on each."""
     return {name: panel.judge(groups, said, competition, ignored) for name, said in answers.items()}
 
 

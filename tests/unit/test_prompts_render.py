@@ -32,7 +32,7 @@ def test_every_template_renders_the_text() -> None:
 
 
 def test_each_family_of_a_competition_has_a_template() -> None:
-    """What has an adapter has a template, and the other way round."""
+    """Every family with an adapter has a template, and the other way round."""
     assert set(families()) == FAMILIES
 
 

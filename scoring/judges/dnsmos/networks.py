@@ -35,7 +35,7 @@ P808 = NetworkFile("model_v8.onnx", "9246480c58567bc6affd4200938e77eef49468c8bc7
 
 
 def folder() -> Path:
-    """Where speechmos keeps its networks; it is found without being imported, because it imports what it does not declare."""
+    """The folder of speechmos' networks; it is found without an import, because speechmos imports packages that it does not declare."""
     spec = importlib.util.find_spec("speechmos")
     if spec is None or spec.origin is None:
         raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "speechmos is not installed")

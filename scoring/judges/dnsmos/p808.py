@@ -1,4 +1,4 @@
-"""What DNSMOS's P.808 network takes: a mel spectrogram in decibels below its maximum."""
+"""The input of DNSMOS's P.808 network: a mel spectrogram in decibels below its maximum."""
 
 import math
 from functools import cache

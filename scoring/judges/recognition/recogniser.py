@@ -26,7 +26,7 @@ NOISE_FLOOR = 32
 trained on recordings; in digital silence it hears words, and a voice that pauses so was read four times as badly."""
 FRAMES_PER_SECOND = 100
 FILLERS = "<["
-"""What the names of silences and noises begin with."""
+"""First characters of the names of silences and noises."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where and when each word of the prompt was said: forced alignment of the prompt with what the weak recogniser heard.
+"""Forced alignment: the place and time of each word of the prompt in the weak recogniser's emissions.
 
 Source: the Viterbi path of a CTC network's emissions through the prompt's letters (Kürzinger et al. 2020, torchaudio's `forced_align`).
 """

@@ -58,7 +58,7 @@ class WeakRecogniser:
         return [self._symbols[letter] for letter in letters if letter in self._symbols]
 
     def _prepared(self, wave: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Normalised, filled up with silence; with a mask of what is not filling, where the model was trained with one."""
+        """Normalise a wave and fill it up with silence; add a mask of the filling where the model was trained with one."""
         found = self._features(wave.numpy(), sampling_rate=RATE, return_tensors="pt").input_values[0]
         if not self._features.return_attention_mask:
             return (silent(found),)

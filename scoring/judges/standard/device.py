@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Device(StrEnum):
-    """Where networks run. Each kind rounds differently, so it is part of a judge's version."""
+    """A kind of device that networks run on. Each kind rounds differently, so it is part of a judge's version."""
 
     CPU = "cpu"
     CUDA = "cuda"

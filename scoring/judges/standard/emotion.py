@@ -1,4 +1,4 @@
-"""Does a voice that was asked to be flat sound neutral, and a lively one not?
+"""Emotion: a voice that was asked to be flat should sound neutral, and a lively one should not.
 
 Descriptions ask for no emotion by name. What they ask for that an emotion classifier can hear is the level of expression, from
 'like a machine' to 'exuberant': its extremes should move the probability of the class 'neutral' up or down. With s from -1 (the
@@ -66,7 +66,7 @@ class EmotionJudge:
 
 
 def agreement(asked: int, neutral: float) -> float:
-    """How far a probability of 'neutral' is what a level of expression, 0 … 6, asks for: 0 … 1, more is better.
+    """Agreement of a probability of 'neutral' with the level of expression asked, 0 … 6: 0 … 1, more is better.
 
     >>> agreement(asked=6, neutral=0.25), agreement(asked=0, neutral=0.25), agreement(asked=3, neutral=0.25)
     (0.75, 0.25, 1.0)

@@ -19,11 +19,11 @@ from scoring.strict_toml import StrictModel
 
 CATALOGUE = Path(__file__).with_name("models.toml")
 COMMAND = "voice scoring pin --out pins.toml"
-"""What makes a file of pins."""
+"""The command that makes a file of pins."""
 
 
 class Role(StrEnum):
-    """What a model is there for."""
+    """A model's role in the profile."""
 
     STRONG_ASR = "strong_asr"
     """Whisper-class: WhisperForConditionalGeneration."""
@@ -47,7 +47,7 @@ Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class ModelSource(StrictModel):
-    """Where a role's model is published: `ref` is a branch of `repo`; without a `repo` there is no public copy that can be used."""
+    """The public home of a role's model: `ref` is a branch of `repo`; without a `repo` there is no public copy that can be used."""
 
     repo: Repo | None = None
     ref: str = "main"
@@ -68,7 +68,7 @@ class Pin(StrictModel):
 
     @property
     def label(self) -> str:
-        """As a judge's version names it: repository, revision and what the files add up to, both shortened."""
+        """The pin in a judge's version: repository, revision and digest, the latter two shortened."""
         return f"{self.repo}@{self.revision[:12]}+{self.digest[:12]}"
 
 
@@ -95,7 +95,7 @@ def read_pins(path: Path | None) -> Mapping[Role, Pin]:
 
 
 def write_pins(path: Path, pins: Mapping[Role, Pin]) -> None:
-    """As TOML, which `read_pins` reads back equal; every value matches a pattern that needs no escaping.
+    """Write pins as TOML, which `read_pins` reads back equal; every value matches a pattern that needs no escaping.
 
     Raises PlatformError(SETTING_INVALID) for a file that cannot be written.
     """
@@ -123,7 +123,7 @@ class Fetch(Protocol):
     def __call__(self, pin: Pin) -> Path:
         """A folder of a cache that holds the pin's files, fetched if they are not there; raises InfrastructureFault.
 
-        Whoever called may remove the folder when a file in it is not what the pin says: it is then fetched again.
+        The caller may remove the folder when a file in it differs from the pin: it is then fetched again.
         """
         ...
 

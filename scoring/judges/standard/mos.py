@@ -1,4 +1,4 @@
-"""Does it sound good? Learned opinions: SQUIM on the signal, a UTMOS-class net on the speech.
+"""Naturalness by learned opinions: SQUIM on the signal, a UTMOS-class net on the speech.
 
 SQUIM (Kumar et al. 2023) is torchaudio's. Its folder: `objective.safetensors` and `subjective.safetensors` hold the state dicts of
 `torchaudio.models.SquimObjective` and `SquimSubjective` under their own names, as

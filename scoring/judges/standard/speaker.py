@@ -1,4 +1,4 @@
-"""One speaker in both clips of a voice pair? By the embeddings of a network trained to tell speakers apart."""
+"""Consistency: likeness of two clips' embeddings by a network that was trained to tell speakers apart."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Can the words be understood? Two recognisers listen: a strong one that repairs bad speech, and a weak one that cannot."""
+"""Intelligibility by two recognisers: a strong one that repairs bad speech, and a weak one that cannot."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What each manipulation must cost at least: the table that the attack suite holds the score to."""
+"""Least cost of each manipulation: the table that the attack suite holds the score to."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -47,13 +47,13 @@ LEAST: Mapping[Manipulation, float] = {
 """Points of the combined score (0 … 1) that a manipulation of every clip takes from a voice, at least: some way below the
 smallest drop measured on any voice."""
 UNHEARD = frozenset({M.MU_LAW, M.NOISE_40, M.HUM_50, M.HUM_60})
-"""What the embedded profile does not charge on every voice: no loss is promised, only a bound on the gain."""
+"""Manipulations that the embedded profile does not charge on every voice: no loss is promised, only a bound on the gain."""
 MOST_GAIN = 0.02
 """Points of the score that such a manipulation may gain at most."""
 
 
 def attacked(spoken: Mapping[str, Spoken], name: Manipulation) -> dict[str, Spoken]:
-    """What was spoken, with every clip manipulated; failures stay as they are."""
+    """Manipulate every clip; failures stay as they are."""
     return {key: _attack(said, name) if said.pcm else said for key, said in spoken.items()}
 
 
@@ -67,7 +67,7 @@ def drops(
 
 
 def score(panel: Panel, groups: Sequence[Group], spoken: Mapping[str, Spoken], rules: Competition) -> float:
-    """The combined score of what was spoken, 0 … 1."""
+    """The combined score of the audio, 0 … 1."""
     return panel.judge(groups, spoken, rules, NO_PROGRESS).score / MICRO
 
 

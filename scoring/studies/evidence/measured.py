@@ -1,4 +1,4 @@
-"""The studies' results as files: what was measured once, on a named version of the judges."""
+"""The studies' results as files, each measured once, on a named version of the judges."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What each metric is, for people: its unit and a sentence. Whether more is better follows from its anchors."""
+"""Each metric for people: its unit and a sentence. Its anchors say whether more is better."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -127,7 +127,7 @@ def _move(attribute: Attribute) -> tuple[str, str, float, str]:
 
 @dataclass(frozen=True, slots=True)
 class AttackRow:
-    """One manipulation: what it does, its least amount (None where none is promised), the drop of each voice."""
+    """One manipulation: its effect, its least cost (None where none is promised), the drop of each voice."""
 
     name: str
     meaning: str

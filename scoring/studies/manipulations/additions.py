@@ -42,7 +42,7 @@ def hum(audio: Audio, hertz: float) -> Audio:
 
 
 def tones(audio: Audio, seconds: float, below: float) -> Audio:
-    """A faint tone after the last word, `below` dB under the loudest moment: it slows and lowers whoever takes it for speech."""
+    """A faint tone after the last word, `below` dB under the loudest moment: taken for speech, it makes a voice slower and lower."""
     time = torch.arange(round(seconds * audio.rate), dtype=torch.float64) / audio.rate
     wave = torch.sin(2.0 * math.pi * AFTER_HZ * time) * (loudest(audio) * math.sqrt(2.0) * 10.0 ** (-below / 20.0))
     return Audio(torch.cat([audio.samples, wave.to(torch.float32)]), audio.rate)

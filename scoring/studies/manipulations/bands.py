@@ -11,7 +11,7 @@ SLOPE = 0.05
 TREBLE = 10.0 ** (-50.0 / 20.0)
 FFT = 1024
 GATE_SDS = 1.5
-"""The gate keeps what lies this many standard deviations (of dB over time) above a frequency's own mean."""
+"""The gate keeps cells this many standard deviations (of dB over time) above a frequency's own mean."""
 GATE_SMOOTH = 5
 """Frames and bins over which the gate opens and closes."""
 
@@ -34,7 +34,7 @@ def hidden_low_pass(audio: Audio, hertz: float) -> Audio:
 
 
 def upsampled(audio: Audio, source: int) -> Audio:
-    """What is left after `source` Hz, offered at the clip's own rate or at twice `source`, whichever is more."""
+    """The clip through a rate of `source` Hz, offered at the clip's own rate or at twice `source`, whichever is more."""
     return resample(resample(audio, source), max(audio.rate, 2 * source))
 
 

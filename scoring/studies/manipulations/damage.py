@@ -10,7 +10,7 @@ PEAK_EVERY = 1000
 
 
 def gain(audio: Audio, decibels: float) -> Audio:
-    """Stronger or weaker; what passes full scale is cut off by the caller."""
+    """Amplify or weaken; the caller cuts off samples beyond full scale."""
     return Audio(audio.samples * 10.0 ** (decibels / 20.0), audio.rate)
 
 
@@ -23,7 +23,7 @@ def clip(audio: Audio, decibels: float) -> Audio:
 
 
 def clip_under_peaks(audio: Audio, decibels: float) -> Audio:
-    """Clipped, at half of full scale; now and then a single sample stands out to twice that, where whoever looks for flat tops
+    """Clipped, at half of full scale; now and then a single sample stands out to twice that, so that a search for flat tops
     at the peak finds none."""
     flat = clip(audio, decibels).samples / 2.0
     flat[::PEAK_EVERY] = flat[::PEAK_EVERY].sign()

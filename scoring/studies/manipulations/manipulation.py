@@ -55,7 +55,7 @@ class Manipulation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ManipulationSpec:
-    """A manipulation: what it does in words, and the pure function that does it."""
+    """A manipulation: its effect in words, and the pure function that has it."""
 
     meaning: str
     change: Callable[[Audio], Audio]

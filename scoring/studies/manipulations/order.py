@@ -1,4 +1,4 @@
-"""Manipulations of what is said when: pieces repeated, cut off, moved, or pushed apart by silence."""
+"""Manipulations of order and time: pieces repeated, cut off, moved, or pushed apart by silence."""
 
 import torch
 
@@ -16,7 +16,7 @@ def repeat(audio: Audio) -> Audio:
 
 
 def first_half(audio: Audio) -> Audio:
-    """What comes before the middle, one sample at least."""
+    """The part before the middle, one sample at least."""
     return Audio(audio.samples[: -(-audio.samples.shape[0] // 2)], audio.rate)
 
 
@@ -33,7 +33,7 @@ def babble(audio: Audio) -> Audio:
 
 
 def reverse(audio: Audio) -> Audio:
-    """From the end to the beginning."""
+    """The clip backwards."""
     return Audio(audio.samples.flip(0), audio.rate)
 
 
