@@ -35,7 +35,7 @@ class Clip:
 
     @property
     def floor(self) -> float:
-        """Level in dBFS below which the clip is silent, at the judges' rate: -50 once it is at -23 LUFS. A gain moves no border of speech."""
+        """Level in dBFS below which the clip is silent at the judges' rate: -50 when it is at -23 LUFS. Gain moves no border of speech."""
         return FLOOR_DBFS + self.lufs - TARGET_LUFS
 
     @property
