@@ -1,5 +1,6 @@
 """All that folding a round is given besides its receipts: with both anybody computes the ledger's next entry."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -22,6 +23,15 @@ class Inputs:
     """Submissions whose receipts do not count, each with the reason."""
     gone: Mapping[Entrant, str]
     """Submissions that left, each with the reason."""
+
+    @property
+    def refusal(self) -> str:
+        """Why no receipt of the round counts, by the most frequent reason; '' where one counts, or where there is none at all."""
+        if self.counted or not self.distrusted:
+            return ""
+        (reason, count), *_ = Counter(self.distrusted.values()).most_common(1)
+        alike = "" if count == len(self.distrusted) else f" ({count} of them)"
+        return f"none of {len(self.distrusted)} receipts counts: {reason}{alike}"
 
     def to_json(self) -> dict[str, Any]:
         """The inputs as plain JSON data."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,6 +13,7 @@ from neurons.validator import certification
 from scoring.receipts import receipt
 from scoring.receipts.certificate import issue
 from scoring.types import Entrant, Hotkey, entrant
+from scoring.weights.snapshot import CarriedOver
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.queue import EvaluationQueue
 from voice_api.keys import CertifiedKey, ServiceKey
@@ -183,3 +184,70 @@ async def test_receipts_of_another_certifier_count_where_it_is_trusted(stack: "V
     stack.issuers = frozenset({stack.hotkey, Hotkey(stranger.address)})
     reasons, counted = await folded(stack)
     assert (reasons, len(counted)) == ({}, 2)
+
+
+def of_other_rules(stack: "ValidatorBed", verdict: Verdict, _claim: Claim) -> Verdict:
+    """A worker with another competition's file."""
+    signed = receipt.sign({**cast(dict[str, Any], verdict.receipt), "competition_hash": "0" * 64}, stack.worker)
+    return replace(verdict, receipt=signed.receipt, receipt_hash=receipt.digest(signed.receipt), signature=signed.signature)
+
+
+def sound(_stack: "ValidatorBed", verdict: Verdict, _claim: Claim) -> Verdict:
+    """As it is."""
+    return verdict
+
+
+async def judged(stack: "ValidatorBed", forge: "Callable[[ValidatorBed, Verdict, Claim], Verdict]") -> None:
+    """Open the next round, and let both of its evaluations end in a receipt of this kind."""
+    latest = await stack.store.rounds.latest()
+    if latest is not None:
+        stack.chain.block = (latest.round + 1) * 360 + 5
+    while await stack.store.rounds.latest() == latest:
+        assert await stack.tick()
+    for _ in range(2):
+        claim = await stack.claim()
+        await EvaluationQueue(stack.pool).finish(claim, forge(stack, stack.verdict(claim, 500_000), claim))
+
+
+@pytest.mark.parametrize(
+    ("forge", "reason"),
+    [
+        pytest.param(of_another_issuer, "the certificate is of", id="the certifier is not trusted"),
+        pytest.param(expired, "the certificate expired at", id="the certificate ran out"),
+        pytest.param(of_other_rules, "competition_hash", id="other rules"),
+        pytest.param(flipped, "the receipt's signature does not hold", id="another signature"),
+    ],
+)
+async def test_while_no_receipt_counts_nothing_is_set_and_nothing_burned(
+    stack: "ValidatorBed", forge: "Callable[[ValidatorBed, Verdict, Claim], Verdict]", reason: str
+) -> None:
+    """A new validator sets nothing and says why; once receipts count it pays by them."""
+    await judged(stack, forge)
+    with capture_logs() as logs:
+        await folded(stack)
+        await stack.set_weights()
+    assert await stack.store.weights.page() == ()
+    (why,) = [entry["why"] for entry in logs if entry["event"] == "weights are not due"]
+    assert why.startswith("in round 2 none of 2 receipts counts: ") and reason in why
+    await judged(stack, sound)
+    await folded(stack)
+    await stack.set_weights()
+    [kept] = await stack.store.weights.page()
+    assert (kept.plan.burn < 1, set(kept.plan.vector) > {0}) == (True, True)
+
+
+async def test_a_worker_that_is_taken_back_holds_the_plan(stack: "ValidatorBed") -> None:
+    """The last plan goes on; its row says why; nothing more is burned than before."""
+    await judged(stack, sound)
+    await folded(stack)
+    await stack.set_weights()
+    [first] = await stack.store.weights.page()
+    await judged(stack, sound)
+    certification.take_back(stack.wallet, stack.revocations, frozenset({stack.worker.certificate.serial}))
+    await folded(stack)
+    await stack.set_weights()
+    held, _ = await stack.store.weights.page()
+    assert isinstance(held.plan_input, CarriedOver)
+    reason = f"the certificate {stack.worker.certificate.serial} of host-1 was revoked"
+    assert held.plan_input.why == f"in round 3 none of 2 receipts counts: {reason}"
+    assert (held.plan.vector, held.plan.burn) == (first.plan.vector, first.plan.burn)

@@ -17,6 +17,7 @@ from neurons.devchain.faults import FaultKind
 from neurons.localnet.network import COMPETITION
 from scoring.types import Uid
 from tests.builders.addresses import ALICE
+from tests.builders.ledger import a_ledger_entry, some_inputs
 from tests.integration import weight_bed
 from tests.integration.weight_bed import NETUID, Bed, Time, vector
 from voice_api.db.pool import Pool
@@ -107,6 +108,21 @@ async def test_a_dry_run_signs_nothing_and_says_what_would_be_set(bed: Bed, voic
         True,
         True,
     )
+
+
+async def test_a_plan_that_is_held_is_said_with_its_reason(bed: Bed, voice: Voice) -> None:
+    """Beside the attempts, and in a dry run, which does not pass off the ledger's burn as what would be set."""
+    head = await bed.ledger.head()
+    assert head is not None
+    inputs = some_inputs(distrusted={"x@1": "the certificate is of a stranger"})
+    await bed.ledger.append(a_ledger_entry(2, previous=head.state_hash, inputs=inputs))
+    why = "in round 2 none of 1 receipts counts: the certificate is of a stranger"
+    status, _, err = await voice("weights")
+    assert (status, err) == (0, f"The last plan is held, and nothing is burned for it: {why}.\n")
+    dry = await data(voice, "weights", "--dry-run")
+    assert (dry["due"], dry["why"]) == (False, why)
+    status, out, _ = await voice("weights", "--dry-run")
+    assert (status, f"Not due: {why}." in out) == (0, True)
 
 
 async def test_a_replay_says_whether_it_is_what_was_sent_and_what_counts(bed: Bed, voice: Voice) -> None:

@@ -19,6 +19,7 @@ from neurons.validator.weights.plan_input import replay
 from neurons.validator.weights.setter import Terms, WeightSetter
 from scoring.types import Block
 from scoring.weights.snapshot import CarriedOver
+from tests.builders.ledger import a_ledger_entry, some_inputs
 from tests.integration import weight_bed
 from tests.integration.weight_bed import Bed, vector
 from voice_api.db.pool import Connection, Pool, open_pool
@@ -232,6 +233,44 @@ async def test_while_nothing_can_be_folded_the_last_plan_goes_on_until_the_activ
     await bed.pass_blocks(5_000)
     await setting.turn()
     assert await bed.outcomes() == ["set", "set"]
+
+
+async def refused(bed: Bed, number: int, **fields: object) -> None:
+    """Append a round of which no receipt counts, to a ledger that knows nobody."""
+    head = await bed.ledger.head()
+    previous = "" if head is None else head.state_hash
+    inputs = some_inputs(**{"distrusted": {"x@1": "expired", "y@1": "expired"}, **fields})
+    await bed.ledger.append(a_ledger_entry(number, previous=previous, inputs=inputs))
+
+
+async def test_receipts_of_which_none_counts_hold_the_plan_that_counts_on_the_chain(bed: Bed) -> None:
+    """It is sent again once a tempo, with the reason in its row, also after a round without any; a receipt that counts ends it."""
+    await bed.setting().turn()
+    row = (await bed.on_chain()).row
+    await refused(bed, 2)
+    await refused(bed, 3, distrusted={})
+    for _ in range(6):
+        await bed.pass_blocks(5)
+        await bed.setting().turn()
+    held, first = await bed.weights.page()
+    assert isinstance(held.plan_input, CarriedOver)
+    assert (held.outcome, held.plan_input.why) == (WeightOutcome.SET, "in round 2 none of 2 receipts counts: expired")
+    assert (await bed.on_chain()).row == row == vector(first)
+    await bed.fold(4, king=1)
+    await bed.pass_blocks(10)
+    await bed.setting().turn()
+    assert (await bed.on_chain()).row != row
+
+
+async def test_a_first_ledger_of_refused_receipts_alone_burns_nothing(tmp_path: Path, pool: Pool) -> None:
+    """There is no plan to hold: the chain keeps what it has."""
+    bed = weight_bed.make(tmp_path, pool)
+    await bed.pass_blocks(30)
+    await refused(bed, 1)
+    for _ in range(3):
+        await bed.pass_blocks(30)
+        await bed.setting().turn()
+    assert (await bed.outcomes(), dict((await bed.on_chain()).row or {})) == ([], {})
 
 
 SILENCE = 3 * 360 + 2 * 1_080

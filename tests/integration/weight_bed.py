@@ -22,7 +22,7 @@ from scoring.competition import Schedule, load
 from scoring.ranking.state import Record, State
 from scoring.types import MICRO, Block, Hotkey, RoundNumber, entrant
 from scoring.weights.plan import to_u16
-from tests.builders.ledger import a_ledger_entry
+from tests.builders.ledger import a_ledger_entry, some_inputs
 from voice_api.db.ledger import Ledger, LedgerEntry
 from voice_api.db.pool import Pool
 from voice_api.db.weights import WeightAttempt, Weights
@@ -111,7 +111,8 @@ class Bed:
         name = records[king].entrant
         ordered = tuple(sorted(records, key=lambda record: record.entrant))
         state = State(RoundNumber(number), name, Block(0), throne="king since block 0: it scored", records=ordered)
-        entry = a_ledger_entry(number, previous="" if head is None else head.state_hash, state=state)
+        inputs = some_inputs(counted={f"{place:064x}": "00" for place in range(len(self.miners))})
+        entry = a_ledger_entry(number, previous="" if head is None else head.state_hash, state=state, inputs=inputs)
         await self.ledger.append(entry)
         return entry
 

@@ -11,8 +11,8 @@ from neurons.validator.weights.schedule import Due, NotYet, WeightHistory, decid
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, Uid
-from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt
-from voice_api.db.ledger import LedgerEntry
+from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, some_inputs
+from voice_api.db.ledger import EntryOutline, LedgerEntry
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import WeightAttempt
 
@@ -68,10 +68,16 @@ def an_attempt(
     return a_weight_attempt(block, outcome, plan_input=a_snapshot(ledger_hash=ledger), **more)
 
 
-def known(*attempts: WeightAttempt, head: LedgerEntry | None = HEAD) -> WeightHistory:
+def known(*attempts: WeightAttempt, head: LedgerEntry | None = HEAD, judged: EntryOutline | None = None) -> WeightHistory:
     """These attempts, newest first."""
     planned = next((each for each in attempts if each.outcome is WeightOutcome.SET), None)
-    return WeightHistory(head, attempts, (), planned)
+    return WeightHistory(head=head, judged=judged, attempts=attempts, waiting=(), planned=planned)
+
+
+def receipts(counted: int = 0, **distrusted: str) -> EntryOutline:
+    """A round with receipts that count, and others that do not, each for its reason."""
+    inputs = some_inputs(counted={f"{n:064x}": "00" for n in range(counted)}, distrusted=distrusted)
+    return EntryOutline(validator=ME, round=RoundNumber(1), state_hash="a" * 64, previous="", inputs=inputs, king=None)
 
 
 FAILED = (WeightOutcome.FAILED, WeightOutcome.SENDING)
@@ -163,3 +169,64 @@ def test_rules_that_have_ended_are_refused() -> None:
 def test_rules_without_an_end_hold_on() -> None:
     """As those of a network that nobody else joins."""
     assert rounds_left_or_raise(load().model_copy(update={"until_round": None}), RoundNumber(10**9)) is None
+
+
+REFUSED = "in round 1 none of 3 receipts counts: the certificate is of x, not of me (2 of them)"
+
+
+@pytest.mark.parametrize(
+    ("judged", "expected"),
+    [
+        pytest.param(None, "", id="no receipt yet"),
+        pytest.param(receipts(), "", id="a round without receipts"),
+        pytest.param(receipts(2), "", id="all count"),
+        pytest.param(receipts(1, b="expired", c="expired"), "", id="one of three counts"),
+        pytest.param(receipts(0, b="expired"), "in round 1 none of 1 receipts counts: expired", id="the only one does not"),
+        pytest.param(
+            receipts(0, a="expired", b="the certificate is of x, not of me", c="the certificate is of x, not of me"),
+            REFUSED,
+            id="none of three counts, for two reasons",
+        ),
+    ],
+)
+def test_why_no_receipt_counts(judged: EntryOutline | None, expected: str) -> None:
+    """The most frequent reason, with how often it is given where there are others."""
+    assert known(judged=judged).refusal == expected
+
+
+@pytest.mark.parametrize(
+    ("history", "outage", "expected"),
+    [
+        pytest.param(known(), "", NotYet(None, REFUSED), id="weights were never set"),
+        pytest.param(known(), "away", NotYet(None, REFUSED), id="never set, and the database is away"),
+        pytest.param(known(an_attempt(650, ledger="b" * 64)), "", 750, id="the last plan counts for a tempo"),
+        pytest.param(known(an_attempt(600, ledger="b" * 64)), "", Due(REFUSED), id="then it is sent again"),
+    ],
+)
+def test_receipts_of_which_none_counts_hold_the_last_plan(
+    history: WeightHistory, outage: str, expected: Due | NotYet | int
+) -> None:
+    """Whatever lets them all fall (a stranger's certificate, one that ran out, one taken back, other rules) is our fault: no burn."""
+    judged = receipts(0, a="expired", b="the certificate is of x, not of me", c="the certificate is of x, not of me")
+    found = decide(a_metagraph(), ME, replace(history, judged=judged), SCHEDULE, outage)
+    assert (found.block if isinstance(found, NotYet) and isinstance(expected, int) else found) == expected
+    assert decide(a_metagraph(), ME, replace(history, judged=receipts(1)), SCHEDULE) != expected
+
+
+def test_they_hold_it_no_longer_than_the_activity_cutoff() -> None:
+    """As in every outage of ours."""
+    history = replace(known(an_attempt(600)), judged=receipts(0, b="expired"))
+    assert isinstance(decide(a_metagraph(5_600), ME, history, SCHEDULE), Due)
+    late = decide(a_metagraph(5_601), ME, history, SCHEDULE)
+    assert isinstance(late, NotYet)
+    assert "for longer than the activity cutoff" in late.why
+
+
+def test_an_empty_ledger_holds_what_was_set_before() -> None:
+    """After a reset, until the first round is folded again."""
+    assert decide(a_metagraph(), ME, known(an_attempt(600), head=None), SCHEDULE) == Due(
+        "the ledger is empty, and weights were set before"
+    )
+    assert decide(a_metagraph(), ME, known(an_attempt(650), head=None), SCHEDULE) == NotYet(
+        Block(750), "the chain has the newest weights; they are set again once a tempo"
+    )

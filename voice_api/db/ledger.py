@@ -76,6 +76,12 @@ class Ledger:
             rows = await connection.fetch(sql("ledger.outline"), self._validator, -1 if after is None else after, limit)
         return tuple(_outline(row) for row in rows)
 
+    async def last_judged(self) -> EntryOutline | None:
+        """The last entry that any receipt reached, whether it counts or not; None while there is none."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql("ledger.last_judged"), self._validator)
+        return None if row is None else _outline(row)
+
     async def waiting(self, limit: int = 50) -> tuple[Round, ...]:
         """Open and closed rounds above the head, oldest first: the first one is to be folded next."""
         async with self._pool.connection() as connection:

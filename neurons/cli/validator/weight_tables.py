@@ -101,7 +101,8 @@ def show_plan(view: "PlanView") -> None:
 def _when(decision: Due | NotYet) -> str:
     match decision:
         case Due(carry):
-            return f"Due now, as the last plan carried over: {carry}." if carry else "Due now. Nothing was signed."
+            held = f"Due now, as the last plan carried over, and not as the table has it: {carry}."
+            return held if carry else "Due now. Nothing was signed."
         case NotYet(None, why):
             return f"Not due: {why}."
         case NotYet(block, why):

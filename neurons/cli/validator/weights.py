@@ -45,8 +45,10 @@ def weights(
 
     settings = _settings(options, competition)
     if not dry_run:
-        attempts = asyncio.run(weight_view.attempts(settings, _whose(settings, validator), limit))
+        attempts, refusal = asyncio.run(weight_view.attempts(settings, _whose(settings, validator), limit))
         _tell(as_json, [weight_tables.attempt(each) for each in attempts], lambda: weight_tables.show_attempts(attempts))
+        if refusal:
+            typer.echo(f"The last plan is held, and nothing is burned for it: {refusal}.", err=True)
         return
     view = asyncio.run(weight_view.read(settings, _whose(settings, validator)))
     _tell(as_json, weight_tables.planned(view), lambda: weight_tables.show_plan(view))

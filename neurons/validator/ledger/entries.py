@@ -24,6 +24,10 @@ from voice_api.db.rows import JsonObject
 from voice_api.errors import LedgerInvalid
 
 log = structlog.get_logger()
+_ADVICE = (
+    "Compare VOICE_TRUST with the issuer of the workers' certificates, and see whether those ran out or were revoked. Then "
+    "`voice validator ledger reset` lets the rounds be folded again."
+)
 
 Receipts = Mapping[str, JsonObject]
 """Receipts by their hashes."""
@@ -113,6 +117,8 @@ def log_entry(entry: LedgerEntry) -> None:
     """Say everything that an entry decided: receipts that do not count, submissions that left, duels that ended, the king."""
     for name, reason in entry.inputs.distrusted.items():
         log.error("receipt refused", entrant=name, reason=reason)
+    if entry.inputs.refusal:
+        log.error("weights hold the last plan", round=entry.round, why=entry.inputs.refusal, advice=_ADVICE)
     for name, reason in entry.inputs.gone.items():
         log.info("submission gone", entrant=name, reason=reason)
     for duel in entry.state.ended:

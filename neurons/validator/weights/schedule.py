@@ -7,7 +7,7 @@ from neurons.chain.types import Metagraph
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey, RoundNumber
-from voice_api.db.ledger import LedgerEntry
+from voice_api.db.ledger import EntryOutline, LedgerEntry
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import WeightAttempt
 
@@ -20,17 +20,25 @@ TAKEN = frozenset({WeightOutcome.SET, WeightOutcome.PENDING, WeightOutcome.APPLI
 """Ends of attempts that the chain took."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WeightHistory:
     """A validator's ledger and attempts, as the database had them when it was last asked."""
 
     head: LedgerEntry | None
+    judged: EntryOutline | None
+    """The ledger's last round with a receipt, whether it counts or not."""
     attempts: Sequence[WeightAttempt]
     """The last ones, newest first."""
     waiting: Sequence[WeightAttempt]
     """Those whose end is not known, oldest first."""
     planned: WeightAttempt | None
     """The last one that the chain took and that was no older plan carried over."""
+
+    @property
+    def refusal(self) -> str:
+        """Why no receipt counts that reached this validator last; '' where one does, or where none ever reached it."""
+        refusal = "" if self.judged is None else self.judged.inputs.refusal
+        return f"in round {self.judged.round} {refusal}" if self.judged is not None and refusal else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +60,18 @@ def decide(metagraph: Metagraph, me: Hotkey, history: WeightHistory, schedule: S
     """Weights are due after each fold, and once a tempo to stay active; sooner again when sealed ones expired unopened.
 
     Never within the chain's rate limit, never before the block that the chain named, and after a failure only after a while. In an
-    outage of ours (`outage` names it; a ledger that stands still is one, too) only an older plan can be carried over, and no longer
-    than the chain takes a validator for active: no old plan pays for ever.
+    outage of ours (`outage` names it; see `_fault` for others) only an older plan can be carried over, and no longer than the chain
+    takes a validator for active: no old plan pays for ever. Nothing is burned for it: without an older plan nothing is set while the
+    ledger is empty, or while no receipt counts.
     """
     block, neuron = metagraph.block, metagraph.neuron(me)
     if neuron is None:
         return NotYet(None, "this validator's hotkey is not registered")
     if metagraph.neuron(metagraph.owner_hotkey) is None:
         return NotYet(None, "the subnet's owner holds no uid to burn to")
-    if history.head is None:
-        return NotYet(None, "nothing was folded yet")
-    why = outage or stalled(history.head.round, block, schedule)
+    if history.planned is None and (history.head is None or history.refusal):
+        return NotYet(None, history.refusal or "nothing was folded yet")
+    why = outage or _fault(history, block, schedule)
     wanted = _wanted(history, metagraph.tempo, carrying=why != "")
     limit = Block(neuron.last_update + metagraph.weights_rate_limit)
     earliest, reason = max(wanted, (limit, "the chain's rate limit"), _after_failures(history.attempts, metagraph.tempo))
@@ -85,6 +94,13 @@ def rounds_left_or_raise(schedule: Schedule, number: RoundNumber) -> int | None:
     return left if left is not None and left < WARN_ROUNDS else None
 
 
+def _fault(history: WeightHistory, block: Block, schedule: Schedule) -> str:
+    """The reason of ours why no new plan can be made: no entry, no receipt that counts, nothing folded for long; '' where one can."""
+    if history.head is None:
+        return "the ledger is empty, and weights were set before"
+    return history.refusal or stalled(history.head.round, block, schedule)
+
+
 def stalled(last: RoundNumber, block: Block, schedule: Schedule) -> str:
     """The reason why a ledger whose head is this round stands still; '' while two rounds may yet run to their deadlines."""
     rules = schedule.at(last).round
@@ -94,9 +110,9 @@ def stalled(last: RoundNumber, block: Block, schedule: Schedule) -> str:
 def _wanted(history: WeightHistory, tempo: int, *, carrying: bool) -> tuple[Block, str]:
     """The block from which new weights are wanted, whatever stands in their way."""
     ended = next((attempt for attempt in history.attempts if attempt.outcome not in _FAILED | {WeightOutcome.RATE_LIMITED}), None)
-    if ended is None or ended.outcome not in TAKEN or history.head is None:
+    if ended is None or ended.outcome not in TAKEN:
         return Block(0), ""
-    if not carrying and ended.plan_input.ledger_hash != history.head.state_hash:
+    if not carrying and (history.head is None or ended.plan_input.ledger_hash != history.head.state_hash):
         return Block(0), ""
     return Block(ended.block + tempo), "the chain has the newest weights; they are set again once a tempo"
 

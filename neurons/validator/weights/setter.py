@@ -59,6 +59,17 @@ class Terms:
         return Hotkey(self.wallet.hotkey.ss58_address)
 
 
+async def read_history(ledger: Ledger, weights: Weights) -> WeightHistory:
+    """All that decides when weights are due; raises DatabaseUnavailable."""
+    return WeightHistory(
+        head=await ledger.head(),
+        judged=await ledger.last_judged(),
+        attempts=await weights.page(),
+        waiting=await weights.waiting(),
+        planned=await weights.planned(),
+    )
+
+
 class WeightSetter:
     """Sets a validator's weights whenever they are due, and follows each attempt to its end."""
 
@@ -130,8 +141,7 @@ class WeightSetter:
             while self._unwritten:
                 await self._weights.record(self._unwritten[0])
                 del self._unwritten[0]
-            head, attempts, planned = await self._ledger.head(), await self._weights.page(), await self._weights.planned()
-            self._history = WeightHistory(head, attempts, await self._weights.waiting(), planned)
+            self._history = await read_history(self._ledger, self._weights)
         except DatabaseUnavailable as outage:
             if self._history is None:  # nothing is ever set before the first full look
                 log.warning("weights wait for the database", code=outage.code, detail=outage.detail)

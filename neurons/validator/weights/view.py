@@ -9,7 +9,8 @@ from neurons.settings import ValidatorSettings
 from neurons.validator.weights import plan_input
 from neurons.validator.weights import schedule as weight_schedule
 from neurons.validator.weights.plan_input import Replayed, replay
-from neurons.validator.weights.schedule import Due, NotYet, WeightHistory
+from neurons.validator.weights.schedule import Due, NotYet
+from neurons.validator.weights.setter import read_history
 from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey, RoundNumber
@@ -49,23 +50,23 @@ async def read(settings: ValidatorSettings, validator: Hotkey) -> PlanView:
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool, open_chain(settings) as chain:
         metagraph = await chain.metagraph()
         weight_schedule.rounds_left_or_raise(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
-        head, store = await Ledger(pool, validator).head(), Weights(pool, validator)
-        known = WeightHistory(head, await store.page(), await store.waiting(), await store.planned())
-    if head is None:
+        history = await read_history(Ledger(pool, validator), Weights(pool, validator))
+    if (head := history.head) is None:
         raise PlatformError(Code.NOT_FOUND, f"{validator} has folded no round yet")
     try:
         snapshot = plan_input.snapshot(metagraph, head, schedule)
         plan = weights.plan(snapshot)
     except WeightsInvalid as exc:
         raise PlatformError(Code.STATE_CONFLICT, f"no weights can be planned: {exc}") from exc
-    decision = weight_schedule.decide(metagraph, validator, known, schedule)
+    decision = weight_schedule.decide(metagraph, validator, history, schedule)
     return PlanView(head=head, rules=schedule.at(head.round), snapshot=snapshot, plan=plan, decision=decision)
 
 
-async def attempts(settings: ValidatorSettings, validator: Hotkey, limit: int) -> tuple[WeightAttempt, ...]:
-    """The validator's last attempts, newest first."""
+async def attempts(settings: ValidatorSettings, validator: Hotkey, limit: int) -> tuple[tuple[WeightAttempt, ...], str]:
+    """The validator's last attempts, newest first, and why the last plan is held, '' where it is not."""
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool:
-        return await Weights(pool, validator).page(limit=limit)
+        weights = Weights(pool, validator)
+        return await weights.page(limit=limit), (await read_history(Ledger(pool, validator), weights)).refusal
 
 
 async def replayed(settings: ValidatorSettings, snapshot_hash: str) -> tuple[CheckedReplay, ...]:

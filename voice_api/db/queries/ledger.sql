@@ -24,6 +24,14 @@ where validator = $1 and round > $2
 order by round
 limit $3;
 
+-- name: last_judged
+-- A ledger's last entry that any receipt reached, whether it counts or not, without its state.
+select validator, round, state_hash, previous, inputs, king_entrant from ledger
+where validator = $1
+    and (exists (select from json_object_keys(inputs -> 'counted')) or exists (select from json_object_keys(inputs -> 'distrusted')))
+order by round desc
+limit 1;
+
 -- name: validators
 -- Who keeps a ledger here.
 select distinct validator from ledger order by validator;
