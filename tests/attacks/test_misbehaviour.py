@@ -11,7 +11,7 @@ from scoring.audio.spoken import Spoken
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from scoring.report import Gate
 from tests.attacks.conftest import Guests
-from workers.sandbox.sandbox import GuestTimedOut, Stage
+from workers.sandbox.sandbox import GuestStage, GuestTimedOut
 
 Attack = Callable[..., tuple[Spoken, ...]]
 
@@ -53,12 +53,12 @@ def test_it_is_the_models_fault(attack: Attack, name: str, code: Code) -> None:
 @pytest.mark.parametrize(
     ("name", "stage", "code"),
     [
-        pytest.param("endless loop", Stage.SAMPLE, Code.SAMPLE_TIMEOUT, id="a busy loop"),
-        pytest.param("stubborn sleep", Stage.SAMPLE, Code.SAMPLE_TIMEOUT, id="sleep, signals ignored"),
-        pytest.param("load: endless loop", Stage.LOAD, Code.LOAD_TIMEOUT, id="while loading"),
+        pytest.param("endless loop", GuestStage.SAMPLE, Code.SAMPLE_TIMEOUT, id="a busy loop"),
+        pytest.param("stubborn sleep", GuestStage.SAMPLE, Code.SAMPLE_TIMEOUT, id="sleep, signals ignored"),
+        pytest.param("load: endless loop", GuestStage.LOAD, Code.LOAD_TIMEOUT, id="while loading"),
     ],
 )
-def test_a_deadline_ends_it(attack: Attack, name: str, stage: Stage, code: Code) -> None:
+def test_a_deadline_ends_it(attack: Attack, name: str, stage: GuestStage, code: Code) -> None:
     """Wall-clock time ends a guest that does not answer, whatever signals it ignores."""
     began = time.monotonic()
     with pytest.raises(GuestTimedOut) as caught:

@@ -22,7 +22,7 @@ from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
 from workers.sandbox import reference_guest
-from workers.sandbox.sandbox import GuestTimedOut, Sandbox, Stage
+from workers.sandbox.sandbox import GuestStage, GuestTimedOut, Sandbox
 
 DEMO = load(Path(models.__file__).with_name("competition.toml")).at(RoundNumber(0))
 RULES = SynthesisRules(threads=1, batch=1, dtype="float32")
@@ -112,7 +112,7 @@ def test_a_model_that_hangs(sandbox: Sandbox, folders: dict[str, Path]) -> None:
     """The demo's endless chorus is ended by the clock, not by memory, and the host is not to blame."""
     with pytest.raises(GuestTimedOut) as caught:
         speak(sandbox, folders["hang"], bounds=limits(sample_seconds=2.0, ram_bytes=256 << 20))
-    assert caught.value.stage is Stage.SAMPLE
+    assert caught.value.stage is GuestStage.SAMPLE
     assert reference_guest.passes(sandbox, reference_guest.calibrate(sandbox))
 
 

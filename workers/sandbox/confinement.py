@@ -1,4 +1,4 @@
-"""What a guest may read: the interpreter, its libraries and the adapters' own code; and how much of the rest it may use."""
+"""The walls around a guest: it reads the interpreter, its libraries and the adapters' own code, and uses so much of the rest."""
 
 import math
 import os
@@ -30,11 +30,15 @@ def for_model(model_dir: Path, place: Scratch, samples: int, limits: SubmissionL
     """The walls for one model and one evaluation. Processor time is bounded by what the deadlines allow all threads together."""
     wall_seconds = limits.load_seconds + samples * limits.sample_seconds
     cpu_seconds = math.ceil(wall_seconds * rules.threads) + _CPU_SLACK_SECONDS
-    return for_file(model_dir, place, limits.ram_bytes, cpu_seconds)
+    return _walls(model_dir, place, limits.ram_bytes, cpu_seconds)
 
 
-def for_file(readable: Path, place: Scratch, ram_bytes: int, cpu_seconds: int) -> Confinement:
-    """The walls around a guest that reads one folder beside its runtime."""
+def for_file(folder: Path, place: Scratch, ram_bytes: int, cpu_seconds: int) -> Confinement:
+    """The walls for the decoder of one file, which lies in a folder of its own."""
+    return _walls(folder, place, ram_bytes, cpu_seconds)
+
+
+def _walls(readable: Path, place: Scratch, ram_bytes: int, cpu_seconds: int) -> Confinement:
     return Confinement(
         parent=os.getpid(),
         readable=(*runtime_paths(), str(readable.resolve())),

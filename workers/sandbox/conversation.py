@@ -1,5 +1,9 @@
-"""A worker's side of the talk with one guest: each step has a deadline, and each way to fail has somebody to blame."""
+"""A worker's side of the talk with one guest: each step has a deadline, and each way to fail has somebody to blame.
 
+Every talk begins with `confine` and `prepare`: no untrusted byte is open then, so all faults are ours.
+"""
+
+import json
 import math
 import signal
 import time
@@ -11,19 +15,21 @@ from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
 from scoring.report import Gate
 from scoring.synthesis.synthesiser import Request
-from workers.sandbox import handshake
-from workers.sandbox.guest.frames import Frame, Kind, Malformed
-from workers.sandbox.guest.orders import Confinement, Task, encode
+from workers.sandbox.guest.frames import Frame, FrameKind, Malformed
+from workers.sandbox.guest.orders import Confinement, FileTask, ModelTask, encode
 from workers.sandbox.guest_process import DeadlinePassed, GuestDied, GuestProcess, TooManyThreads, TooMuchMemory
 
+_CONFINE_SECONDS = 30.0
+_PREPARE_SECONDS = 120.0
+"""Our own libraries load in this time, or the host is too slow; it is no part of a model's or a file's deadline."""
 _KILLED_BY_LIMIT = {signal.SIGKILL, signal.SIGXCPU}
 
 OnSample = Callable[[int, int], None]
 """Called with the number of samples spoken so far and their total; an exception from it ends the guest."""
 
 
-class Stage(StrEnum):
-    """What a model was asked to do."""
+class GuestStage(StrEnum):
+    """A request to a model: to load, or to speak."""
 
     LOAD = "load"
     SAMPLE = "speak"
@@ -33,14 +39,45 @@ class GuestTimedOut(Exception):
     """A model missed its deadline to load or to speak. Whose fault that is, the reference guest tells
     (`workers.sandbox.reference_guest`)."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: GuestStage) -> None:
         super().__init__(f"the model missed its deadline to {stage}")
         self.stage = stage
 
     @property
     def code(self) -> Code:
         """The submission's code, should it be its fault."""
-        return Code.LOAD_TIMEOUT if self.stage is Stage.LOAD else Code.SAMPLE_TIMEOUT
+        return Code.LOAD_TIMEOUT if self.stage is GuestStage.LOAD else Code.SAMPLE_TIMEOUT
+
+
+def confine(guest: GuestProcess, walls: Confinement) -> None:
+    """Let the guest build its walls and read its proof; or raise InfrastructureFault(SANDBOX_UNAVAILABLE, HOST_TOO_SLOW)."""
+    frame = _ask(guest, encode(walls), "confine", _CONFINE_SECONDS)
+    if frame.kind is not FrameKind.CONFINED:
+        raise _unavailable("the guest did not report on its walls")
+    report = json.loads(frame.payload)
+    if report["open"]:
+        raise _unavailable("; ".join(f"{name}: {why}" for name, why in sorted(report["open"].items())))
+
+
+def prepare(guest: GuestProcess, task: ModelTask | FileTask, what: str) -> None:
+    """Give the task and wait until the libraries for it are there; or raise InfrastructureFault that names `what`."""
+    frame = _ask(guest, encode(task), "prepare", _PREPARE_SECONDS)
+    if frame.kind is not FrameKind.PREPARED:
+        raise _unavailable(f"{what} cannot be used on this host: {frame.reason}")
+
+
+def _ask(guest: GuestProcess, order: bytes, step: str, seconds: float) -> Frame:
+    try:
+        guest.send(order)
+        return guest.receive(time.monotonic() + seconds, sample_bytes=0)
+    except DeadlinePassed as exc:
+        raise InfrastructureFault(Code.HOST_TOO_SLOW, f"the guest took too long to {step}") from exc
+    except (GuestDied, TooMuchMemory, TooManyThreads, Malformed) as exc:
+        raise _unavailable(f"the guest could not {step}: {exc}") from exc
+
+
+def _unavailable(detail: str) -> InfrastructureFault:
+    return InfrastructureFault(Code.SANDBOX_UNAVAILABLE, f"this host's sandbox cannot be used: {detail}")
 
 
 class Conversation:
@@ -52,17 +89,17 @@ class Conversation:
 
     def confine(self) -> None:
         """Let the guest build its walls and prove them; or raise InfrastructureFault."""
-        handshake.confine(self._guest, self._walls)
+        confine(self._guest, self._walls)
 
-    def load(self, task: Task) -> int:
+    def load(self, task: ModelTask) -> int:
         """Load the model; return its sample rate in Hz."""
-        handshake.prepare(self._guest, task, f"the family {task.family}")
-        frame = self._receive(Stage.LOAD, time.monotonic() + self._limits.load_seconds)
-        if frame.kind is Kind.NOT_LOADED:
+        prepare(self._guest, task, f"the family {task.family}")
+        frame = self._receive(GuestStage.LOAD, time.monotonic() + self._limits.load_seconds)
+        if frame.kind is FrameKind.NOT_LOADED:
             raise SubmissionFault(
                 Code.LOAD_FAILED, f"the model cannot be loaded: {frame.reason.replace(task.model_dir, 'model')}"
             )
-        if frame.kind is not Kind.LOADED or frame.rate == 0:
+        if frame.kind is not FrameKind.LOADED or frame.rate == 0:
             raise _answered_wrongly(frame)
         self._sample_bytes = 2 * math.ceil(self._limits.max_audio_seconds * frame.rate)
         return frame.rate
@@ -80,24 +117,24 @@ class Conversation:
     def _say_batch(self, batch: Sequence[Request], rate: int) -> list[Spoken]:
         began = time.monotonic()
         deadline = began + self._limits.sample_seconds * len(batch)
-        self._send(encode(batch), Stage.SAMPLE)
-        frames = [self._receive(Stage.SAMPLE, deadline) for _ in batch]
+        self._send(encode(batch), GuestStage.SAMPLE)
+        frames = [self._receive(GuestStage.SAMPLE, deadline) for _ in batch]
         seconds = (time.monotonic() - began) / len(batch)
         return [_spoken(request, frame, rate, seconds) for request, frame in zip(batch, frames, strict=True)]
 
-    def _send(self, order: bytes, stage: Stage) -> None:
+    def _send(self, order: bytes, stage: GuestStage) -> None:
         try:
             self._guest.send(order)
         except (GuestDied, Malformed) as exc:
             raise self._blame(exc, stage) from exc
 
-    def _receive(self, stage: Stage, deadline: float) -> Frame:
+    def _receive(self, stage: GuestStage, deadline: float) -> Frame:
         try:
             return self._guest.receive(deadline, self._sample_bytes)
         except (DeadlinePassed, GuestDied, TooMuchMemory, TooManyThreads, Malformed) as exc:
             raise self._blame(exc, stage) from exc
 
-    def _blame(self, exc: Exception, stage: Stage) -> VoiceError | GuestTimedOut:
+    def _blame(self, exc: Exception, stage: GuestStage) -> VoiceError | GuestTimedOut:
         match exc:
             case DeadlinePassed():
                 return GuestTimedOut(stage)
@@ -110,7 +147,7 @@ class Conversation:
             case _:
                 return SubmissionFault(Code.GENERATION_FAILED, f"the model broke the guest's protocol: {exc}")
 
-    def _blame_death(self, death: GuestDied, stage: Stage) -> VoiceError | GuestTimedOut:
+    def _blame_death(self, death: GuestDied, stage: GuestStage) -> VoiceError | GuestTimedOut:
         """A guest cannot SIGKILL itself, so it came from the CPU limit or from outside, as when memory runs out."""
         if death.signal in _KILLED_BY_LIMIT and death.cpu_seconds >= self._walls.cpu_seconds - 1:
             return GuestTimedOut(stage)
@@ -119,17 +156,17 @@ class Conversation:
         return SubmissionFault(_broken_at(stage), f"the model's process died while it should {stage}")
 
 
-def _broken_at(stage: Stage) -> Code:
-    return Code.LOAD_FAILED if stage is Stage.LOAD else Code.GENERATION_FAILED
+def _broken_at(stage: GuestStage) -> Code:
+    return Code.LOAD_FAILED if stage is GuestStage.LOAD else Code.GENERATION_FAILED
 
 
 def _spoken(request: Request, frame: Frame, rate: int, seconds: float) -> Spoken:
     match frame.kind:
-        case Kind.SAMPLE if frame.rate == rate and len(frame.payload) % 2 == 0:
+        case FrameKind.SAMPLE if frame.rate == rate and len(frame.payload) % 2 == 0:
             return Spoken(prompt_id=request.prompt_id, rate=rate, pcm=frame.payload, seconds=seconds)
-        case Kind.SAMPLE_FAILED:
+        case FrameKind.SAMPLE_FAILED:
             return Spoken(prompt_id=request.prompt_id, rate=rate, pcm=b"", seconds=seconds, failure=Gate.GENERATION_FAILED)
-        case Kind.SAMPLE_NOT_FINITE:
+        case FrameKind.SAMPLE_NOT_FINITE:
             return Spoken(prompt_id=request.prompt_id, rate=rate, pcm=b"", seconds=seconds, failure=Gate.NOT_FINITE)
         case _:
             raise _answered_wrongly(frame)
@@ -138,9 +175,9 @@ def _spoken(request: Request, frame: Frame, rate: int, seconds: float) -> Spoken
 def _answered_wrongly(frame: Frame) -> SubmissionFault:
     """An answer that ends the evaluation."""
     match frame.kind:
-        case Kind.OUT_OF_MEMORY:
+        case FrameKind.OUT_OF_MEMORY:
             return SubmissionFault(Code.MEMORY_EXCEEDED)
-        case Kind.SAMPLE_TOO_LARGE:
+        case FrameKind.SAMPLE_TOO_LARGE:
             return SubmissionFault(Code.OUTPUT_TOO_LARGE)
         case _:
             return SubmissionFault(Code.GENERATION_FAILED, "the model broke the guest's protocol")

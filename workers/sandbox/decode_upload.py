@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scoring.errors import Code, InfrastructureFault, PlatformError
-from workers.sandbox import confinement, handshake
-from workers.sandbox.guest.frames import MAX_RATE, Frame, Kind, Malformed
+from workers.sandbox import confinement, conversation
+from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, Malformed
 from workers.sandbox.guest.orders import FileTask
 from workers.sandbox.guest_process import DeadlinePassed, GuestDied, GuestProcess, TooManyThreads, TooMuchMemory
 from workers.sandbox.locked_tempdir import locked_tempdir
@@ -22,7 +22,7 @@ SECONDS = 20.0
 RAM_BYTES = 512 << 20
 _KNOWN_SHARE = 0.5
 """A file that is known to be good must be decoded in this share of the time, or the host is to blame."""
-_DECODER = ("-m", "workers.sandbox.guest.decode")
+_PROGRAM = ("-m", "workers.sandbox.guest.decode")
 
 Hold = Callable[[GuestProcess | None], None]
 
@@ -36,8 +36,8 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where and how guests run."""
+class _Decoder:
+    """The guest that decodes: where it runs, as which program, and by whom it can be ended."""
 
     root: Path
     program: tuple[str, ...]
@@ -52,8 +52,9 @@ def decode(
     scratch_root: Path,
     upload: bytes,
     most_seconds: float,
+    *,
     seconds: float = SECONDS,
-    program: Sequence[str] = _DECODER,
+    program: Sequence[str] = _PROGRAM,
     hold: Hold = lambda _guest: None,
 ) -> Decoded:
     """Decode a WAV, FLAC or OGG file of at most `most_seconds` of sound in a fresh guest under `scratch_root`.
@@ -63,44 +64,44 @@ def decode(
     only tests name another. `hold` is given the guest while it lives, then None: whoever kills it ends the decoding. No process
     and no file is left behind.
     """
-    place = _Place(scratch_root.resolve(), tuple(program), hold)
+    decoder = _Decoder(scratch_root.resolve(), tuple(program), hold)
     try:
-        return _attempt(place, upload, most_seconds, seconds)
+        return _attempt(decoder, upload, most_seconds, seconds)
     except _Broken as broken:
-        if not _works(place, seconds * _KNOWN_SHARE):
+        if not _works(decoder, seconds * _KNOWN_SHARE):
             raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, "not even a good file is decoded on this host") from broken
         raise PlatformError(Code.AUDIO_INVALID, str(broken)) from broken
 
 
-def _works(place: _Place, seconds: float) -> bool:
+def _works(decoder: _Decoder, seconds: float) -> bool:
     """Whether a tenth of a second of silence is decoded."""
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setparams((1, 2, 16_000, 0, "NONE", ""))
         sound.writeframes(bytes(3_200))
     try:
-        return _attempt(place, file.getvalue(), 1.0, seconds) == Decoded(16_000, bytes(3_200))
+        return _attempt(decoder, file.getvalue(), 1.0, seconds) == Decoded(16_000, bytes(3_200))
     except (_Broken, PlatformError, InfrastructureFault):
         return False
 
 
-def _attempt(place: _Place, upload: bytes, most_seconds: float, seconds: float) -> Decoded:
-    with locked_tempdir(place.root, "upload-") as folder, scratch(place.root) as room:
+def _attempt(decoder: _Decoder, upload: bytes, most_seconds: float, seconds: float) -> Decoded:
+    with locked_tempdir(decoder.root, "upload-") as folder, scratch(decoder.root) as room:
         file = folder / "upload"
         file.write_bytes(upload)
         walls = confinement.for_file(folder, room, RAM_BYTES, math.ceil(2 * seconds))
         try:
-            guest = GuestProcess(place.program, room, 1, RAM_BYTES, confinement.SCRATCH_BYTES)
+            guest = GuestProcess(decoder.program, room, 1, RAM_BYTES, confinement.SCRATCH_BYTES)
         except OSError as exc:
             raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, f"no guest can be started: {exc.strerror}") from exc
         try:
             with guest:
-                place.hold(guest)
-                handshake.confine(guest, walls)
-                handshake.prepare(guest, FileTask(str(file), most_seconds), "the decoder")
+                decoder.hold(guest)
+                conversation.confine(guest, walls)
+                conversation.prepare(guest, FileTask(str(file), most_seconds), "the decoder")
                 return _sound(_answer(guest, most_seconds, seconds))
         finally:
-            place.hold(None)
+            decoder.hold(None)
 
 
 def _answer(guest: GuestProcess, most_seconds: float, seconds: float) -> Frame:
@@ -123,11 +124,11 @@ def _answer(guest: GuestProcess, most_seconds: float, seconds: float) -> Frame:
 
 def _sound(frame: Frame) -> Decoded:
     match frame.kind:
-        case Kind.SAMPLE if frame.rate > 0 and frame.payload and len(frame.payload) % 2 == 0:
+        case FrameKind.SAMPLE if frame.rate > 0 and frame.payload and len(frame.payload) % 2 == 0:
             return Decoded(frame.rate, frame.payload)
-        case Kind.NOT_LOADED:
+        case FrameKind.NOT_LOADED:
             raise PlatformError(Code.AUDIO_INVALID, frame.reason)
-        case Kind.OUT_OF_MEMORY:
+        case FrameKind.OUT_OF_MEMORY:
             raise _Broken(f"it takes a decoder more than {RAM_BYTES >> 20} MiB of memory")
         case _:
             raise _Broken("it makes a decoder misbehave")

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from workers.sandbox.guest.frames import HEADER, Frame, Kind, Malformed, parse_header, payload_limit
+from workers.sandbox.guest.frames import HEADER, Frame, FrameKind, Malformed, parse_header, payload_limit
 from workers.sandbox.scratch import Scratch
 
 _POLL_SECONDS = 0.1
@@ -148,8 +148,8 @@ class GuestProcess:
             return None
         announced = parse_header(bytes(self._received[: HEADER.size]))
         if announced.size > payload_limit(announced.kind, sample_bytes):
-            if announced.kind is Kind.SAMPLE:
-                return Frame(Kind.SAMPLE_TOO_LARGE)
+            if announced.kind is FrameKind.SAMPLE:
+                return Frame(FrameKind.SAMPLE_TOO_LARGE)
             raise Malformed("the guest announces more than it may send")
         end = HEADER.size + announced.size
         if len(self._received) < end:

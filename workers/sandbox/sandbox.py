@@ -16,13 +16,13 @@ from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.errors import Code, InfrastructureFault
 from scoring.synthesis.synthesiser import Request
 from workers.sandbox import confinement
-from workers.sandbox.conversation import Conversation, GuestTimedOut, OnSample, Stage
+from workers.sandbox.conversation import Conversation, GuestStage, GuestTimedOut, OnSample
 from workers.sandbox.decode_upload import Decoded, decode
-from workers.sandbox.guest.orders import Task
+from workers.sandbox.guest.orders import ModelTask
 from workers.sandbox.guest_process import GuestProcess
 from workers.sandbox.scratch import scratch
 
-__all__ = ["GuestTimedOut", "Sandbox", "Stage"]
+__all__ = ["GuestStage", "GuestTimedOut", "Sandbox"]
 
 log = structlog.get_logger(__name__)
 _GUEST = ("-m", "workers.sandbox.guest")
@@ -77,8 +77,14 @@ class Sandbox:
                     self._guest = guest
                     talk = Conversation(guest, walls, limits, rules)
                     talk.confine()
-                    rate = talk.load(Task(family, str(model), rules.threads, rules.dtype, limits.max_audio_seconds))
-                    return tuple(talk.say(requests, rate, on_sample))
+                    task = ModelTask(
+                        family=family,
+                        model_dir=str(model),
+                        threads=rules.threads,
+                        dtype=rules.dtype,
+                        max_seconds=limits.max_audio_seconds,
+                    )
+                    return tuple(talk.say(requests, talk.load(task), on_sample))
             finally:
                 self._guest = None
                 if guest.log:

@@ -1,4 +1,4 @@
-"""The one folder a guest may write, beside a file that it must not reach; removed afterwards, in time also after a killed worker."""
+"""A scratch folder: the one that a guest may write, beside a file that it must not reach; removed in time even after a killed worker."""
 
 import os
 from collections.abc import Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from scoring.errors import PlatformError
 from workers.sandbox.guest.entry import enter, send
-from workers.sandbox.guest.frames import MAX_RATE, Frame, Kind, reason
+from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, reason
 from workers.sandbox.guest.orders import FileTask, read_file_task
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def serve(orders: BinaryIO, answers: BinaryIO, prepare: Callable[[], Read] = rea
     if task is None:
         return
     read = prepare()
-    send(answers, Frame(Kind.PREPARED))
+    send(answers, Frame(FrameKind.PREPARED))
     send(answers, _decode(read, task))
 
 
@@ -44,12 +44,12 @@ def _decode(read: Read, task: FileTask) -> Frame:
     try:
         samples, rate = read(Path(task.path), task.max_seconds)
         if rate > MAX_RATE:
-            return Frame(Kind.NOT_LOADED, payload=reason(f"a rate of {rate} Hz is above {MAX_RATE} Hz"))
-        return Frame(Kind.SAMPLE, rate, (samples * 32768.0).round().clip(-32768, 32767).astype("<i2").tobytes())
+            return Frame(FrameKind.NOT_LOADED, payload=reason(f"a rate of {rate} Hz is above {MAX_RATE} Hz"))
+        return Frame(FrameKind.SAMPLE, rate, (samples * 32768.0).round().clip(-32768, 32767).astype("<i2").tobytes())
     except PlatformError as error:
-        return Frame(Kind.NOT_LOADED, payload=reason(error.detail))
+        return Frame(FrameKind.NOT_LOADED, payload=reason(error.detail))
     except MemoryError:
-        return Frame(Kind.OUT_OF_MEMORY)
+        return Frame(FrameKind.OUT_OF_MEMORY)
 
 
 if __name__ == "__main__":

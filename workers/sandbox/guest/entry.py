@@ -4,7 +4,7 @@ import json
 from typing import BinaryIO
 
 from workers.sandbox.guest.confine import confine
-from workers.sandbox.guest.frames import Frame, Kind
+from workers.sandbox.guest.frames import Frame, FrameKind
 from workers.sandbox.guest.orders import read_confinement
 from workers.sandbox.guest.proof import open_walls
 
@@ -17,7 +17,7 @@ def enter(orders: BinaryIO, answers: BinaryIO) -> bool:
         found = open_walls(walls)
     except OSError as exc:
         used, found = {}, {"walls": str(exc)}
-    send(answers, Frame(Kind.CONFINED, payload=json.dumps({"used": used, "open": found}).encode()))
+    send(answers, Frame(FrameKind.CONFINED, payload=json.dumps({"used": used, "open": found}).encode()))
     return not found
 
 

@@ -16,7 +16,7 @@ REASON_BYTES = 400
 _REPORT_BYTES = 16_384
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """What a frame says. A guest sends CONFINED, PREPARED and LOADED once each, then one answer per request, in order."""
 
     CONFINED = 1
@@ -41,7 +41,7 @@ class Malformed(ValueError):
 class Frame:
     """One message; `payload` is PCM, a report, or a reason in UTF-8."""
 
-    kind: Kind
+    kind: FrameKind
     rate: int = 0
     payload: bytes = b""
 
@@ -61,14 +61,14 @@ def reason(text: str) -> bytes:
     return text.encode("utf-8", "replace")[:REASON_BYTES]
 
 
-def payload_limit(kind: Kind, sample_bytes: int) -> int:
+def payload_limit(kind: FrameKind, sample_bytes: int) -> int:
     """The largest payload of a kind, in bytes."""
     match kind:
-        case Kind.CONFINED:
+        case FrameKind.CONFINED:
             return _REPORT_BYTES
-        case Kind.PREPARED | Kind.LOADED | Kind.SAMPLE_NOT_FINITE | Kind.SAMPLE_TOO_LARGE:
+        case FrameKind.PREPARED | FrameKind.LOADED | FrameKind.SAMPLE_NOT_FINITE | FrameKind.SAMPLE_TOO_LARGE:
             return 0
-        case Kind.SAMPLE:
+        case FrameKind.SAMPLE:
             return sample_bytes
         case _:
             return REASON_BYTES
@@ -78,7 +78,7 @@ def payload_limit(kind: Kind, sample_bytes: int) -> int:
 class Announced:
     """A checked header: what payload follows."""
 
-    kind: Kind
+    kind: FrameKind
     rate: int
     size: int
 
@@ -86,6 +86,6 @@ class Announced:
 def parse_header(raw: bytes) -> Announced:
     """Check a header; raises Malformed."""
     magic, kind, rate, size = HEADER.unpack(raw)
-    if magic != _MAGIC or raw[5:8] != b"\0\0\0" or kind not in set(Kind) or rate > MAX_RATE:
+    if magic != _MAGIC or raw[5:8] != b"\0\0\0" or kind not in set(FrameKind) or rate > MAX_RATE:
         raise Malformed("these bytes are not a frame")
-    return Announced(Kind(kind), rate, size)
+    return Announced(FrameKind(kind), rate, size)

@@ -1,4 +1,4 @@
-"""What a worker tells its guest: one JSON object per line: Confinement, then Task and batches of requests, or one FileTask."""
+"""The orders of a worker to its guest, one JSON object a line: Confinement, then ModelTask and batches of requests, or one FileTask."""
 
 import json
 from collections.abc import Sequence
@@ -9,42 +9,42 @@ from scoring.synthesis.load import Dtype
 from scoring.synthesis.synthesiser import Request
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Confinement:
-    """The walls. `witness` is a file of the worker's that must stay out of reach; `scratch` is the one writable folder."""
+    """The walls around a guest."""
 
-    parent: int
+    parent: int  # the worker's process id: the guest ends with it
     readable: tuple[str, ...]
-    scratch: str
-    witness: str
+    scratch: str  # the one writable folder
+    witness: str  # a file of the worker's that must stay out of reach
     ram_bytes: int
     cpu_seconds: int
     file_bytes: int
     open_files: int
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """Which model to load, with which arithmetic; `max_seconds` bounds each sample's length."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTask:
+    """A model to load, and its arithmetic."""
 
     family: str
     model_dir: str
     threads: int
     dtype: Dtype
-    max_seconds: float
+    max_seconds: float  # bounds each sample's length
 
 
 @dataclass(frozen=True, slots=True)
 class FileTask:
-    """Which sound file to decode, and how long its sound may be."""
+    """A sound file to decode, and the longest that its sound may be."""
 
     path: str
     max_seconds: float
 
 
-def encode(order: Confinement | Task | FileTask | Sequence[Request]) -> bytes:
+def encode(order: Confinement | ModelTask | FileTask | Sequence[Request]) -> bytes:
     """One order as a line."""
-    value = asdict(order) if isinstance(order, Confinement | Task | FileTask) else [asdict(request) for request in order]
+    value = asdict(order) if isinstance(order, Confinement | ModelTask | FileTask) else [asdict(request) for request in order]
     return json.dumps(value).encode() + b"\n"
 
 
@@ -54,10 +54,10 @@ def read_confinement(source: BinaryIO) -> Confinement:
     return Confinement(**fields | {"readable": tuple(fields["readable"])})
 
 
-def read_task(source: BinaryIO) -> Task | None:
+def read_task(source: BinaryIO) -> ModelTask | None:
     """The second line; None when the worker is gone or does not go on."""
     line = source.readline()
-    return Task(**json.loads(line)) if line else None
+    return ModelTask(**json.loads(line)) if line else None
 
 
 def read_file_task(source: BinaryIO) -> FileTask | None:

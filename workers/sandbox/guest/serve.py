@@ -7,8 +7,8 @@ from typing import BinaryIO, TypeVar
 from scoring.synthesis.load import Loader
 from scoring.synthesis.synthesiser import Request, Synthesiser, Waveform
 from workers.sandbox.guest.entry import enter, send
-from workers.sandbox.guest.frames import MAX_RATE, Frame, Kind, reason
-from workers.sandbox.guest.orders import Task, read_batch, read_task
+from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, reason
+from workers.sandbox.guest.orders import ModelTask, read_batch, read_task
 
 Result = TypeVar("Result")
 _NO_MEMORY = "allocate memory"
@@ -25,18 +25,18 @@ def serve(orders: BinaryIO, answers: BinaryIO, adapter: Callable[[str], Loader])
     model = _load(task, answers, adapter)
     if isinstance(model, Frame):
         return send(answers, model)
-    send(answers, Frame(Kind.LOADED, rate=model.sample_rate))
+    send(answers, Frame(FrameKind.LOADED, rate=model.sample_rate))
     while batch := read_batch(orders):
         for frame in _say(model, batch, task.max_seconds):
             send(answers, frame)
 
 
-def _load(task: Task, answers: BinaryIO, adapter: Callable[[str], Loader]) -> Synthesiser | Frame:
-    loader = _attempt(lambda: adapter(task.family), Kind.NOT_PREPARED)
+def _load(task: ModelTask, answers: BinaryIO, adapter: Callable[[str], Loader]) -> Synthesiser | Frame:
+    loader = _attempt(lambda: adapter(task.family), FrameKind.NOT_PREPARED)
     if isinstance(loader, Frame):
         return loader
-    send(answers, Frame(Kind.PREPARED))
-    return _attempt(lambda: _checked(loader(Path(task.model_dir), task.threads, task.dtype)), Kind.NOT_LOADED)
+    send(answers, Frame(FrameKind.PREPARED))
+    return _attempt(lambda: _checked(loader(Path(task.model_dir), task.threads, task.dtype)), FrameKind.NOT_LOADED)
 
 
 def _checked(model: Synthesiser) -> Synthesiser:
@@ -47,11 +47,11 @@ def _checked(model: Synthesiser) -> Synthesiser:
 
 def _say(model: Synthesiser, batch: Sequence[Request], max_seconds: float) -> list[Frame]:
     """One frame per request. What a batch does together it fails together."""
-    waveforms = _attempt(lambda: model.generate(batch), Kind.SAMPLE_FAILED)
+    waveforms = _attempt(lambda: model.generate(batch), FrameKind.SAMPLE_FAILED)
     if isinstance(waveforms, Frame):
         return [waveforms] * len(batch)
     if len(waveforms) != len(batch):
-        return [Frame(Kind.SAMPLE_FAILED, payload=reason("another number of samples than asked for"))] * len(batch)
+        return [Frame(FrameKind.SAMPLE_FAILED, payload=reason("another number of samples than asked for"))] * len(batch)
     return [_encode(waveform, model.sample_rate, max_seconds) for waveform in waveforms]
 
 
@@ -60,21 +60,21 @@ def _encode(waveform: Waveform, rate: int, max_seconds: float) -> Frame:
     import numpy as np  # not before the walls stand
 
     if waveform.ndim != 1:
-        return Frame(Kind.SAMPLE_FAILED, payload=reason(f"a sample is mono, not of shape {waveform.shape}"))
+        return Frame(FrameKind.SAMPLE_FAILED, payload=reason(f"a sample is mono, not of shape {waveform.shape}"))
     if not np.isfinite(waveform).all():
-        return Frame(Kind.SAMPLE_NOT_FINITE)
+        return Frame(FrameKind.SAMPLE_NOT_FINITE)
     if waveform.size > max_seconds * rate:
-        return Frame(Kind.SAMPLE_TOO_LARGE)
-    return Frame(Kind.SAMPLE, rate, np.rint(waveform.clip(-1.0, 1.0) * 32767.0).astype("<i2").tobytes())
+        return Frame(FrameKind.SAMPLE_TOO_LARGE)
+    return Frame(FrameKind.SAMPLE, rate, np.rint(waveform.clip(-1.0, 1.0) * 32767.0).astype("<i2").tobytes())
 
 
-def _attempt(call: Callable[[], Result], failure: Kind) -> Result | Frame:
+def _attempt(call: Callable[[], Result], failure: FrameKind) -> Result | Frame:
     """Run what a model may break. Out of memory is told apart, as it ends the guest."""
     try:
         return call()
     except MemoryError:
-        return Frame(Kind.OUT_OF_MEMORY)
+        return Frame(FrameKind.OUT_OF_MEMORY)
     except Exception as exc:  # noqa: BLE001 - the guest's main: whatever a model raises is an answer, and the guest goes on
         if _NO_MEMORY in str(exc):
-            return Frame(Kind.OUT_OF_MEMORY)
+            return Frame(FrameKind.OUT_OF_MEMORY)
         return Frame(failure, payload=reason(f"{type(exc).__name__}: {exc}"))
