@@ -1,106 +1,13 @@
-"""Whose fault a failure is, and its stable code. Codes are public: they never change their meaning."""
+"""The words for each code: what it means, and what to do about it. docs/errors.md is rendered from them."""
 
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
 
-
-class Blame(StrEnum):
-    """Who answers for a failure; it decides between a final 0 and a retry."""
-
-    SUBMISSION = "submission"
-    INFRASTRUCTURE = "infrastructure"
-    PLATFORM = "platform"
-
-
-class Code(IntEnum):
-    """1xxx the submission's, 2xxx the infrastructure's, 3xxx the platform's (requests, settings)."""
-
-    COMMITMENT_MALFORMED = 1001
-    TOO_EARLY = 1002
-    TIMELOCKED = 1003
-    BANNED = 1004
-    REPO_NOT_PUBLIC = 1101
-    REPO_TOO_LARGE = 1102
-    FILE_NOT_ALLOWED = 1103
-    WEIGHTS_MISSING = 1104
-    HEADER_INVALID = 1105
-    ARCHITECTURE_NOT_ALLOWED = 1106
-    LICENCE_NOT_OPEN = 1107
-    CONFIG_INVALID = 1108
-    TAG_MISMATCH = 1201
-    COPY = 1202
-    LOAD_FAILED = 1301
-    LOAD_TIMEOUT = 1302
-    SAMPLE_TIMEOUT = 1303
-    GENERATION_FAILED = 1304
-    MEMORY_EXCEEDED = 1305
-    OUTPUT_TOO_LARGE = 1306
-    FAILED_ALIKE = 1307
-
-    HUB_UNAVAILABLE = 2001
-    DOWNLOAD_INTERRUPTED = 2002
-    SANDBOX_UNAVAILABLE = 2101
-    HOST_TOO_SLOW = 2102
-    JUDGE_UNAVAILABLE = 2103
-    STORE_UNAVAILABLE = 2104
-    CERTIFICATE_EXPIRED = 2105
-    LEASE_EXPIRED = 2201
-    WORKER_ERROR = 2202
-    COMPETITION_MISMATCH = 2203
-    STAGE_STALLED = 2204
-
-    REQUEST_INVALID = 3001
-    NOT_AUTHENTICATED = 3002
-    NOT_ALLOWED = 3003
-    NOT_FOUND = 3004
-    BODY_TOO_LARGE = 3005
-    REGISTRY_STALE = 3006
-    RATE_LIMITED = 3007
-    IDEMPOTENCY_MISMATCH = 3008
-    STATE_CONFLICT = 3009
-    RECEIVER_MISMATCH = 3010
-    DATABASE_UNAVAILABLE = 3101
-    REDIS_UNAVAILABLE = 3102
-    CHAIN_UNAVAILABLE = 3103
-    API_UNAVAILABLE = 3104
-    PUBLISHING_FAILED = 3105
-    CHAIN_REFUSED = 3106
-    SETTING_INVALID = 3201
-    COMPETITION_INVALID = 3202
-    PORT_TAKEN = 3203
-    WALLET_MISSING = 3204
-    ARGUMENT_INVALID = 3205
-    SERVICE_KEY_INVALID = 3206
-    CERTIFICATE_INVALID = 3207
-    REVOCATIONS_INVALID = 3208
-    COMPETITION_EXPIRED = 3209
-    RECEIPT_INVALID = 3301
-    AUDIO_MISSING = 3302
-    AUDIO_INVALID = 3303
-    TEXT_INVALID = 3304
-    LEDGER_INVALID = 3305
-    INTERNAL = 3999
-
-    @property
-    def blame(self) -> Blame:
-        """Whose fault this code is."""
-        match self // 1000:
-            case 1:
-                return Blame.SUBMISSION
-            case 2:
-                return Blame.INFRASTRUCTURE
-            case _:
-                return Blame.PLATFORM
-
-    @property
-    def slug(self) -> str:
-        """The code's name as it appears in URLs and JSON."""
-        return self.name.lower().replace("_", "-")
+from scoring.errors.codes import Code
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a code means, and what whoever reads it should do."""
+    """The meaning of a code, and the advice to whoever reads it: one or two sentences each."""
 
     meaning: str
     advice: str
@@ -189,7 +96,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The request is not signed, or its signature does not hold.", "Sign it as btauth/1 asks."
     ),
     Code.NOT_ALLOWED: Explanation("This hotkey may not do that.", "Ask the operator to add the hotkey to the allow-list."),
-    Code.NOT_FOUND: Explanation("There is no such thing.", "Check the path and the id."),
+    Code.NOT_FOUND: Explanation(
+        "Nothing is stored under this name: a path, an id, a hash, a round or a uid.",
+        "Take the name from a list, such as /v1/submissions or /v1/rounds; /docs shows the paths that exist.",
+    ),
     Code.BODY_TOO_LARGE: Explanation("The request's body is too large.", "Send less at a time."),
     Code.REGISTRY_STALE: Explanation("The stored registry is newer or too old.", "Check the model queue and its chain."),
     Code.RATE_LIMITED: Explanation("Too many requests.", "Wait as long as Retry-After says, then send it again."),
@@ -200,7 +110,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The request is signed for another hotkey than the API's.",
         "Set VOICE_API_HOTKEY to the hotkey that the API answers as, if this is the API you mean.",
     ),
-    Code.STATE_CONFLICT: Explanation("It is not in a state in which that can be done.", "Read its state first, then decide."),
+    Code.STATE_CONFLICT: Explanation(
+        "The request does not fit the present state of what it names; the detail says which state that is.",
+        "Wait until the state allows it, or order what fits the state. Nothing was changed.",
+    ),
     Code.DATABASE_UNAVAILABLE: Explanation("PostgreSQL cannot be reached.", "Check DATABASE_URL and that the server runs."),
     Code.REDIS_UNAVAILABLE: Explanation("Redis cannot be reached.", "Check REDIS_URL and that the server runs."),
     Code.CHAIN_UNAVAILABLE: Explanation("The chain cannot be reached.", "Check --network and that the node runs."),
@@ -208,7 +121,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.PUBLISHING_FAILED: Explanation(
         "The model hub did not take the model.", "Check HF_ENDPOINT and HF_TOKEN, and that the hub can be reached."
     ),
-    Code.CHAIN_REFUSED: Explanation("The chain refused it.", "The chain's own name for the reason says what to change."),
+    Code.CHAIN_REFUSED: Explanation(
+        "The chain refused the transaction by one of its rules; the detail names the rule.",
+        "Do what the rule asks, then send it again: register the hotkey, wait out a rate limit, fund the coldkey, or correct the value.",
+    ),
     Code.SETTING_INVALID: Explanation("A setting is missing or wrong.", "Compare the environment with .env.example."),
     Code.COMPETITION_INVALID: Explanation("The competition file is wrong.", "Compare it with scoring/competition.toml."),
     Code.PORT_TAKEN: Explanation("The port is in use.", "Name another port, or none to get a free one."),
@@ -244,29 +160,3 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.INTERNAL: Explanation("The service failed.", "Report it with the request id."),
 }
-
-
-class VoiceError(Exception):
-    """Base of every error of this project: a stable code, and one sentence of detail that is safe to show."""
-
-    def __init__(self, code: Code, detail: str = "") -> None:
-        super().__init__(detail or EXPLANATIONS[code].meaning)
-        self.code = code
-        self.detail = detail or EXPLANATIONS[code].meaning
-
-    @property
-    def advice(self) -> str:
-        """What to do about it."""
-        return EXPLANATIONS[self.code].advice
-
-
-class SubmissionFault(VoiceError):
-    """The miner's model or commitment is at fault: final, public, score 0."""
-
-
-class InfrastructureFault(VoiceError):
-    """Our side failed: retried, never the miner's loss."""
-
-
-class PlatformError(VoiceError):
-    """A request, a setting or a service of ours is at fault; nothing was judged."""
