@@ -34,7 +34,7 @@ from scoring.judges.intelligibility import IntelligibilityJudge
 from scoring.judges.judge import Judge, Utterance
 from scoring.judges.naturalness import NaturalnessJudge
 from scoring.judges.panel import Panel
-from scoring.judges.pitch import HOP, f0
+from scoring.judges.pitch import HOP, track
 from scoring.judges.recognition.recogniser import Recogniser
 from scoring.judges.word_timing import WordAligner, WordSpan
 from scoring.report import Factor, Metrics
@@ -171,16 +171,16 @@ def pitch(said: SpokenEvaluation) -> list[ScoringRow]:
             ours, equal, default = Clock(), Clock(), Clock()
         wave = sound.samples.numpy()
         with deterministic():
-            ours(f0, sound)
+            ours(track, sound)
         equal(pyin, wave, frame_length=FRAME_LENGTH, hop_length=HOP)
         default(pyin, wave)
     seconds = sum(sound.seconds for sound in sounds[1:13])
     note = f"{ours.cpu / seconds * 10_000:.0f} ms per 10 s"
     return [
         equal.row("f0", f"librosa pyin, {seconds:.0f} s of sound, 100 frames per second"),
-        ours.row("f0", "pitch.f0, 100 frames per second", equal, note),
+        ours.row("f0", "pitch.track, 100 frames per second", equal, note),
         default.row("f0", "librosa pyin by default, 31 frames per second"),
-        ours.row("f0", "pitch.f0, 100 frames per second", default, note),
+        ours.row("f0", "pitch.track, 100 frames per second", default, note),
     ]
 
 

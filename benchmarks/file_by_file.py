@@ -38,7 +38,7 @@ class FileByFile:
         """Judge one sample by everything that needs no second one."""
         audio = from_pcm(said.pcm, said.rate)
         wave = load(audio)
-        heard = " ".join(one.word for one in self._recogniser.hear(Clip(audio)))
+        heard = " ".join(one.word for one in self._recogniser.recognise(Clip(audio)))
         jiwer.wer(" ".join(normalise(group.prompts[index].text)), heard or "-")
         opinions(wave)
         pyin(wave)

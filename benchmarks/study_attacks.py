@@ -18,7 +18,7 @@ from prompts.groups import Group, Register
 from scoring import competition
 from scoring.competition import Competition
 from scoring.judges.panel import Panel
-from scoring.studies.evidence.discrimination import LEAST, MOST_GAIN, drops, score
+from scoring.studies.evidence.discrimination import LEAST_DROP, MOST_GAIN, drops, score
 from scoring.studies.evidence.measured import AttackedVoice, AttackStudy, write
 from scoring.studies.manipulations.manipulation import Manipulation
 from scoring.types import BlockHash, RoundNumber
@@ -83,7 +83,7 @@ def table(found: dict[str, AttackedVoice], names: list[Manipulation]) -> Table:
     """Rows by manipulation; what falls short of its least amount is marked."""
     shown = Table("manipulation", "least", *(f"{name} ({entry.score:.3f})" for name, entry in found.items()))
     for name in names:
-        least = LEAST.get(name, -MOST_GAIN)
+        least = LEAST_DROP.get(name, -MOST_GAIN)
         cells = [f"{entry.drops[name]:.3f}{' !' if entry.drops[name] < least else ''}" for entry in found.values()]
         shown.add_row(name, f"{least:.2f}", *cells)
     return shown

@@ -33,7 +33,7 @@ def phrases() -> Phrases:
     )
 
 
-def asked(voice: Voice) -> tuple[Attribute, ...]:
+def asked_attributes(voice: Voice) -> tuple[Attribute, ...]:
     """The attributes that are not ordinary: the ones a description has to mention."""
     return tuple(attribute for attribute in Attribute if voice.level(attribute) != ORDINARY)
 
@@ -46,14 +46,14 @@ def name_speaker(register: Register, draw: Draw) -> str:
 def describe(voice: Voice, speaker: str, draw: Draw) -> str:
     """One sentence that asks for the voice, e.g. 'A deep-voiced man speaks very slowly and in a monotone.'"""
     known = phrases()
-    manner = [draw.choice(known.levels[attribute][voice.level(attribute)]) for attribute in draw.shuffle(asked(voice))]
+    manner = [draw.choice(known.levels[attribute][voice.level(attribute)]) for attribute in draw.shuffle(asked_attributes(voice))]
     if not manner:
         manner = [draw.choice(known.levels[draw.choice(tuple(Attribute))][ORDINARY])]
     said = " and ".join([part for part in (", ".join(manner[:-1]), manner[-1]) if part])
     return f"{speaker[0].upper()}{speaker[1:]} speaks {said}."
 
 
-def understand(description: str) -> Voice:
+def parse_description(description: str) -> Voice:
     """Read a description of ours back into levels: an attribute without mention is ordinary, an unnamed register is low."""
     known, text = phrases(), description.lower()
     levels = {

@@ -8,13 +8,13 @@ from itertools import pairwise
 import torch
 
 from prompts.groups import Attribute, Voice
-from prompts.voices import ORDINARY, asked
+from prompts.voices import ORDINARY, asked_attributes
 from scoring.audio.audio import FLOOR_DBFS, FRAME_SECONDS, HANGOVER_FRAMES, Audio, activity, trim
 from scoring.audio.clip import RATE, Clip
 from scoring.judges.judge import Utterance
 from scoring.judges.pitch import PitchTrack, quantiles, track
 from scoring.judges.recognition.dictionary import count_phonemes
-from scoring.judges.word_timing import WordFinder, WordSpan, inside
+from scoring.judges.word_timing import WordFinder, WordSpan, said_mask
 from scoring.report import Metrics
 from scoring.scores.delivery_levels import METRICS, agreement, level
 
@@ -60,10 +60,10 @@ class DeliveryJudge:
 def _measure(utterance: Utterance, spans: Sequence[WordSpan]) -> Metrics:
     clip, voice = utterance.clip, utterance.prompt.voice
     words = [span.word for span in spans if span.said]
-    found = track(spoken(clip, spans))
+    found = track(words_only(clip, spans))
     low, middle, high = quantiles(found, (0.1, 0.5, 0.9))
     metrics = {
-        "phoneme_rate": count_phonemes(words) / seconds_of(clip, spans) if words else 0.0,
+        "phoneme_rate": count_phonemes(words) / word_seconds(clip, spans) if words else 0.0,
         "f0_median": middle,
         "f0_spread": (high - low) / NORMAL_RANGE,
         "f0_range": 12.0 * math.log2(high / low) if low > 0.0 else 0.0,
@@ -73,7 +73,7 @@ def _measure(utterance: Utterance, spans: Sequence[WordSpan]) -> Metrics:
         "stray": stray(clip, spans),
         "borrowed": borrowed(found),
     }
-    wanted = sorted({*asked(voice), Attribute.PITCH})
+    wanted = sorted({*asked_attributes(voice), Attribute.PITCH})
     agreed = [
         agreement(voice.level(attribute), level(attribute, voice.register, metrics[METRICS[attribute]])) for attribute in wanted
     ]
@@ -117,17 +117,17 @@ def borrowed(found: PitchTrack) -> float:
     return 1.0 - int((found.voiced & found.periodic).sum()) / periodic if periodic else 0.0
 
 
-def spoken(clip: Clip, spans: Sequence[WordSpan]) -> Audio:
+def words_only(clip: Clip, spans: Sequence[WordSpan]) -> Audio:
     """The clip with silence wherever no word is said, at the judges' rate, from the first word to the last."""
     heard = clip.at(RATE)
-    said = inside(spans, heard.samples.shape[0], RATE)
+    said = said_mask(spans, heard.samples.shape[0], RATE)
     return trim(Audio(torch.where(said, heard.samples, 0.0), RATE), clip.floor)
 
 
-def seconds_of(clip: Clip, spans: Sequence[WordSpan]) -> float:
+def word_seconds(clip: Clip, spans: Sequence[WordSpan]) -> float:
     """Time of speech under the words that were said; at least one frame."""
     active = activity(clip.at(RATE), clip.floor)
-    return max(1, int((active & inside(spans, active.shape[0], 1.0 / FRAME_SECONDS)).sum())) * FRAME_SECONDS
+    return max(1, int((active & said_mask(spans, active.shape[0], 1.0 / FRAME_SECONDS)).sum())) * FRAME_SECONDS
 
 
 def stray(clip: Clip, spans: Sequence[WordSpan]) -> float:
@@ -138,7 +138,7 @@ def stray(clip: Clip, spans: Sequence[WordSpan]) -> float:
     1.0
     """
     active = activity(clip.at(RATE), clip.floor)
-    taken = inside([replace(span, said=True) for span in spans], active.shape[0], 1.0 / FRAME_SECONDS)
+    taken = said_mask([replace(span, said=True) for span in spans], active.shape[0], 1.0 / FRAME_SECONDS)
     return int((active & ~taken).sum()) * FRAME_SECONDS
 
 

@@ -30,19 +30,19 @@ class IntelligibilityJudge:
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Word errors of each utterance."""
-        return [compare(words_of(utterance.prompt.text), self._words(utterance)) for utterance in batch]
+        return [word_errors(words_of(utterance.prompt.text), self._words(utterance)) for utterance in batch]
 
     def _words(self, utterance: Utterance) -> list[str]:
-        return [heard.word for heard in self._recogniser.hear(utterance.clip)]
+        return [heard.word for heard in self._recogniser.recognise(utterance.clip)]
 
 
-def compare(asked: Sequence[str], heard: Sequence[str]) -> Metrics:
+def word_errors(asked: Sequence[str], heard: Sequence[str]) -> Metrics:
     """The errors of `heard` against `asked`; raises ValueError if nothing was asked.
 
     `wer = (substitutions + deletions + insertions) / asked words` of the cheapest edit (Levenshtein 1966, by jiwer); `cer` the same over
     characters.
 
-    >>> compare(["take", "the", "silver", "ring"], ["take", "a", "silver"])
+    >>> word_errors(["take", "the", "silver", "ring"], ["take", "a", "silver"])
     {'wer': 0.5, 'cer': 0.4, 'tail_deletions': 0.25, 'trailing_insertions': 0.0, 'repeats': 0.0}
     """
     if not asked:

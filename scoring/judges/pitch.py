@@ -85,12 +85,6 @@ def track(audio: Audio) -> PitchTrack:
     return PitchTrack(smooth, strength, power, periodic)
 
 
-def f0(audio: Audio) -> torch.Tensor:
-    """F0 of the voiced frames in Hz, in order: float64 [voiced], empty if there are none."""
-    found = track(audio)
-    return found.hertz[found.voiced]
-
-
 def quantiles(found: PitchTrack, shares: Sequence[float]) -> list[float]:
     """F0 in Hz below which these shares (0 … 1) of the power of voiced frames lie; zeros where nothing is voiced.
 

@@ -43,7 +43,7 @@ class SpeakerJudge:
 
     def compare(self, one: Utterance, other: Utterance) -> Metrics:
         """The same in either order."""
-        first, second = hear(one.clip), hear(other.clip)
+        first, second = voice_features(one.clip), voice_features(other.clip)
         timbre = float((first.spectrum - second.spectrum).square().mean().sqrt())
         pitch = _semitones(first.pitch, second.pitch)
         return {"speaker_similarity": likeness(timbre, pitch), "timbre_distance": timbre, "pitch_distance": pitch}
@@ -58,7 +58,7 @@ def likeness(decibels: float, semitones: float) -> float:
     return max(0.0, 1.0 - max(decibels / TIMBRE_DB, semitones / OCTAVE))
 
 
-def hear(clip: Clip) -> VoiceFeatures:
+def voice_features(clip: Clip) -> VoiceFeatures:
     """The voice of a clip; where nothing is voiced (a whisper), its spectrum is that of all frames."""
     speech = clip.level
     found = track(speech)

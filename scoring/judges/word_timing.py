@@ -41,10 +41,10 @@ class WordAligner:
 
     def find(self, utterance: Utterance) -> tuple[WordSpan, ...]:
         """Find the prompt's words in the utterance (see `WordFinder.find`)."""
-        return match(words_of(utterance.prompt.text), self._recogniser.hear(utterance.clip))
+        return match_words(words_of(utterance.prompt.text), self._recogniser.recognise(utterance.clip))
 
 
-def match(asked: Sequence[str], heard: Sequence[HeardWord]) -> tuple[WordSpan, ...]:
+def match_words(asked: Sequence[str], heard: Sequence[HeardWord]) -> tuple[WordSpan, ...]:
     """Match heard words to the asked ones (Levenshtein alignment, by jiwer); added words have no span."""
     if not asked or not heard:
         return ()
@@ -57,7 +57,7 @@ def match(asked: Sequence[str], heard: Sequence[HeardWord]) -> tuple[WordSpan, .
     return tuple(spans)
 
 
-def inside(spans: Sequence[WordSpan], length: int, rate: float) -> torch.Tensor:
+def said_mask(spans: Sequence[WordSpan], length: int, rate: float) -> torch.Tensor:
     """Mark the instants (`length` of them, `rate` a second) that belong to words that were said: bool [length].
 
     A margin around a word belongs to it, except where another word was heard.

@@ -52,7 +52,7 @@ def combine(utilities: Mapping[Factor, float], weights: Mapping[Factor, float]) 
     return min(1.0, math.exp(math.fsum(weights[f] * math.log(max(u, FLOOR)) for f, u in utilities.items()) / total))
 
 
-def moved(group: Group, low: Metrics, high: Metrics, anchors: Anchors) -> bool:
+def contrast_moved(group: Group, low: Metrics, high: Metrics, anchors: Anchors) -> bool:
     """True if the contrasted attribute rose from the side asked low to the side asked high, by at least its least move."""
     if group.contrast is None:
         raise ValueError(f"group {group.id} has no contrast")
@@ -67,7 +67,7 @@ def evaluate(
     samples: list[SampleReport] = []
     reports: list[GroupReport] = []
     for group in groups:
-        most = _obedience(group, judged, rules.anchors)
+        most = _delivery_bound(group, judged, rules.anchors)
         own = [_sample(group, prompt, judged[prompt.id], rules, most) for prompt in group.prompts]
         samples += own
         reports.append(GroupReport(group.id, group.kind.value, mean([sample.score for sample in own])))
@@ -113,7 +113,7 @@ def report(
     )
 
 
-def _obedience(group: Group, judged: Mapping[str, JudgedSample], anchors: Anchors) -> float:
+def _delivery_bound(group: Group, judged: Mapping[str, JudgedSample], anchors: Anchors) -> float:
     """Upper bound of delivery in a counterfactual pair: its worse side's. 1 in any other group.
 
     A pair that does not move as asked, or of which a side is missing, has shown no obedience.
@@ -121,7 +121,7 @@ def _obedience(group: Group, judged: Mapping[str, JudgedSample], anchors: Anchor
     if group.kind is not GroupKind.COUNTERFACTUAL:
         return 1.0
     low, high = (judged[prompt.id] for prompt in group.prompts)
-    if low.gate is not None or high.gate is not None or not moved(group, low.metrics, high.metrics, anchors):
+    if low.gate is not None or high.gate is not None or not contrast_moved(group, low.metrics, high.metrics, anchors):
         return 0.0
     return min(anchors.factors[Factor.DELIVERY].utility(side.metrics) for side in (low, high))
 

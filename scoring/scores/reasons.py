@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from prompts.groups import Group, GroupKind
 from scoring.report import EvaluationReport, Factor, Gate, SampleReport
-from scoring.scores.aggregate import FLOOR, ScoreRules, moved
+from scoring.scores.aggregate import FLOOR, ScoreRules, contrast_moved
 from scoring.scores.anchors import Combine, FactorAnchors
 from scoring.scores.delivery_levels import METRICS
 
@@ -64,7 +64,7 @@ def _followed(group: Group, siblings: Sequence[SampleReport], rules: ScoreRules)
     if group.kind is not GroupKind.COUNTERFACTUAL:
         return True
     low, high = siblings
-    return low.gate is None and high.gate is None and moved(group, low.metrics, high.metrics, rules.anchors)
+    return low.gate is None and high.gate is None and contrast_moved(group, low.metrics, high.metrics, rules.anchors)
 
 
 def _not_moved(group: Group, siblings: Sequence[SampleReport], rules: ScoreRules) -> str:

@@ -14,7 +14,7 @@ from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, load
 from scoring.judges.panel import Panel
 from scoring.studies.evidence import measured
-from scoring.studies.evidence.discrimination import LEAST, MOST_GAIN, UNHEARD, drops, score
+from scoring.studies.evidence.discrimination import LEAST_DROP, MOST_GAIN, UNCHARGED, drops, score
 from scoring.studies.manipulations.manipulation import Manipulation
 from scoring.types import RoundNumber
 
@@ -61,14 +61,14 @@ def lost(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", LEAST)
+@pytest.mark.parametrize("name", LEAST_DROP)
 def test_a_manipulation_costs_its_least_amount(lost: Drops, name: Manipulation) -> None:
     """Whoever sends it instead of the plain clip loses."""
-    assert lost[name] >= LEAST[name]
+    assert lost[name] >= LEAST_DROP[name]
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", sorted(UNHEARD))
+@pytest.mark.parametrize("name", sorted(UNCHARGED))
 def test_what_is_not_heard_gains_little(lost: Drops, name: Manipulation) -> None:
     """A manipulation too slight to charge wins no duel either."""
     assert lost[name] >= -MOST_GAIN
@@ -77,6 +77,6 @@ def test_what_is_not_heard_gains_little(lost: Drops, name: Manipulation) -> None
 def test_the_published_measurements_hold_the_least_amounts() -> None:
     """On more voices and whole groups, as docs/scoring.md shows them."""
     voices = measured.read(MEASURED).attacks.voices
-    floors = {**dict.fromkeys(UNHEARD, -MOST_GAIN), **LEAST}
+    floors = {**dict.fromkeys(UNCHARGED, -MOST_GAIN), **LEAST_DROP}
     assert {voice.synthesis for voice in voices.values()} == {"formant", "klatt"}
     assert [(key, name) for key, voice in voices.items() for name, floor in floors.items() if voice.drops[name] < floor] == []

@@ -22,7 +22,7 @@ import uvicorn
 from neurons.api_client.client import VoiceApi
 from neurons.chain import wallets
 from prompts.groups import Group, GroupKind, Prompt
-from prompts.voices import understand
+from prompts.voices import parse_description
 from scoring.audio.spoken import Spoken
 from scoring.competition import load
 from scoring.errors import Code, InfrastructureFault
@@ -106,7 +106,7 @@ async def test_a_recording_is_judged_as_a_models_sample_is(bed: Bed, pcm: bytes,
     assert (asked.state, asked.score, asked.sha256) == (ValidationState.QUEUED, None, hashlib.sha256(wav(pcm)).hexdigest())
     assert await work_one(bed.context, QueueName.CPU) == "validated"
     found = await bed.api.validation(asked.id)
-    group = Group("g", GroupKind.SINGLE, (Prompt("p", TEXT, DESCRIPTION, understand(DESCRIPTION)),))
+    group = Group("g", GroupKind.SINGLE, (Prompt("p", TEXT, DESCRIPTION, parse_description(DESCRIPTION)),))
     rules = SCHEDULE.version[-1]
     company = round_groups(BlockHash(f"0x{0:064x}"), rules)
     judged = panel(rules.profile, (*company, group)).judge(

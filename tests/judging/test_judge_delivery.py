@@ -11,9 +11,9 @@ from prompts.voices import LEVELS
 from scoring.audio.audio import Audio, from_pcm
 from scoring.judges.delivery import DeliveryJudge, energy_sd, faintness, flatness, pause_share
 from scoring.judges.judge import Utterance
-from scoring.judges.pitch import HOP, RATE, PitchTrack, f0, quantiles, track
+from scoring.judges.pitch import HOP, RATE, PitchTrack, quantiles, track
 from scoring.judges.recognition.recogniser import HeardWord, Recogniser
-from scoring.judges.word_timing import WordAligner, WordSpan, inside, match
+from scoring.judges.word_timing import WordAligner, WordSpan, match_words, said_mask
 from scoring.report import Factor
 from scoring.scores.anchors import load as load_anchors
 from scoring.scores.delivery_levels import agreement, centre, edges, level
@@ -32,6 +32,12 @@ class Everywhere:
 
 
 JUDGE = DeliveryJudge(Everywhere())
+
+
+def f0(audio: Audio) -> torch.Tensor:
+    """F0 of the voiced frames in Hz, in order."""
+    found = track(audio)
+    return found.hertz[found.voiced]
 
 
 @pytest.mark.parametrize("hertz", [75.0, 110.0, 196.0, 261.6, 390.0])
@@ -241,20 +247,20 @@ def test_a_tone_under_the_words_is_no_pitch_of_theirs(
 def test_words_are_matched_to_the_prompt() -> None:
     """Equal words were said, others stand in their place, added ones nowhere; nothing asked or heard has no place."""
     heard = [HeardWord(word, float(at), at + 1.0) for at, word in enumerate(["take", "the", "golden", "ring", "home", "again"])]
-    assert match(["take", "the", "silver", "ring", "home"], heard) == (
+    assert match_words(["take", "the", "silver", "ring", "home"], heard) == (
         WordSpan("take", 0.0, 1.0, True),
         WordSpan("the", 1.0, 2.0, True),
         WordSpan("silver", 2.0, 3.0, False),
         WordSpan("ring", 3.0, 4.0, True),
         WordSpan("home", 4.0, 5.0, True),
     )
-    assert match((), heard) == match(("a",), ()) == ()
+    assert match_words((), heard) == match_words(("a",), ()) == ()
 
 
 def test_a_margin_belongs_to_a_word_unless_another_was_heard_there() -> None:
     """A tenth of a second before and after; instants of 0.1 s."""
     spans = [WordSpan("a", 0.2, 0.4, True), WordSpan("b", 0.4, 0.6, False), WordSpan("c", 0.8, 0.9, True)]
-    assert inside(spans, 12, 10.0).nonzero()[:, 0].tolist() == [1, 2, 3, 7, 8, 9]
+    assert said_mask(spans, 12, 10.0).nonzero()[:, 0].tolist() == [1, 2, 3, 7, 8, 9]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from scoring.audio.audio import Audio, from_pcm
 from scoring.audio.clip import Clip
 from scoring.audio.noise_floor import noise_floor
 from scoring.errors import Code, InfrastructureFault
-from scoring.judges.intelligibility import IntelligibilityJudge, compare, repeats
+from scoring.judges.intelligibility import IntelligibilityJudge, repeats, word_errors
 from scoring.judges.judge import Utterance
 from scoring.judges.recognition.language_model import arpa
 from scoring.judges.recognition.recogniser import NOISE_FLOOR, HeardWord, Recogniser
@@ -99,7 +99,7 @@ def test_the_language_model_does_not_depend_on_order() -> None:
 )
 def test_compares(heard: str, wer: float, tail: float, trailing: float) -> None:
     """Errors are shares of the five words asked."""
-    metrics = compare(ASKED, heard.split())
+    metrics = word_errors(ASKED, heard.split())
     assert (metrics["wer"], metrics["tail_deletions"], metrics["trailing_insertions"]) == pytest.approx((wer, tail, trailing))
     assert (metrics["cer"] == 0.0) == (wer == 0.0)
 
@@ -120,7 +120,7 @@ def test_compares(heard: str, wer: float, tail: float, trailing: float) -> None:
 def test_counts_repeats(asked: str, heard: str, expected: int) -> None:
     """Sequences of words that were said again although the prompt does not."""
     assert repeats(asked.split(), heard.split()) == expected
-    assert compare(asked.split(), heard.split())["repeats"] == expected / len(asked.split())
+    assert word_errors(asked.split(), heard.split())["repeats"] == expected / len(asked.split())
 
 
 WORDS = st.lists(st.sampled_from(["a", "bc", "def", "g'h"]), max_size=12)
@@ -129,12 +129,12 @@ WORDS = st.lists(st.sampled_from(["a", "bc", "def", "g'h"]), max_size=12)
 @given(asked=WORDS.filter(bool), heard=WORDS)
 def test_comparing_is_bounded_and_exact_for_equals(asked: list[str], heard: list[str]) -> None:
     """Nothing is negative or beyond what was heard; equal words are without any error."""
-    found = compare(asked, heard)
+    found = word_errors(asked, heard)
     assert all(value >= 0.0 for value in found.values())
     assert found["tail_deletions"] <= 1.0
     assert max(found["trailing_insertions"], found["repeats"]) <= len(heard) / len(asked)
     assert found["wer"] <= max(len(asked), len(heard)) / len(asked)
-    assert compare(asked, asked) == dict.fromkeys(found, 0.0)
+    assert word_errors(asked, asked) == dict.fromkeys(found, 0.0)
 
 
 def test_what_is_wrong_costs_by_its_own_metric(
@@ -161,25 +161,25 @@ def test_what_is_wrong_costs_by_its_own_metric(
 def test_an_empty_prompt_cannot_be_compared() -> None:
     """Nothing asked is a mistake of ours, not a perfect or a failed reading."""
     with pytest.raises(ValueError, match="no words"):
-        compare([], ["a"])
+        word_errors([], ["a"])
 
 
 def test_hears_the_same_in_any_order(recogniser: Recogniser, clips: list[Audio]) -> None:
     """Forwards, backwards and repeated, in this recogniser and in a fresh one: the same words at the same places for one clip."""
-    first = [recogniser.hear(Clip(clip)) for clip in clips]
-    assert [recogniser.hear(Clip(clip)) for clip in reversed(clips)] == first[::-1]
-    assert recogniser.hear(Clip(clips[1])) == first[1]
+    first = [recogniser.recognise(Clip(clip)) for clip in clips]
+    assert [recogniser.recognise(Clip(clip)) for clip in reversed(clips)] == first[::-1]
+    assert recogniser.recognise(Clip(clips[1])) == first[1]
     fresh = Recogniser(reversed(TEXTS))
-    assert [fresh.hear(Clip(clip)) for clip in (clips[2], clips[0])] == [first[2], first[0]]
+    assert [fresh.recognise(Clip(clip)) for clip in (clips[2], clips[0])] == [first[2], first[0]]
 
 
 def test_knows_when_each_word_was_said(recogniser: Recogniser, clips: list[Audio]) -> None:
     """In order, inside of the clip; a second of silence in front moves every word by a second, give or take a frame."""
-    words = recogniser.hear(Clip(clips[0]))
+    words = recogniser.recognise(Clip(clips[0]))
     assert [heard.word for heard in words[:3]] == ["follow", "the", "swan"]
     assert all(one.end <= other.start + 0.011 for one, other in pairwise(words))
     assert -0.1 < words[0].start < words[-1].end < clips[0].seconds + 0.1
-    later = recogniser.hear(Clip(Audio(torch.nn.functional.pad(clips[0].samples, (22_050, 0)), 22_050)))
+    later = recogniser.recognise(Clip(Audio(torch.nn.functional.pad(clips[0].samples, (22_050, 0)), 22_050)))
     assert [heard.start - 1.0 for heard in later] == pytest.approx([heard.start for heard in words], abs=0.05)
 
 
@@ -194,8 +194,8 @@ def test_a_clip_is_decoded_once(recogniser: Recogniser, clips: list[Audio], monk
 
     monkeypatch.setattr(recogniser, "_attempt", attempt)
     sound = Clip(clips[0])
-    assert recogniser.hear(sound) is recogniser.hear(sound)
-    assert recogniser.hear(Clip(clips[0])) == recogniser.hear(sound)
+    assert recogniser.recognise(sound) is recogniser.recognise(sound)
+    assert recogniser.recognise(Clip(clips[0])) == recogniser.recognise(sound)
     assert len(decoded) == 2
 
 
@@ -218,7 +218,7 @@ def test_a_clip_that_no_decoder_takes_is_not_retried_for_ever(
         return (HeardWord("a", 0.0, 1.0),)
 
     monkeypatch.setattr(recogniser, "_attempt", attempt)
-    assert recogniser.hear(Clip(clips[0])) == heard
+    assert recogniser.recognise(Clip(clips[0])) == heard
 
 
 def test_a_decoder_that_fails_on_silence_is_our_fault(clips: list[Audio], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +230,7 @@ def test_a_decoder_that_fails_on_silence_is_our_fault(clips: list[Audio], monkey
 
     monkeypatch.setattr(recogniser, "_attempt", attempt)
     with pytest.raises(InfrastructureFault, match="the recogniser failed") as caught:
-        recogniser.hear(Clip(clips[0]))
+        recogniser.recognise(Clip(clips[0]))
     assert caught.value.code is Code.JUDGE_UNAVAILABLE
 
 

@@ -8,7 +8,7 @@ import torch
 
 from scoring.audio.audio import Audio, from_file, from_pcm, to_pcm
 from scoring.errors import Code, PlatformError
-from scoring.judges.pitch import f0
+from scoring.judges.pitch import track
 from scoring.studies.manipulations.additions import speech_power
 from scoring.studies.manipulations.manipulation import ENTRIES, Manipulation, apply, manipulate, write
 
@@ -39,7 +39,8 @@ def decibels(ratio: float) -> float:
 
 
 def pitch(audio: Audio) -> float:
-    return float(f0(audio).median())
+    found = track(audio)
+    return float(found.hertz[found.voiced].median())
 
 
 def test_every_manipulation_is_in_the_table() -> None:

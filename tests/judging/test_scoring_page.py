@@ -11,7 +11,7 @@ from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
 from scoring.scores import anchors
 from scoring.studies.evidence import measured
-from scoring.studies.evidence.discrimination import LEAST, UNHEARD
+from scoring.studies.evidence.discrimination import LEAST_DROP, UNCHARGED
 from scoring.studies.evidence.measures import MEASURES
 from scoring.studies.evidence.page import render
 from scoring.studies.manipulations.manipulation import Manipulation
@@ -40,9 +40,9 @@ def test_every_metric_that_costs_is_described(profile: Profile) -> None:
 
 def test_every_manipulation_is_charged_or_owned_up_to() -> None:
     """No third way, and none both ways."""
-    assert set(LEAST) | UNHEARD == set(Manipulation)
-    assert set(LEAST) & UNHEARD == set()
-    assert all(0.0 < least <= 1.0 for least in LEAST.values())
+    assert set(LEAST_DROP) | UNCHARGED == set(Manipulation)
+    assert set(LEAST_DROP) & UNCHARGED == set()
+    assert all(0.0 < least <= 1.0 for least in LEAST_DROP.values())
 
 
 def test_tables_are_tables(page: str) -> None:

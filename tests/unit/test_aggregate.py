@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prompts.groups import Attribute, Group, GroupKind, Prompt, Register, Voice
 from scoring.competition import FACTORS, Profile
 from scoring.report import Factor, Gate, GroupReport, SampleReport
-from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, combine, moved, report
+from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, combine, contrast_moved, report
 from scoring.scores.anchors import Anchor, Anchors, Combine, FactorAnchors, load
 from scoring.types import Micro
 
@@ -175,8 +175,8 @@ def test_each_contrast_is_read_from_its_own_metric(contrast: Attribute, measure:
     """A rise of the one metric that measures the contrast is what counts."""
     pair = group("g00", GroupKind.COUNTERFACTUAL, contrast)
     risen = {**PERFECT, measure: PERFECT[measure] + 10.0}
-    assert moved(pair, PERFECT, risen, ANCHORS)
-    assert not moved(pair, risen, PERFECT, ANCHORS)
+    assert contrast_moved(pair, PERFECT, risen, ANCHORS)
+    assert not contrast_moved(pair, risen, PERFECT, ANCHORS)
 
 
 def test_a_pair_that_moved_is_worth_what_its_worse_side_is() -> None:

@@ -7,7 +7,7 @@ import pytest
 from prompts.draw import Draw
 from prompts.generate import ASKED_LEVELS, digest, generate
 from prompts.groups import Attribute, Group, GroupKind, GroupPlan, Register, Voice
-from prompts.voices import LEVELS, ORDINARY, asked, describe, name_speaker, phrases, understand
+from prompts.voices import LEVELS, ORDINARY, asked_attributes, describe, name_speaker, parse_description, phrases
 
 SEED = bytes.fromhex("5e" * 32)
 PLAN = GroupPlan(single=20, counterfactual=8, voice=4)
@@ -64,7 +64,7 @@ def test_counterfactual_pairs_differ_in_one_attribute(groups: tuple[Group, ...])
         assert group.contrast is not None
         assert low.text == high.text
         assert low.voice.with_level(group.contrast, 5) == high.voice
-        assert asked(low.voice) == (group.contrast,)
+        assert asked_attributes(low.voice) == (group.contrast,)
         assert low.voice.level(group.contrast) == 1
         assert low.description.split(" speaks ")[0] == high.description.split(" speaks ")[0]
 
@@ -80,8 +80,8 @@ def test_voice_pairs_share_the_description(groups: tuple[Group, ...]) -> None:
 def test_singles_ask_one_to_three_attributes() -> None:
     """All of one, two and three occur; levels stay in the range of natural speech."""
     singles = [group.prompts[0].voice for group in generate(SEED, GroupPlan(single=60, counterfactual=0, voice=0))]
-    assert {len(asked(voice)) for voice in singles} == {1, 2, 3}
-    assert {voice.level(attribute) for voice in singles for attribute in asked(voice)} == set(ASKED_LEVELS)
+    assert {len(asked_attributes(voice)) for voice in singles} == {1, 2, 3}
+    assert {voice.level(attribute) for voice in singles for attribute in asked_attributes(voice)} == set(ASKED_LEVELS)
 
 
 def test_a_seed_is_a_block_hash() -> None:
@@ -99,7 +99,7 @@ def test_descriptions_can_be_read_back(register: Register, attribute: Attribute)
         voice = Voice(register=register, rate=ORDINARY, pitch=ORDINARY, expression=ORDINARY, loudness=ORDINARY).with_level(
             attribute, level
         )
-        assert {understand(describe(voice, name_speaker(register, draw), draw)) for _ in range(12)} == {voice}
+        assert {parse_description(describe(voice, name_speaker(register, draw), draw)) for _ in range(12)} == {voice}
 
 
 def test_descriptions_join_all_that_is_asked() -> None:
@@ -107,7 +107,7 @@ def test_descriptions_join_all_that_is_asked() -> None:
     draw = Draw(SEED, "all")
     voice = Voice(register=Register.HIGH, rate=5, pitch=1, expression=0, loudness=6)
     description = describe(voice, name_speaker(voice.register, draw), draw)
-    assert understand(description) == voice
+    assert parse_description(description) == voice
     assert description[0].isupper() and description.endswith(".")
 
 

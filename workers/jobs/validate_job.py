@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 
 from prompts.groups import Group, GroupKind, Prompt
-from prompts.voices import understand
+from prompts.voices import parse_description
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault, PlatformError, VoiceError
@@ -112,7 +112,7 @@ def validate(claim: ValidationClaim, rules: Competition, tools: Tools, progress:
     Raises Unjudgeable, and InfrastructureFault for whatever is ours.
     """
     _check(claim.text)
-    prompt = Prompt(_ID, claim.text, claim.description, understand(claim.description))
+    prompt = Prompt(_ID, claim.text, claim.description, parse_description(claim.description))
     group = Group(_ID, GroupKind.SINGLE, (prompt,))
     spoken = _spoken(claim.upload, rules, tools)
     progress(Stage.CHECK, 1, 1)

@@ -48,7 +48,7 @@ class Recogniser:
         self._lock = threading.Lock()
         self._known: WeakKeyDictionary[Clip, tuple[HeardWord, ...]] = WeakKeyDictionary()
 
-    def hear(self, clip: Clip) -> tuple[HeardWord, ...]:
+    def recognise(self, clip: Clip) -> tuple[HeardWord, ...]:
         """The words, in order; none if nothing was heard. It starts from the same state for every clip."""
         with self._lock:
             if clip not in self._known:

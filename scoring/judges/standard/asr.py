@@ -8,8 +8,8 @@ from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneratio
 
 from scoring.audio.clip import RATE
 from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import NetworkInput, through
-from scoring.judges.standard.pretrained import front_end, network
+from scoring.judges.standard.lanes import NetworkInput, run_in_lanes
+from scoring.judges.standard.pretrained import load_front_end, load_network
 
 WINDOW = 30 * RATE
 """Samples that the model takes at a time; it was trained on windows filled up with silence, so every pass has this shape."""
@@ -26,22 +26,22 @@ class StrongRecogniser:
 
     def __init__(self, folder: Path, device: Device) -> None:
         self._device = device
-        self._model = network(WhisperForConditionalGeneration, folder, device)
-        self._features = front_end(WhisperFeatureExtractor, folder)
-        self._tokenizer = front_end(WhisperTokenizer, folder)
+        self._model = load_network(WhisperForConditionalGeneration, folder, device)
+        self._features = load_front_end(WhisperFeatureExtractor, folder)
+        self._tokenizer = load_front_end(WhisperTokenizer, folder)
         self._end = self._tokenizer.eos_token_id
 
     def transcribe(self, waves: Sequence[torch.Tensor], prompts: Sequence[str]) -> list[str]:
         """The text of each wave (float32 [n], 16 kHz). A prompt's length bounds what may be heard, and nothing else is known of it."""
-        clips: list[NetworkInput] = []
+        inputs: list[NetworkInput] = []
         owners: list[int] = []
         for owner, (wave, prompt) in enumerate(zip(waves, prompts, strict=True)):
             budget = self._budget(prompt)
             for window in windows(wave):
-                clips.append(NetworkInput((self._mel(window),), budget))
+                inputs.append(NetworkInput((self._mel(window),), budget))
                 owners.append(owner)
         texts: list[list[str]] = [[] for _ in waves]
-        for owner, tokens in zip(owners, through(self._generate, clips, LANES[self._device], keyed=True), strict=True):
+        for owner, tokens in zip(owners, run_in_lanes(self._generate, inputs, LANES[self._device], keyed=True), strict=True):
             texts[owner].append(str(self._tokenizer.decode(tokens.tolist(), skip_special_tokens=True)).strip())
         return [" ".join(parts) for parts in texts]
 

@@ -11,8 +11,8 @@ from transformers import AutoModelForCTC, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureE
 from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import NetworkInput, silent, through
-from scoring.judges.standard.pretrained import front_end, network
+from scoring.judges.standard.lanes import NetworkInput, pad_with_silence, run_in_lanes
+from scoring.judges.standard.pretrained import load_front_end, load_network
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,9 +28,9 @@ class WeakRecogniser:
 
     def __init__(self, folder: Path, device: Device) -> None:
         self._device = device
-        self._model = network(AutoModelForCTC, folder, device)
-        self._features = front_end(Wav2Vec2FeatureExtractor, folder)
-        tokenizer = front_end(Wav2Vec2CTCTokenizer, folder)
+        self._model = load_network(AutoModelForCTC, folder, device)
+        self._features = load_front_end(Wav2Vec2FeatureExtractor, folder)
+        tokenizer = load_front_end(Wav2Vec2CTCTokenizer, folder)
         self._symbols: dict[str, int] = tokenizer.get_vocab()
         self._letters = {number: symbol for symbol, number in self._symbols.items()}
         self.blank, self.between = int(tokenizer.pad_token_id), int(tokenizer.word_delimiter_token_id)
@@ -40,8 +40,8 @@ class WeakRecogniser:
 
     def listen(self, waves: Sequence[torch.Tensor]) -> list[Emissions]:
         """Run the net over waves (float32 [n], n > 0, 16 kHz); raises InfrastructureFault when it fails."""
-        clips = [NetworkInput(self._prepared(wave)) for wave in waves]
-        heard = through(self._forward, clips, LANES[self._device])
+        inputs = [NetworkInput(self._prepared(wave)) for wave in waves]
+        heard = run_in_lanes(self._forward, inputs, LANES[self._device])
         kernels, strides = self._model.config.conv_kernel, self._model.config.conv_stride
         step = float(torch.tensor(strides).prod()) / RATE
         return [Emissions(out[: frames(wave.shape[0], kernels, strides)], step) for out, wave in zip(heard, waves, strict=True)]
@@ -61,8 +61,8 @@ class WeakRecogniser:
         """Normalise a wave and fill it up with silence; add a mask of the filling where the model was trained with one."""
         found = self._features(wave.numpy(), sampling_rate=RATE, return_tensors="pt").input_values[0]
         if not self._features.return_attention_mask:
-            return (silent(found),)
-        return silent(found), silent(torch.ones(found.shape[0], dtype=torch.long))
+            return (pad_with_silence(found),)
+        return pad_with_silence(found), pad_with_silence(torch.ones(found.shape[0], dtype=torch.long))
 
     def _forward(self, *columns: torch.Tensor) -> torch.Tensor:
         values, *mask = (column.to(self._device.value) for column in columns)

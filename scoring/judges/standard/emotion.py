@@ -24,8 +24,8 @@ from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.judge import Utterance
 from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import NetworkInput, repeated, through
-from scoring.judges.standard.pretrained import front_end, network
+from scoring.judges.standard.lanes import NetworkInput, pad_with_repeats, run_in_lanes
+from scoring.judges.standard.pretrained import load_front_end, load_network
 from scoring.report import Metrics
 
 
@@ -37,8 +37,8 @@ class EmotionJudge:
     def __init__(self, folder: Path, device: Device, version: str) -> None:
         self.version = version
         self._device = device
-        self._model = network(AutoModelForAudioClassification, folder, device)
-        self._features = front_end(Wav2Vec2FeatureExtractor, folder)
+        self._model = load_network(AutoModelForAudioClassification, folder, device)
+        self._features = load_front_end(Wav2Vec2FeatureExtractor, folder)
         neutral = [number for number, name in self._model.config.id2label.items() if str(name).lower().startswith("neu")]
         if len(neutral) != 1:
             raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "the emotion model has no class 'neutral', or several")
@@ -46,8 +46,8 @@ class EmotionJudge:
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Both metrics of each utterance."""
-        inputs = [NetworkInput((repeated(self._prepared(utterance)),)) for utterance in batch]
-        found = [float(part) for part in through(self._forward, inputs, LANES[self._device])]
+        inputs = [NetworkInput((pad_with_repeats(self._prepared(utterance)),)) for utterance in batch]
+        found = [float(part) for part in run_in_lanes(self._forward, inputs, LANES[self._device])]
         return [
             {"neutral": neutral, "emotion": agreement(utterance.prompt.voice.expression, neutral)}
             for utterance, neutral in zip(batch, found, strict=True)

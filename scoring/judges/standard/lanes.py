@@ -5,7 +5,7 @@ length. So the shape of a pass never depends on the other clips. Each clip is br
 holds it (its bucket), whatever comes with it, and a pass always has the same number of lanes: those that no clip needs repeat its
 first one. The repeated clip must come out of all its lanes the same; where it does not, the device cannot judge.
 
-All of it is float32 in one reproducible way: see `exact`.
+All of it is float32 in one reproducible way: see `reproducible`.
 """
 
 import math
@@ -33,7 +33,7 @@ def require(device: Device) -> None:
 
 
 @contextmanager
-def exact() -> Iterator[None]:
+def reproducible() -> Iterator[None]:
     """Keep the arithmetic inside from being chosen by speed: fixed threads, no TF32, no search for the fastest convolution.
 
     oneDNN is on, also where the panel has switched it off for the clips' own steps.
@@ -66,12 +66,12 @@ def bucket(length: int) -> int:
     return next((size for size in BUCKETS if size >= length), BUCKETS[-1] * math.ceil(length / BUCKETS[-1]))
 
 
-def silent(wave: torch.Tensor) -> torch.Tensor:
+def pad_with_silence(wave: torch.Tensor) -> torch.Tensor:
     """A wave [n] at its bucket's length, filled up with silence: for recognisers, to which silence says nothing."""
     return torch.nn.functional.pad(wave, (0, bucket(wave.shape[0]) - wave.shape[0]))
 
 
-def repeated(wave: torch.Tensor) -> torch.Tensor:
+def pad_with_repeats(wave: torch.Tensor) -> torch.Tensor:
     """A wave [n], n > 0, at its bucket's length, begun again until it is full: silence would change what is said of its sound."""
     size = bucket(wave.shape[0])
     return wave.repeat(math.ceil(size / wave.shape[0]))[:size]
@@ -85,34 +85,36 @@ class NetworkInput:
     key: Hashable = None
 
 
-def through(network: Callable[..., Any], clips: Sequence[NetworkInput], lanes: int, keyed: bool = False) -> list[torch.Tensor]:
+def run_in_lanes(
+    network: Callable[..., Any], inputs: Sequence[NetworkInput], lanes: int, keyed: bool = False
+) -> list[torch.Tensor]:
     """Run a network over clips; its outputs come in the order of the clips, on the CPU.
 
     `network` takes the clips' tensors, stacked to [lanes, …], and returns one tensor [lanes, …]; with `keyed` it takes the key
     first. Raises InfrastructureFault(JUDGE_UNAVAILABLE) where equal lanes differ, a number is not finite, or the device gives up.
     """
     passes: dict[Hashable, list[int]] = defaultdict(list)
-    for index, clip in enumerate(clips):
-        passes[clip.key, tuple(tensor.shape for tensor in clip.tensors)].append(index)
+    for index, item in enumerate(inputs):
+        passes[item.key, tuple(tensor.shape for tensor in item.tensors)].append(index)
     found: dict[int, torch.Tensor] = {}
     for members in passes.values():
         for start in range(0, len(members), lanes):
             part = members[start : start + lanes]
-            rows = _one_pass(network, [clips[index] for index in part], lanes, keyed)
+            rows = _one_pass(network, [inputs[index] for index in part], lanes, keyed)
             found |= dict(zip(part, rows, strict=True))
-    return [found[index] for index in range(len(clips))]
+    return [found[index] for index in range(len(inputs))]
 
 
-def _one_pass(network: Callable[..., Any], clips: Sequence[NetworkInput], lanes: int, keyed: bool) -> list[torch.Tensor]:
-    filled = [*clips, *[clips[0]] * (lanes - len(clips))]
-    stacked = [torch.stack(column) for column in zip(*(clip.tensors for clip in filled), strict=True)]
+def _one_pass(network: Callable[..., Any], inputs: Sequence[NetworkInput], lanes: int, keyed: bool) -> list[torch.Tensor]:
+    filled = [*inputs, *[inputs[0]] * (lanes - len(inputs))]
+    stacked = [torch.stack(column) for column in zip(*(item.tensors for item in filled), strict=True)]
     try:
-        with exact():
-            out = network(*((clips[0].key,) if keyed else ()), *stacked).cpu()
+        with reproducible():
+            out = network(*((inputs[0].key,) if keyed else ()), *stacked).cpu()
     except RuntimeError as exc:  # out of memory, or a device that went away
         raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"a network failed: {type(exc).__name__}") from exc
-    if any(not torch.equal(out[lane], out[0]) for lane in range(len(clips), lanes)):
+    if any(not torch.equal(out[lane], out[0]) for lane in range(len(inputs), lanes)):
         raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "this device gives the same clip other numbers in another lane")
     if not bool(torch.isfinite(out).all()):
         raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "a network returned numbers that are not finite")
-    return [out[lane].clone() for lane in range(len(clips))]
+    return [out[lane].clone() for lane in range(len(inputs))]

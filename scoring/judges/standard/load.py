@@ -11,7 +11,7 @@ from scoring.judges.standard.ctc import WeakRecogniser
 from scoring.judges.standard.device import LANES, Device
 from scoring.judges.standard.emotion import EmotionJudge
 from scoring.judges.standard.lanes import require
-from scoring.judges.standard.models import Fetch, Pin, Role, obtain
+from scoring.judges.standard.models import Fetch, Pin, Role, fetch_checked
 from scoring.judges.standard.mos import MosJudge, Squim, load_utmos
 from scoring.judges.standard.speaker import XVectorJudge
 from scoring.judges.standard.words import WordsJudge
@@ -23,7 +23,7 @@ PROTOCOL = 2
 def load(pins: Mapping[Role, Pin], fetch: Fetch, device: Device) -> Judges:
     """All judges, their networks on one kind of device; raises InfrastructureFault when any of them is not to be had."""
     require(device)
-    folders = {role: obtain(pins[role], fetch) for role in Role}
+    folders = {role: fetch_checked(pins[role], fetch) for role in Role}
 
     def version(*roles: Role) -> str:
         models = " ".join(pins[role].label for role in roles)

@@ -128,7 +128,7 @@ class Fetch(Protocol):
         ...
 
 
-def obtain(pin: Pin, fetch: Fetch) -> Path:
+def fetch_checked(pin: Pin, fetch: Fetch) -> Path:
     """The folder of a pinned model; raises InfrastructureFault when a file is missing or differs from its checksum."""
     folder = fetch(pin)
     for name, checksum in pin.files.items():

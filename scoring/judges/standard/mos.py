@@ -38,8 +38,8 @@ from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.judge import Utterance
 from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import NetworkInput, repeated, through
-from scoring.judges.standard.pretrained import fill
+from scoring.judges.standard.lanes import NetworkInput, pad_with_repeats, run_in_lanes
+from scoring.judges.standard.pretrained import load_weights
 from scoring.report import Metrics
 
 MIDDLE, HALF = 3.0, 2.0
@@ -61,8 +61,8 @@ class Squim:
             raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"SQUIM cannot be loaded: {exc}") from exc
         if rate != RATE or reference.shape[1] != 1 or reference.shape[0] < RATE:
             raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "SQUIM's reference.wav is not a second of 16 kHz mono speech")
-        self._objective = fill(objective, folder / "objective.safetensors", device)
-        self._subjective = fill(subjective, folder / "subjective.safetensors", device)
+        self._objective = load_weights(objective, folder / "objective.safetensors", device)
+        self._subjective = load_weights(subjective, folder / "subjective.safetensors", device)
         self._reference = torch.from_numpy(reference[:, 0]).to(device.value)
 
     def __call__(self, waves: torch.Tensor) -> torch.Tensor:
@@ -112,7 +112,7 @@ def load_utmos(folder: Path, device: Device) -> Utmos:
         model = Utmos(Wav2Vec2Config.from_dict(config["encoder"]), **sizes)
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"the UTMOS net cannot be built: {exc}") from exc
-    loaded: Utmos = fill(model, folder / "model.safetensors", device)
+    loaded: Utmos = load_weights(model, folder / "model.safetensors", device)
     return loaded
 
 
@@ -138,8 +138,8 @@ class MosJudge:
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Measure all utterances together; raises InfrastructureFault when a network fails."""
-        inputs = [NetworkInput((repeated(utterance.clip.level.samples),)) for utterance in batch]
-        signals, opinions = through(self._squim, inputs, self._lanes), through(self._utmos, inputs, self._lanes)
+        inputs = [NetworkInput((pad_with_repeats(utterance.clip.level.samples),)) for utterance in batch]
+        signals, opinions = run_in_lanes(self._squim, inputs, self._lanes), run_in_lanes(self._utmos, inputs, self._lanes)
         return [
             {**dict(zip(Squim.names, signal.tolist(), strict=True)), "utmos": float(opinion)}
             for signal, opinion in zip(signals, opinions, strict=True)

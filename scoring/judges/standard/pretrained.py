@@ -15,7 +15,7 @@ _UNREAD = ("masked_spec_embed",)
 """Tensors that only training reads; published files lack them."""
 
 
-def network(model_class: Any, folder: Path, device: Device) -> Any:
+def load_network(model_class: Any, folder: Path, device: Device) -> Any:
     """A transformers model in float32, ready to judge; raises InfrastructureFault(JUDGE_UNAVAILABLE) unless it is complete."""
     _quieten()
     try:
@@ -36,7 +36,7 @@ def network(model_class: Any, folder: Path, device: Device) -> Any:
     return model.eval().to(device.value)
 
 
-def front_end(part_class: Any, folder: Path) -> Any:
+def load_front_end(part_class: Any, folder: Path) -> Any:
     """A tokenizer or feature extractor of transformers; raises as `network`."""
     try:
         return part_class.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -44,7 +44,7 @@ def front_end(part_class: Any, folder: Path) -> Any:
         raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{part_class.__name__} cannot be loaded: {exc}") from exc
 
 
-def fill(model: torch.nn.Module, weights: Path, device: Device) -> Any:
+def load_weights(model: torch.nn.Module, weights: Path, device: Device) -> Any:
     """A network of torch's own, filled with exactly the tensors of a file; raises as `network`."""
     try:
         model.load_state_dict(load_file(weights), strict=True)

@@ -8,8 +8,8 @@ from transformers import Wav2Vec2FeatureExtractor, WavLMForXVector
 from scoring.audio.clip import RATE
 from scoring.judges.judge import Utterance
 from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import NetworkInput, repeated, through
-from scoring.judges.standard.pretrained import front_end, network
+from scoring.judges.standard.lanes import NetworkInput, pad_with_repeats, run_in_lanes
+from scoring.judges.standard.pretrained import load_front_end, load_network
 from scoring.report import Metrics
 
 
@@ -25,13 +25,13 @@ class XVectorJudge:
     def __init__(self, folder: Path, device: Device, version: str) -> None:
         self.version = version
         self._device = device
-        self._model = network(WavLMForXVector, folder, device)
-        self._features = front_end(Wav2Vec2FeatureExtractor, folder)
+        self._model = load_network(WavLMForXVector, folder, device)
+        self._features = load_front_end(Wav2Vec2FeatureExtractor, folder)
 
     def compare(self, one: Utterance, other: Utterance) -> Metrics:
         """The same in either order: each clip is embedded on its own."""
-        inputs = [NetworkInput((repeated(self._prepared(utterance)),)) for utterance in (one, other)]
-        first, second = (vector.to(torch.float64) for vector in through(self._embed, inputs, LANES[self._device]))
+        inputs = [NetworkInput((pad_with_repeats(self._prepared(utterance)),)) for utterance in (one, other)]
+        first, second = (vector.to(torch.float64) for vector in run_in_lanes(self._embed, inputs, LANES[self._device]))
         return {"speaker_similarity": float(torch.nn.functional.cosine_similarity(first, second, dim=0))}
 
     def _prepared(self, utterance: Utterance) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from scoring.judges.intelligibility import compare
+from scoring.judges.intelligibility import word_errors
 from scoring.judges.judge import Utterance
 from scoring.judges.recognition.dictionary import count_phonemes
 from scoring.judges.standard.alignment import ForcedAligner, timing
@@ -14,7 +14,7 @@ from scoring.report import Metrics
 class WordsJudge:
     """Errors of both recognisers against the prompt, and the timing of its words.
 
-    The strong recogniser's errors have the names that the embedded profile's have: see `intelligibility.compare`. `wer_weak` and
+    The strong recogniser's errors have the names that the embedded profile's have: see `intelligibility.word_errors`. `wer_weak` and
     `cer_weak` are the weak one's; `mush = max(0, wer_weak - wer)` is the share of words that only guessing understands. All of these are
     shares ≥ 0; less is better. The timings are those of `alignment.timing`.
 
@@ -39,7 +39,7 @@ class WordsJudge:
 
     def _metrics(self, utterance: Utterance, strong: str, weak: str) -> Metrics:
         asked = words_of(utterance.prompt.text)
-        errors, plain = compare(asked, words_of(strong)), compare(asked, words_of(weak))
+        errors, plain = word_errors(asked, words_of(strong)), word_errors(asked, words_of(weak))
         return {
             **errors,
             "wer_weak": plain["wer"],

@@ -12,7 +12,7 @@ from scoring.studies.manipulations.manipulation import Manipulation, apply
 from scoring.types import MICRO
 
 M = Manipulation
-LEAST: Mapping[Manipulation, float] = {
+LEAST_DROP: Mapping[Manipulation, float] = {
     M.REPEAT: 0.5,
     M.FIRST_HALF: 0.25,
     M.PHRASE_REPEATED: 0.4,
@@ -46,7 +46,7 @@ LEAST: Mapping[Manipulation, float] = {
 }
 """Points of the combined score (0 … 1) that a manipulation of every clip takes from a voice, at least: some way below the
 smallest drop measured on any voice."""
-UNHEARD = frozenset({M.MU_LAW, M.NOISE_40, M.HUM_50, M.HUM_60})
+UNCHARGED = frozenset({M.MU_LAW, M.NOISE_40, M.HUM_50, M.HUM_60})
 """Manipulations that the embedded profile does not charge on every voice: no loss is promised, only a bound on the gain."""
 MOST_GAIN = 0.02
 """Points of the score that such a manipulation may gain at most."""

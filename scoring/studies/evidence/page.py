@@ -76,7 +76,7 @@ def render(measured: Measured) -> str:
         moves=[_move(attribute) for attribute in Attribute],
         attacks=_attacks(measured),
         entries=ENTRIES,
-        unheard=sorted(discrimination.UNHEARD),
+        unheard=sorted(discrimination.UNCHARGED),
         most_gain=discrimination.MOST_GAIN,
         largest_gain=-min(drop for voice in measured.attacks.voices.values() for drop in voice.drops.values()),
         noticeable=NOTICEABLE,
@@ -138,6 +138,6 @@ class AttackRow:
 def _attacks(measured: Measured) -> list[AttackRow]:
     voices = measured.attacks.voices.values()
     return [
-        AttackRow(name, entry.meaning, discrimination.LEAST.get(name), [voice.drops[name] for voice in voices])
+        AttackRow(name, entry.meaning, discrimination.LEAST_DROP.get(name), [voice.drops[name] for voice in voices])
         for name, entry in ENTRIES.items()
     ]

@@ -18,7 +18,7 @@ from scoring.judges.standard.asr import SEARCH, WINDOW, StrongRecogniser, window
 from scoring.judges.standard.ctc import Emissions, WeakRecogniser, frames
 from scoring.judges.standard.device import Device
 from scoring.judges.standard.emotion import agreement
-from scoring.judges.standard.lanes import NetworkInput, bucket, repeated, require, silent, through
+from scoring.judges.standard.lanes import NetworkInput, bucket, pad_with_repeats, pad_with_silence, require, run_in_lanes
 from scoring.judges.standard.mos import MosJudge, Squim
 from scoring.judges.standard.words import WordsJudge
 from scoring.report import Factor
@@ -136,13 +136,13 @@ def test_a_network_that_fails_is_ours() -> None:
         raise torch.OutOfMemoryError("no memory")
 
     with pytest.raises(InfrastructureFault):
-        through(full, [NetworkInput((torch.zeros(3),))], 1)
+        run_in_lanes(full, [NetworkInput((torch.zeros(3),))], 1)
 
 
 def test_what_is_not_finite_is_ours() -> None:
     """NaN in a receipt would be a score of nothing."""
     with pytest.raises(InfrastructureFault):
-        through(lambda wave: wave / 0.0, [NetworkInput((torch.zeros(3),))], 1)
+        run_in_lanes(lambda wave: wave / 0.0, [NetworkInput((torch.zeros(3),))], 1)
 
 
 def test_nothing_to_judge(judges: Judges) -> None:
@@ -159,7 +159,7 @@ def test_clips_of_other_keys_go_through_apart_and_come_back_in_order() -> None:
         return waves[:, 0] + key
 
     clips = [NetworkInput((torch.full((size,), float(size)),), key) for size, key in ((2, 1), (3, 1), (2, 2), (2, 1))]
-    assert [float(row) for row in through(first, clips, 2, keyed=True)] == [3.0, 4.0, 4.0, 3.0]
+    assert [float(row) for row in run_in_lanes(first, clips, 2, keyed=True)] == [3.0, 4.0, 4.0, 3.0]
     assert seen == [(1, (2, 2)), (1, (2, 3)), (2, (2, 2))]
 
 
@@ -180,8 +180,8 @@ def test_bucket(length: int, expected: int) -> None:
 def test_filling() -> None:
     """With silence for recognisers, by beginning again for those who judge the sound."""
     wave = torch.arange(1.0, 12_001.0)
-    assert torch.equal(silent(wave), torch.cat([wave, torch.zeros(4_000)]))
-    assert torch.equal(repeated(wave), torch.cat([wave, wave[:4_000]]))
+    assert torch.equal(pad_with_silence(wave), torch.cat([wave, torch.zeros(4_000)]))
+    assert torch.equal(pad_with_repeats(wave), torch.cat([wave, wave[:4_000]]))
     assert tuple(sorted(lanes.BUCKETS)) == lanes.BUCKETS
 
 
