@@ -7,12 +7,12 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from neurons.cli import api_docs, daemons, verify, wallet
+from neurons.cli import daemons, pages, verify, wallet
 from neurons.cli.dev import commands as dev
 from neurons.cli.dev import demo
 from neurons.cli.miner import commands as miner
 from neurons.cli.operator import commands as operator
-from neurons.cli.plain import plain
+from neurons.cli.output import plain
 from neurons.cli.scoring import commands as scoring
 from neurons.cli.scoring import pin, simulate
 from neurons.cli.validator import certificates, ledger, weights
@@ -38,7 +38,7 @@ scoring.app.command("pin")(pin.pin)
 app.add_typer(scoring.app, name="scoring")
 app.add_typer(simulate.app, name="simulate")
 app.command("api")(daemons.api)
-app.command("api-docs")(api_docs.api_docs)
+app.command("api-docs")(pages.api_docs)
 app.command("dispatcher")(daemons.dispatcher)
 app.command("worker")(daemons.worker)
 app.command("demo")(demo.demo)
@@ -61,13 +61,13 @@ def main() -> None:
     except (typer.TyperException, VoiceError, ValidationError) as error:
         if debug:
             raise
-        _tell(error)
+        _print(error)
         sys.exit(error.exit_code if isinstance(error, typer.TyperException) else 1)
     except (KeyboardInterrupt, typer.Abort):  # the second: a question was answered with no
         sys.exit(130)
 
 
-def _tell(error: typer.TyperException | VoiceError | ValidationError) -> None:
+def _print(error: typer.TyperException | VoiceError | ValidationError) -> None:
     """Print the error's code, what is wrong, and what to do, in one line; nothing after a help that stands for the error."""
     match error:
         case VoiceError():

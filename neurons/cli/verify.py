@@ -13,9 +13,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.bars import stages
 from neurons.cli.options import AsJson, address
-from neurons.cli.plain import plain
+from neurons.cli.output import plain, stages
 
 if TYPE_CHECKING:
     from scoring.receipts.certificate import Trust

@@ -12,7 +12,7 @@ import typer
 
 from neurons.chain import wallets
 from neurons.cli.main import app
-from neurons.cli.operator.moments import moment
+from neurons.cli.operator.commands import moment
 from scoring.errors import Code, VoiceError
 from scoring.types import SubmissionId
 from voice_api.db.operations import Operations

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from neurons.cli.operator.moments import moment
+from neurons.cli.operator.commands import moment
 from scoring.errors import Code, PlatformError
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -7,6 +7,7 @@ import typer
 
 from neurons.cli.dev import fault, rules
 from neurons.cli.options import AsJson, DevChainOptions, DevWalletOptions, Netuid, address, shared_options
+from neurons.cli.output import answer
 
 app = typer.Typer(help="The development chain and the local model hub.", no_args_is_help=True)
 app.add_typer(fault.app, name="fault")
@@ -135,31 +136,23 @@ def blocks(
     as_json: AsJson = False,
 ) -> None:
     """Show the chain's newest blocks and what happened in them."""
-    import json
     from dataclasses import asdict
 
     from neurons.cli.dev import tables
     from neurons.devchain import operations
 
     found = operations.blocks(options.file, limit)
-    if as_json:
-        typer.echo(json.dumps([asdict(block) for block in found]))
-        return
-    tables.show_blocks(found)
+    answer(as_json, [asdict(block) for block in found], lambda: tables.show_blocks(found))
 
 
 @app.command()
 @shared_options
 def show(options: DevChainOptions, as_json: AsJson = False) -> None:
     """Show the chain as it is now: neurons, stakes, weights, permits, commitments, hyperparameters and faults."""
-    import json
     from dataclasses import asdict
 
     from neurons.cli.dev import tables
     from neurons.devchain.overview import overview
 
     found = overview(options.file)
-    if as_json:
-        typer.echo(json.dumps(asdict(found)))
-        return
-    tables.show_overview(found)
+    answer(as_json, asdict(found), lambda: tables.show_overview(found))

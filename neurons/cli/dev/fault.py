@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from neurons.cli.options import AsJson, DevChainOptions, shared_options
+from neurons.cli.output import answer
 from neurons.devchain.faults import FaultKind
 
 app = typer.Typer(help="Let the development chain's node fail.", no_args_is_help=True)
@@ -29,8 +30,6 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Begin a fault at the newest block; running processes meet it with their next call."""
-    import json
-
     from neurons.devchain import operations
     from neurons.devchain.faults import FaultPlan
 
@@ -38,24 +37,20 @@ def add(
         options.file,
         FaultPlan(kind=kind, call=call, share=share, seconds=seconds, name=name, after=after, until_block=until_block, pid=pid),
     )
-    typer.echo(json.dumps({"id": fault}) if as_json else f"fault {fault}: {kind.value} of {call}")
+    answer(as_json, {"id": fault}, lambda: typer.echo(f"fault {fault}: {kind.value} of {call}"))
 
 
 @app.command("list")
 @shared_options
 def list_faults(options: DevChainOptions, as_json: AsJson = False) -> None:
     """Show the faults, those that are over too, and how often each struck."""
-    import json
     from dataclasses import asdict
 
     from neurons.cli.dev import tables
     from neurons.devchain import operations
 
     found = operations.faults(options.file)
-    if as_json:
-        typer.echo(json.dumps([asdict(fault) for fault in found]))
-        return
-    tables.show_faults(found)
+    answer(as_json, [asdict(fault) for fault in found], lambda: tables.show_faults(found))
 
 
 @app.command()

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.plain import plain
+from neurons.cli.output import plain
 from neurons.devchain.genesis import RAO, U16_MAX
 
 if TYPE_CHECKING:

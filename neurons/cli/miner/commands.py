@@ -1,7 +1,6 @@
 """`voice miner`: check, score, publish, commit, and see what became of it; or let a daemon do all of it."""
 
 import asyncio
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +11,10 @@ from rich.table import Table
 
 from neurons.cli.miner import run, score, status, validate
 from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, given, keys_of, shared_options
+from neurons.cli.output import answer
 
 if TYPE_CHECKING:
+    from neurons.miner.model_check import CheckedModel
     from neurons.settings import MinerSettings
     from scoring.competition import Competition
 
@@ -29,9 +30,10 @@ def check(folder: Folder, competition: CompetitionFile = None, as_json: AsJson =
     from neurons.miner.model_check import check as check_folder
 
     found = check_folder(folder, _rules(competition))
-    if as_json:
-        typer.echo(json.dumps(asdict(found)))
-        return
+    answer(as_json, asdict(found), lambda: _show_checked(found))
+
+
+def _show_checked(found: "CheckedModel") -> None:
     table = Table("", "", show_header=False, box=None)
     for name, value in (
         ("family", found.family),

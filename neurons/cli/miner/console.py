@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from neurons.cli.plain import plain
+from neurons.cli.output import plain
 
 if TYPE_CHECKING:
     from neurons.miner.messages import Message

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.bars import stages
 from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, shared_options
+from neurons.cli.output import answer, stages
 
 if TYPE_CHECKING:
     from neurons.settings import MinerSettings
@@ -98,10 +98,7 @@ def score(
     report = _report(found)
     if out is not None:
         _keep(out, report, found.trial.spoken)
-    if as_json:
-        typer.echo(json.dumps(report))
-    else:
-        _show(found)
+    answer(as_json, report, lambda: _show(found))
 
 
 def _check(target: str) -> None:

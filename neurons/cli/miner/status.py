@@ -1,8 +1,8 @@
 """`voice miner status`: what became of a hotkey's submissions, when the next one's turn comes, and what to do."""
 
 import asyncio
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.miner import history
 from neurons.cli.options import AsJson, WalletOptions, address, keys_of, shared_options
-from neurons.cli.plain import plain
+from neurons.cli.output import answer, plain
 from scoring.errors import EXPLANATIONS
 from scoring.types import MICRO
 
@@ -27,6 +26,9 @@ if TYPE_CHECKING:
     Events = Mapping[SubmissionId, Sequence[EventOut]]
 
 _MINUTE, _HOUR = 60, 3600
+_SHOWN_STEPS = 6
+"""Steps of a submission that are told; those before are behind `GET /v1/submissions/{id}/events`."""
+_SUFFIXES = {1: "st", 2: "nd", 3: "rd"}
 
 
 @shared_options
@@ -44,14 +46,17 @@ def status(
     settings = options.settings(MinerSettings)
     whose = hotkey or keys_of(settings).hotkey.ss58_address
     found, turns, events = asyncio.run(_read(settings, Hotkey(whose)))
-    if as_json:
-        typer.echo(json.dumps([_plain_data(item, turns, events) for item in found]))
-    elif found:
-        Console().print(_table(found, turns))
-        for submission, steps in events.items():
-            typer.echo(f"Submission {submission}, times in UTC: {history.told(steps)}")
-    else:
-        typer.echo(f"No submission of {whose} is known: has it been committed, and read by the model queue?")
+    data = [_plain_data(item, turns, events) for item in found]
+    answer(as_json, data, lambda: _show(whose, found, turns, events))
+
+
+def _show(hotkey: str, found: "Sequence[SubmissionOut]", turns: "Turns", events: "Events") -> None:
+    if not found:
+        typer.echo(f"No submission of {hotkey} is known: has it been committed, and read by the model queue?")
+        return
+    Console().print(_table(found, turns))
+    for submission, steps in events.items():
+        typer.echo(f"Submission {submission}, times in UTC: {history(steps)}")
 
 
 async def _read(settings: "MinerSettings", hotkey: "Hotkey") -> "tuple[list[SubmissionOut], Turns, Events]":
@@ -115,3 +120,34 @@ def _spoken(seconds: int) -> str:
 
 def _advice(item: "SubmissionOut") -> str:
     return "" if item.code is None else EXPLANATIONS[item.code].advice
+
+
+def history(events: "Sequence[EventOut]") -> str:
+    """The last steps, oldest first, in UTC; a day is named where it changes. A verdict, which two steps say, is told once."""
+    steps = list(_steps(events))[-_SHOWN_STEPS:]
+    days = [None, *(at.date() for at, _ in steps)]
+    return " → ".join(
+        f"{words} {at:%H:%M}" if at.date() == day else f"{words} {at:%-d %b %H:%M}"
+        for (at, words), day in zip(steps, days, strict=False)
+    )
+
+
+def _steps(events: "Sequence[EventOut]") -> Iterator[tuple[datetime, str]]:
+    attempts: dict[int | None, int] = {}
+    for event in events:
+        if event.kind.value == "submission" and event.evaluation_id is not None:
+            continue  # its evaluation's own step says so
+        words = event.to_state.value
+        if words == "running":
+            attempts[event.evaluation_id] = attempts.get(event.evaluation_id, 0) + 1
+            words += f" on its {_ordinal(attempts[event.evaluation_id])} attempt" if attempts[event.evaluation_id] > 1 else ""
+        if event.code is not None:
+            words += f" ({event.code.value} {event.code.slug.replace('-', ' ')})"
+        if event.actor.value == "operator":
+            words += " by the operator"
+        yield event.at.astimezone(UTC), words
+
+
+def _ordinal(number: int) -> str:
+    suffix = "th" if number % 100 in (11, 12, 13) else _SUFFIXES.get(number % 10, "th")
+    return f"{number}{suffix}"

@@ -1,7 +1,6 @@
 """`voice miner validate`: have one recording judged by the network's workers, with the code that judges models."""
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, keys_of, shared_options
-from neurons.cli.plain import plain
+from neurons.cli.output import answer, plain
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
@@ -67,10 +66,7 @@ def validate(
 
     found = asyncio.run(_with_progress(ask))
     url = f"{settings.api_url.rstrip('/')}/v1/validations/{found.id}"
-    if as_json:
-        typer.echo(json.dumps({**found.model_dump(mode="json"), "url": url}))
-    else:
-        _show(found, scale, url)
+    answer(as_json, {**found.model_dump(mode="json"), "url": url}, lambda: _show(found, scale, url))
     if found.state == "failed":
         raise typer.Exit(1)
 

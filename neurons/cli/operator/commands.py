@@ -1,16 +1,17 @@
 """`voice operator`: what waits for an operator, who works, and orders; each order says why, and leaves an event."""
 
 import asyncio
-import json
+import re
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from neurons.cli.operator import tables
-from neurons.cli.operator.moments import moment
 from neurons.cli.options import AsJson, WalletOptions, address, keys_of, shared_options
+from neurons.cli.output import answer
+from scoring.errors import Code, PlatformError
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
@@ -22,6 +23,8 @@ Reason = Annotated[str, typer.Option("--reason", "-r", help="Why: it stands in t
 Moment = "a time like 2026-11-22T09:00 (UTC), or an age like 90m"
 
 Answer = TypeVar("Answer")
+_AGO = re.compile(r"(\d{1,6})([smhd])")
+_UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 @app.command()
@@ -29,10 +32,7 @@ Answer = TypeVar("Answer")
 def stuck(options: WalletOptions, as_json: AsJson = False) -> None:
     """List evaluations of open rounds that were parked and wait for an operator."""
     found = _ask(lambda api: api.stuck(), options)
-    if as_json:
-        typer.echo(json.dumps([row.model_dump(mode="json") for row in found]))
-    else:
-        tables.show_stuck(found)
+    answer(as_json, [row.model_dump(mode="json") for row in found], lambda: tables.show_stuck(found))
 
 
 @app.command()
@@ -46,10 +46,8 @@ def workers(options: WalletOptions, as_json: AsJson = False) -> None:
         return live, {row.id: row for row in await asyncio.gather(*map(api.evaluation, held))}
 
     live, evaluations = _ask(ask, options)
-    if as_json:
-        typer.echo(json.dumps([worker.model_dump(mode="json") for worker in live]))
-    else:
-        tables.show_workers(live, evaluations, datetime.now(UTC))
+    data = [worker.model_dump(mode="json") for worker in live]
+    answer(as_json, data, lambda: tables.show_workers(live, evaluations, datetime.now(UTC)))
 
 
 @app.command()
@@ -65,7 +63,6 @@ def requeue(
     as_json: AsJson = False,
 ) -> None:
     """Judge again, at once and with a fresh budget: one evaluation, or all of a host or of a code in a window of time."""
-    from scoring.errors import Code, PlatformError
 
     if [evaluation, host, code].count(None) != 2:
         raise PlatformError(Code.ARGUMENT_INVALID, "Name one of an evaluation's ID, --host and --code.")
@@ -76,7 +73,7 @@ def requeue(
         by = {"host": host} if host is not None else {"code": code}
         verb, fields = f"requeue-by-{next(iter(by))}", {**by, "since": moment(since, now), "until": moment(until, now)}
     ordered = _order(verb, {**fields, "reason": reason}, options)
-    _tell("requeued" if ordered.evaluations else "there is nothing to requeue", ordered, as_json)
+    _print_order("requeued" if ordered.evaluations else "there is nothing to requeue", ordered, as_json)
 
 
 def _about_a_number(verb: str, field: str, done: str) -> Callable[..., None]:
@@ -87,7 +84,7 @@ def _about_a_number(verb: str, field: str, done: str) -> Callable[..., None]:
         reason: Reason,
         as_json: AsJson = False,
     ) -> None:
-        _tell(done, _order(verb, {field: number, "reason": reason}, options), as_json)
+        _print_order(done, _order(verb, {field: number, "reason": reason}, options), as_json)
 
     return command
 
@@ -102,7 +99,7 @@ def _about_a_name(verb: str, field: str, done: str) -> Callable[..., None]:
         reason: Reason,
         as_json: AsJson = False,
     ) -> None:
-        _tell(f"{done} {name}", _order(verb, {field: name, "reason": reason}, options), as_json)
+        _print_order(f"{done} {name}", _order(verb, {field: name, "reason": reason}, options), as_json)
 
     return command
 
@@ -135,7 +132,7 @@ def ban(
     if not yes:
         typer.confirm(f"Reject everything of {hotkey}, now and from now on?", abort=True, err=True)
     ordered = _order("ban", {"hotkey": hotkey, "reason": reason}, options)
-    _tell(f"banned {hotkey}", ordered, as_json)
+    _print_order(f"banned {hotkey}", ordered, as_json)
 
 
 def _order(verb: str, fields: dict[str, Any], options: WalletOptions) -> "Ordered":
@@ -144,7 +141,6 @@ def _order(verb: str, fields: dict[str, Any], options: WalletOptions) -> "Ordere
 
     from pydantic import ValidationError
 
-    from scoring.errors import Code, PlatformError
     from voice_api.schemas.operations import ORDERS, Verb
 
     try:
@@ -171,10 +167,22 @@ def _ask(question: "Callable[[VoiceApi], Coroutine[Any, Any, Answer]]", options:
     return asyncio.run(ask())
 
 
-def _tell(done: str, ordered: "Ordered", as_json: bool) -> None:
-    if as_json:
-        typer.echo(ordered.model_dump_json())
-        return
+def _print_order(done: str, ordered: "Ordered", as_json: bool) -> None:
     changed = [("evaluations", ordered.evaluations), ("submissions", ordered.submissions)]
     parts = [f"{noun} {', '.join(map(str, ids))}" for noun, ids in changed if ids]
-    typer.echo(": ".join((done, *parts)))
+    answer(as_json, ordered.model_dump(mode="json"), lambda: typer.echo(": ".join((done, *parts))))
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """`90m` before `now`, `now` itself, or an ISO 8601 time, in UTC where it names no zone; raises ARGUMENT_INVALID."""
+    if text == "now":
+        return now
+    try:
+        if ago := _AGO.fullmatch(text):
+            return now - int(ago[1]) * _UNITS[ago[2]]
+        named = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as exc:  # the second: an age that lies before the year 1
+        raise PlatformError(
+            Code.ARGUMENT_INVALID, f"{text} is neither a time like 2026-11-22T09:00 nor an age like 90m."
+        ) from exc
+    return named if named.tzinfo else named.replace(tzinfo=UTC)

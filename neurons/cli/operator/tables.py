@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.plain import plain
+from neurons.cli.output import plain
 from scoring.errors import EXPLANATIONS
 
 if TYPE_CHECKING:

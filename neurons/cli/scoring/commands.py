@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
+from neurons.cli.pages import Check, write_or_check
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -132,18 +134,10 @@ def _show(path: Path, kept: tuple[str, ...]) -> None:
 def docs(
     out: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("docs/scoring.md"),
     measured: Annotated[Path, typer.Option("--measured", help="Folder of the studies' results.")] = Path("docs/measured"),
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if the page is out of date.")] = False,
+    check: Check = False,
 ) -> None:
     """Render docs/scoring.md from the code and from the studies' results."""
-    from scoring.errors import Code, PlatformError
     from scoring.studies.evidence import measured as studies
     from scoring.studies.evidence.page import render
 
-    page = render(studies.read(measured))
-    if not check:
-        out.write_text(page, encoding="utf-8")
-        typer.echo(f"wrote {out}")
-    elif not out.exists() or out.read_text(encoding="utf-8") != page:
-        raise PlatformError(Code.ARGUMENT_INVALID, f"{out} is out of date: `voice scoring docs` writes it anew")
-    else:
-        typer.echo(f"{out} is what the code says")
+    write_or_check({out: render(studies.read(measured))}, check, "voice scoring docs")

@@ -15,6 +15,8 @@ from rich import progress
 from rich.console import Console
 from rich.table import Table
 
+from neurons.cli.pages import Check, write_or_check
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -87,24 +89,13 @@ def docs(
         "docs/incentives.md"
     ),
     measured: Annotated[Path, typer.Option("--measured", help="The study's result.")] = MEASURED,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if the page or a chart is out of date.")] = False,
+    check: Check = False,
 ) -> None:
     """Render docs/incentives.md and its charts from the code and from the study's result."""
-    from scoring.errors import Code, PlatformError
     from scoring.studies.simulation import measured as studies
     from scoring.studies.simulation.page import render
 
-    files = render(studies.read(measured), out)
-    if check:
-        stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
-        if stale:
-            raise PlatformError(Code.ARGUMENT_INVALID, f"{stale[0]} is out of date: `voice simulate docs` writes it anew")
-        typer.echo(f"{out} is what the code says")
-        return
-    for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    typer.echo(f"wrote {out} and {len(files) - 1} charts")
+    write_or_check(render(studies.read(measured), out), check, "voice simulate docs")
 
 
 def _rules(path: Path | None) -> "Competition":

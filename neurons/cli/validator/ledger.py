@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, address, keys_of, shared_options
-from neurons.cli.plain import plain
+from neurons.cli.output import plain
 
 if TYPE_CHECKING:
     from neurons.settings import ValidatorSettings

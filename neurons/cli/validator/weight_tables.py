@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.plain import plain
+from neurons.cli.output import plain
 from neurons.validator.weights.schedule import Due, NotYet
 from scoring.errors import Code, PlatformError
 from scoring.weights.explanation import explain, explain_all

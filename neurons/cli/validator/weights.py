@@ -1,8 +1,7 @@
 """`voice validator weights`, `replay`, `explain` and `what-if`: why a vector is what it is. Nothing here is signed or sent."""
 
 import asyncio
-import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -18,6 +17,7 @@ from neurons.cli.options import (
     keys_of,
     shared_options,
 )
+from neurons.cli.output import answer
 
 if TYPE_CHECKING:
     from neurons.settings import ValidatorSettings
@@ -46,12 +46,12 @@ def weights(
     settings = _settings(options, competition)
     if not dry_run:
         attempts, refusal = asyncio.run(weight_view.attempts(settings, _whose(settings, validator), limit))
-        _tell(as_json, [weight_tables.attempt(each) for each in attempts], lambda: weight_tables.show_attempts(attempts))
+        answer(as_json, [weight_tables.attempt(each) for each in attempts], lambda: weight_tables.show_attempts(attempts))
         if refusal:
             typer.echo(f"The last plan is held, and nothing is burned for it: {refusal}.", err=True)
         return
     view = asyncio.run(weight_view.read(settings, _whose(settings, validator)))
-    _tell(as_json, weight_tables.planned(view), lambda: weight_tables.show_plan(view))
+    answer(as_json, weight_tables.planned(view), lambda: weight_tables.show_plan(view))
 
 
 @shared_options
@@ -66,7 +66,7 @@ def replay(
 
     settings = _settings(options)
     found = asyncio.run(weight_view.replayed(settings, snapshot))
-    _tell(as_json, weight_tables.replays(snapshot, found), lambda: weight_tables.show_replays(found))
+    answer(as_json, weight_tables.replays(snapshot, found), lambda: weight_tables.show_replays(found))
     raise typer.Exit(0 if all(each.replayed.holds for each in found) else 1)
 
 
@@ -83,7 +83,7 @@ def explain(
 
     view = _view(_settings(options, competition), validator)
     found = weight_tables.explained(view, uid)
-    _tell(as_json, found, lambda: weight_tables.show_explained(found))
+    answer(as_json, found, lambda: weight_tables.show_explained(found))
 
 
 @shared_options
@@ -103,7 +103,7 @@ def what_if(
     view = _view(_settings(options, competition), validator)
     supposed = supposing.supposed(view.snapshot, Hotkey(hotkey), score, view.rules)
     changes = weight_tables.changes(view.snapshot, supposed)
-    _tell(as_json, changes, lambda: weight_tables.show_changes(changes, hotkey, score))
+    answer(as_json, changes, lambda: weight_tables.show_changes(changes, hotkey, score))
 
 
 def _view(settings: "ValidatorSettings", validator: str | None) -> "PlanView":
@@ -126,10 +126,3 @@ def _whose(settings: "ValidatorSettings", validator: str | None) -> Any:
     if validator is not None:
         return Hotkey(validator)
     return Hotkey(keys_of(settings).hotkey.ss58_address)
-
-
-def _tell(as_json: bool, data: Any, show: Callable[[], None]) -> None:
-    if as_json:
-        typer.echo(json.dumps(data))
-    else:
-        show()

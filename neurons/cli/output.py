@@ -1,9 +1,11 @@
-"""Bars on stderr, one for each stage of an evaluation."""
+"""How commands print: JSON or a view for people, text that moves no cursor, and bars on stderr."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import typer
 from rich import progress
 from rich.console import Console
 
@@ -11,9 +13,22 @@ if TYPE_CHECKING:
     from workers.evaluation.progress import Progress, Stage
 
 
+def plain(text: str) -> str:
+    """A stranger's text with a mark for each character that cannot be printed: it must not move a cursor."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def answer(as_json: bool, data: Any, show: Callable[[], None]) -> None:
+    """Print the data as JSON for machines, or show a view of it to people."""
+    if as_json:
+        typer.echo(json.dumps(data))
+    else:
+        show()
+
+
 @contextmanager
 def stages() -> "Iterator[Progress]":
-    """What an evaluation calls with its progress; a bar appears when its stage begins."""
+    """Bars of one evaluation: a callable that takes its progress; a bar appears when its stage begins."""
     columns = (
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
