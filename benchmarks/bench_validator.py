@@ -72,7 +72,16 @@ def rounds(submissions: int, groups: int) -> list[RoundResult]:
 def _judged(place: int, scores: dict[str, Micro]) -> Judged:
     hotkey = Hotkey(f"hotkey{place:04d}")
     key, tiebreak = entrant(hotkey, Block(place)), f"{place:064x}"
-    return Judged(key, hotkey, Block(place), tiebreak, None, verdict=LedgerVerdict.SCORED, groups=scores, speed=100)
+    return Judged(
+        entrant=key,
+        hotkey=hotkey,
+        commit_block=Block(place),
+        tiebreak=tiebreak,
+        tensors=None,
+        verdict=LedgerVerdict.SCORED,
+        groups=scores,
+        speed=100,
+    )
 
 
 def snapshot(state: State, competition: Competition, judged: Sequence[Judged]) -> Snapshot:

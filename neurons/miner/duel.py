@@ -50,7 +50,13 @@ def duel_result(
     `nth` (from 1): how many checkpoints were tried against this incumbent, this one included.
     """
     least = _young_kings_margin(incumbent, rules) if margin is None else to_micro(margin)
-    state = Duel(Entrant("checkpoint"), Entrant("last"), RoundNumber(0), least, duel.threshold(rules.duel, nth))
+    state = Duel(
+        challenger=Entrant("checkpoint"),
+        king=Entrant("last"),
+        opened=RoundNumber(0),
+        margin=least,
+        threshold=duel.threshold(rules.duel, nth),
+    )
     rounds = [_differences(mine, theirs) for mine, theirs in zip(challenger, incumbent, strict=True)]
     outcome = DuelOutcome.OPEN
     for differences in rounds:

@@ -63,24 +63,26 @@ IN_WORDS: Mapping[DuelOutcome, OutcomeInWords] = {
 """Every outcome in words: the one table for explanations, logs, messages and docs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Duel:
-    """A duel's whole memory. `margin` and `threshold` are frozen when it opens, at the end of round `opened`.
-
-    `capital` holds the wealth by bet; `total` (1e-6) and `squares` (1e-12) are sums of D - δ over the past `steps`.
-    """
+    """A duel's whole memory."""
 
     challenger: Entrant
     king: Entrant
     opened: RoundNumber
+    """At this round's end the duel opened; margin and threshold are frozen since."""
     margin: Micro
     threshold: float
+    """The wealth that crowns."""
     capital: tuple[float, ...] = (1.0,)
+    """The wealth by bet."""
     steps: int = 0
     groups: int = 0
     rounds: int = 0
     total: int = 0
+    """Sum of D - δ over the past steps, in 1e-6."""
     squares: int = 0
+    """Sum of (D - δ)² over the past steps, in 1e-12."""
 
     @property
     def wealth(self) -> float:
@@ -88,11 +90,12 @@ class Duel:
         return math.fsum(self.capital)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndedDuel:
-    """What is kept of a duel that is over."""
+    """A duel that is over: its end, and how far it came."""
 
     entrant: Entrant
+    """The challenger."""
     king: Entrant
     outcome: DuelOutcome
     wealth: float
@@ -103,7 +106,15 @@ class EndedDuel:
 
 def ended(duel: Duel, outcome: DuelOutcome) -> EndedDuel:
     """The end of a duel."""
-    return EndedDuel(duel.challenger, duel.king, outcome, duel.wealth, duel.threshold, duel.groups, duel.rounds)
+    return EndedDuel(
+        entrant=duel.challenger,
+        king=duel.king,
+        outcome=outcome,
+        wealth=duel.wealth,
+        threshold=duel.threshold,
+        groups=duel.groups,
+        rounds=duel.rounds,
+    )
 
 
 def margin(rules: DuelRules, king_age_blocks: int, king_score: Micro) -> Micro:

@@ -57,7 +57,16 @@ def _added(old: Record | None, item: Judged, scores: Table) -> Record:
     """The record with this round's groups."""
     row = scores.scores[scores.rows[item.entrant]]
     row = row[row != MISSING]
-    old = old or Record(item.entrant, item.hotkey, item.commit_block, item.tiebreak, item.tensors, 0, 0, 0)
+    old = old or Record(
+        entrant=item.entrant,
+        hotkey=item.hotkey,
+        commit_block=item.commit_block,
+        tiebreak=item.tiebreak,
+        tensors=item.tensors,
+        groups=0,
+        total=0,
+        squares=0,
+    )
     return replace(
         old,
         groups=old.groups + int(row.size),

@@ -24,13 +24,9 @@ class LedgerVerdict(StrEnum):
     """Ours: no evidence this round, nothing lost."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """One submission's outcome in a round; `groups` maps group ids to scores in integers of 1e-6.
-
-    `speed` is in milliseconds of compute per expected second of speech over the whole evaluation, 0 where unknown. `reason` says why
-    it was refused.
-    """
+    """One submission's outcome in a round."""
 
     entrant: Entrant
     hotkey: Hotkey
@@ -39,8 +35,11 @@ class Judged:
     tensors: TensorsHash | None
     verdict: LedgerVerdict
     groups: Mapping[str, Micro]
+    """Its score by group id, in integers of 1e-6."""
     speed: int = 0
+    """Of the whole evaluation, in milliseconds of compute per expected second of speech, 0 where unknown."""
     reason: str = ""
+    """Why it was rejected."""
 
     @property
     def scored(self) -> bool:

@@ -1,4 +1,4 @@
-"""Who comes first among models of nearly the same score, and who adds nothing to what was there before it."""
+"""The order of models of nearly the same score, and the models that are not clearly better than an earlier one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,25 +20,28 @@ def lower_bound(record: Record) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """What a submission had to exceed: `bound`, the most that `entrant`, committed before it and still standing, may be worth."""
+    """The number that a submission had to exceed: `bound`, the most that `entrant`, committed before it, may be worth."""
 
     entrant: Entrant
     bound: float
 
 
 def not_clearly_better(records: Sequence[Record], king: Entrant | None) -> Mapping[Entrant, Threshold]:
-    """Who is not clearly better than all that were committed before it, and the bar it misses; the king proved itself in a duel.
+    """The submissions that are not clearly better than every leader committed before them, each with the threshold that it misses.
 
-    Clearly: the lower end of its 99 % interval is above the upper ends of theirs, of which none counts as wider than its own: a model
-    that scores now all and now nothing would keep everybody out that comes after it. Those that missed the bar are no bar.
+    A submission is clearly better if `mean − 2.326 · se > max(mean_i + 2.326 · min(se_i, se))` over the leaders i before it: then it
+    is a leader itself. So is the king, which proved itself in a duel. Example: .60 ± .01 after a leader of .50 ± .01 is clearly better,
+    as .577 > .523; .54 ± .01 is not, as .517 < .523.
 
-    A copy comes after its original and is no better, however well it hides; nor is one that was made worse on purpose. So one model
-    under many hotkeys earns one share. An honest model that came second has to take the top first.
+    A leader's interval counts as no wider than the later one's own: else a model that scores now all and now nothing would keep every
+    later one out. A copy comes after its original and is no better, however well it hides; nor is one that was made worse on purpose.
+    So one model under many hotkeys earns one share. An honest model that came second has to take the top first.
     """
     leaders: list[Record] = []
     missed: dict[Entrant, Threshold] = {}
     for record in sorted(records, key=lambda each: each.seniority):
-        highest = max((_bar(leader, record) for leader in leaders), key=lambda bar: bar.bound, default=None)
+        thresholds = (Threshold(leader.entrant, leader.mean + SURE * min(leader.stderr, record.stderr)) for leader in leaders)
+        highest = max(thresholds, key=lambda threshold: threshold.bound, default=None)
         if highest is None or record.entrant == king or record.mean - SURE * record.stderr > highest.bound:
             leaders.append(record)
         else:
@@ -46,15 +49,11 @@ def not_clearly_better(records: Sequence[Record], king: Entrant | None) -> Mappi
     return missed
 
 
-def _bar(leader: Record, record: Record) -> Threshold:
-    return Threshold(leader.entrant, leader.mean + SURE * min(leader.stderr, record.stderr))
-
-
 def by_precedence(records: Sequence[Record], tie_speed: float) -> Callable[[Record], tuple[bool, int, str, str]]:
-    """The order within a band, of all `records` in the running.
+    """The order within a band, for all `records` in the running.
 
     First come those that need at most `tie_speed` more time than the fastest of all in the running, then the earlier commit. The
-    fastest of the band alone would not do: then whoever left the band by another's better score could cost that other its place.
+    fastest of the band alone would not do: a model that leaves the band by a better score could then cost another its place.
     """
     known = [record.speed for record in records if record.speed > 0]
     limit = min(known, default=0) * (1.0 + tie_speed)

@@ -13,22 +13,23 @@ from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, Ten
 _GENESIS = Block(0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What is known of a submission: sums over the groups of every round in which it was scored.
-
-    `speed` is of the last one: milliseconds of compute per expected second of speech, 0 where unknown; less is better.
-    """
+    """A submission's scores: sums over the groups of every round in which it was scored."""
 
     entrant: Entrant
     hotkey: Hotkey
     commit_block: Block
     tiebreak: str
+    """Of two commits in one block the lower one is earlier."""
     tensors: TensorsHash | None
     groups: int
     total: int
+    """Sum of the group scores, in 1e-6."""
     squares: int
+    """Sum of their squares, in 1e-12."""
     speed: int = 0
+    """Of the last round, in milliseconds of compute per expected second of speech, 0 where unknown; less is better."""
 
     @property
     def mean(self) -> float:
@@ -64,29 +65,31 @@ class Rejection:
     original: Entrant | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """The ledger after a round. `king_since` is the block at which the king's first round began.
-
-    `throne` says in words since when the king holds the top, or why nobody does. `king_absent` counts the rounds in a row in which
-    others were scored and the king was not. `challengers_met` counts the duels that this king's time saw open, `duels` are those that
-    are, `lost` those that its challengers lost for good, `ended` all that ended in the last round.
-    """
+    """The ledger after a round."""
 
     round: RoundNumber | None = None
     king: Entrant | None = None
     king_since: Block = _GENESIS
+    """The block at which the king's first round began."""
     king_absent: int = 0
+    """Rounds in a row in which others were scored and the king was not."""
     throne: str = "vacant: there never was a king"
+    """In words: since when the king holds the top, or why nobody does."""
     challengers_met: int = 0
+    """Duels that opened since the king took the top."""
     records: tuple[Record, ...] = ()
     duels: tuple[Duel, ...] = ()
+    """Those that are open."""
     lost: tuple[EndedDuel, ...] = ()
+    """Those that challengers lost to this king for good."""
     ended: tuple[EndedDuel, ...] = ()
+    """All that ended in the last round."""
     rejections: tuple[Rejection, ...] = ()
 
     def record(self, entrant: Entrant) -> Record | None:
-        """What is known of a submission, if anything."""
+        """A submission's record, or None."""
         return next((record for record in self.records if record.entrant == entrant), None)
 
     @property

@@ -1,4 +1,4 @@
-"""Who holds the top when no duel decides it: a king that has left, and whom an empty throne goes to."""
+"""The top when no duel decides it: a king that left gives it up, and an empty throne goes to the best model of a round."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A plan in words, for the owner of each hotkey: what is known of its model, whose weights those are, and what it lacks."""
+"""A plan in words, for the owner of each hotkey: the model's evidence, the origin of its weights, and what it lacks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ from scoring.weights.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class UidExplanation:
     """The reasons for one uid's share; '' stands where there is nothing to say."""
 
     evidence: str
     """The score with its error, and the state of the duel with the king."""
     lineage: str
-    """Whose weights the model has."""
+    """The origin of the model's weights."""
     lacks: str
     """Why it is not paid."""
     reason: str
     """In one sentence: place and evidence of a submission that is paid, what any other lacks."""
 
 
-def explain(snapshot: Snapshot, plan: WeightPlan, uid: Uid) -> Explanation:
+def explain(snapshot: Snapshot, plan: WeightPlan, uid: Uid) -> UidExplanation:
     """Why a uid gets what the snapshot's plan gives it; raises KeyError for a uid that the plan has no line for."""
     return explain_all(snapshot, plan)[uid]
 
 
-def explain_all(snapshot: Snapshot, plan: WeightPlan) -> Mapping[Uid, Explanation]:
+def explain_all(snapshot: Snapshot, plan: WeightPlan) -> Mapping[Uid, UidExplanation]:
     """The explanation of every line of the snapshot's plan."""
     records = {record.entrant: record for record in snapshot.state.records}
     rejections = {rejection.hotkey: rejection for rejection in snapshot.state.rejections}
@@ -56,17 +56,17 @@ class _Field:
     held: Sequence[float]
 
 
-def _of_record(snapshot: Snapshot, line: UidShare, record: Record, field: _Field) -> Explanation:
+def _of_record(snapshot: Snapshot, line: UidShare, record: Record, field: _Field) -> UidExplanation:
     evidence = _evidence(snapshot.state, record)
     lacks = _lacks(snapshot, record, field) if line.place is None else ""
     place = "king" if line.place == 0 else f"place {(line.place or 0) + 1}"
-    return Explanation(evidence=evidence, lineage=_lineage(record), lacks=lacks, reason=lacks or f"{place}: {evidence}")
+    return UidExplanation(evidence=evidence, lineage=_lineage(record), lacks=lacks, reason=lacks or f"{place}: {evidence}")
 
 
-def _without_record(snapshot: Snapshot, hotkey: Hotkey, rejection: Rejection | None) -> Explanation:
+def _without_record(snapshot: Snapshot, hotkey: Hotkey, rejection: Rejection | None) -> UidExplanation:
     copied = "" if rejection is None or rejection.original is None else f"the weights of {rejection.original}"
     lacks = _no_record(snapshot, hotkey, rejection)
-    return Explanation(evidence="", lineage=copied, lacks=lacks, reason=lacks)
+    return UidExplanation(evidence="", lineage=copied, lacks=lacks, reason=lacks)
 
 
 def _evidence(state: State, record: Record) -> str:

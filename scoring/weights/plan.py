@@ -12,7 +12,7 @@ from scoring.weights.snapshot import Snapshot as Snapshot
 
 U16_MOST = 65_535
 ROUNDING = 1e-12
-"""What shares that sum to 1 may differ from it by arithmetic alone."""
+"""Shares that sum to 1 differ from it by so much at most, by arithmetic alone."""
 
 
 class WeightsInvalid(ValueError):
@@ -28,7 +28,7 @@ class UidShare:
     entrant: Entrant | None
     """The hotkey's submission that counts, or else its refused one."""
     share: Weight
-    """What it earns; the owner's uid gets what is burned on top."""
+    """The part that it earns; the owner's uid gets the burned part on top."""
     place: int | None = None
     """0 for the king, 1 … for the tail, None for no place."""
     rank: int | None = None

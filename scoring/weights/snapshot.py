@@ -1,4 +1,4 @@
-"""All that weights are planned from: the ledger and the metagraph at one moment, or an older such plan, carried over."""
+"""The input of a plan: the ledger and the metagraph at one moment, or an older such input, carried over."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -9,26 +9,31 @@ from scoring.ranking.state import Record, State
 from scoring.types import Block, Hotkey, Uid
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The ledger's head, the metagraph read just before, and the competition's rules of shares.
-
-    `uids` and `registered_at` (a block) are of every registered hotkey, `committed` is the block of its commitment on the chain, where
-    it has one; `owner` is the uid of the subnet's owner.
-    """
+    """The ledger's head, the metagraph read just before, and the competition's rules of shares."""
 
     ledger_hash: str
     state: State
     block: Block
+    """Of the metagraph."""
     owner: Uid
+    """The uid of the subnet's owner: a share that nobody earns is burned to it."""
     uids: Mapping[Hotkey, Uid]
+    """Of every registered hotkey."""
     registered_at: Mapping[Hotkey, Block]
+    """Of every registered hotkey."""
     shares: tuple[float, ...]
+    """The king's share, then those of the tail's places."""
     tail_floor: float
+    """The lower bound from which on a submission may hold a place of the tail."""
     tie_band: float
+    """Lower bounds this near each other count as equal."""
     tie_speed: float
+    """A model that needs at most this part more time than the fastest is as fast."""
     competition_hash: str
     committed: Mapping[Hotkey, Block] = field(default_factory=dict)
+    """The block of each hotkey's commitment on the chain, where it has one."""
 
     @property
     def hash(self) -> str:
@@ -36,7 +41,7 @@ class Snapshot:
         return canonical_json.digest(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON data."""
+        """The snapshot as plain JSON data."""
         data = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         maps = {name: dict(data[name]) for name in ("uids", "registered_at", "committed")}
         return data | maps | {"state": self.state.to_json(), "shares": list(self.shares)}
@@ -87,7 +92,7 @@ class CarriedOver:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """What `to_json` wrote; raises ValueError for anything else."""
+        """The input that `to_json` wrote; raises ValueError for anything else."""
         try:
             return cls(**{**data, "carried": Snapshot.from_json(data["carried"])})
         except (KeyError, TypeError) as exc:
@@ -98,5 +103,5 @@ PlanInput = Snapshot | CarriedOver
 
 
 def plan_input(data: Mapping[str, Any]) -> PlanInput:
-    """What `to_json` of either wrote; raises ValueError for anything else."""
+    """The input that `to_json` of either class wrote; raises ValueError for anything else."""
     return CarriedOver.from_json(data) if "carried" in data else Snapshot.from_json(data)

@@ -20,7 +20,7 @@ def some_inputs(**overrides: Any) -> Inputs:
 
 def a_ledger_entry(number: int = 1, *, king: str | None = None, **overrides: Any) -> LedgerEntry:
     """A round's entry, with the hash of its state unless another is given."""
-    state = overrides.pop("state", State(RoundNumber(number), None if king is None else Entrant(king)))
+    state = overrides.pop("state", State(round=RoundNumber(number), king=None if king is None else Entrant(king)))
     previous = overrides.pop("previous", "")
     fields: dict[str, Any] = {"state_hash": chain_hash(previous, state), "inputs": some_inputs()}
     return LedgerEntry(**{"round": RoundNumber(number), "previous": previous, "state": state, **fields, **overrides})

@@ -81,7 +81,23 @@ async def judge(pool: Pool, submission: SubmissionId, opened: NewRound) -> None:
 async def folded(pool: Pool, validator: Hotkey, challenger: Entrant, number: int) -> int:
     """Let the validator's ledger say that a submission is in a duel with the king."""
     king, opened = Entrant("5King@1"), RoundNumber(number)
-    state = State(round=opened, king=king, duels=(Duel(challenger, king, opened, Micro(20_000), 620.0, (31.0,), 32, 32, 1),))
+    state = State(
+        round=opened,
+        king=king,
+        duels=(
+            Duel(
+                challenger=challenger,
+                king=king,
+                opened=opened,
+                margin=Micro(20_000),
+                threshold=620.0,
+                capital=(31.0,),
+                steps=32,
+                groups=32,
+                rounds=1,
+            ),
+        ),
+    )
     await Ledger(pool, validator).append(a_ledger_entry(number, state=state))
     return number
 

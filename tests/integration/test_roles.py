@@ -210,7 +210,10 @@ async def test_validator_does_its_job(
     await weights.record(a_weight_attempt())
     assert await weights.latest() == await weights.latest(WeightOutcome.SET)
     audits = Audits(validator, Hotkey("v"))
-    await audits.draw(RoundNumber(3), [Drawn("aa", RoundNumber(3), eligibility.eligible[0], "5S", "host-1", 2)])
+    await audits.draw(
+        RoundNumber(3),
+        [Drawn(receipt_hash="aa", round=RoundNumber(3), entrant=eligibility.eligible[0], service="5S", host="host-1", level=2)],
+    )
     await audits.settle("aa", AuditOutcome.DIFFERS, [])
     assert (await audits.next(), await audits.distrusted()) == (None, frozenset({"5S"}))
     assert await replayed(pool) == ()

@@ -74,7 +74,9 @@ async def folded(pool: Pool, chain: Path, watcher: Hotkey) -> None:
     records = tuple(a_record(neuron.hotkey, score, block) for neuron, score, block in known)
     ordered = tuple(sorted(records, key=lambda record: record.entrant))
     number = RoundNumber(metagraph.block // 40)
-    state = State(number, records[0].entrant, Block(0), throne="king since block 0: it scored", records=ordered)
+    state = State(
+        round=number, king=records[0].entrant, king_since=Block(0), throne="king since block 0: it scored", records=ordered
+    )
     await Ledger(pool, watcher).append(a_ledger_entry(number, state=state))
 
 

@@ -213,7 +213,14 @@ def test_a_validator_that_follows_finds_out_who_lied(bed: Bed) -> None:
     (rules,) = (bed.folder / "store").rglob(f"{bed.rules.hash}.json")
     lied = bed.edited(lambda document: swap_sounds(bed, document))
     for document, outcome in ((bed.document, AuditOutcome.HOLDS), (lied, AuditOutcome.DIFFERS)):
-        drawn = Drawn(receipt.digest(document), RoundNumber(3), Entrant("5F@10"), KEY.address, "bench", 2)
+        drawn = Drawn(
+            receipt_hash=receipt.digest(document),
+            round=RoundNumber(3),
+            entrant=Entrant("5F@10"),
+            service=KEY.address,
+            host="bench",
+            level=2,
+        )
         found = asyncio.run(audit(drawn, published(bed, document), by_command(rules)))
         assert (found.outcome, bool(found.why)) == (outcome, outcome is AuditOutcome.DIFFERS)
 

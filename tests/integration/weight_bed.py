@@ -110,7 +110,9 @@ class Bed:
         )
         name = records[king].entrant
         ordered = tuple(sorted(records, key=lambda record: record.entrant))
-        state = State(RoundNumber(number), name, Block(0), throne="king since block 0: it scored", records=ordered)
+        state = State(
+            round=RoundNumber(number), king=name, king_since=Block(0), throne="king since block 0: it scored", records=ordered
+        )
         inputs = some_inputs(counted={f"{place:064x}": "00" for place in range(len(self.miners))})
         entry = a_ledger_entry(number, previous="" if head is None else head.state_hash, state=state, inputs=inputs)
         await self.ledger.append(entry)
@@ -145,7 +147,16 @@ def a_record(hotkey: Hotkey, mean: float, committed: int) -> Record:
     """32 groups of the same score, of what was committed in a block."""
     score, block = round(mean * MICRO), Block(committed)
     tensors = None
-    return Record(entrant(hotkey, block), hotkey, block, "00", tensors, 32, 32 * score, 32 * score**2)
+    return Record(
+        entrant=entrant(hotkey, block),
+        hotkey=hotkey,
+        commit_block=block,
+        tiebreak="00",
+        tensors=tensors,
+        groups=32,
+        total=32 * score,
+        squares=32 * score**2,
+    )
 
 
 def vector(attempt: WeightAttempt) -> dict[int, int]:

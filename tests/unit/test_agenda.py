@@ -97,9 +97,18 @@ def eligible(block: int = 725, *standing: str, **gone: str) -> Eligibility:
 
 def a_head(king: int | None = 1) -> LedgerEntry:
     """The ledger after round 1, with one record of submission 1."""
-    record = Record(Entrant("h1@1"), Hotkey("h1"), Block(1), "00", None, 32, 32 * 500_000, 32 * 500_000**2)
+    record = Record(
+        entrant=Entrant("h1@1"),
+        hotkey=Hotkey("h1"),
+        commit_block=Block(1),
+        tiebreak="00",
+        tensors=None,
+        groups=32,
+        total=32 * 500_000,
+        squares=32 * 500_000**2,
+    )
     name = None if king is None else Entrant("h1@1")
-    state = State(RoundNumber(1), name, Block(360), records=(record,))
+    state = State(round=RoundNumber(1), king=name, king_since=Block(360), records=(record,))
     return a_ledger_entry(state=state)
 
 

@@ -36,7 +36,7 @@ BOTH_STEPS = [pytest.param(RULES, id="group by group"), pytest.param(BY_ROUND, i
 
 def a_duel(**overrides: object) -> Duel:
     """A fresh duel of b against king a, unless told otherwise."""
-    fresh = Duel(Entrant("b@2"), Entrant("a@1"), RoundNumber(3), margin=Micro(10_000), threshold=40.0)
+    fresh = Duel(challenger=Entrant("b@2"), king=Entrant("a@1"), opened=RoundNumber(3), margin=Micro(10_000), threshold=40.0)
     return replace(fresh, **overrides)  # type: ignore[arg-type]
 
 

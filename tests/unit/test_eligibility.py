@@ -19,7 +19,9 @@ RULES = load().at(RoundNumber(0)).round
 ROUND = RoundNumber(5)
 H1 = Hotkey("h1")
 NAME = Entrant("h1@100")
-RECORD = Record(NAME, H1, Block(100), "00", None, 1, 500_000, 500_000**2)
+RECORD = Record(
+    entrant=NAME, hotkey=H1, commit_block=Block(100), tiebreak="00", tensors=None, groups=1, total=500_000, squares=500_000**2
+)
 
 
 def a_neuron(hotkey: str, registered_at: int = 0) -> Neuron:

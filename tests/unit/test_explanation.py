@@ -7,7 +7,7 @@ import pytest
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import Record, Rejection, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
-from scoring.weights.explanation import Explanation, explain, explain_all
+from scoring.weights.explanation import UidExplanation, explain, explain_all
 from scoring.weights.plan import plan, remap
 from scoring.weights.snapshot import Snapshot
 
@@ -20,7 +20,16 @@ def named(number: int) -> Entrant:
 def a_record(number: int, score: float, **overrides: object) -> Record:
     """Submission `number`: 100 groups that all score `score`."""
     micro = round(score * 1_000_000)
-    record = Record(named(number), Hotkey(f"h{number}"), Block(number), "00", None, 100, 100 * micro, 100 * micro * micro)
+    record = Record(
+        entrant=named(number),
+        hotkey=Hotkey(f"h{number}"),
+        commit_block=Block(number),
+        tiebreak="00",
+        tensors=None,
+        groups=100,
+        total=100 * micro,
+        squares=100 * micro * micro,
+    )
     return replace(record, **overrides)  # type: ignore[arg-type]
 
 
@@ -54,7 +63,7 @@ def a_snapshot(state: State = STATE, **overrides: object) -> Snapshot:
     return replace(snapshot, **overrides)  # type: ignore[arg-type]
 
 
-def words(uid: int, state: State = STATE, **overrides: object) -> Explanation:
+def words(uid: int, state: State = STATE, **overrides: object) -> UidExplanation:
     """The explanation of one uid."""
     snapshot = a_snapshot(state, **overrides)
     return explain(snapshot, plan(snapshot), Uid(uid))
@@ -72,7 +81,19 @@ def test_the_king_is_told_since_when_and_by_what() -> None:
 
 def test_the_tail_is_told_its_place_and_its_duel() -> None:
     """Place 2 is the first of the tail."""
-    duel = Duel(named(6), KING.entrant, RoundNumber(3), Micro(20_000), 620.0, (10.0, 2.3), 64, 64, 2, 640_000, 0)
+    duel = Duel(
+        challenger=named(6),
+        king=KING.entrant,
+        opened=RoundNumber(3),
+        margin=Micro(20_000),
+        threshold=620.0,
+        capital=(10.0, 2.3),
+        steps=64,
+        groups=64,
+        rounds=2,
+        total=640_000,
+        squares=0,
+    )
     assert words(6, replace(STATE, duels=(duel,))).reason == (
         "place 2: 0.7000 ± 0.0000 over 100 groups, lower bound 0.7000; duel open: evidence 12.3 of 620 needed, "
         "after 64 groups in 2 rounds; it leads by +0.0100 beyond the margin of 0.0200"
@@ -88,7 +109,7 @@ def test_the_tail_is_told_its_place_and_its_duel() -> None:
 )
 def test_a_loser_is_told_why_it_lost(outcome: DuelOutcome, why: str) -> None:
     """And by how much."""
-    lost = EndedDuel(named(3), KING.entrant, outcome, 0.04, 620.0, 128, 4)
+    lost = EndedDuel(entrant=named(3), king=KING.entrant, outcome=outcome, wealth=0.04, threshold=620.0, groups=128, rounds=4)
     evidence = words(3, replace(STATE, lost=(lost,))).evidence
     assert evidence.endswith(f"duel with h1@1 lost after 4 rounds ({why}): evidence 0.04 of 620 needed")
 
@@ -96,7 +117,9 @@ def test_a_loser_is_told_why_it_lost(outcome: DuelOutcome, why: str) -> None:
 def test_who_has_no_duel_is_told_so() -> None:
     """It was not beside the king, was clearly worse, or its duel has not had a round, or there is no king."""
     assert words(2).evidence.endswith("; no duel: it has not been scored beside the king, or scored clearly less")
-    waiting = replace(STATE, duels=(Duel(named(2), KING.entrant, RoundNumber(9), Micro(20_000), 620.0),))
+    waiting = replace(
+        STATE, duels=(Duel(challenger=named(2), king=KING.entrant, opened=RoundNumber(9), margin=Micro(20_000), threshold=620.0),)
+    )
     assert words(2, waiting).evidence.endswith("; duel open: its next round with the king counts, evidence 1 of 620 needed")
     vacant = replace(STATE, king=None, throne="vacant: h1@1 is gone in round 9: deregistered")
     assert words(2, vacant).evidence.endswith("; vacant: h1@1 is gone in round 9: deregistered")

@@ -19,36 +19,56 @@ blocks = st.integers(0, 2**40).map(Block)
 counts = st.integers(0, 2**60)
 numbers = st.floats(1e-300, 1e300)
 tensors = st.none() | st.just(TensorsHash("ab" * 32))
-records = st.builds(Record, entrants, hotkeys, blocks, st.text("0f"), tensors, st.integers(1, 10**6), counts, counts, counts)
+records = st.builds(
+    Record,
+    entrant=entrants,
+    hotkey=hotkeys,
+    commit_block=blocks,
+    tiebreak=st.text("0f"),
+    tensors=tensors,
+    groups=st.integers(1, 10**6),
+    total=counts,
+    squares=counts,
+    speed=counts,
+)
 duels = st.builds(
     Duel,
-    entrants,
-    entrants,
-    st.integers(0, 99).map(RoundNumber),
-    st.integers(0, 10**6).map(Micro),
-    numbers,
-    st.lists(numbers, min_size=1, max_size=3).map(tuple),
-    counts,
-    counts,
-    counts,
-    st.integers(-(2**60), 2**60),
-    counts,
+    challenger=entrants,
+    king=entrants,
+    opened=st.integers(0, 99).map(RoundNumber),
+    margin=st.integers(0, 10**6).map(Micro),
+    threshold=numbers,
+    capital=st.lists(numbers, min_size=1, max_size=3).map(tuple),
+    steps=counts,
+    groups=counts,
+    rounds=counts,
+    total=st.integers(-(2**60), 2**60),
+    squares=counts,
 )
-ends = st.builds(EndedDuel, entrants, entrants, st.sampled_from(DuelOutcome), numbers, numbers, counts, counts)
+ends = st.builds(
+    EndedDuel,
+    entrant=entrants,
+    king=entrants,
+    outcome=st.sampled_from(DuelOutcome),
+    wealth=numbers,
+    threshold=numbers,
+    groups=counts,
+    rounds=counts,
+)
 rejections = st.builds(Rejection, entrants, hotkeys, st.text(max_size=9), st.none() | entrants)
 states = st.builds(
     State,
-    st.none() | st.integers(0, 99).map(RoundNumber),
-    st.none() | entrants,
-    blocks,
-    counts,
-    st.text(max_size=9),
-    counts,
-    st.lists(records, max_size=3).map(tuple),
-    st.lists(duels, max_size=3).map(tuple),
-    st.lists(ends, max_size=3).map(tuple),
-    st.lists(ends, max_size=3).map(tuple),
-    st.lists(rejections, max_size=3).map(tuple),
+    round=st.none() | st.integers(0, 99).map(RoundNumber),
+    king=st.none() | entrants,
+    king_since=blocks,
+    king_absent=counts,
+    throne=st.text(max_size=9),
+    challengers_met=counts,
+    records=st.lists(records, max_size=3).map(tuple),
+    duels=st.lists(duels, max_size=3).map(tuple),
+    lost=st.lists(ends, max_size=3).map(tuple),
+    ended=st.lists(ends, max_size=3).map(tuple),
+    rejections=st.lists(rejections, max_size=3).map(tuple),
 )
 
 
@@ -69,9 +89,40 @@ def test_the_hash_depends_on_the_state_and_on_the_past() -> None:
 
 def test_the_hash_is_as_it_ever_was() -> None:
     """Ledgers of other validators and of other releases are compared with ours: to change what is hashed is to fork."""
-    record = Record(Entrant("a@1"), Hotkey("a"), Block(1), "00", None, 2, 900_000, 450_000_000_000, 80)
-    duel = Duel(Entrant("b@2"), Entrant("a@1"), RoundNumber(3), Micro(20_000), 620.0, (0.75, 0.25), 0, 0, 0, 0, 0)
-    state = State(RoundNumber(3), Entrant("a@1"), Block(360), 0, "king since block 360: …", 1, (record,), (duel,))
+    record = Record(
+        entrant=Entrant("a@1"),
+        hotkey=Hotkey("a"),
+        commit_block=Block(1),
+        tiebreak="00",
+        tensors=None,
+        groups=2,
+        total=900_000,
+        squares=450_000_000_000,
+        speed=80,
+    )
+    duel = Duel(
+        challenger=Entrant("b@2"),
+        king=Entrant("a@1"),
+        opened=RoundNumber(3),
+        margin=Micro(20_000),
+        threshold=620.0,
+        capital=(0.75, 0.25),
+        steps=0,
+        groups=0,
+        rounds=0,
+        total=0,
+        squares=0,
+    )
+    state = State(
+        round=RoundNumber(3),
+        king=Entrant("a@1"),
+        king_since=Block(360),
+        king_absent=0,
+        throne="king since block 360: …",
+        challengers_met=1,
+        records=(record,),
+        duels=(duel,),
+    )
     assert chain_hash("ab", state) == "aead13e9629b61fe939b68cba3af94a7eea67c673861d3037bf0c436d43e4e6d"
 
 
@@ -91,7 +142,16 @@ def test_what_is_no_state_is_refused(change: dict[str, object]) -> None:
 
 def test_known_are_all_that_the_state_says_something_of() -> None:
     """Records and rejections: duels are of those."""
-    record = Record(Entrant("a@1"), Hotkey("a"), Block(1), "00", None, 1, 0, 0)
+    record = Record(
+        entrant=Entrant("a@1"),
+        hotkey=Hotkey("a"),
+        commit_block=Block(1),
+        tiebreak="00",
+        tensors=None,
+        groups=1,
+        total=0,
+        squares=0,
+    )
     state = State(records=(record,), rejections=(Rejection(Entrant("b@2"), Hotkey("b"), "a copy"),))
     assert state.known == {"a@1", "b@2"}
 
@@ -107,7 +167,16 @@ def test_known_are_all_that_the_state_says_something_of() -> None:
 def test_mean_and_error_by_hand(groups: list[int], mean: float, stderr: float) -> None:
     """From the sums alone."""
     total, squares = sum(groups), sum(group * group for group in groups)
-    record = Record(Entrant("a@1"), Hotkey("a"), Block(1), "00", None, len(groups), total, squares)
+    record = Record(
+        entrant=Entrant("a@1"),
+        hotkey=Hotkey("a"),
+        commit_block=Block(1),
+        tiebreak="00",
+        tensors=None,
+        groups=len(groups),
+        total=total,
+        squares=squares,
+    )
     assert record.mean == pytest.approx(mean)
     assert record.stderr == pytest.approx(stderr)
     assert record.micro == round(mean * 1_000_000)
@@ -115,9 +184,24 @@ def test_mean_and_error_by_hand(groups: list[int], mean: float, stderr: float) -
 
 def test_a_float_that_a_database_wrote_as_an_integer_is_read_as_a_float() -> None:
     """PostgreSQL's jsonb says 1e16 as 10000000000000000: the hash of the next round would be another."""
-    duel = Duel(Entrant("b@2"), Entrant("a@1"), RoundNumber(3), Micro(20_000), 620.0, (1e16, 0.25))
-    end = EndedDuel(Entrant("c@3"), Entrant("a@1"), DuelOutcome.CROWNED, 1e17, 620.0, 32, 1)
-    state = State(RoundNumber(3), duels=(duel,), ended=(end,))
+    duel = Duel(
+        challenger=Entrant("b@2"),
+        king=Entrant("a@1"),
+        opened=RoundNumber(3),
+        margin=Micro(20_000),
+        threshold=620.0,
+        capital=(1e16, 0.25),
+    )
+    end = EndedDuel(
+        entrant=Entrant("c@3"),
+        king=Entrant("a@1"),
+        outcome=DuelOutcome.CROWNED,
+        wealth=1e17,
+        threshold=620.0,
+        groups=32,
+        rounds=1,
+    )
+    state = State(round=RoundNumber(3), duels=(duel,), ended=(end,))
     data = json.loads(json.dumps(state.to_json()).replace("1e+16", str(10**16)).replace("1e+17", str(10**17)))
     assert chain_hash("", State.from_json(data)) == chain_hash("", state)
 

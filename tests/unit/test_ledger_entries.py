@@ -118,8 +118,10 @@ def test_a_round_that_comes_twice_is_refused(results: tuple[EvaluationResult, ..
 
 def told(outcome: DuelOutcome) -> list[Any]:
     """The log of a round in which b's duel against a ended so, c was not counted and d left."""
-    duel = EndedDuel(Entrant("b@2"), Entrant("a@1"), outcome, 12.5, 40.0, 96, 3)
-    state = State(RoundNumber(7), Entrant("a@1"), throne="king since block 720: it was better", ended=(duel,))
+    duel = EndedDuel(
+        entrant=Entrant("b@2"), king=Entrant("a@1"), outcome=outcome, wealth=12.5, threshold=40.0, groups=96, rounds=3
+    )
+    state = State(round=RoundNumber(7), king=Entrant("a@1"), throne="king since block 720: it was better", ended=(duel,))
     inputs = some_inputs(distrusted={"c@3": "the receipt is not signed"}, gone={"d@4": "banned"})
     with capture_logs() as logs:
         log_entry(a_ledger_entry(7, state=state, state_hash="f" * 64, inputs=inputs))

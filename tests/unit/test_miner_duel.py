@@ -40,7 +40,11 @@ def test_it_is_the_validators_own_duel() -> None:
     """The same steps on the same differences: wealth, threshold and the margin of a young king."""
     found = stand(0.72, 0.70, 2)
     state = Duel(
-        Entrant("a"), Entrant("b"), RoundNumber(0), duel.margin(RULES.duel, 0, Micro(700_000)), duel.threshold(RULES.duel, 1)
+        challenger=Entrant("a"),
+        king=Entrant("b"),
+        opened=RoundNumber(0),
+        margin=duel.margin(RULES.duel, 0, Micro(700_000)),
+        threshold=duel.threshold(RULES.duel, 1),
     )
     for number in range(2):
         pairs = zip(scored(0.72, number).groups, scored(0.70, number + 3).groups, strict=True)

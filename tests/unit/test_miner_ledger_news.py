@@ -10,8 +10,27 @@ from scoring.ranking.state import Record, Rejection, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber
 
 ME, KING = Entrant("5Me@50"), Entrant("5King@7")
-RECORD = Record(ME, Hotkey("5Me"), Block(50), "00", None, 32, 32 * 500_000, 0)
-DUEL = Duel(ME, KING, RoundNumber(3), Micro(20_000), 620.0, (12.5, 0.5), steps=64, groups=64, rounds=2)
+RECORD = Record(
+    entrant=ME,
+    hotkey=Hotkey("5Me"),
+    commit_block=Block(50),
+    tiebreak="00",
+    tensors=None,
+    groups=32,
+    total=32 * 500_000,
+    squares=0,
+)
+DUEL = Duel(
+    challenger=ME,
+    king=KING,
+    opened=RoundNumber(3),
+    margin=Micro(20_000),
+    threshold=620.0,
+    capital=(12.5, 0.5),
+    steps=64,
+    groups=64,
+    rounds=2,
+)
 STATE = State(round=RoundNumber(5), king=KING, throne="king since block 9: it won", records=(RECORD,))
 
 
@@ -24,7 +43,7 @@ def says(state: State, before: State | None = None) -> list[str]:
 
 def over(outcome: DuelOutcome) -> EndedDuel:
     """The end of a duel."""
-    return EndedDuel(ME, KING, outcome, 0.03, 620.0, 96, 3)
+    return EndedDuel(entrant=ME, king=KING, outcome=outcome, wealth=0.03, threshold=620.0, groups=96, rounds=3)
 
 
 def test_who_duels_is_told_the_evidence() -> None:

@@ -26,11 +26,21 @@ def a_record(hotkey: Hotkey, mean: float, committed: int) -> Record:
     """Committed in that block; 32 groups, half of them 0.1 above the mean and half below; 300 ms of compute."""
     low, high = round((mean - 0.1) * MICRO), round((mean + 0.1) * MICRO)
     name = Entrant(f"{hotkey}@{committed}")
-    return Record(name, hotkey, Block(committed), "00", None, 32, 16 * (low + high), 16 * (low**2 + high**2), 300)
+    return Record(
+        entrant=name,
+        hotkey=hotkey,
+        commit_block=Block(committed),
+        tiebreak="00",
+        tensors=None,
+        groups=32,
+        total=16 * (low + high),
+        squares=16 * (low**2 + high**2),
+        speed=300,
+    )
 
 
 RECORDS = (a_record(KING, 0.8, 20), a_record(TAIL, 0.6, 10))
-STATE = State(RoundNumber(1), RECORDS[0].entrant, Block(0), records=RECORDS)
+STATE = State(round=RoundNumber(1), king=RECORDS[0].entrant, king_since=Block(0), records=RECORDS)
 HEAD = a_ledger_entry(state=STATE)
 
 

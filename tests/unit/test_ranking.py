@@ -47,7 +47,15 @@ def named(number: int) -> Entrant:
 def judged(number: int, score: float = 0.5, *, groups: int = 32, **overrides: object) -> Judged:
     """Submission `number`, scored the same in every group."""
     scores = {f"g{index:02}": Micro(round(score * 1_000_000)) for index in range(groups)}
-    item = Judged(named(number), Hotkey(f"h{number}"), Block(number), f"{number:064x}", None, LedgerVerdict.SCORED, scores)
+    item = Judged(
+        entrant=named(number),
+        hotkey=Hotkey(f"h{number}"),
+        commit_block=Block(number),
+        tiebreak=f"{number:064x}",
+        tensors=None,
+        verdict=LedgerVerdict.SCORED,
+        groups=scores,
+    )
     return replace(item, **overrides)  # type: ignore[arg-type]
 
 

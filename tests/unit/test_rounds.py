@@ -48,7 +48,16 @@ def test_king_then_newcomers_then_who_was_asked_longest_ago() -> None:
 
 def a_record(number: int, score: int) -> Record:
     """Scored alike in 32 groups."""
-    return Record(named(number), Hotkey(f"h{number}"), Block(number), "00", None, 32, 32 * score, 32 * score * score)
+    return Record(
+        entrant=named(number),
+        hotkey=Hotkey(f"h{number}"),
+        commit_block=Block(number),
+        tiebreak="00",
+        tensors=None,
+        groups=32,
+        total=32 * score,
+        squares=32 * score * score,
+    )
 
 
 def test_the_paid_come_before_the_new_and_the_lost_come_last() -> None:
@@ -56,7 +65,10 @@ def test_the_paid_come_before_the_new_and_the_lost_come_last() -> None:
     records = tuple(
         a_record(n, 1000 * score) for n, score in ((9, 700), (2, 190), (1, 500), (3, 600), (4, 612), (5, 625), (6, 570))
     )
-    lost = tuple(EndedDuel(named(n), named(9), DuelOutcome.FUTILE, 0.01, 40.0, 32, 1) for n in (1, 6))
+    lost = tuple(
+        EndedDuel(entrant=named(n), king=named(9), outcome=DuelOutcome.FUTILE, wealth=0.01, threshold=40.0, groups=32, rounds=1)
+        for n in (1, 6)
+    )
     state = State(king=named(9), records=records, lost=lost, rejections=(Rejection(named(7), Hotkey("h7"), "a copy"),))
     asked = {n: a_candidate(n, last_asked=RoundNumber(0), immune_until=Block(0)) for n in range(1, 10)}
     opening = open_round(a_view(*(asked | {8: a_candidate(8)}).values(), state=state), COMPETITION)
@@ -88,7 +100,11 @@ def turns(waiting: Mapping[int, Candidate], rounds: int, king: int) -> list[tupl
     """Who is asked in round after round, when everybody is scored (or parked) in each and nobody leaves."""
     now, asked = dict(waiting), []
     for number in range(2, 2 + rounds):
-        duels = tuple(Duel(named(n), named(king), RoundNumber(1), Micro(20_000), 40.0) for n in now if n != king)
+        duels = tuple(
+            Duel(challenger=named(n), king=named(king), opened=RoundNumber(1), margin=Micro(20_000), threshold=40.0)
+            for n in now
+            if n != king
+        )
         state = State(king=named(king), duels=duels)
         view = a_view(*now.values(), finalized=Block(360 * number), last_opened=RoundNumber(number - 1), state=state)
         opening = open_round(view, COMPETITION)
@@ -128,7 +144,11 @@ def test_no_amount_of_junk_keeps_a_duel_or_who_waited_longer(immune_until: int) 
     junk = {n: a_candidate(n, last_asked=RoundNumber(1), immune_until=Block(immune_until)) for n in range(1, 31)}
     old = {n: a_candidate(n, last_asked=RoundNumber(0), immune_until=Block(0)) for n in (97, 98, 99)}
     records = tuple(a_record(n, 150_000) for n in (*junk, *old))
-    state = State(king=named(99), records=records, duels=(Duel(named(98), named(99), RoundNumber(0), Micro(20_000), 40.0),))
+    state = State(
+        king=named(99),
+        records=records,
+        duels=(Duel(challenger=named(98), king=named(99), opened=RoundNumber(0), margin=Micro(20_000), threshold=40.0),),
+    )
     opening = open_round(a_view(*(junk | old).values(), state=state), COMPETITION)
     assert opening is not None
     assert opening.entries[:4] == (99, 98, 97, 1)

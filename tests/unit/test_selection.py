@@ -17,7 +17,17 @@ BAND, SPEED = 0.01, 0.25
 def a_record(number: int, score: float, speed: int = 0) -> Record:
     """Submission `number`, committed at block `number`, the same in each of 100 groups."""
     micro, hotkey = round(score * 1_000_000), Hotkey(f"h{number}")
-    return Record(entrant(hotkey, Block(number)), hotkey, Block(number), "00", None, 100, 100 * micro, 100 * micro**2, speed)
+    return Record(
+        entrant=entrant(hotkey, Block(number)),
+        hotkey=hotkey,
+        commit_block=Block(number),
+        tiebreak="00",
+        tensors=None,
+        groups=100,
+        total=100 * micro,
+        squares=100 * micro**2,
+        speed=speed,
+    )
 
 
 def order(*records: Record) -> list[int]:
@@ -53,7 +63,16 @@ def test_order_by_hand(records: list[Record], expected: list[int]) -> None:
 
 def test_the_lower_bound_is_the_mean_less_its_error() -> None:
     """Two groups of .4 and .6: mean .5, standard error .1."""
-    record = Record(entrant(Hotkey("h"), Block(1)), Hotkey("h"), Block(1), "", None, 2, 1_000_000, 400_000**2 + 600_000**2)
+    record = Record(
+        entrant=entrant(Hotkey("h"), Block(1)),
+        hotkey=Hotkey("h"),
+        commit_block=Block(1),
+        tiebreak="",
+        tensors=None,
+        groups=2,
+        total=1_000_000,
+        squares=400_000**2 + 600_000**2,
+    )
     assert lower_bound(record) == pytest.approx(0.5 - 1.645 * 0.1)
 
 
@@ -83,11 +102,11 @@ def test_a_higher_lower_bound_never_means_a_later_place(records: list[Record], w
     assert order(*others, better).index(old.commit_block) <= order(*records).index(old.commit_block)
 
 
-def test_who_adds_nothing_follows() -> None:
-    """In the order of commits each must be above all before it; the king is no follower, whatever the means say."""
+def test_each_must_be_clearly_better_than_all_before_it() -> None:
+    """In the order of commits; the king is, whatever the means say."""
     records = [a_record(n, score) for n, score in ((1, 0.5), (2, 0.4), (3, 0.6), (4, 0.6), (5, 0.59))]
     found = not_clearly_better(records[::-1], records[4].entrant)
-    assert {name: (bar.entrant, bar.bound) for name, bar in found.items()} == {
+    assert {name: (missed.entrant, missed.bound) for name, missed in found.items()} == {
         "h2@2": ("h1@1", 0.5),
         "h4@4": ("h3@3", 0.6),
     }

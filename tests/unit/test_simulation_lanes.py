@@ -74,13 +74,30 @@ def test_who_may_open_a_duel_is_the_same(seed: int, mean: float) -> None:
 def judged(name: Entrant, block: int, row: Micros) -> Judged:
     """A submission's scores in a round."""
     groups = {f"{place:02d}": Micro(score) for place, score in enumerate(row.tolist())}
-    return Judged(name, Hotkey(name.partition("@")[0]), Block(block), f"{block:064x}", None, LedgerVerdict.SCORED, groups)
+    return Judged(
+        entrant=name,
+        hotkey=Hotkey(name.partition("@")[0]),
+        commit_block=Block(block),
+        tiebreak=f"{block:064x}",
+        tensors=None,
+        verdict=LedgerVerdict.SCORED,
+        groups=groups,
+    )
 
 
 def test_a_siege_is_what_the_fold_makes_of_the_same_scores() -> None:
     """Eleven equal challengers in four slots: each duel's wealth, who has lost and who comes next, through every round."""
     king, names = entrant(Hotkey("king"), Block(0)), [entrant(Hotkey(f"c{place}"), Block(place + 1)) for place in range(11)]
-    record = Record(king, Hotkey("king"), Block(0), "0" * 64, None, groups=32, total=32 * 650_000, squares=32 * 650_000**2)
+    record = Record(
+        entrant=king,
+        hotkey=Hotkey("king"),
+        commit_block=Block(0),
+        tiebreak="0" * 64,
+        tensors=None,
+        groups=32,
+        total=32 * 650_000,
+        squares=32 * 650_000**2,
+    )
     state, front = (
         State(king=king, throne="king", records=(record,)),
         Front(siege=Siege(models=11, rounds=40, runs=1), slots=4, competition=COMPETITION),

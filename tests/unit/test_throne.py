@@ -32,7 +32,15 @@ def judged(number: int, *scores: float, **overrides: object) -> Judged:
     """Submission `number` with these group scores; with one it is that of four groups."""
     each = scores * 4 if len(scores) == 1 else scores
     groups = {f"g{index:02}": Micro(round(score * 1_000_000)) for index, score in enumerate(each)}
-    item = Judged(named(number), Hotkey(f"h{number}"), Block(number), f"{number:064x}", None, LedgerVerdict.SCORED, groups)
+    item = Judged(
+        entrant=named(number),
+        hotkey=Hotkey(f"h{number}"),
+        commit_block=Block(number),
+        tiebreak=f"{number:064x}",
+        tensors=None,
+        verdict=LedgerVerdict.SCORED,
+        groups=groups,
+    )
     return replace(item, **overrides)  # type: ignore[arg-type]
 
 

@@ -30,7 +30,16 @@ def named(number: int) -> Entrant:
 def a_record(number: int, score: float = 0.5, **overrides: object) -> Record:
     """Submission `number`: 100 groups that all score `score`."""
     micro = round(score * 1_000_000)
-    record = Record(named(number), Hotkey(f"h{number}"), Block(number), "00", None, 100, 100 * micro, 100 * micro * micro)
+    record = Record(
+        entrant=named(number),
+        hotkey=Hotkey(f"h{number}"),
+        commit_block=Block(number),
+        tiebreak="00",
+        tensors=None,
+        groups=100,
+        total=100 * micro,
+        squares=100 * micro * micro,
+    )
     return replace(record, **overrides)  # type: ignore[arg-type]
 
 

@@ -10,16 +10,18 @@ from voice_api.db.sql import sql
 from voice_api.db.states import AuditOutcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """An evaluation to be judged again, and whose key signed it; at level 2 its audio, at level 3 the model itself."""
+    """An evaluation that is to be judged again."""
 
     receipt_hash: str
     round: RoundNumber
     entrant: Entrant
     service: str
+    """The key that signed it."""
     host: str
     level: int
+    """2: its audio is judged again; 3: its model speaks again."""
 
 
 class Audits:

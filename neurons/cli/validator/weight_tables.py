@@ -1,4 +1,4 @@
-"""How the commands about weights show what they found, as JSON data and as tables."""
+"""The output of the commands about weights, as JSON data and as tables."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -45,13 +45,13 @@ def show_attempts(attempts: Sequence["WeightAttempt"]) -> None:
     if not attempts:
         Console().print("No attempt to set weights was made yet.")
         return
-    table = Table("block", Column("snapshot", no_wrap=True), "what became of it", box=SIMPLE_HEAD)
+    table = Table("block", Column("snapshot", no_wrap=True), "outcome", box=SIMPLE_HEAD)
     for each in attempts:
-        table.add_row(str(each.block), each.snapshot_hash, Text(plain(_fate(each))))
+        table.add_row(str(each.block), each.snapshot_hash, Text(plain(_outcome(each))))
     Console().print(table)
 
 
-def _fate(each: "WeightAttempt") -> str:
+def _outcome(each: "WeightAttempt") -> str:
     words = [each.outcome.value.replace("_", " ")]
     if each.reveal_round is not None:
         words.append(f"sealed until round {each.reveal_round} of the beacon ({opens(each.reveal_round):%-d %b %H:%M} UTC)")

@@ -1,4 +1,4 @@
-"""`voice validator weights`, `replay`, `explain` and `what-if`: why a vector is what it is. Nothing here is signed or sent."""
+"""`voice validator weights`, `replay`, `explain` and `what-if`: the reasons of a vector. Nothing here is signed or sent."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -39,7 +39,7 @@ def weights(
     competition: CompetitionFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the last attempts to set weights and what became of each, or what would be set now."""
+    """Show the last attempts to set weights with their outcomes, or the weights that would be set now."""
     from neurons.cli.validator import weight_tables
     from neurons.validator.weights import view as weight_view
 

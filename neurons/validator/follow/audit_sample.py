@@ -30,4 +30,11 @@ def draw(me: Hotkey, closed_at: BlockHash, entry: LedgerEntry, found: RoundEvide
         key = Certificate.from_json(result.certificate)
         level = 3 if not result.groups or lot < rate * DEEP else 2
         name = entrant(result.hotkey, result.commit_block)
-        yield Drawn(result.receipt_hash, found.round.round, name, key.service, key.host, level)
+        yield Drawn(
+            receipt_hash=result.receipt_hash,
+            round=found.round.round,
+            entrant=name,
+            service=key.service,
+            host=key.host,
+            level=level,
+        )

@@ -1,4 +1,4 @@
-"""Two validators that disagree: the first round in which their ledgers differ, and which part of it."""
+"""The first round in which two validators' ledgers differ, and the part of it that does."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _Hash = tuple[RoundNumber, str]
 
 
 class RoundPart(StrEnum):
-    """What of a round differs; a later part follows from an earlier one."""
+    """The part of a round that differs; a later part follows from an earlier one."""
 
     ROUNDS = "rounds"
     """Only one of them folded it."""
@@ -23,12 +23,12 @@ class RoundPart(StrEnum):
     START = "start"
     ENTRANTS = "entrants"
     RECEIPT = "receipt"
-    """One counts what the other does not, or another receipt."""
+    """One ledger counts a receipt that the other does not count."""
     GONE = "gone"
     METAGRAPH = "metagraph"
     """The block at which eligibility was decided."""
     FOLD = "fold"
-    """All that goes in is the same, and what comes out is not."""
+    """The inputs are the same, and the states are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ async def _rows(one: LedgerSource, other: LedgerSource, number: RoundNumber) -> 
 def compare(
     one: LedgerEntry, other: LedgerEntry, judged: RoundEvidence | None = None, elsewhere: RoundEvidence | None = None
 ) -> Iterator[LedgerDifference]:
-    """What differs between two entries of a round; with the evidence of both, receipts are told by their submissions."""
+    """The differences between two entries of a round; with the evidence of both, a receipt is named by its submission."""
     mine, theirs = one.inputs.to_json(), other.inputs.to_json()
     yield from _scalar(RoundPart.COMPETITION, "competition_hash", mine, theirs)
     yield from _scalar(RoundPart.START, "start", mine, theirs)
@@ -121,13 +121,13 @@ def _folds(one: LedgerEntry, other: LedgerEntry) -> Iterator[LedgerDifference]:
 
 
 def _receipts(inputs: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
-    """What became of each submission's receipt, by its name; by its hash where nothing else is known."""
+    """The verdict on each submission's receipt, by the submission's name, or by the receipt's hash where the name is not known."""
     counted = {names.get(key, f"receipt {key}"): f"counts {key}" for key in inputs.get("counted", {})}
     return counted | {name: f"does not count: {why}" for name, why in inputs.get("distrusted", {}).items()}
 
 
 def _names(found: RoundEvidence | None) -> dict[str, str]:
-    """Whose each receipt is."""
+    """The submission of each receipt."""
     results = () if found is None else found.results
     return {str(result.receipt_hash or result.evaluation_id): entrant(result.hotkey, result.commit_block) for result in results}
 

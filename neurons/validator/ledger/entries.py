@@ -141,13 +141,13 @@ def _judged(document: JsonObject, name: str, tiebreak: str, number: RoundNumber,
     asked = generate(bytes.fromhex(subject.block_hash.removeprefix("0x")), rules.round.plan)
     block = Block(subject.commit_block)
     return Judged(
-        entrant(subject.hotkey, block),
-        subject.hotkey,
-        block,
-        tiebreak,
-        finding.tensors_hash,
-        LedgerVerdict.SCORED if groups else LedgerVerdict.REJECTED,
-        groups,
-        speed.speed(circumstances.timings, asked) if groups else 0,
-        "" if groups else finding.reason or "",
+        entrant=entrant(subject.hotkey, block),
+        hotkey=subject.hotkey,
+        commit_block=block,
+        tiebreak=tiebreak,
+        tensors=finding.tensors_hash,
+        verdict=LedgerVerdict.SCORED if groups else LedgerVerdict.REJECTED,
+        groups=groups,
+        speed=speed.speed(circumstances.timings, asked) if groups else 0,
+        reason="" if groups else finding.reason or "",
     )

@@ -41,7 +41,7 @@ class CheckedReplay:
 
 
 async def read(settings: ValidatorSettings, validator: Hotkey) -> PlanView:
-    """What `validator` would set now.
+    """Read the ledger and the chain, and plan the weights that `validator` would set now.
 
     Raises PlatformError: NOT_FOUND without a ledger, COMPETITION_EXPIRED once the rules have ended, STATE_CONFLICT where nothing
     can be planned; ChainUnavailable, DatabaseUnavailable.

@@ -1,4 +1,4 @@
-"""What weights would be if a hotkey's model scored otherwise: everything else stays as it is."""
+"""The weights if a hotkey's model scored otherwise and everything else stayed as it is."""
 
 from dataclasses import replace
 
@@ -40,4 +40,14 @@ def _record(snapshot: Snapshot, hotkey: Hotkey, rules: Competition) -> Record:
     groups = rules.round.single + rules.round.counterfactual + rules.round.voice
     fastest = min((record.speed for record in snapshot.state.records if record.speed), default=0)
     squares = groups * round(rules.duel.prior_sd * MICRO) ** 2
-    return Record(entrant(hotkey, block), hotkey, block, "", None, groups, 0, squares, fastest)
+    return Record(
+        entrant=entrant(hotkey, block),
+        hotkey=hotkey,
+        commit_block=block,
+        tiebreak="",
+        tensors=None,
+        groups=groups,
+        total=0,
+        squares=squares,
+        speed=fastest,
+    )

@@ -42,7 +42,7 @@ class Moment:
 
 
 class Strategy(Protocol):
-    """What one hotkey of an actor commits in a round, if anything."""
+    """Decides what a hotkey of an actor commits in a round, if anything."""
 
     def commit(self, moment: Moment) -> MadeUpModel | None: ...
 

@@ -14,7 +14,7 @@ _STEPS = 5
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What stands above a chart and beside its axes."""
+    """The title of a chart and the names of its axes."""
 
     title: str
     x: str

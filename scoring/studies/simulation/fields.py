@@ -66,7 +66,7 @@ class Played:
     settled: tuple[tuple[EndedDuel, int], ...]
     """Each duel that was settled, and the groups on which its challenger was judged while this king held the top."""
     last: Snapshot
-    """What the last round's weights were planned from."""
+    """The last round's weights are planned from it."""
 
 
 def play(
@@ -144,7 +144,7 @@ class _Game:
         self._note(before, names, number)
 
     def _judged(self, names: Sequence[Entrant], number: RoundNumber) -> list[Judged]:
-        """What the workers would say: a copy is refused where it is found, everything else is scored."""
+        """The workers' verdicts: a copy is rejected where it is found, everything else is scored."""
         found = [self.known[name] for name in names]
         models = {item.number: item.model.quality for item in found}
         scores = self.world.ask([self.seed, number], models, groups_of(self.competition)).tolist()
@@ -176,7 +176,7 @@ class _Game:
         return reasons
 
     def _note(self, before: State, names: Sequence[Entrant], number: RoundNumber) -> None:
-        """What the round cost and brought about."""
+        """Keep the round's cost and its changes at the top."""
         self.evaluations += len(names)
         for name in names:
             self.asked[name] = number

@@ -17,7 +17,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
-    """As `scoring.ranking.duel.Duel`, an array per field: `capital` [lanes, bets], all others [lanes]."""
+    """Many duels: each field of `scoring.ranking.duel.Duel` as an array, `capital` [lanes, bets], all others [lanes]."""
 
     margin: Micros
     threshold: Floats
@@ -92,12 +92,12 @@ def _stakes(lanes: Lanes, squares: Micros, averaged: int, rules: DuelRules) -> F
 
 
 def crowned(lanes: Lanes) -> Bools:
-    """Whose wealth reaches the threshold."""
+    """For each lane, whether its wealth reaches the threshold."""
     return lanes.wealth >= lanes.threshold
 
 
 def settled(lanes: Lanes, rules: DuelRules) -> Bools:
-    """Whose duel is over, crowned or not."""
+    """For each lane, whether its duel is over, crowned or not."""
     return crowned(lanes) | (lanes.wealth < rules.futility) | (lanes.rounds >= rules.max_rounds)
 
 

@@ -32,7 +32,7 @@ class Siege:
 
 @dataclass(frozen=True, slots=True)
 class Reign:
-    """What came of it: runs in which the king fell, and of all duels that were settled how many there were and what they took."""
+    """The result: the runs in which the king fell, the duels that were settled, and the groups that these took."""
 
     fell: Rate
     duels: int

@@ -1,4 +1,4 @@
-"""What several runs of a field say together."""
+"""Several runs of a field, summed up."""
 
 import statistics
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the competition is to achieve, and whether the study says that it does."""
+"""The targets of the competition, and whether the study meets them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

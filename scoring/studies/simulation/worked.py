@@ -13,7 +13,7 @@ from scoring.studies.simulation.fields import play
 from scoring.studies.simulation.world import World, groups_of
 from scoring.types import Entrant, RoundNumber, to_micro
 from scoring.weights import plan as weights
-from scoring.weights.explanation import Explanation, explain_all
+from scoring.weights.explanation import UidExplanation, explain_all
 from scoring.weights.plan import UidShare
 
 BLOCK_SECONDS = 12
@@ -82,7 +82,7 @@ class ExplainedLine:
 
     name: str
     line: UidShare
-    words: Explanation
+    words: UidExplanation
 
 
 def explained(competition: Competition) -> list[ExplainedLine]:
