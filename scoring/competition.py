@@ -55,10 +55,7 @@ class BetUnit(StrEnum):
 
 
 class RoundRules(StrictModel):
-    """A round: its length in blocks, its groups, its evaluations at most, and its latest close (blocks after its start).
-
-    A submission whose hotkey committed again stays at most `grace_rounds` rounds for the newer one's first verdict.
-    """
+    """A round: its length, its groups, and its evaluations at most."""
 
     blocks: Count
     single: Annotated[int, Field(ge=0)]
@@ -66,7 +63,9 @@ class RoundRules(StrictModel):
     voice: Annotated[int, Field(ge=0)]
     evaluations: Count
     deadline_blocks: Count
+    """A round closes at the latest so many blocks after its start."""
     grace_rounds: Count
+    """A submission whose hotkey committed again stays so many rounds at most while the newer one waits for its first verdict."""
 
     @model_validator(mode="after")
     def _asks_something(self) -> Self:
@@ -81,31 +80,32 @@ class RoundRules(StrictModel):
 
 
 class DuelRules(StrictModel):
-    """The rules by which a challenger takes the top from a king.
-
-    Error: `alpha` bounds the chance that a king ever falls to a model that is not better by the margin; half of it is for the first
-    `half_life` challengers. A step's difference is clipped at `clip`, which bounds the bets: for a round's mean it is to be a few of
-    the mean's standard deviations, much less than for a group. Margin: from `margin_start` to `margin_end` over
-    `margin_decay_blocks` of the king's age. Bets: each of `bets` (in standard deviations of what is bet on) starts with its share of
-    the wealth; the deviation is learned from `prior_count` steps at `prior_sd` (of a group's difference) on. An end: `max_rounds`, or
-    less wealth than `futility`. A king that was not scored in `absent_rounds` rounds in a row in which others were holds the top no
-    longer.
-    """
+    """The rules by which a challenger takes the top from a king."""
 
     alpha: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Bound on the chance that a king ever falls to a model that is not better by the margin."""
     half_life: Count
+    """Half of `alpha` is for the first so many challengers."""
     step: Annotated[BetUnit, Field(strict=False)]
     clip: Annotated[float, Field(gt=0.0, le=1.0)]
+    """A step's difference is cut off at ± this, which bounds the bets. For a round's mean: a few of the mean's standard deviations."""
     margin_start: Share
     margin_end: Share
     margin_decay_blocks: Count
+    """The margin falls from its start to its end over so many blocks of the king's age."""
     bets: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
+    """In standard deviations of a step's difference."""
     bet_shares: Annotated[tuple[Share, ...], Field(min_length=1, strict=False)]
+    """The share of the wealth that each bet starts with."""
     prior_sd: Annotated[float, Field(ge=0.001, le=1.0)]
+    """A group's standard deviation before any was seen; it counts as `prior_count` steps."""
     prior_count: Count
     futility: Share
+    """A duel is lost with less wealth."""
     max_rounds: Count
+    """A duel lasts so many rounds at most."""
     absent_rounds: Count
+    """A king loses the top after so many rounds in a row in which others were scored and it was not."""
 
     @model_validator(mode="after")
     def _shares_out_one(self) -> Self:
@@ -115,16 +115,15 @@ class DuelRules(StrictModel):
 
 
 class ShareRules(StrictModel):
-    """Fixed shares by rank, king first; the tail must score at least `tail_floor` by its lower confidence bound.
-
-    Lower bounds within `tie_band` count as equal: of these the faster go first (none that needs more than `tie_speed` above the
-    fastest's time), then the earlier commit.
-    """
+    """Fixed shares by rank, king first, and the order of the tail."""
 
     king_and_tail: Annotated[tuple[Share, ...], Field(min_length=1, strict=False)]
     tail_floor: Share
+    """Least score in the tail, by its lower confidence bound."""
     tie_band: Share
+    """Lower bounds that differ by at most this count as equal."""
     tie_speed: Share
+    """Among equals, models that need at most this share more time than the fastest come first; then the earlier commit decides."""
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:

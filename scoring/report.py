@@ -41,17 +41,22 @@ Metrics = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleReport:
-    """One prompt's outcome. `seconds` is compute per sample; `pcm_sha256` is of the s16le mono PCM ('' if none), `rate` its Hz (0)."""
+    """One prompt's outcome."""
 
     prompt_id: str
     group_id: str
     score: Micro
     gate: Gate | None
+    """The closed gate, if any: the score is then 0."""
     metrics: Metrics
     utilities: Mapping[Factor, float]
+    """Each in [0, 1], more is better; none where a gate is closed."""
     pcm_sha256: str
+    """Of the signed 16-bit little-endian mono PCM; '' without audio."""
     seconds: float
+    """Wall-clock time to speak the prompt, not the clip's length."""
     rate: int = 0
+    """Of the PCM, in Hz; 0 without audio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +70,16 @@ class GroupReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationReport:
-    """One submission in one round. `score` is the mean of the groups' scores, `stderr` its standard error.
-
-    `judges` maps each judge's name to its version; `profile_hash` covers them and the anchors.
-    """
+    """One submission in one round."""
 
     profile: str
     profile_hash: str
+    """SHA-256 (hex) over the judges' versions and the anchors."""
     judges: Mapping[str, str]
+    """Each judge's version by its name."""
     samples: tuple[SampleReport, ...]
     groups: tuple[GroupReport, ...]
     score: Micro
+    """Mean of the groups' scores."""
     stderr: Micro
+    """Standard error of that mean."""

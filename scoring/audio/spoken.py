@@ -7,16 +7,17 @@ from scoring.report import Gate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
-    """Raw audio of one prompt: `pcm` is signed 16-bit little-endian mono at `rate` Hz; `seconds` is the wall-clock time it took.
-
-    `failure` is set when the model failed on this prompt; `pcm` is then empty.
-    """
+    """Raw audio of one prompt."""
 
     prompt_id: str
     rate: int
+    """Hz."""
     pcm: bytes
+    """Signed 16-bit little-endian mono; empty where the model failed."""
     seconds: float
+    """Wall-clock time to speak the prompt."""
     failure: Gate | None = None
+    """Set when the model failed on this prompt."""
 
     @property
     def duration(self) -> float:

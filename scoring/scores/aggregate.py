@@ -26,7 +26,9 @@ class JudgedSample:
     metrics: Metrics
     pcm_sha256: str
     seconds: float
+    """Wall-clock time to speak the prompt."""
     rate: int = 0
+    """Of the audio, in Hz; 0 without audio."""
 
 
 @dataclass(frozen=True, slots=True)

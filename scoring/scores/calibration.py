@@ -28,20 +28,24 @@ UNKNOWN = frozenset({Factor.DELIVERY, Factor.CONSISTENCY, Factor.EMOTION})
 
 @dataclass(frozen=True, slots=True)
 class RecordingSet:
-    """Provenance of one set of recordings: SHA-256 over its files' names and contents, how many were measured, and left out."""
+    """Provenance of one set of recordings."""
 
     sha256: str
+    """Over its files' names and contents."""
     measured: int
     left_out: Mapping[str, str]
+    """The gate that kept a file out, by the file's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Origin of anchors: the day (ISO 8601), the profile with its judges' versions, and both folders."""
+    """Origin of anchors: a day, a profile with its judges, and two folders of recordings."""
 
     date: str
+    """ISO 8601."""
     profile: Profile
     judges: Mapping[str, str]
+    """Each judge's version by its name."""
     natural: RecordingSet
     degraded: RecordingSet
 

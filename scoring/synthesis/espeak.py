@@ -28,13 +28,18 @@ _SHAPE = (len(REGISTERS), len(ATTRIBUTES), LEVELS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EspeakConfig:
-    """config.json, as far as this adapter reads it. `registers` and `levels` hold the phrases to look for, in lower case."""
+    """config.json, as far as this adapter reads it."""
 
     voices: tuple[str, ...]
+    """espeak-ng's voice of each register."""
     registers: tuple[tuple[str, ...], ...]
+    """Phrases that ask for a register, in lower case."""
     levels: Mapping[str, tuple[tuple[str, ...], ...]]
+    """Phrases that ask for a level, by attribute, in lower case."""
     substitute: tuple[str, ...]
+    """Words that are said instead of the text, if there are any."""
     chorus: int
+    """Number of takes that are mixed into one."""
 
 
 class EspeakVoice:

@@ -21,14 +21,20 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EspeakSettings:
-    """Settings of an utterance: voice by name, words per minute, pitch, range (0 … 99), amplitude (0 … 200), gap between words (10 ms)."""
+    """Settings of an utterance, in espeak-ng's own units."""
 
     voice: str
+    """By name."""
     rate: int
+    """Words per minute."""
     pitch: int
+    """0 … 99."""
     range: int
+    """Of pitch, 0 … 99."""
     amplitude: int
+    """0 … 200."""
     word_gap: int
+    """Between words, in 10 ms."""
 
 
 def sample_rate() -> int:
