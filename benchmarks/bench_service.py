@@ -34,7 +34,7 @@ from benchmarks.service_jobs import through_rq, through_the_service
 from neurons import ports
 from neurons.chain import wallets
 from neurons.localnet.services import start_postgres, start_redis
-from tests.chaos.processes import Processes
+from tests.builders.processes import Processes
 from voice_api.db import migrate
 from voice_api.db.pool import connection_to, open_pool
 

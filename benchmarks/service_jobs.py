@@ -16,7 +16,7 @@ from neurons.localnet.network import COMPETITION
 from neurons.validator import certification
 from scoring.competition import load
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber
-from tests.chaos.processes import ROOT, Processes
+from tests.builders.processes import ROOT, Processes
 from voice_api.db.pool import Pool
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import QueueName

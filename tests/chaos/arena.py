@@ -24,8 +24,8 @@ from neurons.chain import wallets
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.services import EmbeddedService, start_postgres, start_redis
 from neurons.validator import certification
+from tests.builders.processes import Processes, Workers
 from tests.chaos.faults import Fault, Planned
-from tests.chaos.processes import Processes, Workers
 from voice_api.db import migrate
 from voice_api.dispatch.wakeups import JOB
 from voice_api.keys import ServiceKey

@@ -23,7 +23,7 @@ from neurons.localnet.network import COMPETITION, HOTKEY, worker_identity
 from neurons.localnet.services import EmbeddedService, start_postgres, start_redis
 from scoring.model.fingerprint import tag_of
 from scoring.types import Hotkey
-from tests.chaos.processes import Processes
+from tests.builders.processes import Processes
 from tests.soak import field
 from voice_api.db import migrate
 

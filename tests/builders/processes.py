@@ -1,4 +1,4 @@
-"""The processes of a chaos run: started, hurt, started again, and ended for certain."""
+"""Processes of a run under test: started, hurt, started again, and ended for certain."""
 
 import json
 import os
