@@ -118,13 +118,11 @@ class ApiSettings(ProcessSettings):
 
 
 class DispatcherSettings(ProcessSettings):
-    """The dispatcher: how often it looks without being told, and after how many failures an evaluation is parked."""
+    """The dispatcher: how often it looks without being told."""
 
     database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     pause_seconds: float = Field(default=2.0, gt=0, validation_alias="VOICE_DISPATCH_SECONDS")
-    retry_most: int = Field(default=3, ge=0, validation_alias="VOICE_RETRY_MOST")
-    retry_daily: int = Field(default=8, ge=1, validation_alias="VOICE_RETRY_DAILY")
 
     @property
     def pause(self) -> timedelta:

@@ -22,6 +22,7 @@ from voice_api.db.validations import Validations
 from voice_api.db.workers import Workers
 from voice_api.errors import RedisUnavailable
 from voice_api.keys import ServiceKey, certified
+from voice_api.retry_budget import RETRY_BUDGET, RetryBudget
 from voice_api.runtime import reachable
 from voice_api.runtime.process_metrics import exposed
 from voice_api.settings import MetricsSettings
@@ -31,6 +32,7 @@ from workers.evaluation.tools import open_tools
 from workers.jobs.background_loop import background_loop
 from workers.jobs.context import Database, Judging, Patience, WorkerContext, worker_context
 from workers.jobs.drain import Drain
+from workers.jobs.failures import RetryRule
 from workers.jobs.presence import Presence
 from workers.jobs.work_loop import WorkLoop, worker_name
 from workers.settings import ReceiptSignerSettings, WorkerSettings
@@ -39,7 +41,12 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
-def run(settings: WorkerSettings, burst: bool = False, shown: MetricsSettings | None = None) -> None:
+def run(
+    settings: WorkerSettings,
+    burst: bool = False,
+    shown: MetricsSettings | None = None,
+    budget: RetryBudget = RETRY_BUDGET,
+) -> None:
     """Work until SIGTERM (or, with `burst`, until nothing is due), and show the worker's numbers where `shown` says.
 
     It starts once PostgreSQL and Redis answer; a burst waits for nothing. Raises PlatformError when something needed is not there,
@@ -56,29 +63,25 @@ def run(settings: WorkerSettings, burst: bool = False, shown: MetricsSettings | 
         current = WorkerContext(
             name=worker_name(),
             host=settings.host,
-            database=Database(loop, EvaluationQueue(pool, settings.retry_daily), Submissions(pool), Validations(pool)),
+            database=Database(loop, EvaluationQueue(pool, budget), Submissions(pool), Validations(pool)),
             judging=_judging(settings, receipt_signer),
-            patience=Patience(settings.lease, settings.retry, settings.confirm),
+            patience=Patience(settings.lease, RetryRule(budget.per_evaluation, settings.retry_first), settings.confirm),
             heartbeat=work_loop.heartbeat,
             drain=drain,
         )
         worker_context.set(current)
-        log.info(
-            "worker ready",
-            worker=current.name,
-            host=current.host,
-            queue=settings.queue.value,
-            reference_seconds=current.judging.tools.usual.total_seconds(),
-        )
+        _greet(current, settings)
         host, port = ("", 0) if shown is None else (shown.host, shown.port)
-        with (
-            exposed(current.metrics.registry, host, port),
-            _present(Presence(Workers(pool), current, settings.queue), loop),
-        ):
+        with exposed(current.metrics.registry, host, port), _present(Presence(Workers(pool), current, settings.queue), loop):
             (work_loop.run_off if burst else work_loop.run)()
     _end_process(drain)
     receipt_signer()
     log.info("worker ends", worker=current.name, why="asked to stop" if drain.requested else "nothing is due")
+
+
+def _greet(context: WorkerContext, settings: WorkerSettings) -> None:
+    seconds = context.judging.tools.usual.total_seconds()
+    log.info("worker ready", worker=context.name, host=context.host, queue=settings.queue.value, reference_seconds=seconds)
 
 
 def receipt_signer_of(settings: ReceiptSignerSettings) -> ReceiptSigner:

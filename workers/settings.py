@@ -10,7 +10,6 @@ from scoring.competition import DEFAULT_PATH
 from scoring.judges.standard.device import Device
 from voice_api.db.states import QueueName
 from voice_api.settings import CompetitionPath, DatabaseUrl, ProcessSettings, RedisUrl
-from workers.jobs.failures import RetryRule
 
 
 class ReceiptSignerSettings(ProcessSettings):
@@ -47,8 +46,6 @@ class WorkerSettings(ReceiptSignerSettings):
     hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     lease_seconds: float = Field(default=900.0, gt=0, validation_alias="VOICE_LEASE_SECONDS")
     retry_first_seconds: float = Field(default=120.0, gt=0, validation_alias="VOICE_RETRY_FIRST_SECONDS")
-    retry_most: int = Field(default=3, ge=0, validation_alias="VOICE_RETRY_MOST")
-    retry_daily: int = Field(default=8, ge=1, validation_alias="VOICE_RETRY_DAILY")
     drain_seconds: float = Field(default=60.0, ge=0, validation_alias="VOICE_DRAIN_SECONDS")
     confirm_seconds: float = Field(default=600.0, ge=0, validation_alias="VOICE_HUB_CONFIRM_SECONDS")
     cache_bytes: int = Field(default=100 << 30, gt=0, validation_alias="VOICE_CACHE_BYTES")
@@ -63,9 +60,9 @@ class WorkerSettings(ReceiptSignerSettings):
         return timedelta(seconds=self.lease_seconds)
 
     @property
-    def retry(self) -> RetryRule:
-        """When infrastructure failures are tried again."""
-        return RetryRule(max_retries=self.retry_most, first=timedelta(seconds=self.retry_first_seconds))
+    def retry_first(self) -> timedelta:
+        """The pause before the first retry of a failure of ours; each next one is longer."""
+        return timedelta(seconds=self.retry_first_seconds)
 
     @property
     def drain(self) -> timedelta:

@@ -33,8 +33,6 @@ from voice_api.keys import ServiceKey
 LEASE_SECONDS = 3.0
 _DISPATCH_SECONDS = 0.4
 _RETRY_FIRST_SECONDS = 0.2
-_PATIENCE = "1000"
-"""Failures before an evaluation is parked: chaos is not to use up the budget."""
 _CLOCK_SECONDS = 2 * 3600.0
 _FAILING_ANSWERS = 4
 _DUPLICATES = 20
@@ -116,7 +114,10 @@ class Arena:
             "hub": ["dev", "hub", "--root", str(self.folder / "hub"), "--port", self.hub_url.rpartition(":")[2]],
             "api": ["api", "--host", "127.0.0.1", "--port", port],
         }
-        self.processes.start(name, "neurons.cli", commands.get(name, ["dispatcher"]), self.environment)
+        if name in commands:
+            self.processes.start(name, "neurons.cli", commands[name], self.environment)
+        else:
+            self.processes.start(name, "tests.chaos.chaos_dispatcher", [], self.environment)
 
     def _note(self, name: str) -> None:
         if name not in self.ended:
@@ -233,8 +234,6 @@ def _environment(postgres: EmbeddedService, store: EmbeddedService, wallet: bt.W
         "VOICE_RATE_PER_MINUTE": "100000",
         "VOICE_RATE_ADDRESS_PER_MINUTE": "100000",
         "VOICE_DISPATCH_SECONDS": str(_DISPATCH_SECONDS),
-        "VOICE_RETRY_MOST": _PATIENCE,
-        "VOICE_RETRY_DAILY": _PATIENCE,
         "VOICE_LOG_FORMAT": "json",
     }
 

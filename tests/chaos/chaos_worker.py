@@ -16,6 +16,7 @@ from typing import Any
 
 from neurons.cli import logs
 from tests.chaos import clock
+from tests.chaos.chaos_dispatcher import PATIENT
 from tests.chaos.stand_ins import QuickPanels, QuickSandbox
 from workers import main
 from workers.evaluation.tools import Tools
@@ -59,7 +60,7 @@ def work(environment: Mapping[str, str]) -> None:
     )
     vars(main)["open_tools"] = _given(tools)
     clock.move(Path(environment["CHAOS_CLOCK"]))
-    main.run(settings)
+    main.run(settings, budget=PATIENT)
 
 
 def _given(tools: Tools) -> Any:

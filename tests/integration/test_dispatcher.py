@@ -31,6 +31,7 @@ from voice_api.db.validations import Validations
 from voice_api.db.workers import Workers
 from voice_api.dispatch import dispatcher, wakeups
 from voice_api.dispatch.wakeups import AHEAD, WakeUps, missing
+from voice_api.retry_budget import RETRY_BUDGET, RetryBudget
 from voice_api.runtime.process_metrics import DispatcherMetrics
 from voice_api.settings import DispatcherSettings
 from workers import jobs
@@ -56,10 +57,12 @@ def settings(database_url: str, redis_url: str) -> DispatcherSettings:
 
 
 @asynccontextmanager
-async def dispatching(settings: DispatcherSettings, metrics: DispatcherMetrics | None = None) -> AsyncIterator[None]:
+async def dispatching(
+    settings: DispatcherSettings, metrics: DispatcherMetrics | None = None, budget: RetryBudget = RETRY_BUDGET
+) -> AsyncIterator[None]:
     """Run a dispatcher for as long as the context lasts."""
     stop = Shutdown()
-    process = asyncio.create_task(dispatcher.run(settings, stop, metrics))
+    process = asyncio.create_task(dispatcher.run(settings, stop, metrics, budget))
     try:
         yield
     finally:
@@ -162,7 +165,7 @@ async def test_used_up_budget_parks(settings: DispatcherSettings, pool: Pool, op
     [submission] = await open_round()
     assert await EvaluationQueue(pool).claim(QueueName.CPU, "silent", timedelta(milliseconds=50))
     metrics = DispatcherMetrics()
-    async with dispatching(settings.model_copy(update={"retry_daily": 1}), metrics):
+    async with dispatching(settings, metrics, RetryBudget(per_day=1)):
 
         async def parked() -> bool:
             return len(await Operations(pool).stuck()) == 1
@@ -192,7 +195,7 @@ async def test_wakeups_follow_live_workers(settings: DispatcherSettings, redis: 
     value = metrics.registry.get_sample_value
     assert value("voice_dispatcher_wakeups_total", {"queue": "cpu"}) == 4
     assert (value("voice_ticks_total", {"outcome": "done"}) or 0) >= 2
-    assert value("voice_retries_left", {"queue": "cpu"}) == settings.retry_most
+    assert value("voice_retries_left", {"queue": "cpu"}) == RETRY_BUDGET.per_evaluation
 
 
 async def test_old_answers_are_forgotten(settings: DispatcherSettings, pool: Pool) -> None:

@@ -16,6 +16,7 @@ from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName
 from voice_api.db.submissions import NewSubmission, Submissions
+from voice_api.retry_budget import RetryBudget
 
 LEASE = timedelta(minutes=15)
 NOW, AT_ONCE = Block(1000), timedelta(0)
@@ -139,7 +140,7 @@ async def test_a_day_has_a_budget(
 ) -> None:
     """The failure with which a submission's day is used up parks it, whatever pause was asked for."""
     await bed.ask(1, ("miner", 0))
-    queue = EvaluationQueue(pool, daily=1)
+    queue = EvaluationQueue(pool, RetryBudget(per_day=1))
     claim = await bed.take()
     stands = await queue.hand_back(claim, code, "", AT_ONCE, drained=drained)
     evaluation = await queue.get(claim.evaluation_id)
@@ -149,7 +150,7 @@ async def test_a_day_has_a_budget(
 
 async def test_the_day_is_the_submissions(pool: Pool, bed: Bed) -> None:
     """Failures count over all rounds of one submission, not over others, and only those of the last 24 hours."""
-    queue = EvaluationQueue(pool, daily=2)
+    queue = EvaluationQueue(pool, RetryBudget(per_day=2))
     await bed.ask(1, ("other", 9), ("miner", 0))
     first = await bed.take()
     assert await queue.hand_back(first, Code.HUB_UNAVAILABLE, "", timedelta(hours=1)) is EvaluationState.QUEUED
@@ -166,7 +167,7 @@ async def test_the_day_is_the_submissions(pool: Pool, bed: Bed) -> None:
 
 async def test_expired_leases_count_in_the_day(pool: Pool, bed: Bed) -> None:
     """A worker that falls silent uses the day's budget up as any failure of ours does."""
-    queue = EvaluationQueue(pool, daily=2)
+    queue = EvaluationQueue(pool, RetryBudget(per_day=2))
     await bed.ask(1, ("miner", 0))
     for state in (EvaluationState.QUEUED, EvaluationState.PARKED):
         claim = await queue.claim(QueueName.CPU, "w1", -LEASE)

@@ -20,6 +20,7 @@ from voice_api.db.sql import sql
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.errors import LeaseLost
+from voice_api.retry_budget import RetryBudget
 
 LEASE, AT_ONCE = timedelta(minutes=15), timedelta(0)
 WHO: dict[str, Any] = {"actor": "o", "reason": "r"}
@@ -28,7 +29,7 @@ SUBMISSIONS, ROUNDS = 12, 3
 
 async def work(pool: Pool, draw: Random, verdict: Verdict) -> None:
     """A worker: claims until nothing is due; finishes, hands back, or falls silent."""
-    queue, host = EvaluationQueue(pool, daily=50), f"host-{draw.randint(1, 2)}"
+    queue, host = EvaluationQueue(pool, RetryBudget(per_day=50)), f"host-{draw.randint(1, 2)}"
     for _ in range(40):
         lease = draw.choice((LEASE, LEASE, -LEASE))
         claim = await queue.claim(QueueName.CPU, "w", lease, host)
@@ -69,7 +70,7 @@ async def operate(pool: Pool, draw: Random) -> None:
 async def dispatch(pool: Pool) -> None:
     """Two dispatchers' worth of returning leases."""
     for _ in range(60):
-        await EvaluationQueue(pool, daily=50).expire_leases(budget=50)
+        await EvaluationQueue(pool, RetryBudget(per_day=50)).expire_leases(budget=50)
         await asyncio.sleep(0.002)
 
 
@@ -100,7 +101,7 @@ async def test_everything_at_once(
     workers = (work(pool, Random(f"{seed} {n}"), verdict()) for n in range(6))
     operators = (operate(pool, Random(f"{seed} operator {n}")) for n in range(2))
     await asyncio.gather(*workers, *operators, dispatch(pool), dispatch(pool), close_in_time(pool))
-    await EvaluationQueue(pool, daily=50).expire_leases(budget=50)
+    await EvaluationQueue(pool, RetryBudget(per_day=50)).expire_leases(budget=50)
     assert await replayed(pool) == ()
     assert await waits_for_nobody(pool) == 0
     async with pool.connection() as connection:

@@ -17,6 +17,7 @@ from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName
 from voice_api.db.watch import Watch
+from voice_api.retry_budget import RetryBudget
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 Verb = Callable[[Operations, Claim], Awaitable[object]]
@@ -28,7 +29,7 @@ DAILY = 3
 @pytest.fixture
 def queue(pool: Pool) -> EvaluationQueue:
     """A queue where three failures of a day are enough."""
-    return EvaluationQueue(pool, DAILY)
+    return EvaluationQueue(pool, RetryBudget(per_day=DAILY))
 
 
 @pytest.fixture

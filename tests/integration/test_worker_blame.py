@@ -25,6 +25,7 @@ from voice_api.db.submissions import Submissions
 from voice_api.db.workers import Workers
 from voice_api.errors import DatabaseUnavailable
 from voice_api.keys import CertifiedKey, ServiceKey
+from voice_api.retry_budget import RetryBudget
 from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.panels import LastPanel
 from workers.evaluation.receipt_signer import ReceiptSigner
@@ -73,7 +74,7 @@ def context(pool: Pool, tmp_path: Path, writer: bt.Wallet) -> Callable[..., Work
             pool,
             name=f"worker of {host}",
             host=host,
-            queue=EvaluationQueue(pool, daily),
+            queue=EvaluationQueue(pool, RetryBudget(per_day=daily)),
             schedule=SCHEDULE,
             tools=Tools(hub, Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel()),
             receipt_signer=lambda: receipt_signer,

@@ -65,7 +65,7 @@ def test_frozen() -> None:
     """Settings are read once."""
     read = DispatcherSettings(database_url=SecretStr("postgresql:///a"), redis_url=SecretStr("redis://b"))
     with pytest.raises(ValidationError, match="frozen"):
-        read.retry_most = 7  # type: ignore[misc]  # the very thing under test
+        read.pause_seconds = 7  # type: ignore[misc]  # the very thing under test
 
 
 def test_who_may_and_how_often(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,14 +15,15 @@ from voice_api.db.rows import read
 from voice_api.db.sql import sql
 from voice_api.db.states import EvaluationState, QueueName, VerdictState
 from voice_api.errors import LeaseLost
+from voice_api.retry_budget import RETRY_BUDGET, RetryBudget
 
 
 class EvaluationQueue:
     """The rows that say what is to be judged."""
 
-    def __init__(self, pool: Pool, daily: int = 8) -> None:
-        """`daily` infrastructure failures of one submission within 24 hours park its evaluation."""
-        self._pool, self._daily = pool, daily
+    def __init__(self, pool: Pool, budget: RetryBudget = RETRY_BUDGET) -> None:
+        """`budget.per_day` infrastructure failures of one submission within 24 hours park its evaluation."""
+        self._pool, self._daily = pool, budget.per_day
 
     async def claim(self, queue: QueueName, worker: str, lease: timedelta, host: str = "") -> Claim | None:
         """Take the best due evaluation, or None; a drained host gets nothing. Concurrent claimants never get the same one."""

@@ -19,6 +19,7 @@ from voice_api.db.watch import LIVE, Watch
 from voice_api.db.workers import Workers
 from voice_api.dispatch.wakeups import WakeUps
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
+from voice_api.retry_budget import RETRY_BUDGET, RetryBudget
 from voice_api.runtime.process_metrics import DispatcherMetrics
 from voice_api.settings import DispatcherSettings
 
@@ -40,11 +41,11 @@ class Stop(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DispatcherContext:
-    """The stores, queues and settings that one sweep works with."""
+    """The stores and queues that one sweep works with."""
 
-    settings: DispatcherSettings
+    budget: RetryBudget
     metrics: DispatcherMetrics
     wakeups: WakeUps
     queue: EvaluationQueue
@@ -54,21 +55,23 @@ class DispatcherContext:
     idempotency: Idempotency
 
     @classmethod
-    def over(cls, settings: DispatcherSettings, metrics: DispatcherMetrics, wakeups: WakeUps, pool: Pool) -> "DispatcherContext":
+    def over(cls, budget: RetryBudget, metrics: DispatcherMetrics, wakeups: WakeUps, pool: Pool) -> "DispatcherContext":
         """All stores over one pool."""
         return cls(
-            settings,
-            metrics,
-            wakeups,
-            EvaluationQueue(pool, daily=settings.retry_daily),
-            Validations(pool),
-            Workers(pool),
-            Watch(pool),
-            Idempotency(pool),
+            budget=budget,
+            metrics=metrics,
+            wakeups=wakeups,
+            queue=EvaluationQueue(pool, budget),
+            validations=Validations(pool),
+            workers=Workers(pool),
+            watch=Watch(pool),
+            idempotency=Idempotency(pool),
         )
 
 
-async def run(settings: DispatcherSettings, stop: Stop, metrics: DispatcherMetrics | None = None) -> None:
+async def run(
+    settings: DispatcherSettings, stop: Stop, metrics: DispatcherMetrics | None = None, budget: RetryBudget = RETRY_BUDGET
+) -> None:
     """Dispatch until asked to stop. Outages of PostgreSQL and Redis are waited out, ever longer; anything else ends the process."""
     counted = metrics or DispatcherMetrics()
     pause = settings.pause
@@ -76,7 +79,7 @@ async def run(settings: DispatcherSettings, stop: Stop, metrics: DispatcherMetri
         while not stop.requested:
             started = time.monotonic()
             try:
-                await run_connected(settings, counted, wakeups, stop)
+                await run_connected(settings, budget, counted, wakeups, stop)
             except DatabaseUnavailable as outage:
                 stood = timedelta(seconds=time.monotonic() - started)
                 pause = settings.pause if stood > _LONGEST_PAUSE else min(2 * pause, _LONGEST_PAUSE)
@@ -86,11 +89,13 @@ async def run(settings: DispatcherSettings, stop: Stop, metrics: DispatcherMetri
                 counted.leading.set(0)
 
 
-async def run_connected(settings: DispatcherSettings, metrics: DispatcherMetrics, wakeups: WakeUps, stop: Stop) -> None:
+async def run_connected(
+    settings: DispatcherSettings, budget: RetryBudget, metrics: DispatcherMetrics, wakeups: WakeUps, stop: Stop
+) -> None:
     """Dispatch over one set of connections until asked to stop: sweep while this process leads, else try to lead."""
     url = settings.database_url.get_secret_value()
     async with open_pool(url, application="voice dispatcher", size=2) as pool, candidacy(url) as candidate:
-        context = DispatcherContext.over(settings, metrics, wakeups, pool)
+        context = DispatcherContext.over(budget, metrics, wakeups, pool)
         leading = False
         while not stop.requested:
             if await candidate.lead():
@@ -115,8 +120,8 @@ async def _sweep(context: DispatcherContext) -> None:
 
 async def _return_leases(context: DispatcherContext) -> None:
     """Return expired leases; the same statements park evaluations, and fail validations, that used up their retries."""
-    evaluations = await context.queue.expire_leases(context.settings.retry_most)
-    validations = await context.validations.expire(context.settings.retry_most)
+    evaluations = await context.queue.expire_leases(context.budget.per_evaluation)
+    validations = await context.validations.expire(context.budget.per_evaluation)
     if evaluations or validations:
         log.warning("leases expired", evaluations=evaluations, validations=validations)
     context.metrics.expired(evaluations, validations)
@@ -137,9 +142,9 @@ async def _wake(context: DispatcherContext) -> None:
 async def _tidy(context: DispatcherContext) -> None:
     """Forget answers that are no longer kept, and show what is left of the retries."""
     await context.idempotency.purge()
-    failures, most = await context.watch.failures(), context.settings.retry_most
+    failures, most = await context.watch.failures(), context.budget.per_evaluation
     left = {queue: max(0, most - failed) for queue, failed in failures.items()}
-    context.metrics.budget(left, max(0, context.settings.retry_daily - await context.watch.failures_today()))
+    context.metrics.budget(left, max(0, context.budget.per_day - await context.watch.failures_today()))
 
 
 async def _next(candidate: Candidacy, stop: Stop, pause: timedelta) -> None:

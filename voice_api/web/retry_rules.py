@@ -3,12 +3,16 @@
 from http import HTTPStatus
 
 from scoring.errors import Blame, Code
+from voice_api.retry_budget import RETRY_BUDGET
 from voice_api.schemas.codes import Retry
 from voice_api.web.problems import STATUS
 
 RULES: dict[Retry, str] = {
     Retry.NEVER: "Final: a verdict is never retried. Publish and commit anew.",
-    Retry.BY_ITSELF: "We try again, with growing pauses and a bounded budget; then it is parked for the operator.",
+    Retry.BY_ITSELF: (
+        f"We try again up to {RETRY_BUDGET.per_evaluation} times, with growing pauses; after that, or after {RETRY_BUDGET.per_day} "
+        "failures of one submission in 24 hours, it is parked for the operator."
+    ),
     Retry.LATER: "Send the same again after a pause; where there is a Retry-After, it says how long.",
     Retry.CHANGED: "The same again fails the same way: change what the advice names first.",
 }

@@ -14,6 +14,7 @@ import structlog
 from scoring.errors import Code, SubmissionFault, VoiceError
 from voice_api.db.causes import Cause
 from voice_api.errors import DatabaseUnavailable
+from voice_api.retry_budget import RETRY_BUDGET
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -37,7 +38,7 @@ _OF_ITS_DEVICE = frozenset(
 class RetryRule:
     """Exponential backoff between two bounds, with jitter, for a bounded number of failures of one evaluation."""
 
-    max_retries: int = 3
+    max_retries: int = RETRY_BUDGET.per_evaluation
     first: timedelta = timedelta(minutes=2)
     max_delay: timedelta = timedelta(minutes=30)
     jitter: float = 0.1
