@@ -21,7 +21,7 @@ from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash, RoundNumber
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.tools import open_tools
-from workers.evaluation.trial import requests_of, round_groups, speak
+from workers.evaluation.trial import requests_of, speak
 
 _SAMPLE_SECONDS = 0.5
 _ROOT = Path(__file__).parents[1]
@@ -81,7 +81,7 @@ def stages(folder: Path) -> dict[str, float]:
     block_hash = BlockHash("0x" + "5a" * 32)
     model = LocalModel(models.build(folder / "models")["clear"], "espeak")
     tools = open_tools("http://127.0.0.1", folder)
-    groups = round_groups(block_hash, competition)
+    groups = competition.groups(block_hash)
     marks = [time.monotonic()]
     spoken = speak(model, requests_of("espeak", groups, block_hash), competition, tools, NO_PROGRESS)
     marks.append(time.monotonic())

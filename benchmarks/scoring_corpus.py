@@ -19,7 +19,6 @@ from scoring.synthesis import espeak
 from scoring.synthesis.espeak_library import EspeakSettings, say
 from scoring.synthesis.synthesiser import Request
 from scoring.types import BlockHash, RoundNumber
-from workers.evaluation.trial import round_groups
 
 BLOCK_HASH = BlockHash("0x" + "5a" * 32)
 VOICES = ("en-us+f2", "en-us+edward", "en-us+m1", "en-us", "en-us+klatt4", "en-us+f4")
@@ -46,7 +45,7 @@ class SpokenEvaluation:
 def evaluation() -> SpokenEvaluation:
     """44 samples by the demo's clear voice, spoken inside this process."""
     competition = load().at(RoundNumber(0))
-    groups = round_groups(BLOCK_HASH, competition)
+    groups = competition.groups(BLOCK_HASH)
     with tempfile.TemporaryDirectory(prefix="voice-bench-") as folder:
         voice = espeak.load(models.build(Path(folder))["clear"], 1, "float32")
     prompts = [prompt for group in groups for prompt in group.prompts]

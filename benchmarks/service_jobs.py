@@ -15,7 +15,7 @@ from neurons.chain import wallets
 from neurons.localnet.network import COMPETITION
 from neurons.validator import certification
 from scoring.competition import load
-from scoring.types import Block, BlockHash, Hotkey, RoundNumber
+from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, Tag
 from tests.builders.processes import ROOT, Processes
 from voice_api.db.pool import Pool
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
@@ -101,13 +101,13 @@ async def _open(pool: Pool, number: int, jobs: int) -> None:
 def _commitment(key: str) -> NewSubmission:
     return NewSubmission(
         hotkey=Hotkey(f"jobs-{key[:20]}"),
-        public_key=key,
+        public_key=PublicKey(key),
         commit_block=Block(1),
         tiebreak=key,
         commitment="v1",
         repo="lab/voice",
         revision=key[:40],
-        tag=key[:32],
+        tag=Tag(key[:32]),
     )
 
 

@@ -1,9 +1,5 @@
 """A round's groups, drawn from a block hash: nobody knows before that block what the models will be asked to say."""
 
-import hashlib
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
 from typing import assert_never
 
 from prompts.draw import Draw
@@ -33,12 +29,6 @@ def generate(seed: bytes, plan: GroupPlan) -> tuple[Group, ...]:
         _group(f"g{index:02d}", kind, Draw(seed, f"group {index}"), used)
         for index, kind in enumerate(Draw(seed, "order").shuffle(kinds))
     )
-
-
-def digest(groups: Sequence[Group]) -> str:
-    """SHA-256 (hex) of the groups' canonical JSON."""
-    canonical = json.dumps([asdict(group) for group in groups], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _group(name: str, kind: GroupKind, draw: Draw, used: set[str]) -> Group:

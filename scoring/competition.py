@@ -1,7 +1,5 @@
 """The competition: every constant that decides money, read from one TOML file, in versions, hashed."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from enum import StrEnum
 from itertools import pairwise
@@ -10,13 +8,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, TypeAdapter, field_validator, model_validator
 
-from prompts.groups import GroupPlan
-from scoring import strict_toml
+from prompts.generate import generate
+from prompts.groups import Group, GroupPlan
+from scoring import canonical_json, strict_toml
 from scoring.errors import Code
 from scoring.report import Factor
 from scoring.strict_toml import StrictModel
 from scoring.synthesis.load import FAMILIES
-from scoring.types import RoundNumber
+from scoring.types import BlockHash, RoundNumber, hash_bytes
 
 DEFAULT_PATH = Path(__file__).with_name("competition.toml")
 MOST_GROUPS = 100
@@ -185,8 +184,11 @@ class Competition(StrictModel):
     @property
     def hash(self) -> str:
         """SHA-256 (hex) of this version's canonical JSON."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return canonical_json.digest(self.model_dump(mode="json"))
+
+    def groups(self, block_hash: BlockHash) -> tuple[Group, ...]:
+        """The groups that a round asks for whose first block has this hash."""
+        return generate(hash_bytes(block_hash), self.round.plan)
 
 
 class Schedule(StrictModel):

@@ -1,5 +1,6 @@
 """The scalars of the domain, one NewType each, shared by every folder."""
 
+import re
 from typing import NewType
 
 Hotkey = NewType("Hotkey", str)
@@ -9,7 +10,11 @@ Uid = NewType("Uid", int)
 Block = NewType("Block", int)
 """Height of a block."""
 BlockHash = NewType("BlockHash", str)
-"""0x-prefixed lower-case hex of 32 bytes."""
+"""0x-prefixed lower-case hex of 32 bytes: in memory, in receipts and in the database alike (see `to_block_hash`)."""
+PublicKey = NewType("PublicKey", str)
+"""64 lower-case hex digits: the public key of a hotkey."""
+Tag = NewType("Tag", str)
+"""32 lower-case hex digits: they bind a model's content to a public key (see `scoring.model.fingerprint.tag_of`)."""
 RoundNumber = NewType("RoundNumber", int)
 """`block // round_blocks`."""
 SubmissionId = NewType("SubmissionId", int)
@@ -26,11 +31,33 @@ TensorsHash = NewType("TensorsHash", str)
 """64 lower-case hex digits: tensors alone."""
 
 MICRO = 1_000_000
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 def entrant(hotkey: Hotkey, commit_block: Block) -> Entrant:
     """The name of a hotkey's commitment of one block."""
     return Entrant(f"{hotkey}@{commit_block}")
+
+
+def parse_entrant(name: Entrant) -> tuple[Hotkey, Block]:
+    """The hotkey and the commitment's block that a name says; raises ValueError for what is none."""
+    hotkey, at, block = name.rpartition("@")
+    if not (hotkey and at and block.isascii() and block.isdigit()):
+        raise ValueError(f"{name[:80]!r} is no hotkey@commit_block")
+    return Hotkey(hotkey), Block(int(block))
+
+
+def to_block_hash(text: str) -> BlockHash:
+    """A block's hash in its one form, from hex digits of either case with or without 0x; raises ValueError for anything else."""
+    digits = text.lower().removeprefix("0x")
+    if not _HASH.fullmatch(digits):
+        raise ValueError(f"{text[:80]!r} is no hash of 32 bytes")
+    return BlockHash(f"0x{digits}")
+
+
+def hash_bytes(block_hash: BlockHash) -> bytes:
+    """The 32 bytes of a block's hash."""
+    return bytes.fromhex(block_hash.removeprefix("0x"))
 
 
 def to_micro(score: float) -> Micro:

@@ -26,7 +26,7 @@ from neurons.chain.types import (
     WeightsResult,
 )
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, BlockHash, Hotkey, Uid, Weight
+from scoring.types import Block, BlockHash, Hotkey, Uid, Weight, to_block_hash
 
 T = TypeVar("T")
 _SubtensorModule = bt.storage.SubtensorModule
@@ -70,7 +70,7 @@ class Chain:
 
     async def block_hash(self, block: Block) -> BlockHash:
         """The hash of a block that exists."""
-        return BlockHash((await self._bounded(self._substrate.block_hash(block))).lower())
+        return to_block_hash(await self._bounded(self._substrate.block_hash(block)))
 
     async def metagraph(self, block: Block | None = None) -> Metagraph:
         """Neurons, commitments and rules at a block (default: the newest finalized one)."""

@@ -9,7 +9,7 @@ from neurons.chain.types import COMMITMENT_BYTES
 from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import TAG_BYTES
 from scoring.model.fingerprint import tag_of as tag_of
-from scoring.types import Block, BlockHash
+from scoring.types import Block, BlockHash, PublicKey, Tag, hash_bytes
 
 REPO_CHARACTERS = 61
 _VERSION = "v1"
@@ -20,11 +20,11 @@ _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """`repo` is `<namespace>/<name>` on the model hub, `revision` 40 lower-case hex digits, `tag` 16 bytes (see `tag_of`)."""
+    """`repo` is `<namespace>/<name>` on the model hub, `revision` 40 lower-case hex digits, `tag` 32 (see `tag_of`)."""
 
     repo: str
     revision: str
-    tag: bytes
+    tag: Tag
 
 
 def parse(text: str | bytes) -> Commitment:
@@ -42,15 +42,15 @@ def encode(commitment: Commitment) -> bytes:
     """What goes on the chain, at most 128 bytes of ASCII; raises SubmissionFault(COMMITMENT_MALFORMED) if a part is not valid."""
     _check_repo(commitment.repo)
     _check_revision(commitment.revision)
-    if len(commitment.tag) != TAG_BYTES:
-        raise _malformed(f"the tag has {len(commitment.tag)} bytes, not {TAG_BYTES}")
-    tag = base64.urlsafe_b64encode(commitment.tag).rstrip(b"=").decode("ascii")
+    if not re.fullmatch(f"[0-9a-f]{{{2 * TAG_BYTES}}}", commitment.tag):
+        raise _malformed(f"the tag has not {2 * TAG_BYTES} hexadecimal digits")
+    tag = base64.urlsafe_b64encode(bytes.fromhex(commitment.tag)).rstrip(b"=").decode("ascii")
     return f"{_VERSION}:{commitment.repo}:{commitment.revision}:{tag}".encode("ascii")
 
 
-def tiebreak(block_hash: BlockHash, public_key: bytes) -> str:
+def tiebreak(block_hash: BlockHash, public_key: PublicKey) -> str:
     """Hex sha256(block hash ‖ public key): of two commitments in one block the lower is the earlier."""
-    return hashlib.sha256(bytes.fromhex(block_hash.removeprefix("0x")) + public_key).hexdigest()
+    return hashlib.sha256(hash_bytes(block_hash) + bytes.fromhex(public_key)).hexdigest()
 
 
 def in_cooldown(previous_block: Block | None, block: Block, cooldown_blocks: int) -> bool:
@@ -83,14 +83,14 @@ def _check_revision(revision: str) -> None:
         raise _malformed("the revision is not 40 lower-case hexadecimal digits")
 
 
-def _tag(text: str) -> bytes:
+def _tag(text: str) -> Tag:
     """Decode 22 base64url characters; their last one carries 4 spare bits, which must be 0 so that a tag has one spelling."""
     if not _TAG.fullmatch(text):
         raise _malformed("the tag is not 22 base64url characters")
     tag = base64.urlsafe_b64decode(text + "==")
     if base64.urlsafe_b64encode(tag).rstrip(b"=").decode("ascii") != text:
         raise _malformed("the tag's last character has spare bits set")
-    return tag
+    return Tag(tag.hex())
 
 
 def _malformed(why: str) -> SubmissionFault:

@@ -7,7 +7,7 @@ import bittensor as bt
 from bittensor.sp_core import ss58_decode
 
 from neurons.chain.types import COMMITMENT_BYTES, ChainUnavailable, CommitmentRecord, CommitmentStatus, Metagraph, Neuron
-from scoring.types import Block, BlockHash, Hotkey, Uid
+from scoring.types import Block, BlockHash, Hotkey, PublicKey, Uid
 
 _U16_MAX = 65_535
 _KEPT_BYTES = COMMITMENT_BYTES + 1
@@ -49,7 +49,7 @@ def _neuron(neuron: bt.MetagraphNeuron, immunity: int) -> Neuron:
         uid=Uid(neuron.uid),
         hotkey=Hotkey(neuron.hotkey),
         coldkey=neuron.coldkey,
-        public_key=bytes(ss58_decode(neuron.hotkey)).hex(),
+        public_key=PublicKey(bytes(ss58_decode(neuron.hotkey)).hex()),
         stake=neuron.total_stake.rao,
         incentive=neuron.incentive,
         dividends=neuron.dividends,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, BlockHash, Hotkey, Uid
+from scoring.types import Block, BlockHash, Hotkey, PublicKey, Uid
 
 COMMITMENT_BYTES = 128
 """The size of the chain's commitment field."""
@@ -29,7 +29,7 @@ class Neuron:
     uid: Uid
     hotkey: Hotkey
     coldkey: str
-    public_key: str
+    public_key: PublicKey
     stake: int
     incentive: float
     dividends: float

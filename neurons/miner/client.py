@@ -22,7 +22,7 @@ from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError, SubmissionFault
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
-from scoring.types import Block, ContentHash, Hotkey, RoundNumber
+from scoring.types import Block, ContentHash, Hotkey, PublicKey, RoundNumber
 from voice_api.schemas import SubmissionOut
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class MinerClient:
         self._thread = ThreadPoolExecutor(1, "hub")
         self._work: Future[Any] | None = None
         self.hotkey = Hotkey(wallet.hotkey.ss58_address)
-        self.public_key = bytes(wallet.hotkey.public_key)
+        self.public_key = PublicKey(bytes(wallet.hotkey.public_key).hex())
 
     async def state(self) -> MinerState:
         """The hotkey as it stands."""

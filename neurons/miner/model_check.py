@@ -9,7 +9,7 @@ from neurons.chain.commitment import Commitment, encode, tag_of
 from scoring.competition import Competition
 from scoring.model.fingerprint import TAG_BYTES, Fingerprint, fingerprint
 from scoring.progress import NO_PROGRESS
-from scoring.types import ContentHash
+from scoring.types import ContentHash, PublicKey, Tag
 from workers.hub.inspect import inspect
 from workers.hub.source import FolderSource
 
@@ -36,7 +36,7 @@ def check(folder: Path, competition: Competition) -> CheckedModel:
 
 def commitment_of(content: ContentHash, repo: str, revision: str, wallet: bt.Wallet) -> bytes:
     """The commitment that binds content, published as `repo@revision`, to the wallet's hotkey."""
-    return encode(Commitment(repo, revision, tag_of(content, bytes(wallet.hotkey.public_key))))
+    return encode(Commitment(repo, revision, tag_of(content, PublicKey(bytes(wallet.hotkey.public_key).hex()))))
 
 
 def repository_of(base: str, content: ContentHash) -> str:
@@ -50,4 +50,4 @@ def repository_of(base: str, content: ContentHash) -> str:
 
 def check_base(base: str) -> None:
     """Raise SubmissionFault(COMMITMENT_MALFORMED) when no commitment could name the repositories."""
-    encode(Commitment(repository_of(base, ContentHash("0" * 64)), "0" * 40, bytes(TAG_BYTES)))
+    encode(Commitment(repository_of(base, ContentHash("0" * 64)), "0" * 40, Tag(bytes(TAG_BYTES).hex())))

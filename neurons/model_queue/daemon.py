@@ -10,7 +10,7 @@ from neurons.chain.types import ChainUnavailable, CommitmentRecord
 from neurons.model_queue import translate
 from neurons.shutdown import Shutdown
 from scoring.competition import Schedule
-from scoring.types import Block, RoundNumber
+from scoring.types import Block, PublicKey, RoundNumber
 from voice_api.db.submissions import NewSubmission
 from voice_api.runtime.process_metrics import Ticks
 
@@ -38,7 +38,7 @@ async def tick(chain: Chain, api: VoiceApi, schedule: Schedule) -> int:
 
 
 async def _submission(
-    chain: Chain, record: CommitmentRecord, public_key: str, cooldown_from: Block | None, schedule: Schedule
+    chain: Chain, record: CommitmentRecord, public_key: PublicKey, cooldown_from: Block | None, schedule: Schedule
 ) -> NewSubmission:
     limits = schedule.at(RoundNumber(record.block // schedule.round_blocks)).limits
     block_hash = await chain.block_hash(record.block)

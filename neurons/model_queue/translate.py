@@ -5,7 +5,7 @@ from dataclasses import replace
 from neurons.chain.commitment import in_cooldown, parse, tiebreak
 from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph
 from scoring.errors import Code, SubmissionFault
-from scoring.types import Block, BlockHash
+from scoring.types import Block, BlockHash, PublicKey
 from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
 from voice_api.db.submissions import NewSubmission
 
@@ -25,7 +25,7 @@ def registry(metagraph: Metagraph) -> RegistrySnapshot:
     return RegistrySnapshot(metagraph.netuid, metagraph.block, metagraph.block_hash, neurons)
 
 
-def readable(metagraph: Metagraph) -> tuple[tuple[CommitmentRecord, str], ...]:
+def readable(metagraph: Metagraph) -> tuple[tuple[CommitmentRecord, PublicKey], ...]:
     """Commitments of registered hotkeys that can be read, each with its hotkey's public key (hex), oldest first."""
     keys = {neuron.hotkey: neuron.public_key for neuron in metagraph.neurons}
     open_ones = (CommitmentStatus.PLAIN, CommitmentStatus.REVEALED)
@@ -36,7 +36,7 @@ def readable(metagraph: Metagraph) -> tuple[tuple[CommitmentRecord, str], ...]:
 
 
 def submission(
-    record: CommitmentRecord, public_key: str, block_hash: BlockHash, cooldown_from: Block | None, cooldown_blocks: int
+    record: CommitmentRecord, public_key: PublicKey, block_hash: BlockHash, cooldown_from: Block | None, cooldown_blocks: int
 ) -> NewSubmission:
     """Translate a commitment to a submission, or to the refusal that the first checks (parse, cooldown) make of it.
 
@@ -46,7 +46,7 @@ def submission(
         hotkey=record.hotkey,
         public_key=public_key,
         commit_block=record.block,
-        tiebreak=tiebreak(block_hash, bytes.fromhex(public_key)),
+        tiebreak=tiebreak(block_hash, public_key),
         commitment=record.value,
     )
     try:
@@ -60,4 +60,4 @@ def submission(
             )
     except SubmissionFault as fault:
         return replace(unread, code=fault.code, reason=fault.detail)
-    return replace(unread, repo=commitment.repo, revision=commitment.revision, tag=commitment.tag.hex())
+    return replace(unread, repo=commitment.repo, revision=commitment.revision, tag=commitment.tag)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from scoring import strict_json
+from scoring import canonical_json, strict_json
 from scoring.errors import Code, SubmissionFault
 from scoring.model.safetensors_header import TensorSpan, read_header
-from scoring.types import ContentHash, TensorsHash
+from scoring.types import ContentHash, PublicKey, Tag, TensorsHash
 
 MAX_HEADER_BYTES = 100_000_000
 TAG_BYTES = 16
@@ -46,15 +46,15 @@ def fingerprint(model_dir: Path, on_bytes: OnBytes) -> Fingerprint:
     return Fingerprint(ContentHash(content.hexdigest()), TensorsHash(tensors.hex()))
 
 
-def tag_of(content_hash: ContentHash, public_key: bytes) -> bytes:
-    """First 128 bits of `sha256(content hash ‖ public key)`; raises ValueError unless both are 32 bytes.
+def tag_of(content_hash: ContentHash, public_key: PublicKey) -> Tag:
+    """First 128 bits of `sha256(content hash ‖ public key)`; raises ValueError unless both are hex of 32 bytes.
 
     Nobody can replay another's commitment: under another key the same content has another tag.
     """
-    content = bytes.fromhex(content_hash)
-    if len(content) != 32 or len(public_key) != 32:
+    content, key = bytes.fromhex(content_hash), bytes.fromhex(public_key)
+    if len(content) != 32 or len(key) != 32:
         raise ValueError("a content hash and a public key have 32 bytes each")
-    return hashlib.sha256(content + public_key).digest()[:TAG_BYTES]
+    return Tag(hashlib.sha256(content + key).digest()[:TAG_BYTES].hex())
 
 
 def canonical_config(raw: bytes) -> bytes:
@@ -63,7 +63,7 @@ def canonical_config(raw: bytes) -> bytes:
         fields = strict_json.read_object(raw)
     except ValueError as exc:
         raise SubmissionFault(Code.CONFIG_INVALID, f"config.json cannot be read: {exc}") from exc
-    return json.dumps(_without_volatile(fields), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return canonical_json.encode(_without_volatile(fields))
 
 
 def _without_volatile(value: object) -> object:

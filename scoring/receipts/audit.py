@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from prompts.generate import digest
 from prompts.groups import Group
 from scoring.competition import Competition
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust
 from scoring.receipts.differences import Difference, exact
 from scoring.receipts.parse import Statement
-from scoring.receipts.receipt import DOMAIN, Signed, canonical
+from scoring.receipts.receipt import DOMAIN, Signed, canonical, prompts_hash
 from scoring.report import EvaluationReport, Gate, SampleReport
 from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, gate_of, report
 from scoring.scores.anchors import Anchors
@@ -38,7 +37,7 @@ def _certificate(certificate: Certificate, statement: Statement, trust: Trust) -
 
 def prompts(statement: Statement, groups: Sequence[Group]) -> list[Difference]:
     """Whether it was asked what the block hash asks: each prompt and each group once, in order. A refusal asked nothing."""
-    claimed_hash, found = statement.prompts_hash, digest(groups)
+    claimed_hash, found = statement.prompts_hash, prompts_hash(groups)
     rows = [] if claimed_hash == found else [Difference("prompts' hash", claimed_hash, found)]
     claimed = statement.finding.report
     if claimed is not None:

@@ -1,13 +1,13 @@
 """Who may sign receipts: a validator's hotkey certifies a worker's service key, which holds no stake. All of it is pure data."""
 
 import hashlib
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
+from scoring import canonical_json
 from scoring.types import Hotkey
 
 CERTIFICATE_DOMAIN = b"voice-certificate/1\n"
@@ -43,7 +43,9 @@ class Certificate:
     @property
     def message(self) -> bytes:
         """What the issuer signs."""
-        return CERTIFICATE_DOMAIN + _canonical({name: value for name, value in self.to_json().items() if name != "signature"})
+        return CERTIFICATE_DOMAIN + canonical_json.encode(
+            {name: value for name, value in self.to_json().items() if name != "signature"}
+        )
 
     @property
     def serial(self) -> str:
@@ -86,7 +88,7 @@ class Revocations:
     @property
     def message(self) -> bytes:
         """What the issuer signs."""
-        return REVOCATIONS_DOMAIN + _canonical({"issuer": self.issuer, "revoked": sorted(self.revoked)})
+        return REVOCATIONS_DOMAIN + canonical_json.encode({"issuer": self.issuer, "revoked": sorted(self.revoked)})
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON data."""
@@ -166,10 +168,6 @@ def _are_names(names: list[Any]) -> bool:
     """Serials or addresses, in order, each once."""
     fit = all(isinstance(name, str) and _ADDRESS.fullmatch(name) for name in names)
     return fit and names == sorted(set(names))
-
-
-def _canonical(data: Mapping[str, Any]) -> bytes:
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _text(time: datetime) -> str:

@@ -1,13 +1,13 @@
 """The re-runnable record of an evaluation: canonical JSON, the hash that stands for it, and who answers for it."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
-from scoring import strict_json
+from prompts.groups import Group
+from scoring import canonical_json, strict_json
 from scoring.errors import Code
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust, moment
 from scoring.report import EvaluationReport, SampleReport
@@ -181,16 +181,21 @@ def _sample(sample: SampleReport) -> dict[str, Any]:
 
 
 def canonical(receipt: Mapping[str, Any]) -> bytes:
-    """Sorted keys, no spaces: the bytes that are hashed and signed; raises ReceiptInvalid where there are none (NaN, no JSON)."""
+    """The canonical JSON that is hashed and signed; raises ReceiptInvalid where there is none."""
     try:
-        return json.dumps(receipt, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-    except (ValueError, TypeError, RecursionError) as exc:
+        return canonical_json.encode(receipt)
+    except ValueError as exc:
         raise ReceiptInvalid(f"the receipt is not JSON: {exc}") from exc
 
 
 def digest(receipt: Mapping[str, Any]) -> str:
     """SHA-256 (hex) of the canonical bytes; raises ReceiptInvalid as `canonical`."""
     return hashlib.sha256(canonical(receipt)).hexdigest()
+
+
+def prompts_hash(groups: Sequence[Group]) -> str:
+    """SHA-256 (hex) of the canonical JSON of a round's groups: the prompts that a receipt says it was asked."""
+    return canonical_json.digest([asdict(group) for group in groups])
 
 
 def check(receipt: Mapping[str, Any], receipt_hash: str, score: Micro, claims: Mapping[str, object]) -> dict[str, Micro]:

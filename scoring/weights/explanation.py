@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from scoring.ranking.duel import IN_WORDS, Duel, EndedDuel
 from scoring.ranking.selection import SURE, Threshold, lower_bound, not_clearly_better
 from scoring.ranking.state import Record, Rejection, State
-from scoring.types import MICRO, Entrant, Hotkey, Uid
+from scoring.types import MICRO, Entrant, Hotkey, Uid, entrant
 from scoring.weights.plan import UidShare, WeightPlan
 from scoring.weights.snapshot import Snapshot
 
@@ -132,7 +132,7 @@ def _lineage(record: Record) -> str:
 def _no_record(snapshot: Snapshot, hotkey: Hotkey, rejection: Rejection | None) -> str:
     """Why a hotkey has no submission that could be paid."""
     committed = snapshot.committed.get(hotkey)
-    if rejection is not None and (committed is None or rejection.entrant == f"{hotkey}@{committed}"):
+    if rejection is not None and (committed is None or rejection.entrant == entrant(hotkey, committed)):
         return rejection.reason
     if committed is None:
         return "no submission"

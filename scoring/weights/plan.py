@@ -7,7 +7,7 @@ from typing import Any
 
 from scoring.ranking.selection import lower_bound, not_clearly_better, ranked
 from scoring.ranking.state import Record
-from scoring.types import Block, Entrant, Hotkey, Uid, Weight
+from scoring.types import Block, Entrant, Hotkey, Uid, Weight, parse_entrant
 from scoring.weights.snapshot import Snapshot as Snapshot
 
 U16_MOST = 65_535
@@ -157,8 +157,7 @@ def remap(last: WeightPlan, uids: Mapping[Hotkey, Uid], registered_at: Mapping[H
 def _stays(line: UidShare, uids: Mapping[Hotkey, Uid], registered_at: Mapping[Hotkey, Block]) -> bool:
     if line.hotkey not in uids or line.hotkey not in registered_at:
         return False
-    committed = 0 if line.entrant is None else int(line.entrant.rpartition("@")[2])
-    return line.entrant is None or registered_at[line.hotkey] <= committed
+    return line.entrant is None or registered_at[line.hotkey] <= parse_entrant(line.entrant)[1]
 
 
 def to_u16(vector: Mapping[Uid, Weight]) -> tuple[tuple[Uid, int], ...]:

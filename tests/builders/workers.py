@@ -7,7 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from scoring import competition
-from scoring.types import Block, BlockHash, EvaluationId, Hotkey, RoundNumber, SubmissionId
+from scoring.types import Block, BlockHash, EvaluationId, Hotkey, PublicKey, RoundNumber, SubmissionId, Tag
 from voice_api.db.evaluations import Claim
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
@@ -38,12 +38,12 @@ def a_claim(**overrides: Any) -> Claim:
         failures=0,
         submission_id=SubmissionId(1),
         hotkey=Hotkey("h"),
-        public_key="00" * 32,
+        public_key=PublicKey("00" * 32),
         commit_block=Block(10),
         tiebreak="00",
         repo="a/b",
         revision="0" * 40,
-        tag="00" * 16,
+        tag=Tag("00" * 16),
         round=RoundNumber(1),
         start_block=Block(360),
         block_hash=BlockHash("0x" + "12" * 32),

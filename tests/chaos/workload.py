@@ -22,7 +22,7 @@ from scoring.competition import load
 from scoring.errors import Code
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
-from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid
+from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId, Uid
 from tests.chaos.arena import Arena
 from voice_api.db.pool import Pool
 from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
@@ -114,13 +114,13 @@ def _commitment(folder: Path, number: int, round_number: int) -> NewSubmission:
     repo = f"lab/voice-{number}"
     return NewSubmission(
         hotkey=Hotkey(f"miner-{number}"),
-        public_key=key.hex(),
+        public_key=PublicKey(key.hex()),
         commit_block=Block((round_number - 1) * RULES.round_blocks + 1),
         tiebreak=hashlib.sha256(key).hexdigest(),
         commitment=f"v1:{repo}",
         repo=repo,
         revision=publish(folder / "hub", repo, model),
-        tag=tag_of(fingerprint(model, NO_PROGRESS).content, key).hex(),
+        tag=tag_of(fingerprint(model, NO_PROGRESS).content, PublicKey(key.hex())),
     )
 
 

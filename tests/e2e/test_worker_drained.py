@@ -22,7 +22,7 @@ from neurons.localnet.stack import Stack
 from scoring.competition import load
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
-from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
+from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
 from voice_api.db.evaluations import Evaluation
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
@@ -33,7 +33,7 @@ from voice_api.db.submissions import NewSubmission, Submissions
 pytestmark = pytest.mark.e2e
 
 HASH = BlockHash("0x" + "5a" * 32)
-KEY = bytes(32)
+KEY = PublicKey("00" * 32)
 
 
 @pytest.fixture
@@ -83,13 +83,13 @@ async def asked(pool: Pool, root: Path, folder: Path) -> SubmissionId:
     model = models.build(folder)["clear"]
     new = NewSubmission(
         hotkey=Hotkey("h"),
-        public_key=KEY.hex(),
+        public_key=KEY,
         commit_block=Block(1),
         tiebreak=tiebreak(HASH, KEY),
         commitment="v1",
         repo="lab/voice",
         revision=repositories.publish(root, "lab/voice", model),
-        tag=tag_of(fingerprint(model, NO_PROGRESS).content, KEY).hex(),
+        tag=tag_of(fingerprint(model, NO_PROGRESS).content, KEY),
     )
     (submission,) = await Submissions(pool).add([new])
     rules = load(COMPETITION).at(RoundNumber(1))

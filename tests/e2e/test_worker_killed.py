@@ -22,7 +22,7 @@ from neurons.localnet.stack import Stack
 from scoring.competition import load
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
-from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
+from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
 from voice_api.db.evaluations import Evaluation
 from voice_api.db.pool import Pool
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
@@ -78,13 +78,13 @@ async def one_evaluation(pool: Pool, bed: Bed, folder: Path, wallet: bt.Wallet) 
         [
             NewSubmission(
                 hotkey=Hotkey(wallet.hotkey.ss58_address),
-                public_key=key.hex(),
+                public_key=PublicKey(key.hex()),
                 commit_block=Block(1),
-                tiebreak=tiebreak(HASH, key),
+                tiebreak=tiebreak(HASH, PublicKey(key.hex())),
                 commitment="v1",
                 repo="lab/voice",
                 revision=revision,
-                tag=tag_of(fingerprint(model, NO_PROGRESS).content, key).hex(),
+                tag=tag_of(fingerprint(model, NO_PROGRESS).content, PublicKey(key.hex())),
             )
         ]
     )

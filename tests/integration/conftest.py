@@ -26,12 +26,11 @@ from neurons.validator import daemon as validator
 from neurons.validator.daemon import Store, ValidatorIdentity
 from neurons.validator.weights.connection import Opening
 from neurons.validator.weights.setter import Terms, WeightSetter
-from prompts.generate import digest, generate
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.model.fingerprint import tag_of
 from scoring.receipts import receipt
-from scoring.receipts.receipt import Circumstances, Finding
+from scoring.receipts.receipt import Circumstances, Finding, prompts_hash
 from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
 from scoring.types import (
     MICRO,
@@ -41,6 +40,7 @@ from scoring.types import (
     Entrant,
     Hotkey,
     Micro,
+    PublicKey,
     RoundNumber,
     SubmissionId,
     TensorsHash,
@@ -105,13 +105,13 @@ def new_submission() -> Callable[..., NewSubmission]:
         key = hashlib.sha256(str(number).encode()).hexdigest()
         standard = NewSubmission(
             hotkey=Hotkey(ss58_encode(bytes.fromhex(key))),
-            public_key=key,
+            public_key=PublicKey(key),
             commit_block=Block(100),
             tiebreak=key,
             commitment=f"v1:miner/model-{number}:…",
             repo=f"miner/model-{number}",
             revision=key[:40],
-            tag=tag_of(CONTENT, bytes.fromhex(key)).hex(),
+            tag=tag_of(CONTENT, PublicKey(key)),
         )
         return replace(standard, **overrides)
 
@@ -258,7 +258,7 @@ def a_neuron(uid: int, hotkey: str, last_update: int = 0) -> Neuron:
         uid=Uid(uid),
         hotkey=Hotkey(hotkey),
         coldkey=f"c{uid}",
-        public_key="00" * 32,
+        public_key=PublicKey("00" * 32),
         stake=0,
         incentive=0.0,
         dividends=0.0,
@@ -366,10 +366,10 @@ class ValidatorBed:
     def verdict(self, claim: Claim, score: int, signer: CertifiedKey | None = None) -> Verdict:
         """About the same score in each of the round's groups, signed by the worker's key."""
         rules = SCHEDULE.at(claim.round)
-        asked = generate(bytes.fromhex(claim.block_hash[2:]), rules.round.plan)
+        asked = rules.groups(claim.block_hash)
         report = self.judged_alike(rules, asked, score / MICRO)
         finding = Finding(CONTENT, TensorsHash(f"{claim.submission_id:064x}"), None, None, report)
-        document = receipt.build(claim, digest(asked), finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
+        document = receipt.build(claim, prompts_hash(asked), finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
         signed = receipt.sign(document, signer or self.worker)
         return Verdict(
             VerdictState.SCORED,

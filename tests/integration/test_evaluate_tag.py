@@ -14,7 +14,7 @@ from scoring.errors import Code
 from scoring.model.fingerprint import Fingerprint, fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, issue
-from scoring.types import Block, ContentHash, Hotkey, RoundNumber, SubmissionId, TensorsHash
+from scoring.types import Block, ContentHash, Hotkey, PublicKey, RoundNumber, SubmissionId, TensorsHash
 from tests.builders.workers import a_claim
 from voice_api.db.evaluations import Claim
 from voice_api.db.states import VerdictState
@@ -30,7 +30,7 @@ from workers.hub.source import FolderSource
 from workers.sandbox.sandbox import Sandbox
 
 COMPETITION = load().at(RoundNumber(0))
-KEY = bytes(range(32))
+KEY = PublicKey(bytes(range(32)).hex())
 
 
 class FolderHub:
@@ -84,15 +84,15 @@ def receipt_signer(tmp_path_factory: pytest.TempPathFactory) -> ReceiptSigner:
     return ReceiptSigner(CertifiedKey(key, issue(terms, key.sign)), FolderStore(folder))
 
 
-def claimed(prints: Fingerprint, key: bytes = KEY, repo: str = "a/b") -> Claim:
+def claimed(prints: Fingerprint, key: PublicKey = KEY, repo: str = "a/b") -> Claim:
     """A commitment of the folder's content by a key."""
-    return a_claim(public_key=KEY.hex(), tag=tag_of(prints.content, key).hex(), repo=repo)
+    return a_claim(public_key=KEY, tag=tag_of(prints.content, key), repo=repo)
 
 
 def test_a_replayed_commitment_owns_nothing(folder: Path, tools: Tools, receipt_signer: ReceiptSigner) -> None:
     """Another's tag on another's repository: refused by name, and its hashes are not recorded as this hotkey's model."""
     prints = fingerprint(folder, NO_PROGRESS)
-    assignment = Assignment(claimed(prints, key=bytes(32)), COMPETITION, receipt_signer)
+    assignment = Assignment(claimed(prints, key=PublicKey("00" * 32)), COMPETITION, receipt_signer)
     verdict = evaluate(assignment, tools, AlwaysCopied(), NO_PROGRESS)
     assert (verdict.state, verdict.code) == (VerdictState.REJECTED, Code.TAG_MISMATCH)
     assert (verdict.content_hash, verdict.tensors_hash) == (None, None)

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from scoring.model.fingerprint import tag_of
-from scoring.types import Block, ContentHash, Hotkey, SubmissionId, TensorsHash
+from scoring.types import Block, ContentHash, Hotkey, PublicKey, SubmissionId, Tag, TensorsHash
 from tests.builders.workers import a_claim
 from voice_api.db.evaluations import Claim
 from voice_api.db.states import SubmissionState
@@ -22,22 +22,20 @@ CONTENT = ContentHash("11" * 32)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def key(number: int) -> bytes:
+def key(number: int) -> PublicKey:
     """The public key of hotkey h<number>."""
-    return bytes([number]) * 32
+    return PublicKey(f"{number:02x}" * 32)
 
 
 def claimed(number: int = 5, block: int = 50) -> Claim:
     """Submission of h<number>, committed at a block."""
-    tag = tag_of(CONTENT, key(number)).hex()
-    return a_claim(hotkey=Hotkey(f"h{number}"), public_key=key(number).hex(), commit_block=Block(block), tiebreak="55", tag=tag)
+    tag = tag_of(CONTENT, key(number))
+    return a_claim(hotkey=Hotkey(f"h{number}"), public_key=key(number), commit_block=Block(block), tiebreak="55", tag=tag)
 
 
 def a_tag(number: int, block: int, **overrides: Any) -> TagRecord:
     """h<number> bound CONTENT at a block."""
-    tag = TagRecord(
-        SubmissionId(number), Hotkey(f"h{number}"), key(number).hex(), Block(block), "44", tag_of(CONTENT, key(number)).hex()
-    )
+    tag = TagRecord(SubmissionId(number), Hotkey(f"h{number}"), key(number), Block(block), "44", tag_of(CONTENT, key(number)))
     return replace(tag, **overrides)
 
 
@@ -46,13 +44,13 @@ def a_twin(number: int, **overrides: Any) -> Submission:
     twin = Submission(
         id=SubmissionId(number),
         hotkey=Hotkey(f"h{number}"),
-        public_key=key(number).hex(),
+        public_key=key(number),
         commit_block=Block(number),
         tiebreak="44",
         commitment="",
         repo="a/b",
         revision="0" * 40,
-        tag="00" * 16,
+        tag=Tag("00" * 16),
         state=SubmissionState.SCORED,
         code=None,
         reason=None,

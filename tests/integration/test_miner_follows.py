@@ -13,7 +13,7 @@ from neurons.shutdown import Shutdown
 from scoring.errors import Code
 from scoring.ranking.duel import Duel
 from scoring.ranking.state import State
-from scoring.types import Entrant, Hotkey, Micro, RoundNumber, SubmissionId
+from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, SubmissionId, entrant
 from tests.builders.ledger import a_ledger_entry
 from tests.integration import mining_bed
 from tests.integration.hub_thread import hub_over
@@ -66,7 +66,9 @@ async def test_what_becomes_of_it_is_told_step_by_step(
         "It waits in place 1",
         f"Round {record.block // 40 + 1}: queued.",
     ]
-    fold = await folded(pool, receiver.hotkey.ss58_address, Entrant(f"{record.hotkey}@{record.block}"), record.block // 40)
+    fold = await folded(
+        pool, receiver.hotkey.ss58_address, entrant(Hotkey(record.hotkey), Block(record.block)), record.block // 40
+    )
     assert f"Round {fold}: its duel with the king 5King@1: evidence 31 of 620" in (await look(bed, tmp_path))[-1]
     await finish(pool, verdict(state=VerdictState.REJECTED, code=Code.LOAD_FAILED, reason="a tensor is missing", report=None))
     refused = await look(bed, tmp_path)

@@ -30,7 +30,7 @@ from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, issue
 from scoring.report import EvaluationReport
-from scoring.types import Block, BlockHash, ContentHash, Hotkey, RoundNumber, TensorsHash
+from scoring.types import Block, BlockHash, ContentHash, Hotkey, PublicKey, RoundNumber, TensorsHash
 from tests.builders.workers import a_claim
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.keys import CertifiedKey, ServiceKey
@@ -42,7 +42,7 @@ from workers.evaluation.tools import open_tools
 
 ROUND = RoundNumber(2)
 OWNER = Keypair.create_from_seed(bytes(32))
-PUBLIC_KEY = bytes(range(32))
+PUBLIC_KEY = PublicKey(bytes(range(32)).hex())
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,11 @@ def worked(place: Place, store: Path) -> Verdict:
     tag = tag_of(fingerprint(place.model, NO_PROGRESS).content, PUBLIC_KEY)
     rules = load(place.rules).at(ROUND)
     claim = a_claim(
-        public_key=PUBLIC_KEY.hex(),
+        public_key=PUBLIC_KEY,
         commit_block=Block(1),
         repo="worse/voice",
         revision=place.revision,
-        tag=tag.hex(),
+        tag=tag,
         round=ROUND,
         block_hash=place.block_hash,
         competition_hash=rules.hash,

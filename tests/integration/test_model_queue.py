@@ -22,7 +22,7 @@ from neurons.devchain.substrate import DevSubstrate
 from neurons.model_queue import daemon
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.types import Block, BlockHash, Hotkey, Uid
+from scoring.types import Block, BlockHash, Hotkey, PublicKey, Tag, Uid
 from voice_api.db.pool import Pool
 from voice_api.db.registry import Registry
 from voice_api.db.states import SubmissionState
@@ -32,7 +32,7 @@ from voice_api.settings import ApiSettings
 NETUID = 7
 SCHEDULE = load()
 HASH = BlockHash("0x" + "12" * 32)
-GOOD = encode(Commitment("lab/voice", "0" * 40, b"t" * 16))
+GOOD = encode(Commitment("lab/voice", "0" * 40, Tag(b"t".hex() * 16)))
 
 
 @dataclass
@@ -79,7 +79,7 @@ class FullSubnet:
                 uid=Uid(uid),
                 hotkey=name,
                 coldkey="cold",
-                public_key="ab" * 32,
+                public_key=PublicKey("ab" * 32),
                 stake=0,
                 incentive=0.0,
                 dividends=0.0,

@@ -10,7 +10,7 @@ import pytest
 
 from scoring.errors import Code
 from scoring.receipts.receipt import listed
-from scoring.types import Micro, RoundNumber, SubmissionId
+from scoring.types import Micro, RoundNumber, SubmissionId, Tag
 from voice_api.db.evaluations import Claim, Depth, Evaluation, Verdict
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
@@ -70,7 +70,7 @@ async def test_claim_carries_what_judging_needs(pool: Pool, queue: EvaluationQue
         tiebreak=submission.tiebreak,
         repo=str(submission.repo),
         revision=str(submission.revision),
-        tag=str(submission.tag),
+        tag=Tag(str(submission.tag)),
         round=RoundNumber(3),
         start_block=claim.start_block,
         block_hash=claim.block_hash,

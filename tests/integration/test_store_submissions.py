@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
+from scoring.types import Block, Hotkey, Micro, RoundNumber, SubmissionId, Tag, TensorsHash
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.operations import Operations
 from voice_api.db.pool import Pool
@@ -109,7 +109,7 @@ async def test_tags_come_in_the_order_in_which_commitments_count(
     ids = await store.add([late, second, first, refused()])
     expected = [(ids[2], first), (ids[1], second), (ids[0], late)]
     assert await store.tags() == tuple(
-        TagRecord(key, new.hotkey, new.public_key, new.commit_block, new.tiebreak, str(new.tag)) for key, new in expected
+        TagRecord(key, new.hotkey, new.public_key, new.commit_block, new.tiebreak, Tag(str(new.tag))) for key, new in expected
     )
 
 

@@ -37,7 +37,6 @@ from voice_api.settings import ApiSettings
 from voice_api.web.app import create_app
 from workers.evaluation.panels import LastPanel
 from workers.evaluation.tools import Tools
-from workers.evaluation.trial import round_groups
 from workers.hub.client import Hub
 from workers.jobs.context import WorkerContext
 from workers.jobs.drain import Drain
@@ -108,7 +107,7 @@ async def test_a_recording_is_judged_as_a_models_sample_is(bed: Bed, pcm: bytes,
     found = await bed.api.validation(asked.id)
     group = Group("g", GroupKind.SINGLE, (Prompt("p", TEXT, DESCRIPTION, parse_description(DESCRIPTION)),))
     rules = SCHEDULE.version[-1]
-    company = round_groups(BlockHash(f"0x{0:064x}"), rules)
+    company = rules.groups(BlockHash(f"0x{0:064x}"))
     judged = panel(rules.profile, (*company, group)).judge(
         [group], {"p": Spoken(prompt_id="p", rate=RATE, pcm=pcm, seconds=0.0)}, rules, NO_PROGRESS
     )

@@ -20,14 +20,13 @@ from neurons.api_client.client import VoiceApi
 from neurons.localnet import models
 from neurons.localnet.network import COMPETITION
 from neurons.validator.follow.audit import audit, by_command
-from prompts.generate import digest
 from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
 from scoring.receipts import receipt
 from scoring.receipts.certificate import Certificate, issue, revoke
-from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject
+from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject, prompts_hash
 from scoring.receipts.store import StoreLayout
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber
 from voice_api.db.audits import Drawn
@@ -38,7 +37,7 @@ from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Stage
 from workers.evaluation.tools import Tools, open_tools
-from workers.evaluation.trial import judge_model, round_groups
+from workers.evaluation.trial import judge_model
 from workers.verify.audio import check_audio
 from workers.verify.model import check_model
 from workers.verify.receipt import VerifyOutcome, open_case
@@ -115,7 +114,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     trial = judge_model(LocalModel(made["clear"], "espeak"), BLOCK_HASH, rules, means, silent)
     prints = fingerprint(made["clear"], NO_PROGRESS)
     finding = Finding(prints.content, prints.tensors, None, None, trial.report)
-    asked = digest(round_groups(BLOCK_HASH, rules))
+    asked = prompts_hash(rules.groups(BLOCK_HASH))
     here = Circumstances(hardware.describe(), NOW, {"speak": trial.speak_seconds})
     document = receipt.build(subject("clear/voice", rules), asked, finding, here)
     store = FolderStore(folder / "store")

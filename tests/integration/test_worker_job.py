@@ -23,7 +23,7 @@ from scoring.errors import Code, PlatformError
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, Trust
-from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId
+from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
 from tests.builders.workers import a_worker, changed
 from voice_api.db.evaluations import Evaluation
 from voice_api.db.pool import Pool
@@ -66,7 +66,7 @@ class Bed:
             "commitment": "v1",
             "repo": f"{role}/voice",
             "revision": publish(self.root, f"{role}/voice", self.folders[role]),
-            "tag": tag_of(fingerprint(self.folders["clear"], NO_PROGRESS).content, key).hex(),
+            "tag": tag_of(fingerprint(self.folders["clear"], NO_PROGRESS).content, PublicKey(key.hex())),
         }
         (submission,) = await Submissions(self.pool).add([NewSubmission(**fields | overrides)])  # type: ignore[arg-type]
         return submission

@@ -22,7 +22,7 @@ from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet.network import COMPETITION, HOTKEY, worker_identity
 from neurons.localnet.services import EmbeddedService, start_postgres, start_redis
 from scoring.model.fingerprint import tag_of
-from scoring.types import Hotkey
+from scoring.types import Hotkey, PublicKey
 from tests.builders.processes import Processes
 from tests.soak import field
 from voice_api.db import migrate
@@ -100,7 +100,7 @@ class Arena:
     async def commit(self, chain: Chain, miner: int, version: int) -> CommitResult:
         """Commit a miner's next model."""
         wallet, repo = self.wallet(f"miner-{miner}"), field.repository(miner, version)
-        tag = tag_of(field.content(repo), bytes(wallet.hotkey.public_key))
+        tag = tag_of(field.content(repo), PublicKey(bytes(wallet.hotkey.public_key).hex()))
         return await chain.commit(wallet, encode(Commitment(repo, field.revision(repo), tag)))
 
 

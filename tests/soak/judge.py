@@ -7,10 +7,9 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
-from prompts.generate import digest, generate
 from scoring.competition import Schedule, load
 from scoring.receipts import receipt
-from scoring.receipts.receipt import Circumstances, Finding
+from scoring.receipts.receipt import Circumstances, Finding, prompts_hash
 from scoring.types import TensorsHash
 from tests.judged_alike import judged_alike
 from tests.soak import field
@@ -38,12 +37,12 @@ class JudgeSettings(ProcessSettings):
 def judged(claim: Claim, schedule: Schedule, signer: CertifiedKey) -> Verdict:
     """The verdict about one evaluation, with its receipt."""
     rules = schedule.at(claim.round)
-    asked = generate(bytes.fromhex(claim.block_hash[2:]), rules.round.plan)
+    asked = rules.groups(claim.block_hash)
     report = judged_alike(rules, asked, field.scores(claim.repo, claim.round, asked))
     content = field.content(claim.repo)
     document = receipt.build(
         claim,
-        digest(asked),
+        prompts_hash(asked),
         Finding(content, TensorsHash(content[::-1]), None, None, report),
         Circumstances("x86_64 Linux", datetime.now(UTC), {}),
     )

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from scoring.receipts.receipt import prompts_hash
+from scoring.types import PublicKey
+
 if TYPE_CHECKING:
     from prompts.groups import Group as AskedGroup
     from scoring.competition import Competition
@@ -63,7 +66,7 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
     """Judged and signed on 22 November 2026 at noon, in the packaged competition, certified by the key of seed 01…01 (block hash 12…12)."""
     from bittensor import sp_core
 
-    from prompts.generate import digest, generate
+    from prompts.generate import generate
     from scoring.competition import load
     from scoring.model.fingerprint import tag_of
     from scoring.receipts import receipt
@@ -99,7 +102,7 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
         )
         content, tensors = ContentHash("11" * 32), TensorsHash(f"{number:064x}")
         finding = Finding(content, tensors, code, None if code is None else "because", report)
-        document = receipt.build(subject, digest(asked), finding, Circumstances("x86_64 Linux", noon, {}))
+        document = receipt.build(subject, prompts_hash(asked), finding, Circumstances("x86_64 Linux", noon, {}))
         if edit is not None:
             edit(document)
         signer = CertifiedKey(worker, issue(replace(terms, **certificate or {}), issuer.sign))
@@ -110,8 +113,8 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
             hotkey=Hotkey(f"h{number}"),
             commit_block=Block(number),
             tiebreak="00",
-            public_key="00" * 32,
-            tag=tag_of(content, bytes(32)).hex(),
+            public_key=PublicKey("00" * 32),
+            tag=tag_of(content, PublicKey("00" * 32)),
             repo=f"a/b{number}",
             revision="0" * 40,
             state=EvaluationState.SCORED if code is None else EvaluationState.REJECTED,

@@ -14,7 +14,7 @@ from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking.state import Record, State, chain_hash
 from scoring.receipts.certificate import Trust
-from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId, Uid
+from scoring.types import Block, BlockHash, Entrant, Hotkey, PublicKey, RoundNumber, SubmissionId, Uid
 from tests.builders.ledger import a_ledger_entry
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
@@ -38,7 +38,7 @@ def a_neuron(uid: int, hotkey: str, last_update: int = 0) -> Neuron:
         uid=Uid(uid),
         hotkey=Hotkey(hotkey),
         coldkey=coldkey,
-        public_key=key,
+        public_key=PublicKey(key),
         stake=0,
         incentive=0.0,
         dividends=0.0,

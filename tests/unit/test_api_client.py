@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from neurons.api_client.client import VoiceApi
 from scoring.errors import Code
-from scoring.types import Block, BlockHash, EvaluationId, Hotkey, RoundNumber, SubmissionId, Uid
+from scoring.types import Block, BlockHash, EvaluationId, Hotkey, PublicKey, RoundNumber, SubmissionId, Uid
 from tests.builders.addresses import ALICE
 from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
 from voice_api.db.submissions import NewSubmission
@@ -43,7 +43,9 @@ FOR_MACHINES = {"health_alive", "health_metrics"}
 KEY, EVALUATION, SUBMISSION, HOTKEY = "a5" * 32, EvaluationId(3), SubmissionId(4), Hotkey("5G")
 WINDOW = {"since": datetime(2026, 1, 1, tzinfo=UTC), "until": datetime(2026, 1, 2, tzinfo=UTC), "reason": "x"}
 NEURON = RegisteredNeuron(hotkey=HOTKEY, uid=Uid(1), coldkey="5C", registered_at_block=Block(1), immune_until_block=Block(2))
-REFUSED = NewSubmission(HOTKEY, "a" * 64, Block(1), "b" * 64, "?", code=Code.COMMITMENT_MALFORMED, reason="not a commitment")
+REFUSED = NewSubmission(
+    HOTKEY, PublicKey("a" * 64), Block(1), "b" * 64, "?", code=Code.COMMITMENT_MALFORMED, reason="not a commitment"
+)
 
 
 def ordered(verb: Verb, order: Order) -> Call:

@@ -8,7 +8,7 @@ import pytest
 from neurons.validator.follow.audit_sample import DEEP, draw
 from scoring.receipts.certificate import Certificate
 from scoring.report import GroupReport
-from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId
+from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, PublicKey, RoundNumber, SubmissionId
 from tests.builders.ledger import a_ledger_entry, some_inputs
 from voice_api.db.rounds import EvaluationResult, Round, RoundEvidence
 from voice_api.db.states import EvaluationState, RoundState, SubmissionState
@@ -22,7 +22,7 @@ RESULT = EvaluationResult(
     hotkey=Hotkey("h"),
     commit_block=Block(1),
     tiebreak="t",
-    public_key="00",
+    public_key=PublicKey("00"),
     tag=None,
     repo=None,
     revision=None,

@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 
 from neurons.chain.commitment import Commitment, encode, in_cooldown, parse, tag_of, tiebreak
 from scoring.errors import Code, SubmissionFault
-from scoring.types import Block, BlockHash, ContentHash
+from scoring.types import Block, ContentHash, PublicKey, Tag, to_block_hash
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 CONTENT = ContentHash(hashlib.sha256(b"weights").hexdigest())
-KEY = hashlib.sha256(b"hotkey").digest()
+KEY = PublicKey(hashlib.sha256(b"hotkey").hexdigest())
 
 words = st.from_regex(r"[A-Za-z0-9_]{1,10}([.-][A-Za-z0-9_]{1,8})?", fullmatch=True).filter(lambda w: not w.endswith(".git"))
 commitments = st.builds(
     Commitment,
     repo=st.tuples(words, words).map("/".join),
     revision=st.binary(min_size=20, max_size=20).map(bytes.hex),
-    tag=st.binary(min_size=16, max_size=16),
+    tag=st.binary(min_size=16, max_size=16).map(lambda tag: Tag(tag.hex())),
 )
 
 
@@ -51,7 +51,7 @@ def refusal(value: str | bytes) -> str:
 
 def test_has_the_spelling_of_the_protocol() -> None:
     """The text is v1, repository, revision and the tag as unpadded base64url."""
-    assert encode(a_commitment(tag=bytes(range(16)))) == f"v1:alice/voice:{REVISION}:AAECAwQFBgcICQoLDA0ODw".encode()
+    assert encode(a_commitment(tag=Tag(bytes(range(16)).hex()))) == f"v1:alice/voice:{REVISION}:AAECAwQFBgcICQoLDA0ODw".encode()
 
 
 @given(commitments)
@@ -147,7 +147,7 @@ def test_says_what_is_wrong(value: str | bytes, why: str) -> None:
         pytest.param({"repo": "alice"}, id="repository"),
         pytest.param({"repo": repo_of(62)}, id="long repository"),
         pytest.param({"revision": REVISION.upper()}, id="revision"),
-        pytest.param({"tag": b"short"}, id="tag"),
+        pytest.param({"tag": Tag("5407")}, id="tag"),
     ],
 )
 def test_never_writes_what_it_would_not_read(overrides: dict[str, object]) -> None:
@@ -175,28 +175,27 @@ def test_refuses_what_the_hub_refuses(repo: str) -> None:
 
 def test_tag_is_of_content_and_key() -> None:
     """The tag is the first 16 bytes of sha256(content ‖ key)."""
-    assert tag_of(CONTENT, KEY) == hashlib.sha256(bytes.fromhex(CONTENT) + KEY).digest()[:16]
+    assert tag_of(CONTENT, KEY) == hashlib.sha256(bytes.fromhex(CONTENT + KEY)).hexdigest()[:32]
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
 def test_tag_binds_content_and_key(content: bytes, key: bytes) -> None:
     """A replayed tag does not fit another hotkey, nor changed content."""
     assert (tag_of(ContentHash(content.hex()), KEY) == tag_of(CONTENT, KEY)) == (content.hex() == CONTENT)
-    assert (tag_of(CONTENT, key) == tag_of(CONTENT, KEY)) == (key == KEY)
+    assert (tag_of(CONTENT, PublicKey(key.hex())) == tag_of(CONTENT, KEY)) == (key.hex() == KEY)
 
 
 @pytest.mark.parametrize("key", [pytest.param(b"", id="empty"), pytest.param(bytes(33), id="33 bytes")])
 def test_tag_wants_a_whole_key(key: bytes) -> None:
     """A key of another length is a mistake of the caller."""
     with pytest.raises(ValueError, match="32 bytes"):
-        tag_of(CONTENT, key)
+        tag_of(CONTENT, PublicKey(key.hex()))
 
 
 def test_order_in_one_block_is_by_hash() -> None:
     """Within a block the lower sha256(block hash ‖ key) is earlier; the prefix and the case of the hash do not matter."""
-    block_hash = BlockHash("0x" + "AB" * 32)
-    expected = hashlib.sha256(b"\xab" * 32 + KEY).hexdigest()
-    assert tiebreak(block_hash, KEY) == tiebreak(BlockHash("ab" * 32), KEY) == expected
+    expected = hashlib.sha256(b"\xab" * 32 + bytes.fromhex(KEY)).hexdigest()
+    assert tiebreak(to_block_hash("0x" + "AB" * 32), KEY) == tiebreak(to_block_hash("ab" * 32), KEY) == expected
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from neurons.validator.ledger import eligibility
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking.state import Record, Rejection, State
-from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId, Uid
+from scoring.types import Block, BlockHash, Entrant, Hotkey, PublicKey, RoundNumber, SubmissionId, Uid
 from voice_api.db.rounds import Eligibility
 from voice_api.db.states import SubmissionState
 from voice_api.db.submissions import Candidate, SubmissionStatus
@@ -31,7 +31,7 @@ def a_neuron(hotkey: str, registered_at: int = 0) -> Neuron:
         uid=Uid(1),
         hotkey=Hotkey(hotkey),
         coldkey="c",
-        public_key="00" * 32,
+        public_key=PublicKey("00" * 32),
         stake=0,
         incentive=0.0,
         dividends=0.0,

@@ -8,13 +8,13 @@ from neurons.chain.commitment import Commitment, encode, tiebreak
 from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph, Neuron
 from neurons.model_queue import translate
 from scoring.errors import Code
-from scoring.types import Block, BlockHash, Hotkey, Uid
+from scoring.types import Block, BlockHash, Hotkey, PublicKey, Tag, Uid
 from voice_api.db import registry
 from voice_api.db.submissions import NewSubmission
 
-KEY = "ab" * 32
+KEY = PublicKey("ab" * 32)
 HASH = BlockHash("0x" + "12" * 32)
-VALUE = encode(Commitment("lab/voice", "0" * 40, b"t" * 16)).decode()
+VALUE = encode(Commitment("lab/voice", "0" * 40, Tag(b"t".hex() * 16))).decode()
 
 
 def a_neuron(uid: int, **overrides: object) -> Neuron:
@@ -100,11 +100,11 @@ def test_a_well_formed_commitment_becomes_a_submission() -> None:
         hotkey=Hotkey("h1"),
         public_key=KEY,
         commit_block=Block(50),
-        tiebreak=tiebreak(HASH, bytes.fromhex(KEY)),
+        tiebreak=tiebreak(HASH, KEY),
         commitment=VALUE,
         repo="lab/voice",
         revision="0" * 40,
-        tag=b"t".hex() * 16,
+        tag=Tag(b"t".hex() * 16),
     )
 
 

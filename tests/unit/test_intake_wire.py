@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from neurons.chain.metagraph import record_of
 from neurons.model_queue import translate
 from scoring.errors import Code
-from scoring.types import BlockHash
+from scoring.types import BlockHash, PublicKey
 from voice_api.schemas import SubmissionIn
 
-KEY = "ab" * 32
+KEY = PublicKey("ab" * 32)
 HASH = BlockHash("0x" + "12" * 32)
 HOTKEY = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
 

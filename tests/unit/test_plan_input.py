@@ -11,7 +11,7 @@ from neurons.validator.weights.what_if import supposed
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.ranking.state import Record, State
-from scoring.types import MICRO, Block, BlockHash, Entrant, Hotkey, RoundNumber, Uid
+from scoring.types import MICRO, Block, BlockHash, Entrant, Hotkey, PublicKey, RoundNumber, Uid
 from scoring.weights import plan, snapshot
 from scoring.weights.plan import WeightsInvalid, to_u16
 from scoring.weights.snapshot import CarriedOver
@@ -51,7 +51,7 @@ def a_metagraph(hotkeys: Sequence[str] = ("owner", "me", "king", "tail", "idle")
             uid=Uid(uid),
             hotkey=Hotkey(name),
             coldkey="c",
-            public_key="00",
+            public_key=PublicKey("00"),
             stake=0,
             incentive=0.0,
             dividends=0.0,

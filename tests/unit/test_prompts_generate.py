@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from prompts.draw import Draw
-from prompts.generate import ASKED_LEVELS, digest, generate
+from prompts.generate import ASKED_LEVELS, generate
 from prompts.groups import Attribute, Group, GroupKind, GroupPlan, Register, Voice
 from prompts.voices import LEVELS, ORDINARY, asked_attributes, describe, name_speaker, parse_description, phrases
+from scoring.receipts.receipt import prompts_hash
 
 SEED = bytes.fromhex("5e" * 32)
 PLAN = GroupPlan(single=20, counterfactual=8, voice=4)
@@ -21,7 +22,7 @@ def groups() -> tuple[Group, ...]:
 
 def test_is_the_same_on_every_machine(groups: tuple[Group, ...]) -> None:
     """This digest changes only with the corpus, and then every worker must change with it."""
-    assert digest(groups) == "4611c36133525ca6d58c4dd589cbabbea5af58d294d8f409f319c50623ea98da"
+    assert prompts_hash(groups) == "4611c36133525ca6d58c4dd589cbabbea5af58d294d8f409f319c50623ea98da"
 
 
 def test_digest_depends_on_every_word(groups: tuple[Group, ...]) -> None:
@@ -29,7 +30,7 @@ def test_digest_depends_on_every_word(groups: tuple[Group, ...]) -> None:
     first = groups[0]
     prompt = first.prompts[0]
     changed = replace(prompt, voice=prompt.voice.with_level(Attribute.RATE, 6))
-    assert digest((replace(first, prompts=(changed, *first.prompts[1:])), *groups[1:])) != digest(groups)
+    assert prompts_hash((replace(first, prompts=(changed, *first.prompts[1:])), *groups[1:])) != prompts_hash(groups)
 
 
 def test_has_the_planned_groups_in_shuffled_order(groups: tuple[Group, ...]) -> None:

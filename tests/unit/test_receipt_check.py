@@ -10,7 +10,6 @@ import pytest
 from bittensor import sp_core
 
 from neurons.validator.ledger.receipt_check import ReceiptCheck
-from prompts.generate import generate
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.receipts.certificate import Certificate, Trust
@@ -59,7 +58,7 @@ def changed(value: object) -> object:
 def test_an_honest_evaluation_is_counted(a_result: MakeResult) -> None:
     """With the score of each of the round's groups; a refusal has none."""
     groups = CHECK.accepted_scores(a_result(1))
-    assert list(groups) == [group.id for group in generate(bytes.fromhex(HASH[2:]), RULES.round.plan)]
+    assert list(groups) == [group.id for group in RULES.groups(HASH)]
     assert CHECK.accepted_scores(a_result(1, code=Code.FILE_NOT_ALLOWED)) == {}
 
 

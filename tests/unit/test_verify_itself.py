@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 from neurons.cli.main import app
 from neurons.localnet.network import COMPETITION
-from prompts.generate import digest, generate
 from prompts.groups import Group, GroupKind
 from scoring.competition import DEFAULT_PATH, Profile, load
 from scoring.errors import Code, PlatformError
@@ -24,7 +23,7 @@ from scoring.receipts import receipt
 from scoring.receipts.audit import part
 from scoring.receipts.certificate import Certificate, Trust, issue
 from scoring.receipts.differences import SAMPLE_TOLERANCE, near
-from scoring.receipts.receipt import Circumstances, Finding, ReceiptInvalid, Signed, Subject
+from scoring.receipts.receipt import Circumstances, Finding, ReceiptInvalid, Signed, Subject, prompts_hash
 from scoring.report import EvaluationReport, Factor, Gate
 from scoring.scores import anchors
 from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, mean, report
@@ -43,7 +42,7 @@ HOUR = timedelta(hours=1)
 BLOCK_HASH = BlockHash("0x" + "5a" * 32)
 SHIPPED = load().version[0]
 RULES = SHIPPED.model_copy(update={"round": SHIPPED.round.model_copy(update={"single": 2, "counterfactual": 1, "voice": 1})})
-GROUPS = generate(bytes.fromhex(BLOCK_HASH[2:]), RULES.round.plan)
+GROUPS = RULES.groups(BLOCK_HASH)
 SUBJECT = Subject(
     hotkey=Hotkey("5F"),
     commit_block=Block(10),
@@ -91,7 +90,7 @@ def a_document(**overrides: Any) -> Document:
     """A receipt of the report, not signed."""
     finding = Finding(ContentHash("11" * 32), TensorsHash("22" * 32), None, None, a_report())
     document: Document = json.loads(
-        json.dumps(receipt.build(SUBJECT, digest(GROUPS), finding, Circumstances("here", NOW, {"speak": 1.0})))
+        json.dumps(receipt.build(SUBJECT, prompts_hash(GROUPS), finding, Circumstances("here", NOW, {"speak": 1.0})))
     )
     return document | overrides
 
@@ -99,7 +98,7 @@ def a_document(**overrides: Any) -> Document:
 def a_refusal(**overrides: Any) -> Document:
     """A receipt that refuses a model."""
     finding = Finding(None, None, Code.FILE_NOT_ALLOWED, "x.bin", None)
-    return receipt.build(SUBJECT, digest(GROUPS), finding, Circumstances("here", NOW, {})) | overrides
+    return receipt.build(SUBJECT, prompts_hash(GROUPS), finding, Circumstances("here", NOW, {})) | overrides
 
 
 def sign(document: Document, certificate: Certificate | None = None) -> Signed:
@@ -382,8 +381,8 @@ DEMO = load(COMPETITION).version[0]
 
 def demo_receipt(folder: Path) -> Path:
     """A receipt under the demo's rules, in a store of its own."""
-    groups = generate(bytes.fromhex(BLOCK_HASH[2:]), DEMO.round.plan)
-    document = a_refusal(competition_hash=DEMO.hash, prompts_hash=digest(groups))
+    groups = DEMO.groups(BLOCK_HASH)
+    document = a_refusal(competition_hash=DEMO.hash, prompts_hash=prompts_hash(groups))
     return FolderStore(folder).keep_evidence(sign(document), DEMO)
 
 

@@ -10,7 +10,7 @@ from neurons.chain.types import Metagraph, Neuron
 from neurons.validator.weights.schedule import Due, NotYet, WeightHistory, decide, rounds_left_or_raise, stalled
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, BlockHash, Hotkey, RoundNumber, Uid
+from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, Uid
 from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, some_inputs
 from voice_api.db.ledger import EntryOutline, LedgerEntry
 from voice_api.db.states import WeightOutcome
@@ -27,7 +27,7 @@ def a_neuron(uid: int, hotkey: Hotkey, last_update: int = 0) -> Neuron:
         uid=Uid(uid),
         hotkey=hotkey,
         coldkey="c",
-        public_key="00" * 32,
+        public_key=PublicKey("00" * 32),
         stake=0,
         incentive=0.0,
         dividends=0.0,

@@ -7,7 +7,7 @@ from uuid import UUID
 from scoring.errors import Code
 from scoring.receipts.receipt import Subject
 from scoring.report import EvaluationReport
-from scoring.types import Block, ContentHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
+from scoring.types import Block, ContentHash, EvaluationId, Hotkey, Micro, PublicKey, RoundNumber, SubmissionId, Tag, TensorsHash
 from voice_api.db.causes import Cause
 from voice_api.db.rows import JsonObject
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName, VerdictState
@@ -24,9 +24,9 @@ class Claim(Subject):
     attempt: int  # counts claims from 1
     failures: int  # infrastructure failures before this claim
     submission_id: SubmissionId
-    public_key: str  # of the hotkey, 64 hex digits
+    public_key: PublicKey
     tiebreak: str  # orders commitments of one block
-    tag: str  # binds the content to the hotkey, hex
+    tag: Tag  # binds the content to the hotkey, hex
     start_block: Block  # of the round
     causes: tuple[Cause, ...] = ()  # earlier unforeseen failures of the same submission, in any round
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from scoring.errors import Code, PlatformError
 from scoring.report import GroupReport
-from scoring.types import Block, BlockHash, Entrant, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId
+from scoring.types import Block, BlockHash, Entrant, EvaluationId, Hotkey, Micro, PublicKey, RoundNumber, SubmissionId, Tag
 from voice_api.db.pool import Pool
 from voice_api.db.rows import JsonObject, read
 from voice_api.db.sql import sql
@@ -75,8 +75,8 @@ class EvaluationResult:
     hotkey: Hotkey
     commit_block: Block
     tiebreak: str
-    public_key: str
-    tag: str | None
+    public_key: PublicKey
+    tag: Tag | None
     repo: str | None
     revision: str | None
     state: EvaluationState

@@ -13,10 +13,13 @@ from scoring.types import (
     EvaluationId,
     Hotkey,
     Micro,
+    PublicKey,
     RoundNumber,
     SubmissionId,
+    Tag,
     TensorsHash,
     Uid,
+    parse_entrant,
 )
 from voice_api.db.evaluations import Evaluation
 from voice_api.db.pool import Connection, Pool
@@ -37,13 +40,13 @@ class NewSubmission:
     """
 
     hotkey: Hotkey
-    public_key: str
+    public_key: PublicKey
     commit_block: Block
     tiebreak: str
     commitment: str
     repo: str | None = None
     revision: str | None = None
-    tag: str | None = None
+    tag: Tag | None = None
     code: Code | None = None
     reason: str | None = None
 
@@ -54,13 +57,13 @@ class Submission:
 
     id: SubmissionId
     hotkey: Hotkey
-    public_key: str
+    public_key: PublicKey
     commit_block: Block
     tiebreak: str
     commitment: str
     repo: str | None
     revision: str | None
-    tag: str | None
+    tag: Tag | None
     state: SubmissionState
     code: Code | None
     reason: str | None
@@ -80,10 +83,10 @@ class TagRecord:
 
     submission_id: SubmissionId
     hotkey: Hotkey
-    public_key: str
+    public_key: PublicKey
     commit_block: Block
     tiebreak: str
-    tag: str
+    tag: Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,11 +243,9 @@ class Submissions:
         return tuple(read(Candidate, row) for row in await self._fetch("submissions.candidates"))
 
     async def statuses(self, named: Sequence[Entrant], asked: RoundNumber) -> tuple[SubmissionStatus, ...]:
-        """Where submissions stand that are named, or that a round asked for; nothing of unknown ones."""
-        pairs = [name.rpartition("@") for name in named]
-        rows = await self._fetch(
-            "submissions.statuses", [hotkey for hotkey, _, _ in pairs], [int(block) for _, _, block in pairs], asked
-        )
+        """The statuses of submissions that are named, or that a round asked for; none of unknown ones."""
+        pairs = [parse_entrant(name) for name in named]
+        rows = await self._fetch("submissions.statuses", [hotkey for hotkey, _ in pairs], [block for _, block in pairs], asked)
         return tuple(read(SubmissionStatus, row) for row in rows)
 
     async def outcomes(self) -> tuple[OutcomeCount, ...]:

@@ -69,7 +69,7 @@ def _evaluate(assignment: Assignment, tools: Tools, lineage: Lineage, progress: 
     try:
         model = obtain(claim, competition, tools.hub, progress)
         found = fingerprint(model.folder, partial(progress, Stage.FINGERPRINT))
-        if tag_of(found.content, bytes.fromhex(claim.public_key)).hex() != claim.tag:
+        if tag_of(found.content, claim.public_key) != claim.tag:
             # Its hashes are not kept: who names a repository without having bound its content must not own that model.
             raise SubmissionFault(Code.TAG_MISMATCH, f"The tag does not bind these files, whose content hash is {found.content}.")
         prints = found

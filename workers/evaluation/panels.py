@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import assert_never
 
-from prompts.generate import digest
 from prompts.groups import Group
 from scoring.competition import Profile
 from scoring.judges.panel import Panel
 from scoring.judges.standard.device import TOGETHER
 from scoring.progress import NO_PROGRESS
+from scoring.receipts.receipt import prompts_hash
 from workers.evaluation.judge_models import StandardModels
 from workers.hub.client import OnBytes
 
@@ -27,7 +27,7 @@ class LastPanel:
 
         Raises InfrastructureFault where a judge is not to be had.
         """
-        wanted = (profile, digest(groups))
+        wanted = (profile, prompts_hash(groups))
         if self._panel is None or wanted != self._key:
             self._panel, self._key = self._build(profile, groups, on_bytes), wanted
         return self._panel

@@ -4,19 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from prompts.generate import digest
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault
 from scoring.receipts import receipt
 from scoring.receipts.certificate import CertificateInvalid, check_time
-from scoring.receipts.receipt import Circumstances, Finding, Signer, Subject
+from scoring.receipts.receipt import Circumstances, Finding, Signer, Subject, prompts_hash
 from scoring.receipts.store import AudioStore
 from scoring.types import SubmissionId
 from voice_api.db.evaluations import Verdict
 from voice_api.db.states import VerdictState
 from workers.evaluation import hardware
-from workers.evaluation.trial import round_groups
 
 _TIME_TO_WRITE = timedelta(minutes=1)
 """A verdict reaches the database a little after it was signed; by then the certificate must still hold."""
@@ -50,8 +48,8 @@ class ReceiptSigner:
         """
         here = Circumstances(hardware.describe(), datetime.now(UTC), timings or {})
         self._check_certificate(here.judged_at)
-        prompts_hash = digest(round_groups(subject.block_hash, competition))
-        signed = receipt.sign(receipt.build(subject, prompts_hash, finding, here), self.signer)
+        asked = prompts_hash(competition.groups(subject.block_hash))
+        signed = receipt.sign(receipt.build(subject, asked, finding, here), self.signer)
         self.store.keep_evidence(signed, competition)
         return Verdict(
             state=_state(finding, copy_of),

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from prompts.generate import generate
 from prompts.groups import Group, Prompt
 from prompts.render import render
 from scoring.audio.spoken import Spoken
@@ -32,16 +31,11 @@ class TrialResult:
     judge_seconds: float
 
 
-def round_groups(block_hash: BlockHash, competition: Competition) -> tuple[Group, ...]:
-    """The groups of a round, drawn from the hash of its first block."""
-    return generate(bytes.fromhex(block_hash.removeprefix("0x")), competition.round.plan)
-
-
 def judge_model(
     model: LocalModel, block_hash: BlockHash, competition: Competition, tools: Tools, progress: Progress
 ) -> TrialResult:
     """Let a checked model speak a round's prompts and judge what came out; a judge that is missing is named before it speaks."""
-    groups = round_groups(block_hash, competition)
+    groups = competition.groups(block_hash)
     panel = tools.panel(competition.profile, groups, partial(progress, Stage.FETCH))
     began = time.monotonic()
     said = speak(model, requests_of(model.family, groups, block_hash), competition, tools, progress)

@@ -35,7 +35,7 @@ def first_owner(
 
 
 def _binds(tag: TagRecord, content: ContentHash) -> bool:
-    return tag_of(content, bytes.fromhex(tag.public_key)).hex() == tag.tag
+    return tag_of(content, tag.public_key) == tag.tag
 
 
 class StoredLineage:

@@ -23,7 +23,6 @@ from voice_api.db.validations import ValidationClaim, ValidationResult, Validati
 from voice_api.errors import DatabaseUnavailable, LeaseLost
 from workers.evaluation.progress import Progress, Stage
 from workers.evaluation.tools import Tools
-from workers.evaluation.trial import round_groups
 from workers.jobs.context import WorkerContext
 from workers.jobs.drain import Drained
 from workers.jobs.failures import next_retry, retry_while_db_down
@@ -116,7 +115,7 @@ def validate(claim: ValidationClaim, rules: Competition, tools: Tools, progress:
     group = Group(_ID, GroupKind.SINGLE, (prompt,))
     spoken = _spoken(claim.upload, rules, tools)
     progress(Stage.CHECK, 1, 1)
-    company = round_groups(_COMPANY, rules)
+    company = rules.groups(_COMPANY)
     panel = tools.panel(rules.profile, (*company, group), partial(progress, Stage.FETCH))
     report = panel.judge([group], {_ID: spoken}, rules, partial(progress, Stage.JUDGE))
     reasons = explain([group], report, ScoreRules(anchors.load(rules.profile), rules.factors))

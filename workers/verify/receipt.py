@@ -11,7 +11,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from prompts.generate import generate
 from prompts.groups import Group
 from scoring import competition
 from scoring.competition import Competition
@@ -84,7 +83,7 @@ def open_case(signed: Signed, store: AudioStore, rules: Sequence[Path]) -> Case:
             f"The receipt's competition {wanted} is neither in the given file nor in the store: name its file with --competition."
         )
         raise PlatformError(Code.COMPETITION_INVALID, why)
-    groups = generate(bytes.fromhex(said.subject.block_hash.removeprefix("0x")), found.round.plan)
+    groups = found.groups(said.subject.block_hash)
     return Case(signed, said, found, groups, known is not None)
 
 

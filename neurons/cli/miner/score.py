@@ -161,10 +161,10 @@ def _score(target: str, seed: RoundSeed, settings: "MinerSettings") -> ScoredMod
     from scoring.scores.reasons import explain
     from workers.evaluation.progress import Stage
     from workers.evaluation.tools import open_tools
-    from workers.evaluation.trial import judge_model, round_groups
+    from workers.evaluation.trial import judge_model
 
     torch.set_num_threads(1)  # as a worker does, unless it is told otherwise
-    groups = round_groups(seed.block_hash, seed.rules)
+    groups = seed.rules.groups(seed.block_hash)
     with stages() as progress:
         means = open_tools(settings.hub, settings.data, pins=settings.standard_pins, device=settings.device)
         model = _model(target, seed.rules, means, progress)

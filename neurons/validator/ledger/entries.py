@@ -7,7 +7,6 @@ import structlog
 
 from neurons.validator.ledger import eligibility
 from neurons.validator.ledger.receipt_check import ReceiptCheck
-from prompts.generate import generate
 from scoring.competition import Competition, Schedule
 from scoring.ranking import fold, speed
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
@@ -138,7 +137,7 @@ def _judged(document: JsonObject, name: str, tiebreak: str, number: RoundNumber,
     claims = {"round": number, "competition_hash": rules.hash}
     groups = receipt.check(document, name, document["score"], claims)
     subject, _, finding, circumstances = parse.read(document)
-    asked = generate(bytes.fromhex(subject.block_hash.removeprefix("0x")), rules.round.plan)
+    asked = rules.groups(subject.block_hash)
     block = Block(subject.commit_block)
     return Judged(
         entrant=entrant(subject.hotkey, block),

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from prompts.generate import digest, generate
 from prompts.groups import Group
 from scoring.competition import Competition
 from scoring.model.fingerprint import tag_of
 from scoring.receipts import audit, parse, receipt
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust
 from scoring.receipts.differences import Difference
-from scoring.receipts.receipt import ReceiptInvalid, Signed
+from scoring.receipts.receipt import ReceiptInvalid, Signed, prompts_hash
 from scoring.report import EvaluationReport
 from scoring.scores import anchors
 from scoring.types import ContentHash, Micro
@@ -32,7 +31,7 @@ class ReceiptCheck:
         if result.finished_at is None or result.score is None:
             raise ReceiptInvalid("there is a receipt without a verdict")
         receipt.authenticate(signed, self.trust, result.finished_at)
-        asked = generate(bytes.fromhex(self.closed.block_hash.removeprefix("0x")), self.competition.round.plan)
+        asked = self.competition.groups(self.closed.block_hash)
         scores = receipt.check(signed.receipt, result.receipt_hash or "", result.score, self._claims(result, asked))
         _check_shown(result, signed, scores)
         said = parse.read(signed.receipt)
@@ -51,7 +50,7 @@ class ReceiptCheck:
             "round": self.closed.round,
             "block_hash": self.closed.block_hash,
             "competition_hash": self.competition.hash,
-            "prompts_hash": digest(asked),
+            "prompts_hash": prompts_hash(asked),
             "code": result.code,
         }
 
@@ -78,7 +77,7 @@ def _check_tag(result: EvaluationResult, content: ContentHash | None) -> None:
     if content is None:
         return
     try:
-        tag = tag_of(content, bytes.fromhex(result.public_key)).hex()
+        tag = tag_of(content, result.public_key)
     except ValueError as exc:
         raise ReceiptInvalid("the public key, or the content's hash, is none") from exc
     if tag != result.tag:
