@@ -6,6 +6,7 @@ from neurons.api_client.client import VoiceApi
 from scoring.types import RoundNumber
 from voice_api.db.rounds import RoundEvidence, Rounds
 from voice_api.db.states import RoundState
+from voice_api.schemas import MOST_ROWS
 
 
 class Evidence(Protocol):
@@ -20,6 +21,10 @@ class Evidence(Protocol):
 
     async def of(self, number: RoundNumber) -> RoundEvidence:
         """One round as it stands; raises PlatformError(NOT_FOUND), and outages as `next`."""
+        ...
+
+    async def closed(self, since: RoundNumber) -> frozenset[RoundNumber]:
+        """The closed rounds from this one on; raises outages as `next`."""
         ...
 
 
@@ -38,6 +43,15 @@ class OwnEvidence:
         """One round."""
         return await self._rounds.evidence(number)
 
+    async def closed(self, since: RoundNumber) -> frozenset[RoundNumber]:
+        """The closed rounds from this one on."""
+        found: set[RoundNumber] = set()
+        after = RoundNumber(since - 1)
+        while page := await self._rounds.page(after, MOST_ROWS):
+            found |= {row.round for row in page if row.state is RoundState.CLOSED}
+            after = page[-1].round
+        return frozenset(found)
+
 
 class RemoteEvidence:
     """What another validator's workers judged, as its API publishes it: only what is signed is believed, and by whom is checked."""
@@ -53,3 +67,14 @@ class RemoteEvidence:
     async def of(self, number: RoundNumber) -> RoundEvidence:
         """One round."""
         return (await self._api.evidence(number)).evidence()
+
+    async def closed(self, since: RoundNumber) -> frozenset[RoundNumber]:
+        """The closed rounds from this one on."""
+        found: set[RoundNumber] = set()
+        after: RoundNumber | None = RoundNumber(since - 1) if since > 0 else None
+        while True:
+            page = await self._api.rounds(after, MOST_ROWS)
+            found |= {row.round for row in page.items if row.state is RoundState.CLOSED}
+            if page.next is None:
+                return frozenset(found)
+            after = page.next

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
+
 from scoring.errors import Code, PlatformError
 from scoring.ranking.inputs import Inputs
 from scoring.ranking.state import State
@@ -14,6 +16,8 @@ from voice_api.db.rows import read
 from voice_api.db.sql import sql
 from voice_api.db.states import RoundState
 from voice_api.errors import LedgerInvalid, OutOfOrder
+
+_NOT_THE_OWNER = "the role in DATABASE_URL may not delete entries of a ledger: name the tables' owner, as `voice db upgrade` does"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,24 @@ class Ledger:
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(sql("ledger.last_judged"), self._validator)
         return None if row is None else _outline(row)
+
+    async def kings(self, since: RoundNumber) -> Mapping[RoundNumber, Entrant | None]:
+        """The king after each round from `since` on, in their order; also of entries that this release cannot read."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(sql("ledger.kings"), self._validator, since)
+        return {row["round"]: row["king_entrant"] for row in rows}
+
+    async def reset(self, since: RoundNumber) -> int:
+        """Delete the entries from a round on, and count them; raises PlatformError(SETTING_INVALID) for a role that may not.
+
+        No process may do that but one with the rights of the tables' owner: a ledger is appended to, and never changed.
+        """
+        try:
+            async with self._pool.transaction() as connection:
+                await connection.execute(sql("ledger.lock"), self._validator)
+                return len(await connection.fetch(sql("ledger.reset"), self._validator, since))
+        except asyncpg.InsufficientPrivilegeError as exc:
+            raise PlatformError(Code.SETTING_INVALID, _NOT_THE_OWNER) from exc
 
     async def waiting(self, limit: int = 50) -> tuple[Round, ...]:
         """Open and closed rounds above the head, oldest first: the first one is to be folded next."""

@@ -1,10 +1,11 @@
-"""`voice validator ledger export|join` and `voice validator diff`: ledgers that others can take over, and compare."""
+"""`voice validator ledger export|join|reset` and `voice validator diff`: ledgers that others can take over, and compare."""
 
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,17 +14,19 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, address, keys_of, shared_options
+from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, address, shared_options
 from neurons.cli.output import plain
 
 if TYPE_CHECKING:
     from neurons.settings import ValidatorSettings
+    from neurons.validator.evidence import Evidence
     from neurons.validator.follow.diff import Divergence
-    from neurons.validator.follow.ledger_source import LedgerSource, OwnLedger
-    from scoring.types import Hotkey
+    from neurons.validator.follow.ledger_source import LedgerSource
+    from neurons.validator.follow.reset import Loss
+    from scoring.types import Hotkey, RoundNumber
     from voice_api.db.ledger import Ledger
 
-app = typer.Typer(help="The validator's ledger: written to a file, or taken over from another.", no_args_is_help=True)
+app = typer.Typer(help="The validator's ledger: written to a file, taken over from another, or reset.", no_args_is_help=True)
 _SHOWN = 60
 _OWN = "own"
 
@@ -46,11 +49,13 @@ Side = Annotated[str, typer.Argument(help="own, an API's URL (with ?validator=HO
 def export(options: WalletOptions, out: Out = None) -> None:
     """Write the own ledger with all that was judged, a line of JSON for each round: whoever has it can fold it again."""
     from neurons.validator.follow import ledger_file
+    from neurons.validator.follow.ledger_source import OwnLedger
 
     settings, me = _validator(options)
 
     async def run() -> int:
-        async with _own(settings, me) as (_, source):
+        async with _own(settings, me) as (ledger, evidence):
+            source = OwnLedger(ledger, evidence)
             if out is None:
                 return await ledger_file.write(source, me, sys.stdout.buffer)
             return await ledger_file.save(source, me, out)
@@ -90,6 +95,61 @@ def join(
     typer.echo(f"{asyncio.run(run())} rounds taken over")
 
 
+@app.command("reset")
+@shared_options
+def reset(
+    options: WalletOptions,
+    since: Annotated[int, typer.Option("--from", min=0, help="The first round to delete (default: the whole ledger).")] = 0,
+    validator: Annotated[
+        str | None, typer.Option("--validator", parser=address, metavar="ADDRESS", help="Whose ledger (default: the wallet's).")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete them; without it nothing is changed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what deleting the own ledger loses; with --yes delete it: a validator then folds again, by today's settings.
+
+    For a ledger that parted from the others. It takes the database URL of the tables' owner, and the validator is stopped first.
+    """
+    from neurons.validator.follow import reset as resetting
+    from scoring.types import RoundNumber
+
+    settings, me = _validator(options, validator=validator)
+
+    async def run() -> "Loss":
+        async with _own(settings, me) as (ledger, evidence):
+            found = await resetting.loss(ledger, evidence, RoundNumber(since))
+            if yes:
+                await ledger.reset(RoundNumber(since))
+            return found
+
+    found = asyncio.run(run())
+    if as_json:
+        typer.echo(json.dumps({"validator": me, **asdict(found), "deleted": yes}))
+        return
+    typer.echo("\n".join(_told(found, me, yes)))
+
+
+def _told(loss: "Loss", me: "Hotkey", deleted: bool) -> list[str]:
+    """Sentences about a reset, for people."""
+    if not loss.rounds:
+        return [f"The ledger of {me} has no such entry: there is nothing to delete."]
+    count = len(loss.rounds)
+    lines = [
+        f"{count} entries of the ledger of {me} {'are deleted' if deleted else 'would be deleted'}: rounds {_numbers(loss.rounds)}.",
+        f"Lost with them: the king ({loss.king or 'there is none'}), every record and every duel as they stand after those rounds.",
+        f"{count - len(loss.missing)} of the rounds are at hand and are folded again, by today's VOICE_TRUST and VOICE_REVOCATIONS.",
+    ]
+    if loss.missing:
+        lines.append(f"Not at hand: rounds {_numbers(loss.missing)}. `voice validator ledger join URL|FILE` takes those over.")
+    lines.append("Until then the last weights are sent again. Receipts, audio, rounds and attempts to set weights stay.")
+    return lines if deleted else [*lines, "Nothing was changed: --yes deletes."]
+
+
+def _numbers(rounds: "Sequence[RoundNumber]") -> str:
+    """The first and the last of them, and how many those are."""
+    return str(rounds[0]) if len(rounds) == 1 else f"{rounds[0]} to {rounds[-1]} ({len(rounds)})"
+
+
 @shared_options
 def diff(
     options: WalletOptions,
@@ -115,20 +175,25 @@ def diff(
     raise typer.Exit(0 if found.round is None else 1)
 
 
-def _validator(options: WalletOptions, competition: Path | None = None) -> "tuple[ValidatorSettings, Hotkey]":
+def _validator(
+    options: WalletOptions, competition: Path | None = None, validator: str | None = None
+) -> "tuple[ValidatorSettings, Hotkey]":
+    """The settings, and the hotkey that was named, or the wallet's by its public key: nothing here is signed."""
+    from neurons.chain import wallets
     from neurons.settings import ValidatorSettings
     from scoring.types import Hotkey
 
     settings = options.settings(ValidatorSettings, competition=competition)
-    return settings, Hotkey(keys_of(settings).hotkey.ss58_address)
+    if validator is not None:
+        return settings, Hotkey(validator)
+    return settings, wallets.hotkey_address(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
 
 
 @asynccontextmanager
-async def _own(settings: "ValidatorSettings", me: "Hotkey") -> "AsyncIterator[tuple[Ledger, OwnLedger]]":
+async def _own(settings: "ValidatorSettings", me: "Hotkey") -> "AsyncIterator[tuple[Ledger, Evidence]]":
     """The own ledger; its evidence is whoever's it follows."""
     from neurons.api_client.client import VoiceApi
     from neurons.validator.evidence import OwnEvidence, RemoteEvidence
-    from neurons.validator.follow.ledger_source import OwnLedger
     from voice_api.db.ledger import Ledger
     from voice_api.db.pool import open_pool
     from voice_api.db.rounds import Rounds
@@ -138,9 +203,9 @@ async def _own(settings: "ValidatorSettings", me: "Hotkey") -> "AsyncIterator[tu
         ledger = Ledger(pool, me)
         if settings.follow:
             api = await stack.enter_async_context(VoiceApi(settings.follow))
-            yield ledger, OwnLedger(ledger, RemoteEvidence(api))
+            yield ledger, RemoteEvidence(api)
         else:
-            yield ledger, OwnLedger(ledger, OwnEvidence(Rounds(pool)))
+            yield ledger, OwnEvidence(Rounds(pool))
 
 
 @asynccontextmanager
@@ -151,12 +216,12 @@ async def _opened(name: str, settings: "ValidatorSettings | None", me: "Hotkey |
     from neurons.api_client.client import VoiceApi
     from neurons.validator.evidence import RemoteEvidence
     from neurons.validator.follow.ledger_file import FileLedger
-    from neurons.validator.follow.ledger_source import RemoteLedger
+    from neurons.validator.follow.ledger_source import OwnLedger, RemoteLedger
     from scoring.types import Hotkey
 
     if name == _OWN and settings is not None and me is not None:
-        async with _own(settings, me) as (_, source):
-            yield source
+        async with _own(settings, me) as (ledger, evidence):
+            yield OwnLedger(ledger, evidence)
     elif name.startswith(("http://", "https://")):
         url = httpx.URL(name)
         whose = url.params.get("validator")

@@ -23,7 +23,10 @@ async def join(source: LedgerSource, own: Ledger, schedule: Schedule, trust: Tru
     """
     head = await own.head()
     if head is not None and (await source.entry(head.round)).state_hash != head.state_hash:
-        raise LedgerInvalid(f"round {head.round} is another than the own ledger's: find the first with `voice validator diff`")
+        raise LedgerInvalid(
+            f"round {head.round} is another than the own ledger's: `voice validator diff` finds the first that is, "
+            "`voice validator ledger reset --from` it, and join again"
+        )
     count = 0
     async for entry in source.entries(None if head is None else head.round):
         check(head, entry, await source.evidence(entry.round), schedule, trust)

@@ -30,6 +30,11 @@ async def test_rounds_come_in_order_and_each_when_it_is_closed(evidence: Evidenc
     found = [await evidence.next(after) for after in (None, first, second)]
     assert [item and item.round.round for item in found] == [first, second, None]
     assert {item.round.state for item in found if item is not None} == {RoundState.CLOSED}
+    assert [await evidence.closed(since) for since in (RoundNumber(0), second, RoundNumber(second + 1))] == [
+        {first, second},
+        {second},
+        set(),
+    ]
 
 
 async def test_whoever_folds_it_comes_to_the_same_ledger(evidence: Evidence, stack: "ValidatorBed") -> None:

@@ -32,6 +32,14 @@ where validator = $1
 order by round desc
 limit 1;
 
+-- name: kings
+-- The rounds of a ledger from one on, each with the submission that held the top after it.
+select round, king_entrant from ledger where validator = $1 and round >= $2 order by round;
+
+-- name: reset
+-- Take the entries of a ledger from a round on back.
+delete from ledger where validator = $1 and round >= $2 returning round;
+
 -- name: validators
 -- Who keeps a ledger here.
 select distinct validator from ledger order by validator;
