@@ -37,7 +37,14 @@ REPORT = EvaluationReport(
     score=Micro(750_000),
     stderr=Micro(0),
 )
-VERDICT = Verdict(VerdictState.SCORED, {"score": 750_000}, "e" * 64, "5" * 128, {"host": "bench"}, report=REPORT)
+VERDICT = Verdict(
+    state=VerdictState.SCORED,
+    receipt={"score": 750_000},
+    receipt_hash="e" * 64,
+    signature="5" * 128,
+    certificate={"host": "bench"},
+    report=REPORT,
+)
 
 
 def nothing() -> str:

@@ -147,7 +147,7 @@ def verdict() -> Callable[..., Verdict]:
 
     def build(**overrides: Any) -> Verdict:
         standard = Verdict(
-            VerdictState.SCORED,
+            state=VerdictState.SCORED,
             receipt={"score": 700_000},
             receipt_hash="e" * 64,
             signature="5" * 128,
@@ -372,11 +372,11 @@ class ValidatorBed:
         document = receipt.build(claim, prompts_hash(asked), finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
         signed = receipt.sign(document, signer or self.worker)
         return Verdict(
-            VerdictState.SCORED,
-            signed.receipt,
-            receipt.digest(document),
-            signed.signature,
-            signed.certificate.to_json(),
+            state=VerdictState.SCORED,
+            receipt=signed.receipt,
+            receipt_hash=receipt.digest(document),
+            signature=signed.signature,
+            certificate=signed.certificate.to_json(),
             content_hash=finding.content_hash,
             tensors_hash=finding.tensors_hash,
             report=report,

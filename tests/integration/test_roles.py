@@ -175,7 +175,7 @@ async def test_worker_judges_recordings(as_role: As, pool: Pool) -> None:
     first, second = [await validations.claim(QueueName.CPU, "w1", LEASE) for _ in range(2)]
     assert first is not None and second is not None
     await validations.renew(first, LEASE)
-    await validations.finish(first, ValidationResult(Micro(1), None, {}, {}, ()))
+    await validations.finish(first, ValidationResult(score=Micro(1), gate=None, metrics={}, utilities={}, reasons=()))
     await validations.hand_back(second, AT_ONCE)
     again = await validations.claim(QueueName.CPU, "w1", LEASE)
     assert again is not None

@@ -18,7 +18,9 @@ from voice_api.errors import LeaseLost
 
 LEASE, EXPIRED = timedelta(minutes=15), timedelta(seconds=-1)
 UPLOAD = b"RIFF of some recording"
-RESULT = ValidationResult(Micro(420_000), "words", {"wer": 0.5}, {"delivery": 0.25}, ("It says other words.",))
+RESULT = ValidationResult(
+    score=Micro(420_000), gate="words", metrics={"wer": 0.5}, utilities={"delivery": 0.25}, reasons=("It says other words.",)
+)
 
 
 @pytest.fixture

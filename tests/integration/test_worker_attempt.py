@@ -48,7 +48,7 @@ class Try:
         """Do the work, supervised."""
         renewals = Renewals(cast(Any, Database(self.lost)), lambda: None)
         keeper = LeaseKeeper(renewals, cast(Any, None), timedelta(minutes=1), asyncio.get_running_loop())
-        supervisor = Supervisor(keeper, self.limits, self.drain, self.guest_stopped.set)
+        supervisor = Supervisor(keeper=keeper, limits=self.limits, drain=self.drain, stop_guest=self.guest_stopped.set)
         return await supervisor.run(lambda: work(keeper), stands)
 
 
@@ -128,7 +128,7 @@ async def test_a_worker_that_stood_still_blames_no_stage() -> None:
     times = iter([0.0, 0.3, 3600.3, 3600.6, *[3600.9] * 100])
     keeper = LeaseKeeper(cast(Any, None), cast(Any, None), timedelta(minutes=1), asyncio.get_running_loop())
     limits = StageLimits(check=timedelta(seconds=3))
-    supervisor = Supervisor(keeper, limits, Drain(), lambda: None, clock=lambda: next(times))
+    supervisor = Supervisor(keeper=keeper, limits=limits, drain=Drain(), stop_guest=lambda: None, clock=lambda: next(times))
 
     def short() -> str:
         time.sleep(0.9)

@@ -48,11 +48,11 @@ def judged(claim: Claim, schedule: Schedule, signer: CertifiedKey) -> Verdict:
     )
     signed = receipt.sign(document, signer)
     return Verdict(
-        VerdictState.SCORED,
-        signed.receipt,
-        receipt.digest(document),
-        signed.signature,
-        signed.certificate.to_json(),
+        state=VerdictState.SCORED,
+        receipt=signed.receipt,
+        receipt_hash=receipt.digest(document),
+        signature=signed.signature,
+        certificate=signed.certificate.to_json(),
         content_hash=content,
         tensors_hash=TensorsHash(content[::-1]),
         report=report,

@@ -31,7 +31,7 @@ class Claim(Subject):
     causes: tuple[Cause, ...] = ()  # earlier unforeseen failures of the same submission, in any round
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """How an evaluation ends: scored with a report, rejected with a code, or a copy of an earlier submission.
 
@@ -52,7 +52,7 @@ class Verdict:
     report: EvaluationReport | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """One submission in one round, as people see it; `claimed_at` is of its last claim."""
 
@@ -77,7 +77,7 @@ class Evaluation:
     parked_why: ParkedWhy | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueRow:
     """An evaluation that waits or runs; `position` counts from 1 over all queues, running ones first.
 

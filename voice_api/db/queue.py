@@ -32,14 +32,15 @@ class EvaluationQueue:
             return read(Claim, row, causes=await causes_of(connection, row["submission_id"])) if row else None
 
     async def causes(self, claim: Claim) -> tuple[Cause, ...]:
-        """As `Claim.causes`, as they are now: while it was worked on, others may have failed in the same way."""
+        """The unforeseen failures of a claim's submission as they are now: others may have failed alike since it was claimed."""
         async with self._pool.connection() as connection:
             return await causes_of(connection, claim.submission_id)
 
     async def renew(self, claim: Claim, lease: timedelta, stage: str, done: int, total: int) -> None:
         """Report progress and extend the lease from now on; raises LeaseLost."""
+        arguments = (claim.evaluation_id, claim.token, lease, stage, done, total)
         async with self._pool.connection() as connection:
-            renewed = await connection.fetchrow(sql("queue.renew"), claim.evaluation_id, claim.token, lease, stage, done, total)
+            renewed = await connection.fetchrow(sql("queue.renew"), *arguments)
         if renewed is None:
             raise LeaseLost(f"evaluation {claim.evaluation_id}")
 
@@ -53,18 +54,7 @@ class EvaluationQueue:
             await _finish_evaluation(connection, claim, verdict)
             if verdict.report is not None:
                 await _add_report(connection, claim.evaluation_id, verdict.report)
-            await connection.execute(
-                sql("queue.settle_submission"),
-                claim.submission_id,
-                verdict.state,
-                verdict.code,
-                verdict.reason,
-                verdict.content_hash,
-                verdict.tensors_hash,
-                verdict.copy_of,
-                claim.worker,
-                claim.evaluation_id,
-            )
+            await _settle_submission(connection, claim, verdict)
 
     async def hand_back(
         self,
@@ -76,7 +66,7 @@ class EvaluationQueue:
         drained: bool = False,
         cause: str | None = None,
     ) -> EvaluationState:
-        """Return it without a verdict: due again after `retry_in`, or parked when None; raises LeaseLost. Where it stands then.
+        """Return it without a verdict: due again after `retry_in`, or parked when None; raises LeaseLost. Returns its new state.
 
         What was set aside meanwhile is parked in any case. Any code but a submission's, and none, counts as a failure, and past the daily
         budget parks it whatever `retry_in` says, unless `drained`: the worker was asked to stop. `cause` tells equal unforeseen failures
@@ -90,9 +80,9 @@ class EvaluationQueue:
         return EvaluationState(returned["state"])
 
     async def expire_leases(self, budget: int) -> int:
-        """Return every evaluation whose lease ran out; park those with more than `budget` failures. The number returned.
+        """Return every evaluation whose lease ran out; park those with more than `budget` failures. Returns how many came back.
 
-        What waits though its submission was set aside, as what a round asked for in that moment, is parked on the way.
+        It also parks evaluations that wait though their submission was set aside, as when a round asked for one in that moment.
         """
         arguments = (budget, Code.LEASE_EXPIRED, EXPLANATIONS[Code.LEASE_EXPIRED].meaning, self._daily)
         async with self._pool.connection() as connection:
@@ -111,7 +101,7 @@ class EvaluationQueue:
             return tuple(read(Depth, row) for row in await connection.fetch(sql("queue.depths")))
 
     async def pending_page(self, after: int = 0, limit: int = 50) -> tuple[QueueRow, ...]:
-        """What runs and what waits, in the order in which it is served, after a position."""
+        """Running and waiting evaluations in the order in which they are served, after a position."""
         async with self._pool.connection() as connection:
             return tuple(read(QueueRow, row) for row in await connection.fetch(sql("queue.pending"), after, limit))
 
@@ -160,8 +150,7 @@ def _check(verdict: Verdict) -> None:
 
 async def _finish_evaluation(connection: Connection, claim: Claim, verdict: Verdict) -> None:
     report = verdict.report
-    finished = await connection.fetchrow(
-        sql("queue.finish"),
+    columns = (
         claim.evaluation_id,
         claim.token,
         EvaluationState.SCORED if verdict.state is VerdictState.SCORED else EvaluationState.REJECTED,
@@ -176,15 +165,29 @@ async def _finish_evaluation(connection: Connection, claim: Claim, verdict: Verd
         verdict.signature,
         verdict.certificate,
     )
+    finished = await connection.fetchrow(sql("queue.finish"), *columns)
     if finished is None:
         raise LeaseLost(f"evaluation {claim.evaluation_id}")
 
 
+async def _settle_submission(connection: Connection, claim: Claim, verdict: Verdict) -> None:
+    columns = (
+        claim.submission_id,
+        verdict.state,
+        verdict.code,
+        verdict.reason,
+        verdict.content_hash,
+        verdict.tensors_hash,
+        verdict.copy_of,
+        claim.worker,
+        claim.evaluation_id,
+    )
+    await connection.execute(sql("queue.settle_submission"), *columns)
+
+
 async def _add_report(connection: Connection, evaluation_id: EvaluationId, report: EvaluationReport) -> None:
     samples, groups = report.samples, report.groups
-    await connection.execute(
-        sql("queue.add_samples"),
-        evaluation_id,
+    sample_columns = (
         list(range(len(samples))),
         [sample.prompt_id for sample in samples],
         [sample.group_id for sample in samples],
@@ -196,11 +199,11 @@ async def _add_report(connection: Connection, evaluation_id: EvaluationId, repor
         [sample.rate for sample in samples],
         [sample.seconds for sample in samples],
     )
-    await connection.execute(
-        sql("queue.add_groups"),
-        evaluation_id,
+    group_columns = (
         list(range(len(groups))),
         [group.id for group in groups],
         [group.kind for group in groups],
         [group.score for group in groups],
     )
+    await connection.execute(sql("queue.add_samples"), evaluation_id, *sample_columns)
+    await connection.execute(sql("queue.add_groups"), evaluation_id, *group_columns)

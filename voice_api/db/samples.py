@@ -10,7 +10,7 @@ from voice_api.db.sql import sql
 
 @dataclass(frozen=True, slots=True)
 class SampleRow:
-    """One sample; `position` counts from 0 in the round's own order, `rate` is in Hz, `seconds` its length."""
+    """One sample; `position` counts from 0 in the round's own order, `rate` is in Hz, `seconds` of wall-clock to speak it."""
 
     position: int
     prompt_id: str

@@ -16,7 +16,7 @@ MOST_OPEN = 10
 """Requests of one hotkey that may wait or run at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
     """A request as people see it; score, metrics, utilities and reasons once it is done, code and reason when it failed."""
 
@@ -39,7 +39,7 @@ class Validation:
     finished_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationClaim:
     """A leased request with its upload; `attempt` counts claims from 1."""
 
@@ -54,9 +54,9 @@ class ValidationClaim:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationResult:
-    """What the judges found; `reasons` are sentences for people."""
+    """The judges' findings; `reasons` are sentences for people."""
 
     score: Micro
     gate: str | None
@@ -71,14 +71,17 @@ class Validations:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def add(self, hotkey: Hotkey, text: str, description: str, sha256: str, upload: bytes, most: int = MOST_OPEN) -> UUID:
+    async def add(
+        self, hotkey: Hotkey, text: str, description: str, sha256: str, upload: bytes, *, most: int = MOST_OPEN
+    ) -> UUID:
         """Keep a request, and wake the dispatcher; `sha256` is of the upload, 64 hex digits.
 
         Raises PlatformError(STATE_CONFLICT) while `most` of the hotkey's requests wait or run.
         """
+        columns = (hotkey, text, description, sha256, upload, most)
         async with self._pool.transaction() as connection:
             await connection.execute(sql("validations.one_at_a_time"), hotkey)
-            row = await connection.fetchrow(sql("validations.add"), hotkey, text, description, sha256, upload, most)
+            row = await connection.fetchrow(sql("validations.add"), *columns)
         if row is None:
             raise PlatformError(Code.STATE_CONFLICT, f"{most} recordings of this hotkey are waiting already; wait for one to end")
         added: UUID = row["id"]
@@ -107,7 +110,8 @@ class Validations:
 
     async def finish(self, claim: ValidationClaim, result: ValidationResult) -> None:
         """Write what the judges found, and forget the upload; raises LeaseLost."""
-        await self._write(claim, "finish", result.score, result.gate, result.metrics, result.utilities, list(result.reasons))
+        columns = (result.score, result.gate, result.metrics, result.utilities, list(result.reasons))
+        await self._write(claim, "finish", *columns)
 
     async def fail(self, claim: ValidationClaim, code: Code, reason: str) -> None:
         """End it without a result, and forget the upload; raises LeaseLost."""
@@ -118,7 +122,7 @@ class Validations:
         await self._write(claim, "hand_back", retry_in, drained)
 
     async def expire(self, budget: int) -> int:
-        """Return every request whose lease ran out; those that were tried more than `budget` times fail. The number returned."""
+        """Return every request whose lease ran out; those that were tried more than `budget` times fail. Returns how many ended."""
         meaning = EXPLANATIONS[Code.LEASE_EXPIRED].meaning
         async with self._pool.connection() as connection:
             return len(await connection.fetch(sql("validations.expire"), budget, Code.LEASE_EXPIRED, meaning))

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from scoring.errors import Code, InfrastructureFault, PlatformError, SubmissionFault
@@ -14,15 +14,13 @@ from workers.hub.client import Hub, OnBytes
 from workers.hub.repository import Repository
 
 
-@dataclass(slots=True)
 class StandardModels:
     """The judges that a file of pins names. `cache` is a folder for their models alone: no miner's repository lies in it."""
 
-    pins: Path | None
-    endpoint: str
-    cache: Path
-    device: Device = Device.CPU
-    _judges: Judges | None = field(default=None, init=False)
+    def __init__(self, pins: Path | None, endpoint: str, cache: Path, device: Device = Device.CPU) -> None:
+        self.pins, self.cache, self.device = pins, cache, device
+        self._endpoint = endpoint
+        self._judges: Judges | None = None
 
     def __call__(self, on_bytes: OnBytes) -> Judges:
         """The judges; raises InfrastructureFault where the pins, a model, the hub or the device is missing."""
@@ -30,7 +28,7 @@ class StandardModels:
             from scoring.judges.standard.load import load  # transformers takes seconds to import: only who judges waits
 
             pins = read_pins(self.pins)
-            self._judges = load(pins, lambda pin: _fetch(self.endpoint, self.cache, pin, on_bytes), self.device)
+            self._judges = load(pins, lambda pin: _fetch(self._endpoint, self.cache, pin, on_bytes), self.device)
         return self._judges
 
 

@@ -30,7 +30,7 @@ class Progress(Protocol):
     def __call__(self, stage: Stage, done: int, total: int) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageLimits:
     """How long a stage may go without rising progress; what a stage waits for in one piece, its own time-outs end sooner.
 

@@ -82,7 +82,7 @@ class EvaluationJob:
         keeper = LeaseKeeper(Renewals(database.queue, context.heartbeat), self.claim, patience.lease, database.loop)
         limits = patience.limits.beyond(competition.limits, competition.synthesis)
         lineage = StoredLineage(database.submissions, database.loop, lambda: context.drain.overdue)
-        supervisor = Supervisor(keeper, limits, context.drain, tools.sandbox.stop)
+        supervisor = Supervisor(keeper=keeper, limits=limits, drain=context.drain, stop_guest=tools.sandbox.stop)
         with context.metrics.stages() as entered:
             work = partial(evaluate, assignment, tools, lineage, Timed(keeper, entered))
             return await supervisor.run(work, _is_scored)  # no refusal by a guest that was ended

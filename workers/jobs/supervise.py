@@ -26,7 +26,7 @@ def _always(_result: object) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Supervisor:
     """Runs work in a thread, and ends it before its time if it must."""
 

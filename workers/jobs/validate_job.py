@@ -91,7 +91,7 @@ class ValidationJob:
         rules = judging.schedule.version[-1]  # as for `voice miner score`: what counts is what comes next
         leases = _Leases(context.database.validations)
         keeper = LeaseKeeper(Renewals(leases, context.heartbeat), self.claim, patience.lease, context.database.loop)
-        supervisor = Supervisor(keeper, patience.limits, context.drain, judging.tools.sandbox.stop)
+        supervisor = Supervisor(keeper=keeper, limits=patience.limits, drain=context.drain, stop_guest=judging.tools.sandbox.stop)
         return await supervisor.run(partial(validate, self.claim, rules, judging.tools, keeper))
 
     async def _hand_back(self, fault: VoiceError) -> str:
@@ -121,7 +121,9 @@ def validate(claim: ValidationClaim, rules: Competition, tools: Tools, progress:
     reasons = explain([group], report, ScoreRules(anchors.load(rules.profile), rules.factors))
     (sample,) = report.samples
     utilities = {factor.value: utility for factor, utility in sample.utilities.items()}
-    return ValidationResult(sample.score, sample.gate, sample.metrics, utilities, reasons[_ID])
+    return ValidationResult(
+        score=sample.score, gate=sample.gate, metrics=sample.metrics, utilities=utilities, reasons=reasons[_ID]
+    )
 
 
 def _check(text: str) -> None:

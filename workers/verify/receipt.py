@@ -28,7 +28,7 @@ from scoring.scores import anchors
 
 @dataclass(frozen=True, slots=True)
 class VerifyOutcome:
-    """What was found against a receipt, and what its reader should know besides."""
+    """The differences found against a receipt, and notes for its reader."""
 
     differences: tuple[Difference, ...] = ()
     notes: tuple[str, ...] = ()
@@ -43,18 +43,15 @@ class VerifyOutcome:
         return VerifyOutcome(self.differences + other.differences, self.notes + other.notes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A receipt, what it says, and the round's groups and rules: found by their hashes, not taken from its word.
-
-    `known_rules` is False for rules that only the store has: whoever wrote the receipt may have written them.
-    """
+    """A receipt, its statement, and the round's groups and rules: found by their hashes, not taken from its word."""
 
     signed: Signed
     statement: Statement
     competition: Competition
     groups: tuple[Group, ...]
-    known_rules: bool
+    known_rules: bool  # False for rules that only the store has: the receipt's author may have written them
 
     @property
     def report(self) -> EvaluationReport | None:
@@ -84,7 +81,7 @@ def open_case(signed: Signed, store: AudioStore, rules: Sequence[Path]) -> Case:
         )
         raise PlatformError(Code.COMPETITION_INVALID, why)
     groups = found.groups(said.subject.block_hash)
-    return Case(signed, said, found, groups, known is not None)
+    return Case(signed=signed, statement=said, competition=found, groups=groups, known_rules=known is not None)
 
 
 def _from_files(wanted: str, files: Iterable[Path]) -> Competition | None:
