@@ -9,7 +9,7 @@ from neurons.chain.types import COMMITMENT_BYTES
 from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import TAG_BYTES
 from scoring.model.fingerprint import tag_of as tag_of
-from scoring.types import Block, BlockHash, PublicKey, Tag, hash_bytes
+from scoring.types import BlockHash, PublicKey, Tag, hash_bytes
 
 REPO_CHARACTERS = 61
 _VERSION = "v1"
@@ -51,11 +51,6 @@ def encode(commitment: Commitment) -> bytes:
 def tiebreak(block_hash: BlockHash, public_key: PublicKey) -> str:
     """Hex sha256(block hash ‖ public key): of two commitments in one block the lower is the earlier."""
     return hashlib.sha256(hash_bytes(block_hash) + bytes.fromhex(public_key)).hexdigest()
-
-
-def in_cooldown(previous_block: Block | None, block: Block, cooldown_blocks: int) -> bool:
-    """Whether a commitment comes less than `cooldown_blocks` after the hotkey's previous one."""
-    return previous_block is not None and block - previous_block < cooldown_blocks
 
 
 def _ascii(text: str | bytes) -> str:

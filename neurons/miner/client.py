@@ -1,7 +1,7 @@
 """What the chain, the model hub and the API say about a miner, and the four steps that change it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,8 @@ import bittensor as bt
 from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from neurons.chain.adapter import Chain
 from neurons.chain.commitment import Commitment, parse
+from neurons.chain.cooldown import first_allowed
 from neurons.chain.types import Applied, CommitmentRecord, CommitmentStatus, RateLimited, Refused
-from neurons.miner.cooldown import may_commit
 from neurons.miner.hub import ModelHub, Remote
 from neurons.miner.journal_records import ChosenModel
 from neurons.miner.model_check import commitment_of
@@ -23,6 +23,7 @@ from scoring.errors import Code, PlatformError, SubmissionFault
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
 from scoring.types import Block, ContentHash, Hotkey, PublicKey, RoundNumber
+from voice_api.db.submissions import NO_COOLDOWN
 from voice_api.schemas import SubmissionOut
 
 T = TypeVar("T")
@@ -104,7 +105,7 @@ class MinerClient:
             at_head=at_head,
             at_final=final.commitment(self.hotkey),
             submissions=held,
-            may_commit=may_commit(at_head, known, limits.cooldown_blocks),
+            may_commit=first_allowed(cooldown_from(at_head, known), limits.cooldown_blocks),
             cooldown_blocks=limits.cooldown_blocks,
             block_seconds=await self._chain.block_seconds(),
         )
@@ -217,6 +218,17 @@ def holds_model(remote: Remote, folder: Path, content: ContentHash) -> bool:
         return remote.holds(folder) and fingerprint(folder, NO_PROGRESS).content == content
     except (OSError, SubmissionFault):  # the folder is gone, or is being written
         return False
+
+
+def cooldown_from(on_chain: CommitmentRecord | None, known: Mapping[Block, Code | None]) -> Block | None:
+    """The newest commitment that started a cooldown. `known`: the blocks whose commitments the API holds, and why it refused them.
+
+    A commitment that was refused unread starts none; one that the API does not know yet is taken to start one.
+    """
+    started = [block for block, code in known.items() if code not in NO_COOLDOWN]
+    if on_chain is not None and on_chain.block not in known:
+        started.append(on_chain.block)
+    return max(started, default=None)
 
 
 def plain_commitment(record: CommitmentRecord | None) -> Commitment | None:

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from neurons.chain.commitment import in_cooldown, parse, tiebreak
+from neurons.chain.commitment import parse, tiebreak
+from neurons.chain.cooldown import in_cooldown
 from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph
 from scoring.errors import Code, SubmissionFault
 from scoring.types import Block, BlockHash, PublicKey

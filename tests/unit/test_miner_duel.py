@@ -2,9 +2,10 @@
 
 import pytest
 
+from neurons.chain.cooldown import first_allowed
 from neurons.chain.types import CommitmentRecord, CommitmentStatus
 from neurons.miner import duel as contest
-from neurons.miner.cooldown import may_commit
+from neurons.miner.client import cooldown_from
 from neurons.miner.duel import DuelResult, Outlook
 from neurons.miner.journal_records import ScoreRecord
 from scoring.competition import load
@@ -115,4 +116,4 @@ def test_when_a_hotkey_may_commit_again(
     on_chain: CommitmentRecord | None, known: dict[Block, Code | None], expected: int
 ) -> None:
     """A hundred blocks after the last commitment that was not refused unread."""
-    assert may_commit(on_chain, known, 100) == expected
+    assert first_allowed(cooldown_from(on_chain, known), 100) == expected
