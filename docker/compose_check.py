@@ -33,10 +33,9 @@ from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
 from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet import models, repositories
-from neurons.localnet.commits import commit_all
 from neurons.localnet.network import BLOCK_SECONDS, COMPETITION, HOTKEY, NETUID, Miner
-from neurons.localnet.observation import Observation
-from neurons.localnet.watch import observe
+from neurons.localnet.observation import Observation, observe
+from neurons.localnet.scenario import commit_all
 from scoring.competition import load
 from scoring.errors import VoiceError
 from scoring.types import Block, Hotkey

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, Uid
@@ -164,5 +165,25 @@ class SealedWeights:
 
 WeightsResult = Applied | RateLimited | Refused
 CommitResult = Applied | RateLimited | Refused
+
+
+class CommitRefused(PlatformError):
+    """The chain said no to a commitment: it is in no block."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.CHAIN_REFUSED, f"The chain refused the commitment: {message.rstrip('.')}.")
+
+
+def included_in(result: CommitResult) -> Block:
+    """The block that holds a commitment; raises CommitRefused."""
+    match result:
+        case Applied(block):
+            return block
+        case RateLimited(_, message) | Refused(_, _, message):
+            raise CommitRefused(message)
+        case unreachable:
+            assert_never(unreachable)
+
+
 WeightMatrix = Mapping[Uid, Mapping[Uid, float]]
 """Rows by validator, each row's values by target, summing to 1."""

@@ -1,7 +1,7 @@
 """The long-running processes: API, dispatcher, worker, model queue, validator; and the database's migrations."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from neurons.chain.adapter import Chain
+    from neurons.shutdown import Shutdown
 
 queue = typer.Typer(help="The model queue: chain → API.", no_args_is_help=True)
 validator = typer.Typer(help="The validator: rounds, ledger, weights.", no_args_is_help=True)
@@ -83,10 +84,7 @@ def worker(
 
 @queue.command("run")
 @shared_options
-def queue_run(
-    options: ChainOptions,
-    competition: CompetitionFile = None,
-) -> None:
+def queue_run(options: ChainOptions, competition: CompetitionFile = None) -> None:
     """Send registry and new commitments to the voice API, signed by the wallet's hotkey."""
     from neurons.api_client.client import VoiceApi
     from neurons.model_queue import daemon
@@ -100,12 +98,9 @@ def queue_run(
     keys = keys_of(settings)
     ticks = Ticks()
 
-    async def serve(stop: Any) -> None:
-        async with (
-            open_chain(settings) as chain,
-            VoiceApi(settings.api_url, keys, settings.api_hotkey) as client,
-        ):
-            await daemon.run(chain, client, schedule, settings.pause, stop, ticks)
+    async def serve(stop: "Shutdown") -> None:
+        async with open_chain(settings) as chain, VoiceApi(settings.api_url, keys, settings.api_hotkey) as client:
+            await daemon.run(chain, client, schedule, settings.pause, stop=stop, ticks=ticks)
 
     _run(serve, ticks.registry)
 
@@ -150,7 +145,7 @@ def validator_run(
             ticks.registry,
         )
     else:
-        _run(lambda stop: process.serve(url, opening, signer, terms, stop, ticks), ticks.registry)
+        _run(lambda stop: process.serve(url, opening, signer, terms, stop=stop, ticks=ticks), ticks.registry)
 
 
 @database.command("upgrade")
@@ -187,7 +182,7 @@ def database_logins(
     asyncio.run(logins.ensure(MigrationSettings().database_url.get_secret_value(), [logins.Login.of(url) for url in urls]))
 
 
-def _run(serve: "Any", registry: "CollectorRegistry") -> None:
+def _run(serve: "Callable[[Shutdown], Coroutine[Any, Any, None]]", registry: "CollectorRegistry") -> None:
     """Run a daemon until SIGTERM or SIGINT ends it between two ticks, and show its numbers."""
     from neurons.settings import HeartbeatSettings
     from neurons.shutdown import Shutdown
@@ -200,8 +195,7 @@ def _run(serve: "Any", registry: "CollectorRegistry") -> None:
     async def main() -> None:
         stop = Shutdown(heartbeat)
         stop.listen()
-        work: Coroutine[Any, Any, None] = serve(stop)
-        await work
+        await serve(stop)
 
     with exposed(registry, shown.host, shown.port):
         asyncio.run(main())

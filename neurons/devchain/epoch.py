@@ -1,4 +1,4 @@
-"""What an epoch pays: Yuma consensus in its principle.
+"""An epoch: its pay by Yuma consensus in principle, and the slots after it.
 
 Each target's consensus is the largest weight that validators with at least kappa of the stake give it (the stake-weighted
 median for kappa = 1/2); whatever a validator gives beyond that is clipped away. Incentive is the stake-weighted mean of the
@@ -10,9 +10,12 @@ subnet emits one token per block, 18 % to the owner, 41 % by incentive, 41 % by 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neurons.devchain.genesis import RAO, U16_MAX
+from neurons.devchain.neuron import NeuronState, StakedNeuron
+from neurons.devchain.rules import Rules
+from scoring.types import Hotkey
 
 _OWNER_PERCENT = 18
 _EACH_PERCENT = 41
@@ -73,13 +76,33 @@ def run(voters: Sequence[Voter], size: int, kappa: int) -> EpochResult:
     return EpochResult(tuple(consensus), trust, tuple(incentive), tuple(shares(earned)))
 
 
-def emission(verdict: EpochResult, owners: Sequence[int], blocks: int) -> tuple[int, ...]:
+def emission(result: EpochResult, owners: Sequence[int], blocks: int) -> tuple[int, ...]:
     """Rao per uid for an epoch of so many blocks; nobody gets what nobody earned, or the share of an owner without a slot."""
     total = blocks * RAO
-    paid = [int(total * _EACH_PERCENT / 100 * (i + d)) for i, d in zip(verdict.incentive, verdict.dividends, strict=True)]
+    paid = [int(total * _EACH_PERCENT / 100 * (i + d)) for i, d in zip(result.incentive, result.dividends, strict=True)]
     for owner in owners[:1]:
         paid[owner] += total * _OWNER_PERCENT // 100
     return tuple(paid)
+
+
+def paid(shares: Sequence[StakedNeuron], rules: Rules, owner: Hotkey, block: int, blocks: int) -> tuple[NeuronState, ...]:
+    """The slots after the epoch that ends at `block` and pays for so many blocks."""
+    result = run(_voters(shares, rules, owner, block), len(shares), rules.kappa)
+    owners = [share.neuron.uid for share in shares if share.neuron.hotkey == owner]
+    earned = emission(result, owners, blocks)
+    permits = _permits(shares, rules.max_validators)
+    return tuple(
+        replace(
+            share.neuron,
+            permit=uid in permits,
+            consensus=_u16(result.consensus[uid]),
+            trust=_u16(result.trust[uid]),
+            incentive=_u16(result.incentive[uid]),
+            dividends=_u16(result.dividends[uid]),
+            emission=earned[uid],
+        )
+        for uid, share in enumerate(shares)
+    )
 
 
 def shares(values: Sequence[float]) -> list[float]:
@@ -94,3 +117,32 @@ def _row(voter: Voter, size: int) -> list[float]:
 
 def _weighted(rows: Sequence[Sequence[float]], stakes: Sequence[int], uid: int) -> float:
     return sum(stake * row[uid] for row, stake in zip(rows, stakes, strict=True))
+
+
+def _permits(shares: Sequence[StakedNeuron], most: int) -> frozenset[int]:
+    """The uids with the most stake; equal stakes in order of uid."""
+    staked = sorted((-share.stake, share.neuron.uid) for share in shares if share.stake > 0)
+    return frozenset(uid for _, uid in staked[:most])
+
+
+def _voters(shares: Sequence[StakedNeuron], rules: Rules, owner: Hotkey, block: int) -> list[Voter]:
+    """Who has a say: a permit, stake and weights within the cutoff."""
+    neurons = [share.neuron for share in shares]
+    return [
+        Voter(neuron.uid, share.stake, _counted(neuron, neurons, owner))
+        for neuron, share in zip(neurons, shares, strict=True)
+        if neuron.permit and share.stake > 0 and neuron.weights and neuron.is_active(block, rules.activity_cutoff)
+    ]
+
+
+def _counted(neuron: NeuronState, neurons: Sequence[NeuronState], owner: Hotkey) -> dict[int, int]:
+    """A validator's weights without those for itself (unless it is the owner) and for who came after they were set or sealed."""
+    return {
+        target: value
+        for target, value in neuron.weights
+        if (target != neuron.uid or neuron.hotkey == owner) and neuron.weighed_at > neurons[target].registered_at
+    }
+
+
+def _u16(share: float) -> int:
+    return int(share * U16_MAX)

@@ -1,10 +1,12 @@
 """What can happen on the development chain: the only thing that is stored of its history."""
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from pydantic import TypeAdapter, ValidationError
 
 from neurons.chain.types import ChainUnavailable
+from neurons.devchain.genesis import RAO
 from scoring.types import Block, Hotkey
 
 
@@ -147,3 +149,36 @@ def decode(kind: str, body: str) -> Event:
         return _ADAPTERS[kind].validate_json(body)
     except (KeyError, ValidationError) as exc:
         raise ChainUnavailable(f"the development chain holds a damaged event ({kind}); create a new chain") from exc
+
+
+def describe(event: Event) -> str:
+    """Describe an event to people, in one line."""
+    match event:
+        case Funded(coldkey, amount):
+            return f"faucet gave {amount / RAO:g} to {coldkey}"
+        case Registered(uid=uid, hotkey=hotkey):
+            return f"{hotkey} registered as uid {uid}"
+        case Staked(hotkey, coldkey, amount):
+            return f"{coldkey} {'staked' if amount > 0 else 'took back'} {abs(amount) / RAO:g} on {hotkey}"
+        case Committed(hotkey, data):
+            return f"{hotkey} committed {len(data) // 2} bytes"
+        case Weighted() | Sealed() | Revealed():
+            return _weights(event)
+        case Ruled() | Owned():
+            return f"{event.name} set to {event.value}" if isinstance(event, Ruled) else f"the owner's hotkey is {event.hotkey}"
+        case Failed(call, error, origin):
+            return f"{call} of {origin.signer} failed: {error}"
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _weights(event: Weighted | Sealed | Revealed) -> str:
+    match event:
+        case Weighted(uid, targets):
+            return f"uid {uid} set weights for {len(targets)} uids"
+        case Sealed(hotkey, _, reveal_round):
+            return f"{hotkey} sealed weights until round {reveal_round} of the beacon"
+        case Revealed(hotkey, sealed_in, targets):
+            return f"{hotkey}'s weights of block {sealed_in} opened, for {len(targets)} uids"
+        case unreachable:
+            assert_never(unreachable)

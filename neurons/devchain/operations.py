@@ -10,10 +10,9 @@ from pathlib import Path
 
 from neurons.devchain import log, registration, weight_calls
 from neurons.devchain.clock import Clock
-from neurons.devchain.events import Event, Funded, LoggedEvent, Owned, Registered, Ruled
+from neurons.devchain.events import Event, Funded, LoggedEvent, Owned, Registered, Ruled, describe
 from neurons.devchain.faults import Fault, FaultPlan, FaultTable
 from neurons.devchain.genesis import Genesis
-from neurons.devchain.lines import line
 from neurons.devchain.node import Node
 from neurons.devchain.rejection import Rejected, ensure
 from neurons.devchain.rules import Rules
@@ -136,7 +135,7 @@ def blocks(path: Path, limit: int, *, clock: Clock = time.time) -> list[BlockSum
         first = max(0, head - limit + 1)
         found = {n: list(entries) for n, entries in groupby(node.events(first - 1, head), key=lambda entry: entry.block)}
         numbers = [Block(n) for n in range(head, first - 1, -1)]
-        return [BlockSummary(n, BlockHash(node.hash(n)), tuple(line(e.event) for e in found.get(n, []))) for n in numbers]
+        return [BlockSummary(n, BlockHash(node.hash(n)), tuple(describe(e.event) for e in found.get(n, []))) for n in numbers]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from neurons.devchain import epoch, payout
+from neurons.devchain import epoch
 from neurons.devchain.events import (
     Committed,
     Event,
@@ -201,7 +201,7 @@ def _commit(state: ChainState, hotkey: Hotkey, data: str) -> ChainState:
 def _step(state: ChainState) -> ChainState:
     """Run the epoch that ends at the state's block: pay, and forget what was sealed too long ago to be opened in the next."""
     shares = [StakedNeuron(neuron, state.stake(neuron.hotkey)) for neuron in state.neurons]
-    neurons = payout.paid(shares, state.rules, state.owner_hotkey, state.block, state.block - state.last_step)
+    neurons = epoch.paid(shares, state.rules, state.owner_hotkey, state.block, state.block - state.last_step)
     index = state.epoch_index + 1
     kept = tuple(sealed for sealed in state.sealed if sealed.epoch + state.rules.commit_reveal_period >= index)
     return replace(state, neurons=neurons, last_epoch=state.block, last_step=state.block, epoch_index=index, sealed=kept)

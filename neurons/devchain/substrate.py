@@ -129,7 +129,7 @@ class DevSubstrate(UnsupportedCalls):
     ) -> Any:
         """One storage item."""
         state = await self._state(block_hash)
-        return await self._node_call(storage.value, module, storage_function, params or [], state, self._node.genesis)
+        return await self._node_call(lambda: storage.value(module, storage_function, params or [], state, self._node.genesis))
 
     @_seam
     async def query_map(
@@ -137,7 +137,7 @@ class DevSubstrate(UnsupportedCalls):
     ) -> list[tuple[Any, Any]]:
         """A whole storage map."""
         state = await self._state(block_hash)
-        return await self._node_call(storage.rows, module, storage_function, params or [], state, self._node.genesis)
+        return await self._node_call(lambda: storage.rows(module, storage_function, params or [], state, self._node.genesis))
 
     async def map_has_entries(self, module: str, storage_function: str, params: list[Any], block_hash: str | None = None) -> bool:
         """Whether a storage map holds anything."""
@@ -149,7 +149,9 @@ class DevSubstrate(UnsupportedCalls):
     ) -> list[Any]:
         """One storage item for many keys, in their order."""
         state, genesis = await self._state(block_hash), self._node.genesis
-        return [await self._node_call(storage.value, module, storage_function, params, state, genesis) for params in param_sets]
+        return await self._node_call(
+            lambda: [storage.value(module, storage_function, params, state, genesis) for params in param_sets]
+        )
 
     @_seam
     async def runtime_call(self, api: str, method: str, params: list[Any], block_hash: str | None = None) -> Any:

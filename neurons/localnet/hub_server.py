@@ -16,8 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from neurons.localnet import hub_uploads
-from neurons.localnet.hub_visibility import is_private, may_use
-from neurons.localnet.repositories import BRANCH, blob_id, is_plain
+from neurons.localnet.repositories import BRANCH, blob_id, is_plain, is_private, may_use
 
 _CHUNK_BYTES = 1 << 16
 _LARGE_SUFFIXES = frozenset({".safetensors", ".bin"})

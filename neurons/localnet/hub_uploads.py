@@ -11,8 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from neurons.localnet.hub_visibility import hide, may_use, show
-from neurons.localnet.repositories import is_plain, publish
+from neurons.localnet.repositories import hide, is_plain, may_use, publish, show
 
 
 def routes() -> list[Route]:

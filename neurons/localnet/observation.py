@@ -1,9 +1,14 @@
-"""What the demo sees of its network: the API's submissions, the chain's weights and incentives, side by side."""
+"""A look at the demo's network, as anybody could take one: the API's submissions, the chain's weights and incentives, side by side."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scoring.types import Block, Hotkey, Uid
+from neurons.api_client.client import VoiceApi
+from neurons.chain.adapter import Chain
+from neurons.chain.types import Metagraph
+from neurons.localnet.network import Miner
+from scoring.types import MICRO, Block, Hotkey, Uid
+from voice_api.schemas import LeaderboardRowOut, QueueRowOut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +60,56 @@ class Observation:
         """The miner in a role; raises KeyError."""
         found: Mapping[str, MinerView] = {miner.role: miner for miner in self.miners}
         return found[role]
+
+
+async def observe(api: VoiceApi, chain: Chain, validator: Hotkey, miners: tuple[Miner, ...], round_blocks: int) -> Observation:
+    """The network now: chain values are those of the newest finalized block."""
+    metagraph = await chain.metagraph()
+    matrix = await chain.weights(metagraph.block)
+    standings = {row.submission.hotkey: row for row in await api.leaderboard()}
+    queue = {row.hotkey: row for row in await api.queue()}
+    neuron = metagraph.neuron(validator)
+    vector: Mapping[Uid, float] = {} if neuron is None else matrix.get(neuron.uid, {})
+    owner = metagraph.neuron(metagraph.owner_hotkey)
+    owner_uid = owner.uid if owner is not None else Uid(0)
+    running = sum(entry.state == "running" for entry in queue.values())
+    return Observation(
+        block=metagraph.block,
+        round=metagraph.block // round_blocks,
+        waiting=len(queue) - running,
+        running=running,
+        weights_block=neuron.last_update if neuron is not None and vector else None,
+        burn=vector.get(owner_uid, 0.0),
+        burn_incentive=owner.incentive if owner is not None else 0.0,
+        miners=tuple(_miner(m, metagraph, vector, standings.get(m.hotkey), queue.get(m.hotkey)) for m in miners),
+    )
+
+
+def _miner(
+    miner: Miner,
+    metagraph: Metagraph,
+    vector: Mapping[Uid, float],
+    standing: LeaderboardRowOut | None,
+    waiting: QueueRowOut | None,
+) -> MinerView:
+    neuron = metagraph.neuron(miner.hotkey)
+    uid = neuron.uid if neuron is not None else Uid(-1)
+    held = None if standing is None else standing.submission
+    return MinerView(
+        role=miner.role,
+        hotkey=miner.hotkey,
+        uid=uid,
+        repo=miner.repo,
+        revision=miner.revision,
+        state="" if held is None else held.state,
+        stage=None if waiting is None else waiting.stage,
+        code=None if held is None else held.code,
+        reason=None if held is None else held.reason,
+        copy_of=None if held is None else held.copy_of,
+        submission=None if held is None else held.id,
+        score=None if held is None or held.score is None else held.score / MICRO,
+        stderr=None if held is None or held.stderr is None else held.stderr / MICRO,
+        king=standing is not None and standing.king,
+        weight=vector.get(uid, 0.0),
+        incentive=neuron.incentive if neuron is not None else 0.0,
+    )

@@ -1,11 +1,15 @@
-"""Repositories of the local hub: folders under content-derived revisions."""
+"""Repositories of the local hub: folders under content-derived revisions, for everybody or for one login."""
 
 import hashlib
 import shutil
 from pathlib import Path
 
+from starlette.requests import Request
+
 BRANCH = "main"
 """Names the revision that was published last."""
+_MARK = ".private"
+"""Lies beside a private repository's revisions, and holds the SHA-256 of its owner's token: it outlives the hub's process."""
 
 
 def publish(root: Path, repo: str, folder: Path) -> str:
@@ -28,3 +32,27 @@ def blob_id(path: Path) -> str:
 def is_plain(name: str) -> bool:
     """Whether a name from a request names something inside the folder it is asked in, and nothing else."""
     return name.isprintable() and name == Path(name).name and name not in {"", ".", ".."}
+
+
+def hide(root: Path, repo: str, request: Request) -> None:
+    """Make a repository private to the request's login."""
+    (root / repo / _MARK).write_text(_login(request), encoding="ascii")
+
+
+def show(root: Path, repo: str) -> None:
+    """Make a repository public."""
+    (root / repo / _MARK).unlink(missing_ok=True)
+
+
+def is_private(root: Path, repo: str) -> bool:
+    """Whether a repository needs a login."""
+    return (root / repo / _MARK).exists()
+
+
+def may_use(root: Path, repo: str, request: Request) -> bool:
+    """Whether a request may see a repository, as far as its owner's wish goes."""
+    return not is_private(root, repo) or (root / repo / _MARK).read_text(encoding="ascii") == _login(request)
+
+
+def _login(request: Request) -> str:
+    return hashlib.sha256(request.headers.get("authorization", "").encode()).hexdigest()

@@ -1,7 +1,9 @@
 """The demo's story: the miners commit, everybody works, and it ends when the chain pays for what was judged."""
 
 import asyncio
+import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,16 +12,19 @@ from rich.console import Console
 from rich.live import Live
 
 from neurons.api_client.client import ApiUnavailable, VoiceApi
+from neurons.chain import wallets
 from neurons.chain.adapter import Chain
+from neurons.chain.types import included_in
 from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet import demo_output
-from neurons.localnet.commits import commit_all
-from neurons.localnet.network import COMPETITION, NETUID, Network
-from neurons.localnet.observation import Observation
-from neurons.localnet.watch import observe
+from neurons.localnet.network import COMPETITION, HOTKEY, NETUID, Miner, Network
+from neurons.localnet.observation import Observation, observe
+from neurons.miner.model_check import commitment_of
 from scoring.competition import load
-from scoring.errors import Code, PlatformError
-from scoring.types import Block, SubmissionId
+from scoring.errors import Code, PlatformError, SubmissionFault
+from scoring.model.fingerprint import fingerprint
+from scoring.progress import NO_PROGRESS
+from scoring.types import Block, ContentHash, SubmissionId
 
 _CHAIN_TIMEOUT = timedelta(seconds=30)
 _READY_SECONDS = 60.0
@@ -82,3 +87,25 @@ async def _watch(network: Network, api: VoiceApi, chain: Chain, console: Console
                 return seen
             await asyncio.sleep(_LOOK_SECONDS)
     raise PlatformError(Code.INTERNAL, f"the network did not settle within {_SETTLE_SECONDS:.0f} s; see {network.layout.logs}.")
+
+
+async def commit_all(chain: Chain, miners: Sequence[Miner], wallet_path: Path) -> None:
+    """Commit each model that its hotkey has not committed yet (a network continued with --keep has them on its chain)."""
+    metagraph = await chain.metagraph(await chain.head())
+    for miner in miners:
+        if metagraph.commitment(miner.hotkey) is None:
+            await _commit(chain, miner, wallet_path)
+
+
+async def _commit(chain: Chain, miner: Miner, wallet_path: Path) -> None:
+    wallet = wallets.load(miner.role, HOTKEY, wallet_path)
+    included_in(await chain.commit(wallet, commitment_of(_content(miner.folder), miner.repo, miner.revision, wallet)))
+
+
+def _content(folder: Path) -> ContentHash:
+    """The model's content hash; of a folder without a readable model the hash of its files: it can be committed all the same."""
+    try:
+        return fingerprint(folder, NO_PROGRESS).content
+    except SubmissionFault:
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return ContentHash(hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest())

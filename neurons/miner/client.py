@@ -13,7 +13,7 @@ from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from neurons.chain.adapter import Chain
 from neurons.chain.commitment import Commitment, parse
 from neurons.chain.cooldown import first_allowed
-from neurons.chain.types import Applied, CommitmentRecord, CommitmentStatus, RateLimited, Refused
+from neurons.chain.types import CommitmentRecord, CommitmentStatus, included_in
 from neurons.miner.hub import ModelHub, Remote
 from neurons.miner.journal_records import ChosenModel
 from neurons.miner.model_check import commitment_of
@@ -27,13 +27,6 @@ from voice_api.db.submissions import NO_COOLDOWN
 from voice_api.schemas import SubmissionOut
 
 T = TypeVar("T")
-
-
-class CommitRefused(PlatformError):
-    """The chain said no to a commitment: it is in no block."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(Code.CHAIN_REFUSED, f"The chain refused the commitment: {message}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +147,7 @@ class MinerClient:
             case Step.UPLOAD:
                 return await self.in_thread(lambda: self._upload(model))
             case Step.COMMIT:
-                return str(await self._commit(self.text(model, revision)))
+                return str(included_in(await self._chain.commit(self._wallet, self.text(model, revision))))
             case Step.REVEAL:
                 await self.in_thread(lambda: self._hub.reveal(model.repo))
                 return ""
@@ -180,15 +173,6 @@ class MinerClient:
             return tuple(await self.api.submissions(hotkey=self.hotkey))
         except (ApiUnavailable, ApiRefused):
             return None
-
-    async def _commit(self, text: bytes) -> Block:
-        match await self._chain.commit(self._wallet, text):
-            case Applied(block):
-                return block
-            case RateLimited(_, message) | Refused(_, _, message):
-                raise CommitRefused(message.rstrip("."))
-            case unreachable:
-                assert_never(unreachable)
 
     def _place(self, model: ModelToPublish) -> tuple[RepositoryView | None, str]:
         """The repository, and the revision in it that is the model: known from the journal, else found by comparing all files."""

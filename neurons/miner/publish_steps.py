@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from neurons.chain.adapter import COMMIT_LASTS
-from neurons.miner.client import CommitRefused, MinerClient, MinerState, ModelToPublish, PublishingCost
+from neurons.chain.types import CommitRefused
+from neurons.miner.client import MinerClient, MinerState, ModelToPublish, PublishingCost
 from neurons.miner.journal import Journal
 from neurons.miner.journal_records import (
     CheckpointJudged,

@@ -21,8 +21,8 @@ from neurons.chain.types import CommitmentRecord
 from neurons.devchain import operations
 from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet import models
-from neurons.localnet.hub_visibility import is_private
 from neurons.localnet.network import COMPETITION
+from neurons.localnet.repositories import is_private
 from neurons.miner.client import MinerClient, ModelToPublish, PublishingCost
 from neurons.miner.daemon import DaemonOptions, assemble
 from neurons.miner.hub import ModelHub

@@ -23,8 +23,8 @@ from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
 from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet import models
-from neurons.localnet.hub_visibility import is_private
 from neurons.localnet.network import COMPETITION, NETUID
+from neurons.localnet.repositories import is_private
 from neurons.model_queue import daemon
 from neurons.shutdown import Shutdown
 from scoring.competition import load

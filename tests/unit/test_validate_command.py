@@ -253,7 +253,7 @@ async def test_follow_asks_until_it_has_ended(tmp_path: Path) -> None:
 
     keys = wallets.create("me", "default", tmp_path)
     async with VoiceApi("http://voice.test", keys, "5G", transport=httpx.MockTransport(answer)) as client:
-        found = await follow(client, UPLOAD, "Open the gate.", "", 60.0, told.append, pause=0.0)
+        found = await follow(client, UPLOAD, "Open the gate.", "", wait=60.0, tell=told.append, pause=0.0)
     assert (found.state, told) == (
         ValidationState.DONE,
         ["sending 0.0 MiB", f"queued: validation {ID}", f"running: validation {ID}"],

@@ -14,9 +14,12 @@ from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, given, ke
 from neurons.cli.output import answer
 
 if TYPE_CHECKING:
+    import bittensor as bt
+
     from neurons.miner.model_check import CheckedModel
     from neurons.settings import MinerSettings
     from scoring.competition import Competition
+    from scoring.types import Block
 
 app = typer.Typer(help="The miner's tools.", no_args_is_help=True)
 
@@ -101,26 +104,12 @@ def commit(
     typer.echo(f"committed in block {block}: {text.decode()}")
 
 
-async def _commit(settings: "MinerSettings", text: bytes, keys: object) -> int:
-    from typing import assert_never
-
-    import bittensor as bt
-
-    from neurons.chain.types import Applied, RateLimited, Refused
+async def _commit(settings: "MinerSettings", text: bytes, keys: "bt.Wallet") -> "Block":
+    from neurons.chain.types import included_in
     from neurons.network import open_chain
-    from scoring.errors import Code, PlatformError
 
-    if not isinstance(keys, bt.Wallet):
-        raise TypeError("a wallet signs a commitment")
     async with open_chain(settings) as chain:
-        result = await chain.commit(keys, text)
-    match result:
-        case Applied(block):
-            return block
-        case RateLimited(_, message) | Refused(_, _, message):
-            raise PlatformError(Code.CHAIN_REFUSED, f"The chain refused the commitment: {message}.")
-        case unreachable:
-            assert_never(unreachable)
+        return included_in(await chain.commit(keys, text))
 
 
 app.command("status")(status.status)

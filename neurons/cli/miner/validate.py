@@ -62,7 +62,7 @@ def validate(
 
     async def ask(tell: "Tell") -> "ValidationOut":
         async with VoiceApi(settings.api_url, keys, settings.api_hotkey) as api:
-            return await follow(api, upload, text, description, wait, tell)
+            return await follow(api, upload, text, description, wait=wait, tell=tell)
 
     found = asyncio.run(_with_progress(ask))
     url = f"{settings.api_url.rstrip('/')}/v1/validations/{found.id}"
@@ -94,7 +94,7 @@ def _check(option: str, said: str) -> None:
 
 
 async def follow(
-    api: "VoiceApi", upload: bytes, text: str, description: str, wait: float, tell: "Tell", pause: float = _PAUSE_SECONDS
+    api: "VoiceApi", upload: bytes, text: str, description: str, *, wait: float, tell: "Tell", pause: float = _PAUSE_SECONDS
 ) -> "ValidationOut":
     """Send a recording and ask for its result every `pause` seconds: as it stands when it has ended, or after `wait` seconds.
 
