@@ -13,7 +13,7 @@ from voice_api.settings import CompetitionPath, DatabaseUrl, ProcessSettings, Re
 
 
 class ReceiptSignerSettings(ProcessSettings):
-    """Where a worker keeps its service key, the key's certificate, and its evidence; what is not named lies in the data folder."""
+    """The places of a worker's service key, of the key's certificate, and of its evidence: in the data folder unless they are named."""
 
     data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
     service_key_file: Path | None = Field(default=None, validation_alias="VOICE_SERVICE_KEY")
@@ -37,7 +37,7 @@ class ReceiptSignerSettings(ProcessSettings):
 
 
 class WorkerSettings(ReceiptSignerSettings):
-    """What one worker process needs. It holds no chain key: untrusted models run beside it."""
+    """The settings of one worker process. It holds no chain key: untrusted models run beside it."""
 
     database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
@@ -56,7 +56,7 @@ class WorkerSettings(ReceiptSignerSettings):
 
     @property
     def lease(self) -> timedelta:
-        """How long a claim holds without progress."""
+        """The time that a claim holds without progress."""
         return timedelta(seconds=self.lease_seconds)
 
     @property
@@ -66,15 +66,15 @@ class WorkerSettings(ReceiptSignerSettings):
 
     @property
     def drain(self) -> timedelta:
-        """How long an evaluation may go on after the worker was asked to stop."""
+        """The time that an evaluation may go on after the worker was asked to stop."""
         return timedelta(seconds=self.drain_seconds)
 
     @property
     def confirm(self) -> timedelta:
-        """How long after its first refusal the hub is asked again, before that counts."""
+        """The time from a hub's first refusal to the second question, whose refusal counts."""
         return timedelta(seconds=self.confirm_seconds)
 
     @property
     def host(self) -> str:
-        """Whom an operator drains, and whose failures are counted as one host's."""
+        """The name under which an operator drains the host, and under which its failures count as one host's."""
         return self.host_name or socket.gethostname()

@@ -1,4 +1,4 @@
-"""The store of evidence: what can be asked of it, and where its files lie. Workers write it, the API and audits read it."""
+"""The store of evidence: its interface, and the layout of its files. Workers write it, the API and audits read it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ class AudioStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoreLayout:
-    """The files of a store in a folder: every name is the SHA-256 (64 lower-case hex digits) of what the file holds."""
+    """The files of a store in a folder: every name is the SHA-256 (64 lower-case hex digits) of the file's content."""
 
     folder: Path
 

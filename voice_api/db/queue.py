@@ -19,7 +19,7 @@ from voice_api.retry_budget import RETRY_BUDGET, RetryBudget
 
 
 class EvaluationQueue:
-    """The rows that say what is to be judged."""
+    """The rows of evaluations: claimed, renewed, finished, handed back, listed."""
 
     def __init__(self, pool: Pool, budget: RetryBudget = RETRY_BUDGET) -> None:
         """`budget.per_day` infrastructure failures of one submission within 24 hours park its evaluation."""
@@ -45,7 +45,7 @@ class EvaluationQueue:
             raise LeaseLost(f"evaluation {claim.evaluation_id}")
 
     async def finish(self, claim: Claim, verdict: Verdict) -> None:
-        """Write the verdict, its samples and what it means for the submission, all or nothing; raises LeaseLost.
+        """Write the verdict, its samples and the submission's new state, all or nothing; raises LeaseLost.
 
         Raises ValueError when the verdict contradicts itself or holds a number that is not finite.
         """
@@ -90,13 +90,13 @@ class EvaluationQueue:
             return len(await connection.fetch(sql("queue.expire_leases"), *arguments))
 
     async def due_counts(self) -> dict[QueueName, int]:
-        """How many evaluations of each queue could start now; every queue is named."""
+        """The number of evaluations of each queue that could start now; every queue is named."""
         async with self._pool.connection() as connection:
             counts = {row["queue"]: row["count"] for row in await connection.fetch(sql("queue.due_counts"))}
         return {queue: counts.get(queue, 0) for queue in QueueName}
 
     async def depths(self) -> tuple[Depth, ...]:
-        """How many evaluations of each queue are in each state; empty combinations are left out."""
+        """The number of evaluations of each queue in each state; empty combinations are left out."""
         async with self._pool.connection() as connection:
             return tuple(read(Depth, row) for row in await connection.fetch(sql("queue.depths")))
 
@@ -106,7 +106,7 @@ class EvaluationQueue:
             return tuple(read(QueueRow, row) for row in await connection.fetch(sql("queue.pending"), after, limit))
 
     async def durations(self, queue: QueueName, limit: int = 50) -> tuple[timedelta, ...]:
-        """How long the last `limit` scored evaluations took from their claim to their verdict, newest first."""
+        """The times from claim to verdict of the last `limit` scored evaluations, newest first."""
         return tuple(row["duration"] for row in await self._fetch("queue.durations", queue, limit))
 
     async def get(self, evaluation_id: EvaluationId) -> Evaluation:

@@ -66,7 +66,7 @@ class ValidationResult:
 
 
 class Validations:
-    """The rows of what is to be judged for people."""
+    """The rows of recordings that miners asked to have judged."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -109,7 +109,7 @@ class Validations:
         await self._write(claim, "renew", lease)
 
     async def finish(self, claim: ValidationClaim, result: ValidationResult) -> None:
-        """Write what the judges found, and forget the upload; raises LeaseLost."""
+        """Write the judges' findings, and forget the upload; raises LeaseLost."""
         columns = (result.score, result.gate, result.metrics, result.utilities, list(result.reasons))
         await self._write(claim, "finish", *columns)
 
@@ -128,7 +128,7 @@ class Validations:
             return len(await connection.fetch(sql("validations.expire"), budget, Code.LEASE_EXPIRED, meaning))
 
     async def due_counts(self) -> dict[QueueName, int]:
-        """How many requests the workers of each queue could start now; every queue is named, what needs no GPU counts for both."""
+        """The number of requests that the workers of each queue could start now; one that needs no GPU counts for both."""
         async with self._pool.connection() as connection:
             counts = {row["queue"]: row["count"] for row in await connection.fetch(sql("validations.due_counts"))}
         return {queue: counts.get(queue, 0) for queue in QueueName}

@@ -1,4 +1,4 @@
-"""The store of evidence as a folder: whoever has it can judge every score again."""
+"""The store of evidence as a folder; it is enough to judge every score again."""
 
 import hashlib
 import io

@@ -54,7 +54,7 @@ def evaluate(assignment: Assignment, tools: Tools, lineage: Lineage, progress: P
 
 
 def refuse(assignment: Assignment, fault: SubmissionFault, prints: Fingerprint | None = None) -> Verdict:
-    """The verdict on a submission of which no more is known than its fault, and perhaps its hashes.
+    """The verdict on a submission by its fault alone, and its hashes where they are known.
 
     Raises InfrastructureFault when it cannot be signed or kept.
     """

@@ -45,7 +45,7 @@ def _fetch(endpoint: str, cache: Path, pin: Pin, on_bytes: OnBytes) -> Path:
 def pin_models(
     sources: Mapping[Role, ModelSource], endpoint: str, cache: Path, on_bytes: Callable[[Role], OnBytes]
 ) -> dict[Role, Pin]:
-    """Pin each role's model to what its branch names now, and to the bytes that come.
+    """Pin each role's model to the revision that its branch names now, and to the bytes that come.
 
     Raises PlatformError(ARGUMENT_INVALID) for a role without a repository or without a file that it needs, InfrastructureFault.
     """
@@ -82,7 +82,7 @@ def _only(repository: Repository, files: Iterable[str]) -> Repository:
 
 @contextmanager
 def _ours(repo: str) -> Iterator[None]:
-    """What would be the miner's fault in a miner's repository is never a miner's fault in a judge's."""
+    """Turn a fault of a repository into ours: a judge's repository is no miner's."""
     try:
         yield
     except SubmissionFault as fault:

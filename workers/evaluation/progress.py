@@ -1,4 +1,4 @@
-"""What an evaluation reports while it runs: progress that rises renews its lease, and none for too long ends it."""
+"""The progress of an evaluation: while it rises the lease is renewed, and none for too long ends the evaluation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from scoring.competition import SubmissionLimits, SynthesisRules
 
 
 class Stage(StrEnum):
-    """Where an evaluation is; each stage has its own unit of progress."""
+    """A stage of an evaluation; each has its own unit of progress."""
 
     CHECK = "check"
     """Files of the repository inspected."""
@@ -32,7 +32,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageLimits:
-    """How long a stage may go without rising progress; what a stage waits for in one piece, its own time-outs end sooner.
+    """The longest time that each stage may go without rising progress; the time-outs of a stage's own waits are shorter.
 
     `check` covers one answer of the hub, `fingerprint` also the search for an earlier owner and making the judges ready, `speak`
     starting a guest and asking the reference guest whether the host is slow, beyond the model's own deadlines (see `beyond`).
@@ -55,7 +55,7 @@ class StageLimits:
 
 
 class Timed:
-    """Progress, told to another one, and the name of its stage to whoever takes the time of stages."""
+    """Progress that is passed on, while the name of its stage is told to a clock of stages."""
 
     def __init__(self, progress: Progress, entered: Callable[[str], None]) -> None:
         self._progress, self._entered = progress, entered

@@ -1,4 +1,4 @@
-"""The receipt of an evaluation: built from what was found, signed by the worker's certified key, and kept with its audio."""
+"""The receipt of an evaluation: built from its finding, signed by the worker's certified key, and kept with its audio."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class ReceiptSigner:
         copy_of: SubmissionId | None = None,
         timings: Mapping[str, float] | None = None,
     ) -> Verdict:
-        """The verdict on what was found, with its signed and kept receipt; `timings` are wall-clock seconds by stage.
+        """The verdict of a finding, with its signed and kept receipt; `timings` are wall-clock seconds by stage.
 
         Raises InfrastructureFault: CERTIFICATE_EXPIRED when the signature would not count, STORE_UNAVAILABLE.
         """

@@ -34,7 +34,7 @@ class TrialResult:
 def judge_model(
     model: LocalModel, block_hash: BlockHash, competition: Competition, tools: Tools, progress: Progress
 ) -> TrialResult:
-    """Let a checked model speak a round's prompts and judge what came out; a judge that is missing is named before it speaks."""
+    """Let a checked model speak a round's prompts and judge the sounds; a judge that is missing is named before it speaks."""
     groups = competition.groups(block_hash)
     panel = tools.panel(competition.profile, groups, partial(progress, Stage.FETCH))
     began = time.monotonic()

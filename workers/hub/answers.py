@@ -33,7 +33,7 @@ class ModelAnswer(_Wire):
     card_data: Annotated[object, Field(alias="cardData")] = None
 
     def repository(self, repo: str) -> Repository:
-        """As the checks take it; raises ValueError for a file without a checksum."""
+        """The repository in the form that the checks take; raises ValueError for a file without a checksum."""
         licence = self.card_data.get("license") if isinstance(self.card_data, dict) else None
         files = tuple(_file(sibling) for sibling in self.siblings)
         return Repository(repo, self.sha, files, licence if isinstance(licence, str) else None)

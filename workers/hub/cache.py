@@ -1,4 +1,4 @@
-"""Downloaded artifacts by what they are, under a cap: what was used least lately goes first, and nothing that is in use.
+"""Downloaded artifacts by their content, under a cap: the least lately used goes first, and none that is in use.
 
 An artifact is a folder of files at a pinned revision: `root/<namespace>/<name>/<revision>`. It appears complete or not at all, and
 goes the same way, whichever processes of this host share the root: renames show it and hide it, and locks of the kernel, which end
@@ -32,7 +32,7 @@ class ArtifactCache:
         self._root, self._cap_bytes = root, cap_bytes
 
     def folder(self, repo: str, revision: str) -> Path:
-        """Where an artifact lies once it is complete."""
+        """The folder of an artifact once it is complete."""
         return self._root / repo / revision
 
     @contextmanager
@@ -58,7 +58,7 @@ class ArtifactCache:
 
     @contextmanager
     def part(self) -> Iterator[Path]:
-        """A folder to make an artifact in; what is still there afterwards, or was left by a killed process, is removed."""
+        """A folder to make an artifact in; its leftovers, and those of killed processes, are removed."""
         with locked_tempdir(self._root, _PART) as folder:
             yield folder
 
@@ -84,7 +84,7 @@ class ArtifactCache:
         return target
 
     def make_room(self, n_bytes: int) -> None:
-        """Remove what was used least lately until `n_bytes` more fit under the cap, or everything left is in use."""
+        """Remove the least lately used artifacts until `n_bytes` more fit under the cap, or everything left is in use."""
         if self._cap_bytes is None or self._bytes() + n_bytes <= self._cap_bytes:
             return
         with locked_tempdir(self._root, _GONE) as bin_, locked(self._root, fcntl.LOCK_EX):
@@ -95,7 +95,7 @@ class ArtifactCache:
                     _move(folder, bin_)
 
     def _bytes(self) -> int:
-        """What lies here, unfinished downloads included; what is on its way out does not count."""
+        """The bytes that lie here, unfinished downloads included; artifacts on their way out do not count."""
         tops = (top for top in _entries(self._root) if not top.name.startswith(_GONE))
         walked = (found for top in tops for found in os.walk(top))  # which passes over what another process removes meanwhile
         return sum(_size(Path(folder, name)) for folder, _, names in walked for name in names)

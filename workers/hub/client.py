@@ -72,7 +72,7 @@ class Hub:
         self._timeouts = timeouts or Timeouts()
 
     def describe(self, repo: str, revision: str) -> Repository:
-        """What the hub says about a repository at a 40-hex revision.
+        """The hub's description of a repository at a 40-hex revision.
 
         Raises SubmissionFault(REPO_NOT_PUBLIC, REPO_TOO_LARGE), InfrastructureFault(HUB_UNAVAILABLE) and ValueError for another revision.
         """
@@ -119,7 +119,7 @@ class Hub:
             return False
 
     def folder(self, repo: str, revision: str) -> Path:
-        """Where a download lies once it is complete."""
+        """The folder of a download once it is complete."""
         return self._cache.folder(repo, revision)
 
     def pin_in_cache(self, repo: str, revision: str) -> AbstractContextManager[None]:
@@ -174,7 +174,7 @@ class Hub:
             return self._cache.keep(folder, repository.repo, repository.revision, replace=found is not None)
 
     def _is_sound(self, folder: Path, repository: Repository, on_bytes: OnBytes) -> bool:
-        """Whether a cached artifact is still what the hub announces: a rotten disk must not become its miner's fault."""
+        """Whether a cached artifact still matches the hub's announcement: a rotten disk must not become its miner's fault."""
         meter = self._meter(repository.total_bytes, on_bytes)
         try:
             for file in repository.files:
@@ -230,7 +230,7 @@ def _progress_bar(report: Callable[[int], None]) -> type:
 
     class Bar:
         def __init__(self, **_options: object) -> None:
-            """The client describes what it would draw."""
+            """Take the client's description of a bar, and draw none."""
 
         def __enter__(self) -> Self:
             return self
@@ -250,14 +250,14 @@ def _check_revision(revision: str) -> None:
 
 
 class _Damaged(InfrastructureFault):
-    """A file is not what the hub announced."""
+    """A file that differs from the hub's announcement."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(Code.DOWNLOAD_INTERRUPTED, detail)
 
 
 def _check(path: Path, file: RepoFile, meter: _Meter) -> None:
-    """Compare a fetched file with what the hub announced: a plain file, its size, its SHA-256 or git blob id; or raise _Damaged."""
+    """Compare a fetched file with the hub's announcement: a plain file, its size, its SHA-256 or git blob id; or raise _Damaged."""
     found = path.lstat() if path.exists() else None
     if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != file.size:
         raise _Damaged(f"{file.path} is not what the hub announced")
@@ -272,7 +272,7 @@ def _check(path: Path, file: RepoFile, meter: _Meter) -> None:
 
 @contextmanager
 def _translated(code: Code) -> Iterator[None]:
-    """Foreign errors become ours: what is not public is the miner's, everything else is the hub's or the network's."""
+    """Turn foreign errors into ours: a repository that is not public is the miner's fault, anything else the hub's or the network's."""
     try:
         yield
     except RemoteEntryNotFoundError:
@@ -288,7 +288,7 @@ def _translated(code: Code) -> Iterator[None]:
 
 
 def _fault(exc: Exception, code: Code) -> VoiceError:
-    """A refusal may be the cause of what the client raises: it wraps a failed first request of a download."""
+    """Our error for the client's, or for its cause: the client wraps a failed first request of a download."""
     for error in (exc, exc.__cause__):
         if isinstance(error, HfHubHTTPError):
             status = error.response.status_code

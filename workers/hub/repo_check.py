@@ -1,4 +1,4 @@
-"""What a repository may hold, decided from names, sizes and small files, before anything large is fetched or loaded."""
+"""The checks of a repository by names, sizes and small files, before anything large is fetched or loaded."""
 
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
@@ -29,7 +29,7 @@ _SMALL_FILE_BYTES = 32 << 20
 
 
 def check_files(files: Sequence[RepoFile], limits: SubmissionLimits) -> None:
-    """Refuse what is not on the list.
+    """Refuse files that are not on the list.
 
     Raises SubmissionFault: FILE_NOT_ALLOWED, REPO_TOO_LARGE, WEIGHTS_MISSING or CONFIG_INVALID.
     """

@@ -1,4 +1,4 @@
-"""What a model hub says about a repository at one revision."""
+"""A repository at one revision, as its hub describes it."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class RepoFile:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository at a pinned revision (40 hex digits). `licence` is what the hub's own metadata says, unchecked."""
+    """A repository at a pinned revision (40 hex digits). `licence` is of the hub's own metadata, unchecked."""
 
     repo: str
     revision: str

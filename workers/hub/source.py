@@ -1,4 +1,4 @@
-"""Where a repository's files are read from: a hub, or a folder on this machine."""
+"""Sources of a repository's files: a hub, or a folder on this machine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

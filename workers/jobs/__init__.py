@@ -2,7 +2,7 @@
 
 
 def evaluate_next(queue: str) -> str:
-    """The RQ job under the name that jobs in Redis carry; what it needs is imported when it runs."""
+    """The RQ job under the name that jobs in Redis carry; its imports wait until it runs."""
     from workers.jobs import wakeup
 
     return wakeup.evaluate_next(queue)

@@ -51,7 +51,7 @@ class Judging:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long things may take before the worker does something else."""
+    """The times that a worker gives to leases, retries, a hub's refusal and each stage."""
 
     lease: timedelta  # a claim holds so long without progress
     retry: RetryRule = field(default_factory=RetryRule)
@@ -61,7 +61,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerContext:
-    """What jobs need, made once by the worker's entry point."""
+    """Everything that jobs need, made once by the worker's entry point."""
 
     name: str
     host: str = ""  # the unit that is drained, and on which failures count as one host's

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 async def evaluate_claimed(context: WorkerContext, claim: Claim, signer: ReceiptSigner) -> str:
-    """Carry a claim as far as it goes; returns what happened in a word or two. Every log line of it names the evaluation."""
+    """Carry a claim as far as it goes; returns the outcome in a word or two. Every log line of it names the evaluation."""
     names = {"evaluation": claim.evaluation_id, "submission": claim.submission_id, "round": claim.round}
     try:
         with structlog.contextvars.bound_contextvars(**names):

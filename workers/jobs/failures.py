@@ -1,4 +1,4 @@
-"""What follows a failure: a pause and another try, a wait for the database, or the submission's refusal."""
+"""Failures and their consequences: a pause and another try, a wait for the database, or the submission's refusal."""
 
 import asyncio
 import random

@@ -28,7 +28,7 @@ class Leases(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Renewals:
-    """Where progress is told: the lease in the database, and the worker's own sign of life (`heartbeat`), which must not fail."""
+    """The listeners to progress: the lease in the database, and the worker's own sign of life (`heartbeat`), which must not fail."""
 
     queue: Leases
     heartbeat: Callable[[], None]

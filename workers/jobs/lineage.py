@@ -1,4 +1,4 @@
-"""Who committed a model first: every known tag is tried, so an earlier owner is found without its repository."""
+"""The first owner of a model: every known tag is tried, so an earlier owner is found without its repository."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -48,7 +48,7 @@ class StoredLineage:
         self._submissions, self._loop, self._in_haste = submissions, loop, in_haste
 
     def earlier(self, claim: Claim, content: ContentHash, tensors: TensorsHash) -> EarlierOwner | None:
-        """Who was first, before the claim's commit; raises DatabaseUnavailable."""
+        """The first owner before the claim's commit, if there is one; raises DatabaseUnavailable."""
         lookup = retry_while_db_down(partial(self._lookup, claim, content, tensors), _PATIENCE, self._in_haste)
         return asyncio.run_coroutine_threadsafe(lookup, self._loop).result()  # the pool bounds each answer's time
 

@@ -1,4 +1,4 @@
-"""How a worker shows itself in the database, busy or idle, and hears whether its host is drained."""
+"""A worker's presence in the database: it shows itself, busy or idle, and hears whether its host is drained."""
 
 import asyncio
 from dataclasses import dataclass, field

@@ -43,7 +43,7 @@ class Unjudgeable(PlatformError):
 
 
 async def validate_claimed(context: WorkerContext, claim: ValidationClaim) -> str:
-    """Carry a claimed recording as far as it goes; returns what happened in a word or two."""
+    """Carry a claimed recording as far as it goes; returns the outcome in a word or two."""
     with structlog.contextvars.bound_contextvars(validation=str(claim.id)):
         try:
             outcome = await ValidationJob(context, claim).run()
@@ -127,7 +127,7 @@ def validate(claim: ValidationClaim, rules: Competition, tools: Tools, progress:
 
 
 def _check(text: str) -> None:
-    """What the recogniser cannot read, it cannot hear; both readings of a number are in its vocabulary."""
+    """Refuse a text that the recogniser cannot read, and so cannot hear; both readings of a number are in its vocabulary."""
     words = normalise(text)
     if not words:
         raise Unjudgeable(Code.TEXT_INVALID, "the text holds no word that can be read")

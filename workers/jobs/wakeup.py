@@ -1,4 +1,4 @@
-"""What an RQ job does: wake up and carry the best due row as far as it goes. A job carries no evaluation id."""
+"""The RQ job: it wakes up, claims the best due row and carries it as far as it goes. A job carries no evaluation id."""
 
 import asyncio
 import time
@@ -24,14 +24,14 @@ _QUICK_SECONDS = 0.5
 
 
 def evaluate_next(queue: str) -> str:
-    """The RQ job: evaluate the next due row of `queue`; returns what happened in a word or two, of several the last."""
+    """The RQ job: evaluate the next due row of `queue`; returns the outcome in a word or two, of several rows the last."""
     context = worker_context.get()
     rows = while_quick(partial(work_one, context, QueueName(queue)))
     return asyncio.run_coroutine_threadsafe(rows, context.database.loop).result()
 
 
 async def while_quick(work: Callable[[], Awaitable[str]], clock: Callable[[], float] = time.monotonic) -> str:
-    """One row's `work`, and the next one's while verdicts come quickly: what is refused at once costs less than its wake-up.
+    """Do one row's `work`, and the next one's while verdicts come quickly: a refusal at once costs less than its wake-up.
 
     Any other outcome ends it: a worker that fails must not go through the queue.
     """

@@ -49,7 +49,7 @@ class DrainingWorker(SimpleWorker):
             raise StopRequested
 
     def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
-        """As the first time: how often it was asked, the Drain counts."""
+        """Ask for the end as before: the Drain counts how often."""
         self.request_stop(signum, frame)
 
     def execute_job(self, job: Job, queue: Queue) -> None:

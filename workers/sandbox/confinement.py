@@ -27,7 +27,7 @@ def runtime_paths() -> tuple[str, ...]:
 
 
 def for_model(model_dir: Path, place: Scratch, samples: int, limits: SubmissionLimits, rules: SynthesisRules) -> Confinement:
-    """The walls for one model and one evaluation. Processor time is bounded by what the deadlines allow all threads together."""
+    """The walls for one model and one evaluation. Processor time is bounded by the deadlines of all threads together."""
     wall_seconds = limits.load_seconds + samples * limits.sample_seconds
     cpu_seconds = math.ceil(wall_seconds * rules.threads) + _CPU_SLACK_SECONDS
     return _walls(model_dir, place, limits.ram_bytes, cpu_seconds)

@@ -40,7 +40,7 @@ class TooManyThreads(Exception):
 
 
 class GuestDied(Exception):
-    """The guest ended before it answered. `signal` is 0 where it exited by itself; `cpu_seconds` is what it had used."""
+    """The guest ended before it answered. `signal` is 0 where it exited by itself; `cpu_seconds` is the processor time that it had used."""
 
     def __init__(self, status: int, cpu_seconds: float) -> None:
         super().__init__(f"the guest ended with status {status}")
@@ -117,7 +117,7 @@ class GuestProcess:
 
     @property
     def log(self) -> str:
-        """The end of what the guest printed."""
+        """The last bytes that the guest printed."""
         return self._log.decode("utf-8", "replace")
 
     def send(self, order: bytes) -> None:
@@ -175,7 +175,7 @@ class GuestProcess:
         self._watch()
 
     def _watch(self) -> None:
-        """RLIMIT_DATA bounds what is asked for; this bounds what is held, mapped files included, the scratch folder, and threads."""
+        """Bound the memory held, mapped files included (RLIMIT_DATA bounds the memory asked for), the scratch folder, and threads."""
         stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8", errors="replace")
         fields = stat.rpartition(")")[2].split()  # from the third on: the second is a name that the guest chooses
         if int(fields[_RSS]) * _PAGE > self._ram_bytes:
@@ -186,7 +186,7 @@ class GuestProcess:
             raise TooMuchMemory
 
     def kill(self) -> None:
-        """End the guest now, whoever talks to it."""
+        """End the guest now, from any thread."""
         with self._ending:
             if self._process.returncode is None:
                 os.killpg(self._process.pid, signal.SIGKILL)

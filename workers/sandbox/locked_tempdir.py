@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def locked_tempdir(root: Path, prefix: str) -> Iterator[Path]:
-    """A fresh folder under `root`, locked for as long as it is in use; what others left behind under this prefix is removed."""
+    """A fresh folder under `root`, locked for as long as it is in use; leftovers of others under this prefix are removed."""
     root.mkdir(parents=True, exist_ok=True)
     with locked(root, fcntl.LOCK_EX):  # else another's sweep could remove the new folder before it is locked
         _sweep(root, prefix)
@@ -26,7 +26,7 @@ def locked_tempdir(root: Path, prefix: str) -> Iterator[Path]:
 
 
 def _sweep(root: Path, prefix: str) -> None:
-    """Remove what killed processes left: folders that nobody holds locked."""
+    """Remove the leftovers of killed processes: folders that nobody holds locked."""
     for folder in root.glob(f"{prefix}*"):
         try:
             with locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):

@@ -33,7 +33,7 @@ def check_audio(case: Case, sample: str | None, store: AudioStore, panel_of: Pan
 
 
 def choose(report: EvaluationReport, groups: Sequence[Group], sample: str | None) -> ReceiptPart:
-    """What to look at; raises PlatformError(ARGUMENT_INVALID) where there is no such sample."""
+    """The part of a report to look at; raises PlatformError(ARGUMENT_INVALID) where there is no such sample."""
     chosen = part(report, groups, sample)
     if chosen is None:
         last = len(report.samples) - 1
@@ -63,7 +63,7 @@ def is_same_hardware(case: Case) -> bool:
 
 
 def other_hardware(case: Case) -> str:
-    """What a comparison across hardware means."""
+    """A note on the meaning of a comparison across hardware."""
     there = case.statement.circumstances.hardware
     return f"It was judged on other hardware ({there}; here {hardware.describe()}): scores are compared within a tolerance."
 

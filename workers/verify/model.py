@@ -23,7 +23,7 @@ NEEDS_OTHERS = frozenset({Code.COPY, Code.TAG_MISMATCH})
 
 
 def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> VerifyOutcome:
-    """Whether the model, in a folder or on the hub, is the receipt's, and says what it said.
+    """Whether the model, in a folder or on the hub, is the receipt's, and speaks alike.
 
     On hardware of the same class every PCM must be the same; on other hardware the sounds are judged again. A refusal must be
     refused again. Raises PlatformError(ARGUMENT_INVALID) for a sample or a folder that is not there, InfrastructureFault.

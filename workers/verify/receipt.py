@@ -55,7 +55,7 @@ class Case:
 
     @property
     def report(self) -> EvaluationReport | None:
-        """What was found; None for a refusal."""
+        """The report that the receipt holds; None for a refusal."""
         return self.statement.finding.report
 
 

@@ -22,7 +22,7 @@ _STACK_BYTES = 64 << 20
 
 
 def confine(walls: Confinement) -> dict[str, str]:
-    """Put every wall up; return what was used beyond the required. Raises OSError where a required one is not to be had."""
+    """Put every wall up; return the optional ones that were used. Raises OSError where a required one is not to be had."""
     kernel.die_with(walls.parent)
     tempfile.tempdir = walls.scratch  # named, not looked for: looking means to make a file and remove it
     namespaces = kernel.leave_namespaces()

@@ -1,4 +1,4 @@
-"""What goes over the pipes between a worker and its guest: one fixed header, then a payload of bounded size.
+"""Frames on the pipes between a worker and its guest: one fixed header, then a payload of bounded size.
 
 Header, 16 bytes little-endian: magic, kind, three zero bytes, sample rate in Hz (0 where it has no meaning), payload bytes.
 The worker reads no structure from a loaded model but this header, UTF-8 reasons and raw PCM.
@@ -17,7 +17,7 @@ _REPORT_BYTES = 16_384
 
 
 class FrameKind(IntEnum):
-    """What a frame says. A guest sends CONFINED, PREPARED and LOADED once each, then one answer per request, in order."""
+    """The kind of a frame. A guest sends CONFINED, PREPARED and LOADED once each, then one answer per request, in order."""
 
     CONFINED = 1
     """The payload is JSON: what the sandbox refused, sent before any untrusted byte is opened."""
@@ -76,7 +76,7 @@ def payload_limit(kind: FrameKind, sample_bytes: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A checked header: what payload follows."""
+    """A checked header, which announces the payload."""
 
     kind: FrameKind
     rate: int

@@ -1,4 +1,4 @@
-"""Landlock: from now on this process opens nothing but what is named here. Asked for by number, as libc has no names for it."""
+"""Landlock: from now on this process opens nothing but the files named here. Asked for by number, as libc has no names for it."""
 
 import ctypes
 import errno

@@ -61,7 +61,7 @@ def read_task(source: BinaryIO) -> ModelTask | None:
 
 
 def read_file_task(source: BinaryIO) -> FileTask | None:
-    """The second line of one who decodes; None when the worker is gone or does not go on."""
+    """A decoder's second line; None when the worker is gone or does not go on."""
     line = source.readline()
     return FileTask(**json.loads(line)) if line else None
 

@@ -1,4 +1,4 @@
-"""Try what must fail. A wall that was asked for and does not stand is worse than none, so a guest proves each before it works."""
+"""Attempts that must fail. A wall that was asked for and does not stand is worse than none, so a guest proves each before it works."""
 
 import mmap
 import os

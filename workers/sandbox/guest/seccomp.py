@@ -1,4 +1,4 @@
-"""A seccomp filter assembled by hand: what a model that only computes has no business to ask of the kernel.
+"""A seccomp filter assembled by hand: it refuses the calls that a model which only computes does not need.
 
 Refused calls answer EPERM, so that a library which merely tries goes on; calls newer than the tables answer ENOSYS.
 """
@@ -57,7 +57,7 @@ def _refuse_unless(position: int, test: int, value: int) -> list[bytes]:
 
 
 def _rule(number: int, body: list[bytes]) -> list[bytes]:
-    """Run `body` for one call, and allow what falls through it; every other call jumps over."""
+    """Run `body` for one call, and allow the call if it falls through; every other call jumps over."""
     lines = [*body, _instruction(_RETURN, _ALLOW)]
     return [_instruction(_IF_EQUAL, number, 0, len(lines)), *lines]
 

@@ -56,7 +56,7 @@ def _say(model: Synthesiser, batch: Sequence[Request], max_seconds: float) -> li
 
 
 def _encode(waveform: Waveform, rate: int, max_seconds: float) -> Frame:
-    """float32 at ±1 → s16le; what lies beyond full scale is clipped."""
+    """Turn float32 at ±1 into s16le; values beyond full scale are clipped."""
     import numpy as np  # not before the walls stand
 
     if waveform.ndim != 1:
@@ -69,7 +69,7 @@ def _encode(waveform: Waveform, rate: int, max_seconds: float) -> Frame:
 
 
 def _attempt(call: Callable[[], Result], failure: FrameKind) -> Result | Frame:
-    """Run what a model may break. Out of memory is told apart, as it ends the guest."""
+    """Call into a model, which may fail in any way. Out of memory is told apart, as it ends the guest."""
     try:
         return call()
     except MemoryError:
