@@ -10,7 +10,7 @@ BENCH_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
 
-.PHONY: help demo test test-unit test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker
+.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -28,11 +28,15 @@ demo: $(VENV)/.ready
 
 # What a change is checked by, in $(JOBS) processes beside each other: JOBS=0 for one alone, as a debugger wants it.
 test: test-unit
-	$(PYTEST) --ignore tests/unit
+	$(PYTEST) -m 'not slow' --ignore tests/unit
 
 # The part that needs no torch, no process and no service: what to run while writing.
 test-unit: $(VENV)/.ready
 	$(PYTEST) tests/unit
+
+# What takes too long for every change: storms, the slowest end-to-end tests, thousands of requests.
+test-slow: $(VENV)/.ready
+	VOICE_FUZZ_CASES=2400 $(PYTEST) -m 'slow or fuzz'
 
 # A storm of faults over real processes, and what must hold afterwards; CHAOS_ARGS='--seed 2' for another storm. Then the API's
 # description tried out with thousands of requests.

@@ -45,7 +45,7 @@ def panel(round_groups: tuple[Group, ...]) -> Panel:
     return Panel.embedded(round_groups)
 
 
-@pytest.fixture(scope="module", params=VOICES)
+@pytest.fixture(scope="module", params=["en-us+f2", pytest.param("en-us+edward", marks=pytest.mark.slow)])
 def lost(
     request: pytest.FixtureRequest, round_groups: tuple[Group, ...], panel: Panel, competition: Competition, answer: Answer
 ) -> Drops:

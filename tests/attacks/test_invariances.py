@@ -44,7 +44,10 @@ from scoring.types import RoundNumber
 
 torch.set_num_threads(2)
 groups = generate(bytes.fromhex(sys.argv[2]), GroupPlan(*json.loads(sys.argv[3])))
-said = {path.stem: Spoken(path.stem, int(sys.argv[4]), path.read_bytes(), 0.0) for path in Path(sys.argv[1]).glob("*.pcm")}
+said = {
+    path.stem: Spoken(prompt_id=path.stem, rate=int(sys.argv[4]), pcm=path.read_bytes(), seconds=0.0)
+    for path in Path(sys.argv[1]).glob("*.pcm")
+}
 report = Panel.embedded(groups).judge(groups, said, load().at(RoundNumber(0)), lambda done, total: None)
 print(json.dumps(asdict(report), sort_keys=True))
 """

@@ -67,6 +67,7 @@ def test_the_demo_takes_six_miners_from_commit_to_weights(tmp_path: Path) -> Non
     assert sorted(log.stem for log in (folder / "logs").glob("*.log")) == sorted(PROCESSES)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_ctrl_c_in_the_middle_leaves_no_process(tmp_path: Path) -> None:
     """Stopped while evaluations run, the demo ends everything that it started, and says so."""

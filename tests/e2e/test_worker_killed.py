@@ -29,7 +29,7 @@ from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import EvaluationState, QueueName
 from voice_api.db.submissions import NewSubmission, Submissions
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 HASH = BlockHash("0x" + "5a" * 32)
 LEASE_SECONDS = "20"

@@ -1,6 +1,6 @@
 """Whatever the API's own description admits, and much that it does not: no answer is a 5xx, and each is as described.
 
-The number of cases is VOICE_FUZZ_CASES; `make test-chaos` asks for thousands.
+The number of cases is VOICE_FUZZ_CASES; `make test-slow` and `make test-chaos` ask for thousands.
 """
 
 import socket
@@ -41,6 +41,8 @@ from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.states import QueueName
 from voice_api.settings import ApiSettings, ProcessSettings
 from voice_api.web.app import create_app
+
+pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(280)]
 
 CHECKS = [
     not_a_server_error,

@@ -1,4 +1,4 @@
-"""The chaos run, small: one of each fault. `make test-chaos` is the long one."""
+"""The chaos run, small (one of each fault) and large. `make test-chaos` is the longest, and prints what happened."""
 
 import json
 import signal
@@ -19,6 +19,7 @@ SMALL = (
     *("--faults", "16", "--pause", "0.3", "--rounds", "3", "--newcomers", "4", "--entries", "8"),
     *("--workers", "2", "--sample-seconds", "0.02", "--settle", "60", "--most", "120"),
 )
+LARGE = ("--faults", "90", "--rounds", "14", "--seed", "5")
 
 
 def chaos(*options: str) -> tuple[int, Any]:
@@ -26,7 +27,7 @@ def chaos(*options: str) -> tuple[int, Any]:
     command = [sys.executable, "-m", "tests.chaos.run", "--json", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
     try:
-        output, errors = process.communicate(timeout=150)
+        output, errors = process.communicate(timeout=450)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
@@ -35,12 +36,19 @@ def chaos(*options: str) -> tuple[int, Any]:
     return process.returncode, json.loads(output)
 
 
-@pytest.mark.timeout(200)
-def test_nothing_is_lost_doubled_or_blamed_on_a_miner() -> None:
-    """Each fault once, against real processes: afterwards every pair has its one verdict, and no process is left."""
-    status, outcome = chaos(*SMALL)
+@pytest.mark.parametrize(
+    ("options", "evaluations"),
+    [
+        pytest.param(SMALL, 20, id="small"),
+        pytest.param(LARGE, 189, id="large", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.timeout(500)
+def test_nothing_is_lost_doubled_or_blamed_on_a_miner(options: Sequence[str], evaluations: int) -> None:
+    """Each fault, against real processes: afterwards every pair has its one verdict, and no process is left."""
+    status, outcome = chaos(*options)
     assert {name: wrong for name, wrong in outcome["checks"].items() if wrong} == {}
-    assert (status, outcome["evaluations"], set(outcome["injected"])) == (0, 20, {fault.value for fault in Fault})
+    assert (status, outcome["evaluations"], set(outcome["injected"])) == (0, evaluations, {fault.value for fault in Fault})
 
 
 def kinds(seed: int, count: int) -> Sequence[Fault]:

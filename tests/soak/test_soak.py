@@ -1,9 +1,10 @@
-"""The soak, small: three validators, a few rounds, a node that fails. `make soak` is the long one."""
+"""The soak, small and large: three validators, a few rounds, a node that fails. `make soak` is the longest."""
 
 import json
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from voice_api.db.weights import WeightAttempt
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("--rounds", "8", "--pause", "1", "--most", "160")
+LARGE = ("--rounds", "100", "--most", "420")
 
 
 def soak(*options: str) -> tuple[int, Any]:
@@ -28,7 +30,7 @@ def soak(*options: str) -> tuple[int, Any]:
     command = [sys.executable, "-m", "tests.soak.run", "--json", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
     try:
-        output, errors = process.communicate(timeout=170)
+        output, errors = process.communicate(timeout=450)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
@@ -38,12 +40,15 @@ def soak(*options: str) -> tuple[int, Any]:
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(220)
-def test_validators_agree_whatever_the_node_does() -> None:
+@pytest.mark.timeout(500)
+@pytest.mark.parametrize(
+    ("options", "rounds"), [pytest.param(SMALL, 8, id="small"), pytest.param(LARGE, 100, id="large", marks=pytest.mark.slow)]
+)
+def test_validators_agree_whatever_the_node_does(options: Sequence[str], rounds: int) -> None:
     """Three real validators on one stack and a failing node: none dies, all vectors are valid, all ledgers are the same."""
-    status, outcome = soak(*SMALL)
+    status, outcome = soak(*options)
     assert {name: wrong for name, wrong in outcome["checks"].items() if wrong} == {}
-    assert (status, outcome["counts"]["rounds"] >= 8, len(outcome["memory"])) == (0, True, 3)
+    assert (status, outcome["counts"]["rounds"] >= rounds, len(outcome["memory"])) == (0, True, 3)
 
 
 def test_a_seed_says_what_goes_wrong_and_each_kind_does() -> None:
