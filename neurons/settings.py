@@ -14,7 +14,7 @@ from voice_api.settings import CompetitionPath, HotkeyAddress, ProcessSettings, 
 
 
 class ChainSettings(ProcessSettings):
-    """Which chain, which subnet, whose keys; `fallbacks` are endpoints to try where the network's own does not answer."""
+    """The chain, the subnet and the wallet; `fallbacks` are endpoints to try where the network's own does not answer."""
 
     network: str = Field(default="finney", validation_alias="BT_NETWORK")
     netuid: int = Field(default=1, ge=0, validation_alias="VOICE_NETUID")
@@ -34,7 +34,7 @@ class ChainSettings(ProcessSettings):
 
 
 class ApiClientSettings(ChainSettings):
-    """How the voice API is reached, and as whom it answers."""
+    """The voice API's address, and the hotkey that it answers as."""
 
     api_url: str = Field(default="http://127.0.0.1:8000", validation_alias="VOICE_API_URL")
     api_hotkey: HotkeyAddress | None = Field(default=None, validation_alias="VOICE_API_HOTKEY")
@@ -53,7 +53,7 @@ class QueueSettings(ApiClientSettings):
 
 
 class CertifierSettings(ChainSettings):
-    """Who certifies service keys, and where its list of revoked certificates lies."""
+    """The validator that certifies service keys, and its list of revoked certificates."""
 
     revocations: Path = Field(default=Path(".voice/revocations.json"), validation_alias="VOICE_REVOCATIONS")
 
@@ -118,7 +118,7 @@ class MigrationSettings(ProcessSettings):
 
 
 class LogFormat(StrEnum):
-    """Who reads the logs."""
+    """The form of the logs: for people, or for machines."""
 
     CONSOLE = "console"
     JSON = "json"
@@ -131,6 +131,6 @@ class LogSettings(ProcessSettings):
 
 
 class HeartbeatSettings(ProcessSettings):
-    """How a daemon shows that it lives."""
+    """The file that a daemon touches to show that it lives."""
 
     heartbeat: Path | None = Field(default=None, validation_alias="VOICE_HEARTBEAT")

@@ -36,7 +36,7 @@ class Shutdown:
             loop.add_signal_handler(signum, self.request)
 
     async def asked(self) -> None:
-        """Until the end is asked for."""
+        """Wait until the end is asked for."""
         await self._event.wait()
 
     async def wait(self, pause: timedelta) -> None:

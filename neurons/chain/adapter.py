@@ -36,7 +36,7 @@ _WRITE_BLOCKS = 8
 COMMIT_LASTS = 16
 """Blocks in which what was signed (a commitment, weights) may be included; after them it is void."""
 _SPACE_NAMES = ("SpaceLimitExceeded",)
-"""What the chain calls a commitment that comes too soon: its quota is of bytes per epoch."""
+"""The chain's names for a commitment that comes too soon: its quota is of bytes per epoch."""
 
 
 class Chain:
@@ -83,7 +83,7 @@ class Chain:
         return metagraph_of(found, at, block_hash)
 
     async def weights(self, block: Block | None = None) -> WeightMatrix:
-        """Each validator's weights at a block (default: the newest finalized one), as shares that sum to 1."""
+        """Read each validator's weights at a block (default: the newest finalized one), as shares that sum to 1."""
         at = await self.finalized() if block is None else block
         snapshot = await self._bounded(self._client.at(at))
         rows = await self._bounded(snapshot.weights.weights(self._netuid))
@@ -125,7 +125,7 @@ class Chain:
         return RateLimited(None, outcome.message) if isinstance(outcome, Refused) and outcome.name in _SPACE_NAMES else outcome
 
     async def commit_fee(self, wallet: bt.Wallet, text: bytes) -> int:
-        """What the chain asks for a commitment, in rao, from the hotkey's own account; nothing is signed."""
+        """Ask the chain for the fee of a commitment, in rao, which the hotkey's own account pays; nothing is signed."""
         call = await self._bounded(self._substrate.compose(self._commitment(text)))
         return int((await self._bounded(self._substrate.estimate_fee(call, wallet.hotkey))).rao)
 
@@ -201,7 +201,7 @@ class Chain:
 
 
 def _refusal(cause: BaseException | None) -> RateLimited | Refused | None:
-    """What the SDK itself refused before anything was sent; None for an outage.
+    """Translate a refusal of the SDK itself, before anything was sent; None for an outage.
 
     A raised ChainError with an unknown code is a failed connection in the SDK's clothes.
     """

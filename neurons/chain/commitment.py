@@ -39,7 +39,7 @@ def parse(text: str | bytes) -> Commitment:
 
 
 def encode(commitment: Commitment) -> bytes:
-    """What goes on the chain, at most 128 bytes of ASCII; raises SubmissionFault(COMMITMENT_MALFORMED) if a part is not valid."""
+    """Encode a commitment as at most 128 bytes of ASCII; raises SubmissionFault(COMMITMENT_MALFORMED) if a part is not valid."""
     _check_repo(commitment.repo)
     _check_revision(commitment.revision)
     if not re.fullmatch(f"[0-9a-f]{{{2 * TAG_BYTES}}}", commitment.tag):

@@ -15,7 +15,7 @@ _KEPT_BYTES = COMMITMENT_BYTES + 1
 
 
 def metagraph_of(found: bt.Metagraph, block: Block, block_hash: BlockHash) -> Metagraph:
-    """Translate what the SDK read at `block`; raises ChainUnavailable if the node left out a field that we need."""
+    """Translate the SDK's metagraph at `block`; raises ChainUnavailable if the node left out a field that we need."""
     rules = found.raw
     immunity = _number(rules, "immunity_period")
     commitments = [*found.commitments.values(), *found.unregistered_commitments.values()]

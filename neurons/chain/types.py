@@ -1,4 +1,4 @@
-"""What the chain told us and what it answered, in our own frozen types."""
+"""The chain's neurons, commitments and answers, in our own frozen types."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Neuron:
 
 
 class CommitmentStatus(StrEnum):
-    """How far a commitment can be read: only a plain one keeps its commit block."""
+    """The ways to commit; only a plain commitment keeps its commit block."""
 
     PLAIN = "plain"
     SEALED = "sealed"
@@ -132,7 +132,7 @@ class SealedCommit:
 
 
 class SealedOutcome(StrEnum):
-    """What became of sealed weights."""
+    """The end of sealed weights, or that it is still to come."""
 
     PENDING = "pending"
     APPLIED = "applied"
@@ -153,7 +153,7 @@ class SealedWeights:
     row: Mapping[Uid, int]
 
     def outcome(self, block: Block, weights: Mapping[Uid, int]) -> SealedOutcome:
-        """What became, at this view's block, of the weights (u16 by uid, the largest 65,535) that were sealed in `block`.
+        """The end, at this view's block, of the weights (u16 by uid, the largest 65,535) that were sealed in `block`.
 
         Applied: they wait no longer and are those that count. Sealing the same weights twice and losing the second unopened
         looks the same, and is: they count.

@@ -1,4 +1,4 @@
-"""Options that several commands share: a command names a group of them, and gets one object with what was given."""
+"""Options that several commands share: a command names a group of them, and gets one object with their values."""
 
 import inspect
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class SharedOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkOptions(SharedOptions):
-    """Which subnet of which chain."""
+    """Options that name a chain and a subnet."""
 
     network: Annotated[
         str | None, typer.Option("--network", "-n", "--subtensor.network", help="dev, local, test, finney or ws://…")
@@ -42,7 +42,7 @@ class NetworkOptions(SharedOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class WalletOptions(SharedOptions):
-    """Whose keys."""
+    """Options that name a wallet and a hotkey in it."""
 
     wallet: Annotated[str | None, typer.Option("--wallet", "-w", "--wallet.name", help="The wallet's name.")] = None
     wallet_hotkey: Annotated[str | None, typer.Option("--wallet-hotkey", "-H", "--wallet.hotkey", help="The hotkey's name.")] = (
@@ -59,12 +59,12 @@ class WalletOptions(SharedOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ChainOptions(WalletOptions, NetworkOptions):
-    """Which subnet of which chain, and whose keys."""
+    """Options that name a chain, a subnet, a wallet and a hotkey."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DevChainOptions(SharedOptions):
-    """Which development chain."""
+    """The option that names a development chain."""
 
     devchain: Annotated[Path | None, typer.Option("--chain", help="The chain's file (default: VOICE_DEVCHAIN).")] = None
 
@@ -78,7 +78,7 @@ class DevChainOptions(SharedOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class DevWalletOptions(WalletOptions, DevChainOptions):
-    """Which development chain, and whose keys."""
+    """Options that name a development chain, a wallet and a hotkey."""
 
 
 def shared_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -112,7 +112,7 @@ def address(text: str) -> str:
 
 
 def given(**options: Any) -> dict[str, Any]:
-    """The options that were given: what was not is left to the environment."""
+    """Keep the options that were given; the environment decides the others."""
     return {name: value for name, value in options.items() if value is not None}
 
 

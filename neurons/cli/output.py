@@ -1,4 +1,4 @@
-"""How commands print: JSON or a view for people, text that moves no cursor, and bars on stderr."""
+"""Output of commands: JSON or a view for people, text that moves no cursor, and bars on stderr."""
 
 import json
 from collections.abc import Callable, Iterator

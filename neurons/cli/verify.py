@@ -93,7 +93,7 @@ def _store_of(receipt: Path) -> Path:
 
 
 def _trust(case: "Case", issuer: str | None, revocations: Path | None) -> "tuple[Trust, list[str]]":
-    """Whose certificates count, and what is not sure about that."""
+    """The issuers whose certificates count, and remarks for the reader."""
     from scoring.errors import Code, PlatformError
     from scoring.receipts.certificate import Trust
     from scoring.types import Hotkey

@@ -48,7 +48,7 @@ class DevCall:
 
 
 def check(call: DevCall) -> None:
-    """What an encoder would refuse; raises ValueError, KeyError or TypeError."""
+    """Refuse a call that an encoder would refuse; raises ValueError, KeyError or TypeError."""
     if (call.module, call.function) == SET_COMMITMENT:
         raw_fields(call.params["info"])
     if "commit" in call.params and len(call.params["commit"]) > _SEALED_BYTES:
@@ -56,7 +56,7 @@ def check(call: DevCall) -> None:
 
 
 def dispatch(call: DevCall, origin: Origin, state: ChainState, genesis: Genesis) -> Event:
-    """What a signed call does in the state's block; raises Rejected."""
+    """Turn a signed call into its event in the state's block; raises Rejected."""
     params = call.params
     there = int(params["netuid"]) == genesis.netuid
     match (call.module, call.function):

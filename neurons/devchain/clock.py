@@ -16,7 +16,7 @@ def block_at(genesis: Genesis, now: float) -> Block:
 
 
 def starts_at(genesis: Genesis, block: int) -> float:
-    """When a block begins, as Unix time."""
+    """The beginning of a block, as Unix time."""
     return genesis.started + block * genesis.block_seconds
 
 

@@ -23,7 +23,7 @@ _EACH_PERCENT = 41
 
 @dataclass(frozen=True, slots=True)
 class Voter:
-    """A validator with a say: its stake in rao (> 0) and its raw weights by target."""
+    """A validator whose weights count: its stake in rao (> 0) and its raw weights by target."""
 
     uid: int
     stake: int
@@ -126,7 +126,7 @@ def _permits(shares: Sequence[StakedNeuron], most: int) -> frozenset[int]:
 
 
 def _voters(shares: Sequence[StakedNeuron], rules: Rules, owner: Hotkey, block: int) -> list[Voter]:
-    """Who has a say: a permit, stake and weights within the cutoff."""
+    """The validators whose weights count: with a permit, stake, and weights within the cutoff."""
     neurons = [share.neuron for share in shares]
     return [
         Voter(neuron.uid, share.stake, _counted(neuron, neurons, owner))

@@ -1,4 +1,4 @@
-"""What can happen on the development chain: the only thing that is stored of its history."""
+"""Events of the development chain: nothing else is stored of its history."""
 
 from dataclasses import dataclass
 from typing import assert_never
@@ -12,7 +12,7 @@ from scoring.types import Block, Hotkey
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who signed a transaction, with which nonce; `signature` is hex."""
+    """The signer of a transaction, its nonce and its signature (hex)."""
 
     signer: str
     nonce: int

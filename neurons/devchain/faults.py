@@ -1,4 +1,4 @@
-"""What goes wrong with a development chain's node: a table in the chain's file that every process reads before every call."""
+"""Faults of a development chain's node: a table in the chain's file that every process reads before every call."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from scoring.errors import Code, PlatformError
 
 
 class FaultKind(StrEnum):
-    """How a node fails."""
+    """The ways in which a node fails."""
 
     STALL = "stall"
     """The connection freezes: a call is not answered for `seconds`."""

@@ -1,4 +1,4 @@
-"""What a development chain is made with: written once, when its file is created."""
+"""The first facts of a development chain: written once, when its file is created."""
 
 from dataclasses import dataclass, field
 
@@ -30,12 +30,12 @@ class Genesis:
     finality_blocks: int = 3
 
     def to_json(self) -> str:
-        """As it is stored."""
+        """Encode it for the file."""
         return _ADAPTER.dump_json(self).decode()
 
     @classmethod
     def from_json(cls, text: str) -> "Genesis":
-        """As it was stored; raises ChainUnavailable if it is damaged or another version wrote it."""
+        """Decode it from the file; raises ChainUnavailable if it is damaged or another version wrote it."""
         try:
             return _ADAPTER.validate_json(text)
         except ValidationError as exc:

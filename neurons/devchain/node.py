@@ -34,7 +34,7 @@ class Extrinsic:
 
 
 def payload(seed: str, signer: str, nonce: int, call: DevCall) -> bytes:
-    """What a signer signs: this chain, its account, its nonce and the call."""
+    """The bytes that a signer signs: this chain, its account, its nonce and the call."""
     return b"\n".join((b"devchain", seed.encode(), signer.encode(), str(nonce).encode(), call.data))
 
 
@@ -71,7 +71,7 @@ class Node:
             return state
 
     def events(self, after: int, upto: int) -> list[LoggedEvent]:
-        """What happened in the blocks after < block ≤ upto; raises NoSuchBlock for one to come."""
+        """The events of the blocks after < block ≤ upto; raises NoSuchBlock for one to come."""
         with self._lock:
             self._seal(upto)
             return self._log.between(after, upto)

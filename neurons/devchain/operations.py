@@ -1,4 +1,4 @@
-"""What a developer does to a chain without signing anything: create it, fund, register, stake, rule, let it fail, look at it."""
+"""A developer's operations on a chain, which need no signature: create it, fund, register, stake, rule, let it fail, look at it."""
 
 import secrets
 import time

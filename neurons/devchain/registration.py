@@ -1,4 +1,4 @@
-"""Slots and stake: who comes in, whose place it takes, and what lies on its hotkey."""
+"""Slots and stake: registrations, the slots that they take, and the stake on hotkeys."""
 
 from neurons.devchain.events import Origin, Registered, Staked
 from neurons.devchain.rejection import Rejected, ensure

@@ -1,4 +1,4 @@
-"""What the chain does not do, by the chain's own names."""
+"""Refusals of the chain, by the chain's own names."""
 
 
 class Rejected(Exception):

@@ -1,4 +1,4 @@
-"""What happened, in the shapes in which the SDK hears of it."""
+"""Events and refusals in the shapes that the SDK expects."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,13 +17,13 @@ def record(entry: LoggedEvent) -> dict[str, Any]:
 
 
 def result_of(entry: LoggedEvent, block_hash: str) -> ExtrinsicResult:
-    """What a transaction that is in a block is told."""
+    """The result of a transaction that is in a block."""
     result = failure(entry.event.error) if isinstance(entry.event, Failed) else ExtrinsicResult(success=True, message="Success")
     place = f"{entry.block}-{entry.index:04d}"
     return replace(result, block_hash=block_hash, extrinsic_id=place, fee=Balance.from_rao(0), events=[record(entry)])
 
 
 def failure(name: str) -> ExtrinsicResult:
-    """What a refused transaction is told, by the chain's name for why."""
+    """The result of a refused transaction, by the chain's name for the reason."""
     error = ChainError(DESCRIPTIONS.get(name, name), name)
     return ExtrinsicResult(success=False, message=error.message, error=error)

@@ -1,4 +1,4 @@
-"""The subnet's hyperparameters: what they are, and in which range each may be set."""
+"""The subnet's hyperparameters, and the range of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -10,7 +10,7 @@ _U64 = 2**64 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """By the chain's names and units: blocks, rao, epochs, and u16 shares of 65,535.
+    """The hyperparameters by the chain's names and units: blocks, rao, epochs, and u16 shares of 65,535.
 
     `commitment_space` is the bytes that a hotkey may commit in one epoch; each commitment counts as at least 100.
     `commit_reveal_period` is how many epochs sealed weights wait. The chain itself allows a tempo of 360 blocks or more and one
@@ -37,7 +37,7 @@ class Rules:
     spec_version: int = 1
 
     def changed(self, name: str, value: int) -> "Rules":
-        """With one value changed; raises ValueError for a name or a value that there is not."""
+        """The rules with one value changed; raises ValueError for a name or a value that there is not."""
         least, most = RANGES.get(name, (1, 0))
         if not least <= value <= most:
             raise ValueError(f"{name} is {f'from {least} to {most}' if name in RANGES else 'no hyperparameter'}")

@@ -92,7 +92,7 @@ def rows(module: str, item: str, params: list[Any], state: ChainState, genesis: 
 
 
 def metagraph(netuid: int, state: ChainState, genesis: Genesis) -> dict[str, Any] | None:
-    """What `SubnetInfoRuntimeApi.get_metagraph` answers, in the chain's own units; None for another subnet."""
+    """The answer of `SubnetInfoRuntimeApi.get_metagraph`, in the chain's own units; None for another subnet."""
     if netuid != genesis.netuid:
         return None
     return {**_subnet(state, genesis), **_columns(state)}

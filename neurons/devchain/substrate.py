@@ -173,7 +173,7 @@ class DevSubstrate(UnsupportedCalls):
 
     @_seam
     async def events(self, block_hash: str | None = None) -> list[dict[str, Any]]:
-        """What happened in a block (default: the newest), in order."""
+        """The events of a block (default: the newest), in order."""
         number = await self._number(block_hash)
         return [record(entry) for entry in await self._node_call(self._node.events, number - 1, number)]
 

@@ -16,7 +16,7 @@ _MOST_SEALED = 10
 
 @dataclass(frozen=True, slots=True)
 class WeightsRequest:
-    """What a validator asks for: targets and u16 values in the same order."""
+    """A validator's request: targets and u16 values in the same order."""
 
     targets: tuple[int, ...]
     values: tuple[int, ...]
@@ -71,7 +71,7 @@ def opens_in(sealed: SealedState, state: ChainState) -> int:
 
 
 def scaled(values: tuple[int, ...]) -> tuple[int, ...]:
-    """As the chain stores them: the largest is 65,535."""
+    """Scale weights as the chain does before it stores them: the largest is 65,535."""
     top = max(values)
     return tuple(value * U16_MAX // top for value in values)
 
@@ -89,7 +89,7 @@ def _check_pace(neuron: NeuronState, state: ChainState, name: str) -> None:
 
 
 def _check(wanted: WeightsRequest, hotkey: str, state: ChainState) -> NeuronState:
-    """What holds for weights whenever they are applied."""
+    """Check the weights as the chain does whenever they are applied."""
     ensure(len(wanted.targets) == len(wanted.values), "WeightVecNotEqualSize")
     neuron = _neuron(hotkey, state)
     _check_sender(wanted, neuron, state)

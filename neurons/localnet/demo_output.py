@@ -69,7 +69,7 @@ def _stacked(cells: Sequence[Text]) -> Sequence[Text]:
 
 
 def verdicts(checked: Sequence[Expectation]) -> Table:
-    """Each expectation, and whether it held."""
+    """A row for each expectation, and whether it held."""
     table = Table(box=None, show_header=False, pad_edge=False)
     for item in checked:
         table.add_row(Text("✓", "green") if item.held else Text("✗", "bold red"), item.text)

@@ -1,4 +1,4 @@
-"""What must have happened to the six miners, each as a check that can fail."""
+"""Expectations of the six miners, each as a check that can fail."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ Failure = Literal["401", "403", "404", "429", "503", "cut"]
 
 @dataclass(slots=True)
 class Control:
-    """What the hub does wrong, and what it was asked so far.
+    """The failures that the hub is told to make, and the requests it had so far.
 
     `failures` says how often each failure is still to happen (negative: always), `only` limits them to paths that contain it;
     `private` names repositories that need a login; `requests` counts what was asked, by method and path.

@@ -1,4 +1,4 @@
-"""The local hub's other half: what the real client asks for when it uploads a folder. Small files only, all in one commit."""
+"""Uploads to the local hub, by the routes of the real client. Small files only, all in one commit."""
 
 import base64
 import json
@@ -66,7 +66,7 @@ async def _commit(request: Request) -> Response:
 
 
 async def _settings(request: Request) -> Response:
-    """Who may see it."""
+    """Make a repository public or private."""
     wanted, repo = await request.json(), _own(request)
     if wanted.get("visibility") == "private":
         hide(request.app.state.root, repo, request)

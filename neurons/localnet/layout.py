@@ -1,4 +1,4 @@
-"""Where the local network keeps its data, and who may throw it away."""
+"""The folder of the local network, and the lock of the process that may empty it."""
 
 import fcntl
 import shutil
@@ -57,11 +57,11 @@ class Layout:
 
     @property
     def store(self) -> Path:
-        """What the workers keep: audio and signed receipts."""
+        """The workers' store: audio and signed receipts."""
         return self.root / "store"
 
     def receipt(self, digest: str) -> Path:
-        """Where the store keeps the receipt of this hash."""
+        """The store's file for the receipt of a hash."""
         return StoreLayout(self.store).receipt(digest)
 
     @property

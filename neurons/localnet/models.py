@@ -1,4 +1,4 @@
-"""The demo's six models, made as data: what differs between them is what a miner could publish."""
+"""The demo's six models, made as data: each is something that a miner could publish."""
 
 import json
 import shutil
@@ -80,7 +80,7 @@ def _write(folder: Path, role: str, controls: NDArray[np.float32], voices: dict[
 
 
 def _write_pickle(folder: Path) -> None:
-    """As the clear model, but with weights in the old form that can run code when they are read."""
+    """Write the clear model with weights in the old form that can run code when they are read."""
     _write(folder, "pickle", _controls(), _CLEAR)
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(b"\x80\x04}\x94.")

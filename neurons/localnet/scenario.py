@@ -1,4 +1,4 @@
-"""The demo's story: the miners commit, everybody works, and it ends when the chain pays for what was judged."""
+"""The demo's scenario: the miners commit, everybody works, and it ends when the chain pays by the verdicts."""
 
 import asyncio
 import hashlib
@@ -34,7 +34,7 @@ _LOOK_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the network has settled at, and where the receipt of its king's last evaluation lies (None without a king)."""
+    """The settled network, and the file of the receipt of its king's last evaluation (None without a king)."""
 
     seen: Observation
     receipt: Path | None

@@ -128,7 +128,7 @@ def _redis_server() -> Path:
 
 
 def _socket_folder(folder: Path) -> tuple[Path, bool]:
-    """Where the socket goes, and whether that is a temporary folder: its path is part of a URL, and the kernel limits its length."""
+    """The socket's folder, and whether it is a temporary one: its path is part of a URL, and the kernel limits its length."""
     resolved = folder.resolve()
     if _PLAIN_PATH.fullmatch(str(resolved)) and len(str(resolved / "redis.sock").encode()) <= _SOCKET_PATH_BYTES:
         return resolved, False

@@ -20,7 +20,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Since when (seconds of a clock that never goes back) each folder has looked the same."""
+    """The time (seconds of a clock that never goes back) since which each folder has looked the same."""
 
     since: Mapping[Path, tuple[Checkpoint, float]]
 
@@ -47,7 +47,7 @@ def _seen(folder: Path) -> Checkpoint | None:
 
 
 def watch(before: Watched, seen: Sequence[Checkpoint], now: float) -> Watched:
-    """What looks as it did keeps its time; what changed begins anew."""
+    """Keep the time of a folder that looks as it did; begin anew with one that changed."""
     since = {}
     for each in seen:
         last, began = before.since.get(each.folder, (each, now))
@@ -56,6 +56,6 @@ def watch(before: Watched, seen: Sequence[Checkpoint], now: float) -> Watched:
 
 
 def settled(watched: Watched, now: float, settle: timedelta) -> tuple[Checkpoint, ...]:
-    """Those that have not changed for `settle`, the newest first."""
+    """The checkpoints that have not changed for `settle`, the newest first."""
     quiet = [each for each, began in watched.since.values() if now - began >= settle.total_seconds()]
     return tuple(sorted(quiet, key=lambda each: (-each.newest, each.folder.name)))

@@ -1,4 +1,4 @@
-"""What the chain, the model hub and the API say about a miner, and the four steps that change it."""
+"""A miner's view of the chain, the model hub and the API, and the four steps of publishing that change them."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -48,13 +48,13 @@ class MinerState:
 
     @property
     def last(self) -> Commitment | None:
-        """What the newest final commitment says, if it can be read."""
+        """The newest final commitment, if it can be read."""
         return plain_commitment(self.at_final)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishingCost:
-    """What publishing takes: bytes to upload, rao of fee and of what the hotkey's account holds, and blocks until the next commitment."""
+    """The cost of publishing: bytes to upload, rao of fee and of the hotkey's balance, and blocks until the next commitment."""
 
     files: int
     bytes: int
@@ -73,7 +73,7 @@ class ModelToPublish:
 
 
 class MinerClient:
-    """The outside world of one hotkey. Reading and writing raise the named outages; the hub is asked in a thread of its own."""
+    """Everything outside of one hotkey's miner. Reading and writing raise the named outages; the hub is asked in a thread of its own."""
 
     def __init__(self, chain: Chain, hub: ModelHub, api: VoiceApi, wallet: bt.Wallet, schedule: Schedule) -> None:
         self.api, self.schedule = api, schedule
@@ -84,7 +84,7 @@ class MinerClient:
         self.public_key = PublicKey(bytes(wallet.hotkey.public_key).hex())
 
     async def state(self) -> MinerState:
-        """The hotkey as it stands."""
+        """Read the hotkey's state."""
         newest = await self._chain.metagraph(await self._chain.head())
         final = await self._chain.metagraph()
         held = await self._submissions()
@@ -106,7 +106,7 @@ class MinerClient:
     async def seen(
         self, model: ModelToPublish, state: MinerState, void_from: Block | None, consented: bool
     ) -> tuple[PublishingView, str]:
-        """What the decision about a chosen model needs, and the revision that holds it ('' while none does)."""
+        """Read the facts for the decision about a chosen model, and the revision that holds it ('' while none does)."""
         place, revision = await self.in_thread(lambda: self._place(model))
         wanted = self.text(model, revision).decode() if revision else None
         signed, newest = model.chosen.signed, state.at_head
@@ -125,7 +125,7 @@ class MinerClient:
         return seen, revision
 
     async def cost(self, model: ModelToPublish, state: MinerState) -> PublishingCost:
-        """What publishing a model takes; nothing is signed for it."""
+        """Ask for the cost of publishing a model; nothing is signed for it."""
         sizes = [path.stat().st_size for path in model.chosen.folder.iterdir()]
         fee = await self._chain.commit_fee(self._wallet, self.text(model, "0" * 40))
         balance = await self._chain.balance(self.hotkey)
@@ -139,7 +139,7 @@ class MinerClient:
         )
 
     async def take(self, step: Step, model: ModelToPublish, revision: str) -> str:
-        """Take a step; what it gave. Raises CommitRefused when the chain refuses."""
+        """Take a step and return its result. Raises CommitRefused when the chain refuses."""
         match step:
             case Step.CREATE:
                 await self.in_thread(lambda: self._hub.create(model.repo, private=True))
@@ -159,12 +159,12 @@ class MinerClient:
         return commitment_of(model.chosen.content, model.repo, revision, self._wallet)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Run what blocks beside the loop. Who ends the process does not wait for it (see `abandon`)."""
+        """Run blocking work beside the loop. The end of the process does not wait for it (see `abandon`)."""
         self._work = future = self._thread.submit(work)
         return await asyncio.wrap_future(future)
 
     def abandon(self) -> bool:
-        """Take no more work; whether a piece of it still runs, and would keep the process."""
+        """Take no more work; return whether a piece of it still runs, and would keep the process."""
         self._thread.shutdown(wait=False, cancel_futures=True)
         return self._work is not None and self._work.running()
 

@@ -111,7 +111,7 @@ class Daemon:
                 await stop.wait(pause)
 
     async def _until(self, stop: Shutdown, pause: timedelta) -> Pace:
-        """A tick, however long it takes, unless it is asked to stop before."""
+        """Run a tick, however long it takes, unless it is asked to stop before."""
         work, asked = asyncio.create_task(self.tick()), asyncio.create_task(_stopped(stop, pause))
         await asyncio.wait((work, asked), return_when=asyncio.FIRST_COMPLETED)
         for task in (work, asked):
@@ -133,6 +133,6 @@ class Daemon:
 
 
 async def _stopped(stop: Shutdown, pause: timedelta) -> None:
-    """Until the end is asked for; meanwhile the heartbeat goes on."""
+    """Wait until the end is asked for; meanwhile the heartbeat goes on."""
     while not stop.requested:
         await stop.wait(pause)

@@ -17,7 +17,7 @@ from scoring.types import MICRO, BlockHash, Entrant, Micro, RoundNumber, to_micr
 
 
 class Outlook(StrEnum):
-    """What the evidence says so far."""
+    """The answer of the evidence so far."""
 
     OPEN = "open"
     BETTER = "better"
@@ -38,7 +38,7 @@ class DuelResult:
 
 
 def prompts_of(challenger: str, incumbent: str, number: int) -> BlockHash:
-    """In place of a block hash: from it the prompts of the contest's n-th round are drawn."""
+    """A stand-in for a block hash, from which the prompts of the contest's n-th round are drawn."""
     return BlockHash(f"0x{hashlib.sha256(f'contest/{challenger}/{incumbent}/{number}'.encode()).hexdigest()}")
 
 
@@ -80,7 +80,7 @@ def _young_kings_margin(incumbent: Sequence[ScoreRecord], rules: Competition) ->
 
 
 def worth(first: ScoreRecord, rules: Competition) -> Outlook:
-    """Whether a model that has none to be compared with could be paid at all."""
+    """Whether a model that nothing is compared with could be paid at all."""
     return Outlook.BETTER if first.score >= rules.shares.tail_floor * MICRO else Outlook.NOT_BETTER
 
 

@@ -13,14 +13,14 @@ from scoring.errors import Code, PlatformError
 from workers.hub.client import TransportError
 
 _HUBS_OWN = frozenset({".gitattributes"})
-"""What a hub puts into every repository by itself."""
+"""Files that a hub puts into every repository by itself."""
 _SHA256_DIGITS = 64
 _CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A repository's newest revision (40 hex digits), who sees it, and its files' hashes: SHA-256 of large ones, else git's blob id."""
+    """A repository's newest revision (40 hex digits), its visibility, and its files' hashes: SHA-256 of large ones, else git's blob id."""
 
     private: bool
     revision: str
@@ -47,7 +47,7 @@ class ModelHub:
         self._hub = HfApi(endpoint=endpoint, token=token if token is not None else False)
 
     def state(self, repo: str, revision: str | None = None) -> Remote | None:
-        """What lies there (default: at the newest revision); None when there is no such thing, or none that this login may see."""
+        """Look at a repository (default: at the newest revision); None when there is none that this login may see."""
         with self._asking(repo):
             try:
                 found = self._hub.model_info(repo, revision=revision, files_metadata=True)
@@ -62,7 +62,7 @@ class ModelHub:
             self._hub.create_repo(repo, private=private, exist_ok=True)
 
     def upload(self, folder: Path, repo: str) -> str:
-        """Upload a folder into a repository; the revision. Files that the hub has already are not sent again."""
+        """Upload a folder into a repository and return the revision. Files that the hub has already are not sent again."""
         with self._asking(repo):
             return self._hub.upload_folder(repo_id=repo, folder_path=folder, commit_message="Publish the model").oid
 

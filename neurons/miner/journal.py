@@ -10,7 +10,7 @@ from scoring.errors import Code, PlatformError
 
 
 class Journal:
-    """The records of one hotkey on one chain, and what they say together.
+    """The records of one hotkey on one chain, and the state that they add up to.
 
     Raises PlatformError(SETTING_INVALID) when it cannot be used, or when another process holds it.
     """

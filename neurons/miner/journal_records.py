@@ -1,4 +1,4 @@
-"""What a miner's journal holds, one record a line, and what they all say together."""
+"""Records of a miner's journal, one a line, and the state that they add up to."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from scoring.types import Block, BlockHash, ContentHash, Micro
 
 
 class TrialVerdict(StrEnum):
-    """What was made of a checkpoint."""
+    """The verdict on a checkpoint."""
 
     CHOSEN = "chosen"
     NOT_BETTER = "not_better"
@@ -22,7 +22,7 @@ class TrialVerdict(StrEnum):
     DECLINED = "declined"
     """By the person who was asked."""
     SUBMITTED = "submitted"
-    """It is what the hotkey submitted last."""
+    """The hotkey submitted it last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

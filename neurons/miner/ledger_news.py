@@ -1,4 +1,4 @@
-"""Where a submission stands in a validator's ledger: on the throne, in a duel, or why in neither."""
+"""A submission in a validator's ledger: king, in a duel, or the reason why it is neither; and its news."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,10 @@ from scoring.types import MICRO, Entrant, RoundNumber
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerView:
-    """After a round. `throne` says in words since when the king is king, or why there is none; `over` is its last duel's end."""
+    """A submission after a round.
+
+    `throne` says in words since when the king is king, or why there is none; `over` is the end of its last duel.
+    """
 
     round: RoundNumber
     entrant: Entrant
@@ -24,7 +27,7 @@ class LedgerView:
 
 
 def ledger_view(state: State, entrant: Entrant) -> LedgerView | None:
-    """What a ledger's newest state says of a submission; None before its first round."""
+    """Read a submission off a ledger's newest state; None before its first round."""
     if state.round is None:
         return None
     over = next((each for each in (*state.ended, *state.lost) if each.entrant == entrant), None)
@@ -41,7 +44,7 @@ def ledger_view(state: State, entrant: Entrant) -> LedgerView | None:
 
 
 def changes(old: LedgerView | None, now: LedgerView) -> Iterator[Message]:
-    """One line for what changed since the ledger was last read."""
+    """One message for what changed since the ledger was last read."""
     if old is not None and (old.duel, old.over, old.king, old.rejection) == (now.duel, now.over, now.king, now.rejection):
         return
     facts: dict[str, Fact] = {"round": now.round, "king": now.king}

@@ -31,7 +31,7 @@ class MessageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`text` is one sentence or two for people; `good` says whether it is news that a miner hopes for (None: neither)."""
+    """A message to the miner. `text` is one sentence or two for people; `good` says whether it is good news (None: neither)."""
 
     kind: MessageKind
     text: str
@@ -62,7 +62,7 @@ class Notifier:
 
 
 class Pace(Enum):
-    """How soon there is something to do again, after one step."""
+    """The wait until there is something to do again, after one step."""
 
     AT_ONCE = "at_once"
     """Something was done: what follows may be possible now."""

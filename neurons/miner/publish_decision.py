@@ -1,4 +1,4 @@
-"""What comes next in publishing a chosen model, decided from what the chain, the hub and the journal say now.
+"""The next step of publishing a chosen model, decided from the present state of chain, hub and journal.
 
 Private → commit → public: whoever could read the model before its commitment is final could commit it first. Every restart asks the
 outside world again, so a step that was cut short is either seen to have happened, or is known to be void before it is repeated.
@@ -11,7 +11,7 @@ from scoring.types import Block
 
 
 class Step(StrEnum):
-    """What changes the outside world, in order."""
+    """The steps that change the outside world, in order."""
 
     CREATE = "create"
     """Make a private repository."""
@@ -22,7 +22,7 @@ class Step(StrEnum):
 
 
 class Hold(StrEnum):
-    """Why nothing is done now; each ends by itself."""
+    """The reasons to wait; each ends by itself."""
 
     UNREGISTERED = "unregistered"
     COOLDOWN = "cooldown"
@@ -33,7 +33,7 @@ class Hold(StrEnum):
 
 
 class End(StrEnum):
-    """How it is over."""
+    """The ways in which publishing ends."""
 
     DONE = "done"
     EXPOSED = "exposed"
@@ -49,7 +49,7 @@ class End(StrEnum):
 
 
 class Ask(StrEnum):
-    """What a person decides."""
+    """The questions that a person decides."""
 
     CONSENT = "consent"
 
@@ -66,7 +66,7 @@ class RepositoryView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishingView:
-    """Everything the decision needs. Blocks: `head` may be replaced, `final` may not.
+    """The facts that the decision needs. Blocks: `head` may be replaced, `final` may not.
 
     `committed_head` and `committed_final` say whether the hotkey's newest commitment, by each of them, is this model's own,
     `superseded` that it is another, made after this one was signed. `may_commit` is the first block outside the cooldown.
@@ -89,7 +89,7 @@ Next = Step | Hold | End | Ask
 
 
 def next_step(seen: PublishingView) -> Next:
-    """What to do now."""
+    """Decide the next step, or why there is none now."""
     if seen.committed_final:
         return _committed(seen.place)
     if seen.committed_head:

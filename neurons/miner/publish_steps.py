@@ -22,7 +22,7 @@ from scoring.types import Block
 
 RAO = 1_000_000_000
 _REFUSED_BLOCKS = 25
-"""So long nothing is sent to a chain that refused."""
+"""Blocks in which nothing is sent to a chain that refused."""
 
 Consent = Callable[[PublishingCost, ModelToPublish], Awaitable[bool]]
 

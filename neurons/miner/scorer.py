@@ -22,7 +22,7 @@ _Micro = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class Scorer(Protocol):
-    """Who scores a model on the prompts of a block hash."""
+    """Scores a model on the prompts of a block hash."""
 
     async def score(self, target: str, name: str, block_hash: BlockHash) -> ScoreRecord:
         """`target` is a folder or repo@revision, `name` what its score is kept under.
@@ -95,7 +95,7 @@ async def _run(command: Sequence[str]) -> bytes:
 
 
 def _die_with(parent: int) -> None:
-    """In the child, before it becomes its program: end with the parent, also when that ended just now."""
+    """Run in the child before it becomes its program: end with the parent, also when that ended just now."""
     die_with_parent()
     if os.getppid() != parent:
         os._exit(1)

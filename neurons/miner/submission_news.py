@@ -1,4 +1,4 @@
-"""What became of the last submission, as the API shows it, and what of that is new."""
+"""The last submission as the API shows it, and its news."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from voice_api.schemas.evaluations import EvaluationOut
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
-    """Where it stands in the queue; seconds until it starts, for half and for nine tenths of those like it."""
+    """A place in the queue; seconds until the start, for half and for nine tenths of the submissions like it."""
 
     position: int
     half: int | None
@@ -51,7 +51,7 @@ def submission_view(
     table: Sequence[LeaderboardRowOut],
     stands: LedgerView | None,
 ) -> SubmissionView:
-    """Put together what the API said in several answers; rounds are the newest first."""
+    """Put several answers of the API together; rounds are the newest first."""
     turn = next((_turn(row) for row in queue if row.submission_id == item.id and row.state is EvaluationState.QUEUED), None)
     row = next((row for row in table if row.submission.id == item.id), None)
     king = next((row.submission.score for row in table if row.king), None)
@@ -69,13 +69,13 @@ def submission_view(
 
 
 def news(before: SubmissionView | None, now: SubmissionView) -> tuple[Message, ...]:
-    """What a miner has not been told yet."""
+    """Messages about everything that has changed."""
     old = before if before is not None and before.block == now.block else None
     return (*_of_state(old, now), *_of_turn(old, now), *_of_rounds(old, now), *_of_rank(old, now), *_of_stand(old, now))
 
 
 def unknown(block: Block) -> Message:
-    """It is on the chain, and the API does not hold it."""
+    """A message about a commitment that is on the chain, and that the API does not hold yet."""
     text = f"The commitment of block {block} is not known to the API yet: the model queue reads the chain every few blocks."
     return Message(MessageKind.SUBMISSION, text, {"commit_block": block})
 

@@ -25,7 +25,10 @@ _DEAD = frozenset({SubmissionState.REJECTED, SubmissionState.COPY})
 
 @dataclass(frozen=True, slots=True)
 class CheckpointTrial:
-    """What is tried, and against what (None: nothing that could be compared): a folder or repo@revision, and its name in the journal."""
+    """A checkpoint on trial.
+
+    `target` is the folder or repo@revision that it is compared with (None: there is none), `against` the target's name in the journal.
+    """
 
     checkpoint: Checkpoint
     content: ContentHash
@@ -93,18 +96,18 @@ class Trials:
             await self._try(self._trial(checkpoint, content, state))
 
     def _is_last(self, content: ContentHash, state: MinerState) -> bool:
-        """The tag of a commitment tells, whatever the journal knows."""
+        """Whether the last commitment is of this model: its tag tells, whatever the journal knows."""
         last = state.last
         return last is not None and last.tag == tag_of(content, self._client.public_key)
 
     def _submitted(self, checkpoint: Checkpoint, content: ContentHash, state: MinerState) -> None:
-        """Committed from here, with a journal that was lost: what is left of its publication is done. From elsewhere: nothing is."""
+        """Note a checkpoint that is committed already: its publication goes on if it began here, with a journal that was lost."""
         ours = state.last is not None and state.last.repo == repository_of(self._repo, content)
         verdict = TrialVerdict.CHOSEN if ours else TrialVerdict.SUBMITTED
         self._end(CheckpointTrial(checkpoint, content, None, ""), verdict, "It is what this hotkey committed last.")
 
     def _trial(self, checkpoint: Checkpoint, content: ContentHash, state: MinerState) -> CheckpointTrial:
-        """Against a model that is chosen and not yet published, else against the last submission, unless that is refused for good."""
+        """Set it against the model that is chosen and not yet published, else against the last submission unless that is rejected."""
         chosen = self._journal.state.chosen
         if chosen is not None:
             return CheckpointTrial(checkpoint, content, str(chosen.folder), chosen.content)
@@ -124,7 +127,7 @@ class Trials:
             self._end(trial, TrialVerdict.REFUSED, f"[{fault.code}] {fault.detail}")
 
     async def _alone(self, trial: CheckpointTrial) -> None:
-        """Nothing to compare with: it must be worth a share at all."""
+        """Try a checkpoint that nothing is compared with: it must be worth a share at all."""
         first = await self._scored(trial, str(trial.checkpoint.folder), trial.content, 0)
         floor = self._rules.shares.tail_floor
         if duel.worth(first, self._rules) is Outlook.BETTER:
@@ -133,7 +136,7 @@ class Trials:
             self._end(trial, TrialVerdict.NOT_BETTER, f"It scores {first.score / MICRO:.4f}; below {floor:g} nothing is paid.")
 
     async def _contest(self, trial: CheckpointTrial, target: str) -> None:
-        """Round after round on the same prompts, until the evidence is enough for one of the two."""
+        """Compare round after round on the same prompts, until the evidence is enough for one of the two."""
         nth = self._journal.state.tested.get(trial.against, 0) + 1
         mine: list[ScoreRecord] = []
         theirs: list[ScoreRecord] = []
@@ -154,7 +157,7 @@ class Trials:
         self._end(trial, TrialVerdict.CHOSEN if better else TrialVerdict.NOT_BETTER, _why(now))
 
     async def _scored(self, trial: CheckpointTrial, target: str, name: str, number: int) -> ScoreRecord:
-        """From the journal, or scored now and kept: a kill costs one round, not the contest."""
+        """Take a score from the journal, or score now and keep it: a kill costs one round, not the contest."""
         prompts = duel.prompts_of(trial.content, trial.against, number)
         known = self._journal.state.scores.get((name, prompts, self._rules.hash))
         if known is not None:

@@ -1,4 +1,4 @@
-"""`voice dev set` and `voice dev reveal`: what only the chain itself, or the public beacon, would do."""
+"""`voice dev set` and `voice dev reveal`: acts of the chain's owner and of the public beacon."""
 
 from typing import Annotated
 

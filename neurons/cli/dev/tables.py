@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def show_blocks(found: "Sequence[BlockSummary]") -> None:
-    """The blocks, each with what happened."""
+    """Show each block with its events."""
     table = Table("block", "hash", "events")
     for block in found:
         table.add_row(str(block.number), block.hash[:14], Text("\n".join(plain(event) for event in block.events)))
@@ -26,7 +26,7 @@ def show_blocks(found: "Sequence[BlockSummary]") -> None:
 
 
 def show_overview(found: "Overview") -> None:
-    """The chain, from its head to its faults."""
+    """Show the chain, from its head to its faults."""
     console = Console()
     console.print(
         f"subnet {found.netuid} at block {found.block} (final: {found.finalized}), a block every {found.block_seconds:g} s;"
@@ -42,7 +42,7 @@ def show_overview(found: "Overview") -> None:
 
 
 def show_faults(found: "Sequence[Fault]") -> None:
-    """Each with its plan and its strikes."""
+    """Show each fault with its plan and its strikes."""
     if not found:
         Console().print("The node is sound: there is no fault.")
         return

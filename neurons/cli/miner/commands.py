@@ -1,4 +1,4 @@
-"""`voice miner`: check, score, publish, commit, and see what became of it; or let a daemon do all of it."""
+"""`voice miner`: check, score, publish, commit and watch a model; or let a daemon do all of it."""
 
 import asyncio
 from dataclasses import asdict

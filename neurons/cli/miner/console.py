@@ -1,4 +1,4 @@
-"""What the miner's daemon says, for people and for machines."""
+"""The miner daemon's messages on the terminal, for people and for machines."""
 
 import asyncio
 import json
@@ -23,10 +23,10 @@ _STYLES = {True: "green", False: "yellow", None: ""}
 
 
 class Reporter(Protocol):
-    """Who tells."""
+    """Reports messages between its beginning and its end."""
 
     def __call__(self, message: "Message") -> None:
-        """Tell one line."""
+        """Report one message."""
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -36,7 +36,7 @@ class Reporter(Protocol):
 
 
 class JsonLines:
-    """One JSON object a line: when, what about, the sentence, and its facts."""
+    """Prints each message as one JSON object a line: its time, kind, sentence and facts."""
 
     def __call__(self, message: "Message") -> None:
         """Print it at once."""
@@ -53,7 +53,7 @@ class JsonLines:
 
 
 class Terminal:
-    """A log that grows, and below it, on a terminal, what is under way and since when."""
+    """Prints a log, and below it, on a terminal, the work under way and its time."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, soft_wrap=True)
@@ -62,7 +62,7 @@ class Terminal:
         self._task = self._bar.add_task("", visible=False)
 
     def __call__(self, message: "Message") -> None:
-        """Print it, or show it as what is under way."""
+        """Print a message, or show it as the work under way."""
         if message.kind.value == "working" and self._console.is_terminal:
             self._work(message)
             return

@@ -75,7 +75,7 @@ def run(
 
 
 def _asks(yes: bool) -> "Consent":
-    """How consent is given: with --yes always, else on the terminal, where the cost was shown just now."""
+    """Ask for consent on the terminal, where the cost was shown just now; with --yes it is given."""
 
     async def consent(_cost: "PublishingCost", model: "ModelToPublish") -> bool:
         return yes or await console.ask(f"Publish it as {model.repo} and commit it?")

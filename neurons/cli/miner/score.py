@@ -49,7 +49,7 @@ _WORST = 5
 
 @dataclass(frozen=True, slots=True)
 class RoundSeed:
-    """What a round's prompts are drawn from, and its rules; no number for a hash that was given or drawn."""
+    """The block hash that a round's prompts are drawn from, and its rules; no number for a hash that was given or drawn."""
 
     number: int | None
     block_hash: "BlockHash"
@@ -58,7 +58,7 @@ class RoundSeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredModel:
-    """A model, what it was asked, what it said, and what that is worth, with reasons by prompt id."""
+    """A model with its prompts, its samples and their scores, and reasons by prompt id."""
 
     target: str
     family: str
@@ -70,7 +70,7 @@ class ScoredModel:
 
     @property
     def prompts(self) -> "dict[str, Prompt]":
-        """What was asked, by prompt id."""
+        """The prompts by their ids."""
         return {prompt.id: prompt for group in self.groups for prompt in group.prompts}
 
 
@@ -85,7 +85,7 @@ def score(
     competition: CompetitionFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a model with the validator's own code, in the validator's own sandbox: to the last digit what a worker finds."""
+    """Score a model with the validator's own code and sandbox, to the last digit of a worker's score."""
     from neurons.settings import MinerSettings
     from scoring.competition import load
 
@@ -115,7 +115,7 @@ def _check(target: str) -> None:
 def _seed(
     settings: "MinerSettings", schedule: "Schedule", number: int | None, block: int | None, block_hash: str | None
 ) -> RoundSeed:
-    """From the chain for a round or a block that is named; else under the newest rules: a model is judged by what comes next."""
+    """Read the seed from the chain for a named round or block; else draw one under the newest rules, which come next."""
     from scoring.errors import Code, PlatformError
     from scoring.types import Block, BlockHash, RoundNumber
 
@@ -206,7 +206,7 @@ def _report(found: ScoredModel) -> dict[str, Any]:
 
 
 def _make(folder: Path) -> None:
-    """Before minutes are spent on what goes there; into an empty folder, where nothing of another score can be taken for this one's."""
+    """Make the folder before minutes are spent on its content; it must be empty, so that it holds files of one score only."""
     from scoring.errors import Code, PlatformError
 
     with _writing(folder):

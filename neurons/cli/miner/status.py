@@ -1,4 +1,4 @@
-"""`voice miner status`: what became of a hotkey's submissions, when the next one's turn comes, and what to do."""
+"""`voice miner status`: the state of a hotkey's submissions, their place in the queue, and advice."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ def status(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what became of a hotkey's submissions: state, place in the queue, score, reason and advice; of who waits, what happened."""
+    """Show a hotkey's submissions: state, place in the queue, score, reason and advice; and the history of those that wait."""
     from neurons.settings import MinerSettings
     from scoring.types import Hotkey
 
@@ -60,7 +60,7 @@ def _show(hotkey: str, found: "Sequence[SubmissionOut]", turns: "Turns", events:
 
 
 async def _read(settings: "MinerSettings", hotkey: "Hotkey") -> "tuple[list[SubmissionOut], Turns, Events]":
-    """The hotkey's submissions; of those that wait or run where they stand, the first of each in the order of service, and their events."""
+    """Read the hotkey's submissions, the first queue row of each that waits or runs, and the events of those."""
     from neurons.api_client.client import VoiceApi
 
     async with VoiceApi(settings.api_url, None, settings.api_hotkey) as api:
@@ -103,7 +103,7 @@ def _table(found: "Sequence[SubmissionOut]", turns: "Turns") -> Table:
 
 
 def starts_in(turn: "QueueRowOut") -> str:
-    """When its turn comes: half of those like it start by the first time, nine in ten by the second."""
+    """The time until it starts: half of those like it start by the first number, nine in ten by the second."""
     if turn.state.value == "running":
         return f"runs: {turn.stage} {turn.done}/{turn.total}" if turn.stage else "runs"
     if turn.eta_p50_seconds is None or turn.eta_p90_seconds is None:

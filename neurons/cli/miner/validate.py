@@ -81,7 +81,7 @@ def _read(file: Path) -> bytes:
 
 
 def _check(option: str, said: str) -> None:
-    """Both are sent in an address, which holds neither everything nor any amount of it."""
+    """Check a text that is sent in an address: UTF-8, and not too long."""
     from scoring.errors import Code, PlatformError
     from voice_api.schemas import MOST_CHARACTERS
 

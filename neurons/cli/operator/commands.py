@@ -1,4 +1,4 @@
-"""`voice operator`: what waits for an operator, who works, and orders; each order says why, and leaves an event."""
+"""`voice operator`: parked evaluations, workers, and orders; each order has a reason, and leaves an event."""
 
 import asyncio
 import re

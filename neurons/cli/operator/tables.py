@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def show_stuck(rows: "Sequence[StuckOut]") -> None:
-    """Each with its code, and what to do about it."""
+    """Show each parked evaluation with its code and advice."""
     if not rows:
         Console().print("Nothing waits for an operator.")
         return
@@ -53,7 +53,7 @@ def show_stuck(rows: "Sequence[StuckOut]") -> None:
 
 
 def show_workers(rows: "Sequence[WorkerOut]", evaluations: "Mapping[EvaluationId, EvaluationOut]", now: datetime) -> None:
-    """Each with what it does, and when it was last seen."""
+    """Show each worker with its work, and when it was last seen."""
     if not rows:
         Console().print("No worker lives.")
         return

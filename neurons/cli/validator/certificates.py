@@ -1,4 +1,4 @@
-"""`voice validator certify` and `revoke`: whose receipts the validator counts."""
+"""`voice validator certify` and `revoke`: certificates of the service keys that sign receipts."""
 
 from pathlib import Path
 from typing import Annotated
