@@ -20,8 +20,8 @@ from scoring.competition import load
 from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash, RoundNumber
 from workers.evaluation.obtain import LocalModel
+from workers.evaluation.speech import requests_of, speak
 from workers.evaluation.tools import open_tools
-from workers.evaluation.trial import requests_of, speak
 
 _SAMPLE_SECONDS = 0.5
 _ROOT = Path(__file__).parents[1]

@@ -19,8 +19,8 @@ from scoring.competition import Competition
 from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash
 from workers.evaluation.obtain import LocalModel
+from workers.evaluation.speech import requests_of, speak
 from workers.evaluation.tools import Tools
-from workers.evaluation.trial import requests_of, speak
 
 ROWS = {"rate": 0, "pitch": 1, "expression": 2, "loudness": 3}
 """Row of an attribute's settings in a model's controls."""

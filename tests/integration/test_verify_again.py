@@ -36,8 +36,8 @@ from workers.evaluation import hardware
 from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Stage
+from workers.evaluation.speech import judge_model
 from workers.evaluation.tools import Tools, open_tools
-from workers.evaluation.trial import judge_model
 from workers.verify.audio import check_audio
 from workers.verify.model import check_model
 from workers.verify.receipt import VerifyOutcome, open_case
@@ -111,14 +111,14 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     demo = load(COMPETITION).at(RoundNumber(0))
     rules = demo.model_copy(update={"round": demo.round.model_copy(update={"single": 1, "counterfactual": 1, "voice": 1})})
     made, means = models.build(folder / "models"), open_tools("http://127.0.0.1:1", folder / "data")
-    trial = judge_model(LocalModel(made["clear"], "espeak"), BLOCK_HASH, rules, means, silent)
+    speech = judge_model(LocalModel(made["clear"], "espeak"), BLOCK_HASH, rules, means, silent)
     prints = fingerprint(made["clear"], NO_PROGRESS)
-    finding = Finding(prints.content, prints.tensors, None, None, trial.report)
+    finding = Finding(prints.content, prints.tensors, None, None, speech.report)
     asked = prompts_hash(rules.groups(BLOCK_HASH))
-    here = Circumstances(hardware.describe(), NOW, {"speak": trial.speak_seconds})
+    here = Circumstances(hardware.describe(), NOW, {"speak": speech.speak_seconds})
     document = receipt.build(subject("clear/voice", rules), asked, finding, here)
     store = FolderStore(folder / "store")
-    for spoken in trial.spoken.values():
+    for spoken in speech.spoken.values():
         store.keep_audio(spoken)
     store.keep_evidence(sign(document), rules)
     yield Bed(folder, rules, store, made, means, document)

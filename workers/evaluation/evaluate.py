@@ -17,8 +17,8 @@ from voice_api.db.evaluations import Claim, Verdict
 from workers.evaluation.obtain import obtain
 from workers.evaluation.progress import Progress, Stage
 from workers.evaluation.receipt_signer import ReceiptSigner
+from workers.evaluation.speech import judge_model
 from workers.evaluation.tools import Tools
-from workers.evaluation.trial import judge_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,12 @@ def _evaluate(assignment: Assignment, tools: Tools, lineage: Lineage, progress: 
         earlier = lineage.earlier(claim, prints.content, prints.tensors)
         if earlier is not None:
             return _name_copy(assignment, prints, earlier)
-        result = judge_model(model, claim.block_hash, competition, tools, progress)
+        speech = judge_model(model, claim.block_hash, competition, tools, progress)
     except SubmissionFault as fault:
         return refuse(assignment, fault, prints)
-    signer.keep(result.spoken.values())
-    finding = Finding(prints.content, prints.tensors, None, None, result.report)
-    timings = {"speak": result.speak_seconds, "judge": result.judge_seconds}
+    signer.keep(speech.spoken.values())
+    finding = Finding(prints.content, prints.tensors, None, None, speech.report)
+    timings = {"speak": speech.speak_seconds, "judge": speech.judge_seconds}
     return signer.verdict(claim, competition, finding, timings=timings)
 
 

@@ -5,10 +5,10 @@ from functools import partial
 
 from scoring.competition import Competition
 from workers.hub import repo_check
-from workers.hub.source import Source
+from workers.hub.source import RepositorySource
 
 
-def inspect(source: Source, competition: Competition, on_file: Callable[[int, int], None]) -> str:
+def inspect(source: RepositorySource, competition: Competition, on_file: Callable[[int, int], None]) -> str:
     """Check names, sizes, licence, config and every safetensors header, in this order; the model family, or SubmissionFault.
 
     `on_file` hears of each file that was looked into, and of how many there are.

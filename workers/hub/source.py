@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from workers.hub.client import Hub
 
 
-class Source(Protocol):
+class RepositorySource(Protocol):
     """A repository at a pinned revision, on a hub or in a folder."""
 
     @property

@@ -13,8 +13,8 @@ from scoring.receipts.receipt import Finding
 from scoring.report import SampleReport
 from workers.evaluation.obtain import LocalModel, fetch, open_folder
 from workers.evaluation.progress import Progress, Stage
+from workers.evaluation.speech import requests_of, speak
 from workers.evaluation.tools import Tools
-from workers.evaluation.trial import requests_of, speak
 from workers.verify.audio import choose, is_same_hardware, judge_again
 from workers.verify.receipt import Case, VerifyOutcome
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from scoring.types import Block, BlockHash, ContentHash
     from workers.evaluation.obtain import LocalModel
     from workers.evaluation.progress import Progress
+    from workers.evaluation.speech import JudgedSpeech
     from workers.evaluation.tools import Tools
-    from workers.evaluation.trial import TrialResult
 
 Target = Annotated[
     str, typer.Argument(metavar="PATH|REPO@REVISION", help="A model's folder, or <namespace>/<name>@<40 hex digits>.")
@@ -65,7 +65,7 @@ class ScoredModel:
     content: "ContentHash"
     seed: RoundSeed
     groups: "tuple[Group, ...]"
-    trial: "TrialResult"
+    speech: "JudgedSpeech"
     reasons: Mapping[str, Sequence[str]]
 
     @property
@@ -97,7 +97,7 @@ def score(
     found = _score(target, seed, settings)
     report = _report(found)
     if out is not None:
-        _keep(out, report, found.trial.spoken)
+        _keep(out, report, found.speech.spoken)
     answer(as_json, report, lambda: _show(found))
 
 
@@ -160,8 +160,8 @@ def _score(target: str, seed: RoundSeed, settings: "MinerSettings") -> ScoredMod
     from scoring.scores.aggregate import ScoreRules
     from scoring.scores.reasons import explain
     from workers.evaluation.progress import Stage
+    from workers.evaluation.speech import judge_model
     from workers.evaluation.tools import open_tools
-    from workers.evaluation.trial import judge_model
 
     torch.set_num_threads(1)  # as a worker does, unless it is told otherwise
     groups = seed.rules.groups(seed.block_hash)
@@ -169,10 +169,10 @@ def _score(target: str, seed: RoundSeed, settings: "MinerSettings") -> ScoredMod
         means = open_tools(settings.hub, settings.data, pins=settings.standard_pins, device=settings.device)
         model = _model(target, seed.rules, means, progress)
         content = fingerprint(model.folder, partial(progress, Stage.FINGERPRINT)).content
-        trial = judge_model(model, seed.block_hash, seed.rules, means, progress)
-    reasons = explain(groups, trial.report, ScoreRules(anchors.load(seed.rules.profile), seed.rules.factors))
+        speech = judge_model(model, seed.block_hash, seed.rules, means, progress)
+    reasons = explain(groups, speech.report, ScoreRules(anchors.load(seed.rules.profile), seed.rules.factors))
     return ScoredModel(
-        target=target, family=model.family, content=content, seed=seed, groups=groups, trial=trial, reasons=reasons
+        target=target, family=model.family, content=content, seed=seed, groups=groups, speech=speech, reasons=reasons
     )
 
 
@@ -188,7 +188,7 @@ def _model(target: str, rules: "Competition", means: "Tools", progress: "Progres
 
 def _report(found: ScoredModel) -> dict[str, Any]:
     """Everything, as plain JSON data."""
-    asked, report = found.prompts, asdict(found.trial.report)
+    asked, report = found.prompts, asdict(found.speech.report)
     for sample in report["samples"]:
         prompt = asked[sample["prompt_id"]]
         sample |= {"text": prompt.text, "description": prompt.description, "reasons": list(found.reasons[prompt.id])}
@@ -199,8 +199,8 @@ def _report(found: ScoredModel) -> dict[str, Any]:
         "round": found.seed.number,
         "block_hash": found.seed.block_hash,
         "competition_hash": found.seed.rules.hash,
-        "speak_seconds": found.trial.speak_seconds,
-        "judge_seconds": found.trial.judge_seconds,
+        "speak_seconds": found.speech.speak_seconds,
+        "judge_seconds": found.speech.judge_seconds,
         **report,
     }
 
@@ -240,7 +240,7 @@ def _show(found: ScoredModel) -> None:
     from scoring.report import Factor
     from scoring.types import MICRO
 
-    report, asked, console = found.trial.report, found.prompts, Console(soft_wrap=True, highlight=False)
+    report, asked, console = found.speech.report, found.prompts, Console(soft_wrap=True, highlight=False)
     factors = [factor for factor in Factor if factor in found.seed.rules.factors]
     table = Table(
         Column("prompt", no_wrap=True),

@@ -28,8 +28,8 @@ from scoring.types import BlockHash, RoundNumber
 from workers.evaluation.judge_models import StandardModels
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.panels import LastPanel
+from workers.evaluation.speech import judge_model
 from workers.evaluation.tools import Tools
-from workers.evaluation.trial import judge_model
 from workers.hub.client import Hub
 from workers.sandbox.sandbox import Sandbox
 
@@ -167,9 +167,9 @@ def test_a_model_is_judged(warm: StandardModels, competition: Competition, tmp_p
     """From a demo model's folder, through the sandbox, under a competition with the standard profile."""
     folder = models.build(tmp_path / "models")["clear"]
     tools = Tools(Hub("http://127.0.0.1:9", tmp_path), Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel(warm))
-    trial = judge_model(LocalModel(folder, "espeak"), BlockHash("0x" + "5a" * 32), competition, tools, NO_PROGRESS)
-    assert (trial.report.profile, len(trial.report.samples)) == ("standard", 3)
-    assert all({"utmos", "wer_weak", "emotion", "delivery"} <= set(sample.metrics) for sample in trial.report.samples)
+    speech = judge_model(LocalModel(folder, "espeak"), BlockHash("0x" + "5a" * 32), competition, tools, NO_PROGRESS)
+    assert (speech.report.profile, len(speech.report.samples)) == ("standard", 3)
+    assert all({"utmos", "wer_weak", "emotion", "delivery"} <= set(sample.metrics) for sample in speech.report.samples)
 
 
 def test_other_pins_are_other_judges(warm: StandardModels) -> None:

@@ -1,4 +1,4 @@
-"""A try of an evaluation ends when its work does, when a stage stalls, and when the worker has to stop; in time, thread or no thread."""
+"""Supervised work ends when its work does, when a stage stalls, and when the worker has to stop; in time, thread or no thread."""
 
 import asyncio
 import threading
@@ -23,7 +23,7 @@ SOON = timedelta(seconds=0.8)
 LATER = timedelta(minutes=1)
 
 
-class Database:
+class Renewer:
     """Takes renewals, or has lost the lease."""
 
     def __init__(self, lost: bool = False) -> None:
@@ -36,8 +36,8 @@ class Database:
 
 
 @dataclass
-class Try:
-    """A try, and what was done to end it."""
+class Attempt:
+    """Supervised work, and the means to end it."""
 
     limits: StageLimits = field(default_factory=StageLimits)
     drain: Drain = field(default_factory=Drain)
@@ -46,7 +46,7 @@ class Try:
 
     async def run(self, work: Callable[[LeaseKeeper], str], stands: Callable[[str], bool] = bool) -> str:
         """Do the work, supervised."""
-        renewals = Renewals(cast(Any, Database(self.lost)), lambda: None)
+        renewals = Renewals(cast(Any, Renewer(self.lost)), lambda: None)
         keeper = LeaseKeeper(renewals, cast(Any, None), timedelta(minutes=1), asyncio.get_running_loop())
         supervisor = Supervisor(keeper=keeper, limits=self.limits, drain=self.drain, stop_guest=self.guest_stopped.set)
         return await supervisor.run(lambda: work(keeper), stands)
@@ -54,7 +54,7 @@ class Try:
 
 async def test_work_that_ends_by_itself() -> None:
     """Its result is the try's."""
-    assert await Try().run(lambda _keeper: "done") == "done"
+    assert await Attempt().run(lambda _keeper: "done") == "done"
 
 
 async def test_work_that_fails_by_itself() -> None:
@@ -64,7 +64,7 @@ async def test_work_that_fails_by_itself() -> None:
         raise ArithmeticError("mine")
 
     with pytest.raises(ArithmeticError, match="mine"):
-        await Try().run(fail)
+        await Attempt().run(fail)
 
 
 @pytest.mark.parametrize("stage", list(Stage))
@@ -78,7 +78,7 @@ async def test_each_stage_has_its_own_limit(stage: Stage) -> None:
 
     limits = StageLimits(**{other.value: SOON if other is stage else LATER for other in Stage})
     with pytest.raises(InfrastructureFault) as caught:
-        await Try(limits).run(stand)
+        await Attempt(limits).run(stand)
     assert (caught.value.code, stage.value in caught.value.detail) == (Code.STAGE_STALLED, True)
 
 
@@ -91,36 +91,36 @@ async def test_slow_progress_is_progress() -> None:
             time.sleep(0.2)
         return "done"
 
-    assert await Try(StageLimits(judge=timedelta(seconds=1))).run(crawl) == "done"
+    assert await Attempt(StageLimits(judge=timedelta(seconds=1))).run(crawl) == "done"
 
 
 async def test_a_stalled_guest_is_ended() -> None:
     """The thread waits for it, and reports nothing; then it ends as the guest does, and the process goes on."""
-    trial = Try(StageLimits(speak=SOON))
+    attempt = Attempt(StageLimits(speak=SOON))
 
     def speak(keeper: LeaseKeeper) -> str:
         keeper(Stage.SPEAK, 0, 1)
-        trial.guest_stopped.wait()
+        attempt.guest_stopped.wait()
         raise InfrastructureFault(Code.WORKER_ERROR, "the guest was killed")
 
     with pytest.raises(InfrastructureFault) as caught:
-        await trial.run(speak)
-    assert (caught.value.code, trial.drain.exit_status) == (Code.STAGE_STALLED, None)
+        await attempt.run(speak)
+    assert (caught.value.code, attempt.drain.exit_status) == (Code.STAGE_STALLED, None)
 
 
 async def test_a_thread_that_does_not_end_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """The evaluation is handed back all the same; the process is told to end."""
     monkeypatch.setattr(module, "_GRACE_SECONDS", 0.5)
-    trial, release = Try(StageLimits(check=SOON)), threading.Event()
+    attempt, release = Attempt(StageLimits(check=SOON)), threading.Event()
 
     def hang(_keeper: LeaseKeeper) -> str:
         release.wait()
         return "too late"
 
     with pytest.raises(InfrastructureFault) as caught:
-        await trial.run(hang)
+        await attempt.run(hang)
     release.set()  # the test's own loop would wait for it
-    assert (caught.value.code, trial.drain.exit_status) == (Code.STAGE_STALLED, 1)
+    assert (caught.value.code, attempt.drain.exit_status) == (Code.STAGE_STALLED, 1)
 
 
 async def test_a_worker_that_stood_still_blames_no_stage() -> None:
@@ -139,24 +139,24 @@ async def test_a_worker_that_stood_still_blames_no_stage() -> None:
 
 async def test_asked_to_stop_work_may_end() -> None:
     """It takes less than the patience: its result counts."""
-    trial = Try(drain=Drain(timedelta(seconds=30)))
+    attempt = Attempt(drain=Drain(timedelta(seconds=30)))
 
     def work(_keeper: LeaseKeeper) -> str:
-        trial.drain.request()
+        attempt.drain.request()
         time.sleep(0.6)
         return "done"
 
-    assert await trial.run(work) == "done"
+    assert await attempt.run(work) == "done"
 
 
 @pytest.mark.parametrize("signals", [1, 2])
 async def test_asked_to_stop_work_does_not_take_for_ever(signals: int) -> None:
     """It is handed back once the patience is over, or at the second signal, however much patience there was."""
-    trial = Try(drain=Drain(timedelta(seconds=0.5 if signals == 1 else 600)))
+    attempt = Attempt(drain=Drain(timedelta(seconds=0.5 if signals == 1 else 600)))
 
     def work(keeper: LeaseKeeper) -> str:
         for _ in range(signals):
-            trial.drain.request()
+            attempt.drain.request()
         for done in range(100_000):
             keeper(Stage.SPEAK, done, 100_000)
             time.sleep(0.01)
@@ -164,30 +164,30 @@ async def test_asked_to_stop_work_does_not_take_for_ever(signals: int) -> None:
 
     began = time.monotonic()
     with pytest.raises(Drained):
-        await trial.run(work)
-    assert (trial.drain.exit_status, time.monotonic() - began < 5) == (None, True)
+        await attempt.run(work)
+    assert (attempt.drain.exit_status, time.monotonic() - began < 5) == (None, True)
 
 
 @pytest.mark.parametrize(
-    ("trial", "reason"),
+    ("attempt", "reason"),
     [
-        pytest.param(Try(drain=Drain(timedelta(0))), Drained, id="asked to stop"),
-        pytest.param(Try(StageLimits(judge=SOON)), InfrastructureFault, id="a stalled stage"),
+        pytest.param(Attempt(drain=Drain(timedelta(0))), Drained, id="asked to stop"),
+        pytest.param(Attempt(StageLimits(judge=SOON)), InfrastructureFault, id="a stalled stage"),
     ],
 )
-async def test_what_ends_just_after_the_order_counts(trial: Try, reason: type[Exception]) -> None:
+async def test_what_ends_just_after_the_order_counts(attempt: Attempt, reason: type[Exception]) -> None:
     """If its result stands though its guest was ended, as a score does and a refusal does not."""
 
     def finish(keeper: LeaseKeeper) -> str:
         keeper(Stage.JUDGE, 1, 1)
-        trial.drain.request() if reason is Drained else None
-        assert trial.guest_stopped.wait(5)
+        attempt.drain.request() if reason is Drained else None
+        assert attempt.guest_stopped.wait(5)
         return "scored"
 
-    assert await trial.run(finish, lambda result: result == "scored") == "scored"
-    trial.guest_stopped.clear()
+    assert await attempt.run(finish, lambda result: result == "scored") == "scored"
+    attempt.guest_stopped.clear()
     with pytest.raises(reason):
-        await trial.run(finish, lambda result: result != "scored")
+        await attempt.run(finish, lambda result: result != "scored")
 
 
 async def test_a_lost_lease_ends_it() -> None:
@@ -198,7 +198,7 @@ async def test_a_lost_lease_ends_it() -> None:
         return "too late"
 
     with pytest.raises(LeaseLost):
-        await Try(lost=True).run(work)
+        await Attempt(lost=True).run(work)
 
 
 def test_a_models_own_deadlines_come_first() -> None:

@@ -1,11 +1,37 @@
-"""A write that finds PostgreSQL away is tried again for a while, and nothing else is."""
+"""Failures of ours are tried again after a pause, by a rule; a write that finds PostgreSQL away, for a while; nothing else is."""
 
+import random
 from datetime import timedelta
 
 import pytest
 
 from voice_api.errors import DatabaseUnavailable, LeaseLost
-from workers.jobs.failures import retry_while_db_down
+from workers.jobs.failures import RetryRule, next_retry, retry_while_db_down
+
+RULE = RetryRule(max_retries=6, first=timedelta(minutes=2), max_delay=timedelta(minutes=30), jitter=0.0)
+
+
+@pytest.mark.parametrize(
+    ("failures", "minutes"),
+    [(0, 2), (1, 4), (2, 8), (3, 16), (4, 30), (5, 30)],
+)
+def test_backoff_doubles_up_to_the_longest_delay(failures: int, minutes: int) -> None:
+    """2 · 2ⁿ minutes, at most 30."""
+    assert next_retry(RULE, failures, random.Random(1)) == timedelta(minutes=minutes)
+
+
+def test_a_spent_budget_parks() -> None:
+    """After `max_retries` failures nothing is tried again."""
+    assert next_retry(RULE, 6, random.Random(1)) is None
+
+
+def test_jitter_only_lengthens_and_is_bounded() -> None:
+    """With 10 % jitter the first pause lies between 2 and 2.2 minutes, and pauses differ."""
+    rule = RetryRule(jitter=0.1)
+    draw = random.Random(1)
+    pauses = [next_retry(rule, 0, draw) for _ in range(50)]
+    assert all(pause is not None and timedelta(minutes=2) <= pause <= timedelta(minutes=2.2) for pause in pauses)
+    assert len(set(pauses)) > 40
 
 
 class Write:

@@ -1,4 +1,4 @@
-"""A checked model's trial: it speaks a round's prompts inside the sandbox, and judges listen."""
+"""A checked model's speech in a round: it answers the prompts inside the sandbox, and judges listen."""
 
 import hashlib
 import time
@@ -22,7 +22,7 @@ from workers.sandbox.sandbox import GuestTimedOut
 
 
 @dataclass(frozen=True, slots=True)
-class TrialResult:
+class JudgedSpeech:
     """The sounds of a model in a round, by prompt id, and the judges' report on them. Seconds are wall-clock."""
 
     spoken: Mapping[str, Spoken]
@@ -33,7 +33,7 @@ class TrialResult:
 
 def judge_model(
     model: LocalModel, block_hash: BlockHash, competition: Competition, tools: Tools, progress: Progress
-) -> TrialResult:
+) -> JudgedSpeech:
     """Let a checked model speak a round's prompts and judge the sounds; a judge that is missing is named before it speaks."""
     groups = competition.groups(block_hash)
     panel = tools.panel(competition.profile, groups, partial(progress, Stage.FETCH))
@@ -42,7 +42,7 @@ def judge_model(
     spoken = {item.prompt_id: item for item in said}
     middle = time.monotonic()
     report = panel.judge(groups, spoken, competition, partial(progress, Stage.JUDGE))
-    return TrialResult(spoken, report, middle - began, time.monotonic() - middle)
+    return JudgedSpeech(spoken, report, middle - began, time.monotonic() - middle)
 
 
 def requests_of(family: str, groups: Sequence[Group], block_hash: BlockHash) -> list[Request]:
