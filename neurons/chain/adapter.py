@@ -113,7 +113,7 @@ class Chain:
     async def commit(self, wallet: bt.Wallet, text: bytes) -> CommitResult:
         """Publish a commitment signed by the wallet's hotkey, and wait until a block holds it.
 
-        What was signed can be in no block later than `COMMIT_LASTS` blocks after the newest one, however this ends.
+        The signed commitment can be in no block later than `COMMIT_LASTS` blocks after the newest one, however this ends.
         """
         if len(text) > COMMITMENT_BYTES:
             message = f"a commitment has at most {COMMITMENT_BYTES} bytes, this one {len(text)}"

@@ -28,7 +28,7 @@ class Commitment:
 
 
 def parse(text: str | bytes) -> Commitment:
-    """Read `v1:<namespace>/<name>:<revision>:<tag>`; raises SubmissionFault(COMMITMENT_MALFORMED) that says what is wrong."""
+    """Read `v1:<namespace>/<name>:<revision>:<tag>`; raises SubmissionFault(COMMITMENT_MALFORMED) that names the fault."""
     parts = _ascii(text).split(":")
     if len(parts) != 4 or parts[0] != _VERSION:
         raise _malformed("it is not v1:<namespace>/<name>:<revision>:<tag>")

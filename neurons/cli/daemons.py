@@ -112,10 +112,10 @@ def validator_run(
     competition: CompetitionFile = None,
     follow: Annotated[
         str | None,
-        typer.Option("--follow", help="The API of a validator whose evidence is folded, instead of rounds of one's own."),
+        typer.Option("--follow", help="The API of another validator: fold its evidence instead of opening own rounds."),
     ] = None,
 ) -> None:
-    """Open rounds, fold them into the ledger, and set weights; or follow another's rounds."""
+    """Open rounds, fold them into the ledger, and set weights; or follow another validator's rounds."""
     from neurons.network import open_chain
     from neurons.settings import ValidatorSettings
     from neurons.validator import daemon as process

@@ -52,7 +52,7 @@ def voice(debug: bool = typer.Option(False, "--debug", help="Show the traceback 
 
 
 def main() -> None:
-    """Run the command line: one line per error that says what and what to do, a traceback only with --debug."""
+    """Run the command line: an error is one line that names it and says what to do; a traceback comes only with --debug."""
     debug = "--debug" in sys.argv[1:]
     if debug:
         sys.argv.remove("--debug")
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def _print(error: typer.TyperException | VoiceError | ValidationError) -> None:
-    """Print the error's code, what is wrong, and what to do, in one line; nothing after a help that stands for the error."""
+    """Print the error's code, the fault and the advice in one line; nothing after a help that stands for the error."""
     match error:
         case VoiceError():
             code, message = error.code, f"{error.detail.rstrip('.')}. {error.advice}"

@@ -26,7 +26,7 @@ class SharedOptions:
     """A group of options; its fields are named as the settings that they stand for."""
 
     def settings(self, kind: "type[Settings]", **others: Any) -> "Settings":
-        """The settings with these options and `others`; the environment fills in what was not given."""
+        """The settings with these options and `others`; the environment fills in the rest."""
         return kind(**given(**{field.name: getattr(self, field.name) for field in fields(self)}, **others))
 
 

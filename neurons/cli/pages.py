@@ -12,7 +12,7 @@ Check = Annotated[bool, typer.Option("--check", help="Write nothing; fail if a p
 
 
 def write_or_check(pages: Mapping[Path, str], check: bool, command: str) -> None:
-    """Write each page; with `check` raise PlatformError(ARGUMENT_INVALID) for the first that is not what `command` writes."""
+    """Write each page; with `check` raise PlatformError(ARGUMENT_INVALID) for the first that differs from what `command` writes."""
     for path, text in pages.items():
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -60,9 +60,9 @@ def verify(
     competition: RulesFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a receipt's score again: exit 0 if everything holds, 1 if not, with a table of what differs.
+    """Run a receipt's score again: exit 0 if everything holds, 1 if not, with a table of the differences.
 
-    Level 1 finds what was changed after it was signed, and numbers that do not follow from each other; level 2 metrics that are not the
+    Level 1 finds changes made after the signature, and numbers that do not follow from each other; level 2 metrics that are not the
     audio's; level 3 audio that is not the model's, and a model that is not the receipt's.
     """
     from scoring.competition import DEFAULT_PATH

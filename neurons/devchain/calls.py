@@ -38,7 +38,7 @@ class DevCall:
 
     @property
     def data(self) -> bytes:
-        """Its canonical bytes: what is signed."""
+        """Its canonical bytes, which are signed."""
         return json.dumps([self.module, self.function, self.params], sort_keys=True, default=bytes.hex).encode()
 
     @property
@@ -94,7 +94,7 @@ def _of_coldkey(function: str, params: Mapping[str, Any], origin: Origin, state:
 
 
 def raw_fields(info: Mapping[str, Any]) -> tuple[bytes, ...]:
-    """The payloads of a commitment's `Raw<n>` fields; raises ValueError, as an encoder must, for what is not one.
+    """The payloads of a commitment's `Raw<n>` fields; raises ValueError, as an encoder must, for another field.
 
     The SDK's generated type nests the list once more than the chain's own does; both are read.
     """

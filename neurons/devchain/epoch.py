@@ -43,8 +43,8 @@ class EpochResult:
 def ends(block: int, tempo: int, last_epoch: int, last_step: int) -> int:
     """The first block after `block` that ends an epoch.
 
-    The chain counts `tempo` blocks from where the epoch began, which a change of tempo moves; whoever has not been paid for longer
-    than a tempo is not made to wait for that.
+    The chain counts `tempo` blocks from where the epoch began, which a change of tempo moves; an epoch
+    that has not paid for longer than a tempo does not wait for that.
     """
     return max(block + 1, min(last_epoch + tempo, last_step + tempo + 1))
 
@@ -77,7 +77,7 @@ def run(voters: Sequence[Voter], size: int, kappa: int) -> EpochResult:
 
 
 def emission(result: EpochResult, owners: Sequence[int], blocks: int) -> tuple[int, ...]:
-    """Rao per uid for an epoch of so many blocks; nobody gets what nobody earned, or the share of an owner without a slot."""
+    """Rao per uid for an epoch of so many blocks; unearned emission goes to nobody, nor does the share of an owner without a slot."""
     total = blocks * RAO
     paid = [int(total * _EACH_PERCENT / 100 * (i + d)) for i, d in zip(result.incentive, result.dividends, strict=True)]
     for owner in owners[:1]:
@@ -136,7 +136,7 @@ def _voters(shares: Sequence[StakedNeuron], rules: Rules, owner: Hotkey, block: 
 
 
 def _counted(neuron: NeuronState, neurons: Sequence[NeuronState], owner: Hotkey) -> dict[int, int]:
-    """A validator's weights without those for itself (unless it is the owner) and for who came after they were set or sealed."""
+    """A validator's weights without those for itself (unless it is the owner) and for neurons that came after they were set."""
     return {
         target: value
         for target, value in neuron.weights

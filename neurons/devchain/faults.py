@@ -89,7 +89,7 @@ class FaultTable:
         self._db = connection(path)
 
     def close(self) -> None:
-        """Close the file, once no thread uses it any more: whoever gave up waiting for a call has left one behind."""
+        """Close the file, once no thread uses it any more: a caller that gave up waiting has left one behind."""
         with self._lock:
             self._db.close()
 

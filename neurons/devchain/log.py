@@ -1,4 +1,4 @@
-"""The append-only event log in one SQLite file (WAL), and beside it the table of faults: what survives, and what processes share."""
+"""The append-only event log in one SQLite file (WAL), and beside it the table of faults; both are shared by processes and outlive them."""
 
 import os
 import sqlite3
@@ -114,7 +114,7 @@ class EventLog:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the one write lock; what was appended inside is stored at the end, or not at all after an exception."""
+        """Hold the one write lock; events appended inside are stored at the end, or not at all after an exception."""
         with naming(self._path), self._db:
             self._db.execute("begin immediate")
             yield

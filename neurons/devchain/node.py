@@ -77,19 +77,19 @@ class Node:
             return self._log.between(after, upto)
 
     def next_nonce(self, address: str) -> int:
-        """An account's next nonce, with what the next block already holds."""
+        """An account's next nonce, with the transactions that the next block already holds."""
         with self._lock:
             return self._folded(max(self.head() + 1, self._log.last_block())).nonces.get(address, 0)
 
     def submit(self, extrinsic: Extrinsic) -> LoggedEvent:
-        """Put a signed call into the next block; raises Rejected for what a pool would not take (signature, nonce)."""
+        """Put a signed call into the next block; raises Rejected where a pool would not take it (signature, nonce)."""
         signed = payload(self.genesis.seed, extrinsic.signer, extrinsic.nonce, extrinsic.call)
         if not verify(signed, extrinsic.signature, extrinsic.signer, extrinsic.crypto_type):
             raise Rejected("BadProof")
         return self.transact(lambda state: self._outcome(extrinsic, state))
 
     def transact(self, decide: Callable[[ChainState], Event]) -> LoggedEvent:
-        """Put what `decide` makes of the present state into the next block; whatever it raises leaves the chain as it was."""
+        """Put the event that `decide` makes of the present state into the next block; an exception leaves the chain as it was."""
         with self._lock, self._log.writing():
             self._sealed = self.head()
             self._keep(self._folded(self._sealed))
@@ -110,7 +110,7 @@ class Node:
     def _seal(self, block: int) -> None:
         """Make sure that nothing can be added to a block any more before it is read.
 
-        A writer chooses its block while it holds the write lock. So whoever gets that lock once the block has begun knows
+        A writer chooses its block while it holds the write lock. So a reader that gets that lock once the block has begun knows
         that each later writer chooses a later block.
         """
         if block > self._sealed:

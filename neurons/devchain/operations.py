@@ -23,7 +23,7 @@ from scoring.types import Block, BlockHash, Hotkey, Uid
 
 @dataclass(frozen=True, slots=True)
 class BlockSummary:
-    """A block and what happened in it, one line per event."""
+    """A block and its events, one line each."""
 
     number: Block
     hash: BlockHash
@@ -120,9 +120,9 @@ def own(path: Path, hotkey: Hotkey, *, clock: Clock = time.time) -> Block:
 def reveal(
     path: Path, hotkey: Hotkey, weights: Mapping[Uid, int], sealed_in: int | None = None, *, clock: Clock = time.time
 ) -> Block:
-    """Open what a hotkey sealed (in a block; default: the earliest that waits) as these u16 weights; returns the block.
+    """Open a hotkey's sealed weights (of a block; default: the earliest that wait) as these u16 weights; returns the block.
 
-    The public beacon would open it on a real chain; offline a developer says what is inside. Raises PlatformError(CHAIN_REFUSED).
+    The public beacon would open it on a real chain; offline a developer gives the weights. Raises PlatformError(CHAIN_REFUSED).
     """
     wanted = weight_calls.WeightsRequest(tuple(weights), tuple(weights.values()), 2**64 - 1)
     return _transact(path, clock, lambda state: weight_calls.reveal(hotkey, wanted, state, sealed_in)).block

@@ -21,9 +21,9 @@ def register(hotkey: Hotkey, coldkey: str, amount: int, state: ChainState, origi
 
 
 def stake(hotkey: Hotkey, coldkey: str, amount: int, state: ChainState, origin: Origin | None = None) -> Staked:
-    """A coldkey stakes on any hotkey that ever registered; raises Rejected.
+    """Stake from a coldkey on any hotkey that ever registered; raises Rejected.
 
-    Simplified against the chain: one of the subnet's token costs one of the chain's, whatever was staked before.
+    Simplified against the chain: one of the subnet's token costs one of the chain's, at any stake.
     """
     known = state.neuron(hotkey) is not None or hotkey in state.stakes
     ensure(known, "HotKeyAccountNotExists")
@@ -33,7 +33,7 @@ def stake(hotkey: Hotkey, coldkey: str, amount: int, state: ChainState, origin: 
 
 
 def unstake(hotkey: Hotkey, coldkey: str, amount: int, state: ChainState, origin: Origin | None = None) -> Staked:
-    """A coldkey takes back what it staked, or a part that leaves no dust; more than there is means all; raises Rejected."""
+    """Take a coldkey's stake back, or a part that leaves no dust; more than there is means all; raises Rejected."""
     there = state.stakes.get(hotkey, {}).get(coldkey, 0)
     ensure(there > 0, "NotEnoughStakeToWithdraw")
     taken = min(amount, there)

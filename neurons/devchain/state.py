@@ -82,7 +82,7 @@ class ChainState:
         return next((neuron for neuron in self.neurons if neuron.hotkey == hotkey), None)
 
     def stake(self, hotkey: Hotkey) -> int:
-        """Rao on a hotkey, whoever put it there."""
+        """All rao on a hotkey, from every coldkey."""
         return sum(self.stakes.get(hotkey, {}).values())
 
     def used_space(self, hotkey: Hotkey) -> int:
@@ -199,7 +199,7 @@ def _commit(state: ChainState, hotkey: Hotkey, data: str) -> ChainState:
 
 
 def _step(state: ChainState) -> ChainState:
-    """Run the epoch that ends at the state's block: pay, and forget what was sealed too long ago to be opened in the next."""
+    """Run the epoch that ends at the state's block: pay, and forget weights that were sealed too long ago to be opened in the next."""
     shares = [StakedNeuron(neuron, state.stake(neuron.hotkey)) for neuron in state.neurons]
     neurons = epoch.paid(shares, state.rules, state.owner_hotkey, state.block, state.block - state.last_step)
     index = state.epoch_index + 1

@@ -35,7 +35,7 @@ _STALE_NAP = 0.05
 def _seam(
     method: Callable[Concatenate["DevSubstrate", P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate["DevSubstrate", P], Coroutine[Any, Any, T]]:
-    """Let the faults strike a call by its name, and by what it asks for or submits (`Module.Item`)."""
+    """Let the faults strike a call by its name, and by the item that it reads or the call that it submits (`Module.Item`)."""
 
     @functools.wraps(method)
     async def met(self: "DevSubstrate", /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -191,7 +191,7 @@ class DevSubstrate(UnsupportedCalls):
 
     @_seam
     async def account_next_index(self, address: str) -> int:
-        """An account's next nonce, with what the next block already holds."""
+        """An account's next nonce, with the transactions that the next block already holds."""
         return await self._node_call(self._node.next_nonce, address)
 
     async def submit(
@@ -252,7 +252,7 @@ class DevSubstrate(UnsupportedCalls):
         return await self._node_call(self._node.hash, block)
 
     async def _node_call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run what may block on SQLite in a thread, and raise what the SDK expects."""
+        """Run work that may block on SQLite in a thread, and raise the SDK's own errors."""
         try:
             return await asyncio.to_thread(function, *args, **kwargs)
         except NoSuchBlock as exc:

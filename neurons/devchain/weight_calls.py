@@ -53,7 +53,7 @@ def seal(commit: SealedRequest, origin: Origin, state: ChainState) -> Sealed:
 
 
 def reveal(hotkey: Hotkey, wanted: WeightsRequest, state: ChainState, sealed_in: int | None = None) -> Revealed:
-    """Apply what a hotkey sealed (in a block; default: the earliest that waits); raises Rejected.
+    """Apply a hotkey's sealed weights (of a block; default: the earliest that wait); raises Rejected.
 
     The chain opens sealed weights in the epoch that comes `commit_reveal_period` after theirs, neither earlier nor later.
     """

@@ -30,7 +30,7 @@ class Control:
     """The failures that the hub is told to make, and the requests it had so far.
 
     `failures` says how often each failure is still to happen (negative: always), `only` limits them to paths that contain it;
-    `private` names repositories that need a login; `requests` counts what was asked, by method and path.
+    `private` names repositories that need a login; `requests` counts requests by method and path.
     """
 
     failures: dict[Failure, int] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Control:
         self.requests[key] = self.requests.get(key, 0) + 1
 
     def next_failure(self, path: str, has_body: bool) -> Failure | None:
-        """The failure due for this request, taken off its count; only what has a body can be cut."""
+        """The failure due for this request, taken off its count; only an answer with a body can be cut."""
         for failure, left in self.failures.items():
             if left != 0 and self.only in path and (has_body or failure != "cut"):
                 self.failures[failure] = left - 1

@@ -15,7 +15,7 @@ from neurons.localnet.repositories import hide, is_plain, may_use, publish, show
 
 
 def routes() -> list[Route]:
-    """Create a repository, prepare an upload, commit it, change who may see it."""
+    """Routes that create a repository, prepare an upload, commit it, and make it public or private."""
     repository = "{namespace}/{name}"
     return [
         Route("/api/repos/create", _create, methods=["POST"]),

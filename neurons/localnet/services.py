@@ -74,7 +74,7 @@ def start_postgres(folder: Path, *, durable: bool = True) -> EmbeddedService:
 
 
 def _alias(folder: Path) -> tuple[Path, Callable[[], None]]:
-    """A path without blanks and quotes that leads to the folder, and what removes it: the folder itself wherever that will do."""
+    """A path without blanks and quotes that leads to the folder, and a function that removes it: the folder itself where that will do."""
     if _PLAIN_PATH.fullmatch(str(folder)):
         return folder, lambda: None
     holder = Path(tempfile.mkdtemp(prefix="voice-postgres-"))

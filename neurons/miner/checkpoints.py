@@ -28,7 +28,7 @@ class Watched:
 def scan(folder: Path) -> tuple[Checkpoint, ...]:
     """Every folder below `folder` with files in it, the newest first; raises PlatformError(ARGUMENT_INVALID) when it is not there.
 
-    What vanishes while it is looked at is left out.
+    A folder that vanishes meanwhile is left out.
     """
     if not folder.is_dir():
         raise PlatformError(Code.ARGUMENT_INVALID, f"There is no folder {folder}.")

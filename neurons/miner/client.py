@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinerState:
-    """A hotkey now: its newest commitment at both heads, what the API holds of it, and the first block outside its cooldown.
+    """A hotkey's state: its newest commitment at both heads, its submissions, and the first block outside its cooldown.
 
     `submissions` is None when the API does not answer: then every commitment is taken to start a cooldown.
     """
@@ -187,7 +187,7 @@ class MinerClient:
         return RepositoryView(remote.private, remote.empty, holds), remote.revision if holds else ""
 
     def _upload(self, model: ModelToPublish) -> str:
-        """Upload, and make sure that what lies there is what was scored: a training process may have written into the folder."""
+        """Upload, and make sure that the hub holds the scored model: a training process may have written into the folder."""
         revision = self._hub.upload(model.chosen.folder, model.repo)
         remote = self._hub.state(model.repo, revision)
         if remote is None or not holds_model(remote, model.chosen.folder, model.chosen.content):

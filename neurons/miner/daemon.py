@@ -1,4 +1,4 @@
-"""The miner's daemon: publish what is chosen, try what is new, tell the news of what was submitted."""
+"""The miner's daemon: publish the chosen model, try new checkpoints, tell the news of the last submission."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -79,7 +79,7 @@ class Daemon:
     """The outage that was told last, in words."""
 
     async def tick(self) -> Pace:
-        """Do one thing. What is being published is not overtaken by a better checkpoint: one commitment after another."""
+        """Do one thing. A better checkpoint does not overtake one that is being published: one commitment after another."""
         state = await self.client.state()
         pace = await self.publisher.step(state)
         if pace is not Pace.IDLE:
@@ -91,7 +91,7 @@ class Daemon:
         return pace
 
     async def run(self, pause: timedelta, stop: Shutdown) -> None:
-        """Tick until asked to stop, and then leave at once, whatever is under way: the journal knows how far it was.
+        """Tick until asked to stop, and then leave at once: the journal knows how far the work under way was.
 
         After a named outage it is tried again, less and less often; with `once` the outage is raised.
         """

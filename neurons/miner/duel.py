@@ -45,7 +45,7 @@ def prompts_of(challenger: str, incumbent: str, number: int) -> BlockHash:
 def duel_result(
     challenger: Sequence[ScoreRecord], incumbent: Sequence[ScoreRecord], rules: Competition, nth: int, margin: float | None
 ) -> DuelResult:
-    """The contest over rounds that both were scored in, in order; without a `margin` it is what a young king would be given.
+    """The contest over rounds that both were scored in, in order; without a `margin` it is a young king's.
 
     `nth` (from 1): how many checkpoints were tried against this incumbent, this one included.
     """

@@ -28,7 +28,7 @@ class Remote:
 
     @property
     def empty(self) -> bool:
-        """Whether it holds nothing but what a hub puts into it by itself."""
+        """Whether it holds nothing but files that a hub puts into it by itself."""
         return not set(self.files) - _HUBS_OWN
 
     def holds(self, folder: Path) -> bool:

@@ -47,7 +47,7 @@ class Journal:
         self._file.close()
 
     def _read(self, path: Path) -> list[Record]:
-        """All whole lines. What a kill left of a line was never acted upon: it is cut off."""
+        """Read all whole lines. The rest of a line that a kill left was never acted upon: it is cut off."""
         data = path.read_bytes()
         whole = data.rfind(b"\n") + 1
         if whole < len(data):

@@ -99,16 +99,16 @@ def encode(record: Record) -> bytes:
 
 
 def decode(line: bytes) -> Record:
-    """The inverse; raises ValueError for what no version wrote."""
+    """Decode a line; raises ValueError for one that no version wrote."""
     return _RECORD.validate_json(line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenModel:
-    """The model that is to be published, and how far that is.
+    """The model that is to be published, and the progress of that.
 
-    `revision` is what was uploaded and found to be the model. `signed` is the newest block when its commitment was first begun, unless
-    the chain refused every one; only `Ended` tells that it was seen on the chain.
+    `revision` was uploaded and found to be the model. `signed` is the newest block when its commitment was first begun, unless
+    the chain refused every one; only `PublishingEnded` tells that it was seen on the chain.
     """
 
     content: ContentHash

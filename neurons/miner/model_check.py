@@ -42,8 +42,8 @@ def commitment_of(content: ContentHash, repo: str, revision: str, wallet: bt.Wal
 def repository_of(base: str, content: ContentHash) -> str:
     """`<base>-<8 hex digits of the content>`: each submission has its own.
 
-    A repository that is public already would show the next model before it is committed, and hiding it would take away what validators
-    judge. The name follows from the model, so a restart finds it again.
+    A repository that is public already would show the next model before it is committed, and hiding it would take the model away from
+    its judges. The name follows from the model, so a restart finds it again.
     """
     return f"{base}-{content[:_NAME_DIGITS]}"
 

@@ -1,6 +1,6 @@
 """The next step of publishing a chosen model, decided from the present state of chain, hub and journal.
 
-Private → commit → public: whoever could read the model before its commitment is final could commit it first. Every restart asks the
+Private → commit → public: a reader of the model could commit it first, until its commitment is final. Every restart asks the
 outside world again, so a step that was cut short is either seen to have happened, or is known to be void before it is repeated.
 """
 

@@ -25,9 +25,9 @@ class Scorer(Protocol):
     """Scores a model on the prompts of a block hash."""
 
     async def score(self, target: str, name: str, block_hash: BlockHash) -> ScoreRecord:
-        """`target` is a folder or repo@revision, `name` what its score is kept under.
+        """Score `target` (a folder or repo@revision); its score is kept under `name`.
 
-        Raises SubmissionFault for what a validator would refuse, PlatformError when it could not be scored here and now.
+        Raises SubmissionFault where a validator would refuse it, PlatformError when it could not be scored here and now.
         """
         ...
 

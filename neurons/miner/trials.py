@@ -72,7 +72,7 @@ class Trials:
         return checkpoint.look not in self._journal.state.looks and checkpoint.look not in self._known
 
     async def _judge(self, checkpoint: Checkpoint, state: MinerState) -> None:
-        """Check it and, if it is a model that was never tried, try it. What vanishes meanwhile is no longer a checkpoint."""
+        """Check it and, if it is a model that was never tried, try it. A folder that vanishes meanwhile is no longer a checkpoint."""
         self._notify(Message(MessageKind.WORKING, f"Checking {checkpoint.folder.name}", {"checkpoint": str(checkpoint.folder)}))
         try:
             found = await self._client.in_thread(lambda: check(checkpoint.folder, self._rules))
@@ -96,7 +96,7 @@ class Trials:
             await self._try(self._trial(checkpoint, content, state))
 
     def _is_last(self, content: ContentHash, state: MinerState) -> bool:
-        """Whether the last commitment is of this model: its tag tells, whatever the journal knows."""
+        """Whether the last commitment is of this model: its tag tells, with or without a journal."""
         last = state.last
         return last is not None and last.tag == tag_of(content, self._client.public_key)
 

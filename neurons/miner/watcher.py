@@ -1,4 +1,4 @@
-"""Reads the API's view of the last submission, and tells what is new."""
+"""Watches the last submission as the API shows it, and tells its news."""
 
 from dataclasses import dataclass, field
 

@@ -82,7 +82,7 @@ def register(
     options: DevWalletOptions,
     stake: Annotated[float, typer.Option(min=0.0, help="Tokens staked on the hotkey (validators).")] = 0.0,
 ) -> None:
-    """Register the wallet's hotkey on the subnet; a full subnet loses who earns least and is not immune."""
+    """Register the wallet's hotkey on the subnet; a full subnet drops the neuron that earns least and is not immune."""
     from neurons.devchain import operations
     from neurons.devchain.genesis import RAO
     from scoring.types import Hotkey as HotkeyAddress
@@ -132,10 +132,10 @@ def _moved(path: Path, hotkey: str, coldkey: str, amount: float) -> None:
 @shared_options
 def blocks(
     options: DevChainOptions,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest blocks.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The number of blocks.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Show the chain's newest blocks and what happened in them."""
+    """Show the chain's newest blocks and their events."""
     from dataclasses import asdict
 
     from neurons.cli.dev import tables

@@ -62,7 +62,7 @@ def demo(
 
 
 def _interrupt(_signum: int, _frame: FrameType | None) -> None:
-    """Begin to stop; what comes after the first signal is ignored, as it would break off the stopping, which has its own limits."""
+    """Begin to stop; later signals are ignored, as they would break off the stopping, which has its own limits."""
     for signum in _STOPS:
         signal.signal(signum, signal.SIG_IGN)
     sys.stderr.write("\nStopping; this takes some seconds.\n")

@@ -19,10 +19,13 @@ def add(
         FaultKind, typer.Argument(help="stall: no answer; drop: the connection breaks; stale: the head stands still; error.")
     ],
     call: Annotated[
-        str, typer.Option(help="Which calls: submit, query, runtime_call, connect, SubtensorModule.*, … (patterns with * and ?).")
+        str,
+        typer.Option(
+            help="The calls that fail: submit, query, runtime_call, connect, SubtensorModule.*, … (patterns with * and ?)."
+        ),
     ] = "*",
-    share: Annotated[float, typer.Option(help="Which share of them, above 0 and at most 1.")] = 1.0,
-    seconds: Annotated[float, typer.Option(help="How long a stall lasts.")] = 3_600.0,
+    share: Annotated[float, typer.Option(help="The share of them that fails, above 0 and at most 1.")] = 1.0,
+    seconds: Annotated[float, typer.Option(help="Seconds that a stall lasts.")] = 3_600.0,
     name: Annotated[str, typer.Option(help="The error, by the chain's name.")] = "Unavailable",
     after: Annotated[bool, typer.Option("--after", help="The call takes effect; only its answer is lost.")] = False,
     until_block: Annotated[int | None, typer.Option(min=1, help="The block at which it is over (default: when cleared).")] = None,

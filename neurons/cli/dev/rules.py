@@ -33,10 +33,11 @@ def reveal(
         int | None, typer.Option("--block", min=0, help="The block that holds them (default: the earliest that waits).")
     ] = None,
     hotkey: Annotated[
-        str | None, typer.Option("--hotkey", parser=address, metavar="ADDRESS", help="Whose (default: the wallet's).")
+        str | None,
+        typer.Option("--hotkey", parser=address, metavar="ADDRESS", help="The validator's hotkey (default: the wallet's)."),
     ] = None,
 ) -> None:
-    """Open a validator's sealed weights, as the beacon would: offline, what is inside has to be said."""
+    """Open a validator's sealed weights, as the beacon would; offline, the weights must be given."""
     from bittensor.intents import normalize
 
     from neurons.devchain import operations

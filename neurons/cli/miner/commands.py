@@ -57,7 +57,7 @@ app.command("run")(run.run)
 def publish(
     folder: Folder,
     repo: Repo,
-    private: Annotated[bool, typer.Option("--private", help="Publish it unseen: then commit it, then reveal it.")] = False,
+    private: Annotated[bool, typer.Option("--private", help="Publish it privately: commit it next, then reveal it.")] = False,
     competition: CompetitionFile = None,
 ) -> None:
     """Upload a checked model folder to the model hub; prints the revision to commit."""
@@ -116,7 +116,7 @@ app.command("status")(status.status)
 
 
 def _rules(path: Path | None) -> "Competition":
-    """The competition's newest version: a model is checked against what comes next."""
+    """The competition's newest version: a model is checked against the rules to come."""
     from neurons.settings import MinerSettings
     from scoring.competition import load
 

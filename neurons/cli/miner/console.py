@@ -96,7 +96,7 @@ def _costs(message: "Message") -> Table:
 
 
 async def ask(question: str) -> bool:
-    """Ask on the terminal; a signal ends the process while it waits. Whatever is not yes is no."""
+    """Ask on the terminal; a signal ends the process while it waits. Every answer but yes is no."""
     typer.echo(f"{question} [y/N] ", nl=False)
     loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

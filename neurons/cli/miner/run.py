@@ -1,4 +1,4 @@
-"""`voice miner run`: watch a folder of checkpoints, and submit each that is better than what was submitted last."""
+"""`voice miner run`: watch a folder of checkpoints, and submit each that beats the last submission."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ Models = Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="The folder wh
 Repo = Annotated[str, typer.Option("--repo", help="<namespace>/<name>: each submission gets <name>-<8 hex digits> for itself.")]
 Margin = Annotated[
     float | None,
-    typer.Option("--margin", min=0.0, max=1.0, help="The lead that must be shown (default: what a young king would be given)."),
+    typer.Option("--margin", min=0.0, max=1.0, help="The lead that must be shown (default: a young king's margin)."),
 ]
 Once = Annotated[bool, typer.Option("--once", help="Do what can be done now, and end.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Score and compare, but sign, upload and show nothing.")]

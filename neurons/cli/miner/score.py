@@ -102,7 +102,7 @@ def score(
 
 
 def _check(target: str) -> None:
-    """Refuse what names neither a folder nor a repository at a pinned revision, before anything is started for it."""
+    """Refuse a target that is neither a folder nor a repository at a pinned revision, before anything is started for it."""
     from scoring.errors import Code, PlatformError
 
     named = _REPO.fullmatch(target)

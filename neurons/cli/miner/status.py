@@ -35,7 +35,8 @@ _SUFFIXES = {1: "st", 2: "nd", 3: "rd"}
 def status(
     options: WalletOptions,
     hotkey: Annotated[
-        str | None, typer.Option("--hotkey", parser=address, metavar="ADDRESS", help="Whose, instead of the wallet's hotkey.")
+        str | None,
+        typer.Option("--hotkey", parser=address, metavar="ADDRESS", help="The hotkey to show, instead of the wallet's."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

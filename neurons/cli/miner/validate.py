@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     Tell = Callable[[str], None]
 
 File = Annotated[Path, typer.Argument(help="A WAV, FLAC or OGG file.", show_default=False)]
-Words = Annotated[str, typer.Option("--text", help="What is said in it.", show_default=False)]
+Words = Annotated[str, typer.Option("--text", help="The words that are said in it.", show_default=False)]
 Voice = Annotated[
     str, typer.Option("--description", help="The voice that was asked for, as rounds describe one.", show_default=False)
 ]
 Wait = Annotated[
-    float, typer.Option("--wait", min=0.0, help="Seconds to wait for the result; what is not ready then can be read later.")
+    float, typer.Option("--wait", min=0.0, help="Seconds to wait for the result; a later one can be read at its address.")
 ]
 
 _PAUSE_SECONDS = 1.0
@@ -47,7 +47,7 @@ def validate(
     competition: CompetitionFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Have one recording judged by the network, and see what cost points. Takes a registered hotkey; earns and costs nothing."""
+    """Have one recording judged by the network, and see where it loses points. Needs a registered hotkey; earns and costs nothing."""
     from neurons.api_client.client import VoiceApi
     from neurons.settings import MinerSettings
     from scoring.competition import load
@@ -96,9 +96,9 @@ def _check(option: str, said: str) -> None:
 async def follow(
     api: "VoiceApi", upload: bytes, text: str, description: str, *, wait: float, tell: "Tell", pause: float = _PAUSE_SECONDS
 ) -> "ValidationOut":
-    """Send a recording and ask for its result every `pause` seconds: as it stands when it has ended, or after `wait` seconds.
+    """Send a recording and ask for its result every `pause` seconds: its last state when it has ended, or after `wait` seconds.
 
-    `tell` hears what happens. Raises ApiUnavailable and ApiRefused.
+    `tell` hears of each step. Raises ApiUnavailable and ApiRefused.
     """
     tell(f"sending {len(upload) / _MEBIBYTE:.1f} MiB")
     found = await api.validate(upload, text, description)
@@ -135,7 +135,7 @@ def _show(found: "ValidationOut", scale: "Anchors", url: str) -> None:
 
 
 def measured(found: "ValidationOut", scale: "Anchors") -> Table:
-    """Every metric that counts, with what is human and what is bad; utilities stand beside the first metric of their factor."""
+    """A row for each metric that counts, with its human and its bad value; utilities stand beside the first metric of their factor."""
     table = Table(
         "factor",
         Column("utility", justify="right"),

@@ -1,1 +1,1 @@
-"""Commands of an operator: quarantine, requeue, ban and what they show."""
+"""Commands of an operator: orders such as quarantine, requeue and ban, and views of stuck evaluations and workers."""

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
     from voice_api.schemas.operations import Ordered
 
-app = typer.Typer(help="What operators see and order, with a hotkey that VOICE_API_OPERATORS names.", no_args_is_help=True)
+app = typer.Typer(help="An operator's views and orders, with a hotkey that VOICE_API_OPERATORS names.", no_args_is_help=True)
 
-Reason = Annotated[str, typer.Option("--reason", "-r", help="Why: it stands in the event.", show_default=False)]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="The reason, kept in the event.", show_default=False)]
 Moment = "a time like 2026-11-22T09:00 (UTC), or an age like 90m"
 
 Answer = TypeVar("Answer")
@@ -38,7 +38,7 @@ def stuck(options: WalletOptions, as_json: AsJson = False) -> None:
 @app.command()
 @shared_options
 def workers(options: WalletOptions, as_json: AsJson = False) -> None:
-    """List live workers, and what each of them does."""
+    """List live workers and their work."""
 
     async def ask(api: "VoiceApi") -> "tables.Crew":
         live = await api.workers()
@@ -56,8 +56,8 @@ def requeue(
     options: WalletOptions,
     reason: Reason,
     evaluation: Annotated[int | None, typer.Argument(metavar="[ID]", help="One evaluation.", show_default=False)] = None,
-    host: Annotated[str | None, typer.Option("--host", help="What ran on this host, or got stuck there.")] = None,
-    code: Annotated[int | None, typer.Option("--code", help="What got stuck or waits because of this code.")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Everything that ran or got stuck on this host.")] = None,
+    code: Annotated[int | None, typer.Option("--code", help="Everything that got stuck or waits because of this code.")] = None,
     since: Annotated[str, typer.Option("--since", help=f"With --host or --code: claimed from then on; {Moment}.")] = "24h",
     until: Annotated[str, typer.Option("--until", help="With --host or --code: claimed before then; now by default.")] = "now",
     as_json: AsJson = False,
@@ -106,14 +106,14 @@ def _about_a_name(verb: str, field: str, done: str) -> Callable[..., None]:
 
 for _verb, _field, _done, _explanation in (
     ("park", "evaluation_id", "parked", "Set an evaluation aside until it is released or requeued."),
-    ("release", "evaluation_id", "released", "Queue again what an operator parked, while its round is open."),
-    ("quarantine", "submission_id", "quarantined", "Judge a submission no more until it is brought back."),
+    ("release", "evaluation_id", "released", "Queue a parked evaluation again, while its round is open."),
+    ("quarantine", "submission_id", "quarantined", "Stop judging a submission until it is brought back."),
     ("unquarantine", "submission_id", "brought back", "Bring a submission back to where it stood."),
 ):
     app.command(_verb, help=_explanation)(_about_a_number(_verb, _field, _done))
 for _verb, _field, _done, _explanation in (
-    ("unban", "hotkey", "unbanned", "Accept a hotkey's new submissions again; what was rejected stays so."),
-    ("drain", "host", "draining", "Give a host nothing new; what runs there may end."),
+    ("unban", "hotkey", "unbanned", "Accept a hotkey's new submissions again; rejected ones stay rejected."),
+    ("drain", "host", "draining", "Give a host no new work; its present work may end."),
     ("undrain", "host", "no longer draining", "Let a host work again."),
 ):
     app.command(_verb, help=_explanation)(_about_a_name(_verb, _field, _done))

@@ -62,7 +62,9 @@ def calibrate(
     natural: Annotated[Path, typer.Option("--natural", help="Folder of natural recordings, each beside a .txt of its words.")],
     degraded: Annotated[Path, typer.Option("--degraded", help="Folder of degraded recordings, in the same form.")],
     out: Annotated[Path, typer.Option("--out", help="The anchors' file to write.")] = Path("anchors.toml"),
-    profile: Annotated[str, typer.Option("--profile", help="Whose judges: embedded, or standard.")] = "embedded",
+    profile: Annotated[
+        str, typer.Option("--profile", help="The profile whose judges measure: embedded or standard.")
+    ] = "embedded",
     date: Annotated[str | None, typer.Option("--date", help="The day to write into it (default: today, UTC).")] = None,
 ) -> None:
     """Measure a profile's anchors again, from recordings, through the judges that score models."""

@@ -17,15 +17,13 @@ def pin(
     out: Annotated[Path, typer.Option("--out", help="The file of pins to write.")] = Path("pins.toml"),
     hub: Annotated[str | None, typer.Option("--hub", help="The model hub (default: HF_ENDPOINT).")] = None,
     models: Annotated[
-        Path | None, typer.Option("--models", help="Which repositories fill the roles (default: the packaged list).")
+        Path | None, typer.Option("--models", help="A file of the repositories that fill the roles (default: the packaged list).")
     ] = None,
     repo: Annotated[
         list[str] | None,
         typer.Option("--repo", help="Another repository for a role: ROLE=NAMESPACE/NAME[@BRANCH]; may be repeated."),
     ] = None,
-    cache: Annotated[
-        Path | None, typer.Option("--cache", help="Where the models are kept (default: the worker's own folder).")
-    ] = None,
+    cache: Annotated[Path | None, typer.Option("--cache", help="The folder of the models (default: the worker's own).")] = None,
 ) -> None:
     """Fetch the standard profile's judge models as they are published now, and write their revisions and checksums."""
     from neurons.settings import MinerSettings

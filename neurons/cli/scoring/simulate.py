@@ -1,4 +1,4 @@
-"""`voice simulate`: what the competition's rules do to fields of made-up miners."""
+"""`voice simulate`: the effect of the competition's rules on fields of made-up miners."""
 
 import json
 import platform
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from scoring.studies.simulation.summary import FieldSummary
 
 MEASURED = Path("docs/measured/incentives.json")
-app = typer.Typer(help="Simulate the competition: who earns what, who takes the top, and how surely.", no_args_is_help=False)
+app = typer.Typer(
+    help="Simulate the competition: the earnings of each kind of miner, and how surely the best takes the top.",
+    no_args_is_help=False,
+)
 Rules = Annotated[Path | None, typer.Option("--competition", help="Another competition file.", show_default=False)]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides every draw.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -35,7 +38,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 @app.callback(invoke_without_command=True)
 def simulate(
     context: typer.Context,
-    field: Annotated[str, typer.Option("--field", help="Who takes part: mixed, honest, copies or junk.")] = "mixed",
+    field: Annotated[str, typer.Option("--field", help="The field of miners: mixed, honest, copies or junk.")] = "mixed",
     rounds: Annotated[int, typer.Option("--rounds", min=1, max=5000, help="Rounds of a run.")] = 200,
     runs: Annotated[int, typer.Option("--runs", min=1, max=1000, help="Runs, each with draws of its own.")] = 5,
     seed: Seed = 1,
@@ -62,12 +65,12 @@ def simulate(
 @app.command("study")
 def study_command(
     out: Annotated[Path | None, typer.Option("--out", help="Write the result there, for the page.", show_default=False)] = None,
-    small: Annotated[bool, typer.Option("--small", help="A try of seconds, which says little.")] = False,
+    small: Annotated[bool, typer.Option("--small", help="A try of seconds, with little meaning.")] = False,
     seed: Seed = 1,
     rules: Rules = None,
     as_json: AsJson = False,
 ) -> None:
-    """Simulate all that docs/incentives.md states, and print every target with what was measured. Takes minutes."""
+    """Simulate every number of docs/incentives.md, and print each target with its measured value. Takes minutes."""
     from scoring.studies.simulation import measured, study
 
     competition, begun = _rules(rules), time.monotonic()
