@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -29,7 +30,6 @@ from voice_api.settings import MetricsSettings
 from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.evaluation.tools import open_tools
-from workers.jobs.background_loop import background_loop
 from workers.jobs.context import Database, Judging, Patience, WorkerContext, worker_context
 from workers.jobs.drain import Drain
 from workers.jobs.failures import RetryRule
@@ -111,6 +111,31 @@ def _judging(settings: WorkerSettings, receipt_signer: Callable[[], ReceiptSigne
         cache_bytes=settings.cache_bytes,
     )
     return Judging(competition.load(settings.competition), tools, receipt_signer)
+
+
+@contextmanager
+def background_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """An event loop in a thread of its own: RQ keeps the main thread, and connections and heartbeats live on while it waits.
+
+    Its tasks are cancelled and it is closed at the end. Use it by `asyncio.run_coroutine_threadsafe`.
+    """
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="loop", daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        asyncio.run_coroutine_threadsafe(_cancel_tasks(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _cancel_tasks() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from neurons.cli.output import plain, stages
 if TYPE_CHECKING:
     from scoring.receipts.certificate import Trust
     from scoring.receipts.store import AudioStore
-    from workers.evaluation.panels import LastPanel
     from workers.evaluation.progress import Progress
+    from workers.evaluation.tools import LastPanel
     from workers.verify.receipt import Case, Check, VerifyOutcome
 
 ReceiptFile = Annotated[Path, typer.Argument(metavar="RECEIPT", help="The receipt's file.")]
@@ -116,7 +116,7 @@ def _with_judges(
 
     from neurons.settings import MinerSettings
     from workers.evaluation.judge_models import StandardModels
-    from workers.evaluation.panels import LastPanel
+    from workers.evaluation.tools import LastPanel
     from workers.verify.audio import check_audio
 
     torch.set_num_threads(1)  # as a worker does, unless it is told otherwise

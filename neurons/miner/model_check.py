@@ -10,8 +10,7 @@ from scoring.competition import Competition
 from scoring.model.fingerprint import TAG_BYTES, Fingerprint, fingerprint
 from scoring.progress import NO_PROGRESS
 from scoring.types import ContentHash, PublicKey, Tag
-from workers.hub.inspect import inspect
-from workers.hub.source import FolderSource
+from workers.hub.inspect import FolderSource, inspect
 
 _NAME_DIGITS = 8
 

@@ -14,7 +14,7 @@ from scoring.progress import NO_PROGRESS
 from scoring.report import EvaluationReport
 from scoring.synthesis.synthesiser import Request
 from tests.judged_alike import judged_alike
-from workers.evaluation.panels import LastPanel
+from workers.evaluation.tools import LastPanel
 from workers.hub.client import OnBytes
 from workers.sandbox.conversation import OnSample
 from workers.sandbox.sandbox import Sandbox

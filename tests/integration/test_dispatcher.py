@@ -35,9 +35,9 @@ from voice_api.retry_budget import RETRY_BUDGET, RetryBudget
 from voice_api.runtime.process_metrics import DispatcherMetrics
 from voice_api.settings import DispatcherSettings
 from workers import jobs
-from workers.jobs.background_loop import background_loop
 from workers.jobs.context import worker_context
 from workers.jobs.failures import RetryRule
+from workers.main import background_loop
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 LEASE = timedelta(minutes=1)

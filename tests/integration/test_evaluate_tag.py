@@ -21,12 +21,11 @@ from voice_api.db.states import VerdictState
 from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.evaluate import Assignment, EarlierOwner, evaluate
-from workers.evaluation.panels import LastPanel
 from workers.evaluation.receipt_signer import ReceiptSigner
-from workers.evaluation.tools import Tools
+from workers.evaluation.tools import LastPanel, Tools
 from workers.hub.client import Hub
+from workers.hub.inspect import FolderSource
 from workers.hub.repository import Repository
-from workers.hub.source import FolderSource
 from workers.sandbox.sandbox import Sandbox
 
 COMPETITION = load().at(RoundNumber(0))

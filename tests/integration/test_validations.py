@@ -35,8 +35,7 @@ from voice_api.db.pool import Pool
 from voice_api.db.states import QueueName, ValidationState
 from voice_api.settings import ApiSettings
 from voice_api.web.app import create_app
-from workers.evaluation.panels import LastPanel
-from workers.evaluation.tools import Tools
+from workers.evaluation.tools import LastPanel, Tools
 from workers.hub.client import Hub
 from workers.jobs.context import WorkerContext
 from workers.jobs.drain import Drain

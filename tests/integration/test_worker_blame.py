@@ -27,9 +27,8 @@ from voice_api.errors import DatabaseUnavailable
 from voice_api.keys import CertifiedKey, ServiceKey
 from voice_api.retry_budget import RetryBudget
 from workers.evaluation.audio_store import FolderStore
-from workers.evaluation.panels import LastPanel
 from workers.evaluation.receipt_signer import ReceiptSigner
-from workers.evaluation.tools import Tools
+from workers.evaluation.tools import LastPanel, Tools
 from workers.hub.client import Hub
 from workers.jobs.context import WorkerContext
 from workers.jobs.failures import RetryRule

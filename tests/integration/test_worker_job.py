@@ -32,9 +32,8 @@ from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import NewSubmission, Submission, Submissions
 from voice_api.keys import CertifiedKey, ServiceKey, verify
 from workers.evaluation.audio_store import FolderStore, read_receipt
-from workers.evaluation.panels import LastPanel
 from workers.evaluation.receipt_signer import ReceiptSigner
-from workers.evaluation.tools import Tools
+from workers.evaluation.tools import LastPanel, Tools
 from workers.hub.client import Hub, Timeouts
 from workers.jobs.context import WorkerContext
 from workers.jobs.wakeup import work_one

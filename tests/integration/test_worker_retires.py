@@ -20,11 +20,11 @@ from voice_api.db.states import QueueName
 from voice_api.dispatch.wakeups import JOB
 from voice_api.errors import RedisUnavailable
 from workers.evaluation.receipt_signer import ReceiptSigner
-from workers.jobs.background_loop import background_loop
 from workers.jobs.context import Database, Judging, Patience, WorkerContext, worker_context
 from workers.jobs.drain import Drain
 from workers.jobs.failures import RetryRule
 from workers.jobs.work_loop import WorkLoop
+from workers.main import background_loop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PAUSE = timedelta(seconds=1)

@@ -9,8 +9,7 @@ from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from voice_api.db.evaluations import Claim
 from workers.evaluation.progress import Progress, Stage
 from workers.hub.client import Hub
-from workers.hub.inspect import inspect
-from workers.hub.source import FolderSource, HubSource
+from workers.hub.inspect import FolderSource, HubSource, inspect
 
 
 class NotYetPublic(InfrastructureFault):

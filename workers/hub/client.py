@@ -20,9 +20,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RemoteEntr
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public, but not declared so
 
 from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
-from workers.hub.answers import Listed, ModelAnswer
 from workers.hub.cache import ArtifactCache
-from workers.hub.repository import RepoFile, Repository
+from workers.hub.repository import Listed, ModelAnswer, RepoFile, Repository
 
 try:
     import httpx2 as http

@@ -1,6 +1,12 @@
-"""A repository at one revision, as its hub describes it."""
+"""A repository at one revision, as its hub describes it: the hub's words are typed at the border, as far as they are believed.
+
+The hub passes a model card on as its author wrote it, so nothing in it may decide whether the rest can be read.
+"""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +32,48 @@ class Repository:
     def total_bytes(self) -> int:
         """Bytes of all files together."""
         return sum(file.size for file in self.files)
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+class _Lfs(_Wire):
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Sibling(_Wire):
+    rfilename: str
+    size: Annotated[int, Field(ge=0, lt=2**63)]
+    blob_id: Annotated[str | None, Field(alias="blobId", pattern="^[0-9a-f]{40}$")] = None
+    lfs: _Lfs | None = None
+
+
+class ModelAnswer(_Wire):
+    """The hub's JSON about one revision."""
+
+    sha: str
+    siblings: list[_Sibling]
+    card_data: Annotated[object, Field(alias="cardData")] = None
+
+    def repository(self, repo: str) -> Repository:
+        """The repository in the form that the checks take; raises ValueError for a file without a checksum."""
+        licence = self.card_data.get("license") if isinstance(self.card_data, dict) else None
+        files = tuple(_file(sibling) for sibling in self.siblings)
+        return Repository(repo, self.sha, files, licence if isinstance(licence, str) else None)
+
+
+class ListedModel(_Wire):
+    """A public repository, as the hub lists it."""
+
+    id: str
+
+
+Listed = TypeAdapter(list[ListedModel])
+"""The hub's list of public repositories."""
+
+
+def _file(sibling: _Sibling) -> RepoFile:
+    if sibling.lfs is None and sibling.blob_id is None:
+        raise ValueError("a file has no checksum")
+    return RepoFile(sibling.rfilename, sibling.size, sibling.lfs.sha256 if sibling.lfs else None, sibling.blob_id)

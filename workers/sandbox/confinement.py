@@ -1,21 +1,61 @@
-"""The walls around a guest: it reads the interpreter, its libraries and the adapters' own code, and uses so much of the rest."""
+"""The walls around a guest, and its scratch folder: the files that it may read and write, and how much of the rest it may use."""
 
 import math
 import os
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import scoring
 from scoring.competition import SubmissionLimits, SynthesisRules
 from workers.sandbox.guest.orders import Confinement
-from workers.sandbox.scratch import Scratch
+from workers.sandbox.locked_tempdir import locked_tempdir
 
 SCRATCH_BYTES = 256 << 20
 _FILE_BYTES = 64 << 20
 _OPEN_FILES = 256
 _CPU_SLACK_SECONDS = 60
 _SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+_PREFIX = "guest-"
+MAX_FILES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """The one folder that a guest may write (`room`), beside a file that it must not reach (`witness`)."""
+
+    room: Path
+    witness: Path
+
+    def bytes_used(self) -> int:
+        """Bytes in the guest's files, which lie flat; more than MAX_FILES files count as without end."""
+        total = 0
+        with os.scandir(self.room) as entries:
+            for count, entry in enumerate(entries):
+                if count >= MAX_FILES:
+                    return 1 << 62
+                total += _size(entry)
+        return total
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_size
+    except FileNotFoundError:  # removed meanwhile
+        return 0
+
+
+@contextmanager
+def scratch(root: Path) -> Iterator[Scratch]:
+    """A fresh scratch folder under `root`; it is removed in time, even after a killed worker."""
+    with locked_tempdir(root, _PREFIX) as folder:
+        made = Scratch(folder / "room", folder / "witness")
+        made.room.mkdir()
+        made.witness.write_text("not for the guest", encoding="ascii")
+        yield made
 
 
 def runtime_paths() -> tuple[str, ...]:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from workers.sandbox import confinement, conversation
+from workers.sandbox.confinement import scratch
 from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, Malformed
 from workers.sandbox.guest.orders import FileTask
 from workers.sandbox.guest_process import DeadlinePassed, GuestDied, GuestProcess, TooManyThreads, TooMuchMemory
 from workers.sandbox.locked_tempdir import locked_tempdir
-from workers.sandbox.scratch import scratch
 
 SECONDS = 20.0
 """Wall-clock and processor time for one file. A minute of FLAC takes a tenth of a second."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from workers.sandbox.confinement import Scratch
 from workers.sandbox.guest.frames import HEADER, Frame, FrameKind, Malformed, parse_header, payload_limit
-from workers.sandbox.scratch import Scratch
 
 _POLL_SECONDS = 0.1
 _LAST_BREATH_SECONDS = 2.0

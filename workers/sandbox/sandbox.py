@@ -16,11 +16,11 @@ from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.errors import Code, InfrastructureFault
 from scoring.synthesis.synthesiser import Request
 from workers.sandbox import confinement
+from workers.sandbox.confinement import scratch
 from workers.sandbox.conversation import Conversation, GuestStage, GuestTimedOut, OnSample
 from workers.sandbox.decode_upload import Decoded, decode
 from workers.sandbox.guest.orders import ModelTask
 from workers.sandbox.guest_process import GuestProcess
-from workers.sandbox.scratch import scratch
 
 __all__ = ["GuestStage", "GuestTimedOut", "Sandbox"]
 

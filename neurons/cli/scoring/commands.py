@@ -108,7 +108,7 @@ def _panel(profile: "Profile", groups: "Sequence[Group]") -> "Panel":
 
     from neurons.settings import MinerSettings
     from workers.evaluation.judge_models import StandardModels
-    from workers.evaluation.panels import LastPanel
+    from workers.evaluation.tools import LastPanel
 
     torch.set_num_threads(1)  # as a worker does
     settings = MinerSettings()

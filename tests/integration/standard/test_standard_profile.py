@@ -27,9 +27,8 @@ from scoring.scores import anchors
 from scoring.types import BlockHash, RoundNumber
 from workers.evaluation.judge_models import StandardModels
 from workers.evaluation.obtain import LocalModel
-from workers.evaluation.panels import LastPanel
 from workers.evaluation.speech import judge_model
-from workers.evaluation.tools import Tools
+from workers.evaluation.tools import LastPanel, Tools
 from workers.hub.client import Hub
 from workers.sandbox.sandbox import Sandbox
 
