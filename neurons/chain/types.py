@@ -21,25 +21,28 @@ class ChainUnavailable(PlatformError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neuron:
-    """One registered hotkey. `stake` is in rao (1e-9 of the subnet's token), `incentive` in [0, 1], the sum over neurons about 1.
-
-    `public_key` is 64 hex digits. It is immune from deregistration in blocks below `immune_until_block`. `last_update` is the
-    block at which it last set weights, or its registration.
-    """
+    """One registered hotkey."""
 
     uid: Uid
     hotkey: Hotkey
     coldkey: str
     public_key: PublicKey
+    """64 hex digits."""
     stake: int
+    """In rao, 1e-9 of the subnet's token."""
     incentive: float
+    """In [0, 1]; the sum over the neurons is about 1."""
     dividends: float
+    """In [0, 1]; the sum over the neurons is about 1."""
     emission: int
+    """Rao of the last epoch."""
     validator_permit: bool
     active: bool
     last_update: Block
+    """The block at which it last set weights, or its registration."""
     registered_at_block: Block
     immune_until_block: Block
+    """It is immune from deregistration in blocks below this one."""
 
 
 class CommitmentStatus(StrEnum):
@@ -67,11 +70,7 @@ class CommitmentRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metagraph:
-    """A subnet at one block. `neurons` is in order of uid; `commitments` also holds those of hotkeys no longer registered.
-
-    Rate limit, tempo, cutoff and immunity period are in blocks; `min_allowed_weights` counts non-zero weights,
-    `max_weight_limit` is a share in [0, 1]; `weights_version` is the least version key that the chain accepts.
-    """
+    """A subnet at one block."""
 
     netuid: int
     block: Block
@@ -79,14 +78,23 @@ class Metagraph:
     owner_hotkey: Hotkey
     owner_coldkey: str
     neurons: tuple[Neuron, ...]
+    """In order of uid."""
     commitments: tuple[CommitmentRecord, ...]
+    """In order of block; also those of hotkeys that are registered no longer."""
     tempo: int
+    """Blocks from epoch to epoch."""
     activity_cutoff: int
+    """Blocks after which a validator without new weights counts no longer."""
     immunity_period: int
+    """Blocks."""
     weights_rate_limit: int
+    """The least number of blocks between two settings of weights."""
     weights_version: int
+    """The least version key that the chain accepts."""
     min_allowed_weights: int
+    """The least number of non-zero weights."""
     max_weight_limit: float
+    """The largest share of one weight, in [0, 1]."""
 
     def neuron(self, hotkey: Hotkey) -> Neuron | None:
         """The neuron registered under a hotkey, if there is one."""
@@ -141,7 +149,7 @@ class SealedOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedWeights:
-    """A hotkey's sealed weights that wait at a block, and the weights (u16 by uid) that count for it there.
+    """A hotkey's sealed weights that wait at a block, and the weights that count for it there.
 
     The chain opens sealed weights `reveal_period` epochs after theirs, and forgets them when that epoch ends.
     """
@@ -150,7 +158,9 @@ class SealedWeights:
     epoch: int
     reveal_period: int
     waiting: tuple[SealedCommit, ...]
+    """Sealed, and not opened yet."""
     row: Mapping[Uid, int]
+    """Weights that count: u16 by uid."""
 
     def outcome(self, block: Block, weights: Mapping[Uid, int]) -> SealedOutcome:
         """The end, at this view's block, of the weights (u16 by uid, the largest 65,535) that were sealed in `block`.

@@ -29,14 +29,17 @@ class Funded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """A hotkey took a slot. `cost` and `stake` (rao) come from the coldkey's balance. Without an origin a developer did it."""
+    """A hotkey took a slot."""
 
     uid: int
     hotkey: Hotkey
     coldkey: str
     stake: int
+    """Rao, from the coldkey's balance."""
     cost: int
+    """Rao, from the coldkey's balance."""
     origin: Origin | None = None
+    """None: a developer registered it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,20 +28,23 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultPlan:
-    """A fault to come: which calls (`submit`, `query`, `SubtensorModule.*`, …), which share of them in (0, 1], until which block.
-
-    With `after` the call takes effect, and only its answer is lost. With a `pid` only that process meets it: its node fails, and
-    those of the others do not.
-    """
+    """A fault to come."""
 
     kind: FaultKind
     call: str = "*"
+    """The calls that it strikes: `submit`, `query`, `SubtensorModule.*`, …; with `*` and `?`."""
     share: float = 1.0
+    """The share of them that it strikes, in (0, 1]."""
     seconds: float = 3_600.0
+    """The length of a stall."""
     name: str = "Unavailable"
+    """The error, by the chain's name."""
     after: bool = False
+    """The call takes effect, and only its answer is lost."""
     until_block: int | None = None
+    """The block at which it is over; None: when it is cleared."""
     pid: int | None = None
+    """Only this process meets it: its node fails, and those of the others do not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,19 +15,19 @@ U16_MAX = 65_535
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Genesis:
-    """The chain's first facts. Block n begins `n * block_seconds` after `started` (Unix time); `seed` (hex) makes the hashes.
-
-    The rules and the owner's hotkey are those of block 0: later ones are in the state. A block is final `finality_blocks` later.
-    """
+    """The chain's first facts. The rules and the owner's hotkey are those of block 0: later ones are in the state."""
 
     netuid: int
     block_seconds: float
     started: float
+    """Unix time of block 0; block n begins `n * block_seconds` later."""
     seed: str
+    """Hex; makes the block hashes."""
     owner_hotkey: Hotkey
     owner_coldkey: str
     rules: Rules = field(default_factory=Rules)
     finality_blocks: int = 3
+    """A block is final so many blocks later."""
 
     def to_json(self) -> str:
         """Encode it for the file."""

@@ -7,24 +7,25 @@ from scoring.types import Hotkey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeuronState:
-    """One slot. Emission in rao; consensus, trust, incentive and dividends as u16 shares of the last epoch.
-
-    `last_update` is when it last set or sealed weights; `weighed_at` when those that are open now were set or sealed.
-    """
+    """One slot. Consensus, trust, incentive and dividends are u16 shares of the last epoch."""
 
     uid: int
     hotkey: Hotkey
     coldkey: str
     registered_at: int
     last_update: int
+    """The block at which it last set or sealed weights."""
     weights: tuple[tuple[int, int], ...] = ()
+    """Pairs of target and u16 value."""
     weighed_at: int = 0
+    """The block at which the open weights were set or sealed."""
     permit: bool = False
     consensus: int = 0
     trust: int = 0
     incentive: int = 0
     dividends: int = 0
     emission: int = 0
+    """Rao of the last epoch."""
 
     def is_active(self, block: int, activity_cutoff: int) -> bool:
         """Whether it set weights, or came, within the cutoff."""

@@ -24,13 +24,14 @@ class NoSuchBlock(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extrinsic:
-    """A call with its signature over `payload`; `crypto_type` is 0 for ed25519, 1 for sr25519."""
+    """A call with its signature over `payload`."""
 
     call: DevCall
     signer: str
     nonce: int
     signature: bytes
     crypto_type: int
+    """0 for ed25519, 1 for sr25519."""
 
 
 def payload(seed: str, signer: str, nonce: int, call: DevCall) -> bytes:

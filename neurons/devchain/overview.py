@@ -15,33 +15,40 @@ from scoring.types import Hotkey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeuronRow:
-    """One slot. Stake and emission in rao; incentive and dividends as u16 shares; weights (u16) by target."""
+    """One slot."""
 
     uid: int
     hotkey: Hotkey
     coldkey: str
     stake: int
+    """In rao."""
     registered_at: int
     immune_until: int
     last_update: int
     active: bool
     permit: bool
     incentive: int
+    """A u16 share."""
     dividends: int
+    """A u16 share."""
     emission: int
+    """In rao."""
     weights: Mapping[int, int]
+    """A u16 value by target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The chain at `block`. `epoch` counts those that have ended, `next_epoch` is the block that ends the present one."""
+    """The chain at one block."""
 
     netuid: int
     block: int
     finalized: int
     block_seconds: float
     epoch: int
+    """The number of epochs that have ended."""
     next_epoch: int
+    """The block that ends the present epoch."""
     owner_coldkey: str
     owner_hotkey: Hotkey
     rules: Mapping[str, int]
@@ -49,6 +56,7 @@ class Overview:
     commitments: Mapping[Hotkey, CommitmentState]
     sealed: tuple[SealedState, ...]
     balances: Mapping[str, int]
+    """Rao by coldkey."""
     faults: tuple[Fault, ...]
 
 

@@ -46,35 +46,41 @@ class CommittedSpace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedState:
-    """Sealed weights (hex) that wait: committed in a block of an epoch."""
+    """Sealed weights that wait."""
 
     hotkey: Hotkey
     block: int
+    """They were committed in this block."""
     epoch: int
+    """The epoch of that block."""
     commit: str
+    """Hex."""
     reveal_round: int
+    """The beacon's round that opens them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainState:
-    """Everything after a block. Mappings are by address and never changed in place.
-
-    `last_epoch` is where the present epoch began to count (the last epoch's end, or a change of tempo), `last_step` where an epoch
-    last paid, `epoch_index` how many have. `stakes` is by hotkey and coldkey: it stays when the hotkey loses its slot.
-    """
+    """Everything after a block. Mappings are by address and never changed in place."""
 
     block: int
     neurons: tuple[NeuronState, ...]
     owner_hotkey: Hotkey
     rules: Rules = field(default_factory=Rules)
     last_epoch: int = 0
+    """The block from which the present epoch counts: the end of the last one, or a change of tempo."""
     last_step: int = 0
+    """The block at which an epoch last paid."""
     epoch_index: int = 0
+    """The number of epochs that have paid."""
     commitments: Mapping[Hotkey, CommitmentState] = field(default_factory=dict)
     space: Mapping[Hotkey, CommittedSpace] = field(default_factory=dict)
     balances: Mapping[str, int] = field(default_factory=dict)
+    """Rao by coldkey."""
     stakes: Mapping[Hotkey, Mapping[str, int]] = field(default_factory=dict)
+    """Rao by hotkey and coldkey; it stays when the hotkey loses its slot."""
     nonces: Mapping[str, int] = field(default_factory=dict)
+    """The next nonce by address."""
     sealed: tuple[SealedState, ...] = ()
 
     def neuron(self, hotkey: str) -> NeuronState | None:

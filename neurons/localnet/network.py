@@ -35,13 +35,16 @@ _CERTIFICATE_LASTS = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Miner:
-    """One of the six: its role is its wallet's name; it publishes `repo` at `revision` from `folder`."""
+    """One of the six miners."""
 
     role: str
+    """Also the name of its wallet."""
     hotkey: Hotkey
     folder: Path
+    """The model, before it is published."""
     repo: str
     revision: str
+    """The published revision of `repo`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from voice_api.schemas import LeaderboardRowOut, QueueRowOut
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinerView:
-    """One miner's standing. Scores are in [0, 1] (None before the first verdict), weight and incentive are shares in [0, 1]."""
+    """One miner's state."""
 
     role: str
     hotkey: Hotkey
@@ -27,23 +27,30 @@ class MinerView:
     copy_of: int | None
     submission: int | None
     score: float | None
+    """In [0, 1]; None before the first verdict."""
     stderr: float | None
+    """In [0, 1]; None before the first verdict."""
     king: bool
     weight: float
+    """The validator's weight: a share in [0, 1]."""
     incentive: float
+    """The chain's incentive: a share in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """The network at one moment. `weights_block` is where the validator set its vector (None: not yet), `burn` the owner's share of it."""
+    """The network at one moment."""
 
     block: Block
     round: int
     waiting: int
     running: int
     weights_block: Block | None
+    """The block in which the validator set its vector; None: not yet."""
     burn: float
+    """The owner's share of the vector."""
     burn_incentive: float
+    """The owner's incentive."""
     miners: tuple[MinerView, ...]
 
     @property

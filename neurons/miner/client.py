@@ -31,18 +31,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinerState:
-    """A hotkey's state: its newest commitment at both heads, its submissions, and the first block outside its cooldown.
-
-    `submissions` is None when the API does not answer: then every commitment is taken to start a cooldown.
-    """
+    """The state of a hotkey."""
 
     registered: bool
     head: Block
     final: Block
     at_head: CommitmentRecord | None
+    """Its newest commitment at the newest block."""
     at_final: CommitmentRecord | None
+    """Its newest commitment at the newest final block."""
     submissions: tuple[SubmissionOut, ...] | None
+    """None: the API does not answer, and every commitment is taken to start a cooldown."""
     may_commit: Block
+    """The first block outside its cooldown."""
     cooldown_blocks: int
     block_seconds: float
 
@@ -54,14 +55,19 @@ class MinerState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishingCost:
-    """The cost of publishing: bytes to upload, rao of fee and of the hotkey's balance, and blocks until the next commitment."""
+    """The cost of publishing."""
 
     files: int
     bytes: int
+    """To upload."""
     fee: int
+    """Rao."""
     balance: int
+    """Rao on the hotkey's account, which pays the fee."""
     cooldown_blocks: int
+    """Blocks until the next commitment."""
     cooldown_seconds: float
+    """The same in seconds."""
 
 
 @dataclass(frozen=True, slots=True)

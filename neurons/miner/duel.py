@@ -26,14 +26,17 @@ class Outlook(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuelResult:
-    """A contest after some rounds; `evidence` decides when it reaches `needed`, `lead` is the mean difference of the groups."""
+    """A contest after some rounds."""
 
     outlook: Outlook
     rounds: int
     groups: int
     lead: float
+    """The mean difference of the groups."""
     margin: float
+    """The lead that must be shown."""
     evidence: float
+    """It decides when it reaches `needed`."""
     needed: float
 
 

@@ -27,11 +27,14 @@ class TrialVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRecord:
-    """A model (a content hash, or repo@revision) was scored on the prompts of a block hash, under rules (a competition's hash)."""
+    """A model was scored."""
 
     model: str
+    """A content hash, or repo@revision."""
     block_hash: BlockHash
+    """The prompts were drawn from it."""
     rules: str
+    """A competition's hash."""
     groups: tuple[Micro, ...]
     score: Micro
     stderr: Micro
@@ -40,25 +43,29 @@ class ScoreRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointJudged:
-    """A checkpoint's end. `look` is the digest of its folder's listing; `content` is '' where its files could not be read."""
+    """A checkpoint got its verdict."""
 
     look: str
+    """The digest of its folder's listing."""
     folder: Path
     content: ContentHash
+    """'' where its files could not be read."""
     verdict: TrialVerdict
     against: str
+    """The name of the model that it was compared with; '' for none."""
     why: str
     kind: Literal["judged"] = "judged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepBegun:
-    """A step of publishing is about to be taken; `block` was the newest one."""
+    """A step of publishing is about to be taken."""
 
     step: Step
     content: ContentHash
     repo: str
     block: Block
+    """The newest block at that time."""
     kind: Literal["begun"] = "begun"
 
 
@@ -105,27 +112,33 @@ def decode(line: bytes) -> Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenModel:
-    """The model that is to be published, and the progress of that.
-
-    `revision` was uploaded and found to be the model. `signed` is the newest block when its commitment was first begun, unless
-    the chain refused every one; only `PublishingEnded` tells that it was seen on the chain.
-    """
+    """The model that is to be published, and the progress of that."""
 
     content: ContentHash
     folder: Path
     begun: bool = False
+    """A step was begun."""
     revision: str = ""
+    """The uploaded revision, found to be the model; '' while there is none."""
     signed: Block | None = None
+    """The newest block when its commitment was first begun, unless the chain refused every one.
+
+    Only `PublishingEnded` tells that the commitment was seen on the chain.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalState:
-    """All records together. `tested` counts the checkpoints that were tried against the last submission."""
+    """The state that all records add up to."""
 
     scores: Mapping[tuple[str, BlockHash, str], ScoreRecord] = field(default_factory=dict)
+    """By model, block hash and rules."""
     looks: frozenset[str] = frozenset()
+    """Listings that have a verdict."""
     contents: frozenset[ContentHash] = frozenset()
+    """Models that have a verdict."""
     tested: Mapping[str, int] = field(default_factory=dict)
+    """The number of checkpoints that were tried against each submission."""
     chosen: ChosenModel | None = None
 
 

@@ -11,19 +11,19 @@ from scoring.types import MICRO, Entrant, RoundNumber
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerView:
-    """A submission after a round.
-
-    `throne` says in words since when the king is king, or why there is none; `over` is the end of its last duel.
-    """
+    """A submission in a ledger, after a round."""
 
     round: RoundNumber
     entrant: Entrant
     king: Entrant | None
     throne: str
+    """In words: since when the king is king, or why there is none."""
     duel: Duel | None
     over: EndedDuel | None
+    """The end of its last duel."""
     rejection: str | None
     judged: bool
+    """Whether it has a record."""
 
 
 def ledger_view(state: State, entrant: Entrant) -> LedgerView | None:

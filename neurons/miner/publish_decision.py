@@ -66,22 +66,24 @@ class RepositoryView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishingView:
-    """The facts that the decision needs. Blocks: `head` may be replaced, `final` may not.
-
-    `committed_head` and `committed_final` say whether the hotkey's newest commitment, by each of them, is this model's own,
-    `superseded` that it is another, made after this one was signed. `may_commit` is the first block outside the cooldown.
-    `void_from`: once it is final, no commitment signed so far can be included any more (None: none was signed).
-    """
+    """The facts that the decision needs."""
 
     registered: bool
     head: Block
+    """The newest block; it may still be replaced."""
     final: Block
+    """The newest block that may not."""
     committed_head: bool
+    """Whether the newest commitment at `head` is this model's."""
     committed_final: bool
+    """Whether the newest commitment at `final` is this model's."""
     superseded: bool
+    """Whether the newest commitment is another, made after this one was signed."""
     place: RepositoryView | None
     may_commit: Block
+    """The first block outside the cooldown."""
     void_from: Block | None
+    """Once this block is final, no commitment signed so far can be included any more; None: none was signed."""
     consented: bool
 
 

@@ -40,16 +40,20 @@ class SubmissionView:
     code: Code | None
     reason: str | None
     rounds: tuple[EvaluationOut, ...]
+    """The newest first."""
     turn: QueuePlace | None
+    """None: it is not in the queue."""
     rank: Rank | None
-    stand: LedgerView | None = None
+    """None: it is not in the public table."""
+    ledger: LedgerView | None = None
+    """Its place in the ledger; None: it is in none."""
 
 
 def submission_view(
     item: SubmissionDetail,
     queue: Sequence[QueueRowOut],
     table: Sequence[LeaderboardRowOut],
-    stands: LedgerView | None,
+    ledger: LedgerView | None,
 ) -> SubmissionView:
     """Put several answers of the API together; rounds are the newest first."""
     turn = next((_turn(row) for row in queue if row.submission_id == item.id and row.state is EvaluationState.QUEUED), None)
@@ -64,14 +68,14 @@ def submission_view(
         rounds=item.evaluations,
         turn=turn,
         rank=rank,
-        stand=stands,
+        ledger=ledger,
     )
 
 
 def news(before: SubmissionView | None, now: SubmissionView) -> tuple[Message, ...]:
     """Messages about everything that has changed."""
     old = before if before is not None and before.block == now.block else None
-    return (*_of_state(old, now), *_of_turn(old, now), *_of_rounds(old, now), *_of_rank(old, now), *_of_stand(old, now))
+    return (*_of_state(old, now), *_of_turn(old, now), *_of_rounds(old, now), *_of_rank(old, now), *_of_ledger(old, now))
 
 
 def unknown(block: Block) -> Message:
@@ -137,9 +141,9 @@ def _of_rank(old: SubmissionView | None, now: SubmissionView) -> Iterator[Messag
     yield Message(MessageKind.SUBMISSION, text, facts)
 
 
-def _of_stand(old: SubmissionView | None, now: SubmissionView) -> Iterator[Message]:
-    if now.stand is not None:
-        yield from changes(None if old is None else old.stand, now.stand)
+def _of_ledger(old: SubmissionView | None, now: SubmissionView) -> Iterator[Message]:
+    if now.ledger is not None:
+        yield from changes(None if old is None else old.ledger, now.ledger)
 
 
 def _facts(now: SubmissionView) -> dict[str, Fact]:
