@@ -17,7 +17,7 @@ class TrialVerdict(StrEnum):
 
     CHOSEN = "chosen"
     NOT_BETTER = "not_better"
-    REFUSED = "refused"
+    REJECTED = "rejected"
     """By the validator's own checks, or by its evaluation."""
     DECLINED = "declined"
     """By the person who was asked."""

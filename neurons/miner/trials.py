@@ -79,7 +79,7 @@ class Trials:
         except SubmissionFault as fault:
             self._end(
                 CheckpointTrial(checkpoint, ContentHash(""), None, ""),
-                TrialVerdict.REFUSED,
+                TrialVerdict.REJECTED,
                 f"[{fault.code}] {fault.detail} {fault.advice}",
             )
             return
@@ -124,7 +124,7 @@ class Trials:
             else:
                 await self._contest(trial, trial.target)
         except SubmissionFault as fault:
-            self._end(trial, TrialVerdict.REFUSED, f"[{fault.code}] {fault.detail}")
+            self._end(trial, TrialVerdict.REJECTED, f"[{fault.code}] {fault.detail}")
 
     async def _alone(self, trial: CheckpointTrial) -> None:
         """Try a checkpoint that nothing is compared with: it must be worth a share at all."""

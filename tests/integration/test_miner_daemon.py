@@ -54,7 +54,7 @@ async def run_until(mine: Mine, ends: int) -> None:
 
 
 def test_the_first_is_submitted_when_it_is_worth_a_share(bed: Bed, tmp_path: Path) -> None:
-    """The newest comes first. What cannot be loaded or may hold code is refused with its code, what earns nothing is not submitted."""
+    """The newest comes first. What cannot be loaded or may hold code is rejected with its code, what earns nothing is not submitted."""
     folder = tmp_path / "models"
     for number, name in enumerate(("good", "poor", "broken", "pickle")):
         made = add_checkpoint(folder, name, number)
@@ -64,8 +64,8 @@ def test_the_first_is_submitted_when_it_is_worth_a_share(bed: Bed, tmp_path: Pat
     mine.run()
     ends = [said for said in mine.said(MessageKind.CHECKPOINT) if "is complete" not in said]
     told = dict(said.split(": ", 1) for said in ends)
-    assert told["pickle"].startswith(f"refused. [{Code.FILE_NOT_ALLOWED.value}] pytorch_model.bin")
-    assert told["broken"] == f"refused. [{Code.LOAD_FAILED.value}] it does not load"
+    assert told["pickle"].startswith(f"rejected. [{Code.FILE_NOT_ALLOWED.value}] pytorch_model.bin")
+    assert told["broken"] == f"rejected. [{Code.LOAD_FAILED.value}] it does not load"
     assert told["poor"] == "not better. It scores 0.0500; below 0.1 nothing is paid."
     assert told["good"] == "chosen. It scores 0.6000, and nothing of this hotkey stands."
     record, [repo] = bed.committed("first"), published(bed, "first")

@@ -126,7 +126,7 @@ def test_a_checkpoint_is_judged_once() -> None:
         why="",
     )
     unread = CheckpointJudged(
-        look="look 3", folder=FOLDER, content=ContentHash(""), verdict=TrialVerdict.REFUSED, against="", why="no weights"
+        look="look 3", folder=FOLDER, content=ContentHash(""), verdict=TrialVerdict.REJECTED, against="", why="no weights"
     )
     state = remember([CHOSEN, other, unread])
     assert state == JournalState(
