@@ -91,7 +91,13 @@ async def _open(pool: Pool, number: int, jobs: int) -> None:
     keys = [hashlib.sha256(f"{number}/{job}".encode()).hexdigest() for job in range(jobs)]
     ids = await Submissions(pool).add([_commitment(key) for key in keys])
     competition = load(COMPETITION).at(RoundNumber(number))
-    round_ = NewRound(RoundNumber(number), Block(number * 40), BlockHash("0x" + "5a" * 32), Block(10_000), competition.hash)
+    round_ = NewRound(
+        round=RoundNumber(number),
+        start_block=Block(number * 40),
+        block_hash=BlockHash("0x" + "5a" * 32),
+        deadline_block=Block(10_000),
+        competition_hash=competition.hash,
+    )
     entries = [
         RoundEntry(submission, QueueName.CPU, priority) for priority, submission in enumerate(ids)
     ]  # as the validator has it

@@ -18,7 +18,9 @@ _CLOCKS_DIFFER = timedelta(minutes=10)
 
 def certify(wallet: bt.Wallet, service: str, host: str, lasts: timedelta, now: datetime) -> Certificate:
     """Let a service key (ss58) sign what `host` judges, from now (an aware time) on; raises PlatformError(ARGUMENT_INVALID)."""
-    unsigned = Certificate(_hotkey(wallet), service, host, now - _CLOCKS_DIFFER, now + lasts, "")
+    unsigned = Certificate(
+        issuer=_hotkey(wallet), service=service, host=host, not_before=now - _CLOCKS_DIFFER, not_after=now + lasts, signature=""
+    )
     try:
         return issue(unsigned, lambda message: bytes(wallet.hotkey.sign(message)).hex())
     except CertificateInvalid as exc:

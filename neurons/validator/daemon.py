@@ -52,9 +52,9 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class ValidatorIdentity:
-    """Who folds, where its list of revoked certificates lies, and whose certificates it counts.
+    """A validator's wallet, the file of its list of revoked certificates, and the issuers whose certificates it counts.
 
-    Without `issuers` those are its own alone.
+    Without `issuers` it counts its own alone.
     """
 
     wallet: bt.Wallet
@@ -67,7 +67,7 @@ class ValidatorIdentity:
         return Hotkey(self.wallet.hotkey.ss58_address)
 
     def trust(self) -> Trust | None:
-        """Whose receipts count now. None, and said so, while the list of revocations does not hold: then nothing may be counted."""
+        """The trust in receipts now. None, and an error in the log, while the list of revocations does not hold: nothing may be counted."""
         try:
             return trust(self.hotkey, self.revocations, self.issuers)
         except PlatformError as error:
@@ -139,7 +139,13 @@ async def _fold(store: Store, entry: LedgerEntry) -> bool:
 async def _open(chain: Chain, store: Store, action: OpenRound) -> None:
     opening = action.opening
     seed = await chain.block_hash(opening.start)
-    new = NewRound(opening.number, opening.start, seed, opening.deadline, action.competition_hash)
+    new = NewRound(
+        round=opening.number,
+        start_block=opening.start,
+        block_hash=seed,
+        deadline_block=opening.deadline,
+        competition_hash=action.competition_hash,
+    )
     asked = [RoundEntry(submission, QueueName.CPU, priority) for priority, submission in enumerate(opening.entries)]
     if await store.rounds.open(new, asked):
         log.info("round opened", round=opening.number, seed=seed, evaluations=len(asked))
@@ -150,12 +156,13 @@ async def run(
     store: Store,
     signer: ValidatorIdentity,
     schedule: Schedule,
+    *,
     pause: timedelta,
     stop: Shutdown,
     ticks: Ticks | None = None,
     done: Callable[[], None] = lambda: None,
 ) -> None:
-    """Tick until asked to stop; `ticks` counts them, `done` is told after each that did something.
+    """Tick until asked to stop; `ticks` counts them, `done` is called after each that did something.
 
     A named outage waits for the next tick; a bug ends the process.
     """
@@ -173,14 +180,14 @@ async def run(
             await stop.wait(pause)
 
 
-async def serve(url: str, opening: Opening, signer: ValidatorIdentity, terms: Terms, stop: Shutdown, ticks: Ticks) -> None:
-    """The whole validator on a database's URL: rounds, and beside them weights, until asked to stop."""
+async def serve(url: str, opening: Opening, signer: ValidatorIdentity, terms: Terms, *, stop: Shutdown, ticks: Ticks) -> None:
+    """Run the whole validator on a database's URL: rounds, and beside them weights, until asked to stop."""
     database = await connect(url, lazy=True)  # a tick waits for it
     try:
         store = Store.over(database, signer.hotkey)
         weights = WeightSetter(opening, store.ledger, store.weights, terms)
         async with opening(0) as chain:
-            rounds = run(chain, store, signer, terms.schedule, terms.pause, stop, ticks, weights.wake)
+            rounds = run(chain, store, signer, terms.schedule, pause=terms.pause, stop=stop, ticks=ticks, done=weights.wake)
             await together(rounds, weights.run(stop))
     finally:
         await database.close()

@@ -7,7 +7,7 @@ from neurons.chain.types import Metagraph
 from neurons.validator import rounds
 from neurons.validator.ledger.eligibility import eligible, eligible_at_close
 from neurons.validator.ledger.entries import fold_round
-from neurons.validator.rounds import Candidate, RoundOpening, RoundView
+from neurons.validator.rounds import RoundCandidate, RoundOpening, RoundView
 from scoring.competition import Competition, Schedule
 from scoring.ranking.state import State
 from scoring.receipts.certificate import Trust
@@ -107,8 +107,21 @@ def _state(head: LedgerEntry | None) -> State:
 
 def _round_view(view: View, competition: Competition, number: RoundNumber) -> RoundView:
     candidates = [
-        Candidate(c.id, c.commit_block, c.tiebreak, neuron.immune_until_block, c.last_round, entrant(c.hotkey, c.commit_block))
+        RoundCandidate(
+            submission=c.id,
+            commit_block=c.commit_block,
+            tiebreak=c.tiebreak,
+            immune_until=neuron.immune_until_block,
+            last_asked=c.last_round,
+            entrant=entrant(c.hotkey, c.commit_block),
+        )
         for c, neuron in eligible(view.candidates, view.metagraph, number, competition.round)
     ]
     latest = None if view.latest is None else view.latest.round
-    return RoundView(view.metagraph.block, latest, view.unfolded is not None, _state(view.head), candidates)
+    return RoundView(
+        finalized=view.metagraph.block,
+        last_opened=latest,
+        any_open=view.unfolded is not None,
+        state=_state(view.head),
+        candidates=candidates,
+    )

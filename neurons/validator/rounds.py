@@ -9,11 +9,11 @@ from scoring.ranking.state import State
 from scoring.types import Block, Entrant, RoundNumber, SubmissionId
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundCandidate:
     """A submission of a registered hotkey that may be judged.
 
-    `immune_until` is the block at which its registration may end, `last_asked` the last round that asked for it, whatever came of it.
+    `immune_until` is the block at which its registration may end, `last_asked` the last round that asked for it.
     """
 
     submission: SubmissionId
@@ -24,7 +24,7 @@ class Candidate:
     entrant: Entrant
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoundView:
     """What a round's opening depends on: the finalized head, the last round opened, the ledger's state, and who may be judged."""
 
@@ -32,7 +32,7 @@ class RoundView:
     last_opened: RoundNumber | None
     any_open: bool
     state: State
-    candidates: Sequence[Candidate]
+    candidates: Sequence[RoundCandidate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def open_round(view: RoundView, competition: Competition) -> RoundOpening | None
     places = _places(view.state, competition.shares)
     chances = _chances(view.state)
 
-    def priority(candidate: Candidate) -> tuple[int, int, bool, Block, int, Block, str]:
+    def priority(candidate: RoundCandidate) -> tuple[int, int, bool, Block, int, Block, str]:
         chance = chances.get(candidate.entrant, 0)
         immune = chance == 0 and candidate.immune_until > view.finalized
         return (

@@ -29,7 +29,7 @@ class Verifier(Protocol):
     def __call__(self, address: str, message: bytes, signature: str) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """The hotkey `issuer` lets the key `service` (both ss58) sign what `host` judges until `not_after` (aware, UTC)."""
 
@@ -69,7 +69,14 @@ class Certificate:
                 "signature": str(signature),
             } if isinstance(data, dict) and len(data) == 6:
                 _check_names(issuer, service, host)
-                return cls(Hotkey(issuer), service, host, moment(not_before), moment(not_after), signature)
+                return cls(
+                    issuer=Hotkey(issuer),
+                    service=service,
+                    host=host,
+                    not_before=moment(not_before),
+                    not_after=moment(not_after),
+                    signature=signature,
+                )
             case _:
                 raise CertificateInvalid("the certificate does not have the form of one")
 

@@ -109,11 +109,11 @@ class _Receipt(_Part):
             competition_hash=self.competition_hash,
         )
         finding = Finding(
-            None if self.content_hash is None else ContentHash(self.content_hash),
-            None if self.tensors_hash is None else TensorsHash(self.tensors_hash),
-            None if self.code is None else Code(self.code),
-            self.reason,
-            None if self.code is not None else self._report(),
+            content_hash=None if self.content_hash is None else ContentHash(self.content_hash),
+            tensors_hash=None if self.tensors_hash is None else TensorsHash(self.tensors_hash),
+            code=None if self.code is None else Code(self.code),
+            reason=self.reason,
+            report=None if self.code is not None else self._report(),
         )
         return Statement(subject, self.prompts_hash, finding, Circumstances(self.hardware, self.judged_at, self.timings))
 

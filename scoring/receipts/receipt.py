@@ -38,7 +38,7 @@ class Subject:
     competition_hash: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """What came out: a report, or the code and reason of a final refusal."""
 

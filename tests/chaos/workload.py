@@ -71,7 +71,13 @@ class Workload:
         entries = [RoundEntry(each, QueueName.CPU, 0) for each in self.submissions[-self.entries :]]
         rules = RULES.at(RoundNumber(number))
         start = Block(number * RULES.round_blocks)
-        new = NewRound(RoundNumber(number), start, _hash(number), Block(start + 160), rules.hash)
+        new = NewRound(
+            round=RoundNumber(number),
+            start_block=start,
+            block_hash=_hash(number),
+            deadline_block=Block(start + 160),
+            competition_hash=rules.hash,
+        )
         await self._insist(lambda: Rounds(pool).open(new, entries))  # again after an answer that was lost: changes nothing
         self.asked |= {(entry.submission_id, number) for entry in entries}
         self.opened = number

@@ -93,7 +93,9 @@ async def asked(pool: Pool, root: Path, folder: Path) -> SubmissionId:
     )
     (submission,) = await Submissions(pool).add([new])
     rules = load(COMPETITION).at(RoundNumber(1))
-    opened = NewRound(RoundNumber(1), Block(40), HASH, Block(400), rules.hash)
+    opened = NewRound(
+        round=RoundNumber(1), start_block=Block(40), block_hash=HASH, deadline_block=Block(400), competition_hash=rules.hash
+    )
     await Rounds(pool).open(opened, [RoundEntry(submission, QueueName.CPU, 0)])
     return submission
 

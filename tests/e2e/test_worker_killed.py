@@ -90,7 +90,14 @@ async def one_evaluation(pool: Pool, bed: Bed, folder: Path, wallet: bt.Wallet) 
     )
     competition = load(COMPETITION).at(RoundNumber(1))
     await Rounds(pool).open(
-        NewRound(RoundNumber(1), Block(40), HASH, Block(400), competition.hash), [RoundEntry(submission, QueueName.CPU, 0)]
+        NewRound(
+            round=RoundNumber(1),
+            start_block=Block(40),
+            block_hash=HASH,
+            deadline_block=Block(400),
+            competition_hash=competition.hash,
+        ),
+        [RoundEntry(submission, QueueName.CPU, 0)],
     )
     return submission
 

@@ -135,7 +135,13 @@ def new_round() -> Callable[..., NewRound]:
 
     def build(number: int, **overrides: Any) -> NewRound:
         start = Block(number * 40)
-        standard = NewRound(RoundNumber(number), start, BlockHash(f"0x{number:064x}"), Block(start + 160), "c" * 64)
+        standard = NewRound(
+            round=RoundNumber(number),
+            start_block=start,
+            block_hash=BlockHash(f"0x{number:064x}"),
+            deadline_block=Block(start + 160),
+            competition_hash="c" * 64,
+        )
         return replace(standard, **overrides)
 
     return build
@@ -368,7 +374,9 @@ class ValidatorBed:
         rules = SCHEDULE.at(claim.round)
         asked = rules.groups(claim.block_hash)
         report = self.judged_alike(rules, asked, score / MICRO)
-        finding = Finding(CONTENT, TensorsHash(f"{claim.submission_id:064x}"), None, None, report)
+        finding = Finding(
+            content_hash=CONTENT, tensors_hash=TensorsHash(f"{claim.submission_id:064x}"), code=None, reason=None, report=report
+        )
         document = receipt.build(claim, prompts_hash(asked), finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
         signed = receipt.sign(document, signer or self.worker)
         return Verdict(

@@ -60,7 +60,7 @@ async def test_the_validator_counts_turns_and_outages(stack: "ValidatorBed", awa
     stop, ticks = AwayOnce(), Ticks()
     chain = cast(Chain, stop if away else stack.chain)
     signer = ValidatorIdentity(stack.wallet, stack.revocations)
-    await validator.run(chain, stack.store, signer, SCHEDULE, PAUSE, cast(Shutdown, stop), ticks)
+    await validator.run(chain, stack.store, signer, SCHEDULE, pause=PAUSE, stop=cast(Shutdown, stop), ticks=ticks)
     done, outages = counts(ticks)
     assert (done is None, outages) == ((True, 2) if away else (False, None))
     assert ((ticks.registry.get_sample_value("voice_tick_success_timestamp_seconds") or 0) > 0) is not away

@@ -79,7 +79,14 @@ def receipt_signer(tmp_path_factory: pytest.TempPathFactory) -> ReceiptSigner:
     """A key that certified itself: nothing here asks whose it is."""
     folder = tmp_path_factory.mktemp("receipt_signer")
     key, now = ServiceKey.at(folder / "service.key"), datetime.now(UTC)
-    terms = Certificate(Hotkey(key.address), key.address, "bench", now - timedelta(days=1), now + timedelta(days=1), "")
+    terms = Certificate(
+        issuer=Hotkey(key.address),
+        service=key.address,
+        host="bench",
+        not_before=now - timedelta(days=1),
+        not_after=now + timedelta(days=1),
+        signature="",
+    )
     return ReceiptSigner(CertifiedKey(key, issue(terms, key.sign)), FolderStore(folder))
 
 

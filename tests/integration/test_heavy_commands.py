@@ -29,7 +29,14 @@ def test_a_worker_without_a_valid_certificate_ends_with_what_to_do(tmp_path: Pat
     if expired:
         wallet = wallets.create("validator", "default", tmp_path / "wallets")
         long_ago = datetime.now(UTC) - timedelta(days=9)
-        terms = Certificate(Hotkey(wallet.hotkey.ss58_address), key.address, "h", long_ago, long_ago + timedelta(days=1), "")
+        terms = Certificate(
+            issuer=Hotkey(wallet.hotkey.ss58_address),
+            service=key.address,
+            host="h",
+            not_before=long_ago,
+            not_after=long_ago + timedelta(days=1),
+            signature="",
+        )
         signature = bytes(wallet.hotkey.sign(terms.message)).hex()
         (tmp_path / ".voice" / "service.cert.json").write_text(json.dumps({**terms.to_json(), "signature": signature}))
     ended = voice(tmp_path, "worker", DATABASE_URL="postgresql://nobody", REDIS_URL="redis://nobody")

@@ -116,7 +116,14 @@ def silent(stage: Stage, done: int, total: int) -> None:
 def worked(place: Place, store: Path) -> Verdict:
     """What the worker's own path finds, with all it does around judging."""
     key, now = ServiceKey.at(store / "service.key"), datetime.now(UTC)
-    terms = Certificate(Hotkey(OWNER.ss58_address), key.address, "bench", now - timedelta(hours=1), now + timedelta(hours=1), "")
+    terms = Certificate(
+        issuer=Hotkey(OWNER.ss58_address),
+        service=key.address,
+        host="bench",
+        not_before=now - timedelta(hours=1),
+        not_after=now + timedelta(hours=1),
+        signature="",
+    )
     receipt_signer = ReceiptSigner(
         CertifiedKey(key, issue(terms, lambda message: bytes(OWNER.sign(message)).hex())), FolderStore(store)
     )

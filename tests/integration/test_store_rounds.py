@@ -31,7 +31,15 @@ async def test_round_opens_once(
     opened = await asyncio.gather(*(rounds.open(new_round(3), entries) for _ in range(6)))
     assert sorted(opened) == [False] * 5 + [True]
     new = new_round(3)
-    expected = Round(new.round, new.start_block, new.block_hash, new.deadline_block, new.competition_hash, RoundState.OPEN, 1)
+    expected = Round(
+        round=new.round,
+        start_block=new.start_block,
+        block_hash=new.block_hash,
+        deadline_block=new.deadline_block,
+        competition_hash=new.competition_hash,
+        state=RoundState.OPEN,
+        pending=1,
+    )
     assert (await rounds.page(), await rounds.latest()) == ((expected,), expected)
 
 

@@ -47,7 +47,14 @@ BLOCK_HASH = BlockHash("0x" + "5a" * 32)
 ISSUER = Keypair.create_from_seed(bytes(32))
 KEY = ServiceKey(Keypair.create_from_seed(bytes([2]) * 32))
 CERTIFICATE = issue(
-    Certificate(Hotkey(ISSUER.ss58_address), KEY.address, "bench", NOW - timedelta(hours=1), NOW + timedelta(hours=1), ""),
+    Certificate(
+        issuer=Hotkey(ISSUER.ss58_address),
+        service=KEY.address,
+        host="bench",
+        not_before=NOW - timedelta(hours=1),
+        not_after=NOW + timedelta(hours=1),
+        signature="",
+    ),
     lambda message: bytes(ISSUER.sign(message)).hex(),
 )
 
@@ -113,7 +120,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     made, means = models.build(folder / "models"), open_tools("http://127.0.0.1:1", folder / "data")
     speech = judge_model(LocalModel(made["clear"], "espeak"), BLOCK_HASH, rules, means, silent)
     prints = fingerprint(made["clear"], NO_PROGRESS)
-    finding = Finding(prints.content, prints.tensors, None, None, speech.report)
+    finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=None, reason=None, report=speech.report)
     asked = prompts_hash(rules.groups(BLOCK_HASH))
     here = Circumstances(hardware.describe(), NOW, {"speak": speech.speak_seconds})
     document = receipt.build(subject("clear/voice", rules), asked, finding, here)
@@ -292,7 +299,7 @@ def test_other_hardware_is_judged_within_a_tolerance(bed: Bed) -> None:
 
 def refusal(bed: Bed, code: Code) -> Document:
     """A refusal of the same submission."""
-    finding = Finding(None, None, code, "so it is", None)
+    finding = Finding(content_hash=None, tensors_hash=None, code=code, reason="so it is", report=None)
     return receipt.build(subject("a/b", bed.rules), bed.document["prompts_hash"], finding, Circumstances("here", NOW, {}))
 
 

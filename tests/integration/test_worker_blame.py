@@ -90,7 +90,13 @@ def new_round() -> Callable[..., NewRound]:
     def build(number: int) -> NewRound:
         rules = SCHEDULE.at(RoundNumber(number))
         start = number * SCHEDULE.round_blocks
-        return NewRound(RoundNumber(number), cast(Any, start), cast(Any, "0x" + "5a" * 32), cast(Any, start + 160), rules.hash)
+        return NewRound(
+            round=RoundNumber(number),
+            start_block=cast(Any, start),
+            block_hash=cast(Any, "0x" + "5a" * 32),
+            deadline_block=cast(Any, start + 160),
+            competition_hash=rules.hash,
+        )
 
     return build
 

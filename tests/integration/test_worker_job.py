@@ -75,7 +75,13 @@ class Bed:
         rules = SCHEDULE.at(RoundNumber(number))
         start = Block(number * SCHEDULE.round_blocks)
         entries = [RoundEntry(submission, QueueName.CPU, order) for order, submission in enumerate(submissions)]
-        new = NewRound(RoundNumber(number), start, BlockHash("0x" + "5a" * 32), Block(start + 160), rules.hash)
+        new = NewRound(
+            round=RoundNumber(number),
+            start_block=start,
+            block_hash=BlockHash("0x" + "5a" * 32),
+            deadline_block=Block(start + 160),
+            competition_hash=rules.hash,
+        )
         assert await Rounds(self.pool).open(new, entries)
 
     async def worked(self, submission: SubmissionId) -> tuple[str, Evaluation, Submission]:
@@ -203,7 +209,13 @@ async def test_a_hub_that_refuses_everything_refuses_nobody(bed: Bed, status: Fa
 async def test_a_round_under_other_rules_is_not_judged(bed: Bed) -> None:
     """A worker with another competition file hands the row back: ours, not the miner's."""
     submission = await bed.submitted("clear")
-    new = NewRound(RoundNumber(ROUND), Block(120), BlockHash("0x" + "5a" * 32), Block(999), "ab" * 32)
+    new = NewRound(
+        round=RoundNumber(ROUND),
+        start_block=Block(120),
+        block_hash=BlockHash("0x" + "5a" * 32),
+        deadline_block=Block(999),
+        competition_hash="ab" * 32,
+    )
     await Rounds(bed.pool).open(new, [RoundEntry(submission, QueueName.CPU, 0)])
     said, evaluation, _ = await bed.worked(submission)
     assert (said, evaluation.code) == ("handed back", Code.COMPETITION_MISMATCH)

@@ -43,7 +43,7 @@ def judged(claim: Claim, schedule: Schedule, signer: CertifiedKey) -> Verdict:
     document = receipt.build(
         claim,
         prompts_hash(asked),
-        Finding(content, TensorsHash(content[::-1]), None, None, report),
+        Finding(content_hash=content, tensors_hash=TensorsHash(content[::-1]), code=None, reason=None, report=report),
         Circumstances("x86_64 Linux", datetime.now(UTC), {}),
     )
     signed = receipt.sign(document, signer)

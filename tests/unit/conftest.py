@@ -80,7 +80,14 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
     issuer, worker = (ServiceKey(sp_core.Keypair.create_from_seed(bytes([seed]) * 32)) for seed in (1, 2))
     noon, block_hash, rules = datetime(2026, 11, 22, 12, tzinfo=UTC), "12" * 32, load().at(RoundNumber(2))
     asked = generate(bytes.fromhex(block_hash), rules.round.plan)
-    terms = Certificate(Hotkey(issuer.address), worker.address, "host-1", noon - timedelta(days=1), noon + timedelta(days=1), "")
+    terms = Certificate(
+        issuer=Hotkey(issuer.address),
+        service=worker.address,
+        host="host-1",
+        not_before=noon - timedelta(days=1),
+        not_after=noon + timedelta(days=1),
+        signature="",
+    )
 
     def build(
         number: int,
@@ -101,7 +108,9 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
             competition_hash=rules.hash,
         )
         content, tensors = ContentHash("11" * 32), TensorsHash(f"{number:064x}")
-        finding = Finding(content, tensors, code, None if code is None else "because", report)
+        finding = Finding(
+            content_hash=content, tensors_hash=tensors, code=code, reason=None if code is None else "because", report=report
+        )
         document = receipt.build(subject, prompts_hash(asked), finding, Circumstances("x86_64 Linux", noon, {}))
         if edit is not None:
             edit(document)

@@ -86,7 +86,15 @@ def a_candidate(number: int, **overrides: Any) -> Candidate:
 
 def a_round(state: RoundState = RoundState.OPEN, pending: int = 1) -> Round:
     """Round 2, whose deadline is block 1800."""
-    return Round(RoundNumber(2), Block(720), HASH, Block(1800), COMPETITION.hash, state, pending)
+    return Round(
+        round=RoundNumber(2),
+        start_block=Block(720),
+        block_hash=HASH,
+        deadline_block=Block(1800),
+        competition_hash=COMPETITION.hash,
+        state=state,
+        pending=pending,
+    )
 
 
 def eligible(block: int = 725, *standing: str, **gone: str) -> Eligibility:

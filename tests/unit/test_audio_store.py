@@ -20,7 +20,11 @@ from workers.evaluation.audio_store import FolderStore, read_receipt
 
 RULES = load().version[0]
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-SIGNED = Signed({"score": 1, "share": 0.1}, "ab", Certificate(Hotkey("5F"), "5G", "bench", NOW, NOW, "cd"))
+SIGNED = Signed(
+    {"score": 1, "share": 0.1},
+    "ab",
+    Certificate(issuer=Hotkey("5F"), service="5G", host="bench", not_before=NOW, not_after=NOW, signature="cd"),
+)
 
 
 def said(samples: int, rate: int = 22_050, seed: int = 0) -> Spoken:

@@ -14,7 +14,9 @@ from voice_api.db.rounds import EvaluationResult, Round, RoundEvidence
 from voice_api.db.states import EvaluationState, RoundState, SubmissionState
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-CERTIFICATE = Certificate(Hotkey("5I"), "5S", "host-1", NOW, NOW.replace(year=2027), "").to_json()
+CERTIFICATE = Certificate(
+    issuer=Hotkey("5I"), service="5S", host="host-1", not_before=NOW, not_after=NOW.replace(year=2027), signature=""
+).to_json()
 HASH, OTHER = BlockHash("0x" + "1" * 64), BlockHash("0x" + "2" * 64)
 RESULT = EvaluationResult(
     evaluation_id=EvaluationId(1),
@@ -40,7 +42,15 @@ RESULT = EvaluationResult(
     finished_at=NOW,
 )
 MANY = tuple(replace(RESULT, receipt_hash=f"{number:064x}", commit_block=Block(number)) for number in range(4_000))
-ROUND = Round(RoundNumber(3), Block(120), HASH, Block(400), "c" * 64, RoundState.CLOSED, 0)
+ROUND = Round(
+    round=RoundNumber(3),
+    start_block=Block(120),
+    block_hash=HASH,
+    deadline_block=Block(400),
+    competition_hash="c" * 64,
+    state=RoundState.CLOSED,
+    pending=0,
+)
 
 
 def drawn(

@@ -19,7 +19,7 @@ ME = Hotkey(ISSUER.address)
 START = datetime(2026, 11, 22, 10, tzinfo=UTC)
 END = START + timedelta(days=90)
 NOW = START + timedelta(days=1)
-UNSIGNED = Certificate(ME, WORKER.address, "host-1", START, END, "")
+UNSIGNED = Certificate(issuer=ME, service=WORKER.address, host="host-1", not_before=START, not_after=END, signature="")
 CERTIFICATE = issue(UNSIGNED, ISSUER.sign)
 TRUST = Trust(frozenset({ME}), frozenset(), verify)
 A_SERIAL = "0123456789abcdef" * 2

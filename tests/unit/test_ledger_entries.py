@@ -28,7 +28,15 @@ SCHEDULE = load()
 RULES = SCHEDULE.at(RoundNumber(2))
 ME = Hotkey(sp_core.Keypair.create_from_seed(bytes([1]) * 32).ss58_address)
 TRUST = Trust(frozenset({ME}), frozenset(), verify)
-CLOSED = Round(RoundNumber(2), Block(720), BlockHash("0x" + "12" * 32), Block(1800), RULES.hash, RoundState.CLOSED, 0)
+CLOSED = Round(
+    round=RoundNumber(2),
+    start_block=Block(720),
+    block_hash=BlockHash("0x" + "12" * 32),
+    deadline_block=Block(1800),
+    competition_hash=RULES.hash,
+    state=RoundState.CLOSED,
+    pending=0,
+)
 ELIGIBILITY = Eligibility(Block(725), (Entrant("h1@1"), Entrant("h2@2"), Entrant("h3@3")), {Entrant("h4@4"): "deregistered"})
 
 

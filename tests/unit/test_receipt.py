@@ -42,8 +42,8 @@ REPORT = EvaluationReport(
     score=Micro(500_000),
     stderr=Micro(100_000),
 )
-SCORED = Finding(ContentHash("11" * 32), TensorsHash("22" * 32), None, None, REPORT)
-REFUSED = Finding(None, None, Code.FILE_NOT_ALLOWED, "x.bin", None)
+SCORED = Finding(content_hash=ContentHash("11" * 32), tensors_hash=TensorsHash("22" * 32), code=None, reason=None, report=REPORT)
+REFUSED = Finding(content_hash=None, tensors_hash=None, code=Code.FILE_NOT_ALLOWED, reason="x.bin", report=None)
 HERE = Circumstances("x86_64 Linux", datetime(2026, 11, 22, tzinfo=UTC), {})
 
 

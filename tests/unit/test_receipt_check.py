@@ -26,7 +26,15 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ME, WORKER, STRANGER = (Hotkey(sp_core.Keypair.create_from_seed(bytes([n]) * 32).ss58_address) for n in (1, 2, 3))
 RULES = load().at(RoundNumber(2))
 HASH = BlockHash("0x" + "12" * 32)
-CLOSED = Round(RoundNumber(2), Block(720), HASH, Block(1800), RULES.hash, RoundState.CLOSED, 0)
+CLOSED = Round(
+    round=RoundNumber(2),
+    start_block=Block(720),
+    block_hash=HASH,
+    deadline_block=Block(1800),
+    competition_hash=RULES.hash,
+    state=RoundState.CLOSED,
+    pending=0,
+)
 TRUST = Trust(frozenset({ME}), frozenset(), verify)
 CHECK = ReceiptCheck(CLOSED, RULES, TRUST)
 

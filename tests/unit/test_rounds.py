@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from neurons.validator.rounds import Candidate, RoundOpening, RoundView, open_round
+from neurons.validator.rounds import RoundCandidate, RoundOpening, RoundView, open_round
 from scoring.competition import load
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import Record, Rejection, State
@@ -19,15 +19,22 @@ def named(number: int) -> Entrant:
     return entrant(Hotkey(f"h{number}"), Block(number))
 
 
-def a_candidate(number: int, **overrides: object) -> Candidate:
+def a_candidate(number: int, **overrides: object) -> RoundCandidate:
     """Submission `number`, committed at block `number`, immune until block 1000."""
-    candidate = Candidate(SubmissionId(number), Block(number), f"{number:02}", Block(1000), None, named(number))
+    candidate = RoundCandidate(
+        submission=SubmissionId(number),
+        commit_block=Block(number),
+        tiebreak=f"{number:02}",
+        immune_until=Block(1000),
+        last_asked=None,
+        entrant=named(number),
+    )
     return replace(candidate, **overrides)  # type: ignore[arg-type]
 
 
-def a_view(*candidates: Candidate, **overrides: object) -> RoundView:
+def a_view(*candidates: RoundCandidate, **overrides: object) -> RoundView:
     """Finalized at block 725: round 2 began at block 720."""
-    view = RoundView(Block(725), RoundNumber(1), False, State(), candidates)
+    view = RoundView(finalized=Block(725), last_opened=RoundNumber(1), any_open=False, state=State(), candidates=candidates)
     return replace(view, **overrides)  # type: ignore[arg-type]
 
 
@@ -96,7 +103,7 @@ def test_a_round_takes_no_more_than_the_competition_allows() -> None:
     assert opening.entries == tuple(range(24))
 
 
-def turns(waiting: Mapping[int, Candidate], rounds: int, king: int) -> list[tuple[SubmissionId, ...]]:
+def turns(waiting: Mapping[int, RoundCandidate], rounds: int, king: int) -> list[tuple[SubmissionId, ...]]:
     """Who is asked in round after round, when everybody is scored (or parked) in each and nobody leaves."""
     now, asked = dict(waiting), []
     for number in range(2, 2 + rounds):

@@ -24,7 +24,7 @@ DAY = timedelta(days=1)
 
 def a_certificate(key: ServiceKey, **overrides: object) -> Certificate:
     """Of a key, for a day before and after now."""
-    unsigned = Certificate(ME, key.address, "host-1", NOW - DAY, NOW + DAY, "")
+    unsigned = Certificate(issuer=ME, service=key.address, host="host-1", not_before=NOW - DAY, not_after=NOW + DAY, signature="")
     return issue(replace(unsigned, **overrides), ISSUER.sign)  # type: ignore[arg-type]
 
 

@@ -21,7 +21,17 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 TRUST = Trust(frozenset({Hotkey(ISSUER.address)}), frozenset(), verify)
 RECEIPT = {"judged_at": "2026-11-22T12:00:00+00:00", "score": 500_000, "samples": [{"metrics": {"wer": 0.1}}]}
-CERTIFICATE = issue(Certificate(Hotkey(ISSUER.address), WORKER.address, "host-1", NOON - HOUR, NOON + HOUR, ""), ISSUER.sign)
+CERTIFICATE = issue(
+    Certificate(
+        issuer=Hotkey(ISSUER.address),
+        service=WORKER.address,
+        host="host-1",
+        not_before=NOON - HOUR,
+        not_after=NOON + HOUR,
+        signature="",
+    ),
+    ISSUER.sign,
+)
 SIGNED = sign(RECEIPT, CertifiedKey(WORKER, CERTIFICATE))
 FILE = json.dumps(SIGNED.to_json(), indent=1)
 

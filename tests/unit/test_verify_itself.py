@@ -82,13 +82,22 @@ def a_report() -> EvaluationReport:
 
 def a_certificate(signer: Keypair = ISSUER, **overrides: Any) -> Certificate:
     """The issuer's for the service key, an hour to both sides of now."""
-    standard = Certificate(Hotkey(ISSUER.ss58_address), KEY.address, "bench", NOW - HOUR, NOW + HOUR, "")
+    standard = Certificate(
+        issuer=Hotkey(ISSUER.ss58_address),
+        service=KEY.address,
+        host="bench",
+        not_before=NOW - HOUR,
+        not_after=NOW + HOUR,
+        signature="",
+    )
     return issue(replace(standard, **overrides), lambda message: bytes(signer.sign(message)).hex())
 
 
 def a_document(**overrides: Any) -> Document:
     """A receipt of the report, not signed."""
-    finding = Finding(ContentHash("11" * 32), TensorsHash("22" * 32), None, None, a_report())
+    finding = Finding(
+        content_hash=ContentHash("11" * 32), tensors_hash=TensorsHash("22" * 32), code=None, reason=None, report=a_report()
+    )
     document: Document = json.loads(
         json.dumps(receipt.build(SUBJECT, prompts_hash(GROUPS), finding, Circumstances("here", NOW, {"speak": 1.0})))
     )
@@ -97,7 +106,7 @@ def a_document(**overrides: Any) -> Document:
 
 def a_refusal(**overrides: Any) -> Document:
     """A receipt that refuses a model."""
-    finding = Finding(None, None, Code.FILE_NOT_ALLOWED, "x.bin", None)
+    finding = Finding(content_hash=None, tensors_hash=None, code=Code.FILE_NOT_ALLOWED, reason="x.bin", report=None)
     return receipt.build(SUBJECT, prompts_hash(GROUPS), finding, Circumstances("here", NOW, {})) | overrides
 
 

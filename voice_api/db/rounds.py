@@ -20,7 +20,7 @@ from voice_api.db.states import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewRound:
     """A round as the validator opens it."""
 
@@ -31,7 +31,7 @@ class NewRound:
     competition_hash: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
     """A round as stored; `pending` counts evaluations that are not terminal."""
 
@@ -62,7 +62,7 @@ class RoundEntry:
     priority: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationResult:
     """What folding a round reads of an evaluation.
 

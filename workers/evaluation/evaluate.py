@@ -59,7 +59,7 @@ def refuse(assignment: Assignment, fault: SubmissionFault, prints: Fingerprint |
     Raises InfrastructureFault when it cannot be signed or kept.
     """
     content, tensors = (prints.content, prints.tensors) if prints else (None, None)
-    finding = Finding(content, tensors, fault.code, fault.detail, None)
+    finding = Finding(content_hash=content, tensors_hash=tensors, code=fault.code, reason=fault.detail, report=None)
     return assignment.signer.verdict(assignment.claim, assignment.competition, finding)
 
 
@@ -80,7 +80,7 @@ def _evaluate(assignment: Assignment, tools: Tools, lineage: Lineage, progress: 
     except SubmissionFault as fault:
         return refuse(assignment, fault, prints)
     signer.keep(speech.spoken.values())
-    finding = Finding(prints.content, prints.tensors, None, None, speech.report)
+    finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=None, reason=None, report=speech.report)
     timings = {"speak": speech.speak_seconds, "judge": speech.judge_seconds}
     return signer.verdict(claim, competition, finding, timings=timings)
 
@@ -89,5 +89,5 @@ def _name_copy(assignment: Assignment, prints: Fingerprint, earlier: EarlierOwne
     reason = (
         f"same model as submission {earlier.submission}, committed earlier (block {earlier.commit_block}) by {earlier.hotkey}"
     )
-    finding = Finding(prints.content, prints.tensors, Code.COPY, reason, None)
+    finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=Code.COPY, reason=reason, report=None)
     return assignment.signer.verdict(assignment.claim, assignment.competition, finding, copy_of=earlier.submission)
