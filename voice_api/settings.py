@@ -107,7 +107,6 @@ class ApiSettings(ProcessSettings):
     registry_seconds: float = Field(default=3600.0, gt=0, validation_alias="VOICE_REGISTRY_SECONDS")
     rate_per_minute: int = Field(default=60, ge=0, le=1_000_000, validation_alias="VOICE_RATE_PER_MINUTE")
     rate_address_per_minute: int = Field(default=600, ge=0, le=1_000_000, validation_alias="VOICE_RATE_ADDRESS_PER_MINUTE")
-    body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, validation_alias="VOICE_API_BODY_BYTES")
     upload_bytes: int = Field(default=20 * 1024 * 1024, ge=1024, validation_alias="VOICE_UPLOAD_BYTES")
     store_folder: Path | None = Field(default=None, validation_alias="VOICE_STORE")
 

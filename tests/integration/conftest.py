@@ -210,7 +210,6 @@ def api_settings(database_url: str, redis_url: str, receiver: bt.Wallet, writer:
             "redis_url": SecretStr(redis_url),
             "hotkey": receiver.hotkey.ss58_address,
             "writers": (writer.hotkey.ss58_address,),
-            "body_bytes": 1024 * 1024,
             "rate_per_minute": 10_000,
             "rate_address_per_minute": 100_000,
         }
@@ -377,7 +376,8 @@ class ValidatorBed:
         finding = Finding(
             content_hash=CONTENT, tensors_hash=TensorsHash(f"{claim.submission_id:064x}"), code=None, reason=None, report=report
         )
-        document = receipt.build(claim, prompts_hash(asked), finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
+        judged = replace(claim, competition_hash=rules.hash)  # rounds of tests may name any
+        document = receipt.build(judged, prompts_hash(asked), finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
         signed = receipt.sign(document, signer or self.worker)
         return Verdict(
             state=VerdictState.SCORED,

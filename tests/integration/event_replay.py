@@ -6,10 +6,17 @@ from typing import Any
 
 from voice_api.db.pool import Connection, Pool
 from voice_api.db.rows import read
-from voice_api.db.sql import sql
 from voice_api.db.states import EventKind
 
 Key = tuple[EventKind, int]
+EVENTS = """
+select kind, case kind when 'submission' then submission_id else evaluation_id end as id, from_state, to_state
+from events
+order by events.id
+"""
+STATES = """
+select 'submission' as kind, id, state from submissions union all select 'evaluation', id, state from evaluations
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ class Difference:
 async def replayed(pool: Pool) -> tuple[Difference, ...]:
     """Every difference between the event log and the tables, as of one moment; empty when they agree."""
     async with pool.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        events = [read(Event, row) async for row in connection.cursor(sql("replay.events"))]
+        events = [read(Event, row) async for row in connection.cursor(EVENTS)]
         stored = await _stored(connection)
     folded, breaks = fold(events)
     return (*breaks, *compare(folded, stored))
@@ -62,5 +69,5 @@ def compare(folded: Mapping[Key, str], stored: Mapping[Key, str]) -> Iterator[Di
 
 
 async def _stored(connection: Connection) -> dict[Key, str]:
-    rows: Any = await connection.fetch(sql("replay.states"))
+    rows: Any = await connection.fetch(STATES)
     return {(EventKind(row["kind"]), row["id"]): row["state"] for row in rows}

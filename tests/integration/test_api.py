@@ -25,6 +25,7 @@ from voice_api.db.states import EvaluationState, QueueName, SubmissionState, Ver
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.settings import ApiSettings
 from voice_api.web.app import create_app
+from voice_api.web.middleware import BODY_BYTES
 
 NewSubmissions = Callable[..., NewSubmission]
 API = "http://voice.test"
@@ -215,10 +216,10 @@ async def test_body_too_large(browser: httpx.AsyncClient, settings: ApiSettings)
     """A body above the limit is refused, whether or not its length is declared."""
 
     async def chunks() -> AsyncIterator[bytes]:
-        for _ in range(settings.body_bytes // 1024 + 1):
+        for _ in range(BODY_BYTES // 1024 + 1):
             yield b"x" * 1024
 
-    declared = await browser.post("/v1/submissions", content=b"x" * (settings.body_bytes + 1))
+    declared = await browser.post("/v1/submissions", content=b"x" * (BODY_BYTES + 1))
     streamed = await browser.post("/v1/submissions", content=chunks())
     assert [(answer.status_code, answer.json()["code"]) for answer in (declared, streamed)] == [(413, Code.BODY_TOO_LARGE)] * 2
 

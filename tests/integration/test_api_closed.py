@@ -15,6 +15,7 @@ from voice_api.web import openapi
 from voice_api.web.app import create_app
 from voice_api.web.dependencies import AnswerCaches, Service, Stores
 from voice_api.web.headers import HEADERS
+from voice_api.web.middleware import BODY_BYTES
 
 API = "http://voice.test"
 Part = TypeVar("Part", Stores, AnswerCaches)
@@ -92,7 +93,7 @@ async def test_a_recording_may_be_larger_than_any_other_body(
 ) -> None:
     """The one path that takes uploads has its own limit; every other path keeps the small one."""
     settings = api_settings()
-    body = b"x" * (settings.body_bytes + 1)
+    body = b"x" * (BODY_BYTES + 1)
     assert (await browser.post("/v1/registry", content=body)).status_code == 413
     assert (await browser.post("/v1/validations?text=x&description=x", content=body)).status_code == 401
     large = await browser.post("/v1/validations?text=x&description=x", content=b"x" * (settings.upload_bytes + 1))

@@ -21,7 +21,7 @@ from voice_api.web import openapi, problems
 from voice_api.web.auth import open_nonces
 from voice_api.web.dependencies import Service
 from voice_api.web.metrics import Metrics
-from voice_api.web.middleware import AddressLimit, BodyLimit, Guard
+from voice_api.web.middleware import BODY_BYTES, AddressLimit, BodyLimit, Guard
 from voice_api.web.routes import (
     errors_table,
     evaluations,
@@ -85,7 +85,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         generate_unique_id_function=openapi.name_of,
     )
     app.openapi = cache(partial(openapi.describe, app))  # type: ignore[method-assign]  # as the framework's manual has it
-    app.add_middleware(BodyLimit, most=settings.body_bytes, most_at={UPLOADS: settings.upload_bytes})
+    app.add_middleware(BodyLimit, most=BODY_BYTES, most_at={UPLOADS: settings.upload_bytes})
     app.add_middleware(AddressLimit, per_minute=settings.rate_address_per_minute)
     app.add_middleware(Guard, metrics=metrics)
     app.add_exception_handler(VoiceError, problems.on_voice_error)

@@ -19,6 +19,8 @@ from voice_api.web import headers, problems
 from voice_api.web.limits import Limits, RateLimited, network_of
 from voice_api.web.metrics import Metrics
 
+BODY_BYTES = 4 * 1024 * 1024
+"""The largest body of any request but a recording's."""
 BODY_SECONDS = 30.0
 IN_FLIGHT = 128 * 1024 * 1024
 ONE_ADDRESS = IN_FLIGHT // 4

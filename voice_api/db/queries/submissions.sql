@@ -84,8 +84,8 @@ order by id
 limit $3;
 
 -- name: known_of
--- Of commitments named by hotkey and commit block, one array each, in that order: whether they are recorded, and where their hotkey's
--- cooldown starts, which is at its newest commitment that was not refused for one of the codes of $3.
+-- Whether commitments, named by hotkey and commit block in one array each, are recorded, and where their hotkeys' cooldowns start.
+-- A cooldown starts at the hotkey's newest commitment that was not refused for one of the codes of $3. In the order given.
 select held.id is not null as recorded,
        (
            select max(commit_block) from submissions s
