@@ -1,4 +1,4 @@
-"""`make bench-scoring`: how fast the embedded profile judges, against the judges' own packages, and what it needs.
+"""`make bench-scoring`: speed and memory of the embedded profile, against the judges' own packages.
 
 Every ratio is to a baseline named beside it, measured in the same run; both take turns clip by clip, so that whatever else the machine
 does falls on both. Nothing here passes or fails.

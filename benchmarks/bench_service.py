@@ -74,7 +74,7 @@ class Bed:
 
     @property
     def hotkey(self) -> str:
-        """Whom the API answers as, and who may write."""
+        """Address of the API's own hotkey, which may also write."""
         return str(self.wallet.hotkey.ss58_address)
 
     def database(self, name: str) -> str:
@@ -82,7 +82,7 @@ class Bed:
         return urlunsplit(urlsplit(self.postgres)._replace(path=f"/{name}"))
 
     def shared(self, database: str) -> dict[str, str]:
-        """What every process of the service is told."""
+        """Environment of every process of the service."""
         rates = {"VOICE_RATE_PER_MINUTE": _PLENTY, "VOICE_RATE_ADDRESS_PER_MINUTE": _PLENTY}
         return {
             "DATABASE_URL": self.database(database),

@@ -22,7 +22,7 @@ from scoring.report import Metrics
 
 SECONDS = 9.01
 FRAMES = 900
-"""In a window."""
+"""Frames in a window."""
 STEP = 100
 """Frames from one window to the next."""
 TOGETHER = 16

@@ -16,7 +16,7 @@ FRAME, HOP = 320, 160
 REACH = 4
 """The trunk's output at a frame depends on this many frames on each side."""
 STRIP = 300
-"""Frames that go through the trunk at a time: few enough that what passes between its layers stays in the cache."""
+"""Frames that go through the trunk at a time: few enough that its intermediate results stay in the cache."""
 LEAST_POWER = 1e-12
 TRUNK = ("conv2d", "conv2d_1", "conv2d_2", "conv2d_3")
 HEAD = ("conv2d_4", "conv2d_5", "conv2d_6")

@@ -20,7 +20,7 @@ from voice_api.schemas import LeaderboardRowOut, SubmissionOut
 
 ROW = tuple(name for name in LeaderboardRowOut.model_fields if name != "submission")
 NOBODY = "nobody"
-"""Whose ledger crowns the king: as with the API, nobody's here."""
+"""The validator whose ledger names the king: as with the API, there is none here."""
 SUBMISSION = tuple(SubmissionOut.model_fields)
 
 

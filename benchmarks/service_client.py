@@ -9,7 +9,7 @@ from typing import Self
 
 @dataclass(slots=True)
 class Load:
-    """What came back: seconds of each answer, and over how much time."""
+    """Result of a load: seconds of each answer, and of the whole."""
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)

@@ -48,7 +48,7 @@ VERDICT = Verdict(
 
 
 def nothing() -> str:
-    """What a bare RQ job does."""
+    """The work of a bare RQ job."""
     return "nothing"
 
 

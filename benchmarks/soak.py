@@ -28,7 +28,7 @@ MIB = 2**20
 class MemoryGrowth:
     """Resident memory of the process: after the first evaluation, at most, and its growth over the second half of the samples.
 
-    The error is the growth's standard error: what is freed and kept goes up and down by some 10 MiB, so that few samples say little.
+    The error is the growth's standard error: resident memory goes up and down by some 10 MiB, so that few samples say little.
     """
 
     samples: int
@@ -84,7 +84,7 @@ def soak_elsewhere(samples: int) -> MemoryGrowth:
 
 
 def main() -> None:
-    """Judge so many samples; print what was found as JSON."""
+    """Judge so many samples; print the growth as JSON."""
     console = Console(stderr=True)
     found = soak(evaluation(), int(sys.argv[1]), lambda done, mib: console.print(f"{done} samples judged, {mib:.0f} MiB"))
     print(json.dumps(asdict(found)))  # noqa: T201

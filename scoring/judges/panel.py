@@ -97,7 +97,7 @@ class Panel:
         return report(self.identity, groups, judged, ScoreRules(self._anchors, competition.factors))
 
     def _batches(self, groups: Sequence[Group]) -> Iterator[Sequence[Group]]:
-        """Whole groups, together at least a batch of samples: a pair is never torn."""
+        """Split the groups into batches of at least so many samples: a pair is never torn."""
         part: list[Group] = []
         for group in groups:
             part.append(group)

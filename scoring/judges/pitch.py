@@ -59,8 +59,8 @@ def track(audio: Audio) -> PitchTrack:
     """Pitch of a clip, frame by frame; no frames if it is shorter than one.
 
     A frame's period is the highest peak of `r_x(τ) / r_w(τ)`, the autocorrelation of the windowed frame over that of the window, less
-    `OCTAVE_COST` per octave of length; F0 is `RATE / τ`, 60 … 420 Hz. A frame is voiced where that peak exceeds `VOICED`, and what lies
-    above `PARTIALS_HZ` repeats itself as well. Source: Boersma 1993, "Accurate short-term analysis of the fundamental frequency".
+    `OCTAVE_COST` per octave of length; F0 is `RATE / τ`, 60 … 420 Hz. A frame is voiced where that peak exceeds `VOICED` and the sound
+    above `PARTIALS_HZ` has the same period. Source: Boersma 1993, "Accurate short-term analysis of the fundamental frequency".
 
     >>> time = torch.arange(RATE) / RATE
     >>> voice = torch.stack([torch.sin(2 * math.pi * 150.0 * k * time) / k for k in range(1, 9)]).sum(dim=0) * 0.1

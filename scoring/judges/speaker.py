@@ -1,7 +1,7 @@
 """Consistency: one speaker in both clips of a voice pair. Timbre and pitch are compared within the pair, never across groups.
 
 No speaker-verification network can be had without a compiler or a download, so this measures what makes two voices differ to the
-ear: the long-term spectrum of what is voiced, and how high the voice lies. Text and loudness hardly move it.
+ear: the long-term spectrum of voiced sound, and the pitch. Text and loudness hardly move it.
 """
 
 import math

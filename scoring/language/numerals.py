@@ -207,4 +207,5 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"\b(\d++)(?:st|nd|rd|th)\b"), lambda match: _apart(ordinal(match[1]))),
     (re.compile(r"\d++(?:\.\d++)*+|(?<!\S)\.\d++"), _decimal),
 )
-"""In this order: what holds more than one number before its parts. No run of digits is ever tried twice: time is linear in the text."""
+"""Readers in order: an expression of several numbers comes before its parts. No run of digits is ever tried twice, so time is linear in
+the text."""

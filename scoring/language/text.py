@@ -67,8 +67,10 @@ _WORD = re.compile(r"'?[a-z]+(?:'[a-z]+)*")
 def normalise(text: str) -> tuple[str, ...]:
     """Lower-case words with numbers spelled out, without punctuation, and without the optional 'and' inside of numbers.
 
-    'Mr. Lee paid $105 on the 3rd.' → mister lee paid one hundred five dollars on the third. Takes any text; normalising the
-    words again changes nothing.
+    Takes any text; normalising the words again changes nothing.
+
+    >>> " ".join(normalise("Mr. Lee paid $105 on the 3rd."))
+    'mister lee paid one hundred five dollars on the third'
     """
     words = spell(text)
     return tuple(word for index, word in enumerate(words) if not _is_optional_and(words, index))
@@ -76,7 +78,11 @@ def normalise(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=MEMORY)
 def spell(text: str) -> tuple[str, ...]:
-    """Normalise with numbers as a British speaker reads them: 'one hundred and five'."""
+    """Normalise with numbers as a British speaker reads them.
+
+    >>> " ".join(spell("Mr. Lee paid $105."))
+    'mister lee paid one hundred and five dollars'
+    """
     plain = _ABBREVIATION.sub(lambda match: ABBREVIATIONS[match[1] or match[2]] + " ", _plain(text))
     plain = read_figures(_LATIN.sub(lambda match: _LATIN_WORDS[match[1]], plain))
     for symbol, word in SYMBOLS.items():

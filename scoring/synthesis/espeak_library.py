@@ -57,8 +57,8 @@ def say(text: str, settings: EspeakSettings) -> Waveform:
         library.espeak_SetSynthCallback(callback)
         _apply(library, settings)
         raw = text.encode() + b"\0"
-        start_and_end = (0, _POSITION_CHARACTER, 0)
-        status = library.espeak_Synth(raw, ctypes.c_size_t(len(raw)), *start_and_end, _UTF8, None, None)
+        whole_text = (0, _POSITION_CHARACTER, 0)
+        status = library.espeak_Synth(raw, ctypes.c_size_t(len(raw)), *whole_text, *(_UTF8, None, None))
     if status != 0:
         raise ValueError(f"espeak-ng cannot say this text (status {status})")
     return np.frombuffer(b"".join(chunks), dtype="<i2").astype(np.float32) / np.float32(32768.0)

@@ -19,6 +19,7 @@ MODULES = (
     "scoring.judges.standard.ctc",
     "scoring.judges.standard.emotion",
     "scoring.judges.standard.lanes",
+    "scoring.language.text",
     "scoring.scores.aggregate",
     "scoring.scores.anchors",
     "scoring.scores.calibration",

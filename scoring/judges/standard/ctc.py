@@ -1,4 +1,4 @@
-"""The weak recogniser: a CTC net without a language model. It hears what was said, not what was meant, and knows when."""
+"""The weak recogniser: a CTC net without a language model. It hears words as they were said, not as they were meant, and knows when."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

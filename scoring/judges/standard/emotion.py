@@ -6,7 +6,7 @@ flattest) to 1 (the liveliest) as asked, and p the probability of 'neutral':
 
     emotion = 1 - |s| (1 - p)   for s < 0,      1 - |s| p   for s > 0
 
-that is: the share of what was asked that is not contradicted; 1 where nothing was asked.
+that is: the share of the asked expression that is not contradicted; 1 where none was asked.
 
 Known weakness: the public classifiers learned four acted emotions of few speakers, and some of what they hear is in the words. A
 voice may be lively without any of their emotions. So its weight in a score has to be small, and pitch is measured beside it, in

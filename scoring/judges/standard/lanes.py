@@ -72,7 +72,7 @@ def pad_with_silence(wave: torch.Tensor) -> torch.Tensor:
 
 
 def pad_with_repeats(wave: torch.Tensor) -> torch.Tensor:
-    """A wave [n], n > 0, at its bucket's length, begun again until it is full: silence would change what is said of its sound."""
+    """A wave [n], n > 0, at its bucket's length, begun again until it is full: silence would change the opinions on its sound."""
     size = bucket(wave.shape[0])
     return wave.repeat(math.ceil(size / wave.shape[0]))[:size]
 
