@@ -1,4 +1,4 @@
-"""JSON from strangers: one reading only, or none."""
+"""JSON from strangers: it has one reading only, or it is refused."""
 
 import json
 import math

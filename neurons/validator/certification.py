@@ -1,4 +1,4 @@
-"""The validator certifies service keys, and takes certificates back: what its hotkey signs besides weights."""
+"""Certificates of service keys, and their revocation: the documents that a validator's hotkey signs besides weights."""
 
 import json
 import tempfile
@@ -17,7 +17,7 @@ _CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 def certify(wallet: bt.Wallet, service: str, host: str, lasts: timedelta, now: datetime) -> Certificate:
-    """Let a service key (ss58) sign what `host` judges, from now (an aware time) on; raises PlatformError(ARGUMENT_INVALID)."""
+    """Let a service key (ss58) sign the receipts of `host`, from now (an aware time) on; raises PlatformError(ARGUMENT_INVALID)."""
     unsigned = Certificate(
         issuer=_hotkey(wallet), service=service, host=host, not_before=now - _CLOCKS_DIFFER, not_after=now + lasts, signature=""
     )

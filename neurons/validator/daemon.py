@@ -126,7 +126,7 @@ async def _statuses(store: Store, head: LedgerEntry | None, unfolded: Round) -> 
 
 
 async def _fold(store: Store, entry: LedgerEntry) -> bool:
-    """Append an entry, and say what it decided; False where another process of this validator was faster."""
+    """Append an entry and log its decisions; False where another process of this validator was faster."""
     try:
         await store.ledger.append(entry)
     except OutOfOrder as late:

@@ -1,4 +1,4 @@
-"""What the validator does next: one pure decision from everything it read."""
+"""The validator's next action: one pure decision from everything that it read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ def decide(view: View, schedule: Schedule) -> Action:
 
 
 def ends(current: Round, block: Block) -> bool:
-    """Whether an open round is to be closed: with its last verdict, or at its deadline.
+    """Say whether an open round is to be closed: with its last verdict, or at its deadline.
 
     Not by a chain that stands before its first block: there those that were asked for might not be registered yet.
     """

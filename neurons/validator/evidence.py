@@ -1,4 +1,4 @@
-"""Where a validator's evidence comes from: its own database, or the API of one that it follows. It folds the same from either."""
+"""A validator's evidence: from its own database, or from the API of a validator that it follows. It folds the same from either."""
 
 from typing import Protocol
 
@@ -29,7 +29,7 @@ class Evidence(Protocol):
 
 
 class OwnEvidence:
-    """What this validator's own workers judged."""
+    """The evidence of this validator's own workers."""
 
     def __init__(self, rounds: Rounds) -> None:
         self._rounds = rounds
@@ -54,7 +54,7 @@ class OwnEvidence:
 
 
 class RemoteEvidence:
-    """What another validator's workers judged, as its API publishes it: only what is signed is believed, and by whom is checked."""
+    """The evidence that another validator's API publishes: it is believed only where a trusted key signed it."""
 
     def __init__(self, api: VoiceApi) -> None:
         self._api = api

@@ -1,4 +1,4 @@
-"""Who is judged in which round: pure decisions of the validator."""
+"""The submissions that a round judges, and their order: pure decisions of the validator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class RoundCandidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundView:
-    """What a round's opening depends on: the finalized head, the last round opened, the ledger's state, and who may be judged."""
+    """All that a round's opening depends on: finalized head, last round opened, the ledger's state, and the candidates."""
 
     finalized: Block
     last_opened: RoundNumber | None
@@ -48,9 +48,11 @@ class RoundOpening:
 def open_round(view: RoundView, competition: Competition) -> RoundOpening | None:
     """The round that begins now, or None while one is open, none is due, or nobody is to be judged.
 
-    First the king, then who holds the other paid places; then newcomers and open duels, first those whose immunity ends soonest, then
-    those without, by how long ago they were asked for; then by that alone whoever was scored and has no duel, then who has lost to this
-    king or was refused. Equals by commit; at most `evaluations` of them. So junk, however much, keeps neither newcomer nor duel waiting.
+    First the king, then the holders of the other paid places; then newcomers and open duels, first those whose immunity ends soonest,
+    then the others, by how long ago they were asked for; then, by that alone, scored submissions without a duel; then those that lost
+    to this king or were rejected. Equals come by commit; at most `evaluations` are asked. So no amount of junk keeps a newcomer or a
+    duel waiting.
+
     Only submissions committed before the round's first block take part: its prompts were unknown when they were committed.
     """
     number = RoundNumber(view.finalized // competition.round.blocks)
@@ -81,14 +83,14 @@ def open_round(view: RoundView, competition: Competition) -> RoundOpening | None
 
 
 def _chances(state: State) -> dict[Entrant, int]:
-    """1 for who was scored and has no duel with the king, 2 for who has lost to it or was refused; all others may win soon."""
+    """1 for a scored submission without a duel, 2 for one that lost to the king or was rejected; all others may win soon."""
     duels = {duel.challenger for duel in state.duels}
     idle = {} if state.king is None else {record.entrant: 1 for record in state.records if record.entrant not in duels}
     return idle | {duel.entrant: 2 for duel in state.lost} | {rejection.entrant: 2 for rejection in state.rejections}
 
 
 def _places(state: State, shares: ShareRules) -> dict[Entrant, int]:
-    """Who holds which paid place, by the ledger alone: 0 for the king, then the tail."""
+    """The paid place of each submission that holds one, by the ledger alone: 0 for the king, then the tail."""
     behind = not_clearly_better(state.records, state.king)
     others = [record for record in state.records if record.entrant != state.king and record.entrant not in behind]
     above = [record for record in others if lower_bound(record) >= shares.tail_floor]

@@ -1,4 +1,4 @@
-"""The fold that takes the ledger from round to round: what is known of each submission, who holds the top, who duels."""
+"""The fold that takes the ledger from round to round: the records of submissions, the king, the duels."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -30,23 +30,23 @@ def fold(state: State, result: RoundResult, competition: Competition) -> State:
 
 def _known(state: State, result: RoundResult, judged: Sequence[Judged], scores: Table) -> State:
     """Records and rejections after this round, and the duels whose challengers still have a record."""
-    refused = {r.entrant: r for r in state.rejections if r.entrant not in result.gone}
+    rejected = {r.entrant: r for r in state.rejections if r.entrant not in result.gone}
     records = {r.entrant: r for r in state.records if r.entrant not in result.gone}
     for item in judged:
         if item.verdict is LedgerVerdict.REJECTED:
             records.pop(item.entrant, None)
-            refused[item.entrant] = Rejection(item.entrant, item.hotkey, item.reason or "refused")
+            rejected[item.entrant] = Rejection(item.entrant, item.hotkey, item.reason or "refused")
         elif item.scored:
-            refused.pop(item.entrant, None)
+            rejected.pop(item.entrant, None)
             records[item.entrant] = _added(records.get(item.entrant), item, scores)
     originals, copies = _by_lineage(records.values())
-    refused |= {copy.entrant: copy for copy in copies}
+    rejected |= {copy.entrant: copy for copy in copies}
     standing = {record.entrant for record in originals}
     left = tuple(ended(duel, DuelOutcome.CHALLENGER_GONE) for duel in state.duels if duel.challenger not in standing)
     return replace(
         state,
         records=originals,
-        rejections=tuple(refused[entrant] for entrant in sorted(refused)),
+        rejections=tuple(rejected[entrant] for entrant in sorted(rejected)),
         duels=tuple(duel for duel in state.duels if duel.challenger in standing),
         lost=tuple(duel for duel in state.lost if duel.entrant in standing),
         ended=left,
@@ -77,7 +77,7 @@ def _added(old: Record | None, item: Judged, scores: Table) -> Record:
 
 
 def _by_lineage(records: Iterable[Record]) -> tuple[tuple[Record, ...], list[Rejection]]:
-    """Of each lineage only the earliest commit, whichever was judged first; the others are its copies."""
+    """The earliest commit of each lineage, whichever was judged first; the others are its copies."""
     kept: dict[str, Record] = {}
     copies = []
     for record in sorted(records, key=lambda r: r.seniority):
@@ -89,6 +89,6 @@ def _by_lineage(records: Iterable[Record]) -> tuple[tuple[Record, ...], list[Rej
 
 
 def _of_known(scores: Table, state: State) -> Table:
-    """Without the copies among those that were scored."""
+    """The scores without those of copies."""
     names = {record.entrant for record in state.records}
     return Table({entrant: row for entrant, row in scores.rows.items() if entrant in names}, scores.scores)

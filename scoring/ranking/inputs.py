@@ -26,7 +26,7 @@ class Inputs:
 
     @property
     def refusal(self) -> str:
-        """Why no receipt of the round counts, by the most frequent reason; '' where one counts, or where there is none at all."""
+        """The most frequent reason why no receipt of the round counts; '' where one counts, or where there is none at all."""
         if self.counted or not self.distrusted:
             return ""
         (reason, count), *_ = Counter(self.distrusted.values()).most_common(1)

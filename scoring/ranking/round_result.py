@@ -1,4 +1,4 @@
-"""A closed round as the ledger takes it in: who was judged, what came of it, and who left."""
+"""A closed round in the ledger's terms: the judged submissions with their verdicts, and those that left."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ MISSING = -1
 
 
 class LedgerVerdict(StrEnum):
-    """How a submission's evaluation ended, as the ledger sees it."""
+    """The end of a submission's evaluation in the ledger's terms."""
 
     SCORED = "scored"
     REJECTED = "rejected"
-    """Final and the submission's fault: rejected, or a copy."""
+    """Final, and the submission's fault; a copy, too."""
     ABSENT = "absent"
     """Ours: no evidence this round, nothing lost."""
 
@@ -43,13 +43,13 @@ class Judged:
 
     @property
     def scored(self) -> bool:
-        """Whether there is anything to count."""
+        """Say whether there is anything to count."""
         return self.verdict is LedgerVerdict.SCORED and bool(self.groups)
 
 
 @dataclass(frozen=True, slots=True)
 class RoundResult:
-    """A closed round: its first block, what was judged in it, and who left since the last one, each with the reason."""
+    """A closed round: its first block, its judged submissions, and those that left since the last one, each with the reason."""
 
     number: RoundNumber
     start: Block

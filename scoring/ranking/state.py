@@ -1,4 +1,4 @@
-"""The ledger's state: everything that the past says, and nothing else. As large as the field that stands, however old it is."""
+"""The ledger's state: all that is kept of the past. It is as large as the field of submissions, however many rounds it is of."""
 
 import hashlib
 import math
@@ -51,13 +51,13 @@ class Record:
 
     @property
     def seniority(self) -> tuple[int, str, str]:
-        """Sorts the earlier commit first."""
+        """The key that sorts the earlier commit first."""
         return (self.commit_block, self.tiebreak, self.entrant)
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A submission that stands and has no record: why, in words for its owner. `original` is whose weights it has, if it is a copy."""
+    """A rejected submission, with the reason in words for its owner. `original` is the submission that it is a copy of, if it is one."""
 
     entrant: Entrant
     hotkey: Hotkey
@@ -94,7 +94,7 @@ class State:
 
     @property
     def known(self) -> frozenset[Entrant]:
-        """Every submission that the state says something of: of these a round's result names who is gone."""
+        """Every submission that the state says something of: a round's result names those of them that are gone."""
         return frozenset(r.entrant for r in self.records) | frozenset(r.entrant for r in self.rejections)
 
     def to_json(self) -> dict[str, Any]:

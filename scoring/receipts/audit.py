@@ -1,4 +1,4 @@
-"""Does a receipt hold in itself? Its signature, its prompts, and every number that follows from another. Pure; needs no judge."""
+"""The audit of a receipt in itself: its signature, its prompts, every number that follows from another. Pure; needs no judge."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ SILENT = frozenset({Gate.GENERATION_FAILED, Gate.TIMEOUT, Gate.NOT_FINITE, Gate.
 
 
 def authenticity(signed: Signed, statement: Statement, trust: Trust) -> list[Difference]:
-    """Who signed it, and whether they were allowed to when it was judged."""
+    """The differences of its signature: another key's, or of a key that was not certified when it was judged."""
     rows = [*_certificate(signed.certificate, statement, trust)]
     if not trust.verify(signed.certificate.service, DOMAIN + canonical(signed.receipt), signed.signature):
         found = "it does not hold: receipt or signature were changed"
@@ -36,7 +36,7 @@ def _certificate(certificate: Certificate, statement: Statement, trust: Trust) -
 
 
 def prompts(statement: Statement, groups: Sequence[Group]) -> list[Difference]:
-    """Whether it was asked what the block hash asks: each prompt and each group once, in order. A refusal asked nothing."""
+    """The differences of its prompts from those of the block hash: each prompt and group once, in order. A rejection asked nothing."""
     claimed_hash, found = statement.prompts_hash, prompts_hash(groups)
     rows = [] if claimed_hash == found else [Difference("prompts' hash", claimed_hash, found)]
     claimed = statement.finding.report
@@ -61,7 +61,7 @@ def _order(what: str, claimed: Sequence[str], asked: Sequence[str]) -> list[Diff
 
 
 def numbers(claimed: EvaluationReport, groups: Sequence[Group], competition: Competition, anchors: Anchors) -> list[Difference]:
-    """Whether utilities and scores follow from the metrics, in these groups' order; raises nothing for a metric that is missing."""
+    """The differences of utilities and scores from those that follow from the metrics; raises nothing for a missing metric."""
     profile = competition.profile.value
     rows = [] if claimed.profile == profile else [Difference("profile", claimed.profile, profile)]
     who = ProfileIdentity.of(profile, claimed.judges, anchors)
@@ -75,7 +75,7 @@ def numbers(claimed: EvaluationReport, groups: Sequence[Group], competition: Com
 
 
 def anchored(claimed: EvaluationReport, anchors: Anchors) -> list[Difference]:
-    """Whether the profile's hash is of the judges that it names and of these anchors: without them nothing follows from metrics."""
+    """The difference of its profile's hash from that of the judges it names and these anchors: metrics alone give no score."""
     found = ProfileIdentity.of(claimed.profile, claimed.judges, anchors).hash
     if claimed.profile_hash == found:
         return []
@@ -83,7 +83,7 @@ def anchored(claimed: EvaluationReport, anchors: Anchors) -> list[Difference]:
 
 
 def _form(sample: SampleReport) -> list[Difference]:
-    """What no honest judge writes."""
+    """The differences of a sample's form from any that an honest judge writes."""
     rows = []
     if not sample.pcm_sha256 and sample.gate not in SILENT:
         rows.append(Difference(f"{sample.prompt_id}: audio", "none", f"the gate {sample.gate or 'none'} needs a sound"))
@@ -100,7 +100,7 @@ def _judged(sample: SampleReport, anchors: Anchors) -> JudgedSample:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptPart:
-    """Some groups of an evaluation: who asks for one sample gets its whole group."""
+    """Some groups of an evaluation: a single sample comes with its whole group."""
 
     groups: tuple[Group, ...]
     report: EvaluationReport

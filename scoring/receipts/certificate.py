@@ -1,4 +1,4 @@
-"""Who may sign receipts: a validator's hotkey certifies a worker's service key, which holds no stake. All of it is pure data."""
+"""The right to sign receipts: a validator's hotkey certifies a worker's service key, which holds no stake. All of it is pure data."""
 
 import hashlib
 import re
@@ -42,23 +42,23 @@ class Certificate:
 
     @property
     def message(self) -> bytes:
-        """What the issuer signs."""
+        """The bytes that the issuer signs."""
         return CERTIFICATE_DOMAIN + canonical_json.encode(
             {name: value for name, value in self.to_json().items() if name != "signature"}
         )
 
     @property
     def serial(self) -> str:
-        """By which it is revoked: SHA-256 (hex) of what the issuer signs, 32 digits."""
+        """The name by which it is revoked: SHA-256 (hex) of the bytes that the issuer signs, 32 digits."""
         return hashlib.sha256(self.message).hexdigest()[:32]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON data; times are ISO 8601 in UTC."""
+        """The certificate as plain JSON data; times are ISO 8601 in UTC."""
         return asdict(self) | {"not_before": _text(self.not_before), "not_after": _text(self.not_after)}
 
     @classmethod
     def from_json(cls, data: object) -> Self:
-        """What `to_json` wrote; raises CertificateInvalid for anything else."""
+        """The document that `to_json` wrote; raises CertificateInvalid for anything else."""
         match data:
             case {
                 "issuer": str(issuer),
@@ -83,7 +83,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Revocations:
-    """What an issuer took back, signed by it: serials of certificates, and addresses of service keys, whose every certificate it is.
+    """An issuer's signed list of revocations: serials of certificates, and addresses of keys whose every certificate is revoked.
 
     `signature` is over the issuer and the sorted list.
     """
@@ -94,16 +94,16 @@ class Revocations:
 
     @property
     def message(self) -> bytes:
-        """What the issuer signs."""
+        """The bytes that the issuer signs."""
         return REVOCATIONS_DOMAIN + canonical_json.encode({"issuer": self.issuer, "revoked": sorted(self.revoked)})
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON data."""
+        """The list as plain JSON data."""
         return {"issuer": self.issuer, "revoked": sorted(self.revoked), "signature": self.signature}
 
     @classmethod
     def from_json(cls, data: object) -> Self:
-        """What `to_json` wrote; raises CertificateInvalid for anything else."""
+        """The document that `to_json` wrote; raises CertificateInvalid for anything else."""
         match data:
             case {"issuer": str(issuer), "revoked": list(revoked), "signature": str(signature)} if (
                 isinstance(data, dict) and len(data) == 3 and _are_names([issuer]) and _are_names(revoked)
@@ -115,7 +115,7 @@ class Revocations:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whose certificates count: those of the issuers, except what was taken back, by serial or by key. `verify` checks signatures."""
+    """The certificates that count: those of the issuers, except the revoked ones, by serial or by key. `verify` checks signatures."""
 
     issuers: frozenset[Hotkey]
     revoked: frozenset[str]
@@ -158,7 +158,7 @@ def revoke(issuer: Hotkey, revoked: frozenset[str], sign: Callable[[bytes], str]
 
 
 def revoked_by(revocations: Revocations, issuer: Hotkey, verify: Verifier) -> frozenset[str]:
-    """What a list takes back; raises CertificateInvalid unless it is this issuer's, and signed by it."""
+    """The serials and addresses that a list revokes; raises CertificateInvalid unless this issuer signed it."""
     if revocations.issuer != issuer:
         raise CertificateInvalid(f"the list of revocations is of {revocations.issuer}, not of {issuer}")
     if not verify(revocations.issuer, revocations.message, revocations.signature):
@@ -172,7 +172,7 @@ def _check_names(issuer: str, service: str, host: str) -> None:
 
 
 def _are_names(names: list[Any]) -> bool:
-    """Serials or addresses, in order, each once."""
+    """Say whether these are serials or addresses, in order, each once."""
     fit = all(isinstance(name, str) and _ADDRESS.fullmatch(name) for name in names)
     return fit and names == sorted(set(names))
 

@@ -1,4 +1,4 @@
-"""Where two accounts of one evaluation differ: what the receipt says, and what was found."""
+"""The differences of two accounts of one evaluation: the receipt's, and the one that was found."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ voice move it further. Such events are rare, and go either way: a mean of n samp
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing of which the receipt says one thing, and the check found another."""
+    """One difference: the receipt claims one thing, and the check found another."""
 
     what: str
     claimed: str

@@ -1,4 +1,4 @@
-"""The re-runnable record of an evaluation: canonical JSON, the hash that stands for it, and who answers for it."""
+"""The re-runnable record of an evaluation: canonical JSON, its hash, and the signature of a service key."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What came out: a report, or the code and reason of a final refusal."""
+    """The outcome of an evaluation: a report, or the code and reason of a rejection."""
 
     content_hash: ContentHash | None
     tensors_hash: TensorsHash | None
@@ -51,7 +51,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Where and when it was judged: hardware and software in words, an aware time, and wall-clock seconds by stage."""
+    """The circumstances of an evaluation: hardware and software in words, an aware time, wall-clock seconds by stage."""
 
     hardware: str
     judged_at: datetime
@@ -63,7 +63,7 @@ class Signer(Protocol):
 
     @property
     def certificate(self) -> Certificate:
-        """Why its signature counts."""
+        """The certificate by which its signature counts."""
         ...
 
     def sign(self, message: bytes) -> str:
@@ -80,7 +80,7 @@ class Signed:
     certificate: Certificate
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON data: what a receipt's file holds."""
+        """The content of a receipt's file as plain JSON data."""
         return {"receipt": self.receipt, "signature": self.signature, "certificate": self.certificate.to_json()}
 
     @classmethod
@@ -95,7 +95,7 @@ class Signed:
 
     @classmethod
     def from_json(cls, data: object) -> Self:
-        """What `to_json` wrote; raises ReceiptInvalid for anything else."""
+        """The receipt that `to_json` wrote; raises ReceiptInvalid for anything else."""
         match data:
             case {"receipt": dict(receipt), "signature": str(signature), "certificate": certificate} if (
                 isinstance(data, dict) and len(data) == 3
@@ -109,7 +109,7 @@ class Signed:
 
 
 def sign(receipt: Mapping[str, Any], signer: Signer) -> Signed:
-    """Answer for a receipt."""
+    """Sign a receipt."""
     return Signed(receipt, signer.sign(DOMAIN + canonical(receipt)), signer.certificate)
 
 
@@ -162,7 +162,7 @@ def build(subject: Subject, prompts_hash: str, finding: Finding, circumstances: 
 
 
 def listed(samples: Sequence[SampleReport]) -> list[dict[str, Any]]:
-    """Samples as a receipt lists them."""
+    """The samples of a report in a receipt's form."""
     return [_sample(sample) for sample in samples]
 
 
@@ -189,7 +189,7 @@ def canonical(receipt: Mapping[str, Any]) -> bytes:
 
 
 def digest(receipt: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) of the canonical bytes; raises ReceiptInvalid as `canonical`."""
+    """SHA-256 (hex) of the canonical bytes; raises ReceiptInvalid where there are none."""
     return hashlib.sha256(canonical(receipt)).hexdigest()
 
 
@@ -219,7 +219,7 @@ def check(receipt: Mapping[str, Any], receipt_hash: str, score: Micro, claims: M
 
 
 def _is_same(one: object, other: object) -> bool:
-    """Equal as JSON: 3 is neither 3.0 nor true."""
+    """Say whether two values are equal as JSON: 3 is neither 3.0 nor true."""
     return canonical({"": one}) == canonical({"": other})
 
 

@@ -1,4 +1,4 @@
-"""A validator's ledger: the chain of what it folded, round by round."""
+"""A validator's ledger: the chain of its entries, round by round."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -157,7 +157,7 @@ def _entry(row: Mapping[str, Any]) -> LedgerEntry:
 
 
 def _outline(row: Mapping[str, Any]) -> EntryOutline:
-    """An entry without its state, from its row; raises LedgerInvalid as `_entry`."""
+    """An entry without its state, from its row; raises LedgerInvalid for one that another release wrote otherwise."""
     try:
         inputs = Inputs.from_json(row["inputs"])
     except ValueError as exc:
@@ -173,6 +173,6 @@ def _outline(row: Mapping[str, Any]) -> EntryOutline:
 
 
 async def validators(pool: Pool) -> tuple[Hotkey, ...]:
-    """Whose ledgers are in this database."""
+    """The validators whose ledgers are in this database."""
     async with pool.connection() as connection:
         return tuple(Hotkey(row["validator"]) for row in await connection.fetch(sql("ledger.validators")))

@@ -64,7 +64,7 @@ class RoundEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationResult:
-    """What folding a round reads of an evaluation.
+    """All that folding a round reads of an evaluation.
 
     `groups` and `samples` are empty unless it was scored; samples have the form in which a receipt lists them. Without a verdict
     there is no receipt; `signature` and `certificate` are None as well where it was judged before receipts were signed.
@@ -153,7 +153,7 @@ class Rounds:
         return tuple(read(Round, row) for row in rows)
 
     async def close(self, number: RoundNumber, found: Eligibility | None = None) -> bool:
-        """End a round: what has no verdict is parked and its workers are shut out. False, and nothing changed, if it was not open.
+        """End a round: evaluations without a verdict are parked, their workers shut out. False, and nothing changed, if it was closed.
 
         Its eligibility is decided at this moment, once and for all validators; without one every submission stays.
         """

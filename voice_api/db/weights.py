@@ -19,7 +19,7 @@ _NEWEST = 2**62
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightAttempt:
-    """One attempt to set weights: what was known, what was planned, how it ended."""
+    """One attempt to set weights: its input, its plan and its outcome."""
 
     block: Block
     """The block in which the chain took it, or the newest one when it was sent."""
@@ -47,7 +47,7 @@ class Weights:
         self._pool, self._validator = pool, validator
 
     async def record(self, attempt: WeightAttempt) -> int:
-        """Keep an attempt; its id."""
+        """Keep an attempt, and return its id."""
         async with self._pool.connection() as connection:
             key: int = await connection.fetchval(
                 sql("weights.record"),
@@ -66,7 +66,7 @@ class Weights:
         return key
 
     async def latest(self, outcome: WeightOutcome | None = None) -> WeightAttempt | None:
-        """The last attempt (that stands so, if an outcome is named), or None."""
+        """The last attempt (with this outcome, if one is named), or None."""
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(sql("weights.latest"), self._validator, outcome)
         return _attempt(row) if row else None
@@ -90,7 +90,7 @@ class Weights:
         return tuple(_attempt(row) for row in rows)
 
     async def settle(self, attempt: WeightAttempt) -> bool:
-        """Write down what became of an attempt that was waiting; False, and nothing changed, if it was not."""
+        """Keep the outcome of an attempt that was waiting; False, and nothing changed, if it was not."""
         async with self._pool.connection() as connection:
             found = await connection.fetchval(
                 sql("weights.settle"),
@@ -109,7 +109,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An attempt, and whose it is."""
+    """An attempt, and the validator that made it."""
 
     validator: Hotkey
     attempt: WeightAttempt

@@ -1,4 +1,4 @@
-"""On the wire: all that folding a round reads. Who follows this validator's evidence folds it for itself."""
+"""All that folding a round reads, on the wire: a validator that follows this one's evidence folds it for itself."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
@@ -44,7 +44,7 @@ class GroupOut(Wire):
 
 
 class ResultOut(Wire):
-    """One evaluation with its receipt, and what its submission committed. Without a verdict there is no receipt."""
+    """One evaluation with its receipt, and its submission's commitment. Without a verdict there is no receipt."""
 
     evaluation_id: Annotated[EvaluationId, Field(examples=[28_113])]
     submission_id: Annotated[SubmissionId, Field(examples=[412])]
@@ -71,14 +71,14 @@ class ResultOut(Wire):
     finished_at: AwareDatetime | None
 
     def result(self) -> EvaluationResult:
-        """As the store has it."""
+        """The published result in the database's type."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         groups = tuple(GroupReport(group.id, group.kind, group.score) for group in self.groups)
         return EvaluationResult(**fields | {"groups": groups, "samples": tuple(dict(sample) for sample in self.samples)})
 
 
 class EvidenceOut(Wire):
-    """A round, who stood when it closed (null: nobody called), and every evaluation; final once the round is closed."""
+    """A round, its eligibility (null: nobody decided it), and every evaluation; final once the round is closed."""
 
     round: RoundOut
     roll: EligibilityOut | None

@@ -17,7 +17,7 @@ _KING = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY@433012"
 
 
 class LedgerLineOut(Wire):
-    """One entry, without what it holds: validators that fold the same show the same hashes."""
+    """One entry without its state and inputs: validators that fold the same show the same hashes."""
 
     validator: Ss58
     round: Annotated[RoundNumber, Field(examples=[1_204])]
@@ -29,7 +29,7 @@ class LedgerLineOut(Wire):
 
     @classmethod
     def of(cls, line: EntryOutline) -> Self:
-        """As it is published."""
+        """The entry as it is published."""
         return cls(**_heading(line.validator, line))
 
 
@@ -53,7 +53,7 @@ class LedgerEntryOut(LedgerLineOut):
 
     @classmethod
     def whole(cls, validator: Hotkey, entry: LedgerEntry) -> Self:
-        """As it is published."""
+        """The entry as it is published."""
         return cls(**_heading(validator, entry), state=entry.state.to_json(), inputs=entry.inputs.to_json())
 
     def entry(self) -> LedgerEntry:

@@ -32,7 +32,7 @@ class WeightsOut(Wire):
 
     @classmethod
     def of(cls, attempt: WeightAttempt) -> Self:
-        """As it is published; the chain's own words about it stay the operator's."""
+        """The attempt as it is published; the chain's own words about it stay the operator's."""
         return cls(**_facts(attempt))
 
 
@@ -43,7 +43,7 @@ class WeightsPage(Page[WeightsOut]):
 
 
 class WeightsDetail(WeightsOut):
-    """An attempt with all that it was made from: whoever plans again gets the same."""
+    """An attempt with its input and its plan: from the same input anybody plans the same."""
 
     validator: Ss58
     snapshot: Annotated[Mapping[str, Any], Field(examples=[{"block": 434_171, "owner": 0}])]
@@ -51,7 +51,7 @@ class WeightsDetail(WeightsOut):
 
     @classmethod
     def whole(cls, made: Made) -> Self:
-        """As it is published."""
+        """The attempt as it is published, with its input and its plan."""
         facts = _facts(made.attempt)
         return cls(
             **facts, validator=made.validator, snapshot=made.attempt.plan_input.to_json(), plan=made.attempt.plan.to_json()

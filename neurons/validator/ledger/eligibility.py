@@ -31,14 +31,14 @@ def eligible(
 
 
 def _since(neurons: Mapping[Hotkey, Neuron], hotkey: Hotkey, commit_block: Block) -> str:
-    """Why a commitment is not eligible by its hotkey's registration; '' if it is."""
+    """The reason for which a commitment is not eligible by its hotkey's registration; '' if it is."""
     if hotkey not in neurons:
         return "deregistered"
     return "deregistered, and registered again since" if neurons[hotkey].registered_at_block > commit_block else ""
 
 
 def _in_grace(succeeded_at: Block | None, number: RoundNumber, rules: RoundRules) -> bool:
-    """Whether the newer commitment of the same hotkey, which waits for its first verdict, is young enough."""
+    """Say whether the newer commitment of the same hotkey, which waits for its first verdict, is young enough."""
     return succeeded_at is None or number <= succeeded_at // rules.blocks + rules.grace_rounds
 
 
@@ -70,14 +70,14 @@ def eligible_at_close(
 
 
 def _why(status: SubmissionStatus, number: RoundNumber, state: State) -> str:
-    """Why a registered submission that is no candidate left; '' for one that was refused, until its hotkey commits again."""
+    """The reason for which a registered submission that is no candidate left; '' for a rejected one, until its hotkey commits again."""
     if status.state is SubmissionState.QUARANTINED:
         return "set aside by an operator"
     if status.code is Code.BANNED:
         return "banned"
     if status.superseded:
         return "its hotkey committed again"
-    # A refusal that came by a receipt is in the ledger after its round; what is still a record then was refused without one that counts.
+    # A rejection that came by a receipt is in the ledger after its round; a record that is left was rejected without one that counts.
     known = state.record(entrant(status.hotkey, status.commit_block)) is not None
     return "refused" if known and status.last_round != number else ""
 

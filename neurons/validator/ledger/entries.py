@@ -33,7 +33,7 @@ Receipts = Mapping[str, JsonObject]
 
 
 def fold_round(head: LedgerEntry | None, found: RoundEvidence, rules: Competition, trust: Trust) -> LedgerEntry:
-    """The ledger's next entry from a closed round: an evaluation counts only if its receipt holds, and says what the row says.
+    """The ledger's next entry from a closed round: an evaluation counts only if its receipt holds and agrees with its row.
 
     All other evaluations are absent: nothing is lost by them, and each receipt that does not count is named with the reason.
     """

@@ -1,4 +1,4 @@
-"""Whether an evaluation may be counted: its receipt holds, is about it, and is what the database shows."""
+"""The check by which an evaluation counts: its receipt holds, is about it, and agrees with the database."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class ReceiptCheck:
         }
 
     def _check_numbers(self, report: EvaluationReport, asked: tuple[Group, ...]) -> None:
-        """Scores of other anchors than this validator's cannot be compared with those before."""
+        """Raise ReceiptInvalid for scores of other anchors than this validator's: they cannot be compared with earlier ones."""
         scale = anchors.load(self.competition.profile)
         _raise_first(audit.anchored(report, scale))
         _raise_first(audit.numbers(report, asked, self.competition, scale))
@@ -73,7 +73,7 @@ def _signed(result: EvaluationResult) -> Signed:
 
 
 def _check_tag(result: EvaluationResult, content: ContentHash | None) -> None:
-    """What was judged is what was committed; a refusal before the files were hashed names none."""
+    """Raise ReceiptInvalid unless the commitment's tag binds the judged content; a rejection before files were hashed names none."""
     if content is None:
         return
     try:
@@ -85,7 +85,7 @@ def _check_tag(result: EvaluationResult, content: ContentHash | None) -> None:
 
 
 def _check_shown(result: EvaluationResult, signed: Signed, scores: Mapping[str, Micro]) -> None:
-    """What the database shows to people is what was signed."""
+    """Raise ReceiptInvalid unless the database shows people what was signed."""
     if {group.id: group.score for group in result.groups} != scores:
         raise ReceiptInvalid("the stored groups are not the receipt's")
     if list(result.samples) != signed.receipt["samples"]:
