@@ -36,7 +36,6 @@ from voice_api.db.evaluations import Claim, Verdict
 from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import FolderStore, read_receipt
 from workers.evaluation.evaluate import Assignment, evaluate
-from workers.evaluation.progress import Stage
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.evaluation.tools import open_tools
 
@@ -45,7 +44,7 @@ OWNER = Keypair.create_from_seed(bytes(32))
 PUBLIC_KEY = PublicKey(bytes(range(32)).hex())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Place:
     """A folder with a hub, a chain that has lasted some rounds, and a model on the hub."""
 
@@ -97,7 +96,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     thread.start()
     while not server.started:
         thread.join(0.01)
-    yield Place(folder, f"http://127.0.0.1:{port}", chain, rules, model, revision)
+    url = f"http://127.0.0.1:{port}"
+    yield Place(folder=folder, hub=url, chain=chain, rules=rules, model=model, revision=revision)
     server.should_exit = True
     thread.join()
 
@@ -107,10 +107,6 @@ class First:
 
     def earlier(self, _claim: Claim, _content: ContentHash, _tensors: TensorsHash) -> None:
         """There is none."""
-
-
-def silent(stage: Stage, done: int, total: int) -> None:
-    """Nobody looks at the progress."""
 
 
 def worked(place: Place, store: Path) -> Verdict:
@@ -143,7 +139,7 @@ def worked(place: Place, store: Path) -> Verdict:
     torch.set_num_threads(1)  # as the worker's process does
     try:
         assignment = Assignment(claim, rules, receipt_signer)
-        return evaluate(assignment, open_tools(place.hub, store / "data"), First(), silent)
+        return evaluate(assignment, open_tools(place.hub, store / "data"), First(), NO_PROGRESS)
     finally:
         torch.set_num_threads(threads)
 

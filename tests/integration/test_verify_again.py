@@ -35,7 +35,6 @@ from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation import hardware
 from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.obtain import LocalModel
-from workers.evaluation.progress import Stage
 from workers.evaluation.speech import judge_model
 from workers.evaluation.tools import Tools, open_tools
 from workers.verify.audio import check_audio
@@ -61,11 +60,7 @@ CERTIFICATE = issue(
 Document = dict[str, Any]
 
 
-def silent(stage: Stage, done: int, total: int) -> None:
-    """Nobody looks at the progress."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bed:
     """A receipt with its evidence on disk, the models, and what judges and speaks again."""
 
@@ -79,12 +74,12 @@ class Bed:
     def audio_again(self, document: Document, sample: str | None = "g00.a", store: FolderStore | None = None) -> VerifyOutcome:
         """Level 2 alone."""
         case = open_case(sign(document), self.store, [])
-        return check_audio(case, sample, store or self.store, self.tools.panel, silent)
+        return check_audio(case, sample, store or self.store, self.tools.panel, NO_PROGRESS)
 
     def model_again(self, document: Document, model: str = "clear", sample: str | None = "g00.a") -> VerifyOutcome:
         """Level 3 alone."""
         case = open_case(sign(document), self.store, [])
-        return check_model(case, sample, self.models[model], self.tools, silent)
+        return check_model(case, sample, self.models[model], self.tools, NO_PROGRESS)
 
     def edited(self, edit: Callable[[Document], object]) -> Document:
         """The receipt as a lying worker would write it."""
@@ -118,7 +113,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     demo = load(COMPETITION).at(RoundNumber(0))
     rules = demo.model_copy(update={"round": demo.round.model_copy(update={"single": 1, "counterfactual": 1, "voice": 1})})
     made, means = models.build(folder / "models"), open_tools("http://127.0.0.1:1", folder / "data")
-    speech = judge_model(LocalModel(made["clear"], "espeak"), BLOCK_HASH, rules, means, silent)
+    speech = judge_model(LocalModel(made["clear"], "espeak"), BLOCK_HASH, rules, means, NO_PROGRESS)
     prints = fingerprint(made["clear"], NO_PROGRESS)
     finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=None, reason=None, report=speech.report)
     asked = prompts_hash(rules.groups(BLOCK_HASH))
@@ -128,7 +123,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     for spoken in speech.spoken.values():
         store.keep_audio(spoken)
     store.keep_evidence(sign(document), rules)
-    yield Bed(folder, rules, store, made, means, document)
+    yield Bed(folder=folder, rules=rules, store=store, models=made, tools=means, document=document)
     torch.set_num_threads(threads)
 
 

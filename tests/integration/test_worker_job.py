@@ -43,7 +43,7 @@ SCHEDULE = load(COMPETITION)
 ROUND = 3
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Bed:
     """A worker's context, and a hub with the six demo models that the test may tell to fail."""
 
@@ -127,7 +127,8 @@ async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path], writer
         receipt_signer=lambda: receipt_signer,
         confirm=timedelta(0),
     )
-    return Bed(context, pool, control, root, models.build(tmp_path / "models"), receipt_signer)
+    folders = models.build(tmp_path / "models")
+    return Bed(context=context, pool=pool, control=control, root=root, folders=folders, receipt_signer=receipt_signer)
 
 
 async def test_nothing_due_is_nothing_to_do(bed: Bed) -> None:

@@ -42,10 +42,6 @@ WEIGHTS = {
 }
 
 
-def ignored(_done: int, _total: int) -> None:
-    """Nobody asks how far it is."""
-
-
 @pytest.fixture(scope="module")
 def competition(tmp_path_factory: pytest.TempPathFactory) -> Competition:
     """The demo's rules, with the standard profile and one group of each kind."""
@@ -137,9 +133,9 @@ def test_judges_are_fetched_once_and_kept(warm: StandardModels, hub: Any, tmp_pa
     assert seen
     assert not [asked for asked in hub.control.requests if "pytorch_model.bin" in asked]
     asked = sum(hub.control.requests.values())
-    assert warm(ignored) is judges
+    assert warm(NO_PROGRESS) is judges
     again = StandardModels(warm.pins, "http://127.0.0.1:9", warm.cache)
-    assert again(ignored).versions == judges.versions
+    assert again(NO_PROGRESS).versions == judges.versions
     assert sum(hub.control.requests.values()) == asked
 
 
@@ -153,13 +149,13 @@ def test_an_evaluation(
         for group in groups
         for prompt in group.prompts
     }
-    report = panel.judge(groups, spoken, competition, ignored)
+    report = panel.judge(groups, spoken, competition, NO_PROGRESS)
     assert (report.profile, report.profile_hash) == ("standard", panel.identity.hash)
     assert [sample.gate for sample in report.samples] == [Gate.WRONG_WORDS] * 3
     scale = anchors.load(Profile.STANDARD)
     assert set(scale.utilities(report.samples[-1].metrics)) == set(Factor)
     assert set(scale.utilities(report.samples[0].metrics)) == set(Factor) - {Factor.CONSISTENCY}
-    assert panel.judge(groups, dict(reversed(spoken.items())), competition, ignored) == report
+    assert panel.judge(groups, dict(reversed(spoken.items())), competition, NO_PROGRESS) == report
 
 
 def test_a_model_is_judged(warm: StandardModels, competition: Competition, tmp_path: Path) -> None:
@@ -173,9 +169,9 @@ def test_a_model_is_judged(warm: StandardModels, competition: Competition, tmp_p
 
 def test_other_pins_are_other_judges(warm: StandardModels) -> None:
     """The profile's hash covers every pinned model."""
-    hashes = {Panel.standard(warm(ignored)).identity.hash}
+    hashes = {Panel.standard(warm(NO_PROGRESS)).identity.hash}
     for pinned in read_pins(warm.pins).values():
-        other = renamed(warm(ignored), pinned, pinned.model_copy(update={"revision": "f" * 40}))
+        other = renamed(warm(NO_PROGRESS), pinned, pinned.model_copy(update={"revision": "f" * 40}))
         hashes.add(Panel.standard(other).identity.hash)
     assert len(hashes) == 1 + len(Role)
 
@@ -227,13 +223,13 @@ def test_another_model_than_the_pinned_one(
 
 def test_a_broken_cache_heals(warm: StandardModels, hub: Any, tmp_path: Path) -> None:
     """A byte that flipped on the disk costs one try."""
-    warm(ignored)
+    warm(NO_PROGRESS)
     shutil.copytree(warm.cache, tmp_path / "judges")
     (victim,) = (tmp_path / "judges").glob("*/judges/speaker/*/model.safetensors")
     victim.write_bytes(victim.read_bytes()[:-1] + b"!")
     standard = StandardModels(warm.pins, hub.url, tmp_path / "judges")
     fails(standard, Code.JUDGE_UNAVAILABLE, "model.safetensors of judges/speaker is not the file that was pinned")
-    assert standard(ignored).versions == warm(ignored).versions
+    assert standard(NO_PROGRESS).versions == warm(NO_PROGRESS).versions
 
 
 def test_no_network(pins: Path, tmp_path: Path) -> None:
