@@ -17,7 +17,7 @@ from voice_api.db.pool import Pool
 from voice_api.db.registry import Registry, RegistrySnapshot
 from voice_api.errors import RedisUnavailable
 from voice_api.settings import ApiSettings
-from voice_api.web.limits import PERIOD, Limits, RateLimited, network_of
+from voice_api.web.limits import PERIOD, Limits, TooManyRequests, network_of
 
 Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 Settings = Callable[..., ApiSettings]
@@ -32,7 +32,7 @@ async def test_a_minutes_worth_at_once_and_then_one_by_one(redis_url: str) -> No
         limits = Limits(redis)
         for _ in range(3):
             await limits.take("a", 3)
-        with pytest.raises(RateLimited) as refusal:
+        with pytest.raises(TooManyRequests) as refusal:
             await limits.take("a", 3)
         assert PERIOD / 3 - timedelta(seconds=2) < refusal.value.retry_after <= PERIOD / 3
         await limits.take("b", 3)
@@ -45,7 +45,7 @@ async def test_refusals_cost_nothing(redis_url: str) -> None:
         await limits.take("a", 1)
         waits = []
         for _ in range(20):
-            with pytest.raises(RateLimited) as refusal:
+            with pytest.raises(TooManyRequests) as refusal:
                 await limits.take("a", 1)
             waits.append(refusal.value.retry_after)
         assert waits == sorted(waits, reverse=True)
@@ -58,7 +58,7 @@ async def test_an_allowance_comes_back(redis_url: str) -> None:
         limits = Limits(redis)
         seconds, microseconds = await redis.time()
         await redis.set("voice:rate:a", seconds * 1_000_000 + microseconds + PERIOD // timedelta(microseconds=1))
-        with pytest.raises(RateLimited) as refusal:
+        with pytest.raises(TooManyRequests) as refusal:
             await limits.take("a", 600)
         assert timedelta(0) < refusal.value.retry_after <= PERIOD / 600
         await asyncio.sleep(refusal.value.retry_after.total_seconds() + 0.005)
@@ -70,7 +70,7 @@ async def test_some_at_once(redis_url: str) -> None:
     async with Redis.from_url(redis_url) as redis:
         limits = Limits(redis)
         await limits.take("a", 10, 8)
-        with pytest.raises(RateLimited):
+        with pytest.raises(TooManyRequests):
             await limits.take("a", 10, 3)
         await limits.take("a", 10, 2)
 

@@ -29,7 +29,7 @@ return 0
 """
 
 
-class RateLimited(PlatformError):
+class TooManyRequests(PlatformError):
     """Too many requests: the next one is served after `retry_after`."""
 
     def __init__(self, retry_after: timedelta) -> None:
@@ -44,7 +44,7 @@ class Limits:
         self._take = redis.register_script(_TAKE)
 
     async def take(self, who: str, per_minute: int, requests: int = 1) -> None:
-        """Count one request of `who`, or some at once; raises RateLimited without counting, RedisUnavailable when it cannot count.
+        """Count one request of `who`, or some at once; raises TooManyRequests without counting, RedisUnavailable when it cannot count.
 
         With `per_minute` 0 nothing is counted and nothing refused.
         """
@@ -57,7 +57,7 @@ class Limits:
         except (RedisError, OSError) as exc:  # a TimeoutError is an OSError
             raise RedisUnavailable("the rate of requests could not be counted") from exc
         if wait:
-            raise RateLimited(int(wait) * _MICROSECOND)
+            raise TooManyRequests(int(wait) * _MICROSECOND)
 
 
 def network_of(address: str) -> str:

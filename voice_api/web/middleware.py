@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voice_api.errors import RedisUnavailable
 from voice_api.web import headers, problems
-from voice_api.web.limits import Limits, RateLimited, network_of
+from voice_api.web.limits import Limits, TooManyRequests, network_of
 from voice_api.web.metrics import Metrics
 
 BODY_BYTES = 4 * 1024 * 1024
@@ -86,7 +86,7 @@ class AddressLimit:
             return
         try:
             await self._count(scope)
-        except (RateLimited, RedisUnavailable) as refusal:
+        except (TooManyRequests, RedisUnavailable) as refusal:
             answer = await problems.on_voice_error(Request(scope), refusal)
             await answer(scope, receive, send)
             return

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from scoring.errors import EXPLANATIONS, Code, VoiceError
 from voice_api.schemas import Problem
 from voice_api.web import headers
-from voice_api.web.limits import RateLimited
+from voice_api.web.limits import TooManyRequests
 
 log = structlog.get_logger()
 
@@ -71,7 +71,7 @@ async def on_voice_error(request: Request, exc: Exception) -> JSONResponse:
         raise exc
     if exc.code in STATUS:
         answer = problem(request, exc.code, exc.detail)
-        if isinstance(exc, RateLimited):
+        if isinstance(exc, TooManyRequests):
             answer.headers["Retry-After"] = str(math.ceil(exc.retry_after.total_seconds()))
         return answer
     log.error("request failed", code=exc.code, detail=exc.detail, path=request.url.path)
