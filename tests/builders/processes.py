@@ -112,3 +112,14 @@ class Workers:
         """Kill all, the stopped ones too."""
         for name in self.names:
             self.kill(name)
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Processes of this machine that name the folder, or whose environment or working place does."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = " ".join([*process.cmdline(), *process.environ().values()])
+            if str(folder) in words and process.pid != os.getpid():
+                found.append(words[:200])
+    return found

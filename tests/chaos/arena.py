@@ -213,17 +213,6 @@ def running(folder: Path, workers: int, sample_seconds: float) -> Iterator[Arena
         postgres.stop()
 
 
-def left_behind(folder: Path) -> list[str]:
-    """Processes of this machine that name the folder, or whose environment or working place does."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            words = " ".join([*process.cmdline(), *process.environ().values()])
-            if str(folder) in words and process.pid != os.getpid():
-                found.append(words[:200])
-    return found
-
-
 def _environment(postgres: EmbeddedService, store: EmbeddedService, wallet: bt.Wallet) -> Mapping[str, str]:
     hotkey = str(wallet.hotkey.ss58_address)
     return {

@@ -5,22 +5,19 @@ Usage: python -m tests.chaos.run [--seed 1] [--faults 120] [--rounds 24] [--json
 
 import argparse
 import asyncio
-import json
-import signal
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
 
 from scoring.receipts.certificate import Trust
 from scoring.types import Hotkey
+from tests.builders.processes import left_behind
+from tests.builders.storm_run import Found, main, show
 from tests.chaos import arena as arenas
 from tests.chaos.arena import Arena
 from tests.chaos.faults import Planned, plan
@@ -34,7 +31,7 @@ _HEAL_SECONDS = 0.2
 _ANSWERED = frozenset({"200", "503", "no connection"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How much: see the options' help."""
 
@@ -50,22 +47,15 @@ class Settings:
     most: float
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was injected, what came of it, and what does not hold (by what should: the contradictions)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(Found):
+    """What was injected, and what came of it."""
 
     seed: int
-    seconds: float
     evaluations: int
     injected: Mapping[str, int]
     outcomes: Mapping[str, int]
-    answers: Mapping[str, int]
-    checks: Mapping[str, list[str]]
-
-    @property
-    def holds(self) -> bool:
-        """Whether nothing contradicts anything."""
-        return not any(self.checks.values())
+    answers: Mapping[str, int]  # to readers of the API
 
 
 def storm(settings: Settings) -> Outcome:
@@ -75,10 +65,8 @@ def storm(settings: Settings) -> Outcome:
         folder = Path(name)
         with arenas.running(folder, settings.workers, settings.sample_seconds) as arena:
             found = asyncio.run(_bounded(arena, settings))
-        checks = {**found.checks, "no process is left behind": arenas.left_behind(folder)}
-    return Outcome(
-        settings.seed, time.monotonic() - started, found.evaluations, found.injected, found.outcomes, found.answers, checks
-    )
+        checks = {**found.checks, "no process is left behind": left_behind(folder)}
+    return replace(found, seconds=time.monotonic() - started, checks=checks)
 
 
 async def _bounded(arena: Arena, settings: Settings) -> Outcome:
@@ -107,7 +95,15 @@ async def _storm(arena: Arena, pool: Pool, settings: Settings) -> Outcome:
     checks["the API answers, or says 503"] = sorted(set(work.answers) - _ANSWERED)
     injected = dict(Counter(planned.fault.value for planned in faults))
     outcomes = await _outcomes(arena, pool, work)
-    return Outcome(settings.seed, 0.0, len(work.asked), injected, outcomes, dict(sorted(work.answers.items())), checks)
+    return Outcome(
+        seconds=0.0,
+        checks=checks,
+        seed=settings.seed,
+        evaluations=len(work.asked),
+        injected=injected,
+        outcomes=outcomes,
+        answers=dict(sorted(work.answers.items())),
+    )
 
 
 async def _open_rounds(arena: Arena, pool: Pool, work: Workload, settings: Settings) -> None:
@@ -173,25 +169,12 @@ async def _outcomes(arena: Arena, pool: Pool, work: Workload) -> Mapping[str, in
     }
 
 
-def _show(outcome: Outcome) -> None:
-    console = Console()
-    for title, counts in (
-        ("injected", outcome.injected),
-        ("came of it", outcome.outcomes),
-        ("answers to readers", outcome.answers),
-    ):
-        table = Table(title, "count", title=f"seed {outcome.seed}" if title == "injected" else None)
-        for name, count in counts.items():
-            table.add_row(name, str(count))
-        console.print(table)
-    table = Table("must hold", "")
-    for name, wrong in outcome.checks.items():
-        table.add_row(name, "; ".join(wrong) or "yes")
-    console.print(table)
-    console.print(f"{outcome.evaluations} evaluations, {sum(outcome.injected.values())} faults, {outcome.seconds:.0f} s")
+def _show(found: Outcome) -> None:
+    tables = {f"injected, seed {found.seed}": found.injected, "came of it": found.outcomes, "answers to readers": found.answers}
+    show(tables, found, f"{found.evaluations} evaluations, {sum(found.injected.values())} faults")
 
 
-def _settings(arguments: list[str]) -> tuple[Settings, bool]:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.run")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=int, default=160, help="how many")
@@ -205,23 +188,8 @@ def _settings(arguments: list[str]) -> tuple[Settings, bool]:
         "--settle", type=float, default=90.0, help="the longest time until everything is quiet afterwards, in seconds"
     )
     parser.add_argument("--most", type=float, default=420.0, help="the longest time for everything, in seconds")
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
-    values = vars(parser.parse_args(arguments))
-    as_json = bool(values.pop("json"))
-    return Settings(**values), as_json
-
-
-def main() -> int:
-    """Run, print, and say by the exit status whether everything holds."""
-    signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit(143))
-    settings, as_json = _settings(sys.argv[1:])
-    outcome = storm(settings)
-    if as_json:
-        print(json.dumps(asdict(outcome)))  # noqa: T201
-    else:
-        _show(outcome)
-    return 0 if outcome.holds else 1
+    return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(_parser(), lambda **options: storm(Settings(**options)), _show))

@@ -1,39 +1,19 @@
 """The chaos run, small (one of each fault) and large. `make test-chaos` is the longest, and prints what happened."""
 
-import json
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.builders.storm_run import run_apart
 from tests.chaos.faults import Fault, plan
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parents[2]
 SMALL = (
     *("--faults", "16", "--pause", "0.3", "--rounds", "3", "--newcomers", "4", "--entries", "8"),
     *("--workers", "2", "--sample-seconds", "0.02", "--settle", "60", "--most", "120"),
 )
 LARGE = ("--faults", "90", "--rounds", "14", "--seed", "5")
-
-
-def chaos(*options: str) -> tuple[int, Any]:
-    """The exit status of a run, and what it printed; it is ended, with everything it started, when it takes too long."""
-    command = [sys.executable, "-m", "tests.chaos.run", "--json", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
-    try:
-        output, errors = process.communicate(timeout=450)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=30)
-        raise AssertionError(f"the run did not end: {errors.decode()[-2000:]}") from None
-    assert output, errors.decode()[-2000:]
-    return process.returncode, json.loads(output)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +26,7 @@ def chaos(*options: str) -> tuple[int, Any]:
 @pytest.mark.timeout(500)
 def test_nothing_is_lost_doubled_or_blamed_on_a_miner(options: Sequence[str], evaluations: int) -> None:
     """Each fault, against real processes: afterwards every pair has its one verdict, and no process is left."""
-    status, outcome = chaos(*options)
+    status, outcome = run_apart("tests.chaos.run", options)
     assert {name: wrong for name, wrong in outcome["checks"].items() if wrong} == {}
     assert (status, outcome["evaluations"], set(outcome["injected"])) == (0, evaluations, {fault.value for fault in Fault})
 

@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
+from tests.builders.processes import left_behind
 from voice_api.db.states import SubmissionState
 
 pytestmark = pytest.mark.e2e
@@ -28,19 +28,6 @@ def demo(folder: Path, *options: str) -> subprocess.Popen[str]:
         start_new_session=True,
         env={name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")},
     )
-
-
-def processes_of(folder: Path) -> list[str]:
-    """Command lines of this machine's processes that name the folder, or whose environment does."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            words = " ".join(process.cmdline()) + " ".join(process.environ().values())
-        except psutil.Error:
-            continue
-        if str(folder) in words and process.pid != psutil.Process().pid:
-            found.append(words[:300])
-    return found
 
 
 @pytest.mark.timeout(420)
@@ -63,7 +50,7 @@ def test_the_demo_takes_six_miners_from_commit_to_weights(tmp_path: Path) -> Non
     }
     paid = sum(miner["weight"] for miner in seen["observation"]["miners"]) + seen["observation"]["burn"]
     assert paid == pytest.approx(1.0, abs=1e-3)
-    assert processes_of(folder) == []
+    assert left_behind(folder) == []
     assert sorted(log.stem for log in (folder / "logs").glob("*.log")) == sorted(PROCESSES)
 
 
@@ -81,7 +68,7 @@ def test_ctrl_c_in_the_middle_leaves_no_process(tmp_path: Path) -> None:
     output, errors = process.communicate(timeout=60)
     assert "no process of the network is left" in output, errors
     assert process.returncode == 0
-    assert processes_of(folder) == []
+    assert left_behind(folder) == []
 
 
 def _log(folder: Path, name: str) -> str:

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from neurons.validator.follow.diff import RoundPart, diff
 from neurons.validator.follow.ledger_file import FileLedger
 from neurons.validator.follow.ledger_source import OwnLedger
 from scoring.types import Entrant, Hotkey
+from tests.builders import command_line
 from tests.integration.played import play
 from voice_api.db.ledger import Ledger
 from voice_api.db.migrate import upgrade
@@ -52,10 +51,8 @@ async def voice(joiner: bt.Wallet, tmp_path: Path, empty_database_url: str, stac
     }
 
     async def run(*arguments: str) -> tuple[int, str, str]:
-        command = (sys.executable, "-m", "neurons.cli", "validator", *arguments)
-        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE)
-        out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
+        ended = await asyncio.to_thread(command_line.voice, tmp_path, "validator", *arguments, **environment)
+        return ended.returncode, ended.stdout, ended.stderr
 
     return run
 

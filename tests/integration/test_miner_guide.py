@@ -86,6 +86,7 @@ def script(api: str, hub: str) -> str:
     return "\n".join(timed).replace("http://127.0.0.1:8001", hub).replace("http://127.0.0.1:8000", api)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_every_line_of_it_works_on_a_development_chain(
     place: tuple[Path, str],

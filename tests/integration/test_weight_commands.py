@@ -16,6 +16,7 @@ from neurons.devchain import operations
 from neurons.devchain.faults import FaultKind
 from neurons.localnet.network import COMPETITION
 from scoring.types import Uid
+from tests.builders import command_line
 from tests.builders.addresses import ALICE
 from tests.builders.ledger import a_ledger_entry, some_inputs
 from tests.integration import weight_bed
@@ -73,13 +74,12 @@ async def start(environment: dict[str, str], *arguments: str) -> Process:
 
 
 @pytest.fixture
-def voice(environment: dict[str, str]) -> Voice:
+def voice(environment: dict[str, str], tmp_path: Path) -> Voice:
     """The command line: exit status, output, errors."""
 
     async def run(*arguments: str) -> tuple[int, str, str]:
-        process = await start(environment, *arguments)
-        out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
+        ended = await asyncio.to_thread(command_line.voice, tmp_path, "validator", *arguments, **environment)
+        return ended.returncode, ended.stdout, ended.stderr
 
     return run
 

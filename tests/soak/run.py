@@ -6,24 +6,20 @@ something does not hold.
 
 import argparse
 import asyncio
-import json
-import signal
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Column, Table
 
 from neurons.devchain import operations
-from tests.chaos.arena import left_behind
+from tests.builders.processes import left_behind
+from tests.builders.storm_run import Found, main, show
 from tests.soak import checks, vectors
 from tests.soak.arena import Arena, Size, running
 from tests.soak.beacon import Beacon
@@ -41,7 +37,7 @@ _STEADY_ROUNDS = 100
 """Shorter runs are still warming up when they end: their memory is shown and not judged."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How much: see the options' help."""
 
@@ -54,20 +50,13 @@ class Settings:
     most: float
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What happened, what it cost, and what does not hold (by what should: the contradictions)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(Found):
+    """What happened, who reigned, and what it cost."""
 
-    seconds: float
     counts: Mapping[str, int]
     kings: Sequence[str]
     memory: Mapping[str, Memory]
-    checks: Mapping[str, list[str]]
-
-    @property
-    def holds(self) -> bool:
-        """Whether nothing contradicts anything."""
-        return not any(self.checks.values())
 
 
 @dataclass(slots=True)
@@ -95,8 +84,8 @@ def soak(settings: Settings) -> Outcome:
         size = Size(settings.validators, settings.miners, settings.block_seconds)
         with running(folder, size) as arena:
             found = asyncio.run(_soak(arena, settings, started))
-        wrong = {**found.checks, "no process is left behind": left_behind(folder)}
-    return Outcome(time.monotonic() - started, found.counts, found.kings, found.memory, wrong)
+        checks = {**found.checks, "no process is left behind": left_behind(folder)}
+    return replace(found, seconds=time.monotonic() - started, checks=checks)
 
 
 async def _soak(arena: Arena, settings: Settings, started: float) -> Outcome:
@@ -218,7 +207,7 @@ async def _judge(
     counts["rounds"] = rounds
     counts |= Counter({f"vectors, {name}": number for name, number in numbers.items()})
     counts |= _logged(arena)
-    return Outcome(0.0, dict(sorted(counts.items())), reigns, memory, found)
+    return Outcome(seconds=0.0, checks=found, counts=dict(sorted(counts.items())), kings=reigns, memory=memory)
 
 
 async def _vectors(pool: Pool, arena: Arena, counts: Counter[str]) -> tuple[dict[str, int], list[str], list[str]]:
@@ -248,24 +237,12 @@ def _logged(arena: Arena) -> Counter[str]:
     return counts
 
 
-def _show(outcome: Outcome) -> None:
-    console = Console()
-    table = Table(Column("what", min_width=40), Column("count", justify="right"), box=SIMPLE_HEAD)
-    for name, count in outcome.counts.items():
-        table.add_row(name, str(count))
-    console.print(table)
-    table = Table("memory", "peak, MiB", "growth, MiB", box=SIMPLE_HEAD)
-    for name, seen in outcome.memory.items():
-        table.add_row(name, f"{seen.peak:.0f}", f"{seen.growth:+.1f}")
-    console.print(table)
-    table = Table("must hold", "", box=SIMPLE_HEAD)
-    for name, wrong in outcome.checks.items():
-        table.add_row(name, "; ".join(wrong) or "yes")
-    console.print(table)
-    console.print(f"{len(outcome.kings)} reigns in {outcome.counts['rounds']} rounds, {outcome.seconds:.0f} s")
+def _show(found: Outcome) -> None:
+    memory = {name: f"peak {seen.peak:.0f} MiB, growth {seen.growth:+.1f} MiB" for name, seen in found.memory.items()}
+    show({"what": found.counts, "memory": memory}, found, f"{len(found.kings)} reigns in {found.counts['rounds']} rounds")
 
 
-def _settings(arguments: list[str]) -> tuple[Settings, bool]:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.run")
     parser.add_argument("--rounds", type=int, default=300, help="that each validator is to fold")
     parser.add_argument("--validators", type=int, default=3)
@@ -274,23 +251,8 @@ def _settings(arguments: list[str]) -> tuple[Settings, bool]:
     parser.add_argument("--block-seconds", type=float, default=0.2)
     parser.add_argument("--pause", type=float, default=4.0, help="mean seconds before each fault")
     parser.add_argument("--most", type=float, default=580.0, help="the longest time for everything, in seconds")
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
-    values = vars(parser.parse_args(arguments))
-    as_json = bool(values.pop("json"))
-    return Settings(**values), as_json
-
-
-def main() -> int:
-    """Run, print, and say by the exit status whether everything holds."""
-    signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit(143))
-    settings, as_json = _settings(sys.argv[1:])
-    outcome = soak(settings)
-    if as_json:
-        print(json.dumps(asdict(outcome)))  # noqa: T201
-    else:
-        _show(outcome)
-    return 0 if outcome.holds else 1
+    return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(_parser(), lambda **options: soak(Settings(**options)), _show))

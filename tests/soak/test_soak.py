@@ -1,13 +1,7 @@
 """The soak, small and large: three validators, a few rounds, a node that fails. `make soak` is the longest."""
 
-import json
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from itertools import islice
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,28 +9,14 @@ from neurons.devchain.faults import FaultKind, check
 from scoring.types import Block, Hotkey, Uid, Weight
 from scoring.weights.plan import WeightPlan
 from tests.builders.ledger import a_weight_attempt
+from tests.builders.storm_run import run_apart
 from tests.soak import checks, vectors
 from tests.soak.storm import storm
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import WeightAttempt
 
-ROOT = Path(__file__).parents[2]
 SMALL = ("--rounds", "8", "--pause", "1", "--most", "160")
 LARGE = ("--rounds", "100", "--most", "420")
-
-
-def soak(*options: str) -> tuple[int, Any]:
-    """The exit status of a run, and what it printed; it is ended, with everything it started, when it takes too long."""
-    command = [sys.executable, "-m", "tests.soak.run", "--json", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
-    try:
-        output, errors = process.communicate(timeout=450)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=30)
-        raise AssertionError(f"the run did not end: {errors.decode()[-2000:]}") from None
-    assert output, errors.decode()[-2000:]
-    return process.returncode, json.loads(output)
 
 
 @pytest.mark.e2e
@@ -46,7 +26,7 @@ def soak(*options: str) -> tuple[int, Any]:
 )
 def test_validators_agree_whatever_the_node_does(options: Sequence[str], rounds: int) -> None:
     """Three real validators on one stack and a failing node: none dies, all vectors are valid, all ledgers are the same."""
-    status, outcome = soak(*options)
+    status, outcome = run_apart("tests.soak.run", options)
     assert {name: wrong for name, wrong in outcome["checks"].items() if wrong} == {}
     assert (status, outcome["counts"]["rounds"] >= rounds, len(outcome["memory"])) == (0, True, 3)
 
