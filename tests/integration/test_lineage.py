@@ -35,7 +35,14 @@ def claimed(number: int = 5, block: int = 50) -> Claim:
 
 def a_tag(number: int, block: int, **overrides: Any) -> TagRecord:
     """h<number> bound CONTENT at a block."""
-    tag = TagRecord(SubmissionId(number), Hotkey(f"h{number}"), key(number), Block(block), "44", tag_of(CONTENT, key(number)))
+    tag = TagRecord(
+        submission_id=SubmissionId(number),
+        hotkey=Hotkey(f"h{number}"),
+        public_key=key(number),
+        commit_block=Block(block),
+        tiebreak="44",
+        tag=tag_of(CONTENT, key(number)),
+    )
     return replace(tag, **overrides)
 
 

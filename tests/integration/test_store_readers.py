@@ -43,7 +43,11 @@ async def test_receipt_is_the_text_that_was_signed(pool: Pool, open_round: OpenR
     await open_round()
     evaluation = await judge(pool, verdict(receipt={"z": 1, "a": [1.5]}, receipt_hash="ab" * 32))
     assert await Receipts(pool).get("ab" * 32) == Receipt(
-        evaluation, "ab" * 32, '{"z":1,"a":[1.5]}', "5" * 128, {"host": "bench"}
+        evaluation_id=evaluation,
+        receipt_hash="ab" * 32,
+        receipt='{"z":1,"a":[1.5]}',
+        signature="5" * 128,
+        certificate={"host": "bench"},
     )
 
 

@@ -95,8 +95,24 @@ async def test_fates_of_those_that_are_named_or_were_asked(
     await submissions.add([new_submission(hotkey=old.hotkey, commit_block=Block(200))])
     named = [entrant(Hotkey("banned"), Block(100)), entrant(old.hotkey, Block(200)), Entrant("nobody@1")]
     assert await submissions.statuses(named, RoundNumber(1)) == (
-        SubmissionStatus(old.hotkey, Block(100), SubmissionState.SUPERSEDED, None, superseded=True, last_round=RoundNumber(1)),
-        SubmissionStatus(Hotkey("banned"), Block(100), SubmissionState.REJECTED, Code.BANNED, superseded=False, last_round=None),
-        SubmissionStatus(old.hotkey, Block(200), SubmissionState.QUEUED, None, superseded=False, last_round=None),
+        SubmissionStatus(
+            hotkey=old.hotkey,
+            commit_block=Block(100),
+            state=SubmissionState.SUPERSEDED,
+            code=None,
+            superseded=True,
+            last_round=RoundNumber(1),
+        ),
+        SubmissionStatus(
+            hotkey=Hotkey("banned"),
+            commit_block=Block(100),
+            state=SubmissionState.REJECTED,
+            code=Code.BANNED,
+            superseded=False,
+            last_round=None,
+        ),
+        SubmissionStatus(
+            hotkey=old.hotkey, commit_block=Block(200), state=SubmissionState.QUEUED, code=None, superseded=False, last_round=None
+        ),
     )
     assert [status.commit_block for status in await submissions.statuses([], RoundNumber(9))] == []

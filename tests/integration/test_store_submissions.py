@@ -109,7 +109,15 @@ async def test_tags_come_in_the_order_in_which_commitments_count(
     ids = await store.add([late, second, first, refused()])
     expected = [(ids[2], first), (ids[1], second), (ids[0], late)]
     assert await store.tags() == tuple(
-        TagRecord(key, new.hotkey, new.public_key, new.commit_block, new.tiebreak, Tag(str(new.tag))) for key, new in expected
+        TagRecord(
+            submission_id=key,
+            hotkey=new.hotkey,
+            public_key=new.public_key,
+            commit_block=new.commit_block,
+            tiebreak=new.tiebreak,
+            tag=Tag(str(new.tag)),
+        )
+        for key, new in expected
     )
 
 

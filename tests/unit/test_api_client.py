@@ -44,7 +44,13 @@ KEY, EVALUATION, SUBMISSION, HOTKEY = "a5" * 32, EvaluationId(3), SubmissionId(4
 WINDOW = {"since": datetime(2026, 1, 1, tzinfo=UTC), "until": datetime(2026, 1, 2, tzinfo=UTC), "reason": "x"}
 NEURON = RegisteredNeuron(hotkey=HOTKEY, uid=Uid(1), coldkey="5C", registered_at_block=Block(1), immune_until_block=Block(2))
 REFUSED = NewSubmission(
-    HOTKEY, PublicKey("a" * 64), Block(1), "b" * 64, "?", code=Code.COMMITMENT_MALFORMED, reason="not a commitment"
+    hotkey=HOTKEY,
+    public_key=PublicKey("a" * 64),
+    commit_block=Block(1),
+    tiebreak="b" * 64,
+    commitment="?",
+    code=Code.COMMITMENT_MALFORMED,
+    reason="not a commitment",
 )
 
 

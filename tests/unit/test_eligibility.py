@@ -78,7 +78,10 @@ def a_candidate(**overrides: Any) -> Candidate:
 
 def a_status(state: SubmissionState, **overrides: Any) -> SubmissionStatus:
     """Where h1's commitment of block 100 stands."""
-    return replace(SubmissionStatus(H1, Block(100), state, None, superseded=False, last_round=ROUND), **overrides)
+    return replace(
+        SubmissionStatus(hotkey=H1, commit_block=Block(100), state=state, code=None, superseded=False, last_round=ROUND),
+        **overrides,
+    )
 
 
 def at_close(

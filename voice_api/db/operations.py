@@ -11,7 +11,7 @@ from voice_api.db.sql import sql
 from voice_api.db.states import ParkedWhy, QueueName, RoundState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StuckRow:
     """An evaluation of an open round that waits for an operator."""
 
@@ -43,13 +43,13 @@ class Operations:
         self, host: str, since: datetime, until: datetime, *, actor: str, reason: str
     ) -> tuple[EvaluationId, ...]:
         """Requeue what runs on a host, or got stuck there, if it was last claimed from `since` to before `until`."""
-        return await self._requeue_found("host", host, since, until, actor, reason)
+        return await self._requeue_found("host", host, since, until, actor=actor, reason=reason)
 
     async def requeue_by_code(
         self, code: Code, since: datetime, until: datetime, *, actor: str, reason: str
     ) -> tuple[EvaluationId, ...]:
         """Requeue what got stuck or waits because of a code, if it was last claimed from `since` to before `until`."""
-        return await self._requeue_found("code", code, since, until, actor, reason)
+        return await self._requeue_found("code", code, since, until, actor=actor, reason=reason)
 
     async def park(self, evaluation_id: EvaluationId, *, actor: str, reason: str) -> None:
         """Set an evaluation aside, taken from whoever holds it, until it is released or requeued."""
@@ -127,7 +127,7 @@ class Operations:
             await _note(connection, actor, verb, str(evaluation_id), reason)
 
     async def _requeue_found(
-        self, by: str, value: object, since: datetime, until: datetime, actor: str, reason: str
+        self, by: str, value: object, since: datetime, until: datetime, *, actor: str, reason: str
     ) -> tuple[EvaluationId, ...]:
         async with self._pool.transaction() as connection:
             await connection.execute(sql("operations.keep_rounds_open"))

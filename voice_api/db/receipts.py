@@ -9,7 +9,7 @@ from voice_api.db.rows import JsonObject, read
 from voice_api.db.sql import sql
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """`receipt` is the JSON text that was hashed and signed; the last two are None where it was judged before receipts were signed."""
 

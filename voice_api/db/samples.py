@@ -8,7 +8,7 @@ from voice_api.db.rows import JsonObject, read
 from voice_api.db.sql import sql
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SampleRow:
     """One sample; `position` counts from 0 in the round's own order, `rate` is in Hz, `seconds` of wall-clock to speak it."""
 

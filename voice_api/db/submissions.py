@@ -31,7 +31,7 @@ NO_COOLDOWN = (Code.COMMITMENT_MALFORMED, Code.TOO_EARLY, Code.TIMELOCKED)
 """Reasons to refuse a commitment before anything of its repository is read: such a commitment starts no cooldown."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewSubmission:
     """A commitment as read from the chain.
 
@@ -51,7 +51,7 @@ class NewSubmission:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """A submission as it stands. `score` and `stderr` are of its last verdict, in `scored_round`; None before the first."""
 
@@ -77,7 +77,7 @@ class Submission:
     scored_round: RoundNumber | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TagRecord:
     """A tag that some submission carries: who owned which content first is found by trying all of them."""
 
@@ -111,7 +111,7 @@ class Candidate:
     """The block of its hotkey's next commitment, while nothing later of that hotkey has a verdict; None where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionStatus:
     """Where a submission stands, and why it was refused if it was.
 
@@ -126,7 +126,7 @@ class SubmissionStatus:
     last_round: RoundNumber | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderboardRow:
     """One line of the public table; `rank` counts scored submissions of registered hotkeys from 1, the king first."""
 
@@ -137,7 +137,7 @@ class LeaderboardRow:
     submission: Submission
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
     """One step of a submission or of one of its evaluations; `evaluation_id` is None where no evaluation had to do with it.
 

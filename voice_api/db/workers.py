@@ -10,7 +10,7 @@ from voice_api.db.sql import sql
 from voice_api.db.states import QueueName
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRow:
     """A worker process; `draining`: it was asked to stop, or its host is drained. `evaluation_id` is what it works on."""
 

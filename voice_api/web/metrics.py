@@ -13,7 +13,7 @@ from voice_api.db.submissions import OutcomeCount
 from voice_api.runtime.process_metrics import new_registry
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How the database stands now; `workers` counts live ones by queue and whether they drain."""
 
