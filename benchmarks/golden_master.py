@@ -33,6 +33,7 @@ from neurons.localnet.network import COMPETITION
 from neurons.localnet.services import start_postgres, start_redis
 
 ROOT = Path(__file__).resolve().parents[1]
+INTENDED = Path(__file__).with_name("golden_intended.toml")
 _START_SECONDS = 60.0
 _COMMAND_SECONDS = 600.0
 _TIME = re.compile(r"age|_at|until|seconds|block|snapshot_hash|request_id|instance")
@@ -249,10 +250,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--before", required=True, help="the earlier commit")
     parser.add_argument("--kept", type=Path, default=ROOT / ".voice" / "golden", help="where checkouts and their demos are kept")
-    parser.add_argument("--intended", type=Path, help="a TOML table: a pattern of a place = why it differs")
+    parser.add_argument("--intended", type=Path, default=INTENDED, help="a TOML table: a pattern of a place = why it differs")
     given = parser.parse_args()
     old = checkout(given.before, given.kept / given.before)
-    intended = tomllib.loads(given.intended.read_text(encoding="utf-8")) if given.intended else {}
+    intended = tomllib.loads(given.intended.read_text(encoding="utf-8"))
     evidence = old.folder / ".voice" / "demo"
     before, after = answers(old, evidence), answers(Commit(ROOT, Path(sys.executable)), evidence)
     for name, said in (("before", before), ("after", after)):
