@@ -64,12 +64,12 @@ def _outcome(each: "WeightAttempt") -> str:
     return "; ".join([*words, *([each.error] if each.error else [])])
 
 
-def planned(view: "PlanView") -> Data:
+def planned(view: "PlanView", decision: Due | NotYet) -> Data:
     """The plan of now, and when it would be sent."""
     data = {"ledger_hash": view.head.state_hash, "round": view.head.round, "throne": view.head.state.throne}
     data |= {"snapshot_hash": view.snapshot.hash, "block": view.snapshot.block, "owner": view.snapshot.owner}
     data |= {"burn": view.plan.burn, "vector": to_u16(view.plan.vector), "lines": _lines(view.snapshot, view.plan)}
-    match view.decision:
+    match decision:
         case Due(carry):
             return data | {"due": True, "next_block": None, "why": carry}
         case NotYet(block, why):
@@ -84,9 +84,9 @@ def _lines(snapshot: Snapshot, plan: WeightPlan) -> list[Data]:
     return [asdict(line) | asdict(words[line.uid]) for line in plan.lines]
 
 
-def show_plan(view: "PlanView") -> None:
-    """A row for each registered uid, and what would happen to it now."""
-    data, console = planned(view), Console()
+def show_plan(view: "PlanView", decision: Due | NotYet) -> None:
+    """A row for each registered uid, with its share and the reason."""
+    data, console = planned(view, decision), Console()
     values = dict(to_u16(view.plan.vector))
     table = Table("uid", Column("hotkey", no_wrap=True), "share", "u16", "why", box=SIMPLE_HEAD)
     for line in data["lines"]:
@@ -95,7 +95,7 @@ def show_plan(view: "PlanView") -> None:
     console.print(table)
     console.print(Text(plain(f"Ledger {data['ledger_hash']} after round {data['round']}: {data['throne']}")))
     console.print(f"Burned to uid {view.snapshot.owner}: {_share(view.plan.burn) or '0'}; snapshot {view.snapshot.hash}")
-    console.print(Text(_when(view.decision)))
+    console.print(Text(_when(decision)))
 
 
 def _when(decision: Due | NotYet) -> str:

@@ -50,8 +50,8 @@ def weights(
         if refusal:
             typer.echo(f"The last plan is held, and nothing is burned for it: {refusal}.", err=True)
         return
-    view = asyncio.run(weight_view.read(settings, _whose(settings, validator)))
-    answer(as_json, weight_tables.planned(view), lambda: weight_tables.show_plan(view))
+    view, decision = asyncio.run(weight_view.due_now(settings, _whose(settings, validator)))
+    answer(as_json, weight_tables.planned(view, decision), lambda: weight_tables.show_plan(view, decision))
 
 
 @shared_options
@@ -109,7 +109,7 @@ def what_if(
 def _view(settings: "ValidatorSettings", validator: str | None) -> "PlanView":
     from neurons.validator.weights import view as weight_view
 
-    work: Coroutine[Any, Any, PlanView] = weight_view.read(settings, _whose(settings, validator))
+    work: Coroutine[Any, Any, PlanView] = weight_view.plan_now(settings, _whose(settings, validator))
     return asyncio.run(work)
 
 

@@ -68,7 +68,7 @@ class Follower:
         return True
 
     async def _folded(self, head: LedgerEntry | None, found: RoundEvidence, schedule: Schedule, trusted: Trust) -> LedgerEntry:
-        """By the hash that the own chain has of the round's first block, and without workers that were found out."""
+        """Fold by the own chain's hash of the round's first block, and without workers that were found out."""
         believed = replace(trusted, revoked=trusted.revoked | await self._audits.distrusted())
         seed = await self._chain.block_hash(found.round.start_block)
         if seed != found.round.block_hash:
@@ -77,13 +77,13 @@ class Follower:
         return fold_round(head, here, schedule.at(here.round.round), believed)
 
     async def draw(self, entry: LedgerEntry, found: RoundEvidence) -> None:
-        """Keep which of a round's evaluations are judged again; done twice it changes nothing."""
+        """Record the sample of a round's evaluations that is judged again; done twice it changes nothing."""
         closed_at = found.round.start_block if found.eligibility is None else found.eligibility.block
         lots = draw(self._signer.hotkey, await self._chain.block_hash(closed_at), entry, found, self._rate)
         await self._audits.draw(entry.round, tuple(lots))
 
     async def _compare(self, entry: LedgerEntry) -> None:
-        """Say once where the ledgers part; a later round that differs follows from the first."""
+        """Log once where the ledgers part; a later round that differs follows from the first."""
         if self.parted is not None:
             return
         theirs = await self._folded_there(entry.round)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from neurons.chain.adapter import Chain
-from neurons.chain.types import ChainUnavailable
+from neurons.chain.types import ChainUnavailable, Metagraph
 from neurons.network import open_chain
 from neurons.settings import ValidatorSettings
 from neurons.validator.weights import plan_input
@@ -11,7 +11,7 @@ from neurons.validator.weights import schedule as weight_schedule
 from neurons.validator.weights.plan_input import Replayed, replay
 from neurons.validator.weights.schedule import Due, NotYet
 from neurons.validator.weights.setter import read_history
-from scoring.competition import Competition, load
+from scoring.competition import Competition, Schedule, load
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey, RoundNumber
 from scoring.weights import plan as weights
@@ -21,15 +21,14 @@ from voice_api.db.pool import open_pool
 from voice_api.db.weights import WeightAttempt, Weights, of_snapshot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PlanView:
-    """A validator's ledger and the chain at one moment, the plan that follows, and whether it would be sent now."""
+    """A validator's ledger and the chain at one moment, and the plan that follows."""
 
     head: LedgerEntry
     rules: Competition
     snapshot: Snapshot
     plan: WeightPlan
-    decision: Due | NotYet
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +39,36 @@ class CheckedReplay:
     counts: bool | None
 
 
-async def read(settings: ValidatorSettings, validator: Hotkey) -> PlanView:
-    """Read the ledger and the chain, and plan the weights that `validator` would set now.
+async def plan_now(settings: ValidatorSettings, validator: Hotkey) -> PlanView:
+    """Read the ledger's head and the chain, and plan the weights that `validator` would set now.
 
     Raises PlatformError: NOT_FOUND without a ledger, COMPETITION_EXPIRED once the rules have ended, STATE_CONFLICT where nothing
     can be planned; ChainUnavailable, DatabaseUnavailable.
     """
     schedule = load(settings.competition)
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool, open_chain(settings) as chain:
+        return _planned(validator, await Ledger(pool, validator).head(), await chain.metagraph(), schedule)
+
+
+async def due_now(settings: ValidatorSettings, validator: Hotkey) -> tuple[PlanView, Due | NotYet]:
+    """The plan of now, and whether it would be sent now; raises what `plan_now` does."""
+    schedule = load(settings.competition)
+    async with open_pool(settings.database_url.get_secret_value(), size=1) as pool, open_chain(settings) as chain:
         metagraph = await chain.metagraph()
-        weight_schedule.rounds_left_or_raise(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
         history = await read_history(Ledger(pool, validator), Weights(pool, validator))
-    if (head := history.head) is None:
+    view = _planned(validator, history.head, metagraph, schedule)
+    return view, weight_schedule.decide(metagraph, validator, history, schedule)
+
+
+def _planned(validator: Hotkey, head: LedgerEntry | None, metagraph: Metagraph, schedule: Schedule) -> PlanView:
+    weight_schedule.rounds_left_or_raise(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
+    if head is None:
         raise PlatformError(Code.NOT_FOUND, f"{validator} has folded no round yet")
     try:
         snapshot = plan_input.snapshot(metagraph, head, schedule)
-        plan = weights.plan(snapshot)
+        return PlanView(head, schedule.at(head.round), snapshot, weights.plan(snapshot))
     except WeightsInvalid as exc:
         raise PlatformError(Code.STATE_CONFLICT, f"no weights can be planned: {exc}") from exc
-    decision = weight_schedule.decide(metagraph, validator, history, schedule)
-    return PlanView(head=head, rules=schedule.at(head.round), snapshot=snapshot, plan=plan, decision=decision)
 
 
 async def attempts(settings: ValidatorSettings, validator: Hotkey, limit: int) -> tuple[tuple[WeightAttempt, ...], str]:
