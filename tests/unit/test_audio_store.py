@@ -15,6 +15,7 @@ from scoring.competition import load
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.receipts.certificate import Certificate
 from scoring.receipts.receipt import Signed, digest
+from scoring.receipts.store import StoreLayout
 from scoring.types import Hotkey
 from workers.evaluation.audio_store import FolderStore, read_receipt
 
@@ -39,6 +40,17 @@ def sha256(spoken: Spoken) -> str:
 
 def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_layout_of_a_store_never_changes() -> None:
+    """Stores outlive the code that wrote them: the API, audits and strangers find each file by its hash."""
+    layout, name = StoreLayout(Path("store")), "ab" * 32
+    found = (layout.audio(name), layout.receipt(name), layout.competition(name))
+    assert found == (
+        Path(f"store/audio/ab/{name}.flac"),
+        Path(f"store/receipts/{name}.json"),
+        Path(f"store/competitions/{name}.json"),
+    )
 
 
 @pytest.mark.parametrize("rate", [1, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 65_535])
