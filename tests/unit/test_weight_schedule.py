@@ -10,8 +10,8 @@ from neurons.chain.types import Metagraph, Neuron
 from neurons.validator.weights.schedule import Due, NotYet, WeightHistory, decide, rounds_left_or_raise, stalled
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, Uid
-from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, some_inputs
+from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, Uid, Weight
+from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, a_weight_plan, some_inputs
 from voice_api.db.ledger import EntryOutline, LedgerEntry
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import WeightAttempt
@@ -171,6 +171,7 @@ def test_rules_without_an_end_hold_on() -> None:
     assert rounds_left_or_raise(load().model_copy(update={"until_round": None}), RoundNumber(10**9)) is None
 
 
+BURN = replace(a_weight_plan(), burn=Weight(1.0))
 REFUSED = "in round 1 none of 3 receipts counts: the certificate is of x, not of me (2 of them)"
 
 
@@ -199,6 +200,7 @@ def test_why_no_receipt_counts(judged: EntryOutline | None, expected: str) -> No
     [
         pytest.param(known(), "", NotYet(None, REFUSED), id="weights were never set"),
         pytest.param(known(), "away", NotYet(None, REFUSED), id="never set, and the database is away"),
+        pytest.param(known(an_attempt(600, plan=BURN)), "", NotYet(None, REFUSED), id="the last plan burned everything"),
         pytest.param(known(an_attempt(650, ledger="b" * 64)), "", 750, id="the last plan counts for a tempo"),
         pytest.param(known(an_attempt(600, ledger="b" * 64)), "", Due(REFUSED), id="then it is sent again"),
     ],

@@ -35,6 +35,11 @@ class WeightHistory:
     """The last one that the chain took and that was no older plan carried over."""
 
     @property
+    def paid(self) -> bool:
+        """Whether there is an older plan that pays anybody: one that burns everything is nothing to hold."""
+        return self.planned is not None and self.planned.plan.burn < 1.0
+
+    @property
     def refusal(self) -> str:
         """Why no receipt counts that reached this validator last; '' where one does, or where none ever reached it."""
         refusal = "" if self.judged is None else self.judged.inputs.refusal
@@ -61,15 +66,15 @@ def decide(metagraph: Metagraph, me: Hotkey, history: WeightHistory, schedule: S
 
     Never within the chain's rate limit, never before the block that the chain named, and after a failure only after a while. In an
     outage of ours (`outage` names it; see `_fault` for others) only an older plan can be carried over, and no longer than the chain
-    takes a validator for active: no old plan pays for ever. Nothing is burned for it: without an older plan nothing is set while the
-    ledger is empty, or while no receipt counts.
+    takes a validator for active: no old plan pays for ever. Nothing is burned for it: without an older plan that pays anybody nothing
+    is set while the ledger is empty, or while no receipt counts.
     """
     block, neuron = metagraph.block, metagraph.neuron(me)
     if neuron is None:
         return NotYet(None, "this validator's hotkey is not registered")
     if metagraph.neuron(metagraph.owner_hotkey) is None:
         return NotYet(None, "the subnet's owner holds no uid to burn to")
-    if history.planned is None and (history.head is None or history.refusal):
+    if not history.paid and (history.head is None or history.refusal):
         return NotYet(None, history.refusal or "nothing was folded yet")
     why = outage or _fault(history, block, schedule)
     wanted = _wanted(history, metagraph.tempo, carrying=why != "")
