@@ -64,7 +64,7 @@ class Publisher:
             case Ask.CONSENT:
                 return await self._ask(model, state)
             case Hold():
-                self._notify.once(_held(what, state), key=(what, state.may_commit))
+                self._notify.once(_hold_message(what, state), key=(what, state.may_commit))
                 return Pace.SOON if what in (Hold.UNSURE, Hold.NOT_FINAL) else Pace.IDLE
             case End():
                 self._end(model.chosen, what)
@@ -76,10 +76,12 @@ class Publisher:
             return Pace.IDLE
         if self._dry_run:
             facts: dict[str, Fact] = {"step": step, "taken": False}
-            self._notify.once(Message(MessageKind.STEP, f"Dry run: the next step would be to {_TO[step]}.", facts), key=step)
+            self._notify.once(Message(MessageKind.STEP, f"Dry run: the next step would be to {_ACTIONS[step]}.", facts), key=step)
             return Pace.IDLE
         self._notify(
-            Message(MessageKind.STEP, f"Going to {_TO[step]}: {model.repo}", {"step": step, "repo": model.repo, "taken": False})
+            Message(
+                MessageKind.STEP, f"Going to {_ACTIONS[step]}: {model.repo}", {"step": step, "repo": model.repo, "taken": False}
+            )
         )
         self._journal.write(StepBegun(step=step, content=content, repo=model.repo, block=state.head))
         if step is Step.COMMIT:
@@ -94,13 +96,13 @@ class Publisher:
             return Pace.IDLE
         self._journal.write(StepTaken(step, content, result))
         self._notify(
-            Message(MessageKind.STEP, _happened(step, model, result), {"step": step, "taken": True, "result": result}, True)
+            Message(MessageKind.STEP, _done_text(step, model, result), {"step": step, "taken": True, "result": result}, True)
         )
         return Pace.AT_ONCE
 
     async def _ask(self, model: ModelToPublish, state: MinerState) -> Pace:
         cost = await self._client.cost(model, state)
-        self._notify.once(_cost(cost, model, state), key=("cost", model.chosen.content))
+        self._notify.once(_cost_message(cost, model, state), key=("cost", model.chosen.content))
         if self._dry_run:
             nothing = Message(MessageKind.STEP, "Dry run: nothing is uploaded, signed or shown to anybody.", {"taken": False})
             self._notify.once(nothing, key=model.chosen.content)
@@ -126,54 +128,54 @@ class Publisher:
         self._journal.write(PublishingEnded(chosen.content, end))
         self._void_from = None
         facts = {"end": end.value, "checkpoint": str(chosen.folder), "repo": repository_of(self._repo, chosen.content)}
-        self._notify(Message(MessageKind.END, f"{chosen.folder.name}: {_ENDS[end]}", facts, end is End.DONE))
+        self._notify(Message(MessageKind.END, f"{chosen.folder.name}: {_END_TEXTS[end]}", facts, end is End.DONE))
 
 
-_TO = {
+_ACTIONS = {
     Step.CREATE: "make a private repository",
     Step.UPLOAD: "upload the model, unseen",
     Step.COMMIT: "commit it on the chain",
     Step.REVEAL: "let everybody see the repository",
 }
-_ENDS = {
+_END_TEXTS = {
     End.DONE: "it is committed, and everybody can see it. The model queue reads it from the chain; its first prompts are drawn later.",
-    End.EXPOSED: "everybody can see its repository, and it is not committed: whoever read it may have committed it. It is given up.",
+    End.EXPOSED: "everybody can see its repository, and it is not committed: a reader may have committed it. It is given up.",
     End.FOREIGN: "its repository holds something else. It is given up; name another --repo, or remove that repository.",
     End.GONE: "its folder was removed before it was uploaded. It is given up.",
-    End.SUPERSEDED: "this hotkey has committed something else since. It is given up: it would take the other's place.",
+    End.SUPERSEDED: "this hotkey has committed something else since. It is given up: it would replace that commitment.",
     End.LOST: "it is committed, and its repository no longer holds it. Validators will refuse it; publish another checkpoint.",
 }
 
 
-def _happened(step: Step, model: ModelToPublish, result: str) -> str:
+def _done_text(step: Step, model: ModelToPublish, result: str) -> str:
     match step:
         case Step.CREATE:
             return f"{model.repo} is there, private."
         case Step.UPLOAD:
-            return f"{model.repo}@{result[:8]} holds exactly what was scored."
+            return f"{model.repo}@{result[:8]} holds exactly the scored model."
         case Step.COMMIT:
-            return f"Committed in block {result}; it is shown to others once that block is final."
+            return f"Committed in block {result}; everybody can see the model once that block is final."
         case Step.REVEAL:
             return f"{model.repo} is public."
 
 
-def _held(hold: Hold, state: MinerState) -> Message:
+def _hold_message(hold: Hold, state: MinerState) -> Message:
     left = state.may_commit - state.head
     wait = f"{left} blocks, about {spoken(left * state.block_seconds)}"
     match hold:
         case Hold.COOLDOWN:
-            text = f"In the cooldown: this hotkey may commit from block {state.may_commit} on ({wait}). Earlier is never judged."
+            text = f"In the cooldown: this hotkey may commit from block {state.may_commit} on ({wait}). Earlier ones are never judged."
             return Message(MessageKind.HOLD, text, {"hold": hold, "may_commit_block": state.may_commit, "blocks_left": left})
         case Hold.UNREGISTERED:
-            text = "This hotkey is not registered on the subnet: register it, and this goes on."
+            text = "This hotkey is not registered on the subnet: register it, and publishing goes on."
         case Hold.UNSURE:
-            text = f"A commitment was signed and is not seen yet: nothing is signed until it cannot come any more ({COMMIT_LASTS} blocks)."
+            text = f"A commitment was signed and is in no block yet: nothing else is signed until it is void ({COMMIT_LASTS} blocks)."
         case Hold.NOT_FINAL:
             text = "The commitment is in a block; waiting until that block is final."
     return Message(MessageKind.HOLD, text, {"hold": hold})
 
 
-def _cost(cost: PublishingCost, model: ModelToPublish, state: MinerState) -> Message:
+def _cost_message(cost: PublishingCost, model: ModelToPublish, state: MinerState) -> Message:
     text = (
         f"Publishing {model.chosen.folder.name} as {model.repo}: {cost.files} files, {cost.bytes:,} bytes to upload; "
         f"fee {cost.fee / RAO:.6f} of the {cost.balance / RAO:.6f} that the hotkey's account holds; "

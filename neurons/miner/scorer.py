@@ -43,7 +43,7 @@ class ScoringProcess:
         options = ["--json", "--block-hash", block_hash, "--competition", str(self._competition)]
         output = await _run([sys.executable, "-m", "neurons.cli", "miner", "score", target, *options])
         try:
-            found = _Report.model_validate_json(output)
+            found = _ScoreReport.model_validate_json(output)
         except ValidationError as exc:
             raise PlatformError(Code.INTERNAL, "the scoring process printed no report") from exc
         groups = tuple(Micro(group.score) for group in found.groups)
@@ -57,18 +57,18 @@ class ScoringProcess:
         )
 
 
-class _Wire(BaseModel):
+class _GroupScore(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-
-class _Group(_Wire):
     score: _Micro
 
 
-class _Report(_Wire):
+class _ScoreReport(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
     content_hash: ContentHash
     competition_hash: str
-    groups: tuple[_Group, ...]
+    groups: tuple[_GroupScore, ...]
     score: _Micro
     stderr: _Micro
 

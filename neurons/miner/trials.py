@@ -20,7 +20,7 @@ from scoring.model.fingerprint import tag_of
 from scoring.types import MICRO, ContentHash
 from voice_api.db.states import SubmissionState
 
-_DEAD = frozenset({SubmissionState.REJECTED, SubmissionState.COPY})
+_EARN_NOTHING = frozenset({SubmissionState.REJECTED, SubmissionState.COPY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Trials:
         if chosen is not None:
             return CheckpointTrial(checkpoint, content, str(chosen.folder), chosen.content)
         last = state.last
-        if last is None or _is_dead(state):
+        if last is None or _earns_nothing(state):
             return CheckpointTrial(checkpoint, content, None, "")
         name = f"{last.repo}@{last.revision}"
         return CheckpointTrial(checkpoint, content, name, name)
@@ -131,7 +131,9 @@ class Trials:
         first = await self._scored(trial, str(trial.checkpoint.folder), trial.content, 0)
         floor = self._rules.shares.tail_floor
         if duel.worth(first, self._rules) is Outlook.BETTER:
-            self._end(trial, TrialVerdict.CHOSEN, f"It scores {first.score / MICRO:.4f}, and nothing of this hotkey stands.")
+            self._end(
+                trial, TrialVerdict.CHOSEN, f"It scores {first.score / MICRO:.4f}, and this hotkey has no other model that can earn."
+            )
         else:
             self._end(trial, TrialVerdict.NOT_BETTER, f"It scores {first.score / MICRO:.4f}; below {floor:g} nothing is paid.")
 
@@ -150,11 +152,11 @@ class Trials:
                 await self._alone(trial)
                 return
             now = duel.duel_result(mine, theirs, self._rules, nth, self._margin)
-            self._notify(_told(trial, now))
+            self._notify(_result_message(trial, now))
             if now.outlook is not Outlook.OPEN:
                 break
         better = now.outlook is Outlook.BETTER
-        self._end(trial, TrialVerdict.CHOSEN if better else TrialVerdict.NOT_BETTER, _why(now))
+        self._end(trial, TrialVerdict.CHOSEN if better else TrialVerdict.NOT_BETTER, _reason(now))
 
     async def _scored(self, trial: CheckpointTrial, target: str, name: str, number: int) -> ScoreRecord:
         """Take a score from the journal, or score now and keep it: a kill costs one round, not the contest."""
@@ -195,13 +197,13 @@ class Trials:
         )
 
 
-def _is_dead(state: MinerState) -> bool:
+def _earns_nothing(state: MinerState) -> bool:
     """Whether the API knows that the last submission can earn nothing."""
     block = state.at_final.block if state.at_final is not None else None
-    return any(item.commit_block == block and item.state in _DEAD for item in state.submissions or ())
+    return any(item.commit_block == block and item.state in _EARN_NOTHING for item in state.submissions or ())
 
 
-def _told(trial: CheckpointTrial, now: DuelResult) -> Message:
+def _result_message(trial: CheckpointTrial, now: DuelResult) -> Message:
     text = (
         f"{trial.checkpoint.folder.name} against {trial.against if '@' in trial.against else 'the chosen one'}: "
         f"{now.lead:+.4f} per group in {now.groups} groups of {now.rounds} rounds; evidence {now.evidence:.3g} of {now.needed:.3g}."
@@ -212,8 +214,8 @@ def _told(trial: CheckpointTrial, now: DuelResult) -> Message:
     )
 
 
-def _why(now: DuelResult) -> str:
+def _reason(now: DuelResult) -> str:
     lead = f"It leads by {now.lead:+.4f} per group ({now.groups} groups)"
     if now.outlook is Outlook.BETTER:
-        return f"{lead}: that it is better by more than {now.margin:g} is beyond doubt (evidence {now.evidence:.3g} of {now.needed:.3g})."
-    return f"{lead}: that it is better by more than {now.margin:g} could not be shown (evidence {now.evidence:.3g} of {now.needed:.3g})."
+        return f"{lead}: it is better by more than {now.margin:g} beyond doubt (evidence {now.evidence:.3g} of {now.needed:.3g})."
+    return f"{lead}: a lead of more than {now.margin:g} could not be shown (evidence {now.evidence:.3g} of {now.needed:.3g})."

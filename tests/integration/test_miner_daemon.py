@@ -67,7 +67,7 @@ def test_the_first_is_submitted_when_it_is_worth_a_share(bed: Bed, tmp_path: Pat
     assert told["pickle"].startswith(f"rejected. [{Code.FILE_NOT_ALLOWED.value}] pytorch_model.bin")
     assert told["broken"] == f"rejected. [{Code.LOAD_FAILED.value}] it does not load"
     assert told["poor"] == "not better. It scores 0.0500; below 0.1 nothing is paid."
-    assert told["good"] == "chosen. It scores 0.6000, and nothing of this hotkey stands."
+    assert told["good"] == "chosen. It scores 0.6000, and this hotkey has no other model that can earn."
     record, [repo] = bed.committed("first"), published(bed, "first")
     assert record is not None and parse(record.value).repo == repo
     again = Mine(bed, "first", folder, {})
