@@ -1,4 +1,4 @@
-"""Lets the faults of the table strike one process's calls."""
+"""The injector of faults: those of the table strike one process's calls."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from neurons.devchain.faults import Fault, FaultKind, FaultTable
 
 T = TypeVar("T")
 Draw = Callable[[], float]
-"""A number in [0, 1), each time another."""
+"""Draws a number in [0, 1)."""
 
 
 class NodeError(ChainError):
@@ -25,7 +25,7 @@ class NodeError(ChainError):
 
 
 class FaultInjector:
-    """The faults as one process meets them; `draw` decides whether a fault with a share strikes."""
+    """Injects the faults into one process's calls; `draw` decides whether a fault with a share strikes."""
 
     def __init__(self, path: Path, draw: Draw) -> None:
         self._table = FaultTable(path)
@@ -42,8 +42,8 @@ class FaultInjector:
         struck = [fault.since for fault in stale if await self._strikes(fault)]
         return min([head, *struck])
 
-    async def through(self, names: tuple[str, ...], head: int, work: Callable[[], Awaitable[T]]) -> T:
-        """Do the work as the node lets it be done; raises ConnectionResetError or Answered where it does not."""
+    async def call(self, names: tuple[str, ...], head: int, work: Callable[[], Awaitable[T]]) -> T:
+        """Make a call with the faults that strike it; raises ConnectionResetError or NodeError where one ends it."""
         concerned = [
             fault for fault in await self._acting(head) if fault.plan.kind is not FaultKind.STALE and fault.concerns(names)
         ]

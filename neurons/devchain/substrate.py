@@ -32,18 +32,18 @@ _LONGEST_NAP = 0.5
 _STALE_NAP = 0.05
 
 
-def _seam(
+def _with_faults(
     method: Callable[Concatenate["DevSubstrate", P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate["DevSubstrate", P], Coroutine[Any, Any, T]]:
     """Let the faults strike a call by its name, and by the item that it reads or the call that it submits (`Module.Item`)."""
 
     @functools.wraps(method)
-    async def met(self: "DevSubstrate", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._weather.through(
+    async def faulty(self: "DevSubstrate", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._injector.call(
             _names(method.__name__.strip("_"), args), self._node.head(), lambda: method(self, *args, **kwargs)
         )
 
-    return met
+    return faulty
 
 
 def _names(method: str, args: tuple[Any, ...]) -> tuple[str, ...]:
@@ -78,44 +78,44 @@ class DevSubstrate(UnsupportedCalls):
         node = await asyncio.to_thread(Node, self._path, self._clock)
         self._opened = node, FaultInjector(self._path, self._draw)
         self.token_symbols = {node.genesis.netuid: storage.SYMBOL}
-        async with AsyncExitStack() as unless_greeted:
-            unless_greeted.push_async_callback(self.close)
-            await self._greet()
-            unless_greeted.pop_all()
+        async with AsyncExitStack() as on_failure:
+            on_failure.push_async_callback(self.close)
+            await self._first_call()
+            on_failure.pop_all()
 
     async def close(self) -> None:
         """Close the file."""
         if self._opened is not None:
-            (node, weather), self._opened = self._opened, None
-            await asyncio.to_thread(weather.close)
+            (node, injector), self._opened = self._opened, None
+            await asyncio.to_thread(injector.close)
             await asyncio.to_thread(node.close)
 
-    @_seam
+    @_with_faults
     async def block_hash(self, block: int | None = None) -> str:
         """The hash of a block (default: the newest)."""
         return await self._hash(await self._head() if block is None else block)
 
-    @_seam
+    @_with_faults
     async def block_number(self) -> int:
         """The newest block."""
         return await self._head()
 
-    @_seam
+    @_with_faults
     async def finalized_block_number(self) -> int:
         """The newest final block."""
         return max(0, await self._head() - self._node.genesis.finality_blocks)
 
-    @_seam
+    @_with_faults
     async def block_time(self) -> float:
         """Seconds per block."""
         return self._node.genesis.block_seconds
 
-    @_seam
+    @_with_faults
     async def spec_version(self) -> int:
         """The runtime's version: a rule like others."""
         return (await self._state(None)).rules.spec_version
 
-    @_seam
+    @_with_faults
     async def get_block(self, block_number: int | None = None, block_hash: str | None = None) -> dict[str, Any] | None:
         """A block's header; its transactions are told by `events`."""
         number = await self._number(block_hash) if block_number is None else block_number
@@ -123,7 +123,7 @@ class DevSubstrate(UnsupportedCalls):
         parent = await self._hash(number - 1) if number > 0 else None
         return {"header": {"number": number, "hash": found, "parentHash": parent}, "extrinsics": []}
 
-    @_seam
+    @_with_faults
     async def query(
         self, module: str, storage_function: str, params: list[Any] | None = None, block_hash: str | None = None
     ) -> Any:
@@ -131,7 +131,7 @@ class DevSubstrate(UnsupportedCalls):
         state = await self._state(block_hash)
         return await self._node_call(lambda: storage.value(module, storage_function, params or [], state, self._node.genesis))
 
-    @_seam
+    @_with_faults
     async def query_map(
         self, module: str, storage_function: str, params: list[Any] | None = None, block_hash: str | None = None
     ) -> list[tuple[Any, Any]]:
@@ -143,7 +143,7 @@ class DevSubstrate(UnsupportedCalls):
         """Whether a storage map holds anything."""
         return bool(await self.query_map(module, storage_function, params, block_hash))
 
-    @_seam
+    @_with_faults
     async def query_batch(
         self, module: str, storage_function: str, param_sets: list[list[Any]], block_hash: str | None = None
     ) -> list[Any]:
@@ -153,7 +153,7 @@ class DevSubstrate(UnsupportedCalls):
             lambda: [storage.value(module, storage_function, params, state, genesis) for params in param_sets]
         )
 
-    @_seam
+    @_with_faults
     async def runtime_call(self, api: str, method: str, params: list[Any], block_hash: str | None = None) -> Any:
         """The metagraph is the only runtime call there is."""
         if (api, method) != ("SubnetInfoRuntimeApi", "get_metagraph"):
@@ -171,7 +171,7 @@ class DevSubstrate(UnsupportedCalls):
                 yield block
             number += 1
 
-    @_seam
+    @_with_faults
     async def events(self, block_hash: str | None = None) -> list[dict[str, Any]]:
         """The events of a block (default: the newest), in order."""
         number = await self._number(block_hash)
@@ -189,7 +189,7 @@ class DevSubstrate(UnsupportedCalls):
             raise ChainError(f"{module}.{function} cannot be encoded: {exc}", code=ErrorCode.INVALID_ARGUMENT) from exc
         return composed
 
-    @_seam
+    @_with_faults
     async def account_next_index(self, address: str) -> int:
         """An account's next nonce, with the transactions that the next block already holds."""
         return await self._node_call(self._node.next_nonce, address)
@@ -213,7 +213,7 @@ class DevSubstrate(UnsupportedCalls):
         except NodeError as exc:
             return failure(exc.reason)
 
-    @_seam
+    @_with_faults
     async def _submit(
         self, call: DevCall, keypair: Any, nonce: int | None, wait_for_inclusion: bool, wait_for_finalization: bool
     ) -> ExtrinsicResult:
@@ -227,15 +227,15 @@ class DevSubstrate(UnsupportedCalls):
         await self._until(entry.block + (self._node.genesis.finality_blocks if wait_for_finalization else 0))
         return result_of(entry, self._node.hash(entry.block))
 
-    async def _greet(self) -> None:
-        await self._weather.through(("connect",), self._node.head(), self.block_time)
+    async def _first_call(self) -> None:
+        await self._injector.call(("connect",), self._node.head(), self.block_time)
 
     @property
     def _node(self) -> Node:
         return self._both()[0]
 
     @property
-    def _weather(self) -> FaultInjector:
+    def _injector(self) -> FaultInjector:
         return self._both()[1]
 
     def _both(self) -> tuple[Node, FaultInjector]:
@@ -244,7 +244,7 @@ class DevSubstrate(UnsupportedCalls):
         return self._opened
 
     async def _head(self) -> int:
-        return await self._weather.head(self._node.head())
+        return await self._injector.head(self._node.head())
 
     async def _hash(self, block: int) -> str:
         if block > await self._head():

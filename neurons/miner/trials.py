@@ -132,7 +132,9 @@ class Trials:
         floor = self._rules.shares.tail_floor
         if duel.worth(first, self._rules) is Outlook.BETTER:
             self._end(
-                trial, TrialVerdict.CHOSEN, f"It scores {first.score / MICRO:.4f}, and this hotkey has no other model that can earn."
+                trial,
+                TrialVerdict.CHOSEN,
+                f"It scores {first.score / MICRO:.4f}, and this hotkey has no other model that can earn.",
             )
         else:
             self._end(trial, TrialVerdict.NOT_BETTER, f"It scores {first.score / MICRO:.4f}; below {floor:g} nothing is paid.")
