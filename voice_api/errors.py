@@ -1,4 +1,4 @@
-"""What can go wrong in this folder, named by whose fault it is."""
+"""The errors of this folder, named by whose fault they are."""
 
 from scoring.errors import Code, InfrastructureFault, PlatformError
 

@@ -17,7 +17,7 @@ from scoring.types import Hotkey
 
 _SEED = re.compile(r"[0-9a-f]{64}")
 _SIGNATURE = re.compile(r"[0-9a-f]{128}")
-"""One way to write each: a signature in other letters would be another receipt of the same meaning."""
+"""Each is written in one way: a signature in other letters would be another receipt of the same meaning."""
 _SHOWN = 12
 """Characters of what should have been an address that an error repeats."""
 
@@ -140,7 +140,7 @@ def read_certificate(path: Path) -> Certificate:
 
 
 def trust(issuer: Hotkey, revocations: Path, issuers: frozenset[Hotkey] = frozenset()) -> Trust:
-    """Whose certificates count: those of `issuers` (none named: of this hotkey), except what this hotkey's own list takes back.
+    """The issuers whose certificates count: those of `issuers` (none named: of this hotkey), except what this hotkey's own list takes back.
 
     Whoever trusts others' certificates can still take back any of them, by serial or by key. Without such a file nothing was revoked.
     Raises PlatformError(REVOCATIONS_INVALID) for a file that cannot be read, or is not a list that this hotkey signed.
@@ -149,7 +149,7 @@ def trust(issuer: Hotkey, revocations: Path, issuers: frozenset[Hotkey] = frozen
 
 
 def read_revocations(issuer: Hotkey, path: Path) -> frozenset[str]:
-    """What the list in a file takes back, nothing where there is none; raises PlatformError(REVOCATIONS_INVALID)."""
+    """The revocations of the list in a file, none where there is no file; raises PlatformError(REVOCATIONS_INVALID)."""
     try:
         return revoked_by(Revocations.from_json(_read(path)), issuer, verify)
     except FileNotFoundError:

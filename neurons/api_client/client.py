@@ -81,7 +81,7 @@ class VoiceApi(Connection):
         return await self._read(f"/v1/submissions/{submission_id}", SubmissionDetail)
 
     async def events(self, submission_id: SubmissionId) -> list[EventOut]:
-        """All that happened to a submission and its evaluations, oldest first."""
+        """The events of a submission and its evaluations, oldest first."""
         return await self._all(f"/v1/submissions/{submission_id}/events", EventPage)
 
     async def submissions(self, hotkey: Hotkey | None = None) -> list[SubmissionOut]:
@@ -89,7 +89,7 @@ class VoiceApi(Connection):
         return await self._all("/v1/submissions", SubmissionPage, hotkey=hotkey)
 
     async def queue(self) -> list[QueueRowOut]:
-        """What runs and what waits, in the order in which it is served."""
+        """Running and waiting evaluations, in the order in which they are served."""
         return await self._all("/v1/queue", QueuePage)
 
     async def leaderboard(self, limit: int = 100) -> list[LeaderboardRowOut]:
@@ -102,7 +102,7 @@ class VoiceApi(Connection):
         return await self._send(lambda: self._signed("POST", target, upload, _OCTETS, key), ValidationOut)
 
     async def validation(self, validation_id: UUID) -> ValidationOut:
-        """What became of it."""
+        """A validation as it stands: waiting, running, judged or failed."""
         return await self._read(f"/v1/validations/{validation_id}", ValidationOut)
 
     async def rounds(self, after: RoundNumber | None = None, limit: int = 50) -> RoundPage:
@@ -114,7 +114,7 @@ class VoiceApi(Connection):
         return await self._read(f"/v1/rounds/{number}", RoundOut)
 
     async def evidence(self, number: RoundNumber) -> EvidenceOut:
-        """All that folding a round takes."""
+        """A round's evidence: everything that a validator folds into its ledger."""
         return await self._read(f"/v1/rounds/{number}/evidence", EvidenceOut)
 
     async def ledger(self, after: RoundNumber | None = None, limit: int = 50, validator: Hotkey | None = None) -> LedgerPage:

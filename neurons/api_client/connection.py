@@ -1,4 +1,4 @@
-"""How the voice API is reached: requests signed by the wallet's hotkey, patience when it asks to slow down, its refusals as errors."""
+"""The connection to the voice API: signs requests by the wallet's hotkey, slows down when asked to, and turns refusals into errors."""
 
 import asyncio
 import http
@@ -20,7 +20,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 _JSON = "application/json"
 _TRIES = 5
 _LONGEST_WAIT = timedelta(seconds=30)
-"""What is asked to come back later than this is told to the caller."""
+"""The longest pause that is waited out; a longer one is the caller's to know."""
 
 
 class ApiUnavailable(PlatformError):

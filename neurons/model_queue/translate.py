@@ -1,4 +1,4 @@
-"""What the model queue sends: pure decisions from a metagraph to a registry snapshot and new submissions."""
+"""Translates a metagraph to what the model queue sends: a registry snapshot and new submissions. Pure decisions."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a validator that follows another's evidence draws to judge again, and what came of it."""
+"""Audits: evaluations that a following validator drew to judge again, and their outcomes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Drawn:
 
 
 class Audits:
-    """Those of one validator."""
+    """The audits of one validator."""
 
     def __init__(self, pool: Pool, validator: Hotkey) -> None:
         self._pool, self._validator = pool, validator
@@ -53,7 +53,7 @@ class Audits:
             return frozenset(row["service"] for row in await connection.fetch(sql("audits.distrusted"), self._validator))
 
     async def outcomes(self) -> Mapping[AuditOutcome, int]:
-        """How many stand in which way."""
+        """Count audits by outcome."""
         async with self._pool.connection() as connection:
             rows = await connection.fetch(sql("audits.outcomes"), self._validator)
         return {AuditOutcome(row["outcome"]): row["count"] for row in rows}

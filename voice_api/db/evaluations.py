@@ -1,4 +1,4 @@
-"""One submission in one round, as values: claimed, judged, waiting, shown."""
+"""Evaluations as values: a claim, a verdict, a row of the queue, and the evaluation as people see it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,7 +33,7 @@ class Claim(Subject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """How an evaluation ends: scored with a report, rejected with a code, or a copy of an earlier submission.
+    """The end of an evaluation: scored with a report, rejected with a code, or a copy of an earlier submission.
 
     `code` and `reason` are set unless scored, `copy_of` only for a copy. Without a report the score is 0. `signature` (hex) is the
     worker's, over the receipt (see `scoring.receipts.receipt`), `certificate` why it counts.
@@ -54,7 +54,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """One submission in one round, as people see it; `claimed_at` is of its last claim."""
+    """An evaluation (one submission in one round) as people see it; `claimed_at` is of its last claim."""
 
     id: EvaluationId
     submission_id: SubmissionId
@@ -105,7 +105,7 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How many evaluations of a queue are in one state."""
+    """The number of evaluations of one queue in one state."""
 
     queue: QueueName
     state: EvaluationState

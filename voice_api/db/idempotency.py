@@ -13,14 +13,14 @@ from voice_api.db.rows import read
 from voice_api.db.sql import sql
 
 KEPT = timedelta(hours=24)
-"""How long an answer is kept."""
+"""The time for which an answer is kept."""
 _PATIENCE = timedelta(seconds=10)
 _PAUSE = timedelta(milliseconds=50)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What a request was answered: an HTTP status, the body's text, and where what it made is found."""
+    """An answer as it was sent: the HTTP status, the body's text, and the Location of what it made."""
 
     status: int
     answer: str

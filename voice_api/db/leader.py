@@ -1,4 +1,4 @@
-"""Who dispatches: one process at a time, by a lock that PostgreSQL frees when its connection ends; and news of due work."""
+"""The lead among dispatchers: one process at a time, by a lock that PostgreSQL frees with the connection; and news of due work."""
 
 import asyncio
 from collections.abc import AsyncIterator

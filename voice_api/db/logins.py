@@ -23,7 +23,7 @@ ROLES: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who connects, with what."""
+    """A role that may connect, and its password."""
 
     name: str
     password: str = field(repr=False)

@@ -1,4 +1,4 @@
-"""What an operator may do; each is an event or an operator's action, in the same transaction. Everything names who and why."""
+"""Operators' orders. Each one writes an event or an operator's action in its own transaction, with its actor and its reason."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What a model said in an evaluation, prompt by prompt."""
+"""The samples of an evaluation, prompt by prompt."""
 
 from dataclasses import dataclass
 

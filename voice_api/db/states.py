@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class SubmissionState(StrEnum):
-    """Where a submission stands."""
+    """The state of a submission."""
 
     QUEUED = "queued"
     SCORED = "scored"
@@ -18,7 +18,7 @@ class SubmissionState(StrEnum):
 
 
 class EvaluationState(StrEnum):
-    """Where an evaluation stands; scored, rejected and parked are terminal."""
+    """The state of an evaluation; scored, rejected and parked are terminal."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -36,7 +36,7 @@ SUBMISSION_TRANSITIONS: Mapping[SubmissionState, frozenset[SubmissionState]] = {
     SubmissionState.COPY: frozenset(),
     SubmissionState.SUPERSEDED: frozenset(),
 }
-"""Where a submission may go; from `rejected` only an operator brings it back."""
+"""The legal transitions of a submission; from `rejected` only an operator brings it back."""
 
 EVALUATION_TRANSITIONS: Mapping[EvaluationState, frozenset[EvaluationState]] = {
     EvaluationState.QUEUED: frozenset({EvaluationState.RUNNING, EvaluationState.PARKED}),
@@ -45,18 +45,18 @@ EVALUATION_TRANSITIONS: Mapping[EvaluationState, frozenset[EvaluationState]] = {
     EvaluationState.SCORED: frozenset(),
     EvaluationState.REJECTED: frozenset(),
 }
-"""Where an evaluation may go; from `parked` only an operator brings it back, while its round is open."""
+"""The legal transitions of an evaluation; from `parked` only an operator brings it back, while its round is open."""
 
 
 class EventKind(StrEnum):
-    """Of what an event is."""
+    """The subject of an event."""
 
     SUBMISSION = "submission"
     EVALUATION = "evaluation"
 
 
 class ActorKind(StrEnum):
-    """Who brought a transition about."""
+    """The kind of actor that brought a transition about."""
 
     API = "api"
     """A commitment arrived."""
@@ -78,7 +78,7 @@ class ParkedWhy(StrEnum):
 
 
 class ValidationState(StrEnum):
-    """Where a recording that somebody asked to have judged stands; done and failed are terminal."""
+    """The state of a validation, a recording that a miner sent to be judged; done and failed are terminal."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -94,7 +94,7 @@ class RoundState(StrEnum):
 
 
 class QueueName(StrEnum):
-    """Which workers may claim an evaluation."""
+    """A queue: the kind of worker that may claim an evaluation."""
 
     CPU = "cpu"
     GPU = "gpu"
@@ -109,10 +109,10 @@ class VerdictState(StrEnum):
 
 
 class WeightOutcome(StrEnum):
-    """How an attempt to set weights ended, or where a sealed one stands: pending until the chain opened it, then applied or expired."""
+    """The outcome of an attempt to set weights; a sealed one is pending until the chain opened it, then applied or expired."""
 
     SENDING = "sending"
-    """Written before it was sent: what became of it is not known yet."""
+    """Written before it was sent; its end is not known yet."""
     SET = "set"
     RATE_LIMITED = "rate_limited"
     FAILED = "failed"
@@ -122,14 +122,14 @@ class WeightOutcome(StrEnum):
 
 
 class Mechanism(StrEnum):
-    """How weights are given to the chain: in the open, or sealed until a round of its beacon."""
+    """The way in which weights are given to the chain: in the open, or sealed until a round of its beacon."""
 
     PLAIN = "plain"
     SEALED = "sealed"
 
 
 class AuditOutcome(StrEnum):
-    """What came of judging another's evaluation again; only `differs` is held against its worker."""
+    """The outcome of judging another validator's evaluation again; only `differs` is held against its worker."""
 
     DRAWN = "drawn"
     """Not tried yet."""

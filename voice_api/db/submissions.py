@@ -1,4 +1,4 @@
-"""Commitments, what became of them, and what others need to know of them."""
+"""Submissions: commitments from the chain and their states."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -113,7 +113,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionStatus:
-    """Where a submission stands, and why it was refused if it was.
+    """The state of a submission, and the code of its refusal if it was refused.
 
     `superseded` says that its hotkey committed again, `last_round` is the latest round that asked for it.
     """
@@ -156,7 +156,7 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeCount:
-    """How many submissions stand where, and for which reason."""
+    """The number of submissions in one state with one code."""
 
     state: SubmissionState
     code: Code | None
@@ -209,12 +209,12 @@ class Submissions:
         return tuple(read(Evaluation, row) for row in await self._fetch("submissions.evaluations", submission_id, limit))
 
     async def events(self, submission_id: SubmissionId, after: int = 0, limit: int = 50) -> tuple[EventRow, ...]:
-        """What happened to a submission and its evaluations, after an event's id, oldest first; nothing for one that is not there."""
+        """The events of a submission and its evaluations after an event's id, oldest first; none for an unknown submission."""
         rows = await self._fetch("submissions.events", submission_id, after, limit)
         return tuple(read(EventRow, row) for row in rows)
 
     async def known(self, commitments: Sequence[tuple[Hotkey, Block]]) -> tuple[KnownCommitment, ...]:
-        """What is recorded of commitments (hotkey and commit block) and of their hotkeys' cooldowns, in the order given."""
+        """Look up commitments (hotkey and commit block) and their hotkeys' cooldowns, in the order given."""
         hotkeys, blocks = [hotkey for hotkey, _ in commitments], [block for _, block in commitments]
         rows = await self._fetch("submissions.known_of", hotkeys, blocks, list(NO_COOLDOWN))
         return tuple(read(KnownCommitment, row) for row in rows)
@@ -249,7 +249,7 @@ class Submissions:
         return tuple(read(SubmissionStatus, row) for row in rows)
 
     async def outcomes(self) -> tuple[OutcomeCount, ...]:
-        """How many submissions stand where, and for which reason."""
+        """Count submissions by state and code."""
         return tuple(read(OutcomeCount, row) for row in await self._fetch("submissions.outcomes"))
 
     async def _fetch(self, name: str, *arguments: object) -> Sequence[Any]:

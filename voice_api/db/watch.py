@@ -1,4 +1,4 @@
-"""What operators watch: how long work waits, what is left of the retries, and whether a dispatcher leads."""
+"""Numbers that operators watch: the age of waiting work, failures, the registry's age, and whether a dispatcher leads."""
 
 from datetime import timedelta
 
@@ -17,25 +17,25 @@ class Watch:
         self._pool = pool
 
     async def ages(self) -> dict[QueueName, timedelta]:
-        """How long the oldest due row of each queue waits; zero where nothing does."""
+        """The age of the oldest due row of each queue; zero where nothing waits."""
         async with self._pool.connection() as connection:
             found = {row["queue"]: row["age"] for row in await connection.fetch(sql("watch.ages"))}
         return {queue: found.get(queue, timedelta(0)) for queue in QueueName}
 
     async def running(self) -> dict[QueueName, int]:
-        """How many evaluations of each queue run; every queue is named."""
+        """Count running evaluations by queue; every queue is named."""
         async with self._pool.connection() as connection:
             found = {row["queue"]: row["count"] for row in await connection.fetch(sql("watch.running"))}
         return {queue: found.get(queue, 0) for queue in QueueName}
 
     async def registry_age(self) -> timedelta | None:
-        """How long ago the registry was received; None before the first."""
+        """The time since the registry was received; None before the first."""
         async with self._pool.connection() as connection:
             age: timedelta | None = await connection.fetchval(sql("watch.registry_age"))
         return age
 
     async def validations(self) -> dict[ValidationState, int]:
-        """How many validations are in each state; every state is named."""
+        """Count validations by state; every state is named."""
         async with self._pool.connection() as connection:
             found = {row["state"]: row["count"] for row in await connection.fetch(sql("watch.validations"))}
         return {state: found.get(state, 0) for state in ValidationState}

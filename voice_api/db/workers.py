@@ -24,7 +24,7 @@ class WorkerRow:
 
 
 class Workers:
-    """Who works, and which hosts an operator drains."""
+    """The live workers, and the hosts that an operator drains."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

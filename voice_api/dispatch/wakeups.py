@@ -58,7 +58,7 @@ class WakeUps:
 
 
 def missing(due: int, workers: int, waiting: int) -> int:
-    """How many wake-ups to add: one per due row, but no more than are soon taken (one, where no worker shows itself)."""
+    """The number of wake-ups to add: one per due row, but no more than are soon taken (one, where no worker shows itself)."""
     return max(0, min(due, max(AHEAD * workers, 1)) - waiting)
 
 

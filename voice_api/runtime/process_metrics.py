@@ -1,4 +1,4 @@
-"""What each process outside the API counts for Prometheus, and the small server that shows it. No label ever holds a secret."""
+"""Prometheus metrics of the processes outside the API, and the small server that shows them. No label ever holds a secret."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,7 @@ TICK_SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0)
 
 
 class TickOutcome(StrEnum):
-    """How one turn of a daemon's loop ended."""
+    """The end of one turn of a daemon's loop."""
 
     DONE = "done"
     OUTAGE = "outage"
@@ -48,7 +48,7 @@ class Ticks:
 
 
 class DispatcherMetrics:
-    """What the dispatcher does; `ticks` are its sweeps."""
+    """The dispatcher's counters; `ticks` are its sweeps."""
 
     def __init__(self) -> None:
         self.registry = new_registry()
@@ -91,7 +91,7 @@ class DispatcherMetrics:
 
 
 class WorkerMetrics:
-    """What a worker does with its wake-ups."""
+    """A worker's counters: runs by their end, and the time in each stage."""
 
     def __init__(self) -> None:
         self.registry = new_registry()

@@ -32,7 +32,7 @@ async def check(database_url: str, redis_url: str) -> None:
 
 
 async def wait(database_url: str, redis_url: str, enough: asyncio.Event | None = None) -> None:
-    """Until both answer, or it is `enough`; they are asked ever less often, and who does not answer is said each time."""
+    """Wait until both answer, or it is `enough`; ask ever less often, and log each time which one does not answer."""
     enough = enough or asyncio.Event()
     pause, waited = _FIRST_SECONDS, False
     while not enough.is_set():

@@ -10,7 +10,7 @@ from voice_api.schemas.wire import Wire
 
 
 class Retry(StrEnum):
-    """Who tries again, and when."""
+    """The rule for another try after a failure."""
 
     NEVER = "never"
     """Final: a verdict is never retried. Publish and commit anew."""

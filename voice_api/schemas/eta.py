@@ -1,4 +1,4 @@
-"""How long an evaluation waits for its turn: a pure estimate from those ahead of it, the live workers, and what recent ones took."""
+"""The wait of an evaluation for its turn: a pure estimate from those ahead of it, the live workers, and recent durations."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ NO_WAIT = EtaRange(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """How fast one queue is served now: live workers that take new work, evaluations that they hold, and how long recent ones took."""
+    """One queue's speed now: live workers that take new work, evaluations that they hold, and how long recent ones took."""
 
     workers: int
     running: int

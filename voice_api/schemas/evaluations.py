@@ -1,4 +1,4 @@
-"""One submission in one round on the wire."""
+"""Evaluations on the wire."""
 
 from datetime import datetime
 from typing import Annotated
@@ -12,7 +12,7 @@ from voice_api.schemas.wire import Page, ScoreOut, Wire
 
 
 class EvaluationOut(Wire):
-    """One submission in one round; `code` 2xxx is ours and tried again."""
+    """An evaluation: one submission in one round; `code` 2xxx is ours and tried again."""
 
     id: Annotated[EvaluationId, Field(examples=[28_113])]
     submission_id: Annotated[SubmissionId, Field(examples=[412])]

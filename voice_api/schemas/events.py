@@ -1,4 +1,4 @@
-"""What happened to a submission, on the wire."""
+"""The events of a submission on the wire."""
 
 from datetime import datetime
 from typing import Annotated

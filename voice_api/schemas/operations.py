@@ -1,4 +1,4 @@
-"""What operators order, on the wire: each verb has a body of its own, and every order says why."""
+"""Operators' orders on the wire: each verb has a body of its own, and every order gives its reason."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -73,19 +73,19 @@ class Window(Order):
 
 
 class HostWindow(Window):
-    """What ran on a host."""
+    """Evaluations that ran on a host in a window."""
 
     host: Host
 
 
 class CodeWindow(Window):
-    """What failed with a code of ours."""
+    """Evaluations that failed with a code of ours in a window."""
 
     code: Annotated[Code, Field(examples=[2001])]
 
 
 class Verb(StrEnum):
-    """What an operator may order, as the path spells it."""
+    """An order, as the path spells it."""
 
     REQUEUE = "requeue"
     REQUEUE_BY_HOST = "requeue-by-host"
@@ -117,7 +117,7 @@ ORDERS: Mapping[Verb, type[Order]] = {
 
 
 class Ordered(Wire):
-    """What an order changed; what it names itself, or nothing, where it was about a host or a hotkey."""
+    """The evaluations and submissions that an order changed; none, where it was about a host or unbanned a hotkey."""
 
     evaluations: Annotated[tuple[EvaluationId, ...], Field(examples=[[28_113]])] = ()
     submissions: Annotated[tuple[SubmissionId, ...], Field(examples=[[]])] = ()

@@ -1,4 +1,4 @@
-"""What runs and what waits, on the wire."""
+"""The queue on the wire: running and waiting evaluations."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -45,7 +45,7 @@ class QueueRowOut(Wire):
 
     @classmethod
     def of(cls, row: QueueRow, wait: EtaRange | None) -> Self:
-        """From the stored row and what it waits."""
+        """Build it from the stored row and the estimate of its wait."""
         half, most = (None, None) if wait is None else (wait.p50_seconds, wait.p90_seconds)
         own = {name: getattr(row, name) for name in cls.model_fields if not name.startswith("eta_")}
         return cls(**own, eta_p50_seconds=half, eta_p90_seconds=most)

@@ -35,7 +35,7 @@ class RegistryIn(Wire):
         return self
 
     def snapshot(self) -> RegistrySnapshot:
-        """As the store takes it."""
+        """Convert it to the store's record."""
         neurons = tuple(RegisteredNeuron(**neuron.model_dump()) for neuron in sorted(self.neurons, key=lambda neuron: neuron.uid))
         return RegistrySnapshot(self.netuid, self.block, self.block_hash, neurons)
 

@@ -22,7 +22,7 @@ class RoundOut(Wire):
     pending: Annotated[int, Field(description="Evaluations without an end.", examples=[3])]
 
     def stored(self) -> Round:
-        """As the store has it."""
+        """Convert it to the store's record."""
         return Round(**self.model_dump())
 
 

@@ -1,4 +1,4 @@
-"""What a model said, prompt by prompt, on the wire."""
+"""Samples on the wire, prompt by prompt."""
 
 from collections.abc import Mapping
 from typing import Annotated

@@ -42,7 +42,7 @@ class SubmissionIn(Wire):
         return self
 
     def submission(self) -> NewSubmission:
-        """As the store takes it."""
+        """Convert it to the store's record."""
         return NewSubmission(**self.model_dump())
 
 
@@ -72,7 +72,7 @@ class CommitmentsIn(Wire):
 
 
 class CommitmentOut(Wire):
-    """What the API holds of one commitment and of its hotkey."""
+    """The record that the API holds of one commitment, and of its hotkey's cooldown."""
 
     recorded: Annotated[bool, Field(description="Whether this commitment was sent before.")]
     cooldown_from: Annotated[
@@ -82,7 +82,7 @@ class CommitmentOut(Wire):
 
 
 class CommitmentsOut(Wire):
-    """What is held of each, in the order given."""
+    """The records of the commitments, in the order given."""
 
     commitments: tuple[CommitmentOut, ...]
 

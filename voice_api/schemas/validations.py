@@ -12,7 +12,7 @@ from voice_api.db.states import ValidationState
 from voice_api.schemas.wire import Hex32, ScoreOut, Ss58, Wire
 
 MOST_CHARACTERS = 500
-"""Of a text, and of a description."""
+"""The longest text, and the longest description."""
 
 
 class ValidationOut(Wire):

@@ -13,7 +13,7 @@ from voice_api.db.weights import Made, WeightAttempt
 from voice_api.schemas.wire import Hex32, Page, Ss58, Wire
 
 MOST_ATTEMPTS = 50
-"""Of a page: each was made from a whole snapshot."""
+"""The largest page: each attempt was made from a whole snapshot."""
 
 
 class WeightsOut(Wire):

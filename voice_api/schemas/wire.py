@@ -1,4 +1,4 @@
-"""What every model of the wire is built from: the base, and fields that several models share."""
+"""The base of every model of the wire, and the fields that several models share."""
 
 from typing import Annotated, Generic, TypeVar
 
@@ -35,7 +35,7 @@ class Wire(BaseModel):
 
 
 class Page(Wire, Generic[Item]):
-    """One page of a list; `next` is what the next page is asked for after, absent on the last page."""
+    """One page of a list; the next page is asked for with `next`, which is absent on the last page."""
 
     items: tuple[Item, ...]
     next: int | None

@@ -1,4 +1,4 @@
-"""Who signed a request: `btauth/1`, the adapter on the SDK's verification, with the nonces of all API processes in one Redis."""
+"""Authentication by `btauth/1`: the adapter on the SDK's verification, with the nonces of all API processes in one Redis."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,13 +14,13 @@ from scoring.types import Hotkey
 from voice_api.errors import RedisUnavailable
 
 WINDOW = timedelta(seconds=10)
-"""How old a signature may be."""
+"""The greatest age of a signature."""
 SKEW = timedelta(seconds=2)
-"""How far ahead of ours a caller's clock may be."""
+"""The most that a caller's clock may be ahead of ours."""
 RETENTION = timedelta(seconds=60)
-"""How long a nonce is remembered: longer than the window and the skew together."""
+"""The time for which a nonce is remembered: longer than the window and the skew together."""
 EPOCH = "voice:nonce:epoch"
-"""Which run of Redis remembers nonces, and since when."""
+"""The key that names the run of Redis which remembers nonces, and its beginning."""
 _ANSWER = timedelta(seconds=5)
 _MICROSECOND = timedelta(microseconds=1)
 

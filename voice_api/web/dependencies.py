@@ -27,9 +27,9 @@ from voice_api.web.metrics import Metrics
 from voice_api.web.ttl_cache import TtlCache
 
 TABLE_LASTS = timedelta(seconds=1)
-"""How long the public table is given as it was written."""
+"""The time for which the public table is given as it was written."""
 COUNTS_LAST = timedelta(seconds=10)
-"""How long a count of all rows is shown: it takes a part of a second where there are very many."""
+"""The time for which a count of all rows is shown: it takes a part of a second where there are very many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

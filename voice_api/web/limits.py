@@ -1,4 +1,4 @@
-"""How often somebody may ask: counted in Redis by Redis' own clock, so that all API processes share one count."""
+"""Rate limits, counted in Redis by Redis' own clock, so that all API processes share one count."""
 
 import asyncio
 import ipaddress
@@ -61,7 +61,7 @@ class Limits:
 
 
 def network_of(address: str) -> str:
-    """Whom an address stands for: itself, or with IPv6 its /64, of which one subscriber has all; as it is where it is none.
+    """The network that an address stands for: itself, or with IPv6 its /64, of which one subscriber has all; as it is where it is none.
 
     An IPv4 address that is written as IPv6 stands for itself: all of them lie in one /64.
     """

@@ -1,4 +1,4 @@
-"""What Prometheus reads. Each application has its own registry, so that two of them can live in one process."""
+"""The API's metrics for Prometheus. Each application has its own registry, so that two of them can live in one process."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from voice_api.runtime.process_metrics import new_registry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How the database stands now; `workers` counts live ones by queue and whether they drain."""
+    """The numbers of the database now; `workers` counts live ones by queue and whether they drain."""
 
     depths: Sequence[Depth]
     outcomes: Sequence[OutcomeCount]

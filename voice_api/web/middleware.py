@@ -1,4 +1,4 @@
-"""What happens to every request: an id, a measurement, headers that keep browsers from guessing, and limits of size and rate."""
+"""The middleware of every request: an id, a measurement, headers that keep browsers from guessing, and limits of size and rate."""
 
 import asyncio
 import time

@@ -64,7 +64,7 @@ def example_of(schema: Json, schemas: Json) -> Any:
 
 
 def kind_of(schema: Json) -> str:
-    """What a JSON schema admits, in a few words: a type, a schema's name, the values of a closed set."""
+    """A JSON schema in a few words: a type, a schema's name, the values of a closed set."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if "anyOf" in schema:
@@ -82,7 +82,7 @@ def _exemplify(body: Json, schemas: Json) -> None:
 
 
 def _tell(answer: Json, schemas: Json) -> None:
-    """What stands in an answer that says nothing of its own: the first sentence about its schema."""
+    """Describe an answer that says nothing of its own by the first sentence about its schema."""
     for content in answer.get("content", {}).values():
         if answer["description"] == "Successful Response" and "$ref" in content.get("schema", {}):
             said = schemas[content["schema"]["$ref"].rpartition("/")[2]].get("description", "")

@@ -87,7 +87,7 @@ async def on_invalid_request(request: Request, exc: Exception) -> JSONResponse:
 
 
 async def on_http_error(request: Request, exc: Exception) -> JSONResponse:
-    """What the framework refuses: unknown paths, wrong methods, bodies that are too large."""
+    """A refusal of the framework: unknown paths, wrong methods, bodies that are too large."""
     if not isinstance(exc, HTTPException):
         raise exc
     status = HTTPStatus(exc.status_code)

@@ -16,7 +16,7 @@ RULES: dict[Retry, str] = {
     Retry.LATER: "Send the same again after a pause; where there is a Retry-After, it says how long.",
     Retry.CHANGED: "The same again fails the same way: change what the advice names first.",
 }
-"""Each in one sentence."""
+"""Each rule in one sentence."""
 
 _PASSING = {
     Code.DATABASE_UNAVAILABLE,
@@ -29,7 +29,7 @@ _STATUSES = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
 
 def rule(code: Code) -> Retry:
-    """What to do after a failure with this code."""
+    """The rule for another try after a failure with this code."""
     match code.blame:
         case Blame.SUBMISSION:
             return Retry.NEVER

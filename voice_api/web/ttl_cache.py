@@ -18,7 +18,7 @@ class TtlCache(Generic[T]):
         self._kept: tuple[float, T] | None = None
 
     async def get(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """What `ask` answers or answered, at most `lasts` and one asking ago; raises what it raises."""
+        """The answer of `ask`, or its last answer, at most `lasts` and one asking ago; raises what it raises."""
         kept = self._kept
         if kept is not None and (self._clock() < kept[0] or self._asking.locked()):
             return kept[1]

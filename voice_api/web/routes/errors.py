@@ -12,7 +12,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def refusals(*codes: Code) -> Responses:
-    """What OpenAPI says of requests that end with these codes, or as every request may."""
+    """The OpenAPI responses of requests that may end with these codes, and with those of every request."""
     by_status: defaultdict[int, list[Code]] = defaultdict(list)
     for code in sorted({*codes, *_ALWAYS}):
         by_status[int(STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR))].append(code)
@@ -36,7 +36,7 @@ WATCH_ERRORS = refusals(*_SIGNED)
 WRITE_ERRORS = refusals(*_WRITE)
 ORDER_ERRORS = refusals(*_WRITE, Code.NOT_FOUND)
 RECORDING_ERRORS = refusals(*_WRITE, Code.BANNED, Code.REGISTRY_STALE, Code.AUDIO_INVALID, Code.TEXT_INVALID)
-"""Of a recording, which any registered hotkey may send."""
+"""The errors of a recording, which any registered hotkey may send."""
 AUDIO_ERRORS: Responses = {
     **LOOKUP_ERRORS,
     416: {

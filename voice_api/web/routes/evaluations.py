@@ -37,7 +37,7 @@ async def get(evaluation_id: EvaluationKey, service: ServiceDep) -> EvaluationOu
 
 @router.get("/{evaluation_id}/samples", responses=LOOKUP_ERRORS)
 async def samples(evaluation_id: EvaluationKey, service: ServiceDep, after: Position = None, limit: Limit = 50) -> SamplePage:
-    """What the model said, in the round's own order; empty unless it was scored."""
+    """The samples of an evaluation in the round's own order; empty unless it was scored."""
     known = await service.stores.queue.get(evaluation_id)
     shown, last = cut(await service.stores.samples.page(known.id, after, limit + 1), limit)
     return SamplePage(items=tuple(SampleOut.model_validate(row) for row in shown), next=last.position if last else None)

@@ -84,7 +84,7 @@ async def _redis(service: Service) -> tuple[Part, Part]:
 
 
 async def _network(service: Service) -> tuple[Part, Part, Part]:
-    """Who else works here; nothing is known of them while the database is away."""
+    """The registry, the dispatcher and the workers; nothing is known of them while the database is away."""
     try:
         age, led = await service.stores.watch.registry_age(), await service.stores.watch.led()
         live = [worker.queue for worker in await service.stores.workers.live(LIVE) if not worker.draining]

@@ -20,7 +20,7 @@ USUAL_ROWS = 100
 _TABLE = TypeAdapter(dict[str, tuple[LeaderboardRow, ...]])
 _ROW: dict[str, object] = {name: True for name in LeaderboardRowOut.model_fields}
 _SHOWN: Any = {"rows": {"__all__": _ROW | {"submission": set(SubmissionOut.model_fields)}}}
-"""Of what is stored, as much as the schema has."""
+"""The fields of a stored row that the schema has."""
 _FRESH = f"max-age={TABLE_LASTS.total_seconds():.0f}"
 
 

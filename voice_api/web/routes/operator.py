@@ -1,4 +1,4 @@
-"""What operators order; each order is signed by an operator's hotkey and leaves an event with its reason behind."""
+"""Operators' orders; each order is signed by an operator's hotkey and leaves an event with its reason behind."""
 
 from fastapi import APIRouter
 

@@ -16,7 +16,7 @@ EvaluationKey = Annotated[EvaluationId, _ID]
 RoundKey = Annotated[RoundNumber, Path(ge=0, lt=2**31, examples=[1_204])]
 After = Annotated[int, Query(ge=0, lt=2**63, description="`next` of the page before.", examples=[0])]
 Position = Annotated[int | None, Query(ge=0, lt=2**31, description="`next` of the page before.")]
-"""Where keys begin at 0."""
+"""The position in a list whose keys begin at 0."""
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of a page.", examples=[50])]
 
 

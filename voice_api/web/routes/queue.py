@@ -1,4 +1,4 @@
-"""What runs and what waits."""
+"""The queue: running and waiting evaluations."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ async def page(
 
 
 async def _throughputs(service: Service, rows: Sequence[QueueRow]) -> dict[QueueName, Throughput]:
-    """How fast each queue that waits is served now."""
+    """The throughput of each queue in which something waits."""
     queues = {row.queue for row in rows if row.state is EvaluationState.QUEUED}
     if not queues:
         return {}

@@ -1,4 +1,4 @@
-"""Rounds: what was drawn, and how far it is."""
+"""Rounds: their blocks, their hash, and their progress."""
 
 from fastapi import APIRouter
 
@@ -29,5 +29,5 @@ async def get(round_number: RoundKey, service: ServiceDep) -> RoundOut:
 
 @router.get("/{round_number}/evidence", responses=LOOKUP_ERRORS)
 async def evidence(round_number: RoundKey, service: ServiceDep) -> EvidenceOut:
-    """All that a validator folds of a round: who stood, and every evaluation with its signed receipt. Final once it is closed."""
+    """The evidence that a validator folds of a round: eligibility, and every evaluation with its signed receipt. Final once closed."""
     return EvidenceOut.of(await service.stores.rounds.evidence(round_number))

@@ -12,7 +12,7 @@ from voice_api.web.write_once import Handler
 REVALIDATE = "no-cache"
 """Caches may keep it, and ask each time whether it is still so."""
 IMMUTABLE = "public, max-age=31536000, immutable"
-"""What a hash names never changes."""
+"""For content that is named by its hash, and so never changes."""
 
 
 class Route(APIRoute):

@@ -1,4 +1,4 @@
-"""Commitments, and what became of them."""
+"""Submissions: commitments and their states."""
 
 from typing import Annotated
 
@@ -36,7 +36,7 @@ async def add(new: SubmissionsIn, by: Writer) -> SubmissionsOut:
 
 @router.post("/known", responses=WRITE_ERRORS)
 async def known(asked: CommitmentsIn, by: Writer) -> CommitmentsOut:
-    """What is recorded of commitments and of their hotkeys' cooldowns, so that only new ones are sent. Changes nothing."""
+    """Look up commitments and their hotkeys' cooldowns, so that only new ones are sent. It changes nothing."""
     found = await by.stores.submissions.known([(named.hotkey, named.commit_block) for named in asked.commitments])
     return CommitmentsOut(commitments=tuple(CommitmentOut.model_validate(item) for item in found))
 
@@ -64,7 +64,7 @@ async def get(submission_id: SubmissionKey, service: ServiceDep) -> SubmissionDe
 
 @router.get("/{submission_id}/events", responses=LOOKUP_ERRORS)
 async def events(submission_id: SubmissionKey, service: ServiceDep, after: After = 0, limit: Limit = 50) -> EventPage:
-    """All that happened to a submission and its evaluations, oldest first: who brought it about, from which state to which, and why."""
+    """The events of a submission and its evaluations, oldest first: the actor, the states before and after, and the reason."""
     known = await service.stores.submissions.get(submission_id)
     shown, last = cut(await service.stores.submissions.events(known.id, after, limit + 1), limit)
     return EventPage(items=tuple(EventOut.model_validate(row) for row in shown), next=last.id if last else None)

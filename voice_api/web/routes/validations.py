@@ -1,4 +1,4 @@
-"""One recording of a miner's, judged by the code that judges models: sent, waited for, read."""
+"""Validations: a miner sends one recording, waits, and reads how the judges of models find it."""
 
 import asyncio
 import hashlib
@@ -16,7 +16,7 @@ from voice_api.web.routes.errors import LOOKUP_ERRORS, RECORDING_ERRORS
 from voice_api.web.routes.route import Route
 
 _MARKS = (b"RIFF", b"fLaC", b"OggS")
-"""How a WAV, FLAC or OGG file begins. More of a stranger's file is read only inside a worker's sandbox."""
+"""The first bytes of a WAV, FLAC or OGG file. More of a stranger's file is read only inside a worker's sandbox."""
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -63,12 +63,12 @@ async def add(request: Request, response: Response, by: Miner, text: Text, descr
 
 @router.get("/{validation_id}", responses=LOOKUP_ERRORS)
 async def get(validation_id: UUID, service: ServiceDep) -> ValidationOut:
-    """What became of a recording. Whoever knows its id may read it; the recording itself is not kept once it was judged."""
+    """A validation as it stands. Anybody who knows its id may read it; the recording itself is not kept once it was judged."""
     return ValidationOut.model_validate(await service.stores.validations.get(validation_id))
 
 
 def _check(upload: bytes, text: str, most: int) -> None:
-    """What can be told without decoding anything."""
+    """Check what needs no decoding: size, format, text."""
     if len(upload) > most:
         raise PlatformError(Code.BODY_TOO_LARGE, f"a recording has at most {most} bytes")
     if not upload.startswith(_MARKS):

@@ -1,4 +1,4 @@
-"""Which workers live, for operators: host names are nobody else's business."""
+"""Live workers, for operators only: host names are not public."""
 
 from fastapi import APIRouter, Response
 
