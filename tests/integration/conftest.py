@@ -46,6 +46,7 @@ from scoring.types import (
     TensorsHash,
     Uid,
 )
+from tests.builders import chain
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
@@ -259,21 +260,7 @@ def _wallet(folders: pytest.TempPathFactory, name: str) -> bt.Wallet:
 
 def a_neuron(uid: int, hotkey: str, last_update: int = 0) -> Neuron:
     """A neuron that came at block 0."""
-    return Neuron(
-        uid=Uid(uid),
-        hotkey=Hotkey(hotkey),
-        coldkey=f"c{uid}",
-        public_key=PublicKey("00" * 32),
-        stake=0,
-        incentive=0.0,
-        dividends=0.0,
-        emission=0,
-        validator_permit=True,
-        active=True,
-        last_update=Block(last_update),
-        registered_at_block=Block(0),
-        immune_until_block=Block(9_999),
-    )
+    return chain.a_neuron(uid=Uid(uid), hotkey=Hotkey(hotkey), coldkey=f"c{uid}", last_update=Block(last_update))
 
 
 @dataclass
@@ -290,22 +277,7 @@ class ScriptedChain:
         miners = (a_neuron(uid, hotkey) for uid, hotkey in enumerate(self.miners, 2))
         neurons = (a_neuron(0, "owner"), a_neuron(1, self.validator, self.last_update), *miners)
         block_hash = BlockHash(f"0x{self.block:064x}")
-        return Metagraph(
-            netuid=7,
-            block=Block(self.block),
-            block_hash=block_hash,
-            owner_hotkey=Hotkey("owner"),
-            owner_coldkey="c0",
-            neurons=neurons,
-            commitments=(),
-            tempo=100,
-            activity_cutoff=5000,
-            immunity_period=5000,
-            weights_rate_limit=50,
-            weights_version=0,
-            min_allowed_weights=1,
-            max_weight_limit=1.0,
-        )
+        return chain.a_metagraph(block=Block(self.block), block_hash=block_hash, neurons=neurons)
 
     async def block_hash(self, block: Block) -> BlockHash:
         return BlockHash(f"0x{block:064x}")

@@ -15,7 +15,7 @@ from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from neurons.chain import wallets
 from neurons.chain.adapter import Chain
 from neurons.chain.commitment import Commitment, encode
-from neurons.chain.types import Applied, CommitmentRecord, CommitmentStatus, Metagraph, Neuron
+from neurons.chain.types import Applied, CommitmentRecord, CommitmentStatus, Metagraph
 from neurons.devchain.operations import create, register
 from neurons.devchain.rules import Rules
 from neurons.devchain.substrate import DevSubstrate
@@ -23,6 +23,7 @@ from neurons.model_queue import daemon
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, Tag, Uid
+from tests.builders import chain
 from voice_api.db.pool import Pool
 from voice_api.db.registry import Registry
 from voice_api.db.states import SubmissionState
@@ -75,17 +76,12 @@ class FullSubnet:
     def __init__(self, hotkeys: int) -> None:
         names = [Hotkey(f"hotkey-{number}") for number in range(hotkeys)]
         neurons = tuple(
-            Neuron(
+            chain.a_neuron(
                 uid=Uid(uid),
                 hotkey=name,
                 coldkey="cold",
                 public_key=PublicKey("ab" * 32),
-                stake=0,
-                incentive=0.0,
-                dividends=0.0,
-                emission=0,
                 validator_permit=False,
-                active=True,
                 last_update=Block(1),
                 registered_at_block=Block(1),
                 immune_until_block=Block(100),
@@ -93,7 +89,7 @@ class FullSubnet:
             for uid, name in enumerate(names)
         )
         commitments = tuple(CommitmentRecord(name, Block(50), GOOD.decode(), CommitmentStatus.PLAIN) for name in names)
-        self._metagraph = Metagraph(
+        self._metagraph = chain.a_metagraph(
             netuid=NETUID,
             block=Block(60),
             block_hash=HASH,
@@ -102,12 +98,8 @@ class FullSubnet:
             neurons=neurons,
             commitments=commitments,
             tempo=20,
-            activity_cutoff=5000,
             immunity_period=100,
             weights_rate_limit=10,
-            weights_version=0,
-            min_allowed_weights=1,
-            max_weight_limit=1.0,
         )
 
     async def metagraph(self) -> Metagraph:

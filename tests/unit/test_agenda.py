@@ -15,6 +15,7 @@ from scoring.errors import Code
 from scoring.ranking.state import Record, State, chain_hash
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, BlockHash, Entrant, Hotkey, PublicKey, RoundNumber, SubmissionId, Uid
+from tests.builders import chain
 from tests.builders.ledger import a_ledger_entry
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
@@ -34,42 +35,15 @@ MakeResult = Callable[..., EvaluationResult]
 def a_neuron(uid: int, hotkey: str, last_update: int = 0) -> Neuron:
     """A neuron that last set weights at a block."""
     key, coldkey = "00" * 32, f"cold-{hotkey}"
-    return Neuron(
-        uid=Uid(uid),
-        hotkey=Hotkey(hotkey),
-        coldkey=coldkey,
-        public_key=PublicKey(key),
-        stake=0,
-        incentive=0.0,
-        dividends=0.0,
-        emission=0,
-        validator_permit=True,
-        active=True,
-        last_update=Block(last_update),
-        registered_at_block=Block(0),
-        immune_until_block=Block(9_999),
+    return chain.a_neuron(
+        uid=Uid(uid), hotkey=Hotkey(hotkey), coldkey=coldkey, public_key=PublicKey(key), last_update=Block(last_update)
     )
 
 
 def a_metagraph(block: int = 725, last_update: int = 0) -> Metagraph:
     """Owner 0, validator 1, miners h1 (uid 2) and h2 (uid 3)."""
     neurons = (a_neuron(0, "owner"), a_neuron(1, ME, last_update), a_neuron(2, "h1"), a_neuron(3, "h2"))
-    return Metagraph(
-        netuid=7,
-        block=Block(block),
-        block_hash=HASH,
-        owner_hotkey=Hotkey("owner"),
-        owner_coldkey="cold-owner",
-        neurons=neurons,
-        commitments=(),
-        tempo=100,
-        activity_cutoff=5000,
-        immunity_period=5000,
-        weights_rate_limit=50,
-        weights_version=0,
-        min_allowed_weights=1,
-        max_weight_limit=1.0,
-    )
+    return chain.a_metagraph(block=Block(block), block_hash=HASH, owner_coldkey="cold-owner", neurons=neurons)
 
 
 def a_candidate(number: int, **overrides: Any) -> Candidate:

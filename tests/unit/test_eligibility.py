@@ -10,7 +10,8 @@ from neurons.validator.ledger import eligibility
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking.state import Record, Rejection, State
-from scoring.types import Block, BlockHash, Entrant, Hotkey, PublicKey, RoundNumber, SubmissionId, Uid
+from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId
+from tests.builders import chain
 from voice_api.db.rounds import Eligibility
 from voice_api.db.states import SubmissionState
 from voice_api.db.submissions import Candidate, SubmissionStatus
@@ -27,40 +28,13 @@ RECORD = Record(
 def a_neuron(hotkey: str, registered_at: int = 0) -> Neuron:
     """A neuron that came at a block."""
     came = Block(registered_at)
-    return Neuron(
-        uid=Uid(1),
-        hotkey=Hotkey(hotkey),
-        coldkey="c",
-        public_key=PublicKey("00" * 32),
-        stake=0,
-        incentive=0.0,
-        dividends=0.0,
-        emission=0,
-        validator_permit=True,
-        active=True,
-        last_update=came,
-        registered_at_block=came,
-        immune_until_block=Block(9_999),
-    )
+    return chain.a_neuron(hotkey=Hotkey(hotkey), last_update=came, registered_at_block=came)
 
 
 def a_metagraph(*neurons: Neuron) -> Metagraph:
     """At block 2000, in round 5."""
-    return Metagraph(
-        netuid=7,
-        block=Block(2000),
-        block_hash=BlockHash("0x"),
-        owner_hotkey=Hotkey("o"),
-        owner_coldkey="c",
-        neurons=neurons,
-        commitments=(),
-        tempo=100,
-        activity_cutoff=5000,
-        immunity_period=5000,
-        weights_rate_limit=50,
-        weights_version=0,
-        min_allowed_weights=1,
-        max_weight_limit=1.0,
+    return chain.a_metagraph(
+        block=Block(2000), block_hash=BlockHash("0x"), owner_hotkey=Hotkey("o"), owner_coldkey="c", neurons=neurons
     )
 
 

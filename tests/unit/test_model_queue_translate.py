@@ -9,6 +9,7 @@ from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph, N
 from neurons.model_queue import translate
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, Tag, Uid
+from tests.builders import chain
 from voice_api.db import registry
 from voice_api.db.submissions import NewSubmission
 
@@ -19,17 +20,12 @@ VALUE = encode(Commitment("lab/voice", "0" * 40, Tag(b"t".hex() * 16))).decode()
 
 def a_neuron(uid: int, **overrides: object) -> Neuron:
     """Hotkey h<uid>, registered at block <uid>, immune until 100 later."""
-    neuron = Neuron(
+    neuron = chain.a_neuron(
         uid=Uid(uid),
         hotkey=Hotkey(f"h{uid}"),
         coldkey=f"c{uid}",
         public_key=KEY,
-        stake=0,
-        incentive=0.0,
-        dividends=0.0,
-        emission=0,
         validator_permit=False,
-        active=True,
         last_update=Block(uid),
         registered_at_block=Block(uid),
         immune_until_block=Block(uid + 100),
@@ -45,21 +41,15 @@ def a_commitment(uid: int, block: int = 50, **overrides: object) -> CommitmentRe
 
 def a_metagraph(*commitments: CommitmentRecord) -> Metagraph:
     """Neurons 2 and 1 at block 60, in this order."""
-    return Metagraph(
-        netuid=7,
+    return chain.a_metagraph(
         block=Block(60),
         block_hash=HASH,
         owner_hotkey=Hotkey("h0"),
-        owner_coldkey="c0",
         neurons=(a_neuron(2), a_neuron(1)),
         commitments=commitments,
         tempo=20,
-        activity_cutoff=5000,
         immunity_period=100,
         weights_rate_limit=10,
-        weights_version=0,
-        min_allowed_weights=1,
-        max_weight_limit=1.0,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from neurons.chain.types import Metagraph, Neuron
+from neurons.chain.types import Metagraph
 from neurons.validator.weights import plan_input
 from neurons.validator.weights.what_if import supposed
 from scoring.competition import load
@@ -15,6 +15,7 @@ from scoring.types import MICRO, Block, BlockHash, Entrant, Hotkey, PublicKey, R
 from scoring.weights import plan, snapshot
 from scoring.weights.plan import WeightsInvalid, to_u16
 from scoring.weights.snapshot import CarriedOver
+from tests.builders import chain
 from tests.builders.ledger import a_ledger_entry
 
 SCHEDULE = load()
@@ -47,39 +48,16 @@ HEAD = a_ledger_entry(state=STATE)
 def a_metagraph(hotkeys: Sequence[str] = ("owner", "me", "king", "tail", "idle"), since: int = 0, block: int = 700) -> Metagraph:
     """These hotkeys by uid, all registered at one block."""
     neurons = tuple(
-        Neuron(
+        chain.a_neuron(
             uid=Uid(uid),
             hotkey=Hotkey(name),
-            coldkey="c",
             public_key=PublicKey("00"),
-            stake=0,
-            incentive=0.0,
-            dividends=0.0,
-            emission=0,
-            validator_permit=True,
-            active=True,
-            last_update=Block(0),
             registered_at_block=Block(since),
             immune_until_block=Block(0),
         )
         for uid, name in enumerate(hotkeys)
     )
-    return Metagraph(
-        netuid=7,
-        block=Block(block),
-        block_hash=BlockHash("0x0"),
-        owner_hotkey=Hotkey("owner"),
-        owner_coldkey="c",
-        neurons=neurons,
-        commitments=(),
-        tempo=100,
-        activity_cutoff=5000,
-        immunity_period=5000,
-        weights_rate_limit=50,
-        weights_version=0,
-        min_allowed_weights=1,
-        max_weight_limit=1.0,
-    )
+    return chain.a_metagraph(block=Block(block), block_hash=BlockHash("0x0"), owner_coldkey="c", neurons=neurons)
 
 
 NOW = plan_input.snapshot(a_metagraph(), HEAD, SCHEDULE)

@@ -10,7 +10,8 @@ from neurons.chain.types import Metagraph, Neuron
 from neurons.validator.weights.schedule import Due, NotYet, WeightHistory, decide, rounds_left_or_raise, stalled
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, Uid, Weight
+from scoring.types import Block, Hotkey, RoundNumber, Uid, Weight
+from tests.builders import chain
 from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, a_weight_plan, some_inputs
 from voice_api.db.ledger import EntryOutline, LedgerEntry
 from voice_api.db.states import WeightOutcome
@@ -23,42 +24,13 @@ HEAD = a_ledger_entry(state_hash="a" * 64)
 
 def a_neuron(uid: int, hotkey: Hotkey, last_update: int = 0) -> Neuron:
     """A neuron that last set weights at a block."""
-    return Neuron(
-        uid=Uid(uid),
-        hotkey=hotkey,
-        coldkey="c",
-        public_key=PublicKey("00" * 32),
-        stake=0,
-        incentive=0.0,
-        dividends=0.0,
-        emission=0,
-        validator_permit=True,
-        active=True,
-        last_update=Block(last_update),
-        registered_at_block=Block(0),
-        immune_until_block=Block(0),
-    )
+    return chain.a_neuron(uid=Uid(uid), hotkey=hotkey, last_update=Block(last_update), immune_until_block=Block(0))
 
 
 def a_metagraph(block: int = 725, last_update: int = 0, *without: Hotkey) -> Metagraph:
     """Owner and validator; a tempo of 100 blocks, a rate limit of 50, an activity cutoff of 5,000."""
     neurons = tuple(n for n in (a_neuron(0, OWNER), a_neuron(1, ME, last_update)) if n.hotkey not in without)
-    return Metagraph(
-        netuid=7,
-        block=Block(block),
-        block_hash=BlockHash("0x00"),
-        owner_hotkey=OWNER,
-        owner_coldkey="c0",
-        neurons=neurons,
-        commitments=(),
-        tempo=100,
-        activity_cutoff=5000,
-        immunity_period=5000,
-        weights_rate_limit=50,
-        weights_version=0,
-        min_allowed_weights=1,
-        max_weight_limit=1.0,
-    )
+    return chain.a_metagraph(block=Block(block), owner_hotkey=OWNER, neurons=neurons)
 
 
 def an_attempt(
