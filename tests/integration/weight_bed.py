@@ -20,8 +20,9 @@ from neurons.devchain.substrate import DevSubstrate
 from neurons.validator.weights.setter import Terms, WeightSetter
 from scoring.competition import Schedule, load
 from scoring.ranking.state import Record, State
-from scoring.types import MICRO, Block, Hotkey, RoundNumber, entrant
+from scoring.types import Block, Hotkey, RoundNumber
 from scoring.weights.plan import to_u16
+from tests.builders import ranking
 from tests.builders.ledger import a_ledger_entry, some_inputs
 from voice_api.db.ledger import Ledger, LedgerEntry
 from voice_api.db.pool import Pool
@@ -145,18 +146,7 @@ class Bed:
 
 def a_record(hotkey: Hotkey, mean: float, committed: int) -> Record:
     """32 groups of the same score, of what was committed in a block."""
-    score, block = round(mean * MICRO), Block(committed)
-    tensors = None
-    return Record(
-        entrant=entrant(hotkey, block),
-        hotkey=hotkey,
-        commit_block=block,
-        tiebreak="00",
-        tensors=tensors,
-        groups=32,
-        total=32 * score,
-        squares=32 * score**2,
-    )
+    return ranking.a_record(committed, mean, groups=32, hotkey=hotkey)
 
 
 def vector(attempt: WeightAttempt) -> dict[int, int]:

@@ -5,33 +5,12 @@ from dataclasses import replace
 import pytest
 
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
-from scoring.ranking.state import Record, Rejection, State
-from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
+from scoring.ranking.state import Rejection, State
+from scoring.types import Block, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
 from scoring.weights.explanation import UidExplanation, explain, explain_all
 from scoring.weights.plan import plan, remap
 from scoring.weights.snapshot import Snapshot
-
-
-def named(number: int) -> Entrant:
-    """Submission `number` is of h<number>, committed at block `number`."""
-    return entrant(Hotkey(f"h{number}"), Block(number))
-
-
-def a_record(number: int, score: float, **overrides: object) -> Record:
-    """Submission `number`: 100 groups that all score `score`."""
-    micro = round(score * 1_000_000)
-    record = Record(
-        entrant=named(number),
-        hotkey=Hotkey(f"h{number}"),
-        commit_block=Block(number),
-        tiebreak="00",
-        tensors=None,
-        groups=100,
-        total=100 * micro,
-        squares=100 * micro * micro,
-    )
-    return replace(record, **overrides)  # type: ignore[arg-type]
-
+from tests.builders.ranking import a_record, named
 
 KING = a_record(1, 0.9, tensors=TensorsHash("ab" * 32), speed=120, commit_block=Block(20))
 TAIL = [a_record(n, score) for n, score in ((2, 0.35), (3, 0.4), (4, 0.5), (5, 0.6), (6, 0.7))]

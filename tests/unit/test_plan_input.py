@@ -11,11 +11,11 @@ from neurons.validator.weights.what_if import supposed
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.ranking.state import Record, State
-from scoring.types import MICRO, Block, BlockHash, Entrant, Hotkey, PublicKey, RoundNumber, Uid
+from scoring.types import MICRO, Block, BlockHash, Hotkey, PublicKey, RoundNumber, Uid
 from scoring.weights import plan, snapshot
 from scoring.weights.plan import WeightsInvalid, to_u16
 from scoring.weights.snapshot import CarriedOver
-from tests.builders import chain
+from tests.builders import chain, ranking
 from tests.builders.ledger import a_ledger_entry
 
 SCHEDULE = load()
@@ -26,18 +26,8 @@ KING, TAIL = Hotkey("king"), Hotkey("tail")
 def a_record(hotkey: Hotkey, mean: float, committed: int) -> Record:
     """Committed in that block; 32 groups, half of them 0.1 above the mean and half below; 300 ms of compute."""
     low, high = round((mean - 0.1) * MICRO), round((mean + 0.1) * MICRO)
-    name = Entrant(f"{hotkey}@{committed}")
-    return Record(
-        entrant=name,
-        hotkey=hotkey,
-        commit_block=Block(committed),
-        tiebreak="00",
-        tensors=None,
-        groups=32,
-        total=16 * (low + high),
-        squares=16 * (low**2 + high**2),
-        speed=300,
-    )
+    moments = {"total": 16 * (low + high), "squares": 16 * (low**2 + high**2)}
+    return ranking.a_record(committed, speed=300, groups=32, hotkey=hotkey, **moments)
 
 
 RECORDS = (a_record(KING, 0.8, 20), a_record(TAIL, 0.6, 10))

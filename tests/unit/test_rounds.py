@@ -9,14 +9,11 @@ from neurons.validator.rounds import RoundCandidate, RoundOpening, RoundView, op
 from scoring.competition import load
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import Record, Rejection, State
-from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, SubmissionId, entrant
+from scoring.types import MICRO, Block, Hotkey, Micro, RoundNumber, SubmissionId
+from tests.builders import ranking
+from tests.builders.ranking import named
 
 COMPETITION = load().at(RoundNumber(0))
-
-
-def named(number: int) -> Entrant:
-    """Submission `number` is of h<number>."""
-    return entrant(Hotkey(f"h{number}"), Block(number))
 
 
 def a_candidate(number: int, **overrides: object) -> RoundCandidate:
@@ -55,16 +52,7 @@ def test_king_then_newcomers_then_who_was_asked_longest_ago() -> None:
 
 def a_record(number: int, score: int) -> Record:
     """Scored alike in 32 groups."""
-    return Record(
-        entrant=named(number),
-        hotkey=Hotkey(f"h{number}"),
-        commit_block=Block(number),
-        tiebreak="00",
-        tensors=None,
-        groups=32,
-        total=32 * score,
-        squares=32 * score * score,
-    )
+    return ranking.a_record(number, score / MICRO, groups=32)
 
 
 def test_the_paid_come_before_the_new_and_the_lost_come_last() -> None:

@@ -10,24 +10,9 @@ from hypothesis import strategies as st
 from scoring.ranking.selection import SURE, lower_bound, not_clearly_better, ranked
 from scoring.ranking.state import Record
 from scoring.types import Block, Hotkey, entrant
+from tests.builders.ranking import a_record
 
 BAND, SPEED = 0.01, 0.25
-
-
-def a_record(number: int, score: float, speed: int = 0) -> Record:
-    """Submission `number`, committed at block `number`, the same in each of 100 groups."""
-    micro, hotkey = round(score * 1_000_000), Hotkey(f"h{number}")
-    return Record(
-        entrant=entrant(hotkey, Block(number)),
-        hotkey=hotkey,
-        commit_block=Block(number),
-        tiebreak="00",
-        tensors=None,
-        groups=100,
-        total=100 * micro,
-        squares=100 * micro**2,
-        speed=speed,
-    )
 
 
 def order(*records: Record) -> list[int]:

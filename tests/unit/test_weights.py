@@ -12,35 +12,15 @@ from hypothesis import strategies as st
 
 from scoring.ranking.selection import lower_bound
 from scoring.ranking.state import Record, State
-from scoring.types import Block, Entrant, Hotkey, Uid, Weight, entrant
+from scoring.types import Block, Hotkey, Uid, Weight, entrant
 from scoring.weights import plan as weights
 from scoring.weights.explanation import explain, explain_all
 from scoring.weights.plan import WeightPlan, WeightsInvalid
 from scoring.weights.snapshot import Snapshot
+from tests.builders.ranking import a_record, named
 
 SHARES = (0.65, 0.14, 0.10, 0.07, 0.04)
 OWNER = Hotkey("h0")
-
-
-def named(number: int) -> Entrant:
-    """Submission `number` is of h<number>, committed at block `number`."""
-    return entrant(Hotkey(f"h{number}"), Block(number))
-
-
-def a_record(number: int, score: float = 0.5, **overrides: object) -> Record:
-    """Submission `number`: 100 groups that all score `score`."""
-    micro = round(score * 1_000_000)
-    record = Record(
-        entrant=named(number),
-        hotkey=Hotkey(f"h{number}"),
-        commit_block=Block(number),
-        tiebreak="00",
-        tensors=None,
-        groups=100,
-        total=100 * micro,
-        squares=100 * micro * micro,
-    )
-    return replace(record, **overrides)  # type: ignore[arg-type]
 
 
 def a_snapshot(*records: Record, king: int | None = 1, uids: Mapping[str, int] | None = None, **overrides: object) -> Snapshot:
