@@ -140,7 +140,7 @@ async def test_candidates(
             id=key, hotkey=held.hotkey, commit_block=held.commit_block, tiebreak=held.tiebreak, last_round=last_round
         )
         expected.append(candidate)
-    assert await store.candidates() == tuple(expected)
+    assert await store.candidates() == tuple(sorted(expected, key=lambda candidate: (candidate.commit_block, candidate.tiebreak)))
     assert await store.outcomes() == (
         OutcomeCount(SubmissionState.QUEUED, None, 2),
         OutcomeCount(SubmissionState.REJECTED, Code.LOAD_FAILED, 1),
