@@ -72,7 +72,7 @@ def test_a_name_is_one_folder(tmp_path: Path, name: str) -> None:
 def test_the_addresses_of_a_wallet_as_the_sdk_writes_it(tmp_path: Path, number: int) -> None:
     """The SDK writes the names of a key file in another order each time: the addresses are right in whichever."""
     wallet = bt.Wallet(f"w{number}", "h", str(tmp_path))
-    wallet.create_new_coldkey(coldkey_password="secret", suppress=True)
+    wallet.create_new_coldkey(use_password=False, suppress=True)
     wallet.create_new_hotkey(use_password=False, suppress=True)
     assert hotkey_address(f"w{number}", "h", tmp_path) == wallet.hotkey.ss58_address
     assert coldkey_address(f"w{number}", tmp_path) == wallet.coldkeypub.ss58_address
