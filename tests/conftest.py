@@ -124,7 +124,8 @@ def judged_alike() -> Callable[[Competition, Sequence[Group], float], Evaluation
 def _database(server: str, template: str, worker: str) -> Iterator[str]:
     """Make a database that is a copy of `template`, and drop it afterwards."""
     name = f"voice_test_{worker}_{next(_numbers)}"
-    asyncio.run(_execute(server, f"drop database if exists {name} with (force)", f"create database {name} template {template}"))
+    made = f"create database {name} template {template} strategy file_copy"  # a quarter of the time that copying by the log takes
+    asyncio.run(_execute(server, f"drop database if exists {name} with (force)", made))
     yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
     asyncio.run(_execute(server, f"drop database {name} with (force)"))
 

@@ -85,6 +85,7 @@ def hotkey_of(path: Path) -> Hotkey:
     return Hotkey(wallets.load("watcher", "default", path).hotkey.ss58_address)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 async def test_every_line_of_it_works_on_a_development_chain(place: Path, pool: Pool, database_url: str) -> None:
     """From nothing to weights in the open, and then sealed ones that wait; each explained, and computed again."""
