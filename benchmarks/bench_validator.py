@@ -27,8 +27,7 @@ from scoring.ranking.state import State
 from scoring.studies.simulation.world import World
 from scoring.types import Block, Hotkey, Micro, RoundNumber, Uid, entrant
 from scoring.weights import plan
-from scoring.weights.plan import WeightPlan
-from scoring.weights.snapshot import Snapshot
+from scoring.weights.plan import Snapshot, WeightPlan
 
 LEAST_TIMES = 100.0
 MOST_MEGABYTES = 300.0

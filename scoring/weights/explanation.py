@@ -7,8 +7,7 @@ from scoring.ranking.duel import IN_WORDS, Duel, EndedDuel
 from scoring.ranking.selection import SURE, Threshold, lower_bound, not_clearly_better
 from scoring.ranking.state import Record, Rejection, State
 from scoring.types import MICRO, Entrant, Hotkey, Uid, entrant
-from scoring.weights.plan import UidShare, WeightPlan
-from scoring.weights.snapshot import Snapshot
+from scoring.weights.plan import Snapshot, UidShare, WeightPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from scoring.ranking.inputs import Inputs
-from scoring.ranking.state import State, chain_hash
+from scoring.ranking.state import Inputs, State, chain_hash
 from scoring.types import Block, Entrant, Hotkey, RoundNumber, Uid, Weight
-from scoring.weights.plan import WeightPlan
-from scoring.weights.snapshot import Snapshot
+from scoring.weights.plan import Snapshot, WeightPlan
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import WeightAttempt

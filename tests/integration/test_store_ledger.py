@@ -9,7 +9,7 @@ import pytest
 
 from scoring.errors import PlatformError
 from scoring.types import Block, Hotkey, RoundNumber
-from scoring.weights.snapshot import CarriedOver
+from scoring.weights.plan import CarriedOver
 from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, a_weight_plan, some_inputs
 from voice_api.db import migrate
 from voice_api.db.ledger import Ledger, LedgerEntry, validators

@@ -13,7 +13,7 @@ from neurons.validator import certification
 from scoring.receipts import receipt
 from scoring.receipts.certificate import issue
 from scoring.types import Entrant, Hotkey, entrant
-from scoring.weights.snapshot import CarriedOver
+from scoring.weights.plan import CarriedOver
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.queue import EvaluationQueue
 from voice_api.keys import CertifiedKey, ServiceKey

@@ -18,7 +18,7 @@ from neurons.shutdown import Shutdown
 from neurons.validator.weights.plan_input import replay
 from neurons.validator.weights.setter import Terms, WeightSetter
 from scoring.types import Block
-from scoring.weights.snapshot import CarriedOver
+from scoring.weights.plan import CarriedOver
 from tests.builders.ledger import a_ledger_entry, some_inputs
 from tests.integration import weight_bed
 from tests.integration.weight_bed import Bed, vector

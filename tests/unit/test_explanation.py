@@ -8,8 +8,7 @@ from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import Rejection, State
 from scoring.types import Block, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
 from scoring.weights.explanation import UidExplanation, explain, explain_all
-from scoring.weights.plan import plan, remap
-from scoring.weights.snapshot import Snapshot
+from scoring.weights.plan import Snapshot, plan, remap
 from tests.builders.ranking import a_record, named
 
 KING = a_record(1, 0.9, tensors=TensorsHash("ab" * 32), speed=120, commit_block=Block(20))

@@ -12,9 +12,8 @@ from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.ranking.state import Record, State
 from scoring.types import MICRO, Block, BlockHash, Hotkey, PublicKey, RoundNumber, Uid
-from scoring.weights import plan, snapshot
-from scoring.weights.plan import WeightsInvalid, to_u16
-from scoring.weights.snapshot import CarriedOver
+from scoring.weights import plan
+from scoring.weights.plan import CarriedOver, WeightsInvalid, to_u16
 from tests.builders import chain, ranking
 from tests.builders.ledger import a_ledger_entry
 
@@ -60,9 +59,9 @@ NOW = plan_input.snapshot(a_metagraph(), HEAD, SCHEDULE)
         pytest.param(plan_input.carried_over(a_metagraph(("owner", "tail"), block=900), NOW, "away"), id="carried over"),
     ],
 )
-def test_a_basis_is_read_as_it_was_written(basis: snapshot.PlanInput) -> None:
+def test_a_basis_is_read_as_it_was_written(basis: plan.PlanInput) -> None:
     """With its hash, its ledger, and the plan that follows from it."""
-    again = snapshot.plan_input(basis.to_json())
+    again = plan.plan_input(basis.to_json())
     assert (again, again.hash) == (basis, basis.hash)
     assert basis.ledger_hash == HEAD.state_hash
     assert plan_input.make_plan(again) == plan_input.make_plan(basis)

@@ -15,8 +15,7 @@ from scoring.ranking.state import Record, State
 from scoring.types import Block, Hotkey, Uid, Weight, entrant
 from scoring.weights import plan as weights
 from scoring.weights.explanation import explain, explain_all
-from scoring.weights.plan import WeightPlan, WeightsInvalid
-from scoring.weights.snapshot import Snapshot
+from scoring.weights.plan import Snapshot, WeightPlan, WeightsInvalid
 from tests.builders.ranking import a_record, named
 
 SHARES = (0.65, 0.14, 0.10, 0.07, 0.04)

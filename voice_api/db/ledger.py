@@ -7,8 +7,7 @@ from typing import Any
 import asyncpg
 
 from scoring.errors import Code, PlatformError
-from scoring.ranking.inputs import Inputs
-from scoring.ranking.state import State
+from scoring.ranking.state import Inputs, State
 from scoring.types import Entrant, Hotkey, RoundNumber
 from voice_api.db.pool import Connection, Pool
 from voice_api.db.rounds import Round

@@ -6,8 +6,7 @@ from typing import Any
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey
-from scoring.weights.plan import WeightPlan
-from scoring.weights.snapshot import PlanInput, plan_input
+from scoring.weights.plan import PlanInput, WeightPlan, plan_input
 from voice_api.db.pool import Pool
 from voice_api.db.rows import read
 from voice_api.db.sql import sql

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field
 
 from scoring.canonical_json import digest
-from scoring.ranking.inputs import Inputs
-from scoring.ranking.state import State
+from scoring.ranking.state import Inputs, State
 from scoring.types import Entrant, Hotkey, RoundNumber
 from voice_api.db.ledger import EntryOutline, LedgerEntry
 from voice_api.errors import LedgerInvalid

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from scoring.canonical_json import digest
 from scoring.types import Block
-from scoring.weights.snapshot import Snapshot
+from scoring.weights.plan import Snapshot
 from voice_api.db.states import Mechanism, WeightOutcome
 from voice_api.db.weights import Made, WeightAttempt
 from voice_api.schemas.wire import Hex32, Page, Ss58, Wire

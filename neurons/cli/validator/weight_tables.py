@@ -14,9 +14,8 @@ from neurons.cli.output import plain
 from neurons.validator.weights.schedule import Due, NotYet
 from scoring.errors import Code, PlatformError
 from scoring.weights.explanation import explain, explain_all
-from scoring.weights.plan import WeightPlan, to_u16
+from scoring.weights.plan import CarriedOver, Snapshot, WeightPlan, to_u16
 from scoring.weights.plan import plan as make_plan
-from scoring.weights.snapshot import CarriedOver, Snapshot
 
 if TYPE_CHECKING:
     from neurons.validator.weights.view import CheckedReplay, PlanView

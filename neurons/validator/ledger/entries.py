@@ -10,9 +10,8 @@ from neurons.validator.ledger.receipt_check import ReceiptCheck
 from scoring.competition import Competition, Schedule
 from scoring.ranking import fold, speed
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
-from scoring.ranking.inputs import Inputs
 from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult
-from scoring.ranking.state import State, chain_hash
+from scoring.ranking.state import Inputs, State, chain_hash
 from scoring.receipts import parse, receipt
 from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import ReceiptInvalid

@@ -7,8 +7,7 @@ from neurons.chain.types import Metagraph
 from scoring.competition import Schedule
 from scoring.types import Block, Hotkey, Uid
 from scoring.weights import plan
-from scoring.weights.plan import WeightPlan, to_u16
-from scoring.weights.snapshot import CarriedOver, PlanInput, Snapshot
+from scoring.weights.plan import CarriedOver, PlanInput, Snapshot, WeightPlan, to_u16
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import Made

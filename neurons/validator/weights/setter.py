@@ -20,8 +20,7 @@ from neurons.validator.weights.plan_input import carried_over, make_plan, snapsh
 from neurons.validator.weights.schedule import TAKEN, Due, NotYet, WeightHistory, decide
 from scoring.competition import Schedule
 from scoring.types import Block, Hotkey
-from scoring.weights.plan import WeightsInvalid
-from scoring.weights.snapshot import PlanInput
+from scoring.weights.plan import PlanInput, WeightsInvalid
 from voice_api.db.ledger import Ledger
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import WeightAttempt, Weights

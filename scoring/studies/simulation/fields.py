@@ -15,7 +15,7 @@ from scoring.studies.simulation.actors import Actor, MadeUpModel, Moment
 from scoring.studies.simulation.world import World, groups_of
 from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
 from scoring.weights import plan as weights
-from scoring.weights.snapshot import Snapshot
+from scoring.weights.plan import Snapshot
 
 OWNER = Uid(0)
 SETTLED = (DuelOutcome.CROWNED, DuelOutcome.FUTILE, DuelOutcome.MAX_ROUNDS)
