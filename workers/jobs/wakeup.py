@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import wait
 from functools import partial
 
 import structlog
@@ -21,13 +22,18 @@ IDLE = frozenset({_NOTHING, _STOPPING, _UNCERTIFIED})
 """The answers of a job that found nothing to do, or may not do it."""
 _VERDICTS = frozenset(state.value for state in VerdictState)
 _QUICK_SECONDS = 0.5
+_HEARD_SECONDS = 0.5
+"""How long a signal may go unheard: one that another thread receives, or that comes just before a wait, does not end the wait."""
 
 
 def evaluate_next(queue: str) -> str:
     """The RQ job: evaluate the next due row of `queue`; returns the outcome in a word or two, of several rows the last."""
     context = worker_context.get()
     rows = while_quick(partial(work_one, context, QueueName(queue)))
-    return asyncio.run_coroutine_threadsafe(rows, context.database.loop).result()
+    outcome = asyncio.run_coroutine_threadsafe(rows, context.database.loop)
+    while not outcome.done():
+        wait((outcome,), timeout=_HEARD_SECONDS)
+    return outcome.result()
 
 
 async def while_quick(work: Callable[[], Awaitable[str]], clock: Callable[[], float] = time.monotonic) -> str:
