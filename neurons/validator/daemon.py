@@ -14,7 +14,7 @@ from neurons.chain.types import ChainUnavailable
 from neurons.shutdown import Shutdown, together
 from neurons.validator import decide
 from neurons.validator.decide import CloseRound, FoldRound, OpenRound, View, Wait
-from neurons.validator.ledger import entries
+from neurons.validator.ledger import log_entry
 from neurons.validator.weights.connection import Opening
 from neurons.validator.weights.schedule import rounds_left_or_raise
 from neurons.validator.weights.setter import Terms, WeightSetter
@@ -132,7 +132,7 @@ async def _fold(store: Store, entry: LedgerEntry) -> bool:
     except OutOfOrder as late:
         log.info("fold skipped", round=entry.round, why=late.detail)
         return False
-    entries.log_entry(entry)
+    log_entry(entry)
     return True
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurons.validator.ledger.receipt_check import ReceiptCheck
+from neurons.validator.ledger import ReceiptCheck
 from scoring.competition import Schedule
 from scoring.errors import PlatformError
 from scoring.receipts.certificate import Trust

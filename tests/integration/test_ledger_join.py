@@ -17,7 +17,7 @@ from neurons.validator.follow import ledger_file
 from neurons.validator.follow.join import join
 from neurons.validator.follow.ledger_file import FileLedger
 from neurons.validator.follow.ledger_source import OwnLedger, RemoteLedger
-from neurons.validator.ledger.entries import next_entry
+from neurons.validator.ledger import next_entry
 from scoring.competition import load
 from scoring.errors import PlatformError
 from scoring.receipts.certificate import Trust

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import bittensor as bt
 import pytest
 
-from neurons.validator.ledger.entries import replay_chain
+from neurons.validator.ledger import replay_chain
 from scoring.competition import load
 from scoring.types import Block, Hotkey, RoundNumber
 from voice_api.db.ledger import LedgerEntry, validators

@@ -17,7 +17,7 @@ from neurons.localnet.hub_server import Control, Failure, create_hub
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
 from neurons.validator import certification
-from neurons.validator.ledger.receipt_check import ReceiptCheck
+from neurons.validator.ledger import ReceiptCheck
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.model.fingerprint import fingerprint, tag_of

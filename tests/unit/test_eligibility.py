@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from neurons.chain.types import Metagraph, Neuron
-from neurons.validator.ledger import eligibility
+from neurons.validator.decide import eligible_at_close
+from neurons.validator.ledger import LEFT, gone
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking.state import Record, Rejection, State
@@ -63,7 +64,7 @@ def at_close(
 ) -> Eligibility:
     """The eligibility at the close of round 5."""
     neurons = (neuron or a_neuron("h1"),)
-    return eligibility.eligible_at_close(
+    return eligible_at_close(
         ROUND, a_metagraph(*neurons), candidates, statuses=[status], state=state or State(records=(RECORD,)), rules=RULES
     )
 
@@ -130,5 +131,5 @@ def test_what_a_ledger_knows_and_the_roll_does_not_left() -> None:
     """Every ledger folds every submission it knows, also one that whoever closed the round had never heard of."""
     said = Eligibility(Block(9), (NAME,), {Entrant("b@2"): "banned"})
     known = [NAME, Entrant("b@2"), Entrant("c@3")]
-    assert eligibility.gone(said, known) == {"b@2": "banned", "c@3": eligibility.LEFT}
-    assert eligibility.gone(None, known) == {}
+    assert gone(said, known) == {"b@2": "banned", "c@3": LEFT}
+    assert gone(None, known) == {}

@@ -8,7 +8,7 @@ import pytest
 from bittensor import sp_core
 from structlog.testing import capture_logs
 
-from neurons.validator.ledger.entries import fold_round, log_entry, replay_chain
+from neurons.validator.ledger import fold_round, log_entry, replay_chain
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bittensor import sp_core
 
-from neurons.validator.ledger.receipt_check import ReceiptCheck
+from neurons.validator.ledger import ReceiptCheck
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.receipts.certificate import Certificate, Trust

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from neurons.validator.rounds import RoundCandidate, RoundOpening, RoundView, open_round
+from neurons.validator.decide import RoundCandidate, RoundOpening, RoundView, open_round
 from scoring.competition import load
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import Record, Rejection, State

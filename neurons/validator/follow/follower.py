@@ -11,7 +11,7 @@ from neurons.validator.evidence import Evidence
 from neurons.validator.follow.audit_sample import draw
 from neurons.validator.follow.diff import diff
 from neurons.validator.follow.ledger_source import LedgerSource, OwnLedger
-from neurons.validator.ledger.entries import fold_round, log_entry
+from neurons.validator.ledger import fold_round, log_entry
 from neurons.validator.weights.schedule import rounds_left_or_raise
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError

@@ -3,9 +3,7 @@
 from collections.abc import Callable
 
 from neurons.validator.follow.ledger_source import LedgerSource
-from neurons.validator.ledger import eligibility
-from neurons.validator.ledger.entries import replay_entry
-from neurons.validator.ledger.receipt_check import ReceiptCheck
+from neurons.validator.ledger import ReceiptCheck, gone, replay_entry
 from scoring.competition import Competition, Schedule
 from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import ReceiptInvalid
@@ -74,7 +72,7 @@ def _check_counted(entry: LedgerEntry, found: RoundEvidence, rules: Competition,
 def _check_gone(head: LedgerEntry | None, entry: LedgerEntry, found: RoundEvidence) -> None:
     known = set(() if head is None else head.state.known)
     known |= {entrant(result.hotkey, result.commit_block) for result in found.results}
-    gone = eligibility.gone(found.eligibility, known)
-    if entry.inputs.gone != gone:
-        differ = sorted(set(gone.items()) ^ set(entry.inputs.gone.items()))
+    left = gone(found.eligibility, known)
+    if entry.inputs.gone != left:
+        differ = sorted(set(left.items()) ^ set(entry.inputs.gone.items()))
         raise ReceiptInvalid(f"who left is not who did not stand: {differ[0][0]}")

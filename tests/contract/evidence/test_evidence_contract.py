@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from neurons.validator.evidence import Evidence
-from neurons.validator.ledger.entries import fold_round
+from neurons.validator.ledger import fold_round
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.types import RoundNumber

@@ -1,24 +1,29 @@
-"""The ledger's entries: the next one from a round's evidence, each again from receipts and inputs alone, and all of it in the log."""
+"""The ledger's entries: receipts that count become the next one, and each follows again from receipts and inputs alone."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from neurons.validator.ledger import eligibility
-from neurons.validator.ledger.receipt_check import ReceiptCheck
+from prompts.groups import Group
 from scoring.competition import Competition, Schedule
+from scoring.model.fingerprint import tag_of
 from scoring.ranking import fold, speed
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
 from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult
 from scoring.ranking.state import Inputs, State, chain_hash
-from scoring.receipts import parse, receipt
-from scoring.receipts.certificate import Trust
-from scoring.receipts.receipt import ReceiptInvalid
-from scoring.types import Block, Entrant, RoundNumber, entrant
+from scoring.receipts import audit, parse, receipt
+from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust
+from scoring.receipts.differences import Difference
+from scoring.receipts.receipt import ReceiptInvalid, Signed, prompts_hash
+from scoring.report import EvaluationReport
+from scoring.scores import anchors
+from scoring.types import Block, ContentHash, Entrant, Micro, RoundNumber, entrant
 from voice_api.db.ledger import LedgerEntry
-from voice_api.db.rounds import RoundEvidence
+from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
 from voice_api.db.rows import JsonObject
+from voice_api.db.states import EvaluationState
 from voice_api.errors import LedgerInvalid
 
 log = structlog.get_logger()
@@ -26,6 +31,9 @@ _ADVICE = (
     "Compare VOICE_TRUST with the issuer of the workers' certificates, and see whether those ran out or were revoked. Then "
     "`voice validator ledger reset` lets the rounds be folded again."
 )
+
+LEFT = "left before this ledger knew it"
+"""The reason for a submission that the ledger knows and the round's eligibility does not name."""
 
 Receipts = Mapping[str, JsonObject]
 """Receipts by their hashes."""
@@ -63,9 +71,17 @@ def fold_round(head: LedgerEntry | None, found: RoundEvidence, rules: Competitio
         competition_hash=rules.hash,
         counted=counted,
         distrusted=distrusted,
-        gone=eligibility.gone(found.eligibility, known),
+        gone=gone(found.eligibility, known),
     )
     return next_entry(head, found.round.round, inputs, receipts, rules)
+
+
+def gone(found: Eligibility | None, known: Iterable[Entrant]) -> dict[Entrant, str]:
+    """The submissions that left, each with the reason, of those that a ledger knows and a round judged; none where nobody decided."""
+    if found is None:
+        return {}
+    stay = frozenset(found.eligible)
+    return {name: found.gone.get(name, LEFT) for name in sorted(known) if name not in stay}
 
 
 def next_entry(
@@ -74,7 +90,7 @@ def next_entry(
     """The entry that follows from the head (None: there is none yet), a round's inputs and the receipts that it counts.
 
     Raises ValueError, for a receipt ReceiptInvalid, where something is not of this round, and KeyError for a receipt that is missing.
-    Whether a receipt's signature and evidence hold is decided before (see `neurons.validator.ledger.receipt_check`).
+    Whether a receipt's signature and evidence hold is decided before (see `ReceiptCheck`).
     """
     before = State() if head is None else head.state
     judged = [_judged(receipts[name], name, tiebreak, number, rules) for name, tiebreak in inputs.counted.items()]
@@ -149,3 +165,85 @@ def _judged(document: JsonObject, name: str, tiebreak: str, number: RoundNumber,
         speed=speed.speed(circumstances.timings, asked) if groups else 0,
         reason="" if groups else finding.reason or "",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptCheck:
+    """The check of one closed round's receipts, under its rules and by the issuers whose certificates count."""
+
+    closed: Round
+    competition: Competition
+    trust: Trust
+
+    def accepted_scores(self, result: EvaluationResult) -> Mapping[str, Micro]:
+        """The scores of a verdict by group id, none for a rejection; raises ReceiptInvalid with the first reason not to count it."""
+        signed = _signed(result)
+        if result.finished_at is None or result.score is None:
+            raise ReceiptInvalid("there is a receipt without a verdict")
+        receipt.authenticate(signed, self.trust, result.finished_at)
+        asked = self.competition.groups(self.closed.block_hash)
+        scores = receipt.check(signed.receipt, result.receipt_hash or "", result.score, self._claims(result, asked))
+        _check_shown(result, signed, scores)
+        said = parse.read(signed.receipt)
+        _check_tag(result, said.finding.content_hash)
+        if said.finding.report is not None:
+            _raise_first(audit.prompts(said, asked))
+            self._check_numbers(said.finding.report, asked)
+        return scores
+
+    def _claims(self, result: EvaluationResult, asked: tuple[Group, ...]) -> Mapping[str, object]:
+        return {
+            "hotkey": result.hotkey,
+            "commit_block": result.commit_block,
+            "repo": result.repo,
+            "revision": result.revision,
+            "round": self.closed.round,
+            "block_hash": self.closed.block_hash,
+            "competition_hash": self.competition.hash,
+            "prompts_hash": prompts_hash(asked),
+            "code": result.code,
+        }
+
+    def _check_numbers(self, report: EvaluationReport, asked: tuple[Group, ...]) -> None:
+        """Raise ReceiptInvalid for scores of other anchors than this validator's: they cannot be compared with earlier ones."""
+        scale = anchors.load(self.competition.profile)
+        _raise_first(audit.anchored(report, scale))
+        _raise_first(audit.numbers(report, asked, self.competition, scale))
+
+
+def _signed(result: EvaluationResult) -> Signed:
+    if result.receipt is None or result.signature is None or result.certificate is None:
+        raise ReceiptInvalid("the receipt is not signed")
+    if not isinstance(result.receipt, dict):
+        raise ReceiptInvalid("the receipt is no JSON object")
+    try:
+        return Signed(result.receipt, result.signature, Certificate.from_json(result.certificate))
+    except CertificateInvalid as exc:
+        raise ReceiptInvalid(str(exc)) from exc
+
+
+def _check_tag(result: EvaluationResult, content: ContentHash | None) -> None:
+    """Raise ReceiptInvalid unless the commitment's tag binds the judged content; a rejection before files were hashed names none."""
+    if content is None:
+        return
+    try:
+        tag = tag_of(content, result.public_key)
+    except ValueError as exc:
+        raise ReceiptInvalid("the public key, or the content's hash, is none") from exc
+    if tag != result.tag:
+        raise ReceiptInvalid(f"the commitment's tag does not bind the content {content}")
+
+
+def _check_shown(result: EvaluationResult, signed: Signed, scores: Mapping[str, Micro]) -> None:
+    """Raise ReceiptInvalid unless the database shows people what was signed."""
+    if {group.id: group.score for group in result.groups} != scores:
+        raise ReceiptInvalid("the stored groups are not the receipt's")
+    if list(result.samples) != signed.receipt["samples"]:
+        raise ReceiptInvalid("the stored samples are not the receipt's")
+    if (result.state is EvaluationState.SCORED) != bool(scores):
+        raise ReceiptInvalid(f"the receipt does not say that the evaluation is {result.state}")
+
+
+def _raise_first(differences: list[Difference]) -> None:
+    for row in differences:
+        raise ReceiptInvalid(f"{row.what}: the receipt says {row.claimed}, it is {row.found}")

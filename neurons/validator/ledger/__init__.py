@@ -1,1 +1,0 @@
-"""Receipts that count become the next ledger entry."""
