@@ -36,7 +36,7 @@ from neurons.chain import wallets
 from neurons.localnet.services import start_postgres, start_redis
 from tests.builders.processes import Processes
 from voice_api.db import migrate
-from voice_api.db.pool import connection_to, open_pool
+from voice_api.db.database import connection_to, open_pool
 
 SECTIONS = ("reads", "writes", "jobs", "large")
 SMALL = 1_000

@@ -15,7 +15,7 @@ import asyncpg
 import uvicorn
 from fastapi import FastAPI, Request, Response
 
-from voice_api.db.sql import sql
+from voice_api.db.database import sql
 from voice_api.schemas import LeaderboardRowOut, SubmissionOut
 
 ROW = tuple(name for name in LeaderboardRowOut.model_fields if name != "submission")

@@ -1,6 +1,6 @@
 """A database of a given size, made inside PostgreSQL: what years of a subnet leave behind."""
 
-from voice_api.db.pool import Connection
+from voice_api.db.database import Connection
 
 REGISTERED = 256
 """Neurons of the subnet."""

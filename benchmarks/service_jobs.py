@@ -17,7 +17,7 @@ from neurons.validator import certification
 from scoring.competition import load
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, Tag
 from tests.builders.processes import ROOT, Processes
-from voice_api.db.pool import Pool
+from voice_api.db.database import Pool
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import QueueName
 from voice_api.db.submissions import NewSubmission, Submissions

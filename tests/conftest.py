@@ -19,8 +19,8 @@ from prompts.groups import Group
 from scoring.competition import Competition
 from scoring.report import EvaluationReport
 from tests import judged_alike as alike
+from voice_api.db.database import Pool, connection_to, open_pool
 from voice_api.db.migrate import upgrade
-from voice_api.db.pool import Pool, connection_to, open_pool
 from voice_api.settings import ProcessSettings
 
 _numbers = count()

@@ -16,7 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from scoring import competition
-from voice_api.db.pool import Pool, connect
+from voice_api.db.database import Pool, connect
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations

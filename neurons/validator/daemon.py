@@ -22,8 +22,8 @@ from scoring.competition import Schedule
 from scoring.errors import PlatformError
 from scoring.receipts.certificate import Trust
 from scoring.types import Hotkey, RoundNumber
+from voice_api.db.database import Pool, connect
 from voice_api.db.ledger import Ledger, LedgerEntry
-from voice_api.db.pool import Pool, connect
 from voice_api.db.rounds import NewRound, Round, RoundEntry, Rounds
 from voice_api.db.states import QueueName, RoundState
 from voice_api.db.submissions import Submissions, SubmissionStatus

@@ -20,9 +20,9 @@ from scoring.receipts.receipt import ReceiptInvalid, Signed, prompts_hash
 from scoring.report import EvaluationReport
 from scoring.scores import anchors
 from scoring.types import Block, ContentHash, Entrant, Micro, RoundNumber, entrant
+from voice_api.db.database import JsonObject
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
-from voice_api.db.rows import JsonObject
 from voice_api.db.states import EvaluationState
 from voice_api.errors import LedgerInvalid
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from scoring import competition
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, PublicKey, RoundNumber, SubmissionId, Tag
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName
 from voice_api.db.submissions import Submissions

@@ -11,7 +11,7 @@ from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import ReceiptInvalid
 from scoring.types import RoundNumber, SubmissionId
 from tests.integration.event_replay import replayed
-from voice_api.db.pool import Connection, Pool
+from voice_api.db.database import Connection, Pool
 from voice_api.db.rounds import EvaluationResult, Round, Rounds
 from workers.evaluation.audio_store import FolderStore
 

@@ -23,7 +23,7 @@ from tests.chaos.arena import Arena
 from tests.chaos.faults import Planned, plan
 from tests.chaos.invariants import Evidence, violations
 from tests.chaos.workload import RULES, Workload
-from voice_api.db.pool import Pool, open_pool
+from voice_api.db.database import Pool, open_pool
 from voice_api.errors import DatabaseUnavailable
 from voice_api.keys import verify
 

@@ -24,7 +24,7 @@ from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId, Uid
 from tests.chaos.arena import Arena
-from voice_api.db.pool import Pool
+from voice_api.db.database import Pool
 from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import QueueName

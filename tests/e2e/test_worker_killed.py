@@ -23,8 +23,8 @@ from scoring.competition import load
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Evaluation
-from voice_api.db.pool import Pool
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import EvaluationState, QueueName
 from voice_api.db.submissions import NewSubmission, Submissions

@@ -47,8 +47,8 @@ from scoring.types import (
     Uid,
 )
 from tests.builders import chain
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim, Verdict
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import QueueName, VerdictState

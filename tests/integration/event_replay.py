@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from voice_api.db.pool import Connection, Pool
-from voice_api.db.rows import read
+from voice_api.db.database import Connection, Pool, read
 from voice_api.db.states import EventKind
 
 Key = tuple[EventKind, int]

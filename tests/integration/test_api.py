@@ -15,9 +15,9 @@ from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid, entrant
 from tests.builders.ledger import a_ledger_entry
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
 from voice_api.db.ledger import Ledger
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.rounds import Rounds

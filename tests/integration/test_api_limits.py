@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from neurons.api_client.client import ApiUnavailable, VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, BlockHash
-from voice_api.db.pool import Pool
+from voice_api.db.database import Pool
 from voice_api.db.registry import Registry, RegistrySnapshot
 from voice_api.errors import RedisUnavailable
 from voice_api.settings import ApiSettings

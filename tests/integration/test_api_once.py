@@ -15,8 +15,8 @@ from fastapi.routing import APIRoute
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
+from voice_api.db.database import Pool
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
-from voice_api.db.pool import Pool
 from voice_api.errors import DatabaseUnavailable
 from voice_api.settings import ApiSettings
 from voice_api.web.dependencies import service_of

@@ -21,8 +21,8 @@ from scoring.errors import Blame, Code
 from scoring.receipts.receipt import Signed, digest
 from scoring.receipts.store import StoreLayout
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import EvaluationState, QueueName, RoundState
 from voice_api.schemas import LeaderboardOut

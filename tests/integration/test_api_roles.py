@@ -10,8 +10,8 @@ import pytest
 from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, SubmissionId, Uid
+from voice_api.db.database import Pool
 from voice_api.db.operations import Operations
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState

@@ -3,8 +3,8 @@
 import pytest
 
 from neurons.localnet.services import EmbeddedService
+from voice_api.db.database import connection_to
 from voice_api.db.demo import database_on
-from voice_api.db.pool import connection_to
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
 from voice_api.runtime import reachable
 

@@ -19,10 +19,10 @@ from neurons.shutdown import Shutdown
 from scoring.errors import Code
 from scoring.types import Hotkey, SubmissionId
 from tests.builders.workers import a_worker
+from voice_api.db.database import Pool, connect, connection_to, open_pool
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.leader import candidacy
 from voice_api.db.operations import Operations
-from voice_api.db.pool import Pool, connect, connection_to, open_pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import ParkedWhy, QueueName, ValidationState

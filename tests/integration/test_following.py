@@ -33,9 +33,9 @@ from scoring.receipts.store import StoreLayout
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber
 from tests.integration.played import play
 from voice_api.db.audits import Audits
+from voice_api.db.database import open_pool
 from voice_api.db.ledger import Ledger
 from voice_api.db.migrate import upgrade
-from voice_api.db.pool import open_pool
 from voice_api.db.rounds import RoundEvidence
 from voice_api.db.states import AuditOutcome
 from voice_api.runtime.process_metrics import Ticks

@@ -34,8 +34,8 @@ from schemathesis.specs.openapi.checks import (
 
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, Uid
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.states import QueueName

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from redis import Redis
 
 from scoring.types import Block, BlockHash, Hotkey, SubmissionId
+from voice_api.db.database import Pool
 from voice_api.db.leader import candidacy
-from voice_api.db.pool import Pool
 from voice_api.db.registry import Registry, RegistrySnapshot
 from voice_api.db.states import QueueName
 from voice_api.db.validations import Validations

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scoring.types import SubmissionId
-from voice_api.db.pool import Pool
+from voice_api.db.database import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName
 from voice_api.errors import DatabaseUnavailable, LeaseLost

@@ -17,9 +17,9 @@ from neurons.validator.follow.ledger_source import OwnLedger
 from scoring.types import Entrant, Hotkey
 from tests.builders import command_line
 from tests.integration.played import play
+from voice_api.db.database import open_pool
 from voice_api.db.ledger import Ledger
 from voice_api.db.migrate import upgrade
-from voice_api.db.pool import open_pool
 from voice_api.schemas.evidence import EvidenceOut
 from voice_api.schemas.ledger import LedgerEntryOut
 from voice_api.settings import ApiSettings

@@ -24,9 +24,9 @@ from scoring.receipts.certificate import Trust
 from scoring.types import Hotkey, RoundNumber
 from tests.integration.played import play
 from voice_api import keys
+from voice_api.db.database import Pool, open_pool
 from voice_api.db.ledger import Ledger
 from voice_api.db.migrate import upgrade
-from voice_api.db.pool import Pool, open_pool
 from voice_api.errors import LedgerInvalid
 from voice_api.settings import ApiSettings
 

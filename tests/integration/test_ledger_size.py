@@ -11,8 +11,8 @@ from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult
 from scoring.ranking.state import Record, State, chain_hash
 from scoring.types import Block, Hotkey, Micro, RoundNumber, entrant
 from tests.builders.ledger import a_ledger_entry
+from voice_api.db.database import Pool
 from voice_api.db.ledger import Ledger
-from voice_api.db.pool import Pool
 
 ROUNDS, SUBMISSIONS, GROUPS = 5_000, 256, 32
 RULES = load().at(RoundNumber(ROUNDS))

@@ -10,8 +10,8 @@ import pytest
 from neurons.cli.main import app
 from scoring.errors import Code, VoiceError
 from voice_api.db import logins, roles
+from voice_api.db.database import Pool, connection_to, open_pool
 from voice_api.db.logins import ROLES, Login
-from voice_api.db.pool import Pool, connection_to, open_pool
 from voice_api.db.submissions import Submissions
 
 pytestmark = pytest.mark.usefixtures("alone_on_the_server")

@@ -18,9 +18,9 @@ from tests.builders.ledger import a_ledger_entry
 from tests.integration import mining_bed
 from tests.integration.hub_thread import hub_over
 from tests.integration.mining_bed import Bed, Mine, add_checkpoint
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
 from voice_api.db.ledger import Ledger
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import QueueName, VerdictState

@@ -11,8 +11,8 @@ from neurons.cli.main import app
 from scoring.errors import EXPLANATIONS, Code
 from scoring.types import Hotkey, SubmissionId
 from tests.builders.addresses import ALICE
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName, VerdictState
 from voice_api.db.submissions import Submissions

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from voice_api.db.pool import open_pool
+from voice_api.db.database import open_pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.errors import DatabaseUnavailable
 

@@ -24,7 +24,7 @@ from scoring.competition import load
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, Tag, Uid
 from tests.builders import chain
-from voice_api.db.pool import Pool
+from voice_api.db.database import Pool
 from voice_api.db.registry import Registry
 from voice_api.db.states import SubmissionState
 from voice_api.db.submissions import Submissions

@@ -15,8 +15,8 @@ from neurons.cli.main import app
 from neurons.cli.operator.commands import moment
 from scoring.errors import Code, VoiceError
 from scoring.types import SubmissionId
+from voice_api.db.database import Pool
 from voice_api.db.operations import Operations
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import Submissions

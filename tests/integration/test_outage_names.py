@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from voice_api.db.pool import Pool
+from voice_api.db.database import Pool
 from voice_api.errors import DatabaseUnavailable
 
 

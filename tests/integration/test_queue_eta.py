@@ -8,8 +8,8 @@ import pytest
 
 from neurons.api_client.client import VoiceApi
 from scoring.types import SubmissionId
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import EvaluationState, QueueName
 from voice_api.db.workers import Workers

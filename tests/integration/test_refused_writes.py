@@ -12,7 +12,7 @@ from bittensor import http_auth
 
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, Uid
-from voice_api.db.pool import Pool
+from voice_api.db.database import Pool
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.settings import ApiSettings
 from voice_api.web.auth import SKEW, WINDOW

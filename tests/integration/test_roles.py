@@ -13,14 +13,14 @@ from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, Submissi
 from tests.builders.ledger import a_ledger_entry, a_weight_attempt
 from tests.integration.event_replay import replayed
 from tests.integration.forbidden import EVERYBODY, OWN
-from voice_api.db import migrate, roles, sql
+from voice_api.db import migrate, roles
 from voice_api.db.audits import Audits, Drawn
+from voice_api.db.database import Pool, open_pool, query_names, sql
 from voice_api.db.evaluations import Verdict
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.leader import candidacy
 from voice_api.db.ledger import Ledger
 from voice_api.db.operations import Operations
-from voice_api.db.pool import Pool, open_pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.receipts import Receipts
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
@@ -269,12 +269,12 @@ async def test_every_table_is_somebodys(as_role: As) -> None:
 async def test_every_query_is_somebodys(as_role: As) -> None:
     """Each query can be run by some role, so that no process needs the owner's rights; what decides money, by one."""
     runners: defaultdict[str, set[str]] = defaultdict(set)
-    queries = {name for name in sql.names() if not name.startswith(("demo.", "migrations.", "logins."))}
+    queries = {name for name in query_names() if not name.startswith(("demo.", "migrations.", "logins."))}
     for role in ROLES:
         async with (await as_role(role)).connection() as connection:
             for name in sorted(queries):
                 with suppress(asyncpg.InsufficientPrivilegeError):
-                    await connection.execute(f"explain (generic_plan) {sql.sql(name)}")
+                    await connection.execute(f"explain (generic_plan) {sql(name)}")
                     runners[name].add(role.removeprefix("voice_"))
     assert queries - runners.keys() == {"ledger.reset"}, "the tables' owner alone, by hand"
     assert {name: runners[name] for name in ONLY} == {name: {role} for name, role in ONLY.items()}

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from neurons.cli.main import app
 from voice_api.db import roles
-from voice_api.db.pool import Pool, connection_to
+from voice_api.db.database import Pool, connection_to
 from voice_api.errors import DatabaseUnavailable
 
 pytestmark = pytest.mark.usefixtures("alone_on_the_server")

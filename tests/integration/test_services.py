@@ -26,7 +26,7 @@ def test_postgres_survives_a_restart_and_leaves_nothing(server_folder: Path) -> 
 import asyncio, sys
 from pathlib import Path
 from neurons.localnet.services import start_postgres
-from voice_api.db.pool import connection_to
+from voice_api.db.database import connection_to
 async def run(url, statement):
     async with connection_to(url) as connection:
         return await connection.fetchval(statement)
@@ -56,7 +56,7 @@ import asyncio, sys
 from pathlib import Path
 import redis
 from neurons.localnet.services import start_postgres, start_redis
-from voice_api.db.pool import connection_to
+from voice_api.db.database import connection_to
 async def answer(url):
     async with connection_to(url) as connection:
         return await connection.fetchval("select 7")

@@ -9,8 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from neurons.localnet.services import EmbeddedService
-from voice_api.db.pool import connection_to
-from voice_api.db.sql import sql
+from voice_api.db.database import connection_to, sql
 
 BIG = {"submissions", "evaluations", "samples", "events"}
 # 100,000 submissions of 20,000 hotkeys, of which 256 are registered; 200,000 evaluations in 4,000 rounds, of which the last

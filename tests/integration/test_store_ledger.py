@@ -12,8 +12,8 @@ from scoring.types import Block, Hotkey, RoundNumber
 from scoring.weights.plan import CarriedOver
 from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, a_weight_plan, some_inputs
 from voice_api.db import migrate
+from voice_api.db.database import Pool, connection_to, open_pool
 from voice_api.db.ledger import Ledger, LedgerEntry, validators
-from voice_api.db.pool import Pool, connection_to, open_pool
 from voice_api.db.rounds import NewRound, Rounds
 from voice_api.db.states import Mechanism, WeightOutcome
 from voice_api.db.weights import Made, Weights, of_snapshot

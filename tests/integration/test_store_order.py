@@ -9,8 +9,8 @@ import pytest
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid
 from voice_api.db.causes import Cause
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim, Verdict
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds

@@ -11,8 +11,8 @@ import pytest
 from scoring.errors import Code
 from scoring.receipts.receipt import listed
 from scoring.types import Micro, RoundNumber, SubmissionId, Tag
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim, Depth, Evaluation, Verdict
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState, VerdictState

@@ -11,12 +11,11 @@ import pytest
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey, RoundNumber, SubmissionId
 from tests.integration.event_replay import replayed
+from voice_api.db.database import Pool, sql
 from voice_api.db.evaluations import Verdict
 from voice_api.db.operations import Operations
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import Rounds
-from voice_api.db.sql import sql
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.errors import LeaseLost

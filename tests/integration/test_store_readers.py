@@ -7,8 +7,8 @@ import pytest
 
 from scoring.errors import Code, PlatformError
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.receipts import Receipt, Receipts
 from voice_api.db.rounds import NewRound, Rounds

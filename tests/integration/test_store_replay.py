@@ -8,9 +8,9 @@ import pytest
 from scoring.errors import Code
 from scoring.types import Hotkey, RoundNumber, SubmissionId
 from tests.integration.event_replay import Difference, Event, compare, fold, replayed
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.operations import Operations
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EventKind, QueueName, VerdictState

@@ -10,9 +10,9 @@ import pytest
 from scoring.errors import Code, PlatformError
 from scoring.types import RoundNumber, SubmissionId
 from tests.integration.event_replay import replayed
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim
 from voice_api.db.operations import Operations
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName

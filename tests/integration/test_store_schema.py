@@ -8,17 +8,17 @@ import pytest
 
 from scoring.errors import Code
 from scoring.types import RoundNumber
-from voice_api.db import migrate, sql
-from voice_api.db.pool import Pool, connection_to, open_pool
+from voice_api.db import migrate
+from voice_api.db.database import Pool, connection_to, open_pool, query_names, sql
 from voice_api.db.registry import Registry
 from voice_api.db.rounds import Rounds
 from voice_api.errors import DatabaseUnavailable
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in sql.names()])
+@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in query_names()])
 def test_query_is_explained(name: str) -> None:
     """Every query says what it does before it does it."""
-    first, *rest = sql.sql(name).splitlines()
+    first, *rest = sql(name).splitlines()
     assert first.startswith("-- ") and first.endswith(".")
     assert rest
 
@@ -27,18 +27,18 @@ async def test_queries_are_sound(pool: Pool) -> None:
     """PostgreSQL accepts every query against the newest schema."""
     refused = {}
     async with pool.connection() as connection:
-        for name in sql.names():
+        for name in query_names():
             try:
-                await connection.prepare(sql.sql(name))
+                await connection.prepare(sql(name))
             except asyncpg.PostgresError as error:
                 refused[name] = str(error)
     assert refused == {}
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in sql.names() if " for update" in sql.sql(name)])
+@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in query_names() if " for update" in sql(name)])
 def test_rows_are_locked_in_order(name: str) -> None:
     """Whatever waits for more than one row takes them by id: two that take the same rows never wait for each other."""
-    locking = re.findall(r"select (?:(?!select ).)*? for update(?! of \w+ skip| skip)", sql.sql(name), re.DOTALL)
+    locking = re.findall(r"select (?:(?!select ).)*? for update(?! of \w+ skip| skip)", sql(name), re.DOTALL)
     assert [part for part in locking if not re.search(r"order by (e\.)?id|\b(e\.)?id = \$1 ", part)] == []
 
 
@@ -46,7 +46,7 @@ def test_rows_are_locked_in_order(name: str) -> None:
 def test_unknown_query(name: str) -> None:
     """A name that nothing carries is an error where it is used."""
     with pytest.raises(KeyError):
-        sql.sql(name)
+        sql(name)
 
 
 async def test_migrating_from_nothing(empty_database_url: str) -> None:

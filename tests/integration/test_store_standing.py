@@ -7,9 +7,9 @@ import pytest
 
 from scoring.errors import Code
 from scoring.types import Block, Entrant, Hotkey, RoundNumber, SubmissionId, entrant
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
 from voice_api.db.operations import Operations
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import QueueName, SubmissionState

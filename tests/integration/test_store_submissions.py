@@ -9,9 +9,9 @@ import pytest
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey, Micro, RoundNumber, SubmissionId, Tag, TensorsHash
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.operations import Operations
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import ActorKind, EventKind, QueueName, SubmissionState, VerdictState
 from voice_api.db.submissions import Candidate, KnownCommitment, NewSubmission, OutcomeCount, Submissions, TagRecord

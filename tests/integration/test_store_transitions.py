@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from scoring.types import SubmissionId
-from voice_api.db.pool import Pool
+from voice_api.db.database import Pool
 from voice_api.db.states import EVALUATION_TRANSITIONS, SUBMISSION_TRANSITIONS, EvaluationState, SubmissionState
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]

@@ -10,8 +10,8 @@ import pytest
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey, Micro
+from voice_api.db.database import Pool
 from voice_api.db.operations import Operations
-from voice_api.db.pool import Pool
 from voice_api.db.states import QueueName, ValidationState
 from voice_api.db.validations import ValidationClaim, ValidationResult, Validations
 from voice_api.errors import LeaseLost

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from voice_api.db.database import Pool
 from voice_api.db.operations import Operations
-from voice_api.db.pool import Pool
 from voice_api.db.states import QueueName
 from voice_api.db.workers import Workers
 

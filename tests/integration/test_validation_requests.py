@@ -13,7 +13,7 @@ from bittensor import http_auth
 from neurons.api_client.client import ApiRefused
 from scoring.errors import Code
 from tests.integration.recordings import DESCRIPTION, TEXT, Miner, wav
-from voice_api.db.pool import Pool
+from voice_api.db.database import Pool
 from voice_api.db.states import QueueName
 from voice_api.db.validations import MOST_OPEN, Validations
 from voice_api.settings import ApiSettings

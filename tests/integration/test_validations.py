@@ -31,7 +31,7 @@ from scoring.report import Factor
 from scoring.types import MICRO, BlockHash
 from tests.builders.workers import a_worker, changed
 from tests.integration.recordings import API, DESCRIPTION, RATE, TEXT, Miner, spoken, wav
-from voice_api.db.pool import Pool
+from voice_api.db.database import Pool
 from voice_api.db.states import QueueName, ValidationState
 from voice_api.settings import ApiSettings
 from voice_api.web.app import create_app

@@ -27,8 +27,8 @@ from scoring.ranking.state import State
 from scoring.types import Block, Hotkey, RoundNumber
 from tests.builders.ledger import a_ledger_entry
 from tests.integration.weight_bed import a_record
+from voice_api.db.database import Pool
 from voice_api.db.ledger import Ledger
-from voice_api.db.pool import Pool
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import Weights
 

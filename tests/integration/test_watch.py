@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from scoring.errors import Code
 from scoring.types import Hotkey, SubmissionId
+from voice_api.db.database import Pool
 from voice_api.db.leader import candidacy
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName, ValidationState
 from voice_api.db.validations import Validations

@@ -21,7 +21,7 @@ from tests.builders.addresses import ALICE
 from tests.builders.ledger import a_ledger_entry, some_inputs
 from tests.integration import weight_bed
 from tests.integration.weight_bed import NETUID, Bed, Time, vector
-from voice_api.db.pool import Pool
+from voice_api.db.database import Pool
 from voice_api.db.states import WeightOutcome
 
 Voice = Callable[..., Awaitable[tuple[int, str, str]]]

@@ -22,7 +22,7 @@ from scoring.weights.plan import CarriedOver
 from tests.builders.ledger import a_ledger_entry, some_inputs
 from tests.integration import weight_bed
 from tests.integration.weight_bed import Bed, vector
-from voice_api.db.pool import Connection, Pool, open_pool
+from voice_api.db.database import Connection, Pool, open_pool
 from voice_api.db.states import Mechanism, WeightOutcome
 from voice_api.db.weights import of_snapshot
 from voice_api.errors import DatabaseUnavailable

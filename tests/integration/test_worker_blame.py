@@ -16,8 +16,8 @@ from scoring.competition import load
 from scoring.errors import Code, SubmissionFault
 from scoring.types import RoundNumber, SubmissionId
 from tests.builders.workers import a_worker, changed
+from voice_api.db.database import Pool
 from voice_api.db.operations import Operations
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import NewRound, Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState

@@ -25,8 +25,8 @@ from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, Trust
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
 from tests.builders.workers import a_worker, changed
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Evaluation
-from voice_api.db.pool import Pool
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import NewSubmission, Submission, Submissions

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from scoring.errors import Code
 from scoring.types import SubmissionId
 from tests.builders.workers import a_worker
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName
 from workers.evaluation.progress import Stage, Timed

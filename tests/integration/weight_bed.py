@@ -24,8 +24,8 @@ from scoring.types import Block, Hotkey, RoundNumber
 from scoring.weights.plan import to_u16
 from tests.builders import ranking
 from tests.builders.ledger import a_ledger_entry, some_inputs
+from voice_api.db.database import Pool
 from voice_api.db.ledger import Ledger, LedgerEntry
-from voice_api.db.pool import Pool
 from voice_api.db.weights import WeightAttempt, Weights
 
 NETUID = 7

@@ -11,7 +11,7 @@ from scoring.errors import PlatformError
 from scoring.types import Uid
 from scoring.weights.plan import to_u16
 from tests.soak.arena import Arena
-from voice_api.db.pool import Pool
+from voice_api.db.database import Pool
 from voice_api.db.weights import Weights
 
 _LOOK_SECONDS = 0.3

@@ -7,8 +7,8 @@ import numpy as np
 
 from scoring.types import RoundNumber
 from tests.soak.arena import Arena
+from voice_api.db.database import Pool
 from voice_api.db.ledger import Ledger, LedgerEntry
-from voice_api.db.pool import Pool
 
 _PAGE = 500
 GROWTH_MIB = 8.0

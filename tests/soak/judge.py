@@ -13,8 +13,8 @@ from scoring.receipts.receipt import Circumstances, Finding, prompts_hash
 from scoring.types import TensorsHash
 from tests.judged_alike import judged_alike
 from tests.soak import field
+from voice_api.db.database import open_pool
 from voice_api.db.evaluations import Claim, Verdict
-from voice_api.db.pool import open_pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName, VerdictState
 from voice_api.errors import LeaseLost

@@ -27,7 +27,7 @@ from tests.soak.checks import GROWTH_MIB, Memory
 from tests.soak.miners import Miners
 from tests.soak.seasons import Seasons
 from tests.soak.storm import storm
-from voice_api.db.pool import Pool, open_pool
+from voice_api.db.database import Pool, open_pool
 
 _LOOK_SECONDS = 0.5
 _SETTLE_SECONDS = 40.0

@@ -10,7 +10,7 @@ from neurons.devchain.node import Node
 from scoring.types import Hotkey, Uid, Weight
 from scoring.weights.plan import WeightsInvalid, guard, to_u16
 from tests.soak.arena import Arena
-from voice_api.db.pool import Pool
+from voice_api.db.database import Pool
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import WeightAttempt, Weights
 

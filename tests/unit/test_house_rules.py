@@ -98,9 +98,9 @@ def test_a_program_in_a_string_imports_what_there_is() -> None:
     [
         pytest.param("scoring.types", "Block", True, id="a variable"),
         pytest.param("scoring.errors", "Code", True, id="a class"),
-        pytest.param("voice_api.db", "pool", True, id="a module"),
+        pytest.param("voice_api.db", "database", True, id="a module"),
         pytest.param("voice_api.db", "Pool", False, id="of a module below"),
-        pytest.param("voice_api.nowhere", "pool", False, id="no such module"),
+        pytest.param("voice_api.nowhere", "database", False, id="no such module"),
     ],
 )
 def test_what_a_module_defines_is_found_without_importing_it(module: str, name: str, there: bool) -> None:

@@ -16,9 +16,9 @@ from scoring.ranking.state import State
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber
 from tests.builders.ledger import a_ledger_entry, some_inputs
+from voice_api.db.database import JsonObject
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
-from voice_api.db.rows import JsonObject
 from voice_api.db.states import RoundState
 from voice_api.errors import LedgerInvalid
 from voice_api.keys import verify

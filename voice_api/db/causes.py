@@ -6,8 +6,7 @@ from typing import Any
 
 from scoring.errors import Code
 from scoring.types import SubmissionId
-from voice_api.db.pool import Connection
-from voice_api.db.sql import sql
+from voice_api.db.database import Connection, sql
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,7 @@
 
 from urllib.parse import urlsplit, urlunsplit
 
-from voice_api.db.pool import connection_to
-from voice_api.db.sql import sql
+from voice_api.db.database import connection_to, sql
 
 _NAME = "voice_demo"
 

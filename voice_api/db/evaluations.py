@@ -9,7 +9,7 @@ from scoring.receipts.receipt import Subject
 from scoring.report import EvaluationReport
 from scoring.types import Block, ContentHash, EvaluationId, Hotkey, Micro, PublicKey, RoundNumber, SubmissionId, Tag, TensorsHash
 from voice_api.db.causes import Cause
-from voice_api.db.rows import JsonObject
+from voice_api.db.database import JsonObject
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName, VerdictState
 
 

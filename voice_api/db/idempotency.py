@@ -8,9 +8,7 @@ from datetime import timedelta
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
-from voice_api.db.pool import Connection, Pool
-from voice_api.db.rows import read
-from voice_api.db.sql import sql
+from voice_api.db.database import Connection, Pool, read, sql
 
 KEPT = timedelta(hours=24)
 """The time for which an answer is kept."""

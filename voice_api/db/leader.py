@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from voice_api.db.pool import Connection, connection_to
-from voice_api.db.sql import sql
+from voice_api.db.database import Connection, connection_to, sql
 
 CHANNEL = "evaluations_due"
 

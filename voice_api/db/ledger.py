@@ -9,10 +9,8 @@ import asyncpg
 from scoring.errors import Code, PlatformError
 from scoring.ranking.state import Inputs, State
 from scoring.types import Entrant, Hotkey, RoundNumber
-from voice_api.db.pool import Connection, Pool
+from voice_api.db.database import Connection, Pool, read, sql
 from voice_api.db.rounds import Round
-from voice_api.db.rows import read
-from voice_api.db.sql import sql
 from voice_api.db.states import RoundState
 from voice_api.errors import LedgerInvalid, OutOfOrder
 

@@ -6,8 +6,7 @@ from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 from scoring.errors import Code, PlatformError
-from voice_api.db.pool import connection_to
-from voice_api.db.sql import sql
+from voice_api.db.database import connection_to, sql
 
 ROLES: Mapping[str, str] = MappingProxyType(
     {

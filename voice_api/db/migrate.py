@@ -13,8 +13,7 @@ from alembic import command, op
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from voice_api.db.pool import Connection, Pool, connection_to
-from voice_api.db.sql import sql
+from voice_api.db.database import Connection, Pool, connection_to, sql
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 

@@ -5,9 +5,7 @@ from datetime import datetime
 
 from scoring.errors import Code, PlatformError
 from scoring.types import EvaluationId, Hotkey, RoundNumber, SubmissionId
-from voice_api.db.pool import Connection, Pool
-from voice_api.db.rows import read
-from voice_api.db.sql import sql
+from voice_api.db.database import Connection, Pool, read, sql
 from voice_api.db.states import ParkedWhy, QueueName, RoundState
 
 

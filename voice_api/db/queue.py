@@ -9,10 +9,8 @@ from scoring.errors import EXPLANATIONS, Code, PlatformError
 from scoring.report import EvaluationReport
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.db.causes import Cause, causes_of
+from voice_api.db.database import Connection, Pool, read, sql
 from voice_api.db.evaluations import Claim, Depth, Evaluation, QueueRow, Verdict
-from voice_api.db.pool import Connection, Pool
-from voice_api.db.rows import read
-from voice_api.db.sql import sql
 from voice_api.db.states import EvaluationState, QueueName, VerdictState
 from voice_api.errors import LeaseLost
 from voice_api.retry_budget import RETRY_BUDGET, RetryBudget

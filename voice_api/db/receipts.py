@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from scoring.errors import Code, PlatformError
 from scoring.types import EvaluationId
-from voice_api.db.pool import Pool
-from voice_api.db.rows import JsonObject, read
-from voice_api.db.sql import sql
+from voice_api.db.database import JsonObject, Pool, read, sql
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,7 @@ from datetime import timedelta
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, BlockHash, Hotkey, Uid
-from voice_api.db.pool import Pool
-from voice_api.db.rows import read
-from voice_api.db.sql import sql
+from voice_api.db.database import Pool, read, sql
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

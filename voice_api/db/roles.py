@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from voice_api.db.pool import connection_to
-from voice_api.db.sql import sql
+from voice_api.db.database import connection_to, sql
 
 ROLES = Path(__file__).with_name("roles.sql")
 

@@ -9,9 +9,7 @@ from typing import Any
 from scoring.errors import Code, PlatformError
 from scoring.report import GroupReport
 from scoring.types import Block, BlockHash, Entrant, EvaluationId, Hotkey, Micro, PublicKey, RoundNumber, SubmissionId, Tag
-from voice_api.db.pool import Pool
-from voice_api.db.rows import JsonObject, read
-from voice_api.db.sql import sql
+from voice_api.db.database import JsonObject, Pool, read, sql
 from voice_api.db.states import (
     EvaluationState,
     QueueName,

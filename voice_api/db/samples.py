@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 from scoring.types import EvaluationId, Micro
-from voice_api.db.pool import Pool
-from voice_api.db.rows import JsonObject, read
-from voice_api.db.sql import sql
+from voice_api.db.database import JsonObject, Pool, read, sql
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

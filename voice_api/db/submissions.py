@@ -21,10 +21,8 @@ from scoring.types import (
     Uid,
     parse_entrant,
 )
+from voice_api.db.database import Connection, Pool, read, sql
 from voice_api.db.evaluations import Evaluation
-from voice_api.db.pool import Connection, Pool
-from voice_api.db.rows import read
-from voice_api.db.sql import sql
 from voice_api.db.states import ActorKind, EventKind, SubmissionState
 
 NO_COOLDOWN = (Code.COMMITMENT_MALFORMED, Code.TOO_EARLY, Code.TIMELOCKED)

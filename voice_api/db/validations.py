@@ -6,9 +6,7 @@ from uuid import UUID
 
 from scoring.errors import EXPLANATIONS, Code, PlatformError
 from scoring.types import Hotkey, Micro
-from voice_api.db.pool import Pool
-from voice_api.db.rows import JsonObject, read
-from voice_api.db.sql import sql
+from voice_api.db.database import JsonObject, Pool, read, sql
 from voice_api.db.states import QueueName, ValidationState
 from voice_api.errors import LeaseLost
 

@@ -2,8 +2,7 @@
 
 from datetime import timedelta
 
-from voice_api.db.pool import Pool
-from voice_api.db.sql import sql
+from voice_api.db.database import Pool, sql
 from voice_api.db.states import QueueName, ValidationState
 
 LIVE = timedelta(minutes=1)

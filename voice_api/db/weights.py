@@ -7,9 +7,7 @@ from typing import Any
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey
 from scoring.weights.plan import PlanInput, WeightPlan, plan_input
-from voice_api.db.pool import Pool
-from voice_api.db.rows import read
-from voice_api.db.sql import sql
+from voice_api.db.database import Pool, read, sql
 from voice_api.db.states import Mechanism, WeightOutcome
 from voice_api.errors import LedgerInvalid
 

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from scoring.types import EvaluationId
-from voice_api.db.pool import Pool
-from voice_api.db.rows import read
-from voice_api.db.sql import sql
+from voice_api.db.database import Pool, read, sql
 from voice_api.db.states import QueueName
 
 

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import structlog
 
+from voice_api.db.database import Pool, open_pool
 from voice_api.db.idempotency import Idempotency
 from voice_api.db.leader import Candidacy, candidacy
-from voice_api.db.pool import Pool, open_pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName
 from voice_api.db.validations import Validations

@@ -11,7 +11,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from voice_api.db.pool import connection_to
+from voice_api.db.database import connection_to
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
 
 log = structlog.get_logger()

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from scoring.errors import VoiceError
-from voice_api.db.pool import open_pool
+from voice_api.db.database import open_pool
 from voice_api.runtime import reachable
 from voice_api.settings import ApiSettings
 from voice_api.web import openapi, problems

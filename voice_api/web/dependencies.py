@@ -8,10 +8,10 @@ from typing import Annotated, Self
 from fastapi import Depends, Request
 from redis.asyncio import Redis
 
+from voice_api.db.database import Pool
 from voice_api.db.evaluations import Depth
 from voice_api.db.idempotency import Idempotency
 from voice_api.db.operations import Operations
-from voice_api.db.pool import Pool
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.receipts import Receipts
 from voice_api.db.registry import Registry

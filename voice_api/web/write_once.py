@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import Request, Response
 
 from scoring.types import Hotkey
+from voice_api.db.database import Pool
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
-from voice_api.db.pool import Pool
 from voice_api.web.auth import target_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

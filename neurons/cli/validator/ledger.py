@@ -194,8 +194,8 @@ async def _own(settings: "ValidatorSettings", me: "Hotkey") -> "AsyncIterator[tu
     """The own ledger; its evidence is whoever's it follows."""
     from neurons.api_client.client import VoiceApi
     from neurons.validator.evidence import OwnEvidence, RemoteEvidence
+    from voice_api.db.database import open_pool
     from voice_api.db.ledger import Ledger
-    from voice_api.db.pool import open_pool
     from voice_api.db.rounds import Rounds
 
     async with AsyncExitStack() as stack:

@@ -22,8 +22,8 @@ from neurons.validator.weights.connection import Opening
 from neurons.validator.weights.setter import Terms, WeightSetter
 from scoring.errors import Code, PlatformError
 from voice_api.db.audits import Audits
+from voice_api.db.database import connect
 from voice_api.db.ledger import Ledger
-from voice_api.db.pool import connect
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable
 from voice_api.runtime.process_metrics import Ticks

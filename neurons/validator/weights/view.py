@@ -16,8 +16,8 @@ from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey, RoundNumber
 from scoring.weights import plan as weights
 from scoring.weights.plan import Snapshot, WeightPlan, WeightsInvalid
+from voice_api.db.database import open_pool
 from voice_api.db.ledger import Ledger, LedgerEntry
-from voice_api.db.pool import open_pool
 from voice_api.db.weights import WeightAttempt, Weights, of_snapshot
 
 

@@ -1,10 +1,18 @@
-"""Connections to PostgreSQL. Foreign connection errors become DatabaseUnavailable here and nowhere else."""
+"""PostgreSQL as the stores use it: connections from a pool, queries by name, rows that become records.
+
+Foreign connection errors become DatabaseUnavailable here and nowhere else. Queries stand in `queries/*.sql`.
+"""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from dataclasses import fields
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -30,9 +38,14 @@ _NOT_A_URL = "DATABASE_URL is not a PostgreSQL URL"
 _CONNECT_SECONDS = 10
 _COMMAND_SECONDS = 30
 _CLOSE_SECONDS = 5
+_QUERIES = Path(__file__).with_name("queries")
+_HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 Connection = Any
 """An asyncpg connection; that package is untyped."""
+Record = TypeVar("Record")
+JsonObject = Mapping[str, Any]
+"""A JSON object: finite numbers only."""
 
 
 class Pool:
@@ -160,3 +173,52 @@ def _decode(text: str) -> Any:
 def _encode(value: object) -> str:
     # PostgreSQL knows no NaN in JSON; refuse it here, with a ValueError that says so.
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+def sql(name: str) -> str:
+    """The text of a query, comments included: `sql("queue.claim")` is `claim` of queue.sql. Raises KeyError for a name without one."""
+    file, _, query = name.partition(".")
+    return _queries_of(file)[query]
+
+
+def query_names() -> tuple[str, ...]:
+    """Every query's name, in order."""
+    return tuple(f"{path.stem}.{query}" for path in sorted(_QUERIES.glob("*.sql")) for query in _queries_of(path.stem))
+
+
+@cache
+def _queries_of(file: str) -> dict[str, str]:
+    path = _QUERIES / f"{file}.sql"
+    if not path.is_file():
+        raise KeyError(file)
+    _, *parts = _HEADING.split(path.read_text(encoding="utf-8"))
+    return {query: text.strip() for query, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def read(kind: type[Record], row: Mapping[str, Any], **others: Any) -> Record:
+    """Build a record from a row, whose columns are named as its fields are; `others` are fields that no column holds.
+
+    Closed sets become their enums. Raises KeyError for a missing column.
+    """
+    key: Any = kind  # mypy does not take a type variable's class as hashable
+    names, enums = _columns(key, frozenset(others))
+    values = {name: row[name] for name in names}
+    for name, enum in enums:  # apart from the rest: most columns are taken as they are, and pages have very many
+        if values[name] is not None:
+            values[name] = enum(values[name])
+    return kind(**values, **others)
+
+
+@cache
+def _columns(kind: type[Any], without: frozenset[str]) -> tuple[tuple[str, ...], tuple[tuple[str, type[Enum]], ...]]:
+    """The columns of a record, and those of them that become an enum."""
+    hints = get_type_hints(kind)
+    names = tuple(field.name for field in fields(kind) if field.name not in without)
+    return names, tuple((name, enum) for name in names if (enum := _enum_of(hints[name])) is not None)
+
+
+def _enum_of(hint: Any) -> type[Enum] | None:
+    for part in (hint, *get_args(hint)):
+        if isinstance(part, type) and issubclass(part, Enum):
+            return part
+    return None
