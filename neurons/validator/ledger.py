@@ -9,9 +9,9 @@ import structlog
 from prompts.groups import Group
 from scoring.competition import Competition, Schedule
 from scoring.model.fingerprint import tag_of
-from scoring.ranking import fold, speed
+from scoring.ranking import fold
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
-from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult
+from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult, speed
 from scoring.ranking.state import Inputs, State, chain_hash
 from scoring.receipts import audit, parse, receipt
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust
@@ -162,7 +162,7 @@ def _judged(document: JsonObject, name: str, tiebreak: str, number: RoundNumber,
         tensors=finding.tensors_hash,
         verdict=LedgerVerdict.SCORED if groups else LedgerVerdict.REJECTED,
         groups=groups,
-        speed=speed.speed(circumstances.timings, asked) if groups else 0,
+        speed=speed(circumstances.timings, asked) if groups else 0,
         reason="" if groups else finding.reason or "",
     )
 

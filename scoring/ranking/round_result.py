@@ -1,4 +1,4 @@
-"""A closed round in the ledger's terms: the judged submissions with their verdicts, and those that left."""
+"""A closed round in the ledger's terms: the judged submissions with verdict, scores and speed, and those that left."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +8,8 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
+from prompts.groups import Attribute, Group, Prompt
+from scoring.scores.delivery_levels import centre
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 
 MISSING = -1
@@ -85,3 +87,22 @@ def table(scored: Sequence[Judged]) -> Table:
         values = chain.from_iterable(item.groups.values() for item in scored)
     scores = np.fromiter(values, np.int64, len(scored) * len(asked)).reshape(len(scored), len(asked))
     return Table({item.entrant: row for row, item in enumerate(scored)}, scores)
+
+
+def expected_seconds(prompt: Prompt) -> float:
+    """About how long a prompt takes to say: its letters (English has nearly one for each phoneme) at the middle of the asked rate's bin.
+
+    Whoever compares two models needs no dictionary for it: both are measured by the same letters.
+    """
+    letters = sum(character.isalnum() for character in prompt.text)
+    return letters / centre(Attribute.RATE, prompt.voice.register, prompt.voice.rate)
+
+
+def speed(timings: Mapping[str, float], asked: Sequence[Group]) -> int:
+    """Milliseconds of computing for each expected second of speech, over a whole evaluation; less is better, 0 where unknown.
+
+    `timings` are the receipt's, in wall-clock seconds; what counts is "speak".
+    """
+    expected = sum(expected_seconds(prompt) for group in asked for prompt in group.prompts)
+    spoken = timings.get("speak", 0.0)
+    return max(1, round(1000.0 * spoken / expected)) if spoken > 0.0 and expected > 0.0 else 0

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from scoring.competition import BetUnit, DuelRules, load
 from scoring.ranking import duel as duels
 from scoring.ranking.duel import Duel, DuelOutcome
-from scoring.ranking.fold import fold
+from scoring.ranking.fold import clearly_worse, fold
 from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult, Table
 from scoring.ranking.state import Record, State
-from scoring.ranking.throne import clearly_worse
 from scoring.studies.simulation import lanes
 from scoring.studies.simulation.reign import QUALITY, Front, Siege, besiege
 from scoring.studies.simulation.world import Micros, World, groups_of
