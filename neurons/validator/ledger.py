@@ -13,9 +13,9 @@ from scoring.ranking import fold
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
 from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult, speed
 from scoring.ranking.state import Inputs, State, chain_hash
-from scoring.receipts import audit, parse, receipt
+from scoring.receipts import audit, receipt
+from scoring.receipts.audit import Difference
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust
-from scoring.receipts.differences import Difference
 from scoring.receipts.receipt import ReceiptInvalid, Signed, prompts_hash
 from scoring.report import EvaluationReport
 from scoring.scores import anchors
@@ -151,7 +151,7 @@ def _judged(document: JsonObject, name: str, tiebreak: str, number: RoundNumber,
     """The ledger's part of a receipt; nothing else says it."""
     claims = {"round": number, "competition_hash": rules.hash}
     groups = receipt.check(document, name, document["score"], claims)
-    subject, _, finding, circumstances = parse.read(document)
+    subject, _, finding, circumstances = receipt.read(document)
     asked = rules.groups(subject.block_hash)
     block = Block(subject.commit_block)
     return Judged(
@@ -184,7 +184,7 @@ class ReceiptCheck:
         asked = self.competition.groups(self.closed.block_hash)
         scores = receipt.check(signed.receipt, result.receipt_hash or "", result.score, self._claims(result, asked))
         _check_shown(result, signed, scores)
-        said = parse.read(signed.receipt)
+        said = receipt.read(signed.receipt)
         _check_tag(result, said.finding.content_hash)
         if said.finding.report is not None:
             _raise_first(audit.prompts(said, asked))

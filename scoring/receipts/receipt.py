@@ -1,16 +1,21 @@
-"""The re-runnable record of an evaluation: canonical JSON, its hash, and the signature of a service key."""
+"""The re-runnable record of an evaluation: built, signed, checked, and read back into the types that it was built from.
+
+It is canonical JSON with its hash and the signature of a service key; `build(*read(r))` is `r`.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, Self
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from prompts.groups import Group
 from scoring import canonical_json, strict_json
-from scoring.errors import Code
+from scoring.errors import Blame, Code
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust, moment
-from scoring.report import EvaluationReport, SampleReport
+from scoring.report import EvaluationReport, Factor, Gate, GroupReport, SampleReport
 from scoring.scores.aggregate import mean
 from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
@@ -56,6 +61,15 @@ class Circumstances:
     hardware: str
     judged_at: datetime
     timings: Mapping[str, float]
+
+
+class Statement(NamedTuple):
+    """The parts that a receipt is built from, in the order of `build`."""
+
+    subject: Subject
+    prompts_hash: str
+    finding: Finding
+    circumstances: Circumstances
 
 
 class Signer(Protocol):
@@ -163,21 +177,20 @@ def build(subject: Subject, prompts_hash: str, finding: Finding, circumstances: 
 
 def listed(samples: Sequence[SampleReport]) -> list[dict[str, Any]]:
     """The samples of a report in a receipt's form."""
-    return [_sample(sample) for sample in samples]
-
-
-def _sample(sample: SampleReport) -> dict[str, Any]:
-    return {
-        "prompt": sample.prompt_id,
-        "group": sample.group_id,
-        "score": sample.score,
-        "gate": sample.gate,
-        "metrics": {name: value + 0.0 for name, value in sample.metrics.items()},
-        "utilities": {name.value: value + 0.0 for name, value in sample.utilities.items()},
-        "pcm_sha256": sample.pcm_sha256,
-        "rate": sample.rate,
-        "seconds": sample.seconds,
-    }
+    return [
+        {
+            "prompt": sample.prompt_id,
+            "group": sample.group_id,
+            "score": sample.score,
+            "gate": sample.gate,
+            "metrics": {name: value + 0.0 for name, value in sample.metrics.items()},
+            "utilities": {name.value: value + 0.0 for name, value in sample.utilities.items()},
+            "pcm_sha256": sample.pcm_sha256,
+            "rate": sample.rate,
+            "seconds": sample.seconds,
+        }
+        for sample in samples
+    ]
 
 
 def canonical(receipt: Mapping[str, Any]) -> bytes:
@@ -254,3 +267,126 @@ def _score(value: object) -> Micro:
     if type(value) is not int or not 0 <= value <= MICRO:
         raise ValueError(f"{value!r} is no score in integers of 1e-6")
     return Micro(value)
+
+
+_Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+_Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./+-]{1,96}$")]
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
+_Score = Annotated[int, Field(ge=0, le=MICRO)]
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+_Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class _Sample(_Part):
+    prompt: _Word
+    group: _Word
+    score: _Score
+    gate: Gate | None
+    metrics: Mapping[_Word, _Number]
+    utilities: Mapping[Factor, _Number]
+    pcm_sha256: _Hash | Literal[""]
+    rate: _Count
+    seconds: _Seconds
+
+    def report(self) -> SampleReport:
+        """As it was judged."""
+        return SampleReport(
+            prompt_id=self.prompt,
+            group_id=self.group,
+            score=Micro(self.score),
+            gate=self.gate,
+            metrics=self.metrics,
+            utilities=self.utilities,
+            pcm_sha256=self.pcm_sha256,
+            seconds=self.seconds,
+            rate=self.rate,
+        )
+
+
+class _Receipt(_Part):
+    version: Literal[2]
+    hotkey: _Word
+    commit_block: _Count
+    repo: _Word
+    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+    round: _Count
+    block_hash: Annotated[str, Field(pattern="^0x[0-9a-f]{64}$")]
+    competition_hash: _Hash
+    prompts_hash: _Hash
+    content_hash: _Hash | None
+    tensors_hash: _Hash | None
+    code: int | None
+    reason: str | None
+    profile: _Word | None
+    profile_hash: _Hash | None
+    judges: Mapping[_Word, str]
+    score: _Score
+    stderr: _Score
+    groups: tuple[tuple[_Word, _Word, _Score], ...]
+    samples: tuple[_Sample, ...]
+    hardware: str
+    judged_at: datetime
+    timings: Mapping[_Word, _Seconds]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        """Either a score with all that it stands on, or a refusal with its code."""
+        parts = (self.profile, self.profile_hash, self.judges, self.groups, self.samples)
+        if self.code is None and not (all(parts) and self.content_hash and self.tensors_hash):
+            raise ValueError("it names no code of a refusal, and not all that a score stands on")
+        if self.code is not None and (any(parts) or self.score or self.stderr or self.reason is None):
+            raise ValueError("it refuses and scores at once, or gives no reason")
+        if self.code is not None and (self.code not in set(Code) or Code(self.code).blame is not Blame.SUBMISSION):
+            raise ValueError(f"{self.code} is no code of a refusal")
+        return self
+
+    def statement(self) -> Statement:
+        """In the domain's types."""
+        subject = Subject(
+            hotkey=Hotkey(self.hotkey),
+            commit_block=Block(self.commit_block),
+            repo=self.repo,
+            revision=self.revision,
+            round=RoundNumber(self.round),
+            block_hash=BlockHash(self.block_hash),
+            competition_hash=self.competition_hash,
+        )
+        finding = Finding(
+            content_hash=None if self.content_hash is None else ContentHash(self.content_hash),
+            tensors_hash=None if self.tensors_hash is None else TensorsHash(self.tensors_hash),
+            code=None if self.code is None else Code(self.code),
+            reason=self.reason,
+            report=None if self.code is not None else self._report(),
+        )
+        return Statement(subject, self.prompts_hash, finding, Circumstances(self.hardware, self.judged_at, self.timings))
+
+    def _report(self) -> EvaluationReport:
+        return EvaluationReport(
+            profile=self.profile or "",
+            profile_hash=self.profile_hash or "",
+            judges=self.judges,
+            samples=tuple(sample.report() for sample in self.samples),
+            groups=tuple(GroupReport(name, kind, Micro(score)) for name, kind, score in self.groups),
+            score=Micro(self.score),
+            stderr=Micro(self.stderr),
+        )
+
+
+def read(document: Mapping[str, Any]) -> Statement:
+    """The statement of a receipt; raises ReceiptInvalid that names the first field that is not as it must be."""
+    try:
+        statement = _Receipt.model_validate_json(canonical(document)).statement()
+        rebuilt = build(*statement)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "as a whole"
+        raise ReceiptInvalid(f"{where}: {first['msg']}") from exc
+    except OverflowError as exc:
+        raise ReceiptInvalid(f"judged_at: {exc}") from exc
+    if rebuilt != document:
+        raise ReceiptInvalid("it is not written as a receipt is")
+    return statement

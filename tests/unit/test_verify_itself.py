@@ -20,9 +20,8 @@ from prompts.groups import Group, GroupKind
 from scoring.competition import DEFAULT_PATH, Profile, load
 from scoring.errors import Code, PlatformError
 from scoring.receipts import receipt
-from scoring.receipts.audit import part
+from scoring.receipts.audit import SAMPLE_TOLERANCE, near, part
 from scoring.receipts.certificate import Certificate, Trust, issue
-from scoring.receipts.differences import SAMPLE_TOLERANCE, near
 from scoring.receipts.receipt import Circumstances, Finding, ReceiptInvalid, Signed, Subject, prompts_hash
 from scoring.report import EvaluationReport, Factor, Gate
 from scoring.scores import anchors

@@ -8,8 +8,7 @@ from scoring.audio.spoken import Spoken
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
 from scoring.judges.panel import Panel
-from scoring.receipts.audit import ReceiptPart, part
-from scoring.receipts.differences import Difference, exact, near
+from scoring.receipts.audit import Difference, ReceiptPart, exact, near, part
 from scoring.receipts.store import AudioStore
 from scoring.report import EvaluationReport, SampleReport
 from workers.evaluation import hardware

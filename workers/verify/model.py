@@ -7,8 +7,7 @@ from pathlib import Path
 from scoring.audio.spoken import Spoken
 from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import Fingerprint, fingerprint
-from scoring.receipts.audit import ReceiptPart
-from scoring.receipts.differences import Difference
+from scoring.receipts.audit import Difference, ReceiptPart
 from scoring.receipts.receipt import Finding
 from scoring.report import SampleReport
 from workers.evaluation.obtain import LocalModel, fetch, open_folder

@@ -16,11 +16,9 @@ from scoring import competition
 from scoring.competition import Competition
 from scoring.errors import Code, PlatformError
 from scoring.receipts import audit, receipt
-from scoring.receipts import parse as statement
+from scoring.receipts.audit import Difference
 from scoring.receipts.certificate import Trust
-from scoring.receipts.differences import Difference
-from scoring.receipts.parse import Statement
-from scoring.receipts.receipt import ReceiptInvalid, Signed
+from scoring.receipts.receipt import ReceiptInvalid, Signed, Statement
 from scoring.receipts.store import AudioStore
 from scoring.report import EvaluationReport
 from scoring.scores import anchors
@@ -69,7 +67,7 @@ def open_case(signed: Signed, store: AudioStore, rules: Sequence[Path]) -> Case:
     Raises PlatformError: RECEIPT_INVALID for a receipt that is not formed as one, COMPETITION_INVALID when its rules are not found.
     """
     try:
-        said = statement.read(signed.receipt)
+        said = receipt.read(signed.receipt)
     except ReceiptInvalid as exc:
         raise PlatformError(Code.RECEIPT_INVALID, f"the receipt has not the form of one: {exc}") from exc
     wanted = said.subject.competition_hash
