@@ -12,8 +12,7 @@ import pytest
 from neurons.chain import wallets
 from neurons.validator.evidence import OwnEvidence
 from neurons.validator.follow.diff import RoundPart, diff
-from neurons.validator.follow.ledger_file import FileLedger
-from neurons.validator.follow.ledger_source import OwnLedger
+from neurons.validator.follow.ledger_source import FileLedger, OwnLedger
 from scoring.types import Entrant, Hotkey
 from tests.builders import command_line
 from tests.integration.played import play

@@ -13,10 +13,9 @@ import pytest
 
 from neurons.api_client.client import VoiceApi
 from neurons.validator.evidence import OwnEvidence, RemoteEvidence
-from neurons.validator.follow import ledger_file
-from neurons.validator.follow.join import join
-from neurons.validator.follow.ledger_file import FileLedger
-from neurons.validator.follow.ledger_source import OwnLedger, RemoteLedger
+from neurons.validator.follow import ledger_source
+from neurons.validator.follow.ledger_source import FileLedger, OwnLedger, RemoteLedger
+from neurons.validator.follow.rebuild import join
 from neurons.validator.ledger import next_entry
 from scoring.competition import load
 from scoring.errors import PlatformError
@@ -62,7 +61,7 @@ def trust(stack: "ValidatorBed") -> Trust:
 async def exported(stack: "ValidatorBed", path: Path) -> Path:
     """The validator's ledger in a file."""
     out = BytesIO()
-    await ledger_file.write(OwnLedger(stack.store.ledger, OwnEvidence(stack.store.rounds)), stack.hotkey, out)
+    await ledger_source.write(OwnLedger(stack.store.ledger, OwnEvidence(stack.store.rounds)), stack.hotkey, out)
     await asyncio.to_thread(path.write_bytes, out.getvalue())
     return path
 

@@ -15,9 +15,9 @@ import pytest
 
 from neurons.chain import wallets
 from neurons.validator.evidence import OwnEvidence
-from neurons.validator.follow import ledger_file
+from neurons.validator.follow import ledger_source
 from neurons.validator.follow.ledger_source import OwnLedger
-from neurons.validator.follow.reset import Loss, loss
+from neurons.validator.follow.rebuild import Loss, loss
 from scoring.errors import Code
 from scoring.types import RoundNumber
 from tests.builders.addresses import BOB
@@ -75,7 +75,7 @@ async def folded(bed: "ValidatorBed") -> None:
 async def export(bed: "ValidatorBed", path: Path) -> Path:
     """A validator's ledger in a file."""
     out = BytesIO()
-    await ledger_file.write(OwnLedger(bed.store.ledger, OwnEvidence(bed.store.rounds)), bed.hotkey, out)
+    await ledger_source.write(OwnLedger(bed.store.ledger, OwnEvidence(bed.store.rounds)), bed.hotkey, out)
     await asyncio.to_thread(path.write_bytes, out.getvalue())
     return path
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from neurons.validator.evidence import Evidence
     from neurons.validator.follow.diff import Divergence
     from neurons.validator.follow.ledger_source import LedgerSource
-    from neurons.validator.follow.reset import Loss
+    from neurons.validator.follow.rebuild import Loss
     from scoring.types import Hotkey, RoundNumber
     from voice_api.db.ledger import Ledger
 
@@ -48,7 +48,7 @@ Side = Annotated[str, typer.Argument(help="own, an API's URL (with ?validator=HO
 @shared_options
 def export(options: WalletOptions, out: Out = None) -> None:
     """Write the own ledger with all that was judged, a line of JSON for each round: whoever has it can fold it again."""
-    from neurons.validator.follow import ledger_file
+    from neurons.validator.follow import ledger_source
     from neurons.validator.follow.ledger_source import OwnLedger
 
     settings, me = _validator(options)
@@ -57,8 +57,8 @@ def export(options: WalletOptions, out: Out = None) -> None:
         async with _own(settings, me) as (ledger, evidence):
             source = OwnLedger(ledger, evidence)
             if out is None:
-                return await ledger_file.write(source, me, sys.stdout.buffer)
-            return await ledger_file.save(source, me, out)
+                return await ledger_source.write(source, me, sys.stdout.buffer)
+            return await ledger_source.save(source, me, out)
 
     count = asyncio.run(run())
     typer.echo(f"{count} rounds", err=True)
@@ -76,7 +76,7 @@ def join(
 
     Begun again it goes on where it stood.
     """
-    from neurons.validator.follow import join as joining
+    from neurons.validator.follow import rebuild
     from scoring.competition import load
     from scoring.receipts.certificate import Trust
     from scoring.types import Hotkey
@@ -90,7 +90,7 @@ def join(
     async def run() -> int:
         async with _own(settings, me) as (own, _), _opened(source, settings, me) as theirs:
             schedule = load(settings.competition)
-            return await joining.join(theirs, own, schedule, believed, lambda number: typer.echo(f"round {number}", err=True))
+            return await rebuild.join(theirs, own, schedule, believed, lambda number: typer.echo(f"round {number}", err=True))
 
     typer.echo(f"{asyncio.run(run())} rounds taken over")
 
@@ -110,14 +110,14 @@ def reset(
 
     For a ledger that parted from the others. It takes the database URL of the tables' owner, and the validator is stopped first.
     """
-    from neurons.validator.follow import reset as resetting
+    from neurons.validator.follow import rebuild
     from scoring.types import RoundNumber
 
     settings, me = _validator(options, validator=validator)
 
     async def run() -> "Loss":
         async with _own(settings, me) as (ledger, evidence):
-            found = await resetting.loss(ledger, evidence, RoundNumber(since))
+            found = await rebuild.loss(ledger, evidence, RoundNumber(since))
             if yes:
                 await ledger.reset(RoundNumber(since))
             return found
@@ -215,8 +215,7 @@ async def _opened(name: str, settings: "ValidatorSettings | None", me: "Hotkey |
 
     from neurons.api_client.client import VoiceApi
     from neurons.validator.evidence import RemoteEvidence
-    from neurons.validator.follow.ledger_file import FileLedger
-    from neurons.validator.follow.ledger_source import OwnLedger, RemoteLedger
+    from neurons.validator.follow.ledger_source import FileLedger, OwnLedger, RemoteLedger
     from scoring.types import Hotkey
 
     if name == _OWN and settings is not None and me is not None:

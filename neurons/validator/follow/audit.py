@@ -1,10 +1,11 @@
-"""One evaluation of the followed validator, judged again: fetch its receipt and audio, and run `voice verify` beside this process."""
+"""An audit of the followed validator: draw a sample of its evaluations that nobody can know before, and judge each again."""
 
 import asyncio
+import hashlib
 import json
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,15 +17,22 @@ import structlog
 from neurons.api_client.client import VoiceApi
 from scoring import strict_json
 from scoring.errors import Code, PlatformError
+from scoring.receipts.certificate import Certificate
 from scoring.receipts.receipt import MAX_BYTES
 from scoring.receipts.store import StoreLayout
+from scoring.types import BlockHash, Hotkey, entrant
 from voice_api.db.audits import Audits, Drawn
+from voice_api.db.ledger import LedgerEntry
+from voice_api.db.rounds import RoundEvidence
 from voice_api.db.states import AuditOutcome
 
 log = structlog.get_logger()
 LIMIT = timedelta(hours=1)
 """A check that takes longer is given up."""
 _SAID = 500
+DEEP = 0.2
+"""In this share of the sample the model speaks again."""
+_WHOLE = 1 << 64
 
 Verify = Callable[[Path, int, Path], Awaitable[Mapping[str, Any]]]
 """Checks a receipt's file up to a level by a store: the report of `voice verify --json`. Raises NotTried where there is none."""
@@ -40,6 +48,32 @@ class AuditFinding:
 
     outcome: AuditOutcome
     why: Sequence[Mapping[str, str]] = ()
+
+
+def draw(me: Hotkey, closed_at: BlockHash, entry: LedgerEntry, found: RoundEvidence, rate: float) -> Iterator[Drawn]:
+    """Draw from a round's counted evaluations, each by its own lot.
+
+    This validator and the hash of the block at which the round closed seed the lots. No worker knows that hash while it judges, and no
+    two validators draw the same; anybody can draw again. A refusal has no audio: its model is fetched and refused again.
+    """
+    seed = hashlib.sha256(f"{me}\n{closed_at}".encode()).digest()
+    for result in found.results:
+        if result.receipt_hash is None or result.receipt_hash not in entry.inputs.counted:
+            continue
+        lot = int.from_bytes(hashlib.sha256(seed + result.receipt_hash.encode()).digest()[:8], "big") / _WHOLE
+        if lot >= rate:
+            continue
+        key = Certificate.from_json(result.certificate)
+        level = 3 if not result.groups or lot < rate * DEEP else 2
+        name = entrant(result.hotkey, result.commit_block)
+        yield Drawn(
+            receipt_hash=result.receipt_hash,
+            round=found.round.round,
+            entrant=name,
+            service=key.service,
+            host=key.host,
+            level=level,
+        )
 
 
 async def audit(drawn: Drawn, api: VoiceApi, verify: Verify) -> AuditFinding:

@@ -18,8 +18,7 @@ from neurons.validator.evidence import RemoteEvidence
 from neurons.validator.follow.audit import Verify, audit_next, by_command
 from neurons.validator.follow.follower import Follower
 from neurons.validator.follow.ledger_source import RemoteLedger
-from neurons.validator.weights.connection import Opening
-from neurons.validator.weights.setter import Terms, WeightSetter
+from neurons.validator.weights.setter import Opening, Terms, WeightSetter
 from scoring.errors import Code, PlatformError
 from voice_api.db.audits import Audits
 from voice_api.db.database import connect

@@ -8,11 +8,11 @@ from neurons.api_client.connection import ApiUnavailable
 from neurons.chain.adapter import Chain
 from neurons.validator.daemon import ValidatorIdentity
 from neurons.validator.evidence import Evidence
-from neurons.validator.follow.audit_sample import draw
+from neurons.validator.follow.audit import draw
 from neurons.validator.follow.diff import diff
 from neurons.validator.follow.ledger_source import LedgerSource, OwnLedger
 from neurons.validator.ledger import fold_round, log_entry
-from neurons.validator.weights.schedule import rounds_left_or_raise
+from neurons.validator.weights.decision import rounds_left_or_raise
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError
 from scoring.receipts.certificate import Trust

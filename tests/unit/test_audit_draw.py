@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from neurons.validator.follow.audit_sample import DEEP, draw
+from neurons.validator.follow.audit import DEEP, draw
 from scoring.receipts.certificate import Certificate
 from scoring.report import GroupReport
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, PublicKey, RoundNumber, SubmissionId

@@ -1,16 +1,38 @@
-"""Another's ledger, taken over round by round, each folded again from its receipts first: nothing is believed that is not signed."""
+"""A ledger built anew: what a reset takes from it, and another's taken over, each round folded again from its signed receipts."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from neurons.validator.evidence import Evidence
 from neurons.validator.follow.ledger_source import LedgerSource
 from neurons.validator.ledger import ReceiptCheck, gone, replay_entry
 from scoring.competition import Competition, Schedule
 from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import ReceiptInvalid
-from scoring.types import RoundNumber, entrant
+from scoring.types import Entrant, RoundNumber, entrant
 from voice_api.db.ledger import Ledger, LedgerEntry
 from voice_api.db.rounds import RoundEvidence
 from voice_api.errors import LedgerInvalid
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The entries that a reset deletes."""
+
+    rounds: tuple[RoundNumber, ...]
+    """Their rounds, oldest first."""
+    king: Entrant | None
+    """The submission that holds the top after the last of them."""
+    missing: tuple[RoundNumber, ...]
+    """Those of their rounds whose receipts are not at hand: nobody can fold them again here."""
+
+
+async def loss(own: Ledger, evidence: Evidence, since: RoundNumber) -> Loss:
+    """The loss of a reset from a round on; nothing is deleted."""
+    kings = await own.kings(since)
+    at_hand = await evidence.closed(since) if kings else frozenset()
+    king = kings[max(kings)] if kings else None
+    return Loss(tuple(kings), king, tuple(number for number in kings if number not in at_hand))
 
 
 async def join(source: LedgerSource, own: Ledger, schedule: Schedule, trust: Trust, told: Callable[[RoundNumber], None]) -> int:
