@@ -15,9 +15,8 @@ from neurons.shutdown import Shutdown, together
 from neurons.validator import decide
 from neurons.validator.decide import CloseRound, FoldRound, OpenRound, View, Wait
 from neurons.validator.ledger import log_entry
-from neurons.validator.weights.connection import Opening
-from neurons.validator.weights.schedule import rounds_left_or_raise
-from neurons.validator.weights.setter import Terms, WeightSetter
+from neurons.validator.weights.decision import rounds_left_or_raise
+from neurons.validator.weights.setter import Opening, Terms, WeightSetter
 from scoring.competition import Schedule
 from scoring.errors import PlatformError
 from scoring.receipts.certificate import Trust

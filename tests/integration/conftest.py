@@ -24,8 +24,7 @@ from neurons.chain.types import Applied, Metagraph, Neuron, WeightsResult
 from neurons.validator import certification
 from neurons.validator import daemon as validator
 from neurons.validator.daemon import Store, ValidatorIdentity
-from neurons.validator.weights.connection import Opening
-from neurons.validator.weights.setter import Terms, WeightSetter
+from neurons.validator.weights.setter import Opening, Terms, WeightSetter
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.model.fingerprint import tag_of

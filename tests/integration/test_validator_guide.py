@@ -21,7 +21,7 @@ from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
 from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet.network import COMPETITION, NETUID
-from neurons.validator.weights import schedule
+from neurons.validator.weights import decision
 from scoring.errors import Code
 from scoring.ranking.state import State
 from scoring.types import Block, Hotkey, RoundNumber
@@ -136,10 +136,10 @@ def test_its_words_and_numbers_are_the_codes() -> None:
     assert {outcome.value.replace("_", " ") for outcome in WeightOutcome} <= set(rows)
     said = PAGE.replace("\n", " ")
     for words in (
-        f"with code {Code.COMPETITION_EXPIRED}; {schedule.WARN_ROUNDS} rounds before it warns",
+        f"with code {Code.COMPETITION_EXPIRED}; {decision.WARN_ROUNDS} rounds before it warns",
         f"code {Code.CHAIN_UNAVAILABLE};",
         f"code {Code.DATABASE_UNAVAILABLE};",
         f"code {Code.REVOCATIONS_INVALID};",
-        f"after {schedule.FIRST_RETRY}, {schedule.FIRST_RETRY * 2}, {schedule.FIRST_RETRY * 4}, … blocks",
+        f"after {decision.FIRST_RETRY}, {decision.FIRST_RETRY * 2}, {decision.FIRST_RETRY * 4}, … blocks",
     ):
         assert words in said, words

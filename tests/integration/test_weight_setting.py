@@ -15,8 +15,8 @@ from neurons.chain.types import ChainUnavailable
 from neurons.devchain import operations
 from neurons.devchain.faults import FaultKind
 from neurons.shutdown import Shutdown
-from neurons.validator.weights.plan_input import replay
 from neurons.validator.weights.setter import Terms, WeightSetter
+from neurons.validator.weights.view import replay
 from scoring.types import Block
 from scoring.weights.plan import CarriedOver
 from tests.builders.ledger import a_ledger_entry, some_inputs

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from neurons.chain.types import Metagraph
-from neurons.validator.weights import plan_input
+from neurons.validator.weights import decision
 from neurons.validator.weights.what_if import supposed
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
@@ -49,14 +49,14 @@ def a_metagraph(hotkeys: Sequence[str] = ("owner", "me", "king", "tail", "idle")
     return chain.a_metagraph(block=Block(block), block_hash=BlockHash("0x0"), owner_coldkey="c", neurons=neurons)
 
 
-NOW = plan_input.snapshot(a_metagraph(), HEAD, SCHEDULE)
+NOW = decision.snapshot(a_metagraph(), HEAD, SCHEDULE)
 
 
 @pytest.mark.parametrize(
     "basis",
     [
         pytest.param(NOW, id="of now"),
-        pytest.param(plan_input.carried_over(a_metagraph(("owner", "tail"), block=900), NOW, "away"), id="carried over"),
+        pytest.param(decision.carried_over(a_metagraph(("owner", "tail"), block=900), NOW, "away"), id="carried over"),
     ],
 )
 def test_a_basis_is_read_as_it_was_written(basis: plan.PlanInput) -> None:
@@ -64,14 +64,14 @@ def test_a_basis_is_read_as_it_was_written(basis: plan.PlanInput) -> None:
     again = plan.plan_input(basis.to_json())
     assert (again, again.hash) == (basis, basis.hash)
     assert basis.ledger_hash == HEAD.state_hash
-    assert plan_input.make_plan(again) == plan_input.make_plan(basis)
-    assert plan_input.make_plan(basis).snapshot_hash == basis.hash
+    assert decision.make_plan(again) == decision.make_plan(basis)
+    assert decision.make_plan(basis).snapshot_hash == basis.hash
 
 
 def test_a_plan_that_is_carried_over_follows_hotkeys_and_burns_no_more_than_it_did() -> None:
     """The king left: its share goes to the tail, at the uid that this has now; what was burned stays what it was."""
-    before = plan_input.make_plan(NOW)
-    after = plan_input.make_plan(plan_input.carried_over(a_metagraph(("owner", "tail", "new")), NOW, "away"))
+    before = decision.make_plan(NOW)
+    after = decision.make_plan(decision.carried_over(a_metagraph(("owner", "tail", "new")), NOW, "away"))
     assert (before.burn, after.burn) == pytest.approx((0.21, 0.21))
     assert after.vector == pytest.approx({0: 0.21, 1: 0.79})
 
@@ -79,20 +79,20 @@ def test_a_plan_that_is_carried_over_follows_hotkeys_and_burns_no_more_than_it_d
 def test_who_registered_again_since_earns_nothing_of_what_is_carried_over() -> None:
     """Not even under the same hotkey; where nobody is left the owner's uid gets it, and without one nothing can be planned."""
     new = a_metagraph(("owner", "king", "tail"), since=650)
-    assert plan_input.make_plan(plan_input.carried_over(new, NOW, "away")).vector == {0: 1.0}
+    assert decision.make_plan(decision.carried_over(new, NOW, "away")).vector == {0: 1.0}
     ownerless = replace(new, owner_hotkey=Hotkey("gone"))
     with pytest.raises(WeightsInvalid):
-        plan_input.make_plan(plan_input.carried_over(ownerless, NOW, "away"))
+        decision.make_plan(decision.carried_over(ownerless, NOW, "away"))
     with pytest.raises(WeightsInvalid, match="owner"):
-        plan_input.snapshot(ownerless, HEAD, SCHEDULE)
+        decision.snapshot(ownerless, HEAD, SCHEDULE)
 
 
 def test_what_was_carried_over_once_is_carried_over_from_the_same_plan() -> None:
     """No chain of rounding: always from the snapshot of the ledger."""
-    first = plan_input.carried_over(a_metagraph(("owner", "tail")), NOW, "away")
-    second = plan_input.carried_over(a_metagraph(), first, "still away")
+    first = decision.carried_over(a_metagraph(("owner", "tail")), NOW, "away")
+    second = decision.carried_over(a_metagraph(), first, "still away")
     assert isinstance(second, CarriedOver) and second.carried == NOW
-    assert to_u16(plan_input.make_plan(second).vector) == to_u16(plan.plan(NOW).vector)
+    assert to_u16(decision.make_plan(second).vector) == to_u16(plan.plan(NOW).vector)
 
 
 @pytest.mark.parametrize("score", [pytest.param(each, id=f"{each}") for each in (0.0, 0.3, 0.83, 1.0)])

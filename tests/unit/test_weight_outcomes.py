@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from neurons.chain.types import Applied, RateLimited, Refused, SealedCommit, SealedWeights, WeightsResult
-from neurons.validator.weights.outcome import answered, settled
+from neurons.validator.weights.setter import answered, settled
 from scoring.types import Block, Uid
 from scoring.weights.plan import WeightPlan
 from tests.builders.ledger import a_weight_attempt, a_weight_plan

@@ -1,11 +1,16 @@
 """`voice validator weights`, `replay`, `explain` and `what-if`: the reasons of a vector. Nothing here is signed or sent."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
 
 from neurons.cli.options import (
     AsJson,
@@ -17,17 +22,16 @@ from neurons.cli.options import (
     keys_of,
     shared_options,
 )
-from neurons.cli.output import answer
+from neurons.cli.output import answer, plain
 
 if TYPE_CHECKING:
     from neurons.settings import ValidatorSettings
-    from neurons.validator.weights.view import PlanView
+    from neurons.validator.weights.view import Data, PlanView
 
 Validator = Annotated[
     str | None,
     typer.Option("--validator", parser=address, metavar="ADDRESS", help="Whose ledger, by its hotkey; by default the wallet's."),
 ]
-Answer = TypeVar("Answer")
 
 
 @shared_options
@@ -40,18 +44,19 @@ def weights(
     as_json: AsJson = False,
 ) -> None:
     """Show the last attempts to set weights with their outcomes, or the weights that would be set now."""
-    from neurons.cli.validator import weight_tables
     from neurons.validator.weights import view as weight_view
 
     settings = _settings(options, competition)
     if not dry_run:
         attempts, refusal = asyncio.run(weight_view.attempts(settings, _whose(settings, validator), limit))
-        answer(as_json, [weight_tables.attempt(each) for each in attempts], lambda: weight_tables.show_attempts(attempts))
+        found = [weight_view.attempt_facts(each) for each in attempts]
+        answer(as_json, found, lambda: _show_attempts(found))
         if refusal:
             typer.echo(f"The last plan is held, and nothing is burned for it: {refusal}.", err=True)
         return
     view, decision = asyncio.run(weight_view.due_now(settings, _whose(settings, validator)))
-    answer(as_json, weight_tables.planned(view, decision), lambda: weight_tables.show_plan(view, decision))
+    planned = weight_view.planned(view, decision)
+    answer(as_json, planned, lambda: _show_plan(planned))
 
 
 @shared_options
@@ -61,13 +66,12 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Compute the vector of a snapshot again, and compare it with what was sent, and with what the chain holds now."""
-    from neurons.cli.validator import weight_tables
     from neurons.validator.weights import view as weight_view
 
     settings = _settings(options)
-    found = asyncio.run(weight_view.replayed(settings, snapshot))
-    answer(as_json, weight_tables.replays(snapshot, found), lambda: weight_tables.show_replays(found))
-    raise typer.Exit(0 if all(each.replayed.holds for each in found) else 1)
+    found = weight_view.replays(snapshot, asyncio.run(weight_view.replayed(settings, snapshot)))
+    answer(as_json, found, lambda: _show_replays(found))
+    raise typer.Exit(0 if found["equal"] else 1)
 
 
 @shared_options
@@ -79,11 +83,10 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say why a uid gets what it gets now: share, rank, evidence, lineage, duel, and what it lacks."""
-    from neurons.cli.validator import weight_tables
+    from neurons.validator.weights import view as weight_view
 
-    view = _view(_settings(options, competition), validator)
-    found = weight_tables.explained(view, uid)
-    answer(as_json, found, lambda: weight_tables.show_explained(found))
+    found = weight_view.explained(_view(_settings(options, competition), validator), uid)
+    answer(as_json, found, lambda: _show_explained(found))
 
 
 @shared_options
@@ -96,14 +99,14 @@ def what_if(
     as_json: AsJson = False,
 ) -> None:
     """Show the weights if a hotkey's model had this score, beside those of now. The top still changes hands by a duel alone."""
-    from neurons.cli.validator import weight_tables
+    from neurons.validator.weights import view as weight_view
     from neurons.validator.weights import what_if as supposing
     from scoring.types import Hotkey
 
     view = _view(_settings(options, competition), validator)
     supposed = supposing.supposed(view.snapshot, Hotkey(hotkey), score, view.rules)
-    changes = weight_tables.changes(view.snapshot, supposed)
-    answer(as_json, changes, lambda: weight_tables.show_changes(changes, hotkey, score))
+    changes = weight_view.changes(view.snapshot, supposed)
+    answer(as_json, changes, lambda: _show_changes(changes, hotkey, score))
 
 
 def _view(settings: "ValidatorSettings", validator: str | None) -> "PlanView":
@@ -126,3 +129,105 @@ def _whose(settings: "ValidatorSettings", validator: str | None) -> Any:
     if validator is not None:
         return Hotkey(validator)
     return Hotkey(keys_of(settings).hotkey.ss58_address)
+
+
+def _show_attempts(attempts: Sequence["Data"]) -> None:
+    """Newest first, each from its sending to its end."""
+    if not attempts:
+        Console().print("No attempt to set weights was made yet.")
+        return
+    table = Table("block", Column("snapshot", no_wrap=True), "outcome", box=SIMPLE_HEAD)
+    for each in attempts:
+        table.add_row(str(each["block"]), each["snapshot_hash"], Text(plain(_outcome(each))))
+    Console().print(table)
+
+
+def _outcome(each: "Data") -> str:
+    words = [each["outcome"].replace("_", " ")]
+    if each["reveal_round"] is not None:
+        opens = datetime.fromisoformat(each["opens_at"])
+        words.append(f"sealed until round {each['reveal_round']} of the beacon ({opens:%-d %b %H:%M} UTC)")
+    if each["applied_block"] is not None:
+        words.append(f"seen to count in block {each['applied_block']}")
+    if each["next_block"] is not None:
+        words.append(f"again from block {each['next_block']} on")
+    if each["carried"] is not None:
+        words.append(f"an older plan: {each['carried']}")
+    return "; ".join([*words, *([each["error"]] if each["error"] else [])])
+
+
+def _show_plan(data: "Data") -> None:
+    """A row for each registered uid, with its share and the reason."""
+    console, values = Console(), dict(data["vector"])
+    table = Table("uid", Column("hotkey", no_wrap=True), "share", "u16", "why", box=SIMPLE_HEAD)
+    for line in data["lines"]:
+        facts = str(line["uid"]), _short(line["hotkey"]), _share(line["share"]), str(values.get(line["uid"], ""))
+        table.add_row(*facts, Text(plain(line["reason"])))
+    console.print(table)
+    console.print(Text(plain(f"Ledger {data['ledger_hash']} after round {data['round']}: {data['throne']}")))
+    console.print(f"Burned to uid {data['owner']}: {_share(data['burn']) or '0'}; snapshot {data['snapshot_hash']}")
+    console.print(Text(_when(data)))
+
+
+def _when(data: "Data") -> str:
+    if data["due"] and data["why"]:
+        return f"Due now, as the last plan carried over, and not as the table has it: {data['why']}."
+    if data["due"]:
+        return "Due now. Nothing was signed."
+    before = "" if data["next_block"] is None else f" before block {data['next_block']}"
+    return f"Not due{before}: {data['why']}."
+
+
+def _show_replays(data: "Data") -> None:
+    """The vector, and for each attempt whether it was this one."""
+    console = Console(soft_wrap=True)
+    console.print(" ".join(f"{uid}:{value}" for uid, value in data["attempts"][0]["vector"]))
+    for it in data["attempts"]:
+        sent = "equal to" if it["vector"] == it["sent"] else "DIFFERENT from"
+        kept = "" if it["hash_holds"] else "; the snapshot that was kept has ANOTHER hash"
+        chain = {
+            True: "it counts on the chain now",
+            False: "other weights count on the chain now",
+            None: "the chain cannot be read",
+        }[it["counts_on_chain"]]
+        console.print(f"{it['validator']}, block {it['block']} ({it['outcome']}): {sent} what was sent{kept}; {chain}")
+
+
+def _show_explained(found: "Data") -> None:
+    """A fact a line."""
+    burned = found["weight"] - found["share"]
+    facts = {
+        "hotkey": found["hotkey"],
+        "submission": found["entrant"] or "none",
+        "share": f"{found['share']:.6f}" + (f", and {burned:.6f} that nobody earned" if burned > 0 else ""),
+        "place": {None: "none", 0: "king"}.get(found["place"], f"{(found['place'] or 0) + 1}"),
+        "rank": "none" if found["rank"] is None else str(found["rank"]),
+        "evidence": found["evidence"] or "none",
+        "lineage": found["lineage"] or "nothing is known",
+        "lacks": found["lacks"] or "nothing",
+        "throne": found["throne"],
+        "as of": f"round {found['round']}, block {found['block']}",
+    }
+    table = Table(Column(style="bold", no_wrap=True), Column(overflow="fold"), show_header=False, box=None)
+    for name, value in facts.items():
+        table.add_row(name, Text(plain(str(value))))
+    Console().print(table)
+
+
+def _show_changes(found: Sequence["Data"], hotkey: str, score: float) -> None:
+    """Before and after, side by side."""
+    table = Table("uid", Column("hotkey", no_wrap=True), "now", f"if {_short(hotkey)} scored {score:g}", "then", box=SIMPLE_HEAD)
+    for row in found:
+        after = row["after"]
+        uid = "" if row["uid"] is None else str(row["uid"])
+        shares = _share(row["before"]["share"]), _share(after["share"])
+        table.add_row(uid, _short(row["hotkey"]), *shares, Text(plain(after["reason"])))
+    Console().print(table)
+
+
+def _short(hotkey: str) -> str:
+    return hotkey if len(hotkey) < 16 else f"{hotkey[:8]}…{hotkey[-4:]}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.4f}" if value else ""

@@ -1,24 +1,32 @@
-"""The reads of the commands about weights: the ledger's head, the chain, the attempts. Nothing is signed."""
+"""The view of a validator's weights without a signature: the plan of now, the attempts and their replay, read and as plain data."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, assert_never
 
 from neurons.chain.adapter import Chain
 from neurons.chain.types import ChainUnavailable, Metagraph
 from neurons.network import open_chain
 from neurons.settings import ValidatorSettings
-from neurons.validator.weights import plan_input
-from neurons.validator.weights import schedule as weight_schedule
-from neurons.validator.weights.plan_input import Replayed, replay
-from neurons.validator.weights.schedule import Due, NotYet
-from neurons.validator.weights.setter import read_history
+from neurons.validator.weights import decision
+from neurons.validator.weights.decision import Due, NotYet, make_plan, read_history
 from scoring.competition import Competition, Schedule, load
 from scoring.errors import Code, PlatformError
-from scoring.types import Hotkey, RoundNumber
-from scoring.weights import plan as weights
-from scoring.weights.plan import Snapshot, WeightPlan, WeightsInvalid
+from scoring.types import Block, Hotkey, RoundNumber, Uid
+from scoring.weights.explanation import explain, explain_all
+from scoring.weights.plan import CarriedOver, Snapshot, WeightPlan, WeightsInvalid, plan, to_u16
 from voice_api.db.database import open_pool
 from voice_api.db.ledger import Ledger, LedgerEntry
-from voice_api.db.weights import WeightAttempt, Weights, of_snapshot
+from voice_api.db.states import WeightOutcome
+from voice_api.db.weights import Made, WeightAttempt, Weights, of_snapshot
+from voice_api.errors import LedgerInvalid
+
+Data = dict[str, Any]
+Vector = tuple[tuple[Uid, int], ...]
+"""Uids and their u16, as the chain takes them."""
+_BEACON_BEGAN, _BEACON_SECONDS = 1_692_803_367, 3
+"""The beacon (drand's quicknet) whose rounds open sealed weights: the Unix time of its first round, and the time between two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,30 @@ class PlanView:
     rules: Competition
     snapshot: Snapshot
     plan: WeightPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """An attempt's vector, computed again from its input, beside the one that was sent."""
+
+    validator: Hotkey
+    block: Block
+    outcome: WeightOutcome
+    ledger_hash: str
+    vector: Vector
+    """Computed again."""
+    sent: Vector
+    hash_holds: bool
+    """Whether the input has the hash that was kept with it."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the input has its hash, and both vectors are the same."""
+        return self.hash_holds and self.vector == self.sent
+
+    def on_chain(self, row: Mapping[Uid, int]) -> bool:
+        """Whether it is this vector that counts."""
+        return dict(row) == dict(self.vector)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +89,16 @@ async def due_now(settings: ValidatorSettings, validator: Hotkey) -> tuple[PlanV
         metagraph = await chain.metagraph()
         history = await read_history(Ledger(pool, validator), Weights(pool, validator))
     view = _planned(validator, history.head, metagraph, schedule)
-    return view, weight_schedule.decide(metagraph, validator, history, schedule)
+    return view, decision.decide(metagraph, validator, history, schedule)
 
 
 def _planned(validator: Hotkey, head: LedgerEntry | None, metagraph: Metagraph, schedule: Schedule) -> PlanView:
-    weight_schedule.rounds_left_or_raise(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
+    decision.rounds_left_or_raise(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
     if head is None:
         raise PlatformError(Code.NOT_FOUND, f"{validator} has folded no round yet")
     try:
-        snapshot = plan_input.snapshot(metagraph, head, schedule)
-        return PlanView(head, schedule.at(head.round), snapshot, weights.plan(snapshot))
+        snapshot = decision.snapshot(metagraph, head, schedule)
+        return PlanView(head, schedule.at(head.round), snapshot, plan(snapshot))
     except WeightsInvalid as exc:
         raise PlatformError(Code.STATE_CONFLICT, f"no weights can be planned: {exc}") from exc
 
@@ -89,9 +121,99 @@ async def replayed(settings: ValidatorSettings, snapshot_hash: str) -> tuple[Che
         return tuple(CheckedReplay(each, None) for each in found)
 
 
+def replay(made: Made) -> Replayed:
+    """Plan again from the input that an attempt kept; raises LedgerInvalid where no plan follows from it."""
+    attempt = made.attempt
+    try:
+        vector = to_u16(make_plan(attempt.plan_input).vector)
+        sent = to_u16(attempt.plan.vector)
+    except (KeyError, TypeError, ValueError) as exc:  # it was read, yet its values may be of any kind
+        raise LedgerInvalid(f"nothing follows from the snapshot {attempt.snapshot_hash}: {exc!r}") from exc
+    return Replayed(
+        validator=made.validator,
+        block=attempt.block,
+        outcome=attempt.outcome,
+        ledger_hash=attempt.plan_input.ledger_hash,
+        vector=vector,
+        sent=sent,
+        hash_holds=attempt.plan_input.hash == attempt.snapshot_hash,
+    )
+
+
 async def _counts(chain: Chain, replayed: Replayed) -> bool:
     metagraph = await chain.metagraph()
     neuron = metagraph.neuron(replayed.validator)
     if neuron is None:
         return False
     return replayed.on_chain((await chain.sealed(replayed.validator, neuron.uid, metagraph.block)).row)
+
+
+def attempt_facts(each: WeightAttempt) -> Data:
+    """An attempt without what it kept: that is behind `voice validator replay`."""
+    names = ("id", "block", "snapshot_hash", "outcome", "mechanism", "reveal_round", "applied_block", "next_block", "error")
+    data = {name: getattr(each, name) for name in names}
+    data["opens_at"] = None if each.reveal_round is None else _opens(each.reveal_round).isoformat()
+    return data | {"carried": each.plan_input.why if isinstance(each.plan_input, CarriedOver) else None}
+
+
+def planned(view: PlanView, due: Due | NotYet) -> Data:
+    """The plan of now, and when it would be sent."""
+    data = {"ledger_hash": view.head.state_hash, "round": view.head.round, "throne": view.head.state.throne}
+    data |= {"snapshot_hash": view.snapshot.hash, "block": view.snapshot.block, "owner": view.snapshot.owner}
+    data |= {"burn": view.plan.burn, "vector": to_u16(view.plan.vector), "lines": _lines(view.snapshot, view.plan)}
+    match due:
+        case Due(carry):
+            return data | {"due": True, "next_block": None, "why": carry}
+        case NotYet(block, why):
+            return data | {"due": False, "next_block": block, "why": why}
+        case unreachable:
+            assert_never(unreachable)
+
+
+def replays(snapshot_hash: str, found: Sequence[CheckedReplay]) -> Data:
+    """Each attempt that was made from the snapshot, and what is equal."""
+    rows = [asdict(each.replayed) | {"equal": each.replayed.holds, "counts_on_chain": each.counts} for each in found]
+    return {"snapshot_hash": snapshot_hash, "attempts": rows, "equal": all(each.replayed.holds for each in found)}
+
+
+def explained(view: PlanView, uid: int) -> Data:
+    """All that is known of a uid; raises PlatformError(NOT_FOUND)."""
+    line = next((line for line in view.plan.lines if line.uid == uid), None)
+    if line is None:
+        raise PlatformError(Code.NOT_FOUND, f"no hotkey is registered under uid {uid}")
+    state = view.head.state
+    duel = next((asdict(duel) | {"wealth": duel.wealth} for duel in state.duels if duel.challenger == line.entrant), None)
+    ended = [asdict(over) for over in (*state.lost, *state.ended) if over.entrant == line.entrant]
+    weight = view.plan.vector.get(line.uid, 0.0)
+    facts = {"weight": weight, "king": line.entrant is not None and line.entrant == state.king, "throne": state.throne}
+    words = explain(view.snapshot, view.plan, line.uid)
+    return (
+        asdict(line)
+        | asdict(words)
+        | facts
+        | {"duel": duel, "duels_over": ended, "block": view.snapshot.block, "round": view.head.round}
+    )
+
+
+def changes(now: Snapshot, then: Snapshot) -> list[Data]:
+    """Each uid that gets something under one of two snapshots, or whose reason is another; both have the same hotkeys."""
+    names = ("share", "place", "rank", "reason")
+    plans = plan(now), plan(then)
+    rows = []
+    for old, new in zip(_lines(now, plans[0]), _lines(then, plans[1]), strict=True):
+        if old["share"] or new["share"] or old["reason"] != new["reason"]:
+            parts = {"before": {name: old[name] for name in names}, "after": {name: new[name] for name in names}}
+            rows.append({"uid": old["uid"], "hotkey": old["hotkey"], **parts})
+    burned = [{"share": each.burn, "place": None, "rank": None, "reason": "nobody earned it"} for each in plans]
+    return [*rows, {"uid": None, "hotkey": "burned", "before": burned[0], "after": burned[1]}]
+
+
+def _lines(snapshot: Snapshot, made: WeightPlan) -> list[Data]:
+    """Each line of the plan with its explanation."""
+    words = explain_all(snapshot, made)
+    return [asdict(line) | asdict(words[line.uid]) for line in made.lines]
+
+
+def _opens(reveal_round: int) -> datetime:
+    """When the beacon publishes a round."""
+    return datetime.fromtimestamp(_BEACON_BEGAN + (reveal_round - 1) * _BEACON_SECONDS, UTC)

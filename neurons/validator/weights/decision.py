@@ -1,15 +1,17 @@
-"""When weights are due: one pure decision from the chain's rules, the ledger, and the ends of earlier attempts."""
+"""The decision about weights: whether they are due, and from which input: the ledger's head, or an older plan carried over."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neurons.chain.types import Metagraph
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, Hotkey, RoundNumber
-from voice_api.db.ledger import EntryOutline, LedgerEntry
+from scoring.types import Block, Hotkey, RoundNumber, Uid
+from scoring.weights import plan
+from scoring.weights.plan import CarriedOver, PlanInput, Snapshot, WeightPlan
+from voice_api.db.ledger import EntryOutline, Ledger, LedgerEntry
 from voice_api.db.states import WeightOutcome
-from voice_api.db.weights import WeightAttempt
+from voice_api.db.weights import WeightAttempt, Weights
 
 WARN_ROUNDS = 50
 """From so many rounds before the end of the rules on operators are told."""
@@ -44,6 +46,17 @@ class WeightHistory:
         """Why no receipt counts that reached this validator last; '' where one does, or where none ever reached it."""
         refusal = "" if self.judged is None else self.judged.inputs.refusal
         return f"in round {self.judged.round} {refusal}" if self.judged is not None and refusal else ""
+
+
+async def read_history(ledger: Ledger, weights: Weights) -> WeightHistory:
+    """All that decides when weights are due; raises DatabaseUnavailable."""
+    return WeightHistory(
+        head=await ledger.head(),
+        judged=await ledger.last_judged(),
+        attempts=await weights.page(),
+        waiting=await weights.waiting(),
+        planned=await weights.planned(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +147,57 @@ def _after_failures(attempts: Sequence[WeightAttempt], tempo: int) -> tuple[Bloc
         return Block(0), ""
     pause = min(FIRST_RETRY << min(failures - 1, 30), max(FIRST_RETRY, tempo // 4))
     return Block(last.block + pause), f"{failures} attempts in a row failed"
+
+
+def snapshot(metagraph: Metagraph, head: LedgerEntry, schedule: Schedule) -> Snapshot:
+    """The ledger's head and the hotkeys that are registered now; raises WeightsInvalid while the subnet's owner holds no uid to burn to."""
+    owner = metagraph.neuron(metagraph.owner_hotkey)
+    if owner is None:
+        raise plan.WeightsInvalid("the subnet's owner holds no uid to burn to")
+    competition = schedule.at(head.round)
+    return Snapshot(
+        ledger_hash=head.state_hash,
+        state=head.state,
+        block=metagraph.block,
+        owner=owner.uid,
+        uids=_uids(metagraph),
+        registered_at=_registered_at(metagraph),
+        committed={item.hotkey: item.block for item in metagraph.commitments},
+        shares=competition.shares.king_and_tail,
+        tail_floor=competition.shares.tail_floor,
+        tie_band=competition.shares.tie_band,
+        tie_speed=competition.shares.tie_speed,
+        competition_hash=competition.hash,
+    )
+
+
+def carried_over(metagraph: Metagraph, old: PlanInput, why: str) -> CarriedOver:
+    """An older snapshot, for the hotkeys that are registered now."""
+    owner = metagraph.neuron(metagraph.owner_hotkey)
+    first = old.carried if isinstance(old, CarriedOver) else old
+    return CarriedOver(
+        carried=first,
+        why=why,
+        block=metagraph.block,
+        owner=None if owner is None else owner.uid,
+        uids=_uids(metagraph),
+        registered_at=_registered_at(metagraph),
+    )
+
+
+def make_plan(given: PlanInput) -> WeightPlan:
+    """The plan that follows from an input, and from nothing else; raises WeightsInvalid where nobody can be weighed."""
+    match given:
+        case Snapshot():
+            return plan.plan(given)
+        case CarriedOver():
+            again = plan.remap(plan.plan(given.carried), given.uids, given.registered_at, given.owner)
+            return replace(again, snapshot_hash=given.hash)
+
+
+def _uids(metagraph: Metagraph) -> dict[Hotkey, Uid]:
+    return {neuron.hotkey: neuron.uid for neuron in metagraph.neurons}
+
+
+def _registered_at(metagraph: Metagraph) -> dict[Hotkey, Block]:
+    return {neuron.hotkey: neuron.registered_at_block for neuron in metagraph.neurons}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from neurons.chain.types import Metagraph, Neuron
-from neurons.validator.weights.schedule import Due, NotYet, WeightHistory, decide, rounds_left_or_raise, stalled
+from neurons.validator.weights.decision import Due, NotYet, WeightHistory, decide, rounds_left_or_raise, stalled
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey, RoundNumber, Uid, Weight
