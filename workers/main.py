@@ -17,13 +17,12 @@ from redis.exceptions import RedisError
 
 from scoring import competition
 from voice_api.db.database import Pool, connect
-from voice_api.db.queue import EvaluationQueue
+from voice_api.db.processes import Workers
+from voice_api.db.queue import RETRY_BUDGET, EvaluationQueue, RetryBudget
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
-from voice_api.db.workers import Workers
 from voice_api.errors import RedisUnavailable
 from voice_api.keys import ServiceKey, certified
-from voice_api.retry_budget import RETRY_BUDGET, RetryBudget
 from voice_api.runtime import reachable
 from voice_api.runtime.process_metrics import exposed
 from voice_api.settings import MetricsSettings

@@ -173,13 +173,14 @@ def database_logins(
     """Make the login that each URL names (api, dispatcher, worker, validator, reader), with its password, in its role."""
     from neurons.settings import MigrationSettings
     from scoring.errors import Code, PlatformError
-    from voice_api.db import logins
+    from voice_api.db import roles
 
     try:
         urls = [file.read_text(encoding="utf-8").strip() for file in files]
     except OSError as exc:
         raise PlatformError(Code.ARGUMENT_INVALID, f"{exc.filename} cannot be read: {exc.strerror}.") from exc
-    asyncio.run(logins.ensure(MigrationSettings().database_url.get_secret_value(), [logins.Login.of(url) for url in urls]))
+    logins = [roles.Login.of(url) for url in urls]
+    asyncio.run(roles.ensure_logins(MigrationSettings().database_url.get_secret_value(), logins))
 
 
 def _run(serve: "Callable[[Shutdown], Coroutine[Any, Any, None]]", registry: "CollectorRegistry") -> None:

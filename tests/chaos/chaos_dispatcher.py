@@ -7,8 +7,8 @@ import asyncio
 
 from neurons.cli import logs
 from neurons.shutdown import Shutdown
+from voice_api.db.queue import RetryBudget
 from voice_api.dispatch import dispatcher
-from voice_api.retry_budget import RetryBudget
 from voice_api.settings import DispatcherSettings
 
 PATIENT = RetryBudget(per_evaluation=1000, per_day=1000)

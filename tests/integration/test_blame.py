@@ -9,7 +9,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
 from scoring.errors import Code, InfrastructureFault
 from scoring.model.safetensors_header import parse_header
-from voice_api.db.causes import Cause
+from voice_api.db.evaluations import Cause
 from voice_api.errors import DatabaseUnavailable
 from workers.jobs.failures import cause_of, same_failure_elsewhere
 

@@ -21,17 +21,15 @@ from scoring.types import Hotkey, SubmissionId
 from tests.builders.workers import a_worker
 from voice_api.db.database import Pool, connect, connection_to, open_pool
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
-from voice_api.db.leader import candidacy
 from voice_api.db.operations import Operations
-from voice_api.db.queue import EvaluationQueue
+from voice_api.db.processes import Workers, candidacy
+from voice_api.db.queue import RETRY_BUDGET, EvaluationQueue, RetryBudget
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import ParkedWhy, QueueName, ValidationState
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.db.validations import Validations
-from voice_api.db.workers import Workers
-from voice_api.dispatch import dispatcher, wakeups
-from voice_api.dispatch.wakeups import AHEAD, WakeUps, missing
-from voice_api.retry_budget import RETRY_BUDGET, RetryBudget
+from voice_api.dispatch import dispatcher
+from voice_api.dispatch.dispatcher import AHEAD, WakeUps, missing
 from voice_api.runtime.process_metrics import DispatcherMetrics
 from voice_api.settings import DispatcherSettings
 from workers import jobs
@@ -116,7 +114,7 @@ def test_wakeups_follow_the_workers_that_live(redis_url: str, redis: Redis) -> N
 
 def test_job_resolves() -> None:
     """The job's name, which the dispatcher knows as a string only, is a function of the workers'."""
-    assert import_attribute(wakeups.JOB) is jobs.evaluate_next
+    assert import_attribute(dispatcher.JOB) is jobs.evaluate_next
 
 
 async def test_due_rows_are_followed_by_wakeups(settings: DispatcherSettings, redis: Redis, open_round: OpenRound) -> None:

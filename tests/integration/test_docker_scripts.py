@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from voice_api.db.logins import Login
+from voice_api.db.roles import Login
 from voice_api.keys import ServiceKey
 
 FOLDER = Path(__file__).resolve().parents[2] / "docker"

@@ -10,11 +10,10 @@ from redis import Redis
 
 from scoring.types import Block, BlockHash, Hotkey, SubmissionId
 from voice_api.db.database import Pool
-from voice_api.db.leader import candidacy
+from voice_api.db.processes import Workers, candidacy
 from voice_api.db.registry import Registry, RegistrySnapshot
 from voice_api.db.states import QueueName
 from voice_api.db.validations import Validations
-from voice_api.db.workers import Workers
 from voice_api.schemas import Part, Readiness
 from voice_api.settings import ApiSettings
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from voice_api.dispatch import wakeups
+from voice_api.dispatch import dispatcher
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("neurons", "workers", "voice_api", "scoring", "prompts")
@@ -49,7 +49,7 @@ def test_the_api_and_the_daemons_run_without_torch() -> None:
 
 def test_the_job_that_the_api_names_exists() -> None:
     """The dispatcher names its job by string; the string resolves."""
-    module, name = wakeups.JOB.rsplit(".", 1)
+    module, name = dispatcher.JOB.rsplit(".", 1)
     assert callable(getattr(importlib.import_module(module), name))
 
 

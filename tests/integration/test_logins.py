@@ -9,9 +9,9 @@ import pytest
 
 from neurons.cli.main import app
 from scoring.errors import Code, VoiceError
-from voice_api.db import logins, roles
+from voice_api.db import roles
 from voice_api.db.database import Pool, connection_to, open_pool
-from voice_api.db.logins import ROLES, Login
+from voice_api.db.roles import ROLES, Login
 from voice_api.db.submissions import Submissions
 
 pytestmark = pytest.mark.usefixtures("alone_on_the_server")
@@ -74,10 +74,10 @@ async def _reads(url: str) -> str:
 async def test_a_wider_role_is_taken_away(ruled_url: str, pool: Pool) -> None:
     """What somebody granted by hand does not stay."""
     login = Login("reader", PASSWORD)
-    await logins.ensure(ruled_url, [login])
+    await roles.ensure_logins(ruled_url, [login])
     async with pool.connection() as connection:
         await connection.execute("grant voice_api to reader")
-    await logins.ensure(ruled_url, [login])
+    await roles.ensure_logins(ruled_url, [login])
     assert (await _memberships(ruled_url))["reader"] == "voice_reader"
 
 

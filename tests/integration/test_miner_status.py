@@ -13,10 +13,10 @@ from scoring.types import Hotkey, SubmissionId
 from tests.builders.addresses import ALICE
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
+from voice_api.db.processes import Workers
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName, VerdictState
 from voice_api.db.submissions import Submissions
-from voice_api.db.workers import Workers
 from voice_api.settings import ApiSettings
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]

@@ -17,10 +17,10 @@ from scoring.errors import Code, VoiceError
 from scoring.types import SubmissionId
 from voice_api.db.database import Pool
 from voice_api.db.operations import Operations
+from voice_api.db.processes import Workers
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import Submissions
-from voice_api.db.workers import Workers
 from voice_api.settings import ApiSettings
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]

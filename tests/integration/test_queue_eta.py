@@ -10,9 +10,9 @@ from neurons.api_client.client import VoiceApi
 from scoring.types import SubmissionId
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
+from voice_api.db.processes import Workers
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import EvaluationState, QueueName
-from voice_api.db.workers import Workers
 from voice_api.settings import ApiSettings
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]

@@ -18,20 +18,17 @@ from voice_api.db.audits import Audits, Drawn
 from voice_api.db.database import Pool, open_pool, query_names, sql
 from voice_api.db.evaluations import Verdict
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
-from voice_api.db.leader import candidacy
 from voice_api.db.ledger import Ledger
-from voice_api.db.operations import Operations
+from voice_api.db.operations import Operations, Watch
+from voice_api.db.processes import Workers, candidacy
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.receipts import Receipts
+from voice_api.db.receipts import Receipts, Samples
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.rounds import Eligibility, NewRound, RoundEntry, Rounds
-from voice_api.db.samples import Samples
 from voice_api.db.states import AuditOutcome, QueueName, VerdictState, WeightOutcome
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.db.validations import ValidationResult, Validations
-from voice_api.db.watch import Watch
 from voice_api.db.weights import Weights
-from voice_api.db.workers import Workers
 
 pytestmark = pytest.mark.usefixtures("alone_on_the_server")
 

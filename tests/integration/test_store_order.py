@@ -8,15 +8,13 @@ import pytest
 
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid
-from voice_api.db.causes import Cause
 from voice_api.db.database import Pool
-from voice_api.db.evaluations import Claim, Verdict
-from voice_api.db.queue import EvaluationQueue
+from voice_api.db.evaluations import Cause, Claim, Verdict
+from voice_api.db.queue import EvaluationQueue, RetryBudget
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName
 from voice_api.db.submissions import NewSubmission, Submissions
-from voice_api.retry_budget import RetryBudget
 
 LEASE = timedelta(minutes=15)
 NOW, AT_ONCE = Block(1000), timedelta(0)

@@ -14,12 +14,11 @@ from tests.integration.event_replay import replayed
 from voice_api.db.database import Pool, sql
 from voice_api.db.evaluations import Verdict
 from voice_api.db.operations import Operations
-from voice_api.db.queue import EvaluationQueue
+from voice_api.db.queue import EvaluationQueue, RetryBudget
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.errors import LeaseLost
-from voice_api.retry_budget import RetryBudget
 
 LEASE, AT_ONCE = timedelta(minutes=15), timedelta(0)
 WHO: dict[str, Any] = {"actor": "o", "reason": "r"}

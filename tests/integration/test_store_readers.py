@@ -10,9 +10,8 @@ from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.receipts import Receipt, Receipts
+from voice_api.db.receipts import Receipt, Receipts, Samples
 from voice_api.db.rounds import NewRound, Rounds
-from voice_api.db.samples import Samples
 from voice_api.db.states import QueueName
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]

@@ -12,12 +12,10 @@ from scoring.types import RoundNumber, SubmissionId
 from tests.integration.event_replay import replayed
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim
-from voice_api.db.operations import Operations
-from voice_api.db.queue import EvaluationQueue
+from voice_api.db.operations import Operations, Watch
+from voice_api.db.queue import EvaluationQueue, RetryBudget
 from voice_api.db.rounds import Rounds
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName
-from voice_api.db.watch import Watch
-from voice_api.retry_budget import RetryBudget
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 Verb = Callable[[Operations, Claim], Awaitable[object]]

@@ -7,7 +7,7 @@ import pytest
 
 from scoring.types import Block, Entrant, RoundNumber, SubmissionId
 from voice_api.db.database import Pool
-from voice_api.db.leader import candidacy
+from voice_api.db.processes import candidacy
 from voice_api.db.rounds import Eligibility, NewRound, Round, RoundEntry, Rounds
 from voice_api.db.states import QueueName, RoundState
 from voice_api.db.submissions import NewSubmission, Submissions

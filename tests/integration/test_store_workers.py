@@ -6,8 +6,8 @@ import pytest
 
 from voice_api.db.database import Pool
 from voice_api.db.operations import Operations
+from voice_api.db.processes import Workers
 from voice_api.db.states import QueueName
-from voice_api.db.workers import Workers
 
 WITHIN = timedelta(minutes=2)
 

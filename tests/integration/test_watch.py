@@ -6,11 +6,11 @@ from datetime import timedelta
 from scoring.errors import Code
 from scoring.types import Hotkey, SubmissionId
 from voice_api.db.database import Pool
-from voice_api.db.leader import candidacy
+from voice_api.db.operations import Watch
+from voice_api.db.processes import candidacy
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName, ValidationState
 from voice_api.db.validations import Validations
-from voice_api.db.watch import Watch
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 LEASE = timedelta(minutes=1)

@@ -18,14 +18,13 @@ from scoring.types import RoundNumber, SubmissionId
 from tests.builders.workers import a_worker, changed
 from voice_api.db.database import Pool
 from voice_api.db.operations import Operations
-from voice_api.db.queue import EvaluationQueue
+from voice_api.db.processes import Workers
+from voice_api.db.queue import EvaluationQueue, RetryBudget
 from voice_api.db.rounds import NewRound, Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import Submissions
-from voice_api.db.workers import Workers
 from voice_api.errors import DatabaseUnavailable
 from voice_api.keys import CertifiedKey, ServiceKey
-from voice_api.retry_budget import RetryBudget
 from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.evaluation.tools import LastPanel, Tools

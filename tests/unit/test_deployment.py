@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from voice_api.db.logins import ROLES
+from voice_api.db.roles import ROLES
 
 LOGINS = ("api", "dispatcher", "worker", "validator")
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,9 +8,17 @@ from scoring.errors import Code
 from scoring.receipts.receipt import Subject
 from scoring.report import EvaluationReport
 from scoring.types import Block, ContentHash, EvaluationId, Hotkey, Micro, PublicKey, RoundNumber, SubmissionId, Tag, TensorsHash
-from voice_api.db.causes import Cause
 from voice_api.db.database import JsonObject
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName, VerdictState
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One unforeseen failure on one host. Equal `cause` texts are the same failure: seen on another host, it is the submission's."""
+
+    host: str
+    code: Code
+    cause: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,12 @@
-"""Operators' orders. Each one writes an event or an operator's action in its own transaction, with its actor and its reason."""
+"""An operator's work: the orders that it gives, and the numbers that it watches."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from scoring.errors import Code, PlatformError
 from scoring.types import EvaluationId, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.database import Connection, Pool, read, sql
-from voice_api.db.states import ParkedWhy, QueueName, RoundState
+from voice_api.db.states import ParkedWhy, QueueName, RoundState, ValidationState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,10 @@ class StuckRow:
 
 
 class Operations:
-    """The operator's verbs. They raise PlatformError: NOT_FOUND, or STATE_CONFLICT where the state forbids it."""
+    """The operator's verbs. They raise PlatformError: NOT_FOUND, or STATE_CONFLICT where the state forbids it.
+
+    Each one writes an event or an operator's action in its own transaction, with its actor and its reason.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -158,3 +161,51 @@ async def _refuse_submission(connection: Connection, submission_id: SubmissionId
     if row is None:
         raise PlatformError(Code.NOT_FOUND, f"there is no submission {submission_id}")
     raise PlatformError(Code.STATE_CONFLICT, f"submission {submission_id} is {row['state']}")
+
+
+class Watch:
+    """The numbers that operators watch: the age of waiting work, failures, the registry's age, whether a dispatcher leads; a query each."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def ages(self) -> dict[QueueName, timedelta]:
+        """The age of the oldest due row of each queue; zero where nothing waits."""
+        async with self._pool.connection() as connection:
+            found = {row["queue"]: row["age"] for row in await connection.fetch(sql("watch.ages"))}
+        return {queue: found.get(queue, timedelta(0)) for queue in QueueName}
+
+    async def running(self) -> dict[QueueName, int]:
+        """Count running evaluations by queue; every queue is named."""
+        async with self._pool.connection() as connection:
+            found = {row["queue"]: row["count"] for row in await connection.fetch(sql("watch.running"))}
+        return {queue: found.get(queue, 0) for queue in QueueName}
+
+    async def registry_age(self) -> timedelta | None:
+        """The time since the registry was received; None before the first."""
+        async with self._pool.connection() as connection:
+            age: timedelta | None = await connection.fetchval(sql("watch.registry_age"))
+        return age
+
+    async def validations(self) -> dict[ValidationState, int]:
+        """Count validations by state; every state is named."""
+        async with self._pool.connection() as connection:
+            found = {row["state"]: row["count"] for row in await connection.fetch(sql("watch.validations"))}
+        return {state: found.get(state, 0) for state in ValidationState}
+
+    async def failures(self) -> dict[QueueName, int]:
+        """The most failures that an open evaluation of each queue has had; 0 where none has."""
+        async with self._pool.connection() as connection:
+            found = {row["queue"]: row["failures"] for row in await connection.fetch(sql("watch.failures"))}
+        return {queue: found.get(queue, 0) for queue in QueueName}
+
+    async def failures_today(self) -> int:
+        """The most failures of ours that a submission has had in 24 hours."""
+        async with self._pool.connection() as connection:
+            most: int = await connection.fetchval(sql("watch.failures_today"))
+        return most
+
+    async def led(self) -> bool:
+        """Whether a dispatcher leads."""
+        async with self._pool.connection() as connection:
+            return bool(await connection.fetchval(sql("watch.led")))

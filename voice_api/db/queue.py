@@ -2,18 +2,29 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from scoring.errors import EXPLANATIONS, Code, PlatformError
 from scoring.report import EvaluationReport
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
-from voice_api.db.causes import Cause, causes_of
 from voice_api.db.database import Connection, Pool, read, sql
-from voice_api.db.evaluations import Claim, Depth, Evaluation, QueueRow, Verdict
+from voice_api.db.evaluations import Cause, Claim, Depth, Evaluation, QueueRow, Verdict
 from voice_api.db.states import EvaluationState, QueueName, VerdictState
 from voice_api.errors import LeaseLost
-from voice_api.retry_budget import RETRY_BUDGET, RetryBudget
+
+
+@dataclass(frozen=True, slots=True)
+class RetryBudget:
+    """How often failures that are not the submission's are tried again, before work is parked for the operator."""
+
+    per_evaluation: int = 3  # retries of one evaluation, or of one recording
+    per_day: int = 8  # failures of one submission within 24 hours
+
+
+RETRY_BUDGET = RetryBudget()
+"""No setting: workers and dispatchers park by it, and must hold the same."""
 
 
 class EvaluationQueue:
@@ -27,12 +38,12 @@ class EvaluationQueue:
         """Take the best due evaluation, or None; a drained host gets nothing. Concurrent claimants never get the same one."""
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(sql("queue.claim"), queue, worker, lease, host)
-            return read(Claim, row, causes=await causes_of(connection, row["submission_id"])) if row else None
+            return read(Claim, row, causes=await _causes_of(connection, row["submission_id"])) if row else None
 
     async def causes(self, claim: Claim) -> tuple[Cause, ...]:
         """The unforeseen failures of a claim's submission as they are now: others may have failed alike since it was claimed."""
         async with self._pool.connection() as connection:
-            return await causes_of(connection, claim.submission_id)
+            return await _causes_of(connection, claim.submission_id)
 
     async def renew(self, claim: Claim, lease: timedelta, stage: str, done: int, total: int) -> None:
         """Report progress and extend the lease from now on; raises LeaseLost."""
@@ -134,6 +145,13 @@ class EvaluationQueue:
         async with self._pool.connection() as connection:
             rows: Sequence[Any] = await connection.fetch(sql(name), *arguments)
         return rows
+
+
+async def _causes_of(connection: Connection, submission: SubmissionId) -> tuple[Cause, ...]:
+    """A submission's unforeseen failures that met no other one, in any round; each once, in order."""
+    rows = await connection.fetch(sql("queue.causes"), submission)
+    found = [Cause(row["host"] or "", Code(row["code"] or Code.WORKER_ERROR), row["cause"]) for row in rows]
+    return tuple(sorted(found, key=lambda cause: (cause.host, cause.code, cause.cause)))
 
 
 def _check(verdict: Verdict) -> None:

@@ -1,9 +1,9 @@
-"""Receipts, byte for byte as they were signed."""
+"""Receipts, byte for byte as they were signed, and the samples that they list."""
 
 from dataclasses import dataclass
 
 from scoring.errors import Code, PlatformError
-from scoring.types import EvaluationId
+from scoring.types import EvaluationId, Micro
 from voice_api.db.database import JsonObject, Pool, read, sql
 
 
@@ -31,3 +31,32 @@ class Receipts:
         if row is None:
             raise PlatformError(Code.NOT_FOUND, "there is no receipt with this hash")
         return read(Receipt, row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleRow:
+    """One sample; `position` counts from 0 in the round's own order, `rate` is in Hz, `seconds` of wall-clock to speak it."""
+
+    position: int
+    prompt_id: str
+    group_id: str
+    score: Micro
+    gate: str | None
+    metrics: JsonObject
+    utilities: JsonObject
+    pcm_sha256: str
+    rate: int
+    seconds: float
+
+
+class Samples:
+    """The samples of scored evaluations."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def page(self, evaluation_id: EvaluationId, after: int | None = None, limit: int = 50) -> tuple[SampleRow, ...]:
+        """An evaluation's samples at positions above `after`; the last one's position is the next page's `after`."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(sql("samples.page"), evaluation_id, -1 if after is None else after, limit)
+        return tuple(read(SampleRow, row) for row in rows)

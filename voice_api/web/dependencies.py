@@ -11,16 +11,14 @@ from redis.asyncio import Redis
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Depth
 from voice_api.db.idempotency import Idempotency
-from voice_api.db.operations import Operations
+from voice_api.db.operations import Operations, Watch
+from voice_api.db.processes import Workers
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.receipts import Receipts
+from voice_api.db.receipts import Receipts, Samples
 from voice_api.db.registry import Registry
 from voice_api.db.rounds import Rounds
-from voice_api.db.samples import Samples
 from voice_api.db.submissions import OutcomeCount, Submissions
 from voice_api.db.validations import Validations
-from voice_api.db.watch import Watch
-from voice_api.db.workers import Workers
 from voice_api.settings import ApiSettings
 from voice_api.web.limits import Limits
 from voice_api.web.metrics import Metrics

@@ -12,9 +12,9 @@ from typing import TypeVar
 import structlog
 
 from scoring.errors import Code, SubmissionFault, VoiceError
-from voice_api.db.causes import Cause
+from voice_api.db.evaluations import Cause
+from voice_api.db.queue import RETRY_BUDGET
 from voice_api.errors import DatabaseUnavailable
-from voice_api.retry_budget import RETRY_BUDGET
 
 log = structlog.get_logger()
 T = TypeVar("T")

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import structlog
 
+from voice_api.db.processes import Workers
 from voice_api.db.states import QueueName
-from voice_api.db.workers import Workers
 from voice_api.errors import DatabaseUnavailable
 from workers.jobs.context import WorkerContext
 

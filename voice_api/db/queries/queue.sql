@@ -221,3 +221,13 @@ select * from evaluations where round = $3 and id > $1 order by id limit $2;
 -- name: page_of_submission
 -- A submission's evaluations after an id, oldest first, of one round if asked.
 select * from evaluations where submission_id = $3 and id > $1 and ($4::integer is null or round = $4) order by id limit $2;
+
+-- name: causes
+-- Where and how a submission's evaluations failed unforeseen; what also met another submission is no submission's fault.
+select v.host, v.code, v.cause
+from events v
+where v.submission_id = $1 and v.kind = 'evaluation' and v.cause is not null
+  and not exists (
+      select from events o where o.cause = v.cause and o.submission_id <> v.submission_id and o.code between 2000 and 2999
+  )
+group by v.host, v.code, v.cause;

@@ -8,8 +8,8 @@ from fastapi.responses import PlainTextResponse
 from redis.exceptions import RedisError
 
 from voice_api.db.migrate import at_head
+from voice_api.db.processes import LIVE
 from voice_api.db.states import QueueName
-from voice_api.db.watch import LIVE
 from voice_api.errors import DatabaseUnavailable
 from voice_api.schemas import Part, Readiness
 from voice_api.web.auth import EPOCH

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from voice_api.db.evaluations import QueueRow
+from voice_api.db.processes import LIVE
 from voice_api.db.states import EvaluationState, QueueName
-from voice_api.db.watch import LIVE
 from voice_api.schemas import QueuePage, QueueRowOut, eta
 from voice_api.schemas.eta import EtaRange, Throughput
 from voice_api.web.dependencies import Service, ServiceDep

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from voice_api.db.watch import LIVE
+from voice_api.db.processes import LIVE
 from voice_api.schemas.workers import WorkerOut, WorkersOut
 from voice_api.web.callers import WatchingOperator
 from voice_api.web.dependencies import ServiceDep

@@ -1,11 +1,17 @@
-"""Workers, as they show themselves. One that was not seen for a while is dead, or cut off."""
+"""The processes that work on the queue: live workers as they show themselves, and the one dispatcher that leads."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from scoring.types import EvaluationId
-from voice_api.db.database import Pool, read, sql
+from voice_api.db.database import Connection, Pool, connection_to, read, sql
 from voice_api.db.states import QueueName
+
+LIVE = timedelta(minutes=1)
+"""A worker that did not show itself for so long is taken for dead, or cut off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +54,28 @@ class Workers:
         """Whether an operator drains this host: its workers get nothing new."""
         async with self._pool.connection() as connection:
             return bool(await connection.fetchval(sql("workers.host_drained"), host))
+
+
+class Candidacy:
+    """One dispatcher's claim to lead, by a lock that PostgreSQL frees with the connection; it hears of due work over the same one."""
+
+    def __init__(self, connection: Connection, news: asyncio.Event) -> None:
+        self._connection, self._leading = connection, False
+        self.news = news
+        """Set when evaluations became due; whoever acts on it clears it."""
+
+    async def lead(self) -> bool:
+        """Whether this process leads, after trying; raises DatabaseUnavailable when the connection, and so the lead, is lost."""
+        query = "leader.alive" if self._leading else "leader.lead"
+        self._leading = bool(await self._connection.fetchval(sql(query)))
+        return self._leading
+
+
+@asynccontextmanager
+async def candidacy(url: str) -> AsyncIterator[Candidacy]:
+    """Stand as leader and hear of due work for as long as the context lasts; raises DatabaseUnavailable."""
+    news = asyncio.Event()
+    async with connection_to(url) as connection:
+        await connection.add_listener("evaluations_due", lambda *_: news.set())
+        connection.add_termination_listener(lambda *_: news.set())
+        yield Candidacy(connection, news)
