@@ -10,10 +10,10 @@ from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from prompts.generate import generate
 from prompts.groups import Group, GroupPlan
-from scoring import canonical_json, strict_toml
+from scoring import canonical_json
 from scoring.errors import Code
 from scoring.report import Factor
-from scoring.strict_toml import StrictModel
+from scoring.schema import StrictModel, read_toml
 from scoring.synthesis.load import FAMILIES
 from scoring.types import BlockHash, RoundNumber, hash_bytes
 
@@ -231,4 +231,4 @@ _SCHEDULE = TypeAdapter(Schedule)
 
 def load(path: Path = DEFAULT_PATH) -> Schedule:
     """Read and check a competition file; raises PlatformError(COMPETITION_INVALID) with the place and the reason."""
-    return strict_toml.read(path, _SCHEDULE, Code.COMPETITION_INVALID)
+    return read_toml(path, _SCHEDULE, Code.COMPETITION_INVALID)

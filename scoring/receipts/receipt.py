@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from prompts.groups import Group
 from scoring import canonical_json, strict_json
 from scoring.errors import Blame, Code
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust, moment
 from scoring.report import EvaluationReport, Factor, Gate, GroupReport, SampleReport
+from scoring.schema import StrictModel, first_fault
 from scoring.scores.aggregate import mean
 from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
@@ -273,21 +274,16 @@ _Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./+-]{1,96}$")]
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Score = Annotated[int, Field(ge=0, le=MICRO)]
-_Number = Annotated[float, Field(allow_inf_nan=False)]
-_Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+_Seconds = Annotated[float, Field(ge=0.0)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class _Sample(_Part):
+class _Sample(StrictModel):
     prompt: _Word
     group: _Word
     score: _Score
     gate: Gate | None
-    metrics: Mapping[_Word, _Number]
-    utilities: Mapping[Factor, _Number]
+    metrics: Mapping[_Word, float]
+    utilities: Mapping[Factor, float]
     pcm_sha256: _Hash | Literal[""]
     rate: _Count
     seconds: _Seconds
@@ -307,7 +303,7 @@ class _Sample(_Part):
         )
 
 
-class _Receipt(_Part):
+class _Receipt(StrictModel):
     version: Literal[2]
     hotkey: _Word
     commit_block: _Count
@@ -382,9 +378,7 @@ def read(document: Mapping[str, Any]) -> Statement:
         statement = _Receipt.model_validate_json(canonical(document)).statement()
         rebuilt = build(*statement)
     except ValidationError as exc:
-        first = exc.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "as a whole"
-        raise ReceiptInvalid(f"{where}: {first['msg']}") from exc
+        raise ReceiptInvalid(first_fault(exc, "as a whole")) from exc
     except OverflowError as exc:
         raise ReceiptInvalid(f"judged_at: {exc}") from exc
     if rebuilt != document:

@@ -13,9 +13,8 @@ from typing import Annotated, Protocol, TypeVar
 
 from pydantic import Field, TypeAdapter
 
-from scoring import strict_toml
 from scoring.errors import Code, InfrastructureFault, PlatformError
-from scoring.strict_toml import StrictModel
+from scoring.schema import StrictModel, read_toml
 
 CATALOGUE = Path(__file__).with_name("models.toml")
 COMMAND = "voice scoring pin --out pins.toml"
@@ -111,7 +110,7 @@ def write_pins(path: Path, pins: Mapping[Role, Pin]) -> None:
 
 
 def _parsed(path: Path, schema: TypeAdapter[dict[Role, Value]]) -> dict[Role, Value]:
-    found = strict_toml.read(path, schema, Code.SETTING_INVALID)
+    found = read_toml(path, schema, Code.SETTING_INVALID)
     if missing := [role.value for role in Role if role not in found]:
         raise PlatformError(Code.SETTING_INVALID, f"{path} names no model for {', '.join(missing)}")
     return found

@@ -4,17 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from scoring.errors import Code, PlatformError
+from scoring.schema import StrictModel, first_fault
 from scoring.studies.manipulations.manipulation import Manipulation
 
 
-class _StudyFile(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class AttackedVoice(_StudyFile):
+class AttackedVoice(StrictModel):
     """A voice's score unharmed (0 … 1), and the points that each manipulation takes from it."""
 
     synthesis: str
@@ -22,7 +19,7 @@ class AttackedVoice(_StudyFile):
     drops: Mapping[Manipulation, float]
 
 
-class AttackStudy(_StudyFile):
+class AttackStudy(StrictModel):
     """`make study-attacks`: `groups` were judged per voice."""
 
     groups: int
@@ -30,7 +27,7 @@ class AttackStudy(_StudyFile):
     voices: Mapping[str, AttackedVoice]
 
 
-class OrderRow(_StudyFile):
+class OrderRow(StrictModel):
     """One voice on one prompt set: scores by condition, best first by ear, and rank agreement with that order."""
 
     voice: str
@@ -40,7 +37,7 @@ class OrderRow(_StudyFile):
     kendall: float
 
 
-class OrderStudy(_StudyFile):
+class OrderStudy(StrictModel):
     """`make study-order`: `samples` were judged per condition; `order` says what each condition is, best first."""
 
     order: Mapping[str, str]
@@ -59,7 +56,7 @@ class OrderStudy(_StudyFile):
         return (*self.ranks[:-2], 1, 1)
 
 
-class PairShare(_StudyFile):
+class PairShare(StrictModel):
     """Two models: the share of variance common to a round, with its 95 % interval."""
 
     pair: tuple[str, str]
@@ -73,7 +70,7 @@ class PairShare(_StudyFile):
     sd: float
 
 
-class RoundVarianceStudy(_StudyFile):
+class RoundVarianceStudy(StrictModel):
     """`make study-round-variance`: D is clipped at ± `clip`."""
 
     clip: float
@@ -81,7 +78,7 @@ class RoundVarianceStudy(_StudyFile):
     pairs: tuple[PairShare, ...]
 
 
-class Measured(_StudyFile):
+class Measured(StrictModel):
     """All of them."""
 
     attacks: AttackStudy
@@ -89,7 +86,7 @@ class Measured(_StudyFile):
     round_variance: RoundVarianceStudy
 
 
-Found = TypeVar("Found", bound=_StudyFile)
+Found = TypeVar("Found", bound=StrictModel)
 
 
 def read(folder: Path) -> Measured:
@@ -112,4 +109,6 @@ def _read(path: Path, form: type[Found]) -> Found:
     except OSError as exc:
         raise PlatformError(Code.ARGUMENT_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
     except ValidationError as exc:
-        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} is not what the study writes: {exc.errors()[0]['msg']}") from exc
+        raise PlatformError(
+            Code.ARGUMENT_INVALID, f"{path} is not what the study writes: {first_fault(exc, 'the file')}"
+        ) from exc

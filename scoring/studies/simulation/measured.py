@@ -2,20 +2,17 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from scoring.errors import Code, PlatformError
+from scoring.schema import StrictModel, first_fault
 from scoring.studies.simulation.power import Power, PowerTrial
 from scoring.studies.simulation.reign import Reign, Siege
 from scoring.studies.simulation.splitting import Split, SplitCase
 from scoring.studies.simulation.summary import FieldSummary
 
 
-class _StudyPart(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class StudyOrigin(_StudyPart):
+class StudyOrigin(StrictModel):
     """Where and when; `competition_hash` names the rules, `seconds` is the time that it took."""
 
     date: str
@@ -25,7 +22,7 @@ class StudyOrigin(_StudyPart):
     competition_hash: str
 
 
-class ReignRow(_StudyPart):
+class ReignRow(StrictModel):
     """A king among equals; `sd` is that of a paired difference."""
 
     sd: float
@@ -33,7 +30,7 @@ class ReignRow(_StudyPart):
     reign: Reign
 
 
-class PowerRow(_StudyPart):
+class PowerRow(StrictModel):
     """A better challenger; `failures` is the share of groups that each model fails."""
 
     sd: float
@@ -42,14 +39,14 @@ class PowerRow(_StudyPart):
     power: Power
 
 
-class SplitRow(_StudyPart):
+class SplitRow(StrictModel):
     """One model under several hotkeys."""
 
     case: SplitCase
     split: Split
 
 
-class Study(_StudyPart):
+class Study(StrictModel):
     """Everything that docs/incentives.md states; `curve` are trials of other leads, for the chart."""
 
     origin: StudyOrigin
@@ -68,7 +65,9 @@ def read(path: Path) -> Study:
     except OSError as exc:
         raise PlatformError(Code.ARGUMENT_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
     except ValidationError as exc:
-        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} is not what the study writes: {exc.errors()[0]['msg']}") from exc
+        raise PlatformError(
+            Code.ARGUMENT_INVALID, f"{path} is not what the study writes: {first_fault(exc, 'the file')}"
+        ) from exc
 
 
 def write(study: Study, path: Path) -> None:
