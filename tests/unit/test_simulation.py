@@ -8,7 +8,7 @@ import pytest
 from scoring.competition import load
 from scoring.ranking import duel as duels
 from scoring.ranking.state import State
-from scoring.studies.simulation import actors, power
+from scoring.studies.simulation import actors, power, study
 from scoring.studies.simulation.actors import Actor, Splitter
 from scoring.studies.simulation.estimates import Rate, fixed_groups, rate
 from scoring.studies.simulation.fields import Played, choose, play
@@ -75,6 +75,21 @@ def test_near_copies_earn_nothing_beside_their_original() -> None:
     """Weights changed a little, which lineage does not know: as good as the first and no better, five of them earn what one does."""
     found = split(SplitCase(0, 5, exact=False), 2, 25, world=World(), competition=COMPETITION, seed=1, advance=lambda _: None)
     assert found.ratio == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_small_study_is_long_enough_for_the_second_best_to_earn() -> None:
+    """Else there is no ratio, and `voice simulate study --small` ends without a result."""
+    size, world = study.SMALL, World(study.MEASURED_SD)
+    found = split(
+        SplitCase(1, 1, exact=True),
+        size.split_runs,
+        size.split_rounds,
+        world=world,
+        competition=COMPETITION,
+        seed=1,
+        advance=lambda _: None,
+    )
+    assert found.single > 0.0
 
 
 def test_who_is_judged_first() -> None:

@@ -42,7 +42,7 @@ class StudySize:
     field_rounds: int = 300
 
 
-SMALL = StudySize(reign_runs=20, reign_rounds=40, power_runs=100, split_runs=2, split_rounds=12, field_runs=1, field_rounds=30)
+SMALL = StudySize(reign_runs=20, reign_rounds=40, power_runs=100, split_runs=8, split_rounds=20, field_runs=1, field_rounds=30)
 """Says little, and quickly."""
 
 
