@@ -31,17 +31,15 @@ from voice_api.schemas import (
     SubmissionsOut,
     ValidationOut,
 )
-from voice_api.schemas.codes import CodeRow, CodeTable
+from voice_api.schemas.errors import CodeRow, CodeTable
 from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
-from voice_api.schemas.events import EventOut, EventPage
-from voice_api.schemas.evidence import EvidenceOut
 from voice_api.schemas.ledger import LedgerEntryOut, LedgerPage
-from voice_api.schemas.operations import ORDERS, Order, Ordered, StuckOut, StuckPage, Verb
+from voice_api.schemas.operations import ORDERS, Order, Ordered, StuckOut, StuckPage, Verb, WorkerOut, WorkersOut
 from voice_api.schemas.readiness import Readiness
-from voice_api.schemas.rounds import RoundOut, RoundPage
-from voice_api.schemas.samples import SampleOut, SamplePage
+from voice_api.schemas.receipts import SampleOut, SamplePage
+from voice_api.schemas.rounds import EvidenceOut, RoundOut, RoundPage
+from voice_api.schemas.submissions import EventOut, EventPage
 from voice_api.schemas.weights import WeightsDetail, WeightsPage
-from voice_api.schemas.workers import WorkerOut, WorkersOut
 
 _OCTETS = "application/octet-stream"
 

@@ -26,7 +26,7 @@ from voice_api.db.evaluations import Verdict
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import EvaluationState, QueueName, RoundState
 from voice_api.schemas import LeaderboardOut
-from voice_api.schemas.codes import CodeRow, Retry
+from voice_api.schemas.errors import CodeRow, Retry
 from voice_api.settings import ApiSettings
 from workers.evaluation.audio_store import FolderStore
 

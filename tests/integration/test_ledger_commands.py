@@ -19,8 +19,8 @@ from tests.integration.played import play
 from voice_api.db.database import open_pool
 from voice_api.db.ledger import Ledger
 from voice_api.db.migrate import upgrade
-from voice_api.schemas.evidence import EvidenceOut
 from voice_api.schemas.ledger import LedgerEntryOut
+from voice_api.schemas.rounds import EvidenceOut
 from voice_api.settings import ApiSettings
 
 if TYPE_CHECKING:

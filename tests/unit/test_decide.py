@@ -22,7 +22,7 @@ from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvide
 from voice_api.db.states import EvaluationState, RoundState
 from voice_api.db.submissions import Candidate
 from voice_api.keys import verify
-from voice_api.schemas.evidence import ResultOut
+from voice_api.schemas.rounds import ResultOut
 
 SCHEDULE = load()
 COMPETITION = SCHEDULE.at(RoundNumber(0))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_api.schemas.eta import EtaRange, Throughput, estimate
+from voice_api.schemas.queue import EtaRange, Throughput, estimate
 
 SECOND = timedelta(seconds=1)
 EVEN = tuple(60 * SECOND for _ in range(5))

@@ -1,7 +1,6 @@
 """The wire contract, with examples: the API serves these models and its clients parse them."""
 
-from voice_api.schemas.leaderboard import LeaderboardOut, LeaderboardRowOut
-from voice_api.schemas.problem import Problem
+from voice_api.schemas.errors import Problem
 from voice_api.schemas.queue import QueuePage, QueueRowOut
 from voice_api.schemas.readiness import Part, Readiness
 from voice_api.schemas.registry import RegistryIn, RegistryOut
@@ -11,6 +10,8 @@ from voice_api.schemas.submissions import (
     CommitmentOut,
     CommitmentsIn,
     CommitmentsOut,
+    LeaderboardOut,
+    LeaderboardRowOut,
     SubmissionDetail,
     SubmissionIn,
     SubmissionOut,

@@ -1,4 +1,4 @@
-"""Operators' orders on the wire: each verb has a body of its own, and every order gives its reason."""
+"""An operator's part of the wire: orders, each with a body of its own and a reason; stuck evaluations; live workers."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -144,3 +144,21 @@ class StuckPage(Page[StuckOut]):
     """By id; `next` is the next page's `after`, absent on the last page."""
 
     next: Annotated[EvaluationId | None, Field(examples=[None])]
+
+
+class WorkerOut(Wire):
+    """A worker that showed itself lately."""
+
+    name: Annotated[str, Field(examples=["gpu-07-4211-9f3a01c2"])]
+    host: Annotated[str, Field(examples=["gpu-07"])]
+    queue: QueueName
+    started_at: datetime
+    seen_at: datetime
+    draining: Annotated[bool, Field(description="It ends after what it does, or its host is drained.")]
+    evaluation_id: Annotated[EvaluationId | None, Field(description="What it works on.", examples=[28_113])]
+
+
+class WorkersOut(Wire):
+    """Every live worker, by name."""
+
+    workers: tuple[WorkerOut, ...]

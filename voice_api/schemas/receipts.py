@@ -1,11 +1,12 @@
-"""A signed receipt on the wire: what its file holds."""
+"""A signed receipt on the wire, as its file holds it, and the samples that it lists."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from voice_api.schemas.wire import Wire
+from scoring.types import Micro
+from voice_api.schemas.wire import Page, Wire
 
 
 class ReceiptOut(Wire):
@@ -22,3 +23,28 @@ class ReceiptOut(Wire):
         Mapping[str, Any] | None,
         Field(description="Why the service key counts.", examples=[{"host": "worker-1", "serial": "91"}]),
     ]
+
+
+class SampleOut(Wire):
+    """One prompt's outcome."""
+
+    position: Annotated[int, Field(description="In the round's own order, from 0.", examples=[0])]
+    prompt_id: Annotated[str, Field(examples=["single-03"])]
+    group_id: Annotated[str, Field(examples=["single-03"])]
+    score: Annotated[Micro, Field(description="Integers of 1e-6, 0 … 1,000,000; more is better.", examples=[713_204])]
+    gate: Annotated[str | None, Field(description="Why the score is 0, if a gate closed.", examples=[None])]
+    metrics: Annotated[Mapping[str, float], Field(description="Raw numbers by name.", examples=[{"wer": 0.05}])]
+    utilities: Annotated[
+        Mapping[str, float], Field(description="0 … 1 by factor, more is better.", examples=[{"intelligibility": 0.93}])
+    ]
+    pcm_sha256: Annotated[
+        str, Field(description="Its audio is at /v1/samples/{pcm_sha256}; '' without sound.", examples=["a5" * 32])
+    ]
+    rate: Annotated[int, Field(description="Hz; 0 without sound.", examples=[24_000])]
+    seconds: Annotated[float, Field(description="What it took to speak, wall clock.", examples=[1.25])]
+
+
+class SamplePage(Page[SampleOut]):
+    """Samples in the round's own order; `next` is the next page's `after`, absent on the last page."""
+
+    next: Annotated[int | None, Field(examples=[None])]

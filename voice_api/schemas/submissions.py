@@ -1,4 +1,4 @@
-"""Commitments on the wire, as they come and as they stand."""
+"""Commitments on the wire: as they come, as they stand, with their events, and in the order of the public table."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -6,9 +6,9 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from scoring.errors import Blame, Code
-from scoring.types import Block, ContentHash, RoundNumber, SubmissionId, TensorsHash
+from scoring.types import Block, ContentHash, EvaluationId, RoundNumber, SubmissionId, TensorsHash, Uid
 from voice_api.db.evaluations import Evaluation
-from voice_api.db.states import SubmissionState
+from voice_api.db.states import ActorKind, EvaluationState, EventKind, SubmissionState
 from voice_api.db.submissions import NewSubmission, Submission
 from voice_api.schemas.evaluations import EvaluationOut
 from voice_api.schemas.wire import NO_NUL, CodeOut, HeightIn, Hex32, Page, Repo, Revision, ScoreOut, Ss58, Tag, Wire
@@ -129,3 +129,43 @@ class SubmissionPage(Page[SubmissionOut]):
     """Submissions, oldest first; `next` is the next page's `after`, absent on the last page."""
 
     next: Annotated[SubmissionId | None, Field(examples=[412])]
+
+
+class LeaderboardRowOut(Wire):
+    """One line of the table; rank 1 is the best."""
+
+    rank: Annotated[int | None, Field(description="None without a score or a registration.", examples=[1])]
+    king: Annotated[bool, Field(description="Whether it holds the top.")]
+    uid: Annotated[Uid | None, Field(description="None once its hotkey is no longer registered.", examples=[17])]
+    scored_rounds: Annotated[int, Field(examples=[31])]
+    submission: SubmissionOut
+
+
+class LeaderboardOut(Wire):
+    """The public table."""
+
+    rows: tuple[LeaderboardRowOut, ...]
+
+
+StateOut = SubmissionState | EvaluationState
+
+
+class EventOut(Wire):
+    """One step of a submission, or of one of its evaluations."""
+
+    id: Annotated[int, Field(examples=[90_211])]
+    at: datetime
+    kind: Annotated[EventKind, Field(description="Whose states these are.", examples=["evaluation"])]
+    evaluation_id: Annotated[EvaluationId | None, Field(description="Which evaluation it had to do with.", examples=[28_113])]
+    from_state: Annotated[StateOut | None, Field(description="Absent where a life begins.", examples=["running"])]
+    to_state: Annotated[
+        StateOut, Field(description="The same again where a verdict left the submission as it was.", examples=["queued"])
+    ]
+    code: Annotated[Code | None, Field(description="Why; 2xxx is ours and tried again.", examples=[2001])]
+    actor: Annotated[ActorKind, Field(description="Who brought it about.", examples=["worker"])]
+
+
+class EventPage(Page[EventOut]):
+    """Events, oldest first; `next` is the next page's `after`, absent on the last page."""
+
+    next: Annotated[int | None, Field(examples=[90_211])]

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from scoring.errors import Blame, Code
 from voice_api.db.queue import RETRY_BUDGET
-from voice_api.schemas.codes import Retry
+from voice_api.schemas.errors import Retry
 from voice_api.web.problems import STATUS
 
 RULES: dict[Retry, str] = {

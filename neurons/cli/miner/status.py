@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from neurons.settings import MinerSettings
     from scoring.types import Hotkey, SubmissionId
     from voice_api.schemas import QueueRowOut, SubmissionOut
-    from voice_api.schemas.events import EventOut
+    from voice_api.schemas.submissions import EventOut
 
     Turns = Mapping[SubmissionId, QueueRowOut]
     Events = Mapping[SubmissionId, Sequence[EventOut]]

@@ -15,8 +15,7 @@ from scoring.errors import EXPLANATIONS
 if TYPE_CHECKING:
     from scoring.types import EvaluationId
     from voice_api.schemas.evaluations import EvaluationOut
-    from voice_api.schemas.operations import StuckOut
-    from voice_api.schemas.workers import WorkerOut
+    from voice_api.schemas.operations import StuckOut, WorkerOut
 
     Crew = tuple[Sequence[WorkerOut], Mapping[EvaluationId, EvaluationOut]]
 

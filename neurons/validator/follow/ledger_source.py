@@ -13,8 +13,8 @@ from scoring.types import Hotkey, RoundNumber
 from voice_api.db.ledger import Ledger, LedgerEntry
 from voice_api.db.rounds import RoundEvidence
 from voice_api.schemas import MOST_ROWS
-from voice_api.schemas.evidence import EvidenceOut
 from voice_api.schemas.ledger import LedgerEntryOut
+from voice_api.schemas.rounds import EvidenceOut
 from voice_api.schemas.wire import Wire
 
 _PAGE = 50

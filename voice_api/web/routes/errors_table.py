@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from scoring.errors import EXPLANATIONS
-from voice_api.schemas.codes import CodeRow, CodeTable
+from voice_api.schemas.errors import CodeRow, CodeTable
 from voice_api.web.problems import STATUS
 from voice_api.web.retry_rules import rule
 from voice_api.web.routes.errors import PLAIN_ERRORS

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from scoring.types import RoundNumber, SubmissionId
 from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
-from voice_api.schemas.samples import SampleOut, SamplePage
+from voice_api.schemas.receipts import SampleOut, SamplePage
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.routes.errors import LOOKUP_ERRORS, READ_ERRORS
 from voice_api.web.routes.paging import After, EvaluationKey, Limit, Position, cut

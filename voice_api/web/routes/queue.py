@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 from voice_api.db.evaluations import QueueRow
 from voice_api.db.processes import LIVE
 from voice_api.db.states import EvaluationState, QueueName
-from voice_api.schemas import QueuePage, QueueRowOut, eta
-from voice_api.schemas.eta import EtaRange, Throughput
+from voice_api.schemas import QueuePage, QueueRowOut
+from voice_api.schemas.queue import NO_WAIT, EtaRange, Throughput, estimate
 from voice_api.web.dependencies import Service, ServiceDep
 from voice_api.web.routes.errors import READ_ERRORS
 from voice_api.web.routes.paging import Limit, cut
@@ -45,5 +45,5 @@ async def _throughputs(service: Service, rows: Sequence[QueueRow]) -> dict[Queue
 
 def _eta(row: QueueRow, throughputs: Mapping[QueueName, Throughput], now: datetime) -> EtaRange | None:
     if row.state is EvaluationState.RUNNING:
-        return eta.NO_WAIT
-    return eta.estimate(row.ahead, throughputs[row.queue], due_in=row.due_at - now)
+        return NO_WAIT
+    return estimate(row.ahead, throughputs[row.queue], due_in=row.due_at - now)

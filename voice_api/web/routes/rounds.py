@@ -3,8 +3,7 @@
 from fastapi import APIRouter
 
 from scoring.types import RoundNumber
-from voice_api.schemas.evidence import EvidenceOut
-from voice_api.schemas.rounds import RoundOut, RoundPage
+from voice_api.schemas.rounds import EvidenceOut, RoundOut, RoundPage
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.routes.errors import LOOKUP_ERRORS, READ_ERRORS
 from voice_api.web.routes.paging import Limit, Position, RoundKey, cut

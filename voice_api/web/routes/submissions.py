@@ -17,7 +17,7 @@ from voice_api.schemas import (
     SubmissionsIn,
     SubmissionsOut,
 )
-from voice_api.schemas.events import EventOut, EventPage
+from voice_api.schemas.submissions import EventOut, EventPage
 from voice_api.web.callers import Writer
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.routes.errors import LOOKUP_ERRORS, READ_ERRORS, WRITE_ERRORS

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from voice_api.db.processes import LIVE
-from voice_api.schemas.workers import WorkerOut, WorkersOut
+from voice_api.schemas.operations import WorkerOut, WorkersOut
 from voice_api.web.callers import WatchingOperator
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.routes.errors import WATCH_ERRORS
