@@ -1,23 +1,26 @@
-"""The one adapter over `bittensor.Client`: everything the project reads from a chain or writes to it."""
+"""The one adapter over `bittensor.Client`: everything the project reads from a chain or writes to it, in our own types."""
 
 import asyncio
 import math
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import timedelta
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import bittensor as bt
 from bittensor.result import BittensorError, ConnectionNotReady, RpcConnectionError
 from bittensor.settings import default_archive_endpoints, default_fallback_endpoints, resolve_endpoint
+from bittensor.sp_core import ss58_decode
 from websockets.exceptions import WebSocketException
 
-from neurons.chain.metagraph import metagraph_of
 from neurons.chain.types import (
     COMMITMENT_BYTES,
     Applied,
     ChainUnavailable,
+    CommitmentRecord,
+    CommitmentStatus,
     CommitResult,
     Metagraph,
+    Neuron,
     RateLimited,
     Refused,
     SealedCommit,
@@ -26,7 +29,7 @@ from neurons.chain.types import (
     WeightsResult,
 )
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, BlockHash, Hotkey, Uid, Weight, to_block_hash
+from scoring.types import Block, BlockHash, Hotkey, PublicKey, Uid, Weight, to_block_hash
 
 T = TypeVar("T")
 _SubtensorModule = bt.storage.SubtensorModule
@@ -37,6 +40,9 @@ COMMIT_LASTS = 16
 """Blocks in which what was signed (a commitment, weights) may be included; after them it is void."""
 _SPACE_NAMES = ("SpaceLimitExceeded",)
 """The chain's names for a commitment that comes too soon: its quota is of bytes per epoch."""
+_U16_MAX = 65_535
+_KEPT_BYTES = COMMITMENT_BYTES + 1
+"""A revealed commitment may be ten times as long as a plain one; what is kept of it stays within what the API stores."""
 
 
 class Chain:
@@ -195,9 +201,78 @@ class Chain:
             if refusal is None:
                 raise
             return refusal
-        if result.success:
-            return Applied(_block_of(result), result.data.get("reveal_round"))
-        return _refused(result.error or bt.ChainError(result.message))
+        if not result.success:
+            return _refused(result.error or bt.ChainError(result.message))
+        if result.extrinsic_id is None:
+            raise ChainUnavailable("the chain took the transaction and did not say in which block")
+        block, _, _index = result.extrinsic_id.partition("-")
+        return Applied(Block(int(block)), result.data.get("reveal_round"))
+
+
+def metagraph_of(found: bt.Metagraph, block: Block, block_hash: BlockHash) -> Metagraph:
+    """Translate the SDK's metagraph at `block`; raises ChainUnavailable if the node left out a field that we need."""
+    rules = found.raw
+    immunity = _number(rules, "immunity_period")
+    commitments = [*found.commitments.values(), *found.unregistered_commitments.values()]
+    return Metagraph(
+        netuid=found.netuid,
+        block=block,
+        block_hash=block_hash,
+        owner_hotkey=Hotkey(found.owner_hotkey),
+        owner_coldkey=found.owner_coldkey,
+        neurons=tuple(_neuron(neuron, immunity) for neuron in found.neurons),
+        commitments=tuple(sorted((record_of(commitment) for commitment in commitments), key=lambda r: (r.block, r.hotkey))),
+        tempo=found.tempo,
+        activity_cutoff=_number(rules, "activity_cutoff"),
+        immunity_period=immunity,
+        weights_rate_limit=_number(rules, "weights_rate_limit"),
+        weights_version=_number(rules, "weights_version"),
+        min_allowed_weights=_number(rules, "min_allowed_weights"),
+        max_weight_limit=_number(rules, "max_weights_limit") / _U16_MAX,
+    )
+
+
+def _number(rules: Mapping[str, Any], name: str) -> int:
+    try:
+        return int(rules[name])
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ChainUnavailable(f"the node's metagraph has no number {name!r}: its runtime is unknown here") from exc
+
+
+def _neuron(neuron: bt.MetagraphNeuron, immunity: int) -> Neuron:
+    return Neuron(
+        uid=Uid(neuron.uid),
+        hotkey=Hotkey(neuron.hotkey),
+        coldkey=neuron.coldkey,
+        public_key=PublicKey(bytes(ss58_decode(neuron.hotkey)).hex()),
+        stake=neuron.total_stake.rao,
+        incentive=neuron.incentive,
+        dividends=neuron.dividends,
+        emission=neuron.emission.rao,
+        validator_permit=neuron.validator_permit,
+        active=neuron.active,
+        last_update=Block(neuron.last_update),
+        registered_at_block=Block(neuron.block_at_registration),
+        immune_until_block=Block(neuron.block_at_registration + immunity),
+    )
+
+
+def record_of(commitment: bt.NeuronCommitment) -> CommitmentRecord:
+    r"""Translate one commitment, whatever it holds; one that is too long is cut, and still too long to be read as a shorter one.
+
+    Its value is printable ASCII: all other bytes, and the backslash, become `\xNN`.
+    """
+    status = CommitmentStatus(commitment.status)
+    match status:
+        case CommitmentStatus.PLAIN:  # the SDK's own text would turn other than UTF-8 into hex
+            variants = [item for field in commitment.fields if isinstance(field, dict) for item in field.items()]
+            data = b"".join(bytes.fromhex(value.removeprefix("0x")) for name, value in variants if name.startswith("Raw"))
+        case CommitmentStatus.REVEALED:
+            data = (commitment.value or "").encode("utf-8", "surrogatepass")
+        case CommitmentStatus.SEALED | CommitmentStatus.FAILED:
+            data = b""
+    value = "".join(chr(byte) if 0x20 <= byte < 0x7F and byte != 0x5C else f"\\x{byte:02x}" for byte in data[:_KEPT_BYTES])
+    return CommitmentRecord(Hotkey(commitment.hotkey), Block(commitment.block), value, status)
 
 
 def _refusal(cause: BaseException | None) -> RateLimited | Refused | None:
@@ -220,13 +295,6 @@ def _refused(error: bt.ChainError) -> RateLimited | Refused:
     if error.code is bt.ErrorCode.RATE_LIMITED:
         return RateLimited(None, error.message)
     return Refused(error.code.value, error.name or "", error.message)
-
-
-def _block_of(result: bt.ExtrinsicResult) -> Block:
-    """The block that holds an extrinsic; its id is `<block>-<index>`."""
-    if result.extrinsic_id is None:
-        raise ChainUnavailable("the chain took the transaction and did not say in which block")
-    return Block(int(result.extrinsic_id.partition("-")[0]))
 
 
 def rpc_substrate(network: str, fallbacks: Sequence[str] = (), turn: int = 0) -> bt.Substrate:

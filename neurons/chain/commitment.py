@@ -1,4 +1,4 @@
-"""A commitment: one ASCII string on the chain that names a model and binds its content to the hotkey."""
+"""A commitment: one ASCII string on the chain that names a model and binds its content to the hotkey; its form and its cooldown."""
 
 import base64
 import hashlib
@@ -9,7 +9,7 @@ from neurons.chain.types import COMMITMENT_BYTES
 from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import TAG_BYTES
 from scoring.model.fingerprint import tag_of as tag_of
-from scoring.types import BlockHash, PublicKey, Tag, hash_bytes
+from scoring.types import Block, BlockHash, PublicKey, Tag, hash_bytes
 
 REPO_CHARACTERS = 61
 _VERSION = "v1"
@@ -51,6 +51,16 @@ def encode(commitment: Commitment) -> bytes:
 def tiebreak(block_hash: BlockHash, public_key: PublicKey) -> str:
     """Hex sha256(block hash ‖ public key): of two commitments in one block the lower is the earlier."""
     return hashlib.sha256(hash_bytes(block_hash) + bytes.fromhex(public_key)).hexdigest()
+
+
+def first_allowed(previous: Block | None, cooldown_blocks: int) -> Block:
+    """The first block outside the cooldown that the commitment of block `previous` started (None: there is none)."""
+    return Block(0) if previous is None else Block(previous + cooldown_blocks)
+
+
+def in_cooldown(previous: Block | None, block: Block, cooldown_blocks: int) -> bool:
+    """Whether a commitment of `block` comes less than `cooldown_blocks` after the hotkey's previous one."""
+    return block < first_allowed(previous, cooldown_blocks)
 
 
 def _ascii(text: str | bytes) -> str:

@@ -11,8 +11,7 @@ import bittensor as bt
 
 from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from neurons.chain.adapter import Chain
-from neurons.chain.commitment import Commitment, parse
-from neurons.chain.cooldown import first_allowed
+from neurons.chain.commitment import Commitment, first_allowed, parse
 from neurons.chain.types import CommitmentRecord, CommitmentStatus, included_in
 from neurons.miner.hub import ModelHub, Remote
 from neurons.miner.journal_records import ChosenModel

@@ -9,8 +9,7 @@ from huggingface_hub.utils._validators import validate_repo_id
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurons.chain.commitment import Commitment, encode, parse, tag_of, tiebreak
-from neurons.chain.cooldown import in_cooldown
+from neurons.chain.commitment import Commitment, encode, in_cooldown, parse, tag_of, tiebreak
 from scoring.errors import Code, SubmissionFault
 from scoring.types import Block, ContentHash, PublicKey, Tag, to_block_hash
 

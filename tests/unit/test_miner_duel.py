@@ -2,7 +2,7 @@
 
 import pytest
 
-from neurons.chain.cooldown import first_allowed
+from neurons.chain.commitment import first_allowed
 from neurons.chain.types import CommitmentRecord, CommitmentStatus
 from neurons.miner import duel as contest
 from neurons.miner.client import cooldown_from
