@@ -1,16 +1,19 @@
 """The model queue: reads the chain every few blocks, and sends the API the registry and what was newly committed."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 
 from neurons.api_client.client import ApiUnavailable, VoiceApi
 from neurons.chain.adapter import Chain
-from neurons.chain.types import ChainUnavailable, CommitmentRecord
-from neurons.model_queue import translate
+from neurons.chain.commitment import in_cooldown, parse, tiebreak
+from neurons.chain.types import ChainUnavailable, CommitmentRecord, CommitmentStatus, Metagraph
 from neurons.shutdown import Shutdown
 from scoring.competition import Schedule
-from scoring.types import Block, PublicKey, RoundNumber
+from scoring.errors import Code, SubmissionFault
+from scoring.types import Block, BlockHash, PublicKey, RoundNumber
+from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
 from voice_api.db.submissions import NewSubmission
 from voice_api.runtime.process_metrics import Ticks
 
@@ -23,26 +26,19 @@ async def tick(chain: Chain, api: VoiceApi, schedule: Schedule) -> int:
     What the API holds is asked of the API, many commitments at once, so a restart repeats nothing.
     """
     metagraph = await chain.metagraph()
-    await api.send_registry(translate.registry(metagraph))
-    readable = translate.readable(metagraph)
+    await api.send_registry(registry(metagraph))
+    readable = readable_commitments(metagraph)
     known = await api.known_commitments([(record.hotkey, record.block) for record, _ in readable])
-    fresh = [
-        await _submission(chain, record, public_key, held.cooldown_from, schedule)
-        for (record, public_key), held in zip(readable, known, strict=True)
-        if not held.recorded
-    ]
+    fresh = []
+    for (record, public_key), held in zip(readable, known, strict=True):
+        if not held.recorded:
+            limits = schedule.at(RoundNumber(record.block // schedule.round_blocks)).limits
+            block_hash = await chain.block_hash(record.block)
+            fresh.append(submission(record, public_key, block_hash, held.cooldown_from, limits.cooldown_blocks))
     if fresh:
         await api.send_submissions(fresh)
         log.info("submissions sent", count=len(fresh), block=metagraph.block)
     return len(fresh)
-
-
-async def _submission(
-    chain: Chain, record: CommitmentRecord, public_key: PublicKey, cooldown_from: Block | None, schedule: Schedule
-) -> NewSubmission:
-    limits = schedule.at(RoundNumber(record.block // schedule.round_blocks)).limits
-    block_hash = await chain.block_hash(record.block)
-    return translate.submission(record, public_key, block_hash, cooldown_from, limits.cooldown_blocks)
 
 
 async def run(
@@ -57,3 +53,56 @@ async def run(
         except (ChainUnavailable, ApiUnavailable) as outage:
             log.warning("tick skipped", code=outage.code, detail=outage.detail)
         await stop.wait(pause)
+
+
+def registry(metagraph: Metagraph) -> RegistrySnapshot:
+    """The neurons as the API stores them."""
+    neurons = tuple(
+        RegisteredNeuron(
+            hotkey=n.hotkey,
+            uid=n.uid,
+            coldkey=n.coldkey,
+            registered_at_block=n.registered_at_block,
+            immune_until_block=n.immune_until_block,
+        )
+        for n in sorted(metagraph.neurons, key=lambda neuron: neuron.uid)
+    )
+    return RegistrySnapshot(metagraph.netuid, metagraph.block, metagraph.block_hash, neurons)
+
+
+def readable_commitments(metagraph: Metagraph) -> tuple[tuple[CommitmentRecord, PublicKey], ...]:
+    """Commitments of registered hotkeys that can be read, each with its hotkey's public key (hex), oldest first."""
+    keys = {neuron.hotkey: neuron.public_key for neuron in metagraph.neurons}
+    open_ones = (CommitmentStatus.PLAIN, CommitmentStatus.REVEALED)
+    found = [
+        (record, keys[record.hotkey]) for record in metagraph.commitments if record.status in open_ones and record.hotkey in keys
+    ]
+    return tuple(sorted(found, key=lambda pair: (pair[0].block, pair[0].hotkey)))
+
+
+def submission(
+    record: CommitmentRecord, public_key: PublicKey, block_hash: BlockHash, cooldown_from: Block | None, cooldown_blocks: int
+) -> NewSubmission:
+    """Translate a commitment to a submission, or to the refusal that the first checks (parse, cooldown) make of it.
+
+    The hotkey's cooldown counts from `cooldown_from`, its newest commitment that started one.
+    """
+    unread = NewSubmission(
+        hotkey=record.hotkey,
+        public_key=public_key,
+        commit_block=record.block,
+        tiebreak=tiebreak(block_hash, public_key),
+        commitment=record.value,
+    )
+    try:
+        if record.status is CommitmentStatus.REVEALED:
+            raise SubmissionFault(Code.TIMELOCKED)
+        commitment = parse(record.value)
+        if in_cooldown(cooldown_from, record.block, cooldown_blocks):
+            raise SubmissionFault(
+                Code.TOO_EARLY,
+                f"committed {record.block - (cooldown_from or 0)} blocks after the last one, not {cooldown_blocks}",
+            )
+    except SubmissionFault as fault:
+        return replace(unread, code=fault.code, reason=fault.detail)
+    return replace(unread, repo=commitment.repo, revision=commitment.revision, tag=commitment.tag)

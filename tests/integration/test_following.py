@@ -14,8 +14,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from neurons.api_client.client import VoiceApi
-from neurons.api_client.connection import ApiUnavailable
+from neurons.api_client.client import ApiUnavailable, VoiceApi
 from neurons.chain.adapter import Chain
 from neurons.settings import ValidatorSettings
 from neurons.shutdown import Shutdown

@@ -6,7 +6,7 @@ import pytest
 
 from neurons.chain.commitment import Commitment, encode, tiebreak
 from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph, Neuron
-from neurons.model_queue import translate
+from neurons.model_queue import daemon
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, Tag, Uid
 from tests.builders import chain
@@ -55,7 +55,7 @@ def a_metagraph(*commitments: CommitmentRecord) -> Metagraph:
 
 def test_the_registry_is_the_metagraph_in_the_order_of_uids() -> None:
     """Only what the API stores is kept."""
-    assert translate.registry(a_metagraph()) == registry.RegistrySnapshot(
+    assert daemon.registry(a_metagraph()) == registry.RegistrySnapshot(
         7,
         Block(60),
         HASH,
@@ -72,7 +72,7 @@ def test_the_registry_is_the_metagraph_in_the_order_of_uids() -> None:
 
 def test_only_open_commitments_of_registered_hotkeys_are_read_oldest_first() -> None:
     """Sealed and failed ones wait; who left the subnet is not read."""
-    found = translate.readable(
+    found = daemon.readable_commitments(
         a_metagraph(
             a_commitment(1, 55),
             a_commitment(2, 54),
@@ -86,7 +86,7 @@ def test_only_open_commitments_of_registered_hotkeys_are_read_oldest_first() -> 
 
 def test_a_well_formed_commitment_becomes_a_submission() -> None:
     """Its parts stand apart, its place inside the block is fixed."""
-    assert translate.submission(a_commitment(1), KEY, HASH, None, 100) == NewSubmission(
+    assert daemon.submission(a_commitment(1), KEY, HASH, None, 100) == NewSubmission(
         hotkey=Hotkey("h1"),
         public_key=KEY,
         commit_block=Block(50),
@@ -109,11 +109,11 @@ def test_a_well_formed_commitment_becomes_a_submission() -> None:
 )
 def test_a_refusal_is_recorded_with_its_code(record: CommitmentRecord, cooldown_from: Block | None, code: Code) -> None:
     """Nothing is dropped in silence, and nothing refused has a repository to fetch."""
-    refused = translate.submission(record, KEY, HASH, cooldown_from, 100)
+    refused = daemon.submission(record, KEY, HASH, cooldown_from, 100)
     assert (refused.code, refused.repo, refused.tag) == (code, None, None)
     assert refused.reason
 
 
 def test_after_the_cooldown_a_new_commitment_counts() -> None:
     """Exactly 100 blocks later is late enough."""
-    assert translate.submission(a_commitment(1, 150), KEY, HASH, Block(50), 100).code is None
+    assert daemon.submission(a_commitment(1, 150), KEY, HASH, Block(50), 100).code is None

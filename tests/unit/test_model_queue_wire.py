@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurons.chain.metagraph import record_of
-from neurons.model_queue import translate
+from neurons.chain.adapter import record_of
+from neurons.model_queue import daemon
 from scoring.errors import Code
 from scoring.types import BlockHash, PublicKey
 from voice_api.schemas import SubmissionIn
@@ -34,7 +34,7 @@ def accepted(fields: Sequence[Any] = (), revealed: str | None = None) -> Submiss
         revealed=[] if revealed is None else [(50, revealed)],
         fields=list(fields),
     )
-    return SubmissionIn.model_validate(translate.submission(record_of(read), KEY, HASH, None, 100), from_attributes=True)
+    return SubmissionIn.model_validate(daemon.submission(record_of(read), KEY, HASH, None, 100), from_attributes=True)
 
 
 @given(st.binary(max_size=128))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import structlog
 
-from neurons.api_client.connection import ApiUnavailable
+from neurons.api_client.client import ApiUnavailable
 from neurons.chain.adapter import Chain
 from neurons.validator.daemon import ValidatorIdentity
 from neurons.validator.evidence import Evidence
