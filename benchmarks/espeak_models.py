@@ -13,7 +13,8 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from neurons.localnet import models
-from prompts.groups import Group, Register
+from prompts.groups import Group
+from prompts.voices import Register
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.progress import NO_PROGRESS

@@ -14,7 +14,8 @@ from rich.table import Table
 
 from benchmarks.espeak_models import FORMANT, KLATT, Recipe, answers, build, of_register
 from prompts.generate import generate
-from prompts.groups import Group, Register
+from prompts.groups import Group
+from prompts.voices import Register
 from scoring import competition
 from scoring.competition import Competition
 from scoring.judges.panel import Panel

@@ -1,18 +1,64 @@
-"""Voices in words: what a description says, and how to read it back."""
+"""Voices: what a description can ask for, in levels and in words, and how to read a description back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 import yaml
 
-from prompts.draw import Draw
-from prompts.groups import Attribute, Register, Voice
-
 PATH = Path(__file__).with_name("voices.yaml")
 LEVELS = 7
 ORDINARY = 3
+
+
+class Register(StrEnum):
+    """F0 scale that a voice is measured on."""
+
+    LOW = "low"
+    HIGH = "high"
+
+
+class Attribute(StrEnum):
+    """A property of a voice that a description asks for and a judge measures."""
+
+    RATE = "rate"
+    PITCH = "pitch"
+    EXPRESSION = "expression"
+    LOUDNESS = "loudness"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """A voice as asked: a register, and a level per attribute, 0 (least) … 6 (most); 3 is ordinary."""
+
+    register: Register
+    rate: int
+    pitch: int
+    expression: int
+    loudness: int
+
+    def level(self, attribute: Attribute) -> int:
+        """The level asked for one attribute, 0 … 6."""
+        return int(getattr(self, attribute.value))
+
+    def with_level(self, attribute: Attribute, level: int) -> "Voice":
+        """The same voice with one attribute at another level."""
+        match attribute:
+            case Attribute.RATE:
+                return replace(self, rate=level)
+            case Attribute.PITCH:
+                return replace(self, pitch=level)
+            case Attribute.EXPRESSION:
+                return replace(self, expression=level)
+            case Attribute.LOUDNESS:
+                return replace(self, loudness=level)
+
+
+def asked_attributes(voice: Voice) -> tuple[Attribute, ...]:
+    """The attributes that are not ordinary: the ones a description has to mention."""
+    return tuple(attribute for attribute in Attribute if voice.level(attribute) != ORDINARY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +77,6 @@ def phrases() -> Phrases:
         {register: tuple(raw["register"][register]) for register in Register},
         {attribute: tuple(tuple(level) for level in raw["attributes"][attribute]) for attribute in Attribute},
     )
-
-
-def asked_attributes(voice: Voice) -> tuple[Attribute, ...]:
-    """The attributes that are not ordinary: the ones a description has to mention."""
-    return tuple(attribute for attribute in Attribute if voice.level(attribute) != ORDINARY)
-
-
-def name_speaker(register: Register, draw: Draw) -> str:
-    """Draw words for a speaker, e.g. 'a deep-voiced man'."""
-    return draw.choice(phrases().speakers[register])
-
-
-def describe(voice: Voice, speaker: str, draw: Draw) -> str:
-    """One sentence that asks for the voice, e.g. 'A deep-voiced man speaks very slowly and in a monotone.'"""
-    known = phrases()
-    manner = [draw.choice(known.levels[attribute][voice.level(attribute)]) for attribute in draw.shuffle(asked_attributes(voice))]
-    if not manner:
-        manner = [draw.choice(known.levels[draw.choice(tuple(Attribute))][ORDINARY])]
-    said = " and ".join([part for part in (", ".join(manner[:-1]), manner[-1]) if part])
-    return f"{speaker[0].upper()}{speaker[1:]} speaks {said}."
 
 
 def parse_description(description: str) -> Voice:

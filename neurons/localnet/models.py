@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from prompts.groups import Attribute, Register
-from prompts.voices import phrases
+from prompts.voices import Attribute, Register, phrases
 
 ROLES = ("worse", "clear", "copy", "wrong-words", "pickle", "hang")
 

@@ -3,7 +3,7 @@
 import torch
 
 from scoring.audio.audio import FLOOR_DBFS, TARGET_LUFS, Audio, loudness, normalise, resample, trim
-from scoring.audio.spectrum import Spectrum, spectrum
+from scoring.audio.clip import Spectrum, spectrum
 
 RATE = 16_000
 """Hz: the judges' own rate."""

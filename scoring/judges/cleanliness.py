@@ -13,8 +13,7 @@ from itertools import pairwise
 import torch
 
 from scoring.audio.audio import FRAME_SECONDS
-from scoring.audio.clip import RATE, Clip
-from scoring.audio.spectrum import HOP_SECONDS, SILENCE, Spectrum, decibels, quantile, spectrum
+from scoring.audio.clip import HOP_SECONDS, RATE, SILENCE, Clip, Spectrum, decibels, quantile, spectrum
 from scoring.judges.judge import Utterance
 from scoring.report import Metrics
 

@@ -7,8 +7,7 @@ from itertools import pairwise
 
 import torch
 
-from prompts.groups import Attribute, Voice
-from prompts.voices import ORDINARY, asked_attributes
+from prompts.voices import ORDINARY, Attribute, Voice, asked_attributes
 from scoring.audio.audio import FLOOR_DBFS, FRAME_SECONDS, HANGOVER_FRAMES, Audio, activity, trim
 from scoring.audio.clip import RATE, Clip
 from scoring.judges.judge import Utterance
@@ -88,7 +87,7 @@ def _measure(utterance: Utterance, spans: Sequence[WordSpan]) -> Metrics:
 def flatness(voice: Voice, semitones: float) -> float:
     """Semitones that a voice falls short of the least range, 0 … 2, less is better; a voice that was asked to be flat may be.
 
-    >>> from prompts.groups import Register
+    >>> from prompts.voices import Register
     >>> flatness(Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3), semitones=0.5)
     1.5
     """
@@ -98,7 +97,7 @@ def flatness(voice: Voice, semitones: float) -> float:
 def faintness(voice: Voice, lufs: float) -> float:
     """LU below -33 LUFS, ≥ 0, less is better; a voice that was asked to be soft may be.
 
-    >>> from prompts.groups import Register
+    >>> from prompts.voices import Register
     >>> faintness(Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3), lufs=-36.0)
     3.0
     """

@@ -1,6 +1,7 @@
 """Gates that need no model: is there a sound, in an allowed form, of a believable length, with speech in it?"""
 
-from prompts.groups import Attribute, Prompt
+from prompts.groups import Prompt
+from prompts.voices import Attribute
 from scoring.audio.audio import from_pcm, speech_seconds
 from scoring.audio.clip import RATE, Clip
 from scoring.audio.spoken import Spoken
@@ -23,7 +24,7 @@ LEAST_SPEECH_SECONDS = 0.3
 def expected_seconds(prompt: Prompt) -> float:
     """Seconds that the prompt should take: its phonemes (CMUdict) at the middle of the asked rate's bin, phonemes per second.
 
-    >>> from prompts.groups import Register, Voice
+    >>> from prompts.voices import Register, Voice
     >>> ordinary = Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3)
     >>> round(expected_seconds(Prompt("p", "Take the silver ring.", "", ordinary)), 3)  # 13 phonemes at 12.88 a second
     1.009

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from scoring.audio.audio import noise_floor
 from scoring.audio.clip import Clip
-from scoring.audio.noise_floor import noise_floor
 from scoring.judges.dnsmos import networks
 from scoring.judges.dnsmos.networks import WINDOW
 from scoring.judges.dnsmos.p808 import HOP, log_mel

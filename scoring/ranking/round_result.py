@@ -8,7 +8,8 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from prompts.groups import Attribute, Group, Prompt
+from prompts.groups import Group, Prompt
+from prompts.voices import Attribute
 from scoring.scores.delivery_levels import centre
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from prompts.groups import Attribute
+from prompts.voices import Attribute
 from scoring.competition import FACTORS, Profile
 from scoring.report import Factor, Metrics
 

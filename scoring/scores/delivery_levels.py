@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 
-from prompts.groups import Attribute, Register
+from prompts.voices import Attribute, Register
 
 METRICS = {
     Attribute.RATE: "phoneme_rate",

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from prompts.groups import Group, GroupKind, Prompt, Register, Voice
-from prompts.voices import ORDINARY
+from prompts.groups import Group, GroupKind, Prompt
+from prompts.voices import ORDINARY, Register, Voice
 from scoring.audio.audio import from_file, resample, to_pcm
 from scoring.audio.spoken import Spoken
 from scoring.competition import FACTORS, Competition, Profile, load

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from prompts.generate import generate
-from prompts.groups import Group, GroupPlan, Register
-from prompts.voices import ORDINARY
+from prompts.groups import Group, GroupPlan
+from prompts.voices import ORDINARY, Register
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, load
 from scoring.judges.panel import Panel

@@ -7,7 +7,8 @@ from typing import Protocol
 import pytest
 import torch
 
-from prompts.groups import Group, GroupKind, Prompt, Register, Voice
+from prompts.groups import Group, GroupKind, Prompt
+from prompts.voices import Register, Voice
 from scoring.audio.audio import Audio
 from scoring.audio.clip import Clip
 from scoring.judges.judge import Utterance

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from neurons.cli.scoring.commands import app
-from prompts.groups import Attribute
+from prompts.voices import Attribute
 from scoring.audio.audio import from_file
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError

@@ -6,8 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from prompts.groups import Attribute, Register, Voice
-from prompts.voices import LEVELS
+from prompts.voices import LEVELS, Attribute, Register, Voice
 from scoring.audio.audio import Audio, from_pcm
 from scoring.judges.delivery import DeliveryJudge, energy_sd, faintness, flatness, pause_share
 from scoring.judges.judge import Utterance

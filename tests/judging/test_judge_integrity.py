@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from prompts.groups import Attribute, Prompt, Register, Voice
+from prompts.groups import Prompt
+from prompts.voices import Attribute, Register, Voice
 from scoring.audio.audio import Audio, from_pcm
 from scoring.audio.clip import Clip
 from scoring.audio.spoken import Spoken

@@ -9,9 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.audio.audio import Audio, from_pcm
+from scoring.audio.audio import Audio, from_pcm, noise_floor
 from scoring.audio.clip import Clip
-from scoring.audio.noise_floor import noise_floor
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.intelligibility import IntelligibilityJudge, repeats, word_errors
 from scoring.judges.judge import Utterance

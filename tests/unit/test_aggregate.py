@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompts.groups import Attribute, Group, GroupKind, Prompt, Register, Voice
+from prompts.groups import Group, GroupKind, Prompt
+from prompts.voices import Attribute, Register, Voice
 from scoring.competition import FACTORS, Profile
 from scoring.report import Factor, Gate, GroupReport, SampleReport
 from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, combine, contrast_moved, report

@@ -4,8 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from prompts.draw import Draw
-from prompts.sentences import KINDS, SLOT, Grammar, grammars
+from prompts.generate import KINDS, SLOT, Draw, Grammar, grammars
 from scoring.judges.recognition.dictionary import unknown
 from scoring.language.text import normalise, spell
 

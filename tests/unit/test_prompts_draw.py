@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from prompts.draw import Draw
+from prompts.generate import Draw
 
 SEED = bytes(range(32))
 

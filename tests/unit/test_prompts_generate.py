@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from prompts.draw import Draw
-from prompts.generate import ASKED_LEVELS, generate
-from prompts.groups import Attribute, Group, GroupKind, GroupPlan, Register, Voice
-from prompts.voices import LEVELS, ORDINARY, asked_attributes, describe, name_speaker, parse_description, phrases
+from prompts.generate import ASKED_LEVELS, Draw, describe, generate, name_speaker
+from prompts.groups import Group, GroupKind, GroupPlan
+from prompts.voices import LEVELS, ORDINARY, Attribute, Register, Voice, asked_attributes, parse_description, phrases
 from scoring.receipts.receipt import prompts_hash
 
 SEED = bytes.fromhex("5e" * 32)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from prompts.groups import Prompt, Register, Voice
+from prompts.groups import Prompt
 from prompts.render import Rendered, UnknownFamily, families, render
+from prompts.voices import Register, Voice
 from scoring.synthesis.load import FAMILIES
 
 PROMPT = Prompt(

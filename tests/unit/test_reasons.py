@@ -2,7 +2,8 @@
 
 import pytest
 
-from prompts.groups import Attribute, Group, GroupKind, Prompt, Register, Voice
+from prompts.groups import Group, GroupKind, Prompt
+from prompts.voices import Attribute, Register, Voice
 from scoring.report import Factor, Gate
 from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, report
 from scoring.scores.anchors import Anchor, Anchors, Combine, FactorAnchors

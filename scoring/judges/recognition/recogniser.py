@@ -10,9 +10,8 @@ from weakref import WeakKeyDictionary
 import torch
 from pocketsphinx import Decoder
 
-from scoring.audio.audio import normalise
+from scoring.audio.audio import noise_floor, normalise
 from scoring.audio.clip import RATE, Clip
-from scoring.audio.noise_floor import noise_floor
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.recognition.dictionary import model_folder, pronunciations, unknown
 from scoring.judges.recognition.language_model import arpa

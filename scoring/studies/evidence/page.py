@@ -8,7 +8,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from prompts.generate import SEED_BYTES, generate
-from prompts.groups import Attribute, GroupPlan
+from prompts.groups import GroupPlan
+from prompts.voices import Attribute
 from scoring.competition import FACTORS, Competition, Profile, load
 from scoring.judges import integrity
 from scoring.judges.panel import Panel
