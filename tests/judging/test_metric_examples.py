@@ -7,7 +7,7 @@ import pytest
 
 MODULES = (
     "scoring.audio.audio",
-    "scoring.audio.spectrum",
+    "scoring.audio.clip",
     "scoring.judges.cleanliness",
     "scoring.judges.delivery",
     "scoring.judges.dnsmos.networks",
