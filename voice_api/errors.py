@@ -1,5 +1,7 @@
 """The errors of this folder, named by whose fault they are."""
 
+from datetime import timedelta
+
 from scoring.errors import Code, InfrastructureFault, PlatformError
 
 
@@ -22,6 +24,14 @@ class RedisUnavailable(PlatformError):
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(Code.REDIS_UNAVAILABLE, detail)
+
+
+class TooManyRequests(PlatformError):
+    """Too many requests: the next one is served after `retry_after`."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__(Code.RATE_LIMITED)
+        self.retry_after = retry_after
 
 
 class LedgerInvalid(PlatformError):

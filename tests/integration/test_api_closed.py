@@ -14,8 +14,7 @@ from voice_api.settings import ApiSettings
 from voice_api.web import openapi
 from voice_api.web.app import create_app
 from voice_api.web.dependencies import AnswerCaches, Service, Stores
-from voice_api.web.headers import HEADERS
-from voice_api.web.middleware import BODY_BYTES
+from voice_api.web.middleware import BODY_BYTES, HEADERS
 
 API = "http://voice.test"
 Part = TypeVar("Part", Stores, AnswerCaches)

@@ -15,9 +15,9 @@ from scoring.errors import Code
 from scoring.types import Block, BlockHash
 from voice_api.db.database import Pool
 from voice_api.db.registry import Registry, RegistrySnapshot
-from voice_api.errors import RedisUnavailable
+from voice_api.errors import RedisUnavailable, TooManyRequests
 from voice_api.settings import ApiSettings
-from voice_api.web.limits import PERIOD, Limits, TooManyRequests, network_of
+from voice_api.web.middleware import PERIOD, Limits, network_of
 
 Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 Settings = Callable[..., ApiSettings]

@@ -9,8 +9,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from voice_api.runtime.process_metrics import DispatcherMetrics, Ticks, WorkerMetrics
-from voice_api.web.metrics import Metrics
+from voice_api.runtime.process_metrics import ApiMetrics, DispatcherMetrics, Ticks, WorkerMetrics
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
@@ -27,7 +26,9 @@ PROMETHEUS_OWN = {"job", "instance", "le"}
 
 def shown() -> dict[str, set[str]]:
     """Every sample that some process shows, with its labels."""
-    registries: list[CollectorRegistry] = [each.registry for each in (DispatcherMetrics(), Ticks(), WorkerMetrics(), Metrics())]
+    registries: list[CollectorRegistry] = [
+        each.registry for each in (DispatcherMetrics(), Ticks(), WorkerMetrics(), ApiMetrics())
+    ]
     found: dict[str, set[str]] = {}
     for registry in registries:
         found |= {metric.name: set() for metric in registry.collect() if metric.name.startswith("process_")}

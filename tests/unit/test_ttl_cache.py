@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from voice_api.web.ttl_cache import TtlCache
+from voice_api.web.dependencies import TtlCache
 
 
 class Question:

@@ -42,14 +42,6 @@ class Attempt:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    request: str
-    status: int
-    answer: str
-    location: str | None
-
-
 class Idempotency:
     """Keys are each hotkey's own. `request` is a hash over method, target and body.
 
@@ -113,7 +105,6 @@ async def _known(connection: Connection, hotkey: Hotkey, key: str, request: str)
     row = await connection.fetchrow(sql("idempotency.known"), hotkey, key, KEPT)
     if row is None:
         return None
-    known = read(_Known, row)
-    if known.request != request:
+    if row["request"] != request:
         raise PlatformError(Code.IDEMPOTENCY_MISMATCH)
-    return StoredAnswer(known.status, known.answer, known.location)
+    return read(StoredAnswer, row)

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from scoring.errors import Code, PlatformError
 from scoring.report import GroupReport
@@ -188,13 +187,7 @@ class Rounds:
         for row in spoken:
             sample = dict(row)
             samples[sample.pop("evaluation_id")].append(sample)
-        return tuple(_result(row, groups, samples) for row in rows)
-
-
-def _result(
-    row: Mapping[str, Any],
-    groups: Mapping[EvaluationId, Sequence[GroupReport]],
-    samples: Mapping[EvaluationId, Sequence[JsonObject]],
-) -> EvaluationResult:
-    key = row["evaluation_id"]
-    return read(EvaluationResult, row, groups=tuple(groups.get(key, ())), samples=tuple(samples.get(key, ())))
+        return tuple(
+            read(EvaluationResult, row, groups=tuple(groups[row["evaluation_id"]]), samples=tuple(samples[row["evaluation_id"]]))
+            for row in rows
+        )

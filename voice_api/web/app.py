@@ -16,14 +16,14 @@ from starlette.requests import ClientDisconnect
 from scoring.errors import VoiceError
 from voice_api.db.database import open_pool
 from voice_api.runtime import reachable
+from voice_api.runtime.process_metrics import ApiMetrics
 from voice_api.settings import ApiSettings
 from voice_api.web import openapi, problems
 from voice_api.web.auth import open_nonces
 from voice_api.web.dependencies import Service
-from voice_api.web.metrics import Metrics
 from voice_api.web.middleware import BODY_BYTES, AddressLimit, BodyLimit, Guard
 from voice_api.web.routes import (
-    errors_table,
+    errors,
     evaluations,
     health,
     leaderboard,
@@ -38,7 +38,6 @@ from voice_api.web.routes import (
     submissions,
     validations,
     weights,
-    workers,
 )
 
 DESCRIPTION = """Miners compete to publish the best open text-to-speech model. Reading is open to everyone.
@@ -58,10 +57,9 @@ _PARTS = (
     weights,
     queue,
     validations,
-    errors_table,
+    errors,
     registry,
     operator,
-    workers,
     health,
     pages,
 )
@@ -73,7 +71,7 @@ class _Lifespan(Protocol):
 
 def create_app(settings: ApiSettings) -> FastAPI:
     """Build the application; connections are opened by its lifespan, and it starts even while PostgreSQL or Redis is away."""
-    metrics = Metrics()
+    metrics = ApiMetrics()
     app = FastAPI(
         title="Voice Subnet",
         version="1",
@@ -86,7 +84,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.openapi = cache(partial(openapi.describe, app))  # type: ignore[method-assign]  # as the framework's manual has it
     app.add_middleware(BodyLimit, most=BODY_BYTES, most_at={UPLOADS: settings.upload_bytes})
-    app.add_middleware(AddressLimit, per_minute=settings.rate_address_per_minute)
+    app.add_middleware(AddressLimit, per_minute=settings.rate_address_per_minute, refuse=problems.on_voice_error)
     app.add_middleware(Guard, metrics=metrics)
     app.add_exception_handler(VoiceError, problems.on_voice_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
@@ -98,7 +96,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     return app
 
 
-def _lifespan(settings: ApiSettings, metrics: Metrics) -> _Lifespan:
+def _lifespan(settings: ApiSettings, metrics: ApiMetrics) -> _Lifespan:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = Redis.from_url(

@@ -1,9 +1,11 @@
 """One process's dependencies, made once by the application's lifespan: stores, Redis, settings, and answers kept for a moment."""
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Generic, Self, TypeVar
 
 from fastapi import Depends, Request
 from redis.asyncio import Redis
@@ -19,10 +21,11 @@ from voice_api.db.registry import Registry
 from voice_api.db.rounds import Rounds
 from voice_api.db.submissions import OutcomeCount, Submissions
 from voice_api.db.validations import Validations
+from voice_api.runtime.process_metrics import ApiMetrics
 from voice_api.settings import ApiSettings
-from voice_api.web.limits import Limits
-from voice_api.web.metrics import Metrics
-from voice_api.web.ttl_cache import TtlCache
+from voice_api.web.middleware import Limits
+
+T = TypeVar("T")
 
 TABLE_LASTS = timedelta(seconds=1)
 """The time for which the public table is given as it was written."""
@@ -64,6 +67,30 @@ class Stores:
         )
 
 
+class TtlCache(Generic[T]):
+    """The last answer to a question that costs much, kept for a while.
+
+    It asks when the last answer is older than `lasts`, one caller at a time; the others are given the last answer meanwhile.
+    """
+
+    def __init__(self, lasts: timedelta, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lasts, self._clock = lasts.total_seconds(), clock
+        self._asking = asyncio.Lock()
+        self._kept: tuple[float, T] | None = None
+
+    async def get(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """The answer of `ask`, or its last answer, at most `lasts` and one asking ago; raises what it raises."""
+        kept = self._kept
+        if kept is not None and (self._clock() < kept[0] or self._asking.locked()):
+            return kept[1]
+        async with self._asking:
+            kept = self._kept
+            if kept is None or self._clock() >= kept[0]:
+                answer = await ask()
+                self._kept = kept = (self._clock() + self._lasts, answer)
+            return kept[1]
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerCaches:
     """Answers that cost much and are asked for often, each kept for a moment."""
@@ -84,7 +111,7 @@ class Service:
     """One process's dependencies."""
 
     settings: ApiSettings
-    metrics: Metrics
+    metrics: ApiMetrics
     redis: Redis
     limits: Limits
     idempotency: Idempotency
@@ -92,7 +119,7 @@ class Service:
     caches: AnswerCaches
 
     @classmethod
-    def over(cls, settings: ApiSettings, metrics: Metrics, pool: Pool, redis: Redis) -> Self:
+    def over(cls, settings: ApiSettings, metrics: ApiMetrics, pool: Pool, redis: Redis) -> Self:
         """Everything over one pool and one Redis."""
         return cls(
             settings=settings,

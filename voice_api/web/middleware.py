@@ -1,24 +1,34 @@
 """The middleware of every request: an id, a measurement, headers that keep browsers from guessing, and limits of size and rate."""
 
 import asyncio
+import ipaddress
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from http import HTTPMethod, HTTPStatus
 
 import structlog
-from fastapi import Request
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from voice_api.errors import RedisUnavailable
-from voice_api.web import headers, problems
-from voice_api.web.limits import Limits, TooManyRequests, network_of
-from voice_api.web.metrics import Metrics
+from voice_api.errors import RedisUnavailable, TooManyRequests
+from voice_api.runtime.process_metrics import ApiMetrics
 
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""For every answer that does not bring its own: browsers guess nothing, frame nothing, run nothing and keep nothing."""
 BODY_BYTES = 4 * 1024 * 1024
 """The largest body of any request but a recording's."""
 BODY_SECONDS = 30.0
@@ -32,12 +42,39 @@ _PROBES = frozenset({"/healthz", "/readyz"})
 """Asked by those who decide whether the process lives: an answer about something else would mislead them."""
 _ASK_AGAIN = timedelta(seconds=5)
 _MOST_ADDRESSES = 10_000
+PERIOD = timedelta(minutes=1)
+_ANSWER = timedelta(seconds=1)
+_MICROSECOND = timedelta(microseconds=1)
+
+# One number per caller: the time at which all that it asked for is paid off, at one request per interval. A request is refused
+# when that lies more than a period ahead, and then it costs nothing.
+_TAKE = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local cost, period = tonumber(ARGV[1]), tonumber(ARGV[2])
+local paid = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0')) + cost
+if paid - now > period then
+    return paid - now - period
+end
+redis.call('SET', KEYS[1], string.format('%.0f', paid), 'PX', math.ceil((paid - now) / 1000))
+return 0
+"""
+
+Refuse = Callable[[Request, Exception], Awaitable[Response]]
+"""Makes an error the answer to a request."""
+
+
+def complete_headers(headers: MutableHeaders, request_id: str) -> None:
+    """Add what the answer does not say itself, and the request's id."""
+    headers["X-Request-Id"] = request_id
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
 
 
 class Guard:
     """Names each request, in its log lines too, adds the headers, and counts it under its route's template."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: ApiMetrics) -> None:
         self.app, self.metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +91,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers.complete(MutableHeaders(scope=message), request_id)
+                complete_headers(MutableHeaders(scope=message), request_id)
             await send(message)
 
         try:
@@ -66,6 +103,43 @@ class Guard:
             self.metrics.observe(method, route, status, time.perf_counter() - started)
 
 
+class Limits:
+    """At most so many requests a minute: that many at once, then as they come back one by one."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._take = redis.register_script(_TAKE)
+
+    async def take(self, who: str, per_minute: int, requests: int = 1) -> None:
+        """Count one request of `who`, or some at once; raises TooManyRequests without counting, RedisUnavailable when it cannot count.
+
+        With `per_minute` 0 nothing is counted and nothing refused.
+        """
+        if per_minute == 0:
+            return
+        cost = PERIOD // per_minute * requests
+        try:
+            async with asyncio.timeout(_ANSWER.total_seconds()):
+                wait = await self._take(keys=[f"voice:rate:{who}"], args=[cost // _MICROSECOND, PERIOD // _MICROSECOND])
+        except (RedisError, OSError) as exc:  # a TimeoutError is an OSError
+            raise RedisUnavailable("the rate of requests could not be counted") from exc
+        if wait:
+            raise TooManyRequests(int(wait) * _MICROSECOND)
+
+
+def network_of(address: str) -> str:
+    """The network that an address stands for: itself, or with IPv6 its /64, of which one subscriber has all; as it is where it is none.
+
+    An IPv4 address that is written as IPv6 stands for itself: all of them lie in one /64.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
+
+
 class AddressLimit:
     """Refuses an address that asks too often, before anything of its request is read.
 
@@ -73,8 +147,8 @@ class AddressLimit:
     reading goes on without a limit, asked again every few seconds; writing waits for it.
     """
 
-    def __init__(self, app: ASGIApp, per_minute: int) -> None:
-        self.app, self.per_minute = app, per_minute
+    def __init__(self, app: ASGIApp, per_minute: int, refuse: Refuse) -> None:
+        self.app, self.per_minute, self.refuse = app, per_minute, refuse
         self._pack = max(1, per_minute // 60)
         self._taken: dict[str, int] = {}
         self._away_until = 0.0
@@ -87,7 +161,7 @@ class AddressLimit:
         try:
             await self._count(scope)
         except (TooManyRequests, RedisUnavailable) as refusal:
-            answer = await problems.on_voice_error(Request(scope), refusal)
+            answer = await self.refuse(Request(scope), refusal)
             await answer(scope, receive, send)
             return
         await self.app(scope, receive, send)

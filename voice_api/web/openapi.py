@@ -1,5 +1,6 @@
-"""The API's description of itself, completed: an example for every body and every refusal, and what caches are told."""
+"""The API's description of itself: the errors of each route, an example for every body and refusal, and what caches are told."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -9,8 +10,11 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from scoring.errors import EXPLANATIONS, Code
+from voice_api.schemas import Problem
+from voice_api.web.problems import STATUS
 
 Json = dict[str, Any]
+Responses = dict[int | str, dict[str, Any]]
 _PROBLEM = "#/components/schemas/Problem"
 _LEAVES: Mapping[str, object] = {"boolean": True, "integer": 1, "number": 0.5, "string": "text", "object": {}, "null": None}
 _FORMATS: Mapping[str, str] = {"date-time": "2026-11-22T09:30:00Z", "uuid": "5f0c1bb0-6a3f-4c5e-9d0a-1f6a7d1c2b3e"}
@@ -29,7 +33,8 @@ def describe(app: FastAPI) -> Json:
     for method, operation in operations(document):
         _exemplify(operation.get("requestBody", {}), schemas)
         for status, answer in operation["responses"].items():
-            if int(status) >= HTTPStatus.BAD_REQUEST and _is_problem(answer):
+            schemas_of = [content.get("schema", {}).get("$ref") for content in answer.get("content", {}).values()]
+            if int(status) >= HTTPStatus.BAD_REQUEST and _PROBLEM in schemas_of:
                 _show_refusals(answer, int(status))
             else:
                 _tell(answer, schemas)
@@ -89,10 +94,6 @@ def _tell(answer: Json, schemas: Json) -> None:
             answer["description"] = said.partition("\n")[0] or answer["description"]
 
 
-def _is_problem(answer: Json) -> bool:
-    return any(content.get("schema", {}).get("$ref") == _PROBLEM for content in answer.get("content", {}).values())
-
-
 def _show_refusals(answer: Json, status: int) -> None:
     """Errors are problem+json, one example for each code that they may have."""
     codes = [Code(number) for number in answer.pop("x-codes", ())]
@@ -116,3 +117,41 @@ def _problem(code: Code, status: int) -> Json:
         "advice": said.advice,
         "request_id": "0b7c2f0e9d1a4c55",
     }
+
+
+def refusals(*codes: Code) -> Responses:
+    """The OpenAPI responses of requests that may end with these codes, and with those of every request."""
+    by_status: defaultdict[int, list[Code]] = defaultdict(list)
+    for code in sorted({*codes, *_ALWAYS}):
+        by_status[int(STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR))].append(code)
+    return {
+        status: {
+            "model": Problem,
+            "description": " ".join(f"{code.value}: {EXPLANATIONS[code].meaning}" for code in meant),
+            "x-codes": [code.value for code in meant],
+        }
+        for status, meant in sorted(by_status.items())
+    }
+
+
+_ALWAYS = (Code.RATE_LIMITED, Code.INTERNAL)
+_READ = (Code.REQUEST_INVALID, Code.DATABASE_UNAVAILABLE)
+_SIGNED = (*_READ, Code.NOT_AUTHENTICATED, Code.RECEIVER_MISMATCH, Code.NOT_ALLOWED, Code.REDIS_UNAVAILABLE)
+_WRITE = (*_SIGNED, Code.BODY_TOO_LARGE, Code.IDEMPOTENCY_MISMATCH, Code.STATE_CONFLICT)
+
+PLAIN_ERRORS = refusals()
+READ_ERRORS = refusals(*_READ)
+LOOKUP_ERRORS = refusals(*_READ, Code.NOT_FOUND)
+WATCH_ERRORS = refusals(*_SIGNED)
+WRITE_ERRORS = refusals(*_WRITE)
+ORDER_ERRORS = refusals(*_WRITE, Code.NOT_FOUND)
+RECORDING_ERRORS = refusals(*_WRITE, Code.BANNED, Code.REGISTRY_STALE, Code.AUDIO_INVALID, Code.TEXT_INVALID)
+"""The errors of a recording, which any registered hotkey may send."""
+AUDIO_ERRORS: Responses = {
+    **LOOKUP_ERRORS,
+    416: {
+        "model": Problem,
+        "description": f"{Code.REQUEST_INVALID.value}: The range lies outside the file.",
+        "x-codes": [Code.REQUEST_INVALID.value],
+    },
+}

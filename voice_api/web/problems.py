@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from scoring.errors import EXPLANATIONS, Code, VoiceError
+from voice_api.errors import TooManyRequests
 from voice_api.schemas import Problem
-from voice_api.web import headers
-from voice_api.web.limits import TooManyRequests
+from voice_api.web.middleware import complete_headers
 
 log = structlog.get_logger()
 
@@ -109,5 +109,5 @@ async def on_bug(request: Request, exc: Exception) -> JSONResponse:
     request_id = getattr(request.state, "request_id", "")  # told here: this runs outside of what names the request's log lines
     log.error("request failed", request=request_id, path=request.url.path, exc_info=exc)
     answer = problem(request, Code.INTERNAL, EXPLANATIONS[Code.INTERNAL].meaning)
-    headers.complete(answer.headers, getattr(request.state, "request_id", ""))  # it is sent outside of every middleware
+    complete_headers(answer.headers, getattr(request.state, "request_id", ""))  # it is sent outside of every middleware
     return answer

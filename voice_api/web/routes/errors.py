@@ -1,47 +1,64 @@
-"""The errors that routes document, from the codes that each may end with."""
+"""The table of codes: what each means, whose fault it is, and whether what failed is worth another try."""
 
-from collections import defaultdict
 from http import HTTPStatus
-from typing import Any
 
-from scoring.errors import EXPLANATIONS, Code
-from voice_api.schemas import Problem
+from fastapi import APIRouter
+
+from scoring.errors import EXPLANATIONS, Blame, Code
+from voice_api.db.queue import RETRY_BUDGET
+from voice_api.schemas.errors import CodeRow, CodeTable, Retry
+from voice_api.web.openapi import PLAIN_ERRORS
 from voice_api.web.problems import STATUS
+from voice_api.web.route import Route
 
-Responses = dict[int | str, dict[str, Any]]
+router = APIRouter(prefix="/v1/errors", tags=["errors"], route_class=Route)
 
-
-def refusals(*codes: Code) -> Responses:
-    """The OpenAPI responses of requests that may end with these codes, and with those of every request."""
-    by_status: defaultdict[int, list[Code]] = defaultdict(list)
-    for code in sorted({*codes, *_ALWAYS}):
-        by_status[int(STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR))].append(code)
-    return {status: _answer(meant) for status, meant in sorted(by_status.items())}
-
-
-def _answer(codes: list[Code]) -> dict[str, Any]:
-    told = " ".join(f"{code.value}: {EXPLANATIONS[code].meaning}" for code in codes)
-    return {"model": Problem, "description": told, "x-codes": [code.value for code in codes]}
-
-
-_ALWAYS = (Code.RATE_LIMITED, Code.INTERNAL)
-_READ = (Code.REQUEST_INVALID, Code.DATABASE_UNAVAILABLE)
-_SIGNED = (*_READ, Code.NOT_AUTHENTICATED, Code.RECEIVER_MISMATCH, Code.NOT_ALLOWED, Code.REDIS_UNAVAILABLE)
-_WRITE = (*_SIGNED, Code.BODY_TOO_LARGE, Code.IDEMPOTENCY_MISMATCH, Code.STATE_CONFLICT)
-
-PLAIN_ERRORS = refusals()
-READ_ERRORS = refusals(*_READ)
-LOOKUP_ERRORS = refusals(*_READ, Code.NOT_FOUND)
-WATCH_ERRORS = refusals(*_SIGNED)
-WRITE_ERRORS = refusals(*_WRITE)
-ORDER_ERRORS = refusals(*_WRITE, Code.NOT_FOUND)
-RECORDING_ERRORS = refusals(*_WRITE, Code.BANNED, Code.REGISTRY_STALE, Code.AUDIO_INVALID, Code.TEXT_INVALID)
-"""The errors of a recording, which any registered hotkey may send."""
-AUDIO_ERRORS: Responses = {
-    **LOOKUP_ERRORS,
-    416: {
-        "model": Problem,
-        "description": f"{Code.REQUEST_INVALID.value}: The range lies outside the file.",
-        "x-codes": [Code.REQUEST_INVALID.value],
-    },
+RULES: dict[Retry, str] = {
+    Retry.NEVER: "Final: a verdict is never retried. Publish and commit anew.",
+    Retry.BY_ITSELF: (
+        f"We try again up to {RETRY_BUDGET.per_evaluation} times, with growing pauses; after that, or after {RETRY_BUDGET.per_day} "
+        "failures of one submission in 24 hours, it is parked for the operator."
+    ),
+    Retry.LATER: "Send the same again after a pause; where there is a Retry-After, it says how long.",
+    Retry.CHANGED: "The same again fails the same way: change what the advice names first.",
 }
+"""Each rule in one sentence."""
+
+_PASSING = {
+    Code.DATABASE_UNAVAILABLE,
+    Code.REDIS_UNAVAILABLE,
+    Code.CHAIN_UNAVAILABLE,
+    Code.API_UNAVAILABLE,
+    Code.PUBLISHING_FAILED,
+}
+_STATUSES = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+
+
+@router.get("", responses=PLAIN_ERRORS)
+async def table() -> CodeTable:
+    """Every code: what it means, what to do, whose fault it is, whether it is tried again, and its HTTP status."""
+    return CodeTable(
+        rows=tuple(
+            CodeRow(
+                code=code,
+                name=code.slug,
+                meaning=said.meaning,
+                advice=said.advice,
+                blame=code.blame,
+                retry=rule(code),
+                status=STATUS.get(code),
+            )
+            for code, said in sorted(EXPLANATIONS.items())
+        )
+    )
+
+
+def rule(code: Code) -> Retry:
+    """The rule for another try after a failure with this code."""
+    match code.blame:
+        case Blame.SUBMISSION:
+            return Retry.NEVER
+        case Blame.INFRASTRUCTURE:
+            return Retry.BY_ITSELF
+        case Blame.PLATFORM:
+            return Retry.LATER if code in _PASSING or STATUS.get(code) in _STATUSES else Retry.CHANGED

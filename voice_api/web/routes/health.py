@@ -11,10 +11,10 @@ from voice_api.db.migrate import at_head
 from voice_api.db.processes import LIVE
 from voice_api.db.states import QueueName
 from voice_api.errors import DatabaseUnavailable
+from voice_api.runtime.process_metrics import DatabaseNumbers
 from voice_api.schemas import Part, Readiness
 from voice_api.web.auth import EPOCH
 from voice_api.web.dependencies import Service, ServiceDep
-from voice_api.web.metrics import Standing
 
 router = APIRouter(tags=["health"])
 
@@ -53,9 +53,9 @@ async def metrics(service: ServiceDep) -> Response:
     return Response(service.metrics.render(standing), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def _standing(service: Service) -> Standing:
+async def _standing(service: Service) -> DatabaseNumbers:
     live = await service.stores.workers.live(LIVE)
-    return Standing(
+    return DatabaseNumbers(
         depths=await service.caches.depths.get(service.stores.queue.depths),
         outcomes=await service.caches.outcomes.get(service.stores.submissions.outcomes),
         ages=await service.stores.watch.ages(),

@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 from voice_api.db.submissions import LeaderboardRow
 from voice_api.schemas import MOST_ROWS, LeaderboardOut, LeaderboardRowOut, SubmissionOut
 from voice_api.web.dependencies import TABLE_LASTS, Service, ServiceDep
-from voice_api.web.routes.errors import READ_ERRORS
-from voice_api.web.routes.route import Route
+from voice_api.web.openapi import READ_ERRORS
+from voice_api.web.route import Route
 
 router = APIRouter(prefix="/v1/leaderboard", tags=["leaderboard"], route_class=Route)
 

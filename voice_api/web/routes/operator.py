@@ -1,8 +1,12 @@
-"""Operators' orders; each order is signed by an operator's hotkey and leaves an event with its reason behind."""
+"""An operator's orders and views, signed by its hotkey: each order leaves an event with its reason behind.
 
-from fastapi import APIRouter
+Live workers are shown here alone: host names are not public.
+"""
+
+from fastapi import APIRouter, Response
 
 from scoring.types import EvaluationId
+from voice_api.db.processes import LIVE
 from voice_api.schemas.operations import (
     CodeWindow,
     EvaluationOrder,
@@ -13,12 +17,14 @@ from voice_api.schemas.operations import (
     StuckOut,
     StuckPage,
     SubmissionOrder,
+    WorkerOut,
+    WorkersOut,
 )
-from voice_api.web.callers import Operator, WatchingOperator
+from voice_api.web.auth import Operator, WatchingOperator
 from voice_api.web.dependencies import ServiceDep
-from voice_api.web.routes.errors import ORDER_ERRORS, WATCH_ERRORS
+from voice_api.web.openapi import ORDER_ERRORS, WATCH_ERRORS
+from voice_api.web.route import Route
 from voice_api.web.routes.paging import After, Limit, cut
-from voice_api.web.routes.route import Route
 
 router = APIRouter(prefix="/v1/operator", tags=["operator"], route_class=Route)
 
@@ -104,3 +110,10 @@ async def stuck(service: ServiceDep, _: WatchingOperator, after: After = 0, limi
     """Evaluations of open rounds that wait for an operator, by id."""
     shown, last = cut(await service.stores.operations.stuck(EvaluationId(after), limit + 1), limit)
     return StuckPage(items=tuple(StuckOut.model_validate(row) for row in shown), next=last.evaluation_id if last else None)
+
+
+@router.get("/workers", responses=WATCH_ERRORS)
+async def workers(response: Response, service: ServiceDep, _: WatchingOperator) -> WorkersOut:
+    """Workers that were seen in the last minute, and what each works on."""
+    response.headers["Cache-Control"] = "no-store"
+    return WorkersOut(workers=tuple(WorkerOut.model_validate(row) for row in await service.stores.workers.live(LIVE)))

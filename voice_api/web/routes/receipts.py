@@ -5,11 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from voice_api.db.receipts import Receipt
 from voice_api.schemas.receipts import ReceiptOut
 from voice_api.web.dependencies import ServiceDep
-from voice_api.web.routes.errors import LOOKUP_ERRORS
-from voice_api.web.routes.route import IMMUTABLE, Route
+from voice_api.web.openapi import LOOKUP_ERRORS
+from voice_api.web.route import IMMUTABLE, Route
 
 router = APIRouter(prefix="/v1/receipts", tags=["receipts"], route_class=Route)
 
@@ -20,9 +19,6 @@ Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256, 64 
 async def get(receipt_hash: Digest, service: ServiceDep) -> Response:
     """A receipt, its text as it was stored: what was signed stays what is read. `voice verify` takes the body as a file."""
     stored = await service.stores.receipts.get(receipt_hash)
-    return Response(_text(stored), media_type="application/json", headers={"Cache-Control": IMMUTABLE})
-
-
-def _text(stored: Receipt) -> str:
     rest = json.dumps({"signature": stored.signature, "certificate": stored.certificate}, allow_nan=False)
-    return f'{{"receipt": {stored.receipt}, {rest[1:]}\n'
+    text = f'{{"receipt": {stored.receipt}, {rest[1:]}\n'
+    return Response(text, media_type="application/json", headers={"Cache-Control": IMMUTABLE})

@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 
 from voice_api.schemas import RegistryIn, RegistryOut
-from voice_api.web.callers import Writer
-from voice_api.web.routes.errors import WRITE_ERRORS
-from voice_api.web.routes.route import Route
+from voice_api.web.auth import Writer
+from voice_api.web.openapi import WRITE_ERRORS
+from voice_api.web.route import Route
 
 router = APIRouter(prefix="/v1/registry", tags=["registry"], route_class=Route)
 

@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from scoring.errors import Code, PlatformError
 from scoring.receipts.store import StoreLayout
 from voice_api.web.dependencies import ServiceDep
-from voice_api.web.routes.errors import AUDIO_ERRORS, Responses
-from voice_api.web.routes.route import IMMUTABLE, Route, conditional
+from voice_api.web.openapi import AUDIO_ERRORS, Responses
+from voice_api.web.route import IMMUTABLE, Route, conditional
 
 router = APIRouter(prefix="/v1/samples", tags=["samples"], route_class=Route)
 

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Query, Request, Response
 
 from scoring.errors import Code, PlatformError
 from voice_api.schemas import MOST_CHARACTERS, NO_NUL, ValidationOut
-from voice_api.web.callers import Miner
+from voice_api.web.auth import Miner
 from voice_api.web.dependencies import ServiceDep
-from voice_api.web.routes.errors import LOOKUP_ERRORS, RECORDING_ERRORS
-from voice_api.web.routes.route import Route
+from voice_api.web.openapi import LOOKUP_ERRORS, RECORDING_ERRORS
+from voice_api.web.route import Route
 
 _MARKS = (b"RIFF", b"fLaC", b"OggS")
 """The first bytes of a WAV, FLAC or OGG file. More of a stranger's file is read only inside a worker's sandbox."""

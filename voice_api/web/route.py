@@ -1,0 +1,99 @@
+"""The class of every route: reads get an ETag for caches, writes are done once per Idempotency-Key."""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from scoring.types import Hotkey
+from voice_api.db.database import Pool
+from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_ATTEMPT = "attempt"
+"""The name under which a request's state holds the write that it began under its key."""
+_CLOSING = "closing"
+"""The name under which it holds what ends with the request, before it is answered."""
+REVALIDATE = "no-cache"
+"""Caches may keep it, and ask each time whether it is still so."""
+IMMUTABLE = "public, max-age=31536000, immutable"
+"""For content that is named by its hash, and so never changes."""
+
+
+class Route(APIRoute):
+    """The class of every route: `APIRouter(route_class=Route)`."""
+
+    def get_route_handler(self) -> Handler:
+        """The framework's handler, inside what this route's method asks for."""
+        original = super().get_route_handler()
+        if "GET" not in (self.methods or ()):
+            return _once(original)
+
+        async def read(request: Request) -> Response:
+            return conditional(request, await original(request))
+
+        return read
+
+
+def conditional(request: Request, response: Response) -> Response:
+    """The response with its strong ETag; 304 without a body where the caller has it already. An ETag of its own is kept."""
+    if response.status_code != HTTPStatus.OK or response.headers.get("Cache-Control") == "no-store":
+        return response
+    etag = response.headers.setdefault("ETag", f'"{hashlib.sha256(response.body).hexdigest()[:32]}"')
+    response.headers.setdefault("Cache-Control", REVALIDATE)
+    listed = request.headers.get("If-None-Match", "")  # compared weakly, as HTTP asks here
+    if listed.strip() != "*" and etag not in (part.strip().removeprefix("W/") for part in listed.split(",")):
+        return response
+    kept = {name: response.headers[name] for name in ("ETag", "Cache-Control")}
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=kept)
+
+
+class IdempotentReplay(Exception):  # no error: it ends a request early, and the route turns it into the answer
+    """A request under this Idempotency-Key was answered before."""
+
+    def __init__(self, stored: StoredAnswer) -> None:
+        super().__init__("answered before")
+        self.stored = stored
+
+
+async def begin_write(request: Request, idempotency: Idempotency, hotkey: Hotkey, key: str) -> Pool:
+    """Take the key for this request and return its transaction's pool; raises IdempotentReplay where it was answered before."""
+    sent = f"{request.method} {target_of(request)}\n".encode() + hashlib.sha256(await request.body()).digest()
+    closing: AsyncExitStack = getattr(request.state, _CLOSING)
+    begun = await closing.enter_async_context(idempotency.begin(hotkey, key, hashlib.sha256(sent).hexdigest()))
+    if isinstance(begun, StoredAnswer):
+        raise IdempotentReplay(begun)
+    setattr(request.state, _ATTEMPT, begun)
+    return begun.pool
+
+
+def _once(original: Handler) -> Handler:
+    """Wrap a route's handler: its answer is stored with its write, or the stored one is given again."""
+
+    async def handle(request: Request) -> Response:
+        async with AsyncExitStack() as closing:  # left before anything is sent: what is answered was committed
+            setattr(request.state, _CLOSING, closing)
+            try:
+                response = await original(request)
+            except IdempotentReplay as replay:
+                stored = replay.stored
+                headers = {"Idempotent-Replay": "true"} | ({"Location": stored.location} if stored.location else {})
+                return Response(stored.answer, stored.status, headers=headers, media_type="application/json")
+            attempt: Attempt | None = getattr(request.state, _ATTEMPT, None)
+            if attempt is not None:
+                body = bytes(response.body).decode()
+                await attempt.answer(StoredAnswer(response.status_code, body, response.headers.get("Location")))
+        return response
+
+    return handle
+
+
+def target_of(request: Request) -> str:
+    """The request target as it was sent: the bytes of path and query, before any decoding."""
+    path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    query: bytes = request.scope["query_string"]
+    return (path + b"?" + query if query else path).decode("latin-1")
