@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 3
 PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --durations 20
+# The tests start hundreds of interpreters: each would compile every module again where this is set, as many images set it.
+unexport PYTHONDONTWRITEBYTECODE
 ONCE ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
@@ -31,8 +33,9 @@ test: test-unit
 	$(PYTEST) -m 'not slow' --ignore tests/unit
 
 # The part that needs no torch, no process and no service: what to run while writing.
+test-unit: JOBS = 2
 test-unit: $(VENV)/.ready
-	$(PYTEST) tests/unit
+	$(PYTEST) -m 'not slow' tests/unit
 
 # What takes too long for every change: storms, the slowest end-to-end tests, thousands of requests.
 test-slow: $(VENV)/.ready

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,13 +12,6 @@ import pytest
 Node = TypeVar("Node", bound=ast.AST)
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("neurons", "workers", "voice_api", "scoring", "prompts")
-TREES = {
-    str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8"))
-    for folder in (*FOLDERS, "tests", "benchmarks")
-    for path in sorted((ROOT / folder).rglob("*.py"))
-}
-"""Every file of ours by its path."""
-PRODUCT = {path: tree for path, tree in TREES.items() if path.startswith(FOLDERS)}
 MOST_LINES, MOST_OF_A_FUNCTION = 450, 60
 MOST_FIELDS, MOST_ARGUMENTS = 4, 5
 VARIADIC = frozenset({"Table", "add_row", "assemble", "espeak_Synth", "execute", "fetch", "fetchrow", "fetchval"})
@@ -26,10 +20,10 @@ VARIADIC = frozenset({"Table", "add_row", "assemble", "espeak_Synth", "execute",
 
 def test_no_file_and_no_function_is_too_long() -> None:
     """A file is one concept, a function one thought; most of both are far shorter."""
-    long_files = [path for path in PRODUCT if len((ROOT / path).read_text(encoding="utf-8").splitlines()) > MOST_LINES]
+    long_files = [path for path in product() if len((ROOT / path).read_text(encoding="utf-8").splitlines()) > MOST_LINES]
     long_functions = [
         f"{path}:{node.lineno} {node.name}"
-        for path, tree in PRODUCT.items()
+        for path, tree in product().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (node.end_lineno or 0) - node.lineno + 1 > MOST_OF_A_FUNCTION
@@ -39,12 +33,12 @@ def test_no_file_and_no_function_is_too_long() -> None:
 
 def test_no_folder_or_file_is_a_bag() -> None:
     """Nothing is called common, utils, helpers or misc."""
-    assert [path for path in TREES if {"common", "utils", "helpers", "misc"} & set(re.split(r"[/.]", path))] == []
+    assert [path for path in trees() if {"common", "utils", "helpers", "misc"} & set(re.split(r"[/.]", path))] == []
 
 
 def test_every_package_says_in_a_sentence_what_it_holds() -> None:
     """The docstring of its __init__.py is one sentence, or begins with one."""
-    packages = {path: ast.get_docstring(tree) or "" for path, tree in PRODUCT.items() if path.endswith("__init__.py")}
+    packages = {path: ast.get_docstring(tree) or "" for path, tree in product().items() if path.endswith("__init__.py")}
     assert [path for path, said in packages.items() if not said.partition("\n\n")[0].endswith(".")] == []
 
 
@@ -84,7 +78,7 @@ def test_a_program_in_a_string_imports_what_there_is() -> None:
     """Tests start interpreters with programs that no type checker reads: a renamed module is found here, not by a time-out."""
     missing = [
         f"{path}: from {clause.module} import {alias.name}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for text in strings(tree)
         for clause in imports(text)
         for alias in clause.names
@@ -108,9 +102,25 @@ def test_what_a_module_defines_is_found_without_importing_it(module: str, name: 
     assert defines(module, name) is there
 
 
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Every file of ours by its path; parsed when first asked for, as processes that run other tests only list these."""
+    return {
+        str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8"))
+        for folder in (*FOLDERS, "tests", "benchmarks")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }
+
+
+@cache
+def product() -> dict[str, ast.Module]:
+    """Those of them that are not tests or benchmarks."""
+    return {path: tree for path, tree in trees().items() if path.startswith(FOLDERS)}
+
+
 def nodes(kind: type[Node]) -> Iterator[tuple[str, Node]]:
     """Every node of a kind in the product, with its file."""
-    return ((path, node) for path, tree in PRODUCT.items() for node in ast.walk(tree) if isinstance(node, kind))
+    return ((path, node) for path, tree in product().items() for node in ast.walk(tree) if isinstance(node, kind))
 
 
 def strings(tree: ast.AST) -> Iterator[str]:
@@ -134,9 +144,9 @@ def imports(text: str) -> Iterator[ast.ImportFrom]:
 def defines(module: str, name: str) -> bool:
     """Whether a module of the product binds a name at its top, or holds a module of that name."""
     path = module.replace(".", "/")
-    if {f"{path}/{name}.py", f"{path}/{name}/__init__.py"} & PRODUCT.keys():
+    if {f"{path}/{name}.py", f"{path}/{name}/__init__.py"} & product().keys():
         return True
-    tree = PRODUCT.get(f"{path}.py", PRODUCT.get(f"{path}/__init__.py"))
+    tree = product().get(f"{path}.py", product().get(f"{path}/__init__.py"))
     return tree is not None and any(name in bound(node) for node in tree.body)
 
 

@@ -79,15 +79,29 @@ def test_the_addresses_of_a_wallet_as_the_sdk_writes_it(tmp_path: Path, number: 
 
 
 def test_a_hotkey_without_a_public_file_has_an_address(tmp_path: Path) -> None:
-    """Older tools wrote none; where the key itself is encrypted nobody is asked for its password, and the error says what lacks."""
-    for name, password in (("plain", None), ("locked", "secret")):
-        wallet = bt.Wallet(name, "h", str(tmp_path))
-        wallet.create_new_hotkey(use_password=False, hotkey_password=password, suppress=True)
-        (tmp_path / name / "hotkeys" / "hpub.txt").unlink()
-        if password is None:
-            assert hotkey_address(name, "h", tmp_path) == wallet.hotkey.ss58_address
+    """Older tools wrote none: the key itself tells it."""
+    wallet = bt.Wallet("w", "h", str(tmp_path))
+    wallet.create_new_hotkey(use_password=False, suppress=True)
+    (tmp_path / "w" / "hotkeys" / "hpub.txt").unlink()
+    assert hotkey_address("w", "h", tmp_path) == wallet.hotkey.ss58_address
+
+
+@pytest.mark.parametrize(
+    "by_the_sdk",
+    [
+        pytest.param(False, id="by its first bytes"),
+        pytest.param(True, marks=pytest.mark.slow, id="as the SDK encrypts it, for seconds"),
+    ],
+)
+def test_nobody_is_asked_for_the_password_of_an_encrypted_hotkey(tmp_path: Path, by_the_sdk: bool) -> None:
+    """Without a public file beside it the address cannot be told: the error says what lacks."""
+    wallet = bt.Wallet("w", "h", str(tmp_path))
+    wallet.create_new_hotkey(use_password=False, hotkey_password="secret" if by_the_sdk else None, suppress=True)
+    (tmp_path / "w" / "hotkeys" / "hpub.txt").unlink()
+    if not by_the_sdk:
+        (tmp_path / "w" / "hotkeys" / "h").write_bytes(b"$NACL" + bytes(613))
     with pytest.raises(PlatformError, match="is encrypted") as caught:
-        hotkey_address("locked", "h", tmp_path)
+        hotkey_address("w", "h", tmp_path)
     assert caught.value.code is Code.WALLET_MISSING
 
 
