@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from neurons.devchain.genesis import RAO, U16_MAX
-from neurons.devchain.neuron import NeuronState, StakedNeuron
-from neurons.devchain.rules import Rules
+from neurons.devchain.subnet import NeuronState, Rules, StakedNeuron
 from scoring.types import Hotkey
 
 _OWNER_PERCENT = 18

@@ -7,11 +7,10 @@ from threading import Lock
 
 from bittensor.sp_core import verify
 
-from neurons.devchain.calls import DevCall, dispatch
-from neurons.devchain.clock import Clock, block_at, hash_of
+from neurons.devchain.calls import DevCall, Rejected, dispatch
 from neurons.devchain.events import Event, Failed, LoggedEvent, Origin
+from neurons.devchain.genesis import Clock, block_at, hash_of
 from neurons.devchain.log import EventLog
-from neurons.devchain.rejection import Rejected
 from neurons.devchain.state import ChainState, advance, apply, at_genesis
 from scoring.types import Block
 

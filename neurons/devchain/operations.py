@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from neurons.devchain import log, registration, weight_calls
-from neurons.devchain.clock import Clock
+from neurons.devchain import calls, log
+from neurons.devchain.calls import Rejected, ensure
 from neurons.devchain.events import Event, Funded, LoggedEvent, Owned, Registered, Ruled, describe
 from neurons.devchain.faults import Fault, FaultPlan, FaultTable
-from neurons.devchain.genesis import Genesis
+from neurons.devchain.genesis import Clock, Genesis
 from neurons.devchain.node import Node
-from neurons.devchain.rejection import Rejected, ensure
-from neurons.devchain.rules import Rules
 from neurons.devchain.state import ChainState
+from neurons.devchain.subnet import Rules
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, BlockHash, Hotkey, Uid
 
@@ -75,7 +74,7 @@ def register(path: Path, hotkey: Hotkey, coldkey: str, stake: int = 0, *, clock:
 
     Raises PlatformError(CHAIN_REFUSED) with the chain's own name for why not.
     """
-    entry = _transact(path, clock, lambda state: registration.register(hotkey, coldkey, stake, state))
+    entry = _transact(path, clock, lambda state: calls.register(hotkey, coldkey, stake, state))
     if not isinstance(entry.event, Registered):
         raise PlatformError(Code.INTERNAL, f"a registration became {type(entry.event).__name__}")
     return Uid(entry.event.uid)
@@ -89,8 +88,8 @@ def stake(path: Path, hotkey: Hotkey, coldkey: str, amount: int, *, clock: Clock
 
     def decide(state: ChainState) -> Event:
         if amount < 0:
-            return registration.unstake(hotkey, coldkey, -amount, state)
-        return registration.stake(hotkey, coldkey, amount, state)
+            return calls.unstake(hotkey, coldkey, -amount, state)
+        return calls.stake(hotkey, coldkey, amount, state)
 
     return _transact(path, clock, decide).block
 
@@ -124,8 +123,8 @@ def reveal(
 
     The public beacon would open it on a real chain; offline a developer gives the weights. Raises PlatformError(CHAIN_REFUSED).
     """
-    wanted = weight_calls.WeightsRequest(tuple(weights), tuple(weights.values()), 2**64 - 1)
-    return _transact(path, clock, lambda state: weight_calls.reveal(hotkey, wanted, state, sealed_in)).block
+    wanted = calls.WeightsRequest(tuple(weights), tuple(weights.values()), 2**64 - 1)
+    return _transact(path, clock, lambda state: calls.reveal(hotkey, wanted, state, sealed_in)).block
 
 
 def blocks(path: Path, limit: int, *, clock: Clock = time.time) -> list[BlockSummary]:

@@ -6,8 +6,8 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from neurons.devchain.clock import Clock
 from neurons.devchain.faults import Fault, FaultTable
+from neurons.devchain.genesis import Clock
 from neurons.devchain.node import Node
 from neurons.devchain.state import ChainState, CommitmentState, SealedState, next_epoch
 from scoring.types import Hotkey

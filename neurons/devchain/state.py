@@ -20,8 +20,7 @@ from neurons.devchain.events import (
     Weighted,
 )
 from neurons.devchain.genesis import Genesis
-from neurons.devchain.neuron import NeuronState, StakedNeuron
-from neurons.devchain.rules import Rules
+from neurons.devchain.subnet import NeuronState, Rules, StakedNeuron
 from scoring.types import Hotkey
 
 LEAST_SPACE = 100

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from neurons.devchain.clock import starts_at
-from neurons.devchain.genesis import Genesis
+from neurons.devchain.calls import COMMIT_REVEAL_VERSION
+from neurons.devchain.genesis import Genesis, starts_at
 from neurons.devchain.state import ChainState, CommitmentState
-from neurons.devchain.weight_calls import COMMIT_REVEAL_VERSION
 
 NAME = "voice"
 SYMBOL = "β"

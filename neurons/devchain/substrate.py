@@ -7,18 +7,19 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from bittensor import Balance, ChainError, ConnectionNotReady, ErrorCode, ExtrinsicResult
+from bittensor.error_descriptions import DESCRIPTIONS
 
 from neurons.devchain import storage
-from neurons.devchain.calls import KNOWN, DevCall, check
-from neurons.devchain.clock import Clock, number_of, starts_at
-from neurons.devchain.fault_injector import Draw, FaultInjector, NodeError
+from neurons.devchain.calls import KNOWN, DevCall, Rejected, check
+from neurons.devchain.events import Failed, LoggedEvent
+from neurons.devchain.faults import Draw, FaultInjector, NodeError
+from neurons.devchain.genesis import Clock, number_of, starts_at
 from neurons.devchain.node import Extrinsic, Node, NoSuchBlock, payload
-from neurons.devchain.rejection import Rejected
-from neurons.devchain.results import failure, record, result_of
 from neurons.devchain.state import ChainState
 from neurons.devchain.storage import NotServed
 from neurons.devchain.unsupported import UnsupportedCalls, refuse
@@ -175,7 +176,7 @@ class DevSubstrate(UnsupportedCalls):
     async def events(self, block_hash: str | None = None) -> list[dict[str, Any]]:
         """The events of a block (default: the newest), in order."""
         number = await self._number(block_hash)
-        return [record(entry) for entry in await self._node_call(self._node.events, number - 1, number)]
+        return [_record(entry) for entry in await self._node_call(self._node.events, number - 1, number)]
 
     async def compose(self, call: Any) -> DevCall:
         """A generated call, checked as an encoder would; raises ChainError for a call that is not known here."""
@@ -211,7 +212,7 @@ class DevSubstrate(UnsupportedCalls):
         try:
             return await self._submit(call, keypair, nonce, wait_for_inclusion, wait_for_finalization)
         except NodeError as exc:
-            return failure(exc.reason)
+            return _failure(exc.reason)
 
     @_with_faults
     async def _submit(
@@ -221,11 +222,19 @@ class DevSubstrate(UnsupportedCalls):
         try:
             entry = await asyncio.to_thread(self._node.submit, extrinsic)
         except Rejected as exc:
-            return failure(exc.name)
+            return _failure(exc.name)
         if not (wait_for_inclusion or wait_for_finalization):
             return ExtrinsicResult(success=True, message="Submitted (not waiting).")
         await self._until(entry.block + (self._node.genesis.finality_blocks if wait_for_finalization else 0))
-        return result_of(entry, self._node.hash(entry.block))
+        failed = entry.event.error if isinstance(entry.event, Failed) else None
+        result = ExtrinsicResult(success=True, message="Success") if failed is None else _failure(failed)
+        return replace(
+            result,
+            block_hash=self._node.hash(entry.block),
+            extrinsic_id=f"{entry.block}-{entry.index:04d}",
+            fee=Balance.from_rao(0),
+            events=[_record(entry)],
+        )
 
     async def _first_call(self) -> None:
         await self._injector.call(("connect",), self._node.head(), self.block_time)
@@ -282,3 +291,16 @@ class DevSubstrate(UnsupportedCalls):
         signed = keypair.sign(payload(self._node.genesis.seed, signer, index, call))
         signature = bytes(await signed if inspect.isawaitable(signed) else signed)
         return Extrinsic(call=call, signer=signer, nonce=index, signature=signature, crypto_type=int(keypair.crypto_type))
+
+
+def _record(entry: LoggedEvent) -> dict[str, Any]:
+    """An event of a block, as the SDK expects it."""
+    event = entry.event
+    body = {name: getattr(event, name) for name in event.__slots__ if name != "origin"}
+    return {"extrinsic_idx": entry.index, "event": {"module_id": "Dev", "event_id": type(event).__name__, "attributes": body}}
+
+
+def _failure(name: str) -> ExtrinsicResult:
+    """The result of a refused transaction, by the chain's name for the reason."""
+    error = ChainError(DESCRIPTIONS.get(name, name), name)
+    return ExtrinsicResult(success=False, message=error.message, error=error)

@@ -17,7 +17,7 @@ from neurons.chain.adapter import Chain, rpc_substrate
 from neurons.devchain.events import Funded
 from neurons.devchain.genesis import RAO
 from neurons.devchain.operations import create, faucet, register
-from neurons.devchain.rules import Rules
+from neurons.devchain.subnet import Rules
 from neurons.devchain.substrate import DevSubstrate
 from scoring.types import Hotkey, Uid
 from voice_api.settings import ProcessSettings

@@ -8,8 +8,8 @@ import bittensor as bt
 import pytest
 
 from neurons.chain.types import Applied, RateLimited, Refused
+from neurons.devchain.calls import Rejected
 from neurons.devchain.node import Extrinsic, Node, payload
-from neurons.devchain.rejection import Rejected
 from scoring.types import Hotkey, Uid, Weight
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from neurons.devchain.clock import hash_of
+from neurons.devchain.genesis import hash_of
 from neurons.devchain.node import Node
 from neurons.devchain.operations import create, faucet
-from neurons.devchain.rules import Rules
 from neurons.devchain.state import ChainState
+from neurons.devchain.subnet import Rules
 from scoring.types import Hotkey
 
 if TYPE_CHECKING:

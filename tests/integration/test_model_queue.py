@@ -17,7 +17,7 @@ from neurons.chain.adapter import Chain
 from neurons.chain.commitment import Commitment, encode
 from neurons.chain.types import Applied, CommitmentRecord, CommitmentStatus, Metagraph
 from neurons.devchain.operations import create, register
-from neurons.devchain.rules import Rules
+from neurons.devchain.subnet import Rules
 from neurons.devchain.substrate import DevSubstrate
 from neurons.model_queue import daemon
 from scoring.competition import load

@@ -15,7 +15,7 @@ from neurons.chain.types import Metagraph, SealedWeights
 from neurons.devchain import operations
 from neurons.devchain.faults import FaultKind, FaultPlan
 from neurons.devchain.genesis import RAO
-from neurons.devchain.rules import Rules
+from neurons.devchain.subnet import Rules
 from neurons.devchain.substrate import DevSubstrate
 from neurons.validator.weights.setter import Terms, WeightSetter
 from scoring.competition import Schedule, load

@@ -17,7 +17,7 @@ from neurons.chain.commitment import Commitment, encode
 from neurons.chain.types import CommitResult
 from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
-from neurons.devchain.rules import Rules
+from neurons.devchain.subnet import Rules
 from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet.network import COMPETITION, HOTKEY, worker_identity
 from neurons.localnet.services import EmbeddedService, start_postgres, start_redis

@@ -15,7 +15,7 @@ from neurons.cli.main import app
 from neurons.devchain.events import Origin, Sealed
 from neurons.devchain.node import Node
 from neurons.devchain.operations import create
-from neurons.devchain.rules import Rules
+from neurons.devchain.subnet import Rules
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
 from tests.builders.addresses import ALICE

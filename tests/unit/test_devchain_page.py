@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from neurons.cli.main import app
 from neurons.devchain.faults import FaultKind
-from neurons.devchain.rules import RANGES, Rules
+from neurons.devchain.subnet import RANGES, Rules
 from scoring.errors import PlatformError
 
 PAGE = (Path(__file__).parents[2] / "docs" / "devchain.md").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from neurons.devchain.calls import Rejected, register, stake, unstake
 from neurons.devchain.events import (
     Committed,
     Failed,
@@ -20,11 +21,8 @@ from neurons.devchain.events import (
     Weighted,
 )
 from neurons.devchain.genesis import RAO, Genesis
-from neurons.devchain.neuron import NeuronState
-from neurons.devchain.registration import register, stake, unstake
-from neurons.devchain.rejection import Rejected
-from neurons.devchain.rules import Rules
 from neurons.devchain.state import ChainState, CommitmentState, CommittedSpace, SealedState, advance, apply, at_genesis
+from neurons.devchain.subnet import NeuronState, Rules
 from scoring.types import Hotkey
 
 OWNER, VALIDATOR, MINER = Hotkey("owner"), Hotkey("validator"), Hotkey("miner")

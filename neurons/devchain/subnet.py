@@ -1,8 +1,10 @@
-"""The subnet's hyperparameters, and the range of each."""
+"""The subnet: its hyperparameters with the range of each, and its slots."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
+
+from scoring.types import Hotkey
 
 _U16 = 65_535
 _U64 = 2**64 - 1
@@ -60,3 +62,38 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "spec_version": (1, 2**32 - 1),
 }
 """The least and the largest value of each; 0 and 1 of a switch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeuronState:
+    """One slot. Consensus, trust, incentive and dividends are u16 shares of the last epoch."""
+
+    uid: int
+    hotkey: Hotkey
+    coldkey: str
+    registered_at: int
+    last_update: int
+    """The block at which it last set or sealed weights."""
+    weights: tuple[tuple[int, int], ...] = ()
+    """Pairs of target and u16 value."""
+    weighed_at: int = 0
+    """The block at which the open weights were set or sealed."""
+    permit: bool = False
+    consensus: int = 0
+    trust: int = 0
+    incentive: int = 0
+    dividends: int = 0
+    emission: int = 0
+    """Rao of the last epoch."""
+
+    def is_active(self, block: int, activity_cutoff: int) -> bool:
+        """Whether it set weights, or came, within the cutoff."""
+        return self.last_update + activity_cutoff >= block
+
+
+@dataclass(frozen=True, slots=True)
+class StakedNeuron:
+    """A neuron with the stake (rao) on its hotkey."""
+
+    neuron: NeuronState
+    stake: int
