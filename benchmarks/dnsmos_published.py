@@ -13,10 +13,9 @@ import torch
 from benchmarks.dnsmos_torch import HOP, P835, REACH, strips
 from scoring.audio.audio import Audio
 from scoring.audio.clip import RATE
+from scoring.judges import dnsmos
 from scoring.judges.deterministic import deterministic
-from scoring.judges.dnsmos import networks
-from scoring.judges.dnsmos.networks import WINDOW
-from scoring.judges.dnsmos.p808 import log_mel
+from scoring.judges.dnsmos import WINDOW, log_mel
 from scoring.judges.naturalness import on_onnxruntime
 from scoring.report import Metrics
 
@@ -33,8 +32,8 @@ class PublishedDnsmos:
     """Both networks, ready to judge clips by the published protocol; up to `lanes` threads work on a clip."""
 
     def __init__(self, lanes: int = 1) -> None:
-        self._p835 = P835(networks.read(networks.folder(), networks.P835))
-        self._p808 = on_onnxruntime(networks.P808)
+        self._p835 = P835(dnsmos.read(dnsmos.folder(), dnsmos.P835))
+        self._p808 = on_onnxruntime(dnsmos.P808)
         self._lanes = lanes
 
     def __call__(self, audio: Audio) -> Metrics:
@@ -48,7 +47,7 @@ class PublishedDnsmos:
             for first in range(0, len(seconds), TOGETHER):
                 raw += self._raw(pool, wave, seconds[first : first + TOGETHER])
             cut = (wave[second * RATE : second * RATE + WINDOW - HOP] for second in seconds)
-            return networks.opinions(raw, [found[0] for found in pool.map(self._p808, map(log_mel, cut))])
+            return dnsmos.opinions(raw, [found[0] for found in pool.map(self._p808, map(log_mel, cut))])
 
     def _raw(self, pool: Executor, wave: torch.Tensor, seconds: list[int]) -> list[list[float]]:
         """P.835's outputs for the windows that begin at some whole seconds, in order."""

@@ -14,9 +14,8 @@ import torch
 
 from scoring.audio.audio import noise_floor
 from scoring.audio.clip import Clip
-from scoring.judges.dnsmos import networks
-from scoring.judges.dnsmos.networks import WINDOW
-from scoring.judges.dnsmos.p808 import HOP, log_mel
+from scoring.judges import dnsmos
+from scoring.judges.dnsmos import HOP, WINDOW, log_mel
 from scoring.judges.judge import Utterance
 from scoring.report import Metrics
 
@@ -32,15 +31,15 @@ class NaturalnessJudge:
     """Predicted opinions on a clip.
 
     Metrics on the opinion scale 1 (bad) … 5 (excellent), more is better: `sig` (the speech), `bak` (the background), `ovr` (all of it), by
-    P.835, and `p808` (all of it, by P.808). Each is the mean over the clip's windows: see `networks.opinions`.
+    P.835, and `p808` (all of it, by P.808). Each is the mean over the clip's windows: see `dnsmos.opinions`.
     """
 
     name = "naturalness"
 
-    version = f"dnsmos-{networks.P835.sha256[:12]}-{networks.P808.sha256[:12]}-float32-3"
+    version = f"dnsmos-{dnsmos.P835.sha256[:12]}-{dnsmos.P808.sha256[:12]}-float32-3"
 
     def __init__(self) -> None:
-        self._p835, self._p808 = on_onnxruntime(networks.P835), on_onnxruntime(networks.P808)
+        self._p835, self._p808 = on_onnxruntime(dnsmos.P835), on_onnxruntime(dnsmos.P808)
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Mean over each utterance's windows; a sound that comes twice in the batch is judged once."""
@@ -52,7 +51,7 @@ class NaturalnessJudge:
         key = cut.numpy().tobytes()
         if key not in known:
             p808 = [self._p808(log_mel(window[:-HOP]))[0] for window in cut]
-            known[key] = networks.opinions([self._p835(window) for window in cut], p808)
+            known[key] = dnsmos.opinions([self._p835(window) for window in cut], p808)
         return known[key]
 
 
@@ -69,7 +68,7 @@ def windows(clip: Clip) -> torch.Tensor:
     return torch.stack([speech[start : start + WINDOW] for start in starts])
 
 
-def on_onnxruntime(file: networks.NetworkFile) -> Network:
+def on_onnxruntime(file: dnsmos.NetworkFile) -> Network:
     """A network as it was published; raises InfrastructureFault(JUDGE_UNAVAILABLE)."""
-    ready = networks.session(networks.read(networks.folder(), file))
+    ready = dnsmos.session(dnsmos.read(dnsmos.folder(), file))
     return lambda window: list(ready.run(None, {"input_1": window[None].numpy()})[0][0].tolist())

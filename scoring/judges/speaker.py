@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from scoring.audio.clip import Clip
-from scoring.judges.dnsmos.p808 import DYNAMIC_DB, log_mel
+from scoring.judges.dnsmos import DYNAMIC_DB, log_mel
 from scoring.judges.judge import Utterance
 from scoring.judges.pitch import track
 from scoring.report import Metrics

@@ -9,9 +9,8 @@ from benchmarks import onnx_weights
 from benchmarks.dnsmos_published import PublishedDnsmos, doubled, starts
 from benchmarks.dnsmos_torch import P835
 from scoring.audio.audio import Audio, from_pcm, resample
-from scoring.judges.dnsmos import networks
-from scoring.judges.dnsmos.networks import WINDOW, opinions
-from scoring.judges.dnsmos.p808 import log_mel
+from scoring.judges import dnsmos
+from scoring.judges.dnsmos import WINDOW, log_mel, opinions
 from scoring.judges.naturalness import on_onnxruntime
 
 
@@ -24,7 +23,7 @@ def speech(speak: Callable[..., bytes]) -> Audio:
 def test_shared_convolutions_give_what_the_graph_gives(speech: Audio) -> None:
     """A clip of 4.2 s, doubled to 16.8 s: each window by itself through the ONNX graphs gives the same means to 1e-4."""
     clip = Audio(speech.samples[: round(4.2 * 16_000)], 16_000)
-    wave, graph, p808 = doubled(clip.samples), on_onnxruntime(networks.P835), on_onnxruntime(networks.P808)
+    wave, graph, p808 = doubled(clip.samples), on_onnxruntime(dnsmos.P835), on_onnxruntime(dnsmos.P808)
     windows = [wave[second * 16_000 : second * 16_000 + WINDOW] for second in starts(wave.shape[0])]
     expected = opinions([graph(window) for window in windows], [p808(log_mel(window[:-160]))[0] for window in windows])
     assert len(windows) == 7
@@ -69,7 +68,7 @@ def test_other_bytes_are_no_network(model: bytes) -> None:
 
 def test_reads_each_weight_once() -> None:
     """Shapes of the published graph: seven convolutions of 3 × 3 and three dense layers."""
-    weights = onnx_weights.read(networks.read(networks.folder(), networks.P835))
+    weights = onnx_weights.read(dnsmos.read(dnsmos.folder(), dnsmos.P835))
     convolutions = [tuple(value.shape) for name, value in weights.items() if name.endswith("kernel:0") and value.dim() == 4]
     assert sorted(convolutions) == [
         *((32, 32, 3, 3),) * 2, (32, 64, 3, 3), (64, 32, 3, 3), (64, 64, 3, 3), (64, 128, 3, 3), (128, 1, 3, 3),
@@ -79,7 +78,7 @@ def test_reads_each_weight_once() -> None:
 
 def test_a_strip_is_what_the_whole_gives(speech: Audio) -> None:
     """Frames in the middle come out the same from a strip as from all frames at once."""
-    network = P835(networks.read(networks.folder(), networks.P835))
+    network = P835(dnsmos.read(dnsmos.folder(), dnsmos.P835))
     with torch.inference_mode():
         features = network.features(speech.samples[:40_000])
         whole = network.strip(features, 0, features.shape[2])

@@ -11,9 +11,8 @@ import torchaudio
 from scoring.audio.audio import Audio, from_pcm, loudness, normalise
 from scoring.audio.clip import Clip
 from scoring.errors import Code, InfrastructureFault
-from scoring.judges.dnsmos import networks
-from scoring.judges.dnsmos.networks import WINDOW
-from scoring.judges.dnsmos.p808 import log_mel
+from scoring.judges import dnsmos
+from scoring.judges.dnsmos import WINDOW, log_mel
 from scoring.judges.judge import Utterance
 from scoring.judges.naturalness import NOISE_FLOOR, NaturalnessJudge, windows
 
@@ -147,8 +146,8 @@ def test_the_version_names_both_networks_and_the_arithmetic() -> None:
 def test_a_missing_or_altered_network_is_our_fault(tmp_path: Path) -> None:
     """Neither is ever judged with: the evaluation is tried again elsewhere."""
     with pytest.raises(InfrastructureFault, match=r"model_v8\.onnx cannot be read") as missing:
-        networks.read(tmp_path, networks.P808)
+        dnsmos.read(tmp_path, dnsmos.P808)
     (tmp_path / "model_v8.onnx").write_bytes(b"not the network")
     with pytest.raises(InfrastructureFault, match=r"model_v8\.onnx is not the DNSMOS network") as altered:
-        networks.read(tmp_path, networks.P808)
+        dnsmos.read(tmp_path, dnsmos.P808)
     assert {missing.value.code, altered.value.code} == {Code.JUDGE_UNAVAILABLE}

@@ -10,7 +10,7 @@ MODULES = (
     "scoring.audio.clip",
     "scoring.judges.cleanliness",
     "scoring.judges.delivery",
-    "scoring.judges.dnsmos.networks",
+    "scoring.judges.dnsmos",
     "scoring.judges.integrity",
     "scoring.judges.intelligibility",
     "scoring.judges.pitch",
