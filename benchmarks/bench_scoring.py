@@ -29,11 +29,10 @@ from scoring.audio.audio import Audio, from_pcm
 from scoring.audio.clip import Clip
 from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.delivery import DeliveryJudge
-from scoring.judges.deterministic import deterministic
 from scoring.judges.intelligibility import IntelligibilityJudge
 from scoring.judges.judge import Judge, Utterance
 from scoring.judges.naturalness import NaturalnessJudge
-from scoring.judges.panel import Panel
+from scoring.judges.panel import Panel, deterministic
 from scoring.judges.pitch import HOP, track
 from scoring.judges.recognition.recogniser import Recogniser
 from scoring.judges.word_timing import WordAligner, WordSpan

@@ -14,9 +14,9 @@ from benchmarks.dnsmos_torch import HOP, P835, REACH, strips
 from scoring.audio.audio import Audio
 from scoring.audio.clip import RATE
 from scoring.judges import dnsmos
-from scoring.judges.deterministic import deterministic
 from scoring.judges.dnsmos import WINDOW, log_mel
 from scoring.judges.naturalness import on_onnxruntime
+from scoring.judges.panel import deterministic
 from scoring.report import Metrics
 
 SECONDS = 9.01

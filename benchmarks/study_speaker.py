@@ -23,8 +23,8 @@ from prompts.groups import Group, GroupPlan
 from prompts.render import render
 from scoring.audio.audio import Audio
 from scoring.audio.clip import Clip
-from scoring.judges.deterministic import deterministic
 from scoring.judges.judge import Utterance
+from scoring.judges.panel import deterministic
 from scoring.judges.speaker import SpeakerJudge
 from scoring.report import Factor
 from scoring.scores import anchors

@@ -1,10 +1,13 @@
-"""A panel of judges: one profile, from raw audio to an evaluation's report."""
+"""A panel of judges: one profile, from raw audio to an evaluation's report, in arithmetic that any machine of its class repeats."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
+
+import torch
 
 from prompts.groups import Group, GroupKind
 from scoring.audio.clip import Clip
@@ -13,7 +16,6 @@ from scoring.competition import Competition, Profile, SubmissionLimits
 from scoring.judges import integrity
 from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.delivery import DeliveryJudge
-from scoring.judges.deterministic import deterministic
 from scoring.judges.intelligibility import IntelligibilityJudge
 from scoring.judges.judge import Judge, PairJudge, Utterance
 from scoring.judges.naturalness import NaturalnessJudge
@@ -119,7 +121,7 @@ class Panel:
                     case Gate() as gate:
                         judged[prompt.id] = _judged(gate, {}, said)
         for prompt_id, metrics in self._measure(groups, heard).items():
-            judged[prompt_id] = self._verdict(spoken[prompt_id], metrics)
+            judged[prompt_id] = _judged(gate_of(metrics, self._anchors), metrics, spoken[prompt_id])
         return judged
 
     def _measure(self, groups: Sequence[Group], heard: Mapping[str, Utterance]) -> dict[str, Metrics]:
@@ -139,9 +141,6 @@ class Panel:
                     found[other.prompt.id] |= shared
         return dict(found)
 
-    def _verdict(self, said: Spoken, metrics: Metrics) -> JudgedSample:
-        return _judged(gate_of(metrics, self._anchors), metrics, said)
-
 
 def _judged(gate: Gate | None, metrics: Metrics, said: Spoken | None) -> JudgedSample:
     seconds = said.seconds if said else 0.0
@@ -150,3 +149,32 @@ def _judged(gate: Gate | None, metrics: Metrics, said: Spoken | None) -> JudgedS
     return JudgedSample(
         gate=gate, metrics=metrics, pcm_sha256=hashlib.sha256(said.pcm).hexdigest(), seconds=seconds, rate=said.rate
     )
+
+
+@contextmanager
+def onednn(enabled: bool) -> Iterator[None]:
+    """Switch torch's oneDNN on or off inside. It is a setting of the whole process: enter from one thread only."""
+    backend: Any = torch.backends.mkldnn  # its types name the descriptor, not the bool behind it
+    before = backend.enabled
+    backend.enabled = enabled
+    try:
+        yield
+    finally:
+        backend.enabled = before
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """Keep torch on one thread and without oneDNN inside, also in threads begun inside. Enter from one thread only.
+
+    A clip's transforms are too short to share: handing them to a second thread costs more than it saves, and many times more where
+    another process has that core. oneDNN builds and keeps code for each new length, about 1 MB of it per clip, and takes longer to
+    build it than to filter without it.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with onednn(enabled=False):
+            yield
+    finally:
+        torch.set_num_threads(before)

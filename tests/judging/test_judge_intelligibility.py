@@ -14,8 +14,7 @@ from scoring.audio.clip import Clip
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.intelligibility import IntelligibilityJudge, repeats, word_errors
 from scoring.judges.judge import Utterance
-from scoring.judges.recognition.language_model import arpa
-from scoring.judges.recognition.recogniser import NOISE_FLOOR, HeardWord, Recogniser
+from scoring.judges.recognition.recogniser import NOISE_FLOOR, HeardWord, Recogniser, arpa
 from scoring.report import Factor
 from scoring.scores.anchors import load as load_anchors
 

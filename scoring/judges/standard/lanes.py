@@ -19,7 +19,7 @@ import torch
 
 from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
-from scoring.judges.deterministic import onednn
+from scoring.judges.panel import onednn
 from scoring.judges.standard.device import Device
 
 THREADS = 1
