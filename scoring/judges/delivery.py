@@ -15,7 +15,7 @@ from scoring.judges.pitch import PitchTrack, quantiles, track
 from scoring.judges.recognition.dictionary import count_phonemes
 from scoring.judges.word_timing import WordFinder, WordSpan, said_mask
 from scoring.report import Metrics
-from scoring.scores.delivery_levels import METRICS, agreement, level
+from scoring.scores.scales import METRICS, agreement, level
 
 LOUD_DB = 30.0
 """Frames this much weaker than the loudest one are not counted as speech where its level is described."""

@@ -9,7 +9,7 @@ from scoring.competition import SubmissionLimits
 from scoring.judges.recognition.dictionary import count_phonemes
 from scoring.language.text import normalise
 from scoring.report import Gate
-from scoring.scores.delivery_levels import centre
+from scoring.scores.scales import centre
 
 NAME = "integrity"
 VERSION = "2"

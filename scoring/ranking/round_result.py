@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from prompts.groups import Group, Prompt
 from prompts.voices import Attribute
-from scoring.scores.delivery_levels import centre
+from scoring.scores.scales import centre
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 
 MISSING = -1

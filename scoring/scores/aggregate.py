@@ -10,8 +10,7 @@ from typing import Self
 
 from prompts.groups import Group, GroupKind, Prompt
 from scoring.report import EvaluationReport, Factor, Gate, GroupReport, Metrics, SampleReport
-from scoring.scores.anchors import Anchors
-from scoring.scores.delivery_levels import METRICS
+from scoring.scores.scales import METRICS, Anchors
 from scoring.types import Micro, to_micro
 
 FLOOR = 0.01

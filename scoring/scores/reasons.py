@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from prompts.groups import Group, GroupKind
 from scoring.report import EvaluationReport, Factor, Gate, SampleReport
 from scoring.scores.aggregate import FLOOR, ScoreRules, contrast_moved
-from scoring.scores.anchors import Combine, FactorAnchors
-from scoring.scores.delivery_levels import METRICS
+from scoring.scores.scales import METRICS, Combine, FactorAnchors
 
 GATES: Mapping[Gate, str] = {
     Gate.GENERATION_FAILED: "the model failed on this prompt",

@@ -12,12 +12,12 @@ from scoring.judges import cleanliness
 from scoring.judges.cleanliness import CleanlinessJudge, Silence, silence
 from scoring.judges.judge import Utterance
 from scoring.report import Factor
-from scoring.scores.anchors import load
+from scoring.scores.scales import load_anchors
 
 RATE = 22_050
 TEXT = "Follow the swan past the broken tower, and do not answer if the ghost calls your name."
 VOICES = ("en-us+f2", "en-us+edward", "en-us", "en-us+m1", "en-us+f3")
-ANCHORS = load().factors[Factor.CLEANLINESS]
+ANCHORS = load_anchors().factors[Factor.CLEANLINESS]
 Measure = Callable[[Audio], Mapping[str, float]]
 Damage = Callable[[Audio], Audio]
 

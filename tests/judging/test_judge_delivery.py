@@ -14,8 +14,7 @@ from scoring.judges.pitch import HOP, RATE, PitchTrack, quantiles, track
 from scoring.judges.recognition.recogniser import HeardWord, Recogniser
 from scoring.judges.word_timing import WordAligner, WordSpan, match_words, said_mask
 from scoring.report import Factor
-from scoring.scores.anchors import load as load_anchors
-from scoring.scores.delivery_levels import agreement, centre, edges, level
+from scoring.scores.scales import agreement, centre, edges, level, load_anchors
 from scoring.studies.manipulations.manipulation import Manipulation, apply
 
 Tone = Callable[..., Audio]

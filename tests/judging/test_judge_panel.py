@@ -15,8 +15,7 @@ from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges, Panel
 from scoring.report import EvaluationReport, Factor, Gate, Metrics, SampleReport
 from scoring.scores.aggregate import ProfileIdentity
-from scoring.scores.anchors import load as load_anchors
-from scoring.scores.delivery_levels import METRICS
+from scoring.scores.scales import METRICS, load_anchors
 from scoring.synthesis import espeak
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber

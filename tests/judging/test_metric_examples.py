@@ -21,9 +21,8 @@ MODULES = (
     "scoring.judges.standard.lanes",
     "scoring.language.text",
     "scoring.scores.aggregate",
-    "scoring.scores.anchors",
+    "scoring.scores.scales",
     "scoring.scores.calibration",
-    "scoring.scores.delivery_levels",
     "scoring.studies.evidence.agreement",
 )
 

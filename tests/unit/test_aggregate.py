@@ -13,7 +13,7 @@ from prompts.voices import Attribute, Register, Voice
 from scoring.competition import FACTORS, Profile
 from scoring.report import Factor, Gate, GroupReport, SampleReport
 from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, combine, contrast_moved, report
-from scoring.scores.anchors import Anchor, Anchors, Combine, FactorAnchors, load
+from scoring.scores.scales import Anchor, Anchors, Combine, FactorAnchors, load_anchors
 from scoring.types import Micro
 
 VOICE = Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3)
@@ -227,7 +227,7 @@ def test_order_never_matters(outcomes: Mapping[int, JudgedSample], random: Rando
 
 def test_the_shipped_anchors_cover_every_factor() -> None:
     """Each factor has a metric, each attribute a least move, and wrong words close the gate beyond where utility ends."""
-    shipped = load()
+    shipped = load_anchors()
     assert set(shipped.factors) == FACTORS[Profile.EMBEDDED] and all(factor.metrics for factor in shipped.factors.values())
     assert set(shipped.moves) == set(Attribute) and min(shipped.moves.values()) > 0.0
     assert shipped.factors[Factor.INTELLIGIBILITY].metrics["wer"].utility(shipped.wrong_words) == 0.0

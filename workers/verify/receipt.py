@@ -21,7 +21,7 @@ from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import ReceiptInvalid, Signed, Statement
 from scoring.receipts.store import AudioStore
 from scoring.report import EvaluationReport
-from scoring.scores import anchors
+from scoring.scores import scales
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _name(name: str, digest: str) -> list[Difference]:
 
 
 def _numbers(case: Case, report: EvaluationReport) -> list[Difference]:
-    scale = anchors.load(case.competition.profile)
+    scale = scales.load_anchors(case.competition.profile)
     unknown = audit.anchored(report, scale)
     return unknown or audit.numbers(report, case.groups, case.competition, scale)
 

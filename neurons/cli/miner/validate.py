@@ -18,7 +18,7 @@ from neurons.cli.output import answer, plain
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
-    from scoring.scores.anchors import Anchors
+    from scoring.scores.scales import Anchors
     from voice_api.schemas import ValidationOut
 
     Tell = Callable[[str], None]
@@ -51,13 +51,13 @@ def validate(
     from neurons.api_client.client import VoiceApi
     from neurons.settings import MinerSettings
     from scoring.competition import load
-    from scoring.scores import anchors
+    from scoring.scores import scales
 
     upload = _read(file)
     _check("--text", text)
     _check("--description", description)
     settings = options.settings(MinerSettings, competition=competition)
-    scale = anchors.load(load(settings.competition).version[-1].profile)
+    scale = scales.load_anchors(load(settings.competition).version[-1].profile)
     keys = keys_of(settings)
 
     async def ask(tell: "Tell") -> "ValidationOut":

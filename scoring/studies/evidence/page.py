@@ -15,9 +15,9 @@ from scoring.judges import integrity
 from scoring.judges.panel import Panel
 from scoring.ranking import duel
 from scoring.report import Factor
-from scoring.scores import aggregate, anchors, calibration
-from scoring.scores.delivery_levels import METRICS
+from scoring.scores import aggregate, calibration, scales
 from scoring.scores.reasons import GATES
+from scoring.scores.scales import METRICS
 from scoring.studies.evidence import discrimination
 from scoring.studies.evidence.agreement import kendall, spearman
 from scoring.studies.evidence.measured import Measured
@@ -101,7 +101,7 @@ class ProfilePart:
 
 
 def _profile(profile: Profile, rules: Competition) -> ProfilePart:
-    scale = anchors.load(profile)
+    scale = scales.load_anchors(profile)
     weights: Mapping[Factor, float] = rules.factors if rules.profile is profile else {}
     factors = [
         (factor, weights.get(factor), scale.factors[factor].combine.value) for factor in Factor if factor in FACTORS[profile]
@@ -123,7 +123,7 @@ def _profile(profile: Profile, rules: Competition) -> ProfilePart:
 
 
 def _move(attribute: Attribute) -> tuple[str, str, float, str]:
-    return attribute.value, METRICS[attribute], anchors.load(Profile.EMBEDDED).moves[attribute], MOVE_UNITS[attribute]
+    return attribute.value, METRICS[attribute], scales.load_anchors(Profile.EMBEDDED).moves[attribute], MOVE_UNITS[attribute]
 
 
 @dataclass(frozen=True, slots=True)
