@@ -14,7 +14,7 @@ from scoring.audio.audio import Audio, normalise, resample, to_pcm, trim
 from scoring.audio.clip import RATE
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, load
-from scoring.studies.manipulations.additions import noise
+from scoring.studies.manipulations.effects import noise
 from scoring.synthesis import espeak
 from scoring.synthesis.espeak_library import EspeakSettings, say
 from scoring.synthesis.synthesiser import Request

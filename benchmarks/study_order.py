@@ -28,7 +28,7 @@ from scoring.judges.panel import Panel
 from scoring.studies.evidence.agreement import kendall, spearman
 from scoring.studies.evidence.discrimination import score
 from scoring.studies.evidence.measured import OrderRow, OrderStudy, write
-from scoring.studies.manipulations import additions, bands
+from scoring.studies.manipulations import effects
 from scoring.studies.manipulations.manipulation import ENTRIES, Manipulation, apply
 from scoring.types import BlockHash, RoundNumber
 from workers.evaluation.tools import Tools, open_tools
@@ -63,7 +63,7 @@ def changed(spoken: Mapping[str, Spoken], how: "partial[Audio]") -> dict[str, Sp
 
 def only_noise(audio: Audio) -> Audio:
     """White noise of the speech's length and strength."""
-    noisy = additions.noise(audio, snr=0.0)
+    noisy = effects.noise(audio, snr=0.0)
     return Audio((noisy.samples - audio.samples).clamp(-1.0, 1.0), audio.rate)
 
 
@@ -80,7 +80,7 @@ def conditions(
     return {
         "clear": clear,
         "fast": say("fast", factors={"rate": FASTER}),
-        "mumbled": changed(clear, partial(bands.low_pass, hertz=MUFFLED_HZ)),
+        "mumbled": changed(clear, partial(effects.low_pass, hertz=MUFFLED_HZ)),
         "noisy": changed(clear, partial(apply, Manipulation.NOISE_0)),
         "wrong words": say("wrong", substitute=OTHER_WORDS),
         "noise": changed(clear, partial(only_noise)),

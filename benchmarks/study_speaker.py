@@ -28,7 +28,7 @@ from scoring.judges.panel import deterministic
 from scoring.judges.speaker import SpeakerJudge
 from scoring.report import Factor
 from scoring.scores import scales
-from scoring.studies.manipulations.voice import shift_pitch
+from scoring.studies.manipulations.effects import shift_pitch
 from scoring.synthesis import espeak
 from scoring.synthesis.synthesiser import Request
 

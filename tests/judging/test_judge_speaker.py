@@ -10,7 +10,7 @@ from scoring.judges.judge import Utterance
 from scoring.judges.speaker import SpeakerJudge
 from scoring.report import Factor, Metrics
 from scoring.scores import scales
-from scoring.studies.manipulations.voice import shift_pitch
+from scoring.studies.manipulations.effects import shift_pitch
 
 FIRST = "Nobody in Chicago remembers Rachel Morgan, who painted the bakery brown."
 SECOND = "The train to Boston leaves at half past nine, so please bring your coat and your ticket."

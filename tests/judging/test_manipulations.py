@@ -9,7 +9,7 @@ import torch
 from scoring.audio.audio import Audio, from_file, from_pcm, to_pcm
 from scoring.errors import Code, PlatformError
 from scoring.judges.pitch import track
-from scoring.studies.manipulations.additions import speech_power
+from scoring.studies.manipulations.effects import speech_power
 from scoring.studies.manipulations.manipulation import ENTRIES, Manipulation, apply, manipulate, write
 
 M = Manipulation

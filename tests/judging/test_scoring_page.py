@@ -12,8 +12,7 @@ from scoring.errors import Code, PlatformError
 from scoring.scores import scales
 from scoring.studies.evidence import measured
 from scoring.studies.evidence.discrimination import LEAST_DROP, UNCHARGED
-from scoring.studies.evidence.measures import MEASURES
-from scoring.studies.evidence.page import render
+from scoring.studies.evidence.page import MEASURES, render
 from scoring.studies.manipulations.manipulation import Manipulation
 
 ROOT = Path(__file__).parents[2]

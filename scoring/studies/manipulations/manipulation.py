@@ -11,7 +11,7 @@ import torch
 
 from scoring.audio.audio import Audio, from_file, to_pcm
 from scoring.errors import Code, PlatformError
-from scoring.studies.manipulations import additions, bands, damage, order, voice
+from scoring.studies.manipulations import effects
 
 
 class Manipulation(StrEnum):
@@ -63,44 +63,44 @@ class ManipulationSpec:
 
 M = Manipulation
 ENTRIES: Mapping[Manipulation, ManipulationSpec] = {
-    M.REPEAT: ManipulationSpec("the whole clip twice", order.repeat),
-    M.FIRST_HALF: ManipulationSpec("the second half cut off", order.first_half),
-    M.PHRASE_REPEATED: ManipulationSpec("the first quarter, four times over", order.phrase_repeated),
-    M.BABBLE: ManipulationSpec("the first half again after the end, backwards", order.babble),
-    M.REVERSED: ManipulationSpec("backwards", order.reverse),
-    M.SHUFFLED: ManipulationSpec("chunks of 120 ms in another order", order.shuffle),
-    M.LEADING_SILENCE: ManipulationSpec("3 s of silence before", partial(order.leading_silence, seconds=3.0)),
-    M.MID_SILENCE: ManipulationSpec("2 s of silence in the middle", partial(order.mid_silence, seconds=2.0)),
-    M.TRAILING_SILENCE: ManipulationSpec("3 s of silence after", partial(order.trailing_silence, seconds=3.0)),
-    M.SILENCE: ManipulationSpec("as long, and all silent", additions.silence),
-    M.TONE: ManipulationSpec("as long and as strong, and all a tone of 220 Hz", partial(additions.tone, hertz=220.0)),
-    M.BELOW_3400: ManipulationSpec("nothing above 3.4 kHz", partial(bands.low_pass, hertz=3400.0)),
-    M.HIDDEN_3400: ManipulationSpec("nothing above 3.4 kHz but a faint hiss", partial(bands.hidden_low_pass, hertz=3400.0)),
-    M.BELOW_7500: ManipulationSpec("nothing above 7.5 kHz", partial(bands.low_pass, hertz=7500.0)),
-    M.UPSAMPLED_8K: ManipulationSpec("through 8 kHz, offered at 16 kHz or more", partial(bands.upsampled, source=8_000)),
-    M.UPSAMPLED_16K: ManipulationSpec("through 16 kHz, offered at 32 kHz or more", partial(bands.upsampled, source=16_000)),
-    M.GATED: ManipulationSpec("a noise gate per frequency, set far too high", bands.gate),
-    M.QUIET: ManipulationSpec("20 dB weaker", partial(damage.gain, decibels=-20.0)),
-    M.CLIPPED: ManipulationSpec("12 dB beyond full scale, cut off there", partial(damage.clip, decibels=12.0)),
+    M.REPEAT: ManipulationSpec("the whole clip twice", effects.repeat),
+    M.FIRST_HALF: ManipulationSpec("the second half cut off", effects.first_half),
+    M.PHRASE_REPEATED: ManipulationSpec("the first quarter, four times over", effects.phrase_repeated),
+    M.BABBLE: ManipulationSpec("the first half again after the end, backwards", effects.babble),
+    M.REVERSED: ManipulationSpec("backwards", effects.reverse),
+    M.SHUFFLED: ManipulationSpec("chunks of 120 ms in another order", effects.shuffle),
+    M.LEADING_SILENCE: ManipulationSpec("3 s of silence before", partial(effects.leading_silence, seconds=3.0)),
+    M.MID_SILENCE: ManipulationSpec("2 s of silence in the middle", partial(effects.mid_silence, seconds=2.0)),
+    M.TRAILING_SILENCE: ManipulationSpec("3 s of silence after", partial(effects.trailing_silence, seconds=3.0)),
+    M.SILENCE: ManipulationSpec("as long, and all silent", effects.silence),
+    M.TONE: ManipulationSpec("as long and as strong, and all a tone of 220 Hz", partial(effects.tone, hertz=220.0)),
+    M.BELOW_3400: ManipulationSpec("nothing above 3.4 kHz", partial(effects.low_pass, hertz=3400.0)),
+    M.HIDDEN_3400: ManipulationSpec("nothing above 3.4 kHz but a faint hiss", partial(effects.hidden_low_pass, hertz=3400.0)),
+    M.BELOW_7500: ManipulationSpec("nothing above 7.5 kHz", partial(effects.low_pass, hertz=7500.0)),
+    M.UPSAMPLED_8K: ManipulationSpec("through 8 kHz, offered at 16 kHz or more", partial(effects.upsampled, source=8_000)),
+    M.UPSAMPLED_16K: ManipulationSpec("through 16 kHz, offered at 32 kHz or more", partial(effects.upsampled, source=16_000)),
+    M.GATED: ManipulationSpec("a noise gate per frequency, set far too high", effects.gate),
+    M.QUIET: ManipulationSpec("20 dB weaker", partial(effects.gain, decibels=-20.0)),
+    M.CLIPPED: ManipulationSpec("12 dB beyond full scale, cut off there", partial(effects.clip, decibels=12.0)),
     M.CLIPPED_PEAKS: ManipulationSpec(
-        "the same, and single samples that stand out", partial(damage.clip_under_peaks, decibels=12.0)
+        "the same, and single samples that stand out", partial(effects.clip_under_peaks, decibels=12.0)
     ),
-    M.MU_LAW: ManipulationSpec("8 bits per sample by the mu-law", damage.mu_law),
-    M.DC_OFFSET: ManipulationSpec("shifted by a tenth of full scale", partial(damage.dc_offset, offset=0.1)),
-    M.NOISE_40: ManipulationSpec("white noise 40 dB below the speech", partial(additions.noise, snr=40.0)),
-    M.NOISE_20: ManipulationSpec("white noise 20 dB below the speech", partial(additions.noise, snr=20.0)),
-    M.NOISE_10: ManipulationSpec("white noise 10 dB below the speech", partial(additions.noise, snr=10.0)),
-    M.NOISE_0: ManipulationSpec("white noise as strong as the speech", partial(additions.noise, snr=0.0)),
-    M.HUM_50: ManipulationSpec("hum of 50 Hz and its overtones, 15 dB below the speech", partial(additions.hum, hertz=50.0)),
-    M.HUM_60: ManipulationSpec("hum of 60 Hz and its overtones, 15 dB below the speech", partial(additions.hum, hertz=60.0)),
-    M.TONES: ManipulationSpec("a faint tone for 3 s after the last word", partial(additions.tones, seconds=3.0, below=24.0)),
+    M.MU_LAW: ManipulationSpec("8 bits per sample by the mu-law", effects.mu_law),
+    M.DC_OFFSET: ManipulationSpec("shifted by a tenth of full scale", partial(effects.dc_offset, offset=0.1)),
+    M.NOISE_40: ManipulationSpec("white noise 40 dB below the speech", partial(effects.noise, snr=40.0)),
+    M.NOISE_20: ManipulationSpec("white noise 20 dB below the speech", partial(effects.noise, snr=20.0)),
+    M.NOISE_10: ManipulationSpec("white noise 10 dB below the speech", partial(effects.noise, snr=10.0)),
+    M.NOISE_0: ManipulationSpec("white noise as strong as the speech", partial(effects.noise, snr=0.0)),
+    M.HUM_50: ManipulationSpec("hum of 50 Hz and its overtones, 15 dB below the speech", partial(effects.hum, hertz=50.0)),
+    M.HUM_60: ManipulationSpec("hum of 60 Hz and its overtones, 15 dB below the speech", partial(effects.hum, hertz=60.0)),
+    M.TONES: ManipulationSpec("a faint tone for 3 s after the last word", partial(effects.tones, seconds=3.0, below=24.0)),
     M.GLIDE: ManipulationSpec(
-        "a gliding tone under all of it, 18 dB below the loudest moment", partial(additions.glide, below=18.0)
+        "a gliding tone under all of it, 18 dB below the loudest moment", partial(effects.glide, below=18.0)
     ),
-    M.REVERBERATION: ManipulationSpec("a hall: 1 s to fade by 60 dB, as strong as the voice itself", additions.reverberate),
-    M.PITCH_UP: ManipulationSpec("three semitones higher, as long as before", partial(voice.shift_pitch, semitones=3.0)),
-    M.PITCH_DOWN: ManipulationSpec("three semitones lower, as long as before", partial(voice.shift_pitch, semitones=-3.0)),
-    M.FAST: ManipulationSpec("1.5 times as fast, at the same pitch", partial(voice.stretch, speed=1.5)),
+    M.REVERBERATION: ManipulationSpec("a hall: 1 s to fade by 60 dB, as strong as the voice itself", effects.reverberate),
+    M.PITCH_UP: ManipulationSpec("three semitones higher, as long as before", partial(effects.shift_pitch, semitones=3.0)),
+    M.PITCH_DOWN: ManipulationSpec("three semitones lower, as long as before", partial(effects.shift_pitch, semitones=-3.0)),
+    M.FAST: ManipulationSpec("1.5 times as fast, at the same pitch", partial(effects.stretch, speed=1.5)),
 }
 
 
