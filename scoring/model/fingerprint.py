@@ -87,7 +87,8 @@ def _hash_tensors(model_dir: Path, on_bytes: OnBytes) -> bytes:
     places = sorted(
         ((span, path) for path in paths for span in read_header(path, MAX_HEADER_BYTES)), key=lambda place: place[0].name
     )
-    _check_names([span.name for span, _ in places])
+    if len({span.name for span, _ in places}) != len(places):
+        raise SubmissionFault(Code.HEADER_INVALID, "a tensor occurs in two files")
     total, done = sum(span.end - span.start for span, _ in places), 0
     digest = hashlib.sha256(_TENSORS_DOMAIN)
     for span, path in places:
@@ -98,11 +99,6 @@ def _hash_tensors(model_dir: Path, on_bytes: OnBytes) -> bytes:
                 done += len(chunk)
                 on_bytes(done, total)
     return digest.digest()
-
-
-def _check_names(names: list[str]) -> None:
-    if len(set(names)) != len(names):
-        raise SubmissionFault(Code.HEADER_INVALID, "a tensor occurs in two files")
 
 
 def _label(span: TensorSpan) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from prompts.groups import Group
 from scoring.competition import Competition
-from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust
+from scoring.receipts.certificate import CertificateInvalid, Trust
 from scoring.receipts.receipt import DOMAIN, Signed, Statement, canonical, prompts_hash
 from scoring.report import EvaluationReport, Gate, SampleReport
 from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, gate_of, report
@@ -35,19 +35,16 @@ class Difference:
 
 def authenticity(signed: Signed, statement: Statement, trust: Trust) -> list[Difference]:
     """The differences of its signature: another key's, or of a key that was not certified when it was judged."""
-    rows = [*_certificate(signed.certificate, statement, trust)]
-    if not trust.verify(signed.certificate.service, DOMAIN + canonical(signed.receipt), signed.signature):
-        found = "it does not hold: receipt or signature were changed"
-        rows.append(Difference("signature", f"by the service key {signed.certificate.service}", found))
-    return rows
-
-
-def _certificate(certificate: Certificate, statement: Statement, trust: Trust) -> list[Difference]:
+    rows = []
+    certificate = signed.certificate
     try:
         trust.check(certificate, statement.circumstances.judged_at)
     except CertificateInvalid as exc:
-        return [Difference("certificate", f"{certificate.serial} of {certificate.host}", str(exc))]
-    return []
+        rows.append(Difference("certificate", f"{certificate.serial} of {certificate.host}", str(exc)))
+    if not trust.verify(certificate.service, DOMAIN + canonical(signed.receipt), signed.signature):
+        found = "it does not hold: receipt or signature were changed"
+        rows.append(Difference("signature", f"by the service key {certificate.service}", found))
+    return rows
 
 
 def prompts(statement: Statement, groups: Sequence[Group]) -> list[Difference]:
@@ -56,13 +53,10 @@ def prompts(statement: Statement, groups: Sequence[Group]) -> list[Difference]:
     rows = [] if claimed_hash == found else [Difference("prompts' hash", claimed_hash, found)]
     claimed = statement.finding.report
     if claimed is not None:
-        rows += _order("sample", [f"{s.prompt_id} of {s.group_id}" for s in claimed.samples], _asked(groups))
+        asked = [f"{prompt.id} of {group.id}" for group in groups for prompt in group.prompts]
+        rows += _order("sample", [f"{s.prompt_id} of {s.group_id}" for s in claimed.samples], asked)
         rows += _order("group", [f"{g.id} ({g.kind})" for g in claimed.groups], [f"{g.id} ({g.kind})" for g in groups])
     return rows
-
-
-def _asked(groups: Sequence[Group]) -> list[str]:
-    return [f"{prompt.id} of {group.id}" for group in groups for prompt in group.prompts]
 
 
 def _order(what: str, claimed: Sequence[str], asked: Sequence[str]) -> list[Difference]:
@@ -142,7 +136,13 @@ def exact(claimed: EvaluationReport, found: EvaluationReport) -> list[Difference
     """Every difference of two reports on the same prompts, metric by metric; seconds aside: they are never the same twice."""
     rows: list[Difference] = []
     for mine, theirs in zip(claimed.samples, found.samples, strict=True):
-        rows += _sample(mine, theirs)
+        where = mine.prompt_id
+        rows += _field(f"{where}: audio", mine.pcm_sha256, theirs.pcm_sha256)
+        rows += _field(f"{where}: rate", mine.rate, theirs.rate)
+        rows += _field(f"{where}: gate", mine.gate, theirs.gate)
+        rows += _table(f"{where}: metric", mine.metrics, theirs.metrics)
+        rows += _table(f"{where}: utility", _named(mine), _named(theirs))
+        rows += _field(f"{where}: score", mine.score, theirs.score)
     for one, other in zip(claimed.groups, found.groups, strict=True):
         rows += _field(f"{one.id}: score", one.score, other.score)
     rows += _field("score", claimed.score, found.score)
@@ -167,19 +167,9 @@ def _far(what: str, claimed: Micro, found: Micro, tolerance: Micro) -> Differenc
     return Difference(what, f"{claimed / MICRO:.6f} ± {tolerance / MICRO:.6f}", f"{found / MICRO:.6f}")
 
 
-def _sample(claimed: SampleReport, found: SampleReport) -> Iterator[Difference]:
-    where = claimed.prompt_id
-    yield from _field(f"{where}: audio", claimed.pcm_sha256, found.pcm_sha256)
-    yield from _field(f"{where}: rate", claimed.rate, found.rate)
-    yield from _field(f"{where}: gate", claimed.gate, found.gate)
-    yield from _table(where, "metric", claimed.metrics, found.metrics)
-    yield from _table(where, "utility", _named(claimed), _named(found))
-    yield from _field(f"{where}: score", claimed.score, found.score)
-
-
-def _table(where: str, what: str, claimed: Mapping[str, float], found: Mapping[str, float]) -> Iterator[Difference]:
+def _table(what: str, claimed: Mapping[str, float], found: Mapping[str, float]) -> Iterator[Difference]:
     for name in sorted({*claimed, *found}):
-        yield from _field(f"{where}: {what} {name}", claimed.get(name), found.get(name))
+        yield from _field(f"{what} {name}", claimed.get(name), found.get(name))
 
 
 def _named(sample: SampleReport) -> dict[str, float]:

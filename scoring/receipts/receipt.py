@@ -351,17 +351,7 @@ class _Receipt(StrictModel):
             block_hash=BlockHash(self.block_hash),
             competition_hash=self.competition_hash,
         )
-        finding = Finding(
-            content_hash=None if self.content_hash is None else ContentHash(self.content_hash),
-            tensors_hash=None if self.tensors_hash is None else TensorsHash(self.tensors_hash),
-            code=None if self.code is None else Code(self.code),
-            reason=self.reason,
-            report=None if self.code is not None else self._report(),
-        )
-        return Statement(subject, self.prompts_hash, finding, Circumstances(self.hardware, self.judged_at, self.timings))
-
-    def _report(self) -> EvaluationReport:
-        return EvaluationReport(
+        report = EvaluationReport(
             profile=self.profile or "",
             profile_hash=self.profile_hash or "",
             judges=self.judges,
@@ -370,6 +360,14 @@ class _Receipt(StrictModel):
             score=Micro(self.score),
             stderr=Micro(self.stderr),
         )
+        finding = Finding(
+            content_hash=None if self.content_hash is None else ContentHash(self.content_hash),
+            tensors_hash=None if self.tensors_hash is None else TensorsHash(self.tensors_hash),
+            code=None if self.code is None else Code(self.code),
+            reason=self.reason,
+            report=None if self.code is not None else report,
+        )
+        return Statement(subject, self.prompts_hash, finding, Circumstances(self.hardware, self.judged_at, self.timings))
 
 
 def read(document: Mapping[str, Any]) -> Statement:

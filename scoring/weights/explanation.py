@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scoring.ranking.duel import IN_WORDS, Duel, EndedDuel
+from scoring.ranking.duel import IN_WORDS, Duel
 from scoring.ranking.selection import SURE, Threshold, lower_bound, not_clearly_better
 from scoring.ranking.state import Record, Rejection, State
 from scoring.types import MICRO, Entrant, Hotkey, Uid, entrant
@@ -59,7 +59,10 @@ def _of_record(snapshot: Snapshot, line: UidShare, record: Record, field: _Field
     evidence = _evidence(snapshot.state, record)
     lacks = _lacks(snapshot, record, field) if line.place is None else ""
     place = "king" if line.place == 0 else f"place {(line.place or 0) + 1}"
-    return UidExplanation(evidence=evidence, lineage=_lineage(record), lacks=lacks, reason=lacks or f"{place}: {evidence}")
+    lineage = "the hash of its weights is not known"
+    if record.tensors is not None:
+        lineage = f"weights {record.tensors[:12]}…, of which it is the earliest commit"
+    return UidExplanation(evidence=evidence, lineage=lineage, lacks=lacks, reason=lacks or f"{place}: {evidence}")
 
 
 def _without_record(snapshot: Snapshot, hotkey: Hotkey, rejection: Rejection | None) -> UidExplanation:
@@ -82,7 +85,9 @@ def _duel(state: State, entrant: Entrant) -> str:
             return _open(duel)
     for lost in state.lost:
         if lost.entrant == entrant:
-            return _over(lost)
+            why = IN_WORDS[lost.outcome].why
+            evidence = f"evidence {lost.wealth:.4g} of {lost.threshold:.4g} needed"
+            return f"duel with {lost.king} lost after {lost.rounds} rounds ({why}): {evidence}"
     if state.king is None:
         return state.throne
     return "no duel: it has not been scored beside the king, or scored clearly less"
@@ -96,11 +101,6 @@ def _open(duel: Duel) -> str:
         f"duel open: evidence {duel.wealth:.4g} of {duel.threshold:.4g} needed, after {duel.groups} groups in {duel.rounds} rounds; "
         f"it leads by {lead:+.4f} beyond the margin of {duel.margin / MICRO:.4f}"
     )
-
-
-def _over(lost: EndedDuel) -> str:
-    why = IN_WORDS[lost.outcome].why
-    return f"duel with {lost.king} lost after {lost.rounds} rounds ({why}): evidence {lost.wealth:.4g} of {lost.threshold:.4g} needed"
 
 
 def _lacks(snapshot: Snapshot, record: Record, field: _Field) -> str:
@@ -120,12 +120,6 @@ def _lacks(snapshot: Snapshot, record: Record, field: _Field) -> str:
     if not field.held:
         return "these rules pay no tail"
     return f"lower bound {low:.4f}: all {len(field.held)} places of the tail are held, by {min(field.held):.4f} at least"
-
-
-def _lineage(record: Record) -> str:
-    if record.tensors is None:
-        return "the hash of its weights is not known"
-    return f"weights {record.tensors[:12]}…, of which it is the earliest commit"
 
 
 def _no_record(snapshot: Snapshot, hotkey: Hotkey, rejection: Rejection | None) -> str:
