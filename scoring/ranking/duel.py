@@ -58,7 +58,9 @@ IN_WORDS: Mapping[DuelOutcome, OutcomeInWords] = {
     DuelOutcome.KING_GONE: OutcomeInWords(
         "the king left, was absent too long, or lost to another challenger", "the submission starts anew against the next king"
     ),
-    DuelOutcome.CHALLENGER_GONE: OutcomeInWords("the submission left, was replaced, or was refused", "it earns nothing any more"),
+    DuelOutcome.CHALLENGER_GONE: OutcomeInWords(
+        "the submission left, was replaced, or was rejected", "it earns nothing any more"
+    ),
 }
 """Every outcome in words: the one table for explanations, logs, messages and docs."""
 

@@ -330,14 +330,14 @@ class _Receipt(StrictModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        """Either a score with all that it stands on, or a refusal with its code."""
+        """Either a score with all that it stands on, or a rejection with its code."""
         parts = (self.profile, self.profile_hash, self.judges, self.groups, self.samples)
         if self.code is None and not (all(parts) and self.content_hash and self.tensors_hash):
-            raise ValueError("it names no code of a refusal, and not all that a score stands on")
+            raise ValueError("it names no code of a rejection, and not all that a score stands on")
         if self.code is not None and (any(parts) or self.score or self.stderr or self.reason is None):
-            raise ValueError("it refuses and scores at once, or gives no reason")
+            raise ValueError("it rejects and scores at once, or gives no reason")
         if self.code is not None and (self.code not in set(Code) or Code(self.code).blame is not Blame.SUBMISSION):
-            raise ValueError(f"{self.code} is no code of a refusal")
+            raise ValueError(f"{self.code} is no code of a rejection")
         return self
 
     def statement(self) -> Statement:

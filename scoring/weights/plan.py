@@ -124,7 +124,7 @@ class UidShare:
     uid: Uid
     hotkey: Hotkey
     entrant: Entrant | None
-    """The hotkey's submission that counts, or else its refused one."""
+    """The hotkey's submission that counts, or else its rejected one."""
     share: Weight
     """The part that it earns; the owner's uid gets the burned part on top."""
     place: int | None = None

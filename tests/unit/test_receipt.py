@@ -62,7 +62,7 @@ def test_a_receipt_survives_storage_as_json() -> None:
     checked(stored)
 
 
-def test_a_refusal_has_a_receipt_of_score_zero() -> None:
+def test_a_rejection_has_a_receipt_of_score_zero() -> None:
     """Code and reason stand in it, and no groups."""
     document = receipt.build(SUBJECT, "dd", REFUSED, HERE)
     assert (document["code"], document["reason"], document["score"], document["groups"]) == (1103, "x.bin", 0, [])

@@ -103,8 +103,8 @@ def a_document(**overrides: Any) -> Document:
     return document | overrides
 
 
-def a_refusal(**overrides: Any) -> Document:
-    """A receipt that refuses a model."""
+def a_rejection(**overrides: Any) -> Document:
+    """A receipt that rejects a model."""
     finding = Finding(content_hash=None, tensors_hash=None, code=Code.FILE_NOT_ALLOWED, reason="x.bin", report=None)
     return receipt.build(SUBJECT, prompts_hash(GROUPS), finding, Circumstances("here", NOW, {})) | overrides
 
@@ -131,7 +131,7 @@ def places(outcome: VerifyOutcome) -> list[str]:
     return [row.what for row in outcome.differences]
 
 
-@pytest.mark.parametrize("document", [pytest.param(a_document(), id="score"), pytest.param(a_refusal(), id="refusal")])
+@pytest.mark.parametrize("document", [pytest.param(a_document(), id="score"), pytest.param(a_rejection(), id="rejection")])
 def test_an_honest_receipt_holds(document: Document, store: FolderStore, tmp_path: Path) -> None:
     """Also read back from the store's own file, under the name that its hash gives it."""
     path = store.keep_evidence(sign(document), RULES)
@@ -272,9 +272,9 @@ def test_a_file_is_named_by_its_hash(store: FolderStore) -> None:
         pytest.param(a_document(score=1_000_001), "score", id="beyond the range"),
         pytest.param(a_document(score=0.5), "score", id="not in integers"),
         pytest.param(a_document(samples=[]), "stands on", id="a score that stands on nothing"),
-        pytest.param(a_document(code=1103), "at once", id="scored and refused"),
-        pytest.param(a_refusal(score=5), "at once", id="refused and scored"),
-        pytest.param(a_refusal(code=2001), "2001", id="refused for a fault of ours"),
+        pytest.param(a_document(code=1103), "at once", id="scored and rejected"),
+        pytest.param(a_rejection(score=5), "at once", id="rejected and scored"),
+        pytest.param(a_rejection(code=2001), "2001", id="rejected for a fault of ours"),
         pytest.param(a_document(judged_at="2026-11-22T12:00:00Z"), "written", id="a time written otherwise"),
         pytest.param(a_document(judged_at="0001-01-01T00:00:00+14:00"), "judged_at", id="a time before all times"),
         pytest.param(a_document(hotkey="\u0665F"), "hotkey", id="a letter that looks like another"),
@@ -390,7 +390,7 @@ DEMO = load(COMPETITION).version[0]
 def demo_receipt(folder: Path) -> Path:
     """A receipt under the demo's rules, in a store of its own."""
     groups = DEMO.groups(BLOCK_HASH)
-    document = a_refusal(competition_hash=DEMO.hash, prompts_hash=prompts_hash(groups))
+    document = a_rejection(competition_hash=DEMO.hash, prompts_hash=prompts_hash(groups))
     return FolderStore(folder).keep_evidence(sign(document), DEMO)
 
 

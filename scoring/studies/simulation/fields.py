@@ -271,10 +271,10 @@ def choose(
     The real validator does the same, but that nobody here is near the end of an immunity. `standing` are candidates in the order of
     their commits, `asked` says in which round each was judged last.
     """
-    refused = {rejection.entrant for rejection in state.rejections}
+    rejected = {rejection.entrant for rejection in state.rejections}
     open_duels = {duel.challenger for duel in state.duels}
     first = [entrant for entrant in (state.king, *paid) if entrant is not None]
     waiting = [entrant for entrant in standing if entrant in open_duels or entrant not in asked]
-    settled = sorted((entrant for entrant in standing if entrant not in refused), key=lambda e: asked.get(e, RoundNumber(-1)))
+    settled = sorted((entrant for entrant in standing if entrant not in rejected), key=lambda e: asked.get(e, RoundNumber(-1)))
     ordered = dict.fromkeys([*first, *waiting, *settled])
     return [entrant for entrant in ordered if entrant in standing][:most]
