@@ -31,9 +31,8 @@ from rich.table import Table
 from benchmarks.service_client import Load, fetch, get, load
 from benchmarks.service_data import fill
 from benchmarks.service_jobs import through_rq, through_the_service
-from neurons import ports
 from neurons.chain import wallets
-from neurons.localnet.services import start_postgres, start_redis
+from neurons.localnet.services import pick_port, start_postgres, start_redis
 from tests.builders.processes import Processes
 from voice_api.db import migrate
 from voice_api.db.database import connection_to, open_pool
@@ -103,14 +102,14 @@ class Bed:
 
     async def serve(self, name: str, database: str) -> int:
         """Start an API on a database, and wait until it is ready; its port."""
-        port = ports.pick(None)
+        port = pick_port(None)
         self.processes.start(name, "neurons.cli", ["api", "--port", str(port)], self.shared(database))
         await _ready(port, "/healthz")
         return port
 
     async def serve_bare(self, database: str) -> int:
         """Start the baseline."""
-        port = ports.pick(None)
+        port = pick_port(None)
         environment = {"DATABASE_URL": self.database(database)}
         self.processes.start("bare", "benchmarks.service_bare", [str(port)], environment)
         await _ready(port, "/v1/leaderboard?limit=1")

@@ -27,10 +27,9 @@ from typing import Any
 import httpx
 from rich.console import Console
 
-from neurons import ports
-from neurons.child_process import die_with_parent
 from neurons.localnet.network import COMPETITION
-from neurons.localnet.services import start_postgres, start_redis
+from neurons.localnet.services import pick_port, start_postgres, start_redis
+from neurons.shutdown import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[1]
 INTENDED = Path(__file__).with_name("golden_intended.toml")
@@ -138,7 +137,7 @@ def _validator(kept: Path) -> str:
 @contextmanager
 def _serving(commit: Commit, environment: Mapping[str, str]) -> Iterator[httpx.Client]:
     """The commit's own API on a free port, for as long as it is asked."""
-    port = ports.pick(None)
+    port = pick_port(None)
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [str(commit.python), "-m", "neurons.cli", "api", "--port", str(port)],

@@ -25,7 +25,6 @@ import yaml
 from rich.console import Console
 from stack import ROOT, CheckFailed, Engine, Stack, answers, execute, find_engine
 
-from neurons import ports
 from neurons.api_client.client import VoiceApi
 from neurons.chain import wallets
 from neurons.chain.adapter import Chain
@@ -36,6 +35,7 @@ from neurons.localnet import models, repositories
 from neurons.localnet.network import BLOCK_SECONDS, COMPETITION, HOTKEY, NETUID, Miner
 from neurons.localnet.observation import Observation, observe
 from neurons.localnet.scenario import commit_all
+from neurons.localnet.services import pick_port
 from scoring.competition import load
 from scoring.errors import VoiceError
 from scoring.types import Block, Hotkey
@@ -82,7 +82,7 @@ def settle() -> tuple[Miner, Mapping[str, str]]:
     folder, repo = models.build(DATA / "models")[MINER], f"{MINER}-labs/voice"
     revision = repositories.publish(DATA / "hub", repo, folder)
     shutil.copy(COMPETITION, DATA / "competition.toml")
-    environment = {**_secrets(), **_settings(ports.pick(None))}
+    environment = {**_secrets(), **_settings(pick_port(None))}
     execute(("chmod", "-R", "a+rX", str(DATA / "hub"), str(DATA / "competition.toml")))
     execute(("chmod", "-R", "a+rwX", str(DATA / "chain")))  # written by this user and by the containers'
     return Miner(role=MINER, hotkey=Hotkey(miner.hotkey.ss58_address), folder=folder, repo=repo, revision=revision), environment

@@ -31,7 +31,7 @@ def api(
     """Serve the voice API."""
     import uvicorn
 
-    from neurons.ports import check_free
+    from voice_api.runtime.reachable import check_free
     from voice_api.settings import ApiSettings
     from voice_api.web.app import create_app
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import bittensor as bt
 
-from neurons import ports
 from neurons.chain import wallets
 from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
@@ -70,7 +69,7 @@ class Ports:
 @contextmanager
 def running(layout: Layout, wanted: Ports) -> Iterator[Network]:
     """Start everything, in the order in which things need each other, and stop it in reverse, whatever happens."""
-    api_port, hub_port = ports.pick(wanted.api), ports.pick(wanted.hub)
+    api_port, hub_port = services.pick_port(wanted.api), services.pick_port(wanted.hub)
     with ExitStack() as stack:
         postgres, redis = _postgres(layout), _redis(layout)
         stack.callback(postgres.stop)

@@ -1,8 +1,9 @@
-"""A real PostgreSQL and a real Redis from Python packages, on unix sockets, for the local network and the tests."""
+"""What the local network and the tests run on: a real PostgreSQL and a real Redis from Python packages, and free ports."""
 
 import importlib.util
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -14,8 +15,9 @@ from pathlib import Path
 
 import redis
 
-from neurons.child_process import die_with_parent
+from neurons.shutdown import die_with_parent
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
+from voice_api.runtime.reachable import check_free
 
 _SOCKET_PATH_BYTES = 100
 _PLAIN_PATH = re.compile(r"[\w/.+-]+", re.ASCII)
@@ -152,3 +154,13 @@ def _await_redis(url: str, process: subprocess.Popen[bytes]) -> None:
             else:
                 return
     raise RedisUnavailable("embedded Redis did not start, see its redis.log")
+
+
+def pick_port(port: int | None) -> int:
+    """The named port of 127.0.0.1, checked, or a free one."""
+    if port is not None:
+        check_free("127.0.0.1", port)
+        return port
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurons.child_process import die_with_parent
+from neurons.shutdown import die_with_parent
 from scoring.errors import Code, PlatformError
 
 _GRACE_SECONDS = 8.0

@@ -12,8 +12,8 @@ from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from neurons.child_process import die_with_parent
 from neurons.miner.journal_records import ScoreRecord
+from neurons.shutdown import die_with_parent
 from scoring.errors import Blame, Code, PlatformError, SubmissionFault
 from scoring.types import BlockHash, ContentHash, Micro
 

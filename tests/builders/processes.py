@@ -14,7 +14,7 @@ from typing import IO
 
 import psutil
 
-from neurons.child_process import die_with_parent
+from neurons.shutdown import die_with_parent
 
 ROOT = Path(__file__).parents[2]
 _END_SECONDS = 5.0

@@ -19,10 +19,9 @@ import redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from neurons import ports
 from neurons.chain import wallets
 from neurons.localnet.network import COMPETITION
-from neurons.localnet.services import EmbeddedService, start_postgres, start_redis
+from neurons.localnet.services import EmbeddedService, pick_port, start_postgres, start_redis
 from neurons.validator import certification
 from tests.builders.processes import Processes, Workers
 from tests.chaos.faults import Fault, Planned
@@ -192,7 +191,7 @@ def running(folder: Path, workers: int, sample_seconds: float) -> Iterator[Arena
     try:
         asyncio.run(migrate.upgrade(postgres.url))
         wallet = wallets.create("validator", "default", folder / "wallets")
-        api, hub = (f"http://127.0.0.1:{ports.pick(None)}" for _ in range(2))
+        api, hub = (f"http://127.0.0.1:{pick_port(None)}" for _ in range(2))
         environment = _environment(postgres, store, wallet)
         names = [f"worker-{number}" for number in range(1, workers + 1)]
         environments = {name: _worker(folder, name, wallet, hub, environment, sample_seconds) for name in names}

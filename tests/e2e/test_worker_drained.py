@@ -12,13 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from neurons import ports
 from neurons.chain import wallets
 from neurons.chain.commitment import tag_of, tiebreak
-from neurons.child_process import die_with_parent
 from neurons.localnet import models, repositories
 from neurons.localnet.network import COMPETITION, worker_identity
+from neurons.localnet.services import pick_port
 from neurons.localnet.stack import Stack
+from neurons.shutdown import die_with_parent
 from scoring.competition import load
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
@@ -39,7 +39,7 @@ KEY = PublicKey("00" * 32)
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A running hub: its folder, and its URL."""
-    root, port, stack = tmp_path / "hub", ports.pick(None), Stack(tmp_path / "logs")
+    root, port, stack = tmp_path / "hub", pick_port(None), Stack(tmp_path / "logs")
     root.mkdir()
     stack.start("hub", ["dev", "hub", "--root", str(root), "--port", str(port)], {})
     yield root, f"http://127.0.0.1:{port}"

@@ -13,11 +13,11 @@ import bittensor as bt
 import psutil
 import pytest
 
-from neurons import ports
 from neurons.chain import wallets
 from neurons.chain.commitment import tag_of, tiebreak
 from neurons.localnet import models, repositories
 from neurons.localnet.network import COMPETITION, worker_identity
+from neurons.localnet.services import pick_port
 from neurons.localnet.stack import Stack
 from scoring.competition import load
 from scoring.model.fingerprint import fingerprint
@@ -47,7 +47,7 @@ class Bed:
 @pytest.fixture
 def bed(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Bed]:
     """Real processes, ended with the test."""
-    hub, port = tmp_path / "hub", ports.pick(None)
+    hub, port = tmp_path / "hub", pick_port(None)
     hub.mkdir()
     stack = Stack(tmp_path / "logs")
     shared = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import uvicorn
 
-from neurons import ports
 from neurons.localnet.hub_server import create_hub
+from neurons.localnet.services import pick_port
 
 
 @contextmanager
 def hub_over(root: Path) -> Iterator[str]:
     """A hub over a folder, on a free port; its URL."""
-    port = ports.pick(None)
+    port = pick_port(None)
     server = uvicorn.Server(uvicorn.Config(create_hub(root), port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -13,7 +13,7 @@ import bittensor as bt
 import httpx
 import pytest
 
-from neurons import ports
+from neurons.localnet.services import pick_port
 from voice_api.web import reference
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -32,7 +32,7 @@ def environment(
     database_url: str, redis_url: str, receiver: bt.Wallet, writer: bt.Wallet, tmp_path: Path
 ) -> Iterator[dict[str, str]]:
     """What the examples read, while `voice api` serves as a process of its own."""
-    port = ports.pick(None)
+    port = pick_port(None)
     python = str(Path(sys.executable).parent)
     server = {
         "PATH": os.pathsep.join([python, os.defpath]),

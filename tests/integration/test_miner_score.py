@@ -19,11 +19,11 @@ import torch
 import uvicorn
 from bittensor.sp_core import Keypair
 
-from neurons import ports
 from neurons.devchain import operations
 from neurons.localnet import models, repositories
 from neurons.localnet.hub_server import create_hub
 from neurons.localnet.network import COMPETITION
+from neurons.localnet.services import pick_port
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.model.fingerprint import fingerprint, tag_of
@@ -90,7 +90,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     operations.create(
         chain, netuid=1, block_seconds=1.0, owner_coldkey=address, owner_hotkey=Hotkey(address), clock=lambda: began
     )
-    port = ports.pick(None)
+    port = pick_port(None)
     server = uvicorn.Server(uvicorn.Config(create_hub(folder / "hub"), port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()

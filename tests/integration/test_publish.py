@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from neurons import ports
 from neurons.localnet import models, repositories
+from neurons.localnet.services import pick_port
 from neurons.miner.hub import ModelHub, Remote, publish
 from scoring.errors import Code, PlatformError, SubmissionFault
 from scoring.progress import NO_PROGRESS
@@ -35,7 +35,7 @@ def test_what_is_published_is_what_a_worker_fetches(hub: str, tmp_path: Path) ->
 def test_an_unreachable_hub_is_one_clear_error(tmp_path: Path) -> None:
     """Nobody listens there: the error names the hub and the repository."""
     folder = models.build(tmp_path / "models")["clear"]
-    endpoint = f"http://127.0.0.1:{ports.pick(None)}"
+    endpoint = f"http://127.0.0.1:{pick_port(None)}"
     with pytest.raises(PlatformError, match="did not take lab/voice") as caught:
         publish(folder, "lab/voice", endpoint, None, private=False)
     assert caught.value.code is Code.PUBLISHING_FAILED

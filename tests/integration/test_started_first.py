@@ -16,8 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from neurons import ports
-from neurons.localnet.services import start_postgres
+from neurons.localnet.services import pick_port, start_postgres
 from scoring.errors import Code
 from tests.builders.addresses import ALICE
 from voice_api.db.migrate import upgrade
@@ -68,7 +67,7 @@ def environment(database_url: str, redis_url: str) -> Mapping[str, str]:
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "VOICE_API_HOTKEY": ALICE,
-        "VOICE_API_PORT": str(ports.pick(None)),
+        "VOICE_API_PORT": str(pick_port(None)),
         "VOICE_DISPATCH_SECONDS": "0.2",
         "VOICE_LOG_FORMAT": "json",
     }

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import bittensor as bt
 
-from neurons import ports
 from neurons.chain import wallets
 from neurons.chain.adapter import Chain
 from neurons.chain.commitment import Commitment, encode
@@ -20,7 +19,7 @@ from neurons.devchain.genesis import RAO
 from neurons.devchain.subnet import Rules
 from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet.network import COMPETITION, HOTKEY, worker_identity
-from neurons.localnet.services import EmbeddedService, start_postgres, start_redis
+from neurons.localnet.services import EmbeddedService, pick_port, start_postgres, start_redis
 from scoring.model.fingerprint import tag_of
 from scoring.types import Hotkey, PublicKey
 from tests.builders.processes import Processes
@@ -145,7 +144,7 @@ def _settle(arena: Arena) -> None:
 
 
 def _start(arena: Arena, postgres: EmbeddedService, redis: EmbeddedService) -> None:
-    first, port = arena.hotkey(arena.validators[0]), ports.pick(None)
+    first, port = arena.hotkey(arena.validators[0]), pick_port(None)
     arena.wallet("queue")
     chain = {
         "BT_NETWORK": "dev",

@@ -1,7 +1,8 @@
-"""Whether PostgreSQL and Redis answer when a process starts: they may start after it, and a wrong address is to be told."""
+"""What a process needs when it starts: PostgreSQL and Redis that answer (they may start after it), and a port that is free."""
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -11,6 +12,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from scoring.errors import Code, PlatformError
 from voice_api.db.database import connection_to
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
 
@@ -75,3 +77,14 @@ def hold(database_url: str, redis_url: str) -> None:
         asyncio.run(wait(database_url, redis_url))
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def check_free(host: str, port: int) -> None:
+    """Raise PlatformError(PORT_TAKEN) if nothing can listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as exc:
+            raise PlatformError(Code.PORT_TAKEN, f"cannot listen on {host}:{port}: {exc.strerror}.") from exc

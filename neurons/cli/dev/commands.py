@@ -54,7 +54,7 @@ def hub(
 
     from neurons.cli import logs
     from neurons.localnet.hub_server import create_hub
-    from neurons.ports import check_free
+    from voice_api.runtime.reachable import check_free
 
     logs.configure()
     check_free(host, port)
