@@ -10,7 +10,7 @@ from pydantic_settings import NoDecode
 
 from scoring.competition import DEFAULT_PATH
 from scoring.judges.standard.device import Device
-from voice_api.settings import CompetitionPath, HotkeyAddress, ProcessSettings, split
+from voice_api.settings import CompetitionPath, HotkeyAddress, ProcessSettings, Seconds, split
 
 
 class ChainSettings(ProcessSettings):
@@ -25,12 +25,8 @@ class ChainSettings(ProcessSettings):
     wallet: str = Field(default="default", validation_alias="BT_WALLET")
     wallet_hotkey: str = Field(default="default", validation_alias="BT_WALLET_HOTKEY")
     wallet_path: Path = Field(default=Path("~/.bittensor/wallets"), validation_alias="BT_WALLET_PATH")
-    chain_timeout_seconds: float = Field(default=60.0, gt=0, validation_alias="VOICE_CHAIN_TIMEOUT_SECONDS")
-
-    @property
-    def chain_timeout(self) -> timedelta:
-        """The longest wait for one answer of the chain."""
-        return timedelta(seconds=self.chain_timeout_seconds)
+    chain_timeout: Seconds = Field(default=timedelta(minutes=1), validation_alias="VOICE_CHAIN_TIMEOUT_SECONDS")
+    """The longest wait for one answer of the chain."""
 
 
 class ApiClientSettings(ChainSettings):
@@ -44,12 +40,8 @@ class QueueSettings(ApiClientSettings):
     """The model queue."""
 
     competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
-    pause_seconds: float = Field(default=12.0, gt=0, validation_alias="VOICE_PAUSE_SECONDS")
-
-    @property
-    def pause(self) -> timedelta:
-        """Between two readings of the chain."""
-        return timedelta(seconds=self.pause_seconds)
+    pause: Seconds = Field(default=timedelta(seconds=12), validation_alias="VOICE_PAUSE_SECONDS")
+    """Between two readings of the chain."""
 
 
 class CertifierSettings(ChainSettings):
@@ -70,21 +62,13 @@ class ValidatorSettings(CertifierSettings):
 
     database_url: SecretStr = Field(validation_alias="DATABASE_URL")
     competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
-    pause_seconds: float = Field(default=12.0, gt=0, validation_alias="VOICE_PAUSE_SECONDS")
+    pause: Seconds = Field(default=timedelta(seconds=12), validation_alias="VOICE_PAUSE_SECONDS")
+    """Between two ticks."""
     version_key: int = Field(default=0, ge=0, validation_alias="VOICE_VERSION_KEY")
     follow: str = Field(default="", validation_alias="VOICE_FOLLOW_URL")
     audit_rate: float = Field(default=0.05, ge=0.0, le=1.0, validation_alias="VOICE_AUDIT_RATE")
-    weights_seconds: float = Field(default=300.0, gt=0, validation_alias="VOICE_WEIGHTS_SECONDS")
-
-    @property
-    def pause(self) -> timedelta:
-        """Between two ticks."""
-        return timedelta(seconds=self.pause_seconds)
-
-    @property
-    def weights_deadline(self) -> timedelta:
-        """The longest time of one attempt to set weights, its reads included."""
-        return timedelta(seconds=self.weights_seconds)
+    weights_deadline: Seconds = Field(default=timedelta(minutes=5), validation_alias="VOICE_WEIGHTS_SECONDS")
+    """The longest time of one attempt to set weights, its reads included."""
 
 
 class MinerSettings(ApiClientSettings):
@@ -96,12 +80,8 @@ class MinerSettings(ApiClientSettings):
     hub_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")
     standard_pins: Path | None = Field(default=None, validation_alias="VOICE_STANDARD_PINS")
     device: Device = Field(default=Device.CPU, validation_alias="VOICE_DEVICE")
-    pause_seconds: float = Field(default=12.0, gt=0, validation_alias="VOICE_PAUSE_SECONDS")
-
-    @property
-    def pause(self) -> timedelta:
-        """Between two looks of the miner's daemon."""
-        return timedelta(seconds=self.pause_seconds)
+    pause: Seconds = Field(default=timedelta(seconds=12), validation_alias="VOICE_PAUSE_SECONDS")
+    """Between two looks of the miner's daemon."""
 
 
 class DemoSettings(ProcessSettings):

@@ -57,6 +57,19 @@ def split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _seconds(value: object) -> object:
+    """The duration that a text of the environment says; whatever is no text stays as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        duration = timedelta(seconds=float(value))
+    except (ValueError, OverflowError):
+        duration = timedelta(0)
+    if duration <= timedelta(0):
+        raise ValueError("not a number of seconds above 0")
+    return duration
+
+
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 """Checked when it is read, so that a process says what is wrong before it starts."""
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
@@ -67,6 +80,9 @@ HotkeyAddresses = Annotated[tuple[HotkeyAddress, ...], NoDecode, BeforeValidator
 """Addresses with commas between."""
 CompetitionPath = Annotated[Path, AfterValidator(_file)]
 """A file that is there. What is in it is checked by `scoring.competition.load`."""
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+"""A duration, in the environment a number of seconds above 0."""
 
 
 class ProcessSettings(BaseSettings):
@@ -104,16 +120,12 @@ class ApiSettings(ProcessSettings):
     hotkey: HotkeyAddress = Field(validation_alias="VOICE_API_HOTKEY")
     writers: HotkeyAddresses = Field(default=(), validation_alias="VOICE_API_WRITERS")
     operators: HotkeyAddresses = Field(default=(), validation_alias="VOICE_API_OPERATORS")
-    registry_seconds: float = Field(default=3600.0, gt=0, validation_alias="VOICE_REGISTRY_SECONDS")
+    registry_lasts: Seconds = Field(default=timedelta(hours=1), validation_alias="VOICE_REGISTRY_SECONDS")
+    """How old the stored registry may be where it decides who is a miner."""
     rate_per_minute: int = Field(default=60, ge=0, le=1_000_000, validation_alias="VOICE_RATE_PER_MINUTE")
     rate_address_per_minute: int = Field(default=600, ge=0, le=1_000_000, validation_alias="VOICE_RATE_ADDRESS_PER_MINUTE")
     upload_bytes: int = Field(default=20 * 1024 * 1024, ge=1024, validation_alias="VOICE_UPLOAD_BYTES")
     store_folder: Path | None = Field(default=None, validation_alias="VOICE_STORE")
-
-    @property
-    def registry_lasts(self) -> timedelta:
-        """How old the stored registry may be where it decides who is a miner."""
-        return timedelta(seconds=self.registry_seconds)
 
 
 class DispatcherSettings(ProcessSettings):
@@ -121,12 +133,8 @@ class DispatcherSettings(ProcessSettings):
 
     database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
-    pause_seconds: float = Field(default=2.0, gt=0, validation_alias="VOICE_DISPATCH_SECONDS")
-
-    @property
-    def pause(self) -> timedelta:
-        """The longest time between two sweeps."""
-        return timedelta(seconds=self.pause_seconds)
+    pause: Seconds = Field(default=timedelta(seconds=2), validation_alias="VOICE_DISPATCH_SECONDS")
+    """The longest time between two sweeps."""
 
 
 class MetricsSettings(ProcessSettings):

@@ -28,7 +28,7 @@ SOON = timedelta(seconds=0.5)
 
 async def opened(network: str, devchain: Path = Path("nowhere")) -> None:
     """Connect and read once."""
-    settings = ChainSettings(network=network, netuid=7, devchain=devchain, chain_timeout_seconds=0.5)
+    settings = ChainSettings(network=network, netuid=7, devchain=devchain, chain_timeout=0.5)
     async with open_chain(settings) as chain:
         await chain.metagraph()
 

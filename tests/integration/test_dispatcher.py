@@ -51,7 +51,7 @@ def redis(redis_url: str) -> Redis:
 @pytest.fixture
 def settings(database_url: str, redis_url: str) -> DispatcherSettings:
     """A dispatcher that looks often."""
-    return DispatcherSettings(database_url=SecretStr(database_url), redis_url=SecretStr(redis_url), pause_seconds=0.1)
+    return DispatcherSettings(database_url=SecretStr(database_url), redis_url=SecretStr(redis_url), pause=0.1)
 
 
 @asynccontextmanager
@@ -267,9 +267,7 @@ async def test_redis_that_comes_later_gets_wakeups(database_url: str, tmp_path: 
     """Without Redis the dispatcher waits, and enqueues wake-ups as soon as it is there."""
     await open_round()
     socket = tmp_path / "redis" / "redis.sock"
-    settings = DispatcherSettings(
-        database_url=SecretStr(database_url), redis_url=SecretStr(f"unix://{socket}"), pause_seconds=0.1
-    )
+    settings = DispatcherSettings(database_url=SecretStr(database_url), redis_url=SecretStr(f"unix://{socket}"), pause=0.1)
     with capture_logs() as logs:
         async with dispatching(settings):
 

@@ -65,7 +65,17 @@ def test_frozen() -> None:
     """Settings are read once."""
     read = DispatcherSettings(database_url=SecretStr("postgresql:///a"), redis_url=SecretStr("redis://b"))
     with pytest.raises(ValidationError, match="frozen"):
-        read.pause_seconds = 7  # type: ignore[misc]  # the very thing under test
+        read.pause = timedelta(seconds=7)  # type: ignore[misc]  # the very thing under test
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "1e300"])
+def test_a_duration_is_a_number_of_seconds(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause that is none, or that nobody would see the end of, is refused by the setting's name."""
+    for name, value in {"DATABASE_URL": "postgresql:///a", "REDIS_URL": "redis://b", "VOICE_DISPATCH_SECONDS": text}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match="not a number of seconds above 0") as error:
+        DispatcherSettings()
+    assert [fault["loc"] for fault in error.value.errors()] == [("VOICE_DISPATCH_SECONDS",)]
 
 
 def test_who_may_and_how_often(monkeypatch: pytest.MonkeyPatch) -> None:
