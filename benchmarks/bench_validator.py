@@ -22,7 +22,7 @@ from rich.table import Table
 
 from scoring.competition import Competition, load
 from scoring.ranking import fold
-from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult
+from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult
 from scoring.ranking.state import State
 from scoring.studies.simulation.world import World
 from scoring.types import Block, Hotkey, Micro, RoundNumber, Uid, entrant

@@ -11,7 +11,7 @@ from scoring.competition import Competition, Schedule
 from scoring.model.fingerprint import tag_of
 from scoring.ranking import fold
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
-from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult, speed
+from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult
 from scoring.ranking.state import Inputs, State, chain_hash
 from scoring.receipts import audit, receipt
 from scoring.receipts.audit import Difference
@@ -162,7 +162,7 @@ def _judged(document: JsonObject, name: str, tiebreak: str, number: RoundNumber,
         tensors=finding.tensors_hash,
         verdict=LedgerVerdict.SCORED if groups else LedgerVerdict.REJECTED,
         groups=groups,
-        speed=speed(circumstances.timings, asked) if groups else 0,
+        speed=receipt.speed(circumstances.timings, asked) if groups else 0,
         reason="" if groups else finding.reason or "",
     )
 

@@ -1,20 +1,88 @@
-"""The fold that takes the ledger from round to round: the records of submissions, the duels, and the king.
+"""The fold: a closed round's result takes the ledger to its next state, the records of submissions, the duels and the king.
 
 Each round adds its scores to the records first. Then a king that left gives up the top, an empty throne goes to the best model of the
 round, and against a king that sits the open duels take a step, and new ones open.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
 
 from scoring.competition import Competition, DuelRules
 from scoring.ranking import duel as duels
 from scoring.ranking.duel import Duel, DuelOutcome
-from scoring.ranking.round_result import MISSING, Judged, LedgerVerdict, RoundResult, Table, table
 from scoring.ranking.selection import CONFIDENCE, by_precedence, lower_bound
 from scoring.ranking.state import Record, Rejection, State
-from scoring.types import MICRO, Block, Entrant
+from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
+
+MISSING = -1
+"""Stands in a table where a submission was not scored on a group."""
+
+
+class LedgerVerdict(StrEnum):
+    """The end of a submission's evaluation in the ledger's terms."""
+
+    SCORED = "scored"
+    REJECTED = "rejected"
+    """Final, and the submission's fault; a copy, too."""
+    ABSENT = "absent"
+    """Ours: no evidence this round, nothing lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One submission's outcome in a round."""
+
+    entrant: Entrant
+    hotkey: Hotkey
+    commit_block: Block
+    tiebreak: str
+    tensors: TensorsHash | None
+    verdict: LedgerVerdict
+    groups: Mapping[str, Micro]
+    """Its score by group id, in integers of 1e-6."""
+    speed: int = 0
+    """Of the whole evaluation, in milliseconds of compute per expected second of speech, 0 where unknown."""
+    reason: str = ""
+    """Why it was rejected."""
+
+    @property
+    def scored(self) -> bool:
+        """Say whether there is anything to count."""
+        return self.verdict is LedgerVerdict.SCORED and bool(self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundResult:
+    """A closed round: its first block, its judged submissions, and those that left since the last one, each with the reason."""
+
+    number: RoundNumber
+    start: Block
+    judged: Sequence[Judged]
+    gone: Mapping[Entrant, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """The scores of a round: `scores` is (submissions, groups) in integers of 1e-6, MISSING where there is none; `rows` finds the row.
+
+    Groups are in the order of their ids, which is the order in which the round asked for them.
+    """
+
+    rows: Mapping[Entrant, int]
+    scores: npt.NDArray[np.int64]
+
+    def differences(self, one: Entrant, other: Entrant) -> npt.NDArray[np.int64]:
+        """`one`'s scores minus `other`'s on the groups that both were scored on, in order."""
+        mine, theirs = self.scores[self.rows[one]], self.scores[self.rows[other]]
+        both = (mine != MISSING) & (theirs != MISSING)
+        differences: npt.NDArray[np.int64] = mine[both] - theirs[both]
+        return differences
 
 
 def fold(state: State, result: RoundResult, competition: Competition) -> State:
@@ -25,13 +93,25 @@ def fold(state: State, result: RoundResult, competition: Competition) -> State:
     if len({item.entrant for item in judged}) < len(judged):
         raise ValueError(f"round {result.number} judges a submission twice")
     scored = [item for item in judged if item.scored]
-    scores = table(scored)
+    scores = _table(scored)
     state = _known(replace(state, round=result.number, ended=()), result, judged, scores)
     scores = _of_known(scores, state)
     state = _vacated(state, result, [item for item in scored if item.entrant in scores.rows], competition)
     if state.king is None:
         return _seated(state, result.start, scores, competition)
     return _challenged(state, result, scores, competition)
+
+
+def _table(scored: Sequence[Judged]) -> Table:
+    """The scores of all that were scored, side by side."""
+    asked = list(scored[0].groups) if scored else []
+    if sorted(asked) != asked or any(list(item.groups) != asked for item in scored):
+        asked = sorted({group for item in scored for group in item.groups})
+        values = chain.from_iterable((item.groups.get(group, MISSING) for group in asked) for item in scored)
+    else:
+        values = chain.from_iterable(item.groups.values() for item in scored)
+    scores = np.fromiter(values, np.int64, len(scored) * len(asked)).reshape(len(scored), len(asked))
+    return Table({item.entrant: row for row, item in enumerate(scored)}, scores)
 
 
 def _known(state: State, result: RoundResult, judged: Sequence[Judged], scores: Table) -> State:

@@ -11,13 +11,15 @@ from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from prompts.groups import Group
+from prompts.groups import Group, Prompt
+from prompts.voices import Attribute
 from scoring import canonical_json, strict_json
 from scoring.errors import Blame, Code
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust, moment
 from scoring.report import EvaluationReport, Factor, Gate, GroupReport, SampleReport
 from scoring.schema import StrictModel, first_fault
 from scoring.scores.aggregate import mean
+from scoring.scores.scales import centre
 from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
 VERSION = 2
@@ -210,6 +212,25 @@ def digest(receipt: Mapping[str, Any]) -> str:
 def prompts_hash(groups: Sequence[Group]) -> str:
     """SHA-256 (hex) of the canonical JSON of a round's groups: the prompts that a receipt says it was asked."""
     return canonical_json.digest([asdict(group) for group in groups])
+
+
+def expected_seconds(prompt: Prompt) -> float:
+    """About how long a prompt takes to say: its letters (English has nearly one for each phoneme) at the middle of the asked rate's bin.
+
+    Whoever compares two models needs no dictionary for it: both are measured by the same letters.
+    """
+    letters = sum(character.isalnum() for character in prompt.text)
+    return letters / centre(Attribute.RATE, prompt.voice.register, prompt.voice.rate)
+
+
+def speed(timings: Mapping[str, float], asked: Sequence[Group]) -> int:
+    """Milliseconds of computing for each expected second of speech, over a whole evaluation; less is better, 0 where unknown.
+
+    `timings` are the receipt's, in wall-clock seconds; what counts is "speak".
+    """
+    expected = sum(expected_seconds(prompt) for group in asked for prompt in group.prompts)
+    spoken = timings.get("speak", 0.0)
+    return max(1, round(1000.0 * spoken / expected)) if spoken > 0.0 and expected > 0.0 else 0
 
 
 def check(receipt: Mapping[str, Any], receipt_hash: str, score: Micro, claims: Mapping[str, object]) -> dict[str, Micro]:

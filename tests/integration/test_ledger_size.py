@@ -6,8 +6,7 @@ from time import monotonic
 import numpy as np
 
 from scoring.competition import load
-from scoring.ranking.fold import fold
-from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult
+from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult, fold
 from scoring.ranking.state import Record, State, chain_hash
 from scoring.types import Block, Hotkey, Micro, RoundNumber, entrant
 from tests.builders.ledger import a_ledger_entry

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from scoring.competition import BetUnit, DuelRules, load
 from scoring.ranking import state as ledger
 from scoring.ranking.duel import DuelOutcome
-from scoring.ranking.fold import fold
-from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult
+from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult, fold
 from scoring.ranking.state import Rejection, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, entrant
 

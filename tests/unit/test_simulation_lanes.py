@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from scoring.competition import BetUnit, DuelRules, load
 from scoring.ranking import duel as duels
 from scoring.ranking.duel import Duel, DuelOutcome
-from scoring.ranking.fold import clearly_worse, fold
-from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult, Table
+from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult, Table, clearly_worse, fold
 from scoring.ranking.state import Record, State
 from scoring.studies.simulation import lanes
 from scoring.studies.simulation.reign import QUALITY, Front, Siege, besiege

@@ -4,7 +4,7 @@ import pytest
 
 from prompts.groups import Group, GroupKind, Prompt
 from prompts.voices import Register, Voice
-from scoring.ranking.round_result import expected_seconds, speed
+from scoring.receipts.receipt import expected_seconds, speed
 
 VOICE = Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3)
 PROMPT = Prompt("g00.a", "Open the gate, please.", "as asked", VOICE)

@@ -9,7 +9,7 @@ import numpy as np
 from scoring.competition import Competition
 from scoring.ranking import fold
 from scoring.ranking.duel import DuelOutcome, EndedDuel
-from scoring.ranking.round_result import Judged, LedgerVerdict, RoundResult
+from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult
 from scoring.ranking.state import State
 from scoring.studies.simulation.actors import Actor, MadeUpModel, Moment
 from scoring.studies.simulation.world import World, groups_of
