@@ -132,7 +132,7 @@ def log_entry(entry: LedgerEntry) -> None:
     for name, reason in entry.inputs.distrusted.items():
         log.error("receipt refused", entrant=name, reason=reason)
     if entry.inputs.refusal:
-        log.error("weights hold the last plan", round=entry.round, why=entry.inputs.refusal, advice=_ADVICE)
+        log.error("no receipt of the round counts", round=entry.round, why=entry.inputs.refusal, advice=_ADVICE)
     for name, reason in entry.inputs.gone.items():
         log.info("submission gone", entrant=name, reason=reason)
     for duel in entry.state.ended:

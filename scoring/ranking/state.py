@@ -159,11 +159,18 @@ class Inputs:
     @property
     def refusal(self) -> str:
         """The most frequent reason why no receipt of the round counts; '' where one counts, or where there is none at all."""
-        if self.counted or not self.distrusted:
+        return "" if self.counted else self.distrust
+
+    @property
+    def distrust(self) -> str:
+        """The most frequent reason why receipts of the round do not count, and how many do not; '' where all count."""
+        if not self.distrusted:
             return ""
+        refused, receipts = len(self.distrusted), len(self.distrusted) + len(self.counted)
         (reason, count), *_ = Counter(self.distrusted.values()).most_common(1)
-        alike = "" if count == len(self.distrusted) else f" ({count} of them)"
-        return f"none of {len(self.distrusted)} receipts counts: {reason}{alike}"
+        alike = "" if count == refused else f" ({count} of them)"
+        share = f"{refused} of {receipts} receipts do not count" if self.counted else f"none of {receipts} receipts counts"
+        return f"{share}: {reason}{alike}"
 
     def to_json(self) -> dict[str, Any]:
         """The inputs as plain JSON data."""

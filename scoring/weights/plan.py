@@ -19,6 +19,10 @@ class WeightsInvalid(ValueError):
     """The last gate: a vector that must never reach the chain."""
 
 
+class PlanPaysNobody(WeightsInvalid):
+    """An older plan pays nobody who is still registered: sent again it would burn what it never burned."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """The ledger's head, the metagraph read just before, and the competition's rules of shares."""
@@ -233,11 +237,13 @@ def guard(vector: Mapping[Uid, Weight], registered: set[Uid]) -> None:
 def remap(last: WeightPlan, uids: Mapping[Hotkey, Uid], registered_at: Mapping[Hotkey, Block], owner: Uid | None) -> WeightPlan:
     """The last plan for the hotkeys of now, for an outage of ours: what a hotkey that left had goes to the others in proportion.
 
-    Nothing more is burned than was, unless nobody is left. Raises WeightsInvalid where nobody is, not even the subnet's owner.
+    Nothing more is burned than was. Raises PlanPaysNobody where all left to whom the plan gave anything.
     """
     kept = [line for line in last.lines if line.share > 0.0 and _stays(line, uids, registered_at)]
+    if not kept and last.burn < 1.0:
+        raise PlanPaysNobody("nobody whom the last plan pays is registered any more")
     earned = math.fsum(line.share for line in kept)
-    burn = (last.burn if kept else 1.0) if owner is not None else 0.0
+    burn = last.burn if owner is not None else 0.0
     scale = (1.0 - burn) / earned if kept else 0.0
     shares = {line.hotkey: Weight(line.share * scale) for line in kept}
     lines = {line.hotkey: line for line in last.lines if _stays(line, uids, registered_at)}

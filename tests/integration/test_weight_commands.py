@@ -7,6 +7,7 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from neurons.devchain import operations
 from neurons.devchain.faults import FaultKind
 from neurons.localnet.network import COMPETITION
-from scoring.types import Uid
+from scoring.types import RoundNumber, Uid
 from tests.builders import command_line
 from tests.builders.addresses import ALICE
 from tests.builders.ledger import a_ledger_entry, some_inputs
@@ -110,17 +111,39 @@ async def test_a_dry_run_signs_nothing_and_says_what_would_be_set(bed: Bed, voic
     )
 
 
+HELD = "The last plan is held"
+
+
 async def test_a_plan_that_is_held_is_said_with_its_reason(bed: Bed, voice: Voice) -> None:
-    """Beside the attempts, and in a dry run, which does not pass off the ledger's burn as what would be set."""
+    """Beside the attempts, in a dry run, and where a uid is explained or a score supposed: all three show another plan than is sent."""
+    status, _, err = await voice("weights")
+    assert (status, err) == (0, "")
+    await bed.setting().turn()
     head = await bed.ledger.head()
     assert head is not None
     inputs = some_inputs(distrusted={"x@1": "the certificate is of a stranger"})
-    await bed.ledger.append(a_ledger_entry(2, previous=head.state_hash, inputs=inputs))
+    state = replace(head.state, round=RoundNumber(2))
+    await bed.ledger.append(a_ledger_entry(2, previous=head.state_hash, state=state, inputs=inputs))
     why = "in round 2 none of 1 receipts counts: the certificate is of a stranger"
-    status, _, err = await voice("weights")
-    assert (status, err) == (0, f"The last plan is held, and nothing is burned for it: {why}.\n")
+    said = f"{HELD}, and nothing is burned for it: {why}.\n"
+    for command in (["weights"], ["explain", "2"], ["what-if", "--hotkey", bed.miners[0], "--score", "0.9"]):
+        status, _, err = await voice(*command)
+        assert (status, err) == (0, said), command
+    assert (await data(voice, "explain", "2"))["held"] == why
     dry = await data(voice, "weights", "--dry-run")
-    assert (dry["due"], dry["why"]) == (False, why)
+    assert (dry["due"], dry["held"]) == (False, why)
+    status, out, _ = await voice("weights", "--dry-run")
+    assert (status, f"{HELD}: {why}." in out) == (0, True)
+
+
+async def test_why_no_weights_are_set_at_all_is_said(bed: Bed, voice: Voice) -> None:
+    """Nothing was ever set that could be held."""
+    head = await bed.ledger.head()
+    assert head is not None
+    await bed.ledger.append(a_ledger_entry(2, previous=head.state_hash, inputs=some_inputs(distrusted={"x@1": "expired"})))
+    why = "in round 2 none of 1 receipts counts: expired, and no weights that pay anybody were set before"
+    status, _, err = await voice("weights")
+    assert (status, err) == (0, f"No weights are set: {why}.\n")
     status, out, _ = await voice("weights", "--dry-run")
     assert (status, f"Not due: {why}." in out) == (0, True)
 

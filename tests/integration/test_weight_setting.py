@@ -17,7 +17,7 @@ from neurons.devchain.faults import FaultKind
 from neurons.shutdown import Shutdown
 from neurons.validator.weights.setter import Terms, WeightSetter
 from neurons.validator.weights.view import replay
-from scoring.types import Block
+from scoring.types import Block, RoundNumber
 from scoring.weights.plan import CarriedOver
 from tests.builders.ledger import a_ledger_entry, some_inputs
 from tests.integration import weight_bed
@@ -271,6 +271,59 @@ async def test_a_first_ledger_of_refused_receipts_alone_burns_nothing(tmp_path: 
         await bed.pass_blocks(30)
         await bed.setting().turn()
     assert (await bed.outcomes(), dict((await bed.on_chain()).row or {})) == ([], {})
+
+
+async def test_a_ledger_that_is_folded_again_changes_no_weights_until_it_has_caught_up(bed: Bed) -> None:
+    """After a reset the last plan counts on; the folded rounds of before set nothing, not even once."""
+    await bed.fold(2)
+    await bed.fold(3, king=1)
+    await bed.setting().turn()
+    row = (await bed.on_chain()).row
+    await bed.ledger.reset(RoundNumber(1))
+    for number in (0, 1, 2):  # first the ledger is empty
+        if number:
+            await bed.fold(number)
+        await bed.pass_blocks(25)
+        await bed.setting().turn()
+        held = (await bed.weights.page())[0]
+        assert isinstance(held.plan_input, CarriedOver)
+        assert ("is empty" if number == 0 else f"it stands at round {number}, and weights") in held.plan_input.why
+        assert (held.outcome, (await bed.on_chain()).row) == (WeightOutcome.SET, row)
+    await bed.fold(3, king=0)
+    await bed.pass_blocks(25)
+    await bed.setting().turn()
+    newest = (await bed.weights.page())[0]
+    assert (isinstance(newest.plan_input, CarriedOver), (await bed.on_chain()).row == row) == (False, False)
+
+
+async def test_a_first_ledger_sets_nothing_before_it_has_caught_up(tmp_path: Path, pool: Pool) -> None:
+    """There is no plan to hold: neither an early king is paid nor anything burned, until the head is of now."""
+    bed = weight_bed.make(tmp_path, pool)
+    await bed.commit(0)
+    await bed.pass_blocks(SILENCE + 30)
+    head = a_ledger_entry(0)
+    await bed.ledger.append(head)
+    await bed.setting().turn()
+    await bed.fold(1)
+    await bed.setting().turn()
+    assert await bed.outcomes() == []
+    await bed.fold((SILENCE + 30) // 360 - 1, king=1)
+    await bed.setting().turn()
+    [kept] = await bed.weights.page()
+    assert (kept.outcome, kept.plan.burn < 1, vector(kept)[3]) == (WeightOutcome.SET, True, 65_535)
+
+
+async def test_a_subnet_without_any_model_burns_also_while_its_ledger_stands_still(tmp_path: Path, pool: Pool) -> None:
+    """No round is opened where nobody committed, so nothing is folded; a commitment that nobody judged yet ends the burn."""
+    bed = weight_bed.make(tmp_path, pool)
+    await bed.ledger.append(a_ledger_entry(1))
+    await bed.pass_blocks(SILENCE + 30)
+    await bed.setting().turn()
+    assert dict((await bed.on_chain()).row or {}) == {0: 65_535}
+    await bed.commit(0)
+    await bed.pass_blocks(30)
+    await bed.setting().turn()
+    assert await bed.outcomes() == ["set"]
 
 
 SILENCE = 3 * 360 + 2 * 1_080

@@ -11,7 +11,7 @@ import bittensor as bt
 
 from neurons.chain import wallets
 from neurons.chain.adapter import Chain
-from neurons.chain.types import Metagraph, SealedWeights
+from neurons.chain.types import Applied, Metagraph, SealedWeights
 from neurons.devchain import operations
 from neurons.devchain.faults import FaultKind, FaultPlan
 from neurons.devchain.genesis import RAO
@@ -118,6 +118,12 @@ class Bed:
         entry = a_ledger_entry(number, previous="" if head is None else head.state_hash, state=state, inputs=inputs)
         await self.ledger.append(entry)
         return entry
+
+    async def commit(self, place: int) -> None:
+        """The miner at a place commits something."""
+        async with self.opening(-1) as chain:
+            wallet = wallets.load(f"m{place + 1}", "default", self.path.parent / "wallets")
+            assert isinstance(await chain.commit(wallet, b"v1:x"), Applied)
 
     def fail(self, kind: FaultKind, **plan: object) -> int:
         """Let the node fail from now on."""

@@ -138,10 +138,13 @@ def told(outcome: DuelOutcome) -> list[Any]:
 
 @pytest.mark.parametrize("outcome", [pytest.param(each, id=each.value) for each in DuelOutcome])
 def test_a_fold_is_told_in_words(outcome: DuelOutcome) -> None:
-    """Who did not count and why, what follows if nobody does, who left, how a duel ended, and who holds the top since when."""
-    refused, held, gone, duel, folded = told(outcome)
+    """Who did not count and why, that nobody did, who left, how a duel ended, and who holds the top since when."""
+    refused, none, gone, duel, folded = told(outcome)
     assert refused == {"event": "receipt refused", "entrant": "c@3", "reason": "the receipt is not signed"}
-    assert (held["event"], held["why"]) == ("weights hold the last plan", "none of 1 receipts counts: the receipt is not signed")
+    assert (none["event"], none["why"]) == (
+        "no receipt of the round counts",
+        "none of 1 receipts counts: the receipt is not signed",
+    )
     assert gone == {"event": "submission gone", "entrant": "d@4", "reason": "banned"}
     assert duel == {
         "event": "challenger crowned" if outcome is DuelOutcome.CROWNED else "challenge ended",

@@ -13,7 +13,7 @@ from scoring.errors import Code, PlatformError
 from scoring.ranking.state import Record, State
 from scoring.types import MICRO, Block, BlockHash, Hotkey, PublicKey, RoundNumber, Uid
 from scoring.weights import plan
-from scoring.weights.plan import CarriedOver, WeightsInvalid, to_u16
+from scoring.weights.plan import CarriedOver, PlanPaysNobody, WeightsInvalid, to_u16
 from tests.builders import chain, ranking
 from tests.builders.ledger import a_ledger_entry
 
@@ -77,9 +77,10 @@ def test_a_plan_that_is_carried_over_follows_hotkeys_and_burns_no_more_than_it_d
 
 
 def test_who_registered_again_since_earns_nothing_of_what_is_carried_over() -> None:
-    """Not even under the same hotkey; where nobody is left the owner's uid gets it, and without one nothing can be planned."""
+    """Not even under the same hotkey; where nobody is left nothing can be planned, and no new plan without the subnet's owner."""
     new = a_metagraph(("owner", "king", "tail"), since=650)
-    assert decision.make_plan(decision.carried_over(new, NOW, "away")).vector == {0: 1.0}
+    with pytest.raises(PlanPaysNobody):
+        decision.make_plan(decision.carried_over(new, NOW, "away"))
     ownerless = replace(new, owner_hotkey=Hotkey("gone"))
     with pytest.raises(WeightsInvalid):
         decision.make_plan(decision.carried_over(ownerless, NOW, "away"))

@@ -1,4 +1,4 @@
-"""When weights are due, decided from values alone."""
+"""When weights are due, and whether an older plan is held, decided from values alone."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,20 +6,25 @@ from typing import Any
 
 import pytest
 
-from neurons.chain.types import Metagraph, Neuron
+from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph, Neuron
 from neurons.validator.weights.decision import Due, NotYet, WeightHistory, decide, rounds_left_or_raise, stalled
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, Hotkey, RoundNumber, Uid, Weight
-from tests.builders import chain
+from scoring.ranking.state import Rejection, State
+from scoring.types import Block, Hotkey, RoundNumber, Uid, Weight, entrant
+from tests.builders import chain, ranking
 from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, a_weight_plan, some_inputs
 from voice_api.db.ledger import EntryOutline, LedgerEntry
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import WeightAttempt
 
 SCHEDULE = load()
-ME, OWNER = Hotkey("me"), Hotkey("owner")
-HEAD = a_ledger_entry(state_hash="a" * 64)
+ME, OWNER, MINER = Hotkey("me"), Hotkey("owner"), Hotkey("miner")
+RECORD = ranking.a_record(10, 0.8, groups=32, hotkey=MINER)
+CROWNED = State(round=RoundNumber(1), king=RECORD.entrant, king_since=Block(0), records=(RECORD,))
+HEAD = a_ledger_entry(state=CROWNED, state_hash="a" * 64)
+EMPTY = a_ledger_entry(state=State(round=RoundNumber(1)), state_hash="a" * 64)
+"""Nobody was scored in its rounds: a plan from it burns everything."""
 
 
 def a_neuron(uid: int, hotkey: Hotkey, last_update: int = 0) -> Neuron:
@@ -27,17 +32,30 @@ def a_neuron(uid: int, hotkey: Hotkey, last_update: int = 0) -> Neuron:
     return chain.a_neuron(uid=Uid(uid), hotkey=hotkey, last_update=Block(last_update), immune_until_block=Block(0))
 
 
+def a_commitment(hotkey: Hotkey = MINER, block: int = 10) -> CommitmentRecord:
+    """A commitment that the chain has."""
+    return CommitmentRecord(hotkey, Block(block), "v1:x", CommitmentStatus.PLAIN)
+
+
 def a_metagraph(block: int = 725, last_update: int = 0, *without: Hotkey) -> Metagraph:
-    """Owner and validator; a tempo of 100 blocks, a rate limit of 50, an activity cutoff of 5,000."""
-    neurons = tuple(n for n in (a_neuron(0, OWNER), a_neuron(1, ME, last_update)) if n.hotkey not in without)
-    return chain.a_metagraph(block=Block(block), owner_hotkey=OWNER, neurons=neurons)
+    """Owner, validator, and a miner that committed; a tempo of 100 blocks, a rate limit of 50, an activity cutoff of 5,000."""
+    everybody = a_neuron(0, OWNER), a_neuron(1, ME, last_update), a_neuron(2, MINER)
+    neurons = tuple(neuron for neuron in everybody if neuron.hotkey not in without)
+    return chain.a_metagraph(block=Block(block), owner_hotkey=OWNER, neurons=neurons, commitments=(a_commitment(),))
 
 
 def an_attempt(
     block: int, outcome: WeightOutcome = WeightOutcome.SET, ledger: str = HEAD.state_hash, **more: Any
 ) -> WeightAttempt:
-    """An attempt at a block."""
-    return a_weight_attempt(block, outcome, plan_input=a_snapshot(ledger_hash=ledger), **more)
+    """An attempt at a block, with the plan that gives the miner everything."""
+    hotkeys = (OWNER, ME, MINER)
+    plan_input = a_snapshot(
+        ledger_hash=ledger,
+        state=more.pop("state", CROWNED),
+        uids={hotkey: Uid(uid) for uid, hotkey in enumerate(hotkeys)},
+        registered_at=dict.fromkeys(hotkeys, Block(0)),
+    )
+    return a_weight_attempt(block, outcome, plan_input=plan_input, **more)
 
 
 def known(*attempts: WeightAttempt, head: LedgerEntry | None = HEAD, judged: EntryOutline | None = None) -> WeightHistory:
@@ -54,6 +72,9 @@ def receipts(counted: int = 0, **distrusted: str) -> EntryOutline:
 
 FAILED = (WeightOutcome.FAILED, WeightOutcome.SENDING)
 DUE = Due()
+BURN = replace(a_weight_plan(), burn=Weight(1.0))
+TEMPO = "the chain has the newest weights; they are set again once a tempo"
+NONE_TO_HOLD = ", and no weights that pay anybody were set before"
 
 
 @pytest.mark.parametrize(
@@ -88,7 +109,7 @@ def test_when_weights_are_due(attempts: Sequence[WeightAttempt], metagraph: Meta
 
 def test_nothing_is_due_before_the_first_fold() -> None:
     """A validator that knows nothing pays nobody."""
-    assert decide(a_metagraph(), ME, known(head=None), SCHEDULE) == NotYet(None, "nothing was folded yet")
+    assert decide(a_metagraph(), ME, known(head=None), SCHEDULE) == NotYet(None, f"nothing was folded yet{NONE_TO_HOLD}")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +133,65 @@ def test_a_ledger_stands_still_after_two_rounds_that_could_have_ended() -> None:
     assert stalled(RoundNumber(1), Block(3_240), SCHEDULE) == ""
     assert stalled(RoundNumber(1), Block(3_241), SCHEDULE) == "nothing was folded since round 1"
     assert decide(a_metagraph(3_241), ME, known(an_attempt(600)), SCHEDULE) == Due("nothing was folded since round 1")
-    assert decide(a_metagraph(3_241), ME, known(), SCHEDULE) == Due(), "without an older plan a new one is made"
+
+
+STOOD = "nothing was folded since round 1"
+AGAIN = "the ledger is being folded again: it stands at round 1, and weights were set from round 9"
+LATER = State(round=RoundNumber(9), king=RECORD.entrant, king_since=Block(0), records=(RECORD,))
+REJECTED = State(round=RoundNumber(1), rejections=(Rejection(entrant(MINER, Block(10)), MINER, "silent"),))
+
+
+def left(block: int, since: int | None = None, *committed: CommitmentRecord) -> Metagraph:
+    """The miner left; registered again in that block, if one is given; with these commitments."""
+    metagraph = a_metagraph(block, 0, *(() if since is not None else (MINER,)))
+    back = {} if since is None else {MINER: Block(since)}
+    neurons = tuple(replace(n, registered_at_block=back.get(n.hotkey, n.registered_at_block)) for n in metagraph.neurons)
+    return replace(metagraph, neurons=neurons, commitments=committed)
+
+
+@pytest.mark.parametrize(
+    ("metagraph", "history", "expected"),
+    [
+        pytest.param(a_metagraph(3_241), known(), STOOD + NONE_TO_HOLD, id="stalled, and never set"),
+        pytest.param(a_metagraph(3_241), known(head=EMPTY), STOOD + NONE_TO_HOLD, id="so no burn either"),
+        pytest.param(a_metagraph(), known(), DUE, id="never set, and the head is new"),
+        pytest.param(a_metagraph(), known(head=EMPTY), DUE, id="then a burn is right"),
+        pytest.param(a_metagraph(3_241), known(an_attempt(600, plan=BURN)), STOOD + NONE_TO_HOLD, id="the last one burned all"),
+        pytest.param(a_metagraph(), known(an_attempt(600, state=LATER)), Due(AGAIN), id="reset near the head"),
+        pytest.param(a_metagraph(), known(an_attempt(650, state=LATER)), NotYet(Block(750), TEMPO, AGAIN), id="within the tempo"),
+        pytest.param(a_metagraph(), known(an_attempt(600, state=LATER, plan=BURN)), AGAIN + NONE_TO_HOLD, id="after a burn"),
+        pytest.param(
+            left(3_241, None, a_commitment()), known(an_attempt(600)), DUE, id="all left, and what the chain has is theirs alone"
+        ),
+        pytest.param(
+            left(3_241, 3_000, a_commitment(block=3_100)),
+            known(an_attempt(600)),
+            f"{STOOD}, and nobody whom the last plan pays is registered any more",
+            id="who was paid is registered anew, and committed",
+        ),
+        pytest.param(left(3_241, 3_000, a_commitment()), known(an_attempt(600)), DUE, id="anew, and did not commit since"),
+        pytest.param(
+            a_metagraph(3_241), known(head=a_ledger_entry(state=REJECTED)), DUE, id="whatever is on the chain was rejected"
+        ),
+        pytest.param(
+            left(3_241),
+            known(judged=receipts(3, b="expired")),
+            STOOD + NONE_TO_HOLD,
+            id="nor beside a receipt that does not count",
+        ),
+        pytest.param(left(3_241), known(an_attempt(600), head=None), "the ledger is empty", id="without a ledger no burn"),
+    ],
+)
+def test_a_ledger_that_is_behind_pays_nobody_and_burns_nothing(
+    metagraph: Metagraph, history: WeightHistory, expected: Due | NotYet | str
+) -> None:
+    """A plan that pays is held, or nothing is set; everything is burned where nobody can be owed anything, and only there."""
+    found = decide(metagraph, ME, history, SCHEDULE)
+    if isinstance(expected, str):
+        assert isinstance(found, NotYet)
+        assert (found.block, found.why.startswith(expected), found.held) == (None, True, "")
+    else:
+        assert found == expected
 
 
 ENDING = SCHEDULE.model_copy(update={"until_round": 1000})
@@ -143,7 +222,6 @@ def test_rules_without_an_end_hold_on() -> None:
     assert rounds_left_or_raise(load().model_copy(update={"until_round": None}), RoundNumber(10**9)) is None
 
 
-BURN = replace(a_weight_plan(), burn=Weight(1.0))
 REFUSED = "in round 1 none of 3 receipts counts: the certificate is of x, not of me (2 of them)"
 
 
@@ -170,9 +248,11 @@ def test_why_no_receipt_counts(judged: EntryOutline | None, expected: str) -> No
 @pytest.mark.parametrize(
     ("history", "outage", "expected"),
     [
-        pytest.param(known(), "", NotYet(None, REFUSED), id="weights were never set"),
-        pytest.param(known(), "away", NotYet(None, REFUSED), id="never set, and the database is away"),
-        pytest.param(known(an_attempt(600, plan=BURN)), "", NotYet(None, REFUSED), id="the last plan burned everything"),
+        pytest.param(known(), "", NotYet(None, REFUSED + NONE_TO_HOLD), id="weights were never set"),
+        pytest.param(known(), "away", NotYet(None, REFUSED + NONE_TO_HOLD), id="never set, and the database is away"),
+        pytest.param(
+            known(an_attempt(600, plan=BURN)), "", NotYet(None, REFUSED + NONE_TO_HOLD), id="the last plan burned everything"
+        ),
         pytest.param(known(an_attempt(650, ledger="b" * 64)), "", 750, id="the last plan counts for a tempo"),
         pytest.param(known(an_attempt(600, ledger="b" * 64)), "", Due(REFUSED), id="then it is sent again"),
     ],
@@ -187,6 +267,25 @@ def test_receipts_of_which_none_counts_hold_the_last_plan(
     assert decide(a_metagraph(), ME, replace(history, judged=receipts(1)), SCHEDULE) != expected
 
 
+DOUBTED = "in round 1 2 of 3 receipts do not count: expired; a new plan would burn everything"
+
+
+@pytest.mark.parametrize(
+    ("head", "judged", "expected"),
+    [
+        pytest.param(EMPTY, receipts(1, b="expired", c="expired"), Due(DOUBTED), id="a burn beside receipts that do not count"),
+        pytest.param(EMPTY, receipts(3), DUE, id="all count: the burn is right"),
+        pytest.param(HEAD, receipts(1, b="expired", c="expired"), DUE, id="somebody is paid: each missing one is absent"),
+    ],
+)
+def test_receipts_that_do_not_count_forbid_a_burn(head: LedgerEntry, judged: EntryOutline, expected: Due) -> None:
+    """One trusted receipt, of a rejection say, is no reason to burn what the refused ones may have earned."""
+    history = known(an_attempt(600, ledger="b" * 64), head=head, judged=judged)
+    assert decide(a_metagraph(), ME, history, SCHEDULE) == expected
+    found = decide(a_metagraph(), ME, known(head=head, judged=judged), SCHEDULE)
+    assert found == (NotYet(None, DOUBTED + NONE_TO_HOLD) if expected.held else DUE)
+
+
 def test_they_hold_it_no_longer_than_the_activity_cutoff() -> None:
     """As in every outage of ours."""
     history = replace(known(an_attempt(600)), judged=receipts(0, b="expired"))
@@ -198,9 +297,6 @@ def test_they_hold_it_no_longer_than_the_activity_cutoff() -> None:
 
 def test_an_empty_ledger_holds_what_was_set_before() -> None:
     """After a reset, until the first round is folded again."""
-    assert decide(a_metagraph(), ME, known(an_attempt(600), head=None), SCHEDULE) == Due(
-        "the ledger is empty, and weights were set before"
-    )
-    assert decide(a_metagraph(), ME, known(an_attempt(650), head=None), SCHEDULE) == NotYet(
-        Block(750), "the chain has the newest weights; they are set again once a tempo"
-    )
+    why = "the ledger is empty, and weights were set before"
+    assert decide(a_metagraph(), ME, known(an_attempt(600), head=None), SCHEDULE) == Due(why)
+    assert decide(a_metagraph(), ME, known(an_attempt(650), head=None), SCHEDULE) == NotYet(Block(750), TEMPO, why)

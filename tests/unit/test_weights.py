@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from scoring.ranking.selection import lower_bound
 from scoring.ranking.state import Record, State
-from scoring.types import Block, Hotkey, Uid, Weight, entrant
+from scoring.types import Block, Hotkey, Uid, Weight, entrant, parse_entrant
 from scoring.weights import plan as weights
 from scoring.weights.explanation import explain, explain_all
-from scoring.weights.plan import Snapshot, WeightPlan, WeightsInvalid
+from scoring.weights.plan import PlanPaysNobody, Snapshot, WeightPlan, WeightsInvalid
 from tests.builders.ranking import a_record, named
 
 SHARES = (0.65, 0.14, 0.10, 0.07, 0.04)
@@ -254,30 +254,38 @@ LAST = weights.plan(a_snapshot(a_record(1, 0.4), a_record(2, 0.6), a_record(3, 0
         pytest.param(now(0, 1, 2), 0, {2: 0.14 * 0.89 / 0.24, 1: 0.10 * 0.89 / 0.24, 0: 0.11}, id="the king left"),
         pytest.param(now(0, 1, 2, 3, 9), 0, {3: 0.65, 2: 0.14, 1: 0.10, 0: 0.11}, id="a newcomer"),
         pytest.param(now(1, 2, 3), None, {3: 0.65 / 0.89, 2: 0.14 / 0.89, 1: 0.10 / 0.89}, id="the owner has no uid"),
-        pytest.param(now(0, 9), 0, {0: 1.0}, id="nobody is left"),
         pytest.param(now(0, 1, 2, 3, since=2), 0, {3: 0.65 * 0.89 / 0.79, 2: 0.14 * 0.89 / 0.79, 0: 0.11}, id="registered anew"),
     ],
 )
 def test_in_our_outage_the_last_plan_goes_to_who_is_left(
     registered: tuple[Mapping[Hotkey, Uid], Mapping[Hotkey, Block]], owner: int | None, expected: Mapping[int, float]
 ) -> None:
-    """In proportion, and never more is burned than was, unless nobody is left."""
+    """In proportion, and never more is burned than was."""
     plan = weights.remap(LAST, *registered, None if owner is None else Uid(owner))
     assert vector_of(plan) == expected
     assert [line.uid for line in plan.lines] == sorted(registered[0].values())
     assert plan.snapshot_hash == LAST.snapshot_hash
 
 
-def test_nobody_at_all_is_no_plan() -> None:
-    """Without an owner and without anyone who earned, nothing is set."""
+@pytest.mark.parametrize("owner", [pytest.param(Uid(0), id="it has an owner"), pytest.param(None, id="it has none")])
+def test_a_plan_that_pays_nobody_who_is_left_is_refused(owner: Uid | None) -> None:
+    """It burned a part, and would burn everything now: that is refused by name. One that burned everything may do so again."""
+    with pytest.raises(PlanPaysNobody, match="nobody whom the last plan pays is registered any more"):
+        weights.remap(LAST, *now(0, 9), owner)
+    assert weights.remap(weights.plan(a_snapshot()), *now(0, 9), Uid(0)).vector == {0: 1.0}
     with pytest.raises(WeightsInvalid, match="at least one target"):
-        weights.remap(LAST, *now(9), None)
+        weights.remap(weights.plan(a_snapshot()), *now(9), None)
 
 
 @given(fields(), st.sets(st.integers(0, 12)), st.integers(-1, 3), st.integers(0, 12))
 def test_a_plan_that_moved_is_valid(records: list[Record], here: set[int], shift: int, since: int) -> None:
     """Whoever is left, under whichever uid."""
     plan = weights.plan(a_snapshot(*records, uids={f"h{n}": n for n in range(1, 11)}))
-    moved = weights.remap(plan, *now(0, *sorted(here), shift=shift + 1, since=since), Uid(shift + 1))
+    try:
+        moved = weights.remap(plan, *now(0, *sorted(here), shift=shift + 1, since=since), Uid(shift + 1))
+    except PlanPaysNobody:
+        paid = [line for line in plan.lines if line.share and line.entrant is not None]
+        assert not any(line.uid in here and since <= parse_entrant(line.entrant)[1] for line in paid if line.entrant)
+        return
     assert sum(moved.vector.values()) == pytest.approx(1.0)
-    assert moved.burn == pytest.approx(1.0 if not any(line.share for line in moved.lines) else plan.burn)
+    assert moved.burn == pytest.approx(plan.burn)

@@ -26,6 +26,7 @@ from neurons.cli.output import answer, plain
 
 if TYPE_CHECKING:
     from neurons.settings import ValidatorSettings
+    from neurons.validator.weights.decision import Decision
     from neurons.validator.weights.view import Data, PlanView
 
 Validator = Annotated[
@@ -48,14 +49,12 @@ def weights(
 
     settings = _settings(options, competition)
     if not dry_run:
-        attempts, refusal = asyncio.run(weight_view.attempts(settings, _whose(settings, validator), limit))
+        attempts, decision = asyncio.run(weight_view.attempts(settings, _whose(settings, validator), limit))
         found = [weight_view.attempt_facts(each) for each in attempts]
         answer(as_json, found, lambda: _show_attempts(found))
-        if refusal:
-            typer.echo(f"The last plan is held, and nothing is burned for it: {refusal}.", err=True)
+        _say(decision)
         return
-    view, decision = asyncio.run(weight_view.due_now(settings, _whose(settings, validator)))
-    planned = weight_view.planned(view, decision)
+    planned = weight_view.planned(_view(settings, validator))
     answer(as_json, planned, lambda: _show_plan(planned))
 
 
@@ -85,8 +84,10 @@ def explain(
     """Say why a uid gets what it gets now: share, rank, evidence, lineage, duel, and what it lacks."""
     from neurons.validator.weights import view as weight_view
 
-    found = weight_view.explained(_view(_settings(options, competition), validator), uid)
+    view = _view(_settings(options, competition), validator)
+    found = weight_view.explained(view, uid)
     answer(as_json, found, lambda: _show_explained(found))
+    _say(view.decision)
 
 
 @shared_options
@@ -107,6 +108,7 @@ def what_if(
     supposed = supposing.supposed(view.snapshot, Hotkey(hotkey), score, view.rules)
     changes = weight_view.changes(view.snapshot, supposed)
     answer(as_json, changes, lambda: _show_changes(changes, hotkey, score))
+    _say(view.decision)
 
 
 def _view(settings: "ValidatorSettings", validator: str | None) -> "PlanView":
@@ -114,6 +116,18 @@ def _view(settings: "ValidatorSettings", validator: str | None) -> "PlanView":
 
     work: Coroutine[Any, Any, PlanView] = weight_view.plan_now(settings, _whose(settings, validator))
     return asyncio.run(work)
+
+
+def _say(decision: "Decision | None") -> None:
+    """Say beside the answer that the last plan is held, or that no weights are set at all, and why."""
+    from neurons.validator.weights.decision import NotYet
+
+    if decision is None:
+        typer.echo("The chain does not answer: whether weights are due is not known.", err=True)
+    elif decision.held:
+        typer.echo(f"The last plan is held, and nothing is burned for it: {decision.held}.", err=True)
+    elif isinstance(decision, NotYet) and decision.block is None:
+        typer.echo(f"No weights are set: {decision.why}.", err=True)
 
 
 def _settings(options: SharedOptions, competition: Path | None = None) -> "ValidatorSettings":
@@ -175,7 +189,8 @@ def _when(data: "Data") -> str:
     if data["due"]:
         return "Due now. Nothing was signed."
     before = "" if data["next_block"] is None else f" before block {data['next_block']}"
-    return f"Not due{before}: {data['why']}."
+    held = f" The last plan is held: {data['held']}." if data["held"] else ""
+    return f"Not due{before}: {data['why']}.{held}"
 
 
 def _show_replays(data: "Data") -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from neurons.chain.types import Metagraph
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, Hotkey, RoundNumber, Uid
+from scoring.types import Block, Hotkey, RoundNumber, Uid, entrant
 from scoring.weights import plan
 from scoring.weights.plan import CarriedOver, PlanInput, Snapshot, WeightPlan
 from voice_api.db.ledger import EntryOutline, Ledger, LedgerEntry
@@ -44,8 +44,15 @@ class WeightHistory:
     @property
     def refusal(self) -> str:
         """Why no receipt counts that reached this validator last; '' where one does, or where none ever reached it."""
-        refusal = "" if self.judged is None else self.judged.inputs.refusal
-        return f"in round {self.judged.round} {refusal}" if self.judged is not None and refusal else ""
+        return self._of_judged("" if self.judged is None else self.judged.inputs.refusal)
+
+    @property
+    def distrust(self) -> str:
+        """Why receipts that reached this validator last do not count; '' where all do, or where none ever reached it."""
+        return self._of_judged("" if self.judged is None else self.judged.inputs.distrust)
+
+    def _of_judged(self, why: str) -> str:
+        return f"in round {self.judged.round} {why}" if self.judged is not None and why else ""
 
 
 async def read_history(ledger: Ledger, weights: Weights) -> WeightHistory:
@@ -61,9 +68,9 @@ async def read_history(ledger: Ledger, weights: Weights) -> WeightHistory:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Weights are to be set now. `carry` is the reason why an older plan is carried over; '' stands for a new plan."""
+    """Weights are to be set now. `held` is the reason why the last plan is carried over; '' stands for a new plan."""
 
-    carry: str = ""
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,32 +79,94 @@ class NotYet:
 
     block: Block | None
     why: str
+    held: str = ""
+    """The reason why the last plan is the next one, too; '' where it is not."""
 
 
-def decide(metagraph: Metagraph, me: Hotkey, history: WeightHistory, schedule: Schedule, outage: str = "") -> Due | NotYet:
+Decision = Due | NotYet
+
+
+def decide(metagraph: Metagraph, me: Hotkey, history: WeightHistory, schedule: Schedule, outage: str = "") -> Decision:
     """Weights are due after each fold, and once a tempo to stay active; sooner again when sealed ones expired unopened.
 
-    Never within the chain's rate limit, never before the block that the chain named, and after a failure only after a while. In an
-    outage of ours (`outage` names it; see `_fault` for others) only an older plan can be carried over, and no longer than the chain
-    takes a validator for active: no old plan pays for ever. Nothing is burned for it: without an older plan that pays anybody nothing
-    is set while the ledger is empty, or while no receipt counts.
+    Never within the chain's rate limit, never before the block that the chain named, and after a failure only after a while.
+
+    In a fault of ours (`outage` names one, `_fault` the others) the ledger decides nothing: the last plan that paid anybody is carried
+    over, no longer than the chain takes a validator for active. Without such a plan, or when all whom it pays have left, nothing is set.
+    One exception: where nobody can be owed anything (see `_nobody_can_earn`) everything is burned, fault or not. So a subnet without
+    any model burns on, though no round is opened for it and its ledger stands still.
     """
     block, neuron = metagraph.block, metagraph.neuron(me)
     if neuron is None:
         return NotYet(None, "this validator's hotkey is not registered")
     if metagraph.neuron(metagraph.owner_hotkey) is None:
         return NotYet(None, "the subnet's owner holds no uid to burn to")
-    if not history.paid and (history.head is None or history.refusal):
-        return NotYet(None, history.refusal or "nothing was folded yet")
-    why = outage or _fault(history, block, schedule)
+    fault = _fault(metagraph, history, schedule)
+    why, lacks = outage or fault, _lacks(metagraph, history)
+    if why and lacks and not _nobody_can_earn(metagraph, history, schedule):
+        return NotYet(None, f"{fault or outage}, and {lacks}")
+    held = "" if lacks else why
     wanted = _wanted(history, metagraph.tempo, carrying=why != "")
     limit = Block(neuron.last_update + metagraph.weights_rate_limit)
     earliest, reason = max(wanted, (limit, "the chain's rate limit"), _after_failures(history.attempts, metagraph.tempo))
     if block < earliest:
-        return NotYet(earliest, reason)
-    if why and history.planned is not None and block > history.planned.block + metagraph.activity_cutoff:
-        return NotYet(None, f"{why}, for longer than the activity cutoff of {metagraph.activity_cutoff} blocks")
-    return Due(why if history.planned is not None else "")
+        return NotYet(earliest, reason, held)
+    if held and history.planned is not None and block > history.planned.block + metagraph.activity_cutoff:
+        return NotYet(None, f"{held}, for longer than the activity cutoff of {metagraph.activity_cutoff} blocks")
+    return Due(held)
+
+
+def _fault(metagraph: Metagraph, history: WeightHistory, schedule: Schedule) -> str:
+    """The reason of ours why the ledger decides nothing now; '' where it does.
+
+    No entry, no receipt that counts, entries that are being folded again, nothing folded for long; or receipts that do not count while
+    the others leave nobody to be paid.
+    """
+    head = history.head
+    if head is None:
+        return "nothing was folded yet" if history.planned is None else "the ledger is empty, and weights were set before"
+    found = history.refusal or _folded_again(head, history.planned) or stalled(head.round, metagraph.block, schedule)
+    if found or not history.distrust or not _burns_everything(metagraph, head, schedule):
+        return found
+    return f"{history.distrust}; a new plan would burn everything"
+
+
+def _folded_again(head: LedgerEntry, planned: WeightAttempt | None) -> str:
+    """The reason why a ledger is older than weights that were set from it: it was reset; '' where it is not."""
+    last = None if planned is None else _source(planned.plan_input).state.round
+    if last is None or last <= head.round:
+        return ""
+    return f"the ledger is being folded again: it stands at round {head.round}, and weights were set from round {last}"
+
+
+def _lacks(metagraph: Metagraph, history: WeightHistory) -> str:
+    """The reason why there is no plan to carry over; '' where there is one that still pays somebody."""
+    if history.planned is None or not history.paid:
+        return "no weights that pay anybody were set before"
+    try:
+        make_plan(carried_over(metagraph, history.planned.plan_input, ""))
+    except plan.PlanPaysNobody as exc:
+        return str(exc)
+    return ""
+
+
+def _nobody_can_earn(metagraph: Metagraph, history: WeightHistory, schedule: Schedule) -> bool:
+    """Say whether a burn of everything is right whatever the ledger does not know yet.
+
+    So it is when the ledger pays nobody, rejected whatever commitments of registered hotkeys the chain has, and counts every receipt
+    that reached it last.
+    """
+    if history.head is None or history.distrust:
+        return False
+    rejected = {rejection.entrant for rejection in history.head.state.rejections}
+    since = _registered_at(metagraph)
+    known = [item for item in metagraph.commitments if item.hotkey in since and since[item.hotkey] <= item.block]
+    waiting = [item for item in known if entrant(item.hotkey, item.block) not in rejected]
+    return not waiting and _burns_everything(metagraph, history.head, schedule)
+
+
+def _burns_everything(metagraph: Metagraph, head: LedgerEntry, schedule: Schedule) -> bool:
+    return plan.plan(snapshot(metagraph, head, schedule)).burn >= 1.0
 
 
 def rounds_left_or_raise(schedule: Schedule, number: RoundNumber) -> int | None:
@@ -110,13 +179,6 @@ def rounds_left_or_raise(schedule: Schedule, number: RoundNumber) -> int | None:
         last = f"The rules of {schedule.name!r} end with round {schedule.until_round}, and this is round {number}."
         raise PlatformError(Code.COMPETITION_EXPIRED, last)
     return left if left is not None and left < WARN_ROUNDS else None
-
-
-def _fault(history: WeightHistory, block: Block, schedule: Schedule) -> str:
-    """The reason of ours why no new plan can be made: no entry, no receipt that counts, nothing folded for long; '' where one can."""
-    if history.head is None:
-        return "the ledger is empty, and weights were set before"
-    return history.refusal or stalled(history.head.round, block, schedule)
 
 
 def stalled(last: RoundNumber, block: Block, schedule: Schedule) -> str:
@@ -174,9 +236,8 @@ def snapshot(metagraph: Metagraph, head: LedgerEntry, schedule: Schedule) -> Sna
 def carried_over(metagraph: Metagraph, old: PlanInput, why: str) -> CarriedOver:
     """An older snapshot, for the hotkeys that are registered now."""
     owner = metagraph.neuron(metagraph.owner_hotkey)
-    first = old.carried if isinstance(old, CarriedOver) else old
     return CarriedOver(
-        carried=first,
+        carried=_source(old),
         why=why,
         block=metagraph.block,
         owner=None if owner is None else owner.uid,
@@ -193,6 +254,11 @@ def make_plan(given: PlanInput) -> WeightPlan:
         case CarriedOver():
             again = plan.remap(plan.plan(given.carried), given.uids, given.registered_at, given.owner)
             return replace(again, snapshot_hash=given.hash)
+
+
+def _source(given: PlanInput) -> Snapshot:
+    """The snapshot of a ledger that an input is of."""
+    return given.carried if isinstance(given, CarriedOver) else given
 
 
 def _uids(metagraph: Metagraph) -> dict[Hotkey, Uid]:

@@ -25,6 +25,7 @@ from neurons.settings import ValidatorSettings
 from neurons.shutdown import Shutdown, unless_stopped
 from neurons.validator.weights.decision import (
     TAKEN,
+    Decision,
     Due,
     NotYet,
     WeightHistory,
@@ -86,7 +87,7 @@ class WeightSetter:
         self._woken = asyncio.Event()
         self._history: WeightHistory | None = None
         self._unwritten: list[WeightAttempt] = []
-        self._said = ""
+        self._held, self._said = "", ""
 
     def wake(self) -> None:
         """Look at once: something was folded."""
@@ -132,12 +133,12 @@ class WeightSetter:
             await self._read()
         history = replace(self._history, attempts=(*reversed(self._unwritten), *self._history.attempts))
         decision = decide(metagraph, self._terms.hotkey, history, self._terms.schedule, outage)
+        self._say(decision)
         match decision:
-            case NotYet(block, why):
-                self._say(why)
+            case NotYet(block):
                 return await self._rest(chain, metagraph.block, block)
-            case Due(carry):
-                await self._set(chain, metagraph, history, carry, outage)
+            case Due(held):
+                await self._set(chain, metagraph, history, held, outage)
                 await self._read()  # what was sent just now is what an outage from now on is bridged with
                 return self._terms.pause
             case unreachable:
@@ -167,10 +168,10 @@ class WeightSetter:
             if await self._weights.settle(end):
                 log_outcome(end)
 
-    async def _set(self, chain: Chain, metagraph: Metagraph, history: WeightHistory, carry: str, outage: str) -> None:
+    async def _set(self, chain: Chain, metagraph: Metagraph, history: WeightHistory, held: str, outage: str) -> None:
         """Plan, record the attempt, send it, and record its end."""
         try:
-            given = self._plan_input(metagraph, history, carry)
+            given = self._plan_input(metagraph, history, held)
             plan = make_plan(given)
         except WeightsInvalid as exc:
             log.error("no weights can be planned", why=str(exc))
@@ -178,8 +179,8 @@ class WeightSetter:
         head = max(await chain.head(), metagraph.block)
         attempt = WeightAttempt(block=head, snapshot_hash=given.hash, plan_input=given, plan=plan, outcome=WeightOutcome.SENDING)
         attempt = await self._begin(attempt, outage)
-        if carry:
-            log.error("the last weights are sent again, to the hotkeys of now", why=carry, snapshot=given.hash)
+        if held:
+            log.error("the last weights are sent again, to the hotkeys of now", why=held, snapshot=given.hash)
         try:
             result = await chain.set_weights(self._terms.wallet, plan.vector, self._terms.version_key)
         except ChainUnavailable as lost:
@@ -187,9 +188,9 @@ class WeightSetter:
             raise
         await self._end(answered(attempt, result))
 
-    def _plan_input(self, metagraph: Metagraph, history: WeightHistory, carry: str) -> PlanInput:
-        if carry and history.planned is not None:
-            return carried_over(metagraph, history.planned.plan_input, carry)
+    def _plan_input(self, metagraph: Metagraph, history: WeightHistory, held: str) -> PlanInput:
+        if held and history.planned is not None:
+            return carried_over(metagraph, history.planned.plan_input, held)
         if history.head is None:
             raise WeightsInvalid("nothing was folded yet")
         return snapshot(metagraph, history.head, self._terms.schedule)
@@ -209,11 +210,19 @@ class WeightSetter:
         else:
             self._unwritten[-1] = end
 
-    def _say(self, why: str) -> None:
-        """Say why nothing is set, once."""
+    def _say(self, decision: Decision) -> None:
+        """Say once why the last plan is held, that it is no longer, and why nothing is set."""
+        if decision.held != self._held:
+            self._held = decision.held
+            if decision.held:
+                log.error("weights hold the last plan", why=decision.held)
+            else:
+                log.info("weights hold the last plan no longer")
+        why = decision.why if isinstance(decision, NotYet) else ""
         if why != self._said:
             self._said = why
-            log.info("weights are not due", why=why)
+            if why:
+                log.info("weights are not due", why=why)
 
     async def _rest(self, chain: Chain, now: Block, due: Block | None) -> timedelta:
         """The time until weights are due; shorter while attempts wait for their end, and never too long."""

@@ -6,12 +6,20 @@ from datetime import UTC, datetime
 from typing import Any, assert_never
 
 from neurons.chain.adapter import Chain
-from neurons.chain.types import ChainUnavailable, Metagraph
+from neurons.chain.types import ChainUnavailable
 from neurons.network import open_chain
 from neurons.settings import ValidatorSettings
-from neurons.validator.weights import decision
-from neurons.validator.weights.decision import Due, NotYet, make_plan, read_history
-from scoring.competition import Competition, Schedule, load
+from neurons.validator.weights.decision import (
+    Decision,
+    Due,
+    NotYet,
+    decide,
+    make_plan,
+    read_history,
+    rounds_left_or_raise,
+    snapshot,
+)
+from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey, RoundNumber, Uid
 from scoring.weights.explanation import explain, explain_all
@@ -29,14 +37,15 @@ _BEACON_BEGAN, _BEACON_SECONDS = 1_692_803_367, 3
 """The beacon (drand's quicknet) whose rounds open sealed weights: the Unix time of its first round, and the time between two."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
-    """A validator's ledger and the chain at one moment, and the plan that follows."""
+    """A validator's ledger and the chain at one moment, the plan that follows, and whether it is this that would be sent."""
 
     head: LedgerEntry
     rules: Competition
     snapshot: Snapshot
     plan: WeightPlan
+    decision: Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,42 +81,39 @@ class CheckedReplay:
 
 
 async def plan_now(settings: ValidatorSettings, validator: Hotkey) -> PlanView:
-    """Read the ledger's head and the chain, and plan the weights that `validator` would set now.
+    """Read ledger, attempts and chain, plan the weights that follow for `validator` now, and decide whether they would be sent.
 
     Raises PlatformError: NOT_FOUND without a ledger, COMPETITION_EXPIRED once the rules have ended, STATE_CONFLICT where nothing
     can be planned; ChainUnavailable, DatabaseUnavailable.
     """
     schedule = load(settings.competition)
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool, open_chain(settings) as chain:
-        return _planned(validator, await Ledger(pool, validator).head(), await chain.metagraph(), schedule)
-
-
-async def due_now(settings: ValidatorSettings, validator: Hotkey) -> tuple[PlanView, Due | NotYet]:
-    """The plan of now, and whether it would be sent now; raises what `plan_now` does."""
-    schedule = load(settings.competition)
-    async with open_pool(settings.database_url.get_secret_value(), size=1) as pool, open_chain(settings) as chain:
         metagraph = await chain.metagraph()
         history = await read_history(Ledger(pool, validator), Weights(pool, validator))
-    view = _planned(validator, history.head, metagraph, schedule)
-    return view, decision.decide(metagraph, validator, history, schedule)
-
-
-def _planned(validator: Hotkey, head: LedgerEntry | None, metagraph: Metagraph, schedule: Schedule) -> PlanView:
-    decision.rounds_left_or_raise(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
+    rounds_left_or_raise(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
+    head = history.head
     if head is None:
         raise PlatformError(Code.NOT_FOUND, f"{validator} has folded no round yet")
     try:
-        snapshot = decision.snapshot(metagraph, head, schedule)
-        return PlanView(head, schedule.at(head.round), snapshot, plan(snapshot))
+        found = snapshot(metagraph, head, schedule)
+        due = decide(metagraph, validator, history, schedule)
+        return PlanView(head=head, rules=schedule.at(head.round), snapshot=found, plan=plan(found), decision=due)
     except WeightsInvalid as exc:
         raise PlatformError(Code.STATE_CONFLICT, f"no weights can be planned: {exc}") from exc
 
 
-async def attempts(settings: ValidatorSettings, validator: Hotkey, limit: int) -> tuple[tuple[WeightAttempt, ...], str]:
-    """The validator's last attempts, newest first, and why the last plan is held, '' where it is not."""
+async def attempts(
+    settings: ValidatorSettings, validator: Hotkey, limit: int
+) -> tuple[tuple[WeightAttempt, ...], Decision | None]:
+    """The validator's last attempts, newest first, and the decision of now, None where the chain does not answer."""
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool:
         weights = Weights(pool, validator)
-        return await weights.page(limit=limit), (await read_history(Ledger(pool, validator), weights)).refusal
+        found, history = await weights.page(limit=limit), await read_history(Ledger(pool, validator), weights)
+    try:
+        async with open_chain(settings) as chain:
+            return found, decide(await chain.metagraph(), validator, history, load(settings.competition))
+    except ChainUnavailable:
+        return found, None
 
 
 async def replayed(settings: ValidatorSettings, snapshot_hash: str) -> tuple[CheckedReplay, ...]:
@@ -156,14 +162,15 @@ def attempt_facts(each: WeightAttempt) -> Data:
     return data | {"carried": each.plan_input.why if isinstance(each.plan_input, CarriedOver) else None}
 
 
-def planned(view: PlanView, due: Due | NotYet) -> Data:
+def planned(view: PlanView) -> Data:
     """The plan of now, and when it would be sent."""
     data = {"ledger_hash": view.head.state_hash, "round": view.head.round, "throne": view.head.state.throne}
     data |= {"snapshot_hash": view.snapshot.hash, "block": view.snapshot.block, "owner": view.snapshot.owner}
     data |= {"burn": view.plan.burn, "vector": to_u16(view.plan.vector), "lines": _lines(view.snapshot, view.plan)}
-    match due:
-        case Due(carry):
-            return data | {"due": True, "next_block": None, "why": carry}
+    data |= {"held": view.decision.held or None}
+    match view.decision:
+        case Due(held):
+            return data | {"due": True, "next_block": None, "why": held}
         case NotYet(block, why):
             return data | {"due": False, "next_block": block, "why": why}
         case unreachable:
@@ -192,6 +199,7 @@ def explained(view: PlanView, uid: int) -> Data:
         | asdict(words)
         | facts
         | {"duel": duel, "duels_over": ended, "block": view.snapshot.block, "round": view.head.round}
+        | {"held": view.decision.held or None}
     )
 
 
