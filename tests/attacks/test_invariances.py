@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from prompts.generate import generate
 from prompts.groups import Group, GroupPlan
 from scoring.audio.audio import Audio, from_pcm, to_pcm
 from scoring.audio.spoken import Spoken
@@ -19,6 +18,7 @@ from scoring.judges.panel import Judges, Panel
 from scoring.progress import NO_PROGRESS
 from scoring.report import EvaluationReport, Factor
 from scoring.types import RoundNumber
+from tests.builders.prompts import short_groups
 
 SEED = "06" * 32
 PLAN = GroupPlan(single=1, counterfactual=0, voice=1)
@@ -35,15 +35,15 @@ import json, sys
 from dataclasses import asdict
 from pathlib import Path
 import torch
-from prompts.generate import generate
 from prompts.groups import GroupPlan
 from scoring.competition import load
 from scoring.judges.panel import Panel
 from scoring.audio.spoken import Spoken
 from scoring.types import RoundNumber
+from tests.builders.prompts import short_groups
 
 torch.set_num_threads(2)
-groups = generate(bytes.fromhex(sys.argv[2]), GroupPlan(*json.loads(sys.argv[3])))
+groups = short_groups(sys.argv[2], GroupPlan(*json.loads(sys.argv[3])))
 said = {
     path.stem: Spoken(prompt_id=path.stem, rate=int(sys.argv[4]), pcm=path.read_bytes(), seconds=0.0)
     for path in Path(sys.argv[1]).glob("*.pcm")
@@ -62,7 +62,7 @@ def competition() -> Competition:
 @pytest.fixture(scope="module")
 def groups() -> tuple[Group, ...]:
     """A single and a voice pair: three samples."""
-    return generate(bytes.fromhex(SEED), PLAN)
+    return short_groups(SEED, PLAN)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from neurons.localnet.models import build
-from prompts.generate import generate
 from prompts.groups import Group, GroupKind, GroupPlan, Prompt
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, Profile, load
@@ -19,6 +18,7 @@ from scoring.scores.scales import METRICS, load_anchors
 from scoring.synthesis import espeak
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
+from tests.builders.prompts import short_groups
 
 RATE = 22_050
 Say = Callable[..., bytes]
@@ -27,7 +27,7 @@ Say = Callable[..., bytes]
 @pytest.fixture(scope="module")
 def groups() -> tuple[Group, ...]:
     """A small round: one group of each kind, five samples."""
-    return generate(bytes.fromhex("aa" * 32), GroupPlan(single=1, counterfactual=1, voice=1))
+    return short_groups("aa" * 32, GroupPlan(single=1, counterfactual=1, voice=1))
 
 
 @pytest.fixture(scope="module")
