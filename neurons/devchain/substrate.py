@@ -17,7 +17,7 @@ from bittensor.error_descriptions import DESCRIPTIONS
 from neurons.devchain import storage
 from neurons.devchain.calls import KNOWN, DevCall, Rejected, check
 from neurons.devchain.events import Failed, LoggedEvent
-from neurons.devchain.faults import Draw, FaultInjector, NodeError
+from neurons.devchain.fault_injector import Draw, FaultInjector, NodeError
 from neurons.devchain.genesis import Clock, number_of, starts_at
 from neurons.devchain.node import Extrinsic, Node, NoSuchBlock, payload
 from neurons.devchain.state import ChainState

@@ -47,6 +47,13 @@ def test_the_api_and_the_daemons_run_without_torch() -> None:
     assert done.stdout.splitlines() == [f"{name} []" for name in LIGHT], done.stderr
 
 
+def test_the_command_line_starts_light() -> None:
+    """Each command imports what it needs: asking for help waits for no SDK, no server and no torch."""
+    heavy = {"asyncpg", "bittensor", "fastapi", "redis", "torch"}
+    done = python("-c", f"import sys, neurons.cli.main; print(sorted({heavy} & set(sys.modules)))")
+    assert done.stdout == "[]\n", done.stderr
+
+
 def test_the_job_that_the_api_names_exists() -> None:
     """The dispatcher names its job by string; the string resolves."""
     module, name = dispatcher.JOB.rsplit(".", 1)
