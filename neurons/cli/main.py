@@ -14,7 +14,7 @@ from neurons.cli.miner import commands as miner
 from neurons.cli.operator import commands as operator
 from neurons.cli.output import plain
 from neurons.cli.scoring import commands as scoring
-from neurons.cli.scoring import pin, simulate
+from neurons.cli.scoring import simulate
 from neurons.cli.validator import certificates, ledger, weights
 from scoring.errors import EXPLANATIONS, Code, VoiceError
 
@@ -34,7 +34,6 @@ app.add_typer(daemons.database, name="db")
 app.add_typer(miner.app, name="miner")
 app.add_typer(operator.app, name="operator")
 app.add_typer(dev.app, name="dev")
-scoring.app.command("pin")(pin.pin)
 app.add_typer(scoring.app, name="scoring")
 app.add_typer(simulate.app, name="simulate")
 app.command("api")(daemons.api)

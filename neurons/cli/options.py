@@ -1,6 +1,7 @@
-"""Options that several commands share: a command names a group of them, and gets one object with their values."""
+"""Options that several commands share, and what they mean: a command names a group of them, and gets one object with their values."""
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -121,3 +122,11 @@ def keys_of(settings: "ChainSettings") -> "bt.Wallet":
     from neurons.chain import wallets
 
     return wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+
+
+def answer(as_json: bool, data: Any, show: Callable[[], None]) -> None:
+    """What a command with `AsJson` found: its data as JSON for machines, or a view of it for people."""
+    if as_json:
+        typer.echo(json.dumps(data))
+    else:
+        show()

@@ -1,11 +1,9 @@
-"""Output of commands: JSON or a view for people, text that moves no cursor, and bars on stderr."""
+"""Output of commands on a terminal: text that moves no cursor, and bars on stderr."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import typer
 from rich import progress
 from rich.console import Console
 
@@ -16,14 +14,6 @@ if TYPE_CHECKING:
 def plain(text: str) -> str:
     """A stranger's text with a mark for each character that cannot be printed: it must not move a cursor."""
     return "".join(character if character.isprintable() else "�" for character in text)
-
-
-def answer(as_json: bool, data: Any, show: Callable[[], None]) -> None:
-    """Print the data as JSON for machines, or show a view of it to people."""
-    if as_json:
-        typer.echo(json.dumps(data))
-    else:
-        show()
 
 
 @contextmanager

@@ -1,18 +1,18 @@
-"""`voice dev`: the development chain and the local hub."""
+"""`voice dev`: the development chain with its rules and faults, and the local model hub."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from neurons.cli.dev import fault, rules
-from neurons.cli.options import AsJson, DevChainOptions, DevWalletOptions, Netuid, address, shared_options
-from neurons.cli.output import answer
+from neurons.cli.options import AsJson, DevChainOptions, DevWalletOptions, Netuid, address, answer, shared_options
+from neurons.devchain.faults import FaultKind
+from scoring.errors import Code, PlatformError
 
 app = typer.Typer(help="The development chain and the local model hub.", no_args_is_help=True)
-app.add_typer(fault.app, name="fault")
-app.command("set")(rules.change)
-app.command("reveal")(rules.reveal)
+faults = typer.Typer(help="Let the development chain's node fail.", no_args_is_help=True)
+app.add_typer(faults, name="fault")
 
 OnHotkey = Annotated[
     str | None, typer.Option("--on", parser=address, metavar="ADDRESS", help="Another hotkey (default: the wallet's).")
@@ -136,8 +136,6 @@ def blocks(
     as_json: AsJson = False,
 ) -> None:
     """Show the chain's newest blocks and their events."""
-    from dataclasses import asdict
-
     from neurons.cli.dev import tables
     from neurons.devchain import operations
 
@@ -149,10 +147,126 @@ def blocks(
 @shared_options
 def show(options: DevChainOptions, as_json: AsJson = False) -> None:
     """Show the chain as it is now: neurons, stakes, weights, permits, commitments, hyperparameters and faults."""
-    from dataclasses import asdict
-
     from neurons.cli.dev import tables
     from neurons.devchain.overview import overview
 
     found = overview(options.file)
     answer(as_json, asdict(found), lambda: tables.show_overview(found))
+
+
+@app.command("set")
+@shared_options
+def change(
+    options: DevChainOptions,
+    name: Annotated[str, typer.Argument(help="A hyperparameter as `voice dev show` names it, or owner_hotkey.")],
+    value: Annotated[str, typer.Argument(help="A whole number, 0 or 1 for a switch; a hotkey's address for owner_hotkey.")],
+) -> None:
+    """Set a hyperparameter from the next block on."""
+    from neurons.devchain import operations
+    from scoring.types import Hotkey
+
+    if name == "owner_hotkey":
+        block = operations.own(options.file, Hotkey(address(value)))
+    else:
+        try:
+            number = int(value)
+        except ValueError as exc:
+            raise PlatformError(Code.ARGUMENT_INVALID, f"{name} is a whole number, not {value}") from exc
+        block = operations.change(options.file, name, number)
+    typer.echo(f"{name} is {value} from block {block} on")
+
+
+@app.command()
+@shared_options
+def reveal(
+    options: DevWalletOptions,
+    weights: Annotated[list[str], typer.Argument(metavar="UID=WEIGHT...", help="The weights that were sealed.")],
+    sealed_in: Annotated[
+        int | None, typer.Option("--block", min=0, help="The block that holds them (default: the earliest that waits).")
+    ] = None,
+    hotkey: Annotated[
+        str | None,
+        typer.Option("--hotkey", parser=address, metavar="ADDRESS", help="The validator's hotkey (default: the wallet's)."),
+    ] = None,
+) -> None:
+    """Open a validator's sealed weights, as the beacon would; offline, the weights must be given."""
+    from bittensor.intents import normalize
+
+    from neurons.devchain import operations
+    from scoring.types import Hotkey, Uid
+
+    whose = hotkey or options.keys().hotkey.ss58_address
+    pairs = [_pair(text) for text in weights]
+    uids, values = normalize([uid for uid, _ in pairs], [weight for _, weight in pairs])
+    row = {Uid(uid): value for uid, value in zip(uids, values, strict=True)}
+    block = operations.reveal(options.file, Hotkey(whose), row, sealed_in)
+    typer.echo(f"the weights of {whose} are open from block {block} on")
+
+
+def _pair(text: str) -> tuple[int, float]:
+    uid, _, weight = text.partition("=")
+    try:
+        found = int(uid), float(weight)
+    except ValueError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{text} is not UID=WEIGHT, like 3=0.65") from exc
+    if not (0 <= found[0] < 2**16 and 0 <= found[1] < float("inf")):
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{text}: a uid is from 0 to 65535, a weight finite and at least 0")
+    return found
+
+
+@faults.command("add")
+@shared_options
+def add_fault(
+    options: DevChainOptions,
+    kind: Annotated[
+        FaultKind, typer.Argument(help="stall: no answer; drop: the connection breaks; stale: the head stands still; error.")
+    ],
+    call: Annotated[
+        str,
+        typer.Option(
+            help="The calls that fail: submit, query, runtime_call, connect, SubtensorModule.*, … (patterns with * and ?)."
+        ),
+    ] = "*",
+    share: Annotated[float, typer.Option(help="The share of them that fails, above 0 and at most 1.")] = 1.0,
+    seconds: Annotated[float, typer.Option(help="Seconds that a stall lasts.")] = 3_600.0,
+    name: Annotated[str, typer.Option(help="The error, by the chain's name.")] = "Unavailable",
+    after: Annotated[bool, typer.Option("--after", help="The call takes effect; only its answer is lost.")] = False,
+    until_block: Annotated[int | None, typer.Option(min=1, help="The block at which it is over (default: when cleared).")] = None,
+    pid: Annotated[int | None, typer.Option(min=1, help="Only this process's node fails (default: everybody's).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Begin a fault at the newest block; running processes meet it with their next call."""
+    from neurons.devchain import operations
+    from neurons.devchain.faults import FaultPlan
+
+    fault = operations.add_fault(
+        options.file,
+        FaultPlan(kind=kind, call=call, share=share, seconds=seconds, name=name, after=after, until_block=until_block, pid=pid),
+    )
+    answer(as_json, {"id": fault}, lambda: typer.echo(f"fault {fault}: {kind.value} of {call}"))
+
+
+@faults.command("list")
+@shared_options
+def list_faults(options: DevChainOptions, as_json: AsJson = False) -> None:
+    """Show the faults, those that are over too, and how often each struck."""
+    from neurons.cli.dev import tables
+    from neurons.devchain import operations
+
+    found = operations.faults(options.file)
+    answer(as_json, [asdict(fault) for fault in found], lambda: tables.show_faults(found))
+
+
+@faults.command("clear")
+@shared_options
+def clear_fault(
+    options: DevChainOptions,
+    fault: Annotated[int | None, typer.Argument(help="The fault's number (default: all).")] = None,
+) -> None:
+    """End and forget a fault, or all."""
+    from neurons.devchain import operations
+
+    cleared = operations.clear_faults(options.file, fault)
+    if fault is not None and not cleared:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"there is no fault {fault}; `voice dev fault list` shows them")
+    typer.echo(f"{cleared} cleared")

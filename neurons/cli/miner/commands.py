@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from neurons.cli.miner import run, score, status, validate
-from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, given, keys_of, shared_options
-from neurons.cli.output import answer
+from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, answer, given, keys_of, shared_options
 
 if TYPE_CHECKING:
     import bittensor as bt

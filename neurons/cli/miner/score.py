@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, shared_options
-from neurons.cli.output import answer, stages
+from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, answer, shared_options
+from neurons.cli.output import stages
 
 if TYPE_CHECKING:
     from neurons.settings import MinerSettings

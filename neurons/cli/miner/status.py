@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, WalletOptions, address, keys_of, shared_options
-from neurons.cli.output import answer, plain
+from neurons.cli.options import AsJson, WalletOptions, address, answer, keys_of, shared_options
+from neurons.cli.output import plain
 from scoring.errors import EXPLANATIONS
 from scoring.types import MICRO
 

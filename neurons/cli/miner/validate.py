@@ -13,8 +13,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, keys_of, shared_options
-from neurons.cli.output import answer, plain
+from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, answer, keys_of, shared_options
+from neurons.cli.output import plain
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi

@@ -2,20 +2,27 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
 
-from neurons.cli.operator import tables
-from neurons.cli.options import AsJson, WalletOptions, address, keys_of, shared_options
-from neurons.cli.output import answer
-from scoring.errors import Code, PlatformError
+from neurons.cli.options import AsJson, WalletOptions, address, answer, keys_of, shared_options
+from neurons.cli.output import plain
+from scoring.errors import EXPLANATIONS, Code, PlatformError
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
-    from voice_api.schemas.operations import Ordered
+    from scoring.types import EvaluationId
+    from voice_api.schemas.evaluations import EvaluationOut
+    from voice_api.schemas.operations import Ordered, StuckOut, WorkerOut
+
+    Crew = tuple[Sequence[WorkerOut], Mapping[EvaluationId, EvaluationOut]]
 
 app = typer.Typer(help="An operator's views and orders, with a hotkey that VOICE_API_OPERATORS names.", no_args_is_help=True)
 
@@ -32,7 +39,7 @@ _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(h
 def stuck(options: WalletOptions, as_json: AsJson = False) -> None:
     """List evaluations of open rounds that were parked and wait for an operator."""
     found = _ask(lambda api: api.stuck(), options)
-    answer(as_json, [row.model_dump(mode="json") for row in found], lambda: tables.show_stuck(found))
+    answer(as_json, [row.model_dump(mode="json") for row in found], lambda: _show_stuck(found))
 
 
 @app.command()
@@ -40,14 +47,14 @@ def stuck(options: WalletOptions, as_json: AsJson = False) -> None:
 def workers(options: WalletOptions, as_json: AsJson = False) -> None:
     """List live workers and their work."""
 
-    async def ask(api: "VoiceApi") -> "tables.Crew":
+    async def ask(api: "VoiceApi") -> "Crew":
         live = await api.workers()
         held = [worker.evaluation_id for worker in live if worker.evaluation_id is not None]
         return live, {row.id: row for row in await asyncio.gather(*map(api.evaluation, held))}
 
     live, evaluations = _ask(ask, options)
     data = [worker.model_dump(mode="json") for worker in live]
-    answer(as_json, data, lambda: tables.show_workers(live, evaluations, datetime.now(UTC)))
+    answer(as_json, data, lambda: _show_workers(live, evaluations, datetime.now(UTC)))
 
 
 @app.command()
@@ -186,3 +193,61 @@ def moment(text: str, now: datetime) -> datetime:
             Code.ARGUMENT_INVALID, f"{text} is neither a time like 2026-11-22T09:00 nor an age like 90m."
         ) from exc
     return named if named.tzinfo else named.replace(tzinfo=UTC)
+
+
+def _show_stuck(rows: "Sequence[StuckOut]") -> None:
+    """Show each parked evaluation with its code and advice."""
+    if not rows:
+        Console().print("Nothing waits for an operator.")
+        return
+    table = Table(
+        "evaluation",
+        "submission",
+        "round",
+        "queue",
+        "parked",
+        "host",
+        "failures",
+        Column("why", overflow="fold"),
+        box=SIMPLE_HEAD,
+    )
+    for row in rows:
+        why = plain(f"[{row.code}] {row.reason} {EXPLANATIONS[row.code].advice}" if row.code else row.reason or "")
+        table.add_row(
+            str(row.evaluation_id),
+            str(row.submission_id),
+            str(row.round),
+            row.queue.value,
+            f"{row.parked_why.value}, {row.finished_at:%m-%d %H:%M}",
+            plain(row.host or ""),
+            str(row.failures),
+            Text(why),
+        )
+    Console().print(table)
+
+
+def _show_workers(rows: "Sequence[WorkerOut]", evaluations: "Mapping[EvaluationId, EvaluationOut]", now: datetime) -> None:
+    """Show each worker with its work, and when it was last seen."""
+    if not rows:
+        Console().print("No worker lives.")
+        return
+    table = Table("worker", "host", "queue", "does", "since", "seen", box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(
+            plain(row.name),
+            plain(row.host),
+            row.queue.value,
+            _does(row, evaluations),
+            f"{row.started_at:%m-%d %H:%M}",
+            f"{max(0, round((now - row.seen_at).total_seconds()))} s ago",
+        )
+    Console().print(table)
+
+
+def _does(row: "WorkerOut", evaluations: "Mapping[EvaluationId, EvaluationOut]") -> str:
+    drains = "draining" if row.draining else ""
+    if row.evaluation_id is None:
+        return drains or "waits"
+    found = evaluations.get(row.evaluation_id)
+    stage = f" {found.stage} {found.done}/{found.total}" if found and found.stage else ""
+    return f"evaluation {row.evaluation_id}{stage}" + (", then ends" if drains else "")

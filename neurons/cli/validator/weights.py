@@ -19,10 +19,11 @@ from neurons.cli.options import (
     NetworkOptions,
     SharedOptions,
     address,
+    answer,
     keys_of,
     shared_options,
 )
-from neurons.cli.output import answer, plain
+from neurons.cli.output import plain
 
 if TYPE_CHECKING:
     from neurons.settings import ValidatorSettings

@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from neurons.cli.scoring.pin import pin
+from neurons.cli.scoring.commands import pin
 from neurons.localnet import models
 from neurons.localnet.network import COMPETITION
 from prompts.groups import Group
