@@ -10,6 +10,10 @@ import typer
 
 from neurons.cli import logs
 from neurons.cli.options import ChainOptions, CompetitionFile, given, keys_of, shared_options
+from neurons.settings import HeartbeatSettings, MigrationSettings, QueueSettings, ValidatorSettings
+from scoring.competition import load
+from scoring.errors import Code, PlatformError
+from voice_api.settings import ApiSettings, DispatcherSettings, MetricsSettings
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -32,7 +36,6 @@ def api(
     import uvicorn
 
     from voice_api.runtime.reachable import check_free
-    from voice_api.settings import ApiSettings
     from voice_api.web.app import create_app
 
     logs.configure()
@@ -53,7 +56,6 @@ def dispatcher() -> None:
     """Keep wake-ups in Redis for due evaluations, and return expired leases."""
     from voice_api.dispatch import dispatcher as process
     from voice_api.runtime.process_metrics import DispatcherMetrics
-    from voice_api.settings import DispatcherSettings
 
     settings = DispatcherSettings()
     metrics = DispatcherMetrics()
@@ -67,7 +69,6 @@ def worker(
     ] = False,
 ) -> None:
     """Evaluate models: fetch, let them speak in a sandbox, judge, and sign."""
-    from voice_api.settings import MetricsSettings
     from workers.settings import ReceiptSignerSettings, WorkerSettings
 
     if show_key:
@@ -89,8 +90,6 @@ def queue_run(options: ChainOptions, competition: CompetitionFile = None) -> Non
     from neurons.api_client.client import VoiceApi
     from neurons.model_queue import daemon
     from neurons.network import open_chain
-    from neurons.settings import QueueSettings
-    from scoring.competition import load
     from voice_api.runtime.process_metrics import Ticks
 
     settings = options.settings(QueueSettings, competition=competition)
@@ -117,10 +116,8 @@ def validator_run(
 ) -> None:
     """Open rounds, fold them into the ledger, and set weights; or follow another validator's rounds."""
     from neurons.network import open_chain
-    from neurons.settings import ValidatorSettings
     from neurons.validator import daemon as process
     from neurons.validator.weights.setter import Terms
-    from scoring.competition import load
     from voice_api.runtime.process_metrics import Ticks
 
     settings = options.settings(ValidatorSettings, competition=competition, follow=follow)
@@ -151,7 +148,6 @@ def validator_run(
 @database.command("upgrade")
 def upgrade() -> None:
     """Bring the database's schema to its newest version."""
-    from neurons.settings import MigrationSettings
     from voice_api.db import migrate
 
     asyncio.run(migrate.upgrade(MigrationSettings().database_url.get_secret_value()))
@@ -160,7 +156,6 @@ def upgrade() -> None:
 @database.command("roles")
 def database_roles() -> None:
     """Give the database's roles (api, worker, validator, reader) exactly their rights; after each upgrade."""
-    from neurons.settings import MigrationSettings
     from voice_api.db import roles
 
     asyncio.run(roles.apply(MigrationSettings().database_url.get_secret_value()))
@@ -171,8 +166,6 @@ def database_logins(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files with a process's database URL each.")],
 ) -> None:
     """Make the login that each URL names (api, dispatcher, worker, validator, reader), with its password, in its role."""
-    from neurons.settings import MigrationSettings
-    from scoring.errors import Code, PlatformError
     from voice_api.db import roles
 
     try:
@@ -185,10 +178,8 @@ def database_logins(
 
 def _run(serve: "Callable[[Shutdown], Coroutine[Any, Any, None]]", registry: "CollectorRegistry") -> None:
     """Run a daemon until SIGTERM or SIGINT ends it between two ticks, and show its numbers."""
-    from neurons.settings import HeartbeatSettings
     from neurons.shutdown import Shutdown
     from voice_api.runtime.process_metrics import exposed
-    from voice_api.settings import MetricsSettings
 
     logs.configure()
     heartbeat, shown = HeartbeatSettings().heartbeat, MetricsSettings()

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from neurons.settings import ChainSettings
+
 if TYPE_CHECKING:
     import bittensor as bt
-
-    from neurons.settings import ChainSettings
 
     Settings = TypeVar("Settings", bound=ChainSettings)
 
@@ -53,8 +53,6 @@ class WalletOptions(SharedOptions):
 
     def keys(self) -> "bt.Wallet":
         """The wallet; raises PlatformError(WALLET_MISSING)."""
-        from neurons.settings import ChainSettings
-
         return keys_of(self.settings(ChainSettings))
 
 
@@ -72,8 +70,6 @@ class DevChainOptions(SharedOptions):
     @property
     def file(self) -> Path:
         """The chain's file."""
-        from neurons.settings import ChainSettings
-
         return self.settings(ChainSettings).devchain
 
 
@@ -117,7 +113,7 @@ def given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def keys_of(settings: "ChainSettings") -> "bt.Wallet":
+def keys_of(settings: ChainSettings) -> "bt.Wallet":
     """The wallet that the settings name; raises PlatformError(WALLET_MISSING)."""
     from neurons.chain import wallets
 

@@ -15,6 +15,10 @@ from rich.text import Text
 
 from neurons.cli.options import AsJson, address
 from neurons.cli.output import plain, stages
+from neurons.settings import MinerSettings
+from scoring.competition import DEFAULT_PATH
+from scoring.errors import Code, PlatformError
+from scoring.types import MICRO, Hotkey
 
 if TYPE_CHECKING:
     from scoring.receipts.certificate import Trust
@@ -65,7 +69,6 @@ def verify(
     Level 1 finds changes made after the signature, and numbers that do not follow from each other; level 2 metrics that are not the
     audio's; level 3 audio that is not the model's, and a model that is not the receipt's.
     """
-    from scoring.competition import DEFAULT_PATH
     from scoring.receipts.receipt import digest
     from workers.evaluation.audio_store import FolderStore, read_receipt
     from workers.verify.receipt import check_itself, open_case
@@ -94,9 +97,7 @@ def _store_of(receipt: Path) -> Path:
 
 def _trust(case: "Case", issuer: str | None, revocations: Path | None) -> "tuple[Trust, list[str]]":
     """The issuers whose certificates count, and remarks for the reader."""
-    from scoring.errors import Code, PlatformError
     from scoring.receipts.certificate import Trust
-    from scoring.types import Hotkey
     from voice_api import keys
 
     wanted = Hotkey(issuer or case.signed.certificate.issuer)
@@ -114,7 +115,6 @@ def _with_judges(
 ) -> "list[Check]":
     import torch
 
-    from neurons.settings import MinerSettings
     from workers.evaluation.judge_models import StandardModels
     from workers.evaluation.tools import LastPanel
     from workers.verify.audio import check_audio
@@ -127,7 +127,6 @@ def _with_judges(
 
 
 def _again(sample: str | None, model: Path | None, panel: "LastPanel", progress: "Progress") -> "Check":
-    from neurons.settings import MinerSettings
     from workers.evaluation.tools import open_tools
     from workers.verify.model import check_model
 
@@ -173,7 +172,6 @@ def _print(case: "Case", digest: str, level: int, notes: Sequence[str], outcome:
 
 
 def _facts(case: "Case", digest: str) -> list[tuple[str, str]]:
-    from scoring.types import MICRO
 
     subject, _, finding, here = case.statement
     certificate, report = case.signed.certificate, finding.report

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from neurons.cli.options import WalletOptions, shared_options
+from neurons.settings import ChainSettings
 
 app = typer.Typer(help="Wallets on this machine.", no_args_is_help=True)
 
@@ -17,7 +18,6 @@ def address(
 ) -> None:
     """Print the ss58 address of a wallet's hotkey: what VOICE_TRUST, VOICE_API_HOTKEY and other settings name. No key is unlocked."""
     from neurons.chain import wallets
-    from neurons.settings import ChainSettings
 
     settings = options.settings(ChainSettings)
     if coldkey:

@@ -8,7 +8,9 @@ import typer
 
 from neurons.cli.options import AsJson, DevChainOptions, DevWalletOptions, Netuid, address, answer, shared_options
 from neurons.devchain.faults import FaultKind
+from neurons.settings import ChainSettings
 from scoring.errors import Code, PlatformError
+from scoring.types import Hotkey, Uid
 
 app = typer.Typer(help="The development chain and the local model hub.", no_args_is_help=True)
 faults = typer.Typer(help="Let the development chain's node fail.", no_args_is_help=True)
@@ -29,7 +31,6 @@ def create(
     """Create a chain with one subnet, owned by the wallet; a missing wallet is made without a password."""
     from neurons.chain import wallets
     from neurons.devchain import operations
-    from neurons.settings import ChainSettings
 
     settings = options.settings(ChainSettings, netuid=netuid)
     owner = wallets.create(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
@@ -85,10 +86,9 @@ def register(
     """Register the wallet's hotkey on the subnet; a full subnet drops the neuron that earns least and is not immune."""
     from neurons.devchain import operations
     from neurons.devchain.genesis import RAO
-    from scoring.types import Hotkey as HotkeyAddress
 
     keys = options.keys()
-    hotkey = HotkeyAddress(keys.hotkey.ss58_address)
+    hotkey = Hotkey(keys.hotkey.ss58_address)
     uid = operations.register(options.file, hotkey, keys.coldkeypub.ss58_address, round(stake * RAO))
     typer.echo(f"{hotkey} holds uid {uid}")
 
@@ -120,7 +120,6 @@ def unstake(
 def _moved(path: Path, hotkey: str, coldkey: str, amount: float) -> None:
     from neurons.devchain import operations
     from neurons.devchain.genesis import RAO
-    from scoring.types import Hotkey
 
     block = operations.stake(path, Hotkey(hotkey), coldkey, round(amount * RAO))
     typer.echo(
@@ -163,7 +162,6 @@ def change(
 ) -> None:
     """Set a hyperparameter from the next block on."""
     from neurons.devchain import operations
-    from scoring.types import Hotkey
 
     if name == "owner_hotkey":
         block = operations.own(options.file, Hotkey(address(value)))
@@ -193,7 +191,6 @@ def reveal(
     from bittensor.intents import normalize
 
     from neurons.devchain import operations
-    from scoring.types import Hotkey, Uid
 
     whose = hotkey or options.keys().hotkey.ss58_address
     pairs = [_pair(text) for text in weights]

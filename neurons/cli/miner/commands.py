@@ -11,14 +11,14 @@ from rich.table import Table
 
 from neurons.cli.miner import run, score, status, validate
 from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, answer, given, keys_of, shared_options
+from neurons.settings import MinerSettings
+from scoring.competition import Competition, load
+from scoring.types import Block
 
 if TYPE_CHECKING:
     import bittensor as bt
 
     from neurons.miner.model_check import CheckedModel
-    from neurons.settings import MinerSettings
-    from scoring.competition import Competition
-    from scoring.types import Block
 
 app = typer.Typer(help="The miner's tools.", no_args_is_help=True)
 
@@ -62,7 +62,6 @@ def publish(
     """Upload a checked model folder to the model hub; prints the revision to commit."""
     from neurons.miner.hub import publish as upload
     from neurons.miner.model_check import check as check_folder
-    from neurons.settings import MinerSettings
 
     settings = MinerSettings()
     check_folder(folder, _rules(competition))
@@ -74,7 +73,6 @@ def publish(
 def reveal(repo: Annotated[str, typer.Argument(metavar="REPO", help="<namespace>/<name> on the model hub.")]) -> None:
     """Let everybody see a repository that was published with --private, once its commitment is final."""
     from neurons.miner.hub import ModelHub
-    from neurons.settings import MinerSettings
 
     settings = MinerSettings()
     token = None if settings.hub_token is None else settings.hub_token.get_secret_value()
@@ -94,7 +92,6 @@ def commit(
     """Commit a published model on the chain, bound to the wallet's hotkey."""
     from neurons.miner.model_check import check as check_folder
     from neurons.miner.model_check import commitment_of
-    from neurons.settings import MinerSettings
 
     settings = options.settings(MinerSettings)
     keys = keys_of(settings)
@@ -103,7 +100,7 @@ def commit(
     typer.echo(f"committed in block {block}: {text.decode()}")
 
 
-async def _commit(settings: "MinerSettings", text: bytes, keys: "bt.Wallet") -> "Block":
+async def _commit(settings: MinerSettings, text: bytes, keys: "bt.Wallet") -> Block:
     from neurons.chain.types import included_in
     from neurons.network import open_chain
 
@@ -114,9 +111,6 @@ async def _commit(settings: "MinerSettings", text: bytes, keys: "bt.Wallet") -> 
 app.command("status")(status.status)
 
 
-def _rules(path: Path | None) -> "Competition":
+def _rules(path: Path | None) -> Competition:
     """The competition's newest version: a model is checked against the rules to come."""
-    from neurons.settings import MinerSettings
-    from scoring.competition import load
-
     return load(MinerSettings(**given(competition=path)).competition).version[-1]

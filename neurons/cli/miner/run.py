@@ -19,6 +19,10 @@ from rich.text import Text
 
 from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, keys_of, shared_options
 from neurons.cli.output import plain
+from neurons.settings import HeartbeatSettings, MinerSettings
+from scoring.competition import load
+from scoring.errors import Code, PlatformError
+from scoring.types import Block
 
 if TYPE_CHECKING:
     import bittensor as bt
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
     from neurons.miner.daemon import DaemonOptions
     from neurons.miner.messages import Message
     from neurons.miner.publish_steps import Consent
-    from neurons.settings import MinerSettings
 
 Models = Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="The folder whose sub-folders are checkpoints.")]
 Repo = Annotated[str, typer.Option("--repo", help="<namespace>/<name>: each submission gets <name>-<8 hex digits> for itself.")]
@@ -60,8 +63,6 @@ def run(
     """Watch a folder of checkpoints: check and score each, and submit it when it beats the last submission beyond doubt."""
     from neurons.miner.daemon import DaemonOptions
     from neurons.miner.model_check import check_base
-    from neurons.settings import MinerSettings
-    from scoring.errors import Code, PlatformError
 
     settings = options.settings(MinerSettings, competition=competition)
     check_base(repo)
@@ -91,7 +92,7 @@ def _asks(yes: bool) -> "Consent":
 
 
 async def _serve(
-    plan: "DaemonOptions", settings: "MinerSettings", keys: "bt.Wallet", consent: "Consent", notify: "Reporter"
+    plan: "DaemonOptions", settings: MinerSettings, keys: "bt.Wallet", consent: "Consent", notify: "Reporter"
 ) -> bool:
     """Run until the end; return whether a piece of work was left behind that would keep the process."""
     from neurons.api_client.client import VoiceApi
@@ -102,9 +103,7 @@ async def _serve(
     from neurons.miner.messages import Message, MessageKind
     from neurons.miner.scorer import ScoringProcess
     from neurons.network import open_chain
-    from neurons.settings import HeartbeatSettings
     from neurons.shutdown import Shutdown
-    from scoring.competition import load
 
     stop, schedule = Shutdown(HeartbeatSettings().heartbeat), load(settings.competition)
     stop.listen()
@@ -121,8 +120,6 @@ async def _serve(
 
 async def _journal_path(chain: "Chain", data: Path, hotkey: str) -> Path:
     """One journal for each hotkey, subnet and chain; a chain is known by its first block."""
-    from scoring.types import Block
-
     first = await chain.block_hash(Block(0))
     return data / "mining" / f"{first[2:14]}-{chain.netuid}-{re.sub('[^A-Za-z0-9]', '', hotkey)}.jsonl"
 

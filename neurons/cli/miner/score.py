@@ -21,13 +21,14 @@ from rich.text import Text
 
 from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, answer, shared_options
 from neurons.cli.output import stages
+from neurons.settings import MinerSettings
+from scoring.competition import Competition, Schedule, load
+from scoring.errors import Code, PlatformError
+from scoring.types import MICRO, Block, BlockHash, ContentHash, RoundNumber
 
 if TYPE_CHECKING:
-    from neurons.settings import MinerSettings
     from prompts.groups import Group, Prompt
     from scoring.audio.spoken import Spoken
-    from scoring.competition import Competition, Schedule
-    from scoring.types import Block, BlockHash, ContentHash
     from workers.evaluation.obtain import LocalModel
     from workers.evaluation.progress import Progress
     from workers.evaluation.speech import JudgedSpeech
@@ -52,8 +53,8 @@ class RoundSeed:
     """The block hash that a round's prompts are drawn from, and its rules; no number for a hash that was given or drawn."""
 
     number: int | None
-    block_hash: "BlockHash"
-    rules: "Competition"
+    block_hash: BlockHash
+    rules: Competition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class ScoredModel:
 
     target: str
     family: str
-    content: "ContentHash"
+    content: ContentHash
     seed: RoundSeed
     groups: "tuple[Group, ...]"
     speech: "JudgedSpeech"
@@ -86,9 +87,6 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score a model with the validator's own code and sandbox, to the last digit of a worker's score."""
-    from neurons.settings import MinerSettings
-    from scoring.competition import load
-
     _check(target)
     settings = options.settings(MinerSettings, competition=competition)
     seed = _seed(settings, load(settings.competition), number, block, block_hash)
@@ -103,8 +101,6 @@ def score(
 
 def _check(target: str) -> None:
     """Refuse a target that is neither a folder nor a repository at a pinned revision, before anything is started for it."""
-    from scoring.errors import Code, PlatformError
-
     named = _REPO.fullmatch(target)
     if Path(target).is_dir() or (named and named[2]):
         return
@@ -113,12 +109,9 @@ def _check(target: str) -> None:
 
 
 def _seed(
-    settings: "MinerSettings", schedule: "Schedule", number: int | None, block: int | None, block_hash: str | None
+    settings: MinerSettings, schedule: Schedule, number: int | None, block: int | None, block_hash: str | None
 ) -> RoundSeed:
     """Read the seed from the chain for a named round or block; else draw one under the newest rules, which come next."""
-    from scoring.errors import Code, PlatformError
-    from scoring.types import Block, BlockHash, RoundNumber
-
     if sum(value is not None for value in (number, block, block_hash)) > 1:
         raise PlatformError(Code.ARGUMENT_INVALID, "--round, --block and --block-hash name the same thing: give one of them.")
     if block is not None:
@@ -130,7 +123,6 @@ def _seed(
 
 
 def _digits(given_hash: str | None) -> str:
-    from scoring.errors import Code, PlatformError
 
     if given_hash is None:
         return f"0x{secrets.token_hex(32)}"
@@ -140,9 +132,8 @@ def _digits(given_hash: str | None) -> str:
     return f"0x{digits}"
 
 
-async def _first_hash(settings: "MinerSettings", start: "Block", number: int) -> "BlockHash":
+async def _first_hash(settings: MinerSettings, start: Block, number: int) -> BlockHash:
     from neurons.network import open_chain
-    from scoring.errors import Code, PlatformError
 
     async with open_chain(settings) as chain:
         newest = await chain.finalized()
@@ -152,7 +143,7 @@ async def _first_hash(settings: "MinerSettings", start: "Block", number: int) ->
         return await chain.block_hash(start)
 
 
-def _score(target: str, seed: RoundSeed, settings: "MinerSettings") -> ScoredModel:
+def _score(target: str, seed: RoundSeed, settings: MinerSettings) -> ScoredModel:
     import torch
 
     from scoring.model.fingerprint import fingerprint
@@ -176,7 +167,7 @@ def _score(target: str, seed: RoundSeed, settings: "MinerSettings") -> ScoredMod
     )
 
 
-def _model(target: str, rules: "Competition", means: "Tools", progress: "Progress") -> "LocalModel":
+def _model(target: str, rules: Competition, means: "Tools", progress: "Progress") -> "LocalModel":
     """A folder as it is, or a repository fetched at a pinned revision; checked as a validator does."""
     from workers.evaluation.obtain import fetch, open_folder
 
@@ -207,8 +198,6 @@ def _report(found: ScoredModel) -> dict[str, Any]:
 
 def _make(folder: Path) -> None:
     """Make the folder before minutes are spent on its content; it must be empty, so that it holds files of one score only."""
-    from scoring.errors import Code, PlatformError
-
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -218,7 +207,6 @@ def _make(folder: Path) -> None:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    from scoring.errors import Code, PlatformError
 
     try:
         yield
@@ -238,7 +226,6 @@ def _keep(folder: Path, report: Mapping[str, Any], spoken: "Mapping[str, Spoken]
 
 def _show(found: ScoredModel) -> None:
     from scoring.report import Factor
-    from scoring.types import MICRO
 
     report, asked, console = found.speech.report, found.prompts, Console(soft_wrap=True, highlight=False)
     factors = [factor for factor in Factor if factor in found.seed.rules.factors]

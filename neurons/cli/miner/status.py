@@ -13,12 +13,11 @@ from rich.text import Text
 
 from neurons.cli.options import AsJson, WalletOptions, address, answer, keys_of, shared_options
 from neurons.cli.output import plain
+from neurons.settings import MinerSettings
 from scoring.errors import EXPLANATIONS
-from scoring.types import MICRO
+from scoring.types import MICRO, Hotkey, SubmissionId
 
 if TYPE_CHECKING:
-    from neurons.settings import MinerSettings
-    from scoring.types import Hotkey, SubmissionId
     from voice_api.schemas import QueueRowOut, SubmissionOut
     from voice_api.schemas.submissions import EventOut
 
@@ -41,9 +40,6 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show a hotkey's submissions: state, place in the queue, score, reason and advice; and the history of those that wait."""
-    from neurons.settings import MinerSettings
-    from scoring.types import Hotkey
-
     settings = options.settings(MinerSettings)
     whose = hotkey or keys_of(settings).hotkey.ss58_address
     found, turns, events = asyncio.run(_read(settings, Hotkey(whose)))
@@ -60,7 +56,7 @@ def _show(hotkey: str, found: "Sequence[SubmissionOut]", turns: "Turns", events:
         typer.echo(f"Submission {submission}, times in UTC: {history(steps)}")
 
 
-async def _read(settings: "MinerSettings", hotkey: "Hotkey") -> "tuple[list[SubmissionOut], Turns, Events]":
+async def _read(settings: MinerSettings, hotkey: Hotkey) -> "tuple[list[SubmissionOut], Turns, Events]":
     """Read the hotkey's submissions, the first queue row of each that waits or runs, and the events of those."""
     from neurons.api_client.client import VoiceApi
 

@@ -15,6 +15,10 @@ from rich.text import Text
 
 from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, answer, keys_of, shared_options
 from neurons.cli.output import plain
+from neurons.settings import MinerSettings
+from scoring.competition import load
+from scoring.errors import Code, PlatformError
+from scoring.types import MICRO
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
@@ -49,8 +53,6 @@ def validate(
 ) -> None:
     """Have one recording judged by the network, and see where it loses points. Needs a registered hotkey; earns and costs nothing."""
     from neurons.api_client.client import VoiceApi
-    from neurons.settings import MinerSettings
-    from scoring.competition import load
     from scoring.scores import scales
 
     upload = _read(file)
@@ -72,7 +74,6 @@ def validate(
 
 
 def _read(file: Path) -> bytes:
-    from scoring.errors import Code, PlatformError
 
     try:
         return file.read_bytes()
@@ -82,7 +83,6 @@ def _read(file: Path) -> bytes:
 
 def _check(option: str, said: str) -> None:
     """Check a text that is sent in an address: UTF-8, and not too long."""
-    from scoring.errors import Code, PlatformError
     from voice_api.schemas import MOST_CHARACTERS
 
     if not 0 < len(said) <= MOST_CHARACTERS:
@@ -118,8 +118,6 @@ async def _with_progress(ask: "Callable[[Tell], Awaitable[ValidationOut]]") -> "
 
 
 def _show(found: "ValidationOut", scale: "Anchors", url: str) -> None:
-    from scoring.errors import Code, PlatformError
-    from scoring.types import MICRO
 
     if found.state == "failed":
         raise PlatformError(found.code or Code.INTERNAL, f"{found.reason} ({url})")

@@ -14,11 +14,12 @@ from rich.text import Text
 
 from neurons.cli.options import AsJson, WalletOptions, address, answer, keys_of, shared_options
 from neurons.cli.output import plain
+from neurons.settings import ApiClientSettings
 from scoring.errors import EXPLANATIONS, Code, PlatformError
+from scoring.types import EvaluationId
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
-    from scoring.types import EvaluationId
     from voice_api.schemas.evaluations import EvaluationOut
     from voice_api.schemas.operations import Ordered, StuckOut, WorkerOut
 
@@ -70,7 +71,6 @@ def requeue(
     as_json: AsJson = False,
 ) -> None:
     """Judge again, at once and with a fresh budget: one evaluation, or all of a host or of a code in a window of time."""
-
     if [evaluation, host, code].count(None) != 2:
         raise PlatformError(Code.ARGUMENT_INVALID, "Name one of an evaluation's ID, --host and --code.")
     fields: dict[str, Any] = {"evaluation_id": evaluation}
@@ -162,7 +162,6 @@ def _order(verb: str, fields: dict[str, Any], options: WalletOptions) -> "Ordere
 def _ask(question: "Callable[[VoiceApi], Coroutine[Any, Any, Answer]]", options: WalletOptions) -> Answer:
     """Ask the API with the operator's keys."""
     from neurons.api_client.client import VoiceApi
-    from neurons.settings import ApiClientSettings
 
     settings = options.settings(ApiClientSettings)
     keys = keys_of(settings)

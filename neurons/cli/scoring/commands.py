@@ -13,12 +13,14 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from neurons.cli.pages import Check, write_or_check
+from neurons.settings import MinerSettings
+from scoring.competition import Profile
+from scoring.errors import Code, PlatformError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prompts.groups import Group
-    from scoring.competition import Profile
     from scoring.judges.panel import Panel
     from scoring.judges.standard.models import ModelSource, Role
     from scoring.studies.manipulations.manipulation import Manipulation
@@ -34,7 +36,6 @@ def attack(
     listed: Annotated[bool, typer.Option("--list", help="Show every manipulation.")] = False,
 ) -> None:
     """Manipulate a recording as an attacker would; the same file gives the same result."""
-    from scoring.errors import Code, PlatformError
     from scoring.studies.manipulations.manipulation import ENTRIES, manipulate
 
     if listed:
@@ -50,7 +51,6 @@ def attack(
 
 
 def _manipulation(name: str) -> "Manipulation":
-    from scoring.errors import Code, PlatformError
     from scoring.studies.manipulations.manipulation import Manipulation
 
     try:
@@ -94,9 +94,7 @@ def calibrate(
     _show(out, result.kept)
 
 
-def _profile(name: str) -> "Profile":
-    from scoring.competition import Profile
-    from scoring.errors import Code, PlatformError
+def _profile(name: str) -> Profile:
 
     try:
         return Profile(name)
@@ -104,11 +102,10 @@ def _profile(name: str) -> "Profile":
         raise PlatformError(Code.ARGUMENT_INVALID, f"no profile is called {name}; there are {', '.join(Profile)}") from exc
 
 
-def _panel(profile: "Profile", groups: "Sequence[Group]") -> "Panel":
+def _panel(profile: Profile, groups: "Sequence[Group]") -> "Panel":
     """The panel that a worker on this machine would build."""
     import torch
 
-    from neurons.settings import MinerSettings
     from workers.evaluation.judge_models import StandardModels
     from workers.evaluation.tools import LastPanel
 
@@ -157,8 +154,6 @@ def pin(
     cache: Annotated[Path | None, typer.Option("--cache", help="The folder of the models (default: the worker's own).")] = None,
 ) -> None:
     """Fetch the standard profile's judge models as they are published now, and write their revisions and checksums."""
-    from neurons.settings import MinerSettings
-    from scoring.errors import Code, PlatformError
     from scoring.judges.standard.models import CATALOGUE, read_catalogue, write_pins
     from workers.evaluation.judge_models import pin_models
 
@@ -186,7 +181,6 @@ def _chosen(sources: "Mapping[Role, ModelSource]", given: Sequence[str]) -> "dic
     """The roles that `--repo` fills otherwise; raises PlatformError(ARGUMENT_INVALID)."""
     from pydantic import ValidationError
 
-    from scoring.errors import Code, PlatformError
     from scoring.judges.standard.models import ModelSource, Role
 
     chosen: dict[Role, ModelSource] = {}

@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from neurons.cli.pages import Check, write_or_check
+from scoring.competition import Competition
+from scoring.errors import Code, PlatformError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scoring.competition import Competition
     from scoring.studies.simulation.measured import Study, StudyOrigin
     from scoring.studies.simulation.study import Bar
     from scoring.studies.simulation.summary import FieldSummary
@@ -48,7 +49,6 @@ def simulate(
     """Simulate a field of miners with the functions that decide on chain. `study` prints every target, `docs` writes the page."""
     if context.invoked_subcommand is not None:
         return
-    from scoring.errors import Code, PlatformError
     from scoring.studies.simulation import study
     from scoring.studies.simulation.actors import FIELDS
 
@@ -101,14 +101,14 @@ def docs(
     write_or_check(render(studies.read(measured), out), check, "voice simulate docs")
 
 
-def _rules(path: Path | None) -> "Competition":
+def _rules(path: Path | None) -> Competition:
     """The rules in force last."""
     from scoring import competition
 
     return competition.load(path or competition.DEFAULT_PATH).version[-1]
 
 
-def _origin(competition: "Competition", seed: int) -> "StudyOrigin":
+def _origin(competition: Competition, seed: int) -> "StudyOrigin":
     from scoring.studies.simulation.measured import StudyOrigin
 
     machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, one core"
