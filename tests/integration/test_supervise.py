@@ -13,11 +13,11 @@ import pytest
 from scoring.competition import load
 from scoring.errors import Code, InfrastructureFault
 from voice_api.errors import LeaseLost
-from workers.evaluation.progress import Stage, StageLimits
+from workers.evaluation.progress import Stage
 from workers.jobs import supervise as module
 from workers.jobs.drain import Drain, Drained
 from workers.jobs.lease import LeaseKeeper, Renewals
-from workers.jobs.supervise import Supervisor
+from workers.jobs.supervise import StageLimits, Supervisor
 
 SOON = timedelta(seconds=0.8)
 LATER = timedelta(minutes=1)

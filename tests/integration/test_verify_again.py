@@ -32,9 +32,9 @@ from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber
 from voice_api.db.audits import Drawn
 from voice_api.db.states import AuditOutcome
 from voice_api.keys import CertifiedKey, ServiceKey
-from workers.evaluation import hardware
 from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.obtain import LocalModel
+from workers.evaluation.receipt_signer import describe_hardware
 from workers.evaluation.speech import judge_model
 from workers.evaluation.tools import Tools, open_tools
 from workers.verify.audio import check_audio
@@ -117,7 +117,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     prints = fingerprint(made["clear"], NO_PROGRESS)
     finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=None, reason=None, report=speech.report)
     asked = prompts_hash(rules.groups(BLOCK_HASH))
-    here = Circumstances(hardware.describe(), NOW, {"speak": speech.speak_seconds})
+    here = Circumstances(describe_hardware(), NOW, {"speak": speech.speak_seconds})
     document = receipt.build(subject("clear/voice", rules), asked, finding, here)
     store = FolderStore(folder / "store")
     for spoken in speech.spoken.values():

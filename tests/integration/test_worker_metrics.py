@@ -14,9 +14,10 @@ from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName
-from workers.evaluation.progress import Stage, Timed
+from workers.evaluation.progress import Stage
 from workers.jobs.context import WorkerContext
 from workers.jobs.failures import RetryRule
+from workers.jobs.lease import Timed
 from workers.jobs.wakeup import work_one
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]

@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from workers.evaluation import hardware
+from workers.evaluation.receipt_signer import cpu_model, describe_hardware
 
 
 def test_a_machine_describes_itself_the_same_each_time() -> None:
     """No clock, no load and no name in it; threads are part of the class."""
     before = torch.get_num_threads()
-    described = hardware.describe()
-    assert described == hardware.describe()
+    described = describe_hardware()
+    assert described == describe_hardware()
     assert f"torch {torch.__version__}" in described
     torch.set_num_threads(before + 1)
     try:
-        assert hardware.describe() == described.replace(f"threads {before}", f"threads {before + 1}")
+        assert describe_hardware() == described.replace(f"threads {before}", f"threads {before + 1}")
     finally:
         torch.set_num_threads(before)
 
@@ -34,4 +34,4 @@ def test_the_kernel_tells_the_cpu(tmp_path: Path, cpuinfo: str | None, expected:
     file = tmp_path / "cpuinfo"
     if cpuinfo is not None:
         file.write_text(cpuinfo)
-    assert hardware.cpu_model(file) == expected
+    assert cpu_model(file) == expected

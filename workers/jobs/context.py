@@ -12,11 +12,11 @@ from voice_api.db.queue import EvaluationQueue
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
 from voice_api.runtime.process_metrics import WorkerMetrics
-from workers.evaluation.progress import StageLimits
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.evaluation.tools import Tools
 from workers.jobs.drain import Drain
 from workers.jobs.failures import RetryRule
+from workers.jobs.supervise import StageLimits
 
 
 @dataclass(slots=True)

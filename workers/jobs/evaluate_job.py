@@ -16,12 +16,11 @@ from voice_api.db.states import EvaluationState, VerdictState
 from voice_api.errors import DatabaseUnavailable, LeaseLost
 from workers.evaluation.evaluate import Assignment, evaluate, refuse
 from workers.evaluation.obtain import NotYetPublic, RefusedOnce
-from workers.evaluation.progress import Timed
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.jobs.context import WorkerContext
 from workers.jobs.drain import Drained
 from workers.jobs.failures import cause_of, next_retry, retry_while_db_down, same_failure_elsewhere, trace_of
-from workers.jobs.lease import LeaseKeeper, Renewals
+from workers.jobs.lease import LeaseKeeper, Renewals, Timed
 from workers.jobs.lineage import StoredLineage
 from workers.jobs.supervise import Supervisor
 

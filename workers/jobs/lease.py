@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import structlog
 
 from voice_api.errors import DatabaseUnavailable
-from workers.evaluation.progress import Stage
+from workers.evaluation.progress import Progress, Stage
 
 log = structlog.get_logger()
 
@@ -82,3 +82,15 @@ class LeaseKeeper:
             sent.cancel()
             return False
         return True
+
+
+class Timed:
+    """Progress that is passed on, while the name of its stage is told to a clock of stages."""
+
+    def __init__(self, progress: Progress, entered: Callable[[str], None]) -> None:
+        self._progress, self._entered = progress, entered
+
+    def __call__(self, stage: Stage, done: int, total: int) -> None:
+        """Pass it on; raises what the other one raises."""
+        self._entered(stage.value)
+        self._progress(stage, done, total)

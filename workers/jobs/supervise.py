@@ -3,13 +3,15 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TypeVar
 
 import structlog
 
+from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.errors import Code, InfrastructureFault
-from workers.evaluation.progress import StageLimits
+from workers.evaluation.progress import Stage
 from workers.jobs.drain import Drain, Drained
 from workers.jobs.lease import LeaseKeeper
 
@@ -20,6 +22,30 @@ _LOOK_SECONDS = 0.25
 _LONGEST_LOOK_SECONDS = 2.0
 """A look that came later than this: the whole worker stood still, which is no stage's fault."""
 _GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageLimits:
+    """The longest time that each stage may go without rising progress; the time-outs of a stage's own waits are shorter.
+
+    `check` covers one answer of the hub, `fingerprint` also the search for an earlier owner and making the judges ready, `speak`
+    starting a guest and asking the reference guest whether the host is slow, beyond the model's own deadlines (see `beyond`).
+    """
+
+    check: timedelta = timedelta(minutes=8)
+    fetch: timedelta = timedelta(minutes=8)
+    fingerprint: timedelta = timedelta(minutes=8)
+    speak: timedelta = timedelta(minutes=8)
+    judge: timedelta = timedelta(minutes=12)
+
+    def of(self, stage: Stage) -> timedelta:
+        """One stage's limit."""
+        limit: timedelta = getattr(self, stage.value)
+        return limit
+
+    def beyond(self, limits: SubmissionLimits, rules: SynthesisRules) -> "StageLimits":
+        """With the time that a competition gives a model to load and to speak a batch: its deadlines are the model's, this is ours."""
+        return replace(self, speak=self.speak + timedelta(seconds=limits.load_seconds + rules.batch * limits.sample_seconds))
 
 
 def _always(_result: object) -> bool:

@@ -11,8 +11,8 @@ from scoring.judges.panel import Panel
 from scoring.receipts.audit import Difference, ReceiptPart, exact, near, part
 from scoring.receipts.store import AudioStore
 from scoring.report import EvaluationReport, SampleReport
-from workers.evaluation import hardware
 from workers.evaluation.progress import Progress, Stage
+from workers.evaluation.receipt_signer import describe_hardware
 from workers.verify.receipt import Case, VerifyOutcome
 
 PanelOf = Callable[[Profile, Sequence[Group]], Panel]
@@ -58,13 +58,13 @@ def judge_again(
 
 def is_same_hardware(case: Case) -> bool:
     """Whether this machine is of the class that the receipt names."""
-    return case.statement.circumstances.hardware == hardware.describe()
+    return case.statement.circumstances.hardware == describe_hardware()
 
 
 def other_hardware(case: Case) -> str:
     """A note on the meaning of a comparison across hardware."""
     there = case.statement.circumstances.hardware
-    return f"It was judged on other hardware ({there}; here {hardware.describe()}): scores are compared within a tolerance."
+    return f"It was judged on other hardware ({there}; here {describe_hardware()}): scores are compared within a tolerance."
 
 
 def _kept(samples: Sequence[SampleReport], store: AudioStore) -> tuple[dict[str, Spoken], list[Difference]]:

@@ -1,11 +1,15 @@
-"""Build the walls around this process, from the inside, for good. Done before any untrusted byte is opened."""
+"""A guest's first act, before any untrusted byte is opened: build the walls around this process for good, prove them, report."""
 
+import json
 import resource
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 from workers.sandbox.guest import kernel, landlock, seccomp
-from workers.sandbox.guest.orders import Confinement
+from workers.sandbox.guest.frames import Frame, FrameKind, send
+from workers.sandbox.guest.orders import Confinement, read_confinement
+from workers.sandbox.guest.proof import open_walls
 
 _DEVICES_AND_FACTS = (
     "/dev/null",
@@ -19,6 +23,18 @@ _DEVICES_AND_FACTS = (
 
 _STACK_BYTES = 64 << 20
 """The main thread's; those of others count as data."""
+
+
+def enter(orders: BinaryIO, answers: BinaryIO) -> bool:
+    """Confine this process as ordered and send CONFINED; whether every wall stands. Without that nothing untrusted is opened."""
+    walls = read_confinement(orders)
+    try:
+        used = confine(walls)
+        found = open_walls(walls)
+    except OSError as exc:
+        used, found = {}, {"walls": str(exc)}
+    send(answers, Frame(FrameKind.CONFINED, payload=json.dumps({"used": used, "open": found}).encode()))
+    return not found
 
 
 def confine(walls: Confinement) -> dict[str, str]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from scoring.errors import PlatformError
-from workers.sandbox.guest.entry import enter, send
-from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, reason
+from workers.sandbox.guest.confine import enter
+from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, reason, send
 from workers.sandbox.guest.orders import FileTask, read_file_task
 
 if TYPE_CHECKING:

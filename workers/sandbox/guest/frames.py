@@ -7,6 +7,7 @@ The worker reads no structure from a loaded model but this header, UTF-8 reasons
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import BinaryIO
 
 HEADER = struct.Struct("<4sB3xII")
 _MAGIC = b"VSG1"
@@ -89,3 +90,9 @@ def parse_header(raw: bytes) -> Announced:
     if magic != _MAGIC or raw[5:8] != b"\0\0\0" or kind not in set(FrameKind) or rate > MAX_RATE:
         raise Malformed("these bytes are not a frame")
     return Announced(FrameKind(kind), rate, size)
+
+
+def send(answers: BinaryIO, frame: Frame) -> None:
+    """Write one frame, at once."""
+    answers.write(frame.encode())
+    answers.flush()

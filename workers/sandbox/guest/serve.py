@@ -6,8 +6,8 @@ from typing import BinaryIO, TypeVar
 
 from scoring.synthesis.load import Loader
 from scoring.synthesis.synthesiser import Request, Synthesiser, Waveform
-from workers.sandbox.guest.entry import enter, send
-from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, reason
+from workers.sandbox.guest.confine import enter
+from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, reason, send
 from workers.sandbox.guest.orders import ModelTask, read_batch, read_task
 
 Result = TypeVar("Result")
