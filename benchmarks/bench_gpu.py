@@ -23,9 +23,8 @@ from prompts.groups import GroupPlan
 from scoring.audio.audio import from_pcm
 from scoring.audio.clip import Clip
 from scoring.judges.judge import Judge, Utterance
-from scoring.judges.standard.device import LANES, Device
 from scoring.judges.standard.load import load
-from scoring.judges.standard.models import Pin, Role, read_catalogue
+from scoring.judges.standard.models import LANES, Device, Pin, Role, read_catalogue
 from scoring.report import Metrics
 from scoring.synthesis.espeak_library import EspeakSettings, say
 from tests.builders import fake_models

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from scoring.competition import DEFAULT_PATH
-from scoring.judges.standard.device import Device
+from scoring.judges.standard.models import Device
 from voice_api.settings import CompetitionPath, HotkeyAddress, ProcessSettings, Seconds, split
 
 

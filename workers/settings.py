@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from scoring.competition import DEFAULT_PATH
-from scoring.judges.standard.device import Device
+from scoring.judges.standard.models import Device
 from voice_api.db.states import QueueName
 from voice_api.settings import CompetitionPath, DatabaseUrl, ProcessSettings, RedisUrl
 

@@ -18,7 +18,7 @@ MODULES = (
     "scoring.judges.standard.alignment",
     "scoring.judges.standard.ctc",
     "scoring.judges.standard.emotion",
-    "scoring.judges.standard.lanes",
+    "scoring.judges.standard.network",
     "scoring.language.text",
     "scoring.scores.aggregate",
     "scoring.scores.scales",

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from scoring.errors import Code, InfrastructureFault, PlatformError, SubmissionFault
 from scoring.judges.panel import Judges
-from scoring.judges.standard.device import Device
-from scoring.judges.standard.models import ModelSource, Pin, Role, read_pins
+from scoring.judges.standard.models import Device, ModelSource, Pin, Role, read_pins
 from workers.hub.client import Hub, OnBytes
 from workers.hub.repository import Repository
 

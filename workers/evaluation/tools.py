@@ -9,7 +9,7 @@ from typing import assert_never
 from prompts.groups import Group
 from scoring.competition import Profile
 from scoring.judges.panel import Panel
-from scoring.judges.standard.device import TOGETHER, Device
+from scoring.judges.standard.models import TOGETHER, Device
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.receipt import prompts_hash
 from workers.evaluation.judge_models import StandardModels

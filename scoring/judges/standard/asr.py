@@ -7,9 +7,8 @@ import torch
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizer
 
 from scoring.audio.clip import RATE
-from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import NetworkInput, run_in_lanes
-from scoring.judges.standard.pretrained import load_front_end, load_network
+from scoring.judges.standard.models import LANES, Device
+from scoring.judges.standard.network import NetworkInput, load_front_end, load_network, run_in_lanes
 
 WINDOW = 30 * RATE
 """Samples that the model takes at a time; it was trained on windows filled up with silence, so every pass has this shape."""

@@ -10,9 +10,8 @@ from transformers import AutoModelForCTC, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureE
 
 from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
-from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import NetworkInput, pad_with_silence, run_in_lanes
-from scoring.judges.standard.pretrained import load_front_end, load_network
+from scoring.judges.standard.models import LANES, Device
+from scoring.judges.standard.network import NetworkInput, load_front_end, load_network, pad_with_silence, run_in_lanes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,9 +23,8 @@ from prompts.voices import LEVELS, ORDINARY
 from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.judge import Utterance
-from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import NetworkInput, pad_with_repeats, run_in_lanes
-from scoring.judges.standard.pretrained import load_front_end, load_network
+from scoring.judges.standard.models import LANES, Device
+from scoring.judges.standard.network import NetworkInput, load_front_end, load_network, pad_with_repeats, run_in_lanes
 from scoring.report import Metrics
 
 

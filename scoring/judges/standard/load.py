@@ -8,11 +8,10 @@ from scoring.judges.panel import Judges
 from scoring.judges.standard.alignment import ForcedAligner
 from scoring.judges.standard.asr import StrongRecogniser
 from scoring.judges.standard.ctc import WeakRecogniser
-from scoring.judges.standard.device import LANES, Device
 from scoring.judges.standard.emotion import EmotionJudge
-from scoring.judges.standard.lanes import require
-from scoring.judges.standard.models import Fetch, Pin, Role, fetch_checked
+from scoring.judges.standard.models import LANES, Device, Fetch, Pin, Role, fetch_checked
 from scoring.judges.standard.mos import MosJudge, Squim, load_utmos
+from scoring.judges.standard.network import require
 from scoring.judges.standard.speaker import XVectorJudge
 from scoring.judges.standard.words import WordsJudge
 

@@ -1,4 +1,4 @@
-"""The models of the standard profile: which roles there are, which public repositories fill them, to what they are pinned.
+"""The models of the standard profile: their roles, the public repositories that fill them, their pins, the devices they run on.
 
 Every byte of a pinned model is checked by us: what the hub says of its own files is not asked.
 """
@@ -37,6 +37,19 @@ class Role(StrEnum):
     EMOTION = "emotion"
     """Speech emotion: a classifier on Wav2Vec2 or HuBERT."""
 
+
+class Device(StrEnum):
+    """A kind of device that networks run on. Each kind rounds differently, so it is part of a judge's version."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+LANES = {Device.CPU: 1, Device.CUDA: 16}
+"""Clips in one pass of a network. It is a constant of the arithmetic and never depends on how many clips there are."""
+
+TOGETHER = {Device.CPU: 4, Device.CUDA: 64}
+"""Clips handed to the judges at a time, at least; it changes memory and how often progress is told, never a number."""
 
 _PLAIN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 FileName = Annotated[str, Field(pattern=_PLAIN)]

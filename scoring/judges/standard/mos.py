@@ -37,9 +37,8 @@ from transformers import AutoModel, Wav2Vec2Config
 from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.judge import Utterance
-from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import NetworkInput, pad_with_repeats, run_in_lanes
-from scoring.judges.standard.pretrained import load_weights
+from scoring.judges.standard.models import LANES, Device
+from scoring.judges.standard.network import NetworkInput, load_weights, pad_with_repeats, run_in_lanes
 from scoring.report import Metrics
 
 MIDDLE, HALF = 3.0, 2.0

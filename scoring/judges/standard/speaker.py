@@ -7,9 +7,8 @@ from transformers import Wav2Vec2FeatureExtractor, WavLMForXVector
 
 from scoring.audio.clip import RATE
 from scoring.judges.judge import Utterance
-from scoring.judges.standard.device import LANES, Device
-from scoring.judges.standard.lanes import NetworkInput, pad_with_repeats, run_in_lanes
-from scoring.judges.standard.pretrained import load_front_end, load_network
+from scoring.judges.standard.models import LANES, Device
+from scoring.judges.standard.network import NetworkInput, load_front_end, load_network, pad_with_repeats, run_in_lanes
 from scoring.report import Metrics
 
 

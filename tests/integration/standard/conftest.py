@@ -20,9 +20,8 @@ from scoring.audio.audio import from_pcm
 from scoring.audio.clip import Clip
 from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges
-from scoring.judges.standard.device import Device
 from scoring.judges.standard.load import load
-from scoring.judges.standard.models import Pin, Role, read_catalogue
+from scoring.judges.standard.models import Device, Pin, Role, read_catalogue
 from scoring.synthesis.espeak_library import EspeakSettings, say
 from tests.builders import fake_models
 

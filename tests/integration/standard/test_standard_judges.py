@@ -12,14 +12,14 @@ from scoring.competition import Profile
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges
-from scoring.judges.standard import device, lanes
+from scoring.judges.standard import models, network
 from scoring.judges.standard.alignment import AlignedWord, ForcedAligner, align, timing
 from scoring.judges.standard.asr import SEARCH, WINDOW, StrongRecogniser, windows
 from scoring.judges.standard.ctc import Emissions, WeakRecogniser, frames
-from scoring.judges.standard.device import Device
 from scoring.judges.standard.emotion import agreement
-from scoring.judges.standard.lanes import NetworkInput, bucket, pad_with_repeats, pad_with_silence, require, run_in_lanes
+from scoring.judges.standard.models import Device
 from scoring.judges.standard.mos import MosJudge, Squim
+from scoring.judges.standard.network import NetworkInput, bucket, pad_with_repeats, pad_with_silence, require, run_in_lanes
 from scoring.judges.standard.words import WordsJudge
 from scoring.report import Factor
 from scoring.scores import scales
@@ -56,7 +56,7 @@ def test_a_clip_has_the_same_numbers_in_any_company(
     judges: Judges, utterances: Sequence[Utterance], count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Alone, all together, and in the other order: equal to the last bit, also where a pass takes several clips."""
-    monkeypatch.setitem(device.LANES, Device.CPU, count)
+    monkeypatch.setitem(models.LANES, Device.CPU, count)
     for judge in judges.single:
         alone = [judge.measure([utterance])[0] for utterance in utterances]
         together = judge.measure(utterances)
@@ -182,7 +182,7 @@ def test_filling() -> None:
     wave = torch.arange(1.0, 12_001.0)
     assert torch.equal(pad_with_silence(wave), torch.cat([wave, torch.zeros(4_000)]))
     assert torch.equal(pad_with_repeats(wave), torch.cat([wave, wave[:4_000]]))
-    assert tuple(sorted(lanes.BUCKETS)) == lanes.BUCKETS
+    assert tuple(sorted(network.BUCKETS)) == network.BUCKETS
 
 
 def test_a_long_clip_is_cut_where_it_is_quiet() -> None:

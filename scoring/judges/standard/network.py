@@ -1,4 +1,6 @@
-"""Many clips through one network, each exactly as if it were alone.
+"""A network of the standard profile: from a checked folder, and many clips through it, each exactly as if it were alone.
+
+Only safetensors are read; nothing is fetched, and no code of a model is run.
 
 Floating-point sums depend on shapes: a network gives a clip other last digits in a batch of two than alone, or padded to another
 length. So the shape of a pass never depends on the other clips. Each clip is brought to the least length of a fixed list that
@@ -13,17 +15,68 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from transformers import utils
 
 from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.panel import onednn
-from scoring.judges.standard.device import Device
+from scoring.judges.standard.models import Device
 
 THREADS = 1
 """Threads of a network on the CPU: a sum over more threads is another sum. There it serves audits and tests; service needs a GPU."""
+_UNREAD = ("masked_spec_embed",)
+"""Tensors that only training reads; published files lack them."""
+
+
+def load_network(model_class: Any, folder: Path, device: Device) -> Any:
+    """A transformers model in float32, ready to judge; raises InfrastructureFault(JUDGE_UNAVAILABLE) unless it is complete."""
+    _quieten()
+    try:
+        model, found = model_class.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            attn_implementation="eager",  # others choose their arithmetic by shape and device
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as exc:
+        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{model_class.__name__} cannot be loaded: {exc}") from exc
+    missing = sorted(name for name in found["missing_keys"] if not name.endswith(_UNREAD))
+    if missing or found["mismatched_keys"]:
+        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{model_class.__name__} lacks tensors: {', '.join(missing[:3])}")
+    return model.eval().to(device.value)
+
+
+def load_front_end(part_class: Any, folder: Path) -> Any:
+    """A tokenizer or feature extractor of transformers; raises as `load_network`."""
+    try:
+        return part_class.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{part_class.__name__} cannot be loaded: {exc}") from exc
+
+
+def load_weights(model: torch.nn.Module, weights: Path, device: Device) -> Any:
+    """A network of torch's own, filled with exactly the tensors of a file; raises as `load_network`."""
+    try:
+        model.load_state_dict(load_file(weights), strict=True)
+    except (OSError, RuntimeError, SafetensorError) as exc:
+        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{weights.name} cannot be loaded: {exc}") from exc
+    return model.to(torch.float32).eval().to(device.value)
+
+
+def _quieten() -> None:
+    """A worker's log is no terminal, and what matters here is raised."""
+    logging: Any = utils.logging
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
 
 
 def require(device: Device) -> None:
