@@ -17,7 +17,8 @@ from huggingface_hub import snapshot_download
 from neurons.localnet.hub_server import Control, create_hub
 from neurons.localnet.repositories import publish
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
-from workers.hub.client import Hub, RepoFile, Repository, Timeouts
+from workers.hub.client import Hub, Timeouts
+from workers.hub.repository import RepoFile, Repository
 
 REPO = "alice/voice"
 WEIGHTS = bytes(range(256)) * 2_000

@@ -15,6 +15,7 @@ from typing import Self
 from urllib.parse import quote
 
 import structlog
+from httpx2 import HTTPError, TransportError
 from huggingface_hub import constants, get_session, hf_hub_download, hf_hub_url, hf_raise_for_status
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RemoteEntryNotFoundError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public, but not declared so
@@ -23,15 +24,7 @@ from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceErro
 from workers.hub.cache import ArtifactCache
 from workers.hub.repository import Listed, ModelAnswer, RepoFile, Repository
 
-try:
-    import httpx2 as http
-except ImportError:  # huggingface_hub 1.x stands on httpx itself
-    import httpx as http  # type: ignore[no-redef]
-
-TransportError = http.TransportError
-"""What the hub's client raises when the hub cannot be reached."""
-
-__all__ = ["Hub", "OnBytes", "RepoFile", "Repository", "Timeouts", "TransportError"]
+__all__ = ["Hub", "OnBytes", "Timeouts", "TransportError"]
 
 log = structlog.get_logger()
 _REVISION = re.compile(r"[0-9a-f]{40}")
@@ -280,7 +273,7 @@ def _translated(code: Code) -> Iterator[None]:
         raise InfrastructureFault(code, "the hub lost a file that it listed") from None
     except HFValidationError as exc:
         raise SubmissionFault(Code.COMMITMENT_MALFORMED, f"not a repository: {exc}") from exc
-    except (HfHubHTTPError, http.HTTPError, OSError) as exc:
+    except (HfHubHTTPError, HTTPError, OSError) as exc:
         raise _fault(exc, code) from exc
     except (ValueError, KeyError, TypeError) as exc:
         raise InfrastructureFault(code, "the hub's answer cannot be read") from exc
