@@ -190,4 +190,4 @@ def test_no_receipt_file(tmp_path: Path) -> None:
     """It says so."""
     with pytest.raises(PlatformError, match="cannot be read") as caught:
         read_receipt(tmp_path / "nowhere.json")
-    assert caught.value.code is Code.RECEIPT_INVALID
+    assert caught.value.code is Code.ARGUMENT_INVALID

@@ -80,12 +80,15 @@ class FolderStore:
 
 
 def read_receipt(path: Path) -> Signed:
-    """Read the file that `keep_evidence` wrote; raises PlatformError(RECEIPT_INVALID), also for a name that occurs twice."""
+    """Read the file that `keep_evidence` wrote.
+
+    Raises PlatformError: ARGUMENT_INVALID for a file that cannot be read, RECEIPT_INVALID, also for a name that occurs twice.
+    """
     try:
         with path.open("rb") as file:
             return Signed.from_bytes(file.read(MAX_BYTES + 1))
     except OSError as exc:
-        raise PlatformError(Code.RECEIPT_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
+        raise PlatformError(Code.ARGUMENT_INVALID, f"The receipt {path} cannot be read: {exc.strerror}.") from exc
     except ReceiptInvalid as exc:
         raise PlatformError(Code.RECEIPT_INVALID, f"{path}: {exc}") from exc
 
