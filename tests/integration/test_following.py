@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 Start = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 SCHEDULE = load()
-HOLDS = {"holds": True, "differences": []}
-DIFFERS = {"holds": False, "differences": [{"what": "single-00: wer", "claimed": "0.05", "found": "0.9"}]}
+HOLDS = {"holds": True, "differences": [], "not_comparable": []}
+DIFFERS = {"holds": False, "differences": [{"what": "single-00: wer", "claimed": "0.05", "found": "0.9"}], "not_comparable": []}
 
 
 class Bed:
@@ -219,16 +219,28 @@ async def test_a_worker_found_out_is_believed_no_more(bed: Bed, tmp_path: Path) 
         pytest.param(NotTried("no judges here"), True, AuditOutcome.FAILED, id="not tried"),
         pytest.param(HOLDS, False, AuditOutcome.MISSING, id="no audio"),
         pytest.param(
-            {"holds": False, "differences": [{"what": "judge dnsmos", "claimed": "1", "found": "2"}]},
+            {**DIFFERS, "differences": [{"what": "judge dnsmos", "claimed": "1", "found": "2"}]},
             True,
             AuditOutcome.FAILED,
             id="other judges",
         ),
         pytest.param(
-            {"holds": False, "differences": [{"what": "verdict", "claimed": "it scored", "found": "refused, code 1101: gone"}]},
+            {**DIFFERS, "differences": [{"what": "verdict", "claimed": "it scored", "found": "refused, code 1101: gone"}]},
             True,
             AuditOutcome.FAILED,
             id="model withdrawn since",
+        ),
+        pytest.param(
+            {**DIFFERS, "differences": [{"what": "rules of round 3", "claimed": "ab", "found": "cd"}]},
+            True,
+            AuditOutcome.FAILED,
+            id="other rules",
+        ),
+        pytest.param(
+            {**HOLDS, "not_comparable": [{"what": "verdict", "claimed": "refused, code 1303", "found": "it spoke every prompt"}]},
+            True,
+            AuditOutcome.FAILED,
+            id="a time-out on another host",
         ),
     ],
 )

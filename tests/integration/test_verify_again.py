@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,13 @@ from neurons.api_client.client import VoiceApi
 from neurons.localnet import models
 from neurons.localnet.network import COMPETITION
 from neurons.validator.follow.audit import audit, by_command
+from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
 from scoring.receipts import receipt
+from scoring.receipts.audit import Difference
 from scoring.receipts.certificate import Certificate, issue, revoke
 from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject, prompts_hash
 from scoring.receipts.store import StoreLayout
@@ -37,6 +39,7 @@ from workers.evaluation.obtain import LocalModel
 from workers.evaluation.receipt_signer import describe_hardware
 from workers.evaluation.speech import judge_model
 from workers.evaluation.tools import Tools, open_tools
+from workers.sandbox.sandbox import GuestStage, GuestTimedOut
 from workers.verify.audio import check_audio
 from workers.verify.model import check_model
 from workers.verify.receipt import VerifyOutcome, open_case
@@ -73,12 +76,12 @@ class Bed:
 
     def audio_again(self, document: Document, sample: str | None = "g00.a", store: FolderStore | None = None) -> VerifyOutcome:
         """Level 2 alone."""
-        case = open_case(sign(document), self.store, [])
+        case = open_case(sign(document), self.store)
         return check_audio(case, sample, store or self.store, self.tools.panel, NO_PROGRESS)
 
     def model_again(self, document: Document, model: str = "clear", sample: str | None = "g00.a") -> VerifyOutcome:
         """Level 3 alone."""
-        case = open_case(sign(document), self.store, [])
+        case = open_case(sign(document), self.store)
         return check_model(case, sample, self.models[model], self.tools, NO_PROGRESS)
 
     def edited(self, edit: Callable[[Document], object]) -> Document:
@@ -314,6 +317,42 @@ def test_a_refusal_is_tried_again(bed: Bed, code: Code, model: str, expected: li
     outcome = bed.model_again(document, model)
     assert rows(outcome) == expected
     assert (code is Code.COPY) == any("commitments" in note for note in outcome.notes)
+    assert not outcome.not_comparable
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(Code.SAMPLE_TIMEOUT, id="a busy host, idle now"),
+        pytest.param(Code.MEMORY_EXCEEDED, id="other libraries"),
+        pytest.param(Code.FAILED_ALIKE, id="a bug of an earlier version"),
+        pytest.param(Code.REPO_NOT_PUBLIC, id="public since"),
+    ],
+)
+def test_a_refusal_that_depends_on_the_host_cannot_be_compared(bed: Bed, code: Code) -> None:
+    """The model speaks here and now: that is no word against the worker that saw it fail."""
+    outcome = bed.model_again(refusal(bed, code))
+    assert outcome.holds
+    assert outcome.not_comparable == (Difference("verdict", f"refused, code {code}", "it spoke every prompt"),)
+
+
+class SlowModels:
+    """A sandbox in which the reference guest is as quick as ever, and no model speaks in time."""
+
+    def speak(self, _folder: Path, family: str, *_task: object, **_options: object) -> tuple[Spoken, ...]:
+        """Nothing for the reference guest; raises GuestTimedOut for a model."""
+        if family == "reference":
+            return ()
+        raise GuestTimedOut(GuestStage.SAMPLE)
+
+
+def test_a_scored_model_that_is_too_slow_here_cannot_be_compared(bed: Bed) -> None:
+    """The worker's host was quicker than this one: that is no word against it."""
+    slow: Any = SlowModels()
+    again = replace(bed, tools=replace(bed.tools, sandbox=slow))
+    outcome = again.model_again(bed.document)
+    assert outcome.holds
+    assert [(row.what, row.claimed) for row in outcome.not_comparable] == [("verdict", "it scored")]
 
 
 def test_a_scored_model_that_is_refused_now_is_named(bed: Bed) -> None:

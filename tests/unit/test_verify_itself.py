@@ -12,12 +12,9 @@ from typing import Any
 
 import pytest
 from bittensor.sp_core import Keypair
-from typer.testing import CliRunner
 
-from neurons.cli.main import app
-from neurons.localnet.network import COMPETITION
 from prompts.groups import Group, GroupKind
-from scoring.competition import DEFAULT_PATH, Profile, load
+from scoring.competition import Profile, load
 from scoring.errors import Code, PlatformError
 from scoring.receipts import receipt
 from scoring.receipts.audit import SAMPLE_TOLERANCE, near, part
@@ -124,7 +121,7 @@ def store(tmp_path: Path) -> FolderStore:
 
 def checked(signed: Signed, store: FolderStore, trust: Trust = TRUST, name: str = "receipt") -> VerifyOutcome:
     """What level 1 finds."""
-    return check_itself(open_case(signed, store, []), trust, name, NOW)
+    return check_itself(open_case(signed, store), trust, name, NOW)
 
 
 def places(outcome: VerifyOutcome) -> list[str]:
@@ -243,20 +240,10 @@ def test_a_certificate_that_did_not_hold(certificate: Certificate, trust: Trust,
 
 def test_a_certificate_may_expire_after_it_was_used(store: FolderStore) -> None:
     """An old receipt holds, and its reader is told."""
-    case = open_case(sign(a_document()), store, [])
+    case = open_case(sign(a_document()), store)
     later = check_itself(case, TRUST, "receipt", NOW + 2 * HOUR)
     assert later.holds
     assert any("expired" in note for note in later.notes)
-
-
-def test_rules_that_only_the_store_has_are_said_to_be_so(store: FolderStore, tmp_path: Path) -> None:
-    """Who writes the receipt may write the rules beside it: generous ones hold, and their reader is told to compare them."""
-    signed, kept = sign(a_document()), tmp_path / "store" / "competitions" / f"{RULES.hash}.json"
-    told = [
-        [RULES.hash in note for note in check_itself(open_case(signed, store, files), TRUST, "receipt", NOW).notes]
-        for files in ([], [kept])
-    ]
-    assert told == [[False, True], [False]]
 
 
 def test_a_file_is_named_by_its_hash(store: FolderStore) -> None:
@@ -284,23 +271,8 @@ def test_a_file_is_named_by_its_hash(store: FolderStore) -> None:
 def test_what_is_not_formed_as_a_receipt_is_an_error(document: Document, words: str, store: FolderStore) -> None:
     """RECEIPT_INVALID names the field."""
     with pytest.raises(PlatformError, match=words) as caught:
-        open_case(sign(document), store, [])
+        open_case(sign(document), store)
     assert caught.value.code is Code.RECEIPT_INVALID
-
-
-def test_rules_are_found_by_their_hash_alone(store: FolderStore, tmp_path: Path) -> None:
-    """In a file of versions, in one kept version, in the store, or not at all; a changed one is not the receipt's."""
-    empty, kept = FolderStore(tmp_path / "empty"), tmp_path / "store" / "competitions" / f"{RULES.hash}.json"
-    shipped = sign(a_document(competition_hash=SHIPPED.hash))
-    assert open_case(sign(a_document()), empty, [DEFAULT_PATH, kept]).competition == RULES
-    assert open_case(shipped, empty, [DEFAULT_PATH]).competition == SHIPPED
-    with pytest.raises(PlatformError, match=RULES.hash) as caught:
-        open_case(sign(a_document()), empty, [DEFAULT_PATH])
-    assert caught.value.code is Code.COMPETITION_INVALID
-    kept.write_text(kept.read_text(encoding="utf-8").replace("0.05", "0.06"), encoding="utf-8")
-    with pytest.raises(PlatformError, match="changed") as caught:
-        open_case(sign(a_document()), store, [])
-    assert caught.value.code is Code.COMPETITION_INVALID
 
 
 def test_no_digit_of_the_file_can_be_changed(store: FolderStore) -> None:
@@ -360,7 +332,7 @@ def test_near_on_other_hardware(by: int, places: list[str]) -> None:
 
 def test_levels_stand_on_each_other(store: FolderStore) -> None:
     """A level is not tried when one before it has found something."""
-    case = open_case(sign(a_document(prompts_hash="0" * 64)), store, [])
+    case = open_case(sign(a_document(prompts_hash="0" * 64)), store)
     tried: list[int] = []
 
     def second(_case: object) -> VerifyOutcome:
@@ -382,48 +354,3 @@ def test_a_silent_failure_needs_no_sound(store: FolderStore) -> None:
     samples = [{**entry, "gate": "timeout"} for entry in receipt.listed(silent.samples)]
     groups = [[group.id, group.kind, 0] for group in silent.groups]
     assert checked(sign(a_document(samples=samples, groups=groups, score=0, stderr=0)), store).holds
-
-
-DEMO = load(COMPETITION).version[0]
-
-
-def demo_receipt(folder: Path) -> Path:
-    """A receipt under the demo's rules, in a store of its own."""
-    groups = DEMO.groups(BLOCK_HASH)
-    document = a_rejection(competition_hash=DEMO.hash, prompts_hash=prompts_hash(groups))
-    return FolderStore(folder).keep_evidence(sign(document), DEMO)
-
-
-def verify_file(file: Path, *options: str) -> Document:
-    """Run `voice verify … --json` on a receipt in itself; raises what it raises."""
-    arguments = ["verify", str(file), "--level", "1", "--json", *options]
-    ended = CliRunner().invoke(app, arguments, catch_exceptions=False, standalone_mode=False)
-    if isinstance(ended.exception, PlatformError):
-        raise ended.exception
-    answer: Document = json.loads(ended.stdout)
-    return answer
-
-
-def test_the_rules_are_the_receipts_own(tmp_path: Path) -> None:
-    """The demo's are no rules of this version: they are found in the store beside the receipt, and that is said."""
-    answer = verify_file(demo_receipt(tmp_path / "store"))
-    assert answer["holds"] is True
-    assert [DEMO.hash in note for note in answer["notes"]].count(True) == 1
-
-
-def test_other_rules_are_named(tmp_path: Path) -> None:
-    """With `--competition` the file counts, and no store is needed for them."""
-    file = demo_receipt(tmp_path / "store")
-    (tmp_path / "store" / "competitions" / f"{DEMO.hash}.json").unlink()
-    answer = verify_file(file, "--competition", str(COMPETITION))
-    assert answer["holds"] is True
-    assert not any(DEMO.hash in note for note in answer["notes"])
-
-
-def test_rules_that_are_nowhere_are_a_coded_error(tmp_path: Path) -> None:
-    """Neither in this version's file nor in the store: the error names them, and the option."""
-    file = demo_receipt(tmp_path / "store")
-    (tmp_path / "store" / "competitions" / f"{DEMO.hash}.json").unlink()
-    with pytest.raises(PlatformError, match=f"{DEMO.hash}.*--competition") as caught:
-        verify_file(file)
-    assert caught.value.code is Code.COMPETITION_INVALID

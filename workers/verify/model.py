@@ -19,20 +19,28 @@ from workers.verify.receipt import Case, VerifyOutcome
 
 NEEDS_OTHERS = frozenset({Code.COPY, Code.TAG_MISMATCH})
 """Refusals that follow from commitments, of which a receipt holds only the hotkey."""
+OF_THE_HOST = frozenset({Code.LOAD_TIMEOUT, Code.SAMPLE_TIMEOUT, Code.MEMORY_EXCEEDED, Code.FAILED_ALIKE})
+"""Refusals that another host, or this one on another day, need not give: neither one that was claimed nor one that is found now."""
+OF_THE_DAY = OF_THE_HOST | {Code.REPO_NOT_PUBLIC}
+"""Claimed refusals that nobody can show later: a repository that was not public may be public since."""
 
 
 def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> VerifyOutcome:
     """Whether the model, in a folder or on the hub, is the receipt's, and speaks alike.
 
     On hardware of the same class every PCM must be the same; on other hardware the sounds are judged again. A refusal must be
-    refused again. Raises PlatformError(ARGUMENT_INVALID) for a sample or a folder that is not there, InfrastructureFault.
+    refused again, unless it depends on the host or the day: such a verdict cannot be compared.
+
+    Raises PlatformError(ARGUMENT_INVALID) for a sample or a folder that is not there, InfrastructureFault.
     """
     subject = case.statement.subject
     try:
         with tools.hub.pin_in_cache(subject.repo, subject.revision):
             return _speak_again(case, sample, folder, tools, progress)
     except SubmissionFault as fault:
-        return _refused_again(case, fault)
+        if case.statement.finding.code is fault.code:
+            return VerifyOutcome()
+        return _other_verdict(case, fault.code, f"refused, code {fault.code}: {fault.detail}")
 
 
 def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> VerifyOutcome:
@@ -47,7 +55,7 @@ def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Too
     requests = requests_of(model.family, groups, case.statement.subject.block_hash)
     said = speak(model, requests, case.competition, tools, progress)
     if chosen is None:
-        return VerifyOutcome((Difference("verdict", f"refused, code {case.statement.finding.code}", "it spoke every prompt"),))
+        return _other_verdict(case, None, "it spoke every prompt")
     return _compare(case, chosen, {spoken.prompt_id: spoken for spoken in said}, tools, progress)
 
 
@@ -85,12 +93,12 @@ def _text(pcm_sha256: str, rate: int) -> str:
     return f"{pcm_sha256} at {rate} Hz" if pcm_sha256 else "no sound"
 
 
-def _refused_again(case: Case, fault: SubmissionFault) -> VerifyOutcome:
+def _other_verdict(case: Case, found: Code | None, words: str) -> VerifyOutcome:
     code = case.statement.finding.code
-    if code is fault.code:
-        return VerifyOutcome()
-    claimed = "it scored" if code is None else f"refused, code {code}"
-    return VerifyOutcome((Difference("verdict", claimed, f"refused, code {fault.code}: {fault.detail}"),))
+    row = Difference("verdict", "it scored" if code is None else f"refused, code {code}", words)
+    if code in OF_THE_DAY or found in OF_THE_HOST:
+        return VerifyOutcome(not_comparable=(row,))
+    return VerifyOutcome((row,))
 
 
 def _sha256(pcm: bytes) -> str:

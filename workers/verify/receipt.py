@@ -4,7 +4,7 @@ this level needs no torch.
 1 the receipt in itself · 2 its audio judged again (`workers.verify.audio`) · 3 the model speaks again (`workers.verify.model`)
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from prompts.groups import Group
 from scoring import competition
-from scoring.competition import Competition
+from scoring.competition import DEFAULT_PATH, Competition
 from scoring.errors import Code, PlatformError
 from scoring.receipts import audit, receipt
 from scoring.receipts.audit import Difference
@@ -22,6 +22,7 @@ from scoring.receipts.receipt import ReceiptInvalid, Signed, Statement
 from scoring.receipts.store import AudioStore
 from scoring.report import EvaluationReport
 from scoring.scores import scales
+from scoring.types import RoundNumber
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class VerifyOutcome:
 
     differences: tuple[Difference, ...] = ()
     notes: tuple[str, ...] = ()
+    not_comparable: tuple[
+        Difference, ...
+    ] = ()  # what depends on the host, its load or the day: it says nothing against the receipt
 
     @property
     def holds(self) -> bool:
@@ -38,7 +42,9 @@ class VerifyOutcome:
 
     def __add__(self, other: "VerifyOutcome") -> "VerifyOutcome":
         """Both findings."""
-        return VerifyOutcome(self.differences + other.differences, self.notes + other.notes)
+        return VerifyOutcome(
+            self.differences + other.differences, self.notes + other.notes, self.not_comparable + other.not_comparable
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +55,9 @@ class Case:
     statement: Statement
     competition: Competition
     groups: tuple[Group, ...]
-    known_rules: bool  # False for rules that only the store has: the receipt's author may have written them
+    known_rules: (
+        bool  # a file's rules, not the receipt's own; False where the store alone has them: its author may have written them
+    )
 
     @property
     def report(self) -> EvaluationReport | None:
@@ -61,40 +69,37 @@ Check = Callable[[Case], VerifyOutcome]
 """One level."""
 
 
-def open_case(signed: Signed, store: AudioStore, rules: Sequence[Path]) -> Case:
-    """Read a receipt and find its rules, in files (those first) or in the store.
+def open_case(signed: Signed, store: AudioStore, rules: Path = DEFAULT_PATH, *, pinned: bool = False) -> Case:
+    """Read a receipt and find its rules: in a file, as its schedule has them for the receipt's round, or in the store.
 
-    Raises PlatformError: RECEIPT_INVALID for a receipt that is not formed as one, COMPETITION_INVALID when its rules are not found.
+    The store's copy counts only for a competition of which the file holds no version, and never where the file is `pinned`. Raises
+    PlatformError: RECEIPT_INVALID for a receipt that is not formed as one, COMPETITION_INVALID when its rules are not found.
     """
     try:
         said = receipt.read(signed.receipt)
     except ReceiptInvalid as exc:
         raise PlatformError(Code.RECEIPT_INVALID, f"the receipt has not the form of one: {exc}") from exc
     wanted = said.subject.competition_hash
-    known = _from_files(wanted, rules)
-    found = known or store.competition(wanted)
+    known, versions = _from_file(rules, said.subject.round)
+    is_known = pinned or wanted in versions
+    found = known if is_known else store.competition(wanted)
     if found is None:
-        why = (
-            f"The receipt's competition {wanted} is neither in the given file nor in the store: name its file with --competition."
-        )
+        why = f"The receipt's competition {wanted} is neither in {rules.name} nor in the store: name its file with --competition."
         raise PlatformError(Code.COMPETITION_INVALID, why)
     groups = found.groups(said.subject.block_hash)
-    return Case(signed=signed, statement=said, competition=found, groups=groups, known_rules=known is not None)
+    return Case(signed=signed, statement=said, competition=found, groups=groups, known_rules=is_known)
 
 
-def _from_files(wanted: str, files: Iterable[Path]) -> Competition | None:
-    versions = (version for file in files for version in _versions(file))
-    return next((version for version in versions if version.hash == wanted), None)
-
-
-def _versions(file: Path) -> Sequence[Competition]:
-    """A competition's own file holds its versions; a store's file (JSON) holds one."""
+def _from_file(file: Path, number: RoundNumber) -> tuple[Competition, frozenset[str]]:
+    """The version in force in a round, and the hashes of all; a store's file (JSON) holds one version, for any round."""
     if file.suffix != ".json":
-        return competition.load(file).version
+        schedule = competition.load(file)
+        return schedule.at(number), frozenset(version.hash for version in schedule.version)
     try:
-        return (Competition.model_validate_json(file.read_bytes()),)
+        kept = Competition.model_validate_json(file.read_bytes())
     except (OSError, ValidationError) as exc:
         raise PlatformError(Code.COMPETITION_INVALID, f"{file} holds no competition") from exc
+    return kept, frozenset({kept.hash})
 
 
 def verify(case: Case, levels: Iterable[Check]) -> VerifyOutcome:
@@ -110,6 +115,9 @@ def verify(case: Case, levels: Iterable[Check]) -> VerifyOutcome:
 def check_itself(case: Case, trust: Trust, name: str, now: datetime) -> VerifyOutcome:
     """Level 1. `name` is the receipt's file without its ending: if it is a hash, it must be the receipt's."""
     said, signed = case.statement, case.signed
+    if said.subject.competition_hash != case.competition.hash:
+        rules = Difference(f"rules of round {said.subject.round}", said.subject.competition_hash, case.competition.hash)
+        return VerifyOutcome((rules,), _notes(case, now))
     rows = [*_name(name, receipt.digest(signed.receipt)), *audit.authenticity(signed, said, trust)]
     asked = audit.prompts(said, case.groups)
     rows += asked

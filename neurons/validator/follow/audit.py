@@ -113,8 +113,11 @@ async def audit_next(audits: Audits, api: VoiceApi, verify: Verify) -> Drawn | N
 
 
 def judged(report: Mapping[str, Any]) -> AuditFinding:
-    """The finding that follows from a report. Other judges here, or a model that was withdrawn since, say nothing of the worker."""
+    """The finding that follows from a report. These say nothing of the worker: other judges or rules here, a model that was withdrawn
+    since, and a verdict that depends on the host."""
     rows: list[Mapping[str, str]] = report["differences"]
+    if report["not_comparable"] and not rows:
+        return AuditFinding(AuditOutcome.FAILED, report["not_comparable"])
     if report["holds"]:
         return AuditFinding(AuditOutcome.HOLDS)
     if any(_is_ours(row) for row in rows):
@@ -124,7 +127,7 @@ def judged(report: Mapping[str, Any]) -> AuditFinding:
 
 def _is_ours(row: Mapping[str, str]) -> bool:
     withdrawn = f"refused, code {int(Code.REPO_NOT_PUBLIC)}"
-    return row["what"].startswith("judge ") or (row["what"] == "verdict" and row["found"].startswith(withdrawn))
+    return row["what"].startswith(("judge ", "rules ")) or (row["what"] == "verdict" and row["found"].startswith(withdrawn))
 
 
 async def _fetched(drawn: Drawn, api: VoiceApi, store: Path) -> Path:
