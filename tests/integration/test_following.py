@@ -195,7 +195,7 @@ async def test_what_it_draws_is_fetched_and_judged_again(bed: Bed, tmp_path: Pat
     assert {item and item.entrant for item in done} == {"h2@100", "h3@101", None}
     assert {content for content, _ in asked} == {await bed.api.receipt(item.receipt_hash) for item in done if item is not None}
     assert await bed.audits.outcomes() == {AuditOutcome.HOLDS: 2}
-    assert await bed.audits.distrusted() == frozenset()
+    assert await bed.audits.distrusted() == {}
 
 
 async def test_a_worker_found_out_is_believed_no_more(bed: Bed, tmp_path: Path) -> None:
@@ -211,6 +211,21 @@ async def test_a_worker_found_out_is_believed_no_more(bed: Bed, tmp_path: Path) 
     before, after = await bed.ledger.page()
     assert (len(before.inputs.counted), after.inputs.counted, after.round) == (2, {}, number)
     assert all(service in why for why in after.inputs.distrusted.values())
+
+
+async def test_an_audit_counts_from_its_round_on_also_after_a_reset(bed: Bed, tmp_path: Path) -> None:
+    """Rounds before it are folded again as they were; the audited one, and those after it, without the worker that lied."""
+    await play(bed.stack)
+    await bed.follow()
+    before = await bed.ledger.page()
+    follower = await drawn(bed, tmp_path)
+    await audit_next(bed.audits, bed.api, scripted(DIFFERS, []))
+    assert await bed.audits.distrusted() == {bed.stack.worker.certificate.service: (await bed.ledger.page())[-1].round}
+    await bed.ledger.reset(RoundNumber(0))
+    await bed.follow(follower)
+    again = await bed.ledger.page()
+    assert again[: len(before)] == before
+    assert [(len(entry.inputs.counted) > 0, len(entry.inputs.distrusted)) for entry in again] == [(True, 0), (False, 2)]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +269,7 @@ async def test_what_could_not_be_tried_is_held_against_nobody(
     with capture_logs() as logs:
         await audit_next(bed.audits, bed.api, scripted(answer, []))
     assert [line["outcome"] for line in logs] == [outcome.value]
-    assert (await bed.audits.outcomes(), await bed.audits.distrusted()) == ({AuditOutcome.DRAWN: 1, outcome: 1}, frozenset())
+    assert (await bed.audits.outcomes(), await bed.audits.distrusted()) == ({AuditOutcome.DRAWN: 1, outcome: 1}, {})
 
 
 async def test_a_round_that_is_drawn_again_draws_the_same(bed: Bed, tmp_path: Path) -> None:

@@ -151,7 +151,22 @@ async def test_what_cannot_be_folded_again_is_named(stack: "ValidatorBed", secon
     found = await loss(second.store.ledger, OwnEvidence(second.store.rounds), RoundNumber(1))
     assert found == Loss((RoundNumber(1), RoundNumber(2)), None, (RoundNumber(1),))
     _, out, _ = await voice("ledger", "reset", "--from", "1")
-    assert "Not at hand: rounds 1. `voice validator ledger join URL|FILE` takes those over." in out
+    command = "`voice validator ledger join URL|FILE --until 1`"
+    assert f"Not at hand: rounds 1. {command} takes over the rounds up to the last of those." in out
+
+
+async def test_only_the_missing_rounds_are_taken_over_and_the_rest_is_folded(
+    stack: "ValidatorBed", second: "ValidatorBed", voice: Voice, tmp_path: Path
+) -> None:
+    """`join --until` ends where the own rounds begin: those are folded by this validator's settings."""
+    first, last = await play(stack, 2)
+    path = str(await export(stack, tmp_path / "ledger.jsonl"))
+    assert await voice("ledger", "join", path, "--until", str(first)) == (0, "1 rounds taken over\n", f"round {first}\n")
+    assert await voice("ledger", "join", path, "--until", str(first)) == (0, "0 rounds taken over\n", "")
+    await folded(second)  # it trusts a hotkey that certified nobody
+    head = await second.store.ledger.head()
+    assert head is not None and (head.round, head.inputs.counted, len(head.inputs.distrusted)) == (last, {}, 2)
+    assert (await second.store.ledger.page())[0] == (await stack.store.ledger.page())[0]
 
 
 async def test_the_tables_owner_names_the_validator_and_needs_no_wallet(

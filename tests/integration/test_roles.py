@@ -215,7 +215,7 @@ async def test_validator_does_its_job(
         [Drawn(receipt_hash="aa", round=RoundNumber(3), entrant=eligibility.eligible[0], service="5S", host="host-1", level=2)],
     )
     await audits.settle("aa", AuditOutcome.DIFFERS, [])
-    assert (await audits.next(), await audits.distrusted()) == (None, frozenset({"5S"}))
+    assert (await audits.next(), await audits.distrusted()) == (None, {"5S": 3})
     assert await replayed(pool) == ()
 
 

@@ -45,10 +45,11 @@ class Audits:
         async with self._pool.connection() as connection:
             await connection.execute(sql("audits.settle"), self._validator, receipt_hash, outcome, found)
 
-    async def distrusted(self) -> frozenset[str]:
-        """Service keys that signed what does not hold."""
+    async def distrusted(self) -> Mapping[str, RoundNumber]:
+        """Service keys that signed what does not hold, each with the first round in which it did."""
         async with self._pool.connection() as connection:
-            return frozenset(row["service"] for row in await connection.fetch(sql("audits.distrusted"), self._validator))
+            rows = await connection.fetch(sql("audits.distrusted"), self._validator)
+        return {row["service"]: row["round"] for row in rows}
 
     async def outcomes(self) -> Mapping[AuditOutcome, int]:
         """Count audits by outcome."""

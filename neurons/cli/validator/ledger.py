@@ -41,6 +41,7 @@ Trusted = Annotated[
         help="A hotkey whose certificates count; may be repeated (default: VOICE_TRUST).",
     ),
 ]
+Until = Annotated[int | None, typer.Option("--until", min=0, help="The last round to take over (default: all of them).")]
 Side = Annotated[str, typer.Argument(help="own, an API's URL (with ?validator=HOTKEY for another than its own), or a file.")]
 
 
@@ -70,16 +71,17 @@ def join(
     options: WalletOptions,
     source: Source,
     trust: Trusted = None,
+    until: Until = None,
     competition: CompetitionFile = None,
 ) -> None:
     """Take over another's ledger: each round is folded again from its receipts first, and the first that does not follow ends it.
 
-    Begun again it goes on where it stood.
+    Begun again it goes on where it stood. With --until the own validator folds the rounds after that one.
     """
     from neurons.validator.follow import rebuild
     from scoring.competition import load
     from scoring.receipts.certificate import Trust
-    from scoring.types import Hotkey
+    from scoring.types import Hotkey, RoundNumber
     from voice_api import keys
 
     settings, me = _validator(options, competition)
@@ -90,9 +92,14 @@ def join(
     async def run() -> int:
         async with _own(settings, me) as (own, _), _opened(source, settings, me) as theirs:
             schedule = load(settings.competition)
-            return await rebuild.join(theirs, own, schedule, believed, lambda number: typer.echo(f"round {number}", err=True))
+            last = None if until is None else RoundNumber(until)
+            return await rebuild.join(theirs, own, schedule, believed, _count_aloud, until=last)
 
     typer.echo(f"{asyncio.run(run())} rounds taken over")
+
+
+def _count_aloud(number: "RoundNumber") -> None:
+    typer.echo(f"round {number}", err=True)
 
 
 @app.command("reset")
@@ -140,7 +147,8 @@ def _told(loss: "Loss", me: "Hotkey", deleted: bool) -> list[str]:
         f"{count - len(loss.missing)} of the rounds are at hand and are folded again, by today's VOICE_TRUST and VOICE_REVOCATIONS.",
     ]
     if loss.missing:
-        lines.append(f"Not at hand: rounds {_numbers(loss.missing)}. `voice validator ledger join URL|FILE` takes those over.")
+        command = f"`voice validator ledger join URL|FILE --until {loss.missing[-1]}`"
+        lines.append(f"Not at hand: rounds {_numbers(loss.missing)}. {command} takes over the rounds up to the last of those.")
     lines.append("Until then the last weights are sent again. Receipts, audio, rounds and attempts to set weights stay.")
     return lines if deleted else [*lines, "Nothing was changed: --yes deletes."]
 

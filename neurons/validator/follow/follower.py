@@ -68,8 +68,13 @@ class Follower:
         return True
 
     async def _folded(self, head: LedgerEntry | None, found: RoundEvidence, schedule: Schedule, trusted: Trust) -> LedgerEntry:
-        """Fold by the own chain's hash of the round's first block, and without workers that were found out."""
-        believed = replace(trusted, revoked=trusted.revoked | await self._audits.distrusted())
+        """Fold by the own chain's hash of the round's first block, and without workers that were found out in it or before.
+
+        Rounds before the audited one are folded again as they were: what a worker signed then was not judged again.
+        """
+        found_out = await self._audits.distrusted()
+        liars = frozenset(service for service, since in found_out.items() if since <= found.round.round)
+        believed = replace(trusted, revoked=trusted.revoked | liars)
         seed = await self._chain.block_hash(found.round.start_block)
         if seed != found.round.block_hash:
             log.error("another chain's round", round=found.round.round, here=seed, there=found.round.block_hash)

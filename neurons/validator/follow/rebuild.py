@@ -35,8 +35,16 @@ async def loss(own: Ledger, evidence: Evidence, since: RoundNumber) -> Loss:
     return Loss(tuple(kings), king, tuple(number for number in kings if number not in at_hand))
 
 
-async def join(source: LedgerSource, own: Ledger, schedule: Schedule, trust: Trust, told: Callable[[RoundNumber], None]) -> int:
-    """Take over every entry above the own head; how many. Each is checked, then written at once: what stands was checked.
+async def join(
+    source: LedgerSource,
+    own: Ledger,
+    schedule: Schedule,
+    trust: Trust,
+    told: Callable[[RoundNumber], None],
+    *,
+    until: RoundNumber | None = None,
+) -> int:
+    """Take over every entry above the own head, up to round `until`; how many. Each is checked, then written at once.
 
     Begun again, it goes on after the own head, once that is the same in both. Raises LedgerInvalid with the first round that does not
     follow from its receipts, and OutOfOrder where somebody else writes to the own ledger.
@@ -49,6 +57,8 @@ async def join(source: LedgerSource, own: Ledger, schedule: Schedule, trust: Tru
         )
     count = 0
     async for entry in source.entries(None if head is None else head.round):
+        if until is not None and entry.round > until:
+            break
         check(head, entry, await source.evidence(entry.round), schedule, trust)
         await own.append(entry)
         head = entry

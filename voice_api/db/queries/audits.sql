@@ -17,8 +17,8 @@ limit 1;
 update audits set outcome = $3, found = $4, audited_at = now() where validator = $1 and receipt_hash = $2;
 
 -- name: distrusted
--- Service keys that signed what does not hold.
-select distinct service from audits where validator = $1 and outcome = 'differs';
+-- Service keys that signed what does not hold, each with the first round in which it did.
+select service, min(round) as round from audits where validator = $1 and outcome = 'differs' group by service;
 
 -- name: outcomes
 -- How many stand in which way.
