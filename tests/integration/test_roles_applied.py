@@ -6,12 +6,14 @@ import pytest
 from typer.testing import CliRunner
 
 from neurons.cli.main import app
-from voice_api.db import roles
+from voice_api.db import migrate, roles
 from voice_api.db.database import Pool, connection_to
 from voice_api.errors import DatabaseUnavailable
 
 pytestmark = pytest.mark.usefixtures("alone_on_the_server")
 
+WAITS = "select exists (select from pg_locks where locktype = 'transactionid' and not granted)"
+"""Whether a transaction of the server waits for another one's end."""
 ROLES = ["voice_api", "voice_reader", "voice_validator", "voice_worker"]
 
 
@@ -35,6 +37,22 @@ async def test_roles_need_the_schema(empty_database_url: str) -> None:
     """Before the first migration there is nothing to give rights on, and the error says what to do first."""
     with pytest.raises(DatabaseUnavailable, match="voice db upgrade"):
         await roles.apply(empty_database_url)
+
+
+async def test_databases_of_one_server_may_apply_them_at_once(database_url: str, empty_database_url: str) -> None:
+    """All databases of a server share its roles: whoever meets another one's change in the middle does it again."""
+    await migrate.upgrade(empty_database_url)
+    await roles.apply(database_url)
+    async with connection_to(database_url) as first, connection_to(database_url) as watch:
+        async with first.transaction():
+            await first.execute("alter role voice_api nologin")
+            second = asyncio.create_task(roles.apply(empty_database_url))
+            async with asyncio.timeout(20):
+                while not await watch.fetchval(WAITS):
+                    assert not second.done()
+                    await asyncio.sleep(0.01)
+        await second
+    await asyncio.gather(*(roles.apply(url) for _ in range(4) for url in (database_url, empty_database_url)))
 
 
 def test_command(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,19 @@
 roles.sql holds the rights. Each process has a login of its own.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
+import asyncpg
+
 from scoring.errors import Code, PlatformError
-from voice_api.db.database import connection_to, sql
+from voice_api.db.database import Connection, connection_to, sql
 
 _RIGHTS = Path(__file__).with_name("roles.sql")
 ROLES: Mapping[str, str] = MappingProxyType(
@@ -23,6 +28,13 @@ ROLES: Mapping[str, str] = MappingProxyType(
     }
 )
 """The role of each process's login."""
+_RACES = (asyncpg.InternalServerError, asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError)
+"""PostgreSQL's errors for a role that another transaction changed, or made, at the same moment."""
+_TRIES = 20
+_PAUSE = timedelta(milliseconds=200)
+"""The longest between two tries."""
+
+Change = Callable[[Connection], Awaitable[None]]
 
 
 async def apply(url: str) -> None:
@@ -30,9 +42,11 @@ async def apply(url: str) -> None:
 
     The URL's user must own the tables and may create roles. Raises DatabaseUnavailable, also before the first migration.
     """
-    async with connection_to(url) as connection, connection.transaction():
-        await connection.execute(sql("migrations.lock"))
+
+    async def give_rights(connection: Connection) -> None:
         await connection.execute(_RIGHTS.read_text(encoding="utf-8"))
+
+    await _change_roles(url, give_rights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +73,28 @@ class Login:
 
 async def ensure_logins(url: str, logins: Sequence[Login]) -> None:
     """Make each login, or give it its password anew; the roles must be there, and the URL's user may create logins."""
-    async with connection_to(url) as connection, connection.transaction():
-        await connection.execute(sql("migrations.lock"))
+
+    async def make(connection: Connection) -> None:
         for login in logins:
             await connection.fetchrow(sql("logins.named"), login.name, ROLES[login.name], login.password)
             await connection.execute(sql("logins.ensure"))
+
+    await _change_roles(url, make)
+
+
+async def _change_roles(url: str, change: Change) -> None:
+    """Change the roles in one transaction, and again where that met another database's: all of a server share its roles.
+
+    A lock holds within one database alone. Whoever loses the race finds nothing done, so another try does all of it; after a bounded
+    number of tries the race's error is raised.
+    """
+    for tried in range(1, _TRIES + 1):
+        try:
+            async with connection_to(url) as connection, connection.transaction():
+                await connection.execute(sql("migrations.lock"))
+                await change(connection)
+            return
+        except _RACES as exc:
+            if tried == _TRIES or (isinstance(exc, asyncpg.InternalServerError) and "concurrently" not in str(exc)):
+                raise
+        await asyncio.sleep(_PAUSE.total_seconds() * random.random())  # noqa: S311 - no secret: two that met shall not meet again
