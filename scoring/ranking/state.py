@@ -186,6 +186,8 @@ class Inputs:
         maps = (inputs.counted, inputs.distrusted, inputs.gone)
         if not all(isinstance(part, Mapping) for part in maps) or type(inputs.start) is not int:
             raise ValueError("the inputs have not the form of such")
+        if not all(isinstance(text, str) and "\0" not in text for item in inputs.gone.items() for text in item):
+            raise ValueError("what is said of a submission that left is no text, or holds a NUL")
         return inputs
 
 

@@ -64,9 +64,12 @@ class Snapshot:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The snapshot that `to_json` wrote; raises ValueError for anything else."""
         try:
-            return cls(**{**data, "state": State.from_json(data["state"]), "shares": tuple(data["shares"])})
-        except (KeyError, TypeError) as exc:
+            found = cls(**{**data, "state": State.from_json(data["state"]), "shares": tuple(data["shares"])})
+            numbers = (found.block, found.owner, *found.shares, found.tail_floor, found.tie_band, found.tie_speed)
+            _check_numbers(*numbers, *(n for part in (found.uids, found.registered_at, found.committed) for n in part.values()))
+        except (AttributeError, KeyError, TypeError) as exc:
             raise ValueError(f"this is no snapshot: {exc!r}") from exc
+        return found
 
     def eligible(self, record: Record) -> bool:
         """Whether a record's hotkey is registered, and was when it committed: a uid or a hotkey that is used again inherits nothing."""
@@ -108,16 +111,21 @@ class CarriedOver:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The input that `to_json` wrote; raises ValueError for anything else."""
         try:
-            return cls(**{**data, "carried": Snapshot.from_json(data["carried"])})
-        except (KeyError, TypeError) as exc:
+            found = cls(**{**data, "carried": Snapshot.from_json(data["carried"])})
+            owner = () if found.owner is None else (found.owner,)
+            _check_numbers(found.block, *owner, *found.uids.values(), *found.registered_at.values())
+        except (AttributeError, KeyError, TypeError) as exc:
             raise ValueError(f"this is no snapshot that was carried over: {exc!r}") from exc
+        return found
 
 
 PlanInput = Snapshot | CarriedOver
 
 
-def plan_input(data: Mapping[str, Any]) -> PlanInput:
+def plan_input(data: object) -> PlanInput:
     """The input that `to_json` of either class wrote; raises ValueError for anything else."""
+    if not isinstance(data, Mapping):
+        raise ValueError("this is no snapshot: it is no JSON object")
     return CarriedOver.from_json(data) if "carried" in data else Snapshot.from_json(data)
 
 
@@ -164,9 +172,17 @@ class WeightPlan:
         try:
             vector = {Uid(int(uid)): Weight(weight) for uid, weight in data["vector"].items()}
             lines = tuple(UidShare(**{name: line[name] for name in _SHARE_NAMES}) for line in data["lines"])
+            _check_numbers(*vector.values(), data["burn"])
             return cls(**{**data, "vector": vector, "lines": lines})
         except (AttributeError, KeyError, TypeError) as exc:
             raise ValueError(f"this is no plan of weights: {exc!r}") from exc
+
+
+def _check_numbers(*values: object) -> None:
+    """Raise TypeError for the first value that is no number: JSON that somebody else wrote may have anything in its place."""
+    for value in values:
+        if type(value) not in (int, float):
+            raise TypeError(f"{value!r:.80} is no number")
 
 
 def plan(snapshot: Snapshot) -> WeightPlan:

@@ -7,7 +7,7 @@ from scoring.types import Block, Entrant, Hotkey, RoundNumber, Uid, Weight
 from scoring.weights.plan import Snapshot, WeightPlan
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.states import WeightOutcome
-from voice_api.db.weights import WeightAttempt
+from voice_api.db.weights import WeightAttempt, Weights
 
 
 def some_inputs(**overrides: Any) -> Inputs:
@@ -47,6 +47,14 @@ def a_weight_plan(vector: dict[int, float] | None = None) -> WeightPlan:
     """Everything to uid 0, unless other shares are given."""
     shares = {0: 1.0} if vector is None else vector
     return WeightPlan("aa" * 32, {Uid(uid): Weight(share) for uid, share in shares.items()}, (), Weight(0.0))
+
+
+async def attempts_of(weights: Weights, before: int | None = None, limit: int = 50) -> tuple[WeightAttempt, ...]:
+    """A page of a validator's attempts, all of which can be read."""
+    found = await weights.page(before, limit)
+    readable = tuple(attempt for attempt in found if isinstance(attempt, WeightAttempt))
+    assert readable == found
+    return readable
 
 
 def a_weight_attempt(block: int = 10, outcome: WeightOutcome = WeightOutcome.SET, **overrides: Any) -> WeightAttempt:

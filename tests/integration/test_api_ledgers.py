@@ -101,3 +101,17 @@ async def test_attempts_to_set_weights(api: VoiceApi, stack: "ValidatorBed") -> 
     assert (whole.id, whole.validator) == (ids[0], stack.hotkey)
     assert (whole.snapshot, whole.plan) == (attempt.plan_input.to_json(), attempt.plan.to_json())
     assert "no route" not in page.model_dump_json() + whole.model_dump_json()
+
+
+async def test_an_attempt_that_cannot_be_read_stands_in_the_list(api: VoiceApi, stack: "ValidatorBed") -> None:
+    """With the hash of what is stored as its plan, and without a ledger; the pages before and after it are as ever."""
+    weights = Weights(stack.pool, stack.hotkey)
+    ids = [await weights.record(a_weight_attempt(block)) for block in (10, 20, 30)]
+    async with stack.pool.connection() as connection:
+        await connection.execute("update weight_attempts set plan = '[]' where id = $1", ids[1])
+    first = await api.weights(limit=1)
+    second = await api.weights(before=first.next, limit=1)
+    rest = await api.weights(before=second.next, limit=1)
+    assert [item.id for item in first.items + second.items + rest.items] == ids[::-1]
+    [lost] = second.items
+    assert (lost.plan_hash, lost.ledger_hash, lost.competition_hash, lost.outcome) == (digest([]), None, None, WeightOutcome.SET)

@@ -21,7 +21,7 @@ from neurons.validator.follow.rebuild import Loss, loss
 from scoring.errors import Code
 from scoring.types import RoundNumber
 from tests.builders.addresses import BOB
-from tests.builders.ledger import a_ledger_entry
+from tests.builders.ledger import a_ledger_entry, attempts_of
 from tests.integration.played import play
 from voice_api.db.states import WeightOutcome
 
@@ -89,7 +89,7 @@ async def test_who_trusted_the_wrong_hotkey_resets_folds_again_and_sets_weights(
     await second.set_weights()
     parted = await second.store.ledger.page()
     assert [len(entry.inputs.distrusted) for entry in parted] == [2, 2]
-    assert await second.store.weights.page() == ()
+    assert await attempts_of(second.store.weights) == ()
     status, out, _ = await voice("ledger", "reset")
     assert (status, await second.store.ledger.page()) == (0, parted)
     for words in (
@@ -106,7 +106,7 @@ async def test_who_trusted_the_wrong_hotkey_resets_folds_again_and_sets_weights(
     await folded(second)
     assert await second.store.ledger.page() == await stack.store.ledger.page()
     await second.set_weights()
-    [kept] = await second.store.weights.page()
+    [kept] = await attempts_of(second.store.weights)
     assert (kept.outcome, kept.plan.burn < 1) == (WeightOutcome.SET, True)
 
 
@@ -134,7 +134,7 @@ async def test_who_parted_keeps_what_is_the_same_and_takes_over_the_rest(
     await folded(second)
     assert await second.store.ledger.page() == await stack.store.ledger.page()
     await second.set_weights()
-    assert [attempt.outcome for attempt in await second.store.weights.page()] == [WeightOutcome.SET]
+    assert [attempt.outcome for attempt in await attempts_of(second.store.weights)] == [WeightOutcome.SET]
 
 
 async def test_what_cannot_be_folded_again_is_named(stack: "ValidatorBed", second: "ValidatorBed", voice: Voice) -> None:

@@ -1,13 +1,14 @@
 """Ledgers and attempts to set weights on a real PostgreSQL, several validators in one database."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from scoring.errors import PlatformError
+from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey, RoundNumber
 from scoring.weights.plan import CarriedOver
 from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, a_weight_plan, some_inputs
@@ -16,8 +17,8 @@ from voice_api.db.database import Pool, connection_to, open_pool
 from voice_api.db.ledger import Ledger, LedgerEntry, validators
 from voice_api.db.rounds import NewRound, Rounds
 from voice_api.db.states import Mechanism, WeightOutcome
-from voice_api.db.weights import Made, Weights, of_snapshot
-from voice_api.errors import OutOfOrder
+from voice_api.db.weights import Made, UnreadableAttempt, Weights, of_snapshot
+from voice_api.errors import LedgerInvalid, OutOfOrder
 
 ALICE, BOB = Hotkey("alice"), Hotkey("bob")
 FIRST = a_ledger_entry(state_hash="1" * 64, inputs=some_inputs(gone={"a@1": "banned"}))
@@ -182,6 +183,72 @@ async def test_the_last_plan_of_its_own_is_what_an_outage_is_bridged_with(pool: 
     await weights.record(replace(SET, plan_input=carried))
     await weights.record(replace(SET, outcome=WeightOutcome.FAILED))
     assert await weights.planned() == replace(SET, id=key)
+
+
+SPOIL = {
+    "snapshot": "update weight_attempts set snapshot = $1::text::json where id = any($2)",
+    "plan": "update weight_attempts set plan = $1::text::json where id = any($2)",
+}
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        pytest.param("snapshot", "null", id="no input"),
+        pytest.param("snapshot", "[]", id="a list as the input"),
+        pytest.param("snapshot", json.dumps({"state": "\0"}), id="a NUL in the input"),
+        pytest.param("plan", "null", id="no plan"),
+        pytest.param("plan", json.dumps(a_weight_plan().to_json() | {"vector": {"0": "all"}}), id="a weight that is no number"),
+    ],
+)
+async def test_an_attempt_that_cannot_be_read_is_named_and_counts_as_no_plan(pool: Pool, column: str, text: str) -> None:
+    """Its outcome is listed beside the others', with the fault; nothing is bridged with it, and nobody waits for its end."""
+    weights = Weights(pool, ALICE)
+    before, lost = await weights.record(SET), await weights.record(SET)
+    waiting = await weights.record(replace(SET, outcome=WeightOutcome.SENDING))
+    async with pool.connection() as connection:
+        await connection.execute(SPOIL[column], text, [lost, waiting])
+    named = f"the attempt {lost} to set weights cannot be read: this is no "
+    unread, listed, first = await weights.page()
+    assert (unread.id, listed.id, listed.outcome, first) == (waiting, lost, WeightOutcome.SET, replace(SET, id=before))
+    assert isinstance(listed, UnreadableAttempt)
+    assert listed.fault.code is Code.LEDGER_INVALID
+    assert listed.fault.detail.startswith(named)
+    assert (await weights.waiting(), await weights.planned()) == ((), None)
+    for asked in (weights.latest(WeightOutcome.SET), of_snapshot(pool, SET.snapshot_hash)):
+        with pytest.raises(LedgerInvalid, match=named):
+            await asked
+
+
+async def test_what_follows_an_attempt_that_cannot_be_read_is_a_plan_to_hold(pool: Pool) -> None:
+    """The next one that the chain took."""
+    weights = Weights(pool, ALICE)
+    lost = await weights.record(SET)
+    async with pool.connection() as connection:
+        await connection.execute(SPOIL["plan"], "null", [lost])
+    key = await weights.record(SET)
+    assert await weights.planned() == replace(SET, id=key)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "judged"),
+    [
+        pytest.param({}, False, id="no receipt"),
+        pytest.param({"counted": {"7e" * 32: "3b" * 32}}, True, id="one that counts"),
+        pytest.param({"distrusted": {"a@1": "expired"}}, True, id="one that does not"),
+        pytest.param({"distrusted": {"a@1": "NUL: \0"}}, True, id="one that does not, with a NUL"),
+        pytest.param({"gone": {'"counted":{"': 'left: "distrusted":{"'}}, False, id="a name that looks like one"),
+    ],
+)
+async def test_the_last_entry_that_a_receipt_reached(
+    rounds: Rounds, ledger: Ledger, new_round: Callable[..., NewRound], inputs: dict[str, Any], judged: bool
+) -> None:
+    """Whatever texts it holds: PostgreSQL itself refuses to look into JSON with a NUL."""
+    await close(rounds, new_round, 1)
+    entry = replace(FIRST, inputs=some_inputs(**inputs))
+    await ledger.append(entry)
+    found = await ledger.last_judged()
+    assert (None if found is None else found.inputs) == (entry.inputs if judged else None)
 
 
 async def test_an_attempt_is_found_by_its_snapshot(pool: Pool) -> None:

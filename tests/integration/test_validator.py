@@ -6,6 +6,7 @@ import pytest
 
 from neurons.chain.types import Refused
 from scoring.types import Hotkey, Uid
+from tests.builders.ledger import attempts_of
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import RoundState, WeightOutcome
 from voice_api.errors import LeaseLost
@@ -35,7 +36,7 @@ async def test_a_round_goes_from_opening_to_weights_though_the_validator_restart
     assert [await stack.tick() for _ in range(3)] == [False] * 3
     for _ in range(3):
         await stack.set_weights()
-    [kept] = await stack.store.weights.page()
+    [kept] = await attempts_of(stack.store.weights)
     assert kept.outcome is WeightOutcome.SET
     assert (await stack.head(), {line.hotkey: line.share for line in kept.plan.lines}[Hotkey("h3")]) == ((2, "h3@101"), 0.65)
 
@@ -52,7 +53,7 @@ async def test_weights_that_cannot_be_set_keep_no_round_from_opening(stack: "Val
     for block in (1086, 1087):
         stack.chain.block = block
         await stack.set_weights()
-    assert [kept.outcome for kept in await stack.store.weights.page()] == [WeightOutcome.SET, WeightOutcome.FAILED]
+    assert [kept.outcome for kept in await attempts_of(stack.store.weights)] == [WeightOutcome.SET, WeightOutcome.FAILED]
 
 
 async def test_a_late_verdict_is_shut_out_and_costs_nobody_anything(stack: "ValidatorBed") -> None:

@@ -14,6 +14,7 @@ from scoring.receipts import receipt
 from scoring.receipts.certificate import issue
 from scoring.types import Entrant, Hotkey, entrant
 from scoring.weights.plan import CarriedOver
+from tests.builders.ledger import attempts_of
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.queue import EvaluationQueue
 from voice_api.keys import CertifiedKey, ServiceKey
@@ -226,13 +227,13 @@ async def test_while_no_receipt_counts_nothing_is_set_and_nothing_burned(
     with capture_logs() as logs:
         await folded(stack)
         await stack.set_weights()
-    assert await stack.store.weights.page() == ()
+    assert await attempts_of(stack.store.weights) == ()
     (why,) = [entry["why"] for entry in logs if entry["event"] == "weights are not due"]
     assert why.startswith("in round 2 none of 2 receipts counts: ") and reason in why
     await judged(stack, sound)
     await folded(stack)
     await stack.set_weights()
-    [kept] = await stack.store.weights.page()
+    [kept] = await attempts_of(stack.store.weights)
     assert (kept.plan.burn < 1, set(kept.plan.vector) > {0}) == (True, True)
 
 
@@ -241,12 +242,12 @@ async def test_a_worker_that_is_taken_back_holds_the_plan(stack: "ValidatorBed")
     await judged(stack, sound)
     await folded(stack)
     await stack.set_weights()
-    [first] = await stack.store.weights.page()
+    [first] = await attempts_of(stack.store.weights)
     await judged(stack, sound)
     certification.take_back(stack.wallet, stack.revocations, frozenset({stack.worker.certificate.serial}))
     await folded(stack)
     await stack.set_weights()
-    held, _ = await stack.store.weights.page()
+    held, _ = await attempts_of(stack.store.weights)
     assert isinstance(held.plan_input, CarriedOver)
     reason = f"the certificate {stack.worker.certificate.serial} of host-1 was revoked"
     assert held.plan_input.why == f"in round 3 none of 2 receipts counts: {reason}"

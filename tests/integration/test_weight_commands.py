@@ -19,7 +19,7 @@ from neurons.localnet.network import COMPETITION
 from scoring.types import RoundNumber, Uid
 from tests.builders import command_line
 from tests.builders.addresses import ALICE
-from tests.builders.ledger import a_ledger_entry, some_inputs
+from tests.builders.ledger import a_ledger_entry, attempts_of, some_inputs
 from tests.integration import weight_bed
 from tests.integration.weight_bed import NETUID, Bed, Time, vector
 from voice_api.db.database import Pool
@@ -98,7 +98,7 @@ async def test_a_dry_run_signs_nothing_and_says_what_would_be_set(bed: Bed, voic
     assert (dry["due"], [line["share"] for line in dry["lines"]]) == (True, [0.0, 0.0, 0.65, 0.14])
     assert await bed.outcomes() == []
     await bed.setting().turn()
-    [kept] = await bed.weights.page()
+    [kept] = await attempts_of(bed.weights)
     assert dict(map(tuple, dry["vector"])) == vector(kept)
     [shown] = await data(voice, "weights")
     assert (shown["snapshot_hash"], shown["outcome"], shown["block"]) == (kept.snapshot_hash, "set", kept.block)
@@ -148,10 +148,27 @@ async def test_why_no_weights_are_set_at_all_is_said(bed: Bed, voice: Voice) -> 
     assert (status, f"Not due: {why}." in out) == (0, True)
 
 
+async def test_an_attempt_that_cannot_be_read_is_shown_by_name(bed: Bed, voice: Voice) -> None:
+    """With its outcome, the fault and the fault's code; a replay of it says the same, and the others are shown as ever."""
+    await bed.setting().turn()
+    async with bed.pool.connection() as connection:
+        await connection.execute("update weight_attempts set snapshot = 'null'")
+    [lost] = await bed.weights.page()
+    why = f"the attempt {lost.id} to set weights cannot be read: this is no snapshot: it is no JSON object"
+    [shown] = await data(voice, "weights")
+    assert (shown["id"], shown["outcome"], shown["unreadable"]) == (lost.id, "set", {"code": 3305, "why": why})
+    status, out, _ = await voice("weights")
+    assert (status, f"{lost.id} to set weights" in " ".join(out.split()), "(code 3305)" in out) == (0, True, True)
+    status, _, err = await voice("replay", lost.snapshot_hash)
+    assert (status != 0, why in " ".join(err.split()), "3305" in err) == (True, True, True)
+    dry = await data(voice, "weights", "--dry-run")
+    assert dry["due"] is True or "rate limit" in dry["why"]
+
+
 async def test_a_replay_says_whether_it_is_what_was_sent_and_what_counts(bed: Bed, voice: Voice) -> None:
     """Equal to both; after another vector was set, and with a plan that was changed by hand, it says so, and exits 1."""
     await bed.setting().turn()
-    [kept] = await bed.weights.page()
+    [kept] = await attempts_of(bed.weights)
     await asyncio.sleep(0.5)
     status, out, err = await voice("replay", kept.snapshot_hash)
     assert (status, err) == (0, "")
@@ -211,12 +228,12 @@ async def test_a_validator_killed_between_sending_and_its_answer_finds_out_what_
             await asyncio.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     await process.communicate()
-    [sent] = await bed.weights.page()
+    [sent] = await attempts_of(bed.weights)
     assert (sent.outcome, sent.error) == (WeightOutcome.SENDING, None)
     bed.heal()
     await asyncio.sleep(0.5)
     await bed.setting().turn()
-    [settled] = await bed.weights.page()
+    [settled] = await attempts_of(bed.weights)
     neuron = (await bed.metagraph()).neuron(bed.hotkey)
     assert neuron is not None
     assert (settled.outcome, settled.block) == (WeightOutcome.SET, neuron.last_update)

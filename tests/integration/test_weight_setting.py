@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import structlog
 
 from neurons.chain.adapter import Chain
 from neurons.chain.types import ChainUnavailable
@@ -17,14 +18,15 @@ from neurons.devchain.faults import FaultKind
 from neurons.shutdown import Shutdown
 from neurons.validator.weights.setter import Terms, WeightSetter
 from neurons.validator.weights.view import replay
+from scoring.errors import Code
 from scoring.types import Block, RoundNumber
 from scoring.weights.plan import CarriedOver
-from tests.builders.ledger import a_ledger_entry, some_inputs
+from tests.builders.ledger import a_ledger_entry, attempts_of, some_inputs
 from tests.integration import weight_bed
 from tests.integration.weight_bed import Bed, vector
 from voice_api.db.database import Connection, Pool, open_pool
 from voice_api.db.states import Mechanism, WeightOutcome
-from voice_api.db.weights import of_snapshot
+from voice_api.db.weights import UnreadableAttempt, WeightAttempt, of_snapshot
 from voice_api.errors import DatabaseUnavailable
 
 
@@ -42,7 +44,7 @@ async def test_after_a_fold_weights_are_set_once_and_again_with_the_next(bed: Be
     setting = bed.setting()
     for _ in range(3):
         await setting.turn()
-    [kept] = await bed.weights.page()
+    [kept] = await attempts_of(bed.weights)
     assert (kept.outcome, kept.mechanism, kept.error) == (WeightOutcome.SET, Mechanism.PLAIN, None)
     assert dict((await bed.on_chain()).row) == vector(kept) == {0: 21_173, 2: 65_535, 3: 14_115}
     await bed.fold(2, king=1)
@@ -78,9 +80,9 @@ async def test_what_comes_too_soon_comes_again_in_the_right_block(bed: Bed) -> N
     await other.turn()
     await bed.fold(2, king=1)
     await bed.setting().turn()
-    late = (await bed.weights.page())[0]
+    late = (await attempts_of(bed.weights))[0]
     assert late.outcome is WeightOutcome.RATE_LIMITED
-    first = (await bed.weights.page())[1].block
+    first = (await attempts_of(bed.weights))[1].block
     assert late.next_block == first + 5
     for _ in range(12):
         await bed.pass_blocks(1)
@@ -95,9 +97,9 @@ async def test_what_the_node_refuses_is_tried_again_later_and_later(bed: Bed) ->
     blocks = []
     for _ in range(30):
         await setting.turn()
-        blocks = [attempt.block for attempt in reversed(await bed.weights.page())]
+        blocks = [attempt.block for attempt in reversed(await attempts_of(bed.weights))]
         await bed.pass_blocks(1)
-    kept = (await bed.weights.page())[0]
+    kept = (await attempts_of(bed.weights))[0]
     assert (kept.outcome, "NeuronNoValidatorPermit" in str(kept.error)) == (WeightOutcome.FAILED, True)
     assert [later - earlier for earlier, later in pairwise(blocks)] == [5, 7, 8, 8]
     bed.heal()
@@ -164,12 +166,12 @@ async def test_weights_without_an_answer_are_settled_by_the_chain(bed: Bed, afte
     setting = bed.setting()
     with pytest.raises(ChainUnavailable):
         await setting.turn()
-    [sent] = await bed.weights.page()
+    [sent] = await attempts_of(bed.weights)
     assert (sent.outcome, "dropped" in str(sent.error)) == (WeightOutcome.SENDING, True)
     operations.clear_faults(bed.path, fault)
     await bed.pass_blocks(5 if after else 40)
     await setting.turn()
-    first = (await bed.weights.page())[-1]
+    first = (await attempts_of(bed.weights))[-1]
     assert first.outcome.value == end
     if after:
         metagraph = await bed.metagraph()
@@ -193,7 +195,7 @@ async def test_sealed_weights_are_followed_until_they_count(sealing: Bed) -> Non
     """Pending with the beacon's round, then applied, with the block in which that was seen."""
     setting = sealing.setting()
     await setting.turn()
-    [sealed] = await sealing.weights.page()
+    [sealed] = await attempts_of(sealing.weights)
     assert (sealed.outcome, sealed.mechanism, (sealed.reveal_round or 0) > 1_000_000) == (
         WeightOutcome.PENDING,
         Mechanism.SEALED,
@@ -203,7 +205,7 @@ async def test_sealed_weights_are_followed_until_they_count(sealing: Bed) -> Non
     operations.reveal(sealing.path, sealing.hotkey, vector(sealed), clock=sealing.time)  # type: ignore[arg-type]
     await sealing.pass_blocks(5)
     await setting.turn()
-    applied = (await sealing.weights.page())[-1]
+    applied = (await attempts_of(sealing.weights))[-1]
     assert applied == replace(sealed, outcome=WeightOutcome.APPLIED, applied_block=applied.applied_block)
     assert dict((await sealing.on_chain()).row) == vector(applied)
 
@@ -216,23 +218,50 @@ async def test_sealed_weights_that_nobody_opened_expire_and_are_sealed_again(sea
         await sealing.pass_blocks(1)
     outcomes = await sealing.outcomes()
     assert (outcomes[0], outcomes[-1]) == ("expired", "pending")
-    assert (await sealing.weights.page())[-1].error == "the chain did not open them in their time"
+    assert (await attempts_of(sealing.weights))[-1].error == "the chain did not open them in their time"
 
 
 async def test_while_nothing_can_be_folded_the_last_plan_goes_on_until_the_activity_cutoff(bed: Bed) -> None:
     """The row says why; after the cutoff nobody is paid any more by what was known once."""
     setting = bed.setting()
     await setting.turn()
-    first = (await bed.weights.page())[0]
+    first = (await attempts_of(bed.weights))[0]
     await bed.pass_blocks(SILENCE)
     await setting.turn()
-    carried = (await bed.weights.page())[0]
+    carried = (await attempts_of(bed.weights))[0]
     assert isinstance(carried.plan_input, CarriedOver)
     assert (carried.outcome, carried.plan_input.why) == (WeightOutcome.SET, "nothing was folded since round 1")
     assert vector(carried) == vector(first)
     await bed.pass_blocks(5_000)
     await setting.turn()
     assert await bed.outcomes() == ["set", "set"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("update weight_attempts set snapshot = 'null'", id="input"),
+        pytest.param("update weight_attempts set plan = '{}'", id="plan"),
+    ],
+)
+async def test_a_validator_whose_attempt_cannot_be_read_goes_on(bed: Bed, change: str) -> None:
+    """It names the attempt in its log, once, plans anew, and then holds the new plan."""
+    await bed.setting().turn()
+    async with bed.pool.connection() as connection:
+        await connection.execute(change)
+    await bed.pass_blocks(10)
+    setting = bed.setting()
+    with structlog.testing.capture_logs() as logs:
+        await setting.turn()
+        await bed.pass_blocks(SILENCE)
+        await setting.turn()
+    [said] = [entry for entry in logs if entry["event"] == "an attempt is no plan to hold"]
+    assert (said["code"], "cannot be read" in said["detail"]) == (Code.LEDGER_INVALID, True)
+    held, anew, lost = await bed.weights.page()
+    assert isinstance(lost, UnreadableAttempt)
+    assert isinstance(held, WeightAttempt) and isinstance(held.plan_input, CarriedOver)
+    assert isinstance(anew, WeightAttempt) and held.plan_input.carried == anew.plan_input
+    assert (lost.outcome, anew.outcome, held.outcome) == (WeightOutcome.SET,) * 3
 
 
 async def refused(bed: Bed, number: int, **fields: object) -> None:
@@ -252,7 +281,7 @@ async def test_receipts_of_which_none_counts_hold_the_plan_that_counts_on_the_ch
     for _ in range(6):
         await bed.pass_blocks(5)
         await bed.setting().turn()
-    held, first = await bed.weights.page()
+    held, first = await attempts_of(bed.weights)
     assert isinstance(held.plan_input, CarriedOver)
     assert (held.outcome, held.plan_input.why) == (WeightOutcome.SET, "in round 2 none of 2 receipts counts: expired")
     assert (await bed.on_chain()).row == row == vector(first)
@@ -285,14 +314,14 @@ async def test_a_ledger_that_is_folded_again_changes_no_weights_until_it_has_cau
             await bed.fold(number)
         await bed.pass_blocks(25)
         await bed.setting().turn()
-        held = (await bed.weights.page())[0]
+        held = (await attempts_of(bed.weights))[0]
         assert isinstance(held.plan_input, CarriedOver)
         assert ("is empty" if number == 0 else f"it stands at round {number}, and weights") in held.plan_input.why
         assert (held.outcome, (await bed.on_chain()).row) == (WeightOutcome.SET, row)
     await bed.fold(3, king=0)
     await bed.pass_blocks(25)
     await bed.setting().turn()
-    newest = (await bed.weights.page())[0]
+    newest = (await attempts_of(bed.weights))[0]
     assert (isinstance(newest.plan_input, CarriedOver), (await bed.on_chain()).row == row) == (False, False)
 
 
@@ -309,7 +338,7 @@ async def test_a_first_ledger_sets_nothing_before_it_has_caught_up(tmp_path: Pat
     assert await bed.outcomes() == []
     await bed.fold((SILENCE + 30) // 360 - 1, king=1)
     await bed.setting().turn()
-    [kept] = await bed.weights.page()
+    [kept] = await attempts_of(bed.weights)
     assert (kept.outcome, kept.plan.burn < 1, vector(kept)[3]) == (WeightOutcome.SET, True, 65_535)
 
 
@@ -364,7 +393,7 @@ async def test_without_a_database_the_last_plan_is_sent_and_its_row_follows(bed:
     assert await bed.outcomes() == ["set"]
     fragile.away = False
     await setting.turn()
-    carried, first = await bed.weights.page()
+    carried, first = await attempts_of(bed.weights)
     assert isinstance(carried.plan_input, CarriedOver)
     assert (carried.outcome, carried.plan_input.why, carried.block) == (
         WeightOutcome.SET,
@@ -388,7 +417,7 @@ async def test_every_row_can_be_computed_again_bit_for_bit(bed: Bed) -> None:
     await setting.turn()
     await bed.pass_blocks(SILENCE)
     await setting.turn()
-    for attempt in await bed.weights.page():
+    for attempt in await attempts_of(bed.weights):
         [made] = await of_snapshot(bed.pool, attempt.snapshot_hash)
         again = replay(made)
         assert (again.holds, dict(again.vector)) == (True, vector(attempt))

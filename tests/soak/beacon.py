@@ -10,6 +10,7 @@ from neurons.devchain.state import SealedState
 from scoring.errors import PlatformError
 from scoring.types import Uid
 from scoring.weights.plan import to_u16
+from tests.builders.ledger import attempts_of
 from tests.soak.arena import Arena
 from voice_api.db.database import Pool
 from voice_api.db.weights import Weights
@@ -40,7 +41,7 @@ class Beacon:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _open(self, sealed: SealedState) -> None:
-        attempts = await Weights(self._pool, sealed.hotkey).page(limit=_RECENT)
+        attempts = await attempts_of(Weights(self._pool, sealed.hotkey), limit=_RECENT)
         plans = [attempt.plan for attempt in attempts if sealed.block == attempt.block]
         if not plans or self._draw.random() >= _OPENED:
             self.counts["sealed weights left to expire"] += 1

@@ -9,6 +9,7 @@ from neurons.devchain.events import Revealed, Sealed, Weighted
 from neurons.devchain.node import Node
 from scoring.types import Hotkey, Uid, Weight
 from scoring.weights.plan import WeightsInvalid, guard, to_u16
+from tests.builders.ledger import attempts_of
 from tests.soak.arena import Arena
 from voice_api.db.database import Pool
 from voice_api.db.states import WeightOutcome
@@ -67,7 +68,7 @@ def takers(arena: Arena, after: int) -> set[Hotkey]:
 async def attempts(pool: Pool, hotkey: Hotkey) -> list[WeightAttempt]:
     """All that a validator kept, the newest first."""
     found: list[WeightAttempt] = []
-    while page := await Weights(pool, hotkey).page(found[-1].id if found else None, _PAGE):
+    while page := await attempts_of(Weights(pool, hotkey), found[-1].id if found else None, _PAGE):
         found += page
     return found
 

@@ -5,13 +5,16 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import Record, Rejection, State, chain_hash
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 from tests.builders.ledger import a_ledger_entry, some_inputs
+from voice_api.db.rounds import Eligibility
 from voice_api.errors import LedgerInvalid
 from voice_api.schemas.ledger import LedgerEntryOut
+from voice_api.schemas.rounds import EligibilityOut
 
 entrants = st.builds(Entrant, st.text("abc@1", min_size=1, max_size=4))
 hotkeys = st.builds(Hotkey, st.text("abcé", min_size=1, max_size=3))
@@ -212,6 +215,9 @@ def test_a_float_that_a_database_wrote_as_an_integer_is_read_as_a_float() -> Non
         pytest.param({"king": "b@2"}, "another king", id="another king than its state's"),
         pytest.param({"inputs": {}}, "no inputs", id="no inputs"),
         pytest.param({"inputs": some_inputs().to_json() | {"gone": []}}, "have not the form", id="inputs of another form"),
+        pytest.param({"inputs": some_inputs().to_json() | {"gone": {"a@1": "le\0ft"}}}, "holds a NUL", id="a reason with a NUL"),
+        pytest.param({"inputs": some_inputs().to_json() | {"gone": {"a\0@1": "left"}}}, "holds a NUL", id="a name with a NUL"),
+        pytest.param({"inputs": some_inputs().to_json() | {"gone": {"a@1": 5}}}, "is no text", id="a number as a reason"),
         pytest.param({"state": {}}, "no ledger's state", id="no state"),
         pytest.param(
             {"state": {**State().to_json(), "lost": [{"wealth": 10**400}]}}, "no ledger's state", id="a number beyond all"
@@ -224,3 +230,18 @@ def test_a_published_entry_that_is_none_is_refused(change: dict[str, object], re
     assert published.entry() == a_ledger_entry(7, king="a@1")
     with pytest.raises(LedgerInvalid, match=f"round 7: .*{reason}"):
         published.model_copy(update=change).entry()
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        pytest.param({"a@1": "le\0ft"}, id="in a reason"),
+        pytest.param({"a\0@1": "left"}, id="in a name"),
+    ],
+)
+def test_published_eligibility_with_a_nul_is_refused(gone: dict[str, str]) -> None:
+    """PostgreSQL could store it in a ledger's inputs, and never look into them again."""
+    found = Eligibility(Block(1), (), {Entrant("a@1"): "left"})
+    assert EligibilityOut.of(found).eligibility() == found
+    with pytest.raises(ValidationError, match="string_pattern_mismatch"):
+        EligibilityOut.model_validate({"block": 1, "standing": [], "gone": gone})

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,51 @@ def test_a_basis_is_read_as_it_was_written(basis: plan.PlanInput) -> None:
     assert basis.ledger_hash == HEAD.state_hash
     assert decision.make_plan(again) == decision.make_plan(basis)
     assert decision.make_plan(basis).snapshot_hash == basis.hash
+
+
+OVER = decision.carried_over(a_metagraph(("owner", "tail"), block=900), NOW, "away").to_json()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(None, id="null"),
+        pytest.param([], id="a list"),
+        pytest.param("carried", id="a text"),
+        pytest.param({}, id="nothing"),
+        pytest.param({"carried": None}, id="nothing carried over"),
+        pytest.param(NOW.to_json() | {"state": None}, id="no state"),
+        pytest.param(NOW.to_json() | {"uids": []}, id="uids without names"),
+        pytest.param(NOW.to_json() | {"shares": ["0.65"]}, id="a share as a text"),
+        pytest.param(NOW.to_json() | {"registered_at": {"king": None}}, id="no block"),
+        pytest.param(OVER | {"uids": {"owner": "0"}}, id="a uid as a text"),
+        pytest.param(OVER | {"block": True}, id="a block that is no number"),
+    ],
+)
+def test_what_is_no_basis_is_refused(data: object) -> None:
+    """By a ValueError, whatever somebody else wrote in its place."""
+    with pytest.raises(ValueError, match="this is no "):
+        plan.plan_input(data)
+
+
+PLAN = decision.make_plan(NOW).to_json()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(None, id="null"),
+        pytest.param(PLAN | {"vector": {"0": "1.0"}}, id="a weight as a text"),
+        pytest.param(PLAN | {"vector": []}, id="no vector"),
+        pytest.param(PLAN | {"burn": None}, id="no burn"),
+        pytest.param(PLAN | {"lines": [{}]}, id="a line without a uid"),
+    ],
+)
+def test_what_is_no_plan_is_refused(data: Any) -> None:
+    """Likewise."""
+    assert plan.WeightPlan.from_json(PLAN) == decision.make_plan(NOW)
+    with pytest.raises(ValueError, match="this is no plan of weights"):
+        plan.WeightPlan.from_json(data)
 
 
 def test_a_plan_that_is_carried_over_follows_hotkeys_and_burns_no_more_than_it_did() -> None:

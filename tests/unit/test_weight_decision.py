@@ -16,7 +16,8 @@ from tests.builders import chain, ranking
 from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, a_weight_plan, some_inputs
 from voice_api.db.ledger import EntryOutline, LedgerEntry
 from voice_api.db.states import WeightOutcome
-from voice_api.db.weights import WeightAttempt
+from voice_api.db.weights import UnreadableAttempt, WeightAttempt
+from voice_api.errors import LedgerInvalid
 
 SCHEDULE = load()
 ME, OWNER, MINER = Hotkey("me"), Hotkey("owner"), Hotkey("miner")
@@ -105,6 +106,19 @@ def test_when_weights_are_due(attempts: Sequence[WeightAttempt], metagraph: Meta
     """After each fold and once a tempo; not inside the rate limit, and after failures only after a while."""
     found = decide(metagraph, ME, known(*attempts), SCHEDULE)
     assert (found.block if isinstance(found, NotYet) else found) == expected
+
+
+def test_an_attempt_that_cannot_be_read_is_no_plan_to_hold() -> None:
+    """New weights are due as if it stood on another ledger; while nothing new can be planned nothing is set, as without an attempt."""
+    lost = UnreadableAttempt(
+        block=Block(660), outcome=WeightOutcome.SET, snapshot_hash="a" * 64, fault=LedgerInvalid("lost"), stored_plan=None
+    )
+    history = WeightHistory(head=HEAD, judged=None, attempts=(lost,), waiting=(), planned=None)
+    assert decide(a_metagraph(725, 660), ME, history, SCHEDULE) == DUE
+    assert decide(a_metagraph(725, 676), ME, history, SCHEDULE) == NotYet(Block(726), "the chain's rate limit")
+    refusing = replace(history, judged=receipts(a="expired"))
+    why = "in round 1 none of 1 receipts counts: expired, and no weights that pay anybody were set before"
+    assert decide(a_metagraph(725, 660), ME, refusing, SCHEDULE) == NotYet(None, why)
 
 
 def test_nothing_is_due_before_the_first_fold() -> None:

@@ -10,8 +10,9 @@ from scoring.report import GroupReport
 from scoring.types import Block, Entrant, EvaluationId, Micro, RoundNumber, SubmissionId
 from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
 from voice_api.db.states import EvaluationState, RoundState, SubmissionState
-from voice_api.schemas.wire import HashIn, Hex32, Page, ScoreOut, Wire
+from voice_api.schemas.wire import NO_NUL, HashIn, Hex32, Page, ScoreOut, Wire
 
+_TEXT = Field(pattern=NO_NUL)
 _ENTRANT = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY@433012"
 
 
@@ -43,7 +44,8 @@ class EligibilityOut(Wire):
     block: Annotated[Block, Field(examples=[434_160])]
     standing: Annotated[tuple[Entrant, ...], Field(examples=[[_ENTRANT]])]
     gone: Annotated[
-        Mapping[Entrant, str], Field(description="Of known others why they left.", examples=[{_ENTRANT: "deregistered"}])
+        Mapping[Annotated[Entrant, _TEXT], Annotated[str, _TEXT]],
+        Field(description="Of known others why they left.", examples=[{_ENTRANT: "deregistered"}]),
     ]
 
     @classmethod
@@ -69,7 +71,7 @@ class ResultOut(Wire):
 
     evaluation_id: Annotated[EvaluationId, Field(examples=[28_113])]
     submission_id: Annotated[SubmissionId, Field(examples=[412])]
-    hotkey: Annotated[str, Field(examples=[_ENTRANT.partition("@")[0]])]
+    hotkey: Annotated[str, _TEXT, Field(examples=[_ENTRANT.partition("@")[0]])]
     commit_block: Annotated[Block, Field(examples=[433_012])]
     tiebreak: Annotated[str, Field(description="Orders commitments of one block.", examples=["3b" * 32])]
     public_key: Annotated[str, Field(examples=["d4" * 32])]

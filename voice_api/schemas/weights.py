@@ -9,7 +9,7 @@ from scoring.canonical_json import digest
 from scoring.types import Block
 from scoring.weights.plan import Snapshot
 from voice_api.db.states import Mechanism, WeightOutcome
-from voice_api.db.weights import Made, WeightAttempt
+from voice_api.db.weights import Made, StoredAttempt, WeightAttempt
 from voice_api.schemas.wire import Hex32, Page, Ss58, Wire
 
 MOST_ATTEMPTS = 50
@@ -31,8 +31,11 @@ class WeightsOut(Wire):
     applied_block: Annotated[Block | None, Field(description="Where the chain took them over.", examples=[None])]
 
     @classmethod
-    def of(cls, attempt: WeightAttempt) -> Self:
-        """The attempt as it is published; the chain's own words about it stay the operator's."""
+    def of(cls, attempt: StoredAttempt) -> Self:
+        """The attempt as it is published; the chain's own words about it stay the operator's.
+
+        One that cannot be read names neither ledger nor competition; the hash is then of the plan's JSON as it is stored.
+        """
         return cls(**_facts(attempt))
 
 
@@ -58,13 +61,13 @@ class WeightsDetail(WeightsOut):
         )
 
 
-def _facts(attempt: WeightAttempt) -> dict[str, Any]:
-    own = attempt.plan_input if isinstance(attempt.plan_input, Snapshot) else None
+def _facts(attempt: StoredAttempt) -> dict[str, Any]:
+    own = attempt.plan_input if isinstance(attempt, WeightAttempt) and isinstance(attempt.plan_input, Snapshot) else None
     return {
         "id": attempt.id,
         "block": attempt.block,
         "snapshot_hash": attempt.snapshot_hash,
-        "plan_hash": digest(attempt.plan.to_json()),
+        "plan_hash": digest(attempt.plan.to_json() if isinstance(attempt, WeightAttempt) else attempt.stored_plan),
         "ledger_hash": None if own is None else own.ledger_hash,
         "competition_hash": None if own is None else own.competition_hash,
         "outcome": attempt.outcome,

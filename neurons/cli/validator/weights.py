@@ -168,6 +168,8 @@ def _outcome(each: "Data") -> str:
         words.append(f"again from block {each['next_block']} on")
     if each["carried"] is not None:
         words.append(f"an older plan: {each['carried']}")
+    if each["unreadable"] is not None:
+        words.append(f"no plan to hold: {each['unreadable']['why']} (code {each['unreadable']['code']})")
     return "; ".join([*words, *([each["error"]] if each["error"] else [])])
 
 

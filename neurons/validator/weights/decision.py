@@ -11,7 +11,7 @@ from scoring.weights import plan
 from scoring.weights.plan import CarriedOver, PlanInput, Snapshot, WeightPlan
 from voice_api.db.ledger import EntryOutline, Ledger, LedgerEntry
 from voice_api.db.states import WeightOutcome
-from voice_api.db.weights import WeightAttempt, Weights
+from voice_api.db.weights import StoredAttempt, WeightAttempt, Weights
 
 WARN_ROUNDS = 50
 """From so many rounds before the end of the rules on operators are told."""
@@ -29,7 +29,7 @@ class WeightHistory:
     head: LedgerEntry | None
     judged: EntryOutline | None
     """The ledger's last round with a receipt, whether it counts or not."""
-    attempts: Sequence[WeightAttempt]
+    attempts: Sequence[StoredAttempt]
     """The last ones, newest first."""
     waiting: Sequence[WeightAttempt]
     """Those whose end is not known, oldest first."""
@@ -192,12 +192,12 @@ def _wanted(history: WeightHistory, tempo: int, *, carrying: bool) -> tuple[Bloc
     ended = next((attempt for attempt in history.attempts if attempt.outcome not in _FAILED | {WeightOutcome.RATE_LIMITED}), None)
     if ended is None or ended.outcome not in TAKEN:
         return Block(0), ""
-    if not carrying and (history.head is None or ended.plan_input.ledger_hash != history.head.state_hash):
+    if not carrying and (history.head is None or ended.ledger_hash != history.head.state_hash):
         return Block(0), ""
     return Block(ended.block + tempo), "the chain has the newest weights; they are set again once a tempo"
 
 
-def _after_failures(attempts: Sequence[WeightAttempt], tempo: int) -> tuple[Block, str]:
+def _after_failures(attempts: Sequence[StoredAttempt], tempo: int) -> tuple[Block, str]:
     """The block from which another attempt makes sense after those that failed in a row, or came too soon."""
     if not attempts:
         return Block(0), ""

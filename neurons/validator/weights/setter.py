@@ -40,7 +40,7 @@ from scoring.types import Block, Hotkey, Uid
 from scoring.weights.plan import PlanInput, WeightsInvalid, to_u16
 from voice_api.db.ledger import Ledger
 from voice_api.db.states import Mechanism, WeightOutcome
-from voice_api.db.weights import WeightAttempt, Weights
+from voice_api.db.weights import UnreadableAttempt, WeightAttempt, Weights
 from voice_api.errors import DatabaseUnavailable
 
 log = structlog.get_logger()
@@ -88,6 +88,7 @@ class WeightSetter:
         self._history: WeightHistory | None = None
         self._unwritten: list[WeightAttempt] = []
         self._held, self._said = "", ""
+        self._named: set[int] = set()
 
     def wake(self) -> None:
         """Look at once: something was folded."""
@@ -151,11 +152,19 @@ class WeightSetter:
                 await self._weights.record(self._unwritten[0])
                 del self._unwritten[0]
             self._history = await read_history(self._ledger, self._weights)
+            self._name_unreadable(self._history)
         except DatabaseUnavailable as outage:
             if self._history is None:  # nothing is ever set before the first full look
                 log.warning("weights wait for the database", code=outage.code, detail=outage.detail)
             return "the database is away"
         return ""
+
+    def _name_unreadable(self, history: WeightHistory) -> None:
+        """Name each attempt that cannot be read, once: weights are planned as if there were none."""
+        for attempt in history.attempts:
+            if isinstance(attempt, UnreadableAttempt) and attempt.id not in self._named:
+                self._named.add(attempt.id)
+                log.error("an attempt is no plan to hold", code=attempt.fault.code, detail=attempt.fault.detail)
 
     async def _settle(self, chain: Chain, metagraph: Metagraph, history: WeightHistory) -> None:
         neuron = metagraph.neuron(self._terms.hotkey)

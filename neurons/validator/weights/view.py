@@ -27,7 +27,7 @@ from scoring.weights.plan import CarriedOver, Snapshot, WeightPlan, WeightsInval
 from voice_api.db.database import open_pool
 from voice_api.db.ledger import Ledger, LedgerEntry
 from voice_api.db.states import WeightOutcome
-from voice_api.db.weights import Made, WeightAttempt, Weights, of_snapshot
+from voice_api.db.weights import Made, StoredAttempt, UnreadableAttempt, Weights, of_snapshot
 from voice_api.errors import LedgerInvalid
 
 Data = dict[str, Any]
@@ -104,7 +104,7 @@ async def plan_now(settings: ValidatorSettings, validator: Hotkey) -> PlanView:
 
 async def attempts(
     settings: ValidatorSettings, validator: Hotkey, limit: int
-) -> tuple[tuple[WeightAttempt, ...], Decision | None]:
+) -> tuple[tuple[StoredAttempt, ...], Decision | None]:
     """The validator's last attempts, newest first, and the decision of now, None where the chain does not answer."""
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool:
         weights = Weights(pool, validator)
@@ -154,12 +154,14 @@ async def _counts(chain: Chain, replayed: Replayed) -> bool:
     return replayed.on_chain((await chain.sealed(replayed.validator, neuron.uid, metagraph.block)).row)
 
 
-def attempt_facts(each: WeightAttempt) -> Data:
-    """An attempt without what it kept: that is behind `voice validator replay`."""
+def attempt_facts(each: StoredAttempt) -> Data:
+    """An attempt without what it kept: that is behind `voice validator replay`. `unreadable` says why that cannot be read, if so."""
     names = ("id", "block", "snapshot_hash", "outcome", "mechanism", "reveal_round", "applied_block", "next_block", "error")
     data = {name: getattr(each, name) for name in names}
     data["opens_at"] = None if each.reveal_round is None else _opens(each.reveal_round).isoformat()
-    return data | {"carried": each.plan_input.why if isinstance(each.plan_input, CarriedOver) else None}
+    if isinstance(each, UnreadableAttempt):
+        return data | {"carried": None, "unreadable": {"code": each.fault.code.value, "why": each.fault.detail}}
+    return data | {"carried": each.plan_input.why if isinstance(each.plan_input, CarriedOver) else None, "unreadable": None}
 
 
 def planned(view: PlanView) -> Data:
