@@ -1,6 +1,6 @@
 """The queue: running and waiting evaluations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from voice_api.db.evaluations import QueueRow
 from voice_api.db.processes import LIVE
 from voice_api.db.states import EvaluationState, QueueName
 from voice_api.schemas import QueuePage, QueueRowOut
-from voice_api.schemas.queue import NO_WAIT, EtaRange, Throughput, estimate
+from voice_api.schemas.queue import NO_WAIT, Throughput, estimate
 from voice_api.web.dependencies import Service, ServiceDep
 from voice_api.web.openapi import READ_ERRORS
 from voice_api.web.route import Route
@@ -29,8 +29,12 @@ async def page(
     rows = await service.stores.queue.pending_page(after, limit + 1)
     shown, last = cut(rows, limit)
     throughputs, now = await _throughputs(service, shown), datetime.now(UTC)
-    items = tuple(QueueRowOut.of(row, _eta(row, throughputs, now)) for row in shown)
-    return QueuePage(items=items, next=last.position if last else None)
+    items = []
+    for row in shown:
+        runs = row.state is EvaluationState.RUNNING
+        wait = NO_WAIT if runs else estimate(row.ahead, throughputs[row.queue], due_in=row.due_at - now)
+        items.append(QueueRowOut.of(row, wait))
+    return QueuePage(items=tuple(items), next=last.position if last else None)
 
 
 async def _throughputs(service: Service, rows: Sequence[QueueRow]) -> dict[QueueName, Throughput]:
@@ -41,9 +45,3 @@ async def _throughputs(service: Service, rows: Sequence[QueueRow]) -> dict[Queue
     live = [worker.queue for worker in await service.stores.workers.live(LIVE) if not worker.draining]
     running = await service.stores.watch.running()
     return {name: Throughput(live.count(name), running[name], await service.stores.queue.durations(name)) for name in queues}
-
-
-def _eta(row: QueueRow, throughputs: Mapping[QueueName, Throughput], now: datetime) -> EtaRange | None:
-    if row.state is EvaluationState.RUNNING:
-        return NO_WAIT
-    return estimate(row.ahead, throughputs[row.queue], due_in=row.due_at - now)
