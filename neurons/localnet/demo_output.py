@@ -8,8 +8,7 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from neurons.localnet.expectations import Expectation
-from neurons.localnet.observation import MinerView, Observation
+from neurons.localnet.observation import Expectation, MinerView, Observation
 
 WIDE = 130
 """Columns from which on the outcome has a line for each miner."""

@@ -1,4 +1,4 @@
-"""A look at the demo's network, as anybody could take one: the API's submissions, the chain's weights and incentives, side by side."""
+"""A look at the demo's network, as anybody could take one: the API's submissions beside the chain's weights; and what is expected of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,11 @@ from neurons.api_client.client import VoiceApi
 from neurons.chain.adapter import Chain
 from neurons.chain.types import Metagraph
 from neurons.localnet.network import Miner
+from scoring.errors import Code
 from scoring.types import MICRO, Block, Hotkey, Uid
 from voice_api.schemas import LeaderboardRowOut, QueueRowOut
+
+_NEAR_ZERO = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,3 +123,45 @@ def _miner(
         weight=vector.get(uid, 0.0),
         incentive=neuron.incentive if neuron is not None else 0.0,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One expectation and whether it held."""
+
+    text: str
+    held: bool
+
+
+def check(seen: Observation) -> tuple[Expectation, ...]:
+    """Every expectation of the six miners, in their order."""
+    clear, worse, copy = seen.miner("clear"), seen.miner("worse"), seen.miner("copy")
+    others = [miner.weight for miner in seen.miners if miner is not clear]
+    on_top = clear.king and clear.weight > max(others) and clear.weight > seen.burn and clear.incentive > 0
+    lower = worse.state == "scored" and _score(worse) < _score(clear)
+    named = copy.copy_of == clear.submission and f"submission {clear.submission}," in (copy.reason or "")
+    wrong = seen.miner("wrong-words")
+    return (
+        Expectation("the clear voice is king and has the largest weight", on_top),
+        Expectation("the worse voice is scored lower and has a tail share", lower and 0 < worse.weight < clear.weight),
+        Expectation(
+            "the copy is recognised, names the earlier commit, and earns nothing",
+            copy.state == "copy" and copy.code == Code.COPY and named and copy.weight == 0,
+        ),
+        Expectation("wrong words score near 0", wrong.state == "scored" and _score(wrong) <= _NEAR_ZERO and wrong.weight == 0),
+        Expectation(
+            "the pickle is refused before anything is loaded, with its code",
+            _rejected(seen.miner("pickle"), Code.FILE_NOT_ALLOWED),
+        ),
+        Expectation(
+            "the hanging model is stopped at its deadline, by its own fault", _rejected(seen.miner("hang"), Code.SAMPLE_TIMEOUT)
+        ),
+    )
+
+
+def _rejected(miner: MinerView, code: Code) -> bool:
+    return miner.state == "rejected" and miner.code == code and miner.weight == 0
+
+
+def _score(miner: MinerView) -> float:
+    return -1.0 if miner.score is None else miner.score

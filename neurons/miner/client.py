@@ -14,7 +14,7 @@ from neurons.chain.adapter import Chain
 from neurons.chain.commitment import Commitment, first_allowed, parse
 from neurons.chain.types import CommitmentRecord, CommitmentStatus, included_in
 from neurons.miner.hub import ModelHub, Remote
-from neurons.miner.journal_records import ChosenModel
+from neurons.miner.journal import ChosenModel
 from neurons.miner.model_check import commitment_of
 from neurons.miner.publish_decision import PublishingView, RepositoryView, Step
 from scoring.competition import Schedule

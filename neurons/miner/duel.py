@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from neurons.miner.journal_records import ScoreRecord
+from neurons.miner.journal import ScoreRecord
 from scoring.competition import Competition
 from scoring.ranking import duel
 from scoring.ranking.duel import Duel, DuelOutcome
@@ -52,7 +52,8 @@ def duel_result(
 
     `nth` (from 1): how many checkpoints were tried against this incumbent, this one included.
     """
-    least = _young_kings_margin(incumbent, rules) if margin is None else to_micro(margin)
+    young_kings = duel.margin(rules.duel, 0, incumbent[0].score) if incumbent else Micro(0)
+    least = young_kings if margin is None else to_micro(margin)
     state = Duel(
         challenger=Entrant("checkpoint"),
         king=Entrant("last"),
@@ -60,7 +61,10 @@ def duel_result(
         margin=least,
         threshold=duel.threshold(rules.duel, nth),
     )
-    rounds = [_differences(mine, theirs) for mine, theirs in zip(challenger, incumbent, strict=True)]
+    rounds = [
+        [a - b for a, b in zip(mine.groups, theirs.groups, strict=True)]
+        for mine, theirs in zip(challenger, incumbent, strict=True)
+    ]
     outcome = DuelOutcome.OPEN
     for differences in rounds:
         if outcome is DuelOutcome.OPEN:
@@ -78,17 +82,9 @@ def duel_result(
     )
 
 
-def _young_kings_margin(incumbent: Sequence[ScoreRecord], rules: Competition) -> Micro:
-    return duel.margin(rules.duel, 0, incumbent[0].score) if incumbent else Micro(0)
-
-
 def worth(first: ScoreRecord, rules: Competition) -> Outlook:
     """Whether a model that nothing is compared with could be paid at all."""
     return Outlook.BETTER if first.score >= rules.shares.tail_floor * MICRO else Outlook.NOT_BETTER
-
-
-def _differences(mine: ScoreRecord, theirs: ScoreRecord) -> list[int]:
-    return [a - b for a, b in zip(mine.groups, theirs.groups, strict=True)]
 
 
 def _outlook(outcome: DuelOutcome) -> Outlook:

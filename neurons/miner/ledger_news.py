@@ -49,7 +49,7 @@ def changes(old: LedgerView | None, now: LedgerView) -> Iterator[Message]:
         return
     facts: dict[str, Fact] = {"round": now.round, "king": now.king}
     if now.king == now.entrant:
-        yield Message(MessageKind.SUBMISSION, f"Round {now.round}: {_by_the_ledger(now)}", facts, True)
+        yield Message(MessageKind.SUBMISSION, f"Round {now.round}: by the ledger it is {now.throne}.", facts, True)
     elif now.duel is not None:
         yield _open(now.duel, now, facts)
     elif now.over is not None:
@@ -62,11 +62,11 @@ def changes(old: LedgerView | None, now: LedgerView) -> Iterator[Message]:
             False,
         )
     elif now.judged and now.king is not None:
-        yield Message(MessageKind.SUBMISSION, _none(now), facts)
-
-
-def _by_the_ledger(now: LedgerView) -> str:
-    return f"by the ledger it is {now.throne}."
+        text = (
+            f"Round {now.round}: no duel with the king {now.king} is open: one opens after a round in which both are scored "
+            "and yours is not clearly worse."
+        )
+        yield Message(MessageKind.SUBMISSION, text, facts)
 
 
 def _open(duel: Duel, now: LedgerView, facts: dict[str, Fact]) -> Message:
@@ -86,10 +86,3 @@ def _over(over: EndedDuel, now: LedgerView, facts: dict[str, Fact]) -> Message:
     )
     ended: dict[str, Fact] = {"evidence": over.wealth, "needed": over.threshold, "outcome": over.outcome.value}
     return Message(MessageKind.SUBMISSION, text, facts | ended, over.outcome is DuelOutcome.CROWNED)
-
-
-def _none(now: LedgerView) -> str:
-    return (
-        f"Round {now.round}: no duel with the king {now.king} is open: one opens after a round in which both are scored "
-        "and yours is not clearly worse."
-    )

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from neurons.chain.adapter import COMMIT_LASTS
 from neurons.chain.types import CommitRefused
 from neurons.miner.client import MinerClient, MinerState, ModelToPublish, PublishingCost
-from neurons.miner.journal import Journal
-from neurons.miner.journal_records import (
+from neurons.miner.journal import (
     CheckpointJudged,
     ChosenModel,
     CommitmentVoid,
+    Journal,
     PublishingEnded,
     StepBegun,
     StepTaken,

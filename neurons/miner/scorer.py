@@ -12,7 +12,7 @@ from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from neurons.miner.journal_records import ScoreRecord
+from neurons.miner.journal import ScoreRecord
 from neurons.shutdown import die_with_parent
 from scoring.errors import Blame, Code, PlatformError, SubmissionFault
 from scoring.types import BlockHash, ContentHash, Micro

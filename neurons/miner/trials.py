@@ -9,8 +9,7 @@ from neurons.miner import checkpoints, duel
 from neurons.miner.checkpoints import Checkpoint, Watched
 from neurons.miner.client import MinerClient, MinerState
 from neurons.miner.duel import DuelResult, Outlook
-from neurons.miner.journal import Journal
-from neurons.miner.journal_records import CheckpointJudged, ScoreRecord, TrialVerdict
+from neurons.miner.journal import CheckpointJudged, Journal, ScoreRecord, TrialVerdict
 from neurons.miner.messages import Fact, Message, MessageKind, Notifier, Pace
 from neurons.miner.model_check import CheckedModel, check, repository_of
 from neurons.miner.scorer import Scorer

@@ -26,8 +26,7 @@ from neurons.localnet.repositories import is_private
 from neurons.miner.client import MinerClient, ModelToPublish, PublishingCost
 from neurons.miner.daemon import DaemonOptions, assemble
 from neurons.miner.hub import ModelHub
-from neurons.miner.journal import Journal
-from neurons.miner.journal_records import CheckpointJudged, PublishingEnded, Record, ScoreRecord, StepBegun, StepTaken
+from neurons.miner.journal import CheckpointJudged, Journal, PublishingEnded, Record, ScoreRecord, StepBegun, StepTaken
 from neurons.miner.messages import Message, MessageKind, Notify
 from neurons.shutdown import Shutdown
 from scoring.competition import Schedule, load

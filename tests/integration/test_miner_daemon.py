@@ -15,8 +15,7 @@ from neurons.chain.types import Applied
 from neurons.cli.main import app
 from neurons.devchain import operations
 from neurons.miner.hub import ModelHub
-from neurons.miner.journal import Journal
-from neurons.miner.journal_records import StepBegun
+from neurons.miner.journal import Journal, StepBegun
 from neurons.miner.messages import Message, MessageKind
 from neurons.miner.publish_decision import Step
 from neurons.shutdown import Shutdown

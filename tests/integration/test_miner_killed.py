@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from neurons.chain.commitment import parse
-from neurons.miner.journal_records import JournalState, PublishingEnded, decode, remember
+from neurons.miner.journal import JournalState, PublishingEnded, decode, remember
 from neurons.miner.publish_decision import End, Step
 from tests.integration import mining_bed
 from tests.integration.hub_thread import hub_over

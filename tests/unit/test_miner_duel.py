@@ -7,7 +7,7 @@ from neurons.chain.types import CommitmentRecord, CommitmentStatus
 from neurons.miner import duel as contest
 from neurons.miner.client import cooldown_from
 from neurons.miner.duel import DuelResult, Outlook
-from neurons.miner.journal_records import ScoreRecord
+from neurons.miner.journal import ScoreRecord
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking import duel

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from neurons.miner.journal import Journal
-from neurons.miner.journal_records import (
+from neurons.miner.journal import (
     CheckpointJudged,
     ChosenModel,
     CommitmentVoid,
+    Journal,
     JournalState,
     PublishingEnded,
     Record,

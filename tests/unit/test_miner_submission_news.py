@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from neurons.miner.messages import spoken
-from neurons.miner.submission_news import QueuePlace, Rank, SubmissionView, news
+from neurons.miner.watcher import QueuePlace, Rank, SubmissionView, news
 from scoring.errors import EXPLANATIONS, Code
 from scoring.types import Block, EvaluationId, Micro, RoundNumber, SubmissionId
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState

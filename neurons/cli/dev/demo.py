@@ -16,9 +16,8 @@ from neurons.cli.options import AsJson
 from scoring.errors import Code, PlatformError
 
 if TYPE_CHECKING:
-    from neurons.localnet.expectations import Expectation
     from neurons.localnet.network import Network
-    from neurons.localnet.observation import Observation
+    from neurons.localnet.observation import Expectation, Observation
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 _PLAIN_WIDTH = 160
@@ -71,9 +70,9 @@ def _interrupt(_signum: int, _frame: FrameType | None) -> None:
 
 def _end(seen: "Observation", console: Console, as_json: bool) -> "list[Expectation]":
     """Show the table; the expectations that failed."""
-    from neurons.localnet import demo_output, expectations
+    from neurons.localnet import demo_output, observation
 
-    checked = expectations.check(seen)
+    checked = observation.check(seen)
     if as_json:
         typer.echo(demo_output.as_json(seen, checked))
     else:
