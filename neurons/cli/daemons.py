@@ -9,7 +9,7 @@ import structlog
 import typer
 
 from neurons.cli import logs
-from neurons.cli.options import ChainOptions, CompetitionFile, given, keys_of, shared_options
+from neurons.cli.options import ChainOptions, CompetitionFile, given, keys_of, open_chain, shared_options
 from neurons.settings import HeartbeatSettings, MigrationSettings, QueueSettings, ValidatorSettings
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
@@ -89,7 +89,6 @@ def queue_run(options: ChainOptions, competition: CompetitionFile = None) -> Non
     """Send registry and new commitments to the voice API, signed by the wallet's hotkey."""
     from neurons.api_client.client import VoiceApi
     from neurons.model_queue import daemon
-    from neurons.network import open_chain
     from voice_api.runtime.process_metrics import Ticks
 
     settings = options.settings(QueueSettings, competition=competition)
@@ -115,7 +114,6 @@ def validator_run(
     ] = None,
 ) -> None:
     """Open rounds, fold them into the ledger, and set weights; or follow another validator's rounds."""
-    from neurons.network import open_chain
     from neurons.validator import daemon as process
     from neurons.validator.weights.setter import Terms
     from voice_api.runtime.process_metrics import Ticks

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean: a command names a group of them, and gets one object with their values."""
+"""Options that several commands share, each group read as one object; and the wallet and the chain that they name."""
 
 import inspect
 import json
@@ -14,6 +14,8 @@ from neurons.settings import ChainSettings
 
 if TYPE_CHECKING:
     import bittensor as bt
+
+    from neurons.chain.adapter import Chain
 
     Settings = TypeVar("Settings", bound=ChainSettings)
 
@@ -118,6 +120,20 @@ def keys_of(settings: ChainSettings) -> "bt.Wallet":
     from neurons.chain import wallets
 
     return wallets.load(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
+
+
+def open_chain(settings: ChainSettings, turn: int = 0) -> "Chain":
+    """The subnet's chain that the settings name, open within `async with`; `turn` says with which of its endpoints to begin.
+
+    It is the development chain where the network is `dev`, else one that the SDK knows. Raises PlatformError(SETTING_INVALID) for a
+    network that nobody knows, ChainUnavailable when it cannot be reached.
+    """
+    from neurons.chain.adapter import Chain, rpc_substrate
+    from neurons.devchain.substrate import DevSubstrate
+
+    dev = settings.network == "dev"
+    substrate = DevSubstrate(settings.devchain) if dev else rpc_substrate(settings.network, settings.fallbacks, turn)
+    return Chain(substrate, settings.netuid, settings.chain_timeout)
 
 
 def answer(as_json: bool, data: Any, show: Callable[[], None]) -> None:

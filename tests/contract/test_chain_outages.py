@@ -14,8 +14,8 @@ import pytest
 
 from neurons.chain.adapter import Chain
 from neurons.chain.types import ChainUnavailable, Refused
+from neurons.cli.options import open_chain
 from neurons.devchain.substrate import DevSubstrate
-from neurons.network import open_chain
 from neurons.settings import ChainSettings
 from scoring.errors import Code, PlatformError
 from scoring.types import Uid, Weight

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from neurons.cli.miner import run, score, status, validate
-from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, answer, given, keys_of, shared_options
+from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, answer, given, keys_of, open_chain, shared_options
 from neurons.settings import MinerSettings
 from scoring.competition import Competition, load
 from scoring.types import Block
@@ -102,7 +102,6 @@ def commit(
 
 async def _commit(settings: MinerSettings, text: bytes, keys: "bt.Wallet") -> Block:
     from neurons.chain.types import included_in
-    from neurons.network import open_chain
 
     async with open_chain(settings) as chain:
         return included_in(await chain.commit(keys, text))

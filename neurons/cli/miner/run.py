@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, keys_of, shared_options
+from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, keys_of, open_chain, shared_options
 from neurons.cli.output import plain
 from neurons.settings import HeartbeatSettings, MinerSettings
 from scoring.competition import load
@@ -102,7 +102,6 @@ async def _serve(
     from neurons.miner.journal import Journal
     from neurons.miner.messages import Message, MessageKind
     from neurons.miner.scorer import ScoringProcess
-    from neurons.network import open_chain
     from neurons.shutdown import Shutdown
 
     stop, schedule = Shutdown(HeartbeatSettings().heartbeat), load(settings.competition)

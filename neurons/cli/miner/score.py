@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, answer, shared_options
+from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, answer, open_chain, shared_options
 from neurons.cli.output import stages
 from neurons.settings import MinerSettings
 from scoring.competition import Competition, Schedule, load
@@ -133,7 +133,6 @@ def _digits(given_hash: str | None) -> str:
 
 
 async def _first_hash(settings: MinerSettings, start: Block, number: int) -> BlockHash:
-    from neurons.network import open_chain
 
     async with open_chain(settings) as chain:
         newest = await chain.finalized()

@@ -21,6 +21,7 @@ from neurons.cli.options import (
     address,
     answer,
     keys_of,
+    open_chain,
     shared_options,
 )
 from neurons.cli.output import plain
@@ -50,7 +51,7 @@ def weights(
 
     settings = _settings(options, competition)
     if not dry_run:
-        attempts, decision = asyncio.run(weight_view.attempts(settings, _whose(settings, validator), limit))
+        attempts, decision = asyncio.run(weight_view.attempts(settings, _whose(settings, validator), open_chain(settings), limit))
         found = [weight_view.attempt_facts(each) for each in attempts]
         answer(as_json, found, lambda: _show_attempts(found))
         _say(decision)
@@ -69,7 +70,7 @@ def replay(
     from neurons.validator.weights import view as weight_view
 
     settings = _settings(options)
-    found = weight_view.replays(snapshot, asyncio.run(weight_view.replayed(settings, snapshot)))
+    found = weight_view.replays(snapshot, asyncio.run(weight_view.replayed(settings, open_chain(settings), snapshot)))
     answer(as_json, found, lambda: _show_replays(found))
     raise typer.Exit(0 if found["equal"] else 1)
 
@@ -115,7 +116,7 @@ def what_if(
 def _view(settings: "ValidatorSettings", validator: str | None) -> "PlanView":
     from neurons.validator.weights import view as weight_view
 
-    work: Coroutine[Any, Any, PlanView] = weight_view.plan_now(settings, _whose(settings, validator))
+    work: Coroutine[Any, Any, PlanView] = weight_view.plan_now(settings, _whose(settings, validator), open_chain(settings))
     return asyncio.run(work)
 
 

@@ -7,7 +7,6 @@ from typing import Any, assert_never
 
 from neurons.chain.adapter import Chain
 from neurons.chain.types import ChainUnavailable
-from neurons.network import open_chain
 from neurons.settings import ValidatorSettings
 from neurons.validator.weights.decision import (
     Decision,
@@ -80,14 +79,14 @@ class CheckedReplay:
     counts: bool | None
 
 
-async def plan_now(settings: ValidatorSettings, validator: Hotkey) -> PlanView:
-    """Read ledger, attempts and chain, plan the weights that follow for `validator` now, and decide whether they would be sent.
+async def plan_now(settings: ValidatorSettings, validator: Hotkey, chain: Chain) -> PlanView:
+    """Read ledger, attempts and `chain`, which is not open yet; plan `validator`'s weights of now, and decide whether they would be sent.
 
     Raises PlatformError: NOT_FOUND without a ledger, COMPETITION_EXPIRED once the rules have ended, STATE_CONFLICT where nothing
     can be planned; ChainUnavailable, DatabaseUnavailable.
     """
     schedule = load(settings.competition)
-    async with open_pool(settings.database_url.get_secret_value(), size=1) as pool, open_chain(settings) as chain:
+    async with open_pool(settings.database_url.get_secret_value(), size=1) as pool, chain:
         metagraph = await chain.metagraph()
         history = await read_history(Ledger(pool, validator), Weights(pool, validator))
     rounds_left_or_raise(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
@@ -103,25 +102,25 @@ async def plan_now(settings: ValidatorSettings, validator: Hotkey) -> PlanView:
 
 
 async def attempts(
-    settings: ValidatorSettings, validator: Hotkey, limit: int
+    settings: ValidatorSettings, validator: Hotkey, chain: Chain, limit: int
 ) -> tuple[tuple[StoredAttempt, ...], Decision | None]:
     """The validator's last attempts, newest first, and the decision of now, None where the chain does not answer."""
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool:
         weights = Weights(pool, validator)
         found, history = await weights.page(limit=limit), await read_history(Ledger(pool, validator), weights)
     try:
-        async with open_chain(settings) as chain:
+        async with chain:
             return found, decide(await chain.metagraph(), validator, history, load(settings.competition))
     except ChainUnavailable:
         return found, None
 
 
-async def replayed(settings: ValidatorSettings, snapshot_hash: str) -> tuple[CheckedReplay, ...]:
+async def replayed(settings: ValidatorSettings, chain: Chain, snapshot_hash: str) -> tuple[CheckedReplay, ...]:
     """Each attempt that was made from a snapshot, computed again; raises PlatformError(NOT_FOUND), or LEDGER_INVALID."""
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool:
         found = [replay(made) for made in await of_snapshot(pool, snapshot_hash)]
     try:
-        async with open_chain(settings) as chain:
+        async with chain:
             return tuple([CheckedReplay(each, await _counts(chain, each)) for each in found])
     except ChainUnavailable:
         return tuple(CheckedReplay(each, None) for each in found)
