@@ -21,7 +21,7 @@ from tests.builders.command_line import voice
         pytest.param("miner score . --out file", {}, Code.ARGUMENT_INVALID, "--out file cannot be written", id="out is a file"),
         pytest.param("miner check . --competition file", {}, Code.COMPETITION_INVALID, "file", id="broken competition"),
         pytest.param("miner score . --block-hash xyz", {}, Code.ARGUMENT_INVALID, "64 hex digits", id="no block hash"),
-        pytest.param("verify nowhere.json", {}, Code.RECEIPT_INVALID, "nowhere.json cannot be read", id="no receipt"),
+        pytest.param("verify nowhere.json", {}, Code.ARGUMENT_INVALID, "nowhere.json cannot be read", id="no receipt"),
         pytest.param("verify file", {}, Code.RECEIPT_INVALID, "not a signed receipt", id="not a receipt"),
         pytest.param("verify file --level 4", {}, Code.ARGUMENT_INVALID, "less than or equal to 3", id="no such level"),
         pytest.param("miner status", {}, Code.WALLET_MISSING, "coldkeypub.txt", id="no wallet"),
