@@ -69,18 +69,14 @@ def run(
             drain=drain,
         )
         worker_context.set(current)
-        _greet(current, settings)
+        usual = current.judging.tools.usual.total_seconds()
+        log.info("worker ready", worker=current.name, host=current.host, queue=settings.queue.value, reference_seconds=usual)
         host, port = ("", 0) if shown is None else (shown.host, shown.port)
         with exposed(current.metrics.registry, host, port), _present(Presence(Workers(pool), current, settings.queue), loop):
             (work_loop.run_off if burst else work_loop.run)()
     _end_process(drain)
     receipt_signer()
     log.info("worker ends", worker=current.name, why="asked to stop" if drain.requested else "nothing is due")
-
-
-def _greet(context: WorkerContext, settings: WorkerSettings) -> None:
-    seconds = context.judging.tools.usual.total_seconds()
-    log.info("worker ready", worker=context.name, host=context.host, queue=settings.queue.value, reference_seconds=seconds)
 
 
 def receipt_signer_of(settings: ReceiptSignerSettings) -> ReceiptSigner:

@@ -30,10 +30,10 @@ class IntelligibilityJudge:
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Word errors of each utterance."""
-        return [word_errors(words_of(utterance.prompt.text), self._words(utterance)) for utterance in batch]
-
-    def _words(self, utterance: Utterance) -> list[str]:
-        return [heard.word for heard in self._recogniser.recognise(utterance.clip)]
+        return [
+            word_errors(words_of(utterance.prompt.text), [heard.word for heard in self._recogniser.recognise(utterance.clip)])
+            for utterance in batch
+        ]
 
 
 def word_errors(asked: Sequence[str], heard: Sequence[str]) -> Metrics:

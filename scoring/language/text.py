@@ -73,7 +73,12 @@ def normalise(text: str) -> tuple[str, ...]:
     'mister lee paid one hundred five dollars on the third'
     """
     words = spell(text)
-    return tuple(word for index, word in enumerate(words) if not _is_optional_and(words, index))
+    optional = {
+        index
+        for index, (before, word, after) in enumerate(zip(words, words[1:], words[2:], strict=False), 1)
+        if word == "and" and before in HUNDREDS and after in NUMBER_WORDS
+    }
+    return tuple(word for index, word in enumerate(words) if index not in optional)
 
 
 @lru_cache(maxsize=MEMORY)
@@ -96,8 +101,3 @@ def _plain(text: str) -> str:
     apart = unicodedata.normalize("NFKD", _VULGAR.sub(r" \1", text.translate(LOOKALIKES))).translate(LOOKALIKES).lower()
     kept = (character for character in apart if not unicodedata.combining(character))
     return "".join(str(unicodedata.decimal(character)) if character.isdecimal() else character for character in kept)
-
-
-def _is_optional_and(words: tuple[str, ...], index: int) -> bool:
-    inside = 0 < index < len(words) - 1
-    return words[index] == "and" and inside and words[index - 1] in HUNDREDS and words[index + 1] in NUMBER_WORDS

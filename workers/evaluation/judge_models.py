@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scoring.errors import Code, InfrastructureFault, PlatformError, SubmissionFault
 from scoring.judges.panel import Judges
-from scoring.judges.standard.models import Device, ModelSource, Pin, Role, read_pins
+from scoring.judges.standard.models import Device, ModelSource, Pin, Role, file_sha256, read_pins
 from workers.hub.client import Hub, OnBytes
 from workers.hub.repository import Repository
 
@@ -66,7 +66,7 @@ def _pin(role: Role, source: ModelSource, endpoint: str, cache: Path, on_bytes: 
                 f"{role}: {repo} at {source.ref} holds no {', '.join(missing)}: name another repository with --repo, or a branch",
             )
         folder = hub.download(found, on_bytes)
-    return Pin(repo=repo, revision=found.revision, files={name: _sha256(folder / name) for name in source.files})
+    return Pin(repo=repo, revision=found.revision, files={name: file_sha256(folder / name) for name in source.files})
 
 
 def _client(endpoint: str, cache: Path, files: Iterable[str]) -> Hub:
@@ -86,8 +86,3 @@ def _ours(repo: str) -> Iterator[None]:
         yield
     except SubmissionFault as fault:
         raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{repo}: {fault.detail}") from fault
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()

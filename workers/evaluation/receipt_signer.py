@@ -50,13 +50,14 @@ class ReceiptSigner:
 
         Raises InfrastructureFault: CERTIFICATE_EXPIRED when the signature would not count, STORE_UNAVAILABLE.
         """
+        rejection = VerdictState.REJECTED if copy_of is None else VerdictState.COPY
         here = Circumstances(describe_hardware(), datetime.now(UTC), timings or {})
         self._check_certificate(here.judged_at)
         asked = prompts_hash(competition.groups(subject.block_hash))
         signed = receipt.sign(receipt.build(subject, asked, finding, here), self.signer)
         self.store.keep_evidence(signed, competition)
         return Verdict(
-            state=_state(finding, copy_of),
+            state=VerdictState.SCORED if finding.code is None else rejection,
             receipt=signed.receipt,
             receipt_hash=receipt.digest(signed.receipt),
             signature=signed.signature,
@@ -75,12 +76,6 @@ class ReceiptSigner:
             check_time(self.signer.certificate, now + _TIME_TO_WRITE)
         except CertificateInvalid as exc:
             raise InfrastructureFault(Code.CERTIFICATE_EXPIRED, str(exc)) from exc
-
-
-def _state(finding: Finding, copy_of: SubmissionId | None) -> VerdictState:
-    if finding.code is None:
-        return VerdictState.SCORED
-    return VerdictState.REJECTED if copy_of is None else VerdictState.COPY
 
 
 def describe_hardware() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from prompts.groups import Group, Prompt
+from prompts.groups import Group
 from prompts.render import render
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
@@ -46,15 +46,13 @@ def judge_model(
 
 
 def requests_of(family: str, groups: Sequence[Group], block_hash: BlockHash) -> list[Request]:
-    """Every prompt of the groups in a family's words, each with a random stream of its own."""
-    return [_request(family, prompt, block_hash) for group in groups for prompt in group.prompts]
-
-
-def _request(family: str, prompt: Prompt, block_hash: BlockHash) -> Request:
-    """The stream is 63 bits of sha256(block hash, prompt id)."""
-    rendered = render(family, prompt)
-    stream = hashlib.sha256(f"{block_hash}/{prompt.id}".encode()).digest()
-    return Request(prompt.id, rendered.text, rendered.description or "", int.from_bytes(stream[:8]) >> 1)
+    """Every prompt of the groups in a family's words, each with a random stream of its own: 63 bits of sha256(block hash, prompt id)."""
+    requests: list[Request] = []
+    for prompt in (prompt for group in groups for prompt in group.prompts):
+        rendered = render(family, prompt)
+        stream = hashlib.sha256(f"{block_hash}/{prompt.id}".encode()).digest()
+        requests.append(Request(prompt.id, rendered.text, rendered.description or "", int.from_bytes(stream[:8]) >> 1))
+    return requests
 
 
 def speak(

@@ -96,7 +96,7 @@ class ArtifactCache:
 
     def _bytes(self) -> int:
         """The bytes that lie here, unfinished downloads included; artifacts on their way out do not count."""
-        tops = (top for top in _entries(self._root) if not top.name.startswith(_GONE))
+        tops = (top for top in self._root.glob("*") if not top.name.startswith(_GONE))
         walked = (found for top in tops for found in os.walk(top))  # which passes over what another process removes meanwhile
         return sum(_size(Path(folder, name)) for folder, _, names in walked for name in names)
 
@@ -127,10 +127,6 @@ class ArtifactCache:
 
     def _lock_file(self, folder: Path) -> Path:
         return self._root / _LOCKS / hashlib.sha256(str(folder.relative_to(self._root)).encode()).hexdigest()
-
-
-def _entries(root: Path) -> list[Path]:
-    return list(root.iterdir()) if root.is_dir() else []
 
 
 def _last_used(folder: Path) -> int:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import structlog
 
-from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
+from scoring.errors import Code, InfrastructureFault, VoiceError
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.states import EvaluationState, VerdictState
 from voice_api.errors import DatabaseUnavailable, LeaseLost
@@ -84,7 +84,8 @@ class EvaluationJob:
         supervisor = Supervisor(keeper=keeper, limits=limits, drain=context.drain, stop_guest=tools.sandbox.stop)
         with context.metrics.stages() as entered:
             work = partial(evaluate, assignment, tools, lineage, Timed(keeper, entered))
-            return await supervisor.run(work, _is_scored)  # no refusal by a guest that was ended
+            # Ended before its time, only a score stands: a refusal may be of a guest that was ended.
+            return await supervisor.run(work, lambda verdict: verdict.state is VerdictState.SCORED)
 
     async def _finish(self, verdict: Verdict) -> str:
         await self._outlive_outage(partial(self.context.database.queue.finish, self.claim, verdict))
@@ -95,7 +96,11 @@ class EvaluationJob:
     async def _settle_unforeseen(self, error: Exception) -> None:
         """The submission's refusal where another host met the same failure with it, else one more try of ours."""
         cause = cause_of(error)
-        theirs = None if cause is None else await self._theirs(cause)
+        theirs = None
+        if cause is not None:
+            # The failures known now, not at the claim: the same may have met another submission since, or this one elsewhere.
+            known = await self._outlive_outage(partial(self.context.database.queue.causes, self.claim))
+            theirs = same_failure_elsewhere(known, self.context.host, cause)
         if theirs is None:
             fault = InfrastructureFault(Code.WORKER_ERROR, f"nobody foresaw {trace_of(error)}")
             await self._hand_back(fault, cause)
@@ -106,11 +111,6 @@ class EvaluationJob:
             await self._hand_back(ours)
         else:
             await self._finish(verdict)
-
-    async def _theirs(self, cause: str) -> SubmissionFault | None:
-        """By the failures known now, not at the claim: the same one may have met another submission since, or this one elsewhere."""
-        known = await self._outlive_outage(partial(self.context.database.queue.causes, self.claim))
-        return same_failure_elsewhere(known, self.context.host, cause)
 
     async def _hand_back(self, fault: VoiceError, cause: str | None = None) -> str:
         pause = next_retry(self.context.patience.retry, self.claim.failures, random.SystemRandom())
@@ -132,7 +132,3 @@ class EvaluationJob:
 
     async def _outlive_outage(self, write: Callable[[], Awaitable[T]]) -> T:
         return await retry_while_db_down(write, self.context.patience.lease, lambda: self.context.drain.overdue)
-
-
-def _is_scored(verdict: Verdict) -> bool:
-    return verdict.state is VerdictState.SCORED

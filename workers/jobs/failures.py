@@ -77,7 +77,9 @@ def trace_of(error: BaseException) -> str:
 
 def cause_of(error: BaseException) -> str | None:
     """A text that is equal for two failures that are the same (see `trace_of`); None for a failure of the host."""
-    return None if _is_of_the_host(error) else trace_of(error)
+    kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    is_of_the_host = isinstance(error, _OF_THE_HOST) or not kinds.isdisjoint(_OF_ITS_DEVICE)
+    return None if is_of_the_host else trace_of(error)
 
 
 def same_failure_elsewhere(causes: Iterable[Cause], host: str, cause: str) -> SubmissionFault | None:
@@ -85,11 +87,6 @@ def same_failure_elsewhere(causes: Iterable[Cause], host: str, cause: str) -> Su
     if all(earlier.cause != cause or earlier.host == host for earlier in causes):
         return None
     return SubmissionFault(Code.FAILED_ALIKE, f"it failed in the same unforeseen way on two hosts ({cause})")
-
-
-def _is_of_the_host(error: BaseException) -> bool:
-    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
-    return isinstance(error, _OF_THE_HOST) or not names.isdisjoint(_OF_ITS_DEVICE)
 
 
 def _innermost(trace: TracebackType | None) -> str:

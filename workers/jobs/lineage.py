@@ -26,16 +26,12 @@ def first_owner(
     it again.
     """
     twins = {twin.copy_of or twin.id for twin in same_tensors}
-    owners = [tag for tag in known if tag.submission_id in twins or _binds(tag, content)]
+    owners = [tag for tag in known if tag.submission_id in twins or tag_of(content, tag.public_key) == tag.tag]
     before = [owner for owner in owners if (owner.commit_block, owner.tiebreak) < (claim.commit_block, claim.tiebreak)]
     first = min(before, key=lambda owner: (owner.commit_block, owner.tiebreak), default=None)
     if first is None or first.hotkey == claim.hotkey:
         return None
     return EarlierOwner(first.submission_id, first.hotkey, first.commit_block)
-
-
-def _binds(tag: TagRecord, content: ContentHash) -> bool:
-    return tag_of(content, tag.public_key) == tag.tag
 
 
 class StoredLineage:

@@ -77,7 +77,8 @@ class Supervisor:
             reason = watch.look()
             if reason is not None and not task.done():
                 await self._end(task, reason)
-                if not _returned(task) or not stands(task.result()):
+                is_returned = task.done() and not task.cancelled() and task.exception() is None
+                if not is_returned or not stands(task.result()):
                     raise reason
                 log.info("it ended just in time", stage=self.keeper.stage)
         return task.result()
@@ -119,10 +120,6 @@ class _Watch:
         if self._quiet > limit:
             return InfrastructureFault(Code.STAGE_STALLED, f"the stage {keeper.stage} made no progress in {limit:g} s")
         return None
-
-
-def _returned(task: "asyncio.Future[T]") -> bool:
-    return task.done() and not task.cancelled() and task.exception() is None
 
 
 def _retrieve(task: "asyncio.Future[T]") -> None:

@@ -1,7 +1,6 @@
 """One recording that a miner asks about, from claim to result: the sandbox, the judges and the sums of a model's samples."""
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -132,12 +131,8 @@ def _check(text: str) -> None:
     if not words:
         raise Unjudgeable(Code.TEXT_INVALID, "the text holds no word that can be read")
     if missing := unknown((*words, *spell(text))):
-        raise Unjudgeable(Code.TEXT_INVALID, f"not in the recogniser's dictionary: {_named(missing)}")
-
-
-def _named(words: Sequence[str]) -> str:
-    more = " …" if len(words) > _MOST_NAMED else ""
-    return ", ".join(words[:_MOST_NAMED]) + more
+        more = " …" if len(missing) > _MOST_NAMED else ""
+        raise Unjudgeable(Code.TEXT_INVALID, f"not in the recogniser's dictionary: {', '.join(missing[:_MOST_NAMED])}{more}")
 
 
 def _spoken(upload: bytes, rules: Competition, tools: Tools) -> Spoken:

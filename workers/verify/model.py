@@ -6,9 +6,8 @@ from pathlib import Path
 
 from scoring.audio.spoken import Spoken
 from scoring.errors import Code, SubmissionFault
-from scoring.model.fingerprint import Fingerprint, fingerprint
+from scoring.model.fingerprint import fingerprint
 from scoring.receipts.audit import Difference, ReceiptPart
-from scoring.receipts.receipt import Finding
 from scoring.report import SampleReport
 from workers.evaluation.obtain import LocalModel, fetch, open_folder
 from workers.evaluation.progress import Progress, Stage
@@ -46,9 +45,14 @@ def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tool
 def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> VerifyOutcome:
     model = _model(case, folder, tools, progress)
     found = fingerprint(model.folder, partial(progress, Stage.FINGERPRINT))
-    other = _other_hashes(case.statement.finding, found)
-    if other or case.statement.finding.code in NEEDS_OTHERS:
-        return VerifyOutcome(tuple(other), () if other else (_not_alone(case),))
+    finding = case.statement.finding
+    hashes = [("content hash", finding.content_hash, found.content), ("tensors' hash", finding.tensors_hash, found.tensors)]
+    other = tuple(Difference(what, claimed, here) for what, claimed, here in hashes if claimed not in {None, here})
+    if other:
+        return VerifyOutcome(other)
+    if finding.code in NEEDS_OTHERS:
+        why = f"The refusal {finding.code} follows from commitments on the chain: a receipt alone cannot show it."
+        return VerifyOutcome(notes=(why,))
     chosen = None if case.report is None else choose(case.report, case.groups, sample)
     # A batch's arithmetic depends on its neighbours: with batches of several, all must be spoken.
     groups = case.groups if chosen is None or case.competition.synthesis.batch > 1 else chosen.groups
@@ -66,15 +70,6 @@ def _model(case: Case, folder: Path | None, tools: Tools, progress: Progress) ->
     return open_folder(folder, case.competition, progress)
 
 
-def _other_hashes(claimed: Finding, found: Fingerprint) -> list[Difference]:
-    hashes = [("content hash", claimed.content_hash, found.content), ("tensors' hash", claimed.tensors_hash, found.tensors)]
-    return [Difference(what, mine, theirs) for what, mine, theirs in hashes if mine not in {None, theirs}]
-
-
-def _not_alone(case: Case) -> str:
-    return f"The refusal {case.statement.finding.code} follows from commitments on the chain: a receipt alone cannot show it."
-
-
 def _compare(case: Case, chosen: ReceiptPart, said: dict[str, Spoken], tools: Tools, progress: Progress) -> VerifyOutcome:
     if not is_same_hardware(case):
         own = {sample.prompt_id: said[sample.prompt_id] for sample in chosen.report.samples}
@@ -83,7 +78,8 @@ def _compare(case: Case, chosen: ReceiptPart, said: dict[str, Spoken], tools: To
 
 
 def _other_sound(sample: SampleReport, said: Spoken) -> list[Difference]:
-    claimed, found = (sample.pcm_sha256, sample.rate), (_sha256(said.pcm), said.rate if said.pcm else 0)
+    claimed = (sample.pcm_sha256, sample.rate)
+    found = (hashlib.sha256(said.pcm).hexdigest(), said.rate) if said.pcm else ("", 0)
     if claimed == found:
         return []
     return [Difference(f"{sample.prompt_id}: spoken again", _text(*claimed), _text(*found))]
@@ -99,7 +95,3 @@ def _other_verdict(case: Case, found: Code | None, words: str) -> VerifyOutcome:
     if code in OF_THE_DAY or found in OF_THE_HOST:
         return VerifyOutcome(not_comparable=(row,))
     return VerifyOutcome((row,))
-
-
-def _sha256(pcm: bytes) -> str:
-    return hashlib.sha256(pcm).hexdigest() if pcm else ""

@@ -122,19 +122,14 @@ def check_itself(case: Case, trust: Trust, name: str, now: datetime) -> VerifyOu
     asked = audit.prompts(said, case.groups)
     rows += asked
     if case.report is not None and not asked:
-        rows += _numbers(case, case.report)
+        scale = scales.load_anchors(case.competition.profile)
+        rows += audit.anchored(case.report, scale) or audit.numbers(case.report, case.groups, case.competition, scale)
     return VerifyOutcome(tuple(rows), _notes(case, now))
 
 
 def _name(name: str, digest: str) -> list[Difference]:
     is_hash = len(name) == len(digest) and set(name) <= set("0123456789abcdef")
     return [Difference("receipt's hash", name, digest)] if is_hash and name != digest else []
-
-
-def _numbers(case: Case, report: EvaluationReport) -> list[Difference]:
-    scale = scales.load_anchors(case.competition.profile)
-    unknown = audit.anchored(report, scale)
-    return unknown or audit.numbers(report, case.groups, case.competition, scale)
 
 
 def _notes(case: Case, now: datetime) -> tuple[str, ...]:

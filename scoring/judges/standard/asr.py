@@ -35,7 +35,8 @@ class StrongRecogniser:
         inputs: list[NetworkInput] = []
         owners: list[int] = []
         for owner, (wave, prompt) in enumerate(zip(waves, prompts, strict=True)):
-            budget = self._budget(prompt)
+            wanted = 2 * len(self._tokenizer(prompt, add_special_tokens=False).input_ids) + SPARE
+            budget = next((budget for budget in BUDGETS if budget >= wanted), BUDGETS[-1])
             for window in windows(wave):
                 inputs.append(NetworkInput((self._mel(window),), budget))
                 owners.append(owner)
@@ -43,10 +44,6 @@ class StrongRecogniser:
         for owner, tokens in zip(owners, run_in_lanes(self._generate, inputs, LANES[self._device], keyed=True), strict=True):
             texts[owner].append(str(self._tokenizer.decode(tokens.tolist(), skip_special_tokens=True)).strip())
         return [" ".join(parts) for parts in texts]
-
-    def _budget(self, prompt: str) -> int:
-        wanted = 2 * len(self._tokenizer(prompt, add_special_tokens=False).input_ids) + SPARE
-        return next((budget for budget in BUDGETS if budget >= wanted), BUDGETS[-1])
 
     def _mel(self, window: torch.Tensor) -> torch.Tensor:
         """Log-mel features [bands, 3000]."""

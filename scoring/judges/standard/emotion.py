@@ -20,11 +20,17 @@ import torch
 from transformers import AutoModelForAudioClassification, Wav2Vec2FeatureExtractor
 
 from prompts.voices import LEVELS, ORDINARY
-from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.judge import Utterance
 from scoring.judges.standard.models import LANES, Device
-from scoring.judges.standard.network import NetworkInput, load_front_end, load_network, pad_with_repeats, run_in_lanes
+from scoring.judges.standard.network import (
+    NetworkInput,
+    front_end_values,
+    load_front_end,
+    load_network,
+    pad_with_repeats,
+    run_in_lanes,
+)
 from scoring.report import Metrics
 
 
@@ -45,18 +51,12 @@ class EmotionJudge:
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Both metrics of each utterance."""
-        inputs = [NetworkInput((pad_with_repeats(self._prepared(utterance)),)) for utterance in batch]
+        inputs = [NetworkInput((pad_with_repeats(front_end_values(self._features, utterance.clip)),)) for utterance in batch]
         found = [float(part) for part in run_in_lanes(self._forward, inputs, LANES[self._device])]
         return [
             {"neutral": neutral, "emotion": agreement(utterance.prompt.voice.expression, neutral)}
             for utterance, neutral in zip(batch, found, strict=True)
         ]
-
-    def _prepared(self, utterance: Utterance) -> torch.Tensor:
-        values: torch.Tensor = self._features(
-            utterance.clip.level.samples.numpy(), sampling_rate=RATE, return_tensors="pt"
-        ).input_values[0]
-        return values
 
     def _forward(self, values: torch.Tensor) -> torch.Tensor:
         """Probabilities of 'neutral' [lanes]."""

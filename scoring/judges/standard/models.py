@@ -145,7 +145,7 @@ def fetch_checked(pin: Pin, fetch: Fetch) -> Path:
     folder = fetch(pin)
     for name, checksum in pin.files.items():
         try:
-            found = _sha256(folder / name)
+            found = file_sha256(folder / name)
         except OSError as exc:
             shutil.rmtree(folder, ignore_errors=True)
             raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{name} of {pin.repo} cannot be read: {exc.strerror}") from exc
@@ -155,6 +155,7 @@ def fetch_checked(pin: Pin, fetch: Fetch) -> Path:
     return folder
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """SHA-256 (hex) of a file; raises OSError."""
     with path.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()

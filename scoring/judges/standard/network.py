@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import utils
 
-from scoring.audio.clip import RATE
+from scoring.audio.clip import RATE, Clip
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.panel import onednn
 from scoring.judges.standard.models import Device
@@ -61,6 +61,12 @@ def load_front_end(part_class: Any, folder: Path) -> Any:
         return part_class.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{part_class.__name__} cannot be loaded: {exc}") from exc
+
+
+def front_end_values(front_end: Any, clip: Clip) -> torch.Tensor:
+    """A network's input [n] of a clip's speech at -23 LUFS, by its own feature extractor."""
+    values: torch.Tensor = front_end(clip.level.samples.numpy(), sampling_rate=RATE, return_tensors="pt").input_values[0]
+    return values
 
 
 def load_weights(model: torch.nn.Module, weights: Path, device: Device) -> Any:

@@ -5,10 +5,16 @@ from pathlib import Path
 import torch
 from transformers import Wav2Vec2FeatureExtractor, WavLMForXVector
 
-from scoring.audio.clip import RATE
 from scoring.judges.judge import Utterance
 from scoring.judges.standard.models import LANES, Device
-from scoring.judges.standard.network import NetworkInput, load_front_end, load_network, pad_with_repeats, run_in_lanes
+from scoring.judges.standard.network import (
+    NetworkInput,
+    front_end_values,
+    load_front_end,
+    load_network,
+    pad_with_repeats,
+    run_in_lanes,
+)
 from scoring.report import Metrics
 
 
@@ -29,15 +35,11 @@ class XVectorJudge:
 
     def compare(self, one: Utterance, other: Utterance) -> Metrics:
         """The same in either order: each clip is embedded on its own."""
-        inputs = [NetworkInput((pad_with_repeats(self._prepared(utterance)),)) for utterance in (one, other)]
+        inputs = [
+            NetworkInput((pad_with_repeats(front_end_values(self._features, utterance.clip)),)) for utterance in (one, other)
+        ]
         first, second = (vector.to(torch.float64) for vector in run_in_lanes(self._embed, inputs, LANES[self._device]))
         return {"speaker_similarity": float(torch.nn.functional.cosine_similarity(first, second, dim=0))}
-
-    def _prepared(self, utterance: Utterance) -> torch.Tensor:
-        values: torch.Tensor = self._features(
-            utterance.clip.level.samples.numpy(), sampling_rate=RATE, return_tensors="pt"
-        ).input_values[0]
-        return values
 
     def _embed(self, values: torch.Tensor) -> torch.Tensor:
         """X-vectors [lanes, dimensions]."""

@@ -65,7 +65,8 @@ def drop_capabilities() -> None:
     _prctl("cap_ambient", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     if any(capabilities()):
         _prctl("securebits", _PR_SET_SECUREBITS, _SECBITS_NO_ROOT)
-        for capability in range(_last_capability() + 1):
+        last = int(Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="ascii"))
+        for capability in range(last + 1):
             _prctl("cap_bounding", _PR_CAPBSET_DROP, capability)
     header = _CapHeader(_CAPABILITY_VERSION_3, 0)
     checked("capset", _libc.capset(ctypes.byref(header), ctypes.byref(_CapSets())))
@@ -76,10 +77,6 @@ def capabilities() -> tuple[int, ...]:
     header, sets = _CapHeader(_CAPABILITY_VERSION_3, 0), _CapSets()
     checked("capget", _libc.capget(ctypes.byref(header), ctypes.byref(sets)))
     return tuple(sets.words)
-
-
-def _last_capability() -> int:
-    return int(Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="ascii"))
 
 
 def leave_namespaces() -> bool:

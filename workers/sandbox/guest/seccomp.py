@@ -45,11 +45,8 @@ def _refuse_if(position: int, test: int, value: int) -> list[bytes]:
 def _refuse_pointer(position: int) -> list[bytes]:
     """Both halves of an argument: an address is none only where both are zero."""
     high = _instruction(_LOAD, _ARGUMENTS + 8 * position + 4)
-    return [line for half in (_load_argument(position), high) for line in (half, *_is_zero_or_refused())]
-
-
-def _is_zero_or_refused() -> list[bytes]:
-    return [_instruction(_IF_EQUAL, 0, 1, 0), _answer(errno.EPERM)]
+    zero_or_refused = (_instruction(_IF_EQUAL, 0, 1, 0), _answer(errno.EPERM))
+    return [line for half in (_load_argument(position), high) for line in (half, *zero_or_refused)]
 
 
 def _refuse_unless(position: int, test: int, value: int) -> list[bytes]:
