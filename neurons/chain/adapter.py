@@ -151,7 +151,10 @@ class Chain:
             return Refused(bt.ErrorCode.INVALID_ARGUMENT.value, "", str(exc))
         outcome = await self._written(self._client.execute(intent, wallet, period=COMMIT_LASTS, wait_for_finalization=False))
         if isinstance(outcome, RateLimited):
-            return RateLimited(await self._blocks_left(Hotkey(wallet.hotkey.ss58_address)), outcome.message)
+            metagraph = await self.metagraph(await self.head())
+            neuron = metagraph.neuron(Hotkey(wallet.hotkey.ss58_address))
+            waited = None if neuron is None else metagraph.block - neuron.last_update
+            return RateLimited(None if waited is None else max(0, metagraph.weights_rate_limit - waited), outcome.message)
         return outcome
 
     async def write_lasts(self) -> int:
@@ -174,11 +177,6 @@ class Chain:
     async def open(self) -> None:
         """Open the connection. The client's own `connect` would also keep a cache of token symbols in the user's home."""
         await self._bounded(self._substrate.connect())
-
-    async def _blocks_left(self, hotkey: Hotkey) -> int | None:
-        metagraph = await self.metagraph(await self.head())
-        neuron = metagraph.neuron(hotkey)
-        return None if neuron is None else max(0, neuron.last_update + metagraph.weights_rate_limit - metagraph.block)
 
     async def _bounded(self, work: Awaitable[T], extra: float = 0.0) -> T:
         """Await within the time limit (`extra` seconds longer), and name every outage."""

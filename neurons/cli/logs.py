@@ -23,7 +23,9 @@ def configure() -> None:
     )
     written: tuple[Processor, ...] = (
         structlog.processors.format_exc_info if machine else structlog.processors.StackInfoRenderer(),
-        _renderer(machine),
+        structlog.processors.JSONRenderer()
+        if machine
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback),
     )
     structlog.configure(
         processors=[*common, *written],
@@ -32,12 +34,6 @@ def configure() -> None:
         cache_logger_on_first_use=True,
     )
     _take_in_the_standard_library(common, written)
-
-
-def _renderer(machine: bool) -> Processor:
-    if machine:
-        return structlog.processors.JSONRenderer()
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
 
 
 def _take_in_the_standard_library(common: Sequence[Processor], written: Sequence[Processor]) -> None:

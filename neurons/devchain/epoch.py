@@ -60,7 +60,7 @@ def median(values: Sequence[float], stakes: Sequence[int], kappa: int) -> float:
 
 def run(voters: Sequence[Voter], size: int, kappa: int) -> EpochResult:
     """Consensus, trust, incentive and dividends of `size` uids from the voters' weights."""
-    rows = [_row(voter, size) for voter in voters]
+    rows = [shares([float(voter.weights.get(uid, 0)) for uid in range(size)]) for voter in voters]
     stakes = [voter.stake for voter in voters]
     consensus = [median([row[uid] for row in rows], stakes, kappa) for uid in range(size)]
     clipped = [[min(weight, limit) for weight, limit in zip(row, consensus, strict=True)] for row in rows]
@@ -89,7 +89,8 @@ def paid(shares: Sequence[StakedNeuron], rules: Rules, owner: Hotkey, block: int
     result = run(_voters(shares, rules, owner, block), len(shares), rules.kappa)
     owners = [share.neuron.uid for share in shares if share.neuron.hotkey == owner]
     earned = emission(result, owners, blocks)
-    permits = _permits(shares, rules.max_validators)
+    staked = sorted((-share.stake, share.neuron.uid) for share in shares if share.stake > 0)
+    permits = {uid for _, uid in staked[: rules.max_validators]}  # the most stake; equal stakes in order of uid
     return tuple(
         replace(
             share.neuron,
@@ -110,18 +111,8 @@ def shares(values: Sequence[float]) -> list[float]:
     return [value / total if total > 0 else 0.0 for value in values]
 
 
-def _row(voter: Voter, size: int) -> list[float]:
-    return shares([float(voter.weights.get(uid, 0)) for uid in range(size)])
-
-
 def _weighted(rows: Sequence[Sequence[float]], stakes: Sequence[int], uid: int) -> float:
     return sum(stake * row[uid] for row, stake in zip(rows, stakes, strict=True))
-
-
-def _permits(shares: Sequence[StakedNeuron], most: int) -> frozenset[int]:
-    """The uids with the most stake; equal stakes in order of uid."""
-    staked = sorted((-share.stake, share.neuron.uid) for share in shares if share.stake > 0)
-    return frozenset(uid for _, uid in staked[:most])
 
 
 def _voters(shares: Sequence[StakedNeuron], rules: Rules, owner: Hotkey, block: int) -> list[Voter]:

@@ -5,7 +5,8 @@ from typing import Any
 
 from neurons.devchain.calls import COMMIT_REVEAL_VERSION
 from neurons.devchain.genesis import Genesis, starts_at
-from neurons.devchain.state import ChainState, CommitmentState
+from neurons.devchain.state import ChainState
+from scoring.types import Hotkey
 
 NAME = "voice"
 SYMBOL = "β"
@@ -54,7 +55,7 @@ _SUBNET: Mapping[str, Item] = {
 """Items of SubtensorModule by netuid."""
 
 _ROWS: Mapping[tuple[str, str], Item] = {
-    ("Commitments", "CommitmentOf"): lambda state, _: [(h, _commitment(c)) for h, c in state.commitments.items()],
+    ("Commitments", "CommitmentOf"): lambda state, _: _commitments(state),
     ("Commitments", "RevealedCommitments"): lambda *_: [],
     ("SubtensorModule", "Uids"): lambda state, _: [(neuron.hotkey, neuron.uid) for neuron in state.neurons],
     ("SubtensorModule", "TimelockedWeightCommits"): lambda state, _: _sealed(state),
@@ -148,9 +149,11 @@ def _columns(state: ChainState) -> dict[str, list[Any]]:
     }
 
 
-def _commitment(commitment: CommitmentState) -> dict[str, Any]:
-    field = {f"Raw{len(commitment.data) // 2}": f"0x{commitment.data}"}
-    return {"deposit": 0, "block": commitment.block, "info": {"fields": [field]}}
+def _commitments(state: ChainState) -> list[tuple[Hotkey, dict[str, Any]]]:
+    return [
+        (hotkey, {"deposit": 0, "block": held.block, "info": {"fields": [{f"Raw{len(held.data) // 2}": f"0x{held.data}"}]}})
+        for hotkey, held in state.commitments.items()
+    ]
 
 
 def _since_step(state: ChainState) -> int:

@@ -81,7 +81,7 @@ class DevSubstrate(UnsupportedCalls):
         self.token_symbols = {node.genesis.netuid: storage.SYMBOL}
         async with AsyncExitStack() as on_failure:
             on_failure.push_async_callback(self.close)
-            await self._first_call()
+            await self._injector.call(("connect",), self._node.head(), self.block_time)
             on_failure.pop_all()
 
     async def close(self) -> None:
@@ -235,9 +235,6 @@ class DevSubstrate(UnsupportedCalls):
             fee=Balance.from_rao(0),
             events=[_record(entry)],
         )
-
-    async def _first_call(self) -> None:
-        await self._injector.call(("connect",), self._node.head(), self.block_time)
 
     @property
     def _node(self) -> Node:

@@ -53,7 +53,7 @@ def _cells(miner: MinerView) -> tuple[Text, ...]:
         Text(str(miner.uid)),
         Text(f"{miner.hotkey[:6]}…{miner.hotkey[-4:]}"),
         Text(f"{miner.repo}@{miner.revision[:7]}"),
-        Text.assemble(_state(replace(miner, stage=None)), f" {_why(miner)}"),
+        Text.assemble(_state(replace(miner, stage=None)), " ", "" if miner.code is None else f"[{miner.code}] {miner.reason}"),
         Text(_score(miner)),
         Text(f"{miner.weight:.4f}"),
         Text(f"{miner.incentive:.4f}"),
@@ -85,10 +85,6 @@ def _state(miner: MinerView) -> Text:
     if miner.stage is not None:
         label = f"{label} · {miner.stage}"
     return Text(label, _COLOURS.get(miner.state, "dim"))
-
-
-def _why(miner: MinerView) -> str:
-    return "" if miner.code is None else f"[{miner.code}] {miner.reason}"
 
 
 def _score(miner: MinerView) -> str:

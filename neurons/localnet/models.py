@@ -39,11 +39,15 @@ def build(folder: Path) -> dict[str, Path]:
     shutil.rmtree(folder, ignore_errors=True)
     made = {role: folder / role for role in ROLES}
     _write(made["clear"], "clear", _controls(), _CLEAR)
-    _write(made["worse"], "worse", _hurried(), _MUMBLING)
+    hurried = _controls()
+    hurried[:, 0] *= 1.7
+    _write(made["worse"], "worse", hurried, _MUMBLING)
     shutil.copytree(made["clear"], made["copy"])
     _write(made["wrong-words"], "wrong-words", _controls(louder=1.01), _CLEAR, substitute=_WRONG_WORDS)
     _write(made["hang"], "hang", _controls(louder=1.02), _CLEAR, chorus=_NEVER_ENDS)
-    _write_pickle(made["pickle"])
+    _write(made["pickle"], "pickle", _controls(), _CLEAR)  # with weights in the old form, which can run code when they are read
+    (made["pickle"] / "model.safetensors").unlink()
+    (made["pickle"] / "pytorch_model.bin").write_bytes(b"\x80\x04}\x94.")
     return made
 
 
@@ -51,12 +55,6 @@ def _controls(louder: float = 1.0) -> NDArray[np.float32]:
     """[2, 4, 7]: register × attribute × level. Models with equal tensors are one lineage, so each has a loudness of its own."""
     controls = np.array([_RATE, _PITCH, _RANGE, _AMPLITUDE], dtype=np.float32).transpose(1, 0, 2).copy()
     controls[:, 3] *= louder
-    return controls
-
-
-def _hurried() -> NDArray[np.float32]:
-    controls = _controls()
-    controls[:, 0] *= 1.7
     return controls
 
 
@@ -76,10 +74,3 @@ def _write(folder: Path, role: str, controls: NDArray[np.float32], voices: dict[
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(_CARD.format(role=role), encoding="utf-8")
     save_file({"controls": controls, "word_gap": np.zeros(1, dtype=np.float32)}, folder / "model.safetensors")
-
-
-def _write_pickle(folder: Path) -> None:
-    """Write the clear model with weights in the old form that can run code when they are read."""
-    _write(folder, "pickle", _controls(), _CLEAR)
-    (folder / "model.safetensors").unlink()
-    (folder / "pytorch_model.bin").write_bytes(b"\x80\x04}\x94.")

@@ -94,12 +94,9 @@ async def commit_all(chain: Chain, miners: Sequence[Miner], wallet_path: Path) -
     metagraph = await chain.metagraph(await chain.head())
     for miner in miners:
         if metagraph.commitment(miner.hotkey) is None:
-            await _commit(chain, miner, wallet_path)
-
-
-async def _commit(chain: Chain, miner: Miner, wallet_path: Path) -> None:
-    wallet = wallets.load(miner.role, HOTKEY, wallet_path)
-    included_in(await chain.commit(wallet, commitment_of(_content(miner.folder), miner.repo, miner.revision, wallet)))
+            wallet = wallets.load(miner.role, HOTKEY, wallet_path)
+            text = commitment_of(_content(miner.folder), miner.repo, miner.revision, wallet)
+            included_in(await chain.commit(wallet, text))
 
 
 def _content(folder: Path) -> ContentHash:

@@ -93,7 +93,9 @@ def start_redis(folder: Path) -> EmbeddedService:
     folder.mkdir(parents=True, exist_ok=True)
     sockets, temporary = _socket_folder(folder)
     socket = sockets / "redis.sock"
-    _end_leftover(f"unix://{socket}")
+    url = f"unix://{socket}"
+    with redis.Redis.from_url(url, socket_timeout=1.0) as client, suppress(redis.ConnectionError):
+        client.shutdown(nosave=True)  # one that a killed process left behind on this socket
     command = [executable, "--port", "0", "--unixsocket", socket, "--dir", folder, "--save", "", "--appendonly", "no"]
     with (folder / "redis.log").open("ab") as log:
         process = subprocess.Popen(
@@ -112,7 +114,6 @@ def start_redis(folder: Path) -> EmbeddedService:
         if temporary:
             shutil.rmtree(sockets, ignore_errors=True)
 
-    url = f"unix://{socket}"
     try:
         _await_redis(url, process)
     except RedisUnavailable:
@@ -135,12 +136,6 @@ def _socket_folder(folder: Path) -> tuple[Path, bool]:
     if _PLAIN_PATH.fullmatch(str(resolved)) and len(str(resolved / "redis.sock").encode()) <= _SOCKET_PATH_BYTES:
         return resolved, False
     return Path(tempfile.mkdtemp(prefix="voice-redis-")), True
-
-
-def _end_leftover(url: str) -> None:
-    """End the server that a killed process left behind on this socket, if there is one."""
-    with redis.Redis.from_url(url, socket_timeout=1.0) as client, suppress(redis.ConnectionError):
-        client.shutdown(nosave=True)
 
 
 def _await_redis(url: str, process: subprocess.Popen[bytes]) -> None:

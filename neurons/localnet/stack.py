@@ -14,6 +14,7 @@ from scoring.errors import Code, PlatformError
 
 _GRACE_SECONDS = 8.0
 _TAIL_LINES = 5
+_KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "HOME")
 
 
 class ProcessDied(PlatformError):
@@ -49,13 +50,14 @@ class Stack:
     def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start `voice <arguments>` with a clean environment plus `environment`; its output goes to `<name>.log`."""
         log = self._logs / f"{name}.log"
+        bare = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}  # noqa: TID251 - for a child alone
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "neurons.cli", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**_bare_environment(), **environment},
+                env={**bare, **environment},
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
@@ -81,8 +83,3 @@ class Stack:
                 item.process.kill()
                 item.process.wait()
         self._running.clear()
-
-
-def _bare_environment() -> dict[str, str]:
-    keep = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "HOME")
-    return {name: os.environ[name] for name in keep if name in os.environ}  # noqa: TID251 - a child's clean environment

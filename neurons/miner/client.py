@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, assert_never
@@ -92,7 +93,9 @@ class MinerClient:
         """Read the hotkey's state."""
         newest = await self._chain.metagraph(await self._chain.head())
         final = await self._chain.metagraph()
-        held = await self._submissions()
+        held: tuple[SubmissionOut, ...] | None = None
+        with suppress(ApiUnavailable, ApiRefused):
+            held = tuple(await self.api.submissions(hotkey=self.hotkey))
         known = {Block(item.commit_block): item.code for item in held or ()}
         limits = self.schedule.at(RoundNumber(newest.block // self.schedule.round_blocks)).limits
         at_head = newest.commitment(self.hotkey)
@@ -172,12 +175,6 @@ class MinerClient:
         """Take no more work; return whether a piece of it still runs, and would keep the process."""
         self._thread.shutdown(wait=False, cancel_futures=True)
         return self._work is not None and self._work.running()
-
-    async def _submissions(self) -> tuple[SubmissionOut, ...] | None:
-        try:
-            return tuple(await self.api.submissions(hotkey=self.hotkey))
-        except (ApiUnavailable, ApiRefused):
-            return None
 
     def _place(self, model: ModelToPublish) -> tuple[RepositoryView | None, str]:
         """The repository, and the revision in it that is the model: known from the journal, else found by comparing all files."""

@@ -24,6 +24,10 @@ class Outlook(StrEnum):
     NOT_BETTER = "not_better"
 
 
+_OUTLOOKS = {DuelOutcome.OPEN: Outlook.OPEN, DuelOutcome.CROWNED: Outlook.BETTER}
+"""Of every other end it is that the checkpoint is not better."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuelResult:
     """A contest after some rounds."""
@@ -72,7 +76,7 @@ def duel_result(
             outcome = duel.read(state, rules.duel)
     groups = [difference for differences in rounds for difference in differences]
     return DuelResult(
-        outlook=_outlook(outcome),
+        outlook=_OUTLOOKS.get(outcome, Outlook.NOT_BETTER),
         rounds=state.rounds,
         groups=state.groups,
         lead=sum(groups) / len(groups) / MICRO if groups else 0.0,
@@ -85,13 +89,3 @@ def duel_result(
 def worth(first: ScoreRecord, rules: Competition) -> Outlook:
     """Whether a model that nothing is compared with could be paid at all."""
     return Outlook.BETTER if first.score >= rules.shares.tail_floor * MICRO else Outlook.NOT_BETTER
-
-
-def _outlook(outcome: DuelOutcome) -> Outlook:
-    match outcome:
-        case DuelOutcome.OPEN:
-            return Outlook.OPEN
-        case DuelOutcome.CROWNED:
-            return Outlook.BETTER
-        case _:
-            return Outlook.NOT_BETTER

@@ -93,7 +93,9 @@ Next = Step | Hold | End | Ask
 def next_step(seen: PublishingView) -> Next:
     """Decide the next step, or why there is none now."""
     if seen.committed_final:
-        return _committed(seen.place)
+        if seen.place is None or not seen.place.holds:
+            return End.LOST
+        return Step.REVEAL if seen.place.private else End.DONE
     if seen.committed_head:
         return Hold.NOT_FINAL
     if seen.superseded:
@@ -103,12 +105,6 @@ def next_step(seen: PublishingView) -> Next:
     if seen.void_from is not None and seen.final < seen.void_from:
         return Hold.UNSURE
     return _uncommitted(seen)
-
-
-def _committed(place: RepositoryView | None) -> Next:
-    if place is None or not place.holds:
-        return End.LOST
-    return Step.REVEAL if place.private else End.DONE
 
 
 def _uncommitted(seen: PublishingView) -> Next:

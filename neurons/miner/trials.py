@@ -89,21 +89,13 @@ class Trials:
             self._known.add(checkpoint.look)
             return
         self._checked(checkpoint, found)
-        if self._is_last(content, state):
-            self._submitted(checkpoint, content, state)
+        last = state.last
+        if last is not None and last.tag == tag_of(content, self._client.public_key):  # it tells with or without a journal
+            # Its publication goes on if it began here, with a journal that was lost.
+            verdict = TrialVerdict.CHOSEN if last.repo == repository_of(self._repo, content) else TrialVerdict.SUBMITTED
+            self._end(CheckpointTrial(checkpoint, content, None, ""), verdict, "It is what this hotkey committed last.")
         else:
             await self._try(self._trial(checkpoint, content, state))
-
-    def _is_last(self, content: ContentHash, state: MinerState) -> bool:
-        """Whether the last commitment is of this model: its tag tells, with or without a journal."""
-        last = state.last
-        return last is not None and last.tag == tag_of(content, self._client.public_key)
-
-    def _submitted(self, checkpoint: Checkpoint, content: ContentHash, state: MinerState) -> None:
-        """Note a checkpoint that is committed already: its publication goes on if it began here, with a journal that was lost."""
-        ours = state.last is not None and state.last.repo == repository_of(self._repo, content)
-        verdict = TrialVerdict.CHOSEN if ours else TrialVerdict.SUBMITTED
-        self._end(CheckpointTrial(checkpoint, content, None, ""), verdict, "It is what this hotkey committed last.")
 
     def _trial(self, checkpoint: Checkpoint, content: ContentHash, state: MinerState) -> CheckpointTrial:
         """Set it against the model that is chosen and not yet published, else against the last submission unless that is rejected."""
@@ -111,7 +103,8 @@ class Trials:
         if chosen is not None:
             return CheckpointTrial(checkpoint, content, str(chosen.folder), chosen.content)
         last = state.last
-        if last is None or _earns_nothing(state):
+        known = () if state.at_final is None else (s for s in state.submissions or () if s.commit_block == state.at_final.block)
+        if last is None or any(submission.state in _EARN_NOTHING for submission in known):
             return CheckpointTrial(checkpoint, content, None, "")
         name = f"{last.repo}@{last.revision}"
         return CheckpointTrial(checkpoint, content, name, name)
@@ -196,12 +189,6 @@ class Trials:
                 verdict is TrialVerdict.CHOSEN,
             )
         )
-
-
-def _earns_nothing(state: MinerState) -> bool:
-    """Whether the API knows that the last submission can earn nothing."""
-    block = state.at_final.block if state.at_final is not None else None
-    return any(item.commit_block == block and item.state in _EARN_NOTHING for item in state.submissions or ())
 
 
 def _result_message(trial: CheckpointTrial, now: DuelResult) -> Message:

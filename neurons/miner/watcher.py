@@ -87,12 +87,6 @@ def news(before: SubmissionView | None, now: SubmissionView) -> tuple[Message, .
     return (*_of_state(old, now), *_of_turn(old, now), *_of_rounds(old, now), *_of_rank(old, now), *by_ledger)
 
 
-def _unknown(block: Block) -> Message:
-    """A message about a commitment that is on the chain, and that the API does not hold yet."""
-    text = f"The commitment of block {block} is not known to the API yet: the model queue reads the chain every few blocks."
-    return Message(MessageKind.SUBMISSION, text, {"commit_block": block})
-
-
 def _of_state(old: SubmissionView | None, now: SubmissionView) -> Iterator[Message]:
     if old is not None and (old.state, old.code) == (now.state, now.code):
         return
@@ -175,7 +169,9 @@ class Watcher:
             held = state.submissions if state.submissions is not None else await self.api.submissions(hotkey=self.hotkey)
             item = next((item for item in held if item.commit_block == state.at_final.block), None)
             if item is None:
-                self.notify.once(_unknown(state.at_final.block))
+                block = state.at_final.block
+                text = f"The commitment of block {block} is not known to the API yet: the model queue reads the chain every few blocks."
+                self.notify.once(Message(MessageKind.SUBMISSION, text, {"commit_block": block}))
                 return
             now = await self._view(item, state)
         except (ApiUnavailable, ApiRefused) as outage:

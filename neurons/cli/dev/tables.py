@@ -14,7 +14,7 @@ from neurons.devchain.genesis import RAO, U16_MAX
 if TYPE_CHECKING:
     from neurons.devchain.faults import Fault
     from neurons.devchain.operations import BlockSummary
-    from neurons.devchain.overview import NeuronRow, Overview
+    from neurons.devchain.overview import Overview
 
 
 def show_blocks(found: "Sequence[BlockSummary]") -> None:
@@ -33,7 +33,8 @@ def show_overview(found: "Overview") -> None:
         f" epoch {found.epoch} ends at block {found.next_epoch}; owner's hotkey {found.owner_hotkey}"
     )
     console.print(_neurons(found))
-    _show_rows(console, "commitments", [(h, f"block {c.block}", _text(c.data)) for h, c in found.commitments.items()])
+    texts = {h: plain(bytes.fromhex(c.data).decode("utf-8", "replace")) for h, c in found.commitments.items()}
+    _show_rows(console, "commitments", [(h, f"block {c.block}", texts[h]) for h, c in found.commitments.items()])
     waiting = [(s.hotkey, f"block {s.block}, epoch {s.epoch}", f"opens at round {s.reveal_round}") for s in found.sealed]
     _show_rows(console, "sealed weights", waiting)
     console.print(Text("hyperparameters: " + ", ".join(f"{name} {value}" for name, value in found.rules.items())))
@@ -78,6 +79,7 @@ def _neurons(found: "Overview") -> Table:
         box=SIMPLE_HEAD,
     )
     for row in found.neurons:
+        total = sum(row.weights.values()) or 1
         table.add_row(
             str(row.uid),
             f"{row.hotkey[:8]}…{row.hotkey[-4:]}",
@@ -87,18 +89,9 @@ def _neurons(found: "Overview") -> Table:
             f"{row.dividends / U16_MAX:.3f}",
             f"{row.last_update}{'' if row.active else ' (inactive)'}",
             f"until {row.immune_until}" if row.immune_until > found.block else "",
-            _weights(row),
+            " ".join(f"{uid}:{value / total:.3f}" for uid, value in sorted(row.weights.items())),
         )
     return table
-
-
-def _weights(row: "NeuronRow") -> str:
-    total = sum(row.weights.values()) or 1
-    return " ".join(f"{uid}:{value / total:.3f}" for uid, value in sorted(row.weights.items()))
-
-
-def _text(data: str) -> str:
-    return plain(bytes.fromhex(data).decode("utf-8", "replace"))
 
 
 def _show_rows(console: Console, title: str, rows: Sequence[tuple[str, str, str]]) -> None:

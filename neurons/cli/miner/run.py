@@ -174,7 +174,10 @@ class Terminal:
         stamp = f"{datetime.now(UTC):%H:%M:%S}"
         self._console.print(Text.assemble((stamp, "dim"), " ", (plain(message.text), _STYLES[message.good])))
         if message.kind.value == "cost":
-            self._console.print(_costs(message))
+            table = Table("what", "how much", box=SIMPLE_HEAD)
+            for name, value in message.facts.items():
+                table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else plain(str(value)))
+            self._console.print(table)
 
     def __enter__(self) -> Self:
         """The bar comes with the first work."""
@@ -190,13 +193,6 @@ class Terminal:
         done = float(number - 1) if isinstance(number, int) else 0.0
         self._bar.reset(self._task, description=plain(message.text), completed=int(done), total=total, visible=True)
         self._bar.start()
-
-
-def _costs(message: "Message") -> Table:
-    table = Table("what", "how much", box=SIMPLE_HEAD)
-    for name, value in message.facts.items():
-        table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else plain(str(value)))
-    return table
 
 
 async def ask(question: str) -> bool:
