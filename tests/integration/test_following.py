@@ -97,7 +97,9 @@ async def bed(
 async def test_it_folds_to_the_same_ledger_and_opens_nothing(bed: Bed) -> None:
     """Round after round as they close; a new follower goes on where the last one stood."""
     await play(bed.stack, 2)
+    assert bed.follower.behind
     assert await bed.follow() == []
+    assert not bed.follower.behind
     await play(bed.stack)
     assert await bed.follow(bed.made()) == []
     assert await bed.ledger.page() == await bed.stack.store.ledger.page()

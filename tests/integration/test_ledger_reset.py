@@ -169,6 +169,23 @@ async def test_only_the_missing_rounds_are_taken_over_and_the_rest_is_folded(
     assert (await second.store.ledger.page())[0] == (await stack.store.ledger.page())[0]
 
 
+async def test_a_new_validator_sets_nothing_before_it_has_folded_what_is_closed(
+    stack: "ValidatorBed", second: "ValidatorBed"
+) -> None:
+    """The first round's king may have lost the top since; a ledger so young does not stand still."""
+    second.issuers = frozenset({stack.hotkey})
+    await play(stack, 2)
+    second.chain.block = stack.chain.block
+    assert await second.tick()
+    assert [entry.round for entry in await second.store.ledger.page()] == [2]
+    await second.set_weights()
+    assert await second.store.weights.page() == ()
+    assert await second.tick()
+    await second.set_weights()
+    [kept] = await second.store.weights.page()
+    assert kept.ledger_hash == (await stack.store.ledger.page())[-1].state_hash
+
+
 async def test_the_tables_owner_names_the_validator_and_needs_no_wallet(
     stack: "ValidatorBed", second: "ValidatorBed", voice: Voice
 ) -> None:

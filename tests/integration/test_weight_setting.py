@@ -342,6 +342,17 @@ async def test_a_first_ledger_sets_nothing_before_it_has_caught_up(tmp_path: Pat
     assert (kept.outcome, kept.plan.burn < 1, vector(kept)[3]) == (WeightOutcome.SET, True, 65_535)
 
 
+async def test_a_follower_sets_nothing_before_it_has_folded_what_is_closed_elsewhere(bed: Bed) -> None:
+    """Those rounds are in no database of its own; one that paid before goes on."""
+    await bed.setting(behind=lambda: True).turn()
+    assert await bed.outcomes() == []
+    await bed.setting().turn()
+    await bed.fold(2)
+    await bed.pass_blocks(10)
+    await bed.setting(behind=lambda: True).turn()
+    assert await bed.outcomes() == ["set", "set"]
+
+
 async def test_a_subnet_without_any_model_burns_also_while_its_ledger_stands_still(tmp_path: Path, pool: Pool) -> None:
     """No round is opened where nobody committed, so nothing is folded; a commitment that nobody judged yet ends the burn."""
     bed = weight_bed.make(tmp_path, pool)

@@ -1,7 +1,7 @@
 """A validator's ledger in a real database, and its weights on a development chain whose time the test moves and whose node it lets fail."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -85,7 +85,7 @@ class Bed:
         async with Chain(DevSubstrate(self.path, self.time, self.time.sleep), NETUID, PATIENCE) as chain:
             yield chain
 
-    def setting(self, pool: Pool | None = None) -> WeightSetter:
+    def setting(self, pool: Pool | None = None, behind: Callable[[], bool] = lambda: False) -> WeightSetter:
         """The task of a validator that has just started."""
         pool = pool or self.pool
         terms = Terms(
@@ -96,7 +96,7 @@ class Bed:
             deadline=self.deadline,
             grace=self.grace,
         )
-        return WeightSetter(self.opening, Ledger(pool, self.hotkey), Weights(pool, self.hotkey), terms)
+        return WeightSetter(self.opening, Ledger(pool, self.hotkey), Weights(pool, self.hotkey), terms, behind=behind)
 
     async def pass_blocks(self, count: int) -> None:
         """Let so many blocks pass."""

@@ -150,6 +150,7 @@ def test_a_ledger_stands_still_after_two_rounds_that_could_have_ended() -> None:
 
 
 STOOD = "nothing was folded since round 1"
+BEHIND = "rounds after round 1 wait to be folded"
 AGAIN = "the ledger is being folded again: it stands at round 1, and weights were set from round 9"
 LATER = State(round=RoundNumber(9), king=RECORD.entrant, king_since=Block(0), records=(RECORD,))
 REJECTED = State(round=RoundNumber(1), rejections=(Rejection(entrant(MINER, Block(10)), MINER, "silent"),))
@@ -170,6 +171,11 @@ def left(block: int, since: int | None = None, *committed: CommitmentRecord) -> 
         pytest.param(a_metagraph(3_241), known(head=EMPTY), STOOD + NONE_TO_HOLD, id="so no burn either"),
         pytest.param(a_metagraph(), known(), DUE, id="never set, and the head is new"),
         pytest.param(a_metagraph(), known(head=EMPTY), DUE, id="then a burn is right"),
+        pytest.param(
+            a_metagraph(), replace(known(), behind=True), BEHIND + NONE_TO_HOLD, id="never set, and a closed round waits"
+        ),
+        pytest.param(a_metagraph(), replace(known(an_attempt(600)), behind=True), DUE, id="a closed round waits for a while"),
+        pytest.param(left(725), replace(known(), behind=True), DUE, id="a closed round waits, and nobody committed anything"),
         pytest.param(a_metagraph(3_241), known(an_attempt(600, plan=BURN)), STOOD + NONE_TO_HOLD, id="the last one burned all"),
         pytest.param(a_metagraph(), known(an_attempt(600, state=LATER)), Due(AGAIN), id="reset near the head"),
         pytest.param(a_metagraph(), known(an_attempt(650, state=LATER)), NotYet(Block(750), TEMPO, AGAIN), id="within the tempo"),

@@ -73,13 +73,13 @@ async def serve(
     gauges, me = Gauges.beside(ticks), signer.hotkey
     try:
         ledger, audits = Ledger(database, me), Audits(database, me)
-        weights = WeightSetter(opening, ledger, Weights(database, me), terms)
         async with opening(0) as chain, VoiceApi(followed.url) as api:
             evidence = RemoteEvidence(api)
             theirs = RemoteLedger(followed.url, api, evidence)
             follower = Follower(
                 chain=chain, evidence=evidence, theirs=theirs, own=ledger, audits=audits, signer=signer, rate=followed.rate
             )
+            weights = WeightSetter(opening, ledger, Weights(database, me), terms, behind=lambda: follower.behind)
             folding = _fold(follower, terms, stop=stop, ticks=ticks, gauges=gauges, folded=weights.wake)
             auditing = _audit(audits, api, by_command(followed.competition), pause=terms.pause, stop=stop, gauges=gauges)
             await together(folding, weights.run(stop), unless_stopped(stop, auditing))

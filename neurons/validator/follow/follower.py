@@ -43,12 +43,15 @@ class Follower:
         self._audits, self._signer, self._rate = audits, signer, rate
         self.parted: RoundNumber | None = None
         """The first round in which both ledgers differ, once it was found."""
+        self.behind = True
+        """Whether rounds wait to be folded there, or that is not known yet."""
 
     async def tick(self, schedule: Schedule) -> bool:
         """Fold the next round; False while there is none. Raises outages of API, chain and database, PlatformError after the rules' end."""
         trusted = self._signer.trust()
         head = await self._own.head()
         found = await self._evidence.next(None if head is None else head.round)
+        self.behind = found is not None
         if trusted is None or found is None:
             return False
         _check_next(head, found, schedule)

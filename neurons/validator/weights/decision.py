@@ -10,7 +10,7 @@ from scoring.types import Block, Hotkey, RoundNumber, Uid, entrant
 from scoring.weights import plan
 from scoring.weights.plan import CarriedOver, PlanInput, Snapshot, WeightPlan
 from voice_api.db.ledger import EntryOutline, Ledger, LedgerEntry
-from voice_api.db.states import WeightOutcome
+from voice_api.db.states import RoundState, WeightOutcome
 from voice_api.db.weights import StoredAttempt, WeightAttempt, Weights
 
 WARN_ROUNDS = 50
@@ -35,6 +35,8 @@ class WeightHistory:
     """Those whose end is not known, oldest first."""
     planned: WeightAttempt | None
     """The last one that the chain took and that was no older plan carried over."""
+    behind: bool = False
+    """Whether a closed round waits to be folded."""
 
     @property
     def paid(self) -> bool:
@@ -57,12 +59,14 @@ class WeightHistory:
 
 async def read_history(ledger: Ledger, weights: Weights) -> WeightHistory:
     """All that decides when weights are due; raises DatabaseUnavailable."""
+    unfolded = next(iter(await ledger.waiting(1)), None)
     return WeightHistory(
         head=await ledger.head(),
         judged=await ledger.last_judged(),
         attempts=await weights.page(),
         waiting=await weights.waiting(),
         planned=await weights.planned(),
+        behind=unfolded is not None and unfolded.state is RoundState.CLOSED,
     )
 
 
@@ -102,8 +106,9 @@ def decide(metagraph: Metagraph, me: Hotkey, history: WeightHistory, schedule: S
     if metagraph.neuron(metagraph.owner_hotkey) is None:
         return NotYet(None, "the subnet's owner holds no uid to burn to")
     fault = _fault(metagraph, history, schedule)
-    why, lacks = outage or fault, _lacks(metagraph, history)
-    if why and lacks and not _nobody_can_earn(metagraph, history, schedule):
+    why = outage or fault
+    lacks = _lacks(metagraph, history) if why else ""
+    if lacks and not _nobody_can_earn(metagraph, history, schedule):
         return NotYet(None, f"{fault or outage}, and {lacks}")
     held = "" if lacks else why
     wanted = _wanted(history, metagraph.tempo, carrying=why != "")
@@ -119,16 +124,18 @@ def decide(metagraph: Metagraph, me: Hotkey, history: WeightHistory, schedule: S
 def _fault(metagraph: Metagraph, history: WeightHistory, schedule: Schedule) -> str:
     """The reason of ours why the ledger decides nothing now; '' where it does.
 
-    No entry, no receipt that counts, entries that are being folded again, nothing folded for long; or receipts that do not count while
-    the others leave nobody to be paid.
+    No entry, no receipt that counts, entries that are being folded again, nothing folded for long; receipts that do not count while
+    the others leave nobody to be paid; or closed rounds that wait, for a validator that never paid anybody.
     """
     head = history.head
     if head is None:
         return "nothing was folded yet" if history.planned is None else "the ledger is empty, and weights were set before"
     found = history.refusal or _folded_again(head, history.planned) or stalled(head.round, metagraph.block, schedule)
-    if found or not history.distrust or not _burns_everything(metagraph, head, schedule):
-        return found
-    return f"{history.distrust}; a new plan would burn everything"
+    if not found and history.distrust and _burns_everything(metagraph, head, schedule):
+        return f"{history.distrust}; a new plan would burn everything"
+    if not found and history.behind and not history.paid:
+        return f"rounds after round {head.round} wait to be folded"
+    return found
 
 
 def _folded_again(head: LedgerEntry, planned: WeightAttempt | None) -> str:

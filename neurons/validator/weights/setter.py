@@ -82,7 +82,11 @@ class Terms:
 class WeightSetter:
     """Sets a validator's weights whenever they are due, and follows each attempt to its end."""
 
-    def __init__(self, opening: Opening, ledger: Ledger, weights: Weights, terms: Terms) -> None:
+    def __init__(
+        self, opening: Opening, ledger: Ledger, weights: Weights, terms: Terms, *, behind: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`behind` says whether rounds that are not in this database wait to be folded."""
+        self._behind = behind
         self._connection, self._ledger, self._weights, self._terms = ChainConnection(opening), ledger, weights, terms
         self._woken = asyncio.Event()
         self._history: WeightHistory | None = None
@@ -151,7 +155,8 @@ class WeightSetter:
             while self._unwritten:
                 await self._weights.record(self._unwritten[0])
                 del self._unwritten[0]
-            self._history = await read_history(self._ledger, self._weights)
+            found = await read_history(self._ledger, self._weights)
+            self._history = replace(found, behind=found.behind or self._behind())
             self._name_unreadable(self._history)
         except DatabaseUnavailable as outage:
             if self._history is None:  # nothing is ever set before the first full look
