@@ -22,7 +22,6 @@ from voice_api.db.ledger import Ledger
 from voice_api.db.operations import Operations, Watch
 from voice_api.db.processes import Workers, candidacy
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.receipts import Receipts, Samples
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.rounds import Eligibility, NewRound, RoundEntry, Rounds
 from voice_api.db.states import AuditOutcome, QueueName, VerdictState, WeightOutcome
@@ -84,7 +83,7 @@ async def test_api_does_its_job(
     assert (await shown.get(old)).hotkey == NEURON.hotkey
     assert len(await shown.evaluations(SubmissionId(1))) == len(await shown.events(SubmissionId(1))) - 2 == 1
     assert len(await EvaluationQueue(api).pending_page()) == len(await EvaluationQueue(api).page()) == 3
-    assert await Samples(api).page(claim.evaluation_id) == ()
+    assert await EvaluationQueue(api).samples(claim.evaluation_id) == ()
     assert await EvaluationQueue(api).durations(QueueName.CPU) == ()
     assert len(await Rounds(api).page()) == 1
     orders, who = Operations(api), {"actor": "o", "reason": "r"}
@@ -227,8 +226,10 @@ async def test_reader_does_its_job(as_role: As, pool: Pool, open_round: OpenRoun
     await EvaluationQueue(pool).finish(claim, verdict())
     reader = await as_role("voice_reader")
     assert await replayed(reader) == ()
-    assert len(await Submissions(reader).leaderboard()) == len(await Samples(reader).page(claim.evaluation_id)) - 1 == 1
-    assert (await Receipts(reader).get("e" * 64)).evaluation_id == claim.evaluation_id
+    assert (
+        len(await Submissions(reader).leaderboard()) == len(await EvaluationQueue(reader).samples(claim.evaluation_id)) - 1 == 1
+    )
+    assert (await EvaluationQueue(reader).receipt("e" * 64)).evaluation_id == claim.evaluation_id
     assert len(await Rounds(reader).results(RoundNumber(3))) == len(await EvaluationQueue(reader).depths()) == 1
     assert await Operations(reader).stuck() == ()
     assert await Workers(reader).live(LEASE) == ()

@@ -8,9 +8,8 @@ import pytest
 from scoring.errors import Code, PlatformError
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.db.database import Pool
-from voice_api.db.evaluations import Verdict
+from voice_api.db.evaluations import Receipt, Verdict
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.receipts import Receipt, Receipts, Samples
 from voice_api.db.rounds import NewRound, Rounds
 from voice_api.db.states import QueueName
 
@@ -41,7 +40,7 @@ async def test_receipt_is_the_text_that_was_signed(pool: Pool, open_round: OpenR
     """A receipt comes back with its keys in the order in which they were hashed, with its signature and certificate."""
     await open_round()
     evaluation = await judge(pool, verdict(receipt={"z": 1, "a": [1.5]}, receipt_hash="ab" * 32))
-    assert await Receipts(pool).get("ab" * 32) == Receipt(
+    assert await EvaluationQueue(pool).receipt("ab" * 32) == Receipt(
         evaluation_id=evaluation,
         receipt_hash="ab" * 32,
         receipt='{"z":1,"a":[1.5]}',
@@ -54,13 +53,13 @@ async def test_samples_are_paged(pool: Pool, open_round: OpenRound, verdict: Cal
     """Samples of one evaluation come in the round's order, after a position; of another there are none."""
     await open_round(submissions=2)
     evaluation = await judge(pool, verdict())
-    samples = Samples(pool)
-    first, second = await samples.page(evaluation)
+    samples = EvaluationQueue(pool).samples
+    first, second = await samples(evaluation)
     assert (first.position, first.prompt_id, first.metrics, first.utilities) == (0, "p1", {"wer": 0.05}, {"delivery": 0.5})
     assert (second.position, second.pcm_sha256, second.seconds) == (1, "b" * 64, 1.5)
-    assert await samples.page(evaluation, limit=1) == (first,)
-    assert await samples.page(evaluation, after=0) == (second,)
-    assert await samples.page(EvaluationId(evaluation + 1)) == ()
+    assert await samples(evaluation, limit=1) == (first,)
+    assert await samples(evaluation, after=0) == (second,)
+    assert await samples(EvaluationId(evaluation + 1)) == ()
 
 
 @pytest.mark.parametrize("what", [pytest.param(name, id=name) for name in ("round", "evaluation", "receipt")])
@@ -69,7 +68,7 @@ async def test_what_is_not_there(pool: Pool, what: str) -> None:
     reads: dict[str, Callable[[], Awaitable[object]]] = {
         "round": lambda: Rounds(pool).get(RoundNumber(1)),
         "evaluation": lambda: EvaluationQueue(pool).get(EvaluationId(1)),
-        "receipt": lambda: Receipts(pool).get("00" * 32),
+        "receipt": lambda: EvaluationQueue(pool).receipt("00" * 32),
     }
     with pytest.raises(PlatformError) as refusal:
         await reads[what]()

@@ -1,4 +1,4 @@
-"""Evaluations as values: a claim, a verdict, a row of the queue, and the evaluation as people see it."""
+"""Evaluations as values: a claim, a verdict, a row of the queue; and as people see them, with their samples and receipts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -118,3 +118,30 @@ class Depth:
     queue: QueueName
     state: EvaluationState
     count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleRow:
+    """One sample; `position` counts from 0 in the round's own order, `rate` is in Hz, `seconds` of wall-clock to speak it."""
+
+    position: int
+    prompt_id: str
+    group_id: str
+    score: Micro
+    gate: str | None
+    metrics: JsonObject
+    utilities: JsonObject
+    pcm_sha256: str
+    rate: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """`receipt` is the JSON text that was hashed and signed; the last two are None where it was judged before receipts were signed."""
+
+    evaluation_id: EvaluationId
+    receipt_hash: str
+    receipt: str
+    signature: str | None
+    certificate: JsonObject | None

@@ -1,4 +1,4 @@
-"""Evaluations as work: claimed with a lease, fenced by a token, ended by exactly one verdict. Time is PostgreSQL's."""
+"""Evaluations as work: claimed with a lease, fenced by a token, ended by exactly one verdict, which is read here. Time is PostgreSQL's."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from scoring.errors import EXPLANATIONS, Code, PlatformError
 from scoring.report import EvaluationReport
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.db.database import Connection, Pool, read, sql
-from voice_api.db.evaluations import Cause, Claim, Depth, Evaluation, QueueRow, Verdict
+from voice_api.db.evaluations import Cause, Claim, Depth, Evaluation, QueueRow, Receipt, SampleRow, Verdict
 from voice_api.db.states import EvaluationState, QueueName, VerdictState
 from voice_api.errors import LeaseLost
 
@@ -28,7 +28,7 @@ RETRY_BUDGET = RetryBudget()
 
 
 class EvaluationQueue:
-    """The rows of evaluations: claimed, renewed, finished, handed back, listed."""
+    """The rows of evaluations: claimed, renewed, finished, handed back; and listed, with their samples and receipts."""
 
     def __init__(self, pool: Pool, budget: RetryBudget = RETRY_BUDGET) -> None:
         """`budget.per_day` infrastructure failures of one submission within 24 hours park its evaluation."""
@@ -140,6 +140,18 @@ class EvaluationQueue:
         else:
             rows = await self._fetch("queue.page", after, limit)
         return tuple(read(Evaluation, row) for row in rows)
+
+    async def samples(self, evaluation_id: EvaluationId, after: int | None = None, limit: int = 50) -> tuple[SampleRow, ...]:
+        """A scored evaluation's samples at positions above `after`; the last one's position is the next page's `after`."""
+        rows = await self._fetch("queue.samples", evaluation_id, -1 if after is None else after, limit)
+        return tuple(read(SampleRow, row) for row in rows)
+
+    async def receipt(self, receipt_hash: str) -> Receipt:
+        """The receipt with this hash, byte for byte as it was signed; raises PlatformError(NOT_FOUND)."""
+        rows = await self._fetch("queue.receipt", receipt_hash)
+        if not rows:
+            raise PlatformError(Code.NOT_FOUND, "there is no receipt with this hash")
+        return read(Receipt, rows[0])
 
     async def _fetch(self, name: str, *arguments: object) -> Sequence[Any]:
         async with self._pool.connection() as connection:

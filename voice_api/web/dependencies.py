@@ -16,7 +16,6 @@ from voice_api.db.idempotency import Idempotency
 from voice_api.db.operations import Operations, Watch
 from voice_api.db.processes import Workers
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.receipts import Receipts, Samples
 from voice_api.db.registry import Registry
 from voice_api.db.rounds import Rounds
 from voice_api.db.submissions import OutcomeCount, Submissions
@@ -42,8 +41,6 @@ class Stores:
     submissions: Submissions
     queue: EvaluationQueue
     rounds: Rounds
-    receipts: Receipts
-    samples: Samples
     operations: Operations
     validations: Validations
     workers: Workers
@@ -58,8 +55,6 @@ class Stores:
             submissions=Submissions(pool),
             queue=EvaluationQueue(pool),
             rounds=Rounds(pool),
-            receipts=Receipts(pool),
-            samples=Samples(pool),
             operations=Operations(pool),
             validations=Validations(pool),
             workers=Workers(pool),

@@ -25,8 +25,8 @@ order by round
 limit $3;
 
 -- name: last_judged
--- A ledger's last entry that any receipt reached, whether it counts or not, without its state. The first of its receipts is looked for in
--- the text: PostgreSQL's operators refuse a whole document for one NUL (\u0000) in any of its texts.
+-- A ledger's last entry that any receipt reached, whether it counts or not, without its state.
+-- Receipts are looked for in the text: PostgreSQL's operators refuse a whole document for one NUL (\u0000) in any of its texts.
 select validator, round, state_hash, previous, inputs, king_entrant from ledger
 where validator = $1
     and inputs::text ~ '"(counted|distrusted)"\s*:\s*\{\s*"'

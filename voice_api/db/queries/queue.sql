@@ -231,3 +231,19 @@ where v.submission_id = $1 and v.kind = 'evaluation' and v.cause is not null
       select from events o where o.cause = v.cause and o.submission_id <> v.submission_id and o.code between 2000 and 2999
   )
 group by v.host, v.code, v.cause;
+
+-- name: samples
+-- An evaluation's samples after a position, in the round's own order.
+select position, prompt_id, group_id, score, gate, metrics, utilities, pcm_sha256, rate, seconds
+from samples
+where evaluation_id = $1 and position > $2
+order by position
+limit $3;
+
+-- name: receipt
+-- A receipt by its hash, its text as it was stored.
+select id as evaluation_id, receipt_hash, receipt::text as receipt, signature, certificate
+from evaluations
+where receipt_hash = $1
+order by id
+limit 1;

@@ -11,8 +11,8 @@ returning id;
 select * from weight_attempts where validator = $1 and ($2::text is null or outcome = $2) order by id desc limit 1;
 
 -- name: planned
--- A validator's last attempt from a snapshot of its ledger (and not from an older plan) that the chain took. The key is looked for in
--- the text: PostgreSQL's operators refuse a whole document for one NUL (\u0000) in any of its texts.
+-- A validator's last attempt from a snapshot of its ledger (and not from an older plan) that the chain took.
+-- The key is looked for in the text: PostgreSQL's operators refuse a whole document for one NUL (\u0000) in any of its texts.
 select * from weight_attempts
 where validator = $1 and outcome in ('set', 'pending', 'applied', 'expired') and snapshot::text !~ '"carried"\s*:'
 order by id desc

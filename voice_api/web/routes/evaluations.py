@@ -39,5 +39,5 @@ async def get(evaluation_id: EvaluationKey, service: ServiceDep) -> EvaluationOu
 async def samples(evaluation_id: EvaluationKey, service: ServiceDep, after: Position = None, limit: Limit = 50) -> SamplePage:
     """The samples of an evaluation in the round's own order; empty unless it was scored."""
     known = await service.stores.queue.get(evaluation_id)
-    shown, last = cut(await service.stores.samples.page(known.id, after, limit + 1), limit)
+    shown, last = cut(await service.stores.queue.samples(known.id, after, limit + 1), limit)
     return SamplePage(items=tuple(SampleOut.model_validate(row) for row in shown), next=last.position if last else None)

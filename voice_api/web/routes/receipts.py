@@ -18,7 +18,7 @@ Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256, 64 
 @router.get("/{receipt_hash}", responses=LOOKUP_ERRORS, response_model=ReceiptOut)
 async def get(receipt_hash: Digest, service: ServiceDep) -> Response:
     """A receipt, its text as it was stored: what was signed stays what is read. `voice verify` takes the body as a file."""
-    stored = await service.stores.receipts.get(receipt_hash)
+    stored = await service.stores.queue.receipt(receipt_hash)
     rest = json.dumps({"signature": stored.signature, "certificate": stored.certificate}, allow_nan=False)
     text = f'{{"receipt": {stored.receipt}, {rest[1:]}\n'
     return Response(text, media_type="application/json", headers={"Cache-Control": IMMUTABLE})
