@@ -231,7 +231,10 @@ def _load(name: str, model: Path) -> Hostile:
     when, _, what = name.partition(": ")
     if when == "load":
         _fail_to_load(model) if what == "fail" else MISBEHAVIOUR[what]()
-    return Hostile(name, model)
+    loaded = Hostile(name, model)
+    if when == "rate":
+        loaded.sample_rate = int(what)
+    return loaded
 
 
 def _fail_to_load(model: Path) -> None:

@@ -61,10 +61,10 @@ def test_lossy_sound_is_as_long_as_it_was(tmp_path: Path) -> None:
 
 
 def flac_bomb() -> bytes:
-    """Ten hours of silence in a few hundred kilobytes."""
+    """An hour of silence in a few ten kilobytes."""
     file = io.BytesIO()
     with soundfile.SoundFile(file, "w", 8_000, 1, "PCM_16", format="FLAC") as sound:
-        for _ in range(60):
+        for _ in range(6):
             sound.write(np.zeros(8_000 * 600, dtype=np.int16))
     return file.getvalue()
 
@@ -87,7 +87,7 @@ def with_value(value: float) -> bytes:
     [
         pytest.param(lambda: b"", "neither WAV nor FLAC nor OGG", id="nothing"),
         pytest.param(lambda: b"PK\x03\x04" * 100, "neither WAV nor FLAC nor OGG", id="an archive"),
-        pytest.param(flac_bomb, "longer than 30 seconds", id="ten hours of silence"),
+        pytest.param(flac_bomb, "longer than 30 seconds", id="an hour of silence"),
         pytest.param(lambda: flac_with_frames((1 << 36) - 1), "longer than 30 seconds", id="a header that claims days"),
         pytest.param(lambda: flac_with_frames(0), "longer than 30 seconds", id="a header that claims no length"),
         pytest.param(lambda: encoded(np.zeros(RATE * 600, dtype=np.int16)), "longer than 30 seconds", id="ten minutes"),

@@ -41,6 +41,7 @@ def _nothing_is_left(tmp_path: Path, guests: Guests) -> object:
         pytest.param("vanish", Code.GENERATION_FAILED, id="closing its pipe and going on"),
         pytest.param("load: exit", Code.LOAD_FAILED, id="exit while loading"),
         pytest.param("load: memory bomb", Code.MEMORY_EXCEEDED, id="memory while loading"),
+        *(pytest.param(f"rate: {hertz}", Code.LOAD_FAILED, id=f"{hertz} Hz") for hertz in (0, -1, 65_536, 4_000_000_000)),
     ],
 )
 def test_it_is_the_models_fault(attack: Attack, name: str, code: Code) -> None:

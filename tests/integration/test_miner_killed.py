@@ -26,6 +26,9 @@ POINTS = (
     "before ended done",
     "after ended done",
 )
+UPLOADED = ("sent upload", "after taken upload", "sent commit", "after taken commit")
+RUNS = {"killed": POINTS, "removed": UPLOADED, "lost": UPLOADED[1:]}
+"""By what is done to them, the points at which miners die."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,9 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     folder = tmp_path_factory.mktemp("mining")
     (folder / "hub").mkdir()
     with hub_over(folder / "hub") as url:
-        yield mining_bed.make(folder, url)
+        made = mining_bed.make(folder, url)
+        made.register(*(miner(prefix, point) for prefix, points in RUNS.items() for point in points))
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +48,11 @@ def processes() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.integration.mining_bed"])
     return context
+
+
+def miner(prefix: str, point: str) -> str:
+    """The name of the one that dies there."""
+    return f"{prefix}-{point.replace(' ', '-')}"
 
 
 def run(processes: ForkServerContext, mine: Mine) -> int | None:
@@ -58,10 +68,10 @@ def memory(mine: Mine) -> JournalState:
     return remember(decode(line) for line in mine.journal.read_bytes().splitlines())
 
 
-@pytest.mark.parametrize("point", [pytest.param(point, id=point.replace(" ", "-")) for point in POINTS])
+@pytest.mark.parametrize("point", RUNS["killed"])
 def test_it_commits_once_wherever_it_dies(bed: Bed, processes: ForkServerContext, tmp_path: Path, point: str) -> None:
     """Killed there, started again, and again: what was not committed was seen by nobody, and nothing is done twice."""
-    name = f"m{POINTS.index(point)}"
+    name = miner("killed", point)
     mining_bed.add_checkpoint(tmp_path / "models", "step-1", POINTS.index(point))
     assert run(processes, Mine(bed, name, tmp_path / "models", {"step-1": 0.8}, kill=point)) == -signal.SIGKILL
     for repo in bed.repositories(name):
@@ -77,12 +87,12 @@ def test_it_commits_once_wherever_it_dies(bed: Bed, processes: ForkServerContext
     assert [each.end for each in ends] == [End.DONE]
 
 
-@pytest.mark.parametrize("point", ["sent upload", "after taken upload", "sent commit", "after taken commit"])
+@pytest.mark.parametrize("point", RUNS["removed"])
 def test_the_checkpoint_may_be_removed_once_it_is_uploaded(
     bed: Bed, processes: ForkServerContext, tmp_path: Path, point: str
 ) -> None:
     """Training goes on and keeps its newest few: what was uploaded and compared needs no folder, and what was not is given up."""
-    name = point.replace(" ", "-")
+    name = miner("removed", point)
     made = mining_bed.add_checkpoint(tmp_path / "models", "step-1", 77)
     assert run(processes, Mine(bed, name, tmp_path / "models", {"step-1": 0.8}, kill=point)) == -signal.SIGKILL
     shutil.rmtree(made)
@@ -92,10 +102,10 @@ def test_the_checkpoint_may_be_removed_once_it_is_uploaded(
     assert (bed.commits(name), bed.is_private(repo)) == (int(compared), not compared)
 
 
-@pytest.mark.parametrize("point", ["after taken upload", "sent commit", "after taken commit"])
+@pytest.mark.parametrize("point", RUNS["lost"])
 def test_a_lost_journal_is_made_up_for_by_asking(bed: Bed, processes: ForkServerContext, tmp_path: Path, point: str) -> None:
     """Killed on the way, and the journal is gone: chain and hub tell how far it was."""
-    name = f"lost-{point.replace(' ', '-')}"
+    name = miner("lost", point)
     mining_bed.add_checkpoint(tmp_path / "models", "step-1", 78)
     mine = Mine(bed, name, tmp_path / "models", {"step-1": 0.8})
     assert run(processes, replace(mine, kill=point)) == -signal.SIGKILL
