@@ -15,8 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from neurons.localnet import hub_uploads
-from neurons.localnet.repositories import BRANCH, blob_id, is_plain, is_private, may_use
+from neurons.localnet.repositories import BRANCH, blob_id, is_plain, is_private, may_use, upload_routes
 
 _CHUNK_BYTES = 1 << 16
 _LARGE_SUFFIXES = frozenset({".safetensors", ".bin"})
@@ -62,7 +61,7 @@ def create_hub(root: Path) -> Starlette:
         routes=[
             Route("/control", _control, methods=["GET", "PUT"]),
             Route("/healthz", _healthz),
-            *hub_uploads.routes(),
+            *upload_routes(),
             Route("/api/models", _list),
             Route(f"/api/models/{repository}", _model_info),
             Route(f"/api/models/{repository}/revision/{{revision}}", _model_info),
