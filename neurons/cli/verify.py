@@ -182,7 +182,7 @@ def _facts(case: "Case", digest: str) -> list[tuple[str, str]]:
 
     subject, _, finding, here = case.statement
     certificate, report = case.signed.certificate, finding.report
-    said = f"refused: [{finding.code}] {finding.reason}"
+    said = f"rejected: [{finding.code}] {finding.reason}"
     if report is not None:
         said = f"{report.score / MICRO:.6f} ± {report.stderr / MICRO:.6f} over {len(report.samples)} samples"
     return [

@@ -242,7 +242,7 @@ async def test_an_audit_counts_from_its_round_on_also_after_a_reset(bed: Bed, tm
             id="other judges",
         ),
         pytest.param(
-            {**DIFFERS, "differences": [{"what": "verdict", "claimed": "it scored", "found": "refused, code 1101: gone"}]},
+            {**DIFFERS, "differences": [{"what": "verdict", "claimed": "it scored", "found": "rejected, code 1101: gone"}]},
             True,
             AuditOutcome.FAILED,
             id="model withdrawn since",
@@ -254,7 +254,10 @@ async def test_an_audit_counts_from_its_round_on_also_after_a_reset(bed: Bed, tm
             id="other rules",
         ),
         pytest.param(
-            {**HOLDS, "not_comparable": [{"what": "verdict", "claimed": "refused, code 1303", "found": "it spoke every prompt"}]},
+            {
+                **HOLDS,
+                "not_comparable": [{"what": "verdict", "claimed": "rejected, code 1303", "found": "it spoke every prompt"}],
+            },
             True,
             AuditOutcome.FAILED,
             id="a time-out on another host",

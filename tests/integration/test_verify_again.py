@@ -295,8 +295,8 @@ def test_other_hardware_is_judged_within_a_tolerance(bed: Bed) -> None:
     assert rows(bed.model_again(wrong)) == ["g00.a: score"]
 
 
-def refusal(bed: Bed, code: Code) -> Document:
-    """A refusal of the same submission."""
+def rejection(bed: Bed, code: Code) -> Document:
+    """A rejection of the same submission."""
     finding = Finding(content_hash=None, tensors_hash=None, code=code, reason="so it is", report=None)
     return receipt.build(subject("a/b", bed.rules), bed.document["prompts_hash"], finding, Circumstances("here", NOW, {}))
 
@@ -304,15 +304,15 @@ def refusal(bed: Bed, code: Code) -> Document:
 @pytest.mark.parametrize(
     ("code", "model", "expected"),
     [
-        pytest.param(Code.FILE_NOT_ALLOWED, "pickle", [], id="refused again"),
+        pytest.param(Code.FILE_NOT_ALLOWED, "pickle", [], id="rejected again"),
         pytest.param(Code.LICENCE_NOT_OPEN, "pickle", ["verdict"], id="for another reason"),
         pytest.param(Code.LOAD_FAILED, "clear", ["verdict"], id="wrongly: it speaks"),
         pytest.param(Code.COPY, "clear", [], id="a copy: the chain knows"),
     ],
 )
-def test_a_refusal_is_tried_again(bed: Bed, code: Code, model: str, expected: list[str]) -> None:
-    """What is refused must be refused for the same reason; what follows from others' commitments is said to be open."""
-    document = refusal(bed, code)
+def test_a_rejection_is_tried_again(bed: Bed, code: Code, model: str, expected: list[str]) -> None:
+    """What is rejected must be rejected for the same reason; what follows from others' commitments is said to be open."""
+    document = rejection(bed, code)
     assert bed.audio_again(document).holds
     outcome = bed.model_again(document, model)
     assert rows(outcome) == expected
@@ -329,11 +329,11 @@ def test_a_refusal_is_tried_again(bed: Bed, code: Code, model: str, expected: li
         pytest.param(Code.REPO_NOT_PUBLIC, id="public since"),
     ],
 )
-def test_a_refusal_that_depends_on_the_host_cannot_be_compared(bed: Bed, code: Code) -> None:
+def test_a_rejection_that_depends_on_the_host_cannot_be_compared(bed: Bed, code: Code) -> None:
     """The model speaks here and now: that is no word against the worker that saw it fail."""
-    outcome = bed.model_again(refusal(bed, code))
+    outcome = bed.model_again(rejection(bed, code))
     assert outcome.holds
-    assert outcome.not_comparable == (Difference("verdict", f"refused, code {code}", "it spoke every prompt"),)
+    assert outcome.not_comparable == (Difference("verdict", f"rejected, code {code}", "it spoke every prompt"),)
 
 
 class SlowModels:
@@ -355,8 +355,8 @@ def test_a_scored_model_that_is_too_slow_here_cannot_be_compared(bed: Bed) -> No
     assert [(row.what, row.claimed) for row in outcome.not_comparable] == [("verdict", "it scored")]
 
 
-def test_a_scored_model_that_is_refused_now_is_named(bed: Bed) -> None:
-    """The refusal's code is what was found."""
+def test_a_scored_model_that_is_rejected_now_is_named(bed: Bed) -> None:
+    """The rejection's code is what was found."""
     (row,) = bed.model_again(bed.document, "pickle").differences
     assert (row.what, row.claimed) == ("verdict", "it scored")
     assert str(int(Code.FILE_NOT_ALLOWED)) in row.found

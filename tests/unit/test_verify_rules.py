@@ -42,7 +42,7 @@ CERTIFICATE = issue(
 
 
 def a_receipt(rules: Competition) -> Signed:
-    """A refusal in round 3, signed, by these rules."""
+    """A rejection in round 3, signed, by these rules."""
     subject = Subject(
         hotkey=Hotkey("5F"),
         commit_block=Block(10),

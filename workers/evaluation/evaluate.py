@@ -53,7 +53,7 @@ def evaluate(assignment: Assignment, tools: Tools, lineage: Lineage, progress: P
         return _evaluate(assignment, tools, lineage, progress)
 
 
-def refuse(assignment: Assignment, fault: SubmissionFault, prints: Fingerprint | None = None) -> Verdict:
+def reject(assignment: Assignment, fault: SubmissionFault, prints: Fingerprint | None = None) -> Verdict:
     """The verdict on a submission by its fault alone, and its hashes where they are known.
 
     Raises InfrastructureFault when it cannot be signed or kept.
@@ -78,7 +78,7 @@ def _evaluate(assignment: Assignment, tools: Tools, lineage: Lineage, progress: 
             return _name_copy(assignment, prints, earlier)
         speech = judge_model(model, claim.block_hash, competition, tools, progress)
     except SubmissionFault as fault:
-        return refuse(assignment, fault, prints)
+        return reject(assignment, fault, prints)
     signer.keep(speech.spoken.values())
     finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=None, reason=None, report=speech.report)
     timings = {"speak": speech.speak_seconds, "judge": speech.judge_seconds}

@@ -14,7 +14,7 @@ from scoring.errors import Code, InfrastructureFault, VoiceError
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.states import EvaluationState, VerdictState
 from voice_api.errors import DatabaseUnavailable, LeaseLost
-from workers.evaluation.evaluate import Assignment, evaluate, refuse
+from workers.evaluation.evaluate import Assignment, evaluate, reject
 from workers.evaluation.obtain import NotYetPublic, RefusedOnce
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.jobs.context import WorkerContext
@@ -84,7 +84,7 @@ class EvaluationJob:
         supervisor = Supervisor(keeper=keeper, limits=limits, drain=context.drain, stop_guest=tools.sandbox.stop)
         with context.metrics.stages() as entered:
             work = partial(evaluate, assignment, tools, lineage, Timed(keeper, entered))
-            # Ended before its time, only a score stands: a refusal may be of a guest that was ended.
+            # Ended before its time, only a score stands: a rejection may be of a guest that was ended.
             return await supervisor.run(work, lambda verdict: verdict.state is VerdictState.SCORED)
 
     async def _finish(self, verdict: Verdict) -> str:
@@ -94,7 +94,7 @@ class EvaluationJob:
         return verdict.state.value
 
     async def _settle_unforeseen(self, error: Exception) -> None:
-        """The submission's refusal where another host met the same failure with it, else one more try of ours."""
+        """The submission's rejection where another host met the same failure with it, else one more try of ours."""
         cause = cause_of(error)
         theirs = None
         if cause is not None:
@@ -106,7 +106,7 @@ class EvaluationJob:
             await self._hand_back(fault, cause)
             return
         try:
-            verdict = await asyncio.to_thread(refuse, self._assignment, theirs)
+            verdict = await asyncio.to_thread(reject, self._assignment, theirs)
         except InfrastructureFault as ours:  # it cannot be signed or kept
             await self._hand_back(ours)
         else:

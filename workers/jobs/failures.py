@@ -1,4 +1,4 @@
-"""Failures and their consequences: a pause and another try, a wait for the database, or the submission's refusal."""
+"""Failures and their consequences: a pause and another try, a wait for the database, or the submission's rejection."""
 
 import asyncio
 import random

@@ -21,7 +21,7 @@ def first_owner(
 ) -> EarlierOwner | None:
     """The earliest submission, before the claim's, whose tag binds `content` or whose tensors are equal; None if its own hotkey's is.
 
-    Whatever became of a submission later (superseded, refused, no longer public), it holds what it committed: tensors are recorded
+    Whatever became of a submission later (superseded, rejected, no longer public), it holds what it committed: tensors are recorded
     only of those whose tag held. A copy stands for its original, and whoever copied a model owns nothing when its owner commits
     it again.
     """

@@ -37,7 +37,7 @@ def evaluate_next(queue: str) -> str:
 
 
 async def while_quick(work: Callable[[], Awaitable[str]], clock: Callable[[], float] = time.monotonic) -> str:
-    """Do one row's `work`, and the next one's while verdicts come quickly: a refusal at once costs less than its wake-up.
+    """Do one row's `work`, and the next one's while verdicts come quickly: a rejection at once costs less than its wake-up.
 
     Any other outcome ends it: a worker that fails must not go through the queue.
     """

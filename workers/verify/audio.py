@@ -25,7 +25,7 @@ def check_audio(case: Case, sample: str | None, store: AudioStore, panel_of: Pan
     Raises PlatformError(ARGUMENT_INVALID) where there is no such sample, InfrastructureFault when a judge fails.
     """
     if case.report is None:
-        return VerifyOutcome(notes=("It refuses the model: there is no audio to judge again.",))
+        return VerifyOutcome(notes=("It rejects the model: there is no audio to judge again.",))
     chosen = choose(case.report, case.groups, sample)
     spoken, missing = _kept(chosen.report.samples, store)
     return VerifyOutcome(tuple(missing)) if missing else judge_again(case, chosen, spoken, panel_of, progress)

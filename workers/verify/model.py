@@ -1,4 +1,4 @@
-"""Level 3 of `voice verify`: the model speaks again inside the sandbox, or is refused again."""
+"""Level 3 of `voice verify`: the model speaks again inside the sandbox, or is rejected again."""
 
 import hashlib
 from functools import partial
@@ -17,18 +17,18 @@ from workers.verify.audio import choose, is_same_hardware, judge_again
 from workers.verify.receipt import Case, VerifyOutcome
 
 NEEDS_OTHERS = frozenset({Code.COPY, Code.TAG_MISMATCH})
-"""Refusals that follow from commitments, of which a receipt holds only the hotkey."""
+"""Rejections that follow from commitments, of which a receipt holds only the hotkey."""
 OF_THE_HOST = frozenset({Code.LOAD_TIMEOUT, Code.SAMPLE_TIMEOUT, Code.MEMORY_EXCEEDED, Code.FAILED_ALIKE})
-"""Refusals that another host, or this one on another day, need not give: neither one that was claimed nor one that is found now."""
+"""Rejections that another host, or this one on another day, need not give: neither one that was claimed nor one that is found now."""
 OF_THE_DAY = OF_THE_HOST | {Code.REPO_NOT_PUBLIC}
-"""Claimed refusals that nobody can show later: a repository that was not public may be public since."""
+"""Claimed rejections that nobody can show later: a repository that was not public may be public since."""
 
 
 def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> VerifyOutcome:
     """Whether the model, in a folder or on the hub, is the receipt's, and speaks alike.
 
-    On hardware of the same class every PCM must be the same; on other hardware the sounds are judged again. A refusal must be
-    refused again, unless it depends on the host or the day: such a verdict cannot be compared.
+    On hardware of the same class every PCM must be the same; on other hardware the sounds are judged again. A rejection must be
+    given again, unless it depends on the host or the day: such a verdict cannot be compared.
 
     Raises PlatformError(ARGUMENT_INVALID) for a sample or a folder that is not there, InfrastructureFault.
     """
@@ -39,7 +39,7 @@ def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tool
     except SubmissionFault as fault:
         if case.statement.finding.code is fault.code:
             return VerifyOutcome()
-        return _other_verdict(case, fault.code, f"refused, code {fault.code}: {fault.detail}")
+        return _other_verdict(case, fault.code, f"rejected, code {fault.code}: {fault.detail}")
 
 
 def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> VerifyOutcome:
@@ -51,7 +51,7 @@ def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Too
     if other:
         return VerifyOutcome(other)
     if finding.code in NEEDS_OTHERS:
-        why = f"The refusal {finding.code} follows from commitments on the chain: a receipt alone cannot show it."
+        why = f"The rejection {finding.code} follows from commitments on the chain: a receipt alone cannot show it."
         return VerifyOutcome(notes=(why,))
     chosen = None if case.report is None else choose(case.report, case.groups, sample)
     # A batch's arithmetic depends on its neighbours: with batches of several, all must be spoken.
@@ -91,7 +91,7 @@ def _text(pcm_sha256: str, rate: int) -> str:
 
 def _other_verdict(case: Case, found: Code | None, words: str) -> VerifyOutcome:
     code = case.statement.finding.code
-    row = Difference("verdict", "it scored" if code is None else f"refused, code {code}", words)
+    row = Difference("verdict", "it scored" if code is None else f"rejected, code {code}", words)
     if code in OF_THE_DAY or found in OF_THE_HOST:
         return VerifyOutcome(not_comparable=(row,))
     return VerifyOutcome((row,))

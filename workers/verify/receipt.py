@@ -61,7 +61,7 @@ class Case:
 
     @property
     def report(self) -> EvaluationReport | None:
-        """The report that the receipt holds; None for a refusal."""
+        """The report that the receipt holds; None for a rejection."""
         return self.statement.finding.report
 
 

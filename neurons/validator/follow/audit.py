@@ -54,7 +54,7 @@ def draw(me: Hotkey, closed_at: BlockHash, entry: LedgerEntry, found: RoundEvide
     """Draw from a round's counted evaluations, each by its own lot.
 
     This validator and the hash of the block at which the round closed seed the lots. No worker knows that hash while it judges, and no
-    two validators draw the same; anybody can draw again. A refusal has no audio: its model is fetched and refused again.
+    two validators draw the same; anybody can draw again. A rejection has no audio: its model is fetched and looked at again.
     """
     seed = hashlib.sha256(f"{me}\n{closed_at}".encode()).digest()
     for result in found.results:
@@ -126,7 +126,7 @@ def judged(report: Mapping[str, Any]) -> AuditFinding:
 
 
 def _is_ours(row: Mapping[str, str]) -> bool:
-    withdrawn = f"refused, code {int(Code.REPO_NOT_PUBLIC)}"
+    withdrawn = f"rejected, code {int(Code.REPO_NOT_PUBLIC)}"
     return row["what"].startswith(("judge ", "rules ")) or (row["what"] == "verdict" and row["found"].startswith(withdrawn))
 
 
