@@ -83,6 +83,11 @@ class MinerSettings(ApiClientSettings):
     pause: Seconds = Field(default=timedelta(seconds=12), validation_alias="VOICE_PAUSE_SECONDS")
     """Between two looks of the miner's daemon."""
 
+    @property
+    def token(self) -> str | None:
+        """The hub's token, as its client takes it."""
+        return None if self.hub_token is None else self.hub_token.get_secret_value()
+
 
 class DemoSettings(ProcessSettings):
     """`voice demo`: servers to use instead of the embedded ones."""

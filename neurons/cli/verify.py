@@ -179,7 +179,6 @@ def _print(case: "Case", digest: str, level: int, notes: Sequence[str], outcome:
 
 
 def _facts(case: "Case", digest: str) -> list[tuple[str, str]]:
-
     subject, _, finding, here = case.statement
     certificate, report = case.signed.certificate, finding.report
     said = f"rejected: [{finding.code}] {finding.reason}"

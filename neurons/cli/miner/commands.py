@@ -65,8 +65,7 @@ def publish(
 
     settings = MinerSettings()
     check_folder(folder, _rules(competition))
-    token = None if settings.hub_token is None else settings.hub_token.get_secret_value()
-    typer.echo(upload(folder, repo, settings.hub, token, private))
+    typer.echo(upload(folder, repo, settings.hub, settings.token, private))
 
 
 @app.command()
@@ -75,8 +74,7 @@ def reveal(repo: Annotated[str, typer.Argument(metavar="REPO", help="<namespace>
     from neurons.miner.hub import ModelHub
 
     settings = MinerSettings()
-    token = None if settings.hub_token is None else settings.hub_token.get_secret_value()
-    ModelHub(settings.hub, token).reveal(repo)
+    ModelHub(settings.hub, settings.token).reveal(repo)
     typer.echo(f"{repo} is public")
 
 

@@ -106,9 +106,8 @@ async def _serve(
 
     stop, schedule = Shutdown(HeartbeatSettings().heartbeat), load(settings.competition)
     stop.listen()
-    token = None if settings.hub_token is None else settings.hub_token.get_secret_value()
     async with open_chain(settings) as chain, VoiceApi(settings.api_url, None, settings.api_hotkey) as api:
-        client = MinerClient(chain, ModelHub(settings.hub, token), api, keys, schedule)
+        client = MinerClient(chain, ModelHub(settings.hub, settings.token), api, keys, schedule)
         with Journal(await _journal_path(chain, settings.data, client.hotkey)) as journal:
             scorer = ScoringProcess(settings.competition)
             daemon = assemble(plan, client=client, journal=journal, scorer=scorer, consent=consent, notify=notify)

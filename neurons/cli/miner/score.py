@@ -123,7 +123,6 @@ def _seed(
 
 
 def _digits(given_hash: str | None) -> str:
-
     if given_hash is None:
         return f"0x{secrets.token_hex(32)}"
     digits = given_hash.lower().removeprefix("0x")
@@ -133,7 +132,6 @@ def _digits(given_hash: str | None) -> str:
 
 
 async def _first_hash(settings: MinerSettings, start: Block, number: int) -> BlockHash:
-
     async with open_chain(settings) as chain:
         newest = await chain.finalized()
         if start > newest:
@@ -206,7 +204,6 @@ def _make(folder: Path) -> None:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-
     try:
         yield
     except OSError as exc:

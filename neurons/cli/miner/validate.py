@@ -74,7 +74,6 @@ def validate(
 
 
 def _read(file: Path) -> bytes:
-
     try:
         return file.read_bytes()
     except OSError as exc:
@@ -118,7 +117,6 @@ async def _with_progress(ask: "Callable[[Tell], Awaitable[ValidationOut]]") -> "
 
 
 def _show(found: "ValidationOut", scale: "Anchors", url: str) -> None:
-
     if found.state == "failed":
         raise PlatformError(found.code or Code.INTERNAL, f"{found.reason} ({url})")
     console = Console(soft_wrap=True, highlight=False)

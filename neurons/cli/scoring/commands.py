@@ -95,7 +95,6 @@ def calibrate(
 
 
 def _profile(name: str) -> Profile:
-
     try:
         return Profile(name)
     except ValueError as exc:
