@@ -40,7 +40,7 @@ _TIME = re.compile(r"age|_at|until|seconds|block|snapshot_hash|request_id|instan
 _UIDS = 9
 """As many uids as a demo has, and one that nobody holds."""
 _MOST_VALUES = 40
-"""How many values of a path's parameter are asked for."""
+"""The most values of a path's parameter that are asked for."""
 _SOURCES = {
     "submission_id": ("/v1/submissions", "id"),
     "round_number": ("/v1/rounds", "round"),
@@ -48,10 +48,10 @@ _SOURCES = {
     "receipt_hash": ("/v1/evaluations", "receipt_hash"),
     "snapshot_hash": ("/v1/weights", "snapshot_hash"),
 }
-"""Which list names the values of a path's parameter, and by which field."""
+"""The list that names the values of a path's parameter, and the field that holds them."""
 
 Answers = dict[str, Any]
-"""What was said, by what was asked."""
+"""Answers by their questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _ask(client: httpx.Client) -> Answers:
 
 
 def _values(name: str, said: Answers) -> list[str]:
-    """What a path's parameter may be, by what was answered before; one that exists nowhere, where no list names it."""
+    """Values for a path's parameter, from earlier answers; one that exists nowhere, where no list names it."""
     if name == "pcm_sha256":
         rows = itertools.chain.from_iterable(_rows(answer) for asked, answer in said.items() if asked.endswith("/samples"))
         found = {row["pcm_sha256"] for row in rows}

@@ -55,7 +55,7 @@ def sources(root: Path) -> list[Source]:
 
 
 def static(modules: list[Source]) -> Row:
-    """What can be counted without running anything."""
+    """Counts that need nothing to run."""
     row: Row = {}
     for package in PACKAGES:
         own = [module.path for module in modules if module.path.startswith(f"{package}/")]

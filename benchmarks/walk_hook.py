@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 BEGIN = ("panel.py", "judge")
 END = ("notary.py", "sign"), ("receipt_signer.py", "verdict")
-"""Where the walk of a sample begins, and where it ends: by file and function, in the old layout or the new one."""
+"""The beginning of the walk of a sample, and its ends: by file and function, in the old layout or the new one."""
 _FOLDERS = ("neurons", "workers", "voice_api", "scoring", "prompts")
 
 

@@ -16,7 +16,7 @@ _HTTP_SECONDS = 5.0
 
 
 def answers(url: str) -> str | None:
-    """Why a server is not well; None if it answers with success."""
+    """The reason why a server is not well; None if it answers with success."""
     try:
         with urllib.request.urlopen(url, timeout=_HTTP_SECONDS):  # noqa: S310 - the address is in our Dockerfile
             return None
@@ -25,7 +25,7 @@ def answers(url: str) -> str | None:
 
 
 def beats(file: Path, most_seconds: float, now: float) -> str | None:
-    """Why a daemon is not well; None if it touched its file in the last `most_seconds`."""
+    """The reason why a daemon is not well; None if it touched its file in the last `most_seconds`."""
     try:
         age = now - file.stat().st_mtime
     except FileNotFoundError:
@@ -34,7 +34,7 @@ def beats(file: Path, most_seconds: float, now: float) -> str | None:
 
 
 def works(hostname: str) -> str | None:
-    """Why this host's worker is not well; None if its registration in Redis has not run out."""
+    """The reason why this host's worker is not well; None if its registration in Redis has not run out."""
     from redis import Redis
     from redis.exceptions import RedisError
     from rq import Worker

@@ -14,7 +14,7 @@ from pathlib import Path
 _PASSWORD_BYTES = 32
 _SERVICE_KEY_BYTES = 32
 LOGINS = ("api", "dispatcher", "worker", "validator")
-"""Who connects to the database as itself, with the rights of its job; `voice` owns the tables and only sets them up."""
+"""Services that connect to the database as themselves, with the rights of their job; `voice` owns the tables and only sets them up."""
 
 
 def make_passwords(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `make compose-check` needs of a container engine: find one, run the project's stack with it, take it down without a trace."""
+"""A container engine for `make compose-check`: finds one, runs the project's stack with it, takes it down without a trace."""
 
 import os
 import shlex
@@ -13,16 +13,16 @@ PROJECT = "voice-check"
 _COMMAND_SECONDS = 300.0
 _GRACE_SECONDS = 20.0
 _OWN_NAMES = ("VOICE_", "BT_", "HF_", "COMPOSE_", "DATABASE_URL", "REDIS_URL")
-"""What the stack is told by its own files and by nothing in this shell."""
+"""Settings that the stack reads from its own files and never from this shell."""
 
 
 class CheckFailed(Exception):
-    """What did not happen, in one line."""
+    """Something that did not happen, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What this host runs containers with.
+    """The program that runs containers on this host.
 
     Podman 4 refuses to start what depends on a container that has ended, as the migration has: there the order of starts is left
     out, and each process waits for what it needs, or ends and is started again.

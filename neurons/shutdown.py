@@ -1,4 +1,4 @@
-"""How processes end: a daemon by a signal between two ticks, its tasks together, and a child with its parent."""
+"""The ends of processes: a daemon by a signal between two ticks, its tasks together, and a child with its parent."""
 
 import asyncio
 import ctypes

@@ -1,4 +1,4 @@
-"""How long work tells how far it is: a callable that is given what is done and the total."""
+"""Progress of long work: a callable that is given the done part and the total."""
 
 from collections.abc import Callable
 

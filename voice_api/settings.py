@@ -121,7 +121,7 @@ class ApiSettings(ProcessSettings):
     writers: HotkeyAddresses = Field(default=(), validation_alias="VOICE_API_WRITERS")
     operators: HotkeyAddresses = Field(default=(), validation_alias="VOICE_API_OPERATORS")
     registry_lasts: Seconds = Field(default=timedelta(hours=1), validation_alias="VOICE_REGISTRY_SECONDS")
-    """How old the stored registry may be where it decides who is a miner."""
+    """The greatest age at which the stored registry may say whether a hotkey is a miner's."""
     rate_per_minute: int = Field(default=60, ge=0, le=1_000_000, validation_alias="VOICE_RATE_PER_MINUTE")
     rate_address_per_minute: int = Field(default=600, ge=0, le=1_000_000, validation_alias="VOICE_RATE_ADDRESS_PER_MINUTE")
     upload_bytes: int = Field(default=20 * 1024 * 1024, ge=1024, validation_alias="VOICE_UPLOAD_BYTES")
@@ -138,7 +138,7 @@ class DispatcherSettings(ProcessSettings):
 
 
 class MetricsSettings(ProcessSettings):
-    """Where a process without an HTTP API shows its numbers to Prometheus; port 0 is nowhere."""
+    """The address at which a process without an HTTP API shows its numbers to Prometheus; port 0 is none."""
 
     host: str = Field(default="127.0.0.1", validation_alias="VOICE_METRICS_HOST")
     port: int = Field(default=0, ge=0, le=65535, validation_alias="VOICE_METRICS_PORT")

@@ -137,7 +137,7 @@ def open_chain(settings: ChainSettings, turn: int = 0) -> "Chain":
 
 
 def answer(as_json: bool, data: Any, show: Callable[[], None]) -> None:
-    """What a command with `AsJson` found: its data as JSON for machines, or a view of it for people."""
+    """Print a command's result: its data as JSON for machines, or a view of it for people."""
     if as_json:
         typer.echo(json.dumps(data))
     else:

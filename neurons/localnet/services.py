@@ -1,4 +1,4 @@
-"""What the local network and the tests run on: a real PostgreSQL and a real Redis from Python packages, and free ports."""
+"""Services below the local network and the tests: a real PostgreSQL and a real Redis from Python packages, and free ports."""
 
 import importlib.util
 import re

@@ -67,7 +67,7 @@ class Pace(Enum):
     AT_ONCE = "at_once"
     """Something was done: what follows may be possible now."""
     SOON = "soon"
-    """What is under way needs some blocks or seconds to pass, and nothing else may begin."""
+    """Work under way needs some blocks or seconds to pass, and nothing else may begin."""
     IDLE = "idle"
     """There is nothing to do until the world changes."""
 

@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class DuelOutcome(StrEnum):
-    """How a duel stands at the end of a round; IN_WORDS says it to people."""
+    """The state of a duel at the end of a round; IN_WORDS says it to people."""
 
     OPEN = "open"
     CROWNED = "crowned"
@@ -41,7 +41,7 @@ class DuelOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OutcomeInWords:
-    """Why a duel stands as it does, and what follows for the challenger."""
+    """The reason for a duel's state, and its consequence for the challenger."""
 
     why: str
     then: str
@@ -191,7 +191,7 @@ def _grown(capital: Sequence[float], stakes: Floats, gains: Floats) -> tuple[flo
 
 
 def read(duel: Duel, rules: DuelRules) -> DuelOutcome:
-    """How it stands at a round's end: enough wealth crowns, too little ends it, and so do too many rounds."""
+    """The duel's state at a round's end: enough wealth crowns, too little ends it, and so do too many rounds."""
     if duel.wealth >= duel.threshold:
         return DuelOutcome.CROWNED
     if duel.wealth < rules.futility:

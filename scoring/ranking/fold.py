@@ -49,7 +49,7 @@ class Judged:
     speed: int = 0
     """Of the whole evaluation, in milliseconds of compute per expected second of speech, 0 where unknown."""
     reason: str = ""
-    """Why it was rejected."""
+    """The reason for its rejection."""
 
     @property
     def scored(self) -> bool:

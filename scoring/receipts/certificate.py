@@ -16,7 +16,7 @@ REVOCATIONS_DOMAIN = b"voice-revocations/1\n"
 
 _ADDRESS = re.compile(r"[0-9A-Za-z]{1,64}")
 _HOST = re.compile(r"[\w.-]{1,64}", re.ASCII)
-"""What strangers write is shown to people: nothing in it may move a cursor."""
+"""People are shown this text of strangers: nothing in it may move a cursor."""
 
 
 class CertificateInvalid(ValueError):

@@ -19,13 +19,13 @@ class UidExplanation:
     lineage: str
     """The origin of the model's weights."""
     lacks: str
-    """Why it is not paid."""
+    """The reason why it is not paid."""
     reason: str
     """In one sentence: place and evidence of a submission that is paid, what any other lacks."""
 
 
 def explain(snapshot: Snapshot, plan: WeightPlan, uid: Uid) -> UidExplanation:
-    """Why a uid gets what the snapshot's plan gives it; raises KeyError for a uid that the plan has no line for."""
+    """The reasons for a uid's share in a plan; raises KeyError for a uid that the plan has no line for."""
     return explain_all(snapshot, plan)[uid]
 
 
@@ -104,7 +104,7 @@ def _open(duel: Duel) -> str:
 
 
 def _lacks(snapshot: Snapshot, record: Record, field: _Field) -> str:
-    """Why a submission with a record and without a place is not paid: the first rule that it misses."""
+    """The reason why a submission with a record and without a place is not paid: the first rule that it misses."""
     if not snapshot.eligible(record):
         since = snapshot.registered_at[record.hotkey]
         return f"it was committed in block {record.commit_block}, before this registration in block {since}: commit again"
@@ -123,7 +123,7 @@ def _lacks(snapshot: Snapshot, record: Record, field: _Field) -> str:
 
 
 def _no_record(snapshot: Snapshot, hotkey: Hotkey, rejection: Rejection | None) -> str:
-    """Why a hotkey has no submission that could be paid."""
+    """The reason why a hotkey has no submission that could be paid."""
     committed = snapshot.committed.get(hotkey)
     if rejection is not None and (committed is None or rejection.entrant == entrant(hotkey, committed)):
         return rejection.reason

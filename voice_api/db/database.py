@@ -163,7 +163,7 @@ async def _speak_json(connection: Connection) -> None:
 
 
 def _decode(text: str) -> Any:
-    """What PostgreSQL takes for JSON and Python cannot read (nesting, digits) stays text, for its reader to refuse."""
+    """JSON that PostgreSQL takes and Python cannot read (nesting, digits) stays text, for its reader to refuse."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -17,7 +17,7 @@ from voice_api.errors import LeaseLost
 
 @dataclass(frozen=True, slots=True)
 class RetryBudget:
-    """How often failures that are not the submission's are tried again, before work is parked for the operator."""
+    """The number of retries for failures that are not the submission's, before work is parked for the operator."""
 
     per_evaluation: int = 3  # retries of one evaluation, or of one recording
     per_day: int = 8  # failures of one submission within 24 hours

@@ -67,7 +67,7 @@ class ActorKind(StrEnum):
 
 
 class ParkedWhy(StrEnum):
-    """Why an evaluation has no verdict and waits for nobody."""
+    """The reason why an evaluation has no verdict and waits for nobody."""
 
     BUDGET = "budget"
     """Our side failed too often: it is stuck, and an operator's to look at."""

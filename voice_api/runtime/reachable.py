@@ -1,4 +1,4 @@
-"""What a process needs when it starts: PostgreSQL and Redis that answer (they may start after it), and a port that is free."""
+"""The needs of a process at its start: PostgreSQL and Redis that answer (they may start after it), and a port that is free."""
 
 import asyncio
 import signal

@@ -30,7 +30,7 @@ _Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class Order(Wire):
-    """Why: it stands in the event that the order leaves behind."""
+    """The reason: it stands in the event that the order leaves behind."""
 
     reason: Annotated[str, Field(min_length=1, max_length=500, pattern=NO_NUL, examples=["the hub is back"])]
 

@@ -16,7 +16,7 @@ WEIGHTS = "model.safetensors"
 CARD = "README.md"
 CARD_BYTES = 1 << 20
 CONFIG_BYTES = strict_json.MAX_BYTES + 1
-"""How much of each to fetch; a config.json that is longer is refused."""
+"""The most bytes of each that are fetched; a config.json that is longer is refused."""
 _MAX_FILES = 200
 _MAX_NAME = 128
 _SUFFIXES = frozenset({".safetensors", ".json", ".txt", ".md"})

@@ -23,7 +23,7 @@ _FIRST_SECONDS, _LONGEST_SECONDS = 0.25, 5.0
 
 _OURS = frozenset({"neurons", "prompts", "scoring", "voice_api", "workers"})
 _OF_THE_HOST = (VoiceError, OSError, MemoryError)
-"""What has a code is foreseen; disks, sockets and memory are the host's, and hosts of one operator run short together."""
+"""An error with a code is foreseen; disks, sockets and memory are the host's, and hosts of one operator run short together."""
 _OF_ITS_DEVICE = frozenset(
     {
         "torch.OutOfMemoryError",
@@ -31,7 +31,7 @@ _OF_ITS_DEVICE = frozenset(
         "onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException",
     }
 )
-"""What a full or broken accelerator raises, by name: a worker that judges on none need not import its drivers."""
+"""Names of the errors of a full or broken accelerator: a worker that judges on none need not import its drivers."""
 
 
 @dataclass(frozen=True, slots=True)

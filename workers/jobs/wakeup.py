@@ -23,7 +23,7 @@ IDLE = frozenset({_NOTHING, _STOPPING, _UNCERTIFIED})
 _VERDICTS = frozenset(state.value for state in VerdictState)
 _QUICK_SECONDS = 0.5
 _HEARD_SECONDS = 0.5
-"""How long a signal may go unheard: one that another thread receives, or that comes just before a wait, does not end the wait."""
+"""The longest time that a signal may go unheard: one that comes just before a wait, or to another thread, does not end the wait."""
 
 
 def evaluate_next(queue: str) -> str:

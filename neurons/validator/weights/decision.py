@@ -45,12 +45,12 @@ class WeightHistory:
 
     @property
     def refusal(self) -> str:
-        """Why no receipt counts that reached this validator last; '' where one does, or where none ever reached it."""
+        """The reason why no receipt counts that reached this validator last; '' where one does, or where none ever reached it."""
         return self._of_judged("" if self.judged is None else self.judged.inputs.refusal)
 
     @property
     def distrust(self) -> str:
-        """Why receipts that reached this validator last do not count; '' where all do, or where none ever reached it."""
+        """The reason why receipts that reached this validator last do not count; '' where all do, or where none ever reached it."""
         return self._of_judged("" if self.judged is None else self.judged.inputs.distrust)
 
     def _of_judged(self, why: str) -> str:

@@ -224,5 +224,5 @@ def _lines(snapshot: Snapshot, made: WeightPlan) -> list[Data]:
 
 
 def _opens(reveal_round: int) -> datetime:
-    """When the beacon publishes a round."""
+    """The time at which the beacon publishes a round."""
     return datetime.fromtimestamp(_BEACON_BEGAN + (reveal_round - 1) * _BEACON_SECONDS, UTC)

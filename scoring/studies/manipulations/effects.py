@@ -1,4 +1,4 @@
-"""What each manipulation does: pure functions from sound to sound.
+"""The effects of manipulations: pure functions from sound to sound.
 
 In this order they change time (pieces repeated, cut off, moved, pushed apart), the spectrum, single samples, what is heard beside the
 speech, and the voice. Levels of added sound are relative to the speech's own power. Randomness depends on the sound alone.

@@ -13,7 +13,7 @@ from scoring.studies.simulation.summary import FieldSummary
 
 
 class StudyOrigin(StrictModel):
-    """Where and when; `competition_hash` names the rules, `seconds` is the time that it took."""
+    """The place and time of a study; `competition_hash` names the rules, `seconds` is the time that it took."""
 
     date: str
     machine: str

@@ -31,7 +31,7 @@ class PowerTrial:
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """How many were crowned in time; the median of rounds until then (None: fewer than half were); groups spent on average.
+    """The share that was crowned in time; the median of rounds until then (None: fewer than half were); groups spent on average.
 
     `lead` is what the excess and the margin come to in points of the mean score.
     """

@@ -31,7 +31,7 @@ Bar = Callable[[str, int], Advance]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudySize:
-    """How much is simulated: runs and rounds of each part."""
+    """The size of a study: runs and rounds of each part."""
 
     reign_runs: int = 400
     reign_rounds: int = 500

@@ -15,14 +15,14 @@ Floats = NDArray[np.float64]
 
 
 def groups_of(competition: Competition) -> int:
-    """How many groups a round asks."""
+    """The number of groups that a round asks."""
     plan = competition.round.plan
     return plan.single + plan.counterfactual + plan.voice
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """How scores fall. `sd` is that of two models' difference on the same group, before failures; every model fails `failures` of its
+    """The law of scores. `sd` is that of two models' difference on the same group, before failures; every model fails `failures` of its
     groups, which score 0; `difficulty` is the sd of what a group does to all models alike. All in units of the score.
     """
 

@@ -12,7 +12,7 @@ from workers.sandbox.guest.orders import ModelTask, read_batch, read_task
 
 Result = TypeVar("Result")
 _NO_MEMORY = "allocate memory"
-"""What torch says instead of raising MemoryError."""
+"""Words of torch that stand for a MemoryError."""
 
 
 def serve(orders: BinaryIO, answers: BinaryIO, adapter: Callable[[str], Loader]) -> None:
