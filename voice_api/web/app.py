@@ -22,6 +22,7 @@ from voice_api.web import openapi, problems
 from voice_api.web.auth import open_nonces
 from voice_api.web.dependencies import Service
 from voice_api.web.middleware import BODY_BYTES, AddressLimit, BodyLimit, Guard
+from voice_api.web.route import operation_name
 from voice_api.web.routes import (
     errors,
     evaluations,
@@ -80,7 +81,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         docs_url=None,  # the framework's own pages load scripts from other hosts; ours is in routes/pages.py
         redoc_url=None,
         redirect_slashes=False,  # a redirect would lead to whatever host the caller named
-        generate_unique_id_function=openapi.name_of,
+        generate_unique_id_function=operation_name,
     )
     app.openapi = cache(partial(openapi.describe, app))  # type: ignore[method-assign]  # as the framework's manual has it
     app.add_middleware(BodyLimit, most=BODY_BYTES, most_at={UPLOADS: settings.upload_bytes})

@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 
 from scoring.errors import EXPLANATIONS, Code
 from voice_api.schemas import Problem
@@ -19,11 +18,6 @@ _PROBLEM = "#/components/schemas/Problem"
 _LEAVES: Mapping[str, object] = {"boolean": True, "integer": 1, "number": 0.5, "string": "text", "object": {}, "null": None}
 _FORMATS: Mapping[str, str] = {"date-time": "2026-11-22T09:30:00Z", "uuid": "5f0c1bb0-6a3f-4c5e-9d0a-1f6a7d1c2b3e"}
 _NOT_MODIFIED: Json = {"description": "What If-None-Match names is still so."}
-
-
-def name_of(route: APIRoute) -> str:
-    """An operation's name: its part of the API and its function."""
-    return f"{route.tags[0]}_{route.name}" if route.tags else route.name
 
 
 def describe(app: FastAPI) -> Json:

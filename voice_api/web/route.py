@@ -39,6 +39,11 @@ class Route(APIRoute):
         return read
 
 
+def operation_name(route: APIRoute) -> str:
+    """The name of a route's operation: its part of the API and its function."""
+    return f"{route.tags[0]}_{route.name}" if route.tags else route.name
+
+
 def conditional(request: Request, response: Response) -> Response:
     """The response with its strong ETag; 304 without a body where the caller has it already. An ETag of its own is kept."""
     if response.status_code != HTTPStatus.OK or response.headers.get("Cache-Control") == "no-store":
