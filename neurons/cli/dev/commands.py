@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
+from neurons.cli import logs
+from neurons.cli.dev import tables
 from neurons.cli.options import AsJson, DevChainOptions, DevWalletOptions, Netuid, address, answer, shared_options
-from neurons.devchain.faults import FaultKind
+from neurons.devchain.faults import FaultKind, FaultPlan
+from neurons.devchain.genesis import RAO
 from neurons.settings import ChainSettings
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey, Uid
@@ -53,7 +56,6 @@ def hub(
     """Serve a folder of repositories as the model hub does."""
     import uvicorn
 
-    from neurons.cli import logs
     from neurons.localnet.hub_server import create_hub
     from voice_api.runtime.reachable import check_free
 
@@ -70,7 +72,6 @@ def faucet(
 ) -> None:
     """Give tokens to the wallet's coldkey."""
     from neurons.devchain import operations
-    from neurons.devchain.genesis import RAO
 
     keys = options.keys()
     block = operations.faucet(options.file, keys.coldkeypub.ss58_address, round(amount * RAO))
@@ -85,7 +86,6 @@ def register(
 ) -> None:
     """Register the wallet's hotkey on the subnet; a full subnet drops the neuron that earns least and is not immune."""
     from neurons.devchain import operations
-    from neurons.devchain.genesis import RAO
 
     keys = options.keys()
     hotkey = Hotkey(keys.hotkey.ss58_address)
@@ -119,7 +119,6 @@ def unstake(
 
 def _moved(path: Path, hotkey: str, coldkey: str, amount: float) -> None:
     from neurons.devchain import operations
-    from neurons.devchain.genesis import RAO
 
     block = operations.stake(path, Hotkey(hotkey), coldkey, round(amount * RAO))
     typer.echo(
@@ -135,7 +134,6 @@ def blocks(
     as_json: AsJson = False,
 ) -> None:
     """Show the chain's newest blocks and their events."""
-    from neurons.cli.dev import tables
     from neurons.devchain import operations
 
     found = operations.blocks(options.file, limit)
@@ -146,7 +144,6 @@ def blocks(
 @shared_options
 def show(options: DevChainOptions, as_json: AsJson = False) -> None:
     """Show the chain as it is now: neurons, stakes, weights, permits, commitments, hyperparameters and faults."""
-    from neurons.cli.dev import tables
     from neurons.devchain.overview import overview
 
     found = overview(options.file)
@@ -234,7 +231,6 @@ def add_fault(
 ) -> None:
     """Begin a fault at the newest block; running processes meet it with their next call."""
     from neurons.devchain import operations
-    from neurons.devchain.faults import FaultPlan
 
     fault = operations.add_fault(
         options.file,
@@ -247,7 +243,6 @@ def add_fault(
 @shared_options
 def list_faults(options: DevChainOptions, as_json: AsJson = False) -> None:
     """Show the faults, those that are over too, and how often each struck."""
-    from neurons.cli.dev import tables
     from neurons.devchain import operations
 
     found = operations.faults(options.file)

@@ -9,10 +9,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.output import plain
+from neurons.devchain.faults import Fault
 from neurons.devchain.genesis import RAO, U16_MAX
 
 if TYPE_CHECKING:
-    from neurons.devchain.faults import Fault
     from neurons.devchain.operations import BlockSummary
     from neurons.devchain.overview import Overview
 
@@ -42,7 +42,7 @@ def show_overview(found: "Overview") -> None:
         show_faults(found.faults)
 
 
-def show_faults(found: "Sequence[Fault]") -> None:
+def show_faults(found: Sequence[Fault]) -> None:
     """Show each fault with its plan and its strikes."""
     if not found:
         Console().print("The node is sound: there is no fault.")

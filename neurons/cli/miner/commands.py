@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from neurons.chain.types import included_in
 from neurons.cli.miner import run, score, status, validate
 from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, answer, given, keys_of, open_chain, shared_options
 from neurons.settings import MinerSettings
@@ -99,8 +100,6 @@ def commit(
 
 
 async def _commit(settings: MinerSettings, text: bytes, keys: "bt.Wallet") -> Block:
-    from neurons.chain.types import included_in
-
     async with open_chain(settings) as chain:
         return included_in(await chain.commit(keys, text))
 

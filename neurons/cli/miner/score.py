@@ -24,6 +24,7 @@ from neurons.cli.output import stages
 from neurons.settings import MinerSettings
 from scoring.competition import Competition, Schedule, load
 from scoring.errors import Code, PlatformError
+from scoring.report import Factor
 from scoring.types import MICRO, Block, BlockHash, ContentHash, RoundNumber
 
 if TYPE_CHECKING:
@@ -221,8 +222,6 @@ def _keep(folder: Path, report: Mapping[str, Any], spoken: "Mapping[str, Spoken]
 
 
 def _show(found: ScoredModel) -> None:
-    from scoring.report import Factor
-
     report, asked, console = found.speech.report, found.prompts, Console(soft_wrap=True, highlight=False)
     factors = [factor for factor in Factor if factor in found.seed.rules.factors]
     table = Table(

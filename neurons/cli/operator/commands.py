@@ -5,8 +5,10 @@ import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from uuid import uuid4
 
 import typer
+from pydantic import ValidationError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
@@ -144,9 +146,6 @@ def ban(
 
 def _order(verb: str, fields: dict[str, Any], options: WalletOptions) -> "Ordered":
     """Send an order once, however often it must be sent."""
-    from uuid import uuid4
-
-    from pydantic import ValidationError
 
     from voice_api.schemas.operations import ORDERS, Verb
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
@@ -16,13 +17,13 @@ from neurons.cli.pages import Check, write_or_check
 from neurons.settings import MinerSettings
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
+from scoring.judges.standard.models import CATALOGUE, ModelSource, Role, read_catalogue, write_pins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prompts.groups import Group
     from scoring.judges.panel import Panel
-    from scoring.judges.standard.models import ModelSource, Role
     from scoring.studies.manipulations.manipulation import Manipulation
 
 app = typer.Typer(help="The score itself: attack it, calibrate it, read how it works.", no_args_is_help=True)
@@ -153,7 +154,6 @@ def pin(
     cache: Annotated[Path | None, typer.Option("--cache", help="The folder of the models (default: the worker's own).")] = None,
 ) -> None:
     """Fetch the standard profile's judge models as they are published now, and write their revisions and checksums."""
-    from scoring.judges.standard.models import CATALOGUE, read_catalogue, write_pins
     from workers.evaluation.judge_models import pin_models
 
     if out.is_dir() or not out.parent.is_dir():  # said before gigabytes are fetched
@@ -176,12 +176,8 @@ def _advance(bars: Progress, row: TaskID, done: int, total: int) -> None:
     bars.update(row, completed=done, total=total)
 
 
-def _chosen(sources: "Mapping[Role, ModelSource]", given: Sequence[str]) -> "dict[Role, ModelSource]":
+def _chosen(sources: Mapping[Role, ModelSource], given: Sequence[str]) -> dict[Role, ModelSource]:
     """The roles that `--repo` fills otherwise; raises PlatformError(ARGUMENT_INVALID)."""
-    from pydantic import ValidationError
-
-    from scoring.judges.standard.models import ModelSource, Role
-
     chosen: dict[Role, ModelSource] = {}
     for text in given:
         name, _, place = text.partition("=")

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from neurons.cli.pages import Check, write_or_check
+from scoring import competition
 from scoring.competition import Competition
 from scoring.errors import Code, PlatformError
 
@@ -103,8 +104,6 @@ def docs(
 
 def _rules(path: Path | None) -> Competition:
     """The rules in force last."""
-    from scoring import competition
-
     return competition.load(path or competition.DEFAULT_PATH).version[-1]
 
 
