@@ -314,7 +314,7 @@ async def test_as_a_process_it_folds_judges_again_and_ends_when_asked(
     assert await bed.ledger.page() == await bed.stack.store.ledger.page()
     assert ticks.registry.get_sample_value("voice_ledgers_part") == 0
     stop.request()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await process
 
 

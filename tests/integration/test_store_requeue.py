@@ -100,7 +100,7 @@ async def test_release_gives_no_fresh_budget(queue: EvaluationQueue, operations:
 
 async def somebody_waits(connection: Any) -> None:
     """Until another connection waits for a lock."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await connection.fetchval("select exists (select from pg_locks where not granted)"):  # noqa: ASYNC110 - another process tells no event
             await asyncio.sleep(0.005)
 

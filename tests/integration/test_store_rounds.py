@@ -54,7 +54,7 @@ async def test_opening_is_heard(rounds: Rounds, database_url: str, open_round: O
     """Whoever listens hears of a round's work when it is committed."""
     async with candidacy(database_url) as candidate:
         await open_round()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await candidate.news.wait()
 
 

@@ -88,7 +88,7 @@ async def test_slow_progress_is_progress() -> None:
     def crawl(keeper: LeaseKeeper) -> str:
         for done in range(12):
             keeper(Stage.JUDGE, done, 12)
-            time.sleep(0.2)
+            time.sleep(0.1)
         return "done"
 
     assert await Attempt(StageLimits(judge=timedelta(seconds=1))).run(crawl) == "done"
@@ -165,7 +165,7 @@ async def test_asked_to_stop_work_does_not_take_for_ever(signals: int) -> None:
     began = time.monotonic()
     with pytest.raises(Drained):
         await attempt.run(work)
-    assert (attempt.drain.exit_status, time.monotonic() - began < 5) == (None, True)
+    assert (attempt.drain.exit_status, time.monotonic() - began < 30) == (None, True)
 
 
 @pytest.mark.parametrize(

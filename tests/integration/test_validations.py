@@ -244,7 +244,7 @@ async def test_the_command_line_sees_it_through(bed: Bed, tmp_path: Path, pcm: b
         )
         while command.returncode is None and await bed.work() is None:  # noqa: ASYNC110 - another process decides
             await asyncio.sleep(0.1)
-        out, err = await asyncio.wait_for(command.communicate(), 30)
+        out, err = await asyncio.wait_for(command.communicate(), 60)
     assert (command.returncode, err.strip()) == (0, b"")
     found = await bed.api.validation(UUID(out.decode().rpartition("/")[2].strip()))
     assert found.score is not None and f"score {found.score / MICRO:.4f}, {url}" in out.decode()
