@@ -9,7 +9,7 @@ import threading
 import time
 import wave
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from workers.evaluation.evaluate import Assignment, evaluate
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.evaluation.tools import open_tools
 
+PLAN = "single = 1\ncounterfactual = 1\nvoice = 1"
 ROUND = RoundNumber(2)
 OWNER = Keypair.create_from_seed(bytes(32))
 PUBLIC_KEY = PublicKey(bytes(range(32)).hex())
@@ -84,7 +85,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     revision = repositories.publish(folder / "hub", "worse/voice", model)
     chain, rules = folder / "chain.sqlite", folder / "competition.toml"
     text = COMPETITION.read_text(encoding="utf-8")
-    rules.write_text(text.replace("single = 4\ncounterfactual = 3", "single = 1\ncounterfactual = 1"), encoding="utf-8")
+    rules.write_text(text.replace("single = 4\ncounterfactual = 3\nvoice = 1", PLAN), encoding="utf-8")
     address = str(OWNER.ss58_address)
     began = time.time() - (ROUND + 1) * load(rules).round_blocks
     operations.create(
@@ -173,11 +174,15 @@ def test_it_equals_the_worker_to_the_last_digit(place: Place, tmp_path: Path) ->
 
 def test_people_get_a_table_and_reasons(place: Place) -> None:
     """A folder and a block: the round that it lies in, each prompt with its score, and why the worst are the worst."""
-    block = ROUND * load(place.rules).round_blocks + 3
-    done = place.score(str(place.model), "--block", str(block))
+    two = place.folder / "two.toml"
+    two.write_text(
+        place.rules.read_text(encoding="utf-8").replace(PLAN, "single = 2\ncounterfactual = 0\nvoice = 0"), encoding="utf-8"
+    )
+    block = ROUND * load(two).round_blocks + 3
+    done = replace(place, rules=two).score(str(place.model), "--block", str(block))
     assert done.returncode == 0, done.stderr
     assert f"round {ROUND}, block hash {place.block_hash}" in done.stdout
-    assert all(f"g0{number}.a" in done.stdout for number in range(3))
+    assert ["g00.a" in done.stdout, "g01.a" in done.stdout, "g02.a" in done.stdout] == [True, True, False]
     assert "(human " in done.stdout
     assert "judge" in done.stderr  # its bar
 
