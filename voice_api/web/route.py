@@ -1,17 +1,21 @@
-"""The class of every route: reads get an ETag for caches, writes are done once per Idempotency-Key."""
+"""Routes: their class (reads get an ETag for caches, writes are done once per Idempotency-Key), the keys in their paths, their pages.
+
+Pages go by key: a page's `next` is the next one's `after`, so that what is added meanwhile shifts nothing.
+"""
 
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from fastapi import Request, Response
+from fastapi import Path, Query, Request, Response
 from fastapi.routing import APIRoute
 
-from scoring.types import Hotkey
+from scoring.types import EvaluationId, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.database import Pool
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
+from voice_api.schemas import MOST_ROWS
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _ATTEMPT = "attempt"
@@ -22,6 +26,16 @@ REVALIDATE = "no-cache"
 """Caches may keep it, and ask each time whether it is still so."""
 IMMUTABLE = "public, max-age=31536000, immutable"
 """For content that is named by its hash, and so never changes."""
+
+Row = TypeVar("Row")
+_ID = Path(ge=1, lt=2**63, examples=[412])
+SubmissionKey = Annotated[SubmissionId, _ID]
+EvaluationKey = Annotated[EvaluationId, _ID]
+RoundKey = Annotated[RoundNumber, Path(ge=0, lt=2**31, examples=[1_204])]
+After = Annotated[int, Query(ge=0, lt=2**63, description="`next` of the page before.", examples=[0])]
+Position = Annotated[int | None, Query(ge=0, lt=2**31, description="`next` of the page before.")]
+"""The position in a list whose keys begin at 0."""
+Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of a page.", examples=[50])]
 
 
 class Route(APIRoute):
@@ -102,3 +116,9 @@ def target_of(request: Request) -> str:
     path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
     query: bytes = request.scope["query_string"]
     return (path + b"?" + query if query else path).decode("latin-1")
+
+
+def cut(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], Row | None]:
+    """At most `limit` of the rows, and the last of those if there are more."""
+    shown = rows[:limit]
+    return shown, shown[-1] if len(rows) > limit else None

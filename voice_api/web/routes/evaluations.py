@@ -9,8 +9,7 @@ from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
 from voice_api.schemas.receipts import SampleOut, SamplePage
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.openapi import LOOKUP_ERRORS, READ_ERRORS
-from voice_api.web.route import Route
-from voice_api.web.routes.paging import After, EvaluationKey, Limit, Position, cut
+from voice_api.web.route import After, EvaluationKey, Limit, Position, Route, cut
 
 router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], route_class=Route)
 

@@ -10,8 +10,7 @@ from voice_api.schemas.ledger import LedgerEntryOut, LedgerLineOut, LedgerPage
 from voice_api.schemas.wire import NO_NUL
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.openapi import LOOKUP_ERRORS, READ_ERRORS
-from voice_api.web.route import Route
-from voice_api.web.routes.paging import Limit, Position, RoundKey, cut
+from voice_api.web.route import Limit, Position, RoundKey, Route, cut
 
 router = APIRouter(prefix="/v1/ledger", tags=["ledger"], route_class=Route)
 

@@ -23,8 +23,7 @@ from voice_api.schemas.operations import (
 from voice_api.web.auth import Operator, WatchingOperator
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.openapi import ORDER_ERRORS, WATCH_ERRORS
-from voice_api.web.route import Route
-from voice_api.web.routes.paging import After, Limit, cut
+from voice_api.web.route import After, Limit, Route, cut
 
 router = APIRouter(prefix="/v1/operator", tags=["operator"], route_class=Route)
 

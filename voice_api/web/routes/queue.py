@@ -13,8 +13,7 @@ from voice_api.schemas import QueuePage, QueueRowOut
 from voice_api.schemas.queue import NO_WAIT, Throughput, estimate
 from voice_api.web.dependencies import Service, ServiceDep
 from voice_api.web.openapi import READ_ERRORS
-from voice_api.web.route import Route
-from voice_api.web.routes.paging import Limit, cut
+from voice_api.web.route import Limit, Route, cut
 
 router = APIRouter(prefix="/v1/queue", tags=["queue"], route_class=Route)
 

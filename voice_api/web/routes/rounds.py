@@ -6,8 +6,7 @@ from scoring.types import RoundNumber
 from voice_api.schemas.rounds import EvidenceOut, RoundOut, RoundPage
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.openapi import LOOKUP_ERRORS, READ_ERRORS
-from voice_api.web.route import Route
-from voice_api.web.routes.paging import Limit, Position, RoundKey, cut
+from voice_api.web.route import Limit, Position, RoundKey, Route, cut
 
 router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=Route)
 

@@ -21,8 +21,7 @@ from voice_api.schemas.submissions import EventOut, EventPage
 from voice_api.web.auth import Writer
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.openapi import LOOKUP_ERRORS, READ_ERRORS, WRITE_ERRORS
-from voice_api.web.route import Route
-from voice_api.web.routes.paging import After, Limit, SubmissionKey, cut
+from voice_api.web.route import After, Limit, Route, SubmissionKey, cut
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"], route_class=Route)
 

@@ -8,9 +8,8 @@ from voice_api.db.weights import Weights, of_snapshot
 from voice_api.schemas.weights import MOST_ATTEMPTS, WeightsDetail, WeightsOut, WeightsPage
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.openapi import LOOKUP_ERRORS, READ_ERRORS
-from voice_api.web.route import Route
+from voice_api.web.route import Route, cut
 from voice_api.web.routes.ledger import Whose
-from voice_api.web.routes.paging import cut
 from voice_api.web.routes.receipts import Digest
 
 router = APIRouter(prefix="/v1/weights", tags=["weights"], route_class=Route)
