@@ -37,7 +37,7 @@ from scoring.judges.pitch import HOP, track
 from scoring.judges.recognition.recogniser import Recogniser
 from scoring.judges.word_timing import WordAligner, WordSpan
 from scoring.report import Factor, Metrics
-from scoring.scores import scales
+from scoring.scores import aggregate
 from scoring.studies.evidence.agreement import spearman
 
 SECTIONS = ("dnsmos", "evaluation", "f0", "judges", "memory")
@@ -132,7 +132,7 @@ def _apart(found: dict[str, list[Metrics]], name: str) -> str:
 
 def _agree(found: dict[str, list[Metrics]], name: str) -> str:
     """Rank correlation with speechmos of the factor that the scores become, and of each score in it."""
-    factor = scales.load_anchors().factors[Factor.NATURALNESS]
+    factor = aggregate.load_anchors().factors[Factor.NATURALNESS]
     orders = {"utility": factor.utility} | {key: itemgetter(key) for key in factor.metrics}
     agreed = {key: spearman(*([of(one) for one in found[side]] for side in (name, "speechmos"))) for key, of in orders.items()}
     return "rank correlation " + ", ".join(f"{key} {rho:.3f}" for key, rho in agreed.items())

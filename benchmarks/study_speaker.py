@@ -27,7 +27,7 @@ from scoring.judges.judge import Utterance
 from scoring.judges.panel import deterministic
 from scoring.judges.speaker import SpeakerJudge
 from scoring.report import Factor
-from scoring.scores import scales
+from scoring.scores import aggregate
 from scoring.studies.manipulations.effects import shift_pitch
 from scoring.synthesis import espeak
 from scoring.synthesis.synthesiser import Request
@@ -89,7 +89,7 @@ def main() -> None:
     groups = generate(SEED, GroupPlan(single=0, counterfactual=0, voice=options.pairs))
     with tempfile.TemporaryDirectory(prefix="voice-study-") as folder, deterministic():
         found = measure(VARIANTS[: options.voices], groups, Path(folder))
-    factor = scales.load_anchors().factors[Factor.CONSISTENCY]
+    factor = aggregate.load_anchors().factors[Factor.CONSISTENCY]
     likeness = {name: np.array([pair["speaker_similarity"] for pair in pairs]) for name, pairs in found.items()}
     table = Table(*COLUMNS, title="mean (1st … 99th percentile)")
     rows = []

@@ -7,9 +7,8 @@ from prompts.groups import Group, GroupKind
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.report import EvaluationReport, Factor
-from scoring.scores import scales
-from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, report
-from scoring.scores.scales import METRICS
+from scoring.scores import aggregate
+from scoring.scores.aggregate import METRICS, JudgedSample, ProfileIdentity, ScoreRules, report
 
 
 def judged_alike(
@@ -22,7 +21,7 @@ def judged_alike(
 
     A mapping gives each group, by its id, a share of its own.
     """
-    scale = scales.load_anchors(competition.profile)
+    scale = aggregate.load_anchors(competition.profile)
     outcomes: dict[str, JudgedSample] = {}
     for group in groups:
         way = share if isinstance(share, float) else share[group.id]

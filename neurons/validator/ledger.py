@@ -18,7 +18,7 @@ from scoring.receipts.audit import Difference
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust
 from scoring.receipts.receipt import ReceiptInvalid, Signed, prompts_hash
 from scoring.report import EvaluationReport
-from scoring.scores import scales
+from scoring.scores import aggregate
 from scoring.types import Block, ContentHash, Entrant, Micro, RoundNumber, entrant
 from voice_api.db.database import JsonObject
 from voice_api.db.ledger import LedgerEntry
@@ -206,7 +206,7 @@ class ReceiptCheck:
 
     def _check_numbers(self, report: EvaluationReport, asked: tuple[Group, ...]) -> None:
         """Raise ReceiptInvalid for scores of other anchors than this validator's: they cannot be compared with earlier ones."""
-        scale = scales.load_anchors(self.competition.profile)
+        scale = aggregate.load_anchors(self.competition.profile)
         _raise_first(audit.anchored(report, scale))
         _raise_first(audit.numbers(report, asked, self.competition, scale))
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import torch
 
-from prompts.voices import ORDINARY, Attribute, Voice, asked_attributes
+from prompts.voices import ORDINARY, Attribute, Voice, agreement, asked_attributes, level
 from scoring.audio.audio import FLOOR_DBFS, FRAME_SECONDS, HANGOVER_FRAMES, Audio, activity, trim
 from scoring.audio.clip import RATE, Clip
 from scoring.judges.judge import Utterance
@@ -15,7 +15,7 @@ from scoring.judges.pitch import PitchTrack, quantiles, track
 from scoring.judges.recognition.dictionary import count_phonemes
 from scoring.judges.word_timing import WordFinder, WordSpan, said_mask
 from scoring.report import Metrics
-from scoring.scores.scales import METRICS, agreement, level
+from scoring.scores.aggregate import METRICS
 
 LOUD_DB = 30.0
 """Frames this much weaker than the loudest one are not counted as speech where its level is described."""

@@ -1,7 +1,7 @@
 """Gates that need no model: is there a sound, in an allowed form, of a believable length, with speech in it?"""
 
 from prompts.groups import Prompt
-from prompts.voices import Attribute
+from prompts.voices import Attribute, centre
 from scoring.audio.audio import from_pcm, speech_seconds
 from scoring.audio.clip import RATE, Clip
 from scoring.audio.spoken import Spoken
@@ -9,7 +9,6 @@ from scoring.competition import SubmissionLimits
 from scoring.judges.recognition.dictionary import count_phonemes
 from scoring.language.text import normalise
 from scoring.report import Gate
-from scoring.scores.scales import centre
 
 NAME = "integrity"
 VERSION = "2"

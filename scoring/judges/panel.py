@@ -23,9 +23,8 @@ from scoring.judges.recognition.recogniser import Recogniser
 from scoring.judges.speaker import SpeakerJudge
 from scoring.judges.word_timing import WordAligner
 from scoring.report import EvaluationReport, Gate, Metrics
-from scoring.scores import scales
-from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, gate_of, report
-from scoring.scores.scales import Anchors
+from scoring.scores import aggregate
+from scoring.scores.aggregate import Anchors, JudgedSample, ProfileIdentity, ScoreRules, gate_of, report
 
 BATCH = 4
 """Samples judged at a time, at least; it changes memory and how often progress is told, never a number."""
@@ -57,7 +56,7 @@ class Panel:
     ) -> None:
         self._batch, self._lanes = batch, lanes
         self.judges = judges
-        self._anchors = scale if scale is not None else scales.load_anchors(profile)
+        self._anchors = scale if scale is not None else aggregate.load_anchors(profile)
         self.identity = ProfileIdentity.of(profile, judges.versions, self._anchors)
 
     @classmethod

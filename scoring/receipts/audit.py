@@ -12,8 +12,7 @@ from scoring.competition import Competition
 from scoring.receipts.certificate import CertificateInvalid, Trust
 from scoring.receipts.receipt import DOMAIN, Signed, Statement, canonical, prompts_hash
 from scoring.report import EvaluationReport, Gate, SampleReport
-from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, gate_of, report
-from scoring.scores.scales import Anchors
+from scoring.scores.aggregate import Anchors, JudgedSample, ProfileIdentity, ScoreRules, gate_of, report
 from scoring.types import MICRO, Micro
 
 SILENT = frozenset({Gate.GENERATION_FAILED, Gate.TIMEOUT, Gate.NOT_FINITE, Gate.EMPTY})

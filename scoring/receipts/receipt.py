@@ -12,14 +12,13 @@ from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
 from pydantic import Field, ValidationError, model_validator
 
 from prompts.groups import Group, Prompt
-from prompts.voices import Attribute
+from prompts.voices import Attribute, centre
 from scoring import canonical_json, strict_json
 from scoring.errors import Blame, Code
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust, moment
 from scoring.report import EvaluationReport, Factor, Gate, GroupReport, SampleReport
 from scoring.schema import StrictModel, first_fault
 from scoring.scores.aggregate import mean
-from scoring.scores.scales import centre
 from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
 VERSION = 2

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
 from scoring.report import Factor, Metrics
-from scoring.scores.scales import Anchor, Anchors, FactorAnchors
+from scoring.scores.aggregate import Anchor, Anchors, FactorAnchors
 
 HUMAN_QUANTILE = 0.5
 BAD_QUANTILE = 0.25
@@ -106,7 +106,7 @@ def _measure(present: Anchor, natural: Sequence[float], degraded: Sequence[float
 
 
 def render(found: Calibration, present: Anchors, source: Provenance) -> str:
-    """The anchors' TOML with its provenance, as `scoring.scores.scales.read_anchors` takes it; numbers keep six digits after the point."""
+    """The anchors' TOML with its provenance, as `aggregate.read_anchors` takes it; numbers keep six digits after the point."""
     lines = ["# Measured by `voice scoring calibrate`; see [provenance].", "", *_provenance(found, source)]
     for factor, anchors in found.factors.items():
         lines += ["", f"[factors.{factor}]", f"combine = {_text(anchors.combine)}"]

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from prompts.groups import Group, GroupKind
 from scoring.report import EvaluationReport, Factor, Gate, SampleReport
-from scoring.scores.aggregate import FLOOR, ScoreRules, contrast_moved
-from scoring.scores.scales import METRICS, Combine, FactorAnchors
+from scoring.scores.aggregate import FLOOR, METRICS, Combine, FactorAnchors, ScoreRules, contrast_moved
 
 GATES: Mapping[Gate, str] = {
     Gate.GENERATION_FAILED: "the model failed on this prompt",

@@ -14,9 +14,9 @@ from scoring.audio.audio import from_file
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
 from scoring.report import Factor
-from scoring.scores import scales
+from scoring.scores import aggregate
+from scoring.scores.aggregate import Anchor, Anchors, Combine, FactorAnchors
 from scoring.scores.calibration import Calibration, Provenance, RecordingSet, calibrate, quantile, render
-from scoring.scores.scales import Anchor, Anchors, Combine, FactorAnchors
 from scoring.studies.manipulations.manipulation import Manipulation, manipulate, write
 from scoring.studies.recordings import find
 
@@ -87,12 +87,12 @@ def test_too_few_recordings_are_refused() -> None:
 
 def test_the_written_file_is_read_as_the_same_anchors(tmp_path: Path) -> None:
     """Factors, gate and moves of the shipped profile, with file names that need quoting in the provenance."""
-    present = scales.load_anchors(Profile.EMBEDDED)
+    present = aggregate.load_anchors(Profile.EMBEDDED)
     folder = RecordingSet("ab" * 32, 5, {'odd "name" = 1.wav': "too_short"})
     source = Provenance(date="2026-11-22", profile=Profile.EMBEDDED, judges={"speaker": "1"}, natural=folder, degraded=folder)
     path = tmp_path / "anchors.toml"
     path.write_text(render(Calibration(present.factors, ("a.b",)), present, source), encoding="utf-8")
-    assert replace(scales.read_anchors(path, Profile.EMBEDDED), hash=present.hash) == present
+    assert replace(aggregate.read_anchors(path, Profile.EMBEDDED), hash=present.hash) == present
     assert tomllib.loads(path.read_text(encoding="utf-8"))["provenance"] == {
         "date": "2026-11-22",
         "profile": "embedded",
@@ -133,7 +133,7 @@ def test_two_folders_become_anchors(folders: tuple[Path, Path], tmp_path: Path, 
         done = CliRunner().invoke(app, [*arguments, str(tmp_path / f"{turn}.toml")], catch_exceptions=False)
         assert done.exit_code == 0
     assert len({path.read_bytes() for path in tmp_path.glob("*.toml")}) == 1
-    found, present = scales.read_anchors(tmp_path / "0.toml", Profile.EMBEDDED), scales.load_anchors(Profile.EMBEDDED)
+    found, present = aggregate.read_anchors(tmp_path / "0.toml", Profile.EMBEDDED), aggregate.load_anchors(Profile.EMBEDDED)
     noisy = found.factors[Factor.NATURALNESS].metrics["bak"]
     assert 1.0 <= noisy.bad < 2.2
     assert noisy.human > 2.2

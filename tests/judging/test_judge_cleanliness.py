@@ -12,7 +12,7 @@ from scoring.judges import cleanliness
 from scoring.judges.cleanliness import CleanlinessJudge, Silence, silence
 from scoring.judges.judge import Utterance
 from scoring.report import Factor
-from scoring.scores.scales import load_anchors
+from scoring.scores.aggregate import load_anchors
 
 RATE = 22_050
 TEXT = "Follow the swan past the broken tower, and do not answer if the ghost calls your name."

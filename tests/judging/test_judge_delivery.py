@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from prompts.voices import LEVELS, Attribute, Register, Voice
+from prompts.voices import LEVELS, Attribute, Register, Voice, agreement, centre, edges, level
 from scoring.audio.audio import Audio, from_pcm
 from scoring.judges.delivery import DeliveryJudge, energy_sd, faintness, flatness, pause_share
 from scoring.judges.judge import Utterance
@@ -14,7 +14,7 @@ from scoring.judges.pitch import HOP, RATE, PitchTrack, quantiles, track
 from scoring.judges.recognition.recogniser import HeardWord, Recogniser
 from scoring.judges.word_timing import WordAligner, WordSpan, match_words, said_mask
 from scoring.report import Factor
-from scoring.scores.scales import agreement, centre, edges, level, load_anchors
+from scoring.scores.aggregate import load_anchors
 from scoring.studies.manipulations.manipulation import Manipulation, apply
 
 Tone = Callable[..., Audio]

@@ -16,7 +16,7 @@ from scoring.judges.intelligibility import IntelligibilityJudge, repeats, word_e
 from scoring.judges.judge import Utterance
 from scoring.judges.recognition.recogniser import NOISE_FLOOR, HeardWord, Recogniser, arpa
 from scoring.report import Factor
-from scoring.scores.scales import load_anchors
+from scoring.scores.aggregate import load_anchors
 
 TEXTS = (
     "Follow the swan past the broken tower, and do not answer if the ghost calls your name.",

@@ -13,8 +13,7 @@ from scoring.competition import Competition, Profile, load
 from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges, Panel
 from scoring.report import EvaluationReport, Factor, Gate, Metrics, SampleReport
-from scoring.scores.aggregate import ProfileIdentity
-from scoring.scores.scales import METRICS, load_anchors
+from scoring.scores.aggregate import METRICS, ProfileIdentity, load_anchors
 from scoring.synthesis import espeak
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber

@@ -9,7 +9,7 @@ from scoring.audio.audio import Audio, from_pcm
 from scoring.judges.judge import Utterance
 from scoring.judges.speaker import SpeakerJudge
 from scoring.report import Factor, Metrics
-from scoring.scores import scales
+from scoring.scores import aggregate
 from scoring.studies.manipulations.effects import shift_pitch
 
 FIRST = "Nobody in Chicago remembers Rachel Morgan, who painted the bakery brown."
@@ -33,7 +33,7 @@ def clips(speak: Callable[..., bytes]) -> dict[str, tuple[Audio, Audio]]:
 
 def test_one_voice_is_told_from_two(clips: dict[str, tuple[Audio, Audio]], compare: Compare) -> None:
     """Other words in the same voice earn everything; each other voice is less alike than that, most of them by far."""
-    scale = scales.load_anchors().factors[Factor.CONSISTENCY]
+    scale = aggregate.load_anchors().factors[Factor.CONSISTENCY]
     same = [compare(*clips[voice]) for voice in VOICES]
     other = [compare(clips[one][0], clips[two][1]) for one in VOICES for two in VOICES if one != two]
     assert [scale.utility(found) for found in same] == [1.0] * len(VOICES)

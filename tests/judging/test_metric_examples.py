@@ -6,6 +6,7 @@ import importlib
 import pytest
 
 MODULES = (
+    "prompts.voices",
     "scoring.audio.audio",
     "scoring.audio.clip",
     "scoring.judges.cleanliness",
@@ -21,7 +22,6 @@ MODULES = (
     "scoring.judges.standard.network",
     "scoring.language.text",
     "scoring.scores.aggregate",
-    "scoring.scores.scales",
     "scoring.scores.calibration",
     "scoring.studies.evidence.agreement",
 )

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from neurons.cli.scoring.commands import app
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
-from scoring.scores import scales
+from scoring.scores import aggregate
 from scoring.studies.evidence import measured
 from scoring.studies.evidence.discrimination import LEAST_DROP, UNCHARGED
 from scoring.studies.evidence.page import MEASURES, render
@@ -33,7 +33,7 @@ def test_the_page_is_up_to_date(page: str) -> None:
 @pytest.mark.parametrize("profile", Profile)
 def test_every_metric_that_costs_is_described(profile: Profile) -> None:
     """With unit and meaning, for people."""
-    anchored = {name for factor in scales.load_anchors(profile).factors.values() for name in factor.metrics}
+    anchored = {name for factor in aggregate.load_anchors(profile).factors.values() for name in factor.metrics}
     assert anchored - set(MEASURES) == set()
 
 

@@ -12,8 +12,19 @@ from prompts.groups import Group, GroupKind, Prompt
 from prompts.voices import Attribute, Register, Voice
 from scoring.competition import FACTORS, Profile
 from scoring.report import Factor, Gate, GroupReport, SampleReport
-from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, combine, contrast_moved, report
-from scoring.scores.scales import Anchor, Anchors, Combine, FactorAnchors, load_anchors
+from scoring.scores.aggregate import (
+    Anchor,
+    Anchors,
+    Combine,
+    FactorAnchors,
+    JudgedSample,
+    ProfileIdentity,
+    ScoreRules,
+    combine,
+    contrast_moved,
+    load_anchors,
+    report,
+)
 from scoring.types import Micro
 
 VOICE = Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3)

@@ -5,9 +5,8 @@ import pytest
 from prompts.groups import Group, GroupKind, Prompt
 from prompts.voices import Attribute, Register, Voice
 from scoring.report import Factor, Gate
-from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, report
+from scoring.scores.aggregate import Anchor, Anchors, Combine, FactorAnchors, JudgedSample, ProfileIdentity, ScoreRules, report
 from scoring.scores.reasons import GATES, explain
-from scoring.scores.scales import Anchor, Anchors, Combine, FactorAnchors
 
 VOICE = Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3)
 ANCHORS = Anchors(

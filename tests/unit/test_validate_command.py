@@ -22,7 +22,7 @@ from neurons.chain import wallets
 from neurons.cli.miner.validate import follow, measured
 from scoring.errors import Code
 from scoring.report import Factor
-from scoring.scores import scales
+from scoring.scores import aggregate
 from tests.builders import command_line
 from tests.builders.addresses import ALICE
 from tests.builders.command_line import Ended
@@ -263,7 +263,7 @@ async def test_follow_asks_until_it_has_ended(tmp_path: Path) -> None:
 def test_the_table_has_a_row_for_each_metric_that_was_measured() -> None:
     """With its factor's utility once, and the anchors of this version."""
     console = Console(width=100, record=True, file=io.StringIO())
-    console.print(measured(ValidationOut.model_validate(DONE), scales.load_anchors()))
+    console.print(measured(ValidationOut.model_validate(DONE), aggregate.load_anchors()))
     rows = [line.split() for line in console.export_text().splitlines() if "wer" in line or "cer" in line]
-    wer = scales.load_anchors().factors[Factor.INTELLIGIBILITY].metrics["wer"]
+    wer = aggregate.load_anchors().factors[Factor.INTELLIGIBILITY].metrics["wer"]
     assert rows[0] == ["intelligibility", "0.375", "wer", "0.25", f"{wer.human:.3g}", f"{wer.bad:.3g}"]

@@ -21,9 +21,8 @@ from scoring.receipts.audit import SAMPLE_TOLERANCE, near, part
 from scoring.receipts.certificate import Certificate, Trust, issue
 from scoring.receipts.receipt import Circumstances, Finding, ReceiptInvalid, Signed, Subject, prompts_hash
 from scoring.report import EvaluationReport, Factor, Gate
-from scoring.scores import scales
-from scoring.scores.aggregate import JudgedSample, ProfileIdentity, ScoreRules, mean, report
-from scoring.scores.scales import METRICS
+from scoring.scores import aggregate
+from scoring.scores.aggregate import METRICS, JudgedSample, ProfileIdentity, ScoreRules, mean, report
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 from voice_api.keys import CertifiedKey, ServiceKey, verify
 from workers.evaluation.audio_store import FolderStore, read_receipt
@@ -48,7 +47,7 @@ SUBJECT = Subject(
     block_hash=BLOCK_HASH,
     competition_hash=RULES.hash,
 )
-SCALE = scales.load_anchors(Profile.EMBEDDED)
+SCALE = aggregate.load_anchors(Profile.EMBEDDED)
 ISSUER = Keypair.create_from_seed(bytes(32))
 OTHER = Keypair.create_from_seed(bytes([1]) * 32)
 KEY = ServiceKey(Keypair.create_from_seed(bytes([2]) * 32))

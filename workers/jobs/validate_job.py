@@ -14,7 +14,7 @@ from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault, PlatformError, VoiceError
 from scoring.judges.recognition.dictionary import unknown
 from scoring.language.text import normalise, spell
-from scoring.scores import scales
+from scoring.scores import aggregate
 from scoring.scores.aggregate import ScoreRules
 from scoring.scores.reasons import explain
 from scoring.types import BlockHash
@@ -117,7 +117,7 @@ def validate(claim: ValidationClaim, rules: Competition, tools: Tools, progress:
     company = rules.groups(_COMPANY)
     panel = tools.panel(rules.profile, (*company, group), partial(progress, Stage.FETCH))
     report = panel.judge([group], {_ID: spoken}, rules, partial(progress, Stage.JUDGE))
-    reasons = explain([group], report, ScoreRules(scales.load_anchors(rules.profile), rules.factors))
+    reasons = explain([group], report, ScoreRules(aggregate.load_anchors(rules.profile), rules.factors))
     (sample,) = report.samples
     utilities = {factor.value: utility for factor, utility in sample.utilities.items()}
     return ValidationResult(

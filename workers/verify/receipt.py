@@ -21,7 +21,7 @@ from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import ReceiptInvalid, Signed, Statement
 from scoring.receipts.store import AudioStore
 from scoring.report import EvaluationReport
-from scoring.scores import scales
+from scoring.scores import aggregate
 from scoring.types import RoundNumber
 
 
@@ -122,7 +122,7 @@ def check_itself(case: Case, trust: Trust, name: str, now: datetime) -> VerifyOu
     asked = audit.prompts(said, case.groups)
     rows += asked
     if case.report is not None and not asked:
-        scale = scales.load_anchors(case.competition.profile)
+        scale = aggregate.load_anchors(case.competition.profile)
         rows += audit.anchored(case.report, scale) or audit.numbers(case.report, case.groups, case.competition, scale)
     return VerifyOutcome(tuple(rows), _notes(case, now))
 

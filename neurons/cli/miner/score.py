@@ -145,7 +145,7 @@ def _score(target: str, seed: RoundSeed, settings: MinerSettings) -> ScoredModel
     import torch
 
     from scoring.model.fingerprint import fingerprint
-    from scoring.scores import scales
+    from scoring.scores import aggregate
     from scoring.scores.aggregate import ScoreRules
     from scoring.scores.reasons import explain
     from workers.evaluation.progress import Stage
@@ -159,7 +159,7 @@ def _score(target: str, seed: RoundSeed, settings: MinerSettings) -> ScoredModel
         model = _model(target, seed.rules, means, progress)
         content = fingerprint(model.folder, partial(progress, Stage.FINGERPRINT)).content
         speech = judge_model(model, seed.block_hash, seed.rules, means, progress)
-    reasons = explain(groups, speech.report, ScoreRules(scales.load_anchors(seed.rules.profile), seed.rules.factors))
+    reasons = explain(groups, speech.report, ScoreRules(aggregate.load_anchors(seed.rules.profile), seed.rules.factors))
     return ScoredModel(
         target=target, family=model.family, content=content, seed=seed, groups=groups, speech=speech, reasons=reasons
     )

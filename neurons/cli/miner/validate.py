@@ -22,7 +22,7 @@ from scoring.types import MICRO
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
-    from scoring.scores.scales import Anchors
+    from scoring.scores.aggregate import Anchors
     from voice_api.schemas import ValidationOut
 
     Tell = Callable[[str], None]
@@ -53,13 +53,13 @@ def validate(
 ) -> None:
     """Have one recording judged by the network, and see where it loses points. Needs a registered hotkey; earns and costs nothing."""
     from neurons.api_client.client import VoiceApi
-    from scoring.scores import scales
+    from scoring.scores import aggregate
 
     upload = _read(file)
     _check("--text", text)
     _check("--description", description)
     settings = options.settings(MinerSettings, competition=competition)
-    scale = scales.load_anchors(load(settings.competition).version[-1].profile)
+    scale = aggregate.load_anchors(load(settings.competition).version[-1].profile)
     keys = keys_of(settings)
 
     async def ask(tell: "Tell") -> "ValidationOut":

@@ -71,7 +71,7 @@ def calibrate(
     date: Annotated[str | None, typer.Option("--date", help="The day to write into it (default: today, UTC).")] = None,
 ) -> None:
     """Measure a profile's anchors again, from recordings, through the judges that score models."""
-    from scoring.scores import calibration, scales
+    from scoring.scores import aggregate, calibration
     from scoring.studies import recordings
 
     chosen = _profile(profile)
@@ -82,7 +82,7 @@ def calibrate(
         for label, found in sets.items():
             row = bars.add_task(label, total=len(found.files))
             measured[label] = recordings.measure(panel, found, chosen, partial(_advance, bars, row))
-    present = scales.load_anchors(chosen)
+    present = aggregate.load_anchors(chosen)
     result = calibration.calibrate(present, measured["natural"][0], measured["degraded"][0])
     source = calibration.Provenance(
         date=date or datetime.now(UTC).date().isoformat(),

@@ -15,9 +15,9 @@ from scoring.judges import integrity
 from scoring.judges.panel import Panel
 from scoring.ranking import duel
 from scoring.report import Factor
-from scoring.scores import aggregate, calibration, scales
+from scoring.scores import aggregate, calibration
+from scoring.scores.aggregate import METRICS
 from scoring.scores.reasons import GATES
-from scoring.scores.scales import METRICS
 from scoring.studies.evidence import discrimination
 from scoring.studies.evidence.agreement import kendall, spearman
 from scoring.studies.evidence.measured import Measured
@@ -156,7 +156,7 @@ class ProfilePart:
 
 
 def _profile(profile: Profile, rules: Competition) -> ProfilePart:
-    scale = scales.load_anchors(profile)
+    scale = aggregate.load_anchors(profile)
     weights: Mapping[Factor, float] = rules.factors if rules.profile is profile else {}
     factors = [
         (factor, weights.get(factor), scale.factors[factor].combine.value) for factor in Factor if factor in FACTORS[profile]
@@ -178,7 +178,7 @@ def _profile(profile: Profile, rules: Competition) -> ProfilePart:
 
 
 def _move(attribute: Attribute) -> tuple[str, str, float, str]:
-    return attribute.value, METRICS[attribute], scales.load_anchors(Profile.EMBEDDED).moves[attribute], MOVE_UNITS[attribute]
+    return attribute.value, METRICS[attribute], aggregate.load_anchors(Profile.EMBEDDED).moves[attribute], MOVE_UNITS[attribute]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from scoring.judges.standard.mos import MosJudge, Squim
 from scoring.judges.standard.network import NetworkInput, bucket, pad_with_repeats, pad_with_silence, require, run_in_lanes
 from scoring.judges.standard.words import WordsJudge
 from scoring.report import Factor
-from scoring.scores import scales
+from scoring.scores import aggregate
 from tests.builders import fake_models
 
 RANGES = {
@@ -46,7 +46,7 @@ def test_every_number_is_finite_and_in_its_range(judges: Judges, utterances: Seq
         (name, numbers[name]) for numbers in found for name, (low, high) in RANGES.items() if not low <= numbers[name] <= high
     ] == []
     assert -1.0 <= pair["speaker_similarity"] <= 1.0
-    scale = scales.load_anchors(Profile.STANDARD)
+    scale = aggregate.load_anchors(Profile.STANDARD)
     wanted = {name for factor in scale.factors.values() for name in factor.metrics}
     assert wanted <= found[0].keys() | pair.keys()
 
@@ -106,7 +106,7 @@ def test_other_networks_fail_as_ours(hub: Any, tmp_path: Path) -> None:
 
 def test_judges_of_both_profiles_have_one_set_of_anchors() -> None:
     """Delivery and cleanliness are measured alike in both; so they are charged alike."""
-    standard, embedded = scales.load_anchors(Profile.STANDARD), scales.load_anchors(Profile.EMBEDDED)
+    standard, embedded = aggregate.load_anchors(Profile.STANDARD), aggregate.load_anchors(Profile.EMBEDDED)
     for factor in (Factor.DELIVERY, Factor.CLEANLINESS):
         assert standard.factors[factor] == embedded.factors[factor]
     assert standard.moves == embedded.moves

@@ -23,7 +23,7 @@ from scoring.judges.panel import Judges, Panel
 from scoring.judges.standard.models import Pin, Role, read_catalogue, read_pins, write_pins
 from scoring.progress import NO_PROGRESS
 from scoring.report import Factor, Gate
-from scoring.scores import scales
+from scoring.scores import aggregate
 from scoring.types import BlockHash, RoundNumber
 from workers.evaluation.judge_models import StandardModels
 from workers.evaluation.obtain import LocalModel
@@ -152,7 +152,7 @@ def test_an_evaluation(
     report = panel.judge(groups, spoken, competition, NO_PROGRESS)
     assert (report.profile, report.profile_hash) == ("standard", panel.identity.hash)
     assert [sample.gate for sample in report.samples] == [Gate.WRONG_WORDS] * 3
-    scale = scales.load_anchors(Profile.STANDARD)
+    scale = aggregate.load_anchors(Profile.STANDARD)
     assert set(scale.utilities(report.samples[-1].metrics)) == set(Factor)
     assert set(scale.utilities(report.samples[0].metrics)) == set(Factor) - {Factor.CONSISTENCY}
     assert panel.judge(groups, dict(reversed(spoken.items())), competition, NO_PROGRESS) == report
