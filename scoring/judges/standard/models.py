@@ -4,7 +4,6 @@ Every byte of a pinned model is checked by us: what the hub says of its own file
 """
 
 import hashlib
-import json
 import shutil
 from collections.abc import Mapping
 from enum import StrEnum
@@ -13,6 +12,7 @@ from typing import Annotated, Protocol, TypeVar
 
 from pydantic import Field, TypeAdapter
 
+from scoring import canonical_json
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.schema import StrictModel, read_toml
 
@@ -75,8 +75,8 @@ class Pin(StrictModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) over all of it."""
-        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+        """SHA-256 (hex) over the canonical JSON of all of it."""
+        return canonical_json.digest(self.model_dump())
 
     @property
     def label(self) -> str:
