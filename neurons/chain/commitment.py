@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from neurons.chain.types import COMMITMENT_BYTES
 from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import TAG_BYTES
-from scoring.model.fingerprint import tag_of as tag_of
 from scoring.types import Block, BlockHash, PublicKey, Tag, hash_bytes
 
 REPO_CHARACTERS = 61

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,11 +17,8 @@ from scoring.errors import Code, PlatformError
 from voice_api.settings import ApiSettings, DispatcherSettings, MetricsSettings
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
     from prometheus_client import CollectorRegistry
 
-    from neurons.chain.adapter import Chain
     from neurons.shutdown import Shutdown
 
 queue = typer.Typer(help="The model queue: chain → API.", no_args_is_help=True)
@@ -125,9 +123,7 @@ def validator_run(
     terms = Terms.of(settings, keys, schedule)
     ticks = Ticks()
 
-    def opening(turn: int) -> "AbstractAsyncContextManager[Chain]":
-        return open_chain(settings, turn)
-
+    opening = partial(open_chain, settings)
     url = settings.database_url.get_secret_value()
     if settings.follow:
         from neurons.validator.follow import daemon

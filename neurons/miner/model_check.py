@@ -5,9 +5,9 @@ from pathlib import Path
 
 import bittensor as bt
 
-from neurons.chain.commitment import Commitment, encode, tag_of
+from neurons.chain.commitment import Commitment, encode
 from scoring.competition import Competition
-from scoring.model.fingerprint import TAG_BYTES, Fingerprint, fingerprint
+from scoring.model.fingerprint import TAG_BYTES, Fingerprint, fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.types import ContentHash, PublicKey, Tag
 from workers.hub.inspect import FolderSource, inspect
@@ -25,7 +25,7 @@ class CheckedModel:
     prints: Fingerprint
 
 
-def check(folder: Path, competition: Competition) -> CheckedModel:
+def check_folder(folder: Path, competition: Competition) -> CheckedModel:
     """Run the validator's own checks on a folder; raises SubmissionFault with the code that a validator would record."""
     source = FolderSource(folder)
     family = inspect(source, competition, NO_PROGRESS)

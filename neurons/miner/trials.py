@@ -11,7 +11,7 @@ from neurons.miner.client import MinerClient, MinerState
 from neurons.miner.duel import DuelResult, Outlook
 from neurons.miner.journal import CheckpointJudged, Journal, ScoreRecord, TrialVerdict
 from neurons.miner.messages import Fact, Message, MessageKind, Notifier, Pace
-from neurons.miner.model_check import CheckedModel, check, repository_of
+from neurons.miner.model_check import CheckedModel, check_folder, repository_of
 from neurons.miner.scorer import Scorer
 from scoring.competition import Competition
 from scoring.errors import SubmissionFault
@@ -74,7 +74,7 @@ class Trials:
         """Check it and, if it is a model that was never tried, try it. A folder that vanishes meanwhile is no longer a checkpoint."""
         self._notify(Message(MessageKind.WORKING, f"Checking {checkpoint.folder.name}", {"checkpoint": str(checkpoint.folder)}))
         try:
-            found = await self._client.in_thread(lambda: check(checkpoint.folder, self._rules))
+            found = await self._client.in_thread(lambda: check_folder(checkpoint.folder, self._rules))
         except SubmissionFault as fault:
             self._end(
                 CheckpointTrial(checkpoint, ContentHash(""), None, ""),

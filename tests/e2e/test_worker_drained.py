@@ -13,14 +13,14 @@ import psutil
 import pytest
 
 from neurons.chain import wallets
-from neurons.chain.commitment import tag_of, tiebreak
+from neurons.chain.commitment import tiebreak
 from neurons.localnet import models, repositories
 from neurons.localnet.network import COMPETITION, worker_identity
 from neurons.localnet.services import pick_port
 from neurons.localnet.stack import Stack
 from neurons.shutdown import die_with_parent
 from scoring.competition import load
-from scoring.model.fingerprint import fingerprint
+from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
 from voice_api.db.database import Pool

@@ -9,8 +9,9 @@ from huggingface_hub.utils._validators import validate_repo_id
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurons.chain.commitment import Commitment, encode, in_cooldown, parse, tag_of, tiebreak
+from neurons.chain.commitment import Commitment, encode, in_cooldown, parse, tiebreak
 from scoring.errors import Code, SubmissionFault
+from scoring.model.fingerprint import tag_of
 from scoring.types import Block, ContentHash, PublicKey, Tag, to_block_hash
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"

@@ -30,7 +30,7 @@ Repo = Annotated[str, typer.Option("--repo", help="<namespace>/<name> on the mod
 @app.command()
 def check(folder: Folder, competition: CompetitionFile = None, as_json: AsJson = False) -> None:
     """Run the validator's checks on a model folder, without running the model."""
-    from neurons.miner.model_check import check as check_folder
+    from neurons.miner.model_check import check_folder
 
     found = check_folder(folder, _rules(competition))
     answer(as_json, asdict(found), lambda: _show_checked(found))
@@ -62,7 +62,7 @@ def publish(
 ) -> None:
     """Upload a checked model folder to the model hub; prints the revision to commit."""
     from neurons.miner.hub import publish as upload
-    from neurons.miner.model_check import check as check_folder
+    from neurons.miner.model_check import check_folder
 
     settings = MinerSettings()
     check_folder(folder, _rules(competition))
@@ -89,8 +89,7 @@ def commit(
     competition: CompetitionFile = None,
 ) -> None:
     """Commit a published model on the chain, bound to the wallet's hotkey."""
-    from neurons.miner.model_check import check as check_folder
-    from neurons.miner.model_check import commitment_of
+    from neurons.miner.model_check import check_folder, commitment_of
 
     settings = options.settings(MinerSettings)
     keys = keys_of(settings)
