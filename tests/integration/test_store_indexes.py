@@ -12,7 +12,7 @@ from neurons.localnet.services import EmbeddedService
 from voice_api.db.database import connection_to, sql
 
 BIG = {"submissions", "evaluations", "samples", "events"}
-# 100,000 submissions of 20,000 hotkeys, of which 256 are registered; 200,000 evaluations in 4,000 rounds, of which the last
+# 50,000 submissions of 10,000 hotkeys, of which 256 are registered; 100,000 evaluations in 2,000 rounds, of which the last
 # two are open with 80 rows that wait and 20 that run.
 LOAD = """
 set session_replication_role = replica;
@@ -20,30 +20,30 @@ insert into registry (netuid, block, block_hash) values (7, 100000, '0x');
 insert into neurons select 'hotkey-' || n, n, 'c', 0, n * 1000 from generate_series(0, 255) n;
 insert into submissions (hotkey, commit_block, tiebreak, public_key, commitment, repo, revision, tag, refused, state, code, copy_of,
                          tensors_hash)
-select 'hotkey-' || n % 20000, n, md5(n::text), repeat(md5(n::text), 2), 'v1', 'a/b-' || n, repeat('a', 40), md5(n::text), false, state,
+select 'hotkey-' || n % 10000, n, md5(n::text), repeat(md5(n::text), 2), 'v1', 'a/b-' || n, repeat('a', 40), md5(n::text), false, state,
        case when state in ('rejected', 'copy') then 1202 end, case when state = 'copy' then 1 end, md5(n::text)
 from (
-    select n, (array['scored', 'queued', 'rejected', 'copy', 'superseded'])[case when n > 80000 then 1 + n % 2 else 3 + n % 3 end] as state
-    from generate_series(1, 100000) n
+    select n, (array['scored', 'queued', 'rejected', 'copy', 'superseded'])[case when n > 40000 then 1 + n % 2 else 3 + n % 3 end] as state
+    from generate_series(1, 50000) n
 ) as new;
 insert into rounds (round, start_block, block_hash, deadline_block, competition_hash, state, closed_at)
-select n, n * 40, '0x', n * 40 + 160, 'c', case when n > 3998 then 'open' else 'closed' end, case when n <= 3998 then now() end
-from generate_series(1, 4000) n;
+select n, n * 40, '0x', n * 40 + 160, 'c', case when n > 1998 then 'open' else 'closed' end, case when n <= 1998 then now() end
+from generate_series(1, 2000) n;
 insert into evaluations (submission_id, round, queue, priority, state, score, receipt, signature, certificate, receipt_hash, finished_at,
                          claimed_at, token, lease_until, host)
-select 1 + n % 100000, 1 + n / 50, 'cpu', n % 24, state, case when state = 'scored' then n end,
+select 1 + n % 50000, 1 + n / 50, 'cpu', n % 24, state, case when state = 'scored' then n end,
        case when state = 'scored' then '{}'::json end, case when state = 'scored' then 'ab' end,
        case when state = 'scored' then '{}'::json end, case when state = 'scored' then md5(n::text) end,
-       case when state = 'scored' then now() - (200000 - n) * interval '1 second' end, now() - interval '1 day',
+       case when state = 'scored' then now() - (100000 - n) * interval '1 second' end, now() - interval '1 day',
        case when state = 'running' then gen_random_uuid() end, case when state = 'running' then now() + interval '1 hour' end, 'host-1'
 from (
-    select n, case when n < 199900 then 'scored' when n % 5 = 0 then 'running' else 'queued' end as state
-    from generate_series(0, 199999) n
+    select n, case when n < 99900 then 'scored' when n % 5 = 0 then 'running' else 'queued' end as state
+    from generate_series(0, 99999) n
 ) as new;
 insert into samples (evaluation_id, position, prompt_id, group_id, score, metrics, utilities, pcm_sha256, seconds)
-select 1 + n / 44, n % 44, 'p' || n % 44, 'g', 0, '{}', '{}', 'ab', 1 from generate_series(0, 199999) n;
+select 1 + n / 44, n % 44, 'p' || n % 44, 'g', 0, '{}', '{}', 'ab', 1 from generate_series(0, 99999) n;
 insert into events (kind, actor, submission_id, evaluation_id, from_state, to_state, code)
-select 'evaluation', 'w', 1 + n / 2, 1 + n, 'running', 'queued', case when n % 10 = 0 then 2001 end from generate_series(0, 199999) n;
+select 'evaluation', 'w', 1 + n / 2, 1 + n, 'running', 'queued', case when n % 10 = 0 then 2001 end from generate_series(0, 99999) n;
 analyze;
 """
 
@@ -54,31 +54,31 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "queue.due_counts": (),
     "queue.pending": (0, 50),
     "queue.durations": ("cpu", 50),
-    "queue.get": (150000,),
-    "queue.page": (150000, 50),
-    "queue.page_of_round": (0, 50, 3999),
-    "queue.page_of_submission": (0, 50, 90000, None),
-    "queue.hand_back": (199999, "00000000-0000-0000-0000-000000000000", 2001, "", None, False, "w1", None, 8),
-    "queue.settle_submission": (90000, "scored", None, None, None, None, None, "w1", 1),
-    "submissions.get": (90000,),
-    "submissions.page": (90000, 50),
+    "queue.get": (75000,),
+    "queue.page": (75000, 50),
+    "queue.page_of_round": (0, 50, 1999),
+    "queue.page_of_submission": (0, 50, 45000, None),
+    "queue.hand_back": (99999, "00000000-0000-0000-0000-000000000000", 2001, "", None, False, "w1", None, 8),
+    "queue.settle_submission": (45000, "scored", None, None, None, None, None, "w1", 1),
+    "submissions.get": (45000,),
+    "submissions.page": (45000, 50),
     "submissions.page_of_state": (0, 50, "copy"),
     "submissions.page_of_hotkey": (0, 50, "hotkey-7", None),
-    "submissions.evaluations": (90000, 100),
-    "submissions.events": (90000, 0, 50),
+    "submissions.evaluations": (45000, 100),
+    "submissions.events": (45000, 0, 50),
     "submissions.known_of": ("{hotkey-7,nobody}", "{7,7}", "{1001}"),
     "submissions.by_tensors": ("ab",),
     "submissions.leaderboard": (100, "v"),
-    "submissions.statuses": ("{hotkey-7}", "{7}", 3999),
+    "submissions.statuses": ("{hotkey-7}", "{7}", 1999),
     "queue.samples": (2000, -1, 50),
     "queue.receipt": ("ab",),
-    "rounds.results": (3999,),
+    "rounds.results": (1999,),
     "rounds.samples": (3,),
     "rounds.latest": (),
     "rounds.page": (100, 50),
     "ledger.waiting": ("v", 1),
     "operations.stuck": (0, 50),
-    "operations.parked_since_quarantine": (90000,),
+    "operations.parked_since_quarantine": (45000,),
     "operations.by_host": ("host-2", "2020-01-01", "2100-01-01"),
     "watch.ages": (),
     "watch.failures_today": (),

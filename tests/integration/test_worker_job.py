@@ -39,7 +39,10 @@ from workers.jobs.context import WorkerContext
 from workers.jobs.wakeup import work_one
 from workers.sandbox.sandbox import Sandbox
 
-SCHEDULE = load(COMPETITION)
+DEMO = load(COMPETITION)
+ONE_OF_EACH = DEMO.version[0].round.model_copy(update={"single": 1, "counterfactual": 1, "voice": 1})
+SCHEDULE = DEMO.model_copy(update={"version": (DEMO.version[0].model_copy(update={"round": ONE_OF_EACH}),)})
+"""The demo's rules, with a group of each kind a round."""
 ROUND = 3
 
 
