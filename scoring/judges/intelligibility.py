@@ -69,12 +69,9 @@ def repeats(asked: Sequence[str], heard: Sequence[str]) -> int:
     >>> repeats("we sail at dawn".split(), "we sail at dawn we sail".split())
     1
     """
-    return max(_excess(_sequences(asked, length), _sequences(heard, length)) for length in REPEATED)
+    counts = [(_sequences(asked, length), _sequences(heard, length)) for length in REPEATED]
+    return max(sum(max(0, count - max(1, wanted[sequence])) for sequence, count in found.items()) for wanted, found in counts)
 
 
 def _sequences(words: Sequence[str], length: int) -> Counter[tuple[str, ...]]:
     return Counter(zip(*(words[start:] for start in range(length)), strict=False))
-
-
-def _excess(asked: Counter[tuple[str, ...]], heard: Counter[tuple[str, ...]]) -> int:
-    return sum(max(0, count - max(1, asked[sequence])) for sequence, count in heard.items())

@@ -75,7 +75,14 @@ def _evaluate(assignment: Assignment, tools: Tools, lineage: Lineage, progress: 
         prints = found
         earlier = lineage.earlier(claim, prints.content, prints.tensors)
         if earlier is not None:
-            return _name_copy(assignment, prints, earlier)
+            reason = (
+                f"same model as submission {earlier.submission}, "
+                f"committed earlier (block {earlier.commit_block}) by {earlier.hotkey}"
+            )
+            finding = Finding(
+                content_hash=prints.content, tensors_hash=prints.tensors, code=Code.COPY, reason=reason, report=None
+            )
+            return signer.verdict(claim, competition, finding, copy_of=earlier.submission)
         speech = judge_model(model, claim.block_hash, competition, tools, progress)
     except SubmissionFault as fault:
         return reject(assignment, fault, prints)
@@ -83,11 +90,3 @@ def _evaluate(assignment: Assignment, tools: Tools, lineage: Lineage, progress: 
     finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=None, reason=None, report=speech.report)
     timings = {"speak": speech.speak_seconds, "judge": speech.judge_seconds}
     return signer.verdict(claim, competition, finding, timings=timings)
-
-
-def _name_copy(assignment: Assignment, prints: Fingerprint, earlier: EarlierOwner) -> Verdict:
-    reason = (
-        f"same model as submission {earlier.submission}, committed earlier (block {earlier.commit_block}) by {earlier.hotkey}"
-    )
-    finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=Code.COPY, reason=reason, report=None)
-    return assignment.signer.verdict(assignment.claim, assignment.competition, finding, copy_of=earlier.submission)

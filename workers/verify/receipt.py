@@ -118,18 +118,16 @@ def check_itself(case: Case, trust: Trust, name: str, now: datetime) -> VerifyOu
     if said.subject.competition_hash != case.competition.hash:
         rules = Difference(f"rules of round {said.subject.round}", said.subject.competition_hash, case.competition.hash)
         return VerifyOutcome((rules,), _notes(case, now))
-    rows = [*_name(name, receipt.digest(signed.receipt)), *audit.authenticity(signed, said, trust)]
+    digest = receipt.digest(signed.receipt)
+    is_hash = len(name) == len(digest) and set(name) <= set("0123456789abcdef")
+    rows = [Difference("receipt's hash", name, digest)] if is_hash and name != digest else []
+    rows += audit.authenticity(signed, said, trust)
     asked = audit.prompts(said, case.groups)
     rows += asked
     if case.report is not None and not asked:
         scale = aggregate.load_anchors(case.competition.profile)
         rows += audit.anchored(case.report, scale) or audit.numbers(case.report, case.groups, case.competition, scale)
     return VerifyOutcome(tuple(rows), _notes(case, now))
-
-
-def _name(name: str, digest: str) -> list[Difference]:
-    is_hash = len(name) == len(digest) and set(name) <= set("0123456789abcdef")
-    return [Difference("receipt's hash", name, digest)] if is_hash and name != digest else []
 
 
 def _notes(case: Case, now: datetime) -> tuple[str, ...]:
