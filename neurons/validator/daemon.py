@@ -184,7 +184,7 @@ async def serve(url: str, opening: Opening, signer: ValidatorIdentity, terms: Te
     database = await connect(url, lazy=True)  # a tick waits for it
     try:
         store = Store.over(database, signer.hotkey)
-        weights = WeightSetter(opening, store.ledger, store.weights, terms)
+        weights = WeightSetter(opening, store.ledger, store.weights, store.submissions, terms)
         async with opening(0) as chain:
             rounds = run(chain, store, signer, terms.schedule, pause=terms.pause, stop=stop, ticks=ticks, done=weights.wake)
             await together(rounds, weights.run(stop))

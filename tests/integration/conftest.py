@@ -327,7 +327,7 @@ class ValidatorBed:
             wallet=self.wallet, version_key=0, schedule=SCHEDULE, pause=timedelta(seconds=1), deadline=timedelta(seconds=30)
         )
         opening = cast(Opening, lambda _turn: nullcontext(self.chain))
-        await WeightSetter(opening, self.store.ledger, self.store.weights, terms).turn()
+        await WeightSetter(opening, self.store.ledger, self.store.weights, self.store.submissions, terms).turn()
 
     async def claim(self) -> Claim:
         """The next evaluation, which must be there."""

@@ -8,11 +8,12 @@ import asyncpg
 import pytest
 
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, Hotkey, Micro, RoundNumber, SubmissionId, Tag, TensorsHash
+from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, Tag, TensorsHash, Uid
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.operations import Operations
 from voice_api.db.queue import EvaluationQueue
+from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.states import ActorKind, EventKind, QueueName, SubmissionState, VerdictState
 from voice_api.db.submissions import Candidate, KnownCommitment, NewSubmission, OutcomeCount, Submissions, TagRecord
 
@@ -174,6 +175,25 @@ async def test_events(store: Submissions, pool: Pool, open_round: OpenRound, ver
     assert [event.evaluation_id for event in events] == [None, *[held.evaluation_id] * 7, None]
     assert await store.events(submission, after=events[1].id, limit=2) == events[2:4]
     assert await store.events(SubmissionId(99)) == ()
+
+
+async def test_the_newest_commitment_that_rounds_ask_for(
+    store: Submissions, pool: Pool, new_submission: Build, refused: Build
+) -> None:
+    """Of each registered hotkey: neither one that was refused on its own, nor one of a banned hotkey; what was judged stays."""
+    names = [Hotkey(name) for name in ("banned", "none", "refused", "replaced")]
+    neurons = [
+        RegisteredNeuron(hotkey=name, uid=Uid(uid), coldkey="c", registered_at_block=Block(0), immune_until_block=Block(0))
+        for uid, name in enumerate(names)
+    ]
+    await Registry(pool).replace(RegistrySnapshot(1, Block(1), BlockHash("0x" + "1" * 64), tuple(neurons)))
+    await store.add([new_submission(), new_submission(hotkey=names[0], commit_block=Block(5))])
+    await store.add([new_submission(hotkey=names[2], commit_block=Block(6)), refused(hotkey=names[2], commit_block=Block(7))])
+    await store.add([new_submission(hotkey=names[3], commit_block=Block(block)) for block in (8, 9)])
+    await Operations(pool).ban(names[0], actor="an operator's hotkey", reason="private")
+    blocks = [(found.recorded, found.admitted) for found in await store.newest()]
+    assert [found.hotkey for found in await store.newest()] == names
+    assert blocks == [(5, None), (None, None), (7, 6), (9, 9)]
 
 
 async def test_unknown_submission(store: Submissions) -> None:

@@ -1,7 +1,7 @@
 """Setting weights on a real database and a development chain whose node fails: each attempt's row tells what became of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +15,7 @@ from neurons.chain.adapter import Chain
 from neurons.chain.types import ChainUnavailable
 from neurons.devchain import operations
 from neurons.devchain.faults import FaultKind
+from neurons.model_queue.daemon import registry
 from neurons.shutdown import Shutdown
 from neurons.validator.weights.setter import Terms, WeightSetter
 from neurons.validator.weights.view import replay
@@ -25,7 +26,9 @@ from tests.builders.ledger import a_ledger_entry, attempts_of, some_inputs
 from tests.integration import weight_bed
 from tests.integration.weight_bed import Bed, vector
 from voice_api.db.database import Connection, Pool, open_pool
+from voice_api.db.registry import Registry
 from voice_api.db.states import Mechanism, WeightOutcome
+from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.db.weights import UnreadableAttempt, WeightAttempt, of_snapshot
 from voice_api.errors import DatabaseUnavailable
 
@@ -154,7 +157,7 @@ async def test_a_bug_ends_the_task(bed: Bed) -> None:
 
     terms = Terms(wallet=bed.wallet, version_key=0, schedule=bed.schedule, pause=timedelta(seconds=0.01), deadline=bed.deadline)
     with pytest.raises(ZeroDivisionError):
-        await WeightSetter(broken, bed.ledger, bed.weights, terms).run(Shutdown())
+        await WeightSetter(broken, bed.ledger, bed.weights, Submissions(bed.pool), terms).run(Shutdown())
 
 
 @pytest.mark.parametrize(
@@ -364,6 +367,26 @@ async def test_a_subnet_without_any_model_burns_also_while_its_ledger_stands_sti
     await bed.pass_blocks(30)
     await bed.setting().turn()
     assert await bed.outcomes() == ["set"]
+
+
+async def test_a_commitment_that_cannot_be_read_does_not_end_that(
+    tmp_path: Path, pool: Pool, refused: Callable[..., NewSubmission]
+) -> None:
+    """It was recorded as refused, so no round will ever ask for it."""
+    bed = weight_bed.make(tmp_path, pool)
+    await bed.ledger.append(a_ledger_entry(1))
+    await bed.commit(0)
+    await bed.pass_blocks(SILENCE + 30)
+    await bed.setting().turn()
+    assert await bed.outcomes() == []
+    async with bed.opening(-1) as chain:
+        metagraph = await chain.metagraph()
+    committed = metagraph.commitments[0]
+    await Registry(pool).replace(registry(metagraph))
+    await Submissions(pool).add([refused(hotkey=committed.hotkey, commit_block=committed.block)])
+    await bed.setting().turn()
+    assert await bed.outcomes() == ["set"]
+    assert dict((await bed.on_chain()).row or {}) == {0: 65_535}
 
 
 SILENCE = 3 * 360 + 2 * 1_080

@@ -26,6 +26,7 @@ from tests.builders import ranking
 from tests.builders.ledger import a_ledger_entry, some_inputs
 from voice_api.db.database import Pool
 from voice_api.db.ledger import Ledger, LedgerEntry
+from voice_api.db.submissions import Submissions
 from voice_api.db.weights import WeightAttempt, Weights
 
 NETUID = 7
@@ -96,7 +97,8 @@ class Bed:
             deadline=self.deadline,
             grace=self.grace,
         )
-        return WeightSetter(self.opening, Ledger(pool, self.hotkey), Weights(pool, self.hotkey), terms, behind=behind)
+        ledger, weights, submissions = Ledger(pool, self.hotkey), Weights(pool, self.hotkey), Submissions(pool)
+        return WeightSetter(self.opening, ledger, weights, submissions, terms, behind=behind)
 
     async def pass_blocks(self, count: int) -> None:
         """Let so many blocks pass."""

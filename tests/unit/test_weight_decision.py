@@ -16,6 +16,7 @@ from tests.builders import chain, ranking
 from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, a_weight_plan, some_inputs
 from voice_api.db.ledger import EntryOutline, LedgerEntry
 from voice_api.db.states import WeightOutcome
+from voice_api.db.submissions import NewestCommitment
 from voice_api.db.weights import UnreadableAttempt, WeightAttempt
 from voice_api.errors import LedgerInvalid
 
@@ -212,6 +213,34 @@ def test_a_ledger_that_is_behind_pays_nobody_and_burns_nothing(
         assert (found.block, found.why.startswith(expected), found.held) == (None, True, "")
     else:
         assert found == expected
+
+
+GARBAGE = CommitmentRecord(MINER, Block(20), "hello", CommitmentStatus.PLAIN)
+SEALED = CommitmentRecord(MINER, Block(20), "", CommitmentStatus.SEALED)
+
+
+@pytest.mark.parametrize(
+    ("committed", "recorded", "admitted", "burns"),
+    [
+        pytest.param(GARBAGE, 20, None, True, id="refused, and nothing before it"),
+        pytest.param(GARBAGE, 20, 10, True, id="refused, and the one before it was rejected"),
+        pytest.param(GARBAGE, 20, 15, False, id="refused, and the one before it waits"),
+        pytest.param(GARBAGE, 10, 10, False, id="not recorded yet"),
+        pytest.param(GARBAGE, 20, 20, False, id="it waits"),
+        pytest.param(a_commitment(), 10, None, True, id="banned"),
+        pytest.param(SEALED, 10, 10, True, id="sealed, and the one before it was rejected"),
+        pytest.param(SEALED, None, None, True, id="sealed, and nothing before it"),
+        pytest.param(SEALED, 15, 15, False, id="sealed, and the one before it waits"),
+    ],
+)
+def test_a_commitment_that_no_round_asks_for_does_not_end_the_burn(
+    committed: CommitmentRecord, recorded: int | None, admitted: int | None, *, burns: bool
+) -> None:
+    """Its hotkey's one before it stands in its place; without that anybody's nonsense would keep weights from being set for ever."""
+    blocks = [None if block is None else Block(block) for block in (recorded, admitted)]
+    history = replace(known(head=a_ledger_entry(state=REJECTED)), newest={MINER: NewestCommitment(MINER, *blocks)})
+    found = decide(replace(a_metagraph(3_241), commitments=(committed,)), ME, history, SCHEDULE)
+    assert found == (DUE if burns else NotYet(None, STOOD + NONE_TO_HOLD))
 
 
 ENDING = SCHEDULE.model_copy(update={"until_round": 1000})

@@ -95,6 +95,16 @@ class KnownCommitment:
     cooldown_from: Block | None
 
 
+@dataclass(frozen=True, slots=True)
+class NewestCommitment:
+    """The newest commitment of a registered hotkey that is recorded, and the newest that rounds ask for (None: there is none)."""
+
+    hotkey: Hotkey
+    recorded: Block | None
+    admitted: Block | None
+    """Neither refused on the commitment alone, nor banned since."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A submission that may still be judged, as deciding about a round needs it."""
@@ -239,6 +249,10 @@ class Submissions:
         Also what was scored before its hotkey committed again, while nothing later of that hotkey has a verdict.
         """
         return tuple(read(Candidate, row) for row in await self._fetch("submissions.candidates"))
+
+    async def newest(self) -> tuple[NewestCommitment, ...]:
+        """The newest commitment of each registered hotkey, also of one that has none."""
+        return tuple(read(NewestCommitment, row) for row in await self._fetch("submissions.newest", Code.BANNED))
 
     async def statuses(self, named: Sequence[Entrant], asked: RoundNumber) -> tuple[SubmissionStatus, ...]:
         """The statuses of submissions that are named, or that a round asked for; none of unknown ones."""

@@ -23,6 +23,7 @@ from scoring.errors import Code, PlatformError
 from voice_api.db.audits import Audits
 from voice_api.db.database import connect
 from voice_api.db.ledger import Ledger
+from voice_api.db.submissions import Submissions
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable
 from voice_api.runtime.process_metrics import Ticks
@@ -79,7 +80,9 @@ async def serve(
             follower = Follower(
                 chain=chain, evidence=evidence, theirs=theirs, own=ledger, audits=audits, signer=signer, rate=followed.rate
             )
-            weights = WeightSetter(opening, ledger, Weights(database, me), terms, behind=lambda: follower.behind)
+            weights = WeightSetter(
+                opening, ledger, Weights(database, me), Submissions(database), terms, behind=lambda: follower.behind
+            )
             folding = _fold(follower, terms, stop=stop, ticks=ticks, gauges=gauges, folded=weights.wake)
             auditing = _audit(audits, api, by_command(followed.competition), pause=terms.pause, stop=stop, gauges=gauges)
             await together(folding, weights.run(stop), unless_stopped(stop, auditing))

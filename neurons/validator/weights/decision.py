@@ -1,9 +1,9 @@
 """The decision about weights: whether they are due, and from which input: the ledger's head, or an older plan carried over."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from neurons.chain.types import Metagraph
+from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey, RoundNumber, Uid, entrant
@@ -11,6 +11,7 @@ from scoring.weights import plan
 from scoring.weights.plan import CarriedOver, PlanInput, Snapshot, WeightPlan
 from voice_api.db.ledger import EntryOutline, Ledger, LedgerEntry
 from voice_api.db.states import RoundState, WeightOutcome
+from voice_api.db.submissions import NewestCommitment, Submissions
 from voice_api.db.weights import StoredAttempt, WeightAttempt, Weights
 
 WARN_ROUNDS = 50
@@ -37,6 +38,8 @@ class WeightHistory:
     """The last one that the chain took and that was no older plan carried over."""
     behind: bool = False
     """Whether a closed round waits to be folded."""
+    newest: Mapping[Hotkey, NewestCommitment] = field(default_factory=dict)
+    """Of each registered hotkey; empty for a validator that follows, whose database has no commitments."""
 
     @property
     def paid(self) -> bool:
@@ -57,7 +60,7 @@ class WeightHistory:
         return f"in round {self.judged.round} {why}" if self.judged is not None and why else ""
 
 
-async def read_history(ledger: Ledger, weights: Weights) -> WeightHistory:
+async def read_history(ledger: Ledger, weights: Weights, submissions: Submissions) -> WeightHistory:
     """All that decides when weights are due; raises DatabaseUnavailable."""
     unfolded = next(iter(await ledger.waiting(1)), None)
     return WeightHistory(
@@ -67,6 +70,7 @@ async def read_history(ledger: Ledger, weights: Weights) -> WeightHistory:
         waiting=await weights.waiting(),
         planned=await weights.planned(),
         behind=unfolded is not None and unfolded.state is RoundState.CLOSED,
+        newest={found.hotkey: found for found in await submissions.newest()},
     )
 
 
@@ -161,15 +165,28 @@ def _nobody_can_earn(metagraph: Metagraph, history: WeightHistory, schedule: Sch
     """Say whether a burn of everything is right whatever the ledger does not know yet.
 
     So it is when the ledger pays nobody, rejected whatever commitments of registered hotkeys the chain has, and counts every receipt
-    that reached it last.
+    that reached it last. In the place of a commitment that no round ever asks for stands its hotkey's one before it, if there is one.
     """
     if history.head is None or history.distrust:
         return False
     rejected = {rejection.entrant for rejection in history.head.state.rejections}
     since = _registered_at(metagraph)
-    known = [item for item in metagraph.commitments if item.hotkey in since and since[item.hotkey] <= item.block]
-    waiting = [item for item in known if entrant(item.hotkey, item.block) not in rejected]
+    asked = [(item.hotkey, _asked_for(item, history.newest.get(item.hotkey))) for item in metagraph.commitments]
+    known = [entrant(hotkey, block) for hotkey, block in asked if block is not None and since.get(hotkey, block + 1) <= block]
+    waiting = [name for name in known if name not in rejected]
     return not waiting and _burns_everything(metagraph, history.head, schedule)
+
+
+def _asked_for(item: CommitmentRecord, newest: NewestCommitment | None) -> Block | None:
+    """The block of the commitment that rounds ask for where the chain has this one as its hotkey's last; None where there is none.
+
+    Rounds never ask for one that cannot be read, is sealed, came too early, or is of a banned hotkey: without such an exception
+    anybody's nonsense would end every burn for ever. One that is not recorded yet may be asked for.
+    """
+    if newest is None:
+        return item.block
+    readable = item.status in (CommitmentStatus.PLAIN, CommitmentStatus.REVEALED)
+    return item.block if readable and item.block != newest.recorded else newest.admitted
 
 
 def _burns_everything(metagraph: Metagraph, head: LedgerEntry, schedule: Schedule) -> bool:

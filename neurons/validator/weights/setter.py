@@ -40,6 +40,7 @@ from scoring.types import Block, Hotkey, Uid
 from scoring.weights.plan import PlanInput, WeightsInvalid, to_u16
 from voice_api.db.ledger import Ledger
 from voice_api.db.states import Mechanism, WeightOutcome
+from voice_api.db.submissions import Submissions
 from voice_api.db.weights import UnreadableAttempt, WeightAttempt, Weights
 from voice_api.errors import DatabaseUnavailable
 
@@ -83,10 +84,17 @@ class WeightSetter:
     """Sets a validator's weights whenever they are due, and follows each attempt to its end."""
 
     def __init__(
-        self, opening: Opening, ledger: Ledger, weights: Weights, terms: Terms, *, behind: Callable[[], bool] = lambda: False
+        self,
+        opening: Opening,
+        ledger: Ledger,
+        weights: Weights,
+        submissions: Submissions,
+        terms: Terms,
+        *,
+        behind: Callable[[], bool] = lambda: False,
     ) -> None:
         """`behind` says whether rounds that are not in this database wait to be folded."""
-        self._behind = behind
+        self._behind, self._submissions = behind, submissions
         self._connection, self._ledger, self._weights, self._terms = ChainConnection(opening), ledger, weights, terms
         self._woken = asyncio.Event()
         self._history: WeightHistory | None = None
@@ -155,7 +163,7 @@ class WeightSetter:
             while self._unwritten:
                 await self._weights.record(self._unwritten[0])
                 del self._unwritten[0]
-            found = await read_history(self._ledger, self._weights)
+            found = await read_history(self._ledger, self._weights, self._submissions)
             self._history = replace(found, behind=found.behind or self._behind())
             self._name_unreadable(self._history)
         except DatabaseUnavailable as outage:

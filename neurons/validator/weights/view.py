@@ -26,6 +26,7 @@ from scoring.weights.plan import CarriedOver, Snapshot, WeightPlan, WeightsInval
 from voice_api.db.database import open_pool
 from voice_api.db.ledger import Ledger, LedgerEntry
 from voice_api.db.states import WeightOutcome
+from voice_api.db.submissions import Submissions
 from voice_api.db.weights import Made, StoredAttempt, UnreadableAttempt, Weights, of_snapshot
 from voice_api.errors import LedgerInvalid
 
@@ -88,7 +89,7 @@ async def plan_now(settings: ValidatorSettings, validator: Hotkey, chain: Chain)
     schedule = load(settings.competition)
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool, chain:
         metagraph = await chain.metagraph()
-        history = await read_history(Ledger(pool, validator), Weights(pool, validator))
+        history = await read_history(Ledger(pool, validator), Weights(pool, validator), Submissions(pool))
     rounds_left_or_raise(schedule, RoundNumber(metagraph.block // schedule.round_blocks))
     head = history.head
     if head is None:
@@ -107,7 +108,8 @@ async def attempts(
     """The validator's last attempts, newest first, and the decision of now, None where the chain does not answer."""
     async with open_pool(settings.database_url.get_secret_value(), size=1) as pool:
         weights = Weights(pool, validator)
-        found, history = await weights.page(limit=limit), await read_history(Ledger(pool, validator), weights)
+        found = await weights.page(limit=limit)
+        history = await read_history(Ledger(pool, validator), weights, Submissions(pool))
     try:
         async with chain:
             return found, decide(await chain.metagraph(), validator, history, load(settings.competition))

@@ -184,6 +184,15 @@ from standing
 join submissions s using (id)
 order by s.commit_block, s.tiebreak, s.id;
 
+-- name: newest
+-- The newest commitment of each registered hotkey, and the newest that was neither refused on the commitment alone nor banned ($1) since.
+select n.hotkey, max(s.commit_block) as recorded,
+       max(s.commit_block) filter (where not s.refused and s.code is distinct from $1) as admitted
+from neurons n
+left join submissions s using (hotkey)
+group by n.hotkey
+order by n.hotkey;
+
 -- name: statuses
 -- Where submissions stand that are named by hotkey and commit block, one array each, or that a round asked for.
 select s.hotkey, s.commit_block, s.state, s.code,
