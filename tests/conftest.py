@@ -23,7 +23,8 @@ from voice_api.db.database import Pool, connection_to, open_pool
 from voice_api.db.migrate import upgrade
 from voice_api.settings import ProcessSettings
 
-HERE = Path(__file__).parent
+SHORT = Path(__file__).parent / "integration" / "test_n"
+"""Files of this folder that come after this name hold short tests."""
 _numbers = count()
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -31,8 +32,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the folder of many short files last: the run's processes then end together, and none alone with a file of minutes."""
-    items.sort(key=lambda item: HERE / "integration" in item.path.parents)
+    """Put many short files last: the run's processes then end together, and no storm runs beside another or alone at the end."""
+    items.sort(key=lambda item: item.path.parent == SHORT.parent and item.path > SHORT)
 
 
 class Servers(ProcessSettings):
