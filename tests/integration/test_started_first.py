@@ -35,9 +35,9 @@ WORKER = ("-c", HOLD)
 """How a worker's start begins; the rest of it takes seconds."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def later() -> Iterator[tuple[Path, str]]:
-    """A migrated PostgreSQL that does not run: its folder, and the address that it will have."""
+    """A migrated PostgreSQL that does not run, and whoever starts it stops it: its folder, and the address that it will have."""
     with TemporaryDirectory(prefix="voice-later-") as name:
         folder = Path(name) / "postgres"
         service = start_postgres(folder, durable=False)
