@@ -75,15 +75,20 @@ class Commit:
         )
 
 
-def checkout(revision: str, folder: Path) -> Commit:
-    """The earlier commit in a folder of its own, with an environment of its own and a demo that it ran: made once, then kept."""
-    python = folder / ".venv" / "bin" / "python"
-    if not (folder / ".voice" / "demo" / "store").is_dir():
+def clone(revision: str, folder: Path) -> Path:
+    """The earlier commit's files in a folder of its own: made once, then kept."""
+    if not (folder / "Makefile").is_file():
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run(["git", "clone", "--quiet", "--shared", str(ROOT), str(folder)], check=True)
         subprocess.run(["git", "checkout", "--quiet", revision], cwd=folder, check=True)
+    return folder
+
+
+def checkout(revision: str, folder: Path) -> Commit:
+    """The earlier commit's clone, with an environment of its own and a demo that it ran: made once, then kept."""
+    if not (clone(revision, folder) / ".voice" / "demo" / "store").is_dir():
         subprocess.run(["make", "demo", "ONCE=1"], cwd=folder, check=True, stdout=sys.stderr)
-    return Commit(folder, python)
+    return Commit(folder, folder / ".venv" / "bin" / "python")
 
 
 def answers(commit: Commit, evidence: Path) -> Answers:

@@ -23,7 +23,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.golden_master import ROOT, Commit, checkout, kept_network
+from benchmarks.golden_master import ROOT, Commit, checkout, clone, kept_network
 
 PACKAGES = ("neurons", "workers", "voice_api", "scoring", "prompts")
 TARGETS = {"commitment → weight": 0.65, "a sample's audio → receipt": 0.85, "explain UID": 0.5}
@@ -145,12 +145,12 @@ def main() -> None:
     parser.add_argument("--names", action="store_true", help="also the modules that each walk enters now")
     parser.add_argument("--json", action="store_true", help="one JSON document for machines")
     given = parser.parse_args()
-    old, new = checkout(given.before, given.kept / given.before), Commit(ROOT, Path(sys.executable))
-    before, after = static(sources(old.folder)), static(sources(new.folder))
+    kept = given.kept / given.before
+    before, after = static(sources(clone(given.before, kept))), static(sources(ROOT))
     walked: dict[str, set[str]] = {}
     if not given.no_walks:
-        walked = walks(new)
-        before |= {name: len(entered) for name, entered in walks(old).items()}
+        walked = walks(Commit(ROOT, Path(sys.executable)))
+        before |= {name: len(entered) for name, entered in walks(checkout(given.before, kept)).items()}
         after |= {name: len(entered) for name, entered in walked.items()}
     if given.json:
         sys.stdout.write(json.dumps({"before": before, "after": after}) + "\n")
