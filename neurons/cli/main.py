@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from neurons.cli import daemons, pages, verify, wallet
+from neurons.cli import daemons, logs, pages, verify, wallet
 from neurons.cli.dev import commands as dev
 from neurons.cli.dev import demo
 from neurons.cli.miner import commands as miner
@@ -51,11 +51,15 @@ def voice(debug: bool = typer.Option(False, "--debug", help="Show the traceback 
 
 
 def main() -> None:
-    """Run the command line: an error is one line that names it and says what to do; a traceback comes only with --debug."""
+    """Run the command line: logs go to standard error, where an error is one line that names it and says what to do.
+
+    A traceback comes only with --debug.
+    """
     debug = "--debug" in sys.argv[1:]
     if debug:
         sys.argv.remove("--debug")
     try:
+        logs.configure()  # of every command: what a library or a sandbox logs must not stand before the answer
         sys.exit(app(standalone_mode=False))
     except (typer.TyperException, VoiceError, ValidationError) as error:
         if debug:

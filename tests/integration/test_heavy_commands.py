@@ -1,6 +1,8 @@
 """Commands that import torch before they look at what they were given: what is wrong is one line all the same."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -44,3 +46,22 @@ def test_a_worker_without_a_valid_certificate_ends_with_what_to_do(tmp_path: Pat
     assert told.startswith(f"error {Code.CERTIFICATE_INVALID} ")
     assert f"voice validator certify {key.address} --host NAME --out .voice/service.cert.json" in told
     assert ("expired at" in told, ended.returncode) == (expired, 1)
+
+
+LOGS = """
+import sys
+from neurons.cli.main import main
+sys.argv = ["voice", "--help"]
+try:
+    main()
+except SystemExit:
+    import structlog
+    structlog.get_logger("workers.sandbox").info("a guest's own output")
+"""
+
+
+def test_what_a_sandbox_logs_does_not_stand_beside_the_answer() -> None:
+    """Programs read what `--json` prints, audits among them: whatever a model makes its guest say goes to standard error."""
+    ended = subprocess.run((sys.executable, "-c", LOGS), capture_output=True, text=True, check=True, timeout=60)
+    assert ("Usage" in ended.stdout, "a guest's own output" in ended.stdout) == (True, False)
+    assert "a guest's own output" in ended.stderr
