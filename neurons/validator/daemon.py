@@ -111,17 +111,15 @@ async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | Non
         latest=await store.rounds.latest(),
         unfolded=unfolded,
         evidence=await store.rounds.evidence(unfolded.round) if unfolded is not None and closed else None,
-        statuses=await _statuses(store, head, unfolded)
-        if unfolded is not None and decide.ends(unfolded, metagraph.block)
-        else (),
+        statuses=await _statuses(store, head, unfolded) if unfolded is None or decide.ends(unfolded, metagraph.block) else (),
         head=head,
         candidates=await store.submissions.candidates(),
     )
 
 
-async def _statuses(store: Store, head: LedgerEntry | None, unfolded: Round) -> tuple[SubmissionStatus, ...]:
+async def _statuses(store: Store, head: LedgerEntry | None, unfolded: Round | None) -> tuple[SubmissionStatus, ...]:
     known = () if head is None else sorted(head.state.known)
-    return await store.submissions.statuses(known, unfolded.round)
+    return await store.submissions.statuses(known, None if unfolded is None else unfolded.round)
 
 
 async def _fold(store: Store, entry: LedgerEntry) -> bool:

@@ -30,7 +30,7 @@ class View:
     evidence: RoundEvidence | None
     """All that was judged in that round, once it is closed."""
     statuses: Sequence[SubmissionStatus]
-    """Of a round that is to be closed: the statuses of all submissions that the ledger knows or the round asked for."""
+    """Of all submissions that the ledger knows, and that a round which is to be closed asked for; only then, or while no round waits."""
     head: LedgerEntry | None
     candidates: Sequence[Candidate]
 
@@ -204,6 +204,8 @@ class RoundView:
     any_open: bool
     state: State
     candidates: Sequence[RoundCandidate]
+    expelled: bool = False
+    """Whether the ledger has a record of a submission that was banned or set aside."""
 
 
 def _round_view(view: View, competition: Competition, number: RoundNumber) -> RoundView:
@@ -225,11 +227,23 @@ def _round_view(view: View, competition: Competition, number: RoundNumber) -> Ro
         any_open=view.unfolded is not None,
         state=_state(view.head),
         candidates=candidates,
+        expelled=any(_is_expelled(status) and _has_record(view.head, status) for status in view.statuses),
     )
+
+
+def _is_expelled(status: SubmissionStatus) -> bool:
+    return status.state is SubmissionState.QUARANTINED or status.code is Code.BANNED
+
+
+def _has_record(head: LedgerEntry | None, status: SubmissionStatus) -> bool:
+    return _state(head).record(entrant(status.hotkey, status.commit_block)) is not None
 
 
 def open_round(view: RoundView, competition: Competition) -> RoundOpening | None:
     """The round that begins now, or None while one is open, none is due, or nobody is to be judged.
+
+    Where nobody is left to be judged, a round that asks for nobody lets the ledger drop whom an operator banned or set aside: else
+    their last weights would be sent on.
 
     First the king, then the holders of the other paid places; then newcomers and open duels, first those whose immunity ends soonest,
     then the others, by how long ago they were asked for; then, by that alone, scored submissions without a duel; then those that lost
@@ -260,7 +274,7 @@ def open_round(view: RoundView, competition: Competition) -> RoundOpening | None
         )
 
     entries = tuple(candidate.submission for candidate in sorted(eligible, key=priority)[: competition.round.evaluations])
-    if not entries:
+    if not entries and not view.expelled:
         return None
     return RoundOpening(number, start, Block(start + competition.round.deadline_blocks), entries)
 

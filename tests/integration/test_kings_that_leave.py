@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scoring.types import Block, Hotkey, RoundNumber, SubmissionId
+from tests.builders.ledger import attempts_of
 from voice_api.db.operations import Operations
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName
@@ -66,6 +67,23 @@ async def test_a_king_that_left_falls_with_the_next_round(stack: "ValidatorBed",
     assert await play(stack, 3) == "h2@100"
     entry = await stack.store.ledger.get(RoundNumber(3))
     assert entry.inputs.gone == {"h3@101": why}
+
+
+async def test_the_last_one_falls_too(stack: "ValidatorBed") -> None:
+    """A round that asks for nobody lets the ledger drop it, once; then everything is burned."""
+    await play(stack, 2)
+    for hotkey in ("h2", "h3"):
+        await Operations(stack.pool).ban(Hotkey(hotkey), actor="o", reason="r")
+    for block in (1_085, 1_445):
+        stack.chain.block = block
+        while await stack.tick():
+            pass
+    entry = await stack.store.ledger.head()
+    assert entry is not None
+    assert (entry.round, entry.king, entry.inputs.gone) == (3, None, {"h2@100": "banned", "h3@101": "banned"})
+    await stack.set_weights()
+    [kept] = await attempts_of(stack.store.weights)
+    assert kept.plan.burn == 1.0
 
 
 async def test_one_that_an_operator_brings_back_starts_anew(stack: "ValidatorBed") -> None:

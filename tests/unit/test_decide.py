@@ -19,8 +19,8 @@ from tests.builders import chain
 from tests.builders.ledger import a_ledger_entry
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
-from voice_api.db.states import EvaluationState, RoundState
-from voice_api.db.submissions import Candidate
+from voice_api.db.states import EvaluationState, RoundState, SubmissionState
+from voice_api.db.submissions import Candidate, SubmissionStatus
 from voice_api.keys import verify
 from voice_api.schemas.rounds import ResultOut
 
@@ -122,6 +122,39 @@ def test_who_is_not_registered_is_not_judged() -> None:
     action = decide(a_view(candidates=(just_came, gone)), SCHEDULE)
     assert isinstance(action, OpenRound)
     assert action.opening.entries == (1,)
+
+
+def a_status(state: SubmissionState, code: Code | None = None, number: int = 1) -> SubmissionStatus:
+    """The state of submission `number` of h<number>."""
+    return SubmissionStatus(
+        hotkey=Hotkey(f"h{number}"),
+        commit_block=Block(number),
+        state=state,
+        code=code,
+        superseded=False,
+        last_round=RoundNumber(1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "opens"),
+    [
+        pytest.param(a_status(SubmissionState.REJECTED, Code.BANNED), True, id="banned"),
+        pytest.param(a_status(SubmissionState.QUARANTINED), True, id="set aside"),
+        pytest.param(a_status(SubmissionState.REJECTED, Code.LOAD_FAILED), False, id="rejected by a worker"),
+        pytest.param(a_status(SubmissionState.REJECTED, Code.BANNED, 2), False, id="the ledger has no record of it"),
+    ],
+)
+def test_a_round_for_nobody_drops_whom_an_operator_put_out(status: SubmissionStatus, *, opens: bool) -> None:
+    """With the last model gone no other round would open, and its weights would be sent on; a fault of a worker's opens none."""
+    action = decide(a_view(head=a_head(), candidates=(), statuses=(status,)), SCHEDULE)
+    if not opens:
+        assert action == Wait()
+        return
+    assert isinstance(action, OpenRound)
+    assert action.opening.entries == ()
+    entry = a_ledger_entry(state=State(round=RoundNumber(1)))
+    assert decide(a_view(head=entry, candidates=(), statuses=(status,)), SCHEDULE) == Wait()
 
 
 @pytest.mark.parametrize(

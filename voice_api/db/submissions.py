@@ -254,8 +254,8 @@ class Submissions:
         """The newest commitment of each registered hotkey, also of one that has none."""
         return tuple(read(NewestCommitment, row) for row in await self._fetch("submissions.newest", Code.BANNED))
 
-    async def statuses(self, named: Sequence[Entrant], asked: RoundNumber) -> tuple[SubmissionStatus, ...]:
-        """The statuses of submissions that are named, or that a round asked for; none of unknown ones."""
+    async def statuses(self, named: Sequence[Entrant], asked: RoundNumber | None) -> tuple[SubmissionStatus, ...]:
+        """The statuses of submissions that are named, or that a round (None: there is none) asked for; none of unknown ones."""
         pairs = [parse_entrant(name) for name in named]
         rows = await self._fetch("submissions.statuses", [hotkey for hotkey, _ in pairs], [block for _, block in pairs], asked)
         return tuple(read(SubmissionStatus, row) for row in rows)
