@@ -7,9 +7,9 @@ from typing import Any
 
 from neurons.chain.types import COMMITMENT_BYTES
 from neurons.devchain.events import Committed, Event, Origin, Registered, Revealed, Sealed, Staked, Weighted
-from neurons.devchain.genesis import U16_MAX, Genesis
+from neurons.devchain.genesis import Genesis
 from neurons.devchain.state import LEAST_SPACE, ChainState, SealedState
-from neurons.devchain.subnet import NeuronState
+from neurons.devchain.subnet import U16_MAX, NeuronState
 from scoring.types import Hotkey
 
 SET_COMMITMENT = ("Commitments", "set_commitment")

@@ -12,8 +12,8 @@ subnet emits one token per block, 18 % to the owner, 41 % by incentive, 41 % by 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from neurons.devchain.genesis import RAO, U16_MAX
-from neurons.devchain.subnet import NeuronState, Rules, StakedNeuron
+from neurons.devchain.genesis import RAO
+from neurons.devchain.subnet import U16_MAX, NeuronState, Rules, StakedNeuron
 from scoring.types import Hotkey
 
 _OWNER_PERCENT = 18

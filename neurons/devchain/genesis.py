@@ -12,7 +12,6 @@ from scoring.types import Block, BlockHash, Hotkey
 
 RAO = 1_000_000_000
 """Rao in one token."""
-U16_MAX = 65_535
 Clock = Callable[[], float]
 """Unix time in seconds."""
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from scoring.types import Hotkey
 
-_U16 = 65_535
+U16_MAX = 65_535
+"""A whole share: the chain counts shares in 65,535ths."""
 _U64 = 2**64 - 1
 
 
@@ -26,7 +27,7 @@ class Rules:
     weights_version: int = 0
     weights_min_stake: int = 0
     min_allowed_weights: int = 1
-    max_weights_limit: int = _U16
+    max_weights_limit: int = U16_MAX
     commitment_space: int = 3_100
     commit_reveal_weights_enabled: bool = False
     commit_reveal_period: int = 1
@@ -49,16 +50,16 @@ class Rules:
 
 RANGES: Mapping[str, tuple[int, int]] = {
     **{field.name: (0, 1 if field.type is bool else _U64) for field in fields(Rules)},
-    "tempo": (1, _U16),
-    "activity_cutoff": (1, _U16),
-    "immunity_period": (0, _U16),
-    "min_allowed_weights": (0, _U16),
-    "max_weights_limit": (1, _U16),
+    "tempo": (1, U16_MAX),
+    "activity_cutoff": (1, U16_MAX),
+    "immunity_period": (0, U16_MAX),
+    "min_allowed_weights": (0, U16_MAX),
+    "max_weights_limit": (1, U16_MAX),
     "commit_reveal_period": (1, 100),
     "max_uids": (1, 256),
     "max_validators": (1, 256),
-    "kappa": (0, _U16),
-    "max_regs_per_block": (0, _U16),
+    "kappa": (0, U16_MAX),
+    "max_regs_per_block": (0, U16_MAX),
     "spec_version": (1, 2**32 - 1),
 }
 """The least and the largest value of each; 0 and 1 of a switch."""

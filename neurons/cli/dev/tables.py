@@ -10,7 +10,8 @@ from rich.text import Text
 
 from neurons.cli.output import plain
 from neurons.devchain.faults import Fault
-from neurons.devchain.genesis import RAO, U16_MAX
+from neurons.devchain.genesis import RAO
+from neurons.devchain.subnet import U16_MAX
 
 if TYPE_CHECKING:
     from neurons.devchain.operations import BlockSummary
