@@ -38,7 +38,7 @@ LONG_AGO, SOON = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=U
 ROLES = ("voice_api", "voice_worker", "voice_validator", "voice_reader")
 ONLY = (
     dict.fromkeys(("queue.claim", "queue.finish", "queue.add_samples", "queue.add_groups", "queue.settle_submission"), "worker")
-    | dict.fromkeys(("workers.heartbeat", "workers.leave", "validations.claim", "validations.finish"), "worker")
+    | dict.fromkeys(("processes.heartbeat", "processes.leave", "validations.claim", "validations.finish"), "worker")
     | dict.fromkeys(
         ("rounds.open", "rounds.add_entries", "rounds.close", "rounds.keep_eligibility", "ledger.append"), "validator"
     )

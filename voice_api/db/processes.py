@@ -38,22 +38,22 @@ class Workers:
     ) -> None:
         """Show that a worker lives, and what it does."""
         async with self._pool.connection() as connection:
-            await connection.execute(sql("workers.heartbeat"), name, host, queue, evaluation_id, draining)
+            await connection.execute(sql("processes.heartbeat"), name, host, queue, evaluation_id, draining)
 
     async def leave(self, name: str) -> None:
         """A worker ended by itself."""
         async with self._pool.connection() as connection:
-            await connection.execute(sql("workers.leave"), name)
+            await connection.execute(sql("processes.leave"), name)
 
     async def live(self, within: timedelta) -> tuple[WorkerRow, ...]:
         """Workers that were seen within the last `within`, by name."""
         async with self._pool.connection() as connection:
-            return tuple(read(WorkerRow, row) for row in await connection.fetch(sql("workers.live"), within))
+            return tuple(read(WorkerRow, row) for row in await connection.fetch(sql("processes.live"), within))
 
     async def host_drained(self, host: str) -> bool:
         """Whether an operator drains this host: its workers get nothing new."""
         async with self._pool.connection() as connection:
-            return bool(await connection.fetchval(sql("workers.host_drained"), host))
+            return bool(await connection.fetchval(sql("processes.host_drained"), host))
 
 
 class Candidacy:
@@ -66,7 +66,7 @@ class Candidacy:
 
     async def lead(self) -> bool:
         """Whether this process leads, after trying; raises DatabaseUnavailable when the connection, and so the lead, is lost."""
-        query = "leader.alive" if self._leading else "leader.lead"
+        query = "processes.still_leads" if self._leading else "processes.lead"
         self._leading = bool(await self._connection.fetchval(sql(query)))
         return self._leading
 

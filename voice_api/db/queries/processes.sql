@@ -25,3 +25,11 @@ order by w.name;
 -- name: host_drained
 -- Whether an operator drains a host.
 select exists (select from drained_hosts where host = $1);
+
+-- name: lead
+-- Try to become the one dispatcher; the lock ends with the connection.
+select pg_try_advisory_lock(hashtextextended('voice:dispatcher', 0));
+
+-- name: still_leads
+-- The connection that holds the lock still stands.
+select true;
