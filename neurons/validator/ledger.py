@@ -1,6 +1,6 @@
 """The ledger's entries: receipts that count become the next one, and each follows again from receipts and inputs alone."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,17 +97,6 @@ def next_entry(
     after = fold.fold(before, RoundResult(number, inputs.start, judged, inputs.gone), rules)
     previous = "" if head is None else head.state_hash
     return LedgerEntry(round=number, state_hash=chain_hash(previous, after), previous=previous, state=after, inputs=inputs)
-
-
-def replay_chain(entries: Iterable[LedgerEntry], receipts: Receipts, schedule: Schedule) -> Iterator[LedgerEntry]:
-    """Each entry computed again, from the first one on, by nothing but inputs and receipts.
-
-    Raises LedgerInvalid at the first that differs: entries before it hold.
-    """
-    head: LedgerEntry | None = None
-    for entry in entries:
-        head = replay_entry(head, entry, receipts, schedule)
-        yield head
 
 
 def replay_entry(head: LedgerEntry | None, entry: LedgerEntry, receipts: Receipts, schedule: Schedule) -> LedgerEntry:

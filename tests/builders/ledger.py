@@ -1,7 +1,10 @@
-"""A ledger's entries and attempts to set weights: whole records, of which a test names what matters to it."""
+"""A ledger's entries and attempts to set weights: whole records, of which a test names what matters to it; and a ledger played again."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from neurons.validator.ledger import Receipts, replay_entry
+from scoring.competition import Schedule
 from scoring.ranking.state import Inputs, State, chain_hash
 from scoring.types import Block, Entrant, Hotkey, RoundNumber, Uid, Weight
 from scoring.weights.plan import Snapshot, WeightPlan
@@ -22,6 +25,14 @@ def a_ledger_entry(number: int = 1, *, king: str | None = None, **overrides: Any
     previous = overrides.pop("previous", "")
     fields: dict[str, Any] = {"state_hash": chain_hash(previous, state), "inputs": some_inputs()}
     return LedgerEntry(**{"round": RoundNumber(number), "previous": previous, "state": state, **fields, **overrides})
+
+
+def replay_chain(entries: Iterable[LedgerEntry], receipts: Receipts, schedule: Schedule) -> Iterator[LedgerEntry]:
+    """Each entry computed again, from the first one on, by nothing but inputs and receipts; LedgerInvalid at the first that differs."""
+    head: LedgerEntry | None = None
+    for entry in entries:
+        head = replay_entry(head, entry, receipts, schedule)
+        yield head
 
 
 def a_snapshot(**overrides: Any) -> Snapshot:

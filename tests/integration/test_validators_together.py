@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import bittensor as bt
 import pytest
 
-from neurons.validator.ledger import replay_chain
 from scoring.competition import load
 from scoring.types import Block, Hotkey, RoundNumber
+from tests.builders.ledger import replay_chain
 from voice_api.db.ledger import LedgerEntry, validators
 from voice_api.db.operations import Operations
 from voice_api.db.queue import EvaluationQueue

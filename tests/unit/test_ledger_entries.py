@@ -8,14 +8,14 @@ import pytest
 from bittensor import sp_core
 from structlog.testing import capture_logs
 
-from neurons.validator.ledger import fold_round, log_entry, replay_chain
+from neurons.validator.ledger import fold_round, log_entry
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
 from scoring.ranking.state import State
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber
-from tests.builders.ledger import a_ledger_entry, some_inputs
+from tests.builders.ledger import a_ledger_entry, replay_chain, some_inputs
 from voice_api.db.database import JsonObject
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
