@@ -23,7 +23,7 @@ from scoring.types import Uid, Weight
 if TYPE_CHECKING:
     from tests.contract.conftest import MakeDevNet
 
-SOON = timedelta(seconds=0.5)
+SOON = timedelta(seconds=1)
 
 
 async def opened(network: str, devchain: Path = Path("nowhere")) -> None:

@@ -31,7 +31,7 @@ from voice_api.db.weights import WeightAttempt, Weights
 
 NETUID = 7
 SCHEDULE = load()
-PATIENCE = timedelta(seconds=0.3)
+PATIENCE = timedelta(seconds=2)
 """For one answer of the chain."""
 
 
