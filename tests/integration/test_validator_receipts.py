@@ -228,7 +228,7 @@ async def test_while_no_receipt_counts_nothing_is_set_and_nothing_burned(
         await folded(stack)
         await stack.set_weights()
     assert await attempts_of(stack.store.weights) == ()
-    (why,) = [entry["why"] for entry in logs if entry["event"] == "weights are not due"]
+    (why,) = [entry["why"] for entry in logs if entry["event"] == "no weights are set"]
     assert why.startswith("in round 2 none of 2 receipts counts: ") and reason in why
     await judged(stack, sound)
     await folded(stack)

@@ -243,7 +243,9 @@ class WeightSetter:
         why = decision.why if isinstance(decision, NotYet) else ""
         if why != self._said:
             self._said = why
-            if why:
+            if isinstance(decision, NotYet) and decision.block is None:
+                log.warning("no weights are set", why=why)
+            elif why:
                 log.info("weights are not due", why=why)
 
     async def _rest(self, chain: Chain, now: Block, due: Block | None) -> timedelta:
