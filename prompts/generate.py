@@ -20,7 +20,9 @@ from prompts.voices import ORDINARY, Attribute, Register, Voice, asked_attribute
 T = TypeVar("T")
 
 WORD = 1 << 64
+"""Values of a word of the stream, which has 64 bits."""
 SEED_BYTES = 32
+"""Of a block hash."""
 ASKED_LEVELS = (1, 2, 4, 5)
 """Levels drawn for an attribute that is asked; the outermost ones (0, 6) leave the range of natural speech."""
 MOST_ASKED = 3
@@ -29,7 +31,24 @@ CONTRAST_LEVELS = (1, 5)
 """Levels of a counterfactual pair: low, high."""
 FOLDER = Path(__file__).with_name("corpus")
 KINDS = ("roleplay", "numbers", "names", "questions", "feelings")
+"""Kinds of sentences, a file of the corpus each."""
 SLOT = re.compile(r"\{(\w+)\}")
+"""A place in a line that a word or a number fills."""
+
+
+def generate(seed: bytes, plan: GroupPlan) -> tuple[Group, ...]:
+    """The groups of the round whose first block has this hash (32 bytes): texts distinct, order shuffled, ids g00 …
+
+    The same on every machine. Raises ValueError unless the seed has 32 bytes.
+    """
+    if len(seed) != SEED_BYTES:
+        raise ValueError(f"a seed is the {SEED_BYTES} bytes of a block hash, not {len(seed)} bytes")
+    kinds = [GroupKind.SINGLE] * plan.single + [GroupKind.COUNTERFACTUAL] * plan.counterfactual + [GroupKind.VOICE] * plan.voice
+    used: set[str] = set()
+    return tuple(
+        _group(f"g{index:02d}", kind, Draw(seed, f"group {index}"), used)
+        for index, kind in enumerate(Draw(seed, "order").shuffle(kinds))
+    )
 
 
 class Draw:
@@ -61,21 +80,6 @@ class Draw:
         block = hashlib.sha256(self._key + self._counter.to_bytes(8, "big")).digest()
         self._counter += 1
         return int.from_bytes(block[:8], "big")
-
-
-def generate(seed: bytes, plan: GroupPlan) -> tuple[Group, ...]:
-    """The groups of the round whose first block has this hash (32 bytes): texts distinct, order shuffled, ids g00 …
-
-    The same on every machine. Raises ValueError unless the seed has 32 bytes.
-    """
-    if len(seed) != SEED_BYTES:
-        raise ValueError(f"a seed is the {SEED_BYTES} bytes of a block hash, not {len(seed)} bytes")
-    kinds = [GroupKind.SINGLE] * plan.single + [GroupKind.COUNTERFACTUAL] * plan.counterfactual + [GroupKind.VOICE] * plan.voice
-    used: set[str] = set()
-    return tuple(
-        _group(f"g{index:02d}", kind, Draw(seed, f"group {index}"), used)
-        for index, kind in enumerate(Draw(seed, "order").shuffle(kinds))
-    )
 
 
 def _group(name: str, kind: GroupKind, draw: Draw, used: set[str]) -> Group:

@@ -94,7 +94,7 @@ async def test_all_fold_to_the_same_hashes(together: "list[ValidatorBed]", new_s
 
 
 async def test_one_that_was_away_catches_up_to_the_same_hashes(together: "list[ValidatorBed]") -> None:
-    """What the chain and the database say by then plays no part: the rounds keep their rolls."""
+    """What the chain and the database say by then plays no part: the rounds keep their eligibility."""
     *present, away = together
     await play(present, 725, h3=600_000)
     await play(present, 1085, h3=600_000)

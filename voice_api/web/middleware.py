@@ -32,7 +32,9 @@ HEADERS = {
 BODY_BYTES = 4 * 1024 * 1024
 """The largest body of any request but a recording's."""
 BODY_SECONDS = 30.0
+"""The time within which a body arrives."""
 IN_FLIGHT = 128 * 1024 * 1024
+"""Bytes of all bodies that a process holds at once."""
 ONE_ADDRESS = IN_FLIGHT // 4
 """One stranger's bodies leave room for everybody else's, an operator's orders among them."""
 _METHODS = frozenset({method.value for method in HTTPMethod})
@@ -41,9 +43,13 @@ _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PROBES = frozenset({"/healthz", "/readyz"})
 """Asked by those who decide whether the process lives: an answer about something else would mislead them."""
 _ASK_AGAIN = timedelta(seconds=5)
+"""The pause between two tries of a Redis that was away."""
 _MOST_ADDRESSES = 10_000
+"""Addresses that a process counts by itself."""
 PERIOD = timedelta(minutes=1)
+"""Rates are of requests in this time."""
 _ANSWER = timedelta(seconds=1)
+"""Redis counts within it, or is away."""
 _MICROSECOND = timedelta(microseconds=1)
 
 # One number per caller: the time at which all that it asked for is paid off, at one request per interval. A request is refused
