@@ -1,4 +1,4 @@
-"""An operator's work: the orders that it gives, and the numbers that it watches."""
+"""An operator's work: the orders that it gives (`queries/operations.sql`), and the numbers that it watches (`queries/watch.sql`)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

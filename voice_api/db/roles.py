@@ -1,6 +1,6 @@
 """The database's roles, which say what each process may do, and the logins that are members of them.
 
-roles.sql holds the rights. Each process has a login of its own.
+roles.sql holds the rights, `queries/logins.sql` makes the logins: each process has one of its own.
 """
 
 import asyncio

@@ -18,6 +18,7 @@ from voice_api.db.submissions import OutcomeCount
 
 STAGE_SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 TICK_SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0)
+"""Bounds of the histograms, from a turn that finds nothing to a stage of an hour."""
 
 
 class TickOutcome(StrEnum):

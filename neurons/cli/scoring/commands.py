@@ -20,8 +20,6 @@ from scoring.errors import Code, PlatformError
 from scoring.judges.standard.models import CATALOGUE, ModelSource, Role, read_catalogue, write_pins
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from prompts.groups import Group
     from scoring.judges.panel import Panel
     from scoring.studies.manipulations.manipulation import Manipulation

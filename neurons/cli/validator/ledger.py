@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The validator's ledger: written to a file, taken over from another, or reset.", no_args_is_help=True)
 _SHOWN = 60
+"""Rows of the table; --json has all."""
 _OWN = "own"
+"""Names this validator's ledger as a side of `diff`."""
 
 Out = Annotated[Path | None, typer.Option("--out", help="The file to write (default: the standard output).")]
 Source = Annotated[str, typer.Argument(metavar="URL|FILE", help="Another validator's API, or a file of `ledger export`.")]
@@ -179,7 +181,7 @@ def diff(
             return await compare(mine, theirs)
 
     found = asyncio.run(run())
-    (_print_json if as_json else _print)(found, one, other)
+    (_print_diff_json if as_json else _print_diff)(found, one, other)
     raise typer.Exit(0 if found.round is None else 1)
 
 
@@ -238,13 +240,13 @@ async def _opened(name: str, settings: "ValidatorSettings | None", me: "Hotkey |
         yield await asyncio.to_thread(FileLedger, Path(name))
 
 
-def _print_json(found: "Divergence", one: str, other: str) -> None:
+def _print_diff_json(found: "Divergence", one: str, other: str) -> None:
     rows = [{"part": row.part, "what": row.what, "one": row.one, "other": row.other} for row in found.rows]
     facts = {"one": one, "other": other, "round": found.round, "same": found.same, "read": found.ends, "rows": rows}
     typer.echo(json.dumps(facts))
 
 
-def _print(found: "Divergence", one: str, other: str) -> None:
+def _print_diff(found: "Divergence", one: str, other: str) -> None:
     console = Console(soft_wrap=True)
     if found.round is None:
         mine, theirs = (-1 if end is None else end for end in found.ends)
