@@ -110,11 +110,11 @@ def subject(repo: str, rules: Competition) -> Subject:
 
 @pytest.fixture(scope="module")
 def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    """One single and one voice pair, spoken by the demo's clear voice and judged, all for real."""
+    """One single, one counterfactual and one voice pair, spoken by the demo's clear voice and judged, all for real."""
     folder, threads = tmp_path_factory.mktemp("verify"), torch.get_num_threads()
     torch.set_num_threads(1)  # as workers and `voice verify` do: it is part of the hardware's description
     demo = load(COMPETITION).at(RoundNumber(0))
-    rules = demo.model_copy(update={"round": demo.round.model_copy(update={"single": 1, "counterfactual": 0, "voice": 1})})
+    rules = demo.model_copy(update={"round": demo.round.model_copy(update={"single": 1, "counterfactual": 1, "voice": 1})})
     made, means = models.build(folder / "models"), open_tools("http://127.0.0.1:1", folder / "data")
     speech = judge_model(LocalModel(made["clear"], "espeak"), BLOCK_HASH, rules, means, NO_PROGRESS)
     prints = fingerprint(made["clear"], NO_PROGRESS)
