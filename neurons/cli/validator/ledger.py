@@ -151,7 +151,9 @@ def _told(loss: "Loss", me: "Hotkey", deleted: bool) -> list[str]:
     if loss.missing:
         command = f"`voice validator ledger join URL|FILE --until {loss.missing[-1]}`"
         lines.append(f"Not at hand: rounds {_numbers(loss.missing)}. {command} takes over the rounds up to the last of those.")
-    lines.append("Until then the last weights are sent again. Receipts, audio, rounds and attempts to set weights stay.")
+    lines.append(
+        "Until then the last weights are sent again, if they paid anybody. Receipts, audio, rounds and attempts to set weights stay."
+    )
     return lines if deleted else [*lines, "Nothing was changed: --yes deletes."]
 
 
