@@ -151,6 +151,7 @@ def test_a_ledger_stands_still_after_two_rounds_that_could_have_ended() -> None:
 
 
 STOOD = "nothing was folded since round 1"
+UNHEARD = "no receipt was ever folded; a new plan would burn everything"
 BEHIND = "rounds after round 1 wait to be folded"
 AGAIN = "the ledger is being folded again: it stands at round 1, and weights were set from round 9"
 LATER = State(round=RoundNumber(9), king=RECORD.entrant, king_since=Block(0), records=(RECORD,))
@@ -171,7 +172,10 @@ def left(block: int, since: int | None = None, *committed: CommitmentRecord) -> 
         pytest.param(a_metagraph(3_241), known(), STOOD + NONE_TO_HOLD, id="stalled, and never set"),
         pytest.param(a_metagraph(3_241), known(head=EMPTY), STOOD + NONE_TO_HOLD, id="so no burn either"),
         pytest.param(a_metagraph(), known(), DUE, id="never set, and the head is new"),
-        pytest.param(a_metagraph(), known(head=EMPTY), DUE, id="then a burn is right"),
+        pytest.param(a_metagraph(), known(head=EMPTY, judged=receipts(1)), DUE, id="then a burn is right"),
+        pytest.param(a_metagraph(), known(head=EMPTY), UNHEARD + NONE_TO_HOLD, id="models wait, and no worker ever judged"),
+        pytest.param(a_metagraph(), known(an_attempt(600), head=EMPTY), Due(UNHEARD), id="but weights were set before"),
+        pytest.param(left(725), known(head=EMPTY), DUE, id="no receipt, and nobody committed anything"),
         pytest.param(
             a_metagraph(), replace(known(), behind=True), BEHIND + NONE_TO_HOLD, id="never set, and a closed round waits"
         ),

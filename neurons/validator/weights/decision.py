@@ -128,15 +128,16 @@ def decide(metagraph: Metagraph, me: Hotkey, history: WeightHistory, schedule: S
 def _fault(metagraph: Metagraph, history: WeightHistory, schedule: Schedule) -> str:
     """The reason of ours why the ledger decides nothing now; '' where it does.
 
-    No entry, no receipt that counts, entries that are being folded again, nothing folded for long; receipts that do not count while
-    the others leave nobody to be paid; or closed rounds that wait, for a validator that never paid anybody.
+    No entry, no receipt that counts, entries that are being folded again, nothing folded for long; receipts that do not count, or none
+    at all, while the others leave nobody to be paid; or closed rounds that wait, for a validator that never paid anybody.
     """
     head = history.head
     if head is None:
         return "nothing was folded yet" if history.planned is None else "the ledger is empty, and weights were set before"
     found = history.refusal or _folded_again(head, history.planned) or stalled(head.round, metagraph.block, schedule)
-    if not found and history.distrust and _burns_everything(metagraph, head, schedule):
-        return f"{history.distrust}; a new plan would burn everything"
+    unheard = history.distrust if history.judged is not None else "no receipt was ever folded"
+    if not found and unheard and _burns_everything(metagraph, head, schedule):
+        return f"{unheard}; a new plan would burn everything"
     if not found and history.behind and not history.paid:
         return f"rounds after round {head.round} wait to be folded"
     return found
