@@ -1,9 +1,11 @@
-"""Entrants and their records, by number: submission 3 is of hotkey h3, committed at block 3."""
+"""Entrants, their records and their outcomes in a round, by number: submission 3 is of hotkey h3, committed at block 3."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from scoring.ranking.fold import Judged, LedgerVerdict
 from scoring.ranking.state import Record
-from scoring.types import MICRO, Block, Entrant, Hotkey, entrant
+from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, entrant
 
 
 def named(number: int) -> Entrant:
@@ -26,3 +28,17 @@ def a_record(number: int, score: float = 0.5, speed: int = 0, *, groups: int = 1
         "speed": speed,
     }
     return Record(**fields | overrides)
+
+
+def a_judged(number: int, scores: Sequence[float] = (), **overrides: Any) -> Judged:
+    """Submission `number` with these scores of groups g00, g01 and so on."""
+    fields: dict[str, Any] = {
+        "entrant": named(number),
+        "hotkey": Hotkey(f"h{number}"),
+        "commit_block": Block(number),
+        "tiebreak": f"{number:064x}",
+        "tensors": None,
+        "verdict": LedgerVerdict.SCORED,
+        "groups": {f"g{index:02}": Micro(round(score * MICRO)) for index, score in enumerate(scores)},
+    }
+    return Judged(**fields | overrides)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,11 @@ from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
 from scoring.receipts import receipt
 from scoring.receipts.audit import Difference
-from scoring.receipts.certificate import Certificate, issue, revoke
+from scoring.receipts.certificate import revoke
 from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject, prompts_hash
 from scoring.receipts.store import StoreLayout
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber
+from tests.builders.certificates import a_certificate
 from voice_api.db.audits import Drawn
 from voice_api.db.states import AuditOutcome
 from voice_api.keys import CertifiedKey, ServiceKey
@@ -46,19 +47,9 @@ from workers.verify.receipt import VerifyOutcome, open_case
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 BLOCK_HASH = BlockHash("0x" + "5a" * 32)
-ISSUER = Keypair.create_from_seed(bytes(32))
+ISSUER = ServiceKey(Keypair.create_from_seed(bytes(32)))
 KEY = ServiceKey(Keypair.create_from_seed(bytes([2]) * 32))
-CERTIFICATE = issue(
-    Certificate(
-        issuer=Hotkey(ISSUER.ss58_address),
-        service=KEY.address,
-        host="bench",
-        not_before=NOW - timedelta(hours=1),
-        not_after=NOW + timedelta(hours=1),
-        signature="",
-    ),
-    lambda message: bytes(ISSUER.sign(message)).hex(),
-)
+CERTIFICATE = a_certificate(ISSUER, KEY, NOW)
 
 Document = dict[str, Any]
 
@@ -151,7 +142,7 @@ def receipt_file(bed: Bed) -> Path:
 def test_a_score_is_run_again_by_anybody(bed: Bed) -> None:
     """All three levels in another process, without network, database or chain: the same metrics and the same sounds, exactly."""
     status, answer, _ = voice(
-        bed, str(receipt_file(bed)), "--level", "3", "--model", str(bed.models["clear"]), "--issuer", ISSUER.ss58_address
+        bed, str(receipt_file(bed)), "--level", "3", "--model", str(bed.models["clear"]), "--issuer", ISSUER.address
     )
     assert (status, answer["holds"], answer["differences"], answer["level"]) == (0, True, [], 3)
     assert answer["score"] == bed.document["score"] > 0
@@ -170,7 +161,7 @@ def test_one_digit_is_enough(bed: Bed, tmp_path: Path) -> None:
 def test_a_revoked_certificate_is_named(bed: Bed, tmp_path: Path) -> None:
     """By the issuer's signed list; another's list, and none at all, are errors of one line."""
     listed, others = tmp_path / "revoked.json", tmp_path / "others.json"
-    for path, key in ((listed, ISSUER), (others, KEY.pair)):
+    for path, key in ((listed, ISSUER.pair), (others, KEY.pair)):
         made = revoke(Hotkey(key.ss58_address), frozenset({CERTIFICATE.serial}), lambda m, k=key: bytes(k.sign(m)).hex())  # type: ignore[misc]
         path.write_text(json.dumps(made.to_json()), encoding="utf-8")
     status, answer, _ = voice(bed, str(receipt_file(bed)), "--level", "1", "--revocations", str(listed))

@@ -12,11 +12,12 @@ from neurons.chain.types import Metagraph, Neuron
 from neurons.validator.decide import CloseRound, FoldRound, OpenRound, View, Wait, decide
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.ranking.state import Record, State, chain_hash
+from scoring.ranking.state import State, chain_hash
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, BlockHash, Entrant, Hotkey, PublicKey, RoundNumber, SubmissionId, Uid
 from tests.builders import chain
 from tests.builders.ledger import a_ledger_entry
+from tests.builders.ranking import a_record
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
 from voice_api.db.states import EvaluationState, RoundState, SubmissionState
@@ -79,18 +80,8 @@ def eligible(block: int = 725, *standing: str, **gone: str) -> Eligibility:
 
 def a_head(king: int | None = 1) -> LedgerEntry:
     """The ledger after round 1, with one record of submission 1."""
-    record = Record(
-        entrant=Entrant("h1@1"),
-        hotkey=Hotkey("h1"),
-        commit_block=Block(1),
-        tiebreak="00",
-        tensors=None,
-        groups=32,
-        total=32 * 500_000,
-        squares=32 * 500_000**2,
-    )
     name = None if king is None else Entrant("h1@1")
-    state = State(round=RoundNumber(1), king=name, king_since=Block(360), records=(record,))
+    state = State(round=RoundNumber(1), king=name, king_since=Block(360), records=(a_record(1, groups=32),))
     return a_ledger_entry(state=state)
 
 

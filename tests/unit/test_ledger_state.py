@@ -11,6 +11,7 @@ from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import Record, Rejection, State, chain_hash
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 from tests.builders.ledger import a_ledger_entry, some_inputs
+from tests.builders.ranking import a_record
 from voice_api.db.rounds import Eligibility
 from voice_api.errors import LedgerInvalid
 from voice_api.schemas.ledger import LedgerEntryOut
@@ -145,18 +146,8 @@ def test_what_is_no_state_is_refused(change: dict[str, object]) -> None:
 
 def test_known_are_all_that_the_state_says_something_of() -> None:
     """Records and rejections: duels are of those."""
-    record = Record(
-        entrant=Entrant("a@1"),
-        hotkey=Hotkey("a"),
-        commit_block=Block(1),
-        tiebreak="00",
-        tensors=None,
-        groups=1,
-        total=0,
-        squares=0,
-    )
-    state = State(records=(record,), rejections=(Rejection(Entrant("b@2"), Hotkey("b"), "a copy"),))
-    assert state.known == {"a@1", "b@2"}
+    state = State(records=(a_record(1),), rejections=(Rejection(Entrant("b@2"), Hotkey("b"), "a copy"),))
+    assert state.known == {"h1@1", "b@2"}
 
 
 @pytest.mark.parametrize(

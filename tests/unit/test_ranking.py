@@ -17,7 +17,8 @@ from scoring.ranking import state as ledger
 from scoring.ranking.duel import DuelOutcome
 from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult, fold
 from scoring.ranking.state import Rejection, State
-from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, entrant
+from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
+from tests.builders.ranking import a_judged, named
 
 DUEL = DuelRules(
     alpha=0.05,
@@ -38,24 +39,9 @@ DUEL = DuelRules(
 COMPETITION = load().at(RoundNumber(0)).model_copy(update={"duel": DUEL})
 
 
-def named(number: int) -> Entrant:
-    """Submission `number` is of h<number>, committed at block `number`."""
-    return entrant(Hotkey(f"h{number}"), Block(number))
-
-
 def judged(number: int, score: float = 0.5, *, groups: int = 32, **overrides: object) -> Judged:
     """Submission `number`, scored the same in every group."""
-    scores = {f"g{index:02}": Micro(round(score * 1_000_000)) for index in range(groups)}
-    item = Judged(
-        entrant=named(number),
-        hotkey=Hotkey(f"h{number}"),
-        commit_block=Block(number),
-        tiebreak=f"{number:064x}",
-        tensors=None,
-        verdict=LedgerVerdict.SCORED,
-        groups=scores,
-    )
-    return replace(item, **overrides)  # type: ignore[arg-type]
+    return a_judged(number, [score] * groups, **overrides)
 
 
 def absent(number: int) -> Judged:

@@ -1,7 +1,6 @@
 """Who holds the top when no duel decides it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,7 +10,8 @@ from scoring.competition import load
 from scoring.ranking.duel import DuelOutcome
 from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult, fold
 from scoring.ranking.state import State
-from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, entrant
+from scoring.types import Block, Entrant, RoundNumber
+from tests.builders.ranking import a_judged, named
 
 RULES = load().at(RoundNumber(0))
 COMPETITION = RULES.model_copy(
@@ -22,25 +22,9 @@ COMPETITION = RULES.model_copy(
 )
 
 
-def named(number: int) -> Entrant:
-    """Submission `number` is of h<number>, committed at block `number`."""
-    return entrant(Hotkey(f"h{number}"), Block(number))
-
-
 def judged(number: int, *scores: float, **overrides: object) -> Judged:
     """Submission `number` with these group scores; with one it is that of four groups."""
-    each = scores * 4 if len(scores) == 1 else scores
-    groups = {f"g{index:02}": Micro(round(score * 1_000_000)) for index, score in enumerate(each)}
-    item = Judged(
-        entrant=named(number),
-        hotkey=Hotkey(f"h{number}"),
-        commit_block=Block(number),
-        tiebreak=f"{number:064x}",
-        tensors=None,
-        verdict=LedgerVerdict.SCORED,
-        groups=groups,
-    )
-    return replace(item, **overrides)  # type: ignore[arg-type]
+    return a_judged(number, scores * 4 if len(scores) == 1 else scores, **overrides)
 
 
 def absent(number: int) -> Judged:

@@ -11,9 +11,10 @@ from bittensor import sp_core
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.receipts.certificate import Certificate, Trust, issue
+from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import DOMAIN, MAX_BYTES, ReceiptInvalid, Signed, authenticate, canonical, sign
 from scoring.types import Hotkey
+from tests.builders.certificates import a_certificate
 from voice_api.keys import CertifiedKey, ServiceKey, verify
 
 ISSUER, WORKER, OTHER = (ServiceKey(sp_core.Keypair.create_from_seed(bytes([n]) * 32)) for n in range(1, 4))
@@ -21,17 +22,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 TRUST = Trust(frozenset({Hotkey(ISSUER.address)}), frozenset(), verify)
 RECEIPT = {"judged_at": "2026-11-22T12:00:00+00:00", "score": 500_000, "samples": [{"metrics": {"wer": 0.1}}]}
-CERTIFICATE = issue(
-    Certificate(
-        issuer=Hotkey(ISSUER.address),
-        service=WORKER.address,
-        host="host-1",
-        not_before=NOON - HOUR,
-        not_after=NOON + HOUR,
-        signature="",
-    ),
-    ISSUER.sign,
-)
+CERTIFICATE = a_certificate(ISSUER, WORKER, NOON, host="host-1")
 SIGNED = sign(RECEIPT, CertifiedKey(WORKER, CERTIFICATE))
 FILE = json.dumps(SIGNED.to_json(), indent=1)
 

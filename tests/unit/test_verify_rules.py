@@ -1,7 +1,7 @@
 """The rules by which `voice verify` looks at a receipt: a file's, as they stood in its round, or the store's own copy."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from scoring.competition import DEFAULT_PATH, Competition, load
 from scoring.errors import Code, PlatformError
 from scoring.receipts import receipt
 from scoring.receipts.audit import Difference
-from scoring.receipts.certificate import Certificate, Trust, issue
+from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject, prompts_hash
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber
+from tests.builders.certificates import a_certificate
 from voice_api.keys import CertifiedKey, ServiceKey, verify
 from workers.evaluation.audio_store import FolderStore
 from workers.verify.receipt import VerifyOutcome, check_itself, open_case
@@ -25,20 +26,10 @@ from workers.verify.receipt import VerifyOutcome, check_itself, open_case
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BLOCK_HASH = BlockHash("0x" + "5a" * 32)
 SHIPPED, DEMO = load().version[0], load(COMPETITION).version[0]
-ISSUER = Keypair.create_from_seed(bytes(32))
+ISSUER = ServiceKey(Keypair.create_from_seed(bytes(32)))
 KEY = ServiceKey(Keypair.create_from_seed(bytes([2]) * 32))
-TRUST = Trust(frozenset({Hotkey(ISSUER.ss58_address)}), frozenset(), verify)
-CERTIFICATE = issue(
-    Certificate(
-        issuer=Hotkey(ISSUER.ss58_address),
-        service=KEY.address,
-        host="bench",
-        not_before=NOW - timedelta(hours=1),
-        not_after=NOW + timedelta(hours=1),
-        signature="",
-    ),
-    lambda message: bytes(ISSUER.sign(message)).hex(),
-)
+TRUST = Trust(frozenset({Hotkey(ISSUER.address)}), frozenset(), verify)
+CERTIFICATE = a_certificate(ISSUER, KEY, NOW)
 
 
 def a_receipt(rules: Competition) -> Signed:
