@@ -27,13 +27,13 @@ from benchmarks.soak import soak_elsewhere
 from benchmarks.what_bounds import bound
 from scoring.audio.audio import Audio, from_pcm
 from scoring.audio.clip import Clip
+from scoring.audio.pitch import HOP, track
 from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.delivery import DeliveryJudge
 from scoring.judges.intelligibility import IntelligibilityJudge
 from scoring.judges.judge import Judge, Utterance
 from scoring.judges.naturalness import NaturalnessJudge
 from scoring.judges.panel import Panel, deterministic
-from scoring.judges.pitch import HOP, track
 from scoring.judges.recognition.recogniser import Recogniser
 from scoring.judges.word_timing import WordAligner, WordSpan
 from scoring.report import Factor, Metrics

@@ -13,10 +13,10 @@ from speechmos import dnsmos
 from prompts.groups import Group
 from scoring.audio.audio import Audio, from_pcm
 from scoring.audio.clip import RATE, Clip
+from scoring.audio.pitch import HIGHEST_HZ, LOWEST_HZ
 from scoring.audio.spoken import Spoken
 from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.judge import Utterance
-from scoring.judges.pitch import HIGHEST_HZ, LOWEST_HZ
 from scoring.judges.recognition.recogniser import Recogniser
 from scoring.judges.speaker import SpeakerJudge
 from scoring.language.text import normalise

@@ -130,7 +130,7 @@ def _fresh(draw: Draw, used: set[str]) -> str:
     return text
 
 
-def name_speaker(register: Register, draw: Draw) -> str:
+def name_speaker(register: Register | None, draw: Draw) -> str:
     """Draw words for a speaker, e.g. 'a deep-voiced man'."""
     return draw.choice(phrases().speakers[register])
 

@@ -15,7 +15,7 @@ ORDINARY = 3
 
 
 class Register(StrEnum):
-    """F0 scale that a voice is measured on."""
+    """F0 scale that a voice's pitch is measured on."""
 
     LOW = "low"
     HIGH = "high"
@@ -32,13 +32,32 @@ class Attribute(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """A voice as asked: a register, and a level per attribute, 0 (least) … 6 (most); 3 is ordinary."""
+    """A voice as asked: a register, and a level per attribute, 0 (least) … 6 (most); 3 is ordinary.
 
-    register: Register
-    rate: int
-    pitch: int
-    expression: int
-    loudness: int
+    Without a register no pitch is asked: `pitch` is then ordinary, or this raises ValueError.
+    """
+
+    register: Register | None = None
+    rate: int = ORDINARY
+    pitch: int = ORDINARY
+    expression: int = ORDINARY
+    loudness: int = ORDINARY
+
+    def __post_init__(self) -> None:
+        if self.register is None and self.pitch != ORDINARY:
+            raise ValueError("a pitch is asked on the scale of a register")
+
+    @property
+    def judged(self) -> tuple[Attribute, ...]:
+        """The attributes that it is judged by: each one out of the ordinary, and pitch where a register is named.
+
+        None in plain reading, which asks nothing.
+        """
+        return tuple(
+            attribute
+            for attribute in Attribute
+            if self.level(attribute) != ORDINARY or (attribute is Attribute.PITCH and self.register is not None)
+        )
 
     def level(self, attribute: Attribute) -> int:
         """The level asked for one attribute, 0 … 6."""
@@ -64,9 +83,9 @@ def asked_attributes(voice: Voice) -> tuple[Attribute, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """Ways to name a speaker by register, and to say a level of an attribute (`levels[attribute][level]`)."""
+    """Ways to name a speaker by register (None: of any), and to say a level of an attribute (`levels[attribute][level]`)."""
 
-    speakers: Mapping[Register, tuple[str, ...]]
+    speakers: Mapping[Register | None, tuple[str, ...]]
     levels: Mapping[Attribute, tuple[tuple[str, ...], ...]]
 
 
@@ -75,20 +94,20 @@ def phrases() -> Phrases:
     """The phrases of voices.yaml."""
     raw = yaml.safe_load(PATH.read_text(encoding="utf-8"))
     return Phrases(
-        {register: tuple(raw["register"][register]) for register in Register},
+        {register: tuple(raw["register"][register or "any"]) for register in (*Register, None)},
         {attribute: tuple(tuple(level) for level in raw["attributes"][attribute]) for attribute in Attribute},
     )
 
 
 def parse_description(description: str) -> Voice:
-    """Read a description of ours back into levels: an attribute without mention is ordinary, an unnamed register is low."""
+    """Read a description of ours back into levels: an attribute without mention is ordinary, as is a pitch of no register."""
     known, text = phrases(), description.lower()
     levels = {
         attribute.value: next((level for level, ways in enumerate(scale) if any(way in text for way in ways)), ORDINARY)
         for attribute, scale in known.levels.items()
     }
-    register = next((register for register, ways in known.speakers.items() if any(way in text for way in ways)), Register.LOW)
-    return Voice(register=register, **levels)
+    register = next((register for register in Register if any(way in text for way in known.speakers[register])), None)
+    return Voice(register=register, **(levels if register else levels | {Attribute.PITCH.value: ORDINARY}))
 
 
 RATE_EDGES = (3.51, 6.19, 8.87, 11.54, 14.22, 16.90, 19.58, 22.26)
@@ -105,12 +124,14 @@ LOUDNESS_EDGES = (-39.0, -35.0, -31.0, -27.0, -23.0, -19.0, -15.0, -11.0)
 """LUFS; a choice of this project, with ordinary speech (-27 … -23) in the middle."""
 
 
-def edges(attribute: Attribute, register: Register) -> tuple[float, ...]:
-    """The eight edges of an attribute's seven bins, in the unit it is measured in."""
+def edges(attribute: Attribute, register: Register | None) -> tuple[float, ...]:
+    """The eight edges of an attribute's seven bins, in the unit it is measured in; raises ValueError for a pitch of no register."""
     match attribute:
         case Attribute.RATE:
             return RATE_EDGES
         case Attribute.PITCH:
+            if register is None:
+                raise ValueError("a pitch is measured on the scale of a register")
             return PITCH_EDGES[register]
         case Attribute.EXPRESSION:
             return EXPRESSION_EDGES
@@ -118,7 +139,7 @@ def edges(attribute: Attribute, register: Register) -> tuple[float, ...]:
             return LOUDNESS_EDGES
 
 
-def level(attribute: Attribute, register: Register, value: float) -> int:
+def level(attribute: Attribute, register: Register | None, value: float) -> int:
     """The bin that a value falls in, 0 … 6; values beyond the outer edges fall in the outer bins.
 
     >>> level(Attribute.LOUDNESS, Register.LOW, -25.0), level(Attribute.LOUDNESS, Register.LOW, -60.0)
@@ -128,7 +149,7 @@ def level(attribute: Attribute, register: Register, value: float) -> int:
     return bisect_right(inner, value)
 
 
-def centre(attribute: Attribute, register: Register, wanted: int) -> float:
+def centre(attribute: Attribute, register: Register | None, wanted: int) -> float:
     """The middle of a bin."""
     scale = edges(attribute, register)
     return (scale[wanted] + scale[wanted + 1]) / 2

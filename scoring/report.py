@@ -27,6 +27,7 @@ class Factor(StrEnum):
     INTELLIGIBILITY = "intelligibility"
     NATURALNESS = "naturalness"
     DELIVERY = "delivery"
+    """Obedience to the description; a sample of plain reading, which asks nothing of the voice, has no such factor."""
     CLEANLINESS = "cleanliness"
     """The sound as a recording: no padding or gaps, no clipping, no missing treble, no noise."""
     CONSISTENCY = "consistency"

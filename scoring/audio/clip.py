@@ -1,11 +1,11 @@
 """A clip and its derived features, power over time and frequency among them: each is computed once and shared by all judges."""
 
-import math
 from dataclasses import dataclass
 
 import torch
 
 from scoring.audio.audio import FLOOR_DBFS, TARGET_LUFS, Audio, loudness, normalise, resample, trim
+from scoring.audio.pitch import PitchTrack, track
 
 RATE = 16_000
 """Hz: the judges' own rate."""
@@ -66,15 +66,6 @@ def decibels(power: torch.Tensor) -> torch.Tensor:
     return 10.0 * torch.log10(power.clamp(min=SILENCE))
 
 
-def quantile(values: torch.Tensor, share: float) -> torch.Tensor:
-    """The smallest value that at least `share` of the rows do not exceed, per column: [rows, …] → […]; exact, of any size.
-
-    >>> quantile(torch.tensor([[1.0, 40.0], [2.0, 30.0], [3.0, 20.0], [4.0, 10.0]]), 0.5)
-    tensor([ 2., 20.])
-    """
-    return values.kthvalue(max(1, math.ceil(share * values.shape[0])), dim=0).values
-
-
 class Clip:
     """A clip of one utterance. Features are computed when first asked for and then kept with the clip."""
 
@@ -85,6 +76,7 @@ class Clip:
         self._trimmed: Audio | None = None
         self._level: Audio | None = None
         self._spectrum: Spectrum | None = None
+        self._pitch: PitchTrack | None = None
 
     def at(self, rate: int) -> Audio:
         """The clip at another rate."""
@@ -124,6 +116,13 @@ class Clip:
         if self._spectrum is None:
             self._spectrum = spectrum(self.level)
         return self._spectrum
+
+    @property
+    def pitch(self) -> PitchTrack:
+        """Pitch of `level`, frame by frame."""
+        if self._pitch is None:
+            self._pitch = track(self.level)
+        return self._pitch
 
     @property
     def samples(self) -> torch.Tensor:

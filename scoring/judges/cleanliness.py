@@ -13,7 +13,8 @@ from itertools import pairwise
 import torch
 
 from scoring.audio.audio import FRAME_SECONDS
-from scoring.audio.clip import HOP_SECONDS, RATE, SILENCE, Clip, Spectrum, decibels, quantile, spectrum
+from scoring.audio.clip import HOP_SECONDS, RATE, SILENCE, Clip, Spectrum, decibels, spectrum
+from scoring.audio.quantile import quantile
 from scoring.judges.judge import Utterance
 from scoring.report import Metrics
 

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import torch
 
-from prompts.voices import ORDINARY, Attribute, Voice, agreement, asked_attributes, level
+from prompts.voices import ORDINARY, Voice, agreement, level
 from scoring.audio.audio import FLOOR_DBFS, FRAME_SECONDS, HANGOVER_FRAMES, Audio, activity, trim
 from scoring.audio.clip import RATE, Clip
+from scoring.audio.pitch import PitchTrack, quantiles, track
 from scoring.judges.judge import Utterance
-from scoring.judges.pitch import PitchTrack, quantiles, track
 from scoring.judges.recognition.dictionary import count_phonemes
 from scoring.judges.word_timing import WordFinder, WordSpan, said_mask
 from scoring.report import Metrics
@@ -32,10 +32,12 @@ FAINT_LUFS = -33.0
 class DeliveryJudge:
     """Agreement of a voice with the one asked, over the words of the prompt: other sound has no rate and no pitch.
 
+    A prompt that asks nothing of the voice has no metrics here.
+
     Metrics: `phoneme_rate` (phonemes per second of speech), `f0_median` and `f0_spread` (Hz over voiced frames by their power, 0
     if none is voiced; the spread is the standard deviation of a normal distribution with the same 10th and 90th percentiles),
     `lufs` (BS.1770, LUFS) and `delivery`: the mean ordinal agreement in [0, 1], more is better, over the asked attributes. Pitch
-    is always asked, because each description names a register and pitch is measured on that register's scale.
+    is one of them wherever the description names a register, because it is measured on that register's scale.
 
     Not asked for in words: `f0_range` (semitones between the 10th and the 90th percentile), `energy_sd` (standard deviation of
     the level of 20 ms frames of speech, dB), `pause_share` (share of the time from the first to the last speech that is silent
@@ -46,14 +48,14 @@ class DeliveryJudge:
     """
 
     name = "delivery"
-    version = "4"
+    version = "5"
 
     def __init__(self, finder: WordFinder) -> None:
         self._finder = finder
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Measures one utterance after the other; raises InfrastructureFault when the words cannot be looked for."""
-        return [_measure(utterance, self._finder.find(utterance)) for utterance in batch]
+        return [_measure(one, self._finder.find(one)) if one.prompt.voice.judged else {} for one in batch]
 
 
 def _measure(utterance: Utterance, spans: Sequence[WordSpan]) -> Metrics:
@@ -72,9 +74,9 @@ def _measure(utterance: Utterance, spans: Sequence[WordSpan]) -> Metrics:
         "stray": stray(clip, spans),
         "borrowed": borrowed(found),
     }
-    wanted = sorted({*asked_attributes(voice), Attribute.PITCH})
     agreed = [
-        agreement(voice.level(attribute), level(attribute, voice.register, metrics[METRICS[attribute]])) for attribute in wanted
+        agreement(voice.level(attribute), level(attribute, voice.register, metrics[METRICS[attribute]]))
+        for attribute in voice.judged
     ]
     return {
         **metrics,

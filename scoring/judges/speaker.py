@@ -12,7 +12,6 @@ import torch
 from scoring.audio.clip import Clip
 from scoring.judges.dnsmos import DYNAMIC_DB, log_mel
 from scoring.judges.judge import Utterance
-from scoring.judges.pitch import track
 from scoring.report import Metrics
 
 TIMBRE_DB, OCTAVE = 10.0, 12.0
@@ -60,8 +59,7 @@ def likeness(decibels: float, semitones: float) -> float:
 
 def voice_features(clip: Clip) -> VoiceFeatures:
     """The voice of a clip; where nothing is voiced (a whisper), its spectrum is that of all frames."""
-    speech = clip.level
-    found = track(speech)
+    speech, found = clip.level, clip.pitch
     frames = log_mel(speech.samples) * (DYNAMIC_DB / 2.0)
     voiced = found.voiced.nonzero()[:, 0]
     spectrum = (frames[voiced + CENTRE] if voiced.shape[0] else frames).mean(dim=0)

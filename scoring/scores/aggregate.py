@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from prompts.groups import Group, GroupKind, Prompt
-from prompts.voices import Attribute
+from prompts.voices import Attribute, Voice
 from scoring.competition import FACTORS, Profile
 from scoring.report import EvaluationReport, Factor, Gate, GroupReport, Metrics, SampleReport
 from scoring.types import Micro, to_micro
@@ -85,16 +85,16 @@ class Anchors:
     moves: Mapping[Attribute, float]
     hash: str
 
-    def utilities(self, metrics: Metrics) -> dict[Factor, float]:
-        """Utility of each factor in [0, 1]; raises KeyError when a metric is missing.
+    def utilities(self, metrics: Metrics, voice: Voice) -> dict[Factor, float]:
+        """Utility of each factor in [0, 1] for what was said in the voice asked; raises KeyError when a metric is missing.
 
         Consistency is measured between two clips of one voice; where none of its metrics is there, the sample has no such factor.
+        A sample has no delivery where nothing was asked of the voice.
         """
-        return {
-            factor: anchors.utility(metrics)
-            for factor, anchors in self.factors.items()
-            if factor is not Factor.CONSISTENCY or any(name in metrics for name in anchors.metrics)
-        }
+        absent = set() if voice.judged else {Factor.DELIVERY}
+        if not any(name in metrics for name in self.factors[Factor.CONSISTENCY].metrics):
+            absent.add(Factor.CONSISTENCY)
+        return {factor: anchors.utility(metrics) for factor, anchors in self.factors.items() if factor not in absent}
 
 
 @cache
@@ -231,10 +231,11 @@ def _sample(group: Group, prompt: Prompt, judged: JudgedSample, rules: ScoreRule
     utilities: dict[Factor, float] = {}
     score = 0.0
     if judged.gate is None:
-        utilities = rules.anchors.utilities(judged.metrics)
+        utilities = rules.anchors.utilities(judged.metrics, prompt.voice)
         if group.kind is GroupKind.VOICE:
             utilities.setdefault(Factor.CONSISTENCY, 0.0)  # the other clip of the pair failed: nothing shows one speaker
-        utilities[Factor.DELIVERY] = min(utilities[Factor.DELIVERY], most_delivery)
+        if Factor.DELIVERY in utilities:
+            utilities[Factor.DELIVERY] = min(utilities[Factor.DELIVERY], most_delivery)
         score = combine(utilities, rules.weights)
     return SampleReport(
         prompt_id=prompt.id,

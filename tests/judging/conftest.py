@@ -23,7 +23,7 @@ class Speak(Protocol):
 class Ask(Protocol):
     """Builds one utterance: a sound for a text asked in a voice of these levels."""
 
-    def __call__(self, audio: Audio, text: str = ..., register: Register = ..., **levels: int) -> Utterance: ...
+    def __call__(self, audio: Audio, text: str = ..., register: Register | None = ..., **levels: int) -> Utterance: ...
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,7 @@ def tone() -> Callable[..., Audio]:
 def ask() -> Ask:
     """One single prompt and what was said for it."""
 
-    def build(audio: Audio, text: str = "open the gate", register: Register = Register.LOW, **levels: int) -> Utterance:
+    def build(audio: Audio, text: str = "open the gate", register: Register | None = Register.LOW, **levels: int) -> Utterance:
         voice = Voice(register=register, **{"rate": 3, "pitch": 3, "expression": 3, "loudness": 3, **levels})
         prompt = Prompt("g00.a", text, "as asked", voice)
         return Utterance(prompt, Group("g00", GroupKind.SINGLE, (prompt,)), Clip(audio))

@@ -8,9 +8,9 @@ import torch
 
 from prompts.voices import LEVELS, Attribute, Register, Voice, agreement, centre, edges, level
 from scoring.audio.audio import Audio, from_pcm
+from scoring.audio.pitch import HOP, RATE, PitchTrack, quantiles, track
 from scoring.judges.delivery import DeliveryJudge, energy_sd, faintness, flatness, pause_share
 from scoring.judges.judge import Utterance
-from scoring.judges.pitch import HOP, RATE, PitchTrack, quantiles, track
 from scoring.judges.recognition.recogniser import HeardWord, Recogniser
 from scoring.judges.word_timing import WordAligner, WordSpan, match_words, said_mask
 from scoring.report import Factor
@@ -149,6 +149,12 @@ def test_agrees_with_what_was_asked(
     """The mean over pitch and every attribute that is out of the ordinary; an attribute without mention does not count."""
     (metrics,) = JUDGE.measure([ask(tone(125.0), register=register, **levels)])
     assert metrics["delivery"] == pytest.approx(expected)
+
+
+def test_what_asks_nothing_is_not_measured(tone: Tone, ask: Callable[..., Utterance]) -> None:
+    """Plain reading names no register and nothing out of the ordinary; beside it, others are measured as ever."""
+    plain, asked = JUDGE.measure([ask(tone(125.0), register=None), ask(tone(125.0))])
+    assert (plain, asked["delivery"]) == ({}, 1.0)
 
 
 def test_a_voiceless_sound_has_finite_numbers(ask: Callable[..., Utterance]) -> None:

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from scoring.audio.audio import Audio, from_file, from_pcm, to_pcm
+from scoring.audio.pitch import track
 from scoring.errors import Code, PlatformError
-from scoring.judges.pitch import track
 from scoring.studies.manipulations.effects import speech_power
 from scoring.studies.manipulations.manipulation import ENTRIES, Manipulation, apply, manipulate, write
 

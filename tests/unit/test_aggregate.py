@@ -140,6 +140,29 @@ def test_consistency_counts_in_voice_pairs(similarity: Mapping[str, float], expe
     assert [sample.score for sample in result.samples] == [expected, expected]
 
 
+@pytest.mark.parametrize(
+    ("voice", "expected"),
+    [
+        pytest.param(Voice(), 0.5 ** (0.4 / 0.7), id="nothing is asked: the other factors' weights sum to 1"),
+        pytest.param(Voice(register=Register.HIGH), 0.5**0.4 * 0.01**0.3, id="a register is asked"),
+        pytest.param(Voice(rate=5), 0.5**0.4 * 0.01**0.3, id="a pace is asked"),
+    ],
+)
+def test_delivery_counts_where_something_is_asked(voice: Voice, expected: float) -> None:
+    """In plain reading it is no factor, whatever was measured; elsewhere its absence is a mistake of ours, and loud."""
+    plain = Group("g00", GroupKind.SINGLE, (Prompt("g00.a", "text", "description", voice),))
+    result = report(WHO, [plain], {"g00.a": judged(wer=0.5, delivery=0.0)}, RULES)
+    assert result.score == Micro(round(1e6 * expected))
+    unheard = JudgedSample(
+        gate=None, metrics={name: x for name, x in PERFECT.items() if name != "delivery"}, pcm_sha256="", seconds=0.5
+    )
+    if voice.judged:
+        with pytest.raises(KeyError):
+            report(WHO, [plain], {"g00.a": unheard}, RULES)
+    else:
+        assert report(WHO, [plain], {"g00.a": unheard}, RULES).score == 1_000_000
+
+
 def test_standard_error_is_over_groups() -> None:
     """Groups 1, .5 and 0: sd .5, over √3."""
     pair = group("g01", GroupKind.VOICE)

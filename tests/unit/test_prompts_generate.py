@@ -90,16 +90,29 @@ def test_a_seed_is_a_block_hash() -> None:
         generate(b"short", PLAN)
 
 
-@pytest.mark.parametrize("register", list(Register))
+@pytest.mark.parametrize("register", [*Register, None])
 @pytest.mark.parametrize("attribute", list(Attribute))
-def test_descriptions_can_be_read_back(register: Register, attribute: Attribute) -> None:
+def test_descriptions_can_be_read_back(register: Register | None, attribute: Attribute) -> None:
     """Whatever words are drawn, a level of every attribute is understood as it was meant."""
     draw = Draw(SEED, "describe")
-    for level in range(LEVELS):
-        voice = Voice(register=register, rate=ORDINARY, pitch=ORDINARY, expression=ORDINARY, loudness=ORDINARY).with_level(
-            attribute, level
-        )
+    levels = [ORDINARY] if register is None and attribute is Attribute.PITCH else range(LEVELS)
+    for level in levels:
+        voice = Voice(register=register).with_level(attribute, level)
         assert {parse_description(describe(voice, name_speaker(register, draw), draw)) for _ in range(12)} == {voice}
+
+
+def test_a_pitch_is_asked_of_a_register() -> None:
+    """There is no ordinary pitch of anybody's voice: without a register none can be asked, and one in words is not heard."""
+    with pytest.raises(ValueError, match="register"):
+        Voice(pitch=5)
+    assert parse_description("Somebody speaks at a very high pitch and very slowly.") == Voice(rate=1)
+
+
+def test_plain_reading_is_judged_by_nothing() -> None:
+    """A register is judged by its pitch; whatever is out of the ordinary is judged too."""
+    assert Voice().judged == ()
+    assert Voice(register=Register.LOW).judged == (Attribute.PITCH,)
+    assert Voice(register=Register.LOW, rate=1, loudness=5).judged == (Attribute.RATE, Attribute.PITCH, Attribute.LOUDNESS)
 
 
 def test_descriptions_join_all_that_is_asked() -> None:

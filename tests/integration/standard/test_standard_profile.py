@@ -153,8 +153,9 @@ def test_an_evaluation(
     assert (report.profile, report.profile_hash) == ("standard", panel.identity.hash)
     assert [sample.gate for sample in report.samples] == [Gate.WRONG_WORDS] * 3
     scale = aggregate.load_anchors(Profile.STANDARD)
-    assert set(scale.utilities(report.samples[-1].metrics)) == set(Factor)
-    assert set(scale.utilities(report.samples[0].metrics)) == set(Factor) - {Factor.CONSISTENCY}
+    first, last = groups[0].prompts[0], groups[-1].prompts[-1]
+    assert set(scale.utilities(report.samples[-1].metrics, last.voice)) == set(Factor)
+    assert set(scale.utilities(report.samples[0].metrics, first.voice)) == set(Factor) - {Factor.CONSISTENCY}
     assert panel.judge(groups, dict(reversed(spoken.items())), competition, NO_PROGRESS) == report
 
 

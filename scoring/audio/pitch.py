@@ -8,7 +8,7 @@ from functools import cache
 import torch
 
 from scoring.audio.audio import Audio, resample
-from scoring.audio.clip import quantile
+from scoring.audio.quantile import quantile
 
 RATE = 16_000
 LOWEST_HZ, HIGHEST_HZ = 60.0, 420.0
