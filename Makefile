@@ -13,11 +13,12 @@ CHAOS_ARGS ?=
 SOAK_ARGS ?=
 
 .PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: pyproject.toml constraints.txt scoring/judges/packages.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/voice worker prepare judges >/dev/null
 	@touch $@
 
 # Lists the targets.

