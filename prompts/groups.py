@@ -17,7 +17,19 @@ class GroupKind(StrEnum):
     """Two texts under the same description."""
 
 
-@dataclass(frozen=True, slots=True)
+class TextKind(StrEnum):
+    """What a text has for its reader to do."""
+
+    ROLEPLAY = "roleplay"
+    NUMBERS = "numbers"
+    NAMES = "names"
+    QUESTIONS = "questions"
+    FEELINGS = "feelings"
+    GIVEN = "given"
+    """No sampler made it: a recording's words, or what a test asks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """One thing to say: `text` aloud, in the voice that `description` asks for in words and `voice` in levels."""
 
@@ -25,6 +37,7 @@ class Prompt:
     text: str
     description: str
     voice: Voice
+    kind: TextKind = TextKind.GIVEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ def expected_seconds(prompt: Prompt) -> float:
 
     >>> from prompts.voices import Register, Voice
     >>> ordinary = Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3)
-    >>> round(expected_seconds(Prompt("p", "Take the silver ring.", "", ordinary)), 3)  # 13 phonemes at 12.88 a second
+    >>> prompt = Prompt(id="p", text="Take the silver ring.", description="", voice=ordinary)
+    >>> round(expected_seconds(prompt), 3)  # 13 phonemes at 12.88 a second
     1.009
     """
     return count_phonemes(normalise(prompt.text)) / centre(Attribute.RATE, prompt.voice.register, prompt.voice.rate)

@@ -47,10 +47,10 @@ def find(folder: Path, label: str) -> Recordings:
         for part in (path, path.with_suffix(".txt")):
             total.update(f"{part.name}\0{hashlib.sha256(part.read_bytes()).hexdigest()}\n".encode())
         prompt = Prompt(
-            f"{label}.{path.name}",
-            text,
-            "",
-            Voice(register=Register.LOW, rate=ORDINARY, pitch=ORDINARY, expression=ORDINARY, loudness=ORDINARY),
+            id=f"{label}.{path.name}",
+            text=text,
+            description="",
+            voice=Voice(register=Register.LOW, rate=ORDINARY, pitch=ORDINARY, expression=ORDINARY, loudness=ORDINARY),
         )
         groups.append(Group(f"{label}.{path.name}", GroupKind.SINGLE, (prompt,)))
     return Recordings(tuple(groups), files, total.hexdigest())

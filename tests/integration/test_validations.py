@@ -104,7 +104,9 @@ async def test_a_recording_is_judged_as_a_models_sample_is(bed: Bed, pcm: bytes,
     assert (asked.state, asked.score, asked.sha256) == (ValidationState.QUEUED, None, hashlib.sha256(wav(pcm)).hexdigest())
     assert await work_one(bed.context, QueueName.CPU) == "validated"
     found = await bed.api.validation(asked.id)
-    group = Group("g", GroupKind.SINGLE, (Prompt("p", TEXT, DESCRIPTION, parse_description(DESCRIPTION)),))
+    group = Group(
+        "g", GroupKind.SINGLE, (Prompt(id="p", text=TEXT, description=DESCRIPTION, voice=parse_description(DESCRIPTION)),)
+    )
     rules = SCHEDULE.version[-1]
     company = rules.groups(BlockHash(f"0x{0:064x}"))
     judged = panel(rules.profile, (*company, group)).judge(

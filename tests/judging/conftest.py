@@ -57,7 +57,7 @@ def ask() -> Ask:
 
     def build(audio: Audio, text: str = "open the gate", register: Register | None = Register.LOW, **levels: int) -> Utterance:
         voice = Voice(register=register, **{"rate": 3, "pitch": 3, "expression": 3, "loudness": 3, **levels})
-        prompt = Prompt("g00.a", text, "as asked", voice)
+        prompt = Prompt(id="g00.a", text=text, description="as asked", voice=voice)
         return Utterance(prompt, Group("g00", GroupKind.SINGLE, (prompt,)), Clip(audio))
 
     return build

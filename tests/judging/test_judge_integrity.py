@@ -16,10 +16,10 @@ from scoring.types import RoundNumber
 RATE = 16_000
 LIMITS = load().at(RoundNumber(0)).limits
 PROMPT = Prompt(
-    "g00.a",
-    "Follow the swan past the broken tower.",
-    "A baritone speaks.",
-    Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3),
+    id="g00.a",
+    text="Follow the swan past the broken tower.",
+    description="A baritone speaks.",
+    voice=Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3),
 )
 
 
@@ -35,7 +35,7 @@ def spoken(pcm: bytes, rate: int = RATE, failure: Gate | None = None) -> Spoken:
 def test_the_expected_length_follows_phonemes_and_the_asked_rate() -> None:
     """25 phonemes at 12.88 per second, the middle of the ordinary bin; slower when asked slower."""
     assert expected_seconds(PROMPT) == pytest.approx(25 / 12.88)
-    slow = Prompt("g00.a", PROMPT.text, "", PROMPT.voice.with_level(Attribute.RATE, 1))
+    slow = Prompt(id="g00.a", text=PROMPT.text, description="", voice=PROMPT.voice.with_level(Attribute.RATE, 1))
     assert expected_seconds(slow) == pytest.approx(25 / 7.53)
 
 

@@ -61,7 +61,12 @@ def judged(gate: Gate | None = None, **metrics: float) -> JudgedSample:
 
 def group(name: str, kind: GroupKind = GroupKind.SINGLE, contrast: Attribute | None = None) -> Group:
     letters = "a" if kind is GroupKind.SINGLE else "ab"
-    return Group(name, kind, tuple(Prompt(f"{name}.{letter}", "text", "description", VOICE) for letter in letters), contrast)
+    return Group(
+        name,
+        kind,
+        tuple(Prompt(id=f"{name}.{letter}", text="text", description="description", voice=VOICE) for letter in letters),
+        contrast,
+    )
 
 
 PAIR = group("g01", GroupKind.COUNTERFACTUAL, Attribute.LOUDNESS)
@@ -150,7 +155,7 @@ def test_consistency_counts_in_voice_pairs(similarity: Mapping[str, float], expe
 )
 def test_delivery_counts_where_something_is_asked(voice: Voice, expected: float) -> None:
     """In plain reading it is no factor, whatever was measured; elsewhere its absence is a mistake of ours, and loud."""
-    plain = Group("g00", GroupKind.SINGLE, (Prompt("g00.a", "text", "description", voice),))
+    plain = Group("g00", GroupKind.SINGLE, (Prompt(id="g00.a", text="text", description="description", voice=voice),))
     result = report(WHO, [plain], {"g00.a": judged(wer=0.5, delivery=0.0)}, RULES)
     assert result.score == Micro(round(1e6 * expected))
     unheard = JudgedSample(

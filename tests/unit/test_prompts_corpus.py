@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from prompts.generate import KINDS, SLOT, Draw, Grammar, grammars
+from prompts.draw import Draw
+from prompts.texts import KINDS, SLOT, Grammar, grammars
 from scoring.judges.recognition.dictionary import unknown
 from scoring.language.text import normalise, spell
 

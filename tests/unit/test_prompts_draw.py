@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from prompts.generate import Draw
+from prompts.draw import Draw
 
 SEED = bytes(range(32))
 

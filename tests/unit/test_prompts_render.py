@@ -8,10 +8,10 @@ from prompts.voices import Register, Voice
 from scoring.synthesis.load import FAMILIES
 
 PROMPT = Prompt(
-    "g00.a",
-    "Open the gate, {please}.",
-    "A baritone speaks very slowly.",
-    Voice(register=Register.LOW, rate=1, pitch=3, expression=3, loudness=3),
+    id="g00.a",
+    text="Open the gate, {please}.",
+    description="A baritone speaks very slowly.",
+    voice=Voice(register=Register.LOW, rate=1, pitch=3, expression=3, loudness=3),
 )
 
 

@@ -27,7 +27,12 @@ PERFECT = {"wer": 0.0, "cer": 0.0, "ovr": 3.0, "p808": 4.0, "delivery": 1.0, "lu
 def group(kind: GroupKind = GroupKind.SINGLE) -> Group:
     letters = "a" if kind is GroupKind.SINGLE else "ab"
     contrast = Attribute.LOUDNESS if kind is GroupKind.COUNTERFACTUAL else None
-    return Group("g00", kind, tuple(Prompt(f"g00.{letter}", "text", "description", VOICE) for letter in letters), contrast)
+    return Group(
+        "g00",
+        kind,
+        tuple(Prompt(id=f"g00.{letter}", text="text", description="description", voice=VOICE) for letter in letters),
+        contrast,
+    )
 
 
 def told(asked: Group, *outcomes: Gate | dict[str, float]) -> dict[str, tuple[str, ...]]:

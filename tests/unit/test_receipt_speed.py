@@ -7,7 +7,7 @@ from prompts.voices import Register, Voice
 from scoring.receipts.receipt import expected_seconds, speed
 
 VOICE = Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3)
-PROMPT = Prompt("g00.a", "Open the gate, please.", "as asked", VOICE)
+PROMPT = Prompt(id="g00.a", text="Open the gate, please.", description="as asked", voice=VOICE)
 ASKED = (Group("g00", GroupKind.SINGLE, (PROMPT,)), Group("g01", GroupKind.SINGLE, (PROMPT,)))
 
 

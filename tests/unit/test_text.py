@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from num2words import num2words
 
-from prompts.generate import Draw, grammars
+from prompts.draw import Draw
+from prompts.texts import grammars
 from scoring.language.text import normalise, spell
 
 PLAIN = re.compile(r"'?[a-z]+(?:'[a-z]+)*")

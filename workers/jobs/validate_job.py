@@ -110,7 +110,7 @@ def validate(claim: ValidationClaim, rules: Competition, tools: Tools, progress:
     Raises Unjudgeable, and InfrastructureFault for whatever is ours.
     """
     _check(claim.text)
-    prompt = Prompt(_ID, claim.text, claim.description, parse_description(claim.description))
+    prompt = Prompt(id=_ID, text=claim.text, description=claim.description, voice=parse_description(claim.description))
     group = Group(_ID, GroupKind.SINGLE, (prompt,))
     spoken = _spoken(claim.upload, rules, tools)
     progress(Stage.CHECK, 1, 1)
