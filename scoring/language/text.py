@@ -1,66 +1,71 @@
 """One normaliser for both sides of a comparison: the prompt's text and the recogniser's become the same kind of words.
 
-Numbers are spelled as `scoring.language.numerals` reads them. Letters with full stops between them are read one by one (U.S.A.); capitals
-without are a word (NASA). Roman numerals stay what their letters are: nothing says whether 'I' is a number.
+A text is read from its first character to its last; at every place the first kind of expression that fits is read, the long ones
+before their parts. Whatever people differ in is kept as a choice: `lattice` has all readings, `normalise` the first of each. Any text
+has one; `doubts` names what nobody can read surely, for those who take texts in.
 """
 
 import re
-import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 from num2words import num2words
 
-from scoring.language.numerals import read_figures
+from scoring.language import abbreviations, addresses, clock, dates, initials, money, numbers, symbols, telephone, units
+from scoring.language.lattice import Kind, Said, Slot, Slots, first, kind
+from scoring.language.letters import plain
 
-ABBREVIATIONS = {
-    "mr": "mister",
-    "mrs": "missus",
-    "ms": "miss",
-    "dr": "doctor",
-    "prof": "professor",
-    "st": "saint",
-    "jr": "junior",
-    "sr": "senior",
-    "gen": "general",
-    "col": "colonel",
-    "capt": "captain",
-    "lt": "lieutenant",
-    "sgt": "sergeant",
-    "gov": "governor",
-    "sen": "senator",
-    "mt": "mount",
-    "ave": "avenue",
-    "blvd": "boulevard",
-    "dept": "department",
-    "approx": "approximately",
-    "vs": "versus",
-    "etc": "et cetera",
-    "no": "number",
-}
-"""Expanded where a full stop follows, and only there ('no.' before a digit only)."""
-
-SYMBOLS = {"&": " and ", "%": " percent ", "+": " plus ", "=": " equals ", "°": " degrees ", "@": " at "}
-LOOKALIKES = str.maketrans(
-    {
-        **dict.fromkeys("’‘`´ʼ", "'"),
-        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"),
-        "\u2044": "/",
-    }  # hyphens, dashes, minus
-)
 CLIPPED = frozenset({"'bout", "'cause", "'em", "'round", "'til", "'tis", "'twas"})
 """Words that keep their leading apostrophe, as the dictionary spells them."""
 NUMBER_WORDS = frozenset(
-    num2words(number, lang="en", to=to) for number in (*range(1, 20), *range(20, 100, 10)) for to in ("cardinal", "ordinal")
+    word
+    for number in (*range(1, 20), *range(20, 100, 10))
+    for to in ("cardinal", "ordinal")
+    for word in (str(num2words(number, lang="en", to=to)),)
 )
-HUNDREDS = frozenset({"hundred", "thousand", "million"})
+HUNDREDS = frozenset({"hundred", "thousand", "million", "billion", "trillion"})
 MEMORY = 4096
 """Texts whose words are kept: every judge asks for those of the same prompt."""
 
-_ABBREVIATION = re.compile(r"\b(" + "|".join(name for name in ABBREVIATIONS if name != "no") + r")\.|\b(no)\.(?=\s?\d)")
-_LATIN = re.compile(r"\b(e\.g|i\.e)\b\.?")
-_LATIN_WORDS = {"e.g": "for example", "i.e": "that is"}
-_VULGAR = re.compile("([¼-¾⅐-⅞])")
-_WORD = re.compile(r"'?[a-z]+(?:'[a-z]+)*")
+
+def _word(match: re.Match[str]) -> Said:
+    word = match[0].lower()
+    return Said((((word if word in CLIPPED else word.removeprefix("'"),),),))
+
+
+KINDS: tuple[Kind, ...] = (
+    *addresses.KINDS,
+    *dates.KINDS,
+    *telephone.KINDS,
+    *clock.KINDS,
+    *money.KINDS,
+    *units.KINDS,
+    *numbers.KINDS,
+    *abbreviations.KINDS,
+    *initials.KINDS,
+    kind(r"(?<![A-Za-z])'?[A-Za-z]+(?:'[A-Za-z]+)*", _word),
+    *symbols.KINDS,
+)
+"""Where two begin at the same place, the earlier one is tried first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as it is read: its chain of slots, and the parts that nobody can read surely."""
+
+    slots: Slots
+    doubts: tuple[str, ...]
+
+
+@lru_cache(maxsize=MEMORY)
+def read(text: str) -> Reading:
+    """Read any text; numbers have their 'and' as a British speaker says it."""
+    said = list(_pieces(plain(text)))
+    return Reading(
+        tuple(slot for _, piece in said for slot in piece.slots),
+        tuple(dict.fromkeys(" ".join(found.split()) for found, piece in said if not piece.sure)),
+    )
 
 
 @lru_cache(maxsize=MEMORY)
@@ -72,13 +77,7 @@ def normalise(text: str) -> tuple[str, ...]:
     >>> " ".join(normalise("Mr. Lee paid $105 on the 3rd."))
     'mister lee paid one hundred five dollars on the third'
     """
-    words = spell(text)
-    optional = {
-        index
-        for index, (before, word, after) in enumerate(zip(words, words[1:], words[2:], strict=False), 1)
-        if word == "and" and before in HUNDREDS and after in NUMBER_WORDS
-    }
-    return tuple(word for index, word in enumerate(words) if index not in optional)
+    return _without_optional(spell(text))
 
 
 @lru_cache(maxsize=MEMORY)
@@ -88,16 +87,60 @@ def spell(text: str) -> tuple[str, ...]:
     >>> " ".join(spell("Mr. Lee paid $105."))
     'mister lee paid one hundred and five dollars'
     """
-    plain = _ABBREVIATION.sub(lambda match: ABBREVIATIONS[match[1] or match[2]] + " ", _plain(text))
-    plain = read_figures(_LATIN.sub(lambda match: _LATIN_WORDS[match[1]], plain))
-    for symbol, word in SYMBOLS.items():
-        plain = plain.replace(symbol, word)
-    found = _WORD.findall(plain)
-    return tuple(word if word in CLIPPED else word.removeprefix("'") for word in found)
+    return first(read(text).slots)
 
 
-def _plain(text: str) -> str:
-    """Lower case without accents; every decimal digit of any script as an ASCII one, every hyphen and apostrophe as one of each."""
-    apart = unicodedata.normalize("NFKD", _VULGAR.sub(r" \1", text.translate(LOOKALIKES))).translate(LOOKALIKES).lower()
-    kept = (character for character in apart if not unicodedata.combining(character))
-    return "".join(str(unicodedata.decimal(character)) if character.isdecimal() else character for character in kept)
+@lru_cache(maxsize=MEMORY)
+def lattice(text: str) -> Slots:
+    """All accepted readings of a text, as normalised words: a chain of slots, each with its alternatives.
+
+    >>> lattice("in 2020")
+    ((('in',),), (('twenty', 'twenty'), ('twenty', 'hundred', 'twenty'), ('two', 'thousand', 'twenty')))
+    """
+    slots = read(text).slots
+    kept: list[Slot] = []
+    for before, slot, after in zip(((), *slots[:-1]), slots, (*slots[1:], ()), strict=True):
+        if not (slot == (("and",),) and _optional(before[0] if before else (), after[0] if after else ())):
+            kept.append(tuple(dict.fromkeys(_without_optional(reading) for reading in slot)))
+    return tuple(kept)
+
+
+def doubts(text: str) -> tuple[str, ...]:
+    """The parts of a text that nobody can read surely, as they are written: an ambiguous date, a sign without a name, another script.
+
+    >>> doubts("On 3/4/2005 we paid 3 zł.")
+    ('3/4/2005',)
+    """
+    return read(text).doubts
+
+
+def _pieces(text: str) -> Iterator[tuple[str, Said]]:
+    """What is found, from left to right, and how it is read. Every kind passes over every character once: time is linear in the text."""
+    found = [one.pattern.search(text) for one in KINDS]
+    while True:
+        ahead = [(match.start(), index, match) for index, match in enumerate(found) if match is not None]
+        if not ahead:
+            return
+        _, index, match = min(ahead, key=lambda item: item[:2])
+        said = KINDS[index].read(match)
+        if said is None:
+            found[index] = KINDS[index].pattern.search(text, match.start() + 1)
+            continue
+        yield match[0], said
+        end = match.end()
+        for place, other in enumerate(found):
+            if other is not None and other.start() < end:
+                found[place] = KINDS[place].pattern.search(text, end)
+
+
+def _without_optional(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(
+        word
+        for index, word in enumerate(words)
+        if not (word == "and" and _optional(words[max(0, index - 1) : index], words[index + 1 : index + 2]))
+    )
+
+
+def _optional(before: tuple[str, ...], after: tuple[str, ...]) -> bool:
+    """Whether an 'and' between these words is one that some leave out."""
+    return bool(before and after) and before[-1] in HUNDREDS and after[0] in NUMBER_WORDS

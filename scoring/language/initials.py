@@ -1,0 +1,130 @@
+"""Letters that are read by name: initials, abbreviations in capitals, letters among figures; and Roman numerals in names."""
+
+import re
+
+from scoring.language.lattice import Kind, Said, either, kind, plainly, say, words
+from scoring.language.numerals import cardinal, ordinal
+
+WORDS = frozenset(
+    words(
+        "nasa nato unesco unicef opec aids laser radar scuba sonar pin sim ram rom gif covid interpol fifa uefa ikea lego yolo gestapo"
+        " taser captcha seal swat nimby nafta asean ascii basic cobol fortran lidar nascar potus scotus fema hipaa osha mensa ok"
+    )
+)
+"""Abbreviations in capitals that are said as a word."""
+SPELLED = frozenset(
+    words(
+        "fbi cia usa uk eu un us uae ufo bbc cnn nbc abc cbs ibm html http https url cpu gpu usb atm dna rna gps dvd cd tv pc ceo cfo cto"
+        " cio phd faq id vip rsvp diy nba nfl nhl mlb ai iq api sql pdf csv xml ip tcp ussr gdp gmt utc pst iou epa irs nhs rspca ucla"
+        " usda fda aka eta eda ios ev suv led lcd oled acl aaa aarp nypd lapd hiv ivf icu mri ecg eeg bmi adhd ocd vpn sms dj mc mp pm"
+    )
+)
+"""Abbreviations with a vowel, or none, whose letters are said one by one."""
+CHAPTERS = (
+    "Chapter|Part|Act|Volume|Vol\\.|Book|Section|Article|Title|Phase|Type|Class|Appendix|Figure|Table|Scene|Level|Stage|Mark|Unit|Lesson"
+    "|Grade|Category|Division|Tier|Super Bowl|Olympiad|Episode|Rocky|Apollo|Gemini|World War|Fantasy|Vatican|Schedule|Annex|Group"
+)
+"""What is counted by Roman numerals: 'Chapter IV' is chapter four."""
+RULERS = (
+    "Henry|Louis|Elizabeth|George|Edward|Richard|Charles|James|William|Mary|Philip|Napoleon|Ivan|Peter|Catherine|Frederick|Alexander"
+    "|Nicholas|John|Paul|Benedict|Pius|Leo|Francis|Gregory|Clement|Innocent|Urban|Boniface|Ramses|Ramesses|Ptolemy|Xerxes|Darius"
+    "|Thutmose|Amenhotep|Otto|Conrad|Ferdinand|Alfonso|Gustav|Christian|Harald|Olaf|Magnus|Haakon|Robert|David|Leopold|Albert|Victor"
+    "|Emmanuel|Umberto|Pedro|Carlos|Felipe|Sigismund|Casimir|Rudolf|Maximilian|Joseph|Wilhelm|Margrethe|Edgar|Stephen|Andrew|Julius"
+    "|Sixtus|Adrian|Celestine|Eugene|Martin|Theodore|Michael|Basil|Constantine|Selim|Mehmed|Murad|Ahmed|Suleiman|Cleopatra|Antiochus"
+)
+"""Kings, queens and popes: 'Henry VIII' is Henry the eighth."""
+ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+VALID_ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
+
+_ENDS = r"(?![A-Za-z0-9']|\.[A-Za-z])"
+_PAUSE = r"(?=\s?(?:[.,;:!?)\"]|$|-))"
+_NEIGHBOUR = re.compile(r"\b[A-Z]{2,}\b")
+_VOWEL = re.compile(r"[AEIOUY]")
+
+
+def roman(numeral: str) -> int | None:
+    """'XIV' → 14; None for what is no Roman numeral."""
+    if not numeral or not VALID_ROMAN.fullmatch(numeral):
+        return None
+    values = [ROMAN[letter] for letter in numeral]
+    return sum(-value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True))
+
+
+def _chapter(match: re.Match[str]) -> Said | None:
+    number = roman(match[2])
+    return None if number is None else say(match[1], either(cardinal(number)))
+
+
+def _ruler(match: re.Match[str]) -> Said | None:
+    number = roman(match[2])
+    return None if number is None else say(match[1], either(f"the {ordinal(number)}", ordinal(number)))
+
+
+def _roman(match: re.Match[str]) -> Said | None:
+    """A numeral behind a name that nothing is known of: 'Rocky Balboa III', 'Ariane VI'."""
+    number = roman(match[2])
+    if number is None:
+        return None
+    letters = " ".join(match[2].lower())
+    return say(match[1], either(cardinal(number), f"the {ordinal(number)}", letters), sure=False)
+
+
+def _dotted(match: re.Match[str]) -> Said:
+    """'U.S.A.', 'J.R.R.'"""
+    letters = re.findall("[A-Za-z]", match[1].lower())
+    return say(*letters[:-1], f"{letters[-1]}'s" if match[2] else letters[-1])
+
+
+def _capitals(match: re.Match[str]) -> Said | None:
+    """'FBI', 'NASA', 'TVs'; in a text of capitals they are words."""
+    name, ending = match[1], match[2]
+    letters = name.lower()
+    spelled = [*letters[:-1], f"{letters[-1]}'s" if ending else letters[-1]]
+    if letters in SPELLED or not _VOWEL.search(name):
+        return say(*spelled)
+    joined = letters + ending
+    if letters in WORDS or len(name) > 5 or _shouted(match):
+        return say(either(joined))
+    return say(either(joined, " ".join(spelled)))
+
+
+def _shouted(match: re.Match[str]) -> bool:
+    """Whether the words beside it are in capitals too, and no abbreviations."""
+    beside = match.string[max(0, match.start() - 16) : match.start()] + " " + match.string[match.end() :][:16]
+    return any(found[0].lower() not in SPELLED | WORDS and _VOWEL.search(found[0]) for found in _NEIGHBOUR.finditer(beside))
+
+
+def _joined(match: re.Match[str]) -> Said:
+    """'R&D', 'AT&T', 'Q&A'."""
+    return say(*" ".join(match[0].lower().replace("&", " and ")).replace("a n d", "and").split())
+
+
+def _before_figures(match: re.Match[str]) -> Said:
+    """The letters of 'A380', 'MP3', 'COVID-19', 'x2'."""
+    letters = match[1].lower()
+    word = letters in WORDS or (len(letters) > 2 and not match[1].isupper() and _VOWEL.search(match[1].upper()))
+    return say(either(letters)) if word else say(*letters)
+
+
+def _behind_figures(match: re.Match[str]) -> Said:
+    """The letters of '5G', 'B2B', '3D', '12a'."""
+    return say(*match[0].lower())
+
+
+def _hashtag(match: re.Match[str]) -> Said:
+    """'#ThrowbackThursday'."""
+    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", match[1])
+    return say(either("hashtag", "hash", ""), *(plainly(part) for part in parts))
+
+
+KINDS: tuple[Kind, ...] = (
+    kind(rf"\b((?i:{CHAPTERS}))\s([IVXLC]{{2,7}}|(?<=War )I|[IVX]{_PAUSE}){_ENDS}", _chapter),
+    kind(rf"\b({RULERS})\s([IVX]{{2,6}}|[VX]|I{_PAUSE}){_ENDS}", _ruler),
+    kind(rf"\b([A-Z][a-z]{{2,20}})\s([IVX]{{2,6}}){_ENDS}", _roman),
+    kind(r"(?<![A-Za-z0-9.])((?:[A-Za-z]\.){2,12}(?:[A-Za-z](?![A-Za-z]))?)('s)?(?![A-Za-z0-9])", _dotted),
+    kind(r"\b[A-Z]{1,3}&[A-Z]{1,3}\b", _joined),
+    kind(r"\b([A-Z]{2,8})('?s|)(?![A-Za-z0-9'])", _capitals),
+    kind(r"(?<![A-Za-z0-9'])([A-Za-z]{1,16})(?=-?\d)(?:-(?=\d))?", _before_figures),
+    kind(r"(?<=\d)[A-Za-z]{1,3}(?![A-Za-z'])", _behind_figures),
+    kind(r"(?<![\w&#])#([A-Za-z]{1,40})(?![\w])", _hashtag),
+)
