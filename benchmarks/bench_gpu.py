@@ -2,7 +2,7 @@
 
 The networks are stand-ins of the published classes with random weights: how fast they are does not depend on what they learned.
 Prints a table; nothing here passes or fails. Usage: python -m benchmarks.bench_gpu [--device cpu|cuda] [--size tiny|full]
-[--clips N] [--lanes N]. At full size the weights take 9 GB on the disk and on the device.
+[--clips N] [--lanes N]. At full size the weights take 7 GB on the disk and on the device.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from scoring.audio.audio import from_pcm
 from scoring.audio.clip import Clip
 from scoring.judges.judge import Judge, Utterance
 from scoring.judges.standard.load import load
-from scoring.judges.standard.models import LANES, Device, Pin, Role, read_catalogue
+from scoring.judges.standard.models import LANES, SAFETENSORS, Device, Pin, Role, read_catalogue
 from scoring.report import Metrics
 from scoring.synthesis.espeak_library import EspeakSettings, say
 from tests.builders import fake_models
@@ -48,13 +48,13 @@ def clips(count: int) -> tuple[Utterance, ...]:
 
 
 def judges(folder: Path, size: fake_models.Size, device: Device) -> tuple[Judge, ...]:
-    """Those that hear single clips through networks; the pair judge's network is of the classes of the others."""
+    """Those whose networks are pinned; the others run on the processor."""
     made = fake_models.build(folder, size)
     files = {role: source.files for role, source in read_catalogue().items()}
-    pins = {role: _pin(made[role], files[role]) for role in Role}
+    pins = {role: _pin(made[role], (*files[role], SAFETENSORS)) for role in Role}
     folders = {pin.digest: made[role] for role, pin in pins.items()}
     loaded = load(pins, lambda pin: folders[pin.digest], device)
-    return tuple(judge for judge in loaded.single if "float32" in judge.version)
+    return tuple(judge for judge in loaded.single if " lanes=" in judge.version)
 
 
 def _pin(folder: Path, files: Sequence[str]) -> Pin:
@@ -62,7 +62,7 @@ def _pin(folder: Path, files: Sequence[str]) -> Pin:
     for name in files:
         with (folder / name).open("rb") as source:
             sums[name] = hashlib.file_digest(source, "sha256").hexdigest()
-    return Pin(repo="judges/standins", revision="0" * 40, files=sums)
+    return Pin(repo="judges/standins", revision="0" * 40, licence="mit", files=sums)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,6 @@ class Profile(StrEnum):
     """The field's strongest open models, fetched from the model hub at pinned revisions."""
 
 
-FACTORS = {
-    Profile.EMBEDDED: frozenset(Factor) - {Factor.EMOTION},
-    Profile.STANDARD: frozenset(Factor),
-}
-"""The factors of each profile's score."""
-
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -176,9 +170,8 @@ class Competition(StrictModel):
 
     @model_validator(mode="after")
     def _weights_every_factor(self) -> Self:
-        wanted = FACTORS[self.profile]
-        if set(self.factors) != wanted or abs(sum(self.factors.values()) - 1.0) > 1e-9:
-            raise ValueError(f"[version.factors] must weight {', '.join(sorted(wanted))} with a sum of 1")
+        if set(self.factors) != set(Factor) or abs(sum(self.factors.values()) - 1.0) > 1e-9:
+            raise ValueError(f"[version.factors] must weight {', '.join(sorted(Factor))} with a sum of 1")
         return self
 
     @property

@@ -32,8 +32,6 @@ class Factor(StrEnum):
     """The sound as a recording: no padding or gaps, no clipping, no missing treble, no noise."""
     CONSISTENCY = "consistency"
     """One speaker in both clips of a voice pair; a sample of any other group has no such factor."""
-    EMOTION = "emotion"
-    """The standard profile's alone."""
 
 
 Metrics = Mapping[str, float]

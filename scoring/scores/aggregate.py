@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from prompts.groups import Group, GroupKind, Prompt
 from prompts.voices import Attribute, Voice
-from scoring.competition import FACTORS, Profile
+from scoring.competition import Profile
 from scoring.report import EvaluationReport, Factor, Gate, GroupReport, Metrics, SampleReport
 from scoring.types import Micro, to_micro
 
@@ -100,14 +100,23 @@ class Anchors:
 @cache
 def load_anchors(profile: Profile = Profile.EMBEDDED) -> Anchors:
     """The anchors that ship with this version."""
-    return read_anchors(PATHS[profile], profile)
+    return read_anchors(PATHS[profile])
 
 
-def read_anchors(path: Path, profile: Profile) -> Anchors:
-    """Anchors from a file; raises OSError, KeyError or ValueError for a file that this version did not write."""
+def read_anchors(path: Path) -> Anchors:
+    """Anchors from a file; raises OSError, KeyError or ValueError for a file that this version did not write.
+
+    Factors that it names under `as_embedded`, and the least moves with them, are the embedded profile's: the same judges measure them.
+    """
     text = path.read_bytes()
     raw = tomllib.loads(text.decode("utf-8"))
-    factors = {factor: _factor(raw["factors"][factor]) for factor in sorted(FACTORS[profile])}
+    shared: list[str] = raw.get("as_embedded", [])
+    if shared:
+        text += (base := PATHS[Profile.EMBEDDED].read_bytes())
+        embedded = tomllib.loads(base.decode("utf-8"))
+        raw["factors"] |= {name: embedded["factors"][name] for name in shared}
+        raw["moves"] = embedded["moves"]
+    factors = {factor: _factor(raw["factors"][factor]) for factor in sorted(Factor)}
     moves = {attribute: float(raw["moves"][attribute]) for attribute in Attribute}
     return Anchors(factors, float(raw["gates"]["wrong_words_wer"]), moves, hashlib.sha256(text).hexdigest())
 

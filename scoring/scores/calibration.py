@@ -3,7 +3,7 @@
 Per metric, `human` is the median of the natural recordings and `bad` the quantile of the degraded ones that three quarters of them
 are better than, so that ordinary natural speech has utility 1 in half of its clips and the worst quarter of the degraded has 0.
 A metric that the degraded recordings do not move by at least a tenth of its present span keeps its present anchors, and so do
-delivery and emotion, whose levels no recording states, and consistency, which takes pairs of one voice.
+delivery, whose levels no recording states, and consistency, which takes pairs of one voice.
 """
 
 import json
@@ -22,7 +22,7 @@ LEAST_RECORDINGS = 5
 """Least recordings of each kind: fewer have no quantiles worth the name."""
 LEAST_MOVE = 0.1
 """Share of a metric's present span by which its new anchors must differ in the right direction."""
-UNKNOWN = frozenset({Factor.DELIVERY, Factor.CONSISTENCY, Factor.EMOTION})
+UNKNOWN = frozenset({Factor.DELIVERY, Factor.CONSISTENCY})
 """Factors that single recordings of unknown description say nothing about."""
 
 

@@ -9,14 +9,14 @@ from prompts.groups import Group, GroupKind, Prompt
 from prompts.voices import ORDINARY, Register, Voice
 from scoring.audio.audio import from_file, resample, to_pcm
 from scoring.audio.spoken import Spoken
-from scoring.competition import FACTORS, Competition, Profile, load
+from scoring.competition import Competition, Profile, load
 from scoring.errors import Code, PlatformError
 from scoring.judges.integrity import RATES
 from scoring.judges.panel import Panel
 from scoring.judges.recognition.dictionary import unknown
 from scoring.language.text import normalise
 from scoring.progress import NO_PROGRESS
-from scoring.report import Metrics
+from scoring.report import Factor, Metrics
 from scoring.scores.calibration import RecordingSet
 from scoring.types import RoundNumber
 
@@ -76,8 +76,7 @@ def measure(
 
 def _rules(profile: Profile) -> Competition:
     """The default limits; weights of factors decide nothing here, but there must be some."""
-    factors = FACTORS[profile]
-    update = {"profile": profile, "factors": dict.fromkeys(sorted(factors), 1.0 / len(factors))}
+    update = {"profile": profile, "factors": dict.fromkeys(Factor, 1.0 / len(Factor))}
     return load().at(RoundNumber(0)).model_copy(update=update)
 
 

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import soundfile
 import torch
 import transformers
-from safetensors.torch import save_file
+from safetensors.torch import load_file
 from tokenizers.pre_tokenizers import ByteLevel
 
-from scoring.judges.standard.models import Role
-from scoring.judges.standard.mos import Utmos, squim_networks
+from scoring.judges.standard.models import SAFETENSORS, Role
 
 hf: Any = transformers
 """Its own types are incomplete."""
@@ -34,7 +31,6 @@ _ENCODER = {
     "num_conv_pos_embedding_groups": 2,
 }
 """A wav2vec2 with its usual convolutions, but thin."""
-_XVECTOR = {"tdnn_dim": (8, 8, 8, 8, 8), "xvector_output_dim": 8, "classifier_proj_size": 8}
 _WHISPER = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
 _WHISPER_LARGE = {
     "d_model": 1280,
@@ -46,35 +42,6 @@ _WHISPER_LARGE = {
     "decoder_ffn_dim": 5120,
     "num_mel_bins": 128,
 }
-_OBJECTIVE = {
-    "feat_dim": 8,
-    "win_len": 64,
-    "d_model": 8,
-    "nhead": 2,
-    "hidden_dim": 8,
-    "num_blocks": 1,
-    "rnn_type": "LSTM",
-    "chunk_size": 71,
-}
-_SQUIM_ENCODER: dict[str, Any] = {
-    "extractor_mode": "group_norm",
-    "extractor_conv_layer_config": [[8, 10, 5], [8, 3, 2], [8, 3, 2], [8, 3, 2], [8, 3, 2], [8, 2, 2], [8, 2, 2]],
-    "extractor_conv_bias": False,
-    "encoder_embed_dim": 16,
-    "encoder_projection_dropout": 0.0,
-    "encoder_pos_conv_kernel": 16,
-    "encoder_pos_conv_groups": 2,
-    "encoder_num_layers": 1,
-    "encoder_num_heads": 2,
-    "encoder_attention_dropout": 0.0,
-    "encoder_ff_interm_features": 16,
-    "encoder_ff_interm_dropout": 0.0,
-    "encoder_dropout": 0.0,
-    "encoder_layer_norm_first": False,
-    "encoder_layer_drop": 0.0,
-    "aux_num_out": None,
-}
-_SUBJECTIVE = {"encoder": _SQUIM_ENCODER, "features": 16, "projected": 4, "attention": 5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +51,14 @@ class Size:
     whisper: dict[str, Any]
     vocabulary: int
     encoder: dict[str, Any]
-    xvector: dict[str, Any]
-    squim: dict[str, Any]
-    utmos: dict[str, int]
 
 
 TINY = Size(
     whisper=_WHISPER | {"encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "num_mel_bins": 80},
     vocabulary=0,
     encoder=_ENCODER,
-    xvector=_XVECTOR,
-    squim={"objective": _OBJECTIVE, "subjective": _SUBJECTIVE},
-    utmos={"domain": 4, "judge": 4, "recurrent": 8, "hidden": 8},
 )
-FULL = Size(
-    whisper=_WHISPER_LARGE,
-    vocabulary=51_866,
-    encoder={},
-    xvector={},
-    squim={"objective": {}, "subjective": {}},
-    utmos={"domain": 128, "judge": 128, "recurrent": 512, "hidden": 2048},
-)
+FULL = Size(whisper=_WHISPER_LARGE, vocabulary=51_866, encoder={})
 
 
 def build(folder: Path, size: Size = TINY, seed: int = 0) -> dict[Role, Path]:
@@ -112,10 +66,6 @@ def build(folder: Path, size: Size = TINY, seed: int = 0) -> dict[Role, Path]:
     makers: dict[Role, Callable[[Path, Size], None]] = {
         Role.STRONG_ASR: _whisper,
         Role.WEAK_ASR: _ctc,
-        Role.SQUIM: _squim,
-        Role.UTMOS: _utmos,
-        Role.SPEAKER: _speaker,
-        Role.EMOTION: _emotion,
     }
     made = {role: folder / role.value for role in Role}
     torch.manual_seed(seed)
@@ -132,6 +82,12 @@ def hubert(folder: Path, seed: int = 0) -> None:
     hf.HubertForCTC(config).save_pretrained(folder)
     _letters(folder)
     hf.Wav2Vec2FeatureExtractor(return_attention_mask=True).save_pretrained(folder)
+
+
+def pickled(folder: Path) -> None:
+    """Turn a model's weights into what torch pickles, as authors published them before safetensors."""
+    torch.save(load_file(folder / SAFETENSORS), folder / "pytorch_model.bin")
+    (folder / SAFETENSORS).unlink()
 
 
 def _whisper(folder: Path, size: Size) -> None:
@@ -175,29 +131,3 @@ def _letters(folder: Path) -> None:
     symbols = ["<pad>", "<s>", "</s>", "<unk>", "|", *_LETTERS]
     (folder / "vocab.json").write_text(json.dumps({symbol: number for number, symbol in enumerate(symbols)}), encoding="utf-8")
     hf.Wav2Vec2CTCTokenizer(str(folder / "vocab.json")).save_pretrained(folder)
-
-
-def _speaker(folder: Path, size: Size) -> None:
-    hf.WavLMForXVector(hf.WavLMConfig(**size.encoder, **size.xvector)).save_pretrained(folder)
-    hf.Wav2Vec2FeatureExtractor().save_pretrained(folder)
-
-
-def _emotion(folder: Path, size: Size) -> None:
-    names = dict(enumerate(("neu", "hap", "ang", "sad")))
-    hf.Wav2Vec2ForSequenceClassification(hf.Wav2Vec2Config(**size.encoder, id2label=names)).save_pretrained(folder)
-    hf.Wav2Vec2FeatureExtractor().save_pretrained(folder)
-
-
-def _squim(folder: Path, size: Size) -> None:
-    objective, subjective = squim_networks(size.squim["objective"], size.squim["subjective"])
-    save_file(objective.state_dict(), folder / "objective.safetensors")
-    save_file(subjective.state_dict(), folder / "subjective.safetensors")
-    (folder / "config.json").write_text(json.dumps(size.squim), encoding="utf-8")
-    time = np.arange(2 * 16_000) / 16_000
-    soundfile.write(folder / "reference.wav", 0.1 * np.sin(2 * np.pi * 150.0 * time), 16_000, subtype="PCM_16")
-
-
-def _utmos(folder: Path, size: Size) -> None:
-    encoder = hf.Wav2Vec2Config(**size.encoder)
-    save_file(Utmos(encoder, **size.utmos).state_dict(), folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps({"encoder": encoder.to_diff_dict(), **size.utmos}), encoding="utf-8")

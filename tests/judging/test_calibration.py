@@ -92,7 +92,7 @@ def test_the_written_file_is_read_as_the_same_anchors(tmp_path: Path) -> None:
     source = Provenance(date="2026-11-22", profile=Profile.EMBEDDED, judges={"speaker": "1"}, natural=folder, degraded=folder)
     path = tmp_path / "anchors.toml"
     path.write_text(render(Calibration(present.factors, ("a.b",)), present, source), encoding="utf-8")
-    assert replace(aggregate.read_anchors(path, Profile.EMBEDDED), hash=present.hash) == present
+    assert replace(aggregate.read_anchors(path), hash=present.hash) == present
     assert tomllib.loads(path.read_text(encoding="utf-8"))["provenance"] == {
         "date": "2026-11-22",
         "profile": "embedded",
@@ -133,7 +133,7 @@ def test_two_folders_become_anchors(folders: tuple[Path, Path], tmp_path: Path, 
         done = CliRunner().invoke(app, [*arguments, str(tmp_path / f"{turn}.toml")], catch_exceptions=False)
         assert done.exit_code == 0
     assert len({path.read_bytes() for path in tmp_path.glob("*.toml")}) == 1
-    found, present = aggregate.read_anchors(tmp_path / "0.toml", Profile.EMBEDDED), aggregate.load_anchors(Profile.EMBEDDED)
+    found, present = aggregate.read_anchors(tmp_path / "0.toml"), aggregate.load_anchors(Profile.EMBEDDED)
     noisy = found.factors[Factor.NATURALNESS].metrics["bak"]
     assert 1.0 <= noisy.bad < 2.2
     assert noisy.human > 2.2

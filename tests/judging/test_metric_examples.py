@@ -19,7 +19,6 @@ MODULES = (
     "scoring.judges.speaker",
     "scoring.judges.standard.alignment",
     "scoring.judges.standard.ctc",
-    "scoring.judges.standard.emotion",
     "scoring.judges.standard.network",
     "scoring.language.text",
     "scoring.scores.aggregate",

@@ -6,7 +6,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import scoring
@@ -76,6 +76,11 @@ def for_model(model_dir: Path, place: Scratch, samples: int, limits: SubmissionL
 def for_file(folder: Path, place: Scratch, ram_bytes: int, cpu_seconds: int) -> Confinement:
     """The walls for the decoder of one file, which lies in a folder of its own."""
     return _walls(folder, place, ram_bytes, cpu_seconds)
+
+
+def for_checkpoint(file: Path, place: Scratch, ram_bytes: int, cpu_seconds: int, file_bytes: int) -> Confinement:
+    """The walls for the converter of one checkpoint, which may write a file of so many bytes."""
+    return replace(_walls(file, place, ram_bytes, cpu_seconds), file_bytes=file_bytes)
 
 
 def _walls(readable: Path, place: Scratch, ram_bytes: int, cpu_seconds: int) -> Confinement:

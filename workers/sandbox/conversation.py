@@ -16,7 +16,7 @@ from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceErro
 from scoring.report import Gate
 from scoring.synthesis.synthesiser import Request
 from workers.sandbox.guest.frames import Frame, FrameKind, Malformed
-from workers.sandbox.guest.orders import Confinement, FileTask, ModelTask, encode
+from workers.sandbox.guest.orders import Confinement, ModelTask, Task, encode
 from workers.sandbox.guest_process import DeadlinePassed, GuestDied, GuestProcess, TooManyThreads, TooMuchMemory
 
 _CONFINE_SECONDS = 30.0
@@ -59,7 +59,7 @@ def confine(guest: GuestProcess, walls: Confinement) -> None:
         raise _unavailable("; ".join(f"{name}: {why}" for name, why in sorted(report["open"].items())))
 
 
-def prepare(guest: GuestProcess, task: ModelTask | FileTask, what: str) -> None:
+def prepare(guest: GuestProcess, task: Task, what: str) -> None:
     """Give the task and wait until the libraries for it are there; or raise InfrastructureFault that names `what`."""
     frame = _ask(guest, encode(task), "prepare", _PREPARE_SECONDS)
     if frame.kind is not FrameKind.PREPARED:

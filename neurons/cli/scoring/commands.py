@@ -182,7 +182,7 @@ def _chosen(sources: Mapping[Role, ModelSource], given: Sequence[str]) -> dict[R
         repo, _, ref = place.partition("@")
         try:
             role = Role(name)
-            chosen[role] = ModelSource(repo=repo, ref=ref or "main", files=sources[role].files)
+            chosen[role] = ModelSource(repo=repo, ref=ref or "main", files=sources[role].files, weights=sources[role].weights)
         except (ValueError, ValidationError) as exc:
             roles = ", ".join(Role)
             raise PlatformError(

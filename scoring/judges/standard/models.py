@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, Literal, Protocol, Self, TypeVar, get_args
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from scoring import canonical_json
 from scoring.errors import Code, InfrastructureFault, PlatformError
@@ -19,23 +19,19 @@ from scoring.schema import StrictModel, read_toml
 CATALOGUE = Path(__file__).with_name("models.toml")
 COMMAND = "voice scoring pin --out pins.toml"
 """The command that makes a file of pins."""
+SAFETENSORS = "model.safetensors"
+"""The one form of weights that is ever loaded."""
+_PICKLED = (".bin", ".pt", ".pth", ".ckpt")
+"""Endings of files that torch pickled: reading one can run code."""
 
 
 class Role(StrEnum):
-    """A model's role in the profile."""
+    """A pinned model's role in the profile."""
 
     STRONG_ASR = "strong_asr"
     """Whisper-class: WhisperForConditionalGeneration."""
     WEAK_ASR = "weak_asr"
     """A CTC recogniser without a language model: Wav2Vec2ForCTC, HubertForCTC."""
-    SQUIM = "squim"
-    """Learned quality of a signal: torchaudio's SQUIM."""
-    UTMOS = "utmos"
-    """Learned opinion on synthetic speech: a UTMOS-class net."""
-    SPEAKER = "speaker"
-    """Speaker embedding: WavLMForXVector."""
-    EMOTION = "emotion"
-    """Speech emotion: a classifier on Wav2Vec2 or HuBERT."""
 
 
 class Device(StrEnum):
@@ -56,22 +52,53 @@ FileName = Annotated[str, Field(pattern=_PLAIN)]
 Repo = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Licence = Literal["apache-2.0", "bsd-3-clause", "cc-by-4.0", "cc0-1.0", "mit"]
+LICENCES: frozenset[str] = frozenset(get_args(Licence))
+"""Licences, as a model card states them, under which a judge's weights may be used by anybody for anything."""
 
 
 class ModelSource(StrictModel):
-    """The public home of a role's model: `ref` is a branch of `repo`; without a `repo` there is no public copy that can be used."""
+    """The public home of a role's model: `ref` is a branch of `repo`."""
 
-    repo: Repo | None = None
+    repo: Repo
     ref: str = "main"
+    licence: Licence | None = None
+    """As the model card must state it; None takes any of LICENCES."""
     files: Annotated[tuple[FileName, ...], Field(min_length=1, strict=False)]
+    """All are needed."""
+    weights: Annotated[tuple[FileName, ...], Field(min_length=1, strict=False)]
+    """The first that the repository holds is taken."""
 
 
 class Pin(StrictModel):
-    """One model, exactly: a repository at a revision, and the SHA-256 of each file that is read."""
+    """One model, exactly: a repository at a revision, and the SHA-256 of each file that is fetched."""
 
     repo: Repo
     revision: Revision
+    licence: Licence
     files: Annotated[Mapping[FileName, Checksum], Field(min_length=1)]
+    converted: Checksum | None = None
+    """SHA-256 of the safetensors that the sandbox makes of a pickled checkpoint."""
+
+    @model_validator(mode="after")
+    def _has_weights_once(self) -> Self:
+        pickled = sum(is_pickled(name) for name in self.files)
+        if (SAFETENSORS in self.files) + pickled != 1 or (self.converted is not None) != bool(pickled):
+            raise ValueError(
+                f"it holds either {SAFETENSORS} or one pickled checkpoint with the checksum of what it is `converted` to"
+            )
+        return self
+
+    @property
+    def checkpoint(self) -> FileName | None:
+        """The pickled file among those that are fetched, if its weights are published in no other form."""
+        return next((name for name in self.files if is_pickled(name)), None)
+
+    @property
+    def loaded(self) -> Mapping[FileName, Checksum]:
+        """The files that a judge is loaded from: a pickled checkpoint is none of them, what was made of it is."""
+        files = {name: checksum for name, checksum in self.files.items() if not is_pickled(name)}
+        return files if self.converted is None else files | {SAFETENSORS: self.converted}
 
     @property
     def digest(self) -> str:
@@ -87,6 +114,15 @@ class Pin(StrictModel):
 _SOURCES = TypeAdapter(dict[Role, ModelSource])
 _PINS = TypeAdapter(dict[Role, Pin])
 Value = TypeVar("Value")
+
+
+def is_pickled(name: str) -> bool:
+    """Whether a file of this name is one that torch pickled.
+
+    >>> is_pickled("pytorch_model.bin"), is_pickled("model.safetensors")
+    (True, False)
+    """
+    return name.endswith(_PICKLED)
 
 
 def read_catalogue(path: Path = CATALOGUE) -> Mapping[Role, ModelSource]:
@@ -114,7 +150,10 @@ def write_pins(path: Path, pins: Mapping[Role, Pin]) -> None:
     lines = ["# Made by `voice scoring pin`. A change of any byte here is another judge.", ""]
     for role in Role:
         pin = pins[role]
-        lines += [f"[{role.value}]", f'repo = "{pin.repo}"', f'revision = "{pin.revision}"', "", f"[{role.value}.files]"]
+        lines += [f"[{role.value}]", f'repo = "{pin.repo}"', f'revision = "{pin.revision}"', f'licence = "{pin.licence}"']
+        if pin.converted is not None:
+            lines += [f"# Of {SAFETENSORS}, which the sandbox makes of {pin.checkpoint}.", f'converted = "{pin.converted}"']
+        lines += ["", f"[{role.value}.files]"]
         lines += [*(f'"{name}" = "{pin.files[name]}"' for name in sorted(pin.files)), ""]
     try:
         path.write_text("\n".join(lines), encoding="utf-8")
@@ -133,26 +172,31 @@ class Fetch(Protocol):
     """Brings a pinned model's files to disk."""
 
     def __call__(self, pin: Pin) -> Path:
-        """A folder of a cache that holds the pin's files, fetched if they are not there; raises InfrastructureFault.
+        """A folder of a cache that holds the files that the pin is loaded from, brought there if need be; raises InfrastructureFault.
 
-        The caller may remove the folder when a file in it differs from the pin: it is then fetched again.
+        The caller may remove the folder when a file in it differs from the pin: it is then brought there again.
         """
         ...
 
 
 def fetch_checked(pin: Pin, fetch: Fetch) -> Path:
-    """The folder of a pinned model; raises InfrastructureFault when a file is missing or differs from its checksum."""
+    """The folder of a pinned model, ready to load; raises InfrastructureFault when a file is missing or differs from its checksum."""
     folder = fetch(pin)
-    for name, checksum in pin.files.items():
+    check_files(folder, pin.repo, pin.loaded)
+    return folder
+
+
+def check_files(folder: Path, repo: str, files: Mapping[FileName, Checksum]) -> None:
+    """Compare a cached folder's files with their checksums; where one differs, remove the folder and raise InfrastructureFault."""
+    for name, checksum in files.items():
         try:
             found = file_sha256(folder / name)
         except OSError as exc:
             shutil.rmtree(folder, ignore_errors=True)
-            raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{name} of {pin.repo} cannot be read: {exc.strerror}") from exc
+            raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{name} of {repo} cannot be read: {exc.strerror}") from exc
         if found != checksum:
             shutil.rmtree(folder, ignore_errors=True)
-            raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{name} of {pin.repo} is not the file that was pinned")
-    return folder
+            raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{name} of {repo} is not the file that was pinned")
 
 
 def file_sha256(path: Path) -> str:

@@ -20,10 +20,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from transformers import utils
 
-from scoring.audio.clip import RATE, Clip
+from scoring.audio.clip import RATE
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges.panel import onednn
 from scoring.judges.standard.models import Device
@@ -61,21 +60,6 @@ def load_front_end(part_class: Any, folder: Path) -> Any:
         return part_class.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{part_class.__name__} cannot be loaded: {exc}") from exc
-
-
-def front_end_values(front_end: Any, clip: Clip) -> torch.Tensor:
-    """A network's input [n] of a clip's speech at -23 LUFS, by its own feature extractor."""
-    values: torch.Tensor = front_end(clip.level.samples.numpy(), sampling_rate=RATE, return_tensors="pt").input_values[0]
-    return values
-
-
-def load_weights(model: torch.nn.Module, weights: Path, device: Device) -> Any:
-    """A network of torch's own, filled with exactly the tensors of a file; raises as `load_network`."""
-    try:
-        model.load_state_dict(load_file(weights), strict=True)
-    except (OSError, RuntimeError, SafetensorError) as exc:
-        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{weights.name} cannot be loaded: {exc}") from exc
-    return model.to(torch.float32).eval().to(device.value)
 
 
 def _quieten() -> None:
@@ -126,14 +110,8 @@ def bucket(length: int) -> int:
 
 
 def pad_with_silence(wave: torch.Tensor) -> torch.Tensor:
-    """A wave [n] at its bucket's length, filled up with silence: for recognisers, to which silence says nothing."""
+    """A wave [n] at its bucket's length, filled up with silence, which says nothing to a recogniser."""
     return torch.nn.functional.pad(wave, (0, bucket(wave.shape[0]) - wave.shape[0]))
-
-
-def pad_with_repeats(wave: torch.Tensor) -> torch.Tensor:
-    """A wave [n], n > 0, at its bucket's length, begun again until it is full: silence would change the opinions on its sound."""
-    size = bucket(wave.shape[0])
-    return wave.repeat(math.ceil(size / wave.shape[0]))[:size]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

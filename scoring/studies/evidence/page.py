@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from prompts.generate import SEED_BYTES, generate
 from prompts.groups import GroupPlan
 from prompts.voices import Attribute
-from scoring.competition import FACTORS, Competition, Profile, load
+from scoring.competition import Competition, Profile, load
 from scoring.judges import integrity
 from scoring.judges.panel import Panel
 from scoring.ranking import duel
@@ -59,9 +59,6 @@ MEASURES: Mapping[str, Measure] = {
     "bak": Measure("1 … 5", "predicted opinion on the background (P.835)"),
     "ovr": Measure("1 … 5", "predicted opinion on the whole (P.835)"),
     "p808": Measure("1 … 5", "predicted opinion on the whole (P.808)"),
-    "utmos": Measure("1 … 5", "predicted opinion on synthetic speech"),
-    "squim_mos": Measure("1 … 5", "predicted opinion beside an unrelated clean recording"),
-    "pesq": Measure("1 … 4.5", "estimated PESQ without a reference"),
     "delivery": Measure("0 … 1", "nearness of the measured levels to the asked ones, over the asked attributes"),
     "leading_silence": Measure("s", "silence before the first sound"),
     "trailing_silence": Measure("s", "silence after the last sound"),
@@ -75,7 +72,6 @@ MEASURES: Mapping[str, Measure] = {
     "holes": Measure("share", "cells of the spectrum with nothing in them between full ones, as gating leaves them"),
     "decay": Measure("dB/s", "speed of the bands' fastest falls: slow in a reverberant room"),
     "speaker_similarity": Measure("cosine", "likeness of the two clips of a voice pair"),
-    "emotion": Measure("0 … 1", "nearness of the heard arousal to the expression asked"),
     "phoneme_rate": Measure("1/s", "phonemes of the words said per second of them"),
     "f0_median": Measure("Hz", "median fundamental frequency of the words said, voiced frames counting by their power"),
     "f0_spread": Measure("Hz", "its standard deviation, as read from the 10th and the 90th percentile"),
@@ -158,9 +154,7 @@ class ProfilePart:
 def _profile(profile: Profile, rules: Competition) -> ProfilePart:
     scale = aggregate.load_anchors(profile)
     weights: Mapping[Factor, float] = rules.factors if rules.profile is profile else {}
-    factors = [
-        (factor, weights.get(factor), scale.factors[factor].combine.value) for factor in Factor if factor in FACTORS[profile]
-    ]
+    factors = [(factor, weights.get(factor), scale.factors[factor].combine.value) for factor in Factor]
     rows = [
         AnchorRow(
             factor=factor,

@@ -21,16 +21,19 @@ from scoring.audio.clip import Clip
 from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges
 from scoring.judges.standard.load import load
-from scoring.judges.standard.models import Device, Pin, Role, read_catalogue
+from scoring.judges.standard.models import SAFETENSORS, Device, Pin, Role, read_catalogue
 from scoring.synthesis.espeak_library import EspeakSettings, say
 from tests.builders import fake_models
+
+CARD = "---\nlicense: apache-2.0\n---\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Standins:
-    """A hub that serves the models, and where they lie."""
+    """A hub that serves what is published below `root`, and where the models that were published first lie."""
 
     url: str
+    root: Path
     control: Control
     folders: dict[Role, Path]
 
@@ -42,13 +45,18 @@ class Standins:
 
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
-    """A running hub with a repository per role, each with a file more than is needed."""
+    """A running hub with a repository per role, each with a file more than is needed; one repository has a pickled checkpoint only."""
     root = tmp_path_factory.mktemp("judges")
     folders = fake_models.build(root / "models")
     for role, folder in folders.items():
         shutil.copytree(folder, root / "published" / role)
         (root / "published" / role / "pytorch_model.bin").write_bytes(b"\x80\x04}\x94.")
+        (root / "published" / role / "README.md").write_text(CARD, encoding="utf-8")
         publish(root / "hub", f"judges/{role.value.replace('_', '-')}", root / "published" / role)
+    fake_models.hubert(root / "published" / "pickled")
+    fake_models.pickled(root / "published" / "pickled")
+    (root / "published" / "pickled" / "README.md").write_text(CARD, encoding="utf-8")
+    publish(root / "hub", "judges/pickled", root / "published" / "pickled")
     app = create_hub(root / "hub")
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
@@ -56,7 +64,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield Standins(f"http://127.0.0.1:{listener.getsockname()[1]}", app.state.control, folders)
+    yield Standins(f"http://127.0.0.1:{listener.getsockname()[1]}", root / "hub", app.state.control, folders)
     server.should_exit = True
     thread.join()
     listener.close()
@@ -100,5 +108,5 @@ def judges(hub: Standins) -> Judges:
 
 
 def _pin(folder: Path, files: tuple[str, ...]) -> Pin:
-    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
-    return Pin(repo="judges/local", revision="0" * 40, files=sums)
+    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (*files, SAFETENSORS)}
+    return Pin(repo="judges/local", revision="0" * 40, licence="mit", files=sums)

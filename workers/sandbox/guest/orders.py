@@ -1,4 +1,4 @@
-"""The orders of a worker to its guest, one JSON object a line: Confinement, then ModelTask and batches of requests, or one FileTask."""
+"""The orders of a worker to its guest, a JSON object a line: Confinement, then ModelTask and batches of requests, or a task on a file."""
 
 import json
 from collections.abc import Sequence
@@ -42,9 +42,20 @@ class FileTask:
     max_seconds: float
 
 
-def encode(order: Confinement | ModelTask | FileTask | Sequence[Request]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class CheckpointTask:
+    """A pickled checkpoint to convert, and the file to make of it."""
+
+    path: str
+    target: str
+
+
+Task = ModelTask | FileTask | CheckpointTask
+
+
+def encode(order: Confinement | Task | Sequence[Request]) -> bytes:
     """One order as a line."""
-    value = asdict(order) if isinstance(order, Confinement | ModelTask | FileTask) else [asdict(request) for request in order]
+    value = asdict(order) if isinstance(order, Confinement | Task) else [asdict(request) for request in order]
     return json.dumps(value).encode() + b"\n"
 
 
@@ -64,6 +75,12 @@ def read_file_task(source: BinaryIO) -> FileTask | None:
     """A decoder's second line; None when the worker is gone or does not go on."""
     line = source.readline()
     return FileTask(**json.loads(line)) if line else None
+
+
+def read_checkpoint_task(source: BinaryIO) -> CheckpointTask | None:
+    """A converter's second line; None when the worker is gone or does not go on."""
+    line = source.readline()
+    return CheckpointTask(**json.loads(line)) if line else None
 
 
 def read_batch(source: BinaryIO) -> tuple[Request, ...]:
