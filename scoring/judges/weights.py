@@ -22,6 +22,11 @@ class WeightsFile:
     path: str
     sha256: str
 
+    @property
+    def package(self) -> str:
+        """The Python package that it ships in, as it is imported."""
+        return self.path.partition("/")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class HubFile(WeightsFile):
@@ -73,9 +78,27 @@ def read(file: WeightsFile, where: Path | None = None) -> bytes:
         content = path.read_bytes()
     except OSError as exc:
         raise _fault(f"{path} cannot be read ({exc.strerror})") from exc
-    if hashlib.sha256(content).hexdigest() != file.sha256:
+    if not is_right(file, content):
         raise _fault(f"{path} is not the file that this version was built for")
     return content
+
+
+def is_right(file: WeightsFile, content: bytes) -> bool:
+    """Whether this is the file's content."""
+    return hashlib.sha256(content).hexdigest() == file.sha256
+
+
+def lacking(where: Path | None = None, files: Iterable[WeightsFile] = EVERY) -> tuple[WeightsFile, ...]:
+    """The files that the folder does not hold as they should be."""
+    return tuple(file for file in files if not _holds(file, where))
+
+
+def _holds(file: WeightsFile, where: Path | None) -> bool:
+    try:
+        read(file, where)
+    except InfrastructureFault:
+        return False
+    return True
 
 
 def check(where: Path | None = None, files: Iterable[WeightsFile] = EVERY) -> None:

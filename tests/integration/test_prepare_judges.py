@@ -35,6 +35,16 @@ def test_a_folder_that_cannot_be_filled_is_our_fault(tmp_path: Path, packages: s
     assert "\n" not in caught.value.detail
 
 
+def test_a_package_that_is_gone_keeps_no_other_away(tmp_path: Path) -> None:
+    """What the folder holds, from wherever it came, is not asked of pip again."""
+    file = weights.SPEAKER
+    (tmp_path / "judges" / file.path).parent.mkdir(parents=True)
+    (tmp_path / "judges" / file.path).write_bytes(weights.read(file))
+    (tmp_path / "packages.txt").write_text("resemblyzer==0.1.4 \\\n    --hash=sha256:" + "0" * 64, encoding="utf-8")
+    with pytest.raises(InfrastructureFault, match="cannot be read"):  # pip had nothing to bring, and failed at nothing
+        prepare(tmp_path / "judges", tmp_path / "packages.txt")
+
+
 def test_the_command_says_where_the_networks_are(tmp_path: Path) -> None:
     """Asked again, it changes nothing; and a worker is not started by it."""
     ended = voice(tmp_path, "worker", "prepare", "judges")

@@ -1,13 +1,11 @@
 """The standard profile's models: fetched from the hub on first use, loaded once, kept over rounds; and pinned in the first place."""
 
-import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-from scoring.errors import Code, InfrastructureFault, PlatformError, SubmissionFault
+from scoring.errors import Code, PlatformError
 from scoring.judges.panel import Judges
 from scoring.judges.standard.models import (
     LICENCES,
@@ -21,6 +19,7 @@ from scoring.judges.standard.models import (
     is_pickled,
     read_pins,
 )
+from workers.evaluation.judge_repository import client, faults_of, only
 from workers.hub.client import Hub, OnBytes
 from workers.hub.repository import Repository
 from workers.sandbox.convert_checkpoint import convert
@@ -50,11 +49,11 @@ def _fetch(endpoint: str, cache: Path, pin: Pin, on_bytes: OnBytes) -> Path:
     ready = _converted(cache, pin)
     if ready.is_dir():
         return ready
-    hub = _client(endpoint, cache, pin.files)
+    hub = client(endpoint, cache, pin.files)
     folder = hub.folder(pin.repo, pin.revision)
     if not folder.is_dir():
-        with _ours(pin.repo):
-            folder = hub.download(_only(hub.describe(pin.repo, pin.revision), pin.files), on_bytes)
+        with faults_of(pin.repo):
+            folder = hub.download(only(hub.describe(pin.repo, pin.revision), pin.files), on_bytes)
     if pin.checkpoint is None:
         return folder
     check_files(folder, pin.repo, pin.files)  # nothing but what was pinned is opened, be it in the sandbox
@@ -76,12 +75,12 @@ def pin_models(
 
 def _pin(role: Role, source: ModelSource, endpoint: str, cache: Path, on_bytes: OnBytes) -> Pin:
     asker = Hub(endpoint, cache / "asked")  # describes only: what is fetched depends on the answer
-    with _ours(source.repo):
+    with faults_of(source.repo):
         described = asker.describe(source.repo, asker.resolve(source.repo, source.ref))
     licence = _licence(role, source, described)
     names = _needed(role, source, described)
-    with _ours(source.repo):
-        folder = _client(endpoint, cache, names).download(_only(described, names), on_bytes)
+    with faults_of(source.repo):
+        folder = client(endpoint, cache, names).download(only(described, names), on_bytes)
     found: dict[str, object] = {
         "repo": source.repo,
         "revision": described.revision,
@@ -146,22 +145,3 @@ def _keep_ready(made: Path, folder: Path, ready: Path) -> None:
     ready.parent.mkdir(parents=True, exist_ok=True)
     if not ready.is_dir():
         whole.replace(ready)
-
-
-def _client(endpoint: str, cache: Path, files: Iterable[str]) -> Hub:
-    """A client whose cache holds these files of a repository and no others: the same repository may be asked for other files."""
-    return Hub(endpoint, cache / hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()[:16])
-
-
-def _only(repository: Repository, files: Iterable[str]) -> Repository:
-    wanted = set(files)
-    return replace(repository, files=tuple(file for file in repository.files if file.path in wanted))
-
-
-@contextmanager
-def _ours(repo: str) -> Iterator[None]:
-    """Turn a fault of a repository into ours: a judge's repository is no miner's."""
-    try:
-        yield
-    except SubmissionFault as fault:
-        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{repo}: {fault.detail}") from fault

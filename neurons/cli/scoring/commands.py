@@ -150,8 +150,17 @@ def pin(
         typer.Option("--repo", help="Another repository for a role: ROLE=NAMESPACE/NAME[@BRANCH]; may be repeated."),
     ] = None,
     cache: Annotated[Path | None, typer.Option("--cache", help="The folder of the models (default: the worker's own).")] = None,
+    judges: Annotated[
+        Path | None, typer.Option("--judges", help="The judges' folder to fill (default: this Python environment's).")
+    ] = None,
+    folder_only: Annotated[bool, typer.Option("--folder-only", help="Fill the judges' folder, and pin nothing.")] = False,
 ) -> None:
-    """Fetch the standard profile's judge models as they are published now, and write their revisions and checksums."""
+    """Fetch the standard profile's judge models as they are published now, and write their revisions and checksums.
+
+    A pickled checkpoint is converted to safetensors in the sandbox. What the judges' folder lacks and the hub has is put there first.
+    """
+    from scoring.judges import weights
+    from workers.evaluation import hub_weights
     from workers.evaluation.judge_models import pin_models
 
     if out.is_dir() or not out.parent.is_dir():  # said before gigabytes are fetched
@@ -159,11 +168,14 @@ def pin(
     settings = MinerSettings()
     sources = {**read_catalogue(models or CATALOGUE)}
     sources |= _chosen(sources, repo or [])
+    endpoint, place, folder = hub or settings.hub, cache or settings.data / "judges", judges or weights.folder()
     with Progress(console=Console(stderr=True)) as bars:
+        brought = hub_weights.fill(folder, endpoint, place, partial(_advance, bars, bars.add_task("judges' folder", total=None)))
+        bars.console.print(f"{folder}: {brought} files came from the hub")
+        if folder_only:
+            return
         rows = {role: bars.add_task(role.value, total=None) for role in sources}
-        pins = pin_models(
-            sources, hub or settings.hub, cache or settings.data / "judges", lambda role: partial(_advance, bars, rows[role])
-        )
+        pins = pin_models(sources, endpoint, place, lambda role: partial(_advance, bars, rows[role]))
     write_pins(out, pins)
     for role, pinned in pins.items():
         typer.echo(f"{role}: {pinned.label}")

@@ -23,13 +23,16 @@ from prompts.groups import Group
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, Profile, load
 from scoring.errors import Code, InfrastructureFault, PlatformError
+from scoring.judges import weights
 from scoring.judges.panel import Judges, Panel
 from scoring.judges.standard.models import LICENCES, SAFETENSORS, Pin, Role, read_catalogue, read_pins, write_pins
+from scoring.judges.weights import HubFile
 from scoring.progress import NO_PROGRESS
 from scoring.report import Factor, Gate
 from scoring.scores import aggregate
 from scoring.types import BlockHash, RoundNumber
 from tests.integration.standard.conftest import CARD
+from workers.evaluation import hub_weights
 from workers.evaluation.judge_models import StandardModels
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.speech import judge_model
@@ -215,6 +218,47 @@ def test_another_result_than_the_pinned_one_is_not_used(hub: Any, converted: Pat
     write_pins(tmp_path / "pins.toml", found)
     standard = StandardModels(tmp_path / "pins.toml", hub.url, converted / "cache")
     fails(standard, Code.JUDGE_UNAVAILABLE, "model.safetensors of judges/pickled is not the file that was pinned")
+
+
+ABC = HubFile("some/net.bin", hashlib.sha256(b"abc").hexdigest(), "judges/small", "model.bin")
+"""A file of a judges' folder, in small."""
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param(b"abc", None, id="the file"),
+        pytest.param(b"abd", "model.bin of judges/small is not the file that this version was built for", id="another"),
+        pytest.param(None, "judges/small holds no model.bin", id="none"),
+    ],
+)
+def test_the_judges_folder_is_filled_from_the_hub(hub: Any, tmp_path: Path, content: bytes | None, why: str | None) -> None:
+    """By the checksum that this version was built for, never by what the hub says; and nothing is half there."""
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "README.md").write_text(f"{CARD}{why}", encoding="utf-8")
+    if content is not None:
+        (tmp_path / "small" / "model.bin").write_bytes(content)
+    publish(hub.root, "judges/small", tmp_path / "small")
+    folder = tmp_path / "judges"
+    if why is None:
+        assert hub_weights.fill(folder, hub.url, tmp_path / "cache", NO_PROGRESS, [ABC]) == 1
+        assert weights.read(ABC, folder) == b"abc"
+        assert hub_weights.fill(folder, "http://127.0.0.1:9", tmp_path / "cache", NO_PROGRESS, [ABC]) == 0
+        assert [path.name for path in (folder / "some").iterdir()] == ["net.bin"]
+        return
+    with pytest.raises(InfrastructureFault, match=why) as caught:
+        hub_weights.fill(folder, hub.url, tmp_path / "cache", NO_PROGRESS, [ABC])
+    assert caught.value.code is Code.JUDGE_UNAVAILABLE
+    assert not folder.exists()
+
+
+def test_the_command_can_fill_the_judges_folder_alone(hub: Any, tmp_path: Path) -> None:
+    """As the set-up left it, it lacks nothing; a hub that lacks what an empty one lacks is named."""
+    done = command("--hub", "http://127.0.0.1:9", "--out", str(tmp_path / "pins.toml"), "--folder-only")
+    assert (done.exit_code, (tmp_path / "pins.toml").exists()) == (0, False)
+    empty = command("--hub", hub.url, "--out", str(tmp_path / "pins.toml"), "--judges", str(tmp_path), "--folder-only")
+    assert isinstance(empty.exception, InfrastructureFault)
+    assert "Systran/faster-whisper-tiny.en" in empty.exception.detail
 
 
 @pytest.mark.parametrize("text", ["weak_asr", "nothing=a/b", "weak_asr=a", "weak_asr=../x"])
