@@ -1,1 +1,1 @@
-"""The identity of a model: header, fingerprint, tag."""
+"""The identity of a model (header, fingerprint, tag), and the reader of pickled ones."""

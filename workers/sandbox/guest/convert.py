@@ -21,7 +21,7 @@ Convert = Callable[[Path, Path], None]
 
 def converter() -> Convert:
     """The project's own converter; importing it (and torch) opens no file of a stranger."""
-    from scoring.judges.standard.checkpoint import convert
+    from scoring.model.checkpoint import convert
 
     return convert
 

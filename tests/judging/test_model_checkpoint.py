@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from scoring.errors import Code, InfrastructureFault
-from scoring.judges.standard.checkpoint import convert, read_tensors
+from scoring.model.checkpoint import convert, read_tensors
 from scoring.model.safetensors_header import read_header
 
 W = torch.arange(6.0).reshape(2, 3)
