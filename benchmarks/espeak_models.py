@@ -14,7 +14,6 @@ from safetensors.numpy import load_file, save_file
 
 from neurons.localnet import models
 from prompts.groups import Group
-from prompts.voices import Register
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.progress import NO_PROGRESS
@@ -65,8 +64,3 @@ def answers(
     requests = requests_of("espeak", groups, block_hash)
     said = speak(LocalModel(folder, "espeak"), requests, competition, tools, NO_PROGRESS)
     return {item.prompt_id: item for item in said}
-
-
-def of_register(groups: Sequence[Group], register: Register, count: int) -> tuple[Group, ...]:
-    """The first groups that are all asked of one register."""
-    return tuple(group for group in groups if all(prompt.voice.register is register for prompt in group.prompts))[:count]

@@ -12,10 +12,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.espeak_models import FORMANT, KLATT, Recipe, answers, build, of_register
+from benchmarks.espeak_models import FORMANT, KLATT, Recipe, answers, build
 from prompts.generate import generate
 from prompts.groups import Group
-from prompts.voices import Register
 from scoring import competition
 from scoring.competition import Competition
 from scoring.judges.panel import Panel
@@ -27,10 +26,10 @@ from workers.evaluation.tools import open_tools
 
 SEED = BlockHash("0x" + "07" * 32)
 VOICES = {
-    "f2": (Recipe(name="f2", synthesis=FORMANT, low="en-us+f2", high="en-us+f2"), Register.HIGH),
-    "f5": (Recipe(name="f5", synthesis=FORMANT, low="en-us+f5", high="en-us+f5"), Register.HIGH),
-    "edward": (Recipe(name="edward", synthesis=KLATT, low="en-us+edward", high="en-us+edward"), Register.LOW),
-    "klatt4": (Recipe(name="klatt4", synthesis=KLATT, low="en-us+klatt4", high="en-us+klatt4"), Register.LOW),
+    "f2": Recipe(name="f2", synthesis=FORMANT, low="en-us+f2", high="en-us+f2"),
+    "f5": Recipe(name="f5", synthesis=FORMANT, low="en-us+f5", high="en-us+f5"),
+    "edward": Recipe(name="edward", synthesis=KLATT, low="en-us+edward", high="en-us+edward"),
+    "klatt4": Recipe(name="klatt4", synthesis=KLATT, low="en-us+klatt4", high="en-us+klatt4"),
 }
 """Each speaks only the groups of the register that it was tuned for."""
 
@@ -68,8 +67,8 @@ def main() -> None:
     panel = Panel.embedded(groups)
     with Progress(console=Console(stderr=True)) as progress:
         found = {
-            name: measure(recipe, of_register(groups, register, asked.groups), panel, rules, names=asked.names, progress=progress)
-            for name, (recipe, register) in VOICES.items()
+            name: measure(recipe, groups[: asked.groups], panel, rules, names=asked.names, progress=progress)
+            for name, recipe in VOICES.items()
         }
     document = AttackStudy(groups=asked.groups, profile_hash=panel.identity.hash, voices=found)
     if asked.out is not None:

@@ -20,6 +20,7 @@ from rich.table import Table
 from benchmarks.espeak_models import FORMANT, KLATT, Recipe, answers, build
 from prompts.generate import generate
 from prompts.groups import Group, GroupPlan
+from prompts.voices import Attribute
 from scoring import competition
 from scoring.audio.audio import Audio, from_pcm, to_pcm
 from scoring.audio.spoken import Spoken
@@ -33,7 +34,8 @@ from scoring.studies.manipulations.manipulation import ENTRIES, Manipulation, ap
 from scoring.types import BlockHash, RoundNumber
 from workers.evaluation.tools import Tools, open_tools
 
-PLAN = GroupPlan(single=3, counterfactual=1, voice=1)
+PLAN = GroupPlan(single=4, counterfactual=0, voice=1, asks=(Attribute.PITCH,))
+"""A pitch is asked of a register: each voice is heard in both of its variants."""
 VOICES = (
     Recipe(name="edward and f2", synthesis=f"{KLATT}, {FORMANT}", low="en-us+edward", high="en-us+f2"),
     Recipe(name="klatt4 and f5", synthesis=f"{KLATT}, {FORMANT}", low="en-us+klatt4", high="en-us+f5"),

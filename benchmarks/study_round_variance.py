@@ -30,7 +30,7 @@ from scoring.studies.evidence.measured import PairShare, RoundVarianceStudy, wri
 from scoring.types import MICRO, BlockHash, RoundNumber
 from workers.evaluation.tools import Tools, open_tools
 
-PLAN = GroupPlan(single=10, counterfactual=4, voice=2)
+PLAN = GroupPlan(single=14, counterfactual=0, voice=2)
 MODELS = (
     Recipe(name="clear", synthesis=f"{KLATT}, {FORMANT}", low="en-us+edward", high="en-us+f2"),
     Recipe(name="hurried", synthesis=f"{KLATT}, {FORMANT}", low="en-us+edward", high="en-us+f2", factors={"rate": 1.15}),

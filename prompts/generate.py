@@ -4,6 +4,7 @@ Draws give the same on every machine and every version of Python. Sentences come
 phrases of `prompts.voices`.
 """
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from prompts.draw import Draw
@@ -13,51 +14,52 @@ from prompts.voices import ORDINARY, Attribute, Register, Voice, asked_attribute
 
 SEED_BYTES = 32
 """Of a block hash."""
-ASKED_LEVELS = (1, 2, 4, 5)
-"""Levels drawn for an attribute that is asked; the outermost ones (0, 6) leave the range of natural speech."""
+ASKED_LEVELS = (1, 5)
+"""Levels drawn for an attribute that is asked, and those of a counterfactual pair: low, high. The outermost ones (0, 6) leave the range
+of natural speech; those next to the ordinary (2, 4) are some voices' own."""
 MOST_ASKED = 3
 """Attributes out of the ordinary in one description, at most."""
-CONTRAST_LEVELS = (1, 5)
-"""Levels of a counterfactual pair: low, high."""
 
 
 def generate(seed: bytes, plan: GroupPlan) -> tuple[Group, ...]:
     """The groups of the round whose first block has this hash (32 bytes): texts distinct, order shuffled, ids g00 …
 
-    The same on every machine. Raises ValueError unless the seed has 32 bytes.
+    The same on every machine. Raises ValueError unless the seed has 32 bytes, and for counterfactual pairs that have nothing to
+    differ in.
     """
     if len(seed) != SEED_BYTES:
         raise ValueError(f"a seed is the {SEED_BYTES} bytes of a block hash, not {len(seed)} bytes")
+    if plan.counterfactual and not plan.asks:
+        raise ValueError("counterfactual pairs differ in an attribute that may be asked, and none may")
     kinds = [GroupKind.SINGLE] * plan.single + [GroupKind.COUNTERFACTUAL] * plan.counterfactual + [GroupKind.VOICE] * plan.voice
     texts = Texts(seed)
     return tuple(
-        _group(f"g{index:02d}", kind, Draw(seed, f"group {index}"), texts)
+        _group(f"g{index:02d}", kind, Draw(seed, f"group {index}"), texts, plan.asks)
         for index, kind in enumerate(Draw(seed, "order").shuffle(kinds))
     )
 
 
-def _group(name: str, kind: GroupKind, draw: Draw, texts: Texts) -> Group:
+def _group(name: str, kind: GroupKind, draw: Draw, texts: Texts, asks: Sequence[Attribute]) -> Group:
     match kind:
         case GroupKind.SINGLE:
-            return Group(name, kind, _same_voice(name, "a", draw, texts))
+            return Group(name, kind, _same_voice(name, "a", _voice(draw, asks), draw, texts))
         case GroupKind.VOICE:
-            return Group(name, kind, _same_voice(name, "ab", draw, texts))
+            return Group(name, kind, _same_voice(name, "ab", _voice(draw, asks), draw, texts))
         case GroupKind.COUNTERFACTUAL:
-            return _counterfactual(name, draw, texts)
+            return _counterfactual(name, draw, texts, asks)
         case unreachable:
             assert_never(unreachable)
 
 
-def _same_voice(name: str, letters: str, draw: Draw, texts: Texts) -> tuple[Prompt, ...]:
-    voice = _voice(draw)
+def _same_voice(name: str, letters: str, voice: Voice, draw: Draw, texts: Texts) -> tuple[Prompt, ...]:
     description = describe(voice, name_speaker(voice.register, draw), draw)
     return tuple(_prompt(f"{name}.{letter}", texts.fresh(), description, voice) for letter in letters)
 
 
-def _counterfactual(name: str, draw: Draw, texts: Texts) -> Group:
-    contrast, text, voice = draw.choice(tuple(Attribute)), texts.fresh(), _ordinary(draw)
+def _counterfactual(name: str, draw: Draw, texts: Texts, asks: Sequence[Attribute]) -> Group:
+    contrast, text, voice = draw.choice(asks), texts.fresh(), _ordinary(draw, asks)
     speaker = name_speaker(voice.register, draw)
-    sides = [voice.with_level(contrast, level) for level in CONTRAST_LEVELS]
+    sides = [voice.with_level(contrast, level) for level in ASKED_LEVELS]
     prompts = (
         _prompt(f"{name}.{letter}", text, describe(side, speaker, draw), side) for letter, side in zip("ab", sides, strict=True)
     )
@@ -68,15 +70,18 @@ def _prompt(name: str, text: Text, description: str, voice: Voice) -> Prompt:
     return Prompt(id=name, text=text.words, description=description, voice=voice, kind=text.kind)
 
 
-def _ordinary(draw: Draw) -> Voice:
-    return Voice(register=draw.choice(tuple(Register)), rate=ORDINARY, pitch=ORDINARY, expression=ORDINARY, loudness=ORDINARY)
+def _ordinary(draw: Draw, asks: Sequence[Attribute]) -> Voice:
+    """A voice of a register, if its pitch may be asked."""
+    return Voice(register=draw.choice(tuple(Register)) if Attribute.PITCH in asks else None)
 
 
-def _voice(draw: Draw) -> Voice:
-    """A voice with one to three attributes out of the ordinary."""
-    voice = _ordinary(draw)
-    for attribute in draw.shuffle(tuple(Attribute))[: 1 + draw.below(MOST_ASKED)]:
-        voice = voice.with_level(attribute, draw.choice(ASKED_LEVELS))
+def _voice(draw: Draw, asks: Sequence[Attribute]) -> Voice:
+    """A voice with one to three of what may be asked out of the ordinary: never its loudness, which no clip shows alone."""
+    voice = _ordinary(draw, asks)
+    audible = [attribute for attribute in asks if attribute is not Attribute.LOUDNESS]
+    if audible:
+        for attribute in draw.shuffle(audible)[: 1 + draw.below(MOST_ASKED)]:
+            voice = voice.with_level(attribute, draw.choice(ASKED_LEVELS))
     return voice
 
 

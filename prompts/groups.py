@@ -52,8 +52,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """Number of groups of each kind in a round."""
+    """Number of groups of each kind in a round, and the attributes that their descriptions may ask for; none: plain reading."""
 
     single: int
     counterfactual: int
     voice: int
+    asks: tuple[Attribute, ...] = ()

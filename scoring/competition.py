@@ -1,5 +1,6 @@
 """The competition: every constant that decides money, read from one TOML file, in versions, hashed."""
 
+import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from itertools import pairwise
@@ -10,11 +11,12 @@ from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from prompts.generate import generate
 from prompts.groups import Group, GroupPlan
+from prompts.voices import Attribute
 from scoring import canonical_json
-from scoring.errors import Code
+from scoring.errors import Code, PlatformError
 from scoring.report import Factor
 from scoring.schema import StrictModel, read_toml
-from scoring.synthesis.load import FAMILIES
+from scoring.synthesis.families import FAMILIES
 from scoring.types import BlockHash, RoundNumber, hash_bytes
 
 DEFAULT_PATH = Path(__file__).with_name("competition.toml")
@@ -33,6 +35,9 @@ class Profile(StrEnum):
     """The field's strongest open models, fetched from the model hub at pinned revisions."""
 
 
+ANCHORS = {profile: Path(__file__).parent / "scores" / f"anchors.{profile}.toml" for profile in Profile}
+"""Each profile's anchors that ship with this version."""
+
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -48,12 +53,14 @@ class BetUnit(StrEnum):
 
 
 class RoundRules(StrictModel):
-    """A round: its length, its groups, and its evaluations at most."""
+    """A round: its length, its groups, what is asked of a voice, and its evaluations at most."""
 
     blocks: Count
     single: Annotated[int, Field(ge=0)]
     counterfactual: Annotated[int, Field(ge=0)]
     voice: Annotated[int, Field(ge=0)]
+    asks: Annotated[tuple[Annotated[Attribute, Field(strict=False)], ...], Field(strict=False)]
+    """The attributes of a voice that descriptions may ask for; none: plain reading."""
     evaluations: Count
     deadline_blocks: Count
     """A round closes at the latest so many blocks after its start."""
@@ -64,12 +71,18 @@ class RoundRules(StrictModel):
     def _asks_something(self) -> Self:
         if not 1 <= self.single + self.counterfactual + self.voice <= MOST_GROUPS:
             raise ValueError(f"a round has 1 to {MOST_GROUPS} groups")
+        if len(set(self.asks)) < len(self.asks):
+            raise ValueError("asks names each attribute once")
+        if self.counterfactual and not self.asks:
+            raise ValueError("counterfactual pairs need an attribute to differ in, and asks names none")
+        if Attribute.LOUDNESS in self.asks and not self.counterfactual:
+            raise ValueError("loudness is asked in counterfactual pairs only: no single clip shows what is loud for its voice")
         return self
 
     @property
     def plan(self) -> GroupPlan:
         """Number of groups of each kind."""
-        return GroupPlan(self.single, self.counterfactual, self.voice)
+        return GroupPlan(self.single, self.counterfactual, self.voice, self.asks)
 
 
 class DuelRules(StrictModel):
@@ -164,7 +177,7 @@ class Competition(StrictModel):
     @field_validator("families")
     @classmethod
     def _has_adapters(cls, families: tuple[str, ...]) -> tuple[str, ...]:
-        if missing := sorted(set(families) - FAMILIES):
+        if missing := sorted(set(families) - set(FAMILIES)):
             raise ValueError(f"no adapter for the family {', '.join(missing)}; there are {', '.join(sorted(FAMILIES))}")
         return families
 
@@ -172,6 +185,15 @@ class Competition(StrictModel):
     def _weights_every_factor(self) -> Self:
         if set(self.factors) != set(Factor) or abs(sum(self.factors.values()) - 1.0) > 1e-9:
             raise ValueError(f"[version.factors] must weight {', '.join(sorted(Factor))} with a sum of 1")
+        if self.factors[Factor.DELIVERY] > 0.0 and not self.round.asks:
+            raise ValueError("[version.factors] weights delivery, but round.asks asks nothing of a voice")
+        return self
+
+    @model_validator(mode="after")
+    def _asks_what_families_hear(self) -> Self:
+        for family in self.families:
+            if deaf := sorted(set(self.round.asks) - FAMILIES[family].hears):
+                raise ValueError(f"round.asks asks for {', '.join(deaf)}, which the family {family} cannot hear")
         return self
 
     @property
@@ -222,6 +244,17 @@ class Schedule(StrictModel):
 _SCHEDULE = TypeAdapter(Schedule)
 
 
-def load(path: Path = DEFAULT_PATH) -> Schedule:
-    """Read and check a competition file; raises PlatformError(COMPETITION_INVALID) with the place and the reason."""
-    return read_toml(path, _SCHEDULE, Code.COMPETITION_INVALID)
+def load(path: Path = DEFAULT_PATH, anchors: Mapping[Profile, Path] = ANCHORS) -> Schedule:
+    """Read and check a competition file; raises PlatformError(COMPETITION_INVALID) with the place and the reason.
+
+    A profile whose anchors (by profile, the files) are assumed decides no money: a file that names it is refused.
+    """
+    schedule = read_toml(path, _SCHEDULE, Code.COMPETITION_INVALID)
+    for profile in {version.profile for version in schedule.version}:
+        if not tomllib.loads(anchors[profile].read_text(encoding="utf-8"))["measured"]:
+            raise PlatformError(
+                Code.COMPETITION_INVALID,
+                f"{path}: the {profile} profile's anchors are assumed, not measured, so it may not decide money yet: "
+                "`voice scoring calibrate` measures them",
+            )
+    return schedule

@@ -18,11 +18,10 @@ from typing import Any, Self
 
 from prompts.groups import Group, GroupKind, Prompt
 from prompts.voices import Attribute, Voice
-from scoring.competition import Profile
+from scoring.competition import ANCHORS, Profile
 from scoring.report import EvaluationReport, Factor, Gate, GroupReport, Metrics, SampleReport
 from scoring.types import Micro, to_micro
 
-PATHS = {profile: Path(__file__).with_name(f"anchors.{profile}.toml") for profile in Profile}
 METRICS = {
     Attribute.RATE: "phoneme_rate",
     Attribute.PITCH: "f0_median",
@@ -100,7 +99,7 @@ class Anchors:
 @cache
 def load_anchors(profile: Profile = Profile.EMBEDDED) -> Anchors:
     """The anchors that ship with this version."""
-    return read_anchors(PATHS[profile])
+    return read_anchors(ANCHORS[profile])
 
 
 def read_anchors(path: Path) -> Anchors:
@@ -112,7 +111,7 @@ def read_anchors(path: Path) -> Anchors:
     raw = tomllib.loads(text.decode("utf-8"))
     shared: list[str] = raw.get("as_embedded", [])
     if shared:
-        text += (base := PATHS[Profile.EMBEDDED].read_bytes())
+        text += (base := ANCHORS[Profile.EMBEDDED].read_bytes())
         embedded = tomllib.loads(base.decode("utf-8"))
         raw["factors"] |= {name: embedded["factors"][name] for name in shared}
         raw["moves"] = embedded["moves"]

@@ -107,7 +107,7 @@ def _measure(present: Anchor, natural: Sequence[float], degraded: Sequence[float
 
 def render(found: Calibration, present: Anchors, source: Provenance) -> str:
     """The anchors' TOML with its provenance, as `aggregate.read_anchors` takes it; numbers keep six digits after the point."""
-    lines = ["# Measured by `voice scoring calibrate`; see [provenance].", "", *_provenance(found, source)]
+    lines = ["# Measured by `voice scoring calibrate`; see [provenance].", "", "measured = true", "", *_provenance(found, source)]
     for factor, anchors in found.factors.items():
         lines += ["", f"[factors.{factor}]", f"combine = {_text(anchors.combine)}"]
         for metric, anchor in anchors.metrics.items():

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 
 from scoring.synthesis.espeak_library import EspeakSettings, sample_rate, say
 from scoring.synthesis.load import Dtype
-from scoring.synthesis.synthesiser import Capabilities, Request, Waveform
+from scoring.synthesis.synthesiser import Request, Waveform
 
 REGISTERS = ("low", "high")
 ATTRIBUTES = ("rate", "pitch", "expression", "loudness")
@@ -46,7 +46,6 @@ class EspeakVoice:
     """A loaded espeak model; it reads the description in words and changes voice, rate, pitch, range and amplitude with it."""
 
     family = "espeak"
-    capabilities = Capabilities(follows_descriptions=True)
 
     def __init__(self, rate: int, config: EspeakConfig, controls: NDArray[np.float32], word_gap: int) -> None:
         self.sample_rate = rate

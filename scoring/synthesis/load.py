@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-if TYPE_CHECKING:  # the rules' reader asks for FAMILIES only, and needs no numpy
+if TYPE_CHECKING:  # numpy is imported with the adapter
     from scoring.synthesis.synthesiser import Synthesiser
 
 Dtype = Literal["float32"]
@@ -17,8 +17,6 @@ _MODULES = {
     "vits": "scoring.synthesis.vits",
     "reference": "scoring.synthesis.reference",
 }
-FAMILIES = frozenset(_MODULES) - {"reference"}
-"""Families that a competition may name. The reference model is none: it measures the host."""
 
 
 def adapter(family: str) -> Loader:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from scoring.synthesis.load import Dtype
-from scoring.synthesis.synthesiser import Capabilities, Request, Waveform
+from scoring.synthesis.synthesiser import Request, Waveform
 
 _RATE = 22_050
 _SECONDS = 2.0
@@ -18,7 +18,6 @@ class Tones:
 
     family = "reference"
     sample_rate = _RATE
-    capabilities = Capabilities(follows_descriptions=False)
 
     def generate(self, batch: Sequence[Request]) -> list[Waveform]:
         """Two seconds of 60 partials per request."""

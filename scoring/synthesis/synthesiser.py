@@ -21,13 +21,6 @@ class Request:
     seed: int
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """Abilities of a family. `follows_descriptions`: the description reaches the audio."""
-
-    follows_descriptions: bool
-
-
 class Synthesiser(Protocol):
     """A loaded model. The same requests give the same samples, whatever was generated before."""
 
@@ -38,10 +31,6 @@ class Synthesiser(Protocol):
     @property
     def sample_rate(self) -> int:
         """Rate of every sample, in Hz."""
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """Abilities of the family."""
 
     def generate(self, batch: Sequence[Request]) -> list[Waveform]:
         """One waveform per request, in order."""

@@ -8,7 +8,7 @@ import torch
 from transformers import VitsModel, VitsTokenizer
 
 from scoring.synthesis.load import Dtype
-from scoring.synthesis.synthesiser import Capabilities, Request, Waveform
+from scoring.synthesis.synthesiser import Request, Waveform
 
 _DTYPES = {"float32": torch.float32}
 
@@ -17,7 +17,6 @@ class Vits:
     """A loaded VITS. Each prompt is spoken alone from its own random stream: in a padded batch its length would depend on others."""
 
     family = "vits"
-    capabilities = Capabilities(follows_descriptions=False)
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self._model, self._tokenizer = model, tokenizer

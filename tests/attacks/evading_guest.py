@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scoring.synthesis.synthesiser import Capabilities, Request, Waveform
+from scoring.synthesis.synthesiser import Request, Waveform
 from workers.sandbox.guest.serve import serve
 from workers.sandbox.guest.syscalls import MACHINES
 
@@ -132,7 +132,6 @@ class Evading:
 
     family = "evading"
     sample_rate = 22_050
-    capabilities = Capabilities(follows_descriptions=False)
 
     def generate(self, batch: Sequence[Request]) -> list[Waveform]:
         return [self._say(request.text) for request in batch]

@@ -24,7 +24,7 @@ from types import ModuleType
 import numpy as np
 
 from scoring.synthesis.load import Loader
-from scoring.synthesis.synthesiser import Capabilities, Request, Waveform
+from scoring.synthesis.synthesiser import Request, Waveform
 from workers.sandbox.guest import confine, kernel, landlock, seccomp
 from workers.sandbox.guest.serve import serve
 
@@ -200,7 +200,6 @@ class Hostile:
 
     family = "hostile"
     sample_rate = 22_050
-    capabilities = Capabilities(follows_descriptions=False)
 
     def __init__(self, name: str, model: Path) -> None:
         self._name, self._model = name, model

@@ -1,7 +1,6 @@
 """Every manipulation costs: the combined score falls by the stated least amount, on voices of two synthesisers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ import torch
 
 from prompts.generate import generate
 from prompts.groups import Group, GroupPlan
-from prompts.voices import ORDINARY, Register
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, load
 from scoring.judges.panel import Panel
@@ -18,8 +16,6 @@ from scoring.studies.evidence.discrimination import LEAST_DROP, MOST_GAIN, UNCHA
 from scoring.studies.manipulations.manipulation import Manipulation
 from scoring.types import RoundNumber
 
-VOICES = {"en-us+f2": Register.HIGH, "en-us+edward": Register.LOW}
-"""One voice of espeak-ng's formant synthesis and one of its Klatt synthesiser, each in the register that it speaks."""
 MEASURED = Path(__file__).parents[2] / "docs" / "measured"
 
 Answer = Callable[[Sequence[Group], str], dict[str, Spoken]]
@@ -34,7 +30,7 @@ def competition() -> Competition:
 
 @pytest.fixture(scope="module")
 def round_groups(competition: Competition) -> tuple[Group, ...]:
-    """Singles enough for both registers."""
+    """Singles enough to choose a short one from."""
     return generate(bytes.fromhex("07" * 32), GroupPlan(single=16, counterfactual=0, voice=0))
 
 
@@ -49,12 +45,8 @@ def panel(round_groups: tuple[Group, ...]) -> Panel:
 def lost(
     request: pytest.FixtureRequest, round_groups: tuple[Group, ...], panel: Panel, competition: Competition, answer: Answer
 ) -> Drops:
-    """What every manipulation takes from one voice, on the shortest prompt that asks it for a loudness."""
-    asked = [(group.prompts[0], group) for group in round_groups]
-    fitting = [
-        (len(p.text), group) for p, group in asked if p.voice.register is VOICES[request.param] and p.voice.loudness != ORDINARY
-    ]
-    own = [min(fitting, key=itemgetter(0))[1]]
+    """What every manipulation takes from one voice, of the formant or of the Klatt synthesiser, on the shortest prompt."""
+    own = [min(round_groups, key=lambda group: len(group.prompts[0].text))]
     spoken = answer(own, request.param)
     assert score(panel, own, spoken, competition) > 0.6
     return dict(drops(panel, own, spoken, competition, Manipulation))

@@ -39,7 +39,7 @@ from workers.evaluation.evaluate import Assignment, evaluate
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.evaluation.tools import open_tools
 
-PLAN = "single = 1\ncounterfactual = 1\nvoice = 1"
+PLAN = "single = 1\ncounterfactual = 0\nvoice = 1"
 ROUND = RoundNumber(2)
 OWNER = Keypair.create_from_seed(bytes(32))
 PUBLIC_KEY = PublicKey(bytes(range(32)).hex())
@@ -85,7 +85,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     revision = repositories.publish(folder / "hub", "worse/voice", model)
     chain, rules = folder / "chain.sqlite", folder / "competition.toml"
     text = COMPETITION.read_text(encoding="utf-8")
-    rules.write_text(text.replace("single = 4\ncounterfactual = 3\nvoice = 1", PLAN), encoding="utf-8")
+    rules.write_text(text.replace("single = 7\ncounterfactual = 0\nvoice = 1", PLAN), encoding="utf-8")
     address = str(OWNER.ss58_address)
     began = time.time() - (ROUND + 1) * load(rules).round_blocks
     operations.create(

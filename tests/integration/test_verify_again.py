@@ -32,6 +32,7 @@ from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject, pr
 from scoring.receipts.store import StoreLayout
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber
 from tests.builders.certificates import a_certificate
+from tests.builders.rules import asking
 from voice_api.db.audits import Drawn
 from voice_api.db.states import AuditOutcome
 from voice_api.keys import CertifiedKey, ServiceKey
@@ -104,8 +105,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """One single, one counterfactual and one voice pair, spoken by the demo's clear voice and judged, all for real."""
     folder, threads = tmp_path_factory.mktemp("verify"), torch.get_num_threads()
     torch.set_num_threads(1)  # as workers and `voice verify` do: it is part of the hardware's description
-    demo = load(COMPETITION).at(RoundNumber(0))
-    rules = demo.model_copy(update={"round": demo.round.model_copy(update={"single": 1, "counterfactual": 1, "voice": 1})})
+    rules = asking(load(COMPETITION).at(RoundNumber(0)))
     made, means = models.build(folder / "models"), open_tools("http://127.0.0.1:1", folder / "data")
     speech = judge_model(LocalModel(made["clear"], "espeak"), BLOCK_HASH, rules, means, NO_PROGRESS)
     prints = fingerprint(made["clear"], NO_PROGRESS)

@@ -24,6 +24,7 @@ from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, Trust
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
+from tests.builders.rules import asking
 from tests.builders.workers import a_worker, changed
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Evaluation
@@ -40,9 +41,8 @@ from workers.jobs.wakeup import work_one
 from workers.sandbox.sandbox import Sandbox
 
 DEMO = load(COMPETITION)
-ONE_OF_EACH = DEMO.version[0].round.model_copy(update={"single": 1, "counterfactual": 1, "voice": 1})
-SCHEDULE = DEMO.model_copy(update={"version": (DEMO.version[0].model_copy(update={"round": ONE_OF_EACH}),)})
-"""The demo's rules, with a group of each kind a round."""
+SCHEDULE = DEMO.model_copy(update={"version": (asking(DEMO.version[0]),)})
+"""The demo's rules, with a group of each kind a round and descriptions that ask for everything."""
 ROUND = 3
 
 

@@ -8,6 +8,7 @@ import torch
 
 from neurons.localnet.models import build
 from prompts.groups import Group, GroupKind, GroupPlan, Prompt
+from prompts.voices import Attribute
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, Profile, load
 from scoring.judges.judge import Utterance
@@ -18,6 +19,7 @@ from scoring.synthesis import espeak
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
 from tests.builders.prompts import short_groups
+from tests.builders.rules import asking
 
 RATE = 22_050
 Say = Callable[..., bytes]
@@ -26,7 +28,7 @@ Say = Callable[..., bytes]
 @pytest.fixture(scope="module")
 def groups() -> tuple[Group, ...]:
     """A small round: one group of each kind, five samples."""
-    return short_groups("aa" * 32, GroupPlan(single=1, counterfactual=1, voice=1))
+    return short_groups("aa" * 32, GroupPlan(single=1, counterfactual=1, voice=1, asks=tuple(Attribute)))
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +39,8 @@ def panel(groups: tuple[Group, ...]) -> Panel:
 
 @pytest.fixture(scope="module")
 def competition() -> Competition:
-    """The default rules."""
-    return load().at(RoundNumber(0))
+    """The default rules, if they asked for everything."""
+    return asking(load().at(RoundNumber(0)))
 
 
 def spoken(groups: tuple[Group, ...], say: Callable[[Prompt], bytes]) -> dict[str, Spoken]:

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from transformers import VitsConfig, VitsModel, VitsTokenizer
 
 from scoring.synthesis.load import load
-from scoring.synthesis.synthesiser import Capabilities, Request, Synthesiser
+from scoring.synthesis.synthesiser import Request, Synthesiser
 
 REQUEST = Request("p0", "hello there", "A baritone speaks.", 11)
 
@@ -59,7 +59,7 @@ def model(folder: Path) -> Synthesiser:
 def test_it_speaks(model: Synthesiser) -> None:
     """float32 mono at the config's rate."""
     (spoken,) = model.generate([REQUEST])
-    assert (model.family, model.sample_rate, model.capabilities) == ("vits", 16_000, Capabilities(follows_descriptions=False))
+    assert (model.family, model.sample_rate) == ("vits", 16_000)
     assert (spoken.dtype.name, spoken.ndim, bool(np.isfinite(spoken).all()), spoken.size > 500) == ("float32", 1, True, True)
 
 

@@ -31,8 +31,7 @@ ROUND_BLOCKS = 4
 _RULES = Rules(tempo=20, weights_rate_limit=12, immunity_period=20)
 _CHANGES = {
     "blocks": ROUND_BLOCKS,
-    "single": 6,
-    "counterfactual": 1,
+    "single": 7,
     "voice": 1,
     "evaluations": 12,
     "deadline_blocks": 6 * ROUND_BLOCKS,

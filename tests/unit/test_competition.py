@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from neurons.localnet.network import COMPETITION
-from scoring.competition import DEFAULT_PATH, load
+from prompts.groups import GroupPlan
+from prompts.voices import Attribute, Voice
+from scoring.competition import ANCHORS, DEFAULT_PATH, Profile, load
 from scoring.errors import Code, PlatformError
-from scoring.types import RoundNumber
+from scoring.types import BlockHash, RoundNumber
 
 STANDARD = DEFAULT_PATH.read_text(encoding="utf-8")
 
@@ -20,14 +22,9 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_the_standard_file_holds_the_numbers_of_the_design() -> None:
-    """Rounds of 360 blocks with 20 + 8 + 4 groups, 24 evaluations, five shares."""
+    """Rounds of 360 blocks with 28 + 4 groups of plain reading, 24 evaluations, five shares."""
     rules = load().at(RoundNumber(0))
-    assert (rules.round.blocks, rules.round.plan.single, rules.round.plan.counterfactual, rules.round.plan.voice) == (
-        360,
-        20,
-        8,
-        4,
-    )
+    assert (rules.round.blocks, rules.round.plan) == (360, GroupPlan(single=28, counterfactual=0, voice=4, asks=()))
     assert (rules.round.evaluations, rules.shares.king_and_tail) == (24, (0.65, 0.14, 0.10, 0.07, 0.04))
     assert (rules.duel.alpha, rules.duel.max_rounds) == (0.05, 24)
     assert (rules.duel.margin_start, rules.duel.margin_end, rules.duel.margin_decay_blocks) == (0.02, 0.005, 36_000)
@@ -85,15 +82,32 @@ def test_the_hash_is_of_the_rules_and_not_of_the_text(tmp_path: Path) -> None:
         pytest.param("\nblocks = 360\n", '\nblocks = "360"\n', "version.0.round.blocks", id="a number as text"),
         pytest.param("0.65, 0.14", "0.66, 0.14", "sum to", id="shares above 1"),
         pytest.param("alpha = 0.05", "alpha = 5", "version.0.duel.alpha", id="an impossible error rate"),
-        pytest.param("delivery = 0.2", "delivery = 0.3", "sum of 1", id="factors above 1"),
-        pytest.param("delivery = 0.2\n", "", "sum of 1", id="a factor left out"),
+        pytest.param("cleanliness = 0.1", "cleanliness = 0.2", "sum of 1", id="factors above 1"),
+        pytest.param("delivery = 0.0\n", "", "sum of 1", id="a factor left out"),
+        pytest.param(
+            "delivery = 0.0\ncleanliness = 0.1",
+            "delivery = 0.1\ncleanliness = 0.0",
+            "weights delivery, but round.asks asks nothing",
+            id="delivery of plain reading",
+        ),
+        pytest.param("asks = []", "asks = ['accent']", "version.0.round.asks.0", id="an attribute that nobody measures"),
+        pytest.param("asks = []", "asks = ['rate', 'rate']", "names each attribute once", id="an attribute twice"),
+        pytest.param(
+            "asks = []", "asks = ['loudness']", "loudness is asked in counterfactual pairs only", id="loudness of single clips"
+        ),
+        pytest.param(
+            "counterfactual = 0", "counterfactual = 3", "need an attribute to differ in", id="pairs that differ in nothing"
+        ),
+        pytest.param(
+            "asks = []", "asks = ['rate', 'pitch']", "asks for pitch, rate, which the family vits cannot hear", id="a deaf family"
+        ),
         pytest.param(
             '["vits"]', '["vits", "dia"]', "no adapter for the family dia; there are espeak, vits", id="a family without adapter"
         ),
         pytest.param('["vits"]', '["reference"]', "no adapter for the family reference", id="the model that measures the host"),
         pytest.param("from_round = 0", "from_round = 3", "from_round = 0", id="rounds without rules"),
-        pytest.param("single = 20", "single = 89", "1 to 100 groups", id="more groups than sentences to draw"),
-        pytest.param("single = 20", "single = -20", "version.0.round.single", id="fewer than no groups"),
+        pytest.param("single = 28", "single = 97", "1 to 100 groups", id="more groups than sentences to draw"),
+        pytest.param("single = 28", "single = -28", "version.0.round.single", id="fewer than no groups"),
         pytest.param("max_audio_seconds = 60.0", "max_audio_seconds = inf", "max_audio_seconds", id="sound without end"),
         pytest.param("load_seconds = 300.0", "load_seconds = nan", "load_seconds", id="no number"),
         pytest.param("threads = 1", "threads = 1\nturbo = true", "turbo", id="a name that nobody knows"),
@@ -110,6 +124,40 @@ def test_a_wrong_file_says_where_and_why(tmp_path: Path, before: str, after: str
     with pytest.raises(PlatformError, match=why) as caught:
         load(written(tmp_path, STANDARD.replace(before, after)))
     assert caught.value.code is Code.COMPETITION_INVALID
+
+
+def described(*, families: str = "espeak", counterfactual: int = 2) -> str:
+    """The demo's rules with descriptions that ask for everything."""
+    text = COMPETITION.read_text(encoding="utf-8").replace('families = ["espeak", "vits"]', f'families = ["{families}"]')
+    text = text.replace("asks = []", 'asks = ["rate", "pitch", "expression", "loudness"]')
+    text = text.replace("counterfactual = 0", f"counterfactual = {counterfactual}")
+    return text.replace("delivery = 0.0", "delivery = 0.2").replace("naturalness = 0.4", "naturalness = 0.2")
+
+
+def test_who_hears_descriptions_may_be_asked(tmp_path: Path) -> None:
+    """With families that hear them, a competition may ask for all; what it asks is a rule like others, and hashed."""
+    rules = load(written(tmp_path, described())).at(RoundNumber(0))
+    assert rules.round.plan.asks == tuple(Attribute)
+    assert any(prompt.voice.judged for group in rules.groups(BlockHash("0x" + "ab" * 32)) for prompt in group.prompts)
+    fewer = described().replace('"rate", "pitch", ', "")
+    assert load(written(tmp_path, fewer)).at(RoundNumber(0)).hash != rules.hash
+
+
+def test_plain_reading_asks_nothing_of_a_voice() -> None:
+    """Neither the packaged competition nor the demo names a register or a level; every sample is without delivery."""
+    for path in (DEFAULT_PATH, COMPETITION):
+        asked = load(path).at(RoundNumber(0)).groups(BlockHash("0x" + "ab" * 32))
+        assert {prompt.voice for group in asked for prompt in group.prompts} == {Voice()}
+
+
+def test_what_was_assumed_decides_no_money(tmp_path: Path) -> None:
+    """The standard profile's anchors are not measured yet: the refusal says so, and how that changes."""
+    text = described().replace('profile = "embedded"', 'profile = "standard"')
+    with pytest.raises(PlatformError, match="the standard profile's anchors are assumed, not measured") as caught:
+        load(written(tmp_path, text))
+    assert caught.value.code is Code.COMPETITION_INVALID
+    measured = {Profile.STANDARD: ANCHORS[Profile.EMBEDDED]}
+    assert load(written(tmp_path, text), measured).at(RoundNumber(0)).profile is Profile.STANDARD
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -11,18 +11,18 @@ from prompts.voices import LEVELS, ORDINARY, Attribute, Register, Voice, asked_a
 from scoring.receipts.receipt import prompts_hash
 
 SEED = bytes.fromhex("5e" * 32)
-PLAN = GroupPlan(single=20, counterfactual=8, voice=4)
+PLAN = GroupPlan(single=20, counterfactual=8, voice=4, asks=tuple(Attribute))
 
 
 @pytest.fixture(scope="module")
 def groups() -> tuple[Group, ...]:
-    """A round of the default competition."""
+    """A round that asks for every attribute."""
     return generate(SEED, PLAN)
 
 
 def test_is_the_same_on_every_machine(groups: tuple[Group, ...]) -> None:
     """This digest changes only with the corpus, and then every worker must change with it."""
-    assert prompts_hash(groups) == "0f671be9013436e7dbc863dc2401daaa209592b983284a390cdce4a52aad60ac"
+    assert prompts_hash(groups) == "3765ec547c46a1cfee1c83cd9ae8e897191a2eedb04bfb95ebbc55801b68726f"
 
 
 def test_digest_depends_on_every_word(groups: tuple[Group, ...]) -> None:
@@ -80,9 +80,38 @@ def test_voice_pairs_share_the_description(groups: tuple[Group, ...]) -> None:
 
 def test_singles_ask_one_to_three_attributes() -> None:
     """All of one, two and three occur; levels stay in the range of natural speech."""
-    singles = [group.prompts[0].voice for group in generate(SEED, GroupPlan(single=60, counterfactual=0, voice=0))]
+    singles = [group.prompts[0].voice for group in generate(SEED, replace(PLAN, single=60, counterfactual=0, voice=0))]
     assert {len(asked_attributes(voice)) for voice in singles} == {1, 2, 3}
     assert {voice.level(attribute) for voice in singles for attribute in asked_attributes(voice)} == set(ASKED_LEVELS)
+    assert {attribute for voice in singles for attribute in asked_attributes(voice)} == set(Attribute) - {Attribute.LOUDNESS}
+
+
+@pytest.mark.parametrize(
+    ("asks", "judged"),
+    [
+        pytest.param((), set(), id="plain reading"),
+        pytest.param((Attribute.RATE,), {Attribute.RATE}, id="pace alone: no register is named"),
+        pytest.param((Attribute.PITCH,), {Attribute.PITCH}, id="pitch, on the scale of a register"),
+        pytest.param((Attribute.LOUDNESS,), set(), id="loudness, which no single clip shows"),
+    ],
+)
+def test_a_plan_says_what_is_asked(asks: tuple[Attribute, ...], judged: set[Attribute]) -> None:
+    """Nothing else is named in words or asked in levels, and what words ask for is what levels say."""
+    prompts = [p for g in generate(SEED, GroupPlan(single=12, counterfactual=0, voice=4, asks=asks)) for p in g.prompts]
+    assert {attribute for prompt in prompts for attribute in prompt.voice.judged} == judged
+    assert all(parse_description(prompt.description) == prompt.voice for prompt in prompts)
+
+
+def test_loudness_is_asked_in_pairs() -> None:
+    """Both sides of a pair show it: the same text, low and high."""
+    pairs = generate(SEED, GroupPlan(single=0, counterfactual=4, voice=0, asks=(Attribute.LOUDNESS,)))
+    assert [[prompt.voice for prompt in pair.prompts] for pair in pairs] == [[Voice(loudness=1), Voice(loudness=5)]] * 4
+
+
+def test_pairs_need_something_to_differ_in() -> None:
+    """Plain reading has no counterfactual pairs."""
+    with pytest.raises(ValueError, match="none may"):
+        generate(SEED, GroupPlan(single=0, counterfactual=1, voice=0))
 
 
 def test_a_seed_is_a_block_hash() -> None:

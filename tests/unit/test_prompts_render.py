@@ -5,7 +5,7 @@ import pytest
 from prompts.groups import Prompt
 from prompts.render import Rendered, UnknownFamily, families, render
 from prompts.voices import Register, Voice
-from scoring.synthesis.load import FAMILIES
+from scoring.synthesis.families import FAMILIES
 
 PROMPT = Prompt(
     id="g00.a",
@@ -34,7 +34,14 @@ def test_every_template_renders_the_text() -> None:
 
 def test_each_family_of_a_competition_has_a_template() -> None:
     """Every family with an adapter has a template, and the other way round."""
-    assert set(families()) == FAMILIES
+    assert set(families()) == set(FAMILIES)
+
+
+def test_a_family_that_hears_descriptions_is_given_them() -> None:
+    """And a family without one hears nothing: nobody is asked for what never reaches it."""
+    assert {family for family in families() if render(family, PROMPT).description} == {
+        family for family, able in FAMILIES.items() if able.hears
+    }
 
 
 def test_an_unknown_family_is_named() -> None:

@@ -24,6 +24,7 @@ from scoring.report import EvaluationReport, Factor, Gate
 from scoring.scores import aggregate
 from scoring.scores.aggregate import METRICS, JudgedSample, ProfileIdentity, ScoreRules, mean, report
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
+from tests.builders.rules import asking
 from voice_api.keys import CertifiedKey, ServiceKey, verify
 from workers.evaluation.audio_store import FolderStore, read_receipt
 from workers.verify.receipt import VerifyOutcome, check_itself, open_case
@@ -35,8 +36,7 @@ Edit = Callable[[Document], object]
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 BLOCK_HASH = BlockHash("0x" + "5a" * 32)
-SHIPPED = load().version[0]
-RULES = SHIPPED.model_copy(update={"round": SHIPPED.round.model_copy(update={"single": 2, "counterfactual": 1, "voice": 1})})
+RULES = asking(load().version[0], single=2)
 GROUPS = RULES.groups(BLOCK_HASH)
 SUBJECT = Subject(
     hotkey=Hotkey("5F"),

@@ -21,7 +21,7 @@ from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
 from prompts.groups import Group
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition, Profile, load
+from scoring.competition import ANCHORS, Competition, Profile, load
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.judges import weights
 from scoring.judges.panel import Judges, Panel
@@ -53,12 +53,13 @@ WEIGHTS = {
 def competition(tmp_path_factory: pytest.TempPathFactory) -> Competition:
     """The demo's rules, with the standard profile and one group of each kind."""
     text = COMPETITION.read_text(encoding="utf-8").replace('profile = "embedded"', 'profile = "standard"')
-    text = text.replace("single = 4", "single = 1").replace("counterfactual = 3", "counterfactual = 0")
+    text = text.replace("single = 7", "single = 1").replace('["espeak", "vits"]', '["espeak"]')
+    text = text.replace("asks = []", 'asks = ["rate", "pitch", "expression"]')
     head, _, _ = text.partition("[version.factors]")
     path = tmp_path_factory.mktemp("rules") / "competition.toml"
     lines = "\n".join(f"{factor} = {weight}" for factor, weight in WEIGHTS.items())
     path.write_text(f"{head}[version.factors]\n{lines}\n", encoding="utf-8")
-    return load(path).at(RoundNumber(0))
+    return load(path, {Profile.STANDARD: ANCHORS[Profile.EMBEDDED]}).at(RoundNumber(0))  # as if its anchors were measured
 
 
 def command(*arguments: str) -> Any:
