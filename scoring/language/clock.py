@@ -14,7 +14,7 @@ def _time(match: re.Match[str]) -> Said | None:
         return say(whole(str(hour)), either("to", ""), whole(str(minute)), whole(str(int(second))) if second else "", sure=False)
     after = say(f"{half.lower()} m").slots if half else ()
     if second:
-        return say(_spoken(hour), _minutes(minute), either("", "and"), whole(str(int(second))), after)
+        return say(_spoken(hour), _minutes(minute), either("", "and"), _minutes(int(second)), after)
     return say(_hour_minute(hour, minute, bool(half)), after)
 
 
@@ -37,6 +37,8 @@ def _hour_minute(hour: int, minute: int, half: bool) -> Slots:
         sharp = [f"{spoken} o'clock", spoken, f"{spoken} hundred", f"{spoken} hundred hours"]
         if half:
             sharp = [spoken, f"{spoken} o'clock"]
+        if hour == 0:
+            sharp += ["midnight", "twelve o'clock", "zero hundred"]
         return either(*sharp, *([f"{cardinal(hour - 12)} o'clock"] if hour > 12 else []))
     readings = [f"{spoken} {' '.join(reading)}" for reading in _minutes(minute)[0]]
     if hour == 0:

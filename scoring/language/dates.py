@@ -96,6 +96,26 @@ def _from_year_to_year(match: re.Match[str]) -> Said | None:
     return say(match[1], year(int(match[2])), match[3], year(int(match[4])))
 
 
+def _about(match: re.Match[str]) -> Said | None:
+    """'c. 1500', 'est. 1905'."""
+    words = "established" if match[1].lower() == "est" else "circa"
+    return say(words, year(int(match[2]))) if is_year(match[2]) else None
+
+
+def _year_month(match: re.Match[str]) -> Said | None:
+    """'2020-12': a month, a range, or something else."""
+    if not is_year(match[1]) or not 1 <= int(match[2]) <= 12 or int(match[2]) > int(match[1][2:]):
+        return None
+    return say(MONTHS[int(match[2]) - 1], year(int(match[1])), sure=False)
+
+
+def _school_year(match: re.Match[str]) -> Said | None:
+    """'1998/99'."""
+    if not is_year(match[1]) or int(match[2]) != (int(match[1]) + 1) % 100:
+        return None
+    return say(year(int(match[1])), either("", "slash", "to"), _tail(match[2]))
+
+
 def _era(match: re.Match[str]) -> Said:
     """'AD 79', '1066 AD', '500 BC'."""
     digits = match[2] or match[3]
@@ -152,14 +172,21 @@ def _figures(text: str) -> Said:
 
 def _clipped_year(match: re.Match[str]) -> Said:
     """The year in 'the summer of '69'."""
-    tail = match[1]
-    return say(either(f"oh {DIGITS[int(tail)]}") if tail[0] == "0" else whole(tail))
+    return say(_tail(match[1]))
+
+
+def _tail(digits: str) -> Slots:
+    """The last two figures of a year."""
+    return either(f"oh {DIGITS[int(digits)]}") if digits[0] == "0" else whole(digits)
 
 
 KINDS: tuple[Kind, ...] = (
     kind(r"(?<![\w.,/-])(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?![\w/-]|[.,:]\d)", _year_first),
     kind(r"(?<![\w.,/-])(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?![\w/-]|[.,:]\d)", _year_last),
     kind(r"(?<![\w.,/-])(\d{1,2})([-/])(\d{1,2})\2(\d\d)(?![\w/-]|[.,:]\d)", _short_year),
+    kind(r"(?<![\w.,/-])(\d{4})-(\d\d)(?![\w/-]|[.,:]\d)", _year_month),
+    kind(r"(?<![\w.,/-])(\d{4})/(\d\d)(?![\w/-]|[.,:]\d)", _school_year),
+    kind(r"(?i)\b(c|ca|est)\.\s?(\d{4})\b(?![.,:/-]\d)", _about),
     kind(rf"\b({_MONTH})\s(?:the\s)?({_DAY}){_SUFFIX}?(?:\s?-\s?({_DAY}){_SUFFIX}?)?{_END}(?:,?\s{_FOUR})?", _month_first),
     kind(rf"(?i:\bthe\s)?(?<![\w.,:/$-])({_DAY})(?:{_SUFFIX})?(?:\sof)?\s({_MONTH})(?![a-z])(?:,?\s{_FOUR})?", _day_first),
     kind(rf"\b({_MONTH}),?(?:\s(of))?,?\s{_FOUR}{_NO_MEASURE}", _month_year),

@@ -2,7 +2,7 @@
 
 import re
 
-from scoring.language.lattice import Kind, Said, either, kind, plainly, say, words
+from scoring.language.lattice import Kind, Said, either, kind, say, words
 from scoring.language.numerals import cardinal, ordinal
 
 WORDS = frozenset(
@@ -79,6 +79,9 @@ def _capitals(match: re.Match[str]) -> Said | None:
     """'FBI', 'NASA', 'TVs'; in a text of capitals they are words."""
     name, ending = match[1], match[2]
     letters = name.lower()
+    number = roman(name) if set(name) <= set("IVX") else None
+    if number is not None:
+        return say(either(cardinal(number), ordinal(number), " ".join(letters)), sure=False)
     spelled = [*letters[:-1], f"{letters[-1]}'s" if ending else letters[-1]]
     if letters in SPELLED or not _VOWEL.search(name):
         return say(*spelled)
@@ -111,17 +114,43 @@ def _behind_figures(match: re.Match[str]) -> Said:
     return say(*match[0].lower())
 
 
+def _century(match: re.Match[str]) -> Said | None:
+    """'the XVI century'."""
+    number = roman(match[1])
+    return None if number is None else say(ordinal(number))
+
+
+def _world_war(match: re.Match[str]) -> Said:
+    """'WWII'."""
+    which = "one" if match[1] in ("I", "1") else "two"
+    return say(either(f"world war {which}", f"w w {which}"))
+
+
+def _sharp(match: re.Match[str]) -> Said:
+    """'C#'."""
+    return say(match[1].lower(), "sharp")
+
+
+def _spelled(match: re.Match[str]) -> Said:
+    return say(*match[0].lower())
+
+
 def _hashtag(match: re.Match[str]) -> Said:
     """'#ThrowbackThursday'."""
     parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", match[1])
-    return say(either("hashtag", "hash", ""), *(plainly(part) for part in parts))
+    said = (" ".join(part.lower()) if part.isupper() and not _VOWEL.search(part) else part for part in parts)
+    return say(either("hashtag", "hash", ""), *said)
 
 
 KINDS: tuple[Kind, ...] = (
-    kind(rf"\b((?i:{CHAPTERS}))\s([IVXLC]{{2,7}}|(?<=War )I|[IVX]{_PAUSE}){_ENDS}", _chapter),
+    kind(rf"\b((?i:{CHAPTERS}))\s([IVXLC]{{2,7}}|(?<=War )I|V|[IX]{_PAUSE}){_ENDS}", _chapter),
     kind(rf"\b({RULERS})\s([IVX]{{2,6}}|[VX]|I{_PAUSE}){_ENDS}", _ruler),
     kind(rf"\b([A-Z][a-z]{{2,20}})\s([IVX]{{2,6}}){_ENDS}", _roman),
     kind(r"(?<![A-Za-z0-9.])((?:[A-Za-z]\.){2,12}(?:[A-Za-z](?![A-Za-z]))?)('s)?(?![A-Za-z0-9])", _dotted),
+    kind(r"\b([IVX]{1,6})(?=\s(?:century|centuries)\b)", _century),
+    kind(r"\bWW(I{1,2}|[12])\b", _world_war),
+    kind(r"\biOS\b", _spelled),
+    kind(r"\b([A-G])#(?!\w)", _sharp),
     kind(r"\b[A-Z]{1,3}&[A-Z]{1,3}\b", _joined),
     kind(r"\b([A-Z]{2,8})('?s|)(?![A-Za-z0-9'])", _capitals),
     kind(r"(?<![A-Za-z0-9'])([A-Za-z]{1,16})(?=-?\d)(?:-(?=\d))?", _before_figures),

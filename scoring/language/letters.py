@@ -14,6 +14,7 @@ LOOKALIKES = str.maketrans(
         "\u2044": "/",
         "\u2116": " No. ",
         "\u00b5": "μ",
+        "\u00ba": "°",
         **dict.fromkeys("™®℠", ""),  # silent; decomposed they would be letters
     }
 )
@@ -67,8 +68,8 @@ def _latin(character: str) -> str | None:
     match = _LATIN.match(unicodedata.name(character, ""))
     if match is None:
         return None
-    name = match[1]
-    spelled = NAMED.get(name) or (name.lower() if len(name) <= 2 and name.isascii() and name.isalpha() else None)
+    *_, letter = match[1].split()
+    spelled = NAMED.get(match[1]) or NAMED.get(letter) or (letter.lower() if len(letter) <= 2 and letter.isalpha() else None)
     if spelled is None:
         return None
     return spelled.capitalize() if character.isupper() else spelled

@@ -117,6 +117,16 @@ def _cents(match: re.Match[str]) -> Said:
     return say(said.slots, "cent" if match[1] == "1" else "cents", sure=said.sure)
 
 
+def _zloty(match: re.Match[str]) -> Said:
+    """'20 zł'."""
+    return _amount(match[1], _scale(match[2], match[3]), CODES["PLN"])
+
+
+def _crowns(match: re.Match[str]) -> Said:
+    """'50 kr': of Sweden, Norway, Denmark or Iceland."""
+    return say(number(match[1]).slots, either("kronor", "kroner", "crowns"), sure=False)
+
+
 def _pence(match: re.Match[str]) -> Said:
     """'50p'."""
     return say(whole(match[1]), either("p", "pence"))
@@ -128,6 +138,8 @@ KINDS: tuple[Kind, ...] = (
         rf"(?:\b([Aa]n?)\s)?(?:(?<![\w)])(-)\s?)?(?<![A-Za-z$])({_SIGN}|{_CODE}(?=[\s\d]))\s?(-)?({NUMBER}){_SCALE}", _sign_first
     ),
     kind(rf"({NUMBER}){_SCALE}\s?({_SIGN}|{_CODE}\b)", _sign_last),
+    kind(rf"({NUMBER}){_SCALE}\s?zl\b", _zloty),
+    kind(rf"({NUMBER})\s?kr\b\.?", _crowns),
     kind(rf"({NUMBER})\s?¢", _cents),
     kind(r"(?<![\w.,])(\d{1,3})p\b(?!\.)", _pence),
 )

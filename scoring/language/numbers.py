@@ -22,8 +22,8 @@ LARGEST_DENOMINATOR = 20
 """Fractions up to twentieths are read as such, and hundredths and thousandths; the others are one number over another."""
 HALVES = {2: ("half", "halves"), 4: ("quarter", "quarters")}
 NUMBERED = (
-    "room|flight|route|highway|interstate|bus|platform|gate|channel|extension|ext|page|suite|apartment|apt|unit|area|boeing|airbus"
-    "|line|train|number|locker|track|exit|bay|pier|tram|code|pin|model"
+    "room|flight|route|highway|interstate|bus|platform|gate|channel|page|suite|apartment|apt|unit|area|boeing|airbus"
+    "|line|train|number|locker|track|exit|bay|pier|tram|model"
 )
 """What has a number for a name: it may be read in parts, 'nine forty-six'."""
 SAID_BY_ALL = {("24", "7"): "twenty four seven", ("9", "11"): "nine eleven", ("50", "50"): "fifty fifty"}
@@ -67,10 +67,13 @@ def _ordinal(match: re.Match[str]) -> Said | None:
 
 
 def _decade(match: re.Match[str]) -> Said | None:
+    """'1990s', 'the 90s', which may be seconds too."""
     digits = match[1]
-    if is_year(digits) or (len(digits) == 2 and digits >= "20"):
+    if is_year(digits):
         return say(decade(int(digits)))
-    return None
+    if digits < "20":
+        return None
+    return say(either(plural(cardinal(int(digits))), f"{cardinal(int(digits))} seconds"))
 
 
 def _plural(match: re.Match[str]) -> Said:
@@ -175,7 +178,7 @@ def _minus(_match: re.Match[str]) -> Said:
 
 def _by(match: re.Match[str]) -> Said:
     """'3x5', '3 × 5 m', '3 × 4 = 12'."""
-    return say(either(*(("by", "times", "x") if match[0].strip() in "xX" else ("times", "by"))))
+    return say(either(*(("times", "by") if match[0] == " × " else ("by", "times", "x"))))
 
 
 def _times(_match: re.Match[str]) -> Said:
@@ -186,13 +189,27 @@ def _percent(_match: re.Match[str]) -> Said:
     return say(either("percent", "per cent"))
 
 
+def _exponent(match: re.Match[str]) -> Said:
+    """The 'e' of '1.5e-3'."""
+    return say(either("e", "times ten to the"), either("minus", "negative") if match[1] == "-" else ())
+
+
+def _divided(_match: re.Match[str]) -> Said:
+    return say(either("divided by", "over"))
+
+
+def _joint(_match: re.Match[str]) -> Said:
+    """The '-' of '7:30-9:00' and '7am-9pm'."""
+    return say(_TO)
+
+
 def _ratio(match: re.Match[str]) -> Said:
     return say(number(match[1]).slots, either("to", ""))
 
 
 KINDS: tuple[Kind, ...] = (
     kind(rf"(?i)\b({NUMBERED})\.?\s(\d{{2,4}})\b(?![.,:/^%-]\d|%)", _named),
-    kind(r"(?:\b[Nn]o\.\s?|(?<![\w#])#)(\d{1,9})\b(?![.,:/-]\d)", _counted),
+    kind(r"(?:\b[Nn]o\.\s{0,2}|(?<![\w#])#)(\d{1,9})\b(?![.,:/-]\d)", _counted),
     kind(rf"({NUMBER})(?i:st|nd|rd|th)\b", _ordinal),
     kind(r"'?\b(\d{4}|\d0)'?s\b", _decade),
     kind(rf"({NUMBER})'?s\b", _plural),
@@ -207,6 +224,9 @@ KINDS: tuple[Kind, ...] = (
     kind(r"(?<=\d)\s?[xX×]\s?(?=\d)", _by),
     kind(r"(?<=\d)[xX×](?![A-Za-z0-9])", _times),
     kind(r"(?<![\w)\]])-(?=[$£€¥.]?\d)", _minus),
+    kind(r"(?:(?<=[\d%°])|(?<=\d[ap]m)|(?<=[ap]\.m\.)|(?<=°[CF]))\s?-\s?(?=[$£€]?\d)", _joint),
+    kind(r"(?<=\d)[eE]([+-]?)(?=\d{1,3}(?!\d))", _exponent),
+    kind(r"(?<=\d)\s/\s(?=\d)", _divided),
     kind(r"%", _percent),
     kind(rf"({NUMBER}):(?=\d++(?!:))", _ratio),
     kind(r"(?<=[A-Za-z])\d{1,4}(?![\d.,]*\d)", _coded),

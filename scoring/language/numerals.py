@@ -127,8 +127,9 @@ def _commas(parts: list[str]) -> Said:
 
 
 def _points(parts: list[str]) -> Said:
-    """'1.2.3' is a version or an address. '1.000.000' is a million in Germany; '192.168.100.200' is not: not sure."""
-    thousands = len(parts[0]) <= 3 and all(len(part) == 3 for part in parts[1:])
+    """'1.2.3' is a version or an address. '1.000.000' is a million in Germany; '192.168.100.200' is an address."""
+    address = len(parts) == 4 and all(int(part[:9]) < 256 and (part == "0" or part[0] != "0") for part in parts)
+    thousands = not address and len(parts[0]) <= 3 and all(len(part) == 3 for part in parts[1:])
     joined: list[Slots] = [_short(parts[0])]
     for part in parts[1:]:
         joined += [either("point", "dot"), _short(part)]

@@ -37,6 +37,15 @@ def _beside_a_letter(match: re.Match[str]) -> bool:
     return any(character.isalpha() and not character.isascii() for character in beside)
 
 
+def _foreign(match: re.Match[str]) -> Said | None:
+    """A word of another script."""
+    return say(sure=False) if all(sign.isalpha() for sign in match[0]) else None
+
+
+def _smile(_match: re.Match[str]) -> Said:
+    return say(sure=False)
+
+
 def _either_or(_match: re.Match[str]) -> Said:
     """'and/or', 'he/she'."""
     return say(either("", "slash", "or"))
@@ -54,5 +63,7 @@ KINDS: tuple[Kind, ...] = (
     kind(r"(?<=[A-Za-z])/(?=[A-Za-z])", _either_or),
     kind(r"(?<![<>=])[<>](?=\s?-?[$£€]?\d)(?!3\b)", _less),
     kind(r"~(?=\d)", _about),
+    kind(r"(?<![\w:;])[:;=][-']?[()DPpO/\\|](?!\w)", _smile),
+    kind(r"[^\x00-\x7f]{2,30}", _foreign),
     kind(r"[^A-Za-z0-9\s]", _sign),
 )

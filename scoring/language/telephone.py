@@ -7,7 +7,8 @@ from scoring.language.numerals import DIGITS, cardinal, digits_one_by_one
 
 FEWEST_DIGITS = 7
 CUES = "call|phone|telephone|tel|dial|ring|fax|mobile|cell|text|number|hotline"
-BOOKS = "ISBN|ISSN|IBAN|EAN|VIN|IMEI|DOI|PIN|SSN|UPC"
+CALLED = "dial|extension|ext|pin|pin code|passcode|password|zip|zip code|postcode|access code|area code|short code|account|confirmation"
+BOOKS = "ISBN|ISSN|IBAN|EAN|VIN|IMEI|SSN|UPC"
 
 _GROUPS = r"(?:1[ .-])?\d{2,5}(?:[ .-]\d{2,5}){1,5}|\d{6,12}"
 _EXTENSION = r"(?:,?\s?(?:x|ext\.?|extension)\s?(\d{1,6}))?"
@@ -40,7 +41,7 @@ def _telephone(match: re.Match[str]) -> Said | None:
     ahead = say("plus" if plus else "", digits_one_by_one(country) if country else ()).slots
     said = [_group(group) for group in groups]
     behind = say("extension", digits_one_by_one(extension)).slots if extension else ()
-    return say(cue or "", ahead, *said, behind)
+    return say("telephone" if (cue or "").lower() == "tel" else cue or "", ahead, *said, behind)
 
 
 def _is_telephone(marked: bool, country: str | None, groups: list[str], rest: str) -> bool:
@@ -65,13 +66,36 @@ def _chain(match: re.Match[str]) -> Said:
     return say(digits_one_by_one(first), *(slots for group in others for slots in (joint, digits_one_by_one(group))))
 
 
+def _called(match: re.Match[str]) -> Said:
+    """'dial 911', 'extension 4021', 'PIN 1234', 'ZIP code 90210'."""
+    return say("extension" if match[1].lower() == "ext" else match[1], _group(match[2]))
+
+
+def _vanity(match: re.Match[str]) -> Said:
+    """The figures of '1-800-FLOWERS'."""
+    return say("one", _group(match[1]))
+
+
+def _postal(match: re.Match[str]) -> Said:
+    """'CA 90210': the state is known by its letters."""
+    return say(
+        " ".join(match[1].lower()),
+        digits_one_by_one(match[2]),
+        *((either("", "dash"), digits_one_by_one(match[3])) if match[3] else ()),
+    )
+
+
 KINDS: tuple[Kind, ...] = (
     kind(rf"\b({BOOKS})(?:-1[03])?:?\s((?:\d[\d -]{{4,30}}[\dX]|[A-Z]{{2}}\d[\dA-Z ]{{6,34}}))(?![\w-])", _book),
     kind(
-        rf"(?:\b((?i:{CUES}))[.:]?\s)?(?<![\w.,/$£€+-])(?:(\+)(\d{{1,3}})[ .-]?)?(\(\d{{2,5}}\)[ .-]?)?({_GROUPS})"
+        rf"(?:\b((?i:{CUES}))[.:]?\s)?(?<![\w.,/$£€+-])(?:(\+)(\d{{1,3}})[ .-]?)?(\(\d{{1,5}}\)[ .-]?)?({_GROUPS})"
         rf"{_EXTENSION}(?![\w/%°:]|[.,-]\d|\s?[$£€])",
         _telephone,
     ),
+    kind(rf"(?i)\b({CALLED})\.?:?\s(\d{{3,9}})\b(?![.,:/-]\d)", _called),
+    kind(r"(?i)\b(dial|call|phone|text|ring|the)\s(911|112|999|411|311|988)\b(?![.,:/-]\d|\s[a-z])", _called),
+    kind(r"(?<![\w.,/$£€+-])1-([89]\d\d)-(?=[A-Z])", _vanity),
+    kind(r"\b([A-Z]{2})\s(\d{5})(?:-(\d{4}))?\b(?![.,:/-]\d)", _postal),
     kind(r"(?<![\w.,/$£€+-])\d{1,9}(?:-\d{1,9}){2,9}(?![\w/-])", _chain),
     kind(r"(?<![\w.,/$£€+-])\d{4}(?: \d{4}){3}(?![\w/-])", _chain),
 )

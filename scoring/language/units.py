@@ -42,7 +42,9 @@ IRREGULAR = {"foot": "feet", "inch": "inches", "hertz": "hertz", "lux": "lux"}
 SPACED = frozenset({"s", "t", "N", "J", "pt", "mo", "qt", "gal", "in."})
 """Too short to be a unit where no space parts it from its number."""
 POWERS = {"2": "square", "3": "cubic"}
-LONG = "wide|tall|long|deep|high|thick|across|screen|display|monitor|laptop|tv|pipe|pizza|by|x|vinyl|record|wheel|wheels|tablet|barrel|gun"
+LONG = "wide|tall|long|deep|high|thick|across|by|x"
+SIZED = "screen|display|monitor|laptop|tv|pipe|pizza|vinyl|record|single|wheel|wheels|tablet|barrel|gun|ruler|nail|tire|tires|guitar|pan"
+"""What is said behind a length that was written with the sign for inches: '6" wide', 'a 12" record'."""
 COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 
 _NAMES = "|".join(sorted((re.escape(name) for name in EXACT), key=len, reverse=True))
@@ -96,7 +98,8 @@ def _feet_inches(match: re.Match[str]) -> Said:
 
 def _inches(match: re.Match[str]) -> Said:
     said = number(match[1])
-    return say(said.slots, either("inch", "inches") if match[1] == "1" else either("inches", "inch"), sure=said.sure)
+    many = match[1] != "1" and match[2] and match[2].lower() in LONG.split("|")
+    return say(said.slots, either("inches", "inch") if many else either("inch", "inches"), sure=said.sure)
 
 
 def _degrees(match: re.Match[str]) -> Said:
@@ -126,7 +129,8 @@ KINDS: tuple[Kind, ...] = (
     kind(rf"({NUMBER})\s?(?:°|º|degrees?)\s?(?:([CFcfK])(?![A-Za-z]))", _degrees),
     kind(rf"({NUMBER})\s?[°º]()", _degrees),
     kind(r"(?<![\w.,'])(\d{1,2})'\s?(\d{1,2})(?:\"|''|(?![\w'.,]))", _feet_inches),
-    kind(rf"({NUMBER})(?:\"|'')(?=\s(?i:{LONG})\b|-)", _inches),
+    kind(r"(?<![\w.,])(\d{1,2})\s?ft\.?\s?(\d{1,2})\s?in\b\.?", _feet_inches),
+    kind(rf"({NUMBER})(?:\"|'')(?=\s((?i:{LONG}|{SIZED}))\b|-)", _inches),
     kind(rf"({NUMBER})(\s|-|){_PREFIX}({_UNIT})(?:\^?([23]))?(?:/({_PER}|(?i:{_ANY_CASE})))?(?![A-Za-z0-9])(?!/\w)", _measure),
     kind(rf"(?<=[\w%.])/({_PER})(?![A-Za-z0-9])(?<!/[a-z])", _per),
 )

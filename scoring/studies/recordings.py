@@ -14,7 +14,7 @@ from scoring.errors import Code, PlatformError
 from scoring.judges.integrity import RATES
 from scoring.judges.panel import Panel
 from scoring.judges.recognition.dictionary import unknown
-from scoring.language.text import normalise
+from scoring.language.text import doubts, normalise
 from scoring.progress import NO_PROGRESS
 from scoring.report import Factor, Metrics
 from scoring.scores.calibration import RecordingSet
@@ -95,6 +95,8 @@ def _words(path: Path) -> str:
     words = normalise(text)
     if not words:
         raise PlatformError(Code.ARGUMENT_INVALID, f"{path} holds no words")
+    if unsure := doubts(text):
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{path}: nobody can be sure how to read: {', '.join(unsure)}")
     if missing := unknown(words):
         raise PlatformError(Code.ARGUMENT_INVALID, f"{path}: not in the recogniser's dictionary: {', '.join(missing)}")
     return text

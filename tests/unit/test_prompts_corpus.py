@@ -7,7 +7,7 @@ import pytest
 from prompts.draw import Draw
 from prompts.texts import KINDS, SLOT, Grammar, grammars
 from scoring.judges.recognition.dictionary import unknown
-from scoring.language.text import normalise, spell
+from scoring.language.text import doubts, normalise, spell
 
 LEAST_COMBINATIONS = 10_000
 """Sentences a single line can make: too many to record them all."""
@@ -50,6 +50,7 @@ def test_sentences_have_a_speakable_length(kind: str) -> None:
         text = by_kind(kind).sentence(draw)
         assert 8 <= len(text.split()) <= 18, text
         assert len(spell(text)) <= 26, text
+        assert doubts(text) == (), text
 
 
 @pytest.mark.parametrize("kind", KINDS)

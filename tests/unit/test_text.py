@@ -13,7 +13,7 @@ from prompts.texts import grammars
 from scoring.language.text import normalise, spell
 
 PLAIN = re.compile(r"'?[a-z]+(?:'[a-z]+)*")
-CORPUS_SHA256 = "c2c38ecdf1c14ac1e93354f3189349b3c92358d55c58f6b95a22f520fb141047"
+CORPUS_SHA256 = "524f5556867ea85ce4e284a01d926a1dd507caf082f83380ff77ab69c87528d0"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """One recording that a miner asks about, from claim to result: the sandbox, the judges and the sums of a model's samples."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -13,7 +14,7 @@ from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault, PlatformError, VoiceError
 from scoring.judges.recognition.dictionary import unknown
-from scoring.language.text import normalise, spell
+from scoring.language.text import doubts, normalise, spell
 from scoring.scores import aggregate
 from scoring.scores.aggregate import ScoreRules
 from scoring.scores.reasons import explain
@@ -34,7 +35,7 @@ _ID = "validation"
 _COMPANY = BlockHash(f"0x{0:064x}")
 """Its round's texts are in the recogniser's vocabulary beside the recording's own: with that alone it could hear no other words."""
 _MOST_NAMED = 10
-"""Unknown words that an error names."""
+"""Unknown words, or parts that cannot be read, that an error names."""
 
 
 class Unjudgeable(PlatformError):
@@ -130,9 +131,14 @@ def _check(text: str) -> None:
     words = normalise(text)
     if not words:
         raise Unjudgeable(Code.TEXT_INVALID, "the text holds no word that can be read")
+    if unsure := doubts(text):
+        raise Unjudgeable(Code.TEXT_INVALID, f"nobody can be sure how to read: {_named(unsure)}")
     if missing := unknown((*words, *spell(text))):
-        more = " …" if len(missing) > _MOST_NAMED else ""
-        raise Unjudgeable(Code.TEXT_INVALID, f"not in the recogniser's dictionary: {', '.join(missing[:_MOST_NAMED])}{more}")
+        raise Unjudgeable(Code.TEXT_INVALID, f"not in the recogniser's dictionary: {_named(missing)}")
+
+
+def _named(parts: Sequence[str]) -> str:
+    return ", ".join(parts[:_MOST_NAMED]) + (" …" if len(parts) > _MOST_NAMED else "")
 
 
 def _spoken(upload: bytes, rules: Competition, tools: Tools) -> Spoken:

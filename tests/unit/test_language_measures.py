@@ -1,0 +1,131 @@
+"""Measures and times of day: units by their case, one unit per another, feet and inches, hours and minutes."""
+
+import pytest
+
+from scoring.language.text import doubts, normalise
+
+MEASURES = {
+    "10,000ft up": "ten thousand feet up",
+    "1,000kg of coal": "one thousand kilograms of coal",
+    "2,000km away": "two thousand kilometers away",
+    "the 1,500m race": "the one thousand five hundred meters race",
+    "1 ft": "one foot",
+    "0.1 kg": "zero point one kilograms",
+    "5'10\"": "five feet ten inches",
+    "3 kWh": "three kilowatt hours",
+    "5 lbs 3 oz": "five pounds three ounces",
+    "a 12-inch ruler": "a twelve inch ruler",
+    "1,000,000ft": "one million feet",
+    "5,280ft": "five thousand two hundred eighty feet",
+    "1,000lbs": "one thousand pounds",
+    "2,000mph": "two thousand miles per hour",
+    "1ft": "one foot",
+    "6 ft 2 in": "six feet two inches",
+    "6ft 2in": "six feet two inches",
+    "6'2\"": "six feet two inches",
+    "6' 2\" tall": "six feet two inches tall",
+    "5'10 tall": "five feet ten inches tall",
+    'a 12" record': "a twelve inch record",
+    'a 27" monitor': "a twenty seven inch monitor",
+    "'5' and '6'": "five and six",
+    "0.5 km": "zero point five kilometers",
+    "0.5kg": "zero point five kilograms",
+    "1.0 kg": "one point zero kilograms",
+    "1 kg": "one kilogram",
+    "1 km away": "one kilometer away",
+    "1.5 l": "one point five liters",
+    "2 L of water": "two liters of water",
+    "500ml": "five hundred milliliters",
+    "250 mL": "two hundred fifty milliliters",
+    "3 tsp": "three teaspoons",
+    "5 KM": "five kilometers",
+    "5 Km": "five kilometers",
+    "10 MB": "ten megabytes",
+    "10 Mb": "ten megabits",
+    "100 Mbps": "one hundred megabits per second",
+    "2.4 GHz": "two point four gigahertz",
+    "50 Hz": "fifty hertz",
+    "60W": "sixty watts",
+    "60 W bulb": "sixty watts bulb",
+    "12V": "twelve volts",
+    "230 V": "two hundred thirty volts",
+    "3 MW": "three megawatts",
+    "5 mW": "five milliwatts",
+    "1 kWh": "one kilowatt hour",
+    "5000 mAh": "five thousand milliamp hours",
+    "75 dB": "seventy five decibels",
+    "20 m²": "twenty square meters",
+    "20 m2": "twenty square meters",
+    "3 km²": "three square kilometers",
+    "1 m³": "one cubic meter",
+    "40 sq ft": "forty square feet",
+    "40 sq. ft.": "forty square feet",
+    "9.8 m/s²": "nine point eight meters per second squared",
+    "9.8 m/s^2": "nine point eight meters per second squared",
+    "10 m/s": "ten meters per second",
+    "60 km/h": "sixty kilometers per hour",
+    "60 kmh": "sixty kilometers per hour",
+    "60mph": "sixty miles per hour",
+    "8 l/100km": "eight liters per hundred kilometers",
+    "5 mg/l": "five milligrams per liter",
+    "20 °C": "twenty degrees celsius",
+    "20°C": "twenty degrees celsius",
+    "-5 °C": "minus five degrees celsius",
+    "-40°F": "minus forty degrees fahrenheit",
+    "72°": "seventy two degrees",
+    "1°": "one degree",
+    "45° angle": "forty five degrees angle",
+    "98.6°F": "ninety eight point six degrees fahrenheit",
+    "20º": "twenty degrees",
+    "300 K": "three hundred k",
+    "37 degrees C": "thirty seven degrees celsius",
+    "40°26'46\"N": "forty degrees twenty six minutes forty six seconds north",
+}
+
+TIMES = {
+    "1h30m": "one hour thirty minutes",
+    "1h 30m": "one hour thirty minutes",
+    "1h30": "one thirty",
+    "1 hr 30 min": "one hour thirty minutes",
+    "2h 5m 10s": "two hours five minutes ten seconds",
+    "2h": "two hours",
+    "5m30s": "five minutes thirty seconds",
+    "90s": "nineties",
+    "30 s": "thirty seconds",
+    "10 min.": "ten minutes",
+    "14h30": "fourteen thirty",
+    "0600 hours": "oh six hundred hours",
+    "1430 hours": "fourteen thirty hours",
+    "12:00": "twelve o'clock",
+    "00:00": "zero o'clock",
+    "0:05": "zero oh five",
+    "24:00": "twenty four o'clock",
+    "23:59": "twenty three fifty nine",
+    "7:05": "seven oh five",
+    "7:00 a.m.": "seven a m",
+    "7 AM": "seven a m",
+    "7am": "seven a m",
+    "7 a.m. sharp": "seven a m sharp",
+    "7:30pm": "seven thirty p m",
+    "7-9pm": "seven to nine p m",
+    "7:30-9:00": "seven thirty to nine o'clock",
+    "9 to 5": "nine to five",
+    "2:1": "two to one",
+    "16:9": "sixteen to nine",
+    "John 3:16": "john three sixteen",
+    "10:30:15": "ten thirty fifteen",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), MEASURES.items(), ids=MEASURES)
+def test_measures(text: str, expected: str) -> None:
+    """A unit is read where its letters and its place say that it is one."""
+    assert " ".join(normalise(text)) == expected
+    assert doubts(text) == ()
+
+
+@pytest.mark.parametrize(("text", "expected"), TIMES.items(), ids=TIMES)
+def test_times(text: str, expected: str) -> None:
+    """A time of day, or how long something takes."""
+    assert " ".join(normalise(text)) == expected
+    assert doubts(text) == ()

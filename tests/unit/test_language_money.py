@@ -1,0 +1,80 @@
+"""Sums of money: the sign or code anywhere, minus, cents, ranges and magnitudes."""
+
+import pytest
+
+from scoring.language.text import doubts, normalise
+
+SUMS = {
+    "$3M": "three million dollars",
+    "$1.5M": "one point five million dollars",
+    "£5m": "five million pounds",
+    "€2bn": "two billion euros",
+    "$100B": "one hundred billion dollars",
+    "$1,500k": "one thousand five hundred thousand dollars",
+    "20 £": "twenty pounds",
+    "5€": "five euros",
+    "-$5": "minus five dollars",
+    "$-5": "minus five dollars",
+    "$.50": "fifty cents",
+    "$5-10": "five to ten dollars",
+    "$5–$10": "five to ten dollars",
+    "¥500": "five hundred yen",
+    "₹200": "two hundred rupees",
+    "30 CHF": "thirty swiss francs",
+    "R$ 12": "twelve reais",
+    "$3K": "three thousand dollars",
+    "$3k": "three thousand dollars",
+    "$2.5B": "two point five billion dollars",
+    "$1.2T": "one point two trillion dollars",
+    "£10k": "ten thousand pounds",
+    "$3 million": "three million dollars",
+    "$3.5 billion": "three point five billion dollars",
+    "€1.5m": "one point five million euros",
+    "$5M-$10M": "five million to ten million dollars",
+    "$5-10M": "five to ten million dollars",
+    "$5-10 million": "five to ten million dollars",
+    "$5 to $10": "five dollars to ten dollars",
+    "5-10€": "five to ten euros",
+    "5–10 €": "five to ten euros",
+    "$1": "one dollar",
+    "$1.00": "one dollar",
+    "$0.99": "ninety nine cents",
+    "$0.05": "five cents",
+    "$0": "zero dollars",
+    "$1,000": "one thousand dollars",
+    "$1,000.01": "one thousand dollars one cent",
+    "£1": "one pound",
+    "£0.01": "one penny",
+    "£2.50": "two pounds fifty pence",
+    "-€5": "minus five euros",
+    "−£3.20": "minus three pounds twenty pence",
+    "a $20 bill": "a twenty dollar bill",
+    "an $8 ticket": "an eight dollar ticket",
+    "the $5-a-day plan": "the five dollars a day plan",
+    "50¢": "fifty cents",
+    "1¢": "one cent",
+    "50p": "fifty p",
+    "US$5": "five us dollars",
+    "A$10": "ten australian dollars",
+    "C$3.20": "three canadian dollars twenty cents",
+    "CHF 30": "thirty swiss francs",
+    "USD 5,000": "five thousand us dollars",
+    "5,000 USD": "five thousand us dollars",
+    "EUR 20": "twenty euros",
+    "¥1,000": "one thousand yen",
+    "₩10,000": "ten thousand won",
+    "₽100": "one hundred rubles",
+    "20 zł": "twenty zlotys",
+    "$5/hour": "five dollars per hour",
+    "$20/kg": "twenty dollars per kilogram",
+    "$3 per mile": "three dollars per mile",
+    "3.50 dollars": "three point five zero dollars",
+    "10 bucks": "ten bucks",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), SUMS.items(), ids=SUMS)
+def test_sums(text: str, expected: str) -> None:
+    """No sign, minus, cent or magnitude is lost."""
+    assert " ".join(normalise(text)) == expected
+    assert doubts(text) == ()

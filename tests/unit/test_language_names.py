@@ -1,0 +1,182 @@
+"""Initials, Roman numerals in names, titles, streets and other abbreviations."""
+
+import pytest
+
+from scoring.language.text import doubts, normalise
+
+INITIALS = {
+    "#winning": "hashtag winning",
+    "#ThrowbackThursday": "hashtag throwback thursday",
+    "#TBT": "hashtag t b t",
+    "#2020": "number two thousand twenty",
+    "C# and F#": "c sharp and f sharp",
+    "C++": "c plus plus",
+    "R&D": "r and d",
+    "AT&T": "a t and t",
+    "Q&A": "q and a",
+    "rock & roll": "rock and roll",
+    "and/or": "and or",
+    "he/she": "he she",
+    "w/ milk": "with milk",
+    "w/o milk": "without milk",
+    "10 w/ ice": "ten with ice",
+    "FBI": "f b i",
+    "FBI's": "f b i's",
+    "the CEOs": "the c e o's",
+    "TVs": "t v's",
+    "U.S.": "u s",
+    "U.S. Army": "u s army",
+    "the U.S.": "the u s",
+    "U.S.A.": "u s a",
+    "U.K.": "u k",
+    "J. R. R. Tolkien": "j r r tolkien",
+    "J.R.R. Tolkien": "j r r tolkien",
+    "George W. Bush": "george w bush",
+    "Ph.D.": "p h d",
+    "PhD": "p h d",
+    "M.D.": "m d",
+    "B.Sc.": "b s c",
+    "NASA's": "nasa's",
+    "NATO": "nato",
+    "STOP THAT NOW": "stop that now",
+    "I said NO": "i said no",
+    "DON'T": "don't",
+    "OK": "ok",
+    "I.": "i",
+    "A.": "a",
+    "USA Today": "u s a today",
+    "US": "u s",
+    "IT": "it",
+    "AIDS": "aids",
+    "HTML5": "h t m l five",
+    "iOS 15": "i o s fifteen",
+    "eBay": "ebay",
+    "McDonald's": "mcdonald's",
+    "O'Brien": "o'brien",
+    "rock 'n' roll": "rock n roll",
+    "'tis": "'tis",
+    "the '90s": "the nineties",
+    "dogs'": "dogs",
+    "James's": "james's",
+    "it's": "it's",
+}
+
+ROMAN = {
+    "Henry VIII": "henry the eighth",
+    "King George V": "king george the fifth",
+    "Elizabeth II": "elizabeth the second",
+    "Elizabeth I, queen": "elizabeth the first queen",
+    "With Elizabeth I went": "with elizabeth i went",
+    "Louis XIV": "louis the fourteenth",
+    "Pope John XXIII": "pope john the twenty third",
+    "Malcolm X": "malcolm x",
+    "Charles I.": "charles the first",
+    "World War I": "world war one",
+    "World War II": "world war two",
+    "World War I began": "world war one began",
+    "WWII": "world war two",
+    "WW2": "world war two",
+    "Chapter IV": "chapter four",
+    "Part I": "part one",
+    "Part I:": "part one",
+    "Act V, Scene II": "act five scene two",
+    "Super Bowl LVII": "super bowl fifty seven",
+    "Rocky III": "rocky three",
+    "Apollo XI": "apollo eleven",
+    "Final Fantasy VII": "final fantasy seven",
+    "Vitamin C": "vitamin c",
+    "Plan B": "plan b",
+    "Type II diabetes": "type two diabetes",
+    "Star Wars Episode IV": "star wars episode four",
+    "the Mark V tank": "the mark five tank",
+    "Type I": "type one",
+    "MIX": "mix",
+    "CIVIL": "civil",
+    "XVI century": "sixteenth century",
+}
+
+SHORT = {
+    "Mr. Lee": "mister lee",
+    "Mr Lee": "mister lee",
+    "Mrs Lee": "missus lee",
+    "Ms. Lee": "miss lee",
+    "Dr. No": "doctor no",
+    "Dr": "doctor",
+    "Dr.": "doctor",
+    "the Dr. said": "the doctor said",
+    "St. James": "saint james",
+    "St James": "saint james",
+    "St. James St.": "saint james street",
+    "James St.": "james street",
+    "12 Main St. Springfield": "twelve main street springfield",
+    "12 Main St, Springfield": "twelve main street springfield",
+    "on Main St. He left": "on main street he left",
+    "5th Ave.": "fifth avenue",
+    "5th Ave": "fifth avenue",
+    "Park Ave.": "park avenue",
+    "Elm Dr.": "elm drive",
+    "12 Elm Dr. Springfield": "twelve elm drive springfield",
+    "Dr. Elm": "doctor elm",
+    "See Dr. Stone": "see doctor stone",
+    "Thanks, Dr. Lee": "thanks doctor lee",
+    "Hello Dr. Lee": "hello doctor lee",
+    "Gen. Lee": "general lee",
+    "Lt. Col. Stone": "lieutenant colonel stone",
+    "Capt. Ahab": "captain ahab",
+    "Sgt. Pepper": "sergeant pepper",
+    "Prof. Plum": "professor plum",
+    "Rev. Green": "reverend green",
+    "Sen. Smith": "senator smith",
+    "Gov. Jones": "governor jones",
+    "Mt. Everest": "mount everest",
+    "Ft. Worth": "fort worth",
+    "Lee Jr.": "lee junior",
+    "Lee, Sr.": "lee senior",
+    "Inc.": "incorporated",
+    "Acme Inc.": "acme incorporated",
+    "Acme Co.": "acme company",
+    "Acme Ltd.": "acme limited",
+    "etc.": "et cetera",
+    "vs.": "versus",
+    "Lee v. Stone": "lee v stone",
+    "approx. 5": "approximately five",
+    "dept. of": "department of",
+    "a.k.a.": "a k a",
+    "et al.": "et al",
+    "min. 5": "minimum five",
+    "max. 10": "maximum ten",
+    "vol. 3": "volume three",
+    "ch. 4": "chapter four",
+    "p. 12": "page twelve",
+    "fig. 3": "figure three",
+    "sec. 4": "section four",
+    "c. 1905": "circa nineteen oh five",
+    "est. 1905": "established nineteen oh five",
+    "no. I said": "no i said",
+    "Say no.": "say no",
+    "No. That is": "no that is",
+    "p.m.": "p m",
+    "P.S.": "p s",
+    "R.S.V.P.": "r s v p",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), INITIALS.items(), ids=INITIALS)
+def test_initials(text: str, expected: str) -> None:
+    """Letters by name where they are no word."""
+    assert " ".join(normalise(text)) == expected
+    assert doubts(text) == ()
+
+
+@pytest.mark.parametrize(("text", "expected"), ROMAN.items(), ids=ROMAN)
+def test_roman(text: str, expected: str) -> None:
+    """Roman numerals where the name before them says what they are."""
+    assert " ".join(normalise(text)) == expected
+    assert doubts(text) == ()
+
+
+@pytest.mark.parametrize(("text", "expected"), SHORT.items(), ids=SHORT)
+def test_short(text: str, expected: str) -> None:
+    """What is written short, by what is beside it."""
+    assert " ".join(normalise(text)) == expected
+    assert doubts(text) == ()
