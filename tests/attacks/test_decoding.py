@@ -54,6 +54,19 @@ def test_a_sound_comes_out_bit_by_bit(tmp_path: Path, container: str) -> None:
     assert decode(tmp_path, encoded(ramp(), container), MOST_SECONDS) == Decoded(RATE, ramp().astype("<i2").tobytes())
 
 
+def test_a_rate_of_studios_comes_out(tmp_path: Path) -> None:
+    """96 kHz, 24 bits, two channels: not resampled, so that the judges can say that no model may have that rate."""
+    stereo = np.stack([ramp(9_600)] * 2, axis=1)
+    found = decode(tmp_path, encoded(stereo.astype(np.float64) / 32768, "WAV", "PCM_24", 96_000), MOST_SECONDS)
+    assert found == Decoded(96_000, ramp(9_600).astype("<i2").tobytes())
+
+
+def test_the_highest_rate_fills_no_more_than_its_bound(tmp_path: Path) -> None:
+    """Thirty seconds at 192 kHz are 11.5 MB of answer."""
+    found = decode(tmp_path, encoded(np.zeros(192_000 * 30, dtype=np.int16), "FLAC", rate=192_000), MOST_SECONDS)
+    assert (found.rate, len(found.pcm)) == (192_000, 192_000 * 30 * 2)
+
+
 def test_lossy_sound_is_as_long_as_it_was(tmp_path: Path) -> None:
     """OGG Vorbis is decoded too, and its rate kept."""
     found = decode(tmp_path, encoded(np.sin(np.arange(22_050) / 20) / 2, "OGG", "VORBIS", 22_050), MOST_SECONDS)
@@ -97,7 +110,6 @@ def with_value(value: float) -> bytes:
         pytest.param(lambda: encoded(ramp())[:-1_000], "less sound than its header says", id="a torn end"),
         pytest.param(lambda: with_value(float("nan")), "NaN or infinite", id="NaN"),
         pytest.param(lambda: with_value(float("inf")), "NaN or infinite", id="infinity"),
-        pytest.param(lambda: encoded(ramp(), rate=192_000), "192000 Hz is above 65535 Hz", id="a rate that no model has"),
         pytest.param(lambda: encoded(np.zeros((100, 65))), "65 channels are more than", id="65 channels"),
     ],
 )

@@ -15,7 +15,7 @@ from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
 from scoring.report import Gate
 from scoring.synthesis.synthesiser import Request
-from workers.sandbox.guest.frames import Frame, FrameKind, Malformed
+from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, Malformed
 from workers.sandbox.guest.orders import Confinement, ModelTask, Task, encode
 from workers.sandbox.guest_process import DeadlinePassed, GuestDied, GuestProcess, TooManyThreads, TooMuchMemory
 
@@ -99,7 +99,7 @@ class Conversation:
             raise SubmissionFault(
                 Code.LOAD_FAILED, f"the model cannot be loaded: {frame.reason.replace(task.model_dir, 'model')}"
             )
-        if frame.kind is not FrameKind.LOADED or frame.rate == 0:
+        if frame.kind is not FrameKind.LOADED or not 0 < frame.rate <= MAX_RATE:
             raise _answered_wrongly(frame)
         self._sample_bytes = 2 * math.ceil(self._limits.max_audio_seconds * frame.rate)
         return frame.rate

@@ -11,7 +11,7 @@ from scoring.errors import Code, InfrastructureFault, PlatformError
 from workers.sandbox import confinement
 from workers.sandbox.confinement import scratch
 from workers.sandbox.file_guest import BrokenByFile, FileGuest, Hold, ask, hold_nothing
-from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind
+from workers.sandbox.guest.frames import HIGHEST_RATE, Frame, FrameKind
 from workers.sandbox.guest.orders import FileTask
 from workers.sandbox.locked_tempdir import locked_tempdir
 
@@ -53,7 +53,7 @@ def decode(
         ram_bytes=RAM_BYTES,
         scratch_bytes=confinement.SCRATCH_BYTES,
         seconds=seconds,
-        answer_bytes=2 * math.ceil(most_seconds * MAX_RATE),
+        answer_bytes=2 * math.ceil(most_seconds * HIGHEST_RATE),
         hold=hold,
     )
     root = scratch_root.resolve()

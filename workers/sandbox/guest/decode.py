@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from scoring.errors import PlatformError
 from workers.sandbox.guest.confine import enter
-from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, reason, send
+from workers.sandbox.guest.frames import Frame, FrameKind, reason, send
 from workers.sandbox.guest.orders import FileTask, read_file_task
 
 if TYPE_CHECKING:
@@ -43,8 +43,6 @@ def serve(orders: BinaryIO, answers: BinaryIO, prepare: Callable[[], Read] = rea
 def _decode(read: Read, task: FileTask) -> Frame:
     try:
         samples, rate = read(Path(task.path), task.max_seconds)
-        if rate > MAX_RATE:
-            return Frame(FrameKind.NOT_LOADED, payload=reason(f"a rate of {rate} Hz is above {MAX_RATE} Hz"))
         return Frame(FrameKind.SAMPLE, rate, (samples * 32768.0).round().clip(-32768, 32767).astype("<i2").tobytes())
     except PlatformError as error:
         return Frame(FrameKind.NOT_LOADED, payload=reason(error.detail))

@@ -12,7 +12,9 @@ from typing import BinaryIO
 HEADER = struct.Struct("<4sB3xII")
 _MAGIC = b"VSG1"
 MAX_RATE = 65_535
-"""In Hz: FLAC keeps every rate up to this one, judged or not."""
+"""In Hz, for a model: FLAC keeps every rate up to this one, judged or not."""
+HIGHEST_RATE = 192_000
+"""In Hz, for any sound: a recording of a studio is decoded, and judged to have a rate that no model may have."""
 REASON_BYTES = 400
 _REPORT_BYTES = 16_384
 
@@ -87,7 +89,7 @@ class Announced:
 def parse_header(raw: bytes) -> Announced:
     """Check a header; raises Malformed."""
     magic, kind, rate, size = HEADER.unpack(raw)
-    if magic != _MAGIC or raw[5:8] != b"\0\0\0" or kind not in set(FrameKind) or rate > MAX_RATE:
+    if magic != _MAGIC or raw[5:8] != b"\0\0\0" or kind not in set(FrameKind) or rate > HIGHEST_RATE:
         raise Malformed("these bytes are not a frame")
     return Announced(FrameKind(kind), rate, size)
 
