@@ -9,12 +9,12 @@ import json
 import math
 import statistics
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, assert_never
 
 from prompts.groups import Group, GroupKind, Prompt
 from prompts.voices import Attribute, Voice
@@ -40,6 +40,11 @@ class Combine(StrEnum):
     """They are several opinions on one thing."""
     WORST = "worst"
     """They are different defects: the worst one is what a listener hears."""
+    BOUNDED = "bounded"
+    """They are kinds of evidence for one thing: the geometric mean of the weakest kind's utility and of the mean over kinds.
+
+    `sqrt(min · mean)`: where one kind finds nothing the factor is 0, whatever the others say; where all kinds agree, no single one
+    of them moves the factor much. So no kind can be bought alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +65,36 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class FactorAnchors:
-    """A factor's metrics with their anchors, and how their utilities combine."""
+    """A factor's metrics with their anchors, and how their utilities combine; `kinds` names each metric's kind of evidence."""
 
     combine: Combine
     metrics: Mapping[str, Anchor]
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def utility(self, found: Metrics) -> float:
         """Utility of the factor in [0, 1], more is better; raises KeyError when a metric is missing."""
-        values = [anchor.utility(found[name]) for name, anchor in self.metrics.items()]
-        return min(values) if self.combine is Combine.WORST else math.fsum(values) / len(values)
+        values = {name: anchor.utility(found[name]) for name, anchor in self.metrics.items()}
+        match self.combine:
+            case Combine.MEAN:
+                return _mean(values.values())
+            case Combine.WORST:
+                return min(values.values())
+            case Combine.BOUNDED:
+                kinds = self.by_kind(values).values()
+                return math.sqrt(min(kinds) * _mean(kinds))
+            case unreachable:
+                assert_never(unreachable)
+
+    def by_kind(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Utility of each kind of evidence: the mean over its metrics, which are several opinions of the same kind."""
+        members: dict[str, list[float]] = {}
+        for name, value in values.items():
+            members.setdefault(self.kinds.get(name, name), []).append(value)
+        return {kind: _mean(found) for kind, found in members.items()}
+
+
+def _mean(values: Collection[float]) -> float:
+    return math.fsum(values) / len(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +148,8 @@ def read_anchors(path: Path) -> Anchors:
 
 def _factor(raw: Mapping[str, Any]) -> FactorAnchors:
     metrics = {name: Anchor(float(points["bad"]), float(points["human"])) for name, points in raw["metrics"].items()}
-    return FactorAnchors(Combine(raw["combine"]), metrics)
+    kinds = {name: str(points["kind"]) for name, points in raw["metrics"].items() if "kind" in points}
+    return FactorAnchors(Combine(raw["combine"]), metrics, kinds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,6 +116,7 @@ def render(found: Calibration, present: Anchors, source: Provenance) -> str:
                 f"[factors.{factor}.metrics.{metric}]",
                 f"bad = {_number(anchor.bad)}",
                 f"human = {_number(anchor.human)}",
+                *([f"kind = {_text(anchors.kinds[metric])}"] if metric in anchors.kinds else []),
             ]
     lines += ["", "[gates]", f"wrong_words_wer = {_number(present.wrong_words)}", "", "[moves]"]
     lines += [f"{attribute} = {_number(least)}" for attribute, least in present.moves.items()]

@@ -74,8 +74,12 @@ def _not_moved(group: Group, siblings: Sequence[SampleReport], rules: ScoreRules
 
 
 def _low(scale: FactorAnchors, sample: SampleReport) -> Iterator[str]:
-    """The metric that is worst, or each that is below human where the factor is a mean."""
+    """The metric that is worst, or each that is below human where the factor is a mean; first, the kind that bounds the factor."""
     utilities = {name: anchor.utility(sample.metrics[name]) for name, anchor in scale.metrics.items()}
+    if scale.combine is Combine.BOUNDED:
+        kinds = scale.by_kind(utilities)
+        weakest = min(kinds, key=lambda kind: (kinds[kind], kind))
+        yield f"bounded by {weakest} {kinds[weakest]:.2f}"
     least = min(utilities.values())
     for name, utility in sorted(utilities.items(), key=lambda item: (item[1], item[0])):
         if utility == least if scale.combine is Combine.WORST else utility < 1.0:

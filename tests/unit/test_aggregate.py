@@ -269,3 +269,26 @@ def test_the_shipped_anchors_cover_every_factor() -> None:
     assert set(shipped.factors) == set(Factor) and all(factor.metrics for factor in shipped.factors.values())
     assert set(shipped.moves) == set(Attribute) and min(shipped.moves.values()) > 0.0
     assert shipped.factors[Factor.INTELLIGIBILITY].metrics["wer"].utility(shipped.wrong_words) == 0.0
+
+
+EVIDENCE = FactorAnchors(
+    Combine.BOUNDED,
+    {"distillmos": Anchor(bad=2.0, human=4.0), "ovr": Anchor(bad=1.0, human=3.0), "p808": Anchor(bad=2.0, human=4.0)},
+    {"distillmos": "opinion", "ovr": "dnsmos", "p808": "dnsmos"},
+)
+
+
+@pytest.mark.parametrize(
+    ("distillmos", "ovr", "p808", "expected"),
+    [
+        pytest.param(4.0, 3.0, 4.0, 1.0, id="all kinds agree"),
+        pytest.param(2.0, 3.0, 4.0, 0.0, id="one kind finds nothing, whatever the other says"),
+        pytest.param(3.0, 3.0, 4.0, math.sqrt(0.5 * 0.75), id="the weakest is .5, the mean of .5 and 1 is .75"),
+        pytest.param(4.0, 2.0, 3.0, math.sqrt(0.5 * 0.75), id="two opinions of one kind are one voice: .5"),
+        pytest.param(4.0, 1.0, 4.0, math.sqrt(0.5 * 0.75), id="0 and 1 within a kind are .5"),
+    ],
+)
+def test_kinds_of_evidence_are_bounded_by_the_weakest(distillmos: float, ovr: float, p808: float, expected: float) -> None:
+    """sqrt(min · mean) over kinds, each the mean of its metrics."""
+    found = EVIDENCE.utility({"distillmos": distillmos, "ovr": ovr, "p808": p808})
+    assert found == pytest.approx(expected)

@@ -1,5 +1,7 @@
 """Why a sample lost points, in words that a miner can act on."""
 
+from dataclasses import replace
+
 import pytest
 
 from prompts.groups import Group, GroupKind, Prompt
@@ -20,7 +22,7 @@ ANCHORS = Anchors(
     moves={Attribute.RATE: 1.34, Attribute.PITCH: 7.5, Attribute.EXPRESSION: 8.7, Attribute.LOUDNESS: 2.0},
     hash="",
 )
-RULES = ScoreRules(ANCHORS, dict(zip(Factor, (0.4, 0.3, 0.2, 0.05, 0.05, 0.0), strict=True)))
+RULES = ScoreRules(ANCHORS, dict(zip(Factor, (0.4, 0.3, 0.2, 0.05, 0.05), strict=True)))
 PERFECT = {"wer": 0.0, "cer": 0.0, "ovr": 3.0, "p808": 4.0, "delivery": 1.0, "lufs": -23.0}
 
 
@@ -118,3 +120,19 @@ def test_a_pair_with_a_failed_side(kind: GroupKind, reason: str) -> None:
     """The side that spoke is told what the other's failure cost it."""
     found = told(group(kind), {}, Gate.TIMEOUT)
     assert found == {"g00.a": (reason,), "g00.b": (f"scores 0: {GATES[Gate.TIMEOUT]}",)}
+
+
+def test_names_the_kind_of_evidence_that_bounds_a_factor() -> None:
+    """First the weakest kind, then what is below human, the lowest first."""
+    kinds = FactorAnchors(
+        Combine.BOUNDED,
+        {"distillmos": Anchor(2.0, 4.0), "ovr": Anchor(1.0, 3.0), "p808": Anchor(2.0, 4.0)},
+        {"distillmos": "opinion", "ovr": "dnsmos", "p808": "dnsmos"},
+    )
+    rules = ScoreRules(replace(ANCHORS, factors={**ANCHORS.factors, Factor.NATURALNESS: kinds}), RULES.weights)
+    sample = JudgedSample(gate=None, metrics={**PERFECT, "distillmos": 3.0, "ovr": 2.5}, pcm_sha256="", seconds=0.5)
+    asked = group()
+    found = explain([asked], report(ProfileIdentity("embedded", "", {}), [asked], {"g00.a": sample}, rules), rules)
+    assert found == {
+        "g00.a": ("naturalness 0.59: bounded by opinion 0.50, distillmos 3 (human 4, bad 2), ovr 2.5 (human 3, bad 1)",)
+    }
