@@ -59,6 +59,12 @@ MEASURES: Mapping[str, Measure] = {
     "bak": Measure("1 … 5", "predicted opinion on the background (P.835)"),
     "ovr": Measure("1 … 5", "predicted opinion on the whole (P.835)"),
     "p808": Measure("1 … 5", "predicted opinion on the whole (P.808)"),
+    "f0_span": Measure("semitones", "from the 5th to the 95th percentile of fundamental frequency, by the power of voiced sound"),
+    "f0_movement": Measure("semitones/s", "path of the pitch per second of voiced sound"),
+    "flux_distance": Measure(
+        "dB", "the way in which the spectrum changes from one hundredth of a second to the next, against natural voices'"
+    ),
+    "cepstral_distance": Measure("dB", "the same for the spectrum's fine shape, where formants are"),
     "delivery": Measure("0 … 1", "nearness of the measured levels to the asked ones, over the asked attributes"),
     "leading_silence": Measure("s", "silence before the first sound"),
     "trailing_silence": Measure("s", "silence after the last sound"),
