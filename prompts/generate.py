@@ -32,7 +32,7 @@ def generate(seed: bytes, plan: GroupPlan) -> tuple[Group, ...]:
     if plan.counterfactual and not plan.asks:
         raise ValueError("counterfactual pairs differ in an attribute that may be asked, and none may")
     kinds = [GroupKind.SINGLE] * plan.single + [GroupKind.COUNTERFACTUAL] * plan.counterfactual + [GroupKind.VOICE] * plan.voice
-    texts = Texts(seed)
+    texts = Texts(seed, plan.single + plan.counterfactual + 2 * plan.voice)
     return tuple(
         _group(f"g{index:02d}", kind, Draw(seed, f"group {index}"), texts, plan.asks)
         for index, kind in enumerate(Draw(seed, "order").shuffle(kinds))

@@ -27,13 +27,13 @@ PLAIN = set(
     """
     ActorKind Ask Assignment Candidacy CarriedOver ChainConnection Circumstances Combine
     CurrentJob Daemon DaemonOptions Database Depth Divergence Draw Drawn
-    Due EarlierOwner End EntryOutline FileLine Followed Gauges Grammar
+    Due EarlierOwner End EntryOutline FileLine Followed Form Gauges Grammar
     Hold Loss Made Mechanism NotTried NotYet NotYetPublic Operations
     Outlook Pace Patience Phrases Pool Presence Provenance Rank
     RefusedOnce Register Rejection Remote Rendered Renewals RepositoryView Signed
     Signer Step StepBegun StepTaken StuckRow Supervisor Table Terms
     Timed Tools Unjudgeable Verifier View Wait Watch Watched
-    WorkLoop
+    WorkLoop Writer
     """.split()  # noqa: SIM905 - words read as words
 )
 """Classes whose names are plain English without a word of the domain; a new one is a decision, and each must exist."""

@@ -38,7 +38,8 @@ def pronunciations() -> Mapping[str, tuple[str, ...]]:
 
 def unknown(words: Iterable[str]) -> tuple[str, ...]:
     """The words that the dictionary lacks, sorted."""
-    return tuple(sorted(set(words) - pronunciations().keys()))
+    known = pronunciations()
+    return tuple(sorted({word for word in words if word not in known}))
 
 
 def count_phonemes(words: Iterable[str]) -> int:
