@@ -155,9 +155,12 @@ def write_pins(path: Path, pins: Mapping[Role, Pin]) -> None:
             lines += [f"# Of {SAFETENSORS}, which the sandbox makes of {pin.checkpoint}.", f'converted = "{pin.converted}"']
         lines += ["", f"[{role.value}.files]"]
         lines += [*(f'"{name}" = "{pin.files[name]}"' for name in sorted(pin.files)), ""]
+    part = path.with_name(f".{path.name}.part")
     try:
-        path.write_text("\n".join(lines), encoding="utf-8")
+        part.write_text("\n".join(lines), encoding="utf-8")
+        part.replace(path)
     except OSError as exc:
+        part.unlink(missing_ok=True)
         raise PlatformError(Code.SETTING_INVALID, f"{path} cannot be written: {exc.strerror}") from exc
 
 
