@@ -16,6 +16,7 @@ from neurons.localnet.hub_server import Control, create_hub
 from neurons.localnet.repositories import publish
 from prompts.generate import generate
 from prompts.groups import Group, GroupPlan
+from prompts.voices import Attribute
 from scoring.audio.audio import from_pcm
 from scoring.audio.clip import Clip
 from scoring.judges.judge import Utterance
@@ -72,8 +73,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
 
 @pytest.fixture(scope="session")
 def groups() -> tuple[Group, ...]:
-    """A single and a voice pair."""
-    return generate(bytes.fromhex("aa" * 32), GroupPlan(single=1, counterfactual=0, voice=1))
+    """A single and a voice pair, of whose voices something is asked."""
+    asks = (Attribute.RATE, Attribute.PITCH, Attribute.EXPRESSION)
+    return generate(bytes.fromhex("aa" * 32), GroupPlan(single=1, counterfactual=0, voice=1, asks=asks))
 
 
 @pytest.fixture(scope="session")
