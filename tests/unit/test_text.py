@@ -14,7 +14,7 @@ from scoring.language.text import normalise, spell
 PLAIN = re.compile(r"'?[a-z]+(?:'[a-z]+)*")
 ASKED = 400
 """Texts of a long round."""
-CORPUS_SHA256 = "cf9f5149c77f344ad0b3a66a39a1527791da42e9ae45d23b8e2a129c81abef02"
+CORPUS_SHA256 = "91af5d2428c56763daf62856773384093bcf1d15ab7589efa0e47a92a8052c36"
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Commands around the scoring library: calibrate, attack, simulate, pin, render the docs."""
+"""Commands around the scoring library: calibrate, attack, simulate, pin, show prompts, render the docs."""

@@ -1,4 +1,4 @@
-"""`voice scoring`: attack the score, calibrate it, pin its judges' models, and write down how it works."""
+"""`voice scoring`: attack the score, calibrate it, pin its judges' models, see its prompts, and write down how it works."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from neurons.cli.pages import Check, write_or_check
+from neurons.cli.scoring.prompts import prompts
 from neurons.settings import MinerSettings
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from scoring.studies.manipulations.manipulation import Manipulation
 
 app = typer.Typer(help="The score itself: attack it, calibrate it, read how it works.", no_args_is_help=True)
+app.command()(prompts)
 
 
 @app.command()
