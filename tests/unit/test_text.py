@@ -14,7 +14,7 @@ from scoring.language.text import normalise, spell
 PLAIN = re.compile(r"'?[a-z]+(?:'[a-z]+)*")
 ASKED = 400
 """Texts of a long round."""
-CORPUS_SHA256 = "91af5d2428c56763daf62856773384093bcf1d15ab7589efa0e47a92a8052c36"
+CORPUS_SHA256 = "d7e5826ef706231a03418c6c565d975f142d4f43b4fd2ff898d8a539e4e26492"
 
 
 @pytest.mark.parametrize(

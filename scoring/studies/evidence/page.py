@@ -8,7 +8,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from prompts.generate import SEED_BYTES, generate
-from prompts.groups import GroupPlan
+from prompts.groups import GroupPlan, TextKind
+from prompts.texts import KINDS, Texts, grammars
 from prompts.voices import Attribute
 from scoring.competition import Competition, Profile, load
 from scoring.judges import integrity
@@ -30,6 +31,8 @@ MOST_SHARE = 0.02
 """Share of D's variance common to a round up to which the group may be the unit."""
 NOTICEABLE = 0.02
 """Points of the score by which a manipulation must gain for the page to warn of it."""
+_LONG_ROUND = 200
+"""Texts among which every kind has an example."""
 MOVE_UNITS: Mapping[Attribute, str] = {
     Attribute.RATE: "phonemes per second",
     Attribute.PITCH: "Hz",
@@ -125,6 +128,8 @@ def render(measured: Measured) -> str:
         rules=rules,
         identity=Panel.embedded(generate(bytes(SEED_BYTES), GroupPlan(single=1, counterfactual=0, voice=0))).identity,
         weights={factor.value: weight for factor, weight in rules.factors.items()},
+        kinds=_kinds(),
+        most_of_a_line=max(100.0 * grammar.share / _shares() / len(grammar.lines) for grammar in grammars().values()),
         gates=GATES,
         rates=sorted(integrity.RATES),
         least_speech=integrity.LEAST_SPEECH,
@@ -146,6 +151,26 @@ def render(measured: Measured) -> str:
         tie=[1.0 - agreement(measured.order.ranks, measured.order.tied) for agreement in (spearman, kendall)],
         order_mean=lambda name: statistics.mean(getattr(row, name) for row in measured.order.rows),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class KindRow:
+    """One kind of texts: its share of a round in percent, and a text of it."""
+
+    kind: TextKind
+    share: float
+    example: str
+
+
+def _kinds() -> list[KindRow]:
+    """Every kind, with the first text of it that the round of the block hash of zeros would ask if it were long."""
+    texts = Texts(bytes(SEED_BYTES), _LONG_ROUND)
+    first = {text.kind: text.words for text in reversed([texts.fresh() for _ in range(_LONG_ROUND)])}
+    return [KindRow(kind, 100.0 * grammars()[kind].share / _shares(), first[kind]) for kind in KINDS]
+
+
+def _shares() -> int:
+    return sum(grammar.share for grammar in grammars().values())
 
 
 @dataclass(frozen=True, slots=True)
