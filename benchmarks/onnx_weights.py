@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import torch
 
-GRAPH, INITIALIZER = 7, 5
+GRAPH, INITIALIZER, NODE = 7, 5, 1
+NODE_INPUT, NODE_NAME = 1, 3
 DIMS, DATA_TYPE, FLOAT_DATA, NAME, RAW_DATA = 1, 2, 4, 8, 9
 FLOAT32 = 1
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -21,6 +22,23 @@ def read(model: bytes) -> dict[str, torch.Tensor]:
         return dict(found for found in tensors if found is not None)
     except (IndexError, RuntimeError, UnicodeDecodeError) as exc:
         raise ValueError(f"not an ONNX file: {exc}") from exc
+
+
+def readers(model: bytes) -> dict[str, str]:
+    """Name of a node that reads each value, by the value's name; raises ValueError for bytes that are no such file."""
+    found: dict[str, str] = {}
+    try:
+        graph = b"".join(value for number, value in _fields(model) if number == GRAPH and isinstance(value, bytes))
+        for number, node in _fields(graph):
+            if number == NODE and isinstance(node, bytes):
+                texts = [
+                    (key, value.decode("utf-8")) for key, value in _fields(node) if key <= NODE_NAME and isinstance(value, bytes)
+                ]
+                name = "".join(text for key, text in texts if key == NODE_NAME)
+                found |= {text: name for key, text in texts if key == NODE_INPUT}
+    except (IndexError, UnicodeDecodeError) as exc:
+        raise ValueError(f"not an ONNX file: {exc}") from exc
+    return found
 
 
 def _tensor(message: bytes) -> tuple[str, torch.Tensor] | None:
