@@ -57,7 +57,8 @@ def model(path: Path) -> VitsModel:
     if unknown:
         raise ValueError(f"not a medium Piper voice: {unknown[:3]} fit nothing")
     found.load_state_dict({name: tensors.get(name, torch.zeros_like(tensor)) for name, tensor in own.items()})
-    return found.eval()
+    found.train(False)
+    return found
 
 
 def write(path: Path, folder: Path) -> None:

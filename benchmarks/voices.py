@@ -22,6 +22,8 @@ from scoring.audio.audio import Audio, from_file, from_pcm
 
 WORDS_PER_MINUTE, MIDDLE, AMPLITUDE = 175, 50, 100
 """espeak-ng's own settings when none is given."""
+LIVELY = 99
+"""Most range of pitch that espeak-ng has: a formant voice with the melody of a natural one."""
 
 
 class Kind(StrEnum):
@@ -115,23 +117,23 @@ def _from_program(command: Sequence[str], said: str) -> Audio:
         return from_file(target)
 
 
-def _espeak(voice: str, texts: Sequence[str]) -> list[Audio]:
+def _espeak(voice: str, melody: int, texts: Sequence[str]) -> list[Audio]:
     """espeak-ng in another process: its library is kept out of this one."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        said = pool.submit(_espeak_there, voice, tuple(texts)).result()
+        said = pool.submit(_espeak_there, voice, melody, tuple(texts)).result()
     return [from_pcm(pcm, rate) for pcm, rate in said]
 
 
-def _espeak_there(voice: str, texts: Sequence[str]) -> list[tuple[bytes, int]]:
+def _espeak_there(voice: str, melody: int, texts: Sequence[str]) -> list[tuple[bytes, int]]:
     from scoring.synthesis.espeak_library import EspeakSettings, sample_rate, say
 
-    settings = EspeakSettings(voice=voice, rate=WORDS_PER_MINUTE, pitch=MIDDLE, range=MIDDLE, amplitude=AMPLITUDE, word_gap=0)
+    settings = EspeakSettings(voice=voice, rate=WORDS_PER_MINUTE, pitch=MIDDLE, range=melody, amplitude=AMPLITUDE, word_gap=0)
     return [((say(text, settings) * 32768.0).round().astype("<i2").tobytes(), sample_rate()) for text in texts]
 
 
-def _of_espeak(name: str, kind: Kind, variant: str) -> StudyVoice:
+def _of_espeak(name: str, kind: Kind, variant: str, melody: int = MIDDLE) -> StudyVoice:
     there = partial(_installed, "espeakng_loader")
-    return StudyVoice(name=name, kind=kind, needs="espeakng-loader", is_there=there, say=partial(_espeak, variant))
+    return StudyVoice(name=name, kind=kind, needs="espeakng-loader", is_there=there, say=partial(_espeak, variant, melody))
 
 
 def _of_festival(name: str, kind: Kind, voice: str, package: str) -> StudyVoice:
@@ -164,6 +166,7 @@ VOICES = (
         say=_flite,
     ),
     _of_espeak("espeak", Kind.FORMANT, "en-us"),
+    _of_espeak("lively", Kind.FORMANT, "en-us", melody=LIVELY),
     _of_espeak("f2", Kind.FORMANT, "en-us+f2"),
     _of_espeak("m1", Kind.FORMANT, "en-us+m1"),
     _of_espeak("edward", Kind.KLATT, "en-us+edward"),

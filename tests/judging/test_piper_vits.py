@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from transformers import VitsModel
 from transformers.models.vits.modeling_vits import HifiGanResidualBlock
 
 from benchmarks import onnx_weights, piper_vits
@@ -24,7 +25,7 @@ def test_one_convolution_a_step_is_the_same_as_two_that_undo_each_other() -> Non
         for step in (0, 1)
         for part, shape in (("weight", (4, 4, 5)), ("bias", (4,)))
     }
-    block = HifiGanResidualBlock(4, 5, (2, 6), 0.1)
+    block = HifiGanResidualBlock(4, 5, (2, 6), 0.1)  # type: ignore[no-untyped-call]
     converted = dict(pair for name, tensor in given.items() for pair in piper_vits._as_transformers(name, tensor))
     block.load_state_dict({name.removeprefix("decoder.resblocks.0."): tensor for name, tensor in converted.items()})
     sound = torch.randn(1, 4, 50)
@@ -53,7 +54,7 @@ def test_a_converted_voice_says_the_same(tmp_path: Path) -> None:
     path = Path(found.submodule_search_locations[0]) / "data" / "en_US-joe-medium.onnx"
     ids = [1, 0, *(each for sign in range(20, 60, 2) for each in (sign, 0)), 2]
     piper_vits.write(path, tmp_path)
-    voice = piper_vits.VitsModel.from_pretrained(tmp_path, local_files_only=True)
+    voice = VitsModel.from_pretrained(tmp_path, local_files_only=True)
     voice.noise_scale = voice.noise_scale_duration = 0.0
     with torch.inference_mode():
         wave = voice(input_ids=torch.tensor([ids])).waveform[0].numpy()
