@@ -6,6 +6,7 @@ speech, and the voice. Levels of added sound are relative to the speech's own po
 
 import hashlib
 import math
+from collections.abc import Callable
 
 import torch
 import torchaudio.functional as F  # noqa: N812  (the name its own documentation uses)
@@ -34,6 +35,13 @@ DECAY_SECONDS = 1.0
 FFT, HOP = 1024, 256
 STEPS = 1000
 """Pitch factors are resampled as fractions of this denominator."""
+ECHO_SECONDS, ECHO_STRENGTH = 0.15, 0.5
+COMB_SECONDS, COMB_STRENGTH = 0.002, 0.8
+"""A ripple of 19 dB with a trough in every 500 Hz."""
+PIVOT_HZ, LEAST_TILT_HZ = 1000.0, 60.0
+"""A tilt leaves the first as it is, and bends no further below the second."""
+NOTCH_HZ, NOTCH_DB, NOTCH_OCTAVES = 2000.0, -22.0, 0.5
+"""The middle of a notch, its depth there, and how far it reaches to either side."""
 
 
 def repeat(audio: Audio) -> Audio:
@@ -90,14 +98,45 @@ def _quiet(audio: Audio, seconds: float) -> torch.Tensor:
     return torch.zeros(round(seconds * audio.rate))
 
 
-def low_pass(audio: Audio, hertz: float) -> Audio:
-    """Nothing above `hertz`, everything below; the transition is a raised cosine just below it."""
+def filtered(audio: Audio, gain: Callable[[torch.Tensor], torch.Tensor]) -> Audio:
+    """Each frequency multiplied by a real gain: `gain` takes Hz and gives factors, both float64 [bins]."""
     size = audio.samples.shape[0]
     spectrum = torch.fft.rfft(audio.samples.to(torch.float64))
     frequency = torch.fft.rfftfreq(size, 1.0 / audio.rate, dtype=torch.float64)
-    place = ((hertz - frequency) / (SLOPE * hertz)).clamp(0.0, 1.0)
-    kept = spectrum * (0.5 - 0.5 * torch.cos(torch.pi * place))
-    return Audio(torch.fft.irfft(kept, n=size).to(torch.float32), audio.rate)
+    return Audio(torch.fft.irfft(spectrum * gain(frequency), n=size).to(torch.float32), audio.rate)
+
+
+def low_pass(audio: Audio, hertz: float) -> Audio:
+    """Nothing above `hertz`, everything below; the transition is a raised cosine just below it."""
+    return filtered(
+        audio, lambda frequency: 0.5 - 0.5 * torch.cos(torch.pi * ((hertz - frequency) / (SLOPE * hertz)).clamp(0.0, 1.0))
+    )
+
+
+def tilt(audio: Audio, slope: float) -> Audio:
+    """The whole spectrum leant by `slope` dB per octave around 1 kHz, and as strong as before."""
+    leant = filtered(
+        audio, lambda frequency: (frequency.clamp(min=LEAST_TILT_HZ) / PIVOT_HZ) ** (slope / (20.0 * math.log10(2.0)))
+    )
+    strength = torch.sqrt(audio.samples.square().mean() / leant.samples.square().mean().clamp(min=1e-12))
+    return Audio(leant.samples * strength, audio.rate)
+
+
+def notch(audio: Audio) -> Audio:
+    """22 dB missing at 2 kHz, fading out within half an octave to either side."""
+
+    def gain(frequency: torch.Tensor) -> torch.Tensor:
+        octaves = torch.log2(frequency.clamp(min=1.0) / NOTCH_HZ).abs()
+        return 10.0 ** (NOTCH_DB / 20.0 * (0.5 + 0.5 * torch.cos(torch.pi * (octaves / NOTCH_OCTAVES).clamp(max=1.0))))
+
+    return filtered(audio, gain)
+
+
+def echo(audio: Audio, seconds: float, strength: float) -> Audio:
+    """The clip, and itself again `seconds` later, `strength` times as strong; the end of the echo is kept."""
+    delay = round(seconds * audio.rate)
+    later = torch.nn.functional.pad(audio.samples, (delay, 0))
+    return Audio(torch.nn.functional.pad(audio.samples, (0, delay)) + strength * later, audio.rate)
 
 
 def hidden_low_pass(audio: Audio, hertz: float) -> Audio:

@@ -40,6 +40,8 @@ class Manipulation(StrEnum):
     MU_LAW = "mu-law"
     DC_OFFSET = "dc-offset"
     NOISE_40 = "noise-40"
+    NOISE_35 = "noise-35"
+    NOISE_25 = "noise-25"
     NOISE_20 = "noise-20"
     NOISE_10 = "noise-10"
     NOISE_0 = "noise-0"
@@ -48,6 +50,11 @@ class Manipulation(StrEnum):
     TONES = "tones"
     GLIDE = "glide"
     REVERBERATION = "reverberation"
+    ECHO = "echo"
+    COMB = "comb"
+    NOTCH = "notch"
+    TILT_UP = "tilt-up"
+    TILT_DOWN = "tilt-down"
     PITCH_UP = "pitch-up"
     PITCH_DOWN = "pitch-down"
     FAST = "fast"
@@ -88,6 +95,8 @@ ENTRIES: Mapping[Manipulation, ManipulationSpec] = {
     M.MU_LAW: ManipulationSpec("8 bits per sample by the mu-law", effects.mu_law),
     M.DC_OFFSET: ManipulationSpec("shifted by a tenth of full scale", partial(effects.dc_offset, offset=0.1)),
     M.NOISE_40: ManipulationSpec("white noise 40 dB below the speech", partial(effects.noise, snr=40.0)),
+    M.NOISE_35: ManipulationSpec("white noise 35 dB below the speech", partial(effects.noise, snr=35.0)),
+    M.NOISE_25: ManipulationSpec("white noise 25 dB below the speech", partial(effects.noise, snr=25.0)),
     M.NOISE_20: ManipulationSpec("white noise 20 dB below the speech", partial(effects.noise, snr=20.0)),
     M.NOISE_10: ManipulationSpec("white noise 10 dB below the speech", partial(effects.noise, snr=10.0)),
     M.NOISE_0: ManipulationSpec("white noise as strong as the speech", partial(effects.noise, snr=0.0)),
@@ -98,6 +107,17 @@ ENTRIES: Mapping[Manipulation, ManipulationSpec] = {
         "a gliding tone under all of it, 18 dB below the loudest moment", partial(effects.glide, below=18.0)
     ),
     M.REVERBERATION: ManipulationSpec("a hall: 1 s to fade by 60 dB, as strong as the voice itself", effects.reverberate),
+    M.ECHO: ManipulationSpec(
+        "an echo: the clip again 150 ms later, half as strong",
+        partial(effects.echo, seconds=effects.ECHO_SECONDS, strength=effects.ECHO_STRENGTH),
+    ),
+    M.COMB: ManipulationSpec(
+        "a comb: the clip again 2 ms later, nearly as strong",
+        partial(effects.echo, seconds=effects.COMB_SECONDS, strength=effects.COMB_STRENGTH),
+    ),
+    M.NOTCH: ManipulationSpec("22 dB missing at 2 kHz, half an octave to either side", effects.notch),
+    M.TILT_UP: ManipulationSpec("treble lifted by 6 dB per octave", partial(effects.tilt, slope=6.0)),
+    M.TILT_DOWN: ManipulationSpec("treble weakened by 6 dB per octave", partial(effects.tilt, slope=-6.0)),
     M.PITCH_UP: ManipulationSpec("three semitones higher, as long as before", partial(effects.shift_pitch, semitones=3.0)),
     M.PITCH_DOWN: ManipulationSpec("three semitones lower, as long as before", partial(effects.shift_pitch, semitones=-3.0)),
     M.FAST: ManipulationSpec("1.5 times as fast, at the same pitch", partial(effects.stretch, speed=1.5)),
