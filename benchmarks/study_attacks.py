@@ -48,6 +48,7 @@ def measure(
         progress.advance(task)
     return AttackedVoice(
         synthesis=recipe.synthesis,
+        rate=max(said.rate for said in spoken.values()),
         score=round(score(panel, own, spoken, rules), 4),
         drops={name: round(drop, 4) for name, drop in found.items()},
     )

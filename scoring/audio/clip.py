@@ -43,9 +43,9 @@ class Spectrum:
         return Spectrum(self.power[power >= power.max() * 10.0 ** (-ACTIVE_DB / 10.0)], self.step)
 
 
-def spectrum(audio: Audio, hop_seconds: float = HOP_SECONDS) -> Spectrum:
+def spectrum(audio: Audio, hop_seconds: float = HOP_SECONDS, frame_seconds: float = FRAME_SECONDS) -> Spectrum:
     """The spectrum of a sound of any rate; one shorter than a frame is padded with silence, a torn last frame left out."""
-    size, hop = round(FRAME_SECONDS * audio.rate), round(hop_seconds * audio.rate)
+    size, hop = round(frame_seconds * audio.rate), round(hop_seconds * audio.rate)
     points = 1 << (size - 1).bit_length()
     wave = audio.samples.to(torch.float64)
     missing = max(0, size - wave.shape[0])

@@ -25,10 +25,6 @@ LEAST_RANGE = 2.0
 """Semitones between the 10th and the 90th percentile of F0: a person who reads aloud, and not in a flat tone, has more."""
 
 
-FAINT_LUFS = -33.0
-"""Two levels below the softest ordinary speech."""
-
-
 class DeliveryJudge:
     """Agreement of a voice with the one asked, over the words of the prompt: other sound has no rate and no pitch.
 
@@ -42,9 +38,8 @@ class DeliveryJudge:
     Not asked for in words: `f0_range` (semitones between the 10th and the 90th percentile), `energy_sd` (standard deviation of
     the level of 20 ms frames of speech, dB), `pause_share` (share of the time from the first to the last speech that is silent
     for more than 0.2 s, 0 … 1). Charged, less is better: `flatness`, semitones that `f0_range` falls short of a human reader's
-    least, 0 … 2, where no flat tone was asked for; `faintness`, LU below -33 LUFS where no soft voice was asked for; `stray`,
-    seconds of sound that belong to no word of the prompt; `borrowed`, share of the frames with a period whose harmonics do not have
-    it, 0 … 1.
+    least, 0 … 2, where no flat tone was asked for; `stray`, seconds of sound that belong to no word of the prompt; `borrowed`, share of
+    the frames with a period whose harmonics do not have it, 0 … 1.
     """
 
     name = "delivery"
@@ -81,7 +76,6 @@ def _measure(utterance: Utterance, spans: Sequence[WordSpan]) -> Metrics:
     return {
         **metrics,
         "flatness": flatness(voice, metrics["f0_range"]),
-        "faintness": faintness(voice, metrics["lufs"]),
         "delivery": math.fsum(agreed) / len(agreed),
     }
 
@@ -94,16 +88,6 @@ def flatness(voice: Voice, semitones: float) -> float:
     1.5
     """
     return 0.0 if voice.expression < ORDINARY else max(0.0, LEAST_RANGE - semitones)
-
-
-def faintness(voice: Voice, lufs: float) -> float:
-    """LU below -33 LUFS, ≥ 0, less is better; a voice that was asked to be soft may be.
-
-    >>> from prompts.voices import Register
-    >>> faintness(Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3), lufs=-36.0)
-    3.0
-    """
-    return 0.0 if voice.loudness < ORDINARY else max(0.0, FAINT_LUFS - lufs)
 
 
 def borrowed(found: PitchTrack) -> float:

@@ -1,23 +1,41 @@
 """Cleanliness: each defect moves its own number, an honest voice is not charged, and nothing breaks on sound that is hardly any."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 import torch
 
-from scoring.audio.audio import Audio, from_pcm, resample
+from prompts.voices import Register, Voice
+from scoring.audio.audio import Audio, from_pcm, resample, to_pcm
 from scoring.audio.clip import Clip
-from scoring.judges import cleanliness
-from scoring.judges.cleanliness import CleanlinessJudge, Silence, silence
+from scoring.judges import defects
+from scoring.judges.cleanliness import CleanlinessJudge, Silence, faintness, silence
 from scoring.judges.judge import Utterance
 from scoring.report import Factor
 from scoring.scores.aggregate import load_anchors
+from scoring.studies.manipulations.losses import Loss, lose
+from scoring.studies.manipulations.manipulation import Manipulation, apply
 
 RATE = 22_050
 TEXT = "Follow the swan past the broken tower, and do not answer if the ghost calls your name."
+SHORT = "Do not answer if the ghost calls your name."
 VOICES = ("en-us+f2", "en-us+edward", "en-us", "en-us+m1", "en-us+f3")
 ANCHORS = load_anchors().factors[Factor.CLEANLINESS]
+MOST_GAIN = 0.002
+"""Points of the score that a loss may gain at most; all of them would be this factor's."""
+HARMS = (
+    Manipulation.NOISE_20,
+    Manipulation.HUM_50,
+    Manipulation.GLIDE,
+    Manipulation.TONES,
+    Manipulation.REVERBERATION,
+    Manipulation.ECHO,
+)
+"""Not clipping, gating and a narrow band: what hides them is said under the docs' known limits."""
+LOSSES_OF_HARM = (Loss.AT_16K, Loss.AT_48K_OF_16K, Loss.BELOW_5500, Loss.BELOW_7000, Loss.BITS_10, Loss.MU_LAW, Loss.LOUDER)
+"""No codec among them: it takes some of a noise or an echo away with the rest."""
+MOST_CHANCE = 0.05
 Measure = Callable[[Audio], Mapping[str, float]]
 Damage = Callable[[Audio], Audio]
 
@@ -107,6 +125,16 @@ def in_a_room(seconds: float) -> Damage:
     return apply
 
 
+def halting(audio: Audio) -> Audio:
+    """A second of silence after each half a second."""
+    parts = torch.split(audio.samples, RATE // 2)
+    return joined(*(part for each in parts for part in (each, zeros(1.0))))
+
+
+def manipulated(name: Manipulation) -> Damage:
+    return lambda audio: apply(name, audio)
+
+
 @pytest.mark.parametrize("name", VOICES)
 def test_honest_voices_are_clean(name: str, speak: Callable[..., bytes], measure: Measure) -> None:
     """A voice without a defect pays nothing."""
@@ -119,16 +147,24 @@ def test_honest_voices_are_clean(name: str, speak: Callable[..., bytes], measure
         pytest.param(padded(3.0, 0.0, 0.0), "leading_silence", 0.0, id="3 s of silence in front"),
         pytest.param(padded(0.0, 2.0, 0.0), "longest_pause", 0.2, id="2 s of silence inside"),
         pytest.param(padded(0.0, 0.0, 2.0), "trailing_silence", 0.4, id="2 s of silence at the end"),
-        pytest.param(padded(0.6, 0.8, 0.9), "padding", 0.8, id="a bit of silence everywhere"),
+        pytest.param(halting, "padding", 0.8, id="a second of silence at many places"),
         pytest.param(clipped(2.0), "clipping", 0.8, id="clipped at half of the peak"),
         pytest.param(clipped(4.0), "clipping", 0.0, id="clipped at a quarter"),
         pytest.param(lambda audio: Audio(audio.samples + 0.1, audio.rate), "rumble", 0.5, id="offset"),
         pytest.param(low_pass(3_400.0), "bandwidth", 0.0, id="telephone band"),
-        pytest.param(low_pass(7_500.0), "bandwidth", 0.6, id="low-pass at 7.5 kHz"),
-        pytest.param(sent_as(16_000, 48_000), "bandwidth", 0.75, id="16 kHz sent as 48 kHz"),
-        pytest.param(sent_as(8_000, RATE), "bandwidth", 0.05, id="8 kHz sent as 22.05 kHz"),
+        pytest.param(low_pass(5_500.0), "bandwidth", 0.8, id="low-pass at 5.5 kHz"),
+        pytest.param(manipulated(Manipulation.BELOW_7500), "cliff", 0.6, id="low-pass at 7.5 kHz"),
+        pytest.param(sent_as(8_000, RATE), "bandwidth", 0.7, id="8 kHz sent as 22.05 kHz"),
+        pytest.param(sent_as(8_000, 48_000), "bandwidth", 0.7, id="8 kHz sent as 48 kHz"),
         pytest.param(noisy(10.0), "snr", 0.2, id="noise at 10 dB"),
-        pytest.param(noisy(20.0), "snr", 0.6, id="noise at 20 dB"),
+        pytest.param(noisy(20.0), "snr", 0.7, id="noise at 20 dB"),
+        pytest.param(manipulated(Manipulation.NOISE_25), "snr", 0.95, id="noise at 25 dB"),
+        pytest.param(manipulated(Manipulation.HUM_50), "hum", 0.7, id="hum of 50 Hz"),
+        pytest.param(manipulated(Manipulation.HUM_60), "hum", 0.7, id="hum of 60 Hz"),
+        pytest.param(manipulated(Manipulation.GLIDE), "depth", 0.9, id="a gliding tone under the voice"),
+        pytest.param(manipulated(Manipulation.TONES), "tone", 0.0, id="a tone behind the voice"),
+        pytest.param(manipulated(Manipulation.ECHO), "echo", 0.7, id="an echo"),
+        pytest.param(manipulated(Manipulation.QUIET), "faintness", 0.5, id="20 dB too faint"),
         pytest.param(gated, "holes", 0.1, id="spectral gating"),
         pytest.param(in_a_room(0.3), "decay", 0.85, id="a room of .3 s"),
         pytest.param(in_a_room(1.2), "decay", 0.3, id="a room of 1.2 s"),
@@ -141,11 +177,64 @@ def test_charges_a_defect(damage: Damage, metric: str, most: float, voice: Audio
     assert ANCHORS.utility(found) <= most
 
 
-def test_forgives_what_nobody_hears(voice: Audio, measure: Measure) -> None:
-    """Noise at 40 dB, a short lead, a gain, and another rate with all of the treble it can hold."""
-    for damage in (noisy(40.0), padded(0.4, 0.0, 0.4), lambda audio: Audio(audio.samples * 0.05, audio.rate)):
-        assert ANCHORS.utility(measure(damage(voice))) == 1.0
-    assert ANCHORS.utility(measure(resample(voice, 16_000))) == 1.0
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(noisy(40.0), id="noise at 40 dB"),
+        pytest.param(padded(0.6, 0.4, 0.6), id="half a second on each side"),
+        pytest.param(lambda audio: Audio(audio.samples * 0.3, audio.rate), id="10 dB softer"),
+        pytest.param(lambda audio: resample(audio, 16_000), id="sent at 16 kHz"),
+        pytest.param(sent_as(16_000, 24_000), id="16 kHz sent as 24 kHz"),
+        pytest.param(sent_as(16_000, 48_000), id="16 kHz sent as 48 kHz"),
+        pytest.param(manipulated(Manipulation.MU_LAW), id="mu-law"),
+        pytest.param(manipulated(Manipulation.UPSAMPLED_16K), id="through 16 kHz"),
+    ],
+)
+def test_forgives_what_nobody_hears(change: Damage, voice: Audio, measure: Measure) -> None:
+    """And what cannot be told from sound that was always so: of a rate that promises more, nothing more is asked."""
+    assert ANCHORS.utility(measure(change(voice))) == 1.0
+
+
+def test_a_low_pass_that_a_rate_of_16_khz_has_anyway_is_no_defect(voice: Audio, measure: Measure) -> None:
+    """At 7.5 kHz it is charged where there was more, and not where a converter between rates ends just above."""
+    narrow = resample(voice, 16_000)
+    assert ANCHORS.utility(measure(low_pass(7_500.0)(narrow))) == 1.0
+    assert ANCHORS.utility(measure(low_pass(6_500.0)(narrow))) < 1.0
+
+
+@pytest.mark.parametrize("name", [*VOICES[:3], *(pytest.param(name, marks=pytest.mark.slow) for name in VOICES[3:])])
+def test_no_loss_raises_a_voice(name: str, speak: Callable[..., bytes], measure: Measure) -> None:
+    """Whatever is thrown away of a voice, its cleanliness is no better than before."""
+    gains = gains_of(from_pcm(speak(SHORT, voice=name), RATE), Loss, measure)
+    assert {loss: gain for loss, gain in gains.items() if gain > MOST_GAIN} == {}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_no_loss_hides_a_defect(harm: Manipulation, speak: Callable[..., bytes], measure: Measure) -> None:
+    """A voice that was harmed before gains no more than chance moves it."""
+    gains = gains_of(apply(harm, from_pcm(speak(SHORT), RATE)), LOSSES_OF_HARM, measure)
+    assert {loss: gain for loss, gain in gains.items() if gain > MOST_CHANCE} == {}
+
+
+def gains_of(audio: Audio, losses: Iterable[Loss], measure: Measure) -> dict[Loss, float]:
+    """Points that each loss adds to the utility, measured on 16-bit sound as a judge gets it."""
+    before = ANCHORS.utility(measure(from_pcm(to_pcm(audio), audio.rate)))
+    after = {loss: lose(loss, audio) for loss in losses}
+    return {loss: ANCHORS.utility(measure(from_pcm(to_pcm(lost), lost.rate))) - before for loss, lost in after.items()}
+
+
+@pytest.mark.parametrize(
+    ("loudness", "lufs", "expected"),
+    [
+        pytest.param(3, -45.0, 12.0, id="as if from the next room"),
+        pytest.param(5, -34.0, 1.0, id="where a loud voice was asked"),
+        pytest.param(2, -45.0, 0.0, id="a soft voice was asked"),
+        pytest.param(3, -23.0, 0.0, id="ordinary"),
+    ],
+)
+def test_faintness_is_charged_only_where_it_was_not_asked_for(loudness: int, lufs: float, expected: float) -> None:
+    """LU below -33."""
+    assert faintness(Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=loudness), lufs) == expected
 
 
 def test_silence_is_timed() -> None:
@@ -169,9 +258,9 @@ def test_a_click_does_not_end_a_silence() -> None:
 def test_a_click_does_not_hide_clipping(voice: Audio) -> None:
     """A few samples far above the rest are set aside."""
     flat = clipped(4.0)(voice).samples
-    before = cleanliness.clipping(flat)
+    before = defects.clipping(flat)
     flat[1000:1004] = 0.99
-    assert cleanliness.clipping(flat) == pytest.approx(before, rel=0.02)
+    assert defects.clipping(flat) == pytest.approx(before, rel=0.02)
 
 
 def test_silence_inside_does_not_hide_noise(voice: Audio, measure: Measure) -> None:
@@ -201,7 +290,7 @@ def test_a_gain_moves_no_border_of_speech(gain: float, voice: Audio) -> None:
 @pytest.mark.parametrize("decibels", [0.0, 10.0, 20.0])
 def test_the_noise_of_white_noise_reads_true(decibels: float, voice: Audio, measure: Measure) -> None:
     """Within 4 dB of what was added: speech is measured where it is loud, noise over the whole clip."""
-    assert measure(noisy(decibels)(voice))["snr"] == pytest.approx(decibels + 2.0, abs=2.0)
+    assert measure(noisy(decibels)(voice))["snr"] == pytest.approx(decibels + 1.5, abs=2.0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from prompts.voices import LEVELS, Attribute, Register, Voice, agreement, centre, edges, level
 from scoring.audio.audio import Audio, from_pcm
 from scoring.audio.pitch import HOP, RATE, PitchTrack, quantiles, track
-from scoring.judges.delivery import DeliveryJudge, energy_sd, faintness, flatness, pause_share
+from scoring.judges.delivery import DeliveryJudge, energy_sd, flatness, pause_share
 from scoring.judges.judge import Utterance
 from scoring.judges.recognition.recogniser import HeardWord, Recogniser
 from scoring.judges.word_timing import WordAligner, WordSpan, match_words, said_mask
@@ -265,20 +265,6 @@ def test_a_margin_belongs_to_a_word_unless_another_was_heard_there() -> None:
     """A tenth of a second before and after; instants of 0.1 s."""
     spans = [WordSpan("a", 0.2, 0.4, True), WordSpan("b", 0.4, 0.6, False), WordSpan("c", 0.8, 0.9, True)]
     assert said_mask(spans, 12, 10.0).nonzero()[:, 0].tolist() == [1, 2, 3, 7, 8, 9]
-
-
-@pytest.mark.parametrize(
-    ("loudness", "lufs", "expected"),
-    [
-        pytest.param(3, -45.0, 12.0, id="as if from the next room"),
-        pytest.param(5, -34.0, 1.0, id="where a loud voice was asked"),
-        pytest.param(2, -45.0, 0.0, id="a soft voice was asked"),
-        pytest.param(3, -23.0, 0.0, id="ordinary"),
-    ],
-)
-def test_faintness_is_charged_only_where_it_was_not_asked_for(loudness: int, lufs: float, expected: float) -> None:
-    """LU below -33."""
-    assert faintness(Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=loudness), lufs) == expected
 
 
 @pytest.mark.parametrize(

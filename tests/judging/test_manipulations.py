@@ -1,6 +1,7 @@
 """What each manipulation does to length, level and spectrum, on a tone-like voice; and that it depends on nothing but the sound."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from scoring.audio.audio import Audio, from_file, from_pcm, to_pcm
 from scoring.audio.pitch import track
 from scoring.errors import Code, PlatformError
 from scoring.studies.manipulations.effects import speech_power
+from scoring.studies.manipulations.losses import Loss, lose
 from scoring.studies.manipulations.manipulation import ENTRIES, Manipulation, apply, manipulate, write
 
 M = Manipulation
@@ -182,10 +184,64 @@ def test_reverberation_fills_what_was_silent(clip: Audio) -> None:
     assert 24.0 < decibels(float(early / late)) < 40.0
 
 
+@pytest.mark.parametrize(("name", "seconds", "strength"), [(M.ECHO, 0.15, 0.5), (M.COMB, 0.002, 0.8)])
+def test_an_echo_is_the_clip_again(clip: Audio, name: Manipulation, seconds: float, strength: float) -> None:
+    """Later and weaker; its end is kept."""
+    changed, delay = apply(name, clip).samples, round(seconds * RATE)
+    assert changed.shape[0] == clip.samples.shape[0] + delay
+    assert torch.allclose(changed[delay:-delay], clip.samples[delay:] + strength * clip.samples[:-delay], atol=1e-6)
+    assert torch.allclose(changed[-delay:], strength * clip.samples[-delay:], atol=1e-6)
+
+
+def test_a_notch_is_deep_and_narrow(clip: Audio) -> None:
+    """22 dB at 2 kHz; nothing an octave away."""
+    ratio = gain_at(clip, apply(M.NOTCH, clip))
+    assert [ratio(hertz) for hertz in (1000.0, 2000.0, 4000.0)] == pytest.approx([0.0, -22.0, 0.0], abs=0.3)
+
+
+@pytest.mark.parametrize(("name", "slope"), [(M.TILT_UP, 6.0), (M.TILT_DOWN, -6.0)])
+def test_a_tilt_leans_by_its_slope(clip: Audio, name: Manipulation, slope: float) -> None:
+    """Per octave, and the whole is as strong as before."""
+    changed = apply(name, clip)
+    ratio = gain_at(clip, changed)
+    assert [ratio(4000.0) - ratio(2000.0), ratio(2000.0) - ratio(500.0)] == pytest.approx([slope, 2 * slope], abs=0.5)
+    assert float(changed.samples.square().mean()) == pytest.approx(float(clip.samples.square().mean()), rel=0.05)
+
+
+def gain_at(before: Audio, after: Audio) -> Callable[[float], float]:
+    """Decibels between two sounds around a frequency."""
+
+    def power(audio: Audio, hertz: float) -> float:
+        found = torch.fft.rfft(audio.samples[: before.samples.shape[0]].to(torch.float64)).abs().square()
+        middle = round(hertz * before.seconds)
+        return float(found[middle - 20 : middle + 21].sum())
+
+    return lambda hertz: decibels(power(after, hertz) / power(before, hertz))
+
+
 def test_the_gate_leaves_holes(clip: Audio) -> None:
     """Most of the weak half of the spectrum is shut, and what is left is no louder than before."""
     changed = apply(M.GATED, clip)
     assert float(changed.samples.square().mean()) < 0.9 * float(clip.samples.square().mean())
+
+
+@pytest.mark.parametrize("name", Loss)
+def test_a_loss_adds_nothing(clip: Audio, name: Loss) -> None:
+    """The same sound twice gives the same result, of about the clip's length, finite and in range; nothing stays nothing."""
+    one = lose(name, clip)
+    assert torch.equal(one.samples, lose(name, clip).samples)
+    assert one.seconds == pytest.approx(clip.seconds, abs=0.15)
+    assert float(one.samples.abs().max()) <= 1.0
+    assert float(one.samples.square().mean()) <= 1.3 * float(clip.samples.square().mean())
+    assert lose(name, Audio(torch.zeros(0), RATE)).samples.shape == (0,)
+
+
+def test_losses_lose_what_they_say(clip: Audio) -> None:
+    """Bits, a polarity, a band, a rate."""
+    assert len(set(lose(Loss.BITS_8, clip).samples.tolist())) <= 256
+    assert torch.equal(lose(Loss.INVERTED, clip).samples, -clip.samples)
+    assert power_above(lose(Loss.THROUGH_16K, clip), 8_200.0) < power_above(clip, 8_200.0) / 30
+    assert [lose(name, clip).rate for name in (Loss.AT_16K, Loss.AT_44K, Loss.AT_48K_OF_16K)] == [16_000, 44_100, 48_000]
 
 
 def test_pcm_comes_back(clip: Audio) -> None:

@@ -14,6 +14,7 @@ MODULES = (
     "scoring.audio.quantile",
     "scoring.judges.articulation",
     "scoring.judges.cleanliness",
+    "scoring.judges.defects",
     "scoring.judges.delivery",
     "scoring.judges.dnsmos",
     "scoring.judges.integrity",

@@ -12,9 +12,10 @@ from scoring.studies.manipulations.manipulation import Manipulation
 
 
 class AttackedVoice(StrictModel):
-    """A voice's score unharmed (0 … 1), and the points that each manipulation takes from it."""
+    """A voice's score unharmed (0 … 1), and the points that each manipulation takes from it; `rate` of its clips in Hz."""
 
     synthesis: str
+    rate: int
     score: float
     drops: Mapping[Manipulation, float]
 

@@ -74,13 +74,18 @@ MEASURES: Mapping[str, Measure] = {
     "trailing_silence": Measure("s", "silence after the last sound"),
     "longest_pause": Measure("s", "the longest silence inside"),
     "padding": Measure("share", "all silence beyond ordinary pauses, of the clip's length"),
+    "faintness": Measure("LU", "the clip lies below -33 LUFS by so much, where no soft voice was asked for"),
     "clipping": Measure("share", "samples in flat runs at the peak"),
     "rumble": Measure("share", "amplitude below 16 Hz, with the zero line's offset"),
-    "bandwidth": Measure("share", "live part of the spectrum that the sampling rate promises (12 kHz at most)"),
+    "bandwidth": Measure("kHz", "live part of the spectrum below 8 kHz, whatever the rate promises"),
+    "cliff": Measure("dB", "the steepest fall of the spectrum to all that lies above: where a filter ends it"),
     "snr": Measure("dB", "level of speech over steady noise"),
-    "depth": Measure("dB", "from the level of speech down to the background between and within words"),
+    "depth": Measure("dB", "from the level of speech down to what goes on below it from 60 to 500 Hz"),
+    "hum": Measure("dB", "level of speech over the steady sound of the mains, 40 … 72 Hz"),
+    "tone": Measure("s", "the longest time in which there is nothing but one tone of steady pitch"),
     "holes": Measure("share", "cells of the spectrum with nothing in them between full ones, as gating leaves them"),
     "decay": Measure("dB/s", "speed of the bands' fastest falls: slow in a reverberant room"),
+    "echo": Measure("0 … 1", "likeness of the sound with itself 40 to 400 ms later"),
     "speaker_similarity": Measure("cosine", "likeness of the two clips of a voice pair"),
     "phoneme_rate": Measure("1/s", "phonemes of the words said per second of them"),
     "f0_median": Measure("Hz", "median fundamental frequency of the words said, voiced frames counting by their power"),
@@ -90,7 +95,6 @@ MEASURES: Mapping[str, Measure] = {
         "semitones",
         "the range (10th to 90th percentile of pitch) falls short of a reader's least, where no flat tone was asked for",
     ),
-    "faintness": Measure("LU", "the clip lies below -33 LUFS by so much, where no soft voice was asked for"),
     "stray": Measure("s", "sound that belongs to no word of the prompt"),
     "borrowed": Measure("share", "of the frames with a period, those whose harmonics do not have it: a tone under the voice"),
     "energy_sd": Measure("dB", "standard deviation of the level of speech from frame to frame"),
@@ -140,7 +144,7 @@ def render(measured: Measured) -> str:
         moves=[_move(attribute) for attribute in Attribute],
         attacks=_attacks(measured),
         entries=ENTRIES,
-        unheard=sorted(discrimination.UNCHARGED),
+        unheard=discrimination.UNCHARGED,
         most_gain=discrimination.MOST_GAIN,
         largest_gain=-min(drop for voice in measured.attacks.voices.values() for drop in voice.drops.values()),
         noticeable=NOTICEABLE,
@@ -209,17 +213,17 @@ def _move(attribute: Attribute) -> tuple[str, str, float, str]:
 
 @dataclass(frozen=True, slots=True)
 class AttackRow:
-    """One manipulation: its effect, its least cost (None where none is promised), the drop of each voice."""
+    """One manipulation: its effect, its least cost (None where none is promised), the drop of each voice (None if not measured)."""
 
     name: str
     meaning: str
     least: float | None
-    drops: Sequence[float]
+    drops: Sequence[float | None]
 
 
 def _attacks(measured: Measured) -> list[AttackRow]:
     voices = measured.attacks.voices.values()
     return [
-        AttackRow(name, entry.meaning, discrimination.LEAST_DROP.get(name), [voice.drops[name] for voice in voices])
+        AttackRow(name, entry.meaning, discrimination.LEAST_DROP.get(name), [voice.drops.get(name) for voice in voices])
         for name, entry in ENTRIES.items()
     ]
