@@ -2,7 +2,7 @@
 
 import re
 
-from scoring.language.lattice import Kind, Said, kind, say, words
+from scoring.language.lattice import Kind, Said, either, kind, say, words
 
 TITLES = {
     "mr": "mister", "mrs": "missus", "ms": "miss", "dr": "doctor", "prof": "professor", "st": "saint", "gen": "general",
@@ -25,6 +25,8 @@ ANYWHERE = {
     "sen": "senator", "mt": "mount", "rev": "reverend", "attn": "attention", "ext": "extension",
 }  # fmt: skip
 """Expanded where a full stop follows, and only there."""
+WITHOUT_STOP = frozenset({"mr", "mrs", "ms", "dr", "prof", "st", "mt", "lt", "sgt", "capt", "cpl", "mme", "messrs"})
+"""Titles that are written without a full stop too, before a name."""
 ALONE = frozenset({"mr", "mrs", "ms", "dr", "prof"})
 """Titles that are read without a name behind them, and without a full stop."""
 BEFORE_FIGURES = {
@@ -42,6 +44,8 @@ NO_NAMES = frozenset(
     )
 )
 """Words that no street and no person is named after, with a capital too: a sentence begins with them."""
+COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
+SLASHED = {"w/": "with", "w/o": "without", "c/o": "care of"}
 LOOK_BACK, LOOK_AHEAD = 60, 30
 """Characters that tell a street from a title."""
 
@@ -62,7 +66,7 @@ def _title_or_street(match: re.Match[str]) -> Said | None:
     person = bool(named_after and named_after[1][0].isupper() and named_after[1].lower() not in NO_NAMES)
     if name in STREETS and _is_street(before, person):
         return say(STREETS[name])
-    if name in TITLES and (person or (name in ALONE and (stop or match[1] != name))):
+    if name in TITLES and (name in ALONE or (person and (stop or name in WITHOUT_STOP))):
         return say(TITLES[name])
     return say(ANYWHERE[name]) if stop and name in ANYWHERE else None
 
@@ -90,8 +94,16 @@ def _company(_match: re.Match[str]) -> Said:
     return say("company")
 
 
-def _with(match: re.Match[str]) -> Said:
-    return say("without" if match[0].lower().startswith("w/o") else "with")
+def _compass(match: re.Match[str]) -> Said | None:
+    """The 'N.' of '12 N. Main St.'."""
+    if match[2].lower() in NO_NAMES:
+        return None
+    return say(either(COMPASS[match[1]], match[1].lower()))
+
+
+def _slashed(match: re.Match[str]) -> Said:
+    """'w/', 'w/o', 'c/o'."""
+    return say(SLASHED[match[0].lower()])
 
 
 def _degree(match: re.Match[str]) -> Said:
@@ -105,5 +117,7 @@ KINDS: tuple[Kind, ...] = (
     kind(rf"(?i)\b({_BEFORE_FIGURES})\.\s?(?=\d)", _before_figures),
     kind(rf"(?i)\b({_ANYWHERE})\.(?!\w)", _anywhere),
     kind(r"\b(?:Co)\.(?!\w)", _company),
-    kind(r"(?<!\w)[wW]/o?(?=\s)", _with),
+    kind(r"\b(vs|etc)\b(?!')", _anywhere),
+    kind(r"(?<=\d\s)([NSEW])\b\.?(?=\s([A-Z][a-z]{1,20}))", _compass),
+    kind(r"(?i)(?<!\w)(?:w/o?|c/o)(?=\s)", _slashed),
 )

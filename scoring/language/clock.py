@@ -90,10 +90,18 @@ def _french_time(match: re.Match[str]) -> Said | None:
 
 _H, _M, _S = r"\s?(?:hours?|hrs?|h)\.?", r"\s?(?:minutes?|mins?|m)", r"\s?(?:seconds?|secs?|s)"
 
+
+def _british_time(match: re.Match[str]) -> Said | None:
+    """The figures of '5.30 p.m.'."""
+    hour, minute = int(match[1]), int(match[2])
+    return say(_hour_minute(hour, minute, half=True)) if hour <= 12 and minute <= 59 else None
+
+
 KINDS: tuple[Kind, ...] = (
     kind(rf"(?<![\w.,:])(\d{{1,2}}):(\d\d)(?::(\d\d))?(?!\d|:\d){_HALF}?", _time),
     kind(rf"(?<![\w.,:])(\d{{1,4}}){_H}\s?(\d{{1,2}}){_M}(?:\s?(\d{{1,2}}){_S})?(?![A-Za-z0-9])", _duration),
     kind(rf"(?<![\w.,:])(\d{{1,4}}){_M}\s?(\d{{1,2}}){_S}(?![A-Za-z0-9])", _minutes_seconds),
+    kind(rf"(?<![\w.,:$£€])(\d{{1,2}})\.(\d\d)(?={_HALF})", _british_time),
     kind(r"(?<![\w.,:])(\d{1,2})h(\d\d)(?![A-Za-z0-9])", _french_time),
     kind(r"(?<![\w.,:$£€])([01]\d|2[0-4])([0-5]\d)(?=\s?(?:hours|hrs|h)\b)", _military),
     kind(rf"(?<=\d){_HALF}", _half),

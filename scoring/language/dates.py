@@ -19,7 +19,8 @@ DAYS = {
     "thurs": "thursday", "fri": "friday", "sat": "saturday", "sun": "sunday",
 }  # fmt: skip
 YEAR_CUES = (
-    "in|since|until|till|circa|year|years|by|before|after|from|during|around|early|late|mid|spring|summer|autumn|fall|winter|class of"
+    "in|since|until|till|circa|year|years|by|before|after|from|during|around|early|late|mid|(?:spring|summer|autumn|fall|winter"
+    "|end|beginning|start|middle|class|election|war|crisis|crash|revolution|year)(?: of)?"
     "|dated|christmas|born|died"
 )
 
@@ -34,6 +35,7 @@ _MONTH = (
     + ")"
 )
 _DAY = r"\d{1,2}"
+_TO = either("to", "through", "")
 _SUFFIX = r"(?i:st|nd|rd|th)"
 _FOUR = r"(\d{4})\b(?![.,:/-]\d)"
 _NO_MEASURE = (
@@ -65,16 +67,17 @@ def _month_first(match: re.Match[str]) -> Said | None:
     day, last, of_year = int(match[2]), match[3], match[4]
     if not 1 <= day <= 31 or (of_year and not is_year(of_year)):
         return None
-    to = say(either("to", "through", ""), either(ordinal(int(last)), cardinal(int(last)))).slots if last else ()
+    to = say(_TO, either(ordinal(int(last)), cardinal(int(last)))).slots if last else ()
     return say(_month_day(_month(match[1]), day), to, _year_if(of_year))
 
 
 def _day_first(match: re.Match[str]) -> Said | None:
-    """'3 May', 'the 3rd of June, 1871'."""
-    day, of_year = int(match[1]), match[3]
+    """'3 May', 'the 3rd of June, 1871', '5-7 May'."""
+    begins, day, of_year = match[1], int(match[2]), match[4]
     if not 1 <= day <= 31 or (of_year and not is_year(of_year)):
         return None
-    return say(_month_day(_month(match[2]), day, article=True), _year_if(of_year))
+    start = say(either(f"the {ordinal(int(begins))}", ordinal(int(begins)), cardinal(int(begins))), _TO).slots if begins else ()
+    return say(start, _month_day(_month(match[3]), day, article=True), _year_if(of_year))
 
 
 def _month_year(match: re.Match[str]) -> Said | None:
@@ -188,7 +191,11 @@ KINDS: tuple[Kind, ...] = (
     kind(r"(?<![\w.,/-])(\d{4})/(\d\d)(?![\w/-]|[.,:]\d)", _school_year),
     kind(r"(?i)\b(c|ca|est)\.\s?(\d{4})\b(?![.,:/-]\d)", _about),
     kind(rf"\b({_MONTH})\s(?:the\s)?({_DAY}){_SUFFIX}?(?:\s?-\s?({_DAY}){_SUFFIX}?)?{_END}(?:,?\s{_FOUR})?", _month_first),
-    kind(rf"(?i:\bthe\s)?(?<![\w.,:/$-])({_DAY})(?:{_SUFFIX})?(?:\sof)?\s({_MONTH})(?![a-z])(?:,?\s{_FOUR})?", _day_first),
+    kind(
+        rf"(?i:\bthe\s)?(?<![\w.,:/$-])(?:({_DAY}){_SUFFIX}?\s?-\s?)?({_DAY})(?:{_SUFFIX})?(?:\sof)?\s({_MONTH})(?![a-z])"
+        rf"(?:,?\s{_FOUR})?",
+        _day_first,
+    ),
     kind(rf"\b({_MONTH}),?(?:\s(of))?,?\s{_FOUR}{_NO_MEASURE}", _month_year),
     kind(r"(?i)\b(from|between) (\d{4}) (to|and|until|till) (\d{4})\b(?![.,:/-]\d)", _from_year_to_year),
     kind(rf"(?i)\b({YEAR_CUES})\s{_FOUR}(?!-){_NO_MEASURE}", _cued),

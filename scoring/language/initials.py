@@ -83,9 +83,11 @@ def _capitals(match: re.Match[str]) -> Said | None:
     if number is not None:
         return say(either(cardinal(number), ordinal(number), " ".join(letters)), sure=False)
     spelled = [*letters[:-1], f"{letters[-1]}'s" if ending else letters[-1]]
-    if letters in SPELLED or not _VOWEL.search(name):
+    if not _VOWEL.search(name):
         return say(*spelled)
     joined = letters + ending
+    if letters in SPELLED:
+        return say(either(" ".join(spelled), joined))
     if letters in WORDS or len(name) > 5 or _shouted(match):
         return say(either(joined))
     return say(either(joined, " ".join(spelled)))
@@ -103,9 +105,10 @@ def _joined(match: re.Match[str]) -> Said:
 
 
 def _before_figures(match: re.Match[str]) -> Said:
-    """The letters of 'A380', 'MP3', 'COVID-19', 'x2'."""
+    """The letters of 'A380', 'MP3', 'COVID-19', 'x2', '9-to-5'."""
     letters = match[1].lower()
-    word = letters in WORDS or (len(letters) > 2 and not match[1].isupper() and _VOWEL.search(match[1].upper()))
+    joined = match[0].endswith("-") and match[1].islower() and len(letters) > 1
+    word = joined or letters in WORDS or (len(letters) > 2 and not match[1].isupper() and _VOWEL.search(match[1].upper()))
     return say(either(letters)) if word else say(*letters)
 
 

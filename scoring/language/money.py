@@ -10,7 +10,7 @@ Names = tuple[str, str, str, str]
 _CENTS = ("cent", "cents")
 SIGNS: dict[str, Names] = {
     "$": ("dollar", "dollars", *_CENTS),
-    "US$": ("us dollar", "us dollars", *_CENTS),
+    "US$": ("u s dollar", "u s dollars", *_CENTS),
     "CA$": ("canadian dollar", "canadian dollars", *_CENTS),
     "C$": ("canadian dollar", "canadian dollars", *_CENTS),
     "AU$": ("australian dollar", "australian dollars", *_CENTS),
@@ -34,7 +34,7 @@ SIGNS: dict[str, Names] = {
     "₦": ("naira", "naira", "kobo", "kobo"),
 }
 CODES: dict[str, Names] = {
-    "USD": ("us dollar", "us dollars", *_CENTS), "EUR": SIGNS["€"], "GBP": SIGNS["£"], "JPY": SIGNS["¥"], "INR": SIGNS["₹"],
+    "USD": ("u s dollar", "u s dollars", *_CENTS), "EUR": SIGNS["€"], "GBP": SIGNS["£"], "JPY": SIGNS["¥"], "INR": SIGNS["₹"],
     "CHF": ("swiss franc", "swiss francs", "centime", "centimes"), "CNY": ("yuan", "yuan", "", ""), "AUD": SIGNS["A$"],
     "CAD": SIGNS["C$"], "NZD": SIGNS["NZ$"], "SEK": ("swedish krona", "swedish kronor", "", ""),
     "NOK": ("norwegian krone", "norwegian kroner", "", ""), "DKK": ("danish krone", "danish kroner", "", ""),

@@ -56,6 +56,16 @@ def _counted(match: re.Match[str]) -> Said:
     return say("number", whole(match[1], name=True))
 
 
+def _hexadecimal(match: re.Match[str]) -> Said:
+    """'0x1F'."""
+    return say(*(digits_one_by_one(sign) if sign.isdecimal() else sign.lower() for sign in match[0]))
+
+
+def _number_or_no(match: re.Match[str]) -> Said:
+    """'No 10' without a full stop."""
+    return say(either("number", "no"), whole(match[1], name=True), sure=False)
+
+
 def _ordinal(match: re.Match[str]) -> Said | None:
     digits = match[1].replace(",", "").replace(" ", "")
     if not digits.isdecimal():
@@ -210,6 +220,8 @@ def _ratio(match: re.Match[str]) -> Said:
 KINDS: tuple[Kind, ...] = (
     kind(rf"(?i)\b({NUMBERED})\.?\s(\d{{2,4}})\b(?![.,:/^%-]\d|%)", _named),
     kind(r"(?:\b[Nn]o\.\s{0,2}|(?<![\w#])#)(\d{1,9})\b(?![.,:/-]\d)", _counted),
+    kind(r"\bNo\s(\d{1,4})\b(?![.,:/-]\d)", _number_or_no),
+    kind(r"(?<!\w)0[xX][0-9A-Fa-f]{1,16}\b", _hexadecimal),
     kind(rf"({NUMBER})(?i:st|nd|rd|th)\b", _ordinal),
     kind(r"'?\b(\d{4}|\d0)'?s\b", _decade),
     kind(rf"({NUMBER})'?s\b", _plural),

@@ -122,6 +122,8 @@ def number(figures: str) -> Said:
 
 def _commas(parts: list[str]) -> Said:
     """'5' · '1,2,3' is a list; '2,5' and '1,0000' can be anything."""
+    if len(parts) > 1 and all(map(is_year, parts)):
+        return say(*(year(int(part)) for part in parts))
     sure = len(parts) == 1 or (len(parts) > 2 and all(len(part) < 3 for part in parts))
     return say(*_parts(parts), sure=sure)
 

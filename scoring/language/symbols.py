@@ -47,7 +47,7 @@ def _smile(_match: re.Match[str]) -> Said:
 
 
 def _either_or(_match: re.Match[str]) -> Said:
-    """'and/or', 'he/she'."""
+    """'and/or', 'he/she', '1st/2nd'."""
     return say(either("", "slash", "or"))
 
 
@@ -60,7 +60,7 @@ def _about(_match: re.Match[str]) -> Said:
 
 
 KINDS: tuple[Kind, ...] = (
-    kind(r"(?<=[A-Za-z])/(?=[A-Za-z])", _either_or),
+    kind(r"(?<=[A-Za-z])/(?=[A-Za-z0-9])|(?<=\d)/(?=[A-Za-z])", _either_or),
     kind(r"(?<![<>=])[<>](?=\s?-?[$£€]?\d)(?!3\b)", _less),
     kind(r"~(?=\d)", _about),
     kind(r"(?<![\w:;])[:;=][-']?[()DPpO/\\|](?!\w)", _smile),

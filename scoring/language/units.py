@@ -7,9 +7,9 @@ from scoring.language.numerals import NUMBER, number, whole
 
 EXACT = {
     "m": "meter", "g": "gram", "l": "liter", "L": "liter", "h": "hour", "W": "watt", "V": "volt", "Mb": "megabit", "Gb": "gigabit",
-    "Kb": "kilobit", "mW": "milliwatt", "MW": "megawatt", "mA": "milliamp", "ha": "hectare", "in.": "inch", "pt": "pint",
-    "J": "joule", "kJ": "kilojoule", "s": "second", "mV": "millivolt", "t": "ton", "ms": "millisecond", "ns": "nanosecond",
-    "cal": "calorie", "Cal": "calorie", "Pa": "pascal", "N": "newton",
+    "Kb": "kilobit", "mW": "milliwatt", "MW": "megawatt", "mA": "milliamp", "ha": "hectare", "pt": "pint",
+    "kJ": "kilojoule", "s": "second", "mV": "millivolt", "t": "ton", "ms": "millisecond", "ns": "nanosecond",
+    "cal": "calorie", "Cal": "calorie", "Pa": "pascal",
 }  # fmt: skip
 """Units whose case tells them from another or from a letter."""
 ANY_CASE = {
@@ -39,10 +39,11 @@ PER = {
 }  # fmt: skip
 """What something may be counted per: 'km/h', '$5/hour'."""
 IRREGULAR = {"foot": "feet", "inch": "inches", "hertz": "hertz", "lux": "lux"}
-SPACED = frozenset({"s", "t", "N", "J", "pt", "mo", "qt", "gal", "in."})
+SPACED = frozenset({"s", "t", "pt", "mo", "qt", "gal"})
 """Too short to be a unit where no space parts it from its number."""
 POWERS = {"2": "square", "3": "cubic"}
 LONG = "wide|tall|long|deep|high|thick|across|by|x"
+BOARDS = "board|pole|ladder|rope|fence|wall|ceiling|boat|cable|hose|plank|tree"
 SIZED = "screen|display|monitor|laptop|tv|pipe|pizza|vinyl|record|single|wheel|wheels|tablet|barrel|gun|ruler|nail|tire|tires|guitar|pan"
 """What is said behind a length that was written with the sign for inches: '6" wide', 'a 12" record'."""
 COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
@@ -68,7 +69,7 @@ def _name(unit: str) -> str | None:
 def _measure(match: re.Match[str]) -> Said | None:
     """'5 km', '0.1 kg', '10 m²', '100 km/h', '5-km', '40 sq ft'."""
     figures, gap, prefix, unit, power, per = match.groups()
-    if unit in SPACED and not gap:
+    if (unit in SPACED and not gap) or (gap == "-" and len(unit) == 1):
         return None
     said = number(figures)
     after = say("per", PER[per if per in PER else per.lower()]).slots if per else ()
@@ -91,6 +92,8 @@ def _per(match: re.Match[str]) -> Said:
 
 def _feet_inches(match: re.Match[str]) -> Said:
     """'5'10"': some leave the names out."""
+    if int(match[2]) > 11:
+        return say(whole(match[1]), "minutes", whole(match[2]), "seconds", sure=False)
     feet = "foot" if match[1] == "1" else "feet"
     inches = "inch" if match[2] == "1" else "inches"
     return say(whole(match[1]), either(feet, "foot", ""), whole(match[2]), either(inches, ""))
@@ -100,6 +103,12 @@ def _inches(match: re.Match[str]) -> Said:
     said = number(match[1])
     many = match[1] != "1" and match[2] and match[2].lower() in LONG.split("|")
     return say(said.slots, either("inches", "inch") if many else either("inch", "inches"), sure=said.sure)
+
+
+def _feet(match: re.Match[str]) -> Said:
+    """'a 5' board', '6' tall'."""
+    many = match[1] != "1" and match[2].lower() in LONG.split("|")
+    return say(whole(match[1]), either("feet", "foot") if many else either("foot", "feet"))
 
 
 def _degrees(match: re.Match[str]) -> Said:
@@ -130,7 +139,13 @@ KINDS: tuple[Kind, ...] = (
     kind(rf"({NUMBER})\s?[°º]()", _degrees),
     kind(r"(?<![\w.,'])(\d{1,2})'\s?(\d{1,2})(?:\"|''|(?![\w'.,]))", _feet_inches),
     kind(r"(?<![\w.,])(\d{1,2})\s?ft\.?\s?(\d{1,2})\s?in\b\.?", _feet_inches),
+    kind(rf"(?<![\w.,'])(\d{{1,3}})'(?=\s((?i:{LONG}|{BOARDS}))\b)", _feet),
+    kind(rf"({NUMBER})\s?in\b\.?(?=\s((?i:{LONG}|{SIZED}))\b)", _inches),
     kind(rf"({NUMBER})(?:\"|'')(?=\s((?i:{LONG}|{SIZED}))\b|-)", _inches),
-    kind(rf"({NUMBER})(\s|-|){_PREFIX}({_UNIT})(?:\^?([23]))?(?:/({_PER}|(?i:{_ANY_CASE})))?(?![A-Za-z0-9])(?!/\w)", _measure),
+    kind(
+        rf"(?<![A-Za-z])(?<![A-Za-z]-)({NUMBER})(\s|-|){_PREFIX}({_UNIT})(?:\^?([23]))?(?:/({_PER}|(?i:{_ANY_CASE})))?(?![A-Za-z0-9])"
+        r"(?!/\w)(?<![WVL](?=\.\s[A-Z]))",
+        _measure,
+    ),
     kind(rf"(?<=[\w%.])/({_PER})(?![A-Za-z0-9])(?<!/[a-z])", _per),
 )

@@ -90,6 +90,16 @@ DATES = {
     "25-12-2020": "december twenty fifth twenty twenty",
     "9/11": "nine eleven",
     "24/7": "twenty four seven",
+    "in the autumn of 1946": "in the autumn of nineteen forty six",
+    "at the end of 1999": "at the end of nineteen ninety nine",
+    "by the summer of 2020": "by the summer of twenty twenty",
+    "the class of 1985": "the class of nineteen eighty five",
+    "5-7 May": "the fifth to the seventh of may",
+    "5-7 May 1905": "the fifth to the seventh of may nineteen oh five",
+    "5th-7th of May": "the fifth to the seventh of may",
+    "May 5-7": "may fifth to seventh",
+    "1991,1992,1993": "nineteen ninety one nineteen ninety two nineteen ninety three",
+    "the 20's": "the twenties",
 }
 
 

@@ -80,6 +80,18 @@ MEASURES = {
     "300 K": "three hundred k",
     "37 degrees C": "thirty seven degrees celsius",
     "40°26'46\"N": "forty degrees twenty six minutes forty six seconds north",
+    "60 W. The lamp": "sixty w the lamp",
+    "5 in. wide": "five inches wide",
+    "a 5 in screen": "a five inch screen",
+    "5.30 p.m.": "five thirty p m",
+    "at 5.30pm": "at five thirty p m",
+    "12:30-1:30pm": "twelve thirty to one thirty p m",
+    "5 1/2-inch": "five and one half inch",
+    "5 kg/m³": "five kilograms per meter cubed",
+    "+5°C": "plus five degrees celsius",
+    "a 5' board": "a five foot board",
+    "2 L bottle": "two liters bottle",
+    "10 V. Smith": "ten v smith",
 }
 
 TIMES = {

@@ -54,12 +54,12 @@ SUMS = {
     "50¢": "fifty cents",
     "1¢": "one cent",
     "50p": "fifty p",
-    "US$5": "five us dollars",
+    "US$5": "five u s dollars",
     "A$10": "ten australian dollars",
     "C$3.20": "three canadian dollars twenty cents",
     "CHF 30": "thirty swiss francs",
-    "USD 5,000": "five thousand us dollars",
-    "5,000 USD": "five thousand us dollars",
+    "USD 5,000": "five thousand u s dollars",
+    "5,000 USD": "five thousand u s dollars",
     "EUR 20": "twenty euros",
     "¥1,000": "one thousand yen",
     "₩10,000": "ten thousand won",
@@ -70,6 +70,8 @@ SUMS = {
     "$3 per mile": "three dollars per mile",
     "3.50 dollars": "three point five zero dollars",
     "10 bucks": "ten bucks",
+    "£5-£10k": "five to ten thousand pounds",
+    "$1,000-2,000": "one thousand to two thousand dollars",
 }
 
 

@@ -158,6 +158,20 @@ SHORT = {
     "p.m.": "p m",
     "P.S.": "p s",
     "R.S.V.P.": "r s v p",
+    "12 W. Elm St.": "twelve west elm street",
+    "12 N Main St.": "twelve north main street",
+    "Gen Z": "gen z",
+    "Sgt Pepper": "sergeant pepper",
+    "Lt Dan": "lieutenant dan",
+    "Gen. Z": "general z",
+    "Rep. Jones": "representative jones",
+    "w/o it": "without it",
+    "c/o Jane": "care of jane",
+    "me vs you": "me versus you",
+    "and so on, etc": "and so on et cetera",
+    "give it to US": "give it to u s",
+    "the US army": "the u s army",
+    "A+": "a plus",
 }
 
 

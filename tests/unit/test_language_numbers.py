@@ -143,6 +143,21 @@ NUMBERS = {
     "a 5-year-old": "a five year old",
     "2nd-hand": "second hand",
     "mid-1990s": "mid nineteen nineties",
+    "a crowd of 1946": "a crowd of one thousand nine hundred forty six",
+    "number H-2-W-7": "number h two w seven",
+    "K-7-B-2": "k seven b two",
+    "a B-2 g": "a b two g",
+    "1 in 5 people": "one in five people",
+    "No.1": "number one",
+    "0x1F": "zero x one f",
+    "1st/2nd": "first second",
+    "HTTP/2": "h t t p two",
+    "7-Eleven": "seven eleven",
+    "9-to-5": "nine to five",
+    "Catch-22": "catch twenty two",
+    "F-150": "f one hundred fifty",
+    "20-30%": "twenty to thirty percent",
+    "10^-3": "ten to the power of minus three",
 }
 
 

@@ -14,7 +14,7 @@ from scoring.language.text import normalise, spell
 PLAIN = re.compile(r"'?[a-z]+(?:'[a-z]+)*")
 ASKED = 400
 """Texts of a long round."""
-CORPUS_SHA256 = "d7e5826ef706231a03418c6c565d975f142d4f43b4fd2ff898d8a539e4e26492"
+CORPUS_SHA256 = "2a96312cced522166eec0f3381fa6d38ba6011d2ac60ecb10a83f101d37fa15e"
 
 
 @pytest.mark.parametrize(
