@@ -1,5 +1,6 @@
 """The standard profile's judges on tiny random models: ranges, and one number for one clip whatever comes with it."""
 
+import json
 import math
 import shutil
 from collections.abc import Sequence
@@ -105,6 +106,25 @@ def test_other_networks_fail_as_ours(hub: Any, tmp_path: Path) -> None:
     with pytest.raises(InfrastructureFault, match=r"lacks tensors: lm_head\.weight") as caught:
         WeakRecogniser(tmp_path / "model", Device.CPU)
     assert caught.value.code is Code.JUDGE_UNAVAILABLE
+
+
+def test_a_model_that_was_published_years_ago_is_loaded_as_it_was(hub: Any, tmp_path: Path) -> None:
+    """Its tensors have the names of those days, none is there that only training reads, and its tokenizer says little."""
+    shutil.copytree(hub.folders["weak_asr"], tmp_path / "model")
+    names = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    tensors = load_file(tmp_path / "model" / "model.safetensors")
+    del tensors["wav2vec2.masked_spec_embed"]
+    for new, old in names.items():
+        prefix = "wav2vec2.encoder.pos_conv_embed.conv."
+        tensors[prefix + old] = tensors.pop(prefix + new)
+    save_file(tensors, tmp_path / "model" / "model.safetensors", metadata={"format": "pt"})
+    marks = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "do_lower_case": False}
+    (tmp_path / "model" / "tokenizer_config.json").write_text(json.dumps(marks), encoding="utf-8")
+    then, now = WeakRecogniser(tmp_path / "model", Device.CPU), WeakRecogniser(hub.folders["weak_asr"], Device.CPU)
+    torch.manual_seed(1)
+    wave = torch.randn(16_000)
+    assert torch.equal(then.listen([wave])[0].log_probs, now.listen([wave])[0].log_probs)
+    assert (then.blank, then.between, then.spell("hello")) == (now.blank, now.between, now.spell("hello"))
 
 
 def test_judges_of_both_profiles_have_one_set_of_anchors() -> None:
