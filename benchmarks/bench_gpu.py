@@ -6,7 +6,6 @@ Prints a table; nothing here passes or fails. Usage: python -m benchmarks.bench_
 """
 
 import argparse
-import hashlib
 import platform
 import tempfile
 import time
@@ -20,19 +19,19 @@ from rich.table import Table
 
 from prompts.generate import generate
 from prompts.groups import GroupPlan
-from scoring.audio.audio import from_pcm
-from scoring.audio.clip import Clip
-from scoring.judges.judge import Judge, Utterance
-from scoring.judges.standard.load import load
-from scoring.judges.standard.models import LANES, SAFETENSORS, Device, Pin, Role, read_catalogue
-from scoring.report import Metrics
+from scoring.audio.audio import from_pcm, normalise
+from scoring.audio.clip import RATE, Clip
+from scoring.judges.judge import Utterance
+from scoring.judges.standard.asr import StrongRecogniser
+from scoring.judges.standard.ctc import WeakRecogniser
+from scoring.judges.standard.models import LANES, Device, Role
 from scoring.synthesis.espeak_library import EspeakSettings, say
 from tests.builders import fake_models
 
 _SEED = bytes.fromhex("07" * 32)
 _RATES = (110, 140, 175, 220)
 """Words per minute: clips of 2 … 10 s."""
-COLUMNS = ("judge", "one by one, s", "batched, s", "ratio", "s per s of speech", "alone = in company")
+COLUMNS = ("network", "one by one, s", "batched, s", "ratio", "s per s of speech", "alone = in company")
 
 
 def clips(count: int) -> tuple[Utterance, ...]:
@@ -47,22 +46,23 @@ def clips(count: int) -> tuple[Utterance, ...]:
     return tuple(found)
 
 
-def judges(folder: Path, size: fake_models.Size, device: Device) -> tuple[Judge, ...]:
-    """Those whose networks are pinned; the others run on the processor."""
+Run = Callable[[Sequence[Utterance]], list[float] | list[str]]
+"""A network on clips: something of each clip's own that shows every difference."""
+
+
+def networks(folder: Path, size: fake_models.Size, device: Device) -> dict[str, Run]:
+    """The profile's pinned networks; all its other judges run on the processor."""
     made = fake_models.build(folder, size)
-    files = {role: source.files for role, source in read_catalogue().items()}
-    pins = {role: _pin(made[role], (*files[role], SAFETENSORS)) for role in Role}
-    folders = {pin.digest: made[role] for role, pin in pins.items()}
-    loaded = load(pins, lambda pin: folders[pin.digest], device)
-    return tuple(judge for judge in loaded.single if " lanes=" in judge.version)
+    strong, weak = StrongRecogniser(made[Role.STRONG_ASR], device), WeakRecogniser(made[Role.WEAK_ASR], device)
 
+    def transcribe(batch: Sequence[Utterance]) -> list[str]:
+        return strong.transcribe([heard.clip.level.samples for heard in batch], [heard.prompt.text for heard in batch])
 
-def _pin(folder: Path, files: Sequence[str]) -> Pin:
-    sums: dict[str, str] = {}
-    for name in files:
-        with (folder / name).open("rb") as source:
-            sums[name] = hashlib.file_digest(source, "sha256").hexdigest()
-    return Pin(repo="judges/standins", revision="0" * 40, licence="mit", files=sums)
+    def listen(batch: Sequence[Utterance]) -> list[float]:
+        found = weak.listen([normalise(heard.clip.at(RATE)).samples for heard in batch])
+        return [float(emissions.log_probs.sum()) for emissions in found]
+
+    return {Role.STRONG_ASR.value: transcribe, Role.WEAK_ASR.value: listen}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,8 @@ class Timing:
     exact: bool
 
 
-def measure(
-    run: Callable[[Sequence[Utterance]], list[Metrics]], heard: Sequence[Utterance], device: Device, lanes: int
-) -> Timing:
-    """Both ways on one judge, after a pass to warm up."""
+def measure(run: Run, heard: Sequence[Utterance], device: Device, lanes: int) -> Timing:
+    """Both ways on one network, after a pass to warm up."""
     LANES[device] = 1
     run(heard[:1])
     began = time.perf_counter()
@@ -106,8 +104,8 @@ def main() -> None:
     heard = clips(given.clips)
     size = fake_models.FULL if given.size == "full" else fake_models.TINY
     with tempfile.TemporaryDirectory(prefix="voice-bench-") as folder:
-        single = judges(Path(folder) / "models", size, given.device)
-        found = {judge.name: measure(judge.measure, heard, given.device, given.lanes) for judge in single}
+        made = networks(Path(folder) / "models", size, given.device)
+        found = {name: measure(run, heard, given.device, given.lanes) for name, run in made.items()}
     _show(found, heard, given)
 
 
