@@ -9,10 +9,11 @@ unexport PYTHONDONTWRITEBYTECODE
 ONCE ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+STUDY_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
 
-.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker
+.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker study-voices
 $(VENV)/.ready: pyproject.toml constraints.txt scoring/judges/packages.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -94,6 +95,15 @@ golden: $(VENV)/.ready
 # How the code is laid out, at an earlier commit and now; STRUCTURE_ARGS='--no-walks' for what can be counted without running anything.
 structure: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.structure --before $(or $(BEFORE),70698d1) $(STRUCTURE_ARGS)
+
+# Voices that only the studies ask for.
+$(VENV)/.study: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[study]'
+	@touch $@
+
+# Are people and neural voices above machines, text by text? STUDY_ARGS='--people DIR' for a person's recordings, whose texts all then say.
+study-voices: $(VENV)/.study
+	$(BIN)/python -m benchmarks.study_voices $(STUDY_ARGS)
 
 # What docs/scoring.md states: measured here, then `voice scoring docs`. Each takes minutes.
 study-attacks: $(VENV)/.ready

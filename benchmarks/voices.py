@@ -74,7 +74,7 @@ def _installed(*modules: str) -> bool:
     return all(importlib.util.find_spec(module) is not None for module in modules)
 
 
-def _hibari(texts: Sequence[str]) -> list[Audio]:
+def hibari(texts: Sequence[str]) -> list[Audio]:
     """A network distilled from one voice of Kokoro-82M; its noise is seeded."""
     from hibari import Hibari
 
@@ -147,7 +147,7 @@ VOICES = (
         kind=Kind.NEURAL,
         needs="pip install hibari-tts==0.2.1",
         is_there=partial(_installed, "hibari"),
-        say=_hibari,
+        say=hibari,
     ),
     StudyVoice(
         name="joe",

@@ -8,13 +8,16 @@ import pytest
 import torch
 import torchaudio
 
+from benchmarks.voices import hibari
 from scoring.audio.audio import Audio, from_pcm, loudness, normalise
 from scoring.audio.clip import Clip
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges import dnsmos
 from scoring.judges.dnsmos import WINDOW, log_mel
 from scoring.judges.judge import Utterance
-from scoring.judges.naturalness import NOISE_FLOOR, NaturalnessJudge, windows
+from scoring.judges.naturalness import GAP, NOISE_FLOOR, NaturalnessJudge, distillmos_windows, dnsmos_windows, windows
+from scoring.report import Factor
+from scoring.scores.aggregate import load_anchors
 
 TEXT = "Nobody in Chicago remembers Rachel Morgan, who painted the bakery brown."
 
@@ -48,7 +51,7 @@ def test_features_agree_with_an_independent_front_end(clip: Audio) -> None:
 
     Not torchaudio's own mel filters: they take the last bin of an odd transform for half the sampling rate.
     """
-    wave = windows(Clip(clip))[0, :-160].to(torch.float64)
+    wave = dnsmos_windows(Clip(clip))[0, :-160].to(torch.float64)
     window = torch.hann_window(321, dtype=torch.float64)
     power = torchaudio.functional.spectrogram(wave, 0, window, 321, 160, 321, 2.0, False, pad_mode="constant")
     filters = torch.tensor(
@@ -74,7 +77,7 @@ def test_features_agree_with_an_independent_front_end(clip: Audio) -> None:
 def test_windows_cover_a_clip_without_redundancy(tone: Callable[..., Audio], seconds: float, count: int) -> None:
     """As few windows as cover the clip, each full, in a hiss; the last ends with it."""
     audio = tone(200.0, seconds=seconds)
-    cut = windows(Clip(audio))
+    cut = dnsmos_windows(Clip(audio))
     assert cut.shape == (count, WINDOW)
     assert loudness(Audio(cut[0], 16_000)) == pytest.approx(-23.0, abs=0.3)
     if count > 1:
@@ -83,14 +86,39 @@ def test_windows_cover_a_clip_without_redundancy(tone: Callable[..., Audio], sec
 
 def test_a_short_clip_is_repeated_from_its_start(tone: Callable[..., Audio]) -> None:
     """Half a second, again and again."""
-    (cut,) = windows(Clip(tone(200.0, seconds=0.5)))
+    (cut,) = dnsmos_windows(Clip(tone(200.0, seconds=0.5)))
     assert torch.equal(cut[:8000], cut[8000:16_000])
 
 
 def test_silence_cannot_be_judged() -> None:
     """The gates keep it out; if it came here, it would be our mistake."""
-    with pytest.raises(ValueError, match="no speech"):
-        windows(Clip(Audio(torch.zeros(16_000), 16_000)))
+    silent = Clip(Audio(torch.zeros(16_000), 16_000))
+    for cut in (dnsmos_windows, distillmos_windows):
+        with pytest.raises(ValueError, match="no speech"):
+            cut(silent)
+
+
+def test_repetitions_fall_on_other_frames() -> None:
+    """A clip of whole hops begins 2.5 ms later in its hop each time it is repeated for DistillMOS."""
+    clip = torch.arange(1.0, 1601.0)
+    (cut,) = windows(clip, 5000, GAP)
+    starts = [int(place) for place in (cut == 1.0).nonzero()[:, 0]]
+    assert starts == [0, 1640, 3280, 4920]
+    assert [start % 160 for start in starts] == [0, 40, 80, 120]
+    assert torch.equal(windows(clip, 1000)[1], clip[600:])
+
+
+def test_a_neural_voice_is_far_above_a_formant_one(judge: NaturalnessJudge, clip: Audio, ask: Callable[..., Utterance]) -> None:
+    """Every kind of evidence but DNSMOS tells them apart: utilities of a neural voice above .6, of a formant voice below .4."""
+    scale = load_anchors().factors[Factor.NATURALNESS]
+    (neural,) = hibari([TEXT])
+    found = [judge.measure([ask(sound)])[0] for sound in (neural, clip)]
+    kinds = [scale.by_kind({name: scale.metrics[name].utility(one[name]) for name in scale.metrics}) for one in found]
+    for kind in ("opinion", "articulation", "formants"):
+        assert kinds[0][kind] > 0.6
+        assert kinds[1][kind] < 0.4
+    assert scale.utility(found[0]) > 0.7
+    assert scale.utility(found[1]) < 0.2
 
 
 def test_scores_do_not_depend_on_company_or_threads(
@@ -138,9 +166,11 @@ def test_a_sound_that_comes_twice_is_judged_once(
     assert seen == 2
 
 
-def test_the_version_names_both_networks_and_the_arithmetic() -> None:
+def test_the_version_names_the_networks_and_the_arithmetic() -> None:
     """Receipts compare it: another file or another arithmetic is another judge."""
-    assert NaturalnessJudge.version == "dnsmos-269fbebdb513-9246480c5856-float32-3"
+    assert NaturalnessJudge.version == (
+        "distillmos-b18b3ac60227-dnsmos-269fbebdb513-9246480c5856-prosody-1-articulation-1-ringing-1-float32-4"
+    )
 
 
 def test_a_missing_or_altered_network_is_our_fault(tmp_path: Path) -> None:

@@ -57,6 +57,42 @@ class OrderStudy(StrictModel):
         return (*self.ranks[:-2], 1, 1)
 
 
+class JudgedVoice(StrictModel):
+    """A voice's clips as the score sees them; `factors` and `metrics` are means, `saturated` shares of clips at utility 1."""
+
+    kind: str
+    score: float
+    clips: tuple[float, ...]
+    """Each sample's score, in the order of the texts."""
+    gated: int
+    """Clips that a gate kept out."""
+    factors: Mapping[str, float]
+    saturated: Mapping[str, float]
+    metrics: Mapping[str, float]
+
+
+class OrderClaim(StrictModel):
+    """Clips of the `better` kinds score above those of the `worse` ones, same text, in this share of pairs; the target is `least`."""
+
+    better: tuple[str, ...]
+    worse: tuple[str, ...]
+    least: float
+    share: float
+
+
+class VoicesStudy(StrictModel):
+    """`make study-voices`: every voice said the same texts. `gap` is the least one between a neural and a formant voice's mean."""
+
+    profile_hash: str
+    texts: int
+    half: str
+    voices: Mapping[str, JudgedVoice]
+    claims: tuple[OrderClaim, ...]
+    gap: float | None
+    absent: tuple[str, ...]
+    """Voices that could not speak, each with what it needs."""
+
+
 class PairShare(StrictModel):
     """Two models: the share of variance common to a round, with its 95 % interval."""
 

@@ -17,7 +17,7 @@ from scoring.judges.panel import Panel
 from scoring.ranking import duel
 from scoring.report import Factor
 from scoring.scores import aggregate, calibration
-from scoring.scores.aggregate import METRICS
+from scoring.scores.aggregate import METRICS, FactorAnchors
 from scoring.scores.reasons import GATES
 from scoring.studies.evidence import discrimination
 from scoring.studies.evidence.agreement import kendall, spearman
@@ -58,6 +58,7 @@ MEASURES: Mapping[str, Measure] = {
     "wer_weak": Measure("share", "word errors of a recogniser without a language model, which repairs nothing"),
     "mush": Measure("share", "words that only the strong recogniser repaired: weak errors minus strong ones"),
     "tail_unsaid": Measure("share", "part of the text's end that forced alignment does not find in the sound"),
+    "distillmos": Measure("1 … 5", "predicted opinion on the whole (DistillMOS)"),
     "sig": Measure("1 … 5", "predicted opinion on the speech signal (P.835)"),
     "bak": Measure("1 … 5", "predicted opinion on the background (P.835)"),
     "ovr": Measure("1 … 5", "predicted opinion on the whole (P.835)"),
@@ -205,6 +206,12 @@ def _profile(profile: Profile, rules: Competition) -> ProfilePart:
         for name, a in scale.factors[factor].metrics.items()
     ]
     return ProfilePart(profile.value, factors, rows, scale.wrong_words)
+
+
+def _combination(anchors: FactorAnchors) -> str:
+    """How the metrics become the factor, with the kinds of evidence by name."""
+    kinds = dict.fromkeys(anchors.kinds.values())
+    return f"{anchors.combine.value}: {', '.join(kinds)}" if kinds else anchors.combine.value
 
 
 def _move(attribute: Attribute) -> tuple[str, str, float, str]:
