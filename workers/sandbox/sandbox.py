@@ -1,4 +1,4 @@
-"""The sandbox: a model speaks, or a stranger's file is decoded, in a child process that can do nothing else.
+"""The sandbox: a model speaks, or a stranger's file is read, in a child process that can do nothing else.
 
 The walls: a process of its own that dies with the worker; no network, no other process; no file but the interpreter, its
 libraries and the model, read-only, and one scratch folder; memory, processor time, file sizes and wall-clock time bounded; no
