@@ -14,7 +14,7 @@ from scoring.language.text import normalise, spell
 PLAIN = re.compile(r"'?[a-z]+(?:'[a-z]+)*")
 ASKED = 400
 """Texts of a long round."""
-CORPUS_SHA256 = "2a96312cced522166eec0f3381fa6d38ba6011d2ac60ecb10a83f101d37fa15e"
+CORPUS_SHA256 = "386d22188720f847b0583579db00e7e44b8420070295128de36f296b67b49846"
 
 
 @pytest.mark.parametrize(
