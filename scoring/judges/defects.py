@@ -19,6 +19,9 @@ FLAT_DB = 0.13
 FLAT_RUN = 3
 """Clipped: this many samples in a row within 0.13 dB (1.5 %) below one level, on either side."""
 
+CROWD_REACH = 3
+"""Two crowds are two if they lie more than this many steps of `FLAT_DB` apart."""
+
 OWN_HOP_SECONDS = 0.016
 """The clip's own rate is read for steady features only."""
 BAND_HZ = 250.0
@@ -80,6 +83,7 @@ def defect_metrics(clip: Clip) -> Metrics:
     own, rate = spectrum(clip.audio, OWN_HOP_SECONDS), clip.audio.rate
     return {
         "clipping": clipping(clip.samples),
+        "crowding": crowding(clip.samples),
         "rumble": rumble(own),
         "bandwidth": bandwidth(own, rate),
         "cliff": cliff(own, rate),
@@ -111,6 +115,34 @@ def clipping(samples: torch.Tensor) -> float:
     levels = -torch.arange(0.0, -FLAT_FROM_DB, FLAT_STEPS_DB)
     counts = [int(((flat <= level) & (flat > level - FLAT_DB)).sum()) for level in levels.tolist()]
     return max(counts) / size.shape[0]
+
+
+def crowding(samples: torch.Tensor) -> float:
+    """Share of samples that crowd at one level: 0 … 1, less is better. Flat tops that were roughened afterwards are still a crowd.
+
+    With c[i] the share of samples i steps of `FLAT_DB` below the peak, `FLAT_FROM_DB` at most: a crowd is what c[i] + c[i + 1] has beyond
+    twice the largest of the two on each side; the second largest crowd is taken from the largest, for coarse steps crowd everywhere.
+    `samples` is float32 [n] in [-1, 1].
+
+    >>> spread = torch.linspace(0.1, 0.9, 900)
+    >>> round(crowding(torch.cat([spread, torch.full((100,), 0.5)])), 2)  # one sample in ten at half of full scale
+    0.1
+    >>> round(crowding(torch.cat([spread, torch.full((100,), 0.5), torch.full((100,), 0.3)])), 2)  # at two levels
+    0.0
+    """
+    size = samples.abs()
+    if size.shape[0] == 0 or float(size.max()) == 0.0:
+        return 0.0
+    steps = int(-FLAT_FROM_DB / FLAT_DB)
+    below = (-20.0 / FLAT_DB * torch.log10((size / size.max()).clamp(min=1e-6))).long()
+    counts = torch.bincount(below[below < steps], minlength=steps).to(torch.float64) / size.shape[0]
+    padded = torch.nn.functional.pad(counts, (2, 3))
+    pair = counts + padded[3 : steps + 3]
+    around = torch.stack([padded[:steps], padded[1 : steps + 1], padded[4 : steps + 4], padded[5 : steps + 5]]).amax(dim=0)
+    crowds = (pair - 2.0 * around).clamp(min=0.0)
+    largest = int(crowds.argmax())
+    others = torch.cat([crowds[: max(0, largest - CROWD_REACH)], crowds[largest + CROWD_REACH + 1 :]])
+    return max(0.0, float(crowds[largest] - others.max()))
 
 
 def rumble(own: Spectrum) -> float:

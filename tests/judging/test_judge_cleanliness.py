@@ -125,6 +125,13 @@ def in_a_room(seconds: float) -> Damage:
     return apply
 
 
+def roughened(audio: Audio) -> Audio:
+    """Clipped at a quarter of the peak, and no flat top longer than two samples left."""
+    flat = clipped(4.0)(audio).samples.clone()
+    flat[::3] *= 0.9
+    return Audio(flat, audio.rate)
+
+
 def halting(audio: Audio) -> Audio:
     """A second of silence after each half a second."""
     parts = torch.split(audio.samples, RATE // 2)
@@ -150,6 +157,7 @@ def test_honest_voices_are_clean(name: str, speak: Callable[..., bytes], measure
         pytest.param(halting, "padding", 0.8, id="a second of silence at many places"),
         pytest.param(clipped(2.0), "clipping", 0.8, id="clipped at half of the peak"),
         pytest.param(clipped(4.0), "clipping", 0.0, id="clipped at a quarter"),
+        pytest.param(roughened, "crowding", 0.8, id="clipped, and every third sample lowered"),
         pytest.param(lambda audio: Audio(audio.samples + 0.1, audio.rate), "rumble", 0.5, id="offset"),
         pytest.param(low_pass(3_400.0), "bandwidth", 0.0, id="telephone band"),
         pytest.param(low_pass(5_500.0), "bandwidth", 0.8, id="low-pass at 5.5 kHz"),

@@ -77,6 +77,7 @@ MEASURES: Mapping[str, Measure] = {
     "padding": Measure("share", "all silence beyond ordinary pauses, of the clip's length"),
     "faintness": Measure("LU", "the clip lies below -33 LUFS by so much, where no soft voice was asked for"),
     "clipping": Measure("share", "samples in flat runs at the peak"),
+    "crowding": Measure("share", "samples that crowd at one level: what is left of flat tops that were roughened"),
     "rumble": Measure("share", "amplitude below 16 Hz, with the zero line's offset"),
     "bandwidth": Measure("kHz", "live part of the spectrum below 8 kHz, whatever the rate promises"),
     "cliff": Measure("dB", "the steepest fall of the spectrum to all that lies above: where a filter ends it"),
