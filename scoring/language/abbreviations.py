@@ -21,8 +21,7 @@ ANYWHERE = {
     "inc": "incorporated", "ltd": "limited", "corp": "corporation", "bros": "brothers", "univ": "university", "assn": "association",
     "govt": "government", "apt": "apartment", "hwy": "highway", "pkwy": "parkway", "e.g": "for example",
     "i.e": "that is", "viz": "namely", "cf": "compare", "tel": "telephone", "misc": "miscellaneous", "incl": "including",
-    "st": "saint", "gen": "general", "col": "colonel", "capt": "captain", "lt": "lieutenant", "sgt": "sergeant", "gov": "governor",
-    "sen": "senator", "mt": "mount", "rev": "reverend", "attn": "attention", "ext": "extension",
+    "attn": "attention", "ext": "extension",
 }  # fmt: skip
 """Expanded where a full stop follows, and only there."""
 WITHOUT_STOP = frozenset({"mr", "mrs", "ms", "dr", "prof", "st", "mt", "lt", "sgt", "capt", "cpl", "mme", "messrs"})
@@ -30,7 +29,8 @@ WITHOUT_STOP = frozenset({"mr", "mrs", "ms", "dr", "prof", "st", "mt", "lt", "sg
 ALONE = frozenset({"mr", "mrs", "ms", "dr", "prof"})
 """Titles that are read without a name behind them, and without a full stop."""
 BEFORE_FIGURES = {
-    "vol": "volume", "ch": "chapter", "pp": "pages", "p": "page", "pg": "page", "fig": "figure", "figs": "figures", "sec": "section",
+    "vol": "volume", "vols": "volumes", "ch": "chapter", "pp": "pages", "p": "page", "pg": "page", "fig": "figure", "figs": "figures",
+    "sec": "section",
     "nos": "numbers", "para": "paragraph", "c": "circa", "ca": "circa", "est": "established",
     "no": "number", "apt": "apartment", "ste": "suite", "eq": "equation", "bk": "book", "pt": "part", "tel": "telephone", "ver": "version",
     "op": "opus", "min": "minimum", "max": "maximum", "ext": "extension", "rm": "room",
@@ -54,6 +54,7 @@ _ANYWHERE = "|".join(sorted((re.escape(name) for name in ANYWHERE), key=len, rev
 _BEFORE_FIGURES = "|".join(sorted(BEFORE_FIGURES, key=len, reverse=True))
 _HOUSE = re.compile(r"\b\d{1,5}[A-Za-z]?(?:\s(?:[NSEW]\.?|[A-Z][a-z']+)){1,3}\s$")
 _BEFORE = re.compile(r"([A-Za-z0-9']+)\s$")
+_FIGURES = re.compile(r"\.?\s?\d")
 _AFTER = re.compile(r"\.?\s([A-Za-z]+)")
 _NUMBERED_STREET = re.compile(r"\d(?:st|nd|rd|th)$")
 
@@ -66,7 +67,7 @@ def _title_or_street(match: re.Match[str]) -> Said | None:
     person = bool(named_after and named_after[1][0].isupper() and named_after[1].lower() not in NO_NAMES)
     if name in STREETS and _is_street(before, person):
         return say(STREETS[name])
-    if name in TITLES and (name in ALONE or (person and (stop or name in WITHOUT_STOP))):
+    if name in TITLES and (name in ALONE or (person and name in WITHOUT_STOP) or (stop and not _FIGURES.match(after))):
         return say(TITLES[name])
     return say(ANYWHERE[name]) if stop and name in ANYWHERE else None
 
@@ -107,12 +108,14 @@ def _slashed(match: re.Match[str]) -> Said:
 
 
 def _degree(match: re.Match[str]) -> Said:
-    """'Ph.D.', 'MSc'."""
-    return say(" ".join(match[0].replace(".", "").lower()))
+    """'Ph.D.', 'MSc', 'PhDs'."""
+    letters = match[0].replace(".", "")
+    plural = "'s" if letters.endswith("s") else ""
+    return say(" ".join(letters.removesuffix("s").lower()) + plural)
 
 
 KINDS: tuple[Kind, ...] = (
-    kind(r"\b(?:Ph\.?D\b\.?|[BM]\.?Sc\b\.?|Ed\.?D\b\.?|LL\.?[BM]\b\.?)", _degree),
+    kind(r"\b(?:Ph\.?D(?:s\b|\b\.?)|[BM]\.?Sc\b\.?|Ed\.?D\b\.?|LL\.?[BM]\b\.?)", _degree),
     kind(rf"\b({_TITLE_OR_STREET})\b(\.?)(?!')", _title_or_street),
     kind(rf"(?i)\b({_BEFORE_FIGURES})\.\s?(?=\d)", _before_figures),
     kind(rf"(?i)\b({_ANYWHERE})\.(?!\w)", _anywhere),

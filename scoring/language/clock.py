@@ -9,12 +9,15 @@ _HALF = r"(?:\s?([AaPp])(?:\.\s?[Mm]\b\.?|[Mm]\b))"
 
 
 def _time(match: re.Match[str]) -> Said | None:
-    hour, minute, second, half = int(match[1]), int(match[2]), match[3], match[4]
+    """'9:05', '7:00 p.m.', '10:15:30', '13:00 hrs'."""
+    hour, minute, second, half, hours = int(match[1]), int(match[2]), match[3], match[4], match[5]
     if hour > 24 or minute > 59 or (second and int(second) > 59):
         return say(whole(str(hour)), either("to", ""), whole(str(minute)), whole(str(int(second))) if second else "", sure=False)
     after = say(f"{half.lower()} m").slots if half else ()
     if second:
         return say(_spoken(hour), _minutes(minute), either("", "and"), _minutes(int(second)), after)
+    if hours:
+        return say(_spoken(hour), either("hundred") if minute == 0 else _minutes(minute), "hours")
     return say(_hour_minute(hour, minute, bool(half)), after)
 
 
@@ -98,7 +101,7 @@ def _british_time(match: re.Match[str]) -> Said | None:
 
 
 KINDS: tuple[Kind, ...] = (
-    kind(rf"(?<![\w.,:])(\d{{1,2}}):(\d\d)(?::(\d\d))?(?!\d|:\d){_HALF}?", _time),
+    kind(rf"(?<![\w.,:])(\d{{1,2}}):(\d\d)(?::(\d\d))?(?!\d|:\d){_HALF}?(\s(?:hours|hrs|h)\b)?", _time),
     kind(rf"(?<![\w.,:])(\d{{1,4}}){_H}\s?(\d{{1,2}}){_M}(?:\s?(\d{{1,2}}){_S})?(?![A-Za-z0-9])", _duration),
     kind(rf"(?<![\w.,:])(\d{{1,4}}){_M}\s?(\d{{1,2}}){_S}(?![A-Za-z0-9])", _minutes_seconds),
     kind(rf"(?<![\w.,:$£€])(\d{{1,2}})\.(\d\d)(?={_HALF})", _british_time),

@@ -14,6 +14,7 @@ MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
+MOST_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 DAYS = {
     "mon": "monday", "tue": "tuesday", "tues": "tuesday", "wed": "wednesday", "thu": "thursday", "thur": "thursday",
     "thurs": "thursday", "fri": "friday", "sat": "saturday", "sun": "sunday",
@@ -28,7 +29,7 @@ _SHORT = "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec"
 _MONTH = (
     r"(?:"
     + "|".join(month.capitalize() for month in MONTHS)
-    + rf"|(?:{_SHORT})\b\.?|"
+    + rf"|(?:{_SHORT}|{_SHORT.upper()})\b\.?|"
     + "|".join(month.upper() for month in MONTHS)
     + "|"
     + "|".join(month for month in MONTHS if month not in ("march", "may"))
@@ -50,6 +51,11 @@ def _month(name: str) -> str:
     return next(month for month in MONTHS if month.startswith(wanted))
 
 
+def _is_day(month: str, day: int) -> bool:
+    """Whether a month has this day in some year."""
+    return 1 <= day <= MOST_DAYS[MONTHS.index(month)]
+
+
 def _month_day(month: str, day: int, article: bool = False) -> Slots:
     """'march fourteenth', 'the fourteenth of march'."""
     nth = ordinal(day)
@@ -64,20 +70,23 @@ def _year_if(digits: str | None) -> Slots:
 
 def _month_first(match: re.Match[str]) -> Said | None:
     """'March 3rd, 1905', 'Mar. 3', 'March the 3rd', 'May 5-7'."""
-    day, last, of_year = int(match[2]), match[3], match[4]
-    if not 1 <= day <= 31 or (of_year and not is_year(of_year)):
+    month, article, day, last, of_year = _month(match[1]), match[2], int(match[3]), match[4], match[5]
+    if not _is_day(month, day) or (of_year and not is_year(of_year)):
         return None
     to = say(_TO, either(ordinal(int(last)), cardinal(int(last)))).slots if last else ()
-    return say(_month_day(_month(match[1]), day), to, _year_if(of_year))
+    named = _month_day(month, day)
+    if article:
+        named = either(f"{month} the {ordinal(day)}", *(" ".join(reading) for reading in named[0]))
+    return say(named, to, _year_if(of_year))
 
 
 def _day_first(match: re.Match[str]) -> Said | None:
     """'3 May', 'the 3rd of June, 1871', '5-7 May'."""
-    begins, day, of_year = match[1], int(match[2]), match[4]
-    if not 1 <= day <= 31 or (of_year and not is_year(of_year)):
+    begins, day, month, of_year = match[1], int(match[2]), _month(match[3]), match[4]
+    if not _is_day(month, day) or (of_year and not is_year(of_year)):
         return None
     start = say(either(f"the {ordinal(int(begins))}", ordinal(int(begins)), cardinal(int(begins))), _TO).slots if begins else ()
-    return say(start, _month_day(_month(match[3]), day, article=True), _year_if(of_year))
+    return say(start, _month_day(month, day, article=True), _year_if(of_year))
 
 
 def _month_year(match: re.Match[str]) -> Said | None:
@@ -110,6 +119,13 @@ def _year_month(match: re.Match[str]) -> Said | None:
     if not is_year(match[1]) or not 1 <= int(match[2]) <= 12 or int(match[2]) > int(match[1][2:]):
         return None
     return say(MONTHS[int(match[2]) - 1], year(int(match[1])), sure=False)
+
+
+def _slashed_month(match: re.Match[str]) -> Said | None:
+    """'05/2020': most say the month."""
+    if not is_year(match[2]) or not 1 <= int(match[1]) <= 12:
+        return None
+    return say(MONTHS[int(match[1]) - 1], year(int(match[2])), sure=False)
 
 
 def _school_year(match: re.Match[str]) -> Said | None:
@@ -160,7 +176,7 @@ def _short_year(match: re.Match[str]) -> Said | None:
 
 
 def _is_date(of_year: str, month: str, day: str) -> bool:
-    return is_year(of_year) and 1 <= int(month) <= 12 and 1 <= int(day) <= 31
+    return is_year(of_year) and 1 <= int(month) <= 12 and _is_day(MONTHS[int(month) - 1], int(day))
 
 
 def _date(of_year: str, month: str, day: str) -> Said:
@@ -188,9 +204,10 @@ KINDS: tuple[Kind, ...] = (
     kind(r"(?<![\w.,/-])(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?![\w/-]|[.,:]\d)", _year_last),
     kind(r"(?<![\w.,/-])(\d{1,2})([-/])(\d{1,2})\2(\d\d)(?![\w/-]|[.,:]\d)", _short_year),
     kind(r"(?<![\w.,/-])(\d{4})-(\d\d)(?![\w/-]|[.,:]\d)", _year_month),
+    kind(r"(?<![\w.,/-])(\d{1,2})/(\d{4})(?![\w/-]|[.,:]\d)", _slashed_month),
     kind(r"(?<![\w.,/-])(\d{4})/(\d\d)(?![\w/-]|[.,:]\d)", _school_year),
     kind(r"(?i)\b(c|ca|est)\.\s?(\d{4})\b(?![.,:/-]\d)", _about),
-    kind(rf"\b({_MONTH})\s(?:the\s)?({_DAY}){_SUFFIX}?(?:\s?-\s?({_DAY}){_SUFFIX}?)?{_END}(?:,?\s{_FOUR})?", _month_first),
+    kind(rf"\b({_MONTH})\s(the\s)?({_DAY}){_SUFFIX}?(?:\s?-\s?({_DAY}){_SUFFIX}?)?{_END}(?:,?\s{_FOUR})?", _month_first),
     kind(
         rf"(?i:\bthe\s)?(?<![\w.,:/$-])(?:({_DAY}){_SUFFIX}?\s?-\s?)?({_DAY})(?:{_SUFFIX})?(?:\sof)?\s({_MONTH})(?![a-z])"
         rf"(?:,?\s{_FOUR})?",

@@ -2,8 +2,8 @@
 
 import re
 
-from scoring.language.lattice import Kind, Said, either, kind, say, words
-from scoring.language.numerals import cardinal, ordinal
+from scoring.language.lattice import Kind, Said, Slots, either, kind, plainly, say, words
+from scoring.language.numerals import cardinal, ordinal, whole
 
 WORDS = frozenset(
     words(
@@ -17,11 +17,12 @@ SPELLED = frozenset(
         "fbi cia usa uk eu un us uae ufo bbc cnn nbc abc cbs ibm html http https url cpu gpu usb atm dna rna gps dvd cd tv pc ceo cfo cto"
         " cio phd faq id vip rsvp diy nba nfl nhl mlb ai iq api sql pdf csv xml ip tcp ussr gdp gmt utc pst iou epa irs nhs rspca ucla"
         " usda fda aka eta eda ios ev suv led lcd oled acl aaa aarp nypd lapd hiv ivf icu mri ecg eeg bmi adhd ocd vpn sms dj mc mp pm"
+        " tgif omg"
     )
 )
 """Abbreviations with a vowel, or none, whose letters are said one by one."""
 CHAPTERS = (
-    "Chapter|Part|Act|Volume|Vol\\.|Book|Section|Article|Title|Phase|Type|Class|Appendix|Figure|Table|Scene|Level|Stage|Mark|Unit|Lesson"
+    "Chapter|Part|Act|Volume|Vol\\.|No\\.|Book|Section|Article|Title|Phase|Type|Class|Appendix|Figure|Table|Scene|Level|Stage|Mark|Unit|Lesson"
     "|Grade|Category|Division|Tier|Super Bowl|Olympiad|Episode|Rocky|Apollo|Gemini|World War|Fantasy|Vatican|Schedule|Annex|Group"
 )
 """What is counted by Roman numerals: 'Chapter IV' is chapter four."""
@@ -52,7 +53,8 @@ def roman(numeral: str) -> int | None:
 
 def _chapter(match: re.Match[str]) -> Said | None:
     number = roman(match[2])
-    return None if number is None else say(match[1], either(cardinal(number)))
+    name = {"vol.": "volume", "no.": "number"}.get(match[1].lower(), match[1])
+    return None if number is None else say(name, either(cardinal(number)))
 
 
 def _ruler(match: re.Match[str]) -> Said | None:
@@ -83,7 +85,7 @@ def _capitals(match: re.Match[str]) -> Said | None:
     if number is not None:
         return say(either(cardinal(number), ordinal(number), " ".join(letters)), sure=False)
     spelled = [*letters[:-1], f"{letters[-1]}'s" if ending else letters[-1]]
-    if not _VOWEL.search(name):
+    if not _VOWEL.search(name) or (len(name) == 2 and not set(name) & set("AEIOU")):
         return say(*spelled)
     joined = letters + ending
     if letters in SPELLED:
@@ -100,8 +102,8 @@ def _shouted(match: re.Match[str]) -> bool:
 
 
 def _joined(match: re.Match[str]) -> Said:
-    """'R&D', 'AT&T', 'Q&A'."""
-    return say(*" ".join(match[0].lower().replace("&", " and ")).replace("a n d", "and").split())
+    """'R&D', 'AT&T', 'M&M's'."""
+    return say(" ".join(match[1].lower()), "and", " ".join(match[2].lower()) + match[3])
 
 
 def _before_figures(match: re.Match[str]) -> Said:
@@ -140,9 +142,14 @@ def _spelled(match: re.Match[str]) -> Said:
 
 def _hashtag(match: re.Match[str]) -> Said:
     """'#ThrowbackThursday'."""
-    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", match[1])
-    said = (" ".join(part.lower()) if part.isupper() and not _VOWEL.search(part) else part for part in parts)
-    return say(either("hashtag", "hash", ""), *said)
+    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", match[1])
+    return say(either("hashtag", "hash", ""), *(_hashed(part) for part in parts))
+
+
+def _hashed(part: str) -> Slots:
+    if part.isdecimal():
+        return whole(part, name=True)
+    return plainly(" ".join(part.lower()) if part.isupper() and not _VOWEL.search(part) else part)
 
 
 KINDS: tuple[Kind, ...] = (
@@ -152,11 +159,11 @@ KINDS: tuple[Kind, ...] = (
     kind(r"(?<![A-Za-z0-9.])((?:[A-Za-z]\.){2,12}(?:[A-Za-z](?![A-Za-z]))?)('s)?(?![A-Za-z0-9])", _dotted),
     kind(r"\b([IVX]{1,6})(?=\s(?:century|centuries)\b)", _century),
     kind(r"\bWW(I{1,2}|[12])\b", _world_war),
-    kind(r"\biOS\b", _spelled),
+    kind(r"\b(?:iOS|pH)\b", _spelled),
     kind(r"\b([A-G])#(?!\w)", _sharp),
-    kind(r"\b[A-Z]{1,3}&[A-Z]{1,3}\b", _joined),
+    kind(r"\b([A-Z]{1,3})&([A-Z]{1,3})('s|)\b", _joined),
     kind(r"\b([A-Z]{2,8})('?s|)(?![A-Za-z0-9'])", _capitals),
     kind(r"(?<![A-Za-z0-9'])([A-Za-z]{1,16})(?=-?\d)(?:-(?=\d))?", _before_figures),
     kind(r"(?<=\d)[A-Za-z]{1,3}(?![A-Za-z'])", _behind_figures),
-    kind(r"(?<![\w&#])#([A-Za-z]{1,40})(?![\w])", _hashtag),
+    kind(r"(?<![\w&#])#([A-Za-z][A-Za-z0-9]{0,39})(?![\w])", _hashtag),
 )

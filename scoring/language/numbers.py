@@ -34,6 +34,11 @@ PLURALS = {
     "1000000": "millions",
 }  # fmt: skip
 
+COUNTED = (
+    "people|users|customers|downloads|copies|views|votes|homes|households|jobs|members|residents|followers|subscribers|visitors|tourists"
+    "|barrels|units|readers|workers|voters|refugees|children|fans|players"
+)
+"""What is counted in millions: '5m people' have no length."""
 _TO = either("to", "", "through")
 
 
@@ -172,6 +177,12 @@ def _magnitude(match: re.Match[str]) -> Said:
     return say(said.slots, either(*((name, letter) if counts else (letter, name))), sure=said.sure)
 
 
+def _millions(match: re.Match[str]) -> Said:
+    """'5m people'."""
+    said = number(match[1])
+    return say(said.slots, "million", sure=said.sure)
+
+
 def _spaced(match: re.Match[str]) -> Said:
     """'12 345' is one number or two."""
     groups = match[0].split(" ")
@@ -217,6 +228,8 @@ def _ratio(match: re.Match[str]) -> Said:
     return say(number(match[1]).slots, either("to", ""))
 
 
+COUNTS = kind(rf"({NUMBER})m(?=\s(?i:{COUNTED})\b)", _millions)
+"""Looked for before units are."""
 KINDS: tuple[Kind, ...] = (
     kind(rf"(?i)\b({NUMBERED})\.?\s(\d{{2,4}})\b(?![.,:/^%-]\d|%)", _named),
     kind(r"(?:\b[Nn]o\.\s{0,2}|(?<![\w#])#)(\d{1,9})\b(?![.,:/-]\d)", _counted),
@@ -229,14 +242,14 @@ KINDS: tuple[Kind, ...] = (
     kind(rf"({NUMBER})\s?-\s?(?=\.?\d[\d.,]*+\s?=)", _difference),
     kind(rf"({NUMBER})\s?-\s?(?=\.?\d)", _range_or_score),
     kind(r"(?<![\w/.,])(\d++)[ -](\d++)/(\d++)\b(?!/)", _mixed),
-    kind(r"(?<![\w/.,])(\d{1,9})/(\d{1,9})\b(?![/\d])", _fraction),
+    kind(r"(?<![\w/.,])(\d{1,9})/(\d{1,9})(?:rds?|ths?|nds?)?\b(?![/\d])", _fraction),
     kind(r"(?<=[\w)])\^(-?)(\d{1,30})", _power),
     kind(rf"({NUMBER})(?:(K|k|M|B)|\s?(bn|mn|tn))(?![A-Za-z0-9])(?=(\s[a-z]{{2}}|))", _magnitude),
     kind(r"(?<![\d.,])[1-9]\d{0,2}(?: \d{3}){1,4}(?![\d.,]*\d| \d)", _spaced),
     kind(r"(?<=\d)\s?[xX×]\s?(?=\d)", _by),
     kind(r"(?<=\d)[xX×](?![A-Za-z0-9])", _times),
-    kind(r"(?<![\w)\]])-(?=[$£€¥.]?\d)", _minus),
     kind(r"(?:(?<=[\d%°])|(?<=\d[ap]m)|(?<=[ap]\.m\.)|(?<=°[CF]))\s?-\s?(?=[$£€]?\d)", _joint),
+    kind(r"(?<![\w)\]])-(?=[$£€¥.]?\d)", _minus),
     kind(r"(?<=\d)[eE]([+-]?)(?=\d{1,3}(?!\d))", _exponent),
     kind(r"(?<=\d)\s/\s(?=\d)", _divided),
     kind(r"%", _percent),

@@ -40,6 +40,7 @@ KINDS: tuple[Kind, ...] = (
     *telephone.KINDS,
     *clock.KINDS,
     *money.KINDS,
+    numbers.COUNTS,
     *units.KINDS,
     *numbers.KINDS,
     *abbreviations.KINDS,

@@ -140,10 +140,11 @@ KINDS: tuple[Kind, ...] = (
     kind(r"(?<![\w.,'])(\d{1,2})'\s?(\d{1,2})(?:\"|''|(?![\w'.,]))", _feet_inches),
     kind(r"(?<![\w.,])(\d{1,2})\s?ft\.?\s?(\d{1,2})\s?in\b\.?", _feet_inches),
     kind(rf"(?<![\w.,'])(\d{{1,3}})'(?=\s((?i:{LONG}|{BOARDS}))\b)", _feet),
+    kind(r"(?<=by\s)(\d{1,3})\s?in\b\.?()(?!\s[a-z])", _inches),
     kind(rf"({NUMBER})\s?in\b\.?(?=\s((?i:{LONG}|{SIZED}))\b)", _inches),
     kind(rf"({NUMBER})(?:\"|'')(?=\s((?i:{LONG}|{SIZED}))\b|-)", _inches),
     kind(
-        rf"(?<![A-Za-z])(?<![A-Za-z]-)({NUMBER})(\s|-|){_PREFIX}({_UNIT})(?:\^?([23]))?(?:/({_PER}|(?i:{_ANY_CASE})))?(?![A-Za-z0-9])"
+        rf"(?:(?<![A-Za-z])|(?<=\d[xX]))(?<![A-Za-z]-)({NUMBER})(\s|-|){_PREFIX}({_UNIT})(?:\^?([23]))?(?:/({_PER}|(?i:{_ANY_CASE})))?(?![A-Za-z0-9])"
         r"(?!/\w)(?<![WVL](?=\.\s[A-Z]))",
         _measure,
     ),

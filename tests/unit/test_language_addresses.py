@@ -54,6 +54,16 @@ ADDRESSES = {
     "@jane_doe": "at jane underscore doe",
     "follow @jane": "follow at jane",
     "end of sentence.Next one": "end of sentence next one",
+    "https://t.co/abc": "h t t p s colon slash slash t dot co slash abc",
+    "user@host": "user at host",
+    "foo.bar": "foo bar",
+    "foo.com.": "foo dot com",
+    "(foo.com)": "foo dot com",
+    "foo.com/bar.": "foo dot com slash bar",
+    "foo.com/bar?": "foo dot com slash bar",
+    "a@b.c": "a at b dot c",
+    "node.js": "node dot j s",
+    "Yahoo!": "yahoo",
 }
 
 

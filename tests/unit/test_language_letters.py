@@ -82,6 +82,10 @@ SIGNS = {
     "5 µm": "five micrometers",
     "5 μg": "five micrograms",
     "10 Ω": "ten ohms",
+    "what?!": "what",
+    "wait -- what": "wait what",
+    "a/b": "a b",
+    "&c.": "and c",
 }
 
 
@@ -119,6 +123,10 @@ DOUBTS = {
     "Ariane VI and IV": ("Ariane VI", "IV"),
     "5s": ("5s",),
     "No 10": ("No 10",),
+    "05/2020": ("05/2020",),
+    "10/10 and 2/1": ("10/10", "2/1"),
+    "$,5 or $1,00": ("$", "$1,00"),
+    "24/7/365": ("/",),
     "3'30\"": ("3'30\"",),
     "6 kr. or 6 crowns": ("6 kr.",),
 }

@@ -92,6 +92,26 @@ MEASURES = {
     "a 5' board": "a five foot board",
     "2 L bottle": "two liters bottle",
     "10 V. Smith": "ten v smith",
+    "3.2m": "three point two meters",
+    "the 100m dash": "the one hundred meters dash",
+    "100 m": "one hundred meters",
+    "1 in. by 2 in.": "one inch by two inch",
+    "5 ft": "five feet",
+    "5-ft": "five foot",
+    "six-foot-10": "six foot ten",
+    "6' 4": "six feet four inches",
+    "1,500 sq ft": "one thousand five hundred square feet",
+    "10x10 ft": "ten by ten feet",
+    "1Gb": "one gigabit",
+    "10 Gb/s": "ten gigabits per second",
+    "10 Gbps": "ten gigabits per second",
+    "5 TB": "five terabytes",
+    "5V": "five volts",
+    "5 mA": "five milliamps",
+    "3 g": "three grams",
+    "a 3G phone": "a three g phone",
+    "5°": "five degrees",
+    "-5° C": "minus five degrees celsius",
 }
 
 TIMES = {
@@ -126,6 +146,13 @@ TIMES = {
     "16:9": "sixteen to nine",
     "John 3:16": "john three sixteen",
     "10:30:15": "ten thirty fifteen",
+    "10:00": "ten o'clock",
+    "6 a.m.-7 p.m.": "six a m to seven p m",
+    "6am-7pm": "six a m to seven p m",
+    "7 o'clock": "seven o'clock",
+    "12 a.m.": "twelve a m",
+    "13:00 hrs": "thirteen hundred hours",
+    "John 3:16-18": "john three sixteen to eighteen",
 }
 
 

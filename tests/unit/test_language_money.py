@@ -72,6 +72,21 @@ SUMS = {
     "10 bucks": "ten bucks",
     "£5-£10k": "five to ten thousand pounds",
     "$1,000-2,000": "one thousand to two thousand dollars",
+    "It costs $5 a day.": "it costs five dollars a day",
+    "a $5 bill": "a five dollar bill",
+    "a $5-bill": "a five dollar bill",
+    "$5bn": "five billion dollars",
+    "£1.2bn": "one point two billion pounds",
+    "$1.00 million": "one point zero zero million dollars",
+    "$2 million-$3 million": "two million to three million dollars",
+    "5¢ each": "five cents each",
+    "10p": "ten p",
+    "€ 5": "five euros",
+    "£5.5": "five point five pounds",
+    "£5.55": "five pounds fifty five pence",
+    "$5.555": "five point five five five dollars",
+    "$5.": "five dollars",
+    "1 USD": "one u s dollar",
 }
 
 

@@ -59,6 +59,29 @@ INITIALS = {
     "dogs'": "dogs",
     "James's": "james's",
     "it's": "it's",
+    "D.C.": "d c",
+    "I-5": "i five",
+    "US-101": "u s one hundred one",
+    "M25": "m twenty five",
+    "B&B": "b and b",
+    "AT&T's": "a t and t's",
+    "M&M's": "m and m's",
+    "PhDs": "p h d's",
+    "DIY": "d i y",
+    "NY": "n y",
+    "N.Y.": "n y",
+    "J.K. Rowling": "j k rowling",
+    "JFK's": "j f k's",
+    "H2SO4": "h two s o four",
+    "pH 7": "p h seven",
+    "iPhone": "iphone",
+    "YouTube": "youtube",
+    "3M": "three m",
+    "7UP": "seven u p",
+    "TGIF": "t g i f",
+    "#a1": "hashtag a one",
+    "#1 fan": "number one fan",
+    "Q1 2020": "q one two thousand twenty",
 }
 
 ROMAN = {
@@ -93,6 +116,12 @@ ROMAN = {
     "MIX": "mix",
     "CIVIL": "civil",
     "XVI century": "sixteenth century",
+    "Title IX": "title nine",
+    "No. IV": "number four",
+    "Henry V.": "henry the fifth",
+    "Act I": "act one",
+    "King Charles III": "king charles the third",
+    "Class A": "class a",
 }
 
 SHORT = {
@@ -172,6 +201,18 @@ SHORT = {
     "give it to US": "give it to u s",
     "the US army": "the u s army",
     "A+": "a plus",
+    "1st Lt.": "first lieutenant",
+    "10 Downing St.": "ten downing street",
+    "10 Downing St": "ten downing street",
+    "Wall St. fell": "wall street fell",
+    "St. Louis, Mo.": "saint louis mo",
+    "St. Paul's": "saint paul's",
+    "Mt. St. Helens": "mount saint helens",
+    "Dr. Martin Luther King Jr. Blvd.": "doctor martin luther king junior boulevard",
+    "Vol. II": "volume two",
+    "vols. 1-3": "volumes one to three",
+    "5th Avenue": "fifth avenue",
+    "Rev. 21:4": "rev twenty one to four",
 }
 
 
