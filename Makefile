@@ -13,7 +13,7 @@ STUDY_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
 
-.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker study-voices
+.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker study-voices study-delivery
 $(VENV)/.ready: pyproject.toml constraints.txt scoring/judges/packages.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -115,6 +115,9 @@ study-order: $(VENV)/.ready
 # Does the embedded profile tell one voice from two? Printed only: the anchors' comment states it.
 study-speaker: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.study_speaker
+
+study-delivery: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.study_delivery $(STUDY_ARGS)
 
 study-round-variance: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.study_round_variance --out docs/measured/round_variance.json

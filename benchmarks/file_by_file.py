@@ -33,7 +33,6 @@ class FileByFile:
 
     def __init__(self, groups: Sequence[Group]) -> None:
         self._recogniser = Recogniser(prompt.text for group in groups for prompt in group.prompts)
-        self._speaker = SpeakerJudge()
 
     def sample(self, group: Group, index: int, said: Spoken) -> Utterance:
         """Judge one sample by everything that needs no second one."""
@@ -52,7 +51,7 @@ class FileByFile:
         """Judge a group's samples, and a voice pair as one."""
         utterances = [self.sample(group, index, spoken) for index, spoken in enumerate(said)]
         if group.kind.value == "voice":
-            self._speaker.compare(*utterances)
+            SpeakerJudge().compare(*utterances)
 
 
 def load(audio: Audio) -> Wave:

@@ -110,55 +110,42 @@ def parse_description(description: str) -> Voice:
     return Voice(register=register, **(levels if register else levels | {Attribute.PITCH.value: ORDINARY}))
 
 
-RATE_EDGES = (3.51, 6.19, 8.87, 11.54, 14.22, 16.90, 19.58, 22.26)
-"""Phonemes per second of speech. Source of these and of the F0 edges: Data-Speech's first release (Lacombe et al. 2024, after Lyth and
-King 2024): seven bins between eight edges."""
-PITCH_EDGES = {
-    Register.LOW: (74.0, 88.6, 103.0, 118.0, 132.0, 147.0, 162.0, 176.0),
-    Register.HIGH: (130.0, 149.0, 168.0, 186.0, 205.0, 223.0, 242.0, 261.0),
+EDGES: Mapping[Attribute, tuple[float, ...]] = {
+    Attribute.RATE: (6.0, 7.3, 8.7, 10.3, 14.0, 16.0, 18.4, 21.0),
+    Attribute.PITCH: (-7.5, -5.0, -3.0, -1.5, 1.5, 3.0, 5.0, 7.5),
+    Attribute.EXPRESSION: (0.0, 0.5, 1.0, 1.8, 2.8, 3.6, 4.6, 6.0),
 }
-"""Mean F0 in Hz."""
-EXPRESSION_EDGES = (0.0, 17.4, 34.9, 52.3, 69.7, 87.2, 104.6, 122.0)
-"""Standard deviation of F0 in Hz."""
-LOUDNESS_EDGES = (-39.0, -35.0, -31.0, -27.0, -23.0, -19.0, -15.0, -11.0)
-"""LUFS; a choice of this project, with ordinary speech (-27 … -23) in the middle."""
+"""The eight edges of an attribute's seven bins: phonemes per second of speech; semitones from the middle of the register; standard
+deviation of F0 in semitones. Set on a person and three neural voices, whose ordinary reading lies in the middle bin of rate (medians
+10.8 … 12.8) and in or beside that of expression (2.0 … 3.0). Loudness has none: a recording's level says nothing of the voice's own."""
+MIDDLE_HZ = {Register.LOW: 100.0, Register.HIGH: 200.0}
+"""Ordinary F0 of a register: medians of low voices at hand are 93 … 105, of high ones 175 … 210."""
 
 
-def edges(attribute: Attribute, register: Register | None) -> tuple[float, ...]:
-    """The eight edges of an attribute's seven bins, in the unit it is measured in; raises ValueError for a pitch of no register."""
-    match attribute:
-        case Attribute.RATE:
-            return RATE_EDGES
-        case Attribute.PITCH:
-            if register is None:
-                raise ValueError("a pitch is measured on the scale of a register")
-            return PITCH_EDGES[register]
-        case Attribute.EXPRESSION:
-            return EXPRESSION_EDGES
-        case Attribute.LOUDNESS:
-            return LOUDNESS_EDGES
-
-
-def level(attribute: Attribute, register: Register | None, value: float) -> int:
-    """The bin that a value falls in, 0 … 6; values beyond the outer edges fall in the outer bins.
-
-    >>> level(Attribute.LOUDNESS, Register.LOW, -25.0), level(Attribute.LOUDNESS, Register.LOW, -60.0)
-    (3, 0)
-    """
-    inner = edges(attribute, register)[1:-1]
-    return bisect_right(inner, value)
-
-
-def centre(attribute: Attribute, register: Register | None, wanted: int) -> float:
-    """The middle of a bin."""
-    scale = edges(attribute, register)
+def centre(attribute: Attribute, wanted: int) -> float:
+    """The middle of a level's bin, in the attribute's unit; raises KeyError for loudness."""
+    scale = EDGES[attribute]
     return (scale[wanted] + scale[wanted + 1]) / 2
 
 
-def agreement(asked: int, measured: int) -> float:
-    """Ordinal agreement of two levels, `1 - |asked - measured| / 6`: 1 for equal ones, 0 for opposite ends, more is better.
+def place(attribute: Attribute, value: float) -> float:
+    """Where a value lies on its attribute's scale: a level's own number in the middle of its bin, -0.5 … 6.5 at and beyond the ends.
 
-    >>> agreement(asked=1, measured=4)
+    Raises KeyError for loudness.
+
+    >>> place(Attribute.RATE, 12.15), place(Attribute.RATE, 14.0), place(Attribute.RATE, 99.0)
+    (3.0, 3.5, 6.5)
+    """
+    scale = EDGES[attribute]
+    inside = min(max(value, scale[0]), scale[-1])
+    below = min(bisect_right(scale, inside), LEVELS) - 1
+    return below - 0.5 + (inside - scale[below]) / (scale[below + 1] - scale[below])
+
+
+def agreement(asked: int, found: float) -> float:
+    """Nearness of a place on the scale to the asked level, `max(0, 1 - |asked - found| / 6)`, 0 … 1, more is better.
+
+    >>> agreement(asked=1, found=4.0)
     0.5
     """
-    return 1.0 - abs(asked - measured) / (len(RATE_EDGES) - 2)
+    return max(0.0, 1.0 - abs(asked - found) / (LEVELS - 1))

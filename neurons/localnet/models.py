@@ -25,10 +25,11 @@ _WRONG_WORDS = (
 )
 _NEVER_ENDS = 1_000_000_000
 
-# Per register (low, high), from the least to the most of each attribute: set by measurement, so that each level lands in its bin.
-_RATE = ((80, 98, 132, 158, 195, 232, 275), (82, 102, 132, 158, 214, 254, 280))
-_PITCH = ((27, 45, 58, 70, 80, 90, 99), (11, 25, 36, 47, 56, 65, 74))
-_RANGE = ((0, 0, 75, 50, 85, 85, 99), (0, 54, 80, 50, 85, 99, 99))
+# Per register (low, high), from the least to the most of each attribute: set by measurement, so that each level of rate and pitch lands
+# in its bin. espeak-ng's range ends at 99, 2.5 semitones: it cannot be as lively as levels 4 to 6 ask.
+_RATE = ((90, 112, 133, 171, 214, 246, 286),) * 2
+_PITCH = ((0, 18, 30, 45, 59, 69, 83), (3, 21, 34, 49, 63, 73, 87))
+_RANGE = ((8, 25, 50, 50, 99, 99, 99),) * 2
 _AMPLITUDE = ((14, 20, 31, 50, 80, 122, 200),) * 2
 _CLEAR = {"low": "en-us+edward", "high": "en-us+f2"}
 _MUMBLING = {"low": "en-us+m1", "high": "en-us+f3"}

@@ -3,12 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 import torch
 
-from prompts.voices import ORDINARY, Voice, agreement, level
-from scoring.audio.audio import FLOOR_DBFS, FRAME_SECONDS, HANGOVER_FRAMES, Audio, activity, trim
+from prompts.voices import MIDDLE_HZ, Attribute, Register, Voice, agreement, place
+from scoring.audio.audio import FRAME_SECONDS, Audio, activity, trim
 from scoring.audio.clip import RATE, Clip
 from scoring.audio.pitch import PitchTrack, quantiles, track
 from scoring.judges.judge import Utterance
@@ -17,12 +16,12 @@ from scoring.judges.word_timing import WordFinder, WordSpan, said_mask
 from scoring.report import Metrics
 from scoring.scores.aggregate import METRICS
 
-LOUD_DB = 30.0
-"""Frames this much weaker than the loudest one are not counted as speech where its level is described."""
 NORMAL_RANGE = 2.563
 """Standard deviations from the 10th to the 90th percentile of a normal distribution."""
-LEAST_RANGE = 2.0
-"""Semitones between the 10th and the 90th percentile of F0: a person who reads aloud, and not in a flat tone, has more."""
+SHARED_HZ, SAME_PERIOD = 500.0, 0.06
+"""A voice's sound above this frequency repeats itself with its pitch too, but for so large a share."""
+VOICELESS = -24.0
+"""Semitones: the pitch of a sound without a voiced frame, below every register."""
 
 
 class DeliveryJudge:
@@ -30,20 +29,15 @@ class DeliveryJudge:
 
     A prompt that asks nothing of the voice has no metrics here.
 
-    Metrics: `phoneme_rate` (phonemes per second of speech), `f0_median` and `f0_spread` (Hz over voiced frames by their power, 0
-    if none is voiced; the spread is the standard deviation of a normal distribution with the same 10th and 90th percentiles),
-    `lufs` (BS.1770, LUFS) and `delivery`: the mean ordinal agreement in [0, 1], more is better, over the asked attributes. Pitch
-    is one of them wherever the description names a register, because it is measured on that register's scale.
-
-    Not asked for in words: `f0_range` (semitones between the 10th and the 90th percentile), `energy_sd` (standard deviation of
-    the level of 20 ms frames of speech, dB), `pause_share` (share of the time from the first to the last speech that is silent
-    for more than 0.2 s, 0 … 1). Charged, less is better: `flatness`, semitones that `f0_range` falls short of a human reader's
-    least, 0 … 2, where no flat tone was asked for; `stray`, seconds of sound that belong to no word of the prompt; `borrowed`, share of
-    the frames with a period whose harmonics do not have it, 0 … 1.
+    Metrics: `phoneme_rate` (phonemes per second of speech), `f0_median` (Hz over voiced frames by their power, 0 if none is voiced),
+    `f0_height` (the same in semitones from the middle of the register asked, where one is) and `f0_spread` (semitones: the standard
+    deviation of a normal distribution with the same 10th and 90th percentiles, for octave errors at creaks ruin the plain one);
+    `lufs` (BS.1770, LUFS); `delivery`: the least agreement over the asked attributes, 0 … 1, more is better; `stray`: seconds of
+    sound that belong to no word of the prompt, less is better.
     """
 
     name = "delivery"
-    version = "5"
+    version = "6"
 
     def __init__(self, finder: WordFinder) -> None:
         self._finder = finder
@@ -56,50 +50,72 @@ class DeliveryJudge:
 def _measure(utterance: Utterance, spans: Sequence[WordSpan]) -> Metrics:
     clip, voice = utterance.clip, utterance.prompt.voice
     words = [span.word for span in spans if span.said]
-    found = track(words_only(clip, spans))
-    low, middle, high = quantiles(found, (0.1, 0.5, 0.9))
+    low, middle, high = quantiles(pitch_of_all(words_only(clip, spans)), (0.1, 0.5, 0.9))
     metrics = {
         "phoneme_rate": count_phonemes(words) / word_seconds(clip, spans) if words else 0.0,
         "f0_median": middle,
-        "f0_spread": (high - low) / NORMAL_RANGE,
-        "f0_range": 12.0 * math.log2(high / low) if low > 0.0 else 0.0,
+        "f0_spread": semitones(low, high) / NORMAL_RANGE if low > 0.0 else 0.0,
         "lufs": clip.lufs,
-        "energy_sd": energy_sd(clip.speech),
-        "pause_share": pause_share(clip.speech, clip.floor),
         "stray": stray(clip, spans),
-        "borrowed": borrowed(found),
     }
-    agreed = [
-        agreement(voice.level(attribute), level(attribute, voice.register, metrics[METRICS[attribute]]))
-        for attribute in voice.judged
-    ]
-    return {
-        **metrics,
-        "flatness": flatness(voice, metrics["f0_range"]),
-        "delivery": math.fsum(agreed) / len(agreed),
-    }
+    if voice.register is not None:
+        metrics["f0_height"] = height(middle, voice.register)
+    return {**metrics, "delivery": obedience(voice, metrics)}
 
 
-def flatness(voice: Voice, semitones: float) -> float:
-    """Semitones that a voice falls short of the least range, 0 … 2, less is better; a voice that was asked to be flat may be.
+def obedience(voice: Voice, metrics: Metrics) -> float:
+    """The least agreement of what was measured with what was asked, 0 … 1, more is better: who follows one word and not the other
+    has not done what the description says.
 
-    >>> from prompts.voices import Register
-    >>> flatness(Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3), semitones=0.5)
-    1.5
+    Loudness is no part of it: one clip does not show what is loud for its voice. A pair does, by how far its sides lie apart.
+
+    >>> obedience(Voice(rate=1, expression=5), {"phoneme_rate": 8.0, "f0_spread": 2.3})  # as slow as asked, two levels too flat
+    0.6666666666666667
     """
-    return 0.0 if voice.expression < ORDINARY else max(0.0, LEAST_RANGE - semitones)
+    measured = [attribute for attribute in voice.judged if attribute is not Attribute.LOUDNESS]
+    return min((agreement(voice.level(a), place(a, metrics[METRICS[a]])) for a in measured), default=1.0)
 
 
-def borrowed(found: PitchTrack) -> float:
-    """Share of the frames with a period whose harmonics do not have it, 0 … 1, less is better.
+def pitch_of_all(audio: Audio) -> PitchTrack:
+    """Pitch of the frames whose sound above 500 Hz has the same period, within 6 %; the others count as unvoiced.
 
-    A tone under the speech lends it a pitch, but no harmonics.
+    Whoever adds a tone under the words gives them no pitch of his choice: it is not in the rest of the sound.
 
-    >>> borrowed(track(Audio(0.1 * torch.sin(torch.arange(16_000) * 2 * math.pi * 150.0 / 16_000), 16_000)))  # nothing but a tone
-    1.0
+    >>> time = torch.arange(16_000) / RATE
+    >>> tone, buzz = (sum(torch.sin(2 * math.pi * 150.0 * k * time) / k for k in range(1, n)) for n in (2, 9))
+    >>> [int(pitch_of_all(Audio(0.1 * wave, RATE)).voiced.sum()) for wave in (tone, buzz)]
+    [0, 96]
     """
-    periodic = int(found.periodic.sum())
-    return 1.0 - int((found.voiced & found.periodic).sum()) / periodic if periodic else 0.0
+    found, above = track(audio), track(_above(audio, SHARED_HZ))
+    apart = (found.hertz / above.hertz.clamp(min=1.0) - 1.0).abs()
+    shared = found.voiced & above.voiced & (apart < SAME_PERIOD)
+    return replace(found, hertz=torch.where(shared, found.hertz, 0.0))
+
+
+def _above(audio: Audio, hertz: float) -> Audio:
+    """The sound above a frequency, with a ramp of 40 % of it around it."""
+    spectrum = torch.fft.rfft(audio.samples.to(torch.float64))
+    frequency = torch.arange(spectrum.shape[0], dtype=torch.float64) * (audio.rate / max(1, audio.samples.shape[0]))
+    gain = ((frequency / hertz - 0.8) / 0.4).clamp(0.0, 1.0)
+    return Audio(torch.fft.irfft(spectrum * gain, n=audio.samples.shape[0]).to(torch.float32), audio.rate)
+
+
+def semitones(low: float, high: float) -> float:
+    """`12 log2(high / low)`, between two frequencies above 0.
+
+    >>> semitones(110.0, 220.0)
+    12.0
+    """
+    return 12.0 * math.log2(high / low)
+
+
+def height(hertz: float, register: Register) -> float:
+    """Semitones above the middle of a register, less than 0 below it.
+
+    >>> height(200.0, Register.LOW), height(0.0, Register.LOW)
+    (12.0, -24.0)
+    """
+    return semitones(MIDDLE_HZ[register], hertz) if hertz > 0.0 else VOICELESS
 
 
 def words_only(clip: Clip, spans: Sequence[WordSpan]) -> Audio:
@@ -125,28 +141,3 @@ def stray(clip: Clip, spans: Sequence[WordSpan]) -> float:
     active = activity(clip.at(RATE), clip.floor)
     taken = said_mask([replace(span, said=True) for span in spans], active.shape[0], 1.0 / FRAME_SECONDS)
     return int((active & ~taken).sum()) * FRAME_SECONDS
-
-
-def energy_sd(speech: Audio) -> float:
-    """Standard deviation in dB of the level of the 20 ms frames of speech at most `LOUD_DB` below the loudest; more is livelier.
-
-    >>> steps = torch.cat([torch.full((8_000,), 0.1), torch.full((8_000,), 0.05)])  # two levels, 6.02 dB apart
-    >>> round(energy_sd(Audio(steps, 16_000)), 2)
-    3.01
-    """
-    frame = round(FRAME_SECONDS * speech.rate)
-    frames = speech.samples[: speech.samples.shape[0] // frame * frame].reshape(-1, frame).to(torch.float64)
-    levels = 10.0 * torch.log10(frames.square().mean(dim=1).clamp(min=1e-12))
-    return float(levels[levels > levels.max() - LOUD_DB].std(correction=0))
-
-
-def pause_share(speech: Audio, floor: float = FLOOR_DBFS) -> float:
-    """Share of silent time in speech trimmed at `floor` dBFS, 0 … 1; `activity` rounds off the ends of silences, which are added again.
-
-    >>> tone = 0.1 * torch.sin(torch.arange(16_000) * 0.3)
-    >>> round(pause_share(Audio(torch.cat([tone, torch.zeros(16_000), tone]), 16_000)), 3)
-    0.333
-    """
-    active: list[bool] = activity(speech, floor).tolist()
-    starts = sum(was and not now for was, now in pairwise(active))
-    return (active.count(False) + 2 * HANGOVER_FRAMES * starts) / len(active)

@@ -26,10 +26,10 @@ def expected_seconds(prompt: Prompt) -> float:
     >>> from prompts.voices import Register, Voice
     >>> ordinary = Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3)
     >>> prompt = Prompt(id="p", text="Take the silver ring.", description="", voice=ordinary)
-    >>> round(expected_seconds(prompt), 3)  # 13 phonemes at 12.88 a second
-    1.009
+    >>> round(expected_seconds(prompt), 3)  # 13 phonemes at 12.15 a second
+    1.07
     """
-    return count_phonemes(normalise(prompt.text)) / centre(Attribute.RATE, prompt.voice.register, prompt.voice.rate)
+    return count_phonemes(normalise(prompt.text)) / centre(Attribute.RATE, prompt.voice.rate)
 
 
 def examine(prompt: Prompt, spoken: Spoken | None, limits: SubmissionLimits) -> Clip | Gate:

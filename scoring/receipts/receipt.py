@@ -219,7 +219,7 @@ def expected_seconds(prompt: Prompt) -> float:
     Whoever compares two models needs no dictionary for it: both are measured by the same letters.
     """
     letters = sum(character.isalnum() for character in prompt.text)
-    return letters / centre(Attribute.RATE, prompt.voice.register, prompt.voice.rate)
+    return letters / centre(Attribute.RATE, prompt.voice.rate)
 
 
 def speed(timings: Mapping[str, float], asked: Sequence[Group]) -> int:

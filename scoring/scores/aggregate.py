@@ -24,7 +24,7 @@ from scoring.types import Micro, to_micro
 
 METRICS = {
     Attribute.RATE: "phoneme_rate",
-    Attribute.PITCH: "f0_median",
+    Attribute.PITCH: "f0_height",
     Attribute.EXPRESSION: "f0_spread",
     Attribute.LOUDNESS: "lufs",
 }

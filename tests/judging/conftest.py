@@ -45,7 +45,7 @@ def tone() -> Callable[..., Audio]:
     def build(hertz: float, depth: float = 0.0, amplitude: float = 0.2, seconds: float = 2.0, rate: int = 16_000) -> Audio:
         time = torch.arange(round(seconds * rate), dtype=torch.float64) / rate
         phase = 2 * math.pi * hertz * time - depth / 2.0 * torch.cos(2 * math.pi * 2.0 * time)  # 2 Hz vibrato
-        wave = sum(torch.sin(k * phase) / k for k in range(1, 6))
+        wave = sum(torch.sin(k * phase) / k for k in range(1, 11))
         return Audio((amplitude * torch.as_tensor(wave)).to(torch.float32), rate)
 
     return build

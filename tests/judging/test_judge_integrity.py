@@ -33,10 +33,10 @@ def spoken(pcm: bytes, rate: int = RATE, failure: Gate | None = None) -> Spoken:
 
 
 def test_the_expected_length_follows_phonemes_and_the_asked_rate() -> None:
-    """25 phonemes at 12.88 per second, the middle of the ordinary bin; slower when asked slower."""
-    assert expected_seconds(PROMPT) == pytest.approx(25 / 12.88)
+    """25 phonemes at 12.15 per second, the middle of the ordinary bin; slower when asked slower."""
+    assert expected_seconds(PROMPT) == pytest.approx(25 / 12.15)
     slow = Prompt(id="g00.a", text=PROMPT.text, description="", voice=PROMPT.voice.with_level(Attribute.RATE, 1))
-    assert expected_seconds(slow) == pytest.approx(25 / 7.53)
+    assert expected_seconds(slow) == pytest.approx(25 / 8.0)
 
 
 @pytest.mark.parametrize(

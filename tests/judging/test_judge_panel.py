@@ -85,10 +85,10 @@ def reports(
 
 
 def test_a_clear_voice_beats_a_hard_one_beats_wrong_words(reports: Mapping[str, EvaluationReport]) -> None:
-    """Each by a clear lead; wrong words are near zero."""
+    """Each by a lead; no formant voice is near a natural one, and wrong words are near zero."""
     clear, hard, wrong = (reports[name].score for name in ("clear", "hard", "wrong"))
-    assert clear > hard + 150_000
-    assert hard > wrong + 100_000
+    assert clear > hard + 50_000
+    assert hard > wrong + 30_000
     assert wrong < 100_000
 
 

@@ -49,8 +49,8 @@ PERFECT = {
     "delivery": 1.0,
     "lufs": -23.0,
     "phoneme_rate": 12.0,
-    "f0_median": 120.0,
-    "f0_spread": 30.0,
+    "f0_height": 0.0,
+    "f0_spread": 2.4,
 }
 
 
@@ -205,7 +205,7 @@ def test_a_counterfactual_pair_must_move(low: float, high: float, expected: int)
     ("contrast", "measure"),
     [
         pytest.param(Attribute.RATE, "phoneme_rate", id="rate"),
-        pytest.param(Attribute.PITCH, "f0_median", id="pitch"),
+        pytest.param(Attribute.PITCH, "f0_height", id="pitch"),
         pytest.param(Attribute.EXPRESSION, "f0_spread", id="expression"),
         pytest.param(Attribute.LOUDNESS, "lufs", id="loudness"),
     ],

@@ -17,7 +17,7 @@ from prompts.groups import Prompt, TextKind
 from prompts.inflect import article
 from prompts.texts import KINDS, Texts, deal, grammars
 from prompts.vocabulary import Form, inflect, vocabulary
-from prompts.voices import ORDINARY, Attribute, Register, centre
+from prompts.voices import ORDINARY, Attribute, centre
 from scoring.competition import load
 from scoring.judges.recognition.dictionary import count_phonemes, pronunciations, unknown
 from scoring.language.text import doubts, normalise
@@ -189,7 +189,7 @@ def test_rounds_stay_new() -> None:
 
 def test_a_round_is_said_in_four_minutes() -> None:
     """The expected speech of a whole evaluation at an ordinary rate; a single text lasts one to twenty seconds."""
-    rate = centre(Attribute.RATE, Register.LOW, ORDINARY)
+    rate = centre(Attribute.RATE, ORDINARY)
     for prompts in rounds():
         seconds = [count_phonemes(normalise(prompt.text)) / rate for prompt in prompts]
         assert sum(seconds) <= MOST_SECONDS

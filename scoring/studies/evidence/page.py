@@ -7,12 +7,13 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from prompts.generate import SEED_BYTES, generate
+from prompts.generate import ASKED_LEVELS, SEED_BYTES, generate
 from prompts.groups import GroupPlan, TextKind
 from prompts.texts import KINDS, Texts, grammars
-from prompts.voices import Attribute
+from prompts.voices import EDGES, LEVELS, MIDDLE_HZ, Attribute
 from scoring.competition import Competition, Profile, load
 from scoring.judges import integrity
+from scoring.judges.delivery import SHARED_HZ
 from scoring.judges.panel import Panel
 from scoring.ranking import duel
 from scoring.report import Factor
@@ -35,8 +36,8 @@ _LONG_ROUND = 200
 """Texts among which every kind has an example."""
 MOVE_UNITS: Mapping[Attribute, str] = {
     Attribute.RATE: "phonemes per second",
-    Attribute.PITCH: "Hz",
-    Attribute.EXPRESSION: "Hz",
+    Attribute.PITCH: "semitones",
+    Attribute.EXPRESSION: "semitones",
     Attribute.LOUDNESS: "LU",
 }
 
@@ -70,7 +71,7 @@ MEASURES: Mapping[str, Measure] = {
         "dB", "the way in which the spectrum changes from one hundredth of a second to the next, against natural voices'"
     ),
     "cepstral_distance": Measure("dB", "the same for the spectrum's fine shape, where formants are"),
-    "delivery": Measure("0 … 1", "nearness of the measured levels to the asked ones, over the asked attributes"),
+    "delivery": Measure("0 … 1", "nearness of the measured to the asked, of the attribute that was followed least"),
     "leading_silence": Measure("s", "silence before the first sound"),
     "trailing_silence": Measure("s", "silence after the last sound"),
     "longest_pause": Measure("s", "the longest silence inside"),
@@ -88,21 +89,12 @@ MEASURES: Mapping[str, Measure] = {
     "holes": Measure("share", "cells of the spectrum with nothing in them between full ones, as gating leaves them"),
     "decay": Measure("dB/s", "speed of the bands' fastest falls: slow in a reverberant room"),
     "echo": Measure("0 … 1", "likeness of the sound with itself 40 to 400 ms later"),
-    "speaker_similarity": Measure(
-        "cosine", "likeness of the two voices of a pair, as a network hears it that tells speakers apart"
-    ),
+    "speaker_similarity": Measure("cosine", "likeness of the two clips of a voice pair"),
     "phoneme_rate": Measure("1/s", "phonemes of the words said per second of them"),
     "f0_median": Measure("Hz", "median fundamental frequency of the words said, voiced frames counting by their power"),
-    "f0_spread": Measure("Hz", "its standard deviation, as read from the 10th and the 90th percentile"),
-    "f0_range": Measure("semitones", "from the 10th to the 90th percentile of fundamental frequency"),
-    "flatness": Measure(
-        "semitones",
-        "the range (10th to 90th percentile of pitch) falls short of a reader's least, where no flat tone was asked for",
-    ),
+    "f0_height": Measure("semitones", "the same, from the middle of the register asked"),
+    "f0_spread": Measure("semitones", "its standard deviation, as read from the 10th and the 90th percentile"),
     "stray": Measure("s", "sound that belongs to no word of the prompt"),
-    "borrowed": Measure("share", "of the frames with a period, those whose harmonics do not have it: a tone under the voice"),
-    "energy_sd": Measure("dB", "standard deviation of the level of speech from frame to frame"),
-    "pause_share": Measure("share", "of the time from first to last speech that is pauses"),
     "lufs": Measure("LUFS", "integrated loudness (BS.1770)"),
 }
 """Each metric for people. Its anchors say whether more is better."""
@@ -146,6 +138,11 @@ def render(measured: Measured) -> str:
         bet_cap=duel.BET_CAP,
         profiles=[_profile(profile, rules) for profile in Profile],
         moves=[_move(attribute) for attribute in Attribute],
+        scales=[(attribute.value, METRICS[attribute], EDGES[attribute]) for attribute in EDGES],
+        levels=LEVELS,
+        asked_levels=ASKED_LEVELS,
+        middle={register.value: hertz for register, hertz in MIDDLE_HZ.items()},
+        shared_hz=SHARED_HZ,
         attacks=_attacks(measured),
         entries=ENTRIES,
         unheard=discrimination.UNCHARGED,
