@@ -14,7 +14,7 @@ from scoring.language.text import normalise, spell
 PLAIN = re.compile(r"'?[a-z]+(?:'[a-z]+)*")
 ASKED = 400
 """Texts of a long round."""
-CORPUS_SHA256 = "386d22188720f847b0583579db00e7e44b8420070295128de36f296b67b49846"
+CORPUS_SHA256 = "e50137a6d74efbbaaf8271862349643def8d4c74be23d9d44f2b062dd31babe9"
 
 
 @pytest.mark.parametrize(
