@@ -60,7 +60,8 @@ def year(number: int) -> Slots:
         return either(f"{said} hundred", cardinal(number))
     if century == 20 and rest < 10:
         return either(f"two thousand {DIGITS[rest]}", f"{said} {small}")
-    return either(f"{said} {small}", f"{said} hundred {cardinal(rest)}", cardinal(number))
+    zero = [f"{said} zero {DIGITS[rest]}"] if rest < 10 else []
+    return either(f"{said} {small}", f"{said} hundred {cardinal(rest)}", cardinal(number), *zero)
 
 
 def plural(spelled: str) -> str:

@@ -100,7 +100,8 @@ def lattice(text: str) -> Slots:
     """
     slots = read(text).slots
     kept: list[Slot] = []
-    for before, slot, after in zip(((), *slots[:-1]), slots, (*slots[1:], ()), strict=True):
+    neighbours = zip(((), *slots[:-1]), slots, (*slots[1:], ()), strict=False)  # nothing said has no slot, and no neighbour
+    for before, slot, after in neighbours:
         if not (slot == (("and",),) and _optional(before[0] if before else (), after[0] if after else ())):
             kept.append(tuple(dict.fromkeys(_without_optional(reading) for reading in slot)))
     return tuple(kept)

@@ -110,6 +110,19 @@ def test_the_first_reading_of_a_lattice_is_the_normalised_text(text: str) -> Non
     assert first(lattice(text)) == normalise(text)
 
 
+@given(st.text(max_size=40))
+def test_any_text_has_a_lattice(text: str) -> None:
+    """Nothing, marks and other scripts too; its first reading is the normalised text."""
+    assert first(lattice(text)) == normalise(text)
+    assert closest(lattice(text), lattice("")) == closest(lattice(text), ())
+
+
+@pytest.mark.parametrize("text", ["", "...", " ", "😀", "語"])
+def test_nothing_said_has_no_readings(text: str) -> None:
+    """And is the closest to nothing heard."""
+    assert lattice(text) == () and closest(lattice(text), lattice(text)) == ((), ())
+
+
 def test_readings_stay_few() -> None:
     """Each slot has its own: thirty numbers have no more than twelve readings a slot, not twelve to the thirtieth."""
     slots = lattice(" ".join(["1234 $3.50 9:45 1/4 555-1234 May 3, 2005"] * 5))
