@@ -13,7 +13,7 @@ STUDY_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
 
-.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker study-voices study-delivery
+.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker study-voices study-delivery study-instruction-sets
 $(VENV)/.ready: pyproject.toml constraints.txt scoring/judges/packages.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -104,6 +104,10 @@ $(VENV)/.study: $(VENV)/.ready
 # Are people and neural voices above machines, text by text? STUDY_ARGS='--people DIR' for a person's recordings, whose texts all then say.
 study-voices: $(VENV)/.study
 	$(BIN)/python -m benchmarks.study_voices $(STUDY_ARGS)
+
+# By how much do a clip's numbers differ between instruction sets? STUDY_ARGS='--emulate Haswell' for another processor (qemu-user).
+study-instruction-sets: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.study_instruction_sets $(STUDY_ARGS)
 
 # What docs/scoring.md states: measured here, then `voice scoring docs`. Each takes minutes.
 study-attacks: $(VENV)/.ready
