@@ -113,7 +113,7 @@ study-instruction-sets: $(VENV)/.ready
 study-attacks: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.study_attacks --out docs/measured/attacks.json
 
-study-order: $(VENV)/.ready
+study-order: $(VENV)/.study
 	$(BIN)/python -m benchmarks.study_order --out docs/measured/order.json
 
 # Does the embedded profile tell one voice from two? Printed only: the anchors' comment states it.

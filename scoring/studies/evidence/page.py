@@ -30,8 +30,6 @@ TEMPLATE = "scoring.md.j2"
 TARGET_AGREEMENT = 0.95
 MOST_SHARE = 0.02
 """Share of D's variance common to a round up to which the group may be the unit."""
-NOTICEABLE = 0.02
-"""Points of the score by which a manipulation must gain for the page to warn of it."""
 _LONG_ROUND = 200
 """Texts among which every kind has an example."""
 MOVE_UNITS: Mapping[Attribute, str] = {
@@ -148,7 +146,6 @@ def render(measured: Measured) -> str:
         unheard=discrimination.UNCHARGED,
         most_gain=discrimination.MOST_GAIN,
         largest_gain=-min(drop for voice in measured.attacks.voices.values() for drop in voice.drops.values()),
-        noticeable=NOTICEABLE,
         measured=measured,
         calibration=calibration,
         target=TARGET_AGREEMENT,
