@@ -11,8 +11,10 @@ from typing import BinaryIO
 
 from scoring.errors import Code, PlatformError
 
-WAV, RF64, FLAC, OGG, TAG = b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3"
+WAV, RF64, BW64, FLAC, OGG, TAG = b"RIFF", b"RF64", b"BW64", b"fLaC", b"OggS", b"ID3"
 """First bytes of the accepted forms, and of the tag that some programs put in front."""
+WAVES = (WAV, RF64, BW64)
+"""The newest of them is the second under another name, which decoders do not know."""
 NO_LENGTH = 1_000_000_000
 """A program that writes into a pipe cannot know the length: it leaves 0 there or something huge, each program its own. A length of so
 many bytes that the file does not have is none; the sound then ends with the file."""
@@ -75,7 +77,7 @@ def streams(file: BinaryIO) -> tuple[Stream, ...]:
     end = file.seek(0, io.SEEK_END)
     start = _behind_tags(file, end)
     mark = _at(file, start, 4)
-    if mark in (WAV, RF64):
+    if mark in WAVES:
         found = list(_wav_streams(file, start, end))
     elif mark == FLAC:
         found = list(_between([start, *_more_flac(file, start, end)], end))
@@ -140,7 +142,10 @@ def _wav_streams(file: BinaryIO, start: int, end: int) -> Iterator[Stream]:
     while start < end:
         stream, following = _wav_stream(file, start, end)
         yield stream
-        if _at(file, following, 4) not in (WAV, RF64):
+        mark = _at(file, following, 4)
+        if mark in (FLAC, OGG):
+            raise invalid("it holds sounds of several forms")
+        if mark not in WAVES:
             return
         start = following
 
@@ -152,8 +157,13 @@ def _wav_stream(file: BinaryIO, start: int, end: int) -> tuple[Stream, int]:
         if chunk.name == b"ds64" and chunk.length >= 28:
             wide = chunk
         if chunk.name == b"data":
-            return _with_true_length(file, Stream(start, end), chunk, wide)
-    return Stream(start, end), end
+            return _with_true_length(file, _known(file, start, end), chunk, wide)
+    return _known(file, start, end), end
+
+
+def _known(file: BinaryIO, start: int, end: int) -> Stream:
+    """A stream under the name that decoders know."""
+    return Stream(start, end, {start: RF64} if _at(file, start, 4) == BW64 else {})
 
 
 def _with_true_length(file: BinaryIO, stream: Stream, data: _Chunk, wide: _Chunk | None) -> tuple[Stream, int]:
@@ -165,8 +175,9 @@ def _with_true_length(file: BinaryIO, stream: Stream, data: _Chunk, wide: _Chunk
         raise invalid("the file holds less sound than its header says")
     if claimed <= rest and (claimed or not none):
         behind = data.place + claimed + claimed % 2
-        return (Stream(stream.start, behind if _at(file, behind, 4) in (WAV, RF64) else stream.end), behind)
-    right = {stream.start + 4: _length(stream.end - stream.start - 8), data.place - 4: _length(rest)}
+        last = behind if _at(file, behind, 4) in WAVES else stream.end
+        return Stream(stream.start, last, stream.corrected), behind
+    right = {**stream.corrected, stream.start + 4: _length(stream.end - stream.start - 8), data.place - 4: _length(rest)}
     if wide is not None:
         right[wide.place] = struct.pack("<QQ", stream.end - stream.start - 8, rest)
     return Stream(stream.start, stream.end, right), stream.end

@@ -237,6 +237,17 @@ def test_the_wide_form_is_read(length: int | None) -> None:
     assert torch.equal(from_file(file).samples, from_file(plain).samples)
 
 
+def test_the_wide_form_has_two_names() -> None:
+    """BW64 is RF64 with another mark."""
+    file = encoded(sine(), "RF64")
+    assert torch.equal(from_file(b"BW64" + file[4:]).samples, from_file(file).samples)
+
+
+def test_sounds_of_two_forms_in_one_file_are_refused() -> None:
+    """Not judged by the first of them."""
+    assert reason(encoded(sine()) + encoded(sine(), "FLAC")) == "it holds sounds of several forms"
+
+
 def test_a_wide_form_that_breaks_off_is_told() -> None:
     """Its true length is known."""
     assert reason(encoded(sine(), "RF64")[:-100]) == "the file holds less sound than its header says"
