@@ -85,7 +85,7 @@ def stages(folder: Path) -> dict[str, float]:
     marks = [time.monotonic()]
     spoken = speak(model, requests_of("espeak", groups, block_hash), competition, tools, NO_PROGRESS)
     marks.append(time.monotonic())
-    panel = tools.panel(competition.profile, groups)
+    panel = tools.panel(competition.profile)
     marks.append(time.monotonic())
     panel.judge(groups, {item.prompt_id: item for item in spoken}, competition, NO_PROGRESS)
     marks.append(time.monotonic())

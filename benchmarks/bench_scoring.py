@@ -34,7 +34,7 @@ from scoring.judges.intelligibility import IntelligibilityJudge
 from scoring.judges.judge import Judge, Utterance
 from scoring.judges.naturalness import NaturalnessJudge
 from scoring.judges.panel import Panel, deterministic
-from scoring.judges.recognition.recogniser import Recogniser
+from scoring.judges.recognition.whisper import Recogniser
 from scoring.judges.word_timing import WordAligner, WordSpan
 from scoring.report import Factor, Metrics
 from scoring.scores import aggregate
@@ -140,7 +140,7 @@ def _agree(found: dict[str, list[Metrics]], name: str) -> str:
 
 def whole(said: SpokenEvaluation) -> list[ScoringRow]:
     """One evaluation by the panel, and file by file."""
-    panel, baseline = Panel.embedded(said.groups), FileByFile(said.groups)
+    panel, baseline = Panel.embedded(), FileByFile()
     ours, theirs = Clock(), Clock()
     first = said.groups[0]
     panel.judge([first], said.spoken, said.competition, _ignored)
@@ -185,7 +185,7 @@ def pitch(said: SpokenEvaluation) -> list[ScoringRow]:
 
 def judges(said: SpokenEvaluation) -> list[ScoringRow]:
     """Each judge by itself over the evaluation, and what bounds it."""
-    recogniser = Recogniser(prompt.text for group in said.groups for prompt in group.prompts)
+    recogniser = Recogniser()
     listener = WordAligner(recogniser)
     panel: dict[str, Judge] = {
         "intelligibility": IntelligibilityJudge(recogniser),

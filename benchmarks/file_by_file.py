@@ -17,7 +17,7 @@ from scoring.audio.pitch import HIGHEST_HZ, LOWEST_HZ
 from scoring.audio.spoken import Spoken
 from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.judge import Utterance
-from scoring.judges.recognition.recogniser import Recogniser
+from scoring.judges.recognition.whisper import Recogniser
 from scoring.judges.speaker import SpeakerJudge
 from scoring.language.text import normalise
 
@@ -25,21 +25,21 @@ Wave = NDArray[np.float32]
 
 
 class FileByFile:
-    """The judges as a script would run them: a kept recogniser, `speechmos`, librosa's `pyin`, torchaudio's `loudness`.
+    """The judges as a script would run them: a recogniser, `speechmos`, librosa's `pyin`, torchaudio's `loudness`.
 
-    The recogniser is ours (pocketsphinx with the round's own words), built once as a script would. Cleanliness and speaker have
-    no package: they are this project's code in both.
+    The recogniser is ours, built once as a script would. Cleanliness and speaker have no package: they are this project's code in both.
     """
 
-    def __init__(self, groups: Sequence[Group]) -> None:
-        self._recogniser = Recogniser(prompt.text for group in groups for prompt in group.prompts)
+    def __init__(self) -> None:
+        self._recogniser = Recogniser()
+        self._speaker = SpeakerJudge()
 
     def sample(self, group: Group, index: int, said: Spoken) -> Utterance:
         """Judge one sample by everything that needs no second one."""
         audio = from_pcm(said.pcm, said.rate)
         wave = load(audio)
-        heard = " ".join(one.word for one in self._recogniser.recognise(Clip(audio)))
-        jiwer.wer(" ".join(normalise(group.prompts[index].text)), heard or "-")
+        heard = normalise(self._recogniser.hear(Clip(audio)))
+        jiwer.wer(" ".join(normalise(group.prompts[index].text)), " ".join(heard) or "-")
         opinions(wave)
         pyin(wave)
         torchaudio.functional.loudness(audio.samples[None], audio.rate)

@@ -40,7 +40,7 @@ class MemoryGrowth:
 
 def soak(evaluation: SpokenEvaluation, samples: int, progress: Callable[[int, float], None]) -> MemoryGrowth:
     """Judge the evaluation again and again, a little shorter each time, until so many samples were judged; at least twice."""
-    panel, process = Panel.embedded(evaluation.groups), psutil.Process()
+    panel, process = Panel.embedded(), psutil.Process()
     count = len(evaluation.spoken)
     seen: list[tuple[int, float]] = []
     for turn in range(max(2, math.ceil(samples / count))):

@@ -65,7 +65,7 @@ def main() -> None:
     torch.set_num_threads(1)  # as a worker does
     rules = competition.load().at(RoundNumber(0))
     groups = generate(bytes.fromhex(SEED[2:]), rules.round.plan)
-    panel = Panel.embedded(groups)
+    panel = Panel.embedded()
     with Progress(console=Console(stderr=True)) as progress:
         found = {
             name: measure(recipe, groups[: asked.groups], panel, rules, names=asked.names, progress=progress)

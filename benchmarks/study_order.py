@@ -74,7 +74,7 @@ def study(sets: int, rules: Competition, progress: Progress) -> OrderStudy:
     task, rows = progress.add_task("judging", total=sets * len(voices) * len(ORDER)), []
     for number in range(sets):
         groups = generate(bytes([number + 1]) * 32, PLAN)
-        panel = Panel.embedded(groups)
+        panel = Panel.embedded()
         for voice in voices:
             scores = {}
             for name, said in conditions(voice, groups).items():

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from benchmarks.espeak_models import FORMANT, KLATT, Recipe, answers, build
 from benchmarks.variance import common_share
-from prompts.generate import SEED_BYTES, generate
+from prompts.generate import generate
 from prompts.groups import GroupPlan
 from scoring import competition
 from scoring.competition import Competition
@@ -48,7 +48,7 @@ def one_round(number: int, rules: Competition, folders: Mapping[str, Path], outs
     """Every model in one round."""
     block_hash = BlockHash("0x" + hashlib.sha256(f"round {number}".encode()).hexdigest())
     groups = generate(bytes.fromhex(block_hash[2:]), PLAN)
-    panel = Panel.embedded(groups)
+    panel = Panel.embedded()
     task = progress.add_task(f"round {number}", total=len(folders))
     found = {}
     for name, folder in folders.items():
@@ -96,7 +96,7 @@ def main() -> None:
 
 def profile_hash() -> str:
     """The judges' profile: the same in every round."""
-    return Panel.embedded(generate(bytes(SEED_BYTES), GroupPlan(single=1, counterfactual=0, voice=0))).identity.hash
+    return Panel.embedded().identity.hash
 
 
 if __name__ == "__main__":

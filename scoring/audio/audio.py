@@ -141,11 +141,17 @@ def speech_seconds(audio: Audio, floor: float = FLOOR_DBFS) -> float:
 
 def trim(audio: Audio, floor: float = FLOOR_DBFS) -> Audio:
     """The sound from the first to the last frame of speech; empty if there is none."""
+    first, last = speech_span(audio, floor)
+    return Audio(audio.samples[first:last], audio.rate)
+
+
+def speech_span(audio: Audio, floor: float = FLOOR_DBFS) -> tuple[int, int]:
+    """The first sample of the first frame of speech, and the one after the last; (0, 0) if there is none."""
     active = activity(audio, floor).nonzero()
     if active.shape[0] == 0:
-        return Audio(audio.samples[:0], audio.rate)
+        return 0, 0
     frame = round(FRAME_SECONDS * audio.rate)
-    return Audio(audio.samples[int(active[0]) * frame : (int(active[-1]) + 1) * frame], audio.rate)
+    return int(active[0]) * frame, (int(active[-1]) + 1) * frame
 
 
 def noise_floor(length: int, steps: int) -> torch.Tensor:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from scoring.audio.audio import FLOOR_DBFS, TARGET_LUFS, Audio, loudness, normalise, resample, trim
+from scoring.audio.audio import FLOOR_DBFS, TARGET_LUFS, Audio, loudness, normalise, resample, speech_span
 from scoring.audio.pitch import PitchTrack, track
 
 RATE = 16_000
@@ -73,7 +73,7 @@ class Clip:
         self.audio = audio
         self._resampled: dict[int, Audio] = {audio.rate: audio}
         self._lufs: float | None = None
-        self._trimmed: Audio | None = None
+        self._span: tuple[int, int] | None = None
         self._level: Audio | None = None
         self._spectrum: Spectrum | None = None
         self._pitch: PitchTrack | None = None
@@ -99,9 +99,19 @@ class Clip:
     @property
     def speech(self) -> Audio:
         """The clip at the judges' rate, from the first to the last frame above `floor`."""
-        if self._trimmed is None:
-            self._trimmed = trim(self.at(RATE), self.floor)
-        return self._trimmed
+        first, last = self._borders
+        return Audio(self.at(RATE).samples[first:last], RATE)
+
+    @property
+    def speech_start(self) -> float:
+        """Seconds of the clip before `speech`."""
+        return self._borders[0] / RATE
+
+    @property
+    def _borders(self) -> tuple[int, int]:
+        if self._span is None:
+            self._span = speech_span(self.at(RATE), self.floor)
+        return self._span
 
     @property
     def level(self) -> Audio:

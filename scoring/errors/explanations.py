@@ -155,7 +155,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.TEXT_INVALID: Explanation(
         "The text cannot be judged.",
-        "Write English words that the recogniser's dictionary holds; spell out unusual names and figures that can be read in two ways.",
+        "Write what is said in the recording, in English words; spell out figures that can be read in two ways.",
     ),
     Code.LEDGER_INVALID: Explanation(
         "The ledger does not follow from its receipts.",

@@ -1,4 +1,4 @@
-"""Intelligibility: word errors of a small recogniser that knows only the round's words."""
+"""Intelligibility: word errors of a recogniser that knows any word."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import jiwer
 
 from scoring.judges.judge import Utterance
-from scoring.judges.recognition.recogniser import Recogniser
-from scoring.language.text import normalise as words_of
+from scoring.judges.recognition.matching import Kind, Match, nearest
+from scoring.judges.recognition.whisper import VERSION, Recogniser
 from scoring.report import Metrics
 
 REPEATED = (2, 3, 4)
@@ -15,52 +15,49 @@ REPEATED = (2, 3, 4)
 
 
 class IntelligibilityJudge:
-    """Word and character error rate against the prompt, by pocketsphinx with a bigram model of the round's texts.
+    """Word and character error rate against the nearest accepted reading of the prompt, by Whisper tiny.en.
 
-    Metrics, all ≥ 0 and less is better: `wer`, `cer` (1 = everything wrong; more is possible), `tail_deletions` and
+    Metrics, less is better: `wer`, `cer` (0 … 1: everything wrong, or more wrong than there is), `tail_deletions` and
     `trailing_insertions` (words missing from the end, or added after it), `repeats` (sequences of words said again, beyond the
-    prompt's own); these three as a share of the prompt's words.
+    prompt's own); these three ≥ 0, as a share of the prompt's words.
     """
 
     name = "intelligibility"
-    version = "pocketsphinx-5.1.1-bigram-4"
+    version = f"{VERSION}-1"
 
     def __init__(self, recogniser: Recogniser) -> None:
         self._recogniser = recogniser
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """Word errors of each utterance."""
-        return [
-            word_errors(words_of(utterance.prompt.text), [heard.word for heard in self._recogniser.recognise(utterance.clip)])
-            for utterance in batch
-        ]
+        return [word_errors(utterance.prompt.text, self._recogniser.hear(utterance.clip)) for utterance in batch]
 
 
-def word_errors(asked: Sequence[str], heard: Sequence[str]) -> Metrics:
-    """The errors of `heard` against `asked`; raises ValueError if nothing was asked.
+def word_errors(text: str, heard: str) -> Metrics:
+    """The errors of what was heard against the nearest reading of a text; raises ValueError if the text has no words.
 
-    `wer = (substitutions + deletions + insertions) / asked words` of the cheapest edit (Levenshtein 1966, by jiwer); `cer` the same over
-    characters.
+    `wer = min(1, (replaced + missing + added) / asked words)` of the cheapest edit (see `matching.match`); `cer` the same over
+    characters (Levenshtein 1966, by jiwer), where a word that was matched is spelled as asked.
 
-    >>> word_errors(["take", "the", "silver", "ring"], ["take", "a", "silver"])
+    >>> word_errors("Take the silver ring.", "Take a silver")
     {'wer': 0.5, 'cer': 0.4, 'tail_deletions': 0.25, 'trailing_insertions': 0.0, 'repeats': 0.0}
     """
-    if not asked:
+    found = nearest(text, heard)
+    words = len(found.asked)
+    if not words:
         raise ValueError("there is nothing to compare with: the prompt has no words")
-    if not heard:
-        return {"wer": 1.0, "cer": 1.0, "tail_deletions": 1.0, "trailing_insertions": 0.0, "repeats": 0.0}
-    reference, hypothesis = " ".join(asked), " ".join(heard)
-    words = jiwer.process_words(reference, hypothesis)
-    last = words.alignments[0][-1]
-    deleted = last.ref_end_idx - last.ref_start_idx if last.type == "delete" else 0
-    inserted = last.hyp_end_idx - last.hyp_start_idx if last.type == "insert" else 0
     return {
-        "wer": float(words.wer),
-        "cer": float(jiwer.cer(reference, hypothesis)),
-        "tail_deletions": deleted / len(asked),
-        "trailing_insertions": inserted / len(asked),
-        "repeats": repeats(asked, heard) / len(asked),
+        "wer": min(1.0, found.rate),
+        "cer": _characters(found),
+        "tail_deletions": found.tail(Kind.MISSING) / words,
+        "trailing_insertions": found.tail(Kind.ADDED) / words,
+        "repeats": repeats(found.asked, found.told) / words,
     }
+
+
+def _characters(found: Match) -> float:
+    told = " ".join(found.told)
+    return min(1.0, float(jiwer.cer(" ".join(found.asked), told))) if told else 1.0
 
 
 def repeats(asked: Sequence[str], heard: Sequence[str]) -> int:

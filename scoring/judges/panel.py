@@ -19,7 +19,7 @@ from scoring.judges.delivery import DeliveryJudge
 from scoring.judges.intelligibility import IntelligibilityJudge
 from scoring.judges.judge import Judge, PairJudge, Utterance
 from scoring.judges.naturalness import NaturalnessJudge
-from scoring.judges.recognition.recogniser import Recogniser
+from scoring.judges.recognition.whisper import Recogniser
 from scoring.judges.speaker import SpeakerJudge
 from scoring.judges.word_timing import WordAligner
 from scoring.report import EvaluationReport, Gate, Metrics
@@ -60,10 +60,9 @@ class Panel:
         self.identity = ProfileIdentity.of(profile, judges.versions, self._anchors)
 
     @classmethod
-    def embedded(cls, groups: Sequence[Group]) -> Self:
+    def embedded(cls) -> Self:
         """The profile whose models ship inside Python packages; raises InfrastructureFault(JUDGE_UNAVAILABLE)."""
-        texts = [prompt.text for group in groups for prompt in group.prompts]
-        recogniser = Recogniser(texts)
+        recogniser = Recogniser()
         single = (
             IntelligibilityJudge(recogniser),
             NaturalnessJudge(),

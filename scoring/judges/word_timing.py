@@ -1,15 +1,16 @@
 """Places of the prompt's words in a clip: rate and pitch are measured there, not on other sound beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import jiwer
 import torch
 
 from scoring.judges.judge import Utterance
-from scoring.judges.recognition.recogniser import HeardWord, Recogniser
-from scoring.language.text import normalise as words_of
+from scoring.judges.recognition.matching import Kind, match
+from scoring.judges.recognition.whisper import HeardWord, Recogniser
+from scoring.language.lattice import Slots, closest
+from scoring.language.text import lattice
 
 MARGIN_SECONDS = 0.1
 """A word may sound so long before and after where a recogniser puts it."""
@@ -41,20 +42,34 @@ class WordAligner:
 
     def find(self, utterance: Utterance) -> tuple[WordSpan, ...]:
         """Find the prompt's words in the utterance (see `WordFinder.find`)."""
-        return match_words(words_of(utterance.prompt.text), self._recogniser.recognise(utterance.clip))
+        return match_words(lattice(utterance.prompt.text), self._recogniser.place(utterance.clip))
 
 
-def match_words(asked: Sequence[str], heard: Sequence[HeardWord]) -> tuple[WordSpan, ...]:
-    """Match heard words to the asked ones (Levenshtein alignment, by jiwer); added words have no span."""
-    if not asked or not heard:
-        return ()
+def match_words(asked: Slots, heard: Sequence[HeardWord]) -> tuple[WordSpan, ...]:
+    """Match heard words to the nearest reading of the asked ones; added words have no span.
+
+    Where several words stand for several, they share the time by their letters.
+    """
     spans: list[WordSpan] = []
-    for part in jiwer.process_words(" ".join(asked), " ".join(one.word for one in heard)).alignments[0]:
-        if part.type in {"equal", "substitute"}:
-            words, sounds = asked[part.ref_start_idx : part.ref_end_idx], heard[part.hyp_start_idx : part.hyp_end_idx]
-            said = part.type == "equal"
-            spans += [WordSpan(word, one.start, one.end, said) for word, one in zip(words, sounds, strict=True)]
+    left = iter(heard)
+    for step in match(*closest(asked, [((one.word,),) for one in heard])).steps:
+        places = [next(left) for _ in step.heard]
+        if places and step.asked:
+            spans += _shared(step.asked, places[0].start, places[-1].end, said=step.kind is Kind.SAID)
     return tuple(spans)
+
+
+def _shared(words: Sequence[str], start: float, end: float, said: bool) -> Iterator[WordSpan]:
+    """The words one after the other from `start` to `end`.
+
+    >>> [(span.start, span.end) for span in _shared(["a", "bcd"], 1.0, 3.0, said=True)]
+    [(1.0, 1.5), (1.5, 3.0)]
+    """
+    letters = sum(len(word) for word in words)
+    for word in words:
+        stop = start + (end - start) * len(word) / letters
+        yield WordSpan(word, start, stop, said)
+        start, letters = stop, letters - len(word)
 
 
 def said_mask(spans: Sequence[WordSpan], length: int, rate: float) -> torch.Tensor:

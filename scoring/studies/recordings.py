@@ -13,7 +13,6 @@ from scoring.competition import Competition, Profile, load
 from scoring.errors import Code, PlatformError
 from scoring.judges.integrity import RATES
 from scoring.judges.panel import Panel
-from scoring.judges.recognition.dictionary import unknown
 from scoring.language.text import doubts, normalise
 from scoring.progress import NO_PROGRESS
 from scoring.report import Factor, Metrics
@@ -35,7 +34,7 @@ class Recordings:
 def find(folder: Path, label: str) -> Recordings:
     """Read the folder's texts and hash its files; the prompts' ids begin with `label`.
 
-    Raises PlatformError(ARGUMENT_INVALID) if there is no recording, a text is missing, or a word is not in the dictionary.
+    Raises PlatformError(ARGUMENT_INVALID) if there is no recording, or a text is missing.
     """
     files = tuple(sorted(path for path in _entries(folder) if path.suffix.lower() in ENDINGS))
     if not files:
@@ -92,13 +91,10 @@ def _words(path: Path) -> str:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as exc:
         raise PlatformError(Code.ARGUMENT_INVALID, f"{path} must hold the recording's words as plain text") from exc
-    words = normalise(text)
-    if not words:
+    if not normalise(text):
         raise PlatformError(Code.ARGUMENT_INVALID, f"{path} holds no words")
     if unsure := doubts(text):
         raise PlatformError(Code.ARGUMENT_INVALID, f"{path}: nobody can be sure how to read: {', '.join(unsure)}")
-    if missing := unknown(words):
-        raise PlatformError(Code.ARGUMENT_INVALID, f"{path}: not in the recogniser's dictionary: {', '.join(missing)}")
     return text
 
 

@@ -38,7 +38,7 @@ def round_groups(competition: Competition) -> tuple[Group, ...]:
 def panel(round_groups: tuple[Group, ...]) -> Panel:
     """One for all: building it takes longer than judging a clip."""
     torch.set_num_threads(1)  # as a worker does
-    return Panel.embedded(round_groups)
+    return Panel.embedded()
 
 
 @pytest.fixture(scope="module", params=["en-us+f2", pytest.param("en-us+edward", marks=pytest.mark.slow)])

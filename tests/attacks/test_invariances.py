@@ -48,7 +48,7 @@ said = {
     path.stem: Spoken(prompt_id=path.stem, rate=int(sys.argv[4]), pcm=path.read_bytes(), seconds=0.0)
     for path in Path(sys.argv[1]).glob("*.pcm")
 }
-report = Panel.embedded(groups).judge(groups, said, load().at(RoundNumber(0)), lambda done, total: None)
+report = Panel.embedded().judge(groups, said, load().at(RoundNumber(0)), lambda done, total: None)
 print(json.dumps(asdict(report), sort_keys=True))
 """
 
@@ -69,7 +69,7 @@ def groups() -> tuple[Group, ...]:
 def panel(groups: tuple[Group, ...]) -> Panel:
     """The embedded profile for the round."""
     torch.set_num_threads(1)  # as a worker does
-    return Panel.embedded(groups)
+    return Panel.embedded()
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,7 @@ class QuickSandbox(Sandbox):
 class QuickPanels(LastPanel):
     """Panels whose judges find the same in every sound."""
 
-    def __call__(self, profile: Profile, groups: Sequence[Group], on_bytes: OnBytes = NO_PROGRESS) -> Panel:
+    def __call__(self, profile: Profile, on_bytes: OnBytes = NO_PROGRESS) -> Panel:
         """A panel is anything that judges."""
         return cast(Panel, _QuickPanel())
 

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -28,7 +28,7 @@ from scoring.competition import load
 from scoring.errors import Code, InfrastructureFault
 from scoring.progress import NO_PROGRESS
 from scoring.report import Factor
-from scoring.types import MICRO, BlockHash
+from scoring.types import MICRO
 from tests.builders.workers import a_worker, changed
 from tests.integration.recordings import API, DESCRIPTION, RATE, TEXT, Miner, spoken, wav
 from voice_api.db.database import Pool
@@ -108,8 +108,7 @@ async def test_a_recording_is_judged_as_a_models_sample_is(bed: Bed, pcm: bytes,
         "g", GroupKind.SINGLE, (Prompt(id="p", text=TEXT, description=DESCRIPTION, voice=parse_description(DESCRIPTION)),)
     )
     rules = SCHEDULE.version[-1]
-    company = rules.groups(BlockHash(f"0x{0:064x}"))
-    judged = panel(rules.profile, (*company, group)).judge(
+    judged = panel(rules.profile).judge(
         [group], {"p": Spoken(prompt_id="p", rate=RATE, pcm=pcm, seconds=0.0)}, rules, NO_PROGRESS
     )
     (sample,) = judged.samples
@@ -126,6 +125,9 @@ async def test_a_recording_is_judged_as_a_models_sample_is(bed: Bed, pcm: bytes,
     [
         pytest.param(
             "Seven purple elephants never bought an umbrella yesterday.", RATE, "wrong_words", "other words", id="other words"
+        ),
+        pytest.param(
+            "Xyzzyq and frobnitz, the żółć of Vlissingen.", RATE, "wrong_words", "other words", id="words that no dictionary has"
         ),
         pytest.param(TEXT, 11_025, "wrong_rate", "the sampling rate is none of those allowed", id="a rate no model may have"),
         pytest.param("No.", RATE, "too_long", "much longer than the text takes", id="a text that is much shorter"),
@@ -145,8 +147,7 @@ async def test_a_closed_gate_is_told(bed: Bed, pcm: bytes, text: str, rate: int,
     [
         pytest.param(b"RIFF and no more", TEXT, Code.AUDIO_INVALID, "cannot be decoded", id="no sound"),
         pytest.param(wav(bytes(4_000))[:-100], TEXT, Code.AUDIO_INVALID, "less sound than its header says", id="a torn file"),
-        pytest.param(wav(bytes(100)), "Xyzzyq and frobnitz.", Code.TEXT_INVALID, "dictionary: frobnitz, xyzzyq", id="no words"),
-        pytest.param(wav(bytes(100)), "żółć", Code.TEXT_INVALID, "dictionary: zolc", id="another language"),
+        pytest.param(wav(bytes(100)), "?! …", Code.TEXT_INVALID, "no word that can be read", id="no words"),
         pytest.param(wav(bytes(100)), "Come on 3/4/2005.", Code.TEXT_INVALID, "how to read: 3/4/2005", id="two dates"),
         pytest.param(wav(bytes(100)), "語 語", Code.TEXT_INVALID, "no word that can be read", id="another script"),
     ],
@@ -173,7 +174,7 @@ async def test_our_failure_is_tried_again_and_never_a_score(bed: Bed, pcm: bytes
     assert (found.state, found.code, found.score, found.attempt) == (ValidationState.FAILED, Code.JUDGE_UNAVAILABLE, None, 2)
 
 
-def _no_judges(_profile: object, _groups: Sequence[Group], _on_bytes: object) -> None:
+def _no_judges(_profile: object, _on_bytes: object) -> None:
     raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "there are none today")
 
 
@@ -195,7 +196,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(bed: Bed, pcm: bytes)
         async with bed.miner.pool.connection() as connection:
             await connection.execute("update validations set token = gen_random_uuid(), worker = 'other'")
 
-    def slow(_profile: object, _groups: Sequence[Group], on_bytes: Callable[[int, int], None]) -> None:
+    def slow(_profile: object, on_bytes: Callable[[int, int], None]) -> None:
         asyncio.run_coroutine_threadsafe(take_over(), bed.context.database.loop).result(timeout=10)
         on_bytes(1, 2)
 
@@ -208,7 +209,7 @@ async def test_a_worker_that_must_stop_gives_it_back(bed: Bed, pcm: bytes) -> No
     asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
     drain = Drain(timedelta(0))
 
-    def slow(_profile: object, _groups: Sequence[Group], on_bytes: Callable[[int, int], None]) -> None:
+    def slow(_profile: object, on_bytes: Callable[[int, int], None]) -> None:
         drain.request()
         for done in range(200):
             time.sleep(0.05)

@@ -161,7 +161,6 @@ def test_a_folders_hash_covers_names_sounds_and_words(folders: tuple[Path, Path]
     [
         pytest.param(None, "must hold the recording's words", id="no text"),
         pytest.param("…", "holds no words", id="no words"),
-        pytest.param("open the qzxv", "dictionary: qzxv", id="unknown word"),
         pytest.param("open it on 3/4/2005", "how to read: 3/4/2005", id="two dates"),
     ],
 )

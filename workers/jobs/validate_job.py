@@ -13,12 +13,10 @@ from prompts.voices import parse_description
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault, PlatformError, VoiceError
-from scoring.judges.recognition.dictionary import unknown
-from scoring.language.text import doubts, normalise, spell
+from scoring.language.text import doubts, normalise
 from scoring.scores import aggregate
 from scoring.scores.aggregate import ScoreRules
 from scoring.scores.reasons import explain
-from scoring.types import BlockHash
 from voice_api.db.validations import ValidationClaim, ValidationResult, Validations
 from voice_api.errors import DatabaseUnavailable, LeaseLost
 from workers.evaluation.progress import Progress, Stage
@@ -32,10 +30,8 @@ from workers.jobs.supervise import Supervisor
 log = structlog.get_logger(__name__)
 
 _ID = "validation"
-_COMPANY = BlockHash(f"0x{0:064x}")
-"""Its round's texts are in the recogniser's vocabulary beside the recording's own: with that alone it could hear no other words."""
 _MOST_NAMED = 10
-"""Unknown words, or parts that cannot be read, that an error names."""
+"""Parts that cannot be read, that an error names."""
 
 
 class Unjudgeable(PlatformError):
@@ -115,8 +111,7 @@ def validate(claim: ValidationClaim, rules: Competition, tools: Tools, progress:
     group = Group(_ID, GroupKind.SINGLE, (prompt,))
     spoken = _spoken(claim.upload, rules, tools)
     progress(Stage.CHECK, 1, 1)
-    company = rules.groups(_COMPANY)
-    panel = tools.panel(rules.profile, (*company, group), partial(progress, Stage.FETCH))
+    panel = tools.panel(rules.profile, partial(progress, Stage.FETCH))
     report = panel.judge([group], {_ID: spoken}, rules, partial(progress, Stage.JUDGE))
     reasons = explain([group], report, ScoreRules(aggregate.load_anchors(rules.profile), rules.factors))
     (sample,) = report.samples
@@ -127,14 +122,11 @@ def validate(claim: ValidationClaim, rules: Competition, tools: Tools, progress:
 
 
 def _check(text: str) -> None:
-    """Refuse a text that the recogniser cannot read, and so cannot hear; both readings of a number are in its vocabulary."""
-    words = normalise(text)
-    if not words:
+    """Refuse a text in which there is nothing to say, or something that nobody can be sure how to say."""
+    if not normalise(text):
         raise Unjudgeable(Code.TEXT_INVALID, "the text holds no word that can be read")
     if unsure := doubts(text):
         raise Unjudgeable(Code.TEXT_INVALID, f"nobody can be sure how to read: {_named(unsure)}")
-    if missing := unknown((*words, *spell(text))):
-        raise Unjudgeable(Code.TEXT_INVALID, f"not in the recogniser's dictionary: {_named(missing)}")
 
 
 def _named(parts: Sequence[str]) -> str:

@@ -15,8 +15,8 @@ from workers.evaluation.progress import Progress, Stage
 from workers.evaluation.receipt_signer import describe_hardware
 from workers.verify.receipt import Case, VerifyOutcome
 
-PanelOf = Callable[[Profile, Sequence[Group]], Panel]
-"""A profile's judges, ready for a round."""
+PanelOf = Callable[[Profile], Panel]
+"""A profile's judges."""
 
 
 def check_audio(case: Case, sample: str | None, store: AudioStore, panel_of: PanelOf, progress: Progress) -> VerifyOutcome:
@@ -45,8 +45,8 @@ def choose(report: EvaluationReport, groups: Sequence[Group], sample: str | None
 def judge_again(
     case: Case, chosen: ReceiptPart, spoken: Mapping[str, Spoken], panel_of: PanelOf, progress: Progress
 ) -> VerifyOutcome:
-    """Judge these sounds by the round's panel, and compare: to the last digit on hardware of the same class, else scores, nearly."""
-    panel = panel_of(case.competition.profile, case.groups)  # of all groups: the recogniser knows the whole round's words
+    """Judge these sounds by the profile's panel, and compare: to the last digit on hardware of the same class, else scores, nearly."""
+    panel = panel_of(case.competition.profile)
     other = _other_judges(chosen.report.judges, panel.identity.judges)
     if other:
         return VerifyOutcome(tuple(other), ("Levels 2 and 3 need the version that judged it.",))

@@ -21,7 +21,6 @@ from scoring.errors import Code, PlatformError
 from scoring.judges.standard.models import CATALOGUE, ModelSource, Role, read_catalogue, write_pins
 
 if TYPE_CHECKING:
-    from prompts.groups import Group
     from scoring.judges.panel import Panel
     from scoring.studies.manipulations.manipulation import Manipulation
 
@@ -76,7 +75,7 @@ def calibrate(
 
     chosen = _profile(profile)
     sets = {"natural": recordings.find(natural, "natural"), "degraded": recordings.find(degraded, "degraded")}
-    panel = _panel(chosen, [group for found in sets.values() for group in found.groups])
+    panel = _panel(chosen)
     measured = {}
     with Progress(console=Console(stderr=True)) as bars:
         for label, found in sets.items():
@@ -102,7 +101,7 @@ def _profile(name: str) -> Profile:
         raise PlatformError(Code.ARGUMENT_INVALID, f"no profile is called {name}; there are {', '.join(Profile)}") from exc
 
 
-def _panel(profile: Profile, groups: "Sequence[Group]") -> "Panel":
+def _panel(profile: Profile) -> "Panel":
     """The panel that a worker on this machine would build."""
     import torch
 
@@ -111,9 +110,7 @@ def _panel(profile: Profile, groups: "Sequence[Group]") -> "Panel":
 
     torch.set_num_threads(1)  # as a worker does
     settings = MinerSettings()
-    return LastPanel(StandardModels(settings.standard_pins, settings.hub, settings.data / "judges", settings.device))(
-        profile, groups
-    )
+    return LastPanel(StandardModels(settings.standard_pins, settings.hub, settings.data / "judges", settings.device))(profile)
 
 
 def _show(path: Path, kept: tuple[str, ...]) -> None:

@@ -1,1 +1,1 @@
-"""The embedded recogniser: pocketsphinx with a language model of the round."""
+"""Recognition: a recogniser of any word, and which of the heard words are the asked ones."""

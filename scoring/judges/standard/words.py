@@ -38,12 +38,12 @@ class WordsJudge:
         return [self._metrics(utterance, heard.get(index, ""), weak[index]) for index, utterance in enumerate(batch)]
 
     def _metrics(self, utterance: Utterance, strong: str, weak: str) -> Metrics:
-        asked = words_of(utterance.prompt.text)
-        errors, plain = word_errors(asked, words_of(strong)), word_errors(asked, words_of(weak))
+        text = utterance.prompt.text
+        errors, plain = word_errors(text, strong), word_errors(text, weak)
         return {
             **errors,
             "wer_weak": plain["wer"],
             "cer_weak": plain["cer"],
             "mush": max(0.0, plain["wer"] - errors["wer"]),
-            **timing(self._weak.align(utterance), utterance.clip.audio.seconds, count_phonemes(asked)),
+            **timing(self._weak.align(utterance), utterance.clip.audio.seconds, count_phonemes(words_of(text))),
         }

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from prompts.generate import ASKED_LEVELS, SEED_BYTES, generate
-from prompts.groups import GroupPlan, TextKind
+from prompts.generate import ASKED_LEVELS, SEED_BYTES
+from prompts.groups import TextKind
 from prompts.texts import KINDS, Texts, grammars
 from prompts.voices import EDGES, LEVELS, MIDDLE_HZ, Attribute
 from scoring.competition import Competition, Profile, load
@@ -124,7 +124,7 @@ def render(measured: Measured) -> str:
     rules = load().at(RoundNumber(0))
     return environment.get_template(TEMPLATE).render(
         rules=rules,
-        identity=Panel.embedded(generate(bytes(SEED_BYTES), GroupPlan(single=1, counterfactual=0, voice=0))).identity,
+        identity=Panel.embedded().identity,
         weights={factor.value: weight for factor, weight in rules.factors.items()},
         kinds=_kinds(),
         most_of_a_line=max(100.0 * grammar.share / _shares() / len(grammar.lines) for grammar in grammars().values()),

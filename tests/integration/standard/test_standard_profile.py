@@ -293,7 +293,7 @@ def test_an_evaluation(
     warm: StandardModels, groups: tuple[Group, ...], competition: Competition, pcm: Callable[[str], bytes]
 ) -> None:
     """Every factor gets a utility from what the judges measured; a random recogniser hears other words and closes the gate."""
-    panel = LastPanel(warm)(Profile.STANDARD, groups)
+    panel = LastPanel(warm)(Profile.STANDARD)
     spoken = {
         prompt.id: Spoken(prompt_id=prompt.id, rate=22_050, pcm=pcm(prompt.text), seconds=0.1)
         for group in groups
@@ -342,7 +342,7 @@ def renamed(judges: Judges, pinned: Pin, other: Pin) -> Judges:
 def fails(standard: StandardModels, code: Code, words: str) -> None:
     """Nothing here is ever a verdict."""
     with pytest.raises(InfrastructureFault) as caught:
-        LastPanel(standard)(Profile.STANDARD, ())
+        LastPanel(standard)(Profile.STANDARD)
     assert caught.value.code is code
     assert words in caught.value.detail
 
@@ -352,7 +352,7 @@ def test_without_pins(tmp_path: Path) -> None:
     fails(StandardModels(None, "http://127.0.0.1:9", tmp_path), Code.JUDGE_UNAVAILABLE, "voice scoring pin --out pins.toml")
     fails(StandardModels(tmp_path / "no.toml", "", tmp_path), Code.JUDGE_UNAVAILABLE, "voice scoring pin --out pins.toml")
     with pytest.raises(InfrastructureFault):
-        LastPanel()(Profile.STANDARD, ())
+        LastPanel()(Profile.STANDARD)
 
 
 @pytest.mark.parametrize(
