@@ -101,7 +101,7 @@ def study(people: Path | None, half: str, most: int, chosen: Sequence[StudyVoice
     texts = [text for text, _ in given.values()][HALVES[half]] if given else _prompts()[HALVES[half]]
     groups = groups_of(texts[:most])
     rules = competition.load().at(RoundNumber(0))
-    panel = Panel.embedded(groups)
+    panel = Panel.embedded()
     found: dict[str, JudgedVoice] = {}
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("voices", total=len(chosen) + bool(given))
