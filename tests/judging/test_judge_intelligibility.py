@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import WhisperFeatureExtractor
 
@@ -107,6 +107,7 @@ def test_counts_repeats(asked: str, heard: str, expected: int) -> None:
 WORDS = st.lists(st.sampled_from(["take", "my", "silver", "ring"]), max_size=12)
 
 
+@settings(deadline=None)  # the dictionary is read on the first call
 @given(asked=WORDS.filter(bool), heard=WORDS)
 def test_comparing_is_bounded_and_exact_for_equals(asked: list[str], heard: list[str]) -> None:
     """Nothing is negative or beyond what was heard; equal words are without any error."""

@@ -4,7 +4,7 @@ import math
 
 import jiwer
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.judges.recognition.dictionary import american, count_phonemes, pronunciations, sound_alike
@@ -70,6 +70,7 @@ def test_another_word_is_an_error(asked: str, heard: str, expected: int) -> None
     assert errors(asked, heard) == expected
 
 
+@settings(deadline=None)  # the dictionary is read on the first call
 @given(asked=WORDS, heard=WORDS)
 def test_is_never_dearer_than_the_plain_edit_and_covers_both_sides(asked: list[str], heard: list[str]) -> None:
     """jiwer's distance over the letters as they are, less what sounds alike; every word is in one step."""
