@@ -51,7 +51,7 @@ class FileByFile:
         """Judge a group's samples, and a voice pair as one."""
         utterances = [self.sample(group, index, spoken) for index, spoken in enumerate(said)]
         if group.kind.value == "voice":
-            SpeakerJudge().compare(*utterances)
+            self._speaker.compare(*utterances)
 
 
 def load(audio: Audio) -> Wave:
