@@ -129,7 +129,7 @@ def measure(name: str, lines: Sequence[Line], rules: Competition) -> Row:
     """Judge the voice's lines as they are and as an obedient voice would say them."""
     register = _register(lines)
     groups = asked([line.text for line in lines], register)
-    panel = Panel.embedded(groups)
+    panel = Panel.embedded()
     plain = _judged(panel, groups, [line.plain for line in lines], rules)
     again = _judged(panel, groups, [change(line.plain, Change()) for line in lines], rules)
     changed = [
