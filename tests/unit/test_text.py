@@ -14,7 +14,7 @@ from scoring.language.text import normalise, spell
 PLAIN = re.compile(r"'?[a-z]+(?:'[a-z]+)*")
 ASKED = 400
 """Texts of a long round."""
-CORPUS_SHA256 = "e50137a6d74efbbaaf8271862349643def8d4c74be23d9d44f2b062dd31babe9"
+CORPUS_SHA256 = "40e137cfb59a331cb588be4868fb4e0e026624fb0d689b739cbdef12eb2012ca"
 
 
 @pytest.mark.parametrize(
