@@ -217,7 +217,7 @@ KINDS: tuple[Kind, ...] = (
     kind(r"(?i)\b(from|between) (\d{4}) (to|and|until|till) (\d{4})\b(?![.,:/-]\d)", _from_year_to_year),
     kind(rf"(?i)\b({YEAR_CUES})\s{_FOUR}(?!-){_NO_MEASURE}", _cued),
     kind(r"\b(?:(A\.?D\.?|C\.?E\.?)\s(\d{1,4})\b(?![.,:/-]\d)|(\d{1,4})\s?(B\.?C\.?E?\b\.?|A\.?D\b\.?|C\.?E\b\.?))", _era),
-    kind(rf"\b(Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\b\.?(?=,?\s(?:{_DAY}\b|{_MONTH}))", _week_day),
+    kind(rf"\b(Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\b\.?(?=,?\s(?:{_DAY}{_SUFFIX}?\s)?{_MONTH})", _week_day),
     kind(r"\b(?:Jan|Feb|Aug|Sept|Oct|Nov|Dec)\.(?!\w)", _lone_month),
     kind(r"(?<!\w)'(\d\d)\b(?!')", _clipped_year),
 )

@@ -120,6 +120,10 @@ DATES = {
     "2020-05-05": "may fifth twenty twenty",
     "2020-5-5": "may fifth twenty twenty",
     "2020s": "twenty twenties",
+    "Sat 3 rows back": "sat three rows back",
+    "Sat, 5 May": "saturday the fifth of may",
+    "Sat 5th May": "saturday the fifth of may",
+    "Mon May 5": "monday may fifth",
 }
 
 

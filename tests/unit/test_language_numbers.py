@@ -191,6 +191,8 @@ NUMBERS = {
     "Ocean's 11": "ocean's eleven",
     "Section 8": "section eight",
     "§ 8": "section eight",
+    "the 1/2, and": "the one half and",
+    "1/2.": "one half",
 }
 
 
