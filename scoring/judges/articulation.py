@@ -18,7 +18,7 @@ from scoring.audio.mel import mel_bank
 from scoring.audio.quantile import quantile
 from scoring.report import Metrics
 
-VERSION = "1"
+VERSION = "2"
 """Changes whenever a number may change."""
 REFERENCES = Path(__file__).with_name("references.toml")
 FRAME, HOP, POINTS = 400, 80, 512
@@ -27,8 +27,9 @@ BANDS = slice(1, 37)
 """Of 40 mel bands, those between 70 Hz and 7 kHz, which every rate and most filters leave."""
 ACTIVE_DB, LOUDEST = 35.0, 0.98
 """Frames this much weaker than the loudest fiftieth are pauses."""
-DEPTH_DB, LOUD = 45.0, 0.95
-"""Each band is heard down to this much under its own loudest twentieth: what lies below is the room's or the rounding's."""
+DEPTH_DB, LOUD = 32.0, 0.95
+"""Each band is heard down to this much under its own loudest twentieth: what lies below is the room's, or noise that was added to fill
+the gaps in which a formant voice jumps."""
 STEP = 2
 """Frames between the two that are compared: 10 ms."""
 FINE = slice(6, 14)

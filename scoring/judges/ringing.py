@@ -12,7 +12,7 @@ from scoring.audio.clip import SILENCE, Clip
 from scoring.audio.quantile import quantile
 from scoring.report import Metrics
 
-VERSION = "1"
+VERSION = "2"
 """Changes whenever a number may change."""
 FRAME, HOP = 4096, 1024
 """256 ms each 64 ms, in samples at 16 kHz: long enough that an echo of 100 ms falls into the frame of its sound."""
@@ -20,8 +20,9 @@ POINTS = 2 * FRAME
 BAND = slice(102, 2560)
 """Bins from 200 to 5000 Hz, where every voice has sound."""
 BINS_PER_SECOND = POINTS / 16_000
-SHORTEST, LONGEST = 0.016, 0.1
-"""Seconds of delay looked for. Shorter ones are the periods of voices, whose own pattern moves with the pitch but not far enough."""
+SHORTEST, LONGEST = 0.004, 0.1
+"""Seconds of delay looked for. Within shorter ones there is only an equaliser, which changes a voice's timbre and no more. The periods of
+voices are longer, but their pattern moves with the pitch."""
 APART = FRAME // HOP
 """Frames from one to the next that shares no sample with it."""
 ACTIVE = 1e-3
@@ -33,19 +34,22 @@ DEPTH_DB, LOUD = 60.0, 0.95
 def metrics(clip: Clip) -> Metrics:
     """One metric of a clip, less is better: `ringing`, dB ≥ 0; 0 for a clip without two frames that share no sample.
 
-    Ripple of the level over frequency that is the same at all times, root mean square, with 16 … 100 ms between an echo and its sound:
+    Ripple of the level over frequency that is the same at all times, root mean square, with 4 … 100 ms between an echo and its sound:
     `sqrt(mean of c_i · c_j)` over all pairs of active frames i, j that share no sample, c the cepstrum of a frame's level in dB between 200
-    and 5000 Hz, at quefrencies of 16 … 100 ms. Noise and speech differ between such frames and cancel; one echo of gain g leaves
+    and 5000 Hz, at quefrencies of 4 … 100 ms. Noise and speech differ between such frames and cancel; one echo of gain g leaves
     `6.1 g`. Source: the cepstrum's echo peak (Bogert, Healy and Tukey 1963), averaged without bias.
     """
-    cepstra = _cepstra(clip.level.samples)
-    number = cepstra.shape[0]
-    near = torch.arange(number)
+    return {"ringing": math.sqrt(max(0.0, 2.0 * float(ripple(clip.level.samples))))}  # the mirrored half has as much
+
+
+def ripple(wave: torch.Tensor) -> torch.Tensor:
+    """`mean of c_i · c_j` of a sound float32 [n] at 16 kHz, see `metrics`: dB², below 0 where nothing is the same at all times."""
+    cepstra = _cepstra(wave)
+    near = torch.arange(cepstra.shape[0])
     pairs = (near[:, None] - near[None]).abs() >= APART
     if not bool(pairs.any()):
-        return {"ringing": 0.0}
-    products = (cepstra @ cepstra.conj().T).real
-    return {"ringing": math.sqrt(max(0.0, 2.0 * float(products[pairs].mean())))}  # the mirrored half has as much
+        return torch.zeros((), dtype=torch.float64)
+    return (cepstra @ cepstra.conj().T).real[pairs].mean()
 
 
 def _cepstra(wave: torch.Tensor) -> torch.Tensor:

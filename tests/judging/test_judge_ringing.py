@@ -54,6 +54,17 @@ def test_a_long_filter_and_a_hall_are_told(said: Audio) -> None:
         assert metrics(Clip(audio))["ringing"] > 1.0
 
 
+@pytest.mark.parametrize("seconds", [0.012, 0.032])
+def test_a_filter_of_a_few_milliseconds_is_told(said: Audio, seconds: float) -> None:
+    """Random taps that die away, as strong as the sound: what blurs the jumps of a formant voice."""
+    number = round(seconds * said.rate)
+    taps = torch.randn(number, generator=torch.Generator().manual_seed(4)) * torch.exp(-torch.arange(number) / (0.4 * number))
+    taps = torch.cat([torch.ones(1), taps / taps.norm()])
+    length = said.samples.shape[0] + number
+    spread = torch.fft.irfft(torch.fft.rfft(said.samples, n=length) * torch.fft.rfft(taps, n=length), n=length)
+    assert metrics(Clip(Audio(0.4 * spread, said.rate)))["ringing"] > 1.6
+
+
 @pytest.mark.parametrize("name", ["en-us", "en-us+f2", "en-us+m1", "en-us+edward", "en-us+klatt4"])
 def test_no_bare_voice_is_charged(speak: Callable[..., bytes], name: str) -> None:
     """Nor is one in noise."""
