@@ -1,14 +1,16 @@
 """`make study-speaker`: does the embedded profile tell one voice from two? The numbers beside its anchors come from here.
 
-espeak-ng variants speak the two texts of voice pairs, each pair as its description asks. Same: one variant, both texts. Other: the
-second text by another variant, asked for the same. Shifted: the second text by the same variant, three semitones higher or lower.
-Usage: python -m benchmarks.study_speaker [--voices 30] [--pairs 6] [--json]
+Every voice of the studies that can speak here says the same texts, and a person brings recordings. Same: one voice in two texts. Other:
+two voices in two texts. Shifted: one voice in two texts, one of them three semitones higher or lower. Anchors are tuned on the even
+texts; what is printed of the odd ones was not looked at for that.
+Usage: python -m benchmarks.study_speaker [--people FOLDER ...] [--texts 16] [--json]
 """
 
 import argparse
+import itertools
 import json
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,56 +19,76 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.espeak_models import FORMANT, Recipe, build
+from benchmarks.voices import VOICES, Kind, absent, present, recordings
 from prompts.generate import generate
-from prompts.groups import Group, GroupPlan
-from prompts.render import render
+from prompts.groups import GroupPlan
 from scoring.audio.audio import Audio
 from scoring.audio.clip import Clip
-from scoring.judges.judge import Utterance
 from scoring.judges.panel import deterministic
 from scoring.judges.speaker import SpeakerJudge
 from scoring.report import Factor
 from scoring.scores import aggregate
 from scoring.studies.manipulations.effects import shift_pitch
-from scoring.synthesis import espeak
-from scoring.synthesis.synthesiser import Request
 
 SEED = b"\x31" * 32
-VARIANTS = (
-    *("f1", "f2", "f3", "f4", "f5", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "edward", "klatt", "klatt2", "klatt4"),
-    *("Annie", "Andrea", "Diogo", "Gene", "Jacky", "Lee", "Mario", "Michael", "Reed", "linda", "robert", "shelby", "zac"),
-)
 SEMITONES = (3.0, -3.0)
-METRICS = ("speaker_similarity", "timbre_distance", "pitch_distance")
-COLUMNS = ("pairs", "number", *METRICS, "utility", "area against same", "equal error")
+ONE_SPEAKER = (frozenset({"hts", "flite"}), frozenset({"espeak", "m1"}))
+"""Voices that are no two: both made of the recordings of slt; and espeak-ng's own voice, which its variant m1 hardly changes."""
+SHORTEST = 1.5
+"""Seconds of speech: a prompt has more."""
+COLUMNS = ("texts", "pairs", "number", "similarity", "utility", "utility 1", "equal error")
 
 
-def speak(variant: str, group: Group, folder: Path) -> list[Utterance]:
-    """Both texts of a pair in one variant, as asked."""
-    voice = espeak.load(
-        build(Recipe(name=variant, synthesis=FORMANT, low=f"en-us+{variant}", high=f"en-us+{variant}"), folder), 1, "float32"
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """A voice's embeddings, one per text: float64 [texts, 256], each of length 1; `shifted` of the same clips moved in pitch."""
+
+    plain: NDArray[np.float64]
+    shifted: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the judge says of one kind of pairs; `equal_error` against pairs of the same voice."""
+
+    texts: str
+    pairs: str
+    number: int
+    quantiles: tuple[float, float, float]
+    """1st, 50th and 99th percentile of the likeness."""
+    utility: float
+    full: float
+    """Share of pairs with utility 1."""
+    equal_error: float
+
+
+def hear(judge: SpeakerJudge, clips: Sequence[Audio]) -> Heard:
+    """Embeddings of a voice's clips."""
+    long = [audio for audio in clips if Clip(audio).level.seconds >= SHORTEST]
+    moved = [shift_pitch(audio, SEMITONES[place % 2]) for place, audio in enumerate(long)]
+    plain, shifted = (
+        np.stack(
+            [torch.nn.functional.normalize(judge.embed(Clip(audio).level).to(torch.float64), dim=0).numpy() for audio in some]
+        )
+        for some in (long, moved)
     )
-    said = [render("espeak", prompt) for prompt in group.prompts]
-    waves = voice.generate([Request(p.id, s.text, s.description or "", 0) for p, s in zip(group.prompts, said, strict=True)])
-    sounds = (Clip(Audio(torch.from_numpy(wave), voice.sample_rate)) for wave in waves)
-    return [Utterance(prompt, group, sound) for prompt, sound in zip(group.prompts, sounds, strict=True)]
+    return Heard(plain, shifted)
 
 
-def measure(variants: Sequence[str], groups: Sequence[Group], folder: Path) -> dict[str, list[dict[str, float]]]:
-    """The judge's numbers for same, other and shifted pairs; each variant meets the third and the eighth one after it."""
-    judge = SpeakerJudge()
-    found: dict[str, list[dict[str, float]]] = {"same": [], "other": [], "shifted": []}
-    for index, group in enumerate(groups):
-        said = {variant: speak(variant, group, folder) for variant in variants}
-        for place, variant in enumerate(variants):
-            one, two = said[variant]
-            found["same"].append(dict(judge.compare(one, two)))
-            for step in (3, 8):
-                found["other"].append(dict(judge.compare(one, said[variants[(place + step) % len(variants)]][1])))
-            shifted = Clip(shift_pitch(two.clip.audio, SEMITONES[(index + place) % 2]))
-            found["shifted"].append(dict(judge.compare(one, Utterance(two.prompt, group, shifted))))
-    return found
+def pairs(heard: Mapping[str, Heard]) -> dict[str, NDArray[np.float64]]:
+    """Cosines of all pairs, by kind; and those of each voice with itself, by its name."""
+    own = {name: _different_texts(voice.plain @ voice.plain.T) for name, voice in heard.items()}
+    other = [
+        (heard[one].plain @ heard[two].plain.T).ravel()
+        for one, two in itertools.combinations(heard, 2)
+        if frozenset({one, two}) not in ONE_SPEAKER
+    ]
+    shifted = [_different_texts(voice.plain @ voice.shifted.T) for voice in heard.values()]
+    return {"same": np.concatenate(list(own.values())), "other": np.concatenate(other), "shifted": np.concatenate(shifted)} | own
+
+
+def _different_texts(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
+    return cosines[np.triu_indices(len(cosines), 1)]
 
 
 def equal_error(same: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -74,39 +96,55 @@ def equal_error(same: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return min(max(float((same < level).mean()), float((other >= level).mean())) for level in np.concatenate([same, other]))
 
 
-def area(same: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """The chance that a same pair is more alike than another one."""
-    return float((same[:, None] > other).mean() + 0.5 * (same[:, None] == other).mean())
+def rows(texts: str, likeness: Mapping[str, NDArray[np.float64]]) -> Iterator[Row]:
+    """One row per kind of pairs and per voice."""
+    anchor = aggregate.load_anchors().factors[Factor.CONSISTENCY].metrics["speaker_similarity"]
+    for kind, found in likeness.items():
+        utilities = np.array([anchor.utility(cosine) for cosine in found])
+        low, middle, high = (float(point) for point in np.quantile(found, [0.01, 0.5, 0.99]))
+        yield Row(
+            texts=texts,
+            pairs=kind,
+            number=len(found),
+            quantiles=(low, middle, high),
+            utility=float(utilities.mean()),
+            full=float((utilities == 1.0).mean()),
+            equal_error=equal_error(likeness["same"], found) if kind in {"other", "shifted"} else 0.0,
+        )
+
+
+def measure(texts: int, people: Sequence[Path]) -> list[Row]:
+    """All voices, on the even and on the odd texts."""
+    groups = generate(SEED, GroupPlan(single=texts, counterfactual=0, voice=0))
+    said = [prompt.text for group in groups for prompt in group.prompts]
+    clips = {voice.name: voice.say(said) for voice in present(VOICES)}
+    for folder in people:
+        clips[f"{Kind.PERSON.value} {folder.name}"] = [audio for _, audio in recordings(folder).values()]
+    judge, found = SpeakerJudge(), list[Row]()
+    for first, name in enumerate(("even", "odd")):
+        found += rows(name, pairs({voice: hear(judge, spoken[first::2]) for voice, spoken in clips.items()}))
+    return found
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--voices", type=int, default=len(VARIANTS))
-    parser.add_argument("--pairs", type=int, default=6)
+    parser.add_argument("--people", type=Path, nargs="*", default=[], help="folders of recordings, each beside a text file")
+    parser.add_argument("--texts", type=int, default=16)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    groups = generate(SEED, GroupPlan(single=0, counterfactual=0, voice=options.pairs))
-    with tempfile.TemporaryDirectory(prefix="voice-study-") as folder, deterministic():
-        found = measure(VARIANTS[: options.voices], groups, Path(folder))
-    factor = aggregate.load_anchors().factors[Factor.CONSISTENCY]
-    likeness = {name: np.array([pair["speaker_similarity"] for pair in pairs]) for name, pairs in found.items()}
-    table = Table(*COLUMNS, title="mean (1st … 99th percentile)")
-    rows = []
-    for name, pairs in found.items():
-        spread = [np.quantile([pair[metric] for pair in pairs], [0.01, 0.99]) for metric in METRICS]
-        means = [float(np.mean([pair[metric] for pair in pairs])) for metric in METRICS]
-        utility = float(np.mean([factor.utility(pair) for pair in pairs]))
-        told = (area(likeness["same"], likeness[name]), equal_error(likeness["same"], likeness[name]))
-        rows.append(
-            {"pairs": name, "number": len(pairs), "means": means, "utility": utility, "area": told[0], "equal_error": told[1]}
-        )
-        cells = (f"{mean:.2f} ({low:.2f} … {high:.2f})" for mean, (low, high) in zip(means, spread, strict=True))
-        table.add_row(name, str(len(pairs)), *cells, f"{utility:.2f}", *("" if name == "same" else f"{x:.3f}" for x in told))
+    with deterministic():
+        found = measure(options.texts, options.people)
     if options.json:
-        print(json.dumps(rows, indent=1))  # noqa: T201
-    else:
-        Console(width=160).print(table)
+        print(json.dumps([{name: getattr(row, name) for name in Row.__dataclass_fields__} for row in found], indent=1))  # noqa: T201
+        return
+    table = Table(*COLUMNS, title="similarity: median (1st … 99th percentile)", caption="\n".join(absent(VOICES)))
+    for row in found:
+        low, middle, high = row.quantiles
+        told = f"{row.equal_error:.3f}" if row.pairs in {"other", "shifted"} else ""
+        spread = f"{middle:.2f} ({low:.2f} … {high:.2f})"
+        table.add_row(row.texts, row.pairs, str(row.number), spread, f"{row.utility:.2f}", f"{row.full:.3f}", told)
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":

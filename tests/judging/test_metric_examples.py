@@ -20,7 +20,6 @@ MODULES = (
     "scoring.judges.integrity",
     "scoring.judges.intelligibility",
     "scoring.judges.prosody",
-    "scoring.judges.speaker",
     "scoring.judges.standard.alignment",
     "scoring.judges.standard.ctc",
     "scoring.judges.standard.network",

@@ -87,7 +87,9 @@ MEASURES: Mapping[str, Measure] = {
     "holes": Measure("share", "cells of the spectrum with nothing in them between full ones, as gating leaves them"),
     "decay": Measure("dB/s", "speed of the bands' fastest falls: slow in a reverberant room"),
     "echo": Measure("0 … 1", "likeness of the sound with itself 40 to 400 ms later"),
-    "speaker_similarity": Measure("cosine", "likeness of the two clips of a voice pair"),
+    "speaker_similarity": Measure(
+        "cosine", "likeness of the two voices of a pair, as a network hears it that tells speakers apart"
+    ),
     "phoneme_rate": Measure("1/s", "phonemes of the words said per second of them"),
     "f0_median": Measure("Hz", "median fundamental frequency of the words said, voiced frames counting by their power"),
     "f0_height": Measure("semitones", "the same, from the middle of the register asked"),
