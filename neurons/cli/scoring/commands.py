@@ -146,7 +146,9 @@ def pin(
     ] = None,
     repo: Annotated[
         list[str] | None,
-        typer.Option("--repo", help="Another repository for a role: ROLE=NAMESPACE/NAME[@BRANCH]; may be repeated."),
+        typer.Option(
+            "--repo", help="Another repository for a role: ROLE=NAMESPACE/NAME or ROLE=NAMESPACE/NAME@BRANCH; may be repeated."
+        ),
     ] = None,
     cache: Annotated[Path | None, typer.Option("--cache", help="The folder of the models (default: the worker's own).")] = None,
     judges: Annotated[

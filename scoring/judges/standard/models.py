@@ -69,6 +69,12 @@ class ModelSource(StrictModel):
     weights: Annotated[tuple[FileName, ...], Field(min_length=1, strict=False)]
     """The first that the repository holds is taken."""
 
+    @model_validator(mode="after")
+    def _knows_its_weights(self) -> Self:
+        if [name for name in self.files if _holds_weights(name)] or [name for name in self.weights if not _holds_weights(name)]:
+            raise ValueError(f"weights are {SAFETENSORS} or pickled ({', '.join(_PICKLED)}), and files are neither")
+        return self
+
 
 class Pin(StrictModel):
     """One model, exactly: a repository at a revision, and the SHA-256 of each file that is fetched."""
@@ -123,6 +129,10 @@ def is_pickled(name: str) -> bool:
     (True, False)
     """
     return name.endswith(_PICKLED)
+
+
+def _holds_weights(name: str) -> bool:
+    return name == SAFETENSORS or is_pickled(name)
 
 
 def read_catalogue(path: Path = CATALOGUE) -> Mapping[Role, ModelSource]:

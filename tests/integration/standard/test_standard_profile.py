@@ -110,6 +110,25 @@ def test_every_packaged_role_names_a_repository_and_a_licence_that_lets_it_be_us
     assert all("safetensors" in source.weights[0] for source in read_catalogue().values())
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param(
+            'files = ["config.json", "pytorch_model.bin"]\nweights = ["model.safetensors"]', id="weights among the files"
+        ),
+        pytest.param('files = ["config.json"]\nweights = ["model.onnx"]', id="weights of another form"),
+        pytest.param('files = ["../config.json"]\nweights = ["model.safetensors"]', id="a path"),
+        pytest.param('files = ["config.json"]\nweights = ["model.safetensors"]\nlicence = "proprietary"', id="a licence"),
+    ],
+)
+def test_a_list_of_models_that_is_none(tmp_path: Path, lines: str) -> None:
+    """It is refused before anything is fetched."""
+    (tmp_path / "models.toml").write_text("".join(f'[{role}]\nrepo = "a/b"\n{lines}\n' for role in Role), encoding="utf-8")
+    done = command("--hub", "http://127.0.0.1:9", "--out", str(tmp_path / "pins.toml"), "--models", str(tmp_path / "models.toml"))
+    assert isinstance(done.exception, PlatformError)
+    assert done.exception.code is Code.SETTING_INVALID
+
+
 def refused(hub: Any, folder: Path, *repositories: str) -> str:
     """Why the command pins nothing where these repositories fill roles; nothing is written then."""
     chosen = [part for repo in (*hub.repositories, *repositories) for part in ("--repo", repo)]
