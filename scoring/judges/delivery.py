@@ -93,9 +93,11 @@ def pitch_of_all(audio: Audio) -> PitchTrack:
 
 
 def _above(audio: Audio, hertz: float) -> Audio:
-    """The sound above a frequency, with a ramp of 40 % of it around it."""
+    """The sound above a frequency, with a ramp of 40 % of it around it; of no sound (where no word was said) there is none."""
+    if audio.samples.shape[0] == 0:
+        return audio
     spectrum = torch.fft.rfft(audio.samples.to(torch.float64))
-    frequency = torch.arange(spectrum.shape[0], dtype=torch.float64) * (audio.rate / max(1, audio.samples.shape[0]))
+    frequency = torch.arange(spectrum.shape[0], dtype=torch.float64) * (audio.rate / audio.samples.shape[0])
     gain = ((frequency / hertz - 0.8) / 0.4).clamp(0.0, 1.0)
     return Audio(torch.fft.irfft(spectrum * gain, n=audio.samples.shape[0]).to(torch.float32), audio.rate)
 

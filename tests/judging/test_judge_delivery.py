@@ -189,6 +189,21 @@ def test_a_voiceless_sound_has_finite_numbers(ask: Callable[..., Utterance]) -> 
     assert metrics["delivery"] == pytest.approx(1 - 3.5 / 6)
 
 
+class Nowhere:
+    """A finder that finds no word."""
+
+    def find(self, utterance: Utterance) -> tuple[WordSpan, ...]:
+        return ()
+
+
+def test_a_clip_without_a_word_of_the_prompt_has_finite_numbers(tone: Tone, ask: Callable[..., Utterance]) -> None:
+    """Who says none of them has neither rate nor pitch, and is stray throughout."""
+    (found,) = DeliveryJudge(Nowhere()).measure([ask(tone(150.0))])
+    assert all(math.isfinite(value) for value in found.values())
+    assert (found["phoneme_rate"], found["f0_median"], found["f0_spread"]) == (0.0, 0.0, 0.0)
+    assert found["stray"] > 0.9
+
+
 def test_does_not_depend_on_threads_or_company(tone: Tone, ask: Callable[..., Utterance]) -> None:
     """One and two threads, alone and in a batch: the same bits."""
     utterances = [ask(tone(hertz, depth=9.0, rate=22_050, seconds=4.0)) for hertz in (90.0, 130.0, 210.0)]
