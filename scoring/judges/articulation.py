@@ -72,13 +72,13 @@ def metrics(clip: Clip) -> Metrics:
 
 def changes(clip: Clip) -> Changes:
     """The changes between frames 10 ms apart, where the later and the earlier frame's middle is no pause; at least one of each."""
-    bands = _bands(clip.level.samples)
-    power = bands.mean(dim=1)
+    level = bands(clip.level.samples)
+    power = level.mean(dim=1)
     active = power > quantile(power, LOUDEST) - ACTIVE_DB
-    bands = torch.maximum(bands, quantile(bands[active], LOUD) - DEPTH_DB)
-    change = (bands[STEP:] - bands[:-STEP])[active[STEP // 2 : -(STEP // 2)]]
+    level = torch.maximum(level, quantile(level[active], LOUD) - DEPTH_DB)
+    change = (level[STEP:] - level[:-STEP])[active[STEP // 2 : -(STEP // 2)]]
     shape = change - change.mean(dim=1, keepdim=True)
-    return Changes(_decibels(shape), _decibels(shape @ _cosines()[:, FINE]))
+    return Changes(_decibels(shape), _decibels(shape @ cosines()[:, FINE]))
 
 
 def profile(values: torch.Tensor) -> torch.Tensor:
@@ -108,7 +108,7 @@ def references() -> Mapping[str, torch.Tensor]:
     return {name: torch.tensor(values, dtype=torch.float64) for name, values in raw["quantiles"].items()}
 
 
-def _bands(wave: torch.Tensor) -> torch.Tensor:
+def bands(wave: torch.Tensor) -> torch.Tensor:
     """Level of each mel band, dB: float64 [frames, 36]; at least four frames."""
     least = FRAME + 3 * HOP
     padded = torch.nn.functional.pad(wave.to(torch.float64), (0, max(0, least - wave.shape[0])))
@@ -128,7 +128,7 @@ def _window() -> torch.Tensor:
 
 
 @cache
-def _cosines() -> torch.Tensor:
+def cosines() -> torch.Tensor:
     """Cosine transform over bands, orthogonal: float64 [bands, coefficients]."""
     number = BANDS.stop - BANDS.start
     places = torch.arange(number, dtype=torch.float64)
