@@ -1,8 +1,8 @@
 """Speech at another pace, pitch or range of pitch, its timbre kept: pitch-synchronous overlap and add.
 
 Source: Moulines and Charpentier 1990, "Pitch-synchronous waveform processing techniques for text-to-speech synthesis using diphones".
-Marks a period apart are set on the peaks of the voiced waveform; two periods around each are windowed and laid down again, as far apart
-as the wanted pitch says and as often as the wanted time does.
+Marks are set a period apart, each where the wave is most like it was around the one before. Two periods around each are windowed and
+laid down again, as far apart as the wanted pitch says and as often as the wanted time does.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ from scoring.audio.pitch import HOP, RATE, track
 Samples = NDArray[np.float64]
 UNVOICED_SECONDS = 0.005
 """Distance of the marks where nothing is voiced."""
+NEAR = 0.85
+"""A period is at least so long as its forerunner, as a share, and at most as much longer."""
 CENTRE = 400
 """A pitch frame's middle, in samples at `RATE`."""
 
@@ -70,19 +72,29 @@ def _contour(audio: Audio) -> Samples:
 
 
 def _marks(wave: Samples, contour: Samples, rate: int) -> NDArray[np.int64]:
-    """Places of the marks, rising: in voiced sound near the peaks of the wave, a period apart."""
+    """Places of the marks, rising: in voiced sound a period apart, each where the wave is most like it was around the one before."""
     marks, at, step = [0], 0, round(UNVOICED_SECONDS * rate)
-    polarity = 1.0 if wave.max() >= -wave.min() else -1.0
     while at < wave.shape[0] - 1:
         hertz = contour[at]
         if hertz == 0.0:
             at += step
         else:
-            period = rate / hertz
-            first, last = at + int(0.8 * period), min(wave.shape[0], at + int(1.2 * period) + 1)
-            at = first + int((polarity * wave[first:last]).argmax()) if last > first else wave.shape[0]
+            at = _next(wave, at, rate / hertz)
         marks.append(at)
     return np.array([mark for mark in marks if mark < wave.shape[0]])
+
+
+def _next(wave: Samples, at: int, period: float) -> int:
+    """The place about a period later around which the wave is most like the wave around this one."""
+    half = round(period / 2)
+    here = wave[max(0, at - half) : at + half]
+    first, last = at + round(NEAR * period), at + round(period / NEAR)
+    starts = np.arange(first, last + 1) - min(half, at)
+    if here.shape[0] < 2 or starts[-1] + here.shape[0] > wave.shape[0]:
+        return at + round(period)
+    there = np.lib.stride_tricks.sliding_window_view(wave[starts[0] : starts[-1] + here.shape[0]], here.shape[0])
+    likeness = there @ here / np.sqrt((there**2).sum(axis=1) + 1e-9)
+    return first + int(likeness.argmax())
 
 
 def _lay(wave: Samples, marks: NDArray[np.int64], target: Samples, step: int, rate: int, pace: float) -> Samples:

@@ -42,7 +42,7 @@ SEED = bytes([11]) * 32
 ASKS = (Attribute.RATE, Attribute.PITCH, Attribute.EXPRESSION)
 DELIVERY = 0.2
 """Weight of delivery where it is asked; the packaged competition's other factors keep their proportions."""
-TRIES, LEAST_SPREAD = 4, 0.1
+TRIES, LEAST_SPREAD, FARTHEST = 4, 0.1, 3.0
 SHY = 0.3
 """Share of the way to the next level that an obedient voice stays short of the asked one's middle: nobody exaggerates."""
 OBEDIENT, IGNORING = 0.95, 0.6
@@ -96,28 +96,36 @@ def obey(line: Line, voice: Voice, rate: float) -> Audio:
 
     A voice that obeys hears itself: what was still off in pitch and range after a try is made up for in the next.
     """
-    rate_factor = _aim(Attribute.RATE, voice.level(Attribute.RATE)) / rate if voice.rate != ORDINARY else 1.0
+    pace = _aim(Attribute.RATE, voice.rate) / rate if voice.rate != ORDINARY else 1.0
     pitch, spread = _heard(line.plain, voice)
-    wanted_pitch = _aim(Attribute.PITCH, voice.pitch) if voice.pitch != ORDINARY else pitch
-    wanted_spread = _aim(Attribute.EXPRESSION, voice.expression) if voice.expression != ORDINARY else spread
-    move, made = Change(pace=rate_factor), line.plain
+    wanted = (
+        _aim(Attribute.PITCH, voice.pitch) if voice.pitch != ORDINARY else pitch,
+        _aim(Attribute.EXPRESSION, voice.expression) if voice.expression != ORDINARY else spread,
+    )
+    move, tries = Change(pace=pace), list[tuple[float, Audio]]()
     for _ in range(TRIES):
         move = Change(
-            pace=rate_factor,
-            pitch=move.pitch * 2.0 ** ((wanted_pitch - pitch) / 12.0),
-            range=move.range * wanted_spread / max(spread, LEAST_SPREAD),
+            pace=pace,
+            pitch=_within(move.pitch * 2.0 ** ((wanted[0] - pitch) / 12.0)),
+            range=_within(move.range * wanted[1] / max(spread, LEAST_SPREAD)),
         )
         made = change(line.plain, move)
         pitch, spread = _heard(made, voice)
-    return made
+        tries.append((abs(wanted[0] - pitch) + abs(wanted[1] - spread), made))
+    return min(tries, key=lambda tried: tried[0])[1]
+
+
+def _within(factor: float) -> float:
+    """No voice is stretched further than this."""
+    return min(FARTHEST, max(1.0 / FARTHEST, factor))
 
 
 def _heard(sound: Audio, voice: Voice) -> tuple[float, float]:
     """Semitones from the middle of the asked register, and the spread of the pitch in semitones."""
     low, middle, high = quantiles(pitch_of_all(Clip(sound).level), (0.1, 0.5, 0.9))
-    if voice.register is None or low <= 0.0:
-        raise ValueError("the study needs voiced speech and prompts that name a register")
-    return height(middle, voice.register), semitones(low, high) / NORMAL_RANGE
+    if voice.register is None:
+        raise ValueError("the study's prompts name a register")
+    return height(middle, voice.register), semitones(low, high) / NORMAL_RANGE if low > 0.0 else 0.0
 
 
 def _aim(attribute: Attribute, level: int) -> float:

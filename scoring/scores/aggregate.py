@@ -10,14 +10,14 @@ import math
 import statistics
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, Self, assert_never
 
 from prompts.groups import Group, GroupKind, Prompt
-from prompts.voices import Attribute, Voice
+from prompts.voices import ORDINARY, Attribute, Voice
 from scoring.competition import ANCHORS, Profile
 from scoring.report import EvaluationReport, Factor, Gate, GroupReport, Metrics, SampleReport
 from scoring.types import Micro, to_micro
@@ -29,6 +29,8 @@ METRICS = {
     Attribute.LOUDNESS: "lufs",
 }
 """The metric that measures each attribute."""
+MELODY = "melody"
+"""The kind of evidence that an expressive voice shows."""
 FLOOR = 0.01
 """Least utility inside the logarithm: a factor at zero costs much, not everything."""
 
@@ -85,6 +87,10 @@ class FactorAnchors:
             case unreachable:
                 assert_never(unreachable)
 
+    def without(self, kind: str) -> "FactorAnchors":
+        """The same without the metrics of one kind of evidence."""
+        return replace(self, metrics={name: anchor for name, anchor in self.metrics.items() if self.kinds.get(name) != kind})
+
     def by_kind(self, values: Mapping[str, float]) -> dict[str, float]:
         """Utility of each kind of evidence: the mean over its metrics, which are several opinions of the same kind."""
         members: dict[str, list[float]] = {}
@@ -119,7 +125,13 @@ class Anchors:
         absent = set() if voice.judged else {Factor.DELIVERY}
         if not any(name in metrics for name in self.factors[Factor.CONSISTENCY].metrics):
             absent.add(Factor.CONSISTENCY)
-        return {factor: anchors.utility(metrics) for factor, anchors in self.factors.items() if factor not in absent}
+        return {factor: self.scale(factor, voice).utility(metrics) for factor in self.factors if factor not in absent}
+
+    def scale(self, factor: Factor, voice: Voice) -> FactorAnchors:
+        """A factor's anchors for what was said in the voice asked: who was asked for a flat tone need not show a melody."""
+        anchors = self.factors[factor]
+        flat = factor is Factor.NATURALNESS and voice.expression < ORDINARY
+        return anchors.without(MELODY) if flat else anchors
 
 
 @cache

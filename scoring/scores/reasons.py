@@ -45,7 +45,8 @@ def _gate(sample: SampleReport, gate: Gate, rules: ScoreRules) -> str:
 
 
 def _factor(group: Group, sample: SampleReport, siblings: Sequence[SampleReport], factor: Factor, rules: ScoreRules) -> str:
-    scale, utility = rules.anchors.factors[factor], sample.utilities[factor]
+    (asked,) = (prompt.voice for prompt in group.prompts if prompt.id == sample.prompt_id)
+    scale, utility = rules.anchors.scale(factor, asked), sample.utilities[factor]
     if factor is Factor.DELIVERY and not _followed(group, siblings, rules):
         why = _not_moved(group, siblings, rules)
     elif factor is Factor.DELIVERY and scale.utility(sample.metrics) > utility:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -165,6 +166,25 @@ def test_delivery_counts_where_something_is_asked(voice: Voice, expected: float)
             report(WHO, [plain], {"g00.a": unheard}, RULES)
     else:
         assert report(WHO, [plain], {"g00.a": unheard}, RULES).score == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        pytest.param(3, 0.0, id="a flat tone that nobody asked for"),
+        pytest.param(5, 0.0, id="where life was asked for"),
+        pytest.param(1, 1.0, id="a monotone was asked for"),
+    ],
+)
+def test_who_was_asked_for_a_flat_tone_need_not_show_a_melody(expression: int, expected: float) -> None:
+    """The other kinds of evidence are asked of him all the same."""
+    kinds = {"opinion": "opinion", "span": "melody"}
+    metrics = {"opinion": Anchor(1.0, 3.0), "span": Anchor(0.0, 6.0)}
+    naturalness = FactorAnchors(Combine.BOUNDED, metrics, kinds)
+    scale = replace(ANCHORS, factors={**ANCHORS.factors, Factor.NATURALNESS: naturalness})
+    found = {**PERFECT, "opinion": 3.0, "span": 0.0}
+    assert scale.utilities(found, Voice(expression=expression))[Factor.NATURALNESS] == expected
+    assert scale.utilities({**found, "opinion": 1.0}, Voice(expression=expression))[Factor.NATURALNESS] == 0.0
 
 
 def test_standard_error_is_over_groups() -> None:
