@@ -65,7 +65,10 @@ class Row:
     could: float
     again: float
     """What it could score after the study's own analysis and synthesis, with nothing changed."""
+    followed: float
+    """The same with the delivery that it has when it obeys: what its delivery leaves of it."""
     obedient: float
+    """With all that the changed sound scores: the study's synthesis sounds less natural the further it is from the voice's own way."""
     ignoring: float
     obeyed: float
     ignored: float
@@ -149,6 +152,10 @@ def measure(name: str, lines: Sequence[Line], rules: Competition) -> Row:
         voice=name,
         could=statistics.mean(_score(sample, delivery=1.0) for sample in plain.samples),
         again=statistics.mean(_score(sample, delivery=1.0) for sample in again.samples),
+        followed=statistics.mean(
+            _score(sample, delivery=obeying.utilities.get(Factor.DELIVERY, 0.0))
+            for sample, obeying in zip(again.samples, followed.samples, strict=True)
+        ),
         obedient=statistics.mean(_score(sample) for sample in followed.samples),
         ignoring=statistics.mean(_score(sample) for sample in plain.samples),
         obeyed=_utility(followed),
@@ -184,11 +191,14 @@ def _utility(report: EvaluationReport) -> float:
 
 def table(rows: Sequence[Row]) -> Table:
     """The rows, with the shares that matter."""
-    shown = Table("voice", "could score", "laid down again", "obeys", "share", "delivery", "ignores", "share", "delivery")
+    shown = Table(
+        "voice", "could score", "again", "by delivery", "share", "obeys", "share", "delivery", "ignores", "share", "delivery"
+    )
     for row in rows:
         shown.add_row(
             row.voice,
-            *(f"{value:.3f}" for value in (row.could, row.again, row.obedient, row.obedient / row.again, row.obeyed)),
+            *(f"{value:.3f}" for value in (row.could, row.again, row.followed, row.followed / row.again)),
+            *(f"{value:.3f}" for value in (row.obedient, row.obedient / row.again, row.obeyed)),
             *(f"{value:.3f}" for value in (row.ignoring, row.ignoring / row.could, row.ignored)),
         )
     return shown
