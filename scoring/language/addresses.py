@@ -6,7 +6,7 @@ from scoring.language.lattice import Kind, Said, Slots, either, kind, say, words
 from scoring.language.numerals import whole
 
 SIGNS = {
-    ".": either("dot"), "@": either("at"), "/": either("slash", "forward slash"), "-": either("dash", "hyphen", ""),
+    ".": either("dot"), "@": either("at"), "/": either("slash", "forward slash"), "-": either("dash", "hyphen"),
     "_": either("underscore"), "+": either("plus"), ":": either("colon"), "?": either("question mark"), "=": either("equals"),
     "&": either("and", "ampersand"), "#": either("hash"), "~": either("tilde"), "%": either("percent"),
 }  # fmt: skip
@@ -62,11 +62,29 @@ def _address(match: re.Match[str]) -> Said:
     return say(said_address(match[0]))
 
 
+def _www(_match: re.Match[str]) -> Said:
+    """'www' by itself."""
+    return say(either("w w w", "triple w"))
+
+
+def _stop(_match: re.Match[str]) -> Said:
+    """A full stop inside of what may be an address or two words: 'karen.parker'."""
+    return say(either("", "dot"))
+
+
+def _hyphen(_match: re.Match[str]) -> Said:
+    """A hyphen between words: silent, or the dash of an address of which only a part was heard."""
+    return say(either("", "dash", "hyphen"))
+
+
 KINDS: tuple[Kind, ...] = (
     kind(rf"(?<![\w.+%-])[\w+%-]{{1,64}}(?:\.[\w+%-]{{1,64}}){{0,5}}@{_HOST}", _address),
     kind(rf"(?i)\b(https?|ftp)://((?:{_HOST})(?::\d{{2,5}})?{_PATH})", _web),
     kind(rf"(?i)(?<![\w.@/-])()((?:www\.){_HOST}{_PATH})", _web),
     kind(rf"(?i)(?<![\w.@/-])()(?!\d+\.\d)((?:[a-z0-9][a-z0-9-]{{1,62}}\.){{1,6}}(?:{ENDS})(?![\w@-]|\.\w){_PATH})", _web),
     kind(rf"(?i)(?<![\w.@/-])[a-z0-9_-]{{1,64}}\.(?:{FILES})(?![\w@-]|\.\w)", _address),
+    kind(r"(?i)\bwww\b", _www),
+    kind(r"(?<=[a-z])\.(?=[a-z])", _stop),
+    kind(r"(?<=[a-z])-(?=[a-z])", _hyphen),
     kind(r"(?<![\w@])@(?=\w)[A-Za-z0-9_]{1,32}", _address),
 )

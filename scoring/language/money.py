@@ -71,7 +71,9 @@ def _with_cents(before: str, cents: str, names: Names) -> Slots:
     """'three dollars fifty cents', with an 'and' or without the names."""
     one, many, cent, many_cents = names
     plain = before.replace(",", "").replace(" ", "")
-    hundredths = say(cardinal(int(cents)), either(cent if int(cents) == 1 else many_cents, "")).slots
+    hundredths = say(
+        cardinal(int(cents)), either(cent if int(cents) == 1 else many_cents, "", *(["p"] if many_cents == "pence" else []))
+    ).slots
     if plain in ("", "0"):
         return hundredths if int(cents) or not plain else say(whole(plain), many).slots
     sum_of_all = say(number(before).slots, either(one if plain == "1" else many, one, "")).slots

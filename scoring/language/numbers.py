@@ -153,7 +153,7 @@ def _fraction_of(top: str, bottom: str) -> Slots:
         names.append("fourth" if count == 1 else "fourths")
     if count > 1:
         return say(whole(top), either(*names)).slots
-    bare = ["half"] if parts == 2 else []
+    bare = ["half", "half a", "half an"] if parts == 2 else []
     return either(*(f"{article} {name}" for name in names for article in ("one", "a")), *bare)
 
 

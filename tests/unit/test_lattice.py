@@ -77,6 +77,19 @@ def test_the_first_reading_is_taken_where_it_is_as_near(slots: Slots) -> None:
         pytest.param("the EPOS cup", "the E P O S cup", id="capitals that may be letters"),
         pytest.param("www.example.com", "example dot com", id="no www"),
         pytest.param("5'10\"", "five ten", id="feet and inches without their names"),
+        pytest.param("www.example.com", "w w w dot example dot com", id="letters of an address"),
+        pytest.param("karen.parker@example.com", "karen.parker at example.com", id="an address in two parts"),
+        pytest.param("jo@sea-gull.net", "jo at sea-gull dot net", id="an address with its dash, in parts"),
+        pytest.param("£77.05", "seventy-seven pounds five p", id="pence"),
+        pytest.param("1/2 cup", "half a cup", id="half a"),
+        pytest.param("My number is 750-555-0128.", "My number is 7-5-0-5-5-5-0-1-2-8.", id="hyphens between figures"),
+        pytest.param("On 14 May 1948", "On May 14th, 1948", id="a date as Americans write it"),
+        pytest.param("$21.85", "$21 and 85 cents", id="dollars in figures, and cents"),
+        pytest.param("at 9:45 p.m.", "at 9.45pm", id="a time with a full stop"),
+        pytest.param("Henry VIII", "Henry the 8th", id="a ruler in figures"),
+        pytest.param("World War II", "World War 2", id="a war in figures"),
+        pytest.param("7°C and 38°F", "7 degrees C and 38 degrees F", id="scales by their letters"),
+        pytest.param("in the 1870s", "in the eighteen-seventies", id="a decade in words"),
         pytest.param("10K users", "ten thousand users", id="thousands"),
     ],
 )
@@ -96,6 +109,7 @@ def test_what_people_differ_in_is_accepted(text: str, heard: str) -> None:
         pytest.param("Room 105", "room one hundred fifty", id="another room"),
         pytest.param("3 May", "May thirtieth", id="another day"),
         pytest.param("1/4 cup", "one forty cup", id="another share"),
+        pytest.param("my-shop.com", "my shop dot com", id="an address without its dash"),
     ],
 )
 def test_what_is_wrong_stays_wrong(text: str, heard: str) -> None:
