@@ -44,6 +44,8 @@ QUIET_FRAMES = 0.05
 SPEECH_DB = 20.0
 """Frames up to this much below the loudest one make the level of speech."""
 
+SHOWS_SECONDS = 1.5
+"""A shorter clip may be one voiced word: no moment of it shows the background, nor how fast sound fades."""
 DEPTH_HZ = (60.0, 500.0)
 """Where voices are strongest, and silent in every consonant without voice."""
 DEEP_FRAMES, EDGE_FRAMES = 0.05, 12
@@ -228,16 +230,18 @@ def snr(heard: Spectrum) -> float:
 def depth(heard: Spectrum) -> float:
     """Depth from the level of speech down to what goes on below it from 60 to 500 Hz (a glide, a babble, music): dB, more is better.
 
-    `L_speech - 10 lg(that band's power in its quietest twentieth of the frames)`, without the clip's first and last 96 ms.
+    `L_speech - 10 lg(that band's power in its quietest twentieth of the frames)`, without the clip's first and last 96 ms. Below 1.5 s the
+    background is taken to be silent.
 
-    >>> frames = torch.tensor([1.0] * 90 + [0.001] * 10, dtype=torch.float64)
-    >>> shuffled = frames[torch.randperm(100, generator=torch.Generator().manual_seed(1)), None]
+    >>> frames = torch.tensor([1.0] * 180 + [0.001] * 20, dtype=torch.float64)
+    >>> shuffled = frames[torch.randperm(200, generator=torch.Generator().manual_seed(1)), None]
     >>> round(depth(Spectrum(shuffled, step=100.0)), 3)
     30.0
     """
     low = heard.band(*DEPTH_HZ).sum(dim=1)
-    inner = low[EDGE_FRAMES:-EDGE_FRAMES] if low.shape[0] > 3 * EDGE_FRAMES else low
-    return speech_level(heard) - float(decibels(quantile(inner[:, None], DEEP_FRAMES)))
+    shows = low.shape[0] * HOP_SECONDS >= SHOWS_SECONDS
+    background = quantile(low[EDGE_FRAMES:-EDGE_FRAMES, None], DEEP_FRAMES) if shows else low.new_zeros(1)
+    return speech_level(heard) - float(decibels(background))
 
 
 def hum(heard: Spectrum, long: Spectrum) -> float:
@@ -310,19 +314,19 @@ def _mean_over_frames(cells: torch.Tensor, width: int) -> torch.Tensor:
 
 
 def decay(heard: Spectrum) -> float:
-    """Speed of the bands' fastest falls: dB/s, more is better, 0 for a clip too short to fall.
+    """Speed of the bands' fastest falls: dB/s, more is better; a clip below 1.5 s is taken to fall to silence at once.
 
     Median over 12 bands of the ninth decile of `(L[t] - L[t + 64 ms]) / 64 ms`. In a room no band falls faster than 60 dB in its
     reverberation time. Source: blind estimation of reverberation time from the fastest decays (Ratnam et al. 2003).
 
-    >>> fall = 10.0 ** (-6.0 * torch.arange(125, dtype=torch.float64) * HOP_SECONDS)  # 60 dB in one second
+    >>> fall = 10.0 ** (-6.0 * torch.arange(188, dtype=torch.float64) * HOP_SECONDS)  # 60 dB in one second
     >>> round(decay(Spectrum(fall[:, None].expand(-1, 257), step=31.25)), 6)
     60.0
     """
     parts = heard.band(*DECAY_HZ).tensor_split(DECAY_BANDS, dim=1)
     level = decibels(torch.stack([part.sum(dim=1) for part in parts], dim=1))  # [frames, bands]
-    if level.shape[0] <= DECAY_FRAMES:
-        return 0.0
+    if level.shape[0] * HOP_SECONDS < SHOWS_SECONDS:
+        return -float(decibels(level.new_zeros(1))) / (DECAY_FRAMES * HOP_SECONDS)
     falls, start = level[:-DECAY_FRAMES] - level[DECAY_FRAMES:], level[:-DECAY_FRAMES]
     counts = start >= level.max(dim=0).values - DECAY_FROM_DB
     fastest = [float(quantile(falls[counts[:, band], band], FASTEST)) for band in range(DECAY_BANDS) if counts[:, band].any()]
