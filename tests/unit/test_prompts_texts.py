@@ -20,6 +20,7 @@ from prompts.vocabulary import Form, inflect, vocabulary
 from prompts.voices import ORDINARY, Attribute, centre
 from scoring.competition import load
 from scoring.judges.recognition.dictionary import count_phonemes, pronunciations, unknown
+from scoring.judges.recognition.matching import nearest
 from scoring.language.text import doubts, normalise
 from scoring.types import RoundNumber
 
@@ -126,6 +127,13 @@ def test_articles_fit_what_follows() -> None:
 def test_no_text_leaves_a_doubt() -> None:
     """Whatever figures and signs a prompt has, it can be read, and nobody has to guess how."""
     assert [(prompt.text, doubts(prompt.text)) for prompts in rounds() for prompt in prompts if doubts(prompt.text)] == []
+
+
+def test_who_hears_a_text_as_it_is_read_hears_no_error() -> None:
+    """Its words as they are written and as they are said are all of them right, whatever figures, signs and letters it has."""
+    texts = [prompt.text for prompts in rounds()[:6] for prompt in prompts]
+    wrong = [text for text in texts if nearest(text, text).errors or nearest(text, " ".join(normalise(text))).errors]
+    assert wrong == []
 
 
 def test_texts_are_written_as_people_write() -> None:
