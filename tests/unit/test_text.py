@@ -14,7 +14,7 @@ from scoring.language.text import normalise, spell
 PLAIN = re.compile(r"'?[a-z]+(?:'[a-z]+)*")
 ASKED = 400
 """Texts of a long round."""
-CORPUS_SHA256 = "40e137cfb59a331cb588be4868fb4e0e026624fb0d689b739cbdef12eb2012ca"
+CORPUS_SHA256 = "86e6c4810b9f0b0af48cd40d562cfca3b106d1ff8df65d17b9a16d7a034c53dd"
 
 
 @pytest.mark.parametrize(
