@@ -32,12 +32,11 @@ class DeliveryJudge:
     Metrics: `phoneme_rate` (phonemes per second of speech), `f0_median` (Hz over voiced frames by their power, 0 if none is voiced),
     `f0_height` (the same in semitones from the middle of the register asked, where one is) and `f0_spread` (semitones: the standard
     deviation of a normal distribution with the same 10th and 90th percentiles, for octave errors at creaks ruin the plain one);
-    `lufs` (BS.1770, LUFS); `delivery`: the least agreement over the asked attributes, 0 … 1, more is better; `stray`: seconds of
-    sound that belong to no word of the prompt, less is better.
+    `lufs` (BS.1770, LUFS); `delivery`: the least agreement over the asked attributes, 0 … 1, more is better.
     """
 
     name = "delivery"
-    version = "6"
+    version = "7"
 
     def __init__(self, finder: WordFinder) -> None:
         self._finder = finder
@@ -56,7 +55,6 @@ def _measure(utterance: Utterance, spans: Sequence[WordSpan]) -> Metrics:
         "f0_median": middle,
         "f0_spread": semitones(low, high) / NORMAL_RANGE if low > 0.0 else 0.0,
         "lufs": clip.lufs,
-        "stray": stray(clip, spans),
     }
     if voice.register is not None:
         metrics["f0_height"] = height(middle, voice.register)
@@ -131,15 +129,3 @@ def word_seconds(clip: Clip, spans: Sequence[WordSpan]) -> float:
     """Time of speech under the words that were said; at least one frame."""
     active = activity(clip.at(RATE), clip.floor)
     return max(1, int((active & said_mask(spans, active.shape[0], 1.0 / FRAME_SECONDS)).sum())) * FRAME_SECONDS
-
-
-def stray(clip: Clip, spans: Sequence[WordSpan]) -> float:
-    """Seconds of sound, ≥ 0, less is better, where no word of the prompt is, nor one that was heard in its place.
-
-    >>> clip = Clip(Audio(0.1 * torch.sin(torch.arange(32_000) * 0.3), RATE))  # two seconds of tone
-    >>> round(stray(clip, [WordSpan("one", 0.0, 0.9, said=True)]), 2)  # a word may last 0.1 s longer
-    1.0
-    """
-    active = activity(clip.at(RATE), clip.floor)
-    taken = said_mask([replace(span, said=True) for span in spans], active.shape[0], 1.0 / FRAME_SECONDS)
-    return int((active & ~taken).sum()) * FRAME_SECONDS

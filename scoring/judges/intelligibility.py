@@ -8,6 +8,7 @@ import jiwer
 from scoring.judges.judge import Utterance
 from scoring.judges.recognition.matching import Kind, Match, nearest
 from scoring.judges.recognition.whisper import VERSION, Recogniser
+from scoring.judges.word_timing import WordAligner, stray
 from scoring.report import Metrics
 
 REPEATED = (2, 3, 4)
@@ -19,21 +20,27 @@ class IntelligibilityJudge:
 
     Metrics, less is better: `wer`, `cer` (0 … 1: everything wrong, or more wrong than there is), `tail_deletions` and
     `trailing_insertions` (words missing from the end, or added after it), `repeats` (sequences of words said again, beyond the
-    prompt's own); these three ≥ 0, as a share of the prompt's words.
+    prompt's own); these three ≥ 0, as a share of the prompt's words; `stray`: seconds of sound, ≥ 0, that belong to no word of the prompt
+    nor to one in its place: what no recogniser takes for words is heard all the same.
     """
 
     name = "intelligibility"
-    version = f"{VERSION}-1"
+    version = f"{VERSION}-2"
 
     def __init__(self, recogniser: Recogniser) -> None:
         self._recogniser = recogniser
+        self._finder = WordAligner(recogniser)
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
-        """Word errors of each utterance."""
-        return [word_errors(utterance.prompt.text, self._recogniser.hear(utterance.clip)) for utterance in batch]
+        """Word errors and stray sound of each utterance."""
+        return [
+            word_errors(utterance.prompt.text, self._recogniser.hear(utterance.clip))
+            | {"stray": stray(utterance.clip, self._finder.find(utterance))}
+            for utterance in batch
+        ]
 
 
-def word_errors(text: str, heard: str) -> Metrics:
+def word_errors(text: str, heard: str) -> dict[str, float]:
     """The errors of what was heard against the nearest reading of a text; raises ValueError if the text has no words.
 
     `wer = min(1, (replaced + missing + added) / asked words)` of the cheapest edit (see `matching.match`); `cer` the same over

@@ -1,11 +1,13 @@
 """Places of the prompt's words in a clip: rate and pitch are measured there, not on other sound beside them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 
+from scoring.audio.audio import FRAME_SECONDS, activity
+from scoring.audio.clip import RATE, Clip
 from scoring.judges.judge import Utterance
 from scoring.judges.recognition.matching import Kind, match
 from scoring.judges.recognition.whisper import HeardWord, Recogniser
@@ -84,3 +86,16 @@ def said_mask(spans: Sequence[WordSpan], length: int, rate: float) -> torch.Tens
                 first, last = round((span.start - margin) * rate), round((span.end + margin) * rate)
                 found[max(0, first) : max(0, last)] = said
     return found
+
+
+def stray(clip: Clip, spans: Sequence[WordSpan]) -> float:
+    """Seconds of sound, ≥ 0, less is better, where no word of the prompt is, nor one that was heard in its place.
+
+    >>> from scoring.audio.audio import Audio
+    >>> clip = Clip(Audio(0.1 * torch.sin(torch.arange(32_000) * 0.3), RATE))  # two seconds of tone
+    >>> round(stray(clip, [WordSpan("one", 0.0, 0.9, said=True)]), 2)  # a word may last 0.1 s longer
+    1.0
+    """
+    active = activity(clip.at(RATE), clip.floor)
+    taken = said_mask([replace(span, said=True) for span in spans], active.shape[0], 1.0 / FRAME_SECONDS)
+    return int((active & ~taken).sum()) * FRAME_SECONDS

@@ -197,11 +197,10 @@ class Nowhere:
 
 
 def test_a_clip_without_a_word_of_the_prompt_has_finite_numbers(tone: Tone, ask: Callable[..., Utterance]) -> None:
-    """Who says none of them has neither rate nor pitch, and is stray throughout."""
+    """Who says none of them has neither rate nor pitch."""
     (found,) = DeliveryJudge(Nowhere()).measure([ask(tone(150.0))])
     assert all(math.isfinite(value) for value in found.values())
     assert (found["phoneme_rate"], found["f0_median"], found["f0_spread"]) == (0.0, 0.0, 0.0)
-    assert found["stray"] > 0.9
 
 
 def test_does_not_depend_on_threads_or_company(tone: Tone, ask: Callable[..., Utterance]) -> None:
@@ -259,8 +258,6 @@ def test_what_sounds_beside_the_words_has_no_rate_and_no_pitch(
     assert after["phoneme_rate"] == pytest.approx(before["phoneme_rate"], rel=0.03)
     assert after["f0_median"] == pytest.approx(before["f0_median"], rel=0.02)
     assert after["f0_spread"] == pytest.approx(before["f0_spread"], abs=0.1)
-    assert before["stray"] < 0.2
-    assert after["stray"] == pytest.approx(3.0 if name is Manipulation.TONES else 0.0, abs=0.3)
 
 
 def test_a_gliding_tone_under_the_speech_is_no_expression(

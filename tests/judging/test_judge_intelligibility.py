@@ -22,6 +22,7 @@ from scoring.judges.recognition.whisper import WINDOW, Recogniser, log_mel
 from scoring.language.text import normalise
 from scoring.report import Factor
 from scoring.scores.aggregate import load_anchors
+from scoring.studies.manipulations.manipulation import Manipulation, apply
 
 TEXTS = (
     "Nobody in Chicago remembers Rachel Morgan, who painted the bakery brown.",
@@ -151,6 +152,17 @@ def test_what_is_wrong_costs_by_its_own_metric(
     for metric in ("tail_deletions", "repeats", "trailing_insertions"):
         assert scale.metrics[metric].utility(found[metric][metric]) < 0.6, metric
         assert scale.utility(found[metric]) < 0.6
+
+
+@pytest.mark.parametrize(("name", "seconds"), [(Manipulation.TONES, 3.0), (Manipulation.TRAILING_SILENCE, 0.0)])
+def test_sound_that_is_no_word_is_stray(
+    judge: IntelligibilityJudge, clips: list[Audio], ask: Callable[..., Utterance], name: Manipulation, seconds: float
+) -> None:
+    """Tones after the last word are no error of a word, and heard all the same; silence is no sound."""
+    plain, changed = judge.measure([ask(clip, text=TEXTS[0]) for clip in (clips[0], apply(name, clips[0]))])
+    scale = load_anchors().factors[Factor.INTELLIGIBILITY].metrics["stray"]
+    assert scale.utility(plain["stray"]) == 1.0
+    assert changed["stray"] - plain["stray"] == pytest.approx(seconds, abs=0.3)
 
 
 def test_hears_the_same_in_any_order(recogniser: Recogniser, clips: list[Audio]) -> None:

@@ -37,6 +37,9 @@ NO_SPEECH = 0.6
 """Probability of silence above which nothing was said: in silence, hum and noise it guesses a word."""
 TOKEN_SECONDS = 0.02
 """The alignment's step."""
+LATE_SECONDS = 0.06
+"""So much later than a word begins its first token is heard: half of 82 words of two espeak-ng voices, whose own places are known, began
+.06 s away from this one and nine tenths .11."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,8 @@ class Recogniser:
         except RuntimeError as exc:
             raise _fault(exc) from exc
         begins = _begins(found.alignments)
-        edges = [begins[first] for first in accumulate((len(word) for word in tokens), initial=0)]
+        first, *inner, last = (begins[token] for token in accumulate((len(word) for word in tokens), initial=0))
+        edges = [first, *(max(first, edge - LATE_SECONDS) for edge in inner), last]
         return tuple(
             HeardWord(word, piece.start + start, piece.start + end)
             for word, start, end in zip(words, edges, edges[1:], strict=False)
