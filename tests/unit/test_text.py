@@ -14,7 +14,7 @@ from scoring.language.text import normalise, spell
 PLAIN = re.compile(r"'?[a-z]+(?:'[a-z]+)*")
 ASKED = 400
 """Texts of a long round."""
-CORPUS_SHA256 = "86e6c4810b9f0b0af48cd40d562cfca3b106d1ff8df65d17b9a16d7a034c53dd"
+CORPUS_SHA256 = "a0c2aeece376859664e80cadc96dfcc442edb46dc4b4a61d2287452e64e60168"
 
 
 @pytest.mark.parametrize(
