@@ -12,8 +12,9 @@ BENCH_ARGS ?=
 STUDY_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
+WHITEBOX_ARGS ?=
 
-.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker study-voices study-delivery study-instruction-sets
+.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker study-voices study-delivery study-instruction-sets study-whitebox
 $(VENV)/.ready: pyproject.toml constraints.txt scoring/judges/packages.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -122,6 +123,10 @@ study-speaker: $(VENV)/.ready
 
 study-delivery: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.study_delivery $(STUDY_ARGS)
+
+# What an attacker gains who learns against the judges; half an hour on a free core. WHITEBOX_ARGS='--texts 2 --steps 20' for a glance.
+study-whitebox: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.whitebox --out docs/measured/whitebox.json $(WHITEBOX_ARGS)
 
 study-round-variance: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.study_round_variance --out docs/measured/round_variance.json

@@ -41,13 +41,18 @@ class PiperVoice:
 
     def say(self, texts: Sequence[str]) -> list[Audio]:
         """Speak texts one after the other; the same texts in the same order give the same sound."""
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            signs = pool.submit(phonemes, tuple(texts), self._voice).result()
+        asked = self.ids(texts)
         onnxruntime.set_seed(SEED)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         session = onnxruntime.InferenceSession(str(self._path), options, providers=["CPUExecutionProvider"])
-        return [self._speak(session, self._ids_of(each)) for each in signs]
+        return [self._speak(session, each) for each in asked]
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """What the network is given for each text."""
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            signs = pool.submit(phonemes, tuple(texts), self._voice).result()
+        return [self._ids_of(each) for each in signs]
 
     def _speak(self, session: Any, ids: Sequence[int]) -> Audio:
         asked = {"input": np.array([ids]), "input_lengths": np.array([len(ids)]), "scales": self._scales}
