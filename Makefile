@@ -111,8 +111,8 @@ study-instruction-sets: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.study_instruction_sets $(STUDY_ARGS)
 
 # What docs/scoring.md states: measured here, then `voice scoring docs`. Each takes minutes.
-study-attacks: $(VENV)/.ready
-	$(BIN)/python -m benchmarks.study_attacks --out docs/measured/attacks.json
+study-attacks: $(VENV)/.study
+	$(BIN)/python -m benchmarks.study_attacks --out docs/measured/attacks.json $(STUDY_ARGS)
 
 study-order: $(VENV)/.study
 	$(BIN)/python -m benchmarks.study_order --out docs/measured/order.json

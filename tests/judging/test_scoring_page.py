@@ -11,7 +11,7 @@ from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
 from scoring.scores import aggregate
 from scoring.studies.evidence import measured
-from scoring.studies.evidence.discrimination import LEAST_DROP, UNCHARGED
+from scoring.studies.evidence.discrimination import LEAST_LOSS, UNCHARGED
 from scoring.studies.evidence.page import MEASURES, render
 from scoring.studies.manipulations.manipulation import Manipulation
 
@@ -39,10 +39,10 @@ def test_every_metric_that_costs_is_described(profile: Profile) -> None:
 
 def test_every_manipulation_is_charged_or_owned_up_to() -> None:
     """No third way, and none both ways."""
-    assert set(LEAST_DROP) | set(UNCHARGED) == set(Manipulation)
-    assert set(LEAST_DROP) & set(UNCHARGED) == set()
+    assert set(LEAST_LOSS) | set(UNCHARGED) == set(Manipulation)
+    assert set(LEAST_LOSS) & set(UNCHARGED) == set()
     assert all(UNCHARGED.values())
-    assert all(0.0 < least <= 1.0 for least in LEAST_DROP.values())
+    assert all(0.0 < least <= 1.0 for least in LEAST_LOSS.values())
 
 
 def test_tables_are_tables(page: str) -> None:

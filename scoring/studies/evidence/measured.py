@@ -8,22 +8,26 @@ from pydantic import BaseModel, ValidationError
 
 from scoring.errors import Code, PlatformError
 from scoring.schema import StrictModel, first_fault
+from scoring.studies.manipulations.losses import Loss
 from scoring.studies.manipulations.manipulation import Manipulation
 
 
 class AttackedVoice(StrictModel):
-    """A voice's score unharmed (0 … 1), and the points that each manipulation takes from it; `rate` of its clips in Hz."""
+    """A voice's score unharmed (0 … 1), the share that each manipulation takes from it, and the points that throwing something away
+    gains (none where that was not measured); `rate` of its clips in Hz."""
 
     synthesis: str
     rate: int
     score: float
-    drops: Mapping[Manipulation, float]
+    losses: Mapping[Manipulation, float]
+    gains: Mapping[Loss, float]
 
 
 class AttackStudy(StrictModel):
-    """`make study-attacks`: `groups` were judged per voice."""
+    """`make study-attacks`: `clips` were judged per voice; `absent` names the voices that could not speak, with what they need."""
 
-    groups: int
+    clips: int
+    absent: tuple[str, ...]
     profile_hash: str
     voices: Mapping[str, AttackedVoice]
 

@@ -23,6 +23,7 @@ from scoring.scores.reasons import GATES
 from scoring.studies.evidence import discrimination
 from scoring.studies.evidence.agreement import kendall, spearman
 from scoring.studies.evidence.measured import Measured
+from scoring.studies.manipulations.losses import Loss
 from scoring.studies.manipulations.manipulation import ENTRIES
 from scoring.types import RoundNumber
 
@@ -150,7 +151,10 @@ def render(measured: Measured) -> str:
         entries=ENTRIES,
         unheard=discrimination.UNCHARGED,
         most_gain=discrimination.MOST_GAIN,
-        largest_gain=-min(drop for voice in measured.attacks.voices.values() for drop in voice.drops.values()),
+        largest_gain=max(-share * voice.score for voice in measured.attacks.voices.values() for share in voice.losses.values()),
+        thrown_away=list(Loss),
+        thrown_from={name: voice for name, voice in measured.attacks.voices.items() if voice.gains},
+        people_only=sorted(discrimination.HEARD_IN_PEOPLE),
         measured=measured,
         calibration=calibration,
         target=TARGET_AGREEMENT,
@@ -222,17 +226,17 @@ def _move(attribute: Attribute) -> tuple[str, str, float, str]:
 
 @dataclass(frozen=True, slots=True)
 class AttackRow:
-    """One manipulation: its effect, its least cost (None where none is promised), the drop of each voice (None if not measured)."""
+    """One manipulation: its effect, the least share of the score that it takes (None where none is promised), what each voice lost."""
 
     name: str
     meaning: str
     least: float | None
-    drops: Sequence[float | None]
+    losses: Sequence[float]
 
 
 def _attacks(measured: Measured) -> list[AttackRow]:
     voices = measured.attacks.voices.values()
     return [
-        AttackRow(name, entry.meaning, discrimination.LEAST_DROP.get(name), [voice.drops.get(name) for voice in voices])
+        AttackRow(name, entry.meaning, discrimination.LEAST_LOSS.get(name), [voice.losses[name] for voice in voices])
         for name, entry in ENTRIES.items()
     ]
