@@ -25,10 +25,21 @@ RATE = 22_050
 Say = Callable[..., bytes]
 
 
+TEXTS = (
+    "Please enter your agent number, followed by the pound key.",
+    "The conference is now being recorded.",
+    "Please enter your password, followed by the pound key.",
+    *["The conference is now being recorded."] * 2,
+)
+"""A robot is understood in these."""
+
+
 @pytest.fixture(scope="module")
 def groups() -> tuple[Group, ...]:
     """A small round: one group of each kind, five samples."""
-    return short_groups("aa" * 32, GroupPlan(single=1, counterfactual=1, voice=1, asks=tuple(Attribute)))
+    texts = iter(TEXTS)
+    drawn = short_groups("aa" * 32, GroupPlan(single=1, counterfactual=1, voice=1, asks=tuple(Attribute)))
+    return tuple(replace(group, prompts=tuple(replace(prompt, text=next(texts)) for prompt in group.prompts)) for group in drawn)
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +80,7 @@ def answers(
     voices: dict[str, Callable[[Prompt], bytes]] = {
         "clear": obey,
         "hard": lambda prompt: speak(prompt.text, voice="en-us+whisper"),
-        "wrong": lambda _prompt: speak(
-            "This voice says the very same thing whatever you ask, and it never changes its mind at all."
-        ),
+        "wrong": lambda _prompt: speak("This voice says the very same thing, whatever you ask."),
     }
     return {name: spoken(groups, say) for name, say in voices.items()}
 
