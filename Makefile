@@ -128,7 +128,7 @@ study-delivery: $(VENV)/.ready
 study-whitebox: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.whitebox --out docs/measured/whitebox.json $(WHITEBOX_ARGS)
 
-study-round-variance: $(VENV)/.ready
+study-round-variance: $(VENV)/.study
 	$(BIN)/python -m benchmarks.study_round_variance --out docs/measured/round_variance.json
 
 studies: study-attacks study-order study-round-variance

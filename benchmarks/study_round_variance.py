@@ -1,14 +1,13 @@
 """`make study-round-variance`: which share of the variance of D is common to a round?
 
-D is the difference of two models' scores on the same group, clipped as a duel clips it. Models speak through the sandbox and are
-judged by the embedded panel, round after round, each with prompts and a panel of its own; a round is half of the default plan.
+D is the difference of two voices' scores on the same group, clipped as a duel clips it. Two neural voices speak the prompts of round after
+round and are judged by the embedded panel; a round is half of the default plan.
 Usage: python -m benchmarks.study_round_variance [--json] [--out docs/measured/round_variance.json] [--rounds 8]
 """
 
 import argparse
 import hashlib
 import statistics
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +17,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.espeak_models import FORMANT, KLATT, Recipe, answers, build
+from benchmarks.study_voices import spoken
 from benchmarks.variance import common_share
+from benchmarks.voices import VOICES
 from prompts.generate import generate
 from prompts.groups import GroupPlan
 from scoring import competition
@@ -27,16 +27,10 @@ from scoring.competition import Competition
 from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
 from scoring.studies.evidence.measured import PairShare, RoundVarianceStudy, write
-from scoring.types import MICRO, BlockHash, RoundNumber
-from workers.evaluation.tools import Tools, open_tools
+from scoring.types import MICRO, RoundNumber
 
 PLAN = GroupPlan(single=14, counterfactual=0, voice=2)
-MODELS = (
-    Recipe(name="clear", synthesis=f"{KLATT}, {FORMANT}", low="en-us+edward", high="en-us+f2"),
-    Recipe(name="hurried", synthesis=f"{KLATT}, {FORMANT}", low="en-us+edward", high="en-us+f2", factors={"rate": 1.15}),
-    Recipe(name="other", synthesis=f"{KLATT}, {FORMANT}", low="en-us+klatt4", high="en-us+f5"),
-)
-PAIRS = (("clear", "hurried"), ("clear", "other"))
+PAIRS = (("hibari", "joe"),)
 
 COLUMNS = ("models", "rounds", "groups in each", "mean of D", "sd of D", "F", "share common to a round", "95 % interval")
 
@@ -44,18 +38,18 @@ Scores = Mapping[str, Sequence[float]]
 """Each model's group scores of one round, in the groups' order."""
 
 
-def one_round(number: int, rules: Competition, folders: Mapping[str, Path], outside: Tools, progress: Progress) -> Scores:
-    """Every model in one round."""
-    block_hash = BlockHash("0x" + hashlib.sha256(f"round {number}".encode()).hexdigest())
-    groups = generate(bytes.fromhex(block_hash[2:]), PLAN)
-    panel = Panel.embedded()
-    task = progress.add_task(f"round {number}", total=len(folders))
+def one_round(number: int, panel: Panel, rules: Competition, progress: Progress) -> Scores:
+    """Every voice in one round."""
+    groups = generate(hashlib.sha256(f"round {number}".encode()).digest(), PLAN)
+    texts = [prompt.text for group in groups for prompt in group.prompts]
+    wanted = {name for pair in PAIRS for name in pair}
+    task = progress.add_task(f"round {number}", total=len(wanted))
     found = {}
-    for name, folder in folders.items():
-        spoken = answers(folder, groups, block_hash, rules, outside)
-        report = panel.judge(groups, spoken, rules, NO_PROGRESS)
-        found[name] = [group.score / MICRO for group in report.groups]
-        progress.advance(task)
+    for voice in VOICES:
+        if voice.name in wanted:
+            report = panel.judge(groups, spoken(groups, voice.say(texts)), rules, NO_PROGRESS)
+            found[voice.name] = [group.score / MICRO for group in report.groups]
+            progress.advance(task)
     return found
 
 
@@ -76,12 +70,11 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)  # as a worker does
     rules = competition.load().at(RoundNumber(0))
-    with tempfile.TemporaryDirectory(prefix="voice-study-") as name, Progress(console=Console(stderr=True)) as progress:
-        folders = {recipe.name: build(recipe, Path(name)) for recipe in MODELS}
-        outside = open_tools("http://127.0.0.1", Path(name))
-        rounds = [one_round(number, rules, folders, outside, progress) for number in range(asked.rounds)]
+    panel = Panel.embedded()
+    with Progress(console=Console(stderr=True)) as progress:
+        rounds = [one_round(number, panel, rules, progress) for number in range(asked.rounds)]
     shares = tuple(share_of(one, other, rounds, rules.duel.clip) for one, other in PAIRS)
-    document = RoundVarianceStudy(clip=rules.duel.clip, profile_hash=profile_hash(), pairs=shares)
+    document = RoundVarianceStudy(clip=rules.duel.clip, profile_hash=panel.identity.hash, pairs=shares)
     if asked.out is not None:
         write(document, asked.out)
     if asked.json:
@@ -92,11 +85,6 @@ def main() -> None:
         cells = (str(share.rounds), str(share.groups), f"{share.mean:.3f}", f"{share.sd:.3f}", f"{share.f:.2f}")
         table.add_row(" - ".join(share.pair), *cells, f"{share.estimate:.3f}", f"{share.low:.3f} … {share.high:.3f}")
     Console().print(table)
-
-
-def profile_hash() -> str:
-    """The judges' profile: the same in every round."""
-    return Panel.embedded().identity.hash
 
 
 if __name__ == "__main__":
