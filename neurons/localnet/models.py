@@ -32,7 +32,8 @@ _PITCH = ((0, 18, 30, 45, 59, 69, 83), (3, 21, 34, 49, 63, 73, 87))
 _RANGE = ((8, 25, 50, 50, 99, 99, 99),) * 2
 _AMPLITUDE = ((14, 20, 31, 50, 80, 122, 200),) * 2
 _CLEAR = {"low": "en-us+edward", "high": "en-us+f2"}
-_MUMBLING = {"low": "en-us+m1", "high": "en-us+f3"}
+_OVERDRIVEN = 8.0
+"""So much louder that the sound is clipped."""
 
 
 def build(folder: Path) -> dict[str, Path]:
@@ -40,9 +41,7 @@ def build(folder: Path) -> dict[str, Path]:
     shutil.rmtree(folder, ignore_errors=True)
     made = {role: folder / role for role in ROLES}
     _write(made["clear"], "clear", _controls(), _CLEAR)
-    hurried = _controls()
-    hurried[:, 0] *= 1.7
-    _write(made["worse"], "worse", hurried, _MUMBLING)
+    _write(made["worse"], "worse", _controls(louder=_OVERDRIVEN), _CLEAR)
     shutil.copytree(made["clear"], made["copy"])
     _write(made["wrong-words"], "wrong-words", _controls(louder=1.01), _CLEAR, substitute=_WRONG_WORDS)
     _write(made["hang"], "hang", _controls(louder=1.02), _CLEAR, chorus=_NEVER_ENDS)

@@ -52,7 +52,7 @@ def place(tmp_path: Path, validator: bt.Wallet) -> Iterator[tuple[Path, str]]:
     models.build(demo / "models")
     rules = tmp_path / "neurons" / "localnet" / "competition.toml"
     rules.parent.mkdir(parents=True)
-    groups = "single = 7\ncounterfactual = 0\nvoice = 1"
+    groups = "single = 5\ncounterfactual = 0\nvoice = 1"
     text = COMPETITION.read_text(encoding="utf-8")
     assert groups in text
     rules.write_text(text.replace(groups, "single = 1\ncounterfactual = 0\nvoice = 0"), encoding="utf-8")

@@ -85,7 +85,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     revision = repositories.publish(folder / "hub", "worse/voice", model)
     chain, rules = folder / "chain.sqlite", folder / "competition.toml"
     text = COMPETITION.read_text(encoding="utf-8")
-    rules.write_text(text.replace("single = 7\ncounterfactual = 0\nvoice = 1", PLAN), encoding="utf-8")
+    rules.write_text(text.replace("single = 5\ncounterfactual = 0\nvoice = 1", PLAN), encoding="utf-8")
     address = str(OWNER.ss58_address)
     began = time.time() - (ROUND + 1) * load(rules).round_blocks
     operations.create(

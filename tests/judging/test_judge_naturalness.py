@@ -169,7 +169,7 @@ def test_a_sound_that_comes_twice_is_judged_once(
 def test_the_version_names_the_networks_and_the_arithmetic() -> None:
     """Receipts compare it: another file or another arithmetic is another judge."""
     assert NaturalnessJudge.version == (
-        "distillmos-b18b3ac60227-dnsmos-269fbebdb513-9246480c5856-prosody-1-articulation-1-ringing-1-float32-4"
+        "distillmos-b18b3ac60227-dnsmos-269fbebdb513-9246480c5856-prosody-1-articulation-2-ringing-2-float32-4"
     )
 
 

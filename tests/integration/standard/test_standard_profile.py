@@ -53,7 +53,7 @@ WEIGHTS = {
 def competition(tmp_path_factory: pytest.TempPathFactory) -> Competition:
     """The demo's rules, with the standard profile and one group of each kind."""
     text = COMPETITION.read_text(encoding="utf-8").replace('profile = "embedded"', 'profile = "standard"')
-    text = text.replace("single = 7", "single = 1").replace('["espeak", "vits"]', '["espeak"]')
+    text = text.replace("single = 5", "single = 1").replace('["espeak", "vits"]', '["espeak"]')
     text = text.replace("asks = []", 'asks = ["rate", "pitch", "expression"]')
     head, _, _ = text.partition("[version.factors]")
     path = tmp_path_factory.mktemp("rules") / "competition.toml"
