@@ -49,7 +49,7 @@ ATTACKED = ("lively", "espeak", "f2", "edward", "joe", "hibari")
 """Voices of the study, where they are there."""
 TEACHERS = ("lively", "joe")
 """Voices on which attacks are learnt: a formant voice whose own settings gave it the melody of people, and a neural one."""
-RATE_OF_LEARNING, RATE_OF_TUNING = 0.01, 0.0005
+RATE_OF_LEARNING, RATE_OF_TUNING = 0.01, 0.00003
 """Of Adam: for an attack's few numbers, and for a decoder's many."""
 LONGEST = 80
 """Characters of a text: an attack costs its clips' seconds many times over."""

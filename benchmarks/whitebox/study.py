@@ -25,7 +25,7 @@ from scoring.types import MICRO
 
 NOISE_DB = -35.0
 """Level of learnt noise under the clip."""
-ECHOES = tuple(product((8.0, 15.0, 25.0, 40.0, 60.0, 120.0), (0.3, 0.6)))
+ECHOES = tuple(product((8.0, 15.0, 25.0, 40.0, 60.0, 120.0), (0.1, 0.3, 0.6)))
 """Delays in ms, and gains."""
 HISSES = tuple(product(Colour, (-25.0, -30.0, -38.0, -46.0)))
 """Colours, and levels in dB."""

@@ -34,9 +34,13 @@ class TunedVoice:
 
     @property
     def last(self) -> list[nn.Parameter]:
-        """The parameters that learn."""
+        """The parameters that learn; not the kernels that only undo a lift, which the slightest change would break."""
         decoder = self._model.decoder
-        layers = [decoder.upsampler[-1], *decoder.resblocks[-LAST_BLOCKS:], decoder.conv_post]
+        layers = [
+            decoder.upsampler[-1],
+            *(block.get_submodule("convs1") for block in decoder.resblocks[-LAST_BLOCKS:]),
+            decoder.conv_post,
+        ]
         return [parameter for layer in layers for parameter in layer.parameters()]
 
     def say(self, index: int) -> torch.Tensor:
