@@ -87,7 +87,7 @@ def test_rules_are_found_by_their_hash(store: FolderStore, kept_rules: Path, tmp
     with pytest.raises(PlatformError, match=DEMO.hash) as caught:
         open_case(a_receipt(DEMO), empty)
     assert caught.value.code is Code.COMPETITION_INVALID
-    kept_rules.write_text(kept_rules.read_text(encoding="utf-8").replace("0.05", "0.06"), encoding="utf-8")
+    kept_rules.write_text(kept_rules.read_text(encoding="utf-8").replace('"alpha": 0.05', '"alpha": 0.06'), encoding="utf-8")
     with pytest.raises(PlatformError, match="changed") as caught:
         open_case(a_receipt(DEMO), store)
     assert caught.value.code is Code.COMPETITION_INVALID
