@@ -59,13 +59,13 @@ def test_the_first_is_submitted_when_it_is_worth_a_share(bed: Bed, tmp_path: Pat
         made = add_checkpoint(folder, name, number)
         os.utime(made / "model.safetensors", (number, number))
     (folder / "pickle" / "pytorch_model.bin").write_bytes(b"\x80")
-    mine = Mine(bed, "first", folder, {"poor": 0.05, "broken": -1.0, "good": 0.6})
+    mine = Mine(bed, "first", folder, {"poor": 0.01, "broken": -1.0, "good": 0.6})
     mine.run()
     ends = [said for said in mine.said(MessageKind.CHECKPOINT) if "is complete" not in said]
     told = dict(said.split(": ", 1) for said in ends)
     assert told["pickle"].startswith(f"rejected. [{Code.FILE_NOT_ALLOWED.value}] pytorch_model.bin")
     assert told["broken"] == f"rejected. [{Code.LOAD_FAILED.value}] it does not load"
-    assert told["poor"] == "not better. It scores 0.0500; below 0.1 nothing is paid."
+    assert told["poor"] == "not better. It scores 0.0100; below 0.02 nothing is paid."
     assert told["good"] == "chosen. It scores 0.6000, and this hotkey has no other model that can earn."
     record, [repo] = bed.committed("first"), published(bed, "first")
     assert record is not None and parse(record.value).repo == repo
