@@ -65,9 +65,6 @@ MEASURES: Mapping[str, Measure] = {
     "p808": Measure("1 … 5", "predicted opinion on the whole (P.808)"),
     "f0_span": Measure("semitones", "from the 5th to the 95th percentile of fundamental frequency, by the power of voiced sound"),
     "f0_movement": Measure("semitones/s", "path of the pitch per second of voiced sound"),
-    "closest_repeat": Measure(
-        "share", "of the usual difference between two moments, that of the most alike: a synthesiser repeats itself"
-    ),
     "ringing": Measure("dB", "ripple of the spectrum that is there all the time, as an echo, a hall or a comb filter leaves it"),
     "flux_distance": Measure(
         "dB", "the way in which the spectrum changes from one hundredth of a second to the next, against natural voices'"
