@@ -9,14 +9,14 @@ import torch
 
 from neurons.localnet import models
 from prompts.groups import Group
-from prompts.render import render
 from scoring.audio.audio import Audio, normalise, resample, to_pcm, trim
 from scoring.audio.clip import RATE
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, load
 from scoring.studies.manipulations.effects import noise
-from scoring.synthesis import espeak
 from scoring.synthesis.espeak_library import EspeakSettings, say
+from scoring.synthesis.load import adapter
+from scoring.synthesis.render import render
 from scoring.synthesis.synthesiser import Request
 from scoring.types import BlockHash, RoundNumber
 
@@ -47,7 +47,7 @@ def evaluation() -> SpokenEvaluation:
     competition = load().at(RoundNumber(0))
     groups = competition.groups(BLOCK_HASH)
     with tempfile.TemporaryDirectory(prefix="voice-bench-") as folder:
-        voice = espeak.load(models.build(Path(folder))["clear"], 1, "float32")
+        voice = adapter("espeak")(models.build(Path(folder))["clear"], None, 1, "float32")
     prompts = [prompt for group in groups for prompt in group.prompts]
     asked = [render("espeak", prompt) for prompt in prompts]
     waves = voice.generate([Request(p.id, a.text, a.description or "", 0) for p, a in zip(prompts, asked, strict=True)])

@@ -192,7 +192,7 @@ class Competition(StrictModel):
     @model_validator(mode="after")
     def _asks_what_families_hear(self) -> Self:
         for family in self.families:
-            if deaf := sorted(set(self.round.asks) - FAMILIES[family].hears):
+            if deaf := sorted(set(self.round.asks) - FAMILIES[family].capabilities.hears):
                 raise ValueError(f"round.asks asks for {', '.join(deaf)}, which the family {family} cannot hear")
         return self
 

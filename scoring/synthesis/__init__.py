@@ -1,1 +1,1 @@
-"""Model families: a text becomes sound."""
+"""Model families: a text becomes sound. A folder a family; to add one, copy a folder."""

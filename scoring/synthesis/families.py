@@ -1,23 +1,14 @@
-"""The families that a competition may name, and what each hears of a prompt besides its text. Free of adapters and their libraries."""
+"""The families that a competition may name: every folder here with a family.toml. Free of adapters and their libraries."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from pathlib import Path
 
-from prompts.voices import Attribute
+from scoring.synthesis.manifest import Manifest, read_manifest
 
+FAMILIES: Mapping[str, Manifest] = {
+    path.parent.name: read_manifest(path) for path in sorted(Path(__file__).parent.glob("*/family.toml"))
+}
+"""By name. Each has its adapter beside its manifest. `scoring.synthesis.load` knows one more, which measures the host."""
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """Abilities of a family."""
-
-    hears: frozenset[Attribute]
-    """The attributes of a voice that reach its sound when a prompt's description asks for them."""
-
-
-READS_ALOUD = Capabilities(frozenset())
-"""It speaks the text in its own voice, whatever the description says."""
-FOLLOWS_DESCRIPTIONS = Capabilities(frozenset(Attribute))
-"""The description in words decides who speaks and how."""
-
-FAMILIES: Mapping[str, Capabilities] = {"espeak": FOLLOWS_DESCRIPTIONS, "vits": READS_ALOUD}
-"""Each has its adapter in `scoring.synthesis.load`, which knows one more: the reference model, which measures the host."""
+FAMILY_OF: Mapping[str, str] = {kind: name for name, manifest in FAMILIES.items() for kind in manifest.architectures}
+"""The family of each `model_type` of a config.json."""

@@ -9,14 +9,12 @@ if TYPE_CHECKING:  # numpy is imported with the adapter
     from scoring.synthesis.synthesiser import Synthesiser
 
 Dtype = Literal["float32"]
-Loader = Callable[[Path, int, Dtype], "Synthesiser"]
-"""`load(model_dir, threads, dtype)`: opens a model folder; any exception means that the model could not be loaded."""
+Loader = Callable[[Path, Path | None, int, Dtype], "Synthesiser"]
+"""`load(model_dir, parts, threads, dtype)`: opens a model folder, and the folder of what the competition pinned for the family, if
+there is any. Any exception means that the model could not be loaded."""
 
-_MODULES = {
-    "espeak": "scoring.synthesis.espeak",
-    "vits": "scoring.synthesis.vits",
-    "reference": "scoring.synthesis.reference",
-}
+_MODULES = {path.parent.name: f"{__package__}.{path.parent.name}.adapter" for path in Path(__file__).parent.glob("*/family.toml")}
+_MODULES["reference"] = f"{__package__}.reference"
 
 
 def adapter(family: str) -> Loader:
@@ -27,8 +25,3 @@ def adapter(family: str) -> Loader:
     if family not in _MODULES:
         raise ValueError(f"no adapter for the family {family!r}; there are {', '.join(sorted(_MODULES))}")
     return cast(Loader, importlib.import_module(_MODULES[family]).load)
-
-
-def load(family: str, model_dir: Path, threads: int, dtype: Dtype) -> "Synthesiser":
-    """Load a model folder with its family's adapter."""
-    return adapter(family)(model_dir, threads, dtype)

@@ -32,6 +32,6 @@ class Tones:
         return tone
 
 
-def load(model_dir: Path, threads: int, dtype: Dtype) -> Tones:  # noqa: ARG001 - the loader's shape; there is nothing to load
+def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Tones:  # noqa: ARG001 - the loader's shape; there is nothing to load
     """The reference model, whatever the folder holds."""
     return Tones()

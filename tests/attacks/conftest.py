@@ -10,10 +10,10 @@ import pytest
 
 from neurons.localnet import models
 from prompts.groups import Group
-from prompts.render import render
 from scoring.audio.spoken import Spoken
 from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.progress import NO_PROGRESS
+from scoring.synthesis.render import render
 from scoring.synthesis.synthesiser import Request
 from workers.sandbox.sandbox import Sandbox
 
@@ -27,13 +27,13 @@ Answer = Callable[[Sequence[Group], str], dict[str, Spoken]]
 @pytest.fixture(scope="session")
 def answer(tmp_path_factory: pytest.TempPathFactory) -> Answer:
     """What an espeak-ng variant, named as the library does, says for the prompts of groups, as their descriptions ask."""
-    from scoring.synthesis.espeak import load
+    from scoring.synthesis.load import adapter
 
     def spoken(groups: Sequence[Group], variant: str) -> dict[str, Spoken]:
         folder = models.build(tmp_path_factory.mktemp("voice"))["clear"]
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         (folder / "config.json").write_text(json.dumps(config | {"voices": {"low": variant, "high": variant}}), encoding="utf-8")
-        voice = load(folder, 1, "float32")
+        voice = adapter("espeak")(folder, None, 1, "float32")
         asked = {prompt.id: render("espeak", prompt) for group in groups for prompt in group.prompts}
         waves = voice.generate([Request(key, said.text, said.description or "", 0) for key, said in asked.items()])
         pcm = ((wave * 32768.0).round().clip(-32768, 32767).astype("<i2").tobytes() for wave in waves)

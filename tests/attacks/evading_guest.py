@@ -155,4 +155,4 @@ class Evading:
 
 if __name__ == "__main__":
     with os.fdopen(int(sys.argv[-2]), "rb") as orders, os.fdopen(int(sys.argv[-1]), "wb") as answers:
-        serve(orders, answers, lambda _family: lambda _model, _threads, _dtype: Evading())
+        serve(orders, answers, lambda _family: lambda _model, _parts, _threads, _dtype: Evading())

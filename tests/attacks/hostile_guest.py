@@ -244,7 +244,7 @@ def adapter(family: str) -> Loader:
     """The loader of an attack."""
     if family == "missing library":
         raise ImportError("no such library")
-    return lambda model, _threads, _dtype: _load(family, model)
+    return lambda model, _parts, _threads, _dtype: _load(family, model)
 
 
 WALLS: dict[str, tuple[ModuleType, str, object]] = {

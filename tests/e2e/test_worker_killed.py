@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 HASH = BlockHash("0x" + "5a" * 32)
 LEASE_SECONDS = "40"
-"""Longer than the longest silence of a healthy worker: building the judges, or hearing a clip, takes up to twenty seconds on a busy machine."""
+"""Longer than the longest silence of a healthy worker: to build the judges takes up to twenty seconds on a busy machine."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges, Panel
 from scoring.report import EvaluationReport, Factor, Gate, Metrics, SampleReport
 from scoring.scores.aggregate import METRICS, ProfileIdentity, load_anchors
-from scoring.synthesis import espeak
+from scoring.synthesis.load import adapter
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
 from tests.builders.prompts import short_groups
@@ -71,7 +71,7 @@ def answers(
     groups: tuple[Group, ...], speak: Say, tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, Mapping[str, Spoken]]:
     """A clear voice that does as it is told, a hard one that ignores descriptions, and one that always says the same thing."""
-    told = espeak.load(build(tmp_path_factory.mktemp("models"))["clear"], 1, "float32")
+    told = adapter("espeak")(build(tmp_path_factory.mktemp("models"))["clear"], None, 1, "float32")
 
     def obey(prompt: Prompt) -> bytes:
         (wave,) = told.generate([Request(prompt.id, prompt.text, prompt.description, 0)])

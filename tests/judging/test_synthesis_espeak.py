@@ -18,10 +18,10 @@ SPEAK = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from scoring.synthesis.load import load
+from scoring.synthesis.load import adapter
 from scoring.synthesis.synthesiser import Request
 asked = json.loads(sys.argv[2])
-model = load("espeak", Path(sys.argv[1]), 1, "float32")
+model = adapter("espeak")(Path(sys.argv[1]), None, 1, "float32")
 spoken = model.generate([Request(str(n), text, description, 0) for n, (text, description) in enumerate(asked)])
 np.savez(sys.argv[3], *spoken)
 """

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scoring.synthesis.families import FAMILIES
-from scoring.synthesis.load import adapter, load
+from scoring.synthesis.load import adapter
 from scoring.synthesis.synthesiser import Request
 
 
@@ -25,7 +25,7 @@ def test_each_family_of_a_competition_has_an_adapter() -> None:
 
 def test_the_reference_speaks(tmp_path: Path) -> None:
     """Two seconds of sound per request, always the same."""
-    model = load("reference", tmp_path, 1, "float32")
+    model = adapter("reference")(tmp_path, None, 1, "float32")
     first, second = model.generate([Request("a", "", "", 0), Request("b", "", "", 1)])
     assert (model.family, model.sample_rate) == ("reference", 22_050)
     assert (first.shape, first.dtype.name, float(np.abs(first).max())) == ((44_100,), "float32", 0.5)
@@ -45,6 +45,9 @@ def test_no_torch_where_none_is_needed(family: str) -> None:
 
 def test_espeak_stays_in_the_guest() -> None:
     """The GPL library is not loaded by what the worker imports."""
-    code = "import sys; import workers.sandbox.sandbox; print('espeakng_loader' in sys.modules, 'scoring.synthesis.espeak' in sys.modules)"
+    code = (
+        "import sys; import workers.sandbox.sandbox; "
+        "print('espeakng_loader' in sys.modules, 'scoring.synthesis.espeak.adapter' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False False\n"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from transformers import VitsConfig, VitsModel, VitsTokenizer
 
-from scoring.synthesis.load import load
+from scoring.synthesis.load import adapter
 from scoring.synthesis.synthesiser import Request, Synthesiser
 
 REQUEST = Request("p0", "hello there", "A baritone speaks.", 11)
@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def model(folder: Path) -> Synthesiser:
     """That model, loaded."""
-    return load("vits", folder, 1, "float32")
+    return adapter("vits")(folder, None, 1, "float32")
 
 
 def test_it_speaks(model: Synthesiser) -> None:
@@ -82,7 +82,7 @@ def test_only_safetensors(folder: Path, tmp_path: Path) -> None:
             (tmp_path / path.name).write_bytes(path.read_bytes())
     torch.save(VitsModel.from_pretrained(folder).state_dict(), tmp_path / "pytorch_model.bin")
     with pytest.raises(OSError, match="safetensors"):
-        load("vits", tmp_path, 1, "float32")
+        adapter("vits")(tmp_path, None, 1, "float32")
 
 
 @pytest.mark.parametrize(
@@ -100,4 +100,4 @@ def test_exactly_the_models_tensors(
         (tmp_path / path.name).write_bytes(path.read_bytes())
     save_file(change(load_file(folder / "model.safetensors")), tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(ValueError, match=why):
-        load("vits", tmp_path, 1, "float32")
+        adapter("vits")(tmp_path, None, 1, "float32")

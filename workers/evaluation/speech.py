@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from prompts.groups import Group
-from prompts.render import render
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from scoring.report import EvaluationReport
+from scoring.synthesis.render import render
 from scoring.synthesis.synthesiser import Request
 from scoring.types import BlockHash
 from workers.evaluation.obtain import LocalModel

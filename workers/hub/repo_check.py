@@ -9,6 +9,7 @@ from scoring import strict_json
 from scoring.competition import SubmissionLimits
 from scoring.errors import Code, SubmissionFault
 from scoring.model.safetensors_header import PREFIX_BYTES, TensorSpan, header_length, parse_header
+from scoring.synthesis.families import FAMILY_OF
 from workers.hub.repository import RepoFile
 
 CONFIG = "config.json"
@@ -84,11 +85,15 @@ def check_config(raw: bytes, families: Sequence[str]) -> str:
         raise SubmissionFault(Code.CONFIG_INVALID, f"config.json cannot be read: {exc}") from exc
     if _asks_for_code(fields):
         raise SubmissionFault(Code.CONFIG_INVALID, "config.json names code of its own (auto_map, trust_remote_code)")
-    family = fields.get("model_type")
-    if not isinstance(family, str):
+    kind = fields.get("model_type")
+    if not isinstance(kind, str):
         raise SubmissionFault(Code.CONFIG_INVALID, "config.json names no model_type")
-    if family not in families:
-        raise SubmissionFault(Code.ARCHITECTURE_NOT_ALLOWED, f"the family {family[:40]!r} is not among {', '.join(families)}")
+    family = FAMILY_OF.get(kind)
+    if family is None or family not in families:
+        raise SubmissionFault(
+            Code.ARCHITECTURE_NOT_ALLOWED,
+            f"config.json's model_type {kind[:40]!r} is of none of the families {', '.join(families)}",
+        )
     return family
 
 

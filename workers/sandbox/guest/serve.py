@@ -36,7 +36,7 @@ def _load(task: ModelTask, answers: BinaryIO, adapter: Callable[[str], Loader]) 
     if isinstance(loader, Frame):
         return loader
     send(answers, Frame(FrameKind.PREPARED))
-    return _attempt(lambda: _checked(loader(Path(task.model_dir), task.threads, task.dtype)), FrameKind.NOT_LOADED)
+    return _attempt(lambda: _checked(loader(Path(task.model_dir), None, task.threads, task.dtype)), FrameKind.NOT_LOADED)
 
 
 def _checked(model: Synthesiser) -> Synthesiser:

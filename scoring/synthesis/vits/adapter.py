@@ -35,7 +35,7 @@ class Vits:
         return waveform
 
 
-def load(model_dir: Path, threads: int, dtype: Dtype) -> Vits:
+def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Vits:  # noqa: ARG001 - nothing is pinned for it
     """Load config, safetensors and tokenizer from a folder; nothing is fetched and no code of the model is run.
 
     Raises ValueError unless the file holds exactly the model's tensors: others would tell two copies apart that sound the same, and

@@ -82,7 +82,7 @@ def _first(choices: Sequence[Sequence[str]], description: str, otherwise: int) -
     return next((index for index, ways in enumerate(choices) if any(way in description for way in ways)), otherwise)
 
 
-def load(model_dir: Path, threads: int, dtype: Dtype) -> EspeakVoice:  # noqa: ARG001 - nothing here runs in threads
+def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> EspeakVoice:  # noqa: ARG001 - the loader's shape
     """Read parameters and config; raises ValueError or KeyError for a folder that is not such a model."""
     tensors = load_file(model_dir / "model.safetensors")
     if set(tensors) != {"controls", "word_gap"}:

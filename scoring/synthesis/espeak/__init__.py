@@ -1,0 +1,1 @@
+"""Formant voices of espeak-ng, whose settings are the model: for the demo and the tests."""

@@ -1,0 +1,84 @@
+"""The manifest of a family: what its family.toml says."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from prompts.voices import Attribute
+from scoring.schema import StrictModel
+
+Patterns = Annotated[tuple[str, ...], Field(strict=False)]
+Named = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+
+
+class Capabilities(StrictModel):
+    """Abilities of a family: a competition asks for nothing else."""
+
+    hears: Annotated[frozenset[Annotated[Attribute, Field(strict=False)]], Field(strict=False)]
+    """The attributes of a voice that reach its sound when a prompt's description asks for them."""
+    description: bool
+    """Whether a prompt's description in words reaches the model."""
+    instruction: bool
+    """Whether the way of speaking can be asked for apart from the voice."""
+    speaker_prompt: bool
+    """Whether it speaks in the voice of a recording, which the competition pins."""
+    languages: Named
+    """Two-letter codes."""
+    seed: bool
+    """Whether its sound depends on a random stream."""
+    batch: bool
+    """Whether a batch's rows are what each row alone would be."""
+
+
+class Template(StrictModel):
+    """Format strings over `{text}` and `{description}`, in the words that the family was trained on; no description: it takes none."""
+
+    text: str
+    description: str | None = None
+
+
+class Files(StrictModel):
+    """Files of a repository beside card and licence, as glob patterns over paths. Each of `must` matches at least one file."""
+
+    must: Named
+    may: Patterns
+
+
+class Licence(StrictModel):
+    """What a miner should know about licences."""
+
+    notes: str
+
+
+class Guide(StrictModel):
+    """What the miner's guide says."""
+
+    training: str
+
+
+class Manifest(StrictModel):
+    """A family, as far as everybody but its adapter needs to know it."""
+
+    name: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
+    summary: str
+    architectures: Named
+    """Values of `model_type` in config.json."""
+    devices: Annotated[tuple[Literal["cpu", "cuda"], ...], Field(min_length=1, strict=False)]
+    dtypes: Annotated[tuple[Literal["float32"], ...], Field(min_length=1, strict=False)]
+    real_time_factor: Annotated[float, Field(gt=0.0)]
+    """Seconds of one thread for a second of speech, as is to be expected of the family's published sizes."""
+    capabilities: Capabilities
+    template: Template
+    files: Files
+    licence: Licence
+    guide: Guide
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in a family.toml; raises ValueError, also where the folder bears another name."""
+    manifest = Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    if manifest.name != path.parent.name:
+        raise ValueError(f"{path} names the family {manifest.name!r}, its folder {path.parent.name!r}")
+    return manifest

@@ -1,0 +1,1 @@
+"""VITS, as transformers speaks it."""
