@@ -19,7 +19,7 @@ select n, n * 360, '0x' || lpad(to_hex(n), 64, '0'), n * 360 + 720, repeat('c', 
 from generate_series(1, greatest(1, {evaluations} / {entries}) + 1) n;
 insert into submissions (hotkey, commit_block, tiebreak, public_key, commitment, repo, revision, tag, refused, state, code, reason,
                          content_hash, tensors_hash)
-select 'hotkey-' || (n % hotkeys), n, lpad(to_hex(n), 64, '0'), lpad(to_hex(n), 64, 'a'), 'v1:lab/voice-' || n, 'lab/voice-' || n,
+select 'hotkey-' || (n % hotkeys), n, lpad(to_hex(n), 64, '0'), lpad(to_hex(n), 64, 'a'), 'v2:lab/voice-' || n, 'lab/voice-' || n,
        lpad(to_hex(n), 40, 'b'), lpad(to_hex(n), 32, 'c'), false,
        case when n < total - hotkeys then 'superseded' when n % 7 = 3 then 'rejected' when n % 20 = 9 then 'queued' else 'scored' end,
        case when n >= total - hotkeys and n % 7 = 3 then 1103 end, case when n >= total - hotkeys and n % 7 = 3 then 'a file' end,

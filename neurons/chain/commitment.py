@@ -11,7 +11,7 @@ from scoring.model.fingerprint import TAG_BYTES
 from scoring.types import Block, BlockHash, PublicKey, Tag, hash_bytes
 
 REPO_CHARACTERS = 61
-_VERSION = "v1"
+_VERSION, _BEFORE = "v2", "v1"
 _REVISION = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?", re.ASCII)
@@ -27,10 +27,12 @@ class Commitment:
 
 
 def parse(text: str | bytes) -> Commitment:
-    """Read `v1:<namespace>/<name>:<revision>:<tag>`; raises SubmissionFault(COMMITMENT_MALFORMED) that names the fault."""
+    """Read `v2:<namespace>/<name>:<revision>:<tag>`; raises SubmissionFault(COMMITMENT_MALFORMED) that names the fault."""
     parts = _ascii(text).split(":")
+    if parts[0] == _BEFORE:
+        raise _malformed(f"it is of version {_BEFORE}, whose tags bound other hashes: commit again, as version {_VERSION}")
     if len(parts) != 4 or parts[0] != _VERSION:
-        raise _malformed("it is not v1:<namespace>/<name>:<revision>:<tag>")
+        raise _malformed(f"it is not {_VERSION}:<namespace>/<name>:<revision>:<tag>")
     _, repo, revision, tag = parts
     _check_repo(repo)
     _check_revision(revision)

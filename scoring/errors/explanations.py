@@ -15,7 +15,7 @@ class Explanation:
 
 EXPLANATIONS: dict[Code, Explanation] = {
     Code.COMMITMENT_MALFORMED: Explanation(
-        "The commitment is not of the form v1:<repo>:<revision>:<tag>.",
+        "The commitment is not of the form v2:<repo>:<revision>:<tag>.",
         "Give `voice miner commit` a repository <namespace>/<name> and 40 hex digits of its revision.",
     ),
     Code.TOO_EARLY: Explanation(

@@ -123,7 +123,7 @@ def _commitment(folder: Path, number: int, round_number: int) -> NewSubmission:
         public_key=PublicKey(key.hex()),
         commit_block=Block((round_number - 1) * RULES.round_blocks + 1),
         tiebreak=hashlib.sha256(key).hexdigest(),
-        commitment=f"v1:{repo}",
+        commitment=f"v2:{repo}",
         repo=repo,
         revision=publish(folder / "hub", repo, model),
         tag=tag_of(fingerprint(model, NO_PROGRESS).content, PublicKey(key.hex())),

@@ -17,7 +17,7 @@ from scoring.types import Block, Hotkey, Uid, Weight
 if TYPE_CHECKING:
     from tests.contract.conftest import Subnet
 
-TEXT = b"v1:alice/voice:0123456789abcdef0123456789abcdef01234567:AAECAwQFBgcICQoLDA0ODw"
+TEXT = b"v2:alice/voice:0123456789abcdef0123456789abcdef01234567:AAECAwQFBgcICQoLDA0ODw"
 
 
 async def test_final_blocks_are_behind_the_head(subnet: "Subnet") -> None:

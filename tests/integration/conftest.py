@@ -108,7 +108,7 @@ def new_submission() -> Callable[..., NewSubmission]:
             public_key=PublicKey(key),
             commit_block=Block(100),
             tiebreak=key,
-            commitment=f"v1:miner/model-{number}:…",
+            commitment=f"v2:miner/model-{number}:…",
             repo=f"miner/model-{number}",
             revision=key[:40],
             tag=tag_of(CONTENT, PublicKey(key)),

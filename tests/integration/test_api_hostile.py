@@ -76,7 +76,7 @@ async def test_a_second_hotkey_behind_an_allowed_one(
         pytest.param(REGISTRY, registry(hotkey="5\0G"), id="NUL in a hotkey"),
         pytest.param(REGISTRY, registry(coldkey="5\0C"), id="NUL in a coldkey"),
         pytest.param(SUBMISSIONS, submission(hotkey="5\0G"), id="NUL in a submission's hotkey"),
-        pytest.param(SUBMISSIONS, submission(commitment="v1:\0"), id="NUL in a commitment"),
+        pytest.param(SUBMISSIONS, submission(commitment="v2:\0"), id="NUL in a commitment"),
         pytest.param(SUBMISSIONS, submission(reason="be\0cause"), id="NUL in a reason"),
         pytest.param(SUBMISSIONS, submission(commitment="\ud800"), id="half a character"),
         pytest.param(SUBMISSIONS, submission(**{"\ud800": 1}), id="half a character as a name"),

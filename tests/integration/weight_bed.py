@@ -125,7 +125,7 @@ class Bed:
         """The miner at a place commits something."""
         async with self.opening(-1) as chain:
             wallet = wallets.load(f"m{place + 1}", "default", self.path.parent / "wallets")
-            assert isinstance(await chain.commit(wallet, b"v1:x"), Applied)
+            assert isinstance(await chain.commit(wallet, b"v2:x"), Applied)
 
     def fail(self, kind: FaultKind, **plan: object) -> int:
         """Let the node fail from now on."""

@@ -32,7 +32,7 @@ def a_commitment(**overrides: object) -> Commitment:
     return replace(Commitment("alice/voice", REVISION, tag_of(CONTENT, KEY)), **overrides)  # type: ignore[arg-type]
 
 
-def text(repo: str = "alice/voice", revision: str = REVISION, tag: str = "A" * 22, version: str = "v1") -> str:
+def text(repo: str = "alice/voice", revision: str = REVISION, tag: str = "A" * 22, version: str = "v2") -> str:
     """A commitment's text, whatever its parts."""
     return f"{version}:{repo}:{revision}:{tag}"
 
@@ -51,8 +51,8 @@ def refusal(value: str | bytes) -> str:
 
 
 def test_has_the_spelling_of_the_protocol() -> None:
-    """The text is v1, repository, revision and the tag as unpadded base64url."""
-    assert encode(a_commitment(tag=Tag(bytes(range(16)).hex()))) == f"v1:alice/voice:{REVISION}:AAECAwQFBgcICQoLDA0ODw".encode()
+    """The text is v2, repository, revision and the tag as unpadded base64url."""
+    assert encode(a_commitment(tag=Tag(bytes(range(16)).hex()))) == f"v2:alice/voice:{REVISION}:AAECAwQFBgcICQoLDA0ODw".encode()
 
 
 @given(commitments)
@@ -108,12 +108,13 @@ def test_fills_the_field(characters: int, size: int) -> None:
         pytest.param(text(repo="alice/voicé"), "it is not ASCII", id="not ASCII"),
         pytest.param(b"\xff\xfe", "it is not ASCII", id="not UTF-8"),
         pytest.param("\ud800", "it is not ASCII", id="lone surrogate"),
-        pytest.param("", "it is not v1:", id="empty"),
-        pytest.param(text(version="v2"), "it is not v1:", id="another version"),
-        pytest.param(text() + ":", "it is not v1:", id="a part too many"),
-        pytest.param(text().rpartition(":")[0], "it is not v1:", id="a part too few"),
+        pytest.param("", "it is not v2:", id="empty"),
+        pytest.param(text(version="v3"), "it is not v2:", id="another version"),
+        pytest.param(text(version="v1"), "it is of version v1", id="the version before"),
+        pytest.param(text() + ":", "it is not v2:", id="a part too many"),
+        pytest.param(text().rpartition(":")[0], "it is not v2:", id="a part too few"),
         pytest.param(text() + "\n", "the tag is not 22", id="trailing newline"),
-        pytest.param(" " + text(), "it is not v1:", id="leading space"),
+        pytest.param(" " + text(), "it is not v2:", id="leading space"),
         pytest.param(text(revision=REVISION[:-1]), "the revision is not 40", id="short revision"),
         pytest.param(text(revision=REVISION.upper()), "the revision is not 40", id="upper-case revision"),
         pytest.param(text(revision="main"), "the revision is not 40", id="branch name"),

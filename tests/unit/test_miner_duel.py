@@ -97,7 +97,7 @@ def test_alone_it_must_be_worth_a_share() -> None:
 
 def record(block: int) -> CommitmentRecord:
     """A commitment on the chain."""
-    return CommitmentRecord(Hotkey("h"), Block(block), "v1:…", CommitmentStatus.PLAIN)
+    return CommitmentRecord(Hotkey("h"), Block(block), "v2:…", CommitmentStatus.PLAIN)
 
 
 @pytest.mark.parametrize(

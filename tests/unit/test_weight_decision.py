@@ -36,7 +36,7 @@ def a_neuron(uid: int, hotkey: Hotkey, last_update: int = 0) -> Neuron:
 
 def a_commitment(hotkey: Hotkey = MINER, block: int = 10) -> CommitmentRecord:
     """A commitment that the chain has."""
-    return CommitmentRecord(hotkey, Block(block), "v1:x", CommitmentStatus.PLAIN)
+    return CommitmentRecord(hotkey, Block(block), "v2:x", CommitmentStatus.PLAIN)
 
 
 def a_metagraph(block: int = 725, last_update: int = 0, *without: Hotkey) -> Metagraph:

@@ -25,7 +25,7 @@ class SubmissionIn(Wire):
     tiebreak: Hex32
     commitment: Annotated[
         str,
-        Field(max_length=1024, pattern=NO_NUL, examples=[f"v1:miner/clear-voice:{'2c' * 20}:m5ubm5ubm5ubm5ubm5ubmw"]),
+        Field(max_length=1024, pattern=NO_NUL, examples=[f"v2:miner/clear-voice:{'2c' * 20}:m5ubm5ubm5ubm5ubm5ubmw"]),
     ]
     repo: Repo | None = None
     revision: Revision | None = None
@@ -94,7 +94,7 @@ class SubmissionOut(Wire):
     hotkey: Ss58
     commit_block: Annotated[Block, Field(examples=[433_012])]
     commitment: Annotated[
-        str, Field(description="As on chain.", examples=[f"v1:miner/clear-voice:{'2c' * 20}:m5ubm5ubm5ubm5ubm5ubmw"])
+        str, Field(description="As on chain.", examples=[f"v2:miner/clear-voice:{'2c' * 20}:m5ubm5ubm5ubm5ubm5ubmw"])
     ]
     repo: Annotated[str | None, Field(examples=["miner/clear-voice"])]
     revision: Annotated[str | None, Field(examples=["2c" * 20])]
