@@ -1,6 +1,7 @@
 """The manifest of a family: what its family.toml says."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,6 +9,7 @@ from pydantic import Field
 
 from prompts.voices import Attribute
 from scoring.schema import StrictModel
+from scoring.synthesis.settings import Setting
 
 Patterns = Annotated[tuple[str, ...], Field(strict=False)]
 Named = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
@@ -72,6 +74,8 @@ class Manifest(StrictModel):
     capabilities: Capabilities
     template: Template
     files: Files
+    settings: Mapping[str, Setting] = {}
+    """The keys of generation_config.json that count; no other changes a sound."""
     licence: Licence
     guide: Guide
 

@@ -21,6 +21,21 @@ class Request:
     seed: int
 
 
+@dataclass(frozen=True, slots=True)
+class NotSpoken:
+    """A prompt that a model has no sound for, and why: the reason goes to the model's owner."""
+
+    reason: str
+
+
+class NotAllSpoken(Exception):
+    """Some requests of a batch have no sound; `results` has one per request, in order."""
+
+    def __init__(self, results: Sequence[Waveform | NotSpoken]) -> None:
+        super().__init__("; ".join(result.reason for result in results if isinstance(result, NotSpoken)))
+        self.results = results
+
+
 class Synthesiser(Protocol):
     """A loaded model. The same requests give the same samples, whatever was generated before."""
 
@@ -33,4 +48,4 @@ class Synthesiser(Protocol):
         """Rate of every sample, in Hz."""
 
     def generate(self, batch: Sequence[Request]) -> list[Waveform]:
-        """One waveform per request, in order."""
+        """One waveform per request, in order; raises NotAllSpoken where a request fails alone. Another exception fails the batch."""

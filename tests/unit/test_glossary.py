@@ -30,7 +30,7 @@ PLAIN = set(
     Due EarlierOwner End EntryOutline FileLine Followed Form Gauges Grammar
     Hold Loss Made Mechanism NotTried NotYet NotYetPublic Operations
     Outlook Pace Patience Phrases Pool Presence Provenance Rank
-    RefusedOnce Register Rejection Remote Rendered Renewals RepositoryView Signed
+    RefusedOnce Register Rejection Remote Renewals RepositoryView Signed
     Signer Step StepBegun StepTaken StuckRow Supervisor Table Terms
     Timed Tools Unjudgeable Verifier View Wait Watch Watched
     WorkLoop Writer

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from scoring.synthesis.load import Loader
-from scoring.synthesis.synthesiser import Request, Synthesiser, Waveform
+from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Synthesiser, Waveform
 from workers.sandbox.guest.confine import enter
 from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, reason, send
 from workers.sandbox.guest.orders import ModelTask, read_batch, read_task
@@ -46,8 +46,8 @@ def _checked(model: Synthesiser) -> Synthesiser:
 
 
 def _say(model: Synthesiser, batch: Sequence[Request], max_seconds: float) -> list[Frame]:
-    """One frame per request. What a batch does together it fails together."""
-    waveforms = _attempt(lambda: model.generate(batch), FrameKind.SAMPLE_FAILED)
+    """One frame per request. An exception fails the whole batch, unless it says which requests it means."""
+    waveforms = _attempt(lambda: _generate(model, batch), FrameKind.SAMPLE_FAILED)
     if isinstance(waveforms, Frame):
         return [waveforms] * len(batch)
     if len(waveforms) != len(batch):
@@ -55,10 +55,19 @@ def _say(model: Synthesiser, batch: Sequence[Request], max_seconds: float) -> li
     return [_encode(waveform, model.sample_rate, max_seconds) for waveform in waveforms]
 
 
-def _encode(waveform: Waveform, rate: int, max_seconds: float) -> Frame:
+def _generate(model: Synthesiser, batch: Sequence[Request]) -> Sequence[Waveform | NotSpoken]:
+    try:
+        return model.generate(batch)
+    except NotAllSpoken as exc:
+        return exc.results
+
+
+def _encode(waveform: Waveform | NotSpoken, rate: int, max_seconds: float) -> Frame:
     """Turn float32 at ±1 into s16le; values beyond full scale are clipped."""
     import numpy as np  # not before the walls stand
 
+    if isinstance(waveform, NotSpoken):
+        return Frame(FrameKind.SAMPLE_FAILED, payload=reason(waveform.reason))
     if waveform.ndim != 1:
         return Frame(FrameKind.SAMPLE_FAILED, payload=reason(f"a sample is mono, not of shape {waveform.shape}"))
     if not np.isfinite(waveform).all():
