@@ -65,8 +65,28 @@ def read(text: str) -> Reading:
     said = list(_pieces(plain(text)))
     return Reading(
         tuple(slot for _, piece in said for slot in piece.slots),
-        tuple(dict.fromkeys(" ".join(found.split()) for found, piece in said if not piece.sure)),
+        tuple(dict.fromkeys(" ".join(found[0].split()) for found, piece in said if not piece.sure)),
     )
+
+
+@lru_cache(maxsize=MEMORY)
+def read_out(text: str) -> str:
+    """The text for a voice that knows letters and punctuation only: what is no plain word is written as it is read.
+
+    >>> read_out("Mr. Lee paid $5, at 5:30 p.m.")
+    'Mister Lee paid five dollars, at five thirty p m.'
+    """
+    whole, written, end = plain(text), "", 0
+    for found, piece in _pieces(whole):
+        written, end = written + whole[end : found.start()], found.end()
+        said = " ".join(first(piece.slots))
+        if not said or said == found[0].lower():
+            written += found[0]
+            continue
+        said = said.capitalize() if found[0][0].isupper() else said
+        apart = " " if written[-1:].isalnum() else ""
+        written += apart + said + ("." if found[0].endswith(".") and not whole[end:].strip() else "")
+    return written + whole[end:]
 
 
 @lru_cache(maxsize=MEMORY)
@@ -116,7 +136,7 @@ def doubts(text: str) -> tuple[str, ...]:
     return read(text).doubts
 
 
-def _pieces(text: str) -> Iterator[tuple[str, Said]]:
+def _pieces(text: str) -> Iterator[tuple[re.Match[str], Said]]:
     """What is found, from left to right, and how it is read. Every kind passes over every character once: time is linear in the text."""
     found = [one.pattern.search(text) for one in KINDS]
     while True:
@@ -128,7 +148,7 @@ def _pieces(text: str) -> Iterator[tuple[str, Said]]:
         if said is None:
             found[index] = KINDS[index].pattern.search(text, match.start() + 1)
             continue
-        yield match[0], said
+        yield match, said
         end = match.end()
         for place, other in enumerate(found):
             if other is not None and other.start() < end:

@@ -1,7 +1,7 @@
 """espeak-ng through ctypes. The library is GPL-3: import this module in the guest process only."""
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from scoring.synthesis.synthesiser import Waveform
 
 _SYNCHRONOUS, _UTF8, _POSITION_CHARACTER = 2, 1, 1
+_RETURN_ERRORS, _IPA = 0x8000, 2
 _RATE, _AMPLITUDE, _PITCH, _RANGE, _WORD_GAP = 1, 2, 3, 4, 7
 """espeak-ng's numbers for its parameters."""
 
@@ -64,12 +65,29 @@ def say(text: str, settings: EspeakSettings) -> Waveform:
     return np.frombuffer(b"".join(chunks), dtype="<i2").astype(np.float32) / np.float32(32768.0)
 
 
+def phonemes(clauses: Sequence[str], voice: str) -> list[str]:
+    """Clauses without punctuation in the alphabet of the IPA, as the voice reads them; raises ValueError for a voice that is not there."""
+    with _loaded() as (library, _):
+        library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        _choose(library, voice)
+        return [" ".join(_phonemes(library, clause)) for clause in clauses]
+
+
+def _phonemes(library: Any, clause: str) -> Iterator[str]:
+    """What the library makes of a clause, which it reads in as many steps as it likes."""
+    rest = ctypes.c_char_p(clause.encode())
+    while rest.value is not None:
+        read = library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _IPA)
+        if read:
+            yield read.decode()
+
+
 @contextmanager
 def _loaded() -> Iterator[tuple[Any, int]]:
     """A fresh copy of the library, and its rate. It keeps state from one utterance to the next that no call of its own resets."""
     library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
     try:
-        rate = int(library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0))
+        rate = int(library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), _RETURN_ERRORS))
         if rate <= 0:
             raise OSError("espeak-ng cannot read its own data")
         _libc.srand(1)
@@ -80,9 +98,13 @@ def _loaded() -> Iterator[tuple[Any, int]]:
         _libc.dlclose(ctypes.c_void_p(library._handle))
 
 
+def _choose(library: Any, voice: str) -> None:
+    if library.espeak_SetVoiceByName(voice.encode()) != 0:
+        raise ValueError(f"espeak-ng has no voice {voice[:40]!r}")
+
+
 def _apply(library: Any, settings: EspeakSettings) -> None:
-    if library.espeak_SetVoiceByName(settings.voice.encode()) != 0:
-        raise ValueError(f"espeak-ng has no voice {settings.voice[:40]!r}")
+    _choose(library, settings.voice)
     for parameter, value in (
         (_RATE, settings.rate),
         (_AMPLITUDE, settings.amplitude),

@@ -35,7 +35,10 @@ class Capabilities(StrictModel):
 
 
 class Template(StrictModel):
-    """Format strings over `{text}` and `{description}`, in the words that the family was trained on; no description: it takes none."""
+    """Format strings in the words that the family was trained on; no description: it takes none.
+
+    `{text}` is the prompt's text, `{read_out}` the same with figures and signs in words, `{description}` the voice that is asked for.
+    """
 
     text: str
     description: str | None = None
@@ -46,6 +49,13 @@ class Files(StrictModel):
 
     must: Named
     may: Patterns
+
+
+class Identity(StrictModel):
+    """What two repositories of one model may differ in."""
+
+    unused: Patterns
+    """Glob patterns over the names of tensors that never speak: they may be there or not, and tell no two models apart."""
 
 
 class Licence(StrictModel):
@@ -76,6 +86,7 @@ class Manifest(StrictModel):
     files: Files
     settings: Mapping[str, Setting] = {}
     """The keys of generation_config.json that count; no other changes a sound."""
+    identity: Identity = Identity(unused=())
     licence: Licence
     guide: Guide
 

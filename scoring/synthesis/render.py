@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from prompts.groups import Prompt
+from scoring.language.text import read_out
 from scoring.synthesis.families import FAMILIES
 
 
@@ -26,6 +27,6 @@ def render(family: str, prompt: Prompt) -> Rendered:
     if family not in FAMILIES:
         raise UnknownFamily(family)
     template = FAMILIES[family].template
-    words = {"text": prompt.text, "description": prompt.description}
+    words = {"text": prompt.text, "read_out": read_out(prompt.text), "description": prompt.description}
     description = None if template.description is None else template.description.format(**words)
     return Rendered(template.text.format(**words), description)

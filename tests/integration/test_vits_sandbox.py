@@ -3,59 +3,31 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
-from transformers import VitsConfig, VitsModel, VitsTokenizer
 
+from neurons.miner.model_check import check_folder
 from scoring.audio.spoken import Spoken
 from scoring.competition import SubmissionLimits, SynthesisRules
+from scoring.competition import load as load_competition
 from scoring.errors import Code, SubmissionFault
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
+from scoring.synthesis.vits import tiny
 from workers.sandbox.sandbox import Sandbox
-
-TINY: dict[str, Any] = {
-    "vocab_size": 31,
-    "hidden_size": 16,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "ffn_dim": 16,
-    "flow_size": 16,
-    "spectrogram_bins": 9,
-    "prior_encoder_num_flows": 2,
-    "prior_encoder_num_wavenet_layers": 1,
-    "posterior_encoder_num_wavenet_layers": 1,
-    "duration_predictor_flow_bins": 4,
-    "duration_predictor_num_flows": 2,
-    "depth_separable_num_layers": 1,
-    "upsample_initial_channel": 32,
-    "upsample_rates": [8, 8],
-    "upsample_kernel_sizes": [16, 16],
-    "resblock_kernel_sizes": [3],
-    "resblock_dilation_sizes": [[1]],
-}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A VITS of some thirty thousand random weights."""
-    path = tmp_path / "model"
-    path.mkdir()
-    vocabulary = {letter: number for number, letter in enumerate(" abcdefghijklmnopqrstuvwxyz'-")} | {"<unk>": 29}
-    (path / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
-    VitsTokenizer(str(path / "vocab.json"), phonemize=False, is_uroman=False).save_pretrained(path)
-    torch.manual_seed(0)
-    VitsModel(VitsConfig(**TINY)).save_pretrained(path)
-    return path
+    """A model of letters."""
+    return tiny.build(tmp_path / "model")
 
 
 @pytest.fixture
 def speak(tmp_path: Path, folder: Path) -> Callable[..., tuple[Spoken, ...]]:
     """Let the model speak two texts in a sandbox of 2 GiB."""
 
-    def run(**limits: object) -> tuple[Spoken, ...]:
+    def run(folder: Path = folder, **limits: object) -> tuple[Spoken, ...]:
         fields = {
             "cooldown_blocks": 0,
             "repo_bytes": 1,
@@ -68,7 +40,7 @@ def speak(tmp_path: Path, folder: Path) -> Callable[..., tuple[Spoken, ...]]:
             "expected_high": 2.5,
         }
         requests = [Request(f"p{number}", text, "a voice", number) for number, text in enumerate(("hello there", "goodbye"))]
-        rules = SynthesisRules(threads=2, batch=1, dtype="float32")
+        rules = SynthesisRules(threads=1, batch=1, dtype="float32")
         sandbox = Sandbox(tmp_path / "scratch")
         return sandbox.speak(
             folder, "vits", requests, SubmissionLimits.model_validate(fields | limits), rules, on_sample=NO_PROGRESS
@@ -81,6 +53,20 @@ def test_it_speaks(speak: Callable[..., tuple[Spoken, ...]]) -> None:
     """torch and transformers load and compute behind all the walls."""
     spoken = speak()
     assert [(item.rate, item.failure, len(item.pcm) > 1_000) for item in spoken] == [(16_000, None, True)] * 2
+
+
+@pytest.mark.parametrize("speakers", [1, 3])
+def test_a_repository_as_its_authors_publish_it(tmp_path: Path, speak: Callable[..., tuple[Spoken, ...]], speakers: int) -> None:
+    """From files to the same sound twice: checked as a validator does, phonemes by the library in the guest, a speaker by the table."""
+    model = tiny.build(tmp_path / "published", phonemize=True, speakers=speakers)
+    if speakers > 1:
+        with pytest.raises(SubmissionFault, match=r"voice\.json names none of them"):
+            speak(model)
+        (model / "voice.json").write_text(json.dumps({"speakers": [{"name": "Ann", "id": 1}]}), encoding="utf-8")
+    assert check_folder(model, load_competition().version[-1]).family == "vits"
+    first, again = speak(model), speak(model)
+    assert [(item.rate, item.failure, len(item.pcm) > 1_000) for item in first] == [(16_000, None, True)] * 2
+    assert [item.pcm for item in first] == [item.pcm for item in again]
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Prompts in each family's own words."""
 
+from dataclasses import replace
+
 import pytest
 
 from prompts.groups import Prompt
@@ -20,12 +22,18 @@ PROMPT = Prompt(
     [
         pytest.param("espeak", Rendered(PROMPT.text, PROMPT.description), id="espeak"),
         pytest.param("pocket_tts", Rendered(PROMPT.text, None), id="pocket_tts takes no description"),
-        pytest.param("vits", Rendered(PROMPT.text, None), id="vits takes no description"),
+        pytest.param("vits", Rendered(PROMPT.text, PROMPT.description), id="vits"),
     ],
 )
 def test_renders(family: str, expected: Rendered) -> None:
     """Each family gets what it understands; braces in a text are not filled in."""
     assert render(family, PROMPT) == expected
+
+
+def test_a_family_that_knows_no_figures_gets_words() -> None:
+    """VITS is given the text as it is read, with its punctuation."""
+    prompt = replace(PROMPT, text="Dr. Lee paid $5.50, twice!")
+    assert render("vits", prompt).text == "Doctor Lee paid five dollars fifty cents, twice!"
 
 
 def test_every_template_renders_the_text() -> None:

@@ -1,16 +1,27 @@
-"""The VITS family, by transformers' own implementation; it has no way to follow a description."""
+"""The VITS family, by transformers' own network; text, symbols and the voice's table are read by the modules beside this one."""
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from transformers import VitsModel, VitsTokenizer
+from transformers import VitsModel
 
 from scoring.synthesis.load import Dtype
 from scoring.synthesis.synthesiser import Request, Waveform
+from scoring.synthesis.vits.symbols import Symbols, read_symbols
+from scoring.synthesis.vits.table import Speaker, VoiceTable, asked_for, read_table
 
 _DTYPES = {"float32": torch.float32}
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "speaking_rate": (0.25, 4.0),
+    "noise_scale": (0.0, 2.0),
+    "noise_scale_duration": (0.0, 2.0),
+}
+"""What a repository may set of how it speaks, in config.json, and from where to where."""
 
 
 class Vits:
@@ -18,8 +29,9 @@ class Vits:
 
     family = "vits"
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:
-        self._model, self._tokenizer = model, tokenizer
+    def __init__(self, model: Any, symbols: Symbols, table: VoiceTable) -> None:
+        self._model, self._symbols, self._table = model, symbols, table
+        self._rate = float(model.config.speaking_rate)
         self.sample_rate = int(model.config.sampling_rate)
 
     def generate(self, batch: Sequence[Request]) -> list[Waveform]:
@@ -28,18 +40,28 @@ class Vits:
 
     @torch.inference_mode()
     def _say(self, request: Request) -> Waveform:
-        inputs = self._tokenizer(request.text, return_tensors="pt")
+        numbers = torch.tensor([self._symbols.of(request.text, self._table)])  # [1, symbols]
+        rate = asked_for(self._table.rate, request.description)
+        loudness = asked_for(self._table.loudness, request.description)
+        speaker = _speaker(self._table.speakers, request.description)
+        self._model.speaking_rate = self._rate * (1.0 if rate is None else rate.factor)
         torch.manual_seed(request.seed)
-        spoken = self._model(**inputs).waveform[0]  # [n]
-        waveform: Waveform = spoken.float().numpy()
+        spoken = self._model(input_ids=numbers, speaker_id=None if speaker is None else speaker.id).waveform[0]  # [n]
+        gain = np.float32(1.0 if loudness is None else 10.0 ** (loudness.gain / 20.0))
+        waveform: Waveform = spoken.float().numpy() * gain
         return waveform
 
 
-def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Vits:  # noqa: ARG001 - nothing is pinned for it
-    """Load config, safetensors and tokenizer from a folder; nothing is fetched and no code of the model is run.
+def _speaker(speakers: Sequence[Speaker], description: str) -> Speaker | None:
+    """The speaker that is asked for, or the first one; None for a network of one voice."""
+    return asked_for(speakers, description) or next(iter(speakers), None)
 
-    Raises ValueError unless the file holds exactly the model's tensors: others would tell two copies apart that sound the same, and
-    a missing one would be drawn at random.
+
+def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Vits:  # noqa: ARG001 - nothing is pinned for this family
+    """Load a folder's config, safetensors, symbols and table; nothing is fetched and no code of the model is run.
+
+    Raises ValueError with what is wrong: among others a tensor that is not the network's, one that is missing (it would be drawn at
+    random), and a network of several speakers none of whom is named.
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
@@ -52,10 +74,39 @@ def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Vit
         output_loading_info=True,
     )
     model, found = loaded  # what `output_loading_info` adds is not in the declared type
-    if found["unexpected_keys"] or found["missing_keys"]:
-        raise ValueError(
-            f"tensors too many: {sorted(found['unexpected_keys'])[:3]}, missing: {sorted(found['missing_keys'])[:3]}"
-        )
-    tokenizer = VitsTokenizer.from_pretrained(model_dir, local_files_only=True, trust_remote_code=False)
+    _check_tensors(found["unexpected_keys"], found["missing_keys"])
+    _check_settings(model.config)
+    table = read_table(model_dir)
+    _check_speakers(table.speakers, model.config.num_speakers)
+    symbols = read_symbols(model_dir, table, model.config.vocab_size)
     model.train(False)
-    return Vits(model, tokenizer)
+    return Vits(model, symbols, table)
+
+
+def _check_tensors(surplus: Sequence[str], missing: Sequence[str]) -> None:
+    """Tensors that never speak may be there or not."""
+    manifest = tomllib.loads(Path(__file__).with_name("family.toml").read_text(encoding="utf-8"))
+    unused = manifest["identity"]["unused"]
+    wrong = [
+        sorted(name for name in names if not any(fnmatchcase(name, pattern) for pattern in unused))
+        for names in (surplus, missing)
+    ]
+    if any(wrong):
+        raise ValueError(f"tensors too many: {wrong[0][:3]}, missing: {wrong[1][:3]}")
+
+
+def _check_settings(config: Any) -> None:
+    for name, (least, most) in _RANGES.items():
+        value = getattr(config, name)
+        if not isinstance(value, int | float) or not least <= value <= most:
+            raise ValueError(f"config.json: {name} is {str(value)[:40]}, which is not from {least:g} to {most:g}")
+
+
+def _check_speakers(speakers: Sequence[Speaker], count: int) -> None:
+    if count > 1 and not speakers:
+        raise ValueError(f"the network has {count} speakers, and voice.json names none of them: nobody knows who should speak")
+    if count <= 1 and speakers:
+        raise ValueError("voice.json names speakers, and the network has one voice")
+    strangers = [speaker.name for speaker in speakers if speaker.id >= count]
+    if strangers:
+        raise ValueError(f"voice.json: the network has {count} speakers, numbered from 0; {strangers[0]!r} is beyond them")
