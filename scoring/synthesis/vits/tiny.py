@@ -46,7 +46,7 @@ def build(folder: Path, *, phonemize: bool = False, speakers: int = 1, seed: int
     )
     tokenizer.save_pretrained(folder)
     torch.manual_seed(seed)
-    several = {"num_speakers": speakers, "speaker_embedding_size": 8} if speakers > 1 else {}
+    several: dict[str, Any] = {"num_speakers": speakers, "speaker_embedding_size": 8} if speakers > 1 else {}
     VitsModel(VitsConfig(vocab_size=len(vocabulary), **_SHAPE, **several)).save_pretrained(folder)
     (folder / "README.md").write_text("---\nlicense: mit\n---\nA tiny random VITS.\n", encoding="utf-8")
     return folder
