@@ -56,6 +56,10 @@ class SampleReport:
     """Wall-clock time to speak the prompt, not the clip's length."""
     rate: int = 0
     """Of the PCM, in Hz; 0 without audio."""
+    reason: str = ""
+    """Why there is no sound to judge, in the guest's or the worker's words, escaped; '' where there is one."""
+    heard: str = ""
+    """The words that the judges heard, escaped; '' where none were listened for."""
 
 
 @dataclass(frozen=True, slots=True)

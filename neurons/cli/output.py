@@ -1,7 +1,10 @@
 """Output of commands on a terminal: text that moves no cursor, and bars on stderr."""
 
+import ctypes
+import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
 from rich import progress
@@ -14,6 +17,22 @@ if TYPE_CHECKING:
 def plain(text: str) -> str:
     """A stranger's text with a mark for each character that cannot be printed: it must not move a cursor."""
     return "".join(character if character.isprintable() else "�" for character in text)
+
+
+@contextmanager
+def prints_aside() -> Iterator[None]:
+    """Inside, what a library prints goes to standard error, from Python or from C: standard output is the answer's alone."""
+    out, err = 1, 2
+    sys.stdout.flush()
+    kept = os.dup(out)
+    os.dup2(err, out)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        ctypes.CDLL(None).fflush(None)  # C has a buffer of its own
+        os.dup2(kept, out)
+        os.close(kept)
 
 
 @contextmanager

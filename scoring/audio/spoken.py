@@ -18,6 +18,8 @@ class Spoken:
     """Wall-clock time to speak the prompt."""
     failure: Gate | None = None
     """Set when the model failed on this prompt."""
+    reason: str = ""
+    """Why it failed, in the guest's or the worker's words, escaped; '' where it did not."""
 
     @property
     def duration(self) -> float:

@@ -84,6 +84,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.CERTIFICATE_EXPIRED: Explanation(
         "The worker's certificate ran out.", "Operator: certify its service key again with `voice validator certify`."
     ),
+    Code.LIBRARY_MISSING: Explanation(
+        "A library that a model family or a file's reader needs is missing on this host; the detail names it.",
+        "Operator: install the project's packages again, from constraints.txt.",
+    ),
     Code.LEASE_EXPIRED: Explanation("A worker stopped reporting progress.", "Nothing to do: another worker takes over."),
     Code.WORKER_ERROR: Explanation(
         "The worker failed in a way nobody foresaw.", "Operator: read the worker's log and report it."

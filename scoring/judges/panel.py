@@ -13,6 +13,7 @@ from prompts.groups import Group, GroupKind
 from scoring.audio.clip import Clip
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, Profile, SubmissionLimits
+from scoring.foreign_words import escaped
 from scoring.judges import integrity
 from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.delivery import DeliveryJudge
@@ -32,12 +33,17 @@ LANES = 2
 """Judges of the embedded profile at work at the same time: its two slow ones, the recogniser and DNSMOS, cost about the same."""
 
 
+def _no_words(_clip: Clip) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """Judges of single utterances, and of pairs of one voice."""
+    """Judges of single utterances, and of pairs of one voice; `heard` tells the words of a clip that they have judged."""
 
     single: tuple[Judge, ...]
     pair: tuple[PairJudge, ...] = ()
+    heard: Callable[[Clip], str] = _no_words
 
     @property
     def versions(self) -> dict[str, str]:
@@ -69,7 +75,7 @@ class Panel:
             DeliveryJudge(WordAligner(recogniser)),
             CleanlinessJudge(),
         )
-        return cls(Profile.EMBEDDED, Judges(single, (SpeakerJudge(),)), lanes=LANES)
+        return cls(Profile.EMBEDDED, Judges(single, (SpeakerJudge(),), recogniser.hear), lanes=LANES)
 
     @classmethod
     def standard(cls, judges: Judges, batch: int = BATCH) -> Self:
@@ -119,7 +125,8 @@ class Panel:
                     case Gate() as gate:
                         judged[prompt.id] = _judged(gate, {}, said)
         for prompt_id, metrics in self._measure(groups, heard).items():
-            judged[prompt_id] = _judged(gate_of(metrics, self._anchors), metrics, spoken[prompt_id])
+            words = escaped(self.judges.heard(heard[prompt_id].clip))
+            judged[prompt_id] = _judged(gate_of(metrics, self._anchors), metrics, spoken[prompt_id], words)
         return judged
 
     def _measure(self, groups: Sequence[Group], heard: Mapping[str, Utterance]) -> dict[str, Metrics]:
@@ -140,12 +147,17 @@ class Panel:
         return dict(found)
 
 
-def _judged(gate: Gate | None, metrics: Metrics, said: Spoken | None) -> JudgedSample:
-    seconds = said.seconds if said else 0.0
-    if said is None or not said.pcm:
-        return JudgedSample(gate=gate, metrics=metrics, pcm_sha256="", seconds=seconds)
+def _judged(gate: Gate | None, metrics: Metrics, said: Spoken | None, heard: str = "") -> JudgedSample:
+    if said is None:
+        return JudgedSample(gate=gate, metrics=metrics, pcm_sha256="", seconds=0.0)
     return JudgedSample(
-        gate=gate, metrics=metrics, pcm_sha256=hashlib.sha256(said.pcm).hexdigest(), seconds=seconds, rate=said.rate
+        gate=gate,
+        metrics=metrics,
+        pcm_sha256=hashlib.sha256(said.pcm).hexdigest() if said.pcm else "",
+        seconds=said.seconds,
+        rate=said.rate if said.pcm else 0,
+        reason=said.reason,
+        heard=heard,
     )
 
 

@@ -103,7 +103,15 @@ def _form(sample: SampleReport) -> list[Difference]:
 def _judged(sample: SampleReport, anchors: Anchors) -> JudgedSample:
     """The sample's metrics as a judge's verdict; a gate that follows from metrics is derived from them."""
     gate = gate_of(sample.metrics, anchors) if sample.gate in {None, Gate.WRONG_WORDS} else sample.gate
-    return JudgedSample(gate=gate, metrics=sample.metrics, pcm_sha256=sample.pcm_sha256, seconds=sample.seconds, rate=sample.rate)
+    return JudgedSample(
+        gate=gate,
+        metrics=sample.metrics,
+        pcm_sha256=sample.pcm_sha256,
+        seconds=sample.seconds,
+        rate=sample.rate,
+        reason=sample.reason,
+        heard=sample.heard,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +140,7 @@ def part(claimed: EvaluationReport, groups: Sequence[Group], wanted: str | None)
 
 
 def exact(claimed: EvaluationReport, found: EvaluationReport) -> list[Difference]:
-    """Every difference of two reports on the same prompts, metric by metric; seconds aside: they are never the same twice."""
+    """Every difference of two reports on the same prompts, metric by metric; seconds and words aside: no score follows from them."""
     rows: list[Difference] = []
     for mine, theirs in zip(claimed.samples, found.samples, strict=True):
         where = mine.prompt_id

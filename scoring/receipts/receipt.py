@@ -15,14 +15,15 @@ from prompts.groups import Group, Prompt
 from prompts.voices import Attribute, centre
 from scoring import canonical_json, strict_json
 from scoring.errors import Blame, Code
+from scoring.foreign_words import MOST_CHARACTERS
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust, moment
 from scoring.report import EvaluationReport, Factor, Gate, GroupReport, SampleReport
 from scoring.schema import StrictModel, first_fault
 from scoring.scores.aggregate import mean
 from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
-VERSION = 2
-DOMAIN = b"voice-receipt/2\n"
+VERSION = 3
+DOMAIN = b"voice-receipt/3\n"
 """Put before the canonical bytes when they are signed."""
 MAX_BYTES = 16 << 20
 """The largest file that is read as a receipt."""
@@ -190,6 +191,8 @@ def listed(samples: Sequence[SampleReport]) -> list[dict[str, Any]]:
             "pcm_sha256": sample.pcm_sha256,
             "rate": sample.rate,
             "seconds": sample.seconds,
+            "reason": sample.reason,
+            "heard": sample.heard,
         }
         for sample in samples
     ]
@@ -295,6 +298,7 @@ _Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./+-]{1,96}$")]
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Score = Annotated[int, Field(ge=0, le=MICRO)]
 _Seconds = Annotated[float, Field(ge=0.0)]
+_Sentence = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 
 
 class _Sample(StrictModel):
@@ -307,6 +311,8 @@ class _Sample(StrictModel):
     pcm_sha256: _Hash | Literal[""]
     rate: _Count
     seconds: _Seconds
+    reason: _Sentence
+    heard: _Sentence
 
     def report(self) -> SampleReport:
         """As it was judged."""
@@ -320,11 +326,13 @@ class _Sample(StrictModel):
             pcm_sha256=self.pcm_sha256,
             seconds=self.seconds,
             rate=self.rate,
+            reason=self.reason,
+            heard=self.heard,
         )
 
 
 class _Receipt(StrictModel):
-    version: Literal[2]
+    version: Literal[3]
     hotkey: _Word
     commit_block: _Count
     repo: _Word

@@ -175,6 +175,10 @@ class JudgedSample:
     """Wall-clock time to speak the prompt."""
     rate: int = 0
     """Of the audio, in Hz; 0 without audio."""
+    reason: str = ""
+    """Why the model failed, in words; changes no score."""
+    heard: str = ""
+    """The words that were heard; changes no score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +298,8 @@ def _sample(group: Group, prompt: Prompt, judged: JudgedSample, rules: ScoreRule
         pcm_sha256=judged.pcm_sha256,
         seconds=judged.seconds,
         rate=judged.rate,
+        reason=judged.reason,
+        heard=judged.heard,
     )
 
 

@@ -38,7 +38,7 @@ def _of_sample(group: Group, sample: SampleReport, siblings: Sequence[SampleRepo
 
 
 def _gate(sample: SampleReport, gate: Gate, rules: ScoreRules) -> str:
-    detail = ""
+    detail = f": {sample.reason}" if sample.reason else ""
     if gate is Gate.WRONG_WORDS and "wer" in sample.metrics:
         detail = f": wer {_number(sample.metrics['wer'])} ({_number(rules.anchors.wrong_words)} and more closes the gate)"
     return f"scores 0: {GATES[gate]}{detail}"

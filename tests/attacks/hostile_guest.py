@@ -117,6 +117,10 @@ def _attempt(name: str, model: Path) -> None:
     raise Escaped(name)
 
 
+def _no_library() -> None:
+    raise ImportError("no such library")
+
+
 def _raw(data: bytes) -> None:
     while data:
         data = data[os.write(ANSWERS, data) :]
@@ -160,7 +164,7 @@ def _stubborn_sleep() -> None:
 
 
 def _fail() -> None:
-    raise RuntimeError("it broke")
+    raise RuntimeError("it broke in \u202emodel\n")
 
 
 def _threads() -> None:
@@ -177,6 +181,7 @@ def _threads() -> None:
 MISBEHAVIOUR: dict[str, Callable[[], object]] = {
     "well": lambda: None,
     "threads": _threads,
+    "no library": _no_library,
     "memory bomb": _fill_memory,
     "scratch bomb": _fill_scratch,
     "file bomb": _many_files,

@@ -69,14 +69,14 @@ def test_a_deadline_ends_it(attack: Attack, name: str, stage: GuestStage, code: 
 
 
 def test_samples_fail_alone(attack: Attack) -> None:
-    """A sample that raises, is not finite or not mono fails by itself; the guest goes on."""
+    """A sample that raises, is not finite or not mono fails by itself and says why, on one printable line; the guest goes on."""
     spoken = attack("well", "hello", "fail", "nan", "stereo", "hello")
-    assert [(item.prompt_id, item.failure, len(item.pcm)) for item in spoken] == [
-        ("p0", None, 200),
-        ("p1", Gate.GENERATION_FAILED, 0),
-        ("p2", Gate.NOT_FINITE, 0),
-        ("p3", Gate.GENERATION_FAILED, 0),
-        ("p4", None, 200),
+    assert [(item.prompt_id, item.failure, len(item.pcm), item.reason) for item in spoken] == [
+        ("p0", None, 200, ""),
+        ("p1", Gate.GENERATION_FAILED, 0, "RuntimeError: it broke in \\u202emodel"),
+        ("p2", Gate.NOT_FINITE, 0, "100 of 100 samples are NaN or infinite"),
+        ("p3", Gate.GENERATION_FAILED, 0, "a sample is mono, not of shape (2, 100)"),
+        ("p4", None, 200, ""),
     ]
 
 
@@ -92,14 +92,15 @@ def test_a_reason_is_safe_to_show(attack: Attack, model: Path) -> None:
     with pytest.raises(SubmissionFault) as caught:
         attack("load: fail")
     assert caught.value.code is Code.LOAD_FAILED
-    assert caught.value.detail == "the model cannot be loaded: ValueError: model/config.json  [31mis odd"
+    assert caught.value.detail == "the model cannot be loaded: ValueError: model/config.json \\x1b[31mis odd"
 
 
-def test_a_missing_library_is_ours(attack: Attack) -> None:
-    """A host without a family's library cannot judge it; no model is blamed for that."""
-    with pytest.raises(InfrastructureFault) as caught:
-        attack("missing library")
-    assert caught.value.code is Code.SANDBOX_UNAVAILABLE
+@pytest.mark.parametrize("name", ["missing library", "load: no library", "no library"])
+def test_a_missing_library_is_ours(attack: Attack, name: str) -> None:
+    """A host without a family's library cannot judge it, whenever that shows; no model is blamed for that, and the reason is told."""
+    with pytest.raises(InfrastructureFault, match="cannot be used on this host: ImportError: no such library") as caught:
+        attack(name)
+    assert caught.value.code is Code.LIBRARY_MISSING
 
 
 def test_chatter_is_bounded(attack: Attack) -> None:

@@ -165,6 +165,7 @@ def test_it_equals_the_worker_to_the_last_digit(place: Place, tmp_path: Path) ->
     receipt = read_receipt(tmp_path / "receipts" / f"{verdict.receipt_hash}.json").receipt
     same = ("round", "block_hash", "competition_hash", "content_hash", "score", "stderr", "profile_hash")
     assert {name: found[name] for name in same} == {name: receipt[name] for name in same}
+    assert all(sample["heard"] and not sample["reason"] for sample in found["samples"])
     assert json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8")) == found
     for sample in found["samples"]:
         with wave.open(str(tmp_path / "out" / f"{sample['prompt_id']}.wav")) as file:
@@ -173,7 +174,7 @@ def test_it_equals_the_worker_to_the_last_digit(place: Place, tmp_path: Path) ->
 
 
 def test_people_get_a_table_and_reasons(place: Place) -> None:
-    """A folder and a block: the round that it lies in, each prompt with its score, and why the worst are the worst."""
+    """A folder and a block: the round that it lies in, each prompt with its voice and score, and why the worst are the worst."""
     two = place.folder / "two.toml"
     two.write_text(
         place.rules.read_text(encoding="utf-8").replace(PLAN, "single = 2\ncounterfactual = 0\nvoice = 0"), encoding="utf-8"
@@ -183,6 +184,8 @@ def test_people_get_a_table_and_reasons(place: Place) -> None:
     assert done.returncode == 0, done.stderr
     assert f"round {ROUND}, block hash {place.block_hash}" in done.stdout
     assert ["g00.a" in done.stdout, "g01.a" in done.stdout, "g02.a" in done.stdout] == [True, True, False]
+    asked = [group.prompts[0] for group in load(two).at(ROUND).groups(place.block_hash)]
+    assert all(words[:9] in done.stdout for prompt in asked for words in (prompt.text, prompt.description) if words)
     assert "(human " in done.stdout
     assert "judge" in done.stderr  # its bar
 

@@ -37,10 +37,10 @@ def group(kind: GroupKind = GroupKind.SINGLE) -> Group:
     )
 
 
-def told(asked: Group, *outcomes: Gate | dict[str, float]) -> dict[str, tuple[str, ...]]:
+def told(asked: Group, *outcomes: Gate | dict[str, float], reason: str = "") -> dict[str, tuple[str, ...]]:
     """The reasons of one group's samples, each a closed gate or what differs from perfect."""
     judged = {
-        prompt.id: JudgedSample(gate=outcome, metrics={}, pcm_sha256="", seconds=0.5)
+        prompt.id: JudgedSample(gate=outcome, metrics={}, pcm_sha256="", seconds=0.5, reason=reason)
         if isinstance(outcome, Gate)
         else JudgedSample(gate=None, metrics={**PERFECT, **outcome}, pcm_sha256="", seconds=0.5)
         for prompt, outcome in zip(asked.prompts, outcomes, strict=True)
@@ -135,4 +135,12 @@ def test_names_the_kind_of_evidence_that_bounds_a_factor() -> None:
     found = explain([asked], report(ProfileIdentity("embedded", "", {}), [asked], {"g00.a": sample}, rules), rules)
     assert found == {
         "g00.a": ("naturalness 0.59: bounded by opinion 0.50, distillmos 3 (human 4, bad 2), ovr 2.5 (human 3, bad 1)",)
+    }
+
+
+def test_a_failure_is_told_in_the_guests_words() -> None:
+    """A miner reads what the guest said, beside the gate."""
+    asked = group()
+    assert told(asked, Gate.GENERATION_FAILED, reason="RuntimeError: it broke") == {
+        "g00.a": ("scores 0: the model failed on this prompt: RuntimeError: it broke",)
     }

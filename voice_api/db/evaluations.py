@@ -122,7 +122,10 @@ class Depth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleRow:
-    """One sample; `position` counts from 0 in the round's own order, `rate` is in Hz, `seconds` of wall-clock to speak it."""
+    """One sample; `position` counts from 0 in the round's own order, `rate` is in Hz, `seconds` of wall-clock to speak it.
+
+    `reason` says why it failed, if it did; `heard` are the words that the judges heard.
+    """
 
     position: int
     prompt_id: str
@@ -134,6 +137,8 @@ class SampleRow:
     pcm_sha256: str
     rate: int
     seconds: float
+    reason: str
+    heard: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

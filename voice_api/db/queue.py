@@ -226,6 +226,8 @@ async def _add_report(connection: Connection, evaluation_id: EvaluationId, repor
         [sample.pcm_sha256 for sample in samples],
         [sample.rate for sample in samples],
         [sample.seconds for sample in samples],
+        [sample.reason for sample in samples],
+        [sample.heard for sample in samples],
     )
     group_columns = (
         list(range(len(groups))),

@@ -16,7 +16,7 @@ class ReceiptOut(Wire):
     """
 
     receipt: Annotated[
-        Mapping[str, Any], Field(description="As it was hashed and signed.", examples=[{"version": 2, "score": 713_204}])
+        Mapping[str, Any], Field(description="As it was hashed and signed.", examples=[{"version": 3, "score": 713_204}])
     ]
     signature: Annotated[str | None, Field(description="The service key's, hex.", examples=["5c" * 64])]
     certificate: Annotated[
@@ -42,6 +42,10 @@ class SampleOut(Wire):
     ]
     rate: Annotated[int, Field(description="Hz; 0 without sound.", examples=[24_000])]
     seconds: Annotated[float, Field(description="What it took to speak, wall clock.", examples=[1.25])]
+    reason: Annotated[
+        str, Field(description="Why the model failed on it, in its guest's words; '' if it did not.", examples=[""])
+    ]
+    heard: Annotated[str, Field(description="The words that the judges heard.", examples=["take the silver ring"])]
 
 
 class SamplePage(Page[SampleOut]):

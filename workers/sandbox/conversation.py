@@ -63,7 +63,7 @@ def prepare(guest: GuestProcess, task: Task, what: str) -> None:
     """Give the task and wait until the libraries for it are there; or raise InfrastructureFault that names `what`."""
     frame = _ask(guest, encode(task), "prepare", _PREPARE_SECONDS)
     if frame.kind is not FrameKind.PREPARED:
-        raise _unavailable(f"{what} cannot be used on this host: {frame.reason}")
+        raise _lacking(what, frame)
 
 
 def _ask(guest: GuestProcess, order: bytes, step: str, seconds: float) -> Frame:
@@ -78,6 +78,10 @@ def _ask(guest: GuestProcess, order: bytes, step: str, seconds: float) -> Frame:
 
 def _unavailable(detail: str) -> InfrastructureFault:
     return InfrastructureFault(Code.SANDBOX_UNAVAILABLE, f"this host's sandbox cannot be used: {detail}")
+
+
+def _lacking(what: str, frame: Frame) -> InfrastructureFault:
+    return InfrastructureFault(Code.LIBRARY_MISSING, f"{what} cannot be used on this host: {frame.reason}")
 
 
 class Conversation:
@@ -96,9 +100,7 @@ class Conversation:
         prepare(self._guest, task, f"the family {task.family}")
         frame = self._receive(GuestStage.LOAD, time.monotonic() + self._limits.load_seconds)
         if frame.kind is FrameKind.NOT_LOADED:
-            raise SubmissionFault(
-                Code.LOAD_FAILED, f"the model cannot be loaded: {frame.reason.replace(task.model_dir, 'model')}"
-            )
+            raise SubmissionFault(Code.LOAD_FAILED, f"the model cannot be loaded: {frame.reason}")
         if frame.kind is not FrameKind.LOADED or not 0 < frame.rate <= MAX_RATE:
             raise _answered_wrongly(frame)
         self._sample_bytes = 2 * math.ceil(self._limits.max_audio_seconds * frame.rate)
@@ -165,16 +167,22 @@ def _spoken(request: Request, frame: Frame, rate: int, seconds: float) -> Spoken
         case FrameKind.SAMPLE if frame.rate == rate and len(frame.payload) % 2 == 0:
             return Spoken(prompt_id=request.prompt_id, rate=rate, pcm=frame.payload, seconds=seconds)
         case FrameKind.SAMPLE_FAILED:
-            return Spoken(prompt_id=request.prompt_id, rate=rate, pcm=b"", seconds=seconds, failure=Gate.GENERATION_FAILED)
+            return _failed(request, Gate.GENERATION_FAILED, frame, seconds)
         case FrameKind.SAMPLE_NOT_FINITE:
-            return Spoken(prompt_id=request.prompt_id, rate=rate, pcm=b"", seconds=seconds, failure=Gate.NOT_FINITE)
+            return _failed(request, Gate.NOT_FINITE, frame, seconds)
         case _:
             raise _answered_wrongly(frame)
 
 
-def _answered_wrongly(frame: Frame) -> SubmissionFault:
+def _failed(request: Request, gate: Gate, frame: Frame, seconds: float) -> Spoken:
+    return Spoken(prompt_id=request.prompt_id, rate=0, pcm=b"", seconds=seconds, failure=gate, reason=frame.reason)
+
+
+def _answered_wrongly(frame: Frame) -> VoiceError:
     """An answer that ends the evaluation."""
     match frame.kind:
+        case FrameKind.LIBRARY_MISSING:
+            return _lacking("a library that the model's family needs", frame)
         case FrameKind.OUT_OF_MEMORY:
             return SubmissionFault(Code.MEMORY_EXCEEDED)
         case FrameKind.SAMPLE_TOO_LARGE:

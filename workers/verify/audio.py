@@ -79,7 +79,12 @@ def _kept(samples: Sequence[SampleReport], store: AudioStore) -> tuple[dict[str,
             except PlatformError as fault:
                 missing.append(Difference(f"{sample.prompt_id}: audio", sample.pcm_sha256, fault.detail))
         spoken[sample.prompt_id] = Spoken(
-            prompt_id=sample.prompt_id, rate=sample.rate, pcm=pcm, seconds=sample.seconds, failure=failure
+            prompt_id=sample.prompt_id,
+            rate=sample.rate,
+            pcm=pcm,
+            seconds=sample.seconds,
+            failure=failure,
+            reason=sample.reason,
         )
     return spoken, missing
 

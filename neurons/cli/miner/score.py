@@ -20,11 +20,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, answer, open_chain, shared_options
-from neurons.cli.output import stages
+from neurons.cli.output import plain, prints_aside, stages
 from neurons.settings import MinerSettings
 from scoring.competition import Competition, Schedule, load
 from scoring.errors import Code, PlatformError
-from scoring.report import Factor
+from scoring.report import Factor, SampleReport
 from scoring.types import MICRO, Block, BlockHash, ContentHash, RoundNumber
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def score(
     seed = _seed(settings, load(settings.competition), number, block, block_hash)
     if out is not None:
         _make(out)
-    found = _score(target, seed, settings)
+    with prints_aside():
+        found = _score(target, seed, settings)
     report = _report(found)
     if out is not None:
         _keep(out, report, found.speech.spoken)
@@ -194,6 +195,13 @@ def _report(found: ScoredModel) -> dict[str, Any]:
     }
 
 
+def _told(prompt: "Prompt", sample: SampleReport) -> Text:
+    """What was asked, in which voice, and what was heard or why there was nothing to hear: a line each."""
+    lines = [(prompt.text, ""), (prompt.description, "dim"), (sample.heard, "italic"), (sample.reason, "red")]
+    parts = [(line, style) for line, style in lines if line]
+    return Text("\n").join(Text(plain(line), style, overflow="ellipsis") for line, style in parts)
+
+
 def _make(folder: Path) -> None:
     """Make the folder before minutes are spent on its content; it must be empty, so that it holds files of one score only."""
     with _writing(folder):
@@ -226,7 +234,7 @@ def _show(found: ScoredModel) -> None:
     factors = [factor for factor in Factor if factor in found.seed.rules.factors]
     table = Table(
         Column("prompt", no_wrap=True),
-        Column("text", no_wrap=True, ratio=1, min_width=8),
+        Column("text, voice, heard", no_wrap=True, ratio=1, min_width=8),
         Column("score", width=6),
         *(Column(factor, width=5, overflow="fold") for factor in factors),
         Column("s", justify="right"),
@@ -237,7 +245,7 @@ def _show(found: ScoredModel) -> None:
     )
     for sample in report.samples:
         utilities = [f"{sample.utilities[factor]:.3f}" if factor in sample.utilities else "" for factor in factors]
-        text = Text(asked[sample.prompt_id].text, overflow="ellipsis")
+        text = _told(asked[sample.prompt_id], sample)
         score, seconds = f"{sample.score / MICRO:.4f}", f"{sample.seconds:.2f}"
         table.add_row(sample.prompt_id, text, score, *utilities, seconds, sample.gate or "")
     Console().print(table)

@@ -29,4 +29,4 @@ def load(pins: Mapping[Role, Pin], fetch: Fetch, device: Device) -> Judges:
     models = " ".join(pins[role].label for role in (Role.STRONG_ASR, Role.WEAK_ASR))
     version = f"{models} float32 {device} lanes={LANES[device]} protocol={PROTOCOL}"
     words = WordsJudge(StrongRecogniser(folders[Role.STRONG_ASR], device), aligner, version)
-    return Judges((words, NaturalnessJudge(), DeliveryJudge(aligner), CleanlinessJudge()), (SpeakerJudge(),))
+    return Judges((words, NaturalnessJudge(), DeliveryJudge(aligner), CleanlinessJudge()), (SpeakerJudge(),), words.heard)

@@ -1,7 +1,9 @@
 """Intelligibility by two recognisers: a strong one that repairs bad speech, and a weak one that cannot."""
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
+from scoring.audio.clip import Clip
 from scoring.judges.intelligibility import word_errors
 from scoring.judges.judge import Utterance
 from scoring.judges.recognition.dictionary import count_phonemes
@@ -26,6 +28,7 @@ class WordsJudge:
     def __init__(self, strong: StrongRecogniser, weak: ForcedAligner, version: str) -> None:
         self.version = version
         self._strong, self._weak = strong, weak
+        self._heard: WeakKeyDictionary[Clip, str] = WeakKeyDictionary()
 
     def measure(self, batch: Sequence[Utterance]) -> list[Metrics]:
         """All metrics of each utterance."""
@@ -35,7 +38,12 @@ class WordsJudge:
             [batch[index].clip.level.samples for index in voiced], [batch[index].prompt.text for index in voiced]
         )
         heard = dict(zip(voiced, strong, strict=True))
+        self._heard.update((utterance.clip, heard.get(index, "")) for index, utterance in enumerate(batch))
         return [self._metrics(utterance, heard.get(index, ""), weak[index]) for index, utterance in enumerate(batch)]
+
+    def heard(self, clip: Clip) -> str:
+        """The strong recogniser's words of a clip that was measured; '' of any other."""
+        return self._heard.get(clip, "")
 
     def _metrics(self, utterance: Utterance, strong: str, weak: str) -> Metrics:
         text = utterance.prompt.text

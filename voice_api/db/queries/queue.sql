@@ -55,10 +55,12 @@ select submission_id from finished;
 
 -- name: add_samples
 -- A verdict's samples, one array per column.
-insert into samples (evaluation_id, position, prompt_id, group_id, score, gate, metrics, utilities, pcm_sha256, rate, seconds)
+insert into samples (
+    evaluation_id, position, prompt_id, group_id, score, gate, metrics, utilities, pcm_sha256, rate, seconds, reason, heard
+)
 select $1, * from unnest(
     $2::integer[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::jsonb[], $8::jsonb[], $9::text[], $10::integer[],
-    $11::double precision[]
+    $11::double precision[], $12::text[], $13::text[]
 );
 
 -- name: add_groups
@@ -234,7 +236,7 @@ group by v.host, v.code, v.cause;
 
 -- name: samples
 -- An evaluation's samples after a position, in the round's own order.
-select position, prompt_id, group_id, score, gate, metrics, utilities, pcm_sha256, rate, seconds
+select position, prompt_id, group_id, score, gate, metrics, utilities, pcm_sha256, rate, seconds, reason, heard
 from samples
 where evaluation_id = $1 and position > $2
 order by position

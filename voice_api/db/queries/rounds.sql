@@ -73,7 +73,8 @@ order by g.evaluation_id, g.position;
 
 -- name: samples
 -- The samples of a round's evaluations, in the round's own order, under a receipt's names.
-select s.evaluation_id, s.prompt_id as prompt, s.group_id as "group", s.score, s.gate, s.metrics, s.utilities, s.pcm_sha256, s.rate, s.seconds
+select s.evaluation_id, s.prompt_id as prompt, s.group_id as "group", s.score, s.gate, s.metrics, s.utilities, s.pcm_sha256, s.rate,
+    s.seconds, s.reason, s.heard
 from samples s
 join evaluations e on e.id = s.evaluation_id
 where e.round = $1

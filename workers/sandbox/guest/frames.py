@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import BinaryIO
 
+from scoring.foreign_words import escaped
+
 HEADER = struct.Struct("<4sB3xII")
 _MAGIC = b"VSG1"
 MAX_RATE = 65_535
@@ -34,6 +36,8 @@ class FrameKind(IntEnum):
     SAMPLE_FAILED = 13
     SAMPLE_NOT_FINITE = 14
     SAMPLE_TOO_LARGE = 15
+    LIBRARY_MISSING = 16
+    """This host lacks what the family needs: it answers for that, not the model."""
 
 
 class Malformed(ValueError):
@@ -55,8 +59,7 @@ class Frame:
     @property
     def reason(self) -> str:
         """The payload as one short printable line: it may come from a hostile model."""
-        text = self.payload[:REASON_BYTES].decode("utf-8", "replace")
-        return "".join(c if c.isprintable() else " " for c in text).strip()
+        return escaped(self.payload[:REASON_BYTES].decode("utf-8", "replace"))
 
 
 def reason(text: str) -> bytes:
@@ -69,7 +72,7 @@ def payload_limit(kind: FrameKind, sample_bytes: int) -> int:
     match kind:
         case FrameKind.CONFINED:
             return _REPORT_BYTES
-        case FrameKind.PREPARED | FrameKind.LOADED | FrameKind.SAMPLE_NOT_FINITE | FrameKind.SAMPLE_TOO_LARGE:
+        case FrameKind.PREPARED | FrameKind.LOADED | FrameKind.SAMPLE_TOO_LARGE:
             return 0
         case FrameKind.SAMPLE:
             return sample_bytes

@@ -27,16 +27,16 @@ def serve(orders: BinaryIO, answers: BinaryIO, adapter: Callable[[str], Loader])
         return send(answers, model)
     send(answers, Frame(FrameKind.LOADED, rate=model.sample_rate))
     while batch := read_batch(orders):
-        for frame in _say(model, batch, task.max_seconds):
+        for frame in _say(model, batch, task):
             send(answers, frame)
 
 
 def _load(task: ModelTask, answers: BinaryIO, adapter: Callable[[str], Loader]) -> Synthesiser | Frame:
-    loader = _attempt(lambda: adapter(task.family), FrameKind.NOT_PREPARED)
+    loader = _attempt(lambda: adapter(task.family), FrameKind.NOT_PREPARED, task)
     if isinstance(loader, Frame):
         return loader
     send(answers, Frame(FrameKind.PREPARED))
-    return _attempt(lambda: _checked(loader(Path(task.model_dir), None, task.threads, task.dtype)), FrameKind.NOT_LOADED)
+    return _attempt(lambda: _checked(loader(Path(task.model_dir), None, task.threads, task.dtype)), FrameKind.NOT_LOADED, task)
 
 
 def _checked(model: Synthesiser) -> Synthesiser:
@@ -45,14 +45,14 @@ def _checked(model: Synthesiser) -> Synthesiser:
     return model
 
 
-def _say(model: Synthesiser, batch: Sequence[Request], max_seconds: float) -> list[Frame]:
+def _say(model: Synthesiser, batch: Sequence[Request], task: ModelTask) -> list[Frame]:
     """One frame per request. An exception fails the whole batch, unless it says which requests it means."""
-    waveforms = _attempt(lambda: _generate(model, batch), FrameKind.SAMPLE_FAILED)
+    waveforms = _attempt(lambda: _generate(model, batch), FrameKind.SAMPLE_FAILED, task)
     if isinstance(waveforms, Frame):
         return [waveforms] * len(batch)
     if len(waveforms) != len(batch):
         return [Frame(FrameKind.SAMPLE_FAILED, payload=reason("another number of samples than asked for"))] * len(batch)
-    return [_encode(waveform, model.sample_rate, max_seconds) for waveform in waveforms]
+    return [_encode(waveform, model.sample_rate, task.max_seconds) for waveform in waveforms]
 
 
 def _generate(model: Synthesiser, batch: Sequence[Request]) -> Sequence[Waveform | NotSpoken]:
@@ -70,20 +70,27 @@ def _encode(waveform: Waveform | NotSpoken, rate: int, max_seconds: float) -> Fr
         return Frame(FrameKind.SAMPLE_FAILED, payload=reason(waveform.reason))
     if waveform.ndim != 1:
         return Frame(FrameKind.SAMPLE_FAILED, payload=reason(f"a sample is mono, not of shape {waveform.shape}"))
-    if not np.isfinite(waveform).all():
-        return Frame(FrameKind.SAMPLE_NOT_FINITE)
+    if broken := int((~np.isfinite(waveform)).sum()):
+        return Frame(FrameKind.SAMPLE_NOT_FINITE, payload=reason(f"{broken} of {waveform.size} samples are NaN or infinite"))
     if waveform.size > max_seconds * rate:
         return Frame(FrameKind.SAMPLE_TOO_LARGE)
     return Frame(FrameKind.SAMPLE, rate, np.rint(waveform.clip(-1.0, 1.0) * 32767.0).astype("<i2").tobytes())
 
 
-def _attempt(call: Callable[[], Result], failure: FrameKind) -> Result | Frame:
-    """Call into a model, which may fail in any way. Out of memory is told apart, as it ends the guest."""
+def _attempt(call: Callable[[], Result], failure: FrameKind, task: ModelTask) -> Result | Frame:
+    """Call into a model, which may fail in any way. What ends the guest is told apart: out of memory, and a library that is not there."""
     try:
         return call()
     except MemoryError:
         return Frame(FrameKind.OUT_OF_MEMORY)
+    except ImportError as exc:
+        return Frame(FrameKind.LIBRARY_MISSING, payload=_sentence(exc, task))
     except Exception as exc:  # noqa: BLE001 - the guest's main: whatever a model raises is an answer, and the guest goes on
         if _NO_MEMORY in str(exc):
             return Frame(FrameKind.OUT_OF_MEMORY)
-        return Frame(failure, payload=reason(f"{type(exc).__name__}: {exc}"))
+        return Frame(failure, payload=_sentence(exc, task))
+
+
+def _sentence(exc: Exception, task: ModelTask) -> bytes:
+    """What went wrong; the model's folder has no name of ours in it."""
+    return reason(f"{type(exc).__name__}: {exc}".replace(task.model_dir, "model"))
