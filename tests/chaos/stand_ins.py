@@ -40,6 +40,7 @@ class QuickSandbox(Sandbox):
         limits: SubmissionLimits,
         rules: SynthesisRules,
         *,
+        parts: Path | None = None,
         on_sample: OnSample,
     ) -> tuple[Spoken, ...]:
         """One result per request, in order."""

@@ -4,7 +4,7 @@ import math
 import os
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,27 +66,33 @@ def runtime_paths() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*installed, *own, *libraries, *_SYSTEM]))
 
 
-def for_model(model_dir: Path, place: Scratch, samples: int, limits: SubmissionLimits, rules: SynthesisRules) -> Confinement:
+def for_model(
+    readable: Sequence[Path],  # the model, and the parts that are pinned for its family
+    place: Scratch,
+    samples: int,
+    limits: SubmissionLimits,
+    rules: SynthesisRules,
+) -> Confinement:
     """The walls for one model and one evaluation. Processor time is bounded by the deadlines of all threads together."""
     wall_seconds = limits.load_seconds + samples * limits.sample_seconds
     cpu_seconds = math.ceil(wall_seconds * rules.threads) + _CPU_SLACK_SECONDS
-    return _walls(model_dir, place, limits.ram_bytes, cpu_seconds)
+    return _walls(readable, place, limits.ram_bytes, cpu_seconds)
 
 
 def for_file(folder: Path, place: Scratch, ram_bytes: int, cpu_seconds: int) -> Confinement:
     """The walls for the decoder of one file, which lies in a folder of its own."""
-    return _walls(folder, place, ram_bytes, cpu_seconds)
+    return _walls((folder,), place, ram_bytes, cpu_seconds)
 
 
 def for_checkpoint(file: Path, place: Scratch, ram_bytes: int, cpu_seconds: int, file_bytes: int) -> Confinement:
     """The walls for the converter of one checkpoint, which may write a file of so many bytes."""
-    return replace(_walls(file, place, ram_bytes, cpu_seconds), file_bytes=file_bytes)
+    return replace(_walls((file,), place, ram_bytes, cpu_seconds), file_bytes=file_bytes)
 
 
-def _walls(readable: Path, place: Scratch, ram_bytes: int, cpu_seconds: int) -> Confinement:
+def _walls(readable: Sequence[Path], place: Scratch, ram_bytes: int, cpu_seconds: int) -> Confinement:
     return Confinement(
         parent=os.getpid(),
-        readable=(*runtime_paths(), str(readable.resolve())),
+        readable=(*runtime_paths(), *(str(path.resolve()) for path in readable)),
         scratch=str(place.room),
         witness=str(place.witness),
         ram_bytes=ram_bytes,

@@ -58,16 +58,19 @@ class Sandbox:
         limits: SubmissionLimits,
         rules: SynthesisRules,
         *,
+        parts: Path | None = None,
         on_sample: OnSample,
     ) -> tuple[Spoken, ...]:
         """Load a model in a fresh guest and let it say every request; one result per request, in order.
 
+        `parts` is the folder of what is pinned for the family, where anything is.
+
         Raises SubmissionFault (LOAD_FAILED, GENERATION_FAILED, MEMORY_EXCEEDED, OUTPUT_TOO_LARGE), InfrastructureFault
         (SANDBOX_UNAVAILABLE, HOST_TOO_SLOW, WORKER_ERROR) and GuestTimedOut. No process is left behind in any case.
         """
-        model = model_dir.resolve()
+        model, pinned = model_dir.resolve(), parts.resolve() if parts else None
         with scratch(self._root.resolve()) as place:
-            walls = confinement.for_model(model, place, len(requests), limits, rules)
+            walls = confinement.for_model([path for path in (model, pinned) if path], place, len(requests), limits, rules)
             try:
                 guest = GuestProcess(self._program, place, rules.threads, limits.ram_bytes, confinement.SCRATCH_BYTES)
             except OSError as exc:
@@ -80,6 +83,7 @@ class Sandbox:
                     task = ModelTask(
                         family=family,
                         model_dir=str(model),
+                        parts=str(pinned) if pinned else None,
                         threads=rules.threads,
                         dtype=rules.dtype,
                         max_seconds=limits.max_audio_seconds,

@@ -29,6 +29,7 @@ class ModelTask:
 
     family: str
     model_dir: str
+    parts: str | None  # the folder of what the competition pinned for the family
     threads: int
     dtype: Dtype
     max_seconds: float  # bounds each sample's length

@@ -36,7 +36,8 @@ def _load(task: ModelTask, answers: BinaryIO, adapter: Callable[[str], Loader]) 
     if isinstance(loader, Frame):
         return loader
     send(answers, Frame(FrameKind.PREPARED))
-    return _attempt(lambda: _checked(loader(Path(task.model_dir), None, task.threads, task.dtype)), FrameKind.NOT_LOADED, task)
+    parts = Path(task.parts) if task.parts else None
+    return _attempt(lambda: _checked(loader(Path(task.model_dir), parts, task.threads, task.dtype)), FrameKind.NOT_LOADED, task)
 
 
 def _checked(model: Synthesiser) -> Synthesiser:
