@@ -60,4 +60,6 @@ def examine_clip(clip: Clip, expected: float, limits: SubmissionLimits) -> Gate 
     speech = speech_seconds(clip.at(RATE))  # at the judges' rate: sound above 8 kHz is no speech
     if speech < max(LEAST_SPEECH_SECONDS, LEAST_SPEECH * audio.seconds):
         return Gate.NO_SPEECH
+    if clip.speech.samples.shape[0] == 0:  # a square wave: loud, and nothing stands out of it for the judges to hear
+        return Gate.NO_SPEECH
     return None

@@ -80,6 +80,14 @@ def test_an_offset_is_no_speech() -> None:
     assert examine_clip(Clip(Audio(torch.full((2 * RATE,), 0.5), RATE)), 2.0, LIMITS) is Gate.NO_SPEECH
 
 
+def test_a_square_wave_that_hides_a_faint_tone_is_no_speech() -> None:
+    """Its edges lie between frames: loud as it is, no frame stands out of it, and the judges would be left without a sound."""
+    time = torch.arange(4 * RATE)
+    square = torch.where((time // 640) % 2 == 0, 0.9, -0.9)
+
+    assert examine_clip(Clip(Audio(square + 0.006 * torch.sin(time * 0.3), RATE)), 2.0, LIMITS) is Gate.NO_SPEECH
+
+
 def test_no_sample_is_empty() -> None:
     """An upload may decode to nothing; it is named so at any expected length."""
     assert examine_clip(Clip(Audio(torch.zeros(0), RATE)), 0.0, LIMITS) is Gate.EMPTY
