@@ -97,13 +97,8 @@ golden: $(VENV)/.ready
 structure: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.structure --before $(or $(BEFORE),70698d1) $(STRUCTURE_ARGS)
 
-# Voices that only the studies ask for.
-$(VENV)/.study: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[study]'
-	@touch $@
-
 # Are people and neural voices above machines, text by text? STUDY_ARGS='--people DIR' for a person's recordings, whose texts all then say.
-study-voices: $(VENV)/.study
+study-voices: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.study_voices $(STUDY_ARGS)
 
 # By how much do a clip's numbers differ between instruction sets? STUDY_ARGS='--emulate Haswell' for another processor (qemu-user).
@@ -111,10 +106,10 @@ study-instruction-sets: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.study_instruction_sets $(STUDY_ARGS)
 
 # What docs/scoring.md states: measured here, then `voice scoring docs`. Each takes minutes.
-study-attacks: $(VENV)/.study
+study-attacks: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.study_attacks --out docs/measured/attacks.json $(STUDY_ARGS)
 
-study-order: $(VENV)/.study
+study-order: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.study_order --out docs/measured/order.json
 
 # Does the embedded profile tell one voice from two? Printed only: the anchors' comment states it.
@@ -128,7 +123,7 @@ study-delivery: $(VENV)/.ready
 study-whitebox: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.whitebox --out docs/measured/whitebox.json $(WHITEBOX_ARGS)
 
-study-round-variance: $(VENV)/.study
+study-round-variance: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.study_round_variance --out docs/measured/round_variance.json
 
 studies: study-attacks study-order study-round-variance

@@ -9,7 +9,7 @@ bands and gives 32 channels; the head turns 900 frames of that into the raw (sig
 
 import torch
 
-from benchmarks import onnx_weights
+from scoring.model import onnx_weights
 
 FRAME, HOP = 320, 160
 """Samples."""

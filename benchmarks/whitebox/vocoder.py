@@ -5,6 +5,7 @@ seed. So the voice says the same words at the same pace; only its last layers le
 """
 
 import importlib.util
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,11 +14,11 @@ from torch import nn
 from torchaudio.functional import resample
 from transformers import VitsModel
 
-from benchmarks import piper_vits
 from benchmarks.piper import PiperVoice
 from benchmarks.whitebox.ears import Ears
 from benchmarks.whitebox.learning import Effort, descend
 from scoring.audio.clip import RATE
+from scoring.synthesis.vits.convert import convert
 
 SEED = 1
 LAST_BLOCKS = 3
@@ -29,7 +30,10 @@ class TunedVoice:
 
     def __init__(self, onnx: Path, texts: Sequence[str]) -> None:
         """Speaks so many texts, from latents that are computed here."""
-        self._model: VitsModel = piper_vits.model(onnx).requires_grad_(False)
+        with tempfile.TemporaryDirectory() as folder:
+            convert(onnx, onnx, Path(folder))
+            self._model: VitsModel = VitsModel.from_pretrained(folder, local_files_only=True).requires_grad_(False)
+        self._model.train(False)
         self._latents = [self._latent(ids) for ids in PiperVoice(onnx).ids(texts)]
 
     @property

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from benchmarks import onnx_weights
 from benchmarks.dnsmos_published import PublishedDnsmos, doubled, starts
 from benchmarks.dnsmos_torch import P835
 from scoring.audio.audio import Audio, from_pcm, resample
 from scoring.judges import dnsmos
 from scoring.judges.dnsmos import WINDOW, log_mel, opinions
 from scoring.judges.naturalness import on_onnxruntime
+from scoring.model import onnx_weights
 
 
 @pytest.fixture(scope="module")

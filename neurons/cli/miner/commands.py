@@ -1,4 +1,4 @@
-"""`voice miner`: check, score, publish, commit and watch a model; or let a daemon do all of it."""
+"""`voice miner`: convert, check, score, publish, commit and watch a model; or let a daemon do all of it."""
 
 import asyncio
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from neurons.chain.types import included_in
-from neurons.cli.miner import run, score, status, validate
+from neurons.cli.miner import convert, run, score, status, validate
 from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, answer, given, keys_of, open_chain, shared_options
 from neurons.settings import MinerSettings
 from scoring.competition import Competition, load
@@ -48,6 +48,7 @@ def _show_checked(found: "CheckedModel") -> None:
     Console(soft_wrap=True).print(table, "A validator accepts this folder.", sep="\n")
 
 
+app.command("convert")(convert.convert)
 app.command("score")(score.score)
 app.command("validate")(validate.validate)
 app.command("run")(run.run)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import VitsModel
+from transformers.utils import logging
 
 from scoring.synthesis.load import Dtype
 from scoring.synthesis.synthesiser import Request, Waveform
@@ -65,6 +66,8 @@ def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Vit
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
+    logging.set_verbosity_error()  # tensors that never speak need not be there
+    logging.disable_progress_bar()
     loaded: Any = VitsModel.from_pretrained(
         model_dir,
         local_files_only=True,

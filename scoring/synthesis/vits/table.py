@@ -11,6 +11,8 @@ from scoring.schema import StrictModel, first_fault
 
 NAME = "voice.json"
 Phrases = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=100)], ...], Field(max_length=50, strict=False)]
+Accent = Literal["en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-029"]
+"""espeak-ng's voice for the phonemes; `en` is British."""
 Sign = Annotated[str, Field(min_length=1, max_length=1)]
 
 
@@ -49,8 +51,7 @@ class Loudness(Asked):
 class VoiceTable(StrictModel):
     """The file. Its lists are searched for the longest phrase that occurs in a description; the first speaker speaks where none does."""
 
-    accent: Literal["en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-029"] = "en-us"
-    """espeak-ng's voice for the phonemes; `en` is British."""
+    accent: Accent = "en-us"
     punctuation: Annotated[str, Field(min_length=1, max_length=30)] | None = None
     """The signs that the network was trained with, each with a space behind it; without it all stay as they are."""
     frame: Frame | None = None
