@@ -31,7 +31,7 @@ _DTYPES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-_HARMLESS = [PosixPath]
+_HARMLESS: list[Any] = [PosixPath]
 """What training notes of itself beside its tensors, and torch does not know as harmless: a file's name."""
 _ALIGNMENT = 8
 _CALL = re.compile(r"GLOBAL ([\w.]+)")

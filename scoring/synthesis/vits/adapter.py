@@ -66,8 +66,8 @@ def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Vit
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    logging.set_verbosity_error()  # tensors that never speak need not be there
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # tensors that never speak need not be there
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     loaded: Any = VitsModel.from_pretrained(
         model_dir,
         local_files_only=True,
