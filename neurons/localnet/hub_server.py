@@ -15,25 +15,31 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from neurons.localnet.repositories import BRANCH, blob_id, is_plain, is_private, may_use, upload_routes
+from neurons.localnet.repositories import BRANCH, blob_id, files_of, is_plain, is_private, may_use, upload_routes
 
 _CHUNK_BYTES = 1 << 16
 _LARGE_SUFFIXES = frozenset({".safetensors", ".bin"})
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
-Failure = Literal["401", "403", "404", "429", "503", "cut"]
+Failure = Literal["401", "403", "404", "416", "429", "503", "cut", "empty", "page", "short", "other"]
+"""A status; a body that breaks off; or a lie with a good status: no bytes, a page for people, the first half, as many other bytes."""
+
+_LIES = frozenset({"cut", "empty", "page", "short", "other"})
+_PAGE = b"<!DOCTYPE html><html><body>We will be back soon.</body></html>"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Control:
     """The failures that the hub is told to make, and the requests it had so far.
 
     `failures` says how often each failure is still to happen (negative: always), `only` limits them to paths that contain it;
-    `private` names repositories that need a login; `requests` counts requests by method and path.
+    `retry_after` is the header of answers 429 and 503 (empty: none); `private` names repositories that need a login; `requests`
+    counts requests by method and path.
     """
 
     failures: dict[Failure, int] = field(default_factory=dict)
     only: str = ""
+    retry_after: str = ""
     private: set[str] = field(default_factory=set)
     requests: dict[str, int] = field(default_factory=dict)
 
@@ -43,9 +49,9 @@ class Control:
         self.requests[key] = self.requests.get(key, 0) + 1
 
     def next_failure(self, path: str, has_body: bool) -> Failure | None:
-        """The failure due for this request, taken off its count; only an answer with a body can be cut."""
+        """The failure due for this request, taken off its count; only the answer of a file's content can be a lie."""
         for failure, left in self.failures.items():
-            if left != 0 and self.only in path and (has_body or failure != "cut"):
+            if left != 0 and self.only in path and (has_body or failure not in _LIES):
                 self.failures[failure] = left - 1
                 return failure
         return None
@@ -66,7 +72,7 @@ def create_hub(root: Path) -> Starlette:
             Route(f"/api/models/{repository}", _model_info),
             Route(f"/api/models/{repository}/revision/{{revision}}", _model_info),
             Route(f"/api/models/{repository}/tree/{{revision}}", _tree),
-            Route(f"/{repository}/resolve/{{revision}}/{{path}}", _resolve, methods=["GET", "HEAD"]),
+            Route(f"/{repository}/resolve/{{revision}}/{{path:path}}", _resolve, methods=["GET", "HEAD"]),
         ]
     )
     app.state.root = root
@@ -109,19 +115,20 @@ async def _model_info(request: Request) -> Response:
             "downloads": 0,
             "likes": 0,
             "cardData": _card(folder / "README.md"),
-            "siblings": [_sibling(path) for path in sorted(folder.iterdir())],
+            "siblings": [_sibling(folder, path) for path in files_of(folder)],
         }
     )
 
 
 async def _tree(request: Request) -> Response:
-    return JSONResponse([_entry(path) for path in sorted(_folder(request).iterdir())])
+    folder = _folder(request)
+    return JSONResponse([_entry(folder, path) for path in files_of(folder)])
 
 
 async def _resolve(request: Request) -> Response:
     folder = _folder(request)
     path = folder / request.path_params["path"]
-    if path.parent != folder or not path.is_file():
+    if not path.is_file():
         raise HTTPException(404, headers={"X-Error-Code": "EntryNotFound", "X-Repo-Commit": folder.name})
     size = path.stat().st_size
     start, end = _range(request.headers.get("range", ""), size)
@@ -136,8 +143,26 @@ async def _resolve(request: Request) -> Response:
         status, headers["Content-Range"] = 206, f"bytes {start}-{end - 1}/{size}"
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
+    if (lie := _lie(request.state.failure, path, end - start)) is not None:
+        return lie
     stop = start + (end - start) // 2 if request.state.failure == "cut" else end
     return StreamingResponse(_body(path, start, stop, end), status, headers, "application/octet-stream")
+
+
+def _lie(failure: Failure | None, path: Path, length: int) -> Response | None:
+    """What some proxies and some overloaded hubs answer in place of a file's bytes."""
+    match failure:
+        case "empty":
+            return Response(b"")
+        case "page":
+            return Response(_PAGE, media_type="text/html")
+        case "short":
+            half = path.read_bytes()[: max(1, length // 2)]
+            return Response(half, 206, {"Content-Range": f"bytes 0-{len(half) - 1}/{path.stat().st_size}"})
+        case "other":
+            return Response(b"\0" * length)
+        case _:
+            return None
 
 
 async def _body(path: Path, start: int, stop: int, end: int) -> AsyncIterator[bytes]:
@@ -155,7 +180,7 @@ async def _body(path: Path, start: int, stop: int, end: int) -> AsyncIterator[by
 def _folder(request: Request) -> Path:
     """The asked revision's folder, after the control had its say; raises HTTPException as the real hub answers."""
     control = _fail(request)
-    if not all(is_plain(str(part)) for part in request.path_params.values()):
+    if not all(is_plain(part) for value in request.path_params.values() for part in str(value).split("/")):
         raise HTTPException(404, headers={"X-Error-Code": "RepoNotFound"})
     root: Path = request.app.state.root
     folder = root / str(request.path_params["namespace"]) / str(request.path_params["name"])
@@ -173,8 +198,9 @@ def _fail(request: Request) -> Control:
     control.count(request.method, request.url.path)
     has_body = request.method == "GET" and "/resolve/" in request.url.path
     failure = request.state.failure = control.next_failure(request.url.path, has_body)
-    if failure is not None and failure != "cut":
-        raise HTTPException(int(failure))
+    if failure is not None and failure not in _LIES:
+        headers = {"Retry-After": control.retry_after} if control.retry_after and failure in {"429", "503"} else None
+        raise HTTPException(int(failure), headers=headers)
     return control
 
 
@@ -201,17 +227,17 @@ def _is_large(path: Path) -> bool:
     return path.suffix in _LARGE_SUFFIXES
 
 
-def _entry(path: Path) -> dict[str, object]:
+def _entry(folder: Path, path: Path) -> dict[str, object]:
     """A file as the tree route lists it."""
     size = path.stat().st_size
-    entry: dict[str, object] = {"type": "file", "path": path.name, "size": size, "oid": blob_id(path)}
+    entry: dict[str, object] = {"type": "file", "path": path.relative_to(folder).as_posix(), "size": size, "oid": blob_id(path)}
     return entry | ({"lfs": {"oid": _sha256(path), "size": size, "pointerSize": 134}} if _is_large(path) else {})
 
 
-def _sibling(path: Path) -> dict[str, object]:
+def _sibling(folder: Path, path: Path) -> dict[str, object]:
     """A file as the model information lists it."""
     size = path.stat().st_size
-    sibling: dict[str, object] = {"rfilename": path.name, "size": size, "blobId": blob_id(path)}
+    sibling: dict[str, object] = {"rfilename": path.relative_to(folder).as_posix(), "size": size, "blobId": blob_id(path)}
     return sibling | ({"lfs": {"sha256": _sha256(path), "size": size, "pointerSize": 134}} if _is_large(path) else {})
 
 

@@ -21,13 +21,18 @@ _MARK = ".private"
 
 def publish(root: Path, repo: str, folder: Path) -> str:
     """Copy a folder's files into the hub as `repo` (namespace/name); return the revision: 40 hex digits made from the content."""
-    listing = "".join(f"{path.name} {blob_id(path)}\n" for path in sorted(folder.iterdir()))
+    listing = "".join(f"{path.relative_to(folder).as_posix()} {blob_id(path)}\n" for path in files_of(folder))
     revision = hashlib.sha1(listing.encode(), usedforsecurity=False).hexdigest()
     shutil.copytree(folder, root / repo / revision, dirs_exist_ok=True)
     fresh = root / repo / f".{revision}"
     fresh.symlink_to(revision)
     fresh.replace(root / repo / BRANCH)
     return revision
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Every file below a folder, in order of its path."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def blob_id(path: Path) -> str:
@@ -133,6 +138,8 @@ def _own(request: Request) -> str:
 
 
 def _write(folder: Path, file: dict[str, Any]) -> None:
-    if not is_plain(file["path"]):
-        raise HTTPException(400, "this hub keeps files in a repository's top folder only")
-    (folder / file["path"]).write_bytes(base64.b64decode(file["content"]))
+    if not all(map(is_plain, file["path"].split("/"))):
+        raise HTTPException(400, "a file lies below its repository's folder")
+    target = folder / file["path"]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(base64.b64decode(file["content"]))

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from httpx2 import TransportError
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
 from scoring.errors import Code, PlatformError
-from workers.hub.client import TransportError
 
 _HUBS_OWN = frozenset({".gitattributes"})
 """Files that a hub puts into every repository by itself."""
@@ -33,7 +33,7 @@ class Remote:
 
     def holds(self, folder: Path) -> bool:
         """Whether it holds a folder's files and nothing else; reads them all."""
-        local = {path.name: path for path in folder.iterdir()}
+        local = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
         if set(local) != set(self.files) - (_HUBS_OWN - set(local)):
             return False
         return all(self.files[name] == _hash(path, like=self.files[name]) for name, path in local.items())

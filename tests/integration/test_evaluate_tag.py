@@ -25,7 +25,7 @@ from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.evaluation.tools import LastPanel, Tools
 from workers.hub.client import Hub
 from workers.hub.inspect import FolderSource
-from workers.hub.repository import Repository
+from workers.hub.repository import RepoFile, Repository
 from workers.sandbox.sandbox import Sandbox
 
 COMPETITION = load().at(RoundNumber(0))
@@ -45,8 +45,11 @@ class FolderHub:
     def pin_in_cache(self, _repo: str, _revision: str) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def head(self, _repo: str, _revision: str, path: str, n_bytes: int) -> bytes:
-        return self._source.head(path, n_bytes)
+    def read(self, _repository: Repository, file: RepoFile) -> bytes:
+        return self._source.read(file)
+
+    def head(self, _repository: Repository, file: RepoFile, n_bytes: int) -> bytes:
+        return self._source.head(file, n_bytes)
 
     def download(self, _repository: Repository, _on_bytes: object) -> Path:
         return self._folder
@@ -63,6 +66,7 @@ class AlwaysCopied:
 def folder(tmp_path: Path) -> Path:
     """A model that passes every check before the tag."""
     (tmp_path / "config.json").write_text('{"model_type": "vits"}', encoding="ascii")
+    (tmp_path / "vocab.json").write_text("{}", encoding="ascii")
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n", encoding="ascii")
     save_file({"a": np.zeros(3, np.float32)}, tmp_path / "model.safetensors")
     return tmp_path

@@ -16,13 +16,17 @@ from huggingface_hub import snapshot_download
 
 from neurons.localnet.hub_server import Control, create_hub
 from neurons.localnet.repositories import publish
-from scoring.errors import Code, InfrastructureFault, SubmissionFault
-from workers.hub.client import Hub, Timeouts
+from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
+from workers.hub.client import Hub, HubRefusal, Timeouts
 from workers.hub.repository import RepoFile, Repository
 
 REPO = "alice/voice"
-WEIGHTS = bytes(range(256)) * 2_000
+WEIGHTS = bytes(range(256)) * 5_000
+"""More than is read whole for the sake of its head."""
 FILES = {"README.md": b"---\nlicense: mit\n---\n# Voice\n", "config.json": b"{}", "model.safetensors": WEIGHTS}
+
+
+README = RepoFile("README.md", 29, None, "9f55677c948dbbaa82eafc5ddf486ce9ca3ec5ab")
 
 
 class LocalHub:
@@ -81,6 +85,16 @@ def hub(server: LocalHub, tmp_path: Path) -> Hub:
     return Hub(server.url, tmp_path / "cache")
 
 
+def listed(repository: Repository, path: str) -> RepoFile:
+    """A file of a description."""
+    return next(file for file in repository.files if file.path == path)
+
+
+def pinned(revision: str) -> Repository:
+    """The repository with its card alone."""
+    return Repository(REPO, revision, (README,), None)
+
+
 def ignore(_done: int, _total: int) -> None:
     """No progress is wanted."""
 
@@ -91,13 +105,13 @@ def test_describe(hub: Hub, revision: str) -> None:
         REPO,
         revision,
         (
-            RepoFile("README.md", 29, None, "9f55677c948dbbaa82eafc5ddf486ce9ca3ec5ab"),
+            README,
             RepoFile("config.json", 2, None, "9e26dfeeb6e641a33dae4961196235bdb965b21b"),
             RepoFile(
                 "model.safetensors",
-                512_000,
-                "8acfcabd38b512d5605abb0d51d67f99f2f8538f2fe6b0c28732280c320c4ba8",
-                "85ca3d5aeed19f818566b9244ef5ad7d1d11174a",
+                1_280_000,
+                "7d471e4af16db5a30ce10aebbc29f5178b2edbad6c7dc2e8ff8ee6e4848a726f",
+                "7fa3c9965d3726fbade707251a3ce65c81cb8436",
             ),
         ),
         "mit",
@@ -113,11 +127,12 @@ def test_the_revision_that_a_branch_names(hub: Hub, revision: str) -> None:
 
 
 def test_the_head_of_a_file(hub: Hub, server: LocalHub, revision: str) -> None:
-    """Only the asked bytes are fetched; a file that is not there has none."""
-    assert hub.head(REPO, revision, "model.safetensors", 300) == WEIGHTS[:300]
-    assert hub.head(REPO, revision, "config.json", 300) == b"{}"
-    assert hub.head(REPO, revision, "absent.json", 300) == b""
-    assert sum(server.control.requests.values()) == 3
+    """Only the asked bytes of a large file are fetched; a small one comes whole, which shows that its head is its own."""
+    repository = hub.describe(REPO, revision)
+    assert hub.head(repository, listed(repository, "model.safetensors"), 300) == WEIGHTS[:300]
+    assert hub.head(repository, listed(repository, "config.json"), 300) == b"{}"
+    assert hub.read(repository, listed(repository, "README.md")) == FILES["README.md"]
+    assert sum(server.control.requests.values()) == 4
 
 
 def test_download(hub: Hub, server: LocalHub, revision: str, tmp_path: Path) -> None:
@@ -145,17 +160,18 @@ def test_no_token_is_sent(hub: Hub, server: LocalHub, revision: str, monkeypatch
 
 @pytest.mark.parametrize("status", ["401", "403", "404"])
 def test_what_is_not_public(hub: Hub, server: LocalHub, revision: str, status: str) -> None:
-    """A refusal is the miner's, at whichever step it comes."""
+    """A refusal is the miner's, at whichever step it comes; a file that is listed and not found is the hub's."""
     repository = hub.describe(REPO, revision)
     server.control.failures = {status: -1}  # type: ignore[dict-item]
-    for step in (
-        lambda: hub.describe(REPO, revision),
-        lambda: hub.head(REPO, revision, "README.md", 10),
-        lambda: hub.download(repository, ignore),
+    of_files = Code.HUB_UNAVAILABLE if status == "404" else Code.REPO_NOT_PUBLIC
+    for step, code in (
+        (lambda: hub.describe(REPO, revision), Code.REPO_NOT_PUBLIC),
+        (lambda: hub.head(repository, README, 10), of_files),
+        (lambda: hub.download(repository, ignore), of_files),
     ):
-        with pytest.raises(SubmissionFault) as caught:
+        with pytest.raises(VoiceError) as caught:
             step()
-        assert caught.value.code is Code.REPO_NOT_PUBLIC
+        assert (caught.value.code, isinstance(caught.value, HubRefusal)) == (code, code is Code.REPO_NOT_PUBLIC)
 
 
 def test_an_unknown_repository_or_revision(hub: Hub, revision: str) -> None:
@@ -169,7 +185,7 @@ def test_an_unknown_repository_or_revision(hub: Hub, revision: str) -> None:
 @pytest.mark.parametrize("status", ["429", "503"])
 def test_an_unwell_hub(hub: Hub, server: LocalHub, revision: str, status: str) -> None:
     """A hub that is busy or broken is nobody's fault but ours to wait for."""
-    for step in (lambda: hub.describe(REPO, revision), lambda: hub.head(REPO, revision, "README.md", 10)):
+    for step in (lambda: hub.describe(REPO, revision), lambda: hub.head(pinned(revision), README, 10)):
         server.control.failures = {status: 1}  # type: ignore[dict-item]
         with pytest.raises(InfrastructureFault) as caught:
             step()
@@ -208,10 +224,10 @@ def test_changed_bytes(hub: Hub, server: LocalHub, revision: str) -> None:
 
 
 def test_more_bytes_than_announced(hub: Hub, revision: str) -> None:
-    """A file that is larger than the hub said is not fetched to its end."""
+    """A file that is larger than the hub listed is not fetched."""
     described = hub.describe(REPO, revision)
     small = tuple(RepoFile(file.path, 1, file.sha256, file.blob_id) for file in described.files)
-    with pytest.raises(InfrastructureFault, match="more bytes than it announced"):
+    with pytest.raises(InfrastructureFault, match=r"another README\.md than it lists"):
         hub.download(Repository(REPO, revision, small, None), ignore)
 
 
@@ -245,7 +261,7 @@ def test_silence_has_an_end(tmp_path: Path) -> None:
     """A hub that accepts and never answers is unavailable after the time-out."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         hub = Hub(f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path, Timeouts(answer=timedelta(seconds=0.3)))
-        for step in (lambda: hub.describe(REPO, "0" * 40), lambda: hub.head(REPO, "0" * 40, "README.md", 10)):
+        for step in (lambda: hub.describe(REPO, "0" * 40), lambda: hub.head(pinned("0" * 40), README, 10)):
             with pytest.raises(InfrastructureFault) as caught:
                 step()
             assert caught.value.code is Code.HUB_UNAVAILABLE
@@ -284,7 +300,7 @@ def test_control_over_http(server: LocalHub, revision: str, hub: Hub) -> None:
     told = httpx.put(f"{server.url}/control", json={"failures": {"503": 1}, "only": "README.md"}, timeout=5)
     assert told.status_code == 200
     with pytest.raises(InfrastructureFault):
-        hub.head(REPO, revision, "README.md", 10)
-    assert hub.head(REPO, revision, "README.md", 3) == b"---"
+        hub.head(pinned(revision), README, 10)
+    assert hub.head(pinned(revision), README, 3) == b"---"
     counted = json.loads(httpx.get(f"{server.url}/control", timeout=5).text)["requests"]
     assert counted == {f"GET /{REPO}/resolve/{revision}/README.md": 2}

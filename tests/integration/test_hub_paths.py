@@ -39,6 +39,7 @@ def spelt(path: str) -> httpx.URL:
         "/api/models/a/b/revision/%2e%2e",
         "/%2e%2e/beside/resolve/folder/README.md",
         "/a/b/resolve/%2e/%2e%2e",
+        "/a/b/resolve/main/folder/%2e%2e/%2e%2e/%2e%2e/beside/folder/README.md",
         "/a/b/resolve/%00/README.md",
     ],
 )
@@ -55,8 +56,8 @@ async def test_no_repository_is_made_outside(client: httpx.AsyncClient, tmp_path
     assert sorted(os.listdir(tmp_path)) == ["beside", "hub"]  # noqa: PTH208 - a test has nobody else to keep waiting
 
 
-@pytest.mark.parametrize("name", ["../f", "/f", "..", ".", "", "a/b", "a\0"])
+@pytest.mark.parametrize("name", ["../f", "/f", "..", ".", "", "a/../b", "a//b", "a\0"])
 async def test_no_file_is_made_outside(client: httpx.AsyncClient, name: str) -> None:
-    """A commit's files lie in its top folder."""
+    """A commit's files lie below its folder."""
     line = json.dumps({"key": "file", "value": {"path": name, "content": base64.b64encode(b"x").decode()}})
     assert (await client.post("/api/models/a/b/commit/main", content=line)).status_code == 400

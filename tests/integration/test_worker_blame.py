@@ -28,7 +28,7 @@ from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.evaluation.tools import LastPanel, Tools
-from workers.hub.client import Hub
+from workers.hub.client import Hub, HubRefusal
 from workers.jobs.context import WorkerContext
 from workers.jobs.failures import RetryRule
 from workers.jobs.presence import Presence
@@ -284,7 +284,7 @@ async def test_a_second_refusal_waits_for_its_time(
 ) -> None:
     """Between the two lies as long as is set: an outage of a moment answers once."""
     (submission,) = await open_round(ROUND)
-    here = changed(context("one", SubmissionFault(Code.REPO_NOT_PUBLIC)), confirm=timedelta(hours=1))
+    here = changed(context("one", HubRefusal(Code.REPO_NOT_PUBLIC)), confirm=timedelta(hours=1))
     assert [await work_one(here, QueueName.CPU) for _ in range(2)] == ["handed back", "nothing due"]
     assert await stands(pool, submission) == (EvaluationState.QUEUED, Code.REPO_NOT_PUBLIC, SubmissionState.QUEUED)
 
@@ -294,7 +294,7 @@ async def test_a_first_refusal_alone_decides_nothing(
 ) -> None:
     """What the hub answers the next time does."""
     (submission,) = await open_round(ROUND)
-    refused = changed(context("one", SubmissionFault(Code.REPO_NOT_PUBLIC)), confirm=timedelta(0))
+    refused = changed(context("one", HubRefusal(Code.REPO_NOT_PUBLIC)), confirm=timedelta(0))
     assert await work_one(refused, QueueName.CPU) == "handed back"
     assert await work_one(context("one", SubmissionFault(Code.WEIGHTS_MISSING)), QueueName.CPU) == "rejected"
     assert (await stands(pool, submission))[1] is Code.WEIGHTS_MISSING

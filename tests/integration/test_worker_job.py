@@ -140,7 +140,7 @@ async def test_nothing_due_is_nothing_to_do(bed: Bed) -> None:
 
 
 async def test_a_pickle_is_refused_before_anything_is_fetched(bed: Bed) -> None:
-    """The verdict names the file; the hub was never asked for a file's content."""
+    """The verdict names the file; the hub was asked for nothing but the card and the config."""
     submission = await bed.submitted("pickle")
     await bed.asked(submission)
     said, evaluation, held = await bed.worked(submission)
@@ -151,7 +151,8 @@ async def test_a_pickle_is_refused_before_anything_is_fetched(bed: Bed) -> None:
         Code.FILE_NOT_ALLOWED,
     )
     assert "pytorch_model.bin" in (held.reason or "")
-    assert not [request for request in bed.control.requests if "/resolve/" in request]
+    asked = {request.rpartition("/")[2] for request in bed.control.requests if "/resolve/" in request}
+    assert asked == {"README.md", "config.json"}
 
 
 async def test_other_content_than_the_tag_binds_is_refused_before_it_is_loaded(bed: Bed) -> None:

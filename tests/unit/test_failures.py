@@ -20,6 +20,12 @@ def test_backoff_doubles_up_to_the_longest_delay(failures: int, minutes: int) ->
     assert next_retry(RULE, failures, random.Random(1)) == timedelta(minutes=minutes)
 
 
+@pytest.mark.parametrize(("asked", "minutes"), [(1, 2), (10, 10), (600, 30)])
+def test_a_hub_that_asks_to_wait_is_left_alone(asked: int, minutes: int) -> None:
+    """At least for as long as it asks, and no longer than the longest delay."""
+    assert next_retry(RULE, 0, random.Random(1), timedelta(minutes=asked)) == timedelta(minutes=minutes)
+
+
 def test_a_spent_budget_parks() -> None:
     """After `max_retries` failures nothing is tried again."""
     assert next_retry(RULE, 6, random.Random(1)) is None

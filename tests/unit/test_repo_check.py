@@ -1,12 +1,14 @@
 """What a repository may hold."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from scoring.competition import SubmissionLimits
 from scoring.errors import Code, SubmissionFault
-from workers.hub.repo_check import check_config, check_files, check_header, check_licence
+from scoring.synthesis.families import FAMILIES
+from workers.hub.repo_check import check_config, check_header, check_licence, check_names, check_sizes, is_match
 from workers.hub.repository import RepoFile
 
 LIMITS = SubmissionLimits(
@@ -28,7 +30,6 @@ GOOD = (
     "tokenizer_config.json",
     "LICENSE",
     ".gitattributes",
-    "notes.txt",
 )
 
 
@@ -38,10 +39,11 @@ def files(*paths: str, size: int = 10) -> list[RepoFile]:
 
 
 def test_a_good_repository() -> None:
-    """Weights, JSON, text and licence files pass."""
-    check_files(files(*GOOD), LIMITS)
+    """What the family's manifest names, card and licence pass."""
+    assert (check_sizes(files(*GOOD), LIMITS), check_names(GOOD, "vits")) == ([], [])
 
 
+@pytest.mark.parametrize("family", ["vits", None])
 @pytest.mark.parametrize(
     "path",
     [
@@ -59,10 +61,11 @@ def test_a_good_repository() -> None:
         "tokenizer.model",
         ".env",
         ".hidden.json",
-        "sub/model.safetensors",
-        "decoy.safetensors",
-        "model-00002-of-00002.safetensors",
+        ".git/config.json",
+        "a/b/c/config.json",
+        "a//config.json",
         "../config.json",
+        "./config.json",
         "/etc/config.json",
         "..",
         "a\\b.json",
@@ -73,40 +76,80 @@ def test_a_good_repository() -> None:
         "",
     ],
 )
-def test_a_file_that_is_not_allowed(path: str) -> None:
-    """Anything else is refused, by name, with a printable reason."""
-    with pytest.raises(SubmissionFault) as caught:
-        check_files(files(*GOOD, path), LIMITS)
-    assert caught.value.code is Code.FILE_NOT_ALLOWED
-    assert caught.value.detail.isprintable()
+def test_a_file_that_is_not_allowed(path: str, family: str | None) -> None:
+    """Whatever the family, it is refused, by name, with a printable reason."""
+    (fault,) = check_names([*GOOD, path], family)
+    assert (fault.code, fault.detail.isprintable()) == (Code.FILE_NOT_ALLOWED, True)
 
 
-def test_the_reason_names_the_file() -> None:
-    """A miner reads which file to remove."""
-    with pytest.raises(SubmissionFault, match=r"^pytorch_model\.bin: only safetensors"):
-        check_files(files("config.json", "pytorch_model.bin"), LIMITS)
+@pytest.mark.parametrize("path", ["sub/model.safetensors", "decoy.safetensors", "model-00002-of-00002.safetensors", "notes.txt"])
+def test_a_file_that_the_family_does_not_know(path: str) -> None:
+    """Nothing would load it: it would only tell two copies apart."""
+    assert [fault.detail for fault in check_names([*GOOD, path], "vits")] == [f"not allowed: {path}"]
+    assert check_names([*GOOD, path], None) == []
 
 
 @pytest.mark.parametrize(
-    ("given", "code"),
+    ("paths", "code", "detail"),
     [
         pytest.param(
-            files("config.json", "a.safetensors", size=50 << 20)[1:] * 3 + files("config.json"), Code.REPO_TOO_LARGE, id="bytes"
+            ("config.json", "pytorch_model.bin", "run.sh"),
+            Code.FILE_NOT_ALLOWED,
+            "missing: model.safetensors, vocab.json; not allowed: pytorch_model.bin, run.sh",
+            id="some of both",
         ),
-        pytest.param(files("a.safetensors", "config.json", *(f"{n}.txt" for n in range(200))), Code.REPO_TOO_LARGE, id="files"),
-        pytest.param(files("a.safetensors") + files("config.json", size=33 << 20), Code.REPO_TOO_LARGE, id="a large small file"),
+        pytest.param(("config.json", "vocab.json"), Code.WEIGHTS_MISSING, "missing: model.safetensors", id="no weights"),
+        pytest.param(("model.safetensors", "vocab.json"), Code.CONFIG_INVALID, "missing: config.json", id="no config"),
         pytest.param(
-            [*files("config.json"), RepoFile("a.safetensors", -1, None, None)], Code.REPO_TOO_LARGE, id="a negative size"
+            (*GOOD, *(f"{n}.bin" for n in range(12))),
+            Code.FILE_NOT_ALLOWED,
+            f"not allowed: {', '.join(f'{n}.bin' for n in range(10))}, and 2 more",
+            id="many",
         ),
-        pytest.param(files("config.json", "README.md"), Code.WEIGHTS_MISSING, id="no weights"),
-        pytest.param(files("model.safetensors", "README.md"), Code.CONFIG_INVALID, id="no config"),
     ],
 )
-def test_limits(given: list[RepoFile], code: Code) -> None:
-    """Sizes are bounded before anything is fetched; what is needed is there."""
-    with pytest.raises(SubmissionFault) as caught:
-        check_files(given, LIMITS)
-    assert caught.value.code is code
+def test_one_list_names_every_file(paths: tuple[str, ...], code: Code, detail: str) -> None:
+    """A miner reads at once what to add and what to remove."""
+    assert [(fault.code, fault.detail) for fault in check_names(paths, "vits")] == [(code, detail)]
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "matches"),
+    [
+        pytest.param("model-00001-of-00002.safetensors", "model-*-of-*.safetensors", True, id="a shard"),
+        pytest.param("codec/model.safetensors", "codec/*.safetensors", True, id="in a folder"),
+        pytest.param("codec/model.safetensors", "*.safetensors", False, id="a star matches no slash"),
+        pytest.param("model.safetensors", "codec/model.safetensors", False, id="in another folder"),
+        pytest.param("Config.json", "config.json", False, id="another case"),
+    ],
+)
+def test_patterns(path: str, pattern: str, matches: bool) -> None:
+    """Globs go folder by folder."""
+    assert is_match(path, pattern) is matches
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_family_takes_code_or_pickles(name: str) -> None:
+    """Whatever a manifest allows is data in a form that runs nothing."""
+    given = FAMILIES[name].files
+    assert {Path(pattern).suffix for pattern in (*given.must, *given.may)} <= {".safetensors", ".json", ".txt", ".md", ".jinja"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        pytest.param(files("a.safetensors", "b.safetensors", "c.safetensors", size=50 << 20), "157286400 bytes", id="bytes"),
+        pytest.param(files(*(f"{n}.txt" for n in range(201))), "holds 201 files", id="files"),
+        pytest.param(files("vocab.json", size=33 << 20), "vocab.json: 34603008 bytes", id="a large small file"),
+        pytest.param(files("config.json", size=(1 << 20) + 1), "config.json: 1048577 bytes", id="a large config"),
+        pytest.param(files("README.md", size=(1 << 20) + 1), "README.md: 1048577 bytes", id="a large card"),
+        pytest.param(files("a.safetensors", size=-1), "a.safetensors: -1 bytes", id="a negative size"),
+    ],
+)
+def test_limits(given: list[RepoFile], said: str) -> None:
+    """Sizes are bounded before anything is fetched."""
+    (fault,) = check_sizes(given, LIMITS)
+    assert (fault.code, said in fault.detail) == (Code.REPO_TOO_LARGE, True)
 
 
 def test_a_header_is_read_in_two_small_pieces() -> None:
@@ -119,7 +162,7 @@ def test_a_header_is_read_in_two_small_pieces() -> None:
         asked.append(count)
         return file[:count]
 
-    spans = check_header(read, len(file), 1_000)
+    spans = check_header("m", read, len(file), 1_000)
     assert ([span.name for span in spans], asked) == (["w"], [8, 8 + len(raw)])
 
 
@@ -135,8 +178,26 @@ def test_a_header_is_read_in_two_small_pieces() -> None:
 def test_a_bad_header(file: bytes) -> None:
     """A file that is not what its name says is refused by its head."""
     with pytest.raises(SubmissionFault) as caught:
-        check_header(lambda count: file[:count], len(file), 1_000)
+        check_header("m", lambda count: file[:count], len(file), 1_000)
     assert caught.value.code is Code.HEADER_INVALID
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        pytest.param(
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 9\n", "LFS pointer", id="LFS"
+        ),
+        pytest.param(b"\n<!DOCTYPE html><html>" + b" " * 100, "HTML page", id="a page"),
+        pytest.param(b"<html>" + b" " * 100, "HTML page", id="an older page"),
+    ],
+)
+def test_a_file_that_became_another_on_its_way(file: bytes, said: str) -> None:
+    """It is named, with how to upload the file itself."""
+    for check in (lambda: check_header("m", lambda count: file[:count], len(file), 1_000), lambda: check_config(file, ["vits"])):
+        with pytest.raises(SubmissionFault, match=said) as caught:
+            check()
+        assert "hf upload" in caught.value.detail
 
 
 def test_a_family_is_named_by_its_config() -> None:
@@ -171,6 +232,9 @@ def test_a_config_that_is_refused(raw: bytes, code: Code) -> None:
         pytest.param("---\nlicense: mit\n---\n# Model\n", id="plain"),
         pytest.param("\ufeff---\r\nlicense: MIT\r\ntags: [a]\r\n---\r\n", id="mark, line ends, upper case"),
         pytest.param("---\nlicense: 'mit'\nx: {y: [1]}\n---", id="quoted"),
+        pytest.param("---\nlicense: mit  # as the data\n---\nlicense: other\n", id="a comment; and words below the front matter"),
+        pytest.param("---\na: &a [1]\nb: *a\nlicense: mit\n---\n", id="beside anchors, which nobody follows"),
+        pytest.param("---\nlicense: mit\nx: " + "[" * 50_000 + "\n---\n", id="beside what is nested without end"),
     ],
 )
 def test_an_open_licence(card: str) -> None:
@@ -187,11 +251,10 @@ def test_an_open_licence(card: str) -> None:
         pytest.param("---\nlicense: other\n---\n", id="another licence"),
         pytest.param("---\nlicense: [mit]\n---\n", id="a list"),
         pytest.param("---\n- mit\n---\n", id="no mapping"),
+        pytest.param("---\nlicense: mit\nlicense: apache-2.0\n---\n", id="two"),
+        pytest.param("---\nx:\n  license: mit\n---\n", id="of something else"),
+        pytest.param("---\n" + "#\n" * 40_000 + "license: mit\n---\n", id="far away"),
         pytest.param("---\nlicense: !!python/object/apply:os.system [true]\n---\n", id="an object of code"),
-        pytest.param("---\nlicense: mit\nx: [\n---\n", id="broken"),
-        pytest.param("---\na: &a [1]\nb: *a\nlicense: mit\n---\n", id="anchors, which can grow without end"),
-        pytest.param("---\nlicense: mit\nx: " + "[" * 100_000 + "\n---\n", id="nested without end"),
-        pytest.param("---\nlicense: mit\nx:\n  " + "- " * 100_000 + "\n---\n", id="nested by dashes without end"),
     ],
 )
 def test_no_open_licence(card: str) -> None:

@@ -5,11 +5,12 @@ from functools import partial
 from pathlib import Path
 
 from scoring.competition import Competition
-from scoring.errors import Code, InfrastructureFault, SubmissionFault
+from scoring.errors import Code, InfrastructureFault
+from scoring.progress import NO_PROGRESS
 from voice_api.db.evaluations import Claim
 from workers.evaluation.progress import Progress, Stage
-from workers.hub.client import Hub
-from workers.hub.inspect import FolderSource, HubSource, inspect
+from workers.hub.client import Hub, HubRefusal
+from workers.hub.inspect import FolderSource, HubSource, inspect, look_into
 
 
 class NotYetPublic(InfrastructureFault):
@@ -22,12 +23,12 @@ class NotYetPublic(InfrastructureFault):
 class RefusedOnce(InfrastructureFault):
     """The hub refuses the repository for the first time in this round: it is asked again later, before that is held against anybody.
 
-    `cause` is how the refusal is remembered until then.
+    `cause` is how the refusal is remembered until then, `refusal` the code that it will have.
     """
 
-    def __init__(self, detail: str, cause: str) -> None:
+    def __init__(self, detail: str, cause: str, refusal: Code) -> None:
         super().__init__(Code.HUB_UNAVAILABLE, detail)
-        self.cause = cause
+        self.cause, self.refusal = cause, refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +46,31 @@ def obtain(claim: Claim, competition: Competition, hub: Hub, progress: Progress)
     """
     try:
         return fetch(claim.repo, claim.revision, competition, hub, progress)
-    except SubmissionFault as fault:
-        if fault.code is not Code.REPO_NOT_PUBLIC:
-            raise
-        if claim.round <= claim.commit_block // competition.round.blocks + 1:
+    except HubRefusal as fault:
+        if fault.code is Code.REPO_NOT_PUBLIC and claim.round <= claim.commit_block // competition.round.blocks + 1:
             raise NotYetPublic(f"{claim.repo} is not public yet; it is asked for again in the next round") from fault
         if not hub.works():
             raise InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub refuses what it lists as public, too") from fault
         cause = f"refused in round {claim.round}"
         if all(earlier.cause != cause for earlier in claim.causes):
-            raise RefusedOnce(f"the hub refuses {claim.repo}; it is asked again before that counts", cause) from fault
+            raise RefusedOnce(f"the hub refuses {claim.repo}; it is asked again before that counts", cause, fault.code) from fault
         raise
 
 
 def fetch(repo: str, revision: str, competition: Competition, hub: Hub, progress: Progress) -> LocalModel:
-    """Fetch a repository at a pinned revision, refusing as early as its names, sizes, config and headers allow."""
+    """Fetch a repository at a pinned revision, refusing as early as its names, sizes, small files and headers allow.
+
+    No refusal rests on bytes that nobody compared with the hub's listing: a file is missing or too many only where both of the hub's
+    listings say so, and a header, whose bytes have no hash of their own, is looked at again in the whole file.
+    """
     repository = hub.describe(repo, revision)
     progress(Stage.CHECK, 0, len(repository.files))
-    family = inspect(HubSource(hub, repository), competition, partial(progress, Stage.CHECK))
-    return LocalModel(hub.download(repository, partial(progress, Stage.FETCH)), family)
+    found = look_into(HubSource(hub, repository), competition, partial(progress, Stage.CHECK))
+    if any(fault.code is not Code.HEADER_INVALID for fault in found.faults):
+        hub.confirm_listing(repository)
+        found.family_or_raise()
+    folder = hub.download(repository, partial(progress, Stage.FETCH))
+    return LocalModel(folder, inspect(FolderSource(folder), competition, NO_PROGRESS))
 
 
 def open_folder(folder: Path, competition: Competition, progress: Progress) -> LocalModel:

@@ -1,18 +1,21 @@
-"""Inspect a repository before its weights are fetched, wherever it lies."""
+"""Inspect a repository before its weights are fetched, wherever it lies: everything that is wrong with it is found at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from scoring.competition import Competition
-from scoring.errors import Code, PlatformError
+from scoring.errors import Code, PlatformError, SubmissionFault
 from workers.hub import repo_check
 from workers.hub.repository import RepoFile, Repository
 
 if TYPE_CHECKING:
     from workers.hub.client import Hub
+
+_MAX_DETAIL = 2_000
 
 
 class RepositorySource(Protocol):
@@ -23,49 +26,104 @@ class RepositorySource(Protocol):
         """Its files."""
         ...
 
-    def head(self, path: str, count: int) -> bytes:
-        """The first `count` bytes of a file (fewer if it is shorter), none where there is no such file."""
+    @property
+    def is_local(self) -> bool:
+        """Whether a head is the file's own beyond doubt, and costs nothing."""
+        ...
+
+    def read(self, file: RepoFile) -> bytes:
+        """A small file of `files`, whole."""
+        ...
+
+    def head(self, file: RepoFile, count: int) -> bytes:
+        """The first `count` bytes of a file of `files` (fewer if it is shorter)."""
         ...
 
 
-def inspect(source: RepositorySource, competition: Competition, on_file: Callable[[int, int], None]) -> str:
-    """Check names, sizes, licence, config and every safetensors header, in this order; the model family, or SubmissionFault.
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found out about a repository: its family, if its config names one that may take part, and every fault."""
 
-    `on_file` hears of each file that was looked into, and of how many there are.
+    family: str | None
+    faults: tuple[SubmissionFault, ...]
+
+    def family_or_raise(self) -> str:
+        """The family of a repository without faults; else raises SubmissionFault: the first one's code, the details of all."""
+        if self.family is None or self.faults:
+            raise SubmissionFault(self.faults[0].code, "; ".join(fault.detail for fault in self.faults)[:_MAX_DETAIL])
+        return self.family
+
+
+def inspect(source: RepositorySource, competition: Competition, on_file: Callable[[int, int], None]) -> str:
+    """The model family of a repository that passes every check; raises SubmissionFault as `Inspection.family_or_raise`."""
+    return look_into(source, competition, on_file).family_or_raise()
+
+
+def look_into(source: RepositorySource, competition: Competition, on_file: Callable[[int, int], None]) -> Inspection:
+    """Check sizes, names, config, licence and every safetensors header; faults come in this order.
+
+    `on_file` hears of each file that was looked into, and of how many there are. Headers on a hub cost requests, and prove nothing
+    alone: they are read only where nothing else is wrong.
     """
     limits = competition.limits
-    repo_check.check_files(source.files, limits)
+    files = {file.path: file for file in source.files}
     weights = [file for file in source.files if file.path.endswith(".safetensors")]
     total = 2 + len(weights)
-    repo_check.check_licence(source.head(repo_check.CARD, repo_check.CARD_BYTES), competition.licences)
+    faults = repo_check.check_sizes(source.files, limits)
+    family = None
+    rest: list[SubmissionFault] = []
+    with _kept(rest):
+        if (config := files.get(repo_check.CONFIG)) and config.size <= repo_check.CONFIG_BYTES:
+            family = repo_check.check_config(source.read(config), competition.families)
     on_file(1, total)
-    family = repo_check.check_config(source.head(repo_check.CONFIG, repo_check.CONFIG_BYTES), competition.families)
+    with _kept(rest):
+        card = files.get(repo_check.CARD)
+        if card is None or card.size <= repo_check.CARD_BYTES:
+            repo_check.check_licence(source.read(card) if card else b"", competition.licences)
     on_file(2, total)
-    for done, file in enumerate(weights, 3):
-        repo_check.check_header(partial(source.head, file.path), file.size, limits.header_bytes)
+    faults += [*repo_check.check_names(list(files), family), *rest]
+    for done, file in enumerate(weights if source.is_local or not faults else (), 3):
+        with _kept(faults):
+            repo_check.check_header(file.path, partial(source.head, file), file.size, limits.header_bytes)
         on_file(done, total)
-    return family
+    return Inspection(family, tuple(faults))
+
+
+@contextmanager
+def _kept(faults: list[SubmissionFault]) -> Iterator[None]:
+    """Note a fault, and go on."""
+    try:
+        yield
+    except SubmissionFault as fault:
+        faults.append(fault)
 
 
 @dataclass(frozen=True, slots=True)
 class HubSource:
-    """A repository on a hub: a head is fetched when it is asked for."""
+    """A repository on a hub: what is asked for is fetched then. Raises as `Hub.read`."""
 
     hub: "Hub"
     repository: Repository
+    is_local = False
 
     @property
     def files(self) -> Sequence[RepoFile]:
         """The files that the hub lists."""
         return self.repository.files
 
-    def head(self, path: str, count: int) -> bytes:
+    def read(self, file: RepoFile) -> bytes:
+        """A file, whole, and checked against the listing."""
+        return self.hub.read(self.repository, file)
+
+    def head(self, file: RepoFile, count: int) -> bytes:
         """The first bytes of a file."""
-        return self.hub.head(self.repository.repo, self.repository.revision, path, count)
+        return self.hub.head(self.repository, file, count)
 
 
 class FolderSource:
     """A model folder on this machine; raises PlatformError(ARGUMENT_INVALID) when it is not there."""
+
+    is_local = True
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
@@ -79,9 +137,11 @@ class FolderSource:
         """Every file below the folder."""
         return self._files
 
-    def head(self, path: str, count: int) -> bytes:
+    def read(self, file: RepoFile) -> bytes:
+        """A file, whole."""
+        return (self._folder / file.path).read_bytes()
+
+    def head(self, file: RepoFile, count: int) -> bytes:
         """The first bytes of a file."""
-        if not (self._folder / path).is_file():
-            return b""
-        with (self._folder / path).open("rb") as file:
-            return file.read(count)
+        with (self._folder / file.path).open("rb") as opened:
+            return opened.read(count)

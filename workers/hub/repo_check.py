@@ -1,77 +1,127 @@
 """The checks of a repository by names, sizes and small files, before anything large is fetched or loaded."""
 
+import re
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-
-import yaml
 
 from scoring import strict_json
 from scoring.competition import SubmissionLimits
 from scoring.errors import Code, SubmissionFault
 from scoring.model.safetensors_header import PREFIX_BYTES, TensorSpan, header_length, parse_header
-from scoring.synthesis.families import FAMILY_OF
+from scoring.synthesis.families import FAMILIES, FAMILY_OF
 from workers.hub.repository import RepoFile
 
 CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
 CARD = "README.md"
 CARD_BYTES = 1 << 20
-CONFIG_BYTES = strict_json.MAX_BYTES + 1
-"""The most bytes of each that are fetched; a config.json that is longer is refused."""
+CONFIG_BYTES = strict_json.MAX_BYTES
 _MAX_FILES = 200
-_MAX_NAME = 128
+_MAX_PATH = 128
+_MAX_DEPTH = 3
+_MAX_NAMED = 10
+_ALWAYS = frozenset({"README.md", "LICENSE", "LICENCE", "NOTICE", ".gitattributes"})
 _SUFFIXES = frozenset({".safetensors", ".json", ".txt", ".md"})
-_NAMES = frozenset({"LICENSE", "LICENCE", "NOTICE", ".gitattributes"})
-_MAX_CARD_DEPTH = 16
-_OPENING = (yaml.BlockMappingStartToken, yaml.BlockSequenceStartToken, yaml.FlowMappingStartToken, yaml.FlowSequenceStartToken)
-_CLOSING = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+"""Of files that some family may hold: what is known of a repository whose family is not."""
 _SMALL_FILE_BYTES = 32 << 20
 """Vocabularies are the largest files that are not weights."""
+_MAX_FRONT_MATTER = 64 << 10
+_LICENCE = re.compile(r"""license:[ \t]+(["']?)([A-Za-z0-9.+-]{1,40})\1[ \t]*(?:#.*)?""")
+_POINTER = b"version https://git-lfs"
+_PAGES = (b"<!doctype", b"<html", b"<?xml")
+_SNIFFED_BYTES = 64
 
 
-def check_files(files: Sequence[RepoFile], limits: SubmissionLimits) -> None:
-    """Refuse files that are not on the list.
-
-    Raises SubmissionFault: FILE_NOT_ALLOWED, REPO_TOO_LARGE, WEIGHTS_MISSING or CONFIG_INVALID.
-    """
-    if len(files) > _MAX_FILES:
-        raise SubmissionFault(Code.REPO_TOO_LARGE, f"the repository holds {len(files)} files; {_MAX_FILES} are allowed")
-    for file in files:
-        _check_file(file)
+def check_sizes(files: Sequence[RepoFile], limits: SubmissionLimits) -> list[SubmissionFault]:
+    """What is too many or too large: every fault, REPO_TOO_LARGE each."""
+    faults = [f"the repository holds {len(files)} files; {_MAX_FILES} are allowed"] if len(files) > _MAX_FILES else []
+    for file in files[:_MAX_FILES]:
+        most = _most_bytes(file.path)
+        if file.size < 0 or (most is not None and file.size > most):
+            faults.append(f"{_shown(file.path)}: {file.size} bytes are too many for a file that holds no weights")
     total = sum(file.size for file in files)
     if total > limits.repo_bytes:
-        raise SubmissionFault(Code.REPO_TOO_LARGE, f"the repository holds {total} bytes; {limits.repo_bytes} are allowed")
-    paths = {file.path for file in files}
-    weights = {path for path in paths if path.endswith(".safetensors")}
-    if not weights:
-        raise SubmissionFault(Code.WEIGHTS_MISSING)
-    if weights != {WEIGHTS}:  # a file that no model loads would tell two copies apart
-        raise SubmissionFault(Code.FILE_NOT_ALLOWED, f"{min(weights - {WEIGHTS})}: the weights lie in one file, {WEIGHTS}")
-    if CONFIG not in paths:
-        raise SubmissionFault(Code.CONFIG_INVALID, "there is no config.json")
+        faults.append(f"the repository holds {total} bytes; {limits.repo_bytes} are allowed")
+    return [SubmissionFault(Code.REPO_TOO_LARGE, fault) for fault in faults]
 
 
-def _check_file(file: RepoFile) -> None:
-    path = PurePosixPath(file.path)
-    shown = "".join(c if c.isprintable() else "?" for c in file.path[:_MAX_NAME])
-    is_plain = len(path.parts) == 1 and file.path == path.name and file.path.isascii() and file.path.isprintable()
-    if not is_plain or len(file.path) > _MAX_NAME or "\\" in file.path or path.name == "..":
-        raise SubmissionFault(Code.FILE_NOT_ALLOWED, f"{shown}: files lie in the repository's top folder, under plain names")
-    if path.name not in _NAMES and (path.suffix not in _SUFFIXES or path.name.startswith(".")):
-        raise SubmissionFault(
-            Code.FILE_NOT_ALLOWED, f"{shown}: only safetensors, JSON, text, Markdown and licence files are allowed"
-        )
-    if file.size < 0 or (path.suffix != ".safetensors" and file.size > _SMALL_FILE_BYTES):
-        raise SubmissionFault(Code.REPO_TOO_LARGE, f"{shown}: {file.size} bytes are too many for a file that holds no weights")
+def _most_bytes(path: str) -> int | None:
+    if path in {CARD, CONFIG}:
+        return {CARD: CARD_BYTES, CONFIG: CONFIG_BYTES}[path]
+    return None if path.endswith(".safetensors") else _SMALL_FILE_BYTES
 
 
-def check_header(read: Callable[[int], bytes], file_bytes: int, header_bytes: int) -> tuple[TensorSpan, ...]:
+def check_names(paths: Sequence[str], family: str | None) -> list[SubmissionFault]:
+    """One fault that lists every file which is missing and every one too many, by the family's manifest; none if all is well.
+
+    FILE_NOT_ALLOWED, or else WEIGHTS_MISSING or CONFIG_INVALID. Of an unknown family only what no family may hold is too many.
+    """
+    must = (CONFIG, "*.safetensors") if family is None else FAMILIES[family].files.must
+    missing = [pattern for pattern in must if not any(is_match(path, pattern) for path in paths)]
+    surplus = [_shown(path) for path in paths if not _is_allowed(path, family)]
+    if not missing and not surplus:
+        return []
+    lists = {"missing": missing, "not allowed": surplus}
+    detail = "; ".join(f"{what}: {_listed(names)}" for what, names in lists.items() if names)
+    if surplus:
+        code = Code.FILE_NOT_ALLOWED
+    else:
+        code = Code.WEIGHTS_MISSING if any(name.endswith(".safetensors") for name in missing) else Code.CONFIG_INVALID
+    return [SubmissionFault(code, detail)]
+
+
+def _is_allowed(path: str, family: str | None) -> bool:
+    if path in _ALWAYS:
+        return True
+    if not _is_plain(path):
+        return False
+    if family is None:
+        return PurePosixPath(path).suffix in _SUFFIXES
+    files = FAMILIES[family].files
+    return any(is_match(path, pattern) for pattern in (*files.must, *files.may))
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a path names one file below the repository's folder, in one spelling, on every system."""
+    parts = path.split("/")
+    is_spelt = path.isascii() and path.isprintable() and "\\" not in path and len(path) <= _MAX_PATH
+    return is_spelt and len(parts) <= _MAX_DEPTH and all(part and not part.startswith(".") for part in parts)
+
+
+def is_match(path: str, pattern: str) -> bool:
+    """Glob folder by folder: a star matches no slash."""
+    names, patterns = path.split("/"), pattern.split("/")
+    return len(names) == len(patterns) and all(map(fnmatchcase, names, patterns))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - _MAX_NAMED} more"] if len(names) > _MAX_NAMED else []
+    return ", ".join([*names[:_MAX_NAMED], *more])
+
+
+def _shown(path: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in path[:_MAX_PATH])
+
+
+def check_header(name: str, read: Callable[[int], bytes], file_bytes: int, header_bytes: int) -> tuple[TensorSpan, ...]:
     """Check a safetensors file of `file_bytes` by its head alone; `read(n)` gives its first n bytes.
 
     Raises SubmissionFault(HEADER_INVALID), also for a header of more than `header_bytes`.
     """
-    end = PREFIX_BYTES + header_length(read(PREFIX_BYTES), file_bytes, header_bytes)
-    return parse_header(read(end)[PREFIX_BYTES:end], file_bytes)
+    try:
+        end = PREFIX_BYTES + header_length(read(PREFIX_BYTES), file_bytes, header_bytes)
+        return parse_header(read(end)[PREFIX_BYTES:end], file_bytes)
+    except SubmissionFault as fault:
+        raise SubmissionFault(fault.code, f"{name}: {_other_kind(read(_SNIFFED_BYTES)) or fault.detail}") from fault
+
+
+def _other_kind(head: bytes) -> str | None:
+    """The sentence for a file that is something else by its first bytes, as happens to uploads."""
+    if head.startswith(_POINTER):
+        return "it is a Git LFS pointer, not the file: push the file itself, with `hf upload` or `git lfs push --all`"
+    if head.lstrip().lower().startswith(_PAGES):
+        return "it is an HTML page, not the file: it was saved from a web site; upload the file itself with `hf upload`"
+    return None
 
 
 def check_config(raw: bytes, families: Sequence[str]) -> str:
@@ -82,7 +132,7 @@ def check_config(raw: bytes, families: Sequence[str]) -> str:
     try:
         fields = strict_json.read_object(raw)
     except ValueError as exc:
-        raise SubmissionFault(Code.CONFIG_INVALID, f"config.json cannot be read: {exc}") from exc
+        raise SubmissionFault(Code.CONFIG_INVALID, f"config.json: {_other_kind(raw) or f'it cannot be read: {exc}'}") from exc
     if _asks_for_code(fields):
         raise SubmissionFault(Code.CONFIG_INVALID, "config.json names code of its own (auto_map, trust_remote_code)")
     kind = fields.get("model_type")
@@ -107,42 +157,20 @@ def _asks_for_code(value: object) -> bool:
 
 
 def check_licence(card: bytes, licences: Sequence[str]) -> str:
-    """The licence that the model card's front matter names, if it is an open one; raises SubmissionFault(LICENCE_NOT_OPEN)."""
-    licence = _front_matter(card).get("license")
-    if not isinstance(licence, str) or licence.lower() not in licences:
-        raise SubmissionFault(
-            Code.LICENCE_NOT_OPEN, f"README.md's front matter needs `license:` with one of {', '.join(licences)}"
-        )
-    return licence.lower()
+    """The licence that the model card names, if it is an open one; raises SubmissionFault(LICENCE_NOT_OPEN).
+
+    Of the front matter only one line is read, `license: mit` at its margin: YAML whole costs seconds and hundreds of megabytes.
+    """
+    named = [match[2].lower() for line in _front_matter(card) if (match := _LICENCE.fullmatch(line.rstrip()))]
+    if len(named) != 1 or named[0] not in licences:
+        found = f"; it names {', '.join(named[:3])}" if named else ""
+        detail = f"README.md's front matter needs one line `license:` with one of {', '.join(licences)}{found}"
+        raise SubmissionFault(Code.LICENCE_NOT_OPEN, _other_kind(card) or detail)
+    return named[0]
 
 
-def _front_matter(card: bytes) -> dict[object, object]:
-    """The YAML between the card's first two `---` lines; which has to be harmless."""
-    lines = card[:CARD_BYTES].decode("utf-8", "replace").lstrip("\ufeff").splitlines()
-    if not lines or lines[0].strip() != "---":
-        return {}
-    body: list[str] = []
-    for line in lines[1:]:
-        if line.strip() == "---":
-            return _safe_yaml("\n".join(body))
-        body.append(line)
-    return {}
-
-
-def _safe_yaml(text: str) -> dict[object, object]:
-    try:
-        # Everything stays text: other loaders fail in many ways on values that are not what their tag says.
-        fields = yaml.load(text, yaml.BaseLoader) if _is_harmless(text) else None  # noqa: S506 - it makes no objects
-    except (yaml.YAMLError, ValueError, OverflowError):
-        return {}
-    return fields if isinstance(fields, dict) else {}
-
-
-def _is_harmless(text: str) -> bool:
-    """Whether a YAML text is shallow and without anchors: otherwise a small text can cost much time or memory."""
-    depth = 0
-    for token in yaml.scan(text):
-        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
-        if depth > _MAX_CARD_DEPTH or isinstance(token, yaml.AliasToken | yaml.AnchorToken):
-            return False
-    return True
+def _front_matter(card: bytes) -> list[str]:
+    """The lines between the card's first two `---` lines; none where there are no such two."""
+    lines = card[:_MAX_FRONT_MATTER].decode("utf-8", "replace").lstrip("\ufeff").splitlines()
+    marks = [number for number, line in enumerate(lines) if line.rstrip() == "---"][:2]
+    return lines[1 : marks[1]] if len(marks) == 2 and marks[0] == 0 else []

@@ -4,9 +4,9 @@ The hub passes a model card on as its author wrote it, so nothing in it may deci
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,12 @@ class _Sibling(_Wire):
     blob_id: Annotated[str | None, Field(alias="blobId", pattern="^[0-9a-f]{40}$")] = None
     lfs: _Lfs | None = None
 
+    @model_validator(mode="after")
+    def _has_a_checksum(self) -> Self:
+        if self.lfs is None and self.blob_id is None:
+            raise ValueError("a file has no checksum")
+        return self
+
 
 class ModelAnswer(_Wire):
     """The hub's JSON about one revision."""
@@ -57,7 +63,7 @@ class ModelAnswer(_Wire):
     card_data: Annotated[object, Field(alias="cardData")] = None
 
     def repository(self, repo: str) -> Repository:
-        """The repository in the form that the checks take; raises ValueError for a file without a checksum."""
+        """The repository in the form that the checks take."""
         licence = self.card_data.get("license") if isinstance(self.card_data, dict) else None
         files = tuple(_file(sibling) for sibling in self.siblings)
         return Repository(repo, self.sha, files, licence if isinstance(licence, str) else None)
@@ -69,11 +75,20 @@ class ListedModel(_Wire):
     id: str
 
 
+class TreeEntry(_Wire):
+    """A file or a folder, as the hub lists them by folders."""
+
+    type: str
+    path: str
+    size: int = 0
+
+
+Described = TypeAdapter(ModelAnswer)
 Listed = TypeAdapter(list[ListedModel])
 """The hub's list of public repositories."""
+Tree = TypeAdapter(list[TreeEntry])
+"""The hub's list of a revision's files and folders."""
 
 
 def _file(sibling: _Sibling) -> RepoFile:
-    if sibling.lfs is None and sibling.blob_id is None:
-        raise ValueError("a file has no checksum")
     return RepoFile(sibling.rfilename, sibling.size, sibling.lfs.sha256 if sibling.lfs else None, sibling.blob_id)

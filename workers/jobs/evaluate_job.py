@@ -17,6 +17,7 @@ from voice_api.errors import DatabaseUnavailable, LeaseLost
 from workers.evaluation.evaluate import Assignment, evaluate, reject
 from workers.evaluation.obtain import NotYetPublic, RefusedOnce
 from workers.evaluation.receipt_signer import ReceiptSigner
+from workers.hub.transport import HubBusy
 from workers.jobs.context import WorkerContext
 from workers.jobs.drain import Drained
 from workers.jobs.failures import cause_of, next_retry, retry_while_db_down, same_failure_elsewhere, trace_of
@@ -60,7 +61,7 @@ class EvaluationJob:
             await self._return(Code.REPO_NOT_PUBLIC, fault.detail, None)
             return "not yet public"
         except RefusedOnce as fault:
-            return await self._return(Code.REPO_NOT_PUBLIC, fault.detail, self.context.patience.confirm, cause=fault.cause)
+            return await self._return(fault.refusal, fault.detail, self.context.patience.confirm, cause=fault.cause)
         except (InfrastructureFault, DatabaseUnavailable) as fault:
             return await self._hand_back(fault)
         except Exception as error:
@@ -113,7 +114,8 @@ class EvaluationJob:
             await self._finish(verdict)
 
     async def _hand_back(self, fault: VoiceError, cause: str | None = None) -> str:
-        pause = next_retry(self.context.patience.retry, self.claim.failures, random.SystemRandom())
+        asked = fault.retry_after if isinstance(fault, HubBusy) else timedelta(0)
+        pause = next_retry(self.context.patience.retry, self.claim.failures, random.SystemRandom(), asked)
         return await self._return(fault.code, fault.detail, pause, cause=cause)
 
     async def _return(

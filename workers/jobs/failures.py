@@ -19,6 +19,7 @@ from voice_api.errors import DatabaseUnavailable
 log = structlog.get_logger()
 T = TypeVar("T")
 
+_NO_TIME = timedelta(0)
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.25, 5.0
 
 _OURS = frozenset({"neurons", "prompts", "scoring", "voice_api", "workers"})
@@ -44,11 +45,14 @@ class RetryRule:
     jitter: float = 0.1
 
 
-def next_retry(rule: RetryRule, failures: int, draw: random.Random) -> timedelta | None:
-    """The pause before the next try after `failures` earlier failures (0 = this is the first), or None: park it."""
+def next_retry(rule: RetryRule, failures: int, draw: random.Random, asked: timedelta = _NO_TIME) -> timedelta | None:
+    """The pause before the next try after `failures` earlier failures (0 = this is the first), or None: park it.
+
+    It is as long at least as the other side asked for, within the rule's bound.
+    """
     if failures >= rule.max_retries:
         return None
-    pause = min(rule.first * float(2**failures), rule.max_delay)
+    pause = min(max(rule.first * float(2**failures), asked), rule.max_delay)
     return pause * (1.0 + rule.jitter * draw.random())
 
 

@@ -33,9 +33,9 @@ with picked as (
     for update of e
 ), requeued as (
     update evaluations e
-    set state = 'queued', due_at = case when e.code = 1101 then greatest(e.due_at, now()) else now() end,
+    set state = 'queued', due_at = case when e.code in (1101, 1102) then greatest(e.due_at, now()) else now() end,
         failures = case when $4 then 0 else e.failures end, fresh_since = case when $4 then now() else e.fresh_since end,
-        code = case when e.code = 1101 then e.code end, reason = null, finished_at = null, parked_why = null,
+        code = case when e.code in (1101, 1102) then e.code end, reason = null, finished_at = null, parked_why = null,
         token = null, worker = null, lease_until = null, stage = null, done = null, total = null
     from picked
     where e.id = picked.id
