@@ -56,7 +56,13 @@ def run() -> None:
     """Work until SIGTERM."""
     logs.configure()
     settings = WorkerSettings()
-    tools = Tools(cast(Any, None), Sandbox(settings.data / "scratch"), timedelta(seconds=1), cast(Any, None))
+    tools = Tools(
+        hub=cast(Any, None),
+        sandbox=Sandbox(settings.data / "scratch"),
+        usual=timedelta(seconds=1),
+        panel=cast(Any, None),
+        parts=cast(Any, None),
+    )
     vars(main)["open_tools"] = lambda *_settings, **_more: tools
     vars(evaluate_job)["evaluate"] = lambda *_case, **_more: VERDICT
     main.run(settings)

@@ -17,6 +17,7 @@ from scoring.errors import Code, PlatformError
 from scoring.report import Factor
 from scoring.schema import StrictModel, read_toml
 from scoring.synthesis.families import FAMILIES
+from scoring.synthesis.parts import PinnedParts
 from scoring.types import BlockHash, RoundNumber, hash_bytes
 
 DEFAULT_PATH = Path(__file__).with_name("competition.toml")
@@ -173,6 +174,8 @@ class Competition(StrictModel):
     limits: SubmissionLimits
     synthesis: SynthesisRules
     factors: Mapping[Annotated[Factor, Field(strict=False)], Share]
+    parts: Mapping[str, PinnedParts] = {}
+    """By family: what it needs beside a repository's files."""
 
     @field_validator("families")
     @classmethod
@@ -194,6 +197,19 @@ class Competition(StrictModel):
         for family in self.families:
             if deaf := sorted(set(self.round.asks) - FAMILIES[family].capabilities.hears):
                 raise ValueError(f"round.asks asks for {', '.join(deaf)}, which the family {family} cannot hear")
+        return self
+
+    @model_validator(mode="after")
+    def _pins_what_families_need(self) -> Self:
+        for family in self.families:
+            wanted, pinned = set(FAMILIES[family].parts), set(self.parts.get(family, {}))
+            if wanted != pinned:
+                raise ValueError(
+                    f"the family {family} needs the pinned parts {', '.join(sorted(wanted)) or '(none)'}, and there are "
+                    f"{', '.join(sorted(pinned)) or 'none'}: `voice family pin {family}` writes them"
+                )
+        if strangers := sorted(set(self.parts) - set(self.families)):
+            raise ValueError(f"parts are pinned for {', '.join(strangers)}, which is not among the families")
         return self
 
     @property

@@ -10,6 +10,7 @@ from rich.text import Text
 from neurons.cli import daemons, logs, pages, verify, wallet
 from neurons.cli.dev import commands as dev
 from neurons.cli.dev import demo
+from neurons.cli.family import commands as family
 from neurons.cli.miner import commands as miner
 from neurons.cli.operator import commands as operator
 from neurons.cli.output import plain
@@ -35,6 +36,7 @@ app.add_typer(daemons.database, name="db")
 app.add_typer(miner.app, name="miner")
 app.add_typer(operator.app, name="operator")
 app.add_typer(dev.app, name="dev")
+app.add_typer(family.app, name="family")
 app.add_typer(scoring.app, name="scoring")
 app.add_typer(simulate.app, name="simulate")
 app.command("api")(daemons.api)

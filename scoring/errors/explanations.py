@@ -88,6 +88,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "A library that a model family or a file's reader needs is missing on this host; the detail names it.",
         "Operator: install the project's packages again, from constraints.txt.",
     ),
+    Code.PART_UNAVAILABLE: Explanation(
+        "A part that the competition pins for a family, as its codec, is not to be had.",
+        "Operator: see what the hub says of the repository that the message names.",
+    ),
     Code.LEASE_EXPIRED: Explanation("A worker stopped reporting progress.", "Nothing to do: another worker takes over."),
     Code.WORKER_ERROR: Explanation(
         "The worker failed in a way nobody foresaw.", "Operator: read the worker's log and report it."

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from prompts.voices import Attribute
 from scoring.schema import StrictModel
+from scoring.synthesis.parts import PartSource
 from scoring.synthesis.settings import Setting
 
 Patterns = Annotated[tuple[str, ...], Field(strict=False)]
@@ -86,6 +87,8 @@ class Manifest(StrictModel):
     files: Files
     settings: Mapping[str, Setting] = {}
     """The keys of generation_config.json that count; no other changes a sound."""
+    parts: Mapping[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], PartSource] = {}
+    """What the competition pins beside a repository's files, and where it is published."""
     identity: Identity = Identity(unused=())
     licence: Licence
     guide: Guide

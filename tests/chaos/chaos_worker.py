@@ -19,6 +19,7 @@ from tests.chaos import clock
 from tests.chaos.chaos_dispatcher import PATIENT
 from tests.chaos.stand_ins import QuickPanels, QuickSandbox
 from workers import main
+from workers.evaluation.parts import PartStore
 from workers.evaluation.tools import Tools
 from workers.hub.client import Hub, Timeouts
 from workers.settings import WorkerSettings
@@ -53,10 +54,11 @@ def work(environment: Mapping[str, str]) -> None:
     logs.configure()
     settings = WorkerSettings()
     tools = Tools(
-        Hub(settings.hub, settings.data / "models", Timeouts(answer=_ANSWER, download=_DOWNLOAD)),
-        QuickSandbox(settings.data / "scratch", float(environment["CHAOS_SAMPLE_SECONDS"])),
-        timedelta(seconds=1),
-        QuickPanels(),
+        hub=Hub(settings.hub, settings.data / "models", Timeouts(answer=_ANSWER, download=_DOWNLOAD)),
+        sandbox=QuickSandbox(settings.data / "scratch", float(environment["CHAOS_SAMPLE_SECONDS"])),
+        usual=timedelta(seconds=1),
+        panel=QuickPanels(),
+        parts=PartStore(settings.hub, settings.data / "parts"),
     )
     vars(main)["open_tools"] = _given(tools)
     clock.move(Path(environment["CHAOS_CLOCK"]))

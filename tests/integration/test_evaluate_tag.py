@@ -15,6 +15,7 @@ from scoring.model.fingerprint import Fingerprint, fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, issue
 from scoring.types import Block, ContentHash, Hotkey, PublicKey, RoundNumber, SubmissionId, TensorsHash
+from tests.builders.tools import build_tools
 from tests.builders.workers import a_claim
 from voice_api.db.evaluations import Claim
 from voice_api.db.states import VerdictState
@@ -22,11 +23,10 @@ from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.evaluate import Assignment, EarlierOwner, evaluate
 from workers.evaluation.receipt_signer import ReceiptSigner
-from workers.evaluation.tools import LastPanel, Tools
+from workers.evaluation.tools import Tools
 from workers.hub.client import Hub
 from workers.hub.inspect import FolderSource
 from workers.hub.repository import RepoFile, Repository
-from workers.sandbox.sandbox import Sandbox
 
 COMPETITION = load().at(RoundNumber(0))
 KEY = PublicKey(bytes(range(32)).hex())
@@ -75,7 +75,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def tools(folder: Path, tmp_path: Path) -> Tools:
     """A hub that serves the folder; a sandbox that no test here reaches."""
-    return Tools(cast(Hub, FolderHub(folder)), Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel())
+    return build_tools(tmp_path, hub=cast(Hub, FolderHub(folder)))
 
 
 @pytest.fixture

@@ -29,14 +29,14 @@ from scoring.errors import Code, InfrastructureFault
 from scoring.progress import NO_PROGRESS
 from scoring.report import Factor
 from scoring.types import MICRO
+from tests.builders.tools import build_tools
 from tests.builders.workers import a_worker, changed
-from tests.integration.recordings import API, DESCRIPTION, RATE, TEXT, Miner, spoken, wav
+from tests.integration.recordings import DESCRIPTION, RATE, TEXT, Miner, spoken, wav
 from voice_api.db.database import Pool
 from voice_api.db.states import QueueName, ValidationState
 from voice_api.settings import ApiSettings
 from voice_api.web.app import create_app
-from workers.evaluation.tools import LastPanel, Tools
-from workers.hub.client import Hub
+from workers.evaluation.tools import LastPanel
 from workers.jobs.context import WorkerContext
 from workers.jobs.drain import Drain
 from workers.jobs.validate_job import validate_claimed
@@ -92,7 +92,7 @@ async def bed(
         pool,
         name="bench",
         schedule=SCHEDULE,
-        tools=Tools(Hub(API, tmp_path / "hub"), Sandbox(tmp_path / "scratch"), timedelta(seconds=1), panel),
+        tools=build_tools(tmp_path, panel=panel),
     )
     async with Miner(pool, settings, writer, await serve(settings)) as miner:
         yield Bed(context, miner)

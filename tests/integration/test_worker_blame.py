@@ -15,6 +15,7 @@ from neurons.validator import certification
 from scoring.competition import load
 from scoring.errors import Code, SubmissionFault
 from scoring.types import RoundNumber, SubmissionId
+from tests.builders.tools import build_tools
 from tests.builders.workers import a_worker, changed
 from voice_api.db.database import Pool
 from voice_api.db.operations import Operations
@@ -27,13 +28,11 @@ from voice_api.errors import DatabaseUnavailable
 from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.receipt_signer import ReceiptSigner
-from workers.evaluation.tools import LastPanel, Tools
 from workers.hub.client import Hub, HubRefusal
 from workers.jobs.context import WorkerContext
 from workers.jobs.failures import RetryRule
 from workers.jobs.presence import Presence
 from workers.jobs.wakeup import work_one
-from workers.sandbox.sandbox import Sandbox
 
 SCHEDULE = load()
 ROUND = RoundNumber(3)
@@ -74,7 +73,7 @@ def context(pool: Pool, tmp_path: Path, writer: bt.Wallet) -> Callable[..., Work
             host=host,
             queue=EvaluationQueue(pool, RetryBudget(per_day=daily)),
             schedule=SCHEDULE,
-            tools=Tools(hub, Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel()),
+            tools=build_tools(tmp_path, hub=hub),
             receipt_signer=lambda: receipt_signer,
             retry=RetryRule(max_retries=most, first=timedelta(0), jitter=0.0),
         )

@@ -25,6 +25,7 @@ from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, Trust
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
 from tests.builders.rules import asking
+from tests.builders.tools import build_tools
 from tests.builders.workers import a_worker, changed
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Evaluation
@@ -34,11 +35,9 @@ from voice_api.db.submissions import NewSubmission, Submission, Submissions
 from voice_api.keys import CertifiedKey, ServiceKey, verify
 from workers.evaluation.audio_store import FolderStore, read_receipt
 from workers.evaluation.receipt_signer import ReceiptSigner
-from workers.evaluation.tools import LastPanel, Tools
 from workers.hub.client import Hub, Timeouts
 from workers.jobs.context import WorkerContext
 from workers.jobs.wakeup import work_one
-from workers.sandbox.sandbox import Sandbox
 
 DEMO = load(COMPETITION)
 SCHEDULE = DEMO.model_copy(update={"version": (asking(DEMO.version[0]),)})
@@ -126,7 +125,7 @@ async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path], writer
         name="bench",
         host="host-1",
         schedule=SCHEDULE,
-        tools=Tools(client, Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel()),
+        tools=build_tools(tmp_path, hub=client),
         receipt_signer=lambda: receipt_signer,
         confirm=timedelta(0),
     )

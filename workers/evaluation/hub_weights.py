@@ -6,7 +6,7 @@ from pathlib import Path
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.judges import weights
 from scoring.judges.weights import HubFile, WeightsFile
-from workers.evaluation.judge_repository import client, faults_of, only
+from workers.evaluation.pinned_repository import client, faults_of, only
 from workers.hub.client import OnBytes
 
 
@@ -26,7 +26,7 @@ def _downloaded(repo: str, files: list[HubFile], endpoint: str, cache: Path, on_
     """Each file's content, checked against what this version was built for."""
     names = [file.name for file in files]
     hub = client(endpoint, cache, names)
-    with faults_of(repo):
+    with faults_of(repo, Code.JUDGE_UNAVAILABLE):
         described = only(hub.describe(repo, hub.resolve(repo, "main")), names)
         if missing := sorted(set(names) - {file.path for file in described.files}):
             raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{repo} holds no {', '.join(missing)}")

@@ -8,18 +8,17 @@ from pathlib import Path
 from scoring.errors import Code, PlatformError
 from scoring.judges.panel import Judges
 from scoring.judges.standard.models import (
-    LICENCES,
     SAFETENSORS,
     Device,
     ModelSource,
     Pin,
     Role,
     check_files,
-    file_sha256,
     is_pickled,
     read_pins,
 )
-from workers.evaluation.judge_repository import client, faults_of, only
+from scoring.model.pinned import LICENCES, file_sha256
+from workers.evaluation.pinned_repository import client, faults_of, only
 from workers.hub.client import Hub, OnBytes
 from workers.hub.repository import Repository
 from workers.sandbox.convert_checkpoint import convert
@@ -52,7 +51,7 @@ def _fetch(endpoint: str, cache: Path, pin: Pin, on_bytes: OnBytes) -> Path:
     hub = client(endpoint, cache, pin.files)
     folder = hub.folder(pin.repo, pin.revision)
     if not folder.is_dir():
-        with faults_of(pin.repo):
+        with faults_of(pin.repo, Code.JUDGE_UNAVAILABLE):
             folder = hub.download(only(hub.describe(pin.repo, pin.revision), pin.files), on_bytes)
     if pin.checkpoint is None:
         return folder
@@ -75,11 +74,11 @@ def pin_models(
 
 def _pin(role: Role, source: ModelSource, endpoint: str, cache: Path, on_bytes: OnBytes) -> Pin:
     asker = Hub(endpoint, cache / "asked")  # describes only: what is fetched depends on the answer
-    with faults_of(source.repo):
+    with faults_of(source.repo, Code.JUDGE_UNAVAILABLE):
         described = asker.describe(source.repo, asker.resolve(source.repo, source.ref))
     licence = _licence(role, source, described)
     names = _needed(role, source, described)
-    with faults_of(source.repo):
+    with faults_of(source.repo, Code.JUDGE_UNAVAILABLE):
         folder = client(endpoint, cache, names).download(only(described, names), on_bytes)
     found: dict[str, object] = {
         "repo": source.repo,

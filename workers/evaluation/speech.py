@@ -60,8 +60,10 @@ def speak(
 ) -> tuple[Spoken, ...]:
     """The raw audio of every request. A time-out is the submission's only if the reference guest passes here and now."""
     limits, rules = competition.limits, competition.synthesis
+    parts = tools.parts(model.family, competition, partial(progress, Stage.FETCH))
+    on_sample = partial(progress, Stage.SPEAK)
     try:
-        return tools.sandbox.speak(model.folder, model.family, requests, limits, rules, on_sample=partial(progress, Stage.SPEAK))
+        return tools.sandbox.speak(model.folder, model.family, requests, limits, rules, parts=parts, on_sample=on_sample)
     except GuestTimedOut as timeout:
         if not reference_guest.passes(tools.sandbox, tools.usual):
             raise InfrastructureFault(Code.HOST_TOO_SLOW) from timeout

@@ -10,6 +10,7 @@ from scoring.judges.panel import Panel
 from scoring.judges.standard.models import TOGETHER, Device
 from scoring.progress import NO_PROGRESS
 from workers.evaluation.judge_models import StandardModels
+from workers.evaluation.parts import PartStore
 from workers.hub.client import Hub, OnBytes
 from workers.sandbox import reference_guest
 from workers.sandbox.sandbox import Sandbox
@@ -43,19 +44,21 @@ class LastPanel:
                 assert_never(unreachable)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """Everything outside this process that an evaluation uses. `usual` is the reference guest's calibrated time on this host."""
+    """Everything outside this process that an evaluation uses."""
 
     hub: Hub
     sandbox: Sandbox
     usual: timedelta
+    """The reference guest's calibrated time on this host."""
     panel: LastPanel
+    parts: PartStore
 
 
 def open_tools(
     hub: str,  # the endpoint
-    data: Path,  # models, scratch folders and judges lie below it
+    data: Path,  # models, parts, scratch folders and judges lie below it
     *,
     pins: Path | None = None,  # the standard profile's models; without it there are no judges of that profile
     device: Device = Device.CPU,
@@ -67,4 +70,10 @@ def open_tools(
     """
     sandbox = Sandbox(data / "scratch")
     panel = LastPanel(StandardModels(pins, hub, data / "judges", device))
-    return Tools(Hub(hub, data / "models", cache_bytes=cache_bytes), sandbox, reference_guest.calibrate(sandbox), panel)
+    return Tools(
+        hub=Hub(hub, data / "models", cache_bytes=cache_bytes),
+        sandbox=sandbox,
+        usual=reference_guest.calibrate(sandbox),
+        panel=panel,
+        parts=PartStore(hub, data / "parts"),
+    )

@@ -3,17 +3,17 @@
 Every byte of a pinned model is checked by us: what the hub says of its own files is not asked.
 """
 
-import hashlib
 import shutil
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Protocol, Self, TypeVar, get_args
+from typing import Annotated, Protocol, Self, TypeVar
 
 from pydantic import Field, TypeAdapter, model_validator
 
 from scoring import canonical_json
 from scoring.errors import Code, InfrastructureFault, PlatformError
+from scoring.model.pinned import Checksum, FileName, Licence, Repo, Revision, file_sha256
 from scoring.schema import StrictModel, read_toml
 
 CATALOGUE = Path(__file__).with_name("models.toml")
@@ -46,15 +46,6 @@ LANES = {Device.CPU: 1, Device.CUDA: 16}
 
 TOGETHER = {Device.CPU: 4, Device.CUDA: 64}
 """Clips handed to the judges at a time, at least; it changes memory and how often progress is told, never a number."""
-
-_PLAIN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-FileName = Annotated[str, Field(pattern=_PLAIN)]
-Repo = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Revision = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Licence = Literal["apache-2.0", "bsd-3-clause", "cc-by-4.0", "cc0-1.0", "mit"]
-LICENCES: frozenset[str] = frozenset(get_args(Licence))
-"""Licences, as a model card states them, under which a judge's weights may be used by anybody for anything."""
 
 
 class ModelSource(StrictModel):
@@ -210,9 +201,3 @@ def check_files(folder: Path, repo: str, files: Mapping[FileName, Checksum]) -> 
         if found != checksum:
             shutil.rmtree(folder, ignore_errors=True)
             raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{name} of {repo} is not the file that was pinned")
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file; raises OSError."""
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()

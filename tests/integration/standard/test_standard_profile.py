@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +24,20 @@ from scoring.competition import ANCHORS, Competition, Profile, load
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.judges import weights
 from scoring.judges.panel import Judges, Panel
-from scoring.judges.standard.models import LICENCES, SAFETENSORS, Pin, Role, read_catalogue, read_pins, write_pins
+from scoring.judges.standard.models import SAFETENSORS, Pin, Role, read_catalogue, read_pins, write_pins
 from scoring.judges.weights import HubFile
+from scoring.model.pinned import LICENCES
 from scoring.progress import NO_PROGRESS
 from scoring.report import Factor, Gate
 from scoring.scores import aggregate
 from scoring.types import BlockHash, RoundNumber
+from tests.builders.tools import build_tools
 from tests.integration.standard.conftest import CARD
 from workers.evaluation import hub_weights
 from workers.evaluation.judge_models import StandardModels
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.speech import judge_model
-from workers.evaluation.tools import LastPanel, Tools
-from workers.hub.client import Hub
-from workers.sandbox.sandbox import Sandbox
+from workers.evaluation.tools import LastPanel
 
 WEIGHTS = {
     Factor.INTELLIGIBILITY: 0.3,
@@ -331,7 +330,7 @@ def test_an_evaluation(
 def test_a_model_is_judged(warm: StandardModels, competition: Competition, tmp_path: Path) -> None:
     """From a demo model's folder, through the sandbox, under a competition with the standard profile."""
     folder = models.build(tmp_path / "models")["clear"]
-    tools = Tools(Hub("http://127.0.0.1:9", tmp_path), Sandbox(tmp_path / "scratch"), timedelta(seconds=1), LastPanel(warm))
+    tools = build_tools(tmp_path, panel=LastPanel(warm))
     speech = judge_model(LocalModel(folder, "espeak"), BlockHash("0x" + "5a" * 32), competition, tools, NO_PROGRESS)
     assert (speech.report.profile, len(speech.report.samples)) == ("standard", 3)
     assert all({"wer_weak", "ovr", "delivery"} <= set(sample.metrics) for sample in speech.report.samples)

@@ -1,4 +1,4 @@
-"""A judge's repository on the hub: only the files that are asked for, and every fault of it is ours."""
+"""A pinned repository on the hub, of a judge or of a family's part: only the files that are asked for, and every fault of it is ours."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -23,9 +23,9 @@ def only(repository: Repository, files: Iterable[str]) -> Repository:
 
 
 @contextmanager
-def faults_of(repo: str) -> Iterator[None]:
-    """Turn a fault of a repository into ours: a judge's repository is no miner's."""
+def faults_of(repo: str, code: Code) -> Iterator[None]:
+    """Turn a fault of a repository into ours, with this code: it is no miner's."""
     try:
         yield
     except SubmissionFault as fault:
-        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"{repo}: {fault.detail}") from fault
+        raise InfrastructureFault(code, f"{repo}: {fault.detail}") from fault

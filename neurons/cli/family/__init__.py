@@ -1,0 +1,1 @@
+"""The commands of who writes a competition's rules: `voice family`."""

@@ -1,0 +1,24 @@
+"""A builder of an evaluation's tools: a real sandbox, and a hub that nobody answers for."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from workers.evaluation.parts import PartStore
+from workers.evaluation.tools import LastPanel, Tools
+from workers.hub.client import Hub
+from workers.sandbox.sandbox import Sandbox
+
+_NOBODY = "http://127.0.0.1:9"
+
+
+def build_tools(folder: Path, **overrides: Any) -> Tools:
+    """Tools that keep everything under a folder, on a host that needs a second for the reference guest."""
+    fields: dict[str, Any] = {
+        "hub": Hub(_NOBODY, folder / "hub"),
+        "sandbox": Sandbox(folder / "scratch"),
+        "usual": timedelta(seconds=1),
+        "panel": LastPanel(),
+        "parts": PartStore(_NOBODY, folder / "parts"),
+    }
+    return Tools(**fields | overrides)
