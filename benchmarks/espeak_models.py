@@ -43,7 +43,7 @@ FORMANT, KLATT = "formant", "klatt"
 
 def build(recipe: Recipe, folder: Path) -> Path:
     """Write the recipe's model folder below `folder`; returns it."""
-    made = models.build(folder / recipe.name)["clear"]
+    made = models.write_espeak(folder / recipe.name, recipe.name)
     path = made / "config.json"
     config = json.loads(path.read_text(encoding="utf-8")) | {"voices": {"low": recipe.low, "high": recipe.high}}
     if recipe.substitute:

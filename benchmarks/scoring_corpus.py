@@ -47,7 +47,7 @@ def evaluation() -> SpokenEvaluation:
     competition = load().at(RoundNumber(0))
     groups = competition.groups(BLOCK_HASH)
     with tempfile.TemporaryDirectory(prefix="voice-bench-") as folder:
-        voice = adapter("espeak")(models.build(Path(folder))["clear"], None, 1, "float32")
+        voice = adapter("espeak")(models.write_espeak(Path(folder, "clear"), "clear"), None, 1, "float32")
     prompts = [prompt for group in groups for prompt in group.prompts]
     asked = [render("espeak", prompt) for prompt in prompts]
     waves = voice.generate([Request(p.id, a.text, a.description or "", 0) for p, a in zip(prompts, asked, strict=True)])

@@ -79,7 +79,7 @@ def settle() -> tuple[Miner, Mapping[str, str]]:
     operations.faucet(chain, validator.coldkeypub.ss58_address, 1_000 * RAO)
     operations.register(chain, Hotkey(validator.hotkey.ss58_address), validator.coldkeypub.ss58_address, stake=1_000 * RAO)
     operations.register(chain, Hotkey(miner.hotkey.ss58_address), miner.coldkeypub.ss58_address)
-    folder, repo = models.build(DATA / "models")[MINER], f"{MINER}-labs/voice"
+    folder, repo = models.write_espeak(DATA / "models" / MINER, MINER), f"{MINER}-labs/voice"
     revision = repositories.publish(DATA / "hub", repo, folder)
     shutil.copy(COMPETITION, DATA / "competition.toml")
     environment = {**_secrets(), **_settings(pick_port(None))}

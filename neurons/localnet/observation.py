@@ -142,8 +142,8 @@ def check(seen: Observation) -> tuple[Expectation, ...]:
     named = copy.copy_of == clear.submission and f"submission {clear.submission}," in (copy.reason or "")
     wrong = seen.miner("wrong-words")
     return (
-        Expectation("the clear voice is king and has the largest weight", on_top),
-        Expectation("the worse voice is scored lower and has a tail share", lower and 0 < worse.weight < clear.weight),
+        Expectation("the trained voice is king and has the largest weight", on_top),
+        Expectation("the formant voice is scored lower and has a tail share", lower and 0 < worse.weight < clear.weight),
         Expectation(
             "the copy is recognised, names the earlier commit, and earns nothing",
             copy.state == "copy" and copy.code == Code.COPY and named and copy.weight == 0,

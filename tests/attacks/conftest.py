@@ -8,13 +8,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from neurons.localnet import models
 from prompts.groups import Group
 from scoring.audio.spoken import Spoken
 from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.render import render
 from scoring.synthesis.synthesiser import Request
+from tests.builders import espeak_voices
 from workers.sandbox.sandbox import Sandbox
 
 HOSTILE = Path(__file__).with_name("hostile_guest.py")
@@ -30,7 +30,7 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> Answer:
     from scoring.synthesis.load import adapter
 
     def spoken(groups: Sequence[Group], variant: str) -> dict[str, Spoken]:
-        folder = models.build(tmp_path_factory.mktemp("voice"))["clear"]
+        folder = espeak_voices.build(tmp_path_factory.mktemp("voice"))["clear"]
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         (folder / "config.json").write_text(json.dumps(config | {"voices": {"low": variant, "high": variant}}), encoding="utf-8")
         voice = adapter("espeak")(folder, None, 1, "float32")

@@ -15,7 +15,6 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
-from neurons.localnet import models
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
 from scoring.competition import load
@@ -23,6 +22,7 @@ from scoring.errors import Code
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId, Uid
+from tests.builders import espeak_voices
 from tests.chaos.arena import Arena
 from voice_api.db.database import Pool
 from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
@@ -113,7 +113,7 @@ def _commitment(folder: Path, number: int, round_number: int) -> NewSubmission:
     key = hashlib.sha256(f"miner {number}".encode()).digest()
     base, model = folder / "models" / "clear", folder / "models" / f"miner-{number}"
     if not base.is_dir():
-        models.build(folder / "models")
+        espeak_voices.build(folder / "models")
     shutil.copytree(base, model, dirs_exist_ok=True)
     own = np.random.default_rng(number).random((2, 4, 7), dtype=np.float32)
     save_file({"controls": own, "word_gap": np.zeros(1, dtype=np.float32)}, model / "model.safetensors")

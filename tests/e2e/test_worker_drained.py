@@ -14,7 +14,7 @@ import pytest
 
 from neurons.chain import wallets
 from neurons.chain.commitment import tiebreak
-from neurons.localnet import models, repositories
+from neurons.localnet import repositories
 from neurons.localnet.network import COMPETITION, worker_identity
 from neurons.localnet.services import pick_port
 from neurons.localnet.stack import Stack
@@ -23,6 +23,7 @@ from scoring.competition import load
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
+from tests.builders import espeak_voices
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Evaluation
 from voice_api.db.queue import EvaluationQueue
@@ -80,7 +81,7 @@ def start(
 
 async def asked(pool: Pool, root: Path, folder: Path) -> SubmissionId:
     """A published and committed model, asked for in a round."""
-    model = models.build(folder)["clear"]
+    model = espeak_voices.build(folder)["clear"]
     new = NewSubmission(
         hotkey=Hotkey("h"),
         public_key=KEY,

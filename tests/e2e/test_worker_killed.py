@@ -15,7 +15,7 @@ import pytest
 
 from neurons.chain import wallets
 from neurons.chain.commitment import tiebreak
-from neurons.localnet import models, repositories
+from neurons.localnet import repositories
 from neurons.localnet.network import COMPETITION, worker_identity
 from neurons.localnet.services import pick_port
 from neurons.localnet.stack import Stack
@@ -23,6 +23,7 @@ from scoring.competition import load
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
+from tests.builders import espeak_voices
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Evaluation
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
@@ -71,7 +72,7 @@ def bed(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Bed]:
 
 async def one_evaluation(pool: Pool, bed: Bed, folder: Path, wallet: bt.Wallet) -> SubmissionId:
     """Publish the clear voice, record its commitment, and open a round for it."""
-    model = models.build(folder)["clear"]
+    model = espeak_voices.build(folder)["clear"]
     revision = repositories.publish(bed.hub, "lab/voice", model)
     key = bytes(wallet.hotkey.public_key)
     (submission,) = await Submissions(pool).add(

@@ -21,7 +21,6 @@ from neurons.chain.adapter import Chain
 from neurons.chain.types import CommitmentRecord
 from neurons.devchain import operations
 from neurons.devchain.substrate import DevSubstrate
-from neurons.localnet import models
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import is_private
 from neurons.miner.client import MinerClient, ModelToPublish, PublishingCost
@@ -33,6 +32,7 @@ from neurons.shutdown import Shutdown
 from scoring.competition import Schedule, load
 from scoring.errors import Code, SubmissionFault
 from scoring.types import BlockHash, Hotkey, Micro
+from tests.builders import espeak_voices
 
 NETUID = 1
 BLOCK_SECONDS = 0.05
@@ -110,7 +110,7 @@ def make(folder: Path, hub: str) -> Bed:
 def add_checkpoint(folder: Path, name: str, seed: int = 0) -> Path:
     """A small model folder; another `seed` is another model."""
     made = folder / name
-    built = models.build(folder.parent / f"{folder.name}-built")["clear"]
+    built = espeak_voices.build(folder.parent / f"{folder.name}-built")["clear"]
     folder.mkdir(exist_ok=True)
     built.rename(made)
     weights = load_file(made / "model.safetensors")

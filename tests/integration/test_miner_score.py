@@ -20,7 +20,7 @@ import uvicorn
 from bittensor.sp_core import Keypair
 
 from neurons.devchain import operations
-from neurons.localnet import models, repositories
+from neurons.localnet import repositories
 from neurons.localnet.hub_server import create_hub
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.services import pick_port
@@ -31,6 +31,7 @@ from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, issue
 from scoring.report import EvaluationReport
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, PublicKey, RoundNumber, TensorsHash
+from tests.builders import espeak_voices
 from tests.builders.workers import a_claim
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.keys import CertifiedKey, ServiceKey
@@ -81,7 +82,7 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """The demo's worse voice on a local hub; a small round; a chain that began some rounds ago."""
     folder = tmp_path_factory.mktemp("score")
-    model = models.build(folder / "models")["worse"]
+    model = espeak_voices.build(folder / "models")["worse"]
     revision = repositories.publish(folder / "hub", "worse/voice", model)
     chain, rules = folder / "chain.sqlite", folder / "competition.toml"
     text = COMPETITION.read_text(encoding="utf-8")

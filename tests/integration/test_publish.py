@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from neurons.localnet import models, repositories
+from neurons.localnet import repositories
 from neurons.localnet.services import pick_port
 from neurons.miner.hub import ModelHub, Remote, publish
 from scoring.errors import Code, PlatformError, SubmissionFault
 from scoring.progress import NO_PROGRESS
+from tests.builders import espeak_voices
 from tests.integration.hub_thread import hub_over
 from workers.hub.client import Hub
 
@@ -24,7 +25,7 @@ def hub(tmp_path: Path) -> Iterator[str]:
 
 def test_what_is_published_is_what_a_worker_fetches(hub: str, tmp_path: Path) -> None:
     """The revision is made from the content, and the checked download equals the folder."""
-    folder = models.build(tmp_path / "models")["clear"]
+    folder = espeak_voices.build(tmp_path / "models")["clear"]
     revision = publish(folder, "lab/voice", hub, None, private=False)
     assert revision == repositories.publish(tmp_path / "elsewhere", "lab/voice", folder)
     client = Hub(hub, tmp_path / "cache")
@@ -34,7 +35,7 @@ def test_what_is_published_is_what_a_worker_fetches(hub: str, tmp_path: Path) ->
 
 def test_an_unreachable_hub_is_one_clear_error(tmp_path: Path) -> None:
     """Nobody listens there: the error names the hub and the repository."""
-    folder = models.build(tmp_path / "models")["clear"]
+    folder = espeak_voices.build(tmp_path / "models")["clear"]
     endpoint = f"http://127.0.0.1:{pick_port(None)}"
     with pytest.raises(PlatformError, match="did not take lab/voice") as caught:
         publish(folder, "lab/voice", endpoint, None, private=False)
@@ -43,7 +44,7 @@ def test_an_unreachable_hub_is_one_clear_error(tmp_path: Path) -> None:
 
 def test_what_is_private_is_seen_by_its_owner_alone_until_it_is_shown(hub: str, tmp_path: Path) -> None:
     """Not by a worker, not by another login, not in the list; a hub that starts anew keeps it so."""
-    folder = models.build(tmp_path / "models")["clear"]
+    folder = espeak_voices.build(tmp_path / "models")["clear"]
     revision = publish(folder, "lab/voice", hub, "hf_mine", private=True)
     owner, other, worker = ModelHub(hub, "hf_mine"), ModelHub(hub, "hf_other"), Hub(hub, tmp_path / "cache")
     with hub_over(tmp_path / "hub") as again:
@@ -73,7 +74,7 @@ def test_a_repository_is_made_once(hub: str) -> None:
 @pytest.mark.parametrize("change", ["nothing", "content", "more", "less", "the hub's own"])
 def test_a_repository_holds_a_folder_or_does_not(hub: str, tmp_path: Path, change: str) -> None:
     """Every file with its content, and no other but what a hub adds by itself."""
-    folder = models.build(tmp_path / "models")["clear"]
+    folder = espeak_voices.build(tmp_path / "models")["clear"]
     publish(folder, "lab/voice", hub, None, private=False)
     found = ModelHub(hub, None).state("lab/voice")
     assert found is not None

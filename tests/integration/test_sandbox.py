@@ -21,6 +21,7 @@ from scoring.errors import Code, SubmissionFault
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
+from tests.builders import espeak_voices
 from workers.sandbox import reference_guest
 from workers.sandbox.sandbox import GuestStage, GuestTimedOut, Sandbox
 
@@ -37,7 +38,7 @@ def sandbox(tmp_path: Path) -> Sandbox:
 @pytest.fixture
 def folders(tmp_path: Path) -> dict[str, Path]:
     """The demo's models."""
-    return models.build(tmp_path / "models")
+    return espeak_voices.build(tmp_path / "models")
 
 
 def request(**overrides: object) -> Request:

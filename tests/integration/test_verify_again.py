@@ -17,7 +17,6 @@ import torch
 from bittensor.sp_core import Keypair
 
 from neurons.api_client.client import VoiceApi
-from neurons.localnet import models
 from neurons.localnet.network import COMPETITION
 from neurons.validator.follow.audit import audit, by_command
 from scoring.audio.spoken import Spoken
@@ -31,6 +30,7 @@ from scoring.receipts.certificate import revoke
 from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject, prompts_hash
 from scoring.receipts.store import StoreLayout
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber
+from tests.builders import espeak_voices
 from tests.builders.certificates import a_certificate
 from tests.builders.rules import asking
 from voice_api.db.audits import Drawn
@@ -106,7 +106,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     folder, threads = tmp_path_factory.mktemp("verify"), torch.get_num_threads()
     torch.set_num_threads(1)  # as workers and `voice verify` do: it is part of the hardware's description
     rules = asking(load(COMPETITION).at(RoundNumber(0)))
-    made, means = models.build(folder / "models"), open_tools("http://127.0.0.1:1", folder / "data")
+    made, means = espeak_voices.build(folder / "models"), open_tools("http://127.0.0.1:1", folder / "data")
     speech = judge_model(LocalModel(made["clear"], "espeak"), BLOCK_HASH, rules, means, NO_PROGRESS)
     prints = fingerprint(made["clear"], NO_PROGRESS)
     finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=None, reason=None, report=speech.report)

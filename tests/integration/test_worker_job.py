@@ -12,7 +12,6 @@ import bittensor as bt
 import pytest
 import uvicorn
 
-from neurons.localnet import models
 from neurons.localnet.hub_server import Control, Failure, create_hub
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
@@ -24,6 +23,7 @@ from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, Trust
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
+from tests.builders import espeak_voices
 from tests.builders.rules import asking
 from tests.builders.tools import build_tools
 from tests.builders.workers import a_worker, changed
@@ -129,7 +129,7 @@ async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path], writer
         receipt_signer=lambda: receipt_signer,
         confirm=timedelta(0),
     )
-    folders = models.build(tmp_path / "models")
+    folders = espeak_voices.build(tmp_path / "models")
     return Bed(context=context, pool=pool, control=control, root=root, folders=folders, receipt_signer=receipt_signer)
 
 

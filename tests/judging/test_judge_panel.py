@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from neurons.localnet.models import build
 from prompts.groups import Group, GroupKind, GroupPlan, Prompt
 from prompts.voices import Attribute
 from scoring.audio.spoken import Spoken
@@ -18,6 +17,7 @@ from scoring.scores.aggregate import METRICS, ProfileIdentity, load_anchors
 from scoring.synthesis.load import adapter
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
+from tests.builders import espeak_voices
 from tests.builders.prompts import short_groups
 from tests.builders.rules import asking
 
@@ -71,7 +71,7 @@ def answers(
     groups: tuple[Group, ...], speak: Say, tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, Mapping[str, Spoken]]:
     """A clear voice that does as it is told, a hard one that ignores descriptions, and one that always says the same thing."""
-    told = adapter("espeak")(build(tmp_path_factory.mktemp("models"))["clear"], None, 1, "float32")
+    told = adapter("espeak")(espeak_voices.build(tmp_path_factory.mktemp("models"))["clear"], None, 1, "float32")
 
     def obey(prompt: Prompt) -> bytes:
         (wave,) = told.generate([Request(prompt.id, prompt.text, prompt.description, 0)])

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
-from neurons.localnet import models
+from tests.builders import espeak_voices
 
 SPEAK = """
 import json, sys
@@ -33,7 +33,7 @@ Speak = Callable[..., list[NDArray[np.float32]]]
 @pytest.fixture
 def clear(tmp_path: Path) -> Path:
     """The demo's clear voice."""
-    return models.build(tmp_path / "models")["clear"]
+    return espeak_voices.build(tmp_path / "models")["clear"]
 
 
 @pytest.fixture
@@ -136,18 +136,3 @@ def test_tensors_that_do_not_fit(speak: Speak, clear: Path, broken: dict[str, ND
     save_file(broken, clear / "model.safetensors")
     with pytest.raises(subprocess.CalledProcessError):
         speak("A baritone speaks.")
-
-
-def test_the_demos_models(clear: Path) -> None:
-    """Six folders: a copy to the byte, a pickle without safetensors, and the rest with weights of the same form."""
-    folders = {path.name: path for path in clear.parent.iterdir()}
-    assert set(folders) == set(models.ROLES)
-    assert {p.name: p.read_bytes() for p in folders["copy"].iterdir()} == {
-        p.name: p.read_bytes() for p in folders["clear"].iterdir()
-    }
-    assert {p.name for p in folders["pickle"].iterdir()} == {"README.md", "config.json", "pytorch_model.bin"}
-    for role in set(models.ROLES) - {"pickle"}:
-        assert {name: value.shape for name, value in load_file(folders[role] / "model.safetensors").items()} == {
-            "controls": (2, 4, 7),
-            "word_gap": (1,),
-        }

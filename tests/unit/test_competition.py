@@ -134,7 +134,7 @@ def described(*, families: str = "espeak", counterfactual: int = 2) -> str:
     text = COMPETITION.read_text(encoding="utf-8").replace('families = ["espeak", "vits"]', f'families = ["{families}"]')
     text = text.replace("asks = []", 'asks = ["rate", "pitch", "expression", "loudness"]')
     text = text.replace("counterfactual = 0", f"counterfactual = {counterfactual}")
-    return text.replace("delivery = 0.0", "delivery = 0.2").replace("intelligibility = 0.6", "intelligibility = 0.4")
+    return text.replace("delivery = 0.0", "delivery = 0.2").replace("naturalness = 0.4", "naturalness = 0.2")
 
 
 def test_who_hears_descriptions_may_be_asked(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ import typer
 from typer.testing import CliRunner
 
 from neurons.cli.scoring.commands import pin
-from neurons.localnet import models
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
 from prompts.groups import Group
@@ -31,6 +30,7 @@ from scoring.progress import NO_PROGRESS
 from scoring.report import Factor, Gate
 from scoring.scores import aggregate
 from scoring.types import BlockHash, RoundNumber
+from tests.builders import espeak_voices
 from tests.builders.tools import build_tools
 from tests.integration.standard.conftest import CARD
 from workers.evaluation import hub_weights
@@ -329,7 +329,7 @@ def test_an_evaluation(
 
 def test_a_model_is_judged(warm: StandardModels, competition: Competition, tmp_path: Path) -> None:
     """From a demo model's folder, through the sandbox, under a competition with the standard profile."""
-    folder = models.build(tmp_path / "models")["clear"]
+    folder = espeak_voices.build(tmp_path / "models")["clear"]
     tools = build_tools(tmp_path, panel=LastPanel(warm))
     speech = judge_model(LocalModel(folder, "espeak"), BlockHash("0x" + "5a" * 32), competition, tools, NO_PROGRESS)
     assert (speech.report.profile, len(speech.report.samples)) == ("standard", 3)
