@@ -1,49 +1,67 @@
-"""Identity of the model in a folder: hashes over tensors and config, whatever the files are called.
+"""Identity of the model in a folder: hashes over what can reach its sound, whatever files and types it was saved in.
 
-tensors hash: SHA-256 over every tensor in order of its name: name, dtype, shape, bytes.
-content hash: SHA-256 over the tensors hash and the canonical config.json (sorted names, without what tools write in passing).
+tensors hash: SHA-256 over every tensor that speaks, in order of its canonical name: name, canonical type, shape, numbers.
+content hash: SHA-256 over the tensors hash and every file that can change the sound; config.json without what tools write in passing.
 tag: SHA-256 over the content hash and a public key, cut to 128 bits; a commitment holds it.
+
+Only steps are taken that every machine computes alike, and that leave the sound as it is to the bit (`canonical_tensor`, `tensor_names`).
+What sounds alike only up to rounding has another hash: weight norm that was folded, another order of channels, a sign moved from a
+weight-normalised direction to its length, a row in the middle of an embedding that no text reaches.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
 from scoring import canonical_json, strict_json
 from scoring.errors import Code, SubmissionFault
-from scoring.model.safetensors_header import TensorSpan, read_header
+from scoring.model.canonical_tensor import canonical
+from scoring.model.safetensors_header import TensorSpan
+from scoring.model.tensor_names import Speaking, speaking
+from scoring.synthesis.families import FAMILIES, FAMILY_OF
+from scoring.synthesis.manifest import Identity
 from scoring.types import ContentHash, PublicKey, Tag, TensorsHash
 
-MAX_HEADER_BYTES = 100_000_000
 TAG_BYTES = 16
-_CHUNK_BYTES = 1 << 20
-_CONTENT_DOMAIN = b"voice/content/1"
-_TENSORS_DOMAIN = b"voice/tensors/1"
-VOLATILE = frozenset({"_name_or_path", "_commit_hash", "transformers_version"})
-"""Names in config.json that say how it was saved, not what the model is."""
+_CONTENT_DOMAIN = b"voice/content/2"
+_TENSORS_DOMAIN = b"voice/tensors/2"
+VOLATILE = frozenset({"_name_or_path", "_commit_hash", "name_or_path", "transformers_version"})
+"""Names in JSON files that say how they were saved, not what the model is."""
+_NOT_THE_MODEL = ("*.safetensors", "*.safetensors.index.json", "README.md", "LICENSE", "LICENCE", "NOTICE", ".gitattributes")
+_SETTINGS = "generation_config.json"
+_READ_AS_JSON = 4 << 20
+"""A larger JSON file counts by its bytes: as objects it would take a multiple of them."""
 
 OnBytes = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """`content` tells models apart; `tensors` is the same for models that differ in their config only."""
+    """`content` tells models apart; `tensors` is the same for models that differ in their other files only."""
 
     content: ContentHash
     tensors: TensorsHash
 
 
 def fingerprint(model_dir: Path, on_bytes: OnBytes) -> Fingerprint:
-    """Hash a model folder in bounded memory; `on_bytes` gets the bytes hashed so far and their total.
+    """Hash a model folder in bounded memory; `on_bytes` gets the bytes of tensors hashed so far and their total.
 
     Raises SubmissionFault: HEADER_INVALID, WEIGHTS_MISSING or CONFIG_INVALID.
     """
-    tensors = _hash_tensors(model_dir, on_bytes)
-    content = hashlib.sha256(_CONTENT_DOMAIN + tensors + canonical_config(_read_config(model_dir)))
-    return Fingerprint(ContentHash(content.hexdigest()), TensorsHash(tensors.hex()))
+    config = _read_config(model_dir)
+    family = FAMILY_OF.get(str(config.get("model_type")))
+    manifest = None if family is None else FAMILIES[family]
+    identity = Identity() if manifest is None else manifest.identity
+    tensors = _hash_tensors(speaking(model_dir, identity), on_bytes)
+    digest = hashlib.sha256(_CONTENT_DOMAIN + tensors)
+    kept = None if manifest is None else frozenset(manifest.settings)
+    for name, content in _files(model_dir, config, identity, kept):
+        digest.update(_label([name, len(content)]) + content)
+    return Fingerprint(ContentHash(digest.hexdigest()), TensorsHash(tensors.hex()))
 
 
 def tag_of(content_hash: ContentHash, public_key: PublicKey) -> Tag:
@@ -57,12 +75,49 @@ def tag_of(content_hash: ContentHash, public_key: PublicKey) -> Tag:
     return Tag(hashlib.sha256(content + key).digest()[:TAG_BYTES].hex())
 
 
-def canonical_config(raw: bytes) -> bytes:
-    """config.json as sorted, compact JSON without volatile names; raises SubmissionFault(CONFIG_INVALID)."""
+def _read_config(model_dir: Path) -> dict[str, object]:
     try:
-        fields = strict_json.read_object(raw)
+        with (model_dir / "config.json").open("rb") as file:
+            return strict_json.read_object(file.read(strict_json.MAX_BYTES + 1))
+    except FileNotFoundError as exc:
+        raise SubmissionFault(Code.CONFIG_INVALID, "there is no config.json") from exc
     except ValueError as exc:
         raise SubmissionFault(Code.CONFIG_INVALID, f"config.json cannot be read: {exc}") from exc
+
+
+def _files(
+    model_dir: Path, config: dict[str, object], identity: Identity, settings: frozenset[str] | None
+) -> Iterator[tuple[str, bytes]]:
+    """Every file that can change the sound, by its path, in its canonical form."""
+    for path in sorted(path for path in model_dir.rglob("*") if path.is_file()):
+        name = path.relative_to(model_dir).as_posix()
+        if any(fnmatchcase(name, pattern) for pattern in (*_NOT_THE_MODEL, *identity.unread)):
+            continue
+        if name == "config.json":
+            yield name, _encoded({key: value for key, value in config.items() if key not in identity.passed_over})
+        elif name == _SETTINGS and settings is not None:
+            yield name, _canonical_file(path, settings)
+        else:
+            yield name, _canonical_file(path, None)
+
+
+def _canonical_file(path: Path, keys: frozenset[str] | None) -> bytes:
+    """A file's JSON object, sorted, of the given keys alone; the digest of its bytes where it holds none."""
+    if path.suffix == ".json" and path.stat().st_size <= _READ_AS_JSON:
+        try:
+            fields = strict_json.read_object(path.read_bytes(), _READ_AS_JSON)
+        except ValueError:  # whether it can be used, the family's adapter says
+            return _digest(path)
+        return _encoded({key: value for key, value in fields.items() if keys is None or key in keys})
+    return _digest(path)
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _encoded(fields: dict[str, object]) -> bytes:
     return canonical_json.encode(_without_volatile(fields))
 
 
@@ -72,46 +127,38 @@ def _without_volatile(value: object) -> object:
     return [_without_volatile(child) for child in value] if isinstance(value, list) else value
 
 
-def _read_config(model_dir: Path) -> bytes:
-    try:
-        with (model_dir / "config.json").open("rb") as file:
-            return file.read(strict_json.MAX_BYTES + 1)
-    except FileNotFoundError as exc:
-        raise SubmissionFault(Code.CONFIG_INVALID, "there is no config.json") from exc
-
-
-def _hash_tensors(model_dir: Path, on_bytes: OnBytes) -> bytes:
-    paths = sorted(model_dir.rglob("*.safetensors"))
-    if not paths:
-        raise SubmissionFault(Code.WEIGHTS_MISSING)
-    places = sorted(
-        ((span, path) for path in paths for span in read_header(path, MAX_HEADER_BYTES)), key=lambda place: place[0].name
-    )
-    if len({span.name for span, _ in places}) != len(places):
-        raise SubmissionFault(Code.HEADER_INVALID, "a tensor occurs in two files")
-    total, done = sum(span.end - span.start for span, _ in places), 0
+def _hash_tensors(tensors: Sequence[Speaking], on_bytes: OnBytes) -> bytes:
+    total, done = sum(tensor.span.end - tensor.span.start for tensor in tensors), 0
     digest = hashlib.sha256(_TENSORS_DOMAIN)
-    for span, path in places:
-        digest.update(_label(span))
-        with path.open("rb") as file:
-            for chunk in _chunks(file, span):
+    for tensor in tensors:
+        with tensor.path.open("rb") as file:
+            source = _Source(file, tensor.span)
+            kind, chunks = canonical(tensor.span, source.read, tensor.rows)
+            digest.update(_label([tensor.name, kind, tensor.span.shape]))
+            for chunk in chunks:
                 digest.update(chunk)
-                done += len(chunk)
-                on_bytes(done, total)
+                on_bytes(done + source.reached, total)
+        done += tensor.span.end - tensor.span.start
     return digest.digest()
 
 
-def _label(span: TensorSpan) -> bytes:
-    """The label before a tensor's bytes; JSON, so that no two labels with their lengths run into each other."""
-    return json.dumps([span.name, span.dtype, span.shape, span.end - span.start], separators=(",", ":")).encode() + b"\n"
+class _Source:
+    """The bytes of one tensor, in an open file; `reached` is how far they were read."""
 
+    def __init__(self, file: BinaryIO, span: TensorSpan) -> None:
+        self._file, self._span = file, span
+        self.reached = 0
 
-def _chunks(file: BinaryIO, span: TensorSpan) -> Iterator[bytes]:
-    file.seek(span.start)
-    left = span.end - span.start
-    while left:
-        chunk = file.read(min(left, _CHUNK_BYTES))
-        if not chunk:
+    def read(self, start: int, stop: int) -> bytes:
+        """Bytes from `start` to `stop`; raises SubmissionFault(HEADER_INVALID) where the file ends before."""
+        self._file.seek(self._span.start + start)
+        raw = self._file.read(stop - start)
+        if len(raw) != stop - start:
             raise SubmissionFault(Code.HEADER_INVALID, "a file ended before its tensors")
-        left -= len(chunk)
-        yield chunk
+        self.reached = max(self.reached, stop)
+        return raw
+
+
+def _label(parts: Sequence[object]) -> bytes:
+    """The label before some bytes; JSON, so that no two labels with what follows them run into each other."""
+    return json.dumps(parts, separators=(",", ":")).encode() + b"\n"

@@ -18,7 +18,7 @@ _MAX_DIMENSIONS = 16
 MAX_TENSORS = 100_000
 _MOST = {b"{": MAX_TENSORS + 2, b"[": 2 * MAX_TENSORS, b",": (_MAX_DIMENSIONS + 4) * MAX_TENSORS}
 """Most occurrences of these marks in the header of that many tensors. As objects they would take a multiple of their bytes."""
-_DTYPE_BYTES = {
+DTYPE_BYTES = {
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0"), 1),
     **dict.fromkeys(("U16", "I16", "F16", "BF16"), 2),
     **dict.fromkeys(("U32", "I32", "F32"), 4),
@@ -91,12 +91,12 @@ def _span(name: str, value: object, start: int) -> TensorSpan:
     if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data_offsets"}:
         raise _invalid("a tensor has dtype, shape and data_offsets, and nothing else")
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _DTYPE_BYTES:
+    if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
         raise _invalid("a tensor has an unknown dtype")
     if not _are_counts(shape) or len(shape) > _MAX_DIMENSIONS or not _are_counts(offsets) or len(offsets) != 2:
         raise _invalid("shapes and offsets are lists of whole numbers")
     begin, end = offsets
-    if end - begin != _DTYPE_BYTES[dtype] * math.prod(shape):
+    if end - begin != DTYPE_BYTES[dtype] * math.prod(shape):
         raise _invalid("a tensor's offsets do not fit its dtype and shape")
     return TensorSpan(name=name, dtype=dtype, shape=tuple(shape), start=start + begin, end=start + end)
 

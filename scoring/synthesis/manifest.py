@@ -55,8 +55,18 @@ class Files(StrictModel):
 class Identity(StrictModel):
     """What two repositories of one model may differ in."""
 
-    unused: Patterns
+    prefix: str = ""
+    """What a tensor's name may begin with, or not."""
+    unused: Patterns = ()
     """Glob patterns over the names of tensors that never speak: they may be there or not, and tell no two models apart."""
+    unread: Patterns = ()
+    """Glob patterns over the paths of files that never change a sound."""
+    passed_over: Patterns = ()
+    """Keys of config.json that never change a sound."""
+    embedding: str = ""
+    """The tensor with a row for each number of the vocabulary; rows beyond the greatest number never speak."""
+    vocabulary: str = ""
+    """The file that gives each symbol its number."""
 
 
 class Licence(StrictModel):
@@ -89,7 +99,7 @@ class Manifest(StrictModel):
     """The keys of generation_config.json that count; no other changes a sound."""
     parts: Mapping[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], PartSource] = {}
     """What the competition pins beside a repository's files, and where it is published."""
-    identity: Identity = Identity(unused=())
+    identity: Identity = Identity()
     licence: Licence
     guide: Guide
 

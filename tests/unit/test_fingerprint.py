@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from scoring.errors import Code, SubmissionFault
-from scoring.model.fingerprint import Fingerprint, canonical_config, fingerprint
+from scoring.model.fingerprint import Fingerprint, fingerprint
 from scoring.progress import NO_PROGRESS
 
 Tensors = dict[str, NDArray[np.float32]]
-CONFIG = {"model_type": "vits", "hidden_size": 16, "nested": {"a": [1, 2.5, None]}}
+CONFIG = {"model_type": "none", "hidden_size": 16, "nested": {"a": [1, 2.5, None]}}
 
 
 def tensors(**overrides: NDArray[np.float32]) -> Tensors:
@@ -49,8 +49,8 @@ def plain(tmp_path: Path) -> Fingerprint:
 def test_it_is_what_it_says(tmp_path: Path) -> None:
     """The hashes of a one-tensor model, computed here by hand."""
     folder = write(tmp_path / "one", {"model.safetensors": {"w": np.array([1.0], np.float32)}}, {"b": 1, "a": 2})
-    tensor_hash = hashlib.sha256(b"voice/tensors/1" + b'["w","F32",[1],4]\n' + bytes.fromhex("0000803f"))
-    content = hashlib.sha256(b"voice/content/1" + tensor_hash.digest() + b'{"a":2,"b":1}')
+    tensor_hash = hashlib.sha256(b"voice/tensors/2" + b'["w","F32",[1]]\n' + bytes.fromhex("0000803f"))
+    content = hashlib.sha256(b"voice/content/2" + tensor_hash.digest() + b'["config.json",13]\n' + b'{"a":2,"b":1}')
     assert of(folder) == Fingerprint(content=content.hexdigest(), tensors=tensor_hash.hexdigest())  # type: ignore[arg-type]
 
 
@@ -83,7 +83,8 @@ def test_the_same_model(tmp_path: Path, plain: Fingerprint, shards: dict[str, Te
     [
         pytest.param(tensors(b=np.array([1, 1, 1, 1.0000001], np.float32)), id="one bit"),
         pytest.param(tensors(a=np.arange(6, dtype=np.float32).reshape(3, 2)), id="a shape"),
-        pytest.param(tensors(b=np.ones(4, np.float32).view(np.int32)), id="a dtype over the same bytes"),
+        pytest.param(tensors(b=np.ones(4, np.float32).view(np.int32)), id="a type over the same bytes"),
+        pytest.param(tensors(b=np.ones(4, np.int32)), id="whole numbers for others"),
         pytest.param(tensors(d=np.zeros(0, np.float32)), id="one more, empty"),
         pytest.param({"x" if name == "a" else name: value for name, value in tensors().items()}, id="a name"),
     ],
@@ -128,27 +129,43 @@ def test_progress(tmp_path: Path) -> None:
         pytest.param('{"a": "' + "x" * (1 << 20) + '"}', "it is larger than", id="large"),
     ],
 )
-def test_a_config_with_two_readings_has_none(raw: str, reason: str) -> None:
+def test_a_config_with_two_readings_has_none(tmp_path: Path, raw: str, reason: str) -> None:
     """Only plain, bounded JSON has a canonical form."""
+    folder = write(tmp_path / "odd", {"m.safetensors": tensors()}, raw)
     with pytest.raises(SubmissionFault, match=reason) as caught:
-        canonical_config(raw.encode())
+        of(folder)
     assert caught.value.code is Code.CONFIG_INVALID
 
 
 def test_a_tensor_in_two_files(tmp_path: Path) -> None:
     """Which of two is meant cannot be known."""
     folder = write(tmp_path / "two", {"1.safetensors": tensors(), "2.safetensors": tensors()})
-    with pytest.raises(SubmissionFault, match="a tensor occurs in two files"):
+    with pytest.raises(SubmissionFault, match="a tensor occurs twice"):
         of(folder)
 
 
 def test_missing_files(tmp_path: Path) -> None:
     """A folder without weights or without config is refused with its code."""
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(SubmissionFault) as without_weights:
-        of(tmp_path / "empty")
-    folder = write(tmp_path / "bare", {"m.safetensors": tensors()})
-    (folder / "config.json").unlink()
+    bare = write(tmp_path / "bare", {"m.safetensors": tensors()})
+    (bare / "config.json").unlink()
     with pytest.raises(SubmissionFault) as without_config:
-        of(folder)
+        of(bare)
+    with pytest.raises(SubmissionFault) as without_weights:
+        of(write(tmp_path / "empty", {}))
     assert (without_weights.value.code, without_config.value.code) == (Code.WEIGHTS_MISSING, Code.CONFIG_INVALID)
+
+
+def test_a_tensor_under_two_names(tmp_path: Path) -> None:
+    """Names that differ only in how a tool spells them are one name."""
+    twice = {name: np.ones(1, np.float32) for name in ("a.weight_g", "a.parametrizations.weight.original0")}
+    with pytest.raises(SubmissionFault, match="occurs twice"):
+        of(write(tmp_path / "twice", {"m.safetensors": twice}))
+
+
+def test_tensors_of_a_folder_inside_are_others(tmp_path: Path) -> None:
+    """A codec beside the model may use the same names."""
+    folder = write(tmp_path / "two", {"model.safetensors": tensors()})
+    alone = of(folder)
+    (folder / "codec").mkdir()
+    save_file(tensors(), folder / "codec" / "model.safetensors")
+    assert of(folder).tensors != alone.tensors

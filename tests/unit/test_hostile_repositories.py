@@ -1,12 +1,14 @@
 """Repositories made to hurt: whatever a file holds, the refusal is the submission's, in bounded time and memory."""
 
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
 from scoring.errors import Code, SubmissionFault
-from scoring.model.fingerprint import canonical_config
+from scoring.model.fingerprint import fingerprint
 from scoring.model.safetensors_header import MAX_TENSORS, parse_header
+from scoring.progress import NO_PROGRESS
 from workers.hub.repo_check import check_config, check_licence
 
 
@@ -38,10 +40,11 @@ def test_a_header_that_swells(header: bytes) -> None:
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "9" * 5_000])
-def test_numbers_that_are_none(number: str) -> None:
+def test_numbers_that_are_none(tmp_path: Path, number: str) -> None:
     """A config that holds a number beyond all numbers is invalid at the first look, not a failure of ours at a later one."""
     raw = f'{{"model_type": "vits", "x": {number}}}'.encode()
-    for look in (lambda: check_config(raw, ["vits"]), lambda: canonical_config(raw)):
+    (tmp_path / "config.json").write_bytes(raw)
+    for look in (lambda: check_config(raw, ["vits"]), lambda: fingerprint(tmp_path, NO_PROGRESS)):
         with pytest.raises(SubmissionFault) as caught:
             look()
         assert caught.value.code is Code.CONFIG_INVALID

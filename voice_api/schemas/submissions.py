@@ -101,7 +101,9 @@ class SubmissionOut(Wire):
     state: Annotated[SubmissionState, Field(examples=["scored"])]
     code: Annotated[CodeOut, Field(examples=[None])]
     reason: Annotated[str | None, Field(examples=[None])]
-    content_hash: Annotated[ContentHash | None, Field(description="Tensors and canonical config.", examples=["4e" * 32])]
+    content_hash: Annotated[
+        ContentHash | None, Field(description="Tensors, config and all that changes the sound.", examples=["4e" * 32])
+    ]
     tensors_hash: Annotated[TensorsHash | None, Field(description="Tensors alone.", examples=["8a" * 32])]
     copy_of: Annotated[SubmissionId | None, Field(description="The earlier submission that it repeats.", examples=[None])]
     created_at: datetime
