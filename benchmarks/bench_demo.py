@@ -20,7 +20,8 @@ from scoring.competition import load
 from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash, RoundNumber
 from workers.evaluation.obtain import LocalModel
-from workers.evaluation.speech import requests_of, speak
+from workers.evaluation.speaking import speak
+from workers.evaluation.speech import requests_of
 from workers.evaluation.tools import open_tools
 
 _SAMPLE_SECONDS = 0.5
@@ -83,7 +84,8 @@ def stages(folder: Path) -> dict[str, float]:
     tools = open_tools("http://127.0.0.1", folder)
     groups = competition.groups(block_hash)
     marks = [time.monotonic()]
-    spoken = speak(model, requests_of("espeak", groups, block_hash), competition, tools, NO_PROGRESS)
+    requests = requests_of("espeak", groups, block_hash, competition.limits)
+    spoken = list(speak(model, requests, competition, tools, NO_PROGRESS))
     marks.append(time.monotonic())
     panel = tools.panel(competition.profile)
     marks.append(time.monotonic())

@@ -19,7 +19,8 @@ from scoring.competition import Competition
 from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash
 from workers.evaluation.obtain import LocalModel
-from workers.evaluation.speech import requests_of, speak
+from workers.evaluation.speaking import speak
+from workers.evaluation.speech import requests_of
 from workers.evaluation.tools import Tools
 
 ROWS = {"rate": 0, "pitch": 1, "expression": 2, "loudness": 3}
@@ -61,6 +62,6 @@ def answers(
     folder: Path, groups: Sequence[Group], block_hash: BlockHash, competition: Competition, tools: Tools
 ) -> dict[str, Spoken]:
     """Let the model speak every prompt in the sandbox; returns the audio by prompt id."""
-    requests = requests_of("espeak", groups, block_hash)
+    requests = requests_of("espeak", groups, block_hash, competition.limits)
     said = speak(LocalModel(folder, "espeak"), requests, competition, tools, NO_PROGRESS)
     return {item.prompt_id: item for item in said}

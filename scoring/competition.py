@@ -140,13 +140,19 @@ class ShareRules(StrictModel):
 
 
 class SubmissionLimits(StrictModel):
-    """A submission's limits. Seconds are wall-clock; `expected_*` bound a sample's length as multiples of the expected one."""
+    """A submission's limits. Seconds are wall-clock; `expected_*` bound a sample's length as multiples of the expected one.
+
+    An answer is late after `late_factor` times what its family needs for the expected speech, and not before `sample_seconds`. A model
+    of whose samples more than `late_share` are late is refused.
+    """
 
     cooldown_blocks: Annotated[int, Field(ge=0)]
     repo_bytes: Count
     header_bytes: Count
     load_seconds: Positive
     sample_seconds: Positive
+    late_factor: Positive
+    late_share: Share
     ram_bytes: Count
     max_audio_seconds: Annotated[float, Field(gt=0.0, le=MOST_AUDIO_SECONDS)]
     expected_low: Positive

@@ -1,7 +1,7 @@
 """A panel of judges: one profile, from raw audio to an evaluation's report, in arithmetic that any machine of its class repeats."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,17 +89,29 @@ class Panel:
         competition: Competition,
         progress: Callable[[int, int], None],
     ) -> EvaluationReport:
-        """Judge the groups' audio (`spoken`, by prompt id); a prompt without audio is a failed generation, never left out.
+        """Judge the groups' audio (`spoken`, by prompt id), as `listen` does."""
+        return self.listen(groups, [list(spoken.values())], competition, progress)
 
-        The groups may be some of those that the panel was built for: no group's numbers depend on another's. `progress(done,
-        total)` is told after each few samples. Raises InfrastructureFault when a judge fails.
+    def listen(
+        self,
+        groups: Sequence[Group],
+        arrivals: Iterable[Sequence[Spoken]],
+        competition: Competition,
+        progress: Callable[[int, int], None],
+    ) -> EvaluationReport:
+        """Judge each group as soon as all of it has arrived; a prompt without audio is a failed generation, never left out.
+
+        The groups may be some of those that the panel was built for: no group's numbers depend on another's, nor on when it arrived.
+        `progress(done, total)` is told after each few samples. Raises InfrastructureFault when a judge fails.
         """
         total = sum(len(group.prompts) for group in groups)
+        spoken: dict[str, Spoken] = {}
         judged: dict[str, JudgedSample] = {}
-        for part in self._batches(groups):
-            with deterministic():
-                judged |= self._judge(part, spoken, competition.limits)
-            progress(len(judged), total)
+        for complete in _complete(groups, arrivals, spoken):
+            for part in self._batches(complete):
+                with deterministic():
+                    judged |= self._judge(part, spoken, competition.limits)
+                progress(len(judged), total)
         return report(self.identity, groups, judged, ScoreRules(self._anchors, competition.factors))
 
     def _batches(self, groups: Sequence[Group]) -> Iterator[Sequence[Group]]:
@@ -145,6 +157,19 @@ class Panel:
                     found[one.prompt.id] |= shared
                     found[other.prompt.id] |= shared
         return dict(found)
+
+
+def _complete(
+    groups: Sequence[Group], arrivals: Iterable[Sequence[Spoken]], spoken: dict[str, Spoken]
+) -> Iterator[Sequence[Group]]:
+    """The groups of which everything is in `spoken`, which takes up what arrives; in the end the others."""
+    left = list(groups)
+    for arrived in arrivals:
+        spoken |= {said.prompt_id: said for said in arrived}
+        complete = [group for group in left if all(prompt.id in spoken for prompt in group.prompts)]
+        left = [group for group in left if group not in complete]
+        yield complete
+    yield left
 
 
 def _judged(gate: Gate | None, metrics: Metrics, said: Spoken | None, heard: str = "") -> JudgedSample:

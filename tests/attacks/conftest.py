@@ -120,6 +120,8 @@ def build_limits(**overrides: object) -> SubmissionLimits:
         "header_bytes": 1,
         "load_seconds": 20.0,
         "sample_seconds": 20.0,
+        "late_factor": 10.0,
+        "late_share": 0.25,
         "ram_bytes": 512 << 20,
         "max_audio_seconds": 10.0,
         "expected_low": 0.4,

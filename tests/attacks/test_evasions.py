@@ -31,6 +31,8 @@ def build_speak(root: Path) -> Speak:
             header_bytes=1,
             load_seconds=20.0,
             sample_seconds=sample_seconds,
+            late_factor=10.0,
+            late_share=0.25,
             ram_bytes=ram_bytes,
             max_audio_seconds=10.0,
             expected_low=0.4,

@@ -13,11 +13,14 @@ import pytest
 from scoring.competition import load
 from scoring.errors import Code, InfrastructureFault
 from voice_api.errors import LeaseLost
+from workers.evaluation.deadlines import longest_answer
 from workers.evaluation.progress import Stage
 from workers.jobs import supervise as module
 from workers.jobs.drain import Drain, Drained
 from workers.jobs.lease import LeaseKeeper, Renewals
 from workers.jobs.supervise import StageLimits, Supervisor
+from workers.sandbox.conversation import PATIENCE
+from workers.settings import WorkerSettings
 
 SOON = timedelta(seconds=0.8)
 LATER = timedelta(minutes=1)
@@ -204,7 +207,11 @@ async def test_a_lost_lease_ends_it() -> None:
 def test_a_models_own_deadlines_come_first() -> None:
     """In every version of the competition a model may load, and each batch be spoken, before the stage stalls."""
     for rules in load().version:
-        limits = StageLimits().beyond(rules.limits, rules.synthesis)
-        for seconds in (rules.limits.load_seconds, rules.limits.sample_seconds * rules.synthesis.batch):
-            assert limits.of(Stage.SPEAK) > timedelta(seconds=seconds) + timedelta(minutes=6)
+        limits = StageLimits().beyond(rules)
+        answer = max(longest_answer(family, rules.limits) for family in rules.families)
+        for stage in (Stage.SPEAK, Stage.HOST):
+            assert limits.of(stage) >= timedelta(
+                seconds=rules.limits.load_seconds + PATIENCE * answer * rules.synthesis.batch, minutes=4
+            )
+            assert limits.of(stage) < WorkerSettings.model_fields["lease_seconds"].default * timedelta(seconds=1)
         assert limits.of(Stage.JUDGE) == StageLimits().judge

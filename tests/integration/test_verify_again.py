@@ -329,10 +329,12 @@ def test_a_rejection_that_depends_on_the_host_cannot_be_compared(bed: Bed, code:
 class SlowModels:
     """A sandbox in which the reference guest is as quick as ever, and no model speaks in time."""
 
-    def speak(self, _folder: Path, family: str, *_task: object, **_options: object) -> tuple[Spoken, ...]:
-        """Nothing for the reference guest; raises GuestTimedOut for a model."""
-        if family == "reference":
-            return ()
+    def speak(self, *_task: object, **_options: object) -> tuple[Spoken, ...]:
+        """Nothing, for the reference guest."""
+        return ()
+
+    def guest(self, *_task: object, **_options: object) -> None:
+        """Raises GuestTimedOut."""
         raise GuestTimedOut(GuestStage.SAMPLE)
 
 

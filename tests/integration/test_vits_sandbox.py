@@ -34,6 +34,8 @@ def speak(tmp_path: Path, folder: Path) -> Callable[..., tuple[Spoken, ...]]:
             "header_bytes": 1,
             "load_seconds": 20.0,
             "sample_seconds": 20.0,
+            "late_factor": 10.0,
+            "late_share": 0.25,
             "ram_bytes": 2 << 30,
             "max_audio_seconds": 10.0,
             "expected_low": 0.4,

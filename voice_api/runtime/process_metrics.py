@@ -138,18 +138,21 @@ class WorkerMetrics:
 class _StageClock:
     def __init__(self, seconds: Histogram) -> None:
         self._seconds = seconds
+        self._spans: dict[str, tuple[float, float]] = {}  # first and last sign of each stage: two may run beside each other
         self._stage: str | None = None
-        self._since = 0.0
 
     def at(self, stage: str) -> None:
-        if stage != self._stage:
-            self.end()
-            self._stage, self._since = stage, time.perf_counter()
+        now = time.perf_counter()
+        for heard in {stage, self._stage or stage}:  # a stage lasts until the next begins
+            first, _ = self._spans.get(heard, (now, now))
+            self._spans[heard] = (first, now)
+        self._stage = stage
 
     def end(self) -> None:
         if self._stage is not None:
-            self._seconds.labels(self._stage).observe(time.perf_counter() - self._since)
-        self._stage = None
+            self.at(self._stage)
+        for stage, (first, last) in self._spans.items():
+            self._seconds.labels(stage).observe(last - first)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

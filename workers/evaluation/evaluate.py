@@ -88,5 +88,5 @@ def _evaluate(assignment: Assignment, tools: Tools, lineage: Lineage, progress: 
         return reject(assignment, fault, prints)
     signer.keep(speech.spoken.values())
     finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=None, reason=None, report=speech.report)
-    timings = {"speak": speech.speak_seconds, "judge": speech.judge_seconds}
+    timings = {"speak": speech.speak_seconds, "judge": speech.judge_seconds, "both": speech.seconds}
     return signer.verdict(claim, competition, finding, timings=timings)

@@ -16,7 +16,9 @@ class Stage(StrEnum):
     SPEAK = "speak"
     """Samples spoken."""
     JUDGE = "judge"
-    """Samples judged."""
+    """Samples judged, while others are still spoken."""
+    HOST = "host"
+    """Looks at this host, after an answer came late."""
 
 
 class Progress(Protocol):

@@ -1,72 +1,140 @@
-"""A checked model's speech in a round: it answers the prompts inside the sandbox, and judges listen."""
+"""A checked model's speech in a round: it answers the prompts inside the sandbox, and judges listen while it goes on."""
 
+import contextvars
 import hashlib
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Self
 
-from prompts.groups import Group
+from prompts.groups import Group, Prompt
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition
-from scoring.errors import Code, InfrastructureFault, SubmissionFault
+from scoring.competition import Competition, SubmissionLimits
 from scoring.report import EvaluationReport
 from scoring.synthesis.render import render
 from scoring.synthesis.synthesiser import Request
 from scoring.types import BlockHash
+from workers.evaluation.deadlines import answer_seconds
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Progress, Stage
+from workers.evaluation.speaking import TimedRequest, speak
 from workers.evaluation.tools import Tools
-from workers.sandbox import reference_guest
-from workers.sandbox.sandbox import GuestTimedOut
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedSpeech:
     """The sounds of a model in a round, by prompt id, and the judges' report on them. Seconds are wall-clock."""
 
     spoken: Mapping[str, Spoken]
     report: EvaluationReport
     speak_seconds: float
-    judge_seconds: float
+    judge_seconds: float  # at work, beside the speaking or after it
+    seconds: float  # of both together
 
 
 def judge_model(
     model: LocalModel, block_hash: BlockHash, competition: Competition, tools: Tools, progress: Progress
 ) -> JudgedSpeech:
-    """Let a checked model speak a round's prompts and judge the sounds; a judge that is missing is named before it speaks."""
+    """Let a checked model speak a round's prompts and judge each sound while the next ones are spoken.
+
+    A judge that is missing is named before the model speaks. Nothing of the report depends on when a sound was judged.
+    """
     groups = competition.groups(block_hash)
     panel = tools.panel(competition.profile, partial(progress, Stage.FETCH))
+    asked = requests_of(model.family, groups, block_hash, competition.limits)
+    told = _OneAtATime(progress)
+    spoken: dict[str, Spoken] = {}
     began = time.monotonic()
-    said = speak(model, requests_of(model.family, groups, block_hash), competition, tools, progress)
-    spoken = {item.prompt_id: item for item in said}
-    middle = time.monotonic()
-    report = panel.judge(groups, spoken, competition, partial(progress, Stage.JUDGE))
-    return JudgedSpeech(spoken, report, middle - began, time.monotonic() - middle)
+    answers = speak(model, asked, competition, tools, told)
+    with ThreadPoolExecutor(1, "judges") as pool, _Arrivals() as arrivals, closing(answers):
+        listen = partial(panel.listen, groups, arrivals, competition, partial(told, Stage.JUDGE))
+        judging = pool.submit(contextvars.copy_context().run, listen)
+        for said in answers:
+            spoken[said.prompt_id] = said
+            arrivals.put(said)
+            if judging.done():  # too early: it failed, and the guest need not go on
+                break
+        spoke = time.monotonic()
+    return JudgedSpeech(
+        spoken=spoken,
+        report=judging.result(),
+        speak_seconds=spoke - began,
+        judge_seconds=arrivals.judge_seconds,
+        seconds=time.monotonic() - began,
+    )
 
 
-def requests_of(family: str, groups: Sequence[Group], block_hash: BlockHash) -> list[Request]:
-    """Every prompt of the groups in a family's words, each with a random stream of its own: 63 bits of sha256(block hash, prompt id)."""
-    requests: list[Request] = []
-    for prompt in (prompt for group in groups for prompt in group.prompts):
-        rendered = render(family, prompt)
-        stream = hashlib.sha256(f"{block_hash}/{prompt.id}".encode()).digest()
-        requests.append(Request(prompt.id, rendered.text, rendered.description or "", int.from_bytes(stream[:8]) >> 1))
-    return requests
+class _SpeakerLeft(Exception):
+    """The guest ended before all was said: what was heard until then is no evaluation."""
 
 
-def speak(
-    model: LocalModel, requests: Sequence[Request], competition: Competition, tools: Tools, progress: Progress
-) -> tuple[Spoken, ...]:
-    """The raw audio of every request. A time-out is the submission's only if the reference guest passes here and now."""
-    limits, rules = competition.limits, competition.synthesis
-    parts = tools.parts(model.family, competition, partial(progress, Stage.FETCH))
-    on_sample = partial(progress, Stage.SPEAK)
-    try:
-        return tools.sandbox.speak(model.folder, model.family, requests, limits, rules, parts=parts, on_sample=on_sample)
-    except GuestTimedOut as timeout:
-        if not reference_guest.passes(tools.sandbox, tools.usual):
-            raise InfrastructureFault(Code.HOST_TOO_SLOW) from timeout
-        seconds = limits.load_seconds if timeout.code is Code.LOAD_TIMEOUT else limits.sample_seconds
-        reason = f"{timeout} ({seconds:g} s); a reference guest on the same host took its usual time"
-        raise SubmissionFault(timeout.code, reason) from timeout
+class _Arrivals:
+    """Sounds on their way from the guest to the judges, who are given all that have arrived whenever they come back for more.
+
+    Leaving its `with` block ends them: well, or by an error that ends the judging too.
+    """
+
+    def __init__(self) -> None:
+        self._sounds: SimpleQueue[Spoken | None] = SimpleQueue()
+        self._is_cut = False
+        self.judge_seconds = 0.0
+
+    def put(self, said: Spoken) -> None:
+        """Add a sound."""
+        self._sounds.put(said)
+
+    def __iter__(self) -> Iterator[list[Spoken]]:
+        goes_on = True
+        while goes_on:
+            arrived = [self._sounds.get()]
+            while not self._sounds.empty():
+                arrived.append(self._sounds.get())
+            if self._is_cut:
+                raise _SpeakerLeft
+            goes_on = None not in arrived
+            began = time.monotonic()
+            yield [said for said in arrived if said is not None]
+            self.judge_seconds += time.monotonic() - began
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._is_cut = kind is not None
+        self._sounds.put(None)
+
+
+class _OneAtATime:
+    """Progress that two threads tell."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._lock = progress, threading.Lock()
+
+    def __call__(self, stage: Stage, done: int, total: int) -> None:
+        """Pass it on; raises what the other one raises."""
+        with self._lock:
+            self._progress(stage, done, total)
+
+
+def requests_of(family: str, groups: Sequence[Group], block_hash: BlockHash, limits: SubmissionLimits) -> list[TimedRequest]:
+    """Every prompt of the groups in a family's words, each with the time for it and a random stream of its own.
+
+    The stream begins at 63 bits of sha256(block hash, prompt id).
+    """
+    return [
+        TimedRequest(_request(family, prompt, block_hash), answer_seconds(prompt, family, limits))
+        for group in groups
+        for prompt in group.prompts
+    ]
+
+
+def _request(family: str, prompt: Prompt, block_hash: BlockHash) -> Request:
+    rendered = render(family, prompt)
+    stream = hashlib.sha256(f"{block_hash}/{prompt.id}".encode()).digest()
+    return Request(prompt.id, rendered.text, rendered.description or "", int.from_bytes(stream[:8]) >> 1)

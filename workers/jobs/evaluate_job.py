@@ -80,7 +80,7 @@ class EvaluationJob:
             raise InfrastructureFault(Code.COMPETITION_MISMATCH)
         database, patience = context.database, context.patience
         keeper = LeaseKeeper(Renewals(database.queue, context.heartbeat), self.claim, patience.lease, database.loop)
-        limits = patience.limits.beyond(competition.limits, competition.synthesis)
+        limits = patience.limits.beyond(competition)
         lineage = StoredLineage(database.submissions, database.loop, lambda: context.drain.overdue)
         supervisor = Supervisor(keeper=keeper, limits=limits, drain=context.drain, stop_guest=tools.sandbox.stop)
         with context.metrics.stages() as entered:

@@ -37,15 +37,15 @@ class Renewals:
 class LeaseKeeper:
     """Called from the evaluating thread; raises LeaseLost there when another worker has taken over, and whatever `end` was given.
 
-    Only progress that rises counts: a stage with another total is another piece of work. `stage` is the last one of which
-    something was heard, `progress_count` how often something new was.
+    Only progress that rises counts, in each stage by itself, since two of them run beside each other; a stage with another total is
+    another piece of work. `stage` is the last one of which something was heard, `progress_count` how often something new was.
     """
 
     def __init__(self, renewals: Renewals, claim: object, lease: timedelta, loop: asyncio.AbstractEventLoop) -> None:
         self._renewals, self._claim, self._lease, self._loop = renewals, claim, lease, loop
         self._renewed = float("-inf")
-        self._renewed_stage: Stage | None = None
-        self._total, self._done = -1, -1
+        self._renewed_stages: set[Stage] = set()
+        self._heard: dict[Stage, tuple[int, int]] = {}  # total and done
         self._end: Exception | None = None
         self.stage = Stage.CHECK
         self.progress_count = 0
@@ -55,18 +55,20 @@ class LeaseKeeper:
         self._end = reason
 
     def __call__(self, stage: Stage, done: int, total: int) -> None:
-        """Renew, unless nothing rose or the last renewal is young and of the same stage."""
+        """Renew, unless nothing rose or the last renewal is young and the stage has been told."""
         if self._end is not None:
             raise self._end
-        if (stage, total) == (self.stage, self._total) and done <= self._done:
+        known_total, known_done = self._heard.get(stage, (-1, -1))
+        if total == known_total and done <= known_done:
             return
-        self.stage, self._total, self._done = stage, total, done
+        self.stage, self._heard[stage] = stage, (total, done)
         self.progress_count += 1
         now = time.monotonic()
-        if stage is self._renewed_stage and now - self._renewed < self._lease.total_seconds() / RENEWALS_PER_LEASE:
+        if stage in self._renewed_stages and now - self._renewed < self._lease.total_seconds() / RENEWALS_PER_LEASE:
             return
         if self._is_renewed(stage, done, total):
-            self._renewed_stage, self._renewed = stage, now
+            self._renewed_stages.add(stage)
+            self._renewed = now
         self._renewals.heartbeat()
 
     def _is_renewed(self, stage: Stage, done: int, total: int) -> bool:

@@ -9,11 +9,13 @@ from typing import TypeVar
 
 import structlog
 
-from scoring.competition import SubmissionLimits, SynthesisRules
+from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault
+from workers.evaluation.deadlines import longest_answer
 from workers.evaluation.progress import Stage
 from workers.jobs.drain import Drain, Drained
 from workers.jobs.lease import LeaseKeeper
+from workers.sandbox.conversation import PATIENCE
 
 log = structlog.get_logger()
 
@@ -28,24 +30,27 @@ _GRACE_SECONDS = 5.0
 class StageLimits:
     """The longest time that each stage may go without rising progress; the time-outs of a stage's own waits are shorter.
 
-    `check` covers one answer of the hub, `fingerprint` also the search for an earlier owner and making the judges ready, `speak`
-    starting a guest and asking the reference guest whether the host is slow, beyond the model's own deadlines (see `beyond`).
+    `check` covers one answer of the hub, `fingerprint` also the search for an earlier owner and making the judges ready, `speak` and
+    `host` starting a guest, or asking the reference guest whether the host is slow, beyond the model's own deadlines (see `beyond`).
     """
 
     check: timedelta = timedelta(minutes=8)
     fetch: timedelta = timedelta(minutes=8)
     fingerprint: timedelta = timedelta(minutes=8)
-    speak: timedelta = timedelta(minutes=8)
+    speak: timedelta = timedelta(minutes=4)
     judge: timedelta = timedelta(minutes=12)
+    host: timedelta = timedelta(minutes=4)
 
     def of(self, stage: Stage) -> timedelta:
         """One stage's limit."""
         limit: timedelta = getattr(self, stage.value)
         return limit
 
-    def beyond(self, limits: SubmissionLimits, rules: SynthesisRules) -> "StageLimits":
+    def beyond(self, competition: Competition) -> "StageLimits":
         """With the time that a competition gives a model to load and to speak a batch: its deadlines are the model's, this is ours."""
-        return replace(self, speak=self.speak + timedelta(seconds=limits.load_seconds + rules.batch * limits.sample_seconds))
+        answer = max(longest_answer(family, competition.limits) for family in competition.families)
+        theirs = timedelta(seconds=competition.limits.load_seconds + competition.synthesis.batch * PATIENCE * answer)
+        return replace(self, speak=self.speak + theirs, host=self.host + theirs)
 
 
 def _always(_result: object) -> bool:

@@ -69,13 +69,12 @@ def runtime_paths() -> tuple[str, ...]:
 def for_model(
     readable: Sequence[Path],  # the model, and the parts that are pinned for its family
     place: Scratch,
-    samples: int,
+    seconds: float,
     limits: SubmissionLimits,
     rules: SynthesisRules,
 ) -> Confinement:
-    """The walls for one model and one evaluation. Processor time is bounded by the deadlines of all threads together."""
-    wall_seconds = limits.load_seconds + samples * limits.sample_seconds
-    cpu_seconds = math.ceil(wall_seconds * rules.threads) + _CPU_SLACK_SECONDS
+    """The walls for one model that may speak for so many seconds. Processor time is bounded by the deadlines of all threads together."""
+    cpu_seconds = math.ceil((limits.load_seconds + seconds) * rules.threads) + _CPU_SLACK_SECONDS
     return _walls(readable, place, limits.ram_bytes, cpu_seconds)
 
 

@@ -7,11 +7,11 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from scoring.audio.spoken import Spoken
-from scoring.competition import SubmissionLimits, SynthesisRules
+from scoring.competition import SubmissionLimits
 from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
 from scoring.report import Gate
 from scoring.synthesis.synthesiser import Request
@@ -23,6 +23,11 @@ _CONFINE_SECONDS = 30.0
 _PREPARE_SECONDS = 120.0
 """Our own libraries load in this time, or the host is too slow; it is no part of a model's or a file's deadline."""
 _KILLED_BY_LIMIT = {signal.SIGKILL, signal.SIGXCPU}
+
+_CPU_SHARE = 0.9
+"""A guest that computed until its deadline had this much of the processor; one that had less may have been stopped or starved."""
+PATIENCE = 2.0
+"""An answer is waited for so many times as long where the guest had less of the processor than it may have."""
 
 OnSample = Callable[[int, int], None]
 """Called with the number of samples spoken so far and their total; an exception from it ends the guest."""
@@ -39,9 +44,11 @@ class GuestTimedOut(Exception):
     """A model missed its deadline to load or to speak. Whose fault that is, the reference guest tells
     (`workers.sandbox.reference_guest`)."""
 
-    def __init__(self, stage: GuestStage) -> None:
+    def __init__(self, stage: GuestStage, *, withheld: bool = False) -> None:
         super().__init__(f"the model missed its deadline to {stage}")
         self.stage = stage
+        self.withheld = withheld
+        """Whether it had less of the processor than its deadline gives: it slept, or the host stopped or starved it."""
 
     @property
     def code(self) -> Code:
@@ -85,44 +92,34 @@ def _lacking(what: str, frame: Frame) -> InfrastructureFault:
 
 
 class Conversation:
-    """Confine, load, say: in this order, once each."""
+    """Confine and load, in this order, once each; then say batch after batch."""
 
-    def __init__(self, guest: GuestProcess, walls: Confinement, limits: SubmissionLimits, rules: SynthesisRules) -> None:
-        self._guest, self._walls, self._limits, self._rules = guest, walls, limits, rules
-        self._sample_bytes = 0
+    def __init__(self, guest: GuestProcess, walls: Confinement, limits: SubmissionLimits) -> None:
+        self._guest, self._walls, self._limits = guest, walls, limits
+        self._rate, self._sample_bytes = 0, 0
 
     def confine(self) -> None:
         """Let the guest build its walls and prove them; or raise InfrastructureFault."""
         confine(self._guest, self._walls)
 
-    def load(self, task: ModelTask) -> int:
-        """Load the model; return its sample rate in Hz."""
+    def load(self, task: ModelTask) -> None:
+        """Load the model."""
         prepare(self._guest, task, f"the family {task.family}")
-        frame = self._receive(GuestStage.LOAD, time.monotonic() + self._limits.load_seconds)
+        load_seconds = self._limits.load_seconds
+        (frame,) = self._receive(1, GuestStage.LOAD, load_seconds, load_seconds)
         if frame.kind is FrameKind.NOT_LOADED:
             raise SubmissionFault(Code.LOAD_FAILED, f"the model cannot be loaded: {frame.reason}")
         if frame.kind is not FrameKind.LOADED or not 0 < frame.rate <= MAX_RATE:
             raise _answered_wrongly(frame)
-        self._sample_bytes = 2 * math.ceil(self._limits.max_audio_seconds * frame.rate)
-        return frame.rate
+        self._rate, self._sample_bytes = frame.rate, 2 * math.ceil(self._limits.max_audio_seconds * frame.rate)
 
-    def say(self, requests: Sequence[Request], rate: int, on_sample: OnSample) -> Iterator[Spoken]:
-        """One result per request, in order, in the competition's batches."""
-        done = 0
-        for start in range(0, len(requests), self._rules.batch):
-            batch = requests[start : start + self._rules.batch]
-            for spoken in self._say_batch(batch, rate):
-                done += 1
-                on_sample(done, len(requests))
-                yield spoken
-
-    def _say_batch(self, batch: Sequence[Request], rate: int) -> list[Spoken]:
+    def say(self, batch: Sequence[Request], most_seconds: float) -> list[Spoken]:
+        """One result per request, in order; the whole batch must be spoken in so many seconds of the processor, and in twice of any."""
         began = time.monotonic()
-        deadline = began + self._limits.sample_seconds * len(batch)
         self._send(encode(batch), GuestStage.SAMPLE)
-        frames = [self._receive(GuestStage.SAMPLE, deadline) for _ in batch]
+        frames = self._receive(len(batch), GuestStage.SAMPLE, most_seconds, PATIENCE * most_seconds)
         seconds = (time.monotonic() - began) / len(batch)
-        return [_spoken(request, frame, rate, seconds) for request, frame in zip(batch, frames, strict=True)]
+        return [_spoken(request, frame, self._rate, seconds) for request, frame in zip(batch, frames, strict=True)]
 
     def _send(self, order: bytes, stage: GuestStage) -> None:
         try:
@@ -130,16 +127,26 @@ class Conversation:
         except (GuestDied, Malformed) as exc:
             raise self._blame(exc, stage) from exc
 
-    def _receive(self, stage: GuestStage, deadline: float) -> Frame:
-        try:
-            return self._guest.receive(deadline, self._sample_bytes)
-        except (DeadlinePassed, GuestDied, TooMuchMemory, TooManyThreads, Malformed) as exc:
-            raise self._blame(exc, stage) from exc
+    def _receive(self, count: int, stage: GuestStage, seconds: float, most_seconds: float) -> list[Frame]:
+        """So many frames, within so many seconds from now; within `most_seconds` while the guest has less of the processor than that."""
+        began, used = time.monotonic(), self._guest.cpu_seconds()
+        frames: list[Frame] = []
+        deadline = began + seconds
+        while len(frames) < count:
+            try:
+                frames.append(self._guest.receive(deadline, self._sample_bytes))
+            except DeadlinePassed as exc:
+                owed = _CPU_SHARE * seconds - (self._guest.cpu_seconds() - used)
+                left = began + most_seconds - time.monotonic()
+                if min(owed, left) <= 0.0:
+                    raise GuestTimedOut(stage, withheld=owed > 0.0) from exc
+                deadline = time.monotonic() + min(owed, left)
+            except (GuestDied, TooMuchMemory, TooManyThreads, Malformed) as exc:
+                raise self._blame(exc, stage) from exc
+        return frames
 
     def _blame(self, exc: Exception, stage: GuestStage) -> VoiceError | GuestTimedOut:
         match exc:
-            case DeadlinePassed():
-                return GuestTimedOut(stage)
             case TooMuchMemory():
                 return SubmissionFault(Code.MEMORY_EXCEEDED)
             case TooManyThreads():

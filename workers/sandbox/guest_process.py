@@ -22,8 +22,9 @@ _PATIENCE_SECONDS = 1.0
 _CHUNK = 1 << 16
 _LOG_BYTES = 1 << 16
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_THREADS, _RSS = 17, 21
-"""Places in /proc/PID/stat after the name: number of threads, and pages held."""
+_USER, _SYSTEM, _THREADS, _RSS = 11, 12, 17, 21
+"""Places in /proc/PID/stat after the name: ticks of processor time, number of threads, and pages held."""
+_TICKS = os.sysconf("SC_CLK_TCK")
 _MAX_THREADS = 512
 
 
@@ -61,6 +62,7 @@ def clean_environment(room: Path, threads: int) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "OMP_NUM_THREADS": count,
+        "OMP_WAIT_POLICY": "passive",  # threads that spin while they wait take the processor from the judges beside them
         "OPENBLAS_NUM_THREADS": count,
         "MKL_NUM_THREADS": count,
     }
@@ -176,14 +178,22 @@ class GuestProcess:
 
     def _watch(self) -> None:
         """Bound the memory held, mapped files included (RLIMIT_DATA bounds the memory asked for), the scratch folder, and threads."""
-        stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8", errors="replace")
-        fields = stat.rpartition(")")[2].split()  # from the third on: the second is a name that the guest chooses
+        fields = self._stat()
         if int(fields[_RSS]) * _PAGE > self._ram_bytes:
             raise TooMuchMemory
         if int(fields[_THREADS]) > _MAX_THREADS:
             raise TooManyThreads
         if self._scratch.bytes_used() > self._scratch_bytes:
             raise TooMuchMemory
+
+    def _stat(self) -> list[str]:
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return stat.rpartition(")")[2].split()  # from the third on: the second is a name that the guest chooses
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all its threads so far; it may have ended, and must not have been waited for."""
+        fields = self._stat()
+        return (int(fields[_USER]) + int(fields[_SYSTEM])) / _TICKS
 
     def kill(self) -> None:
         """End the guest now, from any thread."""

@@ -6,7 +6,8 @@ secret in reach. The kernel keeps them (Landlock, seccomp, resource limits, name
 them before it reads a model's first byte, and without that proof nothing runs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -50,6 +51,52 @@ class Sandbox:
     def _hold(self, guest: GuestProcess | None) -> None:
         self._guest = guest
 
+    @contextmanager
+    def guest(
+        self,
+        model_dir: Path,
+        family: str,
+        limits: SubmissionLimits,
+        rules: SynthesisRules,
+        *,
+        parts: Path | None,
+        seconds: float,
+    ) -> Iterator[Conversation]:
+        """A fresh guest that has loaded a model; all its answers together may take `seconds`. No process is left behind in any case.
+
+        `parts` is the folder of what is pinned for the family, where anything is.
+
+        Raises SubmissionFault (LOAD_FAILED, MEMORY_EXCEEDED), InfrastructureFault (SANDBOX_UNAVAILABLE, LIBRARY_MISSING, HOST_TOO_SLOW,
+        WORKER_ERROR) and GuestTimedOut.
+        """
+        model, pinned = model_dir.resolve(), parts.resolve() if parts else None
+        with scratch(self._root.resolve()) as place:
+            walls = confinement.for_model([path for path in (model, pinned) if path], place, seconds, limits, rules)
+            try:
+                guest = GuestProcess(self._program, place, rules.threads, limits.ram_bytes, confinement.SCRATCH_BYTES)
+            except OSError as exc:
+                raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, f"no guest can be started: {exc.strerror}") from exc
+            try:
+                with guest:
+                    self._guest = guest
+                    talk = Conversation(guest, walls, limits)
+                    talk.confine()
+                    talk.load(
+                        ModelTask(
+                            family=family,
+                            model_dir=str(model),
+                            parts=str(pinned) if pinned else None,
+                            threads=rules.threads,
+                            dtype=rules.dtype,
+                            max_seconds=limits.max_audio_seconds,
+                        )
+                    )
+                    yield talk
+            finally:
+                self._guest = None
+                if guest.log:
+                    log.info("a guest's own output", family=family, text=guest.log)
+
     def speak(
         self,
         model_dir: Path,
@@ -61,35 +108,15 @@ class Sandbox:
         parts: Path | None = None,
         on_sample: OnSample,
     ) -> tuple[Spoken, ...]:
-        """Load a model in a fresh guest and let it say every request; one result per request, in order.
+        """Let one guest say every request, each within `limits.sample_seconds`; one result per request, in order.
 
-        `parts` is the folder of what is pinned for the family, where anything is.
-
-        Raises SubmissionFault (LOAD_FAILED, GENERATION_FAILED, MEMORY_EXCEEDED, OUTPUT_TOO_LARGE), InfrastructureFault
-        (SANDBOX_UNAVAILABLE, HOST_TOO_SLOW, WORKER_ERROR) and GuestTimedOut. No process is left behind in any case.
+        Raises what `guest` raises, also where it does not speak as it must (GENERATION_FAILED, OUTPUT_TOO_LARGE).
         """
-        model, pinned = model_dir.resolve(), parts.resolve() if parts else None
-        with scratch(self._root.resolve()) as place:
-            walls = confinement.for_model([path for path in (model, pinned) if path], place, len(requests), limits, rules)
-            try:
-                guest = GuestProcess(self._program, place, rules.threads, limits.ram_bytes, confinement.SCRATCH_BYTES)
-            except OSError as exc:
-                raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, f"no guest can be started: {exc.strerror}") from exc
-            try:
-                with guest:
-                    self._guest = guest
-                    talk = Conversation(guest, walls, limits, rules)
-                    talk.confine()
-                    task = ModelTask(
-                        family=family,
-                        model_dir=str(model),
-                        parts=str(pinned) if pinned else None,
-                        threads=rules.threads,
-                        dtype=rules.dtype,
-                        max_seconds=limits.max_audio_seconds,
-                    )
-                    return tuple(talk.say(requests, talk.load(task), on_sample))
-            finally:
-                self._guest = None
-                if guest.log:
-                    log.info("a guest's own output", family=family, text=guest.log)
+        spoken: list[Spoken] = []
+        with self.guest(model_dir, family, limits, rules, parts=parts, seconds=limits.sample_seconds * len(requests)) as talk:
+            for start in range(0, len(requests), rules.batch):
+                batch = requests[start : start + rules.batch]
+                for item in talk.say(batch, limits.sample_seconds * len(batch)):
+                    spoken.append(item)
+                    on_sample(len(spoken), len(requests))
+        return tuple(spoken)

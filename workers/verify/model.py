@@ -8,10 +8,11 @@ from scoring.audio.spoken import Spoken
 from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import fingerprint
 from scoring.receipts.audit import Difference, ReceiptPart
-from scoring.report import SampleReport
+from scoring.report import Gate, SampleReport
 from workers.evaluation.obtain import LocalModel, fetch, open_folder
 from workers.evaluation.progress import Progress, Stage
-from workers.evaluation.speech import requests_of, speak
+from workers.evaluation.speaking import speak
+from workers.evaluation.speech import requests_of
 from workers.evaluation.tools import Tools
 from workers.verify.audio import choose, is_same_hardware, judge_again
 from workers.verify.receipt import Case, VerifyOutcome
@@ -56,11 +57,11 @@ def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Too
     chosen = None if case.report is None else choose(case.report, case.groups, sample)
     # A batch's arithmetic depends on its neighbours: with batches of several, all must be spoken.
     groups = case.groups if chosen is None or case.competition.synthesis.batch > 1 else chosen.groups
-    requests = requests_of(model.family, groups, case.statement.subject.block_hash)
-    said = speak(model, requests, case.competition, tools, progress)
+    requests = requests_of(model.family, groups, case.statement.subject.block_hash, case.competition.limits)
+    said = {spoken.prompt_id: spoken for spoken in speak(model, requests, case.competition, tools, progress)}
     if chosen is None:
         return _other_verdict(case, None, "it spoke every prompt")
-    return _compare(case, chosen, {spoken.prompt_id: spoken for spoken in said}, tools, progress)
+    return _compare(case, chosen, said, tools, progress)
 
 
 def _model(case: Case, folder: Path | None, tools: Tools, progress: Progress) -> LocalModel:
@@ -71,10 +72,16 @@ def _model(case: Case, folder: Path | None, tools: Tools, progress: Progress) ->
 
 
 def _compare(case: Case, chosen: ReceiptPart, said: dict[str, Spoken], tools: Tools, progress: Progress) -> VerifyOutcome:
+    late = {sample.prompt_id for sample in chosen.report.samples if Gate.TIMEOUT in {sample.gate, said[sample.prompt_id].failure}}
     if not is_same_hardware(case):
         own = {sample.prompt_id: said[sample.prompt_id] for sample in chosen.report.samples}
-        return judge_again(case, chosen, own, tools.panel, progress)
-    return VerifyOutcome(tuple(row for sample in chosen.report.samples for row in _other_sound(sample, said[sample.prompt_id])))
+        found = judge_again(case, chosen, own, tools.panel, progress)
+        return VerifyOutcome(notes=found.notes, not_comparable=found.differences) if late else found
+    rows = [(sample, row) for sample in chosen.report.samples for row in _other_sound(sample, said[sample.prompt_id])]
+    return VerifyOutcome(
+        tuple(row for sample, row in rows if sample.prompt_id not in late),
+        not_comparable=tuple(row for sample, row in rows if sample.prompt_id in late),
+    )
 
 
 def _other_sound(sample: SampleReport, said: Spoken) -> list[Difference]:

@@ -191,6 +191,7 @@ def _report(found: ScoredModel) -> dict[str, Any]:
         "competition_hash": found.seed.rules.hash,
         "speak_seconds": found.speech.speak_seconds,
         "judge_seconds": found.speech.judge_seconds,
+        "seconds": found.speech.seconds,
         **report,
     }
 

@@ -1,0 +1,120 @@
+"""Sounds are judged while the next ones are spoken, and nothing of the report shows it."""
+
+import json
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import psutil
+import pytest
+
+from neurons.localnet import models
+from neurons.localnet.network import COMPETITION
+from prompts.groups import Group
+from scoring.audio.spoken import Spoken
+from scoring.competition import Competition, load
+from scoring.errors import Code, InfrastructureFault, SubmissionFault
+from scoring.progress import NO_PROGRESS
+from scoring.receipts.receipt import listed
+from scoring.report import Gate
+from scoring.types import BlockHash, RoundNumber
+from workers.evaluation.obtain import LocalModel
+from workers.evaluation.progress import Stage
+from workers.evaluation.speech import judge_model
+from workers.evaluation.tools import Tools, open_tools
+
+HASH = BlockHash("0x" + "5a" * 32)
+
+
+@pytest.fixture(scope="module")
+def rules() -> Competition:
+    """Two single samples and a pair of one voice."""
+    demo = load(COMPETITION).at(RoundNumber(0))
+    return demo.model_copy(update={"round": demo.round.model_copy(update={"single": 2, "voice": 1})})
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
+    """Real ones."""
+    return open_tools("http://127.0.0.1", tmp_path_factory.mktemp("tools"))
+
+
+@pytest.fixture
+def clear(tmp_path: Path) -> LocalModel:
+    """A voice of the demo."""
+    return LocalModel(models.build(tmp_path / "models")["clear"], "espeak")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """No guest, and no thread that judges."""
+    before = psutil.Process().children()
+    yield
+    assert [child for child in psutil.Process().children() if child not in before] == []
+    assert [thread.name for thread in threading.enumerate() if "judges" in thread.name] == []
+
+
+def test_the_report_is_that_of_judging_afterwards(tools: Tools, rules: Competition, clear: LocalModel) -> None:
+    """The same bytes, and progress of both stages that rises to its end."""
+    told: list[tuple[Stage, int, int]] = []
+    found = judge_model(clear, HASH, rules, tools, lambda stage, done, total: told.append((stage, done, total)))
+    groups = rules.groups(HASH)
+    afterwards = tools.panel(rules.profile).judge(groups, found.spoken, rules, NO_PROGRESS)
+    assert listed(found.report.samples) == listed(afterwards.samples)
+    assert found.report == afterwards
+    for stage in (Stage.SPEAK, Stage.JUDGE):
+        counts = [done for heard, done, total in told if heard is stage and total == 4]
+        assert (counts == sorted(counts), counts[-1]) == (True, 4)
+    assert found.seconds >= max(found.speak_seconds, found.judge_seconds)
+
+
+class Listener:
+    """Judges nothing: takes one batch of sounds, then fails or goes on to the end."""
+
+    def __init__(self, fault: Exception | None) -> None:
+        self.fault, self.heard = fault, 0
+
+    def __call__(self, *_: object) -> "Listener":
+        return self
+
+    def listen(self, _groups: Sequence[Group], arrivals: Iterable[Sequence[Spoken]], *_: object) -> str:
+        """The number of sounds, as a report."""
+        for arrived in arrivals:
+            self.heard += len(arrived)
+            if self.fault is not None:
+                raise self.fault
+        return "judged"
+
+
+def test_a_judge_that_fails_ends_the_guest(tools: Tools, rules: Competition, clear: LocalModel) -> None:
+    """Nobody waits for the other samples of a model that cannot be judged now."""
+    many = rules.model_copy(update={"round": rules.round.model_copy(update={"single": 40})})
+    listener = Listener(InfrastructureFault(Code.JUDGE_UNAVAILABLE, "it broke"))
+    spoken: list[int] = []
+    with pytest.raises(InfrastructureFault, match="it broke"):
+        judge_model(
+            clear, HASH, many, replace(tools, panel=cast(Any, listener)), lambda _stage, done, _total: spoken.append(done)
+        )
+    assert max(spoken) < 42
+
+
+def test_a_model_that_is_refused_is_not_judged_to_the_end(tools: Tools, rules: Competition, tmp_path: Path) -> None:
+    """What the judges heard of it until then is no evaluation."""
+    pickled = models.build(tmp_path / "models")["clear"]
+    (pickled / "config.json").write_text("{}", encoding="utf-8")
+    listener = Listener(None)
+    with pytest.raises(SubmissionFault) as caught:
+        judge_model(LocalModel(pickled, "espeak"), HASH, rules, replace(tools, panel=cast(Any, listener)), NO_PROGRESS)
+    assert (caught.value.code, listener.heard) == (Code.LOAD_FAILED, 0)
+
+
+def test_why_samples_failed_is_in_the_report(tools: Tools, rules: Competition, clear: LocalModel) -> None:
+    """In the words of the guest's own family, beside the gate."""
+    path = clear.folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(config | {"voices": dict.fromkeys(config["voices"], "no-such-voice")}), encoding="utf-8")
+    report = judge_model(clear, HASH, rules, tools, NO_PROGRESS).report
+    told = (Gate.GENERATION_FAILED, "ValueError: espeak-ng has no voice 'no-such-voice'")
+    assert [(sample.gate, sample.reason) for sample in report.samples] == [told] * 4
