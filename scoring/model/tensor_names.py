@@ -1,6 +1,6 @@
 """Which tensors of a folder can reach its sound, under names that do not depend on how they were saved."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,7 +11,7 @@ from scoring.model.safetensors_header import TensorSpan, read_header
 from scoring.synthesis.manifest import Identity
 
 MAX_HEADER_BYTES = 100_000_000
-_VOCABULARY_BYTES = 32 << 20
+_VOCABULARY_BYTES = _INDEX_BYTES = 32 << 20
 _LENGTH, _DIRECTION = ".weight_g", ".weight_v"
 _PARAMETRIZED = {".parametrizations.weight.original0": _LENGTH, ".parametrizations.weight.original1": _DIRECTION}
 """How torch's newer weight norm names what its older one named otherwise."""
@@ -32,23 +32,41 @@ def speaking(model_dir: Path, identity: Identity) -> list[Speaking]:
 
     Raises SubmissionFault: WEIGHTS_MISSING without any file, HEADER_INVALID for a broken one and for a tensor that occurs twice.
     """
-    paths = sorted(model_dir.rglob("*.safetensors"))
-    if not paths:
+    headers = {path: read_header(path, MAX_HEADER_BYTES) for path in sorted(model_dir.rglob("*.safetensors"))}
+    if not headers:
         raise SubmissionFault(Code.WEIGHTS_MISSING)
+    for folder in sorted({path.parent for path in headers}):
+        _check_shards(folder, {path.name: spans for path, spans in headers.items() if path.parent == folder})
     found: dict[str, Speaking] = {}
-    for path in paths:
-        folder = path.parent.relative_to(model_dir).as_posix()
-        for span in read_header(path, MAX_HEADER_BYTES):
+    for path, spans in headers.items():
+        inside = path.parent.relative_to(model_dir).as_posix()
+        for span in spans:
             name = _canonical_name(span.name, identity.prefix)
             if any(fnmatchcase(name, pattern) for pattern in identity.unused):
                 continue
-            full = name if folder == "." else f"{folder}/{name}"
+            full = name if inside == "." else f"{inside}/{name}"
             if full in found:
                 raise SubmissionFault(Code.HEADER_INVALID, "a tensor occurs twice, in two files or under two names")
             found[full] = Speaking(full, path, span)
     if identity.embedding in found:
         found[identity.embedding] = _reached(found[identity.embedding], model_dir / identity.vocabulary)
     return sorted(_with_rows(found), key=lambda tensor: tensor.name)
+
+
+def _check_shards(folder: Path, headers: Mapping[str, Sequence[TensorSpan]]) -> None:
+    """Refuse several files whose index does not name every tensor in its file: what no index names is loaded by nobody."""
+    if len(headers) == 1:
+        return
+    held = {span.name: name for name, spans in headers.items() for span in spans}
+    index = next(iter(sorted(folder.glob("*.safetensors.index.json"))), None)
+    try:
+        fields = {} if index is None else strict_json.read_object(index.read_bytes(), _INDEX_BYTES)
+    except ValueError as exc:
+        raise SubmissionFault(Code.HEADER_INVALID, f"the index of the weights cannot be read: {exc}") from exc
+    if fields.get("weight_map") != held or sum(map(len, headers.values())) != len(held):
+        raise SubmissionFault(
+            Code.HEADER_INVALID, "the weights lie in several files, and no index names each tensor once, with its file"
+        )
 
 
 def _canonical_name(name: str, prefix: str) -> str:

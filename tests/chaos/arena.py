@@ -34,6 +34,7 @@ _DISPATCH_SECONDS = 0.4
 _RETRY_FIRST_SECONDS = 0.2
 _CLOCK_SECONDS = 2 * 3600.0
 _FAILING_ANSWERS = 4
+_LIES = ("404", "416", "empty", "page", "short", "other")
 _DUPLICATES = 20
 _CERTIFIED = timedelta(days=1)
 _DOWN_SECONDS = 0.3
@@ -80,7 +81,7 @@ class Arena:
                 self._disturb_redis(planned.fault)
             case Fault.RESTART_POSTGRES:
                 self._crash_postgres()
-            case Fault.HUB_429 | Fault.HUB_503 | Fault.HUB_CUT:
+            case Fault.HUB_429 | Fault.HUB_503 | Fault.HUB_CUT | Fault.HUB_LIES:
                 self._fail_hub(planned.fault)
 
     def heal(self) -> None:
@@ -171,11 +172,14 @@ class Arena:
         self.postgres = start_postgres(self.folder / "postgres")
 
     def _fail_hub(self, fault: Fault) -> None:
+        if fault is Fault.HUB_LIES:
+            self._control(dict.fromkeys(_LIES, 1), only="/resolve/")
+            return
         kind = {Fault.HUB_429: "429", Fault.HUB_503: "503", Fault.HUB_CUT: "cut"}[fault]
         self._control({kind: _FAILING_ANSWERS})
 
-    def _control(self, failures: Mapping[str, int]) -> None:
-        body = json.dumps({"failures": failures}).encode()
+    def _control(self, failures: Mapping[str, int], only: str = "") -> None:
+        body = json.dumps({"failures": failures, "only": only}).encode()
         request = urllib.request.Request(f"{self.hub_url}/control", body, method="PUT")  # noqa: S310  # loopback
         with urllib.request.urlopen(request, timeout=5):  # noqa: S310
             return

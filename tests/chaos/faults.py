@@ -20,6 +20,7 @@ class Fault(StrEnum):
     HUB_429 = "the hub answers 429"
     HUB_503 = "the hub answers 503"
     HUB_CUT = "the hub breaks connections off"
+    HUB_LIES = "the hub gives other bytes than it lists"
     DUPLICATES = "deliver wake-ups twenty times over"
 
 

@@ -31,6 +31,9 @@ def write(folder: Path, shards: dict[str, Tensors], config: object = CONFIG) -> 
     folder.mkdir()
     for name, shard in shards.items():
         save_file(shard, folder / name)
+    if len(shards) > 1:
+        index = {tensor: name for name, shard in shards.items() for tensor in shard}
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}), encoding="ascii")
     (folder / "config.json").write_text(config if isinstance(config, str) else json.dumps(config), encoding="utf-8")
     return folder
 
@@ -140,7 +143,29 @@ def test_a_config_with_two_readings_has_none(tmp_path: Path, raw: str, reason: s
 def test_a_tensor_in_two_files(tmp_path: Path) -> None:
     """Which of two is meant cannot be known."""
     folder = write(tmp_path / "two", {"1.safetensors": tensors(), "2.safetensors": tensors()})
-    with pytest.raises(SubmissionFault, match="a tensor occurs twice"):
+    with pytest.raises(SubmissionFault, match="names each tensor once"):
+        of(folder)
+
+
+@pytest.mark.parametrize(
+    ("index", "reason"),
+    [
+        pytest.param(None, "no index names each tensor", id="no index"),
+        pytest.param({"a": "1.safetensors"}, "no index names each tensor", id="a tensor that it does not name"),
+        pytest.param({"a": "1.safetensors", "b": "1.safetensors"}, "no index names each tensor", id="in another file"),
+        pytest.param("{", "cannot be read", id="not JSON"),
+    ],
+)
+def test_shards_that_nobody_would_load(tmp_path: Path, index: object, reason: str) -> None:
+    """They would only tell two copies apart."""
+    shards = {f"{number}.safetensors": {name: np.ones(1, np.float32)} for number, name in ((1, "a"), (2, "b"))}
+    folder = write(tmp_path / "two", shards)
+    path = folder / "model.safetensors.index.json"
+    if index is None:
+        path.unlink()
+    else:
+        path.write_text(index if isinstance(index, str) else json.dumps({"weight_map": index}), encoding="ascii")
+    with pytest.raises(SubmissionFault, match=reason):
         of(folder)
 
 
