@@ -22,7 +22,6 @@ from neurons.cli.main import app
 from neurons.devchain import operations
 from neurons.devchain.genesis import RAO
 from neurons.devchain.substrate import DevSubstrate
-from neurons.localnet import models
 from neurons.localnet.network import COMPETITION, NETUID
 from neurons.localnet.repositories import is_private
 from neurons.model_queue import daemon
@@ -49,7 +48,6 @@ def validator(tmp_path: Path) -> bt.Wallet:
 def place(tmp_path: Path, validator: bt.Wallet) -> Iterator[tuple[Path, str]]:
     """A folder as `make demo` leaves it beside the repository's own files, and the hub's URL; the rounds are as small as can be."""
     demo, address = tmp_path / ".voice" / "demo", validator.hotkey.ss58_address
-    models.build(demo / "models")
     rules = tmp_path / "neurons" / "localnet" / "competition.toml"
     rules.parent.mkdir(parents=True)
     groups = "single = 5\ncounterfactual = 0\nvoice = 1"
@@ -87,7 +85,7 @@ def script(api: str, hub: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 async def test_every_line_of_it_works_on_a_development_chain(
     place: tuple[Path, str],
     listen: Callable[[ApiSettings], str],

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from neurons.cli.pages import Check, write_or_check
 from neurons.settings import MinerSettings
 from scoring.errors import Code, PlatformError
 from scoring.synthesis.families import FAMILIES
@@ -31,6 +32,16 @@ Files = Annotated[
 @app.callback()
 def family() -> None:
     """The kinds of models that a competition can admit."""
+
+
+@app.command()
+def docs(
+    out: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("docs/families.md"), check: Check = False
+) -> None:
+    """Render docs/families.md from the families' manifests."""
+    from scoring.synthesis.page import render
+
+    write_or_check({out: render()}, check, "voice family docs")
 
 
 @app.command()
