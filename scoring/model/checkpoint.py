@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path, PosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 import torch
 
@@ -109,16 +109,22 @@ def _load(source: Path) -> object:
 
 
 def _mapping(found: object) -> dict[object, torch.Tensor]:
-    """The mapping to tensors that a checkpoint is, or that it holds where it also notes how it was trained."""
-    inner = list(found.values()) if isinstance(found, dict) else []
-    mappings = [
-        value
-        for value in (found, *inner)
-        if isinstance(value, dict) and value and all(isinstance(tensor, torch.Tensor) for tensor in value.values())
-    ]
+    """The mapping to tensors that a checkpoint is, or that it holds where it also notes how it was trained.
+
+    Of a model and the moving average of what was trained of it (`model` and `ema`), the average counts.
+    """
+    inner = found if isinstance(found, dict) and not _is_mapping(found) else {"model": found}
+    mappings: dict[object, dict[object, torch.Tensor]] = {name: value for name, value in inner.items() if _is_mapping(value)}
+    if mappings.keys() == {"model", "ema"}:
+        return mappings["model"] | mappings["ema"]
     if len(mappings) != 1:
         raise _refused("it is not a mapping of names to tensors")
-    return mappings[0]
+    (only,) = mappings.values()
+    return only
+
+
+def _is_mapping(value: object) -> TypeGuard[dict[object, torch.Tensor]]:
+    return isinstance(value, dict) and bool(value) and all(isinstance(tensor, torch.Tensor) for tensor in value.values())
 
 
 def _plain(name: object) -> str:

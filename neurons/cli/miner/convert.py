@@ -7,7 +7,12 @@ import typer
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(help="What training saved: for a Piper voice its .onnx file, or its checkpoint.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="What training saved: of Piper the .onnx file or a checkpoint, of Pocket TTS the run's folder or a checkpoint."
+        ),
+    ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The model's folder to write, new.")],
     family: Annotated[str, typer.Option("--family", help="The family whose converter reads it.")],
     licence: Annotated[

@@ -32,7 +32,7 @@ _MOST_TOKENS = 400
 """Of one piece: a tokenizer that gives more would only take time."""
 _FADE_SECONDS = 0.005
 """A decoder that begins anew begins with a step, which is heard as a click."""
-_TRAINING_ONLY = ("loss_weighting.", "latent_stats_num_updates")
+TRAINING_ONLY = ("loss_weighting.", "latent_stats_num_updates")
 """Beginnings of names of tensors that no sound depends on; a repository may hold them."""
 _SIZES = frozenset(
     [
@@ -199,7 +199,7 @@ def _talker_model(model_dir: Path, config: PocketTTSConfig, dtype: torch.dtype) 
     )
     model: PocketTTSForConditionalGeneration
     model, found = loaded  # what `output_loading_info` adds is not in the declared type
-    missing = sorted(name for name in found["missing_keys"] if not name.startswith(_TRAINING_ONLY))
+    missing = sorted(name for name in found["missing_keys"] if not name.startswith(TRAINING_ONLY))
     if found["unexpected_keys"] or missing or found["mismatched_keys"]:
         raise ValueError(
             f"tensors too many: {sorted(found['unexpected_keys'])[:3]}, missing: {missing[:3]}, "

@@ -15,15 +15,10 @@ from transformers import (
     PocketTTSForConditionalGeneration,
 )
 
+from scoring.synthesis.pocket_tts.official import AUDIO_TOKENS
+
 LATENT_DIM = 4
 _LETTERS = [chr(code) for code in range(32, 127)]
-AUDIO_TOKENS = {
-    "audio_prompt_token": "<|audio_prompt|>",
-    "audio_latent_token": "<|audio_latent|>",
-    "audio_prompt_bos_token": "<|audio_prompt_bos|>",
-    "audio_bos_token": "<|audio_bos|>",
-}
-"""The tokens after those of text, in the order of their ids, by transformers' names for them."""
 
 
 def build(folder: Path, *, seed: int = 0, end_logit: float = 0.0, end_spread: float = 0.0, **sizes: object) -> None:
@@ -54,10 +49,7 @@ def _config(sizes: dict[str, object]) -> PocketTTSConfig:
         "intermediate_size": 32,
         "latent_dim": LATENT_DIM,
         "pad_token_id": 0,
-        "audio_prompt_token_id": first,
-        "audio_latent_token_id": first + 1,
-        "audio_prompt_bos_token_id": first + 2,
-        "audio_bos_token_id": first + 3,
+        **{f"{name}_id": first + number for number, name in enumerate(AUDIO_TOKENS)},
         "flow_head_config": {
             "hidden_size": 16,
             "num_hidden_layers": 2,
