@@ -7,10 +7,11 @@ import bittensor as bt
 
 from neurons.chain.commitment import Commitment, encode
 from scoring.competition import Competition
+from scoring.errors import SubmissionFault
 from scoring.model.fingerprint import TAG_BYTES, Fingerprint, fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.types import ContentHash, PublicKey, Tag
-from workers.hub.inspect import FolderSource, inspect
+from workers.hub.inspect import FolderSource, inspect, look_into
 
 _NAME_DIGITS = 8
 
@@ -28,7 +29,22 @@ class CheckedModel:
 def check_folder(folder: Path, competition: Competition) -> CheckedModel:
     """Run the validator's own checks on a folder; raises SubmissionFault with the code that a validator would record."""
     source = FolderSource(folder)
-    family = inspect(source, competition, NO_PROGRESS)
+    return _checked(folder, source, inspect(source, competition, NO_PROGRESS))
+
+
+def look_into_folder(folder: Path, competition: Competition) -> tuple[CheckedModel | None, tuple[SubmissionFault, ...]]:
+    """The same checks, to the end: the model where there is no fault, else every fault, that which a validator would record first."""
+    source = FolderSource(folder)
+    found = look_into(source, competition, NO_PROGRESS)
+    if found.family is None or found.faults:
+        return None, found.faults
+    try:
+        return _checked(folder, source, found.family), ()
+    except SubmissionFault as fault:
+        return None, (fault,)
+
+
+def _checked(folder: Path, source: FolderSource, family: str) -> CheckedModel:
     total = sum(file.size for file in source.files)
     return CheckedModel(family, len(source.files), total, fingerprint(folder, NO_PROGRESS))
 

@@ -98,11 +98,14 @@ class Panel:
         arrivals: Iterable[Sequence[Spoken]],
         competition: Competition,
         progress: Callable[[int, int], None],
+        *,
+        is_alone: Callable[[], bool] = lambda: True,
     ) -> EvaluationReport:
         """Judge each group as soon as all of it has arrived; a prompt without audio is a failed generation, never left out.
 
-        The groups may be some of those that the panel was built for: no group's numbers depend on another's, nor on when it arrived.
-        `progress(done, total)` is told after each few samples. Raises InfrastructureFault when a judge fails.
+        Where it is not alone, one lane's processor is left to whoever speaks beside it. The groups may be some of those that the panel
+        was built for: no group's numbers depend on another's, nor on when it arrived. `progress(done, total)` is told after each few
+        samples. Raises InfrastructureFault when a judge fails.
         """
         total = sum(len(group.prompts) for group in groups)
         spoken: dict[str, Spoken] = {}
@@ -110,7 +113,9 @@ class Panel:
         for complete in _complete(groups, arrivals, spoken):
             for part in self._batches(complete):
                 with deterministic():
-                    judged |= self._judge(part, spoken, competition.limits)
+                    judged |= self._judge(
+                        part, spoken, competition.limits, self._lanes if is_alone() else max(1, self._lanes - 1)
+                    )
                 progress(len(judged), total)
         return report(self.identity, groups, judged, ScoreRules(self._anchors, competition.factors))
 
@@ -125,7 +130,9 @@ class Panel:
         if part:
             yield part
 
-    def _judge(self, groups: Sequence[Group], spoken: Mapping[str, Spoken], limits: SubmissionLimits) -> dict[str, JudgedSample]:
+    def _judge(
+        self, groups: Sequence[Group], spoken: Mapping[str, Spoken], limits: SubmissionLimits, lanes: int
+    ) -> dict[str, JudgedSample]:
         judged: dict[str, JudgedSample] = {}
         heard: dict[str, Utterance] = {}
         for group in groups:
@@ -136,16 +143,16 @@ class Panel:
                         heard[prompt.id] = Utterance(prompt, group, clip)
                     case Gate() as gate:
                         judged[prompt.id] = _judged(gate, {}, said)
-        for prompt_id, metrics in self._measure(groups, heard).items():
+        for prompt_id, metrics in self._measure(groups, heard, lanes).items():
             words = escaped(self.judges.heard(heard[prompt_id].clip))
             judged[prompt_id] = _judged(gate_of(metrics, self._anchors), metrics, spoken[prompt_id], words)
         return judged
 
-    def _measure(self, groups: Sequence[Group], heard: Mapping[str, Utterance]) -> dict[str, Metrics]:
+    def _measure(self, groups: Sequence[Group], heard: Mapping[str, Utterance], lanes: int) -> dict[str, Metrics]:
         """All judges' metrics of each utterance, by prompt id."""
         batch = list(heard.values())
         found: dict[str, dict[str, float]] = {prompt_id: {} for prompt_id in heard}
-        with ThreadPoolExecutor(self._lanes) as pool:
+        with ThreadPoolExecutor(lanes) as pool:
             for measured in pool.map(lambda judge: judge.measure(batch), self.judges.single):
                 for utterance, metrics in zip(batch, measured, strict=True):
                     found[utterance.prompt.id] |= metrics

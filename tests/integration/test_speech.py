@@ -79,7 +79,7 @@ class Listener:
     def __call__(self, *_: object) -> "Listener":
         return self
 
-    def listen(self, _groups: Sequence[Group], arrivals: Iterable[Sequence[Spoken]], *_: object) -> str:
+    def listen(self, _groups: Sequence[Group], arrivals: Iterable[Sequence[Spoken]], *_: object, **__: object) -> str:
         """The number of sounds, as a report."""
         for arrived in arrivals:
             self.heard += len(arrived)

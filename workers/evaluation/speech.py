@@ -53,7 +53,8 @@ def judge_model(
     began = time.monotonic()
     answers = speak(model, asked, competition, tools, told)
     with ThreadPoolExecutor(1, "judges") as pool, _Arrivals() as arrivals, closing(answers):
-        listen = partial(panel.listen, groups, arrivals, competition, partial(told, Stage.JUDGE))
+        heard = partial(told, Stage.JUDGE)
+        listen = partial(panel.listen, groups, arrivals, competition, heard, is_alone=lambda: arrivals.has_ended)
         judging = pool.submit(contextvars.copy_context().run, listen)
         for said in answers:
             spoken[said.prompt_id] = said
@@ -83,6 +84,7 @@ class _Arrivals:
     def __init__(self) -> None:
         self._sounds: SimpleQueue[Spoken | None] = SimpleQueue()
         self._is_cut = False
+        self.has_ended = False
         self.judge_seconds = 0.0
 
     def put(self, said: Spoken) -> None:
@@ -106,7 +108,7 @@ class _Arrivals:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._is_cut = kind is not None
+        self.has_ended, self._is_cut = True, kind is not None
         self._sounds.put(None)
 
 

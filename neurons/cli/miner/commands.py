@@ -1,17 +1,14 @@
 """`voice miner`: convert, check, score, publish, commit and watch a model; or let a daemon do all of it."""
 
 import asyncio
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from neurons.chain.types import included_in
-from neurons.cli.miner import convert, run, score, status, validate
-from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, answer, given, keys_of, open_chain, shared_options
+from neurons.cli.miner import check, run, score, status, validate
+from neurons.cli.options import ChainOptions, CompetitionFile, given, keys_of, open_chain, shared_options
 from neurons.settings import MinerSettings
 from scoring.competition import Competition, load
 from scoring.types import Block
@@ -19,36 +16,13 @@ from scoring.types import Block
 if TYPE_CHECKING:
     import bittensor as bt
 
-    from neurons.miner.model_check import CheckedModel
-
 app = typer.Typer(help="The miner's tools.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="The model's folder.")]
 Repo = Annotated[str, typer.Option("--repo", help="<namespace>/<name> on the model hub.")]
 
 
-@app.command()
-def check(folder: Folder, competition: CompetitionFile = None, as_json: AsJson = False) -> None:
-    """Run the validator's checks on a model folder, without running the model."""
-    from neurons.miner.model_check import check_folder
-
-    found = check_folder(folder, _rules(competition))
-    answer(as_json, asdict(found), lambda: _show_checked(found))
-
-
-def _show_checked(found: "CheckedModel") -> None:
-    table = Table("", "", show_header=False, box=None)
-    for name, value in (
-        ("family", found.family),
-        ("files", f"{found.files}, {found.total_bytes:,} bytes"),
-        ("content hash", found.prints.content),
-        ("tensors hash", found.prints.tensors),
-    ):
-        table.add_row(name, value)
-    Console(soft_wrap=True).print(table, "A validator accepts this folder.", sep="\n")
-
-
-app.command("convert")(convert.convert)
+app.command("check")(check.check)
 app.command("score")(score.score)
 app.command("validate")(validate.validate)
 app.command("run")(run.run)

@@ -5,7 +5,6 @@ import json
 import re
 import secrets
 import tempfile
-import wave
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from neurons.cli.miner.check import write_wav
 from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, answer, open_chain, shared_options
 from neurons.cli.output import plain, prints_aside, stages
 from neurons.settings import MinerSettings
@@ -224,10 +224,7 @@ def _keep(folder: Path, report: Mapping[str, Any], spoken: "Mapping[str, Spoken]
     with _writing(folder):
         (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         for prompt_id, said in spoken.items():
-            if said.pcm:
-                with wave.open(str(folder / f"{prompt_id}.wav"), "wb") as file:
-                    file.setparams((1, 2, said.rate, 0, "NONE", ""))
-                    file.writeframes(said.pcm)
+            write_wav(folder / f"{prompt_id}.wav", said)
 
 
 def _show(found: ScoredModel) -> None:

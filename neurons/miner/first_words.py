@@ -1,0 +1,52 @@
+"""A model's first words: it loads in a validator's sandbox on this machine and says one prompt."""
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from scoring.audio.spoken import Spoken
+from scoring.competition import Competition
+from scoring.errors import SubmissionFault
+from scoring.types import BlockHash
+from workers.evaluation.parts import PartStore
+from workers.evaluation.progress import Progress, Stage
+from workers.evaluation.speech import requests_of
+from workers.sandbox.sandbox import GuestStage, GuestTimedOut, Sandbox
+
+_HASH = BlockHash("0x" + "0" * 64)
+"""The prompts are those of a round that never was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstWords:
+    """One prompt as a model said it. Seconds are wall-clock."""
+
+    text: str
+    description: str
+    said: Spoken
+    load_seconds: float
+    late_after: float  # an answer to this prompt is late after so many seconds
+
+
+def first_words(folder: Path, family: str, competition: Competition, data: Path, hub: str, progress: Progress) -> FirstWords:
+    """Load a checked model and let it speak, as a worker does; scratch files and the family's pinned parts lie below `data`.
+
+    Raises SubmissionFault where it does not load, speak as it must, or in time; InfrastructureFault where this machine is not ready.
+    """
+    (group, *_), limits = competition.groups(_HASH), competition.limits
+    asked = requests_of(family, [group], _HASH, limits)[0]
+    sandbox = Sandbox(data / "scratch")
+    parts = PartStore(hub, data / "parts")(family, competition, partial(progress, Stage.FETCH))
+    began = time.monotonic()
+    try:
+        with sandbox.guest(folder, family, limits, competition.synthesis, parts=parts, seconds=asked.seconds) as talk:
+            loaded = time.monotonic()
+            (said,) = talk.say([asked.request], asked.seconds)
+    except GuestTimedOut as late:
+        seconds = limits.load_seconds if late.stage is GuestStage.LOAD else asked.seconds
+        raise SubmissionFault(late.code, f"{late}, which is {seconds:g} s, on this machine") from late
+    prompt = group.prompts[0]
+    return FirstWords(
+        text=prompt.text, description=prompt.description, said=said, load_seconds=loaded - began, late_after=asked.seconds
+    )

@@ -1,0 +1,85 @@
+"""`voice miner check` names everything that is wrong, and lets a model say its first words where validators would."""
+
+import json
+import os
+import subprocess
+import sys
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neurons.localnet.network import COMPETITION
+from scoring.errors import Code
+from scoring.synthesis.vits import tiny as tiny_vits
+from tests.builders import espeak_voices
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> dict[str, Path]:
+    """The demo's espeak voices."""
+    return espeak_voices.build(tmp_path / "models")
+
+
+def check(folder: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], Any]:
+    """The command in a process of its own, and the JSON document on its standard output."""
+    done = subprocess.run(
+        [sys.executable, "-m", "neurons.cli", "miner", "check", str(folder), *options, "--json"],
+        cwd=folder.parent,
+        env={"PATH": os.defpath, "VOICE_COMPETITION": str(COMPETITION)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    return done, json.loads(done.stdout)
+
+
+def test_every_fault_is_named_at_once(folders: dict[str, Path]) -> None:
+    """With the code that a validator would record first in front; people read the same in lines."""
+    folder = folders["clear"]
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x04}\x94.")
+    (folder / "model.safetensors").write_bytes(b"short")
+    (folder / "README.md").write_text("no card", encoding="utf-8")
+    done, document = check(folder)
+    assert (done.returncode, document["accepted"], document["model"], document["speech"]) == (1, False, None, None)
+    codes = [fault["code"] for fault in document["faults"]]
+    assert sorted(codes) == [Code.FILE_NOT_ALLOWED, Code.HEADER_INVALID, Code.LICENCE_NOT_OPEN]
+    assert "pytorch_model.bin" in document["faults"][0]["detail"]
+
+
+@pytest.mark.parametrize("family", ["espeak", "vits"])
+def test_first_words(folders: dict[str, Path], tmp_path: Path, family: str) -> None:
+    """It loads in the sandbox and says one prompt of the competition, which is kept; one document on standard output."""
+    folder = folders["clear"] if family == "espeak" else tiny_vits.build(tmp_path / "vits")
+    done, document = check(folder, "--speak", "--out", str(tmp_path / "said.wav"))
+    assert (done.returncode, document["accepted"], document["faults"]) == (0, True, []), done.stderr
+    assert document["model"]["family"] == family
+    speech = document["speech"]
+    assert (speech["gate"], speech["reason"], bool(speech["text"])) == (None, "", True)
+    with wave.open(str(tmp_path / "said.wav")) as file:
+        assert file.getframerate() == speech["rate"]
+        assert file.getnframes() / file.getframerate() == pytest.approx(speech["duration"])
+    assert 0.0 < speech["speak_seconds"] < speech["late_after"]
+
+
+def test_a_model_that_cannot_speak_says_why(folders: dict[str, Path]) -> None:
+    """In its guest's words: a validator would give every prompt 0."""
+    path = folders["clear"] / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(config | {"voices": dict.fromkeys(config["voices"], "no-such-voice")}), encoding="utf-8")
+    done, document = check(folders["clear"], "--speak")
+    (fault,) = document["faults"]
+    assert (done.returncode, fault["code"]) == (1, Code.GENERATION_FAILED)
+    assert fault["detail"] == "generation_failed: ValueError: espeak-ng has no voice 'no-such-voice'"
+
+
+def test_a_model_that_does_not_load_says_why(folders: dict[str, Path]) -> None:
+    """The files pass; the adapter's own sentence tells the rest."""
+    path = folders["clear"] / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"chorus": 0}), encoding="utf-8")
+    done, document = check(folders["clear"], "--speak")
+    (fault,) = document["faults"]
+    assert (done.returncode, fault["code"]) == (1, Code.LOAD_FAILED)
+    assert "chorus is a whole number from 1" in fault["detail"]
