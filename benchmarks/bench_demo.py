@@ -20,8 +20,8 @@ from scoring.competition import load
 from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash, RoundNumber
 from workers.evaluation.obtain import LocalModel
+from workers.evaluation.requests import requests_of
 from workers.evaluation.speaking import speak
-from workers.evaluation.speech import requests_of
 from workers.evaluation.tools import open_tools
 
 _SAMPLE_SECONDS = 0.5

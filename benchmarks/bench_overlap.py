@@ -8,8 +8,9 @@ from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash
 from workers.evaluation.obtain import LocalModel
+from workers.evaluation.requests import requests_of
 from workers.evaluation.speaking import speak
-from workers.evaluation.speech import judge_model, requests_of
+from workers.evaluation.speech import judge_model
 from workers.evaluation.tools import Tools
 
 

@@ -19,8 +19,8 @@ from scoring.competition import Competition
 from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash
 from workers.evaluation.obtain import LocalModel
+from workers.evaluation.requests import requests_of
 from workers.evaluation.speaking import speak
-from workers.evaluation.speech import requests_of
 from workers.evaluation.tools import Tools
 
 ROWS = {"rate": 0, "pitch": 1, "expression": 2, "loudness": 3}

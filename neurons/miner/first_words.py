@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from neurons.settings import MinerSettings
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.errors import SubmissionFault
 from scoring.types import BlockHash
 from workers.evaluation.parts import PartStore
 from workers.evaluation.progress import Progress, Stage
-from workers.evaluation.speech import requests_of
+from workers.evaluation.requests import requests_of
 from workers.sandbox.sandbox import GuestStage, GuestTimedOut, Sandbox
 
 _HASH = BlockHash("0x" + "0" * 64)
@@ -29,15 +30,16 @@ class FirstWords:
     late_after: float  # an answer to this prompt is late after so many seconds
 
 
-def first_words(folder: Path, family: str, competition: Competition, data: Path, hub: str, progress: Progress) -> FirstWords:
-    """Load a checked model and let it speak, as a worker does; scratch files and the family's pinned parts lie below `data`.
+def first_words(folder: Path, family: str, competition: Competition, settings: MinerSettings, progress: Progress) -> FirstWords:
+    """Load a checked model and let it speak, as a worker does; scratch files and the family's pinned parts lie in the
+    settings' data folder.
 
     Raises SubmissionFault where it does not load, speak as it must, or in time; InfrastructureFault where this machine is not ready.
     """
     (group, *_), limits = competition.groups(_HASH), competition.limits
     asked = requests_of(family, [group], _HASH, limits)[0]
-    sandbox = Sandbox(data / "scratch")
-    parts = PartStore(hub, data / "parts")(family, competition, partial(progress, Stage.FETCH))
+    sandbox = Sandbox(settings.data / "scratch")
+    parts = PartStore(settings.hub, settings.data / "parts")(family, competition, partial(progress, Stage.FETCH))
     began = time.monotonic()
     try:
         with sandbox.guest(folder, family, limits, competition.synthesis, parts=parts, seconds=asked.seconds) as talk:

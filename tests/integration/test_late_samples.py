@@ -23,7 +23,8 @@ from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Stage
-from workers.evaluation.speaking import TimedRequest, batches, speak
+from workers.evaluation.requests import TimedRequest
+from workers.evaluation.speaking import batches, speak
 from workers.evaluation.tools import Tools
 from workers.sandbox.sandbox import Sandbox
 

@@ -7,7 +7,6 @@ while the reference guest takes its usual time: its samples close the gate `time
 
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from scoring.audio.spoken import Spoken
@@ -15,22 +14,14 @@ from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from scoring.report import Gate
 from scoring.synthesis.families import FAMILIES
-from scoring.synthesis.synthesiser import Request
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Progress, Stage
+from workers.evaluation.requests import TimedRequest
 from workers.evaluation.tools import Tools
 from workers.sandbox import reference_guest
 from workers.sandbox.sandbox import GuestStage, GuestTimedOut
 
 _HOST_IS_WELL = "a reference guest on the same host took its usual time"
-
-
-@dataclass(frozen=True, slots=True)
-class TimedRequest:
-    """A prompt as a model sees it, and the seconds after which its answer is late."""
-
-    request: Request
-    seconds: float
 
 
 Batch = tuple[TimedRequest, ...]

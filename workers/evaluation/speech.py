@@ -1,10 +1,9 @@
 """A checked model's speech in a round: it answers the prompts inside the sandbox, and judges listen while it goes on."""
 
 import contextvars
-import hashlib
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,17 +12,14 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from prompts.groups import Group, Prompt
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition, SubmissionLimits
+from scoring.competition import Competition
 from scoring.report import EvaluationReport
-from scoring.synthesis.render import render
-from scoring.synthesis.synthesiser import Request
 from scoring.types import BlockHash
-from workers.evaluation.deadlines import answer_seconds
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Progress, Stage
-from workers.evaluation.speaking import TimedRequest, speak
+from workers.evaluation.requests import requests_of
+from workers.evaluation.speaking import speak
 from workers.evaluation.tools import Tools
 
 
@@ -122,21 +118,3 @@ class _OneAtATime:
         """Pass it on; raises what the other one raises."""
         with self._lock:
             self._progress(stage, done, total)
-
-
-def requests_of(family: str, groups: Sequence[Group], block_hash: BlockHash, limits: SubmissionLimits) -> list[TimedRequest]:
-    """Every prompt of the groups in a family's words, each with the time for it and a random stream of its own.
-
-    The stream begins at 63 bits of sha256(block hash, prompt id).
-    """
-    return [
-        TimedRequest(_request(family, prompt, block_hash), answer_seconds(prompt, family, limits))
-        for group in groups
-        for prompt in group.prompts
-    ]
-
-
-def _request(family: str, prompt: Prompt, block_hash: BlockHash) -> Request:
-    rendered = render(family, prompt)
-    stream = hashlib.sha256(f"{block_hash}/{prompt.id}".encode()).digest()
-    return Request(prompt.id, rendered.text, rendered.description or "", int.from_bytes(stream[:8]) >> 1)

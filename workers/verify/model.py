@@ -11,8 +11,8 @@ from scoring.receipts.audit import Difference, ReceiptPart
 from scoring.report import Gate, SampleReport
 from workers.evaluation.obtain import LocalModel, fetch, open_folder
 from workers.evaluation.progress import Progress, Stage
+from workers.evaluation.requests import requests_of
 from workers.evaluation.speaking import speak
-from workers.evaluation.speech import requests_of
 from workers.evaluation.tools import Tools
 from workers.verify.audio import choose, is_same_hardware, judge_again
 from workers.verify.receipt import Case, VerifyOutcome

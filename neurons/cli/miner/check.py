@@ -57,7 +57,7 @@ def _speak(folder: Path, family: str, rules: Competition, settings: MinerSetting
     with prints_aside(), stages() as progress:
         from neurons.miner.first_words import first_words
 
-        return first_words(folder, family, rules, settings.data, settings.hub, progress)
+        return first_words(folder, family, rules, settings, progress)
 
 
 def write_wav(file: Path, said: "Spoken") -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurons.chain.types import included_in
-from neurons.cli.miner import check, run, score, status, validate
+from neurons.cli.miner import check, convert, run, score, status, validate
 from neurons.cli.options import ChainOptions, CompetitionFile, given, keys_of, open_chain, shared_options
 from neurons.settings import MinerSettings
 from scoring.competition import Competition, load
@@ -23,6 +23,7 @@ Repo = Annotated[str, typer.Option("--repo", help="<namespace>/<name> on the mod
 
 
 app.command("check")(check.check)
+app.command("convert")(convert.convert)
 app.command("score")(score.score)
 app.command("validate")(validate.validate)
 app.command("run")(run.run)
