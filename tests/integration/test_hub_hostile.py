@@ -69,6 +69,12 @@ def hub(server: HostileServer, tmp_path: Path) -> Hub:
     return Hub(f"http://127.0.0.1:{server.server_port}", tmp_path / "cache", Timeouts(second, second, second))
 
 
+@pytest.fixture
+def patient(server: HostileServer, tmp_path: Path) -> Hub:
+    """A client that waits for as long as workers do."""
+    return Hub(f"http://127.0.0.1:{server.server_port}", tmp_path / "cache")
+
+
 def says(body: bytes, status: int = 200, **headers: str) -> Answer:
     """An answer of these bytes."""
 
@@ -87,7 +93,7 @@ def trickle(request: BaseHTTPRequestHandler) -> None:
     request.send_response(200)
     request.send_header("Content-Length", str(2 << 20))
     request.end_headers()
-    for _ in range(100):
+    for _ in range(200):
         request.wfile.write(b" ")
         time.sleep(0.3)
 
@@ -95,7 +101,7 @@ def trickle(request: BaseHTTPRequestHandler) -> None:
 def trickle_headers(request: BaseHTTPRequestHandler) -> None:
     """As above, before there is a body at all."""
     request.wfile.write(b"HTTP/1.1 200 OK\r\n")
-    for number in range(100):
+    for number in range(200):
         request.wfile.write(b"X-%d: a\r\n" % number)
         time.sleep(0.3)
 
@@ -118,10 +124,10 @@ def described(**overrides: object) -> Answer:
     [{"self": 1}, {"ignore_metadata_errors": False}, {"tags": 5}, {"get": 1}, {"model-index": [1]}, "text", [1], None],
     ids=str,
 )
-def test_a_card_is_the_authors_own(server: HostileServer, hub: Hub, card: object) -> None:
+def test_a_card_is_the_authors_own(server: HostileServer, patient: Hub, card: object) -> None:
     """Whatever a miner writes into a model card, the repository can be described: else it could never be judged."""
     server.answer = described(cardData=card)
-    assert [file.path for file in hub.describe("a/b", REVISION).files] == ["config.json"]
+    assert [file.path for file in patient.describe("a/b", REVISION).files] == ["config.json"]
 
 
 @pytest.mark.parametrize(
@@ -140,19 +146,19 @@ def test_a_card_is_the_authors_own(server: HostileServer, hub: Hub, card: object
     ],
     ids=str,
 )
-def test_files_that_cannot_be(server: HostileServer, hub: Hub, overrides: dict[str, object]) -> None:
+def test_files_that_cannot_be(server: HostileServer, patient: Hub, overrides: dict[str, object]) -> None:
     """A listing that is not of the types it should be is the hub's failure, named as such."""
     server.answer = described(siblings=[FILE | overrides])
     with pytest.raises(InfrastructureFault) as caught:
-        hub.describe("a/b", REVISION)
+        patient.describe("a/b", REVISION)
     assert caught.value.code is Code.HUB_UNAVAILABLE
 
 
-def test_a_listing_without_end(server: HostileServer, hub: Hub) -> None:
+def test_a_listing_without_end(server: HostileServer, patient: Hub) -> None:
     """Files without number, or a card without end, are the miner's, and are not read to their end."""
     server.answer = flood
     with pytest.raises(SubmissionFault) as caught:
-        hub.describe("a/b", REVISION)
+        patient.describe("a/b", REVISION)
     assert caught.value.code is Code.REPO_TOO_LARGE
 
 
@@ -175,7 +181,7 @@ def test_answers_that_lead_nowhere(server: HostileServer, hub: Hub, answer: Answ
         with pytest.raises(VoiceError) as caught:
             ask()
         assert caught.value.code is Code.HUB_UNAVAILABLE
-        assert time.monotonic() - began < 3.0
+        assert time.monotonic() - began < 15.0
 
 
 @pytest.mark.parametrize("answer", [trickle, trickle_headers])
@@ -186,14 +192,14 @@ def test_a_download_ends_in_time(server: HostileServer, hub: Hub, answer: Answer
     with pytest.raises(InfrastructureFault, match="takes too long") as caught:
         hub.download(LARGE, NO_PROGRESS)
     assert caught.value.code is Code.DOWNLOAD_INTERRUPTED
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 15.0
 
 
-def test_a_file_without_end(server: HostileServer, hub: Hub) -> None:
+def test_a_file_without_end(server: HostileServer, patient: Hub) -> None:
     """No more of it is fetched than the hub listed."""
     server.answer = flood
     with pytest.raises(InfrastructureFault, match="more bytes than it announced"):
-        hub.download(LARGE, NO_PROGRESS)
+        patient.download(LARGE, NO_PROGRESS)
 
 
 def sends_to(base: str, then: Answer) -> Answer:
@@ -240,18 +246,18 @@ def test_a_hub_leads_nobody_into_this_network(server: HostileServer, hub: Hub, h
     assert asked == []
 
 
-def test_a_hub_may_send_to_itself(server: HostileServer, hub: Hub) -> None:
+def test_a_hub_may_send_to_itself(server: HostileServer, patient: Hub) -> None:
     """It is where the operator put it, on this machine too; as for a repository that got another name."""
     server.answer = sends_to("", described())
-    assert hub.describe("a/b", REVISION).revision == REVISION
+    assert patient.describe("a/b", REVISION).revision == REVISION
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_server_of_files_refuses_nobody(server: HostileServer, hub: Hub, status: int) -> None:
+def test_a_server_of_files_refuses_nobody(server: HostileServer, patient: Hub, status: int) -> None:
     """Who may read a file is said by the hub itself, not by what it sends its readers to."""
     server.answer = says(b"", status)
     with pytest.raises(VoiceError) as caught:
-        hub.head(LARGE, LARGE.files[0], 500)
+        patient.head(LARGE, LARGE.files[0], 500)
     assert isinstance(caught.value, SubmissionFault) is (status != 404)
 
 
@@ -262,14 +268,13 @@ def test_a_server_of_files_refuses_nobody(server: HostileServer, hub: Hub, statu
         pytest.param("Wed, 21 Oct 2015 07:28:00 GMT", 0.0, id="a date that is past"),
     ],
 )
-def test_a_short_wait_that_a_hub_asks_for(server: HostileServer, tmp_path: Path, asked: str, pause: float) -> None:
+def test_a_short_wait_that_a_hub_asks_for(server: HostileServer, patient: Hub, asked: str, pause: float) -> None:
     """It is waited for, then asked again: nothing failed."""
     answers = iter([says(b"", 429, **{"Retry-After": asked}), described()])
     server.answer = lambda request: next(answers)(request)
-    hub = Hub(f"http://127.0.0.1:{server.server_port}", tmp_path / "cache")
     began = time.monotonic()
-    assert hub.describe("a/b", REVISION).revision == REVISION
-    assert pause <= time.monotonic() - began < pause + 1.0
+    assert patient.describe("a/b", REVISION).revision == REVISION
+    assert pause <= time.monotonic() - began < pause + 5.0
 
 
 @pytest.mark.parametrize(
@@ -284,12 +289,21 @@ def test_a_long_wait_is_left_to_the_next_try(server: HostileServer, hub: Hub, as
 
 
 @pytest.mark.parametrize("asked", ["soon", "-1", "1.5", ""])
-def test_a_wait_that_is_none(server: HostileServer, hub: Hub, asked: str) -> None:
+def test_a_wait_that_is_none(server: HostileServer, patient: Hub, asked: str) -> None:
     """A busy hub that does not say for how long is tried again like any other."""
     server.answer = says(b"", 429, **{"Retry-After": asked})
     with pytest.raises(InfrastructureFault) as caught:
-        hub.describe("a/b", REVISION)
+        patient.describe("a/b", REVISION)
     assert not isinstance(caught.value, HubBusy)
+
+
+def test_a_hub_that_lists_and_then_trickles_does_not_work(server: HostileServer, hub: Hub) -> None:
+    """However many repositories it lists, all that is asked of it ends within the time of one question."""
+    listed = says(json.dumps([{"id": f"a/{number}"} for number in range(9)]).encode())
+    server.answer = lambda request: (listed if "limit" in request.path else trickle)(request)
+    began = time.monotonic()
+    assert not hub.works()
+    assert time.monotonic() - began < 15.0
 
 
 def test_a_killed_download_leaves_nothing_for_ever(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
@@ -18,7 +19,7 @@ from workers.hub.cache import ArtifactCache
 from workers.hub.download import Damaged, Meter, OnBytes, check, fetch, is_content
 from workers.hub.refusal import NOT_FOUND, REFUSED, HubRefusal, check_file, check_status
 from workers.hub.repository import Described, Listed, RepoFile, Repository, Tree
-from workers.hub.transport import Answer, Session
+from workers.hub.transport import Answer, Deadline, Session
 
 __all__ = ["Hub", "HubRefusal", "OnBytes", "Timeouts"]
 
@@ -55,6 +56,7 @@ class Hub:
         self._endpoint = endpoint.rstrip("/")
         self._cache = ArtifactCache(cache, cache_bytes)
         self._timeouts = timeouts or Timeouts()
+        self._until: Deadline | None = None
 
     def describe(self, repo: str, revision: str) -> Repository:
         """The hub's description of a repository at a 40-hex revision.
@@ -94,6 +96,11 @@ class Hub:
         A hub that refuses one repository but works means that one; a hub that refuses everything means nothing by it. Large files
         often come from other servers than small ones, so small ones prove nothing; nor does a hub that lists none with large ones.
         """
+        within = copy(self)
+        within._until = Deadline(self._timeouts.peek)  # of all of its requests together
+        return within._gives_what_it_lists()
+
+    def _gives_what_it_lists(self) -> bool:
         try:
             raw = self._ask(f"/api/models?limit={_PROBES}&{_OPEN_WEIGHTS}", _ANSWER_BYTES)
             listed = _read(Listed, raw)[:_PROBES]
@@ -150,11 +157,11 @@ class Hub:
 
     @contextmanager
     def _get(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Answer]:
-        with self._session(self._timeouts.peek) as session, session.get(url, headers) as answer:
+        with self._session(self._until or Deadline(self._timeouts.peek)) as session, session.get(url, headers) as answer:
             yield answer
 
-    def _session(self, total: timedelta) -> Session:
-        return Session(self._endpoint, self._timeouts.answer, total)
+    def _session(self, deadline: Deadline) -> Session:
+        return Session(self._endpoint, self._timeouts.answer, deadline)
 
     def _meter(self, total: int, on_bytes: OnBytes) -> Meter:
         return Meter(total, self._timeouts.download.total_seconds(), on_bytes)
@@ -173,7 +180,7 @@ class Hub:
             return found
         self._cache.make_room(repository.total_bytes)
         meter = self._meter(2 * repository.total_bytes, on_bytes)
-        with self._cache.part() as part, self._session(self._timeouts.download) as session:
+        with self._cache.part() as part, self._session(Deadline(self._timeouts.download)) as session:
             folder = part / "files"
             folder.mkdir()
             for file in repository.files:

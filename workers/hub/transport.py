@@ -67,7 +67,7 @@ class Answer:
 
 
 class Deadline:
-    """The end of everything that is done for one request, or for one download."""
+    """The end of everything that is done for one question, or for one download."""
 
     def __init__(self, total: timedelta) -> None:
         self._end = time.monotonic() + total.total_seconds()
@@ -85,14 +85,14 @@ class Deadline:
 
 
 class Session:
-    """GETs to one hub, which all end before `total` is over; each wait for bytes ends after `answer`. Close it by its context.
+    """GETs to one hub, which all end before the deadline; each wait for bytes ends after `answer`. Close it by its context.
 
     The endpoint is the operator's own choice, wherever it lies; whatever it sends its readers to has to lie in the public network.
     """
 
-    def __init__(self, endpoint: str, answer: timedelta, total: timedelta) -> None:
-        self._hub, self._answer, self._deadline = _origin(urlsplit(endpoint)), answer, Deadline(total)
-        backend = _Backend(self._hub[1:], self._deadline)
+    def __init__(self, endpoint: str, answer: timedelta, deadline: Deadline) -> None:
+        self._hub, self._answer, self._deadline = _origin(urlsplit(endpoint)), answer, deadline
+        backend = _Backend(self._hub[1:], deadline)
         self._pool = httpcore.ConnectionPool(ssl_context=_ssl_context(), network_backend=backend)
 
     def __enter__(self) -> "Session":
