@@ -110,7 +110,7 @@ class Panel:
         total = sum(len(group.prompts) for group in groups)
         spoken: dict[str, Spoken] = {}
         judged: dict[str, JudgedSample] = {}
-        for complete in _complete(groups, arrivals, spoken):
+        for complete in complete_groups(groups, arrivals, spoken):
             for part in self._batches(complete):
                 with deterministic():
                     judged |= self._judge(
@@ -166,7 +166,7 @@ class Panel:
         return dict(found)
 
 
-def _complete(
+def complete_groups(
     groups: Sequence[Group], arrivals: Iterable[Sequence[Spoken]], spoken: dict[str, Spoken]
 ) -> Iterator[Sequence[Group]]:
     """The groups of which everything is in `spoken`, which takes up what arrives; in the end the others."""

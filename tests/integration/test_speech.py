@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,22 +11,29 @@ from typing import Any, cast
 import psutil
 import pytest
 
-from neurons.localnet import models
 from neurons.localnet.network import COMPETITION
 from prompts.groups import Group
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, load
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
+from scoring.judges.panel import complete_groups
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.receipt import listed
 from scoring.report import Gate
 from scoring.types import BlockHash, RoundNumber
+from tests.builders import espeak_voices
+from tests.integration import slow_guest
+from tests.integration.slow_guest import NAP
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Stage
+from workers.evaluation.requests import requests_of
+from workers.evaluation.speaking import speak
 from workers.evaluation.speech import judge_model
 from workers.evaluation.tools import Tools, open_tools
+from workers.sandbox.sandbox import Sandbox
 
 HASH = BlockHash("0x" + "5a" * 32)
+GUEST = Path(slow_guest.__file__)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +52,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
 @pytest.fixture
 def clear(tmp_path: Path) -> LocalModel:
     """A voice of the demo."""
-    return LocalModel(models.build(tmp_path / "models")["clear"], "espeak")
+    return LocalModel(espeak_voices.build(tmp_path / "models")["clear"], "espeak")
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +76,35 @@ def test_the_report_is_that_of_judging_afterwards(tools: Tools, rules: Competiti
         counts = [done for heard, done, total in told if heard is stage and total == 4]
         assert (counts == sorted(counts), counts[-1]) == (True, 4)
     assert found.seconds >= max(found.speak_seconds, found.judge_seconds)
+
+
+class Napper:
+    """Judges that need as long as the speaker, and no processor either: what is measured is the order of the work alone."""
+
+    def __call__(self, *_: object) -> "Napper":
+        return self
+
+    def listen(self, groups: Sequence[Group], arrivals: Iterable[Sequence[Spoken]], *_: object, **__: object) -> str:
+        """Nothing that matters."""
+        for complete in complete_groups(groups, arrivals, {}):
+            time.sleep(NAP * sum(len(group.prompts) for group in complete))
+        return "judged"
+
+
+def test_speaking_and_judging_take_little_more_than_the_longer_of_both(tools: Tools, rules: Competition, tmp_path: Path) -> None:
+    """At least .85 of `(S + J) / max(S, J)`, the start of the guest and the last judging included."""
+    (folder := tmp_path / "naps").mkdir()
+    many = rules.model_copy(update={"round": rules.round.model_copy(update={"single": 40})})
+    napping = replace(tools, sandbox=Sandbox(tmp_path / "scratch", [str(GUEST)]), panel=cast(Any, Napper()))
+    model = LocalModel(folder, "espeak")
+    asked = requests_of(model.family, many.groups(HASH), HASH, many.limits)
+    began = time.monotonic()
+    assert len(list(speak(model, asked, many, napping, NO_PROGRESS))) == 42
+    alone, judging = time.monotonic() - began, 42 * NAP
+    found = judge_model(model, HASH, many, napping, NO_PROGRESS)
+    bound = (alone + judging) / max(alone, judging)
+    assert (alone + judging) / found.seconds >= 0.85 * bound
+    assert found.judge_seconds == pytest.approx(judging, rel=0.15)
 
 
 class Listener:
@@ -102,7 +139,7 @@ def test_a_judge_that_fails_ends_the_guest(tools: Tools, rules: Competition, cle
 
 def test_a_model_that_is_refused_is_not_judged_to_the_end(tools: Tools, rules: Competition, tmp_path: Path) -> None:
     """What the judges heard of it until then is no evaluation."""
-    pickled = models.build(tmp_path / "models")["clear"]
+    pickled = espeak_voices.build(tmp_path / "models")["clear"]
     (pickled / "config.json").write_text("{}", encoding="utf-8")
     listener = Listener(None)
     with pytest.raises(SubmissionFault) as caught:
