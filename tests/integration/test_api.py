@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import bittensor as bt
@@ -13,6 +14,7 @@ from structlog.testing import capture_logs
 
 from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from scoring.errors import Code
+from scoring.report import Gate
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid, entrant
 from tests.builders.ledger import a_ledger_entry
 from voice_api.db.database import Pool
@@ -161,6 +163,35 @@ async def test_leaderboard_crowns_the_king_then_ranks_by_score(
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "0.7000" in page.text and "♛" in page.text and "not a commitment" in page.text
     assert "&lt;script" in page.text and "<script" not in page.text and "http" not in page.text.replace("http-equiv", "")
+
+
+async def test_a_submission_has_a_page_that_says_why(
+    browser: httpx.AsyncClient,
+    pool: Pool,
+    open_round: Callable[..., Awaitable[list[SubmissionId]]],
+    verdict: Callable[..., Verdict],
+) -> None:
+    """What was heard in each sample, and in its guest's words why one failed; markup in them stays text."""
+    (submission_id,) = await open_round(3)
+    queue, report = EvaluationQueue(pool), verdict().report
+    assert report
+    heard, other = report.samples
+    why = "RuntimeError: <script>alert(1)</script>"
+    failed = replace(other, gate=Gate.GENERATION_FAILED, pcm_sha256="", reason=why)
+    claim = await queue.claim(QueueName.CPU, "w1", timedelta(minutes=1))
+    assert claim
+    told = replace(report, samples=(replace(heard, heard="take the silver ring"), failed))
+    await queue.finish(claim, verdict(report=told))
+    assert [(row.heard, row.reason) for row in await queue.samples(claim.evaluation_id)] == [
+        ("take the silver ring", ""),
+        ("", why),
+    ]
+    page = await browser.get(f"/submissions/{submission_id}")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "take the silver ring" in page.text and "generation_failed" in page.text
+    assert "RuntimeError: &lt;script&gt;" in page.text and "<script" not in page.text
+    assert f'href="/submissions/{submission_id}"' in (await browser.get("/")).text
+    assert (await browser.get("/submissions/999")).status_code == 404
 
 
 async def test_reference_describes_every_route_and_loads_nothing(browser: httpx.AsyncClient) -> None:

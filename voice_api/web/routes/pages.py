@@ -1,4 +1,4 @@
-"""The pages for people: the leaderboard, and the API's reference. They need nothing from elsewhere."""
+"""The pages for people: the leaderboard, a submission, and the API's reference. They need nothing from elsewhere."""
 
 import base64
 import hashlib
@@ -12,8 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from scoring.errors import EXPLANATIONS
 from scoring.types import MICRO, Micro
+from voice_api.db.states import EvaluationState
+from voice_api.schemas import MOST_ROWS
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.openapi import kind_of
+from voice_api.web.route import SubmissionKey
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,6 +33,18 @@ async def leaderboard(service: ServiceDep) -> HTMLResponse:
         style=_style(),
         now=datetime.now(UTC),
     )
+    return HTMLResponse(html, headers={"Content-Security-Policy": _policy()})
+
+
+@router.get("/submissions/{submission_id}", response_class=HTMLResponse)
+async def submission(submission_id: SubmissionKey, service: ServiceDep) -> HTMLResponse:
+    """How a submission fared: its evaluations, and what was said, heard and refused in the last one that was scored."""
+    found = await service.stores.submissions.get(submission_id)
+    evaluations = await service.stores.submissions.evaluations(found.id)
+    scored = next((each for each in evaluations if each.state is EvaluationState.SCORED), None)
+    samples = await service.stores.queue.samples(scored.id, limit=MOST_ROWS) if scored else ()
+    page = _environment().get_template("submission.html")
+    html = page.render(s=found, evaluations=evaluations, scored=scored, samples=samples, style=_style())
     return HTMLResponse(html, headers={"Content-Security-Policy": _policy()})
 
 
