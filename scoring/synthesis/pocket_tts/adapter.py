@@ -19,6 +19,7 @@ from transformers import (
     PocketTTSConfig,
     PocketTTSForConditionalGeneration,
 )
+from transformers.utils import logging
 
 from scoring import strict_json
 from scoring.synthesis.load import Dtype
@@ -139,6 +140,7 @@ def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Poc
     """
     if parts is None:
         raise ValueError("no codec and no voice are pinned for pocket_tts")
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # what a guest prints is logged
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     codec = _codec(parts / "codec")
