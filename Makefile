@@ -14,7 +14,7 @@ CHAOS_ARGS ?=
 SOAK_ARGS ?=
 WHITEBOX_ARGS ?=
 
-.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker study-voices study-delivery study-instruction-sets study-whitebox
+.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker study-voices study-delivery study-instruction-sets study-whitebox
 $(VENV)/.ready: pyproject.toml constraints.txt scoring/judges/packages.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -62,6 +62,10 @@ compose-check: $(VENV)/.ready
 # Install, demo and one evaluation: seconds and bytes.
 bench-demo: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_demo
+
+# What each family's speech costs, what the sandbox adds, and a whole round of Pocket TTS twice; BENCH_ARGS='--no-round' for less.
+bench-voices: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.bench_voices $(BENCH_ARGS)
 
 # Reads, writes and jobs of the service on loopback, against the barest that does the same; BENCH_ARGS='--only reads jobs --json' for less.
 bench-service: $(VENV)/.ready

@@ -70,7 +70,8 @@ class Talker:
     """A loaded model in one voice: `voice` is the recording's latents, shape (frames, latent_dim), which it reads once."""
 
     def __init__(self, model: PocketTTSForConditionalGeneration, voice: Tensor, sampling: Sampling, *, marks_voice: bool) -> None:
-        self._model, self._sampling = model, sampling
+        self.model = model
+        self._sampling = sampling
         config = model.config
         head = [config.audio_prompt_bos_token_id] if marks_voice else []
         ids = torch.tensor([head + [config.audio_prompt_token_id] * len(voice)])
@@ -80,8 +81,8 @@ class Talker:
     @torch.inference_mode()
     def _read_voice(self, ids: Tensor, voice: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Keys and values of the voice's positions by layer, shape (1, heads, positions, head_dim)."""
-        cache: Any = DynamicCache(config=self._model.config)  # its layers are of many kinds; these have keys and values
-        self._model(input_ids=ids, audio_prompt_latents=voice[None], past_key_values=cache, use_cache=True)
+        cache: Any = DynamicCache(config=self.model.config)  # its layers are of many kinds; these have keys and values
+        self.model(input_ids=ids, audio_prompt_latents=voice[None], past_key_values=cache, use_cache=True)
         return [(layer.keys, layer.values) for layer in cache.layers]
 
     @torch.inference_mode()
@@ -111,12 +112,12 @@ class Talker:
         return [failed[index] if index in failed else self._denormalised(item) for index, item in enumerate(saying)]
 
     def _denormalised(self, item: _Saying) -> Tensor:
-        latents: Tensor = self._model.denormalize_latents(torch.stack(item.latents))
+        latents: Tensor = self.model.denormalize_latents(torch.stack(item.latents))
         return latents
 
     def _begin(self, rows: Sequence[Row]) -> "_State":
         """Read every row's text, padded on the left, after the voice."""
-        config, count = self._model.config, len(rows)
+        config, count = self.model.config, len(rows)
         width = max(len(row.ids) for row in rows) + 1
         ids = torch.zeros((count, width), dtype=torch.long)
         mask = torch.ones((count, self._voice_frames + width), dtype=torch.long)
@@ -129,15 +130,15 @@ class Talker:
             cache.update(keys.expand(count, -1, -1, -1), values.expand(count, -1, -1, -1), layer)
         state = _State(cache, mask, mask.sum(-1, keepdim=True) - 1)
         positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, self._voice_frames :]
-        state.read(self._model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True))
+        state.read(self.model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True))
         return state
 
     def _next(self, state: "_State", saying: Sequence[_Saying]) -> tuple[Tensor, Tensor]:
         """The next latent of each row, shape (rows, latent_dim), normalised; and whether it ends its speech."""
-        size = self._model.config.latent_dim
+        size = self.model.config.latent_dim
         noise = torch.stack([torch.randn(size, generator=item.stream) for item in saying])
         scaled = noise.to(state.condition.dtype) * math.sqrt(self._sampling.temperature)
-        latents = self._model.sample_latent(state.condition, scaled, self._sampling.num_flow_steps)
+        latents = self.model.sample_latent(state.condition, scaled, self._sampling.num_flow_steps)
         return latents, state.end_logits > self._sampling.eos_threshold
 
     def _step(self, state: "_State", latents: Tensor, kept: Sequence[int]) -> None:
@@ -146,9 +147,9 @@ class Talker:
             state.keep(torch.tensor(kept))
             latents = latents[torch.tensor(kept)]
         state.advance()
-        ids = torch.full((len(kept), 1), self._model.config.audio_latent_token_id)
+        ids = torch.full((len(kept), 1), self.model.config.audio_latent_token_id)
         state.read(
-            self._model(
+            self.model(
                 input_ids=ids,
                 audio_latents=latents[:, None, :],
                 attention_mask=state.mask,

@@ -1,0 +1,222 @@
+"""`make bench-voices`: what each family's speech costs on one thread, what the sandbox adds, and a whole round of the largest family.
+
+Prints tables; nothing here passes or fails but equal sounds of two rounds. Usage:
+python -m benchmarks.bench_voices [--prompts 6] [--families espeak vits pocket_tts] [--no-round]
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.voices_published import PublishedVoice, build
+from scoring.competition import Competition, load
+from scoring.model.fingerprint import fingerprint
+from scoring.progress import NO_PROGRESS
+from scoring.synthesis.load import adapter
+from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Synthesiser, Waveform
+from scoring.types import BlockHash, RoundNumber
+from workers.evaluation.obtain import LocalModel
+from workers.evaluation.parts import PartStore
+from workers.evaluation.requests import requests_of
+from workers.evaluation.speech import JudgedSpeech, judge_model
+from workers.evaluation.tools import LastPanel, Tools
+from workers.hub.client import Hub, OnBytes
+from workers.sandbox import reference_guest
+from workers.sandbox.sandbox import Sandbox
+
+_HASH = BlockHash("0x" + "5a" * 32)
+_BATCHES = (1, 4, 8)
+_STARTS = 3
+_EVALUATIONS = 24
+"""Of a round of the packaged competition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a child process needed. Seconds are of its processor, but `wall`, which is from its start to its first sample."""
+
+    load: float
+    speak: float
+    speech: float  # seconds of sound
+    unspoken: int
+    peak_bytes: int
+    wall: float
+
+
+def rules_for(voice: PublishedVoice) -> Competition:
+    """The packaged competition, admitting this family alone; its parts are given by hand."""
+    return load().at(RoundNumber(0)).model_copy(update={"families": (voice.family,)})
+
+
+def prompts_for(voice: PublishedVoice, count: int | None = None) -> list[Request]:
+    """A round's prompts, as the family is asked for them."""
+    rules = rules_for(voice)
+    return [timed.request for timed in requests_of(voice.family, rules.groups(_HASH), _HASH, rules.limits)][:count]
+
+
+def child(voice: PublishedVoice, prompts: int, batch: int) -> Cost:
+    """Let a process of its own load a voice and say prompts, outside of any sandbox, on one thread."""
+    order = json.dumps([voice.family, voice.what, str(voice.folder), str(voice.parts or ""), prompts, batch])
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+    began = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.bench_voices", "--child", order], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # the first sample is there
+        wall = time.monotonic() - began
+        return Cost(wall=wall, **json.loads(process.stdout.readline()))
+
+
+def work(order: str) -> None:
+    """The child's part: a line when its first sample is there, and what all of it needed as a line of JSON."""
+    family, what, folder, parts, prompts, batch = json.loads(order)
+    voice = PublishedVoice(family, what, Path(folder), Path(parts) if parts else None)
+    loader, began = adapter(family), time.process_time()
+    model = loader(voice.folder, voice.parts, 1, "float32")
+    loaded = time.process_time()
+    asked = prompts_for(voice, prompts)
+    say(model, asked[:1])
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+    start = time.process_time()
+    results = [result for first in range(0, len(asked), batch) for result in say(model, asked[first : first + batch])]
+    sounds = [result for result in results if not isinstance(result, NotSpoken)]
+    speech = sum(sound.size for sound in sounds) / model.sample_rate
+    unspoken = len(results) - len(sounds)
+    spent = {"load": loaded - began, "speak": time.process_time() - start, "speech": speech, "unspoken": unspoken}
+    sys.stdout.write(json.dumps(spent | {"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}) + "\n")
+
+
+def say(model: Synthesiser, batch: Sequence[Request]) -> Sequence[Waveform | NotSpoken]:
+    """What a model says to each request, or why not."""
+    try:
+        return model.generate(batch)
+    except NotAllSpoken as exc:
+        return exc.results
+
+
+def sandboxed_seconds(voice: PublishedVoice, sandbox: Sandbox) -> float:
+    """Wall-clock seconds from nothing to the first sample out of the sandbox."""
+    rules, began = rules_for(voice), time.monotonic()
+    sandbox.speak(
+        voice.folder, voice.family, prompts_for(voice, 1), rules.limits, rules.synthesis, parts=voice.parts, on_sample=NO_PROGRESS
+    )
+    return time.monotonic() - began
+
+
+def costs(voices: Sequence[PublishedVoice], prompts: int) -> Table:
+    """Seconds per second of speech by family and batch."""
+    table = Table(
+        "family", "voice", "batch", "s / s", "of speech", "load", "peak", title="speaking on one thread, processor time"
+    )
+    for voice in voices:
+        for batch in _BATCHES if voice.family == "pocket_tts" else (1,):
+            cost = child(voice, prompts, batch)
+            speech = f"{cost.speech:.1f} s" + (f", {cost.unspoken} did not stop" if cost.unspoken else "")
+            row = (
+                f"{cost.speak / max(cost.speech, 1e-9):.3f}",
+                speech,
+                f"{cost.load:.1f} s",
+                f"{cost.peak_bytes / 2**30:.2f} GiB",
+            )
+            table.add_row(voice.family, voice.what, str(batch), *row)
+    return table
+
+
+def starts(voices: Sequence[PublishedVoice], sandbox: Sandbox) -> Table:
+    """The sandbox against a child without walls, in turns: the least of each, as other work only adds."""
+    table = Table("family", "child", "sandbox", "more", title="from nothing to the first sample, wall-clock")
+    for voice in voices:
+        pairs = [(child(voice, 1, 1).wall, sandboxed_seconds(voice, sandbox)) for _ in range(_STARTS)]
+        bare, walled = (min(pair[side] for pair in pairs) for side in (0, 1))
+        table.add_row(voice.family, f"{bare:.2f} s", f"{walled:.2f} s", f"{walled - bare:+.2f} s")
+    return table
+
+
+class GivenParts(PartStore):
+    """The parts that were built beside a voice."""
+
+    def __init__(self, folder: Path | None) -> None:
+        super().__init__("", Path())
+        self._folder = folder
+
+    def __call__(self, family: str, competition: Competition, on_bytes: OnBytes) -> Path | None:
+        """Their folder, whatever is asked for."""
+        return self._folder
+
+
+def whole_round(voice: PublishedVoice, sandbox: Sandbox, usual: timedelta, folder: Path) -> Table:
+    """All prompts of a round, spoken and judged, twice; raises SystemExit where the sounds differ."""
+    torch.set_num_threads(1)  # as a worker does
+    tools = Tools(hub=Hub("", folder), sandbox=sandbox, usual=usual, panel=LastPanel(), parts=GivenParts(voice.parts))
+    rules = rules_for(voice)
+    tools.panel(rules.profile)
+    began = time.monotonic()
+    fingerprint(voice.folder, NO_PROGRESS)
+    printed = time.monotonic() - began
+    table = Table(
+        "evaluation",
+        "hash",
+        "speak",
+        "judge",
+        "together",
+        "of the bound",
+        f"{_EVALUATIONS} a round",
+        title=f"a round of {voice.family}",
+    )
+    sounds = []
+    for number in (1, 2):
+        speech = judge_model(LocalModel(voice.folder, voice.family), _HASH, rules, tools, NO_PROGRESS)
+        sounds.append(_sounds(speech))
+        speak, judge, together = speech.speak_seconds, speech.judge_seconds, speech.seconds
+        gain, bound = (speak + judge) / together, (speak + judge) / max(speak, judge)
+        row = (f"{printed:.1f} s", f"{speak:.0f} s", f"{judge:.0f} s", f"{together:.0f} s", f"{gain / bound:.2f}")
+        table.add_row(str(number), *row, f"{_EVALUATIONS * (printed + together) / 60:.0f} min")
+    if sounds[0] != sounds[1]:
+        raise SystemExit("two rounds of the same prompts sound different")
+    table.caption = f"{len(sounds[0])} samples, the same PCM hashes twice"
+    return table
+
+
+def _sounds(speech: JudgedSpeech) -> Mapping[str, str]:
+    return {name: hashlib.sha256(said.pcm).hexdigest() for name, said in speech.spoken.items()}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prompts", type=int, default=6, help="prompts of a round that each family says at each batch")
+    parser.add_argument("--families", nargs="+", default=["espeak", "vits", "pocket_tts"])
+    parser.add_argument("--no-round", action="store_true", help="leave out the whole round")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        work(options.child)
+        return
+    with tempfile.TemporaryDirectory(prefix="voice-bench-") as folder:
+        voices = build(Path(folder), options.families)
+        sandbox = Sandbox(Path(folder) / "scratch")
+        console = Console(width=140)
+        console.print(costs(voices, options.prompts))
+        console.print(starts(voices, sandbox))
+        if not options.no_round:
+            console.print(whole_round(voices[-1], sandbox, reference_guest.calibrate(sandbox), Path(folder)))
+
+
+if __name__ == "__main__":
+    main()
