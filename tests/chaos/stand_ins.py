@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +17,7 @@ from scoring.synthesis.synthesiser import Request
 from tests.judged_alike import judged_alike
 from workers.evaluation.tools import LastPanel
 from workers.hub.client import OnBytes
-from workers.sandbox.conversation import OnSample
+from workers.sandbox.conversation import Conversation
 from workers.sandbox.sandbox import Sandbox
 
 RATE = 16_000
@@ -32,27 +33,33 @@ class QuickSandbox(Sandbox):
         super().__init__(folder)
         self._seconds = sample_seconds
 
-    def speak(
+    @contextmanager
+    def guest(
         self,
         model_dir: Path,
         family: str,
-        requests: Sequence[Request],
         limits: SubmissionLimits,
         rules: SynthesisRules,
         *,
-        parts: Path | None = None,
-        on_sample: OnSample,
-    ) -> tuple[Spoken, ...]:
+        parts: Path | None,
+        seconds: float,
+    ) -> Iterator[Conversation]:
+        """A guest is anything that answers."""
+        yield cast(Conversation, _QuickGuest(model_dir.name, self._seconds))
+
+
+class _QuickGuest:
+    def __init__(self, model: str, seconds: float) -> None:
+        self._model, self._seconds = model, seconds
+
+    def say(self, batch: Sequence[Request], _most_seconds: float) -> list[Spoken]:
         """One result per request, in order."""
-        spoken = []
-        for done, request in enumerate(requests, 1):
-            time.sleep(self._seconds)
-            seed = hashlib.sha256(f"{model_dir.name}/{request.prompt_id}/{request.seed}".encode()).digest()
-            spoken.append(
-                Spoken(prompt_id=request.prompt_id, rate=RATE, pcm=seed * (2 * _FRAMES // len(seed)), seconds=self._seconds)
-            )
-            on_sample(done, len(requests))
-        return tuple(spoken)
+        time.sleep(self._seconds * len(batch))
+        return [self._said(request) for request in batch]
+
+    def _said(self, request: Request) -> Spoken:
+        seed = hashlib.sha256(f"{self._model}/{request.prompt_id}/{request.seed}".encode()).digest()
+        return Spoken(prompt_id=request.prompt_id, rate=RATE, pcm=seed * (2 * _FRAMES // len(seed)), seconds=self._seconds)
 
 
 class QuickPanels(LastPanel):
@@ -64,12 +71,16 @@ class QuickPanels(LastPanel):
 
 
 class _QuickPanel:
-    def judge(
+    def listen(
         self,
         groups: Sequence[Group],
-        spoken: Mapping[str, Spoken],
+        arrivals: Iterable[Sequence[Spoken]],
         competition: Competition,
         progress: Callable[[int, int], None],
+        *,
+        is_alone: Callable[[], bool],
     ) -> EvaluationReport:
+        """What was said, all of it."""
+        spoken = {said.prompt_id: said for arrived in arrivals for said in arrived}
         progress(len(spoken), len(spoken))
         return judged_alike(competition, groups, _SHARE, spoken)
