@@ -26,15 +26,13 @@ from scoring.audio.spoken import Spoken
 from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
 from scoring.report import EvaluationReport
-from scoring.studies.evidence.measured import JudgedVoice, OrderClaim, VoicesStudy, write
+from scoring.studies.evidence.measured import LEAST_VOICE_GAP, JudgedVoice, OrderClaim, VoicesStudy, write
 from scoring.types import MICRO, RoundNumber
 
 SEED = bytes([7]) * 32
 GOOD, MACHINES = (Kind.PERSON, Kind.NEURAL), (Kind.FORMANT, Kind.KLATT)
 CLAIMS = ((GOOD, MACHINES, 0.95), ((Kind.NEURAL,), (Kind.STATISTICAL,), 0.8))
 """The first kinds' clips score above the second kinds', same text, in this share of pairs at least."""
-LEAST_GAP = 0.25
-"""Between the mean scores of any neural voice and any formant or Klatt voice."""
 HALVES = {"tune": slice(0, None, 2), "report": slice(1, None, 2), "all": slice(None)}
 
 
@@ -143,7 +141,7 @@ def show(found: VoicesStudy, console: Console) -> None:
             f"{' or '.join(claim.better)} > {' or '.join(claim.worse)}: {claim.share:.3f} of pairs (target {claim.least})"
         )
     if found.gap is not None:
-        console.print(f"least gap between a neural and a formant or Klatt voice: {found.gap:.3f} (target {LEAST_GAP})")
+        console.print(f"least gap between a neural and a formant or Klatt voice: {found.gap:.3f} (target {LEAST_VOICE_GAP})")
     for line in found.absent:
         console.print(line)
 

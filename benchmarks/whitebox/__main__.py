@@ -20,14 +20,10 @@ from benchmarks.voices import VOICES, Kind, StudyVoice, absent, present, recordi
 from benchmarks.whitebox.ears import Ears
 from benchmarks.whitebox.learning import Effort
 from benchmarks.whitebox.study import (
-    LEAST_GAP,
-    MOST_GAIN,
-    AttackResult,
     Court,
     Standing,
     Trial,
     Victim,
-    WhiteboxStudy,
     at_judges_rate,
     per_clip,
     result,
@@ -41,7 +37,7 @@ from scoring.audio.audio import Audio
 from scoring.judges.panel import Panel
 from scoring.report import Factor
 from scoring.scores.aggregate import load_anchors
-from scoring.studies.evidence.measured import write
+from scoring.studies.evidence.measured import LEAST_GAP, MOST_GAIN, AttackResult, WhiteboxStudy, write
 from scoring.types import RoundNumber
 
 SEED = bytes([11]) * 32

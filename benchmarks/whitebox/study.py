@@ -20,7 +20,7 @@ from scoring.competition import Competition
 from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
 from scoring.report import Factor
-from scoring.schema import StrictModel
+from scoring.studies.evidence.measured import AttackResult
 from scoring.types import MICRO
 
 NOISE_DB = -35.0
@@ -33,53 +33,8 @@ SEARCHED_ON = 2
 """Clips on which candidates are tried."""
 PEAK = 0.9
 """Of full scale, for a changed sound that would exceed it."""
-LEAST_GAP, MOST_GAIN = 0.1, 0.05
-"""What the gate asks: a formant voice after an attack stays this far below the lowest unharmed neural voice, and no voice gains more."""
-FORMANT = (Kind.FORMANT, Kind.KLATT)
 Standing = tuple[float, float]
 """Combined score and naturalness of a voice, 0 … 1."""
-
-
-class AttackResult(StrictModel):
-    """One attack on one voice: scores 0 … 1 of the real judges on 16-bit sound before and after, and naturalness alone."""
-
-    attack: str
-    learnt_on: str
-    voice: str
-    kind: str
-    before: float
-    after: float
-    natural_before: float
-    natural_after: float
-
-    @property
-    def gain(self) -> float:
-        """Points of the score."""
-        return self.after - self.before
-
-
-class WhiteboxStudy(StrictModel):
-    """`make study-whitebox`: `texts` were judged per voice and attack; `learnt` is how many others an attack was learnt on."""
-
-    profile_hash: str
-    texts: int
-    learnt: int
-    steps: int
-    lowest_neural: float | None
-    """Least unharmed score of a neural voice, None without one."""
-    results: tuple[AttackResult, ...]
-    absent: tuple[str, ...]
-
-    @property
-    def most_gain(self) -> float:
-        """The largest gain of all."""
-        return max(result.gain for result in self.results)
-
-    @property
-    def least_gap(self) -> float | None:
-        """How far the best attacked formant voice stays below the lowest neural one."""
-        attacked = [result.after for result in self.results if result.kind in FORMANT]
-        return None if self.lowest_neural is None or not attacked else self.lowest_neural - max(attacked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

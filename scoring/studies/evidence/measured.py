@@ -84,6 +84,10 @@ class OrderClaim(StrictModel):
     share: float
 
 
+LEAST_VOICE_GAP = 0.25
+"""Asked between the mean scores of any neural voice and any formant or Klatt voice."""
+
+
 class VoicesStudy(StrictModel):
     """`make study-voices`: every voice said the same texts. `gap` is the least one between a neural and a formant voice's mean."""
 
@@ -95,6 +99,54 @@ class VoicesStudy(StrictModel):
     gap: float | None
     absent: tuple[str, ...]
     """Voices that could not speak, each with what it needs."""
+
+
+class AttackResult(StrictModel):
+    """One white-box attack on one voice: scores 0 … 1 of the real judges on 16-bit sound before and after, and naturalness alone."""
+
+    attack: str
+    learnt_on: str
+    voice: str
+    kind: str
+    before: float
+    after: float
+    natural_before: float
+    natural_after: float
+
+    @property
+    def gain(self) -> float:
+        """Points of the score."""
+        return self.after - self.before
+
+
+MACHINES = ("formant", "klatt")
+"""Kinds of voices that no listener takes for a person."""
+LEAST_GAP, MOST_GAIN = 0.1, 0.05
+"""What is asked of white-box attacks: an attacked machine stays so far below the lowest unharmed neural voice, and no voice gains more."""
+
+
+class WhiteboxStudy(StrictModel):
+    """`make study-whitebox`: `texts` were judged per voice and attack; `learnt` is how many others an attack was learnt on."""
+
+    profile_hash: str
+    texts: int
+    learnt: int
+    steps: int
+    lowest_neural: float | None
+    """Least unharmed score of a neural voice, None without one."""
+    results: tuple[AttackResult, ...]
+    absent: tuple[str, ...]
+
+    @property
+    def most_gain(self) -> float:
+        """The largest gain of all."""
+        return max(result.gain for result in self.results)
+
+    @property
+    def least_gap(self) -> float | None:
+        """How far the best attacked formant voice stays below the lowest neural one."""
+        attacked = [result.after for result in self.results if result.kind in MACHINES]
+        return None if self.lowest_neural is None or not attacked else self.lowest_neural - max(attacked)
 
 
 class PairShare(StrictModel):
@@ -122,7 +174,9 @@ class RoundVarianceStudy(StrictModel):
 class Measured(StrictModel):
     """All of them."""
 
+    voices: VoicesStudy
     attacks: AttackStudy
+    whitebox: WhiteboxStudy
     order: OrderStudy
     round_variance: RoundVarianceStudy
 
@@ -133,6 +187,8 @@ Found = TypeVar("Found", bound=StrictModel)
 def read(folder: Path) -> Measured:
     """The studies' files in a folder; raises PlatformError(ARGUMENT_INVALID) for one that is missing or not of this form."""
     return Measured(
+        voices=_read(folder / "voices.json", VoicesStudy),
+        whitebox=_read(folder / "whitebox.json", WhiteboxStudy),
         attacks=_read(folder / "attacks.json", AttackStudy),
         order=_read(folder / "order.json", OrderStudy),
         round_variance=_read(folder / "round_variance.json", RoundVarianceStudy),

@@ -22,7 +22,7 @@ from scoring.scores.aggregate import METRICS, FactorAnchors
 from scoring.scores.reasons import GATES
 from scoring.studies.evidence import discrimination
 from scoring.studies.evidence.agreement import kendall, spearman
-from scoring.studies.evidence.measured import Measured
+from scoring.studies.evidence.measured import LEAST_GAP, LEAST_VOICE_GAP, MOST_GAIN, Measured
 from scoring.studies.manipulations.losses import Loss
 from scoring.studies.manipulations.manipulation import ENTRIES
 from scoring.types import RoundNumber
@@ -145,6 +145,15 @@ def render(measured: Measured) -> str:
         middle={register.value: hertz for register, hertz in MIDDLE_HZ.items()},
         shared_hz=SHARED_HZ,
         attacks=_attacks(measured),
+        judged_factors=[
+            factor.value for factor in Factor if any(factor in voice.factors for voice in measured.voices.voices.values())
+        ],
+        ranked_voices=sorted(measured.voices.voices.items(), key=lambda item: -item[1].score),
+        least_voice_gap=LEAST_VOICE_GAP,
+        learnt=_learnt(measured),
+        learnt_voices=list(dict.fromkeys(result.voice for result in measured.whitebox.results)),
+        least_gap=LEAST_GAP,
+        most_learnt_gain=MOST_GAIN,
         entries=ENTRIES,
         unheard=discrimination.UNCHARGED,
         most_gain=discrimination.MOST_GAIN,
@@ -237,3 +246,21 @@ def _attacks(measured: Measured) -> list[AttackRow]:
         AttackRow(name, entry.meaning, discrimination.LEAST_LOSS.get(name), [voice.losses[name] for voice in voices])
         for name, entry in ENTRIES.items()
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class LearntRow:
+    """One white-box attack as learnt on one voice, and the points that it gains each voice that it was tried on."""
+
+    attack: str
+    learnt_on: str
+    gains: Mapping[str, float]
+
+
+def _learnt(measured: Measured) -> list[LearntRow]:
+    """In the order of the largest gain."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for result in measured.whitebox.results:
+        found.setdefault((result.attack, result.learnt_on), {})[result.voice] = result.gain
+    rows = [LearntRow(attack, learnt_on, gains) for (attack, learnt_on), gains in found.items()]
+    return sorted(rows, key=lambda row: -max(row.gains.values()))
