@@ -14,6 +14,10 @@ CHANNELS, KERNEL = 12, 31
 """Of the small network behind a voice."""
 
 
+TAILS, TURN_SECONDS, MOST_TURNS = 6, 0.06, 2048
+"""Of a changing hall: how many tails there are, for how long one sounds, and turns enough for two minutes."""
+
+
 class Colour(StrEnum):
     """Slope of a noise's power over frequency."""
 
@@ -100,6 +104,40 @@ class Echo(nn.Module):
         """The sound with its echo."""
         late = nn.functional.pad(wave, (self._delay, 0))[: wave.shape[0]]
         return wave + self._gain * late
+
+
+class ChangingHall(nn.Module):
+    """A short hall whose walls move: random tails take turns, so that nothing rings all the time. Found by search, learnt from nobody."""
+
+    def __init__(self, tail_ms: float, gain: float, tilt_db: float) -> None:
+        super().__init__()
+        self._gain, self._tilt = gain, tilt_db
+        draw = torch.Generator().manual_seed(11)
+        samples = round(tail_ms * RATE / 1000.0)
+        fall = 10.0 ** (-3.0 * torch.arange(samples) / samples)
+        tails = torch.randn(TAILS, samples, generator=draw) * fall
+        tails[:, 0] = 0.0
+        self._tails = tails / tails.square().sum(dim=1, keepdim=True).sqrt()
+        self._turns = torch.randint(0, TAILS, (MOST_TURNS,), generator=draw)
+
+    def forward(self, wave: torch.Tensor) -> torch.Tensor:
+        """The sound with the hall's, its highs lifted by so many dB an octave."""
+        length = wave.shape[0]
+        points = length + self._tails.shape[1]
+        wet = torch.fft.irfft(torch.fft.rfft(wave, n=points) * torch.fft.rfft(self._tails, n=points), n=points)[:, :length]
+        time = torch.arange(length) / (TURN_SECONDS * RATE)
+        turn, between = time.long(), (time - time.floor()) * math.pi / 2.0
+        place = torch.arange(length)
+        late = wet[self._turns[turn], place] * between.cos() + wet[self._turns[turn + 1], place] * between.sin()
+        return _tilted(wave + self._gain * late, self._tilt)
+
+
+def _tilted(wave: torch.Tensor, db_an_octave: float) -> torch.Tensor:
+    """The sound with its highs lifted, from 60 Hz on."""
+    spectrum = torch.fft.rfft(wave)
+    hertz = torch.linspace(0.0, RATE / 2.0, spectrum.shape[0]).clamp(min=60.0)
+    lifted: torch.Tensor = torch.fft.irfft(spectrum * 10.0 ** (db_an_octave * torch.log2(hertz / 60.0) / 20.0), n=wave.shape[0])
+    return lifted
 
 
 class Hiss(nn.Module):

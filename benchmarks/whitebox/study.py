@@ -11,7 +11,7 @@ from torch import nn
 
 from benchmarks.study_voices import groups_of, spoken
 from benchmarks.voices import Kind
-from benchmarks.whitebox.attacks import AddedNoise, Both, Colour, Echo, Equaliser, Hiss, Network
+from benchmarks.whitebox.attacks import AddedNoise, Both, ChangingHall, Colour, Echo, Equaliser, Hiss, Network
 from benchmarks.whitebox.ears import Ears
 from benchmarks.whitebox.learning import Effort, best, learn
 from scoring.audio.audio import Audio, resample
@@ -27,6 +27,8 @@ NOISE_DB = -35.0
 """Level of learnt noise under the clip."""
 ECHOES = tuple(product((8.0, 15.0, 25.0, 40.0, 60.0, 120.0), (0.1, 0.3, 0.6)))
 """Delays in ms, and gains."""
+HALLS = tuple(product((80.0, 150.0), (0.3, 0.5), (0.0, 2.0)))
+"""Lengths of a tail in ms, gains, and dB an octave by which highs are lifted."""
 HISSES = tuple(product(Colour, (-25.0, -30.0, -38.0, -46.0)))
 """Colours, and levels in dB."""
 SEARCHED_ON = 2
@@ -86,6 +88,7 @@ def universal(victim: Victim, ears: Ears, effort: Effort, progress: Callable[[],
         yield name, attack
     few = victim.learnt[:SEARCHED_ON]
     yield "echo", best([Echo(delay, gain) for delay, gain in ECHOES], few, ears, progress)
+    yield "changing hall", best([ChangingHall(tail, gain, tilt) for tail, gain, tilt in HALLS], few, ears, progress)
     yield "hiss", best([Hiss(colour, level) for colour, level in HISSES], few, ears, progress)
 
 
