@@ -79,7 +79,7 @@ def test_check_tells_a_stale_page(page: str, tmp_path: Path) -> None:
 def test_results_of_another_form_are_refused(tmp_path: Path, content: str | None, why: str) -> None:
     """Rather than rendered with holes."""
     if content is not None:
-        (tmp_path / "attacks.json").write_text(content, encoding="utf-8")
+        (tmp_path / "voices.json").write_text(content, encoding="utf-8")
     with pytest.raises(PlatformError, match=why) as told:
         measured.read(tmp_path)
     assert told.value.code is Code.ARGUMENT_INVALID
