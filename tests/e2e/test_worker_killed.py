@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +22,12 @@ from neurons.localnet.stack import Stack
 from scoring.competition import load
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
+from scoring.synthesis.pocket_tts import tiny as tiny_pocket
+from scoring.synthesis.vits import tiny as tiny_vits
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
 from tests.builders import espeak_voices
+from tests.integration import test_family_pins as family_pins
+from tests.integration.hub_thread import hub_over
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Evaluation
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
@@ -33,8 +37,23 @@ from voice_api.db.submissions import NewSubmission, Submissions
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 HASH = BlockHash("0x" + "5a" * 32)
-LEASE_SECONDS = "40"
-"""Longer than the longest silence of a healthy worker: to build the judges takes up to twenty seconds on a busy machine."""
+LEASE_SECONDS = "100"
+"""Longer than the longest silence of a healthy worker: to load torch in a guest takes more than a minute on a busy machine."""
+
+
+def a_pocket(folder: Path) -> Path:
+    """A random model that speaks for a moment."""
+    tiny_pocket.build(folder)
+    (folder / "README.md").write_text(family_pins.CARD, encoding="utf-8")
+    return folder
+
+
+FAMILIES: dict[str, Callable[[Path], Path]] = {
+    "espeak": lambda folder: espeak_voices.build(folder)["clear"],
+    "vits": lambda folder: tiny_vits.build(folder / "vits"),
+    "pocket_tts": lambda folder: a_pocket(folder / "pocket_tts"),
+}
+"""A model of each family."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +62,42 @@ class Bed:
 
     stack: Stack
     hub: Path
+    competition: Path
+
+
+def rules_of(family: str, hub: Path, folder: Path) -> Path:
+    """The demo's competition; for a family of pinned parts that family's own, with parts that lie on the hub."""
+    if family != "pocket_tts":
+        return COMPETITION
+    family_pins.repositories(folder / "parts")
+    for name in ("codec", "voices"):
+        repositories.publish(hub, f"parts/{name}", folder / "parts" / name)
+    with hub_over(hub) as url:
+        pinned = family_pins.pin(url, folder)
+    rules = folder / "competition.toml"
+    rules.write_text(
+        COMPETITION.read_text(encoding="utf-8").replace('["espeak", "vits"]', f'["{family}"]') + f"\n{pinned}", encoding="utf-8"
+    )
+    return rules
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request: pytest.FixtureRequest) -> str:
+    """Each in turn."""
+    return str(request.param)
 
 
 @pytest.fixture
-def bed(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Bed]:
+def bed(family: str, tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Bed]:
     """Real processes, ended with the test."""
     hub, port = tmp_path / "hub", pick_port(None)
     hub.mkdir()
+    competition = rules_of(family, hub, tmp_path)
     stack = Stack(tmp_path / "logs")
     shared = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
     worker = {
         "HF_ENDPOINT": f"http://127.0.0.1:{port}",
-        "VOICE_COMPETITION": str(COMPETITION),
+        "VOICE_COMPETITION": str(competition),
         "VOICE_LEASE_SECONDS": LEASE_SECONDS,
     }
     try:
@@ -65,14 +108,13 @@ def bed(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Bed]:
             data = tmp_path / f"worker-{number}"
             own = {"VOICE_DATA": str(data), **worker_identity(data, f"worker-{number}", validator)}
             stack.start(f"worker-{number}", ["worker"], shared | worker | own)
-        yield Bed(stack, hub)
+        yield Bed(stack, hub, competition)
     finally:
         stack.stop()
 
 
-async def one_evaluation(pool: Pool, bed: Bed, folder: Path, wallet: bt.Wallet) -> SubmissionId:
-    """Publish the clear voice, record its commitment, and open a round for it."""
-    model = espeak_voices.build(folder)["clear"]
+async def one_evaluation(pool: Pool, bed: Bed, model: Path, wallet: bt.Wallet) -> SubmissionId:
+    """Publish a model, record its commitment, and open a round for it."""
     revision = repositories.publish(bed.hub, "lab/voice", model)
     key = bytes(wallet.hotkey.public_key)
     (submission,) = await Submissions(pool).add(
@@ -89,7 +131,7 @@ async def one_evaluation(pool: Pool, bed: Bed, folder: Path, wallet: bt.Wallet) 
             )
         ]
     )
-    competition = load(COMPETITION).at(RoundNumber(1))
+    competition = load(bed.competition).at(RoundNumber(1))
     await Rounds(pool).open(
         NewRound(
             round=RoundNumber(1),
@@ -105,7 +147,7 @@ async def one_evaluation(pool: Pool, bed: Bed, folder: Path, wallet: bt.Wallet) 
 
 async def evaluation_when(pool: Pool, submission: SubmissionId, *states: EvaluationState) -> Evaluation:
     """The submission's only evaluation, once it is in one of these states (and, when running, has spoken or judged something)."""
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 400
     while time.monotonic() < deadline:
         (found,) = await Submissions(pool).evaluations(submission)
         if found.state in states and (found.state is not EvaluationState.RUNNING or found.stage in ("speak", "judge")):
@@ -123,10 +165,11 @@ async def guests_ended(worker: int):  # type: ignore[no-untyped-def]
     assert alive == []
 
 
-@pytest.mark.timeout(300)
-async def test_the_other_worker_finishes_what_a_killed_one_began_once(bed: Bed, pool: Pool, tmp_path: Path) -> None:
+@pytest.mark.timeout(900)
+async def test_the_other_worker_finishes_what_a_killed_one_began_once(bed: Bed, pool: Pool, tmp_path: Path, family: str) -> None:
     """kill -9 in the middle: the lease runs out, the other worker takes over, and there is exactly one verdict with all samples."""
-    submission = await one_evaluation(pool, bed, tmp_path / "models", wallets.create("miner", "default", tmp_path / "wallets"))
+    model = FAMILIES[family](tmp_path / "models")
+    submission = await one_evaluation(pool, bed, model, wallets.create("miner", "default", tmp_path / "wallets"))
     running = await evaluation_when(pool, submission, EvaluationState.RUNNING)
     async with pool.connection() as connection:
         victim = await connection.fetchval("select worker from evaluations where id = $1", running.id)
@@ -141,7 +184,7 @@ async def test_the_other_worker_finishes_what_a_killed_one_began_once(bed: Bed, 
             ended.id,
         )
         samples = await connection.fetchval("select count(*) from samples where evaluation_id = $1", ended.id)
-    quotas = load(COMPETITION).at(RoundNumber(1)).round
+    quotas = load(bed.competition).at(RoundNumber(1)).round
     expected = quotas.single + 2 * (quotas.counterfactual + quotas.voice)
     assert (ended.state, ended.attempt, ended.failures, verdicts, samples) == (EvaluationState.SCORED, 2, 1, 1, expected)
     assert finisher != victim
