@@ -1,14 +1,14 @@
 """`make bench-voices`: what each family's speech costs on one thread, what the sandbox adds, and a whole round of the largest family.
 
 Prints tables; nothing here passes or fails but equal sounds of two rounds. Usage:
-python -m benchmarks.bench_voices [--prompts 6] [--families espeak vits pocket_tts] [--no-round]
+python -m benchmarks.bench_voices [--prompts 6] [--families espeak vits pocket_tts]
+[--only costs starts round]
 """
 
 import argparse
 import hashlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,23 +22,19 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.voices_child import BLOCK_HASH, prompts_for, rules_for
 from benchmarks.voices_published import PublishedVoice, build
-from scoring.competition import Competition, load
+from scoring.competition import Competition
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
-from scoring.synthesis.load import adapter
-from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Synthesiser, Waveform
-from scoring.types import BlockHash, RoundNumber
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.parts import PartStore
-from workers.evaluation.requests import requests_of
 from workers.evaluation.speech import JudgedSpeech, judge_model
 from workers.evaluation.tools import LastPanel, Tools
 from workers.hub.client import Hub, OnBytes
 from workers.sandbox import reference_guest
 from workers.sandbox.sandbox import Sandbox
 
-_HASH = BlockHash("0x" + "5a" * 32)
 _BATCHES = (1, 4, 8)
 _STARTS = 3
 _EVALUATIONS = 24
@@ -57,24 +53,13 @@ class Cost:
     wall: float
 
 
-def rules_for(voice: PublishedVoice) -> Competition:
-    """The packaged competition, admitting this family alone; its parts are given by hand."""
-    return load().at(RoundNumber(0)).model_copy(update={"families": (voice.family,)})
-
-
-def prompts_for(voice: PublishedVoice, count: int | None = None) -> list[Request]:
-    """A round's prompts, as the family is asked for them."""
-    rules = rules_for(voice)
-    return [timed.request for timed in requests_of(voice.family, rules.groups(_HASH), _HASH, rules.limits)][:count]
-
-
 def child(voice: PublishedVoice, prompts: int, batch: int) -> Cost:
     """Let a process of its own load a voice and say prompts, outside of any sandbox, on one thread."""
-    order = json.dumps([voice.family, voice.what, str(voice.folder), str(voice.parts or ""), prompts, batch])
+    order = json.dumps([voice.family, str(voice.folder), str(voice.parts or ""), prompts, batch])
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
     began = time.monotonic()
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.bench_voices", "--child", order], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-m", "benchmarks.voices_child", order], stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()  # the first sample is there
@@ -82,39 +67,17 @@ def child(voice: PublishedVoice, prompts: int, batch: int) -> Cost:
         return Cost(wall=wall, **json.loads(process.stdout.readline()))
 
 
-def work(order: str) -> None:
-    """The child's part: a line when its first sample is there, and what all of it needed as a line of JSON."""
-    family, what, folder, parts, prompts, batch = json.loads(order)
-    voice = PublishedVoice(family, what, Path(folder), Path(parts) if parts else None)
-    loader, began = adapter(family), time.process_time()
-    model = loader(voice.folder, voice.parts, 1, "float32")
-    loaded = time.process_time()
-    asked = prompts_for(voice, prompts)
-    say(model, asked[:1])
-    sys.stdout.write("\n")
-    sys.stdout.flush()
-    start = time.process_time()
-    results = [result for first in range(0, len(asked), batch) for result in say(model, asked[first : first + batch])]
-    sounds = [result for result in results if not isinstance(result, NotSpoken)]
-    speech = sum(sound.size for sound in sounds) / model.sample_rate
-    unspoken = len(results) - len(sounds)
-    spent = {"load": loaded - began, "speak": time.process_time() - start, "speech": speech, "unspoken": unspoken}
-    sys.stdout.write(json.dumps(spent | {"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}) + "\n")
-
-
-def say(model: Synthesiser, batch: Sequence[Request]) -> Sequence[Waveform | NotSpoken]:
-    """What a model says to each request, or why not."""
-    try:
-        return model.generate(batch)
-    except NotAllSpoken as exc:
-        return exc.results
-
-
 def sandboxed_seconds(voice: PublishedVoice, sandbox: Sandbox) -> float:
     """Wall-clock seconds from nothing to the first sample out of the sandbox."""
-    rules, began = rules_for(voice), time.monotonic()
+    rules, began = rules_for(voice.family), time.monotonic()
     sandbox.speak(
-        voice.folder, voice.family, prompts_for(voice, 1), rules.limits, rules.synthesis, parts=voice.parts, on_sample=NO_PROGRESS
+        voice.folder,
+        voice.family,
+        prompts_for(voice.family, 1),
+        rules.limits,
+        rules.synthesis,
+        parts=voice.parts,
+        on_sample=NO_PROGRESS,
     )
     return time.monotonic() - began
 
@@ -164,7 +127,7 @@ def whole_round(voice: PublishedVoice, sandbox: Sandbox, usual: timedelta, folde
     """All prompts of a round, spoken and judged, twice; raises SystemExit where the sounds differ."""
     torch.set_num_threads(1)  # as a worker does
     tools = Tools(hub=Hub("", folder), sandbox=sandbox, usual=usual, panel=LastPanel(), parts=GivenParts(voice.parts))
-    rules = rules_for(voice)
+    rules = rules_for(voice.family)
     tools.panel(rules.profile)
     began = time.monotonic()
     fingerprint(voice.folder, NO_PROGRESS)
@@ -181,7 +144,7 @@ def whole_round(voice: PublishedVoice, sandbox: Sandbox, usual: timedelta, folde
     )
     sounds = []
     for number in (1, 2):
-        speech = judge_model(LocalModel(voice.folder, voice.family), _HASH, rules, tools, NO_PROGRESS)
+        speech = judge_model(LocalModel(voice.folder, voice.family), BLOCK_HASH, rules, tools, NO_PROGRESS)
         sounds.append(_sounds(speech))
         speak, judge, together = speech.speak_seconds, speech.judge_seconds, speech.seconds
         gain, bound = (speak + judge) / together, (speak + judge) / max(speak, judge)
@@ -202,19 +165,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=6, help="prompts of a round that each family says at each batch")
     parser.add_argument("--families", nargs="+", default=["espeak", "vits", "pocket_tts"])
-    parser.add_argument("--no-round", action="store_true", help="leave out the whole round")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--only", nargs="+", default=["costs", "starts", "round"], help="of costs, starts and round")
     options = parser.parse_args()
-    if options.child:
-        work(options.child)
-        return
     with tempfile.TemporaryDirectory(prefix="voice-bench-") as folder:
         voices = build(Path(folder), options.families)
         sandbox = Sandbox(Path(folder) / "scratch")
         console = Console(width=140)
-        console.print(costs(voices, options.prompts))
-        console.print(starts(voices, sandbox))
-        if not options.no_round:
+        if "costs" in options.only:
+            console.print(costs(voices, options.prompts))
+        if "starts" in options.only:
+            console.print(starts(voices, sandbox))
+        if "round" in options.only:
             console.print(whole_round(voices[-1], sandbox, reference_guest.calibrate(sandbox), Path(folder)))
 
 
