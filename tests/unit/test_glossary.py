@@ -27,12 +27,12 @@ PLAIN = set(
     """
     ActorKind Ask Assignment Candidacy CarriedOver ChainConnection Circumstances Combine
     CurrentJob Daemon DaemonOptions Database Depth Divergence Draw Drawn
-    Due EarlierOwner End EntryOutline FileLine Followed Form Gauges Grammar
+    Due EarlierOwner End EntryOutline FileLine FirstWords Followed Form Gauges Grammar
     Hold Loss Made Mechanism NotTried NotYet NotYetPublic Operations
     Outlook Pace Patience Phrases Pool Presence Provenance Rank
     RefusedOnce Register Rejection Remote Renewals RepositoryView Signed
     Signer Step StepBegun StepTaken StuckRow Supervisor Table Terms
-    Timed Tools Unjudgeable Verifier View Wait Watch Watched
+    Timed TimedRequest Tools Unjudgeable Verifier View Wait Watch Watched
     WorkLoop Writer
     """.split()  # noqa: SIM905 - words read as words
 )
