@@ -27,6 +27,7 @@ def test_the_environment_is_clean(attack: Attack, monkeypatch: pytest.MonkeyPatc
     names = bytes(spoken.pcm[::2]).decode().split("\n")
     assert sorted(names) == sorted(
         ["PATH", "LC_ALL", "HOME", "USER", "TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"]
+        + ["OMP_WAIT_POLICY"]
         + [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL")]
     )
 

@@ -14,7 +14,7 @@ from prompts.groups import Group, GroupPlan
 from scoring.audio.audio import Audio, from_pcm, to_pcm
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, Profile, load
-from scoring.judges.panel import Judges, Panel
+from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
 from scoring.report import EvaluationReport
 from scoring.types import RoundNumber
@@ -147,7 +147,7 @@ def test_the_order_of_judges_changes_nothing(
     panel: Panel, groups: tuple[Group, ...], spoken: Mapping[str, Spoken], competition: Competition, report: EvaluationReport
 ) -> None:
     """The last judge may be first."""
-    turned = Judges(panel.judges.single[::-1], panel.judges.pair[::-1])
+    turned = replace(panel.judges, single=panel.judges.single[::-1], pair=panel.judges.pair[::-1])
     assert judge(Panel(Profile.EMBEDDED, turned), groups, spoken, competition) == report
 
 

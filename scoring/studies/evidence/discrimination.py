@@ -71,6 +71,9 @@ NARROW_HZ = 16_000
 MOST_GAIN = 0.02
 """Points of the score (0 … 1) that a manipulation without a least loss may gain at most."""
 
+KNOWN_SHORT = frozenset({("f2", M.CLIPPED), ("f2", M.HUM_50), ("f2", M.NOTCH), ("edward", M.HUM_60)})
+"""Robots of the published study, and what costs them less than it must: the recogniser reads a changed clip of theirs better by chance."""
+
 
 def falls_short(name: Manipulation, synthesis: str, rate: int, before: float, loss: float) -> bool:
     """True if a voice of this kind, with clips of this rate and a score of `before`, lost a smaller share than it must, or gained too

@@ -160,6 +160,7 @@ def render(measured: Measured) -> str:
         largest_gain=max(-share * voice.score for voice in measured.attacks.voices.values() for share in voice.losses.values()),
         thrown_away=list(Loss),
         thrown_from={name: voice for name, voice in measured.attacks.voices.items() if voice.gains},
+        known_short=sorted(discrimination.KNOWN_SHORT),
         people_only=sorted(discrimination.HEARD_IN_PEOPLE),
         measured=measured,
         calibration=calibration,
