@@ -42,7 +42,7 @@ test-unit: $(VENV)/.ready
 
 # What takes too long for every change: storms, the slowest end-to-end tests, thousands of requests.
 test-slow: $(VENV)/.ready
-	VOICE_FUZZ_CASES=2400 $(PYTEST) -m 'slow or fuzz'
+	VOICE_FUZZ_CASES=1200 $(PYTEST) -m 'slow or fuzz'
 
 # A storm of faults over real processes, and what must hold afterwards; CHAOS_ARGS='--seed 2' for another storm. Then the API's
 # description tried out with thousands of requests.

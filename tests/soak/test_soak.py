@@ -16,13 +16,13 @@ from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import WeightAttempt
 
 SMALL = ("--rounds", "8", "--pause", "1", "--most", "160")
-LARGE = ("--rounds", "100", "--most", "420")
+LARGE = ("--rounds", "50", "--most", "420")
 
 
 @pytest.mark.e2e
 @pytest.mark.timeout(500)
 @pytest.mark.parametrize(
-    ("options", "rounds"), [pytest.param(SMALL, 8, id="small"), pytest.param(LARGE, 100, id="large", marks=pytest.mark.slow)]
+    ("options", "rounds"), [pytest.param(SMALL, 8, id="small"), pytest.param(LARGE, 50, id="large", marks=pytest.mark.slow)]
 )
 def test_validators_agree_whatever_the_node_does(options: Sequence[str], rounds: int) -> None:
     """Three real validators on one stack and a failing node: none dies, all vectors are valid, all ledgers are the same."""
