@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
-from operator import itemgetter
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -112,7 +111,9 @@ def dnsmos(said: SpokenEvaluation, count: int) -> list[ScoringRow]:
     return [
         baseline.row("dnsmos", f"speechmos, {count} clips of 2 … 10 s"),
         clocks["published"].row("dnsmos", "published protocol", baseline, _apart(found, "published")),
-        clocks["competition"].row("dnsmos", "competition's protocol", baseline, _agree(found, "competition")),
+        clocks["competition"].row(
+            "dnsmos", "all of naturalness: these, DistillMOS and what is measured", baseline, _agree(found, "competition")
+        ),
     ]
 
 
@@ -131,10 +132,10 @@ def _apart(found: dict[str, list[Metrics]], name: str) -> str:
 
 
 def _agree(found: dict[str, list[Metrics]], name: str) -> str:
-    """Rank correlation with speechmos of the factor that the scores become, and of each score in it."""
-    factor = aggregate.load_anchors().factors[Factor.NATURALNESS]
-    orders = {"utility": factor.utility} | {key: itemgetter(key) for key in factor.metrics}
-    agreed = {key: spearman(*([of(one) for one in found[side]] for side in (name, "speechmos"))) for key, of in orders.items()}
+    """Rank correlation with speechmos of each of DNSMOS's scores that the factor uses."""
+    anchors = aggregate.load_anchors().factors[Factor.NATURALNESS]
+    keys = [key for key, kind in anchors.kinds.items() if kind == "dnsmos"]
+    agreed = {key: spearman(*([one[key] for one in found[side]] for side in (name, "speechmos"))) for key in keys}
     return "rank correlation " + ", ".join(f"{key} {rho:.3f}" for key, rho in agreed.items())
 
 
