@@ -116,5 +116,7 @@ def _show(found: "CheckedModel | None", faults: Sequence[SubmissionFault], words
             f"{said.duration:.2f} s of sound at {said.rate} Hz"
         )
     for fault in faults:
-        console.print(Text.assemble((f"{fault.code} {fault.code.slug}", "bold red"), f"  {plain(fault.detail)} {fault.advice}"))
+        console.print(
+            Text.assemble((f"{fault.code} {fault.code.slug}", "bold red"), f"  {plain(fault.detail).rstrip('.')}. {fault.advice}")
+        )
     console.print("A validator refuses this folder." if faults else "A validator accepts this folder.")

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from prompts.generate import ASKED_LEVELS, SEED_BYTES
 from prompts.groups import TextKind
 from prompts.texts import KINDS, Texts, grammars
@@ -15,6 +13,7 @@ from scoring.competition import Competition, Profile, load
 from scoring.judges import integrity
 from scoring.judges.delivery import SHARED_HZ
 from scoring.judges.panel import Panel
+from scoring.markdown import template
 from scoring.ranking import duel
 from scoring.report import Factor
 from scoring.scores import aggregate, calibration
@@ -116,16 +115,8 @@ class AnchorRow:
 
 def render(measured: Measured) -> str:
     """The page as Markdown; raises KeyError for a metric that `MEASURES` does not describe."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - Markdown of our own numbers, not HTML of anybody's
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     rules = load().at(RoundNumber(0))
-    return environment.get_template(TEMPLATE).render(
+    return template(Path(__file__).with_name(TEMPLATE)).render(
         rules=rules,
         identity=Panel.embedded().identity,
         weights={factor.value: weight for factor, weight in rules.factors.items()},

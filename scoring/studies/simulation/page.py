@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from scoring.competition import load
+from scoring.markdown import template
 from scoring.ranking import duel, selection
 from scoring.studies.simulation import chart, estimates, study, summary, worked
 from scoring.studies.simulation.chart import Labels
@@ -21,15 +20,7 @@ def render(found: Study, page: Path) -> Mapping[Path, str]:
     folder = page.with_suffix("")
     rules = load().version[-1]
     fields = {field.name: field for field in found.fields}
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - Markdown of our own numbers, not HTML of anybody's
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    text = environment.get_template(TEMPLATE).render(
+    text = template(Path(__file__).with_name(TEMPLATE)).render(
         rules=rules,
         found=found,
         stale=found.origin.competition_hash != rules.hash,
