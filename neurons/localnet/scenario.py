@@ -18,7 +18,7 @@ from neurons.chain.types import included_in
 from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet import demo_output
 from neurons.localnet.network import COMPETITION, HOTKEY, NETUID, Miner, Network
-from neurons.localnet.observation import Observation, observe
+from neurons.localnet.observation import Observation, check, observe
 from neurons.miner.model_check import commitment_of
 from scoring.competition import load
 from scoring.errors import Code, PlatformError, SubmissionFault
@@ -30,6 +30,9 @@ _CHAIN_TIMEOUT = timedelta(seconds=30)
 _READY_SECONDS = 60.0
 _SETTLE_SECONDS = 600.0
 _LOOK_SECONDS = 0.5
+_DUEL_ROUNDS = 8
+"""Rounds that the duels have after the last verdict: on a busy machine the better voice may be judged in a later round than the
+worse one, finds a king, and needs the evidence of about three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ async def _ready(network: Network, api: VoiceApi) -> None:
 
 
 async def _watch(network: Network, api: VoiceApi, chain: Chain, console: Console) -> Observation:
-    """The first look at which every miner is judged, and paid by weights that were set after the last verdict."""
+    """The first look at which every miner is judged, is paid by weights that were set after the last verdict, and no duel is left to wait for."""
     round_blocks, started = load(COMPETITION).round_blocks, time.monotonic()
     judged_by: Block | None = None
     with Live(console=console, refresh_per_second=4, transient=True) as live:
@@ -84,7 +87,9 @@ async def _watch(network: Network, api: VoiceApi, chain: Chain, console: Console
             if judged_by is None and seen.judged:
                 judged_by = await chain.head()
             if judged_by is not None and seen.paid_after(judged_by):
-                return seen
+                patient = seen.block < judged_by + _DUEL_ROUNDS * round_blocks
+                if not patient or all(expectation.held for expectation in check(seen)):
+                    return seen
             await asyncio.sleep(_LOOK_SECONDS)
     raise PlatformError(Code.INTERNAL, f"the network did not settle within {_SETTLE_SECONDS:.0f} s; see {network.layout.logs}.")
 

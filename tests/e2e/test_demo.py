@@ -30,12 +30,12 @@ def demo(folder: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(600)
 def test_the_demo_takes_six_miners_from_commit_to_weights(tmp_path: Path) -> None:
     """All six outcomes happen, each by evaluation; afterwards no process is left, and each one's log is there."""
     folder = tmp_path / "network"
     process = demo(folder, "--once", "--json")
-    output, errors = process.communicate(timeout=400)
+    output, errors = process.communicate(timeout=580)
     assert process.returncode == 0, errors
     seen = json.loads(output)
     assert [item["text"] for item in seen["expectations"] if not item["held"]] == []
