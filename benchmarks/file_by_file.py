@@ -1,12 +1,17 @@
 """The baseline: the same judges, one file after the other, each by its package's own front end and with that package's own threads."""
 
+import contextlib
+import sys
 import warnings
 from collections.abc import Sequence
 
+import distillmos
 import jiwer
 import librosa
 import numpy as np
+import torch
 import torchaudio
+from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 from speechmos import dnsmos
 
@@ -15,9 +20,9 @@ from scoring.audio.audio import Audio, from_pcm
 from scoring.audio.clip import RATE, Clip
 from scoring.audio.pitch import HIGHEST_HZ, LOWEST_HZ
 from scoring.audio.spoken import Spoken
+from scoring.judges import weights
 from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.judge import Utterance
-from scoring.judges.recognition.whisper import Recogniser
 from scoring.judges.speaker import SpeakerJudge
 from scoring.language.text import normalise
 
@@ -25,22 +30,31 @@ Wave = NDArray[np.float32]
 
 
 class FileByFile:
-    """The judges as a script would run them: a recogniser, `speechmos`, librosa's `pyin`, torchaudio's `loudness`.
+    """The judges as a script would run them: `faster_whisper`, `speechmos`, `distillmos`, librosa's `pyin`, torchaudio's `loudness`.
 
-    The recogniser is ours, built once as a script would. Cleanliness and speaker have no package: they are this project's code in both.
+    Each network is built once. Both recognisers have the same weights in the same type, and hear greedily. Cleanliness and speaker
+    are this project's code in both: one has no package, the other's needs a compiler.
     """
 
     def __init__(self) -> None:
-        self._recogniser = Recogniser()
+        folder = (weights.folder() / weights.WHISPER.path).parent
+        self._recogniser = WhisperModel(str(folder), device="cpu", compute_type="float32", local_files_only=True)
+        with contextlib.redirect_stdout(sys.stderr):  # it says which weights it loaded
+            self._opinion = distillmos.ConvTransformerSQAModel().eval()
         self._speaker = SpeakerJudge()
 
     def sample(self, group: Group, index: int, said: Spoken) -> Utterance:
         """Judge one sample by everything that needs no second one."""
         audio = from_pcm(said.pcm, said.rate)
         wave = load(audio)
-        heard = normalise(self._recogniser.hear(Clip(audio)))
+        pieces, _ = self._recogniser.transcribe(
+            wave, language="en", beam_size=1, temperature=0.0, without_timestamps=True, condition_on_previous_text=False
+        )
+        heard = normalise(" ".join(piece.text for piece in pieces))
         jiwer.wer(" ".join(normalise(group.prompts[index].text)), " ".join(heard) or "-")
         opinions(wave)
+        with torch.inference_mode():
+            self._opinion(torch.from_numpy(wave)[None])
         pyin(wave)
         torchaudio.functional.loudness(audio.samples[None], audio.rate)
         utterance = Utterance(group.prompts[index], group, Clip(audio))

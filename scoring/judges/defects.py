@@ -333,6 +333,14 @@ def decay(heard: Spectrum) -> float:
     return sorted(fastest)[len(fastest) // 2] / (DECAY_FRAMES * HOP_SECONDS) if fastest else 0.0
 
 
+def _mean_around(values: torch.Tensor, width: int) -> torch.Tensor:
+    """Moving mean of float64 [n] over `width` (odd) values, fewer at the edges: by running sums, so that a wide mean costs no more."""
+    sums = torch.nn.functional.pad(values.cumsum(0), (1, 0))
+    place = torch.arange(values.shape[0])
+    first, end = (place - width // 2).clamp(min=0), (place + width // 2 + 1).clamp(max=values.shape[0])
+    return (sums[end] - sums[first]) / (end - first)
+
+
 def echo(samples: torch.Tensor) -> float:
     """Likeness of the sound with itself 40 to 400 ms later: 0 … 1, less is better; a copy of strength a gives up to a / (1 + a²).
 
@@ -350,7 +358,7 @@ def echo(samples: torch.Tensor) -> float:
     points = 1 << max(1, (2 * samples.shape[0] - 1)).bit_length()
     power = torch.fft.rfft(samples.to(torch.float64), n=points).abs().square()
     width = int(ECHO_SMOOTH_HZ * points / RATE) | 1
-    around = torch.nn.functional.avg_pool1d(power[None], width, 1, width // 2, count_include_pad=False)[0]
+    around = _mean_around(power, width)
     hertz = torch.fft.rfftfreq(points, 1.0 / RATE, dtype=torch.float64)
     heard = (hertz > ECHO_HZ[0]) & (hertz < ECHO_HZ[1]) & (around > 0.0)
     even = torch.where(heard, power / around.clamp(min=float(power.max()) * LEAST_SHARE + SILENCE), 0.0)
