@@ -48,7 +48,7 @@ class FileByFile:
         audio = from_pcm(said.pcm, said.rate)
         wave = load(audio)
         pieces, _ = self._recogniser.transcribe(
-            wave, language="en", beam_size=1, temperature=0.0, without_timestamps=True, condition_on_previous_text=False
+            wave, language="en", beam_size=1, temperature=0.0, word_timestamps=True, condition_on_previous_text=False
         )
         heard = normalise(" ".join(piece.text for piece in pieces))
         jiwer.wer(" ".join(normalise(group.prompts[index].text)), " ".join(heard) or "-")

@@ -76,7 +76,7 @@ async def _ready(network: Network, api: VoiceApi) -> None:
 
 
 async def _watch(network: Network, api: VoiceApi, chain: Chain, console: Console) -> Observation:
-    """The first look at which every miner is judged, is paid by weights that were set after the last verdict, and no duel is left to wait for."""
+    """The first look at which every miner is judged and paid by weights set after the last verdict, and no duel is left to wait for."""
     round_blocks, started = load(COMPETITION).round_blocks, time.monotonic()
     judged_by: Block | None = None
     with Live(console=console, refresh_per_second=4, transient=True) as live:

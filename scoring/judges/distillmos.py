@@ -61,7 +61,7 @@ class DistillMos(nn.Module):
         convolutions: list[nn.Module] = []
         for index, (before, after) in enumerate(itertools.pairwise(CHANNELS)):
             strides = (2 if index else 1, 2 if index == len(CHANNELS) - 2 else 1)  # over frequency, over time
-            convolutions += [Convolution(before, after, 3, strides, (0, 1)), nn.LeakyReLU(SLOPE)]
+            convolutions += [Convolution(before, after, 3, strides, (0, 1)), nn.LeakyReLU(SLOPE, inplace=True)]
         self.cnn = nn.Sequential(*convolutions)
         features = CHANNELS[-1] * FREQUENCIES
         self.norm_input, self.norm = nn.BatchNorm1d(features), nn.BatchNorm1d(features)

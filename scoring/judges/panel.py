@@ -30,7 +30,7 @@ from scoring.scores.aggregate import Anchors, JudgedSample, ProfileIdentity, Sco
 BATCH = 4
 """Samples judged at a time, at least; it changes memory and how often progress is told, never a number."""
 LANES = 2
-"""Judges of the embedded profile at work at the same time: its two slow ones, the recogniser and DNSMOS, cost about the same."""
+"""Judges of the embedded profile at work at the same time, each on a clip; the recogniser costs as much as all others together."""
 
 
 def _no_words(_clip: Clip) -> str:
@@ -68,7 +68,7 @@ class Panel:
     @classmethod
     def embedded(cls) -> Self:
         """The profile whose models ship inside Python packages; raises InfrastructureFault(JUDGE_UNAVAILABLE)."""
-        recogniser = Recogniser()
+        recogniser = Recogniser(LANES)
         single = (
             IntelligibilityJudge(recogniser),
             NaturalnessJudge(),
@@ -153,8 +153,10 @@ class Panel:
         batch = list(heard.values())
         found: dict[str, dict[str, float]] = {prompt_id: {} for prompt_id in heard}
         with ThreadPoolExecutor(lanes) as pool:
-            for measured in pool.map(lambda judge: judge.measure(batch), self.judges.single):
-                for utterance, metrics in zip(batch, measured, strict=True):
+            parts = [batch] if lanes == 1 else [[utterance] for utterance in batch]
+            jobs = [(judge, part) for part in parts for judge in self.judges.single]
+            for (_, part), measured in zip(jobs, pool.map(lambda job: job[0].measure(job[1]), jobs), strict=True):
+                for utterance, metrics in zip(part, measured, strict=True):
                     found[utterance.prompt.id] |= metrics
         for group in groups:
             if group.kind is GroupKind.VOICE and all(prompt.id in heard for prompt in group.prompts):

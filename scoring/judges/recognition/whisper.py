@@ -7,7 +7,7 @@ thread, in the window of 30 s that the network was trained with: silence fills w
 import math
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from weakref import WeakKeyDictionary
 
@@ -61,10 +61,18 @@ class _Piece:
     text: str
 
 
-class Recogniser:
-    """The network and its tokens. Judges in several threads may share one; a clip is heard once."""
+@dataclass(slots=True)
+class _Hearing:
+    """What was heard in a clip; None: nobody has listened yet. Whoever wants it holds the lock."""
 
-    def __init__(self) -> None:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    pieces: tuple[_Piece, ...] | None = None
+
+
+class Recogniser:
+    """The network and its tokens. Judges in several threads may share one; a clip is heard once, up to `lanes` clips at the same time."""
+
+    def __init__(self, lanes: int = 1) -> None:
         """Raises InfrastructureFault(JUDGE_UNAVAILABLE) without the network's files."""
         files = {file.name: weights.read(file) for file in (weights.WHISPER, weights.WHISPER_CONFIG, weights.WHISPER_VOCABULARY)}
         self._tokens = Tokenizer.from_str(weights.read(weights.WHISPER_TOKENIZER).decode("utf-8"))
@@ -72,12 +80,12 @@ class Recogniser:
         self._end = self._tokens.token_to_id(END)
         try:
             self._network = ctranslate2.models.Whisper(
-                "tiny.en", device="cpu", compute_type="float32", inter_threads=1, intra_threads=1, files=files
+                "tiny.en", device="cpu", compute_type="float32", inter_threads=lanes, intra_threads=1, files=files
             )
         except (RuntimeError, ValueError) as exc:
             raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"the recogniser could not be built: {exc}") from exc
         self._lock = threading.Lock()
-        self._known: WeakKeyDictionary[Clip, tuple[_Piece, ...]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Clip, _Hearing] = WeakKeyDictionary()
 
     def hear(self, clip: Clip) -> str:
         """What is said, as it is written; empty if nothing is."""
@@ -89,9 +97,11 @@ class Recogniser:
 
     def _pieces(self, clip: Clip) -> tuple[_Piece, ...]:
         with self._lock:
-            if clip not in self._known:
-                self._known[clip] = tuple(self._heard(start, wave) for start, wave in _parts(clip))
-            return self._known[clip]
+            hearing = self._known.setdefault(clip, _Hearing())
+        with hearing.lock:
+            if hearing.pieces is None:
+                hearing.pieces = tuple(self._heard(start, wave) for start, wave in _parts(clip))
+            return hearing.pieces
 
     def _heard(self, start: float, wave: torch.Tensor) -> _Piece:
         seconds = wave.shape[0] / RATE
