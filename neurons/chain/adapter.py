@@ -29,7 +29,7 @@ from neurons.chain.types import (
     WeightsResult,
 )
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, BlockHash, Hotkey, PublicKey, Uid, Weight, to_block_hash
+from scoring.types import Block, BlockHash, Hotkey, PublicKey, Uid, to_block_hash
 
 T = TypeVar("T")
 _SubtensorModule = bt.storage.SubtensorModule
@@ -40,7 +40,6 @@ COMMIT_LASTS = 16
 """Blocks in which what was signed (a commitment, weights) may be included; after them it is void."""
 _SPACE_NAMES = ("SpaceLimitExceeded",)
 """The chain's names for a commitment that comes too soon: its quota is of bytes per epoch."""
-_U16_MAX = 65_535
 _KEPT_BYTES = COMMITMENT_BYTES + 1
 """A revealed commitment may be ten times as long as a plain one; what is kept of it stays within what the API stores."""
 
@@ -83,10 +82,12 @@ class Chain:
         at = await self.finalized() if block is None else block
         block_hash = await self.block_hash(at)
         snapshot = await self._bounded(self._client.at(at))
-        found = await self._bounded(snapshot.subnets.metagraph(self._netuid))
+        found, least = await self._bounded(
+            asyncio.gather(snapshot.subnets.metagraph(self._netuid), snapshot.query(_SubtensorModule.StakeThreshold, []))
+        )
         if found is None:
             raise ChainUnavailable(f"there is no subnet {self._netuid} on this network; name another netuid")
-        return metagraph_of(found, at, block_hash)
+        return metagraph_of(found, at, block_hash, int(least or 0))
 
     async def weights(self, block: Block | None = None) -> WeightMatrix:
         """Read each validator's weights at a block (default: the newest finalized one), as shares that sum to 1."""
@@ -100,10 +101,11 @@ class Chain:
         at = await self.finalized() if block is None else block
         snapshot = await self._bounded(self._client.at(at))
         epochs = await self._bounded(snapshot.weights.timelocked_weight_commits(self._netuid))
-        index, period, row = await self._bounded(
+        index, period, sealing, row = await self._bounded(
             asyncio.gather(
                 snapshot.query(_SubtensorModule.SubnetEpochIndex, [self._netuid]),
                 snapshot.query(_SubtensorModule.RevealPeriodEpochs, [self._netuid]),
+                snapshot.query(_SubtensorModule.CommitRevealWeightsEnabled, [self._netuid]),
                 snapshot.query(_SubtensorModule.Weights, [self._netuid, uid]),
             )
         )
@@ -114,7 +116,8 @@ class Chain:
             if commit["hotkey"] == hotkey
         )
         weights = {Uid(int(target)): int(value) for target, value in row or []}
-        return SealedWeights(block=at, epoch=int(index or 0), reveal_period=int(period or 0), waiting=waiting, row=weights)
+        epoch, period = int(index or 0), int(period or 0)
+        return SealedWeights(block=at, epoch=epoch, reveal_period=period, sealing=bool(sealing), waiting=waiting, row=weights)
 
     async def commit(self, wallet: bt.Wallet, text: bytes) -> CommitResult:
         """Publish a commitment signed by the wallet's hotkey, and wait until a block holds it.
@@ -143,8 +146,11 @@ class Chain:
     def _commitment(self, text: bytes) -> bt.calls.Call:
         return bt.calls.Commitments.set_commitment(netuid=self._netuid, info={"fields": [[{f"Raw{len(text)}": text}]]})
 
-    async def set_weights(self, wallet: bt.Wallet, weights: Mapping[Uid, Weight], version_key: int) -> WeightsResult:
-        """Set the hotkey's weights as the subnet asks (plain, or sealed until later) and wait until a block holds them."""
+    async def set_weights(self, wallet: bt.Wallet, weights: Mapping[Uid, float], version_key: int) -> WeightsResult:
+        """Set the hotkey's weights as the subnet asks (plain, or sealed until later) and wait until a block holds them.
+
+        Only their ratios count. A vector of `scoring.weights.plan.to_u16` within the subnet's limit reaches the chain as it is.
+        """
         try:
             intent = bt.SetWeights(netuid=self._netuid, weights=dict(weights), version_key=version_key)
         except BittensorError as exc:
@@ -207,8 +213,11 @@ class Chain:
         return Applied(Block(int(block)), result.data.get("reveal_round"))
 
 
-def metagraph_of(found: bt.Metagraph, block: Block, block_hash: BlockHash) -> Metagraph:
-    """Translate the SDK's metagraph at `block`; raises ChainUnavailable if the node left out a field that we need."""
+def metagraph_of(found: bt.Metagraph, block: Block, block_hash: BlockHash, weights_min_stake: int) -> Metagraph:
+    """Translate the SDK's metagraph at `block`; raises ChainUnavailable if the node left out a field that we need.
+
+    `weights_min_stake` (rao) is a rule of the whole chain, which no metagraph tells.
+    """
     rules = found.raw
     immunity = _number(rules, "immunity_period")
     commitments = [*found.commitments.values(), *found.unregistered_commitments.values()]
@@ -225,8 +234,9 @@ def metagraph_of(found: bt.Metagraph, block: Block, block_hash: BlockHash) -> Me
         immunity_period=immunity,
         weights_rate_limit=_number(rules, "weights_rate_limit"),
         weights_version=_number(rules, "weights_version"),
+        weights_min_stake=weights_min_stake,
         min_allowed_weights=_number(rules, "min_allowed_weights"),
-        max_weight_limit=_number(rules, "max_weights_limit") / _U16_MAX,
+        max_weights_limit=_number(rules, "max_weights_limit"),
     )
 
 

@@ -91,10 +91,12 @@ class Metagraph:
     """The least number of blocks between two settings of weights."""
     weights_version: int
     """The least version key that the chain accepts."""
+    weights_min_stake: int
+    """The stake, in rao, below which the chain takes no weights but the subnet's owner's."""
     min_allowed_weights: int
     """The least number of non-zero weights."""
-    max_weight_limit: float
-    """The largest share of one weight, in [0, 1]."""
+    max_weights_limit: int
+    """The largest share of one weight, in 65,535ths: 1 … 65,535."""
 
     def neuron(self, hotkey: Hotkey) -> Neuron | None:
         """The neuron registered under a hotkey, if there is one."""
@@ -139,38 +141,26 @@ class SealedCommit:
     reveal_round: int
 
 
-class SealedOutcome(StrEnum):
-    """The end of sealed weights, or that it is still to come."""
-
-    PENDING = "pending"
-    APPLIED = "applied"
-    EXPIRED = "expired"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedWeights:
     """A hotkey's sealed weights that wait at a block, and the weights that count for it there.
 
-    The chain opens sealed weights `reveal_period` epochs after theirs, and forgets them when that epoch ends.
+    The chain opens sealed weights in the epoch that comes `reveal_period` after theirs, and forgets them when that one ends.
     """
 
     block: Block
     epoch: int
     reveal_period: int
+    sealing: bool
+    """Whether the subnet takes weights sealed now, and not in the open."""
     waiting: tuple[SealedCommit, ...]
     """Sealed, and not opened yet."""
     row: Mapping[Uid, int]
     """Weights that count: u16 by uid."""
 
-    def outcome(self, block: Block, weights: Mapping[Uid, int]) -> SealedOutcome:
-        """The end, at this view's block, of the weights (u16 by uid, the largest 65,535) that were sealed in `block`.
-
-        Applied: they wait no longer and are those that count. Sealing the same weights twice and losing the second unopened
-        looks the same, and is: they count.
-        """
-        if self.block < block or any(commit.block == block for commit in self.waiting):
-            return SealedOutcome.PENDING
-        return SealedOutcome.APPLIED if dict(self.row) == dict(weights) else SealedOutcome.EXPIRED
+    def commit(self, block: Block) -> SealedCommit | None:
+        """The sealed weights of a block that still wait."""
+        return next((commit for commit in self.waiting if commit.block == block), None)
 
 
 WeightsResult = Applied | RateLimited | Refused

@@ -214,7 +214,7 @@ def seal(commit: SealedRequest, origin: Origin, state: ChainState) -> Sealed:
     ensure(state.rules.commit_reveal_weights_enabled, "CommitRevealDisabled")
     neuron = _neuron(origin.signer, state)
     ensure(commit.version == COMMIT_REVEAL_VERSION, "IncorrectCommitRevealVersion")
-    ensure(state.stake(neuron.hotkey) >= state.rules.weights_min_stake, "NotEnoughStakeToSetWeights")
+    _check_stake(neuron, state)
     _check_pace(neuron, state, "CommittingWeightsTooFast")
     waiting = [sealed for sealed in state.sealed if (sealed.hotkey, sealed.epoch) == (neuron.hotkey, state.epoch_index)]
     ensure(len(waiting) < _MOST_SEALED, "TooManyUnrevealedCommits")
@@ -252,6 +252,12 @@ def _neuron(hotkey: str, state: ChainState) -> NeuronState:
     return neuron
 
 
+def _check_stake(neuron: NeuronState, state: ChainState) -> None:
+    """The subnet's owner needs no stake to set weights."""
+    enough = neuron.hotkey == state.owner_hotkey or state.stake(neuron.hotkey) >= state.rules.weights_min_stake
+    ensure(enough, "NotEnoughStakeToSetWeights")
+
+
 def _check_pace(neuron: NeuronState, state: ChainState, name: str) -> None:
     waited = state.block - neuron.last_update
     ensure(neuron.last_update == 0 or waited >= state.rules.weights_rate_limit, name)
@@ -263,7 +269,7 @@ def _check_weights(wanted: WeightsRequest, hotkey: str, state: ChainState) -> Ne
     neuron = _neuron(hotkey, state)
     rules, size, targets, values = state.rules, len(state.neurons), wanted.targets, wanted.values
     only_self = targets == (neuron.uid,)
-    ensure(state.stake(neuron.hotkey) >= rules.weights_min_stake, "NotEnoughStakeToSetWeights")
+    _check_stake(neuron, state)
     ensure(rules.weights_version == 0 or wanted.version_key >= rules.weights_version, "IncorrectWeightVersionKey")
     ensure(neuron.permit or only_self or neuron.hotkey == state.owner_hotkey, "NeuronNoValidatorPermit")
     ensure(len(targets) <= size, "UidsLengthExceedUidsInSubNet")

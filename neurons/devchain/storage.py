@@ -74,6 +74,8 @@ def value(module: str, item: str, params: list[Any], state: ChainState, genesis:
             return {"nonce": state.nonces.get(params[0], 0), "data": {"free": state.balances.get(params[0], 0)}}
         case ("SubtensorModule", "CommitRevealWeightsVersion"):
             return COMMIT_REVEAL_VERSION
+        case ("SubtensorModule", "StakeThreshold"):
+            return state.rules.weights_min_stake
         case ("SubtensorModule", name) if name in _SUBNET:
             return _SUBNET[name](state, genesis) if params[0] == genesis.netuid else None
         case key if key in _ROWS:

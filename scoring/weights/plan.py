@@ -1,7 +1,7 @@
 """Weights as a pure function of a snapshot: its form, each uid's place and share, and the part that is burned."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
@@ -48,6 +48,8 @@ class Snapshot:
     competition_hash: str
     committed: Mapping[Hotkey, Block] = field(default_factory=dict)
     """The block of each hotkey's commitment on the chain, where it has one."""
+    most: int = U16_MOST
+    """The largest share that the chain takes for one uid, in 65,535ths."""
 
     @property
     def hash(self) -> str:
@@ -65,7 +67,7 @@ class Snapshot:
         """The snapshot that `to_json` wrote; raises ValueError for anything else."""
         try:
             found = cls(**{**data, "state": State.from_json(data["state"]), "shares": tuple(data["shares"])})
-            numbers = (found.block, found.owner, *found.shares, found.tail_floor, found.tie_band, found.tie_speed)
+            numbers = (found.block, found.owner, found.most, *found.shares, found.tail_floor, found.tie_band, found.tie_speed)
             _check_numbers(*numbers, *(n for part in (found.uids, found.registered_at, found.committed) for n in part.values()))
         except (AttributeError, KeyError, TypeError) as exc:
             raise ValueError(f"this is no snapshot: {exc!r}") from exc
@@ -90,6 +92,8 @@ class CarriedOver:
     """The uid of every hotkey that is registered at that block."""
     registered_at: Mapping[Hotkey, Block]
     """The block of its registration."""
+    most: int = U16_MOST
+    """The largest share that the chain takes for one uid at that block, in 65,535ths."""
 
     @property
     def ledger_hash(self) -> str:
@@ -113,7 +117,7 @@ class CarriedOver:
         try:
             found = cls(**{**data, "carried": Snapshot.from_json(data["carried"])})
             owner = () if found.owner is None else (found.owner,)
-            _check_numbers(found.block, *owner, *found.uids.values(), *found.registered_at.values())
+            _check_numbers(found.block, found.most, *owner, *found.uids.values(), *found.registered_at.values())
         except (AttributeError, KeyError, TypeError) as exc:
             raise ValueError(f"this is no snapshot that was carried over: {exc!r}") from exc
         return found
@@ -280,13 +284,32 @@ def _stays(line: UidShare, uids: Mapping[Hotkey, Uid], registered_at: Mapping[Ho
     return line.entrant is None or registered_at[line.hotkey] <= parse_entrant(line.entrant)[1]
 
 
-def to_u16(vector: Mapping[Uid, Weight]) -> tuple[tuple[Uid, int], ...]:
-    """The vector as the SDK puts it on the chain: by uid, scaled so that the largest is 65,535, rounded half to even, zeros left out.
+def to_u16(vector: Mapping[Uid, Weight], most: int = U16_MOST) -> tuple[tuple[Uid, int], ...]:
+    """The vector as the chain keeps it: by uid, scaled so that the largest is 65,535, rounded half to even, zeros left out.
 
-    For a subnet without a limit on a single weight, as ours is; raises WeightsInvalid where nothing is left.
+    No weight is more than `most` / 65,535 of their sum: what a uid would have above that goes to the others, in proportion. A single
+    weight has no such limit, because the chain has none for a validator's own uid. The SDK passes such a vector on as it is.
+    Raises WeightsInvalid where nothing is left, or where too few weights are left for the limit.
     """
     largest = max(vector.values(), default=0.0)
     if not largest > 0.0:
         raise WeightsInvalid("a vector has at least one target")
     scaled = ((uid, round(vector[uid] / largest * U16_MOST)) for uid in sorted(vector))
-    return tuple((uid, value) for uid, value in scaled if value)
+    row = tuple((uid, value) for uid, value in scaled if value)
+    if len(row) == 1 or most * sum(value for _, value in row) >= U16_MOST * U16_MOST:
+        return row
+    return _within(row, most)
+
+
+def _within(row: Sequence[tuple[Uid, int]], most: int) -> tuple[tuple[Uid, int], ...]:
+    """The row with as few as possible of its largest weights cut to the limit, and the others scaled, rounded up, to the rest."""
+    if len(row) * most < U16_MOST:
+        raise WeightsInvalid(f"the chain takes at most {most / U16_MOST:.4f} for one uid, and {len(row)} are to be weighed")
+    values = sorted((value for _, value in row), reverse=True)
+    for cut in range(1, len(row) + 1):
+        others = sum(values[cut:])
+        left = U16_MOST * U16_MOST - cut * U16_MOST * most  # of U16_MOST² / most, the least sum that the limit allows, times most
+        if cut == len(row) or left * values[cut] <= U16_MOST * most * others:
+            break
+    limit = values[cut - 1]
+    return tuple((uid, U16_MOST if value >= limit else -(-value * left // (others * most))) for uid, value in row)

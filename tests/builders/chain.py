@@ -41,7 +41,8 @@ def a_metagraph(**overrides: Any) -> Metagraph:
         "immunity_period": 5000,
         "weights_rate_limit": 50,
         "weights_version": 0,
+        "weights_min_stake": 0,
         "min_allowed_weights": 1,
-        "max_weight_limit": 1.0,
+        "max_weights_limit": 65_535,
     }
     return Metagraph(**fields | overrides)

@@ -12,7 +12,9 @@ from bittensor.sp_core import ss58_encode
 
 from neurons.chain.adapter import Chain
 from neurons.chain.types import Applied, ChainUnavailable, CommitmentRecord, CommitmentStatus, RateLimited, Refused
+from neurons.validator.weights.refusals import PERMANENT, obstacle, refusal_of
 from scoring.types import Block, Hotkey, Uid, Weight
+from scoring.weights.plan import to_u16
 
 if TYPE_CHECKING:
     from tests.contract.conftest import Subnet
@@ -65,6 +67,15 @@ async def test_an_unknown_hotkey_has_nothing(subnet: "Subnet") -> None:
     assert (metagraph.neuron(stranger), metagraph.commitment(stranger)) == (None, None)
 
 
+async def test_the_rules_of_weights_are_sound(subnet: "Subnet") -> None:
+    """What a validator compares before it sends is in range, in the chain's own units."""
+    rules = await subnet.chain.metagraph()
+    assert rules.weights_version >= 0 and rules.weights_min_stake >= 0 and rules.weights_rate_limit >= 0
+    assert (0 <= rules.min_allowed_weights <= 65_535, 1 <= rules.max_weights_limit <= 65_535) == (True, True)
+    sealed = await subnet.chain.sealed(Hotkey(subnet.stranger.hotkey.ss58_address), Uid(0))
+    assert sealed.waiting == () and sealed.reveal_period >= 0
+
+
 async def test_weights_are_shares(subnet: "Subnet") -> None:
     """Each validator's row of weights sums to 1."""
     for row in (await subnet.chain.weights()).values():
@@ -93,7 +104,7 @@ async def test_a_stranger_cannot_set_weights(subnet: "Subnet") -> None:
     """A hotkey that is not registered may not set weights, and is told so by the code."""
     result = await subnet.chain.set_weights(subnet.stranger, {Uid(0): Weight(1.0)}, 0)
     assert isinstance(result, Refused)
-    assert result.code == "not_registered"
+    assert (result.code, refusal_of(result).kind) == ("not_registered", PERMANENT)
 
 
 @pytest.mark.parametrize(
@@ -127,15 +138,18 @@ async def test_a_commitment_is_read_back(subnet: "Subnet") -> None:
 
 @pytest.mark.writes
 async def test_weights_are_read_back_and_limited(subnet: "Subnet") -> None:
-    """Weights are applied, appear in the matrix (unless sealed), and may not be set again at once."""
+    """Weights are applied, are those that were sent to the last unit (unless sealed), and may not be set again at once."""
     chain = subnet.chain
     neuron = (await chain.metagraph()).neuron(Hotkey(subnet.writer.hotkey.ss58_address))
     assert neuron is not None
-    result = await chain.set_weights(subnet.writer, {Uid(0): Weight(0.25), neuron.uid: Weight(0.75)}, 0)
+    rules = await chain.metagraph()
+    row = dict(to_u16({Uid(0): Weight(0.25), neuron.uid: Weight(0.75)}, rules.max_weights_limit))
+    assert obstacle(rules, neuron, row, rules.weights_version) is None
+    result = await chain.set_weights(subnet.writer, row, rules.weights_version)
     assert isinstance(result, Applied)
     if result.reveal_round is None:
-        row = (await chain.weights(result.block))[neuron.uid]
-        assert row == pytest.approx({Uid(0): 0.25, neuron.uid: 0.75}, abs=1e-4)
+        found = (await chain.sealed(neuron.hotkey, neuron.uid, result.block)).row
+        assert found == row
     assert await _again(chain, subnet, neuron.uid)
 
 

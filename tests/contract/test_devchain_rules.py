@@ -9,7 +9,10 @@ import pytest
 
 from neurons.chain.types import Applied, RateLimited, Refused
 from neurons.devchain.calls import Rejected
+from neurons.devchain.faults import FaultKind, FaultPlan
 from neurons.devchain.node import Extrinsic, Node, payload
+from neurons.devchain.operations import add_fault
+from neurons.validator.weights.refusals import PASSING, REFUSALS, Refusal, obstacle, refusal_of
 from scoring.types import Hotkey, Uid, Weight
 
 if TYPE_CHECKING:
@@ -153,6 +156,53 @@ async def test_the_adapter_tells_refusals(
         result = await chain.set_weights(net.validators[0], wanted, version_key)
     assert isinstance(result, Refused)
     assert (result.code, result.name) == expected
+
+
+@pytest.mark.parametrize(
+    ("rules", "writer", "row"),
+    [
+        pytest.param({"weights_min_stake": 10**12}, "validator", {2: 1}, id="too little stake"),
+        pytest.param({"weights_version": 1}, "validator", {2: 1}, id="an old version key"),
+        pytest.param({}, "miner", {0: 1}, id="no permit"),
+        pytest.param({"min_allowed_weights": 3}, "validator", {0: 1, 2: 1}, id="too few"),
+        pytest.param({"max_weights_limit": 32_766}, "validator", {0: 1, 2: 1}, id="too large"),
+        pytest.param({"weights_min_stake": 10**12}, "owner", {2: 1}, id="the owner needs no stake"),
+        pytest.param({"weights_min_stake": 10**12, "min_allowed_weights": 9}, "owner", {0: 1}, id="the owner for itself"),
+        pytest.param({"min_allowed_weights": 9, "max_weights_limit": 1}, "miner", {2: 1}, id="anybody for itself"),
+    ],
+)
+async def test_what_the_metagraph_tells_is_what_the_chain_says(
+    devnet: "MakeDevNet", rules: dict[str, int], writer: str, row: dict[int, int]
+) -> None:
+    """The obstacle that is seen beforehand is the refusal that sending would meet, or there is none of either."""
+    net = devnet(**rules)
+    await net.pass_blocks(20)
+    wallet = {"validator": net.validators[0], "miner": net.miners[0], "owner": net.owner}[writer]
+    async with net.chain() as chain:
+        metagraph = await chain.metagraph(await chain.head())
+    neuron = metagraph.neuron(Hotkey(wallet.hotkey.ss58_address))
+    assert neuron is not None
+    seen = obstacle(metagraph, neuron, {Uid(uid): value for uid, value in row.items()}, 0)
+    async with net.substrate_opened() as substrate:
+        call = set_weights(list(row), list(row.values()))
+        result = await bt.Client("local", substrate=substrate).submit_call(call, wallet, signer="hotkey")
+    assert (None if seen is None else seen.refusal.name) == (result.error.name if result.error else None)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.name)
+async def test_every_refusal_can_be_played(devnet: "MakeDevNet", refusal: Refusal) -> None:
+    """The node answers with the name; the adapter tells it so that its class is known again, or that it comes too soon."""
+    net = devnet()
+    await net.pass_blocks(20)
+    plan = FaultPlan(kind=FaultKind.ERROR, call="SubtensorModule.set_mechanism_weights", name=refusal.name)
+    add_fault(net.path, plan, clock=net.time)
+    async with net.chain() as chain:
+        result = await chain.set_weights(net.validators[0], {Uid(2): 1.0}, 0)
+    if isinstance(result, RateLimited):
+        assert refusal.kind is PASSING
+    else:
+        assert isinstance(result, Refused)
+        assert (result.name, refusal_of(result)) == (refusal.name, refusal)
 
 
 async def test_too_large_a_weight_is_clipped_by_the_sdk(devnet: "MakeDevNet") -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import bittensor as bt
 import pytest
 
-from neurons.chain.types import Applied, RateLimited, SealedOutcome, SealedWeights
+from neurons.chain.types import Applied, RateLimited, SealedWeights
 from neurons.devchain.operations import reveal
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey, Uid, Weight
@@ -50,8 +50,7 @@ async def test_the_sdk_seals(net: "DevNet") -> None:
         assert result.reveal_round is not None and result.reveal_round > 1_000_000
         found = await view(net, chain)
         assert [(commit.block, commit.epoch, commit.reveal_round) for commit in found.waiting] == [(21, 2, result.reveal_round)]
-        assert (found.epoch, found.reveal_period, found.row) == (2, 1, {})
-        assert found.outcome(result.block, QUANTISED) is SealedOutcome.PENDING
+        assert (found.epoch, found.reveal_period, found.sealing, found.row) == (2, 1, True, {})
         assert await chain.weights(result.block) == {}
 
 
@@ -64,25 +63,16 @@ async def test_sealing_counts_as_setting(net: "DevNet") -> None:
         assert isinstance(await chain.set_weights(net.validators[0], WANTED, 0), RateLimited)
 
 
-async def test_what_was_not_seen_yet_is_pending(net: "DevNet") -> None:
-    """An older block than the commit's says nothing about it."""
-    async with net.chain() as chain:
-        result = await seal(net, chain)
-        before = await chain.sealed(hotkey(net), Uid(1), Block(result.block - 1))
-        assert before.waiting == ()
-        assert before.outcome(result.block, QUANTISED) is SealedOutcome.PENDING
-
-
 async def test_unopened_it_expires(net: "DevNet") -> None:
     """Without the beacon it waits through the epoch in which it would be opened, and is gone when that ends."""
     async with net.chain() as chain:
         result = await seal(net, chain)
         await net.pass_blocks(18)
-        assert (await view(net, chain)).outcome(result.block, QUANTISED) is SealedOutcome.PENDING
+        found = await view(net, chain)
+        assert (found.epoch, found.commit(result.block) is not None) == (3, True)
         await net.pass_blocks(1)
         found = await view(net, chain)
-        assert (found.block, found.epoch, found.waiting) == (40, 4, ())
-        assert found.outcome(result.block, QUANTISED) is SealedOutcome.EXPIRED
+        assert (found.block, found.epoch, found.waiting, found.row) == (40, 4, (), {})
 
 
 async def test_opened_it_counts(net: "DevNet") -> None:
@@ -91,11 +81,10 @@ async def test_opened_it_counts(net: "DevNet") -> None:
         result = await seal(net, chain)
         await net.pass_blocks(10)
         assert reveal(net.path, hotkey(net), QUANTISED, clock=net.time) == 32
-        await net.pass_blocks(10)
+        await net.pass_blocks(1)
         found = await view(net, chain)
-        assert (found.row, found.waiting) == (QUANTISED, ())
-        assert found.outcome(result.block, QUANTISED) is SealedOutcome.APPLIED
-        assert found.outcome(result.block, {Uid(2): 65_535}) is SealedOutcome.EXPIRED
+        assert (found.epoch, found.row, found.waiting) == (3, QUANTISED, ())
+        await net.pass_blocks(9)
         metagraph = await chain.metagraph(Block(40))
         assert [round(neuron.incentive, 2) for neuron in metagraph.neurons] == [0.25, 0.0, 0.75]
         neuron = metagraph.neuron(hotkey(net))

@@ -27,7 +27,7 @@ from tests.integration import weight_bed
 from tests.integration.weight_bed import Bed, vector
 from voice_api.db.database import Connection, Pool, open_pool
 from voice_api.db.registry import Registry
-from voice_api.db.states import Mechanism, WeightOutcome
+from voice_api.db.states import Mechanism, RefusalClass, WeightOutcome
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.db.weights import UnreadableAttempt, WeightAttempt, of_snapshot
 from voice_api.errors import DatabaseUnavailable
@@ -95,20 +95,65 @@ async def test_what_comes_too_soon_comes_again_in_the_right_block(bed: Bed) -> N
 
 async def test_what_the_node_refuses_is_tried_again_later_and_later(bed: Bed) -> None:
     """By name in the row; after 2, 4, then 5 blocks (a quarter of the tempo), counted when they are final, three blocks later."""
-    bed.fail(FaultKind.ERROR, call="SubtensorModule.set_*", name="NeuronNoValidatorPermit")
+    bed.fail(FaultKind.ERROR, call="SubtensorModule.set_*", name="CommitRevealEnabled")
     setting = bed.setting()
-    blocks = []
-    for _ in range(30):
-        await setting.turn()
-        blocks = [attempt.block for attempt in reversed(await attempts_of(bed.weights))]
-        await bed.pass_blocks(1)
+    assert await failing(bed, setting, 30) == [5, 7, 8, 8]
     kept = (await attempts_of(bed.weights))[0]
-    assert (kept.outcome, "NeuronNoValidatorPermit" in str(kept.error)) == (WeightOutcome.FAILED, True)
-    assert [later - earlier for earlier, later in pairwise(blocks)] == [5, 7, 8, 8]
+    assert (kept.outcome, kept.refusal) == (WeightOutcome.FAILED, RefusalClass.PASSING)
+    assert str(kept.error).startswith("CommitRevealEnabled: ")
     bed.heal()
     await bed.pass_blocks(10)
     await setting.turn()
     assert (await bed.outcomes())[-1] == "set"
+
+
+async def failing(bed: Bed, setting: WeightSetter, blocks: int) -> list[int]:
+    """Let so many blocks pass; how many there were between each two attempts."""
+    for _ in range(blocks):
+        await setting.turn()
+        await bed.pass_blocks(1)
+    return [later.block - earlier.block for earlier, later in pairwise(reversed(await attempts_of(bed.weights)))]
+
+
+async def test_a_refusal_that_time_does_not_end_is_tried_again_once_a_tempo(bed: Bed) -> None:
+    """The chain knows better than the metagraph of three blocks ago; its word, the class and the advice stand in the row."""
+    bed.fail(FaultKind.ERROR, call="SubtensorModule.set_*", name="NeuronNoValidatorPermit")
+    assert await failing(bed, bed.setting(), 50) == [23, 23]
+    kept = (await attempts_of(bed.weights))[0]
+    assert (kept.refusal, str(kept.error).endswith("at the next epoch.")) == (RefusalClass.PERMANENT, True)
+    await bed.pass_blocks(5)
+    await bed.setting().turn()
+    assert (await bed.outcomes()).count("failed") == 4, "who starts anew may have other settings, and tries at once"
+
+
+async def test_nothing_is_sent_while_the_metagraph_says_that_it_would_be_refused(bed: Bed) -> None:
+    """No attempt, one line in the log with the advice; when the subnet's rule is another again they are set."""
+    operations.change(bed.path, "weights_version", 3, clock=bed.time)
+    await bed.pass_blocks(10)
+    setting = bed.setting()
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            await setting.turn()
+    [said] = [entry for entry in logs if entry["event"] == "no weights are set"]
+    assert said["why"].startswith("the subnet asks for version key 3, and `VOICE_VERSION_KEY` is 0")
+    assert await bed.outcomes() == []
+    operations.change(bed.path, "weights_version", 0, clock=bed.time)
+    await bed.pass_blocks(10)
+    await setting.turn()
+    assert await bed.outcomes() == ["set"]
+
+
+async def test_a_limit_of_the_subnet_is_kept_to_the_last_unit(bed: Bed) -> None:
+    """What is sent, what counts, and what a replay computes again are the same."""
+    operations.change(bed.path, "max_weights_limit", 26_214, clock=bed.time)
+    await bed.pass_blocks(10)
+    await bed.setting().turn()
+    [kept] = await attempts_of(bed.weights)
+    row = (await bed.on_chain()).row
+    assert (kept.outcome, vector(kept), max(row.values())) == (WeightOutcome.SET, dict(row), 65_535)
+    assert sum(row.values()) * 26_214 >= 65_535 * 65_535 > sum(row.values()) * 26_200
+    [made] = await of_snapshot(bed.pool, kept.snapshot_hash)
+    assert replay(made).holds
 
 
 async def test_a_connection_that_freezes_is_given_up_and_opened_anew_elsewhere(bed: Bed) -> None:
@@ -203,7 +248,11 @@ async def test_sealed_weights_are_followed_until_they_count(sealing: Bed) -> Non
         Mechanism.SEALED,
         True,
     )
-    await sealing.pass_blocks(9)
+    await sealing.pass_blocks(3)
+    await setting.turn()
+    [sealed] = await attempts_of(sealing.weights)
+    assert sealed.opens_in is not None
+    await sealing.pass_blocks(6)
     operations.reveal(sealing.path, sealing.hotkey, vector(sealed), clock=sealing.time)  # type: ignore[arg-type]
     await sealing.pass_blocks(5)
     await setting.turn()
@@ -221,6 +270,22 @@ async def test_sealed_weights_that_nobody_opened_expire_and_are_sealed_again(sea
     outcomes = await sealing.outcomes()
     assert (outcomes[0], outcomes[-1]) == ("expired", "pending")
     assert (await attempts_of(sealing.weights))[-1].error == "the chain did not open them in their time"
+
+
+async def test_the_same_weights_sealed_again_and_opened_by_nobody_are_not_called_applied(sealing: Bed) -> None:
+    """They count on from before; the row says that nobody was seen to open the new ones."""
+    setting, opened = sealing.setting(), False
+    for _ in range(70):
+        await setting.turn()
+        found = await attempts_of(sealing.weights)
+        if not opened and (await sealing.on_chain()).epoch == found[-1].opens_in:
+            operations.reveal(sealing.path, sealing.hotkey, dict(found[-1].row), clock=sealing.time)
+            opened = True
+        await sealing.pass_blocks(1)
+    first, second, *_ = reversed(await attempts_of(sealing.weights))
+    assert (first.outcome, second.outcome, first.row == second.row) == (WeightOutcome.APPLIED, WeightOutcome.EXPIRED, True)
+    assert str(second.error).startswith("nobody was seen to open them")
+    assert (await sealing.on_chain()).row == first.row
 
 
 async def test_while_nothing_can_be_folded_the_last_plan_goes_on_until_the_activity_cutoff(bed: Bed) -> None:
@@ -345,14 +410,34 @@ async def test_a_first_ledger_sets_nothing_before_it_has_caught_up(tmp_path: Pat
 
 
 async def test_a_follower_sets_nothing_before_it_has_folded_what_is_closed_elsewhere(bed: Bed) -> None:
-    """Those rounds are in no database of its own; one that paid before goes on."""
+    """Those rounds are in no database of its own; one that paid before goes on when two rounds could have ended since its start."""
     await bed.setting(behind=lambda: True).turn()
     assert await bed.outcomes() == []
     await bed.setting().turn()
     await bed.fold(2)
     await bed.pass_blocks(10)
-    await bed.setting(behind=lambda: True).turn()
+    late = bed.setting(behind=lambda: True)
+    await late.turn()
+    assert await bed.outcomes() == ["set"]
+    await bed.pass_blocks(2 * (360 + 1_080))
+    await late.turn()
     assert await bed.outcomes() == ["set", "set"]
+
+
+async def test_a_start_after_a_pause_folds_before_it_sends_anything(bed: Bed) -> None:
+    """The ledger has stood still because nobody was there: that is no error, and weights of before the pause are not sent again."""
+    await bed.setting().turn()
+    await bed.pass_blocks(SILENCE)
+    started = bed.setting()
+    with structlog.testing.capture_logs() as logs:
+        await started.turn()
+        await bed.pass_blocks(30)
+        await started.turn()
+    assert (await bed.outcomes(), [entry for entry in logs if entry["log_level"] == "error"]) == (["set"], [])
+    await bed.fold(9, king=1)
+    await started.turn()
+    kept = (await attempts_of(bed.weights))[0]
+    assert (await bed.outcomes(), isinstance(kept.plan_input, CarriedOver)) == (["set", "set"], False)
 
 
 async def test_a_subnet_without_any_model_burns_also_while_its_ledger_stands_still(tmp_path: Path, pool: Pool) -> None:

@@ -21,7 +21,6 @@ from neurons.validator.weights.setter import Terms, WeightSetter
 from scoring.competition import Schedule, load
 from scoring.ranking.state import Record, State
 from scoring.types import Block, Hotkey, RoundNumber
-from scoring.weights.plan import to_u16
 from tests.builders import ranking
 from tests.builders.ledger import a_ledger_entry, some_inputs
 from voice_api.db.database import Pool
@@ -159,7 +158,7 @@ def a_record(hotkey: Hotkey, mean: float, committed: int) -> Record:
 
 def vector(attempt: WeightAttempt) -> dict[int, int]:
     """What an attempt meant to set."""
-    return dict(to_u16(attempt.plan.vector))
+    return {int(uid): value for uid, value in attempt.row.items()}
 
 
 def register(bed: Bed, wallet: bt.Wallet, stake: int = 0) -> Hotkey:

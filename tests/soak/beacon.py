@@ -8,8 +8,6 @@ from neurons.devchain import operations
 from neurons.devchain.overview import Overview, overview
 from neurons.devchain.state import SealedState
 from scoring.errors import PlatformError
-from scoring.types import Uid
-from scoring.weights.plan import to_u16
 from tests.builders.ledger import attempts_of
 from tests.soak.arena import Arena
 from voice_api.db.database import Pool
@@ -42,13 +40,12 @@ class Beacon:
 
     async def _open(self, sealed: SealedState) -> None:
         attempts = await attempts_of(Weights(self._pool, sealed.hotkey), limit=_RECENT)
-        plans = [attempt.plan for attempt in attempts if sealed.block == attempt.block]
-        if not plans or self._draw.random() >= _OPENED:
+        rows = [attempt.row for attempt in attempts if sealed.block == attempt.block]
+        if not rows or self._draw.random() >= _OPENED:
             self.counts["sealed weights left to expire"] += 1
             return
-        row = {Uid(uid): value for uid, value in to_u16(plans[0].vector)}
         try:
-            await asyncio.to_thread(operations.reveal, self._arena.devchain, sealed.hotkey, row, sealed.block)
+            await asyncio.to_thread(operations.reveal, self._arena.devchain, sealed.hotkey, rows[0], sealed.block)
             self.counts["sealed weights opened"] += 1
         except PlatformError as refused:  # its epoch has just ended, or a target has left
             self.counts[f"sealed weights not opened ({refused.detail})"] += 1

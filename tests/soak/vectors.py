@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from neurons.devchain.events import Revealed, Sealed, Weighted
 from neurons.devchain.node import Node
 from scoring.types import Hotkey, Uid, Weight
-from scoring.weights.plan import WeightsInvalid, guard, to_u16
+from scoring.weights.plan import WeightsInvalid, guard
 from tests.builders.ledger import attempts_of
 from tests.soak.arena import Arena
 from voice_api.db.database import Pool
@@ -75,7 +75,7 @@ async def attempts(pool: Pool, hotkey: Hotkey) -> list[WeightAttempt]:
 
 def planned(attempt: WeightAttempt) -> Vector:
     """An attempt's vector as the chain would hold it."""
-    return tuple((int(uid), value) for uid, value in to_u16(attempt.plan.vector))
+    return tuple((int(uid), value) for uid, value in attempt.row.items())
 
 
 def invalid(given: Given, vectors: set[Vector]) -> str | None:

@@ -29,7 +29,7 @@ PLAIN = set(
     CurrentJob Daemon DaemonOptions Database Depth Divergence Draw Drawn
     Due EarlierOwner End EntryOutline FileLine FirstWords Followed Form Gauges Grammar
     Hold Loss Made Mechanism NotTried NotYet NotYetPublic Operations
-    Outlook Pace Patience Phrases Pool Presence Provenance Rank
+    Obstacle Outlook Pace Patience Phrases Pool Presence Provenance Rank
     RefusedOnce Register Rejection Remote Renewals RepositoryView Signed
     Signer Step StepBegun StepTaken StuckRow Supervisor Table Terms
     Timed TimedRequest Tools Unjudgeable Verifier View Wait Watch Watched

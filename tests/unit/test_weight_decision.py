@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph, Neuron
-from neurons.validator.weights.decision import Due, NotYet, WeightHistory, decide, rounds_left_or_raise, stalled
+from neurons.validator.weights.decision import Decision, Due, NotYet, WeightHistory, decide, rounds_left_or_raise, stalled
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.ranking.state import Rejection, State
@@ -15,7 +15,7 @@ from scoring.types import Block, Hotkey, RoundNumber, Uid, Weight, entrant
 from tests.builders import chain, ranking
 from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, a_weight_plan, some_inputs
 from voice_api.db.ledger import EntryOutline, LedgerEntry
-from voice_api.db.states import WeightOutcome
+from voice_api.db.states import RefusalClass, WeightOutcome
 from voice_api.db.submissions import NewestCommitment
 from voice_api.db.weights import UnreadableAttempt, WeightAttempt
 from voice_api.errors import LedgerInvalid
@@ -74,6 +74,7 @@ def receipts(counted: int = 0, **distrusted: str) -> EntryOutline:
 
 FAILED = (WeightOutcome.FAILED, WeightOutcome.SENDING)
 DUE = Due()
+AFTER_PAUSE = "this validator started in block {}, after a pause: weights follow its first fold"
 BURN = replace(a_weight_plan(), burn=Weight(1.0))
 TEMPO = "the chain has the newest weights; they are set again once a tempo"
 NONE_TO_HOLD = ", and no weights that pay anybody were set before"
@@ -120,6 +121,68 @@ def test_an_attempt_that_cannot_be_read_is_no_plan_to_hold() -> None:
     refusing = replace(history, judged=receipts(a="expired"))
     why = "in round 1 none of 1 receipts counts: expired, and no weights that pay anybody were set before"
     assert decide(a_metagraph(725, 660), ME, refusing, SCHEDULE) == NotYet(None, why)
+
+
+@pytest.mark.parametrize(
+    ("rules", "version_key", "expected"),
+    [
+        pytest.param({"weights_version": 5}, 4, "the subnet asks for version key 5", id="an old version key"),
+        pytest.param({"weights_version": 5}, 5, None, id="the subnet's"),
+        pytest.param({"max_weights_limit": 32_767}, 0, "the subnet takes 0.5000 at most for one uid", id="too few for the limit"),
+        pytest.param({"max_weights_limit": 40_000}, 0, None, id="cut to the limit"),
+        pytest.param({"min_allowed_weights": 3}, 0, "the subnet asks for 3 weights above 0", id="too few"),
+    ],
+)
+def test_what_the_chain_would_refuse_is_not_sent(rules: dict[str, int], version_key: int, expected: str | None) -> None:
+    """Nothing is due until the metagraph, or the settings, are others: the plan pays the miner, and burns to the owner."""
+    metagraph = replace(a_metagraph(), **rules)  # type: ignore[arg-type]
+    found = decide(metagraph, ME, known(), SCHEDULE, version_key=version_key)
+    assert (found == DUE) == (expected is None)
+    if expected is not None:
+        assert isinstance(found, NotYet)
+        assert (found.block, found.why.startswith(expected)) == (None, True)
+
+
+FAILED_BY = {kind: an_attempt(700, WeightOutcome.FAILED, refusal=kind) for kind in RefusalClass}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "started", "expected"),
+    [
+        pytest.param(RefusalClass.PASSING, 0, 702, id="time alone ends it"),
+        pytest.param(RefusalClass.PERMANENT, 0, 800, id="somebody has to act"),
+        pytest.param(RefusalClass.OURS, 0, 800, id="a setting of ours"),
+        pytest.param(RefusalClass.OURS, 701, 702, id="a setting of ours, and started since"),
+    ],
+)
+def test_a_refusal_that_time_does_not_end_is_tried_again_once_a_tempo(refusal: RefusalClass, started: int, expected: int) -> None:
+    """After a restart at once, because the settings may be others."""
+    found = decide(a_metagraph(701), ME, known(FAILED_BY[refusal]), SCHEDULE, started=Block(started))
+    assert isinstance(found, NotYet)
+    assert found.block == expected
+
+
+@pytest.mark.parametrize(
+    ("block", "last_update", "behind", "expected"),
+    [
+        pytest.param(3_250, 3_000, False, NotYet(Block(6_130), AFTER_PAUSE.format(3_250)), id="nothing was folded for long"),
+        pytest.param(3_250, 1_000, False, NotYet(Block(5_900), AFTER_PAUSE.format(3_250)), id="the activity cutoff comes first"),
+        pytest.param(
+            1_000,
+            600,
+            True,
+            NotYet(Block(3_880), AFTER_PAUSE.format(1_000)),
+            id="a closed round waits, for two rounds' time at most",
+        ),
+        pytest.param(6_130, 3_000, False, Due("nothing was folded since round 1"), id="two rounds could have ended since"),
+        pytest.param(1_000, 600, False, DUE, id="nothing waits"),
+    ],
+)
+def test_after_a_pause_weights_follow_the_first_fold(block: int, last_update: int, behind: bool, expected: Decision) -> None:
+    """The chain keeps what it has: nothing of before the pause is sent again, and nothing is held, for a while."""
+    history = replace(known(an_attempt(3_000 if block > 3_000 else 600)), behind=behind)
+    found = decide(a_metagraph(block, last_update), ME, history, SCHEDULE, started=Block(3_250 if block > 3_000 else 1_000))
+    assert found == expected
 
 
 def test_nothing_is_due_before_the_first_fold() -> None:

@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 
 from neurons.chain.types import Applied, RateLimited, Refused, SealedCommit, SealedWeights, WeightsResult
-from neurons.validator.weights.setter import answered, settled
+from neurons.validator.weights.decision import WeightHistory
+from neurons.validator.weights.outcome import answered, settled
 from scoring.types import Block, Uid
 from scoring.weights.plan import WeightPlan
 from tests.builders.ledger import a_weight_attempt, a_weight_plan
-from voice_api.db.states import Mechanism, WeightOutcome
+from voice_api.db.states import Mechanism, RefusalClass, WeightOutcome
+from voice_api.db.weights import WeightAttempt
 
 LASTS = 30
 ROW = {Uid(0): 21_845, Uid(2): 65_535}
@@ -26,15 +28,22 @@ SENT = a_weight_attempt(100, WeightOutcome.SENDING, plan=PLAN, error="no answer"
 SEALED = replace(SENT, outcome=WeightOutcome.PENDING, error=None, mechanism=Mechanism.SEALED, reveal_round=99)
 
 
-def a_view(block: int, row: dict[Uid, int] | None = None, *waiting: int) -> SealedWeights:
-    """The chain at a block; what waits there was sealed in these blocks."""
+def a_view(block: int, row: dict[Uid, int] | None = None, *waiting: int, epoch: int = 9, sealing: bool = False) -> SealedWeights:
+    """The chain at a block; what waits there was sealed in these blocks of epoch 9."""
     return SealedWeights(
         block=Block(block),
-        epoch=9,
+        epoch=epoch,
         reveal_period=1,
+        sealing=sealing,
         waiting=tuple(SealedCommit(Block(each), 9, 77) for each in waiting),
         row=row or {},
     )
+
+
+def known(*waiting: WeightAttempt, before: tuple[WeightAttempt, ...] = ()) -> WeightHistory:
+    """Attempts whose end is not known, oldest first, and others that came before them."""
+    attempts = (*reversed(waiting), *reversed(before))
+    return WeightHistory(head=None, judged=None, attempts=attempts, waiting=waiting, planned=None)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +63,15 @@ def a_view(block: int, row: dict[Uid, int] | None = None, *waiting: int) -> Seal
         pytest.param(
             RateLimited(None, "too soon"), {"outcome": WeightOutcome.RATE_LIMITED, "error": "too soon"}, id="nobody knows how"
         ),
-        pytest.param(Refused("x", "NoPermit", "no"), {"outcome": WeightOutcome.FAILED, "error": "NoPermit: no"}, id="refused"),
+        pytest.param(
+            Refused("not_authorized", "NeuronNoValidatorPermit", "No permit."),
+            {
+                "outcome": WeightOutcome.FAILED,
+                "error": "NeuronNoValidatorPermit: No permit. Stake more: the most stake gets the permits, at the next epoch.",
+                "refusal": RefusalClass.PERMANENT,
+            },
+            id="refused",
+        ),
     ],
 )
 def test_an_answer_ends_an_attempt(result: WeightsResult, end: dict[str, object]) -> None:
@@ -78,42 +95,98 @@ def test_what_was_sent_without_an_answer_is_what_the_chain_shows(
     view: SealedWeights, last_update: int, end: tuple[WeightOutcome, int, int | None] | None
 ) -> None:
     """Taken in the block of the last update, sealed or in the open; or in none, once it could be in none."""
-    found = [
-        (each.outcome, each.block, each.reveal_round) for each in settled([SENT], view, Block(last_update), frozenset(), LASTS)
-    ]
+    found = [(each.outcome, each.block, each.reveal_round) for each in settled(known(SENT), view, Block(last_update), LASTS)]
     assert found == ([] if end is None else [end])
 
 
 def test_one_block_took_one_attempt() -> None:
     """Of two alike that were sent without an answer the later one; and none, where another attempt is known to be in that block."""
     later = replace(SENT, block=Block(104), id=2)
-    found = settled([SENT, later], a_view(140, ROW), Block(105), frozenset(), LASTS)
+    found = settled(known(SENT, later), a_view(140, ROW), Block(105), LASTS)
     assert [(each.id, each.outcome) for each in found] == [(1, WeightOutcome.FAILED), (2, WeightOutcome.SET)]
-    [only] = settled([SENT], a_view(140, ROW), Block(105), frozenset({Block(105)}), LASTS)
+    taken = replace(SENT, block=Block(105), outcome=WeightOutcome.SET, id=3)
+    [only] = settled(known(SENT, before=(taken,)), a_view(140, ROW), Block(105), LASTS)
     assert only.outcome is WeightOutcome.FAILED
 
 
+COUNTED = replace(SEALED, id=0, block=Block(50), outcome=WeightOutcome.APPLIED, applied_block=Block(80))
+"""The same weights, which count since before."""
+LOST, UNSEEN = (
+    "the chain did not open them in their time",
+    "nobody was seen to open them in their time; the same weights counted before",
+)
+Known = tuple[WeightOutcome, int | None, str | None]
+
+
 @pytest.mark.parametrize(
-    ("view", "end"),
+    ("view", "opens_in", "before", "end"),
     [
-        pytest.param(a_view(120, {}, 100), None, id="it waits"),
-        pytest.param(a_view(120, ROW), (WeightOutcome.APPLIED, 120, None), id="it counts"),
+        pytest.param(a_view(99, ROW), None, (), None, id="an older block than theirs"),
         pytest.param(
-            a_view(120, OTHER), (WeightOutcome.EXPIRED, None, "the chain did not open them in their time"), id="it is lost"
+            a_view(120, {}, 100), None, (), (WeightOutcome.PENDING, None, None), id="they wait: their epoch is known now"
+        ),
+        pytest.param(a_view(120, {}, 100), 10, (), None, id="they wait, and nothing is new"),
+        pytest.param(
+            a_view(120, ROW, epoch=11), None, (), (WeightOutcome.APPLIED, 120, None), id="they count, others did before"
+        ),
+        pytest.param(a_view(120, OTHER), 10, (), (WeightOutcome.EXPIRED, None, LOST), id="others count"),
+        pytest.param(
+            a_view(120, ROW, epoch=10),
+            10,
+            (COUNTED,),
+            (WeightOutcome.APPLIED, 120, None),
+            id="opened in time, the same as before",
+        ),
+        pytest.param(
+            a_view(120, ROW, epoch=11),
+            10,
+            (COUNTED,),
+            (WeightOutcome.EXPIRED, None, UNSEEN),
+            id="the same as before, and too late",
+        ),
+        pytest.param(
+            a_view(120, ROW, epoch=10),
+            None,
+            (COUNTED,),
+            (WeightOutcome.EXPIRED, None, UNSEEN),
+            id="never seen, the same as before",
+        ),
+        pytest.param(
+            a_view(120, ROW, epoch=11),
+            10,
+            (COUNTED, replace(COUNTED, id=-1, plan=a_plan(u2=1.0))),
+            (WeightOutcome.EXPIRED, None, UNSEEN),
+            id="the last that counted decides",
         ),
     ],
 )
-def test_sealed_weights_wait_until_they_count_or_are_lost(
-    view: SealedWeights, end: tuple[WeightOutcome, int | None, str | None] | None
+def test_sealed_weights_wait_until_they_were_opened_or_are_lost(
+    view: SealedWeights, opens_in: int | None, before: tuple[WeightAttempt, ...], end: Known | None
 ) -> None:
-    """As the chain shows it."""
-    found = [(each.outcome, each.applied_block, each.error) for each in settled([SEALED], view, Block(100), frozenset(), LASTS)]
+    """That the same weights count is no proof where they counted before: they must have left the queue in their epoch."""
+    history = known(replace(SEALED, opens_in=opens_in), before=before)
+    found = [(each.outcome, each.applied_block, each.error) for each in settled(history, view, Block(100), LASTS)]
     assert found == ([] if end is None else [end])
+
+
+def test_of_two_alike_that_waited_only_one_is_known_to_have_been_opened() -> None:
+    """Nobody looked while they were due; the weights changed, so somebody opened one of them."""
+    history = known(SEALED, replace(SEALED, block=Block(110), id=2))
+    found = settled(history, a_view(200, ROW, epoch=15), Block(110), LASTS)
+    assert [(each.id, each.outcome) for each in found] == [(1, WeightOutcome.APPLIED), (2, WeightOutcome.EXPIRED)]
+
+
+def test_weights_without_an_answer_are_not_called_set_by_what_counted_before() -> None:
+    """Where weights are sealed, something was taken, and it waits no longer: nobody knows that it was opened."""
+    history = known(SENT, before=(COUNTED,))
+    assert settled(history, a_view(110, ROW, sealing=True), Block(101), LASTS) == ()
+    [end] = settled(history, a_view(131, ROW, sealing=True), Block(101), LASTS)
+    assert end.outcome is WeightOutcome.FAILED
 
 
 def test_sealed_weights_that_a_later_vector_replaced_before_anybody_looked_are_not_called_lost_by_the_chain() -> None:
     """Whether they counted in between nobody saw, and the row says so."""
     later = replace(SEALED, block=Block(110), plan=a_plan(u2=1.0), id=2)
-    first, second = settled([SEALED, later], a_view(130, OTHER), Block(110), frozenset(), LASTS)
+    first, second = settled(known(SEALED, later), a_view(130, OTHER), Block(110), LASTS)
     assert (first.outcome, first.error) == (WeightOutcome.EXPIRED, "never seen to count: a later vector counts already")
     assert second.outcome is WeightOutcome.APPLIED

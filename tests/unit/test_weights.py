@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bittensor.intents.weights import normalize
+from bittensor.intents.weights import clip_to_max_weight, normalize
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -222,6 +222,40 @@ def test_the_chains_vector_is_what_the_sdk_makes_of_it(vector: dict[int, float])
     expected = normalize(uids, [vector[uid] for uid in uids])
     ours = weights.to_u16({Uid(uid): Weight(weight) for uid, weight in vector.items()})
     assert ([uid for uid, _ in ours], [value for _, value in ours]) == expected
+
+
+@pytest.mark.parametrize(
+    ("vector", "most", "expected"),
+    [
+        pytest.param({1: 0.65, 2: 0.2, 3: 0.15}, 65_535, {1: 65_535, 2: 20_165, 3: 15_123}, id="no limit"),
+        pytest.param({1: 0.65, 2: 0.2, 3: 0.15}, 42_598, {1: 65_535, 2: 20_165, 3: 15_123}, id="65.0004 %: just within"),
+        pytest.param({1: 0.65, 2: 0.2, 3: 0.15}, 32_767, {1: 65_535, 2: 37_451, 3: 28_087}, id="a half: one is cut"),
+        pytest.param({1: 0.5, 2: 0.45, 3: 0.05}, 26_214, {1: 65_535, 2: 65_535, 3: 32_768}, id="40 %: two are cut"),
+        pytest.param({1: 0.9, 2: 0.1}, 32_768, {1: 65_535, 2: 65_534}, id="as many as the limit needs"),
+        pytest.param({1: 1.0}, 100, {1: 65_535}, id="a single one has no limit"),
+    ],
+)
+def test_a_limit_of_the_chain_cuts_the_largest(vector: dict[int, float], most: int, expected: dict[int, int]) -> None:
+    """What they lose goes to the others in proportion."""
+    assert dict(weights.to_u16({Uid(uid): Weight(weight) for uid, weight in vector.items()}, most)) == expected
+
+
+def test_too_few_weights_for_a_limit_are_no_vector() -> None:
+    """Two of 40 % each are not everything."""
+    with pytest.raises(WeightsInvalid, match=r"at most 0\.4000 for one uid, and 2 are to be weighed"):
+        weights.to_u16({Uid(1): Weight(0.9), Uid(2): Weight(0.1)}, 26_214)
+
+
+@given(st.dictionaries(st.integers(0, 300), st.floats(1e-4, 1.0), min_size=2, max_size=60), st.integers(1, 65_535))
+def test_a_limited_vector_is_taken_by_the_chain_and_left_alone_by_the_sdk(vector: dict[int, float], most: int) -> None:
+    """The chain's own rule holds to the last unit, the SDK clips nothing more, and nobody overtakes anybody."""
+    assume(len(weights.to_u16(shares := {Uid(uid): Weight(weight) for uid, weight in vector.items()})) * most >= 65_535)
+    row = dict(weights.to_u16(shares, most))
+    assert max(row.values()) == 65_535
+    assert most * sum(row.values()) >= 65_535 * 65_535
+    assert normalize(list(row), clip_to_max_weight(list(row.values()), most / 65_535)) == (list(row), list(row.values()))
+    order = sorted(row, key=lambda uid: (shares[uid], row[uid]))
+    assert [row[uid] for uid in order] == sorted(row.values())
 
 
 @pytest.mark.parametrize("vector", [{}, {Uid(1): Weight(0.0)}])

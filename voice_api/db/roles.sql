@@ -61,7 +61,7 @@ grant select on ledger, rolls, weight_attempts, audits to voice_validator;
 grant insert on rounds, rolls, ledger, weight_attempts, audits, events to voice_validator;
 grant update (outcome, found, audited_at) on audits to voice_validator;
 grant update (
-    block, outcome, error, mechanism, reveal_round, applied_block, next_block
+    block, outcome, error, mechanism, reveal_round, applied_block, next_block, refusal, opens_in
 ) on weight_attempts to voice_validator;
 grant update (state, closed_at) on rounds to voice_validator;
 grant insert (submission_id, round, queue, priority) on evaluations to voice_validator;

@@ -121,6 +121,17 @@ class WeightOutcome(StrEnum):
     EXPIRED = "expired"
 
 
+class RefusalClass(StrEnum):
+    """Who or what ends a refusal of the chain."""
+
+    PASSING = "passing"
+    """Time alone: the same weights are taken later."""
+    PERMANENT = "permanent"
+    """The operator, or the subnet's owner, on the chain."""
+    OURS = "ours"
+    """A setting or another release of this project."""
+
+
 class Mechanism(StrEnum):
     """The way in which weights are given to the chain: in the open, or sealed until a round of its beacon."""
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, Hotkey
-from scoring.weights.plan import PlanInput, WeightPlan, plan_input
+from scoring.types import Block, Hotkey, Uid
+from scoring.weights.plan import PlanInput, WeightPlan, plan_input, to_u16
 from voice_api.db.database import Pool, read, sql
-from voice_api.db.states import Mechanism, WeightOutcome
+from voice_api.db.states import Mechanism, RefusalClass, WeightOutcome
 from voice_api.errors import LedgerInvalid
 
 _NEWEST = 2**62
@@ -31,6 +31,10 @@ class AttemptOutcome:
     """The block at which sealed weights were first seen to count."""
     next_block: Block | None = None
     """The block from which the chain takes weights again, where it said so."""
+    refusal: RefusalClass | None = None
+    """Who or what ends the chain's refusal, where it refused."""
+    opens_in: int | None = None
+    """The epoch in which the chain opens sealed weights or never; None until they were seen to wait."""
     id: int = 0
     """0 until the attempt is kept."""
 
@@ -46,6 +50,11 @@ class WeightAttempt(AttemptOutcome):
     def ledger_hash(self) -> str:
         """The ledger's entry that it stands on."""
         return self.plan_input.ledger_hash
+
+    @property
+    def row(self) -> Mapping[Uid, int]:
+        """The weights that were sent: u16 by uid."""
+        return dict(to_u16(self.plan.vector, self.plan_input.most))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +97,8 @@ class Weights:
                 attempt.reveal_round,
                 attempt.applied_block,
                 attempt.next_block,
+                attempt.refusal,
+                attempt.opens_in,
             )
         return key
 
@@ -123,7 +134,7 @@ class Weights:
         return tuple(_attempt(row) for row in rows)
 
     async def settle(self, attempt: WeightAttempt) -> bool:
-        """Keep the outcome of an attempt that was waiting; False, and nothing changed, if it was not."""
+        """Keep what is known now of an attempt that was waiting; False, and nothing changed, if it was not."""
         async with self._pool.connection() as connection:
             found = await connection.fetchval(
                 sql("weights.settle"),
@@ -136,6 +147,8 @@ class Weights:
                 attempt.reveal_round,
                 attempt.applied_block,
                 attempt.next_block,
+                attempt.refusal,
+                attempt.opens_in,
             )
         return found is not None
 

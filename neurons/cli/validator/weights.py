@@ -159,7 +159,7 @@ def _show_attempts(attempts: Sequence["Data"]) -> None:
 
 
 def _outcome(each: "Data") -> str:
-    words = [each["outcome"].replace("_", " ")]
+    words = [each["outcome"].replace("_", " ") + (f" ({each['refusal']})" if each["refusal"] else "")]
     if each["reveal_round"] is not None:
         opens = datetime.fromisoformat(each["opens_at"])
         words.append(f"sealed until round {each['reveal_round']} of the beacon ({opens:%-d %b %H:%M} UTC)")

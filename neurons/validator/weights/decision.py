@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 
-from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph
+from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph, Neuron
+from neurons.validator.weights.refusals import obstacle
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, Hotkey, RoundNumber, Uid, entrant
 from scoring.weights import plan
-from scoring.weights.plan import CarriedOver, PlanInput, Snapshot, WeightPlan
+from scoring.weights.plan import CarriedOver, PlanInput, Snapshot, WeightPlan, WeightsInvalid, to_u16
 from voice_api.db.ledger import EntryOutline, Ledger, LedgerEntry
-from voice_api.db.states import RoundState, WeightOutcome
+from voice_api.db.states import RefusalClass, RoundState, WeightOutcome
 from voice_api.db.submissions import NewestCommitment, Submissions
 from voice_api.db.weights import StoredAttempt, WeightAttempt, Weights
 
 WARN_ROUNDS = 50
 """From so many rounds before the end of the rules on operators are told."""
 FIRST_RETRY = 2
-"""Blocks after the first failure; each further one in a row doubles them, up to a quarter of the tempo."""
+"""Blocks after the first failure; each further one in a row doubles them, up to a quarter of the tempo, where time alone may help."""
 _FAILED = frozenset({WeightOutcome.FAILED, WeightOutcome.SENDING})
 TAKEN = frozenset({WeightOutcome.SET, WeightOutcome.PENDING, WeightOutcome.APPLIED})
 """Ends of attempts that the chain took."""
@@ -94,15 +96,26 @@ class NotYet:
 Decision = Due | NotYet
 
 
-def decide(metagraph: Metagraph, me: Hotkey, history: WeightHistory, schedule: Schedule, outage: str = "") -> Decision:
+def decide(
+    metagraph: Metagraph,
+    me: Hotkey,
+    history: WeightHistory,
+    schedule: Schedule,
+    outage: str = "",
+    *,
+    version_key: int = 0,
+    started: Block | None = None,
+) -> Decision:
     """Weights are due after each fold, and once a tempo to stay active; sooner again when sealed ones expired unopened.
 
-    Never within the chain's rate limit, never before the block that the chain named, and after a failure only after a while.
+    Never within the chain's rate limit, never before the block that the chain named, after a failure only after a while, and never
+    where the metagraph already says that the chain would refuse them.
 
     In a fault of ours (`outage` names one, `_fault` the others) the ledger decides nothing: the last plan that paid anybody is carried
     over, no longer than the chain takes a validator for active. Without such a plan, or when all whom it pays have left, nothing is set.
     One exception: where nobody can be owed anything (see `_nobody_can_earn`) everything is burned, fault or not. So a subnet without
-    any model burns on, though no round is opened for it and its ledger stands still.
+    any model burns on, though no round is opened for it and its ledger stands still. `started` is where this process first looked:
+    for a while after a pause it folds before it sets anything.
     """
     block, neuron = metagraph.block, metagraph.neuron(me)
     if neuron is None:
@@ -115,14 +128,66 @@ def decide(metagraph: Metagraph, me: Hotkey, history: WeightHistory, schedule: S
     if lacks and not _nobody_can_earn(metagraph, history, schedule):
         return NotYet(None, f"{fault or outage}, and {lacks}")
     held = "" if lacks else why
-    wanted = _wanted(history, metagraph.tempo, carrying=why != "")
+    refused = obstacle(metagraph, neuron, _next_row(metagraph, history, schedule, held), version_key)
+    if refused is not None:
+        return NotYet(None, str(refused), held)
+    waits = Block(0) if outage else _first_fold(metagraph, neuron, history, schedule, held=held, started=started)
+    if block < waits:
+        return NotYet(waits, f"this validator started in block {started}, after a pause: weights follow its first fold")
+    return _in_time(metagraph, neuron, history, held, started)
+
+
+def _in_time(metagraph: Metagraph, neuron: Neuron, history: WeightHistory, held: str, started: Block | None) -> Decision:
+    """The decision by time alone."""
+    block = metagraph.block
+    wanted = _wanted(history, metagraph.tempo, carrying=held != "")
     limit = Block(neuron.last_update + metagraph.weights_rate_limit)
-    earliest, reason = max(wanted, (limit, "the chain's rate limit"), _after_failures(history.attempts, metagraph.tempo))
+    earliest, reason = max(wanted, (limit, "the chain's rate limit"), _after_failures(history.attempts, metagraph.tempo, started))
     if block < earliest:
         return NotYet(earliest, reason, held)
     if held and history.planned is not None and block > history.planned.block + metagraph.activity_cutoff:
         return NotYet(None, f"{held}, for longer than the activity cutoff of {metagraph.activity_cutoff} blocks")
     return Due(held)
+
+
+def next_input(metagraph: Metagraph, history: WeightHistory, schedule: Schedule, held: str) -> PlanInput:
+    """The input of the next plan: the last plan for the hotkeys of now while that is `held`, else the ledger's head.
+
+    Raises WeightsInvalid where there is neither.
+    """
+    if held and history.planned is not None:
+        return carried_over(metagraph, history.planned.plan_input, held)
+    if history.head is None:
+        raise WeightsInvalid("nothing was folded yet")
+    return snapshot(metagraph, history.head, schedule)
+
+
+def _next_row(metagraph: Metagraph, history: WeightHistory, schedule: Schedule, held: str) -> Mapping[Uid, int]:
+    given = next_input(metagraph, history, schedule, held)
+    return row_of(make_plan(given), given.most)
+
+
+def row_of(made: WeightPlan, most: int) -> Mapping[Uid, int]:
+    """The weights that the chain is to have, u16 by uid; too few for its limit they are as if it had none, and `obstacle` says so."""
+    try:
+        return dict(to_u16(made.vector, most))
+    except WeightsInvalid:
+        return dict(to_u16(made.vector))
+
+
+def _first_fold(
+    metagraph: Metagraph, neuron: Neuron, history: WeightHistory, schedule: Schedule, *, held: str, started: Block | None
+) -> Block:
+    """The block up to which a validator that has just started waits for its first fold; 0 where it has nothing to catch up with.
+
+    As long as two rounds need to end, and never so long that the chain stops counting it: until then the chain keeps what it has.
+    """
+    head = history.head
+    if started is None or head is None or not (history.behind or (held and stalled(head.round, metagraph.block, schedule))):
+        return Block(0)
+    rules = schedule.at(head.round).round
+    patience = started + 2 * (rules.blocks + rules.deadline_blocks)
+    return Block(min(patience, neuron.last_update + metagraph.activity_cutoff - metagraph.tempo))
 
 
 def _fault(metagraph: Metagraph, history: WeightHistory, schedule: Schedule) -> str:
@@ -222,7 +287,7 @@ def _wanted(history: WeightHistory, tempo: int, *, carrying: bool) -> tuple[Bloc
     return Block(ended.block + tempo), "the chain has the newest weights; they are set again once a tempo"
 
 
-def _after_failures(attempts: Sequence[StoredAttempt], tempo: int) -> tuple[Block, str]:
+def _after_failures(attempts: Sequence[StoredAttempt], tempo: int, started: Block | None) -> tuple[Block, str]:
     """The block from which another attempt makes sense after those that failed in a row, or came too soon."""
     if not attempts:
         return Block(0), ""
@@ -232,8 +297,21 @@ def _after_failures(attempts: Sequence[StoredAttempt], tempo: int) -> tuple[Bloc
     failures = next((n for n, attempt in enumerate(attempts) if attempt.outcome not in _FAILED), len(attempts))
     if failures == 0:
         return Block(0), ""
-    pause = min(FIRST_RETRY << min(failures - 1, 30), max(FIRST_RETRY, tempo // 4))
-    return Block(last.block + pause), f"{failures} attempts in a row failed"
+    restarted = started is not None and last.block < started  # with other settings, perhaps
+    return Block(
+        last.block + _pause(None if restarted else last.refusal, failures, tempo)
+    ), f"{failures} attempts in a row failed"
+
+
+def _pause(refusal: RefusalClass | None, failures: int, tempo: int) -> int:
+    """Blocks to wait after failures in a row: a tempo where time alone changes nothing."""
+    match refusal:
+        case None | RefusalClass.PASSING:
+            return min(FIRST_RETRY << min(failures - 1, 30), max(FIRST_RETRY, tempo // 4))
+        case RefusalClass.PERMANENT | RefusalClass.OURS:
+            return max(FIRST_RETRY, tempo)
+        case unreachable:
+            assert_never(unreachable)
 
 
 def snapshot(metagraph: Metagraph, head: LedgerEntry, schedule: Schedule) -> Snapshot:
@@ -255,6 +333,7 @@ def snapshot(metagraph: Metagraph, head: LedgerEntry, schedule: Schedule) -> Sna
         tie_band=competition.shares.tie_band,
         tie_speed=competition.shares.tie_speed,
         competition_hash=competition.hash,
+        most=metagraph.max_weights_limit,
     )
 
 
@@ -268,6 +347,7 @@ def carried_over(metagraph: Metagraph, old: PlanInput, why: str) -> CarriedOver:
         owner=None if owner is None else owner.uid,
         uids=_uids(metagraph),
         registered_at=_registered_at(metagraph),
+        most=metagraph.max_weights_limit,
     )
 
 

@@ -1,7 +1,7 @@
 """Setting weights, as a task of its own beside the validator's rounds: whatever the chain does to it, rounds go on."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -11,35 +11,16 @@ import bittensor as bt
 import structlog
 
 from neurons.chain.adapter import Chain
-from neurons.chain.types import (
-    Applied,
-    ChainUnavailable,
-    Metagraph,
-    RateLimited,
-    Refused,
-    SealedOutcome,
-    SealedWeights,
-    WeightsResult,
-)
+from neurons.chain.types import ChainUnavailable, Metagraph
 from neurons.settings import ValidatorSettings
 from neurons.shutdown import Shutdown, unless_stopped
-from neurons.validator.weights.decision import (
-    TAKEN,
-    Decision,
-    Due,
-    NotYet,
-    WeightHistory,
-    carried_over,
-    decide,
-    make_plan,
-    read_history,
-    snapshot,
-)
+from neurons.validator.weights.decision import Decision, Due, NotYet, WeightHistory, decide, make_plan, next_input, read_history
+from neurons.validator.weights.outcome import answered, log_outcome, settled
 from scoring.competition import Schedule
-from scoring.types import Block, Hotkey, Uid
-from scoring.weights.plan import PlanInput, WeightsInvalid, to_u16
+from scoring.types import Block, Hotkey
+from scoring.weights.plan import WeightsInvalid
 from voice_api.db.ledger import Ledger
-from voice_api.db.states import Mechanism, WeightOutcome
+from voice_api.db.states import WeightOutcome
 from voice_api.db.submissions import Submissions
 from voice_api.db.weights import UnreadableAttempt, WeightAttempt, Weights
 from voice_api.errors import DatabaseUnavailable
@@ -50,7 +31,6 @@ Opening = Callable[[int], AbstractAsyncContextManager[Chain]]
 _CLOSING = timedelta(seconds=2)
 _LONGEST_REST = 25
 """Pauses between two looks while nothing is due."""
-_UNSEEN = "never seen to count: a later vector counts already"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +80,7 @@ class WeightSetter:
         self._history: WeightHistory | None = None
         self._unwritten: list[WeightAttempt] = []
         self._held, self._said = "", ""
+        self._started: Block | None = None
         self._named: set[int] = set()
 
     def wake(self) -> None:
@@ -145,7 +126,11 @@ class WeightSetter:
             await self._settle(chain, metagraph, self._history)
             await self._read()
         history = replace(self._history, attempts=(*reversed(self._unwritten), *self._history.attempts))
-        decision = decide(metagraph, self._terms.hotkey, history, self._terms.schedule, outage)
+        try:
+            decision = self._decide(metagraph, history, outage)
+        except WeightsInvalid as exc:
+            log.error("no weights can be planned", why=str(exc))
+            return self._terms.pause
         self._say(decision)
         match decision:
             case NotYet(block):
@@ -156,6 +141,13 @@ class WeightSetter:
                 return self._terms.pause
             case unreachable:
                 assert_never(unreachable)
+
+    def _decide(self, metagraph: Metagraph, history: WeightHistory, outage: str) -> Decision:
+        self._started = metagraph.block if self._started is None else self._started
+        terms = self._terms
+        return decide(
+            metagraph, terms.hotkey, history, terms.schedule, outage, version_key=terms.version_key, started=self._started
+        )
 
     async def _read(self) -> str:
         """Read the history; during an outage of the database the last one stays, and the outage's name is returned."""
@@ -184,38 +176,27 @@ class WeightSetter:
         if neuron is None:
             return
         view = await chain.sealed(self._terms.hotkey, neuron.uid, metagraph.block)
-        taken = frozenset(attempt.block for attempt in history.attempts if attempt.outcome in TAKEN)
         lasts = await chain.write_lasts()
-        for end in settled(history.waiting, view, neuron.last_update, taken, lasts):
-            if await self._weights.settle(end):
+        for end in settled(history, view, neuron.last_update, lasts):
+            known = next(attempt for attempt in history.waiting if attempt.id == end.id)
+            if await self._weights.settle(end) and end.outcome is not known.outcome:
                 log_outcome(end)
 
     async def _set(self, chain: Chain, metagraph: Metagraph, history: WeightHistory, held: str, outage: str) -> None:
         """Plan, record the attempt, send it, and record its end."""
-        try:
-            given = self._plan_input(metagraph, history, held)
-            plan = make_plan(given)
-        except WeightsInvalid as exc:
-            log.error("no weights can be planned", why=str(exc))
-            return
+        given = next_input(metagraph, history, self._terms.schedule, held)
+        plan = make_plan(given)
         head = max(await chain.head(), metagraph.block)
         attempt = WeightAttempt(block=head, snapshot_hash=given.hash, plan_input=given, plan=plan, outcome=WeightOutcome.SENDING)
         attempt = await self._begin(attempt, outage)
         if held:
             log.error("the last weights are sent again, to the hotkeys of now", why=held, snapshot=given.hash)
         try:
-            result = await chain.set_weights(self._terms.wallet, plan.vector, self._terms.version_key)
+            result = await chain.set_weights(self._terms.wallet, attempt.row, self._terms.version_key)
         except ChainUnavailable as lost:
             await self._end(replace(attempt, error=f"no answer: {lost.detail}"))
             raise
         await self._end(answered(attempt, result))
-
-    def _plan_input(self, metagraph: Metagraph, history: WeightHistory, held: str) -> PlanInput:
-        if held and history.planned is not None:
-            return carried_over(metagraph, history.planned.plan_input, held)
-        if history.head is None:
-            raise WeightsInvalid("nothing was folded yet")
-        return snapshot(metagraph, history.head, self._terms.schedule)
 
     async def _begin(self, attempt: WeightAttempt, outage: str) -> WeightAttempt:
         """Record the attempt, or keep it here until the database's outage is over."""
@@ -261,105 +242,6 @@ async def _within(work: Coroutine[Any, Any, object], limit: timedelta) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(limit.total_seconds()):
             await work
-
-
-def answered(attempt: WeightAttempt, result: WeightsResult) -> WeightAttempt:
-    """The attempt after the chain's answer; sealed weights wait for their end; one that came too soon is neither set nor failed."""
-    match result:
-        case Applied(block, None):
-            return replace(attempt, outcome=WeightOutcome.SET, block=block, error=None)
-        case Applied(block, reveal_round):
-            return _sealed(attempt, block, reveal_round)
-        case RateLimited(blocks_left, message):
-            again = None if blocks_left is None else Block(attempt.block + blocks_left)
-            return replace(attempt, outcome=WeightOutcome.RATE_LIMITED, error=message, next_block=again)
-        case Refused(code, name, message):
-            return replace(attempt, outcome=WeightOutcome.FAILED, error=f"{name or code}: {message}")
-        case unreachable:
-            assert_never(unreachable)
-
-
-def settled(
-    waiting: Sequence[WeightAttempt], view: SealedWeights, last_update: Block, taken: frozenset[Block], lasts: int
-) -> tuple[WeightAttempt, ...]:
-    """The attempts among `waiting` (oldest first) whose end the chain shows now, each with its end.
-
-    `last_update` is the block in which the chain last took weights of this validator, `taken` are blocks of attempts that are known to
-    have been taken. An attempt can be in no block any more once `lasts` blocks have passed.
-    """
-    found = []
-    for attempt in reversed(waiting):  # of several that were sent without an answer the chain took the last one, if any
-        if attempt.outcome is WeightOutcome.PENDING:
-            end = _opened(attempt, view, waiting)
-        else:
-            end = _arrived(attempt, view, last_update if last_update not in taken else Block(0), lasts)
-            taken |= {end.block} if end is not None and end.outcome is not WeightOutcome.FAILED else set()
-        if end is not None:
-            found.append(end)
-    return tuple(reversed(found))
-
-
-def log_outcome(end: WeightAttempt) -> None:
-    """Say in the log how an attempt stands."""
-    facts: Mapping[str, Any] = {"block": end.block, "snapshot": end.snapshot_hash}
-    match end.outcome:
-        case WeightOutcome.SET:
-            log.info("weights set", targets=len(end.plan.vector), burn=end.plan.burn, **facts)
-        case WeightOutcome.PENDING:
-            log.info("weights sealed", reveal_round=end.reveal_round, targets=len(end.plan.vector), **facts)
-        case WeightOutcome.APPLIED:
-            log.info("sealed weights count", seen=end.applied_block, **facts)
-        case WeightOutcome.RATE_LIMITED:
-            log.info("weights come too soon", next_block=end.next_block, **facts)
-        case WeightOutcome.EXPIRED:
-            log.error("sealed weights expired", why=end.error, **facts)
-        case WeightOutcome.FAILED:
-            log.error("weights refused", why=end.error, **facts)
-        case WeightOutcome.SENDING:
-            log.warning("whether the weights arrived is not known yet", why=end.error, **facts)
-        case unreachable:
-            assert_never(unreachable)
-
-
-def _opened(attempt: WeightAttempt, view: SealedWeights, waiting: Sequence[WeightAttempt]) -> WeightAttempt | None:
-    vector = _vector(attempt)
-    match view.outcome(attempt.block, vector):
-        case SealedOutcome.PENDING:
-            return None
-        case SealedOutcome.APPLIED:
-            return replace(attempt, outcome=WeightOutcome.APPLIED, applied_block=view.block)
-        case SealedOutcome.EXPIRED:
-            later = any(other.id > attempt.id and _vector(other) == view.row for other in waiting)
-            return replace(
-                attempt, outcome=WeightOutcome.EXPIRED, error=_UNSEEN if later else "the chain did not open them in their time"
-            )
-        case unreachable:
-            assert_never(unreachable)
-
-
-def _arrived(attempt: WeightAttempt, view: SealedWeights, last_update: Block, lasts: int) -> WeightAttempt | None:
-    """The end of an attempt without an answer: the chain took something of this validator after it was sent, or nothing in time."""
-    if attempt.block < last_update <= view.block:
-        sealed = next((commit for commit in view.waiting if commit.block == last_update), None)
-        if sealed is not None:
-            return _sealed(attempt, last_update, sealed.reveal_round)
-        if view.row == _vector(attempt):
-            return replace(attempt, outcome=WeightOutcome.SET, block=last_update, error=None)
-    if view.block > attempt.block + lasts:
-        return replace(
-            attempt, outcome=WeightOutcome.FAILED, error=f"no block took it ({attempt.error or 'its sender was stopped'})"
-        )
-    return None
-
-
-def _sealed(attempt: WeightAttempt, block: Block, reveal_round: int | None) -> WeightAttempt:
-    return replace(
-        attempt, outcome=WeightOutcome.PENDING, block=block, error=None, mechanism=Mechanism.SEALED, reveal_round=reveal_round
-    )
-
-
-def _vector(attempt: WeightAttempt) -> dict[Uid, int]:
-    return dict(to_u16(attempt.plan.vector))
 
 
 class ChainConnection:

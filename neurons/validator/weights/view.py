@@ -1,7 +1,7 @@
 """The view of a validator's weights without a signature: the plan of now, the attempts and their replay, read and as plain data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
@@ -16,6 +16,7 @@ from neurons.validator.weights.decision import (
     make_plan,
     read_history,
     rounds_left_or_raise,
+    row_of,
     snapshot,
 )
 from scoring.competition import Competition, load
@@ -27,7 +28,7 @@ from voice_api.db.database import open_pool
 from voice_api.db.ledger import Ledger, LedgerEntry
 from voice_api.db.states import WeightOutcome
 from voice_api.db.submissions import Submissions
-from voice_api.db.weights import Made, StoredAttempt, UnreadableAttempt, Weights, of_snapshot
+from voice_api.db.weights import AttemptOutcome, Made, StoredAttempt, UnreadableAttempt, Weights, of_snapshot
 from voice_api.errors import LedgerInvalid
 
 Data = dict[str, Any]
@@ -96,7 +97,7 @@ async def plan_now(settings: ValidatorSettings, validator: Hotkey, chain: Chain)
         raise PlatformError(Code.NOT_FOUND, f"{validator} has folded no round yet")
     try:
         found = snapshot(metagraph, head, schedule)
-        due = decide(metagraph, validator, history, schedule)
+        due = decide(metagraph, validator, history, schedule, version_key=settings.version_key)
         return PlanView(head=head, rules=schedule.at(head.round), snapshot=found, plan=plan(found), decision=due)
     except WeightsInvalid as exc:
         raise PlatformError(Code.STATE_CONFLICT, f"no weights can be planned: {exc}") from exc
@@ -112,7 +113,8 @@ async def attempts(
         history = await read_history(Ledger(pool, validator), weights, Submissions(pool))
     try:
         async with chain:
-            return found, decide(await chain.metagraph(), validator, history, load(settings.competition))
+            schedule = load(settings.competition)
+            return found, decide(await chain.metagraph(), validator, history, schedule, version_key=settings.version_key)
     except ChainUnavailable:
         return found, None
 
@@ -132,8 +134,8 @@ def replay(made: Made) -> Replayed:
     """Plan again from the input that an attempt kept; raises LedgerInvalid where no plan follows from it."""
     attempt = made.attempt
     try:
-        vector = to_u16(make_plan(attempt.plan_input).vector)
-        sent = to_u16(attempt.plan.vector)
+        vector = to_u16(make_plan(attempt.plan_input).vector, attempt.plan_input.most)
+        sent = tuple(attempt.row.items())
     except (KeyError, TypeError, ValueError) as exc:  # it was read, yet its values may be of any kind
         raise LedgerInvalid(f"nothing follows from the snapshot {attempt.snapshot_hash}: {exc!r}") from exc
     return Replayed(
@@ -157,8 +159,7 @@ async def _counts(chain: Chain, replayed: Replayed) -> bool:
 
 def attempt_facts(each: StoredAttempt) -> Data:
     """An attempt without what it kept: that is behind `voice validator replay`. `unreadable` says why that cannot be read, if so."""
-    names = ("id", "block", "snapshot_hash", "outcome", "mechanism", "reveal_round", "applied_block", "next_block", "error")
-    data = {name: getattr(each, name) for name in names}
+    data = {entry.name: getattr(each, entry.name) for entry in fields(AttemptOutcome)}
     data["opens_at"] = None if each.reveal_round is None else _opens(each.reveal_round).isoformat()
     if isinstance(each, UnreadableAttempt):
         return data | {"carried": None, "unreadable": {"code": each.fault.code.value, "why": each.fault.detail}}
@@ -169,7 +170,8 @@ def planned(view: PlanView) -> Data:
     """The plan of now, and when it would be sent."""
     data = {"ledger_hash": view.head.state_hash, "round": view.head.round, "throne": view.head.state.throne}
     data |= {"snapshot_hash": view.snapshot.hash, "block": view.snapshot.block, "owner": view.snapshot.owner}
-    data |= {"burn": view.plan.burn, "vector": to_u16(view.plan.vector), "lines": _lines(view.snapshot, view.plan)}
+    row = row_of(view.plan, view.snapshot.most)
+    data |= {"burn": view.plan.burn, "vector": tuple(row.items()), "lines": _lines(view.snapshot, view.plan)}
     data |= {"held": view.decision.held or None}
     match view.decision:
         case Due(held):

@@ -1,9 +1,10 @@
 -- name: record
 -- Keep what was known and planned, and what became of it.
 insert into weight_attempts (
-    validator, block, snapshot_hash, snapshot, plan, outcome, error, mechanism, reveal_round, applied_block, next_block
+    validator, block, snapshot_hash, snapshot, plan, outcome, error, mechanism, reveal_round, applied_block, next_block,
+    refusal, opens_in
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 returning id;
 
 -- name: latest
@@ -33,6 +34,7 @@ select * from weight_attempts where validator = $1 and id < $2 order by id desc 
 -- name: settle
 -- What became of an attempt that was sent, or is sealed.
 update weight_attempts
-set block = $3, outcome = $4, error = $5, mechanism = $6, reveal_round = $7, applied_block = $8, next_block = $9
+set block = $3, outcome = $4, error = $5, mechanism = $6, reveal_round = $7, applied_block = $8, next_block = $9,
+    refusal = $10, opens_in = $11
 where validator = $1 and id = $2 and outcome in ('sending', 'pending')
 returning id;
