@@ -7,6 +7,7 @@ one bounds the factor.
 """
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 
 import torch
@@ -120,5 +121,10 @@ def _not_empty(clip: Clip) -> torch.Tensor:
 
 def on_onnxruntime(file: dnsmos.NetworkFile) -> Network:
     """A network as it was published; raises InfrastructureFault(JUDGE_UNAVAILABLE)."""
-    ready = dnsmos.session(dnsmos.read(dnsmos.folder(), file))
-    return lambda window: list(ready.run(None, {"input_1": window[None].numpy()})[0][0].tolist())
+    ready, alone = dnsmos.session(dnsmos.read(dnsmos.folder(), file)), threading.Lock()
+
+    def run(window: torch.Tensor) -> list[float]:
+        with alone:  # a session keeps memory for as many runs as it ever had at once
+            return list(ready.run(None, {"input_1": window[None].numpy()})[0][0].tolist())
+
+    return run
