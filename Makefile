@@ -6,7 +6,10 @@ JOBS ?= 3
 PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --durations 20
 # The tests start hundreds of interpreters: each would compile every module again where this is set, as many images set it.
 unexport PYTHONDONTWRITEBYTECODE
+QUICK = $(if $(SLOW),,-m 'not slow')
+CASES = $(if $(SLOW),VOICE_FUZZ_CASES=1200)
 ONCE ?=
+SLOW ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 STUDY_ARGS ?=
@@ -31,18 +34,19 @@ help:
 demo: $(VENV)/.ready
 	$(BIN)/voice demo $(if $(ONCE),--once) $(DEMO_ARGS)
 
-# What a change is checked by, in $(JOBS) processes beside each other: JOBS=0 for one alone, as a debugger wants it.
+# What a change is checked by, in $(JOBS) processes beside each other: JOBS=0 for one alone, as a debugger wants it; SLOW=1 for all tests.
 test: test-unit
-	$(PYTEST) -m 'not slow' --ignore tests/unit
+	$(CASES) $(PYTEST) $(QUICK) --ignore tests/unit
 
 # The part that needs no torch, no process and no service: what to run while writing.
 test-unit: JOBS = 2
 test-unit: $(VENV)/.ready
-	$(PYTEST) -m 'not slow' tests/unit
+	$(PYTEST) $(QUICK) tests/unit
 
 # What takes too long for every change: storms, the slowest end-to-end tests, thousands of requests.
+test-slow: SLOW = 1
 test-slow: $(VENV)/.ready
-	VOICE_FUZZ_CASES=1200 $(PYTEST) -m 'slow or fuzz'
+	$(CASES) $(PYTEST) -m 'slow or fuzz'
 
 # A storm of faults over real processes, and what must hold afterwards; CHAOS_ARGS='--seed 2' for another storm. Then the API's
 # description tried out with thousands of requests.

@@ -23,6 +23,16 @@ from voice_api.db.database import Pool, connection_to, open_pool
 from voice_api.db.migrate import upgrade
 from voice_api.settings import ProcessSettings
 
+LONG = (
+    *("chaos/test_chaos.py", "e2e/test_demo.py", "attacks/test_discrimination.py", "e2e/test_worker_killed.py"),
+    *("integration/test_vits_sandbox.py", "soak/test_soak.py", "integration/test_miner_guide.py"),
+    *("integration/test_verify_again.py", "e2e/test_worker_drained.py", "integration/test_late_samples.py"),
+    *("integration/test_fuzz.py", "integration/test_validator_guide.py", "judging/test_calibration.py"),
+    *("integration/test_miner_score.py", "judging/test_judge_panel.py", "integration/test_speech.py"),
+    *("attacks/test_invariances.py", "integration/test_pocket_tts_sandbox.py", "integration/standard/test_standard_profile.py"),
+    *("integration/test_family_pins.py", "integration/test_worker_job.py", "integration/test_imports.py"),
+)
+"""Files whose tests take longest, each in one process: they begin first. Between two storms, chaos and soak, lie minutes of others."""
 SHORT = Path(__file__).parent / "integration" / "test_n"
 """Files of this folder that come after this name hold short tests."""
 _numbers = count()
@@ -32,8 +42,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put many short files last: the run's processes then end together, and no storm runs beside another or alone at the end."""
-    items.sort(key=lambda item: item.path.parent == SHORT.parent and item.path > SHORT)
+    """Put long files first and many short ones last: the run's processes then end together, and no storm runs beside another or alone."""
+    turn = {Path(__file__).parent / name: number for number, name in enumerate(LONG, -len(LONG))}
+    items.sort(key=lambda item: turn.get(item.path, item.path.parent == SHORT.parent and item.path > SHORT))
 
 
 class Servers(ProcessSettings):

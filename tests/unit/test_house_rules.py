@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import pytest
 
+from tests.conftest import LONG
+
 Node = TypeVar("Node", bound=ast.AST)
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("neurons", "workers", "voice_api", "scoring", "prompts")
@@ -29,6 +31,11 @@ def test_no_file_and_no_function_is_too_long() -> None:
         and (node.end_lineno or 0) - node.lineno + 1 > MOST_OF_A_FUNCTION
     ]
     assert (long_files, long_functions) == ([], [])
+
+
+def test_the_long_files_that_begin_first_are_there() -> None:
+    """One that was renamed would begin last, and keep every other process waiting."""
+    assert [name for name in LONG if not (ROOT / "tests" / name).is_file()] == []
 
 
 def test_no_folder_or_file_is_a_bag() -> None:
