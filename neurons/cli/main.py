@@ -15,7 +15,7 @@ from neurons.cli.miner import commands as miner
 from neurons.cli.operator import commands as operator
 from neurons.cli.output import plain
 from neurons.cli.scoring import commands as scoring
-from neurons.cli.scoring import simulate
+from neurons.cli.scoring import simulate, simulate_validators
 from neurons.cli.validator import certificates, ledger, weights
 from scoring.errors import EXPLANATIONS, Code, VoiceError
 
@@ -27,6 +27,7 @@ daemons.validator.command("explain")(weights.explain)
 daemons.validator.command("what-if")(weights.what_if)
 daemons.validator.command("diff")(ledger.diff)
 daemons.validator.add_typer(ledger.app, name="ledger")
+simulate.app.command("copying")(simulate_validators.copying)
 app = typer.Typer(name="voice", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(daemons.queue, name="queue")
 app.add_typer(daemons.validator, name="validator")

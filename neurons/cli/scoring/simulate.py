@@ -55,8 +55,8 @@ def simulate(
 
     if field not in FIELDS:
         raise PlatformError(Code.ARGUMENT_INVALID, f"no field is called {field}; there are {', '.join(FIELDS)}")
-    with _bars() as bar:
-        found = study.field(field, rounds, runs, competition=_rules(rules), seed=seed, bar=bar)
+    with bars() as bar:
+        found = study.field(field, rounds, runs, competition=rules_of(rules), seed=seed, bar=bar)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=1))
     else:
@@ -74,8 +74,8 @@ def study_command(
     """Simulate every number of docs/incentives.md, and print each target with its measured value. Takes minutes."""
     from scoring.studies.simulation import measured, study
 
-    competition, begun = _rules(rules), time.monotonic()
-    with _bars() as bar:
+    competition, begun = rules_of(rules), time.monotonic()
+    with bars() as bar:
         found = study.simulate(study.SMALL if small else study.StudySize(), competition, _origin(competition, seed), bar)
     seconds = round(time.monotonic() - begun, 1)
     found = found.model_copy(update={"origin": found.origin.model_copy(update={"seconds": seconds})})
@@ -102,7 +102,7 @@ def docs(
     write_or_check(render(studies.read(measured), out), check, "voice simulate docs")
 
 
-def _rules(path: Path | None) -> Competition:
+def rules_of(path: Path | None) -> Competition:
     """The rules in force last."""
     return competition.load(path or competition.DEFAULT_PATH).version[-1]
 
@@ -117,7 +117,7 @@ def _origin(competition: Competition, seed: int) -> "StudyOrigin":
 
 
 @contextmanager
-def _bars() -> "Iterator[Bar]":
+def bars() -> "Iterator[Bar]":
     """One bar for each part of the work, on stderr."""
     columns = (
         progress.TextColumn("{task.description}"),

@@ -13,7 +13,7 @@ from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult
 from scoring.ranking.state import State
 from scoring.studies.simulation.actors import Actor, MadeUpModel, Moment
 from scoring.studies.simulation.world import World, groups_of
-from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
+from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, Weight, entrant
 from scoring.weights import plan as weights
 from scoring.weights.plan import Snapshot
 
@@ -67,6 +67,8 @@ class Played:
     """Each duel that was settled, and the groups on which its challenger was judged while this king held the top."""
     last: Snapshot
     """The last round's weights are planned from it."""
+    vectors: tuple[Mapping[Uid, Weight], ...]
+    """The weights after each round."""
 
 
 def play(
@@ -94,6 +96,7 @@ def play(
         debuts=debuts,
         settled=tuple(game.settled),
         last=game.last,
+        vectors=tuple(game.vectors),
     )
 
 
@@ -121,6 +124,7 @@ class _Game:
     uids: dict[Hotkey, Uid] = field(init=False)
     owner_of: dict[Uid, int] = field(init=False)
     last: Snapshot = field(init=False)
+    vectors: list[Mapping[Uid, Weight]] = field(default_factory=list)
     burned: float = 0.0
     evaluations: int = 0
 
@@ -216,6 +220,7 @@ class _Game:
             competition_hash="",
         )
         plan = weights.plan(self.last)
+        self.vectors.append(plan.vector)
         for uid, share in plan.vector.items():
             if uid == OWNER:
                 self.burned += share

@@ -1,0 +1,84 @@
+"""`voice simulate copying`: what validators earn by copying weights."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from neurons.cli.scoring.simulate import AsJson, Rules, Seed, bars, rules_of
+
+if TYPE_CHECKING:
+    from scoring.studies.simulation.copying import Copying, Row
+    from scoring.types import Uid
+
+Out = Annotated[Path | None, typer.Option("--out", help="Write the result there, as JSON.", show_default=False)]
+KAPPA = 32_767
+"""The chain's own majority of stake, in 65,535ths."""
+
+
+def copying(
+    rounds: Annotated[int, typer.Option("--rounds", min=10, max=5000, help="Epochs of a run, one a round.")] = 200,
+    runs: Annotated[int, typer.Option("--runs", min=2, max=1000, help="Runs, each with draws of its own.")] = 20,
+    seed: Seed = 1,
+    rules: Rules = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate a validator that copies others' weights: its dividends, with and without commit-reveal."""
+    from scoring.studies.simulation import actors, study
+    from scoring.studies.simulation.copying import CASES
+    from scoring.studies.simulation.copying import copying as copied
+    from scoring.studies.simulation.fields import play
+    from scoring.studies.simulation.world import World
+
+    who, world, competition = actors.FIELDS["mixed"](), World(study.MEASURED_SD), rules_of(rules)
+    with bars() as bar:
+        advance = bar("a mixed field", rounds * runs)
+        played = [
+            play(who, rounds, world=world, competition=competition, seed=seed + run, advance=advance).vectors
+            for run in range(runs)
+        ]
+    found = [copied(case, played, consensus) for case in CASES]
+    _answer([asdict(row) for row in found], seed, out, as_json=as_json, show=lambda: _show_copying(found))
+
+
+def consensus(stakes: Sequence[int], rows: Sequence["Row"]) -> "tuple[Mapping[Uid, float], Mapping[Uid, float]]":
+    """The development chain's epoch: the most that a row may give each uid, and each uid's incentive."""
+    from neurons.devchain.epoch import Voter, run
+    from scoring.types import Uid
+    from scoring.weights.plan import to_u16
+
+    voters = [Voter(place, stake, dict(to_u16(row))) for place, (stake, row) in enumerate(zip(stakes, rows, strict=True))]
+    size = max(len(voters), 1 + max(max(row) for row in rows))
+    found = run(voters, size, KAPPA)
+    by_uid = [{Uid(uid): share for uid, share in enumerate(shares)} for shares in (found.consensus, found.incentive)]
+    return by_uid[0], by_uid[1]
+
+
+def _answer(rows: list[dict[str, Any]], seed: int, out: Path | None, *, as_json: bool, show: Any) -> None:
+    """Write, print or show the result, with what is needed to do it again."""
+    found = {"date": datetime.now(UTC).date().isoformat(), "seed": seed, "rows": rows}
+    text = json.dumps(found, indent=1)
+    if out is not None:
+        out.write_text(text + "\n", encoding="utf-8")
+    if as_json:
+        typer.echo(text)
+    else:
+        show()
+
+
+def _show_copying(found: "Sequence[Copying]") -> None:
+    table = Table("weights count after", "bonds kept", "of an honest validator's dividends (95 %)", "least", box=None)
+    for row in found:
+        wait = f"{row.case.period} epochs, sealed" if row.case.period else "at once, in the open"
+        table.add_row(wait, f"{row.case.memory:.0%}", f"{row.ratio:.3f} ({row.low:.3f} – {row.high:.3f})", f"{row.least:.3f}")
+    console = Console()
+    console.print(table)
+    first = found[0]
+    console.print(f"{first.runs} runs of {first.epochs} epochs; {first.changes:.1f} times a run the weights changed hands.")
