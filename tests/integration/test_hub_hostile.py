@@ -16,7 +16,7 @@ import pytest
 
 from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
 from scoring.progress import NO_PROGRESS
-from workers.hub.client import Hub, Timeouts
+from workers.hub.client import Hub, HubRefusal, Timeouts
 from workers.hub.repository import RepoFile, Repository
 from workers.hub.transport import HubBusy
 from workers.sandbox.locked_tempdir import locked_tempdir
@@ -121,7 +121,13 @@ def described(**overrides: object) -> Answer:
 
 @pytest.mark.parametrize(
     "card",
-    [{"self": 1}, {"ignore_metadata_errors": False}, {"tags": 5}, {"get": 1}, {"model-index": [1]}, "text", [1], None],
+    [
+        *({"self": 1}, {"ignore_metadata_errors": False}, {"tags": 5}, {"get": 1}, {"model-index": [1]}, "text", [1], None),
+        pytest.param({"a": "half of a character: \ud800"}, id="half of a character"),
+        pytest.param(10**400, id="a number of many digits"),
+        pytest.param(float("inf"), id="infinity"),
+        pytest.param(json.loads("[" * 300 + "]" * 300), id="deep"),
+    ],
     ids=str,
 )
 def test_a_card_is_the_authors_own(server: HostileServer, patient: Hub, card: object) -> None:
@@ -152,6 +158,15 @@ def test_files_that_cannot_be(server: HostileServer, patient: Hub, overrides: di
     with pytest.raises(InfrastructureFault) as caught:
         patient.describe("a/b", REVISION)
     assert caught.value.code is Code.HUB_UNAVAILABLE
+
+
+def test_a_card_without_ground(server: HostileServer, patient: Hub) -> None:
+    """One that is nested too deeply to be read is its author's, to be heard again; the hub is not taken to be broken."""
+    deep = b"[" * 50_000 + b"]" * 50_000
+    server.answer = says(b'{"sha": "%b", "siblings": [], "cardData": %b}' % (REVISION.encode(), deep))
+    with pytest.raises(HubRefusal, match="nested too deeply") as caught:
+        patient.describe("a/b", REVISION)
+    assert caught.value.code is Code.REPO_TOO_LARGE
 
 
 def test_a_listing_without_end(server: HostileServer, patient: Hub) -> None:

@@ -18,7 +18,7 @@ from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceErro
 from workers.hub.cache import ArtifactCache
 from workers.hub.download import Damaged, Meter, OnBytes, check, fetch, is_content
 from workers.hub.refusal import NOT_FOUND, REFUSED, HubRefusal, check_file, check_status
-from workers.hub.repository import Described, Listed, RepoFile, Repository, Tree
+from workers.hub.repository import Listed, ModelAnswer, RepoFile, Repository, Tree, read_description
 from workers.hub.transport import Answer, Deadline, Session
 
 __all__ = ["Hub", "HubRefusal", "OnBytes", "Timeouts"]
@@ -68,7 +68,7 @@ class Hub:
         raw = self._ask(_models(repo, f"/revision/{revision}?blobs=true"), _ANSWER_BYTES + 1)
         if len(raw) > _ANSWER_BYTES:
             raise HubRefusal(Code.REPO_TOO_LARGE, f"its files and its card take the hub more than {_ANSWER_BYTES} bytes to list")
-        described = _read(Described, raw).repository(repo)
+        described = _described(raw).repository(repo)
         if described.revision != revision:
             raise InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub answered for another revision")
         return described
@@ -85,7 +85,7 @@ class Hub:
     def resolve(self, repo: str, ref: str) -> str:
         """The 40-hex revision that a branch names now. Raises as `describe`."""
         raw = self._ask(_models(repo, f"/revision/{quote(ref, safe='')}"), _ANSWER_BYTES)
-        revision = _read(Described, raw).sha
+        revision = _described(raw).sha
         if not _REVISION.fullmatch(revision):
             raise InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub's answer cannot be read")
         return revision
@@ -212,11 +212,24 @@ def _check_revision(revision: str) -> None:
         raise ValueError(f"a revision is 40 hex digits, not {revision!r}")
 
 
+def _described(raw: bytes) -> ModelAnswer:
+    try:
+        return read_description(raw)
+    except RecursionError as exc:  # only a card is as deep as its author likes
+        raise HubRefusal(Code.REPO_TOO_LARGE, "its card is nested too deeply for the hub's description of it to be read") from exc
+    except ValueError as exc:
+        raise _unreadable() from exc
+
+
 def _read(schema: TypeAdapter[T], raw: bytes) -> T:
     try:
         return schema.validate_json(raw)
     except ValidationError as exc:
-        raise InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub's answer cannot be read") from exc
+        raise _unreadable() from exc
+
+
+def _unreadable() -> InfrastructureFault:
+    return InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub's answer cannot be read")
 
 
 def _first(answer: Answer, n_bytes: int) -> bytes:

@@ -3,6 +3,7 @@
 The hub passes a model card on as its author wrote it, so nothing in it may decide whether the rest can be read.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Annotated, Self
 
@@ -83,7 +84,21 @@ class TreeEntry(_Wire):
     size: int = 0
 
 
-Described = TypeAdapter(ModelAnswer)
+_MOST_DIGITS = 18
+
+
+def read_description(raw: bytes) -> ModelAnswer:
+    """The hub's JSON about one revision; raises ValueError for what cannot be read, and RecursionError for what is nested too deeply.
+
+    A card holds what its author likes: numbers of any length, or half of a character. A stricter reader would refuse the whole answer.
+    """
+    return ModelAnswer.model_validate(json.loads(raw, parse_int=_number))
+
+
+def _number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+
+
 Listed = TypeAdapter(list[ListedModel])
 """The hub's list of public repositories."""
 Tree = TypeAdapter(list[TreeEntry])
