@@ -17,7 +17,7 @@ from neurons.cli.output import plain
 from neurons.cli.scoring import commands as scoring
 from neurons.cli.scoring import simulate, simulate_validators
 from neurons.cli.validator import certificates, ledger, weights
-from scoring.errors import EXPLANATIONS, Code, VoiceError
+from scoring.errors import Code, VoiceError, with_advice
 
 daemons.validator.command("certify")(certificates.certify)
 daemons.validator.command("revoke")(certificates.revoke)
@@ -77,12 +77,12 @@ def _print(error: typer.TyperException | VoiceError | ValidationError) -> None:
     """Print the error's code, the fault and the advice in one line; nothing after a help that stands for the error."""
     match error:
         case VoiceError():
-            code, message = error.code, f"{error.detail.rstrip('.')}. {error.advice}"
+            code, message = error.code, error.told
         case ValidationError():
-            code, message = Code.SETTING_INVALID, f"{_setting(error)}. {EXPLANATIONS[Code.SETTING_INVALID].advice}"
+            code, message = Code.SETTING_INVALID, with_advice(_setting(error), Code.SETTING_INVALID)
         case _:
             wrong = error.format_message()
-            code, message = Code.ARGUMENT_INVALID, f"{wrong.rstrip('.')}. {EXPLANATIONS[Code.ARGUMENT_INVALID].advice}"
+            code, message = Code.ARGUMENT_INVALID, with_advice(wrong, Code.ARGUMENT_INVALID)
             if not wrong:
                 return
     line = Text.assemble((f"error {code}", "bold red"), " ", plain(" ".join(message.split())))

@@ -126,7 +126,7 @@ class Daemon:
     def _report(self, outage: PlatformError) -> None:
         """Count an outage, and tell it unless it is the same as before."""
         self.outages += 1
-        text = f"[{outage.code.value}] {outage.detail.rstrip('.')}. {outage.advice}"
+        text = f"[{outage.code.value}] {outage.told}"
         if text != self.last_outage:
             self.last_outage = text
             self.notify(Message(MessageKind.OUTAGE, text, {"code": outage.code.value}, False))

@@ -34,11 +34,11 @@ def check_folder(folder: Path, competition: Competition) -> CheckedModel:
 
 def look_into_folder(folder: Path, competition: Competition) -> tuple[CheckedModel | None, tuple[SubmissionFault, ...]]:
     """The same checks, to the end: the model where there is no fault, else every fault, that which a validator would record first."""
-    source = FolderSource(folder)
-    found = look_into(source, competition, NO_PROGRESS)
-    if found.family is None or found.faults:
-        return None, found.faults
     try:
+        source = FolderSource(folder)
+        found = look_into(source, competition, NO_PROGRESS)
+        if found.family is None or found.faults:
+            return None, found.faults
         return _checked(folder, source, found.family), ()
     except SubmissionFault as fault:
         return None, (fault,)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from neurons.miner.journal import ScoreRecord
 from neurons.shutdown import die_with_parent
-from scoring.errors import Blame, Code, PlatformError, SubmissionFault
+from scoring.errors import EXPLANATIONS, Blame, Code, PlatformError, SubmissionFault
 from scoring.types import BlockHash, ContentHash, Micro
 
 _ERROR = re.compile(r"^error (\d{4}) (.*)$", re.MULTILINE)
@@ -102,10 +102,11 @@ def _die_with(parent: int) -> None:
 
 
 def _fault(errors: str, status: int) -> SubmissionFault | PlatformError:
-    """The child's own code and words."""
+    """The child's own code and words, without the advice that stands behind them: whoever tells them adds it."""
     told = _ERROR.findall(errors)
     if not told or int(told[-1][0]) not in set(Code):
         last = (errors.strip().splitlines() or ["it said nothing"])[-1]
         return PlatformError(Code.INTERNAL, f"the scoring process ended with status {status}: {last}")
     code = Code(int(told[-1][0]))
-    return SubmissionFault(code, told[-1][1]) if code.blame is Blame.SUBMISSION else PlatformError(code, told[-1][1])
+    detail = told[-1][1].removesuffix(EXPLANATIONS[code].advice).rstrip()
+    return SubmissionFault(code, detail) if code.blame is Blame.SUBMISSION else PlatformError(code, detail)

@@ -79,7 +79,7 @@ class Trials:
             self._end(
                 CheckpointTrial(checkpoint, ContentHash(""), None, ""),
                 TrialVerdict.REJECTED,
-                f"[{fault.code}] {fault.detail} {fault.advice}",
+                f"[{fault.code}] {fault.told}",
             )
             return
         except OSError:
@@ -116,7 +116,7 @@ class Trials:
             else:
                 await self._contest(trial, trial.target)
         except SubmissionFault as fault:
-            self._end(trial, TrialVerdict.REJECTED, f"[{fault.code}] {fault.detail}")
+            self._end(trial, TrialVerdict.REJECTED, f"[{fault.code}] {fault.told}")
 
     async def _alone(self, trial: CheckpointTrial) -> None:
         """Try a checkpoint that nothing is compared with: it must be worth a share at all."""
@@ -141,7 +141,7 @@ class Trials:
             try:
                 theirs.append(await self._scored(trial, target, trial.against, len(theirs)))
             except SubmissionFault as fault:
-                why = f"The last submission cannot be scored any more: [{fault.code}] {fault.detail}"
+                why = f"The last submission cannot be scored any more: [{fault.code}] {fault.told}"
                 self._notify(Message(MessageKind.CONTEST, why, {"code": fault.code.value}, False))
                 await self._alone(trial)
                 return

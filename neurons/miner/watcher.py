@@ -7,7 +7,7 @@ from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from neurons.miner.client import MinerState
 from neurons.miner.ledger_news import LedgerView, changes, ledger_view
 from neurons.miner.messages import Fact, Message, MessageKind, Notifier, spoken
-from scoring.errors import EXPLANATIONS, Code
+from scoring.errors import Code, with_advice
 from scoring.types import MICRO, Block, Entrant, Hotkey, RoundNumber, entrant
 from voice_api.db.states import EvaluationState, SubmissionState
 from voice_api.errors import LedgerInvalid
@@ -94,7 +94,7 @@ def _of_state(old: SubmissionView | None, now: SubmissionView) -> Iterator[Messa
     if now.code is None:
         yield Message(MessageKind.SUBMISSION, text, facts, now.state is SubmissionState.SCORED or None)
     else:
-        text += f" [{now.code.value}] {now.reason} {EXPLANATIONS[now.code].advice}"
+        text += f" [{now.code.value}] {with_advice(now.reason, now.code)}"
         yield Message(MessageKind.SUBMISSION, text, facts | {"code": now.code.value, "reason": now.reason}, False)
 
 
@@ -122,7 +122,7 @@ def _round(each: EvaluationOut, now: SubmissionView) -> Message:
         return Message(MessageKind.SUBMISSION, text, facts | {"receipt": each.receipt_hash}, True)
     text = f"Round {each.round}: {each.state.value}."
     if each.code is not None:
-        text += f" [{each.code.value}] {each.reason or EXPLANATIONS[each.code].meaning} {EXPLANATIONS[each.code].advice}"
+        text += f" [{each.code.value}] {with_advice(each.reason, each.code)}"
         facts |= {"code": each.code.value, "reason": each.reason}
     return Message(MessageKind.SUBMISSION, text, facts, False if each.code is not None else None)
 
@@ -175,8 +175,7 @@ class Watcher:
                 return
             now = await self._view(item, state)
         except (ApiUnavailable, ApiRefused) as outage:
-            text = f"{outage.detail.rstrip('.')}. {outage.advice}"
-            self.notify.once(Message(MessageKind.OUTAGE, text, {"code": outage.code.value}, False))
+            self.notify.once(Message(MessageKind.OUTAGE, outage.told, {"code": outage.code.value}, False))
             return
         for message in news(self.seen, now):
             self.notify(message)

@@ -2,7 +2,7 @@
 
 from scoring.errors.codes import Blame, Code
 from scoring.errors.exceptions import InfrastructureFault, PlatformError, SubmissionFault, VoiceError
-from scoring.errors.explanations import EXPLANATIONS, Explanation
+from scoring.errors.explanations import EXPLANATIONS, Explanation, with_advice
 
 __all__ = [
     "EXPLANATIONS",
@@ -13,4 +13,5 @@ __all__ = [
     "PlatformError",
     "SubmissionFault",
     "VoiceError",
+    "with_advice",
 ]

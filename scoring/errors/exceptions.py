@@ -1,7 +1,9 @@
 """The errors of this project, named by whose fault they are. Each carries a code and one sentence that is safe to show."""
 
+from collections.abc import Sequence
+
 from scoring.errors.codes import Code
-from scoring.errors.explanations import EXPLANATIONS
+from scoring.errors.explanations import EXPLANATIONS, with_advice
 
 
 class VoiceError(Exception):
@@ -17,9 +19,18 @@ class VoiceError(Exception):
         """The sentence that says what to do about it."""
         return EXPLANATIONS[self.code].advice
 
+    @property
+    def told(self) -> str:
+        """Detail and advice, as sentences."""
+        return with_advice(self.detail, self.code)
+
 
 class SubmissionFault(VoiceError):
-    """The miner's model or commitment is at fault: final, public, score 0."""
+    """The miner's model or commitment is at fault: final, public, score 0. `paths` are the files of the repository that it is about."""
+
+    def __init__(self, code: Code, detail: str = "", paths: Sequence[str] = ()) -> None:
+        super().__init__(code, detail)
+        self.paths = tuple(paths)
 
 
 class InfrastructureFault(VoiceError):

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from scoring.errors.codes import Code
 
+_ENDS = (".", "!", "?", "…")
+"""Of a sentence."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -11,6 +14,16 @@ class Explanation:
 
     meaning: str
     advice: str
+
+
+def with_advice(detail: str | None, code: Code) -> str:
+    """A reason (without one, the code's meaning) and what to do about it, as sentences.
+
+    >>> with_advice("the chain is away", Code.CHAIN_UNAVAILABLE)
+    'the chain is away. Check --network and that the node runs.'
+    """
+    said = (detail or EXPLANATIONS[code].meaning).strip()
+    return f"{said}{'' if said.endswith(_ENDS) else '.'} {EXPLANATIONS[code].advice}"
 
 
 EXPLANATIONS: dict[Code, Explanation] = {
@@ -29,9 +42,12 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.REPO_TOO_LARGE: Explanation("The repository is larger than the competition allows.", "Publish a smaller model."),
     Code.FILE_NOT_ALLOWED: Explanation(
         "The repository holds a file that is not allowed (pickles and code never are).",
-        "Keep safetensors, JSON, text and licence files only.",
+        "Remove it, or give it the name that docs/families.md has for it.",
     ),
-    Code.WEIGHTS_MISSING: Explanation("The repository holds no safetensors file.", "Save the weights as safetensors."),
+    Code.WEIGHTS_MISSING: Explanation(
+        "The repository lacks the safetensors file that its family needs.",
+        "Save the weights as safetensors, under the name that docs/families.md has for them.",
+    ),
     Code.HEADER_INVALID: Explanation(
         "A safetensors header is out of bounds, has holes or overlaps.", "Save the file again with the safetensors package."
     ),
@@ -42,7 +58,8 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The model card names no open licence.", "Add an open licence to README.md's front matter."
     ),
     Code.CONFIG_INVALID: Explanation(
-        "config.json is missing, not JSON, or not what the family needs.", "Check it with `voice miner check`."
+        "config.json, or another file that the family needs, is missing, not JSON, or not what it should be.",
+        "Save it again as docs/families.md says; `voice miner check` names everything that is wrong.",
     ),
     Code.TAG_MISMATCH: Explanation(
         "The tag does not bind this content to this hotkey: bytes changed, or somebody else's commitment was replayed.",
@@ -50,7 +67,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.COPY: Explanation("The same model was committed earlier.", "Publish a model of your own."),
     Code.LOAD_FAILED: Explanation(
-        "The model could not be loaded inside the sandbox.", "Try `voice miner check` on the published files."
+        "The model could not be loaded inside the sandbox.", "Try `voice miner check --speak` on the published files."
     ),
     Code.LOAD_TIMEOUT: Explanation(
         "The model did not load in time, and a reference guest on the same host did.", "Publish a model that loads faster."

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from neurons.localnet.network import COMPETITION
-from scoring.errors import Code
+from scoring.errors import EXPLANATIONS, Code
 from scoring.synthesis.vits import tiny as tiny_vits
 from tests.builders import espeak_voices
+from tests.builders.command_line import voice
 
 
 @pytest.fixture
@@ -46,7 +47,46 @@ def test_every_fault_is_named_at_once(folders: dict[str, Path]) -> None:
     assert (done.returncode, document["accepted"], document["model"], document["speech"]) == (1, False, None, None)
     codes = [fault["code"] for fault in document["faults"]]
     assert sorted(codes) == [Code.FILE_NOT_ALLOWED, Code.HEADER_INVALID, Code.LICENCE_NOT_OPEN]
-    assert "pytorch_model.bin" in document["faults"][0]["detail"]
+    assert document["faults"][0] == {
+        "code": Code.FILE_NOT_ALLOWED,
+        "name": "file-not-allowed",
+        "paths": ["pytorch_model.bin"],
+        "detail": "not allowed: pytorch_model.bin",
+        "advice": EXPLANATIONS[Code.FILE_NOT_ALLOWED].advice,
+    }
+    assert [fault["paths"] for fault in document["faults"][1:]] == [["README.md"], ["model.safetensors"]]
+
+
+def test_people_read_lines(folders: dict[str, Path]) -> None:
+    """What is wrong, and what to do about it; of a folder without faults no more than was looked at is said."""
+    folder = folders["clear"]
+    asked = ("miner", "check", str(folder), "--competition", str(COMPETITION))
+    well = voice(folder, *asked)
+    assert (well.returncode, well.stdout.splitlines()[-1]) == (
+        0,
+        "A validator accepts these files. Add --speak to see whether the model loads and speaks.",
+    )
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x04}\x94.")
+    refused = voice(folder, *asked)
+    assert (refused.returncode, refused.stdout.splitlines()) == (
+        1,
+        [
+            f"1103 file-not-allowed  not allowed: pytorch_model.bin. {EXPLANATIONS[Code.FILE_NOT_ALLOWED].advice}",
+            "A validator refuses this folder.",
+        ],
+    )
+
+
+def test_a_folder_of_links(folders: dict[str, Path], tmp_path: Path) -> None:
+    """As the hub's own client keeps what it fetched: the sandbox would not follow them, and the miner reads how to copy it."""
+    linked = tmp_path / "snapshot"
+    linked.mkdir()
+    for path in folders["clear"].iterdir():
+        (linked / path.name).symlink_to(path)
+    _, document = check(linked)
+    (fault,) = document["faults"]
+    assert (fault["code"], fault["paths"]) == (Code.FILE_NOT_ALLOWED, ["README.md", "config.json", "model.safetensors"])
+    assert "cp -rL" in fault["detail"]
 
 
 @pytest.mark.parametrize("family", ["espeak", "vits"])

@@ -88,7 +88,7 @@ def test_who_is_refused_is_told_code_reason_and_what_to_do() -> None:
     refused = replace(NEW, state=SubmissionState.REJECTED, code=Code.FILE_NOT_ALLOWED, reason="a.pkl")
     [told] = news(WAITS, refused)
     advice = EXPLANATIONS[Code.FILE_NOT_ALLOWED].advice
-    assert (told.text, told.good) == (f"The submission of block 50 is rejected. [1103] a.pkl {advice}", False)
+    assert (told.text, told.good) == (f"The submission of block 50 is rejected. [1103] a.pkl. {advice}", False)
     assert (told.facts["code"], told.facts["state"]) == (1103, "rejected")
 
 

@@ -5,25 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from scoring.competition import SubmissionLimits
 from scoring.errors import Code, SubmissionFault
 from scoring.synthesis.families import FAMILIES
+from tests.builders.limits import limits
 from workers.hub.repo_check import check_config, check_header, check_licence, check_names, check_sizes, is_match
 from workers.hub.repository import RepoFile
 
-LIMITS = SubmissionLimits(
-    cooldown_blocks=0,
-    repo_bytes=100 << 20,
-    header_bytes=1_000,
-    load_seconds=1.0,
-    sample_seconds=1.0,
-    late_factor=10.0,
-    late_share=0.25,
-    ram_bytes=1,
-    max_audio_seconds=1.0,
-    expected_low=0.4,
-    expected_high=2.5,
-)
 GOOD = (
     "README.md",
     "config.json",
@@ -42,7 +29,7 @@ def files(*paths: str, size: int = 10) -> list[RepoFile]:
 
 def test_a_good_repository() -> None:
     """What the family's manifest names, card and licence pass."""
-    assert (check_sizes(files(*GOOD), LIMITS), check_names(GOOD, "vits")) == ([], [])
+    assert (check_sizes(files(*GOOD), limits()), check_names(GOOD, "vits")) == ([], [])
 
 
 @pytest.mark.parametrize("family", ["vits", None])
@@ -92,27 +79,45 @@ def test_a_file_that_the_family_does_not_know(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("paths", "code", "detail"),
+    ("paths", "faults"),
     [
         pytest.param(
             ("config.json", "pytorch_model.bin", "run.sh"),
-            Code.FILE_NOT_ALLOWED,
-            "missing: model.safetensors, vocab.json; not allowed: pytorch_model.bin, run.sh",
+            [
+                (Code.FILE_NOT_ALLOWED, "not allowed: pytorch_model.bin, run.sh", ("pytorch_model.bin", "run.sh")),
+                (Code.WEIGHTS_MISSING, "missing: model.safetensors, vocab.json", ("model.safetensors", "vocab.json")),
+            ],
             id="some of both",
         ),
-        pytest.param(("config.json", "vocab.json"), Code.WEIGHTS_MISSING, "missing: model.safetensors", id="no weights"),
-        pytest.param(("model.safetensors", "vocab.json"), Code.CONFIG_INVALID, "missing: config.json", id="no config"),
+        pytest.param(
+            ("config.json", "vocab.json", "model-x.safetensors"),
+            [
+                (Code.FILE_NOT_ALLOWED, "not allowed: model-x.safetensors", ("model-x.safetensors",)),
+                (Code.WEIGHTS_MISSING, "missing: model.safetensors", ("model.safetensors",)),
+            ],
+            id="weights by another name",
+        ),
+        pytest.param(
+            ("model.safetensors", "vocab.json"),
+            [(Code.CONFIG_INVALID, "missing: config.json", ("config.json",))],
+            id="no config",
+        ),
         pytest.param(
             (*GOOD, *(f"{n}.bin" for n in range(12))),
-            Code.FILE_NOT_ALLOWED,
-            f"not allowed: {', '.join(f'{n}.bin' for n in range(10))}, and 2 more",
+            [
+                (
+                    Code.FILE_NOT_ALLOWED,
+                    f"not allowed: {', '.join(f'{n}.bin' for n in range(10))}, and 2 more",
+                    tuple(f"{n}.bin" for n in range(12)),
+                )
+            ],
             id="many",
         ),
     ],
 )
-def test_one_list_names_every_file(paths: tuple[str, ...], code: Code, detail: str) -> None:
-    """A miner reads at once what to add and what to remove."""
-    assert [(fault.code, fault.detail) for fault in check_names(paths, "vits")] == [(code, detail)]
+def test_every_file_is_named(paths: tuple[str, ...], faults: list[tuple[Code, str, tuple[str, ...]]]) -> None:
+    """A miner reads at once what to remove and what to add; a program finds each path."""
+    assert [(fault.code, fault.detail, fault.paths) for fault in check_names(paths, "vits")] == faults
 
 
 @pytest.mark.parametrize(
@@ -150,7 +155,7 @@ def test_no_family_takes_code_or_pickles(name: str) -> None:
 )
 def test_limits(given: list[RepoFile], said: str) -> None:
     """Sizes are bounded before anything is fetched."""
-    (fault,) = check_sizes(given, LIMITS)
+    (fault,) = check_sizes(given, limits())
     assert (fault.code, said in fault.detail) == (Code.REPO_TOO_LARGE, True)
 
 

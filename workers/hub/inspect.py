@@ -121,7 +121,10 @@ class HubSource:
 
 
 class FolderSource:
-    """A model folder on this machine; raises PlatformError(ARGUMENT_INVALID) when it is not there."""
+    """A model folder on this machine; raises PlatformError(ARGUMENT_INVALID) when it is not there.
+
+    SubmissionFault(FILE_NOT_ALLOWED) for one with links, as a hub's own cache is full of: the sandbox lets no model follow them.
+    """
 
     is_local = True
 
@@ -129,7 +132,11 @@ class FolderSource:
         if not folder.is_dir():
             raise PlatformError(Code.ARGUMENT_INVALID, f"There is no folder {folder}.")
         self._folder = folder
-        found = sorted(path for path in folder.rglob("*") if path.is_file())
+        inside = sorted(folder.rglob("*"))
+        if links := [path.relative_to(folder).as_posix() for path in inside if path.is_symlink()]:
+            why = f"{links[0]} is a link, which no model may follow: copy the folder with `cp -rL`"
+            raise SubmissionFault(Code.FILE_NOT_ALLOWED, why, links)
+        found = [path for path in inside if path.is_file()]
         self._files = tuple(RepoFile(path.relative_to(folder).as_posix(), path.stat().st_size, None, None) for path in found)
 
     @property

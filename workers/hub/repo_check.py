@@ -34,15 +34,17 @@ _SNIFFED_BYTES = 64
 
 def check_sizes(files: Sequence[RepoFile], limits: SubmissionLimits) -> list[SubmissionFault]:
     """What is too many or too large: every fault, REPO_TOO_LARGE each."""
-    faults = [f"the repository holds {len(files)} files; {_MAX_FILES} are allowed"] if len(files) > _MAX_FILES else []
+    faults: list[tuple[str, list[str]]] = []
+    if len(files) > _MAX_FILES:
+        faults.append((f"the repository holds {len(files)} files; {_MAX_FILES} are allowed", []))
     for file in files[:_MAX_FILES]:
-        most = _most_bytes(file.path)
+        most, path = _most_bytes(file.path), _shown(file.path)
         if file.size < 0 or (most is not None and file.size > most):
-            faults.append(f"{_shown(file.path)}: {file.size} bytes are too many for a file that holds no weights")
+            faults.append((f"{path}: {file.size} bytes are too many for a file that holds no weights", [path]))
     total = sum(file.size for file in files)
     if total > limits.repo_bytes:
-        faults.append(f"the repository holds {total} bytes; {limits.repo_bytes} are allowed")
-    return [SubmissionFault(Code.REPO_TOO_LARGE, fault) for fault in faults]
+        faults.append((f"the repository holds {total} bytes; {limits.repo_bytes} are allowed", []))
+    return [SubmissionFault(Code.REPO_TOO_LARGE, *fault) for fault in faults]
 
 
 def _most_bytes(path: str) -> int | None:
@@ -52,22 +54,18 @@ def _most_bytes(path: str) -> int | None:
 
 
 def check_names(paths: Sequence[str], family: str | None) -> list[SubmissionFault]:
-    """One fault that lists every file which is missing and every one too many, by the family's manifest; none if all is well.
+    """A fault that lists every file too many, and one that lists every missing one, by the family's manifest; none if all is well.
 
-    FILE_NOT_ALLOWED, or else WEIGHTS_MISSING or CONFIG_INVALID. Of an unknown family only what no family may hold is too many.
+    FILE_NOT_ALLOWED, then WEIGHTS_MISSING or CONFIG_INVALID. Of an unknown family only what no family may hold is too many.
     """
     must = (CONFIG, "*.safetensors") if family is None else FAMILIES[family].files.must
     missing = [pattern for pattern in must if not any(is_match(path, pattern) for path in paths)]
     surplus = [_shown(path) for path in paths if not _is_allowed(path, family)]
-    if not missing and not surplus:
-        return []
-    lists = {"missing": missing, "not allowed": surplus}
-    detail = "; ".join(f"{what}: {_listed(names)}" for what, names in lists.items() if names)
-    if surplus:
-        code = Code.FILE_NOT_ALLOWED
-    else:
+    faults = [SubmissionFault(Code.FILE_NOT_ALLOWED, f"not allowed: {_listed(surplus)}", surplus)] if surplus else []
+    if missing:
         code = Code.WEIGHTS_MISSING if any(name.endswith(".safetensors") for name in missing) else Code.CONFIG_INVALID
-    return [SubmissionFault(code, detail)]
+        faults.append(SubmissionFault(code, f"missing: {_listed(missing)}", missing))
+    return faults
 
 
 def _is_allowed(path: str, family: str | None) -> bool:
@@ -112,7 +110,7 @@ def check_header(name: str, read: Callable[[int], bytes], file_bytes: int, heade
         end = PREFIX_BYTES + header_length(read(PREFIX_BYTES), file_bytes, header_bytes)
         return parse_header(read(end)[PREFIX_BYTES:end], file_bytes)
     except SubmissionFault as fault:
-        raise SubmissionFault(fault.code, f"{name}: {_other_kind(read(_SNIFFED_BYTES)) or fault.detail}") from fault
+        raise SubmissionFault(fault.code, f"{name}: {_other_kind(read(_SNIFFED_BYTES)) or fault.detail}", [name]) from fault
 
 
 def _other_kind(head: bytes) -> str | None:
@@ -132,19 +130,21 @@ def check_config(raw: bytes, families: Sequence[str]) -> str:
     try:
         fields = strict_json.read_object(raw)
     except ValueError as exc:
-        raise SubmissionFault(Code.CONFIG_INVALID, f"config.json: {_other_kind(raw) or f'it cannot be read: {exc}'}") from exc
+        raise _config_fault(_other_kind(raw) or f"it cannot be read: {exc}") from exc
     if _asks_for_code(fields):
-        raise SubmissionFault(Code.CONFIG_INVALID, "config.json names code of its own (auto_map, trust_remote_code)")
+        raise _config_fault("it names code of its own (auto_map, trust_remote_code)")
     kind = fields.get("model_type")
     if not isinstance(kind, str):
-        raise SubmissionFault(Code.CONFIG_INVALID, "config.json names no model_type")
+        raise _config_fault("it names no model_type")
     family = FAMILY_OF.get(kind)
     if family is None or family not in families:
-        raise SubmissionFault(
-            Code.ARCHITECTURE_NOT_ALLOWED,
-            f"config.json's model_type {kind[:40]!r} is of none of the families {', '.join(families)}",
-        )
+        why = f"its model_type {_shown(kind[:40])!r} is of none of the families {', '.join(families)}"
+        raise _config_fault(why, Code.ARCHITECTURE_NOT_ALLOWED)
     return family
+
+
+def _config_fault(why: str, code: Code = Code.CONFIG_INVALID) -> SubmissionFault:
+    return SubmissionFault(code, f"{CONFIG}: {why}", [CONFIG])
 
 
 def _asks_for_code(value: object) -> bool:
@@ -165,12 +165,12 @@ def check_licence(card: bytes, licences: Sequence[str]) -> str:
     if len(named) != 1 or named[0] not in licences:
         found = f"; it names {', '.join(named[:3])}" if named else ""
         detail = f"README.md's front matter needs one line `license:` with one of {', '.join(licences)}{found}"
-        raise SubmissionFault(Code.LICENCE_NOT_OPEN, _other_kind(card) or detail)
+        raise SubmissionFault(Code.LICENCE_NOT_OPEN, _other_kind(card) or detail, [CARD])
     return named[0]
 
 
 def _front_matter(card: bytes) -> list[str]:
     """The lines between the card's first two `---` lines; none where there are no such two."""
-    lines = card[:_MAX_FRONT_MATTER].decode("utf-8", "replace").lstrip("\ufeff").splitlines()
+    lines = card[:_MAX_FRONT_MATTER].decode("utf-8", "replace").lstrip("\ufeff").split("\n")  # only where YAML sees lines
     marks = [number for number, line in enumerate(lines) if line.rstrip() == "---"][:2]
     return lines[1 : marks[1]] if len(marks) == 2 and marks[0] == 0 else []

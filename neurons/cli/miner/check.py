@@ -76,9 +76,20 @@ def _document(found: "CheckedModel | None", faults: Sequence[SubmissionFault], w
     """Everything, as plain JSON data."""
     return {
         "accepted": not faults,
-        "faults": [{"code": fault.code, "name": fault.code.slug, "detail": fault.detail} for fault in faults],
+        "faults": [_finding(fault) for fault in faults],
         "model": None if found is None else asdict(found),
         "speech": None if words is None else _sentence(words),
+    }
+
+
+def _finding(fault: SubmissionFault) -> dict[str, Any]:
+    """A fault: its code, the files that it is about, what is wrong, and what to do."""
+    return {
+        "code": fault.code,
+        "name": fault.code.slug,
+        "paths": list(fault.paths),
+        "detail": fault.detail,
+        "advice": fault.advice,
     }
 
 
@@ -116,7 +127,10 @@ def _show(found: "CheckedModel | None", faults: Sequence[SubmissionFault], words
             f"{said.duration:.2f} s of sound at {said.rate} Hz"
         )
     for fault in faults:
-        console.print(
-            Text.assemble((f"{fault.code} {fault.code.slug}", "bold red"), f"  {plain(fault.detail).rstrip('.')}. {fault.advice}")
-        )
-    console.print("A validator refuses this folder." if faults else "A validator accepts this folder.")
+        console.print(Text.assemble((f"{fault.code} {fault.code.slug}", "bold red"), f"  {plain(fault.told)}"))
+    if faults:
+        console.print("A validator refuses this folder.")
+    elif words is None:
+        console.print("A validator accepts these files. Add --speak to see whether the model loads and speaks.")
+    else:
+        console.print("A validator accepts this folder.")

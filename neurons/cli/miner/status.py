@@ -14,7 +14,7 @@ from rich.text import Text
 from neurons.cli.options import AsJson, WalletOptions, address, answer, keys_of, shared_options
 from neurons.cli.output import plain
 from neurons.settings import MinerSettings
-from scoring.errors import EXPLANATIONS
+from scoring.errors import EXPLANATIONS, with_advice
 from scoring.types import MICRO, Hotkey, SubmissionId
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _plain_data(item: "SubmissionOut", turns: "Turns", events: "Events") -> dict
     turn = turns.get(item.id)
     return {
         **item.model_dump(mode="json"),
-        "advice": _advice(item) or None,
+        "advice": None if item.code is None else EXPLANATIONS[item.code].advice,
         "queue": None if turn is None else turn.model_dump(mode="json"),
         "events": [event.model_dump(mode="json") for event in events.get(item.id, ())],
     }
@@ -85,7 +85,7 @@ def _table(found: "Sequence[SubmissionOut]", turns: "Turns") -> Table:
     for item in found:
         turn = turns.get(item.id)
         scored = "" if item.score is None else f"{item.score / MICRO:.4f} ± {(item.stderr or 0) / MICRO:.4f}"
-        reason = "" if item.code is None else f"[{item.code}] {item.reason} {_advice(item)}"
+        reason = "" if item.code is None else f"[{item.code}] {with_advice(item.reason, item.code)}"
         table.add_row(
             str(item.id),
             str(item.commit_block),
@@ -113,10 +113,6 @@ def _spoken(seconds: int) -> str:
     if seconds < _MINUTE:
         return f"{seconds} s"
     return f"{seconds / _MINUTE:.0f} min" if seconds < _HOUR else f"{seconds / _HOUR:.1f} h"
-
-
-def _advice(item: "SubmissionOut") -> str:
-    return "" if item.code is None else EXPLANATIONS[item.code].advice
 
 
 def history(events: "Sequence[EventOut]") -> str:

@@ -17,7 +17,7 @@ from rich.text import Text
 from neurons.cli.options import AsJson, WalletOptions, address, answer, keys_of, shared_options
 from neurons.cli.output import plain
 from neurons.settings import ApiClientSettings
-from scoring.errors import EXPLANATIONS, Code, PlatformError
+from scoring.errors import Code, PlatformError, with_advice
 from scoring.types import EvaluationId
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _show_stuck(rows: "Sequence[StuckOut]") -> None:
         box=SIMPLE_HEAD,
     )
     for row in rows:
-        why = plain(f"[{row.code}] {row.reason} {EXPLANATIONS[row.code].advice}" if row.code else row.reason or "")
+        why = plain(f"[{row.code}] {with_advice(row.reason, row.code)}" if row.code else row.reason or "")
         table.add_row(
             str(row.evaluation_id),
             str(row.submission_id),
