@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from scoring.audio.spoken import Spoken
-from scoring.competition import SubmissionLimits, SynthesisRules
+from scoring.competition import SynthesisRules
 from scoring.errors import Code, SubmissionFault
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
 from tests.attacks.conftest import Guests
+from tests.builders.limits import limits
 from workers.sandbox.sandbox import Sandbox
 
 GUEST = Path(__file__).with_name("evading_guest.py")
@@ -24,25 +25,12 @@ Speak = Callable[..., dict[str, Spoken]]
 def build_speak(root: Path) -> Speak:
     """Let the evading model speak some texts; its samples by text."""
 
-    def run(*texts: str, ram_bytes: int = 512 << 20, sample_seconds: float = 20.0) -> dict[str, Spoken]:
-        limits = SubmissionLimits(
-            cooldown_blocks=0,
-            repo_bytes=1,
-            header_bytes=1,
-            load_seconds=20.0,
-            sample_seconds=sample_seconds,
-            late_factor=10.0,
-            late_share=0.25,
-            ram_bytes=ram_bytes,
-            max_audio_seconds=10.0,
-            expected_low=0.4,
-            expected_high=2.5,
-        )
+    def run(*texts: str, **changed: float) -> dict[str, Spoken]:
         requests = [Request(f"p{number}", text, "a voice", number) for number, text in enumerate(texts)]
         rules = SynthesisRules(threads=1, batch=1, dtype="float32")
         sandbox = Sandbox(root / "scratch", [str(GUEST)])
         (model := root / "model").mkdir()
-        spoken = sandbox.speak(model, "evading", requests, limits, rules, on_sample=NO_PROGRESS)
+        spoken = sandbox.speak(model, "evading", requests, limits(**changed), rules, on_sample=NO_PROGRESS)
         return dict(zip(texts, spoken, strict=True))
 
     return run

@@ -25,7 +25,7 @@ from scoring.progress import NO_PROGRESS
 from scoring.synthesis.pocket_tts import tiny as tiny_pocket
 from scoring.synthesis.vits import tiny as tiny_vits
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
-from tests.builders import espeak_voices
+from tests.builders import espeak_voices, pocket_voices
 from tests.integration import test_family_pins as family_pins
 from tests.integration.hub_thread import hub_over
 from voice_api.db.database import Pool
@@ -44,7 +44,7 @@ LEASE_SECONDS = "100"
 def a_pocket(folder: Path) -> Path:
     """A random model that speaks for a moment."""
     tiny_pocket.build(folder)
-    (folder / "README.md").write_text(family_pins.CARD, encoding="utf-8")
+    (folder / "README.md").write_text(pocket_voices.CARD, encoding="utf-8")
     return folder
 
 
@@ -69,9 +69,7 @@ def rules_of(family: str, hub: Path, folder: Path) -> Path:
     """The demo's competition; for a family of pinned parts that family's own, with parts that lie on the hub."""
     if family != "pocket_tts":
         return COMPETITION
-    family_pins.repositories(folder / "parts")
-    for name in ("codec", "voices"):
-        repositories.publish(hub, f"parts/{name}", folder / "parts" / name)
+    pocket_voices.publish_parts(hub, folder / "parts", "parts/codec", "parts/voices", ["me.wav"])
     with hub_over(hub) as url:
         pinned = family_pins.pin(url, folder)
     rules = folder / "competition.toml"

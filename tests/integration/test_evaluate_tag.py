@@ -1,7 +1,6 @@
 """Nothing is loaded, and nothing is owned, unless the tag binds what the repository holds."""
 
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -13,14 +12,12 @@ from scoring.competition import load
 from scoring.errors import Code
 from scoring.model.fingerprint import Fingerprint, fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
-from scoring.receipts.certificate import Certificate, issue
 from scoring.types import Block, ContentHash, Hotkey, PublicKey, RoundNumber, SubmissionId, TensorsHash
 from tests.builders.tools import build_tools
+from tests.builders.verdicts import self_certified
 from tests.builders.workers import a_claim
 from voice_api.db.evaluations import Claim
 from voice_api.db.states import VerdictState
-from voice_api.keys import CertifiedKey, ServiceKey
-from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.evaluate import Assignment, EarlierOwner, evaluate
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.evaluation.tools import Tools
@@ -81,17 +78,7 @@ def tools(folder: Path, tmp_path: Path) -> Tools:
 @pytest.fixture
 def receipt_signer(tmp_path_factory: pytest.TempPathFactory) -> ReceiptSigner:
     """A key that certified itself: nothing here asks whose it is."""
-    folder = tmp_path_factory.mktemp("receipt_signer")
-    key, now = ServiceKey.at(folder / "service.key"), datetime.now(UTC)
-    terms = Certificate(
-        issuer=Hotkey(key.address),
-        service=key.address,
-        host="bench",
-        not_before=now - timedelta(days=1),
-        not_after=now + timedelta(days=1),
-        signature="",
-    )
-    return ReceiptSigner(CertifiedKey(key, issue(terms, key.sign)), FolderStore(folder))
+    return self_certified(tmp_path_factory.mktemp("receipt_signer"))
 
 
 def claimed(prints: Fingerprint, key: PublicKey = KEY, repo: str = "a/b") -> Claim:

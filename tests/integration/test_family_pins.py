@@ -1,13 +1,10 @@
 """From `voice family pin` to a verdict: a codec and a recording on a hub, rules that pin them, and a model that speaks with them."""
 
 import shutil
-import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
 from safetensors.numpy import load as read_tensors
 from safetensors.torch import load_file
@@ -20,23 +17,19 @@ from scoring.competition import Competition, load
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
-from scoring.receipts.certificate import Certificate, issue
 from scoring.synthesis.pocket_tts import tiny
-from scoring.types import ContentHash, Hotkey, PublicKey, RoundNumber, TensorsHash
+from scoring.types import PublicKey, RoundNumber
+from tests.builders import pocket_voices
 from tests.builders.tools import build_tools
+from tests.builders.verdicts import NobodyBefore, self_certified
 from tests.builders.workers import a_claim
 from tests.integration.hub_thread import hub_over
-from voice_api.db.evaluations import Claim
 from voice_api.db.states import VerdictState
-from voice_api.keys import CertifiedKey, ServiceKey
-from workers.evaluation.audio_store import FolderStore
 from workers.evaluation.evaluate import Assignment, evaluate
 from workers.evaluation.parts import PartStore
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.hub.client import Hub
 
-RATE = 16_000
-CARD = "---\nlicense: mit\n---\nA random model.\n"
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -48,19 +41,6 @@ class Published:
     root: Path
     pinned: str
     rules: Competition
-
-
-def repositories(folder: Path) -> None:
-    """A random codec, and a second and a half of a falling tone."""
-    tiny.build_codec(folder / "codec")
-    (folder / "codec" / "README.md").write_text(CARD, encoding="utf-8")
-    (folder / "voices").mkdir()
-    (folder / "voices" / "README.md").write_text(CARD, encoding="utf-8")
-    time = np.arange(int(1.5 * RATE)) / RATE
-    tone = np.rint(9_000 * np.sin(2.0 * np.pi * (300.0 - 60.0 * time) * time)).astype("<i2")
-    with wave.open(str(folder / "voices" / "me.wav"), "wb") as file:
-        file.setparams((1, 2, RATE, 0, "NONE", ""))
-        file.writeframes(tone.tobytes())
 
 
 def pin(url: str, folder: Path, *more: str) -> str | int:
@@ -77,9 +57,7 @@ def pin(url: str, folder: Path, *more: str) -> str | int:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
     """The hub, and the demo's rules with one group, for this family alone."""
     folder = tmp_path_factory.mktemp("hub")
-    repositories(folder / "made")
-    for name in ("codec", "voices"):
-        publish(folder / "root", f"parts/{name}", folder / "made" / name)
+    pocket_voices.publish_parts(folder / "root", folder / "made", "parts/codec", "parts/voices", ["me.wav", "us.wav"])
     with hub_over(folder / "root") as url:
         pinned = pin(url, tmp_path_factory.mktemp("pin"))
         assert isinstance(pinned, str)
@@ -93,26 +71,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
         yield Published(url, folder / "root", pinned, load(folder / "competition.toml").at(RoundNumber(0)))
 
 
-class First:
-    """Nobody committed this model before."""
-
-    def earlier(self, _claim: Claim, _content: ContentHash, _tensors: TensorsHash) -> None:
-        """There is none."""
-
-
 @pytest.fixture
 def receipt_signer(tmp_path: Path) -> ReceiptSigner:
     """A key that certified itself: nothing here asks whose it is."""
-    key, now = ServiceKey.at(tmp_path / "service.key"), datetime.now(UTC)
-    terms = Certificate(
-        issuer=Hotkey(key.address),
-        service=key.address,
-        host="bench",
-        not_before=now - timedelta(days=1),
-        not_after=now + timedelta(days=1),
-        signature="",
-    )
-    return ReceiptSigner(CertifiedKey(key, issue(terms, key.sign)), FolderStore(tmp_path / "store"))
+    return self_certified(tmp_path / "receipts")
 
 
 def test_the_command_writes_what_is_published(published: Published, tmp_path: Path) -> None:
@@ -129,14 +91,14 @@ def test_the_command_writes_what_is_published(published: Published, tmp_path: Pa
 
 def test_a_model_is_judged_with_the_pinned_parts(published: Published, tmp_path: Path, receipt_signer: ReceiptSigner) -> None:
     """Repository → check → download → tag → sandbox → judges → signed verdict."""
-    tiny.build(tmp_path / "model", end_logit=-8.0, end_spread=4.0)
-    (tmp_path / "model" / "README.md").write_text(CARD, encoding="utf-8")
-    revision = publish(published.root, "miner/voice", tmp_path / "model")
+    model = pocket_voices.build(tmp_path).model
+    (model / "README.md").write_text(pocket_voices.CARD, encoding="utf-8")
+    revision = publish(published.root, "miner/voice", model)
     key = PublicKey("00" * 32)
-    tag = tag_of(fingerprint(tmp_path / "model", NO_PROGRESS).content, key)
+    tag = tag_of(fingerprint(model, NO_PROGRESS).content, key)
     claim = a_claim(public_key=key, repo="miner/voice", revision=revision, tag=tag, competition_hash=published.rules.hash)
     tools = build_tools(tmp_path, hub=Hub(published.url, tmp_path / "models"), parts=PartStore(published.url, tmp_path / "parts"))
-    verdict = evaluate(Assignment(claim, published.rules, receipt_signer), tools, First(), NO_PROGRESS)
+    verdict = evaluate(Assignment(claim, published.rules, receipt_signer), tools, NobodyBefore(), NO_PROGRESS)
     assert (verdict.state, verdict.code, verdict.reason) == (VerdictState.SCORED, None, None)
     assert verdict.report is not None
     assert [sample.rate for sample in verdict.report.samples] == [24_000]
@@ -176,6 +138,7 @@ def test_other_bytes_than_those_pinned(published: Published, tmp_path: Path) -> 
         pytest.param(["--file", "speaker=you.wav"], "speaker: parts/voices at main holds no you.wav", id="no such file"),
         pytest.param(["--repo", "vocoder=a/b"], "give PART=…, PART of codec, speaker", id="no such part"),
         pytest.param(["--repo", "codec=nowhere"], "names no repository", id="no repository"),
+        pytest.param(["--file", "speaker=us.wav"], "one recording makes a voice, and there are me.wav, us.wav", id="two"),
         pytest.param(["--repo", "codec=parts/voices", "--file", "codec=README.md"], "do not fit the family", id="no codec"),
     ],
 )

@@ -10,7 +10,6 @@ import time
 import wave
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +27,14 @@ from scoring.competition import load
 from scoring.errors import Code
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
-from scoring.receipts.certificate import Certificate, issue
 from scoring.report import EvaluationReport
-from scoring.types import Block, BlockHash, ContentHash, Hotkey, PublicKey, RoundNumber, TensorsHash
+from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber
 from tests.builders import espeak_voices
+from tests.builders.verdicts import NobodyBefore, self_certified
 from tests.builders.workers import a_claim
-from voice_api.db.evaluations import Claim, Verdict
-from voice_api.keys import CertifiedKey, ServiceKey
-from workers.evaluation.audio_store import FolderStore, read_receipt
+from voice_api.db.evaluations import Verdict
+from workers.evaluation.audio_store import read_receipt
 from workers.evaluation.evaluate import Assignment, evaluate
-from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.evaluation.tools import open_tools
 
 PLAN = "single = 1\ncounterfactual = 0\nvoice = 1"
@@ -104,27 +101,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     thread.join()
 
 
-class First:
-    """Nobody committed this model before."""
-
-    def earlier(self, _claim: Claim, _content: ContentHash, _tensors: TensorsHash) -> None:
-        """There is none."""
-
-
 def worked(place: Place, store: Path) -> Verdict:
     """What the worker's own path finds, with all it does around judging."""
-    key, now = ServiceKey.at(store / "service.key"), datetime.now(UTC)
-    terms = Certificate(
-        issuer=Hotkey(OWNER.ss58_address),
-        service=key.address,
-        host="bench",
-        not_before=now - timedelta(hours=1),
-        not_after=now + timedelta(hours=1),
-        signature="",
-    )
-    receipt_signer = ReceiptSigner(
-        CertifiedKey(key, issue(terms, lambda message: bytes(OWNER.sign(message)).hex())), FolderStore(store)
-    )
     tag = tag_of(fingerprint(place.model, NO_PROGRESS).content, PUBLIC_KEY)
     rules = load(place.rules).at(ROUND)
     claim = a_claim(
@@ -140,8 +118,8 @@ def worked(place: Place, store: Path) -> Verdict:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as the worker's process does
     try:
-        assignment = Assignment(claim, rules, receipt_signer)
-        return evaluate(assignment, open_tools(place.hub, store / "data"), First(), NO_PROGRESS)
+        assignment = Assignment(claim, rules, self_certified(store))
+        return evaluate(assignment, open_tools(place.hub, store / "data"), NobodyBefore(), NO_PROGRESS)
     finally:
         torch.set_num_threads(threads)
 

@@ -8,12 +8,13 @@ import pytest
 
 from neurons.miner.model_check import check_folder
 from scoring.audio.spoken import Spoken
-from scoring.competition import SubmissionLimits, SynthesisRules
+from scoring.competition import SynthesisRules
 from scoring.competition import load as load_competition
 from scoring.errors import Code, SubmissionFault
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
 from scoring.synthesis.vits import tiny
+from tests.builders.limits import limits
 from workers.sandbox.sandbox import Sandbox
 
 
@@ -27,26 +28,11 @@ def folder(tmp_path: Path) -> Path:
 def speak(tmp_path: Path, folder: Path) -> Callable[..., tuple[Spoken, ...]]:
     """Let the model speak two texts in a sandbox of 2 GiB."""
 
-    def run(folder: Path = folder, **limits: object) -> tuple[Spoken, ...]:
-        fields = {
-            "cooldown_blocks": 0,
-            "repo_bytes": 1,
-            "header_bytes": 1,
-            "load_seconds": 20.0,
-            "sample_seconds": 20.0,
-            "late_factor": 10.0,
-            "late_share": 0.25,
-            "ram_bytes": 2 << 30,
-            "max_audio_seconds": 10.0,
-            "expected_low": 0.4,
-            "expected_high": 2.5,
-        }
+    def run(folder: Path = folder) -> tuple[Spoken, ...]:
         requests = [Request(f"p{number}", text, "a voice", number) for number, text in enumerate(("hello there", "goodbye"))]
         rules = SynthesisRules(threads=1, batch=1, dtype="float32")
         sandbox = Sandbox(tmp_path / "scratch")
-        return sandbox.speak(
-            folder, "vits", requests, SubmissionLimits.model_validate(fields | limits), rules, on_sample=NO_PROGRESS
-        )
+        return sandbox.speak(folder, "vits", requests, limits(ram_bytes=2 << 30), rules, on_sample=NO_PROGRESS)
 
     return run
 

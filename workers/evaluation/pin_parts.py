@@ -62,15 +62,16 @@ def _made(
     family: str, folders: Mapping[str, Path], sources: Mapping[str, PartSource], cache: Path
 ) -> Mapping[str, Mapping[str, str]]:
     """What the family makes of its parts' files, in base64."""
-    recordings = {
-        name: _decoded(folders[name] / path, cache)
-        for name, source in sources.items()
-        for path in source.files
-        if path.endswith(_SOUND)
-    }
+    recordings: dict[str, Audio] = {}
+    for name, source in sources.items():
+        sounds = [path for path in source.files if path.lower().endswith(_SOUND)]
+        if len(sounds) > 1:
+            raise PlatformError(Code.ARGUMENT_INVALID, f"{name}: one recording makes a voice, and there are {', '.join(sounds)}")
+        for path in sounds:
+            recordings[name] = _decoded(folders[name] / path, cache)
     try:
         made = maker(family)(folders, recordings)
-    except (ValueError, KeyError, OSError) as exc:
+    except (ValueError, KeyError, RuntimeError, OSError) as exc:
         raise PlatformError(Code.ARGUMENT_INVALID, f"the parts do not fit the family {family}: {exc}") from exc
     return {name: {file: base64.b64encode(content).decode() for file, content in files.items()} for name, files in made.items()}
 

@@ -68,9 +68,11 @@ def pin(
         pinned = pin_parts(
             name, sources, hub or settings.hub, cache or settings.data / "parts", lambda part: partial(_advance, bars, rows[part])
         )
-    out.write_text(
-        f"# Made by `voice family pin {name}`. A change of any byte here is another competition.\n{to_toml(name, pinned)}\n"
-    )
+    head = f"# Made by `voice family pin {name}`. A change of any byte here is another competition."
+    try:
+        out.write_text(f"{head}\n{to_toml(name, pinned)}\n", encoding="utf-8")
+    except OSError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"--out {out} cannot be written: {exc.strerror}") from exc
     for part, found in pinned.items():
         typer.echo(f"{part}: {found.repo}@{found.revision[:12]} ({found.licence})")
     typer.echo(f"Written to {out}. Put its lines at the end of the competition's version that admits {name}.")

@@ -21,8 +21,8 @@ from transformers import PocketTTSConfig, PocketTTSForConditionalGeneration
 from scoring import strict_json
 from scoring.errors import Code, PlatformError
 from scoring.schema import first_fault
+from scoring.synthesis import settings as repository_settings
 from scoring.synthesis.pocket_tts import official
-from scoring.synthesis.pocket_tts.adapter import TRAINING_ONLY
 
 _WEIGHTS = "model.safetensors"
 _TOKENIZER = "tokenizer.json"
@@ -88,6 +88,10 @@ def convert(source: Path, weights: Path, target: Path) -> None:
         ("generation_config.json", {"do_sample": True} | sampler),
     ):
         (target / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    try:
+        repository_settings.read_settings(target, Path(__file__).with_name("family.toml"))
+    except ValueError as exc:
+        raise official.not_official(f"of its YAML would become {exc}") from exc
 
 
 def read_settings(folder: Path) -> Settings:
@@ -177,7 +181,7 @@ def _check(tensors: official.Tensors, config: PocketTTSConfig) -> None:
     """Every tensor that speaks is there and of its shape, and there is no other; raises PlatformError."""
     with torch.device("meta"):
         model = PocketTTSForConditionalGeneration(config)
-    own = {name: tensor.shape for name, tensor in model.state_dict().items() if not name.startswith(TRAINING_ONLY)}
+    own = {name: tensor.shape for name, tensor in model.state_dict().items() if not name.startswith(official.TRAINING_ONLY)}
     wrong = sorted(own.keys() ^ tensors.keys()) or sorted(name for name, shape in own.items() if tensors[name].shape != shape)
     if wrong:
         raise official.not_official(f"what becomes {wrong[0]} is missing, too many, or of another shape")

@@ -22,6 +22,8 @@ AUDIO_TOKENS = {
     MARK: "<|audio_prompt_bos|>",
 }
 """The tokens after those of text, in the order of their ids, by transformers' names for them."""
+TRAINING_ONLY = ("loss_weighting.", "latent_stats_num_updates")
+"""Beginnings of transformers' names for tensors that only training reads."""
 _PREFIX = "flow_lm."
 _TABLE = f"{_PREFIX}conditioner.embed.weight"
 _VOICE_MARK = f"{_PREFIX}bos_before_voice"

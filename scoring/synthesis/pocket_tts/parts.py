@@ -17,8 +17,11 @@ RECORDING_SECONDS = 10.0
 def make(folders: Mapping[str, Path], recordings: Mapping[str, Audio]) -> Mapping[str, Mapping[str, bytes]]:
     """By part, the files that are carried: the speaker's `latents.safetensors`, `latents` of shape (frames, latent_dim).
 
-    `folders` holds each part's files, `recordings` those of them that are sound, decoded. Raises ValueError for a codec that is none.
+    `folders` holds each part's files, `recordings` those of them that are sound, decoded. Raises ValueError for a codec or a recording
+    that is none.
     """
+    if "speaker" not in recordings:
+        raise ValueError("speaker is no recording: it is a WAV, FLAC or OGG file")
     torch.set_num_threads(1)
     codec = PocketTTSAudioTokenizerModel.from_pretrained(folders["codec"], local_files_only=True, use_safetensors=True)
     codec.train(False)
