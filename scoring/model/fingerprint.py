@@ -1,12 +1,14 @@
 """Identity of the model in a folder: hashes over what can reach its sound, whatever files and types it was saved in.
 
-tensors hash: SHA-256 over every tensor that speaks, in order of its canonical name: name, canonical type, shape, numbers.
-content hash: SHA-256 over the tensors hash and every file that can change the sound; config.json without what tools write in passing.
+tensors hash: SHA-256 over every tensor that speaks, in order of its canonical name: name, canonical type, shape, numbers. It leaves out
+the family's tables of symbols and speakers, of which some rows never speak, and nobody can say exactly which.
+content hash: SHA-256 over the tensors hash, the same of the tables, and every file that can change the sound; config.json without what
+tools write in passing.
 tag: SHA-256 over the content hash and a public key, cut to 128 bits; a commitment holds it.
 
 Only steps are taken that every machine computes alike, and that leave the sound as it is to the bit (`canonical_tensor`, `tensor_names`).
 What sounds alike only up to rounding has another hash: weight norm that was folded, another order of channels, a sign moved from a
-weight-normalised direction to its length, a row in the middle of an embedding that no text reaches.
+weight-normalised direction to its length.
 """
 
 import hashlib
@@ -41,7 +43,7 @@ OnBytes = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """`content` tells models apart; `tensors` is the same for models that differ in their other files only."""
+    """`content` tells models apart; `tensors` is the same for models that differ in their other files or their tables only."""
 
     content: ContentHash
     tensors: TensorsHash
@@ -56,8 +58,14 @@ def fingerprint(model_dir: Path, on_bytes: OnBytes) -> Fingerprint:
     family = FAMILY_OF.get(str(config.get("model_type")))
     manifest = None if family is None else FAMILIES[family]
     identity = Identity() if manifest is None else manifest.identity
-    tensors = _hash_tensors(speaking(model_dir, identity), on_bytes)
+    found = speaking(model_dir, identity)
+    tables = [tensor for tensor in found if any(fnmatchcase(tensor.name, pattern) for pattern in identity.tables)]
+    rest = [tensor for tensor in found if tensor not in tables]
+    n_rest, total = _size(rest), _size(found)
+    tensors = _hash_tensors(rest, lambda done: on_bytes(done, total))
     digest = hashlib.sha256(_CONTENT_DOMAIN + tensors)
+    if tables:
+        digest.update(_hash_tensors(tables, lambda done: on_bytes(n_rest + done, total)))
     kept = None if manifest is None else frozenset(manifest.settings)
     for name, content in _files(model_dir, config, identity, kept):
         digest.update(_label([name, len(content)]) + content)
@@ -94,7 +102,7 @@ def _files(
         if any(fnmatchcase(name, pattern) for pattern in (*_NOT_THE_MODEL, *identity.unread)):
             continue
         if name == "config.json":
-            yield name, _encoded({key: value for key, value in config.items() if key not in identity.passed_over})
+            yield name, _encoded(config)
         elif name == _SETTINGS and settings is not None:
             yield name, _canonical_file(path, settings)
         else:
@@ -127,9 +135,12 @@ def _without_volatile(value: object) -> object:
     return [_without_volatile(child) for child in value] if isinstance(value, list) else value
 
 
-def _hash_tensors(tensors: Sequence[Speaking], on_bytes: OnBytes) -> bytes:
-    total, done = sum(tensor.span.end - tensor.span.start for tensor in tensors), 0
-    digest = hashlib.sha256(_TENSORS_DOMAIN)
+def _size(tensors: Sequence[Speaking]) -> int:
+    return sum(tensor.span.end - tensor.span.start for tensor in tensors)
+
+
+def _hash_tensors(tensors: Sequence[Speaking], on_done: Callable[[int], None]) -> bytes:
+    done, digest = 0, hashlib.sha256(_TENSORS_DOMAIN)
     for tensor in tensors:
         with tensor.path.open("rb") as file:
             source = _Source(file, tensor.span)
@@ -137,8 +148,8 @@ def _hash_tensors(tensors: Sequence[Speaking], on_bytes: OnBytes) -> bytes:
             digest.update(_label([tensor.name, kind, tensor.span.shape]))
             for chunk in chunks:
                 digest.update(chunk)
-                on_bytes(done + source.reached, total)
-        done += tensor.span.end - tensor.span.start
+                on_done(done + source.reached)
+        done += _size([tensor])
     return digest.digest()
 
 

@@ -7,14 +7,13 @@ from pathlib import Path
 
 from scoring import strict_json
 from scoring.errors import Code, SubmissionFault
+from scoring.model.canonical_name import canonical_name
 from scoring.model.safetensors_header import TensorSpan, read_header
 from scoring.synthesis.manifest import Identity
 
 MAX_HEADER_BYTES = 100_000_000
-_VOCABULARY_BYTES = _INDEX_BYTES = 32 << 20
+_INDEX_BYTES = 32 << 20
 _LENGTH, _DIRECTION = ".weight_g", ".weight_v"
-_PARAMETRIZED = {".parametrizations.weight.original0": _LENGTH, ".parametrizations.weight.original1": _DIRECTION}
-"""How torch's newer weight norm names what its older one named otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +40,13 @@ def speaking(model_dir: Path, identity: Identity) -> list[Speaking]:
     for path, spans in headers.items():
         inside = path.parent.relative_to(model_dir).as_posix()
         for span in spans:
-            name = _canonical_name(span.name, identity.prefix)
+            name = canonical_name(span.name, identity.prefix)
             if any(fnmatchcase(name, pattern) for pattern in identity.unused):
                 continue
             full = name if inside == "." else f"{inside}/{name}"
             if full in found:
                 raise SubmissionFault(Code.HEADER_INVALID, "a tensor occurs twice, in two files or under two names")
             found[full] = Speaking(full, path, span)
-    if identity.embedding in found:
-        found[identity.embedding] = _reached(found[identity.embedding], model_dir / identity.vocabulary)
     return sorted(_with_rows(found), key=lambda tensor: tensor.name)
 
 
@@ -69,14 +66,6 @@ def _check_shards(folder: Path, headers: Mapping[str, Sequence[TensorSpan]]) -> 
         )
 
 
-def _canonical_name(name: str, prefix: str) -> str:
-    name = name.removeprefix(prefix)
-    for ending, older in _PARAMETRIZED.items():
-        if name.endswith(ending):
-            return name.removesuffix(ending) + older
-    return name
-
-
 def _with_rows(found: Mapping[str, Speaking]) -> Iterator[Speaking]:
     """Each tensor; a direction that has a length beside it with its rows: as many as the length has, or the whole as one."""
     for name, tensor in found.items():
@@ -87,25 +76,3 @@ def _with_rows(found: Mapping[str, Speaking]) -> Iterator[Speaking]:
         first, *rest = length.span.shape or (1,)
         by_row = rest and set(rest) == {1} and tensor.span.shape[:1] == (first,)
         yield replace(tensor, rows=first if by_row else 1)
-
-
-def _reached(tensor: Speaking, vocabulary: Path) -> Speaking:
-    """An embedding without the rows behind the greatest number that any text becomes; all of it where no file says that."""
-    span, numbers = tensor.span, _numbers(vocabulary)
-    rows = span.shape[0] if span.shape else 0
-    used = 1 + max(numbers, default=rows)
-    if not 0 < used < rows:
-        return tensor
-    end = span.start + (span.end - span.start) // rows * used
-    return replace(tensor, span=replace(span, shape=(used, *span.shape[1:]), end=end))
-
-
-def _numbers(vocabulary: Path) -> list[int]:
-    """The numbers of a vocabulary's symbols; none where it cannot be read: then every row counts."""
-    try:
-        with vocabulary.open("rb") as file:
-            fields = strict_json.read_object(file.read(_VOCABULARY_BYTES + 1), _VOCABULARY_BYTES)
-    except (OSError, ValueError):
-        return []
-    numbers = [number for number in fields.values() if type(number) is int and number >= 0]
-    return numbers if len(numbers) == len(fields) else []

@@ -11,7 +11,12 @@ if TYPE_CHECKING:  # numpy is imported with the adapter
 Dtype = Literal["float32"]
 Loader = Callable[[Path, Path | None, int, Dtype], "Synthesiser"]
 """`load(model_dir, parts, threads, dtype)`: opens a model folder, and the folder of what the competition pinned for the family, if
-there is any. Any exception means that the model could not be loaded."""
+there is any. PartsUnusable means that these cannot be opened, any other exception that the model cannot be loaded."""
+
+
+class PartsUnusable(Exception):
+    """The pinned parts cannot be opened: this host, or who pinned them, answers for that, not the model."""
+
 
 _MODULES = {path.parent.name: f"{__package__}.{path.parent.name}.adapter" for path in Path(__file__).parent.glob("*/family.toml")}
 _MODULES["reference"] = f"{__package__}.reference"

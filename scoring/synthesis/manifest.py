@@ -61,12 +61,9 @@ class Identity(StrictModel):
     """Glob patterns over the names of tensors that never speak: they may be there or not, and tell no two models apart."""
     unread: Patterns = ()
     """Glob patterns over the paths of files that never change a sound."""
-    passed_over: Patterns = ()
-    """Keys of config.json that never change a sound."""
-    embedding: str = ""
-    """The tensor with a row for each number of the vocabulary; rows beyond the greatest number never speak."""
-    vocabulary: str = ""
-    """The file that gives each symbol its number."""
+    tables: Patterns = ()
+    """Glob patterns over the names of tensors with a row for each symbol or speaker. Rows that nobody asks for never speak, and which
+    those are cannot be told exactly: a tag binds the tables, and models that differ in nothing else are one."""
 
 
 class Licence(StrictModel):

@@ -6,15 +6,22 @@ from pathlib import Path
 from scoring.competition import load
 from scoring.markdown import template
 from scoring.synthesis.families import FAMILIES
+from scoring.synthesis.settings import Setting
 
 TEMPLATE = "families.md.j2"
 
 
 def render() -> str:
     """The page."""
-    return template(Path(__file__).with_name(TEMPLATE), {"ticked": _ticked}).render(
+    return template(Path(__file__).with_name(TEMPLATE), {"ticked": _ticked, "range": _range}).render(
         families=list(FAMILIES.values()), admitted=load().version[-1].families
     )
+
+
+def _range(setting: Setting) -> str:
+    """The values that a setting may have, and the one that stands for it."""
+    kind = "a whole number, " if setting.whole else ""
+    return f"{kind}{setting.low:g} … {setting.high:g}, without it {setting.default:g}"
 
 
 def _ticked(names: Iterable[str]) -> str:

@@ -34,7 +34,7 @@ class Setting(StrictModel):
         if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
             raise ValueError(f"{FILE}: {key} is {'a whole number' if self.whole else 'a number'}")
         if not self.low <= value <= self.high:
-            raise ValueError(f"{FILE}: {key} is {value:g}; it may be {self.low:g} to {self.high:g}")
+            raise ValueError(f"{FILE}: {key} is {str(value)[:40]}; it may be {self.low:g} to {self.high:g}")
         return value
 
 

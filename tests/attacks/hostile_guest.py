@@ -23,7 +23,7 @@ from types import ModuleType
 
 import numpy as np
 
-from scoring.synthesis.load import Loader
+from scoring.synthesis.load import Loader, PartsUnusable
 from scoring.synthesis.synthesiser import Request, Waveform
 from workers.sandbox.guest import confine, kernel, landlock, seccomp
 from workers.sandbox.guest.serve import serve
@@ -121,6 +121,10 @@ def _no_library() -> None:
     raise ImportError("no such library")
 
 
+def _broken_parts() -> None:
+    raise PartsUnusable("the codec is torn")
+
+
 def _raw(data: bytes) -> None:
     while data:
         data = data[os.write(ANSWERS, data) :]
@@ -182,6 +186,7 @@ MISBEHAVIOUR: dict[str, Callable[[], object]] = {
     "well": lambda: None,
     "threads": _threads,
     "no library": _no_library,
+    "broken parts": _broken_parts,
     "memory bomb": _fill_memory,
     "scratch bomb": _fill_scratch,
     "file bomb": _many_files,

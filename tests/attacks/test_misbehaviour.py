@@ -103,6 +103,13 @@ def test_a_missing_library_is_ours(attack: Attack, name: str) -> None:
     assert caught.value.code is Code.LIBRARY_MISSING
 
 
+def test_broken_parts_are_ours(attack: Attack) -> None:
+    """What the competition pinned and cannot be opened is no model's fault either."""
+    with pytest.raises(InfrastructureFault, match="cannot be opened: PartsUnusable: the codec is torn") as caught:
+        attack("load: broken parts")
+    assert caught.value.code is Code.PART_UNAVAILABLE
+
+
 def test_chatter_is_bounded(attack: Attack) -> None:
     """A guest may print what it likes; the worker keeps only the end and goes on."""
     (spoken,) = attack("chatter")

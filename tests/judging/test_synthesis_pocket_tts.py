@@ -15,9 +15,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PocketTTSForConditionalGeneration
 
+from scoring.synthesis.load import PartsUnusable
 from scoring.synthesis.pocket_tts import tiny
 from scoring.synthesis.pocket_tts.adapter import PocketTTS, load
 from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Waveform
+from tests.builders import pocket_voices
+from tests.builders.pocket_voices import PocketVoice
 
 REQUEST = Request("p0", "hello there", "", 11)
 LONGER = Request("p1", "Something rather longer than that; it has a second sentence. Here it is.", "", 12)
@@ -25,19 +28,21 @@ SHORT = Request("p2", "Yes", "", 13)
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random codec and a random voice."""
-    folder = tmp_path_factory.mktemp("parts")
-    tiny.build_parts(folder)
-    return folder
+def voice(tmp_path_factory: pytest.TempPathFactory) -> PocketVoice:
+    """A random model, codec and voice."""
+    return pocket_voices.build(tmp_path_factory.mktemp("pocket"))
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random model that ends its speech at random: the end logit hangs on the noise."""
-    folder = tmp_path_factory.mktemp("model")
-    tiny.build(folder, end_logit=-8.0, end_spread=4.0)
-    return folder
+def parts(voice: PocketVoice) -> Path:
+    """The codec and the voice."""
+    return voice.parts
+
+
+@pytest.fixture(scope="module")
+def folder(voice: PocketVoice) -> Path:
+    """The model."""
+    return voice.model
 
 
 @pytest.fixture
@@ -208,6 +213,21 @@ def change_json(path: Path, **fields: object) -> None:
             id="one missing",
         ),
         pytest.param(
+            lambda copy: change_tensors(copy, lambda tensors: {n.removeprefix("model."): t for n, t in tensors.items()}),
+            r"too many: \['audio_latent_proj.weight'",
+            id="names that transformers would guess",
+        ),
+        pytest.param(
+            lambda copy: change_tensors(copy, lambda tensors: tensors | {"eos_head.bias": torch.zeros(1, dtype=torch.int64)}),
+            "eos_head.bias is of type I64",
+            id="whole numbers",
+        ),
+        pytest.param(
+            lambda copy: change_json(copy / "config.json", rope_parameters={"type": "dynamic", "rope_theta": 1e4, "factor": 2.0}),
+            "rope_type 'dynamic', not 'default'",
+            id="positions that depend on others of the batch",
+        ),
+        pytest.param(
             lambda copy: change_json(copy / "config.json", latent_dim=8),
             r"`flow_head_config.latent_dim` \(4\) must equal `latent_dim` \(8\)",
             id="another codec's latents",
@@ -224,7 +244,7 @@ def change_json(path: Path, **fields: object) -> None:
         ),
         pytest.param(
             lambda copy: change_json(copy / "generation_config.json", temperature=9.0),
-            "temperature is 9; it may be 0 to 1.5",
+            "temperature is 9.0; it may be 0 to 1.5",
             id="a setting out of range",
         ),
     ],
@@ -257,7 +277,30 @@ def test_a_tokenizer_that_floods(copy: Path, parts: Path) -> None:
     assert results(load(copy, parts, 1, "float32"), REQUEST) == [NotSpoken(reason)]
 
 
+def test_a_tokenizer_that_throws_dice(copy: Path, parts: Path) -> None:
+    """A text has one reading: merges that are dropped at random, and cuts, are for training."""
+    tokens = json.loads((copy / "tokenizer.json").read_text(encoding="utf-8"))
+    pairs = [first + second for first in "abcd" for second in "abcd"]
+    vocabulary = {sign: number for number, sign in enumerate([*" .Abcda", *pairs])}
+    model = {"type": "BPE", "vocab": vocabulary, "merges": [list(pair) for pair in pairs], "dropout": 0.5}
+    cut = {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0}
+    changed: dict[str, object] = {"model": model, "truncation": cut, "pre_tokenizer": None, "added_tokens": []}
+    (copy / "tokenizer.json").write_text(json.dumps(tokens | changed), encoding="utf-8")
+    loaded = load(copy, parts, 1, "float32")
+    readings = {loaded.rows(replace(REQUEST, text="Abcd abcd dcba"))[0].ids for _ in range(20)}
+    assert [len(ids) for ids in readings] == [10]  # A bc d, ab cd and dc ba, with what stands between and behind them
+
+
+@pytest.mark.parametrize("torn", ["codec/config.json", "codec/model.safetensors", "speaker/latents.safetensors"])
+def test_parts_that_cannot_be_opened(folder: Path, parts: Path, tmp_path: Path, torn: str) -> None:
+    """They are told apart from a model that cannot be loaded: they are not its owner's."""
+    broken = Path(shutil.copytree(parts, tmp_path / "parts"))
+    (broken / torn).write_bytes(b"torn")
+    with pytest.raises(PartsUnusable):
+        load(folder, broken, 1, "float32")
+
+
 def test_nothing_is_pinned(folder: Path) -> None:
     """Without codec and voice there is no model."""
-    with pytest.raises(ValueError, match="no codec and no voice are pinned"):
+    with pytest.raises(PartsUnusable, match="no codec and no voice are pinned"):
         load(folder, None, 1, "float32")

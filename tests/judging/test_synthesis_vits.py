@@ -19,6 +19,7 @@ from scoring.synthesis.vits import tiny
 
 REQUEST = Request("p0", "hello there", "A baritone speaks.", 11)
 SPEAKERS = [{"name": "Ann", "id": 2}, {"name": "Bob", "id": 0, "phrases": ["a baritone"]}]
+LAST = "text_encoder.project.bias"
 Change = Callable[[dict[str, NDArray[np.float32]]], dict[str, NDArray[np.float32]]]
 
 
@@ -119,6 +120,7 @@ def test_a_table_that_does_not_fit(tmp_path: Path, speakers: int, table: dict[st
         pytest.param("tokenizer_config.json", {"phonemize": "yes"}, "phonemize is true or false", id="no flag"),
         pytest.param("config.json", {"speaking_rate": 0.01}, "speaking_rate is 0.01, which is not from 0.25 to 4", id="rate"),
         pytest.param("config.json", {"noise_scale": 3.0}, "noise_scale is 3.0, which is not from 0 to 2", id="noise"),
+        pytest.param("config.json", {"speaker_embedding_size": 4}, "one voice has no speaker_embedding_size", id="dead tensors"),
     ],
 )
 def test_files_that_do_not_fit(folder: Path, file: str, content: dict[str, object], why: str) -> None:
@@ -127,6 +129,23 @@ def test_files_that_do_not_fit(folder: Path, file: str, content: dict[str, objec
     (folder / file).write_text(json.dumps(before | content), encoding="utf-8")
     with pytest.raises(ValueError, match=why):
         load(folder)
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        {"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}},
+        {"attn_implementation": "flash_attention_2", "_attn_implementation": "flash_attention_2"},
+        {"transformers_weights": "vocab.json", "return_dict": False, "dtype": "float16", "architectures": ["BertModel"]},
+    ],
+    ids=str,
+)
+def test_a_config_chooses_sizes_only(folder: Path, lies: dict[str, object]) -> None:
+    """What else a library would do for it, as to ask for one more library, is done for nobody."""
+    expected = say(load(folder))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | lies), encoding="utf-8")
+    assert np.array_equal(say(load(folder)), expected)
 
 
 def test_a_text_without_symbols(folder: Path) -> None:
@@ -148,6 +167,17 @@ def test_only_safetensors(folder: Path) -> None:
     [
         pytest.param(lambda tensors: tensors | {"decoy": np.zeros(1, np.float32)}, "too many: .*decoy", id="too many"),
         pytest.param(lambda tensors: dict(list(tensors.items())[1:]), "missing: .'", id="one missing"),
+        pytest.param(
+            lambda tensors: {f"vits_{name}": value for name, value in tensors.items()}, "too many", id="a prefix misspelt"
+        ),
+        pytest.param(
+            lambda tensors: {name.replace(".weight_g", "_weight_g"): value for name, value in older_names(tensors).items()},
+            "too many: .*_weight_g",
+            id="weight norm misspelt",
+        ),
+        pytest.param(
+            lambda tensors: tensors | {LAST: np.zeros_like(tensors[LAST], np.int32)}, f"{LAST} is of type I32", id="whole numbers"
+        ),
     ],
 )
 def test_exactly_the_tensors_that_speak(folder: Path, change: Change, why: str) -> None:

@@ -183,6 +183,7 @@ def test_a_checkpoint_that_is_code(tmp_path: Path) -> None:
         pytest.param({"phoneme_id_map": {"_": [0], "^": [1]}}, r"its phonemes have no '\$'", id="no end"),
         pytest.param({"phoneme_id_map": {"^": [0], "_": [1], "$": [2]}}, "its blank is not phoneme 0", id="blank"),
         pytest.param({"inference": {"length_scale": 0}}, r"inference\.length_scale", id="no length"),
+        pytest.param({"inference": {"length_scale": 5}}, "speaking_rate is 0.2, which is not from 0.25 to 4", id="too slow"),
     ],
 )
 def test_a_description_that_does_not_fit(tmp_path: Path, change: dict[str, object], why: str) -> None:

@@ -190,6 +190,8 @@ def _answered_wrongly(frame: Frame) -> VoiceError:
     match frame.kind:
         case FrameKind.LIBRARY_MISSING:
             return _lacking("a library that the model's family needs", frame)
+        case FrameKind.PARTS_UNUSABLE:
+            return InfrastructureFault(Code.PART_UNAVAILABLE, f"what is pinned for the family cannot be opened: {frame.reason}")
         case FrameKind.OUT_OF_MEMORY:
             return SubmissionFault(Code.MEMORY_EXCEEDED)
         case FrameKind.SAMPLE_TOO_LARGE:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
+from tokenizers.models import BPE
 from torch import Tensor
 from transformers import (
     GenerationConfig,
@@ -22,19 +24,18 @@ from transformers import (
 from transformers.utils import logging
 
 from scoring import strict_json
-from scoring.synthesis.load import Dtype
+from scoring.synthesis.load import Dtype, PartsUnusable
 from scoring.synthesis.pocket_tts.preparation import Piece, pieces
 from scoring.synthesis.pocket_tts.talker import DidNotStop, Row, Sampling, Talker
 from scoring.synthesis.settings import read_settings
 from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Waveform
+from scoring.synthesis.tensors import check_tensors
 
 _DTYPES = {"float32": torch.float32}
 _MOST_TOKENS = 400
 """Of one piece: a tokenizer that gives more would only take time."""
 _FADE_SECONDS = 0.005
 """A decoder that begins anew begins with a step, which is heard as a click."""
-TRAINING_ONLY = ("loss_weighting.", "latent_stats_num_updates")
-"""Beginnings of names of tensors that no sound depends on; a repository may hold them."""
 _SIZES = frozenset(
     [
         "vocab_size",
@@ -46,7 +47,6 @@ _SIZES = frozenset(
         "intermediate_size",
         "hidden_act",
         "layer_norm_eps",
-        "attention_bias",
         "max_position_embeddings",
         "rope_parameters",
         "latent_dim",
@@ -135,20 +135,27 @@ class Words:
 def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> PocketTTS:
     """Load the talker from a folder, codec and voice from the pinned parts; nothing is fetched and no code of the model is run.
 
-    Raises ValueError, or an error of transformers' own, unless the files hold exactly the model's tensors, sizes that fit each other and
-    the codec, and settings in their range.
+    Raises PartsUnusable, and ValueError, or an error of transformers' own, unless the files hold exactly the model's tensors, sizes that
+    fit each other and the codec, and settings in their range.
     """
     if parts is None:
-        raise ValueError("no codec and no voice are pinned for pocket_tts")
+        raise PartsUnusable("no codec and no voice are pinned for pocket_tts")
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # what a guest prints is logged
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    codec = _codec(parts / "codec")
-    voice = load_file(parts / "speaker" / "latents.safetensors")["latents"]
+    codec, voice = _opened(parts)
     config = _config(model_dir, codec.config)
-    words = Words(Tokenizer.from_file(str(model_dir / "tokenizer.json")), config)
+    words = Words(_tokenizer(model_dir / "tokenizer.json"), config)
     model = _talker_model(model_dir, config, _DTYPES[dtype])
     return PocketTTS(Talker(model, voice, _sampling(model_dir), marks_voice=_marks_voice(model_dir)), codec, words)
+
+
+def _opened(parts: Path) -> tuple[PocketTTSAudioTokenizerModel, Tensor]:
+    """The pinned codec, and the latents of the pinned voice."""
+    try:
+        return _codec(parts / "codec"), load_file(parts / "speaker" / "latents.safetensors")["latents"]
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as exc:
+        raise PartsUnusable(f"{type(exc).__name__}: {exc}") from exc
 
 
 def _codec(folder: Path) -> PocketTTSAudioTokenizerModel:
@@ -167,6 +174,9 @@ def _config(model_dir: Path, codec: PocketTTSAudioTokenizerConfig) -> PocketTTSC
     raw = strict_json.read_object((model_dir / "config.json").read_bytes())
     sizes: dict[str, Any] = {key: value for key, value in raw.items() if key in _SIZES}
     config = PocketTTSConfig(**sizes)
+    rope: Any = config.rope_parameters
+    if rope["rope_type"] != "default":  # the others turn a row as the longest one of its batch asks
+        raise ValueError(f"config.json: rope_parameters are of rope_type {rope['rope_type']!r}, not 'default'")
     if config.latent_dim != codec.latent_dim or config.frame_rate != codec.frame_rate:
         raise ValueError(
             f"config.json: latents of {config.latent_dim} at {config.frame_rate:g} frames a second do not fit the pinned codec, "
@@ -189,26 +199,29 @@ def _placeholders(config: PocketTTSConfig) -> frozenset[int]:
 
 
 def _talker_model(model_dir: Path, config: PocketTTSConfig, dtype: torch.dtype) -> PocketTTSForConditionalGeneration:
-    loaded: Any = PocketTTSForConditionalGeneration.from_pretrained(
+    model: PocketTTSForConditionalGeneration = PocketTTSForConditionalGeneration.from_pretrained(
         model_dir,
         config=config,
         generation_config=GenerationConfig(),  # type: ignore[no-untyped-call]  # an empty one: none is read from the folder
         local_files_only=True,
         use_safetensors=True,
+        ignore_mismatched_sizes=True,  # they are looked at next, but for those that never speak
         dtype=dtype,
         attn_implementation="sdpa",
-        output_loading_info=True,
     )
-    model: PocketTTSForConditionalGeneration
-    model, found = loaded  # what `output_loading_info` adds is not in the declared type
-    missing = sorted(name for name in found["missing_keys"] if not name.startswith(TRAINING_ONLY))
-    if found["unexpected_keys"] or missing or found["mismatched_keys"]:
-        raise ValueError(
-            f"tensors too many: {sorted(found['unexpected_keys'])[:3]}, missing: {missing[:3]}, "
-            f"of another shape: {sorted(str(name) for name in found['mismatched_keys'])[:3]}"
-        )
+    check_tensors(model_dir, model.state_dict(), Path(__file__).with_name("family.toml"))
     model.train(False)
     return model
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    """A repository's tokenizer as it is after training: the same text gives the same tokens, all of them and no others."""
+    found = Tokenizer.from_file(str(path))
+    found.no_truncation()
+    found.no_padding()
+    if isinstance(found.model, BPE):
+        found.model.dropout = None
+    return found
 
 
 def _marks_voice(model_dir: Path) -> bool:

@@ -1,18 +1,18 @@
 """The VITS family, by transformers' own network; text, symbols and the voice's table are read by the modules beside this one."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import VitsModel
+from transformers import VitsConfig, VitsModel
 from transformers.utils import logging
 
+from scoring import strict_json
 from scoring.synthesis.load import Dtype
 from scoring.synthesis.synthesiser import Request, Waveform
+from scoring.synthesis.tensors import check_tensors
 from scoring.synthesis.vits.symbols import Symbols, read_symbols
 from scoring.synthesis.vits.table import Speaker, VoiceTable, asked_for, read_table
 
@@ -23,6 +23,17 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "noise_scale_duration": (0.0, 2.0),
 }
 """What a repository may set of how it speaks, in config.json, and from where to where."""
+_READ = frozenset(
+    """
+    vocab_size hidden_size num_hidden_layers num_attention_heads window_size ffn_dim ffn_kernel_size flow_size spectrogram_bins
+    hidden_act layer_norm_eps use_stochastic_duration_prediction num_speakers speaker_embedding_size upsample_initial_channel
+    upsample_rates upsample_kernel_sizes resblock_kernel_sizes resblock_dilation_sizes leaky_relu_slope depth_separable_channels
+    depth_separable_num_layers duration_predictor_flow_bins duration_predictor_tail_bound duration_predictor_kernel_size
+    duration_predictor_num_flows duration_predictor_filter_channels prior_encoder_num_flows prior_encoder_num_wavenet_layers
+    posterior_encoder_num_wavenet_layers wavenet_kernel_size wavenet_dilation_rate sampling_rate pad_token_id
+    """.split()  # noqa: SIM905 - names read as names
+) | set(_RANGES)
+"""The keys of config.json that are read: what a library does for others, as to ask for one more library, is not a repository's choice."""
 
 
 class Vits:
@@ -68,44 +79,38 @@ def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Vit
     torch.use_deterministic_algorithms(True)
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # tensors that never speak need not be there
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    loaded: Any = VitsModel.from_pretrained(
+    raw = strict_json.read_object((model_dir / "config.json").read_bytes())
+    sizes: dict[str, Any] = {key: value for key, value in raw.items() if key in _READ}
+    config = VitsConfig(**sizes)
+    check_settings(config)
+    table = read_table(model_dir)
+    _check_speakers(table.speakers, config)
+    symbols = read_symbols(model_dir, table, config.vocab_size)
+    model: Any = VitsModel.from_pretrained(
         model_dir,
+        config=config,
         local_files_only=True,
         use_safetensors=True,
-        trust_remote_code=False,
+        ignore_mismatched_sizes=True,  # they are looked at next, but for those that never speak
         dtype=_DTYPES[dtype],
-        output_loading_info=True,
     )
-    model, found = loaded  # what `output_loading_info` adds is not in the declared type
-    _check_tensors(found["unexpected_keys"], found["missing_keys"])
-    _check_settings(model.config)
-    table = read_table(model_dir)
-    _check_speakers(table.speakers, model.config.num_speakers)
-    symbols = read_symbols(model_dir, table, model.config.vocab_size)
+    check_tensors(model_dir, model.state_dict(), Path(__file__).with_name("family.toml"))
     model.train(False)
     return Vits(model, symbols, table)
 
 
-def _check_tensors(surplus: Sequence[str], missing: Sequence[str]) -> None:
-    """Tensors that never speak may be there or not."""
-    manifest = tomllib.loads(Path(__file__).with_name("family.toml").read_text(encoding="utf-8"))
-    unused = manifest["identity"]["unused"]
-    wrong = [
-        sorted(name for name in names if not any(fnmatchcase(name, pattern) for pattern in unused))
-        for names in (surplus, missing)
-    ]
-    if any(wrong):
-        raise ValueError(f"tensors too many: {wrong[0][:3]}, missing: {wrong[1][:3]}")
-
-
-def _check_settings(config: Any) -> None:
+def check_settings(config: VitsConfig) -> None:
+    """Raise ValueError for a way of speaking that no repository may ask for."""
     for name, (least, most) in _RANGES.items():
         value = getattr(config, name)
         if not isinstance(value, int | float) or not least <= value <= most:
             raise ValueError(f"config.json: {name} is {str(value)[:40]}, which is not from {least:g} to {most:g}")
 
 
-def _check_speakers(speakers: Sequence[Speaker], count: int) -> None:
+def _check_speakers(speakers: Sequence[Speaker], config: VitsConfig) -> None:
+    count = config.num_speakers
+    if count <= 1 and config.speaker_embedding_size != 0:
+        raise ValueError("config.json: a network of one voice has no speaker_embedding_size; its tensors would never speak")
     if count > 1 and not speakers:
         raise ValueError(f"the network has {count} speakers, and voice.json names none of them: nobody knows who should speak")
     if count <= 1 and speakers:

@@ -19,6 +19,7 @@ from scoring.errors import Code, PlatformError
 from scoring.model import onnx_weights
 from scoring.schema import first_fault
 from scoring.synthesis.vits import piper
+from scoring.synthesis.vits.adapter import check_settings
 from scoring.synthesis.vits.table import NAME as TABLE
 from scoring.synthesis.vits.table import Accent
 
@@ -90,6 +91,10 @@ def build(tensors: piper.Tensors, described: Description) -> VitsModel:
         noise_scale_duration=described.inference.noise_w,
         speaking_rate=1.0 / described.inference.length_scale,
     )
+    try:
+        check_settings(config)
+    except ValueError as exc:
+        raise piper.not_piper(f"of its description would become {exc}") from exc
     with torch.device("meta"):
         model = VitsModel(config)
     own = {name: tensor.shape for name, tensor in model.state_dict().items() if not name.startswith(piper.SILENT)}

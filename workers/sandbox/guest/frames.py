@@ -38,6 +38,8 @@ class FrameKind(IntEnum):
     SAMPLE_TOO_LARGE = 15
     LIBRARY_MISSING = 16
     """This host lacks what the family needs: it answers for that, not the model."""
+    PARTS_UNUSABLE = 17
+    """So does whoever pinned what the family needs beside the model, where that cannot be opened."""
 
 
 class Malformed(ValueError):

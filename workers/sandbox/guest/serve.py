@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from scoring.synthesis.load import Loader
+from scoring.synthesis.load import Loader, PartsUnusable
 from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Synthesiser, Waveform
 from workers.sandbox.guest.confine import enter
 from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, reason, send
@@ -79,13 +79,15 @@ def _encode(waveform: Waveform | NotSpoken, rate: int, max_seconds: float) -> Fr
 
 
 def _attempt(call: Callable[[], Result], failure: FrameKind, task: ModelTask) -> Result | Frame:
-    """Call into a model, which may fail in any way. What ends the guest is told apart: out of memory, and a library that is not there."""
+    """Call into a model, which may fail in any way. What ends the guest is told apart: no memory, no library, no parts."""
     try:
         return call()
     except MemoryError:
         return Frame(FrameKind.OUT_OF_MEMORY)
     except ImportError as exc:
         return Frame(FrameKind.LIBRARY_MISSING, payload=_sentence(exc, task))
+    except PartsUnusable as exc:
+        return Frame(FrameKind.PARTS_UNUSABLE, payload=_sentence(exc, task))
     except Exception as exc:  # noqa: BLE001 - the guest's main: whatever a model raises is an answer, and the guest goes on
         if _NO_MEMORY in str(exc):
             return Frame(FrameKind.OUT_OF_MEMORY)
@@ -93,5 +95,6 @@ def _attempt(call: Callable[[], Result], failure: FrameKind, task: ModelTask) ->
 
 
 def _sentence(exc: Exception, task: ModelTask) -> bytes:
-    """What went wrong; the model's folder has no name of ours in it."""
-    return reason(f"{type(exc).__name__}: {exc}".replace(task.model_dir, "model"))
+    """What went wrong; no folder has a name of ours in it."""
+    said = f"{type(exc).__name__}: {exc}".replace(task.model_dir, "model")
+    return reason(said.replace(task.parts, "parts") if task.parts else said)
