@@ -17,7 +17,7 @@ CHAOS_ARGS ?=
 SOAK_ARGS ?=
 WHITEBOX_ARGS ?=
 
-.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance studies study-speaker study-voices study-delivery study-instruction-sets study-whitebox
+.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-scoring bench-gpu golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-voices study-delivery study-instruction-sets study-whitebox
 $(VENV)/.ready: pyproject.toml constraints.txt scoring/judges/packages.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -133,6 +133,10 @@ study-whitebox: $(VENV)/.ready
 
 study-round-variance: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.study_round_variance --out docs/measured/round_variance.json
+
+# Our duel against others' rules on the same draws; minutes on one core.
+study-rivals: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.study_rivals --out docs/measured/rivals.json $(STUDY_ARGS)
 
 studies: study-attacks study-order study-round-variance
 	$(BIN)/voice scoring docs

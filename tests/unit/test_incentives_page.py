@@ -11,20 +11,21 @@ from typer.testing import CliRunner
 from neurons.cli.scoring.simulate import app
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
-from scoring.studies.simulation import measured
+from scoring.studies.simulation import measured, rivals
 from scoring.studies.simulation.page import render
 from scoring.studies.simulation.targets import targets
 
 ROOT = Path(__file__).parents[2]
-STUDY, PAGE = ROOT / "docs" / "measured" / "incentives.json", ROOT / "docs" / "incentives.md"
+STUDY, RIVALS = ROOT / "docs" / "measured" / "incentives.json", ROOT / "docs" / "measured" / "rivals.json"
+PAGE = ROOT / "docs" / "incentives.md"
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
     """The page, rendered now; its charts beside it are as rendered, too."""
-    files = render(measured.read(STUDY), PAGE)
+    files = render(measured.read(STUDY), rivals.read(RIVALS), PAGE)
     charts = {path: text for path, text in files.items() if path != PAGE}
-    assert len(charts) == 4
+    assert len(charts) == 5
     assert [path for path, text in charts.items() if path.read_text(encoding="utf-8") != text] == []
     return files[PAGE]
 
@@ -37,6 +38,7 @@ def test_the_page_is_up_to_date(page: str) -> None:
 def test_the_study_is_of_the_rules_in_force() -> None:
     """Whoever changes a number that decides money simulates again."""
     assert measured.read(STUDY).origin.competition_hash == load().version[-1].hash
+    assert rivals.read(RIVALS).competition_hash == load().version[-1].hash
 
 
 def test_the_page_owns_up(page: str) -> None:
@@ -67,7 +69,7 @@ def test_every_sentence_about_money_is_short(page: str) -> None:
 def test_check_tells_a_stale_page(tmp_path: Path) -> None:
     """It passes on what it wrote, fails on one changed digit, and writes nothing itself."""
     path = tmp_path / "incentives.md"
-    arguments = ["docs", "--out", str(path), "--measured", str(STUDY)]
+    arguments = ["docs", "--out", str(path), "--measured", str(STUDY), "--rivals", str(RIVALS)]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert CliRunner().invoke(app, [*arguments, "--check"]).exit_code == 0
     path.write_text(path.read_text(encoding="utf-8") + "1", encoding="utf-8")

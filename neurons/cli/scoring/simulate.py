@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scoring.studies.simulation.summary import FieldSummary
 
 MEASURED = Path("docs/measured/incentives.json")
+RIVALS = Path("docs/measured/rivals.json")
 app = typer.Typer(
     help="Simulate the competition: the earnings of each kind of miner, and how surely the best takes the top.",
     no_args_is_help=False,
@@ -93,13 +94,15 @@ def docs(
         "docs/incentives.md"
     ),
     measured: Annotated[Path, typer.Option("--measured", help="The study's result.")] = MEASURED,
+    others: Annotated[Path, typer.Option("--rivals", help="The result against others' rules.")] = RIVALS,
     check: Check = False,
 ) -> None:
     """Render docs/incentives.md and its charts from the code and from the study's result."""
     from scoring.studies.simulation import measured as studies
+    from scoring.studies.simulation import rivals
     from scoring.studies.simulation.page import render
 
-    write_or_check(render(studies.read(measured), out), check, "voice simulate docs")
+    write_or_check(render(studies.read(measured), rivals.read(others), out), check, "voice simulate docs")
 
 
 def rules_of(path: Path | None) -> Competition:

@@ -6,17 +6,18 @@ from pathlib import Path
 from scoring.competition import load
 from scoring.markdown import template
 from scoring.ranking import duel, selection
-from scoring.studies.simulation import chart, estimates, study, summary, worked
+from scoring.studies.simulation import chart, estimates, rivals, study, summary, worked
 from scoring.studies.simulation.chart import Labels
 from scoring.studies.simulation.estimates import Rate
 from scoring.studies.simulation.measured import PowerRow, Study
+from scoring.studies.simulation.rivals import RivalLine, Rivals
 from scoring.studies.simulation.targets import targets
 
 TEMPLATE = "incentives.md.j2"
 
 
-def render(found: Study, page: Path) -> Mapping[Path, str]:
-    """The page at that path and its charts in a folder of its name beside it."""
+def render(found: Study, others: Rivals, page: Path) -> Mapping[Path, str]:
+    """The page at that path and its charts in a folder of its name beside it; `others` is our duel against other rules."""
     folder = page.with_suffix("")
     rules = load().version[-1]
     fields = {field.name: field for field in found.fields}
@@ -36,9 +37,13 @@ def render(found: Study, page: Path) -> Mapping[Path, str]:
         failures=study.FAILURES,
         soon=_median(found, 1, 0.4),
         late=_median(found, 1, 0.2),
+        rivals=others,
+        rival_lines=others.lines,
+        rival_rounds=rivals.ROUNDS,
+        rival_copies=rivals.COPIES,
         folder=folder.name,
     )
-    return {page: text, **{folder / name: drawn for name, drawn in _charts(found).items()}}
+    return {page: text, **{folder / name: drawn for name, drawn in _charts(found, others).items()}}
 
 
 def _table(found: Study) -> list[tuple[float, float, list[Rate]]]:
@@ -54,7 +59,7 @@ def _median(found: Study, nth: int, excess: float) -> int | None:
     return next(row.power.median_rounds for row in found.curve if row.trial.nth == nth and row.trial.excess == excess)
 
 
-def _charts(found: Study) -> Mapping[str, str]:
+def _charts(found: Study, others: Rivals) -> Mapping[str, str]:
     curves = {f"challenger {nth}": [row for row in found.curve if row.trial.nth == nth] for nth in (1, 50)}
     mixed = next(field for field in found.fields if field.name == "mixed")
     crowned = Labels(
@@ -65,7 +70,10 @@ def _charts(found: Study) -> Mapping[str, str]:
     )
     earned = Labels("Who earns what: rounds' emission per registration", "", "rounds of all emission")
     split = Labels("One model under many hotkeys, times a single key's pay", "", "times")
+    power = Labels("A lead, and the chance of the top: each rule looked at after each round", "lead, sd", "share crowned")
+    measured = [line for line in others.lines if line.sd == others.lines[0].sd and line.looks == "each round"]
     return {
+        "rivals.svg": chart.lines(power, {line.rule: _shares(line) for line in measured}),
         "crowned.svg": chart.lines(crowned, {name: _points(rows) for name, rows in curves.items()}),
         "rounds.svg": chart.lines(soon, {name: _waits(rows) for name, rows in curves.items()}),
         "earned.svg": chart.bars(earned, {row.kind.partition(",")[0]: row.each for row in mixed.earnings}),
@@ -77,6 +85,10 @@ def _charts(found: Study) -> Mapping[str, str]:
             },
         ),
     }
+
+
+def _shares(line: RivalLine) -> list[tuple[float, float]]:
+    return [(lead, found.share) for lead, found in zip(rivals.LEADS, line.crowned, strict=True)]
 
 
 def _points(rows: list[PowerRow]) -> list[tuple[float, float]]:
