@@ -246,10 +246,15 @@ def test_too_few_weights_for_a_limit_are_no_vector() -> None:
         weights.to_u16({Uid(1): Weight(0.9), Uid(2): Weight(0.1)}, 26_214)
 
 
-@given(st.dictionaries(st.integers(0, 300), st.floats(1e-4, 1.0), min_size=2, max_size=60), st.integers(1, 65_535))
-def test_a_limited_vector_is_taken_by_the_chain_and_left_alone_by_the_sdk(vector: dict[int, float], most: int) -> None:
+VECTORS = st.dictionaries(st.integers(0, 300), st.floats(1e-4, 1.0), min_size=2, max_size=60)
+LIMITED = VECTORS.flatmap(lambda vector: st.tuples(st.just(vector), st.integers(-(-65_535 // len(vector)), 65_535)))
+
+
+@given(LIMITED)
+def test_a_limited_vector_is_taken_by_the_chain_and_left_alone_by_the_sdk(limited: tuple[dict[int, float], int]) -> None:
     """The chain's own rule holds to the last unit, the SDK clips nothing more, and nobody overtakes anybody."""
-    assume(len(weights.to_u16(shares := {Uid(uid): Weight(weight) for uid, weight in vector.items()})) * most >= 65_535)
+    vector, most = limited
+    shares = {Uid(uid): Weight(weight) for uid, weight in vector.items()}
     row = dict(weights.to_u16(shares, most))
     assert max(row.values()) == 65_535
     assert most * sum(row.values()) >= 65_535 * 65_535
