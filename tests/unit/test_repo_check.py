@@ -8,7 +8,7 @@ import pytest
 from scoring.errors import Code, SubmissionFault
 from scoring.synthesis.families import FAMILIES
 from tests.builders.limits import limits
-from workers.hub.repo_check import check_config, check_header, check_licence, check_names, check_sizes, is_match
+from workers.hub.repo_check import check_config, check_head, check_header, check_licence, check_names, check_sizes, is_match
 from workers.hub.repository import RepoFile
 
 GOOD = (
@@ -85,7 +85,8 @@ def test_a_file_that_the_family_does_not_know(path: str) -> None:
             ("config.json", "pytorch_model.bin", "run.sh"),
             [
                 (Code.FILE_NOT_ALLOWED, "not allowed: pytorch_model.bin, run.sh", ("pytorch_model.bin", "run.sh")),
-                (Code.WEIGHTS_MISSING, "missing: model.safetensors, vocab.json", ("model.safetensors", "vocab.json")),
+                (Code.WEIGHTS_MISSING, "missing: model.safetensors", ("model.safetensors",)),
+                (Code.CONFIG_INVALID, "missing: vocab.json", ("vocab.json",)),
             ],
             id="some of both",
         ),
@@ -201,7 +202,12 @@ def test_a_bad_header(file: bytes) -> None:
 )
 def test_a_file_that_became_another_on_its_way(file: bytes, said: str) -> None:
     """It is named, with how to upload the file itself."""
-    for check in (lambda: check_header("m", lambda count: file[:count], len(file), 1_000), lambda: check_config(file, ["vits"])):
+    for check in (
+        lambda: check_header("m", lambda count: file[:count], len(file), 1_000),
+        lambda: check_config(file, ["vits"]),
+        lambda: check_head("tokenizer.json", file),
+        lambda: check_licence(file, ["mit"]),
+    ):
         with pytest.raises(SubmissionFault, match=said) as caught:
             check()
         assert "hf upload" in caught.value.detail

@@ -63,7 +63,7 @@ def look_into(source: RepositorySource, competition: Competition, on_file: Calla
     """Check sizes, names, config, licence and every safetensors header; faults come in this order.
 
     `on_file` hears of each file that was looked into, and of how many there are. Headers on a hub cost requests, and prove nothing
-    alone: they are read only where nothing else is wrong.
+    alone: they are read only where nothing else is wrong, and those of JSON files only in a folder.
     """
     limits = competition.limits
     files = {file.path: file for file in source.files}
@@ -82,6 +82,10 @@ def look_into(source: RepositorySource, competition: Competition, on_file: Calla
             repo_check.check_licence(source.read(card) if card else b"", competition.licences)
     on_file(2, total)
     faults += [*repo_check.check_names(list(files), family), *rest]
+    for file in source.files if source.is_local else ():
+        if file.path.endswith(".json") and file.path != repo_check.CONFIG:
+            with _kept(faults):
+                repo_check.check_head(file.path, source.head(file, repo_check.SNIFFED_BYTES))
     for done, file in enumerate(weights if source.is_local or not faults else (), 3):
         with _kept(faults):
             repo_check.check_header(file.path, partial(source.head, file), file.size, limits.header_bytes)

@@ -29,7 +29,7 @@ _MAX_FRONT_MATTER = 64 << 10
 _LICENCE = re.compile(r"""license:[ \t]+(["']?)([A-Za-z0-9.+-]{1,40})\1[ \t]*(?:#.*)?""")
 _POINTER = b"version https://git-lfs"
 _PAGES = (b"<!doctype", b"<html", b"<?xml")
-_SNIFFED_BYTES = 64
+SNIFFED_BYTES = 64
 
 
 def check_sizes(files: Sequence[RepoFile], limits: SubmissionLimits) -> list[SubmissionFault]:
@@ -54,18 +54,24 @@ def _most_bytes(path: str) -> int | None:
 
 
 def check_names(paths: Sequence[str], family: str | None) -> list[SubmissionFault]:
-    """A fault that lists every file too many, and one that lists every missing one, by the family's manifest; none if all is well.
+    """A fault that lists every file too many, one for missing weights and one for other missing files, by the family's manifest.
 
-    FILE_NOT_ALLOWED, then WEIGHTS_MISSING or CONFIG_INVALID. Of an unknown family only what no family may hold is too many.
+    FILE_NOT_ALLOWED, WEIGHTS_MISSING and CONFIG_INVALID, in this order; none if all is well. Of an unknown family only what no family
+    may hold is too many.
     """
     must = (CONFIG, "*.safetensors") if family is None else FAMILIES[family].files.must
     missing = [pattern for pattern in must if not any(is_match(path, pattern) for path in paths)]
     surplus = [_shown(path) for path in paths if not _is_allowed(path, family)]
-    faults = [SubmissionFault(Code.FILE_NOT_ALLOWED, f"not allowed: {_listed(surplus)}", surplus)] if surplus else []
-    if missing:
-        code = Code.WEIGHTS_MISSING if any(name.endswith(".safetensors") for name in missing) else Code.CONFIG_INVALID
-        faults.append(SubmissionFault(code, f"missing: {_listed(missing)}", missing))
-    return faults
+    weights = [name for name in missing if name.endswith(".safetensors")]
+    return [
+        SubmissionFault(code, f"{what}: {_listed(names)}", names)
+        for code, what, names in (
+            (Code.FILE_NOT_ALLOWED, "not allowed", surplus),
+            (Code.WEIGHTS_MISSING, "missing", weights),
+            (Code.CONFIG_INVALID, "missing", [name for name in missing if name not in weights]),
+        )
+        if names
+    ]
 
 
 def _is_allowed(path: str, family: str | None) -> bool:
@@ -110,7 +116,13 @@ def check_header(name: str, read: Callable[[int], bytes], file_bytes: int, heade
         end = PREFIX_BYTES + header_length(read(PREFIX_BYTES), file_bytes, header_bytes)
         return parse_header(read(end)[PREFIX_BYTES:end], file_bytes)
     except SubmissionFault as fault:
-        raise SubmissionFault(fault.code, f"{name}: {_other_kind(read(_SNIFFED_BYTES)) or fault.detail}", [name]) from fault
+        raise SubmissionFault(fault.code, f"{name}: {_other_kind(read(SNIFFED_BYTES)) or fault.detail}", [name]) from fault
+
+
+def check_head(name: str, head: bytes) -> None:
+    """Raise SubmissionFault(CONFIG_INVALID) for a JSON file that became something else on its way; `head` is its beginning."""
+    if kind := _other_kind(head):
+        raise SubmissionFault(Code.CONFIG_INVALID, f"{name}: {kind}", [name])
 
 
 def _other_kind(head: bytes) -> str | None:
@@ -164,8 +176,8 @@ def check_licence(card: bytes, licences: Sequence[str]) -> str:
     named = [match[2].lower() for line in _front_matter(card) if (match := _LICENCE.fullmatch(line.rstrip()))]
     if len(named) != 1 or named[0] not in licences:
         found = f"; it names {', '.join(named[:3])}" if named else ""
-        detail = f"README.md's front matter needs one line `license:` with one of {', '.join(licences)}{found}"
-        raise SubmissionFault(Code.LICENCE_NOT_OPEN, _other_kind(card) or detail, [CARD])
+        detail = f"its front matter needs one line `license:` with one of {', '.join(licences)}{found}"
+        raise SubmissionFault(Code.LICENCE_NOT_OPEN, f"{CARD}: {_other_kind(card) or detail}", [CARD])
     return named[0]
 
 
