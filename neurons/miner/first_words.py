@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from neurons.settings import MinerSettings
+from prompts.groups import Prompt
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.errors import SubmissionFault
@@ -23,8 +24,7 @@ _HASH = BlockHash("0x" + "0" * 64)
 class FirstWords:
     """One prompt as a model said it. Seconds are wall-clock."""
 
-    text: str
-    description: str
+    prompt: Prompt
     said: Spoken
     load_seconds: float
     late_after: float  # an answer to this prompt is late after so many seconds
@@ -48,7 +48,4 @@ def first_words(folder: Path, family: str, competition: Competition, settings: M
     except GuestTimedOut as late:
         seconds = limits.load_seconds if late.stage is GuestStage.LOAD else asked.seconds
         raise SubmissionFault(late.code, f"{late}, which is {seconds:g} s, on this machine") from late
-    prompt = group.prompts[0]
-    return FirstWords(
-        text=prompt.text, description=prompt.description, said=said, load_seconds=loaded - began, late_after=asked.seconds
-    )
+    return FirstWords(prompt=group.prompts[0], said=said, load_seconds=loaded - began, late_after=asked.seconds)

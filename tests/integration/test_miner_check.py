@@ -8,10 +8,14 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from neurons.localnet.network import COMPETITION
 from scoring.errors import EXPLANATIONS, Code
+from scoring.report import Gate
+from scoring.scores.reasons import GATES
 from scoring.synthesis.vits import tiny as tiny_vits
 from tests.builders import espeak_voices
 from tests.builders.command_line import voice
@@ -21,6 +25,14 @@ from tests.builders.command_line import voice
 def folders(tmp_path: Path) -> dict[str, Path]:
     """The demo's espeak voices."""
     return espeak_voices.build(tmp_path / "models")
+
+
+def write_vits(folder: Path, vocab: bytes) -> None:
+    """A folder that passes for a VITS until it is loaded."""
+    save_file({"a": np.zeros(3, np.float32)}, folder / "model.safetensors")
+    files = {"config.json": b'{"model_type": "vits"}', "README.md": b"---\nlicense: mit\n---\n", "vocab.json": vocab}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
 
 
 def check(folder: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], Any]:
@@ -77,6 +89,15 @@ def test_people_read_lines(folders: dict[str, Path]) -> None:
     )
 
 
+def test_a_vocabulary_that_became_a_pointer(tmp_path: Path) -> None:
+    """As large files do that git pushes alone: it is told by name, before anything is loaded."""
+    write_vits(tmp_path, vocab=b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    document = json.loads(voice(tmp_path, "miner", "check", str(tmp_path), "--json").stdout)
+    (fault,) = document["faults"]
+    assert (fault["code"], fault["paths"]) == (Code.CONFIG_INVALID, ["vocab.json"])
+    assert "Git LFS pointer" in fault["detail"]
+
+
 def test_a_folder_of_links(folders: dict[str, Path], tmp_path: Path) -> None:
     """As the hub's own client keeps what it fetched: the sandbox would not follow them, and the miner reads how to copy it."""
     linked = tmp_path / "snapshot"
@@ -102,6 +123,22 @@ def test_first_words(folders: dict[str, Path], tmp_path: Path, family: str) -> N
         assert file.getframerate() == speech["rate"]
         assert file.getnframes() / file.getframerate() == pytest.approx(speech["duration"])
     assert 0.0 < speech["speak_seconds"] < speech["late_after"]
+
+
+def test_first_words_that_would_score_nothing(folders: dict[str, Path]) -> None:
+    """The folder is accepted; that its sound closes a gate is told before any round does. In the folder itself nothing is started."""
+    path = folders["clear"] / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"substitute": ["a"]}), encoding="utf-8")
+    asked = ("miner", "check", str(folders["clear"]), "--speak", "--competition", str(COMPETITION))
+    done = voice(folders["clear"].parent, *asked)
+    assert (done.returncode, done.stdout.splitlines()[-2:]) == (
+        0,
+        [f"This sample would score 0: {GATES[Gate.TOO_SHORT]}.", "A validator accepts this folder."],
+    )
+    inside = voice(folders["clear"], *asked)
+    assert (inside.returncode, inside.stdout) == (1, "")
+    assert "lies in the model's: run the command elsewhere, or set VOICE_DATA" in inside.stderr
+    assert not (folders["clear"] / ".voice").exists()
 
 
 def test_a_model_that_cannot_speak_says_why(folders: dict[str, Path]) -> None:

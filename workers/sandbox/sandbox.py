@@ -14,7 +14,7 @@ import structlog
 
 from scoring.audio.spoken import Spoken
 from scoring.competition import SubmissionLimits, SynthesisRules
-from scoring.errors import Code, InfrastructureFault
+from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.synthesis.synthesiser import Request
 from workers.sandbox import confinement
 from workers.sandbox.confinement import scratch
@@ -67,9 +67,14 @@ class Sandbox:
         `parts` is the folder of what is pinned for the family, where anything is.
 
         Raises SubmissionFault (LOAD_FAILED, MEMORY_EXCEEDED), InfrastructureFault (SANDBOX_UNAVAILABLE, LIBRARY_MISSING, HOST_TOO_SLOW,
-        WORKER_ERROR) and GuestTimedOut.
+        WORKER_ERROR), GuestTimedOut, and PlatformError(SETTING_INVALID) for a model whose folder holds the scratch folder.
         """
         model, pinned = model_dir.resolve(), parts.resolve() if parts else None
+        if self._root.resolve().is_relative_to(model):
+            raise PlatformError(
+                Code.SETTING_INVALID,
+                f"the guest's scratch folder {self._root} lies in the model's: run the command elsewhere, or set VOICE_DATA",
+            )
         with scratch(self._root.resolve()) as place:
             walls = confinement.for_model([path for path in (model, pinned) if path], place, seconds, limits, rules)
             try:

@@ -2,7 +2,7 @@
 
 import wave
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ from neurons.cli.output import plain, prints_aside, stages
 from neurons.settings import MinerSettings
 from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError, SubmissionFault
+from scoring.report import Gate
 
 if TYPE_CHECKING:
     from neurons.miner.first_words import FirstWords
@@ -39,25 +40,38 @@ def check(
     rules = load(settings.competition).version[-1]
     found, faults = look_into_folder(folder, rules)
     words: FirstWords | None = None
+    gate: Gate | None = None
     if speak and found is not None:
         try:
-            words = _speak(folder, found.family, rules, settings)
+            words, gate = _speak(folder, found.family, rules, settings)
         except SubmissionFault as fault:
             faults = (fault,)
     if words is not None and words.said.failure is not None:
         faults = (SubmissionFault(Code.GENERATION_FAILED, f"{words.said.failure}: {words.said.reason}"),)
     if words is not None and out is not None:
         write_wav(out, words.said)
-    answer(as_json, _document(found, faults, words), lambda: _show(found, faults, words))
+    spoken = None if words is None else SpokenPrompt(words, gate)
+    answer(as_json, _document(found, faults, spoken), lambda: _show(found, faults, spoken))
     if faults:
         raise typer.Exit(1)
 
 
-def _speak(folder: Path, family: str, rules: Competition, settings: MinerSettings) -> "FirstWords":
+@dataclass(frozen=True, slots=True)
+class SpokenPrompt:
+    """A model's first words, and the gate that they would close; None: they would be judged."""
+
+    words: "FirstWords"
+    gate: Gate | None
+
+
+def _speak(folder: Path, family: str, rules: Competition, settings: MinerSettings) -> "tuple[FirstWords, Gate | None]":
     with prints_aside(), stages() as progress:
         from neurons.miner.first_words import first_words
+        from scoring.judges.integrity import examine
 
-        return first_words(folder, family, rules, settings, progress)
+        words = first_words(folder, family, rules, settings, progress)
+        found = examine(words.prompt, words.said, rules.limits)
+    return words, found if isinstance(found, Gate) else None
 
 
 def write_wav(file: Path, said: "Spoken") -> None:
@@ -72,13 +86,13 @@ def write_wav(file: Path, said: "Spoken") -> None:
         raise PlatformError(Code.ARGUMENT_INVALID, f"--out {file} cannot be written: {exc.strerror}") from exc
 
 
-def _document(found: "CheckedModel | None", faults: Sequence[SubmissionFault], words: "FirstWords | None") -> dict[str, Any]:
+def _document(found: "CheckedModel | None", faults: Sequence[SubmissionFault], spoken: SpokenPrompt | None) -> dict[str, Any]:
     """Everything, as plain JSON data."""
     return {
         "accepted": not faults,
         "faults": [_finding(fault) for fault in faults],
         "model": None if found is None else asdict(found),
-        "speech": None if words is None else _sentence(words),
+        "speech": None if spoken is None else _sentence(spoken),
     }
 
 
@@ -93,22 +107,22 @@ def _finding(fault: SubmissionFault) -> dict[str, Any]:
     }
 
 
-def _sentence(words: "FirstWords") -> dict[str, Any]:
-    said = words.said
+def _sentence(spoken: SpokenPrompt) -> dict[str, Any]:
+    words, said = spoken.words, spoken.words.said
     return {
-        "text": words.text,
-        "description": words.description,
+        "text": words.prompt.text,
+        "description": words.prompt.description,
         "load_seconds": words.load_seconds,
         "speak_seconds": said.seconds,
         "late_after": words.late_after,
         "duration": said.duration,
         "rate": said.rate,
-        "gate": said.failure,
+        "gate": spoken.gate,
         "reason": said.reason,
     }
 
 
-def _show(found: "CheckedModel | None", faults: Sequence[SubmissionFault], words: "FirstWords | None") -> None:
+def _show(found: "CheckedModel | None", faults: Sequence[SubmissionFault], spoken: SpokenPrompt | None) -> None:
     console, table = Console(soft_wrap=True, highlight=False), Table("", "", show_header=False, box=None)
     if found is not None:
         for name, value in (
@@ -119,18 +133,26 @@ def _show(found: "CheckedModel | None", faults: Sequence[SubmissionFault], words
         ):
             table.add_row(name, value)
         console.print(table)
-    if words is not None:
-        said = words.said
-        console.print(Text(f"“{plain(words.text)}” {plain(words.description)}".strip()))
-        console.print(
-            f"loaded in {words.load_seconds:.1f} s, spoken in {said.seconds:.2f} s (late after {words.late_after:g} s): "
-            f"{said.duration:.2f} s of sound at {said.rate} Hz"
-        )
+    if spoken is not None:
+        _show_words(console, spoken)
     for fault in faults:
         console.print(Text.assemble((f"{fault.code} {fault.code.slug}", "bold red"), f"  {plain(fault.told)}"))
     if faults:
         console.print("A validator refuses this folder.")
-    elif words is None:
+    elif spoken is None:
         console.print("A validator accepts these files. Add --speak to see whether the model loads and speaks.")
     else:
         console.print("A validator accepts this folder.")
+
+
+def _show_words(console: Console, spoken: SpokenPrompt) -> None:
+    from scoring.scores.reasons import GATES
+
+    words, said = spoken.words, spoken.words.said
+    console.print(Text(f"“{plain(words.prompt.text)}” {plain(words.prompt.description)}".strip()))
+    console.print(
+        f"loaded in {words.load_seconds:.1f} s, spoken in {said.seconds:.2f} s (late after {words.late_after:g} s): "
+        f"{said.duration:.2f} s of sound at {said.rate} Hz"
+    )
+    if spoken.gate is not None and said.failure is None:
+        console.print(f"This sample would score 0: {GATES[spoken.gate]}.")
