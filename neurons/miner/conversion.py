@@ -48,8 +48,12 @@ def convert(source: Path, target: Path, family: str, licence: str) -> None:
         raise PlatformError(
             Code.ARGUMENT_INVALID, f"--licence {licence[:60]}: name it as the model hub does, for example cc0-1.0."
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".converting-") as made:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        place = tempfile.TemporaryDirectory(dir=target.parent, prefix=".converting-")
+    except OSError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{target} cannot be written: {exc.strerror}") from exc
+    with place as made:
         weights = _unpickled(source, Path(made)) if source.suffix in PICKLED else source
         room = Path(made) / "model"
         room.mkdir()

@@ -8,6 +8,7 @@ import json
 import math
 import pickle
 import re
+import struct
 import zipfile
 from collections.abc import Mapping
 from itertools import pairwise
@@ -104,7 +105,10 @@ def _load(source: Path) -> object:
         if _NO_MEMORY in str(exc):
             raise MemoryError from exc
         raise _refused("it is no checkpoint of tensors alone") from exc
-    except (EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OSError, ImportError) as exc:
+    except (
+        *(EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OSError, ImportError),
+        struct.error,
+    ) as exc:
         raise _refused("it is no checkpoint of tensors alone") from exc
 
 

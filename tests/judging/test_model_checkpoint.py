@@ -78,6 +78,7 @@ def test_the_order_of_names_changes_no_byte(tmp_path: Path) -> None:
         pytest.param(pickle.dumps(RunsCode(), protocol=2), "asks for posix.system, which is code", id="a plain pickle of code"),
         pytest.param(folded({"weight": torch.zeros(1 << 22)}), "would unfold from", id="a zip bomb"),
         pytest.param(b"", "no checkpoint of tensors alone", id="nothing"),
+        pytest.param(b"junk", "no checkpoint of tensors alone", id="a number cut short"),
         pytest.param(b"\x80\x02}.", "no checkpoint of tensors alone", id="an empty mapping, pickled plainly"),
         pytest.param(bytes(1 << 16), "no checkpoint of tensors alone", id="zeros"),
         pytest.param(b"PK\x03\x04" * 100, "no checkpoint of tensors alone", id="a torn archive"),

@@ -201,6 +201,7 @@ def test_what_cannot_be_asked_for(tmp_path: Path, joe: Path) -> None:
     for source, target, family, licence, why in (
         (joe, "new", "espeak", "mit", "nothing is converted for the family espeak; there are .*vits"),
         (joe, "", "vits", "mit", "is there already"),
+        (joe, "lonely.onnx/new", "vits", "mit", "cannot be written: "),
         (joe, "new", "vits", "my own", "name it as the model hub does"),
         (tmp_path / "nowhere.onnx", "new", "vits", "mit", "There is no"),
         (lonely, "new", "vits", "mit", r"description of the voice is missing: .*lonely\.onnx\.json"),
