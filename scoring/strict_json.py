@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import NoReturn
 
 MAX_BYTES = 1 << 20
@@ -22,6 +23,17 @@ def read_object(raw: bytes, max_bytes: int = MAX_BYTES) -> dict[str, object]:
         raise ValueError("it is not an object")
     _check_depth(value, 1)
     return value
+
+
+def read_file(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, object]:
+    """The JSON object in a file; raises ValueError that names the file, also where there is none."""
+    try:
+        with path.open("rb") as file:
+            return read_object(file.read(max_bytes + 1), max_bytes)
+    except FileNotFoundError as exc:
+        raise ValueError(f"there is no {path.name}") from exc
+    except ValueError as exc:
+        raise ValueError(f"{path.name}: {exc}") from exc
 
 
 def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -49,8 +49,5 @@ def read_settings(model_dir: Path, manifest: Path) -> Mapping[str, float]:
     """
     settings = _SETTINGS.validate_python(tomllib.loads(manifest.read_text(encoding="utf-8"))["settings"])
     path = model_dir / FILE
-    try:
-        found = strict_json.read_object(path.read_bytes()) if path.is_file() else {}
-    except ValueError as exc:
-        raise ValueError(f"{FILE}: {exc}") from exc
+    found = strict_json.read_file(path) if path.is_file() else {}
     return {key: setting.read(key, found[key]) if key in found else setting.default for key, setting in settings.items()}

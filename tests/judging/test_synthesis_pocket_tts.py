@@ -247,6 +247,11 @@ def change_json(path: Path, **fields: object) -> None:
             "temperature is 9.0; it may be 0 to 1.5",
             id="a setting out of range",
         ),
+        pytest.param(
+            lambda copy: (copy / "tokenizer_config.json").write_text("[]", encoding="utf-8"),
+            "tokenizer_config.json: it is not an object",
+            id="no settings of a tokenizer",
+        ),
     ],
 )
 def test_what_does_not_load(copy: Path, parts: Path, change: Callable[[Path], None], why: str) -> None:

@@ -171,7 +171,7 @@ def _codec(folder: Path) -> PocketTTSAudioTokenizerModel:
 
 def _config(model_dir: Path, codec: PocketTTSAudioTokenizerConfig) -> PocketTTSConfig:
     """The repository's sizes; every other key of its config.json is passed over."""
-    raw = strict_json.read_object((model_dir / "config.json").read_bytes())
+    raw = strict_json.read_file(model_dir / "config.json")
     sizes: dict[str, Any] = {key: value for key, value in raw.items() if key in _SIZES}
     config = PocketTTSConfig(**sizes)
     rope: Any = config.rope_parameters
@@ -226,7 +226,7 @@ def _tokenizer(path: Path) -> Tokenizer:
 
 def _marks_voice(model_dir: Path) -> bool:
     """Whether the model was trained with a mark before the voice: its tokenizer's settings then name one, as transformers has it."""
-    found = strict_json.read_object((model_dir / "tokenizer_config.json").read_bytes())
+    found = strict_json.read_file(model_dir / "tokenizer_config.json")
     places = [found, *(found.get(key) for key in ("extra_special_tokens", "model_specific_special_tokens"))]
     return any(isinstance(place, dict) and place.get("audio_prompt_bos_token") is not None for place in places)
 

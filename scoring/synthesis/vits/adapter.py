@@ -79,7 +79,7 @@ def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Vit
     torch.use_deterministic_algorithms(True)
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # tensors that never speak need not be there
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    raw = strict_json.read_object((model_dir / "config.json").read_bytes())
+    raw = strict_json.read_file(model_dir / "config.json")
     sizes: dict[str, Any] = {key: value for key, value in raw.items() if key in _READ}
     config = VitsConfig(**sizes)
     check_settings(config)

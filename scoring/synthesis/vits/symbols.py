@@ -57,7 +57,7 @@ def read_symbols(folder: Path, table: VoiceTable, most: int) -> Symbols:
     `most` is the number of symbols that the network has.
     """
     numbers = _numbers(folder, most)
-    settings = _read(folder, SETTINGS) if (folder / SETTINGS).exists() else {}
+    settings = strict_json.read_file(folder / SETTINGS) if (folder / SETTINGS).exists() else {}
     flags = {name: settings.get(name, True) for name in _FLAGS}
     wrong = [name for name, value in flags.items() if not isinstance(value, bool)]
     if wrong:
@@ -78,20 +78,10 @@ def read_symbols(folder: Path, table: VoiceTable, most: int) -> Symbols:
 
 def _numbers(folder: Path, most: int) -> dict[str, int]:
     found: dict[str, int] = {}
-    for symbol, number in _read(folder, VOCABULARY).items():
+    for symbol, number in strict_json.read_file(folder / VOCABULARY).items():
         if type(number) is not int or not 0 <= number < most:
             raise ValueError(
                 f"{VOCABULARY} gives {symbol[:40]!r} the number {str(number)[:40]}; config.json has vocab_size {most}"
             )
         found[symbol] = number
     return found
-
-
-def _read(folder: Path, name: str) -> dict[str, object]:
-    try:
-        with (folder / name).open("rb") as file:
-            return strict_json.read_object(file.read(strict_json.MAX_BYTES + 1))
-    except FileNotFoundError as exc:
-        raise ValueError(f"there is no {name}") from exc
-    except ValueError as exc:
-        raise ValueError(f"{name}: {exc}") from exc

@@ -75,11 +75,8 @@ def read_table(folder: Path) -> VoiceTable:
     path = folder / NAME
     if not path.exists():
         return VoiceTable()
-    with path.open("rb") as file:
-        raw = file.read(strict_json.MAX_BYTES + 1)
+    raw = strict_json.read_file(path)
     try:
-        return VoiceTable.model_validate(strict_json.read_object(raw))
+        return VoiceTable.model_validate(raw)
     except ValidationError as exc:
         raise ValueError(f"{NAME}: {first_fault(exc, 'the file')}") from exc
-    except ValueError as exc:
-        raise ValueError(f"{NAME}: {exc}") from exc
