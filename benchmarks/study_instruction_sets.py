@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean, stdev
 
 from rich.console import Console
 from rich.table import Table
@@ -81,6 +83,29 @@ def largest(one: Numbers, other: Numbers) -> dict[str, float]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreDrift:
+    """The scores of all clips elsewhere against those here: how many moved at all, and their mean signed difference."""
+
+    clips: int
+    moved: int
+    largest: float
+    mean: float
+    stderr: float
+
+
+def drift(one: Numbers, other: Numbers) -> ScoreDrift:
+    """Compare the scores; `AuditRules.drift` must lie above their mean difference."""
+    by = [other[clip]["score"] - numbers["score"] for clip, numbers in one.items()]
+    return ScoreDrift(
+        clips=len(by),
+        moved=sum(each != 0.0 for each in by),
+        largest=max(map(abs, by)),
+        mean=fmean(by),
+        stderr=stdev(by) / len(by) ** 0.5,
+    )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -93,18 +118,24 @@ def main() -> None:
         print(json.dumps(judge(asked.clips)))  # noqa: T201
         return
     here = judge_elsewhere(asked.clips, {})
-    others = {name: largest(here, judge_elsewhere(asked.clips, switches)) for name, switches in SWITCHES.items()}
+    there = {name: judge_elsewhere(asked.clips, switches) for name, switches in SWITCHES.items()}
     if asked.emulate:
         emulator = shutil.which("qemu-x86_64")
         if emulator is None:
             parser.error("qemu-x86_64 is not installed (Debian: qemu-user)")
-        others[f"{asked.emulate}, emulated"] = largest(
-            here, judge_elsewhere(asked.clips, {}, (emulator, "-cpu", str(asked.emulate)))
-        )
+        there[f"{asked.emulate}, emulated"] = judge_elsewhere(asked.clips, {}, (emulator, "-cpu", str(asked.emulate)))
+    others = {name: largest(here, numbers) for name, numbers in there.items()}
+    scores = {name: drift(here, numbers) for name, numbers in there.items()}
     if asked.json:
-        print(json.dumps(others, indent=1))  # noqa: T201
+        found = {name: {"largest": others[name], "score": asdict(scores[name])} for name in there}
+        print(json.dumps(found, indent=1))  # noqa: T201
         return
     show(others, Console())
+    for name, found_there in scores.items():
+        Console().print(
+            f"{name}: the scores of {found_there.moved} of {found_there.clips} clips moved, by {found_there.largest:.4f} at most, "
+            f"and by {found_there.mean:+.5f} ± {found_there.stderr:.5f} on average."
+        )
 
 
 def show(others: Mapping[str, Mapping[str, float]], console: Console) -> None:

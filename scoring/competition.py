@@ -167,6 +167,39 @@ class SynthesisRules(StrictModel):
     dtype: Literal["float32"]
 
 
+class HardwareClass(StrictModel):
+    """Machines that give the same samples and the same numbers to the last digit, where their software is the same, too.
+
+    By what the processor says of itself: marketing names such as "AMD EPYC" stand for several generations.
+    """
+
+    cpus: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Za-z]+ \d+/\d+$")], ...], Field(min_length=1, strict=False)]
+    """Each a vendor, a family and a model, as `GenuineIntel 6/207`."""
+    vectors: str
+    """The widest vector instructions that torch uses there: `AVX2` or `AVX512`."""
+
+
+class AuditRules(StrictModel):
+    """What an audit forgives: to the last digit between machines of one listed class, else within a tolerance, and no drift."""
+
+    drift: Annotated[float, Field(ge=0.0, lt=1.0)]
+    """An honest worker's mean deviation is at most this, in units of the score, whatever its hardware."""
+    false_alarms: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """Bound on the chance that an honest worker is ever accused of drift."""
+    classes: Annotated[tuple[HardwareClass, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _lists_each_once(self) -> Self:
+        listed = [(cpu, each.vectors) for each in self.classes for cpu in each.cpus]
+        if len(set(listed)) < len(listed):
+            raise ValueError("a processor stands in one class")
+        return self
+
+    def class_of(self, cpu: str, vectors: str) -> int | None:
+        """The place of the class that lists a processor with its vector instructions; None where none does."""
+        return next((n for n, each in enumerate(self.classes) if cpu in each.cpus and vectors == each.vectors), None)
+
+
 class Competition(StrictModel):
     """One version of the rules, in force from `from_round` on."""
 
@@ -179,6 +212,7 @@ class Competition(StrictModel):
     shares: ShareRules
     limits: SubmissionLimits
     synthesis: SynthesisRules
+    audits: AuditRules
     factors: Mapping[Annotated[Factor, Field(strict=False)], Share]
     parts: Mapping[str, PinnedParts] = {}
     """By family: what it needs beside a repository's files."""

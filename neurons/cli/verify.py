@@ -154,6 +154,7 @@ def _print_json(case: "Case", digest: str, level: int, notes: Sequence[str], out
         "differences": [asdict(row) for row in outcome.differences],
         "not_comparable": [asdict(row) for row in outcome.not_comparable],
         "notes": [*notes, *outcome.notes],
+        "deviation": None if outcome.deviation is None else asdict(outcome.deviation),
     }
     typer.echo(json.dumps(report))
 

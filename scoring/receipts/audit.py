@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from prompts.groups import Group
-from scoring.competition import Competition
+from scoring.competition import AuditRules, Competition
 from scoring.receipts.certificate import CertificateInvalid, Trust
 from scoring.receipts.receipt import DOMAIN, Signed, Statement, canonical, prompts_hash
 from scoring.report import EvaluationReport, Gate, SampleReport
@@ -17,6 +17,8 @@ from scoring.types import MICRO, Micro
 
 SILENT = frozenset({Gate.GENERATION_FAILED, Gate.TIMEOUT, Gate.NOT_FINITE, Gate.EMPTY})
 """Gates that may close without a sound to keep."""
+_CPU, _VECTORS, _NAME = 1, 2, 7
+"""Places in a machine's description, as `workers.evaluation.hardware` writes it."""
 SAMPLE_TOLERANCE = Micro(100_000)
 """On hardware of another class the last digits of a sound and of a network's output differ, and a threshold may then fall the other
 way: one word of twelve heard otherwise, or one attribute a level off, moves a sample's score by some .02 to .09. Other words or another
@@ -157,15 +159,33 @@ def exact(claimed: EvaluationReport, found: EvaluationReport) -> list[Difference
     return rows
 
 
+def same_class(one: str, other: str, rules: AuditRules) -> bool:
+    """Whether two machines, as receipts describe them, compute alike to the last digit.
+
+    They do where the rules list both processors in one class, and system, libraries, threads and GPU are the same. A worker's own word
+    for its class counts for nothing; what it says of its processor only decides whether it is compared exactly, or for drift.
+    """
+    parts = [text.split(", ") for text in (one, other)]
+    if any(len(part) <= _NAME for part in parts):
+        return False
+    classes = [rules.class_of(part[_CPU], part[_VECTORS]) for part in parts]
+    rest = [part[:_CPU] + part[_VECTORS:_NAME] for part in parts]
+    return classes[0] is not None and classes[0] == classes[1] and rest[0] == rest[1]
+
+
 def near(claimed: EvaluationReport, found: EvaluationReport) -> list[Difference]:
     """Scores of samples, and of the evaluation, that lie further apart than the tolerance: for other hardware."""
     rows = [
         _far(f"{mine.prompt_id}: score", mine.score, theirs.score, SAMPLE_TOLERANCE)
         for mine, theirs in zip(claimed.samples, found.samples, strict=True)
     ]
-    of_mean = Micro(round(SAMPLE_TOLERANCE / math.sqrt(len(rows))))
-    rows.append(_far("score", claimed.score, found.score, of_mean))
+    rows.append(_far("score", claimed.score, found.score, mean_tolerance(len(rows))))
     return [row for row in rows if row is not None]
+
+
+def mean_tolerance(samples: int) -> Micro:
+    """The tolerance of a mean over so many samples."""
+    return Micro(round(SAMPLE_TOLERANCE / math.sqrt(samples)))
 
 
 def _far(what: str, claimed: Micro, found: Micro, tolerance: Micro) -> Difference | None:

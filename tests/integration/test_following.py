@@ -22,7 +22,7 @@ from neurons.validator import certification
 from neurons.validator.daemon import ValidatorIdentity
 from neurons.validator.evidence import RemoteEvidence
 from neurons.validator.follow import daemon
-from neurons.validator.follow.audit import NotTried, Verify, audit_next
+from neurons.validator.follow.audit import NotTried, Verify, audit_next, distrusted
 from neurons.validator.follow.follower import Follower
 from neurons.validator.follow.ledger_source import RemoteLedger
 from neurons.validator.weights.setter import Terms
@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 
 Start = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 SCHEDULE = load()
-HOLDS = {"holds": True, "differences": [], "not_comparable": []}
+RULES = SCHEDULE.version[-1].audits
+HOLDS = {"holds": True, "differences": [], "not_comparable": [], "deviation": None}
 DIFFERS = {"holds": False, "differences": [{"what": "single-00: wer", "claimed": "0.05", "found": "0.9"}], "not_comparable": []}
 
 
@@ -193,7 +194,7 @@ async def test_what_it_draws_is_fetched_and_judged_again(bed: Bed, tmp_path: Pat
     await drawn(bed, tmp_path)
     asked: list[tuple[bytes, int]] = []
     verify = scripted(HOLDS, asked)
-    done = [await audit_next(bed.audits, bed.api, verify) for _ in range(3)]
+    done = [await audit_next(bed.audits, bed.api, verify, RULES) for _ in range(3)]
     assert {item and item.entrant for item in done} == {"h2@100", "h3@101", None}
     assert {content for content, _ in asked} == {await bed.api.receipt(item.receipt_hash) for item in done if item is not None}
     assert await bed.audits.outcomes() == {AuditOutcome.HOLDS: 2}
@@ -204,7 +205,7 @@ async def test_a_worker_found_out_is_believed_no_more(bed: Bed, tmp_path: Path) 
     """From the next round on its receipts are absent, and both are said; what was folded before stays."""
     follower = await drawn(bed, tmp_path)
     with capture_logs() as logs:
-        await audit_next(bed.audits, bed.api, scripted(DIFFERS, []))
+        await audit_next(bed.audits, bed.api, scripted(DIFFERS, []), RULES)
     service = bed.stack.worker.certificate.service
     assert [(line["service"], line["what"]) for line in logs if "distrusted" in line["event"]] == [(service, "single-00: wer")]
     (number,) = await play(bed.stack)
@@ -215,13 +216,38 @@ async def test_a_worker_found_out_is_believed_no_more(bed: Bed, tmp_path: Path) 
     assert all(service in why for why in after.inputs.distrusted.values())
 
 
+async def test_a_worker_whose_scores_drift_is_believed_no_more(bed: Bed, tmp_path: Path) -> None:
+    """Each receipt holds, and each score lies .98 of the tolerance above what was found: one audit of many accuses it, and is said."""
+    shifted = {**HOLDS, "deviation": {"by": 16_333, "tolerance": 16_667}}
+    follower = bed.made(rate=1.0)
+    said: list[Mapping[str, Any]] = []
+    while not said:
+        await play(bed.stack)
+        path = StoreLayout(tmp_path).audio("ab" * 32)
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(path.write_bytes, b"fLaC")
+        assert await bed.follow(follower) == []
+        with capture_logs() as logs:
+            while await audit_next(bed.audits, bed.api, scripted(shifted, []), RULES) is not None:
+                pass
+        said = [line for line in logs if "drift" in line["event"]]
+    service, head = bed.stack.worker.certificate.service, await bed.ledger.head()
+    assert head is not None
+    assert [(line["service"], line["round"]) for line in said] == [(service, head.round)]
+    assert (await bed.audits.distrusted(), await distrusted(bed.audits, RULES)) == ({}, {service: head.round})
+    await play(bed.stack)
+    await bed.follow(follower)
+    after = await bed.ledger.head()
+    assert after is not None and (after.inputs.counted, len(after.inputs.distrusted)) == ({}, 2)
+
+
 async def test_an_audit_counts_from_its_round_on_also_after_a_reset(bed: Bed, tmp_path: Path) -> None:
     """Rounds before it are folded again as they were; the audited one, and those after it, without the worker that lied."""
     await play(bed.stack)
     await bed.follow()
     before = await bed.ledger.page()
     follower = await drawn(bed, tmp_path)
-    await audit_next(bed.audits, bed.api, scripted(DIFFERS, []))
+    await audit_next(bed.audits, bed.api, scripted(DIFFERS, []), RULES)
     assert await bed.audits.distrusted() == {bed.stack.worker.certificate.service: (await bed.ledger.page())[-1].round}
     await bed.ledger.reset(RoundNumber(0))
     await bed.follow(follower)
@@ -272,7 +298,7 @@ async def test_what_could_not_be_tried_is_held_against_nobody(
     if not keep:
         await asyncio.to_thread(StoreLayout(tmp_path).audio("ab" * 32).unlink)
     with capture_logs() as logs:
-        await audit_next(bed.audits, bed.api, scripted(answer, []))
+        await audit_next(bed.audits, bed.api, scripted(answer, []), RULES)
     assert [line["outcome"] for line in logs] == [outcome.value]
     assert (await bed.audits.outcomes(), await bed.audits.distrusted()) == ({AuditOutcome.DRAWN: 1, outcome: 1}, {})
 
@@ -281,7 +307,7 @@ async def test_a_round_that_is_drawn_again_draws_the_same(bed: Bed, tmp_path: Pa
     """A follower killed between drawing and folding leaves nothing twice, and forgets no finding."""
     follower = await drawn(bed, tmp_path)
     (entry,) = await bed.ledger.page()
-    await audit_next(bed.audits, bed.api, scripted(HOLDS, []))
+    await audit_next(bed.audits, bed.api, scripted(HOLDS, []), RULES)
     found = await RemoteEvidence(bed.api).of(entry.round)
     await follower.draw(entry, found)
     assert await bed.audits.outcomes() == {AuditOutcome.HOLDS: 1, AuditOutcome.DRAWN: 1}

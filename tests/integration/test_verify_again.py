@@ -20,16 +20,17 @@ from neurons.api_client.client import VoiceApi
 from neurons.localnet.network import COMPETITION
 from neurons.validator.follow.audit import audit, by_command
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition, load
+from scoring.competition import Competition, HardwareClass, load
 from scoring.errors import Code, PlatformError
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
 from scoring.receipts import receipt
-from scoring.receipts.audit import Difference
+from scoring.receipts.audit import Difference, mean_tolerance
 from scoring.receipts.certificate import revoke
+from scoring.receipts.drift import Deviation, accused_at
 from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject, prompts_hash
 from scoring.receipts.store import StoreLayout
-from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber
+from scoring.types import Block, BlockHash, Entrant, Hotkey, Micro, RoundNumber
 from tests.builders import espeak_voices
 from tests.builders.certificates import a_certificate
 from tests.builders.rules import asking
@@ -37,14 +38,14 @@ from voice_api.db.audits import Drawn
 from voice_api.db.states import AuditOutcome
 from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.hardware import describe_hardware
 from workers.evaluation.obtain import LocalModel
-from workers.evaluation.receipt_signer import describe_hardware
 from workers.evaluation.speech import judge_model
 from workers.evaluation.tools import Tools, open_tools
 from workers.sandbox.sandbox import GuestStage, GuestTimedOut
 from workers.verify.audio import check_audio
 from workers.verify.model import check_model
-from workers.verify.receipt import VerifyOutcome, open_case
+from workers.verify.receipt import MeanDeviation, VerifyOutcome, open_case
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 BLOCK_HASH = BlockHash("0x" + "5a" * 32)
@@ -83,6 +84,13 @@ class Bed:
         return document
 
 
+def listing_here(rules: Competition) -> Competition:
+    """The rules with this machine alone in their list of hardware."""
+    _, cpu, vectors, *_ = describe_hardware().split(", ")
+    here = HardwareClass(cpus=(cpu,), vectors=vectors)
+    return rules.model_copy(update={"audits": rules.audits.model_copy(update={"classes": (here,)})})
+
+
 def sign(document: Document) -> Signed:
     return receipt.sign(document, CertifiedKey(KEY, CERTIFICATE))
 
@@ -105,7 +113,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """One single, one counterfactual and one voice pair, spoken by the demo's clear voice and judged, all for real."""
     folder, threads = tmp_path_factory.mktemp("verify"), torch.get_num_threads()
     torch.set_num_threads(1)  # as workers and `voice verify` do: it is part of the hardware's description
-    rules = asking(load(COMPETITION).at(RoundNumber(0)))
+    rules = listing_here(asking(load(COMPETITION).at(RoundNumber(0))))
     made, means = espeak_voices.build(folder / "models"), open_tools("http://127.0.0.1:1", folder / "data")
     speech = judge_model(LocalModel(made["clear"], "espeak"), BLOCK_HASH, rules, means, NO_PROGRESS)
     prints = fingerprint(made["clear"], NO_PROGRESS)
@@ -283,6 +291,29 @@ def test_other_hardware_is_judged_within_a_tolerance(bed: Bed) -> None:
     assert any("abacus" in note for note in bed.model_again(drifted).notes)
     wrong = bed.edited(lambda d: d.update(other) or d["samples"][0].update(score=score + 300_000))
     assert rows(bed.model_again(wrong)) == ["g00.a: score"]
+
+
+@pytest.mark.parametrize(
+    ("level", "sample"), [pytest.param(2, None, id="all heard again"), pytest.param(3, "g00.a", id="one spoken")]
+)
+def test_real_audits_of_a_worker_that_shifts_its_scores_accuse_it_of_drift(bed: Bed, level: int, sample: str | None) -> None:
+    """It disguises its hardware and claims .98 of what is forgiven: each receipt holds, and the signed deviations tell on it."""
+    shift = int(0.98 * mean_tolerance(len(bed.document["samples"])))
+
+    def lie(document: Document) -> None:
+        document.update(hardware="abacus", score=document["score"] + shift)
+        for group in document["groups"]:
+            group[2] += shift
+        for each in document["samples"]:
+            each["score"] += shift
+
+    lied = bed.audio_again(bed.edited(lie), sample) if level == 2 else bed.model_again(bed.edited(lie), sample=sample)
+    assert lied.holds and lied.deviation is not None
+    judged = [each for each in bed.document["samples"] if sample is None or each["group"] == "g00"]
+    assert lied.deviation == MeanDeviation(Micro(shift), mean_tolerance(len(judged)))
+    if sample is None:
+        found = Deviation(Hotkey("5F"), lied.deviation.by, lied.deviation.tolerance)
+        assert accused_at([found] * 200, bed.rules.audits) is not None
 
 
 def rejection(bed: Bed, code: Code) -> Document:

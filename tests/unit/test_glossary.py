@@ -26,7 +26,7 @@ PACKAGES = (
 PLAIN = set(
     """
     ActorKind Ask Assignment Candidacy CarriedOver ChainConnection Circumstances Combine
-    CurrentJob Daemon DaemonOptions Database Depth Divergence Draw Drawn
+    CurrentJob Daemon DaemonOptions Database Depth Deviation Divergence Draw Drawn
     Due EarlierOwner End EntryOutline FileLine FirstWords Followed Form Gauges Grammar
     Hold Loss Made Mechanism NotTried NotYet NotYetPublic Operations
     Obstacle Outlook Pace Patience Phrases Pool Presence Provenance Rank

@@ -1,4 +1,4 @@
-"""What copying weights earns a validator, simulated, and the numbers in the guide."""
+"""Two small studies about validators: what copying weights earns, and how soon a lying worker is found; and their numbers in the guide."""
 
 import json
 from dataclasses import asdict
@@ -11,11 +11,14 @@ from typer.testing import CliRunner
 from neurons.cli.main import app
 from neurons.cli.scoring.simulate_validators import consensus
 from neurons.devchain.epoch import Voter, run
+from scoring.competition import load
+from scoring.studies.simulation.audits import HONEST, WORKERS, live
 from scoring.studies.simulation.copying import CASES, CopyCase, Row, copying
 from scoring.types import Uid, Weight
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "validator.md").read_text(encoding="utf-8")
+RULES = load().version[-1].audits
 OLD: Row = {Uid(1): Weight(0.7), Uid(2): Weight(0.3)}
 NEW: Row = {Uid(3): Weight(0.7), Uid(2): Weight(0.3)}
 
@@ -59,21 +62,49 @@ def test_without_memory_its_dividends_are_the_development_chains() -> None:
     assert found.ratio == pytest.approx(there[4] / there[0], abs=1e-4)
 
 
+@pytest.mark.parametrize(("worker", "honest"), [(worker, place < HONEST) for place, worker in enumerate(WORKERS[:6])])
+def test_liars_are_found_and_honest_workers_are_not(worker: Any, honest: bool) -> None:
+    """A small try: a liar at .98 of the tolerance within 200 audits, each time; an honest worker of any hardware in none of them."""
+    found = live(worker, 200, 40, 36, rules=RULES, seed=5, honest=honest)
+    assert (found.found.hits, found.found.runs) == (0 if honest else 40, 40)
+    assert honest or (found.late is not None and found.late < 40)
+
+
 def test_the_guide_says_what_was_measured() -> None:
-    """Every row, with its interval."""
+    """Every row of both studies, with its interval; the targets hold in what was run."""
     for row in measured("copying"):
         case = row["case"]
         wait = f"sealed, {case['period']} epochs" if case["period"] else "in the open"
         kept = f"{case['memory']:.0%}"
         assert f"| {wait} | {kept} | {row['ratio']:.3f} ({row['low']:.3f} – {row['high']:.3f}) |" in GUIDE
+    lives = measured("audits")
+    for row in lives:
+        share, waits = row["found"], [row["median"], row["late"]]
+        half, most = ("–" if value is None else f"{value:.0f}" for value in waits)
+        said = f"{share['share']:.3f} ({share['low']:.3f} – {share['high']:.3f})"
+        assert f"| {row['worker']} | {row['audits']} | {said} | {half} | {most} |" in GUIDE
+        assert share["runs"] >= 400
+    assert [row["worker"] for row in lives] == [worker.name for worker in WORKERS]
+    assert max(row["found"]["share"] for row in lives if row["honest"]) <= RULES.false_alarms
+    assert (
+        min(
+            row["found"]["share"]
+            for row in lives
+            if "0.98 of the tolerance" in row["worker"] and "one hotkey" not in row["worker"]
+        )
+        == 1.0
+    )
     assert [row["case"] for row in measured("copying")] == [asdict(case) for case in CASES]
 
 
-def test_it_is_told_to_people_and_machines(tmp_path: Path) -> None:
+def test_both_are_told_to_people_and_machines(tmp_path: Path) -> None:
     """The same numbers again for the same seed, also in a file."""
-    file, few = tmp_path / "copying.json", ["simulate", "copying", "--runs", "2", "--rounds", "12"]
-    machines = CliRunner().invoke(app, [*few, "--json", "--out", str(file)])
-    assert json.loads(machines.stdout) == json.loads(file.read_text(encoding="utf-8"))
-    rows = json.loads(machines.stdout)["rows"]
+    file = tmp_path / "audits.json"
+    small = ["simulate", "audits", "--runs", "3", "--life", "10", "--within", "30"]
+    machines = CliRunner().invoke(app, [*small, "--json", "--out", str(file)])
+    assert (machines.exit_code, json.loads(machines.stdout)) == (0, json.loads(file.read_text(encoding="utf-8")))
+    assert "honest, other hardware" in CliRunner().invoke(app, small).stdout
+    few = ["simulate", "copying", "--runs", "2", "--rounds", "12"]
+    rows = json.loads(CliRunner().invoke(app, [*few, "--json"]).stdout)["rows"]
     assert [row["ratio"] for row in rows if row["case"]["period"] == 0] == pytest.approx([1.0, 1.0])
     assert f"{rows[1]['ratio']:.3f}" in CliRunner().invoke(app, few).stdout

@@ -14,10 +14,10 @@ import pytest
 from bittensor.sp_core import Keypair
 
 from prompts.groups import Group, GroupKind
-from scoring.competition import Profile, load
+from scoring.competition import AuditRules, HardwareClass, Profile, load
 from scoring.errors import Code, PlatformError
 from scoring.receipts import receipt
-from scoring.receipts.audit import SAMPLE_TOLERANCE, near, part
+from scoring.receipts.audit import SAMPLE_TOLERANCE, near, part, same_class
 from scoring.receipts.certificate import Certificate, Trust, issue
 from scoring.receipts.receipt import Circumstances, Finding, ReceiptInvalid, Signed, Subject, prompts_hash
 from scoring.report import EvaluationReport, Factor, Gate
@@ -327,6 +327,36 @@ def test_near_on_other_hardware(by: int, places: list[str]) -> None:
     assert [row.what for row in near(moved, claimed)] == [row.what for row in near(claimed, moved)] == places
     share = round(SAMPLE_TOLERANCE / math.sqrt(len(claimed.samples)))
     assert [row.what for row in near(replace(claimed, score=Micro(claimed.score + share + 1)), claimed)] == ["score"]
+
+
+CLASSES = AuditRules(
+    drift=0.002,
+    false_alarms=0.01,
+    classes=(
+        HardwareClass(cpus=("AuthenticAMD 25/1", "AuthenticAMD 25/8"), vectors="AVX2"),
+        HardwareClass(cpus=("AuthenticAMD 25/17",), vectors="AVX512"),
+    ),
+)
+MACHINE = "x86_64 Linux, AuthenticAMD 25/1, AVX2, glibc 2.36, torch 2.9, threads 1, no GPU, AMD EPYC"
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        pytest.param(MACHINE, True, id="the same"),
+        pytest.param(MACHINE.replace("25/1", "25/8").replace("AMD EPYC", "Ryzen"), True, id="another of its class"),
+        pytest.param(MACHINE.replace("25/1", "25/17"), False, id="a generation of the same name"),
+        pytest.param(MACHINE.replace("25/1", "25/17").replace("AVX2", "AVX512"), False, id="another class"),
+        pytest.param(MACHINE.replace("AVX2", "DEFAULT"), False, id="other instructions"),
+        pytest.param(MACHINE.replace("torch 2.9", "torch 2.8"), False, id="another torch"),
+        pytest.param(MACHINE.replace("threads 1", "threads 2"), False, id="other threads"),
+        pytest.param("abacus", False, id="anything else"),
+    ],
+)
+def test_classes_of_hardware_are_those_that_the_rules_list(other: str, same: bool) -> None:
+    """By what the processor says of itself; a machine that no class lists is of none, not even of its own."""
+    assert same_class(MACHINE, other, CLASSES) == same_class(other, MACHINE, CLASSES) == same
+    assert not same_class(MACHINE, MACHINE, AuditRules(drift=0.002, false_alarms=0.01))
 
 
 def test_levels_stand_on_each_other(store: FolderStore) -> None:

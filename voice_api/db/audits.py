@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scoring.types import Entrant, Hotkey, RoundNumber
+from scoring.types import Entrant, Hotkey, Micro, RoundNumber
 from voice_api.db.database import Pool, read, sql
 from voice_api.db.states import AuditOutcome
 
@@ -20,6 +20,19 @@ class Drawn:
     host: str
     level: int
     """2: its audio is judged again; 3: its model speaks again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedScore:
+    """A score that was judged again and lay within the tolerance: by how much it was claimed above what was found."""
+
+    round: RoundNumber
+    entrant: Entrant
+    service: str
+    """The key that signed it."""
+    deviation: Micro
+    """Signed; in integers of 1e-6, as the tolerance."""
+    tolerance: Micro
 
 
 class Audits:
@@ -40,10 +53,24 @@ class Audits:
             row = await connection.fetchrow(sql("audits.next"), self._validator)
         return read(Drawn, row) if row else None
 
-    async def settle(self, receipt_hash: str, outcome: AuditOutcome, found: object) -> None:
-        """Write down what came of one; `found` is JSON that says why."""
+    async def settle(
+        self,
+        receipt_hash: str,
+        outcome: AuditOutcome,
+        found: object,
+        *,
+        deviation: Micro | None = None,
+        tolerance: Micro | None = None,
+    ) -> None:
+        """Write down what came of one; `found` is JSON that says why. Both numbers stand where a score was judged again."""
         async with self._pool.connection() as connection:
-            await connection.execute(sql("audits.settle"), self._validator, receipt_hash, outcome, found)
+            await connection.execute(sql("audits.settle"), self._validator, receipt_hash, outcome, found, deviation, tolerance)
+
+    async def deviations(self) -> tuple[AuditedScore, ...]:
+        """All scores that were judged again and held, in the order in which they were."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(sql("audits.deviations"), self._validator)
+        return tuple(read(AuditedScore, row) for row in rows)
 
     async def distrusted(self) -> Mapping[str, RoundNumber]:
         """Service keys that signed what does not hold, each with the first round in which it did."""

@@ -59,7 +59,7 @@ grant update (
 -- The validator: it opens and closes rounds, and appends to its ledger, which nobody can change.
 grant select on ledger, rolls, weight_attempts, audits to voice_validator;
 grant insert on rounds, rolls, ledger, weight_attempts, audits, events to voice_validator;
-grant update (outcome, found, audited_at) on audits to voice_validator;
+grant update (outcome, found, deviation, tolerance, audited_at) on audits to voice_validator;
 grant update (
     block, outcome, error, mechanism, reveal_round, applied_block, next_block, refusal, opens_in
 ) on weight_attempts to voice_validator;

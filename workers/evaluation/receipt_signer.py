@@ -1,12 +1,8 @@
 """The receipt of an evaluation: built from its finding and this machine, signed by the worker's certified key, kept with its audio."""
 
-import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import torch
 
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
@@ -18,8 +14,8 @@ from scoring.receipts.store import AudioStore
 from scoring.types import SubmissionId
 from voice_api.db.evaluations import Verdict
 from voice_api.db.states import VerdictState
+from workers.evaluation.hardware import describe_hardware
 
-_CPU = Path("/proc/cpuinfo")
 _TIME_TO_WRITE = timedelta(minutes=1)
 """A verdict reaches the database a little after it was signed; by then the certificate must still hold."""
 
@@ -76,32 +72,3 @@ class ReceiptSigner:
             check_time(self.signer.certificate, now + _TIME_TO_WRITE)
         except CertificateInvalid as exc:
             raise InfrastructureFault(Code.CERTIFICATE_EXPIRED, str(exc)) from exc
-
-
-def describe_hardware() -> str:
-    """The class of this machine: between two of the same class, speaking again gives the same samples.
-
-    Machine, CPU model, widest vector instructions, system and C library, torch and its threads, GPU if torch sees one.
-    """
-    libc, version = platform.libc_ver()
-    parts = [
-        f"{platform.machine()} {platform.system()}",
-        cpu_model(_CPU),
-        torch.backends.cpu.get_cpu_capability(),
-        f"{libc} {version}",
-        f"torch {torch.__version__}",
-        f"threads {torch.get_num_threads()}",
-    ]
-    if torch.cuda.is_available():
-        parts.append(torch.cuda.get_device_name())
-    return ", ".join(part.strip() for part in parts)
-
-
-def cpu_model(cpuinfo: Path) -> str:
-    """The first model name that the kernel tells; "unknown CPU" where it tells none."""
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return "unknown CPU"
-    names = [value.strip() for name, _, value in (line.partition(":") for line in lines) if name.strip() == "model name"]
-    return names[0] if names else "unknown CPU"

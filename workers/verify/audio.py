@@ -8,12 +8,13 @@ from scoring.audio.spoken import Spoken
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
 from scoring.judges.panel import Panel
-from scoring.receipts.audit import Difference, ReceiptPart, exact, near, part
+from scoring.receipts.audit import Difference, ReceiptPart, exact, mean_tolerance, near, part, same_class
 from scoring.receipts.store import AudioStore
 from scoring.report import EvaluationReport, SampleReport
+from scoring.types import Micro
+from workers.evaluation.hardware import describe_hardware
 from workers.evaluation.progress import Progress, Stage
-from workers.evaluation.receipt_signer import describe_hardware
-from workers.verify.receipt import Case, VerifyOutcome
+from workers.verify.receipt import Case, MeanDeviation, VerifyOutcome
 
 PanelOf = Callable[[Profile], Panel]
 """A profile's judges."""
@@ -51,14 +52,15 @@ def judge_again(
     if other:
         return VerifyOutcome(tuple(other), ("Levels 2 and 3 need the version that judged it.",))
     found = panel.judge(chosen.groups, spoken, case.competition, partial(progress, Stage.JUDGE))
+    deviation = MeanDeviation(Micro(chosen.report.score - found.score), mean_tolerance(len(found.samples)))
     if is_same_hardware(case):
-        return VerifyOutcome(tuple(exact(chosen.report, found)))
-    return VerifyOutcome(tuple(near(chosen.report, found)), (other_hardware(case),))
+        return VerifyOutcome(tuple(exact(chosen.report, found)), deviation=deviation)
+    return VerifyOutcome(tuple(near(chosen.report, found)), (other_hardware(case),), deviation=deviation)
 
 
 def is_same_hardware(case: Case) -> bool:
-    """Whether this machine is of the class that the receipt names."""
-    return case.statement.circumstances.hardware == describe_hardware()
+    """Whether the rules list this machine and the receipt's in one class, with the same software."""
+    return same_class(case.statement.circumstances.hardware, describe_hardware(), case.competition.audits)
 
 
 def other_hardware(case: Case) -> str:

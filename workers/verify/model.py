@@ -1,6 +1,7 @@
 """Level 3 of `voice verify`: the model speaks again inside the sandbox, or is rejected again."""
 
 import hashlib
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def _compare(case: Case, chosen: ReceiptPart, said: dict[str, Spoken], tools: To
     if not is_same_hardware(case):
         own = {sample.prompt_id: said[sample.prompt_id] for sample in chosen.report.samples}
         found = judge_again(case, chosen, own, tools.panel, progress)
-        return VerifyOutcome(notes=found.notes, not_comparable=found.differences) if late else found
+        return replace(found, differences=(), not_comparable=found.differences, deviation=None) if late else found
     rows = [(sample, row) for sample in chosen.report.samples for row in _other_sound(sample, said[sample.prompt_id])]
     return VerifyOutcome(
         tuple(row for sample, row in rows if sample.prompt_id not in late),

@@ -22,7 +22,15 @@ from scoring.receipts.receipt import ReceiptInvalid, Signed, Statement
 from scoring.receipts.store import AudioStore
 from scoring.report import EvaluationReport
 from scoring.scores import aggregate
-from scoring.types import RoundNumber
+from scoring.types import Micro, RoundNumber
+
+
+@dataclass(frozen=True, slots=True)
+class MeanDeviation:
+    """By how much a score was claimed above what was found, signed, and how much of it is forgiven; both in integers of 1e-6."""
+
+    by: Micro
+    tolerance: Micro
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ class VerifyOutcome:
     not_comparable: tuple[
         Difference, ...
     ] = ()  # what depends on the host, its load or the day: it says nothing against the receipt
+    deviation: MeanDeviation | None = None  # of what was judged again, where something was
 
     @property
     def holds(self) -> bool:
@@ -43,7 +52,10 @@ class VerifyOutcome:
     def __add__(self, other: "VerifyOutcome") -> "VerifyOutcome":
         """Both findings."""
         return VerifyOutcome(
-            self.differences + other.differences, self.notes + other.notes, self.not_comparable + other.not_comparable
+            self.differences + other.differences,
+            self.notes + other.notes,
+            self.not_comparable + other.not_comparable,
+            other.deviation or self.deviation,
         )
 
 

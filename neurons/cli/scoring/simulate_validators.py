@@ -1,4 +1,4 @@
-"""`voice simulate copying`: what validators earn by copying weights."""
+"""`voice simulate copying` and `voice simulate audits`: what validators earn by copying weights, and how soon a lying worker is found."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from rich.table import Table
 from neurons.cli.scoring.simulate import AsJson, Rules, Seed, bars, rules_of
 
 if TYPE_CHECKING:
+    from scoring.studies.simulation.audits import AuditedLife
     from scoring.studies.simulation.copying import Copying, Row
     from scoring.types import Uid
 
@@ -46,6 +47,34 @@ def copying(
         ]
     found = [copied(case, played, consensus) for case in CASES]
     _answer([asdict(row) for row in found], seed, out, as_json=as_json, show=lambda: _show_copying(found))
+
+
+def audits(
+    runs: Annotated[int, typer.Option("--runs", min=2, max=10_000, help="Lives of each kind of worker.")] = 1000,
+    life: Annotated[int, typer.Option("--life", min=10, max=100_000, help="Audited evaluations of an honest worker.")] = 1000,
+    within: Annotated[int, typer.Option("--within", min=10, max=100_000, help="Audited evaluations of a liar.")] = 200,
+    seed: Seed = 1,
+    rules: Rules = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate workers that are audited: how soon a liar is found, and how often an honest one is accused."""
+    from scoring.studies.simulation.audits import WORKERS, lives
+
+    competition = rules_of(rules)
+    plan = competition.round
+    samples = plan.single + 2 * (plan.counterfactual + plan.voice)
+    with bars() as bar:
+        found = lives(
+            competition.audits,
+            samples,
+            runs=runs,
+            honest_audits=life,
+            audits=within,
+            seed=seed,
+            advance=bar("audited workers", len(WORKERS)),
+        )
+    _answer([asdict(row) for row in found], seed, out, as_json=as_json, show=lambda: _show_lives(found))
 
 
 def consensus(stakes: Sequence[int], rows: Sequence["Row"]) -> "tuple[Mapping[Uid, float], Mapping[Uid, float]]":
@@ -82,3 +111,12 @@ def _show_copying(found: "Sequence[Copying]") -> None:
     console.print(table)
     first = found[0]
     console.print(f"{first.runs} runs of {first.epochs} epochs; {first.changes:.1f} times a run the weights changed hands.")
+
+
+def _show_lives(found: "Sequence[AuditedLife]") -> None:
+    table = Table("worker", "audits", "accused (95 %)", "half after", "95 % after", box=None)
+    for row in found:
+        share = f"{row.found.share:.3f} ({row.found.low:.3f} – {row.found.high:.3f})"
+        waits = ["" if value is None else f"{value:.0f}" for value in (row.median, row.late)]
+        table.add_row(row.worker, str(row.audits), share, *waits)
+    Console().print(table)

@@ -5,7 +5,7 @@ import hashlib
 import json
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,12 +16,14 @@ import structlog
 
 from neurons.api_client.client import VoiceApi
 from scoring import strict_json
+from scoring.competition import AuditRules
 from scoring.errors import Code, PlatformError
 from scoring.receipts.certificate import Certificate
+from scoring.receipts.drift import Deviation, accused_at
 from scoring.receipts.receipt import MAX_BYTES
 from scoring.receipts.store import StoreLayout
-from scoring.types import BlockHash, Hotkey, entrant
-from voice_api.db.audits import Audits, Drawn
+from scoring.types import BlockHash, Hotkey, Micro, RoundNumber, entrant, parse_entrant
+from voice_api.db.audits import AuditedScore, Audits, Drawn
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.rounds import RoundEvidence
 from voice_api.db.states import AuditOutcome
@@ -48,6 +50,9 @@ class AuditFinding:
 
     outcome: AuditOutcome
     why: Sequence[Mapping[str, str]] = ()
+    deviation: Micro | None = None
+    """By how much the score was claimed above what was found, where it was judged again and held."""
+    tolerance: Micro | None = None
 
 
 def draw(me: Hotkey, closed_at: BlockHash, entry: LedgerEntry, found: RoundEvidence, rate: float) -> Iterator[Drawn]:
@@ -93,13 +98,35 @@ async def audit(drawn: Drawn, api: VoiceApi, verify: Verify) -> AuditFinding:
     return judged(report)
 
 
-async def audit_next(audits: Audits, api: VoiceApi, verify: Verify) -> Drawn | None:
+def drifting(scores: Iterable[AuditedScore], rules: AuditRules) -> Mapping[str, RoundNumber]:
+    """The service keys whose scores, all within the tolerance, lie to one side; each with the round of the audit that accused it."""
+    by_key: dict[str, list[AuditedScore]] = {}
+    for score in scores:
+        by_key.setdefault(score.service, []).append(score)
+    places = {key: accused_at(map(_deviation, own), rules) for key, own in by_key.items()}
+    return {key: by_key[key][place].round for key, place in places.items() if place is not None}
+
+
+def _deviation(score: AuditedScore) -> Deviation:
+    return Deviation(parse_entrant(score.entrant)[0], score.deviation, score.tolerance)
+
+
+async def distrusted(audits: Audits, rules: AuditRules) -> Mapping[str, RoundNumber]:
+    """Service keys that count no more, each with the first round in which that holds: one receipt was false, or all drift."""
+    false, drift = await audits.distrusted(), drifting(await audits.deviations(), rules)
+    return {key: min(found[key] for found in (false, drift) if key in found) for key in {*false, *drift}}
+
+
+async def audit_next(audits: Audits, api: VoiceApi, verify: Verify, rules: AuditRules) -> Drawn | None:
     """Judge the oldest drawn evaluation again, and record the finding; None where none waits."""
     drawn = await audits.next()
     if drawn is None:
         return None
     found = await audit(drawn, api, verify)
-    await audits.settle(drawn.receipt_hash, found.outcome, list(found.why))
+    before = drifting(await audits.deviations(), rules)
+    await audits.settle(drawn.receipt_hash, found.outcome, list(found.why), deviation=found.deviation, tolerance=found.tolerance)
+    for service in set(drifting(await audits.deviations(), rules)) - set(before):
+        log.error("worker distrusted: its scores drift", round=drawn.round, service=service, host=drawn.host)
     said = log.bind(round=drawn.round, entrant=drawn.entrant, receipt=drawn.receipt_hash, host=drawn.host, level=drawn.level)
     if found.outcome is AuditOutcome.DIFFERS:
         first = found.why[0]
@@ -119,7 +146,12 @@ def judged(report: Mapping[str, Any]) -> AuditFinding:
     if report["not_comparable"] and not rows:
         return AuditFinding(AuditOutcome.FAILED, report["not_comparable"])
     if report["holds"]:
-        return AuditFinding(AuditOutcome.HOLDS)
+        score = report["deviation"]
+        return (
+            AuditFinding(AuditOutcome.HOLDS)
+            if score is None
+            else AuditFinding(AuditOutcome.HOLDS, deviation=Micro(score["by"]), tolerance=Micro(score["tolerance"]))
+        )
     if any(_is_ours(row) for row in rows):
         return AuditFinding(AuditOutcome.FAILED, rows)
     return AuditFinding(AuditOutcome.DIFFERS, rows)

@@ -19,6 +19,7 @@ from neurons.validator.follow.audit import Verify, audit_next, by_command
 from neurons.validator.follow.follower import Follower
 from neurons.validator.follow.ledger_source import RemoteLedger
 from neurons.validator.weights.setter import Opening, Terms, WeightSetter
+from scoring.competition import AuditRules
 from scoring.errors import Code, PlatformError
 from voice_api.db.audits import Audits
 from voice_api.db.database import connect
@@ -84,7 +85,8 @@ async def serve(
                 opening, ledger, Weights(database, me), Submissions(database), terms, behind=lambda: follower.behind
             )
             folding = _fold(follower, terms, stop=stop, ticks=ticks, gauges=gauges, folded=weights.wake)
-            auditing = _audit(audits, api, by_command(followed.competition), pause=terms.pause, stop=stop, gauges=gauges)
+            rules = terms.schedule.version[-1].audits
+            auditing = _audit(audits, api, by_command(followed.competition), rules, pause=terms.pause, stop=stop, gauges=gauges)
             await together(folding, weights.run(stop), unless_stopped(stop, auditing))
     finally:
         await database.close()
@@ -108,12 +110,14 @@ async def _fold(
             await stop.wait(terms.pause)
 
 
-async def _audit(audits: Audits, api: VoiceApi, verify: Verify, *, pause: timedelta, stop: Shutdown, gauges: Gauges) -> None:
+async def _audit(
+    audits: Audits, api: VoiceApi, verify: Verify, rules: AuditRules, *, pause: timedelta, stop: Shutdown, gauges: Gauges
+) -> None:
     """Judge drawn evaluations again, one after the other."""
     while not stop.requested:
         busy = None
         try:
-            busy = await audit_next(audits, api, verify)
+            busy = await audit_next(audits, api, verify, rules)
             for outcome, count in (await audits.outcomes()).items():
                 gauges.audits.labels(outcome.value).set(count)
         except (DatabaseUnavailable, ApiUnavailable) as outage:

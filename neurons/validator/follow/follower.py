@@ -8,7 +8,7 @@ from neurons.api_client.client import ApiUnavailable
 from neurons.chain.adapter import Chain
 from neurons.validator.daemon import ValidatorIdentity
 from neurons.validator.evidence import Evidence
-from neurons.validator.follow.audit import draw
+from neurons.validator.follow.audit import distrusted, draw
 from neurons.validator.follow.diff import diff
 from neurons.validator.follow.ledger_source import LedgerSource, OwnLedger
 from neurons.validator.ledger import fold_round, log_entry
@@ -75,7 +75,7 @@ class Follower:
 
         Rounds before the audited one are folded again as they were: what a worker signed then was not judged again.
         """
-        found_out = await self._audits.distrusted()
+        found_out = await distrusted(self._audits, schedule.at(found.round.round).audits)
         liars = frozenset(service for service, since in found_out.items() if since <= found.round.round)
         believed = replace(trusted, revoked=trusted.revoked | liars)
         seed = await self._chain.block_hash(found.round.start_block)

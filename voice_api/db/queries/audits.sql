@@ -14,7 +14,14 @@ limit 1;
 
 -- name: settle
 -- What came of one.
-update audits set outcome = $3, found = $4, audited_at = now() where validator = $1 and receipt_hash = $2;
+update audits set outcome = $3, found = $4, deviation = $5, tolerance = $6, audited_at = now()
+where validator = $1 and receipt_hash = $2;
+
+-- name: deviations
+-- Scores that were judged again and held, in the order in which they were.
+select round, entrant, service, deviation, tolerance from audits
+where validator = $1 and outcome = 'holds' and deviation is not null
+order by audited_at, round, receipt_hash;
 
 -- name: distrusted
 -- Service keys that signed what does not hold, each with the first round in which it did.
