@@ -13,7 +13,7 @@ MOST_GROUPED = 15
 """Digits of a number with separators that is still read as one."""
 FIRST_YEAR, LAST_YEAR = 1000, 2099
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-NUMBER = r"(?<!\d)(?<!\d[.,])(?:[1-9]\d{0,2}(?: \d{3}){0,4} 000(?! ?\d)|\d++(?:[.,]\d++)*+|(?<![\w.])\.\d++)"
+NUMBER = r"(?<!\d)(?<!\d[.,])(?:[1-9]\d{0,2}(?: \d{3}){0,4} 000(?! ?\d)|\d++(?:[.,]\d++)*+|(?<![\w.])\.\d++(?:[.,]\d++)*+)"
 """Figures with whatever full stops and commas are between them, from their first on; plain spaces only before a group of '000', since
 nobody writes that by itself."""
 TIMES = {2: "double", 3: "triple"}
@@ -131,9 +131,9 @@ def _commas(parts: list[str]) -> Said:
 
 def _points(parts: list[str]) -> Said:
     """'1.2.3' is a version or an address. '1.000.000' is a million in Germany; '192.168.100.200' is an address."""
-    address = len(parts) == 4 and all(int(part[:9]) < 256 and (part == "0" or part[0] != "0") for part in parts)
+    address = len(parts) == 4 and all(part and int(part[:9]) < 256 and (part == "0" or part[0] != "0") for part in parts)
     thousands = not address and len(parts[0]) <= 3 and all(len(part) == 3 for part in parts[1:])
-    joined: list[Slots] = [_short(parts[0])]
+    joined: list[Slots] = [_short(parts[0])] if parts[0] else []
     for part in parts[1:]:
         joined += [either("point", "dot"), _short(part)]
     return say(*joined, sure=not thousands)
