@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from io import BytesIO
@@ -20,6 +18,7 @@ from neurons.validator.follow.ledger_source import OwnLedger
 from neurons.validator.follow.rebuild import Loss, loss
 from scoring.errors import Code
 from scoring.types import RoundNumber
+from tests.builders import command_line
 from tests.builders.addresses import BOB
 from tests.builders.ledger import a_ledger_entry, attempts_of
 from tests.integration.played import play
@@ -57,10 +56,8 @@ def voice(second: "ValidatorBed", stack: "ValidatorBed", database_url: str, tmp_
     }
 
     async def run(*arguments: str) -> tuple[int, str, str]:
-        command = (sys.executable, "-m", "neurons.cli", "validator", *arguments)
-        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE)
-        out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
+        ended = await asyncio.to_thread(command_line.voice, tmp_path, "validator", *arguments, **environment)
+        return ended.returncode, ended.stdout, ended.stderr
 
     return run
 

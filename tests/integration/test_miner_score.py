@@ -29,7 +29,7 @@ from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.report import EvaluationReport
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber
-from tests.builders import espeak_voices
+from tests.builders import command_line, espeak_voices
 from tests.builders.verdicts import NobodyBefore, self_certified
 from tests.builders.workers import a_claim
 from voice_api.db.evaluations import Verdict
@@ -61,13 +61,21 @@ class Place:
         newest = operations.blocks(self.chain, 10_000)
         return next(block.hash for block in newest if block.number == first)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of a command: hub, chain and rules."""
+        return {"HF_ENDPOINT": self.hub, "VOICE_DEVCHAIN": str(self.chain), "VOICE_COMPETITION": str(self.rules)}
+
+    def score_here(self, *arguments: str) -> command_line.Ended:
+        """Run `voice miner score` inside the test's process, which needs no interpreter and no imports for what fails at once."""
+        return command_line.voice(self.folder, "miner", "score", *arguments, "--network", "dev", **self.environment)
+
     def score(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `voice miner score` in another process, with nothing in its environment but hub, chain and rules."""
-        environment = {"HF_ENDPOINT": self.hub, "VOICE_DEVCHAIN": str(self.chain), "VOICE_COMPETITION": str(self.rules)}
+        """Run it in another process, with nothing else in its environment."""
         return subprocess.run(
             [sys.executable, "-m", "neurons.cli", "miner", "score", *arguments, "--network", "dev"],
             cwd=self.folder,
-            env={"PATH": os.defpath, **environment},
+            env={"PATH": os.defpath, **self.environment},
             capture_output=True,
             text=True,
             check=False,
@@ -181,7 +189,7 @@ def test_people_get_a_table_and_reasons(place: Place) -> None:
 )
 def test_what_cannot_be_scored_is_one_line(place: Place, arguments: str, code: Code, words: str) -> None:
     """With the code that a validator would record."""
-    done = place.score(*arguments.split())
+    done = place.score_here(*arguments.split())
     errors = [line for line in done.stderr.splitlines() if line.startswith("error ")]
     assert (done.returncode, done.stdout, len(errors)) == (1, "", 1)
     assert errors[0].startswith(f"error {code} ")

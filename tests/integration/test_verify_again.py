@@ -31,7 +31,7 @@ from scoring.receipts.drift import Deviation, accused_at
 from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject, prompts_hash
 from scoring.receipts.store import StoreLayout
 from scoring.types import Block, BlockHash, Entrant, Hotkey, Micro, RoundNumber
-from tests.builders import espeak_voices
+from tests.builders import command_line, espeak_voices
 from tests.builders.certificates import a_certificate
 from tests.builders.rules import asking
 from voice_api.db.audits import Drawn
@@ -143,6 +143,12 @@ def voice(bed: Bed, *arguments: str) -> tuple[int, Document, str]:
     return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
 
 
+def here(bed: Bed, *arguments: str) -> tuple[int, Document, str]:
+    """The same inside the test's process, for what needs none of its own."""
+    done = command_line.voice(bed.folder, "verify", *arguments, "--json", VOICE_DATA=str(bed.folder / "data"))
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+
+
 def receipt_file(bed: Bed) -> Path:
     return bed.folder / "store" / "receipts" / f"{receipt.digest(bed.document)}.json"
 
@@ -161,7 +167,7 @@ def test_one_digit_is_enough(bed: Bed, tmp_path: Path) -> None:
     text, wer = receipt_file(bed).read_text(encoding="utf-8"), bed.document["samples"][0]["metrics"]["p808"]
     copy = tmp_path / "copy.json"
     copy.write_text(text.replace(repr(wer), repr(wer + 0.001), 1), encoding="utf-8")
-    status, answer, _ = voice(bed, str(copy), "--store", str(bed.folder / "store"))
+    status, answer, _ = here(bed, str(copy), "--store", str(bed.folder / "store"))
     assert (status, answer["holds"]) == (1, False)
     assert "signature" in [row["what"] for row in answer["differences"]]
 
@@ -172,11 +178,11 @@ def test_a_revoked_certificate_is_named(bed: Bed, tmp_path: Path) -> None:
     for path, key in ((listed, ISSUER.pair), (others, KEY.pair)):
         made = revoke(Hotkey(key.ss58_address), frozenset({CERTIFICATE.serial}), lambda m, k=key: bytes(k.sign(m)).hex())  # type: ignore[misc]
         path.write_text(json.dumps(made.to_json()), encoding="utf-8")
-    status, answer, _ = voice(bed, str(receipt_file(bed)), "--level", "1", "--revocations", str(listed))
+    status, answer, _ = here(bed, str(receipt_file(bed)), "--level", "1", "--revocations", str(listed))
     (row,) = answer["differences"]
     assert (status, row["what"], "was revoked" in row["found"]) == (1, "certificate", True)
     for path in (others, tmp_path / "nowhere.json"):
-        status, answer, stderr = voice(bed, str(receipt_file(bed)), "--level", "1", "--revocations", str(path))
+        status, answer, stderr = here(bed, str(receipt_file(bed)), "--level", "1", "--revocations", str(path))
         assert (status, answer, len(stderr.splitlines())) == (1, {}, 1)
         assert stderr.startswith(f"error {Code.REVOCATIONS_INVALID} ")
 
