@@ -23,8 +23,8 @@ print(tag_of(found.content, "00" * 32), found.tensors)
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with every kind of tensor that is computed with: halves, narrow and wide float64, a weight-normalised direction."""
     draw = np.random.default_rng(0)
     tensors: dict[str, NDArray[Any]] = {
@@ -36,9 +36,16 @@ def folder(tmp_path: Path) -> Path:
         "conv.weight_g": draw.standard_normal((8, 1, 1)).astype(np.float32),
         "conv.weight_v": draw.standard_normal((8, 30, 7)).astype(np.float32) * np.float32(2.0) ** -130,
     }
-    save_file(tensors, tmp_path / "model.safetensors")
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "vits", "a": 0.1}), encoding="ascii")
-    return tmp_path
+    made = tmp_path_factory.mktemp("model")
+    save_file(tensors, made / "model.safetensors")
+    (made / "config.json").write_text(json.dumps({"model_type": "vits", "a": 0.1}), encoding="ascii")
+    return made
+
+
+@pytest.fixture(scope="module")
+def here(folder: Path) -> str:
+    """What this machine's processor says."""
+    return said(folder, [])
 
 
 def said(folder: Path, prefix: list[str], **environment: str) -> str:
@@ -57,9 +64,8 @@ def said(folder: Path, prefix: list[str], **environment: str) -> str:
         pytest.param(["qemu-x86_64", "-cpu", "Nehalem"], {}, id="Nehalem, which has no conversion of halves"),
     ],
 )
-def test_every_machine_computes_the_same(folder: Path, prefix: list[str], environment: dict[str, str]) -> None:
+def test_every_machine_computes_the_same(folder: Path, here: str, prefix: list[str], environment: dict[str, str]) -> None:
     """The tag, and the hash for lineage, to the bit."""
     if prefix and shutil.which(prefix[0]) is None:
         pytest.skip(f"{prefix[0]} is not installed (Debian: qemu-user)")
-    here = said(folder, [])
     assert (said(folder, prefix, **environment), len(here)) == (here, 32 + 1 + 64 + 1)

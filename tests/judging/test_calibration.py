@@ -124,25 +124,39 @@ def folders(tmp_path_factory: pytest.TempPathFactory, speak: Callable[..., bytes
     return natural, degraded
 
 
-@pytest.mark.parametrize("times", [pytest.param(1, id="once"), pytest.param(2, marks=pytest.mark.slow, id="twice")])
-def test_two_folders_become_anchors(folders: tuple[Path, Path], tmp_path: Path, times: int) -> None:
-    """The command measures both through the panel; the same folders on the same day give the same file."""
+@pytest.fixture(scope="module")
+def calibrated(folders: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The anchors that the command makes of both."""
+    return calibrated_from(folders, tmp_path_factory.mktemp("anchors") / "anchors.toml")
+
+
+def calibrated_from(folders: tuple[Path, Path], out: Path) -> Path:
     natural, degraded = folders
-    arguments = ["calibrate", "--natural", str(natural), "--degraded", str(degraded), "--date", "2026-11-22", "--out"]
-    for turn in range(times):
-        done = CliRunner().invoke(app, [*arguments, str(tmp_path / f"{turn}.toml")], catch_exceptions=False)
-        assert done.exit_code == 0
-    assert len({path.read_bytes() for path in tmp_path.glob("*.toml")}) == 1
-    found, present = aggregate.read_anchors(tmp_path / "0.toml"), aggregate.load_anchors(Profile.EMBEDDED)
+    arguments = ["calibrate", "--natural", str(natural), "--degraded", str(degraded), "--date", "2026-11-22", "--out", str(out)]
+    assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
+    return out
+
+
+def test_two_folders_become_anchors(calibrated: Path) -> None:
+    """The command measures both through the panel."""
+    found, present = aggregate.read_anchors(calibrated), aggregate.load_anchors(Profile.EMBEDDED)
     noisy = found.factors[Factor.NATURALNESS].metrics["bak"]
     assert 1.0 <= noisy.bad < 2.2
     assert noisy.human > 2.2
     assert found.factors[Factor.DELIVERY] == present.factors[Factor.DELIVERY]
     assert found.hash != present.hash
-    written = tomllib.loads((tmp_path / "0.toml").read_text(encoding="utf-8"))["provenance"]
+    written = tomllib.loads(calibrated.read_text(encoding="utf-8"))["provenance"]
     assert "delivery.delivery" in written["kept"]
     assert (written["natural"]["measured"], written["natural"]["left_out"]) == (5, {"silent.wav": "no_speech"})
     assert (written["degraded"]["measured"], written["degraded"]["left_out"]) == (5, {})
+
+
+@pytest.mark.slow
+def test_the_same_folders_on_the_same_day_give_the_same_file(
+    folders: tuple[Path, Path], calibrated: Path, tmp_path: Path
+) -> None:
+    """To the byte."""
+    assert calibrated_from(folders, tmp_path / "again.toml").read_bytes() == calibrated.read_bytes()
 
 
 def test_a_folders_hash_covers_names_sounds_and_words(folders: tuple[Path, Path], tmp_path: Path) -> None:
