@@ -22,7 +22,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt scoring/judges/packages.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[dev]'
+	-@$(BIN)/python -m compileall -qq -j 0 -x '/transformers/models/|/tests?/' $(VENV)/lib
 	@$(BIN)/voice worker prepare judges >/dev/null
 	@touch $@
 
