@@ -25,7 +25,7 @@ from scoring.ranking import fold
 from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult
 from scoring.ranking.state import State
 from scoring.studies.simulation.world import World
-from scoring.types import Block, Hotkey, Micro, RoundNumber, Uid, entrant
+from scoring.types import Block, Hotkey, Micro, RoundNumber, Uid, entrant, to_micro
 from scoring.weights import plan
 from scoring.weights.plan import Snapshot, WeightPlan
 
@@ -85,7 +85,6 @@ def _judged(place: int, scores: dict[str, Micro]) -> Judged:
 
 def snapshot(state: State, competition: Competition, judged: Sequence[Judged]) -> Snapshot:
     """Everybody is registered."""
-    shares = competition.shares
     return Snapshot(
         ledger_hash="",
         state=state,
@@ -93,10 +92,8 @@ def snapshot(state: State, competition: Competition, judged: Sequence[Judged]) -
         owner=Uid(0),
         uids={item.hotkey: Uid(place) for place, item in enumerate(judged)},
         registered_at={item.hotkey: Block(0) for item in judged},
-        shares=shares.king_and_tail,
-        tail_floor=shares.tail_floor,
-        tie_band=shares.tie_band,
-        tie_speed=shares.tie_speed,
+        king_share=competition.pay.king,
+        full_credit=to_micro(competition.pay.full_credit),
         competition_hash=competition.hash,
     )
 

@@ -21,6 +21,7 @@ from vocencebench.decide import decide, dynamic_margin
 
 from scoring import competition
 from scoring.studies.evidence import measured
+from scoring.studies.simulation.measured import rules_hash
 from scoring.studies.simulation.rivals import LEADS, Handicap, Margin, Rivals, RivalStudy
 
 MEASURED = Path("docs/measured")
@@ -70,7 +71,7 @@ def main() -> None:
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         seed=options.seed,
         seconds=round(time.monotonic() - began, 1),
-        competition_hash=rules.hash,
+        rules_hash=rules_hash(rules),
         rows=rows,
     )
     if options.out is not None:

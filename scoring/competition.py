@@ -100,6 +100,8 @@ class DuelRules(StrictModel):
     margin_end: Share
     margin_decay_blocks: Count
     """The margin falls from its start to its end over so many blocks of the king's age."""
+    ceiling: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Highest mean score that the rules let anybody reach (`voice simulate ceiling`): the margin is at most half of the room below it."""
     bets: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)]
     """In standard deviations of a step's difference."""
     bet_shares: Annotated[tuple[Share, ...], Field(min_length=1, strict=False)]
@@ -121,22 +123,30 @@ class DuelRules(StrictModel):
         return self
 
 
-class ShareRules(StrictModel):
-    """Fixed shares by rank, king first, and the order of the tail."""
+class PayRules(StrictModel):
+    """What is paid: a fixed share to the king, the rest for credit; what no credit claims goes to the king, too."""
 
-    king_and_tail: Annotated[tuple[Share, ...], Field(min_length=1, strict=False)]
-    tail_floor: Share
-    """Least score in the tail, by its lower confidence bound."""
-    tie_band: Share
-    """Lower bounds that differ by at most this count as equal."""
-    tie_speed: Share
-    """Among equals, models that need at most this share more time than the fastest come first; then the earlier commit decides."""
+    king: Share
+    """The king's fixed share of the emission."""
+    floor: Share
+    """Least score of a king of an empty throne."""
+    base: Share
+    """Leads count from this score on: what anybody reaches with a public model is worth no credit."""
+    full_credit: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Leads of so much together claim all of the rest. Where there are more, they share it in proportion."""
+    half_life_blocks: Count
+    """Half of a credit is left so many blocks after its hotkey lost the top."""
+    measured_groups: Count
+    """A lead is measured on so many groups at most, those of its duel among them."""
 
-    @model_validator(mode="after")
-    def _sums_to_one(self) -> Self:
-        if abs(sum(self.king_and_tail) - 1.0) > 1e-9:
-            raise ValueError(f"shares sum to {sum(self.king_and_tail)}, not 1")
-        return self
+
+class ThroneRules(StrictModel):
+    """How an empty throne is filled, and how long a king stands that committed again."""
+
+    trial_rounds: Annotated[int, Field(ge=2)]
+    """An empty throne is filled by the evidence of so many rounds."""
+    heir_rounds: Count
+    """A king whose hotkey committed again reigns on by its old model for so many rounds at most, unless the newer one wins before."""
 
 
 class SubmissionLimits(StrictModel):
@@ -209,7 +219,8 @@ class Competition(StrictModel):
     licences: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
     round: RoundRules
     duel: DuelRules
-    shares: ShareRules
+    pay: PayRules
+    throne: ThroneRules
     limits: SubmissionLimits
     synthesis: SynthesisRules
     audits: AuditRules

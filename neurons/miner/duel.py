@@ -88,4 +88,4 @@ def duel_result(
 
 def worth(first: ScoreRecord, rules: Competition) -> Outlook:
     """Whether a model that nothing is compared with could be paid at all."""
-    return Outlook.BETTER if first.score >= rules.shares.tail_floor * MICRO else Outlook.NOT_BETTER
+    return Outlook.BETTER if first.score >= rules.pay.floor * MICRO else Outlook.NOT_BETTER

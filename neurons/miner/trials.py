@@ -121,7 +121,7 @@ class Trials:
     async def _alone(self, trial: CheckpointTrial) -> None:
         """Try a checkpoint that nothing is compared with: it must be worth a share at all."""
         first = await self._scored(trial, str(trial.checkpoint.folder), trial.content, 0)
-        floor = self._rules.shares.tail_floor
+        floor = self._rules.pay.floor
         if duel.worth(first, self._rules) is Outlook.BETTER:
             self._end(
                 trial,

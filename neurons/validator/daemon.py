@@ -113,7 +113,7 @@ async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | Non
         evidence=await store.rounds.evidence(unfolded.round) if unfolded is not None and closed else None,
         statuses=await _statuses(store, head, unfolded) if unfolded is None or decide.ends(unfolded, metagraph.block) else (),
         head=head,
-        candidates=await store.submissions.candidates(),
+        candidates=await store.submissions.candidates(() if head is None else sorted(head.state.kept)),
     )
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from neurons.chain.types import Metagraph, Neuron
 from neurons.validator.ledger import fold_round
-from scoring.competition import Competition, RoundRules, Schedule, ShareRules
+from scoring.competition import Competition, Schedule
 from scoring.errors import Code
-from scoring.ranking.selection import lower_bound, not_clearly_better, ranked
-from scoring.ranking.state import State
+from scoring.ranking.opening import RoundCandidate, RoundOpening, RoundView, open_round
+from scoring.ranking.state import BANNED, SUPERSEDED, State
 from scoring.receipts.certificate import Trust
-from scoring.types import Block, Entrant, Hotkey, RoundNumber, SubmissionId, entrant
+from scoring.types import Block, Entrant, Hotkey, RoundNumber, entrant
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.rounds import Eligibility, Round, RoundEvidence
 from voice_api.db.states import RoundState, SubmissionState
@@ -56,16 +56,6 @@ class FoldRound:
 
 
 @dataclass(frozen=True, slots=True)
-class RoundOpening:
-    """A round to be written: its entries are in order of priority, soonest first."""
-
-    number: RoundNumber
-    start: Block
-    deadline: Block
-    entries: tuple[SubmissionId, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class OpenRound:
     """A round begins."""
 
@@ -90,7 +80,7 @@ def decide(view: View, schedule: Schedule) -> Action:
                 view.candidates,
                 statuses=view.statuses,
                 state=_state(view.head),
-                rules=rules.round,
+                rules=rules,
             )
             return CloseRound(view.unfolded.round, found)
     number = RoundNumber(block // schedule.round_blocks)
@@ -114,17 +104,17 @@ def _state(head: LedgerEntry | None) -> State:
 
 
 def eligible(
-    candidates: Iterable[Candidate], metagraph: Metagraph, number: RoundNumber, rules: RoundRules
+    candidates: Iterable[Candidate], metagraph: Metagraph, number: RoundNumber, state: State, rules: Competition
 ) -> list[tuple[Candidate, Neuron]]:
     """Candidates of a round, with their neurons as the chain has them: the stored registry may be older than the metagraph.
 
     Registered when they were committed, and not followed for too long by another commitment of their hotkey.
     """
-    neurons = {neuron.hotkey: neuron for neuron in metagraph.neurons}
+    neurons, kept = {neuron.hotkey: neuron for neuron in metagraph.neurons}, state.kept
     return [
         (candidate, neurons[candidate.hotkey])
         for candidate in candidates
-        if _since(neurons, candidate.hotkey, candidate.commit_block) == "" and _in_grace(candidate.succeeded_at, number, rules)
+        if _since(neurons, candidate.hotkey, candidate.commit_block) == "" and _in_grace(candidate, number, kept, rules)
     ]
 
 
@@ -135,9 +125,13 @@ def _since(neurons: Mapping[Hotkey, Neuron], hotkey: Hotkey, commit_block: Block
     return "deregistered, and registered again since" if neurons[hotkey].registered_at_block > commit_block else ""
 
 
-def _in_grace(succeeded_at: Block | None, number: RoundNumber, rules: RoundRules) -> bool:
-    """Say whether the newer commitment of the same hotkey, which waits for its first verdict, is young enough."""
-    return succeeded_at is None or number <= succeeded_at // rules.blocks + rules.grace_rounds
+def _in_grace(candidate: Candidate, number: RoundNumber, kept: frozenset[Entrant], rules: Competition) -> bool:
+    """Say whether the newer commitment of the same hotkey is young enough; a king, and a lead that is measured, stand for longer."""
+    if candidate.succeeded_at is None:
+        return True
+    named = entrant(candidate.hotkey, candidate.commit_block) in kept
+    grace = rules.throne.heir_rounds if named else rules.round.grace_rounds
+    return number <= candidate.succeeded_at // rules.round.blocks + grace
 
 
 def eligible_at_close(
@@ -147,14 +141,15 @@ def eligible_at_close(
     *,
     statuses: Sequence[SubmissionStatus],
     state: State,
-    rules: RoundRules,
+    rules: Competition,
 ) -> Eligibility:
     """The submissions that stay eligible when a round closes, and why others left.
 
     Eligible are candidates, and of `statuses` the rejected ones: they stay in the ledger so that their owners read why. `statuses` are
     of all submissions that the ledger's state knows or the round asked for: the others of them leave it, each with the reason.
     """
-    stay = {entrant(candidate.hotkey, candidate.commit_block) for candidate, _ in eligible(candidates, metagraph, number, rules)}
+    found = eligible(candidates, metagraph, number, state, rules)
+    stay = {entrant(candidate.hotkey, candidate.commit_block) for candidate, _ in found}
     neurons = {neuron.hotkey: neuron for neuron in metagraph.neurons}
     left = {}
     for status in statuses:
@@ -172,40 +167,12 @@ def _why(status: SubmissionStatus, number: RoundNumber, state: State) -> str:
     if status.state is SubmissionState.QUARANTINED:
         return "set aside by an operator"
     if status.code is Code.BANNED:
-        return "banned"
+        return BANNED
     if status.superseded:
-        return "its hotkey committed again"
+        return SUPERSEDED
     # A rejection that came by a receipt is in the ledger after its round; a record that is left was rejected without one that counts.
     known = state.record(entrant(status.hotkey, status.commit_block)) is not None
     return "refused" if known and status.last_round != number else ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoundCandidate:
-    """A submission of a registered hotkey that may be judged.
-
-    `immune_until` is the block at which its registration may end, `last_asked` the last round that asked for it.
-    """
-
-    submission: SubmissionId
-    commit_block: Block
-    tiebreak: str
-    immune_until: Block
-    last_asked: RoundNumber | None
-    entrant: Entrant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoundView:
-    """All that a round's opening depends on: finalized head, last round opened, the ledger's state, and the candidates."""
-
-    finalized: Block
-    last_opened: RoundNumber | None
-    any_open: bool
-    state: State
-    candidates: Sequence[RoundCandidate]
-    expelled: bool = False
-    """Whether the ledger has a record of a submission that was banned or set aside."""
 
 
 def _round_view(view: View, competition: Competition, number: RoundNumber) -> RoundView:
@@ -218,7 +185,7 @@ def _round_view(view: View, competition: Competition, number: RoundNumber) -> Ro
             last_asked=c.last_round,
             entrant=entrant(c.hotkey, c.commit_block),
         )
-        for c, neuron in eligible(view.candidates, view.metagraph, number, competition.round)
+        for c, neuron in eligible(view.candidates, view.metagraph, number, _state(view.head), competition)
     ]
     latest = None if view.latest is None else view.latest.round
     return RoundView(
@@ -237,60 +204,3 @@ def _is_expelled(status: SubmissionStatus) -> bool:
 
 def _has_record(head: LedgerEntry | None, status: SubmissionStatus) -> bool:
     return _state(head).record(entrant(status.hotkey, status.commit_block)) is not None
-
-
-def open_round(view: RoundView, competition: Competition) -> RoundOpening | None:
-    """The round that begins now, or None while one is open, none is due, or nobody is to be judged.
-
-    Where nobody is left to be judged, a round that asks for nobody lets the ledger drop whom an operator banned or set aside: else
-    their last weights would be sent on.
-
-    First the king, then the holders of the other paid places; then newcomers and open duels, first those whose immunity ends soonest,
-    then the others, by how long ago they were asked for; then, by that alone, scored submissions without a duel; then those that lost
-    to this king or were rejected. Equals come by commit; at most `evaluations` are asked. So no amount of junk keeps a newcomer or a
-    duel waiting.
-
-    Only submissions committed before the round's first block take part: its prompts were unknown when they were committed.
-    """
-    number = RoundNumber(view.finalized // competition.round.blocks)
-    start = Block(number * competition.round.blocks)
-    if view.any_open or (view.last_opened is not None and number <= view.last_opened):
-        return None
-    eligible = [candidate for candidate in view.candidates if candidate.commit_block < start]
-    places = _places(view.state, competition.shares)
-    chances = _chances(view.state)
-
-    def priority(candidate: RoundCandidate) -> tuple[int, int, bool, Block, int, Block, str]:
-        chance = chances.get(candidate.entrant, 0)
-        immune = chance == 0 and candidate.immune_until > view.finalized
-        return (
-            places.get(candidate.entrant, len(places)),
-            chance,
-            not immune,
-            candidate.immune_until if immune else Block(0),
-            -1 if candidate.last_asked is None else candidate.last_asked,
-            candidate.commit_block,
-            candidate.tiebreak,
-        )
-
-    entries = tuple(candidate.submission for candidate in sorted(eligible, key=priority)[: competition.round.evaluations])
-    if not entries and not view.expelled:
-        return None
-    return RoundOpening(number, start, Block(start + competition.round.deadline_blocks), entries)
-
-
-def _chances(state: State) -> dict[Entrant, int]:
-    """1 for a scored submission without a duel, 2 for one that lost to the king or was rejected; all others may win soon."""
-    duels = {duel.challenger for duel in state.duels}
-    idle = {} if state.king is None else {record.entrant: 1 for record in state.records if record.entrant not in duels}
-    return idle | {duel.entrant: 2 for duel in state.lost} | {rejection.entrant: 2 for rejection in state.rejections}
-
-
-def _places(state: State, shares: ShareRules) -> dict[Entrant, int]:
-    """The paid place of each submission that holds one, by the ledger alone: 0 for the king, then the tail."""
-    behind = not_clearly_better(state.records, state.king)
-    others = [record for record in state.records if record.entrant != state.king and record.entrant not in behind]
-    above = [record for record in others if lower_bound(record) >= shares.tail_floor]
-    tail = ranked(above, shares.tie_band, shares.tie_speed)[: len(shares.king_and_tail) - 1]
-    king = [] if state.king is None else [state.king]
-    return {name: place for place, name in enumerate([*king, *(record.entrant for record in tail)])}

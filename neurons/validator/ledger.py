@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from prompts.groups import Group
+from scoring import canonical_json
 from scoring.competition import Competition, Schedule
 from scoring.model.fingerprint import tag_of
 from scoring.ranking import fold
@@ -153,7 +154,13 @@ def _judged(document: JsonObject, name: str, tiebreak: str, number: RoundNumber,
         groups=groups,
         speed=receipt.speed(circumstances.timings, asked) if groups else 0,
         reason="" if groups else finding.reason or "",
+        scale="" if finding.report is None else _scale(finding.report, rules),
     )
+
+
+def _scale(report: EvaluationReport, rules: Competition) -> str:
+    """The hash of what the scores are measured by: the profile with its anchors, and the weights of its factors."""
+    return canonical_json.digest([report.profile_hash, rules.model_dump(mode="json")["factors"]])
 
 
 @dataclass(frozen=True, slots=True)

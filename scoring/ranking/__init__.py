@@ -1,1 +1,1 @@
-"""Rounds become a ranking: records, duels, king and tail."""
+"""Rounds become a ranking: records, duels, king and credits."""

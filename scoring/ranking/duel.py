@@ -37,6 +37,7 @@ class DuelOutcome(StrEnum):
     MAX_ROUNDS = "max_rounds"
     KING_GONE = "king_gone"
     CHALLENGER_GONE = "challenger_gone"
+    NEW_SCALE = "new_scale"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,10 @@ IN_WORDS: Mapping[DuelOutcome, OutcomeInWords] = {
         "the king left, was absent too long, or lost to another challenger", "the submission starts anew against the next king"
     ),
     DuelOutcome.CHALLENGER_GONE: OutcomeInWords(
-        "the submission left, was replaced, or was rejected", "it earns nothing any more"
+        "the submission left, was replaced, or was rejected", "it can take the top no more"
+    ),
+    DuelOutcome.NEW_SCALE: OutcomeInWords(
+        "scores are measured otherwise since then", "the submission starts anew against the same king"
     ),
 }
 """Every outcome in words: the one table for explanations, logs, messages and docs."""
@@ -85,6 +89,10 @@ class Duel:
     """Sum of D - δ over the past steps, in 1e-6."""
     squares: int = 0
     """Sum of (D - δ)² over the past steps, in 1e-12."""
+    lead: int = 0
+    """Sum of the groups' differences as they are, neither cut off nor averaged, in 1e-6."""
+    lead_squares: int = 0
+    """Sum of their squares, in 1e-12."""
 
     @property
     def wealth(self) -> float:
@@ -120,10 +128,13 @@ def ended(duel: Duel, outcome: DuelOutcome) -> EndedDuel:
 
 
 def margin(rules: DuelRules, king_age_blocks: int, king_score: Micro) -> Micro:
-    """The lead a challenger must exceed: it decays with the king's age and is at most half of the room above the king."""
+    """The lead a challenger must exceed: it decays with the king's age and is at most half of the room above the king.
+
+    The room ends at the highest score that the rules let anybody reach; a king above it leaves none.
+    """
     age = min(max(king_age_blocks, 0), rules.margin_decay_blocks) / rules.margin_decay_blocks
     decayed = rules.margin_start + (rules.margin_end - rules.margin_start) * age
-    return Micro(min(round(decayed * MICRO), (MICRO - king_score) // 2))
+    return Micro(min(round(decayed * MICRO), max(0, round(rules.ceiling * MICRO) - king_score) // 2))
 
 
 def threshold(rules: DuelRules, nth_challenger: int) -> float:
@@ -142,6 +153,7 @@ def step(duel: Duel, differences: Sequence[int] | Integers, rules: DuelRules) ->
     groups = found.size
     if groups == 0:
         return duel
+    lead, lead_squares = int(found.sum()), int((found * found).sum())
     if rules.step is BetUnit.ROUND:
         found = np.asarray([found.sum() // groups])  # rounded down: never in the challenger's favour
     clip = round(rules.clip * MICRO)
@@ -156,6 +168,8 @@ def step(duel: Duel, differences: Sequence[int] | Integers, rules: DuelRules) ->
         rounds=duel.rounds + 1,
         total=duel.total + int(gains.sum()),
         squares=duel.squares + int(squares.sum()),
+        lead=duel.lead + lead,
+        lead_squares=duel.lead_squares + lead_squares,
     )
 
 

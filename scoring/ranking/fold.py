@@ -1,27 +1,23 @@
-"""The fold: a closed round's result takes the ledger to its next state, the records of submissions, the duels and the king.
+"""The fold: a closed round's result takes the ledger to its next state: records of submissions, duels, king and credits.
 
-Each round adds its scores to the records first. Then a king that left gives up the top, an empty throne goes to the best model of the
-round, and against a king that sits the open duels take a step, and new ones open.
+Each round adds its scores to the records first. Then a king that left gives up the top, an empty throne goes on with its trial, and
+against a king that sits the open duels take a step, and new ones open. Leads that took the top are measured on, and decay.
 """
 
-import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import chain
-
-import numpy as np
-import numpy.typing as npt
 
 from scoring.competition import Competition, DuelRules
 from scoring.ranking import duel as duels
+from scoring.ranking import throne
+from scoring.ranking.credit import SURE, Credit, settled
 from scoring.ranking.duel import Duel, DuelOutcome
-from scoring.ranking.selection import CONFIDENCE, by_precedence, lower_bound
-from scoring.ranking.state import Record, Rejection, State
-from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
-
-MISSING = -1
-"""Stands in a table where a submission was not scored on a group."""
+from scoring.ranking.selection import CONFIDENCE
+from scoring.ranking.state import BANNED, SUPERSEDED, Record, Rejection, State
+from scoring.ranking.table import Table, clearly_less
+from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, parse_entrant
 
 
 class LedgerVerdict(StrEnum):
@@ -50,6 +46,8 @@ class Judged:
     """Of the whole evaluation, in milliseconds of compute per expected second of speech, 0 where unknown."""
     reason: str = ""
     """The reason for its rejection."""
+    scale: str = ""
+    """The hash of what its scores are measured by."""
 
     @property
     def scored(self) -> bool:
@@ -67,24 +65,6 @@ class RoundResult:
     gone: Mapping[Entrant, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """The scores of a round: `scores` is (submissions, groups) in integers of 1e-6, MISSING where there is none; `rows` finds the row.
-
-    Groups are in the order of their ids, which is the order in which the round asked for them.
-    """
-
-    rows: Mapping[Entrant, int]
-    scores: npt.NDArray[np.int64]
-
-    def differences(self, one: Entrant, other: Entrant) -> npt.NDArray[np.int64]:
-        """`one`'s scores minus `other`'s on the groups that both were scored on, in order."""
-        mine, theirs = self.scores[self.rows[one]], self.scores[self.rows[other]]
-        both = (mine != MISSING) & (theirs != MISSING)
-        differences: npt.NDArray[np.int64] = mine[both] - theirs[both]
-        return differences
-
-
 def fold(state: State, result: RoundResult, competition: Competition) -> State:
     """`state[r+1]` from `state[r]` and a round's outcomes, in whatever order they come; raises ValueError unless rounds rise."""
     if state.round is not None and result.number <= state.round:
@@ -92,26 +72,33 @@ def fold(state: State, result: RoundResult, competition: Competition) -> State:
     judged = sorted((item for item in result.judged if item.entrant not in result.gone), key=lambda item: item.entrant)
     if len({item.entrant for item in judged}) < len(judged):
         raise ValueError(f"round {result.number} judges a submission twice")
-    scored = [item for item in judged if item.scored]
-    scores = _table(scored)
-    state = _known(replace(state, round=result.number, ended=()), result, judged, scores)
+    state = replace(state, round=result.number, ended=())
+    state, judged = _on_scale(state, judged)
+    scores = Table.of({item.entrant: item.groups for item in judged if item.scored})
+    before = state
+    state = _known(state, result, judged, scores)
     scores = _of_known(scores, state)
-    state = _vacated(state, result, [item for item in scored if item.entrant in scores.rows], competition)
-    if state.king is None:
-        return _seated(state, result.start, scores, competition)
-    return _challenged(state, result, scores, competition)
+    state = replace(state, leads=_measured(state, result, scores))
+    state = _vacated(state, before, result, scores, competition)
+    state = _seated(state, result, scores, competition) if state.king is None else _challenged(state, result, scores, competition)
+    return replace(state, leads=settled(state.leads, state.king, result.start, competition.pay))
 
 
-def _table(scored: Sequence[Judged]) -> Table:
-    """The scores of all that were scored, side by side."""
-    asked = list(scored[0].groups) if scored else []
-    if sorted(asked) != asked or any(list(item.groups) != asked for item in scored):
-        asked = sorted({group for item in scored for group in item.groups})
-        values = chain.from_iterable((item.groups.get(group, MISSING) for group in asked) for item in scored)
-    else:
-        values = chain.from_iterable(item.groups.values() for item in scored)
-    scores = np.fromiter(values, np.int64, len(scored) * len(asked)).reshape(len(scored), len(asked))
-    return Table({item.entrant: row for row, item in enumerate(scored)}, scores)
+def _on_scale(state: State, judged: list[Judged]) -> tuple[State, list[Judged]]:
+    """Scores count on one scale: the ledger's, until a round has none of it; then records begin anew, and duels end without a result.
+
+    The king stays, and so do leads, as far as they were measured. Who was scored on another scale is absent.
+    """
+    scales = Counter(item.scale for item in judged if item.scored)
+    if not scales:
+        return state, judged
+    scale = state.scale if state.scale in scales else min(scales, key=lambda name: (-scales[name], name))
+    judged = [item for item in judged if not item.scored or item.scale == scale]
+    if state.scale in ("", scale):
+        return replace(state, scale=scale), judged
+    over = tuple(duels.ended(duel, DuelOutcome.NEW_SCALE) for duel in state.duels)
+    fresh = replace(state, records=(), duels=(), lost=(), trial=(), trial_rounds=0, owed=Micro(0), level=None)
+    return replace(fresh, scale=scale, ended=over, leads=tuple(credit.closed() for credit in state.leads)), judged
 
 
 def _known(state: State, result: RoundResult, judged: Sequence[Judged], scores: Table) -> State:
@@ -135,14 +122,14 @@ def _known(state: State, result: RoundResult, judged: Sequence[Judged], scores: 
         rejections=tuple(rejected[entrant] for entrant in sorted(rejected)),
         duels=tuple(duel for duel in state.duels if duel.challenger in standing),
         lost=tuple(duel for duel in state.lost if duel.entrant in standing),
-        ended=left,
+        ended=(*state.ended, *left),
+        trial=tuple(trial for trial in state.trial if trial.entrant in standing),
     )
 
 
 def _added(old: Record | None, item: Judged, scores: Table) -> Record:
     """The record with this round's groups."""
-    row = scores.scores[scores.rows[item.entrant]]
-    row = row[row != MISSING]
+    row = scores.there(item.entrant)
     old = old or Record(
         entrant=item.entrant,
         hotkey=item.hotkey,
@@ -180,73 +167,103 @@ def _of_known(scores: Table, state: State) -> Table:
     return Table({entrant: row for entrant, row in scores.rows.items() if entrant in names}, scores.scores)
 
 
-def _vacated(state: State, result: RoundResult, scored: Sequence[Judged], competition: Competition) -> State:
-    """The state after the king's absences of this round: a king that is known no longer, or was absent too long, holds nothing."""
+def _measured(state: State, result: RoundResult, scores: Table) -> tuple[Credit, ...]:
+    """The credits with this round's groups, of those that both were scored on.
+
+    Lost is the credit of a submission that was rejected or left, but for a newer commit, and of a hotkey that was banned.
+    """
+    lost = {rejection.entrant for rejection in state.rejections} | {
+        name for name, why in result.gone.items() if why != SUPERSEDED
+    }
+    banned = {parse_entrant(name)[0] for name, why in result.gone.items() if why == BANNED}
+    found = []
+    for credit in state.leads:
+        if credit.entrant in lost or credit.hotkey in banned:
+            continue
+        if credit.open and credit.entrant in scores.rows:
+            if credit.over is None:
+                credit = credit.with_groups(scores.there(credit.entrant) - credit.level)
+            elif credit.over in scores.rows:
+                credit = credit.with_groups(scores.differences(credit.entrant, credit.over))
+        found.append(credit)
+    return tuple(found)
+
+
+def _vacated(state: State, before: State, result: RoundResult, scores: Table, competition: Competition) -> State:
+    """The state after the king's absences of this round: a king that left, was rejected or was absent too long holds nothing.
+
+    One that stood long enough beside its hotkey's newer commit hands the top over to it, if that is not clearly worse.
+    """
     king = state.king
     if king is None:
         return state
-    if state.record(king) is None:
-        why = result.gone.get(king) or next((r.reason for r in state.rejections if r.entrant == king), "its record is gone")
-        return _dethroned(state, f"vacant: {king} is gone in round {result.number}: {why}")
-    names = {item.entrant for item in scored}
-    absent = 0 if king in names else state.king_absent + bool(names)
+    why = result.gone.get(king) or next((r.reason for r in state.rejections if r.entrant == king), "")
+    if why:
+        record, heir = before.record(king), _heir(state, king)
+        if why == SUPERSEDED and record is not None and heir is not None and not _falls_short(heir, record):
+            return _inherited(state, record, heir)
+        return _emptied(state, before, f"vacant: {king} is gone in round {result.number}: {why}")
+    absent = 0 if king in scores.rows else state.king_absent + bool(scores.rows)
     if absent < competition.duel.absent_rounds:
         return replace(state, king_absent=absent)
-    return _dethroned(state, f"vacant: {king} was not scored in {absent} rounds in which others were, to round {result.number}")
+    why = f"vacant: {king} was not scored in {absent} rounds in which others were, to round {result.number}"
+    return _emptied(state, before, why)
 
 
-def _dethroned(state: State, throne: str) -> State:
-    """Nobody holds the top; what challengers won or lost against the old king is over."""
+def _heir(state: State, king: Entrant) -> Record | None:
+    """The newest scored submission of the king's hotkey."""
+    hotkey = parse_entrant(king)[0]
+    return max((r for r in state.records if r.hotkey == hotkey), key=lambda record: record.seniority, default=None)
+
+
+def _falls_short(heir: Record, old: Record) -> bool:
+    """Whether an heir's mean is clearly below that of its own hotkey's earlier model: their 99 % intervals do not meet."""
+    return heir.mean + SURE * heir.stderr < old.mean - SURE * old.stderr
+
+
+def _inherited(state: State, old: Record, heir: Record) -> State:
+    """The heir holds the top since the old king did; its age, and what it lacks of the old one's score, go on."""
+    owed = Micro(state.owed + max(0, old.micro - heir.micro))
+    why = f"king since block {state.king_since}: its hotkey committed again, and it stands in the place of {old.entrant}"
+    return replace(_dethroned(state, why), king=heir.entrant, owed=owed)
+
+
+def _emptied(state: State, before: State, why: str) -> State:
+    """Nobody holds the top. The next king's lead counts from what this one scored; without a score there is none to count from."""
+    record = None if before.king is None else before.record(before.king)
+    level = None if record is None else Micro(record.micro + state.owed)
+    return replace(_dethroned(state, why), level=level, owed=Micro(0))
+
+
+def _dethroned(state: State, why: str) -> State:
+    """The old king's time is over; what challengers won or lost against it is, too."""
     over = tuple(duels.ended(duel, DuelOutcome.KING_GONE) for duel in state.duels)
-    return replace(state, king=None, king_absent=0, throne=throne, challengers_met=0, duels=(), lost=(), ended=state.ended + over)
+    return replace(state, king=None, king_absent=0, throne=why, challengers_met=0, duels=(), lost=(), ended=state.ended + over)
 
 
 def _crowned(state: State, king: Entrant, start: Block, why: str) -> State:
     """A new king, who starts anew: no challenger was met, none has lost."""
-    return replace(_dethroned(state, f"king since block {start}: {why}"), king=king, king_since=start)
+    new = replace(_dethroned(state, f"king since block {start}: {why}"), king=king, king_since=start)
+    return replace(new, trial=(), trial_rounds=0)
 
 
-def _seated(state: State, start: Block, scores: Table, competition: Competition) -> State:
-    """An empty throne goes to one that this round scored at the tail's floor or above.
-
-    Of all that are not clearly worse than the best on the same groups, the one with precedence: no copy wins it by luck.
-    """
-    floor = competition.shares.tail_floor
-    contenders = {r.entrant: r for r in state.records if r.entrant in scores.rows and _mean(scores, r.entrant) >= floor * MICRO}
-    if not contenders:
+def _seated(state: State, result: RoundResult, scores: Table, competition: Competition) -> State:
+    """The empty throne's trial goes on by this round, and ends when there was evidence enough."""
+    state = throne.tried(state, scores, competition)
+    found = throne.seat(state, competition)
+    if found is None:
         return state
-    best = min(contenders.values(), key=lambda record: (-_mean(scores, record.entrant), record.seniority))
-    band = [record for record in contenders.values() if not clearly_worse(scores, record.entrant, best.entrant)]
-    precedence = by_precedence(list(contenders.values()), competition.shares.tie_speed)
-    king = min(band, key=precedence)
-    return _crowned(state, king.entrant, start, _why_seated(scores, king, band))
-
-
-def clearly_worse(scores: Table, one: Entrant, other: Entrant) -> bool:
-    """Whether `one` scored less than `other` by more than the error of the mean difference allows, on the groups of both."""
-    differences = scores.differences(one, other)
-    n = differences.size
-    if n == 0:
-        return True
-    total, squares = int(differences.sum()), int((differences * differences).sum())
-    if n == 1:
-        return total < 0
-    spread = max(0, squares * n - total * total)
-    return total < -CONFIDENCE * math.sqrt(spread / (n - 1))
-
-
-def _mean(scores: Table, entrant: Entrant) -> float:
-    row = scores.scores[scores.rows[entrant]]
-    there = row[row != MISSING]
-    return int(there.sum()) / int(there.size)
-
-
-def _why_seated(scores: Table, king: Record, band: Sequence[Record]) -> str:
-    """The words for a king that took an empty throne."""
-    mean = _mean(scores, king.entrant) / MICRO
-    if len(band) == 1:
-        return f"it scored {mean:.4f} when the throne was empty, clearly more than all others"
-    return f"it scored {mean:.4f} when the throne was empty; of {len(band)} that were not clearly worse than the best it takes precedence"
+    name = found.king.entrant
+    why = (
+        f"of {found.contenders} on the empty throne's trial of {found.rounds} rounds the earliest that no later one clearly beat"
+    )
+    king = _crowned(state, name, result.start, why)
+    if state.level is None:
+        return replace(king, level=Micro(0))
+    level = Micro(max(state.level, round(competition.pay.base * MICRO)))
+    owed = Micro(max(0, level - int(found.scores.sum()) // found.scores.size))
+    credit = Credit(entrant=name, over=None, level=level).with_groups(found.scores - level)
+    return replace(king, level=Micro(0), owed=owed, leads=(*king.leads, credit))
 
 
 def _challenged(state: State, result: RoundResult, scores: Table, competition: Competition) -> State:
@@ -254,43 +271,51 @@ def _challenged(state: State, result: RoundResult, scores: Table, competition: C
     king = state.king
     if king is None or king not in scores.rows:
         return state
-    state = _fought(state, king, scores, competition.duel)
-    winners = [duel.entrant for duel in state.ended if duel.outcome is DuelOutcome.CROWNED]
-    if winners:
-        return _succeeded(state, king, winners, result, competition)
+    state, won = _fought(state, king, scores, competition.duel)
+    if won:
+        return _succeeded(state, won, scores, result.start)
     return _qualified(state, king, result, scores, competition.duel)
 
 
-def _fought(state: State, king: Entrant, scores: Table, rules: DuelRules) -> State:
-    """Every open duel whose two sides were scored takes a step."""
-    still, over = [], []
+def _fought(state: State, king: Entrant, scores: Table, rules: DuelRules) -> tuple[State, list[Duel]]:
+    """Every open duel whose two sides were scored takes a step; beside the state those that were won."""
+    still, won, over = [], [], []
     for duel in state.duels:
         if duel.challenger in scores.rows:
             duel = duels.step(duel, scores.differences(duel.challenger, king), rules)
         outcome = duels.read(duel, rules)
         if outcome is DuelOutcome.OPEN:
             still.append(duel)
-        else:
-            over.append(duels.ended(duel, outcome))
+            continue
+        over.append(duels.ended(duel, outcome))
+        if outcome is DuelOutcome.CROWNED:
+            won.append(duel)
     lost = [duel for duel in over if duel.outcome is not DuelOutcome.CROWNED]
-    return replace(
+    after = replace(
         state,
         duels=tuple(still),
         lost=tuple(sorted((*state.lost, *lost), key=lambda duel: duel.entrant)),
         ended=(*state.ended, *over),
     )
+    return after, won
 
 
-def _succeeded(state: State, old: Entrant, winners: Sequence[Entrant], result: RoundResult, competition: Competition) -> State:
-    """Of several that won in the same round, the highest lower bound; equals by precedence."""
-    records = [record for record in state.records if record.entrant in winners]
-    precedence = by_precedence(records, competition.shares.tie_speed)
-    best = min(records, key=lambda record: (-lower_bound(record), precedence(record)))
-    won = next(duel for duel in state.ended if duel.entrant == best.entrant)
+def _succeeded(state: State, won: Sequence[Duel], scores: Table, start: Block) -> State:
+    """Of several that won in the same round the earliest commit, unless a later one scored clearly more in it."""
+    names = {duel.challenger: duel for duel in won}
+    first, *later = sorted((r for r in state.records if r.entrant in names), key=lambda record: record.seniority)
+    best = first.entrant
+    for record in later:
+        if clearly_less(scores.differences(best, record.entrant), throne.BEATEN):
+            best = record.entrant
+    duel = names[best]
+    credit = Credit(entrant=best, over=duel.king, owed=state.owed, groups=duel.groups, total=duel.lead, squares=duel.lead_squares)
+    owed = Micro(max(0, state.owed - max(0, duel.lead // duel.groups)))
     why = (
-        f"evidence {won.wealth:.4g} of {won.threshold:.4g} needed against {old}, over {won.groups} groups of {won.rounds} rounds"
+        f"evidence {duel.wealth:.4g} of {duel.threshold:.4g} needed against {duel.king}, "
+        f"over {duel.groups} groups of {duel.rounds} rounds"
     )
-    return _crowned(state, best.entrant, result.start, why)
+    return replace(_crowned(state, best, start, why), owed=owed, leads=(*state.leads, credit))
 
 
 def _qualified(state: State, king: Entrant, result: RoundResult, scores: Table, rules: DuelRules) -> State:
@@ -303,7 +328,7 @@ def _qualified(state: State, king: Entrant, result: RoundResult, scores: Table, 
     opened = list(state.duels)
     met = state.challengers_met
     for newcomer in sorted((r for r in state.records if r.entrant in scores.rows), key=lambda r: r.seniority):
-        if newcomer.entrant == king or newcomer.entrant in busy or clearly_worse(scores, newcomer.entrant, king):
+        if newcomer.entrant == king or newcomer.entrant in busy or _clearly_worse(scores, newcomer.entrant, king):
             continue
         met += 1
         opened.append(
@@ -312,3 +337,8 @@ def _qualified(state: State, king: Entrant, result: RoundResult, scores: Table, 
             )
         )
     return replace(state, challengers_met=met, duels=tuple(sorted(opened, key=lambda duel: duel.challenger)))
+
+
+def _clearly_worse(scores: Table, one: Entrant, other: Entrant) -> bool:
+    """Whether `one` scored less than `other` by more than the error of the mean difference allows."""
+    return clearly_less(scores.differences(one, other), CONFIDENCE)

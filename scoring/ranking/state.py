@@ -8,10 +8,16 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from scoring import canonical_json
+from scoring.ranking.credit import Credit
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 
 _GENESIS = Block(0)
+_NONE = Micro(0)
+BANNED = "banned"
+"""The reason for a submission that left because its hotkey was banned: the hotkey's leads are worth nothing."""
+SUPERSEDED = "its hotkey committed again"
+"""The reason for a submission that left because of a newer one: what its leads are worth stays its hotkey's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +72,18 @@ class Rejection:
     original: Entrant | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ThroneTrial:
+    """A submission's scores while the throne is empty: by group in integers of 1e-6, MISSING (-1) where it was not scored.
+
+    The groups are those of every round of the trial, the same for all; in `rounds` of these it was scored.
+    """
+
+    entrant: Entrant
+    rounds: int
+    scores: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """The ledger after a round."""
@@ -80,6 +98,19 @@ class State:
     """In words: since when the king holds the top, or why nobody does."""
     challengers_met: int = 0
     """Duels that opened since the king took the top."""
+    scale: str = ""
+    """The hash of what scores are measured by: records and duels compare scores of one scale only. '' before the first score."""
+    level: Micro | None = _NONE
+    """The mean score of the last king when the throne fell empty: the first lead of the next one counts from there. None: it had no score,
+    and the next king's place earns no credit."""
+    owed: Micro = _NONE
+    """What the king lacks of the level that was reached before it: the next lead has to make up for it."""
+    trial_rounds: int = 0
+    """Rounds of the trial on the empty throne."""
+    trial: tuple[ThroneTrial, ...] = ()
+    """The contenders for the empty throne."""
+    leads: tuple[Credit, ...] = ()
+    """What leads that took the top are worth."""
     records: tuple[Record, ...] = ()
     duels: tuple[Duel, ...] = ()
     """Those that are open."""
@@ -95,8 +126,15 @@ class State:
 
     @property
     def known(self) -> frozenset[Entrant]:
-        """Every submission that the state says something of: a round's result names those of them that are gone."""
-        return frozenset(r.entrant for r in self.records) | frozenset(r.entrant for r in self.rejections)
+        """Every submission that stands in the ledger: a round's result names those of them that are gone."""
+        king = () if self.king is None else (self.king,)
+        return frozenset((*(r.entrant for r in self.records), *(r.entrant for r in self.rejections), *king))
+
+    @property
+    def kept(self) -> frozenset[Entrant]:
+        """Submissions that stand for a while though their hotkey committed again: the king, and both sides of each measured lead."""
+        sides = (name for credit in self.leads if credit.open for name in (credit.entrant, credit.over) if name is not None)
+        return frozenset((*sides, *(() if self.king is None else (self.king,))))
 
     def to_json(self) -> dict[str, Any]:
         """The state as plain JSON data."""
@@ -114,13 +152,15 @@ class State:
                 "lost": tuple(_ended_duel(item) for item in data["lost"]),
                 "ended": tuple(_ended_duel(item) for item in data["ended"]),
                 "rejections": tuple(Rejection(**item) for item in data["refusals"]),
+                "trial": tuple(ThroneTrial(**{**item, "scores": tuple(item["scores"])}) for item in data["trial"]),
+                "leads": tuple(Credit(**item) for item in data["leads"]),
             }
             return cls(**{name: value for name, value in data.items() if name != "refusals"} | parts)
         except (KeyError, OverflowError, TypeError) as exc:
             raise ValueError(f"this is no ledger's state: {exc!r}") from exc
 
 
-_PARTS = ("records", "duels", "lost", "ended", "rejections")
+_PARTS = ("records", "duels", "lost", "ended", "rejections", "trial", "leads")
 
 
 def _plain(item: Any) -> dict[str, Any]:

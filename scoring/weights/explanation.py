@@ -1,10 +1,10 @@
 """A plan in words, for the owner of each hotkey: the model's evidence, the origin of its weights, and what it lacks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scoring.ranking.duel import IN_WORDS, Duel
-from scoring.ranking.selection import SURE, Threshold, lower_bound, not_clearly_better
+from scoring.ranking.selection import lower_bound
 from scoring.ranking.state import Record, Rejection, State
 from scoring.types import MICRO, Entrant, Hotkey, Uid, entrant
 from scoring.weights.plan import Snapshot, UidShare, WeightPlan
@@ -33,34 +33,22 @@ def explain_all(snapshot: Snapshot, plan: WeightPlan) -> Mapping[Uid, UidExplana
     """The explanation of every line of the snapshot's plan."""
     records = {record.entrant: record for record in snapshot.state.records}
     rejections = {rejection.hotkey: rejection for rejection in snapshot.state.rejections}
-    field = _Field(
-        missed=not_clearly_better(snapshot.state.records, snapshot.state.king),
-        held=[lower_bound(records[line.entrant]) for line in plan.lines if line.place and line.entrant is not None],
-    )
     found = {}
     for line in plan.lines:
         record = None if line.entrant is None else records.get(line.entrant)
-        if record is not None:
-            found[line.uid] = _of_record(snapshot, line, record, field)
+        if record is not None or line.place is not None:
+            found[line.uid] = _of_submission(snapshot, line, record)
         else:
             found[line.uid] = _without_record(snapshot, line.hotkey, rejections.get(line.hotkey))
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """The others: which submissions are not clearly better than an earlier one, and the lower bounds that hold the tail's places."""
-
-    missed: Mapping[Entrant, Threshold]
-    held: Sequence[float]
-
-
-def _of_record(snapshot: Snapshot, line: UidShare, record: Record, field: _Field) -> UidExplanation:
-    evidence = _evidence(snapshot.state, record)
-    lacks = _lacks(snapshot, record, field) if line.place is None else ""
-    place = "king" if line.place == 0 else f"place {(line.place or 0) + 1}"
+def _of_submission(snapshot: Snapshot, line: UidShare, record: Record | None) -> UidExplanation:
+    evidence = _evidence(snapshot.state, line, record)
+    lacks = _lacks(snapshot, record) if line.place is None and record is not None else ""
+    place = "king" if line.place == 0 else "former king"
     lineage = "the hash of its weights is not known"
-    if record.tensors is not None:
+    if record is not None and record.tensors is not None:
         lineage = f"weights {record.tensors[:12]}…, of which it is the earliest commit"
     return UidExplanation(evidence=evidence, lineage=lineage, lacks=lacks, reason=lacks or f"{place}: {evidence}")
 
@@ -71,12 +59,31 @@ def _without_record(snapshot: Snapshot, hotkey: Hotkey, rejection: Rejection | N
     return UidExplanation(evidence="", lineage=copied, lacks=lacks, reason=lacks)
 
 
-def _evidence(state: State, record: Record) -> str:
+def _evidence(state: State, line: UidShare, record: Record | None) -> str:
+    parts = ["no score counts now"] if record is None else [_score(record)]
+    if line.credit:
+        parts.append(_credit(state, line))
+    if line.entrant == state.king:
+        parts.append(state.throne)
+    elif record is not None:
+        parts.append(_duel(state, record.entrant))
+    return "; ".join(parts)
+
+
+def _score(record: Record) -> str:
     score = f"{record.mean:.4f} ± {record.stderr:.4f} over {record.groups} groups, lower bound {lower_bound(record):.4f}"
-    speed = f", {record.speed} ms of compute for a second of speech" if record.speed else ""
-    if record.entrant == state.king:
-        return f"{score}{speed}; {state.throne}"
-    return f"{score}{speed}; {_duel(state, record.entrant)}"
+    return f"{score}, {record.speed} ms of compute for a second of speech" if record.speed else score
+
+
+def _credit(state: State, line: UidShare) -> str:
+    """The leads of a hotkey, and what is left of them."""
+    leads = []
+    for credit in state.leads:
+        if credit.hotkey == line.hotkey and credit.worth:
+            over = credit.over or f"the score {credit.level / MICRO:.4f} of an empty throne"
+            left = "" if credit.worth == credit.lead else f", of which {credit.worth / credit.lead:.0%} is left"
+            leads.append(f"{credit.entrant} led {over} by {credit.lead / MICRO:.4f} at least over {credit.groups} groups{left}")
+    return f"credit {line.credit / MICRO:.4f}: {', '.join(leads)}"
 
 
 def _duel(state: State, entrant: Entrant) -> str:
@@ -103,23 +110,16 @@ def _open(duel: Duel) -> str:
     )
 
 
-def _lacks(snapshot: Snapshot, record: Record, field: _Field) -> str:
-    """The reason why a submission with a record and without a place is not paid: the first rule that it misses."""
-    if not snapshot.eligible(record):
+def _lacks(snapshot: Snapshot, record: Record) -> str:
+    """The reason why a submission with a record is not paid: the first rule that it misses."""
+    if not snapshot.eligible(record.entrant):
         since = snapshot.registered_at[record.hotkey]
         return f"it was committed in block {record.commit_block}, before this registration in block {since}: commit again"
-    low = lower_bound(record)
-    if low < snapshot.tail_floor:
-        return f"lower bound {low:.4f} is below the floor {snapshot.tail_floor:g}"
-    missed = field.missed.get(record.entrant)
-    if missed is not None:
-        return (
-            f"it is not clearly better than {missed.entrant}, which was committed earlier: {record.mean - SURE * record.stderr:.4f}, "
-            f"its least at 99 %, is not above {missed.bound:.4f}, the other's most"
-        )
-    if not field.held:
-        return "these rules pay no tail"
-    return f"lower bound {low:.4f}: all {len(field.held)} places of the tail are held, by {min(field.held):.4f} at least"
+    for credit in snapshot.state.leads:
+        if credit.hotkey == record.hotkey and credit.lead == 0:
+            where = credit.over or f"the score {credit.level / MICRO:.4f}, from where leads count"
+            return f"it took the top, but its lead over {where} is not clear: 0 at least, over {credit.groups} groups"
+    return "it has not taken the top: beside the king only leads that took it are paid"
 
 
 def _no_record(snapshot: Snapshot, hotkey: Hotkey, rejection: Rejection | None) -> str:

@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from scoring import canonical_json
-from scoring.ranking.selection import lower_bound, not_clearly_better, ranked
-from scoring.ranking.state import Record, State
-from scoring.types import Block, Entrant, Hotkey, Uid, Weight, parse_entrant
+from scoring.ranking.selection import lower_bound
+from scoring.ranking.state import State
+from scoring.types import Block, Entrant, Hotkey, Micro, Uid, Weight, parse_entrant
 
 U16_MOST = 65_535
+_NONE = Micro(0)
 ROUNDING = 1e-12
 """Shares that sum to 1 differ from it by so much at most, by arithmetic alone."""
 
@@ -37,14 +38,10 @@ class Snapshot:
     """Of every registered hotkey."""
     registered_at: Mapping[Hotkey, Block]
     """Of every registered hotkey."""
-    shares: tuple[float, ...]
-    """The king's share, then those of the tail's places."""
-    tail_floor: float
-    """The lower bound from which on a submission may hold a place of the tail."""
-    tie_band: float
-    """Lower bounds this near each other count as equal."""
-    tie_speed: float
-    """A model that needs at most this part more time than the fastest is as fast."""
+    king_share: float
+    """The king's fixed share."""
+    full_credit: Micro
+    """Credits of so much together claim all of the rest."""
     competition_hash: str
     committed: Mapping[Hotkey, Block] = field(default_factory=dict)
     """The block of each hotkey's commitment on the chain, where it has one."""
@@ -60,23 +57,24 @@ class Snapshot:
         """The snapshot as plain JSON data."""
         data = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         maps = {name: dict(data[name]) for name in ("uids", "registered_at", "committed")}
-        return data | maps | {"state": self.state.to_json(), "shares": list(self.shares)}
+        return data | maps | {"state": self.state.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The snapshot that `to_json` wrote; raises ValueError for anything else."""
         try:
-            found = cls(**{**data, "state": State.from_json(data["state"]), "shares": tuple(data["shares"])})
-            numbers = (found.block, found.owner, found.most, *found.shares, found.tail_floor, found.tie_band, found.tie_speed)
+            found = cls(**{**data, "state": State.from_json(data["state"])})
+            numbers = (found.block, found.owner, found.most, found.king_share, found.full_credit)
             _check_numbers(*numbers, *(n for part in (found.uids, found.registered_at, found.committed) for n in part.values()))
         except (AttributeError, KeyError, TypeError) as exc:
             raise ValueError(f"this is no snapshot: {exc!r}") from exc
         return found
 
-    def eligible(self, record: Record) -> bool:
-        """Whether a record's hotkey is registered, and was when it committed: a uid or a hotkey that is used again inherits nothing."""
-        since = self.registered_at.get(record.hotkey)
-        return record.hotkey in self.uids and since is not None and since <= record.commit_block
+    def eligible(self, entrant: Entrant) -> bool:
+        """Whether a submission's hotkey is registered, and was when it committed: a hotkey that is used again inherits nothing."""
+        hotkey, block = parse_entrant(entrant)
+        since = self.registered_at.get(hotkey)
+        return hotkey in self.uids and since is not None and since <= block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,9 +142,11 @@ class UidShare:
     share: Weight
     """The part that it earns; the owner's uid gets the burned part on top."""
     place: int | None = None
-    """0 for the king, 1 … for the tail, None for no place."""
+    """0 for the king, 1 … for hotkeys with credit, the most first; None for who is not paid."""
     rank: int | None = None
-    """From 1, over all hotkeys that could be paid, in the order in which places are given."""
+    """From 1, over all hotkeys that could be paid: the king, then by credit, then by lower bound."""
+    credit: Micro = _NONE
+    """What its leads are worth now, in 1e-6."""
 
 
 _SHARE_NAMES = tuple(entry.name for entry in fields(UidShare))
@@ -190,44 +190,57 @@ def _check_numbers(*values: object) -> None:
 
 
 def plan(snapshot: Snapshot) -> WeightPlan:
-    """Fixed shares by rank: the king first, then the tail by lower confidence bound; unearned shares are burned to the owner's uid.
+    """The king's fixed share, and the rest by credit; what no credit claims is the king's, too, and burned where nobody is king.
 
-    The tail is for submissions that were clearly the best when they were committed. A hotkey holds one place. The king's place is
-    nobody else's: without a king, or when it left since the last round, its share is burned.
+    Credits claim `credit / max(all credits, full_credit)` of the rest. They are a hotkey's: split over several they sum to the same.
+    The king's place is nobody else's: without a king, or when it left since the last round, its share is burned.
     """
-    order, tail = _order(snapshot)
-    ranks = {record.entrant: rank for rank, record in enumerate(order, 1)}
-    places = {record.entrant: place for place, record in enumerate(tail[: len(snapshot.shares) - 1], 1)}
-    places |= {record.entrant: 0 for record in order if record.entrant == snapshot.state.king}
     state = snapshot.state
+    king = None if state.king is None or not snapshot.eligible(state.king) else parse_entrant(state.king)[0]
+    leads = _credits(snapshot)
+    rest = 1.0 - snapshot.king_share
+    whole = max(sum(leads.values()), snapshot.full_credit)
+    shares = {hotkey: rest * credit / whole for hotkey, credit in leads.items()}
+    if king is not None:
+        shares[king] = 1.0 - math.fsum(share for hotkey, share in shares.items() if hotkey != king)
+    paid = sorted(shares, key=lambda hotkey: (hotkey != king, -shares[hotkey], hotkey))
+    places = {hotkey: place for place, hotkey in enumerate(paid, 0 if king is not None else 1)}
     submissions = {rejection.hotkey: rejection.entrant for rejection in state.rejections}
-    submissions |= {record.hotkey: record.entrant for record in (*state.records, *order)}  # of several the last one
+    submissions |= {credit.hotkey: credit.entrant for credit in state.leads if credit.hotkey in leads}
+    submissions |= {record.hotkey: record.entrant for record in sorted(state.records, key=lambda record: record.seniority)}
+    if king is not None and state.king is not None:
+        submissions[king] = state.king
+    ranks = _ranks(snapshot, paid)
     lines = []
     for hotkey, uid in sorted(snapshot.uids.items(), key=lambda item: item[1]):
-        entrant = submissions.get(hotkey)
-        place, rank = (None, None) if entrant is None else (places.get(entrant), ranks.get(entrant))
-        share = Weight(0.0 if place is None else snapshot.shares[place])
-        lines.append(UidShare(uid=uid, hotkey=hotkey, entrant=entrant, share=share, place=place, rank=rank))
+        lines.append(
+            UidShare(
+                uid=uid,
+                hotkey=hotkey,
+                entrant=submissions.get(hotkey),
+                share=Weight(shares.get(hotkey, 0.0)),
+                place=places.get(hotkey),
+                rank=ranks.get(hotkey),
+                credit=leads.get(hotkey, Micro(0)),
+            )
+        )
     return _with_burn(snapshot.hash, tuple(lines), snapshot.owner)
 
 
-def _order(snapshot: Snapshot) -> tuple[list[Record], list[Record]]:
-    """The submissions that could be paid, one a hotkey, in the order in which places are given; and those of them that earn in the tail.
+def _credits(snapshot: Snapshot) -> dict[Hotkey, Micro]:
+    """What the leads of each hotkey are worth together, of those that could be paid and have any."""
+    leads: dict[Hotkey, Micro] = {}
+    for credit in snapshot.state.leads:
+        if credit.worth and snapshot.eligible(credit.entrant):
+            leads[credit.hotkey] = Micro(leads.get(credit.hotkey, 0) + credit.worth)
+    return leads
 
-    The king comes first, then the tail, then those that earn nothing, each part best first.
-    """
-    state, missed = snapshot.state, not_clearly_better(snapshot.state.records, snapshot.state.king)
-    eligible = [record for record in state.records if snapshot.eligible(record)]
-    king = [record for record in eligible if record.entrant == state.king]
-    others = [record for record in eligible if record.entrant != state.king]
-    earning = {r.entrant for r in others if lower_bound(r) >= snapshot.tail_floor and r.entrant not in missed}
-    tail = [record for record in others if record.entrant in earning]
-    rest = [record for record in others if record.entrant not in earning]
-    order: dict[Hotkey, Record] = {}
-    for part in (king, tail, rest):
-        for record in ranked(part, snapshot.tie_band, snapshot.tie_speed):
-            order.setdefault(record.hotkey, record)
-    return list(order.values()), [record for record in order.values() if record.entrant in earning]
+
+def _ranks(snapshot: Snapshot, paid: Sequence[Hotkey]) -> dict[Hotkey, int]:
+    """From 1: who is paid, then the other hotkeys whose submissions could be, by lower bound and then by commit."""
+    others = [record for record in snapshot.state.records if snapshot.eligible(record.entrant)]
+    others.sort(key=lambda record: (-lower_bound(record), record.seniority))
+    return {hotkey: rank for rank, hotkey in enumerate(dict.fromkeys((*paid, *(record.hotkey for record in others))), 1)}
 
 
 def _with_burn(snapshot_hash: str, lines: tuple[UidShare, ...], owner: Uid | None) -> WeightPlan:

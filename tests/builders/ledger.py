@@ -6,7 +6,7 @@ from typing import Any
 from neurons.validator.ledger import Receipts, replay_entry
 from scoring.competition import Schedule
 from scoring.ranking.state import Inputs, State, chain_hash
-from scoring.types import Block, Entrant, Hotkey, RoundNumber, Uid, Weight
+from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, Uid, Weight
 from scoring.weights.plan import Snapshot, WeightPlan
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.states import WeightOutcome
@@ -45,10 +45,8 @@ def a_snapshot(**overrides: Any) -> Snapshot:
         "owner": Uid(0),
         "uids": {owner: Uid(0)},
         "registered_at": {owner: Block(0)},
-        "shares": (1.0,),
-        "tail_floor": 0.0,
-        "tie_band": 0.0,
-        "tie_speed": 0.0,
+        "king_share": 1.0,
+        "full_credit": Micro(1),
         "competition_hash": "c0" * 32,
     }
     return Snapshot(**{**fields, **overrides})

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from scoring.competition import Competition
+from scoring.ranking.credit import Credit
 from scoring.ranking.fold import Judged, LedgerVerdict
 from scoring.ranking.state import Record
 from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, entrant
@@ -28,6 +30,26 @@ def a_record(number: int, score: float = 0.5, speed: int = 0, *, groups: int = 1
         "speed": speed,
     }
     return Record(**fields | overrides)
+
+
+def a_credit(number: int, over: int | None = None, lead: float = 0.05, *, left: float = 1.0, **overrides: Any) -> Credit:
+    """Submission `number` led another, or an empty throne's level, by the same in each of 100 groups; so much of it is left."""
+    micro = round(lead * MICRO)
+    fields: dict[str, Any] = {
+        "entrant": named(number),
+        "over": None if over is None else named(over),
+        "groups": 100,
+        "total": 100 * micro,
+        "squares": 100 * micro**2,
+        "open": False,
+        "worth": Micro(round(micro * left)),
+    }
+    return Credit(**fields | overrides)
+
+
+def at_once(rules: Competition) -> Competition:
+    """The same rules, but that one round fills an empty throne: what is tested is what comes after."""
+    return rules.model_copy(update={"throne": rules.throne.model_copy(update={"trial_rounds": 1})})
 
 
 def a_judged(number: int, scores: Sequence[float] = (), **overrides: Any) -> Judged:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scoring.competition import load
 from scoring.types import Block, Hotkey, RoundNumber, SubmissionId
 from tests.builders.ledger import attempts_of
 from voice_api.db.operations import Operations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Leave = Callable[["ValidatorBed"], Awaitable[object]]
 LEASE = timedelta(minutes=1)
+HEIR_ROUNDS = load().at(RoundNumber(0)).throne.heir_rounds
 
 
 async def play(stack: "ValidatorBed", number: int, unheard: frozenset[int] = frozenset()) -> str | None:
@@ -35,6 +37,11 @@ async def play(stack: "ValidatorBed", number: int, unheard: frozenset[int] = fro
         pass
     _, king = await stack.head()
     return king
+
+
+async def crowned(stack: "ValidatorBed") -> None:
+    """The rounds 2 to 4, which fill the empty throne: h3 is king."""
+    assert [await play(stack, number) for number in (2, 3, 4)] == [None, None, "h3@101"]
 
 
 async def deregistered(stack: "ValidatorBed") -> None:
@@ -61,58 +68,64 @@ async def quarantined(stack: "ValidatorBed") -> None:
     ],
 )
 async def test_a_king_that_left_falls_with_the_next_round(stack: "ValidatorBed", leave: Leave, why: str) -> None:
-    """The next best is crowned, and the ledger keeps why."""
-    assert await play(stack, 2) == "h3@101"
+    """The ledger keeps why; the next best is crowned once three rounds have shown it."""
+    await crowned(stack)
     await leave(stack)
-    assert await play(stack, 3) == "h2@100"
-    entry = await stack.store.ledger.get(RoundNumber(3))
-    assert entry.inputs.gone == {"h3@101": why}
+    assert await play(stack, 5) is None
+    entry = await stack.store.ledger.get(RoundNumber(5))
+    assert (entry.inputs.gone, entry.state.throne) == ({"h3@101": why}, f"vacant: h3@101 is gone in round 5: {why}")
+    assert [await play(stack, number) for number in (6, 7)] == [None, "h2@100"]
 
 
 async def test_the_last_one_falls_too(stack: "ValidatorBed") -> None:
     """A round that asks for nobody lets the ledger drop it, once; then everything is burned."""
-    await play(stack, 2)
+    await crowned(stack)
     for hotkey in ("h2", "h3"):
         await Operations(stack.pool).ban(Hotkey(hotkey), actor="o", reason="r")
-    for block in (1_085, 1_445):
+    for block in (1_805, 2_165):
         stack.chain.block = block
         while await stack.tick():
             pass
     entry = await stack.store.ledger.head()
     assert entry is not None
-    assert (entry.round, entry.king, entry.inputs.gone) == (3, None, {"h2@100": "banned", "h3@101": "banned"})
+    assert (entry.round, entry.king, entry.inputs.gone) == (5, None, {"h2@100": "banned", "h3@101": "banned"})
+    assert entry.state.leads == ()
     await stack.set_weights()
     [kept] = await attempts_of(stack.store.weights)
     assert kept.plan.burn == 1.0
 
 
 async def test_one_that_an_operator_brings_back_starts_anew(stack: "ValidatorBed") -> None:
-    """It is judged again, as a challenger of whoever is king now."""
+    """It is judged again, as a contender like any other."""
     await play(stack, 2)
     await quarantined(stack)
     await play(stack, 3)
     await Operations(stack.pool).unquarantine(SubmissionId(2), actor="o", reason="r")
-    assert await play(stack, 4) == "h2@100"
+    await play(stack, 4)
     records = {record.entrant: record.groups for record in (await stack.store.ledger.get(RoundNumber(4))).state.records}
     assert records == {"h2@100": 96, "h3@101": 32}
 
 
-async def test_a_king_that_commits_again_reigns_until_its_new_model_is_judged(
+async def test_a_king_that_commits_again_reigns_until_its_new_model_beats_it(
     stack: "ValidatorBed", new_submission: Callable[..., NewSubmission]
 ) -> None:
-    """Then the new one stands in its own right."""
-    assert await play(stack, 2) == "h3@101"
-    await stack.store.submissions.add([new_submission(hotkey=Hotkey("h3"), commit_block=Block(1000))])
-    assert await play(stack, 3, unheard=frozenset({1000})) == "h3@101"
-    assert await play(stack, 4) == "h3@1000"
+    """It stays beside the new one, which is judged and as good, while its rounds last; then that one has its place."""
+    await crowned(stack)
+    await stack.store.submissions.add([new_submission(hotkey=Hotkey("h3"), commit_block=Block(1900))])
+    last = 5 + HEIR_ROUNDS
+    kings = [await play(stack, number) for number in range(6, last + 2)]
+    assert kings == ["h3@101"] * (last - 5) + ["h3@1900"]
+    entry = await stack.store.ledger.get(RoundNumber(last + 1))
+    assert entry.inputs.gone == {"h3@101": "its hotkey committed again"}
+    assert entry.state.throne.startswith("king since block 1440: its hotkey committed again")
 
 
-async def test_a_new_model_that_is_never_judged_buys_three_rounds(
+async def test_a_new_model_that_is_never_judged_leaves_the_throne_empty(
     stack: "ValidatorBed", new_submission: Callable[..., NewSubmission]
 ) -> None:
-    """Committed in round 2: the old one reigns to the end of round 5, and nobody can hold the top with what it replaced."""
-    await play(stack, 2)
-    await stack.store.submissions.add([new_submission(hotkey=Hotkey("h3"), commit_block=Block(1000))])
-    kings = [await play(stack, number, unheard=frozenset({1000})) for number in (3, 4, 5, 6)]
-    assert kings == ["h3@101"] * 3 + ["h2@100"]
-    assert (await stack.store.ledger.get(RoundNumber(6))).inputs.gone == {"h3@101": "its hotkey committed again"}
+    """The old one reigns as long as the rules let it, and nobody can hold the top with what it replaced."""
+    await crowned(stack)
+    await stack.store.submissions.add([new_submission(hotkey=Hotkey("h3"), commit_block=Block(1900))])
+    last = 5 + HEIR_ROUNDS
+    kings = [await play(stack, number, unheard=frozenset({1900})) for number in range(6, last + 2)]
+    assert kings == ["h3@101"] * (last - 5) + [None]

@@ -91,7 +91,7 @@ def other_rules(line: Line) -> None:
 def uncounted(line: Line) -> None:
     """A receipt that is not believed."""
     del line["entry"]["inputs"]["counted"][line["evidence"]["results"][0]["receipt_hash"]]
-    line["entry"]["inputs"]["distrusted"] = {"h3@101": "its worker is not believed"}
+    line["entry"]["inputs"]["distrusted"] = {"h2@100": "its worker is not believed"}
 
 
 def left(line: Line) -> None:
@@ -113,9 +113,9 @@ def folded_otherwise(line: Line) -> None:
     ("change", "part", "what"),
     [
         pytest.param(other_rules, RoundPart.COMPETITION, "competition_hash", id="competition"),
-        pytest.param(uncounted, RoundPart.RECEIPT, "h3@101", id="receipt"),
+        pytest.param(uncounted, RoundPart.RECEIPT, "h2@100", id="receipt"),
         pytest.param(left, RoundPart.GONE, "h2@100", id="gone"),
-        pytest.param(unasked, RoundPart.ENTRANTS, "h2@100", id="entrants"),
+        pytest.param(unasked, RoundPart.ENTRANTS, "h3@101", id="entrants"),
         pytest.param(folded_otherwise, RoundPart.FOLD, "state.king_since", id="fold"),
     ],
 )

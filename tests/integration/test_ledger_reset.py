@@ -17,7 +17,7 @@ from neurons.validator.follow import ledger_source
 from neurons.validator.follow.ledger_source import OwnLedger
 from neurons.validator.follow.rebuild import Loss, loss
 from scoring.errors import Code
-from scoring.types import RoundNumber
+from scoring.types import Entrant, RoundNumber
 from tests.builders import command_line
 from tests.builders.addresses import BOB
 from tests.builders.ledger import a_ledger_entry, attempts_of
@@ -81,18 +81,18 @@ async def test_who_trusted_the_wrong_hotkey_resets_folds_again_and_sets_weights(
     stack: "ValidatorBed", second: "ValidatorBed", voice: Voice
 ) -> None:
     """Every receipt was refused, so it set nothing; a dry run changes nothing; after the reset both ledgers are the same."""
-    await play(stack, 2)
+    await play(stack, 3)
     await folded(second)
     await second.set_weights()
     parted = await second.store.ledger.page()
-    assert [len(entry.inputs.distrusted) for entry in parted] == [2, 2]
+    assert [len(entry.inputs.distrusted) for entry in parted] == [2, 2, 2]
     assert await attempts_of(second.store.weights) == ()
     status, out, _ = await voice("ledger", "reset")
     assert (status, await second.store.ledger.page()) == (0, parted)
     for words in (
-        f"2 entries of the ledger of {second.hotkey} would be deleted: rounds 2 to 3 (2).",
+        f"3 entries of the ledger of {second.hotkey} would be deleted: rounds 2 to 4 (3).",
         "the king (there is none)",
-        "2 of the rounds are at hand",
+        "3 of the rounds are at hand",
         "Nothing was changed: --yes deletes.",
     ):
         assert words in out
@@ -146,7 +146,7 @@ async def test_what_cannot_be_folded_again_is_named(stack: "ValidatorBed", secon
     await play(stack)
     await folded(second)
     found = await loss(second.store.ledger, OwnEvidence(second.store.rounds), RoundNumber(1))
-    assert found == Loss((RoundNumber(1), RoundNumber(2)), None, (RoundNumber(1),))
+    assert found == Loss((RoundNumber(1), RoundNumber(2)), Entrant("h2@100"), (RoundNumber(1),))
     _, out, _ = await voice("ledger", "reset", "--from", "1")
     command = "`voice validator ledger join URL|FILE --until 1`"
     assert f"Not at hand: rounds 1. {command} takes over the rounds up to the last of those." in out

@@ -10,11 +10,12 @@ from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult, fold
 from scoring.ranking.state import Record, State, chain_hash
 from scoring.types import Block, Hotkey, Micro, RoundNumber, entrant
 from tests.builders.ledger import a_ledger_entry
+from tests.builders.ranking import at_once
 from voice_api.db.database import Pool
 from voice_api.db.ledger import Ledger
 
 ROUNDS, SUBMISSIONS, GROUPS = 5_000, 256, 32
-RULES = load().at(RoundNumber(ROUNDS))
+RULES = at_once(load().at(RoundNumber(ROUNDS)))
 EXACT_IN_A_FLOAT = 2**53
 
 

@@ -142,7 +142,7 @@ def test_its_numbers_are_the_rules() -> None:
     for said in (
         f"or {rules.duel.max_rounds} rounds have passed",
         f"needs evidence of {duel.threshold(rules.duel, 1):g}; each further",
-        f"it must score {rules.shares.tail_floor:g} at least",
+        f"it must score {rules.pay.floor:g} at least",
         f"for {blocks:,} blocks (about {blocks * 12 / 3600:g} hours)",
         f"more ({COMMIT_LASTS} blocks)",
     ):

@@ -115,7 +115,7 @@ async def test_every_line_of_it_works_on_a_development_chain(place: Path, pool: 
     outcomes = {attempt.outcome for attempt in await Weights(pool, watcher).page()}
     assert WeightOutcome.SET in outcomes, said  # before the permit, which comes with the next epoch, nothing is sent
     assert outcomes & {WeightOutcome.PENDING, WeightOutcome.EXPIRED}, said  # without a beacon they wait, and then are lost
-    for words in ("king since block 0", "equal to what was sent", "0.6500", "weights set", "weights sealed"):
+    for words in ("king since block 0", "equal to what was sent", "1.0000", "weights set", "weights sealed"):
         assert words in said, said
 
 

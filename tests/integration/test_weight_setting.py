@@ -49,7 +49,7 @@ async def test_after_a_fold_weights_are_set_once_and_again_with_the_next(bed: Be
         await setting.turn()
     [kept] = await attempts_of(bed.weights)
     assert (kept.outcome, kept.mechanism, kept.error) == (WeightOutcome.SET, Mechanism.PLAIN, None)
-    assert dict((await bed.on_chain()).row) == vector(kept) == {0: 21_173, 2: 65_535, 3: 14_115}
+    assert dict((await bed.on_chain()).row) == vector(kept) == {2: 65_535, 3: 10_668}
     await bed.fold(2, king=1)
     await bed.pass_blocks(10)
     await setting.turn()
@@ -145,13 +145,13 @@ async def test_nothing_is_sent_while_the_metagraph_says_that_it_would_be_refused
 
 async def test_a_limit_of_the_subnet_is_kept_to_the_last_unit(bed: Bed) -> None:
     """What is sent, what counts, and what a replay computes again are the same."""
-    operations.change(bed.path, "max_weights_limit", 26_214, clock=bed.time)
+    operations.change(bed.path, "max_weights_limit", 39_321, clock=bed.time)
     await bed.pass_blocks(10)
     await bed.setting().turn()
     [kept] = await attempts_of(bed.weights)
     row = (await bed.on_chain()).row
     assert (kept.outcome, vector(kept), max(row.values())) == (WeightOutcome.SET, dict(row), 65_535)
-    assert sum(row.values()) * 26_214 >= 65_535 * 65_535 > sum(row.values()) * 26_200
+    assert sum(row.values()) * 39_321 >= 65_535 * 65_535 > sum(row.values()) * 39_300
     [made] = await of_snapshot(bed.pool, kept.snapshot_hash)
     assert replay(made).holds
 

@@ -104,7 +104,7 @@ class Bed:
         await self.time.sleep(count)
 
     async def fold(self, number: int = 1, king: int = 0, best: float = 0.8) -> LedgerEntry:
-        """A round in which every miner was scored, the king `best`; it committed after all others."""
+        """A round in which every miner was scored, the king `best`; it committed after all others, of which one has a credit of .02."""
         head = await self.ledger.head()
         records = tuple(
             a_record(hotkey, best, 20) if place == king else a_record(hotkey, best - 0.2, 10)
@@ -112,8 +112,14 @@ class Bed:
         )
         name = records[king].entrant
         ordered = tuple(sorted(records, key=lambda record: record.entrant))
+        former = next((record.entrant for record in records if record.entrant != name), name)
         state = State(
-            round=RoundNumber(number), king=name, king_since=Block(0), throne="king since block 0: it scored", records=ordered
+            round=RoundNumber(number),
+            king=name,
+            king_since=Block(0),
+            throne="king since block 0: it scored",
+            records=ordered,
+            leads=(ranking.a_credit(1, lead=0.02, entrant=former),),
         )
         inputs = some_inputs(counted={f"{place:064x}": "00" for place in range(len(self.miners))})
         entry = a_ledger_entry(number, previous="" if head is None else head.state_hash, state=state, inputs=inputs)

@@ -22,10 +22,10 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_the_standard_file_holds_the_numbers_of_the_design() -> None:
-    """Rounds of 360 blocks with 28 + 4 groups of plain reading, 24 evaluations, five shares."""
+    """Rounds of 360 blocks with 28 + 4 groups of plain reading, 24 evaluations, 65 % for the king."""
     rules = load().at(RoundNumber(0))
     assert (rules.round.blocks, rules.round.plan) == (360, GroupPlan(single=28, counterfactual=0, voice=4, asks=()))
-    assert (rules.round.evaluations, rules.shares.king_and_tail) == (24, (0.65, 0.14, 0.10, 0.07, 0.04))
+    assert (rules.round.evaluations, rules.pay.king, rules.throne.trial_rounds) == (24, 0.65, 3)
     assert (rules.duel.alpha, rules.duel.max_rounds) == (0.05, 24)
     assert (rules.duel.margin_start, rules.duel.margin_end, rules.duel.margin_decay_blocks) == (0.02, 0.005, 36_000)
     assert rules.families == ("vits",)
@@ -80,7 +80,7 @@ def test_the_hash_is_of_the_rules_and_not_of_the_text(tmp_path: Path) -> None:
     [
         pytest.param("\nblocks = 360\n", "\nblocks = 0\n", "version.0.round.blocks", id="no blocks"),
         pytest.param("\nblocks = 360\n", '\nblocks = "360"\n', "version.0.round.blocks", id="a number as text"),
-        pytest.param("0.65, 0.14", "0.66, 0.14", "sum to", id="shares above 1"),
+        pytest.param("trial_rounds = 3", "trial_rounds = 1", "greater than or equal to 2", id="a throne of one round"),
         pytest.param("alpha = 0.05", "alpha = 5", "version.0.duel.alpha", id="an impossible error rate"),
         pytest.param("cleanliness = 0.1", "cleanliness = 0.2", "sum of 1", id="factors above 1"),
         pytest.param("delivery = 0.0\n", "", "sum of 1", id="a factor left out"),

@@ -174,14 +174,15 @@ def folded(*results: EvaluationResult, **overrides: Any) -> FoldRound:
 def test_a_closed_round_is_folded_on_the_ledgers_head(a_result: MakeResult) -> None:
     """The entry chains to the one before, and carries the state that its hash is of."""
     first = folded(a_result(1), a_result(2, 0.7))
-    assert (first.entry.king, first.entry.previous, first.entry.inputs.distrusted) == ("h2@2", "", {})
+    assert [trial.entrant for trial in first.entry.state.trial] == ["h1@1", "h2@2"]
+    assert (first.entry.king, first.entry.previous, first.entry.inputs.distrusted) == (None, "", {})
     second = folded(a_result(1), head=a_head())
     assert second.entry.previous == a_head().state_hash
     assert second.entry.state_hash == chain_hash(second.entry.previous, second.entry.state)
 
 
 def test_an_evaluation_whose_receipt_does_not_hold_counts_for_nothing(a_result: MakeResult) -> None:
-    """It is absent, and said so; the other one is king, and the miner's record stays as it was."""
+    """It is absent, and said so; the miner's record stays as it was."""
     broken = a_result(1, 0.9, signature="00" * 64)
     action = folded(broken, a_result(2), head=a_head())
     assert action.entry.inputs.distrusted == {"h1@1": "the receipt's signature does not hold"}
@@ -228,7 +229,8 @@ def test_a_parked_evaluation_is_no_zero(a_result: MakeResult) -> None:
 def test_a_refused_king_falls(a_result: MakeResult) -> None:
     """A verdict against it leaves no record to pay."""
     action = folded(a_result(1, code=Code.COPY), a_result(2), head=a_head())
-    assert (action.entry.king, action.entry.inputs.distrusted) == ("h2@2", {})
+    assert (action.entry.king, action.entry.inputs.distrusted) == (None, {})
+    assert action.entry.state.throne == "vacant: h1@1 is gone in round 2: because"
 
 
 def test_who_does_not_stand_on_the_roll_leaves_the_ledger(a_result: MakeResult) -> None:
@@ -236,7 +238,7 @@ def test_who_does_not_stand_on_the_roll_leaves_the_ledger(a_result: MakeResult) 
     found = eligible(700, "h2@2", **{"h1@1": "deregistered"})
     action = folded(a_result(1), a_result(2), head=a_head(), eligibility=found)
     assert [record.entrant for record in action.entry.state.records] == ["h2@2"]
-    assert (action.entry.king, action.entry.inputs.gone) == ("h2@2", {"h1@1": "deregistered"})
+    assert (action.entry.king, action.entry.inputs.gone) == (None, {"h1@1": "deregistered"})
 
 
 def test_who_left_while_it_was_judged_is_not_crowned(a_result: MakeResult) -> None:
@@ -253,7 +255,7 @@ def test_a_round_without_eligible_sends_nobody_away(a_result: MakeResult) -> Non
 def test_a_king_that_committed_again_is_judged_while_its_grace_lasts() -> None:
     """With the newcomer of the same hotkey; then the newcomer alone."""
     old, new = a_candidate(1, succeeded_at=Block(500)), a_candidate(9, hotkey=Hotkey("h1"), commit_block=Block(500))
-    for block, expected in ((725, (1, 9)), (360 * 4, (1, 9)), (360 * 5, (9,))):
+    for block, expected in ((725, (1, 9)), (360 * 4, (1, 9)), (360 * 5, (9,))):  # nobody is king
         action = decide(a_view(candidates=(old, new), metagraph=a_metagraph(block)), SCHEDULE)
         assert isinstance(action, OpenRound)
         assert action.opening.entries == expected

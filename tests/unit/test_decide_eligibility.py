@@ -10,14 +10,15 @@ from neurons.validator.decide import eligible_at_close
 from neurons.validator.ledger import LEFT, gone
 from scoring.competition import load
 from scoring.errors import Code
-from scoring.ranking.state import Record, Rejection, State
+from scoring.ranking.state import SUPERSEDED, Record, Rejection, State
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId
 from tests.builders import chain
+from tests.builders.ranking import a_credit
 from voice_api.db.rounds import Eligibility
 from voice_api.db.states import SubmissionState
 from voice_api.db.submissions import Candidate, SubmissionStatus
 
-RULES = load().at(RoundNumber(0)).round
+RULES = load().at(RoundNumber(0))
 ROUND = RoundNumber(5)
 H1 = Hotkey("h1")
 NAME = Entrant("h1@100")
@@ -125,6 +126,25 @@ def test_a_superseded_submission_stands_for_a_while(succeeded_at: int, stands: b
     candidate = a_candidate(succeeded_at=Block(succeeded_at))
     found = at_close(a_status(SubmissionState.SUPERSEDED, superseded=True), candidate)
     assert (NAME in found.eligible, NAME in found.gone) == (stands, not stands)
+
+
+@pytest.mark.parametrize(
+    ("state", "rounds", "stands"),
+    [
+        pytest.param(State(king=NAME), 24, True, id="the king for 24 rounds"),
+        pytest.param(State(king=NAME), 25, False, id="and no longer"),
+        pytest.param(State(leads=(a_credit(1, entrant=NAME, open=True),)), 24, True, id="a lead that is measured"),
+        pytest.param(State(leads=(a_credit(1, over=7, entrant=Entrant("x@1")),)), 24, False, id="not one that was"),
+        pytest.param(State(), 24, False, id="anybody else for three"),
+    ],
+)
+def test_a_superseded_king_stands_for_longer(state: State, rounds: int, stands: bool) -> None:
+    """Until its newer model beat it, or the rounds for that are over; so does who is needed to measure a lead."""
+    closing = RoundNumber(100)
+    candidate = a_candidate(succeeded_at=Block(360 * (closing - rounds)))
+    status = a_status(SubmissionState.SUPERSEDED, superseded=True)
+    found = eligible_at_close(closing, a_metagraph(a_neuron("h1")), [candidate], statuses=[status], state=state, rules=RULES)
+    assert (NAME in found.eligible, found.gone.get(NAME)) == (stands, None if stands else SUPERSEDED)
 
 
 def test_what_a_ledger_knows_and_the_roll_does_not_left() -> None:

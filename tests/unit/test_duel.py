@@ -22,6 +22,7 @@ RULES = DuelRules(
     margin_start=0.02,
     margin_end=0.005,
     margin_decay_blocks=36_000,
+    ceiling=1.0,
     bets=(0.16, 0.4),
     bet_shares=(0.75, 0.25),
     prior_sd=0.1,
@@ -112,10 +113,12 @@ def test_no_groups_are_no_evidence() -> None:
 
 @pytest.mark.parametrize("rules", BOTH_STEPS)
 def test_differences_are_clipped_at_the_declared_bound(rules: DuelRules) -> None:
-    """A difference of 0.9 counts as the bound, on both sides."""
+    """A difference of 0.9 counts as the bound, on both sides; the lead that is paid is not cut off."""
     most = round(rules.clip * 1e6)
     for sign in (-1, 1):
-        assert duels.step(a_duel(), [sign * 900_000], rules) == duels.step(a_duel(), [sign * most], rules)
+        far, bound = (duels.step(a_duel(), [sign * value], rules) for value in (900_000, most))
+        assert replace(far, lead=0, lead_squares=0) == replace(bound, lead=0, lead_squares=0)
+        assert (far.lead, far.lead_squares) == (sign * 900_000, 900_000**2)
 
 
 @pytest.mark.parametrize("rules", BOTH_STEPS)

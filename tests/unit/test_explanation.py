@@ -9,15 +9,17 @@ from scoring.ranking.state import Rejection, State
 from scoring.types import Block, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
 from scoring.weights.explanation import UidExplanation, explain, explain_all
 from scoring.weights.plan import Snapshot, plan, remap
-from tests.builders.ranking import a_record, named
+from tests.builders.ranking import a_credit, a_record, named
 
-KING = a_record(1, 0.9, tensors=TensorsHash("ab" * 32), speed=120, commit_block=Block(20))
-TAIL = [a_record(n, score) for n, score in ((2, 0.35), (3, 0.4), (4, 0.5), (5, 0.6), (6, 0.7))]
+KING = a_record(
+    1, 0.9, tensors=TensorsHash("ab" * 32), speed=120, commit_block=Block(20), entrant=entrant(Hotkey("h1"), Block(20))
+)
 STATE = State(
     round=RoundNumber(9),
     king=KING.entrant,
-    throne="king since block 360: it scored 0.9000 when the throne was empty",
-    records=(KING, *TAIL, a_record(7, 0.1), a_record(9, 0.65)),
+    throne="king since block 360: evidence 700 of 620 needed against h6@6",
+    records=(KING, a_record(2, 0.35), a_record(6, 0.7), a_record(7, 0.1), a_record(9, 0.65)),
+    leads=(a_credit(1, over=6, lead=0.04, entrant=KING.entrant), a_credit(6, lead=0.1, left=0.5, level=Micro(600_000))),
 )
 
 
@@ -31,10 +33,8 @@ def a_snapshot(state: State = STATE, **overrides: object) -> Snapshot:
         owner=Uid(0),
         uids=hotkeys,
         registered_at=dict.fromkeys(hotkeys, Block(0)),
-        shares=(0.65, 0.14, 0.10, 0.07, 0.04),
-        tail_floor=0.2,
-        tie_band=0.01,
-        tie_speed=0.25,
+        king_share=0.65,
+        full_credit=Micro(50_000),
         competition_hash="cd",
         committed={record.hotkey: record.commit_block for record in state.records},
     )
@@ -52,13 +52,14 @@ def test_the_king_is_told_since_when_and_by_what() -> None:
     found = words(1)
     assert found.reason == (
         "king: 0.9000 ± 0.0000 over 100 groups, lower bound 0.9000, 120 ms of compute for a second of speech; "
-        "king since block 360: it scored 0.9000 when the throne was empty"
+        "credit 0.0400: h1@20 led h6@6 by 0.0400 at least over 100 groups; "
+        "king since block 360: evidence 700 of 620 needed against h6@6"
     )
     assert (found.lacks, found.lineage) == ("", "weights abababababab…, of which it is the earliest commit")
 
 
-def test_the_tail_is_told_its_place_and_its_duel() -> None:
-    """Place 2 is the first of the tail."""
+def test_a_former_king_is_told_its_credit_and_its_duel() -> None:
+    """What its lead was, and how much of it is left."""
     duel = Duel(
         challenger=named(6),
         king=KING.entrant,
@@ -73,7 +74,8 @@ def test_the_tail_is_told_its_place_and_its_duel() -> None:
         squares=0,
     )
     assert words(6, replace(STATE, duels=(duel,))).reason == (
-        "place 2: 0.7000 ± 0.0000 over 100 groups, lower bound 0.7000; duel open: evidence 12.3 of 620 needed, "
+        "former king: 0.7000 ± 0.0000 over 100 groups, lower bound 0.7000; credit 0.0500: h6@6 led the score 0.6000 of an empty "
+        "throne by 0.1000 at least over 100 groups, of which 50% is left; duel open: evidence 12.3 of 620 needed, "
         "after 64 groups in 2 rounds; it leads by +0.0100 beyond the margin of 0.0200"
     )
 
@@ -87,9 +89,9 @@ def test_the_tail_is_told_its_place_and_its_duel() -> None:
 )
 def test_a_loser_is_told_why_it_lost(outcome: DuelOutcome, why: str) -> None:
     """And by how much."""
-    lost = EndedDuel(entrant=named(3), king=KING.entrant, outcome=outcome, wealth=0.04, threshold=620.0, groups=128, rounds=4)
-    evidence = words(3, replace(STATE, lost=(lost,))).evidence
-    assert evidence.endswith(f"duel with h1@1 lost after 4 rounds ({why}): evidence 0.04 of 620 needed")
+    lost = EndedDuel(entrant=named(2), king=KING.entrant, outcome=outcome, wealth=0.04, threshold=620.0, groups=128, rounds=4)
+    evidence = words(2, replace(STATE, lost=(lost,))).evidence
+    assert evidence.endswith(f"duel with h1@20 lost after 4 rounds ({why}): evidence 0.04 of 620 needed")
 
 
 def test_who_has_no_duel_is_told_so() -> None:
@@ -99,28 +101,24 @@ def test_who_has_no_duel_is_told_so() -> None:
         STATE, duels=(Duel(challenger=named(2), king=KING.entrant, opened=RoundNumber(9), margin=Micro(20_000), threshold=620.0),)
     )
     assert words(2, waiting).evidence.endswith("; duel open: its next round with the king counts, evidence 1 of 620 needed")
-    vacant = replace(STATE, king=None, throne="vacant: h1@1 is gone in round 9: deregistered")
-    assert words(2, vacant).evidence.endswith("; vacant: h1@1 is gone in round 9: deregistered")
+    vacant = replace(STATE, king=None, throne="vacant: h1@20 is gone in round 9: deregistered")
+    assert words(2, vacant).evidence.endswith("; vacant: h1@20 is gone in round 9: deregistered")
 
 
-COPY = Rejection(named(8), Hotkey("h8"), "a copy of h1@1, which was committed earlier", named(1))
+COPY = Rejection(named(8), Hotkey("h8"), "a copy of h1@20, which was committed earlier", KING.entrant)
 
 
 @pytest.mark.parametrize(
     ("uid", "state", "overrides", "lacks"),
     [
+        pytest.param(2, STATE, {}, "it has not taken the top: beside the king only leads that took it are paid", id="never king"),
         pytest.param(
-            2, STATE, {}, "lower bound 0.3500: all 4 places of the tail are held, by 0.4000 at least", id="no place left"
-        ),
-        pytest.param(
-            9,
-            STATE,
+            6,
+            replace(STATE, leads=(a_credit(6, over=7, lead=0.0),)),
             {},
-            "it is not clearly better than h6@6, which was committed earlier: 0.6500, its least at 99 %, is not above 0.7000, "
-            "the other's most",
-            id="no better than what came before",
+            "it took the top, but its lead over h7@7 is not clear: 0 at least, over 100 groups",
+            id="by luck",
         ),
-        pytest.param(7, STATE, {}, "lower bound 0.1000 is below the floor 0.2", id="below the floor"),
         pytest.param(
             7,
             STATE,
@@ -141,14 +139,14 @@ COPY = Rejection(named(8), Hotkey("h8"), "a copy of h1@1, which was committed ea
             8,
             replace(STATE, rejections=(COPY,)),
             {},
-            "a copy of h1@1, which was committed earlier",
+            "a copy of h1@20, which was committed earlier",
             id="a copy, nothing newer known",
         ),
         pytest.param(
             8,
             replace(STATE, rejections=(COPY,)),
             {"committed": {Hotkey("h8"): Block(8)}},
-            "a copy of h1@1, which was committed earlier",
+            "a copy of h1@20, which was committed earlier",
             id="a copy",
         ),
         pytest.param(
@@ -168,20 +166,20 @@ def test_who_is_not_paid_is_told_what_it_lacks(uid: int, state: State, overrides
 
 def test_a_copys_line_names_whose_weights_it_has() -> None:
     """Of the lineage."""
-    assert words(8, replace(STATE, rejections=(COPY,))).lineage == "the weights of h1@1"
+    assert words(8, replace(STATE, rejections=(COPY,))).lineage == "the weights of h1@20"
 
 
-def test_a_second_submission_of_a_paid_hotkey_is_not_paid_as_well() -> None:
-    """The hotkey's line is of the one that is."""
-    second = replace(a_record(9, 0.85), hotkey=Hotkey("h1"), entrant=entrant(Hotkey("h1"), Block(9)))
+def test_a_kings_line_is_of_the_model_that_reigns() -> None:
+    """Whatever else its hotkey committed since."""
+    second = replace(a_record(9, 0.85), hotkey=Hotkey("h1"), entrant=entrant(Hotkey("h1"), Block(90)), commit_block=Block(90))
     state = replace(STATE, records=(*STATE.records[:-1], second))
     snapshot = a_snapshot(state)
     assert (plan(snapshot).lines[1].entrant, words(9, state).reason) == (KING.entrant, "no submission")
 
 
-def test_rules_without_a_tail_say_so() -> None:
-    """All emission goes to the king."""
-    assert words(6, shares=(1.0,)).lacks == "these rules pay no tail"
+def test_who_is_paid_without_a_score_is_told_why() -> None:
+    """Scores are measured otherwise since this round."""
+    assert words(6, replace(STATE, records=())).reason.startswith("former king: no score counts now; credit 0.0500: h6@6 led")
 
 
 def test_every_line_of_a_plan_is_explained() -> None:

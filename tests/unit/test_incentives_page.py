@@ -37,8 +37,8 @@ def test_the_page_is_up_to_date(page: str) -> None:
 
 def test_the_study_is_of_the_rules_in_force() -> None:
     """Whoever changes a number that decides money simulates again."""
-    assert measured.read(STUDY).origin.competition_hash == load().version[-1].hash
-    assert rivals.read(RIVALS).competition_hash == load().version[-1].hash
+    assert measured.read(STUDY).origin.rules_hash == measured.rules_hash(load().version[-1])
+    assert rivals.read(RIVALS).rules_hash == measured.rules_hash(load().version[-1])
 
 
 def test_the_page_owns_up(page: str) -> None:

@@ -60,8 +60,8 @@ def results(a_result: MakeResult) -> tuple[EvaluationResult, ...]:
 def test_a_ledger_is_computed_again_to_the_letter(results: tuple[EvaluationResult, ...]) -> None:
     """Without database, certificates or trust: what counted and who left stands in the inputs."""
     entry = an_entry(*results)
-    assert (entry.king, set(entry.inputs.distrusted), entry.inputs.gone) == (
-        "h1@1",
+    assert ([trial.entrant for trial in entry.state.trial], set(entry.inputs.distrusted), entry.inputs.gone) == (
+        ["h1@1", "h2@2"],
         {"h5@5"},
         {"h4@4": "deregistered", "h5@5": "left before this ledger knew it"},
     )

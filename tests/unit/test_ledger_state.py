@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from scoring.ranking.credit import Credit
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
-from scoring.ranking.state import Record, Rejection, State, chain_hash
+from scoring.ranking.state import Record, Rejection, State, ThroneTrial, chain_hash
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 from tests.builders.ledger import a_ledger_entry, some_inputs
 from tests.builders.ranking import a_record
@@ -48,6 +49,8 @@ duels = st.builds(
     rounds=counts,
     total=st.integers(-(2**60), 2**60),
     squares=counts,
+    lead=st.integers(-(2**60), 2**60),
+    lead_squares=counts,
 )
 ends = st.builds(
     EndedDuel,
@@ -58,6 +61,21 @@ ends = st.builds(
     threshold=numbers,
     groups=counts,
     rounds=counts,
+)
+trials = st.builds(ThroneTrial, entrants, st.integers(0, 9), st.lists(st.integers(-1, 10**6), max_size=4).map(tuple))
+leads = st.builds(
+    Credit,
+    entrant=entrants,
+    over=st.none() | entrants,
+    level=st.integers(0, 10**6).map(Micro),
+    owed=st.integers(0, 10**6).map(Micro),
+    groups=counts,
+    total=st.integers(-(2**60), 2**60),
+    squares=counts,
+    open=st.booleans(),
+    since=st.none() | blocks,
+    left=st.integers(0, 10**6).map(Micro),
+    worth=st.integers(0, 10**6).map(Micro),
 )
 rejections = st.builds(Rejection, entrants, hotkeys, st.text(max_size=9), st.none() | entrants)
 states = st.builds(
@@ -73,6 +91,12 @@ states = st.builds(
     lost=st.lists(ends, max_size=3).map(tuple),
     ended=st.lists(ends, max_size=3).map(tuple),
     rejections=st.lists(rejections, max_size=3).map(tuple),
+    scale=st.text(max_size=3),
+    level=st.none() | st.integers(0, 10**6).map(Micro),
+    owed=st.integers(0, 10**6).map(Micro),
+    trial_rounds=st.integers(0, 9),
+    trial=st.lists(trials, max_size=3).map(tuple),
+    leads=st.lists(leads, max_size=3).map(tuple),
 )
 
 
@@ -127,7 +151,7 @@ def test_the_hash_is_as_it_ever_was() -> None:
         records=(record,),
         duels=(duel,),
     )
-    assert chain_hash("ab", state) == "aead13e9629b61fe939b68cba3af94a7eea67c673861d3037bf0c436d43e4e6d"
+    assert chain_hash("ab", state) == "83542b9523493a3945341e74eda9844f411fd21c9d7324ba1b0d198326fc8664"
 
 
 @pytest.mark.parametrize(
@@ -145,9 +169,9 @@ def test_what_is_no_state_is_refused(change: dict[str, object]) -> None:
 
 
 def test_known_are_all_that_the_state_says_something_of() -> None:
-    """Records and rejections: duels are of those."""
-    state = State(records=(a_record(1),), rejections=(Rejection(Entrant("b@2"), Hotkey("b"), "a copy"),))
-    assert state.known == {"h1@1", "b@2"}
+    """Records and rejections, of which duels are, and a king, also one without a record."""
+    state = State(king=Entrant("c@3"), records=(a_record(1),), rejections=(Rejection(Entrant("b@2"), Hotkey("b"), "a copy"),))
+    assert state.known == {"h1@1", "b@2", "c@3"}
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_prompts_are_of_the_pair_and_the_round() -> None:
 
 def test_alone_it_must_be_worth_a_share() -> None:
     """The floor below which nothing is paid."""
-    floor = RULES.shares.tail_floor
+    floor = RULES.pay.floor
     assert [contest.worth(scored(score), RULES) for score in (floor, floor - 0.01)] == [Outlook.BETTER, Outlook.NOT_BETTER]
 
 

@@ -18,7 +18,7 @@ from scoring.ranking.duel import DuelOutcome
 from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult, fold
 from scoring.ranking.state import Rejection, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
-from tests.builders.ranking import a_judged, named
+from tests.builders.ranking import a_judged, at_once, named
 
 DUEL = DuelRules(
     alpha=0.05,
@@ -28,6 +28,7 @@ DUEL = DuelRules(
     margin_start=0.02,
     margin_end=0.005,
     margin_decay_blocks=36_000,
+    ceiling=1.0,
     bets=(0.16, 0.4),
     bet_shares=(0.75, 0.25),
     prior_sd=0.1,
@@ -36,7 +37,7 @@ DUEL = DuelRules(
     max_rounds=24,
     absent_rounds=6,
 )
-COMPETITION = load().at(RoundNumber(0)).model_copy(update={"duel": DUEL})
+COMPETITION = at_once(load().at(RoundNumber(0)).model_copy(update={"duel": DUEL}))
 
 
 def judged(number: int, score: float = 0.5, *, groups: int = 32, **overrides: object) -> Judged:
@@ -269,4 +270,4 @@ def test_the_same_rounds_give_the_same_bits_everywhere() -> None:
         state = folded(a_round(number, *items), state=state)
         head = ledger.chain_hash(head, state)
     assert len(state.duels) + len(state.lost) > 2
-    assert head == "7907bd6f8dd97894dcb8e96ae75f753405c9c03e5aeacf89f35d6638bfc1aef0"
+    assert head == "9864f95da74add8e146301585b65675ec0da5572f01af76a24f0c23a198e60e3"

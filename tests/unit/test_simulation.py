@@ -7,16 +7,13 @@ import pytest
 
 from scoring.competition import load
 from scoring.ranking import duel as duels
-from scoring.ranking.state import State
-from scoring.studies.simulation import actors, power, study
+from scoring.studies.simulation import actors, power
 from scoring.studies.simulation.actors import Actor, Splitter
 from scoring.studies.simulation.estimates import Rate, fixed_groups, rate
-from scoring.studies.simulation.fields import Played, choose, play
+from scoring.studies.simulation.fields import Played, play
 from scoring.studies.simulation.power import PowerTrial
-from scoring.studies.simulation.splitting import SplitCase, split
 from scoring.studies.simulation.summary import spending, summarise
 from scoring.studies.simulation.world import World
-from scoring.types import Entrant, RoundNumber
 
 COMPETITION = load().version[-1]
 
@@ -62,44 +59,6 @@ def test_a_better_model_takes_the_top() -> None:
     assert crowning.lead == pytest.approx(0.1)
     assert 26 < crowning.round < 36
     assert played.earned[1] > 0.65 * 24
-
-
-def test_one_model_under_many_hotkeys_earns_what_one_does() -> None:
-    """Copies of the same tensors: the very same share, in every run."""
-    found = split(SplitCase(1, 5, exact=True), 2, 60, world=World(), competition=COMPETITION, seed=1, advance=lambda _: None)
-    assert found.ratio == pytest.approx(1.0, abs=1e-9)
-    assert found.earned == pytest.approx(found.single)
-
-
-def test_near_copies_earn_nothing_beside_their_original() -> None:
-    """Weights changed a little, which lineage does not know: as good as the first and no better, five of them earn what one does."""
-    found = split(SplitCase(0, 5, exact=False), 2, 25, world=World(), competition=COMPETITION, seed=1, advance=lambda _: None)
-    assert found.ratio == pytest.approx(1.0, abs=0.05)
-
-
-def test_a_small_study_is_long_enough_for_the_second_best_to_earn() -> None:
-    """Else there is no ratio, and `voice simulate study --small` ends without a result."""
-    size, world = study.SMALL, World(study.MEASURED_SD)
-    found = split(
-        SplitCase(1, 1, exact=True),
-        size.split_runs,
-        size.split_rounds,
-        world=world,
-        competition=COMPETITION,
-        seed=1,
-        advance=lambda _: None,
-    )
-    assert found.single > 0.0
-
-
-def test_who_is_judged_first() -> None:
-    """King, paid places, newcomers in the order of their commits, then whoever was asked longest ago; never more than there is room."""
-    names = [Entrant(name) for name in ("king", "paid", "new", "old", "older")]
-    standing = dict.fromkeys(names[::-1], RoundNumber(0))
-    asked = {names[0]: RoundNumber(9), names[1]: RoundNumber(9), names[3]: RoundNumber(8), names[4]: RoundNumber(2)}
-    state = State(king=names[0])
-    assert choose(state, names[1:2], standing, asked, 9) == ["king", "paid", "new", "older", "old"]
-    assert choose(state, names[1:2], standing, asked, 2) == ["king", "paid"]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from scoring.competition import BetUnit, DuelRules, load
 from scoring.ranking import duel as duels
 from scoring.ranking.duel import Duel, DuelOutcome
-from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult, Table, clearly_worse, fold
+from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult, fold
+from scoring.ranking.selection import CONFIDENCE
 from scoring.ranking.state import Record, State
+from scoring.ranking.table import clearly_less
 from scoring.studies.simulation import lanes
 from scoring.studies.simulation.reign import QUALITY, Front, Siege, besiege
 from scoring.studies.simulation.world import Micros, World, groups_of
@@ -65,7 +67,7 @@ def test_side_by_side_is_one_by_one(
 def test_who_may_open_a_duel_is_the_same(seed: int, mean: float) -> None:
     """Clearly worse in an array is clearly worse alone."""
     scores = World().draw(np.random.default_rng(seed), np.array([[0.65, 0.65 + mean]] * 8), 32)
-    alone = [clearly_worse(Table({Entrant("k"): 0, Entrant("c"): 1}, pair), Entrant("c"), Entrant("k")) for pair in scores]
+    alone = [clearly_less(pair[1] - pair[0], CONFIDENCE) for pair in scores]
     assert lanes.clearly_worse(scores[:, 1] - scores[:, 0]).tolist() == alone
 
 

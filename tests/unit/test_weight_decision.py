@@ -23,6 +23,7 @@ from voice_api.errors import LedgerInvalid
 SCHEDULE = load()
 ME, OWNER, MINER = Hotkey("me"), Hotkey("owner"), Hotkey("miner")
 RECORD = ranking.a_record(10, 0.8, groups=32, hotkey=MINER)
+FORMER = ranking.a_credit(1, entrant=entrant(ME, Block(5)))
 CROWNED = State(round=RoundNumber(1), king=RECORD.entrant, king_since=Block(0), records=(RECORD,))
 HEAD = a_ledger_entry(state=CROWNED, state_hash="a" * 64)
 EMPTY = a_ledger_entry(state=State(round=RoundNumber(1)), state_hash="a" * 64)
@@ -134,9 +135,10 @@ def test_an_attempt_that_cannot_be_read_is_no_plan_to_hold() -> None:
     ],
 )
 def test_what_the_chain_would_refuse_is_not_sent(rules: dict[str, int], version_key: int, expected: str | None) -> None:
-    """Nothing is due until the metagraph, or the settings, are others: the plan pays the miner, and burns to the owner."""
+    """Nothing is due until the metagraph, or the settings, are others: the plan pays the miner .65, and a former king .35."""
     metagraph = replace(a_metagraph(), **rules)  # type: ignore[arg-type]
-    found = decide(metagraph, ME, known(), SCHEDULE, version_key=version_key)
+    paid = replace(HEAD, state=replace(CROWNED, leads=(FORMER,)))
+    found = decide(metagraph, ME, replace(known(), head=paid), SCHEDULE, version_key=version_key)
     assert (found == DUE) == (expected is None)
     if expected is not None:
         assert isinstance(found, NotYet)

@@ -20,7 +20,7 @@ from tests.builders.ledger import a_ledger_entry
 
 SCHEDULE = load()
 RULES = SCHEDULE.at(RoundNumber(0))
-KING, TAIL = Hotkey("king"), Hotkey("tail")
+KING, FORMER = Hotkey("king"), Hotkey("former")
 
 
 def a_record(hotkey: Hotkey, mean: float, committed: int) -> Record:
@@ -30,12 +30,15 @@ def a_record(hotkey: Hotkey, mean: float, committed: int) -> Record:
     return ranking.a_record(committed, speed=300, groups=32, hotkey=hotkey, **moments)
 
 
-RECORDS = (a_record(KING, 0.8, 20), a_record(TAIL, 0.6, 10))
-STATE = State(round=RoundNumber(1), king=RECORDS[0].entrant, king_since=Block(0), records=RECORDS)
+RECORDS = (a_record(KING, 0.8, 20), a_record(FORMER, 0.6, 10))
+CREDIT = ranking.a_credit(2, lead=0.02, entrant=RECORDS[1].entrant)
+STATE = State(round=RoundNumber(1), king=RECORDS[0].entrant, king_since=Block(0), records=RECORDS, leads=(CREDIT,))
 HEAD = a_ledger_entry(state=STATE)
 
 
-def a_metagraph(hotkeys: Sequence[str] = ("owner", "me", "king", "tail", "idle"), since: int = 0, block: int = 700) -> Metagraph:
+def a_metagraph(
+    hotkeys: Sequence[str] = ("owner", "me", "king", "former", "idle"), since: int = 0, block: int = 700
+) -> Metagraph:
     """These hotkeys by uid, all registered at one block."""
     neurons = tuple(
         chain.a_neuron(
@@ -57,7 +60,7 @@ NOW = decision.snapshot(a_metagraph(), HEAD, SCHEDULE)
     "basis",
     [
         pytest.param(NOW, id="of now"),
-        pytest.param(decision.carried_over(a_metagraph(("owner", "tail"), block=900), NOW, "away"), id="carried over"),
+        pytest.param(decision.carried_over(a_metagraph(("owner", "former"), block=900), NOW, "away"), id="carried over"),
     ],
 )
 def test_a_basis_is_read_as_it_was_written(basis: plan.PlanInput) -> None:
@@ -69,7 +72,7 @@ def test_a_basis_is_read_as_it_was_written(basis: plan.PlanInput) -> None:
     assert decision.make_plan(basis).snapshot_hash == basis.hash
 
 
-OVER = decision.carried_over(a_metagraph(("owner", "tail"), block=900), NOW, "away").to_json()
+OVER = decision.carried_over(a_metagraph(("owner", "former"), block=900), NOW, "away").to_json()
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,7 @@ OVER = decision.carried_over(a_metagraph(("owner", "tail"), block=900), NOW, "aw
         pytest.param({"carried": None}, id="nothing carried over"),
         pytest.param(NOW.to_json() | {"state": None}, id="no state"),
         pytest.param(NOW.to_json() | {"uids": []}, id="uids without names"),
-        pytest.param(NOW.to_json() | {"shares": ["0.65"]}, id="a share as a text"),
+        pytest.param(NOW.to_json() | {"king_share": "0.65"}, id="a share as a text"),
         pytest.param(NOW.to_json() | {"registered_at": {"king": None}}, id="no block"),
         pytest.param(OVER | {"uids": {"owner": "0"}}, id="a uid as a text"),
         pytest.param(OVER | {"block": True}, id="a block that is no number"),
@@ -115,16 +118,18 @@ def test_what_is_no_plan_is_refused(data: Any) -> None:
 
 
 def test_a_plan_that_is_carried_over_follows_hotkeys_and_burns_no_more_than_it_did() -> None:
-    """The king left: its share goes to the tail, at the uid that this has now; what was burned stays what it was."""
-    before = decision.make_plan(NOW)
-    after = decision.make_plan(decision.carried_over(a_metagraph(("owner", "tail", "new")), NOW, "away"))
-    assert (before.burn, after.burn) == pytest.approx((0.21, 0.21))
-    assert after.vector == pytest.approx({0: 0.21, 1: 0.79})
+    """The former king left: its share goes to the king, at the uid that this has now; what was burned stays what it was."""
+    vacant = replace(NOW, state=replace(STATE, king=None))
+    before = decision.make_plan(vacant)
+    after = decision.make_plan(decision.carried_over(a_metagraph(("owner", "former", "new")), vacant, "away"))
+    assert (before.burn, after.burn) == pytest.approx((0.86, 0.86))
+    assert after.vector == pytest.approx({0: 0.86, 1: 0.14})
+    assert decision.make_plan(decision.carried_over(a_metagraph(("owner", "king")), NOW, "away")).vector == {1: 1.0}
 
 
 def test_who_registered_again_since_earns_nothing_of_what_is_carried_over() -> None:
     """Not even under the same hotkey; where nobody is left nothing can be planned, and no new plan without the subnet's owner."""
-    new = a_metagraph(("owner", "king", "tail"), since=650)
+    new = a_metagraph(("owner", "king", "former"), since=650)
     with pytest.raises(PlanPaysNobody):
         decision.make_plan(decision.carried_over(new, NOW, "away"))
     ownerless = replace(new, owner_hotkey=Hotkey("gone"))
@@ -136,29 +141,34 @@ def test_who_registered_again_since_earns_nothing_of_what_is_carried_over() -> N
 
 def test_what_was_carried_over_once_is_carried_over_from_the_same_plan() -> None:
     """No chain of rounding: always from the snapshot of the ledger."""
-    first = decision.carried_over(a_metagraph(("owner", "tail")), NOW, "away")
+    first = decision.carried_over(a_metagraph(("owner", "former")), NOW, "away")
     second = decision.carried_over(a_metagraph(), first, "still away")
     assert isinstance(second, CarriedOver) and second.carried == NOW
     assert to_u16(decision.make_plan(second).vector) == to_u16(plan.plan(NOW).vector)
 
 
-@pytest.mark.parametrize("score", [pytest.param(each, id=f"{each}") for each in (0.0, 0.3, 0.83, 1.0)])
-def test_a_supposed_score_keeps_the_spread_and_the_top(score: float) -> None:
-    """The mean is what was asked for, its error what it was; the king's place is no matter of scores."""
-    found = supposed(NOW, TAIL, score, RULES)
+@pytest.mark.parametrize("score", [pytest.param(each, id=f"{each}") for each in (0.0, 0.3, 0.819, 0.83, 1.0)])
+def test_a_supposed_score_keeps_the_spread_and_takes_the_top_by_more_than_the_margin(score: float) -> None:
+    """The mean is what was asked for, its error what it was; a king of .8 falls to .83, whose lead is its credit."""
+    found = supposed(NOW, FORMER, score, RULES)
     record = found.state.record(RECORDS[1].entrant)
     assert record is not None
     assert (record.mean, record.stderr) == pytest.approx((score, RECORDS[1].stderr), abs=1e-6)
     assert found.state.record(RECORDS[0].entrant) == RECORDS[0]
     lines = {line.hotkey: line for line in plan.plan(found).lines}
-    assert (lines[KING].share, lines[TAIL].share) == (0.65, 0.14 if score > 0.25 else 0.0)
+    before = {KING: pytest.approx(0.86), FORMER: pytest.approx(0.14)}
+    after = {KING: 0.0, FORMER: 1.0}
+    assert {hotkey: lines[hotkey].share for hotkey in (KING, FORMER)} == (after if score > 0.82 else before)
+    assert lines[FORMER].credit == 20_000 + (round(score * MICRO) - 800_000 if score > 0.82 else 0)
 
 
 def test_a_commitment_that_waits_is_supposed_to_have_been_judged_once() -> None:
     """At the rules' own spread; it takes the place that such a record has."""
     waiting = replace(NOW, committed={Hotkey("idle"): Block(300)})
-    lines = {line.hotkey: line for line in plan.plan(supposed(waiting, Hotkey("idle"), 0.95, RULES)).lines}
-    assert (lines[Hotkey("idle")].share, lines[TAIL].share, lines[Hotkey("idle")].entrant) == (0.14, 0.1, "idle@300")
+    found = plan.plan(supposed(waiting, Hotkey("idle"), 0.95, RULES))
+    lines = {line.hotkey: line for line in found.lines}
+    assert (lines[Hotkey("idle")].place, lines[Hotkey("idle")].credit, lines[Hotkey("idle")].entrant) == (0, 150_000, "idle@300")
+    assert lines[FORMER].share == pytest.approx(0.35 * 20 / 170)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Who earns what, and what never reaches the chain."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,115 +10,133 @@ from bittensor.intents.weights import clip_to_max_weight, normalize
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from scoring.ranking.selection import lower_bound
+from scoring.ranking.credit import Credit
 from scoring.ranking.state import Record, State
-from scoring.types import Block, Hotkey, Uid, Weight, entrant, parse_entrant
+from scoring.types import Block, Hotkey, Micro, Uid, Weight, entrant, parse_entrant
 from scoring.weights import plan as weights
 from scoring.weights.explanation import explain, explain_all
 from scoring.weights.plan import PlanPaysNobody, Snapshot, WeightPlan, WeightsInvalid
-from tests.builders.ranking import a_record, named
+from tests.builders.ranking import a_credit, a_record, named
 
-SHARES = (0.65, 0.14, 0.10, 0.07, 0.04)
 OWNER = Hotkey("h0")
 
 
-def a_snapshot(*records: Record, king: int | None = 1, uids: Mapping[str, int] | None = None, **overrides: object) -> Snapshot:
+def a_snapshot(
+    *records: Record,
+    king: int | None = 1,
+    leads: Sequence[Credit] = (),
+    uids: Mapping[str, int] | None = None,
+    **overrides: object,
+) -> Snapshot:
     """Hotkey h<n> holds uid n since block 0, the owner uid 0."""
     known = {record.hotkey: int(record.hotkey[1:]) for record in records} if uids is None else uids
     known = {str(OWNER): 0} | {str(hotkey): uid for hotkey, uid in known.items()}
     snapshot = Snapshot(
         ledger_hash="ab",
-        state=State(king=None if king is None else named(king), records=records),
+        state=State(king=None if king is None else named(king), records=records, leads=tuple(leads)),
         block=Block(100),
         owner=Uid(0),
         uids={Hotkey(hotkey): Uid(uid) for hotkey, uid in known.items()},
         registered_at={Hotkey(hotkey): Block(0) for hotkey in known},
-        shares=SHARES,
-        tail_floor=0.2,
-        tie_band=0.01,
-        tie_speed=0.25,
+        king_share=0.65,
+        full_credit=Micro(50_000),
         competition_hash="cd",
     )
     return replace(snapshot, **overrides)  # type: ignore[arg-type]
 
 
-def test_king_and_tail_get_fixed_shares_and_the_rest_burns() -> None:
-    """Three places held: 0.65, 0.14, 0.10; the unearned 0.11 goes to the owner's uid."""
-    plan = weights.plan(a_snapshot(a_record(1, 0.4), a_record(2, 0.6), a_record(3, 0.8), king=3))
-    assert plan.vector == {3: 0.65, 2: 0.14, 1: 0.10, 0: pytest.approx(0.11)}
-    assert plan.burn == pytest.approx(0.11)
-    assert [(line.uid, line.share, line.place, line.rank) for line in plan.lines] == [
-        (0, 0.0, None, None),
-        (1, 0.10, 2, 3),
-        (2, 0.14, 1, 2),
-        (3, 0.65, 0, 1),
+def test_the_king_has_a_fixed_share_and_credit_the_rest() -> None:
+    """Credits of .03, .04 and .01 are more than .05, so they share .35 as 3 : 4 : 1; the king's own is one of them."""
+    leads = [a_credit(3, over=2, lead=0.04), a_credit(2, over=1, lead=0.03), a_credit(1, lead=0.02, left=0.5)]
+    plan = weights.plan(a_snapshot(a_record(1), a_record(2), a_record(3), king=3, leads=leads))
+    assert plan.vector == {3: pytest.approx(0.65 + 0.35 / 2), 2: pytest.approx(0.35 * 3 / 8), 1: pytest.approx(0.35 / 8)}
+    assert plan.burn == 0.0
+    assert [(line.uid, line.credit, line.place, line.rank) for line in plan.lines] == [
+        (0, 0, None, None),
+        (1, 10_000, 2, 3),
+        (2, 30_000, 1, 2),
+        (3, 40_000, 0, 1),
     ]
 
 
-def test_a_full_table_burns_nothing() -> None:
-    """Five places held: no share is left, though the shares' sum is a rounding away from 1."""
-    plan = weights.plan(a_snapshot(*(a_record(n, 0.2 + n / 10) for n in range(1, 7)), king=6))
-    assert plan.burn == 0.0
-    assert plan.vector == {6: 0.65, 5: 0.14, 4: 0.10, 3: 0.07, 2: 0.04}
+def test_what_no_credit_claims_is_the_kings() -> None:
+    """A credit of .01 claims a fifth of .35, for .05 would claim all of it; without any the king has everything."""
+    leads = [a_credit(2, over=1, lead=0.01)]
+    assert weights.plan(a_snapshot(a_record(1), a_record(2), leads=leads)).vector == {
+        1: pytest.approx(0.93),
+        2: pytest.approx(0.07),
+    }
+    assert weights.plan(a_snapshot(a_record(1))).vector == {1: 1.0}
 
 
-def test_the_tail_is_for_who_was_the_best_when_it_came() -> None:
-    """A near-copy, and a model made worse on purpose, come after what they were made from; so one model earns one share."""
-    original, near, worse = a_record(1, 0.8), a_record(2, 0.8005, squares=100 * 800_500**2 + 10**13), a_record(3, 0.7)
-    snapshot = a_snapshot(original, near, worse, king=1)
-    plan = weights.plan(snapshot)
-    assert plan.vector == {1: 0.65, 0: pytest.approx(0.35)}
-    for later in (Uid(2), Uid(3)):
-        assert explain(snapshot, plan, later).lacks.startswith("it is not clearly better than h1@1, which was committed earlier")
-    assert weights.plan(a_snapshot(original, near, worse, king=2)).vector == {2: 0.65, 1: 0.14, 0: pytest.approx(0.21)}
+@given(st.lists(st.integers(1, 60_000), min_size=1, max_size=6), st.integers(0, 200_000), st.booleans())
+def test_a_credit_split_over_hotkeys_pays_the_same(parts: list[int], theirs: int, reigns: bool) -> None:
+    """Whatever others hold, and whether one of the hotkeys is king: the sum is what one hotkey had."""
+    other = [a_credit(9, lead=theirs / 1e6)]
+
+    def paid(*leads: int) -> float:
+        """What the hotkeys h1 … earn together."""
+        mine = [a_credit(n, over=9, lead=lead / 1e6) for n, lead in enumerate(leads, 1)]
+        snapshot = a_snapshot(king=1 if reigns else 9, leads=[*mine, *other], uids={f"h{n}": n for n in range(1, 10)})
+        return sum(line.share for line in weights.plan(snapshot).lines if line.uid not in (0, 9))
+
+    assert paid(*parts) == pytest.approx(paid(sum(parts)))
 
 
-def test_below_the_floor_earns_nothing() -> None:
-    """A mean of 0.21 whose lower bound is below 0.2 is no tail place."""
-    groups = [0] * 50 + [420_000] * 50
-    shaky = a_record(2, total=sum(groups), squares=sum(g * g for g in groups))
-    assert weights.plan(a_snapshot(a_record(1, 0.8), shaky)).vector == {1: 0.65, 0: pytest.approx(0.35)}
+def test_several_leads_of_a_hotkey_are_one_credit() -> None:
+    """As if it had taken the top once."""
+    second = a_credit(2, over=1, lead=0.02, entrant=entrant(Hotkey("h2"), Block(50)))
+    twice = [a_credit(2, over=1, lead=0.01), second]
+    assert weights.plan(a_snapshot(a_record(1), a_record(2), leads=twice)).vector == {
+        1: pytest.approx(1 - 0.35 * 0.6),
+        2: pytest.approx(0.35 * 0.6),
+    }
 
 
-def test_while_the_throne_is_vacant_its_share_burns_and_the_tail_keeps_its_own() -> None:
-    """Nobody is paid as king, and nobody else pays for it."""
-    assert weights.plan(a_snapshot(a_record(1), king=None)).vector == {1: 0.14, 0: pytest.approx(0.86)}
+def test_who_never_took_the_top_is_not_paid() -> None:
+    """A near-copy, a worse model, a better one whose duel is not over: nobody is paid for a score."""
+    plan = weights.plan(a_snapshot(a_record(1, 0.5), a_record(2, 0.8), a_record(3, 0.1)))
+    assert plan.vector == {1: 1.0}
+    assert [line.rank for line in plan.lines] == [None, 1, 2, 3]
+
+
+def test_while_the_throne_is_vacant_its_share_burns_and_credit_keeps_its_own() -> None:
+    """Nobody is paid as king, and nobody else pays for it; what no credit claims burns, too."""
+    leads = [a_credit(1, lead=0.02)]
+    assert weights.plan(a_snapshot(a_record(1), king=None, leads=leads)).vector == {
+        1: pytest.approx(0.14),
+        0: pytest.approx(0.86),
+    }
     assert weights.plan(a_snapshot(king=None)).vector == {0: 1.0}
 
 
 def test_an_unregistered_king_gets_nothing_and_costs_the_others_nothing() -> None:
-    """A hotkey that left never gets a weight; its share burns until the next fold, and the tail keeps what it earned."""
-    plan = weights.plan(a_snapshot(a_record(1, 0.8), a_record(2, 0.9), king=2, uids={"h1": 1}))
-    assert plan.vector == {1: 0.14, 0: pytest.approx(0.86)}
+    """A hotkey that left never gets a weight; its share burns until the next fold, and credit keeps what it earned."""
+    leads = [a_credit(1, lead=0.02), a_credit(2, over=1, lead=0.3)]
+    plan = weights.plan(a_snapshot(a_record(1), a_record(2), king=2, leads=leads, uids={"h1": 1}))
+    assert plan.vector == {1: pytest.approx(0.14), 0: pytest.approx(0.86)}
 
 
 def test_a_uid_that_is_used_again_inherits_nothing() -> None:
     """The king's hotkey is gone and its uid is another's, who committed nothing."""
-    plan = weights.plan(a_snapshot(a_record(1, 0.8), a_record(2, 0.9), king=2, uids={"h9": 2, "h1": 1}))
-    assert plan.vector == {1: 0.14, 0: pytest.approx(0.86)}
+    plan = weights.plan(a_snapshot(a_record(2, 0.9), king=2, leads=[a_credit(2)], uids={"h9": 2, "h1": 1}))
+    assert plan.vector == {0: 1.0}
 
 
-@pytest.mark.parametrize(("registered", "share"), [(7, 0.65), (8, 0.0)])
+@pytest.mark.parametrize(("registered", "share"), [(7, 1.0), (8, 0.0)])
 def test_a_hotkey_that_registers_anew_starts_anew(registered: int, share: float) -> None:
     """What it committed in block 7 earns if it was registered in that block; not if it came back in block 8."""
-    field = a_snapshot(a_record(7, 0.9), king=7, registered_at={Hotkey("h7"): Block(registered), OWNER: Block(0)})
+    field = a_snapshot(
+        a_record(7, 0.9), king=7, leads=[a_credit(7)], registered_at={Hotkey("h7"): Block(registered), OWNER: Block(0)}
+    )
     plan = weights.plan(field)
     assert plan.lines[1].share == share
     assert ("commit again" in explain(field, plan, plan.lines[1].uid).lacks) is (share == 0.0)
 
 
-def test_a_hotkey_holds_one_place() -> None:
-    """Of two submissions of one hotkey, as in the grace of a new commit, the better one is paid, once."""
-    first = replace(a_record(1, 0.6), hotkey=Hotkey("h3"), entrant=entrant(Hotkey("h3"), Block(1)))
-    plan = weights.plan(a_snapshot(first, a_record(2, 0.7), a_record(3, 0.9), king=3, uids={"h2": 2, "h3": 3}))
-    assert plan.vector == {3: 0.65, 2: 0.14, 0: pytest.approx(0.21)}
-
-
-def test_ties_go_to_the_faster_then_to_the_earlier() -> None:
-    """Within .01 the one that is much slower yields; of equally fast ones the first commit goes first."""
-    records = [a_record(2, 0.595, speed=400), a_record(3, 0.6, speed=110), a_record(4, 0.604, speed=100)]
-    plan = weights.plan(a_snapshot(*records, a_record(5, 0.9), king=5))
-    assert (plan.vector[Uid(3)], plan.vector[Uid(4)], plan.vector[Uid(2)]) == (0.14, 0.10, 0.07)
+def test_a_king_without_a_score_is_paid() -> None:
+    """Records begin anew when scores are measured otherwise; the top does not."""
+    assert weights.plan(a_snapshot(king=3, uids={"h3": 3})).vector == {3: 1.0}
 
 
 @st.composite
@@ -133,11 +151,16 @@ def fields(draw: st.DrawFn) -> list[Record]:
     return records
 
 
-@given(fields(), st.integers(1, 12), st.sets(st.integers(1, 12)), st.randoms())
-def test_any_field_gives_a_valid_vector_whatever_its_order(records: list[Record], king: int, here: set[int], random: Any) -> None:
+credits_of = st.lists(st.builds(a_credit, st.integers(1, 12), lead=st.floats(0.0, 0.2), left=st.floats(0.0, 1.0)), max_size=6)
+
+
+@given(fields(), credits_of, st.integers(1, 12), st.sets(st.integers(1, 12)), st.randoms())
+def test_any_field_gives_a_valid_vector_whatever_its_order(
+    records: list[Record], leads: list[Credit], king: int, here: set[int], random: Any
+) -> None:
     """Finite, positive, sums to 1, only to registered uids, a line for each of them; the same for a field in another order."""
     uids = [(f"h{n}", n) for n in sorted(here)]
-    snapshot = a_snapshot(*records, king=king, uids=dict(uids))
+    snapshot = a_snapshot(*records, king=king, leads=leads, uids=dict(uids))
     plan = weights.plan(snapshot)
     assert sum(plan.vector.values()) == pytest.approx(1.0)
     assert all(0.0 < weight <= 1.0 for weight in plan.vector.values())
@@ -147,9 +170,10 @@ def test_any_field_gives_a_valid_vector_whatever_its_order(records: list[Record]
     assert all((line.share > 0.0) is (words[line.uid].lacks == "") for line in plan.lines)
     random.shuffle(records)
     random.shuffle(uids)
-    other = weights.plan(a_snapshot(*records, king=king, uids=dict(uids)))
+    again = a_snapshot(*records, king=king, leads=leads, uids=dict(uids))
+    other = weights.plan(again)
     assert (other.vector, other.lines) == (plan.vector, plan.lines)
-    assert explain_all(a_snapshot(*records, king=king, uids=dict(uids)), other) == words
+    assert explain_all(again, other) == words
 
 
 @given(fields(), st.data())
@@ -161,19 +185,16 @@ def test_names_of_uids_change_nothing_but_the_names(records: list[Record], data:
     assert {line.hotkey: line.share for line in moved.lines} == {line.hotkey: line.share for line in plain.lines}
 
 
-@given(fields(), st.integers(0, 1_000_000), st.integers(0, 9))
-def test_more_score_never_means_less_weight(records: list[Record], more: int, which: int) -> None:
-    """A submission that scores the same amount more in every group earns at least what it earned."""
-    assume(records)
-    which %= len(records)
-    old = records[which]
-    total, squares = old.total + old.groups * more, old.squares + 2 * more * old.total + old.groups * more * more
-    better = replace(old, total=total, squares=squares)
-    assume(lower_bound(better) >= lower_bound(old))  # arithmetic alone may take a last digit
-    uid = Uid(int(old.hotkey[1:]))
-    before = weights.plan(a_snapshot(*records)).vector.get(uid, 0.0)
-    after = weights.plan(a_snapshot(*records[:which], better, *records[which + 1 :])).vector.get(uid, 0.0)
-    assert after >= before
+@given(credits_of, st.integers(0, 100_000), st.integers(0, 5))
+def test_more_credit_never_means_less_weight(leads: list[Credit], more: int, which: int) -> None:
+    """A hotkey whose lead is worth more earns at least what it earned."""
+    assume(leads)
+    which %= len(leads)
+    better = replace(leads[which], worth=Micro(leads[which].worth + more))
+    uid, uids = Uid(int(better.hotkey[1:])), {f"h{n}": n for n in range(1, 13)}
+    before = weights.plan(a_snapshot(leads=leads, uids=uids)).vector.get(uid, 0.0)
+    after = weights.plan(a_snapshot(leads=[*leads[:which], better, *leads[which + 1 :]], uids=uids)).vector.get(uid, 0.0)
+    assert after >= before - 1e-12
 
 
 @given(fields(), st.lists(fields(), max_size=3))
@@ -281,19 +302,27 @@ def vector_of(plan: WeightPlan) -> Mapping[Uid, Any]:
     return {uid: pytest.approx(weight) for uid, weight in plan.vector.items()}
 
 
-LAST = weights.plan(a_snapshot(a_record(1, 0.4), a_record(2, 0.6), a_record(3, 0.8), king=3))
-"""Uid 3: .65, uid 2: .14, uid 1: .10, burned to uid 0: .11."""
+LAST = weights.plan(
+    a_snapshot(
+        a_record(1),
+        a_record(2),
+        king=None,
+        leads=[a_credit(1, lead=0.01), a_credit(2, over=1, lead=0.02)],
+        king_share=0.5,
+    )
+)
+"""The throne is empty. Uid 2: .2, uid 1: .1, burned to uid 0: .7."""
 
 
 @pytest.mark.parametrize(
     ("registered", "owner", "expected"),
     [
-        pytest.param(now(0, 1, 2, 3), 0, {3: 0.65, 2: 0.14, 1: 0.10, 0: 0.11}, id="nothing changed"),
-        pytest.param(now(0, 1, 2, 3, shift=5), 5, {8: 0.65, 7: 0.14, 6: 0.10, 5: 0.11}, id="other uids"),
-        pytest.param(now(0, 1, 2), 0, {2: 0.14 * 0.89 / 0.24, 1: 0.10 * 0.89 / 0.24, 0: 0.11}, id="the king left"),
-        pytest.param(now(0, 1, 2, 3, 9), 0, {3: 0.65, 2: 0.14, 1: 0.10, 0: 0.11}, id="a newcomer"),
-        pytest.param(now(1, 2, 3), None, {3: 0.65 / 0.89, 2: 0.14 / 0.89, 1: 0.10 / 0.89}, id="the owner has no uid"),
-        pytest.param(now(0, 1, 2, 3, since=2), 0, {3: 0.65 * 0.89 / 0.79, 2: 0.14 * 0.89 / 0.79, 0: 0.11}, id="registered anew"),
+        pytest.param(now(0, 1, 2), 0, {2: 0.2, 1: 0.1, 0: 0.7}, id="nothing changed"),
+        pytest.param(now(0, 1, 2, shift=5), 5, {7: 0.2, 6: 0.1, 5: 0.7}, id="other uids"),
+        pytest.param(now(0, 1), 0, {1: 0.3, 0: 0.7}, id="one left"),
+        pytest.param(now(0, 1, 2, 9), 0, {2: 0.2, 1: 0.1, 0: 0.7}, id="a newcomer"),
+        pytest.param(now(1, 2), None, {2: 2 / 3, 1: 1 / 3}, id="the owner has no uid"),
+        pytest.param(now(0, 1, 2, since=2), 0, {2: 0.3, 0: 0.7}, id="registered anew"),
     ],
 )
 def test_in_our_outage_the_last_plan_goes_to_who_is_left(

@@ -116,7 +116,7 @@ class Candidate:
     last_round: RoundNumber | None
     """The latest round that asked for it, whatever came of it."""
     succeeded_at: Block | None = None
-    """The block of its hotkey's next commitment, while nothing later of that hotkey has a verdict; None where there is none."""
+    """The block of its hotkey's next commitment; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,12 +243,14 @@ class Submissions:
         rows = await self._fetch("submissions.leaderboard", limit, validator)
         return tuple(read(LeaderboardRow, row, submission=read(Submission, row)) for row in rows)
 
-    async def candidates(self) -> tuple[Candidate, ...]:
+    async def candidates(self, kept: Sequence[Entrant] = ()) -> tuple[Candidate, ...]:
         """Every submission that waits or is scored, with what opening a round needs, in the order in which commitments count.
 
-        Also what was scored before its hotkey committed again, while nothing later of that hotkey has a verdict.
+        Also what was scored before its hotkey committed again, while nothing later of that hotkey has a verdict, and of `kept` then, too.
         """
-        return tuple(read(Candidate, row) for row in await self._fetch("submissions.candidates"))
+        pairs = [parse_entrant(name) for name in kept]
+        rows = await self._fetch("submissions.candidates", [hotkey for hotkey, _ in pairs], [block for _, block in pairs])
+        return tuple(read(Candidate, row) for row in rows)
 
     async def newest(self) -> tuple[NewestCommitment, ...]:
         """The newest commitment of each registered hotkey, also of one that has none."""

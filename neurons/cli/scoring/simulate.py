@@ -21,9 +21,10 @@ from scoring.competition import Competition
 from scoring.errors import Code, PlatformError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from scoring.studies.simulation.measured import Study, StudyOrigin
+    from scoring.studies.simulation.payoff import Payoff
     from scoring.studies.simulation.study import Bar
     from scoring.studies.simulation.summary import FieldSummary
 
@@ -89,6 +90,48 @@ def study_command(
 
 
 @app.command()
+def attack(
+    file: Annotated[
+        str, typer.Argument(help="A Python file with commit(moment), or the name of one of the project's own tricks.")
+    ],
+    quick: Annotated[bool, typer.Option("--quick", help="Short runs: a first impression.")] = False,
+    seed: Seed = 1,
+    rules: Rules = None,
+    as_json: AsJson = False,
+) -> None:
+    """Play a strategy by the functions that decide on chain, and print its pay-off against one honest hotkey of the same ability."""
+    from scoring.studies.simulation.measured import rules_hash
+    from scoring.studies.simulation.payoff import LONG, QUICK, SDS, SETTINGS, Arena
+    from scoring.studies.simulation.strategy_file import StrategyFile, known
+
+    strategy = known().get(file) or StrategyFile(Path(file))
+    arena = Arena(rules_of(rules), QUICK if quick else LONG, seed)
+    with bars() as bar:
+        advance = bar(strategy.name, arena.steps(1, len(SETTINGS), len(SDS)))
+        found = tuple(arena.attack([strategy], tuple(SETTINGS.values()), SDS, advance))
+    if as_json:
+        rows = [asdict(row) | {"pays": row.pays} for row in found]
+        typer.echo(json.dumps({"rules_hash": rules_hash(arena.competition), "seed": seed, "payoffs": rows}, indent=1))
+    else:
+        _show_payoffs(found, arena.size.rounds)
+
+
+@app.command()
+def ceiling(rules: Rules = None, as_json: AsJson = False) -> None:
+    """Compute the highest mean score that the rules let anybody reach, and print it beside the one that they state."""
+    from scoring.studies.simulation.ceiling import ceiling as computed
+
+    competition = rules_of(rules)
+    found = {"computed": computed(competition), "stated": competition.duel.ceiling}
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        typer.echo(
+            f"A voice without a fault that does what is asked scores {found['computed']:.4f}; [duel] states {found['stated']:g}."
+        )
+
+
+@app.command()
 def docs(
     out: Annotated[Path, typer.Option("--out", help="The page to write; its charts go into a folder of its name.")] = Path(
         "docs/incentives.md"
@@ -111,11 +154,11 @@ def rules_of(path: Path | None) -> Competition:
 
 
 def _origin(competition: Competition, seed: int) -> "StudyOrigin":
-    from scoring.studies.simulation.measured import StudyOrigin
+    from scoring.studies.simulation.measured import StudyOrigin, rules_hash
 
     machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, one core"
     return StudyOrigin(
-        date=datetime.now(UTC).date().isoformat(), machine=machine, seed=seed, seconds=0.0, competition_hash=competition.hash
+        date=datetime.now(UTC).date().isoformat(), machine=machine, seed=seed, seconds=0.0, rules_hash=rules_hash(competition)
     )
 
 
@@ -161,6 +204,17 @@ def _show_field(found: "FieldSummary") -> None:
         console.print(line, soft_wrap=True, highlight=False)
 
 
+def _show_payoffs(found: "Sequence[Payoff]", rounds: int) -> None:
+    table = Table("setting", "sd", "earned", "one honest hotkey", "ratio (95 % interval)", "", box=None)
+    for row in found:
+        ratio = "–" if row.ratio is None else f"{row.ratio:.3f} ({row.low:.3f} – {row.high:.3f})"
+        table.add_row(row.setting, f"{row.sd:g}", f"{row.earned:.1%}", f"{row.honest:.1%}", ratio, "PAYS" if row.pays else "")
+    console = Console()
+    console.print(table)
+    verdict = "It may pay." if any(row.pays for row in found) else "It does not pay."
+    console.print(f"{verdict} {found[0].runs} runs of {rounds} rounds each; shares are of all emission.", highlight=False)
+
+
 def _show_targets(found: "Study") -> None:
     from scoring.studies.simulation.targets import targets
 
@@ -169,4 +223,4 @@ def _show_targets(found: "Study") -> None:
         table.add_row(row.name, row.measured, row.bound, "met" if row.met else "NOT MET")
     console = Console()
     console.print(table)
-    console.print(f"{found.origin.seconds:.0f} s, seed {found.origin.seed}, competition {found.origin.competition_hash[:12]}")
+    console.print(f"{found.origin.seconds:.0f} s, seed {found.origin.seed}, rules {found.origin.rules_hash[:12]}")

@@ -101,7 +101,7 @@ def what_if(
     competition: CompetitionFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the weights if a hotkey's model had this score, beside those of now. The top still changes hands by a duel alone."""
+    """Show the weights if a hotkey's model had this score, beside those of now: with more than the margin it takes the top."""
     from neurons.validator.weights import view as weight_view
     from neurons.validator.weights import what_if as supposing
     from scoring.types import Hotkey

@@ -8,7 +8,7 @@ from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph, N
 from neurons.validator.weights.refusals import obstacle
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, Hotkey, RoundNumber, Uid, entrant
+from scoring.types import Block, Hotkey, RoundNumber, Uid, entrant, to_micro
 from scoring.weights import plan
 from scoring.weights.plan import CarriedOver, PlanInput, Snapshot, WeightPlan, WeightsInvalid, to_u16
 from voice_api.db.ledger import EntryOutline, Ledger, LedgerEntry
@@ -230,10 +230,11 @@ def _lacks(metagraph: Metagraph, history: WeightHistory) -> str:
 def _nobody_can_earn(metagraph: Metagraph, history: WeightHistory, schedule: Schedule) -> bool:
     """Say whether a burn of everything is right whatever the ledger does not know yet.
 
-    So it is when the ledger pays nobody, rejected whatever commitments of registered hotkeys the chain has, and counts every receipt
-    that reached it last. In the place of a commitment that no round ever asks for stands its hotkey's one before it, if there is one.
+    So it is when the ledger pays nobody, has no contender for an empty throne, rejected whatever commitments of registered hotkeys the
+    chain has, and counts every receipt that reached it last. In the place of a commitment that no round ever asks for stands its
+    hotkey's one before it, if there is one.
     """
-    if history.head is None or history.distrust:
+    if history.head is None or history.distrust or history.head.state.trial:
         return False
     rejected = {rejection.entrant for rejection in history.head.state.rejections}
     since = _registered_at(metagraph)
@@ -328,10 +329,8 @@ def snapshot(metagraph: Metagraph, head: LedgerEntry, schedule: Schedule) -> Sna
         uids=_uids(metagraph),
         registered_at=_registered_at(metagraph),
         committed={item.hotkey: item.block for item in metagraph.commitments},
-        shares=competition.shares.king_and_tail,
-        tail_floor=competition.shares.tail_floor,
-        tie_band=competition.shares.tie_band,
-        tie_speed=competition.shares.tie_speed,
+        king_share=competition.pay.king,
+        full_credit=to_micro(competition.pay.full_credit),
         competition_hash=competition.hash,
         most=metagraph.max_weights_limit,
     )

@@ -1,10 +1,12 @@
-"""The weights if a hotkey's model scored otherwise and everything else stayed as it is."""
+"""The weights if a hotkey's model scored otherwise, for long enough, and everything else stayed as it is."""
 
 from dataclasses import replace
 
 from scoring.competition import Competition
 from scoring.errors import Code, PlatformError
-from scoring.ranking.state import Record
+from scoring.ranking import duel
+from scoring.ranking.credit import Credit, settled
+from scoring.ranking.state import Record, State
 from scoring.types import MICRO, Hotkey, entrant, to_micro
 from scoring.weights.plan import Snapshot
 
@@ -12,9 +14,9 @@ from scoring.weights.plan import Snapshot
 def supposed(snapshot: Snapshot, hotkey: Hotkey, score: float, rules: Competition) -> Snapshot:
     """The snapshot if the mean of the hotkey's record were `score` in [0, 1], with the spread that it has.
 
-    A commitment that was not judged yet is supposed to have been, in one round, at the rules' own spread, and as fast as the fastest.
-    The top stays with the king: it changes hands by a duel alone. Raises PlatformError(ARGUMENT_INVALID) for a hotkey that is not
-    registered, or has nothing that could be judged.
+    A model that then leads the king by more than the margin has taken the top, and its lead is its credit. A commitment that was not
+    judged yet is supposed to have been, in one round, at the rules' own spread. Raises PlatformError(ARGUMENT_INVALID) for a hotkey that
+    is not registered, or has nothing that could be judged.
     """
     if hotkey not in snapshot.uids:
         raise PlatformError(Code.ARGUMENT_INVALID, f"{hotkey} is not registered on this subnet.")
@@ -26,19 +28,46 @@ def supposed(snapshot: Snapshot, hotkey: Hotkey, score: float, rules: Competitio
     others = [record for record in state.records if record.entrant != old.entrant]
     records = tuple(sorted((*others, new), key=lambda record: record.entrant))
     rejections = tuple(rejection for rejection in state.rejections if rejection.entrant != old.entrant)
-    return replace(snapshot, state=replace(state, records=records, rejections=rejections))
+    state = replace(state, records=records, rejections=rejections)
+    return replace(snapshot, state=_succeeded(state, new, snapshot, rules))
+
+
+def _succeeded(state: State, new: Record, snapshot: Snapshot, rules: Competition) -> State:
+    """The state once the model has won its duel, if it leads the king by more than the margin."""
+    king = None if state.king is None else state.record(state.king)
+    if king is None or king.hotkey == new.hotkey:
+        return state
+    lead = new.micro - king.micro
+    if lead <= duel.margin(rules.duel, snapshot.block - state.king_since, king.micro):
+        return state
+    groups = rules.pay.measured_groups
+    credit = Credit(
+        entrant=new.entrant,
+        over=king.entrant,
+        owed=state.owed,
+        groups=groups,
+        total=lead * groups,
+        squares=lead * lead * groups,
+    )
+    return replace(
+        state,
+        king=new.entrant,
+        throne=f"king if it led {king.entrant} by {lead / MICRO:.4f}, more than the margin",
+        duels=(),
+        lost=(),
+        leads=settled((*state.leads, credit), new.entrant, snapshot.block, rules.pay),
+    )
 
 
 def _record(snapshot: Snapshot, hotkey: Hotkey, rules: Competition) -> Record:
     """The hotkey's newest record that counts, or one such as a first round leaves."""
-    own = [record for record in snapshot.state.records if record.hotkey == hotkey and snapshot.eligible(record)]
+    own = [record for record in snapshot.state.records if record.hotkey == hotkey and snapshot.eligible(record.entrant)]
     if own:
         return max(own, key=lambda record: record.commit_block)
     block = snapshot.committed.get(hotkey)
     if block is None or block < snapshot.registered_at[hotkey]:
         raise PlatformError(Code.ARGUMENT_INVALID, f"{hotkey} has committed nothing since it was registered.")
     groups = rules.round.single + rules.round.counterfactual + rules.round.voice
-    fastest = min((record.speed for record in snapshot.state.records if record.speed), default=0)
     squares = groups * round(rules.duel.prior_sd * MICRO) ** 2
     return Record(
         entrant=entrant(hotkey, block),
@@ -49,5 +78,4 @@ def _record(snapshot: Snapshot, hotkey: Hotkey, rules: Competition) -> Record:
         groups=groups,
         total=0,
         squares=squares,
-        speed=fastest,
     )

@@ -1,6 +1,5 @@
 """Made-up miners: what each commits, and when. A strategy sees what a real miner could: the king's model and its own past."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,13 +22,23 @@ class Moment:
     round: int
     place: int
     """Counts the miner's hotkeys from 0."""
+    ability: float
+    """The true mean score of the best model that the miner can train by now."""
     king: MadeUpModel | None
-    own: MadeUpModel | None
+    king_place: int | None
+    """Which of the miner's hotkeys is king, None where none is."""
+    mine: tuple[MadeUpModel | None, ...]
+    """The last commitment of each of the miner's hotkeys."""
     last: int | None
     """The round of this hotkey's last commitment, None before the first."""
     cooldown: int
     """Rounds in which it may not commit again."""
     generator: np.random.Generator
+
+    @property
+    def own(self) -> MadeUpModel | None:
+        """This hotkey's last commitment."""
+        return self.mine[self.place]
 
     @property
     def free(self) -> bool:
@@ -39,6 +48,18 @@ class Moment:
     def name(self, of: str) -> str:
         """Tensors that nobody else has."""
         return f"{of}-{self.round}-{self.generator.integers(2**40):010x}"
+
+    def trained(self, quality: float) -> MadeUpModel:
+        """A model of one's own with this true mean score."""
+        return MadeUpModel(quality, self.name("trained"))
+
+    def near_copy(self, model: MadeUpModel) -> MadeUpModel:
+        """The model with noise that lineage does not catch: as good, and with sounds of its own."""
+        return MadeUpModel(model.quality, f"noise:{model.tensors}:{self.name('')}", model.speed)
+
+
+WORTHLESS = 0.05
+"""Anybody can train a model this good."""
 
 
 class Strategy(Protocol):
@@ -111,7 +132,7 @@ class NoiseCopier:
         known = moment.own is not None and moment.own.tensors.startswith(f"noise:{moment.king.tensors}:")
         if known and not self.again:
             return None
-        return MadeUpModel(moment.king.quality, f"noise:{moment.king.tensors}:{moment.name('')}", moment.king.speed)
+        return moment.near_copy(moment.king)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +165,12 @@ class Actor:
     name: str
     strategy: Strategy
     hotkeys: int = 1
+    ability: tuple[tuple[int, float], ...] = ((0, 1.0),)
+    """From a round on (they rise), the true mean score of the best model that it can train. Any public model can be copied, too."""
+
+    def can(self, number: int) -> float:
+        """Its ability in a round; 0 before the first."""
+        return max((quality for since, quality in self.ability if since <= number), default=0.0)
 
 
 def mixed() -> tuple[Actor, ...]:
@@ -181,13 +208,3 @@ def junkyard() -> tuple[Actor, ...]:
 
 FIELDS = {"mixed": mixed, "honest": honest, "copies": copies, "junk": junkyard}
 """By the name that `voice simulate --field` takes."""
-
-
-def divided(rank: int, hotkeys: int, exact: bool) -> Sequence[Actor]:
-    """A settled field of five others, and one owner whose model is the best (`rank` 0) or the second (1), under some hotkeys."""
-    others = (0.66, 0.62, 0.58, 0.54, 0.50)
-    mine = (0.70, 0.64)[rank]
-    return (
-        Actor("owner", Splitter(mine, exact), hotkeys),
-        *(Actor("other", Improver(quality, step=0.0, every=10**9)) for place, quality in enumerate(others)),
-    )

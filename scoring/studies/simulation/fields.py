@@ -1,4 +1,4 @@
-"""A field of made-up miners under the real rules: rounds are folded by `ranking.fold`, weights planned by `weights.plan`."""
+"""A field of made-up miners under the real rules: `open_round` says who is judged, `fold` folds rounds, `plan` plans weights."""
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -7,17 +7,35 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from scoring.competition import Competition
+from scoring.errors import Code, PlatformError
 from scoring.ranking import fold
 from scoring.ranking.duel import DuelOutcome, EndedDuel
 from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult
-from scoring.ranking.state import State
-from scoring.studies.simulation.actors import Actor, MadeUpModel, Moment
+from scoring.ranking.opening import RoundCandidate, RoundView, open_round
+from scoring.ranking.state import SUPERSEDED, State
+from scoring.studies.simulation.actors import WORTHLESS, Actor, MadeUpModel, Moment
 from scoring.studies.simulation.world import World, groups_of
-from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, Uid, Weight, entrant
+from scoring.types import (
+    MICRO,
+    Block,
+    Entrant,
+    Hotkey,
+    Micro,
+    RoundNumber,
+    SubmissionId,
+    TensorsHash,
+    Uid,
+    Weight,
+    entrant,
+    parse_entrant,
+    to_micro,
+)
 from scoring.weights import plan as weights
 from scoring.weights.plan import Snapshot
 
 OWNER = Uid(0)
+BASE = 0.6
+"""Leads count from this score on: made-up models score lower than real ones, so that nothing is cut off at 1."""
 SETTLED = (DuelOutcome.CROWNED, DuelOutcome.FUTILE, DuelOutcome.MAX_ROUNDS)
 Advance = Callable[[int], None]
 
@@ -60,6 +78,8 @@ class Played:
     earned: tuple[float, ...]
     """By actor; a round's emission is 1."""
     burned: float
+    former: float
+    """What hotkeys earned while another one was king, or nobody."""
     evaluations: int
     crownings: tuple[Crowning, ...]
     debuts: tuple[Debut, ...]
@@ -81,7 +101,8 @@ def play(
     advance: Advance,
 ) -> Played:
     """Play one run over some rounds."""
-    game = _Game(actors=actors, world=world, competition=competition, seed=seed)
+    pay = competition.pay.model_copy(update={"base": BASE})
+    game = _Game(actors=actors, world=world, competition=competition.model_copy(update={"pay": pay}), seed=seed)
     for number in range(rounds):
         game.judge(RoundNumber(number))
         game.pay(RoundNumber(number))
@@ -91,6 +112,7 @@ def play(
     return Played(
         earned=tuple(game.earned),
         burned=game.burned,
+        former=game.former,
         evaluations=game.evaluations,
         crownings=tuple(game.crownings),
         debuts=debuts,
@@ -115,7 +137,6 @@ class _Game:
     standing: dict[Entrant, RoundNumber] = field(default_factory=dict)
     asked: dict[Entrant, RoundNumber] = field(default_factory=dict)
     spent: dict[Entrant, int] = field(default_factory=dict)
-    paid: list[Entrant] = field(default_factory=list)
     debuts: dict[Entrant, tuple[int, float]] = field(default_factory=dict)
     served: dict[Entrant, int] = field(default_factory=dict)
     crownings: list[Crowning] = field(default_factory=list)
@@ -126,6 +147,7 @@ class _Game:
     last: Snapshot = field(init=False)
     vectors: list[Mapping[Uid, Weight]] = field(default_factory=list)
     burned: float = 0.0
+    former: float = 0.0
     evaluations: int = 0
 
     def __post_init__(self) -> None:
@@ -139,13 +161,31 @@ class _Game:
         gone = self._gone(number)
         for name in gone:
             self.standing.pop(name)
-        names = choose(self.state, self.paid, self.standing, self.asked, self.competition.round.evaluations)
+        names = self._opened(number)
         if not names:
             return
         before, start = self.state, Block(number * self.competition.round.blocks)
         result = RoundResult(number, start, self._judged(names, number), gone)
         self.state = fold.fold(before, result, self.competition)
         self._note(before, names, number)
+
+    def _opened(self, number: RoundNumber) -> list[Entrant]:
+        """The submissions that the validator asks for in this round; nobody is near the end of an immunity."""
+        start = Block(number * self.competition.round.blocks)
+        candidates = [
+            RoundCandidate(
+                submission=SubmissionId(place),
+                commit_block=self.known[name].block,
+                tiebreak=self.known[name].hotkey,
+                immune_until=Block(0),
+                last_asked=self.asked.get(name),
+                entrant=name,
+            )
+            for place, name in enumerate(self.standing)
+        ]
+        view = RoundView(finalized=start, last_opened=None, any_open=False, state=self.state, candidates=candidates)
+        opening = open_round(view, self.competition)
+        return [] if opening is None else [candidates[place].entrant for place in opening.entries]
 
     def _judged(self, names: Sequence[Entrant], number: RoundNumber) -> list[Judged]:
         """The workers' verdicts: a copy is rejected where it is found, everything else is scored."""
@@ -170,13 +210,16 @@ class _Game:
         )
 
     def _gone(self, number: RoundNumber) -> Mapping[Entrant, str]:
-        """Superseded submissions whose successor was judged, or that waited long enough for it."""
-        reasons = {}
+        """Superseded submissions whose successor was judged, or that waited long enough for it; a king and a measured lead wait longer."""
+        kept, reasons = self.state.kept, {}
         for name in self.standing:
             newest = self.latest[self.known[name].hotkey]
-            waited = number - newest.round > self.competition.round.grace_rounds
-            if newest.entrant != name and (newest.entrant in self.asked or waited):
-                reasons[name] = "superseded"
+            if newest.entrant == name:
+                continue
+            grace = self.competition.throne.heir_rounds if name in kept else self.competition.round.grace_rounds
+            waited = number - newest.round > grace
+            if waited or (newest.entrant in self.asked and name not in kept):
+                reasons[name] = SUPERSEDED
         return reasons
 
     def _note(self, before: State, names: Sequence[Entrant], number: RoundNumber) -> None:
@@ -205,7 +248,7 @@ class _Game:
 
     def pay(self, number: RoundNumber) -> None:
         """One round's emission by the real plan."""
-        shares, block = self.competition.shares, Block((number + 1) * self.competition.round.blocks)
+        block = Block((number + 1) * self.competition.round.blocks)
         self.last = Snapshot(
             ledger_hash="",
             state=self.state,
@@ -213,37 +256,57 @@ class _Game:
             owner=OWNER,
             uids=self.uids,
             registered_at=dict.fromkeys(self.uids, Block(0)),
-            shares=shares.king_and_tail,
-            tail_floor=shares.tail_floor,
-            tie_band=shares.tie_band,
-            tie_speed=shares.tie_speed,
+            king_share=self.competition.pay.king,
+            full_credit=to_micro(self.competition.pay.full_credit),
             competition_hash="",
         )
         plan = weights.plan(self.last)
         self.vectors.append(plan.vector)
+        self.former += sum(line.share for line in plan.lines if line.place != 0)
         for uid, share in plan.vector.items():
             if uid == OWNER:
                 self.burned += share
             else:
                 self.earned[self.owner_of[uid]] += share
-        self.paid = [line.entrant for line in plan.lines if line.share > 0.0 and line.entrant is not None]
 
     def commit(self, number: RoundNumber) -> None:
         """Every hotkey's turn; blocks within the round are drawn, but an actor's own hotkeys commit one after the other."""
-        king = None if self.state.king is None else self.known[self.state.king].model
-        cooldown = self.competition.limits.cooldown_blocks // self.competition.round.blocks
         for actor, who in enumerate(self.actors):
             generator = np.random.default_rng([self.seed, number, 1, actor])
             first = int(generator.integers(self.competition.round.blocks // 2))
             for place in range(who.hotkeys):
-                hotkey = _hotkey(actor, place)
-                last = self.latest.get(hotkey)
-                own, since = (None, None) if last is None else (last.model, last.round)
-                model = who.strategy.commit(
-                    Moment(round=number, place=place, king=king, own=own, last=since, cooldown=cooldown, generator=generator)
-                )
+                moment = self._moment(number, actor, place, generator)
+                model = who.strategy.commit(moment)
                 if model is not None:
-                    self._take(hotkey, model, number, first + place)
+                    self._check(who, moment, model)
+                    self._take(_hotkey(actor, place), model, number, first + place)
+
+    def _moment(self, number: RoundNumber, actor: int, place: int, generator: np.random.Generator) -> Moment:
+        hotkeys = [_hotkey(actor, each) for each in range(self.actors[actor].hotkeys)]
+        latest = [self.latest.get(hotkey) for hotkey in hotkeys]
+        reigning = None if self.state.king is None else parse_entrant(self.state.king)[0]
+        mine = latest[place]
+        return Moment(
+            round=number,
+            place=place,
+            ability=self.actors[actor].can(number),
+            king=None if self.state.king is None else self.known[self.state.king].model,
+            king_place=hotkeys.index(reigning) if reigning in hotkeys else None,
+            mine=tuple(None if item is None else item.model for item in latest),
+            last=None if mine is None else mine.round,
+            cooldown=self.competition.limits.cooldown_blocks // self.competition.round.blocks,
+            generator=generator,
+        )
+
+    def _check(self, who: Actor, moment: Moment, model: MadeUpModel) -> None:
+        """Raise PlatformError(ARGUMENT_INVALID) for what nobody could commit: a better model than trained or public, or one too soon."""
+        public = max((item.model.quality for item in self.known.values()), default=WORTHLESS)
+        if not 0.0 <= model.quality <= max(moment.ability, public):
+            why = f"of {model.quality:g}; it can train {moment.ability:g}, and the best public one is {public:g}"
+            raise PlatformError(Code.ARGUMENT_INVALID, f"{who.name} commits a model in round {moment.round} {why}")
+        if not moment.free:
+            why = f"its last commit was in round {moment.last}, and a hotkey waits {moment.cooldown} rounds"
+            raise PlatformError(Code.ARGUMENT_INVALID, f"{who.name} commits in round {moment.round} too soon: {why}")
 
     def _take(self, hotkey: Hotkey, model: MadeUpModel, number: RoundNumber, offset: int) -> None:
         block = Block(number * self.competition.round.blocks + offset)
@@ -262,24 +325,3 @@ class _Game:
 
 def _hotkey(actor: int, place: int) -> Hotkey:
     return Hotkey(f"actor{actor}-{place}")
-
-
-def choose(
-    state: State,
-    paid: Sequence[Entrant],
-    standing: Mapping[Entrant, RoundNumber],
-    asked: Mapping[Entrant, RoundNumber],
-    most: int,
-) -> list[Entrant]:
-    """At most `most` of those that stand, in order: king, paid places, newcomers and open duels, then those that were asked longest ago.
-
-    The real validator does the same, but that nobody here is near the end of an immunity. `standing` are candidates in the order of
-    their commits, `asked` says in which round each was judged last.
-    """
-    rejected = {rejection.entrant for rejection in state.rejections}
-    open_duels = {duel.challenger for duel in state.duels}
-    first = [entrant for entrant in (state.king, *paid) if entrant is not None]
-    waiting = [entrant for entrant in standing if entrant in open_duels or entrant not in asked]
-    settled = sorted((entrant for entrant in standing if entrant not in rejected), key=lambda e: asked.get(e, RoundNumber(-1)))
-    ordered = dict.fromkeys([*first, *waiting, *settled])
-    return [entrant for entrant in ordered if entrant in standing][:most]

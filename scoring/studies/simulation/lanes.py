@@ -102,7 +102,7 @@ def settled(lanes: Lanes, rules: DuelRules) -> Bools:
 
 
 def clearly_worse(differences: Micros) -> Bools:
-    """For each lane of [lanes, groups] whether the challenger may not open a duel: as `scoring.ranking.fold.clearly_worse`."""
+    """For each lane of [lanes, groups] whether the challenger may not open a duel: as `scoring.ranking.fold` decides."""
     groups = differences.shape[1]
     total, squares = differences.sum(axis=1), (differences * differences).sum(axis=1)
     spread = np.maximum(0, squares * groups - total * total)

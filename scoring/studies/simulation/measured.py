@@ -4,22 +4,32 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from scoring import canonical_json
+from scoring.competition import Competition
 from scoring.errors import Code, PlatformError
 from scoring.schema import StrictModel, first_fault
+from scoring.studies.simulation.frontier import FrontierRow
+from scoring.studies.simulation.payoff import Payoff
 from scoring.studies.simulation.power import Power, PowerTrial
 from scoring.studies.simulation.reign import Reign, Siege
-from scoring.studies.simulation.splitting import Split, SplitCase
 from scoring.studies.simulation.summary import FieldSummary
 
 
 class StudyOrigin(StrictModel):
-    """The place and time of a study; `competition_hash` names the rules, `seconds` is the time that it took."""
+    """The place and time of a study; `rules_hash` names the rules that it played by, `seconds` is the time that it took."""
 
     date: str
     machine: str
     seed: int
     seconds: float
-    competition_hash: str
+    rules_hash: str
+
+
+def rules_hash(competition: Competition) -> str:
+    """SHA-256 (hex) of the rules that a simulation plays by: what is asked of a voice, and who judges it, is none of them."""
+    rules = competition.model_dump(mode="json")
+    played = {name: rules[name] for name in ("round", "duel", "pay", "throne")}
+    return canonical_json.digest(played | {"cooldown_blocks": competition.limits.cooldown_blocks})
 
 
 class ReignRow(StrictModel):
@@ -39,13 +49,6 @@ class PowerRow(StrictModel):
     power: Power
 
 
-class SplitRow(StrictModel):
-    """One model under several hotkeys."""
-
-    case: SplitCase
-    split: Split
-
-
 class Study(StrictModel):
     """Everything that docs/incentives.md states; `curve` are trials of other leads, for the chart."""
 
@@ -54,7 +57,8 @@ class Study(StrictModel):
     targets: tuple[PowerRow, ...]
     table: tuple[PowerRow, ...]
     curve: tuple[PowerRow, ...]
-    splits: tuple[SplitRow, ...]
+    attacks: tuple[Payoff, ...]
+    frontier: tuple[FrontierRow, ...]
     fields: tuple[FieldSummary, ...]
 
 

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from scoring.competition import load
 from scoring.markdown import template
-from scoring.ranking import duel, selection
-from scoring.studies.simulation import chart, estimates, rivals, study, summary, worked
+from scoring.ranking import credit, duel, throne
+from scoring.studies.simulation import chart, estimates, frontier, payoff, rivals, study, summary, worked
 from scoring.studies.simulation.chart import Labels
 from scoring.studies.simulation.estimates import Rate
-from scoring.studies.simulation.measured import PowerRow, Study
+from scoring.studies.simulation.measured import PowerRow, Study, rules_hash
+from scoring.studies.simulation.payoff import Payoff
 from scoring.studies.simulation.rivals import RivalLine, Rivals
-from scoring.studies.simulation.targets import targets
+from scoring.studies.simulation.targets import in_prose, targets
 
 TEMPLATE = "incentives.md.j2"
 
@@ -24,17 +25,21 @@ def render(found: Study, others: Rivals, page: Path) -> Mapping[Path, str]:
     text = template(Path(__file__).with_name(TEMPLATE)).render(
         rules=rules,
         found=found,
-        stale=found.origin.competition_hash != rules.hash,
+        stale=found.origin.rules_hash != rules_hash(rules),
         targets=targets(found),
         worked=worked,
         summary=summary,
         estimates=estimates,
-        selection=selection,
+        credit=credit,
+        throne=throne,
         duel=duel,
         sd=study.MEASURED_SD,
         mixed=fields["mixed"],
         table=_table(found),
         failures=study.FAILURES,
+        payoffs=_payoffs(found),
+        noises=payoff.SDS,
+        frontier=frontier,
         soon=_median(found, 1, 0.4),
         late=_median(found, 1, 0.2),
         rivals=others,
@@ -69,7 +74,7 @@ def _charts(found: Study, others: Rivals) -> Mapping[str, str]:
         "A lead beyond the margin, and how long it takes", "lead beyond the margin, sd", "rounds until half are crowned"
     )
     earned = Labels("Who earns what: rounds' emission per registration", "", "rounds of all emission")
-    split = Labels("One model under many hotkeys, times a single key's pay", "", "times")
+    attacks = Labels("Tricks where they pay best, times an honest hotkey's pay", "", "times")
     power = Labels("A lead, and the chance of the top: each rule looked at after each round", "lead, sd", "share crowned")
     measured = [line for line in others.lines if line.sd == others.lines[0].sd and line.looks == "each round"]
     return {
@@ -77,18 +82,29 @@ def _charts(found: Study, others: Rivals) -> Mapping[str, str]:
         "crowned.svg": chart.lines(crowned, {name: _points(rows) for name, rows in curves.items()}),
         "rounds.svg": chart.lines(soon, {name: _waits(rows) for name, rows in curves.items()}),
         "earned.svg": chart.bars(earned, {row.kind.partition(",")[0]: row.each for row in mixed.earnings}),
-        "split.svg": chart.bars(
-            split,
-            {
-                f"{('1st', '2nd')[row.case.rank]}, {row.case.hotkeys} {'copies' if row.case.exact else 'near'}": row.split.ratio
-                for row in found.splits
-            },
-        ),
+        "attacks.svg": chart.bars(attacks, {in_prose(name): worst for name, worst in _worst(found).items()}),
     }
 
 
 def _shares(line: RivalLine) -> list[tuple[float, float]]:
     return [(lead, found.share) for lead, found in zip(rivals.LEADS, line.crowned, strict=True)]
+
+
+def _worst(found: Study) -> Mapping[str, float]:
+    """The highest ratio of each trick, over settings and noises."""
+    worst: dict[str, float] = {}
+    for row in found.attacks:
+        if row.ratio is not None:
+            worst[row.strategy] = max(row.ratio, worst.get(row.strategy, 0.0))
+    return worst
+
+
+def _payoffs(found: Study) -> list[tuple[str, str, list[Payoff]]]:
+    """Strategy, setting, and the pay-off for each noise."""
+    rows: dict[tuple[str, str], list[Payoff]] = {}
+    for row in found.attacks:
+        rows.setdefault((in_prose(row.strategy), row.setting), []).append(row)
+    return [(*key, row) for key, row in sorted(rows.items())]
 
 
 def _points(rows: list[PowerRow]) -> list[tuple[float, float]]:

@@ -102,7 +102,7 @@ class Rivals(StrictModel):
     date: str
     seed: int
     seconds: float
-    competition_hash: str
+    rules_hash: str
     rows: tuple[RivalRow, ...]
 
     @property

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from itertools import product
 
 from scoring.competition import Competition
-from scoring.studies.simulation import actors
+from scoring.studies.simulation import actors, frontier, payoff
 from scoring.studies.simulation.fields import play
-from scoring.studies.simulation.measured import PowerRow, ReignRow, SplitRow, Study, StudyOrigin
+from scoring.studies.simulation.measured import PowerRow, ReignRow, Study, StudyOrigin
+from scoring.studies.simulation.payoff import LONG, SETTINGS, Arena, AttackSize, Payoff
 from scoring.studies.simulation.power import PowerTrial, power
 from scoring.studies.simulation.reign import Siege, besiege
-from scoring.studies.simulation.splitting import SplitCase, split
+from scoring.studies.simulation.strategy_file import known
 from scoring.studies.simulation.summary import FieldSummary, summarise
 from scoring.studies.simulation.world import World
 
@@ -20,7 +21,6 @@ SDS = (0.05, 0.1, 0.2, 0.3)
 FAILURES = (0.0, 0.01, 0.02, 0.04)
 WITHIN = {0.2: 24, 0.3: 12}
 """Rounds in which a challenger better than the margin by so many sd is to be crowned."""
-HOTKEYS = (2, 5, 20)
 FRESH, OLD = 0, 10**6
 """A king's age in blocks: the margin at its largest, and at its smallest."""
 
@@ -36,13 +36,14 @@ class StudySize:
     reign_runs: int = 400
     reign_rounds: int = 500
     power_runs: int = 4000
-    split_runs: int = 8
-    split_rounds: int = 100
+    attack: AttackSize = LONG
     field_runs: int = 6
     field_rounds: int = 300
 
 
-SMALL = StudySize(reign_runs=20, reign_rounds=40, power_runs=100, split_runs=8, split_rounds=20, field_runs=1, field_rounds=30)
+SMALL = StudySize(
+    reign_runs=20, reign_rounds=40, power_runs=100, attack=AttackSize(runs=4, rounds=48), field_runs=1, field_rounds=30
+)
 """Says little, and quickly."""
 
 
@@ -55,7 +56,10 @@ def simulate(size: StudySize, competition: Competition, origin: StudyOrigin, bar
         targets=tuple(_powers("better challengers", _targets(size), competition, seed, bar)),
         table=tuple(_powers("power by sd and failures", _table(size), competition, seed, bar)),
         curve=tuple(_powers("power by lead", _curve(size), competition, seed, bar)),
-        splits=tuple(_splits(size, competition, seed, bar)),
+        attacks=tuple(_attacks(size, competition, seed, bar)),
+        frontier=tuple(
+            frontier.frontier(competition, size.attack, seed, bar("other shares and half-lives", frontier.steps(size.attack)))
+        ),
         fields=tuple(
             field(name, size.field_rounds, size.field_runs, competition=competition, seed=seed, bar=bar) for name in actors.FIELDS
         ),
@@ -114,17 +118,12 @@ def _powers(
         advance(1)
 
 
-def _splits(size: StudySize, competition: Competition, seed: int, bar: Bar) -> Iterable[SplitRow]:
-    cases = [SplitCase(rank, hotkeys, exact) for exact, rank, hotkeys in product((True, False), (0, 1), HOTKEYS)]
-    advance = bar("one model, several hotkeys", len(cases) * size.split_runs * size.split_rounds * 2)
-    for case in cases:
-        found = split(
-            case,
-            size.split_runs,
-            size.split_rounds,
-            world=World(MEASURED_SD),
-            competition=competition,
-            seed=seed,
-            advance=advance,
-        )
-        yield SplitRow(case=case, split=found)
+def _attacks(size: StudySize, competition: Competition, seed: int, bar: Bar) -> Iterable[Payoff]:
+    """Every trick of the folder, where it has something to win."""
+    tricks = [strategy for name, strategy in known().items() if name != "honest"]
+    arena = Arena(competition, size.attack, seed)
+    where = {name: [trick for trick in tricks if name in trick.where] for name in SETTINGS}
+    advance = bar("tricks", sum(arena.steps(len(found), 1, len(payoff.SDS)) for found in where.values() if found))
+    for name, found in where.items():
+        if found:
+            yield from arena.attack(found, [SETTINGS[name]], payoff.SDS, advance)

@@ -1,18 +1,17 @@
 """The targets of the competition, and whether the study meets them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scoring.studies.simulation.estimates import Rate
-from scoring.studies.simulation.measured import PowerRow, ReignRow, SplitRow, Study
+from scoring.studies.simulation.measured import PowerRow, ReignRow, Study
+from scoring.studies.simulation.payoff import MOST_EXTRA, MOST_RATIO, Payoff
 
 MOST_FALLS = 0.05
 LEAST_POWER = 0.9
-MOST_SPLIT = 1.0
 MOST_SPENT = 0.5
 MOSTLY_NO_BETTER = ("mixed", "copies")
 """Fields in which few challengers are better than the king."""
-_SLACK = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Target:
 
 def targets(study: Study) -> list[Target]:
     """All of them, in the order of the page."""
-    return [*map(_reign, study.reigns), *map(_power, study.targets), *map(_split, study.splits), *_spending(study)]
+    return [*map(_reign, study.reigns), *map(_power, study.targets), *_attacks(study.attacks), *_spending(study)]
 
 
 def in_words(found: Rate) -> str:
@@ -53,13 +52,27 @@ def _power(row: PowerRow) -> Target:
     return Target(name, in_words(crowned), f"≥ {LEAST_POWER:g}", crowned.share >= LEAST_POWER)
 
 
-def _split(row: SplitRow) -> Target:
-    case = row.case
-    what = ("the best", "the second best")[case.rank]
-    how = "copies" if case.exact else "near-copies that lineage misses"
-    measured = f"{row.split.ratio:.3f} ({row.split.low:.3f} – {row.split.high:.3f})"
-    name = f"{what} model as {case.hotkeys} {how}: earns, of a single key's pay"
-    return Target(name, measured, f"≤ {MOST_SPLIT:g}", row.split.ratio <= MOST_SPLIT + _SLACK)
+def _attacks(rows: Sequence[Payoff]) -> Iterable[Target]:
+    """Each trick where it pays best."""
+    for name in dict.fromkeys(row.strategy for row in rows):
+        own = [row for row in rows if row.strategy == name]
+        ratios = [row for row in own if row.high is not None]
+        if ratios:
+            worst = max(ratios, key=lambda row: row.high or 0.0)
+            measured = f"{worst.ratio:.3f} ({worst.low:.3f} – {worst.high:.3f}; {worst.setting}, sd {worst.sd:g})"
+            met = not any(row.pays for row in ratios)
+            yield Target(f"{in_prose(name)}: earns, of an honest hotkey's pay", measured, f"interval ≤ {MOST_RATIO:g}", met)
+        shares = [row for row in own if row.high is None]
+        if shares:
+            worst = max(shares, key=lambda row: row.extra_high)
+            measured = f"{worst.earned:.3f} (to {worst.extra_high + worst.honest:.3f}; {worst.setting}, sd {worst.sd:g})"
+            met = not any(row.pays for row in shares)
+            yield Target(f"{in_prose(name)}, where honest work earns nothing: share", measured, f"≤ {MOST_EXTRA:g}", met)
+
+
+def in_prose(strategy: str) -> str:
+    """The name of a strategy in words."""
+    return strategy.replace("_", " ")
 
 
 def _spending(study: Study) -> Iterable[Target]:

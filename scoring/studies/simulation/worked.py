@@ -7,19 +7,23 @@ import numpy as np
 
 from scoring.competition import Competition, DuelRules
 from scoring.ranking import duel as duels
+from scoring.ranking.credit import Credit, settled
 from scoring.ranking.duel import Duel, DuelOutcome
+from scoring.ranking.state import State
 from scoring.studies.simulation import actors
 from scoring.studies.simulation.fields import play
 from scoring.studies.simulation.world import World, groups_of
-from scoring.types import Entrant, RoundNumber, to_micro
+from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, Uid, Weight, to_micro
 from scoring.weights import plan as weights
 from scoring.weights.explanation import UidExplanation, explain_all
-from scoring.weights.plan import UidShare
+from scoring.weights.plan import Snapshot, UidShare
 
 BLOCK_SECONDS = 12
 KING = to_micro(0.65)
 LEADS = (0.05, 0.03, 0.0, -0.02)
 _SEED = 7
+EXPLAINED = 100
+"""Rounds of the field of which shares are explained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +90,9 @@ class ExplainedLine:
 
 
 def explained(competition: Competition) -> list[ExplainedLine]:
-    """One line for each kind of case in a small mixed field after 40 rounds, the highest share first."""
+    """One line for each kind of case in a small mixed field after EXPLAINED rounds, the highest share first."""
     who = actors.mixed()
-    played = play(who, 40, world=World(), competition=competition, seed=_SEED, advance=lambda _: None)
+    played = play(who, EXPLAINED, world=World(), competition=competition, seed=_SEED, advance=lambda _: None)
     names = [actor.name for actor in who for _ in range(actor.hotkeys)]
     plan = weights.plan(played.last)
     words = explain_all(played.last, plan)
@@ -101,8 +105,69 @@ def explained(competition: Competition) -> list[ExplainedLine]:
 
 def _kind(found: ExplainedLine) -> str:
     if found.line.place is not None:
-        return "king" if found.line.place == 0 else "tail"
+        return "king" if found.line.place == 0 else "former king"
     return "".join(character for character in found.words.lacks if not character.isdigit())[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class PaidMoment:
+    """A moment of the worked example: what happened, and credit and share of each miner, None for who has not come yet."""
+
+    what: str
+    rows: tuple[tuple[Micro, Weight] | None, ...]
+
+
+EXAMPLE = ("A", "B", "C")
+
+
+def paid(competition: Competition) -> list[PaidMoment]:
+    """Three kings one after the other, each better than the last; credits by the real decay, shares by the real plan."""
+    week, base = 7 * 86_400 // BLOCK_SECONDS, to_micro(competition.pay.base)
+    first = _lead("A", None, competition.pay.measured_groups, 30_000, base)
+    second = _lead("B", "A", competition.pay.measured_groups, 20_000, base)
+    third = _lead("C", "B", competition.pay.measured_groups, 10_000, base)
+    leads: tuple[Credit, ...] = (first,)
+    found = []
+    for what, block, king, new in (
+        ("A takes the empty throne, .03 above the base", 0, "A", ()),
+        ("B takes the top with a lead of .02", 1, "B", (second,)),
+        ("a week later", 1 + week, "B", ()),
+        ("C takes the top with a lead of .01", 2 + week, "C", (third,)),
+        ("two weeks later", 2 + 3 * week, "C", ()),
+        ("six more weeks later", 2 + 9 * week, "C", ()),
+    ):
+        leads = settled((*leads, *new), Entrant(f"{king}@0"), Block(block), competition.pay)
+        found.append(PaidMoment(what, _paid(leads, king, competition)))
+    return found
+
+
+def _lead(who: str, over: str | None, groups: int, lead: int, level: Micro) -> Credit:
+    """A lead that was measured to the last digit."""
+    return Credit(
+        entrant=Entrant(f"{who}@0"),
+        over=None if over is None else Entrant(f"{over}@0"),
+        level=level,
+        groups=groups,
+        total=groups * lead,
+        squares=groups * lead * lead,
+    )
+
+
+def _paid(leads: Sequence[Credit], king: str, competition: Competition) -> tuple[tuple[Micro, Weight] | None, ...]:
+    snapshot = Snapshot(
+        ledger_hash="",
+        state=State(king=Entrant(f"{king}@0"), leads=tuple(leads)),
+        block=Block(0),
+        owner=Uid(0),
+        uids={Hotkey(who): Uid(uid) for uid, who in enumerate(EXAMPLE, 1)},
+        registered_at=dict.fromkeys(map(Hotkey, EXAMPLE), Block(0)),
+        king_share=competition.pay.king,
+        full_credit=to_micro(competition.pay.full_credit),
+        competition_hash="",
+    )
+    lines = {line.hotkey: line for line in weights.plan(snapshot).lines}
+    come = {credit.hotkey for credit in leads}
+    return tuple((lines[hotkey].credit, lines[hotkey].share) if hotkey in come else None for hotkey in map(Hotkey, EXAMPLE))
 
 
 def rounds_as_days(rounds: Sequence[float], competition: Competition) -> list[float]:

@@ -157,24 +157,34 @@ order by l.number, l.rank, l.commit_block, l.tiebreak, l.id;
 -- name: candidates
 -- Each submission that may still be judged, as opening a round reads it.
 -- Those are: what waits, what is scored, and what was scored before its hotkey committed again, while nothing later of it has a verdict.
+-- What the ledger keeps, by hotkeys in $1 and commit blocks in $2, stays in also when something later has a verdict.
 -- What was set aside when its hotkey committed again stays out: else committing would undo a quarantine.
 with standing as (
     select id, null::bigint as succeeded_at from submissions where state in ('queued', 'scored')
     union all
     select old.id, min(later.commit_block)
-    from submissions waiting
-    join submissions old on old.hotkey = waiting.hotkey and old.commit_block < waiting.commit_block and old.state = 'superseded'
+    from submissions old
     join submissions later on later.hotkey = old.hotkey and later.commit_block > old.commit_block and not later.refused
-    where waiting.state = 'queued'
+    where old.state = 'superseded'
+      and old.id in (
+          select s.id
+          from submissions waiting
+          join submissions s on s.hotkey = waiting.hotkey and s.commit_block < waiting.commit_block
+          where waiting.state = 'queued'
+            and not exists (
+                select from submissions judged
+                join evaluations e on e.submission_id = judged.id and e.state in ('scored', 'rejected')
+                where judged.hotkey = s.hotkey and judged.commit_block > s.commit_block
+            )
+          union
+          select s.id
+          from unnest($1::text[], $2::bigint[]) as kept (hotkey, commit_block)
+          join submissions s using (hotkey, commit_block)
+      )
       and exists (select from evaluations e where e.submission_id = old.id and e.state = 'scored')
       and not exists (
           select from events v
           where v.submission_id = old.id and v.kind = 'submission' and v.from_state = 'quarantined' and v.to_state = 'superseded'
-      )
-      and not exists (
-          select from submissions judged
-          join evaluations e on e.submission_id = judged.id and e.state in ('scored', 'rejected')
-          where judged.hotkey = old.hotkey and judged.commit_block > old.commit_block
       )
     group by old.id
 )

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from neurons.validator.decide import RoundCandidate, RoundOpening, RoundView, open_round
 from scoring.competition import load
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
-from scoring.ranking.state import Record, Rejection, State
+from scoring.ranking.opening import RoundCandidate, RoundOpening, RoundView, open_round
+from scoring.ranking.state import Record, Rejection, State, ThroneTrial
 from scoring.types import MICRO, Block, Hotkey, Micro, RoundNumber, SubmissionId
 from tests.builders import ranking
-from tests.builders.ranking import named
+from tests.builders.ranking import a_credit, named
 
 COMPETITION = load().at(RoundNumber(0))
 
@@ -55,20 +55,34 @@ def a_record(number: int, score: int) -> Record:
     return ranking.a_record(number, score / MICRO, groups=32)
 
 
-def test_the_paid_come_before_the_new_and_the_lost_come_last() -> None:
-    """King, then the tail by place (its floor is 0.2, its places are four), then who may still win, then who lost for good or copies."""
-    records = tuple(
-        a_record(n, 1000 * score) for n, score in ((9, 700), (2, 190), (1, 500), (3, 600), (4, 612), (5, 625), (6, 570))
-    )
+def asked(state: State) -> tuple[SubmissionId, ...]:
+    """The order in which a round asks for nine submissions that were asked before, but for the eighth, which is new."""
+    old = {n: a_candidate(n, last_asked=RoundNumber(0), immune_until=Block(0)) for n in range(1, 10)}
+    opening = open_round(a_view(*(old | {8: a_candidate(8)}).values(), state=state), COMPETITION)
+    assert opening is not None
+    return opening.entries
+
+
+def test_a_measured_lead_comes_before_the_new_and_the_lost_come_last() -> None:
+    """King, then both sides of a lead that is measured, then who may still win, then who lost for good or copies."""
     lost = tuple(
         EndedDuel(entrant=named(n), king=named(9), outcome=DuelOutcome.FUTILE, wealth=0.01, threshold=40.0, groups=32, rounds=1)
         for n in (1, 6)
     )
-    state = State(king=named(9), records=records, lost=lost, rejections=(Rejection(named(7), Hotkey("h7"), "a copy"),))
-    asked = {n: a_candidate(n, last_asked=RoundNumber(0), immune_until=Block(0)) for n in range(1, 10)}
-    opening = open_round(a_view(*(asked | {8: a_candidate(8)}).values(), state=state), COMPETITION)
-    assert opening is not None
-    assert opening.entries == (9, 5, 4, 3, 1, 8, 2, 6, 7)
+    state = State(
+        king=named(9),
+        records=tuple(a_record(n, 500_000) for n in (9, 2, 1, 3, 4, 5, 6)),
+        lost=lost,
+        rejections=(Rejection(named(7), Hotkey("h7"), "a copy"),),
+        leads=(a_credit(9, over=5, open=True), a_credit(5, over=4), a_credit(3, open=True)),
+    )
+    assert asked(state) == (9, 5, 3, 8, 2, 4, 1, 6, 7)
+
+
+def test_an_empty_throne_asks_for_its_contenders_first() -> None:
+    """Round after round the same ones, so that their scores can be compared."""
+    state = State(trial=(ThroneTrial(named(4), 1, (700_000,)), ThroneTrial(named(2), 1, (600_000,))), trial_rounds=1)
+    assert asked(state)[:3] == (4, 2, 8)
 
 
 def test_a_lapsed_immunity_is_no_claim() -> None:

@@ -1,0 +1,101 @@
+"""The opening of a round: who is judged in it, and in which order, decided purely from the ledger's state and the candidates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scoring.competition import Competition
+from scoring.ranking.state import State
+from scoring.types import Block, Entrant, RoundNumber, SubmissionId
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOpening:
+    """A round to be written: its entries are in order of priority, soonest first."""
+
+    number: RoundNumber
+    start: Block
+    deadline: Block
+    entries: tuple[SubmissionId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundCandidate:
+    """A submission of a registered hotkey that may be judged.
+
+    `immune_until` is the block at which its registration may end, `last_asked` the last round that asked for it.
+    """
+
+    submission: SubmissionId
+    commit_block: Block
+    tiebreak: str
+    immune_until: Block
+    last_asked: RoundNumber | None
+    entrant: Entrant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundView:
+    """All that a round's opening depends on: finalized head, last round opened, the ledger's state, and the candidates."""
+
+    finalized: Block
+    last_opened: RoundNumber | None
+    any_open: bool
+    state: State
+    candidates: Sequence[RoundCandidate]
+    expelled: bool = False
+    """Whether the ledger has a record of a submission that was banned or set aside."""
+
+
+def open_round(view: RoundView, competition: Competition) -> RoundOpening | None:
+    """The round that begins now, or None while one is open, none is due, or nobody is to be judged.
+
+    Where nobody is left to be judged, a round that asks for nobody lets the ledger drop whom an operator banned or set aside: else
+    their last weights would be sent on.
+
+    First the king, then those on trial for an empty throne, and both sides of a lead that is measured; then newcomers and open duels,
+    first those whose immunity ends soonest, then the others, by how long ago they were asked for; then, by that alone, scored
+    submissions without a duel; then those that lost to this king or were rejected. Equals come by commit; at most `evaluations` are
+    asked. So no amount of junk keeps a newcomer or a duel waiting.
+
+    Only submissions committed before the round's first block take part: its prompts were unknown when they were committed.
+    """
+    number = RoundNumber(view.finalized // competition.round.blocks)
+    start = Block(number * competition.round.blocks)
+    if view.any_open or (view.last_opened is not None and number <= view.last_opened):
+        return None
+    eligible = [candidate for candidate in view.candidates if candidate.commit_block < start]
+    places = _places(view.state)
+    chances = _chances(view.state)
+
+    def priority(candidate: RoundCandidate) -> tuple[int, int, bool, Block, int, Block, str]:
+        chance = chances.get(candidate.entrant, 0)
+        immune = chance == 0 and candidate.immune_until > view.finalized
+        return (
+            places.get(candidate.entrant, len(places)),
+            chance,
+            not immune,
+            candidate.immune_until if immune else Block(0),
+            -1 if candidate.last_asked is None else candidate.last_asked,
+            candidate.commit_block,
+            candidate.tiebreak,
+        )
+
+    entries = tuple(candidate.submission for candidate in sorted(eligible, key=priority)[: competition.round.evaluations])
+    if not entries and not view.expelled:
+        return None
+    return RoundOpening(number, start, Block(start + competition.round.deadline_blocks), entries)
+
+
+def _chances(state: State) -> dict[Entrant, int]:
+    """1 for a scored submission without a duel, 2 for one that lost to the king or was rejected; all others may win soon."""
+    duels = {duel.challenger for duel in state.duels}
+    idle = {} if state.king is None else {record.entrant: 1 for record in state.records if record.entrant not in duels}
+    return idle | {duel.entrant: 2 for duel in state.lost} | {rejection.entrant: 2 for rejection in state.rejections}
+
+
+def _places(state: State) -> dict[Entrant, int]:
+    """Whom a round asks for first, in order: the king, the contenders for an empty throne, both sides of each lead that is measured."""
+    names = [] if state.king is None else [state.king]
+    names += [trial.entrant for trial in state.trial]
+    names += [name for credit in state.leads if credit.open for name in (credit.entrant, credit.over) if name is not None]
+    return {name: place for place, name in enumerate(dict.fromkeys(names))}

@@ -1,0 +1,67 @@
+"""An empty throne: contenders are scored side by side over some rounds, then the earliest that no later one clearly beats is king."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from scoring.competition import Competition
+from scoring.ranking.state import Record, State, ThroneTrial
+from scoring.ranking.table import MISSING, Integers, Table, clearly_less, differences, mean_of, there
+
+BEATEN = 3.0
+"""Standard errors by which a later commit must be better than an earlier one: of 1,000 equals one or two are, by luck."""
+LEAST_ROUNDS = 2
+"""A contender was scored in so many rounds at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeatedKing:
+    """Who takes an empty throne: its record, its scores of the trial in integers of 1e-6, and the numbers of rounds and contenders."""
+
+    king: Record
+    scores: Integers
+    rounds: int
+    contenders: int
+
+
+def tried(state: State, scores: Table, competition: Competition) -> State:
+    """The trial with this round's scores, of all that are on trial or scored the floor at least; a round of none of them is none."""
+    columns = scores.scores.shape[1]
+    before = max((len(trial.scores) for trial in state.trial), default=0)
+    known = {trial.entrant: trial for trial in state.trial}
+    found = []
+    for record in state.records:
+        old = known.get(record.entrant, ThroneTrial(record.entrant, 0, (MISSING,) * before))
+        if record.entrant in scores.rows:
+            row = scores.row(record.entrant)
+            if old.rounds or mean_of(scores.there(record.entrant)) >= competition.pay.floor:
+                found.append(ThroneTrial(record.entrant, old.rounds + 1, (*old.scores, *row.tolist())))
+        elif old.rounds:
+            found.append(ThroneTrial(record.entrant, old.rounds, (*old.scores, *(MISSING,) * columns)))
+    counts = any(trial.entrant in scores.rows for trial in found)
+    return replace(state, trial=tuple(found), trial_rounds=state.trial_rounds + 1) if counts else state
+
+
+def seat(state: State, competition: Competition) -> SeatedKing | None:
+    """Who takes the empty throne after the rounds of the trial; None before, and while nobody was scored in enough of them."""
+    rounds = competition.throne.trial_rounds
+    if state.trial_rounds < rounds:
+        return None
+    rows = {
+        trial.entrant: np.asarray(trial.scores, np.int64) for trial in state.trial if trial.rounds >= min(LEAST_ROUNDS, rounds)
+    }
+    king: Record | None = None
+    for record in sorted((r for r in state.records if r.entrant in rows), key=lambda record: record.seniority):
+        row = rows[record.entrant]
+        if mean_of(there(row)) < competition.pay.floor:
+            continue
+        if king is None or _beats(row, rows[king.entrant]):
+            king = record
+    if king is None:
+        return None
+    return SeatedKing(king, there(rows[king.entrant]), state.trial_rounds, len(rows))
+
+
+def _beats(later: Integers, earlier: Integers) -> bool:
+    found = differences(earlier, later)
+    return found.size > 0 and clearly_less(found, BEATEN)

@@ -1,0 +1,160 @@
+"""The pay-off of a strategy: what its hotkeys earn together, against one honest hotkey of the same ability in the same field."""
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from scoring.competition import Competition
+from scoring.studies.simulation.actors import Actor, Improver, SlowStarter
+from scoring.studies.simulation.fields import play
+from scoring.studies.simulation.strategy_file import StrategyFile, known
+from scoring.studies.simulation.world import World
+
+Advance = Callable[[int], None]
+SDS = (0.05, 0.09, 0.18)
+"""Standard deviations of two models' difference on a group: alike, between, and of voices in two registers."""
+MOST_RATIO = 1.05
+"""The upper end of an interval up to which a trick does not pay."""
+MOST_EXTRA = 0.05
+"""The same where honest work earns next to nothing: a share of all emission."""
+LEAST_HONEST = 0.02
+"""A ratio says something from this share of all emission on that honest work earns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A field in which a miner tries its luck: the others, and its own ability, from a round on."""
+
+    name: str
+    others: tuple[Actor, ...]
+    ability: tuple[tuple[int, float], ...]
+
+
+def _static(quality: float, first: int = 0) -> Actor:
+    return Actor("other", Improver(quality, step=0.0, every=10**9, first=first))
+
+
+_FIELD = tuple(map(_static, (0.62, 0.58, 0.54)))
+SETTINGS: Mapping[str, Setting] = {
+    setting.name: setting
+    for setting in (
+        Setting("first", (*_FIELD, _static(0.66)), ((0, 0.76),)),
+        Setting("newcomer", _FIELD, ((12, 0.72),)),
+        Setting("overtaken", (*_FIELD, _static(0.82, 60)), ((0, 0.74),)),
+        Setting("improver", (*_FIELD, _static(0.75, 60)), ((0, 0.60), (24, 0.64), (48, 0.68), (72, 0.72), (96, 0.78))),
+        Setting("king commits again", (Actor("victim", SlowStarter(0.66, 0.68, 30)), *_FIELD), ((0, 0.50),)),
+    )
+}
+"""By name: it is the best from the start, comes later than all others, is overtaken, improves again and again, only copies a king."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payoff:
+    """What a strategy earned in a setting, in shares of all emission (0 … 1), means over the runs."""
+
+    strategy: str
+    setting: str
+    sd: float
+    """Of two models' difference on a group."""
+    runs: int
+    earned: float
+    """By all hotkeys together."""
+    honest: float
+    """By one honest hotkey."""
+    extra_high: float
+    """Upper end of the 95 % interval of the difference."""
+    ratio: float | None
+    """`earned` over `honest`, and its 95 % interval; None where honest work earns next to nothing."""
+    low: float | None
+    high: float | None
+
+    @property
+    def pays(self) -> bool:
+        """Whether the trick may pay: more than chance explains."""
+        return self.extra_high > MOST_EXTRA if self.high is None else self.high > MOST_RATIO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttackSize:
+    """Runs of each setting and noise, and the rounds of a run."""
+
+    runs: int = 20
+    rounds: int = 120
+
+
+LONG = AttackSize()
+QUICK = AttackSize(runs=20, rounds=48)
+"""Long enough to be crowned once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """The rules, the seeds and the length of the runs in which strategies are compared."""
+
+    competition: Competition
+    size: AttackSize
+    seed: int
+
+    def earnings(self, strategy: StrategyFile, setting: Setting, sd: float, advance: Advance) -> list[float]:
+        """What the strategy's miner earns in each run, as a share of all emission."""
+        return [
+            play(
+                (strategy.miner(setting.ability), *setting.others),
+                self.size.rounds,
+                world=World(sd),
+                competition=self.competition,
+                seed=self.seed + run,
+                advance=advance,
+            ).earned[0]
+            / self.size.rounds
+            for run in range(self.size.runs)
+        ]
+
+    def attack(
+        self, strategies: Sequence[StrategyFile], settings: Sequence[Setting], sds: Sequence[float], advance: Advance
+    ) -> Iterator[Payoff]:
+        """The pay-off of each strategy in each setting at each noise. Runs come in pairs of the same seed, one of them honest."""
+        honest = known()["honest"]
+        for setting, sd in product(settings, sds):
+            plain = self.earnings(honest, setting, sd, advance)
+            for strategy in strategies:
+                mine = self.earnings(strategy, setting, sd, advance)
+                yield payoff((strategy.name, setting.name), sd, mine, plain)
+
+    def steps(self, strategies: int, settings: int, sds: int) -> int:
+        """Rounds that `attack` plays."""
+        return (strategies + 1) * settings * sds * self.size.runs * self.size.rounds
+
+
+def payoff(name: tuple[str, str], sd: float, mine: Sequence[float], honest: Sequence[float]) -> Payoff:
+    """Of a strategy in a setting, from the earnings of each pair of runs; raises ValueError for fewer than two.
+
+    The ratio is of the means; its interval is from what each pair of runs leaves of it.
+    """
+    if len(mine) < 2:
+        raise ValueError("an interval needs two runs")
+    earned, plain = statistics.fmean(mine), statistics.fmean(honest)
+    ratio = low = high = None
+    if plain >= LEAST_HONEST:
+        ratio = earned / plain
+        half = _half([many - ratio * one for many, one in zip(mine, honest, strict=True)]) / plain
+        low, high = ratio - half, ratio + half
+    return Payoff(
+        strategy=name[0],
+        setting=name[1],
+        sd=sd,
+        runs=len(mine),
+        earned=earned,
+        honest=plain,
+        extra_high=earned - plain + _half([many - one for many, one in zip(mine, honest, strict=True)]),
+        ratio=ratio,
+        low=low,
+        high=high,
+    )
+
+
+def _half(left: Sequence[float]) -> float:
+    """Half of the 95 % interval of a mean."""
+    return 1.96 * statistics.stdev(left) / math.sqrt(len(left))
