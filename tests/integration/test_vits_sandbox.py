@@ -43,18 +43,23 @@ def test_it_speaks(speak: Callable[..., tuple[Spoken, ...]]) -> None:
     assert [(item.rate, item.failure, len(item.pcm) > 1_000) for item in spoken] == [(16_000, None, True)] * 2
 
 
-@pytest.mark.parametrize("speakers", [1, 3])
-def test_a_repository_as_its_authors_publish_it(tmp_path: Path, speak: Callable[..., tuple[Spoken, ...]], speakers: int) -> None:
-    """From files to the same sound twice: checked as a validator does, phonemes by the library in the guest, a speaker by the table."""
-    model = tiny.build(tmp_path / "published", phonemize=True, speakers=speakers)
-    if speakers > 1:
-        with pytest.raises(SubmissionFault, match=r"voice\.json names none of them"):
-            speak(model)
-        (model / "voice.json").write_text(json.dumps({"speakers": [{"name": "Ann", "id": 1}]}), encoding="utf-8")
+def test_a_repository_as_its_authors_publish_it(tmp_path: Path, speak: Callable[..., tuple[Spoken, ...]]) -> None:
+    """From files to the same sound twice: checked as a validator does, phonemes by the library in the guest."""
+    model = tiny.build(tmp_path / "published", phonemize=True)
     assert check_folder(model, load_competition().version[-1]).family == "vits"
     first, again = speak(model), speak(model)
     assert [(item.rate, item.failure, len(item.pcm) > 1_000) for item in first] == [(16_000, None, True)] * 2
     assert [item.pcm for item in first] == [item.pcm for item in again]
+
+
+def test_a_repository_of_several_speakers(tmp_path: Path, speak: Callable[..., tuple[Spoken, ...]]) -> None:
+    """It says nothing before its table names one of them, and then speaks as that one."""
+    model = tiny.build(tmp_path / "published", phonemize=True, speakers=3)
+    with pytest.raises(SubmissionFault, match=r"voice\.json names none of them"):
+        speak(model)
+    (model / "voice.json").write_text(json.dumps({"speakers": [{"name": "Ann", "id": 1}]}), encoding="utf-8")
+    assert check_folder(model, load_competition().version[-1]).family == "vits"
+    assert [(item.rate, item.failure, len(item.pcm) > 1_000) for item in speak(model)] == [(16_000, None, True)] * 2
 
 
 @pytest.mark.slow
@@ -68,7 +73,7 @@ def test_a_config_that_asks_for_all_memory(folder: Path, speak: Callable[..., tu
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rate", [0, -1, 65_536, 4_000_000_000, "fast"])
+@pytest.mark.parametrize("rate", [0, 65_536, "fast"])
 def test_a_config_that_names_no_rate_of_sound(folder: Path, speak: Callable[..., tuple[Spoken, ...]], rate: object) -> None:
     """A rate that no file can keep is the model's fault at once: not an error of ours when its audio is kept."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
