@@ -83,7 +83,7 @@ async def test_all_fold_to_the_same_hashes(together: "list[ValidatorBed]", new_s
     mine, *others = await ledgers(together)
     assert [entry.round for entry in mine] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert {entry.king for entry in mine} >= {None, "h3@101"}
-    assert {name for entry in mine for name in entry.inputs.gone} >= {"h3@101", "h2@100"}
+    assert "h2@100" in {name for entry in mine for name in entry.inputs.gone}
     assert others == [mine, mine]
     assert await validators(first.pool) == tuple(sorted(bed.hotkey for bed in together))
     receipts = {
