@@ -32,6 +32,8 @@ from scoring.weights.plan import Snapshot, WeightPlan
 LEAST_TIMES = 100.0
 MOST_MEGABYTES = 300.0
 REPEATS = 5
+SMALL = 32
+"""Groups of a round of the trial."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +59,20 @@ class ValidatorTimes:
         return self.times >= LEAST_TIMES and max(self.process_megabytes, self.decision_megabytes) <= MOST_MEGABYTES
 
 
-def rounds(submissions: int, groups: int) -> list[RoundResult]:
-    """Three rounds of equal models: a king is seated, duels open, duels go on."""
+def a_round(number: int, submissions: int, groups: int) -> RoundResult:
+    """A round of equal models."""
     names = [f"{place:04d}" for place in range(groups)]
-    results = []
-    for number in range(3):
-        scores = World().draw(np.random.default_rng(number), np.full(submissions, 0.65), groups)
-        judged = [_judged(place, dict(zip(names, map(Micro, row), strict=True))) for place, row in enumerate(scores.tolist())]
-        results.append(RoundResult(RoundNumber(number), Block(number * 360), judged))
-    return results
+    scores = World().draw(np.random.default_rng(number), np.full(submissions, 0.65), groups)
+    judged = [_judged(place, dict(zip(names, map(Micro, row), strict=True))) for place, row in enumerate(scores.tolist())]
+    return RoundResult(RoundNumber(number), Block(number * 360), judged)
+
+
+def with_duels(submissions: int, groups: int, competition: Competition) -> State:
+    """A ledger in which a small trial filled the throne, and a round opened duels with the king."""
+    state, trial = State(), competition.throne.trial_rounds
+    for number in range(trial + 1):
+        state = fold.fold(state, a_round(number, submissions, groups if number == trial else SMALL), competition)
+    return state
 
 
 def _judged(place: int, scores: dict[str, Micro]) -> Judged:
@@ -116,13 +123,12 @@ def pairwise(judged: Sequence[Judged]) -> list[float]:
 def measure(submissions: int, groups: int) -> ValidatorTimes:
     """Both, one after the other; memory in a decision of its own, because to measure it takes time."""
     competition = load().version[-1]
-    first, second, third = rounds(submissions, groups)
-    before = fold.fold(fold.fold(State(), first, competition), second, competition)
-    judged = third.judged
-    del first, second
+    before = with_duels(submissions, groups, competition)
+    last = a_round(competition.throne.trial_rounds + 1, submissions, groups)
+    judged = last.judged
 
     def decide() -> WeightPlan:
-        state = fold.fold(before, third, competition)
+        state = fold.fold(before, last, competition)
         return plan.plan(snapshot(state, competition, judged))
 
     decision = min(_seconds(decide) for _ in range(REPEATS))
