@@ -101,7 +101,7 @@ def _british_time(match: re.Match[str]) -> Said | None:
 
 
 KINDS: tuple[Kind, ...] = (
-    kind(rf"(?<![\w.,:])(\d{{1,2}}):(\d\d)(?::(\d\d))?(?!\d|:\d){_HALF}?(\s(?:hours|hrs|h)\b)?", _time),
+    kind(rf"(?<![\w.,:])(\d{{1,2}}):(\d\d)(?::(\d\d))?(?!\d|[.,:]\d){_HALF}?(\s(?:hours|hrs|h)\b)?", _time),
     kind(rf"(?<![\w.,:])(\d{{1,4}}){_H}\s?(\d{{1,2}}){_M}(?:\s?(\d{{1,2}}){_S})?(?![A-Za-z0-9])", _duration),
     kind(rf"(?<![\w.,:])(\d{{1,4}}){_M}\s?(\d{{1,2}}){_S}(?![A-Za-z0-9])", _minutes_seconds),
     kind(rf"(?<![\w.,:$£€])(\d{{1,2}})\.(\d\d)(?={_HALF})", _british_time),

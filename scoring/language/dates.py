@@ -219,5 +219,5 @@ KINDS: tuple[Kind, ...] = (
     kind(r"\b(?:(A\.?D\.?|C\.?E\.?)\s(\d{1,4})\b(?![.,:/-]\d)|(\d{1,4})\s?(B\.?C\.?E?\b\.?|A\.?D\b\.?|C\.?E\b\.?))", _era),
     kind(rf"\b(Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\b\.?(?=,?\s(?:{_DAY}{_SUFFIX}?\s)?{_MONTH})", _week_day),
     kind(r"\b(?:Jan|Feb|Aug|Sept|Oct|Nov|Dec)\.(?!\w)", _lone_month),
-    kind(r"(?<!\w)'(\d\d)\b(?!')", _clipped_year),
+    kind(r"(?<!\w)'(\d\d)\b(?!'|[.,]\d)", _clipped_year),
 )

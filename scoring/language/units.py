@@ -145,7 +145,7 @@ KINDS: tuple[Kind, ...] = (
     kind(rf"({NUMBER})(?:\"|'')(?=\s((?i:{LONG}|{SIZED}))\b|-)", _inches),
     kind(
         rf"(?:(?<![A-Za-z])|(?<=\d[xX]))(?<![A-Za-z]-)({NUMBER})(\s|-|){_PREFIX}({_UNIT})(?:\^?([23]))?(?:/({_PER}|(?i:{_ANY_CASE})))?(?![A-Za-z0-9])"
-        r"(?!/\w)(?<![WVL](?=\.\s[A-Z]))",
+        r"(?!/\w|[.,]\d)(?<![WVL](?=\.\s[A-Z]))",
         _measure,
     ),
     kind(rf"(?<=[\w%.])/({_PER})(?![A-Za-z0-9])(?<!/[a-z])", _per),

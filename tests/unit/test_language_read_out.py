@@ -14,6 +14,7 @@ from scoring.language.text import normalise, read_out
         pytest.param("In 2020, Mr. Lee paid $5.", "In twenty twenty, Mister Lee paid five dollars.", id="figures"),
         pytest.param("It closes at 5:30 p.m.", "It closes at five thirty p m.", id="the last point ends the text too"),
         pytest.param("From .0.5 on, or .1.2.3", "From point zero point five on, or point one point two point three", id="points"),
+        pytest.param("'99.5 or 7:30.7", "'ninety nine point five or seven to thirty point seven", id="no year and no clock"),
         pytest.param("Vitamin B12, 50% off", "Vitamin B twelve, fifty percent off", id="letters beside figures"),
         pytest.param("The FBI & NASA", "The F b i and NASA", id="letters by their names, and signs"),
         pytest.param("", "", id="nothing"),
