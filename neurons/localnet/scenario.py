@@ -17,7 +17,7 @@ from neurons.chain.adapter import Chain
 from neurons.chain.types import included_in
 from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet import demo_output
-from neurons.localnet.network import COMPETITION, HOTKEY, NETUID, Miner, Network
+from neurons.localnet.network import BLOCK_SECONDS, COMPETITION, HOTKEY, NETUID, Miner, Network
 from neurons.localnet.observation import Observation, check, observe
 from neurons.miner.model_check import commitment_of
 from scoring.competition import load
@@ -30,9 +30,9 @@ _CHAIN_TIMEOUT = timedelta(seconds=30)
 _READY_SECONDS = 60.0
 _SETTLE_SECONDS = 600.0
 _LOOK_SECONDS = 0.5
-_DUEL_ROUNDS = 8
-"""Rounds that the duels have after the last verdict: on a busy machine the better voice may be judged in a later round than the
-worse one, finds a king, and needs the evidence of about three."""
+_DUEL_ROUNDS = 16
+"""Rounds that the duels have after the last verdict: if the better voice is judged in a later round than the worse one, it finds a
+king, and needs the evidence of about five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ async def run_scenario(network: Network, console: Console) -> DemoResult:
         VoiceApi(network.api_url, None, network.api_hotkey) as api,
     ):
         await _ready(network, api)
+        await _round_begins(chain)
         await commit_all(chain, network.miners, network.layout.wallets)
         seen = await _watch(network, api, chain, console)
         return DemoResult(seen, await _receipt(network, api, seen))
@@ -73,6 +74,13 @@ async def _ready(network: Network, api: VoiceApi) -> None:
         else:
             return
     raise PlatformError(Code.API_UNAVAILABLE, f"the API did not answer within {_READY_SECONDS:.0f} s; see {network.layout.logs}.")
+
+
+async def _round_begins(chain: Chain) -> None:
+    """Wait for the first quarter of a round: what is committed in one round is judged in the next, side by side."""
+    blocks = load(COMPETITION).round_blocks
+    if (gone := await chain.head() % blocks) >= blocks // 4:
+        await asyncio.sleep((blocks - gone) * BLOCK_SECONDS)
 
 
 async def _watch(network: Network, api: VoiceApi, chain: Chain, console: Console) -> Observation:
