@@ -1,4 +1,4 @@
-"""The schema of what others write: its strict base, what differs from it in one line, and TOML files read against it."""
+"""The schema of what others write: its strict base, what differs from it in one line, and files read against it."""
 
 import tomllib
 from pathlib import Path
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from scoring.errors import Code, PlatformError
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
 
 class StrictModel(BaseModel):
@@ -33,3 +34,15 @@ def read_toml(path: Path, schema: TypeAdapter[T], code: Code) -> T:
         raise PlatformError(code, f"{path} is not TOML: {exc}") from exc
     except ValidationError as exc:
         raise PlatformError(code, f"{path}: {first_fault(exc, 'the file')}") from exc
+
+
+def read_measured(path: Path, form: type[M]) -> M:
+    """Read a study's result, as JSON; raises PlatformError(ARGUMENT_INVALID) if it is missing or not of this form."""
+    try:
+        return form.model_validate_json(path.read_bytes())
+    except OSError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
+    except ValidationError as exc:
+        raise PlatformError(
+            Code.ARGUMENT_INVALID, f"{path} is not what the study writes: {first_fault(exc, 'the file')}"
+        ) from exc

@@ -10,11 +10,12 @@ import pytest
 
 from prompts.groups import Group
 from scoring.audio.spoken import Spoken
-from scoring.competition import SubmissionLimits, SynthesisRules
+from scoring.competition import SynthesisRules
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.render import render
 from scoring.synthesis.synthesiser import Request
 from tests.builders import espeak_voices
+from tests.builders.limits import limits as wide_limits
 from workers.sandbox.sandbox import Sandbox
 
 HOSTILE = Path(__file__).with_name("hostile_guest.py")
@@ -107,24 +108,6 @@ def build_attack(root: Path, model: Path) -> Attack:
         requests = [Request(f"p{number}", text, "a voice", number) for number, text in enumerate(texts or ("hello",))]
         rules = SynthesisRules(threads=1, batch=1, dtype="float32")
         sandbox = Sandbox(root / "scratch", program)
-        return sandbox.speak(model, name, requests, build_limits(**limits), rules, on_sample=on_sample)
+        return sandbox.speak(model, name, requests, wide_limits(**limits), rules, on_sample=on_sample)
 
     return run
-
-
-def build_limits(**overrides: object) -> SubmissionLimits:
-    """Small limits."""
-    fields = {
-        "cooldown_blocks": 0,
-        "repo_bytes": 1,
-        "header_bytes": 1,
-        "load_seconds": 20.0,
-        "sample_seconds": 20.0,
-        "late_factor": 10.0,
-        "late_share": 0.25,
-        "ram_bytes": 512 << 20,
-        "max_audio_seconds": 10.0,
-        "expected_low": 0.4,
-        "expected_high": 2.5,
-    }
-    return SubmissionLimits.model_validate(fields | overrides)

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from scoring.errors import Code, PlatformError
-from scoring.schema import StrictModel, first_fault
+from scoring.schema import StrictModel, read_measured
 from scoring.studies.manipulations.losses import Loss
 from scoring.studies.manipulations.manipulation import Manipulation
 
@@ -181,31 +179,17 @@ class Measured(StrictModel):
     round_variance: RoundVarianceStudy
 
 
-Found = TypeVar("Found", bound=StrictModel)
-
-
 def read(folder: Path) -> Measured:
     """The studies' files in a folder; raises PlatformError(ARGUMENT_INVALID) for one that is missing or not of this form."""
     return Measured(
-        voices=_read(folder / "voices.json", VoicesStudy),
-        whitebox=_read(folder / "whitebox.json", WhiteboxStudy),
-        attacks=_read(folder / "attacks.json", AttackStudy),
-        order=_read(folder / "order.json", OrderStudy),
-        round_variance=_read(folder / "round_variance.json", RoundVarianceStudy),
+        voices=read_measured(folder / "voices.json", VoicesStudy),
+        whitebox=read_measured(folder / "whitebox.json", WhiteboxStudy),
+        attacks=read_measured(folder / "attacks.json", AttackStudy),
+        order=read_measured(folder / "order.json", OrderStudy),
+        round_variance=read_measured(folder / "round_variance.json", RoundVarianceStudy),
     )
 
 
 def write(found: BaseModel, path: Path) -> None:
     """Write one study's result."""
     path.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
-
-
-def _read(path: Path, form: type[Found]) -> Found:
-    try:
-        return form.model_validate_json(path.read_bytes())
-    except OSError as exc:
-        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
-    except ValidationError as exc:
-        raise PlatformError(
-            Code.ARGUMENT_INVALID, f"{path} is not what the study writes: {first_fault(exc, 'the file')}"
-        ) from exc

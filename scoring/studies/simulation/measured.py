@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from scoring import canonical_json
 from scoring.competition import Competition
-from scoring.errors import Code, PlatformError
-from scoring.schema import StrictModel, first_fault
+from scoring.schema import StrictModel, read_measured
 from scoring.studies.simulation.frontier import FrontierRow
 from scoring.studies.simulation.payoff import Payoff
 from scoring.studies.simulation.power import Power, PowerTrial
@@ -64,14 +61,7 @@ class Study(StrictModel):
 
 def read(path: Path) -> Study:
     """The study's file; raises PlatformError(ARGUMENT_INVALID) if it is missing or not of this form."""
-    try:
-        return Study.model_validate_json(path.read_bytes())
-    except OSError as exc:
-        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
-    except ValidationError as exc:
-        raise PlatformError(
-            Code.ARGUMENT_INVALID, f"{path} is not what the study writes: {first_fault(exc, 'the file')}"
-        ) from exc
+    return read_measured(path, Study)
 
 
 def write(study: Study, path: Path) -> None:

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
-from pydantic import ValidationError
 
 from scoring.competition import Competition
-from scoring.errors import Code, PlatformError
 from scoring.ranking import duel as duels
 from scoring.ranking.duel import Duel, DuelOutcome
-from scoring.schema import StrictModel, first_fault
+from scoring.schema import StrictModel, read_measured
 from scoring.studies.simulation import lanes
 from scoring.studies.simulation.estimates import Rate, rate
 from scoring.studies.simulation.reign import Advance
@@ -197,11 +195,4 @@ def _opened(competition: Competition) -> Duel:
 
 def read(path: Path) -> Rivals:
     """The study's file; raises PlatformError(ARGUMENT_INVALID) if it is missing or not of this form."""
-    try:
-        return Rivals.model_validate_json(path.read_bytes())
-    except OSError as exc:
-        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
-    except ValidationError as exc:
-        raise PlatformError(
-            Code.ARGUMENT_INVALID, f"{path} is not what the study writes: {first_fault(exc, 'the file')}"
-        ) from exc
+    return read_measured(path, Rivals)
