@@ -105,6 +105,7 @@ def attack(
     from scoring.studies.simulation.strategy_file import StrategyFile, known
 
     strategy = known().get(file) or StrategyFile(Path(file))
+    strategy.miner(())  # a file without a strategy is refused before anything is played
     arena = Arena(rules_of(rules), QUICK if quick else LONG, seed)
     with bars() as bar:
         advance = bar(strategy.name, arena.steps(1, len(SETTINGS), len(SDS)))
