@@ -42,6 +42,7 @@ ANCHORS = {profile: Path(__file__).parent / "scores" / f"anchors.{profile}.toml"
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
+TrackName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 
 class BetUnit(StrEnum):
@@ -54,19 +55,23 @@ class BetUnit(StrEnum):
 
 
 class RoundRules(StrictModel):
-    """A round: its length, its groups, what is asked of a voice, and its evaluations at most."""
+    """The clock of rounds, which all tracks share."""
 
     blocks: Count
+    deadline_blocks: Count
+    """A round closes at the latest so many blocks after its start."""
+    grace_rounds: Count
+    """A submission whose hotkey committed again stays so many rounds at most while the newer one waits for its first verdict."""
+
+
+class PromptRules(StrictModel):
+    """The groups of prompts of a round, and what they ask of a voice."""
+
     single: Annotated[int, Field(ge=0)]
     counterfactual: Annotated[int, Field(ge=0)]
     voice: Annotated[int, Field(ge=0)]
     asks: Annotated[tuple[Annotated[Attribute, Field(strict=False)], ...], Field(strict=False)]
     """The attributes of a voice that descriptions may ask for; none: plain reading."""
-    evaluations: Count
-    deadline_blocks: Count
-    """A round closes at the latest so many blocks after its start."""
-    grace_rounds: Count
-    """A submission whose hotkey committed again stays so many rounds at most while the newer one waits for its first verdict."""
 
     @model_validator(mode="after")
     def _asks_something(self) -> Self:
@@ -84,6 +89,11 @@ class RoundRules(StrictModel):
     def plan(self) -> GroupPlan:
         """Number of groups of each kind."""
         return GroupPlan(self.single, self.counterfactual, self.voice, self.asks)
+
+    @property
+    def groups(self) -> int:
+        """The number of groups that a round asks."""
+        return self.single + self.counterfactual + self.voice
 
 
 class DuelRules(StrictModel):
@@ -156,7 +166,6 @@ class SubmissionLimits(StrictModel):
     of whose samples more than `late_share` are late is refused.
     """
 
-    cooldown_blocks: Annotated[int, Field(ge=0)]
     repo_bytes: Count
     header_bytes: Count
     load_seconds: Positive
@@ -172,6 +181,7 @@ class SubmissionLimits(StrictModel):
 class SynthesisRules(StrictModel):
     """Constants of the arithmetic: they change the audio, so they are part of the competition."""
 
+    device: Literal["cpu"]
     threads: Count
     batch: Count
     dtype: Literal["float32"]
@@ -210,20 +220,22 @@ class AuditRules(StrictModel):
         return next((n for n, each in enumerate(self.classes) if cpu in each.cpus and vectors == each.vectors), None)
 
 
-class Competition(StrictModel):
-    """One version of the rules, in force from `from_round` on."""
+class Track(StrictModel):
+    """A competition of its own inside the competition: its families, its rules, its king, and its share of the emission."""
 
-    from_round: Annotated[int, Field(ge=0)]
+    name: TrackName
+    share: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Of the emission."""
     profile: Annotated[Profile, Field(strict=False)]
     families: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
-    licences: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
-    round: RoundRules
+    evaluations: Count
+    """A round asks for so many at most."""
+    prompts: PromptRules
     duel: DuelRules
     pay: PayRules
     throne: ThroneRules
     limits: SubmissionLimits
     synthesis: SynthesisRules
-    audits: AuditRules
     factors: Mapping[Annotated[Factor, Field(strict=False)], Share]
     parts: Mapping[str, PinnedParts] = {}
     """By family: what it needs beside a repository's files."""
@@ -238,16 +250,16 @@ class Competition(StrictModel):
     @model_validator(mode="after")
     def _weights_every_factor(self) -> Self:
         if set(self.factors) != set(Factor) or abs(sum(self.factors.values()) - 1.0) > 1e-9:
-            raise ValueError(f"[version.factors] must weight {', '.join(sorted(Factor))} with a sum of 1")
-        if self.factors[Factor.DELIVERY] > 0.0 and not self.round.asks:
-            raise ValueError("[version.factors] weights delivery, but round.asks asks nothing of a voice")
+            raise ValueError(f"[version.track.factors] must weight {', '.join(sorted(Factor))} with a sum of 1")
+        if self.factors[Factor.DELIVERY] > 0.0 and not self.prompts.asks:
+            raise ValueError("[version.track.factors] weights delivery, but prompts.asks asks nothing of a voice")
         return self
 
     @model_validator(mode="after")
     def _asks_what_families_hear(self) -> Self:
         for family in self.families:
-            if deaf := sorted(set(self.round.asks) - FAMILIES[family].capabilities.hears):
-                raise ValueError(f"round.asks asks for {', '.join(deaf)}, which the family {family} cannot hear")
+            if deaf := sorted(set(self.prompts.asks) - FAMILIES[family].capabilities.hears):
+                raise ValueError(f"prompts.asks asks for {', '.join(deaf)}, which the family {family} cannot hear")
         return self
 
     @model_validator(mode="after")
@@ -263,14 +275,55 @@ class Competition(StrictModel):
             raise ValueError(f"parts are pinned for {', '.join(strangers)}, which is not among the families")
         return self
 
+    def groups(self, block_hash: BlockHash) -> tuple[Group, ...]:
+        """The groups that a round asks for whose first block has this hash."""
+        return generate(hash_bytes(block_hash), self.prompts.plan)
+
+
+class Competition(StrictModel):
+    """One version of the rules, in force from `from_round` on: what all tracks share, and the tracks."""
+
+    from_round: Annotated[int, Field(ge=0)]
+    licences: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+    cooldown_blocks: Annotated[int, Field(ge=0)]
+    """A hotkey commits again only so many blocks after its last commitment."""
+    round: RoundRules
+    audits: AuditRules
+    track: Annotated[tuple[Track, ...], Field(min_length=1, strict=False)]
+
+    @model_validator(mode="after")
+    def _shares_everything_out(self) -> Self:
+        names = [track.name for track in self.track]
+        if len(set(names)) < len(names):
+            raise ValueError("each track has a name of its own")
+        if abs(sum(track.share for track in self.track) - 1.0) > 1e-9:
+            raise ValueError("the tracks' shares have a sum of 1")
+        families = [family for track in self.track for family in track.families]
+        if twice := sorted({family for family in families if families.count(family) > 1}):
+            raise ValueError(f"the family decides the track, and {', '.join(twice)} is in two")
+        return self
+
     @property
     def hash(self) -> str:
         """SHA-256 (hex) of this version's canonical JSON."""
         return canonical_json.digest(self.model_dump(mode="json"))
 
-    def groups(self, block_hash: BlockHash) -> tuple[Group, ...]:
-        """The groups that a round asks for whose first block has this hash."""
-        return generate(hash_bytes(block_hash), self.round.plan)
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The families of all tracks."""
+        return tuple(family for track in self.track for family in track.families)
+
+    def alone(self, track: Track) -> Self:
+        """The same rules for one track, to which all of the emission goes."""
+        return self.model_copy(update={"track": (track.model_copy(update={"share": 1.0}),)})
+
+    def named(self, track: str) -> Track:
+        """The track of this name; raises KeyError for a name that the rules do not have."""
+        return {each.name: each for each in self.track}[track]
+
+    def track_of(self, family: str) -> Track:
+        """The track in which a family competes; raises KeyError for one that may not take part."""
+        return {name: each for each in self.track for name in each.families}[family]
 
 
 class Schedule(StrictModel):
@@ -317,7 +370,7 @@ def load(path: Path = DEFAULT_PATH, anchors: Mapping[Profile, Path] = ANCHORS) -
     A profile whose anchors (by profile, the files) are assumed decides no money: a file that names it is refused.
     """
     schedule = read_toml(path, _SCHEDULE, Code.COMPETITION_INVALID)
-    for profile in {version.profile for version in schedule.version}:
+    for profile in {track.profile for version in schedule.version for track in version.track}:
         if not tomllib.loads(anchors[profile].read_text(encoding="utf-8"))["measured"]:
             raise PlatformError(
                 Code.COMPETITION_INVALID,

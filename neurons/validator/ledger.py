@@ -8,7 +8,7 @@ import structlog
 
 from prompts.groups import Group
 from scoring import canonical_json
-from scoring.competition import Competition, Schedule
+from scoring.competition import Competition, Schedule, Track
 from scoring.model.fingerprint import tag_of
 from scoring.ranking import fold
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
@@ -17,7 +17,7 @@ from scoring.ranking.state import Inputs, State, chain_hash
 from scoring.receipts import audit, receipt
 from scoring.receipts.audit import Difference
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust
-from scoring.receipts.receipt import ReceiptInvalid, Signed, prompts_hash
+from scoring.receipts.receipt import ReceiptInvalid, Signed
 from scoring.report import EvaluationReport
 from scoring.scores import aggregate
 from scoring.types import Block, ContentHash, Entrant, Micro, RoundNumber, entrant
@@ -125,14 +125,16 @@ def log_entry(entry: LedgerEntry) -> None:
         log.error("no receipt of the round counts", round=entry.round, why=entry.inputs.refusal, advice=_ADVICE)
     for name, reason in entry.inputs.gone.items():
         log.info("submission gone", entrant=name, reason=reason)
-    for duel in entry.state.ended:
-        _log_duel(duel)
-    log.info("round folded", round=entry.round, king=entry.king, throne=entry.state.throne, ledger=entry.state_hash)
+    for state in entry.state.tracks:
+        for duel in state.ended:
+            _log_duel(state.track, duel)
+    thrones = {state.track: state.throne for state in entry.state.tracks}
+    log.info("round folded", round=entry.round, kings=dict(entry.state.kings), thrones=thrones, ledger=entry.state_hash)
 
 
-def _log_duel(duel: EndedDuel) -> None:
+def _log_duel(track: str, duel: EndedDuel) -> None:
     event = "challenger crowned" if duel.outcome is DuelOutcome.CROWNED else "challenge ended"
-    facts: dict[str, Any] = {"challenger": duel.entrant, "king": duel.king, "outcome": duel.outcome.value}
+    facts: dict[str, Any] = {"track": track, "challenger": duel.entrant, "king": duel.king, "outcome": duel.outcome.value}
     evidence = {"wealth": duel.wealth, "threshold": duel.threshold, "rounds": duel.rounds, "groups": duel.groups}
     log.info(event, **facts, why=IN_WORDS[duel.outcome].why, **evidence)
 
@@ -141,8 +143,10 @@ def _judged(document: JsonObject, name: str, tiebreak: str, number: RoundNumber,
     """The ledger's part of a receipt; nothing else says it."""
     claims = {"round": number, "competition_hash": rules.hash}
     groups = receipt.check(document, name, document["score"], claims)
-    subject, _, finding, circumstances = receipt.read(document)
-    asked = rules.groups(subject.block_hash)
+    said = receipt.read(document)
+    subject, placement, finding, circumstances = said
+    _raise_first(audit.place(said, rules))
+    track = None if placement is None else rules.named(placement.track)
     block = Block(subject.commit_block)
     return Judged(
         entrant=entrant(subject.hotkey, block),
@@ -152,13 +156,14 @@ def _judged(document: JsonObject, name: str, tiebreak: str, number: RoundNumber,
         tensors=finding.tensors_hash,
         verdict=LedgerVerdict.SCORED if groups else LedgerVerdict.REJECTED,
         groups=groups,
-        speed=receipt.speed(circumstances.timings, asked) if groups else 0,
+        track=None if track is None else track.name,
+        speed=0 if track is None or not groups else receipt.speed(circumstances.timings, track.groups(subject.block_hash)),
         reason="" if groups else finding.reason or "",
-        scale="" if finding.report is None else _scale(finding.report, rules),
+        scale="" if finding.report is None or track is None else _scale(finding.report, track),
     )
 
 
-def _scale(report: EvaluationReport, rules: Competition) -> str:
+def _scale(report: EvaluationReport, rules: Track) -> str:
     """The hash of what the scores are measured by: the profile with its anchors, and the weights of its factors."""
     return canonical_json.digest([report.profile_hash, rules.model_dump(mode="json")["factors"]])
 
@@ -177,17 +182,20 @@ class ReceiptCheck:
         if result.finished_at is None or result.score is None:
             raise ReceiptInvalid("there is a receipt without a verdict")
         receipt.authenticate(signed, self.trust, result.finished_at)
-        asked = self.competition.groups(self.closed.block_hash)
-        scores = receipt.check(signed.receipt, result.receipt_hash or "", result.score, self._claims(result, asked))
+        scores = receipt.check(signed.receipt, result.receipt_hash or "", result.score, self._claims(result))
         _check_shown(result, signed, scores)
         said = receipt.read(signed.receipt)
         _check_tag(result, said.finding.content_hash)
-        if said.finding.report is not None:
+        _raise_first(audit.place(said, self.competition))
+        if said.placement is not None:
+            rules = self.competition.named(said.placement.track)
+            asked = rules.groups(self.closed.block_hash)
             _raise_first(audit.prompts(said, asked))
-            self._check_numbers(said.finding.report, asked)
+            if said.finding.report is not None:
+                _check_numbers(said.finding.report, asked, rules)
         return scores
 
-    def _claims(self, result: EvaluationResult, asked: tuple[Group, ...]) -> Mapping[str, object]:
+    def _claims(self, result: EvaluationResult) -> Mapping[str, object]:
         return {
             "hotkey": result.hotkey,
             "commit_block": result.commit_block,
@@ -196,15 +204,16 @@ class ReceiptCheck:
             "round": self.closed.round,
             "block_hash": self.closed.block_hash,
             "competition_hash": self.competition.hash,
-            "prompts_hash": prompts_hash(asked),
+            "track": result.track,
             "code": result.code,
         }
 
-    def _check_numbers(self, report: EvaluationReport, asked: tuple[Group, ...]) -> None:
-        """Raise ReceiptInvalid for scores of other anchors than this validator's: they cannot be compared with earlier ones."""
-        scale = aggregate.load_anchors(self.competition.profile)
-        _raise_first(audit.anchored(report, scale))
-        _raise_first(audit.numbers(report, asked, self.competition, scale))
+
+def _check_numbers(report: EvaluationReport, asked: tuple[Group, ...], rules: Track) -> None:
+    """Raise ReceiptInvalid for scores of other anchors than this validator's: they cannot be compared with earlier ones."""
+    scale = aggregate.load_anchors(rules.profile)
+    _raise_first(audit.anchored(report, scale))
+    _raise_first(audit.numbers(report, asked, rules, scale))
 
 
 def _signed(result: EvaluationResult) -> Signed:

@@ -12,7 +12,7 @@ import torch
 from prompts.groups import Group, GroupKind
 from scoring.audio.clip import Clip
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition, Profile, SubmissionLimits
+from scoring.competition import Profile, SubmissionLimits, Track
 from scoring.foreign_words import escaped
 from scoring.judges import integrity
 from scoring.judges.cleanliness import CleanlinessJudge
@@ -86,17 +86,17 @@ class Panel:
         self,
         groups: Sequence[Group],
         spoken: Mapping[str, Spoken],
-        competition: Competition,
+        rules: Track,
         progress: Callable[[int, int], None],
     ) -> EvaluationReport:
         """Judge the groups' audio (`spoken`, by prompt id), as `listen` does."""
-        return self.listen(groups, [list(spoken.values())], competition, progress)
+        return self.listen(groups, [list(spoken.values())], rules, progress)
 
     def listen(
         self,
         groups: Sequence[Group],
         arrivals: Iterable[Sequence[Spoken]],
-        competition: Competition,
+        rules: Track,
         progress: Callable[[int, int], None],
         *,
         is_alone: Callable[[], bool] = lambda: True,
@@ -114,10 +114,10 @@ class Panel:
             for part in self._batches(complete):
                 with deterministic():
                     judged |= self._judge(
-                        part, spoken, competition.limits, self._lanes if is_alone() else max(1, self._lanes - 1)
+                        part, spoken, rules.limits, self._lanes if is_alone() else max(1, self._lanes - 1)
                     )
                 progress(len(judged), total)
-        return report(self.identity, groups, judged, ScoreRules(self._anchors, competition.factors))
+        return report(self.identity, groups, judged, ScoreRules(self._anchors, rules.factors))
 
     def _batches(self, groups: Sequence[Group]) -> Iterator[Sequence[Group]]:
         """Split the groups into batches of at least so many samples: a pair is never torn."""

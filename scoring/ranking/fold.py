@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from scoring.competition import Competition, DuelRules
+from scoring.competition import Competition, DuelRules, Track
 from scoring.ranking import duel as duels
 from scoring.ranking import throne
 from scoring.ranking.credit import SURE, Credit, settled
 from scoring.ranking.duel import Duel, DuelOutcome
 from scoring.ranking.selection import CONFIDENCE
-from scoring.ranking.state import BANNED, SUPERSEDED, Record, Rejection, State
+from scoring.ranking.state import BANNED, SUPERSEDED, Record, Rejection, State, TrackState
 from scoring.ranking.table import Table, clearly_less
 from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, parse_entrant
 
@@ -39,6 +39,8 @@ class Judged:
     commit_block: Block
     tiebreak: str
     tensors: TensorsHash | None
+    track: str | None
+    """The track that its family competes in; None where it was rejected before its family was known."""
     verdict: LedgerVerdict
     groups: Mapping[str, Micro]
     """Its score by group id, in integers of 1e-6."""
@@ -66,25 +68,59 @@ class RoundResult:
 
 
 def fold(state: State, result: RoundResult, competition: Competition) -> State:
-    """`state[r+1]` from `state[r]` and a round's outcomes, in whatever order they come; raises ValueError unless rounds rise."""
+    """`state[r+1]` from `state[r]` and a round's outcomes, in whatever order they come; raises ValueError unless rounds rise.
+
+    Each track folds what was judged in it. A rejection without a track is of the track that knows the submission, if one does.
+    A track that the rules no longer have ends: nobody is its king any more.
+    """
     if state.round is not None and result.number <= state.round:
         raise ValueError(f"round {result.number} cannot be folded after round {state.round}")
     judged = sorted((item for item in result.judged if item.entrant not in result.gone), key=lambda item: item.entrant)
     if len({item.entrant for item in judged}) < len(judged):
         raise ValueError(f"round {result.number} judges a submission twice")
-    state = replace(state, round=result.number, ended=())
-    state, judged = _on_scale(state, judged)
+    placed = {item.entrant: _track_of(item, state) for item in judged}
+    tracks = []
+    for rules in sorted(competition.track, key=lambda track: track.name):
+        own = [item for item in judged if placed[item.entrant] == rules.name]
+        elsewhere = {item.entrant for item in judged if placed[item.entrant] not in (rules.name, None)}
+        tracks.append(fold_track(_without(state.of(rules.name), elsewhere), replace(result, judged=own), rules))
+    unplaced = {r.entrant: r for r in state.unplaced if r.entrant not in result.gone and placed.get(r.entrant) is None}
+    unplaced |= {item.entrant: _rejection(item) for item in judged if placed[item.entrant] is None}
+    return State(round=result.number, tracks=tuple(tracks), unplaced=tuple(unplaced[name] for name in sorted(unplaced)))
+
+
+def _track_of(item: Judged, state: State) -> str | None:
+    """The track of an outcome; None for a rejection of a submission that no track knows."""
+    if item.track is not None or item.scored:
+        return item.track
+    return next((track.track for track in state.tracks if item.entrant in track.known), None)
+
+
+def _without(state: TrackState, names: set[Entrant]) -> TrackState:
+    """The track's state without the rejections of submissions that another track judged."""
+    kept = tuple(rejection for rejection in state.rejections if rejection.entrant not in names)
+    return state if len(kept) == len(state.rejections) else replace(state, rejections=kept)
+
+
+def _rejection(item: Judged) -> Rejection:
+    return Rejection(item.entrant, item.hotkey, item.reason or "refused")
+
+
+def fold_track(state: TrackState, result: RoundResult, rules: Track) -> TrackState:
+    """A track's next state from the round's outcomes in it, each of another submission, none of which is gone, sorted by entrant."""
+    state = replace(state, ended=())
+    state, judged = _on_scale(state, list(result.judged))
     scores = Table.of({item.entrant: item.groups for item in judged if item.scored})
     before = state
     state = _known(state, result, judged, scores)
     scores = _of_known(scores, state)
     state = replace(state, leads=_measured(state, result, scores))
-    state = _vacated(state, before, result, scores, competition)
-    state = _seated(state, result, scores, competition) if state.king is None else _challenged(state, result, scores, competition)
-    return replace(state, leads=settled(state.leads, state.king, result.start, competition.pay))
+    state = _vacated(state, before, result, scores, rules)
+    state = _seated(state, result, scores, rules) if state.king is None else _challenged(state, result, scores, rules)
+    return replace(state, leads=settled(state.leads, state.king, result.start, rules.pay))
 
 
-def _on_scale(state: State, judged: list[Judged]) -> tuple[State, list[Judged]]:
+def _on_scale(state: TrackState, judged: list[Judged]) -> tuple[TrackState, list[Judged]]:
     """Scores count on one scale: the ledger's, until a round has none of it; then records begin anew, and duels end without a result.
 
     The king stays, and so do leads, as far as they were measured. Who was scored on another scale is absent.
@@ -101,14 +137,14 @@ def _on_scale(state: State, judged: list[Judged]) -> tuple[State, list[Judged]]:
     return replace(fresh, scale=scale, ended=over, leads=tuple(credit.closed() for credit in state.leads)), judged
 
 
-def _known(state: State, result: RoundResult, judged: Sequence[Judged], scores: Table) -> State:
+def _known(state: TrackState, result: RoundResult, judged: Sequence[Judged], scores: Table) -> TrackState:
     """Records and rejections after this round, and the duels whose challengers still have a record."""
     rejected = {r.entrant: r for r in state.rejections if r.entrant not in result.gone}
     records = {r.entrant: r for r in state.records if r.entrant not in result.gone}
     for item in judged:
         if item.verdict is LedgerVerdict.REJECTED:
             records.pop(item.entrant, None)
-            rejected[item.entrant] = Rejection(item.entrant, item.hotkey, item.reason or "refused")
+            rejected[item.entrant] = _rejection(item)
         elif item.scored:
             rejected.pop(item.entrant, None)
             records[item.entrant] = _added(records.get(item.entrant), item, scores)
@@ -161,13 +197,13 @@ def _by_lineage(records: Iterable[Record]) -> tuple[tuple[Record, ...], list[Rej
     return tuple(sorted(kept.values(), key=lambda record: record.entrant)), copies
 
 
-def _of_known(scores: Table, state: State) -> Table:
+def _of_known(scores: Table, state: TrackState) -> Table:
     """The scores without those of copies."""
     names = {record.entrant for record in state.records}
     return Table({entrant: row for entrant, row in scores.rows.items() if entrant in names}, scores.scores)
 
 
-def _measured(state: State, result: RoundResult, scores: Table) -> tuple[Credit, ...]:
+def _measured(state: TrackState, result: RoundResult, scores: Table) -> tuple[Credit, ...]:
     """The credits with this round's groups, of those that both were scored on.
 
     Lost is the credit of a submission that was rejected or left, but for a newer commit, and of a hotkey that was banned.
@@ -189,7 +225,7 @@ def _measured(state: State, result: RoundResult, scores: Table) -> tuple[Credit,
     return tuple(found)
 
 
-def _vacated(state: State, before: State, result: RoundResult, scores: Table, competition: Competition) -> State:
+def _vacated(state: TrackState, before: TrackState, result: RoundResult, scores: Table, rules: Track) -> TrackState:
     """The state after the king's absences of this round: a king that left, was rejected or was absent too long holds nothing.
 
     One that stood long enough beside its hotkey's newer commit hands the top over to it, if that is not clearly worse.
@@ -204,13 +240,13 @@ def _vacated(state: State, before: State, result: RoundResult, scores: Table, co
             return _inherited(state, record, heir)
         return _emptied(state, before, f"vacant: {king} is gone in round {result.number}: {why}")
     absent = 0 if king in scores.rows else state.king_absent + bool(scores.rows)
-    if absent < competition.duel.absent_rounds:
+    if absent < rules.duel.absent_rounds:
         return replace(state, king_absent=absent)
     why = f"vacant: {king} was not scored in {absent} rounds in which others were, to round {result.number}"
     return _emptied(state, before, why)
 
 
-def _heir(state: State, king: Entrant) -> Record | None:
+def _heir(state: TrackState, king: Entrant) -> Record | None:
     """The newest scored submission of the king's hotkey."""
     hotkey = parse_entrant(king)[0]
     return max((r for r in state.records if r.hotkey == hotkey), key=lambda record: record.seniority, default=None)
@@ -221,36 +257,36 @@ def _falls_short(heir: Record, old: Record) -> bool:
     return heir.mean + SURE * heir.stderr < old.mean - SURE * old.stderr
 
 
-def _inherited(state: State, old: Record, heir: Record) -> State:
+def _inherited(state: TrackState, old: Record, heir: Record) -> TrackState:
     """The heir holds the top since the old king did; its age, and what it lacks of the old one's score, go on."""
     owed = Micro(state.owed + max(0, old.micro - heir.micro))
     why = f"king since block {state.king_since}: its hotkey committed again, and it stands in the place of {old.entrant}"
     return replace(_dethroned(state, why), king=heir.entrant, owed=owed)
 
 
-def _emptied(state: State, before: State, why: str) -> State:
+def _emptied(state: TrackState, before: TrackState, why: str) -> TrackState:
     """Nobody holds the top. The next king's lead counts from what this one scored; without a score there is none to count from."""
     record = None if before.king is None else before.record(before.king)
     level = None if record is None else Micro(record.micro + state.owed)
     return replace(_dethroned(state, why), level=level, owed=Micro(0))
 
 
-def _dethroned(state: State, why: str) -> State:
+def _dethroned(state: TrackState, why: str) -> TrackState:
     """The old king's time is over; what challengers won or lost against it is, too."""
     over = tuple(duels.ended(duel, DuelOutcome.KING_GONE) for duel in state.duels)
     return replace(state, king=None, king_absent=0, throne=why, challengers_met=0, duels=(), lost=(), ended=state.ended + over)
 
 
-def _crowned(state: State, king: Entrant, start: Block, why: str) -> State:
+def _crowned(state: TrackState, king: Entrant, start: Block, why: str) -> TrackState:
     """A new king, who starts anew: no challenger was met, none has lost."""
     new = replace(_dethroned(state, f"king since block {start}: {why}"), king=king, king_since=start)
     return replace(new, trial=(), trial_rounds=0)
 
 
-def _seated(state: State, result: RoundResult, scores: Table, competition: Competition) -> State:
+def _seated(state: TrackState, result: RoundResult, scores: Table, rules: Track) -> TrackState:
     """The empty throne's trial goes on by this round, and ends when there was evidence enough."""
-    state = throne.tried(state, scores, competition)
-    found = throne.seat(state, competition)
+    state = throne.tried(state, scores, rules)
+    found = throne.seat(state, rules)
     if found is None:
         return state
     name = found.king.entrant
@@ -260,24 +296,24 @@ def _seated(state: State, result: RoundResult, scores: Table, competition: Compe
     king = _crowned(state, name, result.start, why)
     if state.level is None:
         return replace(king, level=Micro(0))
-    level = Micro(max(state.level, round(competition.pay.base * MICRO)))
+    level = Micro(max(state.level, round(rules.pay.base * MICRO)))
     owed = Micro(max(0, level - int(found.scores.sum()) // found.scores.size))
     credit = Credit(entrant=name, over=None, level=level).with_groups(found.scores - level)
     return replace(king, level=Micro(0), owed=owed, leads=(*king.leads, credit))
 
 
-def _challenged(state: State, result: RoundResult, scores: Table, competition: Competition) -> State:
+def _challenged(state: TrackState, result: RoundResult, scores: Table, rules: Track) -> TrackState:
     """The state after this round's duels; without the king's own scores there is no evidence in it."""
     king = state.king
     if king is None or king not in scores.rows:
         return state
-    state, won = _fought(state, king, scores, competition.duel)
+    state, won = _fought(state, king, scores, rules.duel)
     if won:
         return _succeeded(state, won, scores, result.start)
-    return _qualified(state, king, result, scores, competition.duel)
+    return _qualified(state, king, result, scores, rules.duel)
 
 
-def _fought(state: State, king: Entrant, scores: Table, rules: DuelRules) -> tuple[State, list[Duel]]:
+def _fought(state: TrackState, king: Entrant, scores: Table, rules: DuelRules) -> tuple[TrackState, list[Duel]]:
     """Every open duel whose two sides were scored takes a step; beside the state those that were won."""
     still, won, over = [], [], []
     for duel in state.duels:
@@ -300,7 +336,7 @@ def _fought(state: State, king: Entrant, scores: Table, rules: DuelRules) -> tup
     return after, won
 
 
-def _succeeded(state: State, won: Sequence[Duel], scores: Table, start: Block) -> State:
+def _succeeded(state: TrackState, won: Sequence[Duel], scores: Table, start: Block) -> TrackState:
     """Of several that won in the same round the earliest commit, unless a later one scored clearly more in it."""
     names = {duel.challenger: duel for duel in won}
     first, *later = sorted((r for r in state.records if r.entrant in names), key=lambda record: record.seniority)
@@ -318,7 +354,7 @@ def _succeeded(state: State, won: Sequence[Duel], scores: Table, start: Block) -
     return replace(_crowned(state, best, start, why), owed=owed, leads=(*state.leads, credit))
 
 
-def _qualified(state: State, king: Entrant, result: RoundResult, scores: Table, rules: DuelRules) -> State:
+def _qualified(state: TrackState, king: Entrant, result: RoundResult, scores: Table, rules: DuelRules) -> TrackState:
     """A duel opens for each newcomer that this round does not show to be worse; its scores of this round are no evidence in it."""
     busy = {duel.challenger for duel in state.duels} | {duel.entrant for duel in state.lost}
     record = state.record(king)

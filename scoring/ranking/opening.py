@@ -2,10 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
-from scoring.competition import Competition
-from scoring.ranking.state import State
+from scoring.competition import Competition, Track
+from scoring.ranking.state import State, TrackState
 from scoring.types import Block, Entrant, RoundNumber, SubmissionId
+
+
+@dataclass(frozen=True, slots=True)
+class RoundEntry:
+    """A submission that is to be judged, and its track; None where its family, which decides that, is not known yet."""
+
+    submission: SubmissionId
+    track: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +24,7 @@ class RoundOpening:
     number: RoundNumber
     start: Block
     deadline: Block
-    entries: tuple[SubmissionId, ...]
+    entries: tuple[RoundEntry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +40,8 @@ class RoundCandidate:
     immune_until: Block
     last_asked: RoundNumber | None
     entrant: Entrant
+    family: str | None
+    """The family that its repository names; None before a worker has read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +53,8 @@ class RoundView:
     any_open: bool
     state: State
     candidates: Sequence[RoundCandidate]
+    tracks: frozenset[str]
+    """The tracks that this validator judges."""
     expelled: bool = False
     """Whether the ledger has a record of a submission that was banned or set aside."""
 
@@ -57,6 +70,9 @@ def open_round(view: RoundView, competition: Competition) -> RoundOpening | None
     submissions without a duel; then those that lost to this king or were rejected. Equals come by commit; at most `evaluations` are
     asked. So no amount of junk keeps a newcomer or a duel waiting.
 
+    So it is in each track that this validator judges, whose `evaluations` are its own. A submission whose family nobody has read yet
+    takes a place in each of them: it is asked for when all have one, so that there is room for it wherever it belongs.
+
     Only submissions committed before the round's first block take part: its prompts were unknown when they were committed.
     """
     number = RoundNumber(view.finalized // competition.round.blocks)
@@ -64,8 +80,36 @@ def open_round(view: RoundView, competition: Competition) -> RoundOpening | None
     if view.any_open or (view.last_opened is not None and number <= view.last_opened):
         return None
     eligible = [candidate for candidate in view.candidates if candidate.commit_block < start]
-    places = _places(view.state)
-    chances = _chances(view.state)
+    entries = _entries(eligible, view, competition)
+    if not entries and not view.expelled:
+        return None
+    return RoundOpening(number, start, Block(start + competition.round.deadline_blocks), entries)
+
+
+def _entries(eligible: Sequence[RoundCandidate], view: RoundView, competition: Competition) -> tuple[RoundEntry, ...]:
+    """Whom the round asks for: track by track in turn, the first of each, then the second."""
+    families = {family: track.name for track in competition.track for family in track.families}
+    tracks = {candidate.entrant: families.get(candidate.family or "") for candidate in eligible}
+    asked = [
+        _asked([c for c in eligible if tracks[c.entrant] in (track.name, None)], view, track)
+        for track in competition.track
+        if track.name in view.tracks
+    ]
+    everywhere = set.intersection(*(set(names) for names in asked)) if asked else set[Entrant]()
+    turns = (name for turn in zip_longest(*asked) for name in turn if name is not None)
+    submissions = {candidate.entrant: candidate.submission for candidate in eligible}
+    return tuple(
+        RoundEntry(submissions[name], tracks[name])
+        for name in dict.fromkeys(turns)
+        if tracks[name] is not None or name in everywhere
+    )
+
+
+def _asked(candidates: Sequence[RoundCandidate], view: RoundView, track: Track) -> list[Entrant]:
+    """Whom a track would ask for, soonest first."""
+    state = view.state.of(track.name)
+    places = _places(state)
+    chances = _chances(state) | {rejection.entrant: 2 for rejection in view.state.unplaced}
 
     def priority(candidate: RoundCandidate) -> tuple[int, int, bool, Block, int, Block, str]:
         chance = chances.get(candidate.entrant, 0)
@@ -80,20 +124,17 @@ def open_round(view: RoundView, competition: Competition) -> RoundOpening | None
             candidate.tiebreak,
         )
 
-    entries = tuple(candidate.submission for candidate in sorted(eligible, key=priority)[: competition.round.evaluations])
-    if not entries and not view.expelled:
-        return None
-    return RoundOpening(number, start, Block(start + competition.round.deadline_blocks), entries)
+    return [candidate.entrant for candidate in sorted(candidates, key=priority)[: track.evaluations]]
 
 
-def _chances(state: State) -> dict[Entrant, int]:
+def _chances(state: TrackState) -> dict[Entrant, int]:
     """1 for a scored submission without a duel, 2 for one that lost to the king or was rejected; all others may win soon."""
     duels = {duel.challenger for duel in state.duels}
     idle = {} if state.king is None else {record.entrant: 1 for record in state.records if record.entrant not in duels}
     return idle | {duel.entrant: 2 for duel in state.lost} | {rejection.entrant: 2 for rejection in state.rejections}
 
 
-def _places(state: State) -> dict[Entrant, int]:
+def _places(state: TrackState) -> dict[Entrant, int]:
     """Whom a round asks for first, in order: the king, the contenders for an empty throne, both sides of each lead that is measured."""
     names = [] if state.king is None else [state.king]
     names += [trial.entrant for trial in state.trial]

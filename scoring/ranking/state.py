@@ -85,10 +85,10 @@ class ThroneTrial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """The ledger after a round."""
+class TrackState:
+    """A track after a round: its king, and everything that was found out about its submissions."""
 
-    round: RoundNumber | None = None
+    track: str
     king: Entrant | None = None
     king_since: Block = _GENESIS
     """The block at which the king's first round began."""
@@ -137,26 +137,76 @@ class State:
         return frozenset((*sides, *(() if self.king is None else (self.king,))))
 
     def to_json(self) -> dict[str, Any]:
-        """The state as plain JSON data."""
-        data = _plain(self) | {name: [_plain(item) for item in getattr(self, name)] for name in _PARTS}
-        data["refusals"] = data.pop("rejections")  # the name that every ledger's hash is of
-        return data
+        """The track's state as plain JSON data."""
+        return _plain(self) | {name: [_plain(item) for item in getattr(self, name)] for name in _PARTS}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The state that `to_json` wrote; raises ValueError for anything else."""
+        """The track's state that `to_json` wrote; raises ValueError for anything else."""
         try:
             parts = {
                 "records": tuple(Record(**item) for item in data["records"]),
                 "duels": tuple(_duel(item) for item in data["duels"]),
                 "lost": tuple(_ended_duel(item) for item in data["lost"]),
                 "ended": tuple(_ended_duel(item) for item in data["ended"]),
-                "rejections": tuple(Rejection(**item) for item in data["refusals"]),
+                "rejections": tuple(Rejection(**item) for item in data["rejections"]),
                 "trial": tuple(ThroneTrial(**{**item, "scores": tuple(item["scores"])}) for item in data["trial"]),
                 "leads": tuple(Credit(**item) for item in data["leads"]),
             }
-            return cls(**{name: value for name, value in data.items() if name != "refusals"} | parts)
+            return cls(**{**data, **parts})
         except (KeyError, OverflowError, TypeError) as exc:
+            raise ValueError(f"this is no state of a track: {exc!r}") from exc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The ledger after a round: the state of each track, by name, and the rejections of which no track is known."""
+
+    round: RoundNumber | None = None
+    tracks: tuple[TrackState, ...] = ()
+    """Sorted by their names; a track that no round was folded for yet is not there."""
+    unplaced: tuple[Rejection, ...] = ()
+    """Rejected before anybody knew its family, which decides the track."""
+
+    def of(self, track: str) -> TrackState:
+        """A track's state; that of a track that never had anything to fold is empty."""
+        return next((state for state in self.tracks if state.track == track), TrackState(track=track))
+
+    @property
+    def known(self) -> frozenset[Entrant]:
+        """Every submission that stands in the ledger: a round's result names those of them that are gone."""
+        return frozenset(r.entrant for r in self.unplaced).union(*(state.known for state in self.tracks))
+
+    @property
+    def kept(self) -> frozenset[Entrant]:
+        """Submissions that stand for a while though their hotkey committed again, in any track."""
+        return frozenset[Entrant]().union(*(state.kept for state in self.tracks))
+
+    @property
+    def kings(self) -> Mapping[str, Entrant]:
+        """The king of each track that has one, by the track's name."""
+        return {state.track: state.king for state in self.tracks if state.king is not None}
+
+    def to_json(self) -> dict[str, Any]:
+        """The state as plain JSON data."""
+        return {
+            "round": self.round,
+            "tracks": [state.to_json() for state in self.tracks],
+            "unplaced": [_plain(rejection) for rejection in self.unplaced],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The state that `to_json` wrote; raises ValueError for anything else."""
+        try:
+            if set(data) != {"round", "tracks", "unplaced"}:
+                raise ValueError(f"this is no ledger's state: it has {', '.join(sorted(data))}")
+            return cls(
+                round=data["round"],
+                tracks=tuple(TrackState.from_json(item) for item in data["tracks"]),
+                unplaced=tuple(Rejection(**item) for item in data["unplaced"]),
+            )
+        except (KeyError, TypeError) as exc:
             raise ValueError(f"this is no ledger's state: {exc!r}") from exc
 
 

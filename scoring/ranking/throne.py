@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scoring.competition import Competition
-from scoring.ranking.state import Record, State, ThroneTrial
+from scoring.competition import Track
+from scoring.ranking.state import Record, ThroneTrial, TrackState
 from scoring.ranking.table import MISSING, Integers, Table, clearly_less, differences, mean_of, there
 
 BEATEN = 3.0
@@ -24,7 +24,7 @@ class SeatedKing:
     contenders: int
 
 
-def tried(state: State, scores: Table, competition: Competition) -> State:
+def tried(state: TrackState, scores: Table, rules: Track) -> TrackState:
     """The trial with this round's scores, of all that are on trial or scored the floor at least; a round of none of them is none."""
     columns = scores.scores.shape[1]
     before = max((len(trial.scores) for trial in state.trial), default=0)
@@ -34,7 +34,7 @@ def tried(state: State, scores: Table, competition: Competition) -> State:
         old = known.get(record.entrant, ThroneTrial(record.entrant, 0, (MISSING,) * before))
         if record.entrant in scores.rows:
             row = scores.row(record.entrant)
-            if old.rounds or mean_of(scores.there(record.entrant)) >= competition.pay.floor:
+            if old.rounds or mean_of(scores.there(record.entrant)) >= rules.pay.floor:
                 found.append(ThroneTrial(record.entrant, old.rounds + 1, (*old.scores, *row.tolist())))
         elif old.rounds:
             found.append(ThroneTrial(record.entrant, old.rounds, (*old.scores, *(MISSING,) * columns)))
@@ -42,9 +42,9 @@ def tried(state: State, scores: Table, competition: Competition) -> State:
     return replace(state, trial=tuple(found), trial_rounds=state.trial_rounds + 1) if counts else state
 
 
-def seat(state: State, competition: Competition) -> SeatedKing | None:
+def seat(state: TrackState, rules: Track) -> SeatedKing | None:
     """Who takes the empty throne after the rounds of the trial; None before, and while nobody was scored in enough of them."""
-    rounds = competition.throne.trial_rounds
+    rounds = rules.throne.trial_rounds
     if state.trial_rounds < rounds:
         return None
     rows = {
@@ -53,7 +53,7 @@ def seat(state: State, competition: Competition) -> SeatedKing | None:
     king: Record | None = None
     for record in sorted((r for r in state.records if r.entrant in rows), key=lambda record: record.seniority):
         row = rows[record.entrant]
-        if mean_of(there(row)) < competition.pay.floor:
+        if mean_of(there(row)) < rules.pay.floor:
             continue
         if king is None or _beats(row, rows[king.entrant]):
             king = record

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from prompts.groups import Group
-from scoring.competition import AuditRules, Competition
+from scoring.competition import AuditRules, Competition, Track
 from scoring.receipts.certificate import CertificateInvalid, Trust
 from scoring.receipts.receipt import DOMAIN, Signed, Statement, canonical, prompts_hash
 from scoring.report import EvaluationReport, Gate, SampleReport
@@ -48,9 +48,22 @@ def authenticity(signed: Signed, statement: Statement, trust: Trust) -> list[Dif
     return rows
 
 
+def place(statement: Statement, competition: Competition) -> list[Difference]:
+    """The difference of its track from the one that its family competes in; none for a rejection that names no family."""
+    said = statement.placement
+    if said is None:
+        return []
+    if said.family not in competition.families:
+        return [Difference("family", said.family, "none of the competition's")]
+    found = competition.track_of(said.family).name
+    return [] if said.track == found else [Difference("track", said.track, found)]
+
+
 def prompts(statement: Statement, groups: Sequence[Group]) -> list[Difference]:
     """The differences of its prompts from those of the block hash: each prompt and group once, in order. A rejection asked nothing."""
-    claimed_hash, found = statement.prompts_hash, prompts_hash(groups)
+    if statement.placement is None:
+        return []
+    claimed_hash, found = statement.placement.prompts_hash, prompts_hash(groups)
     rows = [] if claimed_hash == found else [Difference("prompts' hash", claimed_hash, found)]
     claimed = statement.finding.report
     if claimed is not None:
@@ -70,15 +83,15 @@ def _order(what: str, claimed: Sequence[str], asked: Sequence[str]) -> list[Diff
     return []
 
 
-def numbers(claimed: EvaluationReport, groups: Sequence[Group], competition: Competition, anchors: Anchors) -> list[Difference]:
+def numbers(claimed: EvaluationReport, groups: Sequence[Group], rules: Track, anchors: Anchors) -> list[Difference]:
     """The differences of utilities and scores from those that follow from the metrics; raises nothing for a missing metric."""
-    profile = competition.profile.value
+    profile = rules.profile.value
     rows = [] if claimed.profile == profile else [Difference("profile", claimed.profile, profile)]
     who = ProfileIdentity.of(profile, claimed.judges, anchors)
     rows += [row for sample in claimed.samples for row in _form(sample)]
     try:
         judged = {sample.prompt_id: _judged(sample, anchors) for sample in claimed.samples}
-        found = report(who, groups, judged, ScoreRules(anchors, competition.factors))
+        found = report(who, groups, judged, ScoreRules(anchors, rules.factors))
     except KeyError as exc:
         return [*rows, Difference(f"metric {exc.args[0]}", "none, in a sample that was heard", "needed for its score")]
     return rows + exact(claimed, found)

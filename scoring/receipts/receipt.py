@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from prompts.groups import Group, Prompt
 from prompts.voices import Attribute, centre
 from scoring import canonical_json, strict_json
+from scoring.competition import Track
 from scoring.errors import Blame, Code
 from scoring.foreign_words import MOST_CHARACTERS
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust, moment
@@ -22,8 +23,8 @@ from scoring.schema import StrictModel, first_fault
 from scoring.scores.aggregate import mean
 from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
-VERSION = 3
-DOMAIN = b"voice-receipt/3\n"
+VERSION = 4
+DOMAIN = b"voice-receipt/4\n"
 """Put before the canonical bytes when they are signed."""
 MAX_BYTES = 16 << 20
 """The largest file that is read as a receipt."""
@@ -44,6 +45,20 @@ class Subject:
     round: RoundNumber
     block_hash: BlockHash
     competition_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The family that a repository names, the track in which that competes, and the hash of the prompts that the round has for it."""
+
+    family: str
+    track: str
+    prompts_hash: str
+
+    @classmethod
+    def of(cls, family: str, track: Track, block_hash: BlockHash) -> Self:
+        """The place of a family in a round."""
+        return cls(family, track.name, prompts_hash(track.groups(block_hash)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +85,8 @@ class Statement(NamedTuple):
     """The parts that a receipt is built from, in the order of `build`."""
 
     subject: Subject
-    prompts_hash: str
+    placement: Placement | None
+    """None where it was rejected before its family was known."""
     finding: Finding
     circumstances: Circumstances
 
@@ -148,8 +164,8 @@ def _judged_at(receipt: Mapping[str, Any]) -> datetime:
         raise ReceiptInvalid(f"the receipt does not say when it was judged: {exc}") from exc
 
 
-def build(subject: Subject, prompts_hash: str, finding: Finding, circumstances: Circumstances) -> dict[str, Any]:
-    """The receipt as plain JSON data; `prompts_hash` is of the round's groups, score and standard error are integers of 1e-6."""
+def build(subject: Subject, placement: Placement | None, finding: Finding, circumstances: Circumstances) -> dict[str, Any]:
+    """The receipt as plain JSON data; score and standard error are integers of 1e-6."""
     report = finding.report
     return {
         "version": VERSION,
@@ -160,7 +176,9 @@ def build(subject: Subject, prompts_hash: str, finding: Finding, circumstances: 
         "round": subject.round,
         "block_hash": subject.block_hash,
         "competition_hash": subject.competition_hash,
-        "prompts_hash": prompts_hash,
+        "family": placement.family if placement else None,
+        "track": placement.track if placement else None,
+        "prompts_hash": placement.prompts_hash if placement else None,
         "content_hash": finding.content_hash,
         "tensors_hash": finding.tensors_hash,
         "code": None if finding.code is None else int(finding.code),
@@ -332,7 +350,7 @@ class _Sample(StrictModel):
 
 
 class _Receipt(StrictModel):
-    version: Literal[3]
+    version: Literal[4]
     hotkey: _Word
     commit_block: _Count
     repo: _Word
@@ -340,7 +358,9 @@ class _Receipt(StrictModel):
     round: _Count
     block_hash: Annotated[str, Field(pattern="^0x[0-9a-f]{64}$")]
     competition_hash: _Hash
-    prompts_hash: _Hash
+    family: _Word | None
+    track: _Word | None
+    prompts_hash: _Hash | None
     content_hash: _Hash | None
     tensors_hash: _Hash | None
     code: int | None
@@ -358,7 +378,10 @@ class _Receipt(StrictModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        """Either a score with all that it stands on, or a rejection with its code."""
+        """Either a score with all that it stands on, or a rejection with its code; a family has a track and prompts."""
+        place = (self.family, self.track, self.prompts_hash)
+        if any(place) and not all(place) or self.code is None and not all(place):
+            raise ValueError("family, track and prompts_hash come together, and a score has them")
         parts = (self.profile, self.profile_hash, self.judges, self.groups, self.samples)
         if self.code is None and not (all(parts) and self.content_hash and self.tensors_hash):
             raise ValueError("it names no code of a rejection, and not all that a score stands on")
@@ -395,7 +418,10 @@ class _Receipt(StrictModel):
             reason=self.reason,
             report=None if self.code is not None else report,
         )
-        return Statement(subject, self.prompts_hash, finding, Circumstances(self.hardware, self.judged_at, self.timings))
+        place = None
+        if self.family is not None and self.track is not None and self.prompts_hash is not None:
+            place = Placement(self.family, self.track, self.prompts_hash)
+        return Statement(subject, place, finding, Circumstances(self.hardware, self.judged_at, self.timings))
 
 
 def read(document: Mapping[str, Any]) -> Statement:

@@ -75,7 +75,7 @@ def to_toml(family: str, parts: PinnedParts) -> str:
     """Parts as lines of a competition's file, to stand in the version that admits the family; no value needs escaping."""
     lines: list[str] = []
     for name, part in parts.items():
-        table = f"version.parts.{family}.{name}"
+        table = f"version.track.parts.{family}.{name}"
         lines += [f"[{table}]", f'repo = "{part.repo}"', f'revision = "{part.revision}"', f'licence = "{part.licence}"']
         lines += ["", f"[{table}.files]", *(f'"{path}" = "{checksum}"' for path, checksum in sorted(part.files.items())), ""]
         if part.made:

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from scoring import canonical_json
+from scoring.competition import Track
 from scoring.ranking.selection import lower_bound
-from scoring.ranking.state import State
-from scoring.types import Block, Entrant, Hotkey, Micro, Uid, Weight, parse_entrant
+from scoring.ranking.state import State, TrackState
+from scoring.types import Block, Entrant, Hotkey, Micro, Uid, Weight, parse_entrant, to_micro
 
 U16_MOST = 65_535
 _NONE = Micro(0)
@@ -25,6 +26,21 @@ class PlanPaysNobody(WeightsInvalid):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrackPay:
+    """What a track pays: its share of the emission, its king's fixed share of that, and the credit that claims all of the rest."""
+
+    track: str
+    share: float
+    king: float
+    full_credit: Micro
+
+    @classmethod
+    def of(cls, rules: Track) -> Self:
+        """As a track's rules say."""
+        return cls(track=rules.name, share=rules.share, king=rules.pay.king, full_credit=to_micro(rules.pay.full_credit))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """The ledger's head, the metagraph read just before, and the competition's rules of shares."""
 
@@ -38,10 +54,8 @@ class Snapshot:
     """Of every registered hotkey."""
     registered_at: Mapping[Hotkey, Block]
     """Of every registered hotkey."""
-    king_share: float
-    """The king's fixed share."""
-    full_credit: Micro
-    """Credits of so much together claim all of the rest."""
+    pays: tuple[TrackPay, ...]
+    """What each track pays, in the order of the rules."""
     competition_hash: str
     committed: Mapping[Hotkey, Block] = field(default_factory=dict)
     """The block of each hotkey's commitment on the chain, where it has one."""
@@ -57,15 +71,16 @@ class Snapshot:
         """The snapshot as plain JSON data."""
         data = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         maps = {name: dict(data[name]) for name in ("uids", "registered_at", "committed")}
-        return data | maps | {"state": self.state.to_json()}
+        return data | maps | {"state": self.state.to_json(), "pays": [asdict(pay) for pay in self.pays]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The snapshot that `to_json` wrote; raises ValueError for anything else."""
         try:
-            found = cls(**{**data, "state": State.from_json(data["state"])})
-            numbers = (found.block, found.owner, found.most, found.king_share, found.full_credit)
-            _check_numbers(*numbers, *(n for part in (found.uids, found.registered_at, found.committed) for n in part.values()))
+            pays = tuple(TrackPay(**item) for item in data["pays"])
+            found = cls(**{**data, "state": State.from_json(data["state"]), "pays": pays})
+            paid = (n for pay in pays for n in (pay.share, pay.king, pay.full_credit))
+            _check_numbers(found.block, found.owner, found.most, *paid, *(n for part in (found.uids, found.registered_at, found.committed) for n in part.values()))
         except (AttributeError, KeyError, TypeError) as exc:
             raise ValueError(f"this is no snapshot: {exc!r}") from exc
         return found
@@ -132,24 +147,32 @@ def plan_input(data: object) -> PlanInput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UidShare:
-    """One registered uid's place and share; `scoring.weights.explanation` says why."""
+class TrackShare:
+    """A hotkey's place and share in one track."""
 
-    uid: Uid
-    hotkey: Hotkey
-    entrant: Entrant | None
-    """The hotkey's submission that counts, or else its rejected one."""
+    track: str
+    entrant: Entrant
+    """The hotkey's submission that counts there, or else its rejected one."""
     share: Weight
-    """The part that it earns; the owner's uid gets the burned part on top."""
+    """Of all emission: the track's share is in it."""
     place: int | None = None
     """0 for the king, 1 … for hotkeys with credit, the most first; None for who is not paid."""
     rank: int | None = None
-    """From 1, over all hotkeys that could be paid: the king, then by credit, then by lower bound."""
+    """From 1, over all hotkeys that could be paid there: the king, then by credit, then by lower bound."""
     credit: Micro = _NONE
     """What its leads are worth now, in 1e-6."""
 
 
-_SHARE_NAMES = tuple(entry.name for entry in fields(UidShare))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UidShare:
+    """One registered uid's share, and its place in each track; `scoring.weights.explanation` says why."""
+
+    uid: Uid
+    hotkey: Hotkey
+    share: Weight
+    """The part that it earns in all tracks; the owner's uid gets the burned part on top."""
+    tracks: tuple[TrackShare, ...] = ()
+    """In the order of the rules; only those in which it has a submission that was judged, or credit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +192,12 @@ class WeightPlan:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "WeightPlan":
-        """The plan that `to_json` wrote; raises ValueError for anything else.
-
-        Plans of before had their explanations in each line; these are left out.
-        """
+        """The plan that `to_json` wrote; raises ValueError for anything else."""
         try:
             vector = {Uid(int(uid)): Weight(weight) for uid, weight in data["vector"].items()}
-            lines = tuple(UidShare(**{name: line[name] for name in _SHARE_NAMES}) for line in data["lines"])
+            lines = tuple(
+                UidShare(**{**line, "tracks": tuple(TrackShare(**item) for item in line["tracks"])}) for line in data["lines"]
+            )
             _check_numbers(*vector.values(), data["burn"])
             return cls(**{**data, "vector": vector, "lines": lines})
         except (AttributeError, KeyError, TypeError) as exc:
@@ -190,16 +212,29 @@ def _check_numbers(*values: object) -> None:
 
 
 def plan(snapshot: Snapshot) -> WeightPlan:
-    """The king's fixed share, and the rest by credit; what no credit claims is the king's, too, and burned where nobody is king.
+    """The sum over the tracks of what each pays, times its share of the emission; what a track leaves is burned.
 
-    Credits claim `credit / max(all credits, full_credit)` of the rest. They are a hotkey's: split over several they sum to the same.
-    The king's place is nobody else's: without a king, or when it left since the last round, its share is burned.
+    A track pays its king's fixed share, and the rest by credit; what no credit claims is the king's, too. Credits claim
+    `credit / max(all credits, full_credit)` of the rest. They are a hotkey's: split over several they sum to the same.
+    The king's place is nobody else's: without a king, or when it left since the last round, its share is burned. No other track gains
+    by an empty throne.
     """
-    state = snapshot.state
+    paid = [_paid(snapshot, pay) for pay in snapshot.pays]
+    lines = []
+    for hotkey, uid in sorted(snapshot.uids.items(), key=lambda item: item[1]):
+        tracks = tuple(track[hotkey] for track in paid if hotkey in track)
+        share = Weight(math.fsum(each.share for each in tracks))
+        lines.append(UidShare(uid=uid, hotkey=hotkey, share=share, tracks=tracks))
+    return _with_burn(snapshot.hash, tuple(lines), snapshot.owner)
+
+
+def _paid(snapshot: Snapshot, pay: TrackPay) -> dict[Hotkey, TrackShare]:
+    """A track's hotkeys with their places and shares."""
+    state = snapshot.state.of(pay.track)
     king = None if state.king is None or not snapshot.eligible(state.king) else parse_entrant(state.king)[0]
-    leads = _credits(snapshot)
-    rest = 1.0 - snapshot.king_share
-    whole = max(sum(leads.values()), snapshot.full_credit)
+    leads = _credits(snapshot, state)
+    rest = 1.0 - pay.king
+    whole = max(sum(leads.values()), pay.full_credit)
     shares = {hotkey: rest * credit / whole for hotkey, credit in leads.items()}
     if king is not None:
         shares[king] = 1.0 - math.fsum(share for hotkey, share in shares.items() if hotkey != king)
@@ -210,35 +245,32 @@ def plan(snapshot: Snapshot) -> WeightPlan:
     submissions |= {record.hotkey: record.entrant for record in sorted(state.records, key=lambda record: record.seniority)}
     if king is not None and state.king is not None:
         submissions[king] = state.king
-    ranks = _ranks(snapshot, paid)
-    lines = []
-    for hotkey, uid in sorted(snapshot.uids.items(), key=lambda item: item[1]):
-        lines.append(
-            UidShare(
-                uid=uid,
-                hotkey=hotkey,
-                entrant=submissions.get(hotkey),
-                share=Weight(shares.get(hotkey, 0.0)),
-                place=places.get(hotkey),
-                rank=ranks.get(hotkey),
-                credit=leads.get(hotkey, Micro(0)),
-            )
+    ranks = _ranks(snapshot, state, paid)
+    return {
+        hotkey: TrackShare(
+            track=pay.track,
+            entrant=name,
+            share=Weight(pay.share * shares.get(hotkey, 0.0)),
+            place=places.get(hotkey),
+            rank=ranks.get(hotkey),
+            credit=leads.get(hotkey, Micro(0)),
         )
-    return _with_burn(snapshot.hash, tuple(lines), snapshot.owner)
+        for hotkey, name in submissions.items()
+    }
 
 
-def _credits(snapshot: Snapshot) -> dict[Hotkey, Micro]:
-    """What the leads of each hotkey are worth together, of those that could be paid and have any."""
+def _credits(snapshot: Snapshot, state: TrackState) -> dict[Hotkey, Micro]:
+    """What the leads of each hotkey are worth together in a track, of those that could be paid and have any."""
     leads: dict[Hotkey, Micro] = {}
-    for credit in snapshot.state.leads:
+    for credit in state.leads:
         if credit.worth and snapshot.eligible(credit.entrant):
             leads[credit.hotkey] = Micro(leads.get(credit.hotkey, 0) + credit.worth)
     return leads
 
 
-def _ranks(snapshot: Snapshot, paid: Sequence[Hotkey]) -> dict[Hotkey, int]:
+def _ranks(snapshot: Snapshot, state: TrackState, paid: Sequence[Hotkey]) -> dict[Hotkey, int]:
     """From 1: who is paid, then the other hotkeys whose submissions could be, by lower bound and then by commit."""
-    others = [record for record in snapshot.state.records if snapshot.eligible(record.entrant)]
+    others = [record for record in state.records if snapshot.eligible(record.entrant)]
     others.sort(key=lambda record: (-lower_bound(record), record.seniority))
     return {hotkey: rank for rank, hotkey in enumerate(dict.fromkeys((*paid, *(record.hotkey for record in others))), 1)}
 
@@ -272,29 +304,23 @@ def remap(last: WeightPlan, uids: Mapping[Hotkey, Uid], registered_at: Mapping[H
 
     Nothing more is burned than was. Raises PlanPaysNobody where all left to whom the plan gave anything.
     """
-    kept = [line for line in last.lines if line.share > 0.0 and _stays(line, uids, registered_at)]
-    if not kept and last.burn < 1.0:
+    kept = {line.hotkey: _kept(line, registered_at) for line in last.lines if line.hotkey in uids}
+    earned = math.fsum(track.share for tracks in kept.values() for track in tracks)
+    if not earned and last.burn < 1.0:
         raise PlanPaysNobody("nobody whom the last plan pays is registered any more")
-    earned = math.fsum(line.share for line in kept)
     burn = last.burn if owner is not None else 0.0
-    scale = (1.0 - burn) / earned if kept else 0.0
-    shares = {line.hotkey: Weight(line.share * scale) for line in kept}
-    lines = {line.hotkey: line for line in last.lines if _stays(line, uids, registered_at)}
-    moved = tuple(
-        replace(
-            lines.get(hotkey, UidShare(uid=uid, hotkey=hotkey, entrant=None, share=Weight(0.0))),
-            uid=uid,
-            share=shares.get(hotkey, Weight(0.0)),
-        )
-        for hotkey, uid in sorted(uids.items(), key=lambda item: item[1])
-    )
-    return _with_burn(last.snapshot_hash, moved, owner)
+    scale = (1.0 - burn) / earned if earned else 0.0
+    moved = []
+    for hotkey, uid in sorted(uids.items(), key=lambda item: item[1]):
+        tracks = tuple(replace(track, share=Weight(track.share * scale)) for track in kept.get(hotkey, ()))
+        moved.append(UidShare(uid=uid, hotkey=hotkey, share=Weight(math.fsum(track.share for track in tracks)), tracks=tracks))
+    return _with_burn(last.snapshot_hash, tuple(moved), owner)
 
 
-def _stays(line: UidShare, uids: Mapping[Hotkey, Uid], registered_at: Mapping[Hotkey, Block]) -> bool:
-    if line.hotkey not in uids or line.hotkey not in registered_at:
-        return False
-    return line.entrant is None or registered_at[line.hotkey] <= parse_entrant(line.entrant)[1]
+def _kept(line: UidShare, registered_at: Mapping[Hotkey, Block]) -> tuple[TrackShare, ...]:
+    """A line's tracks, but for what its hotkey committed before it was registered again."""
+    since = registered_at.get(line.hotkey)
+    return tuple(track for track in line.tracks if since is not None and since <= parse_entrant(track.entrant)[1])
 
 
 def to_u16(vector: Mapping[Uid, Weight], most: int = U16_MOST) -> tuple[tuple[Uid, int], ...]:

@@ -58,6 +58,9 @@ class Verdict:
     tensors_hash: TensorsHash | None = None
     copy_of: SubmissionId | None = None
     report: EvaluationReport | None = None
+    family: str | None = None
+    """The family that its repository names, and the track that this decides; None where it was rejected before that was known."""
+    track: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,8 @@ class Evaluation:
     id: EvaluationId
     submission_id: SubmissionId
     round: RoundNumber
+    track: str | None
+    """None until its family, which decides the track, is known."""
     queue: QueueName
     state: EvaluationState
     attempt: int
@@ -99,6 +104,8 @@ class QueueRow:
     repo: str
     revision: str
     round: RoundNumber
+    track: str | None
+    """None until its family, which decides the track, is known."""
     queue: QueueName
     state: EvaluationState
     attempt: int

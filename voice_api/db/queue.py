@@ -192,6 +192,7 @@ async def _finish_evaluation(connection: Connection, claim: Claim, verdict: Verd
         verdict.receipt_hash,
         verdict.signature,
         verdict.certificate,
+        verdict.track,
     )
     finished = await connection.fetchrow(sql("queue.finish"), *columns)
     if finished is None:
@@ -209,6 +210,7 @@ async def _settle_submission(connection: Connection, claim: Claim, verdict: Verd
         verdict.copy_of,
         claim.worker,
         claim.evaluation_id,
+        verdict.family,
     )
     await connection.execute(sql("queue.settle_submission"), *columns)
 

@@ -47,9 +47,9 @@ grant insert, update, delete on idempotency to voice_api;
 grant select on workers, drained_hosts, validations to voice_worker;
 grant update (
     state, attempt, failures, due_at, claimed_at, finished_at, parked_why, code, reason, token, worker, host, lease_until, stage, done, total,
-    score, stderr, profile, profile_hash, receipt, receipt_hash, signature, certificate
+    score, stderr, profile, profile_hash, receipt, receipt_hash, signature, certificate, track
 ) on evaluations to voice_worker;
-grant update (state, code, reason, content_hash, tensors_hash, copy_of, updated_at) on submissions to voice_worker;
+grant update (state, code, reason, family, content_hash, tensors_hash, copy_of, updated_at) on submissions to voice_worker;
 grant insert on samples, evaluation_groups, events to voice_worker;
 grant insert, update, delete on workers to voice_worker;
 grant update (

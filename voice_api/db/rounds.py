@@ -55,6 +55,8 @@ class RoundEntry:
     """A submission that a round asks for; a lower `priority` is sooner."""
 
     submission_id: SubmissionId
+    track: str | None
+    """None where its family, which decides the track, is not known yet."""
     queue: QueueName
     priority: int
 
@@ -76,6 +78,7 @@ class EvaluationResult:
     tag: Tag | None
     repo: str | None
     revision: str | None
+    track: str | None
     state: EvaluationState
     submission_state: SubmissionState
     code: Code | None
@@ -122,6 +125,7 @@ class Rounds:
                 sql("rounds.add_entries"),
                 new.round,
                 [entry.submission_id for entry in entries],
+                [entry.track for entry in entries],
                 [entry.queue for entry in entries],
                 [entry.priority for entry in entries],
             )

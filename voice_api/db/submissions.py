@@ -65,6 +65,8 @@ class Submission:
     state: SubmissionState
     code: Code | None
     reason: str | None
+    family: str | None
+    """The family that its repository names, which decides its track; None before a worker has read it."""
     content_hash: ContentHash | None
     tensors_hash: TensorsHash | None
     copy_of: SubmissionId | None
@@ -115,6 +117,8 @@ class Candidate:
     tiebreak: str
     last_round: RoundNumber | None
     """The latest round that asked for it, whatever came of it."""
+    family: str | None = None
+    """The family that its repository names; None before a worker has read it."""
     succeeded_at: Block | None = None
     """The block of its hotkey's next commitment; None where there is none."""
 

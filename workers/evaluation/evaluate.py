@@ -11,7 +11,7 @@ from typing import Protocol
 from scoring.competition import Competition
 from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import Fingerprint, fingerprint, tag_of
-from scoring.receipts.receipt import Finding
+from scoring.receipts.receipt import Finding, Placement
 from scoring.types import Block, ContentHash, Hotkey, SubmissionId, TensorsHash
 from voice_api.db.evaluations import Claim, Verdict
 from workers.evaluation.obtain import obtain
@@ -53,40 +53,51 @@ def evaluate(assignment: Assignment, tools: Tools, lineage: Lineage, progress: P
         return _evaluate(assignment, tools, lineage, progress)
 
 
-def reject(assignment: Assignment, fault: SubmissionFault, prints: Fingerprint | None = None) -> Verdict:
-    """The verdict on a submission by its fault alone, and its hashes where they are known.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an evaluation has found out about a submission so far: its place, and its hashes."""
+
+    placement: Placement | None = None
+    prints: Fingerprint | None = None
+
+
+_NOTHING = Known()
+
+
+def reject(assignment: Assignment, fault: SubmissionFault, known: Known = _NOTHING) -> Verdict:
+    """The verdict on a submission by its fault alone, with what is known of it.
 
     Raises InfrastructureFault when it cannot be signed or kept.
     """
-    content, tensors = (prints.content, prints.tensors) if prints else (None, None)
+    content, tensors = (known.prints.content, known.prints.tensors) if known.prints else (None, None)
     finding = Finding(content_hash=content, tensors_hash=tensors, code=fault.code, reason=fault.detail, report=None)
-    return assignment.signer.verdict(assignment.claim, assignment.competition, finding)
+    return assignment.signer.verdict(assignment.claim, assignment.competition, known.placement, finding)
 
 
 def _evaluate(assignment: Assignment, tools: Tools, lineage: Lineage, progress: Progress) -> Verdict:
     claim, competition, signer = assignment.claim, assignment.competition, assignment.signer
-    prints: Fingerprint | None = None
+    known = _NOTHING
     try:
         model = obtain(claim, competition, tools.hub, progress)
+        place = Placement.of(model.family, model.track, claim.block_hash)
+        known = Known(place)
         found = fingerprint(model.folder, partial(progress, Stage.FINGERPRINT))
         if tag_of(found.content, claim.public_key) != claim.tag:
             # Its hashes are not kept: who names a repository without having bound its content must not own that model.
             raise SubmissionFault(Code.TAG_MISMATCH, f"The tag does not bind these files, whose content hash is {found.content}.")
-        prints = found
-        earlier = lineage.earlier(claim, prints.content, prints.tensors)
+        known = Known(place, found)
+        earlier = lineage.earlier(claim, found.content, found.tensors)
         if earlier is not None:
             reason = (
                 f"same model as submission {earlier.submission}, "
                 f"committed earlier (block {earlier.commit_block}) by {earlier.hotkey}"
             )
-            finding = Finding(
-                content_hash=prints.content, tensors_hash=prints.tensors, code=Code.COPY, reason=reason, report=None
-            )
-            return signer.verdict(claim, competition, finding, copy_of=earlier.submission)
-        speech = judge_model(model, claim.block_hash, competition, tools, progress)
+            finding = Finding(content_hash=found.content, tensors_hash=found.tensors, code=Code.COPY, reason=reason, report=None)
+            return signer.verdict(claim, competition, place, finding, copy_of=earlier.submission)
+        speech = judge_model(model, claim.block_hash, tools, progress)
     except SubmissionFault as fault:
-        return reject(assignment, fault, prints)
+        return reject(assignment, fault, known)
     signer.keep(speech.spoken.values())
-    finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=None, reason=None, report=speech.report)
+    finding = Finding(content_hash=found.content, tensors_hash=found.tensors, code=None, reason=None, report=speech.report)
     timings = {"speak": speech.speak_seconds, "judge": speech.judge_seconds, "both": speech.seconds}
-    return signer.verdict(claim, competition, finding, timings=timings)
+    return signer.verdict(claim, competition, place, finding, timings=timings)

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from scoring.competition import Competition
+from scoring.competition import Competition, Track
 from scoring.errors import Code, InfrastructureFault
-from scoring.progress import NO_PROGRESS
 from voice_api.db.evaluations import Claim
 from workers.evaluation.progress import Progress, Stage
 from workers.hub.client import Hub, HubRefusal
@@ -33,10 +32,11 @@ class RefusedOnce(InfrastructureFault):
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """A model's folder on this machine whose files passed every check but the tag's; and the family that its config names."""
+    """A model's folder on this machine whose files passed every check but the tag's; its family, by its config; and its track."""
 
     folder: Path
     family: str
+    track: Track
 
 
 def obtain(claim: Claim, competition: Competition, hub: Hub, progress: Progress) -> LocalModel:
@@ -70,9 +70,15 @@ def fetch(repo: str, revision: str, competition: Competition, hub: Hub, progress
         hub.confirm_listing(repository)
         found.family_or_raise()
     folder = hub.download(repository, partial(progress, Stage.FETCH))
-    return LocalModel(folder, inspect(FolderSource(folder), competition, NO_PROGRESS))
+    return open_folder(folder, competition, _untold)
 
 
 def open_folder(folder: Path, competition: Competition, progress: Progress) -> LocalModel:
     """A model that lies in a folder, checked as a repository is; raises PlatformError(ARGUMENT_INVALID) where there is none."""
-    return LocalModel(folder, inspect(FolderSource(folder), competition, partial(progress, Stage.CHECK)))
+    family = inspect(FolderSource(folder), competition, partial(progress, Stage.CHECK))
+    return LocalModel(folder, family, competition.track_of(family))
+
+
+def _untold(stage: Stage, done: int, total: int) -> None:
+    """Nobody is told again: the files were looked into before they were fetched."""
+    del stage, done, total

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from scoring.competition import Competition
+from scoring.competition import Track
 from scoring.errors import Code, InfrastructureFault
 from scoring.model.pinned import file_sha256
 from scoring.synthesis.parts import PinnedPart, digest
@@ -22,12 +22,12 @@ class PartStore:
         self._endpoint, self._root = endpoint, root
         self._sound: set[Path] = set()
 
-    def __call__(self, family: str, competition: Competition, on_bytes: OnBytes) -> Path | None:
-        """The folder of what a competition pins for a family, brought there if need be; None where it pins nothing.
+    def __call__(self, family: str, rules: Track, on_bytes: OnBytes) -> Path | None:
+        """The folder of what a track pins for a family, brought there if need be; None where it pins nothing.
 
         Raises InfrastructureFault(PART_UNAVAILABLE, HUB_UNAVAILABLE, DOWNLOAD_INTERRUPTED).
         """
-        parts = competition.parts.get(family, {})
+        parts = rules.parts.get(family, {})
         if not parts:
             return None
         folder = self._root / family / digest(parts)

@@ -9,7 +9,7 @@ from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault
 from scoring.receipts import receipt
 from scoring.receipts.certificate import CertificateInvalid, check_time
-from scoring.receipts.receipt import Circumstances, Finding, Signer, Subject, prompts_hash
+from scoring.receipts.receipt import Circumstances, Finding, Placement, Signer, Subject
 from scoring.receipts.store import AudioStore
 from scoring.types import SubmissionId
 from voice_api.db.evaluations import Verdict
@@ -37,6 +37,7 @@ class ReceiptSigner:
         self,
         subject: Subject,
         competition: Competition,
+        placement: Placement | None,
         finding: Finding,
         *,
         copy_of: SubmissionId | None = None,
@@ -49,8 +50,7 @@ class ReceiptSigner:
         rejection = VerdictState.REJECTED if copy_of is None else VerdictState.COPY
         here = Circumstances(describe_hardware(), datetime.now(UTC), timings or {})
         self._check_certificate(here.judged_at)
-        asked = prompts_hash(competition.groups(subject.block_hash))
-        signed = receipt.sign(receipt.build(subject, asked, finding, here), self.signer)
+        signed = receipt.sign(receipt.build(subject, placement, finding, here), self.signer)
         self.store.keep_evidence(signed, competition)
         return Verdict(
             state=VerdictState.SCORED if finding.code is None else rejection,
@@ -64,6 +64,8 @@ class ReceiptSigner:
             tensors_hash=finding.tensors_hash,
             copy_of=copy_of,
             report=finding.report,
+            family=None if placement is None else placement.family,
+            track=None if placement is None else placement.track,
         )
 
     def _check_certificate(self, now: datetime) -> None:

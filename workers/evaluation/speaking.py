@@ -10,7 +10,6 @@ from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from scoring.report import Gate
 from scoring.synthesis.families import FAMILIES
@@ -28,13 +27,13 @@ Batch = tuple[TimedRequest, ...]
 
 
 def speak(
-    model: LocalModel, asked: Sequence[TimedRequest], competition: Competition, tools: Tools, progress: Progress
+    model: LocalModel, asked: Sequence[TimedRequest], tools: Tools, progress: Progress
 ) -> Generator[Spoken, None, None]:
     """The answer to every request, as it is spoken: in the order of the requests, or by length where batches are of several.
 
     Raises SubmissionFault for a model that does not load or speak as it must, or of which too much is late; InfrastructureFault.
     """
-    return _Speech(model, len(asked), competition, tools, progress).run(batches(asked, model.family, competition.synthesis.batch))
+    return _Speech(model, len(asked), tools, progress).run(batches(asked, model.family, model.track.synthesis.batch))
 
 
 def batches(asked: Sequence[TimedRequest], family: str, size: int) -> deque[Batch]:
@@ -48,10 +47,10 @@ def batches(asked: Sequence[TimedRequest], family: str, size: int) -> deque[Batc
 class _Speech:
     """One model in one evaluation."""
 
-    def __init__(self, model: LocalModel, total: int, competition: Competition, tools: Tools, progress: Progress) -> None:
-        self._model, self._total, self._limits, self._tools, self._progress = model, total, competition.limits, tools, progress
-        parts = tools.parts(model.family, competition, partial(progress, Stage.FETCH))
-        task = (model.folder, model.family, competition.limits, competition.synthesis)
+    def __init__(self, model: LocalModel, total: int, tools: Tools, progress: Progress) -> None:
+        self._model, self._total, self._limits, self._tools, self._progress = model, total, model.track.limits, tools, progress
+        parts = tools.parts(model.family, model.track, partial(progress, Stage.FETCH))
+        task = (model.folder, model.family, model.track.limits, model.track.synthesis)
         self._guest = partial(tools.sandbox.guest, *task, parts=parts)
         self._done, self._late, self._looks = 0, 0, 0
 

@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Self
 
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition
 from scoring.report import EvaluationReport
 from scoring.types import BlockHash
 from workers.evaluation.obtain import LocalModel
@@ -34,23 +33,22 @@ class JudgedSpeech:
     seconds: float  # of both together
 
 
-def judge_model(
-    model: LocalModel, block_hash: BlockHash, competition: Competition, tools: Tools, progress: Progress
-) -> JudgedSpeech:
+def judge_model(model: LocalModel, block_hash: BlockHash, tools: Tools, progress: Progress) -> JudgedSpeech:
     """Let a checked model speak a round's prompts and judge each sound while the next ones are spoken.
 
     A judge that is missing is named before the model speaks. Nothing of the report depends on when a sound was judged.
     """
-    groups = competition.groups(block_hash)
-    panel = tools.panel(competition.profile, partial(progress, Stage.FETCH))
-    asked = requests_of(model.family, groups, block_hash, competition.limits)
+    rules = model.track
+    groups = rules.groups(block_hash)
+    panel = tools.panel(rules.profile, partial(progress, Stage.FETCH))
+    asked = requests_of(model.family, groups, block_hash, rules.limits)
     told = _OneAtATime(progress)
     spoken: dict[str, Spoken] = {}
     began = time.monotonic()
-    answers = speak(model, asked, competition, tools, told)
+    answers = speak(model, asked, tools, told)
     with ThreadPoolExecutor(1, "judges") as pool, _Arrivals() as arrivals, closing(answers):
         heard = partial(told, Stage.JUDGE)
-        listen = partial(panel.listen, groups, arrivals, competition, heard, is_alone=lambda: arrivals.has_ended)
+        listen = partial(panel.listen, groups, arrivals, rules, heard, is_alone=lambda: arrivals.has_ended)
         judging = pool.submit(contextvars.copy_context().run, listen)
         for said in answers:
             spoken[said.prompt_id] = said

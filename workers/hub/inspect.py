@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from scoring.competition import Competition
+from scoring.competition import Competition, SubmissionLimits
 from scoring.errors import Code, PlatformError, SubmissionFault
 from workers.hub import repo_check
 from workers.hub.repository import RepoFile, Repository
@@ -65,11 +65,9 @@ def look_into(source: RepositorySource, competition: Competition, on_file: Calla
     `on_file` hears of each file that was looked into, and of how many there are. Headers on a hub cost requests, and prove nothing
     alone: they are read only where nothing else is wrong, and those of JSON files only in a folder.
     """
-    limits = competition.limits
     files = {file.path: file for file in source.files}
     weights = [file for file in source.files if file.path.endswith(".safetensors")]
     total = 2 + len(weights)
-    faults = repo_check.check_sizes(source.files, limits)
     family = None
     rest: list[SubmissionFault] = []
     with _kept(rest):
@@ -81,7 +79,8 @@ def look_into(source: RepositorySource, competition: Competition, on_file: Calla
         if card is None or card.size <= repo_check.CARD_BYTES:
             repo_check.check_licence(source.read(card) if card else b"", competition.licences)
     on_file(2, total)
-    faults += [*repo_check.check_names(list(files), family), *rest]
+    limits = _limits(competition, family)
+    faults = [*repo_check.check_sizes(source.files, limits), *repo_check.check_names(list(files), family), *rest]
     for file in source.files if source.is_local else ():
         if file.path.endswith(".json") and file.path != repo_check.CONFIG:
             with _kept(faults):
@@ -91,6 +90,13 @@ def look_into(source: RepositorySource, competition: Competition, on_file: Calla
             repo_check.check_header(file.path, partial(source.head, file), file.size, limits.header_bytes)
         on_file(done, total)
     return Inspection(family, tuple(faults))
+
+
+def _limits(competition: Competition, family: str | None) -> SubmissionLimits:
+    """The limits of a family's track; the widest of all tracks while no family is known."""
+    if family is not None:
+        return competition.track_of(family).limits
+    return max((track.limits for track in competition.track), key=lambda limits: limits.repo_bytes)
 
 
 @contextmanager

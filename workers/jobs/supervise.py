@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import structlog
 
-from scoring.competition import Competition
+from scoring.competition import Competition, Track
 from scoring.errors import Code, InfrastructureFault
 from workers.evaluation.deadlines import longest_answer
 from workers.evaluation.progress import Stage
@@ -48,9 +48,14 @@ class StageLimits:
 
     def beyond(self, competition: Competition) -> "StageLimits":
         """With the time that a competition gives a model to load and to speak a batch: its deadlines are the model's, this is ours."""
-        answer = max(longest_answer(family, competition.limits) for family in competition.families)
-        theirs = timedelta(seconds=competition.limits.load_seconds + competition.synthesis.batch * PATIENCE * answer)
+        theirs = timedelta(seconds=max(_patience(track) for track in competition.track))
         return replace(self, speak=self.speak + theirs, host=self.host + theirs)
+
+
+def _patience(track: Track) -> float:
+    """Seconds that a model of a track has to load and to speak a batch."""
+    answer = max(longest_answer(family, track.limits) for family in track.families)
+    return track.limits.load_seconds + track.synthesis.batch * PATIENCE * answer
 
 
 def _always(_result: object) -> bool:

@@ -11,7 +11,7 @@ import structlog
 from prompts.groups import Group, GroupKind, Prompt
 from prompts.voices import parse_description
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition
+from scoring.competition import Track
 from scoring.errors import Code, InfrastructureFault, PlatformError, VoiceError
 from scoring.language.text import doubts, normalise
 from scoring.scores import aggregate
@@ -84,7 +84,7 @@ class ValidationJob:
 
     async def _judge(self) -> ValidationResult:
         context, judging, patience = self.context, self.context.judging, self.context.patience
-        rules = judging.schedule.version[-1]  # as for `voice miner score`: what counts is what comes next
+        rules = judging.schedule.version[-1].track[0]  # as for `voice miner score`: what counts is what comes next
         leases = _Leases(context.database.validations)
         keeper = LeaseKeeper(Renewals(leases, context.heartbeat), self.claim, patience.lease, context.database.loop)
         supervisor = Supervisor(keeper=keeper, limits=patience.limits, drain=context.drain, stop_guest=judging.tools.sandbox.stop)
@@ -101,7 +101,7 @@ class ValidationJob:
         return "handed back"
 
 
-def validate(claim: ValidationClaim, rules: Competition, tools: Tools, progress: Progress) -> ValidationResult:
+def validate(claim: ValidationClaim, rules: Track, tools: Tools, progress: Progress) -> ValidationResult:
     """Decode and judge a recording as the answer to one prompt; it is not resampled: a rate that no model may have closes a gate.
 
     Raises Unjudgeable, and InfrastructureFault for whatever is ours.
@@ -133,7 +133,7 @@ def _named(parts: Sequence[str]) -> str:
     return ", ".join(parts[:_MOST_NAMED]) + (" …" if len(parts) > _MOST_NAMED else "")
 
 
-def _spoken(upload: bytes, rules: Competition, tools: Tools) -> Spoken:
+def _spoken(upload: bytes, rules: Track, tools: Tools) -> Spoken:
     try:
         decoded = tools.sandbox.decode(upload, rules.limits.max_audio_seconds)
     except PlatformError as error:

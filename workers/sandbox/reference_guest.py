@@ -16,9 +16,8 @@ _TOLERANCE = 3.0
 _ALLOWANCE = timedelta(seconds=1)
 """A busy host pauses a short run by chance; beyond three times the usual and this, it is slow."""
 _REQUESTS = tuple(Request(f"reference-{number}", "", "", number) for number in range(2))
-_RULES = SynthesisRules(threads=1, batch=1, dtype="float32")
+_RULES = SynthesisRules(device="cpu", threads=1, batch=1, dtype="float32")
 _LIMITS = SubmissionLimits(
-    cooldown_blocks=0,
     repo_bytes=1,
     header_bytes=1,
     load_seconds=60.0,

@@ -47,11 +47,11 @@ def judge_again(
     case: Case, chosen: ReceiptPart, spoken: Mapping[str, Spoken], panel_of: PanelOf, progress: Progress
 ) -> VerifyOutcome:
     """Judge these sounds by the profile's panel, and compare: to the last digit on hardware of the same class, else scores, nearly."""
-    panel = panel_of(case.competition.profile)
+    panel = panel_of(case.rules.profile)
     other = _other_judges(chosen.report.judges, panel.identity.judges)
     if other:
         return VerifyOutcome(tuple(other), ("Levels 2 and 3 need the version that judged it.",))
-    found = panel.judge(chosen.groups, spoken, case.competition, partial(progress, Stage.JUDGE))
+    found = panel.judge(chosen.groups, spoken, case.rules, partial(progress, Stage.JUDGE))
     deviation = MeanDeviation(Micro(chosen.report.score - found.score), mean_tolerance(len(found.samples)))
     if is_same_hardware(case):
         return VerifyOutcome(tuple(exact(chosen.report, found)), deviation=deviation)

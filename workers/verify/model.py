@@ -57,9 +57,10 @@ def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Too
         return VerifyOutcome(notes=(why,))
     chosen = None if case.report is None else choose(case.report, case.groups, sample)
     # A batch's arithmetic depends on its neighbours: with batches of several, all must be spoken.
-    groups = case.groups if chosen is None or case.competition.synthesis.batch > 1 else chosen.groups
-    requests = requests_of(model.family, groups, case.statement.subject.block_hash, case.competition.limits)
-    said = {spoken.prompt_id: spoken for spoken in speak(model, requests, case.competition, tools, progress)}
+    asked = case.groups or model.track.groups(case.statement.subject.block_hash)
+    groups = asked if chosen is None or model.track.synthesis.batch > 1 else chosen.groups
+    requests = requests_of(model.family, groups, case.statement.subject.block_hash, model.track.limits)
+    said = {spoken.prompt_id: spoken for spoken in speak(model, requests, tools, progress)}
     if chosen is None:
         return _other_verdict(case, None, "it spoke every prompt")
     return _compare(case, chosen, said, tools, progress)

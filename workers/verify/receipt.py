@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from prompts.groups import Group
 from scoring import competition
-from scoring.competition import DEFAULT_PATH, Competition
+from scoring.competition import DEFAULT_PATH, Competition, Track
 from scoring.errors import Code, PlatformError
 from scoring.receipts import audit, receipt
 from scoring.receipts.audit import Difference
@@ -66,6 +66,7 @@ class Case:
     signed: Signed
     statement: Statement
     competition: Competition
+    track: Track | None  # None for a rejection before its family was known, or for one that the rules do not have
     groups: tuple[Group, ...]
     known_rules: (
         bool  # a file's rules, not the receipt's own; False where the store alone has them: its author may have written them
@@ -75,6 +76,13 @@ class Case:
     def report(self) -> EvaluationReport | None:
         """The report that the receipt holds; None for a rejection."""
         return self.statement.finding.report
+
+    @property
+    def rules(self) -> Track:
+        """The rules of its track; raises PlatformError(COMPETITION_INVALID) where the competition has no track for its family."""
+        if self.track is None:
+            raise PlatformError(Code.COMPETITION_INVALID, "The receipt's family competes in no track of these rules.")
+        return self.track
 
 
 Check = Callable[[Case], VerifyOutcome]
@@ -98,8 +106,10 @@ def open_case(signed: Signed, store: AudioStore, rules: Path = DEFAULT_PATH, *, 
     if found is None:
         why = f"The receipt's competition {wanted} is neither in {rules.name} nor in the store: name its file with --competition."
         raise PlatformError(Code.COMPETITION_INVALID, why)
-    groups = found.groups(said.subject.block_hash)
-    return Case(signed=signed, statement=said, competition=found, groups=groups, known_rules=is_known)
+    place = said.placement
+    track = found.track_of(place.family) if place is not None and place.family in found.families else None
+    groups = () if track is None else track.groups(said.subject.block_hash)
+    return Case(signed=signed, statement=said, competition=found, track=track, groups=groups, known_rules=is_known)
 
 
 def _from_file(file: Path, number: RoundNumber) -> tuple[Competition, frozenset[str]]:
@@ -134,11 +144,11 @@ def check_itself(case: Case, trust: Trust, name: str, now: datetime) -> VerifyOu
     is_hash = len(name) == len(digest) and set(name) <= set("0123456789abcdef")
     rows = [Difference("receipt's hash", name, digest)] if is_hash and name != digest else []
     rows += audit.authenticity(signed, said, trust)
-    asked = audit.prompts(said, case.groups)
+    asked = audit.place(said, case.competition) or audit.prompts(said, case.groups)
     rows += asked
-    if case.report is not None and not asked:
-        scale = aggregate.load_anchors(case.competition.profile)
-        rows += audit.anchored(case.report, scale) or audit.numbers(case.report, case.groups, case.competition, scale)
+    if case.report is not None and case.track is not None and not asked:
+        scale = aggregate.load_anchors(case.track.profile)
+        rows += audit.anchored(case.report, scale) or audit.numbers(case.report, case.groups, case.track, scale)
     return VerifyOutcome(tuple(rows), _notes(case, now))
 
 

@@ -18,10 +18,10 @@ LOUDNESS, LOUDNESS_STEP = -23.0, 2.0
 
 def ceiling(competition: Competition, rounds: int = ROUNDS) -> float:
     """The mean score of the faultless voice over so many drawn rounds, in [0, 1], by the functions that score miners."""
-    rules = ScoreRules(load_anchors(competition.profile), competition.factors)
+    rules = ScoreRules(load_anchors(competition.track[0].profile), competition.track[0].factors)
     scores = []
     for number in range(rounds):
-        groups = competition.groups(BlockHash(f"0x{sha256(f'ceiling {number}'.encode()).hexdigest()}"))
+        groups = competition.track[0].groups(BlockHash(f"0x{sha256(f'ceiling {number}'.encode()).hexdigest()}"))
         judged = {prompt.id: faultless(group, prompt, rules.anchors) for group in groups for prompt in group.prompts}
         scores += [group.score for group in evaluate(groups, judged, rules)[1]]
     return mean(scores) / MICRO

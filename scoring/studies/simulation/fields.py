@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scoring.competition import Competition
+from scoring.competition import Competition, Track
 from scoring.errors import Code, PlatformError
 from scoring.ranking import fold
 from scoring.ranking.duel import DuelOutcome, EndedDuel
 from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult
 from scoring.ranking.opening import RoundCandidate, RoundView, open_round
-from scoring.ranking.state import SUPERSEDED, State
+from scoring.ranking.state import SUPERSEDED, State, TrackState
 from scoring.studies.simulation.actors import WORTHLESS, Actor, MadeUpModel, Moment
 from scoring.studies.simulation.world import World, groups_of
 from scoring.types import (
@@ -28,10 +28,9 @@ from scoring.types import (
     Weight,
     entrant,
     parse_entrant,
-    to_micro,
 )
 from scoring.weights import plan as weights
-from scoring.weights.plan import Snapshot
+from scoring.weights.plan import Snapshot, TrackPay
 
 OWNER = Uid(0)
 BASE = 0.6
@@ -101,8 +100,9 @@ def play(
     advance: Advance,
 ) -> Played:
     """Play one run over some rounds."""
-    pay = competition.pay.model_copy(update={"base": BASE})
-    game = _Game(actors=actors, world=world, competition=competition.model_copy(update={"pay": pay}), seed=seed)
+    track = competition.track[0]
+    track = track.model_copy(update={"pay": track.pay.model_copy(update={"base": BASE})})
+    game = _Game(actors=actors, world=world, competition=competition.alone(track), seed=seed)
     for number in range(rounds):
         game.judge(RoundNumber(number))
         game.pay(RoundNumber(number))
@@ -130,7 +130,7 @@ class _Game:
     world: World
     competition: Competition
     seed: int
-    state: State = field(default_factory=State)
+    ledger: State = field(default_factory=State)
     known: dict[Entrant, MadeUpCommitment] = field(default_factory=dict)
     latest: dict[Hotkey, MadeUpCommitment] = field(default_factory=dict)
     originals: dict[str, MadeUpCommitment] = field(default_factory=dict)
@@ -156,6 +156,16 @@ class _Game:
         self.uids = {hotkey: Uid(uid) for uid, (hotkey, _) in enumerate(hotkeys, 1)}
         self.owner_of = {Uid(uid): actor for uid, (_, actor) in enumerate(hotkeys, 1)}
 
+    @property
+    def track(self) -> Track:
+        """The one that is played."""
+        return self.competition.track[0]
+
+    @property
+    def state(self) -> TrackState:
+        """Its state."""
+        return self.ledger.of(self.track.name)
+
     def judge(self, number: RoundNumber) -> None:
         """Draw the round's scores and fold them."""
         gone = self._gone(number)
@@ -166,7 +176,7 @@ class _Game:
             return
         before, start = self.state, Block(number * self.competition.round.blocks)
         result = RoundResult(number, start, self._judged(names, number), gone)
-        self.state = fold.fold(before, result, self.competition)
+        self.ledger = fold.fold(self.ledger, result, self.competition)
         self._note(before, names, number)
 
     def _opened(self, number: RoundNumber) -> list[Entrant]:
@@ -180,12 +190,20 @@ class _Game:
                 immune_until=Block(0),
                 last_asked=self.asked.get(name),
                 entrant=name,
+                family=self.track.families[0],
             )
             for place, name in enumerate(self.standing)
         ]
-        view = RoundView(finalized=start, last_opened=None, any_open=False, state=self.state, candidates=candidates)
+        view = RoundView(
+            finalized=start,
+            last_opened=None,
+            any_open=False,
+            state=self.ledger,
+            candidates=candidates,
+            tracks=frozenset({self.track.name}),
+        )
         opening = open_round(view, self.competition)
-        return [] if opening is None else [candidates[place].entrant for place in opening.entries]
+        return [] if opening is None else [candidates[entry.submission].entrant for entry in opening.entries]
 
     def _judged(self, names: Sequence[Entrant], number: RoundNumber) -> list[Judged]:
         """The workers' verdicts: a copy is rejected where it is found, everything else is scored."""
@@ -203,6 +221,7 @@ class _Game:
             commit_block=item.block,
             tiebreak=item.hotkey,
             tensors=TensorsHash(item.model.tensors),
+            track=self.track.name,
             verdict=LedgerVerdict.REJECTED if copied else LedgerVerdict.SCORED,
             groups={} if copied else {f"{place:02d}": Micro(score) for place, score in enumerate(row)},
             speed=item.model.speed,
@@ -216,13 +235,13 @@ class _Game:
             newest = self.latest[self.known[name].hotkey]
             if newest.entrant == name:
                 continue
-            grace = self.competition.throne.heir_rounds if name in kept else self.competition.round.grace_rounds
+            grace = self.track.throne.heir_rounds if name in kept else self.competition.round.grace_rounds
             waited = number - newest.round > grace
             if waited or (newest.entrant in self.asked and name not in kept):
                 reasons[name] = SUPERSEDED
         return reasons
 
-    def _note(self, before: State, names: Sequence[Entrant], number: RoundNumber) -> None:
+    def _note(self, before: TrackState, names: Sequence[Entrant], number: RoundNumber) -> None:
         """Keep the round's cost and its changes at the top."""
         self.evaluations += len(names)
         for name in names:
@@ -251,18 +270,17 @@ class _Game:
         block = Block((number + 1) * self.competition.round.blocks)
         self.last = Snapshot(
             ledger_hash="",
-            state=self.state,
+            state=self.ledger,
             block=block,
             owner=OWNER,
             uids=self.uids,
             registered_at=dict.fromkeys(self.uids, Block(0)),
-            king_share=self.competition.pay.king,
-            full_credit=to_micro(self.competition.pay.full_credit),
+            pays=(TrackPay.of(self.track),),
             competition_hash="",
         )
         plan = weights.plan(self.last)
         self.vectors.append(plan.vector)
-        self.former += sum(line.share for line in plan.lines if line.place != 0)
+        self.former += sum(share.share for line in plan.lines for share in line.tracks if share.place != 0)
         for uid, share in plan.vector.items():
             if uid == OWNER:
                 self.burned += share
@@ -294,7 +312,7 @@ class _Game:
             king_place=hotkeys.index(reigning) if reigning in hotkeys else None,
             mine=tuple(None if item is None else item.model for item in latest),
             last=None if mine is None else mine.round,
-            cooldown=self.competition.limits.cooldown_blocks // self.competition.round.blocks,
+            cooldown=self.competition.cooldown_blocks // self.competition.round.blocks,
             generator=generator,
         )
 

@@ -48,8 +48,9 @@ def steps(size: AttackSize) -> int:
 def frontier(competition: Competition, size: AttackSize, seed: int, advance: Advance) -> Iterator[FrontierRow]:
     """Every choice, with the same seeds."""
     for king, half_life in product(KINGS, HALF_LIVES):
-        pay = competition.pay.model_copy(update={"king": king, "half_life_blocks": half_life})
-        yield _row(competition.model_copy(update={"pay": pay}), size, seed, advance)
+        track = competition.track[0]
+        pay = track.pay.model_copy(update={"king": king, "half_life_blocks": half_life})
+        yield _row(competition.alone(track.model_copy(update={"pay": pay})), size, seed, advance)
 
 
 def _row(rules: Competition, size: AttackSize, seed: int, advance: Advance) -> FrontierRow:
@@ -57,8 +58,8 @@ def _row(rules: Competition, size: AttackSize, seed: int, advance: Advance) -> F
     found = Arena(rules, size, seed).attack([known()[name] for name in TRICKS], [SETTINGS[SETTING]], [SD], advance)
     worst = max(found, key=lambda row: row.high or 0.0)
     return FrontierRow(
-        king=rules.pay.king,
-        half_life=rules.pay.half_life_blocks,
+        king=rules.track[0].pay.king,
+        half_life=rules.track[0].pay.half_life_blocks,
         former=honest.former / ROUNDS,
         burned=honest.burned / ROUNDS,
         trick=worst.strategy,

@@ -23,10 +23,11 @@ class StudyOrigin(StrictModel):
 
 
 def rules_hash(competition: Competition) -> str:
-    """SHA-256 (hex) of the rules that a simulation plays by: what is asked of a voice, and who judges it, is none of them."""
-    rules = competition.model_dump(mode="json")
-    played = {name: rules[name] for name in ("round", "duel", "pay", "throne")}
-    return canonical_json.digest(played | {"cooldown_blocks": competition.limits.cooldown_blocks})
+    """SHA-256 (hex) of the rules by which a simulation plays the first track: what is asked of a voice, and who judges it, is none of them."""
+    rules, track = competition.model_dump(mode="json"), competition.track[0].model_dump(mode="json")
+    played = {name: track[name] for name in ("evaluations", "duel", "pay", "throne")}
+    shared = {name: rules[name] for name in ("round", "cooldown_blocks")}
+    return canonical_json.digest(played | shared | {"groups": competition.track[0].prompts.groups})
 
 
 class ReignRow(StrictModel):

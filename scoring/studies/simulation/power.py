@@ -45,7 +45,7 @@ class Power:
 def power(trial: PowerTrial, world: World, competition: Competition, seed: int) -> Power:
     """Every run at once; each round is drawn when it is played."""
     generator = np.random.default_rng(seed)
-    rules, groups = competition.duel, groups_of(competition)
+    rules, groups = competition.track[0].duel, groups_of(competition)
     margin = duels.margin(rules, trial.king_age, KING)
     lead = world.lead(trial.excess, margin, rules.clip)
     one = np.ones(trial.runs, np.int64)

@@ -44,7 +44,7 @@ class Reign:
 def besiege(siege: Siege, world: World, competition: Competition, seed: int, advance: Advance) -> Reign:
     """Play every run at once, round by round. Challengers of a round share the king's scores in it, as they do in truth."""
     generator = np.random.default_rng(seed)
-    slots = min(competition.round.evaluations - 1, siege.models)
+    slots = min(competition.track[0].evaluations - 1, siege.models)
     front = Front(siege=siege, slots=slots, competition=competition)
     groups = groups_of(competition)
     qualities = np.full((siege.runs, slots + 1), QUALITY)
@@ -79,7 +79,7 @@ class Front:
 
     def __post_init__(self) -> None:
         runs, size = self.siege.runs, self.siege.runs * self.slots
-        self.duels = lanes.opened(np.zeros(size, np.int64), np.full(size, np.inf), self.competition.duel)
+        self.duels = lanes.opened(np.zeros(size, np.int64), np.full(size, np.inf), self.competition.track[0].duel)
         self.fighting, self.idle = np.zeros(size, bool), np.zeros(size, bool)
         self.spent, self.met = np.zeros(size, np.int64), np.zeros(runs, np.int64)
         self.waiting = np.full(runs, self.siege.models - self.slots)
@@ -92,7 +92,7 @@ class Front:
 
     def play(self, number: int, differences: Micros) -> None:
         """One round: open duels take a step, whoever is not clearly worse opens one, whoever has lost makes room."""
-        rules = self.competition.duel
+        rules = self.competition.track[0].duel
         if self.siege.at_margin:
             margin = duels.margin(rules, number * self.competition.round.blocks, to_micro(QUALITY))
             differences = differences + np.where(self.fighting, self.duels.margin, margin)[:, None]
@@ -110,7 +110,7 @@ class Front:
         self._replace(over | (turned_away & np.asarray(self.siege.again)))
 
     def _open(self, number: int, entering: lanes.Bools) -> None:
-        rules, blocks = self.competition.duel, self.competition.round.blocks
+        rules, blocks = self.competition.track[0].duel, self.competition.round.blocks
         per_run = entering.reshape(-1, self.slots)
         nth = (self.met[:, None] + np.cumsum(per_run, axis=1)).reshape(-1)
         self.met += per_run.sum(axis=1)
@@ -133,5 +133,5 @@ class Front:
 
 def _thresholds(nth: Micros, competition: Competition) -> Floats:
     """The real thresholds, by how many were met."""
-    table = np.array([np.inf, *(duels.threshold(competition.duel, n) for n in range(1, int(nth.max()) + 1))])
+    table = np.array([np.inf, *(duels.threshold(competition.track[0].duel, n) for n in range(1, int(nth.max()) + 1))])
     return table[nth]

@@ -173,7 +173,7 @@ def asked(rule: Rule, drawn: Micros, looks: Sequence[int]) -> tuple[bool, int]:
 
 def fought(drawn: Micros, competition: Competition) -> tuple[bool, int]:
     """The same by our duel, the first challenger of a king whose margin has fallen to its end; the first round only qualifies."""
-    rules, groups = competition.duel, drawn.shape[2]
+    rules, groups = competition.track[0].duel, drawn.shape[2]
     differences = drawn[:, 1] - drawn[:, 0]
     duel: Duel | None = None
     for number, row in enumerate(differences, start=1):
@@ -188,8 +188,8 @@ def fought(drawn: Micros, competition: Competition) -> tuple[bool, int]:
 
 def _opened(competition: Competition) -> Duel:
     challenger, king = entrant(Hotkey("challenger"), Block(1)), entrant(Hotkey("king"), Block(0))
-    margin = duels.margin(competition.duel, competition.duel.margin_decay_blocks, Micro(round(KING * MICRO)))
-    threshold = duels.threshold(competition.duel, 1)
+    margin = duels.margin(competition.track[0].duel, competition.track[0].duel.margin_decay_blocks, Micro(round(KING * MICRO)))
+    threshold = duels.threshold(competition.track[0].duel, 1)
     return Duel(challenger=challenger, king=king, opened=RoundNumber(0), margin=margin, threshold=threshold)
 
 

@@ -74,7 +74,7 @@ def field(name: str, rounds: int, runs: int, *, competition: Competition, seed: 
         play(who, rounds, world=World(MEASURED_SD), competition=competition, seed=seed + run, advance=advance)
         for run in range(runs)
     ]
-    return summarise(name, who, rounds, played, competition.duel)
+    return summarise(name, who, rounds, played, competition.track[0].duel)
 
 
 def _reigns(size: StudySize, competition: Competition, seed: int, bar: Bar) -> Iterable[ReignRow]:

@@ -9,14 +9,14 @@ from scoring.competition import Competition, DuelRules
 from scoring.ranking import duel as duels
 from scoring.ranking.credit import Credit, settled
 from scoring.ranking.duel import Duel, DuelOutcome
-from scoring.ranking.state import State
+from scoring.ranking.state import State, TrackState
 from scoring.studies.simulation import actors
 from scoring.studies.simulation.fields import play
 from scoring.studies.simulation.world import World, groups_of
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, Uid, Weight, to_micro
 from scoring.weights import plan as weights
 from scoring.weights.explanation import UidExplanation, explain_all
-from scoring.weights.plan import Snapshot, UidShare
+from scoring.weights.plan import Snapshot, TrackPay, UidShare
 
 BLOCK_SECONDS = 12
 KING = to_micro(0.65)
@@ -62,7 +62,7 @@ def fought(competition: Competition) -> list[Fought]:
 
 
 def _fight(lead: float, competition: Competition) -> Fought:
-    rules = competition.duel
+    rules = competition.track[0].duel
     drawn = World().differences(np.random.default_rng(_SEED), lead, (rules.max_rounds, groups_of(competition)))
     duel = Duel(
         challenger=Entrant("challenger"),
@@ -104,9 +104,10 @@ def explained(competition: Competition) -> list[ExplainedLine]:
 
 
 def _kind(found: ExplainedLine) -> str:
-    if found.line.place is not None:
-        return "king" if found.line.place == 0 else "former king"
-    return "".join(character for character in found.words.lacks if not character.isdigit())[:24]
+    place = next((share.place for share in found.line.tracks), None)
+    if place is not None:
+        return "king" if place == 0 else "former king"
+    return "".join(character for character in found.words.reason if not character.isdigit())[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +123,11 @@ EXAMPLE = ("A", "B", "C")
 
 def paid(competition: Competition) -> list[PaidMoment]:
     """Three kings one after the other, each better than the last; credits by the real decay, shares by the real plan."""
-    week, base = 7 * 86_400 // BLOCK_SECONDS, to_micro(competition.pay.base)
-    first = _lead("A", None, competition.pay.measured_groups, 30_000, base)
-    second = _lead("B", "A", competition.pay.measured_groups, 20_000, base)
-    third = _lead("C", "B", competition.pay.measured_groups, 10_000, base)
+    pay = competition.track[0].pay
+    week, base = 7 * 86_400 // BLOCK_SECONDS, to_micro(pay.base)
+    first = _lead("A", None, pay.measured_groups, 30_000, base)
+    second = _lead("B", "A", pay.measured_groups, 20_000, base)
+    third = _lead("C", "B", pay.measured_groups, 10_000, base)
     leads: tuple[Credit, ...] = (first,)
     found = []
     for what, block, king, new in (
@@ -136,7 +138,7 @@ def paid(competition: Competition) -> list[PaidMoment]:
         ("two weeks later", 2 + 3 * week, "C", ()),
         ("six more weeks later", 2 + 9 * week, "C", ()),
     ):
-        leads = settled((*leads, *new), Entrant(f"{king}@0"), Block(block), competition.pay)
+        leads = settled((*leads, *new), Entrant(f"{king}@0"), Block(block), pay)
         found.append(PaidMoment(what, _paid(leads, king, competition)))
     return found
 
@@ -154,20 +156,21 @@ def _lead(who: str, over: str | None, groups: int, lead: int, level: Micro) -> C
 
 
 def _paid(leads: Sequence[Credit], king: str, competition: Competition) -> tuple[tuple[Micro, Weight] | None, ...]:
+    track = competition.track[0]
+    state = TrackState(track=track.name, king=Entrant(f"{king}@0"), leads=tuple(leads))
     snapshot = Snapshot(
         ledger_hash="",
-        state=State(king=Entrant(f"{king}@0"), leads=tuple(leads)),
+        state=State(tracks=(state,)),
         block=Block(0),
         owner=Uid(0),
         uids={Hotkey(who): Uid(uid) for uid, who in enumerate(EXAMPLE, 1)},
         registered_at=dict.fromkeys(map(Hotkey, EXAMPLE), Block(0)),
-        king_share=competition.pay.king,
-        full_credit=to_micro(competition.pay.full_credit),
+        pays=(TrackPay.of(track),),
         competition_hash="",
     )
-    lines = {line.hotkey: line for line in weights.plan(snapshot).lines}
+    shares = {line.hotkey: share for line in weights.plan(snapshot).lines for share in line.tracks}
     come = {credit.hotkey for credit in leads}
-    return tuple((lines[hotkey].credit, lines[hotkey].share) if hotkey in come else None for hotkey in map(Hotkey, EXAMPLE))
+    return tuple((shares[hotkey].credit, shares[hotkey].share) if hotkey in come else None for hotkey in map(Hotkey, EXAMPLE))
 
 
 def rounds_as_days(rounds: Sequence[float], competition: Competition) -> list[float]:

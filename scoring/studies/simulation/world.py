@@ -16,8 +16,7 @@ Floats = NDArray[np.float64]
 
 def groups_of(competition: Competition) -> int:
     """The number of groups that a round asks."""
-    plan = competition.round.plan
-    return plan.single + plan.counterfactual + plan.voice
+    return competition.track[0].prompts.groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ returning id;
 with finished as (
     update evaluations
     set state = $3, code = $4, reason = $5, score = $6, stderr = $7, profile = $8, profile_hash = $9, receipt = $10, receipt_hash = $11,
-        signature = $12, certificate = $13, token = null, lease_until = null, finished_at = now()
+        signature = $12, certificate = $13, track = coalesce($14, track), token = null, lease_until = null, finished_at = now()
     where id = $1 and token = $2 and state = 'running'
     returning *
 ), noted as (
@@ -74,7 +74,8 @@ with old as (
     select id, state from submissions where id = $1 for no key update
 ), changed as (
     update submissions s
-    set content_hash = coalesce($5, content_hash),
+    set family = coalesce($10, family),
+        content_hash = coalesce($5, content_hash),
         tensors_hash = coalesce($6, tensors_hash),
         state = case when old.state in ('queued', 'scored') then $2 else s.state end,
         code = case when old.state in ('queued', 'scored') then $3 else s.code end,
@@ -180,7 +181,7 @@ select queue, state, count(*)::integer as count from evaluations group by queue,
 -- What runs and what waits, after a position, in the order in which it is served.
 -- That is as `claim` takes it, and those that wait out a pause by its end. `ahead` counts who waits before it in its own queue.
 with pending as (
-    select e.id as evaluation_id, e.submission_id, s.hotkey, s.repo, s.revision, e.round, e.queue, e.state, e.attempt, e.failures,
+    select e.id as evaluation_id, e.submission_id, s.hotkey, s.repo, s.revision, e.round, e.track, e.queue, e.state, e.attempt, e.failures,
            e.stage, e.done, e.total, e.due_at, e.claimed_at,
            row_number() over (
                order by e.state = 'running' desc, greatest(e.due_at, now()), e.priority,

@@ -7,8 +7,9 @@ returning round;
 
 -- name: add_entries
 -- Ask for evaluations, one array per column.
-insert into evaluations (submission_id, round, queue, priority)
-select submission_id, $1, queue, priority from unnest($2::bigint[], $3::text[], $4::integer[]) as entry (submission_id, queue, priority);
+insert into evaluations (submission_id, round, track, queue, priority)
+select submission_id, $1, track, queue, priority
+from unnest($2::bigint[], $3::text[], $4::text[], $5::integer[]) as entry (submission_id, track, queue, priority);
 
 -- name: note_entries
 -- An event for each evaluation that a round asks for.
@@ -56,7 +57,7 @@ select 'evaluation', 'validator', submission_id, id, from_state, 'parked', reaso
 
 -- name: results
 -- Every evaluation of a round, in the order in which it was asked for.
-select e.id as evaluation_id, e.submission_id, s.hotkey, s.commit_block, s.tiebreak, s.public_key, s.tag, s.repo, s.revision, e.state,
+select e.id as evaluation_id, e.submission_id, s.hotkey, s.commit_block, s.tiebreak, s.public_key, s.tag, s.repo, s.revision, e.track, e.state,
        s.state as submission_state, e.code, e.score, e.stderr, e.receipt, e.receipt_hash, e.signature, e.certificate, e.finished_at
 from evaluations e
 join submissions s on s.id = e.submission_id

@@ -188,7 +188,7 @@ with standing as (
       )
     group by old.id
 )
-select s.id, s.hotkey, s.commit_block, s.tiebreak, succeeded_at,
+select s.id, s.hotkey, s.commit_block, s.tiebreak, s.family, succeeded_at,
        (select max(e.round) from evaluations e where e.submission_id = s.id) as last_round
 from standing
 join submissions s using (id)
