@@ -11,17 +11,30 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from neurons.settings import ChainSettings
+from scoring.errors import Code, PlatformError
 
 if TYPE_CHECKING:
     import bittensor as bt
 
     from neurons.chain.adapter import Chain
+    from scoring.competition import Competition, Track
 
     Settings = TypeVar("Settings", bound=ChainSettings)
 
 Netuid = Annotated[int | None, typer.Option("--netuid", help="The subnet's number.")]
 CompetitionFile = Annotated[Path | None, typer.Option("--competition", help="The competition's TOML file.")]
+TrackOption = Annotated[
+    str | None, typer.Option("--track", help="The track, by its name (default: the first one).", show_default=False)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def track_of(rules: "Competition", name: str | None) -> "Track":
+    """A track by its name, the first one for None; raises PlatformError(ARGUMENT_INVALID)."""
+    names = [track.name for track in rules.track]
+    if name is not None and name not in names:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"no track is called {name}; there are {', '.join(names)}")
+    return rules.named(name or names[0])
 
 
 @dataclass(frozen=True, kw_only=True)

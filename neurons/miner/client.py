@@ -97,7 +97,7 @@ class MinerClient:
         with suppress(ApiUnavailable, ApiRefused):
             held = tuple(await self.api.submissions(hotkey=self.hotkey))
         known = {Block(item.commit_block): item.code for item in held or ()}
-        limits = self.schedule.at(RoundNumber(newest.block // self.schedule.round_blocks)).limits
+        rules = self.schedule.at(RoundNumber(newest.block // self.schedule.round_blocks))
         at_head = newest.commitment(self.hotkey)
         return MinerState(
             registered=newest.neuron(self.hotkey) is not None,
@@ -106,8 +106,8 @@ class MinerClient:
             at_head=at_head,
             at_final=final.commitment(self.hotkey),
             submissions=held,
-            may_commit=first_allowed(cooldown_from(at_head, known), limits.cooldown_blocks),
-            cooldown_blocks=limits.cooldown_blocks,
+            may_commit=first_allowed(cooldown_from(at_head, known), rules.cooldown_blocks),
+            cooldown_blocks=rules.cooldown_blocks,
             block_seconds=await self._chain.block_seconds(),
         )
 

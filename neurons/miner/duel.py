@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from neurons.miner.journal import ScoreRecord
-from scoring.competition import Competition
+from scoring.competition import Track
 from scoring.ranking import duel
 from scoring.ranking.duel import Duel, DuelOutcome
 from scoring.types import MICRO, BlockHash, Entrant, Micro, RoundNumber, to_micro
@@ -50,7 +50,7 @@ def prompts_of(challenger: str, incumbent: str, number: int) -> BlockHash:
 
 
 def duel_result(
-    challenger: Sequence[ScoreRecord], incumbent: Sequence[ScoreRecord], rules: Competition, nth: int, margin: float | None
+    challenger: Sequence[ScoreRecord], incumbent: Sequence[ScoreRecord], rules: Track, nth: int, margin: float | None
 ) -> DuelResult:
     """The contest over rounds that both were scored in, in order; without a `margin` it is a young king's.
 
@@ -86,6 +86,6 @@ def duel_result(
     )
 
 
-def worth(first: ScoreRecord, rules: Competition) -> Outlook:
+def worth(first: ScoreRecord, rules: Track) -> Outlook:
     """Whether a model that nothing is compared with could be paid at all."""
     return Outlook.BETTER if first.score >= rules.pay.floor * MICRO else Outlook.NOT_BETTER

@@ -8,7 +8,7 @@ from pathlib import Path
 from neurons.settings import MinerSettings
 from prompts.groups import Prompt
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition
+from scoring.competition import Track
 from scoring.errors import SubmissionFault
 from scoring.types import BlockHash
 from workers.evaluation.parts import PartStore
@@ -30,19 +30,19 @@ class FirstWords:
     late_after: float  # an answer to this prompt is late after so many seconds
 
 
-def first_words(folder: Path, family: str, competition: Competition, settings: MinerSettings, progress: Progress) -> FirstWords:
+def first_words(folder: Path, family: str, rules: Track, settings: MinerSettings, progress: Progress) -> FirstWords:
     """Load a checked model and let it speak, as a worker does; scratch files and the family's pinned parts lie in the
     settings' data folder.
 
     Raises SubmissionFault where it does not load, speak as it must, or in time; InfrastructureFault where this machine is not ready.
     """
-    (group, *_), limits = competition.groups(_HASH), competition.limits
+    (group, *_), limits = rules.groups(_HASH), rules.limits
     asked = requests_of(family, [group], _HASH, limits)[0]
     sandbox = Sandbox(settings.data / "scratch")
-    parts = PartStore(settings.hub, settings.data / "parts")(family, competition, partial(progress, Stage.FETCH))
+    parts = PartStore(settings.hub, settings.data / "parts")(family, rules, partial(progress, Stage.FETCH))
     began = time.monotonic()
     try:
-        with sandbox.guest(folder, family, limits, competition.synthesis, parts=parts, seconds=asked.seconds) as talk:
+        with sandbox.guest(folder, family, limits, rules.synthesis, parts=parts, seconds=asked.seconds) as talk:
             loaded = time.monotonic()
             (said,) = talk.say([asked.request], asked.seconds)
     except GuestTimedOut as late:

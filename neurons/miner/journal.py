@@ -38,6 +38,8 @@ class ScoreRecord:
     """The prompts were drawn from it."""
     rules: str
     """A competition's hash."""
+    track: str
+    """The track that its family competes in."""
     groups: tuple[Micro, ...]
     score: Micro
     stderr: Micro

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from neurons.miner.messages import Fact, Message, MessageKind
 from scoring.ranking.duel import IN_WORDS, Duel, DuelOutcome, EndedDuel
-from scoring.ranking.state import State
+from scoring.ranking.state import State, TrackState
 from scoring.types import MICRO, Entrant, RoundNumber
 
 
@@ -14,6 +14,8 @@ class LedgerView:
     """A submission in a ledger, after a round."""
 
     round: RoundNumber
+    track: str | None
+    """Its track; None for one that was rejected before its family was known."""
     entrant: Entrant
     king: Entrant | None
     throne: str
@@ -30,16 +32,19 @@ def ledger_view(state: State, entrant: Entrant) -> LedgerView | None:
     """Read a submission off a ledger's newest state; None before its first round."""
     if state.round is None:
         return None
-    over = next((each for each in (*state.ended, *state.lost) if each.entrant == entrant), None)
+    known = state.where(entrant)
+    track = TrackState(track="") if known is None else known
+    over = next((each for each in (*track.ended, *track.lost) if each.entrant == entrant), None)
     return LedgerView(
         round=state.round,
+        track=None if known is None else known.track,
         entrant=entrant,
-        king=state.king,
-        throne=state.throne,
-        duel=next((each for each in state.duels if each.challenger == entrant), None),
+        king=track.king,
+        throne=track.throne,
+        duel=next((each for each in track.duels if each.challenger == entrant), None),
         over=over,
         rejection=next((each.reason for each in state.rejections if each.entrant == entrant), None),
-        judged=state.record(entrant) is not None,
+        judged=track.record(entrant) is not None,
     )
 
 
@@ -47,9 +52,10 @@ def changes(old: LedgerView | None, now: LedgerView) -> Iterator[Message]:
     """One message for what changed since the ledger was last read."""
     if old is not None and (old.duel, old.over, old.king, old.rejection) == (now.duel, now.over, now.king, now.rejection):
         return
-    facts: dict[str, Fact] = {"round": now.round, "king": now.king}
+    facts: dict[str, Fact] = {"round": now.round, "track": now.track, "king": now.king}
+    where = f"Round {now.round}, {now.track}" if now.track else f"Round {now.round}"
     if now.king == now.entrant:
-        yield Message(MessageKind.SUBMISSION, f"Round {now.round}: by the ledger it is {now.throne}.", facts, True)
+        yield Message(MessageKind.SUBMISSION, f"{where}: by the ledger it is {now.throne}.", facts, True)
     elif now.duel is not None:
         yield _open(now.duel, now, facts)
     elif now.over is not None:
@@ -57,13 +63,13 @@ def changes(old: LedgerView | None, now: LedgerView) -> Iterator[Message]:
     elif now.rejection is not None:
         yield Message(
             MessageKind.SUBMISSION,
-            f"Round {now.round}: it earns nothing: {now.rejection}.",
+            f"{where}: it earns nothing: {now.rejection}.",
             facts | {"refusal": now.rejection},
             False,
         )
     elif now.judged and now.king is not None:
         text = (
-            f"Round {now.round}: no duel with the king {now.king} is open: one opens after a round in which both are scored "
+            f"{where}: no duel with the king {now.king} is open: one opens after a round in which both are scored "
             "and yours is not clearly worse."
         )
         yield Message(MessageKind.SUBMISSION, text, facts)
@@ -71,7 +77,7 @@ def changes(old: LedgerView | None, now: LedgerView) -> Iterator[Message]:
 
 def _open(duel: Duel, now: LedgerView, facts: dict[str, Fact]) -> Message:
     text = (
-        f"Round {now.round}: its duel with the king {duel.king}: evidence {duel.wealth:.3g} of {duel.threshold:.3g} "
+        f"Round {now.round}, {now.track}: its duel with the king {duel.king}: evidence {duel.wealth:.3g} of {duel.threshold:.3g} "
         f"after {duel.rounds} rounds, {duel.groups} groups; it must lead by more than {duel.margin / MICRO:g}."
     )
     evidence: dict[str, Fact] = {"evidence": duel.wealth, "needed": duel.threshold, "margin": duel.margin, "groups": duel.groups}
@@ -81,7 +87,7 @@ def _open(duel: Duel, now: LedgerView, facts: dict[str, Fact]) -> Message:
 def _over(over: EndedDuel, now: LedgerView, facts: dict[str, Fact]) -> Message:
     words = IN_WORDS[over.outcome]
     text = (
-        f"Round {now.round}: its duel with {over.king} is over, evidence {over.wealth:.3g} of {over.threshold:.3g} "
+        f"Round {now.round}, {now.track}: its duel with {over.king} is over, evidence {over.wealth:.3g} of {over.threshold:.3g} "
         f"after {over.rounds} rounds: {words.why}; {words.then}."
     )
     ended: dict[str, Fact] = {"evidence": over.wealth, "needed": over.threshold, "outcome": over.outcome.value}

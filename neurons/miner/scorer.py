@@ -51,6 +51,7 @@ class ScoringProcess:
             model=name,
             block_hash=block_hash,
             rules=found.competition_hash,
+            track=found.track,
             groups=groups,
             score=Micro(found.score),
             stderr=Micro(found.stderr),
@@ -68,6 +69,7 @@ class _ScoreReport(BaseModel):
 
     content_hash: ContentHash
     competition_hash: str
+    track: str
     groups: tuple[_GroupScore, ...]
     score: _Micro
     stderr: _Micro

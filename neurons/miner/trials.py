@@ -121,8 +121,9 @@ class Trials:
     async def _alone(self, trial: CheckpointTrial) -> None:
         """Try a checkpoint that nothing is compared with: it must be worth a share at all."""
         first = await self._scored(trial, str(trial.checkpoint.folder), trial.content, 0)
-        floor = self._rules.pay.floor
-        if duel.worth(first, self._rules) is Outlook.BETTER:
+        rules = self._rules.named(first.track)
+        floor = rules.pay.floor
+        if duel.worth(first, rules) is Outlook.BETTER:
             self._end(
                 trial,
                 TrialVerdict.CHOSEN,
@@ -145,7 +146,11 @@ class Trials:
                 self._notify(Message(MessageKind.CONTEST, why, {"code": fault.code.value}, False))
                 await self._alone(trial)
                 return
-            now = duel.duel_result(mine, theirs, self._rules, nth, self._margin)
+            if mine[-1].track != theirs[-1].track:
+                await self._alone(trial)  # it competes in another track, against other models
+                return
+            rules = self._rules.named(mine[-1].track)
+            now = duel.duel_result(mine, theirs, rules, nth, self._margin)
             self._notify(_result_message(trial, now))
             if now.outlook is not Outlook.OPEN:
                 break
@@ -158,7 +163,7 @@ class Trials:
         known = self._journal.state.scores.get((name, prompts, self._rules.hash))
         if known is not None:
             return known
-        most = self._rules.duel.max_rounds if trial.target is not None else 1
+        most = max(track.duel.max_rounds for track in self._rules.track) if trial.target is not None else 1
         working: dict[str, Fact] = {"model": target, "round": number + 1, "rounds_at_most": most}
         self._notify(Message(MessageKind.WORKING, f"Scoring {target}, round {number + 1} of at most {most}", working))
         found = await self._scorer.score(target, name, prompts)

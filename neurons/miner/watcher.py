@@ -29,8 +29,9 @@ class QueuePlace:
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """Its place in the public table; None while it has none."""
+    """Its place in its track in the public table; None while it has none."""
 
+    track: str | None
     place: int | None
     king: bool
     leads: int | None
@@ -65,9 +66,9 @@ def submission_view(
     waits = (row for row in queue if row.submission_id == item.id and row.state is EvaluationState.QUEUED)
     turn = next((QueuePlace(row.position, row.eta_p50_seconds, row.eta_p90_seconds) for row in waits), None)
     row = next((row for row in table if row.submission.id == item.id), None)
-    king = next((row.submission.score for row in table if row.king), None)
+    king = next((row.submission.score for row in table if row.king and row.submission.track == item.track), None)
     lead = None if item.score is None or king is None else item.score - king
-    rank = None if row is None or row.rank is None else Rank(row.rank, row.king, lead)
+    rank = None if row is None or row.rank is None else Rank(item.track, row.rank, row.king, lead)
     return SubmissionView(
         block=item.commit_block,
         state=item.state,
@@ -130,17 +131,17 @@ def _round(each: EvaluationOut, now: SubmissionView) -> Message:
 def _of_rank(old: SubmissionView | None, now: SubmissionView) -> Iterator[Message]:
     if now.rank is None or (old is not None and old.rank == now.rank):
         return
-    facts = _facts(now) | {"rank": now.rank.place, "king": now.rank.king, "lead": now.rank.leads}
+    facts = _facts(now) | {"track": now.rank.track, "rank": now.rank.place, "king": now.rank.king, "lead": now.rank.leads}
     if now.rank.king:
         yield Message(
             MessageKind.SUBMISSION,
-            "It is king: it keeps the top until a challenger shows beyond doubt that it is better.",
+            f"It is king of the track {now.rank.track}: it keeps the top until a challenger shows beyond doubt that it is better.",
             facts,
             True,
         )
         return
     behind = "" if now.rank.leads is None else f", {now.rank.leads / MICRO:+.4f} against the king's last score"
-    text = f"It ranks {now.rank.place}{behind}. One score crowns nobody: a duel on the same prompts, round after round, does."
+    text = f"It ranks {now.rank.place} in the track {now.rank.track}{behind}. One score crowns nobody: a duel on the same prompts, round after round, does."
     yield Message(MessageKind.SUBMISSION, text, facts)
 
 

@@ -32,9 +32,9 @@ async def tick(chain: Chain, api: VoiceApi, schedule: Schedule) -> int:
     fresh = []
     for (record, public_key), held in zip(readable, known, strict=True):
         if not held.recorded:
-            limits = schedule.at(RoundNumber(record.block // schedule.round_blocks)).limits
+            rules = schedule.at(RoundNumber(record.block // schedule.round_blocks))
             block_hash = await chain.block_hash(record.block)
-            fresh.append(submission(record, public_key, block_hash, held.cooldown_from, limits.cooldown_blocks))
+            fresh.append(submission(record, public_key, block_hash, held.cooldown_from, rules.cooldown_blocks))
     if fresh:
         await api.send_submissions(fresh)
         log.info("submissions sent", count=len(fresh), block=metagraph.block)

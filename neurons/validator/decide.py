@@ -130,7 +130,7 @@ def _in_grace(candidate: Candidate, number: RoundNumber, kept: frozenset[Entrant
     if candidate.succeeded_at is None:
         return True
     named = entrant(candidate.hotkey, candidate.commit_block) in kept
-    grace = rules.throne.heir_rounds if named else rules.round.grace_rounds
+    grace = max(track.throne.heir_rounds for track in rules.track) if named else rules.round.grace_rounds
     return number <= candidate.succeeded_at // rules.round.blocks + grace
 
 
@@ -171,7 +171,7 @@ def _why(status: SubmissionStatus, number: RoundNumber, state: State) -> str:
     if status.superseded:
         return SUPERSEDED
     # A rejection that came by a receipt is in the ledger after its round; a record that is left was rejected without one that counts.
-    known = state.record(entrant(status.hotkey, status.commit_block)) is not None
+    known = _has_record(state, status)
     return "refused" if known and status.last_round != number else ""
 
 
@@ -184,6 +184,7 @@ def _round_view(view: View, competition: Competition, number: RoundNumber) -> Ro
             immune_until=neuron.immune_until_block,
             last_asked=c.last_round,
             entrant=entrant(c.hotkey, c.commit_block),
+            family=c.family,
         )
         for c, neuron in eligible(view.candidates, view.metagraph, number, _state(view.head), competition)
     ]
@@ -194,7 +195,8 @@ def _round_view(view: View, competition: Competition, number: RoundNumber) -> Ro
         any_open=view.unfolded is not None,
         state=_state(view.head),
         candidates=candidates,
-        expelled=any(_is_expelled(status) and _has_record(view.head, status) for status in view.statuses),
+        tracks=frozenset(track.name for track in competition.track),
+        expelled=any(_is_expelled(status) and _has_record(_state(view.head), status) for status in view.statuses),
     )
 
 
@@ -202,5 +204,6 @@ def _is_expelled(status: SubmissionStatus) -> bool:
     return status.state is SubmissionState.QUARANTINED or status.code is Code.BANNED
 
 
-def _has_record(head: LedgerEntry | None, status: SubmissionStatus) -> bool:
-    return _state(head).record(entrant(status.hotkey, status.commit_block)) is not None
+def _has_record(state: State, status: SubmissionStatus) -> bool:
+    name = entrant(status.hotkey, status.commit_block)
+    return any(track.record(name) is not None for track in state.tracks)

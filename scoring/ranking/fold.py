@@ -93,7 +93,8 @@ def _track_of(item: Judged, state: State) -> str | None:
     """The track of an outcome; None for a rejection of a submission that no track knows."""
     if item.track is not None or item.scored:
         return item.track
-    return next((track.track for track in state.tracks if item.entrant in track.known), None)
+    known = state.where(item.entrant)
+    return None if known is None else known.track
 
 
 def _without(state: TrackState, names: set[Entrant]) -> TrackState:

@@ -172,6 +172,15 @@ class State:
         """A track's state; that of a track that never had anything to fold is empty."""
         return next((state for state in self.tracks if state.track == track), TrackState(track=track))
 
+    def where(self, entrant: Entrant) -> TrackState | None:
+        """The state of the track that knows a submission; None for one that no track knows."""
+        return next((state for state in self.tracks if entrant in state.known), None)
+
+    @property
+    def rejections(self) -> tuple[Rejection, ...]:
+        """Those of all tracks, and those of none."""
+        return tuple(rejection for part in (*(state.rejections for state in self.tracks), self.unplaced) for rejection in part)
+
     @property
     def known(self) -> frozenset[Entrant]:
         """Every submission that stands in the ledger: a round's result names those of them that are gone."""

@@ -29,9 +29,9 @@ class LedgerEntry:
     inputs: Inputs
 
     @property
-    def king(self) -> Entrant | None:
-        """The submission that holds the top after this round."""
-        return self.state.king
+    def kings(self) -> Mapping[str, Entrant]:
+        """The submission that holds the top of each track after this round, where one does."""
+        return self.state.kings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class EntryOutline:
     state_hash: str
     previous: str
     inputs: Inputs
-    king: Entrant | None
+    kings: Mapping[str, Entrant]
 
 
 class Ledger:
@@ -83,11 +83,11 @@ class Ledger:
             row = await connection.fetchrow(sql("ledger.last_judged"), self._validator)
         return None if row is None else _outline(row)
 
-    async def kings(self, since: RoundNumber) -> Mapping[RoundNumber, Entrant | None]:
-        """The king after each round from `since` on, in their order; also of entries that this release cannot read."""
+    async def kings(self, since: RoundNumber) -> Mapping[RoundNumber, Mapping[str, Entrant]]:
+        """The kings by track after each round from `since` on, in their order; also of entries that this release cannot read."""
         async with self._pool.connection() as connection:
             rows = await connection.fetch(sql("ledger.kings"), self._validator, since)
-        return {row["round"]: row["king_entrant"] for row in rows}
+        return {row["round"]: row["kings"] for row in rows}
 
     async def reset(self, since: RoundNumber) -> int:
         """Delete the entries from a round on, and count them; raises PlatformError(SETTING_INVALID) for a role that may not.
@@ -123,7 +123,7 @@ class Ledger:
                 entry.previous,
                 entry.state.to_json(),
                 entry.inputs.to_json(),
-                entry.king,
+                dict(entry.kings),
             )
 
     async def _head(self, connection: Connection) -> LedgerEntry | None:
@@ -165,7 +165,7 @@ def _outline(row: Mapping[str, Any]) -> EntryOutline:
         state_hash=row["state_hash"],
         previous=row["previous"],
         inputs=inputs,
-        king=row["king_entrant"],
+        kings=row["kings"],
     )
 
 

@@ -51,7 +51,7 @@ class NewSubmission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A submission as it stands. `score` and `stderr` are of its last verdict, in `scored_round`; None before the first."""
+    """A submission as it stands. `score` and `stderr` are of its last verdict, in `scored_round` and `track`; None before the first."""
 
     id: SubmissionId
     hotkey: Hotkey
@@ -75,6 +75,7 @@ class Submission:
     score: Micro | None
     stderr: Micro | None
     scored_round: RoundNumber | None
+    track: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +141,7 @@ class SubmissionStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderboardRow:
-    """One line of the public table; `rank` counts scored submissions of registered hotkeys from 1, the king first."""
+    """One line of the public table; `rank` counts a track's scored submissions of registered hotkeys from 1, its king first."""
 
     rank: int | None
     king: bool

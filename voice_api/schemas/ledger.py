@@ -22,7 +22,10 @@ class LedgerLineOut(Wire):
     round: Annotated[RoundNumber, Field(examples=[1_204])]
     state_hash: Annotated[Hex32, Field(description="SHA-256 over `previous` and the state.")]
     previous: Annotated[str, Field(description="The entry before's; '' in the first one.", examples=["b7" * 32])]
-    king: Annotated[Entrant | None, Field(description="Who holds the top after it: hotkey@commit_block.", examples=[_KING])]
+    kings: Annotated[
+        Mapping[str, Entrant],
+        Field(description="Who holds the top of each track after it, where anybody does: hotkey@commit_block.", examples=[{"small": _KING}]),
+    ]
     inputs_hash: Annotated[Hex32, Field(description="SHA-256 of the inputs' JSON, its keys sorted, without spaces.")]
     competition_hash: Annotated[str | None, Field(description="The rules that it was folded under.", examples=["c0" * 32])]
 
@@ -41,7 +44,7 @@ class LedgerPage(Page[LedgerLineOut]):
 class LedgerEntryOut(LedgerLineOut):
     """One entry: with the round's receipts its inputs give its state."""
 
-    state: Annotated[Mapping[str, Any], Field(description="All that the past says.", examples=[{"king": _KING, "records": []}])]
+    state: Annotated[Mapping[str, Any], Field(description="All that the past says.", examples=[{"round": 1_204, "tracks": [{"track": "small", "king": _KING}]}])]
     inputs: Annotated[
         Mapping[str, Any],
         Field(
@@ -61,8 +64,8 @@ class LedgerEntryOut(LedgerLineOut):
             state, inputs = State.from_json(self.state), Inputs.from_json(self.inputs)
         except ValueError as exc:
             raise LedgerInvalid(f"round {self.round}: {exc}") from exc
-        if self.king != state.king:
-            raise LedgerInvalid(f"round {self.round}: the entry names another king than its state")
+        if self.kings != state.kings:
+            raise LedgerInvalid(f"round {self.round}: the entry names other kings than its state")
         return LedgerEntry(round=self.round, state_hash=self.state_hash, previous=self.previous, state=state, inputs=inputs)
 
 
@@ -72,7 +75,7 @@ def _heading(validator: Hotkey, entry: EntryOutline | LedgerEntry) -> dict[str, 
         "round": entry.round,
         "state_hash": entry.state_hash,
         "previous": entry.previous,
-        "king": entry.king,
+        "kings": entry.kings,
         "inputs_hash": digest(entry.inputs.to_json()),
         "competition_hash": entry.inputs.competition_hash,
     }

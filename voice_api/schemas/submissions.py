@@ -98,6 +98,7 @@ class SubmissionOut(Wire):
     ]
     repo: Annotated[str | None, Field(examples=["miner/clear-voice"])]
     revision: Annotated[str | None, Field(examples=["2c" * 20])]
+    family: Annotated[str | None, Field(description="Absent before a worker has read its repository.", examples=["vits"])]
     state: Annotated[SubmissionState, Field(examples=["scored"])]
     code: Annotated[CodeOut, Field(examples=[None])]
     reason: Annotated[str | None, Field(examples=[None])]
@@ -111,6 +112,7 @@ class SubmissionOut(Wire):
     score: ScoreOut
     stderr: Annotated[ScoreOut, Field(description="Standard error of the score, in the same unit.", examples=[9_120])]
     scored_round: Annotated[RoundNumber | None, Field(description="The round of its last verdict.", examples=[1_204])]
+    track: Annotated[str | None, Field(description="The track of its last verdict: its family decides it.", examples=["small"])]
 
 
 class SubmissionDetail(SubmissionOut):
@@ -136,8 +138,8 @@ class SubmissionPage(Page[SubmissionOut]):
 class LeaderboardRowOut(Wire):
     """One line of the table; rank 1 is the best."""
 
-    rank: Annotated[int | None, Field(description="None without a score or a registration.", examples=[1])]
-    king: Annotated[bool, Field(description="Whether it holds the top.")]
+    rank: Annotated[int | None, Field(description="In its track; None without a score or a registration.", examples=[1])]
+    king: Annotated[bool, Field(description="Whether it holds the top of its track.")]
     uid: Annotated[Uid | None, Field(description="None once its hotkey is no longer registered.", examples=[17])]
     scored_rounds: Annotated[int, Field(examples=[31])]
     submission: SubmissionOut

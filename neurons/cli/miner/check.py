@@ -14,7 +14,7 @@ from rich.text import Text
 from neurons.cli.options import AsJson, CompetitionFile, answer, given
 from neurons.cli.output import plain, prints_aside, stages
 from neurons.settings import MinerSettings
-from scoring.competition import Competition, load
+from scoring.competition import Track, load
 from scoring.errors import Code, PlatformError, SubmissionFault
 from scoring.report import Gate
 
@@ -43,7 +43,7 @@ def check(
     gate: Gate | None = None
     if speak and found is not None:
         try:
-            words, gate = _speak(folder, found.family, rules, settings)
+            words, gate = _speak(folder, found.family, rules.track_of(found.family), settings)
         except SubmissionFault as fault:
             faults = (fault,)
     if words is not None and words.said.failure is not None:
@@ -64,7 +64,7 @@ class SpokenPrompt:
     gate: Gate | None
 
 
-def _speak(folder: Path, family: str, rules: Competition, settings: MinerSettings) -> "tuple[FirstWords, Gate | None]":
+def _speak(folder: Path, family: str, rules: Track, settings: MinerSettings) -> "tuple[FirstWords, Gate | None]":
     with prints_aside(), stages() as progress:
         from neurons.miner.first_words import first_words
         from scoring.judges.integrity import examine

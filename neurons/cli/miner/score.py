@@ -22,7 +22,7 @@ from neurons.cli.miner.check import write_wav
 from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, answer, open_chain, shared_options
 from neurons.cli.output import plain, prints_aside, stages
 from neurons.settings import MinerSettings
-from scoring.competition import Competition, Schedule, load
+from scoring.competition import Competition, Schedule, Track, load
 from scoring.errors import Code, PlatformError
 from scoring.report import Factor, SampleReport
 from scoring.types import MICRO, Block, BlockHash, ContentHash, RoundNumber
@@ -64,6 +64,7 @@ class ScoredModel:
 
     target: str
     family: str
+    track: Track
     content: ContentHash
     seed: RoundSeed
     groups: "tuple[Group, ...]"
@@ -154,15 +155,23 @@ def _score(target: str, seed: RoundSeed, settings: MinerSettings) -> ScoredModel
     from workers.evaluation.tools import open_tools
 
     torch.set_num_threads(1)  # as a worker does, unless it is told otherwise
-    groups = seed.rules.groups(seed.block_hash)
     with stages() as progress:
         means = open_tools(settings.hub, settings.data, pins=settings.standard_pins, device=settings.device)
         model = _model(target, seed.rules, means, progress)
         content = fingerprint(model.folder, partial(progress, Stage.FINGERPRINT)).content
-        speech = judge_model(model, seed.block_hash, seed.rules, means, progress)
-    reasons = explain(groups, speech.report, ScoreRules(aggregate.load_anchors(seed.rules.profile), seed.rules.factors))
+        speech = judge_model(model, seed.block_hash, means, progress)
+    track = model.track
+    groups = track.groups(seed.block_hash)
+    reasons = explain(groups, speech.report, ScoreRules(aggregate.load_anchors(track.profile), track.factors))
     return ScoredModel(
-        target=target, family=model.family, content=content, seed=seed, groups=groups, speech=speech, reasons=reasons
+        target=target,
+        family=model.family,
+        track=track,
+        content=content,
+        seed=seed,
+        groups=groups,
+        speech=speech,
+        reasons=reasons,
     )
 
 
@@ -185,6 +194,7 @@ def _report(found: ScoredModel) -> dict[str, Any]:
     return {
         "model": found.target,
         "family": found.family,
+        "track": found.track.name,
         "content_hash": found.content,
         "round": found.seed.number,
         "block_hash": found.seed.block_hash,
@@ -229,7 +239,7 @@ def _keep(folder: Path, report: Mapping[str, Any], spoken: "Mapping[str, Spoken]
 
 def _show(found: ScoredModel) -> None:
     report, asked, console = found.speech.report, found.prompts, Console(soft_wrap=True, highlight=False)
-    factors = [factor for factor in Factor if factor in found.seed.rules.factors]
+    factors = [factor for factor in Factor if factor in found.track.factors]
     table = Table(
         Column("prompt", no_wrap=True),
         Column("text, voice, heard", no_wrap=True, ratio=1, min_width=8),
@@ -254,5 +264,5 @@ def _show(found: ScoredModel) -> None:
             console.print(Text(f"  {reason}"))
     where = "" if found.seed.number is None else f"round {found.seed.number}, "
     console.print(
-        f"score [bold]{report.score / MICRO:.4f}[/] ± {report.stderr / MICRO:.4f}, {where}block hash {found.seed.block_hash}"
+        f"track {found.track.name}: score [bold]{report.score / MICRO:.4f}[/] ± {report.stderr / MICRO:.4f}, {where}block hash {found.seed.block_hash}"
     )

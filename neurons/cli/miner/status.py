@@ -79,7 +79,7 @@ def _plain_data(item: "SubmissionOut", turns: "Turns", events: "Events") -> dict
 
 
 def _table(found: "Sequence[SubmissionOut]", turns: "Turns") -> Table:
-    table = Table("submission", "block", Column("repo@revision", overflow="fold"), "state", "place", "starts in", box=SIMPLE_HEAD)
+    table = Table("submission", "block", Column("repo@revision", overflow="fold"), "track", "state", "place", "starts in", box=SIMPLE_HEAD)
     table.add_column("score ± se")
     table.add_column("reason and advice", overflow="fold")
     for item in found:
@@ -90,6 +90,7 @@ def _table(found: "Sequence[SubmissionOut]", turns: "Turns") -> Table:
             str(item.id),
             str(item.commit_block),
             Text(plain(f"{item.repo}@{(item.revision or '')[:7]}" if item.repo else "")),
+            item.track or "",
             item.state.value,
             "" if turn is None else str(turn.position),
             "" if turn is None else starts_in(turn),

@@ -59,7 +59,7 @@ def validate(
     _check("--text", text)
     _check("--description", description)
     settings = options.settings(MinerSettings, competition=competition)
-    scale = aggregate.load_anchors(load(settings.competition).version[-1].profile)
+    scale = aggregate.load_anchors(load(settings.competition).version[-1].track[0].profile)
     keys = keys_of(settings)
 
     async def ask(tell: "Tell") -> "ValidationOut":

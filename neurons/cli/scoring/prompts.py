@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from neurons.cli.options import AsJson, CompetitionFile
+from neurons.cli.options import AsJson, CompetitionFile, TrackOption, track_of
 from prompts.generate import SEED_BYTES, generate
 from prompts.groups import GroupPlan
 from prompts.voices import asked_attributes
@@ -28,6 +28,7 @@ def prompts(
         int | None,
         typer.Option("--count", min=1, max=5000, help="So many single prompts instead of a round.", show_default=False),
     ] = None,
+    track: TrackOption = None,
     competition: CompetitionFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -35,7 +36,7 @@ def prompts(
     from scoring.receipts.receipt import expected_seconds
 
     chosen = _seed(seed)
-    plan = load(competition or DEFAULT_PATH).version[-1].round.plan
+    plan = track_of(load(competition or DEFAULT_PATH).version[-1], track).prompts.plan
     if count is not None:
         plan = GroupPlan(single=count, counterfactual=0, voice=0, asks=plan.asks)
     asked = [prompt for group in generate(chosen, plan) for prompt in group.prompts]

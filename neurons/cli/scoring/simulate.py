@@ -15,6 +15,7 @@ from rich import progress
 from rich.console import Console
 from rich.table import Table
 
+from neurons.cli.options import TrackOption, track_of
 from neurons.cli.pages import Check, write_or_check
 from scoring import competition
 from scoring.competition import Competition
@@ -47,6 +48,7 @@ def simulate(
     runs: Annotated[int, typer.Option("--runs", min=1, max=1000, help="Runs, each with draws of its own.")] = 5,
     seed: Seed = 1,
     rules: Rules = None,
+    track: TrackOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Simulate a field of miners with the functions that decide on chain. `study` prints every target, `docs` writes the page."""
@@ -58,7 +60,7 @@ def simulate(
     if field not in FIELDS:
         raise PlatformError(Code.ARGUMENT_INVALID, f"no field is called {field}; there are {', '.join(FIELDS)}")
     with bars() as bar:
-        found = study.field(field, rounds, runs, competition=rules_of(rules), seed=seed, bar=bar)
+        found = study.field(field, rounds, runs, competition=rules_of(rules, track), seed=seed, bar=bar)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=1))
     else:
@@ -71,12 +73,13 @@ def study_command(
     small: Annotated[bool, typer.Option("--small", help="A try of seconds, with little meaning.")] = False,
     seed: Seed = 1,
     rules: Rules = None,
+    track: TrackOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Simulate every number of docs/incentives.md, and print each target with its measured value. Takes minutes."""
     from scoring.studies.simulation import measured, study
 
-    competition, begun = rules_of(rules), time.monotonic()
+    competition, begun = rules_of(rules, track), time.monotonic()
     with bars() as bar:
         found = study.simulate(study.SMALL if small else study.StudySize(), competition, _origin(competition, seed), bar)
     seconds = round(time.monotonic() - begun, 1)
@@ -97,6 +100,7 @@ def attack(
     quick: Annotated[bool, typer.Option("--quick", help="Short runs: a first impression.")] = False,
     seed: Seed = 1,
     rules: Rules = None,
+    track: TrackOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Play a strategy by the functions that decide on chain, and print its pay-off against one honest hotkey of the same ability."""
@@ -106,7 +110,7 @@ def attack(
 
     strategy = known().get(file) or StrategyFile(Path(file))
     strategy.miner(())  # a file without a strategy is refused before anything is played
-    arena = Arena(rules_of(rules), QUICK if quick else LONG, seed)
+    arena = Arena(rules_of(rules, track), QUICK if quick else LONG, seed)
     with bars() as bar:
         advance = bar(strategy.name, arena.steps(1, len(SETTINGS), len(SDS)))
         found = tuple(arena.attack([strategy], tuple(SETTINGS.values()), SDS, advance))
@@ -118,17 +122,17 @@ def attack(
 
 
 @app.command()
-def ceiling(rules: Rules = None, as_json: AsJson = False) -> None:
+def ceiling(rules: Rules = None, track: TrackOption = None, as_json: AsJson = False) -> None:
     """Compute the highest mean score that the rules let anybody reach, and print it beside the one that they state."""
     from scoring.studies.simulation.ceiling import ceiling as computed
 
-    competition = rules_of(rules)
-    found = {"computed": computed(competition), "stated": competition.duel.ceiling}
+    competition = rules_of(rules, track)
+    found = {"computed": computed(competition), "stated": competition.track[0].duel.ceiling}
     if as_json:
         typer.echo(json.dumps(found))
     else:
         typer.echo(
-            f"A voice without a fault that does what is asked scores {found['computed']:.4f}; [duel] states {found['stated']:g}."
+            f"A voice without a fault that does what is asked scores {found['computed']:.4f}; track {competition.track[0].name} states {found['stated']:g}."
         )
 
 
@@ -149,9 +153,10 @@ def docs(
     write_or_check(render(studies.read(measured), rivals.read(others), out), check, "voice simulate docs")
 
 
-def rules_of(path: Path | None) -> Competition:
-    """The rules in force last."""
-    return competition.load(path or competition.DEFAULT_PATH).version[-1]
+def rules_of(path: Path | None, track: str | None = None) -> Competition:
+    """The rules in force last, for one track alone; raises PlatformError(ARGUMENT_INVALID) for a track that there is not."""
+    rules = competition.load(path or competition.DEFAULT_PATH).version[-1]
+    return rules.alone(track_of(rules, track))
 
 
 def _origin(competition: Competition, seed: int) -> "StudyOrigin":

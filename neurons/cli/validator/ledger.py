@@ -145,7 +145,7 @@ def _told(loss: "Loss", me: "Hotkey", deleted: bool) -> list[str]:
     count = len(loss.rounds)
     lines = [
         f"{count} entries of the ledger of {me} {'are deleted' if deleted else 'would be deleted'}: rounds {_numbers(loss.rounds)}.",
-        f"Lost with them: the king ({loss.king or 'there is none'}), every record and every duel as they stand after those rounds.",
+        f"Lost with them: the kings ({_kings(loss)}), every record and every duel as they stand after those rounds.",
         f"{count - len(loss.missing)} of the rounds are at hand and are folded again, by today's VOICE_TRUST and VOICE_REVOCATIONS.",
     ]
     if loss.missing:
@@ -155,6 +155,10 @@ def _told(loss: "Loss", me: "Hotkey", deleted: bool) -> list[str]:
         "Until then the last weights are sent again, if they paid anybody. Receipts, audio, rounds and attempts to set weights stay."
     )
     return lines if deleted else [*lines, "Nothing was changed: --yes deletes."]
+
+
+def _kings(loss: "Loss") -> str:
+    return ", ".join(f"{track}: {king}" for track, king in loss.kings.items()) or "there is none"
 
 
 def _numbers(rounds: "Sequence[RoundNumber]") -> str:

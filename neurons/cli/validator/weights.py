@@ -18,11 +18,13 @@ from neurons.cli.options import (
     CompetitionFile,
     NetworkOptions,
     SharedOptions,
+    TrackOption,
     address,
     answer,
     keys_of,
     open_chain,
     shared_options,
+    track_of,
 )
 from neurons.cli.output import plain
 
@@ -83,7 +85,7 @@ def explain(
     competition: CompetitionFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say why a uid gets what it gets now: share, rank, evidence, lineage, duel, and what it lacks."""
+    """Say why a uid gets what it gets now: by track its share, rank, evidence, lineage, duel, and what it lacks."""
     from neurons.validator.weights import view as weight_view
 
     view = _view(_settings(options, competition), validator)
@@ -97,6 +99,7 @@ def what_if(
     options: ChainOptions,
     hotkey: Annotated[str, typer.Option("--hotkey", parser=address, metavar="ADDRESS", help="Whose model.")],
     score: Annotated[float, typer.Option("--score", min=0.0, max=1.0, help="The mean that its record is to have.")],
+    track: TrackOption = None,
     validator: Validator = None,
     competition: CompetitionFile = None,
     as_json: AsJson = False,
@@ -107,7 +110,9 @@ def what_if(
     from scoring.types import Hotkey
 
     view = _view(_settings(options, competition), validator)
-    supposed = supposing.supposed(view.snapshot, Hotkey(hotkey), score, view.rules)
+    newest = supposing.track_of(view.snapshot, Hotkey(hotkey))
+    rules = track_of(view.rules, track or newest)
+    supposed = supposing.supposed(view.snapshot, Hotkey(hotkey), score, rules)
     changes = weight_view.changes(view.snapshot, supposed)
     answer(as_json, changes, lambda: _show_changes(changes, hotkey, score))
     _say(view.decision)
@@ -182,7 +187,9 @@ def _show_plan(data: "Data") -> None:
         facts = str(line["uid"]), _short(line["hotkey"]), _share(line["share"]), str(values.get(line["uid"], ""))
         table.add_row(*facts, Text(plain(line["reason"])))
     console.print(table)
-    console.print(Text(plain(f"Ledger {data['ledger_hash']} after round {data['round']}: {data['throne']}")))
+    console.print(Text(plain(f"Ledger {data['ledger_hash']} after round {data['round']}")))
+    for track, throne in data["thrones"].items():
+        console.print(Text(plain(f"{track}: {throne}")))
     console.print(f"Burned to uid {data['owner']}: {_share(data['burn']) or '0'}; snapshot {data['snapshot_hash']}")
     console.print(Text(_when(data)))
 
@@ -213,24 +220,34 @@ def _show_replays(data: "Data") -> None:
 
 
 def _show_explained(found: "Data") -> None:
-    """A fact a line."""
+    """A fact a line, the tracks one after the other."""
     burned = found["weight"] - found["share"]
     facts = {
         "hotkey": found["hotkey"],
-        "submission": found["entrant"] or "none",
         "share": f"{found['share']:.6f}" + (f", and {burned:.6f} that nobody earned" if burned > 0 else ""),
-        "place": {None: "none", 0: "king"}.get(found["place"], f"{(found['place'] or 0) + 1}"),
-        "rank": "none" if found["rank"] is None else str(found["rank"]),
-        "evidence": found["evidence"] or "none",
-        "lineage": found["lineage"] or "nothing is known",
-        "lacks": found["lacks"] or "nothing",
-        "throne": found["throne"],
         "as of": f"round {found['round']}, block {found['block']}",
     }
+    if not found["tracks"]:
+        facts["lacks"] = found["reason"]
     table = Table(Column(style="bold", no_wrap=True), Column(overflow="fold"), show_header=False, box=None)
-    for name, value in facts.items():
+    for name, value in (*facts.items(), *(fact for each in found["tracks"] for fact in _in_track(each).items())):
         table.add_row(name, Text(plain(str(value))))
     Console().print(table)
+
+
+def _in_track(each: "Data") -> dict[str, str]:
+    """What is said of a uid in one track."""
+    return {
+        "track": each["track"],
+        "  submission": each["entrant"],
+        "  share": _share(each["share"]) or "0",
+        "  place": {None: "none", 0: "king"}.get(each["place"], f"{(each['place'] or 0) + 1}"),
+        "  rank": "none" if each["rank"] is None else str(each["rank"]),
+        "  evidence": each["evidence"] or "none",
+        "  lineage": each["lineage"] or "nothing is known",
+        "  lacks": each["lacks"] or "nothing",
+        "  throne": each["throne"],
+    }
 
 
 def _show_changes(found: Sequence["Data"], hotkey: str, score: float) -> None:

@@ -1,6 +1,6 @@
 """A ledger built anew: what a reset takes from it, and another's taken over, each round folded again from its signed receipts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from neurons.validator.evidence import Evidence
@@ -21,8 +21,8 @@ class Loss:
 
     rounds: tuple[RoundNumber, ...]
     """Their rounds, oldest first."""
-    king: Entrant | None
-    """The submission that holds the top after the last of them."""
+    kings: Mapping[str, Entrant]
+    """The submission that holds the top of each track after the last of them, where one does."""
     missing: tuple[RoundNumber, ...]
     """Those of their rounds whose receipts are not at hand: nobody can fold them again here."""
 
@@ -31,8 +31,8 @@ async def loss(own: Ledger, evidence: Evidence, since: RoundNumber) -> Loss:
     """The loss of a reset from a round on; nothing is deleted."""
     kings = await own.kings(since)
     at_hand = await evidence.closed(since) if kings else frozenset()
-    king = kings[max(kings)] if kings else None
-    return Loss(tuple(kings), king, tuple(number for number in kings if number not in at_hand))
+    last = kings[max(kings)] if kings else {}
+    return Loss(tuple(kings), last, tuple(number for number in kings if number not in at_hand))
 
 
 async def join(

@@ -8,9 +8,9 @@ from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph, N
 from neurons.validator.weights.refusals import obstacle
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, Hotkey, RoundNumber, Uid, entrant, to_micro
+from scoring.types import Block, Hotkey, RoundNumber, Uid, entrant
 from scoring.weights import plan
-from scoring.weights.plan import CarriedOver, PlanInput, Snapshot, WeightPlan, WeightsInvalid, to_u16
+from scoring.weights.plan import CarriedOver, PlanInput, Snapshot, TrackPay, WeightPlan, WeightsInvalid, to_u16
 from voice_api.db.ledger import EntryOutline, Ledger, LedgerEntry
 from voice_api.db.states import RefusalClass, RoundState, WeightOutcome
 from voice_api.db.submissions import NewestCommitment, Submissions
@@ -234,7 +234,7 @@ def _nobody_can_earn(metagraph: Metagraph, history: WeightHistory, schedule: Sch
     chain has, and counts every receipt that reached it last. In the place of a commitment that no round ever asks for stands its
     hotkey's one before it, if there is one.
     """
-    if history.head is None or history.distrust or history.head.state.trial:
+    if history.head is None or history.distrust or any(state.trial for state in history.head.state.tracks):
         return False
     rejected = {rejection.entrant for rejection in history.head.state.rejections}
     since = _registered_at(metagraph)
@@ -329,8 +329,7 @@ def snapshot(metagraph: Metagraph, head: LedgerEntry, schedule: Schedule) -> Sna
         uids=_uids(metagraph),
         registered_at=_registered_at(metagraph),
         committed={item.hotkey: item.block for item in metagraph.commitments},
-        king_share=competition.pay.king,
-        full_credit=to_micro(competition.pay.full_credit),
+        pays=tuple(TrackPay.of(track) for track in competition.track),
         competition_hash=competition.hash,
         most=metagraph.max_weights_limit,
     )

@@ -21,7 +21,8 @@ from neurons.validator.weights.decision import (
 )
 from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, Hotkey, RoundNumber, Uid
+from scoring.ranking.state import TrackState
+from scoring.types import Block, Entrant, Hotkey, RoundNumber, Uid
 from scoring.weights.explanation import explain, explain_all
 from scoring.weights.plan import CarriedOver, Snapshot, WeightPlan, WeightsInvalid, plan, to_u16
 from voice_api.db.database import open_pool
@@ -168,7 +169,8 @@ def attempt_facts(each: StoredAttempt) -> Data:
 
 def planned(view: PlanView) -> Data:
     """The plan of now, and when it would be sent."""
-    data = {"ledger_hash": view.head.state_hash, "round": view.head.round, "throne": view.head.state.throne}
+    data = {"ledger_hash": view.head.state_hash, "round": view.head.round}
+    data |= {"thrones": {state.track: state.throne for state in view.head.state.tracks}}
     data |= {"snapshot_hash": view.snapshot.hash, "block": view.snapshot.block, "owner": view.snapshot.owner}
     row = row_of(view.plan, view.snapshot.most)
     data |= {"burn": view.plan.burn, "vector": tuple(row.items()), "lines": _lines(view.snapshot, view.plan)}
@@ -189,42 +191,44 @@ def replays(snapshot_hash: str, found: Sequence[CheckedReplay]) -> Data:
 
 
 def explained(view: PlanView, uid: int) -> Data:
-    """All that is known of a uid; raises PlatformError(NOT_FOUND)."""
+    """All that is known of a uid, by track; raises PlatformError(NOT_FOUND)."""
     line = next((line for line in view.plan.lines if line.uid == uid), None)
     if line is None:
         raise PlatformError(Code.NOT_FOUND, f"no hotkey is registered under uid {uid}")
-    state = view.head.state
-    duel = next((asdict(duel) | {"wealth": duel.wealth} for duel in state.duels if duel.challenger == line.entrant), None)
-    ended = [asdict(over) for over in (*state.lost, *state.ended) if over.entrant == line.entrant]
-    weight = view.plan.vector.get(line.uid, 0.0)
-    facts = {"weight": weight, "king": line.entrant is not None and line.entrant == state.king, "throne": state.throne}
     words = explain(view.snapshot, view.plan, line.uid)
-    return (
-        asdict(line)
-        | asdict(words)
-        | facts
-        | {"duel": duel, "duels_over": ended, "block": view.snapshot.block, "round": view.head.round}
-        | {"held": view.decision.held or None}
-    )
+    tracks = [
+        asdict(share) | asdict(why) | _duels(view.head.state.of(share.track), share.entrant)
+        for share, why in zip(line.tracks, words.tracks, strict=True)
+    ]
+    facts = {"uid": line.uid, "hotkey": line.hotkey, "share": line.share, "weight": view.plan.vector.get(line.uid, 0.0)}
+    moment = {"block": view.snapshot.block, "round": view.head.round, "held": view.decision.held or None}
+    return facts | {"reason": words.reason, "tracks": tracks} | moment
+
+
+def _duels(state: TrackState, entrant: Entrant) -> Data:
+    """The throne of a track, and a submission's duels there."""
+    duel = next((asdict(duel) | {"wealth": duel.wealth} for duel in state.duels if duel.challenger == entrant), None)
+    ended = [asdict(over) for over in (*state.lost, *state.ended) if over.entrant == entrant]
+    return {"king": entrant == state.king, "throne": state.throne, "duel": duel, "duels_over": ended}
 
 
 def changes(now: Snapshot, then: Snapshot) -> list[Data]:
     """Each uid that gets something under one of two snapshots, or whose reason is another; both have the same hotkeys."""
-    names = ("share", "place", "rank", "reason")
+    names = ("share", "tracks", "reason")
     plans = plan(now), plan(then)
     rows = []
     for old, new in zip(_lines(now, plans[0]), _lines(then, plans[1]), strict=True):
         if old["share"] or new["share"] or old["reason"] != new["reason"]:
             parts = {"before": {name: old[name] for name in names}, "after": {name: new[name] for name in names}}
             rows.append({"uid": old["uid"], "hotkey": old["hotkey"], **parts})
-    burned = [{"share": each.burn, "place": None, "rank": None, "reason": "nobody earned it"} for each in plans]
+    burned = [{"share": each.burn, "tracks": (), "reason": "nobody earned it"} for each in plans]
     return [*rows, {"uid": None, "hotkey": "burned", "before": burned[0], "after": burned[1]}]
 
 
 def _lines(snapshot: Snapshot, made: WeightPlan) -> list[Data]:
     """Each line of the plan with its explanation."""
     words = explain_all(snapshot, made)
-    return [asdict(line) | asdict(words[line.uid]) for line in made.lines]
+    return [asdict(line) | {"reason": words[line.uid].reason} for line in made.lines]
 
 
 def _opens(reveal_round: int) -> datetime:

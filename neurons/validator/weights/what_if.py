@@ -2,17 +2,17 @@
 
 from dataclasses import replace
 
-from scoring.competition import Competition
+from scoring.competition import Track
 from scoring.errors import Code, PlatformError
 from scoring.ranking import duel
 from scoring.ranking.credit import Credit, settled
-from scoring.ranking.state import Record, State
+from scoring.ranking.state import Record, TrackState
 from scoring.types import MICRO, Hotkey, entrant, to_micro
 from scoring.weights.plan import Snapshot
 
 
-def supposed(snapshot: Snapshot, hotkey: Hotkey, score: float, rules: Competition) -> Snapshot:
-    """The snapshot if the mean of the hotkey's record were `score` in [0, 1], with the spread that it has.
+def supposed(snapshot: Snapshot, hotkey: Hotkey, score: float, rules: Track) -> Snapshot:
+    """The snapshot if the mean of the hotkey's record in a track were `score` in [0, 1], with the spread that it has.
 
     A model that then leads the king by more than the margin has taken the top, and its lead is its credit. A commitment that was not
     judged yet is supposed to have been, in one round, at the rules' own spread. Raises PlatformError(ARGUMENT_INVALID) for a hotkey that
@@ -20,19 +20,29 @@ def supposed(snapshot: Snapshot, hotkey: Hotkey, score: float, rules: Competitio
     """
     if hotkey not in snapshot.uids:
         raise PlatformError(Code.ARGUMENT_INVALID, f"{hotkey} is not registered on this subnet.")
-    old = _record(snapshot, hotkey, rules)
+    state = snapshot.state.of(rules.name)
+    old = _record(snapshot, state, hotkey, rules)
     total = to_micro(score) * old.groups
     spread = old.squares * old.groups - old.total * old.total
     new = replace(old, total=total, squares=(spread + total * total) // old.groups)
-    state = snapshot.state
     others = [record for record in state.records if record.entrant != old.entrant]
     records = tuple(sorted((*others, new), key=lambda record: record.entrant))
     rejections = tuple(rejection for rejection in state.rejections if rejection.entrant != old.entrant)
-    state = replace(state, records=records, rejections=rejections)
-    return replace(snapshot, state=_succeeded(state, new, snapshot, rules))
+    now = _succeeded(replace(state, records=records, rejections=rejections), new, snapshot, rules)
+    tracks = {each.track: each for each in snapshot.state.tracks} | {rules.name: now}
+    return replace(snapshot, state=replace(snapshot.state, tracks=tuple(tracks[name] for name in sorted(tracks))))
 
 
-def _succeeded(state: State, new: Record, snapshot: Snapshot, rules: Competition) -> State:
+def track_of(snapshot: Snapshot, hotkey: Hotkey) -> str | None:
+    """The track in which a hotkey's newest submission competes; None where none was judged yet."""
+    newest = max(
+        ((record.commit_block, state.track) for state in snapshot.state.tracks for record in state.records if record.hotkey == hotkey),
+        default=None,
+    )
+    return None if newest is None else newest[1]
+
+
+def _succeeded(state: TrackState, new: Record, snapshot: Snapshot, rules: Track) -> TrackState:
     """The state once the model has won its duel, if it leads the king by more than the margin."""
     king = None if state.king is None else state.record(state.king)
     if king is None or king.hotkey == new.hotkey:
@@ -59,15 +69,15 @@ def _succeeded(state: State, new: Record, snapshot: Snapshot, rules: Competition
     )
 
 
-def _record(snapshot: Snapshot, hotkey: Hotkey, rules: Competition) -> Record:
+def _record(snapshot: Snapshot, state: TrackState, hotkey: Hotkey, rules: Track) -> Record:
     """The hotkey's newest record that counts, or one such as a first round leaves."""
-    own = [record for record in snapshot.state.records if record.hotkey == hotkey and snapshot.eligible(record.entrant)]
+    own = [record for record in state.records if record.hotkey == hotkey and snapshot.eligible(record.entrant)]
     if own:
         return max(own, key=lambda record: record.commit_block)
     block = snapshot.committed.get(hotkey)
     if block is None or block < snapshot.registered_at[hotkey]:
         raise PlatformError(Code.ARGUMENT_INVALID, f"{hotkey} has committed nothing since it was registered.")
-    groups = rules.round.single + rules.round.counterfactual + rules.round.voice
+    groups = rules.prompts.groups
     squares = groups * round(rules.duel.prior_sd * MICRO) ** 2
     return Record(
         entrant=entrant(hotkey, block),

@@ -19,7 +19,7 @@ limit $3;
 
 -- name: outline
 -- A ledger's entries after a round, oldest first, without their states, which grow with the field.
-select validator, round, state_hash, previous, inputs, king_entrant from ledger
+select validator, round, state_hash, previous, inputs, kings from ledger
 where validator = $1 and round > $2
 order by round
 limit $3;
@@ -27,15 +27,15 @@ limit $3;
 -- name: last_judged
 -- A ledger's last entry that any receipt reached, whether it counts or not, without its state.
 -- Receipts are looked for in the text: PostgreSQL's operators refuse a whole document for one NUL (\u0000) in any of its texts.
-select validator, round, state_hash, previous, inputs, king_entrant from ledger
+select validator, round, state_hash, previous, inputs, kings from ledger
 where validator = $1
     and inputs::text ~ '"(counted|distrusted)"\s*:\s*\{\s*"'
 order by round desc
 limit 1;
 
 -- name: kings
--- The rounds of a ledger from one on, each with the submission that held the top after it.
-select round, king_entrant from ledger where validator = $1 and round >= $2 order by round;
+-- The rounds of a ledger from one on, each with the submissions that held the tops after it, by track.
+select round, kings from ledger where validator = $1 and round >= $2 order by round;
 
 -- name: reset
 -- Take the entries of a ledger from a round on back.
@@ -54,4 +54,4 @@ limit $2;
 
 -- name: append
 -- Append to a ledger.
-insert into ledger (validator, round, state_hash, previous, state, inputs, king_entrant) values ($1, $2, $3, $4, $5, $6, $7);
+insert into ledger (validator, round, state_hash, previous, state, inputs, kings) values ($1, $2, $3, $4, $5, $6, $7);

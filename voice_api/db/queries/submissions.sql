@@ -107,27 +107,28 @@ order by commit_block, tiebreak, id;
 select * from submissions_with_score where tensors_hash = $1 order by commit_block, tiebreak, id;
 
 -- name: leaderboard
--- The public table: the king of one validator's ledger, then by the last score, then who waits, then who was refused.
+-- The public table: ranks are of a track: its king in one validator's ledger, then by the last score. First all that are first.
+-- After them who waits, then who was refused.
 -- Superseded ones are left out, but for a king that stands until its successor was judged.
 -- Ranks are found from the registered hotkeys, which are few; the rest comes in the order of an index, no more of it than is shown.
 with crowned as (
     select s.id, s.hotkey, s.state
-    from submissions s
-    join (select king_entrant from ledger where validator = $2 order by round desc limit 1) throne
-        on s.hotkey = split_part(king_entrant, '@', 1) and s.commit_block = split_part(king_entrant, '@', 2)::bigint
+    from (select kings from ledger where validator = $2 order by round desc limit 1) newest
+    cross join lateral jsonb_each_text(newest.kings) as throne (track, king)
+    join submissions s on s.hotkey = split_part(king, '@', 1) and s.commit_block = split_part(king, '@', 2)::bigint
 ), standing as (
     select s.id, n.uid from neurons n join submissions s using (hotkey) where s.state = 'scored'
     union all
     select c.id, n.uid from crowned c join neurons n using (hotkey) where c.state = 'superseded'
 ), ranked as (
-    select s.id, standing.uid,
+    select s.id, s.track, standing.uid,
            row_number() over (
-               order by coalesce(s.id = (select id from crowned), false) desc, s.score desc, s.commit_block, s.tiebreak, s.id
+               partition by s.track order by s.id in (select id from crowned) desc, s.score desc, s.commit_block, s.tiebreak, s.id
            ) as rank
     from standing
     join submissions_with_score s using (id)
 ), rest as (
-    select s.id, n.uid, null::bigint as rank, part.number
+    select s.id, null as track, n.uid, null::bigint as rank, part.number
     from unnest(array['scored', 'queued', 'copy', 'rejected', 'quarantined']) with ordinality as part (state, number)
     cross join lateral (
         select id, hotkey
@@ -139,20 +140,20 @@ with crowned as (
     left join neurons n using (hotkey)
     where (select count(*) from ranked) < $1
 ), listed as (
-    select id, uid, rank, 0 as number from ranked where rank <= $1 union all select * from rest
+    select id, track, uid, rank, 0 as number from ranked where rank <= $1 union all select id, track, uid, rank, number from rest
 )
 select s.*, l.uid, l.rank::integer as rank,
-       coalesce(s.id = (select id from crowned), false) as king,
+       s.id in (select id from crowned) as king,
        (select count(*) from evaluations e where e.submission_id = s.id and e.state = 'scored')::integer as scored_rounds
 from (
     select listed.*, s.commit_block, s.tiebreak
     from listed
     join submissions s using (id)
-    order by number, rank, s.commit_block, s.tiebreak, listed.id
+    order by number, rank, track, s.commit_block, s.tiebreak, listed.id
     limit $1
 ) l
 join submissions_with_score s using (id)
-order by l.number, l.rank, l.commit_block, l.tiebreak, l.id;
+order by l.number, l.rank, l.track, l.commit_block, l.tiebreak, l.id;
 
 -- name: candidates
 -- Each submission that may still be judged, as opening a round reads it.
