@@ -9,7 +9,7 @@ from prompts.groups import Group, GroupKind, Prompt
 from prompts.voices import ORDINARY, Register, Voice
 from scoring.audio.audio import from_file, resample, to_pcm
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition, Profile, load
+from scoring.competition import Profile, Track, load
 from scoring.errors import Code, PlatformError
 from scoring.judges.integrity import RATES
 from scoring.judges.panel import Panel
@@ -73,10 +73,10 @@ def measure(
     return metrics, RecordingSet(found.sha256, len(metrics), left_out)
 
 
-def _rules(profile: Profile) -> Competition:
+def _rules(profile: Profile) -> Track:
     """The default limits; weights of factors decide nothing here, but there must be some."""
     update = {"profile": profile, "factors": dict.fromkeys(Factor, 1.0 / len(Factor))}
-    return load().at(RoundNumber(0)).model_copy(update=update)
+    return load().at(RoundNumber(0)).track[0].model_copy(update=update)
 
 
 def _entries(folder: Path) -> list[Path]:

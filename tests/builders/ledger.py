@@ -7,7 +7,8 @@ from neurons.validator.ledger import Receipts, replay_entry
 from scoring.competition import Schedule
 from scoring.ranking.state import Inputs, State, chain_hash
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, Uid, Weight
-from scoring.weights.plan import Snapshot, WeightPlan
+from scoring.weights.plan import Snapshot, TrackPay, WeightPlan
+from tests.builders.ranking import SMALL, a_state
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.states import WeightOutcome
 from voice_api.db.weights import WeightAttempt, Weights
@@ -20,11 +21,12 @@ def some_inputs(**overrides: Any) -> Inputs:
 
 
 def a_ledger_entry(number: int = 1, *, king: str | None = None, **overrides: Any) -> LedgerEntry:
-    """A round's entry, with the hash of its state unless another is given."""
-    state = overrides.pop("state", State(round=RoundNumber(number), king=None if king is None else Entrant(king)))
+    """A round's entry, with the hash of its state unless another is given; `king` is that of the track "small"."""
+    fields: dict[str, Any] = {} if king is None else {"king": Entrant(king)}
+    state = overrides.pop("state", a_state(round=RoundNumber(number), **fields))
     previous = overrides.pop("previous", "")
-    fields: dict[str, Any] = {"state_hash": chain_hash(previous, state), "inputs": some_inputs()}
-    return LedgerEntry(**{"round": RoundNumber(number), "previous": previous, "state": state, **fields, **overrides})
+    rest: dict[str, Any] = {"state_hash": chain_hash(previous, state), "inputs": some_inputs()}
+    return LedgerEntry(**{"round": RoundNumber(number), "previous": previous, "state": state, **rest, **overrides})
 
 
 def replay_chain(entries: Iterable[LedgerEntry], receipts: Receipts, schedule: Schedule) -> Iterator[LedgerEntry]:
@@ -33,6 +35,12 @@ def replay_chain(entries: Iterable[LedgerEntry], receipts: Receipts, schedule: S
     for entry in entries:
         head = replay_entry(head, entry, receipts, schedule)
         yield head
+
+
+def a_track_pay(track: str = SMALL, **overrides: Any) -> TrackPay:
+    """A track that has all of the emission, of which its king has .65, and credits of .05 the rest."""
+    fields: dict[str, Any] = {"track": track, "share": 1.0, "king": 0.65, "full_credit": Micro(50_000)}
+    return TrackPay(**{**fields, **overrides})
 
 
 def a_snapshot(**overrides: Any) -> Snapshot:
@@ -45,8 +53,7 @@ def a_snapshot(**overrides: Any) -> Snapshot:
         "owner": Uid(0),
         "uids": {owner: Uid(0)},
         "registered_at": {owner: Block(0)},
-        "king_share": 1.0,
-        "full_credit": Micro(1),
+        "pays": (a_track_pay(),),
         "competition_hash": "c0" * 32,
     }
     return Snapshot(**{**fields, **overrides})

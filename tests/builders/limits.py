@@ -6,7 +6,6 @@ from scoring.competition import SubmissionLimits
 def limits(**overrides: object) -> SubmissionLimits:
     """Limits with some of them changed."""
     fields: dict[str, object] = {
-        "cooldown_blocks": 0,
         "repo_bytes": 100 << 20,
         "header_bytes": 1_000,
         "load_seconds": 20.0,

@@ -1,13 +1,38 @@
-"""Entrants, their records and their outcomes in a round, by number: submission 3 is of hotkey h3, committed at block 3."""
+"""Entrants, their records and their outcomes in a round, by number: submission 3 is of hotkey h3, committed at block 3.
+
+All of them compete in the track "small", unless a test says otherwise.
+"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from scoring.competition import Competition
 from scoring.ranking.credit import Credit
 from scoring.ranking.fold import Judged, LedgerVerdict
-from scoring.ranking.state import Record
-from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, entrant
+from scoring.ranking.state import Record, Rejection, State, TrackState
+from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, entrant
+from tests.builders.rules import changed
+
+SMALL = "small"
+
+
+def a_state(*, round: RoundNumber | None = None, unplaced: Sequence[Rejection] = (), **fields: Any) -> State:  # noqa: A002
+    """A ledger's state of one track, "small", of which `fields` are given; of none without any."""
+    tracks = (TrackState(**{"track": SMALL, **fields}),) if fields else ()
+    return State(round=round, tracks=tracks, unplaced=tuple(unplaced))
+
+
+def small(state: State) -> TrackState:
+    """The state of the track "small"."""
+    return state.of(SMALL)
+
+
+def with_small(state: State, **changes: Any) -> State:
+    """The state with that of the track "small" changed."""
+    others = tuple(track for track in state.tracks if track.track != SMALL)
+    tracks = (*others, replace(small(state), **changes))
+    return replace(state, tracks=tuple(sorted(tracks, key=lambda track: track.track)))
 
 
 def named(number: int) -> Entrant:
@@ -49,7 +74,8 @@ def a_credit(number: int, over: int | None = None, lead: float = 0.05, *, left: 
 
 def at_once(rules: Competition) -> Competition:
     """The same rules, but that one round fills an empty throne: what is tested is what comes after."""
-    return rules.model_copy(update={"throne": rules.throne.model_copy(update={"trial_rounds": 1})})
+    tracks = tuple(changed(track, throne={"trial_rounds": 1}) for track in rules.track)
+    return rules.model_copy(update={"track": tracks})
 
 
 def a_judged(number: int, scores: Sequence[float] = (), **overrides: Any) -> Judged:
@@ -60,6 +86,7 @@ def a_judged(number: int, scores: Sequence[float] = (), **overrides: Any) -> Jud
         "commit_block": Block(number),
         "tiebreak": f"{number:064x}",
         "tensors": None,
+        "track": SMALL,
         "verdict": LedgerVerdict.SCORED,
         "groups": {f"g{index:02}": Micro(round(score * MICRO)) for index, score in enumerate(scores)},
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from prompts.groups import Group
 from scoring.audio.audio import from_pcm, to_pcm
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition
+from scoring.competition import Track
 from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
 from scoring.studies.manipulations.losses import Loss, lose
@@ -95,7 +95,7 @@ class Trial:
 
     panel: Panel
     groups: Sequence[Group]
-    rules: Competition
+    rules: Track
     spoken: Mapping[str, Spoken]
     before: float
 
@@ -115,12 +115,12 @@ class Trial:
         return score(self.panel, self.groups, lost, self.rules) - self.before
 
 
-def trial(panel: Panel, groups: Sequence[Group], rules: Competition, spoken: Mapping[str, Spoken]) -> Trial:
+def trial(panel: Panel, groups: Sequence[Group], rules: Track, spoken: Mapping[str, Spoken]) -> Trial:
     """Judge a voice as it is."""
     return Trial(panel=panel, groups=groups, rules=rules, spoken=spoken, before=score(panel, groups, spoken, rules))
 
 
-def score(panel: Panel, groups: Sequence[Group], spoken: Mapping[str, Spoken], rules: Competition) -> float:
+def score(panel: Panel, groups: Sequence[Group], spoken: Mapping[str, Spoken], rules: Track) -> float:
     """The combined score of the audio, 0 … 1."""
     return panel.judge(groups, spoken, rules, NO_PROGRESS).score / MICRO
 

@@ -9,7 +9,7 @@ from prompts.generate import ASKED_LEVELS, SEED_BYTES
 from prompts.groups import TextKind
 from prompts.texts import KINDS, Texts, grammars
 from prompts.voices import EDGES, LEVELS, MIDDLE_HZ, Attribute
-from scoring.competition import Competition, Profile, load
+from scoring.competition import Profile, Track, load
 from scoring.judges import integrity
 from scoring.judges.delivery import SHARED_HZ
 from scoring.judges.panel import Panel
@@ -192,7 +192,7 @@ class ProfilePart:
     wrong_words: float
 
 
-def _profile(profile: Profile, rules: Competition) -> ProfilePart:
+def _profile(profile: Profile, rules: Track) -> ProfilePart:
     scale = aggregate.load_anchors(profile)
     weights: Mapping[Factor, float] = rules.factors if rules.profile is profile else {}
     factors = [(factor, weights.get(factor), scale.factors[factor].combine.value) for factor in Factor]
