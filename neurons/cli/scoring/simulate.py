@@ -123,7 +123,7 @@ def ceiling(rules: Rules = None, as_json: AsJson = False) -> None:
     from scoring.studies.simulation.ceiling import ceiling as computed
 
     competition = rules_of(rules)
-    found = {"computed": computed(competition), "stated": competition.duel.ceiling}
+    found = {"computed": computed(competition), "stated": competition.track[0].duel.ceiling}
     if as_json:
         typer.echo(json.dumps(found))
     else:

@@ -62,7 +62,7 @@ def audits(
     from scoring.studies.simulation.audits import WORKERS, lives
 
     competition = rules_of(rules)
-    plan = competition.round
+    plan = competition.track[0].prompts
     samples = plan.single + 2 * (plan.counterfactual + plan.voice)
     with bars() as bar:
         found = lives(
