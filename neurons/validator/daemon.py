@@ -143,9 +143,7 @@ async def _open(chain: Chain, store: Store, action: OpenRound) -> None:
         deadline_block=opening.deadline,
         competition_hash=action.competition_hash,
     )
-    asked = [
-        RoundEntry(entry.submission, entry.track, QueueName.CPU, priority) for priority, entry in enumerate(opening.entries)
-    ]
+    asked = [RoundEntry(entry.submission, entry.track, QueueName.CPU, priority) for priority, entry in enumerate(opening.entries)]
     if await store.rounds.open(new, asked):
         log.info("round opened", round=opening.number, seed=seed, evaluations=len(asked))
 

@@ -113,9 +113,7 @@ class Panel:
         for complete in complete_groups(groups, arrivals, spoken):
             for part in self._batches(complete):
                 with deterministic():
-                    judged |= self._judge(
-                        part, spoken, rules.limits, self._lanes if is_alone() else max(1, self._lanes - 1)
-                    )
+                    judged |= self._judge(part, spoken, rules.limits, self._lanes if is_alone() else max(1, self._lanes - 1))
                 progress(len(judged), total)
         return report(self.identity, groups, judged, ScoreRules(self._anchors, rules.factors))
 

@@ -80,7 +80,13 @@ class Snapshot:
             pays = tuple(TrackPay(**item) for item in data["pays"])
             found = cls(**{**data, "state": State.from_json(data["state"]), "pays": pays})
             paid = (n for pay in pays for n in (pay.share, pay.king, pay.full_credit))
-            _check_numbers(found.block, found.owner, found.most, *paid, *(n for part in (found.uids, found.registered_at, found.committed) for n in part.values()))
+            _check_numbers(
+                found.block,
+                found.owner,
+                found.most,
+                *paid,
+                *(n for part in (found.uids, found.registered_at, found.committed) for n in part.values()),
+            )
         except (AttributeError, KeyError, TypeError) as exc:
             raise ValueError(f"this is no snapshot: {exc!r}") from exc
         return found

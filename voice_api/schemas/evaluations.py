@@ -17,6 +17,7 @@ class EvaluationOut(Wire):
     id: Annotated[EvaluationId, Field(examples=[28_113])]
     submission_id: Annotated[SubmissionId, Field(examples=[412])]
     round: Annotated[RoundNumber, Field(examples=[1_204])]
+    track: Annotated[str | None, Field(description="Absent until its family, which decides it, is known.", examples=["small"])]
     queue: QueueName
     state: EvaluationState
     attempt: Annotated[int, Field(description="Claims so far.", examples=[1])]

@@ -24,7 +24,10 @@ class LedgerLineOut(Wire):
     previous: Annotated[str, Field(description="The entry before's; '' in the first one.", examples=["b7" * 32])]
     kings: Annotated[
         Mapping[str, Entrant],
-        Field(description="Who holds the top of each track after it, where anybody does: hotkey@commit_block.", examples=[{"small": _KING}]),
+        Field(
+            description="Who holds the top of each track after it, where anybody does: hotkey@commit_block.",
+            examples=[{"small": _KING}],
+        ),
     ]
     inputs_hash: Annotated[Hex32, Field(description="SHA-256 of the inputs' JSON, its keys sorted, without spaces.")]
     competition_hash: Annotated[str | None, Field(description="The rules that it was folded under.", examples=["c0" * 32])]
@@ -44,7 +47,10 @@ class LedgerPage(Page[LedgerLineOut]):
 class LedgerEntryOut(LedgerLineOut):
     """One entry: with the round's receipts its inputs give its state."""
 
-    state: Annotated[Mapping[str, Any], Field(description="All that the past says.", examples=[{"round": 1_204, "tracks": [{"track": "small", "king": _KING}]}])]
+    state: Annotated[
+        Mapping[str, Any],
+        Field(description="All that the past says.", examples=[{"round": 1_204, "tracks": [{"track": "small", "king": _KING}]}]),
+    ]
     inputs: Annotated[
         Mapping[str, Any],
         Field(

@@ -85,6 +85,7 @@ class QueueRowOut(Wire):
     repo: str
     revision: str
     round: RoundNumber
+    track: Annotated[str | None, Field(description="Absent until its family, which decides it, is known.", examples=["small"])]
     queue: QueueName
     state: EvaluationState
     attempt: int

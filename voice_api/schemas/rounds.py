@@ -78,6 +78,7 @@ class ResultOut(Wire):
     tag: Annotated[str | None, Field(description="Binds the committed content.", examples=["9b" * 16])]
     repo: Annotated[str | None, Field(examples=["miner/clear-voice"])]
     revision: Annotated[str | None, Field(examples=["2c" * 20])]
+    track: Annotated[str | None, Field(description="Absent until its family, which decides it, is known.", examples=["small"])]
     state: EvaluationState
     submission_state: SubmissionState
     code: Annotated[Code | None, Field(examples=[None])]
@@ -87,7 +88,7 @@ class ResultOut(Wire):
     samples: Annotated[
         tuple[Mapping[str, Any], ...], Field(description="As a receipt lists them.", examples=[[{"score": 713_204}]])
     ]
-    receipt: Annotated[Any, Field(description="As it was hashed and signed.", examples=[{"version": 3, "score": 713_204}])]
+    receipt: Annotated[Any, Field(description="As it was hashed and signed.", examples=[{"version": 4, "score": 713_204}])]
     receipt_hash: Annotated[str | None, Field(examples=["7e" * 32])]
     signature: Annotated[str | None, Field(description="The service key's, hex.", examples=["5c" * 64])]
     certificate: Annotated[Any, Field(description="Why the service key counts.", examples=[{"host": "worker-1"}])]

@@ -26,9 +26,7 @@ _HOST_IS_WELL = "a reference guest on the same host took its usual time"
 Batch = tuple[TimedRequest, ...]
 
 
-def speak(
-    model: LocalModel, asked: Sequence[TimedRequest], tools: Tools, progress: Progress
-) -> Generator[Spoken, None, None]:
+def speak(model: LocalModel, asked: Sequence[TimedRequest], tools: Tools, progress: Progress) -> Generator[Spoken, None, None]:
     """The answer to every request, as it is spoken: in the order of the requests, or by length where batches are of several.
 
     Raises SubmissionFault for a model that does not load or speak as it must, or of which too much is late; InfrastructureFault.

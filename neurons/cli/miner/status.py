@@ -79,7 +79,9 @@ def _plain_data(item: "SubmissionOut", turns: "Turns", events: "Events") -> dict
 
 
 def _table(found: "Sequence[SubmissionOut]", turns: "Turns") -> Table:
-    table = Table("submission", "block", Column("repo@revision", overflow="fold"), "track", "state", "place", "starts in", box=SIMPLE_HEAD)
+    table = Table(
+        "submission", "block", Column("repo@revision", overflow="fold"), "track", "state", "place", "starts in", box=SIMPLE_HEAD
+    )
     table.add_column("score ± se")
     table.add_column("reason and advice", overflow="fold")
     for item in found:

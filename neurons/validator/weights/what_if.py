@@ -36,7 +36,12 @@ def supposed(snapshot: Snapshot, hotkey: Hotkey, score: float, rules: Track) -> 
 def track_of(snapshot: Snapshot, hotkey: Hotkey) -> str | None:
     """The track in which a hotkey's newest submission competes; None where none was judged yet."""
     newest = max(
-        ((record.commit_block, state.track) for state in snapshot.state.tracks for record in state.records if record.hotkey == hotkey),
+        (
+            (record.commit_block, state.track)
+            for state in snapshot.state.tracks
+            for record in state.records
+            if record.hotkey == hotkey
+        ),
         default=None,
     )
     return None if newest is None else newest[1]

@@ -115,8 +115,10 @@ class AnchorRow:
 
 def render(measured: Measured) -> str:
     """The page as Markdown; raises KeyError for a metric that `MEASURES` does not describe."""
-    rules = load().at(RoundNumber(0))
+    competition = load().at(RoundNumber(0))
+    rules = competition.track[0]
     return template(Path(__file__).with_name(TEMPLATE)).render(
+        competition=competition,
         rules=rules,
         identity=Panel.embedded().identity,
         weights={factor.value: weight for factor, weight in rules.factors.items()},

@@ -20,12 +20,13 @@ TEMPLATE = "incentives.md.j2"
 def render(found: Study, others: Rivals, page: Path) -> Mapping[Path, str]:
     """The page at that path and its charts in a folder of its name beside it; `others` is our duel against other rules."""
     folder = page.with_suffix("")
-    rules = load().version[-1]
+    competition = load().version[-1]
     fields = {field.name: field for field in found.fields}
     text = template(Path(__file__).with_name(TEMPLATE)).render(
-        rules=rules,
+        competition=competition,
+        rules=competition.track[0],
         found=found,
-        stale=found.origin.rules_hash != rules_hash(rules),
+        stale=found.origin.rules_hash != rules_hash(competition),
         targets=targets(found),
         worked=worked,
         summary=summary,

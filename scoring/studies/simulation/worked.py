@@ -88,6 +88,16 @@ class ExplainedLine:
     line: UidShare
     words: UidExplanation
 
+    @property
+    def evidence(self) -> str:
+        """The evidence in the track that is played, '' where nothing was scored."""
+        return next((track.evidence for track in self.words.tracks), "")
+
+    @property
+    def lacks(self) -> str:
+        """The reason why it is not paid, '' where it is."""
+        return next((track.lacks for track in self.words.tracks), self.words.reason)
+
 
 def explained(competition: Competition) -> list[ExplainedLine]:
     """One line for each kind of case in a small mixed field after EXPLAINED rounds, the highest share first."""
@@ -107,7 +117,7 @@ def _kind(found: ExplainedLine) -> str:
     place = next((share.place for share in found.line.tracks), None)
     if place is not None:
         return "king" if place == 0 else "former king"
-    return "".join(character for character in found.words.reason if not character.isdigit())[:32]
+    return "".join(character for character in found.lacks if not character.isdigit())[:24]
 
 
 @dataclass(frozen=True, slots=True)
