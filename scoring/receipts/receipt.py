@@ -380,7 +380,7 @@ class _Receipt(StrictModel):
     def _is_whole(self) -> Self:
         """Either a score with all that it stands on, or a rejection with its code; a family has a track and prompts."""
         place = (self.family, self.track, self.prompts_hash)
-        if any(place) and not all(place) or self.code is None and not all(place):
+        if not all(place) and (any(place) or self.code is None):
             raise ValueError("family, track and prompts_hash come together, and a score has them")
         parts = (self.profile, self.profile_hash, self.judges, self.groups, self.samples)
         if self.code is None and not (all(parts) and self.content_hash and self.tensors_hash):

@@ -36,11 +36,7 @@ def prompts(
     from scoring.receipts.receipt import expected_seconds
 
     chosen = _seed(seed)
-<<<<<<< HEAD
     plan = track_of(load(competition or DEFAULT_PATH).version[-1], track).prompts.plan
-=======
-    plan = load(competition or DEFAULT_PATH).version[-1].track[0].prompts.plan
->>>>>>> h/tt1
     if count is not None:
         plan = GroupPlan(single=count, counterfactual=0, voice=0, asks=plan.asks)
     asked = [prompt for group in generate(chosen, plan) for prompt in group.prompts]

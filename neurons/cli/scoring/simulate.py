@@ -126,11 +126,7 @@ def ceiling(rules: Rules = None, track: TrackOption = None, as_json: AsJson = Fa
     """Compute the highest mean score that the rules let anybody reach, and print it beside the one that they state."""
     from scoring.studies.simulation.ceiling import ceiling as computed
 
-<<<<<<< HEAD
     competition = rules_of(rules, track)
-=======
-    competition = rules_of(rules)
->>>>>>> h/tt1
     found = {"computed": computed(competition), "stated": competition.track[0].duel.ceiling}
     if as_json:
         typer.echo(json.dumps(found))

@@ -23,7 +23,7 @@ class StudyOrigin(StrictModel):
 
 
 def rules_hash(competition: Competition) -> str:
-    """SHA-256 (hex) of the rules by which a simulation plays the first track: what is asked of a voice, and who judges it, is none of them."""
+    """SHA-256 (hex) of the rules by which the first track is played: what is asked of a voice, and who judges it, is none of them."""
     rules, track = competition.model_dump(mode="json"), competition.track[0].model_dump(mode="json")
     played = {name: track[name] for name in ("evaluations", "duel", "pay", "throne")}
     shared = {name: rules[name] for name in ("round", "cooldown_blocks")}
