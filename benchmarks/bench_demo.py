@@ -78,18 +78,18 @@ def demo(folder: Path) -> tuple[float, int, int]:
 
 def stages(folder: Path) -> dict[str, float]:
     """Seconds of one evaluation of the clear voice by stage, per second of speech."""
-    competition = load(COMPETITION).at(RoundNumber(0))
+    rules = load(COMPETITION).at(RoundNumber(0)).track[0]
     block_hash = BlockHash("0x" + "5a" * 32)
-    model = LocalModel(models.write_espeak(folder / "clear", "clear"), "espeak")
+    model = LocalModel(models.write_espeak(folder / "clear", "clear"), "espeak", rules)
     tools = open_tools("http://127.0.0.1", folder)
-    groups = competition.groups(block_hash)
+    groups = rules.groups(block_hash)
     marks = [time.monotonic()]
-    requests = requests_of("espeak", groups, block_hash, competition.limits)
-    spoken = list(speak(model, requests, competition, tools, NO_PROGRESS))
+    requests = requests_of("espeak", groups, block_hash, rules.limits)
+    spoken = list(speak(model, requests, tools, NO_PROGRESS))
     marks.append(time.monotonic())
-    panel = tools.panel(competition.profile)
+    panel = tools.panel(rules.profile)
     marks.append(time.monotonic())
-    panel.judge(groups, {item.prompt_id: item for item in spoken}, competition, NO_PROGRESS)
+    panel.judge(groups, {item.prompt_id: item for item in spoken}, rules, NO_PROGRESS)
     marks.append(time.monotonic())
     speech = sum(item.duration for item in spoken)
     names = ("speaking in the sandbox", "building the judges, once a round", "judging")

@@ -144,12 +144,12 @@ def whole(said: SpokenEvaluation) -> list[ScoringRow]:
     panel, baseline = Panel.embedded(), FileByFile()
     ours, theirs = Clock(), Clock()
     first = said.groups[0]
-    panel.judge([first], said.spoken, said.competition, _ignored)
+    panel.judge([first], said.spoken, said.rules, _ignored)
     baseline.group(first, [said.spoken[prompt.id] for prompt in first.prompts])
     step = 8
     for begin in range(0, len(said.groups), step):
         part = said.groups[begin : begin + step]
-        ours(panel.judge, part, said.spoken, said.competition, _ignored)
+        ours(panel.judge, part, said.spoken, said.rules, _ignored)
         for group in part:
             sounds = [said.spoken[prompt.id] for prompt in group.prompts]
             theirs(baseline.group, group, sounds)

@@ -25,9 +25,9 @@ from scoring.ranking import fold
 from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult
 from scoring.ranking.state import State
 from scoring.studies.simulation.world import World
-from scoring.types import Block, Hotkey, Micro, RoundNumber, Uid, entrant, to_micro
+from scoring.types import Block, Hotkey, Micro, RoundNumber, Uid, entrant
 from scoring.weights import plan
-from scoring.weights.plan import Snapshot, WeightPlan
+from scoring.weights.plan import Snapshot, TrackPay, WeightPlan
 
 LEAST_TIMES = 100.0
 MOST_MEGABYTES = 300.0
@@ -69,7 +69,7 @@ def a_round(number: int, submissions: int, groups: int) -> RoundResult:
 
 def with_duels(submissions: int, groups: int, competition: Competition) -> State:
     """A ledger in which a small trial filled the throne, and a round opened duels with the king."""
-    state, trial = State(), competition.throne.trial_rounds
+    state, trial = State(), competition.track[0].throne.trial_rounds
     for number in range(trial + 1):
         state = fold.fold(state, a_round(number, submissions, groups if number == trial else SMALL), competition)
     return state
@@ -84,6 +84,7 @@ def _judged(place: int, scores: dict[str, Micro]) -> Judged:
         commit_block=Block(place),
         tiebreak=tiebreak,
         tensors=None,
+        track="small",
         verdict=LedgerVerdict.SCORED,
         groups=scores,
         speed=100,
@@ -99,8 +100,7 @@ def snapshot(state: State, competition: Competition, judged: Sequence[Judged]) -
         owner=Uid(0),
         uids={item.hotkey: Uid(place) for place, item in enumerate(judged)},
         registered_at={item.hotkey: Block(0) for item in judged},
-        king_share=competition.pay.king,
-        full_credit=to_micro(competition.pay.full_credit),
+        pays=tuple(TrackPay.of(track) for track in competition.track),
         competition_hash=competition.hash,
     )
 
@@ -124,7 +124,7 @@ def measure(submissions: int, groups: int) -> ValidatorTimes:
     """Both, one after the other; memory in a decision of its own, because to measure it takes time."""
     competition = load().version[-1]
     before = with_duels(submissions, groups, competition)
-    last = a_round(competition.throne.trial_rounds + 1, submissions, groups)
+    last = a_round(competition.track[0].throne.trial_rounds + 1, submissions, groups)
     judged = last.judged
 
     def decide() -> WeightPlan:
@@ -141,7 +141,7 @@ def measure(submissions: int, groups: int) -> ValidatorTimes:
     return ValidatorTimes(
         submissions=submissions,
         groups=groups,
-        duels=len(before.duels),
+        duels=sum(len(state.duels) for state in before.tracks),
         loop_seconds=loop,
         decision_seconds=decision,
         decision_megabytes=own,

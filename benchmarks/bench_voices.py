@@ -24,7 +24,7 @@ from rich.table import Table
 
 from benchmarks.voices_child import BLOCK_HASH, prompts_for, rules_for
 from benchmarks.voices_published import PublishedVoice, build
-from scoring.competition import Competition
+from scoring.competition import Track
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
 from workers.evaluation.obtain import LocalModel
@@ -118,7 +118,7 @@ class GivenParts(PartStore):
         super().__init__("", Path())
         self._folder = folder
 
-    def __call__(self, family: str, competition: Competition, on_bytes: OnBytes) -> Path | None:
+    def __call__(self, family: str, rules: Track, on_bytes: OnBytes) -> Path | None:
         """Their folder, whatever is asked for."""
         return self._folder
 
@@ -144,7 +144,7 @@ def whole_round(voice: PublishedVoice, sandbox: Sandbox, usual: timedelta, folde
     )
     sounds = []
     for number in (1, 2):
-        speech = judge_model(LocalModel(voice.folder, voice.family), BLOCK_HASH, rules, tools, NO_PROGRESS)
+        speech = judge_model(LocalModel(voice.folder, voice.family, rules), BLOCK_HASH, tools, NO_PROGRESS)
         sounds.append(_sounds(speech))
         speak, judge, together = speech.speak_seconds, speech.judge_seconds, speech.seconds
         gain, bound = (speak + judge) / together, (speak + judge) / max(speak, judge)

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from neurons.localnet import models
 from prompts.groups import Group
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition
+from scoring.competition import Track
 from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash
 from workers.evaluation.obtain import LocalModel
@@ -58,10 +58,8 @@ def build(recipe: Recipe, folder: Path) -> Path:
     return made
 
 
-def answers(
-    folder: Path, groups: Sequence[Group], block_hash: BlockHash, competition: Competition, tools: Tools
-) -> dict[str, Spoken]:
+def answers(folder: Path, groups: Sequence[Group], block_hash: BlockHash, rules: Track, tools: Tools) -> dict[str, Spoken]:
     """Let the model speak every prompt in the sandbox; returns the audio by prompt id."""
-    requests = requests_of("espeak", groups, block_hash, competition.limits)
-    said = speak(LocalModel(folder, "espeak"), requests, competition, tools, NO_PROGRESS)
+    requests = requests_of("espeak", groups, block_hash, rules.limits)
+    said = speak(LocalModel(folder, "espeak", rules), requests, tools, NO_PROGRESS)
     return {item.prompt_id: item for item in said}

@@ -12,7 +12,7 @@ from prompts.groups import Group
 from scoring.audio.audio import Audio, normalise, resample, to_pcm, trim
 from scoring.audio.clip import RATE
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition, load
+from scoring.competition import Track, load
 from scoring.studies.manipulations.effects import noise
 from scoring.synthesis.espeak_library import EspeakSettings, say
 from scoring.synthesis.load import adapter
@@ -30,9 +30,9 @@ SHORTEST, LONGEST = 2.0, 10.0
 
 @dataclass(frozen=True, slots=True)
 class SpokenEvaluation:
-    """One model's audio in one round of the default competition."""
+    """One model's audio in one round of the default competition's first track."""
 
-    competition: Competition
+    rules: Track
     groups: Sequence[Group]
     spoken: Mapping[str, Spoken]
 
@@ -44,8 +44,8 @@ class SpokenEvaluation:
 
 def evaluation() -> SpokenEvaluation:
     """44 samples by the demo's clear voice, spoken inside this process."""
-    competition = load().at(RoundNumber(0))
-    groups = competition.groups(BLOCK_HASH)
+    rules = load().at(RoundNumber(0)).track[0]
+    groups = rules.groups(BLOCK_HASH)
     with tempfile.TemporaryDirectory(prefix="voice-bench-") as folder:
         voice = adapter("espeak")(models.write_espeak(Path(folder, "clear"), "clear"), None, 1, "float32")
     prompts = [prompt for group in groups for prompt in group.prompts]
@@ -56,7 +56,7 @@ def evaluation() -> SpokenEvaluation:
         p.id: Spoken(prompt_id=p.id, rate=voice.sample_rate, pcm=to_pcm(sound), seconds=0.0)
         for p, sound in zip(prompts, sounds, strict=True)
     }
-    return SpokenEvaluation(competition, groups, spoken)
+    return SpokenEvaluation(rules, groups, spoken)
 
 
 def clips(groups: Sequence[Group], count: int) -> list[Audio]:

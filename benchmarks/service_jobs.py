@@ -99,7 +99,7 @@ async def _open(pool: Pool, number: int, jobs: int) -> None:
         competition_hash=competition.hash,
     )
     entries = [
-        RoundEntry(submission, QueueName.CPU, priority) for priority, submission in enumerate(ids)
+        RoundEntry(submission, None, QueueName.CPU, priority) for priority, submission in enumerate(ids)
     ]  # as the validator has it
     await Rounds(pool).open(round_, entries)
 

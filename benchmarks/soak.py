@@ -49,7 +49,7 @@ def soak(evaluation: SpokenEvaluation, samples: int, progress: Callable[[int, fl
         def look(done: int, _total: int, before: int = turn * count) -> None:
             seen.append((before + done, process.memory_info().rss / MIB))
 
-        panel.judge(evaluation.groups, spoken, evaluation.competition, look)
+        panel.judge(evaluation.groups, spoken, evaluation.rules, look)
         progress(*seen[-1])
     slope, error = _growth(seen[len(seen) // 2 :])
     first = next(mib for done, mib in seen if done >= count)

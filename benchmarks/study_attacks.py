@@ -88,7 +88,7 @@ def main() -> None:
         name: one for name, one in (recordings(asked.people) if asked.people else {}).items() if one[1].seconds >= LEAST_SECONDS
     }
     texts = texts_of(people, asked.clips)
-    groups, rules = plain_groups(texts), competition.load().at(RoundNumber(0))
+    groups, rules = plain_groups(texts), competition.load().at(RoundNumber(0)).track[0]
     panel = Panel.embedded()
     chosen = tuple(voice for voice in VOICES if voice.name in asked.voices)
     missing = (*absent(chosen), *(() if people else (f"{PERSON} is absent: it needs --people DIR",)))

@@ -30,7 +30,7 @@ from scoring.audio.audio import Audio, to_pcm
 from scoring.audio.clip import Clip
 from scoring.audio.pitch import quantiles
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition, load
+from scoring.competition import Track, load
 from scoring.judges.delivery import NORMAL_RANGE, height, pitch_of_all, semitones
 from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
@@ -76,7 +76,7 @@ class Row:
 
 def weights() -> dict[Factor, float]:
     """The packaged competition's, with delivery."""
-    factors = load().at(RoundNumber(0)).factors
+    factors = load().at(RoundNumber(0)).track[0].factors
     return {factor: weight * (1.0 - DELIVERY) for factor, weight in factors.items()} | {Factor.DELIVERY: DELIVERY}
 
 
@@ -136,7 +136,7 @@ def _aim(attribute: Attribute, level: int) -> float:
     return middle + SHY * (ordinary - middle)
 
 
-def measure(name: str, lines: Sequence[Line], rules: Competition) -> Row:
+def measure(name: str, lines: Sequence[Line], rules: Track) -> Row:
     """Judge the voice's lines as they are and as an obedient voice would say them."""
     register = _register(lines)
     groups = asked([line.text for line in lines], register)
@@ -169,7 +169,7 @@ def _register(lines: Sequence[Line]) -> Register:
     return min(MIDDLE_HZ, key=lambda register: abs(height(middle, register)))
 
 
-def _judged(panel: Panel, groups: Sequence[Group], sounds: Sequence[Audio], rules: Competition) -> EvaluationReport:
+def _judged(panel: Panel, groups: Sequence[Group], sounds: Sequence[Audio], rules: Track) -> EvaluationReport:
     spoken = {
         group.prompts[0].id: Spoken(prompt_id=group.prompts[0].id, rate=sound.rate, pcm=to_pcm(sound), seconds=0.0)
         for group, sound in zip(groups, sounds, strict=True)
@@ -212,7 +212,7 @@ def main() -> None:
     parser.add_argument("--voices", nargs="*", help="of those that are there")
     options = parser.parse_args()
     torch.set_num_threads(1)  # as a worker does
-    rules, console = load().at(RoundNumber(0)), Console()
+    rules, console = load().at(RoundNumber(0)).track[0], Console()
     chosen = [voice for voice in VOICES if options.voices is None or voice.name in options.voices]
     for line in absent(chosen):
         console.print(line)

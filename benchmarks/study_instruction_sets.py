@@ -57,7 +57,7 @@ def judge(clips: int) -> dict[str, dict[str, float]]:
 
     torch.set_num_threads(1)
     groups = groups_of(TEXTS[:clips])
-    panel, rules = Panel.embedded(), competition.load().at(RoundNumber(0))
+    panel, rules = Panel.embedded(), competition.load().at(RoundNumber(0)).track[0]
     found: dict[str, dict[str, float]] = {}
     for voice in KNOWN:
         if voice.name in VOICES:

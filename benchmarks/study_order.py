@@ -22,7 +22,7 @@ from prompts.groups import Group, GroupPlan
 from scoring import competition
 from scoring.audio.audio import Audio
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition
+from scoring.competition import Track
 from scoring.judges.panel import Panel
 from scoring.studies.evidence.agreement import kendall, spearman
 from scoring.studies.evidence.discrimination import score
@@ -68,7 +68,7 @@ def conditions(voice: StudyVoice, groups: Sequence[Group]) -> Mapping[str, dict[
     return {name: spoken(groups, sounds[name]) for name in ORDER}
 
 
-def study(sets: int, rules: Competition, progress: Progress) -> OrderStudy:
+def study(sets: int, rules: Track, progress: Progress) -> OrderStudy:
     """Every voice on every prompt set."""
     voices = [voice for voice in present(VOICES) if voice.name in SPEAKERS]
     task, rows = progress.add_task("judging", total=sets * len(voices) * len(ORDER)), []
@@ -99,7 +99,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)  # as a worker does
     with Progress(console=Console(stderr=True)) as progress:
-        document = study(asked.sets, competition.load().at(RoundNumber(0)), progress)
+        document = study(asked.sets, competition.load().at(RoundNumber(0)).track[0], progress)
     if asked.out is not None:
         write(document, asked.out)
     if asked.json:

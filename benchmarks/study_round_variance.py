@@ -23,7 +23,7 @@ from benchmarks.voices import VOICES
 from prompts.generate import generate
 from prompts.groups import GroupPlan
 from scoring import competition
-from scoring.competition import Competition
+from scoring.competition import Track
 from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
 from scoring.studies.evidence.measured import PairShare, RoundVarianceStudy, write
@@ -38,7 +38,7 @@ Scores = Mapping[str, Sequence[float]]
 """Each model's group scores of one round, in the groups' order."""
 
 
-def one_round(number: int, panel: Panel, rules: Competition, progress: Progress) -> Scores:
+def one_round(number: int, panel: Panel, rules: Track, progress: Progress) -> Scores:
     """Every voice in one round."""
     groups = generate(hashlib.sha256(f"round {number}".encode()).digest(), PLAN)
     texts = [prompt.text for group in groups for prompt in group.prompts]
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     torch.set_num_threads(1)  # as a worker does
-    rules = competition.load().at(RoundNumber(0))
+    rules = competition.load().at(RoundNumber(0)).track[0]
     panel = Panel.embedded()
     with Progress(console=Console(stderr=True)) as progress:
         rounds = [one_round(number, panel, rules, progress) for number in range(asked.rounds)]

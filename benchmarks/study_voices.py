@@ -98,7 +98,7 @@ def study(people: Path | None, half: str, most: int, chosen: Sequence[StudyVoice
     given = recordings(people) if people else {}
     texts = [text for text, _ in given.values()][HALVES[half]] if given else _prompts()[HALVES[half]]
     groups = groups_of(texts[:most])
-    rules = competition.load().at(RoundNumber(0))
+    rules = competition.load().at(RoundNumber(0)).track[0]
     panel = Panel.embedded()
     found: dict[str, JudgedVoice] = {}
     with Progress(console=Console(stderr=True)) as progress:
@@ -123,7 +123,7 @@ def study(people: Path | None, half: str, most: int, chosen: Sequence[StudyVoice
 
 
 def _prompts() -> list[str]:
-    plan = competition.load().at(RoundNumber(0)).round.plan
+    plan = competition.load().at(RoundNumber(0)).track[0].prompts.plan
     return [prompt.text for group in generate(SEED, plan) for prompt in group.prompts]
 
 

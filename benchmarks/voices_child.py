@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scoring.competition import Competition, load
+from scoring.competition import Track, load
 from scoring.synthesis.load import adapter
 from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Synthesiser, Waveform
 from scoring.types import BlockHash, RoundNumber
@@ -16,9 +16,9 @@ from workers.evaluation.requests import requests_of
 BLOCK_HASH = BlockHash("0x" + "5a" * 32)
 
 
-def rules_for(family: str) -> Competition:
-    """The packaged competition, admitting this family alone; its parts are given by hand."""
-    return load().at(RoundNumber(0)).model_copy(update={"families": (family,)})
+def rules_for(family: str) -> Track:
+    """The packaged competition's first track, admitting this family alone; its parts are given by hand."""
+    return load().at(RoundNumber(0)).track[0].model_copy(update={"families": (family,)})
 
 
 def prompts_for(family: str, count: int) -> list[Request]:

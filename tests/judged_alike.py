@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 
 from prompts.groups import Group, GroupKind
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition
+from scoring.competition import Track
 from scoring.report import EvaluationReport, Factor
 from scoring.scores import aggregate
 from scoring.scores.aggregate import METRICS, JudgedSample, ProfileIdentity, ScoreRules, report
 
 
 def judged_alike(
-    competition: Competition,
+    rules: Track,
     groups: Sequence[Group],
     share: float | Mapping[str, float],
     spoken: Mapping[str, Spoken] | None = None,
@@ -21,7 +21,7 @@ def judged_alike(
 
     A mapping gives each group, by its id, a share of its own.
     """
-    scale = aggregate.load_anchors(competition.profile)
+    scale = aggregate.load_anchors(rules.profile)
     outcomes: dict[str, JudgedSample] = {}
     for group in groups:
         way = share if isinstance(share, float) else share[group.id]
@@ -31,8 +31,8 @@ def judged_alike(
                 if factor is not Factor.CONSISTENCY or group.kind is GroupKind.VOICE:
                     found |= {name: at.bad + way * (at.human - at.bad) for name, at in points.metrics.items()}
             outcomes[prompt.id] = _judged(found, spoken[prompt.id] if spoken is not None else None)
-    who = ProfileIdentity.of(competition.profile.value, {"scripted": "1"}, scale)
-    return report(who, groups, outcomes, ScoreRules(scale, competition.factors))
+    who = ProfileIdentity.of(rules.profile.value, {"scripted": "1"}, scale)
+    return report(who, groups, outcomes, ScoreRules(scale, rules.factors))
 
 
 def _judged(found: Mapping[str, float], said: Spoken | None) -> JudgedSample:

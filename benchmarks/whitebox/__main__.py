@@ -76,7 +76,7 @@ class Study:
             sounds = [sound for _, sound in given.values()]
             own = (sounds[HALVES["tune"]][: size.learnt], sounds[HALVES["report"]][: size.judged])
             self._victims.append(_victim("person", Kind.PERSON, *own))
-        rules = competition.load().at(RoundNumber(0))
+        rules = competition.load().at(RoundNumber(0)).track[0]
         self._court = Court(texts=self._second, panel=Panel.embedded(), rules=rules)
         self._ears = Ears(load_anchors().factors[Factor.NATURALNESS], WINDOW)
         self._size, self._effort, self._advance = size, Effort(size.steps, RATE_OF_LEARNING), advance
@@ -138,7 +138,7 @@ def _victim(name: str, kind: Kind, learnt: Sequence[Audio], judged: Sequence[Aud
 
 
 def _prompts() -> list[str]:
-    plan = competition.load().at(RoundNumber(0)).round.plan
+    plan = competition.load().at(RoundNumber(0)).track[0].prompts.plan
     texts = [prompt.text for group in generate(SEED, plan) for prompt in group.prompts]
     return [text for text in texts if len(text) <= LONGEST]
 

@@ -16,7 +16,7 @@ from benchmarks.whitebox.ears import Ears
 from benchmarks.whitebox.learning import Effort, best, learn
 from scoring.audio.audio import Audio, resample
 from scoring.audio.clip import RATE
-from scoring.competition import Competition
+from scoring.competition import Track
 from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
 from scoring.report import Factor
@@ -55,7 +55,7 @@ class Court:
 
     texts: Sequence[str]
     panel: Panel
-    rules: Competition
+    rules: Track
 
     def scores(self, waves: Sequence[torch.Tensor]) -> Standing:
         """The combined score of the waves as 16-bit sound, and their mean naturalness."""

@@ -141,7 +141,8 @@ def _of_rank(old: SubmissionView | None, now: SubmissionView) -> Iterator[Messag
         )
         return
     behind = "" if now.rank.leads is None else f", {now.rank.leads / MICRO:+.4f} against the king's last score"
-    text = f"It ranks {now.rank.place} in the track {now.rank.track}{behind}. One score crowns nobody: a duel on the same prompts, round after round, does."
+    where = f"in the track {now.rank.track}{behind}"
+    text = f"It ranks {now.rank.place} {where}. One score crowns nobody: a duel on the same prompts, round after round, does."
     yield Message(MessageKind.SUBMISSION, text, facts)
 
 

@@ -1,6 +1,7 @@
 """Everything that runs in a soak: PostgreSQL, Redis, API, model queue, a judge, and validators, each a real process on one chain."""
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -39,6 +40,19 @@ _CHANGES = {
     "cooldown_blocks": 2 * ROUND_BLOCKS,
 }
 """What is quicker than in the demo's competition."""
+_TRACK = "[[version.track]]"
+_SMALL = {"share": 0.6, "families": ["vits"]}
+_DESCRIBED = {
+    "name": "described",
+    "share": 0.4,
+    "families": ["espeak"],
+    "asks": ["rate", "pitch"],
+    "counterfactual": 1,
+    "single": 6,
+    "intelligibility": 0.3,
+    "delivery": 0.1,
+}
+"""How the two tracks differ from the demo's one: the second asks its voices to follow descriptions."""
 _CHAIN_SECONDS = 1.5
 _PAUSE_SECONDS = 0.25
 
@@ -119,13 +133,19 @@ def running(folder: Path, size: Size) -> Iterator[Arena]:
         postgres.stop()
 
 
+def _changed(text: str, changes: Mapping[str, object]) -> str:
+    """A competition's file, or a track of it, with other values in lines that it has."""
+    for name, value in changes.items():
+        text, found = re.subn(rf"(?m)^{name} = .*$", f"{name} = {json.dumps(value)}", text)
+        assert found == 1, f"the demo's competition has no {name}"
+    return text
+
+
 def _settle(arena: Arena) -> None:
     """The chain, full, with different stakes; the competition."""
-    text = COMPETITION.read_text(encoding="utf-8")
-    for name, value in _CHANGES.items():
-        text, found = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", text)
-        assert found == 1, f"the demo's competition has no {name}"
-    arena.competition.write_text(text, encoding="utf-8")
+    shared, _, track = _changed(COMPETITION.read_text(encoding="utf-8"), _CHANGES).partition(_TRACK)
+    tracks = [_TRACK + _changed(track, own) for own in (_SMALL, _DESCRIBED)]
+    arena.competition.write_text("\n".join([shared, *tracks]), encoding="utf-8")
     owner = arena.wallet("owner")
     operations.create(
         arena.devchain,

@@ -19,6 +19,12 @@ def repository(miner: int, version: int) -> str:
     return f"soak-{miner}/voice-v{version}"
 
 
+def family(repo: str) -> str:
+    """Its family: every third miner's voices follow descriptions."""
+    miner = int(repo.removeprefix("soak-").partition("/")[0])
+    return "espeak" if miner % 3 == 0 else "vits"
+
+
 def revision(repo: str) -> str:
     """Its revision: 40 hex digits."""
     return hashlib.sha256(repo.encode()).hexdigest()[:40]

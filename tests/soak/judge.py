@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr
 
 from scoring.competition import Schedule, load
 from scoring.receipts import receipt
-from scoring.receipts.receipt import Circumstances, Finding, prompts_hash
+from scoring.receipts.receipt import Circumstances, Finding, Placement
 from scoring.types import TensorsHash
 from tests.judged_alike import judged_alike
 from tests.soak import field
@@ -37,12 +37,14 @@ class JudgeSettings(ProcessSettings):
 def judged(claim: Claim, schedule: Schedule, signer: CertifiedKey) -> Verdict:
     """The verdict about one evaluation, with its receipt."""
     rules = schedule.at(claim.round)
-    asked = rules.groups(claim.block_hash)
-    report = judged_alike(rules, asked, field.scores(claim.repo, claim.round, asked))
+    family = field.family(claim.repo)
+    track = rules.track_of(family)
+    asked = track.groups(claim.block_hash)
+    report = judged_alike(track, asked, field.scores(claim.repo, claim.round, asked))
     content = field.content(claim.repo)
     document = receipt.build(
         claim,
-        prompts_hash(asked),
+        Placement.of(family, track, claim.block_hash),
         Finding(content_hash=content, tensors_hash=TensorsHash(content[::-1]), code=None, reason=None, report=report),
         Circumstances("x86_64 Linux", datetime.now(UTC), {}),
     )
@@ -56,6 +58,8 @@ def judged(claim: Claim, schedule: Schedule, signer: CertifiedKey) -> Verdict:
         content_hash=content,
         tensors_hash=TensorsHash(content[::-1]),
         report=report,
+        family=family,
+        track=track.name,
     )
 
 

@@ -28,6 +28,7 @@ from tests.soak.miners import Miners
 from tests.soak.seasons import Seasons
 from tests.soak.storm import storm
 from voice_api.db.database import Pool, open_pool
+from voice_api.db.ledger import LedgerEntry
 
 _LOOK_SECONDS = 0.5
 _SETTLE_SECONDS = 40.0
@@ -200,14 +201,19 @@ async def _judge(
         "all ledgers end on the same king and hash": agreed,
         "all ledgers are the same, round by round": checks.differences(ledgers),
         "memory is flat": [f"{name}: {seen.growth:+.1f} MiB" for name, seen in steady.items() if seen.growth > GROWTH_MIB],
-        "somebody holds the top": [] if ledgers[arena.validators[0]][-1].king else ["nobody does"],
+        "somebody holds the top of each track": sorted({"small", "described"} - set(ledgers[arena.validators[0]][-1].kings)),
     }
-    kings = [str(entry.king) for entry in ledgers[arena.validators[0]]]
-    reigns = [king for number, king in enumerate(kings) if number == 0 or king != kings[number - 1]]
+    reigns = [reign for track in ("small", "described") for reign in _reigns(track, ledgers[arena.validators[0]])]
     counts["rounds"] = rounds
     counts |= Counter({f"vectors, {name}": number for name, number in numbers.items()})
     counts |= _logged(arena)
     return Outcome(seconds=0.0, checks=found, counts=dict(sorted(counts.items())), kings=reigns, memory=memory)
+
+
+def _reigns(track: str, ledger: Sequence[LedgerEntry]) -> list[str]:
+    """Who held the top of a track, one after the other."""
+    kings = [entry.kings.get(track) for entry in ledger]
+    return [f"{track}: {king}" for number, king in enumerate(kings) if number == 0 or king != kings[number - 1]]
 
 
 async def _vectors(pool: Pool, arena: Arena, counts: Counter[str]) -> tuple[dict[str, int], list[str], list[str]]:

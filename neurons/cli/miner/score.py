@@ -262,7 +262,7 @@ def _show(found: ScoredModel) -> None:
         console.print(f"[bold]{sample.prompt_id}[/] {sample.score / MICRO:.4f}  {asked[sample.prompt_id].text}")
         for reason in found.reasons[sample.prompt_id]:
             console.print(Text(f"  {reason}"))
-    where = "" if found.seed.number is None else f"round {found.seed.number}, "
+    where = f"track {found.track.name}, " + ("" if found.seed.number is None else f"round {found.seed.number}, ")
     console.print(
-        f"track {found.track.name}: score [bold]{report.score / MICRO:.4f}[/] ± {report.stderr / MICRO:.4f}, {where}block hash {found.seed.block_hash}"
+        f"score [bold]{report.score / MICRO:.4f}[/] ± {report.stderr / MICRO:.4f}, {where}block hash {found.seed.block_hash}"
     )

@@ -132,7 +132,8 @@ def ceiling(rules: Rules = None, track: TrackOption = None, as_json: AsJson = Fa
         typer.echo(json.dumps(found))
     else:
         typer.echo(
-            f"A voice without a fault that does what is asked scores {found['computed']:.4f}; track {competition.track[0].name} states {found['stated']:g}."
+            f"A voice without a fault that does what is asked scores {found['computed']:.4f}; "
+            f"the track {competition.track[0].name} states {found['stated']:g}."
         )
 
 
