@@ -53,7 +53,8 @@ class CertifierSettings(ChainSettings):
 class ValidatorSettings(CertifierSettings):
     """The validator; `trust` names whose certificates count (none: its own).
 
-    `follow` is the API of a validator whose evidence it folds instead of its own, of which it judges the share `audit_rate` again.
+    `follow` is the API of a validator whose evidence it folds instead of its own, of which it judges the share `audit_rate` again. With
+    `tracks`, the names of those that its own workers judge, it follows in the other tracks only.
     """
 
     trust: Annotated[frozenset[HotkeyAddress], NoDecode, BeforeValidator(split)] = Field(
@@ -66,6 +67,9 @@ class ValidatorSettings(CertifierSettings):
     """Between two ticks."""
     version_key: int = Field(default=0, ge=0, validation_alias="VOICE_VERSION_KEY")
     follow: str = Field(default="", validation_alias="VOICE_FOLLOW_URL")
+    tracks: Annotated[frozenset[str], NoDecode, BeforeValidator(split)] = Field(
+        default=frozenset(), validation_alias="VOICE_TRACKS"
+    )
     audit_rate: float = Field(default=0.05, ge=0.0, le=1.0, validation_alias="VOICE_AUDIT_RATE")
     weights_deadline: Seconds = Field(default=timedelta(minutes=5), validation_alias="VOICE_WEIGHTS_SECONDS")
     """The longest time of one attempt to set weights, its reads included."""

@@ -126,14 +126,23 @@ def validator_run(
         str | None,
         typer.Option("--follow", help="The API of another validator: fold its evidence instead of opening own rounds."),
     ] = None,
+    tracks: Annotated[
+        str | None,
+        typer.Option(
+            "--tracks", metavar="NAME,…", help="The tracks that own workers judge (default: all); the others are followed."
+        ),
+    ] = None,
 ) -> None:
-    """Open rounds, fold them into the ledger, and set weights; or follow another validator's rounds."""
+    """Open rounds, fold them into the ledger, and set weights; or follow another validator's rounds, in all tracks or in some."""
     from neurons.validator import daemon as process
+    from neurons.validator.follow.tracks import check
     from neurons.validator.weights.setter import Terms
     from voice_api.runtime.process_metrics import Ticks
 
-    settings = options.settings(ValidatorSettings, competition=competition, follow=follow)
+    settings = options.settings(ValidatorSettings, competition=competition, follow=follow, tracks=tracks)
     schedule = load(settings.competition)
+    if settings.tracks:
+        check(settings.tracks, schedule.version[-1], settings.follow)
     keys = keys_of(settings)
     signer = process.ValidatorIdentity(keys, settings.revocations, settings.trust)
     terms = Terms.of(settings, keys, schedule)

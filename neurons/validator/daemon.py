@@ -1,7 +1,7 @@
 """The validator's rounds: opens, closes and folds them. It reads everything, decides purely, and writes once a tick."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import assert_never
@@ -9,16 +9,19 @@ from typing import assert_never
 import bittensor as bt
 import structlog
 
+from neurons.api_client.client import ApiUnavailable
 from neurons.chain.adapter import Chain
 from neurons.chain.types import ChainUnavailable
 from neurons.shutdown import Shutdown, together
 from neurons.validator import decide
 from neurons.validator.decide import CloseRound, FoldRound, OpenRound, View, Wait
+from neurons.validator.follow.tracks import FollowedTracks
 from neurons.validator.ledger import log_entry
 from neurons.validator.weights.decision import rounds_left_or_raise
 from neurons.validator.weights.setter import Opening, Terms, WeightSetter
 from scoring.competition import Schedule
 from scoring.errors import PlatformError
+from scoring.ranking.state import State
 from scoring.receipts.certificate import Trust
 from scoring.types import Hotkey, RoundNumber
 from voice_api.db.database import Pool, connect
@@ -74,9 +77,16 @@ class ValidatorIdentity:
             return None
 
 
-async def tick(chain: Chain, store: Store, signer: ValidatorIdentity, schedule: Schedule) -> bool:
-    """Read everything, decide purely, write once; True if something was done. Raises PlatformError once the rules have ended."""
+async def tick(
+    chain: Chain, store: Store, signer: ValidatorIdentity, schedule: Schedule, followed: FollowedTracks | None = None
+) -> bool:
+    """Read everything, decide purely, write once; True if something was done. Raises PlatformError once the rules have ended.
+
+    `followed` has the evidence of the tracks that are not judged here.
+    """
     view = await read_view(chain, store, signer.hotkey, signer.trust())
+    if followed is not None:
+        view = await _beside(followed, view, schedule)
     left = rounds_left_or_raise(schedule, RoundNumber(view.metagraph.block // schedule.round_blocks))
     action = decide.decide(view, schedule)
     match action:
@@ -86,6 +96,9 @@ async def tick(chain: Chain, store: Store, signer: ValidatorIdentity, schedule: 
             if await store.rounds.close(number, eligibility):
                 log.info("round closed", round=number, gone=dict(eligibility.gone))
         case FoldRound(entry):
+            if followed is not None and view.evidence is not None and view.evidence.eligibility is not None:
+                seed = await chain.block_hash(view.evidence.eligibility.block)
+                await followed.draw(signer.hotkey, seed, entry, view.evidence)
             return await _fold(store, entry)
         case OpenRound():
             await _open(chain, store, action)
@@ -94,6 +107,16 @@ async def tick(chain: Chain, store: Store, signer: ValidatorIdentity, schedule: 
         case unreachable:
             assert_never(unreachable)
     return True
+
+
+async def _beside(followed: FollowedTracks, view: View, schedule: Schedule) -> View:
+    """The view with what is followed: their evidence beside the own, and no trust in workers of theirs that were found out."""
+    if view.evidence is None or view.trust is None:
+        return replace(view, tracks=followed.own)
+    number = view.evidence.round.round
+    rules, state = schedule.at(number), State() if view.head is None else view.head.state
+    evidence = await followed.added(view.evidence, state, view.metagraph.block, rules)
+    return replace(view, tracks=followed.own, evidence=evidence, trust=await followed.trust(view.trust, rules, number))
 
 
 async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | None) -> View:
@@ -158,6 +181,7 @@ async def run(
     stop: Shutdown,
     ticks: Ticks | None = None,
     done: Callable[[], None] = lambda: None,
+    followed: FollowedTracks | None = None,
 ) -> None:
     """Tick until asked to stop; `ticks` counts them, `done` is called after each that did something.
 
@@ -168,8 +192,8 @@ async def run(
         busy = False
         try:
             with counted.measured():
-                busy = await tick(chain, store, signer, schedule)
-        except (ChainUnavailable, DatabaseUnavailable) as outage:
+                busy = await tick(chain, store, signer, schedule, followed)
+        except (ApiUnavailable, ChainUnavailable, DatabaseUnavailable) as outage:
             log.warning("tick skipped", code=outage.code, detail=outage.detail)
         if busy:
             done()

@@ -28,11 +28,13 @@ class View:
     unfolded: Round | None
     """The oldest round that is not in the ledger."""
     evidence: RoundEvidence | None
-    """All that was judged in that round, once it is closed."""
+    """All that was judged in that round, once it is closed, and what is followed of it is at hand."""
     statuses: Sequence[SubmissionStatus]
     """Of all submissions that the ledger knows, and that a round which is to be closed asked for; only then, or while no round waits."""
     head: LedgerEntry | None
     candidates: Sequence[Candidate]
+    tracks: frozenset[str] = frozenset()
+    """The tracks that are judged here; none named: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +191,16 @@ def _round_view(view: View, competition: Competition, number: RoundNumber) -> Ro
         for c, neuron in eligible(view.candidates, view.metagraph, number, _state(view.head), competition)
     ]
     latest = None if view.latest is None else view.latest.round
+    names = frozenset(track.name for track in competition.track)
+    here = names & view.tracks if view.tracks else names
     return RoundView(
         finalized=view.metagraph.block,
         last_opened=latest,
         any_open=view.unfolded is not None,
         state=_state(view.head),
         candidates=candidates,
-        tracks=frozenset(track.name for track in competition.track),
-        expelled=any(_is_expelled(status) and _has_record(_state(view.head), status) for status in view.statuses),
+        tracks=here,
+        may_be_empty=here < names or any(_is_expelled(s) and _has_record(_state(view.head), s) for s in view.statuses),
     )
 
 

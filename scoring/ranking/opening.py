@@ -55,15 +55,13 @@ class RoundView:
     candidates: Sequence[RoundCandidate]
     tracks: frozenset[str]
     """The tracks that this validator judges."""
-    expelled: bool = False
-    """Whether the ledger has a record of a submission that was banned or set aside."""
+    may_be_empty: bool = False
+    """Whether a round is opened though nobody is to be judged here: for the ledger to drop whom an operator banned or set aside, or to
+    take over what others judged."""
 
 
 def open_round(view: RoundView, competition: Competition) -> RoundOpening | None:
     """The round that begins now, or None while one is open, none is due, or nobody is to be judged.
-
-    Where nobody is left to be judged, a round that asks for nobody lets the ledger drop whom an operator banned or set aside: else
-    their last weights would be sent on.
 
     First the king, then those on trial for an empty throne, and both sides of a lead that is measured; then newcomers and open duels,
     first those whose immunity ends soonest, then the others, by how long ago they were asked for; then, by that alone, scored
@@ -81,7 +79,7 @@ def open_round(view: RoundView, competition: Competition) -> RoundOpening | None
         return None
     eligible = [candidate for candidate in view.candidates if candidate.commit_block < start]
     entries = _entries(eligible, view, competition)
-    if not entries and not view.expelled:
+    if not entries and not view.may_be_empty:
         return None
     return RoundOpening(number, start, Block(start + competition.round.deadline_blocks), entries)
 
@@ -89,7 +87,8 @@ def open_round(view: RoundView, competition: Competition) -> RoundOpening | None
 def _entries(eligible: Sequence[RoundCandidate], view: RoundView, competition: Competition) -> tuple[RoundEntry, ...]:
     """Whom the round asks for: track by track in turn, the first of each, then the second."""
     families = {family: track.name for track in competition.track for family in track.families}
-    tracks = {candidate.entrant: families.get(candidate.family or "") for candidate in eligible}
+    known = {name: state.track for state in view.state.tracks for name in state.known}
+    tracks = {c.entrant: families.get(c.family or "") or known.get(c.entrant) for c in eligible}
     asked = [
         _asked([c for c in eligible if tracks[c.entrant] in (track.name, None)], view, track)
         for track in competition.track

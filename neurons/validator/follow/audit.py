@@ -6,7 +6,7 @@ import json
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,7 @@ from neurons.api_client.client import VoiceApi
 from scoring import strict_json
 from scoring.competition import AuditRules
 from scoring.errors import Code, PlatformError
-from scoring.receipts.certificate import Certificate
+from scoring.receipts.certificate import Certificate, Trust
 from scoring.receipts.drift import Deviation, accused_at
 from scoring.receipts.receipt import MAX_BYTES
 from scoring.receipts.store import StoreLayout
@@ -115,6 +115,15 @@ async def distrusted(audits: Audits, rules: AuditRules) -> Mapping[str, RoundNum
     """Service keys that count no more, each with the first round in which that holds: one receipt was false, or all drift."""
     false, drift = await audits.distrusted(), drifting(await audits.deviations(), rules)
     return {key: min(found[key] for found in (false, drift) if key in found) for key in {*false, *drift}}
+
+
+async def believed(trusted: Trust, audits: Audits, rules: AuditRules, number: RoundNumber) -> Trust:
+    """The trust without workers that were found out in this round or before.
+
+    Rounds before the audited one are folded again as they were: what a worker signed then was not judged again.
+    """
+    liars = frozenset(service for service, since in (await distrusted(audits, rules)).items() if since <= number)
+    return replace(trusted, revoked=trusted.revoked | liars)
 
 
 async def audit_next(audits: Audits, api: VoiceApi, verify: Verify, rules: AuditRules) -> Drawn | None:

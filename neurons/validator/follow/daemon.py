@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -13,11 +14,13 @@ from neurons.api_client.client import ApiUnavailable, VoiceApi
 from neurons.chain.types import ChainUnavailable
 from neurons.settings import ValidatorSettings
 from neurons.shutdown import Shutdown, together, unless_stopped
+from neurons.validator import daemon as process
 from neurons.validator.daemon import ValidatorIdentity
 from neurons.validator.evidence import RemoteEvidence
 from neurons.validator.follow.audit import Verify, audit_next, by_command
 from neurons.validator.follow.follower import Follower
 from neurons.validator.follow.ledger_source import RemoteLedger
+from neurons.validator.follow.tracks import FollowedTracks
 from neurons.validator.weights.setter import Opening, Terms, WeightSetter
 from scoring.competition import AuditRules
 from scoring.errors import Code, PlatformError
@@ -42,6 +45,8 @@ class Followed:
     """The file of the rules that both are to have."""
     rate: float
     """The share of its evaluations that is judged again."""
+    tracks: frozenset[str]
+    """The tracks that are judged here, and not followed; none: all are followed."""
 
     @classmethod
     def of(cls, settings: ValidatorSettings) -> Self:
@@ -49,7 +54,7 @@ class Followed:
         if not settings.trust:
             advice = "VOICE_TRUST names nobody: name the hotkeys whose certificates count, the followed validator's among them"
             raise PlatformError(Code.SETTING_INVALID, advice)
-        return cls(settings.follow, settings.competition, settings.audit_rate)
+        return cls(settings.follow, settings.competition, settings.audit_rate, settings.tracks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +75,35 @@ class Gauges:
 async def serve(
     url: str, *, opening: Opening, signer: ValidatorIdentity, terms: Terms, followed: Followed, stop: Shutdown, ticks: Ticks
 ) -> None:
-    """Fold, set weights, and judge again, on a database's URL, until asked to stop."""
+    """Fold, set weights, and judge again, on a database's URL, until asked to stop; beside that judge the tracks that are not followed."""
     database = await connect(url, lazy=True)
     gauges, me = Gauges.beside(ticks), signer.hotkey
     try:
         ledger, audits = Ledger(database, me), Audits(database, me)
         async with opening(0) as chain, VoiceApi(followed.url) as api:
             evidence = RemoteEvidence(api)
-            theirs = RemoteLedger(followed.url, api, evidence)
-            follower = Follower(
-                chain=chain, evidence=evidence, theirs=theirs, own=ledger, audits=audits, signer=signer, rate=followed.rate
-            )
-            weights = WeightSetter(
-                opening, ledger, Weights(database, me), Submissions(database), terms, behind=lambda: follower.behind
-            )
-            folding = _fold(follower, terms, stop=stop, ticks=ticks, gauges=gauges, folded=weights.wake)
+            setter = partial(WeightSetter, opening, ledger, Weights(database, me), Submissions(database), terms)
+            if followed.tracks:
+                weights = setter()
+                beside = FollowedTracks(theirs=evidence, own=followed.tracks, audits=audits, rate=followed.rate)
+                folding = process.run(
+                    chain,
+                    process.Store.over(database, me),
+                    signer,
+                    terms.schedule,
+                    pause=terms.pause,
+                    stop=stop,
+                    ticks=ticks,
+                    done=weights.wake,
+                    followed=beside,
+                )
+            else:
+                theirs = RemoteLedger(followed.url, api, evidence)
+                follower = Follower(
+                    chain=chain, evidence=evidence, theirs=theirs, own=ledger, audits=audits, signer=signer, rate=followed.rate
+                )
+                weights = setter(behind=lambda: follower.behind)
+                folding = _fold(follower, terms, stop=stop, ticks=ticks, gauges=gauges, folded=weights.wake)
             rules = terms.schedule.version[-1].audits
             auditing = _audit(audits, api, by_command(followed.competition), rules, pause=terms.pause, stop=stop, gauges=gauges)
             await together(folding, weights.run(stop), unless_stopped(stop, auditing))

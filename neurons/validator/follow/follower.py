@@ -8,7 +8,7 @@ from neurons.api_client.client import ApiUnavailable
 from neurons.chain.adapter import Chain
 from neurons.validator.daemon import ValidatorIdentity
 from neurons.validator.evidence import Evidence
-from neurons.validator.follow.audit import distrusted, draw
+from neurons.validator.follow.audit import believed, draw
 from neurons.validator.follow.diff import diff
 from neurons.validator.follow.ledger_source import LedgerSource, OwnLedger
 from neurons.validator.ledger import fold_round, log_entry
@@ -71,18 +71,13 @@ class Follower:
         return True
 
     async def _folded(self, head: LedgerEntry | None, found: RoundEvidence, schedule: Schedule, trusted: Trust) -> LedgerEntry:
-        """Fold by the own chain's hash of the round's first block, and without workers that were found out in it or before.
-
-        Rounds before the audited one are folded again as they were: what a worker signed then was not judged again.
-        """
-        found_out = await distrusted(self._audits, schedule.at(found.round.round).audits)
-        liars = frozenset(service for service, since in found_out.items() if since <= found.round.round)
-        believed = replace(trusted, revoked=trusted.revoked | liars)
+        """Fold by the own chain's hash of the round's first block, and without workers that were found out in it or before."""
+        trust = await believed(trusted, self._audits, schedule.at(found.round.round).audits, found.round.round)
         seed = await self._chain.block_hash(found.round.start_block)
         if seed != found.round.block_hash:
             log.error("another chain's round", round=found.round.round, here=seed, there=found.round.block_hash)
         here = replace(found, round=replace(found.round, block_hash=seed))
-        return fold_round(head, here, schedule.at(here.round.round), believed)
+        return fold_round(head, here, schedule.at(here.round.round), trust)
 
     async def draw(self, entry: LedgerEntry, found: RoundEvidence) -> None:
         """Record the sample of a round's evaluations that is judged again; done twice it changes nothing."""

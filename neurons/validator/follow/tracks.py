@@ -1,0 +1,120 @@
+"""A validator that judges some tracks, and follows another's evidence for the others: what a machine without a GPU does.
+
+The rule: a track is judged here, or its evidence is taken from the followed validator, whose certificates are trusted and whose
+evaluations are judged again like any follower's. So its share goes to whom its evidence names, and nothing of it is burned.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from neurons.api_client.client import ApiUnavailable
+from neurons.validator.evidence import Evidence
+from neurons.validator.follow.audit import believed, draw
+from neurons.validator.ledger import LEFT
+from scoring.competition import Competition
+from scoring.errors import Code, PlatformError
+from scoring.ranking.state import State
+from scoring.receipts.certificate import Trust
+from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, entrant
+from voice_api.db.audits import Audits
+from voice_api.db.ledger import LedgerEntry
+from voice_api.db.rounds import Eligibility, EvaluationResult, RoundEvidence
+from voice_api.db.states import RoundState
+
+log = structlog.get_logger()
+
+
+def check(tracks: frozenset[str], competition: Competition, follow: str) -> None:
+    """Raise PlatformError(SETTING_INVALID) for a track that there is not, or one that is neither judged nor followed."""
+    names = {track.name for track in competition.track}
+    if strangers := sorted(tracks - names):
+        why = f"VOICE_TRACKS names {', '.join(strangers)}; the competition has {', '.join(sorted(names))}"
+        raise PlatformError(Code.SETTING_INVALID, why)
+    if not follow and (left := sorted(names - tracks)):
+        why = f"nobody judges {', '.join(left)} here: name a validator that does with --follow, or the track in VOICE_TRACKS"
+        raise PlatformError(Code.SETTING_INVALID, why)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowedTracks:
+    """The evidence of another validator for the tracks that are not judged here, and the audits of it."""
+
+    theirs: Evidence
+    own: frozenset[str]
+    """The tracks that are judged here."""
+    audits: Audits
+    rate: float
+    """The share of their evaluations that is judged again."""
+
+    async def added(self, mine: RoundEvidence, state: State, block: Block, rules: Competition) -> RoundEvidence | None:
+        """A closed round's own evidence and theirs of the same round; None while theirs is worth waiting for.
+
+        It is waited for until a round after the own one's deadline. Then, or where they skipped the round, nothing is known of their
+        tracks in it: nothing is lost by that. Raises outages of their API, and of the database.
+        """
+        is_late = block >= mine.round.deadline_block + rules.round.blocks
+        try:
+            theirs = await self._closed(mine.round.round)
+        except ApiUnavailable:
+            if not is_late:
+                raise
+            theirs = None
+        if theirs is None and not is_late and await self.theirs.next(mine.round.round) is None:
+            return None
+        if theirs is None:
+            log.warning("followed tracks: nothing is known of this round", round=mine.round.round)
+        return merged(mine, theirs, state, self.own)
+
+    async def _closed(self, number: RoundNumber) -> RoundEvidence | None:
+        """Their round, once it is closed."""
+        try:
+            found = await self.theirs.of(number)
+        except PlatformError as missing:
+            if missing.code is not Code.NOT_FOUND:
+                raise
+            return None
+        return found if found.round.state is RoundState.CLOSED else None
+
+    async def trust(self, trusted: Trust, rules: Competition, number: RoundNumber) -> Trust:
+        """The trust without workers that were found out."""
+        return await believed(trusted, self.audits, rules.audits, number)
+
+    async def draw(self, me: Hotkey, closed_at: BlockHash, entry: LedgerEntry, found: RoundEvidence) -> None:
+        """Draw from what was taken over the evaluations that are judged again; done twice it changes nothing."""
+        theirs = replace(found, results=tuple(result for result in found.results if result.track not in {None, *self.own}))
+        await self.audits.draw(entry.round, tuple(draw(me, closed_at, entry, theirs, self.rate)))
+
+
+def merged(mine: RoundEvidence, theirs: RoundEvidence | None, state: State, own: frozenset[str]) -> RoundEvidence:
+    """The own results of the own tracks, and theirs of the others; so it is with who is eligible.
+
+    What was judged here before anybody knew that its track is followed is left out, and what was rejected there before its family was
+    known, too: that is found here as well.
+    """
+    taken = tuple(result for result in () if theirs is None else theirs.results if result.track not in {None, *own})
+    names = {_name(result) for result in taken}
+    kept = tuple(
+        result for result in mine.results if (result.track is None or result.track in own) and _name(result) not in names
+    )
+    elsewhere = names | {name for track in state.tracks if track.track not in own for name in track.known}
+    return replace(mine, results=(*kept, *taken), eligibility=_eligibility(mine, theirs, elsewhere))
+
+
+def _eligibility(mine: RoundEvidence, theirs: RoundEvidence | None, elsewhere: set[Entrant]) -> Eligibility | None:
+    """Who stays: of the followed tracks whom they say, all others by the own decision. Without theirs everybody stays there."""
+    if mine.eligibility is None:
+        return None
+    roll = None if theirs is None else theirs.eligibility
+    stay = elsewhere if roll is None else elsewhere & set(roll.eligible)
+    gone = {} if roll is None else {name: roll.gone.get(name, LEFT) for name in elsewhere - stay}
+    here = {name for name in mine.eligibility.eligible if name not in elsewhere}
+    left = {name: why for name, why in mine.eligibility.gone.items() if name not in elsewhere}
+    return replace(mine.eligibility, eligible=tuple(sorted(here | stay)), gone=dict(sorted((left | gone).items())))
+
+
+def _name(result: EvaluationResult) -> Entrant:
+    return entrant(result.hotkey, result.commit_block)
+
+
