@@ -26,7 +26,7 @@ from scoring.receipts.certificate import Trust
 from scoring.types import Hotkey, RoundNumber
 from voice_api.db.database import Pool, connect
 from voice_api.db.ledger import Ledger, LedgerEntry
-from voice_api.db.rounds import NewRound, Round, RoundEntry, Rounds
+from voice_api.db.rounds import NewRound, Round, RoundEntry, RoundEvidence, Rounds
 from voice_api.db.states import QueueName, RoundState
 from voice_api.db.submissions import Submissions, SubmissionStatus
 from voice_api.db.weights import Weights
@@ -84,9 +84,7 @@ async def tick(
 
     `followed` has the evidence of the tracks that are not judged here.
     """
-    view = await read_view(chain, store, signer.hotkey, signer.trust())
-    if followed is not None:
-        view = await _beside(followed, view, schedule)
+    view = await _beside(followed, await read_view(chain, store, signer.hotkey, signer.trust()), schedule)
     left = rounds_left_or_raise(schedule, RoundNumber(view.metagraph.block // schedule.round_blocks))
     action = decide.decide(view, schedule)
     match action:
@@ -96,9 +94,7 @@ async def tick(
             if await store.rounds.close(number, eligibility):
                 log.info("round closed", round=number, gone=dict(eligibility.gone))
         case FoldRound(entry):
-            if followed is not None and view.evidence is not None and view.evidence.eligibility is not None:
-                seed = await chain.block_hash(view.evidence.eligibility.block)
-                await followed.draw(signer.hotkey, seed, entry, view.evidence)
+            await _draw(chain, signer.hotkey, followed, view.evidence, entry)
             return await _fold(store, entry)
         case OpenRound():
             await _open(chain, store, action)
@@ -109,8 +105,10 @@ async def tick(
     return True
 
 
-async def _beside(followed: FollowedTracks, view: View, schedule: Schedule) -> View:
+async def _beside(followed: FollowedTracks | None, view: View, schedule: Schedule) -> View:
     """The view with what is followed: their evidence beside the own, and no trust in workers of theirs that were found out."""
+    if followed is None:
+        return view
     if view.evidence is None or view.trust is None:
         return replace(view, tracks=followed.own)
     number = view.evidence.round.round
@@ -143,6 +141,14 @@ async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | Non
 async def _statuses(store: Store, head: LedgerEntry | None, unfolded: Round | None) -> tuple[SubmissionStatus, ...]:
     known = () if head is None else sorted(head.state.known)
     return await store.submissions.statuses(known, None if unfolded is None else unfolded.round)
+
+
+async def _draw(
+    chain: Chain, me: Hotkey, followed: FollowedTracks | None, found: RoundEvidence | None, entry: LedgerEntry
+) -> None:
+    """Draw from what was taken over the evaluations that are judged again, by the hash of the block at which the round closed."""
+    if followed is not None and found is not None and found.eligibility is not None:
+        await followed.draw(me, await chain.block_hash(found.eligibility.block), entry, found)
 
 
 async def _fold(store: Store, entry: LedgerEntry) -> bool:

@@ -4,7 +4,6 @@ The rule: a track is judged here, or its evidence is taken from the followed val
 evaluations are judged again like any follower's. So its share goes to whom its evidence names, and nothing of it is burned.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -93,7 +92,8 @@ def merged(mine: RoundEvidence, theirs: RoundEvidence | None, state: State, own:
     What was judged here before anybody knew that its track is followed is left out, and what was rejected there before its family was
     known, too: that is found here as well.
     """
-    taken = tuple(result for result in () if theirs is None else theirs.results if result.track not in {None, *own})
+    found = () if theirs is None else theirs.results
+    taken = tuple(result for result in found if result.track not in {None, *own})
     names = {_name(result) for result in taken}
     kept = tuple(
         result for result in mine.results if (result.track is None or result.track in own) and _name(result) not in names
@@ -116,5 +116,3 @@ def _eligibility(mine: RoundEvidence, theirs: RoundEvidence | None, elsewhere: s
 
 def _name(result: EvaluationResult) -> Entrant:
     return entrant(result.hotkey, result.commit_block)
-
-
