@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr
 
 from neurons.localnet.services import EmbeddedService, start_postgres, start_redis
 from prompts.groups import Group
-from scoring.competition import Competition
+from scoring.competition import Track
 from scoring.report import EvaluationReport
 from tests import judged_alike as alike
 from voice_api.db.database import Pool, connection_to, open_pool
@@ -133,7 +133,7 @@ def redis_url(redis_server: EmbeddedService) -> str:
 
 
 @pytest.fixture(scope="session")
-def judged_alike() -> Callable[[Competition, Sequence[Group], float], EvaluationReport]:
+def judged_alike() -> Callable[[Track, Sequence[Group], float], EvaluationReport]:
     """Build what judges report who found every metric at the same share of the way from bad to human: that share is the score."""
     return alike.judged_alike
 

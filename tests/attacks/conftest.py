@@ -106,7 +106,7 @@ def build_attack(root: Path, model: Path) -> Attack:
     ) -> tuple[Spoken, ...]:
         program = [str(HOSTILE), *([without] if without else [])]
         requests = [Request(f"p{number}", text, "a voice", number) for number, text in enumerate(texts or ("hello",))]
-        rules = SynthesisRules(threads=1, batch=1, dtype="float32")
+        rules = SynthesisRules(device="cpu", threads=1, batch=1, dtype="float32")
         sandbox = Sandbox(root / "scratch", program)
         return sandbox.speak(model, name, requests, wide_limits(**limits), rules, on_sample=on_sample)
 

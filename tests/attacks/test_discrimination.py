@@ -9,7 +9,7 @@ from benchmarks.study_attacks import plain_groups, say
 from benchmarks.voices import VOICES as STUDY_VOICES
 from benchmarks.voices import StudyVoice
 from prompts.groups import Group
-from scoring.competition import Competition, load
+from scoring.competition import Track, load
 from scoring.judges.panel import Panel
 from scoring.studies.evidence import measured
 from scoring.studies.evidence.discrimination import KNOWN_SHORT, Trial, falls_short, trial
@@ -44,9 +44,9 @@ MEASURED = Path(__file__).parents[2] / "docs" / "measured"
 
 
 @pytest.fixture(scope="module")
-def competition() -> Competition:
+def rules() -> Track:
     """The default rules."""
-    return load().at(RoundNumber(0))
+    return load().at(RoundNumber(0)).track[0]
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +70,9 @@ def voice(request: pytest.FixtureRequest) -> StudyVoice:
 
 
 @pytest.fixture(scope="module")
-def unharmed(voice: StudyVoice, groups: list[Group], panel: Panel, competition: Competition) -> Trial:
+def unharmed(voice: StudyVoice, groups: list[Group], panel: Panel, rules: Track) -> Trial:
     """The voice's clip, as it is."""
-    return trial(panel, groups, competition, say(voice, {"lamp": TEXT}))
+    return trial(panel, groups, rules, say(voice, {"lamp": TEXT}))
 
 
 @pytest.mark.timeout(300)

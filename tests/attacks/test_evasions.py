@@ -27,7 +27,7 @@ def build_speak(root: Path) -> Speak:
 
     def run(*texts: str, **changed: float) -> dict[str, Spoken]:
         requests = [Request(f"p{number}", text, "a voice", number) for number, text in enumerate(texts)]
-        rules = SynthesisRules(threads=1, batch=1, dtype="float32")
+        rules = SynthesisRules(device="cpu", threads=1, batch=1, dtype="float32")
         sandbox = Sandbox(root / "scratch", [str(GUEST)])
         (model := root / "model").mkdir()
         spoken = sandbox.speak(model, "evading", requests, limits(**changed), rules, on_sample=NO_PROGRESS)

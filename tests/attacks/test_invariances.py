@@ -13,7 +13,7 @@ import torch
 from prompts.groups import Group, GroupPlan
 from scoring.audio.audio import Audio, from_pcm, to_pcm
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition, Profile, load
+from scoring.competition import Profile, Track, load
 from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
 from scoring.report import EvaluationReport
@@ -54,9 +54,9 @@ print(json.dumps(asdict(report), sort_keys=True))
 
 
 @pytest.fixture(scope="module")
-def competition() -> Competition:
+def rules() -> Track:
     """The default rules."""
-    return load().at(RoundNumber(0))
+    return load().at(RoundNumber(0)).track[0]
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +79,9 @@ def spoken(groups: tuple[Group, ...], answer: Answer) -> Mapping[str, Spoken]:
 
 
 @pytest.fixture(scope="module")
-def report(panel: Panel, groups: tuple[Group, ...], spoken: Mapping[str, Spoken], competition: Competition) -> EvaluationReport:
+def report(panel: Panel, groups: tuple[Group, ...], spoken: Mapping[str, Spoken], rules: Track) -> EvaluationReport:
     """What everything else is compared with."""
-    return judge(panel, groups, spoken, competition)
+    return judge(panel, groups, spoken, rules)
 
 
 @pytest.fixture
@@ -93,8 +93,8 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def judge(panel: Panel, groups: Sequence[Group], spoken: Mapping[str, Spoken], competition: Competition) -> EvaluationReport:
-    return panel.judge(groups, spoken, competition, NO_PROGRESS)
+def judge(panel: Panel, groups: Sequence[Group], spoken: Mapping[str, Spoken], rules: Track) -> EvaluationReport:
+    return panel.judge(groups, spoken, rules, NO_PROGRESS)
 
 
 def peak(said: Spoken) -> float:
@@ -110,12 +110,12 @@ def test_loudness_changes_no_score(
     panel: Panel,
     groups: tuple[Group, ...],
     spoken: Mapping[str, Spoken],
-    competition: Competition,
+    rules: Track,
     report: EvaluationReport,
     factor: float,
 ) -> None:
     """Every factor hears every clip at one level."""
-    changed = judge(panel, groups, {key: scaled(said, factor) for key, said in spoken.items()}, competition)
+    changed = judge(panel, groups, {key: scaled(said, factor) for key, said in spoken.items()}, rules)
     for before, after in zip(report.samples, changed.samples, strict=True):
         assert (before.gate, after.gate) == (None, None)
         assert after.utilities == pytest.approx(before.utilities, abs=TOLERANCE)
@@ -126,60 +126,60 @@ def test_batches_change_nothing(
     panel: Panel,
     groups: tuple[Group, ...],
     spoken: Mapping[str, Spoken],
-    competition: Competition,
+    rules: Track,
     report: EvaluationReport,
     batch: int,
 ) -> None:
     """Group by group, or all at once."""
-    assert judge(Panel(Profile.EMBEDDED, panel.judges, batch=batch), groups, spoken, competition) == report
+    assert judge(Panel(Profile.EMBEDDED, panel.judges, batch=batch), groups, spoken, rules) == report
 
 
 def test_a_group_is_judged_as_if_it_were_alone(
-    panel: Panel, groups: tuple[Group, ...], spoken: Mapping[str, Spoken], competition: Competition, report: EvaluationReport
+    panel: Panel, groups: tuple[Group, ...], spoken: Mapping[str, Spoken], rules: Track, report: EvaluationReport
 ) -> None:
     """No group's numbers depend on what the model said elsewhere."""
-    alone = [judge(panel, [group], spoken, competition) for group in groups]
+    alone = [judge(panel, [group], spoken, rules) for group in groups]
     assert tuple(sample for one in alone for sample in one.samples) == report.samples
     assert tuple(group for one in alone for group in one.groups) == report.groups
 
 
 def test_the_order_of_judges_changes_nothing(
-    panel: Panel, groups: tuple[Group, ...], spoken: Mapping[str, Spoken], competition: Competition, report: EvaluationReport
+    panel: Panel, groups: tuple[Group, ...], spoken: Mapping[str, Spoken], rules: Track, report: EvaluationReport
 ) -> None:
     """The last judge may be first."""
     turned = replace(panel.judges, single=panel.judges.single[::-1], pair=panel.judges.pair[::-1])
-    assert judge(Panel(Profile.EMBEDDED, turned), groups, spoken, competition) == report
+    assert judge(Panel(Profile.EMBEDDED, turned), groups, spoken, rules) == report
 
 
 def test_the_order_of_samples_changes_nothing(
-    panel: Panel, groups: tuple[Group, ...], spoken: Mapping[str, Spoken], competition: Competition, report: EvaluationReport
+    panel: Panel, groups: tuple[Group, ...], spoken: Mapping[str, Spoken], rules: Track, report: EvaluationReport
 ) -> None:
     """Of what was spoken, and of the groups: each sample and the score stay."""
-    turned = judge(panel, groups[::-1], dict(reversed(list(spoken.items()))), competition)
+    turned = judge(panel, groups[::-1], dict(reversed(list(spoken.items()))), rules)
     assert {sample.prompt_id: sample for sample in turned.samples} == {sample.prompt_id: sample for sample in report.samples}
     assert (turned.groups[::-1], turned.score, turned.stderr) == (report.groups, report.score, report.stderr)
 
 
 def test_a_duplicate_file_is_judged_the_same(
-    panel: Panel, groups: tuple[Group, ...], spoken: Mapping[str, Spoken], competition: Competition, report: EvaluationReport
+    panel: Panel, groups: tuple[Group, ...], spoken: Mapping[str, Spoken], rules: Track, report: EvaluationReport
 ) -> None:
     """The same sound for the same prompt under another name, right after the first and after others."""
     named = [Group(f"x{turn}", group.kind, group.prompts, group.contrast) for turn in range(2) for group in groups]
     twice = [replace(group, prompts=tuple(replace(p, id=f"{group.id}.{p.id}") for p in group.prompts)) for group in named]
     said = {p.id: replace(spoken[p.id.split(".", 1)[1]], prompt_id=p.id) for group in twice for p in group.prompts}
-    found = judge(panel, twice, said, competition).samples
+    found = judge(panel, twice, said, rules).samples
     plain = [(sample.score, sample.metrics, sample.utilities, sample.pcm_sha256) for sample in found]
     assert plain == [(sample.score, sample.metrics, sample.utilities, sample.pcm_sha256) for sample in report.samples] * 2
 
 
 @pytest.mark.usefixtures("one_thread")
 def test_the_number_of_threads_changes_nothing(
-    panel: Panel, groups: tuple[Group, ...], spoken: Mapping[str, Spoken], competition: Competition, report: EvaluationReport
+    panel: Panel, groups: tuple[Group, ...], spoken: Mapping[str, Spoken], rules: Track, report: EvaluationReport
 ) -> None:
     """One and two, with judges and features built anew."""
-    single = judge(panel, groups, spoken, competition)
+    single = judge(panel, groups, spoken, rules)
     torch.set_num_threads(2)
-    assert single == judge(panel, groups, spoken, competition) == report
+    assert single == judge(panel, groups, spoken, rules) == report
 
 
 def test_another_process_finds_the_same(

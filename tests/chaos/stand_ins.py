@@ -9,7 +9,7 @@ from typing import cast
 
 from prompts.groups import Group
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition, Profile, SubmissionLimits, SynthesisRules
+from scoring.competition import Track, Profile, SubmissionLimits, SynthesisRules
 from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
 from scoring.report import EvaluationReport
@@ -75,7 +75,7 @@ class _QuickPanel:
         self,
         groups: Sequence[Group],
         arrivals: Iterable[Sequence[Spoken]],
-        competition: Competition,
+        rules: Track,
         progress: Callable[[int, int], None],
         *,
         is_alone: Callable[[], bool],
@@ -83,4 +83,4 @@ class _QuickPanel:
         """What was said, all of it."""
         spoken = {said.prompt_id: said for arrived in arrivals for said in arrived}
         progress(len(spoken), len(spoken))
-        return judged_alike(competition, groups, _SHARE, spoken)
+        return judged_alike(rules, groups, _SHARE, spoken)

@@ -68,7 +68,7 @@ class Workload:
             again = await self._insist(lambda: api.send_submissions(fresh))
         assert ids == again, "the same commitments, sent again, are other submissions"
         self.submissions += ids
-        entries = [RoundEntry(each, QueueName.CPU, 0) for each in self.submissions[-self.entries :]]
+        entries = [RoundEntry(each, None, QueueName.CPU, 0) for each in self.submissions[-self.entries :]]
         rules = RULES.at(RoundNumber(number))
         start = Block(number * RULES.round_blocks)
         new = NewRound(

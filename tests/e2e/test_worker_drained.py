@@ -97,7 +97,7 @@ async def asked(pool: Pool, root: Path, folder: Path) -> SubmissionId:
     opened = NewRound(
         round=RoundNumber(1), start_block=Block(40), block_hash=HASH, deadline_block=Block(400), competition_hash=rules.hash
     )
-    await Rounds(pool).open(opened, [RoundEntry(submission, QueueName.CPU, 0)])
+    await Rounds(pool).open(opened, [RoundEntry(submission, None, QueueName.CPU, 0)])
     return submission
 
 

@@ -138,7 +138,7 @@ async def one_evaluation(pool: Pool, bed: Bed, model: Path, wallet: bt.Wallet) -
             deadline_block=Block(400),
             competition_hash=competition.hash,
         ),
-        [RoundEntry(submission, QueueName.CPU, 0)],
+        [RoundEntry(submission, None, QueueName.CPU, 0)],
     )
     return submission
 
@@ -184,7 +184,7 @@ async def test_the_other_worker_finishes_what_a_killed_one_began_once(bed: Bed, 
             ended.id,
         )
         samples = await connection.fetchval("select count(*) from samples where evaluation_id = $1", ended.id)
-    quotas = load(bed.competition).at(RoundNumber(1)).round
+    quotas = load(bed.competition).at(RoundNumber(1)).track[0].prompts
     expected = quotas.single + 2 * (quotas.counterfactual + quotas.voice)
     assert (ended.state, ended.attempt, ended.failures, verdicts, samples) == (EvaluationState.SCORED, 2, 1, 1, expected)
     assert finisher != victim

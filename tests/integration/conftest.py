@@ -29,7 +29,7 @@ from scoring.competition import load
 from scoring.errors import Code
 from scoring.model.fingerprint import tag_of
 from scoring.receipts import receipt
-from scoring.receipts.receipt import Circumstances, Finding, prompts_hash
+from scoring.receipts.receipt import Circumstances, Finding, Placement
 from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
 from scoring.types import (
     MICRO,
@@ -46,6 +46,7 @@ from scoring.types import (
     Uid,
 )
 from tests.builders import chain
+from tests.builders.ranking import SMALL
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.queue import EvaluationQueue
@@ -173,7 +174,7 @@ def open_round(
 
     async def build(number: int = 3, submissions: int = 1) -> list[SubmissionId]:
         ids = await Submissions(pool).add([new_submission() for _ in range(submissions)])
-        entries = [RoundEntry(submission, QueueName.CPU, priority) for priority, submission in enumerate(ids)]
+        entries = [RoundEntry(submission, None, QueueName.CPU, priority) for priority, submission in enumerate(ids)]
         assert await Rounds(pool).open(new_round(number), entries)
         return ids
 
@@ -342,13 +343,14 @@ class ValidatorBed:
     def verdict(self, claim: Claim, score: int, signer: CertifiedKey | None = None) -> Verdict:
         """About the same score in each of the round's groups, signed by the worker's key."""
         rules = SCHEDULE.at(claim.round)
-        asked = rules.groups(claim.block_hash)
-        report = self.judged_alike(rules, asked, score / MICRO)
+        track = rules.track[0]
+        place = Placement.of(track.families[0], track, claim.block_hash)
+        report = self.judged_alike(track, track.groups(claim.block_hash), score / MICRO)
         finding = Finding(
             content_hash=CONTENT, tensors_hash=TensorsHash(f"{claim.submission_id:064x}"), code=None, reason=None, report=report
         )
         judged = replace(claim, competition_hash=rules.hash)  # rounds of tests may name any
-        document = receipt.build(judged, prompts_hash(asked), finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
+        document = receipt.build(judged, place, finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
         signed = receipt.sign(document, signer or self.worker)
         return Verdict(
             state=VerdictState.SCORED,
@@ -359,13 +361,15 @@ class ValidatorBed:
             content_hash=finding.content_hash,
             tensors_hash=finding.tensors_hash,
             report=report,
+            family=place.family,
+            track=place.track,
         )
 
     async def head(self) -> tuple[RoundNumber, Entrant | None]:
-        """The ledger's last round, and its king."""
+        """The ledger's last round, and the king of the track "small"."""
         head = await self.store.ledger.head()
         assert head is not None
-        return head.round, head.king
+        return head.round, head.kings.get(SMALL)
 
 
 @pytest.fixture

@@ -122,8 +122,7 @@ def schedule() -> Schedule:
     """The demo's rules with a short cooldown."""
     rules = load(COMPETITION)
     [version] = rules.version
-    limits = version.limits.model_copy(update={"cooldown_blocks": COOLDOWN_BLOCKS})
-    return rules.model_copy(update={"version": (version.model_copy(update={"limits": limits}),)})
+    return rules.model_copy(update={"version": (version.model_copy(update={"cooldown_blocks": COOLDOWN_BLOCKS}),)})
 
 
 @dataclass(frozen=True)
@@ -210,6 +209,7 @@ class ScriptedScorer:
             model=name,
             block_hash=block_hash,
             rules=schedule().version[-1].hash,
+            track=schedule().version[-1].track[0].name,
             groups=groups,
             score=Micro(int(1e6 * mean)),
             stderr=Micro(5_000),

@@ -47,7 +47,7 @@ async def test_a_ledger_in_pages_and_whole(api: VoiceApi, stack: "ValidatorBed")
     assert {item.validator for item in rest.items} == {stack.hotkey}
     whole = await api.ledger_entry(entries[0].round)
     assert whole.entry() == entries[0]
-    assert (whole.inputs_hash, whole.king) == (digest(entries[0].inputs.to_json()), entries[0].king)
+    assert (whole.inputs_hash, whole.kings) == (digest(entries[0].inputs.to_json()), entries[0].kings)
     named = await api.ledger(validator=stack.hotkey)
     assert named.items == first.items + rest.items
 

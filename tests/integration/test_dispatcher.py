@@ -314,7 +314,7 @@ async def seed(settings: DispatcherSettings, opened: NewRound, submissions: list
     """Open a round that asks for the submissions."""
     async with open_pool(settings.database_url.get_secret_value()) as pool:
         ids = await Submissions(pool).add(submissions)
-        assert await Rounds(pool).open(opened, [RoundEntry(key, QueueName.CPU, 0) for key in ids])
+        assert await Rounds(pool).open(opened, [RoundEntry(key, None, QueueName.CPU, 0) for key in ids])
 
 
 async def dispatch_until_woken(settings: DispatcherSettings, redis: Redis) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from neurons.cli.family.commands import app
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
-from scoring.competition import Competition, load
+from scoring.competition import Competition, Track, load
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
@@ -41,6 +41,11 @@ class Published:
     root: Path
     pinned: str
     rules: Competition
+
+    @property
+    def track(self) -> Track:
+        """The only one."""
+        return self.rules.track[0]
 
 
 def pin(url: str, folder: Path, *more: str) -> str | int:
@@ -79,7 +84,7 @@ def receipt_signer(tmp_path: Path) -> ReceiptSigner:
 
 def test_the_command_writes_what_is_published(published: Published, tmp_path: Path) -> None:
     """Revision, licence and checksums; the speaker's latents, by the codec's encoder; and the same lines a second time."""
-    parts = published.rules.parts["pocket_tts"]
+    parts = published.track.parts["pocket_tts"]
     assert {name: (part.repo, part.licence, sorted(part.files)) for name, part in parts.items()} == {
         "codec": ("parts/codec", "mit", ["config.json", "model.safetensors"]),
         "speaker": ("parts/voices", "mit", ["me.wav"]),
@@ -106,7 +111,7 @@ def test_a_model_is_judged_with_the_pinned_parts(published: Published, tmp_path:
 
 def test_parts_are_fetched_once(published: Published, tmp_path: Path) -> None:
     """Afterwards a hub that is away takes nothing from this host, be it another process; a damaged file is brought again."""
-    codec = PartStore(published.url, tmp_path)("pocket_tts", published.rules, NO_PROGRESS)
+    codec = PartStore(published.url, tmp_path)("pocket_tts", published.track, NO_PROGRESS)
     assert codec is not None
     assert sorted(path.relative_to(codec).as_posix() for path in codec.rglob("*") if path.is_file()) == [
         "codec/config.json",
@@ -114,21 +119,21 @@ def test_parts_are_fetched_once(published: Published, tmp_path: Path) -> None:
         "speaker/latents.safetensors",
     ]
     assert list(load_file(codec / "speaker" / "latents.safetensors")) == ["latents"]
-    assert PartStore(NOBODY, tmp_path)("pocket_tts", published.rules, NO_PROGRESS) == codec
+    assert PartStore(NOBODY, tmp_path)("pocket_tts", published.track, NO_PROGRESS) == codec
     (codec / "codec" / "config.json").unlink()
     (codec / "codec" / "config.json").write_text("{}", encoding="utf-8")
-    assert PartStore(published.url, tmp_path)("pocket_tts", published.rules, NO_PROGRESS) == codec
+    assert PartStore(published.url, tmp_path)("pocket_tts", published.track, NO_PROGRESS) == codec
     assert (codec / "codec" / "config.json").stat().st_size > 100
-    assert PartStore(NOBODY, tmp_path)("espeak", published.rules, NO_PROGRESS) is None
+    assert PartStore(NOBODY, tmp_path)("espeak", published.track, NO_PROGRESS) is None
 
 
 def test_other_bytes_than_those_pinned(published: Published, tmp_path: Path) -> None:
     """A hub that serves another codec under the pinned revision is not believed: our fault, and nobody's score."""
     shutil.copytree(published.root, tmp_path / "root", symlinks=True)
-    revision = published.rules.parts["pocket_tts"]["codec"].revision
+    revision = published.track.parts["pocket_tts"]["codec"].revision
     (tmp_path / "root" / "parts" / "codec" / revision / "config.json").write_text("{}", encoding="utf-8")
     with hub_over(tmp_path / "root") as url, pytest.raises(InfrastructureFault, match="not the one that was pinned") as caught:
-        PartStore(url, tmp_path / "parts")("pocket_tts", published.rules, NO_PROGRESS)
+        PartStore(url, tmp_path / "parts")("pocket_tts", published.track, NO_PROGRESS)
     assert caught.value.code is Code.PART_UNAVAILABLE
 
 

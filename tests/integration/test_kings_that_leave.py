@@ -9,6 +9,7 @@ import pytest
 from scoring.competition import load
 from scoring.types import Block, Hotkey, RoundNumber, SubmissionId
 from tests.builders.ledger import attempts_of
+from tests.builders.ranking import small
 from voice_api.db.operations import Operations
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 Leave = Callable[["ValidatorBed"], Awaitable[object]]
 LEASE = timedelta(minutes=1)
-HEIR_ROUNDS = load().at(RoundNumber(0)).throne.heir_rounds
+HEIR_ROUNDS = load().at(RoundNumber(0)).track[0].throne.heir_rounds
 
 
 async def play(stack: "ValidatorBed", number: int, unheard: frozenset[int] = frozenset()) -> str | None:
@@ -73,7 +74,7 @@ async def test_a_king_that_left_falls_with_the_next_round(stack: "ValidatorBed",
     await leave(stack)
     assert await play(stack, 5) is None
     entry = await stack.store.ledger.get(RoundNumber(5))
-    assert (entry.inputs.gone, entry.state.throne) == ({"h3@101": why}, f"vacant: h3@101 is gone in round 5: {why}")
+    assert (entry.inputs.gone, small(entry.state).throne) == ({"h3@101": why}, f"vacant: h3@101 is gone in round 5: {why}")
     assert [await play(stack, number) for number in (6, 7)] == [None, "h2@100"]
 
 
@@ -88,8 +89,8 @@ async def test_the_last_one_falls_too(stack: "ValidatorBed") -> None:
             pass
     entry = await stack.store.ledger.head()
     assert entry is not None
-    assert (entry.round, entry.king, entry.inputs.gone) == (5, None, {"h2@100": "banned", "h3@101": "banned"})
-    assert entry.state.leads == ()
+    assert (entry.round, entry.kings, entry.inputs.gone) == (5, {}, {"h2@100": "banned", "h3@101": "banned"})
+    assert small(entry.state).leads == ()
     await stack.set_weights()
     [kept] = await attempts_of(stack.store.weights)
     assert kept.plan.burn == 1.0
@@ -102,7 +103,8 @@ async def test_one_that_an_operator_brings_back_starts_anew(stack: "ValidatorBed
     await play(stack, 3)
     await Operations(stack.pool).unquarantine(SubmissionId(2), actor="o", reason="r")
     await play(stack, 4)
-    records = {record.entrant: record.groups for record in (await stack.store.ledger.get(RoundNumber(4))).state.records}
+    entry = await stack.store.ledger.get(RoundNumber(4))
+    records = {record.entrant: record.groups for record in small(entry.state).records}
     assert records == {"h2@100": 96, "h3@101": 32}
 
 
@@ -117,7 +119,7 @@ async def test_a_king_that_commits_again_reigns_until_its_new_model_beats_it(
     assert kings == ["h3@101"] * (last - 5) + ["h3@1900"]
     entry = await stack.store.ledger.get(RoundNumber(last + 1))
     assert entry.inputs.gone == {"h3@101": "its hotkey committed again"}
-    assert entry.state.throne.startswith("king since block 1440: its hotkey committed again")
+    assert small(entry.state).throne.startswith("king since block 1440: its hotkey committed again")
 
 
 async def test_a_new_model_that_is_never_judged_leaves_the_throne_empty(

@@ -16,11 +16,12 @@ import pytest
 
 from neurons.localnet.network import COMPETITION
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition, load
+from scoring.competition import Track, load
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from scoring.report import Gate
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
+from tests.builders.rules import changed
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Stage
 from workers.evaluation.requests import TimedRequest
@@ -35,10 +36,9 @@ SLOW = timedelta(minutes=-1)
 """One that it never keeps."""
 
 
-def rules(**limits: object) -> Competition:
+def rules(**limits: object) -> Track:
     """The demo's, with other limits."""
-    found = load(COMPETITION).at(RoundNumber(0))
-    return found.model_copy(update={"limits": found.limits.model_copy(update=limits)})
+    return changed(load(COMPETITION).at(RoundNumber(0)).track[0], limits=limits)
 
 
 def ask(*texts: str, seconds: float = 1.0) -> list[TimedRequest]:
@@ -61,7 +61,8 @@ class Speech:
         tools = Tools(
             hub=none, sandbox=_Sandbox(self.folder / "scratch"), usual=usual, panel=none, parts=cast(Any, lambda *_: None)
         )
-        return list(speak(LocalModel(self.folder / model, "slow"), ask(*texts), rules(**limits), tools, self._progress))
+        slow = LocalModel(self.folder / model, "slow", rules(**limits))
+        return list(speak(slow, ask(*texts), tools, self._progress))
 
     def _progress(self, stage: Stage, done: int, total: int) -> None:
         assert done <= total

@@ -193,7 +193,7 @@ async def test_a_validator_that_leaves_a_receipt_out_must_say_why(
         "state": forged.state.to_json(),
         "state_hash": forged.state_hash,
         "inputs": forged.inputs.to_json(),
-        "king": forged.king,
+        "kings": dict(forged.kings),
     }
     path.write_text(json.dumps(line))
     with pytest.raises(LedgerInvalid, match="leaves out the receipt of h3@101"):

@@ -21,6 +21,7 @@ from scoring.types import Entrant, RoundNumber
 from tests.builders import command_line
 from tests.builders.addresses import BOB
 from tests.builders.ledger import a_ledger_entry, attempts_of
+from tests.builders.ranking import SMALL
 from tests.integration.played import play
 from voice_api.db.states import WeightOutcome
 
@@ -146,7 +147,7 @@ async def test_what_cannot_be_folded_again_is_named(stack: "ValidatorBed", secon
     await play(stack)
     await folded(second)
     found = await loss(second.store.ledger, OwnEvidence(second.store.rounds), RoundNumber(1))
-    assert found == Loss((RoundNumber(1), RoundNumber(2)), Entrant("h2@100"), (RoundNumber(1),))
+    assert found == Loss((RoundNumber(1), RoundNumber(2)), {SMALL: Entrant("h2@100")}, (RoundNumber(1),))
     _, out, _ = await voice("ledger", "reset", "--from", "1")
     command = "`voice validator ledger join URL|FILE --until 1`"
     assert f"Not at hand: rounds 1. {command} takes over the rounds up to the last of those." in out

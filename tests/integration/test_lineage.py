@@ -61,6 +61,7 @@ def a_twin(number: int, **overrides: Any) -> Submission:
         state=SubmissionState.SCORED,
         code=None,
         reason=None,
+        family=None,
         content_hash=None,
         tensors_hash=None,
         copy_of=None,
@@ -69,6 +70,7 @@ def a_twin(number: int, **overrides: Any) -> Submission:
         score=None,
         stderr=None,
         scored_round=None,
+        track=None,
     )
     return replace(twin, **overrides)
 

@@ -12,9 +12,9 @@ from neurons.miner.messages import MessageKind
 from neurons.shutdown import Shutdown
 from scoring.errors import Code
 from scoring.ranking.duel import Duel
-from scoring.ranking.state import State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, SubmissionId, entrant
 from tests.builders.ledger import a_ledger_entry
+from tests.builders.ranking import a_state
 from tests.integration import mining_bed
 from tests.integration.hub_thread import hub_over
 from tests.integration.mining_bed import Bed, Mine, add_checkpoint
@@ -77,13 +77,13 @@ async def test_what_becomes_of_it_is_told_step_by_step(
 
 async def judge(pool: Pool, submission: SubmissionId, opened: NewRound) -> None:
     """Open a round that asks for a submission."""
-    assert await Rounds(pool).open(opened, [RoundEntry(submission, QueueName.CPU, 1)])
+    assert await Rounds(pool).open(opened, [RoundEntry(submission, None, QueueName.CPU, 1)])
 
 
 async def folded(pool: Pool, validator: Hotkey, challenger: Entrant, number: int) -> int:
     """Let the validator's ledger say that a submission is in a duel with the king."""
     king, opened = Entrant("5King@1"), RoundNumber(number)
-    state = State(
+    state = a_state(
         round=opened,
         king=king,
         duels=(

@@ -137,8 +137,8 @@ def test_what_is_for_finney_is_a_command_that_is_there(line: str) -> None:
 
 def test_its_numbers_are_the_rules() -> None:
     """Of the competition that counts."""
-    rules = load().version[-1]
-    blocks = rules.limits.cooldown_blocks
+    competition = load().version[-1]
+    rules, blocks = competition.track[0], competition.cooldown_blocks
     for said in (
         f"or {rules.duel.max_rounds} rounds have passed",
         f"needs evidence of {duel.threshold(rules.duel, 1):g}; each further",

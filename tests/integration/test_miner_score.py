@@ -171,7 +171,7 @@ def test_people_get_a_table_and_reasons(place: Place) -> None:
     assert done.returncode == 0, done.stderr
     assert f"round {ROUND}, block hash {place.block_hash}" in done.stdout
     assert ["g00.a" in done.stdout, "g01.a" in done.stdout, "g02.a" in done.stdout] == [True, True, False]
-    asked = [group.prompts[0] for group in load(two).at(ROUND).groups(place.block_hash)]
+    asked = [group.prompts[0] for group in load(two).at(ROUND).track[0].groups(place.block_hash)]
     assert all(words[:9] in done.stdout for prompt in asked for words in (prompt.text, prompt.description) if words)
     assert "(human " in done.stdout
     assert "judge" in done.stderr  # its bar

@@ -19,7 +19,7 @@ TEXTS = ("hello there", "Here is a longer one; it goes on.", "—", "Yes")
 def speak(scratch: Path, voice: PocketVoice) -> tuple[Spoken, ...]:
     """Let a model speak in a sandbox."""
     requests = [Request(f"p{number}", text, "", number) for number, text in enumerate(TEXTS)]
-    rules = SynthesisRules(threads=1, batch=4, dtype="float32")
+    rules = SynthesisRules(device="cpu", threads=1, batch=4, dtype="float32")
     return Sandbox(scratch).speak(voice.model, "pocket_tts", requests, LIMITS, rules, parts=voice.parts, on_sample=NO_PROGRESS)
 
 

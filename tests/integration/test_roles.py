@@ -191,7 +191,7 @@ async def test_validator_does_its_job(
     rounds, ledger, weights = Rounds(validator), Ledger(validator, Hotkey("v")), Weights(validator, Hotkey("v"))
     assert {candidate.id for candidate in await Submissions(validator).candidates()} == set(ids)
     assert len(await Submissions(validator).statuses((), RoundNumber(3))) == 0
-    assert await rounds.open(new_round(3), [RoundEntry(one, QueueName.CPU, 0) for one in ids])
+    assert await rounds.open(new_round(3), [RoundEntry(one, None, QueueName.CPU, 0) for one in ids])
     for _ in range(2):
         claim = await EvaluationQueue(pool).claim(QueueName.CPU, "w1", LEASE)
     assert claim is not None

@@ -26,7 +26,7 @@ from workers.sandbox import reference_guest
 from workers.sandbox.sandbox import GuestStage, GuestTimedOut, Sandbox
 
 DEMO = load(Path(models.__file__).with_name("competition.toml")).at(RoundNumber(0))
-RULES = SynthesisRules(threads=1, batch=1, dtype="float32")
+RULES = SynthesisRules(device="cpu", threads=1, batch=1, dtype="float32")
 
 
 @pytest.fixture
@@ -48,10 +48,10 @@ def request(**overrides: object) -> Request:
 
 def limits(**overrides: object) -> SubmissionLimits:
     """The demo's limits."""
-    return DEMO.limits.model_copy(update=overrides)
+    return DEMO.track[0].limits.model_copy(update=overrides)
 
 
-def speak(sandbox: Sandbox, folder: Path, *requests: Request, bounds: SubmissionLimits = DEMO.limits) -> tuple[Spoken, ...]:
+def speak(sandbox: Sandbox, folder: Path, *requests: Request, bounds: SubmissionLimits = DEMO.track[0].limits) -> tuple[Spoken, ...]:
     """Let an espeak model speak."""
     return sandbox.speak(folder, "espeak", requests or (request(),), bounds, RULES, on_sample=NO_PROGRESS)
 

@@ -14,7 +14,7 @@ import pytest
 from neurons.localnet.network import COMPETITION
 from prompts.groups import Group
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition, load
+from scoring.competition import Track, load
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from scoring.judges.panel import complete_groups
 from scoring.progress import NO_PROGRESS
@@ -22,6 +22,7 @@ from scoring.receipts.receipt import listed
 from scoring.report import Gate
 from scoring.types import BlockHash, RoundNumber
 from tests.builders import espeak_voices
+from tests.builders.rules import changed
 from tests.integration import slow_guest
 from tests.integration.slow_guest import NAP
 from workers.evaluation.obtain import LocalModel
@@ -37,10 +38,9 @@ GUEST = Path(slow_guest.__file__)
 
 
 @pytest.fixture(scope="module")
-def rules() -> Competition:
+def rules() -> Track:
     """Two single samples and a pair of one voice."""
-    demo = load(COMPETITION).at(RoundNumber(0))
-    return demo.model_copy(update={"round": demo.round.model_copy(update={"single": 2, "voice": 1})})
+    return changed(load(COMPETITION).at(RoundNumber(0)).track[0], prompts={"single": 2, "voice": 1})
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +50,9 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Tools:
 
 
 @pytest.fixture
-def clear(tmp_path: Path) -> LocalModel:
+def clear(tmp_path: Path, rules: Track) -> LocalModel:
     """A voice of the demo."""
-    return LocalModel(espeak_voices.build(tmp_path / "models")["clear"], "espeak")
+    return LocalModel(espeak_voices.build(tmp_path / "models")["clear"], "espeak", rules)
 
 
 @pytest.fixture(autouse=True)
@@ -64,10 +64,10 @@ def _nothing_is_left() -> Iterator[None]:
     assert [thread.name for thread in threading.enumerate() if "judges" in thread.name] == []
 
 
-def test_the_report_is_that_of_judging_afterwards(tools: Tools, rules: Competition, clear: LocalModel) -> None:
+def test_the_report_is_that_of_judging_afterwards(tools: Tools, rules: Track, clear: LocalModel) -> None:
     """The same bytes, and progress of both stages that rises to its end."""
     told: list[tuple[Stage, int, int]] = []
-    found = judge_model(clear, HASH, rules, tools, lambda stage, done, total: told.append((stage, done, total)))
+    found = judge_model(clear, HASH, tools, lambda stage, done, total: told.append((stage, done, total)))
     groups = rules.groups(HASH)
     afterwards = tools.panel(rules.profile).judge(groups, found.spoken, rules, NO_PROGRESS)
     assert listed(found.report.samples) == listed(afterwards.samples)
@@ -91,17 +91,17 @@ class Napper:
         return "judged"
 
 
-def test_speaking_and_judging_take_little_more_than_the_longer_of_both(tools: Tools, rules: Competition, tmp_path: Path) -> None:
+def test_speaking_and_judging_take_little_more_than_the_longer_of_both(tools: Tools, rules: Track, tmp_path: Path) -> None:
     """At least .85 of `(S + J) / max(S, J)`, the start of the guest and the last judging included."""
     (folder := tmp_path / "naps").mkdir()
-    many = rules.model_copy(update={"round": rules.round.model_copy(update={"single": 40})})
+    many = changed(rules, prompts={"single": 40})
     napping = replace(tools, sandbox=Sandbox(tmp_path / "scratch", [str(GUEST)]), panel=cast(Any, Napper()))
-    model = LocalModel(folder, "espeak")
+    model = LocalModel(folder, "espeak", many)
     asked = requests_of(model.family, many.groups(HASH), HASH, many.limits)
     began = time.monotonic()
-    assert len(list(speak(model, asked, many, napping, NO_PROGRESS))) == 42
+    assert len(list(speak(model, asked, napping, NO_PROGRESS))) == 42
     alone, judging = time.monotonic() - began, 42 * NAP
-    found = judge_model(model, HASH, many, napping, NO_PROGRESS)
+    found = judge_model(model, HASH, napping, NO_PROGRESS)
     bound = (alone + judging) / max(alone, judging)
     assert (alone + judging) / found.seconds >= 0.85 * bound
     assert found.judge_seconds == pytest.approx(judging, rel=0.15)
@@ -125,33 +125,32 @@ class Listener:
         return "judged"
 
 
-def test_a_judge_that_fails_ends_the_guest(tools: Tools, rules: Competition, clear: LocalModel) -> None:
+def test_a_judge_that_fails_ends_the_guest(tools: Tools, rules: Track, clear: LocalModel) -> None:
     """Nobody waits for the other samples of a model that cannot be judged now."""
-    many = rules.model_copy(update={"round": rules.round.model_copy(update={"single": 40})})
+    many = changed(rules, prompts={"single": 40})
     listener = Listener(InfrastructureFault(Code.JUDGE_UNAVAILABLE, "it broke"))
     spoken: list[int] = []
     with pytest.raises(InfrastructureFault, match="it broke"):
-        judge_model(
-            clear, HASH, many, replace(tools, panel=cast(Any, listener)), lambda _stage, done, _total: spoken.append(done)
-        )
+        listening = replace(tools, panel=cast(Any, listener))
+        judge_model(replace(clear, track=many), HASH, listening, lambda _stage, done, _total: spoken.append(done))
     assert max(spoken) < 42
 
 
-def test_a_model_that_is_refused_is_not_judged_to_the_end(tools: Tools, rules: Competition, tmp_path: Path) -> None:
+def test_a_model_that_is_refused_is_not_judged_to_the_end(tools: Tools, rules: Track, tmp_path: Path) -> None:
     """What the judges heard of it until then is no evaluation."""
     pickled = espeak_voices.build(tmp_path / "models")["clear"]
     (pickled / "config.json").write_text("{}", encoding="utf-8")
     listener = Listener(None)
     with pytest.raises(SubmissionFault) as caught:
-        judge_model(LocalModel(pickled, "espeak"), HASH, rules, replace(tools, panel=cast(Any, listener)), NO_PROGRESS)
+        judge_model(LocalModel(pickled, "espeak", rules), HASH, replace(tools, panel=cast(Any, listener)), NO_PROGRESS)
     assert (caught.value.code, listener.heard) == (Code.LOAD_FAILED, 0)
 
 
-def test_why_samples_failed_is_in_the_report(tools: Tools, rules: Competition, clear: LocalModel) -> None:
+def test_why_samples_failed_is_in_the_report(tools: Tools, rules: Track, clear: LocalModel) -> None:
     """In the words of the guest's own family, beside the gate."""
     path = clear.folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(config | {"voices": dict.fromkeys(config["voices"], "no-such-voice")}), encoding="utf-8")
-    report = judge_model(clear, HASH, rules, tools, NO_PROGRESS).report
+    report = judge_model(clear, HASH, tools, NO_PROGRESS).report
     told = (Gate.GENERATION_FAILED, "ValueError: espeak-ng has no voice 'no-such-voice'")
     assert [(sample.gate, sample.reason) for sample in report.samples] == [told] * 4

@@ -41,7 +41,7 @@ class Bed:
 
     async def ask_again(self, number: int, *entries: tuple[SubmissionId, int]) -> None:
         """Open a round for known submissions."""
-        asked = [RoundEntry(submission, QueueName.CPU, priority) for submission, priority in entries]
+        asked = [RoundEntry(submission, None, QueueName.CPU, priority) for submission, priority in entries]
         assert await Rounds(self.pool).open(self.new_round(number), asked)
 
     async def register(self, **immune_until: int) -> None:

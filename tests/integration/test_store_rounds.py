@@ -27,7 +27,7 @@ async def test_round_opens_once(
 ) -> None:
     """Of many that open the same round one does, with its entries; the rest change nothing."""
     (key,) = await Submissions(pool).add([new_submission()])
-    entries = [RoundEntry(key, QueueName.GPU, 0)]
+    entries = [RoundEntry(key, None, QueueName.GPU, 0)]
     opened = await asyncio.gather(*(rounds.open(new_round(3), entries) for _ in range(6)))
     assert sorted(opened) == [False] * 5 + [True]
     new = new_round(3)

@@ -71,7 +71,7 @@ async def test_a_scored_submission_stands_until_its_successor_has_a_verdict(
     assert names(await submissions.candidates()) == [(100, 200), (200, None)]
     (newest,) = await submissions.add([new_submission(hotkey=old.hotkey, commit_block=Block(300))])
     assert names(await submissions.candidates()) == [(100, 200), (300, None)]
-    await Rounds(pool).open(new_round(2), [RoundEntry(newest, QueueName.CPU, 0)])
+    await Rounds(pool).open(new_round(2), [RoundEntry(newest, None, QueueName.CPU, 0)])
     await judge()
     assert names(await submissions.candidates()) == [(300, None)]
 
@@ -87,7 +87,7 @@ async def test_what_a_ledger_keeps_stands_beside_a_judged_successor(
     """The king that committed again, once the newer model has a verdict; a name that nobody knows is none."""
     old = await scored()
     (newest,) = await submissions.add([new_submission(hotkey=old.hotkey, commit_block=Block(300))])
-    await Rounds(pool).open(new_round(2), [RoundEntry(newest, QueueName.CPU, 0)])
+    await Rounds(pool).open(new_round(2), [RoundEntry(newest, None, QueueName.CPU, 0)])
     await judge()
     king = entrant(old.hotkey, Block(100))
     assert names(await submissions.candidates([king, Entrant("nobody@7")])) == [(100, 300), (300, None)]

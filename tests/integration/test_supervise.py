@@ -206,12 +206,12 @@ async def test_a_lost_lease_ends_it() -> None:
 
 def test_a_models_own_deadlines_come_first() -> None:
     """In every version of the competition a model may load, and each batch be spoken, before the stage stalls."""
-    for rules in load().version:
+    for rules, track in ((rules, track) for rules in load().version for track in rules.track):
         limits = StageLimits().beyond(rules)
-        answer = max(longest_answer(family, rules.limits) for family in rules.families)
+        answer = max(longest_answer(family, track.limits) for family in track.families)
         for stage in (Stage.SPEAK, Stage.HOST):
             assert limits.of(stage) >= timedelta(
-                seconds=rules.limits.load_seconds + PATIENCE * answer * rules.synthesis.batch, minutes=4
+                seconds=track.limits.load_seconds + PATIENCE * answer * track.synthesis.batch, minutes=4
             )
             assert limits.of(stage) < WorkerSettings.model_fields["lease_seconds"].default * timedelta(seconds=1)
         assert limits.of(Stage.JUDGE) == StageLimits().judge

@@ -107,7 +107,7 @@ async def test_a_recording_is_judged_as_a_models_sample_is(bed: Bed, pcm: bytes,
     group = Group(
         "g", GroupKind.SINGLE, (Prompt(id="p", text=TEXT, description=DESCRIPTION, voice=parse_description(DESCRIPTION)),)
     )
-    rules = SCHEDULE.version[-1]
+    rules = SCHEDULE.version[-1].track[0]
     judged = panel(rules.profile).judge(
         [group], {"p": Spoken(prompt_id="p", rate=RATE, pcm=pcm, seconds=0.0)}, rules, NO_PROGRESS
     )

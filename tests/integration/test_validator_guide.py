@@ -23,9 +23,9 @@ from neurons.devchain.substrate import DevSubstrate
 from neurons.localnet.network import COMPETITION, NETUID
 from neurons.validator.weights import decision
 from scoring.errors import Code
-from scoring.ranking.state import State
 from scoring.types import Block, Hotkey, RoundNumber
 from tests.builders.ledger import a_ledger_entry
+from tests.builders.ranking import a_state
 from tests.integration.weight_bed import a_record
 from voice_api.db.database import Pool
 from voice_api.db.ledger import Ledger
@@ -74,7 +74,7 @@ async def folded(pool: Pool, chain: Path, watcher: Hotkey) -> None:
     records = tuple(a_record(neuron.hotkey, score, block) for neuron, score, block in known)
     ordered = tuple(sorted(records, key=lambda record: record.entrant))
     number = RoundNumber(metagraph.block // 40)
-    state = State(
+    state = a_state(
         round=number, king=records[0].entrant, king_since=Block(0), throne="king since block 0: it scored", records=ordered
     )
     await Ledger(pool, watcher).append(a_ledger_entry(number, state=state))

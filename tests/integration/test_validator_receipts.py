@@ -16,6 +16,7 @@ from scoring.receipts.certificate import issue
 from scoring.types import Entrant, Hotkey, entrant
 from scoring.weights.plan import CarriedOver
 from tests.builders.ledger import attempts_of
+from tests.builders.ranking import small
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.queue import EvaluationQueue
 from voice_api.keys import CertifiedKey, ServiceKey
@@ -38,7 +39,7 @@ async def folded(stack: "ValidatorBed") -> tuple[dict[str, str], dict[Entrant, i
             assert await stack.tick()
     head = await stack.store.ledger.head()
     assert head is not None
-    counted = {record.entrant: record.groups for record in head.state.records}
+    counted = {record.entrant: record.groups for record in small(head.state).records}
     return {entry["entrant"]: entry["reason"] for entry in logs if entry["event"] == "receipt refused"}, counted
 
 
@@ -213,7 +214,7 @@ async def judged(stack: "ValidatorBed", forge: "Callable[[ValidatorBed, Verdict,
 
 async def crowned(stack: "ValidatorBed") -> None:
     """Rounds of receipts that hold, until the trial on the empty throne is over."""
-    for _ in range(load().version[-1].throne.trial_rounds):
+    for _ in range(load().version[-1].track[0].throne.trial_rounds):
         await judged(stack, sound)
         await folded(stack)
 

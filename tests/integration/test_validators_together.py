@@ -13,6 +13,7 @@ import pytest
 from scoring.competition import load
 from scoring.types import Block, Hotkey, RoundNumber
 from tests.builders.ledger import replay_chain
+from tests.builders.ranking import SMALL
 from voice_api.db.ledger import LedgerEntry, validators
 from voice_api.db.operations import Operations
 from voice_api.db.queue import EvaluationQueue
@@ -82,7 +83,7 @@ async def test_all_fold_to_the_same_hashes(together: "list[ValidatorBed]", new_s
     await play(together, 2885)
     mine, *others = await ledgers(together)
     assert [entry.round for entry in mine] == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert {entry.king for entry in mine} >= {None, "h3@101"}
+    assert {entry.kings.get(SMALL) for entry in mine} >= {None, "h3@101"}
     assert "h2@100" in {name for entry in mine for name in entry.inputs.gone}
     assert others == [mine, mine]
     assert await validators(first.pool) == tuple(sorted(bed.hotkey for bed in together))
@@ -128,7 +129,7 @@ async def test_a_king_that_is_never_there_falls_though_nobody_judges_it(stack: "
     """Absent for our reasons in as many rounds as the competition bears, while others are scored: then the throne is empty."""
     for block in (725, 1085, 1445):
         await play([stack], block, h3=600_000)
-    bears = SCHEDULE.at(RoundNumber(0)).duel.absent_rounds
+    bears = SCHEDULE.at(RoundNumber(0)).track[0].duel.absent_rounds
     heads = []
     for number in range(5, 5 + bears + 1):
         await play([stack], 360 * number + 5, judges=False)

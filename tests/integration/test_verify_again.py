@@ -28,7 +28,7 @@ from scoring.receipts import receipt
 from scoring.receipts.audit import Difference, mean_tolerance
 from scoring.receipts.certificate import revoke
 from scoring.receipts.drift import Deviation, accused_at
-from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject, prompts_hash
+from scoring.receipts.receipt import Circumstances, Finding, Placement, Signed, Subject
 from scoring.receipts.store import StoreLayout
 from scoring.types import Block, BlockHash, Entrant, Hotkey, Micro, RoundNumber
 from tests.builders import command_line, espeak_voices
@@ -52,6 +52,9 @@ BLOCK_HASH = BlockHash("0x" + "5a" * 32)
 ISSUER = ServiceKey(Keypair.create_from_seed(bytes(32)))
 KEY = ServiceKey(Keypair.create_from_seed(bytes([2]) * 32))
 CERTIFICATE = a_certificate(ISSUER, KEY, NOW)
+
+BEFORE_ITS_FAMILY = {Code.FILE_NOT_ALLOWED, Code.LICENCE_NOT_OPEN, Code.REPO_NOT_PUBLIC}
+"""Rejections that say nothing of a family: nobody knew it yet."""
 
 Document = dict[str, Any]
 
@@ -115,12 +118,12 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     torch.set_num_threads(1)  # as workers and `voice verify` do: it is part of the hardware's description
     rules = listing_here(asking(load(COMPETITION).at(RoundNumber(0))))
     made, means = espeak_voices.build(folder / "models"), open_tools("http://127.0.0.1:1", folder / "data")
-    speech = judge_model(LocalModel(made["clear"], "espeak"), BLOCK_HASH, rules, means, NO_PROGRESS)
+    track = rules.track_of("espeak")
+    speech = judge_model(LocalModel(made["clear"], "espeak", track), BLOCK_HASH, means, NO_PROGRESS)
     prints = fingerprint(made["clear"], NO_PROGRESS)
     finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=None, reason=None, report=speech.report)
-    asked = prompts_hash(rules.groups(BLOCK_HASH))
     here = Circumstances(describe_hardware(), NOW, {"speak": speech.speak_seconds})
-    document = receipt.build(subject("clear/voice", rules), asked, finding, here)
+    document = receipt.build(subject("clear/voice", rules), Placement.of("espeak", track, BLOCK_HASH), finding, here)
     store = FolderStore(folder / "store")
     for spoken in speech.spoken.values():
         store.keep_audio(spoken)
@@ -325,7 +328,8 @@ def test_real_audits_of_a_worker_that_shifts_its_scores_accuse_it_of_drift(bed: 
 def rejection(bed: Bed, code: Code) -> Document:
     """A rejection of the same submission."""
     finding = Finding(content_hash=None, tensors_hash=None, code=code, reason="so it is", report=None)
-    return receipt.build(subject("a/b", bed.rules), bed.document["prompts_hash"], finding, Circumstances("here", NOW, {}))
+    place = None if code in BEFORE_ITS_FAMILY else Placement.of("espeak", bed.rules.track_of("espeak"), BLOCK_HASH)
+    return receipt.build(subject("a/b", bed.rules), place, finding, Circumstances("here", NOW, {}))
 
 
 @pytest.mark.parametrize(

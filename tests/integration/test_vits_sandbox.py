@@ -30,7 +30,7 @@ def speak(tmp_path: Path, folder: Path) -> Callable[..., tuple[Spoken, ...]]:
 
     def run(folder: Path = folder) -> tuple[Spoken, ...]:
         requests = [Request(f"p{number}", text, "a voice", number) for number, text in enumerate(("hello there", "goodbye"))]
-        rules = SynthesisRules(threads=1, batch=1, dtype="float32")
+        rules = SynthesisRules(device="cpu", threads=1, batch=1, dtype="float32")
         sandbox = Sandbox(tmp_path / "scratch")
         return sandbox.speak(folder, "vits", requests, limits(ram_bytes=2 << 30), rules, on_sample=NO_PROGRESS)
 

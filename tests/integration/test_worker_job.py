@@ -76,7 +76,7 @@ class Bed:
         """Open a round for them."""
         rules = SCHEDULE.at(RoundNumber(number))
         start = Block(number * SCHEDULE.round_blocks)
-        entries = [RoundEntry(submission, QueueName.CPU, order) for order, submission in enumerate(submissions)]
+        entries = [RoundEntry(submission, None, QueueName.CPU, order) for order, submission in enumerate(submissions)]
         new = NewRound(
             round=RoundNumber(number),
             start_block=start,
@@ -220,7 +220,7 @@ async def test_a_round_under_other_rules_is_not_judged(bed: Bed) -> None:
         deadline_block=Block(999),
         competition_hash="ab" * 32,
     )
-    await Rounds(bed.pool).open(new, [RoundEntry(submission, QueueName.CPU, 0)])
+    await Rounds(bed.pool).open(new, [RoundEntry(submission, None, QueueName.CPU, 0)])
     said, evaluation, _ = await bed.worked(submission)
     assert (said, evaluation.code) == ("handed back", Code.COMPETITION_MISMATCH)
 

@@ -19,7 +19,7 @@ from neurons.devchain.subnet import Rules
 from neurons.devchain.substrate import DevSubstrate
 from neurons.validator.weights.setter import Terms, WeightSetter
 from scoring.competition import Schedule, load
-from scoring.ranking.state import Record, State
+from scoring.ranking.state import Record
 from scoring.types import Block, Hotkey, RoundNumber
 from tests.builders import ranking
 from tests.builders.ledger import a_ledger_entry, some_inputs
@@ -113,7 +113,7 @@ class Bed:
         name = records[king].entrant
         ordered = tuple(sorted(records, key=lambda record: record.entrant))
         former = next((record.entrant for record in records if record.entrant != name), name)
-        state = State(
+        state = ranking.a_state(
             round=RoundNumber(number),
             king=name,
             king_since=Block(0),

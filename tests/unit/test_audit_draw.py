@@ -31,6 +31,7 @@ RESULT = EvaluationResult(
     state=EvaluationState.SCORED,
     submission_state=SubmissionState.SCORED,
     code=None,
+    track="small",
     score=Micro(1),
     stderr=Micro(1),
     groups=(GroupReport("g", "single", Micro(1)),),

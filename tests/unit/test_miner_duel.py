@@ -14,7 +14,8 @@ from scoring.ranking import duel
 from scoring.ranking.duel import Duel
 from scoring.types import MICRO, Block, BlockHash, Entrant, Hotkey, Micro, RoundNumber
 
-RULES = load().version[-1]
+COMPETITION = load().version[-1]
+RULES = COMPETITION.track[0]
 NOISE = (0.03, -0.02, 0.01, -0.03, 0.02, -0.01, 0.04, -0.04)
 
 
@@ -24,7 +25,8 @@ def scored(mean: float, turn: int = 0) -> ScoreRecord:
     return ScoreRecord(
         model="model",
         block_hash=BlockHash("0x00"),
-        rules=RULES.hash,
+        rules=COMPETITION.hash,
+        track=RULES.name,
         groups=groups,
         score=Micro(round(mean * MICRO)),
         stderr=Micro(0),

@@ -27,7 +27,13 @@ from scoring.types import Block, BlockHash, ContentHash, Micro
 CONTENT = ContentHash("ab" * 32)
 FOLDER = Path("/models/step-1")
 SCORED = ScoreRecord(
-    model=CONTENT, block_hash=BlockHash("0x01"), rules="rules", groups=(Micro(1), Micro(2)), score=Micro(1), stderr=Micro(0)
+    model=CONTENT,
+    block_hash=BlockHash("0x01"),
+    rules="rules",
+    track="small",
+    groups=(Micro(1), Micro(2)),
+    score=Micro(1),
+    stderr=Micro(0),
 )
 CHOSEN = CheckpointJudged(
     look="look", folder=FOLDER, content=CONTENT, verdict=TrialVerdict.CHOSEN, against="lab/voice@1", why="better"

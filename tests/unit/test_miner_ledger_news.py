@@ -8,6 +8,7 @@ from neurons.miner.ledger_news import changes, ledger_view
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import Record, Rejection, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber
+from tests.builders.ranking import a_state, with_small
 
 ME, KING = Entrant("5Me@50"), Entrant("5King@7")
 RECORD = Record(
@@ -31,7 +32,7 @@ DUEL = Duel(
     groups=64,
     rounds=2,
 )
-STATE = State(round=RoundNumber(5), king=KING, throne="king since block 9: it won", records=(RECORD,))
+STATE = a_state(round=RoundNumber(5), king=KING, throne="king since block 9: it won", records=(RECORD,))
 
 
 def says(state: State, before: State | None = None) -> list[str]:
@@ -48,8 +49,8 @@ def over(outcome: DuelOutcome) -> EndedDuel:
 
 def test_who_duels_is_told_the_evidence() -> None:
     """How much there is, how much it takes, and by how much it must lead."""
-    assert says(replace(STATE, duels=(DUEL,))) == [
-        "Round 5: its duel with the king 5King@7: evidence 13 of 620 after 2 rounds, 64 groups; it must lead by more than 0.02."
+    assert says(with_small(STATE, duels=(DUEL,))) == [
+        "Round 5, small: its duel with the king 5King@7: evidence 13 of 620 after 2 rounds, 64 groups; it must lead by more than 0.02."
     ]
 
 
@@ -63,39 +64,39 @@ def test_who_duels_is_told_the_evidence() -> None:
 )
 def test_who_lost_is_told_why_and_what_helps(outcome: DuelOutcome, words: str) -> None:
     """By the way in which it ended; also rounds later, as long as that king holds the top."""
-    [said] = says(replace(STATE, ended=(over(outcome),)))
-    assert said.startswith("Round 5: its duel with 5King@7 is over, evidence 0.03 of 620 after 3 rounds:") and words in said
-    assert says(replace(STATE, lost=(over(outcome),))) == [said]
+    [said] = says(with_small(STATE, ended=(over(outcome),)))
+    assert said.startswith("Round 5, small: its duel with 5King@7 is over, evidence 0.03 of 620 after 3 rounds:") and words in said
+    assert says(with_small(STATE, lost=(over(outcome),))) == [said]
 
 
 def test_who_is_crowned_is_told_since_when() -> None:
     """In the ledger's words."""
-    assert says(replace(STATE, king=ME, throne="king since block 99: it won")) == [
-        "Round 5: by the ledger it is king since block 99: it won."
+    assert says(with_small(STATE, king=ME, throne="king since block 99: it won")) == [
+        "Round 5, small: by the ledger it is king since block 99: it won."
     ]
 
 
 def test_who_is_judged_and_does_not_duel_is_told_how_one_opens() -> None:
     """After a round in which it is not clearly worse."""
     [said] = says(STATE)
-    assert said.startswith("Round 5: no duel with the king 5King@7 is open")
+    assert said.startswith("Round 5, small: no duel with the king 5King@7 is open")
 
 
 def test_who_earns_nothing_is_told_why() -> None:
     """In the ledger's words."""
-    refused = replace(STATE, records=(), rejections=(Rejection(ME, Hotkey("5Me"), "a copy of 5King@7", KING),))
-    assert says(refused) == ["Round 5: it earns nothing: a copy of 5King@7."]
+    refused = with_small(STATE, records=(), rejections=(Rejection(ME, Hotkey("5Me"), "a copy of 5King@7", KING),))
+    assert says(refused) == ["Round 5, small: it earns nothing: a copy of 5King@7."]
 
 
 def test_only_what_changed_is_told() -> None:
     """A further round of the same is no news; more evidence is."""
-    open_now = replace(STATE, duels=(DUEL,))
+    open_now = with_small(STATE, duels=(DUEL,))
     later = replace(open_now, round=RoundNumber(6))
     assert says(later, open_now) == []
-    assert len(says(replace(later, duels=(replace(DUEL, rounds=3),)), open_now)) == 1
+    assert len(says(with_small(later, duels=(replace(DUEL, rounds=3),)), open_now)) == 1
 
 
 def test_a_ledger_without_a_round_says_nothing() -> None:
     """Nor does one that does not know the submission."""
     assert ledger_view(State(), ME) is None
-    assert says(replace(STATE, records=())) == []
+    assert says(with_small(STATE, records=())) == []

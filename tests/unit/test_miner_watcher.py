@@ -24,6 +24,7 @@ def evaluation(number: int, state: EvaluationState, **overrides: Any) -> Evaluat
         "id": EvaluationId(number),
         "submission_id": SubmissionId(1),
         "round": RoundNumber(number),
+        "track": "small",
         "queue": QueueName.CPU,
         "state": state,
         "attempt": 1,
@@ -40,7 +41,7 @@ SCORED = replace(
     NEW,
     state=SubmissionState.SCORED,
     rounds=(evaluation(7, EvaluationState.SCORED, score=Micro(710_000), stderr=Micro(9_000)),),
-    rank=Rank(2, False, -20_000),
+    rank=Rank("small", 2, False, -20_000),
 )
 
 
@@ -70,7 +71,7 @@ def test_who_is_scored_is_told_score_rank_and_what_crowns() -> None:
 
 def test_a_king_is_told_so() -> None:
     """Once."""
-    king = replace(SCORED, rank=Rank(1, True, 0))
+    king = replace(SCORED, rank=Rank("small", 1, True, 0))
     [told] = texts(SCORED, king)
     assert told.startswith("It is king")
     assert texts(king, king) == []

@@ -24,7 +24,7 @@ SCHEDULE = load()
 ME, OWNER, MINER = Hotkey("me"), Hotkey("owner"), Hotkey("miner")
 RECORD = ranking.a_record(10, 0.8, groups=32, hotkey=MINER)
 FORMER = ranking.a_credit(1, entrant=entrant(ME, Block(5)))
-CROWNED = State(round=RoundNumber(1), king=RECORD.entrant, king_since=Block(0), records=(RECORD,))
+CROWNED = ranking.a_state(round=RoundNumber(1), king=RECORD.entrant, king_since=Block(0), records=(RECORD,))
 HEAD = a_ledger_entry(state=CROWNED, state_hash="a" * 64)
 EMPTY = a_ledger_entry(state=State(round=RoundNumber(1)), state_hash="a" * 64)
 """Nobody was scored in its rounds: a plan from it burns everything."""
@@ -70,7 +70,7 @@ def known(*attempts: WeightAttempt, head: LedgerEntry | None = HEAD, judged: Ent
 def receipts(counted: int = 0, **distrusted: str) -> EntryOutline:
     """A round with receipts that count, and others that do not, each for its reason."""
     inputs = some_inputs(counted={f"{n:064x}": "00" for n in range(counted)}, distrusted=distrusted)
-    return EntryOutline(validator=ME, round=RoundNumber(1), state_hash="a" * 64, previous="", inputs=inputs, king=None)
+    return EntryOutline(validator=ME, round=RoundNumber(1), state_hash="a" * 64, previous="", inputs=inputs, kings={})
 
 
 FAILED = (WeightOutcome.FAILED, WeightOutcome.SENDING)
@@ -137,7 +137,7 @@ def test_an_attempt_that_cannot_be_read_is_no_plan_to_hold() -> None:
 def test_what_the_chain_would_refuse_is_not_sent(rules: dict[str, int], version_key: int, expected: str | None) -> None:
     """Nothing is due until the metagraph, or the settings, are others: the plan pays the miner .65, and a former king .35."""
     metagraph = replace(a_metagraph(), **rules)  # type: ignore[arg-type]
-    paid = replace(HEAD, state=replace(CROWNED, leads=(FORMER,)))
+    paid = replace(HEAD, state=ranking.with_small(CROWNED, leads=(FORMER,)))
     found = decide(metagraph, ME, replace(known(), head=paid), SCHEDULE, version_key=version_key)
     assert (found == DUE) == (expected is None)
     if expected is not None:
@@ -219,8 +219,8 @@ STOOD = "nothing was folded since round 1"
 UNHEARD = "no receipt was ever folded; a new plan would burn everything"
 BEHIND = "rounds after round 1 wait to be folded"
 AGAIN = "the ledger is being folded again: it stands at round 1, and weights were set from round 9"
-LATER = State(round=RoundNumber(9), king=RECORD.entrant, king_since=Block(0), records=(RECORD,))
-REJECTED = State(round=RoundNumber(1), rejections=(Rejection(entrant(MINER, Block(10)), MINER, "silent"),))
+LATER = ranking.a_state(round=RoundNumber(9), king=RECORD.entrant, king_since=Block(0), records=(RECORD,))
+REJECTED = ranking.a_state(round=RoundNumber(1), rejections=(Rejection(entrant(MINER, Block(10)), MINER, "silent"),))
 
 
 def left(block: int, since: int | None = None, *committed: CommitmentRecord) -> Metagraph:

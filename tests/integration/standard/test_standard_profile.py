@@ -19,7 +19,7 @@ from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
 from prompts.groups import Group
 from scoring.audio.spoken import Spoken
-from scoring.competition import ANCHORS, Competition, Profile, load
+from scoring.competition import ANCHORS, Profile, Track, load
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.judges import weights
 from scoring.judges.panel import Judges, Panel
@@ -49,16 +49,16 @@ WEIGHTS = {
 
 
 @pytest.fixture(scope="module")
-def competition(tmp_path_factory: pytest.TempPathFactory) -> Competition:
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Track:
     """The demo's rules, with the standard profile and one group of each kind."""
     text = COMPETITION.read_text(encoding="utf-8").replace('profile = "embedded"', 'profile = "standard"')
     text = text.replace("single = 5", "single = 1").replace('["espeak", "vits"]', '["espeak"]')
     text = text.replace("asks = []", 'asks = ["rate", "pitch", "expression"]')
-    head, _, _ = text.partition("[version.factors]")
+    head, _, _ = text.partition("[version.track.factors]")
     path = tmp_path_factory.mktemp("rules") / "competition.toml"
     lines = "\n".join(f"{factor} = {weight}" for factor, weight in WEIGHTS.items())
-    path.write_text(f"{head}[version.factors]\n{lines}\n", encoding="utf-8")
-    return load(path, {Profile.STANDARD: ANCHORS[Profile.EMBEDDED]}).at(RoundNumber(0))  # as if its anchors were measured
+    path.write_text(f"{head}[version.track.factors]\n{lines}\n", encoding="utf-8")
+    return load(path, {Profile.STANDARD: ANCHORS[Profile.EMBEDDED]}).at(RoundNumber(0)).track[0]  # as if its anchors were measured
 
 
 def command(*arguments: str) -> Any:
@@ -308,7 +308,7 @@ def test_judges_are_fetched_once_and_kept(warm: StandardModels, hub: Any, tmp_pa
 
 
 def test_an_evaluation(
-    warm: StandardModels, groups: tuple[Group, ...], competition: Competition, pcm: Callable[[str], bytes]
+    warm: StandardModels, groups: tuple[Group, ...], rules: Track, pcm: Callable[[str], bytes]
 ) -> None:
     """Every factor gets a utility from what the judges measured; a random recogniser hears other words and closes the gate."""
     panel = LastPanel(warm)(Profile.STANDARD)
@@ -317,21 +317,21 @@ def test_an_evaluation(
         for group in groups
         for prompt in group.prompts
     }
-    report = panel.judge(groups, spoken, competition, NO_PROGRESS)
+    report = panel.judge(groups, spoken, rules, NO_PROGRESS)
     assert (report.profile, report.profile_hash) == ("standard", panel.identity.hash)
     assert [sample.gate for sample in report.samples] == [Gate.WRONG_WORDS] * 3
     scale = aggregate.load_anchors(Profile.STANDARD)
     first, last = groups[0].prompts[0], groups[-1].prompts[-1]
     assert set(scale.utilities(report.samples[-1].metrics, last.voice)) == set(Factor)
     assert set(scale.utilities(report.samples[0].metrics, first.voice)) == set(Factor) - {Factor.CONSISTENCY}
-    assert panel.judge(groups, dict(reversed(spoken.items())), competition, NO_PROGRESS) == report
+    assert panel.judge(groups, dict(reversed(spoken.items())), rules, NO_PROGRESS) == report
 
 
-def test_a_model_is_judged(warm: StandardModels, competition: Competition, tmp_path: Path) -> None:
+def test_a_model_is_judged(warm: StandardModels, rules: Track, tmp_path: Path) -> None:
     """From a demo model's folder, through the sandbox, under a competition with the standard profile."""
     folder = espeak_voices.build(tmp_path / "models")["clear"]
     tools = build_tools(tmp_path, panel=LastPanel(warm))
-    speech = judge_model(LocalModel(folder, "espeak"), BlockHash("0x" + "5a" * 32), competition, tools, NO_PROGRESS)
+    speech = judge_model(LocalModel(folder, "espeak", rules), BlockHash("0x" + "5a" * 32), tools, NO_PROGRESS)
     assert (speech.report.profile, len(speech.report.samples)) == ("standard", 3)
     assert all({"wer_weak", "ovr", "delivery"} <= set(sample.metrics) for sample in speech.report.samples)
 
