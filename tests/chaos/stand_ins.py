@@ -9,7 +9,7 @@ from typing import cast
 
 from prompts.groups import Group
 from scoring.audio.spoken import Spoken
-from scoring.competition import Track, Profile, SubmissionLimits, SynthesisRules
+from scoring.competition import Profile, SubmissionLimits, SynthesisRules, Track
 from scoring.judges.panel import Panel
 from scoring.progress import NO_PROGRESS
 from scoring.report import EvaluationReport

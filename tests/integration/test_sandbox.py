@@ -51,7 +51,9 @@ def limits(**overrides: object) -> SubmissionLimits:
     return DEMO.track[0].limits.model_copy(update=overrides)
 
 
-def speak(sandbox: Sandbox, folder: Path, *requests: Request, bounds: SubmissionLimits = DEMO.track[0].limits) -> tuple[Spoken, ...]:
+def speak(
+    sandbox: Sandbox, folder: Path, *requests: Request, bounds: SubmissionLimits = DEMO.track[0].limits
+) -> tuple[Spoken, ...]:
     """Let an espeak model speak."""
     return sandbox.speak(folder, "espeak", requests or (request(),), bounds, RULES, on_sample=NO_PROGRESS)
 

@@ -65,7 +65,9 @@ def test_who_duels_is_told_the_evidence() -> None:
 def test_who_lost_is_told_why_and_what_helps(outcome: DuelOutcome, words: str) -> None:
     """By the way in which it ended; also rounds later, as long as that king holds the top."""
     [said] = says(with_small(STATE, ended=(over(outcome),)))
-    assert said.startswith("Round 5, small: its duel with 5King@7 is over, evidence 0.03 of 620 after 3 rounds:") and words in said
+    assert (
+        said.startswith("Round 5, small: its duel with 5King@7 is over, evidence 0.03 of 620 after 3 rounds:") and words in said
+    )
     assert says(with_small(STATE, lost=(over(outcome),))) == [said]
 
 

@@ -58,7 +58,9 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Track:
     path = tmp_path_factory.mktemp("rules") / "competition.toml"
     lines = "\n".join(f"{factor} = {weight}" for factor, weight in WEIGHTS.items())
     path.write_text(f"{head}[version.track.factors]\n{lines}\n", encoding="utf-8")
-    return load(path, {Profile.STANDARD: ANCHORS[Profile.EMBEDDED]}).at(RoundNumber(0)).track[0]  # as if its anchors were measured
+    return (
+        load(path, {Profile.STANDARD: ANCHORS[Profile.EMBEDDED]}).at(RoundNumber(0)).track[0]
+    )  # as if its anchors were measured
 
 
 def command(*arguments: str) -> Any:
@@ -307,9 +309,7 @@ def test_judges_are_fetched_once_and_kept(warm: StandardModels, hub: Any, tmp_pa
     assert sum(hub.control.requests.values()) == asked
 
 
-def test_an_evaluation(
-    warm: StandardModels, groups: tuple[Group, ...], rules: Track, pcm: Callable[[str], bytes]
-) -> None:
+def test_an_evaluation(warm: StandardModels, groups: tuple[Group, ...], rules: Track, pcm: Callable[[str], bytes]) -> None:
     """Every factor gets a utility from what the judges measured; a random recogniser hears other words and closes the gate."""
     panel = LastPanel(warm)(Profile.STANDARD)
     spoken = {

@@ -1,0 +1,190 @@
+"""A validator that judges some tracks and follows another in the others: what it folds, how long it waits, what it refuses."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import pytest
+
+from neurons.api_client.client import ApiUnavailable
+from neurons.validator.follow.tracks import FollowedTracks, check, merged
+from scoring.errors import Code, PlatformError
+from scoring.ranking.state import State, TrackState
+from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, PublicKey, RoundNumber, SubmissionId, entrant
+from tests.builders.ranking import a_record, named
+from tests.builders.rules import a_competition, a_track
+from voice_api.db.audits import Audits
+from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
+from voice_api.db.states import EvaluationState, RoundState, SubmissionState
+
+OWN = frozenset({"small"})
+RULES = a_competition(a_track(), a_track(name="described", families=("espeak",)))
+ROUND = Round(
+    round=RoundNumber(7),
+    start_block=Block(2520),
+    block_hash=BlockHash("0x" + "5a" * 32),
+    deadline_block=Block(3600),
+    competition_hash=RULES.hash,
+    state=RoundState.CLOSED,
+    pending=0,
+)
+NO_STATE = State()
+
+
+def a_result(number: int, track: str | None) -> EvaluationResult:
+    """A rejection of submission `number`; where it comes from shows in its row's id."""
+    return EvaluationResult(
+        evaluation_id=EvaluationId(number),
+        submission_id=SubmissionId(number),
+        hotkey=Hotkey(f"h{number}"),
+        commit_block=Block(number),
+        tiebreak="",
+        public_key=PublicKey("00" * 32),
+        tag=None,
+        repo=None,
+        revision=None,
+        track=track,
+        state=EvaluationState.REJECTED,
+        submission_state=SubmissionState.REJECTED,
+        code=None,
+        score=Micro(0),
+        stderr=Micro(0),
+        groups=(),
+        samples=(),
+        receipt=None,
+        receipt_hash=None,
+        signature=None,
+        certificate=None,
+        finished_at=None,
+    )
+
+
+def evidence(results: Sequence[EvaluationResult] = (), eligible: Sequence[int] = (), **gone: str) -> RoundEvidence:
+    """A closed round with these results; who is eligible, by number, and who left, as `h3="banned"`."""
+    left = {entrant(Hotkey(hotkey), Block(int(hotkey[1:]))): why for hotkey, why in gone.items()}
+    return RoundEvidence(ROUND, Eligibility(Block(3000), tuple(map(named, eligible)), left), tuple(results))
+
+
+def knowing(number: int, track: str) -> State:
+    """A ledger in which a track knows submission `number`."""
+    return State(tracks=(TrackState(track=track, records=(a_record(number),)),))
+
+
+def tracks_of(found: RoundEvidence) -> list[tuple[int, str | None]]:
+    """What counts of which track."""
+    return [(int(result.evaluation_id), result.track) for result in found.results]
+
+
+def test_each_track_comes_from_who_judges_it() -> None:
+    """The own ones from here, the others from there; what was rejected there without a track is found here as well."""
+    mine = evidence([a_result(1, "small"), a_result(2, None), a_result(3, "described")])
+    theirs = evidence([a_result(1, "small"), a_result(3, "described"), a_result(4, "described"), a_result(5, None)])
+    assert tracks_of(merged(mine, theirs, NO_STATE, OWN)) == [(1, "small"), (2, None), (3, "described"), (4, "described")]
+
+
+def test_what_waits_here_without_a_track_gives_way_to_their_verdict() -> None:
+    """Nobody here could run it; there it was judged."""
+    mine, theirs = evidence([a_result(3, None)]), evidence([replace(a_result(3, "described"), evaluation_id=EvaluationId(33))])
+    assert tracks_of(merged(mine, theirs, NO_STATE, OWN)) == [(33, "described")]
+
+
+def test_who_stays_is_theirs_to_say_of_their_tracks() -> None:
+    """A king that stands there beside its newer commitment stands here, too; the own decision is of the own tracks."""
+    state = knowing(3, "described")
+    mine = evidence(eligible=[1], h2="deregistered", h3="its hotkey committed again")
+    found = merged(mine, evidence(eligible=[3]), state, OWN).eligibility
+    assert found is not None
+    assert set(found.eligible) == {named(1), named(3)}
+    assert found.gone == {named(2): "deregistered"}
+    left = merged(mine, evidence(h3="banned"), state, OWN).eligibility
+    assert left is not None
+    assert left.gone == {named(2): "deregistered", named(3): "banned"}
+
+
+def test_without_theirs_everybody_stays_in_their_tracks() -> None:
+    """Nothing is lost by a round that they skipped."""
+    found = merged(evidence(eligible=[1], h3="deregistered"), None, knowing(3, "described"), OWN).eligibility
+    assert found is not None
+    assert (set(found.eligible), found.gone) == ({named(1), named(3)}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """Another validator's evidence: a round, or what goes wrong; and whether a later one is there."""
+
+    round: RoundEvidence | PlatformError
+    later: bool = False
+
+    async def of(self, number: RoundNumber) -> RoundEvidence:
+        """The round."""
+        assert number == ROUND.round
+        if isinstance(self.round, PlatformError):
+            raise self.round
+        return self.round
+
+    async def next(self, after: RoundNumber | None) -> RoundEvidence | None:
+        """The one after it."""
+        assert after == ROUND.round
+        return evidence() if self.later else None
+
+    async def closed(self, since: RoundNumber) -> frozenset[RoundNumber]:
+        """Nobody asks."""
+        raise NotImplementedError
+
+
+MISSING = PlatformError(Code.NOT_FOUND, "there is no such round")
+OPEN = replace(evidence([a_result(4, "described")]), round=replace(ROUND, state=RoundState.OPEN))
+SOON, LATE = Block(3000), Block(3600 + 360)
+
+
+def added(theirs: Theirs, block: Block) -> list[tuple[int, str | None]] | None:
+    """What would be folded at a block; None: it waits."""
+    beside = FollowedTracks(theirs=theirs, own=OWN, audits=cast(Audits, None), rate=0.0)
+    found = asyncio.run(beside.added(evidence([a_result(1, "small")]), NO_STATE, block, RULES))
+    return None if found is None else tracks_of(found)
+
+
+@pytest.mark.parametrize("theirs", [Theirs(MISSING), Theirs(OPEN)], ids=["not opened yet", "still open"])
+def test_their_round_is_waited_for_up_to_a_round_after_the_deadline(theirs: Theirs) -> None:
+    """Then the own tracks are folded without it."""
+    assert added(theirs, SOON) is None
+    assert added(theirs, LATE) == [(1, "small")]
+
+
+def test_a_round_that_they_skipped_is_not_waited_for() -> None:
+    """A later one is closed there."""
+    assert added(Theirs(MISSING, later=True), SOON) == [(1, "small")]
+
+
+def test_their_closed_round_is_taken_at_once() -> None:
+    """Both tracks in one entry."""
+    assert added(Theirs(evidence([a_result(4, "described")])), SOON) == [(1, "small"), (4, "described")]
+
+
+def test_an_api_that_is_down_is_waited_for_as_long() -> None:
+    """The tick is skipped until then."""
+    down = Theirs(ApiUnavailable("it does not answer"))
+    with pytest.raises(ApiUnavailable):
+        added(down, SOON)
+    assert added(down, LATE) == [(1, "small")]
+
+
+@pytest.mark.parametrize(
+    ("tracks", "follow", "why"),
+    [
+        pytest.param({"smal"}, "http://there", "smal; the competition has described, small", id="unknown"),
+        pytest.param({"small"}, "", "nobody judges described here", id="neither judged nor followed"),
+    ],
+)
+def test_a_track_that_nobody_judges_is_refused_at_the_start(tracks: set[str], follow: str, why: str) -> None:
+    """Its share would be burned for a fault of ours."""
+    with pytest.raises(PlatformError, match=why) as refused:
+        check(frozenset(tracks), RULES, follow)
+    assert refused.value.code is Code.SETTING_INVALID
+
+
+def test_tracks_that_are_judged_or_followed_are_taken() -> None:
+    """All here, or the others there."""
+    check(frozenset({"small", "described"}), RULES, "")
+    check(OWN, RULES, "http://there")
