@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from scoring.receipts.receipt import prompts_hash
 from scoring.types import PublicKey
 
 if TYPE_CHECKING:
     from prompts.groups import Group as AskedGroup
-    from scoring.competition import Competition
+    from scoring.competition import Track
     from scoring.errors import Code
     from scoring.report import EvaluationReport
     from voice_api.db.rounds import EvaluationResult
@@ -62,16 +61,15 @@ class MakeResult(Protocol):
 
 
 @pytest.fixture(scope="session")
-def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], EvaluationReport]) -> MakeResult:
+def a_result(judged_alike: Callable[[Track, Sequence[AskedGroup], float], EvaluationReport]) -> MakeResult:
     """Judged and signed on 22 November 2026 at noon, in the packaged competition, certified by the key of seed 01…01 (block hash 12…12)."""
     from bittensor import sp_core
 
-    from prompts.generate import generate
     from scoring.competition import load
     from scoring.model.fingerprint import tag_of
     from scoring.receipts import receipt
     from scoring.receipts.certificate import Certificate, issue
-    from scoring.receipts.receipt import Circumstances, Finding, Subject
+    from scoring.receipts.receipt import Circumstances, Finding, Placement, Subject
     from scoring.types import Block, BlockHash, ContentHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
     from voice_api.db.rounds import EvaluationResult
     from voice_api.db.states import EvaluationState, SubmissionState
@@ -79,7 +77,9 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
 
     issuer, worker = (ServiceKey(sp_core.Keypair.create_from_seed(bytes([seed]) * 32)) for seed in (1, 2))
     noon, block_hash, rules = datetime(2026, 11, 22, 12, tzinfo=UTC), "12" * 32, load().at(RoundNumber(2))
-    asked = generate(bytes.fromhex(block_hash), rules.round.plan)
+    track = rules.track[0]
+    placement = Placement.of(track.families[0], track, BlockHash(f"0x{block_hash}"))
+    asked = track.groups(BlockHash(f"0x{block_hash}"))
     terms = Certificate(
         issuer=Hotkey(issuer.address),
         service=worker.address,
@@ -97,7 +97,7 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
         certificate: dict[str, Any] | None = None,
         **overrides: Any,
     ) -> EvaluationResult:
-        report = judged_alike(rules, asked, share) if code is None else None
+        report = judged_alike(track, asked, share) if code is None else None
         subject = Subject(
             hotkey=Hotkey(f"h{number}"),
             commit_block=Block(number),
@@ -111,7 +111,7 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
         finding = Finding(
             content_hash=content, tensors_hash=tensors, code=code, reason=None if code is None else "because", report=report
         )
-        document = receipt.build(subject, prompts_hash(asked), finding, Circumstances("x86_64 Linux", noon, {}))
+        document = receipt.build(subject, placement, finding, Circumstances("x86_64 Linux", noon, {}))
         if edit is not None:
             edit(document)
         signer = CertifiedKey(worker, issue(replace(terms, **certificate or {}), issuer.sign))
@@ -129,6 +129,7 @@ def a_result(judged_alike: Callable[[Competition, Sequence[AskedGroup], float], 
             state=EvaluationState.SCORED if code is None else EvaluationState.REJECTED,
             submission_state=SubmissionState.SCORED if code is None else SubmissionState.REJECTED,
             code=code,
+            track=placement.track,
             score=report.score if report else Micro(0),
             stderr=report.stderr if report else Micro(0),
             groups=report.groups if report else (),
