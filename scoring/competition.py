@@ -1,7 +1,9 @@
 """The competition: every constant that decides money, read from one TOML file, in versions, hashed."""
 
+import math
 import tomllib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
@@ -280,6 +282,11 @@ class Track(StrictModel):
         return generate(hash_bytes(block_hash), self.prompts.plan)
 
 
+def _twice(names: Iterable[str]) -> list[str]:
+    """The names that stand there more than once."""
+    return sorted(name for name, count in Counter(names).items() if count > 1)
+
+
 class Competition(StrictModel):
     """One version of the rules, in force from `from_round` on: what all tracks share, and the tracks."""
 
@@ -293,14 +300,13 @@ class Competition(StrictModel):
 
     @model_validator(mode="after")
     def _shares_everything_out(self) -> Self:
-        names = [track.name for track in self.track]
-        if len(set(names)) < len(names):
-            raise ValueError("each track has a name of its own")
-        if abs(sum(track.share for track in self.track) - 1.0) > 1e-9:
-            raise ValueError("the tracks' shares have a sum of 1")
-        families = [family for track in self.track for family in track.families]
-        if twice := sorted({family for family in families if families.count(family) > 1}):
-            raise ValueError(f"the family decides the track, and {', '.join(twice)} is in two")
+        if twice := _twice(track.name for track in self.track):
+            raise ValueError(f"two tracks have the name {', '.join(twice)}: give each a name of its own")
+        total = math.fsum(track.share for track in self.track)
+        if abs(total - 1.0) > 1e-9:
+            raise ValueError(f"the shares of the tracks must have a sum of 1, and have one of {total:g}")
+        if twice := _twice(self.families):
+            raise ValueError(f"the family decides the track: name {', '.join(twice)} in one of them only, and only once")
         return self
 
     @property

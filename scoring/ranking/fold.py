@@ -70,37 +70,36 @@ class RoundResult:
 def fold(state: State, result: RoundResult, competition: Competition) -> State:
     """`state[r+1]` from `state[r]` and a round's outcomes, in whatever order they come; raises ValueError unless rounds rise.
 
-    Each track folds what was judged in it. A rejection without a track is of the track that knows the submission, if one does.
-    A track that the rules no longer have ends: nobody is its king any more.
+    Each track folds what was judged in it; an outcome in a track that the rules do not have is a ValueError. A rejection without a
+    track is of the track that knows the submission, if one does. Who is judged in another track than before has left the old one: its
+    family moved. A track that the rules no longer have ends: nobody is its king any more.
     """
     if state.round is not None and result.number <= state.round:
         raise ValueError(f"round {result.number} cannot be folded after round {state.round}")
     judged = sorted((item for item in result.judged if item.entrant not in result.gone), key=lambda item: item.entrant)
     if len({item.entrant for item in judged}) < len(judged):
         raise ValueError(f"round {result.number} judges a submission twice")
-    placed = {item.entrant: _track_of(item, state) for item in judged}
+    names = frozenset(track.name for track in competition.track)
+    placed = {item.entrant: _track_of(item, state, names) for item in judged}
     tracks = []
     for rules in sorted(competition.track, key=lambda track: track.name):
         own = [item for item in judged if placed[item.entrant] == rules.name]
-        elsewhere = {item.entrant for item in judged if placed[item.entrant] not in (rules.name, None)}
-        tracks.append(fold_track(_without(state.of(rules.name), elsewhere), replace(result, judged=own), rules))
+        moved = {name: f"it competes in the track {there}" for name, there in placed.items() if there not in (rules.name, None)}
+        tracks.append(fold_track(state.of(rules.name), replace(result, judged=own, gone={**moved, **result.gone}), rules))
     unplaced = {r.entrant: r for r in state.unplaced if r.entrant not in result.gone and placed.get(r.entrant) is None}
-    unplaced |= {item.entrant: _rejection(item) for item in judged if placed[item.entrant] is None}
+    refused = (item for item in judged if item.verdict is LedgerVerdict.REJECTED)
+    unplaced |= {item.entrant: _rejection(item) for item in refused if placed[item.entrant] is None}
     return State(round=result.number, tracks=tuple(tracks), unplaced=tuple(unplaced[name] for name in sorted(unplaced)))
 
 
-def _track_of(item: Judged, state: State) -> str | None:
-    """The track of an outcome; None for a rejection of a submission that no track knows."""
-    if item.track is not None or item.scored:
-        return item.track
-    known = state.where(item.entrant)
-    return None if known is None else known.track
-
-
-def _without(state: TrackState, names: set[Entrant]) -> TrackState:
-    """The track's state without the rejections of submissions that another track judged."""
-    kept = tuple(rejection for rejection in state.rejections if rejection.entrant not in names)
-    return state if len(kept) == len(state.rejections) else replace(state, rejections=kept)
+def _track_of(item: Judged, state: State, tracks: frozenset[str]) -> str | None:
+    """The track of an outcome; None for one without a score, of a submission that no track knows. Raises ValueError as `fold` says."""
+    if item.track is None and not item.scored:
+        known = state.where(item.entrant)
+        return known.track if known is not None and known.track in tracks else None
+    if item.track not in tracks:
+        raise ValueError(f"{item.entrant} was judged in the track {item.track}, which the rules do not have")
+    return item.track
 
 
 def _rejection(item: Judged) -> Rejection:

@@ -69,7 +69,8 @@ def open_round(view: RoundView, competition: Competition) -> RoundOpening | None
     asked. So no amount of junk keeps a newcomer or a duel waiting.
 
     So it is in each track that this validator judges, whose `evaluations` are its own. A submission whose family nobody has read yet
-    takes a place in each of them: it is asked for when all have one, so that there is room for it wherever it belongs.
+    takes a place in each of them: it is asked for when all have one, so that there is room for it wherever it belongs. One that finds
+    no place in one of them takes none in the others.
 
     Only submissions committed before the round's first block take part: its prompts were unknown when they were committed.
     """
@@ -89,19 +90,18 @@ def _entries(eligible: Sequence[RoundCandidate], view: RoundView, competition: C
     families = {family: track.name for track in competition.track for family in track.families}
     known = {name: state.track for state in view.state.tracks for name in state.known}
     tracks = {c.entrant: families.get(c.family or "") or known.get(c.entrant) for c in eligible}
-    asked = [
-        _asked([c for c in eligible if tracks[c.entrant] in (track.name, None)], view, track)
-        for track in competition.track
-        if track.name in view.tracks
-    ]
-    everywhere = set.intersection(*(set(names) for names in asked)) if asked else set[Entrant]()
-    turns = (name for turn in zip_longest(*asked) for name in turn if name is not None)
+    judged = [track for track in competition.track if track.name in view.tracks]
+
+    def asked(unknown: frozenset[Entrant]) -> list[list[Entrant]]:
+        """Whom each track asks for, soonest first, where only these of those without a track take part."""
+        taking = [c for c in eligible if tracks[c.entrant] is not None or c.entrant in unknown]
+        return [_asked([c for c in taking if tracks[c.entrant] in (track.name, None)], view, track) for track in judged]
+
+    wanted = [frozenset(names) for names in asked(frozenset(tracks))]
+    everywhere = frozenset.intersection(*wanted) if wanted else frozenset[Entrant]()
+    turns = (name for turn in zip_longest(*asked(everywhere)) for name in turn if name is not None)
     submissions = {candidate.entrant: candidate.submission for candidate in eligible}
-    return tuple(
-        RoundEntry(submissions[name], tracks[name])
-        for name in dict.fromkeys(turns)
-        if tracks[name] is not None or name in everywhere
-    )
+    return tuple(RoundEntry(submissions[name], tracks[name]) for name in dict.fromkeys(turns))
 
 
 def _asked(candidates: Sequence[RoundCandidate], view: RoundView, track: Track) -> list[Entrant]:

@@ -14,7 +14,7 @@ from scoring.report import Gate
 from scoring.types import RoundNumber
 
 RATE = 16_000
-LIMITS = load().at(RoundNumber(0)).limits
+LIMITS = load().at(RoundNumber(0)).track[0].limits
 PROMPT = Prompt(
     id="g00.a",
     text="Follow the swan past the broken tower.",

@@ -9,7 +9,7 @@ import torch
 from prompts.groups import Group, GroupKind, GroupPlan, Prompt
 from prompts.voices import Attribute
 from scoring.audio.spoken import Spoken
-from scoring.competition import Competition, Profile, load
+from scoring.competition import Profile, Track, load
 from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges, Panel
 from scoring.report import EvaluationReport, Factor, Gate, Metrics, SampleReport
@@ -49,9 +49,9 @@ def panel(groups: tuple[Group, ...]) -> Panel:
 
 
 @pytest.fixture(scope="module")
-def competition() -> Competition:
+def rules() -> Track:
     """The default rules, if they asked for everything."""
-    return asking(load().at(RoundNumber(0)))
+    return asking(load().at(RoundNumber(0))).track[0]
 
 
 def spoken(groups: tuple[Group, ...], say: Callable[[Prompt], bytes]) -> dict[str, Spoken]:
@@ -87,10 +87,10 @@ def answers(
 
 @pytest.fixture(scope="module")
 def reports(
-    groups: tuple[Group, ...], panel: Panel, competition: Competition, answers: Mapping[str, Mapping[str, Spoken]]
+    groups: tuple[Group, ...], panel: Panel, rules: Track, answers: Mapping[str, Mapping[str, Spoken]]
 ) -> Mapping[str, EvaluationReport]:
     """The panel's report on each."""
-    return {name: panel.judge(groups, said, competition, ignored) for name, said in answers.items()}
+    return {name: panel.judge(groups, said, rules, ignored) for name, said in answers.items()}
 
 
 def test_a_clear_voice_beats_a_hard_one_beats_wrong_words(reports: Mapping[str, EvaluationReport]) -> None:
@@ -145,23 +145,23 @@ def test_honest_voices_are_clean(reports: Mapping[str, EvaluationReport]) -> Non
 
 
 def test_half_a_voice_pair_is_inconsistent(
-    groups: tuple[Group, ...], panel: Panel, competition: Competition, answers: Mapping[str, Mapping[str, Spoken]]
+    groups: tuple[Group, ...], panel: Panel, rules: Track, answers: Mapping[str, Mapping[str, Spoken]]
 ) -> None:
     """A clip whose partner failed shows no one speaker; judged alone, its other numbers are those it has among all."""
     (pair,) = (group for group in groups if group.kind is GroupKind.VOICE)
     kept = pair.prompts[0].id
-    report = panel.judge([pair], {kept: answers["clear"][kept]}, competition, ignored)
+    report = panel.judge([pair], {kept: answers["clear"][kept]}, rules, ignored)
     assert [sample.gate for sample in report.samples] == [None, Gate.GENERATION_FAILED]
     assert report.samples[0].utilities[Factor.CONSISTENCY] == 0.0
     assert report.samples[1].score == 0
 
 
-def test_a_missing_prompt_is_a_failed_generation(groups: tuple[Group, ...], panel: Panel, competition: Competition) -> None:
+def test_a_missing_prompt_is_a_failed_generation(groups: tuple[Group, ...], panel: Panel, rules: Track) -> None:
     """It scores zero and stays in every mean; what the guest reported as a failure keeps its reason."""
     first, second, *rest = (prompt.id for group in groups for prompt in group.prompts)
     given = {second: Spoken(prompt_id=second, rate=0, pcm=b"", seconds=3.0, failure=Gate.TIMEOUT)}
     steps: list[tuple[int, int]] = []
-    report = panel.judge(groups, given, competition, lambda done, total: steps.append((done, total)))
+    report = panel.judge(groups, given, rules, lambda done, total: steps.append((done, total)))
     assert [sample.gate for sample in report.samples] == [Gate.GENERATION_FAILED, Gate.TIMEOUT] + [Gate.GENERATION_FAILED] * len(
         rest
     )
@@ -170,12 +170,12 @@ def test_a_missing_prompt_is_a_failed_generation(groups: tuple[Group, ...], pane
 
 
 def test_progress_is_told_as_samples_are_judged(
-    groups: tuple[Group, ...], competition: Competition, answers: Mapping[str, Mapping[str, Spoken]]
+    groups: tuple[Group, ...], rules: Track, answers: Mapping[str, Mapping[str, Spoken]]
 ) -> None:
     """It rises to the total, so that a lease can be renewed while a long evaluation goes on."""
     steps: list[tuple[int, int]] = []
     quick = Panel(Profile.EMBEDDED, Judges((Scripted(),)), batch=2)
-    quick.judge(groups, answers["clear"], competition, lambda done, total: steps.append((done, total)))
+    quick.judge(groups, answers["clear"], rules, lambda done, total: steps.append((done, total)))
     assert steps == [(3, 5), (5, 5)]
 
 
@@ -214,13 +214,13 @@ def test_the_hash_names_judges_and_versions() -> None:
 def test_same_bytes_same_report(
     groups: tuple[Group, ...],
     panel: Panel,
-    competition: Competition,
+    rules: Track,
     answers: Mapping[str, Mapping[str, Spoken]],
     reports: Mapping[str, EvaluationReport],
 ) -> None:
     """Judged again by a fresh panel, in another order of answers: equal to the last digit, and under the same hash."""
     fresh = Panel.embedded()
-    assert fresh.judge(groups, dict(reversed(list(answers["clear"].items()))), competition, ignored) == reports["clear"]
+    assert fresh.judge(groups, dict(reversed(list(answers["clear"].items()))), rules, ignored) == reports["clear"]
     said = reports["clear"]
     assert ProfileIdentity(said.profile, said.profile_hash, said.judges) == panel.identity == fresh.identity
 
@@ -228,12 +228,12 @@ def test_same_bytes_same_report(
 def test_one_judge_at_a_time_reports_the_same(
     groups: tuple[Group, ...],
     panel: Panel,
-    competition: Competition,
+    rules: Track,
     answers: Mapping[str, Mapping[str, Spoken]],
     reports: Mapping[str, EvaluationReport],
 ) -> None:
     """Side by side or one after the other, each judge's numbers are its own; torch has its threads back afterwards."""
     before = torch.get_num_threads()
     alone = Panel(Profile.EMBEDDED, panel.judges, lanes=1)
-    assert alone.judge(groups, answers["clear"], competition, ignored) == reports["clear"]
+    assert alone.judge(groups, answers["clear"], rules, ignored) == reports["clear"]
     assert torch.get_num_threads() == before

@@ -23,9 +23,11 @@ def written(folder: Path, text: str) -> Path:
 
 def test_the_standard_file_holds_the_numbers_of_the_design() -> None:
     """Rounds of 360 blocks with 28 + 4 groups of plain reading, 24 evaluations, 65 % for the king."""
-    rules = load().at(RoundNumber(0))
-    assert (rules.round.blocks, rules.round.plan) == (360, GroupPlan(single=28, counterfactual=0, voice=4, asks=()))
-    assert (rules.round.evaluations, rules.pay.king, rules.throne.trial_rounds) == (24, 0.65, 3)
+    competition = load().at(RoundNumber(0))
+    (rules,) = competition.track
+    assert (rules.name, rules.share, competition.families) == ("small", 1.0, rules.families)
+    assert (competition.round.blocks, rules.prompts.plan) == (360, GroupPlan(single=28, counterfactual=0, voice=4, asks=()))
+    assert (rules.evaluations, rules.pay.king, rules.throne.trial_rounds) == (24, 0.65, 3)
     assert (rules.duel.alpha, rules.duel.max_rounds) == (0.05, 24)
     assert (rules.duel.margin_start, rules.duel.margin_end, rules.duel.margin_decay_blocks) == (0.02, 0.005, 36_000)
     assert rules.families == ("vits",)
@@ -46,7 +48,7 @@ def test_a_version_is_in_force_from_its_round_on(tmp_path: Path) -> None:
     )
     schedule = load(written(tmp_path, STANDARD + second))
     before, after = schedule.at(RoundNumber(99)), schedule.at(RoundNumber(100))
-    assert (before.duel.alpha, after.duel.alpha) == (0.05, 0.01)
+    assert (before.track[0].duel.alpha, after.track[0].duel.alpha) == (0.05, 0.01)
     assert before.hash != after.hash == schedule.at(RoundNumber(5000)).hash
 
 
@@ -81,16 +83,18 @@ def test_the_hash_is_of_the_rules_and_not_of_the_text(tmp_path: Path) -> None:
         pytest.param("\nblocks = 360\n", "\nblocks = 0\n", "version.0.round.blocks", id="no blocks"),
         pytest.param("\nblocks = 360\n", '\nblocks = "360"\n', "version.0.round.blocks", id="a number as text"),
         pytest.param("trial_rounds = 3", "trial_rounds = 1", "greater than or equal to 2", id="a throne of one round"),
-        pytest.param("alpha = 0.05", "alpha = 5", "version.0.duel.alpha", id="an impossible error rate"),
+        pytest.param("alpha = 0.05", "alpha = 5", "version.0.track.0.duel.alpha", id="an impossible error rate"),
         pytest.param("cleanliness = 0.1", "cleanliness = 0.2", "sum of 1", id="factors above 1"),
         pytest.param("delivery = 0.0\n", "", "sum of 1", id="a factor left out"),
         pytest.param(
             "delivery = 0.0\ncleanliness = 0.1",
             "delivery = 0.1\ncleanliness = 0.0",
-            "weights delivery, but round.asks asks nothing",
+            "weights delivery, but prompts.asks asks nothing",
             id="delivery of plain reading",
         ),
-        pytest.param("asks = []", "asks = ['accent']", "version.0.round.asks.0", id="an attribute that nobody measures"),
+        pytest.param(
+            "asks = []", "asks = ['accent']", "version.0.track.0.prompts.asks.0", id="an attribute that nobody measures"
+        ),
         pytest.param("asks = []", "asks = ['rate', 'rate']", "names each attribute once", id="an attribute twice"),
         pytest.param(
             "asks = []", "asks = ['loudness']", "loudness is asked in counterfactual pairs only", id="loudness of single clips"
@@ -110,14 +114,14 @@ def test_the_hash_is_of_the_rules_and_not_of_the_text(tmp_path: Path) -> None:
         pytest.param('["vits"]', '["reference"]', "no adapter for the family reference", id="the model that measures the host"),
         pytest.param("from_round = 0", "from_round = 3", "from_round = 0", id="rounds without rules"),
         pytest.param("single = 28", "single = 97", "1 to 100 groups", id="more groups than sentences to draw"),
-        pytest.param("single = 28", "single = -28", "version.0.round.single", id="fewer than no groups"),
+        pytest.param("single = 28", "single = -28", "version.0.track.0.prompts.single", id="fewer than no groups"),
         pytest.param("max_audio_seconds = 60.0", "max_audio_seconds = inf", "max_audio_seconds", id="sound without end"),
         pytest.param("load_seconds = 300.0", "load_seconds = nan", "load_seconds", id="no number"),
         pytest.param("threads = 1", "threads = 1\nturbo = true", "turbo", id="a name that nobody knows"),
-        pytest.param("[version.duel]", "[version.duel", "not TOML", id="not TOML"),
+        pytest.param("[version.track.duel]", "[version.track.duel", "not TOML", id="not TOML"),
         pytest.param("bet_shares = [", "bet_shares = [0.0, ", "one share for each of bets", id="a share without a bet"),
-        pytest.param('step = "group"', 'step = "sample"', "version.0.duel.step", id="a step that nobody knows"),
-        pytest.param("\nalpha = 0.05", "\nalpha = 0.0", "version.0.duel.alpha", id="nobody could ever be crowned"),
+        pytest.param('step = "group"', 'step = "sample"', "version.0.track.0.duel.step", id="a step that nobody knows"),
+        pytest.param("\nalpha = 0.05", "\nalpha = 0.0", "version.0.track.0.duel.alpha", id="nobody could ever be crowned"),
         pytest.param("\n[[version]]", "\nuntil_round = -1\n[[version]]", "until_round", id="rules that ended before they began"),
     ],
 )
@@ -126,6 +130,71 @@ def test_a_wrong_file_says_where_and_why(tmp_path: Path, before: str, after: str
     assert before in STANDARD
     with pytest.raises(PlatformError, match=why) as caught:
         load(written(tmp_path, STANDARD.replace(before, after)))
+    assert caught.value.code is Code.COMPETITION_INVALID
+
+
+SECOND = STANDARD[STANDARD.index("\n[[version.track]]") :].replace('name = "small"', 'name = "large"').replace("vits", "espeak")
+"""The lines of another track."""
+
+
+def two_tracks(small: float = 0.7, large: float = 0.3) -> str:
+    """The packaged rules with a second track, and the shares of both."""
+    text = STANDARD.replace("share = 1.0", f"share = {small}") + SECOND.replace("share = 1.0", f"share = {large}")
+    assert text.count("[[version.track]]") == 2
+    return text
+
+
+def test_the_family_decides_the_track(tmp_path: Path) -> None:
+    """Each track has its own rules, and all of them one hash; a name that the rules do not have is no track."""
+    text = two_tracks().replace("evaluations = 24", "evaluations = 6")
+    rules = load(written(tmp_path, text)).at(RoundNumber(0))
+    assert [(track.name, track.share) for track in rules.track] == [("small", 0.7), ("large", 0.3)]
+    assert rules.families == ("vits", "espeak")
+    assert (rules.track_of("espeak"), rules.named("small")) == (rules.track[1], rules.track[0])
+    assert rules.hash != load(written(tmp_path, two_tracks())).at(RoundNumber(0)).hash
+    with pytest.raises(KeyError):
+        rules.track_of("pocket_tts")
+    with pytest.raises(KeyError):
+        rules.named("medium")
+
+
+def test_a_track_alone_has_all_of_the_emission(tmp_path: Path) -> None:
+    """Nothing else of it changes."""
+    rules = load(written(tmp_path, two_tracks())).at(RoundNumber(0))
+    (alone,) = rules.alone(rules.track[1]).track
+    assert alone == rules.track[1].model_copy(update={"share": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param(two_tracks(0.7, 0.4), r"the shares of the tracks must have a sum of 1, and have one of 1\.1", id="too much"),
+        pytest.param(two_tracks(0.5, 0.4), r"a sum of 1, and have one of 0\.9", id="too little"),
+        pytest.param(two_tracks(1.0, 0.0), r"version\.0\.track\.1\.share", id="a track for nothing"),
+        pytest.param(
+            two_tracks().replace('"large"', '"small"'),
+            "two tracks have the name small: give each a name of its own",
+            id="a name twice",
+        ),
+        pytest.param(
+            two_tracks().replace('["espeak"]', '["espeak", "vits"]'),
+            "the family decides the track: name vits in one of them only",
+            id="a family in two tracks",
+        ),
+        pytest.param(
+            two_tracks().replace('["espeak"]', '["espeak", "espeak"]'),
+            "name espeak in one of them only, and only once",
+            id="twice",
+        ),
+        pytest.param(two_tracks().replace('"large"', '"Large one"'), r"version\.0\.track\.1\.name", id="a name for no column"),
+        pytest.param(two_tracks().replace('device = "cpu"', 'device = "gpu"'), "device", id="a device that no worker has"),
+        pytest.param(STANDARD[: STANDARD.index("\n[[version.track]]")], r"version\.0\.track", id="no track"),
+    ],
+)
+def test_tracks_that_do_not_fit_together_are_refused(tmp_path: Path, text: str, why: str) -> None:
+    """The message says what to do, or where it is wrong."""
+    with pytest.raises(PlatformError, match=why) as caught:
+        load(written(tmp_path, text))
     assert caught.value.code is Code.COMPETITION_INVALID
 
 
@@ -140,8 +209,9 @@ def described(*, families: str = "espeak", counterfactual: int = 2) -> str:
 def test_who_hears_descriptions_may_be_asked(tmp_path: Path) -> None:
     """With families that hear them, a competition may ask for all; what it asks is a rule like others, and hashed."""
     rules = load(written(tmp_path, described())).at(RoundNumber(0))
-    assert rules.round.plan.asks == tuple(Attribute)
-    assert any(prompt.voice.judged for group in rules.groups(BlockHash("0x" + "ab" * 32)) for prompt in group.prompts)
+    (track,) = rules.track
+    assert track.prompts.plan.asks == tuple(Attribute)
+    assert any(prompt.voice.judged for group in track.groups(BlockHash("0x" + "ab" * 32)) for prompt in group.prompts)
     fewer = described().replace('"rate", "pitch", ', "")
     assert load(written(tmp_path, fewer)).at(RoundNumber(0)).hash != rules.hash
 
@@ -149,7 +219,7 @@ def test_who_hears_descriptions_may_be_asked(tmp_path: Path) -> None:
 def test_plain_reading_asks_nothing_of_a_voice() -> None:
     """Neither the packaged competition nor the demo names a register or a level; every sample is without delivery."""
     for path in (DEFAULT_PATH, COMPETITION):
-        asked = load(path).at(RoundNumber(0)).groups(BlockHash("0x" + "ab" * 32))
+        asked = load(path).at(RoundNumber(0)).track[0].groups(BlockHash("0x" + "ab" * 32))
         assert {prompt.voice for group in asked for prompt in group.prompts} == {Voice()}
 
 
@@ -160,7 +230,7 @@ def test_what_was_assumed_decides_no_money(tmp_path: Path) -> None:
         load(written(tmp_path, text))
     assert caught.value.code is Code.COMPETITION_INVALID
     measured = {Profile.STANDARD: ANCHORS[Profile.EMBEDDED]}
-    assert load(written(tmp_path, text), measured).at(RoundNumber(0)).profile is Profile.STANDARD
+    assert load(written(tmp_path, text), measured).at(RoundNumber(0)).track[0].profile is Profile.STANDARD
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

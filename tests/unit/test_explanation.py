@@ -5,16 +5,17 @@ from dataclasses import replace
 import pytest
 
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
-from scoring.ranking.state import Rejection, State
+from scoring.ranking.state import Rejection, State, TrackState
 from scoring.types import Block, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
-from scoring.weights.explanation import UidExplanation, explain, explain_all
+from scoring.weights.explanation import TrackExplanation, UidExplanation, explain, explain_all
 from scoring.weights.plan import Snapshot, plan, remap
-from tests.builders.ranking import a_credit, a_record, named
+from tests.builders.ledger import a_track_pay
+from tests.builders.ranking import a_credit, a_record, a_state, named, small, with_small
 
 KING = a_record(
     1, 0.9, tensors=TensorsHash("ab" * 32), speed=120, commit_block=Block(20), entrant=entrant(Hotkey("h1"), Block(20))
 )
-STATE = State(
+STATE = a_state(
     round=RoundNumber(9),
     king=KING.entrant,
     throne="king since block 360: evidence 700 of 620 needed against h6@6",
@@ -33,10 +34,9 @@ def a_snapshot(state: State = STATE, **overrides: object) -> Snapshot:
         owner=Uid(0),
         uids=hotkeys,
         registered_at=dict.fromkeys(hotkeys, Block(0)),
-        king_share=0.65,
-        full_credit=Micro(50_000),
+        pays=(a_track_pay(),),
         competition_hash="cd",
-        committed={record.hotkey: record.commit_block for record in state.records},
+        committed={record.hotkey: record.commit_block for record in small(state).records},
     )
     return replace(snapshot, **overrides)  # type: ignore[arg-type]
 
@@ -47,9 +47,16 @@ def words(uid: int, state: State = STATE, **overrides: object) -> UidExplanation
     return explain(snapshot, plan(snapshot), Uid(uid))
 
 
+def in_small(uid: int, state: State = STATE, **overrides: object) -> TrackExplanation:
+    """What is said of its place in the only track."""
+    (found,) = words(uid, state, **overrides).tracks
+    return found
+
+
 def test_the_king_is_told_since_when_and_by_what() -> None:
     """Its score, its speed, and how it took the top."""
-    found = words(1)
+    found = in_small(1)
+    assert words(1).reason == f"small: {found.reason}"
     assert found.reason == (
         "king: 0.9000 ± 0.0000 over 100 groups, lower bound 0.9000, 120 ms of compute for a second of speech; "
         "credit 0.0400: h1@20 led h6@6 by 0.0400 at least over 100 groups; "
@@ -73,7 +80,7 @@ def test_a_former_king_is_told_its_credit_and_its_duel() -> None:
         total=640_000,
         squares=0,
     )
-    assert words(6, replace(STATE, duels=(duel,))).reason == (
+    assert in_small(6, with_small(STATE, duels=(duel,))).reason == (
         "former king: 0.7000 ± 0.0000 over 100 groups, lower bound 0.7000; credit 0.0500: h6@6 led the score 0.6000 of an empty "
         "throne by 0.1000 at least over 100 groups, of which 50% is left; duel open: evidence 12.3 of 620 needed, "
         "after 64 groups in 2 rounds; it leads by +0.0100 beyond the margin of 0.0200"
@@ -90,19 +97,19 @@ def test_a_former_king_is_told_its_credit_and_its_duel() -> None:
 def test_a_loser_is_told_why_it_lost(outcome: DuelOutcome, why: str) -> None:
     """And by how much."""
     lost = EndedDuel(entrant=named(2), king=KING.entrant, outcome=outcome, wealth=0.04, threshold=620.0, groups=128, rounds=4)
-    evidence = words(2, replace(STATE, lost=(lost,))).evidence
+    evidence = in_small(2, with_small(STATE, lost=(lost,))).evidence
     assert evidence.endswith(f"duel with h1@20 lost after 4 rounds ({why}): evidence 0.04 of 620 needed")
 
 
 def test_who_has_no_duel_is_told_so() -> None:
     """It was not beside the king, was clearly worse, or its duel has not had a round, or there is no king."""
-    assert words(2).evidence.endswith("; no duel: it has not been scored beside the king, or scored clearly less")
-    waiting = replace(
+    assert in_small(2).evidence.endswith("; no duel: it has not been scored beside the king, or scored clearly less")
+    waiting = with_small(
         STATE, duels=(Duel(challenger=named(2), king=KING.entrant, opened=RoundNumber(9), margin=Micro(20_000), threshold=620.0),)
     )
-    assert words(2, waiting).evidence.endswith("; duel open: its next round with the king counts, evidence 1 of 620 needed")
-    vacant = replace(STATE, king=None, throne="vacant: h1@20 is gone in round 9: deregistered")
-    assert words(2, vacant).evidence.endswith("; vacant: h1@20 is gone in round 9: deregistered")
+    assert in_small(2, waiting).evidence.endswith("; duel open: its next round with the king counts, evidence 1 of 620 needed")
+    vacant = with_small(STATE, king=None, throne="vacant: h1@20 is gone in round 9: deregistered")
+    assert in_small(2, vacant).evidence.endswith("; vacant: h1@20 is gone in round 9: deregistered")
 
 
 COPY = Rejection(named(8), Hotkey("h8"), "a copy of h1@20, which was committed earlier", KING.entrant)
@@ -114,7 +121,7 @@ COPY = Rejection(named(8), Hotkey("h8"), "a copy of h1@20, which was committed e
         pytest.param(2, STATE, {}, "it has not taken the top: beside the king only leads that took it are paid", id="never king"),
         pytest.param(
             6,
-            replace(STATE, leads=(a_credit(6, over=7, lead=0.0),)),
+            with_small(STATE, leads=(a_credit(6, over=7, lead=0.0),)),
             {},
             "it took the top, but its lead over h7@7 is not clear: 0 at least, over 100 groups",
             id="by luck",
@@ -137,21 +144,21 @@ COPY = Rejection(named(8), Hotkey("h8"), "a copy of h1@20, which was committed e
         ),
         pytest.param(
             8,
-            replace(STATE, rejections=(COPY,)),
+            with_small(STATE, rejections=(COPY,)),
             {},
             "a copy of h1@20, which was committed earlier",
             id="a copy, nothing newer known",
         ),
         pytest.param(
             8,
-            replace(STATE, rejections=(COPY,)),
+            with_small(STATE, rejections=(COPY,)),
             {"committed": {Hotkey("h8"): Block(8)}},
             "a copy of h1@20, which was committed earlier",
             id="a copy",
         ),
         pytest.param(
             8,
-            replace(STATE, rejections=(COPY,)),
+            with_small(STATE, rejections=(COPY,)),
             {"committed": {Hotkey("h8"): Block(50)}},
             "not judged yet: committed in block 50",
             id="committed again after a copy",
@@ -161,25 +168,31 @@ COPY = Rejection(named(8), Hotkey("h8"), "a copy of h1@20, which was committed e
 def test_who_is_not_paid_is_told_what_it_lacks(uid: int, state: State, overrides: dict[str, object], lacks: str) -> None:
     """One reason for each."""
     found = words(uid, state, **overrides)
-    assert (found.lacks, found.reason) == (lacks, lacks)
+    assert [(track.lacks, track.reason) for track in found.tracks] == [(lacks, lacks)] * len(found.tracks)
+    assert found.reason == (f"small: {lacks}" if found.tracks else lacks)
 
 
 def test_a_copys_line_names_whose_weights_it_has() -> None:
     """Of the lineage."""
-    assert words(8, replace(STATE, rejections=(COPY,))).lineage == "the weights of h1@20"
+    assert in_small(8, with_small(STATE, rejections=(COPY,))).lineage == "the weights of h1@20"
 
 
 def test_a_kings_line_is_of_the_model_that_reigns() -> None:
     """Whatever else its hotkey committed since."""
     second = replace(a_record(9, 0.85), hotkey=Hotkey("h1"), entrant=entrant(Hotkey("h1"), Block(90)), commit_block=Block(90))
-    state = replace(STATE, records=(*STATE.records[:-1], second))
+    state = with_small(STATE, records=(*small(STATE).records[:-1], second))
     snapshot = a_snapshot(state)
-    assert (plan(snapshot).lines[1].entrant, words(9, state).reason) == (KING.entrant, "no submission")
+    assert ([share.entrant for share in plan(snapshot).lines[1].tracks], words(9, state).reason) == (
+        [KING.entrant],
+        "no submission",
+    )
 
 
 def test_who_is_paid_without_a_score_is_told_why() -> None:
     """Scores are measured otherwise since this round."""
-    assert words(6, replace(STATE, records=())).reason.startswith("former king: no score counts now; credit 0.0500: h6@6 led")
+    assert in_small(6, with_small(STATE, records=())).reason.startswith(
+        "former king: no score counts now; credit 0.0500: h6@6 led"
+    )
 
 
 def test_every_line_of_a_plan_is_explained() -> None:
@@ -187,7 +200,8 @@ def test_every_line_of_a_plan_is_explained() -> None:
     snapshot = a_snapshot()
     found = plan(snapshot)
     assert explain_all(snapshot, found) == {line.uid: explain(snapshot, found, line.uid) for line in found.lines}
-    assert all((line.place is None) is (words(line.uid).lacks != "") for line in found.lines)
+    shares = [(line.uid, share) for line in found.lines for share in line.tracks]
+    assert all((share.place is None) is (in_small(uid).lacks != "") for uid, share in shares)
     with pytest.raises(KeyError):
         explain(snapshot, found, Uid(99))
 
@@ -199,3 +213,17 @@ def test_a_plan_that_was_carried_over_is_explained_by_the_snapshot_that_it_was_m
     moved = remap(plan(snapshot), hotkeys, dict.fromkeys(hotkeys, Block(0)), Uid(0))
     assert explain(snapshot, moved, Uid(3)) == words(6)
     assert explain(snapshot, moved, Uid(4)).reason == "no submission"
+
+
+def test_who_is_in_two_tracks_is_told_of_both() -> None:
+    """Each by its name, in the order of the rules; what was rejected before its family was known is of no track."""
+    large = TrackState(track="large", king=named(6), throne="king since block 720: it was better")
+    unplaced = (Rejection(named(8), Hotkey("h8"), "no such repository"), Rejection(named(6), Hotkey("h6"), "no such repository"))
+    state = State(round=RoundNumber(9), tracks=(large, *STATE.tracks), unplaced=unplaced)
+    pays = (a_track_pay("small", share=0.5), a_track_pay("large", share=0.5))
+    found = words(6, state, pays=pays)
+    assert [track.track for track in found.tracks] == ["small", "large"]
+    assert found.reason.startswith("small: former king: 0.7000")
+    assert found.reason.endswith("; large: king: no score counts now; king since block 720: it was better")
+    assert words(8, state, pays=pays).reason == "no such repository"
+    assert words(8, state, pays=pays, committed={Hotkey("h8"): Block(50)}).reason == "not judged yet: committed in block 50"

@@ -12,10 +12,10 @@ from neurons.validator.ledger import fold_round, log_entry
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
-from scoring.ranking.state import State
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber
 from tests.builders.ledger import a_ledger_entry, replay_chain, some_inputs
+from tests.builders.ranking import a_state, small, with_small
 from voice_api.db.database import JsonObject
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
@@ -60,7 +60,7 @@ def results(a_result: MakeResult) -> tuple[EvaluationResult, ...]:
 def test_a_ledger_is_computed_again_to_the_letter(results: tuple[EvaluationResult, ...]) -> None:
     """Without database, certificates or trust: what counted and who left stands in the inputs."""
     entry = an_entry(*results)
-    assert ([trial.entrant for trial in entry.state.trial], set(entry.inputs.distrusted), entry.inputs.gone) == (
+    assert ([trial.entrant for trial in small(entry.state).trial], set(entry.inputs.distrusted), entry.inputs.gone) == (
         ["h1@1", "h2@2"],
         {"h5@5"},
         {"h4@4": "deregistered", "h5@5": "left before this ledger knew it"},
@@ -75,7 +75,7 @@ def test_no_order_of_evaluations_changes_an_entry(results: tuple[EvaluationResul
 
 def test_the_refused_are_told_why(results: tuple[EvaluationResult, ...]) -> None:
     """In the words of the receipt."""
-    (rejection,) = an_entry(*results).state.rejections
+    (rejection,) = small(an_entry(*results).state).rejections
     assert (rejection.entrant, rejection.reason) == ("h3@3", "because")
 
 
@@ -83,7 +83,9 @@ def test_the_refused_are_told_why(results: tuple[EvaluationResult, ...]) -> None
     ("change", "reason"),
     [
         pytest.param(lambda e: replace(e, state_hash="0" * 64), "the ledger says 0000", id="another hash"),
-        pytest.param(lambda e: replace(e, state=replace(e.state, king=Entrant("h2@2"))), "round 2 folds to", id="another king"),
+        pytest.param(
+            lambda e: replace(e, state=with_small(e.state, king=Entrant("h2@2"))), "round 2 folds to", id="another king"
+        ),
         pytest.param(lambda e: replace(e, previous="1" * 64), "round 2 folds to", id="another past"),
         pytest.param(lambda e: replace(e, inputs=replace(e.inputs, gone={})), "round 2 folds to", id="somebody is not gone"),
         pytest.param(
@@ -112,7 +114,7 @@ def test_the_ledger_keeps_how_fast_a_model_speaks(a_result: MakeResult) -> None:
     """From the receipt's own seconds; one that does not say them is of unknown speed."""
     quick = a_result(1, edit=lambda document: document.update(timings={"speak": 100.0}))
     slow = a_result(2, edit=lambda document: document.update(timings={"speak": 200.0}))
-    speeds = {record.entrant: record.speed for record in an_entry(quick, slow, a_result(3)).state.records}
+    speeds = {record.entrant: record.speed for record in small(an_entry(quick, slow, a_result(3)).state).records}
     assert speeds[Entrant("h2@2")] == pytest.approx(2 * speeds[Entrant("h1@1")], abs=1)
     assert (speeds[Entrant("h1@1")] > 0, speeds[Entrant("h3@3")]) == (True, 0)
 
@@ -129,7 +131,7 @@ def told(outcome: DuelOutcome) -> list[Any]:
     duel = EndedDuel(
         entrant=Entrant("b@2"), king=Entrant("a@1"), outcome=outcome, wealth=12.5, threshold=40.0, groups=96, rounds=3
     )
-    state = State(round=RoundNumber(7), king=Entrant("a@1"), throne="king since block 720: it was better", ended=(duel,))
+    state = a_state(round=RoundNumber(7), king=Entrant("a@1"), throne="king since block 720: it was better", ended=(duel,))
     inputs = some_inputs(distrusted={"c@3": "the receipt is not signed"}, gone={"d@4": "banned"})
     with capture_logs() as logs:
         log_entry(a_ledger_entry(7, state=state, state_hash="f" * 64, inputs=inputs))
@@ -148,6 +150,7 @@ def test_a_fold_is_told_in_words(outcome: DuelOutcome) -> None:
     assert gone == {"event": "submission gone", "entrant": "d@4", "reason": "banned"}
     assert duel == {
         "event": "challenger crowned" if outcome is DuelOutcome.CROWNED else "challenge ended",
+        "track": "small",
         "challenger": "b@2",
         "king": "a@1",
         "outcome": outcome.value,
@@ -157,5 +160,5 @@ def test_a_fold_is_told_in_words(outcome: DuelOutcome) -> None:
         "rounds": 3,
         "groups": 96,
     }
-    throne = "king since block 720: it was better"
-    assert folded == {"event": "round folded", "round": 7, "king": "a@1", "throne": throne, "ledger": "f" * 64}
+    thrones = {"small": "king since block 720: it was better"}
+    assert folded == {"event": "round folded", "round": 7, "kings": {"small": "a@1"}, "thrones": thrones, "ledger": "f" * 64}

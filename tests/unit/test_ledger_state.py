@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from scoring.ranking.credit import Credit
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
-from scoring.ranking.state import Record, Rejection, State, ThroneTrial, chain_hash
+from scoring.ranking.state import Record, Rejection, State, ThroneTrial, TrackState, chain_hash
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 from tests.builders.ledger import a_ledger_entry, some_inputs
-from tests.builders.ranking import a_record
+from tests.builders.ranking import a_record, a_state, named
 from voice_api.db.rounds import Eligibility
 from voice_api.errors import LedgerInvalid
 from voice_api.schemas.ledger import LedgerEntryOut
@@ -78,9 +78,9 @@ leads = st.builds(
     worth=st.integers(0, 10**6).map(Micro),
 )
 rejections = st.builds(Rejection, entrants, hotkeys, st.text(max_size=9), st.none() | entrants)
-states = st.builds(
-    State,
-    round=st.none() | st.integers(0, 99).map(RoundNumber),
+track_states = st.builds(
+    TrackState,
+    track=st.text("ab", min_size=1, max_size=2),
     king=st.none() | entrants,
     king_since=blocks,
     king_absent=counts,
@@ -98,6 +98,12 @@ states = st.builds(
     trial=st.lists(trials, max_size=3).map(tuple),
     leads=st.lists(leads, max_size=3).map(tuple),
 )
+states = st.builds(
+    State,
+    round=st.none() | st.integers(0, 99).map(RoundNumber),
+    tracks=st.lists(track_states, max_size=2).map(tuple),
+    unplaced=st.lists(rejections, max_size=2).map(tuple),
+)
 
 
 @given(states)
@@ -110,7 +116,7 @@ def test_a_state_survives_json_to_the_last_bit(state: State) -> None:
 
 def test_the_hash_depends_on_the_state_and_on_the_past() -> None:
     """Another past, or another king, is another hash."""
-    state = State(king=Entrant("a@1"))
+    state = a_state(king=Entrant("a@1"))
     hashes = {chain_hash(previous, one) for previous in ("", "00") for one in (state, State())}
     assert len(hashes) == 4
 
@@ -141,7 +147,7 @@ def test_the_hash_is_as_it_ever_was() -> None:
         total=0,
         squares=0,
     )
-    state = State(
+    state = a_state(
         round=RoundNumber(3),
         king=Entrant("a@1"),
         king_since=Block(360),
@@ -151,7 +157,7 @@ def test_the_hash_is_as_it_ever_was() -> None:
         records=(record,),
         duels=(duel,),
     )
-    assert chain_hash("ab", state) == "83542b9523493a3945341e74eda9844f411fd21c9d7324ba1b0d198326fc8664"
+    assert chain_hash("ab", state) == "e6c867a83456ce4d0395bae17d5c17c6d20ba6a482c0f3ad3b323445d0007643"
 
 
 @pytest.mark.parametrize(
@@ -165,12 +171,39 @@ def test_the_hash_is_as_it_ever_was() -> None:
 def test_what_is_no_state_is_refused(change: dict[str, object]) -> None:
     """It raises instead of reading half of it."""
     with pytest.raises(ValueError, match=r"state|Outcome"):
+        TrackState.from_json(TrackState(track="small").to_json() | change)
+    with pytest.raises(ValueError, match=r"state|Outcome"):
+        State.from_json(State().to_json() | {"tracks": [TrackState(track="small").to_json() | change]})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"king": None}, id="a state of before there were tracks"),
+        pytest.param({"tracks": None}, id="no tracks"),
+        pytest.param({"unplaced": [{}]}, id="a rejection of nobody"),
+    ],
+)
+def test_what_is_no_ledgers_state_is_refused(change: dict[str, object]) -> None:
+    """Likewise."""
+    with pytest.raises(ValueError, match="this is no ledger's state"):
         State.from_json(State().to_json() | change)
+
+
+def test_a_state_knows_where_a_submission_stands() -> None:
+    """In the track that says something of it; the rejections of all tracks, and of none, are its rejections."""
+    copy, refused = (Rejection(named(n), Hotkey(f"h{n}"), "no") for n in (3, 4))
+    tracks = (TrackState(track="large", king=named(2), rejections=(copy,)), TrackState(track="small", records=(a_record(1),)))
+    state = State(tracks=tracks, unplaced=(refused,))
+    assert [(found and found.track) for found in map(state.where, map(named, (1, 2, 3, 4)))] == ["small", "large", "large", None]
+    assert (state.rejections, state.kings) == ((copy, refused), {"large": named(2)})
+    assert state.known == {named(n) for n in (1, 2, 3, 4)}
+    assert state.of("other") == TrackState(track="other")
 
 
 def test_known_are_all_that_the_state_says_something_of() -> None:
     """Records and rejections, of which duels are, and a king, also one without a record."""
-    state = State(king=Entrant("c@3"), records=(a_record(1),), rejections=(Rejection(Entrant("b@2"), Hotkey("b"), "a copy"),))
+    state = a_state(king=Entrant("c@3"), records=(a_record(1),), rejections=(Rejection(Entrant("b@2"), Hotkey("b"), "a copy"),))
     assert state.known == {"h1@1", "b@2", "c@3"}
 
 
@@ -219,7 +252,7 @@ def test_a_float_that_a_database_wrote_as_an_integer_is_read_as_a_float() -> Non
         groups=32,
         rounds=1,
     )
-    state = State(round=RoundNumber(3), duels=(duel,), ended=(end,))
+    state = a_state(round=RoundNumber(3), duels=(duel,), ended=(end,))
     data = json.loads(json.dumps(state.to_json()).replace("1e+16", str(10**16)).replace("1e+17", str(10**17)))
     assert chain_hash("", State.from_json(data)) == chain_hash("", state)
 
@@ -227,7 +260,7 @@ def test_a_float_that_a_database_wrote_as_an_integer_is_read_as_a_float() -> Non
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        pytest.param({"king": "b@2"}, "another king", id="another king than its state's"),
+        pytest.param({"kings": {"small": "b@2"}}, "other kings", id="other kings than its state's"),
         pytest.param({"inputs": {}}, "no inputs", id="no inputs"),
         pytest.param({"inputs": some_inputs().to_json() | {"gone": []}}, "have not the form", id="inputs of another form"),
         pytest.param({"inputs": some_inputs().to_json() | {"gone": {"a@1": "le\0ft"}}}, "holds a NUL", id="a reason with a NUL"),
@@ -235,7 +268,9 @@ def test_a_float_that_a_database_wrote_as_an_integer_is_read_as_a_float() -> Non
         pytest.param({"inputs": some_inputs().to_json() | {"gone": {"a@1": 5}}}, "is no text", id="a number as a reason"),
         pytest.param({"state": {}}, "no ledger's state", id="no state"),
         pytest.param(
-            {"state": {**State().to_json(), "lost": [{"wealth": 10**400}]}}, "no ledger's state", id="a number beyond all"
+            {"state": {**State().to_json(), "tracks": [{**TrackState(track="small").to_json(), "lost": [{"wealth": 10**400}]}]}},
+            "no state of a track",
+            id="a number beyond all",
         ),
     ],
 )

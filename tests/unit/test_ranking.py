@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.competition import BetUnit, DuelRules, load
+from scoring.competition import BetUnit, DuelRules
 from scoring.ranking import state as ledger
 from scoring.ranking.duel import DuelOutcome
 from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult, fold
 from scoring.ranking.state import Rejection, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
-from tests.builders.ranking import a_judged, at_once, named
+from tests.builders.ranking import a_judged, at_once, named, small
+from tests.builders.rules import a_competition, a_track
 
 DUEL = DuelRules(
     alpha=0.05,
@@ -37,7 +38,7 @@ DUEL = DuelRules(
     max_rounds=24,
     absent_rounds=6,
 )
-COMPETITION = at_once(load().at(RoundNumber(0)).model_copy(update={"duel": DUEL}))
+COMPETITION = at_once(a_competition(a_track(duel=DUEL)))
 
 
 def judged(number: int, score: float = 0.5, *, groups: int = 32, **overrides: object) -> Judged:
@@ -76,39 +77,47 @@ def challenge(start: int, end: int, *items: Judged) -> State:
 def test_a_challengers_first_round_only_qualifies_it() -> None:
     """However good it is: its duel opens, with margin and threshold frozen, and the next round is the first evidence."""
     state = challenge(2, 2, judged(2, 0.9))
-    (duel,) = state.duels
-    assert (state.king, duel.opened, duel.rounds, duel.wealth) == (named(1), 2, 0, 1.0)
-    assert (duel.threshold, duel.margin, state.challengers_met) == (620.0, 19_850, 1)
+    (duel,) = small(state).duels
+    assert (small(state).king, duel.opened, duel.rounds, duel.wealth) == (named(1), 2, 0, 1.0)
+    assert (duel.threshold, duel.margin, small(state).challengers_met) == (620.0, 19_850, 1)
 
 
 def test_who_is_clearly_worse_opens_no_duel_and_raises_nobodys_threshold() -> None:
     """Junk hotkeys are met by no king."""
     state = challenge(2, 4, *(judged(n, 0.4) for n in range(2, 20)))
-    assert (state.duels, state.challengers_met) == ((), 0)
+    assert (small(state).duels, small(state).challengers_met) == ((), 0)
 
 
 def test_who_was_worse_in_one_round_may_qualify_in_another() -> None:
     """A bad day is not the end."""
     state = challenge(2, 2, judged(2, 0.4))
     state = folded(a_round(3, judged(1, 0.5), judged(2, 0.51)), state=state)
-    assert [duel.opened for duel in state.duels] == [3]
+    assert [duel.opened for duel in small(state).duels] == [3]
 
 
 def test_a_better_challenger_is_crowned_by_evidence_and_duels_start_anew() -> None:
     """A steady lead of 0.2 over one round's 32 groups is enough against threshold 620; an equal one's duel is over with the king's time."""
     state = challenge(2, 3, judged(2, 0.7), judged(3, 0.5))
-    assert (state.king, state.king_since, state.duels, state.challengers_met) == (named(2), 1080, (), 0)
-    assert {(duel.entrant, duel.outcome) for duel in state.ended} == {
+    assert (small(state).king, small(state).king_since, small(state).duels, small(state).challengers_met) == (
+        named(2),
+        1080,
+        (),
+        0,
+    )
+    assert {(duel.entrant, duel.outcome) for duel in small(state).ended} == {
         (named(2), DuelOutcome.CROWNED),
         (named(3), DuelOutcome.KING_GONE),
     }
-    assert state.throne.startswith("king since block 1080: evidence ")
+    assert small(state).throne.startswith("king since block 1080: evidence ")
 
 
 def test_of_two_that_win_in_the_same_round_the_better_one_is_king() -> None:
     """Both have the evidence; the other one challenges the new king."""
     state = challenge(2, 3, judged(2, 0.7), judged(3, 0.8))
-    assert (state.king, [duel.outcome for duel in state.ended]) == (named(3), [DuelOutcome.CROWNED, DuelOutcome.CROWNED])
+    assert (small(state).king, [duel.outcome for duel in small(state).ended]) == (
+        named(3),
+        [DuelOutcome.CROWNED, DuelOutcome.CROWNED],
+    )
 
 
 def test_an_equal_challenger_loses_for_good() -> None:
@@ -117,27 +126,27 @@ def test_an_equal_challenger_loses_for_good() -> None:
     ends: list[tuple[RoundNumber | None, DuelOutcome]] = []
     for result in [a_round(1, judged(1, 0.5))] + [a_round(n, judged(1, 0.5), judged(2, 0.5)) for n in range(2, 40)]:
         state = fold(state, result, COMPETITION)
-        ends += [(state.round, duel.outcome) for duel in state.ended]
+        ends += [(state.round, duel.outcome) for duel in small(state).ended]
     assert [outcome for _, outcome in ends] == [DuelOutcome.FUTILE]
-    assert (state.duels, state.challengers_met, [duel.entrant for duel in state.lost]) == ((), 1, [named(2)])
+    assert (small(state).duels, small(state).challengers_met, [duel.entrant for duel in small(state).lost]) == ((), 1, [named(2)])
 
 
 def test_a_duel_that_decides_nothing_ends_after_its_rounds() -> None:
     """A challenger that is better by just the margin: 24 rounds, then it is over."""
-    rules = COMPETITION.model_copy(update={"duel": DUEL.model_copy(update={"margin_decay_blocks": 1})})
+    rules = at_once(a_competition(a_track(duel=DUEL.model_copy(update={"margin_decay_blocks": 1}))))
     state = fold(State(), a_round(1, judged(1, 0.5)), rules)
     for number in range(2, 27):
         state = fold(state, a_round(number, judged(1, 0.5), judged(2, 0.505)), rules)
-    assert [(duel.outcome, duel.rounds) for duel in state.ended] == [(DuelOutcome.MAX_ROUNDS, 24)]
+    assert [(duel.outcome, duel.rounds) for duel in small(state).ended] == [(DuelOutcome.MAX_ROUNDS, 24)]
 
 
 def test_a_new_king_meets_old_losers_again() -> None:
     """What was lost against one king says nothing about the next."""
     rounds = [a_round(n, judged(1, 0.5), judged(2, 0.5)) for n in range(2, 20)]
     state = folded(a_round(1, judged(1, 0.5)), *rounds)
-    assert state.lost
+    assert small(state).lost
     state = folded(*(a_round(n, judged(1, 0.5), judged(3, 0.8), judged(2, 0.5)) for n in (20, 21)), state=state)
-    assert (state.king, state.lost, state.challengers_met) == (named(3), (), 0)
+    assert (small(state).king, small(state).lost, small(state).challengers_met) == (named(3), (), 0)
 
 
 def test_a_round_missing_for_our_reasons_is_absent_only_there() -> None:
@@ -145,25 +154,28 @@ def test_a_round_missing_for_our_reasons_is_absent_only_there() -> None:
     before = challenge(2, 3, judged(2, 0.5))
     for items in ((judged(1, 0.5), absent(2)), (absent(1), judged(2, 0.9))):
         after = folded(a_round(4, *items), state=before)
-        assert after.duels == before.duels
+        assert small(after).duels == small(before).duels
     after = folded(a_round(4, judged(1, 0.5), absent(2)), state=before)
-    assert after.record(named(2)) == before.record(named(2))
+    assert small(after).record(named(2)) == small(before).record(named(2))
 
 
 def test_only_groups_of_both_are_evidence() -> None:
     """A challenger that lacks half of the groups is compared on the other half."""
     before = challenge(2, 2, judged(2, 0.5))
     half = judged(2, 0.5, groups=16)
-    (duel,) = folded(a_round(3, judged(1, 0.5), half), state=before).duels
+    (duel,) = small(folded(a_round(3, judged(1, 0.5), half), state=before)).duels
     assert (duel.rounds, duel.groups) == (1, 16)
 
 
 def test_a_refused_challengers_duel_is_over_and_its_reason_is_kept() -> None:
     """The state says why it has no record, as long as it stands."""
     state = folded(a_round(3, judged(1, 0.5), refused(2)), state=challenge(2, 2, judged(2, 0.5)))
-    assert [(duel.entrant, duel.outcome) for duel in state.ended] == [(named(2), DuelOutcome.CHALLENGER_GONE)]
-    assert (state.record(named(2)), state.rejections) == (None, (Rejection(named(2), Hotkey("h2"), "no such repository"),))
-    assert folded(a_round(4, judged(1), gone={named(2): "superseded"}), state=state).rejections == ()
+    assert [(duel.entrant, duel.outcome) for duel in small(state).ended] == [(named(2), DuelOutcome.CHALLENGER_GONE)]
+    assert (small(state).record(named(2)), small(state).rejections) == (
+        None,
+        (Rejection(named(2), Hotkey("h2"), "no such repository"),),
+    )
+    assert small(folded(a_round(4, judged(1), gone={named(2): "superseded"}), state=state)).rejections == ()
 
 
 def test_who_is_gone_leaves_nothing_behind() -> None:
@@ -172,13 +184,13 @@ def test_who_is_gone_leaves_nothing_behind() -> None:
     gone = dict.fromkeys((named(2), named(3), named(4)), "deregistered")
     after = folded(a_round(31, judged(1), gone=gone), state=state)
     assert after.known == {named(1)}
-    assert [*after.duels, *after.lost, *after.rejections] == []
+    assert [*small(after).duels, *small(after).lost, *small(after).rejections] == []
 
 
 def test_a_record_adds_up_and_keeps_the_last_speed() -> None:
     """Two rounds of 32 groups; speed is what it was last."""
     state = folded(a_round(1, judged(1, 0.5, speed=200)), a_round(2, judged(1, 0.7, speed=150)))
-    record = state.record(named(1))
+    record = small(state).record(named(1))
     assert record is not None
     assert (record.groups, record.speed) == (64, 150)
     assert record.mean == pytest.approx(0.6)
@@ -204,9 +216,9 @@ def test_of_equal_tensors_only_the_earliest_commit_stays() -> None:
     twin: dict[str, Any] = {"tensors": TensorsHash("aa")}
     first = folded(a_round(1, judged(7, 0.7, **twin), judged(9, 0.5)))
     after = folded(a_round(2, judged(3, 0.7, **twin), judged(7, 0.7, **twin), judged(9, 0.5)), state=first)
-    assert first.king == named(7)
-    assert (after.king, [record.entrant for record in after.records]) == (named(3), [named(3), named(9)])
-    assert [(copy.entrant, copy.original) for copy in after.rejections] == [(named(7), named(3))]
+    assert small(first).king == named(7)
+    assert (small(after).king, [record.entrant for record in small(after).records]) == (named(3), [named(3), named(9)])
+    assert [(copy.entrant, copy.original) for copy in small(after).rejections] == [(named(7), named(3))]
 
 
 def any_rounds(draw: random.Random) -> list[RoundResult]:
@@ -243,16 +255,17 @@ def test_the_order_of_outcomes_does_not_matter(seed: int) -> None:
 @given(st.integers(0, 2**32))
 def test_what_a_state_says_fits_together(seed: int) -> None:
     """King and challengers have records, nobody has two duels, nobody who is gone is known, and wealth is a number."""
-    state = State()
+    ledger = State()
     for result in any_rounds(random.Random(seed)):
-        state = folded(result, state=state)
+        ledger = folded(result, state=ledger)
+        state = small(ledger)
         records = {record.entrant for record in state.records}
         duels = [duel.challenger for duel in state.duels] + [duel.entrant for duel in state.lost]
         assert state.king is None or state.king in records
         assert len(set(duels)) == len(duels) <= state.challengers_met
         assert set(duels) <= records - {state.king}
         assert {duel.king for duel in state.duels} | {duel.king for duel in state.lost} <= {state.king}
-        assert not state.known & result.gone.keys()
+        assert not ledger.known & result.gone.keys()
         assert (state.king is None) is state.throne.startswith("vacant: ")
         assert all(math.isfinite(duel.wealth) and duel.wealth > 0 for duel in state.duels)
 
@@ -269,5 +282,5 @@ def test_the_same_rounds_give_the_same_bits_everywhere() -> None:
             items.append(replace(judged(who, speed=100 + who), groups=scores))
         state = folded(a_round(number, *items), state=state)
         head = ledger.chain_hash(head, state)
-    assert len(state.duels) + len(state.lost) > 2
-    assert head == "9864f95da74add8e146301585b65675ec0da5572f01af76a24f0c23a198e60e3"
+    assert len(small(state).duels) + len(small(state).lost) > 2
+    assert head == "0754bba828c91a4913b4f970ff555b6aa1c01fb9033643a772277a88b78c3b79"

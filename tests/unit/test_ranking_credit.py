@@ -1,23 +1,23 @@
 """What a lead that took the top is worth: its lower bound, what is left of it, and that no way of splitting it makes it more."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.competition import load
+from scoring.competition import Competition
 from scoring.ranking.credit import SURE, Credit, settled
 from scoring.ranking.fold import RoundResult, fold
 from scoring.ranking.selection import lower_bound
 from scoring.ranking.state import BANNED, SUPERSEDED, Rejection, State
 from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber
-from tests.builders.ranking import a_credit, a_judged, a_record, at_once, named
+from tests.builders.ranking import a_credit, a_judged, a_record, at_once, named, small, with_small
+from tests.builders.rules import a_competition, a_track
 
-RULES = load().at(RoundNumber(0))
-HALF = RULES.pay.half_life_blocks
+PAY = a_track().pay
+HALF = PAY.half_life_blocks
 
 
 def test_the_lower_bound_is_the_mean_less_its_error() -> None:
@@ -71,26 +71,31 @@ def test_credit_halves_in_each_half_life(blocks: int, left: int) -> None:
 def test_a_kings_credit_rests_and_a_former_kings_decays() -> None:
     """It goes on from what was left when its hotkey takes the top again; one that is spent is dropped."""
     start, later, end = Block(1000), Block(1000 + HALF), Block(1000 + 2 * HALF)
-    (reigning,) = settled([a_credit(2)], named(2), start, RULES.pay)
+    (reigning,) = settled([a_credit(2)], named(2), start, PAY)
     assert (reigning.since, reigning.worth) == (None, 50_000)
-    (fallen,) = settled([reigning], named(3), start, RULES.pay)
+    (fallen,) = settled([reigning], named(3), start, PAY)
     assert (fallen.since, fallen.worth) == (start, 50_000)
-    (half,) = settled([fallen], named(3), later, RULES.pay)
+    (half,) = settled([fallen], named(3), later, PAY)
     assert half.worth == 25_000
-    (back,) = settled([half], named(2), later, RULES.pay)
+    (back,) = settled([half], named(2), later, PAY)
     assert (back.since, back.left, back.worth) == (None, 500_000, 25_000)
-    (same,) = settled([back], named(2), end, RULES.pay)
+    (same,) = settled([back], named(2), end, PAY)
     assert same == back
-    assert settled([fallen], named(3), Block(HALF * 99), RULES.pay) == ()
+    assert settled([fallen], named(3), Block(HALF * 99), PAY) == ()
 
 
 def test_it_is_a_hotkeys_whatever_it_commits_next() -> None:
     """The hotkey of submission 2 reigns by another one."""
-    (credit,) = settled([a_credit(2, since=Block(0))], Entrant("h2@77"), Block(0), RULES.pay)
+    (credit,) = settled([a_credit(2, since=Block(0))], Entrant("h2@77"), Block(0), PAY)
     assert credit.since is None
 
 
-COMPETITION = at_once(RULES.model_copy(update={"pay": RULES.pay.model_copy(update={"base": 0.2, "measured_groups": 64})}))
+def rules(base: float) -> Competition:
+    """One round fills the throne; the first lead counts from `base`, and 64 groups measure a lead."""
+    return at_once(a_competition(a_track(pay={"base": base, "measured_groups": 64})))
+
+
+COMPETITION = rules(0.2)
 
 
 def folded(rounds: int, scores: dict[int, float], state: State | None = None, **gone: str) -> State:
@@ -107,17 +112,16 @@ def folded(rounds: int, scores: dict[int, float], state: State | None = None, **
 
 def leads(state: State) -> dict[str, int]:
     """Lead by submission."""
-    return {credit.entrant: credit.lead for credit in state.leads}
+    return {credit.entrant: credit.lead for credit in small(state).leads}
 
 
 def test_the_first_kings_lead_counts_from_the_base() -> None:
     """What anybody reaches with a public model is worth nothing; below it, what is lacking is owed."""
     assert leads(folded(1, {1: 0.5})) == {"h1@1": 300_000}
     low = folded(1, {1: 0.2})
-    assert (leads(low), low.owed) == ({"h1@1": 0}, 0)
-    rules = COMPETITION.model_copy(update={"pay": COMPETITION.pay.model_copy(update={"base": 0.6})})
-    below = fold(State(), RoundResult(RoundNumber(1), Block(0), [a_judged(1, [0.5] * 32)]), rules)
-    assert (leads(below), below.owed) == ({"h1@1": 0}, 100_000)
+    assert (leads(low), small(low).owed) == ({"h1@1": 0}, 0)
+    below = fold(State(), RoundResult(RoundNumber(1), Block(0), [a_judged(1, [0.5] * 32)]), rules(0.6))
+    assert (leads(below), small(below).owed) == ({"h1@1": 0}, 100_000)
 
 
 def test_leads_add_up_the_same_however_they_are_split() -> None:
@@ -126,24 +130,24 @@ def test_leads_add_up_the_same_however_they_are_split() -> None:
     by_steps = folded(2, {1: 0.5})
     for number, score in ((2, 0.6), (3, 0.7), (4, 0.8)):
         by_steps = folded(9, {1: 0.5, number: score} | {n: 0.4 + n / 10 for n in range(2, number)}, by_steps)
-    assert (at_once_.king, by_steps.king) == (named(4), named(4))
+    assert (small(at_once_).king, small(by_steps).king) == (named(4), named(4))
     assert sum(leads(at_once_).values()) == sum(leads(by_steps).values()) == 600_000
 
 
 def test_a_lead_is_measured_on_until_there_are_groups_enough() -> None:
     """The duel's groups count; then the next rounds in which both are scored, up to the rules' number."""
     state = folded(9, {1: 0.5, 2: 0.7}, folded(2, {1: 0.5}))
-    (first, second) = state.leads
-    assert (state.king, second.over, first.open, second.open, second.groups) == (named(2), named(1), False, False, 64)
+    (first, second) = small(state).leads
+    assert (small(state).king, second.over, first.open, second.open, second.groups) == (named(2), named(1), False, False, 64)
     assert state.kept == {named(2)}
 
 
 def test_a_lead_that_turns_out_to_be_none_is_worth_nothing() -> None:
     """Chance crowned it, and the rounds after say so."""
     state = folded(1, {1: 0.5})
-    lucky = replace(state, king=named(2), leads=(a_credit(2, over=1, lead=0.01, groups=32, total=320_000, open=True),))
+    lucky = with_small(state, king=named(2), leads=(a_credit(2, over=1, lead=0.01, groups=32, total=320_000, open=True),))
     after = folded(1, {1: 0.52, 2: 0.5}, lucky)
-    (credit,) = after.leads
+    (credit,) = small(after).leads
     assert (credit.lead, credit.worth, credit.open) == (0, 0, False)
 
 
@@ -165,15 +169,15 @@ def test_credit_stays_with_a_newer_commit_only(why: str, kept: bool) -> None:
 
 def test_a_ban_ends_what_an_older_submission_of_the_hotkey_earned() -> None:
     """Its newest one is banned; the older one left long ago."""
-    state = replace(folded(2, {1: 0.5}), leads=(a_credit(1), a_credit(7, entrant=Entrant("h9@7"))))
-    records = (*state.records, a_record(9))
-    after = folded(1, {1: 0.5}, replace(state, records=records), h9=BANNED)
+    state = with_small(folded(2, {1: 0.5}), leads=(a_credit(1), a_credit(7, entrant=Entrant("h9@7"))))
+    records = (*small(state).records, a_record(9))
+    after = folded(1, {1: 0.5}, with_small(state, records=records), h9=BANNED)
     assert list(leads(after)) == ["h1@1"]
 
 
 def test_a_copy_that_is_found_out_loses_its_credit() -> None:
     """A rejection is for good."""
-    state = replace(folded(2, {1: 0.5}), rejections=(Rejection(named(7), Hotkey("h7"), "a copy"),), leads=(a_credit(7),))
+    state = with_small(folded(2, {1: 0.5}), rejections=(Rejection(named(7), Hotkey("h7"), "a copy"),), leads=(a_credit(7),))
     assert "h7@7" not in leads(folded(1, {1: 0.5}, state))
 
 

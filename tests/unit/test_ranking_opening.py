@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from scoring.competition import load
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
-from scoring.ranking.opening import RoundCandidate, RoundOpening, RoundView, open_round
+from scoring.ranking.opening import RoundCandidate, RoundEntry, RoundOpening, RoundView, open_round
 from scoring.ranking.state import Record, Rejection, State, ThroneTrial
 from scoring.types import MICRO, Block, Hotkey, Micro, RoundNumber, SubmissionId
 from tests.builders import ranking
-from tests.builders.ranking import a_credit, named
+from tests.builders.ranking import SMALL, a_credit, a_state, named
+from tests.builders.rules import a_competition
 
-COMPETITION = load().at(RoundNumber(0))
+COMPETITION = a_competition()
 
 
 def a_candidate(number: int, **overrides: object) -> RoundCandidate:
@@ -25,13 +25,21 @@ def a_candidate(number: int, **overrides: object) -> RoundCandidate:
         immune_until=Block(1000),
         last_asked=None,
         entrant=named(number),
+        family="vits",
     )
     return replace(candidate, **overrides)  # type: ignore[arg-type]
 
 
 def a_view(*candidates: RoundCandidate, **overrides: object) -> RoundView:
     """Finalized at block 725: round 2 began at block 720."""
-    view = RoundView(finalized=Block(725), last_opened=RoundNumber(1), any_open=False, state=State(), candidates=candidates)
+    view = RoundView(
+        finalized=Block(725),
+        last_opened=RoundNumber(1),
+        any_open=False,
+        state=State(),
+        candidates=candidates,
+        tracks=frozenset({SMALL}),
+    )
     return replace(view, **overrides)  # type: ignore[arg-type]
 
 
@@ -43,10 +51,10 @@ def test_king_then_newcomers_then_who_was_asked_longest_ago() -> None:
         a_candidate(4, last_asked=RoundNumber(0)),
         a_candidate(5, immune_until=Block(800)),
         a_candidate(9, last_asked=RoundNumber(1)),
-        state=State(king=named(9)),
+        state=a_state(king=named(9)),
     )
     assert open_round(view, COMPETITION) == RoundOpening(
-        RoundNumber(2), Block(720), Block(720 + 1080), tuple(SubmissionId(n) for n in (9, 5, 3, 4, 1))
+        RoundNumber(2), Block(720), Block(720 + 1080), tuple(RoundEntry(SubmissionId(n), SMALL) for n in (9, 5, 3, 4, 1))
     )
 
 
@@ -55,12 +63,16 @@ def a_record(number: int, score: int) -> Record:
     return ranking.a_record(number, score / MICRO, groups=32)
 
 
+def submissions(opening: RoundOpening | None) -> tuple[SubmissionId, ...]:
+    """Whom a round asks for."""
+    assert opening is not None
+    return tuple(entry.submission for entry in opening.entries)
+
+
 def asked(state: State) -> tuple[SubmissionId, ...]:
     """The order in which a round asks for nine submissions that were asked before, but for the eighth, which is new."""
     old = {n: a_candidate(n, last_asked=RoundNumber(0), immune_until=Block(0)) for n in range(1, 10)}
-    opening = open_round(a_view(*(old | {8: a_candidate(8)}).values(), state=state), COMPETITION)
-    assert opening is not None
-    return opening.entries
+    return submissions(open_round(a_view(*(old | {8: a_candidate(8)}).values(), state=state), COMPETITION))
 
 
 def test_a_measured_lead_comes_before_the_new_and_the_lost_come_last() -> None:
@@ -69,7 +81,7 @@ def test_a_measured_lead_comes_before_the_new_and_the_lost_come_last() -> None:
         EndedDuel(entrant=named(n), king=named(9), outcome=DuelOutcome.FUTILE, wealth=0.01, threshold=40.0, groups=32, rounds=1)
         for n in (1, 6)
     )
-    state = State(
+    state = a_state(
         king=named(9),
         records=tuple(a_record(n, 500_000) for n in (9, 2, 1, 3, 4, 5, 6)),
         lost=lost,
@@ -81,7 +93,7 @@ def test_a_measured_lead_comes_before_the_new_and_the_lost_come_last() -> None:
 
 def test_an_empty_throne_asks_for_its_contenders_first() -> None:
     """Round after round the same ones, so that their scores can be compared."""
-    state = State(trial=(ThroneTrial(named(4), 1, (700_000,)), ThroneTrial(named(2), 1, (600_000,))), trial_rounds=1)
+    state = a_state(trial=(ThroneTrial(named(4), 1, (700_000,)), ThroneTrial(named(2), 1, (600_000,))), trial_rounds=1)
     assert asked(state)[:3] == (4, 2, 8)
 
 
@@ -93,16 +105,12 @@ def test_a_lapsed_immunity_is_no_claim() -> None:
         a_candidate(3, immune_until=Block(900), last_asked=RoundNumber(1)),
         a_candidate(4, immune_until=Block(726), last_asked=RoundNumber(1)),
     )
-    opening = open_round(view, COMPETITION)
-    assert opening is not None
-    assert opening.entries == (4, 3, 2, 1)
+    assert submissions(open_round(view, COMPETITION)) == (4, 3, 2, 1)
 
 
 def test_a_round_takes_no_more_than_the_competition_allows() -> None:
     """The 25th newcomer waits for the next round."""
-    opening = open_round(a_view(*(a_candidate(n) for n in range(30))), COMPETITION)
-    assert opening is not None
-    assert opening.entries == tuple(range(24))
+    assert submissions(open_round(a_view(*(a_candidate(n) for n in range(30))), COMPETITION)) == tuple(range(24))
 
 
 def turns(waiting: Mapping[int, RoundCandidate], rounds: int, king: int) -> list[tuple[SubmissionId, ...]]:
@@ -114,12 +122,11 @@ def turns(waiting: Mapping[int, RoundCandidate], rounds: int, king: int) -> list
             for n in now
             if n != king
         )
-        state = State(king=named(king), duels=duels)
+        state = a_state(king=named(king), duels=duels)
         view = a_view(*now.values(), finalized=Block(360 * number), last_opened=RoundNumber(number - 1), state=state)
-        opening = open_round(view, COMPETITION)
-        assert opening is not None
-        asked.append(opening.entries)
-        now |= {entry: replace(now[entry], last_asked=RoundNumber(number)) for entry in opening.entries}
+        entries = submissions(open_round(view, COMPETITION))
+        asked.append(entries)
+        now |= {entry: replace(now[entry], last_asked=RoundNumber(number)) for entry in entries}
     return asked
 
 
@@ -153,14 +160,12 @@ def test_no_amount_of_junk_keeps_a_duel_or_who_waited_longer(immune_until: int) 
     junk = {n: a_candidate(n, last_asked=RoundNumber(1), immune_until=Block(immune_until)) for n in range(1, 31)}
     old = {n: a_candidate(n, last_asked=RoundNumber(0), immune_until=Block(0)) for n in (97, 98, 99)}
     records = tuple(a_record(n, 150_000) for n in (*junk, *old))
-    state = State(
+    state = a_state(
         king=named(99),
         records=records,
         duels=(Duel(challenger=named(98), king=named(99), opened=RoundNumber(0), margin=Micro(20_000), threshold=40.0),),
     )
-    opening = open_round(a_view(*(junk | old).values(), state=state), COMPETITION)
-    assert opening is not None
-    assert opening.entries[:4] == (99, 98, 97, 1)
+    assert submissions(open_round(a_view(*(junk | old).values(), state=state), COMPETITION))[:4] == (99, 98, 97, 1)
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from scoring.ranking.credit import Credit
-from scoring.ranking.state import Record, State
+from scoring.ranking.state import Record, State, TrackState
 from scoring.types import Block, Hotkey, Micro, Uid, Weight, entrant, parse_entrant
 from scoring.weights import plan as weights
 from scoring.weights.explanation import explain, explain_all
-from scoring.weights.plan import PlanPaysNobody, Snapshot, WeightPlan, WeightsInvalid
-from tests.builders.ranking import a_credit, a_record, named
+from scoring.weights.plan import PlanPaysNobody, Snapshot, TrackShare, WeightPlan, WeightsInvalid
+from tests.builders.ledger import a_track_pay
+from tests.builders.ranking import SMALL, a_credit, a_record, a_state, named
 
 OWNER = Hotkey("h0")
 
@@ -33,16 +34,20 @@ def a_snapshot(
     known = {str(OWNER): 0} | {str(hotkey): uid for hotkey, uid in known.items()}
     snapshot = Snapshot(
         ledger_hash="ab",
-        state=State(king=None if king is None else named(king), records=records, leads=tuple(leads)),
+        state=a_state(king=None if king is None else named(king), records=records, leads=tuple(leads)),
         block=Block(100),
         owner=Uid(0),
         uids={Hotkey(hotkey): Uid(uid) for hotkey, uid in known.items()},
         registered_at={Hotkey(hotkey): Block(0) for hotkey in known},
-        king_share=0.65,
-        full_credit=Micro(50_000),
+        pays=(a_track_pay(),),
         competition_hash="cd",
     )
     return replace(snapshot, **overrides)  # type: ignore[arg-type]
+
+
+def in_small(plan: WeightPlan) -> Mapping[Uid, TrackShare]:
+    """Each uid's place in the track "small", where it has one."""
+    return {line.uid: share for line in plan.lines for share in line.tracks if share.track == SMALL}
 
 
 def test_the_king_has_a_fixed_share_and_credit_the_rest() -> None:
@@ -51,8 +56,7 @@ def test_the_king_has_a_fixed_share_and_credit_the_rest() -> None:
     plan = weights.plan(a_snapshot(a_record(1), a_record(2), a_record(3), king=3, leads=leads))
     assert plan.vector == {3: pytest.approx(0.65 + 0.35 / 2), 2: pytest.approx(0.35 * 3 / 8), 1: pytest.approx(0.35 / 8)}
     assert plan.burn == 0.0
-    assert [(line.uid, line.credit, line.place, line.rank) for line in plan.lines] == [
-        (0, 0, None, None),
+    assert [(uid, share.credit, share.place, share.rank) for uid, share in in_small(plan).items()] == [
         (1, 10_000, 2, 3),
         (2, 30_000, 1, 2),
         (3, 40_000, 0, 1),
@@ -97,7 +101,7 @@ def test_who_never_took_the_top_is_not_paid() -> None:
     """A near-copy, a worse model, a better one whose duel is not over: nobody is paid for a score."""
     plan = weights.plan(a_snapshot(a_record(1, 0.5), a_record(2, 0.8), a_record(3, 0.1)))
     assert plan.vector == {1: 1.0}
-    assert [line.rank for line in plan.lines] == [None, 1, 2, 3]
+    assert {uid: share.rank for uid, share in in_small(plan).items()} == {1: 1, 2: 2, 3: 3}
 
 
 def test_while_the_throne_is_vacant_its_share_burns_and_credit_keeps_its_own() -> None:
@@ -131,7 +135,7 @@ def test_a_hotkey_that_registers_anew_starts_anew(registered: int, share: float)
     )
     plan = weights.plan(field)
     assert plan.lines[1].share == share
-    assert ("commit again" in explain(field, plan, plan.lines[1].uid).lacks) is (share == 0.0)
+    assert ("commit again" in explain(field, plan, plan.lines[1].uid).reason) is (share == 0.0)
 
 
 def test_a_king_without_a_score_is_paid() -> None:
@@ -167,7 +171,8 @@ def test_any_field_gives_a_valid_vector_whatever_its_order(
     assert [line.uid for line in plan.lines] == [0, *sorted(here)]
     assert sum(line.share for line in plan.lines) + plan.burn == pytest.approx(1.0)
     words = explain_all(snapshot, plan)
-    assert all((line.share > 0.0) is (words[line.uid].lacks == "") for line in plan.lines)
+    assert all((share.share > 0.0) is (words[uid].tracks[0].lacks == "") for uid, share in in_small(plan).items())
+    assert all(words[line.uid].reason == "no submission" for line in plan.lines if not line.tracks)
     random.shuffle(records)
     random.shuffle(uids)
     again = a_snapshot(*records, king=king, leads=leads, uids=dict(uids))
@@ -208,14 +213,6 @@ def test_no_history_changes_a_vector_but_through_the_snapshot(records: list[Reco
     assert (stored, stored.hash) == (snapshot, snapshot.hash)
     assert weights.plan(stored) == first
     assert WeightPlan.from_json(json.loads(json.dumps(first.to_json()))) == first
-
-
-def test_a_kept_plan_with_explanations_is_read_without_them() -> None:
-    """Plans of before had the words in each line; numbers and places are the same."""
-    plan = weights.plan(a_snapshot(a_record(1, 0.8), a_record(2, 0.9)))
-    data = plan.to_json()
-    data["lines"] = [line | {"evidence": "…", "lineage": "", "lacks": "no submission"} for line in data["lines"]]
-    assert WeightPlan.from_json(data) == plan
 
 
 @pytest.mark.parametrize(
@@ -308,7 +305,7 @@ LAST = weights.plan(
         a_record(2),
         king=None,
         leads=[a_credit(1, lead=0.01), a_credit(2, over=1, lead=0.02)],
-        king_share=0.5,
+        pays=(a_track_pay(king=0.5),),
     )
 )
 """The throne is empty. Uid 2: .2, uid 1: .1, burned to uid 0: .7."""
@@ -352,8 +349,96 @@ def test_a_plan_that_moved_is_valid(records: list[Record], here: set[int], shift
     try:
         moved = weights.remap(plan, *now(0, *sorted(here), shift=shift + 1, since=since), Uid(shift + 1))
     except PlanPaysNobody:
-        paid = [line for line in plan.lines if line.share and line.entrant is not None]
-        assert not any(line.uid in here and since <= parse_entrant(line.entrant)[1] for line in paid if line.entrant)
+        paid = {uid: share for uid, share in in_small(plan).items() if share.share}
+        assert not any(uid in here and since <= parse_entrant(share.entrant)[1] for uid, share in paid.items())
         return
     assert sum(moved.vector.values()) == pytest.approx(1.0)
     assert moved.burn == pytest.approx(plan.burn)
+
+
+def two_tracks(king: int | None = 1, other: int | None = 2) -> Snapshot:
+    """The kings of "small", which has .7 of the emission, and of "large", which has .3; h3 has credit of .02 in both."""
+    credit = a_credit(3, lead=0.02)
+    tracks = tuple(
+        TrackState(track=name, king=None if who is None else named(who), records=records, leads=(credit,))
+        for name, who, records in (("large", other, (a_record(4, 0.4),)), ("small", king, (a_record(5, 0.6),)))
+    )
+    pays = (a_track_pay("small", share=0.7), a_track_pay("large", share=0.3, king=0.5, full_credit=Micro(40_000)))
+    uids = {f"h{n}": n for n in range(1, 6)}
+    return a_snapshot(uids=uids, state=State(tracks=tracks), pays=pays)
+
+
+def test_tracks_share_out_the_emission_and_add_up_for_each_hotkey() -> None:
+    """By each track's own rules: credit of .02 claims .4 of .35 in the one, a half of .5 in the other."""
+    plan = weights.plan(two_tracks())
+    small, large = 0.7 * 0.35 * 0.4, 0.3 * 0.5 * 0.5
+    assert vector_of(plan) == {3: small + large, 1: 0.7 - small, 2: 0.3 - large}
+    assert plan.burn == 0.0
+    places = {line.hotkey: [(share.track, share.place, share.rank) for share in line.tracks] for line in plan.lines}
+    assert places == {
+        "h0": [],
+        "h1": [("small", 0, 1)],
+        "h2": [("large", 0, 1)],
+        "h3": [("small", 1, 2), ("large", 1, 2)],
+        "h4": [("large", None, 3)],
+        "h5": [("small", None, 3)],
+    }
+
+
+def test_one_hotkey_may_be_king_of_two_tracks() -> None:
+    """It gets both fixed shares, and what no credit claims in either."""
+    plan = weights.plan(two_tracks(1, 1))
+    assert plan.vector[Uid(1)] == pytest.approx(1.0 - 0.7 * 0.35 * 0.4 - 0.3 * 0.25)
+    assert [share.track for share in plan.lines[1].tracks] == ["small", "large"]
+
+
+@pytest.mark.parametrize(
+    ("kings", "burned"),
+    [
+        pytest.param((1, None), 0.3 * 0.75, id="none in large"),
+        pytest.param((None, 2), 0.7 * (1.0 - 0.35 * 0.4), id="none in small"),
+        pytest.param((None, None), 0.3 * 0.75 + 0.7 * (1.0 - 0.35 * 0.4), id="none at all"),
+        pytest.param((1, 9), 0.3 * 0.75, id="the king of large left"),
+    ],
+)
+def test_an_empty_throne_burns_its_kings_share_and_nobody_gains(kings: tuple[int | None, int | None], burned: float) -> None:
+    """Nobody in any track gets more than while both had a king."""
+    full, plan = weights.plan(two_tracks()), weights.plan(two_tracks(*kings))
+    assert plan.burn == pytest.approx(burned)
+    assert plan.vector[Uid(0)] == plan.burn
+    before = {line.hotkey: line.share for line in full.lines}
+    assert all(line.share == pytest.approx(before[line.hotkey]) or line.share == 0.0 for line in plan.lines)
+
+
+def test_a_track_that_nobody_was_judged_in_burns_its_share() -> None:
+    """Its state is not there yet."""
+    snapshot = a_snapshot(a_record(1), pays=(a_track_pay("small", share=0.6), a_track_pay("large", share=0.4)))
+    assert vector_of(weights.plan(snapshot)) == {1: 0.6, 0: 0.4}
+
+
+def test_a_state_whose_track_the_rules_do_not_pay_for_earns_nothing() -> None:
+    """Until the next fold drops it."""
+    plan = weights.plan(replace(two_tracks(), pays=(a_track_pay("small"),)))
+    assert plan.vector[Uid(1)] == pytest.approx(1.0 - 0.35 * 0.4)
+    assert plan.lines[2].tracks == ()
+
+
+def test_two_tracks_survive_json() -> None:
+    """The snapshot with its hash, and the plan."""
+    snapshot = two_tracks()
+    stored = Snapshot.from_json(json.loads(json.dumps(snapshot.to_json())))
+    assert (stored, stored.hash) == (snapshot, snapshot.hash)
+    plan = weights.plan(snapshot)
+    assert WeightPlan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_in_our_outage_a_hotkey_keeps_in_each_track_what_it_committed_since_it_registered() -> None:
+    """h1 is king of both, by a model of block 1 and by one of block 50; it registered anew in block 20."""
+    snapshot = two_tracks(1)
+    small, large = snapshot.state.of("small"), replace(snapshot.state.of("large"), king=entrant(Hotkey("h1"), Block(50)))
+    plan = weights.plan(replace(snapshot, state=State(tracks=(large, replace(small, leads=())))))
+    uids, since = now(0, 1, 3)
+    moved = weights.remap(plan, uids, {**since, Hotkey("h1"): Block(20)}, Uid(0))
+    assert vector_of(moved) == {1: 0.75, 3: 0.25}
+    assert [share.track for share in moved.lines[1].tracks] == ["large"]
+    assert moved.lines[1].share == moved.lines[1].tracks[0].share
