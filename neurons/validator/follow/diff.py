@@ -102,22 +102,36 @@ def compare(
     yield from _scalar(RoundPart.START, "start", mine, theirs)
     if judged is not None and elsewhere is not None:
         asked, there = ({name: "asked" for name in _names(found).values()} for found in (judged, elsewhere))
-        yield from _items(RoundPart.ENTRANTS, asked, there)
+        yield from _items(RoundPart.ENTRANTS, asked, there, _labels(one, judged) | _labels(other, elsewhere))
     names = _names(judged) | _names(elsewhere)
-    yield from _items(RoundPart.RECEIPT, _receipts(mine, names), _receipts(theirs, names))
-    yield from _items(RoundPart.GONE, mine.get("gone", {}), theirs.get("gone", {}))
+    labels = _labels(one, judged) | _labels(other, elsewhere)
+    yield from _items(RoundPart.RECEIPT, _receipts(mine, names), _receipts(theirs, names), labels)
+    yield from _items(RoundPart.GONE, mine.get("gone", {}), theirs.get("gone", {}), labels)
     yield from _scalar(RoundPart.METAGRAPH, "block", mine, theirs)
     if mine == theirs:
         yield from _folds(one, other)
 
 
 def _folds(one: LedgerEntry, other: LedgerEntry) -> Iterator[LedgerDifference]:
-    rows = [*_leaves(RoundPart.FOLD, "state", one.state.to_json(), other.state.to_json())]
+    rows = [*_leaves(RoundPart.FOLD, "state", _by_track(one), _by_track(other))]
     yield from rows
     if one.previous != other.previous:
         yield LedgerDifference(RoundPart.FOLD, "previous", one.previous or ABSENT, other.previous or ABSENT)
     if not rows:
         yield LedgerDifference(RoundPart.FOLD, "state_hash", one.state_hash, other.state_hash)
+
+
+def _by_track(entry: LedgerEntry) -> dict[str, Any]:
+    """An entry's state with its tracks by their names, so that a path names the track."""
+    return entry.state.to_json() | {"tracks": {state.track: state.to_json() for state in entry.state.tracks}}
+
+
+def _labels(entry: LedgerEntry, judged: RoundEvidence | None) -> dict[str, str]:
+    """Submissions by their names, each with its track before it."""
+    found: dict[str, str | None] = {name: state.track for state in entry.state.tracks for name in state.known}
+    for result in () if judged is None else judged.results:
+        found[entrant(result.hotkey, result.commit_block)] = result.track
+    return {name: f"{track}: {name}" for name, track in found.items() if track is not None}
 
 
 def _receipts(inputs: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
@@ -137,10 +151,12 @@ def _scalar(part: RoundPart, name: str, one: Mapping[str, Any], other: Mapping[s
         yield LedgerDifference(part, name, str(one.get(name)), str(other.get(name)))
 
 
-def _items(part: RoundPart, one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[LedgerDifference]:
+def _items(
+    part: RoundPart, one: Mapping[str, str], other: Mapping[str, str], labels: Mapping[str, str]
+) -> Iterator[LedgerDifference]:
     for name in sorted({*one, *other}):
         if one.get(name) != other.get(name):
-            yield LedgerDifference(part, name, one.get(name, ABSENT), other.get(name, ABSENT))
+            yield LedgerDifference(part, labels.get(name, name), one.get(name, ABSENT), other.get(name, ABSENT))
 
 
 def _leaves(part: RoundPart, path: str, one: Any, other: Any) -> Iterator[LedgerDifference]:
