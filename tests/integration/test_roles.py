@@ -142,7 +142,7 @@ async def test_worker_does_its_job(as_role: As, pool: Pool, open_round: OpenRoun
     worker = await as_role("voice_worker")
     queue, shown = EvaluationQueue(worker), Workers(worker)
     verdicts = (
-        verdict(content_hash="1" * 64, tensors_hash="2" * 64),
+        verdict(content_hash="1" * 64, tensors_hash="2" * 64, family="vits", track="small"),
         verdict(state=VerdictState.REJECTED, code=Code.LOAD_FAILED, reason="no", report=None),
         verdict(state=VerdictState.COPY, code=Code.COPY, copy_of=SubmissionId(1), report=None),
     )

@@ -59,7 +59,7 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "queue.page_of_round": (0, 50, 1999),
     "queue.page_of_submission": (0, 50, 45000, None),
     "queue.hand_back": (99999, "00000000-0000-0000-0000-000000000000", 2001, "", None, False, "w1", None, 8),
-    "queue.settle_submission": (45000, "scored", None, None, None, None, None, "w1", 1),
+    "queue.settle_submission": (45000, "scored", None, None, None, None, None, "w1", 1, "vits"),
     "submissions.get": (45000,),
     "submissions.page": (45000, 50),
     "submissions.page_of_state": (0, 50, "copy"),

@@ -7,12 +7,14 @@ import asyncpg
 import pytest
 
 from scoring.errors import Code
-from scoring.types import RoundNumber
+from scoring.types import Hotkey, RoundNumber
 from voice_api.db import migrate
-from voice_api.db.database import Pool, connection_to, open_pool, query_names, sql
+from voice_api.db.database import Connection, Pool, connection_to, open_pool, query_names, sql
+from voice_api.db.ledger import Ledger
 from voice_api.db.registry import Registry
 from voice_api.db.rounds import Rounds
-from voice_api.errors import DatabaseUnavailable
+from voice_api.db.submissions import Submissions
+from voice_api.errors import DatabaseUnavailable, LedgerInvalid
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in query_names()])
@@ -69,15 +71,22 @@ async def test_failed_migration_leaves_nothing(empty_database_url: str) -> None:
         assert await connection.fetchval("select to_regclass('alembic_version')") is None
 
 
+async def up_to(connection: Connection, revision: str) -> None:
+    """The schema of an earlier release."""
+    for file in sorted(migrate.MIGRATIONS.glob("*.sql")):
+        if file.name[:4] <= revision:
+            await connection.execute(file.read_text(encoding="utf-8"))
+    await connection.execute(
+        f"create table alembic_version (version_num varchar(32)); insert into alembic_version values ('{revision}')"
+    )
+
+
 async def test_what_was_judged_unsigned_stays_and_nothing_is_added_to_it(empty_database_url: str) -> None:
     """Verdicts of the first schema keep their receipt without a signature; from now on there is none without one."""
     judged = """insert into evaluations (submission_id, round, queue, priority, state, score, receipt, finished_at)
         select id, $1, 'cpu', 0, 'scored', 1, '{}', now() from submissions"""
     async with connection_to(empty_database_url) as connection:
-        await connection.execute((migrate.MIGRATIONS / "0001_initial.sql").read_text(encoding="utf-8"))
-        await connection.execute(
-            "create table alembic_version (version_num varchar(32)); insert into alembic_version values ('0001')"
-        )
+        await up_to(connection, "0001")
         await connection.execute(
             """insert into submissions (hotkey, commit_block, tiebreak, public_key, commitment, refused, state)
             values ('h', 1, '00', repeat('0', 64), 'v1', true, 'queued');
@@ -92,6 +101,35 @@ async def test_what_was_judged_unsigned_stays_and_nothing_is_added_to_it(empty_d
     async with open_pool(empty_database_url) as pool:
         (old,) = await Rounds(pool).results(RoundNumber(1))
         assert (old.receipt, old.signature, old.certificate) == ({}, None, None)
+
+
+async def test_what_was_judged_without_a_track_stays_and_kings_are_forgotten(empty_database_url: str) -> None:
+    """Submissions and scores of before have neither family nor track; entries keep their chain, name no king, and are refused by name."""
+    async with connection_to(empty_database_url) as connection:
+        await up_to(connection, "0007")
+        await connection.execute(
+            """set session_replication_role = replica;
+            insert into submissions (hotkey, commit_block, tiebreak, public_key, commitment, refused, state)
+            values ('h', 1, '00', repeat('0', 64), 'v2', true, 'scored');
+            insert into rounds (round, start_block, block_hash, deadline_block, competition_hash) values (1, 0, '0x', 1, 'c');
+            insert into evaluations (submission_id, round, queue, priority, state, score, stderr, receipt, signature, certificate, finished_at)
+            select id, 1, 'cpu', 0, 'scored', 700000, 9000, '{}', '', '{}', now() from submissions;
+            insert into ledger (validator, round, state_hash, previous, state, inputs, king_entrant)
+            values ('v', 1, 'a', '', '{"king": "h@1", "records": []}', '{"counted": {}}', 'h@1');
+            reset session_replication_role"""
+        )
+        await migrate.upgrade(empty_database_url)
+    async with open_pool(empty_database_url) as pool:
+        (old,) = await Submissions(pool).page()
+        (evaluation,) = await Submissions(pool).evaluations(old.id)
+        assert (old.score, old.stderr, old.scored_round, old.family, old.track) == (700_000, 9_000, 1, None, None)
+        assert (evaluation.score, evaluation.track) == (700_000, None)
+        (candidate,) = await Submissions(pool).candidates()
+        assert candidate.family is None
+        ledger = Ledger(pool, Hotkey("v"))
+        assert await ledger.kings(RoundNumber(0)) == {1: {}}
+        with pytest.raises(LedgerInvalid, match="this is no ledger's state: it has king, records"):
+            await ledger.head()
 
 
 @pytest.mark.parametrize(
