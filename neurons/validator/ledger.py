@@ -188,6 +188,7 @@ class ReceiptCheck:
         _check_tag(result, said.finding.content_hash)
         _raise_first(audit.place(said, self.competition))
         if said.placement is not None:
+            _check_track(result, said.placement.track)
             rules = self.competition.named(said.placement.track)
             asked = rules.groups(self.closed.block_hash)
             _raise_first(audit.prompts(said, asked))
@@ -204,7 +205,6 @@ class ReceiptCheck:
             "round": self.closed.round,
             "block_hash": self.closed.block_hash,
             "competition_hash": self.competition.hash,
-            "track": result.track,
             "code": result.code,
         }
 
@@ -225,6 +225,12 @@ def _signed(result: EvaluationResult) -> Signed:
         return Signed(result.receipt, result.signature, Certificate.from_json(result.certificate))
     except CertificateInvalid as exc:
         raise ReceiptInvalid(str(exc)) from exc
+
+
+def _check_track(result: EvaluationResult, track: str) -> None:
+    """Raise ReceiptInvalid unless the row shows the receipt's track; a rejection before its family was known names none, whatever it is."""
+    if track != result.track:
+        raise ReceiptInvalid(f"the receipt says the track {track}, the round {result.track or 'none'}")
 
 
 def _check_tag(result: EvaluationResult, content: ContentHash | None) -> None:

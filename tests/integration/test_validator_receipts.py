@@ -69,12 +69,25 @@ def of_another_issuer(stack: "ValidatorBed", _verdict: Verdict, claim: Claim) ->
     return stack.verdict(claim, 500_000, CertifiedKey(stack.worker.key, certificate))
 
 
+def saying(**said: object) -> "Callable[[ValidatorBed, Verdict, Claim], Verdict]":
+    """A worker that says something else, and signs it."""
+
+    def forge(stack: "ValidatorBed", verdict: Verdict, _claim: Claim) -> Verdict:
+        signed = receipt.sign({**cast(dict[str, Any], verdict.receipt), **said}, stack.worker)
+        return replace(verdict, receipt=signed.receipt, receipt_hash=receipt.digest(signed.receipt), signature=signed.signature)
+
+    return forge
+
+
 @pytest.mark.parametrize(
     ("forge", "reason"),
     [
         pytest.param(flipped, "the receipt's signature does not hold", id="flipped digit"),
         pytest.param(expired, "the certificate expired at", id="expired"),
         pytest.param(of_another_issuer, "not of", id="other issuer"),
+        pytest.param(saying(track="described"), "track: the receipt says described, it is small", id="a track that is not its family's"),
+        pytest.param(saying(family="espeak"), "family: the receipt says espeak, it is none of the competition's", id="a family of no track"),
+        pytest.param(saying(prompts_hash="0" * 64), "prompts' hash", id="other prompts than its track's"),
     ],
 )
 async def test_a_receipt_that_does_not_verify_counts_for_nothing_and_against_nobody(
@@ -100,6 +113,16 @@ async def test_a_receipt_that_does_not_verify_counts_for_nothing_and_against_nob
         ),
         pytest.param(
             """update evaluations set score = score + 1 where id = $1""", "the groups' mean is", id="another score in the row"
+        ),
+        pytest.param(
+            """update evaluations set track = 'described' where id = $1""",
+            "the receipt says the track small, the round described",
+            id="another track in the row",
+        ),
+        pytest.param(
+            """update evaluations set track = null where id = $1""",
+            "the receipt says the track small, the round none",
+            id="no track in the row",
         ),
         pytest.param(
             """update evaluations set signature = null, certificate = null where id = $1""",
@@ -189,12 +212,6 @@ async def test_receipts_of_another_certifier_count_where_it_is_trusted(stack: "V
     assert (reasons, len(counted)) == ({}, 2)
 
 
-def of_other_rules(stack: "ValidatorBed", verdict: Verdict, _claim: Claim) -> Verdict:
-    """A worker with another competition's file."""
-    signed = receipt.sign({**cast(dict[str, Any], verdict.receipt), "competition_hash": "0" * 64}, stack.worker)
-    return replace(verdict, receipt=signed.receipt, receipt_hash=receipt.digest(signed.receipt), signature=signed.signature)
-
-
 def sound(_stack: "ValidatorBed", verdict: Verdict, _claim: Claim) -> Verdict:
     """As it is."""
     return verdict
@@ -224,7 +241,7 @@ async def crowned(stack: "ValidatorBed") -> None:
     [
         pytest.param(of_another_issuer, "the certificate is of", id="the certifier is not trusted"),
         pytest.param(expired, "the certificate expired at", id="the certificate ran out"),
-        pytest.param(of_other_rules, "competition_hash", id="other rules"),
+        pytest.param(saying(competition_hash="0" * 64), "competition_hash", id="other rules"),
         pytest.param(flipped, "the receipt's signature does not hold", id="another signature"),
     ],
 )

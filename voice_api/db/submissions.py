@@ -62,11 +62,11 @@ class Submission:
     repo: str | None
     revision: str | None
     tag: Tag | None
+    family: str | None
+    """The family that its repository names, which decides its track; None before a worker has read it."""
     state: SubmissionState
     code: Code | None
     reason: str | None
-    family: str | None
-    """The family that its repository names, which decides its track; None before a worker has read it."""
     content_hash: ContentHash | None
     tensors_hash: TensorsHash | None
     copy_of: SubmissionId | None
