@@ -82,6 +82,8 @@ def as_json(seen: Observation, checked: Sequence[Expectation]) -> str:
 
 def _state(miner: MinerView) -> Text:
     label = "king" if miner.king else miner.state or "not seen yet"
+    if miner.track is not None:
+        label = f"{label}, {miner.track}"
     if miner.stage is not None:
         label = f"{label} · {miner.stage}"
     return Text(label, _COLOURS.get(miner.state, "dim"))

@@ -33,6 +33,8 @@ class MinerView:
     """In [0, 1]; None before the first verdict."""
     stderr: float | None
     """In [0, 1]; None before the first verdict."""
+    track: str | None
+    """Of its last verdict; None before the family was known."""
     king: bool
     weight: float
     """The validator's weight: a share in [0, 1]."""
@@ -119,6 +121,7 @@ def _miner(
         submission=None if held is None else held.id,
         score=None if held is None or held.score is None else held.score / MICRO,
         stderr=None if held is None or held.stderr is None else held.stderr / MICRO,
+        track=None if held is None else held.track,
         king=standing is not None and standing.king,
         weight=vector.get(uid, 0.0),
         incentive=neuron.incentive if neuron is not None else 0.0,

@@ -25,6 +25,7 @@ KING = MinerView(
     submission=1,
     score=0.7328,
     stderr=0.0795,
+    track="small",
     king=True,
     weight=0.6512,
     incentive=0.6498,

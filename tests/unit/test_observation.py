@@ -25,6 +25,7 @@ def a_miner(**overrides: Any) -> MinerView:
         submission=1,
         score=0.8,
         stderr=0.1,
+        track="small",
         king=True,
         weight=0.65,
         incentive=0.65,
