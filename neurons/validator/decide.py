@@ -69,13 +69,17 @@ Action = Wait | CloseRound | FoldRound | OpenRound
 
 
 def decide(view: View, schedule: Schedule) -> Action:
-    """One action a tick: fold, else close, else open the next round. Weights are set beside it (see `neurons.validator.weights.setter`)."""
+    """One action a tick: fold, else close, else open the next round. Weights are set beside it (see `neurons.validator.weights.setter`).
+
+    Rounds are shared with validators of the same database. One whose rules are not those of the others leaves opening and closing to
+    them, and takes its turn only after they missed theirs.
+    """
     block = view.metagraph.block
     if view.unfolded is not None:
         rules = schedule.at(view.unfolded.round)
         if view.evidence is not None and view.trust is not None:
             return FoldRound(fold_round(view.head, view.evidence, rules, view.trust))
-        if ends(view.unfolded, block):
+        if ends(view.unfolded, block) and not _is_left_to_others(view.unfolded, block, rules):
             found = eligible_at_close(
                 view.unfolded.round,
                 view.metagraph,
@@ -86,6 +90,8 @@ def decide(view: View, schedule: Schedule) -> Action:
             )
             return CloseRound(view.unfolded.round, found)
     number = RoundNumber(block // schedule.round_blocks)
+    if _stands_back(view, number, schedule):
+        return Wait()
     competition = schedule.at(number)
     opening = open_round(_round_view(view, competition, number), competition)
     return Wait() if opening is None else OpenRound(opening, competition.hash)
@@ -99,6 +105,22 @@ def ends(current: Round, block: Block) -> bool:
     if current.state is not RoundState.OPEN or block < current.start_block:
         return False
     return current.pending == 0 or block >= current.deadline_block
+
+
+def _is_left_to_others(current: Round, block: Block, rules: Competition) -> bool:
+    """Say whether a round that ended is closed by others: it was opened under other rules, and their time for it is not over."""
+    return current.competition_hash != rules.hash and block < current.deadline_block + rules.round.blocks
+
+
+def _stands_back(view: View, number: RoundNumber, schedule: Schedule) -> bool:
+    """Say whether the next round is for others to open: they opened the last one under other rules, and workers judged it by those.
+
+    Opened under rules that workers do not have, a round is judged by nobody.
+    """
+    last, head = view.latest, view.head
+    if last is None or head is None or head.round != last.round or number != last.round + 1:
+        return False
+    return head.inputs.refusal != "" and last.competition_hash != schedule.at(last.round).hash
 
 
 def _state(head: LedgerEntry | None) -> State:

@@ -29,8 +29,8 @@ from voice_api.errors import LedgerInvalid
 
 log = structlog.get_logger()
 _ADVICE = (
-    "Compare VOICE_TRUST with the issuer of the workers' certificates, and see whether those ran out or were revoked. Then "
-    "`voice validator ledger reset` lets the rounds be folded again."
+    "Install the newest release where the rules are others (`competition_hash`). Compare VOICE_TRUST with the issuer of the workers' "
+    "certificates, and see whether those ran out or were revoked. Then `voice validator ledger reset` lets the rounds be folded again."
 )
 
 LEFT = "left before this ledger knew it"

@@ -25,7 +25,7 @@ from neurons.validator import certification
 from neurons.validator import daemon as validator
 from neurons.validator.daemon import Store, ValidatorIdentity
 from neurons.validator.weights.setter import Opening, Terms, WeightSetter
-from scoring.competition import load
+from scoring.competition import Schedule, load
 from scoring.errors import Code
 from scoring.model.fingerprint import tag_of
 from scoring.receipts import receipt
@@ -308,6 +308,7 @@ class ValidatorBed:
     revocations: Path
     judged_alike: JudgedAlike
     issuers: frozenset[Hotkey] = frozenset()
+    schedule: Schedule = SCHEDULE
 
     @property
     def hotkey(self) -> Hotkey:
@@ -319,16 +320,27 @@ class ValidatorBed:
 
     async def tick(self) -> bool:
         """One tick of a validator that has just started."""
-        signer = ValidatorIdentity(self.wallet, self.revocations, self.issuers)
-        return await validator.tick(cast(Chain, self.chain), self.store, signer, SCHEDULE)
+        return await validator.tick(cast(Chain, self.chain), self.store, self.identity, self.schedule)
+
+    @property
+    def identity(self) -> ValidatorIdentity:
+        """Its wallet, and whose workers it counts."""
+        return ValidatorIdentity(self.wallet, self.revocations, self.issuers)
+
+    def terms(self, pause: timedelta = timedelta(seconds=1)) -> Terms:
+        """The terms under which it sets weights."""
+        deadline = timedelta(seconds=30)
+        return Terms(wallet=self.wallet, version_key=0, schedule=self.schedule, pause=pause, deadline=deadline)
+
+    @property
+    def opening(self) -> Opening:
+        """Opens its chain."""
+        return cast(Opening, lambda _turn: nullcontext(self.chain))
 
     async def set_weights(self) -> None:
         """One turn of the task beside the ticks, just started."""
-        terms = Terms(
-            wallet=self.wallet, version_key=0, schedule=SCHEDULE, pause=timedelta(seconds=1), deadline=timedelta(seconds=30)
-        )
-        opening = cast(Opening, lambda _turn: nullcontext(self.chain))
-        await WeightSetter(opening, self.store.ledger, self.store.weights, self.store.submissions, terms).turn()
+        store = self.store
+        await WeightSetter(self.opening, store.ledger, store.weights, store.submissions, self.terms()).turn()
 
     async def claim(self) -> Claim:
         """The next evaluation, which must be there."""
@@ -342,7 +354,7 @@ class ValidatorBed:
 
     def verdict(self, claim: Claim, score: int, signer: CertifiedKey | None = None) -> Verdict:
         """About the same score in each of the round's groups, signed by the worker's key."""
-        rules = SCHEDULE.at(claim.round)
+        rules = self.schedule.at(claim.round)
         track = rules.track[0]
         place = Placement.of(track.families[0], track, claim.block_hash)
         report = self.judged_alike(track, track.groups(claim.block_hash), score / MICRO)

@@ -16,7 +16,7 @@ from scoring.ranking.state import State, chain_hash
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, BlockHash, Entrant, Hotkey, PublicKey, RoundNumber, SubmissionId, Uid
 from tests.builders import chain
-from tests.builders.ledger import a_ledger_entry
+from tests.builders.ledger import a_ledger_entry, some_inputs
 from tests.builders.ranking import a_record
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
@@ -160,6 +160,33 @@ def test_a_round_closes_with_its_last_verdict_or_at_its_deadline(pending: int, b
     """Until then nothing else is opened."""
     view = a_view(unfolded=a_round(pending=pending), latest=a_round(), metagraph=a_metagraph(block))
     assert decide(view, SCHEDULE) == expected
+
+
+def test_a_round_under_other_rules_is_closed_by_those_who_opened_it() -> None:
+    """A validator of other rules would decide who stays by a ledger that lacks what the others counted. It closes what they leave."""
+    theirs = replace(a_round(pending=0), competition_hash="c0" * 32)
+    for block, expected in ((800, Wait()), (2159, Wait()), (2160, CloseRound(RoundNumber(2), eligible(2160)))):
+        assert decide(a_view(unfolded=theirs, latest=theirs, metagraph=a_metagraph(block)), SCHEDULE) == expected
+
+
+@pytest.mark.parametrize(
+    ("opened_under", "distrusted", "block", "opens"),
+    [
+        pytest.param("c0" * 32, True, 1085, False, id="workers judge by other rules"),
+        pytest.param("c0" * 32, False, 1085, True, id="nobody judged by the others' rules"),
+        pytest.param(COMPETITION.hash, True, 1085, True, id="the rules are not why nothing counts"),
+        pytest.param("c0" * 32, True, 1445, True, id="nobody opened the round before"),
+    ],
+)
+def test_who_has_other_rules_than_the_workers_lets_others_open_rounds(
+    opened_under: str, *, distrusted: bool, block: int, opens: bool
+) -> None:
+    """A round that it opens is judged by nobody; where nobody else does, it still opens every second one."""
+    last = replace(a_round(RoundState.CLOSED, 0), competition_hash=opened_under)
+    why = {Entrant("h1@1"): "of another competition_hash"} if distrusted else {}
+    head = a_ledger_entry(2, inputs=some_inputs(distrusted=why))
+    view = a_view(latest=last, head=head, metagraph=a_metagraph(block))
+    assert isinstance(decide(view, SCHEDULE), OpenRound if opens else Wait)
 
 
 def folded(*results: EvaluationResult, **overrides: Any) -> FoldRound:
