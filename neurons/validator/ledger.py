@@ -50,6 +50,7 @@ def fold_round(head: LedgerEntry | None, found: RoundEvidence, rules: Competitio
     receipts: dict[str, JsonObject] = {}
     distrusted: dict[Entrant, str] = {}
     judged: set[Entrant] = set()
+    tracks: dict[bool, set[str | None]] = {True: set(), False: set()}
     known = set(() if head is None else head.state.known)
     for result in found.results:
         name = entrant(result.hotkey, result.commit_block)
@@ -62,10 +63,12 @@ def fold_round(head: LedgerEntry | None, found: RoundEvidence, rules: Competitio
             check.accepted_scores(result)
         except ReceiptInvalid as exc:
             distrusted[name] = str(exc)
+            tracks[False].add(result.track)
         else:
             key = str(result.receipt_hash)
             counted[key], receipts[key] = result.tiebreak, result.receipt
             judged.add(name)
+            tracks[True].add(result.track)
     inputs = Inputs(
         start=found.round.start_block,
         block=None if found.eligibility is None else found.eligibility.block,
@@ -73,6 +76,7 @@ def fold_round(head: LedgerEntry | None, found: RoundEvidence, rules: Competitio
         counted=counted,
         distrusted=distrusted,
         gone=gone(found.eligibility, known),
+        unheard=tuple(sorted(track for track in tracks[False] - tracks[True] if track is not None)),
     )
     return next_entry(head, found.round.round, inputs, receipts, rules)
 

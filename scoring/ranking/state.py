@@ -254,6 +254,8 @@ class Inputs:
     """Submissions whose receipts do not count, each with the reason."""
     gone: Mapping[Entrant, str]
     """Submissions that left, each with the reason."""
+    unheard: tuple[str, ...] = ()
+    """Tracks of which receipts came, and none counts."""
 
     @property
     def refusal(self) -> str:
@@ -279,8 +281,8 @@ class Inputs:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The inputs that `to_json` wrote; raises ValueError for anything else."""
         try:
-            inputs = cls(**data)
-        except TypeError as exc:
+            inputs = cls(**{**data, "unheard": tuple(data["unheard"])})
+        except (KeyError, TypeError) as exc:
             raise ValueError(f"these are no inputs of a round: {exc}") from exc
         maps = (inputs.counted, inputs.distrusted, inputs.gone)
         if not all(isinstance(part, Mapping) for part in maps) or type(inputs.start) is not int:

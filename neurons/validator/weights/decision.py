@@ -194,7 +194,8 @@ def _fault(metagraph: Metagraph, history: WeightHistory, schedule: Schedule) -> 
     """The reason of ours why the ledger decides nothing now; '' where it does.
 
     No entry, no receipt that counts, entries that are being folded again, nothing folded for long; receipts that do not count, or none
-    at all, while the others leave nobody to be paid; or closed rounds that wait, for a validator that never paid anybody.
+    at all, while the others leave nobody to be paid, in all or in a track of which none counts; or closed rounds that wait, for a
+    validator that never paid anybody.
     """
     head = history.head
     if head is None:
@@ -203,9 +204,20 @@ def _fault(metagraph: Metagraph, history: WeightHistory, schedule: Schedule) -> 
     unheard = history.distrust if history.judged is not None else "no receipt was ever folded"
     if not found and unheard and _burns_everything(metagraph, head, schedule):
         return f"{unheard}; a new plan would burn everything"
+    if not found and (burned := _burned_unheard(metagraph, history, head, schedule)):
+        return f"{history.distrust}; a new plan would burn all of {', '.join(burned)}"
     if not found and history.behind and not history.paid:
         return f"rounds after round {head.round} wait to be folded"
     return found
+
+
+def _burned_unheard(metagraph: Metagraph, history: WeightHistory, head: LedgerEntry, schedule: Schedule) -> list[str]:
+    """The tracks of whose last receipts none counts, and which a new plan would pay nobody in."""
+    unheard = () if history.judged is None else history.judged.inputs.unheard
+    if not unheard:
+        return []
+    paid = {share.track for line in plan.plan(snapshot(metagraph, head, schedule)).lines for share in line.tracks if share.share}
+    return [track for track in unheard if track not in paid]
 
 
 def _folded_again(head: LedgerEntry, planned: WeightAttempt | None) -> str:
