@@ -14,6 +14,7 @@ from scoring.ranking.state import Rejection, State
 from scoring.types import Block, Hotkey, RoundNumber, Uid, Weight, entrant
 from tests.builders import chain, ranking
 from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, a_weight_plan, some_inputs
+from tests.builders.rules import a_competition, a_track
 from voice_api.db.ledger import EntryOutline, LedgerEntry
 from voice_api.db.states import RefusalClass, WeightOutcome
 from voice_api.db.submissions import NewestCommitment
@@ -402,6 +403,27 @@ def test_receipts_that_do_not_count_forbid_a_burn(head: LedgerEntry, judged: Ent
     assert decide(a_metagraph(), ME, history, SCHEDULE) == expected
     found = decide(a_metagraph(), ME, known(head=head, judged=judged), SCHEDULE)
     assert found == (NotYet(None, DOUBTED + NONE_TO_HOLD) if expected.held else DUE)
+
+
+@pytest.mark.parametrize(
+    ("unheard", "expected"),
+    [
+        pytest.param((), DUE, id="receipts of each track count"),
+        pytest.param(("small",), DUE, id="none of a track that has a king"),
+        pytest.param(
+            ("described",),
+            Due("in round 1 1 of 2 receipts do not count: expired; a new plan would burn all of described"),
+            id="none of a track with an empty throne",
+        ),
+    ],
+)
+def test_a_track_whose_receipts_do_not_count_is_not_burned(unheard: tuple[str, ...], expected: Due) -> None:
+    """The other track's king goes on being paid by the last plan, and so does everybody whom it pays in this one."""
+    rules = a_competition(a_track(), a_track(name="described", families=("espeak",)))
+    schedule = SCHEDULE.model_copy(update={"version": (rules,)})
+    judged = receipts(counted=1, h3="expired")
+    history = known(an_attempt(600, ledger="b" * 64), judged=replace(judged, inputs=replace(judged.inputs, unheard=unheard)))
+    assert decide(a_metagraph(), ME, history, schedule) == expected
 
 
 def test_they_hold_it_no_longer_than_the_activity_cutoff() -> None:
