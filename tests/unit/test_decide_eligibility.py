@@ -13,7 +13,7 @@ from scoring.errors import Code
 from scoring.ranking.state import SUPERSEDED, Record, Rejection, State
 from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, SubmissionId
 from tests.builders import chain
-from tests.builders.ranking import a_credit
+from tests.builders.ranking import a_credit, a_state
 from voice_api.db.rounds import Eligibility
 from voice_api.db.states import SubmissionState
 from voice_api.db.submissions import Candidate, SubmissionStatus
@@ -66,7 +66,7 @@ def at_close(
     """The eligibility at the close of round 5."""
     neurons = (neuron or a_neuron("h1"),)
     return eligible_at_close(
-        ROUND, a_metagraph(*neurons), candidates, statuses=[status], state=state or State(records=(RECORD,)), rules=RULES
+        ROUND, a_metagraph(*neurons), candidates, statuses=[status], state=state or a_state(records=(RECORD,)), rules=RULES
     )
 
 
@@ -110,7 +110,7 @@ def test_why_a_registered_submission_left(status: SubmissionStatus, why: str) ->
 
 def test_a_refusal_stands_to_be_explained_until_the_hotkey_commits_again() -> None:
     """What the ledger holds as refused says for what the hotkey is not paid."""
-    state = State(rejections=(Rejection(NAME, H1, "a pickle"),))
+    state = a_state(rejections=(Rejection(NAME, H1, "a pickle"),))
     assert at_close(a_status(SubmissionState.REJECTED, last_round=RoundNumber(1)), state=state).eligible == (NAME,)
 
 
@@ -131,10 +131,10 @@ def test_a_superseded_submission_stands_for_a_while(succeeded_at: int, stands: b
 @pytest.mark.parametrize(
     ("state", "rounds", "stands"),
     [
-        pytest.param(State(king=NAME), 24, True, id="the king for 24 rounds"),
-        pytest.param(State(king=NAME), 25, False, id="and no longer"),
-        pytest.param(State(leads=(a_credit(1, entrant=NAME, open=True),)), 24, True, id="a lead that is measured"),
-        pytest.param(State(leads=(a_credit(1, over=7, entrant=Entrant("x@1")),)), 24, False, id="not one that was"),
+        pytest.param(a_state(king=NAME), 24, True, id="the king for 24 rounds"),
+        pytest.param(a_state(king=NAME), 25, False, id="and no longer"),
+        pytest.param(a_state(leads=(a_credit(1, entrant=NAME, open=True),)), 24, True, id="a lead that is measured"),
+        pytest.param(a_state(leads=(a_credit(1, over=7, entrant=Entrant("x@1")),)), 24, False, id="not one that was"),
         pytest.param(State(), 24, False, id="anybody else for three"),
     ],
 )

@@ -35,12 +35,12 @@ def written(tmp_path: Path, text: str, families: str = '["vits", "pocket_tts"]')
 def test_pinned_parts_are_part_of_the_rules(tmp_path: Path) -> None:
     """What the command writes, a competition reads back equal; its hash, and so every receipt, binds each byte."""
     rules = load(written(tmp_path, to_toml("pocket_tts", PARTS))).at(RoundNumber(0))
-    assert rules.parts == {"pocket_tts": PARTS}
-    assert rules.parts["pocket_tts"]["speaker"].carried == {"latents.safetensors": bytes(range(256))}
+    assert rules.track[0].parts == {"pocket_tts": PARTS}
+    assert rules.track[0].parts["pocket_tts"]["speaker"].carried == {"latents.safetensors": bytes(range(256))}
     other = SPEAKER.model_copy(update={"made": {"latents.safetensors": base64.b64encode(bytes(256)).decode()}})
     changed = load(written(tmp_path, to_toml("pocket_tts", PARTS | {"speaker": other}))).at(RoundNumber(0))
     assert changed.hash != rules.hash
-    assert digest(changed.parts["pocket_tts"]) != digest(rules.parts["pocket_tts"])
+    assert digest(changed.track[0].parts["pocket_tts"]) != digest(rules.track[0].parts["pocket_tts"])
 
 
 def test_line_breaks_do_not_count(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from scoring.errors import PlatformError
 from scoring.types import RoundNumber
 
 SEED = "5e" * 32
-PLAN = load().at(RoundNumber(0)).round.plan
+PLAN = load().at(RoundNumber(0)).track[0].prompts.plan
 ASKING = {"asks = []": 'asks = ["rate", "pitch"]', 'families = ["vits"]': 'families = ["espeak"]'}
 """Lines of the packaged rules, and what they are in rules that ask for voices."""
 

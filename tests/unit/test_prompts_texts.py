@@ -25,7 +25,7 @@ from scoring.language.text import doubts, normalise
 from scoring.types import RoundNumber
 
 ROUNDS = 60
-PLAN = load().at(RoundNumber(0)).round.plan
+PLAN = load().at(RoundNumber(0)).track[0].prompts.plan
 TEXTS = PLAN.single + PLAN.counterfactual + 2 * PLAN.voice
 MOST_SECONDS = 240
 LEAST_CONTENT_WORDS = 5_000

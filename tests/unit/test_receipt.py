@@ -10,7 +10,7 @@ import pytest
 
 from scoring.errors import Code
 from scoring.receipts import receipt
-from scoring.receipts.receipt import Circumstances, Finding, ReceiptInvalid, Subject
+from scoring.receipts.receipt import Circumstances, Finding, Placement, ReceiptInvalid, Subject
 from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
@@ -23,6 +23,7 @@ SUBJECT = Subject(
     block_hash=BlockHash("0x" + "ab" * 32),
     competition_hash="cc",
 )
+PLACE = Placement("vits", "small", "dd" * 32)
 SAMPLE = SampleReport(
     prompt_id="g00.a",
     group_id="g00",
@@ -55,7 +56,7 @@ def checked(document: dict[str, Any], **overrides: Any) -> None:
 
 def test_a_receipt_survives_storage_as_json() -> None:
     """What a database gives back hashes to the same, negative zeros included."""
-    document = receipt.build(SUBJECT, "dd", SCORED, HERE)
+    document = receipt.build(SUBJECT, PLACE, SCORED, HERE)
     stored = json.loads(json.dumps(document))
     assert receipt.digest(stored) == receipt.digest(document)
     assert b"-0.0" not in receipt.canonical(document)
@@ -64,7 +65,7 @@ def test_a_receipt_survives_storage_as_json() -> None:
 
 def test_a_rejection_has_a_receipt_of_score_zero() -> None:
     """Code and reason stand in it, and no groups."""
-    document = receipt.build(SUBJECT, "dd", REFUSED, HERE)
+    document = receipt.build(SUBJECT, PLACE, REFUSED, HERE)
     assert (document["code"], document["reason"], document["score"], document["groups"]) == (1103, "x.bin", 0, [])
     checked(document, score=Micro(0))
 
@@ -84,7 +85,7 @@ def _edit_score(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize("edit", [_edit_sample, _edit_group, _edit_score])
 def test_one_edited_number_is_found(edit: Callable[[dict[str, Any]], None]) -> None:
     """Any edit breaks the hash."""
-    document = receipt.build(SUBJECT, "dd", SCORED, HERE)
+    document = receipt.build(SUBJECT, PLACE, SCORED, HERE)
     recorded = receipt.digest(document)
     edit(document)
     with pytest.raises(ReceiptInvalid, match="does not hash"):
@@ -94,7 +95,7 @@ def test_one_edited_number_is_found(edit: Callable[[dict[str, Any]], None]) -> N
 @pytest.mark.parametrize("edit", [_edit_sample, _edit_group, _edit_score])
 def test_a_rehashed_receipt_must_still_add_up(edit: Callable[[dict[str, Any]], None]) -> None:
     """Samples, groups, score and row agree, or nothing counts."""
-    document = receipt.build(SUBJECT, "dd", SCORED, HERE)
+    document = receipt.build(SUBJECT, PLACE, SCORED, HERE)
     edit(document)
     with pytest.raises(ReceiptInvalid, match=r"mean|add up"):
         checked(document)
@@ -108,7 +109,7 @@ def test_a_rehashed_receipt_must_still_add_up(edit: Callable[[dict[str, Any]], N
 def test_a_receipt_of_something_else_is_refused(claims: dict[str, object]) -> None:
     """Under other rules, of another round or submission, or without that field, it says nothing about this one."""
     with pytest.raises(ReceiptInvalid, match=f"another {next(iter(claims))}"):
-        checked(receipt.build(SUBJECT, "dd", SCORED, HERE), claims=claims)
+        checked(receipt.build(SUBJECT, PLACE, SCORED, HERE), claims=claims)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_a_receipt_of_something_else_is_refused(claims: dict[str, object]) -> No
 )
 def test_groups_that_are_none_are_refused(groups: object) -> None:
     """A receipt of another form is refused like any other, not met with an error of another kind."""
-    document = receipt.build(SUBJECT, "dd", SCORED, HERE) | {"groups": groups}
+    document = receipt.build(SUBJECT, PLACE, SCORED, HERE) | {"groups": groups}
     with pytest.raises(ReceiptInvalid, match="no groups"):
         checked(document)
 
@@ -126,7 +127,7 @@ def test_groups_that_are_none_are_refused(groups: object) -> None:
 @pytest.mark.parametrize("samples", [None, 7, ["g00"], [{"group": "g00"}], [{"group": [], "score": 1, "prompt": "p"}]], ids=str)
 def test_samples_that_are_none_are_refused(samples: object) -> None:
     """As groups are."""
-    document = receipt.build(SUBJECT, "dd", SCORED, HERE) | {"samples": samples}
+    document = receipt.build(SUBJECT, PLACE, SCORED, HERE) | {"samples": samples}
     with pytest.raises(ReceiptInvalid, match="no samples"):
         checked(document)
 
@@ -140,7 +141,7 @@ def test_what_is_no_json_has_no_hash(value: object) -> None:
 
 def test_equal_means_equal_as_json() -> None:
     """3 is neither 3.0 nor true: each has another hash, and another meaning elsewhere."""
-    document = receipt.build(SUBJECT, "dd", SCORED, HERE)
+    document = receipt.build(SUBJECT, PLACE, SCORED, HERE)
     for value in (3.0, "3"):
         with pytest.raises(ReceiptInvalid, match="another round"):
             checked(document | {"round": value}, claims={"round": 3})

@@ -66,7 +66,7 @@ def changed(value: object) -> object:
 def test_an_honest_evaluation_is_counted(a_result: MakeResult) -> None:
     """With the score of each of the round's groups; a refusal has none."""
     groups = CHECK.accepted_scores(a_result(1))
-    assert list(groups) == [group.id for group in RULES.groups(HASH)]
+    assert list(groups) == [group.id for group in RULES.track[0].groups(HASH)]
     assert CHECK.accepted_scores(a_result(1, code=Code.FILE_NOT_ALLOWED)) == {}
 
 
@@ -107,7 +107,9 @@ def test_any_field_of_the_receipt_that_was_changed_breaks_the_signature(a_result
         pytest.param(lambda d: d.update(round=2.0), "another round", id="a float for the round"),
         pytest.param(lambda d: d.update(block_hash="0x" + "13" * 32), "another block_hash", id="of another block"),
         pytest.param(lambda d: d.update(competition_hash="00" * 32), "another competition_hash", id="under other rules"),
-        pytest.param(lambda d: d.update(prompts_hash="00" * 32), "another prompts_hash", id="of other prompts"),
+        pytest.param(lambda d: d.update(prompts_hash="00" * 32), "prompts' hash", id="of other prompts"),
+        pytest.param(lambda d: d.update(track="large"), "another track", id="in another track"),
+        pytest.param(lambda d: d.update(family="espeak"), "family", id="of a family that does not compete"),
         pytest.param(lambda d: d.update(code=1103), "another code", id="a code in the receipt alone"),
         pytest.param(lambda d: d.update(judged_at="2026-11-22T12:00:00"), "when it was judged", id="no zone"),
         pytest.param(lambda d: d.update(judged_at="2026-11-20T12:00:00+00:00"), "begins at", id="judged before the certificate"),

@@ -64,7 +64,7 @@ def test_the_study_s_claims_hold() -> None:
     lines = rivals.read(Path(__file__).parents[2] / "docs" / "measured" / "rivals.json").lines
     ours = [line for line in lines if line.rule == "our duel"]
     assert ours
-    assert all(line.crowned[0].low <= RULES.duel.alpha for line in ours)
+    assert all(line.crowned[0].low <= RULES.track[0].duel.alpha for line in ours)
     means = [line for line in lines if line.rule.startswith("mean") and line.looks == "each round"]
     assert max(line.crowned[0].share for line in means) > 0.2
     assert max(line.copies for line in means) > max(line.copies for line in ours)

@@ -16,6 +16,7 @@ from scoring.studies.simulation.summary import spending, summarise
 from scoring.studies.simulation.world import World
 
 COMPETITION = load().version[-1]
+TRACK = COMPETITION.track[0]
 
 
 def run(field: str, rounds: int = 40) -> tuple[tuple[Actor, ...], Played]:
@@ -30,7 +31,7 @@ def test_all_emission_is_accounted_for(field: str) -> None:
     _, played = run(field)
     assert sum(played.earned) + played.burned == pytest.approx(40.0)
     assert min(played.earned) >= 0.0
-    assert played.evaluations <= 40 * COMPETITION.round.evaluations
+    assert played.evaluations <= 40 * TRACK.evaluations
 
 
 def test_the_same_seed_plays_the_same() -> None:
@@ -90,9 +91,9 @@ def test_a_test_of_fixed_length() -> None:
 
 def test_a_lead_is_what_was_asked_for() -> None:
     """The clipped difference exceeds the margin by so many of its own sd, failures and all, on other draws than it was found with."""
-    world, margin = World(0.1, 0.02), duels.margin(COMPETITION.duel, 0, power.KING)
-    drawn = world.differences(np.random.default_rng(9), world.lead(0.3, margin, COMPETITION.duel.clip), (200_000,))
-    clipped = np.clip(drawn, -COMPETITION.duel.clip * 1e6, COMPETITION.duel.clip * 1e6)
+    world, margin = World(0.1, 0.02), duels.margin(TRACK.duel, 0, power.KING)
+    drawn = world.differences(np.random.default_rng(9), world.lead(0.3, margin, TRACK.duel.clip), (200_000,))
+    clipped = np.clip(drawn, -TRACK.duel.clip * 1e6, TRACK.duel.clip * 1e6)
     assert (clipped.mean() - margin) / clipped.std() == pytest.approx(0.3, abs=0.015)
 
 
@@ -118,7 +119,7 @@ def test_power_rises_with_the_lead() -> None:
 def test_a_summary_counts_each_once() -> None:
     """Shares of all kinds and what is burned make 1; spending is of every settled duel."""
     who, played = run("copies")
-    found = summarise("copies", who, 40, [played, played], COMPETITION.duel)
+    found = summarise("copies", who, 40, [played, played], TRACK.duel)
     assert sum(row.share for row in found.earnings) + found.burned == pytest.approx(1.0)
     assert [row.hotkeys for row in found.earnings] == [1, 10, 20, 20]
     spent = spending([played, played])

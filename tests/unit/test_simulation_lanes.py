@@ -12,15 +12,16 @@ from scoring.ranking import duel as duels
 from scoring.ranking.duel import Duel, DuelOutcome
 from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult, fold
 from scoring.ranking.selection import CONFIDENCE
-from scoring.ranking.state import Record, State
+from scoring.ranking.state import Record
 from scoring.ranking.table import clearly_less
 from scoring.studies.simulation import lanes
 from scoring.studies.simulation.reign import QUALITY, Front, Siege, besiege
 from scoring.studies.simulation.world import Micros, World, groups_of
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, entrant
+from tests.builders.ranking import SMALL, a_state, small
 
 COMPETITION = load().version[-1]
-RULES = COMPETITION.duel
+RULES = COMPETITION.track[0].duel
 
 
 def opened(count: int, rules: DuelRules) -> tuple[list[Duel], lanes.Lanes]:
@@ -80,6 +81,7 @@ def judged(name: Entrant, block: int, row: Micros) -> Judged:
         commit_block=Block(block),
         tiebreak=f"{block:064x}",
         tensors=None,
+        track=SMALL,
         verdict=LedgerVerdict.SCORED,
         groups=groups,
     )
@@ -98,8 +100,8 @@ def test_a_siege_is_what_the_fold_makes_of_the_same_scores() -> None:
         total=32 * 650_000,
         squares=32 * 650_000**2,
     )
-    state, front = (
-        State(king=king, throne="king", records=(record,)),
+    ledger, front = (
+        a_state(king=king, throne="king", records=(record,)),
         Front(siege=Siege(models=11, rounds=40, runs=1), slots=4, competition=COMPETITION),
     )
     slots, waiting, generator = list(range(4)), list(range(4, 11)), np.random.default_rng(5)
@@ -109,7 +111,8 @@ def test_a_siege_is_what_the_fold_makes_of_the_same_scores() -> None:
         asked = [judged(king, 0, scores[0])] + [
             judged(names[slot], slot + 1, scores[place + 1]) for place, slot in enumerate(slots) if slot >= 0
         ]
-        state = fold(state, RoundResult(RoundNumber(number), Block(number * COMPETITION.round.blocks), asked), COMPETITION)
+        ledger = fold(ledger, RoundResult(RoundNumber(number), Block(number * COMPETITION.round.blocks), asked), COMPETITION)
+        state = small(ledger)
         wealth = {duel.challenger: duel.wealth for duel in state.duels}
         lost = {duel.entrant for duel in state.lost}
         for place, slot in enumerate(slots):
@@ -121,7 +124,7 @@ def test_a_siege_is_what_the_fold_makes_of_the_same_scores() -> None:
             wealth[names[slot]] for slot in slots if slot >= 0 and names[slot] in wealth
         ]
         assert front.met.tolist() == [state.challengers_met]
-    assert (front.over, front.settled, state.challengers_met) == (True, 11, 11)
+    assert (front.over, front.settled, small(ledger).challengers_met) == (True, 11, 11)
 
 
 @pytest.mark.parametrize("again", [False, True])

@@ -19,7 +19,7 @@ from scoring.errors import Code, PlatformError
 from scoring.receipts import receipt
 from scoring.receipts.audit import SAMPLE_TOLERANCE, near, part, same_class
 from scoring.receipts.certificate import Certificate, Trust, issue
-from scoring.receipts.receipt import Circumstances, Finding, ReceiptInvalid, Signed, Subject, prompts_hash
+from scoring.receipts.receipt import Circumstances, Finding, Placement, ReceiptInvalid, Signed, Subject
 from scoring.report import EvaluationReport, Factor, Gate
 from scoring.scores import aggregate
 from scoring.scores.aggregate import METRICS, JudgedSample, ProfileIdentity, ScoreRules, mean, report
@@ -37,7 +37,9 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 BLOCK_HASH = BlockHash("0x" + "5a" * 32)
 RULES = asking(load().version[0], single=2)
-GROUPS = RULES.groups(BLOCK_HASH)
+TRACK = RULES.track[0]
+GROUPS = TRACK.groups(BLOCK_HASH)
+PLACE = Placement.of("espeak", TRACK, BLOCK_HASH)
 SUBJECT = Subject(
     hotkey=Hotkey("5F"),
     commit_block=Block(10),
@@ -71,7 +73,7 @@ def a_report() -> EvaluationReport:
     asked = [(group, prompt) for group in GROUPS for prompt in group.prompts]
     outcomes = {prompt.id: judged(group, number) for number, (group, prompt) in enumerate(asked)}
     return report(
-        ProfileIdentity.of(Profile.EMBEDDED, {"scripted": "1"}, SCALE), GROUPS, outcomes, ScoreRules(SCALE, RULES.factors)
+        ProfileIdentity.of(Profile.EMBEDDED, {"scripted": "1"}, SCALE), GROUPS, outcomes, ScoreRules(SCALE, TRACK.factors)
     )
 
 
@@ -94,7 +96,7 @@ def a_document(**overrides: Any) -> Document:
         content_hash=ContentHash("11" * 32), tensors_hash=TensorsHash("22" * 32), code=None, reason=None, report=a_report()
     )
     document: Document = json.loads(
-        json.dumps(receipt.build(SUBJECT, prompts_hash(GROUPS), finding, Circumstances("here", NOW, {"speak": 1.0})))
+        json.dumps(receipt.build(SUBJECT, PLACE, finding, Circumstances("here", NOW, {"speak": 1.0})))
     )
     return document | overrides
 
@@ -102,7 +104,7 @@ def a_document(**overrides: Any) -> Document:
 def a_rejection(**overrides: Any) -> Document:
     """A receipt that rejects a model."""
     finding = Finding(content_hash=None, tensors_hash=None, code=Code.FILE_NOT_ALLOWED, reason="x.bin", report=None)
-    return receipt.build(SUBJECT, prompts_hash(GROUPS), finding, Circumstances("here", NOW, {})) | overrides
+    return receipt.build(SUBJECT, PLACE, finding, Circumstances("here", NOW, {})) | overrides
 
 
 def sign(document: Document, certificate: Certificate | None = None) -> Signed:
@@ -127,7 +129,14 @@ def places(outcome: VerifyOutcome) -> list[str]:
     return [row.what for row in outcome.differences]
 
 
-@pytest.mark.parametrize("document", [pytest.param(a_document(), id="score"), pytest.param(a_rejection(), id="rejection")])
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(a_document(), id="score"),
+        pytest.param(a_rejection(), id="rejection"),
+        pytest.param(a_rejection(family=None, track=None, prompts_hash=None), id="rejection before the family was known"),
+    ],
+)
 def test_an_honest_receipt_holds(document: Document, store: FolderStore, tmp_path: Path) -> None:
     """Also read back from the store's own file, under the name that its hash gives it."""
     path = store.keep_evidence(sign(document), RULES)
@@ -201,6 +210,8 @@ LIARS = [
     pytest.param(lambda d: d["groups"].reverse(), "group 0", id="groups in another order"),
     pytest.param(lambda d: d.update(prompts_hash="0" * 64), "prompts' hash", id="other prompts"),
     pytest.param(lambda d: d.update(block_hash="0x" + "5b" * 32), "prompts' hash", id="another block's prompts"),
+    pytest.param(lambda d: d.update(track="large"), "track", id="another track"),
+    pytest.param(lambda d: d.update(family="vits"), "family", id="a family of another competition"),
     pytest.param(lambda d: d.update(profile="standard"), "profile's hash", id="another profile"),
     pytest.param(lambda d: d.update(profile_hash="0" * 64), "profile's hash", id="unknown anchors"),
     pytest.param(lambda d: d["judges"].update(scripted="2"), "profile's hash", id="another judge"),
@@ -254,6 +265,9 @@ def test_a_file_is_named_by_its_hash(store: FolderStore) -> None:
     ("document", "words"),
     [
         pytest.param(a_document(extra=1), "extra", id="more than a receipt says"),
+        pytest.param(a_document(family=None, track=None, prompts_hash=None), "a score has them", id="a score in no track"),
+        pytest.param(a_rejection(track=None), "come together", id="a family without a track"),
+        pytest.param(a_rejection(prompts_hash=None), "come together", id="a track without prompts"),
         pytest.param(a_document(version=1), "version", id="another version"),
         pytest.param(a_document(score=1_000_001), "score", id="beyond the range"),
         pytest.param(a_document(score=0.5), "score", id="not in integers"),
@@ -379,7 +393,7 @@ def test_a_silent_failure_needs_no_sound(store: FolderStore) -> None:
         p.id: JudgedSample(gate=Gate.TIMEOUT, metrics={}, pcm_sha256="", seconds=10.0) for group in GROUPS for p in group.prompts
     }
     who = ProfileIdentity.of(Profile.EMBEDDED, {"scripted": "1"}, SCALE)
-    silent = report(who, GROUPS, outcomes, ScoreRules(SCALE, RULES.factors))
+    silent = report(who, GROUPS, outcomes, ScoreRules(SCALE, TRACK.factors))
     samples = [{**entry, "gate": "timeout"} for entry in receipt.listed(silent.samples)]
     groups = [[group.id, group.kind, 0] for group in silent.groups]
     assert checked(sign(a_document(samples=samples, groups=groups, score=0, stderr=0)), store).holds

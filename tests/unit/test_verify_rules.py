@@ -16,7 +16,7 @@ from scoring.errors import Code, PlatformError
 from scoring.receipts import receipt
 from scoring.receipts.audit import Difference
 from scoring.receipts.certificate import Trust
-from scoring.receipts.receipt import Circumstances, Finding, Signed, Subject, prompts_hash
+from scoring.receipts.receipt import Circumstances, Finding, Placement, Signed, Subject
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber
 from tests.builders.certificates import a_certificate
 from voice_api.keys import CertifiedKey, ServiceKey, verify
@@ -44,8 +44,8 @@ def a_receipt(rules: Competition) -> Signed:
         competition_hash=rules.hash,
     )
     finding = Finding(content_hash=None, tensors_hash=None, code=Code.FILE_NOT_ALLOWED, reason="x.bin", report=None)
-    asked = prompts_hash(rules.groups(BLOCK_HASH))
-    return receipt.sign(receipt.build(subject, asked, finding, Circumstances("here", NOW, {})), CertifiedKey(KEY, CERTIFICATE))
+    place = Placement.of(rules.track[0].families[0], rules.track[0], BLOCK_HASH)
+    return receipt.sign(receipt.build(subject, place, finding, Circumstances("here", NOW, {})), CertifiedKey(KEY, CERTIFICATE))
 
 
 @pytest.fixture

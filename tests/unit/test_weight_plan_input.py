@@ -11,15 +11,17 @@ from neurons.validator.weights import decision
 from neurons.validator.weights.what_if import supposed
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
-from scoring.ranking.state import Record, State
+from scoring.ranking.state import Record
 from scoring.types import MICRO, Block, BlockHash, Hotkey, PublicKey, RoundNumber, Uid
 from scoring.weights import plan
 from scoring.weights.plan import CarriedOver, PlanPaysNobody, WeightsInvalid, to_u16
 from tests.builders import chain, ranking
 from tests.builders.ledger import a_ledger_entry
+from tests.builders.ranking import small
+from tests.builders.rules import a_competition, changed
 
 SCHEDULE = load()
-RULES = SCHEDULE.at(RoundNumber(0))
+TRACK = SCHEDULE.at(RoundNumber(0)).track[0]
 KING, FORMER = Hotkey("king"), Hotkey("former")
 
 
@@ -32,7 +34,7 @@ def a_record(hotkey: Hotkey, mean: float, committed: int) -> Record:
 
 RECORDS = (a_record(KING, 0.8, 20), a_record(FORMER, 0.6, 10))
 CREDIT = ranking.a_credit(2, lead=0.02, entrant=RECORDS[1].entrant)
-STATE = State(round=RoundNumber(1), king=RECORDS[0].entrant, king_since=Block(0), records=RECORDS, leads=(CREDIT,))
+STATE = ranking.a_state(round=RoundNumber(1), king=RECORDS[0].entrant, king_since=Block(0), records=RECORDS, leads=(CREDIT,))
 HEAD = a_ledger_entry(state=STATE)
 
 
@@ -85,7 +87,8 @@ OVER = decision.carried_over(a_metagraph(("owner", "former"), block=900), NOW, "
         pytest.param({"carried": None}, id="nothing carried over"),
         pytest.param(NOW.to_json() | {"state": None}, id="no state"),
         pytest.param(NOW.to_json() | {"uids": []}, id="uids without names"),
-        pytest.param(NOW.to_json() | {"king_share": "0.65"}, id="a share as a text"),
+        pytest.param(NOW.to_json() | {"pays": [{**NOW.to_json()["pays"][0], "king": "0.65"}]}, id="a share as a text"),
+        pytest.param(NOW.to_json() | {"pays": [{}]}, id="a track that pays nothing"),
         pytest.param(NOW.to_json() | {"registered_at": {"king": None}}, id="no block"),
         pytest.param(OVER | {"uids": {"owner": "0"}}, id="a uid as a text"),
         pytest.param(OVER | {"block": True}, id="a block that is no number"),
@@ -108,6 +111,7 @@ PLAN = decision.make_plan(NOW).to_json()
         pytest.param(PLAN | {"vector": []}, id="no vector"),
         pytest.param(PLAN | {"burn": None}, id="no burn"),
         pytest.param(PLAN | {"lines": [{}]}, id="a line without a uid"),
+        pytest.param(PLAN | {"lines": [PLAN["lines"][0] | {"tracks": [{}]}]}, id="a place in no track"),
     ],
 )
 def test_what_is_no_plan_is_refused(data: Any) -> None:
@@ -119,7 +123,7 @@ def test_what_is_no_plan_is_refused(data: Any) -> None:
 
 def test_a_plan_that_is_carried_over_follows_hotkeys_and_burns_no_more_than_it_did() -> None:
     """The former king left: its share goes to the king, at the uid that this has now; what was burned stays what it was."""
-    vacant = replace(NOW, state=replace(STATE, king=None))
+    vacant = replace(NOW, state=ranking.with_small(STATE, king=None))
     before = decision.make_plan(vacant)
     after = decision.make_plan(decision.carried_over(a_metagraph(("owner", "former", "new")), vacant, "away"))
     assert (before.burn, after.burn) == pytest.approx((0.86, 0.86))
@@ -150,25 +154,36 @@ def test_what_was_carried_over_once_is_carried_over_from_the_same_plan() -> None
 @pytest.mark.parametrize("score", [pytest.param(each, id=f"{each}") for each in (0.0, 0.3, 0.819, 0.83, 1.0)])
 def test_a_supposed_score_keeps_the_spread_and_takes_the_top_by_more_than_the_margin(score: float) -> None:
     """The mean is what was asked for, its error what it was; a king of .8 falls to .83, whose lead is its credit."""
-    found = supposed(NOW, FORMER, score, RULES)
-    record = found.state.record(RECORDS[1].entrant)
+    found = supposed(NOW, FORMER, score, TRACK)
+    record = small(found.state).record(RECORDS[1].entrant)
     assert record is not None
     assert (record.mean, record.stderr) == pytest.approx((score, RECORDS[1].stderr), abs=1e-6)
-    assert found.state.record(RECORDS[0].entrant) == RECORDS[0]
+    assert small(found.state).record(RECORDS[0].entrant) == RECORDS[0]
     lines = {line.hotkey: line for line in plan.plan(found).lines}
     before = {KING: pytest.approx(0.86), FORMER: pytest.approx(0.14)}
     after = {KING: 0.0, FORMER: 1.0}
     assert {hotkey: lines[hotkey].share for hotkey in (KING, FORMER)} == (after if score > 0.82 else before)
-    assert lines[FORMER].credit == 20_000 + (round(score * MICRO) - 800_000 if score > 0.82 else 0)
+    assert lines[FORMER].tracks[0].credit == 20_000 + (round(score * MICRO) - 800_000 if score > 0.82 else 0)
 
 
 def test_a_commitment_that_waits_is_supposed_to_have_been_judged_once() -> None:
     """At the rules' own spread; it takes the place that such a record has."""
     waiting = replace(NOW, committed={Hotkey("idle"): Block(300)})
-    found = plan.plan(supposed(waiting, Hotkey("idle"), 0.95, RULES))
+    found = plan.plan(supposed(waiting, Hotkey("idle"), 0.95, TRACK))
     lines = {line.hotkey: line for line in found.lines}
-    assert (lines[Hotkey("idle")].place, lines[Hotkey("idle")].credit, lines[Hotkey("idle")].entrant) == (0, 150_000, "idle@300")
+    (idle,) = lines[Hotkey("idle")].tracks
+    assert (idle.place, idle.credit, idle.entrant) == (0, 150_000, "idle@300")
     assert lines[FORMER].share == pytest.approx(0.35 * 20 / 170)
+
+
+def test_a_score_is_supposed_in_one_track_and_no_other() -> None:
+    """The other track's king, records and share stay as they are; a track that nobody was judged in yet begins."""
+    rules = a_competition(TRACK, changed(TRACK, name="large", families=("espeak",)))
+    pays = tuple(plan.TrackPay.of(track) for track in rules.track)
+    found = supposed(replace(NOW, pays=pays, committed={FORMER: Block(60)}), FORMER, 0.9, rules.track[1])
+    assert small(found.state) == small(STATE)
+    assert [record.entrant for record in found.state.of("large").records] == ["former@60"]
+    assert [track.track for track in found.state.tracks] == ["large", "small"]
 
 
 @pytest.mark.parametrize(
@@ -178,5 +193,5 @@ def test_a_commitment_that_waits_is_supposed_to_have_been_judged_once() -> None:
 def test_of_who_has_no_model_nothing_can_be_supposed(hotkey: str, why: str) -> None:
     """A clear error, not a table."""
     with pytest.raises(PlatformError, match=why) as caught:
-        supposed(NOW, Hotkey(hotkey), 0.5, RULES)
+        supposed(NOW, Hotkey(hotkey), 0.5, TRACK)
     assert caught.value.code is Code.ARGUMENT_INVALID

@@ -126,14 +126,14 @@ def ceiling(rules: Rules = None, track: TrackOption = None, as_json: AsJson = Fa
     """Compute the highest mean score that the rules let anybody reach, and print it beside the one that they state."""
     from scoring.studies.simulation.ceiling import ceiling as computed
 
-    competition = rules_of(rules, track)
-    found = {"computed": computed(competition), "stated": competition.track[0].duel.ceiling}
+    chosen = rules_of(rules, track).track[0]
+    found = {"computed": computed(chosen), "stated": chosen.duel.ceiling}
     if as_json:
         typer.echo(json.dumps(found))
     else:
         typer.echo(
             f"A voice without a fault that does what is asked scores {found['computed']:.4f}; "
-            f"the track {competition.track[0].name} states {found['stated']:g}."
+            f"the track {chosen.name} states {found['stated']:g}."
         )
 
 

@@ -6,7 +6,7 @@ from statistics import NormalDist
 
 from prompts.groups import Group, GroupKind, Prompt
 from prompts.voices import Attribute, agreement, centre, place
-from scoring.competition import Competition
+from scoring.competition import Track
 from scoring.report import Factor
 from scoring.scores.aggregate import METRICS, Anchors, JudgedSample, ScoreRules, evaluate, load_anchors, mean
 from scoring.types import MICRO, BlockHash
@@ -16,12 +16,12 @@ LOUDNESS, LOUDNESS_STEP = -23.0, 2.0
 """LUFS of an ordinary voice, and LU between two levels: what is asked soft is softer, and no recording is faint."""
 
 
-def ceiling(competition: Competition, rounds: int = ROUNDS) -> float:
+def ceiling(track: Track, rounds: int = ROUNDS) -> float:
     """The mean score of the faultless voice over so many drawn rounds, in [0, 1], by the functions that score miners."""
-    rules = ScoreRules(load_anchors(competition.track[0].profile), competition.track[0].factors)
+    rules = ScoreRules(load_anchors(track.profile), track.factors)
     scores = []
     for number in range(rounds):
-        groups = competition.track[0].groups(BlockHash(f"0x{sha256(f'ceiling {number}'.encode()).hexdigest()}"))
+        groups = track.groups(BlockHash(f"0x{sha256(f'ceiling {number}'.encode()).hexdigest()}"))
         judged = {prompt.id: faultless(group, prompt, rules.anchors) for group in groups for prompt in group.prompts}
         scores += [group.score for group in evaluate(groups, judged, rules)[1]]
     return mean(scores) / MICRO
