@@ -28,8 +28,8 @@ PLAIN = set(
     ActorKind Ask Assignment Candidacy CarriedOver ChainConnection Circumstances Combine
     CurrentJob Daemon DaemonOptions Database Depth Deviation Divergence Draw Drawn
     Due EarlierOwner End EntryOutline FileLine FirstWords Followed Form Gauges Grammar
-    Hold Loss Made Mechanism NotTried NotYet NotYetPublic Operations
-    Obstacle Outlook Pace Patience Phrases Pool Presence Provenance Rank
+    Hold Known Loss Made Mechanism NotTried NotYet NotYetPublic Operations
+    Obstacle Outlook Pace Patience Phrases Placement Pool Presence Provenance Rank
     RefusedOnce Register Rejection Remote Renewals RepositoryView Signed
     Signer Step StepBegun StepTaken StuckRow Supervisor Table Terms
     Timed TimedRequest Tools Unjudgeable Verifier View Wait Watch Watched
