@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -309,6 +309,8 @@ class ValidatorBed:
     judged_alike: JudgedAlike
     issuers: frozenset[Hotkey] = frozenset()
     schedule: Schedule = SCHEDULE
+    families: Mapping[Hotkey, str] = field(default_factory=dict)
+    """By hotkey, what its repository says; that of all others says the first one."""
 
     @property
     def hotkey(self) -> Hotkey:
@@ -355,8 +357,9 @@ class ValidatorBed:
     def verdict(self, claim: Claim, score: int, signer: CertifiedKey | None = None) -> Verdict:
         """About the same score in each of the round's groups, signed by the worker's key."""
         rules = self.schedule.at(claim.round)
-        track = rules.track[0]
-        place = Placement.of(track.families[0], track, claim.block_hash)
+        family = self.families.get(claim.hotkey, rules.families[0])
+        track = rules.track_of(family)
+        place = Placement.of(family, track, claim.block_hash)
         report = self.judged_alike(track, track.groups(claim.block_hash), score / MICRO)
         finding = Finding(
             content_hash=CONTENT, tensors_hash=TensorsHash(f"{claim.submission_id:064x}"), code=None, reason=None, report=report

@@ -175,6 +175,28 @@ def test_one_digit_is_enough(bed: Bed, tmp_path: Path) -> None:
     assert "signature" in [row["what"] for row in answer["differences"]]
 
 
+@pytest.mark.parametrize(
+    ("said", "difference"),
+    [
+        pytest.param(
+            {"track": "described"}, {"what": "track", "claimed": "described", "found": "small"}, id="not its family's track"
+        ),
+        pytest.param(
+            {"family": "vits"}, {"what": "family", "claimed": "vits", "found": "none of the competition's"}, id="of no track"
+        ),
+    ],
+)
+def test_a_family_competes_in_its_own_track_alone(
+    bed: Bed, tmp_path: Path, said: Document, difference: dict[str, str]
+) -> None:
+    """A worker that signs another one is found by the receipt itself, under the rules that it names."""
+    signed = sign(bed.edited(lambda document: document.update(said)))
+    (tmp_path / "lied.json").write_text(json.dumps(signed.to_json()), encoding="utf-8")
+    store = ("--store", str(bed.folder / "store"))
+    status, answer, _ = here(bed, str(tmp_path / "lied.json"), "--level", "1", *store, "--issuer", ISSUER.address)
+    assert (status, answer["differences"]) == (1, [difference])
+
+
 def test_a_revoked_certificate_is_named(bed: Bed, tmp_path: Path) -> None:
     """By the issuer's signed list; another's list, and none at all, are errors of one line."""
     listed, others = tmp_path / "revoked.json", tmp_path / "others.json"
@@ -283,6 +305,11 @@ def test_another_model_is_not_the_receipts(bed: Bed) -> None:
 def test_tensors_of_another_model_are_not_the_receipts(bed: Bed) -> None:
     """Who was first with a model is decided by them."""
     assert rows(bed.model_again(bed.edited(lambda d: d.update(tensors_hash="22" * 32)))) == ["tensors' hash"]
+
+
+def test_the_family_of_another_model_is_not_the_receipts(bed: Bed) -> None:
+    """Which track a model competes in is decided by it."""
+    assert rows(bed.model_again(bed.edited(lambda d: d.update(family="vits")))) == ["family"]
 
 
 def test_another_sound_is_not_the_receipts(bed: Bed) -> None:

@@ -47,9 +47,10 @@ def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tool
 def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> VerifyOutcome:
     model = _model(case, folder, tools, progress)
     found = fingerprint(model.folder, partial(progress, Stage.FINGERPRINT))
-    finding = case.statement.finding
-    hashes = [("content hash", finding.content_hash, found.content), ("tensors' hash", finding.tensors_hash, found.tensors)]
-    other = tuple(Difference(what, claimed, here) for what, claimed, here in hashes if claimed not in {None, here})
+    finding, place = case.statement.finding, case.statement.placement
+    facts = [("content hash", finding.content_hash, found.content), ("tensors' hash", finding.tensors_hash, found.tensors)]
+    facts.append(("family", place and place.family, model.family))
+    other = tuple(Difference(what, claimed, here) for what, claimed, here in facts if claimed not in {None, here})
     if other:
         return VerifyOutcome(other)
     if finding.code in NEEDS_OTHERS:
