@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -82,9 +81,9 @@ async def serve(
         ledger, audits = Ledger(database, me), Audits(database, me)
         async with opening(0) as chain, VoiceApi(followed.url) as api:
             evidence = RemoteEvidence(api)
-            setter = partial(WeightSetter, opening, ledger, Weights(database, me), Submissions(database), terms)
+            mine, commitments = Weights(database, me), Submissions(database)
             if followed.tracks:
-                weights = setter()
+                weights = WeightSetter(opening, ledger, mine, commitments, terms)
                 beside = FollowedTracks(theirs=evidence, own=followed.tracks, audits=audits, rate=followed.rate)
                 folding = process.run(
                     chain,
@@ -102,7 +101,7 @@ async def serve(
                 follower = Follower(
                     chain=chain, evidence=evidence, theirs=theirs, own=ledger, audits=audits, signer=signer, rate=followed.rate
                 )
-                weights = setter(behind=lambda: follower.behind)
+                weights = WeightSetter(opening, ledger, mine, commitments, terms, behind=lambda: follower.behind)
                 folding = _fold(follower, terms, stop=stop, ticks=ticks, gauges=gauges, folded=weights.wake)
             rules = terms.schedule.version[-1].audits
             auditing = _audit(audits, api, by_command(followed.competition), rules, pause=terms.pause, stop=stop, gauges=gauges)
