@@ -14,15 +14,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from neurons.miner.conversion import convert
-from scoring.competition import load as load_competition
 from scoring.errors import Code, PlatformError
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.pocket_tts import tiny
 from scoring.synthesis.pocket_tts.adapter import PocketTTS, load
 from scoring.synthesis.pocket_tts.talker import Row
 from scoring.synthesis.synthesiser import Request
-from scoring.types import RoundNumber
 from tests.builders.official_pocket import FRAMES, WIDTH, Official, described
+from tests.builders.rules import a_competition, a_track
 from workers.hub.inspect import FolderSource, inspect
 
 REQUEST = Request("p0", "hello there", "", 1)
@@ -78,7 +77,7 @@ def test_it_says_what_the_official_code_says(tmp_path: Path, parts: Path, flow: 
 def test_the_folder_passes_the_check(run: Official, tmp_path: Path) -> None:
     """Its files, licence, config and header are what a competition takes that admits the family."""
     folder = converted(run.folder, tmp_path / "voice")
-    rules = load_competition().at(RoundNumber(0)).model_copy(update={"families": ("pocket_tts",)})
+    rules = a_competition(a_track(families=("pocket_tts",)))
     assert inspect(FolderSource(folder), rules, NO_PROGRESS) == "pocket_tts"
     assert sorted(path.name for path in folder.iterdir()) == [
         "README.md",
