@@ -325,7 +325,7 @@ async def test_as_a_process_it_folds_judges_again_and_ends_when_asked(
         yield cast(Chain, bed.stack.chain)
 
     terms = Terms(wallet=bed.wallet, version_key=0, schedule=SCHEDULE, pause=pause, deadline=timedelta(seconds=5))
-    followed = daemon.Followed(url, Path("competition.toml"), 1.0)
+    followed = daemon.Followed(url, Path("competition.toml"), 1.0, frozenset())
     process = asyncio.create_task(
         daemon.serve(
             empty_database_url, opening=opening, signer=bed.signer, terms=terms, followed=followed, stop=stop, ticks=ticks

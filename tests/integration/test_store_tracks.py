@@ -57,7 +57,13 @@ async def test_a_newcomer_has_neither_until_its_verdict(
     after, judged = await found(store, key)
     (candidate,) = await store.candidates()
     (result,) = await Rounds(pool).results(RoundNumber(3))
-    assert (after.family, after.track, judged.track, candidate.family, result.track) == ("vits", "small", "small", "vits", "small")
+    assert (after.family, after.track, judged.track, candidate.family, result.track) == (
+        "vits",
+        "small",
+        "small",
+        "vits",
+        "small",
+    )
 
 
 async def test_a_rejection_before_the_family_was_known_leaves_both_open(

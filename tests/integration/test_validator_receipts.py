@@ -85,8 +85,12 @@ def saying(**said: object) -> "Callable[[ValidatorBed, Verdict, Claim], Verdict]
         pytest.param(flipped, "the receipt's signature does not hold", id="flipped digit"),
         pytest.param(expired, "the certificate expired at", id="expired"),
         pytest.param(of_another_issuer, "not of", id="other issuer"),
-        pytest.param(saying(track="described"), "track: the receipt says described, it is small", id="a track that is not its family's"),
-        pytest.param(saying(family="espeak"), "family: the receipt says espeak, it is none of the competition's", id="a family of no track"),
+        pytest.param(
+            saying(track="described"), "track: the receipt says described, it is small", id="a track that is not its family's"
+        ),
+        pytest.param(
+            saying(family="espeak"), "family: the receipt says espeak, it is none", id="a family of no track"
+        ),
         pytest.param(saying(prompts_hash="0" * 64), "prompts' hash", id="other prompts than its track's"),
     ],
 )

@@ -186,9 +186,7 @@ def test_one_digit_is_enough(bed: Bed, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_family_competes_in_its_own_track_alone(
-    bed: Bed, tmp_path: Path, said: Document, difference: dict[str, str]
-) -> None:
+def test_a_family_competes_in_its_own_track_alone(bed: Bed, tmp_path: Path, said: Document, difference: dict[str, str]) -> None:
     """A worker that signs another one is found by the receipt itself, under the rules that it names."""
     signed = sign(bed.edited(lambda document: document.update(said)))
     (tmp_path / "lied.json").write_text(json.dumps(signed.to_json()), encoding="utf-8")
