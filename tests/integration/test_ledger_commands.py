@@ -116,7 +116,7 @@ def folded_otherwise(line: Line) -> None:
         pytest.param(uncounted, RoundPart.RECEIPT, "small: h2@100", id="receipt"),
         pytest.param(left, RoundPart.GONE, "small: h2@100", id="gone"),
         pytest.param(unasked, RoundPart.ENTRANTS, "small: h3@101", id="entrants"),
-        pytest.param(folded_otherwise, RoundPart.FOLD, "state.king_since", id="fold"),
+        pytest.param(folded_otherwise, RoundPart.FOLD, "state.tracks.small.king_since", id="fold"),
     ],
 )
 async def test_the_first_round_that_differs_is_found_with_its_part(
