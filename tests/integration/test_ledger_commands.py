@@ -106,17 +106,17 @@ def unasked(line: Line) -> None:
 
 def folded_otherwise(line: Line) -> None:
     """The same in, another out."""
-    line["entry"]["state"]["king_since"] += 1
+    line["entry"]["state"]["tracks"][0]["king_since"] += 1
 
 
 @pytest.mark.parametrize(
     ("change", "part", "what"),
     [
         pytest.param(other_rules, RoundPart.COMPETITION, "competition_hash", id="competition"),
-        pytest.param(uncounted, RoundPart.RECEIPT, "h2@100", id="receipt"),
-        pytest.param(left, RoundPart.GONE, "h2@100", id="gone"),
-        pytest.param(unasked, RoundPart.ENTRANTS, "h3@101", id="entrants"),
-        pytest.param(folded_otherwise, RoundPart.FOLD, "state.king_since", id="fold"),
+        pytest.param(uncounted, RoundPart.RECEIPT, "small: h2@100", id="receipt"),
+        pytest.param(left, RoundPart.GONE, "small: h2@100", id="gone"),
+        pytest.param(unasked, RoundPart.ENTRANTS, "small: h3@101", id="entrants"),
+        pytest.param(folded_otherwise, RoundPart.FOLD, "state.tracks.small.king_since", id="fold"),
     ],
 )
 async def test_the_first_round_that_differs_is_found_with_its_part(

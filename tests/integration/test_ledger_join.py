@@ -106,7 +106,7 @@ async def test_what_follows_no_own_ledger_is_refused(stack: "ValidatorBed", mine
 
 def other_state(line: Line) -> None:
     """The king reigns since another block."""
-    line["entry"]["state"]["king_since"] += 1
+    line["entry"]["state"]["tracks"][0]["king_since"] += 1
 
 
 def other_hash(line: Line) -> None:

@@ -92,7 +92,7 @@ async def test_who_trusted_the_wrong_hotkey_resets_folds_again_and_sets_weights(
     assert (status, await second.store.ledger.page()) == (0, parted)
     for words in (
         f"3 entries of the ledger of {second.hotkey} would be deleted: rounds 2 to 4 (3).",
-        "the king (there is none)",
+        "the kings (there is none)",
         "3 of the rounds are at hand",
         "Nothing was changed: --yes deletes.",
     ):

@@ -142,7 +142,7 @@ async def test_quarantine_and_claims_at_once(pool: Pool, open_round: Callable[..
         pytest.param("submissions.supersede", ("{hotkey}", 10**6), id="commits again"),
         pytest.param("operations.reject_of", ("{hotkey}", "o", Code.BANNED, "r"), id="ban"),
         pytest.param("operations.quarantine", ("{id}", "o", "r"), id="quarantine"),
-        pytest.param("queue.settle_submission", ("{id}", "queued", None, None, None, None, None, "w", None), id="verdict"),
+        pytest.param("queue.settle_submission", ("{id}", "queued", None, None, None, None, None, "w", None, None), id="verdict"),
     ],
 )
 async def test_what_changes_submissions_keeps_nobody_from_their_evaluations(

@@ -76,9 +76,8 @@ async def up_to(connection: Connection, revision: str) -> None:
     for file in sorted(migrate.MIGRATIONS.glob("*.sql")):
         if file.name[:4] <= revision:
             await connection.execute(file.read_text(encoding="utf-8"))
-    await connection.execute(
-        f"create table alembic_version (version_num varchar(32)); insert into alembic_version values ('{revision}')"
-    )
+    await connection.execute("create table alembic_version (version_num varchar(32))")
+    await connection.execute("insert into alembic_version values ($1)", revision)
 
 
 async def test_what_was_judged_unsigned_stays_and_nothing_is_added_to_it(empty_database_url: str) -> None:
@@ -112,7 +111,8 @@ async def test_what_was_judged_without_a_track_stays_and_kings_are_forgotten(emp
             insert into submissions (hotkey, commit_block, tiebreak, public_key, commitment, refused, state)
             values ('h', 1, '00', repeat('0', 64), 'v2', true, 'scored');
             insert into rounds (round, start_block, block_hash, deadline_block, competition_hash) values (1, 0, '0x', 1, 'c');
-            insert into evaluations (submission_id, round, queue, priority, state, score, stderr, receipt, signature, certificate, finished_at)
+            insert into evaluations
+            (submission_id, round, queue, priority, state, score, stderr, receipt, signature, certificate, finished_at)
             select id, 1, 'cpu', 0, 'scored', 700000, 9000, '{}', '', '{}', now() from submissions;
             insert into ledger (validator, round, state_hash, previous, state, inputs, king_entrant)
             values ('v', 1, 'a', '', '{"king": "h@1", "records": []}', '{"counted": {}}', 'h@1');

@@ -206,7 +206,7 @@ async def test_a_lost_lease_ends_it() -> None:
 
 def test_a_models_own_deadlines_come_first() -> None:
     """In every version of the competition a model may load, and each batch be spoken, before the stage stalls."""
-    for rules, track in ((rules, track) for rules in load().version for track in rules.track):
+    for rules, track in [(version, track) for version in load().version for track in version.track]:
         limits = StageLimits().beyond(rules)
         answer = max(longest_answer(family, track.limits) for family in track.families)
         for stage in (Stage.SPEAK, Stage.HOST):

@@ -120,7 +120,7 @@ async def explain(bed: "ValidatorBed", head: LedgerEntry) -> dict[int, dict[str,
 
 
 async def test_a_king_whose_repository_is_gone_falls_in_its_track_alone(both: "ValidatorBed") -> None:
-    """The receipt names no track; the ledger knows which. Its share is burned until there is a next king, and the other king gains nothing."""
+    """The receipt names no track; the ledger knows which. Its share is burned while nobody is king there: the other one gains nothing."""
     for number in (2, 3, 4):
         await play(both, number)
     fallen = await play(both, 5, silent="h3")

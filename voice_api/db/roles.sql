@@ -64,5 +64,5 @@ grant update (
     block, outcome, error, mechanism, reveal_round, applied_block, next_block, refusal, opens_in
 ) on weight_attempts to voice_validator;
 grant update (state, closed_at) on rounds to voice_validator;
-grant insert (submission_id, round, queue, priority) on evaluations to voice_validator;
+grant insert (submission_id, round, track, queue, priority) on evaluations to voice_validator;
 grant update (state, finished_at, parked_why, reason, token, lease_until) on evaluations to voice_validator;
