@@ -27,7 +27,7 @@ from voice_api.db.ledger import Ledger
 from voice_api.db.submissions import Submissions
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable
-from voice_api.runtime.process_metrics import Ticks
+from voice_api.runtime.process_metrics import Ticks, ValidatorMetrics
 
 log = structlog.get_logger()
 
@@ -81,8 +81,9 @@ async def serve(
             follower = Follower(
                 chain=chain, evidence=evidence, theirs=theirs, own=ledger, audits=audits, signer=signer, rate=followed.rate
             )
+            submissions, metrics = Submissions(database), ValidatorMetrics(ticks.registry)
             weights = WeightSetter(
-                opening, ledger, Weights(database, me), Submissions(database), terms, behind=lambda: follower.behind
+                opening, ledger, Weights(database, me), submissions, terms, behind=lambda: follower.behind, metrics=metrics
             )
             folding = _fold(follower, terms, stop=stop, ticks=ticks, gauges=gauges, folded=weights.wake)
             rules = terms.schedule.version[-1].audits
