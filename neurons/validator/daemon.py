@@ -32,7 +32,7 @@ from voice_api.db.submissions import Submissions, SubmissionStatus
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable, OutOfOrder
 from voice_api.keys import trust
-from voice_api.runtime.process_metrics import Ticks
+from voice_api.runtime.process_metrics import Ticks, ValidatorMetrics
 
 log = structlog.get_logger()
 
@@ -212,7 +212,8 @@ async def serve(url: str, opening: Opening, signer: ValidatorIdentity, terms: Te
     database = await connect(url, lazy=True)  # a tick waits for it
     try:
         store = Store.over(database, signer.hotkey)
-        weights = WeightSetter(opening, store.ledger, store.weights, store.submissions, terms)
+        metrics = ValidatorMetrics(ticks.registry)
+        weights = WeightSetter(opening, store.ledger, store.weights, store.submissions, terms, metrics=metrics)
         async with opening(0) as chain:
             rounds = run(chain, store, signer, terms.schedule, pause=terms.pause, stop=stop, ticks=ticks, done=weights.wake)
             await together(rounds, weights.run(stop))

@@ -1,16 +1,15 @@
 """Rules that change while a duel is open: whole validators on one database, of which one upgrades in time, one late, and one never."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bittensor as bt
 import pytest
-from structlog.testing import capture_logs
 
 from neurons.shutdown import Shutdown
 from neurons.validator import daemon
@@ -55,15 +54,26 @@ class RunningValidator:
     bed: "ValidatorBed"
     url: str
     stop: Shutdown = field(default_factory=Shutdown)
+    ticks: Ticks = field(default_factory=Ticks)
     task: "asyncio.Task[None] | None" = None
 
     def start(self, schedule: Schedule) -> None:
         """Begin with these rules."""
-        self.bed.schedule, self.stop = schedule, Shutdown()
-        serving = daemon.serve(
-            self.url, self.bed.opening, self.bed.identity, self.bed.terms(PAUSE), stop=self.stop, ticks=Ticks()
-        )
+        self.bed.schedule, self.stop, self.ticks = schedule, Shutdown(), Ticks()
+        terms = self.bed.terms(PAUSE)
+        serving = daemon.serve(self.url, self.bed.opening, self.bed.identity, terms, stop=self.stop, ticks=self.ticks)
         self.task = asyncio.create_task(serving)
+
+    @property
+    def shown(self) -> tuple[float | None, float | None, float | None]:
+        """What it shows: rounds that counted nothing, whether the last plan is held, and whether a fault of ours stops weights."""
+        value = self.ticks.registry.get_sample_value
+        stopped = value("voice_weights_stopped", {"class": "ours"})
+        return value("voice_rounds_uncounted"), value("voice_weights_held"), stopped
+
+    async def shows(self, *numbers: float) -> bool:
+        """Whether it shows these."""
+        return self.shown == numbers
 
     async def end(self) -> None:
         """End it as a signal does; raises what it raised."""
@@ -216,6 +226,7 @@ async def test_who_upgrades_late_holds_its_last_plan_and_folds_to_the_same_bytes
     assert isinstance(held.plan_input, CarriedOver)
     assert held.plan_input.why.startswith("in round 8 none of 2 receipts counts: the receipt is of another competition_hash")
     assert (held.plan.vector, held.plan.burn) == (before.plan.vector, before.plan.burn)
+    await validators.until(lambda: late.shows(2, 1, 0))
     await late.end()
     assert await late.bed.store.ledger.reset(CHANGE) == 2  # as `voice validator ledger reset --from 7 --yes` does
     late.start(NEW)
@@ -225,24 +236,19 @@ async def test_who_upgrades_late_holds_its_last_plan_and_folds_to_the_same_bytes
     mine, theirs = await late.last_set(), await validators.early.last_set()
     assert isinstance(mine.plan_input, Snapshot)
     assert (mine.plan.vector, mine.ledger_hash) == (theirs.plan.vector, theirs.ledger_hash)
+    await validators.until(lambda: late.shows(0, 0, 0))
 
 
 async def test_who_never_upgrades_holds_its_last_plan_until_the_activity_cutoff_and_says_so(validators: Field) -> None:
     """After it nothing is set: nobody is paid for ever by what was known once. The others go on all the while."""
     before = await change_while_a_duel_is_open(validators)
-    with capture_logs() as logs:
-        await validators.play(19, h2=650_000, h3=800_000, first=validators.early)
-        await validators.weigh(19)
-        last = await validators.never.last_set()
-        assert isinstance(last.plan_input, CarriedOver)
-        assert (last.plan.vector, last.plan.burn) == (before.plan.vector, before.plan.burn)
-        await validators.play(21, h2=650_000, h3=800_000, first=validators.early)
-        await validators.weigh(21, [validators.early])
-        await validators.until(lambda: says_nothing_is_set(logs))
+    await validators.play(19, h2=650_000, h3=800_000, first=validators.early)
+    await validators.weigh(19)
+    last = await validators.never.last_set()
+    assert isinstance(last.plan_input, CarriedOver)
+    assert (last.plan.vector, last.plan.burn) == (before.plan.vector, before.plan.burn)
+    await validators.play(21, h2=650_000, h3=800_000, first=validators.early)
+    await validators.weigh(21, [validators.early])
+    await validators.until(lambda: validators.never.shows(3, 0, 1))
     assert (await validators.never.last_set()).id == last.id
-
-
-async def says_nothing_is_set(logs: Sequence[MutableMapping[str, Any]]) -> bool:
-    """Whether a validator gave its reason to set no weights any more."""
-    whys = [entry["why"] for entry in logs if entry["event"] == "no weights are set"]
-    return any("for longer than the activity cutoff of 5000 blocks" in why for why in whys)
+    assert validators.early.shown == (0, 0, 0)

@@ -251,6 +251,22 @@ async def test_the_last_entry_that_a_receipt_reached(
     assert (None if found is None else found.inputs) == (entry.inputs if judged else None)
 
 
+async def test_rounds_in_a_row_in_which_nothing_counts(
+    rounds: Rounds, ledger: Ledger, new_round: Callable[..., NewRound]
+) -> None:
+    """From the last round with a receipt that counts on, whether receipts were refused or none came; from the first without one."""
+    assert await ledger.uncounted() == 0
+    previous, found = "", []
+    kinds: tuple[dict[str, Any], ...] = ({}, {"counted": {"7e" * 32: "3b" * 32}}, {"distrusted": {"a@1": '"counted":{"'}}, {})
+    for number, inputs in enumerate(kinds, 1):
+        await close(rounds, new_round, number)
+        entry = a_ledger_entry(number, previous=previous, inputs=some_inputs(**inputs))
+        await ledger.append(entry)
+        previous = entry.state_hash
+        found.append(await ledger.uncounted())
+    assert found == [1, 0, 1, 2]
+
+
 async def test_an_attempt_is_found_by_its_snapshot(pool: Pool) -> None:
     """All that were made from it, whoever made them."""
     keys = [await Weights(pool, who).record(SET) for who in (BOB, ALICE)]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -112,7 +112,7 @@ async def test_each_track_has_a_king_and_its_share_of_one_vector(both: "Validato
     assert [told[uid]["reason"].partition(":")[0] for uid in (2, 3, 4, 5)] == ["small", "small", "described", "described"]
 
 
-async def explain(bed: "ValidatorBed", head: LedgerEntry) -> dict[int, dict[str, object]]:
+async def explain(bed: "ValidatorBed", head: LedgerEntry) -> dict[int, dict[str, Any]]:
     """What `voice validator explain` says of each uid."""
     found = decision.snapshot(await bed.chain.metagraph(), head, bed.schedule)
     view = PlanView(head=head, rules=bed.schedule.at(head.round), snapshot=found, plan=plan(found), decision=Due())
@@ -128,7 +128,8 @@ async def test_a_king_whose_repository_is_gone_falls_in_its_track_alone(both: "V
     assert [rejection.entrant for rejection in fallen.state.of("small").rejections] == ["h3@101"]
     await both.set_weights()
     sent, *_ = await attempts_of(both.store.weights)
-    assert (sent.plan.burn, sent.plan.vector) == (pytest.approx(0.6), pytest.approx({0: 0.6, 4: 0.4}))
+    assert sent.plan.burn == pytest.approx(0.6)
+    assert sent.plan.vector == pytest.approx({0: 0.6, 4: 0.4})
 
 
 async def test_who_was_rejected_unread_stands_in_no_track(

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from voice_api.runtime.process_metrics import ApiMetrics, DispatcherMetrics, Ticks, WorkerMetrics
+from voice_api.runtime.process_metrics import ApiMetrics, DispatcherMetrics, Ticks, ValidatorMetrics, WorkerMetrics
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
@@ -27,7 +27,7 @@ PROMETHEUS_OWN = {"job", "instance", "le"}
 def shown() -> dict[str, set[str]]:
     """Every sample that some process shows, with its labels."""
     registries: list[CollectorRegistry] = [
-        each.registry for each in (DispatcherMetrics(), Ticks(), WorkerMetrics(), ApiMetrics())
+        each.registry for each in (DispatcherMetrics(), Ticks(), ValidatorMetrics(), WorkerMetrics(), ApiMetrics())
     ]
     found: dict[str, set[str]] = {}
     for registry in registries:
@@ -54,7 +54,7 @@ def test_an_expression_asks_for_what_is_shown(where: str) -> None:
 
 
 def test_everything_that_matters_is_drawn() -> None:
-    """Depth and age of the queue, outcomes by code, the time of stages, leases that expire."""
+    """Depth and age of the queue, outcomes by code, the time of stages, leases that expire, rounds in which nothing counts, weights."""
     drawn = set(NAME.findall(" ".join(EXPRESSIONS.values())))
     assert drawn >= {
         "voice_evaluations",
@@ -64,6 +64,9 @@ def test_everything_that_matters_is_drawn() -> None:
         "voice_dispatcher_leases_expired_total",
         "voice_retries_left",
         "voice_validations",
+        "voice_rounds_uncounted",
+        "voice_weights_held",
+        "voice_weights_stopped",
     }
 
 
@@ -84,6 +87,13 @@ def test_panels_do_not_overlap() -> None:
     """Three in a row, each in a place of its own."""
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in BOARD["panels"]]
     assert len(set(places)) == len(places)
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: str(alert["alert"]))
+def test_an_alert_says_how_urgent_it_is_and_what_happened(alert: dict[str, Any]) -> None:
+    """Critical is what somebody is woken for; the sentence stands in the message."""
+    assert alert["labels"]["severity"] in {"critical", "warning"}
+    assert alert["annotations"]["summary"]
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: str(alert["alert"]))

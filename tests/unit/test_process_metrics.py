@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from scoring.errors import Code, PlatformError
-from voice_api.db.states import QueueName
-from voice_api.runtime.process_metrics import DispatcherMetrics, Ticks, WorkerMetrics, exposed
+from voice_api.db.states import QueueName, RefusalClass
+from voice_api.runtime.process_metrics import DispatcherMetrics, Ticks, ValidatorMetrics, WorkerMetrics, exposed
 
 
 def value(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
@@ -50,6 +50,23 @@ def test_the_dispatcher_counts_by_queue() -> None:
         "today": value(metrics.registry, "voice_retries_left_today"),
     }
     assert found == {"cpu woken": 0, "gpu woken": 2, "expired": 3, "cpu left": 1, "today": 5}
+
+
+def test_the_validator_shows_what_keeps_weights_from_being_set() -> None:
+    """One class at a time, and none once nothing does."""
+    metrics = ValidatorMetrics()
+    metrics.fold(3)
+    metrics.weigh(RefusalClass.OURS, held=False)
+    assert value(metrics.registry, "voice_rounds_uncounted") == 3
+    assert stopped(metrics) == {"passing": 0, "permanent": 0, "ours": 1}
+    metrics.weigh(None, held=True)
+    assert stopped(metrics) == {"passing": 0, "permanent": 0, "ours": 0}
+    assert value(metrics.registry, "voice_weights_held") == 1
+
+
+def stopped(metrics: ValidatorMetrics) -> dict[str, float | None]:
+    """The gauge of each class."""
+    return {kind.value: value(metrics.registry, "voice_weights_stopped", **{"class": kind.value}) for kind in RefusalClass}
 
 
 def test_a_run_is_counted_by_outcome_and_code() -> None:

@@ -11,9 +11,11 @@ from scoring.studies.simulation import actors, power
 from scoring.studies.simulation.actors import Actor, Splitter
 from scoring.studies.simulation.estimates import Rate, fixed_groups, rate
 from scoring.studies.simulation.fields import Played, play
+from scoring.studies.simulation.payoff import SETTINGS, Arena, AttackSize
 from scoring.studies.simulation.power import PowerTrial
+from scoring.studies.simulation.strategy_file import known
 from scoring.studies.simulation.summary import spending, summarise
-from scoring.studies.simulation.world import World
+from scoring.studies.simulation.world import NewScale, World
 
 COMPETITION = load().version[-1]
 TRACK = COMPETITION.track[0]
@@ -127,3 +129,21 @@ def test_a_summary_counts_each_once() -> None:
     assert spent.settled == 2 * len(played.settled)
     assert spent.groups == pytest.approx(statistics.fmean(groups for _, groups in played.settled))
     assert all(groups >= duel.groups for duel, groups in played.settled)
+
+
+def test_records_begin_anew_in_the_round_that_measures_otherwise() -> None:
+    """The king stays, at the score that it has on the new scale alone."""
+    who, changes = (Actor("first", Splitter(0.65, exact=True)),), NewScale(8, 0.2)
+    played = play(who, 12, world=World(new_scale=changes), competition=COMPETITION, seed=3, advance=lambda _: None)
+    (state,) = played.last.state.tracks
+    (record,) = state.records
+    assert (state.scale, state.king, record.groups) == ("new", record.entrant, 4 * 32)
+    assert record.mean == pytest.approx(0.85, abs=0.03)
+    assert played.crownings == ()
+
+
+def test_whoever_waits_for_another_scale_earns_nothing_by_it() -> None:
+    """Near-copies of the king, from just before and just after the change; the king commits again meanwhile."""
+    arena = Arena(COMPETITION, AttackSize(runs=2, rounds=40), 1)
+    (row,) = arena.attack([known()["profile_change"]], [SETTINGS["profile changes"]], [0.18], lambda _: None)
+    assert (row.earned, row.pays) == (0.0, False)

@@ -82,6 +82,11 @@ TEMPO = "the chain has the newest weights; they are set again once a tempo"
 NONE_TO_HOLD = ", and no weights that pay anybody were set before"
 
 
+def stopped(fault: str) -> NotYet:
+    """Nothing is set, by a fault of ours without a plan to hold."""
+    return NotYet(None, fault + NONE_TO_HOLD, stopped=RefusalClass.OURS)
+
+
 @pytest.mark.parametrize(
     ("attempts", "metagraph", "expected"),
     [
@@ -122,7 +127,7 @@ def test_an_attempt_that_cannot_be_read_is_no_plan_to_hold() -> None:
     assert decide(a_metagraph(725, 676), ME, history, SCHEDULE) == NotYet(Block(726), "the chain's rate limit")
     refusing = replace(history, judged=receipts(a="expired"))
     why = "in round 1 none of 1 receipts counts: expired, and no weights that pay anybody were set before"
-    assert decide(a_metagraph(725, 660), ME, refusing, SCHEDULE) == NotYet(None, why)
+    assert decide(a_metagraph(725, 660), ME, refusing, SCHEDULE) == NotYet(None, why, stopped=RefusalClass.OURS)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +148,8 @@ def test_what_the_chain_would_refuse_is_not_sent(rules: dict[str, int], version_
     assert (found == DUE) == (expected is None)
     if expected is not None:
         assert isinstance(found, NotYet)
-        assert (found.block, found.why.startswith(expected)) == (None, True)
+        kind = RefusalClass.OURS if "version key" in expected else RefusalClass.PERMANENT
+        assert (found.block, found.why.startswith(expected), found.stopped) == (None, True, kind)
 
 
 FAILED_BY = {kind: an_attempt(700, WeightOutcome.FAILED, refusal=kind) for kind in RefusalClass}
@@ -162,7 +168,7 @@ def test_a_refusal_that_time_does_not_end_is_tried_again_once_a_tempo(refusal: R
     """After a restart at once, because the settings may be others."""
     found = decide(a_metagraph(701), ME, known(FAILED_BY[refusal]), SCHEDULE, started=Block(started))
     assert isinstance(found, NotYet)
-    assert found.block == expected
+    assert (found.block, found.stopped) == (expected, refusal)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +196,7 @@ def test_after_a_pause_weights_follow_the_first_fold(block: int, last_update: in
 
 def test_nothing_is_due_before_the_first_fold() -> None:
     """A validator that knows nothing pays nobody."""
-    assert decide(a_metagraph(), ME, known(head=None), SCHEDULE) == NotYet(None, f"nothing was folded yet{NONE_TO_HOLD}")
+    assert decide(a_metagraph(), ME, known(head=None), SCHEDULE) == stopped("nothing was folded yet")
 
 
 @pytest.mark.parametrize(
@@ -310,7 +316,7 @@ def test_a_commitment_that_no_round_asks_for_does_not_end_the_burn(
     blocks = [None if block is None else Block(block) for block in (recorded, admitted)]
     history = replace(known(head=a_ledger_entry(state=REJECTED)), newest={MINER: NewestCommitment(MINER, *blocks)})
     found = decide(replace(a_metagraph(3_241), commitments=(committed,)), ME, history, SCHEDULE)
-    assert found == (DUE if burns else NotYet(None, STOOD + NONE_TO_HOLD))
+    assert found == (DUE if burns else stopped(STOOD))
 
 
 ENDING = SCHEDULE.model_copy(update={"until_round": 1000})
@@ -367,11 +373,9 @@ def test_why_no_receipt_counts(judged: EntryOutline | None, expected: str) -> No
 @pytest.mark.parametrize(
     ("history", "outage", "expected"),
     [
-        pytest.param(known(), "", NotYet(None, REFUSED + NONE_TO_HOLD), id="weights were never set"),
-        pytest.param(known(), "away", NotYet(None, REFUSED + NONE_TO_HOLD), id="never set, and the database is away"),
-        pytest.param(
-            known(an_attempt(600, plan=BURN)), "", NotYet(None, REFUSED + NONE_TO_HOLD), id="the last plan burned everything"
-        ),
+        pytest.param(known(), "", stopped(REFUSED), id="weights were never set"),
+        pytest.param(known(), "away", stopped(REFUSED), id="never set, and the database is away"),
+        pytest.param(known(an_attempt(600, plan=BURN)), "", stopped(REFUSED), id="the last plan burned everything"),
         pytest.param(known(an_attempt(650, ledger="b" * 64)), "", 750, id="the last plan counts for a tempo"),
         pytest.param(known(an_attempt(600, ledger="b" * 64)), "", Due(REFUSED), id="then it is sent again"),
     ],
@@ -402,7 +406,7 @@ def test_receipts_that_do_not_count_forbid_a_burn(head: LedgerEntry, judged: Ent
     history = known(an_attempt(600, ledger="b" * 64), head=head, judged=judged)
     assert decide(a_metagraph(), ME, history, SCHEDULE) == expected
     found = decide(a_metagraph(), ME, known(head=head, judged=judged), SCHEDULE)
-    assert found == (NotYet(None, DOUBTED + NONE_TO_HOLD) if expected.held else DUE)
+    assert found == (stopped(DOUBTED) if expected.held else DUE)
 
 
 @pytest.mark.parametrize(
@@ -432,7 +436,7 @@ def test_they_hold_it_no_longer_than_the_activity_cutoff() -> None:
     assert isinstance(decide(a_metagraph(5_600), ME, history, SCHEDULE), Due)
     late = decide(a_metagraph(5_601), ME, history, SCHEDULE)
     assert isinstance(late, NotYet)
-    assert "for longer than the activity cutoff" in late.why
+    assert ("for longer than the activity cutoff" in late.why, late.held, late.stopped) == (True, "", RefusalClass.OURS)
 
 
 def test_an_empty_ledger_holds_what_was_set_before() -> None:

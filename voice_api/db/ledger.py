@@ -83,6 +83,12 @@ class Ledger:
             row = await connection.fetchrow(sql("ledger.last_judged"), self._validator)
         return None if row is None else _outline(row)
 
+    async def uncounted(self) -> int:
+        """The number of rounds in a row, up to the last one, in which no receipt counts, or which none reached."""
+        async with self._pool.connection() as connection:
+            count: int = await connection.fetchval(sql("ledger.uncounted"), self._validator)
+        return count
+
     async def kings(self, since: RoundNumber) -> Mapping[RoundNumber, Mapping[str, Entrant]]:
         """The kings by track after each round from `since` on, in their order; also of entries that this release cannot read."""
         async with self._pool.connection() as connection:

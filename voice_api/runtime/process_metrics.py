@@ -13,7 +13,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from scoring.errors import Code, PlatformError
 from voice_api.db.evaluations import Depth
-from voice_api.db.states import QueueName, ValidationState
+from voice_api.db.states import QueueName, RefusalClass, ValidationState
 from voice_api.db.submissions import OutcomeCount
 
 STAGE_SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
@@ -51,6 +51,36 @@ class Ticks:
         finally:
             self._count.labels(outcome.value).inc()
             self._seconds.observe(time.perf_counter() - started)
+
+
+class ValidatorMetrics:
+    """The validator's gauges, beside its ticks: rounds in which nothing counts, and why weights are not set as they should be."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or new_registry()
+        self._uncounted = Gauge(
+            "voice_rounds_uncounted",
+            "Folded rounds in a row, up to the last one, in which no receipt counts, or which none reached.",
+            registry=self.registry,
+        )
+        self._held = Gauge("voice_weights_held", "1 while the last plan is sent again.", registry=self.registry)
+        self._stopped = Gauge(
+            "voice_weights_stopped",
+            "1 while no weights are set, by what ends that: time, an act on the chain, or one of this validator's operator.",
+            ["class"],
+            registry=self.registry,
+        )
+        self.weigh(None, held=False)
+
+    def fold(self, uncounted: int) -> None:
+        """Show how many of the last rounds counted nothing."""
+        self._uncounted.set(uncounted)
+
+    def weigh(self, stopped: RefusalClass | None, *, held: bool) -> None:
+        """Show the class of what keeps weights from being set, None where nothing does, and whether the last plan is held."""
+        self._held.set(held)
+        for kind in RefusalClass:
+            self._stopped.labels(kind.value).set(kind is stopped)
 
 
 class DispatcherMetrics:

@@ -48,8 +48,11 @@ def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Too
     model = _model(case, folder, tools, progress)
     found = fingerprint(model.folder, partial(progress, Stage.FINGERPRINT))
     finding, place = case.statement.finding, case.statement.placement
-    facts = [("content hash", finding.content_hash, found.content), ("tensors' hash", finding.tensors_hash, found.tensors)]
-    facts.append(("family", place and place.family, model.family))
+    facts: list[tuple[str, str | None, str]] = [
+        ("content hash", finding.content_hash, found.content),
+        ("tensors' hash", finding.tensors_hash, found.tensors),
+    ]
+    facts.append(("family", None if place is None else place.family, model.family))
     other = tuple(Difference(what, claimed, here) for what, claimed, here in facts if claimed not in {None, here})
     if other:
         return VerifyOutcome(other)

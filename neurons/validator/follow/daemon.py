@@ -29,7 +29,7 @@ from voice_api.db.ledger import Ledger
 from voice_api.db.submissions import Submissions
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable
-from voice_api.runtime.process_metrics import Ticks
+from voice_api.runtime.process_metrics import Ticks, ValidatorMetrics
 
 log = structlog.get_logger()
 
@@ -81,9 +81,9 @@ async def serve(
         ledger, audits = Ledger(database, me), Audits(database, me)
         async with opening(0) as chain, VoiceApi(followed.url) as api:
             evidence = RemoteEvidence(api)
-            mine, commitments = Weights(database, me), Submissions(database)
+            mine, submissions, metrics = Weights(database, me), Submissions(database), ValidatorMetrics(ticks.registry)
             if followed.tracks:
-                weights = WeightSetter(opening, ledger, mine, commitments, terms)
+                weights = WeightSetter(opening, ledger, mine, submissions, terms, metrics=metrics)
                 beside = FollowedTracks(theirs=evidence, own=followed.tracks, audits=audits, rate=followed.rate)
                 folding = process.run(
                     chain,
@@ -101,7 +101,7 @@ async def serve(
                 follower = Follower(
                     chain=chain, evidence=evidence, theirs=theirs, own=ledger, audits=audits, signer=signer, rate=followed.rate
                 )
-                weights = WeightSetter(opening, ledger, mine, commitments, terms, behind=lambda: follower.behind)
+                weights = WeightSetter(opening, ledger, mine, submissions, terms, behind=lambda: follower.behind, metrics=metrics)
                 folding = _fold(follower, terms, stop=stop, ticks=ticks, gauges=gauges, folded=weights.wake)
             rules = terms.schedule.version[-1].audits
             auditing = _audit(audits, api, by_command(followed.competition), rules, pause=terms.pause, stop=stop, gauges=gauges)

@@ -40,6 +40,8 @@ class WeightHistory:
     """The last one that the chain took and that was no older plan carried over."""
     behind: bool = False
     """Whether a closed round waits to be folded."""
+    uncounted: int = 0
+    """The last rounds in a row in which no receipt counts."""
     newest: Mapping[Hotkey, NewestCommitment] = field(default_factory=dict)
     """Of each registered hotkey; empty for a validator that follows, whose database has no commitments."""
 
@@ -71,6 +73,7 @@ async def read_history(ledger: Ledger, weights: Weights, submissions: Submission
         attempts=await weights.page(),
         waiting=await weights.waiting(),
         planned=await weights.planned(),
+        uncounted=await ledger.uncounted(),
         behind=unfolded is not None and unfolded.state is RoundState.CLOSED,
         newest={found.hotkey: found for found in await submissions.newest()},
     )
@@ -91,6 +94,8 @@ class NotYet:
     why: str
     held: str = ""
     """The reason why the last plan is the next one, too; '' where it is not."""
+    stopped: RefusalClass | None = None
+    """Who or what ends it, where weights would be set but for an obstacle; None where they are only not due."""
 
 
 Decision = Due | NotYet
@@ -119,18 +124,18 @@ def decide(
     """
     block, neuron = metagraph.block, metagraph.neuron(me)
     if neuron is None:
-        return NotYet(None, "this validator's hotkey is not registered")
+        return NotYet(None, "this validator's hotkey is not registered", stopped=RefusalClass.PERMANENT)
     if metagraph.neuron(metagraph.owner_hotkey) is None:
-        return NotYet(None, "the subnet's owner holds no uid to burn to")
+        return NotYet(None, "the subnet's owner holds no uid to burn to", stopped=RefusalClass.PERMANENT)
     fault = _fault(metagraph, history, schedule)
     why = outage or fault
     lacks = _lacks(metagraph, history) if why else ""
     if lacks and not _nobody_can_earn(metagraph, history, schedule):
-        return NotYet(None, f"{fault or outage}, and {lacks}")
+        return NotYet(None, f"{fault or outage}, and {lacks}", stopped=RefusalClass.OURS)
     held = "" if lacks else why
     refused = obstacle(metagraph, neuron, _next_row(metagraph, history, schedule, held), version_key)
     if refused is not None:
-        return NotYet(None, str(refused), held)
+        return NotYet(None, str(refused), held, refused.refusal.kind)
     waits = Block(0) if outage else _first_fold(metagraph, neuron, history, schedule, held=held, started=started)
     if block < waits:
         return NotYet(waits, f"this validator started in block {started}, after a pause: weights follow its first fold")
@@ -142,11 +147,13 @@ def _in_time(metagraph: Metagraph, neuron: Neuron, history: WeightHistory, held:
     block = metagraph.block
     wanted = _wanted(history, metagraph.tempo, carrying=held != "")
     limit = Block(neuron.last_update + metagraph.weights_rate_limit)
-    earliest, reason = max(wanted, (limit, "the chain's rate limit"), _after_failures(history.attempts, metagraph.tempo, started))
+    retry, failed = _after_failures(history.attempts, metagraph.tempo, started)
+    earliest, reason = max(wanted, (limit, "the chain's rate limit"), (retry, failed))
     if block < earliest:
-        return NotYet(earliest, reason, held)
+        return NotYet(earliest, reason, held, history.attempts[0].refusal if failed and block < retry else None)
     if held and history.planned is not None and block > history.planned.block + metagraph.activity_cutoff:
-        return NotYet(None, f"{held}, for longer than the activity cutoff of {metagraph.activity_cutoff} blocks")
+        why = f"{held}, for longer than the activity cutoff of {metagraph.activity_cutoff} blocks"
+        return NotYet(None, why, stopped=RefusalClass.OURS)
     return Due(held)
 
 

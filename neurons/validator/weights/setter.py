@@ -20,10 +20,11 @@ from scoring.competition import Schedule
 from scoring.types import Block, Hotkey
 from scoring.weights.plan import WeightsInvalid
 from voice_api.db.ledger import Ledger
-from voice_api.db.states import WeightOutcome
+from voice_api.db.states import RefusalClass, WeightOutcome
 from voice_api.db.submissions import Submissions
 from voice_api.db.weights import UnreadableAttempt, WeightAttempt, Weights
 from voice_api.errors import DatabaseUnavailable
+from voice_api.runtime.process_metrics import ValidatorMetrics
 
 log = structlog.get_logger()
 Opening = Callable[[int], AbstractAsyncContextManager[Chain]]
@@ -72,9 +73,11 @@ class WeightSetter:
         terms: Terms,
         *,
         behind: Callable[[], bool] = lambda: False,
+        metrics: ValidatorMetrics | None = None,
     ) -> None:
         """`behind` says whether rounds that are not in this database wait to be folded."""
         self._behind, self._submissions = behind, submissions
+        self._metrics = metrics or ValidatorMetrics()
         self._connection, self._ledger, self._weights, self._terms = ChainConnection(opening), ledger, weights, terms
         self._woken = asyncio.Event()
         self._history: WeightHistory | None = None
@@ -130,6 +133,7 @@ class WeightSetter:
             decision = self._decide(metagraph, history, outage)
         except WeightsInvalid as exc:
             log.error("no weights can be planned", why=str(exc))
+            self._metrics.weigh(RefusalClass.OURS, held=False)
             return self._terms.pause
         self._say(decision)
         match decision:
@@ -157,6 +161,7 @@ class WeightSetter:
                 del self._unwritten[0]
             found = await read_history(self._ledger, self._weights, self._submissions)
             self._history = replace(found, behind=found.behind or self._behind())
+            self._metrics.fold(found.uncounted)
             self._name_unreadable(self._history)
         except DatabaseUnavailable as outage:
             if self._history is None:  # nothing is ever set before the first full look
@@ -214,7 +219,12 @@ class WeightSetter:
             self._unwritten[-1] = end
 
     def _say(self, decision: Decision) -> None:
-        """Say once why the last plan is held, that it is no longer, and why nothing is set."""
+        """Say once why the last plan is held, that it is no longer, and why nothing is set; and show it.
+
+        What is due now is shown by the next decision: only then it is known whether the chain took it.
+        """
+        if isinstance(decision, NotYet):
+            self._metrics.weigh(decision.stopped, held=decision.held != "")
         if decision.held != self._held:
             self._held = decision.held
             if decision.held:

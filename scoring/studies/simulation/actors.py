@@ -34,6 +34,8 @@ class Moment:
     cooldown: int
     """Rounds in which it may not commit again."""
     generator: np.random.Generator
+    new_scale: int | None = None
+    """The round from which scores are measured otherwise, as everybody was told; None where there is none."""
 
     @property
     def own(self) -> MadeUpModel | None:

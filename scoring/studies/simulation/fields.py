@@ -208,11 +208,12 @@ class _Game:
     def _judged(self, names: Sequence[Entrant], number: RoundNumber) -> list[Judged]:
         """The workers' verdicts: a copy is rejected where it is found, everything else is scored."""
         found = [self.known[name] for name in names]
-        models = {item.number: item.model.quality for item in found}
+        models = {item.number: self.world.measured(item.model.quality, number) for item in found}
         scores = self.world.ask([self.seed, number], models, groups_of(self.competition)).tolist()
-        return [self._outcome(item, row) for item, row in zip(found, scores, strict=True)]
+        scale = self.world.scale(number)
+        return [self._outcome(item, row, scale) for item, row in zip(found, scores, strict=True)]
 
-    def _outcome(self, item: MadeUpCommitment, row: Sequence[int]) -> Judged:
+    def _outcome(self, item: MadeUpCommitment, row: Sequence[int], scale: str) -> Judged:
         original = self.originals[item.model.tensors]
         copied = original.hotkey != item.hotkey
         return Judged(
@@ -226,6 +227,7 @@ class _Game:
             groups={} if copied else {f"{place:02d}": Micro(score) for place, score in enumerate(row)},
             speed=item.model.speed,
             reason=f"a copy of {original.entrant}, which was committed earlier" if copied else "",
+            scale="" if copied else scale,
         )
 
     def _gone(self, number: RoundNumber) -> Mapping[Entrant, str]:
@@ -314,6 +316,7 @@ class _Game:
             last=None if mine is None else mine.round,
             cooldown=self.competition.cooldown_blocks // self.competition.round.blocks,
             generator=generator,
+            new_scale=None if self.world.new_scale is None else self.world.new_scale.round,
         )
 
     def _check(self, who: Actor, moment: Moment, model: MadeUpModel) -> None:

@@ -10,7 +10,7 @@ from scoring.competition import Competition
 from scoring.studies.simulation.actors import Actor, Improver, SlowStarter
 from scoring.studies.simulation.fields import play
 from scoring.studies.simulation.strategy_file import StrategyFile, known
-from scoring.studies.simulation.world import World
+from scoring.studies.simulation.world import NewScale, World
 
 Advance = Callable[[int], None]
 SDS = (0.05, 0.09, 0.18)
@@ -30,6 +30,7 @@ class Setting:
     name: str
     others: tuple[Actor, ...]
     ability: tuple[tuple[int, float], ...]
+    new_scale: NewScale | None = None
 
 
 def _static(quality: float, first: int = 0) -> Actor:
@@ -45,9 +46,11 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("overtaken", (*_FIELD, _static(0.82, 60)), ((0, 0.74),)),
         Setting("improver", (*_FIELD, _static(0.75, 60)), ((0, 0.60), (24, 0.64), (48, 0.68), (72, 0.72), (96, 0.78))),
         Setting("king commits again", (Actor("victim", SlowStarter(0.66, 0.68, 30)), *_FIELD), ((0, 0.50),)),
+        Setting("profile changes", (Actor("victim", SlowStarter(0.66, 0.68, 24)), *_FIELD), ((0, 0.50),), NewScale(24, 0.05)),
     )
 }
-"""By name: it is the best from the start, comes later than all others, is overtaken, improves again and again, only copies a king."""
+"""By name: it is the best from the start, comes later than all others, is overtaken, improves again and again, only copies a king; and
+the same while scores begin to be measured otherwise, and the king commits again in that very round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +106,7 @@ class Arena:
             play(
                 (strategy.miner(setting.ability), *setting.others),
                 self.size.rounds,
-                world=World(sd),
+                world=World(sd, new_scale=setting.new_scale),
                 competition=self.competition,
                 seed=self.seed + run,
                 advance=advance,

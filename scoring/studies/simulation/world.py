@@ -20,6 +20,14 @@ def groups_of(competition: Competition) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class NewScale:
+    """A change of the rules that everybody knows of: from a round on scores are measured otherwise, and are higher by `gain`."""
+
+    round: int
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """The law of scores. `sd` is that of two models' difference on the same group, before failures; every model fails `failures` of its
     groups, which score 0; `difficulty` is the sd of what a group does to all models alike. All in units of the score.
@@ -28,6 +36,15 @@ class World:
     sd: float = 0.05
     failures: float = 0.0
     difficulty: float = 0.1
+    new_scale: NewScale | None = None
+
+    def scale(self, number: int) -> str:
+        """The name of what scores of a round are measured by."""
+        return "new" if self.new_scale is not None and number >= self.new_scale.round else "old"
+
+    def measured(self, quality: float, number: int) -> float:
+        """A model's true mean in a round, from that on the scale of the first one."""
+        return quality if self.new_scale is None or number < self.new_scale.round else quality + self.new_scale.gain
 
     def draw(self, generator: np.random.Generator, qualities: Floats, groups: int) -> Micros:
         """Scores [..., models, groups] of models [..., models] of these true means, on the same groups, 0 … 1,000,000."""

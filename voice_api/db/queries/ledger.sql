@@ -33,6 +33,20 @@ where validator = $1
 order by round desc
 limit 1;
 
+-- name: uncounted
+-- The number of a ledger's last rounds in a row in which no receipt counts; they are looked for in the text, as above.
+select count(*) from ledger
+where validator = $1
+    and round > coalesce(
+        (
+            select round from ledger
+            where validator = $1 and inputs::text ~ '"counted"\s*:\s*\{\s*"'
+            order by round desc
+            limit 1
+        ),
+        -1
+    );
+
 -- name: kings
 -- The rounds of a ledger from one on, each with the submissions that held the tops after it, by track.
 select round, kings from ledger where validator = $1 and round >= $2 order by round;
