@@ -1,8 +1,9 @@
 """Weights as a pure function of a snapshot: its form, each uid's place and share, and the part that is burned."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import chain
 from typing import Any, Self
 
 from scoring import canonical_json
@@ -306,21 +307,32 @@ def guard(vector: Mapping[Uid, Weight], registered: set[Uid]) -> None:
 
 
 def remap(last: WeightPlan, uids: Mapping[Hotkey, Uid], registered_at: Mapping[Hotkey, Block], owner: Uid | None) -> WeightPlan:
-    """The last plan for the hotkeys of now, for an outage of ours: what a hotkey that left had goes to the others in proportion.
+    """The last plan for the hotkeys of now, for an outage of ours: what a hotkey that left had goes to the others of its track, in
+    proportion; where nobody of a track is left, to all others.
 
     Nothing more is burned than was. Raises PlanPaysNobody where all left to whom the plan gave anything.
     """
     kept = {line.hotkey: _kept(line, registered_at) for line in last.lines if line.hotkey in uids}
-    earned = math.fsum(track.share for tracks in kept.values() for track in tracks)
+    had = _by_track(line.tracks for line in last.lines)
+    left = _by_track(kept.values())
+    earned = math.fsum(had[track] for track, share in left.items() if share > 0.0)
     if not earned and last.burn < 1.0:
         raise PlanPaysNobody("nobody whom the last plan pays is registered any more")
     burn = last.burn if owner is not None else 0.0
-    scale = (1.0 - burn) / earned if earned else 0.0
+    scales = {track: (1.0 - burn) * had[track] / (earned * share) for track, share in left.items() if share > 0.0}
     moved = []
     for hotkey, uid in sorted(uids.items(), key=lambda item: item[1]):
-        tracks = tuple(replace(track, share=Weight(track.share * scale)) for track in kept.get(hotkey, ()))
-        moved.append(UidShare(uid=uid, hotkey=hotkey, share=Weight(math.fsum(track.share for track in tracks)), tracks=tracks))
+        tracks = tuple(replace(each, share=Weight(each.share * scales.get(each.track, 0.0))) for each in kept.get(hotkey, ()))
+        moved.append(UidShare(uid=uid, hotkey=hotkey, share=Weight(math.fsum(each.share for each in tracks)), tracks=tracks))
     return _with_burn(last.snapshot_hash, tuple(moved), owner)
+
+
+def _by_track(shares: Iterable[Iterable[TrackShare]]) -> dict[str, float]:
+    """What a plan gives in each track."""
+    found: dict[str, float] = {}
+    for share in chain.from_iterable(shares):
+        found[share.track] = found.get(share.track, 0.0) + share.share
+    return found
 
 
 def _kept(line: UidShare, registered_at: Mapping[Hotkey, Block]) -> tuple[TrackShare, ...]:

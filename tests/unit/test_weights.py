@@ -442,3 +442,11 @@ def test_in_our_outage_a_hotkey_keeps_in_each_track_what_it_committed_since_it_r
     assert vector_of(moved) == {1: 0.75, 3: 0.25}
     assert [share.track for share in moved.lines[1].tracks] == ["large"]
     assert moved.lines[1].share == moved.lines[1].tracks[0].share
+
+
+def test_in_our_outage_what_a_hotkey_had_in_a_track_stays_there() -> None:
+    """The king of large left: who has credit there gets it, and nobody of the other track does."""
+    plan = weights.plan(two_tracks())
+    moved = weights.remap(plan, *now(0, 1, 3), Uid(0))
+    credit = 0.7 * 0.35 * 0.4
+    assert vector_of(moved) == {1: pytest.approx(0.7 - credit), 3: pytest.approx(0.3 + credit)}

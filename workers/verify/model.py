@@ -51,8 +51,8 @@ def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Too
     facts: list[tuple[str, str | None, str]] = [
         ("content hash", finding.content_hash, found.content),
         ("tensors' hash", finding.tensors_hash, found.tensors),
+        ("family", None if place is None else place.family, model.family),
     ]
-    facts.append(("family", None if place is None else place.family, model.family))
     other = tuple(Difference(what, claimed, here) for what, claimed, here in facts if claimed not in {None, here})
     if other:
         return VerifyOutcome(other)
