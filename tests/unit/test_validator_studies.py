@@ -1,10 +1,12 @@
-"""Two small studies about validators: what copying weights earns, and how soon a lying worker is found; and their numbers in the guide."""
+"""Small studies about validators: what copying weights earns, how soon a lying worker is found, what its friend earns; and the guide."""
 
 import json
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -12,9 +14,10 @@ from neurons.cli.main import app
 from neurons.cli.scoring.simulate_validators import consensus
 from neurons.devchain.epoch import Voter, run
 from scoring.competition import load
+from scoring.studies.simulation.audit_bias import RATES, SDS, LyingWorker
 from scoring.studies.simulation.audits import HONEST, WORKERS, live
 from scoring.studies.simulation.copying import CASES, CopyCase, Row, copying
-from scoring.types import Uid, Weight
+from scoring.types import Hotkey, Uid, Weight
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "validator.md").read_text(encoding="utf-8")
@@ -70,6 +73,35 @@ def test_liars_are_found_and_honest_workers_are_not(worker: Any, honest: bool) -
     assert honest or (found.late is not None and found.late < 40)
 
 
+def a_lying_worker(**overrides: Any) -> LyingWorker:
+    """It lies for h1; each of its evaluations of 36 samples is audited."""
+    fields: dict[str, Any] = {"rules": RULES, "samples": 36, "audited": 1.0, "generator": np.random.default_rng(1)}
+    return LyingWorker(friend=Hotkey("h1"), **fields | overrides)
+
+
+def test_a_lying_worker_adds_what_an_audit_forgives_until_it_is_found() -> None:
+    """.98 of .1 / 6 for its friend, and nothing for others; then its receipts count no more."""
+    worker = a_lying_worker()
+    added = [worker(number, [Hotkey("h1"), Hotkey("h2")]) for number in range(60)]
+    assert worker.found is not None and 10 < worker.found < 50
+    assert added[: worker.found + 1] == [{"h1": pytest.approx(0.98 * 0.1 / 6, abs=1e-6)}] * (worker.found + 1)
+    assert set(map(len, added[worker.found + 1 :])) == {0}
+    unaudited = a_lying_worker(audited=0.0)
+    assert [len(unaudited(number, [Hotkey("h1")])) for number in range(60)] == [1] * 60
+    assert unaudited.found is None
+
+
+def test_the_guide_says_what_a_friend_earns() -> None:
+    """Every row, as it was run; an auditor that draws more finds the worker sooner."""
+    rows = measured("bias")
+    for row in rows:
+        head = f"| {row['sd']:g} | {row['audited']:.0%} | {row['crowned']['share']:.2f} | {row['found']['share']:.2f} |"
+        assert f"{head} {row['until_found']:.0f} | {row['before']:.3f} | {row['after']:.3f} |" in GUIDE
+    assert [(row["sd"], row["audited"]) for row in rows] == list(product(SDS, RATES))
+    waits = [row["until_found"] for row in rows[: len(RATES)]]
+    assert waits == sorted(waits, reverse=True)
+
+
 def test_the_guide_says_what_was_measured() -> None:
     """Every row of both studies, with its interval; the targets hold in what was run."""
     for row in measured("copying"):
@@ -97,7 +129,7 @@ def test_the_guide_says_what_was_measured() -> None:
     assert [row["case"] for row in measured("copying")] == [asdict(case) for case in CASES]
 
 
-def test_both_are_told_to_people_and_machines(tmp_path: Path) -> None:
+def test_all_are_told_to_people_and_machines(tmp_path: Path) -> None:
     """The same numbers again for the same seed, also in a file."""
     file = tmp_path / "audits.json"
     small = ["simulate", "audits", "--runs", "3", "--life", "10", "--within", "30"]
@@ -108,3 +140,7 @@ def test_both_are_told_to_people_and_machines(tmp_path: Path) -> None:
     rows = json.loads(CliRunner().invoke(app, [*few, "--json"]).stdout)["rows"]
     assert [row["ratio"] for row in rows if row["case"]["period"] == 0] == pytest.approx([1.0, 1.0])
     assert f"{rows[1]['ratio']:.3f}" in CliRunner().invoke(app, few).stdout
+    table = CliRunner().invoke(app, ["simulate", "bias", "--runs", "2", "--rounds", "10", "--out", str(file)]).stdout
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    assert [row["found"]["hits"] for row in rows] == [0] * len(rows)
+    assert f"{rows[0]['before']:.3f}" in table

@@ -1,4 +1,4 @@
-"""`voice simulate copying` and `voice simulate audits`: what validators earn by copying weights, and how soon a lying worker is found."""
+"""`voice simulate copying`, `audits` and `bias`: what copied weights earn, how soon a lying worker is found, and what its friend earns."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from rich.table import Table
 from neurons.cli.scoring.simulate import AsJson, Rules, Seed, bars, rules_of
 
 if TYPE_CHECKING:
+    from scoring.studies.simulation.audit_bias import FriendsPay
     from scoring.studies.simulation.audits import AuditedLife
     from scoring.studies.simulation.copying import Copying, Row
     from scoring.types import Uid
@@ -77,6 +78,23 @@ def audits(
     _answer([asdict(row) for row in found], seed, out, as_json=as_json, show=lambda: _show_lives(found))
 
 
+def bias(
+    rounds: Annotated[int, typer.Option("--rounds", min=10, max=5000, help="Rounds of a run after the friend came.")] = 600,
+    runs: Annotated[int, typer.Option("--runs", min=2, max=1000, help="Runs of each noise and rate.")] = 20,
+    seed: Seed = 1,
+    rules: Rules = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate a worker that lies for one hotkey: what the hotkey earns until audits find the worker, and afterwards."""
+    from scoring.studies.simulation.audit_bias import friends, steps
+
+    with bars() as bar:
+        advance = bar("a worker and its friend", steps(runs, rounds))
+        found = friends(rules_of(rules), runs=runs, rounds=rounds, seed=seed, advance=advance)
+    _answer([asdict(row) for row in found], seed, out, as_json=as_json, show=lambda: _show_friends(found))
+
+
 def consensus(stakes: Sequence[int], rows: Sequence["Row"]) -> "tuple[Mapping[Uid, float], Mapping[Uid, float]]":
     """The development chain's epoch: the most that a row may give each uid, and each uid's incentive."""
     from neurons.devchain.epoch import Voter, run
@@ -119,4 +137,14 @@ def _show_lives(found: "Sequence[AuditedLife]") -> None:
         share = f"{row.found.share:.3f} ({row.found.low:.3f} – {row.found.high:.3f})"
         waits = ["" if value is None else f"{value:.0f}" for value in (row.median, row.late)]
         table.add_row(row.worker, str(row.audits), share, *waits)
+    Console().print(table)
+
+
+def _show_friends(found: "Sequence[FriendsPay]") -> None:
+    table = Table("sd", "audited", "crowned", "worker found", "after rounds", "share before", "share after", box=None)
+    for row in found:
+        waits = "" if row.until_found is None else f"{row.until_found:.0f}"
+        after = "" if row.after is None else f"{row.after:.3f}"
+        shares = [f"{share.share:.2f}" for share in (row.crowned, row.found)]
+        table.add_row(f"{row.sd:g}", f"{row.audited:.0%}", *shares, waits, f"{row.before:.3f}", after)
     Console().print(table)

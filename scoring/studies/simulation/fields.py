@@ -37,6 +37,8 @@ BASE = 0.6
 """Leads count from this score on: made-up models score lower than real ones, so that nothing is cut off at 1."""
 SETTLED = (DuelOutcome.CROWNED, DuelOutcome.FUTILE, DuelOutcome.MAX_ROUNDS)
 Advance = Callable[[int], None]
+Bias = Callable[[int, Sequence[Hotkey]], Mapping[Hotkey, float]]
+"""What workers add to the true mean scores of a round, by hotkey, given the hotkeys that they judge in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +100,12 @@ def play(
     competition: Competition,
     seed: int,
     advance: Advance,
+    bias: Bias = lambda _number, _judged: {},
 ) -> Played:
-    """Play one run over some rounds."""
+    """Play one run over some rounds; workers are honest unless a bias is given."""
     track = competition.track[0]
     track = track.model_copy(update={"pay": track.pay.model_copy(update={"base": BASE})})
-    game = _Game(actors=actors, world=world, competition=competition.alone(track), seed=seed)
+    game = _Game(actors=actors, world=world, competition=competition.alone(track), seed=seed, bias=bias)
     for number in range(rounds):
         game.judge(RoundNumber(number))
         game.pay(RoundNumber(number))
@@ -130,6 +133,7 @@ class _Game:
     world: World
     competition: Competition
     seed: int
+    bias: Bias
     ledger: State = field(default_factory=State)
     known: dict[Entrant, MadeUpCommitment] = field(default_factory=dict)
     latest: dict[Hotkey, MadeUpCommitment] = field(default_factory=dict)
@@ -208,7 +212,8 @@ class _Game:
     def _judged(self, names: Sequence[Entrant], number: RoundNumber) -> list[Judged]:
         """The workers' verdicts: a copy is rejected where it is found, everything else is scored."""
         found = [self.known[name] for name in names]
-        models = {item.number: self.world.measured(item.model.quality, number) for item in found}
+        added = self.bias(number, [item.hotkey for item in found])
+        models = {item.number: self.world.measured(item.model.quality, number) + added.get(item.hotkey, 0.0) for item in found}
         scores = self.world.ask([self.seed, number], models, groups_of(self.competition)).tolist()
         scale = self.world.scale(number)
         return [self._outcome(item, row, scale) for item, row in zip(found, scores, strict=True)]
