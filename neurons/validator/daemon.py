@@ -14,7 +14,7 @@ from neurons.chain.types import ChainUnavailable
 from neurons.shutdown import Shutdown, together
 from neurons.validator import decide
 from neurons.validator.decide import CloseRound, FoldRound, OpenRound, View, Wait
-from neurons.validator.ledger import log_entry
+from neurons.validator.ledger import log_entry, log_other_rules
 from neurons.validator.weights.decision import rounds_left_or_raise
 from neurons.validator.weights.setter import Opening, Terms, WeightSetter
 from scoring.competition import Schedule
@@ -86,6 +86,7 @@ async def tick(chain: Chain, store: Store, signer: ValidatorIdentity, schedule: 
             if await store.rounds.close(number, eligibility):
                 log.info("round closed", round=number, gone=dict(eligibility.gone))
         case FoldRound(entry):
+            log_other_rules(view.head, schedule)
             return await _fold(store, entry)
         case OpenRound():
             await _open(chain, store, action)
