@@ -16,7 +16,7 @@ from neurons.shutdown import Shutdown, together
 from neurons.validator import decide
 from neurons.validator.decide import CloseRound, FoldRound, OpenRound, View, Wait
 from neurons.validator.follow.tracks import FollowedTracks
-from neurons.validator.ledger import log_entry
+from neurons.validator.ledger import log_entry, log_other_rules
 from neurons.validator.weights.decision import rounds_left_or_raise
 from neurons.validator.weights.setter import Opening, Terms, WeightSetter
 from scoring.competition import Schedule
@@ -95,6 +95,7 @@ async def tick(
                 log.info("round closed", round=number, gone=dict(eligibility.gone))
         case FoldRound(entry):
             await _draw(chain, signer.hotkey, followed, view.evidence, entry)
+            log_other_rules(view.head, schedule)
             return await _fold(store, entry)
         case OpenRound():
             await _open(chain, store, action)

@@ -121,6 +121,16 @@ def replay_entry(head: LedgerEntry | None, entry: LedgerEntry, receipts: Receipt
     return found
 
 
+def log_other_rules(head: LedgerEntry | None, schedule: Schedule) -> None:
+    """Say that the head was folded under other rules than those of now: what follows on it parts from the others' ledgers."""
+    if head is not None and head.inputs.competition_hash != schedule.at(head.round).hash:
+        log.error(
+            "the round before was folded under other rules: this ledger has parted from the others'",
+            round=head.round,
+            advice="`voice validator ledger reset --from` the first such round lets them be folded again.",
+        )
+
+
 def log_entry(entry: LedgerEntry) -> None:
     """Say everything that an entry decided: receipts that do not count, submissions that left, duels that ended, the king."""
     for name, reason in entry.inputs.distrusted.items():

@@ -174,16 +174,18 @@ async def validators(stack: "ValidatorBed", database_url: str, tmp_path: Path) -
         yield Field(*running)
 
 
-async def change_while_a_duel_is_open(validators: Field) -> WeightAttempt:
-    """Play until the change's first round, and return the plan that each validator set before it.
-
-    h2 is king after round 4, its duel with h3 opens in round 5 and takes a step in round 6: as good as the king by the old scale.
-    """
+async def play_until_the_change(validators: Field) -> None:
+    """h2 is king after round 4, its duel with h3 opens in round 5 and takes a step in round 6: as good as the king by the old scale."""
     for number in (2, 3, 4, 5, 6):
         await validators.play(number, h2=600_000, h3=600_000)
     mine, *others = [await each.ledger() for each in validators.all]
     assert others == [mine, mine]
     assert [(duel.challenger, duel.rounds) for duel in mine[-1].state.of(SMALL).duels] == [("h3@101", 1)]
+
+
+async def change_while_a_duel_is_open(validators: Field) -> WeightAttempt:
+    """Play the change's first round, too, and return the plan that each validator set before it."""
+    await play_until_the_change(validators)
     await validators.weigh(6)
     before = await validators.early.last_set()
     await validators.play(CHANGE, h2=650_000, h3=800_000, first=validators.early)
@@ -252,3 +254,17 @@ async def test_who_never_upgrades_holds_its_last_plan_until_the_activity_cutoff_
     await validators.until(lambda: validators.never.shows(3, 0, 1))
     assert (await validators.never.last_set()).id == last.id
     assert validators.early.shown == (0, 0, 0)
+
+
+async def test_a_round_that_a_late_validator_opens_is_nobodys_loss(validators: Field) -> None:
+    """Its workers hand it back: every ledger goes on without it, the duel stays open, and the next round is on the new scale."""
+    await play_until_the_change(validators)
+    await validators.play(CHANGE, h2=650_000, h3=800_000, first=validators.late)
+    *_, before, lost = await validators.early.ledger()
+    assert (lost.inputs.counted, lost.inputs.distrusted) == ({}, {})
+    assert replace(lost.state, round=before.state.round) == before.state
+    opened, *_ = await validators.early.bed.store.rounds.page(before.round)
+    assert opened.competition_hash == OLD.at(CHANGE).hash
+    await validators.play(8, h2=650_000, h3=800_000, first=validators.early)
+    *_, after = await validators.early.ledger()
+    assert [duel.outcome for duel in after.state.of(SMALL).ended] == [DuelOutcome.NEW_SCALE]

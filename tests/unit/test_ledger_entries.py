@@ -8,7 +8,7 @@ import pytest
 from bittensor import sp_core
 from structlog.testing import capture_logs
 
-from neurons.validator.ledger import fold_round, log_entry
+from neurons.validator.ledger import fold_round, log_entry, log_other_rules
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
@@ -162,3 +162,14 @@ def test_a_fold_is_told_in_words(outcome: DuelOutcome) -> None:
     }
     thrones = {"small": "king since block 720: it was better"}
     assert folded == {"event": "round folded", "round": 7, "kings": {"small": "a@1"}, "thrones": thrones, "ledger": "f" * 64}
+
+
+def test_a_ledger_that_goes_on_after_rounds_under_other_rules_says_so() -> None:
+    """Whoever upgraded late and did not reset it has parted from the others for ever."""
+    rules = SCHEDULE.at(RoundNumber(7)).hash
+    with capture_logs() as logs:
+        log_other_rules(None, SCHEDULE)
+        log_other_rules(a_ledger_entry(7, inputs=some_inputs(competition_hash=rules)), SCHEDULE)
+        assert logs == []
+        log_other_rules(a_ledger_entry(7, inputs=some_inputs(competition_hash="c0" * 32)), SCHEDULE)
+    assert [(line["log_level"], line["round"]) for line in logs] == [("error", 7)]

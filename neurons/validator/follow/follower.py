@@ -11,7 +11,7 @@ from neurons.validator.evidence import Evidence
 from neurons.validator.follow.audit import believed, draw
 from neurons.validator.follow.diff import diff
 from neurons.validator.follow.ledger_source import LedgerSource, OwnLedger
-from neurons.validator.ledger import fold_round, log_entry
+from neurons.validator.ledger import fold_round, log_entry, log_other_rules
 from neurons.validator.weights.decision import rounds_left_or_raise
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError
@@ -58,6 +58,7 @@ class Follower:
         rounds_left_or_raise(schedule, found.round.round)
         entry = await self._folded(head, found, schedule, trusted)
         await self.draw(entry, found)
+        log_other_rules(head, schedule)
         try:
             await self._own.append(entry)
         except OutOfOrder as late:
