@@ -79,7 +79,7 @@ def decide(view: View, schedule: Schedule) -> Action:
         rules = schedule.at(view.unfolded.round)
         if view.evidence is not None and view.trust is not None:
             return FoldRound(fold_round(view.head, view.evidence, rules, view.trust))
-        if ends(view.unfolded, block) and not _is_left_to_others(view.unfolded, block, rules):
+        if ends(view.unfolded, block) and not _is_left_to_others(view.unfolded, view.head, block, rules):
             found = eligible_at_close(
                 view.unfolded.round,
                 view.metagraph,
@@ -107,9 +107,13 @@ def ends(current: Round, block: Block) -> bool:
     return current.pending == 0 or block >= current.deadline_block
 
 
-def _is_left_to_others(current: Round, block: Block, rules: Competition) -> bool:
-    """Say whether a round that ended is closed by others: it was opened under other rules, and their time for it is not over."""
-    return current.competition_hash != rules.hash and block < current.deadline_block + rules.round.blocks
+def _is_left_to_others(current: Round, head: LedgerEntry | None, block: Block, rules: Competition) -> bool:
+    """Say whether a round that ended is closed by others: they opened it under other rules, and this ledger lacks what they counted.
+
+    Once their time for it is over it is closed all the same.
+    """
+    lacks = head is not None and head.inputs.refusal != "" and current.competition_hash != rules.hash
+    return lacks and block < current.deadline_block + rules.round.blocks
 
 
 def _stands_back(view: View, number: RoundNumber, schedule: Schedule) -> bool:

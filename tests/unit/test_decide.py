@@ -30,6 +30,7 @@ SCHEDULE = load()
 COMPETITION = SCHEDULE.at(RoundNumber(0))
 HASH = BlockHash("0x" + "12" * 32)
 ME = Hotkey(sp_core.Keypair.create_from_seed(bytes([1]) * 32).ss58_address)
+OTHER_RULES = {Entrant("h1@1"): "the receipt is of another competition_hash"}
 TRUST = Trust(frozenset({ME}), frozenset(), verify)
 MakeResult = Callable[..., EvaluationResult]
 
@@ -187,11 +188,21 @@ def test_a_round_closes_with_its_last_verdict_or_at_its_deadline(pending: int, b
     assert decide(view, SCHEDULE) == expected
 
 
-def test_a_round_under_other_rules_is_closed_by_those_who_opened_it() -> None:
-    """A validator of other rules would decide who stays by a ledger that lacks what the others counted. It closes what they leave."""
+@pytest.mark.parametrize(
+    ("distrusted", "block", "closes"),
+    [
+        pytest.param(True, 800, False, id="with its last verdict"),
+        pytest.param(True, 2159, False, id="a round after its deadline, not yet"),
+        pytest.param(True, 2160, True, id="a round after its deadline"),
+        pytest.param(False, 800, True, id="this ledger lacks nothing"),
+    ],
+)
+def test_a_round_under_other_rules_is_closed_by_those_who_count_it(distrusted: bool, block: int, closes: bool) -> None:
+    """Whoever refused the round before would decide who stays by a ledger that lacks it. It closes what the others leave."""
     theirs = replace(a_round(pending=0), competition_hash="c0" * 32)
-    for block, expected in ((800, Wait()), (2159, Wait()), (2160, CloseRound(RoundNumber(2), eligible(2160)))):
-        assert decide(a_view(unfolded=theirs, latest=theirs, metagraph=a_metagraph(block)), SCHEDULE) == expected
+    head = a_ledger_entry(1, inputs=some_inputs(distrusted=OTHER_RULES if distrusted else {}))
+    action = decide(a_view(unfolded=theirs, latest=theirs, head=head, metagraph=a_metagraph(block)), SCHEDULE)
+    assert isinstance(action, CloseRound if closes else Wait)
 
 
 @pytest.mark.parametrize(
@@ -208,8 +219,7 @@ def test_who_has_other_rules_than_the_workers_lets_others_open_rounds(
 ) -> None:
     """A round that it opens is judged by nobody; where nobody else does, it still opens every second one."""
     last = replace(a_round(RoundState.CLOSED, 0), competition_hash=opened_under)
-    why = {Entrant("h1@1"): "of another competition_hash"} if distrusted else {}
-    head = a_ledger_entry(2, inputs=some_inputs(distrusted=why))
+    head = a_ledger_entry(2, inputs=some_inputs(distrusted=OTHER_RULES if distrusted else {}))
     view = a_view(latest=last, head=head, metagraph=a_metagraph(block))
     assert isinstance(decide(view, SCHEDULE), OpenRound if opens else Wait)
 
