@@ -1,11 +1,13 @@
 """Obtain a submission's model: fetched from the hub at its pinned revision, and checked before anything large is loaded."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from scoring.competition import Competition, Track
 from scoring.errors import Code, InfrastructureFault
+from scoring.progress import NO_PROGRESS
 from voice_api.db.evaluations import Claim
 from workers.evaluation.progress import Progress, Stage
 from workers.hub.client import Hub, HubRefusal
@@ -70,15 +72,14 @@ def fetch(repo: str, revision: str, competition: Competition, hub: Hub, progress
         hub.confirm_listing(repository)
         found.family_or_raise()
     folder = hub.download(repository, partial(progress, Stage.FETCH))
-    return open_folder(folder, competition, _untold)
+    return _local(folder, competition, NO_PROGRESS)
 
 
 def open_folder(folder: Path, competition: Competition, progress: Progress) -> LocalModel:
     """A model that lies in a folder, checked as a repository is; raises PlatformError(ARGUMENT_INVALID) where there is none."""
-    family = inspect(FolderSource(folder), competition, partial(progress, Stage.CHECK))
+    return _local(folder, competition, partial(progress, Stage.CHECK))
+
+
+def _local(folder: Path, competition: Competition, on_file: Callable[[int, int], None]) -> LocalModel:
+    family = inspect(FolderSource(folder), competition, on_file)
     return LocalModel(folder, family, competition.track_of(family))
-
-
-def _untold(stage: Stage, done: int, total: int) -> None:
-    """Nobody is told again: the files were looked into before they were fetched."""
-    del stage, done, total
