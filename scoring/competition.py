@@ -161,6 +161,39 @@ class ThroneRules(StrictModel):
     """A king whose hotkey committed again reigns on by its old model for so many rounds at most, unless the newer one wins before."""
 
 
+class QueueRules(StrictModel):
+    """Who is judged while places are scarce. Places are shares of a round's evaluations, rounded down, one at least."""
+
+    newcomers: Share
+    """Kept for submissions without a verdict."""
+    immune: Share
+    """Of these so many go by the end of their immunity, soonest first."""
+    newest: Share
+    """So many more go by commit, last one first."""
+    oldest: Share
+    """So many more go by commit, first one first; all others by their hotkey's last turn, longest ago first."""
+    proven: Share
+    """Kept for scored models that have not met this king, best first."""
+    turns: Share
+    """Of open duels so many take turns, those asked for longest ago first, then the first commitment; others by promise, most first."""
+    set_back: Share
+    """The most for hotkeys that are set back."""
+    hotkey: Share
+    """The most for one hotkey, and for one lineage, beside what the ranking waits for."""
+    far_below: Share
+    """A hotkey is set back when its newest submission scores less than this share of the king's score, or is rejected."""
+    forget_rounds: Count
+    """A hotkey is set back for so many rounds, unless a submission of its scores more before."""
+
+    @model_validator(mode="after")
+    def _leaves_places_to_duels(self) -> Self:
+        if self.newcomers + self.proven + self.set_back + self.turns >= 1.0:
+            raise ValueError("newcomers, proven, set_back and turns leave no places to the most promising duels")
+        if self.immune + self.newest + self.oldest >= self.newcomers:
+            raise ValueError("immune, newest and oldest leave no places to newcomers by their turn")
+        return self
+
+
 class SubmissionLimits(StrictModel):
     """A submission's limits. Seconds are wall-clock; `expected_*` bound a sample's length as multiples of the expected one.
 
@@ -236,6 +269,7 @@ class Track(StrictModel):
     duel: DuelRules
     pay: PayRules
     throne: ThroneRules
+    queue: QueueRules
     limits: SubmissionLimits
     synthesis: SynthesisRules
     factors: Mapping[Annotated[Factor, Field(strict=False)], Share]

@@ -7,7 +7,8 @@ from neurons.chain.types import Metagraph, Neuron
 from neurons.validator.ledger import fold_round
 from scoring.competition import Competition, Schedule
 from scoring.errors import Code
-from scoring.ranking.opening import RoundCandidate, RoundOpening, RoundView, open_round
+from scoring.ranking.opening import RoundOpening, RoundView, open_round
+from scoring.ranking.queue import RoundCandidate
 from scoring.ranking.state import BANNED, SUPERSEDED, State
 from scoring.receipts.certificate import Trust
 from scoring.types import Block, Entrant, Hotkey, RoundNumber, entrant
@@ -209,6 +210,7 @@ def _round_view(view: View, competition: Competition, number: RoundNumber) -> Ro
             submission=c.id,
             commit_block=c.commit_block,
             tiebreak=c.tiebreak,
+            previous_block=c.previous_block,
             immune_until=neuron.immune_until_block,
             last_asked=c.last_round,
             entrant=entrant(c.hotkey, c.commit_block),

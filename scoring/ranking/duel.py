@@ -80,6 +80,8 @@ class Duel:
     margin: Micro
     threshold: float
     """The wealth that crowns."""
+    qualifying: int = 0
+    """Sum of D - δ over the steps of the round that qualified the challenger: no evidence, but the queue goes by it."""
     capital: tuple[float, ...] = (1.0,)
     """The wealth by bet."""
     steps: int = 0
@@ -98,6 +100,11 @@ class Duel:
     def wealth(self) -> float:
         """The evidence: it crowns when it reaches `threshold`."""
         return math.fsum(self.capital)
+
+    @property
+    def promise(self) -> int:
+        """Sum of D - δ over all steps, in 1e-6, those of the qualifying round among them: with more of it a duel is worth more rounds."""
+        return self.qualifying + self.total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from scoring.ranking import throne
 from scoring.ranking.credit import SURE, Credit, settled
 from scoring.ranking.duel import Duel, DuelOutcome
 from scoring.ranking.selection import CONFIDENCE
+from scoring.ranking.setbacks import noted
 from scoring.ranking.state import BANNED, SUPERSEDED, Record, Rejection, State, TrackState
 from scoring.ranking.table import Table, clearly_less
 from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash, parse_entrant
@@ -113,6 +114,8 @@ def fold_track(state: TrackState, result: RoundResult, rules: Track) -> TrackSta
     scores = Table.of({item.entrant: item.groups for item in judged if item.scored})
     before = state
     state = _known(state, result, judged, scores)
+    verdicts = [item.entrant for item in judged if item.verdict is not LedgerVerdict.ABSENT]
+    state = replace(state, setbacks=noted(state, result.number, verdicts, scores, rules.queue))
     scores = _of_known(scores, state)
     state = replace(state, leads=_measured(state, result, scores))
     state = _vacated(state, before, result, scores, rules)
@@ -367,11 +370,10 @@ def _qualified(state: TrackState, king: Entrant, result: RoundResult, scores: Ta
         if newcomer.entrant == king or newcomer.entrant in busy or _clearly_worse(scores, newcomer.entrant, king):
             continue
         met += 1
-        opened.append(
-            Duel(
-                challenger=newcomer.entrant, king=king, opened=result.number, margin=least, threshold=duels.threshold(rules, met)
-            )
-        )
+        threshold = duels.threshold(rules, met)
+        duel = Duel(challenger=newcomer.entrant, king=king, opened=result.number, margin=least, threshold=threshold)
+        tried = duels.step(duel, scores.differences(newcomer.entrant, king), rules)
+        opened.append(replace(duel, qualifying=tried.total))
     return replace(state, challengers_met=met, duels=tuple(sorted(opened, key=lambda duel: duel.challenger)))
 
 

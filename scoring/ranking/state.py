@@ -73,6 +73,14 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Setback:
+    """A hotkey whose newest judged submission was rejected or scored far below the king, and the round in which it was."""
+
+    hotkey: Hotkey
+    round: RoundNumber
+
+
+@dataclass(frozen=True, slots=True)
 class ThroneTrial:
     """A submission's scores while the throne is empty: by group in integers of 1e-6, MISSING (-1) where it was not scored.
 
@@ -119,6 +127,8 @@ class TrackState:
     ended: tuple[EndedDuel, ...] = ()
     """All that ended in the last round."""
     rejections: tuple[Rejection, ...] = ()
+    setbacks: tuple[Setback, ...] = ()
+    """Hotkeys whose next submissions wait in a line of their own."""
 
     def record(self, entrant: Entrant) -> Record | None:
         """A submission's record, or None."""
@@ -151,6 +161,7 @@ class TrackState:
                 "ended": tuple(_ended_duel(item) for item in data["ended"]),
                 "rejections": tuple(Rejection(**item) for item in data["rejections"]),
                 "trial": tuple(ThroneTrial(**{**item, "scores": tuple(item["scores"])}) for item in data["trial"]),
+                "setbacks": tuple(Setback(**item) for item in data["setbacks"]),
                 "leads": tuple(Credit(**item) for item in data["leads"]),
             }
             return cls(**{**data, **parts})
@@ -219,7 +230,7 @@ class State:
             raise ValueError(f"this is no ledger's state: {exc!r}") from exc
 
 
-_PARTS = ("records", "duels", "lost", "ended", "rejections", "trial", "leads")
+_PARTS = ("records", "duels", "lost", "ended", "rejections", "trial", "leads", "setbacks")
 
 
 def _plain(item: Any) -> dict[str, Any]:

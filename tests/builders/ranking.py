@@ -10,8 +10,9 @@ from typing import Any
 from scoring.competition import Competition
 from scoring.ranking.credit import Credit
 from scoring.ranking.fold import Judged, LedgerVerdict
+from scoring.ranking.queue import RoundCandidate
 from scoring.ranking.state import Record, Rejection, State, TrackState
-from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, entrant
+from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, SubmissionId, entrant
 from tests.builders.rules import changed
 
 SMALL = "small"
@@ -70,6 +71,21 @@ def a_credit(number: int, over: int | None = None, lead: float = 0.05, *, left: 
         "worth": Micro(round(micro * left)),
     }
     return Credit(**fields | overrides)
+
+
+def a_round_candidate(number: int, **overrides: Any) -> RoundCandidate:
+    """Submission `number`, committed at block `number`, its hotkey's first one, and no longer immune."""
+    fields: dict[str, Any] = {
+        "submission": SubmissionId(number),
+        "commit_block": Block(number),
+        "tiebreak": f"{number:04}",
+        "previous_block": None,
+        "immune_until": Block(0),
+        "last_asked": None,
+        "entrant": named(number),
+        "family": "vits",
+    }
+    return RoundCandidate(**fields | overrides)
 
 
 def at_once(rules: Competition) -> Competition:

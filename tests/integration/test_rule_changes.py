@@ -229,6 +229,7 @@ async def test_who_upgrades_late_holds_its_last_plan_and_folds_to_the_same_bytes
     assert held.plan_input.why.startswith("in round 8 none of 2 receipts counts: the receipt is of another competition_hash")
     assert (held.plan.vector, held.plan.burn) == (before.plan.vector, before.plan.burn)
     await validators.until(lambda: late.shows(2, 1, 0))
+    assert late.ticks.registry.get_sample_value("voice_track_refused", {"track": "small"}) == 1
     await late.end()
     assert await late.bed.store.ledger.reset(CHANGE) == 2  # as `voice validator ledger reset --from 7 --yes` does
     late.start(NEW)

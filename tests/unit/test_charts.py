@@ -65,6 +65,7 @@ def test_everything_that_matters_is_drawn() -> None:
         "voice_retries_left",
         "voice_validations",
         "voice_rounds_uncounted",
+        "voice_track_refused",
         "voice_weights_held",
         "voice_weights_stopped",
     }

@@ -83,6 +83,8 @@ def test_the_hash_is_of_the_rules_and_not_of_the_text(tmp_path: Path) -> None:
         pytest.param("\nblocks = 360\n", "\nblocks = 0\n", "version.0.round.blocks", id="no blocks"),
         pytest.param("\nblocks = 360\n", '\nblocks = "360"\n', "version.0.round.blocks", id="a number as text"),
         pytest.param("trial_rounds = 3", "trial_rounds = 1", "greater than or equal to 2", id="a throne of one round"),
+        pytest.param("newcomers = 0.5", "newcomers = 0.7", "leave no places to the most promising", id="a queue without duels"),
+        pytest.param("newest = 0.13", "newest = 0.3", "leave no places to newcomers by their turn", id="a queue without turns"),
         pytest.param("alpha = 0.05", "alpha = 5", "version.0.track.0.duel.alpha", id="an impossible error rate"),
         pytest.param("cleanliness = 0.1", "cleanliness = 0.2", "sum of 1", id="factors above 1"),
         pytest.param("delivery = 0.0\n", "", "sum of 1", id="a factor left out"),

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from scoring.ranking.credit import Credit
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
-from scoring.ranking.state import Record, Rejection, State, ThroneTrial, TrackState, chain_hash
+from scoring.ranking.state import Record, Rejection, Setback, State, ThroneTrial, TrackState, chain_hash
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 from tests.builders.ledger import a_ledger_entry, some_inputs
 from tests.builders.ranking import a_record, a_state, named
@@ -51,6 +51,7 @@ duels = st.builds(
     squares=counts,
     lead=st.integers(-(2**60), 2**60),
     lead_squares=counts,
+    qualifying=st.integers(-(2**60), 2**60),
 )
 ends = st.builds(
     EndedDuel,
@@ -78,6 +79,7 @@ leads = st.builds(
     worth=st.integers(0, 10**6).map(Micro),
 )
 rejections = st.builds(Rejection, entrants, hotkeys, st.text(max_size=9), st.none() | entrants)
+setbacks = st.builds(Setback, hotkeys, st.integers(0, 99).map(RoundNumber))
 track_states = st.builds(
     TrackState,
     track=st.text("ab", min_size=1, max_size=2),
@@ -97,6 +99,7 @@ track_states = st.builds(
     trial_rounds=st.integers(0, 9),
     trial=st.lists(trials, max_size=3).map(tuple),
     leads=st.lists(leads, max_size=3).map(tuple),
+    setbacks=st.lists(setbacks, max_size=3).map(tuple),
 )
 states = st.builds(
     State,
@@ -157,7 +160,7 @@ def test_the_hash_is_as_it_ever_was() -> None:
         records=(record,),
         duels=(duel,),
     )
-    assert chain_hash("ab", state) == "e6c867a83456ce4d0395bae17d5c17c6d20ba6a482c0f3ad3b323445d0007643"
+    assert chain_hash("ab", state) == "aad8d1694f333c2a3a2acafc78932a4296cad20f6a5489ed5b660c84e1f6eacb"
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,12 @@ def test_the_dispatcher_counts_by_queue() -> None:
 
 
 def test_the_validator_shows_what_keeps_weights_from_being_set() -> None:
-    """One class at a time, and none once nothing does."""
+    """One class at a time, and none once nothing does; and what counts for nothing, in all and by track."""
     metrics = ValidatorMetrics()
-    metrics.fold(3)
+    metrics.fold(3, {"small": True, "large": False})
     metrics.weigh(RefusalClass.OURS, held=False)
     assert value(metrics.registry, "voice_rounds_uncounted") == 3
+    assert [value(metrics.registry, "voice_track_refused", track=track) for track in ("small", "large")] == [1, 0]
     assert stopped(metrics) == {"passing": 0, "permanent": 0, "ours": 1}
     metrics.weigh(None, held=True)
     assert stopped(metrics) == {"passing": 0, "permanent": 0, "ours": 0}

@@ -122,6 +122,8 @@ class Candidate:
     """The family that its repository names; None before a worker has read it."""
     succeeded_at: Block | None = None
     """The block of its hotkey's next commitment; None where there is none."""
+    previous_block: Block | None = None
+    """The block of its hotkey's commitment before, whatever became of it; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

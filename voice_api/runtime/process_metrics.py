@@ -63,6 +63,12 @@ class ValidatorMetrics:
             "Folded rounds in a row, up to the last one, in which no receipt counts, or which none reached.",
             registry=self.registry,
         )
+        self._refused = Gauge(
+            "voice_track_refused",
+            "1 while receipts of a track came last, and none of them counts.",
+            ["track"],
+            registry=self.registry,
+        )
         self._held = Gauge("voice_weights_held", "1 while the last plan is sent again.", registry=self.registry)
         self._stopped = Gauge(
             "voice_weights_stopped",
@@ -72,9 +78,11 @@ class ValidatorMetrics:
         )
         self.weigh(None, held=False)
 
-    def fold(self, uncounted: int) -> None:
-        """Show how many of the last rounds counted nothing."""
+    def fold(self, uncounted: int, refused: Mapping[str, bool]) -> None:
+        """Show how many of the last rounds counted nothing, and of each track whether all that came last was refused."""
         self._uncounted.set(uncounted)
+        for track, is_refused in refused.items():
+            self._refused.labels(track).set(is_refused)
 
     def weigh(self, stopped: RefusalClass | None, *, held: bool) -> None:
         """Show the class of what keeps weights from being set, None where nothing does, and whether the last plan is held."""

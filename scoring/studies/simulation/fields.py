@@ -11,7 +11,8 @@ from scoring.errors import Code, PlatformError
 from scoring.ranking import fold
 from scoring.ranking.duel import DuelOutcome, EndedDuel
 from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult
-from scoring.ranking.opening import RoundCandidate, RoundView, open_round
+from scoring.ranking.opening import RoundView, open_round
+from scoring.ranking.queue import RoundCandidate
 from scoring.ranking.state import SUPERSEDED, State, TrackState
 from scoring.studies.simulation.actors import WORTHLESS, Actor, MadeUpModel, Moment
 from scoring.studies.simulation.world import World, groups_of
@@ -52,6 +53,8 @@ class MadeUpCommitment:
     model: MadeUpModel
     round: RoundNumber
     block: Block
+    previous: Block | None
+    """The block of its hotkey's commitment before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,8 @@ class _Game:
     crownings: list[Crowning] = field(default_factory=list)
     settled: list[tuple[EndedDuel, int]] = field(default_factory=list)
     earned: list[float] = field(init=False)
+    hotkeys: list[list[Hotkey]] = field(init=False)
+    """By actor."""
     uids: dict[Hotkey, Uid] = field(init=False)
     owner_of: dict[Uid, int] = field(init=False)
     last: Snapshot = field(init=False)
@@ -155,10 +160,11 @@ class _Game:
     evaluations: int = 0
 
     def __post_init__(self) -> None:
-        hotkeys = [(_hotkey(actor, place), actor) for actor, who in enumerate(self.actors) for place in range(who.hotkeys)]
+        self.hotkeys = [[Hotkey(f"actor{n}-{place}") for place in range(who.hotkeys)] for n, who in enumerate(self.actors)]
+        owners = [(hotkey, actor) for actor, hotkeys in enumerate(self.hotkeys) for hotkey in hotkeys]
         self.earned = [0.0] * len(self.actors)
-        self.uids = {hotkey: Uid(uid) for uid, (hotkey, _) in enumerate(hotkeys, 1)}
-        self.owner_of = {Uid(uid): actor for uid, (_, actor) in enumerate(hotkeys, 1)}
+        self.uids = {hotkey: Uid(uid) for uid, (hotkey, _) in enumerate(owners, 1)}
+        self.owner_of = {Uid(uid): actor for uid, (_, actor) in enumerate(owners, 1)}
 
     @property
     def track(self) -> Track:
@@ -191,6 +197,7 @@ class _Game:
                 submission=SubmissionId(place),
                 commit_block=self.known[name].block,
                 tiebreak=self.known[name].hotkey,
+                previous_block=self.known[name].previous,
                 immune_until=Block(0),
                 last_asked=self.asked.get(name),
                 entrant=name,
@@ -299,26 +306,30 @@ class _Game:
         for actor, who in enumerate(self.actors):
             generator = np.random.default_rng([self.seed, number, 1, actor])
             first = int(generator.integers(self.competition.round.blocks // 2))
-            for place in range(who.hotkeys):
-                moment = self._moment(number, actor, place, generator)
+            hotkeys = self.hotkeys[actor]
+            mine = [self.latest[hotkey].model if hotkey in self.latest else None for hotkey in hotkeys]
+            for place, hotkey in enumerate(hotkeys):
+                moment = self._moment(number, actor, place, tuple(mine), generator)
                 model = who.strategy.commit(moment)
                 if model is not None:
                     self._check(who, moment, model)
-                    self._take(_hotkey(actor, place), model, number, first + place)
+                    self._take(hotkey, model, number, first + place)
+                    mine[place] = model
 
-    def _moment(self, number: RoundNumber, actor: int, place: int, generator: np.random.Generator) -> Moment:
-        hotkeys = [_hotkey(actor, each) for each in range(self.actors[actor].hotkeys)]
-        latest = [self.latest.get(hotkey) for hotkey in hotkeys]
+    def _moment(
+        self, number: RoundNumber, actor: int, place: int, mine: tuple[MadeUpModel | None, ...], generator: np.random.Generator
+    ) -> Moment:
+        hotkeys = self.hotkeys[actor]
         reigning = None if self.state.king is None else parse_entrant(self.state.king)[0]
-        mine = latest[place]
+        last = self.latest.get(hotkeys[place])
         return Moment(
             round=number,
             place=place,
             ability=self.actors[actor].can(number),
             king=None if self.state.king is None else self.known[self.state.king].model,
             king_place=hotkeys.index(reigning) if reigning in hotkeys else None,
-            mine=tuple(None if item is None else item.model for item in latest),
-            last=None if mine is None else mine.round,
+            mine=mine,
+            last=None if last is None else last.round,
             cooldown=self.competition.cooldown_blocks // self.competition.round.blocks,
             generator=generator,
             new_scale=None if self.world.new_scale is None else self.world.new_scale.round,
@@ -343,11 +354,8 @@ class _Game:
             model=model,
             round=number,
             block=block,
+            previous=self.latest[hotkey].block if hotkey in self.latest else None,
         )
         self.known[item.entrant] = self.latest[hotkey] = item
         self.originals.setdefault(model.tensors, item)
         self.standing[item.entrant] = number
-
-
-def _hotkey(actor: int, place: int) -> Hotkey:
-    return Hotkey(f"actor{actor}-{place}")

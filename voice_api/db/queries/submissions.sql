@@ -160,6 +160,7 @@ order by l.number, l.rank, l.track, l.commit_block, l.tiebreak, l.id;
 -- Those are: what waits, what is scored, and what was scored before its hotkey committed again, while nothing later of it has a verdict.
 -- What the ledger keeps, by hotkeys in $1 and commit blocks in $2, stays in also when something later has a verdict.
 -- What was set aside when its hotkey committed again stays out: else committing would undo a quarantine.
+-- The commitment before counts whatever became of it: the queue goes by when a hotkey committed last.
 with standing as (
     select id, null::bigint as succeeded_at from submissions where state in ('queued', 'scored')
     union all
@@ -190,6 +191,7 @@ with standing as (
     group by old.id
 )
 select s.id, s.hotkey, s.commit_block, s.tiebreak, s.family, succeeded_at,
+       (select max(p.commit_block) from submissions p where p.hotkey = s.hotkey and p.commit_block < s.commit_block) as previous_block,
        (select max(e.round) from evaluations e where e.submission_id = s.id) as last_round
 from standing
 join submissions s using (id)
