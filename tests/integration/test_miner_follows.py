@@ -69,7 +69,7 @@ async def test_what_becomes_of_it_is_told_step_by_step(
     fold = await folded(
         pool, receiver.hotkey.ss58_address, entrant(Hotkey(record.hotkey), Block(record.block)), record.block // 40
     )
-    assert f"Round {fold}: its duel with the king 5King@1: evidence 31 of 620" in (await look(bed, tmp_path))[-1]
+    assert f"Round {fold}, small: its duel with the king 5King@1: evidence 31 of 620" in (await look(bed, tmp_path))[-1]
     await finish(pool, verdict(state=VerdictState.REJECTED, code=Code.LOAD_FAILED, reason="a tensor is missing", report=None))
     refused = await look(bed, tmp_path)
     assert refused[0].startswith(f"The submission of block {record.block} is rejected. [1301] a tensor is missing")
