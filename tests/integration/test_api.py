@@ -147,7 +147,7 @@ async def test_leaderboard_crowns_the_king_then_ranks_by_score(
     for _ in ids:
         claim = await queue.claim(QueueName.CPU, "w1", timedelta(minutes=1))
         assert claim
-        await queue.finish(claim, verdict())
+        await queue.finish(claim, verdict(family="vits", track="small"))
     await Rounds(pool).close(RoundNumber(1))
     king = a_ledger_entry(king=entrant(hotkeys[1], Block(100)))
     await Ledger(pool, Hotkey(receiver.hotkey.ss58_address)).append(king)
@@ -161,7 +161,7 @@ async def test_leaderboard_crowns_the_king_then_ranks_by_score(
     assert rows[3].submission.state is SubmissionState.REJECTED
     page = await browser.get("/")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert "0.7000" in page.text and "♛" in page.text and "not a commitment" in page.text
+    assert "0.7000" in page.text and "♛<small>small</small>" in page.text and "not a commitment" in page.text
     assert "&lt;script" in page.text and "<script" not in page.text and "http" not in page.text.replace("http-equiv", "")
 
 
@@ -181,14 +181,14 @@ async def test_a_submission_has_a_page_that_says_why(
     claim = await queue.claim(QueueName.CPU, "w1", timedelta(minutes=1))
     assert claim
     told = replace(report, samples=(replace(heard, heard="take the silver ring"), failed))
-    await queue.finish(claim, verdict(report=told))
+    await queue.finish(claim, verdict(report=told, family="vits", track="small"))
     assert [(row.heard, row.reason) for row in await queue.samples(claim.evaluation_id)] == [
         ("take the silver ring", ""),
         ("", why),
     ]
     page = await browser.get(f"/submissions/{submission_id}")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert "take the silver ring" in page.text and "generation_failed" in page.text
+    assert "take the silver ring" in page.text and "generation_failed" in page.text and "track small" in page.text
     assert "RuntimeError: &lt;script&gt;" in page.text and "<script" not in page.text
     assert f'href="/submissions/{submission_id}"' in (await browser.get("/")).text
     assert (await browser.get("/submissions/999")).status_code == 404

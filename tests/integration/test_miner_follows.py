@@ -12,9 +12,9 @@ from neurons.miner.messages import MessageKind
 from neurons.shutdown import Shutdown
 from scoring.errors import Code
 from scoring.ranking.duel import Duel
-from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, SubmissionId, entrant
+from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, SubmissionId, entrant, parse_entrant
 from tests.builders.ledger import a_ledger_entry
-from tests.builders.ranking import a_state
+from tests.builders.ranking import a_record, a_state
 from tests.integration import mining_bed
 from tests.integration.hub_thread import hub_over
 from tests.integration.mining_bed import Bed, Mine, add_checkpoint
@@ -69,7 +69,7 @@ async def test_what_becomes_of_it_is_told_step_by_step(
     fold = await folded(
         pool, receiver.hotkey.ss58_address, entrant(Hotkey(record.hotkey), Block(record.block)), record.block // 40
     )
-    assert f"Round {fold}: its duel with the king 5King@1: evidence 31 of 620" in (await look(bed, tmp_path))[-1]
+    assert f"Round {fold}, small: its duel with the king 5King@1: evidence 31 of 620" in (await look(bed, tmp_path))[-1]
     await finish(pool, verdict(state=VerdictState.REJECTED, code=Code.LOAD_FAILED, reason="a tensor is missing", report=None))
     refused = await look(bed, tmp_path)
     assert refused[0].startswith(f"The submission of block {record.block} is rejected. [1301] a tensor is missing")
@@ -83,9 +83,11 @@ async def judge(pool: Pool, submission: SubmissionId, opened: NewRound) -> None:
 async def folded(pool: Pool, validator: Hotkey, challenger: Entrant, number: int) -> int:
     """Let the validator's ledger say that a submission is in a duel with the king."""
     king, opened = Entrant("5King@1"), RoundNumber(number)
+    hotkey, block = parse_entrant(challenger)
     state = a_state(
         round=opened,
         king=king,
+        records=(a_record(block, hotkey=hotkey),),
         duels=(
             Duel(
                 challenger=challenger,

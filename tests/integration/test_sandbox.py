@@ -153,7 +153,7 @@ from scoring.competition import load
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
 from workers.sandbox.sandbox import Sandbox
-demo = load(Path(sys.argv[1])).at(0)
+demo = load(Path(sys.argv[1])).at(0).track[0]
 Sandbox(Path(sys.argv[2])).speak(
     Path(sys.argv[3]), "espeak", (Request("p0", "hello", "", 0),), demo.limits, demo.synthesis, on_sample=lambda done, total: None
 )

@@ -182,10 +182,12 @@ async def test_a_replay_says_whether_it_is_what_was_sent_and_what_counts(bed: Be
 async def test_a_uid_is_explained(bed: Bed, voice: Voice) -> None:
     """Share, place, evidence and what it lacks, for people and for machines; a uid that there is not is an error."""
     king, idle = await data(voice, "explain", "2"), await data(voice, "explain", "1")
-    assert (king["share"], king["king"], king["place"], king["rank"]) == (pytest.approx(0.86), True, 0, 1)
-    assert (idle["share"], idle["lacks"], idle["duel"]) == (0.0, "no submission", None)
+    (small,) = king["tracks"]
+    assert (king["share"], small["share"], small["track"]) == (pytest.approx(0.86), pytest.approx(0.86), "small")
+    assert (small["king"], small["place"], small["rank"], small["duel"]) == (True, 0, 1, None)
+    assert (idle["share"], idle["tracks"], idle["reason"]) == (0.0, [], "no submission")
     status, out, _ = await voice("explain", "3")
-    assert (status, "0.6000 ± 0.0000 over 32 groups" in out, "king since block 0" in out) == (0, True, True)
+    assert (status, "0.6000 ± 0.0000 over 32 groups" in out, "king since block 0" in out, "small" in out) == (0, True, True, True)
     status, _, err = await voice("explain", "99")
     assert (status, err.startswith("error 3004 no hotkey is registered under uid 99")) == (1, True)
 
@@ -195,7 +197,7 @@ async def test_what_if_a_model_scored_otherwise(bed: Bed, voice: Voice) -> None:
     second = bed.miners[1]
     rows = {row["hotkey"]: row for row in await data(voice, "what-if", "--hotkey", second, "--score", "0.05")}
     assert rows[second]["before"]["share"] == rows[second]["after"]["share"] == pytest.approx(0.14)
-    assert "0.0500 ± 0.0000" in rows[second]["after"]["reason"]
+    assert rows[second]["after"]["reason"].startswith("small: former king: 0.0500 ± 0.0000")
     rows = {row["hotkey"]: row for row in await data(voice, "what-if", "--hotkey", second, "--score", "0.99")}
     assert rows[second]["after"]["share"] == pytest.approx(1.0)
     status, out, _ = await voice("what-if", "--hotkey", second, "--score", "0.99")

@@ -24,6 +24,7 @@ from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, Trust
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
 from tests.builders import espeak_voices
+from tests.builders.ranking import SMALL
 from tests.builders.rules import asking
 from tests.builders.tools import build_tools
 from tests.builders.workers import a_worker, changed
@@ -150,16 +151,18 @@ async def test_a_pickle_is_refused_before_anything_is_fetched(bed: Bed) -> None:
         Code.FILE_NOT_ALLOWED,
     )
     assert "pytorch_model.bin" in (held.reason or "")
+    assert (evaluation.track, held.family) == (None, None)
     asked = {request.rpartition("/")[2] for request in bed.control.requests if "/resolve/" in request}
     assert asked == {"README.md", "config.json"}
 
 
 async def test_other_content_than_the_tag_binds_is_refused_before_it_is_loaded(bed: Bed) -> None:
-    """Replaying another's tag, or changing bytes after the commit, ends the same way."""
+    """Replaying another's tag, or changing bytes after the commit, ends the same way; its family is known by then, and its track."""
     submission = await bed.submitted("clear", tag="ff" * 16)
     await bed.asked(submission)
-    _, _, held = await bed.worked(submission)
+    _, evaluation, held = await bed.worked(submission)
     assert (held.state, held.code) == (SubmissionState.REJECTED, Code.TAG_MISMATCH)
+    assert (evaluation.track, held.family) == (SMALL, "espeak")
 
 
 async def test_a_copy_is_found_though_its_original_was_never_judged(bed: Bed) -> None:
@@ -240,8 +243,8 @@ async def test_a_verdict_is_signed_and_its_evidence_kept(bed: Bed, tmp_path: Pat
     """What the worker writes is what its validator counts; receipt, rules and the sound of every sample lie in the store."""
     submission = await bed.submitted("clear")
     await bed.asked(submission)
-    said, evaluation, _ = await bed.worked(submission)
-    assert (said, evaluation.state) == ("scored", EvaluationState.SCORED)
+    said, evaluation, held = await bed.worked(submission)
+    assert (said, evaluation.state, evaluation.track, held.family) == ("scored", EvaluationState.SCORED, SMALL, "espeak")
     (closed,), (result,) = await Rounds(bed.pool).page(), await Rounds(bed.pool).results(RoundNumber(ROUND))
     rules = SCHEDULE.at(RoundNumber(ROUND))
     groups = ReceiptCheck(

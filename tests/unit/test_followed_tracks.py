@@ -89,6 +89,17 @@ def test_what_waits_here_without_a_track_gives_way_to_their_verdict() -> None:
     assert tracks_of(merged(mine, theirs, NO_STATE, OWN)) == [(33, "described")]
 
 
+def test_over_the_own_tracks_they_decide_nothing() -> None:
+    """A row that puts an own submission into their track takes no verdict of here away, and rejects or expels nobody by itself."""
+    there = replace(a_result(1, "described"), evaluation_id=EvaluationId(11))
+    state = knowing(1, "small")
+    judged = merged(evidence([a_result(1, "small")], eligible=[1]), evidence([there], h1="banned"), state, OWN)
+    assert (tracks_of(judged), judged.eligibility) == ([(1, "small")], Eligibility(Block(3000), (named(1),), {}))
+    assert tracks_of(merged(evidence(), evidence([there]), state, OWN)) == []
+    moved = replace(there, receipt={"track": "described"})
+    assert tracks_of(merged(evidence(), evidence([moved]), state, OWN)) == [(11, "described")]
+
+
 def test_who_stays_is_theirs_to_say_of_their_tracks() -> None:
     """A king that stands there beside its newer commitment stands here, too; the own decision is of the own tracks."""
     state = knowing(3, "described")

@@ -48,7 +48,7 @@ def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Too
     model = _model(case, folder, tools, progress)
     found = fingerprint(model.folder, partial(progress, Stage.FINGERPRINT))
     finding, place = case.statement.finding, case.statement.placement
-    facts: list[tuple[str, str | None, str]] = [
+    facts = [
         ("content hash", finding.content_hash, found.content),
         ("tensors' hash", finding.tensors_hash, found.tensors),
         ("family", None if place is None else place.family, model.family),

@@ -90,16 +90,24 @@ def merged(mine: RoundEvidence, theirs: RoundEvidence | None, state: State, own:
     """The own results of the own tracks, and theirs of the others; so it is with who is eligible.
 
     What was judged here before anybody knew that its track is followed is left out, and what was rejected there before its family was
-    known, too: that is found here as well.
+    known, too: that is found here as well. Over what an own track judges or knows they decide nothing, whatever their rows say.
     """
     found = () if theirs is None else theirs.results
-    taken = tuple(result for result in found if result.track not in {None, *own})
+    here = {_name(result) for result in mine.results if result.track in own}
+    known = {name for track in state.tracks if track.track in own for name in track.known}
+    taken = tuple(result for result in found if result.track not in {None, *own} and _is_theirs(result, here, known))
     names = {_name(result) for result in taken}
     kept = tuple(
         result for result in mine.results if (result.track is None or result.track in own) and _name(result) not in names
     )
     elsewhere = names | {name for track in state.tracks if track.track not in own for name in track.known}
     return replace(mine, results=(*kept, *taken), eligibility=_eligibility(mine, theirs, elsewhere))
+
+
+def _is_theirs(result: EvaluationResult, here: set[Entrant], known: set[Entrant]) -> bool:
+    """Whether it is of nothing that is judged here; a submission that an own track knows has moved only if the receipt says so."""
+    moved = isinstance(result.receipt, dict) and result.receipt.get("track") == result.track
+    return _name(result) not in here and (moved or _name(result) not in known)
 
 
 def _eligibility(mine: RoundEvidence, theirs: RoundEvidence | None, elsewhere: set[Entrant]) -> Eligibility | None:
