@@ -27,6 +27,7 @@ from benchmarks.voices_published import PublishedVoice, build
 from scoring.competition import Track
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
+from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.parts import PartStore
 from workers.evaluation.speech import JudgedSpeech, judge_model
@@ -126,7 +127,14 @@ class GivenParts(PartStore):
 def whole_round(voice: PublishedVoice, sandbox: Sandbox, usual: timedelta, folder: Path) -> Table:
     """All prompts of a round, spoken and judged, twice; raises SystemExit where the sounds differ."""
     torch.set_num_threads(1)  # as a worker does
-    tools = Tools(hub=Hub("", folder), sandbox=sandbox, usual=usual, panel=LastPanel(), parts=GivenParts(voice.parts))
+    tools = Tools(
+        hub=Hub("", folder),
+        sandbox=sandbox,
+        usual=usual,
+        panel=LastPanel(),
+        parts=GivenParts(voice.parts),
+        environments=EnvironmentStore(folder / "environments", installs=False),
+    )
     rules = rules_for(voice.family)
     tools.panel(rules.profile)
     began = time.monotonic()

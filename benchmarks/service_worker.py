@@ -62,6 +62,7 @@ def run() -> None:
         usual=timedelta(seconds=1),
         panel=cast(Any, None),
         parts=cast(Any, None),
+        environments=cast(Any, None),
     )
     vars(main)["open_tools"] = lambda *_settings, **_more: tools
     vars(evaluate_job)["evaluate"] = lambda *_case, **_more: VERDICT

@@ -76,16 +76,22 @@ class ValidatorSettings(CertifierSettings):
 
 
 class MinerSettings(ApiClientSettings):
-    """The miner's commands."""
+    """Commands that score a model or a receipt, or prepare this machine for that."""
 
     competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
     data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
+    environments_folder: Path | None = Field(default=None, validation_alias="VOICE_ENVIRONMENTS")
     hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     hub_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")
     standard_pins: Path | None = Field(default=None, validation_alias="VOICE_STANDARD_PINS")
     device: Device = Field(default=Device.CPU, validation_alias="VOICE_DEVICE")
     pause: Seconds = Field(default=timedelta(seconds=12), validation_alias="VOICE_PAUSE_SECONDS")
     """Between two looks of the miner's daemon."""
+
+    @property
+    def environments(self) -> Path:
+        """The folder of the families' environments."""
+        return self.environments_folder or self.data / "environments"
 
     @property
     def token(self) -> str | None:

@@ -28,6 +28,7 @@ from voice_api.runtime import reachable
 from voice_api.runtime.process_metrics import exposed
 from voice_api.settings import MetricsSettings
 from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.evaluation.tools import open_tools
 from workers.jobs.context import Database, Judging, Patience, WorkerContext, worker_context
@@ -103,6 +104,7 @@ def _judging(settings: WorkerSettings, receipt_signer: Callable[[], ReceiptSigne
     tools = open_tools(
         settings.hub,
         settings.data,
+        environments=EnvironmentStore(settings.environments, installs=False),
         pins=settings.standard_pins,
         device=settings.device,
         cache_bytes=settings.cache_bytes,

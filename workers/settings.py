@@ -43,6 +43,7 @@ class WorkerSettings(ReceiptSignerSettings):
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     queue: QueueName = Field(default=QueueName.CPU, validation_alias="VOICE_QUEUE")
     competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
+    environments_folder: Path | None = Field(default=None, validation_alias="VOICE_ENVIRONMENTS")
     hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     lease_seconds: float = Field(default=900.0, gt=0, validation_alias="VOICE_LEASE_SECONDS")
     retry_first_seconds: float = Field(default=120.0, gt=0, validation_alias="VOICE_RETRY_FIRST_SECONDS")
@@ -53,6 +54,11 @@ class WorkerSettings(ReceiptSignerSettings):
     threads: int = Field(default=1, ge=1, validation_alias="VOICE_THREADS")
     standard_pins: Path | None = Field(default=None, validation_alias="VOICE_STANDARD_PINS")
     device: Device = Field(default=Device.CPU, validation_alias="VOICE_DEVICE")
+
+    @property
+    def environments(self) -> Path:
+        """The folder of the families' environments, which this process only reads."""
+        return self.environments_folder or self.data / "environments"
 
     @property
     def lease(self) -> timedelta:

@@ -131,12 +131,14 @@ def _with_judges(
 
 
 def _again(sample: str | None, model: Path | None, panel: "LastPanel", progress: "Progress") -> "Check":
+    from workers.evaluation.environments import EnvironmentStore
     from workers.evaluation.tools import open_tools
     from workers.verify.model import check_model
 
     def check(case: "Case") -> "VerifyOutcome":
         settings = MinerSettings()
-        means = replace(open_tools(settings.hub, settings.data), panel=panel)
+        environments = EnvironmentStore(settings.environments, installs=False)
+        means = replace(open_tools(settings.hub, settings.data, environments=environments), panel=panel)
         return check_model(case, sample, model, means, progress)
 
     return check

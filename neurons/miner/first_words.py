@@ -11,6 +11,7 @@ from scoring.audio.spoken import Spoken
 from scoring.competition import Track
 from scoring.errors import SubmissionFault
 from scoring.types import BlockHash
+from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.parts import PartStore
 from workers.evaluation.progress import Progress, Stage
 from workers.evaluation.requests import requests_of
@@ -32,7 +33,7 @@ class FirstWords:
 
 def first_words(folder: Path, family: str, rules: Track, settings: MinerSettings, progress: Progress) -> FirstWords:
     """Load a checked model and let it speak, as a worker does; scratch files and the family's pinned parts lie in the
-    settings' data folder.
+    settings' data folder. The family's environment is installed where it is missing.
 
     Raises SubmissionFault where it does not load, speak as it must, or in time; InfrastructureFault where this machine is not ready.
     """
@@ -40,9 +41,11 @@ def first_words(folder: Path, family: str, rules: Track, settings: MinerSettings
     asked = requests_of(family, [group], _HASH, limits)[0]
     sandbox = Sandbox(settings.data / "scratch")
     parts = PartStore(settings.hub, settings.data / "parts")(family, rules, partial(progress, Stage.FETCH))
+    environment = EnvironmentStore(settings.environments, installs=True)(family, partial(progress, Stage.PREPARE))
+    guest = partial(sandbox.guest, folder, family, limits, rules.synthesis, parts=parts, environment=environment)
     began = time.monotonic()
     try:
-        with sandbox.guest(folder, family, limits, rules.synthesis, parts=parts, seconds=asked.seconds) as talk:
+        with guest(seconds=asked.seconds) as talk:
             loaded = time.monotonic()
             (said,) = talk.say([asked.request], asked.seconds)
     except GuestTimedOut as late:

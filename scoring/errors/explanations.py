@@ -109,6 +109,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "A part that the competition pins for a family, as its codec, is not to be had.",
         "Operator: see what the hub says of the repository that the message names.",
     ),
+    Code.ENVIRONMENT_UNAVAILABLE: Explanation(
+        "The packages that a family's guests need are not prepared on this host, or were changed.",
+        "Operator: run `voice worker prepare FAMILY` with the family that the message names, see docs/operations.md.",
+    ),
     Code.LEASE_EXPIRED: Explanation("A worker stopped reporting progress.", "Nothing to do: another worker takes over."),
     Code.WORKER_ERROR: Explanation(
         "The worker failed in a way nobody foresaw.", "Operator: read the worker's log and report it."

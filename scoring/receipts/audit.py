@@ -13,6 +13,7 @@ from scoring.receipts.certificate import CertificateInvalid, Trust
 from scoring.receipts.receipt import DOMAIN, Signed, Statement, canonical, prompts_hash
 from scoring.report import EvaluationReport, Gate, SampleReport
 from scoring.scores.aggregate import Anchors, JudgedSample, ProfileIdentity, ScoreRules, gate_of, report
+from scoring.synthesis.families import FAMILIES
 from scoring.types import MICRO, Micro
 
 SILENT = frozenset({Gate.GENERATION_FAILED, Gate.TIMEOUT, Gate.NOT_FINITE, Gate.EMPTY})
@@ -49,14 +50,21 @@ def authenticity(signed: Signed, statement: Statement, trust: Trust) -> list[Dif
 
 
 def place(statement: Statement, competition: Competition) -> list[Difference]:
-    """The difference of its track from the one that its family competes in; none for a rejection that names no family."""
+    """The differences of its track from the one that its family competes in, and of its environment from this installation's.
+
+    None for a rejection that names no family. In another environment a model may sound otherwise, and nobody here can repeat that.
+    """
     said = statement.placement
     if said is None:
         return []
     if said.family not in competition.families:
         return [Difference("family", said.family, "none of the competition's")]
-    found = competition.track_of(said.family).name
-    return [] if said.track == found else [Difference("track", said.track, found)]
+    found, lock = competition.track_of(said.family).name, FAMILIES[said.family].environment
+    rows = [] if said.track == found else [Difference("track", said.track, found)]
+    here = lock.hash if lock else None
+    if said.environment != here:
+        rows.append(Difference("environment", said.environment or "none", f"{here or 'none'} in this installation"))
+    return rows
 
 
 def prompts(statement: Statement, groups: Sequence[Group]) -> list[Difference]:

@@ -21,6 +21,7 @@ from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust,
 from scoring.report import EvaluationReport, Factor, Gate, GroupReport, SampleReport
 from scoring.schema import StrictModel, first_fault
 from scoring.scores.aggregate import mean
+from scoring.synthesis.manifest import Manifest
 from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
 VERSION = 4
@@ -54,11 +55,13 @@ class Placement:
     family: str
     track: str
     prompts_hash: str
+    environment: str | None  # the hash of the packages that it speaks with; None for the worker's own
 
     @classmethod
-    def of(cls, family: str, track: Track, block_hash: BlockHash) -> Self:
+    def of(cls, family: Manifest, track: Track, block_hash: BlockHash) -> Self:
         """The place of a family in a round."""
-        return cls(family, track.name, prompts_hash(track.groups(block_hash)))
+        lock = family.environment
+        return cls(family.name, track.name, prompts_hash(track.groups(block_hash)), lock.hash if lock else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +182,7 @@ def build(subject: Subject, placement: Placement | None, finding: Finding, circu
         "family": placement.family if placement else None,
         "track": placement.track if placement else None,
         "prompts_hash": placement.prompts_hash if placement else None,
+        "environment": placement.environment if placement else None,
         "content_hash": finding.content_hash,
         "tensors_hash": finding.tensors_hash,
         "code": None if finding.code is None else int(finding.code),
@@ -361,6 +365,7 @@ class _Receipt(StrictModel):
     family: _Word | None
     track: _Word | None
     prompts_hash: _Hash | None
+    environment: _Hash | None
     content_hash: _Hash | None
     tensors_hash: _Hash | None
     code: int | None
@@ -380,8 +385,8 @@ class _Receipt(StrictModel):
     def _is_whole(self) -> Self:
         """Either a score with all that it stands on, or a rejection with its code; a family has a track and prompts."""
         place = (self.family, self.track, self.prompts_hash)
-        if not all(place) and (any(place) or self.code is None):
-            raise ValueError("family, track and prompts_hash come together, and a score has them")
+        if not all(place) and (any(place) or self.environment or self.code is None):
+            raise ValueError("family, track and prompts_hash come together, and a score has them; an environment is a family's")
         parts = (self.profile, self.profile_hash, self.judges, self.groups, self.samples)
         if self.code is None and not (all(parts) and self.content_hash and self.tensors_hash):
             raise ValueError("it names no code of a rejection, and not all that a score stands on")
@@ -420,7 +425,7 @@ class _Receipt(StrictModel):
         )
         place = None
         if self.family is not None and self.track is not None and self.prompts_hash is not None:
-            place = Placement(self.family, self.track, self.prompts_hash)
+            place = Placement(self.family, self.track, self.prompts_hash, self.environment)
         return Statement(subject, place, finding, Circumstances(self.hardware, self.judged_at, self.timings))
 
 

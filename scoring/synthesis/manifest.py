@@ -1,4 +1,4 @@
-"""The manifest of a family: what its family.toml says."""
+"""The manifest of a family: what its family.toml says, and which environment it needs."""
 
 import tomllib
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from pydantic import Field
 
 from prompts.voices import Attribute
 from scoring.schema import StrictModel
+from scoring.synthesis.environment import LOCK, EnvironmentLock, read_lock
 from scoring.synthesis.parts import PartSource
 from scoring.synthesis.settings import Setting
 
@@ -96,14 +97,17 @@ class Manifest(StrictModel):
     """The keys of generation_config.json that count; no other changes a sound."""
     parts: Mapping[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], PartSource] = {}
     """What the competition pins beside a repository's files, and where it is published."""
+    environment: EnvironmentLock | None
+    """The packages of a lock file beside family.toml; None: the worker's own do."""
     identity: Identity = Identity()
     licence: Licence
     guide: Guide
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest in a family.toml; raises ValueError, also where the folder bears another name."""
-    manifest = Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    """The manifest in a family.toml, with the lock file beside it; raises ValueError, also where the folder bears another name."""
+    said = tomllib.loads(path.read_text(encoding="utf-8"))
+    manifest = Manifest.model_validate(said | {"environment": read_lock(path.with_name(LOCK))})
     if manifest.name != path.parent.name:
         raise ValueError(f"{path} names the family {manifest.name!r}, its folder {path.parent.name!r}")
     return manifest

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.parts import PartStore
 from workers.evaluation.tools import LastPanel, Tools
 from workers.hub.client import Hub
@@ -20,5 +21,6 @@ def build_tools(folder: Path, **overrides: Any) -> Tools:
         "usual": timedelta(seconds=1),
         "panel": LastPanel(),
         "parts": PartStore(_NOBODY, folder / "parts"),
+        "environments": EnvironmentStore(folder / "environments", installs=False),
     }
     return Tools(**fields | overrides)

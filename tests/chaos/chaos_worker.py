@@ -19,6 +19,7 @@ from tests.chaos import clock
 from tests.chaos.chaos_dispatcher import PATIENT
 from tests.chaos.stand_ins import QuickPanels, QuickSandbox
 from workers import main
+from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.parts import PartStore
 from workers.evaluation.tools import Tools
 from workers.hub.client import Hub, Timeouts
@@ -59,6 +60,7 @@ def work(environment: Mapping[str, str]) -> None:
         usual=timedelta(seconds=1),
         panel=QuickPanels(),
         parts=PartStore(settings.hub, settings.data / "parts"),
+        environments=EnvironmentStore(settings.environments, installs=False),
     )
     vars(main)["open_tools"] = _given(tools)
     clock.move(Path(environment["CHAOS_CLOCK"]))

@@ -42,6 +42,7 @@ class QuickSandbox(Sandbox):
         rules: SynthesisRules,
         *,
         parts: Path | None,
+        environment: Path | None,
         seconds: float,
     ) -> Iterator[Conversation]:
         """A guest is anything that answers."""

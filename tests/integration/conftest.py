@@ -31,6 +31,7 @@ from scoring.model.fingerprint import tag_of
 from scoring.receipts import receipt
 from scoring.receipts.receipt import Circumstances, Finding, Placement
 from scoring.report import EvaluationReport, Factor, GroupReport, SampleReport
+from scoring.synthesis.families import FAMILIES
 from scoring.types import (
     MICRO,
     Block,
@@ -359,7 +360,7 @@ class ValidatorBed:
         rules = self.schedule.at(claim.round)
         family = self.families.get(claim.hotkey, rules.families[0])
         track = rules.track_of(family)
-        place = Placement.of(family, track, claim.block_hash)
+        place = Placement.of(FAMILIES[family], track, claim.block_hash)
         report = self.judged_alike(track, track.groups(claim.block_hash), score / MICRO)
         finding = Finding(
             content_hash=CONTENT, tensors_hash=TensorsHash(f"{claim.submission_id:064x}"), code=None, reason=None, report=report

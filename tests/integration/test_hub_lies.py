@@ -16,6 +16,7 @@ from scoring.competition import load
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from scoring.progress import NO_PROGRESS
 from scoring.types import RoundNumber
+from tests.builders.tools import build_tools
 from tests.integration.hub_thread import serving
 from workers.evaluation.obtain import fetch
 from workers.evaluation.progress import Stage
@@ -41,7 +42,7 @@ class Bed:
 
     def fetch(self, revision: str) -> Path:
         """What an evaluation does: the folder of the model."""
-        return fetch(REPO, revision, COMPETITION, self.hub, ignore).folder
+        return fetch(REPO, revision, COMPETITION, build_tools(self.root, hub=self.hub), ignore).folder
 
 
 def ignore(stage: Stage, done: int, total: int) -> None:

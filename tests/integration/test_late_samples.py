@@ -22,6 +22,7 @@ from scoring.report import Gate
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
 from tests.builders.rules import changed
+from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Stage
 from workers.evaluation.requests import TimedRequest
@@ -59,7 +60,12 @@ class Speech:
         """Every answer."""
         none: Any = None
         tools = Tools(
-            hub=none, sandbox=_Sandbox(self.folder / "scratch"), usual=usual, panel=none, parts=cast(Any, lambda *_: None)
+            hub=none,
+            sandbox=_Sandbox(self.folder / "scratch"),
+            usual=usual,
+            panel=none,
+            parts=cast(Any, lambda *_: None),
+            environments=EnvironmentStore(self.folder / "environments", installs=False),
         )
         slow = LocalModel(self.folder / model, "slow", rules(**limits))
         return list(speak(slow, ask(*texts), tools, self._progress))

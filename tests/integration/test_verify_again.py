@@ -30,6 +30,7 @@ from scoring.receipts.certificate import revoke
 from scoring.receipts.drift import Deviation, accused_at
 from scoring.receipts.receipt import Circumstances, Finding, Placement, Signed, Subject
 from scoring.receipts.store import StoreLayout
+from scoring.synthesis.families import FAMILIES
 from scoring.types import Block, BlockHash, Entrant, Hotkey, Micro, RoundNumber
 from tests.builders import command_line, espeak_voices
 from tests.builders.certificates import a_certificate
@@ -123,7 +124,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     prints = fingerprint(made["clear"], NO_PROGRESS)
     finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=None, reason=None, report=speech.report)
     here = Circumstances(describe_hardware(), NOW, {"speak": speech.speak_seconds})
-    document = receipt.build(subject("clear/voice", rules), Placement.of("espeak", track, BLOCK_HASH), finding, here)
+    document = receipt.build(subject("clear/voice", rules), Placement.of(FAMILIES["espeak"], track, BLOCK_HASH), finding, here)
     store = FolderStore(folder / "store")
     for spoken in speech.spoken.values():
         store.keep_audio(spoken)
@@ -353,7 +354,7 @@ def test_real_audits_of_a_worker_that_shifts_its_scores_accuse_it_of_drift(bed: 
 def rejection(bed: Bed, code: Code) -> Document:
     """A rejection of the same submission."""
     finding = Finding(content_hash=None, tensors_hash=None, code=code, reason="so it is", report=None)
-    place = None if code in BEFORE_ITS_FAMILY else Placement.of("espeak", bed.rules.track_of("espeak"), BLOCK_HASH)
+    place = None if code in BEFORE_ITS_FAMILY else Placement.of(FAMILIES["espeak"], bed.rules.track_of("espeak"), BLOCK_HASH)
     return receipt.build(subject("a/b", bed.rules), place, finding, Circumstances("here", NOW, {}))
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 from scoring.competition import Schedule, load
 from scoring.receipts import receipt
 from scoring.receipts.receipt import Circumstances, Finding, Placement
+from scoring.synthesis.families import FAMILIES
 from scoring.types import TensorsHash
 from tests.judged_alike import judged_alike
 from tests.soak import field
@@ -44,7 +45,7 @@ def judged(claim: Claim, schedule: Schedule, signer: CertifiedKey) -> Verdict:
     content = field.content(claim.repo)
     document = receipt.build(
         claim,
-        Placement.of(family, track, claim.block_hash),
+        Placement.of(FAMILIES[family], track, claim.block_hash),
         Finding(content_hash=content, tensors_hash=TensorsHash(content[::-1]), code=None, reason=None, report=report),
         Circumstances("x86_64 Linux", datetime.now(UTC), {}),
     )

@@ -70,6 +70,7 @@ def a_result(judged_alike: Callable[[Track, Sequence[AskedGroup], float], Evalua
     from scoring.receipts import receipt
     from scoring.receipts.certificate import Certificate, issue
     from scoring.receipts.receipt import Circumstances, Finding, Placement, Subject
+    from scoring.synthesis.families import FAMILIES
     from scoring.types import Block, BlockHash, ContentHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
     from voice_api.db.rounds import EvaluationResult
     from voice_api.db.states import EvaluationState, SubmissionState
@@ -78,7 +79,7 @@ def a_result(judged_alike: Callable[[Track, Sequence[AskedGroup], float], Evalua
     issuer, worker = (ServiceKey(sp_core.Keypair.create_from_seed(bytes([seed]) * 32)) for seed in (1, 2))
     noon, block_hash, rules = datetime(2026, 11, 22, 12, tzinfo=UTC), "12" * 32, load().at(RoundNumber(2))
     track = rules.track[0]
-    placement = Placement.of(track.families[0], track, BlockHash(f"0x{block_hash}"))
+    placement = Placement.of(FAMILIES[track.families[0]], track, BlockHash(f"0x{block_hash}"))
     asked = track.groups(BlockHash(f"0x{block_hash}"))
     terms = Certificate(
         issuer=Hotkey(issuer.address),

@@ -12,6 +12,7 @@ from scoring.competition import Competition
 from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import Fingerprint, fingerprint, tag_of
 from scoring.receipts.receipt import Finding, Placement
+from scoring.synthesis.families import FAMILIES
 from scoring.types import Block, ContentHash, Hotkey, SubmissionId, TensorsHash
 from voice_api.db.evaluations import Claim, Verdict
 from workers.evaluation.obtain import obtain
@@ -78,8 +79,8 @@ def _evaluate(assignment: Assignment, tools: Tools, lineage: Lineage, progress: 
     claim, competition, signer = assignment.claim, assignment.competition, assignment.signer
     known = _NOTHING
     try:
-        model = obtain(claim, competition, tools.hub, progress)
-        place = Placement.of(model.family, model.track, claim.block_hash)
+        model = obtain(claim, competition, tools, progress)
+        place = Placement.of(FAMILIES[model.family], model.track, claim.block_hash)
         known = Known(place)
         found = fingerprint(model.folder, partial(progress, Stage.FINGERPRINT))
         if tag_of(found.content, claim.public_key) != claim.tag:

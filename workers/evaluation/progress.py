@@ -11,6 +11,8 @@ class Stage(StrEnum):
     """Files of the repository inspected."""
     FETCH = "fetch"
     """Bytes downloaded, and checked."""
+    PREPARE = "prepare"
+    """Packages of the family's environment installed, or found as they were installed."""
     FINGERPRINT = "fingerprint"
     """Bytes hashed."""
     SPEAK = "speak"

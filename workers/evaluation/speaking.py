@@ -48,8 +48,9 @@ class _Speech:
     def __init__(self, model: LocalModel, total: int, tools: Tools, progress: Progress) -> None:
         self._model, self._total, self._limits, self._tools, self._progress = model, total, model.track.limits, tools, progress
         parts = tools.parts(model.family, model.track, partial(progress, Stage.FETCH))
+        environment = tools.environments(model.family, partial(progress, Stage.PREPARE))
         task = (model.folder, model.family, model.track.limits, model.track.synthesis)
-        self._guest = partial(tools.sandbox.guest, *task, parts=parts)
+        self._guest = partial(tools.sandbox.guest, *task, parts=parts, environment=environment)
         self._done, self._late, self._looks = 0, 0, 0
 
     def run(self, waiting: deque[Batch]) -> Generator[Spoken, None, None]:

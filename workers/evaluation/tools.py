@@ -9,6 +9,7 @@ from scoring.competition import Profile
 from scoring.judges.panel import Panel
 from scoring.judges.standard.models import TOGETHER, Device
 from scoring.progress import NO_PROGRESS
+from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.judge_models import StandardModels
 from workers.evaluation.parts import PartStore
 from workers.hub.client import Hub, OnBytes
@@ -54,12 +55,14 @@ class Tools:
     """The reference guest's calibrated time on this host."""
     panel: LastPanel
     parts: PartStore
+    environments: EnvironmentStore
 
 
 def open_tools(
     hub: str,  # the endpoint
     data: Path,  # models, parts, scratch folders and judges lie below it
     *,
+    environments: EnvironmentStore | None = None,  # without them: those below `data`, where none is installed
     pins: Path | None = None,  # the standard profile's models; without it there are no judges of that profile
     device: Device = Device.CPU,
     cache_bytes: int | None = None,  # bounds what is kept of downloaded models; None is no bound
@@ -76,4 +79,5 @@ def open_tools(
         usual=reference_guest.calibrate(sandbox),
         panel=panel,
         parts=PartStore(hub, data / "parts"),
+        environments=environments or EnvironmentStore(data / "environments", installs=False),
     )

@@ -30,12 +30,14 @@ _GRACE_SECONDS = 5.0
 class StageLimits:
     """The longest time that each stage may go without rising progress; the time-outs of a stage's own waits are shorter.
 
-    `check` covers one answer of the hub, `fingerprint` also the search for an earlier owner and making the judges ready, `speak` and
-    `host` starting a guest, or asking the reference guest whether the host is slow, beyond the model's own deadlines (see `beyond`).
+    `check` covers one answer of the hub, `prepare` a look at every file of an environment, `fingerprint` also the search for an earlier
+    owner and making the judges ready, `speak` and `host` starting a guest, or asking the reference guest whether the host is slow,
+    beyond the model's own deadlines (see `beyond`).
     """
 
     check: timedelta = timedelta(minutes=8)
     fetch: timedelta = timedelta(minutes=8)
+    prepare: timedelta = timedelta(minutes=4)
     fingerprint: timedelta = timedelta(minutes=8)
     speak: timedelta = timedelta(minutes=4)
     judge: timedelta = timedelta(minutes=12)

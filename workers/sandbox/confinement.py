@@ -67,7 +67,7 @@ def runtime_paths() -> tuple[str, ...]:
 
 
 def for_model(
-    readable: Sequence[Path],  # the model, and the parts that are pinned for its family
+    readable: Sequence[Path],  # the model, its family's pinned parts, and its environment
     place: Scratch,
     seconds: float,
     limits: SubmissionLimits,

@@ -8,6 +8,7 @@ them before it reads a model's first byte, and without that proof nothing runs.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -60,23 +61,25 @@ class Sandbox:
         rules: SynthesisRules,
         *,
         parts: Path | None,
+        environment: Path | None,
         seconds: float,
     ) -> Iterator[Conversation]:
         """A fresh guest that has loaded a model; all its answers together may take `seconds`. No process is left behind in any case.
 
-        `parts` is the folder of what is pinned for the family, where anything is.
+        `parts` is the folder of what is pinned for the family, where anything is; `environment` that of packages which the guest
+        imports before this process's own.
 
         Raises SubmissionFault (LOAD_FAILED, MEMORY_EXCEEDED), InfrastructureFault (SANDBOX_UNAVAILABLE, LIBRARY_MISSING, HOST_TOO_SLOW,
         WORKER_ERROR), GuestTimedOut, and PlatformError(SETTING_INVALID) for a model whose folder holds the scratch folder.
         """
-        model, pinned = model_dir.resolve(), parts.resolve() if parts else None
+        model = model_dir.resolve()
         if self._root.resolve().is_relative_to(model):
             raise PlatformError(
                 Code.SETTING_INVALID,
                 f"the guest's scratch folder {self._root} lies in the model's: run the command elsewhere, or set VOICE_DATA",
             )
         with scratch(self._root.resolve()) as place:
-            walls = confinement.for_model([path for path in (model, pinned) if path], place, seconds, limits, rules)
+            walls = confinement.for_model([path for path in (model, parts, environment) if path], place, seconds, limits, rules)
             try:
                 guest = GuestProcess(self._program, place, rules.threads, limits.ram_bytes, confinement.SCRATCH_BYTES)
             except OSError as exc:
@@ -90,7 +93,8 @@ class Sandbox:
                         ModelTask(
                             family=family,
                             model_dir=str(model),
-                            parts=str(pinned) if pinned else None,
+                            parts=_absolute(parts),
+                            environment=_absolute(environment),
                             threads=rules.threads,
                             dtype=rules.dtype,
                             max_seconds=limits.max_audio_seconds,
@@ -111,6 +115,7 @@ class Sandbox:
         rules: SynthesisRules,
         *,
         parts: Path | None = None,
+        environment: Path | None = None,
         on_sample: OnSample,
     ) -> tuple[Spoken, ...]:
         """Let one guest say every request, each within `limits.sample_seconds`; one result per request, in order.
@@ -118,10 +123,15 @@ class Sandbox:
         Raises what `guest` raises, also where it does not speak as it must (GENERATION_FAILED, OUTPUT_TOO_LARGE).
         """
         spoken: list[Spoken] = []
-        with self.guest(model_dir, family, limits, rules, parts=parts, seconds=limits.sample_seconds * len(requests)) as talk:
+        guest = partial(self.guest, model_dir, family, limits, rules, parts=parts, environment=environment)
+        with guest(seconds=limits.sample_seconds * len(requests)) as talk:
             for start in range(0, len(requests), rules.batch):
                 batch = requests[start : start + rules.batch]
                 for item in talk.say(batch, limits.sample_seconds * len(batch)):
                     spoken.append(item)
                     on_sample(len(spoken), len(requests))
         return tuple(spoken)
+
+
+def _absolute(path: Path | None) -> str | None:
+    return str(path.resolve()) if path else None

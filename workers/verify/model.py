@@ -73,7 +73,7 @@ def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Too
 def _model(case: Case, folder: Path | None, tools: Tools, progress: Progress) -> LocalModel:
     if folder is None:
         subject = case.statement.subject
-        return fetch(subject.repo, subject.revision, case.competition, tools.hub, progress)
+        return fetch(subject.repo, subject.revision, case.competition, tools, progress)
     return open_folder(folder, case.competition, progress)
 
 

@@ -150,13 +150,17 @@ def _score(target: str, seed: RoundSeed, settings: MinerSettings) -> ScoredModel
     from scoring.scores import aggregate
     from scoring.scores.aggregate import ScoreRules
     from scoring.scores.reasons import explain
+    from workers.evaluation.environments import EnvironmentStore
     from workers.evaluation.progress import Stage
     from workers.evaluation.speech import judge_model
     from workers.evaluation.tools import open_tools
 
     torch.set_num_threads(1)  # as a worker does, unless it is told otherwise
     with stages() as progress:
-        means = open_tools(settings.hub, settings.data, pins=settings.standard_pins, device=settings.device)
+        environments = EnvironmentStore(settings.environments, installs=True)
+        means = open_tools(
+            settings.hub, settings.data, environments=environments, pins=settings.standard_pins, device=settings.device
+        )
         model = _model(target, seed.rules, means, progress)
         content = fingerprint(model.folder, partial(progress, Stage.FINGERPRINT)).content
         speech = judge_model(model, seed.block_hash, means, progress)
@@ -182,7 +186,7 @@ def _model(target: str, rules: Competition, means: "Tools", progress: "Progress"
     named = None if Path(target).is_dir() else _REPO.fullmatch(target)
     if named is None:
         return open_folder(Path(target), rules, progress)
-    return fetch(named[1], named[2], rules, means.hub, progress)
+    return fetch(named[1], named[2], rules, means, progress)
 
 
 def _report(found: ScoredModel) -> dict[str, Any]:

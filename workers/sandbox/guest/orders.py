@@ -30,6 +30,7 @@ class ModelTask:
     family: str
     model_dir: str
     parts: str | None  # the folder of what the competition pinned for the family
+    environment: str | None  # the folder of the packages that its adapter imports before all others
     threads: int
     dtype: Dtype
     max_seconds: float  # bounds each sample's length

@@ -1,5 +1,7 @@
 """A guest's life: confine, prove it, load the model, say every sample, end when the orders end."""
 
+import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -32,12 +34,22 @@ def serve(orders: BinaryIO, answers: BinaryIO, adapter: Callable[[str], Loader])
 
 
 def _load(task: ModelTask, answers: BinaryIO, adapter: Callable[[str], Loader]) -> Synthesiser | Frame:
-    loader = _attempt(lambda: adapter(task.family), FrameKind.NOT_PREPARED, task)
+    loader = _attempt(lambda: _prepared(task, adapter), FrameKind.NOT_PREPARED, task)
     if isinstance(loader, Frame):
         return loader
     send(answers, Frame(FrameKind.PREPARED))
     parts = Path(task.parts) if task.parts else None
     return _attempt(lambda: _checked(loader(Path(task.model_dir), parts, task.threads, task.dtype)), FrameKind.NOT_LOADED, task)
+
+
+def _prepared(task: ModelTask, adapter: Callable[[str], Loader]) -> Loader:
+    """The family's loader, whose imports find the environment's packages first; raises ImportError for one that comes too late."""
+    if task.environment:
+        brought = {entry.name.partition(".")[0] for entry in os.scandir(task.environment)}
+        if late := sorted(brought & sys.modules.keys()):
+            raise ImportError(f"the environment brings {', '.join(late)}, which the guest itself has imported already")
+        sys.path.insert(0, task.environment)
+    return adapter(task.family)
 
 
 def _checked(model: Synthesiser) -> Synthesiser:
@@ -96,5 +108,7 @@ def _attempt(call: Callable[[], Result], failure: FrameKind, task: ModelTask) ->
 
 def _sentence(exc: Exception, task: ModelTask) -> bytes:
     """What went wrong; no folder has a name of ours in it."""
-    said = f"{type(exc).__name__}: {exc}".replace(task.model_dir, "model")
-    return reason(said.replace(task.parts, "parts") if task.parts else said)
+    said = f"{type(exc).__name__}: {exc}"
+    for folder, name in ((task.model_dir, "model"), (task.parts, "parts"), (task.environment, "environment")):
+        said = said.replace(folder, name) if folder else said
+    return reason(said)
