@@ -16,6 +16,11 @@ COPY scoring/judges/packages.txt /opt/metadata/
 RUN pip install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes --target /opt/voice/share/voice-subnet/judges --requirement /opt/metadata/packages.txt
 COPY --from=wheel /wheel /opt/wheel
 RUN pip install --no-cache-dir --no-deps --force-reinstall /opt/wheel/*.whl
+# The packages of families whose guests need their own, by hash, outside the volume of data: those that the packaged competition admits.
+# FAMILIES names more, for a competition of your own.
+ARG FAMILIES=
+ENV VOICE_ENVIRONMENTS=/opt/voice/share/voice-subnet/environments
+RUN voice worker prepare --all ${FAMILIES}
 COPY docker/health.py /opt/voice/health.py
 # Volumes take their owner from here, whichever container is the first to mount them.
 RUN install --directory --owner subnet --group subnet --mode 700 /data /store && install --directory --owner subnet --group subnet /certificates

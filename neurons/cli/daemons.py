@@ -25,8 +25,6 @@ queue = typer.Typer(help="The model queue: chain → API.", no_args_is_help=True
 validator = typer.Typer(help="The validator: rounds, ledger, weights.", no_args_is_help=True)
 database = typer.Typer(help="The database.", no_args_is_help=True)
 worker = typer.Typer(invoke_without_command=True)
-preparing = typer.Typer(help="Install what a worker needs beside its package.", no_args_is_help=True)
-worker.add_typer(preparing, name="prepare")
 
 
 def api(
@@ -86,15 +84,6 @@ def worker_run(
     from workers import main
 
     main.run(settings, burst, MetricsSettings())
-
-
-@preparing.command("judges")
-def prepare_judges() -> None:
-    """Install the judges' networks, 100 MB, each by its hash; what is there already is only checked."""
-    from scoring.judges.weights import folder
-    from workers.evaluation.prepare_judges import prepare
-
-    typer.echo(f"{'installed' if prepare(folder()) else 'checked'} {folder()}")
 
 
 @queue.command("run")

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from neurons.cli import daemons, logs, pages, verify, wallet
+from neurons.cli import daemons, logs, pages, prepare, verify, wallet
 from neurons.cli.dev import commands as dev
 from neurons.cli.dev import demo
 from neurons.cli.family import commands as family
@@ -19,6 +19,7 @@ from neurons.cli.scoring import simulate, simulate_validators
 from neurons.cli.validator import certificates, ledger, weights
 from scoring.errors import Code, VoiceError, with_advice
 
+daemons.worker.command("prepare")(prepare.prepare)
 daemons.validator.command("certify")(certificates.certify)
 daemons.validator.command("revoke")(certificates.revoke)
 daemons.validator.command("weights")(weights.weights)

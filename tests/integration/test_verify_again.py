@@ -21,7 +21,7 @@ from neurons.localnet.network import COMPETITION
 from neurons.validator.follow.audit import audit, by_command
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition, HardwareClass, load
-from scoring.errors import Code, PlatformError
+from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
 from scoring.receipts import receipt
@@ -34,11 +34,13 @@ from scoring.synthesis.families import FAMILIES
 from scoring.types import Block, BlockHash, Entrant, Hotkey, Micro, RoundNumber
 from tests.builders import command_line, espeak_voices
 from tests.builders.certificates import a_certificate
+from tests.builders.environments import needing
 from tests.builders.rules import asking
 from voice_api.db.audits import Drawn
 from voice_api.db.states import AuditOutcome
 from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.hardware import describe_hardware
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.speech import judge_model
@@ -419,3 +421,12 @@ def test_a_scored_model_that_is_rejected_now_is_named(bed: Bed) -> None:
     (row,) = bed.model_again(bed.document, "pickle").differences
     assert (row.what, row.claimed) == ("verdict", "it scored")
     assert str(int(Code.FILE_NOT_ALLOWED)) in row.found
+
+
+def test_a_host_without_the_familys_packages_says_so(bed: Bed, tmp_path: Path) -> None:
+    """It installs none by itself: what cannot be repeated here is no word against the receipt."""
+    families = needing(f"hum==1 --hash=sha256:{'1' * 64}\n", tmp_path)
+    store = EnvironmentStore(tmp_path / "environments", installs=False, families=families)
+    with pytest.raises(InfrastructureFault, match="of the family espeak is not prepared") as caught:
+        replace(bed, tools=replace(bed.tools, environments=store)).model_again(bed.document)
+    assert caught.value.code is Code.ENVIRONMENT_UNAVAILABLE

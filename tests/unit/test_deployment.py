@@ -122,12 +122,24 @@ def test_the_workers_image_carries_the_judges_networks_where_they_are_looked_for
     assert f"--target /opt/voice/{weights.folder().relative_to(sys.prefix)}" in steps[fetched][1]
 
 
+def test_the_workers_image_carries_the_packages_of_families_where_they_are_looked_for() -> None:
+    """They are installed by the project's own command, and no volume lies over them."""
+    steps = _final_stage(ROOT / "docker" / "worker.Dockerfile")
+    prepared = steps.index(("RUN", "voice worker prepare --all ${FAMILIES}"))
+    (place,) = [argument for step, argument in steps[:prepared] if step == "ENV" and "VOICE_ENVIRONMENTS" in argument]
+
+    assert ("COPY", "--from=wheel /wheel /opt/wheel") in steps[:prepared]
+    folder = place.removeprefix("VOICE_ENVIRONMENTS=")
+    assert not any(folder.startswith(volume.split(":")[1]) for volume in SERVICES["worker"]["volumes"])
+    assert "VOICE_ENVIRONMENTS" not in SERVICES["worker"]["environment"]
+
+
 def test_only_the_worker_is_given_torch() -> None:
     """The API and the daemons install the base dependencies alone."""
     extras = {path.name: [line for line in _arguments(path, "RUN") if "EXTRAS" in line] for path in DOCKERFILES}
 
     assert [name for name, lines in extras.items() if lines] == ["worker.Dockerfile"]
-    assert _arguments(ROOT / "docker" / "worker.Dockerfile", "ARG") == ["EXTRAS=worker"]
+    assert _arguments(ROOT / "docker" / "worker.Dockerfile", "ARG") == ["EXTRAS=worker", "FAMILIES="]
 
 
 @pytest.mark.parametrize(

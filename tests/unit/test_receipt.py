@@ -23,7 +23,7 @@ SUBJECT = Subject(
     block_hash=BlockHash("0x" + "ab" * 32),
     competition_hash="cc",
 )
-PLACE = Placement("vits", "small", "dd" * 32)
+PLACE = Placement("vits", "small", "dd" * 32, None)
 SAMPLE = SampleReport(
     prompt_id="g00.a",
     group_id="g00",

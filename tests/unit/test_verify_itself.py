@@ -23,6 +23,7 @@ from scoring.receipts.receipt import Circumstances, Finding, Placement, ReceiptI
 from scoring.report import EvaluationReport, Factor, Gate
 from scoring.scores import aggregate
 from scoring.scores.aggregate import METRICS, JudgedSample, ProfileIdentity, ScoreRules, mean, report
+from scoring.synthesis.families import FAMILIES
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 from tests.builders.rules import asking
 from voice_api.keys import CertifiedKey, ServiceKey, verify
@@ -39,7 +40,7 @@ BLOCK_HASH = BlockHash("0x" + "5a" * 32)
 RULES = asking(load().version[0], single=2)
 TRACK = RULES.track[0]
 GROUPS = TRACK.groups(BLOCK_HASH)
-PLACE = Placement.of("espeak", TRACK, BLOCK_HASH)
+PLACE = Placement.of(FAMILIES["espeak"], TRACK, BLOCK_HASH)
 SUBJECT = Subject(
     hotkey=Hotkey("5F"),
     commit_block=Block(10),

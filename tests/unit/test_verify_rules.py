@@ -17,6 +17,7 @@ from scoring.receipts import receipt
 from scoring.receipts.audit import Difference
 from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import Circumstances, Finding, Placement, Signed, Subject
+from scoring.synthesis.families import FAMILIES
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber
 from tests.builders.certificates import a_certificate
 from voice_api.keys import CertifiedKey, ServiceKey, verify
@@ -44,7 +45,7 @@ def a_receipt(rules: Competition) -> Signed:
         competition_hash=rules.hash,
     )
     finding = Finding(content_hash=None, tensors_hash=None, code=Code.FILE_NOT_ALLOWED, reason="x.bin", report=None)
-    place = Placement.of(rules.track[0].families[0], rules.track[0], BLOCK_HASH)
+    place = Placement.of(FAMILIES[rules.track[0].families[0]], rules.track[0], BLOCK_HASH)
     return receipt.sign(receipt.build(subject, place, finding, Circumstances("here", NOW, {})), CertifiedKey(KEY, CERTIFICATE))
 
 

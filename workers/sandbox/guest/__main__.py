@@ -10,8 +10,10 @@ from scoring.synthesis.load import adapter
 from workers.sandbox.guest.serve import serve
 
 if __name__ == "__main__":
-    # transformers imports it for losses of training: a second at each start, and memory, for what no guest computes.
-    sys.modules["scipy"] = None  # type: ignore[assignment]  # importing it is a ModuleNotFoundError
+    # transformers imports scipy for losses of training, and sklearn, which stands on it, to tune a decoding that no guest uses: a
+    # second at each start, and memory, where they are installed at all.
+    for unused in ("scipy", "sklearn"):
+        sys.modules[unused] = None  # type: ignore[assignment]  # importing it is a ModuleNotFoundError
     for polite in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         # A host that shuts down asks every process to end: the worker ends its guests, and no model is blamed for having obeyed.
         signal.signal(polite, signal.SIG_IGN)
