@@ -17,6 +17,21 @@ LICENCES: frozenset[str] = frozenset(get_args(Licence))
 """Licences, as a model card states them, under which anybody may use what is pinned for anything."""
 
 
+SAFETENSORS = "model.safetensors"
+"""The one form of weights that is ever loaded."""
+PICKLED = (".bin", ".pt", ".pth", ".ckpt")
+"""Endings of files that torch pickled: reading one can run code, so that the sandbox makes safetensors of it first."""
+
+
+def is_pickled(name: str) -> bool:
+    """Whether a file of this name is one that torch pickled.
+
+    >>> is_pickled("pytorch_model.bin"), is_pickled("model.safetensors")
+    (True, False)
+    """
+    return name.endswith(PICKLED)
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 (hex) of a file; raises OSError."""
     with path.open("rb") as source:

@@ -3,12 +3,12 @@
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from scoring import canonical_json
-from scoring.model.pinned import Checksum, FileName, FilePath, Licence, Repo, Revision
+from scoring.model.pinned import SAFETENSORS, Checksum, FileName, FilePath, Licence, Repo, Revision, is_pickled
 from scoring.schema import StrictModel
 
 MADE_BYTES = 64 << 10
@@ -53,8 +53,23 @@ class PinnedPart(StrictModel):
     revision: Revision
     licence: Licence
     files: Annotated[Mapping[FilePath, Checksum], Field(min_length=1)]
+    converted: Checksum | None = None
+    """SHA-256 of the `model.safetensors` that the sandbox makes of a pickled checkpoint among the files."""
     made: Mapping[FileName, Carried] = {}
     """Files that were made of those, once. Another processor would round them otherwise, so they are carried, and used instead."""
+
+    @model_validator(mode="after")
+    def _has_one_form_of_weights(self) -> Self:
+        pickled = sum(map(is_pickled, self.files))
+        if pickled > 1 or (pickled and SAFETENSORS in self.files) or bool(pickled) != (self.converted is not None):
+            raise ValueError(f"beside one pickled checkpoint is no {SAFETENSORS}, but the checksum of what it is `converted` to")
+        return self
+
+    @property
+    def loaded(self) -> Mapping[FilePath, Checksum]:
+        """The files that an adapter opens: a pickled checkpoint is none of them, what was made of it is."""
+        files = {name: checksum for name, checksum in self.files.items() if not is_pickled(name)}
+        return files if self.converted is None else files | {SAFETENSORS: self.converted}
 
     @property
     def carried(self) -> Mapping[FileName, bytes]:
@@ -77,6 +92,8 @@ def to_toml(family: str, parts: PinnedParts) -> str:
     for name, part in parts.items():
         table = f"version.track.parts.{family}.{name}"
         lines += [f"[{table}]", f'repo = "{part.repo}"', f'revision = "{part.revision}"', f'licence = "{part.licence}"']
+        if part.converted is not None:
+            lines += [f'converted = "{part.converted}"']
         lines += ["", f"[{table}.files]", *(f'"{path}" = "{checksum}"' for path, checksum in sorted(part.files.items())), ""]
         if part.made:
             lines += [f"[{table}.made]", *(line for file, text in sorted(part.made.items()) for line in _wrapped(file, text)), ""]

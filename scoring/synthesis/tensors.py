@@ -40,6 +40,11 @@ def check_tensors(model_dir: Path, network: Mapping[str, Tensor], manifest: Path
             raise ValueError(f"the tensor {name} is of type {dtype}; it may be of {', '.join(sorted(_FLOATS))}")
 
 
+def held_names(model_dir: Path) -> frozenset[str]:
+    """The canonical names of the tensors in a folder's files, of a family without a prefix."""
+    return frozenset(name for name, _ in _held(model_dir, ""))
+
+
 def _held(model_dir: Path, prefix: str) -> Iterator[tuple[str, tuple[list[int], str]]]:
     """Canonical name, shape and type of every tensor in the folder's files."""
     for path in sorted(model_dir.glob("*.safetensors")):

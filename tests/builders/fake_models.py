@@ -14,7 +14,8 @@ import transformers
 from safetensors.torch import load_file
 from tokenizers.pre_tokenizers import ByteLevel
 
-from scoring.judges.standard.models import SAFETENSORS, Role
+from scoring.judges.standard.models import Role
+from scoring.model.pinned import SAFETENSORS
 
 hf: Any = transformers
 """Its own types are incomplete."""

@@ -8,16 +8,14 @@ from pathlib import Path
 from scoring.errors import Code, PlatformError
 from scoring.judges.panel import Judges
 from scoring.judges.standard.models import (
-    SAFETENSORS,
     Device,
     ModelSource,
     Pin,
     Role,
     check_files,
-    is_pickled,
     read_pins,
 )
-from scoring.model.pinned import LICENCES, file_sha256
+from scoring.model.pinned import LICENCES, SAFETENSORS, file_sha256, is_pickled
 from workers.evaluation.pinned_repository import client, faults_of, only
 from workers.hub.client import Hub, OnBytes
 from workers.hub.repository import Repository

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from scoring.competition import Track
 from scoring.errors import Code, InfrastructureFault
-from scoring.model.pinned import file_sha256
+from scoring.model.pinned import SAFETENSORS, file_sha256, is_pickled
 from scoring.synthesis.parts import PinnedPart, digest
 from workers.evaluation.pinned_repository import client, faults_of, only
 from workers.hub.client import OnBytes
+from workers.sandbox.convert_checkpoint import convert
 from workers.sandbox.locked_tempdir import locked_tempdir
 
 _MAKING = ".making-"
@@ -60,12 +61,25 @@ class PartStore:
         hub = client(self._endpoint, self._root / "fetched", part.files)
         with faults_of(part.repo, Code.PART_UNAVAILABLE):
             source = hub.download(only(hub.describe(part.repo, part.revision), part.files), on_bytes)
-        for path in part.files:
+        for path, checksum in part.files.items():
             try:
-                (target / path).parent.mkdir(parents=True, exist_ok=True)
-                os.link(source / path, target / path)
+                if not is_pickled(path):
+                    (target / path).parent.mkdir(parents=True, exist_ok=True)
+                    os.link(source / path, target / path)
+                elif file_sha256(source / path) == checksum:  # nothing but what was pinned is opened, be it in the sandbox
+                    unpickle(self._root, source / path, target)
             except OSError as exc:
                 raise InfrastructureFault(Code.PART_UNAVAILABLE, f"{path} of {part.repo}: {exc.strerror}") from exc
+
+
+def unpickle(root: Path, checkpoint: Path, target: Path) -> None:
+    """Write `model.safetensors` into a folder, made of a pickled checkpoint in the sandbox; raises InfrastructureFault."""
+    try:
+        convert(root / "conversions", checkpoint, target / SAFETENSORS)
+    except InfrastructureFault as fault:
+        if fault.code is not Code.JUDGE_UNAVAILABLE:
+            raise
+        raise InfrastructureFault(Code.PART_UNAVAILABLE, fault.detail) from fault
 
 
 def _holds(folder: Path, parts: Mapping[str, PinnedPart]) -> bool:
@@ -79,4 +93,4 @@ def _holds(folder: Path, parts: Mapping[str, PinnedPart]) -> bool:
 def _is_right(folder: Path, part: PinnedPart) -> bool:
     if part.made:
         return all((folder / file).read_bytes() == content for file, content in part.carried.items())
-    return all(file_sha256(folder / path) == checksum for path, checksum in part.files.items())
+    return all(file_sha256(folder / path) == checksum for path, checksum in part.loaded.items())

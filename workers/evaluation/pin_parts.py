@@ -1,17 +1,20 @@
 """A family's parts are pinned: fetched as they are published now, opened once, and written down with revision and checksums."""
 
 import base64
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from scoring.audio.audio import Audio, from_pcm
 from scoring.errors import Code, PlatformError
-from scoring.model.pinned import LICENCES, file_sha256
+from scoring.model.pinned import LICENCES, SAFETENSORS, file_sha256, is_pickled
 from scoring.synthesis.make_parts import maker
 from scoring.synthesis.parts import PartSource, PinnedPart
+from workers.evaluation.parts import unpickle
 from workers.evaluation.pinned_repository import client, faults_of, only
 from workers.hub.client import Hub, OnBytes
 from workers.hub.repository import Repository
+from workers.sandbox.locked_tempdir import locked_tempdir
 from workers.sandbox.sandbox import Sandbox
 
 _SOUND = (".wav", ".flac", ".ogg")
@@ -23,22 +26,28 @@ def pin_parts(
 ) -> dict[str, PinnedPart]:
     """Pin each part to the revision that its branch names now, to the bytes that come, and to what is made of them.
 
-    A recording is decoded in the sandbox. Raises PlatformError(ARGUMENT_INVALID) for a repository without a file that is needed, under
-    a licence that does not let anybody use it, or of another form than the family reads, and InfrastructureFault.
+    A recording is decoded, and a pickled checkpoint converted, in the sandbox. Raises PlatformError(ARGUMENT_INVALID) for a repository
+    without a file that is needed, under a licence that does not let anybody use it, or of another form than the family reads, and
+    InfrastructureFault.
     """
     fields: dict[str, dict[str, object]] = {}
     folders: dict[str, Path] = {}
-    for name, source in sources.items():
-        described = _described(name, source, endpoint, cache)
-        with faults_of(source.repo, Code.PART_UNAVAILABLE):
-            folders[name] = client(endpoint, cache / "fetched", source.files).download(described, on_bytes(name))
-        fields[name] = {
-            "repo": source.repo,
-            "revision": described.revision,
-            "licence": source.licence or described.licence,
-            "files": {path: file_sha256(folders[name] / path) for path in source.files},
-        }
-    made = _made(family, folders, sources, cache)
+    with locked_tempdir(cache, ".opening-") as opening:
+        for name, source in sources.items():
+            described = _described(name, source, endpoint, cache)
+            with faults_of(source.repo, Code.PART_UNAVAILABLE):
+                folder = client(endpoint, cache / "fetched", source.files).download(described, on_bytes(name))
+            fields[name] = {
+                "repo": source.repo,
+                "revision": described.revision,
+                "licence": source.licence or described.licence,
+                "files": {path: file_sha256(folder / path) for path in source.files},
+            }
+            folders[name] = folder
+            if any(map(is_pickled, source.files)):
+                folders[name] = _unpickled(folder, source.files, opening / name, cache)
+                fields[name]["converted"] = file_sha256(folders[name] / SAFETENSORS)
+        made = _made(family, folders, sources, cache)
     return {name: PinnedPart.model_validate(found | {"made": made.get(name, {})}) for name, found in fields.items()}
 
 
@@ -56,6 +65,17 @@ def _described(name: str, source: PartSource, endpoint: str, cache: Path) -> Rep
             Code.ARGUMENT_INVALID, f"{name}: {source.repo} at {source.ref} {stated}; a part is used under {allowed}"
         )
     return only(described, source.files)
+
+
+def _unpickled(folder: Path, files: Sequence[str], target: Path, cache: Path) -> Path:
+    """A part's files as an adapter opens them, in `target`."""
+    for path in files:
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        if is_pickled(path):
+            unpickle(cache, folder / path, target)
+        else:
+            shutil.copyfile(folder / path, target / path)
+    return target
 
 
 def _made(

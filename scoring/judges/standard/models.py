@@ -13,16 +13,12 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from scoring import canonical_json
 from scoring.errors import Code, InfrastructureFault, PlatformError
-from scoring.model.pinned import Checksum, FileName, Licence, Repo, Revision, file_sha256
+from scoring.model.pinned import PICKLED, SAFETENSORS, Checksum, FileName, Licence, Repo, Revision, file_sha256, is_pickled
 from scoring.schema import StrictModel, read_toml
 
 CATALOGUE = Path(__file__).with_name("models.toml")
 COMMAND = "voice scoring pin --out pins.toml"
 """The command that makes a file of pins."""
-SAFETENSORS = "model.safetensors"
-"""The one form of weights that is ever loaded."""
-_PICKLED = (".bin", ".pt", ".pth", ".ckpt")
-"""Endings of files that torch pickled: reading one can run code."""
 
 
 class Role(StrEnum):
@@ -63,7 +59,7 @@ class ModelSource(StrictModel):
     @model_validator(mode="after")
     def _knows_its_weights(self) -> Self:
         if [name for name in self.files if _holds_weights(name)] or [name for name in self.weights if not _holds_weights(name)]:
-            raise ValueError(f"weights are {SAFETENSORS} or pickled ({', '.join(_PICKLED)}), and files are neither")
+            raise ValueError(f"weights are {SAFETENSORS} or pickled ({', '.join(PICKLED)}), and files are neither")
         return self
 
 
@@ -111,15 +107,6 @@ class Pin(StrictModel):
 _SOURCES = TypeAdapter(dict[Role, ModelSource])
 _PINS = TypeAdapter(dict[Role, Pin])
 Value = TypeVar("Value")
-
-
-def is_pickled(name: str) -> bool:
-    """Whether a file of this name is one that torch pickled.
-
-    >>> is_pickled("pytorch_model.bin"), is_pickled("model.safetensors")
-    (True, False)
-    """
-    return name.endswith(_PICKLED)
 
 
 def _holds_weights(name: str) -> bool:

@@ -12,7 +12,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
-from tokenizers.models import BPE
 from torch import Tensor
 from transformers import (
     GenerationConfig,
@@ -30,6 +29,7 @@ from scoring.synthesis.pocket_tts.talker import DidNotStop, Row, Sampling, Talke
 from scoring.synthesis.settings import read_settings
 from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Waveform
 from scoring.synthesis.tensors import check_tensors
+from scoring.synthesis.tokenizer import read_tokenizer
 
 _DTYPES = {"float32": torch.float32}
 _MOST_TOKENS = 400
@@ -145,7 +145,7 @@ def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Poc
     torch.use_deterministic_algorithms(True)
     codec, voice = _opened(parts)
     config = _config(model_dir, codec.config)
-    words = Words(_tokenizer(model_dir / "tokenizer.json"), config)
+    words = Words(read_tokenizer(model_dir / "tokenizer.json"), config)
     model = _talker_model(model_dir, config, _DTYPES[dtype])
     return PocketTTS(Talker(model, voice, _sampling(model_dir), marks_voice=_marks_voice(model_dir)), codec, words)
 
@@ -212,16 +212,6 @@ def _talker_model(model_dir: Path, config: PocketTTSConfig, dtype: torch.dtype) 
     check_tensors(model_dir, model.state_dict(), Path(__file__).with_name("family.toml"))
     model.train(False)
     return model
-
-
-def _tokenizer(path: Path) -> Tokenizer:
-    """A repository's tokenizer as it is after training: the same text gives the same tokens, all of them and no others."""
-    found = Tokenizer.from_file(str(path))
-    found.no_truncation()
-    found.no_padding()
-    if isinstance(found.model, BPE):
-        found.model.dropout = None
-    return found
 
 
 def _marks_voice(model_dir: Path) -> bool:

@@ -22,7 +22,8 @@ from scoring.audio.clip import Clip
 from scoring.judges.judge import Utterance
 from scoring.judges.panel import Judges
 from scoring.judges.standard.load import load
-from scoring.judges.standard.models import SAFETENSORS, Device, Pin, Role, read_catalogue
+from scoring.judges.standard.models import Device, Pin, Role, read_catalogue
+from scoring.model.pinned import SAFETENSORS
 from scoring.synthesis.espeak_library import EspeakSettings, say
 from tests.builders import fake_models
 

@@ -23,9 +23,9 @@ from scoring.competition import ANCHORS, Profile, Track, load
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.judges import weights
 from scoring.judges.panel import Judges, Panel
-from scoring.judges.standard.models import SAFETENSORS, Pin, Role, read_catalogue, read_pins, write_pins
+from scoring.judges.standard.models import Pin, Role, read_catalogue, read_pins, write_pins
 from scoring.judges.weights import HubFile
-from scoring.model.pinned import LICENCES
+from scoring.model.pinned import LICENCES, SAFETENSORS
 from scoring.progress import NO_PROGRESS
 from scoring.report import Factor, Gate
 from scoring.scores import aggregate

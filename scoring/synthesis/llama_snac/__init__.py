@@ -1,0 +1,1 @@
+"""The Llama with SNAC family: Maya1 with descriptions, Orpheus with named voices."""
