@@ -43,6 +43,11 @@ class RoundCandidate:
         return (self.commit_block, self.tiebreak)
 
 
+def places(share: float, track: Track) -> int:
+    """A share of a round in places: rounded down, one at least."""
+    return max(1, math.floor(share * track.evaluations))
+
+
 @dataclass(slots=True, kw_only=True)
 class _Lines:
     """Who waits, by what for; each line in its order, soonest first."""
@@ -82,14 +87,14 @@ class RoundQueue:
         found = _Round(originals=self._originals, most=self._places(rules.hotkey))
         found.add(lines.first[: self.track.evaluations])
         last = min(self._places(rules.set_back), len(lines.set_back))
-        places = max(0, self.track.evaluations - last)
+        room = max(0, self.track.evaluations - last)
         newcomers = min(self._places(rules.newcomers), len(lines.newcomers))
         proven = min(self._places(rules.proven), len(lines.proven))
-        found.take(lines.newcomers, min(newcomers, places - len(found.asked)))
-        found.take(lines.duels, places - len(found.asked) - proven)
-        found.take(lines.proven, min(proven, places - len(found.asked)))
+        found.take(lines.newcomers, min(newcomers, room - len(found.asked)))
+        found.take(lines.duels, room - len(found.asked) - proven)
+        found.take(lines.proven, min(proven, room - len(found.asked)))
         for line in (lines.duels, lines.proven, lines.newcomers, lines.met, lines.over):
-            found.take(line, places - len(found.asked))
+            found.take(line, room - len(found.asked))
         found.take(lines.set_back, min(last, self.track.evaluations - len(found.asked)))
         return [candidate.entrant for candidate in found.asked.values()]
 
@@ -107,8 +112,7 @@ class RoundQueue:
         return {copy.entrant: copy.original for copy in self._own.rejections if copy.original is not None}
 
     def _places(self, share: float) -> int:
-        """A share of a round in places: rounded down, one at least."""
-        return max(1, math.floor(share * self.track.evaluations))
+        return places(share, self.track)
 
     def _lines(self, candidates: Iterable[RoundCandidate]) -> _Lines:
         """Everybody in its line, and the lines in their order."""

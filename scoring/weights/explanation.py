@@ -56,7 +56,7 @@ def _in_track(snapshot: Snapshot, state: TrackState, hotkey: Hotkey, share: Trac
         return _of_submission(snapshot, state, share, record)
     rejection = next(r for r in state.rejections if r.entrant == share.entrant)
     copied = "" if rejection.original is None else f"the weights of {rejection.original}"
-    lacks = _rejected(snapshot, hotkey, rejection)
+    lacks = _rejected(snapshot, hotkey, rejection) + _set_back(state, hotkey)
     return TrackExplanation(track=state.track, evidence="", lineage=copied, lacks=lacks, reason=lacks)
 
 
@@ -131,7 +131,13 @@ def _lacks(snapshot: Snapshot, state: TrackState, record: Record) -> str:
         if credit.hotkey == record.hotkey and credit.lead == 0:
             where = credit.over or f"the score {credit.level / MICRO:.4f}, from where leads count"
             return f"it took the top, but its lead over {where} is not clear: 0 at least, over {credit.groups} groups"
-    return "it has not taken the top: beside the king only leads that took it are paid"
+    return "it has not taken the top: beside the king only leads that took it are paid" + _set_back(state, record.hotkey)
+
+
+def _set_back(state: TrackState, hotkey: Hotkey) -> str:
+    """What a setback means for the hotkey's next submission; '' for a hotkey without one."""
+    rounds = [setback.round for setback in state.setbacks if setback.hotkey == hotkey]
+    return f"; set back in round {rounds[0]}: its next submission waits with those of all that are" if rounds else ""
 
 
 def _rejected(snapshot: Snapshot, hotkey: Hotkey, rejection: Rejection) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
-from scoring.ranking.state import Rejection, State, TrackState
+from scoring.ranking.state import Rejection, Setback, State, TrackState
 from scoring.types import Block, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
 from scoring.weights.explanation import TrackExplanation, UidExplanation, explain, explain_all
 from scoring.weights.plan import Snapshot, plan, remap
@@ -119,6 +119,14 @@ COPY = Rejection(named(8), Hotkey("h8"), "a copy of h1@20, which was committed e
     ("uid", "state", "overrides", "lacks"),
     [
         pytest.param(2, STATE, {}, "it has not taken the top: beside the king only leads that took it are paid", id="never king"),
+        pytest.param(
+            7,
+            with_small(STATE, setbacks=(Setback(Hotkey("h7"), RoundNumber(4)),)),
+            {},
+            "it has not taken the top: beside the king only leads that took it are paid; "
+            "set back in round 4: its next submission waits with those of all that are",
+            id="set back",
+        ),
         pytest.param(
             6,
             with_small(STATE, leads=(a_credit(6, over=7, lead=0.0),)),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from scoring.competition import load
 from scoring.markdown import template
-from scoring.ranking import credit, duel, throne
+from scoring.ranking import credit, duel, queue, throne
 from scoring.studies.simulation import chart, estimates, frontier, payoff, rivals, study, summary, worked
 from scoring.studies.simulation.chart import Labels
 from scoring.studies.simulation.estimates import Rate
@@ -33,6 +33,7 @@ def render(found: Study, others: Rivals, page: Path) -> Mapping[Path, str]:
         estimates=estimates,
         credit=credit,
         throne=throne,
+        places=lambda share: queue.places(share, competition.track[0]),
         duel=duel,
         sd=study.MEASURED_SD,
         mixed=fields["mixed"],
