@@ -20,7 +20,7 @@ RUN pip install --no-cache-dir --no-deps --force-reinstall /opt/wheel/*.whl
 # FAMILIES names more, for a competition of your own.
 ARG FAMILIES=
 ENV VOICE_ENVIRONMENTS=/opt/voice/share/voice-subnet/environments
-RUN voice worker prepare --all ${FAMILIES}
+RUN PIP_NO_CACHE_DIR=1 voice worker prepare --all ${FAMILIES}
 COPY docker/health.py /opt/voice/health.py
 # Volumes take their owner from here, whichever container is the first to mount them.
 RUN install --directory --owner subnet --group subnet --mode 700 /data /store && install --directory --owner subnet --group subnet /certificates

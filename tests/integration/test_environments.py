@@ -98,7 +98,9 @@ def test_a_guest_imports_its_familys_packages_first(tmp_path: Path, packages: Pa
 
 
 def test_it_is_installed_once_and_whole(tmp_path: Path, store: MakeStore) -> None:
-    """What came is told package by package; afterwards no process asks for anything, and dependencies never came."""
+    """What came is told package by package; afterwards no process asks for anything. Dependencies never came, and what a killed
+    process left is gone."""
+    (tmp_path / "environments" / ".making-left" / "packages").mkdir(parents=True)
     told: list[tuple[int, int]] = []
     assert store(installs=True).prepare("espeak", lambda done, total: told.append((done, total)))
     assert told == [(0, 2), (1, 2), (2, 2)]

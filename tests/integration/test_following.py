@@ -280,6 +280,12 @@ async def test_an_audit_counts_from_its_round_on_also_after_a_reset(bed: Bed, tm
             id="other rules",
         ),
         pytest.param(
+            {**DIFFERS, "differences": [{"what": "environment", "claimed": "ab", "found": "none in this installation"}]},
+            True,
+            AuditOutcome.FAILED,
+            id="other packages",
+        ),
+        pytest.param(
             {
                 **HOLDS,
                 "not_comparable": [{"what": "verdict", "claimed": "rejected, code 1303", "found": "it spoke every prompt"}],

@@ -125,7 +125,7 @@ def test_the_workers_image_carries_the_judges_networks_where_they_are_looked_for
 def test_the_workers_image_carries_the_packages_of_families_where_they_are_looked_for() -> None:
     """They are installed by the project's own command, and no volume lies over them."""
     steps = _final_stage(ROOT / "docker" / "worker.Dockerfile")
-    prepared = steps.index(("RUN", "voice worker prepare --all ${FAMILIES}"))
+    prepared = steps.index(("RUN", "PIP_NO_CACHE_DIR=1 voice worker prepare --all ${FAMILIES}"))
     (place,) = [argument for step, argument in steps[:prepared] if step == "ENV" and "VOICE_ENVIRONMENTS" in argument]
 
     assert ("COPY", "--from=wheel /wheel /opt/wheel") in steps[:prepared]

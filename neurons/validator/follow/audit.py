@@ -149,8 +149,8 @@ async def audit_next(audits: Audits, api: VoiceApi, verify: Verify, rules: Audit
 
 
 def judged(report: Mapping[str, Any]) -> AuditFinding:
-    """The finding that follows from a report. These say nothing of the worker: other judges or rules here, a model that was withdrawn
-    since, and a verdict that depends on the host."""
+    """The finding that follows from a report. These say nothing of the worker: other judges, rules or packages here, a model that was
+    withdrawn since, and a verdict that depends on the host."""
     rows: list[Mapping[str, str]] = report["differences"]
     if report["not_comparable"] and not rows:
         return AuditFinding(AuditOutcome.FAILED, report["not_comparable"])
@@ -168,7 +168,9 @@ def judged(report: Mapping[str, Any]) -> AuditFinding:
 
 def _is_ours(row: Mapping[str, str]) -> bool:
     withdrawn = f"rejected, code {int(Code.REPO_NOT_PUBLIC)}"
-    return row["what"].startswith(("judge ", "rules ")) or (row["what"] == "verdict" and row["found"].startswith(withdrawn))
+    return row["what"].startswith(("judge ", "rules ", "environment")) or (
+        row["what"] == "verdict" and row["found"].startswith(withdrawn)
+    )
 
 
 async def _fetched(drawn: Drawn, api: VoiceApi, store: Path) -> Path:
