@@ -23,6 +23,13 @@ SPEAKER = PinnedPart(
     made={"latents.safetensors": base64.b64encode(bytes(range(256))).decode()},
 )
 PARTS = {"codec": CODEC, "speaker": SPEAKER}
+PICKLED = PinnedPart(
+    repo="a/codec",
+    revision="1" * 40,
+    licence="mit",
+    files={"config.json": "2" * 64, "pytorch_model.bin": "3" * 64},
+    converted="6" * 64,
+)
 
 
 def written(tmp_path: Path, text: str, families: str = '["vits", "pocket_tts"]') -> Path:
@@ -41,6 +48,13 @@ def test_pinned_parts_are_part_of_the_rules(tmp_path: Path) -> None:
     changed = load(written(tmp_path, to_toml("pocket_tts", PARTS | {"speaker": other}))).at(RoundNumber(0))
     assert changed.hash != rules.hash
     assert digest(changed.track[0].parts["pocket_tts"]) != digest(rules.track[0].parts["pocket_tts"])
+
+
+def test_a_pickle_is_pinned_with_what_is_made_of_it(tmp_path: Path) -> None:
+    """What the command writes is read back equal; an adapter opens the safetensors only."""
+    rules = load(written(tmp_path, to_toml("llama_snac", {"codec": PICKLED}), '["llama_snac"]')).at(RoundNumber(0))
+    assert rules.track[0].parts == {"llama_snac": {"codec": PICKLED}}
+    assert PICKLED.loaded == {"config.json": "2" * 64, "model.safetensors": "6" * 64}
 
 
 def test_line_breaks_do_not_count(tmp_path: Path) -> None:
@@ -79,6 +93,12 @@ def test_line_breaks_do_not_count(tmp_path: Path) -> None:
         ),
         pytest.param(
             '["pocket_tts"]', to_toml("pocket_tts", PARTS).replace('"mit"', '"cc-by-nc-4.0"'), "licence", id="a licence"
+        ),
+        pytest.param(
+            '["llama_snac"]',
+            to_toml("llama_snac", {"codec": PICKLED}).replace("converted", "#"),
+            "beside one pickled checkpoint is no model.safetensors, but the checksum",
+            id="a pickle alone",
         ),
     ],
 )
