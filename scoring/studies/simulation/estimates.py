@@ -1,5 +1,8 @@
-"""Two estimates: how sure a share of simulated runs is, and how long a test of fixed length would be."""
+"""Estimates: how sure a share or a ratio of simulated runs is, and how long a test of fixed length would be."""
 
+import math
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -34,6 +37,32 @@ def rate(hits: int, runs: int) -> Rate:
         low=max(0.0, middle - half) if hits else 0.0,
         high=min(1.0, middle + half) if hits < runs else 1.0,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A ratio of two means, with its 95 % interval `low` … `high`."""
+
+    ratio: float
+    low: float
+    high: float
+
+
+def ratio(many: Sequence[float], one: Sequence[float]) -> Ratio:
+    """The mean of one sample over that of another, from pairs of runs; raises ValueError for fewer than two, or for a mean of 0.
+
+    The interval is from what each pair of runs leaves of the ratio.
+    """
+    if len(many) < 2 or not statistics.fmean(one):
+        raise ValueError("a ratio needs two runs, and something to compare with")
+    found = statistics.fmean(many) / statistics.fmean(one)
+    half = half_interval([each - found * other for each, other in zip(many, one, strict=True)]) / statistics.fmean(one)
+    return Ratio(found, found - half, found + half)
+
+
+def half_interval(values: Sequence[float]) -> float:
+    """Half of the 95 % interval of a mean."""
+    return 1.96 * statistics.stdev(values) / math.sqrt(len(values))
 
 
 def fixed_groups(threshold: float, excess: float = EXCESS, power: float = POWER) -> float:

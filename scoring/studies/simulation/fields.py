@@ -36,10 +36,17 @@ from scoring.weights.plan import Snapshot, TrackPay
 OWNER = Uid(0)
 BASE = 0.6
 """Leads count from this score on: made-up models score lower than real ones, so that nothing is cut off at 1."""
+IMMUNE = Block(2**40)
+"""A block that no run comes to."""
 SETTLED = (DuelOutcome.CROWNED, DuelOutcome.FUTILE, DuelOutcome.MAX_ROUNDS)
 Advance = Callable[[int], None]
 Bias = Callable[[int, Sequence[Hotkey]], Mapping[Hotkey, float]]
 """What workers add to the true mean scores of a round, by hotkey, given the hotkeys that they judge in it."""
+
+
+def honest_workers(_number: int, _judged: Sequence[Hotkey]) -> Mapping[Hotkey, float]:
+    """Nothing is added to anybody's score."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +110,12 @@ def play(
     competition: Competition,
     seed: int,
     advance: Advance,
-    bias: Bias = lambda _number, _judged: {},
+    bias: Bias = honest_workers,
 ) -> Played:
     """Play one run over some rounds; workers are honest unless a bias is given."""
     track = competition.track[0]
     track = track.model_copy(update={"pay": track.pay.model_copy(update={"base": BASE})})
-    game = _Game(actors=actors, world=world, competition=competition.alone(track), seed=seed, bias=bias)
+    game = Game(actors=actors, world=world, competition=competition.alone(track), seed=seed, bias=bias)
     for number in range(rounds):
         game.judge(RoundNumber(number))
         game.pay(RoundNumber(number))
@@ -129,14 +136,16 @@ def play(
 
 
 @dataclass(slots=True, kw_only=True)
-class _Game:
-    """Everything that a run remembers."""
+class Game:
+    """One run, round by round: everything that it remembers."""
 
     actors: Sequence[Actor]
     world: World
     competition: Competition
     seed: int
-    bias: Bias
+    bias: Bias = honest_workers
+    immune: frozenset[str] = frozenset()
+    """The actors, by name, whose hotkeys are always too new to be deregistered."""
     ledger: State = field(default_factory=State)
     known: dict[Entrant, MadeUpCommitment] = field(default_factory=dict)
     latest: dict[Hotkey, MadeUpCommitment] = field(default_factory=dict)
@@ -190,7 +199,7 @@ class _Game:
         self._note(before, names, number)
 
     def _opened(self, number: RoundNumber) -> list[Entrant]:
-        """The submissions that the validator asks for in this round; nobody is near the end of an immunity."""
+        """The submissions that the validator asks for in this round; no immunity ends."""
         start = Block(number * self.competition.round.blocks)
         candidates = [
             RoundCandidate(
@@ -198,7 +207,7 @@ class _Game:
                 commit_block=self.known[name].block,
                 tiebreak=self.known[name].hotkey,
                 previous_block=self.known[name].previous,
-                immune_until=Block(0),
+                immune_until=self._immune_until(self.known[name].hotkey),
                 last_asked=self.asked.get(name),
                 entrant=name,
                 family=self.track.families[0],
@@ -215,6 +224,9 @@ class _Game:
         )
         opening = open_round(view, self.competition)
         return [] if opening is None else [candidates[entry.submission].entrant for entry in opening.entries]
+
+    def _immune_until(self, hotkey: Hotkey) -> Block:
+        return IMMUNE if self.actors[self.owner_of[self.uids[hotkey]]].name in self.immune else Block(0)
 
     def _judged(self, names: Sequence[Entrant], number: RoundNumber) -> list[Judged]:
         """The workers' verdicts: a copy is rejected where it is found, everything else is scored."""

@@ -10,6 +10,7 @@ from scoring.studies.simulation.payoff import Payoff
 from scoring.studies.simulation.power import Power, PowerTrial
 from scoring.studies.simulation.reign import Reign, Siege
 from scoring.studies.simulation.summary import FieldSummary
+from scoring.studies.simulation.waits import WaitRow
 
 
 class StudyOrigin(StrictModel):
@@ -25,7 +26,7 @@ class StudyOrigin(StrictModel):
 def rules_hash(competition: Competition) -> str:
     """SHA-256 (hex) of the rules by which the first track is played: what is asked of a voice, and who judges it, is none of them."""
     rules, track = competition.model_dump(mode="json"), competition.track[0].model_dump(mode="json")
-    played = {name: track[name] for name in ("evaluations", "duel", "pay", "throne")}
+    played = {name: track[name] for name in ("evaluations", "duel", "pay", "throne", "queue")}
     shared = {name: rules[name] for name in ("round", "cooldown_blocks")}
     return canonical_json.digest(played | shared | {"groups": competition.track[0].prompts.groups})
 
@@ -56,6 +57,7 @@ class Study(StrictModel):
     table: tuple[PowerRow, ...]
     curve: tuple[PowerRow, ...]
     attacks: tuple[Payoff, ...]
+    waits: tuple[WaitRow, ...]
     frontier: tuple[FrontierRow, ...]
     fields: tuple[FieldSummary, ...]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from scoring.competition import load
 from scoring.markdown import template
 from scoring.ranking import credit, duel, queue, throne
-from scoring.studies.simulation import chart, estimates, frontier, payoff, rivals, study, summary, worked
+from scoring.studies.simulation import chart, estimates, frontier, payoff, rivals, study, summary, waits, worked
 from scoring.studies.simulation.chart import Labels
 from scoring.studies.simulation.estimates import Rate
 from scoring.studies.simulation.measured import PowerRow, Study, rules_hash
@@ -34,6 +34,7 @@ def render(found: Study, others: Rivals, page: Path) -> Mapping[Path, str]:
         credit=credit,
         throne=throne,
         places=lambda share: queue.places(share, competition.track[0]),
+        waits=waits,
         duel=duel,
         sd=study.MEASURED_SD,
         mixed=fields["mixed"],

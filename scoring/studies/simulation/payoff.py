@@ -1,6 +1,5 @@
 """The pay-off of a strategy: what its hotkeys earn together, against one honest hotkey of the same ability in the same field."""
 
-import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from itertools import product
 
 from scoring.competition import Competition
 from scoring.studies.simulation.actors import Actor, Improver, SlowStarter
+from scoring.studies.simulation.estimates import half_interval, ratio
 from scoring.studies.simulation.fields import play
 from scoring.studies.simulation.strategy_file import StrategyFile, known
 from scoring.studies.simulation.world import NewScale, World
@@ -139,11 +139,7 @@ def payoff(name: tuple[str, str], sd: float, mine: Sequence[float], honest: Sequ
     if len(mine) < 2:
         raise ValueError("an interval needs two runs")
     earned, plain = statistics.fmean(mine), statistics.fmean(honest)
-    ratio = low = high = None
-    if plain >= LEAST_HONEST:
-        ratio = earned / plain
-        half = _half([many - ratio * one for many, one in zip(mine, honest, strict=True)]) / plain
-        low, high = ratio - half, ratio + half
+    found = ratio(mine, honest) if plain >= LEAST_HONEST else None
     return Payoff(
         strategy=name[0],
         setting=name[1],
@@ -151,13 +147,8 @@ def payoff(name: tuple[str, str], sd: float, mine: Sequence[float], honest: Sequ
         runs=len(mine),
         earned=earned,
         honest=plain,
-        extra_high=earned - plain + _half([many - one for many, one in zip(mine, honest, strict=True)]),
-        ratio=ratio,
-        low=low,
-        high=high,
+        extra_high=earned - plain + half_interval([many - one for many, one in zip(mine, honest, strict=True)]),
+        ratio=None if found is None else found.ratio,
+        low=None if found is None else found.low,
+        high=None if found is None else found.high,
     )
-
-
-def _half(left: Sequence[float]) -> float:
-    """Half of the 95 % interval of a mean."""
-    return 1.96 * statistics.stdev(left) / math.sqrt(len(left))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from scoring.competition import Competition
-from scoring.studies.simulation import actors, frontier, payoff
+from scoring.studies.simulation import actors, frontier, payoff, waits
 from scoring.studies.simulation.fields import play
 from scoring.studies.simulation.measured import PowerRow, ReignRow, Study, StudyOrigin
 from scoring.studies.simulation.payoff import LONG, SETTINGS, Arena, AttackSize, Payoff
@@ -21,6 +21,8 @@ SDS = (0.05, 0.1, 0.2, 0.3)
 FAILURES = (0.0, 0.01, 0.02, 0.04)
 WITHIN = {0.2: 24, 0.3: 12}
 """Rounds in which a challenger better than the margin by so many sd is to be crowned."""
+WAIT_SEED = 10_000
+"""The queue's places were chosen on the seeds before."""
 FRESH, OLD = 0, 10**6
 """A king's age in blocks: the margin at its largest, and at its smallest."""
 
@@ -37,12 +39,21 @@ class StudySize:
     reign_rounds: int = 500
     power_runs: int = 4000
     attack: AttackSize = LONG
+    wait_runs: int = 21
+    wait_sds: tuple[float, ...] = payoff.SDS
     field_runs: int = 6
     field_rounds: int = 300
 
 
 SMALL = StudySize(
-    reign_runs=20, reign_rounds=40, power_runs=100, attack=AttackSize(runs=4, rounds=48), field_runs=1, field_rounds=30
+    reign_runs=20,
+    reign_rounds=40,
+    power_runs=100,
+    attack=AttackSize(runs=4, rounds=48),
+    wait_runs=2,
+    wait_sds=(0.05,),
+    field_runs=1,
+    field_rounds=30,
 )
 """Says little, and quickly."""
 
@@ -57,6 +68,15 @@ def simulate(size: StudySize, competition: Competition, origin: StudyOrigin, bar
         table=tuple(_powers("power by sd and failures", _table(size), competition, seed, bar)),
         curve=tuple(_powers("power by lead", _curve(size), competition, seed, bar)),
         attacks=tuple(_attacks(size, competition, seed, bar)),
+        waits=tuple(
+            waits.waits(
+                competition,
+                size.wait_runs,
+                size.wait_sds,
+                seed + WAIT_SEED,
+                bar("a crowd in the queue", waits.steps(size.wait_runs, len(size.wait_sds))),
+            )
+        ),
         frontier=tuple(
             frontier.frontier(competition, size.attack, seed, bar("other shares and half-lives", frontier.steps(size.attack)))
         ),
