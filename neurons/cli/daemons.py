@@ -131,7 +131,7 @@ def validator_run(
     settings = options.settings(ValidatorSettings, competition=competition, follow=follow, tracks=tracks)
     schedule = load(settings.competition)
     if settings.tracks:
-        check(settings.tracks, schedule.version[-1], settings.follow)
+        check(settings.tracks, schedule, settings.follow)
     keys = keys_of(settings)
     signer = process.ValidatorIdentity(keys, settings.revocations, settings.trust)
     terms = Terms.of(settings, keys, schedule)

@@ -9,10 +9,11 @@ import pytest
 
 from neurons.api_client.client import ApiUnavailable
 from neurons.validator.follow.tracks import FollowedTracks, check, merged
+from scoring.competition import Competition, Schedule
 from scoring.errors import Code, PlatformError
 from scoring.ranking.state import State, TrackState
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, PublicKey, RoundNumber, SubmissionId, entrant
-from tests.builders.ranking import a_record, named
+from tests.builders.ranking import a_credit, a_record, named
 from tests.builders.rules import a_competition, a_track
 from voice_api.db.audits import Audits
 from voice_api.db.rounds import Eligibility, EvaluationResult, Round, RoundEvidence
@@ -20,6 +21,8 @@ from voice_api.db.states import EvaluationState, RoundState, SubmissionState
 
 OWN = frozenset({"small"})
 RULES = a_competition(a_track(), a_track(name="described", families=("espeak",)))
+LATER = a_competition(a_track(), a_track(name="later", families=("espeak",))).model_copy(update={"from_round": 9})
+SCHEDULE = Schedule(name="test", version=(RULES, LATER))
 ROUND = Round(
     round=RoundNumber(7),
     start_block=Block(2520),
@@ -100,6 +103,30 @@ def test_over_the_own_tracks_they_decide_nothing() -> None:
     assert tracks_of(merged(evidence(), evidence([moved]), state, OWN)) == [(11, "described")]
 
 
+def test_a_claim_that_an_own_submission_moved_expels_nobody() -> None:
+    """Whoever the own tracks know stays by the own decision, also in a round that did not ask for it here."""
+    claimed = replace(a_result(1, "described"), receipt={"track": "described"})
+    found = merged(evidence(eligible=[1]), evidence([claimed], h1="deregistered"), knowing(1, "small"), OWN)
+    assert found.eligibility == Eligibility(Block(3000), (named(1),), {})
+
+
+@pytest.mark.parametrize("says", [None, {"track": "described"}], ids=["no receipt", "a receipt of their track"])
+def test_no_row_of_theirs_ends_a_lead_of_an_own_track(says: dict[str, str] | None) -> None:
+    """A lead is paid long after its submission gave way to a newer one; named in a round, that would have left."""
+    state = State(tracks=(TrackState(track="small", leads=(a_credit(1),)),))
+    row = replace(a_result(1, "described"), receipt=says)
+    assert merged(evidence(), evidence([row], h1="deregistered"), state, OWN) == evidence()
+
+
+def test_their_ban_takes_no_lead_of_the_own_tracks_away() -> None:
+    """A ban loses all leads of a hotkey: theirs is told as a reason, and only the own operator's reaches the own tracks."""
+    lead = a_credit(2, entrant=entrant(Hotkey("h4"), Block(1)))
+    state = State(tracks=(*knowing(4, "described").tracks, TrackState(track="small", leads=(lead,))))
+    found = merged(evidence(), evidence([a_result(3, "described")], h3="banned", h4="banned"), state, OWN).eligibility
+    assert found is not None
+    assert found.gone == {named(3): "banned", named(4): "banned where it is judged"}
+
+
 def test_who_stays_is_theirs_to_say_of_their_tracks() -> None:
     """A king that stands there beside its newer commitment stands here, too; the own decision is of the own tracks."""
     state = knowing(3, "described")
@@ -149,10 +176,10 @@ OPEN = replace(evidence([a_result(4, "described")]), round=replace(ROUND, state=
 SOON, LATE = Block(3000), Block(3600 + 360)
 
 
-def added(theirs: Theirs, block: Block) -> list[tuple[int, str | None]] | None:
+def added(theirs: Theirs, block: Block, rules: Competition = RULES) -> list[tuple[int, str | None]] | None:
     """What would be folded at a block; None: it waits."""
     beside = FollowedTracks(theirs=theirs, own=OWN, audits=cast(Audits, None), rate=0.0)
-    found = asyncio.run(beside.added(evidence([a_result(1, "small")]), NO_STATE, block, RULES))
+    found = asyncio.run(beside.added(evidence([a_result(1, "small")]), NO_STATE, block, rules))
     return None if found is None else tracks_of(found)
 
 
@@ -181,21 +208,27 @@ def test_an_api_that_is_down_is_waited_for_as_long() -> None:
     assert added(down, LATE) == [(1, "small")]
 
 
+def test_rules_whose_tracks_are_all_judged_here_wait_for_nobody() -> None:
+    """A later version may drop what was followed."""
+    assert added(Theirs(ApiUnavailable("it does not answer")), SOON, a_competition(a_track())) == [(1, "small")]
+
+
 @pytest.mark.parametrize(
     ("tracks", "follow", "why"),
     [
-        pytest.param({"smal"}, "http://there", "smal; the competition has described, small", id="unknown"),
-        pytest.param({"small"}, "", "nobody judges described here", id="neither judged nor followed"),
+        pytest.param({"smal"}, "http://there", "smal; the competition has described, later, small", id="unknown"),
+        pytest.param({"small"}, "", "nobody judges described, later here", id="neither judged nor followed"),
+        pytest.param({"small", "described"}, "", "nobody judges later here", id="one that a later version adds"),
     ],
 )
 def test_a_track_that_nobody_judges_is_refused_at_the_start(tracks: set[str], follow: str, why: str) -> None:
     """Its share would be burned for a fault of ours."""
     with pytest.raises(PlatformError, match=why) as refused:
-        check(frozenset(tracks), RULES, follow)
+        check(frozenset(tracks), SCHEDULE, follow)
     assert refused.value.code is Code.SETTING_INVALID
 
 
 def test_tracks_that_are_judged_or_followed_are_taken() -> None:
     """All here, or the others there."""
-    check(frozenset({"small", "described"}), RULES, "")
-    check(OWN, RULES, "http://there")
+    check(frozenset({"small", "described", "later"}), SCHEDULE, "")
+    check(OWN, SCHEDULE, "http://there")

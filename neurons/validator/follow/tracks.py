@@ -12,22 +12,23 @@ from neurons.api_client.client import ApiUnavailable
 from neurons.validator.evidence import Evidence
 from neurons.validator.follow.audit import believed, draw
 from neurons.validator.ledger import LEFT
-from scoring.competition import Competition
+from scoring.competition import Competition, Schedule
 from scoring.errors import Code, PlatformError
-from scoring.ranking.state import State
+from scoring.ranking.state import BANNED, State
 from scoring.receipts.certificate import Trust
-from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, entrant
+from scoring.types import Block, BlockHash, Entrant, Hotkey, RoundNumber, entrant, parse_entrant
 from voice_api.db.audits import Audits
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.rounds import Eligibility, EvaluationResult, RoundEvidence
 from voice_api.db.states import RoundState
 
 log = structlog.get_logger()
+_BANNED_THERE = "banned where it is judged"
 
 
-def check(tracks: frozenset[str], competition: Competition, follow: str) -> None:
-    """Raise PlatformError(SETTING_INVALID) for a track that there is not, or one that is neither judged nor followed."""
-    names = {track.name for track in competition.track}
+def check(tracks: frozenset[str], schedule: Schedule, follow: str) -> None:
+    """Raise PlatformError(SETTING_INVALID) for a track that no version has, or one of any version that is neither judged nor followed."""
+    names = {track.name for version in schedule.version for track in version.track}
     if strangers := sorted(tracks - names):
         why = f"VOICE_TRACKS names {', '.join(strangers)}; the competition has {', '.join(sorted(names))}"
         raise PlatformError(Code.SETTING_INVALID, why)
@@ -51,8 +52,11 @@ class FollowedTracks:
         """A closed round's own evidence and theirs of the same round; None while theirs is worth waiting for.
 
         It is waited for until a round after the own one's deadline. Then, or where they skipped the round, nothing is known of their
-        tracks in it: nothing is lost by that. Raises outages of their API, and of the database.
+        tracks in it: nothing is lost by that. Rules of which every track is judged here need nothing of theirs. Raises outages of
+        their API, and of the database.
         """
+        if self.own.issuperset(track.name for track in rules.track):
+            return mine
         is_late = block >= mine.round.deadline_block + rules.round.blocks
         try:
             theirs = await self._closed(mine.round.round)
@@ -93,33 +97,60 @@ def merged(mine: RoundEvidence, theirs: RoundEvidence | None, state: State, own:
     known, too: that is found here as well. Over what an own track judges or knows they decide nothing, whatever their rows say.
     """
     found = () if theirs is None else theirs.results
-    here = {_name(result) for result in mine.results if result.track in own}
-    known = {name for track in state.tracks if track.track in own for name in track.known}
-    taken = tuple(result for result in found if result.track not in {None, *own} and _is_theirs(result, here, known))
+    here = _OwnTracks.of(mine, state, own)
+    taken = tuple(result for result in found if result.track not in {None, *own} and here.lets_go(result))
     names = {_name(result) for result in taken}
     kept = tuple(
         result for result in mine.results if (result.track is None or result.track in own) and _name(result) not in names
     )
     elsewhere = names | {name for track in state.tracks if track.track not in own for name in track.known}
-    return replace(mine, results=(*kept, *taken), eligibility=_eligibility(mine, theirs, elsewhere))
+    return replace(mine, results=(*kept, *taken), eligibility=_eligibility(mine, theirs, elsewhere - here.known, here))
 
 
-def _is_theirs(result: EvaluationResult, here: set[Entrant], known: set[Entrant]) -> bool:
-    """Whether it is of nothing that is judged here; a submission that an own track knows has moved only if the receipt says so."""
-    moved = isinstance(result.receipt, dict) and result.receipt.get("track") == result.track
-    return _name(result) not in here and (moved or _name(result) not in known)
+@dataclass(frozen=True, slots=True)
+class _OwnTracks:
+    """All that the own tracks judge or know: submissions, and hotkeys that have something there."""
+
+    judged: frozenset[Entrant]
+    known: frozenset[Entrant]
+    led: frozenset[Entrant]
+    """Submissions that once took the top, and that nobody judges any more: their leads are still paid."""
+
+    @classmethod
+    def of(cls, mine: RoundEvidence, state: State, own: frozenset[str]) -> "_OwnTracks":
+        tracks = [track for track in state.tracks if track.track in own]
+        judged = frozenset(_name(result) for result in mine.results if result.track in own)
+        known = frozenset(name for track in tracks for name in track.known)
+        return cls(judged, known, frozenset(lead.entrant for track in tracks for lead in track.leads) - known)
+
+    @property
+    def hotkeys(self) -> frozenset[Hotkey]:
+        return frozenset(parse_entrant(name)[0] for name in self.known | self.led)
+
+    def lets_go(self, result: EvaluationResult) -> bool:
+        """Whether a result of theirs is of nothing of the own tracks; what those know has moved only if the receipt says so."""
+        name, says = _name(result), result.receipt
+        moved = isinstance(says, dict) and says.get("track") == result.track
+        return name not in self.judged | self.led and (moved or name not in self.known)
 
 
-def _eligibility(mine: RoundEvidence, theirs: RoundEvidence | None, elsewhere: set[Entrant]) -> Eligibility | None:
-    """Who stays: of the followed tracks whom they say, all others by the own decision. Without theirs everybody stays there."""
+def _eligibility(
+    mine: RoundEvidence, theirs: RoundEvidence | None, elsewhere: frozenset[Entrant], here: _OwnTracks
+) -> Eligibility | None:
+    """Who stays: of the followed tracks whom they say, all others by the own decision. Without theirs everybody stays there.
+
+    A ban costs a hotkey its leads in every track: theirs is told in other words where the own tracks have something of the hotkey.
+    """
     if mine.eligibility is None:
         return None
     roll = None if theirs is None else theirs.eligibility
     stay = elsewhere if roll is None else elsewhere & set(roll.eligible)
     gone = {} if roll is None else {name: roll.gone.get(name, LEFT) for name in elsewhere - stay}
-    here = {name for name in mine.eligibility.eligible if name not in elsewhere}
+    hotkeys = here.hotkeys
+    gone |= {name: _BANNED_THERE for name, why in gone.items() if why == BANNED and parse_entrant(name)[0] in hotkeys}
+    own = {name for name in mine.eligibility.eligible if name not in elsewhere}
     left = {name: why for name, why in mine.eligibility.gone.items() if name not in elsewhere}
-    return replace(mine.eligibility, eligible=tuple(sorted(here | stay)), gone=dict(sorted((left | gone).items())))
+    return replace(mine.eligibility, eligible=tuple(sorted(own | stay)), gone=dict(sorted((left | gone).items())))
 
 
 def _name(result: EvaluationResult) -> Entrant:
