@@ -50,7 +50,7 @@ def fold_round(head: LedgerEntry | None, found: RoundEvidence, rules: Competitio
     receipts: dict[str, JsonObject] = {}
     distrusted: dict[Entrant, str] = {}
     judged: set[Entrant] = set()
-    tracks: dict[bool, set[str | None]] = {True: set(), False: set()}
+    heard, refused = set[str | None](), set[str | None]()
     known = set(() if head is None else head.state.known)
     for result in found.results:
         name = entrant(result.hotkey, result.commit_block)
@@ -60,15 +60,15 @@ def fold_round(head: LedgerEntry | None, found: RoundEvidence, rules: Competitio
         try:
             if name in judged:
                 raise ReceiptInvalid("another receipt of it counts in this round")
-            check.accepted_scores(result)
+            scores = check.accepted_scores(result)
         except ReceiptInvalid as exc:
             distrusted[name] = str(exc)
-            tracks[False].add(result.track)
+            refused.add(result.track)
         else:
             key = str(result.receipt_hash)
             counted[key], receipts[key] = result.tiebreak, result.receipt
             judged.add(name)
-            tracks[True].add(result.track)
+            heard |= {result.track} if scores else set()
     inputs = Inputs(
         start=found.round.start_block,
         block=None if found.eligibility is None else found.eligibility.block,
@@ -76,7 +76,8 @@ def fold_round(head: LedgerEntry | None, found: RoundEvidence, rules: Competitio
         counted=counted,
         distrusted=distrusted,
         gone=gone(found.eligibility, known),
-        unheard=tuple(sorted(track for track in tracks[False] - tracks[True] if track is not None)),
+        unheard=tuple(sorted({track.name for track in rules.track} & (refused - heard))),
+        missing=tuple(sorted(found.missing)),
     )
     return next_entry(head, found.round.round, inputs, receipts, rules)
 

@@ -266,7 +266,9 @@ class Inputs:
     gone: Mapping[Entrant, str]
     """Submissions that left, each with the reason."""
     unheard: tuple[str, ...] = ()
-    """Tracks of which receipts came, and none counts."""
+    """Tracks of which receipts came, and none with a score counts."""
+    missing: tuple[str, ...] = ()
+    """Tracks that another validator judges, of which nothing came in time."""
 
     @property
     def refusal(self) -> str:
@@ -292,7 +294,7 @@ class Inputs:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The inputs that `to_json` wrote; raises ValueError for anything else."""
         try:
-            inputs = cls(**{**data, "unheard": tuple(data["unheard"])})
+            inputs = cls(**{**data, "unheard": tuple(data["unheard"]), "missing": tuple(data["missing"])})
         except (KeyError, TypeError) as exc:
             raise ValueError(f"these are no inputs of a round: {exc}") from exc
         maps = (inputs.counted, inputs.distrusted, inputs.gone)

@@ -350,6 +350,14 @@ async def test_as_a_process_it_folds_judges_again_and_ends_when_asked(
         await process
 
 
+@pytest.mark.parametrize(("tracks", "own"), [(frozenset({"small"}), True), (frozenset[str](), False)], ids=["some", "none"])
+async def test_who_judges_tracks_itself_counts_its_own_workers(tracks: frozenset[str], own: bool, bed: Bed) -> None:
+    """Though VOICE_TRUST names the followed one alone: else a validator that begins to follow would refuse its own receipts."""
+    followed = daemon.Followed("http://voice.test", Path("rules.toml"), 0.0, tracks)
+    issuers = {bed.stack.hotkey} | ({bed.signer.hotkey} if own else set())
+    assert followed.believed_by(bed.signer).issuers == issuers
+
+
 def test_following_nobody_that_is_trusted_is_refused() -> None:
     """Without a hotkey whose certificates count, every receipt would be absent."""
     settings = ValidatorSettings(database_url=SecretStr("postgresql:///x"), follow="http://voice.test")

@@ -56,8 +56,8 @@ def voice(second: "ValidatorBed", stack: "ValidatorBed", database_url: str, tmp_
         "HOME": str(tmp_path),
     }
 
-    async def run(*arguments: str) -> tuple[int, str, str]:
-        ended = await asyncio.to_thread(command_line.voice, tmp_path, "validator", *arguments, **environment)
+    async def run(*arguments: str, **more: str) -> tuple[int, str, str]:
+        ended = await asyncio.to_thread(command_line.voice, tmp_path, "validator", *arguments, **environment | more)
         return ended.returncode, ended.stdout, ended.stderr
 
     return run
@@ -151,6 +151,15 @@ async def test_what_cannot_be_folded_again_is_named(stack: "ValidatorBed", secon
     _, out, _ = await voice("ledger", "reset", "--from", "1")
     command = "`voice validator ledger join URL|FILE --until 1`"
     assert f"Not at hand: rounds 1. {command} takes over the rounds up to the last of those." in out
+
+
+async def test_who_follows_in_some_tracks_has_its_own_rounds_at_hand(stack: "ValidatorBed", voice: Voice) -> None:
+    """They are in its database; the followed one, which does not answer here, knows nothing of them."""
+    await play(stack)
+    follows = {"VOICE_FOLLOW_URL": "http://127.0.0.1:1", "VOICE_TRACKS": "small"}
+    status, out, err = await voice("ledger", "reset", "--json", "--validator", stack.hotkey, **follows)
+    assert (status, err) == (0, "")
+    assert json.loads(out)["missing"] == []
 
 
 async def test_only_the_missing_rounds_are_taken_over_and_the_rest_is_folded(

@@ -173,6 +173,7 @@ class Theirs:
 
 MISSING = PlatformError(Code.NOT_FOUND, "there is no such round")
 OPEN = replace(evidence([a_result(4, "described")]), round=replace(ROUND, state=RoundState.OPEN))
+OPEN_THERE = Theirs(OPEN)
 SOON, LATE = Block(3000), Block(3600 + 360)
 
 
@@ -211,6 +212,23 @@ def test_an_api_that_is_down_is_waited_for_as_long() -> None:
 def test_rules_whose_tracks_are_all_judged_here_wait_for_nobody() -> None:
     """A later version may drop what was followed."""
     assert added(Theirs(ApiUnavailable("it does not answer")), SOON, a_competition(a_track())) == [(1, "small")]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "missing"),
+    [
+        pytest.param(Theirs(ApiUnavailable("it does not answer")), {"described"}, id="down"),
+        pytest.param(OPEN_THERE, {"described"}, id="still open"),
+        pytest.param(Theirs(MISSING, later=True), set(), id="skipped"),
+        pytest.param(Theirs(evidence()), set(), id="closed without results"),
+    ],
+)
+def test_a_track_of_which_nothing_came_in_time_is_named(theirs: Theirs, missing: set[str]) -> None:
+    """What they skipped or did not judge is their verdict; what did not arrive is a fault between us."""
+    beside = FollowedTracks(theirs=theirs, own=OWN, audits=cast(Audits, None), rate=0.0)
+    found = asyncio.run(beside.added(evidence(), NO_STATE, LATE, RULES))
+    assert found is not None
+    assert found.missing == missing
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,23 @@ def test_a_fold_is_told_in_words(outcome: DuelOutcome) -> None:
     assert folded == {"event": "round folded", "round": 7, "kings": {"small": "a@1"}, "thrones": thrones, "ledger": "f" * 64}
 
 
+@pytest.mark.parametrize(
+    ("row", "unheard"),
+    [
+        pytest.param({"track": "small"}, ("small",), id="of a track"),
+        pytest.param({"track": "of others' rules"}, (), id="of a track that the rules do not have"),
+        pytest.param({"track": None}, (), id="of none"),
+    ],
+)
+def test_a_track_is_unheard_while_no_score_of_it_counts(
+    row: dict[str, Any], unheard: tuple[str, ...], a_result: MakeResult
+) -> None:
+    """A rejection that counts says nothing of whom the refused receipts scored."""
+    refused, rejection = a_result(1, 0.8, signature="00" * 64, **row), a_result(3, code=Code.FILE_NOT_ALLOWED)
+    assert an_entry(refused, rejection).inputs.unheard == unheard
+    assert an_entry(refused, rejection, a_result(2, 0.4)).inputs.unheard == ()
+
+
 def test_a_ledger_that_goes_on_after_rounds_under_other_rules_says_so() -> None:
     """Whoever upgraded late and did not reset it has parted from the others for ever."""
     rules = SCHEDULE.at(RoundNumber(7)).hash

@@ -13,7 +13,7 @@ from scoring.errors import Code, PlatformError
 from scoring.ranking.state import Rejection, State
 from scoring.types import Block, Hotkey, RoundNumber, Uid, Weight, entrant
 from tests.builders import chain, ranking
-from tests.builders.ledger import a_ledger_entry, a_snapshot, a_weight_attempt, a_weight_plan, some_inputs
+from tests.builders.ledger import a_ledger_entry, a_snapshot, a_track_pay, a_weight_attempt, a_weight_plan, some_inputs
 from tests.builders.rules import a_competition, a_track
 from voice_api.db.ledger import EntryOutline, LedgerEntry
 from voice_api.db.states import RefusalClass, WeightOutcome
@@ -428,6 +428,30 @@ def test_a_track_whose_receipts_do_not_count_is_not_burned(unheard: tuple[str, .
     judged = receipts(counted=1, h3="expired")
     history = known(an_attempt(600, ledger="b" * 64), judged=replace(judged, inputs=replace(judged.inputs, unheard=unheard)))
     assert decide(a_metagraph(), ME, history, schedule) == expected
+
+
+NOTHING_CAME = "nothing came of a followed track; a new plan would burn all of described"
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        pytest.param((), stopped(NOTHING_CAME), id="no plan before"),
+        pytest.param(("small",), Due(NOTHING_CAME), id="the last plan is of before the track"),
+        pytest.param(("small", "described"), DUE, id="the last plan burned it, too"),
+    ],
+)
+def test_a_followed_track_of_which_nothing_came_is_not_burned(last: tuple[str, ...], expected: Decision) -> None:
+    """But where the last plan left it to nobody either, the own track's new king does not wait for it."""
+    rules = a_competition(a_track(), a_track(name="described", families=("espeak",)))
+    judged = receipts(counted=1)
+    judged = replace(judged, inputs=replace(judged.inputs, missing=("described",)))
+    pays = tuple(a_track_pay(track, share=1 / len(last)) for track in last)
+    old = an_attempt(600, ledger="b" * 64)
+    given = replace(a_snapshot(), ledger_hash="b" * 64, pays=pays, state=CROWNED)
+    attempts = (replace(old, plan_input=given),) if last else ()
+    found = decide(a_metagraph(), ME, known(*attempts, judged=judged), SCHEDULE.model_copy(update={"version": (rules,)}))
+    assert found == expected
 
 
 def test_they_hold_it_no_longer_than_the_activity_cutoff() -> None:

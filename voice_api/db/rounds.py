@@ -97,12 +97,14 @@ class EvaluationResult:
 class RoundEvidence:
     """All that folding a round reads: whoever has it folds to the same ledger. Final once the round is closed.
 
-    `eligibility` is None where nobody decided at the round's close, `results` are of every evaluation.
+    `eligibility` is None where nobody decided at the round's close, `results` are of every evaluation. `missing` are tracks that another
+    validator judges, of which nothing came in time.
     """
 
     round: Round
     eligibility: Eligibility | None
     results: tuple[EvaluationResult, ...]
+    missing: frozenset[str] = frozenset()
 
 
 class Rounds:

@@ -65,7 +65,7 @@ class ValidatorMetrics:
         )
         self._refused = Gauge(
             "voice_track_refused",
-            "1 while receipts of a track came last, and none of them counts.",
+            "1 while no score of a track counts though receipts of it came last, or none came from the validator that is followed.",
             ["track"],
             registry=self.registry,
         )
@@ -79,7 +79,7 @@ class ValidatorMetrics:
         self.weigh(None, held=False)
 
     def fold(self, uncounted: int, refused: Mapping[str, bool]) -> None:
-        """Show how many of the last rounds counted nothing, and of each track whether all that came last was refused."""
+        """Show how many of the last rounds counted nothing, and of each track whether nothing of it counts that should."""
         self._uncounted.set(uncounted)
         for track, is_refused in refused.items():
             self._refused.labels(track).set(is_refused)

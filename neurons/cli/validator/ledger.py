@@ -207,7 +207,7 @@ def _validator(
 
 @asynccontextmanager
 async def _own(settings: "ValidatorSettings", me: "Hotkey") -> "AsyncIterator[tuple[Ledger, Evidence]]":
-    """The own ledger; its evidence is whoever's it follows."""
+    """The own ledger; its evidence is whoever's it follows, and its own where it judges tracks itself."""
     from neurons.api_client.client import VoiceApi
     from neurons.validator.evidence import OwnEvidence, RemoteEvidence
     from voice_api.db.database import open_pool
@@ -217,7 +217,7 @@ async def _own(settings: "ValidatorSettings", me: "Hotkey") -> "AsyncIterator[tu
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(settings.database_url.get_secret_value(), size=2))
         ledger = Ledger(pool, me)
-        if settings.follow:
+        if settings.follow and not settings.tracks:
             api = await stack.enter_async_context(VoiceApi(settings.follow))
             yield ledger, RemoteEvidence(api)
         else:

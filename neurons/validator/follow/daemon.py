@@ -1,7 +1,7 @@
 """The follower's process: it folds, sets weights, and judges again, side by side."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -55,6 +55,10 @@ class Followed:
             raise PlatformError(Code.SETTING_INVALID, advice)
         return cls(settings.follow, settings.competition, settings.audit_rate, settings.tracks)
 
+    def believed_by(self, signer: ValidatorIdentity) -> ValidatorIdentity:
+        """The signer with the issuers that it counts: itself among them where tracks are judged here, by workers that it certified."""
+        return replace(signer, issuers=signer.issuers | {signer.hotkey}) if self.tracks else signer
+
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
@@ -88,7 +92,7 @@ async def serve(
                 folding = process.run(
                     chain,
                     process.Store.over(database, me),
-                    signer,
+                    followed.believed_by(signer),
                     terms.schedule,
                     pause=terms.pause,
                     stop=stop,

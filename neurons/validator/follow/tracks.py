@@ -58,17 +58,19 @@ class FollowedTracks:
         if self.own.issuperset(track.name for track in rules.track):
             return mine
         is_late = block >= mine.round.deadline_block + rules.round.blocks
+        theirs, skipped = None, False
         try:
             theirs = await self._closed(mine.round.round)
+            skipped = theirs is None and await self.theirs.next(mine.round.round) is not None
         except ApiUnavailable:
             if not is_late:
                 raise
-            theirs = None
-        if theirs is None and not is_late and await self.theirs.next(mine.round.round) is None:
+        if theirs is None and not skipped and not is_late:
             return None
         if theirs is None:
-            log.warning("followed tracks: nothing is known of this round", round=mine.round.round)
-        return merged(mine, theirs, state, self.own)
+            log.warning("followed tracks: nothing is known of this round", round=mine.round.round, skipped=skipped)
+        late = frozenset() if theirs is not None or skipped else frozenset(track.name for track in rules.track) - self.own
+        return replace(merged(mine, theirs, state, self.own), missing=late)
 
     async def _closed(self, number: RoundNumber) -> RoundEvidence | None:
         """Their round, once it is closed."""
@@ -103,7 +105,7 @@ def merged(mine: RoundEvidence, theirs: RoundEvidence | None, state: State, own:
     kept = tuple(
         result for result in mine.results if (result.track is None or result.track in own) and _name(result) not in names
     )
-    elsewhere = names | {name for track in state.tracks if track.track not in own for name in track.known}
+    elsewhere = frozenset(names).union(*(track.known for track in state.tracks if track.track not in own))
     return replace(mine, results=(*kept, *taken), eligibility=_eligibility(mine, theirs, elsewhere - here.known, here))
 
 

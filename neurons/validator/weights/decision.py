@@ -8,6 +8,7 @@ from neurons.chain.types import CommitmentRecord, CommitmentStatus, Metagraph, N
 from neurons.validator.weights.refusals import obstacle
 from scoring.competition import Schedule
 from scoring.errors import Code, PlatformError
+from scoring.ranking.state import Inputs
 from scoring.types import Block, Hotkey, RoundNumber, Uid, entrant
 from scoring.weights import plan
 from scoring.weights.plan import CarriedOver, PlanInput, Snapshot, TrackPay, WeightPlan, WeightsInvalid, to_u16
@@ -201,8 +202,8 @@ def _fault(metagraph: Metagraph, history: WeightHistory, schedule: Schedule) -> 
     """The reason of ours why the ledger decides nothing now; '' where it does.
 
     No entry, no receipt that counts, entries that are being folded again, nothing folded for long; receipts that do not count, or none
-    at all, while the others leave nobody to be paid, in all or in a track of which none counts; or closed rounds that wait, for a
-    validator that never paid anybody.
+    at all, while the others leave nobody to be paid, in all or in a track of which none counts, or nothing came; or closed rounds that
+    wait, for a validator that never paid anybody.
     """
     head = history.head
     if head is None:
@@ -211,20 +212,34 @@ def _fault(metagraph: Metagraph, history: WeightHistory, schedule: Schedule) -> 
     unheard = history.distrust if history.judged is not None else "no receipt was ever folded"
     if not found and unheard and _burns_everything(metagraph, head, schedule):
         return f"{unheard}; a new plan would burn everything"
-    if not found and (burned := _burned_unheard(metagraph, history, head, schedule)):
-        return f"{history.distrust}; a new plan would burn all of {', '.join(burned)}"
+    if (
+        not found
+        and history.judged is not None
+        and (burned := _burned_by_us(metagraph, history, history.judged.inputs, head, schedule))
+    ):
+        why = history.distrust if set(burned) & set(history.judged.inputs.unheard) else "nothing came of a followed track"
+        return f"{why}; a new plan would burn all of {', '.join(burned)}"
     if not found and history.behind and not history.paid:
         return f"rounds after round {head.round} wait to be folded"
     return found
 
 
-def _burned_unheard(metagraph: Metagraph, history: WeightHistory, head: LedgerEntry, schedule: Schedule) -> list[str]:
-    """The tracks of whose last receipts none counts, and which a new plan would pay nobody in."""
-    unheard = () if history.judged is None else history.judged.inputs.unheard
-    if not unheard:
-        return []
-    paid = {share.track for line in plan.plan(snapshot(metagraph, head, schedule)).lines for share in line.tracks if share.share}
-    return [track for track in unheard if track not in paid]
+def _burned_by_us(metagraph: Metagraph, history: WeightHistory, last: Inputs, head: LedgerEntry, schedule: Schedule) -> list[str]:
+    """The tracks in which a new plan would pay nobody for a fault of ours, by the last inputs with a receipt.
+
+    Of their receipts none counts. Or they are followed, and nothing came of them, unless the last plan knew them and paid nobody
+    there either: to hold that one would burn as much.
+    """
+    missing = set(last.missing)
+    if history.planned is not None and history.paid:
+        before = _source(history.planned.plan_input)
+        missing -= {pay.track for pay in before.pays} - _paid_tracks(history.planned.plan)
+    silent = missing.union(last.unheard)
+    return sorted(silent - _paid_tracks(plan.plan(snapshot(metagraph, head, schedule)))) if silent else []
+
+
+def _paid_tracks(made: WeightPlan) -> set[str]:
+    return {share.track for line in made.lines for share in line.tracks if share.share}
 
 
 def _folded_again(head: LedgerEntry, planned: WeightAttempt | None) -> str:

@@ -161,7 +161,7 @@ class WeightSetter:
                 del self._unwritten[0]
             found = await read_history(self._ledger, self._weights, self._submissions)
             self._history = replace(found, behind=found.behind or self._behind())
-            refused = () if found.judged is None else found.judged.inputs.unheard
+            refused = () if found.judged is None else (*found.judged.inputs.unheard, *found.judged.inputs.missing)
             tracks = {track.name for version in self._terms.schedule.version for track in version.track}
             self._metrics.fold(found.uncounted, {track: track in refused for track in tracks})
             self._name_unreadable(self._history)
