@@ -181,7 +181,7 @@ class RoundQueue:
 
 @dataclass(slots=True, kw_only=True)
 class _Round:
-    """Who is asked so far, and how many of each hotkey and of each lineage."""
+    """Who is asked so far, and how many of each hotkey and of each lineage, beside what the ranking waits for."""
 
     originals: Mapping[Entrant, Entrant]
     most: int
@@ -189,10 +189,8 @@ class _Round:
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, candidates: Iterable[RoundCandidate]) -> None:
-        """Ask for these, whatever their hotkey has already."""
-        for candidate in candidates:
-            self.asked[candidate.submission] = candidate
-            self.counts.update(self._names(candidate))
+        """Ask for these, whatever their hotkey has already; they count in no share: a king's newer commitment has its place beside it."""
+        self.asked |= {candidate.submission: candidate for candidate in candidates}
 
     def take(self, line: Iterable[RoundCandidate], places: int) -> None:
         """Ask for so many of a line, in its order; whoever's hotkey or lineage has its share waits."""
@@ -201,6 +199,7 @@ class _Round:
                 return
             if candidate.submission not in self.asked and all(self.counts[name] < self.most for name in self._names(candidate)):
                 self.add([candidate])
+                self.counts.update(self._names(candidate))
                 places -= 1
 
     def _names(self, candidate: RoundCandidate) -> tuple[str, str]:

@@ -190,6 +190,14 @@ def of_hotkey(hotkey: int, block: int) -> RoundCandidate:
     return a_round_candidate(block, submission=SubmissionId(block), entrant=name)
 
 
+def test_a_kings_newer_commitment_has_a_place_beside_it() -> None:
+    """Also where a hotkey's share is one place: else it would never be judged, and the throne fall empty in the end."""
+    state, few = a_state(king=named(1)), TRACK.model_copy(update={"evaluations": 4})
+    field = [a_round_candidate(1), of_hotkey(1, 50), of_hotkey(1, 60)]
+    found = RoundQueue(state=state, track=few, now=Block(36_000), round_blocks=360).asked(field)
+    assert found == [named(1), field[2].entrant]
+
+
 @given(st.integers(0, 2**32))
 def test_a_round_is_fair_whatever_stands_in_it(seed: int) -> None:
     """Never more than its places; nobody twice; no hotkey and no setback beyond its share; the same for any order of candidates."""
