@@ -20,6 +20,7 @@ PROMPT = Prompt(
 @pytest.mark.parametrize(
     ("family", "expected"),
     [
+        pytest.param("csm", Rendered(PROMPT.text, None), id="csm takes no description"),
         pytest.param("espeak", Rendered(PROMPT.text, PROMPT.description), id="espeak"),
         pytest.param("llama_snac", Rendered(PROMPT.text, PROMPT.description), id="llama_snac"),
         pytest.param("pocket_tts", Rendered(PROMPT.text, None), id="pocket_tts takes no description"),
@@ -52,5 +53,5 @@ def test_a_family_that_hears_descriptions_is_given_them() -> None:
 
 def test_an_unknown_family_is_named() -> None:
     """The error says which family, and which there are."""
-    with pytest.raises(UnknownFamily, match=r"no model family 'tacotron'; there are espeak, llama_snac, pocket_tts, vits"):
+    with pytest.raises(UnknownFamily, match=r"no model family 'tacotron'; there are csm, espeak, llama_snac, pocket_tts, vits"):
         render("tacotron", PROMPT)

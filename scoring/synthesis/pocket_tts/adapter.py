@@ -23,17 +23,16 @@ from transformers import (
 from transformers.utils import logging
 
 from scoring import strict_json
+from scoring.synthesis.length import DidNotStop
 from scoring.synthesis.load import Dtype, PartsUnusable
 from scoring.synthesis.pocket_tts.preparation import Piece, pieces
-from scoring.synthesis.pocket_tts.talker import DidNotStop, Row, Sampling, Talker
+from scoring.synthesis.pocket_tts.talker import Row, Sampling, Talker
 from scoring.synthesis.settings import read_settings
 from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Waveform
 from scoring.synthesis.tensors import check_tensors
-from scoring.synthesis.tokenizer import read_tokenizer
+from scoring.synthesis.tokenizer import read_tokenizer, text_ids
 
 _DTYPES = {"float32": torch.float32}
-_MOST_TOKENS = 400
-"""Of one piece: a tokenizer that gives more would only take time."""
 _FADE_SECONDS = 0.005
 """A decoder that begins anew begins with a step, which is heard as a click."""
 _SIZES = frozenset(
@@ -124,12 +123,7 @@ class Words:
 
     def ids(self, text: str) -> tuple[int, ...]:
         """The text's tokens; raises ValueError for one that no text may have, for none, and for too many."""
-        found = tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
-        if not 0 < len(found) <= _MOST_TOKENS:
-            raise ValueError(f"the tokenizer makes {len(found)} tokens of a text; there may be 1 to {_MOST_TOKENS}")
-        if wrong := [token for token in found if token >= self._size or token in self._placeholders]:
-            raise ValueError(f"the tokenizer gives the id {wrong[0]}, which is no text token of this model")
-        return found
+        return text_ids(self._tokenizer, text, self._size, self._placeholders)
 
 
 def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> PocketTTS:

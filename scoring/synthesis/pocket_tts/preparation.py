@@ -3,10 +3,11 @@
 All of it is the competition's: nothing in a repository changes the words, their order or how much time they get.
 """
 
-import math
 import re
 from dataclasses import dataclass
 from itertools import pairwise
+
+from scoring.synthesis.length import most_frames
 
 PIECE_CHARACTERS = 200
 """The models were trained on short passages, so a longer text is said in pieces of at most so many characters where it has pauses."""
@@ -15,11 +16,6 @@ TAIL_FRAMES = 2
 """Frames that follow the one in which a model says that its speech ends, so that the codec can close it."""
 SHORT_TAIL_FRAMES = 4
 """The same for a piece of at most SHORT_WORDS words."""
-_SLOWEST = 6.0
-"""Characters a second of the slowest speech that is waited for; ordinary speech has about 14."""
-_SPARE_SECONDS = 2.0
-_DIGIT_CHARACTERS = 6
-"""A figure is read as a word."""
 _MARKS = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 _CLOSERS = "\"')]"
 _SENTENCE = re.compile(r"(?<=[.!?\u2026])[\"')\]]*\s+")
@@ -70,9 +66,8 @@ def _split(pause: re.Pattern[str], text: str) -> list[str]:
 
 def _piece(part: str, frame_rate: float) -> Piece:
     text = _closed(part[0].upper() + part[1:])
-    characters = sum(_DIGIT_CHARACTERS if character.isdigit() else 1 for character in text)
-    most = math.ceil((characters / _SLOWEST + _SPARE_SECONDS) * frame_rate)
-    return Piece(text, most, SHORT_TAIL_FRAMES if len(text.split()) <= SHORT_WORDS else TAIL_FRAMES)
+    tail = SHORT_TAIL_FRAMES if len(text.split()) <= SHORT_WORDS else TAIL_FRAMES
+    return Piece(text, most_frames(text, frame_rate), tail)
 
 
 def _closed(text: str) -> str:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PocketTTSForConditionalGeneration
 
+from scoring.synthesis.length import DidNotStop
+
 FIRST_END = 6
 """In the frames before this one, what a model says of the end is passed over: nothing was said yet."""
 
@@ -37,10 +39,6 @@ class Row:
     """Starts its random stream: 0 … 2^64 - 1."""
 
 
-class DidNotStop(ValueError):
-    """The speech had not ended when its text's time was up."""
-
-
 @dataclass(slots=True)
 class _Saying:
     """A row while it is said."""
@@ -62,7 +60,7 @@ class _Saying:
         if not bool(torch.isfinite(latent).all()):
             self.left = 0  # nothing sound can follow; whoever reads the sound finds it
         if self.left is None and count >= self.row.most_frames:
-            raise DidNotStop(f"it did not stop: no end within the {count} frames that its text may take")
+            raise DidNotStop(count)
         return self.left != 0
 
 

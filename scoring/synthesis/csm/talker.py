@@ -1,0 +1,141 @@
+"""The talker: it says texts as codes of the codec, frame by frame, row by row, each from its own random stream."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import CsmForConditionalGeneration, DynamicCache
+
+from scoring.synthesis.csm.sampling import Sampling, draw, gumbel
+from scoring.synthesis.length import DidNotStop
+from scoring.synthesis.synthesiser import NotSpoken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One text to say."""
+
+    ids: tuple[int, ...]
+    """Its tokens, each among the model's own."""
+    most_frames: int
+    seed: int
+    """Starts its random stream: 0 … 2^64 - 1."""
+
+
+@dataclass(slots=True)
+class _Saying:
+    """A row while it is said."""
+
+    row: Row
+    stream: torch.Generator
+    frames: list[Tensor] = field(default_factory=list)
+    failure: str | None = None
+
+    def take(self, codes: Tensor, are_numbers: bool) -> bool:
+        """Keep the next frame; return whether there is more to say. A frame of zeros ends a speech, and is no part of it."""
+        if not are_numbers:
+            self.failure = "what the network says of its next frame is no number"
+        elif not bool(codes.any()):
+            self.failure = None if self.frames else "it ended before it had said anything"
+        else:
+            self.frames.append(codes)
+            if len(self.frames) < self.row.most_frames:
+                return True
+            self.failure = str(DidNotStop(len(self.frames)))
+        return False
+
+    @property
+    def said(self) -> Tensor | NotSpoken:
+        """Codes of shape (frames, codebooks), or why there are none."""
+        return torch.stack(self.frames) if self.failure is None else NotSpoken(self.failure)
+
+
+class Talker:
+    """A loaded model, and how it draws: the first code of a frame, and the others."""
+
+    def __init__(self, model: CsmForConditionalGeneration, first: Sampling, others: Sampling) -> None:
+        self.model = model
+        codec: Any = model.config.codec_config
+        self._samplings = (first, *[others] * (codec.num_quantizers - 1))
+        self._codes = int(codec.codebook_size)
+        """The network has logits for more, which are none of the codec's."""
+
+    @torch.inference_mode()
+    def say(self, rows: Sequence[Row]) -> list[Tensor | NotSpoken]:
+        """One result per row, in order. A row's codes are what it alone would give.
+
+        A larger matrix product rounds otherwise, so a draw between two codes that lie as near to each other may differ.
+        """
+        if not rows:
+            return []
+        saying = [_Saying(row, torch.Generator().manual_seed(row.seed)) for row in rows]
+        state, live = self._begin(rows), list(saying)
+        while live:
+            codes, are_numbers = self._frame(state.hidden, live)
+            kept = [place for place, item in enumerate(live) if item.take(codes[place], bool(are_numbers[place]))]
+            live = [live[place] for place in kept]
+            if live:
+                self._step(state, codes, kept)
+        return [item.said for item in saying]
+
+    def _begin(self, rows: Sequence[Row]) -> "_State":
+        """Read every row's text, padded on the left."""
+        width = max(len(row.ids) for row in rows)
+        ids = torch.zeros((len(rows), width), dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for place, row in enumerate(rows):
+            ids[place, width - len(row.ids) :] = torch.tensor(row.ids)
+            mask[place, width - len(row.ids) :] = 1
+        device = self.model.device
+        state = _State(DynamicCache(config=self.model.config), mask.to(device))
+        positions = (state.mask.cumsum(-1) - 1).clamp(min=0)
+        self._read(state, positions, inputs_embeds=self.model.embed_text_tokens(ids.to(device)))
+        return state
+
+    def _step(self, state: "_State", codes: Tensor, kept: Sequence[int]) -> None:
+        """Read the rows' last frames; rows that have ended leave."""
+        if len(kept) < len(codes):
+            places = torch.tensor(kept, device=codes.device)
+            state.keep(places)
+            codes = codes[places]
+        state.mask = torch.cat([state.mask, state.mask.new_ones((len(kept), 1))], dim=-1)
+        self._read(state, state.mask.sum(-1, keepdim=True) - 1, input_ids=codes[:, None, :])
+
+    def _read(self, state: "_State", positions: Tensor, **inputs: Tensor) -> None:
+        read: Any = self.model.backbone_model(
+            **inputs, attention_mask=state.mask, position_ids=positions, past_key_values=state.cache, use_cache=True
+        )
+        state.hidden = read.last_hidden_state[:, -1, :]
+
+    def _frame(self, hidden: Tensor, saying: Sequence[_Saying]) -> tuple[Tensor, Tensor]:
+        """The next codes of each row, shape (rows, codebooks), one drawn in sight of the others; and whether numbers were drawn from."""
+        noise = torch.stack([gumbel(item.stream, len(self._samplings), self._codes) for item in saying]).to(hidden.device)
+        logits = self.model.lm_head(hidden)[:, : self._codes].float()
+        codes = [draw(logits, noise[:, 0], self._samplings[0])]
+        are_numbers = logits.isfinite().all(-1)
+        cache = DynamicCache(config=self.model.depth_decoder.config)
+        inputs = {"input_ids": torch.stack([torch.zeros_like(codes[0]), codes[0]], -1), "backbone_last_hidden_state": hidden}
+        for book, sampling in enumerate(self._samplings[1:], 1):
+            said: Any = self.model.depth_decoder(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            logits = said.logits[:, -1, : self._codes].float()
+            codes.append(draw(logits, noise[:, book], sampling))
+            are_numbers &= logits.isfinite().all(-1)
+            inputs = {"input_ids": codes[-1][:, None]}
+        return torch.stack(codes, -1), are_numbers
+
+
+class _State:
+    """What the live rows have read so far."""
+
+    hidden: Tensor
+    """What the next frame is made from, shape (rows, hidden_size)."""
+
+    def __init__(self, cache: DynamicCache, mask: Tensor) -> None:
+        self.cache, self.mask = cache, mask
+
+    def keep(self, places: Tensor) -> None:
+        """Only these rows go on."""
+        self.cache.batch_select_indices(places)
+        self.mask = self.mask[places]
