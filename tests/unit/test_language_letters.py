@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from scoring.language.text import doubts, normalise
@@ -164,7 +164,8 @@ def test_no_figure_survives_and_nothing_is_raised(text: str) -> None:
 
 @given(st.lists(st.text("abcdefghijklmnoqrstuvwyzéøßłñ\u00ad\u200b", min_size=2, max_size=8), max_size=8))
 def test_no_letter_is_lost(pieces: list[str]) -> None:
-    """Words of plain and marked letters stay one word each, with all their letters."""
+    """Words of plain and marked letters stay one word each, with all their letters; "vs" is no word, but stands for one."""
     marked: dict[str, str | int | None] = {"é": "e", "ø": "o", "ß": "ss", "ł": "l", "ñ": "n", "\u00ad": "", "\u200b": ""}
     plain = [piece.translate(str.maketrans(marked)) for piece in pieces]
+    assume("vs" not in plain)
     assert normalise(" ".join(pieces)) == tuple(word for word in plain if word)
