@@ -26,6 +26,21 @@ def a_file(folder: Path, text: str) -> StrategyFile:
     return StrategyFile(path)
 
 
+def test_an_unknown_setting_is_refused_by_name(tmp_path: Path) -> None:
+    """Before anything is played; the message lists those that there are."""
+    strategy = a_file(tmp_path, "def commit(moment):\n    return None\n")
+    with pytest.raises(PlatformError, match=r"no setting is called overtakn; there are first, newcomer, overtaken"):
+        CliRunner().invoke(app, ["attack", str(strategy.path), "--setting", "overtakn"], catch_exceptions=False)
+
+
+def test_what_is_surely_more_is_told_from_what_is_not_excluded() -> None:
+    """A wide interval that reaches beyond the bound says nothing yet."""
+    sure = payoff(("mine", "first"), 0.05, [0.61, 0.80], [0.40, 0.60])
+    wide = payoff(("mine", "first"), 0.05, [0.20, 0.90], [0.50, 0.50])
+    assert (sure.pays, sure.surely) == (True, True)
+    assert (wide.pays, wide.surely) == (True, False)
+
+
 @pytest.mark.parametrize("name", known())
 def test_every_trick_of_the_folder_plays(name: str) -> None:
     """As the best from the start it earns no more than there is, and what it commits is what a miner could."""

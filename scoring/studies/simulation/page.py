@@ -10,7 +10,7 @@ from scoring.studies.simulation import chart, estimates, frontier, payoff, rival
 from scoring.studies.simulation.chart import Labels
 from scoring.studies.simulation.estimates import Rate
 from scoring.studies.simulation.measured import PowerRow, Study, rules_hash
-from scoring.studies.simulation.payoff import Payoff
+from scoring.studies.simulation.payoff import SETTINGS, Payoff
 from scoring.studies.simulation.rivals import RivalLine, Rivals
 from scoring.studies.simulation.targets import in_prose, targets
 
@@ -33,6 +33,7 @@ def render(found: Study, others: Rivals, page: Path) -> Mapping[Path, str]:
         estimates=estimates,
         credit=credit,
         throne=throne,
+        settings=tuple(SETTINGS.values()),
         places=lambda share: queue.places(share, competition.track[0]),
         waits=waits,
         duel=duel,

@@ -23,11 +23,13 @@ LEAST_HONEST = 0.02
 """A ratio says something from this share of all emission on that honest work earns."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """A field in which a miner tries its luck: the others, and its own ability, from a round on."""
 
     name: str
+    what: str
+    """The miner's situation, in words."""
     others: tuple[Actor, ...]
     ability: tuple[tuple[int, float], ...]
     new_scale: NewScale | None = None
@@ -41,16 +43,36 @@ _FIELD = tuple(map(_static, (0.62, 0.58, 0.54)))
 SETTINGS: Mapping[str, Setting] = {
     setting.name: setting
     for setting in (
-        Setting("first", (*_FIELD, _static(0.66)), ((0, 0.76),)),
-        Setting("newcomer", _FIELD, ((12, 0.72),)),
-        Setting("overtaken", (*_FIELD, _static(0.82, 60)), ((0, 0.74),)),
-        Setting("improver", (*_FIELD, _static(0.75, 60)), ((0, 0.60), (24, 0.64), (48, 0.68), (72, 0.72), (96, 0.78))),
-        Setting("king commits again", (Actor("victim", SlowStarter(0.66, 0.68, 30)), *_FIELD), ((0, 0.50),)),
-        Setting("profile changes", (Actor("victim", SlowStarter(0.66, 0.68, 24)), *_FIELD), ((0, 0.50),), NewScale(24, 0.05)),
+        Setting(name="first", what="it is the best from the start", others=(*_FIELD, _static(0.66)), ability=((0, 0.76),)),
+        Setting(name="newcomer", what="it comes later than all others, and is the best", others=_FIELD, ability=((12, 0.72),)),
+        Setting(
+            name="overtaken",
+            what="it is the best until a better one comes in round 60",
+            others=(*_FIELD, _static(0.82, 60)),
+            ability=((0, 0.74),),
+        ),
+        Setting(
+            name="improver",
+            what="it improves every 24 rounds, and another one comes between in round 60",
+            others=(*_FIELD, _static(0.75, 60)),
+            ability=((0, 0.60), (24, 0.64), (48, 0.68), (72, 0.72), (96, 0.78)),
+        ),
+        Setting(
+            name="king commits again",
+            what="it can only copy a king, who commits a better model in round 30",
+            others=(Actor("victim", SlowStarter(0.66, 0.68, 30)), *_FIELD),
+            ability=((0, 0.50),),
+        ),
+        Setting(
+            name="profile changes",
+            what="the same in round 24, from which on scores are measured otherwise",
+            others=(Actor("victim", SlowStarter(0.66, 0.68, 24)), *_FIELD),
+            ability=((0, 0.50),),
+            new_scale=NewScale(24, 0.05),
+        ),
     )
 }
-"""By name: it is the best from the start, comes later than all others, is overtaken, improves again and again, only copies a king; and
-the same while scores begin to be measured otherwise, and the king commits again in that very round."""
+"""By name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +97,13 @@ class Payoff:
 
     @property
     def pays(self) -> bool:
-        """Whether the trick may pay: more than chance explains."""
+        """Whether it is not excluded that the trick pays: the upper end of its interval is above the bound."""
         return self.extra_high > MOST_EXTRA if self.high is None else self.high > MOST_RATIO
+
+    @property
+    def surely(self) -> bool:
+        """Whether the trick pays, and that is no chance: its whole interval is above what one honest hotkey earns."""
+        return self.pays and self.low is not None and self.low > 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +115,8 @@ class AttackSize:
 
 
 LONG = AttackSize()
-QUICK = AttackSize(runs=20, rounds=48)
-"""Long enough to be crowned once."""
+QUICK = AttackSize(runs=20, rounds=72)
+"""Long enough to be crowned once, and overtaken."""
 
 
 @dataclass(frozen=True, slots=True)
