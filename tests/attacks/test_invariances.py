@@ -48,7 +48,7 @@ said = {
     path.stem: Spoken(prompt_id=path.stem, rate=int(sys.argv[4]), pcm=path.read_bytes(), seconds=0.0)
     for path in Path(sys.argv[1]).glob("*.pcm")
 }
-report = Panel.embedded().judge(groups, said, load().at(RoundNumber(0)), lambda done, total: None)
+report = Panel.embedded().judge(groups, said, load().at(RoundNumber(0)).track[0], lambda done, total: None)
 print(json.dumps(asdict(report), sort_keys=True))
 """
 
