@@ -1,12 +1,14 @@
 """The interface of every model family: load a model, then ask it for batches of samples."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+Row = TypeVar("Row")
+Said = TypeVar("Said")
 Waveform = NDArray[np.float32]
 """One sample, shape (n,), float32, mono, full scale at ±1."""
 
@@ -49,3 +51,27 @@ class Synthesiser(Protocol):
 
     def generate(self, batch: Sequence[Request]) -> list[Waveform]:
         """One waveform per request, in order; raises NotAllSpoken where a request fails alone. Another exception fails the batch."""
+
+
+def say_together(
+    batch: Sequence[Request],
+    row: Callable[[Request], Row],
+    say: Callable[[list[Row]], Iterable[Said]],
+    waveform: Callable[[Said], Waveform | NotSpoken],
+) -> list[Waveform]:
+    """Requests as rows of one batch, for families that say codes: `row` makes each, `say` them all, `waveform` decodes each answer.
+
+    Raises NotAllSpoken where a request fails alone: `row` raises ValueError for what nobody can say.
+    """
+    asked: list[tuple[Row] | NotSpoken] = []
+    for request in batch:
+        try:
+            asked.append((row(request),))
+        except ValueError as exc:
+            asked.append(NotSpoken(str(exc)))
+    said = iter(say([each[0] for each in asked if not isinstance(each, NotSpoken)]))
+    results = [each if isinstance(each, NotSpoken) else waveform(next(said)) for each in asked]
+    spoken = [result for result in results if not isinstance(result, NotSpoken)]
+    if len(spoken) < len(batch):
+        raise NotAllSpoken(results)
+    return spoken

@@ -22,7 +22,7 @@ from scoring.synthesis.llama_snac.preparation import line, most_frames, read_nam
 from scoring.synthesis.llama_snac.talker import Row, Sampling, Speech, Talker, Unsaid
 from scoring.synthesis.load import Dtype, PartsUnusable
 from scoring.synthesis.settings import read_settings
-from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Waveform
+from scoring.synthesis.synthesiser import NotSpoken, Request, Waveform, say_together
 from scoring.synthesis.tensors import check_tensors, held_names
 from scoring.synthesis.tokenizer import read_tokenizer
 
@@ -60,19 +60,7 @@ class LlamaSnac:
 
     def generate(self, batch: Sequence[Request]) -> list[Waveform]:
         """All requests as rows of one batch; raises NotAllSpoken where a request fails."""
-        asked = [self._row_or_reason(request) for request in batch]
-        said = iter(self.talker.say([row for row in asked if isinstance(row, Row)]))
-        results = [self._waveform(next(said)) if isinstance(row, Row) else row for row in asked]
-        spoken = [result for result in results if not isinstance(result, NotSpoken)]
-        if len(spoken) < len(batch):
-            raise NotAllSpoken(results)
-        return spoken
-
-    def _row_or_reason(self, request: Request) -> Row | NotSpoken:
-        try:
-            return self.row(request)
-        except ValueError as exc:
-            return NotSpoken(str(exc))
+        return say_together(batch, self.row, self.talker.say, self._waveform)
 
     def row(self, request: Request) -> Row:
         """A request's line for the talker; raises ValueError for a text, or tokens of it, that nobody can say."""
