@@ -244,23 +244,22 @@ def _keep(folder: Path, report: Mapping[str, Any], spoken: "Mapping[str, Spoken]
 def _show(found: ScoredModel) -> None:
     report, asked, console = found.speech.report, found.prompts, Console(soft_wrap=True, highlight=False)
     factors = [factor for factor in Factor if factor in found.track.factors]
-    table = Table(
+    words = Table(Column("prompt", no_wrap=True), Column("text, voice, heard", no_wrap=True), box=SIMPLE_HEAD)
+    numbers = Table(
         Column("prompt", no_wrap=True),
-        Column("text, voice, heard", no_wrap=True, ratio=1, min_width=8),
         Column("score", width=6),
         *(Column(factor, width=5, overflow="fold") for factor in factors),
-        Column("s", justify="right"),
-        Column("gate", overflow="fold", max_width=10),
+        Column("s", justify="right", no_wrap=True),
+        Column("gate", overflow="fold"),
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
-        expand=True,
     )
     for sample in report.samples:
+        words.add_row(sample.prompt_id, _told(asked[sample.prompt_id], sample))
         utilities = [f"{sample.utilities[factor]:.3f}" if factor in sample.utilities else "" for factor in factors]
-        text = _told(asked[sample.prompt_id], sample)
         score, seconds = f"{sample.score / MICRO:.4f}", f"{sample.seconds:.2f}"
-        table.add_row(sample.prompt_id, text, score, *utilities, seconds, sample.gate or "")
-    Console().print(table)
+        numbers.add_row(sample.prompt_id, score, *utilities, seconds, sample.gate or "")
+    Console().print(words, numbers)
     worst = sorted(report.samples, key=lambda sample: (sample.score, sample.prompt_id))[:_WORST]
     for sample in worst:
         console.print(f"[bold]{sample.prompt_id}[/] {sample.score / MICRO:.4f}  {asked[sample.prompt_id].text}")
