@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, TypeAdapter, field_validator, model_validator
 
@@ -19,6 +19,7 @@ from scoring.errors import Code, PlatformError
 from scoring.report import Factor
 from scoring.schema import StrictModel, read_toml
 from scoring.synthesis.families import FAMILIES
+from scoring.synthesis.load import Device, Dtype
 from scoring.synthesis.parts import PinnedParts
 from scoring.types import BlockHash, RoundNumber, hash_bytes
 
@@ -216,10 +217,16 @@ class SubmissionLimits(StrictModel):
 class SynthesisRules(StrictModel):
     """Constants of the arithmetic: they change the audio, so they are part of the competition."""
 
-    device: Literal["cpu"]
+    device: Device
     threads: Count
     batch: Count
-    dtype: Literal["float32"]
+    dtype: Dtype
+
+    @model_validator(mode="after")
+    def _rounds_on_cards_only(self) -> Self:
+        if self.dtype == "bfloat16" and self.device != "cuda":
+            raise ValueError(f"dtype bfloat16 needs the device cuda; on the device {self.device} models speak in float32")
+        return self
 
 
 class HardwareClass(StrictModel):
@@ -296,6 +303,17 @@ class Track(StrictModel):
         for family in self.families:
             if deaf := sorted(set(self.prompts.asks) - FAMILIES[family].capabilities.hears):
                 raise ValueError(f"prompts.asks asks for {', '.join(deaf)}, which the family {family} cannot hear")
+        return self
+
+    @model_validator(mode="after")
+    def _runs_what_families_run(self) -> Self:
+        for family in self.families:
+            asked = ((self.synthesis.device, FAMILIES[family].devices), (self.synthesis.dtype, FAMILIES[family].dtypes))
+            for wanted, able in asked:
+                if wanted not in able:
+                    raise ValueError(
+                        f"[version.track.synthesis] asks for {wanted}, and the family {family} can do {', '.join(able)} only"
+                    )
         return self
 
     @model_validator(mode="after")

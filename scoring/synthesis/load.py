@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Literal, cast
 if TYPE_CHECKING:  # numpy is imported with the adapter
     from scoring.synthesis.synthesiser import Synthesiser
 
-Dtype = Literal["float32"]
+Device = Literal["cpu", "cuda"]
+"""The kind of processor that a model speaks on."""
+Dtype = Literal["float32", "bfloat16"]
+"""The numbers that it computes with."""
 Loader = Callable[[Path, Path | None, int, Dtype], "Synthesiser"]
 """`load(model_dir, parts, threads, dtype)`: opens a model folder, and the folder of what the competition pinned for the family, if
 there is any. PartsUnusable means that these cannot be opened, any other exception that the model cannot be loaded."""

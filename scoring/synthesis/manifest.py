@@ -3,13 +3,14 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from prompts.voices import Attribute
 from scoring.schema import StrictModel
 from scoring.synthesis.environment import LOCK, EnvironmentLock, read_lock
+from scoring.synthesis.load import Device, Dtype
 from scoring.synthesis.parts import PartSource
 from scoring.synthesis.settings import Setting
 
@@ -86,8 +87,8 @@ class Manifest(StrictModel):
     summary: str
     architectures: Named
     """Values of `model_type` in config.json."""
-    devices: Annotated[tuple[Literal["cpu", "cuda"], ...], Field(min_length=1, strict=False)]
-    dtypes: Annotated[tuple[Literal["float32"], ...], Field(min_length=1, strict=False)]
+    devices: Annotated[tuple[Device, ...], Field(min_length=1, strict=False)]
+    dtypes: Annotated[tuple[Dtype, ...], Field(min_length=1, strict=False)]
     real_time_factor: Annotated[float, Field(gt=0.0)]
     """Seconds of one thread for a second of speech, as is to be expected of the family's published sizes."""
     capabilities: Capabilities

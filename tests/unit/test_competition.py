@@ -7,8 +7,9 @@ import pytest
 from neurons.localnet.network import COMPETITION
 from prompts.groups import GroupPlan
 from prompts.voices import Attribute, Voice
-from scoring.competition import ANCHORS, DEFAULT_PATH, Profile, load
+from scoring.competition import ANCHORS, DEFAULT_PATH, Profile, SynthesisRules, load
 from scoring.errors import Code, PlatformError
+from scoring.synthesis.families import FAMILIES
 from scoring.types import BlockHash, RoundNumber
 
 STANDARD = DEFAULT_PATH.read_text(encoding="utf-8")
@@ -120,6 +121,18 @@ def test_the_hash_is_of_the_rules_and_not_of_the_text(tmp_path: Path) -> None:
         pytest.param("max_audio_seconds = 60.0", "max_audio_seconds = inf", "max_audio_seconds", id="sound without end"),
         pytest.param("load_seconds = 300.0", "load_seconds = nan", "load_seconds", id="no number"),
         pytest.param("threads = 1", "threads = 1\nturbo = true", "turbo", id="a name that nobody knows"),
+        pytest.param(
+            'device = "cpu"',
+            'device = "cuda"',
+            "asks for cuda, and the family vits can do cpu only",
+            id="a family without a card",
+        ),
+        pytest.param(
+            'dtype = "float32"',
+            'dtype = "bfloat16"',
+            "dtype bfloat16 needs the device cuda; on the device cpu models speak in float32",
+            id="a processor that rounds",
+        ),
         pytest.param("[version.track.duel]", "[version.track.duel", "not TOML", id="not TOML"),
         pytest.param("bet_shares = [", "bet_shares = [0.0, ", "one share for each of bets", id="a share without a bet"),
         pytest.param('step = "group"', 'step = "sample"', "version.0.track.0.duel.step", id="a step that nobody knows"),
@@ -198,6 +211,21 @@ def test_tracks_that_do_not_fit_together_are_refused(tmp_path: Path, text: str, 
     with pytest.raises(PlatformError, match=why) as caught:
         load(written(tmp_path, text))
     assert caught.value.code is Code.COMPETITION_INVALID
+
+
+CARD = STANDARD.replace('device = "cpu"', 'device = "cuda"').replace('dtype = "float32"', 'dtype = "bfloat16"')
+"""The packaged rules, spoken on a card."""
+
+
+def test_a_track_runs_where_its_families_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a card, and in the numbers that its manifest names: one that it does not name refuses the file."""
+    on_card = FAMILIES["vits"].model_copy(update={"devices": ("cpu", "cuda"), "dtypes": ("float32",)})
+    monkeypatch.setitem(FAMILIES, "vits", on_card)
+    with pytest.raises(PlatformError, match="asks for bfloat16, and the family vits can do float32 only"):
+        load(written(tmp_path, CARD))
+    monkeypatch.setitem(FAMILIES, "vits", on_card.model_copy(update={"dtypes": ("float32", "bfloat16")}))
+    (track,) = load(written(tmp_path, CARD)).at(RoundNumber(0)).track
+    assert track.synthesis == SynthesisRules(device="cuda", threads=1, batch=1, dtype="bfloat16")
 
 
 def described(*, families: str = "espeak", counterfactual: int = 2) -> str:
