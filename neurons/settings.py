@@ -10,7 +10,7 @@ from pydantic_settings import NoDecode
 
 from scoring.competition import DEFAULT_PATH
 from scoring.judges.standard.models import Device
-from voice_api.settings import CompetitionPath, HotkeyAddress, ProcessSettings, Seconds, split
+from voice_api.settings import CompetitionPath, DatabaseUrl, HotkeyAddress, HttpUrl, ProcessSettings, Seconds, split
 
 
 class ChainSettings(ProcessSettings):
@@ -32,7 +32,7 @@ class ChainSettings(ProcessSettings):
 class ApiClientSettings(ChainSettings):
     """The voice API's address, and the hotkey that it answers as."""
 
-    api_url: str = Field(default="http://127.0.0.1:8000", validation_alias="VOICE_API_URL")
+    api_url: HttpUrl = Field(default="http://127.0.0.1:8000", validation_alias="VOICE_API_URL")
     api_hotkey: HotkeyAddress | None = Field(default=None, validation_alias="VOICE_API_HOTKEY")
 
 
@@ -61,12 +61,12 @@ class ValidatorSettings(CertifierSettings):
         default=frozenset(), validation_alias="VOICE_TRUST"
     )
 
-    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
     competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
     pause: Seconds = Field(default=timedelta(seconds=12), validation_alias="VOICE_PAUSE_SECONDS")
     """Between two ticks."""
     version_key: int = Field(default=0, ge=0, validation_alias="VOICE_VERSION_KEY")
-    follow: str = Field(default="", validation_alias="VOICE_FOLLOW_URL")
+    follow: HttpUrl = Field(default="", validation_alias="VOICE_FOLLOW_URL")
     tracks: Annotated[frozenset[str], NoDecode, BeforeValidator(split)] = Field(
         default=frozenset(), validation_alias="VOICE_TRACKS"
     )
@@ -109,7 +109,7 @@ class DemoSettings(ProcessSettings):
 class MigrationSettings(ProcessSettings):
     """`voice db upgrade`."""
 
-    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
 
 
 class LogFormat(StrEnum):

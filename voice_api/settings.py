@@ -40,6 +40,17 @@ def _database_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _http_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.query and parts.port != 0
+    except ValueError:
+        is_one = False
+    if url and not is_one:
+        raise ValueError("not of the form http://HOST:PORT or https://HOST")
+    return url
+
+
 def _hotkey(text: str) -> Hotkey:
     from voice_api.keys import hotkey  # the SDK takes its time, and not every process needs it
 
@@ -74,6 +85,8 @@ RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 """Checked when it is read, so that a process says what is wrong before it starts."""
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 """Likewise: whoever waits for a PostgreSQL that is away would wait for ever for one that cannot be named."""
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+"""An API's address, likewise; '' names none."""
 HotkeyAddress = Annotated[Hotkey, AfterValidator(_hotkey)]
 """An ss58 address whose checksum holds: a wrong one would trust nobody, or sign for nobody, and say so far from its cause."""
 HotkeyAddresses = Annotated[tuple[HotkeyAddress, ...], NoDecode, BeforeValidator(split)]

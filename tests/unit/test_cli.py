@@ -63,7 +63,17 @@ from tests.builders.command_line import voice
             )
             for url in ("x:pw@y", "mysql://x:pw@y/z", "postgresql://x:pw@y:99999/z", "postgresql://x:pw@[::1/z")
         ),
-        pytest.param("db upgrade", {"DATABASE_URL": "x:pw@y"}, Code.DATABASE_UNAVAILABLE, "DATABASE_URL", id="no PostgreSQL URL"),
+        *(
+            pytest.param(command, {"DATABASE_URL": "x:pw@y"}, Code.SETTING_INVALID, "DATABASE_URL", id=f"{command}: no database")
+            for command in ("db upgrade", "validator run", "validator weights", "validator ledger export")
+        ),
+        *(
+            pytest.param("operator stuck", {"VOICE_API_URL": url}, Code.SETTING_INVALID, "http://HOST:PORT", id=f"no API: {url}")
+            for url in ("localhost:8000", "ftp://x", "http://", "http://x:99999", "http://x/?validator=5Me", "http://[::1")
+        ),
+        pytest.param(
+            "validator run --follow nowhere", {"DATABASE_URL": "postgresql:///x"}, Code.SETTING_INVALID, "follow", id="no follow"
+        ),
     ],
 )
 def test_bad_input_is_one_line(tmp_path: Path, arguments: str, environment: dict[str, str], code: Code, words: str) -> None:
