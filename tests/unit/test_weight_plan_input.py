@@ -8,11 +8,11 @@ import pytest
 
 from neurons.chain.types import Metagraph
 from neurons.validator.weights import decision
-from neurons.validator.weights.what_if import supposed
+from neurons.validator.weights.what_if import supposed, track_of
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
-from scoring.ranking.state import Record
-from scoring.types import MICRO, Block, BlockHash, Hotkey, PublicKey, RoundNumber, Uid
+from scoring.ranking.state import Record, Rejection, TrackState
+from scoring.types import MICRO, Block, BlockHash, Entrant, Hotkey, PublicKey, RoundNumber, Uid
 from scoring.weights import plan
 from scoring.weights.plan import CarriedOver, PlanPaysNobody, WeightsInvalid, to_u16
 from tests.builders import chain, ranking
@@ -195,3 +195,24 @@ def test_of_who_has_no_model_nothing_can_be_supposed(hotkey: str, why: str) -> N
     with pytest.raises(PlatformError, match=why) as caught:
         supposed(NOW, Hotkey(hotkey), 0.5, TRACK)
     assert caught.value.code is Code.ARGUMENT_INVALID
+
+
+def test_a_score_is_supposed_in_the_track_of_the_newest_submission() -> None:
+    """Scored or rejected there; who has none is asked for the track, unless there is only one."""
+    rejected = Rejection(entrant=Entrant("former@30"), hotkey=FORMER, reason="it does not load", original=None)
+    large = TrackState(track="large", rejections=(rejected,))
+    two = replace(NOW, state=replace(STATE, tracks=(large, *STATE.tracks)), committed={Hotkey("idle"): Block(300)})
+    names = ["small", "large"]
+    assert [track_of(two, hotkey, names) for hotkey in (KING, FORMER)] == ["small", "large"]
+    assert track_of(two, Hotkey("idle"), ["small"]) == "small"
+    with pytest.raises(PlatformError, match="name the track that its model is for with --track: small, large"):
+        track_of(two, Hotkey("idle"), names)
+    with pytest.raises(PlatformError, match="has committed nothing"):
+        track_of(NOW, Hotkey("me"), names)
+
+
+def test_a_submission_is_supposed_in_no_track_but_its_own() -> None:
+    """Its family decides, whatever is asked."""
+    rules = a_competition(TRACK, changed(TRACK, name="large", families=("espeak",)))
+    with pytest.raises(PlatformError, match="former@10 is in the track small"):
+        supposed(replace(NOW, committed={FORMER: Block(10)}), FORMER, 0.9, rules.track[1])

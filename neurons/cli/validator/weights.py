@@ -18,7 +18,6 @@ from neurons.cli.options import (
     CompetitionFile,
     NetworkOptions,
     SharedOptions,
-    TrackOption,
     address,
     answer,
     keys_of,
@@ -36,6 +35,10 @@ if TYPE_CHECKING:
 Validator = Annotated[
     str | None,
     typer.Option("--validator", parser=address, metavar="ADDRESS", help="Whose ledger, by its hotkey; by default the wallet's."),
+]
+SupposedTrack = Annotated[
+    str | None,
+    typer.Option("--track", help="The track of the model (default: that of its newest submission).", show_default=False),
 ]
 
 
@@ -99,7 +102,7 @@ def what_if(
     options: ChainOptions,
     hotkey: Annotated[str, typer.Option("--hotkey", parser=address, metavar="ADDRESS", help="Whose model.")],
     score: Annotated[float, typer.Option("--score", min=0.0, max=1.0, help="The mean that its record is to have.")],
-    track: TrackOption = None,
+    track: SupposedTrack = None,
     validator: Validator = None,
     competition: CompetitionFile = None,
     as_json: AsJson = False,
@@ -110,11 +113,11 @@ def what_if(
     from scoring.types import Hotkey
 
     view = _view(_settings(options, competition), validator)
-    newest = supposing.track_of(view.snapshot, Hotkey(hotkey))
-    rules = track_of(view.rules, track or newest)
+    names = [each.name for each in view.rules.track]
+    rules = track_of(view.rules, track or supposing.track_of(view.snapshot, Hotkey(hotkey), names))
     supposed = supposing.supposed(view.snapshot, Hotkey(hotkey), score, rules)
     changes = weight_view.changes(view.snapshot, supposed)
-    answer(as_json, changes, lambda: _show_changes(changes, hotkey, score))
+    answer(as_json, changes, lambda: _show_changes(changes, f"if {_short(hotkey)} scored {score:g} in {rules.name}"))
     _say(view.decision)
 
 
@@ -250,9 +253,9 @@ def _in_track(each: "Data") -> dict[str, str]:
     }
 
 
-def _show_changes(found: Sequence["Data"], hotkey: str, score: float) -> None:
+def _show_changes(found: Sequence["Data"], supposed: str) -> None:
     """Before and after, side by side."""
-    table = Table("uid", Column("hotkey", no_wrap=True), "now", f"if {_short(hotkey)} scored {score:g}", "then", box=SIMPLE_HEAD)
+    table = Table("uid", Column("hotkey", no_wrap=True), "now", supposed, "then", box=SIMPLE_HEAD)
     for row in found:
         after = row["after"]
         uid = "" if row["uid"] is None else str(row["uid"])

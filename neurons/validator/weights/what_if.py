@@ -1,5 +1,6 @@
 """The weights if a hotkey's model scored otherwise, for long enough, and everything else stayed as it is."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from scoring.competition import Track
@@ -7,7 +8,7 @@ from scoring.errors import Code, PlatformError
 from scoring.ranking import duel
 from scoring.ranking.credit import Credit, settled
 from scoring.ranking.state import Record, TrackState
-from scoring.types import MICRO, Hotkey, entrant, to_micro
+from scoring.types import MICRO, Block, Hotkey, entrant, parse_entrant, to_micro
 from scoring.weights.plan import Snapshot
 
 
@@ -33,18 +34,30 @@ def supposed(snapshot: Snapshot, hotkey: Hotkey, score: float, rules: Track) -> 
     return replace(snapshot, state=replace(snapshot.state, tracks=tuple(tracks[name] for name in sorted(tracks))))
 
 
-def track_of(snapshot: Snapshot, hotkey: Hotkey) -> str | None:
-    """The track in which a hotkey's newest submission competes; None where none was judged yet."""
-    newest = max(
-        (
-            (record.commit_block, state.track)
-            for state in snapshot.state.tracks
-            for record in state.records
-            if record.hotkey == hotkey
-        ),
-        default=None,
-    )
-    return None if newest is None else newest[1]
+def track_of(snapshot: Snapshot, hotkey: Hotkey, names: Sequence[str]) -> str:
+    """Of the tracks with these names the one of a hotkey's newest submission that was judged, or rejected there; else the only one.
+
+    Raises PlatformError(ARGUMENT_INVALID) where none of them can be meant, or each.
+    """
+    tracks = [state for state in snapshot.state.tracks if state.track in names]
+    commits = {name: state.track for state in tracks for name in state.known if parse_entrant(name)[0] == hotkey}
+    if commits:
+        return commits[max(commits, key=lambda name: parse_entrant(name)[1])]
+    committed_at(snapshot, hotkey)
+    if len(names) > 1:
+        why = f"nothing of {hotkey} was judged yet: name the track that its model is for with --track: {', '.join(names)}"
+        raise PlatformError(Code.ARGUMENT_INVALID, why)
+    return names[0]
+
+
+def committed_at(snapshot: Snapshot, hotkey: Hotkey) -> Block:
+    """The block of what a hotkey committed last; raises PlatformError(ARGUMENT_INVALID) where nothing can be judged."""
+    if hotkey not in snapshot.uids:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{hotkey} is not registered on this subnet.")
+    block = snapshot.committed.get(hotkey)
+    if block is None or block < snapshot.registered_at[hotkey]:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{hotkey} has committed nothing since it was registered.")
+    return block
 
 
 def _succeeded(state: TrackState, new: Record, snapshot: Snapshot, rules: Track) -> TrackState:
@@ -79,15 +92,17 @@ def _record(snapshot: Snapshot, state: TrackState, hotkey: Hotkey, rules: Track)
     own = [record for record in state.records if record.hotkey == hotkey and snapshot.eligible(record.entrant)]
     if own:
         return max(own, key=lambda record: record.commit_block)
-    block = snapshot.committed.get(hotkey)
-    if block is None or block < snapshot.registered_at[hotkey]:
-        raise PlatformError(Code.ARGUMENT_INVALID, f"{hotkey} has committed nothing since it was registered.")
+    name = entrant(hotkey, committed_at(snapshot, hotkey))
+    if (
+        other := next((each.track for each in snapshot.state.tracks if name in each.known and each is not state), None)
+    ) is not None:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{name} is in the track {other}: its family decides.")
     groups = rules.prompts.groups
     squares = groups * round(rules.duel.prior_sd * MICRO) ** 2
     return Record(
-        entrant=entrant(hotkey, block),
+        entrant=name,
         hotkey=hotkey,
-        commit_block=block,
+        commit_block=parse_entrant(name)[1],
         tiebreak="",
         tensors=None,
         groups=groups,
