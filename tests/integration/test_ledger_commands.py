@@ -76,7 +76,8 @@ async def test_a_new_validator_takes_over_a_ledger_and_hands_it_on(
     status, out, _ = await voice("diff", "own", url)
     assert (status, out) == (0, "The same in 2 rounds.\n")
     file = tmp_path / "ledger.jsonl"
-    assert (await voice("ledger", "export", "--out", str(file)))[::2] == (0, "2 rounds\n")
+    status, _, err = await voice("ledger", "export", "--out", str(file))
+    assert (status, err.splitlines()[0], "2 of them" in err, "Nobody can join by this file" in err) == (0, "2 rounds", True, True)
     lines = [json.loads(line) for line in await asyncio.to_thread(lambda: file.read_text().splitlines())]
     assert [(line["entry"]["round"], line["evidence"]) for line in lines] == [(2, None), (3, None)]
     status, out, _ = await voice("diff", f"{url}?validator={stack.hotkey}", str(file), "--json")

@@ -154,10 +154,10 @@ def no_form(line: Line) -> None:
     [
         pytest.param(other_state, "folds to", id="state"),
         pytest.param(other_hash, "folds to", id="hash"),
-        pytest.param(no_evidence, "comes without its receipts", id="no evidence"),
+        pytest.param(no_evidence, "comes without 2 of the 2 receipts that it counts", id="no evidence"),
         pytest.param(other_score, "does not hash to", id="score"),
         pytest.param(other_signature, "whose receipt does not hold: the receipt's signature", id="signature"),
-        pytest.param(no_receipt, "is missing", id="missing receipt"),
+        pytest.param(no_receipt, "comes without 1 of the 2 receipts that it counts", id="missing receipt"),
         pytest.param(other_tiebreak, "under another tiebreak", id="tiebreak"),
         pytest.param(other_roll, "who left is not who did not stand", id="roll"),
         pytest.param(no_form, "have not the form", id="inputs"),

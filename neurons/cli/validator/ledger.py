@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The validator's ledger: written to a file, taken over from another, or reset.", no_args_is_help=True)
 _SHOWN = 60
 """Rows of the table; --json has all."""
+_ONLY_DIFF = "they came from a followed or joined validator. Nobody can join by this file; `voice validator diff` takes it."
 _OWN = "own"
 """Names this validator's ledger as a side of `diff`."""
 
@@ -50,21 +51,26 @@ Side = Annotated[str, typer.Argument(help="own, an API's URL (with ?validator=HO
 @app.command("export")
 @shared_options
 def export(options: WalletOptions, out: Out = None) -> None:
-    """Write the own ledger with all that was judged, a line of JSON for each round: whoever has it can fold it again."""
+    """Write the own ledger with all that was judged, a line of JSON for each round: whoever has it can fold it again.
+
+    Receipts that this database lacks are not in it, as those of a validator that is followed: nobody can join by such a file.
+    """
     from neurons.validator.follow import ledger_source
     from neurons.validator.follow.ledger_source import OwnLedger
 
     settings, me = _validator(options)
 
-    async def run() -> int:
+    async def run() -> ledger_source.Written:
         async with _own(settings, me) as (ledger, evidence):
             source = OwnLedger(ledger, evidence)
             if out is None:
                 return await ledger_source.write(source, me, sys.stdout.buffer)
             return await ledger_source.save(source, me, out)
 
-    count = asyncio.run(run())
-    typer.echo(f"{count} rounds", err=True)
+    written = asyncio.run(run())
+    typer.echo(f"{written.rounds} rounds", err=True)
+    if written.unproved:
+        typer.echo(f"{written.unproved} of them count receipts that this database lacks: {_ONLY_DIFF}", err=True)
 
 
 @app.command("join")

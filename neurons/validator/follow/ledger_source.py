@@ -1,6 +1,7 @@
 """A ledger to export, join or compare: this validator's own, another's behind its API, or one in a file, a line a round."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal, Protocol
 
@@ -191,27 +192,42 @@ class FileLedger:
             raise PlatformError(Code.LEDGER_INVALID, f"{self.name}, {where}: {what or 'it'}: {first['msg']}") from exc
 
 
-async def write(source: LedgerSource, validator: Hotkey, out: BinaryIO) -> int:
-    """Write a ledger, round by round; returns the number of rounds."""
-    count = 0
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The numbers of rounds that were written, and of those among them whose receipts are not all there: nobody can join by these."""
+
+    rounds: int
+    unproved: int
+
+
+def lacking(entry: LedgerEntry, found: RoundEvidence | None) -> frozenset[str]:
+    """The hashes of the receipts that an entry counts, and the evidence of its round does not have."""
+    receipts = () if found is None else found.results
+    return frozenset(entry.inputs.counted) - {str(result.receipt_hash) for result in receipts if result.receipt is not None}
+
+
+async def write(source: LedgerSource, validator: Hotkey, out: BinaryIO) -> Written:
+    """Write a ledger, round by round."""
+    count, unproved = 0, 0
     async for entry in source.entries():
         found = await source.evidence(entry.round)
+        unproved += bool(lacking(entry, found))
         published = None if found is None else EvidenceOut.of(found)
         line = FileLine(version=VERSION, entry=LedgerEntryOut.whole(validator, entry), evidence=published)
         out.write(line.model_dump_json().encode() + b"\n")
         count += 1
-    return count
+    return Written(count, unproved)
 
 
-async def save(source: LedgerSource, validator: Hotkey, path: Path) -> int:
-    """Write a ledger to a file that appears only when it is whole; returns the number of rounds."""
+async def save(source: LedgerSource, validator: Hotkey, path: Path) -> Written:
+    """Write a ledger to a file that appears only when it is whole."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         with unfinished.open("wb") as out:
-            count = await write(source, validator, out)
+            written = await write(source, validator, out)
         unfinished.replace(path)
     except OSError as exc:
         raise PlatformError(Code.ARGUMENT_INVALID, f"{path} cannot be written ({exc.strerror})") from exc
     finally:
         unfinished.unlink(missing_ok=True)
-    return count
+    return written

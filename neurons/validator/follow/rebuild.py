@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from neurons.validator.evidence import Evidence
-from neurons.validator.follow.ledger_source import LedgerSource
+from neurons.validator.follow.ledger_source import LedgerSource, lacking
 from neurons.validator.ledger import ReceiptCheck, gone, replay_entry
 from scoring.competition import Competition, Schedule
 from scoring.receipts.certificate import Trust
@@ -72,8 +72,13 @@ def check(head: LedgerEntry | None, entry: LedgerEntry, found: RoundEvidence | N
 
     Every receipt that it counts must hold, every other must be named with a reason, and who left must be who did not stand.
     """
+    if missing := lacking(entry, found):
+        raise LedgerInvalid(
+            f"round {entry.round} comes without {len(missing)} of the {len(entry.inputs.counted)} receipts that it counts; a validator "
+            "that follows or joined another lacks those of the other: join the ledger of one that judged every track itself"
+        )
     if found is None:
-        raise LedgerInvalid(f"round {entry.round} comes without its receipts")
+        raise LedgerInvalid(f"round {entry.round} comes without its evidence")
     receipts = {str(result.receipt_hash): result.receipt for result in found.results if result.receipt is not None}
     replay_entry(head, entry, receipts, schedule)
     try:
