@@ -16,10 +16,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from scoring import competition
+from scoring.errors import Code, PlatformError
 from scoring.judges import weights
 from voice_api.db.database import Pool, connect
 from voice_api.db.processes import Workers
 from voice_api.db.queue import RETRY_BUDGET, EvaluationQueue, RetryBudget
+from voice_api.db.states import QueueName
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
 from voice_api.errors import RedisUnavailable
@@ -47,12 +49,17 @@ def run(
     burst: bool = False,
     shown: MetricsSettings | None = None,
     budget: RetryBudget = RETRY_BUDGET,
+    has_card: Callable[[], bool] = torch.cuda.is_available,
 ) -> None:
     """Work until SIGTERM (or, with `burst`, until nothing is due), and show the worker's numbers where `shown` says.
 
     It starts once PostgreSQL and Redis answer; a burst waits for nothing. Raises PlatformError when something needed is not there,
-    or when the service key's certificate is not valid, or no longer; InfrastructureFault when the judges' networks are not there.
+    as a card for the queue of tracks that speak on cards, or when the service key's certificate is not valid, or no longer;
+    InfrastructureFault when the judges' networks are not there.
     """
+    if settings.queue is QueueName.GPU and not has_card():
+        why = "VOICE_QUEUE names the queue gpu, and torch finds no card here that models could speak on"
+        raise PlatformError(Code.SETTING_INVALID, why)
     torch.set_num_threads(settings.threads)
     receipt_signer = partial(receipt_signer_of, settings)
     receipt_signer()

@@ -84,7 +84,8 @@ async def tick(
 
     `followed` has the evidence of the tracks that are not judged here.
     """
-    view = await _beside(followed, await read_view(chain, store, signer.hotkey, signer.trust()), schedule)
+    own = frozenset() if followed is None else followed.own
+    view = await _beside(followed, await read_view(chain, store, signer.hotkey, signer.trust(), own), schedule)
     left = rounds_left_or_raise(schedule, RoundNumber(view.metagraph.block // schedule.round_blocks))
     action = decide.decide(view, schedule)
     match action:
@@ -118,13 +119,13 @@ async def _beside(followed: FollowedTracks | None, view: View, schedule: Schedul
     return replace(view, tracks=followed.own, evidence=evidence, trust=await followed.trust(view.trust, rules, number))
 
 
-async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | None) -> View:
-    """The chain at its finalized head, and the database."""
+async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | None, own: frozenset[str]) -> View:
+    """The chain at its finalized head, and the database. `own` are the tracks that are judged here; none named: all."""
     metagraph = await chain.metagraph()
     for name, hotkey in (("validator", me), ("subnet's owner", metagraph.owner_hotkey)):
         if metagraph.neuron(hotkey) is None:
             log.error("weights wait: not registered", who=name, hotkey=hotkey)
-    unfolded = next(iter(await store.ledger.waiting(1)), None)
+    unfolded = await _unfolded(store, own)
     closed = unfolded is not None and unfolded.state is RoundState.CLOSED
     head = await store.ledger.head()
     return View(
@@ -137,6 +138,14 @@ async def read_view(chain: Chain, store: Store, me: Hotkey, trusted: Trust | Non
         head=head,
         candidates=await store.submissions.candidates(() if head is None else sorted(head.state.kept)),
     )
+
+
+async def _unfolded(store: Store, own: frozenset[str]) -> Round | None:
+    """The oldest round that is not in the ledger. What turned out to be of a track that others judge keeps none open."""
+    found = next(iter(await store.ledger.waiting(1)), None)
+    if found is None or not own or found.pending == 0:
+        return found
+    return replace(found, pending=await store.rounds.pending(found.round, own))
 
 
 async def _statuses(store: Store, head: LedgerEntry | None, unfolded: Round | None) -> tuple[SubmissionStatus, ...]:
@@ -173,7 +182,10 @@ async def _open(chain: Chain, store: Store, action: OpenRound) -> None:
         deadline_block=opening.deadline,
         competition_hash=action.competition_hash,
     )
-    asked = [RoundEntry(entry.submission, entry.track, QueueName.CPU, priority) for priority, entry in enumerate(opening.entries)]
+    asked = [
+        RoundEntry(entry.submission, entry.track, QueueName.of(entry.device), priority)
+        for priority, entry in enumerate(opening.entries)
+    ]
     if await store.rounds.open(new, asked):
         log.info("round opened", round=opening.number, seed=seed, evaluations=len(asked))
 

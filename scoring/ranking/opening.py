@@ -7,15 +7,21 @@ from itertools import zip_longest
 from scoring.competition import Competition
 from scoring.ranking.queue import RoundCandidate, RoundQueue
 from scoring.ranking.state import State
+from scoring.synthesis.load import Device
 from scoring.types import Block, Entrant, RoundNumber, SubmissionId
 
 
 @dataclass(frozen=True, slots=True)
 class RoundEntry:
-    """A submission that is to be judged, and its track; None where its family, which decides that, is not known yet."""
+    """A submission that is to be judged, its track, and the device that this speaks on.
+
+    Without a track nobody read yet which family it is of, which decides that. Then the device is the CPU, on which anybody can read
+    it, unless every track that is judged here speaks on cards.
+    """
 
     submission: SubmissionId
     track: str | None
+    device: Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +90,6 @@ def _entries(eligible: Sequence[RoundCandidate], view: RoundView, competition: C
     everywhere = frozenset.intersection(*wanted) if wanted else frozenset[Entrant]()
     turns = (name for turn in zip_longest(*asked(everywhere)) for name in turn if name is not None)
     submissions = {candidate.entrant: candidate.submission for candidate in eligible}
-    return tuple(RoundEntry(submissions[name], tracks[name]) for name in dict.fromkeys(turns))
+    devices: dict[str | None, Device] = {queue.track.name: queue.track.synthesis.device for queue in queues}
+    devices[None] = "cpu" if "cpu" in devices.values() else "cuda"
+    return tuple(RoundEntry(submissions[name], tracks[name], devices[tracks[name]]) for name in dict.fromkeys(turns))

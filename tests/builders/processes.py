@@ -109,9 +109,11 @@ class Workers:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """Kill all, the stopped ones too."""
+        """Kill all, the stopped ones too; nobody can be started any more."""
         for name in self.names:
             self.kill(name)
+        self._orders.close()
+        self._answers.close()
 
 
 def left_behind(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Workers for a chaos run: real `voice worker` processes, but for a sandbox and judges that need milliseconds.
+"""Workers for a chaos run: real `voice worker` processes, but for a card, a sandbox and judges that need milliseconds.
 
 Importing takes seconds and a run kills many, so one process imports everything and forks a worker for each order (a line of JSON on
 standard input: the worker's environment, and its log); it answers with the process id. When it ends, its workers are killed.
@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from neurons.cli import logs
+from tests.builders.cards import put_on_cards
 from tests.chaos import clock
 from tests.chaos.chaos_dispatcher import PATIENT
 from tests.chaos.stand_ins import QuickPanels, QuickSandbox
+from voice_api.db.states import QueueName
 from workers import main
 from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.parts import PartStore
@@ -53,6 +55,8 @@ def work(environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     logs.configure()
+    for family in environment.get("CHAOS_ON_CARDS", "").split():
+        put_on_cards(family)
     settings = WorkerSettings()
     tools = Tools(
         hub=Hub(settings.hub, settings.data / "models", Timeouts(answer=_ANSWER, download=_DOWNLOAD)),
@@ -64,7 +68,7 @@ def work(environment: Mapping[str, str]) -> None:
     )
     vars(main)["open_tools"] = _given(tools)
     clock.move(Path(environment["CHAOS_CLOCK"]))
-    main.run(settings, budget=PATIENT)
+    main.run(settings, budget=PATIENT, has_card=lambda: settings.queue is QueueName.GPU)
 
 
 def _given(tools: Tools) -> Any:

@@ -37,7 +37,8 @@ LEASE, AT_ONCE = timedelta(minutes=15), timedelta(0)
 LONG_AGO, SOON = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 ROLES = ("voice_api", "voice_worker", "voice_validator", "voice_reader")
 ONLY = (
-    dict.fromkeys(("queue.claim", "queue.finish", "queue.add_samples", "queue.add_groups", "queue.settle_submission"), "worker")
+    dict.fromkeys(("queue.claim", "queue.move", "queue.finish", "queue.add_samples"), "worker")
+    | dict.fromkeys(("queue.add_groups", "queue.settle_submission"), "worker")
     | dict.fromkeys(("processes.heartbeat", "processes.leave", "validations.claim", "validations.finish"), "worker")
     | dict.fromkeys(
         ("rounds.open", "rounds.add_entries", "rounds.close", "rounds.keep_eligibility", "ledger.append"), "validator"
@@ -155,7 +156,9 @@ async def test_worker_does_its_job(as_role: As, pool: Pool, open_round: OpenRoun
     last = await queue.claim(QueueName.CPU, "w1", LEASE, "host-1")
     assert last is not None
     await queue.hand_back(last, Code.WORKER_ERROR, "", AT_ONCE, cause="boom")
-    await queue.claim(QueueName.CPU, "w1", LEASE, "host-1")
+    again = await queue.claim(QueueName.CPU, "w1", LEASE, "host-1")
+    assert again is not None
+    await queue.move(again, "vits", "small", QueueName.GPU)
     assert len(await Submissions(worker).tags()) == 4
     assert len(await Submissions(worker).by_tensors(TensorsHash("2" * 64))) == 1
     assert not await shown.host_drained("host-1")

@@ -126,7 +126,7 @@ async def test_one_verdict_ever(queue: EvaluationQueue, open_round: OpenRound, v
     assert await queue.claim(QueueName.CPU, "w2", LEASE) is None
 
 
-@pytest.mark.parametrize("call", [pytest.param(name, id=name) for name in ("renew", "finish", "hand_back")])
+@pytest.mark.parametrize("call", [pytest.param(name, id=name) for name in ("renew", "finish", "hand_back", "move")])
 async def test_stale_token_writes_nothing(
     pool: Pool, queue: EvaluationQueue, open_round: OpenRound, verdict: Callable[..., Verdict], call: str
 ) -> None:
@@ -139,11 +139,13 @@ async def test_stale_token_writes_nothing(
         "renew": lambda: queue.renew(stale, LEASE, "judge", 1, 2),
         "finish": lambda: queue.finish(stale, verdict()),
         "hand_back": lambda: queue.hand_back(stale, Code.HUB_UNAVAILABLE, "gone", timedelta(0)),
+        "move": lambda: queue.move(stale, "vits", "small", QueueName.GPU),
     }
     with pytest.raises(LeaseLost):
         await calls[call]()
     evaluation = await only_evaluation(pool, submission_id)
     assert (evaluation.state, evaluation.stage, evaluation.attempt) == (EvaluationState.RUNNING, None, 2)
+    assert evaluation.queue is QueueName.CPU
     await queue.finish(fresh, verdict())
 
 

@@ -23,19 +23,23 @@ from voice_api.errors import LeaseLost
 LEASE, AT_ONCE = timedelta(minutes=15), timedelta(0)
 WHO: dict[str, Any] = {"actor": "o", "reason": "r"}
 SUBMISSIONS, ROUNDS = 12, 3
+MOVED = "the track small is judged by _pu workers"
 
 
 async def work(pool: Pool, draw: Random, verdict: Verdict) -> None:
-    """A worker: claims until nothing is due; finishes, hands back, or falls silent."""
+    """A worker: claims until nothing is due; finishes, hands back, moves it to the other queue, or falls silent."""
     queue, host = EvaluationQueue(pool, RetryBudget(per_day=50)), f"host-{draw.randint(1, 2)}"
+    own, other = draw.sample((QueueName.CPU, QueueName.GPU), 2)
     for _ in range(40):
         lease = draw.choice((LEASE, LEASE, -LEASE))
-        claim = await queue.claim(QueueName.CPU, "w", lease, host)
+        claim = await queue.claim(own, "w", lease, host)
         if claim is None:
             await asyncio.sleep(0.005)
             continue
         try:
-            if draw.random() < 0.5:
+            if not claim.moved and draw.random() < 0.4:
+                await queue.move(claim, "vits", "small", other)
+            elif draw.random() < 0.5:
                 await queue.finish(claim, verdict)
             elif draw.random() < 0.5:
                 await queue.hand_back(claim, Code.WORKER_ERROR, "", AT_ONCE, cause="boom")
@@ -108,8 +112,10 @@ async def test_everything_at_once(
         )
         scored = await connection.fetchval("select count(*) from evaluations where state = 'scored'")
         samples = await connection.fetchval("select count(*) from samples")
+        moves = await connection.fetchval("select count(*) from events where detail like $1", MOVED)
     assert [row["count"] for row in verdicts] == [1] * scored
     assert samples == 2 * scored > 0
+    assert moves > 0
 
 
 async def test_ban_and_commits_at_once(pool: Pool, new_submission: Callable[..., NewSubmission]) -> None:

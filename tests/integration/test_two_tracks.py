@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from neurons.chain.adapter import Chain
+from neurons.validator import daemon as validator
+from neurons.validator.evidence import Evidence
+from neurons.validator.follow.tracks import FollowedTracks
 from neurons.validator.weights import decision
 from neurons.validator.weights.decision import Due
 from neurons.validator.weights.view import PlanView, explained
@@ -14,15 +19,16 @@ from scoring.competition import Competition, Schedule, load
 from scoring.errors import Code
 from scoring.receipts import receipt
 from scoring.receipts.receipt import Circumstances, Finding
-from scoring.types import Block, Hotkey
+from scoring.types import Block, Hotkey, RoundNumber
 from scoring.weights.plan import plan
 from tests.builders.ledger import attempts_of, replay_chain
 from tests.builders.rules import asking, changed
 from tests.integration.conftest import LEASE
+from voice_api.db.audits import Audits
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.states import QueueName, VerdictState
+from voice_api.db.states import EvaluationState, QueueName, VerdictState
 from voice_api.db.submissions import NewSubmission
 
 if TYPE_CHECKING:
@@ -144,3 +150,28 @@ async def test_who_was_rejected_unread_stands_in_no_track(
     second = await play(both, 3)
     assert second.state.unplaced == ()
     assert [record.entrant for record in second.state.of("described").records] == ["h4@102", "h5@1000"]
+
+
+async def test_what_others_are_to_judge_keeps_no_round_open(both: "ValidatorBed") -> None:
+    """A validator of one track closes with its last verdict there; the rest waits for a card that nobody here has, until then."""
+    followed = FollowedTracks(
+        theirs=cast(Evidence, None), own=frozenset({"small"}), audits=Audits(both.pool, both.hotkey), rate=0.0
+    )
+    tick = partial(validator.tick, cast(Chain, both.chain), both.store, both.identity, both.schedule, followed)
+    both.chain.block = 725
+    assert await tick()
+    queue = EvaluationQueue(both.pool)
+    while claim := await queue.claim(QueueName.CPU, "w1", LEASE):
+        if claim.hotkey in both.families:
+            await queue.move(claim, "espeak", "described", QueueName.GPU)
+        else:
+            await queue.finish(claim, both.verdict(claim, SCORES[claim.hotkey]))
+    assert not await both.tick(), "a validator of both waits for them"
+    assert await tick()
+    results = await both.store.rounds.results(RoundNumber(2))
+    assert {result.hotkey: result.state for result in results} == {
+        "h2": EvaluationState.SCORED,
+        "h3": EvaluationState.SCORED,
+        "h4": EvaluationState.PARKED,
+        "h5": EvaluationState.PARKED,
+    }

@@ -34,6 +34,7 @@ class Rows:
         pytest.param(["rejected", "rejected", "stopping"], 0.01, "rejected", 3, id="until it is asked to stop"),
         pytest.param(["rejected"] * 9, 0.2, "rejected", 3, id="for half a second"),
         pytest.param(["rejected", "handed back", "rejected"], 0.01, "handed back", 2, id="until it fails"),
+        pytest.param(["moved", "moved", "scored", "nothing due"], 0.01, "scored", 4, id="others are to judge it"),
         pytest.param(["parked", "rejected"], 0.01, "parked", 1, id="it fails"),
         pytest.param(["lease lost", "rejected"], 0.01, "lease lost", 1, id="it was overtaken"),
     ],

@@ -26,8 +26,10 @@ from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, Subm
 from tests.builders import espeak_voices
 from tests.builders.ranking import SMALL
 from tests.builders.rules import asking
+from tests.builders.rules import changed as rules_changed
 from tests.builders.tools import build_tools
 from tests.builders.workers import a_worker, changed
+from tests.chaos.stand_ins import QuickPanels, QuickSandbox
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Evaluation
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
@@ -74,8 +76,8 @@ class Bed:
         return submission
 
     async def asked(self, *submissions: SubmissionId, number: int = ROUND) -> None:
-        """Open a round for them."""
-        rules = SCHEDULE.at(RoundNumber(number))
+        """Open a round for them under the worker's rules, on the queue for CPUs."""
+        rules = self.context.judging.schedule.at(RoundNumber(number))
         start = Block(number * SCHEDULE.round_blocks)
         entries = [RoundEntry(submission, None, QueueName.CPU, order) for order, submission in enumerate(submissions)]
         new = NewRound(
@@ -87,9 +89,9 @@ class Bed:
         )
         assert await Rounds(self.pool).open(new, entries)
 
-    async def worked(self, submission: SubmissionId) -> tuple[str, Evaluation, Submission]:
-        """What one job said, and how evaluation and submission stand after it."""
-        said = await work_one(self.context, QueueName.CPU)
+    async def worked(self, submission: SubmissionId, queue: QueueName = QueueName.CPU) -> tuple[str, Evaluation, Submission]:
+        """What one job of a queue said, and how evaluation and submission stand after it."""
+        said = await work_one(self.context, queue)
         store = Submissions(self.pool)
         return said, (await store.evaluations(submission))[0], await store.get(submission)
 
@@ -305,3 +307,65 @@ async def test_a_worker_without_a_valid_certificate_claims_nothing_and_ends(bed:
     assert (await work_one(context, QueueName.CPU), context.drain.requested) == ("not certified", True)
     (evaluation,) = await Submissions(bed.pool).evaluations(submission)
     assert (evaluation.state, evaluation.attempt) == (EvaluationState.QUEUED, 0)
+
+
+@pytest.fixture
+def quick(bed: Bed, tmp_path: Path) -> Bed:
+    """The same worker under rules for cards, with a sandbox and judges that need none."""
+    versions = [
+        rules.model_copy(update={"track": (rules_changed(rules.track[0], synthesis={"device": "cuda"}),)})
+        for rules in SCHEDULE.version
+    ]
+    quick = build_tools(
+        tmp_path, hub=bed.context.judging.tools.hub, sandbox=QuickSandbox(tmp_path / "scratch", 0.0), panel=QuickPanels()
+    )
+    schedule = SCHEDULE.model_copy(update={"version": tuple(versions)})
+    return replace(bed, context=changed(bed.context, schedule=schedule, tools=quick))
+
+
+async def test_a_track_of_cards_waits_for_a_worker_that_has_one(quick: Bed) -> None:
+    """Who has none reads a config, fetches no weights and fails nothing; who has one judges it."""
+    submission = await quick.submitted("clear")
+    await quick.asked(submission)
+    said, evaluation, held = await quick.worked(submission)
+    assert (said, evaluation.state, evaluation.queue) == ("moved", EvaluationState.QUEUED, QueueName.GPU)
+    assert (evaluation.failures, evaluation.code, evaluation.track, held.family) == (0, None, SMALL, "espeak")
+    assert not quick.context.judging.tools.hub.folder(str(held.repo), str(held.revision)).exists()
+    assert await work_one(quick.context, QueueName.CPU) == "nothing due"
+    said, evaluation, _ = await quick.worked(submission, QueueName.GPU)
+    assert (said, evaluation.state, evaluation.failures) == ("scored", EvaluationState.SCORED, 0)
+
+
+async def test_a_worker_with_a_card_leaves_a_track_of_cpus_to_others(bed: Bed) -> None:
+    """An entry that nobody had read may wait for either; cards are dear, and scores are of the device that the rules name."""
+    submission = await bed.submitted("clear")
+    await bed.asked(submission)
+    queue = bed.context.database.queue
+    async with bed.pool.connection() as connection:  # as a validator of tracks of cards alone asks for it
+        await connection.execute("update evaluations set queue = 'gpu'")
+    said, evaluation, _ = await bed.worked(submission, QueueName.GPU)
+    assert (said, evaluation.queue, await queue.due_counts()) == ("moved", QueueName.CPU, {QueueName.CPU: 1, QueueName.GPU: 0})
+
+
+async def test_two_workers_that_disagree_send_nothing_to_and_fro(bed: Bed) -> None:
+    """Of other releases they read two families in one revision: that is ours, and an operator's after the usual tries."""
+    submission = await bed.submitted("clear")
+    await bed.asked(submission)
+    queue = bed.context.database.queue
+    claim = await queue.claim(QueueName.CPU, "another release", timedelta(minutes=1))
+    assert claim is not None
+    await queue.move(claim, "vits", SMALL, QueueName.GPU)
+    for outcome in ("handed back", "parked"):
+        said, evaluation, held = await bed.worked(submission, QueueName.GPU)
+        assert (said, evaluation.queue, evaluation.code) == (outcome, QueueName.GPU, Code.WORKER_ERROR)
+        assert held.state is SubmissionState.QUEUED
+    assert evaluation.reason is not None
+    assert evaluation.reason.startswith("it was moved to this queue, and the family espeak competes in the track small")
+
+
+async def test_what_is_refused_needs_no_card(quick: Bed) -> None:
+    """Any worker that reads it may say so."""
+    submission = await quick.submitted("pickle")
+    await quick.asked(submission)
+    said, evaluation, _ = await quick.worked(submission)
+    assert (said, evaluation.queue) == ("rejected", QueueName.CPU)

@@ -38,7 +38,7 @@ def test_the_king_then_newcomers_then_who_was_scored() -> None:
         state=a_state(king=named(9), records=(a_record(1, 500_000),)),
     )
     assert open_round(view, COMPETITION) == RoundOpening(
-        RoundNumber(2), Block(720), Block(720 + 1080), tuple(RoundEntry(SubmissionId(n), SMALL) for n in (9, 3, 1))
+        RoundNumber(2), Block(720), Block(720 + 1080), tuple(RoundEntry(SubmissionId(n), SMALL, "cpu") for n in (9, 3, 1))
     )
 
 

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,12 +13,12 @@ from hypothesis import strategies as st
 from scoring.competition import Competition
 from scoring.ranking.duel import DuelOutcome
 from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult, fold
-from scoring.ranking.opening import RoundView, open_round
+from scoring.ranking.opening import RoundEntry, RoundView, open_round
 from scoring.ranking.queue import RoundCandidate
 from scoring.ranking.state import Rejection, State, TrackState, chain_hash
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash
 from tests.builders.ranking import SMALL, a_judged, a_round_candidate, at_once, named
-from tests.builders.rules import a_competition, a_track
+from tests.builders.rules import a_competition, a_track, changed
 
 LARGE = "large"
 TRACKS = (a_track(families=("vits",)), a_track(name=LARGE, families=("espeak",), evaluations=3))
@@ -168,10 +169,10 @@ def a_candidate(number: int, family: str | None = None, **overrides: object) -> 
     return a_round_candidate(number, **{"immune_until": Block(1000), "family": family} | overrides)
 
 
-def asked(
+def entries(
     *candidates: RoundCandidate, state: State | None = None, tracks: Sequence[str] = (SMALL, LARGE), rules: Competition = BOTH
-) -> list[tuple[SubmissionId, str | None]]:
-    """Whom round 2 asks for, in which track, where these tracks are judged."""
+) -> tuple[RoundEntry, ...]:
+    """The entries of round 2 where these tracks are judged."""
     view = RoundView(
         finalized=Block(725),
         last_opened=RoundNumber(1),
@@ -181,7 +182,12 @@ def asked(
         tracks=frozenset(tracks),
     )
     opening = open_round(view, rules)
-    return [] if opening is None else [(entry.submission, entry.track) for entry in opening.entries]
+    return () if opening is None else opening.entries
+
+
+def asked(*candidates: RoundCandidate, **overrides: Any) -> list[tuple[SubmissionId, str | None]]:
+    """Whom the round asks for, in which track."""
+    return [(entry.submission, entry.track) for entry in entries(*candidates, **overrides)]
 
 
 def test_tracks_take_turns_and_a_known_family_has_its_own() -> None:
@@ -204,6 +210,21 @@ def test_who_has_no_place_in_one_track_takes_none_in_another() -> None:
     waiting, late = a_candidate(3, immune_until=Block(900)), a_candidate(5, "vits")
     assert asked(*ahead, waiting, late, rules=rules) == [(5, SMALL), (1, LARGE), (4, LARGE), (2, LARGE)]
     assert asked(*ahead[:2], waiting, late, rules=rules) == [(3, None), (1, LARGE), (2, LARGE)]
+
+
+@pytest.mark.parametrize(
+    ("tracks", "known", "unread"),
+    [
+        pytest.param((SMALL, LARGE), {1: "cpu", 2: "cuda"}, "cpu", id="both: anybody reads it"),
+        pytest.param((SMALL,), {1: "cpu"}, "cpu", id="the CPU's alone"),
+        pytest.param((LARGE,), {2: "cuda"}, "cuda", id="the card's alone: there may be no other worker"),
+    ],
+)
+def test_an_entry_names_the_device_of_its_track(tracks: Sequence[str], known: Mapping[int, str], unread: str) -> None:
+    """Of a family that nobody read the device is a guess, which the worker that reads it corrects."""
+    rules = at_once(a_competition(TRACKS[0], changed(TRACKS[1], synthesis={"device": "cuda"})))
+    found = entries(a_candidate(1, "vits"), a_candidate(2, "espeak"), a_candidate(3), tracks=tracks, rules=rules)
+    assert {entry.submission: entry.device for entry in found} == {**known, 3: unread}
 
 
 def test_a_track_that_is_not_judged_here_is_not_asked_for() -> None:

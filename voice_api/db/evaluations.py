@@ -36,6 +36,7 @@ class Claim(Subject):
     tiebreak: str  # orders commitments of one block
     tag: Tag  # binds the content to the hotkey, hex
     start_block: Block  # of the round
+    moved: bool = False  # by a worker of another queue, to this one
     causes: tuple[Cause, ...] = ()  # earlier unforeseen failures of the same submission, in any round
 
 

@@ -88,6 +88,19 @@ class EvaluationQueue:
             raise LeaseLost(f"evaluation {claim.evaluation_id}")
         return EvaluationState(returned["state"])
 
+    async def move(self, claim: Claim, family: str, track: str, queue: QueueName) -> EvaluationState:
+        """Return it without a verdict, due in another queue at once; raises LeaseLost. Returns its new state.
+
+        No failure is counted. An evaluation is moved once: of a claim that `moved` says was, this raises LeaseLost as well. What was
+        set aside meanwhile is parked.
+        """
+        arguments = (claim.evaluation_id, claim.token, queue, track, family, claim.worker)
+        async with self._pool.connection() as connection:
+            moved = await connection.fetchrow(sql("queue.move"), *arguments)
+        if moved is None:
+            raise LeaseLost(f"evaluation {claim.evaluation_id}")
+        return EvaluationState(moved["state"])
+
     async def expire_leases(self, budget: int) -> int:
         """Return every evaluation whose lease ran out; park those with more than `budget` failures. Returns how many came back.
 

@@ -37,7 +37,7 @@ grant insert, delete on neurons, drained_hosts, bans to voice_api;
 grant insert on submissions, events, operator_actions to voice_api;
 grant update (state, code, reason, updated_at) on submissions to voice_api;
 grant update (
-    state, failures, fresh_since, due_at, finished_at, parked_why, code, reason, token, worker, lease_until, stage, done, total
+    state, failures, fresh_since, moved, due_at, finished_at, parked_why, code, reason, token, worker, lease_until, stage, done, total
 ) on evaluations to voice_api;
 grant insert (hotkey, text, description, queue, sha256, upload) on validations to voice_api;
 grant update (state, due_at, finished_at, code, reason, token, worker, lease_until, upload) on validations to voice_api;
@@ -47,7 +47,7 @@ grant insert, update, delete on idempotency to voice_api;
 grant select on workers, drained_hosts, validations to voice_worker;
 grant update (
     state, attempt, failures, due_at, claimed_at, finished_at, parked_why, code, reason, token, worker, host, lease_until, stage, done, total,
-    score, stderr, profile, profile_hash, receipt, receipt_hash, signature, certificate, track
+    score, stderr, profile, profile_hash, receipt, receipt_hash, signature, certificate, track, queue, moved
 ) on evaluations to voice_worker;
 grant update (state, code, reason, family, content_hash, tensors_hash, copy_of, updated_at) on submissions to voice_worker;
 grant insert on samples, evaluation_groups, events to voice_worker;

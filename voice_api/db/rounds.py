@@ -1,7 +1,7 @@
 """Rounds, from opening to their close."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -154,6 +154,12 @@ class Rounds:
         async with self._pool.connection() as connection:
             rows = await connection.fetch(sql("rounds.page"), -1 if after is None else after, limit)
         return tuple(read(Round, row) for row in rows)
+
+    async def pending(self, number: RoundNumber, tracks: Collection[str]) -> int:
+        """The number of a round's evaluations without an end whose track is one of these, or not known yet."""
+        async with self._pool.connection() as connection:
+            found: int = await connection.fetchval(sql("rounds.pending"), number, list(tracks))
+        return found
 
     async def close(self, number: RoundNumber, found: Eligibility | None = None) -> bool:
         """End a round: evaluations without a verdict are parked, their workers shut out. False, and nothing changed, if it was closed.

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import assert_never
+
+from scoring.synthesis.load import Device
 
 
 class SubmissionState(StrEnum):
@@ -98,6 +101,17 @@ class QueueName(StrEnum):
 
     CPU = "cpu"
     GPU = "gpu"
+
+    @classmethod
+    def of(cls, device: Device) -> "QueueName":
+        """The queue whose workers have the device that a track speaks on."""
+        match device:
+            case "cpu":
+                return cls.CPU
+            case "cuda":
+                return cls.GPU
+            case unreachable:
+                assert_never(unreachable)
 
 
 class VerdictState(StrEnum):

@@ -9,6 +9,7 @@ from scoring.competition import Competition, Track
 from scoring.errors import Code, InfrastructureFault
 from scoring.progress import NO_PROGRESS
 from voice_api.db.evaluations import Claim
+from voice_api.db.states import QueueName
 from workers.evaluation.progress import Progress, Stage
 from workers.evaluation.tools import Tools
 from workers.hub.client import HubRefusal
@@ -33,6 +34,14 @@ class RefusedOnce(InfrastructureFault):
         self.cause, self.refusal = cause, refusal
 
 
+class OtherQueue(Exception):
+    """The submission's track is judged by the workers of another queue: they have the device that it speaks on."""
+
+    def __init__(self, family: str, track: Track) -> None:
+        self.family, self.track, self.queue = family, track.name, QueueName.of(track.synthesis.device)
+        super().__init__(f"the family {family} competes in the track {track.name}, which {self.queue} workers judge")
+
+
 @dataclass(frozen=True, slots=True)
 class LocalModel:
     """A model's folder on this machine whose files passed every check but the tag's; its family, by its config; and its track."""
@@ -45,10 +54,11 @@ class LocalModel:
 def obtain(claim: Claim, competition: Competition, tools: Tools, progress: Progress) -> LocalModel:
     """The submission's model. A hub's refusal is final (SubmissionFault) only late, twice, and from a hub that works.
 
-    Raises NotYetPublic while the repository may still become public, RefusedOnce for the first refusal, InfrastructureFault.
+    Raises NotYetPublic while the repository may still become public, RefusedOnce for the first refusal, OtherQueue before anything
+    large is fetched that others are to judge, InfrastructureFault.
     """
     try:
-        return fetch(claim.repo, claim.revision, competition, tools, progress)
+        return fetch(claim.repo, claim.revision, competition, tools, progress, only=claim.queue)
     except HubRefusal as fault:
         if fault.code is Code.REPO_NOT_PUBLIC and claim.round <= claim.commit_block // competition.round.blocks + 1:
             raise NotYetPublic(f"{claim.repo} is not public yet; it is asked for again in the next round") from fault
@@ -60,9 +70,17 @@ def obtain(claim: Claim, competition: Competition, tools: Tools, progress: Progr
         raise
 
 
-def fetch(repo: str, revision: str, competition: Competition, tools: Tools, progress: Progress) -> LocalModel:
+def fetch(
+    repo: str,
+    revision: str,
+    competition: Competition,
+    tools: Tools,
+    progress: Progress,
+    *,
+    only: QueueName | None = None,  # what its workers judge
+) -> LocalModel:
     """Fetch a repository at a pinned revision, refusing as early as its names, sizes, small files and headers allow. A host that
-    cannot let its family speak fetches no more than these, and raises InfrastructureFault(ENVIRONMENT_UNAVAILABLE).
+    cannot let its family speak fetches no more than these, and raises InfrastructureFault(ENVIRONMENT_UNAVAILABLE) or OtherQueue.
 
     No refusal rests on bytes that nobody compared with the hub's listing: a file is missing or too many only where both of the hub's
     listings say so, and a header, whose bytes have no hash of their own, is looked at again in the whole file.
@@ -75,6 +93,9 @@ def fetch(repo: str, revision: str, competition: Competition, tools: Tools, prog
         hub.confirm_listing(repository)
         found.family_or_raise()
     if found.family is not None:
+        track = competition.track_of(found.family)
+        if only is not None and QueueName.of(track.synthesis.device) is not only:
+            raise OtherQueue(found.family, track)
         tools.environments(found.family, partial(progress, Stage.PREPARE))
     folder = hub.download(repository, partial(progress, Stage.FETCH))
     return _local(folder, competition, NO_PROGRESS)

@@ -15,7 +15,7 @@ from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.states import EvaluationState, VerdictState
 from voice_api.errors import DatabaseUnavailable, LeaseLost
 from workers.evaluation.evaluate import Assignment, evaluate, reject
-from workers.evaluation.obtain import NotYetPublic, RefusedOnce
+from workers.evaluation.obtain import NotYetPublic, OtherQueue, RefusedOnce
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.hub.transport import HubBusy
 from workers.jobs.context import WorkerContext
@@ -27,6 +27,9 @@ from workers.jobs.supervise import Supervisor
 
 log = structlog.get_logger()
 T = TypeVar("T")
+
+MOVED = "moved"
+"""The answer of a job that only read which queue its evaluation belongs to."""
 
 
 async def evaluate_claimed(context: WorkerContext, claim: Claim, signer: ReceiptSigner) -> str:
@@ -57,6 +60,8 @@ class EvaluationJob:
             raise
         except Drained as wish:
             return await self._return(None, str(wish), timedelta(0), drained=True)
+        except OtherQueue as found:
+            return await self._move(found)
         except NotYetPublic as fault:
             await self._return(Code.REPO_NOT_PUBLIC, fault.detail, None)
             return "not yet public"
@@ -93,6 +98,16 @@ class EvaluationJob:
         log.info("verdict", state=verdict.state, code=verdict.code, reason=verdict.reason)
         self.context.metrics.ended(verdict.state.value, verdict.code)
         return verdict.state.value
+
+    async def _move(self, found: OtherQueue) -> str:
+        """To the queue of its track. Two workers that read two families in one revision would send it to and fro: that is ours."""
+        if self.claim.moved:
+            return await self._hand_back(InfrastructureFault(Code.WORKER_ERROR, f"it was moved to this queue, and {found}"))
+        queue, metrics = self.context.database.queue, self.context.metrics
+        state = await self._outlive_outage(partial(queue.move, self.claim, found.family, found.track, found.queue))
+        log.info("moved to another queue", queue=found.queue.value, track=found.track, family=found.family, state=state.value)
+        metrics.ended(MOVED)
+        return MOVED
 
     async def _settle_unforeseen(self, error: Exception) -> None:
         """The submission's rejection where another host met the same failure with it, else one more try of ours."""

@@ -12,7 +12,7 @@ from scoring.errors import PlatformError
 from voice_api.db.states import QueueName, VerdictState
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.jobs.context import WorkerContext, worker_context
-from workers.jobs.evaluate_job import evaluate_claimed
+from workers.jobs.evaluate_job import MOVED, evaluate_claimed
 from workers.jobs.validate_job import validate_claimed
 
 log = structlog.get_logger()
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 _NOTHING, _STOPPING, _UNCERTIFIED = "nothing due", "stopping", "not certified"
 IDLE = frozenset({_NOTHING, _STOPPING, _UNCERTIFIED})
 """The answers of a job that found nothing to do, or may not do it."""
-_VERDICTS = frozenset(state.value for state in VerdictState)
+_DONE = frozenset(state.value for state in VerdictState) | {MOVED}
 _QUICK_SECONDS = 0.5
 _HEARD_SECONDS = 0.5
 """The longest time that a signal may go unheard: one that comes just before a wait, or to another thread, does not end the wait."""
@@ -37,13 +37,13 @@ def evaluate_next(queue: str) -> str:
 
 
 async def while_quick(work: Callable[[], Awaitable[str]], clock: Callable[[], float] = time.monotonic) -> str:
-    """Do one row's `work`, and the next one's while verdicts come quickly: a rejection at once costs less than its wake-up.
+    """Do one row's `work`, and the next one's while rows are done quickly: to reject one, or to move it, costs less than its wake-up.
 
     Any other outcome ends it: a worker that fails must not go through the queue.
     """
     until = clock() + _QUICK_SECONDS
     outcome = await work()
-    while outcome in _VERDICTS and clock() < until:
+    while outcome in _DONE and clock() < until:
         following = await work()
         if following in IDLE:
             break

@@ -20,7 +20,7 @@ select pg_advisory_xact_lock_shared(hashtextextended('voice:rounds', 0));
 
 -- name: requeue
 -- Evaluations of open rounds are due at once, and whoever held one is shut out by clearing the token.
--- With a fresh budget ($4) all that have no verdict, without one those that an operator parked.
+-- With a fresh budget ($4), and free to be sent to another queue once more, all that have no verdict, without one those that an operator parked.
 -- One that waits until a hub's refusal may be confirmed waits on: two refusals at once would be one, and a miner's loss.
 with picked as (
     select e.id, e.state
@@ -35,6 +35,7 @@ with picked as (
     update evaluations e
     set state = 'queued', due_at = case when e.code in (1101, 1102) then greatest(e.due_at, now()) else now() end,
         failures = case when $4 then 0 else e.failures end, fresh_since = case when $4 then now() else e.fresh_since end,
+        moved = e.moved and not $4,
         code = case when e.code in (1101, 1102) then e.code end, reason = null, finished_at = null, parked_why = null,
         token = null, worker = null, lease_until = null, stage = null, done = null, total = null
     from picked

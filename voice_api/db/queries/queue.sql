@@ -26,7 +26,7 @@ with due as (
     insert into events (kind, actor, host, submission_id, evaluation_id, from_state, to_state, detail)
     select 'evaluation', $2, $4, submission_id, id, 'queued', 'running', 'attempt ' || attempt from claimed
 )
-select c.id as evaluation_id, c.token, c.worker, c.queue, c.attempt, c.failures, s.id as submission_id, s.hotkey, s.public_key,
+select c.id as evaluation_id, c.token, c.worker, c.queue, c.moved, c.attempt, c.failures, s.id as submission_id, s.hotkey, s.public_key,
        s.commit_block, s.tiebreak, s.repo, s.revision, s.tag, r.round, r.start_block, r.block_hash, r.competition_hash
 from claimed c
 join submissions s on s.id = c.submission_id
@@ -118,6 +118,34 @@ with held as (
     select 'evaluation', $7, host, submission_id, id, 'running', state, case when not $6 then code end, reason, $8 from returned
 )
 select state, pg_notify('evaluations_due', queue) from returned;
+
+-- name: move
+-- Another queue's workers judge its track: it waits for them, where it stands in the order, and no failure is counted.
+-- Once only. Its family is kept, so that the next round asks the right queue; what was set aside meanwhile is parked.
+with held as (
+    select e.id, s.set_aside
+    from evaluations e
+    join submissions s on s.id = e.submission_id
+    where e.id = $1 and e.token = $2 and e.state = 'running' and not e.moved
+    for update of e
+), moved as (
+    update evaluations e
+    set state = case when set_aside then 'parked' else 'queued' end,
+        finished_at = case when set_aside then now() end,
+        parked_why = case when set_aside then 'operator' end,
+        queue = $3, track = $4, moved = true,
+        token = null, worker = null, lease_until = null, stage = null, done = null, total = null
+    from held
+    where e.id = held.id
+    returning e.*
+), told as (
+    update submissions s set family = $5, updated_at = now() from moved where s.id = moved.submission_id
+), noted as (
+    insert into events (kind, actor, host, submission_id, evaluation_id, from_state, to_state, detail)
+    select 'evaluation', $6, host, submission_id, id, 'running', state, 'the track ' || track || ' is judged by ' || queue || ' workers'
+    from moved
+)
+select state, pg_notify('evaluations_due', queue) from moved;
 
 -- name: expire_leases
 -- Whoever stopped reporting progress loses the evaluation: it is due again, or parked, as `parked` says.

@@ -32,6 +32,10 @@ select * from rounds_with_pending where round = $1;
 -- Rounds after a number, oldest first.
 select * from rounds_with_pending where round > $1 order by round limit $2;
 
+-- name: pending
+-- How many of a round's evaluations have no end yet, of some tracks and of those whose track nobody knows.
+select count(*)::integer from evaluations where round = $1 and state in ('queued', 'running') and (track is null or track = any($2::text[]));
+
 -- name: lock_closing
 -- A round closes alone: operators who bring evaluations back to open rounds come before it or after it.
 select pg_advisory_xact_lock(hashtextextended('voice:rounds', 0));
