@@ -21,7 +21,7 @@ from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.csm import tiny
 from scoring.synthesis.csm.adapter import Csm, load
-from scoring.synthesis.csm.sampling import Sampling, draw, gumbel
+from scoring.synthesis.sampling import Sampling, draw, gumbel
 from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Waveform
 
 REQUEST = Request("p0", "hello there", "", 11)

@@ -13,11 +13,11 @@ from torch import Tensor
 from transformers import CsmConfig, CsmForConditionalGeneration, GenerationConfig
 from transformers.utils import logging
 
-from scoring.synthesis.csm.sampling import Sampling
 from scoring.synthesis.csm.sizes import read_config
 from scoring.synthesis.csm.talker import Row, Talker
 from scoring.synthesis.length import most_frames
 from scoring.synthesis.load import Dtype
+from scoring.synthesis.sampling import Sampling
 from scoring.synthesis.settings import read_settings
 from scoring.synthesis.synthesiser import NotSpoken, Request, Waveform, say_together
 from scoring.synthesis.tensors import check_tensors, held_names

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from transformers import CsmForConditionalGeneration, DynamicCache
 
-from scoring.synthesis.csm.sampling import Sampling, draw, gumbel
 from scoring.synthesis.length import DidNotStop
+from scoring.synthesis.sampling import Sampling, draw, gumbel
 from scoring.synthesis.synthesiser import NotSpoken
 
 
