@@ -18,9 +18,14 @@ _BEYOND = 1024
 """Ids that a talker has beside its codes: the authors' own code counts on so many."""
 _WIDTH = 16
 _SPEAKERS = {"ada": CODES + 20, "bert": CODES + 21}
-_BASE = 256
-"""Tokens of single bytes."""
 _WORDS = ("assistant", "user")
+_MARKS = {
+    "im_start_token_id": "<|im_start|>",
+    "im_end_token_id": "<|im_end|>",
+    "tts_pad_token_id": "<tts_pad>",
+    "tts_bos_token_id": "<tts_text_bos>",
+    "tts_eos_token_id": "<tts_text_eod>",
+}
 END, BEGIN, PAD, THINK, THINK_BEGIN, THINK_END, ENGLISH = (CODES + number for number in range(7))
 
 
@@ -31,24 +36,22 @@ def build(folder: Path, kind: str, *, seed: int = 4, end_logit: float = 2.0, siz
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     first_mark = _tokenizer(folder)
-    marks = ("im_start_token_id", "im_end_token_id", "tts_pad_token_id", "tts_bos_token_id", "tts_eos_token_id")
     config = Qwen3TTSConfig(
-        talker_config=_talker(first_mark + len(marks), _SPEAKERS if kind == "custom_voice" else {}),
+        talker_config=_talker(first_mark + len(_MARKS), _SPEAKERS if kind == "custom_voice" else {}),
         tokenizer_type="qwen3_tts_tokenizer_12hz",
         tts_model_size=size,
         tts_model_type=kind,
-        **{mark: first_mark + number for number, mark in enumerate(marks)},
+        **{mark: first_mark + number for number, mark in enumerate(_MARKS)},
     )
     model: Any = Qwen3TTSForConditionalGeneration(config)
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.dim() > 1:
-                weight.normal_(std=0.8 if "embedding" in name else 0.3)
+                weight.normal_(std=0.8 if "embedding" in name else 0.5)
         _end(model.talker, end_logit)
     model.save_pretrained(folder)
     _edit(folder / "config.json")
     (folder / "generation_config.json").write_text(json.dumps({"do_sample": True, "temperature": 0.9, "max_new_tokens": 8192}))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "Qwen2Tokenizer"}))
     return folder
 
 
@@ -103,7 +106,7 @@ def _edit(path: Path) -> None:
 
 
 def _tokenizer(folder: Path) -> int:
-    """Write a vocabulary of bytes and the roles' words; returns how many tokens it has."""
+    """Write a vocabulary of bytes and the roles' words; returns the id of the first mark."""
     from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
 
     vocabulary = {letter: number for number, letter in enumerate(bytes_to_unicode().values())}
@@ -114,7 +117,13 @@ def _tokenizer(folder: Path) -> int:
             merges.append(f"{word[: end - 1]} {word[end - 1]}")
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
-    return len(vocabulary) + 1  # one for the mark that the tokenizer's class adds
+    added = {
+        str(number): {"content": mark, "lstrip": False, "rstrip": False, "normalized": False, "single_word": False, "special": True}
+        for number, mark in enumerate(("<|endoftext|>", *_MARKS.values()), len(vocabulary))
+    }
+    settings = {"tokenizer_class": "Qwen2Tokenizer", "pad_token": "<|endoftext|>", "added_tokens_decoder": added}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return len(vocabulary) + 1
 
 
 def build_codec(folder: Path, *, seed: int = 4) -> Path:
@@ -156,10 +165,11 @@ def build_codec(folder: Path, *, seed: int = 4) -> Path:
     model: Any = Qwen3TTSTokenizerV2Model(config)
     with torch.no_grad():
         for name, weight in model.decoder.named_parameters():
-            if weight.dim() > 1:
-                weight.normal_(std=0.3)  # also the codes, which are zero, and would be silence
-            elif name.endswith(".scale") or name.endswith(".gamma"):
+            if weight.dim() > 1:  # also the codes, which are zero, and would be silence
+                weight.normal_(std=weight[0].numel() ** -0.5)
+            elif name.endswith((".scale", ".gamma")):
                 weight.fill_(0.5)
+        model.decoder.decoder[-1].conv.weight *= 0.02
     model.save_pretrained(folder)
     return folder
 
