@@ -15,7 +15,8 @@ from scoring.synthesis.synthesiser import Request
 def test_an_unknown_family(tmp_path: Path) -> None:
     """A family without adapter is named."""
     with pytest.raises(
-        ValueError, match="no adapter for the family 'bark'; there are csm, espeak, llama_snac, pocket_tts, reference, vits"
+        ValueError,
+        match="no adapter for the family 'bark'; there are csm, espeak, llama_snac, pocket_tts, qwen3_tts, reference, vits",
     ):
         adapter("bark")
 

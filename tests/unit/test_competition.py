@@ -111,7 +111,7 @@ def test_the_hash_is_of_the_rules_and_not_of_the_text(tmp_path: Path) -> None:
         pytest.param(
             '["vits"]',
             '["vits", "dia"]',
-            "no adapter for the family dia; there are csm, espeak, llama_snac, pocket_tts, vits",
+            "no adapter for the family dia; there are csm, espeak, llama_snac, pocket_tts, qwen3_tts, vits",
             id="a family without adapter",
         ),
         pytest.param('["vits"]', '["reference"]', "no adapter for the family reference", id="the model that measures the host"),

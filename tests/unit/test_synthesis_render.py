@@ -23,6 +23,7 @@ PROMPT = Prompt(
         pytest.param("csm", Rendered(PROMPT.text, None), id="csm takes no description"),
         pytest.param("espeak", Rendered(PROMPT.text, PROMPT.description), id="espeak"),
         pytest.param("llama_snac", Rendered(PROMPT.text, PROMPT.description), id="llama_snac"),
+        pytest.param("qwen3_tts", Rendered(PROMPT.text, PROMPT.description), id="qwen3_tts"),
         pytest.param("pocket_tts", Rendered(PROMPT.text, None), id="pocket_tts takes no description"),
         pytest.param("vits", Rendered(PROMPT.text, PROMPT.description), id="vits"),
     ],
@@ -53,5 +54,7 @@ def test_a_family_that_hears_descriptions_is_given_them() -> None:
 
 def test_an_unknown_family_is_named() -> None:
     """The error says which family, and which there are."""
-    with pytest.raises(UnknownFamily, match=r"no model family 'tacotron'; there are csm, espeak, llama_snac, pocket_tts, vits"):
+    with pytest.raises(
+        UnknownFamily, match=r"no model family 'tacotron'; there are csm, espeak, llama_snac, pocket_tts, qwen3_tts, vits"
+    ):
         render("tacotron", PROMPT)

@@ -84,7 +84,9 @@ def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Qwe
     _check_codes(sizes, codec)
     words = Words(_tokenizer(model_dir), sizes, read_speaker(model_dir, sizes))
     network = _network(model_dir, sizes, _DTYPES[dtype])
-    talker = Talker(network.talker, _draws(model_dir), codec.codes, sizes.talker_config.codec_eos_token_id, sizes.tts_pad_token_id)
+    talker = Talker(
+        network.talker, _draws(model_dir), codec.codes, sizes.talker_config.codec_eos_token_id, sizes.tts_pad_token_id
+    )
     return Qwen3Tts(talker, codec, words)
 
 
@@ -108,7 +110,7 @@ def _tokenizer(model_dir: Path) -> Tokenizer:
     return tokenizer
 
 
-def _network(model_dir: Path, sizes: Sizes, dtype: torch.dtype) -> Any:  # noqa: ANN401 - a class of the guest's own packages
+def _network(model_dir: Path, sizes: Sizes, dtype: torch.dtype) -> Any:
     """The network; its tensors are compared with the file's before any memory is taken for them."""
     from qwen_tts.core.models import Qwen3TTSConfig, Qwen3TTSForConditionalGeneration
     from transformers import GenerationConfig

@@ -1,19 +1,26 @@
-"""The official package of Qwen3-TTS, without what its demos and its training need."""
+"""The official package of Qwen3-TTS, without what only reads recordings, or belongs to models of an older codec."""
 
 import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-_UNUSED = ("librosa", "librosa.filters", "sox")
-"""What the package imports to read recordings, and a guest never has."""
+_OLD_CODEC = "qwen_tts.core.tokenizer_25hz."
+_UNUSED = {
+    "librosa": (),
+    "librosa.filters": ("mel",),
+    f"{_OLD_CODEC}configuration_qwen3_tts_tokenizer_v1": ("Qwen3TTSTokenizerV1Config",),
+    f"{_OLD_CODEC}modeling_qwen3_tts_tokenizer_v1": ("Qwen3TTSTokenizerV1Model",),
+}
+"""Modules that the package imports for other uses than a guest's, and what it imports of them by name."""
 
 
 def import_official() -> None:
-    """Make `qwen_tts` importable: modules that only read recordings are empty. Raises ImportError where the package is missing."""
-    for name in _UNUSED:
+    """Make `qwen_tts` importable without those modules; raises ImportError where the package is missing."""
+    for name, imported in _UNUSED.items():
         if name not in sys.modules:
             module = ModuleType(name)
             module.__spec__ = ModuleSpec(name, None)
+            for thing in imported:
+                setattr(module, thing, None)
             sys.modules[name] = module
-    sys.modules["librosa.filters"].mel = None  # type: ignore[attr-defined]  # imported by name
     import qwen_tts  # noqa: F401 - the modules below it are imported by who needs them

@@ -78,7 +78,9 @@ class _Talker(_Transformer):
         if _LANGUAGE not in self.codec_language_id:
             raise ValueError(f"codec_language_id names no {_LANGUAGE}")
         if max(*ids, *self.codec_language_id.values(), *self.spk_id.values()) >= self.vocab_size:
-            raise ValueError(f"an id of the codec, of a language or of a speaker is not below the vocab_size of {self.vocab_size}")
+            raise ValueError(
+                f"an id of the codec, of a language or of a speaker is not below the vocab_size of {self.vocab_size}"
+            )
         if self.code_predictor_config.num_code_groups != self.num_code_groups:
             raise ValueError("num_code_groups of talker and code predictor are the same")
         return self

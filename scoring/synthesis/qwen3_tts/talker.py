@@ -105,9 +105,7 @@ class Talker:
         state, live = self._begin(rows), list(saying)
         for number in range(max(row.most_frames for row in rows)):
             codes, are_numbers = self._frame(state, live, number >= _LEAST_FRAMES)
-            kept = [
-                place for place, item in enumerate(live) if item.take(codes[place], self._codes, bool(are_numbers[place]))
-            ]
+            kept = [place for place, item in enumerate(live) if item.take(codes[place], self._codes, bool(are_numbers[place]))]
             live = [live[place] for place in kept]
             if not live:
                 break
@@ -171,9 +169,7 @@ class Talker:
         begin = self._talker.get_input_embeddings()(codes[0].clamp(max=self._codes - 1))  # of an end, nothing is read
         embeds = torch.stack([state.hidden, begin], 1)
         for book in range(1, self._books):
-            read = predictor.model(
-                inputs_embeds=predictor.small_to_mtp_projection(embeds), past_key_values=cache, use_cache=True
-            )
+            read = predictor.model(inputs_embeds=predictor.small_to_mtp_projection(embeds), past_key_values=cache, use_cache=True)
             logits = predictor.lm_head[book - 1](read.last_hidden_state[:, -1])[:, : self._codes].float()
             codes.append(draw(logits, noise[:, book, : self._codes], self._draws.others))
             are_numbers &= logits.isfinite().all(-1)

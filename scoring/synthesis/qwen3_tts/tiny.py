@@ -29,7 +29,7 @@ _MARKS = {
 END, BEGIN, PAD, THINK, THINK_BEGIN, THINK_END, ENGLISH = (CODES + number for number in range(7))
 
 
-def build(folder: Path, kind: str, *, seed: int = 4, end_logit: float = 2.0, size: str = "1b7") -> Path:
+def build(folder: Path, kind: str, *, seed: int = 4, end_logit: float = 4.0, size: str = "1b7") -> Path:
     """Write a model's repository of one kind: `voice_design` or `custom_voice`. At an `end_logit` of -50 it never ends."""
     from qwen_tts.core.models import Qwen3TTSConfig, Qwen3TTSForConditionalGeneration
 
@@ -118,7 +118,14 @@ def _tokenizer(folder: Path) -> int:
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
     added = {
-        str(number): {"content": mark, "lstrip": False, "rstrip": False, "normalized": False, "single_word": False, "special": True}
+        str(number): {
+            "content": mark,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "single_word": False,
+            "special": True,
+        }
         for number, mark in enumerate(("<|endoftext|>", *_MARKS.values()), len(vocabulary))
     }
     settings = {"tokenizer_class": "Qwen2Tokenizer", "pad_token": "<|endoftext|>", "added_tokens_decoder": added}

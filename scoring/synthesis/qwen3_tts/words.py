@@ -71,7 +71,13 @@ class Words:
         talker, said = sizes.talker_config, self._ids(plain)
         speaker = () if self._speaker is None else (self._speaker,)
         tags = (talker.codec_think_id, talker.codec_think_bos_id, sizes.language, talker.codec_think_eos_id, *speaker)
-        words = (*[sizes.tts_pad_token_id] * len(tags), sizes.tts_bos_token_id, *said, sizes.tts_eos_token_id, sizes.tts_pad_token_id)
+        words = (
+            *[sizes.tts_pad_token_id] * len(tags),
+            sizes.tts_bos_token_id,
+            *said,
+            sizes.tts_eos_token_id,
+            sizes.tts_pad_token_id,
+        )
         codec = (*tags, *[talker.codec_pad_id] * (len(said) + 2), talker.codec_bos_id)
         role = (sizes.im_start_token_id, self._assistant, self._line)
         return (*self._instruction(asked), *role, *words), codec
