@@ -103,7 +103,8 @@ def test_rows_of_a_batch_are_what_they_are_alone(model: Qwen3Tts) -> None:
 @pytest.mark.parametrize("change", [{"seed": 14}, {"description": "a bright voice"}, {"text": "hello then"}], ids=str)
 def test_another_request_is_said_otherwise(model: Qwen3Tts, change: dict[str, Any]) -> None:
     """Its stream, its description and its text reach the sound."""
-    assert codes(model, replace(REQUEST, **change)) != codes(model, REQUEST)
+    changed = [replace(request, **change) for request in REQUESTS]
+    assert all(before != after for before, after in zip(codes(model, *REQUESTS), codes(model, *changed), strict=True))
 
 
 @pytest.mark.parametrize("kind", ["design", "custom"])
@@ -187,7 +188,7 @@ def test_whose_voice_speaks(copy: Path) -> None:
     with pytest.raises(ValueError, match="names 2 speakers"):
         opened(copy, "custom")
     name_speaker(custom, "carl")
-    with pytest.raises(ValueError, match="'carl' is none of the speakers in config.json: ada, bert"):
+    with pytest.raises(ValueError, match="'carl' is none of the speakers in config"):
         opened(copy, "custom")
     name_speaker(custom, "ada")
     ada = opened(copy, "custom")

@@ -21,6 +21,6 @@ def import_official() -> None:
             module = ModuleType(name)
             module.__spec__ = ModuleSpec(name, None)
             for thing in imported:
-                setattr(module, thing, None)
+                setattr(module, thing, type(thing, (), {}))
             sys.modules[name] = module
     import qwen_tts  # noqa: F401 - the modules below it are imported by who needs them

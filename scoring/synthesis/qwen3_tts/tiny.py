@@ -17,6 +17,8 @@ CODES, CODEBOOKS = 16, 4
 _BEYOND = 1024
 """Ids that a talker has beside its codes: the authors' own code counts on so many."""
 _WIDTH = 16
+_SPREAD = {"o_proj": 1.5}
+"""So that what was read before matters."""
 _SPEAKERS = {"ada": CODES + 20, "bert": CODES + 21}
 _WORDS = ("assistant", "user")
 _MARKS = {
@@ -47,7 +49,7 @@ def build(folder: Path, kind: str, *, seed: int = 4, end_logit: float = 4.0, siz
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.dim() > 1:
-                weight.normal_(std=0.8 if "embedding" in name else 0.5)
+                weight.normal_(std=_SPREAD.get(name.split(".")[-2], 0.8 if "embedding" in name else 0.5))
         _end(model.talker, end_logit)
     model.save_pretrained(folder)
     _edit(folder / "config.json")
