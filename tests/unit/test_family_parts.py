@@ -119,5 +119,5 @@ def test_what_is_carried_stays_small(tmp_path: Path) -> None:
 def test_every_part_is_published_somewhere() -> None:
     """A manifest names a repository and files for each part, and says what it is."""
     parts = {name: sorted(manifest.parts) for name, manifest in FAMILIES.items() if manifest.parts}
-    assert parts == {"llama_snac": ["codec"], "pocket_tts": ["codec", "speaker"]}
+    assert parts == {"llama_snac": ["codec"], "pocket_tts": ["codec", "speaker"], "qwen3_tts": ["codec"]}
     assert all(source.what and source.files for family in parts for source in FAMILIES[family].parts.values())

@@ -21,7 +21,7 @@ from scoring.synthesis.qwen3_tts.talker import Draws, Row, Talker
 from scoring.synthesis.qwen3_tts.words import Words, read_speaker
 from scoring.synthesis.sampling import Sampling
 from scoring.synthesis.settings import read_settings
-from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Waveform
+from scoring.synthesis.synthesiser import NotSpoken, Request, Waveform, say_together
 from scoring.synthesis.tensors import check_tensors
 
 import_official()
@@ -41,19 +41,7 @@ class Qwen3Tts:
 
     def generate(self, batch: Sequence[Request]) -> list[Waveform]:
         """All requests as rows of one batch, each decoded alone; raises NotAllSpoken where a request fails."""
-        asked = [self._row_or_reason(request) for request in batch]
-        said = iter(self.talker.say([row for row in asked if isinstance(row, Row)]))
-        results = [self._decoded(next(said)) if isinstance(row, Row) else row for row in asked]
-        spoken = [result for result in results if not isinstance(result, NotSpoken)]
-        if len(spoken) < len(batch):
-            raise NotAllSpoken(results)
-        return spoken
-
-    def _row_or_reason(self, request: Request) -> Row | NotSpoken:
-        try:
-            return self.row(request)
-        except ValueError as exc:
-            return NotSpoken(str(exc))
+        return say_together(batch, self.row, self.talker.say, self._decoded)
 
     def row(self, request: Request) -> Row:
         """A request for the talker; raises ValueError for a text, or tokens of it, that nobody can say."""
@@ -95,15 +83,17 @@ def _check_codes(sizes: Sizes, codec: Codec) -> None:
     talker = sizes.talker_config
     if talker.num_code_groups != codec.books:
         raise ValueError(f"config.json: num_code_groups is {talker.num_code_groups}; the codec has {codec.books} codebooks")
-    if min(talker.vocab_size, talker.code_predictor_config.vocab_size) < codec.codes:
-        raise ValueError(f"config.json: a vocab_size has no room for the {codec.codes} codes of the codec")
+    if talker.code_predictor_config.vocab_size != codec.codes:  # a row for no code would tell copies apart
+        raise ValueError(f"config.json: the code predictor's vocab_size is not {codec.codes}, the codes of the codec")
+    if talker.vocab_size <= codec.codes:
+        raise ValueError(f"config.json: vocab_size has no room beside the {codec.codes} codes of the codec")
     if talker.codec_eos_token_id < codec.codes:
         raise ValueError(f"config.json: codec_eos_token_id is {talker.codec_eos_token_id}, which is a code of the codec")
 
 
 def _tokenizer(model_dir: Path) -> Tokenizer:
     """The authors' tokenizer over a repository's vocabulary and merges; no settings of it are read."""
-    from transformers import Qwen2TokenizerFast
+    from transformers import Qwen2TokenizerFast  # type: ignore[attr-defined]  # a guest's transformers has it
 
     made: Any = Qwen2TokenizerFast(vocab_file=str(model_dir / "vocab.json"), merges_file=str(model_dir / "merges.txt"))
     tokenizer: Tokenizer = made.backend_tokenizer

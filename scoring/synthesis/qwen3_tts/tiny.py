@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers.pre_tokenizers import ByteLevel
 
 from scoring.synthesis.qwen3_tts.official import import_official
 
@@ -17,8 +18,8 @@ CODES, CODEBOOKS = 16, 4
 _BEYOND = 1024
 """Ids that a talker has beside its codes: the authors' own code counts on so many."""
 _WIDTH = 16
-_SPREAD = {"o_proj": 1.5}
-"""So that what was read before matters."""
+_SPREAD = {"o_proj": 4.0, "codec_head": 0.3}
+"""So that what was read before matters, and every speech ends soon."""
 _SPEAKERS = {"ada": CODES + 20, "bert": CODES + 21}
 _WORDS = ("assistant", "user")
 _MARKS = {
@@ -31,8 +32,8 @@ _MARKS = {
 END, BEGIN, PAD, THINK, THINK_BEGIN, THINK_END, ENGLISH = (CODES + number for number in range(7))
 
 
-def build(folder: Path, kind: str, *, seed: int = 4, end_logit: float = 4.0, size: str = "1b7") -> Path:
-    """Write a model's repository of one kind: `voice_design` or `custom_voice`. At an `end_logit` of -50 it never ends."""
+def build(folder: Path, kind: str, *, seed: int = 4, end_logit: float = 24.0, size: str = "1b7") -> Path:
+    """Write a model's repository of one kind: `voice_design` or `custom_voice`. At an `end_logit` of -500 it never ends."""
     from qwen_tts.core.models import Qwen3TTSConfig, Qwen3TTSForConditionalGeneration
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,9 +110,7 @@ def _edit(path: Path) -> None:
 
 def _tokenizer(folder: Path) -> int:
     """Write a vocabulary of bytes and the roles' words; returns the id of the first mark."""
-    from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
-
-    vocabulary = {letter: number for number, letter in enumerate(bytes_to_unicode().values())}
+    vocabulary = {letter: number for number, letter in enumerate(sorted(ByteLevel.alphabet()))}
     merges: list[str] = []
     for word in _WORDS:
         for end in range(2, len(word) + 1):
