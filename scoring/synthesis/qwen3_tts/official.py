@@ -2,8 +2,10 @@
 
 import sys
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from types import ModuleType
 
+_PACKAGE = "qwen_tts"
 _OLD_CODEC = "qwen_tts.core.tokenizer_25hz."
 _UNUSED = {
     "librosa": (),
@@ -16,6 +18,8 @@ _UNUSED = {
 
 def import_official() -> None:
     """Make `qwen_tts` importable without those modules; raises ImportError where the package is missing."""
+    if find_spec(_PACKAGE) is None:  # nothing is put in anybody's way then
+        raise ModuleNotFoundError(f"No module named {_PACKAGE!r}", name=_PACKAGE)
     for name, imported in _UNUSED.items():
         if name not in sys.modules:
             module = ModuleType(name)
@@ -23,4 +27,3 @@ def import_official() -> None:
             for thing in imported:
                 setattr(module, thing, type(thing, (), {}))
             sys.modules[name] = module
-    import qwen_tts  # noqa: F401 - the modules below it are imported by who needs them
