@@ -79,6 +79,7 @@ def test_what_may_happen_has_its_section(section: str) -> None:
 def test_every_setting_and_number_that_it_names_exists() -> None:
     """Settings stand in the example; numbers are those of the processes."""
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
-    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "voice_api").rglob("*.py"))
+    files = (path for folder in ("voice_api", "neurons") for path in (ROOT / folder).rglob("*.py"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in files)
     assert [name for name in re.findall(r"VOICE_[A-Z_]+", PAGE) if f"\n{name}=" not in example] == []
     assert [name for name in re.findall(r"`(voice_\w+)`", PAGE) if f'"{name.removesuffix("_total")}"' not in sources] == []

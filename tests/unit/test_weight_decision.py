@@ -76,7 +76,7 @@ def receipts(counted: int = 0, **distrusted: str) -> EntryOutline:
 
 FAILED = (WeightOutcome.FAILED, WeightOutcome.SENDING)
 DUE = Due()
-AFTER_PAUSE = "this validator started in block {}, after a pause: weights follow its first fold"
+AFTER_PAUSE = "this validator runs since block {} only: it folds what waits before it sets weights"
 BURN = replace(a_weight_plan(), burn=Weight(1.0))
 TEMPO = "the chain has the newest weights; they are set again once a tempo"
 NONE_TO_HOLD = ", and no weights that pay anybody were set before"

@@ -11,7 +11,7 @@ from enum import StrEnum
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
 from prometheus_client.process_collector import ProcessCollector
 
-from scoring.errors import Code, PlatformError
+from scoring.errors import Blame, Code, PlatformError
 from voice_api.db.evaluations import Depth
 from voice_api.db.states import QueueName, RefusalClass, ValidationState
 from voice_api.db.submissions import OutcomeCount
@@ -150,6 +150,10 @@ class WorkerMetrics:
         )
         self._retries = Counter("voice_worker_retries", "Runs that were handed back to be tried again.", registry=self.registry)
         self._lost = Counter("voice_worker_leases_lost", "Runs that lost their lease.", registry=self.registry)
+        for code in Code:  # shown from 0 on: where the first one came as 1, no alert would see that it increased
+            if code.blame is Blame.INFRASTRUCTURE:
+                for outcome in ("handed back", "parked"):
+                    self._runs.labels(outcome, code.slug)
 
     def ended(self, outcome: str, code: Code | None = None) -> None:
         """Count one run by its outcome, a word of ours, and its code."""

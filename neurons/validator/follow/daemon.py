@@ -26,6 +26,7 @@ from scoring.errors import Code, PlatformError
 from voice_api.db.audits import Audits
 from voice_api.db.database import connect
 from voice_api.db.ledger import Ledger
+from voice_api.db.states import AuditOutcome
 from voice_api.db.submissions import Submissions
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable
@@ -72,6 +73,8 @@ class Gauges:
         """New gauges in the registry of the ticks."""
         parted = Gauge("voice_ledgers_part", "1 once the followed validator's ledger differs.", registry=ticks.registry)
         audits = Gauge("voice_audits", "Evaluations drawn to be judged again, by outcome.", ["outcome"], registry=ticks.registry)
+        for outcome in AuditOutcome:  # shown from 0 on, as what is to alert when it increases
+            audits.labels(outcome.value)
         return cls(parted, audits)
 
 

@@ -139,7 +139,7 @@ def decide(
         return NotYet(None, str(refused), held, refused.refusal.kind)
     waits = Block(0) if outage else _first_fold(metagraph, neuron, history, schedule, held=held, started=started)
     if block < waits:
-        return NotYet(waits, f"this validator started in block {started}, after a pause: weights follow its first fold")
+        return NotYet(waits, f"this validator runs since block {started} only: it folds what waits before it sets weights")
     return _in_time(metagraph, neuron, history, held, started)
 
 
