@@ -16,6 +16,7 @@ from torch import Tensor
 from scoring.synthesis.load import PartsUnusable
 from scoring.synthesis.qwen3_tts import tiny
 from scoring.synthesis.qwen3_tts.adapter import Qwen3Tts, load
+from scoring.synthesis.qwen3_tts.official import import_official
 from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request
 
 REQUEST = Request("p0", "hello there", "a deep voice", 11)
@@ -31,6 +32,7 @@ Tensors = dict[str, Tensor]
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of each kind, and the pinned codec."""
+    import_official()
     made = tmp_path_factory.mktemp("qwen")
     tiny.build(made / "design", "voice_design")
     tiny.build(made / "custom", "custom_voice")

@@ -24,8 +24,6 @@ from scoring.synthesis.settings import read_settings
 from scoring.synthesis.synthesiser import NotSpoken, Request, Waveform, say_together
 from scoring.synthesis.tensors import check_tensors
 
-import_official()
-
 _DTYPES = {"float32": torch.float32}
 _MANIFEST = Path(__file__).with_name("family.toml")
 
@@ -56,11 +54,12 @@ class Qwen3Tts:
 def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Qwen3Tts:
     """Load the talker from a folder, the codec from the pinned parts; nothing is fetched and no code of the model is run.
 
-    Raises PartsUnusable, and ValueError, or an error of transformers' own, unless the files hold exactly the model's tensors, sizes that
-    fit each other and the codec, and settings in their range.
+    Raises ImportError where the package is missing, PartsUnusable, and ValueError, or an error of transformers' own, unless the files hold
+    exactly the model's tensors, sizes that fit each other and the codec, and settings in their range.
     """
     from transformers.utils import logging
 
+    import_official()
     if parts is None:
         raise PartsUnusable("no codec is pinned for qwen3_tts")
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # what a guest prints is logged
