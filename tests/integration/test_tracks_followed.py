@@ -245,7 +245,8 @@ async def it_is_told_by_track(follower: Follower, miners: Sequence[Hotkey], url:
     rows = {row["hotkey"]: row["after"]["share"] for row in await follower.data("what-if", "--hotkey", second, "--score", "0.9")}
     assert (rows[small], rows[second] + rows[described]) == (pytest.approx(0.6), pytest.approx(0.4))
     last, *_ = await follower.data("weights")
-    assert (await follower.data("replay", last["snapshot_hash"]))["equal"] is True
+    again = await follower.data("replay", last["snapshot_hash"])
+    assert (again["equal"], again["attempts"][0]["tracks"].keys()) == (True, BOTH)
     status, out, _ = await follower.says("diff", "own", url, "--json")
     assert (status, [row for row in json.loads(out)["rows"] if row["what"].startswith("described")]) == (1, [])
 

@@ -170,6 +170,7 @@ async def test_a_replay_says_whether_it_is_what_was_sent_and_what_counts(bed: Be
     assert (status, err) == (0, "")
     assert " ".join(f"{uid}:{value}" for uid, value in vector(kept).items()) in out
     assert "equal to what was sent; it counts on the chain now" in out
+    assert "small: uid 2 0.8600, uid 3 0.1400\nburned: 0\n" in out
     forged = "update weight_attempts set plan = replace(plan::text, '0.86', '0.85')::json"
     async with bed.pool.connection() as connection:
         await connection.execute(forged)

@@ -208,9 +208,13 @@ def _when(data: "Data") -> str:
 
 
 def _show_replays(data: "Data") -> None:
-    """The vector, and for each attempt whether it was this one."""
+    """The vector, what each track gives to whom, and for each attempt whether it was this one."""
     console = Console(soft_wrap=True)
-    console.print(" ".join(f"{uid}:{value}" for uid, value in data["attempts"][0]["vector"]))
+    first = data["attempts"][0]
+    console.print(" ".join(f"{uid}:{value}" for uid, value in first["vector"]))
+    for track, shares in first["tracks"].items():
+        console.print(f"{track}: {', '.join(f'uid {uid} {_share(share)}' for uid, share in shares.items())}")
+    console.print(f"burned: {_share(first['burn']) or '0'}")
     for it in data["attempts"]:
         sent = "equal to" if it["vector"] == it["sent"] else "DIFFERENT from"
         kept = "" if it["hash_holds"] else "; the snapshot that was kept has ANOTHER hash"

@@ -22,7 +22,7 @@ from neurons.validator.weights.decision import (
 from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError
 from scoring.ranking.state import TrackState
-from scoring.types import Block, Entrant, Hotkey, RoundNumber, Uid
+from scoring.types import Block, Entrant, Hotkey, RoundNumber, Uid, Weight
 from scoring.weights.explanation import explain, explain_all
 from scoring.weights.plan import CarriedOver, Snapshot, WeightPlan, WeightsInvalid, plan, to_u16
 from voice_api.db.database import open_pool
@@ -60,6 +60,9 @@ class Replayed:
     ledger_hash: str
     vector: Vector
     """Computed again."""
+    tracks: Mapping[str, Mapping[Uid, Weight]]
+    """By track, the share of all emission of each uid that is paid there."""
+    burn: Weight
     sent: Vector
     hash_holds: bool
     """Whether the input has the hash that was kept with it."""
@@ -135,7 +138,8 @@ def replay(made: Made) -> Replayed:
     """Plan again from the input that an attempt kept; raises LedgerInvalid where no plan follows from it."""
     attempt = made.attempt
     try:
-        vector = to_u16(make_plan(attempt.plan_input).vector, attempt.plan_input.most)
+        made_again = make_plan(attempt.plan_input)
+        vector = to_u16(made_again.vector, attempt.plan_input.most)
         sent = tuple(attempt.row.items())
     except (KeyError, TypeError, ValueError) as exc:  # it was read, yet its values may be of any kind
         raise LedgerInvalid(f"nothing follows from the snapshot {attempt.snapshot_hash}: {exc!r}") from exc
@@ -145,9 +149,20 @@ def replay(made: Made) -> Replayed:
         outcome=attempt.outcome,
         ledger_hash=attempt.plan_input.ledger_hash,
         vector=vector,
+        tracks=_by_track(made_again),
+        burn=made_again.burn,
         sent=sent,
         hash_holds=attempt.plan_input.hash == attempt.snapshot_hash,
     )
+
+
+def _by_track(made: WeightPlan) -> dict[str, dict[Uid, Weight]]:
+    found: dict[str, dict[Uid, Weight]] = {}
+    for line in made.lines:
+        for each in line.tracks:
+            if each.share:
+                found.setdefault(each.track, {})[line.uid] = each.share
+    return found
 
 
 async def _counts(chain: Chain, replayed: Replayed) -> bool:
