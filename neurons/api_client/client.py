@@ -309,7 +309,9 @@ def _failure(response: httpx.Response) -> PlatformError:
     try:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
-        return ApiUnavailable(f"{response.request.url.path} answered {response.status_code}")
+        return ApiUnavailable(
+            f"{response.request.url.copy_with(query=None)} answered {response.status_code}, and not as a voice API does"
+        )
     if response.status_code >= http.HTTPStatus.INTERNAL_SERVER_ERROR or problem.code is Code.RATE_LIMITED:
         return ApiUnavailable(problem.detail)
     return ApiRefused(problem.code, problem.detail)

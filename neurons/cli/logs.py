@@ -3,9 +3,10 @@
 import logging
 import sys
 from collections.abc import Sequence
+from enum import Enum
 
 import structlog
-from structlog.types import Processor
+from structlog.types import EventDict, Processor
 
 from neurons.settings import LogFormat, LogSettings
 
@@ -20,6 +21,7 @@ def configure() -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _as_values,
     )
     written: tuple[Processor, ...] = (
         structlog.processors.format_exc_info if machine else structlog.processors.StackInfoRenderer(),
@@ -34,6 +36,11 @@ def configure() -> None:
         cache_logger_on_first_use=True,
     )
     _take_in_the_standard_library(common, written)
+
+
+def _as_values(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Codes and states as what they stand for: 3104, and not how Python shows its name."""
+    return {name: value.value if isinstance(value, Enum) else value for name, value in event.items()}
 
 
 def _take_in_the_standard_library(common: Sequence[Processor], written: Sequence[Processor]) -> None:

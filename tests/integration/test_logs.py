@@ -12,6 +12,7 @@ PROGRAM = """
 import logging, warnings
 import structlog
 from neurons.cli import logs
+from scoring.errors import Code
 logs.configure()
 log = structlog.get_logger()
 log.info("before")
@@ -22,7 +23,7 @@ with structlog.contextvars.bound_contextvars(evaluation=7, submission=3, round=2
     try:
         raise ValueError("a\\nbug")
     except ValueError:
-        log.error("failed", exc_info=True)
+        log.error("failed", code=Code.API_UNAVAILABLE, exc_info=True)
         logging.getLogger("asyncio").exception("unheard")
 logging.getLogger("httpx").info("GET http://user:password@host/")
 """
@@ -70,10 +71,12 @@ def test_a_traceback_stays_in_its_line(lines: list[dict[str, Any]]) -> None:
     for line in lines[-2:]:
         assert line["exception"].startswith("Traceback")
         assert line["exception"].endswith("ValueError: a\nbug")
+    assert lines[-2]["code"] == 3104
 
 
 def test_people_read_lines_of_the_same_events() -> None:
     """The console form names event and ids without JSON."""
     shown = "\n".join(printed("console"))
     assert "verdict" in shown and "evaluation=7" in shown and "somebody is late" in shown
+    assert "code=3104" in shown
     assert "{" not in shown

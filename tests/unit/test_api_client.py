@@ -14,7 +14,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from neurons.api_client.client import VoiceApi
+from neurons.api_client.client import ApiUnavailable, VoiceApi
 from scoring.errors import Code
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, PublicKey, RoundNumber, SubmissionId, Uid
 from tests.builders.addresses import ALICE
@@ -198,3 +198,13 @@ def test_every_operation_says_what_it_does() -> None:
     assert DOCUMENT["components"]["securitySchemes"]["btauth"]["description"].startswith("`btauth/1`")
     silent = [operation["operationId"] for _, operation in openapi.operations(DOCUMENT) if not operation.get("description")]
     assert silent == []
+
+
+async def test_another_server_is_named_with_its_address() -> None:
+    """A wrong port or host answers, too: no round is missing there, and nothing is refused."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(404, text="File not found"))
+    async with VoiceApi("http://voice.test", transport=transport) as api:
+        with pytest.raises(
+            ApiUnavailable, match=r"http://voice\.test/v1/rounds/3/evidence answered 404, and not as a voice API does"
+        ):
+            await api.evidence(RoundNumber(3))
