@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -33,7 +32,7 @@ from workers.evaluation.parts import PartStore
 from workers.evaluation.speech import JudgedSpeech, judge_model
 from workers.evaluation.tools import LastPanel, Tools
 from workers.hub.client import Hub, OnBytes
-from workers.sandbox import reference_guest
+from workers.sandbox.reference_guest import ReferenceGuest
 from workers.sandbox.sandbox import Sandbox
 
 _BATCHES = (1, 4, 8)
@@ -124,13 +123,13 @@ class GivenParts(PartStore):
         return self._folder
 
 
-def whole_round(voice: PublishedVoice, sandbox: Sandbox, usual: timedelta, folder: Path) -> Table:
+def whole_round(voice: PublishedVoice, sandbox: Sandbox, reference: ReferenceGuest, folder: Path) -> Table:
     """All prompts of a round, spoken and judged, twice; raises SystemExit where the sounds differ."""
     torch.set_num_threads(1)  # as a worker does
     tools = Tools(
         hub=Hub("", folder),
         sandbox=sandbox,
-        usual=usual,
+        reference=reference,
         panel=LastPanel(),
         parts=GivenParts(voice.parts),
         environments=EnvironmentStore(folder / "environments", installs=False),
@@ -184,7 +183,7 @@ def main() -> None:
         if "starts" in options.only:
             console.print(starts(voices, sandbox))
         if "round" in options.only:
-            console.print(whole_round(voices[-1], sandbox, reference_guest.calibrate(sandbox), Path(folder)))
+            console.print(whole_round(voices[-1], sandbox, ReferenceGuest(sandbox), Path(folder)))
 
 
 if __name__ == "__main__":

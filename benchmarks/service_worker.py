@@ -14,6 +14,7 @@ from voice_api.db.states import VerdictState
 from workers import main
 from workers.evaluation.tools import Tools
 from workers.jobs import evaluate_job
+from workers.sandbox.reference_guest import ReferenceGuest
 from workers.sandbox.sandbox import Sandbox
 from workers.settings import WorkerSettings
 
@@ -56,10 +57,11 @@ def run() -> None:
     """Work until SIGTERM."""
     logs.configure()
     settings = WorkerSettings()
+    sandbox = Sandbox(settings.data / "scratch")
     tools = Tools(
         hub=cast(Any, None),
-        sandbox=Sandbox(settings.data / "scratch"),
-        usual=timedelta(seconds=1),
+        sandbox=sandbox,
+        reference=ReferenceGuest(sandbox, {"cpu": timedelta(seconds=1)}),
         panel=cast(Any, None),
         parts=cast(Any, None),
         environments=cast(Any, None),

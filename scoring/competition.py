@@ -209,6 +209,8 @@ class SubmissionLimits(StrictModel):
     late_factor: Positive
     late_share: Share
     ram_bytes: Count
+    card_bytes: Count | None = None
+    """The most of a card's memory; None on a track that speaks on the processor."""
     max_audio_seconds: Annotated[float, Field(gt=0.0, le=MOST_AUDIO_SECONDS)]
     expected_low: Positive
     expected_high: Positive
@@ -314,6 +316,12 @@ class Track(StrictModel):
                     raise ValueError(
                         f"[version.track.synthesis] asks for {wanted}, and the family {family} can do {', '.join(able)} only"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _bounds_the_cards_memory(self) -> Self:
+        if (self.limits.card_bytes is not None) != (self.synthesis.device == "cuda"):
+            raise ValueError("limits.card_bytes bounds a card's memory: a track on the device cuda has it, and no other does")
         return self
 
     @model_validator(mode="after")

@@ -79,7 +79,7 @@ def run(
             drain=drain,
         )
         worker_context.set(current)
-        usual = current.judging.tools.usual.total_seconds()
+        usual = current.judging.tools.reference.usual("cpu").total_seconds()
         log.info("worker ready", worker=current.name, host=current.host, queue=settings.queue.value, reference_seconds=usual)
         host, port = ("", 0) if shown is None else (shown.host, shown.port)
         with exposed(current.metrics.registry, host, port), _present(Presence(Workers(pool), current, settings.queue), loop):

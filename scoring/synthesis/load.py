@@ -14,7 +14,8 @@ Dtype = Literal["float32", "bfloat16"]
 """The numbers that it computes with."""
 Loader = Callable[[Path, Path | None, int, Dtype], "Synthesiser"]
 """`load(model_dir, parts, threads, dtype)`: opens a model folder, and the folder of what the competition pinned for the family, if
-there is any. PartsUnusable means that these cannot be opened, any other exception that the model cannot be loaded."""
+there is any. PartsUnusable means that these cannot be opened, any other exception that the model cannot be loaded. A model is loaded on
+the processor; one of a family that names another device goes there by `Movable.to`."""
 
 
 class PartsUnusable(Exception):

@@ -7,6 +7,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.synthesis.load import Device
+
 Row = TypeVar("Row")
 Said = TypeVar("Said")
 Waveform = NDArray[np.float32]
@@ -51,6 +53,13 @@ class Synthesiser(Protocol):
 
     def generate(self, batch: Sequence[Request]) -> list[Waveform]:
         """One waveform per request, in order; raises NotAllSpoken where a request fails alone. Another exception fails the batch."""
+
+
+class Movable(Protocol):
+    """A loaded model of a family that speaks on other devices than the processor, too."""
+
+    def to(self, device: Device) -> None:
+        """Move its networks to a device, before its first batch."""
 
 
 def say_together(

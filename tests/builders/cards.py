@@ -23,4 +23,5 @@ def two_devices(*, cpu: str = "espeak", card: str = "vits") -> str:
     at = text.index("\n[[version.track]]")
     small = text[at:].replace('["espeak", "vits"]', f'["{cpu}"]')
     large = text[at:].replace('["espeak", "vits"]', f'["{card}"]').replace('name = "small"', 'name = "large"')
-    return text[:at] + small + large.replace('device = "cpu"', 'device = "cuda"').replace('"float32"', '"bfloat16"')
+    large = large.replace('device = "cpu"', 'device = "cuda"').replace('"float32"', '"bfloat16"')
+    return text[:at] + small + large.replace("ram_bytes =", f"card_bytes = {4 << 30}\nram_bytes =")

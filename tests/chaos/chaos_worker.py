@@ -25,6 +25,7 @@ from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.parts import PartStore
 from workers.evaluation.tools import Tools
 from workers.hub.client import Hub, Timeouts
+from workers.sandbox.reference_guest import ReferenceGuest
 from workers.settings import WorkerSettings
 
 _PR_SET_PDEATHSIG = 1
@@ -58,10 +59,11 @@ def work(environment: Mapping[str, str]) -> None:
     for family in environment.get("CHAOS_ON_CARDS", "").split():
         put_on_cards(family)
     settings = WorkerSettings()
+    sandbox = QuickSandbox(settings.data / "scratch", float(environment["CHAOS_SAMPLE_SECONDS"]))
     tools = Tools(
         hub=Hub(settings.hub, settings.data / "models", Timeouts(answer=_ANSWER, download=_DOWNLOAD)),
-        sandbox=QuickSandbox(settings.data / "scratch", float(environment["CHAOS_SAMPLE_SECONDS"])),
-        usual=timedelta(seconds=1),
+        sandbox=sandbox,
+        reference=ReferenceGuest(sandbox, {"cpu": timedelta(seconds=1), "cuda": timedelta(seconds=1)}),
         panel=QuickPanels(),
         parts=PartStore(settings.hub, settings.data / "parts"),
         environments=EnvironmentStore(settings.environments, installs=False),

@@ -28,6 +28,7 @@ from workers.evaluation.progress import Stage
 from workers.evaluation.requests import TimedRequest
 from workers.evaluation.speaking import batches, speak
 from workers.evaluation.tools import Tools
+from workers.sandbox.reference_guest import ReferenceGuest
 from workers.sandbox.sandbox import Sandbox
 
 GUEST = Path(__file__).with_name("slow_guest.py")
@@ -59,10 +60,11 @@ class Speech:
     def __call__(self, *texts: str, usual: timedelta = WELL, model: str = "model", **limits: object) -> list[Spoken]:
         """Every answer."""
         none: Any = None
+        sandbox = _Sandbox(self.folder / "scratch")
         tools = Tools(
             hub=none,
-            sandbox=_Sandbox(self.folder / "scratch"),
-            usual=usual,
+            sandbox=sandbox,
+            reference=ReferenceGuest(sandbox, {"cpu": usual}),
             panel=none,
             parts=cast(Any, lambda *_: None),
             environments=EnvironmentStore(self.folder / "environments", installs=False),
@@ -118,7 +120,7 @@ def test_one_late_sample_costs_that_sample(speech: Speech) -> None:
 
 def test_a_model_of_which_too_much_is_late_is_refused(speech: Speech) -> None:
     """As soon as its late samples are more than the rules' share: the last one is not waited for."""
-    with pytest.raises(SubmissionFault, match="2 of 4 samples are late") as caught:
+    with pytest.raises(SubmissionFault, match="2 of 4 samples are lost, the last so: no answer in 1 s") as caught:
         speech(*["busy"] * 4, late_share=0.25)
     assert caught.value.code is Code.SAMPLE_TIMEOUT
     assert 2 <= speech.looks() <= 4

@@ -22,7 +22,7 @@ from scoring.progress import NO_PROGRESS
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
 from tests.builders import espeak_voices
-from workers.sandbox import reference_guest
+from workers.sandbox.reference_guest import ReferenceGuest
 from workers.sandbox.sandbox import GuestStage, GuestTimedOut, Sandbox
 
 DEMO = load(Path(models.__file__).with_name("competition.toml")).at(RoundNumber(0))
@@ -116,12 +116,12 @@ def test_a_model_that_hangs(sandbox: Sandbox, folders: dict[str, Path]) -> None:
     with pytest.raises(GuestTimedOut) as caught:
         speak(sandbox, folders["hang"], bounds=limits(sample_seconds=2.0, ram_bytes=256 << 20))
     assert caught.value.stage is GuestStage.SAMPLE
-    assert reference_guest.passes(sandbox, reference_guest.calibrate(sandbox))
+    assert ReferenceGuest(sandbox).passes("cpu")
 
 
 def test_a_slow_host_does_not_pass(sandbox: Sandbox) -> None:
     """Where the reference guest takes far more than its usual time, a model's time-out is not the model's fault."""
-    assert not reference_guest.passes(sandbox, timedelta(seconds=-1))
+    assert not ReferenceGuest(sandbox, {"cpu": timedelta(seconds=-1)}).passes("cpu")
 
 
 @pytest.mark.parametrize(

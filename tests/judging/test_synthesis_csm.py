@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -178,6 +178,17 @@ def test_ids_that_are_no_codes_are_never_said(copy: Path, model: Csm) -> None:
     """The heads' rows beyond the codebook would be drawn each time, and would break the codec."""
     change_tensors(copy, lambda tensors: beyond(tensors, 50.0))
     assert codes(load(copy, None, 1, "float32"), *REQUESTS) == codes(model, *REQUESTS)
+
+
+def test_a_card_is_asked_in_its_own_numbers(folder: Path) -> None:
+    """In bfloat16 all but the codec, which makes a sound in float32; and all of it moves."""
+    rounded = load(folder, None, 1, "bfloat16")
+    kinds = {name: {weight.dtype for weight in part.parameters()} for name, part in rounded.talker.model.named_children()}
+    assert kinds.pop("codec_model") == {torch.float32}
+    assert set.union(*kinds.values()) == {torch.bfloat16}
+    assert sound(rounded).size > 0
+    rounded.to(cast(Any, "meta"))
+    assert {weight.device.type for weight in rounded.talker.model.state_dict().values()} == {"meta"}
 
 
 def test_speech_that_does_not_stop(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -171,6 +171,22 @@ def test_the_levels_of_a_frame() -> None:
         [1, 4, 8, 11],
         [2, 3, 5, 6, 9, 10, 12, 13],
     ]
+
+
+def of_talker(model: LlamaSnac) -> list[Tensor]:
+    """All weights that choose codes: the network's, and those of the choices."""
+    talker = vars(model.talker)
+    return [*talker["_model"].parameters(), *talker["_heads"]]
+
+
+def test_a_card_is_asked_in_its_own_numbers(voice: SnacVoice) -> None:
+    """In bfloat16 all but the codec, which makes a sound in float32; and all of it moves."""
+    rounded = load(voice.model, voice.parts, 1, "bfloat16")
+    assert {weight.dtype for weight in of_talker(rounded)} == {torch.bfloat16}
+    assert {weight.dtype for weight in vars(rounded)["_codec"].parameters()} == {torch.float32}
+    assert rounded.generate([REQUEST])[0].size > 0
+    rounded.to(cast(Any, "meta"))
+    assert {weight.device.type for weight in (*of_talker(rounded), *vars(rounded)["_codec"].parameters())} == {"meta"}
 
 
 def test_speech_that_does_not_stop(tmp_path: Path, parts: Path) -> None:

@@ -3,13 +3,15 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast, get_type_hints
 
 import numpy as np
 import pytest
+import torch
 
 from scoring.synthesis.families import FAMILIES
 from scoring.synthesis.load import adapter
-from scoring.synthesis.synthesiser import Request
+from scoring.synthesis.synthesiser import Movable, Request
 
 
 def test_an_unknown_family(tmp_path: Path) -> None:
@@ -40,6 +42,25 @@ def test_the_reference_speaks(tmp_path: Path) -> None:
     assert (model.family, model.sample_rate) == ("reference", 22_050)
     assert (first.shape, first.dtype.name, float(np.abs(first).max())) == ((44_100,), "float32", 0.5)
     assert np.array_equal(first, second)
+
+
+def test_the_reference_tells_a_device_that_computes_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Computed there by torch, too, it is the same sound; half of it is not."""
+    model = adapter("reference")(tmp_path, None, 1, "float32")
+    request = Request("a", "", "", 0)
+    (alone,) = model.generate([request])
+    cast(Movable, model).to("cpu")
+    assert np.array_equal(model.generate([request])[0], alone)
+    monkeypatch.setattr(torch, "sin", torch.cos)
+    with pytest.raises(ArithmeticError, match="the device cpu computes something else than the processor"):
+        model.generate([request])
+
+
+def test_a_family_of_another_device_can_go_there() -> None:
+    """What its manifest promises, its models can."""
+    others = [family for family, manifest in FAMILIES.items() if set(manifest.devices) - {"cpu"}]
+    assert set(others) >= {"csm", "llama_snac"}
+    assert all(callable(get_type_hints(adapter(family))["return"].to) for family in others)
 
 
 @pytest.mark.parametrize("family", ["espeak", "reference"])

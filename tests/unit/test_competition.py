@@ -133,6 +133,9 @@ def test_the_hash_is_of_the_rules_and_not_of_the_text(tmp_path: Path) -> None:
             "dtype bfloat16 needs the device cuda; on the device cpu models speak in float32",
             id="a processor that rounds",
         ),
+        pytest.param(
+            "ram_bytes", "card_bytes = 1\nram_bytes", "limits.card_bytes bounds a card's memory", id="a card for nobody"
+        ),
         pytest.param("[version.track.duel]", "[version.track.duel", "not TOML", id="not TOML"),
         pytest.param("bet_shares = [", "bet_shares = [0.0, ", "one share for each of bets", id="a share without a bet"),
         pytest.param('step = "group"', 'step = "sample"', "version.0.track.0.duel.step", id="a step that nobody knows"),
@@ -213,7 +216,8 @@ def test_tracks_that_do_not_fit_together_are_refused(tmp_path: Path, text: str, 
     assert caught.value.code is Code.COMPETITION_INVALID
 
 
-CARD = STANDARD.replace('device = "cpu"', 'device = "cuda"').replace('dtype = "float32"', 'dtype = "bfloat16"')
+UNBOUNDED = STANDARD.replace('device = "cpu"', 'device = "cuda"').replace('dtype = "float32"', 'dtype = "bfloat16"')
+CARD = UNBOUNDED.replace("ram_bytes", "card_bytes = 17179869184\nram_bytes")
 """The packaged rules, spoken on a card."""
 
 
@@ -226,6 +230,8 @@ def test_a_track_runs_where_its_families_do(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(FAMILIES, "vits", on_card.model_copy(update={"dtypes": ("float32", "bfloat16")}))
     (track,) = load(written(tmp_path, CARD)).at(RoundNumber(0)).track
     assert track.synthesis == SynthesisRules(device="cuda", threads=1, batch=1, dtype="bfloat16")
+    with pytest.raises(PlatformError, match="a track on the device cuda has it, and no other does"):
+        load(written(tmp_path, UNBOUNDED))
 
 
 def described(*, families: str = "espeak", counterfactual: int = 2) -> str:

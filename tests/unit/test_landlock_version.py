@@ -9,4 +9,4 @@ def test_a_kernel_that_lets_files_be_truncated(monkeypatch: pytest.MonkeyPatch) 
     """Before version 3, Landlock does not see truncation, so there is no sandbox: the error says what is needed."""
     monkeypatch.setattr(landlock, "abi", lambda: 2)
     with pytest.raises(OSError, match=r"Landlock version 3 is needed \(Linux 6.2\), this kernel has 2"):
-        landlock.restrict([], [])
+        landlock.restrict(landlock.Reach())

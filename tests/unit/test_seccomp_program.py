@@ -15,18 +15,18 @@ AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 
 @cache
-def instructions(machine: str) -> tuple[tuple[int, int, int, int], ...]:
+def instructions(machine: str, on_card: bool) -> tuple[tuple[int, int, int, int], ...]:
     """The filter as (code, jump if true, jump if false, value)."""
-    return tuple(struct.iter_unpack("=HBBI", seccomp.program(machine, PID)))
+    return tuple(struct.iter_unpack("=HBBI", seccomp.program(machine, PID, on_card=on_card)))
 
 
-def answer(machine: str, number: int, *arguments: int, audit: int | None = None) -> str | int:
+def answer(machine: str, number: int, *arguments: int, audit: int | None = None, on_card: bool = False) -> str | int:
     """What the filter says to one call: ALLOW, KILL or an errno."""
     padded = (*arguments, *(0,) * (6 - len(arguments)))
     data = struct.pack("<IIQ6Q", number, AUDIT[machine] if audit is None else audit, 0, *padded)
     at = accumulator = 0
     while True:
-        code, if_true, if_false, value = instructions(machine)[at]
+        code, if_true, if_false, value = instructions(machine, on_card)[at]
         at += 1
         match code:
             case 0x20:
@@ -37,6 +37,8 @@ def answer(machine: str, number: int, *arguments: int, audit: int | None = None)
                 at += if_true if accumulator >= value else if_false
             case 0x45:
                 at += if_true if accumulator & value else if_false
+            case 0x54:
+                accumulator &= value
             case 0x06:
                 return {0x7FFF0000: ALLOW, 0x80000000: KILL}.get(value, value & 0xFFFF)
             case _:
@@ -86,6 +88,28 @@ def test_every_listed_call_is_refused(machine: str) -> None:
 def test_arguments_decide(machine: str, name: str, arguments: tuple[int, ...], expected: str | int) -> None:
     """Calls that are needed in one form and refused in another."""
     assert answer(machine, numbers(machine, EXAMINED)[name], *arguments) == expected
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        pytest.param("mmap", (0, 4096, 3, 0x21), ALLOW, id="memory that it shares with the card"),
+        pytest.param("mmap", (0, 4096, 3, 0x122), errno.EPERM, id="memory that grows like a stack"),
+        pytest.param("ioctl", (3, 0xC020462A), ALLOW, id="the driver's control file"),
+        pytest.param("ioctl", (3, 0x30000001), ALLOW, id="unified memory begins"),
+        pytest.param("ioctl", (3, 0x30000002), ALLOW, id="unified memory ends"),
+        pytest.param("ioctl", (3, 75), ALLOW, id="unified memory"),
+        pytest.param("ioctl", (0, 0x5401), ALLOW, id="whether a file is a terminal"),
+        pytest.param("ioctl", (0, 0x5412), errno.EPERM, id="typing into a terminal"),
+        pytest.param("ioctl", (3, 0x40086604), errno.EPERM, id="another file's attributes"),
+        pytest.param("ioctl", (3, 0x100), errno.EPERM, id="the first number of nobody's"),
+        pytest.param("prctl", (1, 0), errno.EPERM, id="the parent's death"),
+    ],
+)
+def test_arguments_decide_on_a_card(machine: str, name: str, arguments: tuple[int, ...], expected: str | int) -> None:
+    """What a card's driver needs beside the rest, and no more."""
+    assert answer(machine, numbers(machine, EXAMINED)[name], *arguments, on_card=True) == expected
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -3,6 +3,7 @@
 A guest that was late is ended, since it may hang, and the next one goes on. The late batch is spoken again, once, if the guest had not
 had the processor (it slept, or this host stopped it) or if the reference guest is slow too. Late again, or late with the processor,
 while the reference guest takes its usual time: its samples close the gate `timeout`. Late again with a slow reference: our fault.
+A card's error ends the guest too; `card_blame` says what follows.
 """
 
 from collections import deque
@@ -13,14 +14,15 @@ from scoring.audio.spoken import Spoken
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from scoring.report import Gate
 from scoring.synthesis.families import FAMILIES
+from workers.evaluation.card_blame import CardBlame, blame
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Progress, Stage
 from workers.evaluation.requests import TimedRequest
 from workers.evaluation.tools import Tools
-from workers.sandbox import reference_guest
-from workers.sandbox.sandbox import GuestStage, GuestTimedOut
+from workers.sandbox.sandbox import CardFailed, GuestStage, GuestTimedOut
 
 _HOST_IS_WELL = "a reference guest on the same host took its usual time"
+_CARD_IS_WELL = "a reference guest on the same card spoke, and another guest with this model failed the same way"
 
 
 Batch = tuple[TimedRequest, ...]
@@ -51,27 +53,29 @@ class _Speech:
         environment = tools.environments(model.family, partial(progress, Stage.PREPARE))
         task = (model.folder, model.family, model.track.limits, model.track.synthesis)
         self._guest = partial(tools.sandbox.guest, *task, parts=parts, environment=environment)
-        self._done, self._late, self._looks = 0, 0, 0
+        self._device = model.track.synthesis.device
+        self._done, self._lost_samples, self._looks = 0, 0, 0
 
     def run(self, waiting: deque[Batch]) -> Generator[Spoken, None, None]:
         """Every answer; `waiting` is emptied."""
-        late_at: GuestStage | None = None  # where the batch at hand was late before
+        self._tools.reference.usual(self._device)  # measured while nothing is wrong
+        failed_at: GuestStage | None = None  # where the batch at hand was late before, or the card failed
         while waiting:
             try:
                 with self._guest(seconds=sum(timed.seconds for batch in waiting for timed in batch)) as talk:
                     while waiting:
                         answers = talk.say([timed.request for timed in waiting[0]], _seconds(waiting[0]))
                         waiting.popleft()
-                        late_at = None
+                        failed_at = None
                         yield from self._told(answers)
                 continue
-            except GuestTimedOut as timeout:
-                late = timeout
-            if self._is_ours(late, is_second=late.stage is late_at):
-                late_at = late.stage
+            except (GuestTimedOut, CardFailed) as exc:
+                setback = exc
+            if self._is_said_again(setback, is_second=setback.stage is failed_at):
+                failed_at = setback.stage
             else:
-                late_at = None
-                yield from self._told(self._lost(late, waiting.popleft()))
+                failed_at = None
+                yield from self._told(self._lost(setback, waiting.popleft()))
 
     def _told(self, answers: Sequence[Spoken]) -> Iterator[Spoken]:
         for spoken in answers:
@@ -79,33 +83,63 @@ class _Speech:
             self._progress(Stage.SPEAK, self._done, self._total)
             yield spoken
 
+    def _is_said_again(self, setback: GuestTimedOut | CardFailed, *, is_second: bool) -> bool:
+        """Whether the model is not the reason, as far as can be told; raises InfrastructureFault where this host is."""
+        match setback:
+            case CardFailed():
+                return self._outlives(setback, is_second=is_second)
+            case GuestTimedOut():
+                return self._is_ours(setback, is_second=is_second)
+
+    def _outlives(self, failed: CardFailed, *, is_second: bool) -> bool:
+        """Whether a card's error is nobody's; raises InfrastructureFault(SANDBOX_UNAVAILABLE) for a card that fails by itself."""
+        passes = self._tools.reference.passes(self._device)
+        self._look()
+        match blame(reference_passes=passes, failed_before=is_second):
+            case CardBlame.HOST:
+                why = f"the card fails the reference model, too, after this: {failed}"
+                raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, why) from failed
+            case CardBlame.NOBODY:
+                return True
+            case CardBlame.MODEL:
+                return False
+
     def _is_ours(self, late: GuestTimedOut, *, is_second: bool) -> bool:
         """Whether the host was the reason, so that it is tried again; raises InfrastructureFault(HOST_TOO_SLOW) the second time."""
         if late.withheld and not is_second:
-            return self._looked(is_ours=True)
-        is_ours = self._looked(is_ours=not reference_guest.passes(self._tools.sandbox, self._tools.usual))
+            self._look()
+            return True
+        is_ours = not self._tools.reference.passes(self._device)
+        self._look()
         if is_ours and is_second:
             raise InfrastructureFault(Code.HOST_TOO_SLOW) from late
         return is_ours
 
-    def _looked(self, *, is_ours: bool) -> bool:
+    def _look(self) -> None:
         self._looks += 1
         self._progress(Stage.HOST, self._looks, self._looks)
-        return is_ours
 
-    def _lost(self, late: GuestTimedOut, batch: Batch) -> list[Spoken]:
-        """The samples of a late batch; raises SubmissionFault where the model did not load, or where too much is late by now."""
-        if late.stage is GuestStage.LOAD:
-            raise SubmissionFault(late.code, f"{late} ({self._limits.load_seconds:g} s); {_HOST_IS_WELL}")
-        self._late += len(batch)
-        if self._late > self._limits.late_share * self._total:
-            why = f"{self._late} of {self._total} samples are late, the last after {_seconds(batch):g} s; {_HOST_IS_WELL}"
-            raise SubmissionFault(late.code, why)
-        reason = f"no answer in {_seconds(batch):g} s; {_HOST_IS_WELL}"
+    def _lost(self, setback: GuestTimedOut | CardFailed, batch: Batch) -> list[Spoken]:
+        """The samples of a lost batch; raises SubmissionFault where the model did not load, or where too much is lost by now."""
+        why = self._why(setback, batch)
+        if setback.stage is GuestStage.LOAD:
+            raise SubmissionFault(setback.code, why)
+        self._lost_samples += len(batch)
+        if self._lost_samples > self._limits.late_share * self._total:
+            raise SubmissionFault(setback.code, f"{self._lost_samples} of {self._total} samples are lost, the last so: {why}")
+        gate = Gate.TIMEOUT if isinstance(setback, GuestTimedOut) else Gate.GENERATION_FAILED
         return [
-            Spoken(prompt_id=t.request.prompt_id, rate=0, pcm=b"", seconds=t.seconds, failure=Gate.TIMEOUT, reason=reason)
-            for t in batch
+            Spoken(prompt_id=t.request.prompt_id, rate=0, pcm=b"", seconds=t.seconds, failure=gate, reason=why) for t in batch
         ]
+
+    def _why(self, setback: GuestTimedOut | CardFailed, batch: Batch) -> str:
+        match setback:
+            case CardFailed():
+                return f"{setback}; {_CARD_IS_WELL}"
+            case GuestTimedOut(stage=GuestStage.LOAD):
+                return f"{setback} ({self._limits.load_seconds:g} s); {_HOST_IS_WELL}"
+            case GuestTimedOut():
+                return f"no answer in {_seconds(batch):g} s; {_HOST_IS_WELL}"
 
 
 def _seconds(batch: Batch) -> float:

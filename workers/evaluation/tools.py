@@ -1,7 +1,6 @@
 """The tools of an evaluation: a hub's client, a sandbox calibrated on this host, and judges that stay warm."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import assert_never
 
@@ -13,7 +12,7 @@ from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.judge_models import StandardModels
 from workers.evaluation.parts import PartStore
 from workers.hub.client import Hub, OnBytes
-from workers.sandbox import reference_guest
+from workers.sandbox.reference_guest import ReferenceGuest
 from workers.sandbox.sandbox import Sandbox
 
 
@@ -51,8 +50,7 @@ class Tools:
 
     hub: Hub
     sandbox: Sandbox
-    usual: timedelta
-    """The reference guest's calibrated time on this host."""
+    reference: ReferenceGuest
     panel: LastPanel
     parts: PartStore
     environments: EnvironmentStore
@@ -72,11 +70,13 @@ def open_tools(
     Raises InfrastructureFault when the sandbox cannot be enforced.
     """
     sandbox = Sandbox(data / "scratch")
+    reference = ReferenceGuest(sandbox)
+    reference.usual("cpu")
     panel = LastPanel(StandardModels(pins, hub, data / "judges", device))
     return Tools(
         hub=Hub(hub, data / "models", cache_bytes=cache_bytes),
         sandbox=sandbox,
-        usual=reference_guest.calibrate(sandbox),
+        reference=reference,
         panel=panel,
         parts=PartStore(hub, data / "parts"),
         environments=environments or EnvironmentStore(data / "environments", installs=False),

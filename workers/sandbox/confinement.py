@@ -11,6 +11,7 @@ from pathlib import Path
 
 import scoring
 from scoring.competition import SubmissionLimits, SynthesisRules
+from workers.sandbox.card import Card, paths
 from workers.sandbox.guest.orders import Confinement
 from workers.sandbox.locked_tempdir import locked_tempdir
 
@@ -72,10 +73,16 @@ def for_model(
     seconds: float,
     limits: SubmissionLimits,
     rules: SynthesisRules,
+    *,
+    card: Card | None,
 ) -> Confinement:
     """The walls for one model that may speak for so many seconds. Processor time is bounded by the deadlines of all threads together."""
     cpu_seconds = math.ceil((limits.load_seconds + seconds) * rules.threads) + _CPU_SLACK_SECONDS
-    return _walls(readable, place, limits.ram_bytes, cpu_seconds)
+    walls = _walls(readable, place, limits.ram_bytes, cpu_seconds)
+    if card is None:
+        return walls
+    opened = paths(card)
+    return replace(walls, devices=opened.devices, readable=(*walls.readable, *opened.readable))
 
 
 def for_file(folder: Path, place: Scratch, ram_bytes: int, cpu_seconds: int) -> Confinement:
@@ -92,6 +99,7 @@ def _walls(readable: Sequence[Path], place: Scratch, ram_bytes: int, cpu_seconds
     return Confinement(
         parent=os.getpid(),
         readable=(*runtime_paths(), *(str(path.resolve()) for path in readable)),
+        devices=(),
         scratch=str(place.room),
         witness=str(place.witness),
         ram_bytes=ram_bytes,

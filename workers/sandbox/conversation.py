@@ -56,6 +56,20 @@ class GuestTimedOut(Exception):
         return Code.LOAD_TIMEOUT if self.stage is GuestStage.LOAD else Code.SAMPLE_TIMEOUT
 
 
+class CardFailed(Exception):
+    """The card answered a model with an error, or the model's process crashed on it. Whose fault that is, the reference model tells
+    (`workers.evaluation.card_blame`)."""
+
+    def __init__(self, stage: GuestStage, reason: str) -> None:
+        super().__init__(f"the card failed while the model should {stage}: {reason}")
+        self.stage = stage
+
+    @property
+    def code(self) -> Code:
+        """The submission's code, should it be its fault."""
+        return _broken_at(self.stage)
+
+
 def confine(guest: GuestProcess, walls: Confinement) -> None:
     """Let the guest build its walls and read its proof; or raise InfrastructureFault(SANDBOX_UNAVAILABLE, HOST_TOO_SLOW)."""
     frame = _ask(guest, encode(walls), "confine", _CONFINE_SECONDS)
@@ -110,7 +124,7 @@ class Conversation:
         if frame.kind is FrameKind.NOT_LOADED:
             raise SubmissionFault(Code.LOAD_FAILED, f"the model cannot be loaded: {frame.reason}")
         if frame.kind is not FrameKind.LOADED or not 0 < frame.rate <= MAX_RATE:
-            raise _answered_wrongly(frame)
+            raise _answered_wrongly(frame, GuestStage.LOAD)
         self._rate, self._sample_bytes = frame.rate, 2 * math.ceil(self._limits.max_audio_seconds * frame.rate)
 
     def say(self, batch: Sequence[Request], most_seconds: float) -> list[Spoken]:
@@ -145,7 +159,7 @@ class Conversation:
                 raise self._blame(exc, stage) from exc
         return frames
 
-    def _blame(self, exc: Exception, stage: GuestStage) -> VoiceError | GuestTimedOut:
+    def _blame(self, exc: Exception, stage: GuestStage) -> VoiceError | GuestTimedOut | CardFailed:
         match exc:
             case TooMuchMemory():
                 return SubmissionFault(Code.MEMORY_EXCEEDED)
@@ -156,12 +170,17 @@ class Conversation:
             case _:
                 return SubmissionFault(Code.GENERATION_FAILED, f"the model broke the guest's protocol: {exc}")
 
-    def _blame_death(self, death: GuestDied, stage: GuestStage) -> VoiceError | GuestTimedOut:
-        """A guest cannot SIGKILL itself, so it came from the CPU limit or from outside, as when memory runs out."""
+    def _blame_death(self, death: GuestDied, stage: GuestStage) -> VoiceError | GuestTimedOut | CardFailed:
+        """A guest cannot SIGKILL itself, so it came from the CPU limit or from outside, as when memory runs out.
+
+        Where a card's driver lies in the process, a crash may be its own.
+        """
         if death.signal in _KILLED_BY_LIMIT and death.cpu_seconds >= self._walls.cpu_seconds - 1:
             return GuestTimedOut(stage)
         if death.signal == signal.SIGKILL:
             return InfrastructureFault(Code.WORKER_ERROR, "the guest was killed from outside the sandbox")
+        if self._walls.devices and death.signal:
+            return CardFailed(stage, f"its process died of signal {death.signal}")
         return SubmissionFault(_broken_at(stage), f"the model's process died while it should {stage}")
 
 
@@ -178,16 +197,18 @@ def _spoken(request: Request, frame: Frame, rate: int, seconds: float) -> Spoken
         case FrameKind.SAMPLE_NOT_FINITE:
             return _failed(request, Gate.NOT_FINITE, frame, seconds)
         case _:
-            raise _answered_wrongly(frame)
+            raise _answered_wrongly(frame, GuestStage.SAMPLE)
 
 
 def _failed(request: Request, gate: Gate, frame: Frame, seconds: float) -> Spoken:
     return Spoken(prompt_id=request.prompt_id, rate=0, pcm=b"", seconds=seconds, failure=gate, reason=frame.reason)
 
 
-def _answered_wrongly(frame: Frame) -> VoiceError:
-    """An answer that ends the evaluation."""
+def _answered_wrongly(frame: Frame, stage: GuestStage) -> VoiceError | CardFailed:
+    """An answer that ends the evaluation, or this guest."""
     match frame.kind:
+        case FrameKind.CARD_FAILED:
+            return CardFailed(stage, frame.reason)
         case FrameKind.LIBRARY_MISSING:
             return _lacking("a library that the model's family needs", frame)
         case FrameKind.PARTS_UNUSABLE:

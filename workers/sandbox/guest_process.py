@@ -49,10 +49,16 @@ class GuestDied(Exception):
         self.cpu_seconds = cpu_seconds
 
 
-def clean_environment(room: Path, threads: int) -> dict[str, str]:
+_ON_CARD = {
+    "CUDA_CACHE_DISABLE": "1",  # of compiled kernels, which it has no folder for
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it products are not the same each time, and torch refuses them
+}
+
+
+def clean_environment(room: Path, threads: int, *, on_card: bool = False) -> dict[str, str]:
     """All that a guest sees of its surroundings: nothing of the worker's own environment."""
     count = str(threads)
-    return {
+    return (_ON_CARD if on_card else {}) | {
         "PATH": "/usr/bin:/bin",
         "LC_ALL": "C.UTF-8",
         "HOME": str(room),
@@ -71,7 +77,9 @@ def clean_environment(room: Path, threads: int) -> dict[str, str]:
 class GuestProcess:
     """One guest; a context manager that leaves no process behind. Only `kill` may be called by another thread."""
 
-    def __init__(self, program: Sequence[str], scratch: Scratch, threads: int, ram_bytes: int, scratch_bytes: int) -> None:
+    def __init__(
+        self, program: Sequence[str], scratch: Scratch, threads: int, ram_bytes: int, scratch_bytes: int, *, on_card: bool = False
+    ) -> None:
         self._scratch, self._ram_bytes, self._scratch_bytes = scratch, ram_bytes, scratch_bytes
         self._received, self._log = bytearray(), bytearray()
         self._ending = threading.Lock()  # a process id may be another's as soon as its death was noted
@@ -86,7 +94,7 @@ class GuestProcess:
                 pass_fds=(orders_read, answers_write),
                 start_new_session=True,
                 cwd=scratch.room,
-                env=clean_environment(scratch.room, threads),
+                env=clean_environment(scratch.room, threads, on_card=on_card),
             )
         except OSError:
             os.close(self._orders)

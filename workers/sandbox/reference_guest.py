@@ -1,22 +1,24 @@
-"""Is it the model that is slow, or this host? A fixed piece of work in the same sandbox tells."""
+"""Is it the model, or this host? A fixed piece of work in the same sandbox, on the same device, tells."""
 
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
 from scoring.competition import SubmissionLimits, SynthesisRules
-from scoring.errors import InfrastructureFault
+from scoring.errors import Code, InfrastructureFault
 from scoring.progress import NO_PROGRESS
+from scoring.synthesis.load import Device
 from scoring.synthesis.synthesiser import Request
-from workers.sandbox.sandbox import GuestTimedOut, Sandbox
+from workers.sandbox.sandbox import CardFailed, GuestTimedOut, Sandbox
 
 _RUNS = 3
 _TOLERANCE = 3.0
 _ALLOWANCE = timedelta(seconds=1)
 """A busy host pauses a short run by chance; beyond three times the usual and this, it is slow."""
 _REQUESTS = tuple(Request(f"reference-{number}", "", "", number) for number in range(2))
-_RULES = SynthesisRules(device="cpu", threads=1, batch=1, dtype="float32")
+_CARD_BYTES = 1 << 30
 _LIMITS = SubmissionLimits(
     repo_bytes=1,
     header_bytes=1,
@@ -29,26 +31,46 @@ _LIMITS = SubmissionLimits(
     expected_low=0.1,
     expected_high=10.0,
 )
+_ON_CARD = _LIMITS.model_copy(update={"ram_bytes": 8 << 30, "card_bytes": _CARD_BYTES})
+"""torch and the card's driver hold gigabytes before any work begins."""
 
 
-def calibrate(sandbox: Sandbox) -> timedelta:
-    """The usual time of the reference guest on this host: the median of three runs, start-up included.
+class ReferenceGuest:
+    """The reference guest of one sandbox. `usual` are its usual times where they were measured before."""
 
-    Raises InfrastructureFault where the sandbox cannot be enforced.
-    """
-    return sorted(_run(sandbox) for _ in range(_RUNS))[_RUNS // 2]
+    def __init__(self, sandbox: Sandbox, usual: Mapping[Device, timedelta] | None = None) -> None:
+        self._sandbox, self._usual = sandbox, dict(usual or {})
 
+    def usual(self, device: Device) -> timedelta:
+        """Its usual time on a device of this host: the median of three runs, start-up included, measured once.
 
-def passes(sandbox: Sandbox, usual: timedelta) -> bool:
-    """Whether the host does the same work now in about its usual time. Only then is a model's time-out the model's fault."""
-    try:
-        return _run(sandbox) <= _TOLERANCE * usual + _ALLOWANCE
-    except (GuestTimedOut, InfrastructureFault):
-        return False
+        Raises InfrastructureFault where the sandbox cannot be enforced, or the device fails.
+        """
+        if device not in self._usual:
+            self._usual[device] = sorted(self._calibrated(device) for _ in range(_RUNS))[_RUNS // 2]
+        return self._usual[device]
 
+    def passes(self, device: Device) -> bool:
+        """Whether the device does the same work now, in about its usual time. Only then is a model's setback the model's fault."""
+        try:
+            return self._run(device) <= _TOLERANCE * self.usual(device) + _ALLOWANCE
+        except (GuestTimedOut, CardFailed, InfrastructureFault):
+            return False
 
-def _run(sandbox: Sandbox) -> timedelta:
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as empty:
-        sandbox.speak(Path(empty), "reference", _REQUESTS, _LIMITS, _RULES, on_sample=NO_PROGRESS)
-    return timedelta(seconds=time.monotonic() - began)
+    def _calibrated(self, device: Device) -> timedelta:
+        try:
+            return self._run(device)
+        except (GuestTimedOut, CardFailed) as exc:
+            raise InfrastructureFault(
+                Code.SANDBOX_UNAVAILABLE, f"the reference model does not speak on this host: {exc}"
+            ) from exc
+
+    def _run(self, device: Device) -> timedelta:
+        began = time.monotonic()
+        rules = SynthesisRules(device=device, threads=1, batch=1, dtype="float32")
+        limits = _LIMITS if device == "cpu" else _ON_CARD
+        with tempfile.TemporaryDirectory() as empty:
+            spoken = self._sandbox.speak(Path(empty), "reference", _REQUESTS, limits, rules, on_sample=NO_PROGRESS)
+        if failed := [said.reason for said in spoken if said.failure is not None]:
+            raise InfrastructureFault(Code.WORKER_ERROR, f"the reference model did not speak: {failed[0]}")
+        return timedelta(seconds=time.monotonic() - began)

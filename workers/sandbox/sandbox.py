@@ -18,23 +18,28 @@ from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.synthesis.synthesiser import Request
 from workers.sandbox import confinement
+from workers.sandbox.card import OwnCard
 from workers.sandbox.confinement import scratch
-from workers.sandbox.conversation import Conversation, GuestStage, GuestTimedOut, OnSample
+from workers.sandbox.conversation import CardFailed, Conversation, GuestStage, GuestTimedOut, OnSample
 from workers.sandbox.decode_upload import Decoded, decode
 from workers.sandbox.guest.orders import ModelTask
 from workers.sandbox.guest_process import GuestProcess
 
-__all__ = ["GuestStage", "GuestTimedOut", "Sandbox"]
+__all__ = ["CardFailed", "GuestStage", "GuestTimedOut", "Sandbox"]
 
 log = structlog.get_logger(__name__)
 _GUEST = ("-m", "workers.sandbox.guest")
 
 
 class Sandbox:
-    """Starts guests under `scratch_root`. `program` is what Python runs as guest; only tests of hostile guests name another."""
+    """Starts guests under `scratch_root`. `program` is what Python runs as guest; only tests of hostile guests name another.
 
-    def __init__(self, scratch_root: Path, program: Sequence[str] = _GUEST) -> None:
+    A track on cards is spoken on `card`, which is found on first use.
+    """
+
+    def __init__(self, scratch_root: Path, program: Sequence[str] = _GUEST, card: OwnCard | None = None) -> None:
         self._root = scratch_root
+        self._card = card or OwnCard()
         self._program = tuple(program)
         self._guest: GuestProcess | None = None
 
@@ -70,7 +75,7 @@ class Sandbox:
         imports before this process's own.
 
         Raises SubmissionFault (LOAD_FAILED, MEMORY_EXCEEDED), InfrastructureFault (SANDBOX_UNAVAILABLE, LIBRARY_MISSING, HOST_TOO_SLOW,
-        WORKER_ERROR), GuestTimedOut, and PlatformError(SETTING_INVALID) for a model whose folder holds the scratch folder.
+        WORKER_ERROR), GuestTimedOut, CardFailed, and PlatformError(SETTING_INVALID) for a model whose folder holds the scratch folder.
         """
         model = model_dir.resolve()
         if self._root.resolve().is_relative_to(model):
@@ -79,9 +84,12 @@ class Sandbox:
                 f"the guest's scratch folder {self._root} lies in the model's: run the command elsewhere, or set VOICE_DATA",
             )
         with scratch(self._root.resolve()) as place:
-            walls = confinement.for_model([path for path in (model, parts, environment) if path], place, seconds, limits, rules)
+            card = None if limits.card_bytes is None else self._card(limits.card_bytes)
+            readable = [path for path in (model, parts, environment) if path]
+            walls = confinement.for_model(readable, place, seconds, limits, rules, card=card)
             try:
-                guest = GuestProcess(self._program, place, rules.threads, limits.ram_bytes, confinement.SCRATCH_BYTES)
+                sizes = (limits.ram_bytes, confinement.SCRATCH_BYTES)
+                guest = GuestProcess(self._program, place, rules.threads, *sizes, on_card=card is not None)
             except OSError as exc:
                 raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, f"no guest can be started: {exc.strerror}") from exc
             try:
@@ -95,6 +103,8 @@ class Sandbox:
                             model_dir=str(model),
                             parts=_absolute(parts),
                             environment=_absolute(environment),
+                            device=rules.device,
+                            card_bytes=limits.card_bytes,
                             threads=rules.threads,
                             dtype=rules.dtype,
                             max_seconds=limits.max_audio_seconds,

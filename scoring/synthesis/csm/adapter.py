@@ -16,14 +16,14 @@ from transformers.utils import logging
 from scoring.synthesis.csm.sizes import read_config
 from scoring.synthesis.csm.talker import Row, Talker
 from scoring.synthesis.length import most_frames
-from scoring.synthesis.load import Dtype
+from scoring.synthesis.load import Device, Dtype
 from scoring.synthesis.sampling import Sampling
 from scoring.synthesis.settings import read_settings
 from scoring.synthesis.synthesiser import NotSpoken, Request, Waveform, say_together
 from scoring.synthesis.tensors import check_tensors, held_names
 from scoring.synthesis.tokenizer import read_tokenizer, text_ids
 
-_DTYPES = {"float32": torch.float32}
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _MANIFEST = Path(__file__).with_name("family.toml")
 _BEGIN, _END = "<|begin_of_text|>", "<|end_of_text|>"
 """The marks around every text."""
@@ -48,6 +48,10 @@ class Csm:
         self.talker, self._words = talker, words
         self._codec = talker.model.codec_model
         self.sample_rate = int(self._codec.config.sampling_rate)
+
+    def to(self, device: Device) -> None:
+        """Move talker and codec."""
+        self.talker.to(device)
 
     def generate(self, batch: Sequence[Request]) -> list[Waveform]:
         """All requests as rows of one batch, each decoded alone; raises NotAllSpoken where a request fails."""
@@ -115,9 +119,12 @@ def _model(model_dir: Path, config: CsmConfig, dtype: torch.dtype) -> CsmForCond
         local_files_only=True,
         use_safetensors=True,
         ignore_mismatched_sizes=True,  # of those that never speak; the others were looked at
-        dtype=dtype,
+        dtype=torch.float32,
         attn_implementation="sdpa",
     )
+    for name, part in model.named_children():
+        if name != "codec_model":  # a sound is decoded in float32
+            part.to(dtype)
     model.train(False)
     return model
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import CsmForConditionalGeneration, DynamicCache
 
 from scoring.synthesis.length import DidNotStop
+from scoring.synthesis.load import Device
 from scoring.synthesis.sampling import Sampling, draw, gumbel
 from scoring.synthesis.synthesiser import NotSpoken
 
@@ -61,6 +62,10 @@ class Talker:
         self._samplings = (first, *[others] * (codec.num_quantizers - 1))
         self._codes = int(codec.codebook_size)
         """The network has logits for more, which are none of the codec's."""
+
+    def to(self, device: Device) -> None:
+        """Move the networks, the codec's among them."""
+        self.model.to(device)  # type: ignore[arg-type]  # their library's own word for it takes names, too
 
     @torch.inference_mode()
     def say(self, rows: Sequence[Row]) -> list[Tensor | NotSpoken]:

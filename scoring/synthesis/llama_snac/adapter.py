@@ -20,13 +20,13 @@ from scoring.synthesis.llama_snac import snac
 from scoring.synthesis.llama_snac.ids import CODES, LAST, LEVELS, is_text
 from scoring.synthesis.llama_snac.preparation import line, most_frames, read_name
 from scoring.synthesis.llama_snac.talker import Row, Sampling, Speech, Talker, Unsaid
-from scoring.synthesis.load import Dtype, PartsUnusable
+from scoring.synthesis.load import Device, Dtype, PartsUnusable
 from scoring.synthesis.settings import read_settings
 from scoring.synthesis.synthesiser import NotSpoken, Request, Waveform, say_together
 from scoring.synthesis.tensors import check_tensors, held_names
 from scoring.synthesis.tokenizer import read_tokenizer
 
-_DTYPES = {"float32": torch.float32}
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _MANIFEST = Path(__file__).with_name("family.toml")
 _HEAD = "lm_head.weight"
 _MOST_TOKENS = 800
@@ -58,6 +58,11 @@ class LlamaSnac:
         self._codec, self._words = codec, words
         self.sample_rate = codec.sizes.sampling_rate
 
+    def to(self, device: Device) -> None:
+        """Move talker and codec."""
+        self.talker.to(device)
+        self._codec.to(device)
+
     def generate(self, batch: Sequence[Request]) -> list[Waveform]:
         """All requests as rows of one batch; raises NotAllSpoken where a request fails."""
         return say_together(batch, self.row, self.talker.say, self._waveform)
@@ -71,7 +76,7 @@ class LlamaSnac:
         """Each row decoded alone; the codec's noise goes on in the row's own stream."""
         if isinstance(said, Unsaid):
             return NotSpoken(str(said))
-        waveform: Waveform = self._codec.decode(by_level(said.codes), said.stream).numpy()
+        waveform: Waveform = self._codec.decode(by_level(said.codes), said.stream).cpu().numpy()
         return waveform
 
 

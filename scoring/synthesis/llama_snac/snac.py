@@ -199,7 +199,8 @@ class Snac(nn.Module):
 
         `stream`, on the CPU, gives the noise that the codec adds.
         """
-        latents = self.quantizer([level[None] for level in codes])
+        device = next(self.parameters()).device
+        latents = self.quantizer([level[None].to(device) for level in codes])
         wave: Tensor = self.decoder(latents, stream)[0, 0]
         return wave
 

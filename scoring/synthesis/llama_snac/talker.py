@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import DynamicCache, LlamaForCausalLM
 
 from scoring.synthesis.llama_snac.ids import AFTER_TEXT, BEFORE_TEXT, CODES, FIRST_CODE, SLOTS, STOP
+from scoring.synthesis.load import Device
 
 FIRST_STOP = 4
 """Speech has at least so many frames: before, no stop can be drawn."""
@@ -91,6 +92,11 @@ class Talker:
         self._heads = [torch.cat([slots[0], weights[STOP : STOP + 1]]), *slots[1:]]
         """For each slot, a row of weights for each choice; the first slot's last choice is the stop."""
 
+    def to(self, device: Device) -> None:
+        """Move the network, and the weights of the choices."""
+        self._model.to(device)
+        self._heads = [weights.to(device) for weights in self._heads]
+
     @torch.inference_mode()
     def say(self, rows: Sequence[Row]) -> list[Speech | Unsaid]:
         """One result per row. What a row says is what it alone would say, up to the rounding of a larger matrix product."""
@@ -139,8 +145,8 @@ def nucleus(logits: Tensor, top_p: float) -> Tensor:
     if top_p >= 1.0:
         return logits
     ordered, order = logits.sort(dim=-1, descending=True, stable=True)
-    chances = ordered.softmax(-1)
-    beyond = chances.cumsum(-1) - chances >= top_p
+    chances = ordered.softmax(-1).cpu()  # a card's own cumulative sum is not the same each time, and torch refuses it
+    beyond = (chances.cumsum(-1) - chances >= top_p).to(logits.device)
     return logits.masked_fill(torch.zeros_like(beyond).scatter(-1, order, beyond), -torch.inf)
 
 

@@ -21,6 +21,8 @@ _DEVICES_AND_FACTS = (
     "/sys/devices/system/cpu",
 )
 
+_THREADS = Path("/proc/self/task")
+"""The driver of a card begins only where it can name its threads, which it does by writing here."""
 _STACK_BYTES = 64 << 20
 """The main thread's; those of others count as data."""
 
@@ -45,15 +47,23 @@ def confine(walls: Confinement) -> dict[str, str]:
     _limit_resources(walls)
     kernel.drop_capabilities()
     readable = [Path(path) for path in (*walls.readable, *_DEVICES_AND_FACTS)]
-    version = landlock.restrict(readable, [Path(walls.scratch)])
-    seccomp.restrict()
+    reach = landlock.Reach(
+        readable=readable,
+        writable=[Path(walls.scratch)],
+        changeable=[_THREADS] if walls.devices else [],
+        devices=[Path(path) for path in walls.devices],
+    )
+    version = landlock.restrict(reach)
+    seccomp.restrict(on_card=bool(walls.devices))
     return {"landlock": f"version {version}", "namespaces": "user, network, ipc" if namespaces else "none"}
 
 
 def _limit_resources(walls: Confinement) -> None:
-    """RLIMIT_DATA counts what a process really asks for; RLIMIT_AS would count the gigabytes that libraries merely map."""
+    """RLIMIT_DATA counts what a process really asks for; RLIMIT_AS would count the gigabytes that libraries merely map.
+
+    A card's driver reserves many times what it uses, so there only what is held is bounded: the worker watches that.
+    """
     limits = {
-        resource.RLIMIT_DATA: walls.ram_bytes,
         resource.RLIMIT_STACK: _STACK_BYTES,
         resource.RLIMIT_CPU: walls.cpu_seconds,
         resource.RLIMIT_FSIZE: walls.file_bytes,
@@ -61,6 +71,8 @@ def _limit_resources(walls: Confinement) -> None:
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_CORE: 0,
     }
+    if not walls.devices:
+        limits[resource.RLIMIT_DATA] = walls.ram_bytes
     for kind, most in limits.items():
         _, hard = resource.getrlimit(kind)
         value = most if hard == resource.RLIM_INFINITY else min(most, hard)

@@ -40,6 +40,8 @@ class FrameKind(IntEnum):
     """This host lacks what the family needs: it answers for that, not the model."""
     PARTS_UNUSABLE = 17
     """So does whoever pinned what the family needs beside the model, where that cannot be opened."""
+    CARD_FAILED = 18
+    """The card answered with an error; whose fault that is, the guest cannot know, and it ends."""
 
 
 class Malformed(ValueError):

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from workers.sandbox.guest.kernel import checked, prctl_no_new_privileges, syscall
@@ -15,11 +16,15 @@ _RULE_PATH_BENEATH = 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _MAKE_REG = 1 << 8
 _TRUNCATE = 1 << 14
+_IOCTL_DEV = 1 << 15
 _READ = _READ_FILE | _READ_DIR
 _READ_WRITE = _READ | _WRITE_FILE | _MAKE_REG | _TRUNCATE
 """Plain files only: a folder of folders without end could not be removed afterwards. No file loses its name: one without a name
 takes room on the disk that nobody sees."""
-_FILE_ONLY = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
+_CHANGE = _READ | _WRITE_FILE | _TRUNCATE
+"""Files that are there already."""
+_DEVICE = _READ_FILE | _WRITE_FILE | _IOCTL_DEV
+_FILE_ONLY = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 
 _FILESYSTEM_RIGHTS = {3: 15, 4: 15, 5: 16}
 """ABI version → how many file-system rights it knows (bits 0 … n - 1)."""
@@ -43,10 +48,20 @@ def abi() -> int:
     return checked("landlock_create_ruleset", syscall(_CREATE_RULESET, None, 0, _RULESET_VERSION))
 
 
-def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> int:
-    """Refuse every file outside these folders and files, every TCP port, and signals to outside; return the ABI version used.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Files and folders that stay in reach; one that does not exist is left out."""
 
-    Nothing stays executable. Paths that do not exist are left out. Raises OSError where the kernel cannot do it.
+    readable: Iterable[Path] = ()
+    writable: Iterable[Path] = ()  # folders, also for new files
+    changeable: Iterable[Path] = ()  # folders, for the files that are in them
+    devices: Iterable[Path] = ()  # device files: read, written, and asked by ioctl
+
+
+def restrict(reach: Reach) -> int:
+    """Refuse every file but those in reach, every TCP port, and signals to outside; return the ABI version used.
+
+    Nothing stays executable. From version 5 on, no other device file can be asked by ioctl. Raises OSError where the kernel cannot do it.
     """
     version = abi()
     if version < _LEAST_ABI:
@@ -55,10 +70,10 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> int:
     attr = _RulesetAttr(handled, _ALL_TCP if version >= 4 else 0, _ALL_SCOPES if version >= 6 else 0)
     ruleset = checked("landlock_create_ruleset", syscall(_CREATE_RULESET, ctypes.byref(attr), ctypes.sizeof(attr), 0))
     try:
-        for path in readable:
-            _allow(ruleset, path, _READ & handled)
-        for path in writable:
-            _allow(ruleset, path, _READ_WRITE & handled)
+        kinds = ((reach.readable, _READ), (reach.writable, _READ_WRITE), (reach.changeable, _CHANGE), (reach.devices, _DEVICE))
+        for paths, rights in kinds:
+            for path in paths:
+                _allow(ruleset, path, rights & handled)
         prctl_no_new_privileges()
         checked("landlock_restrict_self", syscall(_RESTRICT_SELF, ruleset, 0))
     finally:

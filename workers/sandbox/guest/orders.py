@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import BinaryIO
 
-from scoring.synthesis.load import Dtype
+from scoring.synthesis.load import Device, Dtype
 from scoring.synthesis.synthesiser import Request
 
 
@@ -15,6 +15,7 @@ class Confinement:
 
     parent: int  # the worker's process id: the guest ends with it
     readable: tuple[str, ...]
+    devices: tuple[str, ...]  # device files of the card that it speaks on; none without a card
     scratch: str  # the one writable folder
     witness: str  # a file of the worker's that must stay out of reach
     ram_bytes: int
@@ -31,6 +32,8 @@ class ModelTask:
     model_dir: str
     parts: str | None  # the folder of what the competition pinned for the family
     environment: str | None  # the folder of the packages that its adapter imports before all others
+    device: Device
+    card_bytes: int | None  # the most that it may take of a card's memory; None where it speaks on the processor
     threads: int
     dtype: Dtype
     max_seconds: float  # bounds each sample's length
@@ -64,7 +67,7 @@ def encode(order: Confinement | Task | Sequence[Request]) -> bytes:
 def read_confinement(source: BinaryIO) -> Confinement:
     """The first line."""
     fields = json.loads(source.readline())
-    return Confinement(**fields | {"readable": tuple(fields["readable"])})
+    return Confinement(**fields | {name: tuple(fields[name]) for name in ("readable", "devices")})
 
 
 def read_task(source: BinaryIO) -> ModelTask | None:

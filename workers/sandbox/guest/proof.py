@@ -31,10 +31,13 @@ def open_walls(walls: Confinement) -> dict[str, str]:
         "signals": lambda: os.kill(walls.parent, 0),
         "processes": _fork,
         "programs": _execute,
-        "memory": lambda: mmap.mmap(-1, walls.ram_bytes + mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS),
-        "shared memory": lambda: mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS),
         "leaving the parent": lambda: kernel.die_with(walls.parent),
     }
+    if not walls.devices:  # a card's driver needs both
+        attempts |= {
+            "memory": lambda: mmap.mmap(-1, walls.ram_bytes + mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS),
+            "shared memory": lambda: mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS),
+        }
     found = {name: "it was possible" for name, attempt in attempts.items() if not _is_refused(attempt)}
     return found | _wrong_state(walls)
 

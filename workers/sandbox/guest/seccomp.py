@@ -14,7 +14,7 @@ from workers.sandbox.guest.kernel import checked, prctl_no_new_privileges, sysca
 from workers.sandbox.guest.syscalls import EXAMINED, FIRST_UNKNOWN, MACHINES, REFUSED, numbers
 
 _SET_MODE_FILTER, _FLAG_TSYNC = 1, 1
-_LOAD, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 """Offsets in the kernel's `struct seccomp_data`."""
@@ -23,6 +23,12 @@ _CLONE_THREAD, _MAP_SHARED, _MAP_ANONYMOUS, _MAP_GROWSDOWN, _PR_SET_PDEATHSIG = 
 _O_TMPFILE = 0x400000
 """The bit of it that no other flag has."""
 _F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
+_PLAIN_REQUESTS = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)
+"""Of ioctl, what libraries ask of any file: whether it is a terminal, how much waits in it, whether it blocks, who inherits it."""
+_KIND_BITS, _NVIDIA_KIND = 0xFF00, 0x4600
+"""The part of a request that says whose it is, and what stands there for the driver's control and card files."""
+_UVM_BEGIN, _UVM_END, _UVM_NUMBERS = 0x30000001, 0x30000002, 0x100
+"""Requests of the driver's unified memory: its first and its last one, and the numbers below which all others lie."""
 
 
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -59,14 +65,25 @@ def _rule(number: int, body: list[bytes]) -> list[bytes]:
     return [_instruction(_IF_EQUAL, number, 0, len(lines)), *lines]
 
 
-def _examine(calls: dict[str, int], pid: int) -> list[bytes]:
+def _ask_the_card() -> list[bytes]:
+    """Of ioctl, requests that a card's driver knows, by the form of their numbers; of which file, only Landlock can tell."""
+    allowed = [
+        line
+        for request in (*_PLAIN_REQUESTS, _UVM_BEGIN, _UVM_END)
+        for line in (_instruction(_IF_EQUAL, request, 0, 1), _instruction(_RETURN, _ALLOW))
+    ]
+    kind = [_instruction(_AND, _KIND_BITS), _instruction(_IF_EQUAL, _NVIDIA_KIND, 0, 1), _instruction(_RETURN, _ALLOW)]
+    return [_load_argument(1), *allowed, *kind, *_refuse_if(1, _IF_AT_LEAST, _UVM_NUMBERS)]
+
+
+def _examine(calls: dict[str, int], pid: int, *, on_card: bool) -> list[bytes]:
     """The calls whose arguments decide.
 
     clone3 and openat2 hide their flags in memory, so they "do not exist" and libc takes clone, which may only make threads, and
     openat, which may not make files without a name: their bytes would not be seen. Anonymous memory that is shared, or that
     grows like a stack, would escape RLIMIT_DATA. Limits may be read, not set; signals of other processes are theirs, also those
     that the kernel sends for a pipe. A guest can neither outlive its parent nor SIGKILL itself: one found so was killed from
-    outside, which is never the model's fault.
+    outside, which is never the model's fault. A card's driver shares memory with the card, and is asked by ioctl.
     """
     shared_anonymous = [
         _load_argument(3),
@@ -77,7 +94,7 @@ def _examine(calls: dict[str, int], pid: int) -> list[bytes]:
     rules = {
         "clone3": [_answer(errno.ENOSYS)],
         "clone": _refuse_unless(0, _IF_ANY_BIT, _CLONE_THREAD),
-        "mmap": [*shared_anonymous, *_refuse_if(3, _IF_ANY_BIT, _MAP_GROWSDOWN)],
+        "mmap": [*([] if on_card else shared_anonymous), *_refuse_if(3, _IF_ANY_BIT, _MAP_GROWSDOWN)],
         "open": _refuse_if(1, _IF_ANY_BIT, _O_TMPFILE),
         "openat": _refuse_if(2, _IF_ANY_BIT, _O_TMPFILE),
         "openat2": [_answer(errno.ENOSYS)],
@@ -87,11 +104,13 @@ def _examine(calls: dict[str, int], pid: int) -> list[bytes]:
         "kill": [*_refuse_unless(0, _IF_EQUAL, pid), *_refuse_if(1, _IF_EQUAL, signal.SIGKILL)],
         "tgkill": [*_refuse_unless(0, _IF_EQUAL, pid), *_refuse_if(2, _IF_EQUAL, signal.SIGKILL)],
     }
+    if on_card:
+        rules["ioctl"] = _ask_the_card()
     return [line for name, body in rules.items() if name in calls for line in _rule(calls[name], body)]
 
 
-def program(machine: str, pid: int) -> bytes:
-    """The filter, as the kernel's 8-byte instructions, for one machine type and the process that will wear it."""
+def program(machine: str, pid: int, *, on_card: bool = False) -> bytes:
+    """The filter, as the kernel's 8-byte instructions, for one machine type and the process that will wear it, perhaps on a card."""
     if machine not in MACHINES:
         raise OSError(errno.ENOSYS, f"no seccomp table for {machine}")
     lines = [
@@ -99,7 +118,7 @@ def program(machine: str, pid: int) -> bytes:
         _instruction(_IF_EQUAL, _AUDIT[machine], 1, 0),
         _instruction(_RETURN, _KILL),
         _instruction(_LOAD, _NUMBER),
-        *_examine(numbers(machine, EXAMINED), pid),
+        *_examine(numbers(machine, EXAMINED), pid, on_card=on_card),
         _instruction(_IF_AT_LEAST, FIRST_UNKNOWN, 0, 1),
         _answer(errno.ENOSYS),
     ]
@@ -112,10 +131,10 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
-def restrict() -> None:
+def restrict(*, on_card: bool) -> None:
     """Put the filter on every thread of this process, for good; raises OSError where the kernel cannot do it."""
     machine = platform.machine()
-    code = program(machine, os.getpid())
+    code = program(machine, os.getpid(), on_card=on_card)
     prctl_no_new_privileges()
     whole = _Program(len(code) // 8, code)
     number = numbers(machine, EXAMINED)["seccomp"]

@@ -4,10 +4,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar, cast
 
 from scoring.synthesis.load import Loader, PartsUnusable
-from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Synthesiser, Waveform
+from scoring.synthesis.synthesiser import Movable, NotAllSpoken, NotSpoken, Request, Synthesiser, Waveform
+from workers.sandbox.guest import on_card
 from workers.sandbox.guest.confine import enter
 from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, reason, send
 from workers.sandbox.guest.orders import ModelTask, read_batch, read_task
@@ -38,18 +39,31 @@ def _load(task: ModelTask, answers: BinaryIO, adapter: Callable[[str], Loader]) 
     if isinstance(loader, Frame):
         return loader
     send(answers, Frame(FrameKind.PREPARED))
-    parts = Path(task.parts) if task.parts else None
-    return _attempt(lambda: _checked(loader(Path(task.model_dir), parts, task.threads, task.dtype)), FrameKind.NOT_LOADED, task)
+    return _attempt(lambda: _checked(_placed(loader, task)), FrameKind.NOT_LOADED, task)
+
+
+def _placed(loader: Loader, task: ModelTask) -> Synthesiser:
+    """The model, loaded and on its device; only families whose manifest names another device than the processor are asked to go there."""
+    model = loader(Path(task.model_dir), Path(task.parts) if task.parts else None, task.threads, task.dtype)
+    if task.device != "cpu":
+        cast(Movable, model).to(task.device)
+    return model
 
 
 def _prepared(task: ModelTask, adapter: Callable[[str], Loader]) -> Loader:
-    """The family's loader, whose imports find the environment's packages first; raises ImportError for one that comes too late."""
+    """The family's loader, whose imports find the environment's packages first, with its card made ready.
+
+    Raises ImportError for a package that comes too late, and RuntimeError for a card that cannot be used.
+    """
     if task.environment:
         brought = {entry.name.partition(".")[0] for entry in os.scandir(task.environment)}
         if late := sorted(brought & sys.modules.keys()):
             raise ImportError(f"the environment brings {', '.join(late)}, which the guest itself has imported already")
         sys.path.insert(0, task.environment)
-    return adapter(task.family)
+    loader = adapter(task.family)
+    if task.card_bytes is not None:
+        on_card.bound_memory(task.card_bytes)
+    return loader
 
 
 def _checked(model: Synthesiser) -> Synthesiser:
@@ -91,7 +105,7 @@ def _encode(waveform: Waveform | NotSpoken, rate: int, max_seconds: float) -> Fr
 
 
 def _attempt(call: Callable[[], Result], failure: FrameKind, task: ModelTask) -> Result | Frame:
-    """Call into a model, which may fail in any way. What ends the guest is told apart: no memory, no library, no parts."""
+    """Call into a model, which may fail in any way. What ends the guest is told apart: no memory, no library, no parts, no card."""
     try:
         return call()
     except MemoryError:
@@ -101,9 +115,16 @@ def _attempt(call: Callable[[], Result], failure: FrameKind, task: ModelTask) ->
     except PartsUnusable as exc:
         return Frame(FrameKind.PARTS_UNUSABLE, payload=_sentence(exc, task))
     except Exception as exc:  # noqa: BLE001 - the guest's main: whatever a model raises is an answer, and the guest goes on
-        if _NO_MEMORY in str(exc):
-            return Frame(FrameKind.OUT_OF_MEMORY)
-        return Frame(failure, payload=_sentence(exc, task))
+        return Frame(_kind(exc, failure, task), payload=_sentence(exc, task))
+
+
+def _kind(exc: Exception, failure: FrameKind, task: ModelTask) -> FrameKind:
+    """What an exception says of itself; before the model is open (`NOT_PREPARED`), all is this host's."""
+    if _NO_MEMORY in str(exc) or on_card.took_too_much(exc):
+        return FrameKind.OUT_OF_MEMORY
+    if task.device != "cpu" and failure is not FrameKind.NOT_PREPARED and on_card.is_of_card(exc):
+        return FrameKind.CARD_FAILED
+    return failure
 
 
 def _sentence(exc: Exception, task: ModelTask) -> bytes:

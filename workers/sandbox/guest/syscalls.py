@@ -160,6 +160,7 @@ EXAMINED: Mapping[str, Numbers] = {
     "clone": (56, 220),
     "clone3": (435, 435),
     "mmap": (9, 222),
+    "ioctl": (16, 29),
     "open": (2, None),
     "openat": (257, 56),
     "openat2": (437, 437),
