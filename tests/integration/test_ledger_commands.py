@@ -156,5 +156,17 @@ async def test_a_table_for_people_and_an_error_with_its_code(voice: Voice, stack
     await asyncio.to_thread(broken.write_text, "{}")
     status, out, _ = await voice("diff", str(one), str(other))
     assert (status, "They part in round 2, after 0 that are the same." in out) == (1, True)
+    assert await voice("diff", "own", str(one)) == (0, "Nothing was compared: no round is in own.\n", "")
     status, _, err = await voice("ledger", "join", str(broken))
     assert (status, "error 3305" in err, "line 1" in err) == (1, True, True)
+
+
+async def test_a_ledger_that_began_later_is_said_to_stay_another(voice: Voice, stack: "ValidatorBed", tmp_path: Path) -> None:
+    """It lacks a round, and each hash follows on the one before."""
+    first, _ = await play(stack, 2)
+    lines = [json.dumps(await _line(stack, number)) + "\n" for number in range(2)]
+    whole, late = tmp_path / "whole", tmp_path / "late"
+    await asyncio.to_thread(whole.write_text, "".join(lines))
+    await asyncio.to_thread(late.write_text, lines[1])
+    status, out, _ = await voice("diff", str(late), str(whole))
+    assert (status, f"They part in round {first}, after 0" in out, "stays another from there on" in out) == (1, True, True)

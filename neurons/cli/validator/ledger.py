@@ -261,9 +261,7 @@ def _print_diff_json(found: "Divergence", one: str, other: str) -> None:
 def _print_diff(found: "Divergence", one: str, other: str) -> None:
     console = Console(soft_wrap=True)
     if found.round is None:
-        mine, theirs = (-1 if end is None else end for end in found.ends)
-        ahead = "" if mine == theirs else f"; {plain(one if mine > theirs else other)} goes on"
-        console.print(Text(f"The same in {found.same} rounds{ahead}.", "bold green"))
+        console.print(_nothing_differs(found, one, other))
         return
     table = Table(
         "part", Column("what", overflow="fold"), Column(plain(one), overflow="fold"), Column(plain(other), overflow="fold")
@@ -274,3 +272,14 @@ def _print_diff(found: "Divergence", one: str, other: str) -> None:
     if len(found.rows) > _SHOWN:
         console.print(f"… and {len(found.rows) - _SHOWN} more: --json shows all")
     console.print(Text(f"They part in round {found.round}, after {found.same} that are the same.", "bold red"))
+    if found.rows[0].part == "rounds":
+        console.print("A ledger that lacks a round stays another from there on, unless it is reset and takes that round over.")
+
+
+def _nothing_differs(found: "Divergence", one: str, other: str) -> Text:
+    mine, theirs = found.ends
+    if mine is None or theirs is None:
+        empty = [plain(name) for name, end in ((one, mine), (other, theirs)) if end is None]
+        return Text(f"Nothing was compared: no round is in {' or '.join(empty)}.", "bold yellow")
+    ahead = "" if mine == theirs else f"; {plain(one if mine > theirs else other)} goes on"
+    return Text(f"The same in {found.same} rounds{ahead}.", "bold green")
