@@ -14,11 +14,12 @@ _CARD = "---\nlicense: apache-2.0\n---\nA random model.\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QwenVoices:
-    """Folders: a model that hears descriptions, one of two speakers, the pinned parts, and the packages that guests need."""
+    """Folders: a model that hears descriptions, one of two speakers, the pinned parts, all environments, and the guests' packages."""
 
     design: Path
     custom: Path
     parts: Path
+    environments: Path
     environment: Path
 
 
@@ -36,8 +37,9 @@ def build(folder: Path) -> QwenVoices:
         design=folder / "tiny" / "design",
         custom=folder / "tiny" / "custom",
         parts=folder / "tiny" / "parts",
+        environments=folder / "environments",
         environment=environment,
     )
-    for model in (made.design, made.custom):
-        (model / "README.md").write_text(_CARD, encoding="utf-8")
+    for repository in (made.design, made.custom, made.parts / "codec"):
+        (repository / "README.md").write_text(_CARD, encoding="utf-8")
     return made

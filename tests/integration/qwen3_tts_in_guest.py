@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from scoring.model.fingerprint import fingerprint
+from scoring.progress import NO_PROGRESS
 from scoring.synthesis.load import PartsUnusable
 from scoring.synthesis.qwen3_tts import tiny
 from scoring.synthesis.qwen3_tts.adapter import Qwen3Tts, load
@@ -72,6 +74,18 @@ def change_talker(path: Path, **fields: object) -> None:
     """Other sizes of the talker."""
     talker = json.loads(path.read_text(encoding="utf-8"))["talker_config"]
     change_json(path, talker_config=talker | fields)
+
+
+def change_predictor(path: Path, **fields: object) -> None:
+    """Other sizes of what says a frame's other codes."""
+    predictor = json.loads(path.read_text(encoding="utf-8"))["talker_config"]["code_predictor_config"]
+    change_talker(path, code_predictor_config=predictor | fields)
+
+
+def more_books(path: Path) -> None:
+    """Six codes a frame, said by both networks."""
+    change_predictor(path, num_code_groups=6)
+    change_talker(path, num_code_groups=6)
 
 
 def change_tensors(folder: Path, change: Callable[[Tensors], Tensors]) -> None:
@@ -212,6 +226,56 @@ def test_whose_voice_speaks(copy: Path) -> None:
     assert codes(smaller, *REQUESTS) == codes(smaller, *plain) == codes(bert, *plain)
 
 
+def spread(folder: Path) -> None:
+    """The weights in two files, with their index."""
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    places = {name: f"model-{1 + number % 2:05}-of-00002.safetensors" for number, name in enumerate(tensors)}
+    for place in set(places.values()):
+        save_file({name: tensors[name] for name in tensors if places[name] == place}, folder / place, {"format": "pt"})
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    write(folder / "model.safetensors.index.json", json.dumps({"metadata": {"total_size": size}, "weight_map": places}))
+
+
+def halved(tensors: Tensors) -> Tensors:
+    """Norms, which are all ones, in a narrower type."""
+    return tensors | {name: held.half() for name, held in tensors.items() if name.endswith("norm.weight")}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda at: change_tensors(at, lambda held: {n: t.double() for n, t in held.items()}), id="wider types"),
+        pytest.param(lambda at: change_tensors(at, halved), id="types that hold it"),
+        pytest.param(spread, id="shards"),
+        pytest.param(
+            lambda at: write(at / "preprocessor_config.json", '{"padding_side": "left"}'), id="a file that nobody reads"
+        ),
+    ],
+)
+def test_a_copy_that_was_saved_anew(copy: Path, model: Qwen3Tts, change: Callable[[Path], None]) -> None:
+    """It says the same and is the same model."""
+    plain = fingerprint(copy / "design", NO_PROGRESS)
+    change(copy / "design")
+    assert codes(opened(copy), *REQUESTS) == codes(model, *REQUESTS)
+    assert fingerprint(copy / "design", NO_PROGRESS) == plain
+
+
+@pytest.mark.parametrize(("name", "row"), [("codec_head", 40), ("model.codec_embedding", 40), ("model.text_embedding", 33)])
+def test_what_sounds_the_same_is_one_for_lineage(copy: Path, model: Qwen3Tts, name: str, row: int) -> None:
+    """Rows that nobody asks for tell no two models apart, though a tag binds them."""
+
+    def change(tensors: Tensors) -> Tensors:
+        tensors[f"talker.{name}.weight"][row] += 1.0
+        return tensors
+
+    plain = fingerprint(copy / "design", NO_PROGRESS)
+    change_tensors(copy / "design", change)
+    found = fingerprint(copy / "design", NO_PROGRESS)
+    assert codes(opened(copy), *REQUESTS) == codes(model, *REQUESTS)
+    assert (found.tensors == plain.tensors, found.content != plain.content) == (True, True)
+
+
 CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a base model": (lambda at: change_json(at / "config.json", tts_model_type="base"), "tts_model_type"),
     "layers beyond all networks": (lambda at: change_talker(at / "config.json", num_hidden_layers=10**9), "num_hidden_layers"),
@@ -219,6 +283,11 @@ CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "another network": (lambda at: change_talker(at / "config.json", intermediate_size=60_000), "config.json asks for"),
     "an end that is a code": (lambda at: change_talker(at / "config.json", codec_eos_token_id=1), "which is a code of the codec"),
     "an id beyond": (lambda at: change_talker(at / "config.json", codec_bos_id=5_000), "not below the vocab_size"),
+    "heads that do not divide": (lambda at: change_talker(at / "config.json", num_key_value_heads=3), "a multiple of"),
+    "no number": (lambda at: change_talker(at / "config.json", rope_theta=float("nan")), "config.json|not JSON|NaN"),
+    "no English": (lambda at: change_talker(at / "config.json", codec_language_id={"chinese": 17}), "names no english"),
+    "codes that the codec has not": (lambda at: change_predictor(at / "config.json", vocab_size=32), "vocab_size is not 16"),
+    "books that the codec has not": (lambda at: more_books(at / "config.json"), "num_code_groups is 6; the codec has 4"),
     "positions that stretch": (
         lambda at: change_talker(at / "config.json", rope_scaling={"rope_type": "dynamic", "factor": 2.0}),
         "rope_type",
@@ -237,6 +306,15 @@ def test_what_is_refused(copy: Path, change: Callable[[Path], None], reason: str
     """It is the model's fault, with a reason."""
     change(copy / "design")
     with pytest.raises(ValueError, match=reason):
+        opened(copy)
+
+
+@pytest.mark.parametrize("file", ["vocab.json", "merges.txt"])
+@pytest.mark.parametrize("text", ["", "[]", '{"a": 0.5}', '{"a": -1}'])
+def test_a_vocabulary_that_is_none(copy: Path, file: str, text: str) -> None:
+    """It ends in an exception, which the guest tells, whatever the library makes of it."""
+    write(copy / "design" / file, text)
+    with pytest.raises(Exception, match=r"\w"):
         opened(copy)
 
 
