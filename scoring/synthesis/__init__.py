@@ -1,1 +1,1 @@
-"""Model families: a text becomes sound. A folder a family; to add one, copy a folder."""
+"""Model families: a text becomes sound. A folder a family; CONTRIBUTING.md says how one is added."""
