@@ -19,8 +19,8 @@ from neurons.localnet.network import COMPETITION
 from scoring.competition import load
 from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash, RoundNumber
+from workers.evaluation.batches import batches_of
 from workers.evaluation.obtain import LocalModel
-from workers.evaluation.requests import requests_of
 from workers.evaluation.speaking import speak
 from workers.evaluation.tools import open_tools
 
@@ -84,8 +84,7 @@ def stages(folder: Path) -> dict[str, float]:
     tools = open_tools("http://127.0.0.1", folder)
     groups = rules.groups(block_hash)
     marks = [time.monotonic()]
-    requests = requests_of("espeak", groups, block_hash, rules.limits)
-    spoken = list(speak(model, requests, tools, NO_PROGRESS))
+    spoken = list(speak(model, batches_of("espeak", rules, block_hash), tools, NO_PROGRESS))
     marks.append(time.monotonic())
     panel = tools.panel(rules.profile)
     marks.append(time.monotonic())

@@ -18,6 +18,7 @@ from scoring.audio.spoken import Spoken
 from scoring.competition import Track
 from scoring.progress import NO_PROGRESS
 from scoring.types import BlockHash
+from workers.evaluation.batches import composed
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.requests import requests_of
 from workers.evaluation.speaking import speak
@@ -61,5 +62,5 @@ def build(recipe: Recipe, folder: Path) -> Path:
 def answers(folder: Path, groups: Sequence[Group], block_hash: BlockHash, rules: Track, tools: Tools) -> dict[str, Spoken]:
     """Let the model speak every prompt in the sandbox; returns the audio by prompt id."""
     requests = requests_of("espeak", groups, block_hash, rules.limits)
-    said = speak(LocalModel(folder, "espeak", rules), requests, tools, NO_PROGRESS)
+    said = speak(LocalModel(folder, "espeak", rules), composed(requests, 1), tools, NO_PROGRESS)
     return {item.prompt_id: item for item in said}

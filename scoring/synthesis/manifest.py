@@ -34,7 +34,7 @@ class Capabilities(StrictModel):
     seed: bool
     """Whether its sound depends on a random stream."""
     batch: bool
-    """Whether a batch's rows are what each row alone would be."""
+    """Whether it may be asked several prompts at once: a batch's rows are, but for rounding, what each row alone would be."""
 
 
 class Template(StrictModel):

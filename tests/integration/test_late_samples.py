@@ -22,11 +22,12 @@ from scoring.report import Gate
 from scoring.synthesis.synthesiser import Request
 from scoring.types import RoundNumber
 from tests.builders.rules import changed
+from workers.evaluation.batches import composed
 from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Stage
 from workers.evaluation.requests import TimedRequest
-from workers.evaluation.speaking import batches, speak
+from workers.evaluation.speaking import speak
 from workers.evaluation.tools import Tools
 from workers.sandbox.reference_guest import ReferenceGuest
 from workers.sandbox.sandbox import Sandbox
@@ -70,7 +71,7 @@ class Speech:
             environments=EnvironmentStore(self.folder / "environments", installs=False),
         )
         slow = LocalModel(self.folder / model, "slow", rules(**limits))
-        return list(speak(slow, ask(*texts), tools, self._progress))
+        return list(speak(slow, composed(ask(*texts), 1), tools, self._progress))
 
     def _progress(self, stage: Stage, done: int, total: int) -> None:
         assert done <= total
@@ -151,18 +152,6 @@ def test_a_model_that_does_not_load(speech: Speech, usual: timedelta, fault: typ
     with pytest.raises(fault) as caught:
         speech("one", model="busy", usual=usual, load_seconds=1.0)
     assert cast(Any, caught.value).code is code
-
-
-def test_batches_are_of_short_texts_and_of_long_ones() -> None:
-    """Where a family's batches are what their rows are, and the rules ask for some; else one by one in the round's order."""
-    asked = ask("long text", "a", "longer text", "b", "c")
-
-    def texts(family: str, size: int) -> list[list[str]]:
-        return [[timed.request.text for timed in batch] for batch in batches(asked, family, size)]
-
-    assert texts("pocket_tts", 2) == [["a", "b"], ["c", "long text"], ["longer text"]]
-    alone = [[timed.request.text] for timed in asked]
-    assert texts("pocket_tts", 1) == texts("espeak", 2) == alone
 
 
 def test_a_guest_that_the_host_stopped_is_late_at_no_cost(speech: Speech) -> None:

@@ -25,9 +25,9 @@ from tests.builders import espeak_voices
 from tests.builders.rules import changed
 from tests.integration import slow_guest
 from tests.integration.slow_guest import NAP
+from workers.evaluation.batches import batches_of
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Stage
-from workers.evaluation.requests import requests_of
 from workers.evaluation.speaking import speak
 from workers.evaluation.speech import judge_model
 from workers.evaluation.tools import Tools, open_tools
@@ -97,9 +97,8 @@ def test_speaking_and_judging_take_little_more_than_the_longer_of_both(tools: To
     many = changed(rules, prompts={"single": 40})
     napping = replace(tools, sandbox=Sandbox(tmp_path / "scratch", [str(GUEST)]), panel=cast(Any, Napper()))
     model = LocalModel(folder, "espeak", many)
-    asked = requests_of(model.family, many.groups(HASH), HASH, many.limits)
     began = time.monotonic()
-    assert len(list(speak(model, asked, napping, NO_PROGRESS))) == 42
+    assert len(list(speak(model, batches_of(model.family, many, HASH), napping, NO_PROGRESS))) == 42
     alone, judging = time.monotonic() - began, 42 * NAP
     found = judge_model(model, HASH, napping, NO_PROGRESS)
     bound = (alone + judging) / max(alone, judging)

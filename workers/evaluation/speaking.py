@@ -13,11 +13,10 @@ from functools import partial
 from scoring.audio.spoken import Spoken
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from scoring.report import Gate
-from scoring.synthesis.families import FAMILIES
+from workers.evaluation.batches import Batch
 from workers.evaluation.card_blame import CardBlame, blame
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Progress, Stage
-from workers.evaluation.requests import TimedRequest
 from workers.evaluation.tools import Tools
 from workers.sandbox.sandbox import CardFailed, GuestStage, GuestTimedOut
 
@@ -25,23 +24,12 @@ _HOST_IS_WELL = "a reference guest on the same host took its usual time"
 _CARD_IS_WELL = "a reference guest on the same card spoke, and another guest with this model failed the same way"
 
 
-Batch = tuple[TimedRequest, ...]
-
-
-def speak(model: LocalModel, asked: Sequence[TimedRequest], tools: Tools, progress: Progress) -> Generator[Spoken, None, None]:
-    """The answer to every request, as it is spoken: in the order of the requests, or by length where batches are of several.
+def speak(model: LocalModel, batches: Sequence[Batch], tools: Tools, progress: Progress) -> Generator[Spoken, None, None]:
+    """The answer to every request, as it is spoken. Each batch is asked as it is, by whatever guest, however often.
 
     Raises SubmissionFault for a model that does not load or speak as it must, or of which too much is late; InfrastructureFault.
     """
-    return _Speech(model, len(asked), tools, progress).run(batches(asked, model.family, model.track.synthesis.batch))
-
-
-def batches(asked: Sequence[TimedRequest], family: str, size: int) -> deque[Batch]:
-    """The requests in batches of at most `size`, short texts together, where the family's batches are what their rows alone would be."""
-    if size == 1 or not FAMILIES[family].capabilities.batch:
-        return deque((each,) for each in asked)
-    by_length = sorted(asked, key=lambda timed: len(timed.request.text))
-    return deque(tuple(by_length[start : start + size]) for start in range(0, len(asked), size))
+    return _Speech(model, sum(map(len, batches)), tools, progress).run(deque(batches))
 
 
 class _Speech:

@@ -15,9 +15,9 @@ from typing import Self
 from scoring.audio.spoken import Spoken
 from scoring.report import EvaluationReport
 from scoring.types import BlockHash
+from workers.evaluation.batches import batches_of
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Progress, Stage
-from workers.evaluation.requests import requests_of
 from workers.evaluation.speaking import speak
 from workers.evaluation.tools import Tools
 
@@ -41,11 +41,10 @@ def judge_model(model: LocalModel, block_hash: BlockHash, tools: Tools, progress
     rules = model.track
     groups = rules.groups(block_hash)
     panel = tools.panel(rules.profile, partial(progress, Stage.FETCH))
-    asked = requests_of(model.family, groups, block_hash, rules.limits)
     told = _OneAtATime(progress)
     spoken: dict[str, Spoken] = {}
     began = time.monotonic()
-    answers = speak(model, asked, tools, told)
+    answers = speak(model, batches_of(model.family, rules, block_hash), tools, told)
     with ThreadPoolExecutor(1, "judges") as pool, _Arrivals() as arrivals, closing(answers):
         heard = partial(told, Stage.JUDGE)
         listen = partial(panel.listen, groups, arrivals, rules, heard, is_alone=lambda: arrivals.has_ended)

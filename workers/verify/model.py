@@ -10,9 +10,9 @@ from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import fingerprint
 from scoring.receipts.audit import Difference, ReceiptPart
 from scoring.report import Gate, SampleReport
+from workers.evaluation.batches import batches_of, batches_with
 from workers.evaluation.obtain import LocalModel, fetch, open_folder
 from workers.evaluation.progress import Progress, Stage
-from workers.evaluation.requests import requests_of
 from workers.evaluation.speaking import speak
 from workers.evaluation.tools import Tools
 from workers.verify.audio import choose, is_same_hardware, judge_again
@@ -60,11 +60,10 @@ def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Too
         why = f"The rejection {finding.code} follows from commitments on the chain: a receipt alone cannot show it."
         return VerifyOutcome(notes=(why,))
     chosen = None if case.report is None else choose(case.report, case.groups, sample)
-    # A batch's arithmetic depends on its neighbours: with batches of several, all must be spoken.
-    asked = case.groups or model.track.groups(case.statement.subject.block_hash)
-    groups = asked if chosen is None or model.track.synthesis.batch > 1 else chosen.groups
-    requests = requests_of(model.family, groups, case.statement.subject.block_hash, model.track.limits)
-    said = {spoken.prompt_id: spoken for spoken in speak(model, requests, tools, progress)}
+    batches = batches_of(model.family, model.track, case.statement.subject.block_hash)
+    if chosen is not None:
+        batches = batches_with(batches, {sample.prompt_id for sample in chosen.report.samples})
+    said = {spoken.prompt_id: spoken for spoken in speak(model, batches, tools, progress)}
     if chosen is None:
         return _other_verdict(case, None, "it spoke every prompt")
     return _compare(case, chosen, said, tools, progress)
