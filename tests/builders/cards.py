@@ -17,11 +17,12 @@ def put_on_cards(family: str) -> None:
     cast(dict[str, Manifest], FAMILIES)[family] = on_cards(family)
 
 
-def two_devices(*, cpu: str = "espeak", card: str = "vits") -> str:
-    """The demo's rules as a TOML text with a track of a family for CPUs, "small", and "large", one of a family for cards."""
+def two_devices(cpu: str, card: str, batch: int) -> str:
+    """The demo's rules as a TOML text with a track of a family for CPUs, "small", and "large", one of a family for cards, in batches."""
     text = COMPETITION.read_text(encoding="utf-8").replace("share = 1.0", "share = 0.5")
     at = text.index("\n[[version.track]]")
     small = text[at:].replace('["espeak", "vits"]', f'["{cpu}"]')
     large = text[at:].replace('["espeak", "vits"]', f'["{card}"]').replace('name = "small"', 'name = "large"')
     large = large.replace('device = "cpu"', 'device = "cuda"').replace('"float32"', '"bfloat16"')
-    return text[:at] + small + large.replace("ram_bytes =", f"card_bytes = {4 << 30}\nram_bytes =")
+    large = large.replace("ram_bytes =", f"card_bytes = {4 << 30}\nram_bytes =")
+    return text[:at] + small + large.replace("batch = 1", f"batch = {batch}")

@@ -27,7 +27,7 @@ _SHARE = 0.6
 
 
 class QuickSandbox(Sandbox):
-    """Says everything at once, `sample_seconds` each: some bytes that no other model and prompt has."""
+    """Says everything at once, `sample_seconds` each: some bytes that no other model, prompt and batch has (see `sound_of`)."""
 
     def __init__(self, folder: Path, sample_seconds: float) -> None:
         super().__init__(folder)
@@ -56,11 +56,17 @@ class _QuickGuest:
     def say(self, batch: Sequence[Request], _most_seconds: float) -> list[Spoken]:
         """One result per request, in order."""
         time.sleep(self._seconds * len(batch))
-        return [self._said(request) for request in batch]
+        return [
+            Spoken(prompt_id=each.prompt_id, rate=RATE, pcm=sound_of(self._model, batch, each), seconds=self._seconds)
+            for each in batch
+        ]
 
-    def _said(self, request: Request) -> Spoken:
-        seed = hashlib.sha256(f"{self._model}/{request.prompt_id}/{request.seed}".encode()).digest()
-        return Spoken(prompt_id=request.prompt_id, rate=RATE, pcm=seed * (2 * _FRAMES // len(seed)), seconds=self._seconds)
+
+def sound_of(model: str, batch: Sequence[Request], request: Request) -> bytes:
+    """A model's sound for a request: as in bfloat16 it depends on the batch, too. `model` is its folder's name."""
+    neighbours = " ".join(each.prompt_id for each in batch)
+    seed = hashlib.sha256(f"{model}/{neighbours}/{request.prompt_id}/{request.seed}".encode()).digest()
+    return seed * (2 * _FRAMES // len(seed))
 
 
 class QuickPanels(LastPanel):

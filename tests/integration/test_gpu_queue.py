@@ -4,6 +4,7 @@ No machine of these tests has a card: the worker of its queue is told that it ha
 """
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,25 +22,32 @@ from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
+from scoring.synthesis.csm import tiny
 from scoring.synthesis.families import FAMILIES
-from scoring.synthesis.vits import tiny
 from scoring.types import Block, Hotkey, RoundNumber
 from tests.builders import espeak_voices
 from tests.builders.cards import on_cards, two_devices
 from tests.builders.processes import Processes, Workers
+from tests.chaos.stand_ins import sound_of
 from tests.integration.event_replay import replayed
 from tests.integration.hub_thread import hub_over
 from voice_api.db.database import Pool
+from voice_api.db.evaluations import Evaluation
 from voice_api.db.ledger import LedgerEntry
-from voice_api.db.states import QueueName
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.states import EvaluationState, QueueName
 from voice_api.db.submissions import NewSubmission, Submissions
 from workers import main
+from workers.evaluation.batches import batches_of
+from workers.hub.client import Hub
 from workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed
 
-WITHOUT, WITH = "host-without", "host-with-card"
+CPU, GPU = QueueName.CPU, QueueName.GPU
+HOSTS = {"without": CPU, "card-1": GPU, "card-2": GPU}
+SAMPLE_SECONDS, BATCH = 0.3, 4
 STEPS = """
 select v.host, v.to_state from events v join evaluations e on e.id = v.evaluation_id join submissions s on s.id = e.submission_id
 where v.kind = 'evaluation' and e.round = $1 and s.hotkey = $2 order by v.id
@@ -48,24 +56,29 @@ where v.kind = 'evaluation' and e.round = $1 and s.hotkey = $2 order by v.id
 
 @dataclass(frozen=True, slots=True)
 class Bed:
-    """A validator, a hub's folder, and a dispatcher with a worker of each queue."""
+    """A validator, a hub's folder, and a dispatcher with a worker without a card and two with one."""
 
     stack: "ValidatorBed"
     hub: Path
+    workers: Workers
     new_submission: Callable[..., NewSubmission]
 
-    async def commit(self, hotkey: str, model: Path) -> None:
+    async def commit(self, hotkey: str, model: Path) -> NewSubmission:
         """Publish a model, and record its commitment in round 1."""
         new = self.new_submission(hotkey=Hotkey(hotkey), commit_block=Block(41))
         tag = tag_of(fingerprint(model, NO_PROGRESS).content, new.public_key)
-        revision = publish(self.hub, str(new.repo), model)
-        await Submissions(self.stack.pool).add([replace(new, revision=revision, tag=tag)])
+        new = replace(new, revision=publish(self.hub, str(new.repo), model), tag=tag)
+        await Submissions(self.stack.pool).add([new])
+        return new
 
-    async def play(self, number: int) -> LedgerEntry:
-        """A round from its opening to the ledger."""
+    async def open(self, number: int) -> None:
+        """Open a round."""
         self.stack.chain.block = self.stack.schedule.round_blocks * number + 5
         while await self.stack.tick():
             pass
+
+    async def end(self, number: int) -> LedgerEntry:
+        """Wait until everybody is judged, and bring the round into the ledger."""
         deadline = time.monotonic() + 90
         while (latest := await self.stack.store.rounds.latest()) is None or latest.pending:
             assert time.monotonic() < deadline, latest
@@ -76,18 +89,28 @@ class Bed:
         assert head is not None and head.round == number
         return head
 
-    async def steps(self, number: int, hotkey: str) -> list[tuple[str | None, str]]:
-        """Where the hotkey's evaluation of a round was, and what it became there."""
+    async def steps(self, number: int, hotkey: str) -> list[tuple[QueueName | None, str]]:
+        """What the hotkey's evaluation of a round became, and by a worker of which queue."""
         async with self.stack.pool.connection() as connection:
-            return [(row["host"], row["to_state"]) for row in await connection.fetch(STEPS, number, hotkey)]
+            return [(HOSTS.get(row["host"]), row["to_state"]) for row in await connection.fetch(STEPS, number, hotkey)]
+
+    async def spoke(self) -> Evaluation:
+        """The only evaluation, once a worker with a card has said some of it, and not yet all."""
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            (found,) = await EvaluationQueue(self.stack.pool).page()
+            if (found.queue, found.stage) == (GPU, "speak") and 0 < (found.done or 0) < (found.total or 0):
+                return found
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"the evaluation stayed {found}")
 
 
 @pytest.fixture
 def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A track of espeak, and one of VITS on cards."""
-    monkeypatch.setitem(FAMILIES, "vits", on_cards("vits"))
+    """A track of espeak, and one of CSM on cards."""
+    monkeypatch.setitem(FAMILIES, "csm", on_cards("csm"))
     path = tmp_path / "rules.toml"
-    path.write_text(two_devices(), encoding="utf-8")
+    path.write_text(two_devices("espeak", "csm", BATCH), encoding="utf-8")
     return path
 
 
@@ -109,8 +132,7 @@ def bed(
     processes = Processes(tmp_path / "logs")
     with hub_over(tmp_path / "hub") as hub:
         common = shared | {"HF_ENDPOINT": hub, "VOICE_COMPETITION": str(rules), "VOICE_STORE": str(tmp_path / "store")}
-        hosts = {WITHOUT: QueueName.CPU, WITH: QueueName.GPU}
-        own = {host: common | _worker(tmp_path, host, queue, stack.wallet) for host, queue in hosts.items()}
+        own = {host: common | _worker(tmp_path, host, queue, stack.wallet) for host, queue in HOSTS.items()}
         try:
             processes.start("dispatcher", "neurons.cli", ["dispatcher"], shared | {"VOICE_DISPATCH_SECONDS": "0.2"})
             workers = Workers(processes, own)
@@ -118,7 +140,7 @@ def bed(
                 ends.callback(workers.stop)
                 for host in own:
                     workers.start(host)
-                yield Bed(stack, tmp_path / "hub", new_submission)
+                yield Bed(stack, tmp_path / "hub", workers, new_submission)
         finally:
             processes.stop()
 
@@ -130,24 +152,33 @@ def _worker(folder: Path, host: str, queue: QueueName, validator: bt.Wallet) -> 
         "VOICE_DATA": str(folder / host),
         "CHAOS_LOG": str(folder / "logs" / f"{host}.log"),
         "CHAOS_CLOCK": str(folder / f"{host}.clock"),
-        "CHAOS_SAMPLE_SECONDS": "0.01",
-        "CHAOS_ON_CARDS": "vits",
+        "CHAOS_SAMPLE_SECONDS": str(SAMPLE_SECONDS),
+        "CHAOS_ON_CARDS": "csm",
         **worker_identity(folder / host, host, validator),
     }
 
 
+def a_csm(folder: Path) -> Path:
+    """A model for cards."""
+    made = tiny.build(folder)
+    (made / "README.md").write_text("---\nlicense: apache-2.0\n---\nA random model.\n", encoding="utf-8")
+    return made
+
+
 @pytest.mark.timeout(200)
 async def test_each_queue_judges_its_track(bed: Bed, pool: Pool, tmp_path: Path) -> None:
-    """A newcomer is read by the worker without a card, which sends it on; from then on only the one with a card sees it."""
+    """A newcomer is read by the worker without a card, which sends it on; from then on only those with one see it."""
     await bed.commit("h4", espeak_voices.build(tmp_path / "models")["clear"])
-    await bed.commit("h5", tiny.build(tmp_path / "models" / "vits"))
-    first = await bed.play(2)
-    assert await bed.steps(2, "h4") == [(None, "queued"), (WITHOUT, "running"), (WITHOUT, "scored")]
-    read = [(None, "queued"), (WITHOUT, "running"), (WITHOUT, "queued")]
-    assert await bed.steps(2, "h5") == [*read, (WITH, "running"), (WITH, "scored")]
-    await bed.play(3)
-    assert await bed.steps(3, "h4") == [(None, "queued"), (WITHOUT, "running"), (WITHOUT, "scored")]
-    assert await bed.steps(3, "h5") == [(None, "queued"), (WITH, "running"), (WITH, "scored")]
+    await bed.commit("h5", a_csm(tmp_path / "csm"))
+    await bed.open(2)
+    first = await bed.end(2)
+    assert await bed.steps(2, "h4") == [(None, "queued"), (CPU, "running"), (CPU, "scored")]
+    read = [(None, "queued"), (CPU, "running"), (CPU, "queued")]
+    assert await bed.steps(2, "h5") == [*read, (GPU, "running"), (GPU, "scored")]
+    await bed.open(3)
+    await bed.end(3)
+    assert await bed.steps(3, "h4") == [(None, "queued"), (CPU, "running"), (CPU, "scored")]
+    assert await bed.steps(3, "h5") == [(None, "queued"), (GPU, "running"), (GPU, "scored")]
     assert {state.track: [record.entrant for record in state.records] for state in first.state.tracks} == {
         "small": ["h4@41"],
         "large": ["h5@41"],
@@ -155,6 +186,30 @@ async def test_each_queue_judges_its_track(bed: Bed, pool: Pool, tmp_path: Path)
     assert dict(first.inputs.distrusted) == {}
     assert [result.track for result in await bed.stack.store.rounds.results(RoundNumber(3))] == ["small", "large"]
     assert await replayed(pool) == ()
+
+
+@pytest.mark.timeout(200)
+async def test_who_goes_on_asks_in_the_same_batches(bed: Bed, pool: Pool, tmp_path: Path) -> None:
+    """kill -9 after the first batch: the other worker with a card gives every sound as it follows from the round, batch by batch."""
+    new = await bed.commit("h5", a_csm(tmp_path / "csm"))
+    await bed.open(2)
+    running = await bed.spoke()
+    async with pool.connection() as connection:
+        victim = await connection.fetchval("select host from evaluations where id = $1", running.id)
+        bed.workers.kill(victim)
+        await connection.execute("update evaluations set lease_until = now() where id = $1", running.id)
+    await bed.end(2)
+    ended = await EvaluationQueue(pool).get(running.id)
+    assert (ended.state, ended.attempt, ended.failures) == (EvaluationState.SCORED, 3, 1)
+    track = bed.stack.schedule.at(RoundNumber(2)).named("large")
+    (round_,) = await bed.stack.store.rounds.page()
+    model = Hub("", tmp_path).folder(str(new.repo), str(new.revision)).name
+    asked = [[timed.request for timed in batch] for batch in batches_of("csm", track, round_.block_hash)]
+    assert [len(batch) for batch in asked] == [BATCH, 3]
+    (result,) = await bed.stack.store.rounds.results(RoundNumber(2))
+    assert {sample["prompt"]: sample["pcm_sha256"] for sample in result.samples} == {
+        each.prompt_id: hashlib.sha256(sound_of(model, batch, each)).hexdigest() for batch in asked for each in batch
+    }
 
 
 def test_a_worker_without_a_card_does_not_start_in_the_queue_of_cards() -> None:
