@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from neurons.localnet.network import COMPETITION
 from prompts.voices import Attribute
 from scoring.competition import Competition, Track, load
 from scoring.report import Factor
@@ -35,6 +36,17 @@ def a_competition(*tracks: Track, **changes: Any) -> Competition:
     found = tracks or (a_track(),)
     shared = tuple(track.model_copy(update={"share": 1.0 / len(found)}) for track in found)
     return load().at(RoundNumber(0)).model_copy(update={"track": shared} | changes)
+
+
+def two_devices(cpu: str, card: str, batch: int) -> str:
+    """The demo's rules as a TOML text with a track of a family for CPUs, "small", and "large", one of a family for cards, in batches."""
+    text = COMPETITION.read_text(encoding="utf-8").replace("share = 1.0", "share = 0.5")
+    at = text.index("\n[[version.track]]")
+    small = text[at:].replace('["espeak", "vits"]', f'["{cpu}"]')
+    large = text[at:].replace('["espeak", "vits"]', f'["{card}"]').replace('name = "small"', 'name = "large"')
+    large = large.replace('device = "cpu"', 'device = "cuda"').replace('"float32"', '"bfloat16"')
+    large = large.replace("ram_bytes =", f"card_bytes = {4 << 30}\nram_bytes =")
+    return text[:at] + small + large.replace("batch = 1", f"batch = {batch}")
 
 
 def asking(rules: Competition, single: int = 1, counterfactual: int = 1, voice: int = 1) -> Competition:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from neurons.cli import logs
-from tests.builders.cards import put_on_cards
 from tests.chaos import clock
 from tests.chaos.chaos_dispatcher import PATIENT
 from tests.chaos.stand_ins import QuickPanels, QuickSandbox
@@ -56,8 +55,6 @@ def work(environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     logs.configure()
-    for family in environment.get("CHAOS_ON_CARDS", "").split():
-        put_on_cards(family)
     settings = WorkerSettings()
     sandbox = QuickSandbox(settings.data / "scratch", float(environment["CHAOS_SAMPLE_SECONDS"]))
     tools = Tools(

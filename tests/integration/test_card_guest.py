@@ -15,6 +15,7 @@ from scoring.report import Gate
 from scoring.synthesis.synthesiser import Request
 from tests.builders.rules import a_track
 from tests.builders.tools import build_tools
+from workers.evaluation.batches import composed
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Stage
 from workers.evaluation.requests import TimedRequest
@@ -52,7 +53,7 @@ class Host:
         sandbox = Sandbox(self.root / "scratch", [str(GUEST), *(["broken"] if broken else [])], card)
         tools = build_tools(self.root, sandbox=sandbox, reference=ReferenceGuest(sandbox, {"cuda": WHATEVER}))
         asked = [TimedRequest(Request(f"p{number}", text, "", number), 20.0) for number, text in enumerate(texts)]
-        found = speak(LocalModel(folder, "espeak", on_card()), asked, tools, self._progress)
+        found = speak(LocalModel(folder, "espeak", on_card()), composed(asked, 1), tools, self._progress)
         return sorted(found, key=lambda said: said.prompt_id)
 
     def _progress(self, stage: Stage, done: int, total: int) -> None:

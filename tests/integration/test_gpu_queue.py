@@ -23,11 +23,10 @@ from scoring.errors import Code, PlatformError
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.csm import tiny
-from scoring.synthesis.families import FAMILIES
 from scoring.types import Block, Hotkey, RoundNumber
 from tests.builders import espeak_voices
-from tests.builders.cards import on_cards, two_devices
 from tests.builders.processes import Processes, Workers
+from tests.builders.rules import two_devices
 from tests.chaos.stand_ins import sound_of
 from tests.integration.event_replay import replayed
 from tests.integration.hub_thread import hub_over
@@ -106,9 +105,8 @@ class Bed:
 
 
 @pytest.fixture
-def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def rules(tmp_path: Path) -> Path:
     """A track of espeak, and one of CSM on cards."""
-    monkeypatch.setitem(FAMILIES, "csm", on_cards("csm"))
     path = tmp_path / "rules.toml"
     path.write_text(two_devices("espeak", "csm", BATCH), encoding="utf-8")
     return path
@@ -153,7 +151,6 @@ def _worker(folder: Path, host: str, queue: QueueName, validator: bt.Wallet) -> 
         "CHAOS_LOG": str(folder / "logs" / f"{host}.log"),
         "CHAOS_CLOCK": str(folder / f"{host}.clock"),
         "CHAOS_SAMPLE_SECONDS": str(SAMPLE_SECONDS),
-        "CHAOS_ON_CARDS": "csm",
         **worker_identity(folder / host, host, validator),
     }
 
