@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from neurons.api_client.client import ApiUnavailable
 from neurons.validator.follow.tracks import FollowedTracks, check, merged
@@ -229,6 +230,21 @@ def test_a_track_of_which_nothing_came_in_time_is_named(theirs: Theirs, missing:
     found = asyncio.run(beside.added(evidence(), NO_STATE, LATE, RULES))
     assert found is not None
     assert found.missing == missing
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        pytest.param("described", [], id="judged"),
+        pytest.param("small", [("followed tracks: no model of them was judged there", ["described"])], id="another track"),
+        pytest.param(None, [("followed tracks: no model of them was judged there", ["described"])], id="unread"),
+    ],
+)
+def test_a_followed_one_that_judges_nothing_of_the_track_is_said(there: str | None, said: list[tuple[str, list[str]]]) -> None:
+    """It may follow another in it: then its own database, which its API shows, has nothing of it."""
+    with capture_logs() as logs:
+        added(Theirs(evidence([a_result(4, there)])), SOON)
+    assert [(line["event"], line["tracks"]) for line in logs] == said
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ class FollowedTracks:
         tracks in it: nothing is lost by that. Rules of which every track is judged here need nothing of theirs. Raises outages of
         their API, and of the database.
         """
-        if self.own.issuperset(track.name for track in rules.track):
+        followed = frozenset(track.name for track in rules.track) - self.own
+        if not followed:
             return mine
         is_late = block >= mine.round.deadline_block + rules.round.blocks
         theirs, skipped = None, False
@@ -67,9 +68,8 @@ class FollowedTracks:
                 raise
         if theirs is None and not skipped and not is_late:
             return None
-        if theirs is None:
-            log.warning("followed tracks: nothing is known of this round", round=mine.round.round, skipped=skipped)
-        late = frozenset() if theirs is not None or skipped else frozenset(track.name for track in rules.track) - self.own
+        _log_silence(mine.round.round, theirs, followed, skipped=skipped)
+        late = frozenset() if theirs is not None or skipped else followed
         return replace(merged(mine, theirs, state, self.own), missing=late)
 
     async def _closed(self, number: RoundNumber) -> RoundEvidence | None:
@@ -90,6 +90,14 @@ class FollowedTracks:
         """Draw from what was taken over the evaluations that are judged again; done twice it changes nothing."""
         theirs = replace(found, results=tuple(result for result in found.results if result.track not in {None, *self.own}))
         await self.audits.draw(entry.round, tuple(draw(me, closed_at, entry, theirs, self.rate)))
+
+
+def _log_silence(number: RoundNumber, theirs: RoundEvidence | None, followed: frozenset[str], *, skipped: bool) -> None:
+    """Say where nothing came of a followed track: whoever follows one that does not judge it would else burn its share unawares."""
+    if theirs is None:
+        log.warning("followed tracks: nothing is known of this round", round=number, skipped=skipped)
+    elif silent := sorted(followed.difference(result.track for result in theirs.results)):
+        log.warning("followed tracks: no model of them was judged there", round=number, tracks=silent)
 
 
 def merged(mine: RoundEvidence, theirs: RoundEvidence | None, state: State, own: frozenset[str]) -> RoundEvidence:
