@@ -18,7 +18,7 @@ from neurons.validator.follow.ledger_source import FileLedger, OwnLedger, Remote
 from neurons.validator.follow.rebuild import join
 from neurons.validator.ledger import next_entry
 from scoring.competition import load
-from scoring.errors import PlatformError
+from scoring.errors import Code, PlatformError
 from scoring.receipts.certificate import Trust
 from scoring.types import Hotkey, RoundNumber
 from tests.integration.played import play
@@ -100,8 +100,9 @@ async def test_what_follows_no_own_ledger_is_refused(stack: "ValidatorBed", mine
     other = FileLedger(path)
     entry = await other.entry(RoundNumber(first["round"]))
     await mine.append(replace(entry, state_hash="f" * 64))
-    with pytest.raises(LedgerInvalid, match=f"round {entry.round} is another than the own ledger's"):
+    with pytest.raises(PlatformError, match=f"round {entry.round} is another than the own ledger's") as refused:
         await join(other, mine, SCHEDULE, trust, lambda _: None)
+    assert refused.value.code is Code.STATE_CONFLICT  # the other ledger is not said to be wrong
 
 
 def other_state(line: Line) -> None:

@@ -7,6 +7,7 @@ from neurons.validator.evidence import Evidence
 from neurons.validator.follow.ledger_source import LedgerSource, lacking
 from neurons.validator.ledger import ReceiptCheck, gone, replay_entry
 from scoring.competition import Competition, Schedule
+from scoring.errors import Code, PlatformError
 from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import ReceiptInvalid
 from scoring.types import Entrant, RoundNumber, entrant
@@ -47,13 +48,15 @@ async def join(
     """Take over every entry above the own head, up to round `until`; how many. Each is checked, then written at once.
 
     Begun again, it goes on after the own head, once that is the same in both. Raises LedgerInvalid with the first round that does not
-    follow from its receipts, and OutOfOrder where somebody else writes to the own ledger.
+    follow from its receipts, PlatformError(STATE_CONFLICT) where the own head is another, and OutOfOrder where somebody else writes
+    to the own ledger.
     """
     head = await own.head()
     if head is not None and (await source.entry(head.round)).state_hash != head.state_hash:
-        raise LedgerInvalid(
+        raise PlatformError(
+            Code.STATE_CONFLICT,
             f"round {head.round} is another than the own ledger's: `voice validator diff` finds the first that is, "
-            "`voice validator ledger reset --from` it, and join again"
+            "`voice validator ledger reset --from` it, and join again",
         )
     count = 0
     async for entry in source.entries(None if head is None else head.round):
