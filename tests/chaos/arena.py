@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from pathlib import Path
 
 import bittensor as bt
@@ -20,12 +21,12 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from neurons.chain import wallets
-from neurons.localnet.network import COMPETITION
 from neurons.localnet.services import EmbeddedService, pick_port, start_postgres, start_redis
 from neurons.validator import certification
 from tests.builders.processes import Processes, Workers
 from tests.chaos.faults import Fault, Planned
 from voice_api.db import migrate
+from voice_api.db.states import QueueName
 from voice_api.dispatch.dispatcher import JOB
 from voice_api.keys import ServiceKey
 
@@ -186,8 +187,12 @@ class Arena:
 
 
 @contextmanager
-def running(folder: Path, workers: int, sample_seconds: float) -> Iterator[Arena]:
-    """Start everything, and leave no process behind, whatever happens. The folder's path is short and plain."""
+def running(folder: Path, rules: str, workers: int, sample_seconds: float) -> Iterator[Arena]:
+    """Start everything, and leave no process behind, whatever happens. The folder's path is short and plain.
+
+    `rules` are a competition as a TOML text; every other worker has a card.
+    """
+    (folder / "competition.toml").write_text(rules, encoding="utf-8")
     postgres, store = start_postgres(folder / "postgres"), start_redis(folder / "redis")
     (folder / "logs").mkdir()
     processes = Processes(folder / "logs")
@@ -198,7 +203,10 @@ def running(folder: Path, workers: int, sample_seconds: float) -> Iterator[Arena
         api, hub = (f"http://127.0.0.1:{pick_port(None)}" for _ in range(2))
         environment = _environment(postgres, store, wallet)
         names = [f"worker-{number}" for number in range(1, workers + 1)]
-        environments = {name: _worker(folder, name, wallet, hub, environment, sample_seconds) for name in names}
+        common = {**environment, "HF_ENDPOINT": hub, "CHAOS_SAMPLE_SECONDS": str(sample_seconds)}
+        environments = {
+            name: _worker(folder, name, wallet, common, queue) for name, queue in zip(names, cycle(QueueName), strict=False)
+        }
         (folder / "hub").mkdir()
         hatchery = Workers(processes, environments)
         arena = Arena(folder, postgres, store, processes, hatchery, api, hub, wallet, environment)
@@ -230,9 +238,7 @@ def _environment(postgres: EmbeddedService, store: EmbeddedService, wallet: bt.W
     }
 
 
-def _worker(
-    folder: Path, name: str, wallet: bt.Wallet, hub: str, environment: Mapping[str, str], sample_seconds: float
-) -> Mapping[str, str]:
+def _worker(folder: Path, name: str, wallet: bt.Wallet, environment: Mapping[str, str], queue: QueueName) -> Mapping[str, str]:
     data = folder / name
     key, certificate = data / "service.key", data / "service.cert.json"
     began = datetime.now(UTC) - _CERTIFIED / 2  # a clock that is hours off is still inside
@@ -240,17 +246,16 @@ def _worker(
     certification.write(certificate, signed.to_json())
     own = {
         "PATH": os.environ.get("PATH", os.defpath),
-        "HF_ENDPOINT": hub,
         "VOICE_HOST": name,
         "VOICE_DATA": str(data),
         "VOICE_SERVICE_KEY": str(key),
         "VOICE_CERTIFICATE": str(certificate),
         "VOICE_STORE": str(folder / "store"),
-        "VOICE_COMPETITION": str(COMPETITION),
+        "VOICE_COMPETITION": str(folder / "competition.toml"),
+        "VOICE_QUEUE": queue.value,
         "VOICE_LEASE_SECONDS": str(LEASE_SECONDS),
         "VOICE_RETRY_FIRST_SECONDS": str(_RETRY_FIRST_SECONDS),
         "CHAOS_LOG": str(folder / "logs" / f"{name}.log"),
         "CHAOS_CLOCK": str(folder / f"{name}.clock"),
-        "CHAOS_SAMPLE_SECONDS": str(sample_seconds),
     }
     return {**environment, **own}

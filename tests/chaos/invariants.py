@@ -26,6 +26,11 @@ _QUERIES: Mapping[str, str] = {
     "no miner is blamed": "select id, state, code, reason from submissions where state not in ('queued', 'scored')",
     "no verdict blames a miner": "select id, code, reason from evaluations where state = 'rejected'",
     "nothing is parked but by budget": "select id, parked_why from evaluations where state = 'parked' and parked_why <> 'budget'",
+    "each is judged in the queue of its track, and was moved once at most": """
+        select e.id, e.track, e.queue, count(v.id) as moves from evaluations e
+        left join events v on v.evaluation_id = e.id and v.detail like 'the track %' and v.from_state = 'running'
+        group by e.id, e.track, e.queue, e.state
+        having count(v.id) > 1 or e.state = 'scored' and (e.track, e.queue) not in (('small', 'cpu'), ('large', 'gpu'))""",
     "no sample is there twice, none without its verdict": """
         select s.evaluation_id, count(*), count(distinct s.prompt_id) from samples s join evaluations e on e.id = s.evaluation_id
         group by s.evaluation_id, e.state having count(*) <> count(distinct s.prompt_id) or e.state <> 'scored'""",

@@ -22,7 +22,7 @@ from tests.chaos import arena as arenas
 from tests.chaos.arena import Arena
 from tests.chaos.faults import Planned, plan
 from tests.chaos.invariants import Evidence, violations
-from tests.chaos.workload import RULES, Workload
+from tests.chaos.workload import RULES, RULES_TEXT, Workload
 from voice_api.db.database import Pool, open_pool
 from voice_api.errors import DatabaseUnavailable
 from voice_api.keys import verify
@@ -63,7 +63,7 @@ def storm(settings: Settings) -> Outcome:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="voice-chaos-") as name:
         folder = Path(name)
-        with arenas.running(folder, settings.workers, settings.sample_seconds) as arena:
+        with arenas.running(folder, RULES_TEXT, settings.workers, settings.sample_seconds) as arena:
             found = asyncio.run(_bounded(arena, settings))
         checks = {**found.checks, "no process is left behind": left_behind(folder)}
     return replace(found, seconds=time.monotonic() - started, checks=checks)
@@ -154,7 +154,8 @@ async def _outcomes(arena: Arena, pool: Pool, work: Workload) -> Mapping[str, in
         verdicts = await connection.fetch("select state, count(*) from evaluations group by state order by state")
         attempts = await connection.fetchval("select sum(attempt) from evaluations")
         returned = await connection.fetch(
-            "select concat_ws(' ', coalesce(code::text, 'drained'), case when code = 2202 then detail else cause end) as why, count(*)"
+            "select concat_ws(' ', coalesce(code::text, case when detail like 'the track %' then 'moved' else 'drained' end),"
+            " case when code = 2202 then detail else cause end) as why, count(*)"
             " from events"
             " where kind = 'evaluation' and from_state = 'running' and to_state = 'queued' group by 1 order by 1"
         )

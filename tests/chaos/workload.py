@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import shutil
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,14 +16,14 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
-from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
-from scoring.competition import load
+from scoring.competition import Schedule
 from scoring.errors import Code
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId, Uid
 from tests.builders import espeak_voices
+from tests.builders.rules import two_devices
 from tests.chaos.arena import Arena
 from voice_api.db.database import Pool
 from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
@@ -31,7 +32,9 @@ from voice_api.db.states import QueueName
 from voice_api.db.submissions import NewSubmission
 from voice_api.errors import DatabaseUnavailable
 
-RULES = load(COMPETITION)
+RULES_TEXT = two_devices("espeak", "csm", batch=4)
+"""A track for CPUs and one for cards: a worker without one reads every newcomer."""
+RULES = Schedule.model_validate(tomllib.loads(RULES_TEXT))
 _INSIST_SECONDS = 60.0
 _PAUSE = 0.2
 _READ = ("/v1/leaderboard", "/v1/queue", "/v1/submissions", "/healthz", "/readyz", "/metrics")
@@ -68,7 +71,8 @@ class Workload:
             again = await self._insist(lambda: api.send_submissions(fresh))
         assert ids == again, "the same commitments, sent again, are other submissions"
         self.submissions += ids
-        entries = [RoundEntry(each, None, QueueName.CPU, 0) for each in self.submissions[-self.entries :]]
+        last = list(enumerate(self.submissions, 1))[-self.entries :]
+        entries = [RoundEntry(each, None, _queue(at) if at < first else QueueName.CPU, 0) for at, each in last]
         rules = RULES.at(RoundNumber(number))
         start = Block(number * RULES.round_blocks)
         new = NewRound(
@@ -108,6 +112,11 @@ class Workload:
                 await asyncio.sleep(_PAUSE)
 
 
+def _queue(number: int) -> QueueName:
+    """Where a miner's model is judged, once it was read: every other one speaks on cards."""
+    return QueueName.CPU if number % 2 else QueueName.GPU
+
+
 def _commitment(folder: Path, number: int, round_number: int) -> NewSubmission:
     """A model of its own, published on the hub, as its miner commits it in the round before."""
     key = hashlib.sha256(f"miner {number}".encode()).digest()
@@ -117,6 +126,9 @@ def _commitment(folder: Path, number: int, round_number: int) -> NewSubmission:
     shutil.copytree(base, model, dirs_exist_ok=True)
     own = np.random.default_rng(number).random((2, 4, 7), dtype=np.float32)
     save_file({"controls": own, "word_gap": np.zeros(1, dtype=np.float32)}, model / "model.safetensors")
+    if _queue(number) is QueueName.GPU:  # nobody loads it
+        (model / "config.json").write_text('{"model_type": "csm"}', encoding="utf-8")
+        (model / "tokenizer.json").write_text("{}", encoding="utf-8")
     repo = f"lab/voice-{number}"
     return NewSubmission(
         hotkey=Hotkey(f"miner-{number}"),
