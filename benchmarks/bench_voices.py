@@ -1,7 +1,9 @@
-"""`make bench-voices`: what each family's speech costs on one thread, what the sandbox adds, and a whole round of the largest family.
+"""`make bench-voices`: what each family's speech costs on one thread, what the sandbox adds, and a whole round of the last one.
+
+Families that are made for a GPU have tiny voices: their loads and starts count, their speed says nothing.
 
 Prints tables; nothing here passes or fails but equal sounds of two rounds. Usage:
-python -m benchmarks.bench_voices [--prompts 6] [--families espeak vits pocket_tts]
+python -m benchmarks.bench_voices [--prompts 6] [--families espeak vits csm llama_snac qwen3_tts pocket_tts]
 [--only costs starts round]
 """
 
@@ -22,10 +24,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.voices_child import BLOCK_HASH, prompts_for, rules_for
-from benchmarks.voices_published import PublishedVoice, build
+from benchmarks.voices_published import PUBLISHED, BenchVoice
+from benchmarks.voices_tiny import TINY
 from scoring.competition import Track
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
+from scoring.synthesis.families import FAMILIES
 from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.parts import PartStore
@@ -35,6 +39,8 @@ from workers.hub.client import Hub, OnBytes
 from workers.sandbox.reference_guest import ReferenceGuest
 from workers.sandbox.sandbox import Sandbox
 
+_BUILDERS = {**PUBLISHED, **TINY}
+_FAMILIES = ("espeak", "vits", "csm", "llama_snac", "qwen3_tts", "pocket_tts")
 _BATCHES = (1, 4, 8)
 _STARTS = 3
 _EVALUATIONS = 24
@@ -53,10 +59,12 @@ class Cost:
     wall: float
 
 
-def child(voice: PublishedVoice, prompts: int, batch: int) -> Cost:
+def child(voice: BenchVoice, prompts: int, batch: int) -> Cost:
     """Let a process of its own load a voice and say prompts, outside of any sandbox, on one thread."""
     order = json.dumps([voice.family, str(voice.folder), str(voice.parts or ""), prompts, batch])
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+    if voice.environment is not None:
+        environment["PYTHONPATH"] = str(voice.environment)
     began = time.monotonic()
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.voices_child", order], stdout=subprocess.PIPE, text=True, env=environment
@@ -67,7 +75,7 @@ def child(voice: PublishedVoice, prompts: int, batch: int) -> Cost:
         return Cost(wall=wall, **json.loads(process.stdout.readline()))
 
 
-def sandboxed_seconds(voice: PublishedVoice, sandbox: Sandbox) -> float:
+def sandboxed_seconds(voice: BenchVoice, sandbox: Sandbox) -> float:
     """Wall-clock seconds from nothing to the first sample out of the sandbox."""
     rules, began = rules_for(voice.family), time.monotonic()
     sandbox.speak(
@@ -77,18 +85,19 @@ def sandboxed_seconds(voice: PublishedVoice, sandbox: Sandbox) -> float:
         rules.limits,
         rules.synthesis,
         parts=voice.parts,
+        environment=voice.environment,
         on_sample=NO_PROGRESS,
     )
     return time.monotonic() - began
 
 
-def costs(voices: Sequence[PublishedVoice], prompts: int) -> Table:
+def costs(voices: Sequence[BenchVoice], prompts: int) -> Table:
     """Seconds per second of speech by family and batch."""
     table = Table(
         "family", "voice", "batch", "s / s", "of speech", "load", "peak", title="speaking on one thread, processor time"
     )
     for voice in voices:
-        for batch in _BATCHES if voice.family == "pocket_tts" else (1,):
+        for batch in _BATCHES if FAMILIES[voice.family].capabilities.batch else (1,):
             cost = child(voice, prompts, batch)
             speech = f"{cost.speech:.1f} s" + (f", {cost.unspoken} did not stop" if cost.unspoken else "")
             row = (
@@ -101,7 +110,7 @@ def costs(voices: Sequence[PublishedVoice], prompts: int) -> Table:
     return table
 
 
-def starts(voices: Sequence[PublishedVoice], sandbox: Sandbox) -> Table:
+def starts(voices: Sequence[BenchVoice], sandbox: Sandbox) -> Table:
     """The sandbox against a child without walls, in turns: the least of each, as other work only adds."""
     table = Table("family", "child", "sandbox", "more", title="from nothing to the first sample, wall-clock")
     for voice in voices:
@@ -123,7 +132,7 @@ class GivenParts(PartStore):
         return self._folder
 
 
-def whole_round(voice: PublishedVoice, sandbox: Sandbox, reference: ReferenceGuest, folder: Path) -> Table:
+def whole_round(voice: BenchVoice, sandbox: Sandbox, reference: ReferenceGuest, folder: Path) -> Table:
     """All prompts of a round, spoken and judged, twice; raises SystemExit where the sounds differ."""
     torch.set_num_threads(1)  # as a worker does
     tools = Tools(
@@ -171,11 +180,11 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=6, help="prompts of a round that each family says at each batch")
-    parser.add_argument("--families", nargs="+", default=["espeak", "vits", "pocket_tts"])
+    parser.add_argument("--families", nargs="+", default=_FAMILIES, choices=_FAMILIES)
     parser.add_argument("--only", nargs="+", default=["costs", "starts", "round"], help="of costs, starts and round")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="voice-bench-") as folder:
-        voices = build(Path(folder), options.families)
+        voices = [_BUILDERS[family](Path(folder)) for family in options.families]
         sandbox = Sandbox(Path(folder) / "scratch")
         console = Console(width=140)
         if "costs" in options.only:

@@ -1,6 +1,6 @@
-"""The families' voices at the size that people publish: a real one where a package brings it, else random weights of that size."""
+"""Families' voices at the size that people publish: a real one where a package brings it, else random weights of that size."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,31 +47,27 @@ _VOICE_FRAMES = 125
 _CARD = "---\nlicense: mit\n---\nRandom weights of the published size.\n"
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedVoice:
-    """A family's model folder, what it is, and the folder of its pinned parts."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchVoice:
+    """A family's model folder, what it is, and the folders of its pinned parts and of its guests' own packages."""
 
     family: str
     what: str
     folder: Path
     parts: Path | None = None
+    environment: Path | None = None
 
 
-def build(folder: Path, families: Sequence[str]) -> list[PublishedVoice]:
-    """Write one voice of each of these families under a folder."""
-    return [_BUILDERS[family](folder) for family in families]
+def _espeak(folder: Path) -> BenchVoice:
+    return BenchVoice(family="espeak", what="espeak-ng's formants", folder=models.write_espeak(folder / "espeak", "clear"))
 
 
-def _espeak(folder: Path) -> PublishedVoice:
-    return PublishedVoice("espeak", "espeak-ng's formants", models.write_espeak(folder / "espeak", "clear"))
-
-
-def _vits(folder: Path) -> PublishedVoice:
+def _vits(folder: Path) -> BenchVoice:
     convert(models.trained_voice(), folder / "vits", "vits", "cc0-1.0")
-    return PublishedVoice("vits", "Piper's joe, 16 M", folder / "vits")
+    return BenchVoice(family="vits", what="Piper's joe, 16 M", folder=folder / "vits")
 
 
-def _pocket_tts(root: Path) -> PublishedVoice:
+def _pocket_tts(root: Path) -> BenchVoice:
     folder, parts = root / "pocket_tts", root / "parts"
     tiny.build(folder, end_logit=_NEVER, end_spread=1.0, **_SIZES)
     _tokenizer().save(str(folder / "tokenizer.json"))
@@ -81,7 +77,7 @@ def _pocket_tts(root: Path) -> PublishedVoice:
     voice = torch.randn(_VOICE_FRAMES, 32, generator=torch.Generator().manual_seed(0))
     save_file({"latents": voice}, parts / "speaker" / "latents.safetensors")
     _let_it_end(folder, parts)
-    return PublishedVoice("pocket_tts", "published size, random, 89 M + 10 M", folder, parts)
+    return BenchVoice(family="pocket_tts", what="published size, random, 89 M + 10 M", folder=folder, parts=parts)
 
 
 def _let_it_end(folder: Path, parts: Path) -> None:
@@ -110,4 +106,5 @@ def _tokenizer() -> Tokenizer:
     return made
 
 
-_BUILDERS: Mapping[str, Callable[[Path], PublishedVoice]] = {"espeak": _espeak, "vits": _vits, "pocket_tts": _pocket_tts}
+PUBLISHED: Mapping[str, Callable[[Path], BenchVoice]] = {"espeak": _espeak, "vits": _vits, "pocket_tts": _pocket_tts}
+"""Writes a family's voice under a folder."""

@@ -22,6 +22,7 @@ from neurons.localnet.stack import Stack
 from scoring.competition import load
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
+from scoring.synthesis.csm import tiny as tiny_csm
 from scoring.synthesis.pocket_tts import tiny as tiny_pocket
 from scoring.synthesis.vits import tiny as tiny_vits
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
@@ -41,9 +42,9 @@ LEASE_SECONDS = "100"
 """Longer than the longest silence of a healthy worker: to load torch in a guest takes more than a minute on a busy machine."""
 
 
-def a_pocket(folder: Path) -> Path:
+def with_card(folder: Path, build: Callable[[Path], object]) -> Path:
     """A random model that speaks for a moment."""
-    tiny_pocket.build(folder)
+    build(folder)
     (folder / "README.md").write_text(pocket_voices.CARD, encoding="utf-8")
     return folder
 
@@ -51,9 +52,11 @@ def a_pocket(folder: Path) -> Path:
 FAMILIES: dict[str, Callable[[Path], Path]] = {
     "espeak": lambda folder: espeak_voices.build(folder)["clear"],
     "vits": lambda folder: tiny_vits.build(folder / "vits"),
-    "pocket_tts": lambda folder: a_pocket(folder / "pocket_tts"),
+    "pocket_tts": lambda folder: with_card(folder / "pocket_tts", tiny_pocket.build),
+    "csm": lambda folder: with_card(folder / "csm", tiny_csm.build),
 }
-"""A model of each family."""
+"""A model of each family; of those made for a GPU, the one that needs neither parts nor packages."""
+ADMITTED = load(COMPETITION).at(RoundNumber(0)).track[0].families
 
 
 @dataclass(frozen=True)
@@ -66,16 +69,16 @@ class Bed:
 
 
 def rules_of(family: str, hub: Path, folder: Path) -> Path:
-    """The demo's competition; for a family of pinned parts that family's own, with parts that lie on the hub."""
-    if family != "pocket_tts":
+    """The demo's competition, or one for a family that the demo does not admit; with parts that lie on the hub, if it needs any."""
+    if family in ADMITTED:
         return COMPETITION
-    pocket_voices.publish_parts(hub, folder / "parts", "parts/codec", "parts/voices", ["me.wav"])
-    with hub_over(hub) as url:
-        pinned = family_pins.pin(url, folder)
-    rules = folder / "competition.toml"
-    rules.write_text(
-        COMPETITION.read_text(encoding="utf-8").replace('["espeak", "vits"]', f'["{family}"]') + f"\n{pinned}", encoding="utf-8"
-    )
+    rules, pinned = folder / "competition.toml", ""
+    if family == "pocket_tts":
+        pocket_voices.publish_parts(hub, folder / "parts", "parts/codec", "parts/voices", ["me.wav"])
+        with hub_over(hub) as url:
+            pinned = str(family_pins.pin(url, folder))
+    text = COMPETITION.read_text(encoding="utf-8").replace('["espeak", "vits"]', f'["{family}"]')
+    rules.write_text(f"{text}\n{pinned}", encoding="utf-8")
     return rules
 
 
