@@ -233,14 +233,16 @@ class SynthesisRules(StrictModel):
 
 class HardwareClass(StrictModel):
     """Machines that give the same samples and the same numbers to the last digit, where their software is the same, too.
-
-    By what the processor says of itself: marketing names such as "AMD EPYC" stand for several generations.
-    """
+    By what the processor says of itself: marketing names such as "AMD EPYC" stand for several generations."""
 
     cpus: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Za-z]+ \d+/\d+$")], ...], Field(min_length=1, strict=False)]
     """Each a vendor, a family and a model, as `GenuineIntel 6/207`."""
     vectors: str
     """The widest vector instructions that torch uses there: `AVX2` or `AVX512`."""
+    cards: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Cards by the names that torch gives them, as `NVIDIA H200`: without one, nothing that was spoken on a card is of the class."""
+    tolerance: Share = 0.1
+    """What a machine of another class may find a sample's score to differ by: where a card rounds, other codes may be drawn."""
 
 
 class AuditRules(StrictModel):
@@ -254,14 +256,15 @@ class AuditRules(StrictModel):
 
     @model_validator(mode="after")
     def _lists_each_once(self) -> Self:
-        listed = [(cpu, each.vectors) for each in self.classes for cpu in each.cpus]
+        listed = [(cpu, each.vectors, card) for each in self.classes for cpu in each.cpus for card in each.cards or (None,)]
         if len(set(listed)) < len(listed):
-            raise ValueError("a processor stands in one class")
+            raise ValueError("a processor stands in one class, or with each card in one")
         return self
 
-    def class_of(self, cpu: str, vectors: str) -> int | None:
-        """The place of the class that lists a processor with its vector instructions; None where none does."""
-        return next((n for n, each in enumerate(self.classes) if cpu in each.cpus and vectors == each.vectors), None)
+    def class_of(self, cpu: str, vectors: str, card: str | None) -> HardwareClass | None:
+        """The class that lists a processor with its vector instructions, and the card that it speaks on, if any; None where none does."""
+        found = (each for each in self.classes if cpu in each.cpus and vectors == each.vectors)
+        return next((each for each in found if (card in each.cards if card else not each.cards)), None)
 
 
 class Track(StrictModel):

@@ -8,17 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from prompts.groups import Group
-from scoring.competition import AuditRules, Competition, Track
+from scoring.competition import AuditRules, Competition, HardwareClass, Track
 from scoring.receipts.certificate import CertificateInvalid, Trust
 from scoring.receipts.receipt import DOMAIN, Signed, Statement, canonical, prompts_hash
 from scoring.report import EvaluationReport, Gate, SampleReport
 from scoring.scores.aggregate import Anchors, JudgedSample, ProfileIdentity, ScoreRules, gate_of, report
 from scoring.synthesis.families import FAMILIES
+from scoring.synthesis.load import Device
 from scoring.types import MICRO, Micro
 
 SILENT = frozenset({Gate.GENERATION_FAILED, Gate.TIMEOUT, Gate.NOT_FINITE, Gate.EMPTY})
 """Gates that may close without a sound to keep."""
-_CPU, _VECTORS, _NAME = 1, 2, 7
+_CPU, _VECTORS, _CARD, _NAME = 1, 2, 6, 7
 """Places in a machine's description, as `workers.evaluation.hardware` writes it."""
 SAMPLE_TOLERANCE = Micro(100_000)
 """On hardware of another class the last digits of a sound and of a network's output differ, and a threshold may then fall the other
@@ -180,33 +181,47 @@ def exact(claimed: EvaluationReport, found: EvaluationReport) -> list[Difference
     return rows
 
 
-def same_class(one: str, other: str, rules: AuditRules) -> bool:
-    """Whether two machines, as receipts describe them, compute alike to the last digit.
+def class_of(machine: str, rules: AuditRules, device: Device) -> HardwareClass | None:
+    """The class in which the rules list a machine, as receipts describe it, for speech on a device; None where none does."""
+    parts = machine.split(", ")
+    if len(parts) <= _NAME:
+        return None
+    return rules.class_of(parts[_CPU], parts[_VECTORS], parts[_CARD] if device == "cuda" else None)
 
-    They do where the rules list both processors in one class, and system, libraries, threads and GPU are the same. A worker's own word
+
+def same_class(one: str, other: str, rules: AuditRules, device: Device) -> bool:
+    """Whether two machines, as receipts describe them, compute alike to the last digit what was spoken on a device.
+
+    They do where the rules list both in one class, and system, libraries, threads and GPU are the same. A worker's own word
     for its class counts for nothing; what it says of its processor only decides whether it is compared exactly, or for drift.
     """
-    parts = [text.split(", ") for text in (one, other)]
-    if any(len(part) <= _NAME for part in parts):
+    listed = class_of(one, rules, device)
+    if listed is None or class_of(other, rules, device) != listed:
         return False
-    classes = [rules.class_of(part[_CPU], part[_VECTORS]) for part in parts]
+    parts = [text.split(", ") for text in (one, other)]
     rest = [part[:_CPU] + part[_VECTORS:_NAME] for part in parts]
-    return classes[0] is not None and classes[0] == classes[1] and rest[0] == rest[1]
+    return rest[0] == rest[1]
 
 
-def near(claimed: EvaluationReport, found: EvaluationReport) -> list[Difference]:
-    """Scores of samples, and of the evaluation, that lie further apart than the tolerance: for other hardware."""
+def tolerance(machine: str, rules: AuditRules, device: Device) -> Micro:
+    """What is forgiven of a sample's score that a machine found, where one of another class finds another."""
+    listed = class_of(machine, rules, device)
+    return SAMPLE_TOLERANCE if listed is None else Micro(round(listed.tolerance * MICRO))
+
+
+def near(claimed: EvaluationReport, found: EvaluationReport, sample: Micro = SAMPLE_TOLERANCE) -> list[Difference]:
+    """Scores of samples, and of the evaluation, that lie further apart than the tolerance of a sample: for other hardware."""
     rows = [
-        _far(f"{mine.prompt_id}: score", mine.score, theirs.score, SAMPLE_TOLERANCE)
+        _far(f"{mine.prompt_id}: score", mine.score, theirs.score, sample)
         for mine, theirs in zip(claimed.samples, found.samples, strict=True)
     ]
-    rows.append(_far("score", claimed.score, found.score, mean_tolerance(len(rows))))
+    rows.append(_far("score", claimed.score, found.score, mean_tolerance(len(rows), sample)))
     return [row for row in rows if row is not None]
 
 
-def mean_tolerance(samples: int) -> Micro:
-    """The tolerance of a mean over so many samples."""
-    return Micro(round(SAMPLE_TOLERANCE / math.sqrt(samples)))
+def mean_tolerance(samples: int, sample: Micro = SAMPLE_TOLERANCE) -> Micro:
+    """The tolerance of a mean over so many samples, by that of one."""
+    return Micro(round(sample / math.sqrt(samples)))
 
 
 def _far(what: str, claimed: Micro, found: Micro, tolerance: Micro) -> Difference | None:

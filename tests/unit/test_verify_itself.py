@@ -17,7 +17,7 @@ from prompts.groups import Group, GroupKind
 from scoring.competition import AuditRules, HardwareClass, Profile, load
 from scoring.errors import Code, PlatformError
 from scoring.receipts import receipt
-from scoring.receipts.audit import SAMPLE_TOLERANCE, near, part, same_class
+from scoring.receipts.audit import SAMPLE_TOLERANCE, mean_tolerance, near, part, same_class, tolerance
 from scoring.receipts.certificate import Certificate, Trust, issue
 from scoring.receipts.receipt import Circumstances, Finding, Placement, ReceiptInvalid, Signed, Subject
 from scoring.report import EvaluationReport, Factor, Gate
@@ -370,8 +370,48 @@ MACHINE = "x86_64 Linux, AuthenticAMD 25/1, AVX2, glibc 2.36, torch 2.9, threads
 )
 def test_classes_of_hardware_are_those_that_the_rules_list(other: str, same: bool) -> None:
     """By what the processor says of itself; a machine that no class lists is of none, not even of its own."""
-    assert same_class(MACHINE, other, CLASSES) == same_class(other, MACHINE, CLASSES) == same
-    assert not same_class(MACHINE, MACHINE, AuditRules(drift=0.002, false_alarms=0.01))
+    assert same_class(MACHINE, other, CLASSES, "cpu") == same_class(other, MACHINE, CLASSES, "cpu") == same
+    assert not same_class(MACHINE, MACHINE, AuditRules(drift=0.002, false_alarms=0.01), "cpu")
+
+
+WITH_CARD = MACHINE.replace("no GPU", "NVIDIA H200")
+CARDS = CLASSES.model_copy(
+    update={
+        "classes": (
+            *CLASSES.classes,
+            HardwareClass(cpus=("AuthenticAMD 25/1",), vectors="AVX2", cards=("NVIDIA H200", "NVIDIA H100"), tolerance=0.3),
+        )
+    }
+)
+
+
+def test_speech_on_a_card_is_of_a_class_that_lists_it() -> None:
+    """The same processor without a card, or with another one, may say something else; a class states how much else."""
+    assert same_class(WITH_CARD, WITH_CARD, CARDS, "cuda")
+    assert not same_class(WITH_CARD, WITH_CARD, CLASSES, "cuda")
+    assert not same_class(WITH_CARD, WITH_CARD.replace("H200", "H100"), CARDS, "cuda")
+    assert not same_class(MACHINE, MACHINE, CARDS, "cuda")
+    assert same_class(MACHINE, MACHINE, CARDS, "cpu")
+    assert tolerance(WITH_CARD, CARDS, "cuda") == 300_000
+    assert tolerance(WITH_CARD, CARDS, "cpu") == 100_000
+    assert tolerance(MACHINE, CARDS, "cuda") == SAMPLE_TOLERANCE
+
+
+def test_a_tolerance_of_its_own() -> None:
+    """A sample beyond the usual one is forgiven where its class says so, and the mean in its proportion."""
+    claimed = a_report()
+    moved = replace(
+        claimed, samples=(replace(claimed.samples[0], score=Micro(claimed.samples[0].score + 200_000)), *claimed.samples[1:])
+    )
+    assert ([row.what for row in near(moved, claimed, Micro(300_000))], len(near(moved, claimed))) == ([], 1)
+    assert mean_tolerance(9, Micro(300_000)) == 100_000
+
+
+def test_a_processor_stands_in_one_class_with_a_card() -> None:
+    """Alone in one, and with each card in one."""
+    twice = HardwareClass(cpus=("AuthenticAMD 25/1",), vectors="AVX2", cards=("NVIDIA H200",))
+    with pytest.raises(ValueError, match="or with each card in one"):
+        AuditRules(drift=0.002, false_alarms=0.01, classes=(twice, twice))
 
 
 def test_levels_stand_on_each_other(store: FolderStore) -> None:

@@ -8,7 +8,7 @@ from scoring.audio.spoken import Spoken
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
 from scoring.judges.panel import Panel
-from scoring.receipts.audit import Difference, ReceiptPart, exact, mean_tolerance, near, part, same_class
+from scoring.receipts.audit import Difference, ReceiptPart, exact, mean_tolerance, near, part, same_class, tolerance
 from scoring.receipts.store import AudioStore
 from scoring.report import EvaluationReport, SampleReport
 from scoring.types import Micro
@@ -52,15 +52,17 @@ def judge_again(
     if other:
         return VerifyOutcome(tuple(other), ("Levels 2 and 3 need the version that judged it.",))
     found = panel.judge(chosen.groups, spoken, case.rules, partial(progress, Stage.JUDGE))
-    deviation = MeanDeviation(Micro(chosen.report.score - found.score), mean_tolerance(len(found.samples)))
+    forgiven = tolerance(case.statement.circumstances.hardware, case.competition.audits, case.rules.synthesis.device)
+    deviation = MeanDeviation(Micro(chosen.report.score - found.score), mean_tolerance(len(found.samples), forgiven))
     if is_same_hardware(case):
         return VerifyOutcome(tuple(exact(chosen.report, found)), deviation=deviation)
-    return VerifyOutcome(tuple(near(chosen.report, found)), (other_hardware(case),), deviation=deviation)
+    return VerifyOutcome(tuple(near(chosen.report, found, forgiven)), (other_hardware(case),), deviation=deviation)
 
 
 def is_same_hardware(case: Case) -> bool:
     """Whether the rules list this machine and the receipt's in one class, with the same software."""
-    return same_class(case.statement.circumstances.hardware, describe_hardware(), case.competition.audits)
+    there = case.statement.circumstances.hardware
+    return same_class(there, describe_hardware(), case.competition.audits, case.rules.synthesis.device)
 
 
 def other_hardware(case: Case) -> str:
