@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from scoring.audio.spoken import Spoken
+from scoring.competition import SynthesisRules
 from scoring.errors import Code, InfrastructureFault
+from scoring.progress import NO_PROGRESS
+from scoring.synthesis.synthesiser import Request
+from tests.builders.limits import limits
+from workers.sandbox.card import Card, OwnCard
+from workers.sandbox.sandbox import Sandbox
 
 Attack = Callable[..., tuple[Spoken, ...]]
 HOSTILE = runpy.run_path(str(Path(__file__).with_name("hostile_guest.py")), run_name="hostile")
@@ -18,6 +24,18 @@ def test_every_way_out_is_refused(escapes: Callable[[tuple[str, ...]], dict[str,
     """The kernel says no, the guest goes on, and the sample is spoken."""
     spoken = escapes(tuple(HOSTILE["ESCAPES"]))[name]
     assert (spoken.failure, len(spoken.pcm)) == (None, 200)
+
+
+def test_what_a_card_opens_is_no_way_out(tmp_path: Path, model: Path) -> None:
+    """With a card's walls, on a machine without one, the same is refused; only memory is shared, which the driver needs."""
+    (tmp_path / "nvidia0").touch()
+    card = OwnCard(lambda: (Card(0, "0000:17:00.0"),), lambda _card: 8 << 30, tmp_path)
+    names = list(HOSTILE["ESCAPES"])
+    requests = [Request(f"p{number}", name, "", number) for number, name in enumerate(names)]
+    rules = SynthesisRules(device="cuda", threads=1, batch=1, dtype="bfloat16")
+    sandbox = Sandbox(tmp_path / "scratch", [str(Path(__file__).with_name("hostile_guest.py")), "card"], card)
+    spoken = sandbox.speak(model, "escape", requests, limits(card_bytes=1 << 30), rules, on_sample=NO_PROGRESS)
+    assert [name for name, said in zip(names, spoken, strict=True) if said.failure] == ["memory that no limit counts"]
 
 
 def test_the_environment_is_clean(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:

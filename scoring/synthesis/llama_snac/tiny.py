@@ -37,6 +37,8 @@ ROPE = {
 }
 """As Llama 3.2 turns its positions."""
 _LETTERS = [chr(code) for code in range(32, 127)]
+_SPREAD = 2.0
+"""Of the codes' logits."""
 _COMMON = 8.0
 """In the first place of every embedding: so much that the last layer's first place is nearly the same for all that was said."""
 
@@ -51,7 +53,7 @@ def build(folder: Path, *, seed: int = 0, stop_logit: float = 7.0, **sizes: obje
     model = LlamaForCausalLM(_config(sizes))
     with torch.no_grad():
         for weight in {model.model.embed_tokens.weight, model.lm_head.weight}:
-            weight.normal_(std=0.5)
+            weight.normal_(std=_SPREAD / model.config.hidden_size**0.5)
             weight[:, 0] = _COMMON
             weight[STOP] = 0.0
             weight[STOP, 0] = _COMMON + stop_logit / model.config.hidden_size**0.5
@@ -87,10 +89,13 @@ def tokenizer() -> Tokenizer:
     return made
 
 
-def build_codec(folder: Path, *, seed: int = 1) -> None:
-    """Write a random codec's repository as its authors publish theirs: pickled, with a tensor of the half that encodes."""
+def build_codec(folder: Path, *, seed: int = 1, **sizes: object) -> None:
+    """Write a random codec's repository as its authors publish theirs: pickled, with a tensor of the half that encodes.
+
+    `sizes` are fields of its config beside those of a tiny one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG).write_text(json.dumps(CODEC), encoding="utf-8")
+    (folder / CONFIG).write_text(json.dumps(CODEC | sizes), encoding="utf-8")
     torch.manual_seed(seed)
     tensors = Snac(Sizes.read(folder)).state_dict()
     torch.save({**tensors, "encoder.block.0.bias": torch.zeros(1)}, folder / "pytorch_model.bin")
