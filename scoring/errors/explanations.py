@@ -113,6 +113,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The packages that a family's guests need are not prepared on this host, or were changed.",
         "Operator: run `voice worker prepare FAMILY` with the family that the message names, see docs/operations.md.",
     ),
+    Code.CARD_UNAVAILABLE: Explanation(
+        "This host has no card that a model could speak on, or its card does not work.",
+        "Operator: the message says what is missing; `make check-gpu` tries the card, see docs/operations.md.",
+    ),
     Code.LEASE_EXPIRED: Explanation("A worker stopped reporting progress.", "Nothing to do: another worker takes over."),
     Code.WORKER_ERROR: Explanation(
         "The worker failed in a way nobody foresaw.", "Operator: read the worker's log and report it."

@@ -113,7 +113,7 @@ def test_a_broken_card_is_the_hosts_fault(host: Host) -> None:
     """The reference model fails there, too: the evaluation goes to another host, at no cost."""
     with pytest.raises(InfrastructureFault, match="the card fails the reference model, too") as caught:
         host.speak("error", broken=True)
-    assert (caught.value.code, host.looks) == (Code.SANDBOX_UNAVAILABLE, 1)
+    assert (caught.value.code, host.looks) == (Code.CARD_UNAVAILABLE, 1)
 
 
 def test_more_of_the_card_than_there_may_be(host: Host) -> None:
@@ -129,7 +129,7 @@ def test_a_host_without_a_card(tmp_path: Path) -> None:
     tools = build_tools(tmp_path, sandbox=sandbox, reference=ReferenceGuest(sandbox))
     with pytest.raises(InfrastructureFault, match="this host has no card") as caught:
         next(speak(LocalModel(tmp_path, "espeak", on_card()), [], tools, lambda *_: None))
-    assert caught.value.code is Code.SANDBOX_UNAVAILABLE
+    assert caught.value.code is Code.CARD_UNAVAILABLE
 
 
 DEVICES = """

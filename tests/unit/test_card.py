@@ -77,7 +77,7 @@ def test_memory_that_stays_taken(devices: Path) -> None:
     """A guest begins only where there is room for it and for what the driver takes: else this host answers for it."""
     with pytest.raises(InfrastructureFault, match="card 0 has 4096 MiB left, and a guest needs 5120 MiB") as caught:
         own(devices, FIRST, free=lambda _card: 4 << 30)(4 << 30)
-    assert caught.value.code is Code.SANDBOX_UNAVAILABLE
+    assert caught.value.code is Code.CARD_UNAVAILABLE
 
 
 def test_memory_that_comes_back(devices: Path, monkeypatch: pytest.MonkeyPatch) -> None:

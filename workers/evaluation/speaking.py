@@ -80,13 +80,13 @@ class _Speech:
                 return self._is_ours(setback, is_second=is_second)
 
     def _outlives(self, failed: CardFailed, *, is_second: bool) -> bool:
-        """Whether a card's error is nobody's; raises InfrastructureFault(SANDBOX_UNAVAILABLE) for a card that fails by itself."""
+        """Whether a card's error is nobody's; raises InfrastructureFault(CARD_UNAVAILABLE) for a card that fails by itself."""
         passes = self._tools.reference.passes(self._device)
         self._look()
         match blame(reference_passes=passes, failed_before=is_second):
             case CardBlame.HOST:
                 why = f"the card fails the reference model, too, after this: {failed}"
-                raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, why) from failed
+                raise InfrastructureFault(Code.CARD_UNAVAILABLE, why) from failed
             case CardBlame.NOBODY:
                 return True
             case CardBlame.MODEL:

@@ -75,7 +75,7 @@ def free_bytes(card: Card) -> int:
 
 
 def _unusable(detail: str) -> InfrastructureFault:
-    return InfrastructureFault(Code.SANDBOX_UNAVAILABLE, detail)
+    return InfrastructureFault(Code.CARD_UNAVAILABLE, detail)
 
 
 class OwnCard:
@@ -97,7 +97,7 @@ class OwnCard:
     def __call__(self, guests: int) -> Card:
         """This process's card, with room for a guest that may take so many bytes of it.
 
-        Raises InfrastructureFault(SANDBOX_UNAVAILABLE) where there is no card, another process holds each, or memory stays taken.
+        Raises InfrastructureFault(CARD_UNAVAILABLE) where there is no card, another process holds each, or memory stays taken.
         """
         if self._card is None:
             self._card = self._hold()

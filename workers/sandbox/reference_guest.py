@@ -61,9 +61,8 @@ class ReferenceGuest:
         try:
             return self._run(device)
         except (GuestTimedOut, CardFailed) as exc:
-            raise InfrastructureFault(
-                Code.SANDBOX_UNAVAILABLE, f"the reference model does not speak on this host: {exc}"
-            ) from exc
+            code = Code.SANDBOX_UNAVAILABLE if device == "cpu" else Code.CARD_UNAVAILABLE
+            raise InfrastructureFault(code, f"the reference model does not speak on this host: {exc}") from exc
 
     def _run(self, device: Device) -> timedelta:
         began = time.monotonic()

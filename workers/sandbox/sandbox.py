@@ -74,8 +74,9 @@ class Sandbox:
         `parts` is the folder of what is pinned for the family, where anything is; `environment` that of packages which the guest
         imports before this process's own.
 
-        Raises SubmissionFault (LOAD_FAILED, MEMORY_EXCEEDED), InfrastructureFault (SANDBOX_UNAVAILABLE, LIBRARY_MISSING, HOST_TOO_SLOW,
-        WORKER_ERROR), GuestTimedOut, CardFailed, and PlatformError(SETTING_INVALID) for a model whose folder holds the scratch folder.
+        Raises SubmissionFault (LOAD_FAILED, MEMORY_EXCEEDED), InfrastructureFault (SANDBOX_UNAVAILABLE, CARD_UNAVAILABLE, LIBRARY_MISSING,
+        HOST_TOO_SLOW, WORKER_ERROR), GuestTimedOut, CardFailed, and PlatformError(SETTING_INVALID) for a model whose folder holds
+        the scratch folder.
         """
         model = model_dir.resolve()
         if self._root.resolve().is_relative_to(model):
