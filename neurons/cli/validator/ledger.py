@@ -60,7 +60,7 @@ def export(options: WalletOptions, out: Out = None) -> None:
 
     settings, me = _validator(options)
 
-    async def run() -> ledger_source.Written:
+    async def run() -> ledger_source.WrittenLedger:
         async with _own(settings, me) as (ledger, evidence):
             source = OwnLedger(ledger, evidence)
             if out is None:

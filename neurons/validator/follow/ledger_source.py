@@ -193,7 +193,7 @@ class FileLedger:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenLedger:
     """The numbers of rounds that were written, and of those among them whose receipts are not all there: nobody can join by these."""
 
     rounds: int
@@ -206,7 +206,7 @@ def lacking(entry: LedgerEntry, found: RoundEvidence | None) -> frozenset[str]:
     return frozenset(entry.inputs.counted) - {str(result.receipt_hash) for result in receipts if result.receipt is not None}
 
 
-async def write(source: LedgerSource, validator: Hotkey, out: BinaryIO) -> Written:
+async def write(source: LedgerSource, validator: Hotkey, out: BinaryIO) -> WrittenLedger:
     """Write a ledger, round by round."""
     count, unproved = 0, 0
     async for entry in source.entries():
@@ -216,10 +216,10 @@ async def write(source: LedgerSource, validator: Hotkey, out: BinaryIO) -> Writt
         line = FileLine(version=VERSION, entry=LedgerEntryOut.whole(validator, entry), evidence=published)
         out.write(line.model_dump_json().encode() + b"\n")
         count += 1
-    return Written(count, unproved)
+    return WrittenLedger(count, unproved)
 
 
-async def save(source: LedgerSource, validator: Hotkey, path: Path) -> Written:
+async def save(source: LedgerSource, validator: Hotkey, path: Path) -> WrittenLedger:
     """Write a ledger to a file that appears only when it is whole."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
