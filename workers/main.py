@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -38,6 +38,7 @@ from workers.jobs.drain import Drain
 from workers.jobs.failures import RetryRule
 from workers.jobs.presence import Presence
 from workers.jobs.work_loop import WorkLoop, worker_name
+from workers.sandbox.card import Card, cards
 from workers.settings import ReceiptSignerSettings, WorkerSettings
 
 log = structlog.get_logger()
@@ -49,7 +50,7 @@ def run(
     burst: bool = False,
     shown: MetricsSettings | None = None,
     budget: RetryBudget = RETRY_BUDGET,
-    has_card: Callable[[], bool] = torch.cuda.is_available,
+    cards_here: Callable[[], Sequence[Card]] = cards,
 ) -> None:
     """Work until SIGTERM (or, with `burst`, until nothing is due), and show the worker's numbers where `shown` says.
 
@@ -57,8 +58,8 @@ def run(
     as a card for the queue of tracks that speak on cards, or when the service key's certificate is not valid, or no longer;
     InfrastructureFault when the judges' networks are not there.
     """
-    if settings.queue is QueueName.GPU and not has_card():
-        why = "VOICE_QUEUE names the queue gpu, and torch finds no card here that models could speak on"
+    if settings.queue is QueueName.GPU and not cards_here():
+        why = "VOICE_QUEUE names the queue gpu, and the driver shows no card on this host that models could speak on"
         raise PlatformError(Code.SETTING_INVALID, why)
     torch.set_num_threads(settings.threads)
     receipt_signer = partial(receipt_signer_of, settings)

@@ -18,12 +18,12 @@ from neurons.cli import logs
 from tests.chaos import clock
 from tests.chaos.chaos_dispatcher import PATIENT
 from tests.chaos.stand_ins import QuickPanels, QuickSandbox
-from voice_api.db.states import QueueName
 from workers import main
 from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.parts import PartStore
 from workers.evaluation.tools import Tools
 from workers.hub.client import Hub, Timeouts
+from workers.sandbox.card import Card
 from workers.sandbox.reference_guest import ReferenceGuest
 from workers.settings import WorkerSettings
 
@@ -67,7 +67,7 @@ def work(environment: Mapping[str, str]) -> None:
     )
     vars(main)["open_tools"] = _given(tools)
     clock.move(Path(environment["CHAOS_CLOCK"]))
-    main.run(settings, budget=PATIENT, has_card=lambda: settings.queue is QueueName.GPU)
+    main.run(settings, budget=PATIENT, cards_here=lambda: [Card(0, "0000:17:00.0")])
 
 
 def _given(tools: Tools) -> Any:

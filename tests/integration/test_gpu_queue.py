@@ -214,6 +214,6 @@ def test_a_worker_without_a_card_does_not_start_in_the_queue_of_cards() -> None:
     settings = WorkerSettings(
         database_url=SecretStr("postgresql:///nobody"), redis_url=SecretStr("redis://nobody"), queue=QueueName.GPU
     )
-    with pytest.raises(PlatformError, match="torch finds no card here that models could speak on") as refusal:
-        main.run(settings, has_card=lambda: False)
+    with pytest.raises(PlatformError, match="the driver shows no card on this host") as refusal:
+        main.run(settings, cards_here=lambda: ())
     assert refusal.value.code is Code.SETTING_INVALID
