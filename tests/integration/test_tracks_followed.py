@@ -63,6 +63,8 @@ class Field:
     folder: Path
     rules: Path
     miners: tuple[Hotkey, ...]
+    committed: Block
+    """The block in which all of them committed."""
     new_submission: Callable[..., NewSubmission]
     judged_alike: JudgedAlike
 
@@ -80,8 +82,9 @@ class Field:
             schedule=load(self.rules),
             families=dict(zip(self.miners, FAMILIES, strict=True)),
         )
-        now = (await self.bed.metagraph()).block
-        await made.store.submissions.add([self.new_submission(hotkey=miner, commit_block=Block(now)) for miner in self.miners])
+        await made.store.submissions.add(
+            [self.new_submission(hotkey=miner, commit_block=self.committed) for miner in self.miners]
+        )
         return made
 
     async def judge(self, validator: ValidatorBed) -> None:
@@ -159,7 +162,8 @@ async def field(tmp_path: Path, pool: Pool, new_submission: Callable[..., NewSub
     """Rounds of two seconds."""
     bed = weight_bed.make(tmp_path, pool, Clock(), block_seconds=0.05, tempo=10)
     more = tuple(weight_bed.register(bed, wallets.create(name, "default", tmp_path / "wallets")) for name in ("m3", "m4"))
-    return Field(bed, tmp_path, rules_of_two_tracks(tmp_path / "rules.toml"), (*bed.miners, *more), new_submission, judged_alike)
+    rules, block = rules_of_two_tracks(tmp_path / "rules.toml"), (await bed.metagraph()).block
+    return Field(bed, tmp_path, rules, (*bed.miners, *more), block, new_submission, judged_alike)
 
 
 @pytest.fixture
