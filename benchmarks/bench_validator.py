@@ -1,7 +1,7 @@
 """`make bench-validator`: a full decision (duels, ranking, plan) over 256 submissions × 4,096 groups, against a plain pairwise loop.
 
-The decision is `ranking.fold` of a round in which every submission duels with the king, and `weights.plan` of what comes out. The loop
-counts, in plain Python, for each pair on how many groups the one beats the other: a win rate, and nothing else. Both have the same
+The decision is `ranking.fold` of a round in which every submission but the king challenges it, and `weights.plan` of what comes out. The
+loop counts, in plain Python, for each pair on how many groups the one beats the other: a win rate, and nothing else. Both have the same
 scores in the same form, in one run. Fails unless the decision takes at most 1/100 of the loop's time and the process 300 MB.
 Usage: python -m benchmarks.bench_validator [--submissions 256] [--groups 4096] [--json]
 """
@@ -42,7 +42,7 @@ class ValidatorTimes:
 
     submissions: int
     groups: int
-    duels: int
+    challengers: int
     loop_seconds: float
     decision_seconds: float
     decision_megabytes: float
@@ -67,8 +67,8 @@ def a_round(number: int, submissions: int, groups: int) -> RoundResult:
     return RoundResult(RoundNumber(number), Block(number * 360), judged)
 
 
-def with_duels(submissions: int, groups: int, competition: Competition) -> State:
-    """A ledger in which a small trial filled the throne, and a round opened duels with the king."""
+def with_challengers(submissions: int, groups: int, competition: Competition) -> State:
+    """A ledger in which a small trial filled the throne, and a round after which the others challenge its king."""
     state, trial = State(), competition.track[0].throne.trial_rounds
     for number in range(trial + 1):
         state = fold.fold(state, a_round(number, submissions, groups if number == trial else SMALL), competition)
@@ -123,7 +123,7 @@ def pairwise(judged: Sequence[Judged]) -> list[float]:
 def measure(submissions: int, groups: int) -> ValidatorTimes:
     """Both, one after the other; memory in a decision of its own, because to measure it takes time."""
     competition = load().version[-1]
-    before = with_duels(submissions, groups, competition)
+    before = with_challengers(submissions, groups, competition)
     last = a_round(competition.track[0].throne.trial_rounds + 1, submissions, groups)
     judged = last.judged
 
@@ -141,7 +141,7 @@ def measure(submissions: int, groups: int) -> ValidatorTimes:
     return ValidatorTimes(
         submissions=submissions,
         groups=groups,
-        duels=sum(len(state.duels) for state in before.tracks),
+        challengers=sum(len(state.challengers) for state in before.tracks),
         loop_seconds=loop,
         decision_seconds=decision,
         decision_megabytes=own,
@@ -168,7 +168,7 @@ def main() -> None:
     else:
         table = Table("what", "measured", "target", box=None)
         table.add_row("a plain pairwise win-rate loop", f"{found.loop_seconds:.2f} s", "")
-        table.add_row(f"fold ({found.duels} open duels) and plan", f"{found.decision_seconds * 1000:.1f} ms", "")
+        table.add_row(f"fold ({found.challengers} challengers) and plan", f"{found.decision_seconds * 1000:.1f} ms", "")
         table.add_row("how many times faster", f"{found.times:.0f} ×", f"≥ {LEAST_TIMES:.0f} ×")
         table.add_row("memory of a decision", f"{found.decision_megabytes:.0f} MB", f"≤ {MOST_MEGABYTES:.0f} MB")
         table.add_row(

@@ -109,6 +109,8 @@ class DuelRules(StrictModel):
     step: Annotated[BetUnit, Field(strict=False)]
     clip: Annotated[float, Field(gt=0.0, le=1.0)]
     """A step's difference is cut off at ± this, which bounds the bets. For a round's mean: a few of the mean's standard deviations."""
+    seniority: Share
+    """The next duel is of the earliest challenger that promises at least this share of what the most promising one does."""
     margin_start: Share
     margin_end: Share
     margin_decay_blocks: Count
@@ -176,7 +178,7 @@ class QueueRules(StrictModel):
     proven: Share
     """Kept for scored models that have not met this king, best first."""
     turns: Share
-    """Of open duels so many take turns, those asked for longest ago first, then the first commitment; others by promise, most first."""
+    """So many waiting challengers take turns, those asked for longest ago first, then the first commitment; the rest go by promise."""
     set_back: Share
     """The most for hotkeys that are set back."""
     hotkey: Share
@@ -187,9 +189,9 @@ class QueueRules(StrictModel):
     """A hotkey is set back for so many rounds, unless a submission of its scores more before."""
 
     @model_validator(mode="after")
-    def _leaves_places_to_duels(self) -> Self:
+    def _leaves_places_to_challengers(self) -> Self:
         if self.newcomers + self.proven + self.set_back + self.turns >= 1.0:
-            raise ValueError("newcomers, proven, set_back and turns leave no places to the most promising duels")
+            raise ValueError("newcomers, proven, set_back and turns leave no places to the most promising challengers")
         if self.immune + self.newest + self.oldest >= self.newcomers:
             raise ValueError("immune, newest and oldest leave no places to newcomers by their turn")
         return self
@@ -441,9 +443,6 @@ def load(path: Path = DEFAULT_PATH, anchors: Mapping[Profile, Path] = ANCHORS) -
     schedule = read_toml(path, _SCHEDULE, Code.COMPETITION_INVALID)
     for profile in {track.profile for version in schedule.version for track in version.track}:
         if not tomllib.loads(anchors[profile].read_text(encoding="utf-8"))["measured"]:
-            raise PlatformError(
-                Code.COMPETITION_INVALID,
-                f"{path}: the {profile} profile's anchors are assumed, not measured, so it may not decide money yet: "
-                "`voice scoring calibrate` measures them",
-            )
+            why = f"{path}: the {profile} profile's anchors are assumed, not measured, so it may not decide money yet: "
+            raise PlatformError(Code.COMPETITION_INVALID, why + "`voice scoring calibrate` measures them")
     return schedule

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from neurons.miner.messages import Fact, Message, MessageKind
-from scoring.ranking.duel import IN_WORDS, Duel, DuelOutcome, EndedDuel
+from scoring.ranking.duel import IN_WORDS, Challenger, Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import State, TrackState
 from scoring.types import MICRO, Entrant, RoundNumber
 
@@ -21,8 +21,10 @@ class LedgerView:
     throne: str
     """In words: since when the king is king, or why there is none."""
     duel: Duel | None
+    challenger: Challenger | None
+    """What it promises, if it may be better than the king."""
     over: EndedDuel | None
-    """The end of its last duel."""
+    """The end of its duel in the last round."""
     rejection: str | None
     judged: bool
     """Whether it has a record."""
@@ -34,14 +36,15 @@ def ledger_view(state: State, entrant: Entrant) -> LedgerView | None:
         return None
     known = state.where(entrant)
     track = TrackState(track="") if known is None else known
-    over = next((each for each in (*track.ended, *track.lost) if each.entrant == entrant), None)
+    over = next((each for each in track.ended if each.entrant == entrant), None)
     return LedgerView(
         round=state.round,
         track=None if known is None else known.track,
         entrant=entrant,
         king=track.king,
         throne=track.throne,
-        duel=next((each for each in track.duels if each.challenger == entrant), None),
+        duel=track.duel if track.duel is not None and track.duel.challenger == entrant else None,
+        challenger=next((each for each in track.challengers if each.entrant == entrant), None),
         over=over,
         rejection=next((each.reason for each in state.rejections if each.entrant == entrant), None),
         judged=track.record(entrant) is not None,
@@ -50,7 +53,7 @@ def ledger_view(state: State, entrant: Entrant) -> LedgerView | None:
 
 def changes(old: LedgerView | None, now: LedgerView) -> Iterator[Message]:
     """One message for what changed since the ledger was last read."""
-    if old is not None and (old.duel, old.over, old.king, old.rejection) == (now.duel, now.over, now.king, now.rejection):
+    if old is not None and _news(old) == _news(now):
         return
     facts: dict[str, Fact] = {"round": now.round, "track": now.track, "king": now.king}
     where = f"Round {now.round}, {now.track}" if now.track else f"Round {now.round}"
@@ -60,6 +63,8 @@ def changes(old: LedgerView | None, now: LedgerView) -> Iterator[Message]:
         yield _open(now.duel, now, facts)
     elif now.over is not None:
         yield _over(now.over, now, facts)
+    elif now.challenger is not None:
+        yield _waits(now.challenger, now, facts)
     elif now.rejection is not None:
         yield Message(
             MessageKind.SUBMISSION,
@@ -69,10 +74,30 @@ def changes(old: LedgerView | None, now: LedgerView) -> Iterator[Message]:
         )
     elif now.judged and now.king is not None:
         text = (
-            f"{where}: no duel with the king {now.king} is open: one opens after a round in which both are scored "
+            f"{where}: it waits for no duel with the king {now.king}: it does after a round in which both are scored "
             "and yours is not clearly worse."
         )
         yield Message(MessageKind.SUBMISSION, text, facts)
+
+
+def _news(view: LedgerView) -> tuple[object, ...]:
+    """What its owner wants to know of."""
+    return view.duel, view.challenger, view.over, view.king, view.rejection
+
+
+def _waits(challenger: Challenger, now: LedgerView, facts: dict[str, Fact]) -> Message:
+    promise = challenger.promise / MICRO
+    text = (
+        f"Round {now.round}, {now.track}: it has no duel with the king {now.king}: it promises {promise:+.3g}, the sum of its leads less "
+        f"the margin, after {challenger.rounds} rounds, {challenger.groups} groups; the most promising challenger above 0 has the next."
+    )
+    found: dict[str, Fact] = {
+        "promise": promise,
+        "rounds": challenger.rounds,
+        "groups": challenger.groups,
+        "lost": challenger.lost,
+    }
+    return Message(MessageKind.SUBMISSION, text, facts | found)
 
 
 def _open(duel: Duel, now: LedgerView, facts: dict[str, Fact]) -> Message:

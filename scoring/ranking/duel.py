@@ -37,6 +37,7 @@ class DuelOutcome(StrEnum):
     MAX_ROUNDS = "max_rounds"
     KING_GONE = "king_gone"
     CHALLENGER_GONE = "challenger_gone"
+    CHALLENGER_ABSENT = "challenger_absent"
     NEW_SCALE = "new_scale"
 
 
@@ -48,25 +49,37 @@ class OutcomeInWords:
     then: str
 
 
-_LOST = "the submission has lost to this king for good: only a new commitment or another king brings another duel"
+_LOST = "others have their turn; it may have another duel once its rounds beside the king promise something again"
 IN_WORDS: Mapping[DuelOutcome, OutcomeInWords] = {
     DuelOutcome.OPEN: OutcomeInWords("the evidence decides nothing yet", "the duel goes on"),
-    DuelOutcome.CROWNED: OutcomeInWords(
-        "the evidence reached the threshold", "the submission takes the top, unless a better one won in the same round"
-    ),
+    DuelOutcome.CROWNED: OutcomeInWords("the evidence reached the threshold", "the submission takes the top"),
     DuelOutcome.FUTILE: OutcomeInWords("too little evidence was left", _LOST),
     DuelOutcome.MAX_ROUNDS: OutcomeInWords("its rounds were over", _LOST),
     DuelOutcome.KING_GONE: OutcomeInWords(
-        "the king left, was absent too long, or lost to another challenger", "the submission starts anew against the next king"
+        "the king left or was absent too long", "the submission starts anew against the next king"
     ),
     DuelOutcome.CHALLENGER_GONE: OutcomeInWords(
         "the submission left, was replaced, or was rejected", "it can take the top no more"
     ),
+    DuelOutcome.CHALLENGER_ABSENT: OutcomeInWords("the submission was absent too long", _LOST),
     DuelOutcome.NEW_SCALE: OutcomeInWords(
         "scores are measured otherwise since then", "the submission starts anew against the same king"
     ),
 }
 """Every outcome in words: the one table for explanations, logs, messages and docs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenger:
+    """A submission that may be better than the king: what it scores beside it outside of a duel is no evidence, but says who is next."""
+
+    entrant: Entrant
+    promise: int = 0
+    """Sum of D - δ over all steps beside this king, in 1e-6: the next duel goes by it. A lost duel leaves 0 at most."""
+    groups: int = 0
+    rounds: int = 0
+    lost: int = 0
+    """Duels that it lost to this king."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +93,8 @@ class Duel:
     margin: Micro
     threshold: float
     """The wealth that crowns."""
-    qualifying: int = 0
-    """Sum of D - δ over the steps of the round that qualified the challenger: no evidence, but the queue goes by it."""
+    absent: int = 0
+    """Rounds in a row in which the king was scored and the challenger was not."""
     capital: tuple[float, ...] = (1.0,)
     """The wealth by bet."""
     steps: int = 0
@@ -100,11 +113,6 @@ class Duel:
     def wealth(self) -> float:
         """The evidence: it crowns when it reaches `threshold`."""
         return math.fsum(self.capital)
-
-    @property
-    def promise(self) -> int:
-        """Sum of D - δ over all steps, in 1e-6, those of the qualifying round among them: with more of it a duel is worth more rounds."""
-        return self.qualifying + self.total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,20 +163,18 @@ def threshold(rules: DuelRules, nth_challenger: int) -> float:
 
 
 def step(duel: Duel, differences: Sequence[int] | Integers, rules: DuelRules) -> Duel:
-    """One round's differences, challenger minus king in integers of 1e-6, in the groups' order; none: no evidence, the same duel."""
+    """One round's differences, challenger minus king in integers of 1e-6, in the groups' order; none: the challenger was absent."""
     found = np.asarray(differences, np.int64)
     groups = found.size
     if groups == 0:
-        return duel
+        return replace(duel, absent=duel.absent + 1)
     lead, lead_squares = int(found.sum()), int((found * found).sum())
-    if rules.step is BetUnit.ROUND:
-        found = np.asarray([found.sum() // groups])  # rounded down: never in the challenger's favour
-    clip = round(rules.clip * MICRO)
-    gains = np.minimum(np.maximum(found, -clip), clip) - duel.margin
+    gains = gains_of(found, duel.margin, rules)
     squares = gains * gains
     stakes = _stakes(duel, squares, groups if rules.step is BetUnit.ROUND else 1, rules)
     return replace(
         duel,
+        absent=0,
         capital=_grown(_capital(duel, rules), stakes, gains / MICRO),
         steps=duel.steps + gains.size,
         groups=duel.groups + groups,
@@ -178,6 +184,17 @@ def step(duel: Duel, differences: Sequence[int] | Integers, rules: DuelRules) ->
         lead=duel.lead + lead,
         lead_squares=duel.lead_squares + lead_squares,
     )
+
+
+def gains_of(differences: Integers, least: Micro, rules: DuelRules) -> Integers:
+    """The steps of a round's differences [..., groups], one at least: each cut off and less this margin, in 1e-6."""
+    if rules.step is BetUnit.ROUND:
+        differences = (
+            differences.sum(axis=-1, keepdims=True) // differences.shape[-1]
+        )  # rounded down: never in the challenger's favour
+    clip = round(rules.clip * MICRO)
+    gains: Integers = np.minimum(np.maximum(differences, -clip), clip) - least
+    return gains
 
 
 def _capital(duel: Duel, rules: DuelRules) -> Sequence[float]:
@@ -212,9 +229,11 @@ def _grown(capital: Sequence[float], stakes: Floats, gains: Floats) -> tuple[flo
 
 
 def read(duel: Duel, rules: DuelRules) -> DuelOutcome:
-    """The duel's state at a round's end: enough wealth crowns, too little ends it, and so do too many rounds."""
+    """The duel's state at a round's end: enough wealth crowns, too little ends it, and so do too many rounds, or absences."""
     if duel.wealth >= duel.threshold:
         return DuelOutcome.CROWNED
     if duel.wealth < rules.futility:
         return DuelOutcome.FUTILE
+    if duel.absent >= rules.absent_rounds:
+        return DuelOutcome.CHALLENGER_ABSENT
     return DuelOutcome.MAX_ROUNDS if duel.rounds >= rules.max_rounds else DuelOutcome.OPEN

@@ -1,7 +1,7 @@
 """The fold: a closed round's result takes the ledger to its next state: records of submissions, duels, king and credits.
 
 Each round adds its scores to the records first. Then a king that left gives up the top, an empty throne goes on with its trial, and
-against a king that sits the open duels take a step, and new ones open. Leads that took the top are measured on, and decay.
+against a king that sits the open duel takes a step, or the next one opens. Leads that took the top are measured on, and decay.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from scoring.competition import Competition, DuelRules, Track
 from scoring.ranking import duel as duels
 from scoring.ranking import throne
 from scoring.ranking.credit import SURE, Credit, settled
-from scoring.ranking.duel import Duel, DuelOutcome
+from scoring.ranking.duel import Challenger, Duel, DuelOutcome
 from scoring.ranking.selection import CONFIDENCE
 from scoring.ranking.setbacks import noted
 from scoring.ranking.state import BANNED, SUPERSEDED, Record, Rejection, State, TrackState
@@ -124,7 +124,7 @@ def fold_track(state: TrackState, result: RoundResult, rules: Track) -> TrackSta
 
 
 def _on_scale(state: TrackState, judged: list[Judged]) -> tuple[TrackState, list[Judged]]:
-    """Scores count on one scale: the ledger's, until a round has none of it; then records begin anew, and duels end without a result.
+    """Scores count on one scale: the ledger's, until a round has none of it; then records begin anew, and a duel ends without a result.
 
     The king stays, and so do leads, as far as they were measured. Who was scored on another scale is absent.
     """
@@ -135,13 +135,13 @@ def _on_scale(state: TrackState, judged: list[Judged]) -> tuple[TrackState, list
     judged = [item for item in judged if not item.scored or item.scale == scale]
     if state.scale in ("", scale):
         return replace(state, scale=scale), judged
-    over = tuple(duels.ended(duel, DuelOutcome.NEW_SCALE) for duel in state.duels)
-    fresh = replace(state, records=(), duels=(), lost=(), trial=(), trial_rounds=0, owed=Micro(0), level=None)
-    return replace(fresh, scale=scale, ended=over, leads=tuple(credit.closed() for credit in state.leads)), judged
+    state = _interrupted(state, DuelOutcome.NEW_SCALE)
+    fresh = replace(state, records=(), challengers=(), trial=(), trial_rounds=0, owed=Micro(0), level=None)
+    return replace(fresh, scale=scale, leads=tuple(credit.closed() for credit in state.leads)), judged
 
 
 def _known(state: TrackState, result: RoundResult, judged: Sequence[Judged], scores: Table) -> TrackState:
-    """Records and rejections after this round, and the duels whose challengers still have a record."""
+    """Records and rejections after this round, and the challengers that still have a record."""
     rejected = {r.entrant: r for r in state.rejections if r.entrant not in result.gone}
     records = {r.entrant: r for r in state.records if r.entrant not in result.gone}
     for item in judged:
@@ -154,14 +154,13 @@ def _known(state: TrackState, result: RoundResult, judged: Sequence[Judged], sco
     originals, copies = _by_lineage(records.values())
     rejected |= {copy.entrant: copy for copy in copies}
     standing = {record.entrant for record in originals}
-    left = tuple(duels.ended(duel, DuelOutcome.CHALLENGER_GONE) for duel in state.duels if duel.challenger not in standing)
+    if state.duel is not None and state.duel.challenger not in standing:
+        state = _interrupted(state, DuelOutcome.CHALLENGER_GONE)
     return replace(
         state,
         records=originals,
         rejections=tuple(rejected[entrant] for entrant in sorted(rejected)),
-        duels=tuple(duel for duel in state.duels if duel.challenger in standing),
-        lost=tuple(duel for duel in state.lost if duel.entrant in standing),
-        ended=(*state.ended, *left),
+        challengers=tuple(each for each in state.challengers if each.entrant in standing),
         trial=tuple(trial for trial in state.trial if trial.entrant in standing),
     )
 
@@ -274,10 +273,16 @@ def _emptied(state: TrackState, before: TrackState, why: str) -> TrackState:
     return replace(_dethroned(state, why), level=level, owed=Micro(0))
 
 
+def _interrupted(state: TrackState, outcome: DuelOutcome) -> TrackState:
+    """The open duel, if there is one, is over without a result."""
+    over = () if state.duel is None else (duels.ended(state.duel, outcome),)
+    return replace(state, duel=None, ended=(*state.ended, *over))
+
+
 def _dethroned(state: TrackState, why: str) -> TrackState:
     """The old king's time is over; what challengers won or lost against it is, too."""
-    over = tuple(duels.ended(duel, DuelOutcome.KING_GONE) for duel in state.duels)
-    return replace(state, king=None, king_absent=0, throne=why, challengers_met=0, duels=(), lost=(), ended=state.ended + over)
+    state = _interrupted(state, DuelOutcome.KING_GONE)
+    return replace(state, king=None, king_absent=0, throne=why, challengers_met=0, challengers=())
 
 
 def _crowned(state: TrackState, king: Entrant, start: Block, why: str) -> TrackState:
@@ -306,77 +311,77 @@ def _seated(state: TrackState, result: RoundResult, scores: Table, rules: Track)
 
 
 def _challenged(state: TrackState, result: RoundResult, scores: Table, rules: Track) -> TrackState:
-    """The state after this round's duels; without the king's own scores there is no evidence in it."""
-    king = state.king
-    if king is None or king not in scores.rows:
+    """The state after this round beside the king; without the king's own scores there is no evidence in it.
+
+    One duel is open at a time: with several at once the luckiest of equals would win, and whoever holds many of them would win sooner
+    than whoever holds one.
+    """
+    record = None if state.king is None else state.record(state.king)
+    if record is None or record.entrant not in scores.rows:
         return state
-    state, won = _fought(state, king, scores, rules.duel)
-    if won:
-        return _succeeded(state, won, scores, result.start)
-    return _qualified(state, king, result, scores, rules.duel)
+    least = duels.margin(rules.duel, result.start - state.king_since, record.micro)
+    state = replace(state, challengers=_challengers(state, record.entrant, least, scores, rules.duel))
+    state, won = _fought(state, record.entrant, scores, rules.duel)
+    if won is not None:
+        return _succeeded(state, won, result.start)
+    return _opened(state, result.number, least, rules.duel)
 
 
-def _fought(state: TrackState, king: Entrant, scores: Table, rules: DuelRules) -> tuple[TrackState, list[Duel]]:
-    """Every open duel whose two sides were scored takes a step; beside the state those that were won."""
-    still, won, over = [], [], []
-    for duel in state.duels:
-        if duel.challenger in scores.rows:
-            duel = duels.step(duel, scores.differences(duel.challenger, king), rules)
-        outcome = duels.read(duel, rules)
-        if outcome is DuelOutcome.OPEN:
-            still.append(duel)
+def _challengers(state: TrackState, king: Entrant, least: Micro, scores: Table, rules: DuelRules) -> tuple[Challenger, ...]:
+    """Whoever challenged the king before, and each newcomer that this round does not show to be worse, with what they promise now."""
+    found = {each.entrant: each for each in state.challengers}
+    for name in (record.entrant for record in state.records if record.entrant in scores.rows and record.entrant != king):
+        old, differences = found.get(name), scores.differences(name, king)
+        if not differences.size or (old is None and clearly_less(differences, CONFIDENCE)):
             continue
-        over.append(duels.ended(duel, outcome))
-        if outcome is DuelOutcome.CROWNED:
-            won.append(duel)
-    lost = [duel for duel in over if duel.outcome is not DuelOutcome.CROWNED]
-    after = replace(
-        state,
-        duels=tuple(still),
-        lost=tuple(sorted((*state.lost, *lost), key=lambda duel: duel.entrant)),
-        ended=(*state.ended, *over),
+        old = old or Challenger(entrant=name)
+        promise = old.promise + int(duels.gains_of(differences, least, rules).sum())
+        found[name] = replace(old, promise=promise, groups=old.groups + differences.size, rounds=old.rounds + 1)
+    return tuple(found[name] for name in sorted(found))
+
+
+def _fought(state: TrackState, king: Entrant, scores: Table, rules: DuelRules) -> tuple[TrackState, Duel | None]:
+    """The open duel takes a step if both sides were scored; beside the state the duel if it was won."""
+    if state.duel is None:
+        return state, None
+    name = state.duel.challenger
+    duel = duels.step(state.duel, scores.differences(name, king) if name in scores.rows else (), rules)
+    outcome = duels.read(duel, rules)
+    if outcome is DuelOutcome.OPEN:
+        return replace(state, duel=duel), None
+    state = replace(state, duel=None, ended=(*state.ended, duels.ended(duel, outcome)))
+    if outcome is DuelOutcome.CROWNED:
+        return state, duel
+    rest = (
+        replace(each, promise=min(each.promise, 0), lost=each.lost + 1) if each.entrant == name else each
+        for each in state.challengers
     )
-    return after, won
+    return replace(state, challengers=tuple(rest)), None
 
 
-def _succeeded(state: TrackState, won: Sequence[Duel], scores: Table, start: Block) -> TrackState:
-    """Of several that won in the same round the earliest commit, unless a later one scored clearly more in it."""
-    names = {duel.challenger: duel for duel in won}
-    first, *later = sorted((r for r in state.records if r.entrant in names), key=lambda record: record.seniority)
-    best = first.entrant
-    for record in later:
-        if clearly_less(scores.differences(best, record.entrant), throne.BEATEN):
-            best = record.entrant
-    duel = names[best]
-    credit = Credit(entrant=best, over=duel.king, owed=state.owed, groups=duel.groups, total=duel.lead, squares=duel.lead_squares)
+def _succeeded(state: TrackState, duel: Duel, start: Block) -> TrackState:
+    """The challenger that won is king, and its lead is credited."""
+    new = duel.challenger
+    credit = Credit(entrant=new, over=duel.king, owed=state.owed, groups=duel.groups, total=duel.lead, squares=duel.lead_squares)
     owed = Micro(max(0, state.owed - max(0, duel.lead // duel.groups)))
     why = (
         f"evidence {duel.wealth:.4g} of {duel.threshold:.4g} needed against {duel.king}, "
         f"over {duel.groups} groups of {duel.rounds} rounds"
     )
-    return replace(_crowned(state, best, start, why), owed=owed, leads=(*state.leads, credit))
+    return replace(_crowned(state, new, start, why), owed=owed, leads=(*state.leads, credit))
 
 
-def _qualified(state: TrackState, king: Entrant, result: RoundResult, scores: Table, rules: DuelRules) -> TrackState:
-    """A duel opens for each newcomer that this round does not show to be worse; its scores of this round are no evidence in it."""
-    busy = {duel.challenger for duel in state.duels} | {duel.entrant for duel in state.lost}
-    record = state.record(king)
-    if record is None:
+def _opened(state: TrackState, number: RoundNumber, least: Micro, rules: DuelRules) -> TrackState:
+    """A duel opens, unless one is open, for the earliest challenger that promises about as much as the most promising one.
+
+    What it scored so far is no evidence in it. Nobody has a duel who promises nothing.
+    """
+    promises = {each.entrant: each.promise for each in state.challengers if each.promise > 0}
+    if state.king is None or state.duel is not None or not promises:
         return state
-    least = duels.margin(rules, result.start - state.king_since, record.micro)
-    opened = list(state.duels)
-    met = state.challengers_met
-    for newcomer in sorted((r for r in state.records if r.entrant in scores.rows), key=lambda r: r.seniority):
-        if newcomer.entrant == king or newcomer.entrant in busy or _clearly_worse(scores, newcomer.entrant, king):
-            continue
-        met += 1
-        threshold = duels.threshold(rules, met)
-        duel = Duel(challenger=newcomer.entrant, king=king, opened=result.number, margin=least, threshold=threshold)
-        tried = duels.step(duel, scores.differences(newcomer.entrant, king), rules)
-        opened.append(replace(duel, qualifying=tried.total))
-    return replace(state, challengers_met=met, duels=tuple(sorted(opened, key=lambda duel: duel.challenger)))
-
-
-def _clearly_worse(scores: Table, one: Entrant, other: Entrant) -> bool:
-    """Whether `one` scored less than `other` by more than the error of the mean difference allows."""
-    return clearly_less(scores.differences(one, other), CONFIDENCE)
+    enough = rules.seniority * max(promises.values())
+    records = (record for record in state.records if promises.get(record.entrant, -1) >= enough)
+    name = min(records, key=lambda record: record.seniority).entrant
+    met = state.challengers_met + 1
+    duel = Duel(challenger=name, king=state.king, opened=number, margin=least, threshold=duels.threshold(rules, met))
+    return replace(state, challengers_met=met, duel=duel)

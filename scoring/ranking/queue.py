@@ -53,16 +53,17 @@ class _Lines:
     """Who waits, by what for; each line in its order, soonest first."""
 
     first: list[RoundCandidate] = field(default_factory=list)
-    """What the ranking waits for: the king, the contenders for an empty throne, both sides of each lead that is measured."""
-    duels: list[RoundCandidate] = field(default_factory=list)
+    """What the ranking waits for: king, challenger, the contenders for an empty throne, both sides of each lead that is measured."""
+    waiting: list[RoundCandidate] = field(default_factory=list)
+    """For a duel."""
     newcomers: list[RoundCandidate] = field(default_factory=list)
     """Without a verdict."""
     proven: list[RoundCandidate] = field(default_factory=list)
     """Scored, but not since this king took the top."""
     met: list[RoundCandidate] = field(default_factory=list)
-    """Scored under this king, and without a duel."""
+    """Scored under this king, and clearly less."""
     over: list[RoundCandidate] = field(default_factory=list)
-    """Lost to this king, or rejected."""
+    """Rejected."""
     set_back: list[RoundCandidate] = field(default_factory=list)
     """Of hotkeys that are set back."""
 
@@ -80,8 +81,9 @@ class RoundQueue:
         """Whom a round asks for, soonest first: at most the track's `evaluations`, whatever the order of the candidates.
 
         First comes what the ranking waits for. Of the places that are left, newcomers, proven models and hotkeys that are set back keep
-        their shares, as far as they need them. All others are for open duels. What these leave goes to proven models, to newcomers, to
-        those that were scored without a duel, and to those that lost. Hotkeys that are set back never get more than their share.
+        their shares, as far as they need them. All others are for challengers that wait for their duel. What these leave goes to proven
+        models, to newcomers, to those that scored clearly less than the king, and to those that were rejected. Hotkeys that are set back
+        never get more than their share.
         """
         lines, rules = self._lines(candidates), self._rules
         found = _Round(originals=self._originals, most=self._places(rules.hotkey))
@@ -91,9 +93,9 @@ class RoundQueue:
         newcomers = min(self._places(rules.newcomers), len(lines.newcomers))
         proven = min(self._places(rules.proven), len(lines.proven))
         found.take(lines.newcomers, min(newcomers, room - len(found.asked)))
-        found.take(lines.duels, room - len(found.asked) - proven)
+        found.take(lines.waiting, room - len(found.asked) - proven)
         found.take(lines.proven, min(proven, room - len(found.asked)))
-        for line in (lines.duels, lines.proven, lines.newcomers, lines.met, lines.over):
+        for line in (lines.waiting, lines.proven, lines.newcomers, lines.met, lines.over):
             found.take(line, room - len(found.asked))
         found.take(lines.set_back, min(last, self.track.evaluations - len(found.asked)))
         return [candidate.entrant for candidate in found.asked.values()]
@@ -118,16 +120,16 @@ class RoundQueue:
         """Everybody in its line, and the lines in their order."""
         lines = _Lines()
         first = _first(self._own)
-        promise = {duel.challenger: duel.promise for duel in self._own.duels}
+        promise = {each.entrant: each.promise for each in self._own.challengers}
         records = {record.entrant: record for record in self._own.records}
-        over = {duel.entrant for duel in self._own.lost} | {rejection.entrant for rejection in self.state.rejections}
+        over = {rejection.entrant for rejection in self.state.rejections}
         set_back = {setback.hotkey for setback in self._own.setbacks}
         for candidate in sorted(candidates, key=lambda candidate: candidate.seniority):
             name = candidate.entrant
             if name in first:
                 lines.first.append(candidate)
             elif name in promise:
-                lines.duels.append(candidate)
+                lines.waiting.append(candidate)
             elif candidate.hotkey in set_back:
                 lines.set_back.append(candidate)
             elif name in over:
@@ -137,7 +139,7 @@ class RoundQueue:
             else:
                 (lines.met if self._has_met_king(candidate) else lines.proven).append(candidate)
         lines.first.sort(key=lambda candidate: first[candidate.entrant])
-        lines.duels = self._duels(lines.duels, promise)
+        lines.waiting = self._waiting(lines.waiting, promise)
         lines.newcomers = self._newcomers(lines.newcomers)
         lines.proven.sort(key=lambda candidate: -lower_bound(records[candidate.entrant]))
         lines.met.sort(key=self._turn)
@@ -147,7 +149,7 @@ class RoundQueue:
         )
         return lines
 
-    def _duels(self, senior: Sequence[RoundCandidate], promise: Mapping[Entrant, int]) -> list[RoundCandidate]:
+    def _waiting(self, senior: Sequence[RoundCandidate], promise: Mapping[Entrant, int]) -> list[RoundCandidate]:
         """A few that were asked for longest ago, so that nobody waits for ever; then all others by what they promise, most first."""
         by_turn = sorted(senior, key=self._asked_at)
         turns = self._places(self._rules.turns)
@@ -208,8 +210,9 @@ class _Round:
 
 
 def _first(state: TrackState) -> dict[Entrant, int]:
-    """Whom a round asks for first, in order: the king, the contenders for an empty throne, both sides of each lead that is measured."""
+    """Whom a round asks for first, in order: king, challenger, the contenders for an empty throne, both sides of each measured lead."""
     names = [] if state.king is None else [state.king]
+    names += [] if state.duel is None else [state.duel.challenger]
     names += [trial.entrant for trial in state.trial]
     names += [name for credit in state.leads if credit.open for name in (credit.entrant, credit.over) if name is not None]
     return {name: place for place, name in enumerate(dict.fromkeys(names))}

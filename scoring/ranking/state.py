@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from scoring import canonical_json
 from scoring.ranking.credit import Credit
-from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
+from scoring.ranking.duel import Challenger, Duel, DuelOutcome, EndedDuel
 from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 
 _GENESIS = Block(0)
@@ -120,12 +120,12 @@ class TrackState:
     leads: tuple[Credit, ...] = ()
     """What leads that took the top are worth."""
     records: tuple[Record, ...] = ()
-    duels: tuple[Duel, ...] = ()
-    """Those that are open."""
-    lost: tuple[EndedDuel, ...] = ()
-    """Those that challengers lost to this king for good."""
+    duel: Duel | None = None
+    """The one that is open."""
+    challengers: tuple[Challenger, ...] = ()
+    """Whoever may be better than the king, among them the one in the duel."""
     ended: tuple[EndedDuel, ...] = ()
-    """All that ended in the last round."""
+    """Duels that ended in the last round."""
     rejections: tuple[Rejection, ...] = ()
     setbacks: tuple[Setback, ...] = ()
     """Hotkeys whose next submissions wait in a line of their own."""
@@ -148,7 +148,8 @@ class TrackState:
 
     def to_json(self) -> dict[str, Any]:
         """The track's state as plain JSON data."""
-        return _plain(self) | {name: [_plain(item) for item in getattr(self, name)] for name in _PARTS}
+        duel = None if self.duel is None else _plain(self.duel)
+        return _plain(self) | {"duel": duel} | {name: [_plain(item) for item in getattr(self, name)] for name in _PARTS}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -156,8 +157,8 @@ class TrackState:
         try:
             parts = {
                 "records": tuple(Record(**item) for item in data["records"]),
-                "duels": tuple(_duel(item) for item in data["duels"]),
-                "lost": tuple(_ended_duel(item) for item in data["lost"]),
+                "duel": None if data["duel"] is None else _duel(data["duel"]),
+                "challengers": tuple(Challenger(**item) for item in data["challengers"]),
                 "ended": tuple(_ended_duel(item) for item in data["ended"]),
                 "rejections": tuple(Rejection(**item) for item in data["rejections"]),
                 "trial": tuple(ThroneTrial(**{**item, "scores": tuple(item["scores"])}) for item in data["trial"]),
@@ -230,7 +231,7 @@ class State:
             raise ValueError(f"this is no ledger's state: {exc!r}") from exc
 
 
-_PARTS = ("records", "duels", "lost", "ended", "rejections", "trial", "leads", "setbacks")
+_PARTS = ("records", "challengers", "ended", "rejections", "trial", "leads", "setbacks")
 
 
 def _plain(item: Any) -> dict[str, Any]:

@@ -1,15 +1,21 @@
-"""An empty throne: contenders are scored side by side over some rounds, then the earliest that no later one clearly beats is king."""
+"""An empty throne: contenders are scored side by side over some rounds, then the earliest that no later one clearly beats is king.
+
+To beat it a later one must lead by more than a new king's margin: whoever is as good as that is as good for a duel, too, and luck among
+several of them decides nothing.
+"""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from scoring.competition import Track
+from scoring.ranking.duel import margin
 from scoring.ranking.state import Record, ThroneTrial, TrackState
 from scoring.ranking.table import MISSING, Integers, Table, clearly_less, differences, mean_of, there
+from scoring.types import Micro
 
 BEATEN = 3.0
-"""Standard errors by which a later commit must be better than an earlier one: of 1,000 equals one or two are, by luck."""
+"""Standard errors by which a later commit's lead must be above the margin: of 1,000 that are just at the margin one or two are, by luck."""
 LEAST_ROUNDS = 2
 """A contender was scored in so many rounds at least."""
 
@@ -50,18 +56,18 @@ def seat(state: TrackState, rules: Track) -> SeatedKing | None:
     rows = {
         trial.entrant: np.asarray(trial.scores, np.int64) for trial in state.trial if trial.rounds >= min(LEAST_ROUNDS, rounds)
     }
-    king: Record | None = None
-    for record in sorted((r for r in state.records if r.entrant in rows), key=lambda record: record.seniority):
+    standing = (r for r in state.records if r.entrant in rows and mean_of(there(rows[r.entrant])) >= rules.pay.floor)
+    contenders = sorted(standing, key=lambda record: record.seniority)
+    for place, record in enumerate(contenders):
         row = rows[record.entrant]
-        if mean_of(there(row)) < rules.pay.floor:
-            continue
-        if king is None or _beats(row, rows[king.entrant]):
-            king = record
-    if king is None:
-        return None
-    return SeatedKing(king, there(rows[king.entrant]), state.trial_rounds, len(rows))
+        if not any(_beats(rows[later.entrant], row, rules) for later in contenders[place + 1 :]):
+            return SeatedKing(record, there(row), state.trial_rounds, len(rows))
+    return None
 
 
-def _beats(later: Integers, earlier: Integers) -> bool:
+def _beats(later: Integers, earlier: Integers, rules: Track) -> bool:
     found = differences(earlier, later)
-    return found.size > 0 and clearly_less(found, BEATEN)
+    if not found.size:
+        return False
+    scores = there(earlier)
+    return clearly_less(found + margin(rules.duel, 0, Micro(int(scores.sum()) // scores.size)), BEATEN)

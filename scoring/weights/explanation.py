@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scoring.ranking.duel import IN_WORDS, Duel
+from scoring.ranking.duel import Challenger, Duel
 from scoring.ranking.selection import lower_bound
 from scoring.ranking.state import Record, Rejection, TrackState
 from scoring.types import MICRO, Entrant, Hotkey, Uid, entrant, parse_entrant
@@ -99,14 +99,11 @@ def _credit(state: TrackState, share: TrackShare) -> str:
 
 
 def _duel(state: TrackState, entrant: Entrant) -> str:
-    for duel in state.duels:
-        if duel.challenger == entrant:
-            return _open(duel)
-    for lost in state.lost:
-        if lost.entrant == entrant:
-            why = IN_WORDS[lost.outcome].why
-            evidence = f"evidence {lost.wealth:.4g} of {lost.threshold:.4g} needed"
-            return f"duel with {lost.king} lost after {lost.rounds} rounds ({why}): {evidence}"
+    if state.duel is not None and state.duel.challenger == entrant:
+        return _open(state.duel)
+    for challenger in state.challengers:
+        if challenger.entrant == entrant:
+            return _waits_for_duel(state, challenger)
     if state.king is None:
         return state.throne
     return "no duel: it has not been scored beside the king, or scored clearly less"
@@ -119,6 +116,20 @@ def _open(duel: Duel) -> str:
     return (
         f"duel open: evidence {duel.wealth:.4g} of {duel.threshold:.4g} needed, after {duel.groups} groups in {duel.rounds} rounds; "
         f"it leads by {lead:+.4f} beyond the margin of {duel.margin / MICRO:.4f}"
+    )
+
+
+def _waits_for_duel(state: TrackState, challenger: Challenger) -> str:
+    """What a challenger promises, what it lost, and who has the duel instead."""
+    lost = f"it lost {challenger.lost} to this king; " if challenger.lost else ""
+    who = (
+        "the most promising challenger above 0 has the next"
+        if state.duel is None
+        else f"{state.duel.challenger} has the open one"
+    )
+    return (
+        f"no duel: {lost}it promises {challenger.promise / MICRO:+.4f}, the sum of its leads less the margin, after "
+        f"{challenger.groups} groups in {challenger.rounds} rounds; {who}"
     )
 
 

@@ -51,7 +51,7 @@ async def test_a_ledger_of_5000_rounds_is_kept_and_hashed_to_the_last_bit(pool: 
     records = tuple(after(ROUNDS, record) for record in small(begun).records)
     state = with_small(replace(begun, round=RoundNumber(ROUNDS)), records=records)
     assert len(records) == SUBMISSIONS
-    assert len(small(state).duels) > SUBMISSIONS // 2
+    assert len(small(state).challengers) > SUBMISSIONS // 2
     assert min(record.squares for record in records) > EXACT_IN_A_FLOAT
     ledger, previous, began = Ledger(pool, Hotkey("alice")), "", monotonic()
     for number in range(ROUNDS, ROUNDS + 6):

@@ -88,18 +88,16 @@ async def folded(pool: Pool, validator: Hotkey, challenger: Entrant, number: int
         round=opened,
         king=king,
         records=(a_record(block, hotkey=hotkey),),
-        duels=(
-            Duel(
-                challenger=challenger,
-                king=king,
-                opened=opened,
-                margin=Micro(20_000),
-                threshold=620.0,
-                capital=(31.0,),
-                steps=32,
-                groups=32,
-                rounds=1,
-            ),
+        duel=Duel(
+            challenger=challenger,
+            king=king,
+            opened=opened,
+            margin=Micro(20_000),
+            threshold=620.0,
+            capital=(31.0,),
+            steps=32,
+            groups=32,
+            rounds=1,
         ),
     )
     await Ledger(pool, validator).append(a_ledger_entry(number, state=state))

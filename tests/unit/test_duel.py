@@ -19,6 +19,7 @@ RULES = DuelRules(
     half_life=30,
     step=BetUnit.GROUP,
     clip=0.5,
+    seniority=0.5,
     margin_start=0.02,
     margin_end=0.005,
     margin_decay_blocks=36_000,
@@ -108,7 +109,8 @@ def test_two_rounds_of_means_by_hand() -> None:
 
 def test_no_groups_are_no_evidence() -> None:
     """A round without a shared group takes nothing, not even one of the duel's rounds."""
-    assert duels.step(a_duel(), [], RULES) == a_duel()
+    assert duels.step(a_duel(), [], RULES) == replace(a_duel(), absent=1)
+    assert duels.step(replace(a_duel(), absent=5), [0], RULES).absent == 0
 
 
 @pytest.mark.parametrize("rules", BOTH_STEPS)
@@ -151,7 +153,7 @@ def test_a_round_is_its_groups_one_by_one(differences: list[int], cut: int) -> N
     """Where a group is a step, it does not matter how groups are spread over rounds: the same bits."""
     whole = duels.step(a_duel(), differences, RULES)
     parts = duels.step(duels.step(a_duel(), differences[:cut], RULES), differences[cut:], RULES)
-    assert replace(parts, rounds=0) == replace(whole, rounds=0)
+    assert replace(parts, rounds=0, absent=0) == replace(whole, rounds=0)
 
 
 @given(st.lists(st.integers(-400_000, 400_000), min_size=1, max_size=30), st.integers(0, 29), st.integers(1, 100_000))
@@ -205,6 +207,8 @@ def test_rules_with_more_bets_share_out_what_there_is() -> None:
         pytest.param({"capital": (0.02, 0.03), "rounds": 3}, DuelOutcome.OPEN, id="just enough left"),
         pytest.param({"capital": (39.0, 0.9), "rounds": 24}, DuelOutcome.MAX_ROUNDS, id="out of rounds"),
         pytest.param({"capital": (39.0, 1.0), "rounds": 24}, DuelOutcome.CROWNED, id="enough in the last round"),
+        pytest.param({"absent": 5}, DuelOutcome.OPEN, id="absent for a while"),
+        pytest.param({"absent": 6}, DuelOutcome.CHALLENGER_ABSENT, id="absent too long"),
     ],
 )
 def test_reading(overrides: dict[str, object], expected: DuelOutcome) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
+from scoring.ranking.duel import Challenger, Duel
 from scoring.ranking.state import Rejection, Setback, State, TrackState
 from scoring.types import Block, Hotkey, Micro, RoundNumber, TensorsHash, Uid, entrant
 from scoring.weights.explanation import TrackExplanation, UidExplanation, explain, explain_all
@@ -80,7 +80,7 @@ def test_a_former_king_is_told_its_credit_and_its_duel() -> None:
         total=640_000,
         squares=0,
     )
-    assert in_small(6, with_small(STATE, duels=(duel,))).reason == (
+    assert in_small(6, with_small(STATE, duel=duel)).reason == (
         "former king: 0.7000 ± 0.0000 over 100 groups, lower bound 0.7000; credit 0.0500: h6@6 led the score 0.6000 of an empty "
         "throne by 0.1000 at least over 100 groups, of which 50% is left; duel open: evidence 12.3 of 620 needed, "
         "after 64 groups in 2 rounds; it leads by +0.0100 beyond the margin of 0.0200"
@@ -88,25 +88,28 @@ def test_a_former_king_is_told_its_credit_and_its_duel() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "why"),
+    ("fighter", "lost", "words"),
     [
-        pytest.param(DuelOutcome.FUTILE, "too little evidence was left", id="futile"),
-        pytest.param(DuelOutcome.MAX_ROUNDS, "its rounds were over", id="out of rounds"),
+        pytest.param(None, 0, "no duel: it promises -0.4300, the sum of its leads less the margin", id="nobody has one"),
+        pytest.param(3, 2, "no duel: it lost 2 to this king; it promises -0.4300", id="it lost, and another has one"),
     ],
 )
-def test_a_loser_is_told_why_it_lost(outcome: DuelOutcome, why: str) -> None:
-    """And by how much."""
-    lost = EndedDuel(entrant=named(2), king=KING.entrant, outcome=outcome, wealth=0.04, threshold=620.0, groups=128, rounds=4)
-    evidence = in_small(2, with_small(STATE, lost=(lost,))).evidence
-    assert evidence.endswith(f"duel with h1@20 lost after 4 rounds ({why}): evidence 0.04 of 620 needed")
+def test_a_challenger_is_told_what_it_promises_and_who_is_next(fighter: int | None, lost: int, words: str) -> None:
+    """And what it lost."""
+    duel = fighter and Duel(
+        challenger=named(fighter), king=KING.entrant, opened=RoundNumber(9), margin=Micro(20_000), threshold=620.0
+    )
+    challenger = Challenger(entrant=named(2), promise=-430_000, groups=64, rounds=2, lost=lost)
+    evidence = in_small(2, with_small(STATE, duel=duel, challengers=(challenger,))).evidence
+    assert words in evidence
+    assert evidence.endswith("h3@3 has the open one" if fighter else "the most promising challenger above 0 has the next")
 
 
 def test_who_has_no_duel_is_told_so() -> None:
     """It was not beside the king, was clearly worse, or its duel has not had a round, or there is no king."""
     assert in_small(2).evidence.endswith("; no duel: it has not been scored beside the king, or scored clearly less")
-    waiting = with_small(
-        STATE, duels=(Duel(challenger=named(2), king=KING.entrant, opened=RoundNumber(9), margin=Micro(20_000), threshold=620.0),)
-    )
+    duel = Duel(challenger=named(2), king=KING.entrant, opened=RoundNumber(9), margin=Micro(20_000), threshold=620.0)
+    waiting = with_small(STATE, duel=duel)
     assert in_small(2, waiting).evidence.endswith("; duel open: its next round with the king counts, evidence 1 of 620 needed")
     vacant = with_small(STATE, king=None, throne="vacant: h1@20 is gone in round 9: deregistered")
     assert in_small(2, vacant).evidence.endswith("; vacant: h1@20 is gone in round 9: deregistered")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from scoring.ranking.credit import Credit
-from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
+from scoring.ranking.duel import Challenger, Duel, DuelOutcome, EndedDuel
 from scoring.ranking.state import Record, Rejection, Setback, State, ThroneTrial, TrackState, chain_hash
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, TensorsHash
 from tests.builders.ledger import a_ledger_entry, some_inputs
@@ -51,7 +51,10 @@ duels = st.builds(
     squares=counts,
     lead=st.integers(-(2**60), 2**60),
     lead_squares=counts,
-    qualifying=st.integers(-(2**60), 2**60),
+    absent=counts,
+)
+challengers = st.builds(
+    Challenger, entrant=entrants, promise=st.integers(-(2**60), 2**60), groups=counts, rounds=counts, lost=counts
 )
 ends = st.builds(
     EndedDuel,
@@ -89,8 +92,8 @@ track_states = st.builds(
     throne=st.text(max_size=9),
     challengers_met=counts,
     records=st.lists(records, max_size=3).map(tuple),
-    duels=st.lists(duels, max_size=3).map(tuple),
-    lost=st.lists(ends, max_size=3).map(tuple),
+    duel=st.none() | duels,
+    challengers=st.lists(challengers, max_size=3).map(tuple),
     ended=st.lists(ends, max_size=3).map(tuple),
     rejections=st.lists(rejections, max_size=3).map(tuple),
     scale=st.text(max_size=3),
@@ -158,9 +161,10 @@ def test_the_hash_is_as_it_ever_was() -> None:
         throne="king since block 360: …",
         challengers_met=1,
         records=(record,),
-        duels=(duel,),
+        duel=duel,
+        challengers=(Challenger(entrant=Entrant("b@2"), promise=100_000, groups=2, rounds=1),),
     )
-    assert chain_hash("ab", state) == "aad8d1694f333c2a3a2acafc78932a4296cad20f6a5489ed5b660c84e1f6eacb"
+    assert chain_hash("ab", state) == "8ea5a03181863fb503b1f0750581e9e8d9384bc14b2d12d49c3d4cc0b2e91621"
 
 
 @pytest.mark.parametrize(
@@ -255,7 +259,7 @@ def test_a_float_that_a_database_wrote_as_an_integer_is_read_as_a_float() -> Non
         groups=32,
         rounds=1,
     )
-    state = a_state(round=RoundNumber(3), duels=(duel,), ended=(end,))
+    state = a_state(round=RoundNumber(3), duel=duel, ended=(end,))
     data = json.loads(json.dumps(state.to_json()).replace("1e+16", str(10**16)).replace("1e+17", str(10**17)))
     assert chain_hash("", State.from_json(data)) == chain_hash("", state)
 

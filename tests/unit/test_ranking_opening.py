@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from scoring.ranking.duel import DuelOutcome, EndedDuel
+from scoring.ranking.duel import Challenger, Duel
 from scoring.ranking.opening import RoundEntry, RoundOpening, RoundView, open_round
 from scoring.ranking.queue import RoundCandidate
 from scoring.ranking.state import Record, Rejection, State, ThroneTrial
-from scoring.types import MICRO, Block, Hotkey, RoundNumber, SubmissionId
+from scoring.types import MICRO, Block, Hotkey, Micro, RoundNumber, SubmissionId
 from tests.builders import ranking
 from tests.builders.ranking import SMALL, a_credit, a_round_candidate, a_state, named
 from tests.builders.rules import a_competition
@@ -59,20 +59,18 @@ def asked(state: State) -> tuple[SubmissionId, ...]:
     return submissions(open_round(a_view(*(old | {8: a_round_candidate(8)}).values(), state=state), COMPETITION))
 
 
-def test_a_measured_lead_comes_before_the_new_and_the_lost_come_last() -> None:
-    """King, then both sides of a lead that is measured, then who may still win, then who lost for good or copies."""
-    lost = tuple(
-        EndedDuel(entrant=named(n), king=named(9), outcome=DuelOutcome.FUTILE, wealth=0.01, threshold=40.0, groups=32, rounds=1)
-        for n in (1, 6)
-    )
+def test_the_duel_and_measured_leads_come_before_the_new_and_copies_come_last() -> None:
+    """King and challenger, then both sides of a lead that is measured, then the new, then who waits by what it promises."""
     state = a_state(
         king=named(9),
+        duel=Duel(challenger=named(4), king=named(9), opened=RoundNumber(1), margin=Micro(20_000), threshold=40.0),
+        challengers=tuple(Challenger(entrant=named(n), promise=promise) for n, promise in ((1, -5), (2, 5), (4, 9), (6, 0))),
         records=tuple(a_record(n, 500_000) for n in (9, 2, 1, 3, 4, 5, 6)),
-        lost=lost,
         rejections=(Rejection(named(7), Hotkey("h7"), "a copy"),),
         leads=(a_credit(9, over=5, open=True), a_credit(5, over=4), a_credit(3, open=True)),
     )
-    assert asked(state) == (9, 5, 3, 8, 2, 4, 1, 6, 7)
+    turns = COMPETITION.track[0].queue.turns * COMPETITION.track[0].evaluations
+    assert (asked(state), int(turns)) == ((9, 4, 5, 3, 8, 1, 2, 6, 7), 3)
 
 
 def test_an_empty_throne_asks_for_its_contenders_first() -> None:

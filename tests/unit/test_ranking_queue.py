@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.ranking.duel import Duel, DuelOutcome, EndedDuel
+from scoring.ranking.duel import Challenger, Duel
 from scoring.ranking.queue import RoundCandidate, RoundQueue
 from scoring.ranking.state import Rejection, Setback, State
 from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, SubmissionId, entrant, parse_entrant
@@ -29,7 +29,7 @@ TRACK = a_track(
         "hotkey": 0.15,
     },
 )
-"""Twenty places: newcomers keep eight, proven models two, duels by turn two; two are for setbacks, three for a hotkey."""
+"""Twenty places: newcomers keep eight, proven models two, challengers by turn two; two are for setbacks, three for a hotkey."""
 KING = 1000
 
 
@@ -38,16 +38,9 @@ def asked(candidates: Iterable[RoundCandidate], state: State, now: int = 36_000)
     return RoundQueue(state=state, track=TRACK, now=Block(now), round_blocks=360).asked(candidates)
 
 
-def a_duel(number: int, promise: int = 0) -> Duel:
-    """Submission `number` against the king."""
-    return Duel(
-        challenger=named(number),
-        king=named(KING),
-        opened=RoundNumber(1),
-        margin=Micro(20_000),
-        threshold=40.0,
-        qualifying=promise,
-    )
+def a_challenger(number: int, promise: int = 0) -> Challenger:
+    """Submission `number`, which waits for a duel with the king."""
+    return Challenger(entrant=named(number), promise=promise)
 
 
 def newcomers(numbers: Iterable[int], **overrides: object) -> list[RoundCandidate]:
@@ -66,39 +59,39 @@ def names(*numbers: int) -> list[Entrant]:
 
 
 def test_each_class_keeps_its_places_when_all_are_short() -> None:
-    """One king, eight newcomers, two proven models, two hotkeys that are set back; seven duels have the rest."""
-    duels, proven, back = range(100, 200), range(200, 300), range(300, 400)
+    """One king, eight newcomers, two proven models, two hotkeys that are set back; seven challengers have the rest."""
+    waiting, proven, back = range(100, 200), range(200, 300), range(300, 400)
     state = a_state(
         king=named(KING),
         king_since=Block(360 * 99),
-        records=tuple(a_record(n) for n in (*duels, *proven)),
-        duels=tuple(a_duel(n) for n in duels),
+        records=tuple(a_record(n) for n in (*waiting, *proven)),
+        challengers=tuple(a_challenger(n) for n in waiting),
         setbacks=tuple(Setback(Hotkey(f"h{n}"), RoundNumber(90)) for n in back),
     )
-    found = asked([*newcomers(range(100)), *old((*duels, *proven, KING)), *newcomers(back)], state)
+    found = asked([*newcomers(range(100)), *old((*waiting, *proven, KING)), *newcomers(back)], state)
     counts = Counter(int(parse_entrant(name)[1]) // 100 for name in found)
     assert (found[0], counts) == (named(KING), {0: 8, 1: 7, 2: 2, 3: 2, 10: 1})
 
 
 def test_what_one_class_leaves_is_for_the_others() -> None:
-    """Without newcomers and proven models all places are the duels'; what these leave goes to whoever has had a verdict."""
+    """Without newcomers and proven models all places are the challengers'; what these leave goes to whoever has had a verdict."""
     many, few = range(100, 200), range(100, 103)
-    state = a_state(king=named(KING), records=tuple(a_record(n) for n in many), duels=tuple(a_duel(n) for n in many))
+    state = a_state(king=named(KING), records=tuple(a_record(n) for n in many), challengers=tuple(a_challenger(n) for n in many))
     assert len(asked(old((*many, KING)), state)) == 20
-    only = replace(state, tracks=(replace(state.tracks[0], duels=tuple(a_duel(n) for n in few)),))
+    only = replace(state, tracks=(replace(state.tracks[0], challengers=tuple(a_challenger(n) for n in few)),))
     assert asked(old((*many, KING)), only)[:4] == names(KING, *few)
     assert len(asked(old((*many, KING)), only)) == 20
 
 
-def test_the_most_promising_duel_never_waits_and_the_others_take_turns() -> None:
+def test_the_most_promising_challenger_never_waits_and_the_others_take_turns() -> None:
     """Among 240 it is asked in every round; each of them is asked within 240 / (places for turns) rounds."""
-    duels = range(240)
+    waiting = range(240)
     state = a_state(
         king=named(KING),
-        records=tuple(a_record(n) for n in duels),
-        duels=tuple(a_duel(n, promise=n) for n in duels),
+        records=tuple(a_record(n) for n in waiting),
+        challengers=tuple(a_challenger(n, promise=n) for n in waiting),
     )
-    last = dict.fromkeys([*duels, KING], 1)
+    last = dict.fromkeys([*waiting, KING], 1)
     for number in range(2, 2 + 120):
         field = [a_round_candidate(n, last_asked=RoundNumber(last[n])) for n in last]
         found = asked(field, state, now=360 * number)
@@ -108,9 +101,9 @@ def test_the_most_promising_duel_never_waits_and_the_others_take_turns() -> None
     assert min(last.values()) > 1
 
 
-def test_of_duels_that_promise_the_same_the_first_commitment_goes_first() -> None:
+def test_of_challengers_that_promise_the_same_the_first_commitment_goes_first() -> None:
     """In turns, too: whoever was asked for longest ago, then the first commitment."""
-    state = a_state(king=named(KING), duels=tuple(a_duel(n) for n in (5, 6, 7)))
+    state = a_state(king=named(KING), challengers=tuple(a_challenger(n) for n in (5, 6, 7)))
     field = [*old((5, 7)), a_round_candidate(6, last_asked=RoundNumber(98))]
     assert asked(field, state) == names(6, 5, 7)
 
@@ -130,10 +123,10 @@ def test_no_crowd_of_newcomers_keeps_one_waiting(crowd: dict[str, range | int], 
         a_round_candidate(n, commit_block=Block(block), previous_block=crowd["previous"])
         for n, block in enumerate(crowd["commits"])  # type: ignore[arg-type]
     ]
-    duels = range(2000, 2100)
-    state = a_state(king=named(KING), duels=tuple(a_duel(n) for n in duels))
+    waiting = range(2000, 2100)
+    state = a_state(king=named(KING), challengers=tuple(a_challenger(n) for n in waiting))
     mine = a_round_candidate(999, commit_block=Block(own["commit"] or 0), previous_block=own["previous"])
-    assert mine.entrant in asked([*others, *old(duels), mine], state)
+    assert mine.entrant in asked([*others, *old(waiting), mine], state)
 
 
 def test_an_immunity_that_ends_soon_goes_first() -> None:
@@ -144,19 +137,15 @@ def test_an_immunity_that_ends_soon_goes_first() -> None:
 
 
 def test_a_model_that_has_not_met_this_king_comes_before_those_that_have() -> None:
-    """The best of them first; whoever lost or was rejected comes last."""
-    over = EndedDuel(
-        entrant=named(5), king=named(KING), outcome=DuelOutcome.FUTILE, wealth=0.01, threshold=40.0, groups=32, rounds=1
-    )
+    """The best of them first; whoever was rejected comes last."""
     state = a_state(
         king=named(KING),
         king_since=Block(360 * 50),
-        records=(a_record(1, 0.5), a_record(2, 0.6), a_record(3, 0.7), a_record(5, 0.8)),
-        lost=(over,),
+        records=(a_record(1, 0.5), a_record(2, 0.6), a_record(3, 0.7)),
         rejections=(Rejection(named(6), Hotkey("h6"), "a copy"),),
     )
-    field = [*old((1, 2), last_asked=RoundNumber(50)), *old((3, 5, 6), last_asked=RoundNumber(60)), *old((KING,))]
-    assert asked(field, state) == names(KING, 2, 1, 3, 5, 6)
+    field = [*old((1, 2), last_asked=RoundNumber(50)), *old((3, 6), last_asked=RoundNumber(60)), *old((KING,))]
+    assert asked(field, state) == names(KING, 2, 1, 3, 6)
 
 
 def test_whoever_fails_for_our_reasons_does_not_block_new_ones() -> None:
@@ -175,13 +164,15 @@ def test_junk_never_takes_more_than_its_places_and_none_of_the_others() -> None:
 
 
 def test_a_hotkey_that_is_set_back_still_fights_its_duel() -> None:
-    """What is open goes on, and the king stays the king."""
+    """What is open goes on, beside whoever waits, and the king stays the king."""
+    duel = Duel(challenger=named(1), king=named(KING), opened=RoundNumber(1), margin=Micro(20_000), threshold=40.0)
     state = a_state(
         king=named(KING),
-        duels=(a_duel(1),),
+        duel=duel,
+        challengers=(a_challenger(1), *(a_challenger(n, 1) for n in range(100, 200))),
         setbacks=(Setback(Hotkey("h1"), RoundNumber(9)), Setback(Hotkey(f"h{KING}"), RoundNumber(9))),
     )
-    assert asked(old((1, KING)), state) == names(KING, 1)
+    assert asked(old((*range(100, 200), 1, KING)), state)[:2] == names(KING, 1)
 
 
 def of_hotkey(hotkey: int, block: int) -> RoundCandidate:
@@ -206,12 +197,12 @@ def test_a_round_is_fair_whatever_stands_in_it(seed: int) -> None:
     field = [replace(each, last_asked=draw.choice((None, RoundNumber(draw.randrange(99))))) for each in field]
     pool = [each.entrant for each in field]
     king, *_ = draw.sample(pool, 1)
-    duels = tuple(
-        replace(a_duel(0, draw.randrange(9)), challenger=name) for name in draw.sample(pool, len(pool) // 4) if name != king
+    waiting = tuple(
+        replace(a_challenger(0, draw.randrange(9)), entrant=name) for name in draw.sample(pool, len(pool) // 4) if name != king
     )
     state = a_state(
         king=king,
-        duels=duels,
+        challengers=waiting,
         records=tuple(
             replace(a_record(0, draw.random()), entrant=name, hotkey=parse_entrant(name)[0])
             for name in draw.sample(pool, len(pool) // 2)
@@ -222,8 +213,8 @@ def test_a_round_is_fair_whatever_stands_in_it(seed: int) -> None:
     assert len(found) == len(set(found)) <= 20
     assert found[0] == king
     held = {setback.hotkey for setback in state.tracks[0].setbacks}
-    fighting = {duel.challenger for duel in duels}
+    challengers = {each.entrant for each in waiting}
     hotkeys = Counter(parse_entrant(name)[0] for name in found[1:])
     assert max(hotkeys.values(), default=0) <= 3
-    assert sum(parse_entrant(name)[0] in held and name not in fighting for name in found[1:]) <= 2
+    assert sum(parse_entrant(name)[0] in held and name not in challengers for name in found[1:]) <= 2
     assert asked(draw.sample(field, len(field)), state) == found

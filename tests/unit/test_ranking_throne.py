@@ -50,6 +50,11 @@ def king(*items: Judged) -> Entrant | None:
             [judged(1, 0.5, 0.7, 0.6, 0.7), judged(2, 0.6, 0.6, 0.7, 0.7)], 1, id="better by .025 ± .025 is not clearly better"
         ),
         pytest.param([judged(1, 0.5, 0.6, 0.5, 0.6), judged(2, 0.6, 0.7, 0.6, 0.7)], 2, id="better by .1 in each group is"),
+        pytest.param([judged(1, 0.5), judged(2, 0.52)], 1, id="better by the margin of a young king is as good"),
+        pytest.param([judged(1, 0.5), judged(2, 0.521)], 2, id="better by more in each group is not"),
+        pytest.param(
+            [judged(1, 0.5), judged(2, 0.515), judged(3, 0.53)], 2, id="the first that nobody beats, whomever it beats itself"
+        ),
         pytest.param([judged(1, 0.7, speed=900), judged(2, 0.7, speed=1)], 1, id="speed decides nothing"),
         pytest.param([judged(1, 0.19), judged(2, 0.2)], 2, id="at the floor"),
         pytest.param([judged(1, 0.19), judged(2, 0.1)], None, id="nobody at the floor"),
@@ -121,14 +126,11 @@ def test_a_copy_with_noise_does_not_take_an_empty_throne_by_luck(noise: list[int
 )
 def test_a_king_that_is_gone_makes_room(items: list[Judged], gone: Mapping[Entrant, str] | None, why: str) -> None:
     """Its challengers' duels are over, and the trial begins in the round that it left in."""
-    start = folded(*[[judged(1, 0.5), judged(2, 0.5)]] * 4)
-    assert [duel.challenger for duel in small(start).duels] == [named(2)]
+    start = folded(*[[judged(1, 0.5), judged(2, 0.5)]] * 3, [judged(1, 0.5), judged(2, 0.55)])
+    assert small(start).duel is not None
     vacant = folded(items, gone=gone, state=start)
-    assert (small(vacant).king, small(vacant).throne, small(vacant).duels) == (
-        None,
-        f"vacant: h1@1 is gone in round 5: {why}",
-        (),
-    )
+    assert (small(vacant).king, small(vacant).throne) == (None, f"vacant: h1@1 is gone in round 5: {why}")
+    assert (small(vacant).duel, small(vacant).challengers) == (None, ())
     assert [(duel.entrant, duel.outcome) for duel in small(vacant).ended] == [(named(2), DuelOutcome.KING_GONE)]
     after = folded([judged(2, 0.5)], [judged(2, 0.5)], state=vacant)
     assert (small(after).king, small(after).king_since) == (named(2), 360 * 7)
@@ -218,11 +220,12 @@ def test_what_a_new_model_lacks_of_the_old_one_is_no_lead_for_who_beats_it() -> 
 def test_a_new_scale_starts_records_anew_and_keeps_king_and_leads() -> None:
     """Duels end without a result, and what was measured on one scale is not measured on by another."""
     one = {"scale": "one"}
-    state = folded(*[[judged(1, 0.6, **one), judged(2, 0.6, **one)]] * 4)
-    assert (small(state).king, [duel.challenger for duel in small(state).duels]) == (named(1), [named(2)])
+    state = folded(*[[judged(1, 0.6, **one), judged(2, 0.6, **one)]] * 3, [judged(1, 0.6, **one), judged(2, 0.65, **one)])
+    assert (small(state).king, [each.entrant for each in small(state).challengers]) == (named(1), [named(2)])
     after = folded([judged(1, 0.9, scale="two"), judged(2, 0.9, scale="two"), judged(3, 0.1, scale="three")], state=state)
     assert (small(after).king, small(after).scale) == (named(1), "two")
     assert [(duel.entrant, duel.outcome) for duel in small(after).ended] == [(named(2), DuelOutcome.NEW_SCALE)]
+    assert [(each.entrant, each.rounds) for each in small(after).challengers] == [(named(2), 1)]
     assert {record.entrant: record.groups for record in small(after).records} == {named(1): 4, named(2): 4}
     assert [(credit.groups, credit.open) for credit in small(after).leads] == [(16, False)]
 

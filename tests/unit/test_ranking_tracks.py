@@ -53,8 +53,8 @@ def test_each_track_has_its_own_king_duels_and_leads() -> None:
     state = folded(first, [*first, judged(2, 0.95), judged(4, 0.99, LARGE)], [*first, judged(2, 0.95), judged(4, 0.99, LARGE)])
     small, large = state.of(SMALL), state.of(LARGE)
     assert state.kings == {SMALL: named(1), LARGE: named(4)}
-    assert [duel.challenger for duel in small.duels] == [named(2)]
-    assert (large.duels, [(duel.entrant, duel.outcome) for duel in large.ended]) == ((), [(named(4), DuelOutcome.CROWNED)])
+    assert [each.entrant for each in small.challengers] == [named(2)]
+    assert (large.challengers, [(duel.entrant, duel.outcome) for duel in large.ended]) == ((), [(named(4), DuelOutcome.CROWNED)])
     assert [(credit.entrant, credit.over) for credit in large.leads] == [(named(3), None), (named(4), named(3))]
     assert [credit.entrant for credit in small.leads] == [named(1)]
     assert state.kept == {named(1), named(3), named(4)}
@@ -104,12 +104,12 @@ def test_who_is_judged_in_another_track_has_left_the_old_one() -> None:
     """Newer rules moved its family: it holds nothing there, neither the top nor a record, a duel or a rejection."""
     items = [judged(1, 0.95), judged(2, 0.95)]
     state = folded(items, [*items, refused(6, SMALL)])
-    assert [duel.challenger for duel in state.of(SMALL).duels] == [named(2)]
+    assert [each.entrant for each in state.of(SMALL).challengers] == [named(2)]
     after = folded([judged(1, 0.95, LARGE), refused(6, LARGE)], state=state)
     assert after.kings == {LARGE: named(1)}
     assert after.of(SMALL).throne == "vacant: h1@1 is gone in round 3: it competes in the track large"
     assert after.of(SMALL).known == {named(2)}
-    assert (after.of(SMALL).duels, after.of(SMALL).leads) == ((), ())
+    assert (after.of(SMALL).challengers, after.of(SMALL).leads) == ((), ())
     assert [rejection.entrant for rejection in after.of(LARGE).rejections] == [named(6)]
 
 

@@ -1,6 +1,7 @@
 """Fields of made-up miners: who is judged, who is paid, what it costs; and the numbers around them."""
 
 import statistics
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -8,14 +9,15 @@ import pytest
 from scoring.competition import load
 from scoring.ranking import duel as duels
 from scoring.studies.simulation import actors, power
-from scoring.studies.simulation.actors import Actor, Splitter
+from scoring.studies.simulation.actors import Actor, MadeUpModel, Moment, Splitter
 from scoring.studies.simulation.estimates import Rate, fixed_groups, rate
-from scoring.studies.simulation.fields import Played, play
+from scoring.studies.simulation.fields import Game, Played, play
 from scoring.studies.simulation.payoff import SETTINGS, Arena, AttackSize
 from scoring.studies.simulation.power import PowerTrial
 from scoring.studies.simulation.strategy_file import known
 from scoring.studies.simulation.summary import spending, summarise
-from scoring.studies.simulation.world import NewScale, World
+from scoring.studies.simulation.world import NewScale, World, groups_of
+from scoring.types import RoundNumber
 
 COMPETITION = load().version[-1]
 TRACK = COMPETITION.track[0]
@@ -119,7 +121,7 @@ def test_power_rises_with_the_lead() -> None:
 
 
 def test_a_summary_counts_each_once() -> None:
-    """Shares of all kinds and what is burned make 1; spending is of every settled duel."""
+    """Shares of all kinds and what is burned make 1; spending is of every settled challenger."""
     who, played = run("copies")
     found = summarise("copies", who, 40, [played, played], TRACK.duel)
     assert sum(row.share for row in found.earnings) + found.burned == pytest.approx(1.0)
@@ -128,7 +130,7 @@ def test_a_summary_counts_each_once() -> None:
     assert spent is not None
     assert spent.settled == 2 * len(played.settled)
     assert spent.groups == pytest.approx(statistics.fmean(groups for _, groups in played.settled))
-    assert all(groups >= duel.groups for duel, groups in played.settled)
+    assert all(groups >= groups_of(COMPETITION) for _, groups in played.settled)
 
 
 def test_records_begin_anew_in_the_round_that_measures_otherwise() -> None:
@@ -147,3 +149,36 @@ def test_whoever_waits_for_another_scale_earns_nothing_by_it() -> None:
     arena = Arena(COMPETITION, AttackSize(runs=2, rounds=40), 1)
     (row,) = arena.attack([known()["profile_change"]], [SETTINGS["profile changes"]], [0.18], lambda _: None)
     assert (row.earned, row.pays) == (0.0, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Commits one model, or near-copies of it, in a round."""
+
+    round: int
+    quality: float
+    original: bool
+
+    def commit(self, moment: Moment) -> MadeUpModel | None:
+        """The model under its name, or a near-copy of it."""
+        model = MadeUpModel(self.quality, "the challenger's")
+        if moment.round != self.round:
+            return None
+        return model if self.original else moment.near_copy(model)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_near_copies_of_a_challenger_do_not_take_the_top_before_it(seed: int) -> None:
+    """Twelve of them, a round after it: with a duel for each the luckiest won, now the challenger has the only one."""
+    field = [
+        Actor("king", Splitter(0.65, exact=True)),
+        Actor("challenger", Once(30, 0.68, original=True)),
+        Actor("copier", Once(31, 0.68, original=False), 12),
+    ]
+    game = Game(actors=field, world=World(), competition=COMPETITION, seed=seed)
+    for number in map(RoundNumber, range(60)):
+        game.judge(number)
+        game.pay(number)
+        game.commit(number)
+    assert game.state.king is not None
+    assert game.known[game.state.king].hotkey in game.hotkeys[1]

@@ -88,7 +88,7 @@ def judged(name: Entrant, block: int, row: Micros) -> Judged:
 
 
 def test_a_siege_is_what_the_fold_makes_of_the_same_scores() -> None:
-    """Eleven equal challengers in four slots: each duel's wealth, who has lost and who comes next, through every round."""
+    """Eleven challengers in four slots, hardly better than the margin: who waits, who has the duel, its wealth, and who comes next."""
     king, names = entrant(Hotkey("king"), Block(0)), [entrant(Hotkey(f"c{place}"), Block(place + 1)) for place in range(11)]
     record = Record(
         entrant=king,
@@ -104,27 +104,29 @@ def test_a_siege_is_what_the_fold_makes_of_the_same_scores() -> None:
         a_state(king=king, throne="king", records=(record,)),
         Front(siege=Siege(models=11, rounds=40, runs=1), slots=4, competition=COMPETITION),
     )
-    slots, waiting, generator = list(range(4)), list(range(4, 11)), np.random.default_rng(5)
+    slots, waiting, generator = list(range(4)), list(range(4, 11)), np.random.default_rng(7)
     for number in range(40):
-        scores = World().draw(generator, np.full(5, QUALITY), groups_of(COMPETITION))
+        scores = World().draw(generator, np.array([QUALITY] + [QUALITY + 0.018] * 4), groups_of(COMPETITION))
         front.play(number, scores[1:] - scores[:1])
         asked = [judged(king, 0, scores[0])] + [
             judged(names[slot], slot + 1, scores[place + 1]) for place, slot in enumerate(slots) if slot >= 0
         ]
         ledger = fold(ledger, RoundResult(RoundNumber(number), Block(number * COMPETITION.round.blocks), asked), COMPETITION)
         state = small(ledger)
-        wealth = {duel.challenger: duel.wealth for duel in state.duels}
-        lost = {duel.entrant for duel in state.lost}
+        fighter = None if state.duel is None else state.duel.challenger
+        promise = {each.entrant: each.promise for each in state.challengers if each.entrant != fighter}
+        lost = {each.entrant for each in state.challengers if each.entrant != fighter and (each.lost or each.promise < 0)}
         for place, slot in enumerate(slots):
             if slot >= 0 and names[slot] in lost:
                 slots[place] = waiting.pop(0) if waiting else -1
-        assert front.idle.tolist() == [slot < 0 for slot in slots]
-        assert [bool(each) for each in front.fighting] == [slot >= 0 and names[slot] in wealth for slot in slots]
-        assert [front.duels.wealth[place] for place in np.flatnonzero(front.fighting)] == [
-            wealth[names[slot]] for slot in slots if slot >= 0 and names[slot] in wealth
-        ]
+        there = [names[slot] if slot >= 0 else None for slot in slots]
+        assert front.idle.tolist() == [[name is None for name in there]]
+        assert front.waiting.tolist() == [[name in promise for name in there]]
+        assert front.promise.tolist() == [[promise.get(name, 0) if name else 0 for name in there]]
+        assert front.fighting.tolist() == [[name is not None and name == fighter for name in there]]
+        assert state.duel is None or front.duels.wealth.tolist() == [state.duel.wealth]
         assert front.met.tolist() == [state.challengers_met]
-    assert (front.over, front.settled, small(ledger).challengers_met) == (True, 11, 11)
+    assert (front.over, front.settled, small(ledger).challengers_met) == (True, 3, 3)
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -132,7 +134,7 @@ def test_equals_hardly_ever_take_the_top(again: bool) -> None:
     """Not once in 30 runs, of which each has a chance of a few in a million; every duel that is over was futile."""
     found = besiege(Siege(models=30, rounds=60, runs=30, again=again), World(), COMPETITION, 1, lambda _: None)
     assert (found.fell.hits, found.fell.runs, set(found.by_round)) == (0, 30, {0.0})
-    assert found.duels >= 30 * 30
+    assert (found.duels > 200) is again  # who comes once hardly ever promises anything, who comes again and again now and then
     assert found.groups / found.duels < 32 * 8
 
 

@@ -1,6 +1,7 @@
 """Tricks of miners: each plays by the real rules, nobody commits what it could not, and a pay-off says how sure it is."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,9 @@ def no_progress(steps: int) -> None:
     """Nobody watches."""
 
 
-def a_file(folder: Path, text: str) -> StrategyFile:
+def a_file(folder: Path, text: str, name: str = "mine.py") -> StrategyFile:
     """A strategy of this text."""
-    path = folder / "mine.py"
+    path = folder / name
     path.write_text(text, encoding="utf-8")
     return StrategyFile(path)
 
@@ -44,7 +45,7 @@ def test_what_is_surely_more_is_told_from_what_is_not_excluded() -> None:
 @pytest.mark.parametrize("name", known())
 def test_every_trick_of_the_folder_plays(name: str) -> None:
     """As the best from the start it earns no more than there is, and what it commits is what a miner could."""
-    first, second = ARENA.earnings(known()[name], SETTINGS["first"], 0.05, no_progress)
+    first, second = ARENA.earnings(known()[name], SETTINGS["first"], 0.05, no_progress, 2)
     assert 0.0 <= first <= 1.0
     assert 0.0 <= second <= 1.0
 
@@ -103,8 +104,21 @@ def test_a_payoff_of_one_run_has_no_interval() -> None:
 def test_what_no_miner_could_do_is_refused(text: str, why: str, tmp_path: Path) -> None:
     """With the reason."""
     with pytest.raises(PlatformError, match=why) as refused:
-        ARENA.earnings(a_file(tmp_path, text), SETTINGS["first"], 0.05, no_progress)
+        ARENA.earnings(a_file(tmp_path, text), SETTINGS["first"], 0.05, no_progress, 2)
     assert refused.value.code is Code.ARGUMENT_INVALID
+
+
+def test_a_file_may_ask_for_more_runs(tmp_path: Path) -> None:
+    """As many as the size allows, beside an honest hotkey in as many; the bar knows of them."""
+    text = "{}def commit(moment):\n    return None"
+    few, many = a_file(tmp_path, text.format("")), a_file(tmp_path, text.format("RUNS = 5\n"), "many.py")
+    arena = replace(ARENA, size=AttackSize(runs=2, most=3, rounds=4))
+    played: list[int] = []
+    found = list(arena.attack([few, many], [SETTINGS["first"]], [0.05], played.append))
+    assert [row.runs for row in found] == [2, 3]
+    assert sum(played) == arena.steps([few, many], 1, 1) == 4 * (2 + 2 + 3 + 3)
+    with pytest.raises(PlatformError, match="RUNS is -1"):
+        arena.runs(a_file(tmp_path, text.format("RUNS = -1\n"), "none.py"))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -117,7 +131,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_strategy_remembers_nothing_from_run_to_run(tmp_path: Path) -> None:
     """Its text is run anew for each."""
     file = a_file(tmp_path, "seen = []\ndef commit(moment):\n    seen.append(moment)\n    assert len(seen) <= 24\n")
-    assert ARENA.earnings(file, SETTINGS["first"], 0.05, no_progress) == [0.0, 0.0]
+    assert ARENA.earnings(file, SETTINGS["first"], 0.05, no_progress, 2) == [0.0, 0.0]
 
 
 def test_the_command_prints_the_payoff_for_people_and_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

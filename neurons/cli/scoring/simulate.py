@@ -109,8 +109,8 @@ def attack(
 ) -> None:
     """Play a strategy by the functions that decide on chain, and print its pay-off against one honest hotkey of the same ability.
 
-    It is played in six settings at three spreads, 20 runs each: minutes. WHERE, by which the project's own tricks say in which settings
-    the study plays them, is not read.
+    It is played in six settings at three spreads, 20 runs each unless its RUNS asks for more: minutes. WHERE, by which the project's own
+    tricks say in which settings the study plays them, is not read.
     """
     from scoring.studies.simulation.measured import rules_hash
     from scoring.studies.simulation.payoff import LONG, QUICK, SDS, SETTINGS, Arena
@@ -121,7 +121,7 @@ def attack(
     hotkeys = strategy.miner(()).hotkeys  # a file without a strategy is refused before anything is played
     arena = Arena(rules_of(rules, track), QUICK if quick else LONG, seed)
     with bars() as bar:
-        advance = bar(strategy.name, arena.steps(1, len(settings), len(SDS)))
+        advance = bar(strategy.name, arena.steps([strategy], len(settings), len(SDS)))
         found = tuple(arena.attack([strategy], settings, SDS, advance))
     if as_json:
         rows = [asdict(row) | {"pays": row.pays, "surely": row.surely} for row in found]

@@ -222,9 +222,11 @@ def explained(view: PlanView, uid: int) -> Data:
 
 def _duels(state: TrackState, entrant: Entrant) -> Data:
     """The throne of a track, and a submission's duels there."""
-    duel = next((asdict(duel) | {"wealth": duel.wealth} for duel in state.duels if duel.challenger == entrant), None)
-    ended = [asdict(over) for over in (*state.lost, *state.ended) if over.entrant == entrant]
-    return {"king": entrant == state.king, "throne": state.throne, "duel": duel, "duels_over": ended}
+    own = state.duel if state.duel is not None and state.duel.challenger == entrant else None
+    duel = None if own is None else asdict(own) | {"wealth": own.wealth}
+    challenger = next((asdict(each) for each in state.challengers if each.entrant == entrant), None)
+    ended = [asdict(over) for over in state.ended if over.entrant == entrant]
+    return {"king": entrant == state.king, "throne": state.throne, "duel": duel, "challenger": challenger, "duels_over": ended}
 
 
 def changes(now: Snapshot, then: Snapshot) -> list[Data]:

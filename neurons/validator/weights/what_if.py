@@ -81,8 +81,8 @@ def _succeeded(state: TrackState, new: Record, snapshot: Snapshot, rules: Track)
         state,
         king=new.entrant,
         throne=f"king if it led {king.entrant} by {lead / MICRO:.4f}, more than the margin",
-        duels=(),
-        lost=(),
+        duel=None,
+        challengers=(),
         leads=settled((*state.leads, credit), new.entrant, snapshot.block, rules.pay),
     )
 

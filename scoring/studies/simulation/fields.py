@@ -9,7 +9,7 @@ import numpy as np
 from scoring.competition import Competition, Track
 from scoring.errors import Code, PlatformError
 from scoring.ranking import fold
-from scoring.ranking.duel import DuelOutcome, EndedDuel
+from scoring.ranking.duel import DuelOutcome, threshold
 from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult
 from scoring.ranking.opening import RoundView, open_round
 from scoring.ranking.queue import RoundCandidate
@@ -94,8 +94,9 @@ class Played:
     evaluations: int
     crownings: tuple[Crowning, ...]
     debuts: tuple[Debut, ...]
-    settled: tuple[tuple[EndedDuel, int], ...]
-    """Each duel that was settled, and the groups on which its challenger was judged while this king held the top."""
+    settled: tuple[tuple[float, int], ...]
+    """Each challenger that was settled: its duel ended, or it promised less than nothing before it had one. The evidence that its duel
+    needed, and the groups on which it was judged until then while this king held the top."""
     last: Snapshot
     """The last round's weights are planned from it."""
     vectors: tuple[Mapping[Uid, Weight], ...]
@@ -156,7 +157,9 @@ class Game:
     debuts: dict[Entrant, tuple[int, float]] = field(default_factory=dict)
     served: dict[Entrant, int] = field(default_factory=dict)
     crownings: list[Crowning] = field(default_factory=list)
-    settled: list[tuple[EndedDuel, int]] = field(default_factory=list)
+    settled: list[tuple[float, int]] = field(default_factory=list)
+    let_go: set[Entrant] = field(default_factory=set)
+    """Whoever promised this king less than nothing before it had a duel."""
     earned: list[float] = field(init=False)
     hotkeys: list[list[Hotkey]] = field(init=False)
     """By actor."""
@@ -275,18 +278,29 @@ class Game:
             self.spent[name] = self.spent.get(name, 0) + groups_of(self.competition)
             if before.king is not None and name not in self.debuts and name != before.king:
                 self.debuts[name] = number, self._lead(name, before.king)
-        self.settled += [(duel, self.spent[duel.entrant]) for duel in self.state.ended if duel.outcome in SETTLED]
+        self._settle()
         if self.state.king is None or self.state.king == before.king:
             return
         self.spent.clear()
+        self.let_go.clear()
         best = self.known[self.state.king].model.quality
         for name in self.debuts:
             if self.known[name].model.quality <= best:
                 self.served.setdefault(name, number)
         won = {duel.entrant for duel in self.state.ended if duel.outcome is DuelOutcome.CROWNED}
-        if before.king is not None and self.state.king in won:
-            duel = next(duel for duel in before.duels if duel.challenger == self.state.king)
-            self.crownings.append(Crowning(number, self._lead(self.state.king, before.king), duel.margin / MICRO))
+        if before.king is not None and before.duel is not None and self.state.king in won:
+            self.crownings.append(Crowning(number, self._lead(self.state.king, before.king), before.duel.margin / MICRO))
+
+    def _settle(self) -> None:
+        """Count whoever lost or won a duel in this round, and whoever promises less than nothing."""
+        for duel in self.state.ended:
+            if duel.outcome in SETTLED:
+                self.settled.append((duel.threshold, self.spent.pop(duel.entrant)))
+        needed = threshold(self.track.duel, self.state.challengers_met + 1)
+        for each in self.state.challengers:
+            if each.promise < 0 and not each.lost and each.entrant not in self.let_go and each.entrant in self.spent:
+                self.let_go.add(each.entrant)
+                self.settled.append((needed, self.spent.pop(each.entrant)))
 
     def _lead(self, name: Entrant, king: Entrant) -> float:
         return (self.known[name].model.quality - self.known[king].model.quality) * (1.0 - self.world.failures)

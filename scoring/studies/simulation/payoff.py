@@ -108,14 +108,15 @@ class Payoff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttackSize:
-    """Runs of each setting and noise, and the rounds of a run."""
+    """Runs of each setting and noise, and the rounds of a run; `most` for a strategy that asks for more runs."""
 
     runs: int = 20
+    most: int = 400
     rounds: int = 120
 
 
 LONG = AttackSize()
-QUICK = AttackSize(runs=20, rounds=72)
+QUICK = AttackSize(runs=20, most=20, rounds=72)
 """Long enough to be crowned once, and overtaken."""
 
 
@@ -127,8 +128,12 @@ class Arena:
     size: AttackSize
     seed: int
 
-    def earnings(self, strategy: StrategyFile, setting: Setting, sd: float, advance: Advance) -> list[float]:
-        """What the strategy's miner earns in each run, as a share of all emission."""
+    def runs(self, strategy: StrategyFile) -> int:
+        """The runs in which a strategy is compared."""
+        return min(max(self.size.runs, strategy.runs), self.size.most)
+
+    def earnings(self, strategy: StrategyFile, setting: Setting, sd: float, advance: Advance, runs: int) -> list[float]:
+        """What the strategy's miner earns in each of these runs, as a share of all emission."""
         return [
             play(
                 (strategy.miner(setting.ability), *setting.others),
@@ -139,7 +144,7 @@ class Arena:
                 advance=advance,
             ).earned[0]
             / self.size.rounds
-            for run in range(self.size.runs)
+            for run in range(runs)
         ]
 
     def attack(
@@ -147,15 +152,22 @@ class Arena:
     ) -> Iterator[Payoff]:
         """The pay-off of each strategy in each setting at each noise. Runs come in pairs of the same seed, one of them honest."""
         honest = known()["honest"]
-        for setting, sd in product(settings, sds):
-            plain = self.earnings(honest, setting, sd, advance)
-            for strategy in strategies:
-                mine = self.earnings(strategy, setting, sd, advance)
+        for setting, sd, (runs, same) in product(settings, sds, self._by_runs(strategies).items()):
+            plain = self.earnings(honest, setting, sd, advance, runs)
+            for strategy in same:
+                mine = self.earnings(strategy, setting, sd, advance, runs)
                 yield payoff((strategy.name, setting.name), sd, mine, plain)
 
-    def steps(self, strategies: int, settings: int, sds: int) -> int:
+    def steps(self, strategies: Sequence[StrategyFile], settings: int, sds: int) -> int:
         """Rounds that `attack` plays."""
-        return (strategies + 1) * settings * sds * self.size.runs * self.size.rounds
+        played = sum((len(same) + 1) * runs for runs, same in self._by_runs(strategies).items())
+        return played * settings * sds * self.size.rounds
+
+    def _by_runs(self, strategies: Sequence[StrategyFile]) -> Mapping[int, list[StrategyFile]]:
+        found: dict[int, list[StrategyFile]] = {}
+        for strategy in strategies:
+            found.setdefault(self.runs(strategy), []).append(strategy)
+        return found
 
 
 def payoff(name: tuple[str, str], sd: float, mine: Sequence[float], honest: Sequence[float]) -> Payoff:

@@ -1,15 +1,15 @@
 """A challenger that is truly better: how often, and how soon, does it take the top?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from scoring.competition import Competition
+from scoring.competition import Competition, DuelRules
 from scoring.ranking import duel as duels
 from scoring.studies.simulation import lanes
 from scoring.studies.simulation.estimates import Rate, rate
-from scoring.studies.simulation.world import World, groups_of
-from scoring.types import to_micro
+from scoring.studies.simulation.world import Micros, World, groups_of
+from scoring.types import Micro, to_micro
 
 KING = to_micro(0.65)
 
@@ -21,9 +21,9 @@ class PowerTrial:
     excess: float
     """The challenger's clipped difference exceeds the margin by so many of its standard deviations."""
     rounds: int
-    """The challenger has so many rounds from its first judged one on, the one in which it qualifies among them."""
+    """The challenger has so many rounds from its first judged one on."""
     nth: int = 1
-    """Counts the challengers that qualified against this king, from 1."""
+    """Counts this king's duels, from 1: the challenger's first one is this."""
     king_age: int = 36_000
     """In blocks."""
     runs: int = 1000
@@ -31,7 +31,8 @@ class PowerTrial:
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """The share that was crowned in time; the median of rounds until then (None: fewer than half were); groups spent on average.
+    """The share that was crowned in time; the median of rounds until then (None: fewer than half were); groups spent on average: those
+    of rounds before which it promised 0 or more.
 
     `lead` is what the excess and the margin come to in points of the mean score.
     """
@@ -48,19 +49,13 @@ def power(trial: PowerTrial, world: World, competition: Competition, seed: int) 
     rules, groups = competition.track[0].duel, groups_of(competition)
     margin = duels.margin(rules, trial.king_age, KING)
     lead = world.lead(trial.excess, margin, rules.clip)
-    one = np.ones(trial.runs, np.int64)
-    new = lanes.opened(one * margin, np.full(trial.runs, duels.threshold(rules, trial.nth)), rules)
-    running, fighting = new, np.zeros(trial.runs, bool)
-    over, when = np.zeros(trial.runs, bool), np.zeros(trial.runs, np.int64)
-    spent = np.zeros(trial.runs, np.int64)
+    alone = Alone(rules=rules, margin=margin, nth=np.full(trial.runs, trial.nth))
+    over, when, spent = np.zeros(trial.runs, bool), np.zeros(trial.runs, np.int64), np.zeros(trial.runs, np.int64)
     for number in range(1, trial.rounds + 1):
-        drawn = world.differences(generator, lead, (trial.runs, groups))
-        spent += np.where(over, 0, groups)
-        running = running.where(fighting & ~over, lanes.step(running, drawn, rules))
-        won = fighting & ~over & lanes.crowned(running)
+        spent += np.where(over | ~alone.hopeful, 0, groups)
+        won = ~over & alone.play(world.differences(generator, lead, (trial.runs, groups)))
         when[won] = number
-        over |= fighting & lanes.settled(running, rules)
-        fighting |= ~lanes.clearly_worse(drawn)
+        over |= won
     crowned = np.sort(when[when > 0])
     half = trial.runs // 2
     return Power(
@@ -69,3 +64,42 @@ def power(trial: PowerTrial, world: World, competition: Competition, seed: int) 
         float(spent.mean()),
         lead,
     )
+
+
+@dataclass(slots=True, kw_only=True)
+class Alone:
+    """Challengers side by side, each the only one of its king: arrays [runs]."""
+
+    rules: DuelRules
+    margin: Micro
+    nth: Micros
+    """The number of the next duel, counted from 1."""
+    promise: Micros = field(init=False)
+    fighting: lanes.Bools = field(init=False)
+    duels: lanes.Lanes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.promise, self.fighting = np.zeros(self.nth.size, np.int64), np.zeros(self.nth.size, bool)
+        self.duels = self._new()
+
+    @property
+    def hopeful(self) -> lanes.Bools:
+        """Whether each has a duel, or promises 0 or more."""
+        return self.fighting | (self.promise >= 0)
+
+    def play(self, differences: Micros) -> lanes.Bools:
+        """One round's differences [runs, groups]; who is crowned by it."""
+        self.duels = self.duels.where(self.fighting, lanes.step(self.duels, differences, self.rules))
+        won, over = self.fighting & lanes.crowned(self.duels), self.fighting & lanes.settled(self.duels, self.rules)
+        self.promise += duels.gains_of(differences, self.margin, self.rules).sum(axis=1)
+        self.promise[over] = np.minimum(self.promise[over], 0)
+        self.fighting &= ~over
+        opening = ~self.fighting & ~won & (self.promise > 0)
+        self.duels = self.duels.where(opening, self._new())
+        self.fighting |= opening
+        self.nth = self.nth + opening
+        return won
+
+    def _new(self) -> lanes.Lanes:
+        needed = np.array([duels.threshold(self.rules, int(n)) for n in self.nth])
+        return lanes.opened(np.full(self.nth.size, self.margin), needed, self.rules)

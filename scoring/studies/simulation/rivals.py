@@ -14,13 +14,12 @@ import numpy as np
 
 from scoring.competition import Competition
 from scoring.ranking import duel as duels
-from scoring.ranking.duel import Duel, DuelOutcome
 from scoring.schema import StrictModel, read_measured
-from scoring.studies.simulation import lanes
 from scoring.studies.simulation.estimates import Rate, rate
+from scoring.studies.simulation.power import Alone
 from scoring.studies.simulation.reign import Advance
 from scoring.studies.simulation.world import Micros, World, groups_of
-from scoring.types import MICRO, Block, Hotkey, Micro, RoundNumber, entrant
+from scoring.types import MICRO, Micro
 
 KING = 0.65
 """The king's true mean score."""
@@ -172,25 +171,15 @@ def asked(rule: Rule, drawn: Micros, looks: Sequence[int]) -> tuple[bool, int]:
 
 
 def fought(drawn: Micros, competition: Competition) -> tuple[bool, int]:
-    """The same by our duel, the first challenger of a king whose margin has fallen to its end; the first round only qualifies."""
+    """The same by our duel, the only challenger of a king whose margin has fallen to its end; groups are those of `Alone.hopeful`."""
     rules, groups = competition.track[0].duel, drawn.shape[2]
-    differences = drawn[:, 1] - drawn[:, 0]
-    duel: Duel | None = None
-    for number, row in enumerate(differences, start=1):
-        if duel is not None:
-            duel = duels.step(duel, row, rules)
-            if (outcome := duels.read(duel, rules)) is not DuelOutcome.OPEN:
-                return outcome is DuelOutcome.CROWNED, number * groups
-        elif not lanes.clearly_worse(row[None])[0]:
-            duel = _opened(competition)
-    return False, len(differences) * groups
-
-
-def _opened(competition: Competition) -> Duel:
-    challenger, king = entrant(Hotkey("challenger"), Block(1)), entrant(Hotkey("king"), Block(0))
-    margin = duels.margin(competition.track[0].duel, competition.track[0].duel.margin_decay_blocks, Micro(round(KING * MICRO)))
-    threshold = duels.threshold(competition.track[0].duel, 1)
-    return Duel(challenger=challenger, king=king, opened=RoundNumber(0), margin=margin, threshold=threshold)
+    margin = duels.margin(rules, rules.margin_decay_blocks, Micro(round(KING * MICRO)))
+    alone, spent = Alone(rules=rules, margin=margin, nth=np.ones(1, np.int64)), 0
+    for row in drawn[:, 1] - drawn[:, 0]:
+        spent += groups if alone.hopeful[0] else 0
+        if alone.play(row[None])[0]:
+            return True, spent
+    return False, spent
 
 
 def read(path: Path) -> Rivals:

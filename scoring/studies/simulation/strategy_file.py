@@ -1,4 +1,7 @@
-"""Anybody's strategy, from a Python file: `commit(moment)` says what a hotkey commits in a round, HOTKEYS how many the miner has."""
+"""Anybody's strategy, from a Python file: `commit(moment)` says what a hotkey commits in a round, HOTKEYS how many the miner has.
+
+RUNS says in how many runs it is compared, where 20 say too little.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -37,6 +40,14 @@ class StrategyFile:
                 Code.ARGUMENT_INVALID, f"{self.path}: HOTKEYS is {hotkeys!r}, not a number from 1 to {MOST_HOTKEYS}"
             )
         return Actor("the miner", cast("Strategy", module), hotkeys, tuple(ability))
+
+    @property
+    def runs(self) -> int:
+        """The runs that it asks for, 0 if it does not; raises PlatformError(ARGUMENT_INVALID) where that is no number of runs."""
+        runs = getattr(self._run(), "RUNS", 0)
+        if type(runs) is not int or runs < 0:
+            raise PlatformError(Code.ARGUMENT_INVALID, f"{self.path}: RUNS is {runs!r}, not a number of runs")
+        return runs
 
     @property
     def where(self) -> tuple[str, ...]:

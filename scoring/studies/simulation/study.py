@@ -1,17 +1,21 @@
 """All that docs/incentives.md states, simulated in one go."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
+from multiprocessing import get_context
 
 from scoring.competition import Competition
 from scoring.studies.simulation import actors, frontier, payoff, waits
 from scoring.studies.simulation.fields import play
 from scoring.studies.simulation.measured import PowerRow, ReignRow, Study, StudyOrigin
-from scoring.studies.simulation.payoff import LONG, SETTINGS, Arena, AttackSize, Payoff
+from scoring.studies.simulation.payoff import LONG, SETTINGS, Arena, AttackSize, Payoff, Setting
 from scoring.studies.simulation.power import PowerTrial, power
 from scoring.studies.simulation.reign import Siege, besiege
-from scoring.studies.simulation.strategy_file import known
+from scoring.studies.simulation.strategy_file import StrategyFile, known
 from scoring.studies.simulation.summary import FieldSummary, summarise
 from scoring.studies.simulation.world import World
 
@@ -39,7 +43,7 @@ class StudySize:
     reign_rounds: int = 500
     power_runs: int = 4000
     attack: AttackSize = LONG
-    wait_runs: int = 21
+    wait_runs: int = 42
     wait_sds: tuple[float, ...] = payoff.SDS
     field_runs: int = 6
     field_rounds: int = 300
@@ -49,7 +53,7 @@ SMALL = StudySize(
     reign_runs=20,
     reign_rounds=40,
     power_runs=100,
-    attack=AttackSize(runs=4, rounds=48),
+    attack=AttackSize(runs=4, most=4, rounds=48),
     wait_runs=2,
     wait_sds=(0.05,),
     field_runs=1,
@@ -139,11 +143,19 @@ def _powers(
 
 
 def _attacks(size: StudySize, competition: Competition, seed: int, bar: Bar) -> Iterable[Payoff]:
-    """Every trick of the folder, where it has something to win."""
+    """Every trick of the folder, where it has something to win: settings and spreads side by side, one on each core."""
     tricks = [strategy for name, strategy in known().items() if name != "honest"]
     arena = Arena(competition, size.attack, seed)
     where = {name: [trick for trick in tricks if name in trick.where] for name in SETTINGS}
-    advance = bar("tricks", sum(arena.steps(len(found), 1, len(payoff.SDS)) for found in where.values() if found))
-    for name, found in where.items():
-        if found:
-            yield from arena.attack(found, [SETTINGS[name]], payoff.SDS, advance)
+    advance = bar("tricks", sum(arena.steps(found, 1, len(payoff.SDS)) for found in where.values() if found))
+    cases = [(found, SETTINGS[name], sd) for name, found in where.items() if found for sd in payoff.SDS]
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
+        for (found, *_), rows in zip(cases, pool.map(partial(_attacked, arena), cases), strict=True):
+            yield from rows
+            advance(arena.steps(found, 1, 1))
+
+
+def _attacked(arena: Arena, case: tuple[list[StrategyFile], Setting, float]) -> list[Payoff]:
+    """The pay-offs of some tricks in a setting at a spread."""
+    tricks, setting, sd = case
+    return list(arena.attack(tricks, [setting], [sd], lambda _: None))

@@ -116,8 +116,8 @@ def _earnings(kind: str, actors: Sequence[Actor], played: Sequence[Played], roun
 
 
 def spending(played: Sequence[Played]) -> Spending | None:
-    """Of all duels that ended with a verdict; None if there were none."""
-    found = [(groups, fixed_groups(duel.threshold)) for run in played for duel, groups in run.settled]
+    """Of all challengers that were settled; None if there were hardly any."""
+    found = [(groups, fixed_groups(needed)) for run in played for needed, groups in run.settled]
     if len(found) < 2:
         return None
     ours = [groups for groups, _ in found]

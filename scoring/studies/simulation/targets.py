@@ -95,6 +95,6 @@ def _spending(study: Study) -> Iterable[Target]:
     for field in study.fields:
         if field.name in MOSTLY_NO_BETTER and field.spending is not None:
             spent = field.spending
-            measured = f"{spent.ratio:.3f} (to {spent.high:.3f}, {spent.settled} duels)"
+            measured = f"{spent.ratio:.3f} (to {spent.high:.3f}, {spent.settled} challengers)"
             name = f"field “{field.name}”: groups per settled challenger, of a test of fixed length with the same errors"
             yield Target(name, measured, f"≤ {MOST_SPENT:g}", spent.ratio <= MOST_SPENT)

@@ -4,6 +4,7 @@ from scoring.studies.simulation.actors import MadeUpModel, Moment
 from scoring.studies.simulation.strategies import honest
 
 HOTKEYS = 6
+RUNS = 100
 WHERE = ("improver", "king commits again")
 
 
