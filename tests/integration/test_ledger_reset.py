@@ -120,7 +120,7 @@ async def test_who_parted_keeps_what_is_the_same_and_takes_over_the_rest(
     await folded(second)
     path = str(await export(stack, tmp_path / "ledger.jsonl"))
     status, _, err = await voice("ledger", "join", path)
-    assert (status, f"error {Code.LEDGER_INVALID}" in err, "`voice validator ledger reset --from` it" in err) == (1, True, True)
+    assert (status, f"error {Code.STATE_CONFLICT}" in err, "`voice validator ledger reset --from` it" in err) == (1, True, True)
     status, out, _ = await voice("diff", "own", path, "--json")
     assert (status, json.loads(out)["round"]) == (1, first)
     status, out, _ = await voice("ledger", "reset", "--from", str(first), "--yes", "--json")
