@@ -9,6 +9,7 @@ from scoring.ranking import credit, duel, queue, throne
 from scoring.studies.simulation import chart, estimates, frontier, payoff, rivals, study, summary, waits, worked
 from scoring.studies.simulation.chart import Labels
 from scoring.studies.simulation.estimates import Rate
+from scoring.studies.simulation.fields import BASE
 from scoring.studies.simulation.measured import PowerRow, Study, rules_hash
 from scoring.studies.simulation.payoff import SETTINGS, Payoff
 from scoring.studies.simulation.rivals import RivalLine, Rivals
@@ -38,6 +39,7 @@ def render(found: Study, others: Rivals, page: Path) -> Mapping[Path, str]:
         waits=waits,
         duel=duel,
         sd=study.MEASURED_SD,
+        base=BASE,
         mixed=fields["mixed"],
         table=_table(found),
         failures=study.FAILURES,
