@@ -1,8 +1,8 @@
 """All that docs/incentives.md states, simulated in one go."""
 
 import os
+import signal
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -149,8 +149,10 @@ def _attacks(size: StudySize, competition: Competition, seed: int, bar: Bar) -> 
     where = {name: [trick for trick in tricks if name in trick.where] for name in SETTINGS}
     advance = bar("tricks", sum(arena.steps(found, 1, len(payoff.SDS)) for found in where.values() if found))
     cases = [(found, SETTINGS[name], sd) for name, found in where.items() if found for sd in payoff.SDS]
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=get_context("spawn")) as pool:
-        for (found, *_), rows in zip(cases, pool.map(partial(_attacked, arena), cases), strict=True):
+    cores = len(os.sched_getaffinity(0))
+    # Left by Ctrl-C, a Pool ends its processes, and they leave the signal to it; an executor would play all that waits first.
+    with get_context("spawn").Pool(cores, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+        for (found, *_), rows in zip(cases, pool.imap(partial(_attacked, arena), cases), strict=True):
             yield from rows
             advance(arena.steps(found, 1, 1))
 
