@@ -6,9 +6,10 @@ JOBS ?= 3
 PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --durations 20
 # The tests start hundreds of interpreters: each would compile every module again where this is set, as many images set it.
 unexport PYTHONDONTWRITEBYTECODE
-QUICK = $(if $(SLOW),,-m 'not slow')
+MARKS = $(if $(SLOW),,-m 'not slow')
 CASES = $(if $(SLOW),VOICE_FUZZ_CASES=1200)
 ONCE ?=
+QUICK ?=
 SLOW ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
@@ -38,12 +39,12 @@ demo: $(VENV)/.ready
 
 # What a change is checked by, in $(JOBS) processes beside each other: JOBS=0 for one alone, as a debugger wants it; SLOW=1 for all tests.
 test: test-unit
-	$(CASES) $(PYTEST) $(QUICK) --ignore tests/unit
+	$(CASES) $(PYTEST) $(MARKS) --ignore tests/unit
 
 # The part that needs no torch, no process and no service: what to run while writing.
 test-unit: JOBS = 2
 test-unit: $(VENV)/.ready
-	$(PYTEST) $(QUICK) tests/unit
+	$(PYTEST) $(MARKS) tests/unit
 
 # What takes too long for every change: storms, the slowest end-to-end tests, thousands of requests.
 test-slow: SLOW = 1
