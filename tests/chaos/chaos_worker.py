@@ -4,6 +4,7 @@ Importing takes seconds and a run kills many, so one process imports everything 
 standard input: the worker's environment, and its log); it answers with the process id. When it ends, its workers are killed.
 """
 
+import atexit
 import ctypes
 import json
 import os
@@ -47,7 +48,11 @@ def next_order() -> Mapping[str, str] | None:
 
 
 def work(environment: Mapping[str, str]) -> None:
-    """Be `voice worker` in this environment."""
+    """Be `voice worker` in this environment.
+
+    It ends before libraries' own ends: those join threads that were started in the first process, which a fork has not.
+    """
+    atexit.register(_leave)
     with Path(environment["CHAOS_LOG"]).open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -68,6 +73,12 @@ def work(environment: Mapping[str, str]) -> None:
     vars(main)["open_tools"] = _given(tools)
     clock.move(Path(environment["CHAOS_CLOCK"]))
     main.run(settings, budget=PATIENT, cards_here=lambda: [Card(0, "0000:17:00.0")])
+
+
+def _leave() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _given(tools: Tools) -> Any:
