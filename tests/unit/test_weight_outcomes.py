@@ -115,6 +115,7 @@ LOST, UNSEEN = (
     "the chain did not open them in their time",
     "nobody was seen to open them in their time; the same weights counted before",
 )
+NOWHERE = "no block took it (no answer)"
 Known = tuple[WeightOutcome, int | None, str | None]
 
 
@@ -181,7 +182,21 @@ def test_weights_without_an_answer_are_not_called_set_by_what_counted_before() -
     history = known(SENT, before=(COUNTED,))
     assert settled(history, a_view(110, ROW, sealing=True), Block(101), LASTS) == ()
     [end] = settled(history, a_view(131, ROW, sealing=True), Block(101), LASTS)
-    assert end.outcome is WeightOutcome.FAILED
+    assert (end.outcome, end.block, end.mechanism, end.error) == (WeightOutcome.EXPIRED, 101, Mechanism.SEALED, UNSEEN)
+
+
+@pytest.mark.parametrize(
+    ("last_update", "end"),
+    [
+        pytest.param(130, (WeightOutcome.EXPIRED, 130, LOST), id="taken in the last block that could hold it"),
+        pytest.param(131, (WeightOutcome.FAILED, 100, NOWHERE), id="what was taken came later"),
+        pytest.param(99, (WeightOutcome.FAILED, 100, NOWHERE), id="what was taken came before"),
+    ],
+)
+def test_sealed_weights_that_nobody_saw_waiting_were_taken_all_the_same(last_update: int, end: tuple[object, ...]) -> None:
+    """A validator that could not look for an epoch learns from the block of the last update that the chain had its weights."""
+    [found] = settled(known(SENT), a_view(140, OTHER, sealing=True), Block(last_update), LASTS)
+    assert (found.outcome, found.block, found.error) == end
 
 
 def test_sealed_weights_that_a_later_vector_replaced_before_anybody_looked_are_not_called_lost_by_the_chain() -> None:

@@ -96,8 +96,12 @@ def _opened(
 def _arrived(
     attempt: WeightAttempt, history: WeightHistory, view: SealedWeights, last_update: Block, lasts: int
 ) -> WeightAttempt | None:
-    """The end of an attempt without an answer: the chain took something of this validator after it was sent, or nothing in time."""
-    if attempt.block < last_update <= view.block:
+    """The end of an attempt without an answer: the chain took something of this validator after it was sent, or nothing in time.
+
+    Sealed weights that nobody looked for while they waited were taken all the same, in the block of the last update.
+    """
+    taken = attempt.block < last_update <= view.block
+    if taken:
         sealed = view.commit(last_update)
         if sealed is not None:
             return _sealed(attempt, last_update, sealed.reveal_round)
@@ -105,6 +109,9 @@ def _arrived(
         if proven and dict(view.row) == attempt.row:
             return replace(attempt, outcome=WeightOutcome.SET, block=last_update, error=None)
     if view.block > attempt.block + lasts:
+        if taken and view.sealing and last_update <= attempt.block + lasts:
+            error = _UNSEEN if dict(view.row) == attempt.row else _LOST
+            return replace(_sealed(attempt, last_update, None), outcome=WeightOutcome.EXPIRED, error=error)
         return replace(
             attempt, outcome=WeightOutcome.FAILED, error=f"no block took it ({attempt.error or 'its sender was stopped'})"
         )
