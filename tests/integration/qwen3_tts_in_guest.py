@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -158,6 +158,22 @@ def test_without_chance_it_says_what_the_official_code_says(copy: Path, kind: st
     ours = codes(opened(copy, kind), *REQUESTS)
     assert ours == [said.tolist() for said in heard[0][0]]
     assert max(len(said) for said in ours if isinstance(said, list)) > 2
+
+
+def test_a_card_is_asked_in_its_own_numbers(root: Path) -> None:
+    """In bfloat16 all but the codec, which makes a sound in float32, twice the same; and all of it moves."""
+    rounded = load(root / "design", root / "parts", 1, "bfloat16")
+    talker, codec = vars(rounded.talker), vars(rounded)["_codec"]
+
+    def held() -> tuple[list[Tensor], list[Tensor]]:
+        return [*talker["_talker"].parameters(), talker["_pad"]], list(vars(codec)["_decoder"].parameters())
+
+    assert [{weight.dtype for weight in weights} for weights in held()] == [{torch.bfloat16}, {torch.float32}]
+    spoken = rounded.generate(REQUESTS)
+    assert all(sound.dtype == np.float32 and float(sound.std()) > 0.01 for sound in spoken)
+    assert all(np.array_equal(sound, twice) for sound, twice in zip(spoken, rounded.generate(REQUESTS), strict=True))
+    rounded.to(cast(Any, "meta"))
+    assert [{weight.device.type for weight in weights} for weights in held()] == [{"meta"}, {"meta"}]
 
 
 def test_speech_that_does_not_stop(tmp_path: Path, root: Path) -> None:

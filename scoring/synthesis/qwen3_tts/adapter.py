@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from scoring.synthesis.length import most_frames
-from scoring.synthesis.load import Dtype, PartsUnusable
+from scoring.synthesis.load import Device, Dtype, PartsUnusable
 from scoring.synthesis.qwen3_tts.codec import Codec, pinned_codec
 from scoring.synthesis.qwen3_tts.official import import_official
 from scoring.synthesis.qwen3_tts.sizes import Sizes, read_sizes
@@ -24,7 +24,7 @@ from scoring.synthesis.settings import read_settings
 from scoring.synthesis.synthesiser import NotSpoken, Request, Waveform, say_together
 from scoring.synthesis.tensors import check_tensors
 
-_DTYPES = {"float32": torch.float32}
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _MANIFEST = Path(__file__).with_name("family.toml")
 
 
@@ -36,6 +36,11 @@ class Qwen3Tts:
     def __init__(self, talker: Talker, codec: Codec, words: Words) -> None:
         self.talker, self._codec, self._words = talker, codec, words
         self.sample_rate = codec.rate
+
+    def to(self, device: Device) -> None:
+        """Move talker and codec."""
+        self.talker.to(device)
+        self._codec.to(device)
 
     def generate(self, batch: Sequence[Request]) -> list[Waveform]:
         """All requests as rows of one batch, each decoded alone; raises NotAllSpoken where a request fails."""

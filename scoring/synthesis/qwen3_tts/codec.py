@@ -7,7 +7,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from scoring.synthesis.load import PartsUnusable
+from scoring.synthesis.load import Device, PartsUnusable
 from scoring.synthesis.qwen3_tts.sizes import read_codec_sizes
 from scoring.synthesis.synthesiser import Waveform
 
@@ -17,11 +17,15 @@ _HALF = "decoder."
 
 
 class Codec:
-    """A loaded codec: `codes` of each of its `books`, `rate` samples a second in frames of `frame_samples`."""
+    """A loaded codec, float32: `codes` of each of its `books`, `rate` samples a second in frames of `frame_samples`."""
 
     def __init__(self, decoder: Any, rate: int, frame_samples: int) -> None:
         self._decoder, self.rate, self.frame_samples = decoder, rate, frame_samples
         self.codes, self.books = int(decoder.config.codebook_size), int(decoder.config.num_quantizers)
+
+    def to(self, device: Device) -> None:
+        """Move the network."""
+        self._decoder.to(device)
 
     @torch.inference_mode()
     def decode(self, codes: Tensor) -> Waveform:

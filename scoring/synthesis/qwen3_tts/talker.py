@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from scoring.synthesis.length import DidNotStop
+from scoring.synthesis.load import Device
 from scoring.synthesis.sampling import Sampling, draw, gumbel
 from scoring.synthesis.synthesiser import NotSpoken
 
@@ -92,6 +93,11 @@ class Talker:
         with torch.inference_mode():
             self._pad = self._words(torch.tensor([pad], device=talker.device))
         """What stands beside each code that is read."""
+
+    def to(self, device: Device) -> None:
+        """Move the networks, and what they have made already."""
+        self._talker.to(device)
+        self._pad = self._pad.to(device)
 
     @torch.inference_mode()
     def say(self, rows: Sequence[Row]) -> list[Tensor | NotSpoken]:
