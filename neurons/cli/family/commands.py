@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from neurons.cli.family.admit import admit
 from neurons.cli.pages import Check, write_or_check
 from neurons.settings import MinerSettings
 from scoring.errors import Code, PlatformError
@@ -32,6 +33,9 @@ Files = Annotated[
 @app.callback()
 def family() -> None:
     """The kinds of models that a competition can admit."""
+
+
+app.command()(admit)
 
 
 @app.command()
