@@ -6,7 +6,7 @@ JOBS ?= 3
 PYTEST = $(BIN)/pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --durations 20
 # The tests start hundreds of interpreters: each would compile every module again where this is set, as many images set it.
 unexport PYTHONDONTWRITEBYTECODE
-MARKS = $(if $(SLOW),,-m 'not slow')
+MARKS = -m '$(if $(SLOW),not small,not slow)'
 CASES = $(if $(SLOW),VOICE_FUZZ_CASES=1200)
 ONCE ?=
 QUICK ?=

@@ -19,7 +19,7 @@ LARGE = ("--faults", "90", "--rounds", "14", "--seed", "5")
 @pytest.mark.parametrize(
     ("options", "evaluations"),
     [
-        pytest.param(SMALL, 20, id="small"),
+        pytest.param(SMALL, 20, id="small", marks=pytest.mark.small),
         pytest.param(LARGE, 189, id="large", marks=pytest.mark.slow),
     ],
 )

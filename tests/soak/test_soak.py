@@ -22,7 +22,11 @@ LARGE = ("--rounds", "50", "--most", "420")
 @pytest.mark.e2e
 @pytest.mark.timeout(500)
 @pytest.mark.parametrize(
-    ("options", "rounds"), [pytest.param(SMALL, 8, id="small"), pytest.param(LARGE, 50, id="large", marks=pytest.mark.slow)]
+    ("options", "rounds"),
+    [
+        pytest.param(SMALL, 8, id="small", marks=pytest.mark.small),
+        pytest.param(LARGE, 50, id="large", marks=pytest.mark.slow),
+    ],
 )
 def test_validators_agree_whatever_the_node_does(options: Sequence[str], rounds: int) -> None:
     """Three real validators on one stack and a failing node: none dies, all vectors are valid, all ledgers are the same."""

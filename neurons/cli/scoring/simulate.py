@@ -1,6 +1,7 @@
 """`voice simulate`: the effect of the competition's rules on fields of made-up miners."""
 
 import json
+import os
 import platform
 import time
 from collections.abc import Callable
@@ -172,7 +173,7 @@ def rules_of(path: Path | None, track: str | None = None) -> Competition:
 def _origin(competition: Competition, seed: int) -> "StudyOrigin":
     from scoring.studies.simulation.measured import StudyOrigin, rules_hash
 
-    machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, one core"
+    machine = f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, {os.cpu_count()} cores"
     return StudyOrigin(
         date=datetime.now(UTC).date().isoformat(), machine=machine, seed=seed, seconds=0.0, rules_hash=rules_hash(competition)
     )
