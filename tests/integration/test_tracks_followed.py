@@ -244,7 +244,9 @@ async def it_is_told_by_track(follower: Follower, miners: Sequence[Hotkey], url:
     assert [(each["track"], each["king"], each["share"]) for each in explained["tracks"]] == [
         ("described", True, pytest.approx(0.4))
     ]
-    rows = {row["hotkey"]: row["after"]["share"] for row in await follower.data("what-if", "--hotkey", second, "--score", "0.9")}
+    supposed = await follower.data("what-if", "--hotkey", second, "--score", "0.9")
+    rows = {row["hotkey"]: row["after"]["share"] for row in supposed["uids"]}
+    assert supposed["track"] == "described"
     assert (rows[small], rows[second] + rows[described]) == (pytest.approx(0.6), pytest.approx(0.4))
     last, *_ = await follower.data("weights")
     again = await follower.data("replay", last["snapshot_hash"])

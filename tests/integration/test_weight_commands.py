@@ -196,10 +196,10 @@ async def test_a_uid_is_explained(bed: Bed, voice: Voice) -> None:
 async def test_what_if_a_model_scored_otherwise(bed: Bed, voice: Voice) -> None:
     """With less than the king it has its credit, with more than the margin it takes the top and all; a stranger is refused."""
     second = bed.miners[1]
-    rows = {row["hotkey"]: row for row in await data(voice, "what-if", "--hotkey", second, "--score", "0.05")}
+    rows = {row["hotkey"]: row for row in (await data(voice, "what-if", "--hotkey", second, "--score", "0.05"))["uids"]}
     assert rows[second]["before"]["share"] == rows[second]["after"]["share"] == pytest.approx(0.14)
     assert rows[second]["after"]["reason"].startswith("small: former king: 0.0500 ± 0.0000")
-    rows = {row["hotkey"]: row for row in await data(voice, "what-if", "--hotkey", second, "--score", "0.99")}
+    rows = {row["hotkey"]: row for row in (await data(voice, "what-if", "--hotkey", second, "--score", "0.99"))["uids"]}
     assert rows[second]["after"]["share"] == pytest.approx(1.0)
     status, out, _ = await voice("what-if", "--hotkey", second, "--score", "0.99")
     assert (status, "1.0000" in out, "scored 0.99 in small" in out) == (0, True, True)

@@ -117,7 +117,8 @@ def what_if(
     rules = track_of(view.rules, track or supposing.track_of(view.snapshot, Hotkey(hotkey), names))
     supposed = supposing.supposed(view.snapshot, Hotkey(hotkey), score, rules)
     changes = weight_view.changes(view.snapshot, supposed)
-    answer(as_json, changes, lambda: _show_changes(changes, f"if {_short(hotkey)} scored {score:g} in {rules.name}"))
+    found = {"track": rules.name, "hotkey": hotkey, "score": score, "uids": changes}
+    answer(as_json, found, lambda: _show_changes(changes, f"if {_short(hotkey)} scored {score:g} in {rules.name}"))
     _say(view.decision)
 
 
@@ -243,8 +244,8 @@ def _show_explained(found: "Data") -> None:
 
 
 def _in_track(each: "Data") -> dict[str, str]:
-    """What is said of a uid in one track."""
-    return {
+    """What is said of a uid in one track; the throne's own line only where the evidence has not named it."""
+    facts = {
         "track": each["track"],
         "  submission": each["entrant"],
         "  share": _share(each["share"]) or "0",
@@ -253,8 +254,8 @@ def _in_track(each: "Data") -> dict[str, str]:
         "  evidence": each["evidence"] or "none",
         "  lineage": each["lineage"] or "nothing is known",
         "  lacks": each["lacks"] or "nothing",
-        "  throne": each["throne"],
     }
+    return facts if each["throne"] in each["evidence"] else facts | {"  throne": each["throne"]}
 
 
 def _show_changes(found: Sequence["Data"], supposed: str) -> None:
