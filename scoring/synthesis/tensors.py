@@ -1,15 +1,23 @@
-"""A repository's tensors, held against its network's own: each that speaks is there once, under a name that identity knows."""
+"""A repository's tensors, held against its network's own: each that speaks is there once, under a name that identity knows.
+
+And the network that is loaded of them, by its library's own loader.
+"""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors import safe_open
 from torch import Tensor
 
 from scoring.model.canonical_name import canonical_name
+from scoring.synthesis.load import Dtype
 
+DTYPES: Mapping[Dtype, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+"""The numbers of a family that speaks on cards, too."""
 _FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E5M2", "F8_E4M3"})
 """The types whose numbers identity compares with each other."""
 
@@ -38,6 +46,31 @@ def check_tensors(model_dir: Path, network: Mapping[str, Tensor], manifest: Path
             raise ValueError(f"the tensor {name} is of shape {shape}; config.json asks for {list(own[name].shape)}")
         if own[name].is_floating_point() and dtype not in _FLOATS:
             raise ValueError(f"the tensor {name} is of type {dtype}; it may be of {', '.join(sorted(_FLOATS))}")
+
+
+def load_network(
+    from_pretrained: Callable[..., Any],
+    model_dir: Path,
+    config: Any,
+    dtype: torch.dtype,
+    *,
+    ignore_mismatched_sizes: bool = False,
+) -> Any:
+    """The network of a folder's weights, by transformers' own `from_pretrained`, for speaking; no other file of the folder is read."""
+    from transformers import GenerationConfig  # of the guest's own packages
+
+    network = from_pretrained(
+        model_dir,
+        config=config,
+        generation_config=GenerationConfig(),  # type: ignore[no-untyped-call]  # an empty one, or the folder's would be read
+        local_files_only=True,
+        use_safetensors=True,
+        ignore_mismatched_sizes=ignore_mismatched_sizes,
+        dtype=dtype,
+        attn_implementation="sdpa",
+    )
+    network.train(False)
+    return network
 
 
 def held_names(model_dir: Path) -> frozenset[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import CsmConfig, CsmForConditionalGeneration, GenerationConfig
+from transformers import CsmConfig, CsmForConditionalGeneration
 from transformers.utils import logging
 
 from scoring.synthesis.csm.sizes import read_config
@@ -20,10 +20,9 @@ from scoring.synthesis.load import Device, Dtype
 from scoring.synthesis.sampling import Sampling
 from scoring.synthesis.settings import read_settings
 from scoring.synthesis.synthesiser import NotSpoken, Request, Waveform, say_together
-from scoring.synthesis.tensors import check_tensors, held_names
+from scoring.synthesis.tensors import DTYPES, check_tensors, held_names, load_network
 from scoring.synthesis.tokenizer import read_tokenizer, text_ids
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _MANIFEST = Path(__file__).with_name("family.toml")
 _BEGIN, _END = "<|begin_of_text|>", "<|end_of_text|>"
 """The marks around every text."""
@@ -69,7 +68,7 @@ class Csm:
     def _decoded(self, codes: Tensor | NotSpoken) -> Waveform | NotSpoken:
         if isinstance(codes, NotSpoken):
             return codes
-        waveform: Waveform = self._codec.decode(codes.T[None]).audio_values[0, 0].float().cpu().numpy()
+        waveform: Waveform = self._codec.decode(codes.T[None].to(self._codec.device)).audio_values[0, 0].float().cpu().numpy()
         return waveform
 
 
@@ -102,7 +101,7 @@ def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Csm
     words = Words(read_tokenizer(model_dir / "tokenizer.json"), config.text_vocab_size, int(settings["speaker"]))
     first = Sampling(settings["temperature"], int(settings["top_k"]))
     others = Sampling(settings["depth_decoder_temperature"], int(settings["depth_decoder_top_k"]))
-    return Csm(Talker(_model(model_dir, config, _DTYPES[dtype]), first, others), words)
+    return Csm(Talker(_model(model_dir, config, DTYPES[dtype]), first, others), words)
 
 
 def _model(model_dir: Path, config: CsmConfig, dtype: torch.dtype) -> CsmForConditionalGeneration:
@@ -112,20 +111,14 @@ def _model(model_dir: Path, config: CsmConfig, dtype: torch.dtype) -> CsmForCond
     kept = _EMBEDDINGS[_EMBEDDINGS[1] in held_names(model_dir)]
     own = {_saved(name): tensor for name, tensor in outline.items() if name == kept or name not in _EMBEDDINGS}
     check_tensors(model_dir, own, _MANIFEST)
-    model: CsmForConditionalGeneration = CsmForConditionalGeneration.from_pretrained(
-        model_dir,
-        config=config,
-        generation_config=GenerationConfig(),  # type: ignore[no-untyped-call]  # an empty one: none is read from the folder
-        local_files_only=True,
-        use_safetensors=True,
-        ignore_mismatched_sizes=True,  # of those that never speak; the others were looked at
-        dtype=torch.float32,
-        attn_implementation="sdpa",
+    from_pretrained = CsmForConditionalGeneration.from_pretrained
+    # Of those that never speak sizes may be others; the others' were looked at.
+    model: CsmForConditionalGeneration = load_network(
+        from_pretrained, model_dir, config, torch.float32, ignore_mismatched_sizes=True
     )
     for name, part in model.named_children():
         if name != "codec_model":  # a sound is decoded in float32
             part.to(dtype)
-    model.train(False)
     return model
 
 

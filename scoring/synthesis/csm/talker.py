@@ -1,56 +1,25 @@
 """The talker: it says texts as codes of the codec, frame by frame, row by row, each from its own random stream."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import CsmForConditionalGeneration, DynamicCache
 
-from scoring.synthesis.length import DidNotStop
 from scoring.synthesis.load import Device
-from scoring.synthesis.sampling import Sampling, draw, gumbel
+from scoring.synthesis.sampling import Frame, FrameRow, Sampling, Saying, draw, gumbel, say_frames
 from scoring.synthesis.synthesiser import NotSpoken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(FrameRow):
     """One text to say."""
 
     ids: tuple[int, ...]
     """Its tokens, each among the model's own."""
-    most_frames: int
-    seed: int
-    """Starts its random stream: 0 … 2^64 - 1."""
-
-
-@dataclass(slots=True)
-class _Saying:
-    """A row while it is said."""
-
-    row: Row
-    stream: torch.Generator
-    frames: list[Tensor] = field(default_factory=list)
-    failure: str | None = None
-
-    def take(self, codes: Tensor, are_numbers: bool) -> bool:
-        """Keep the next frame; return whether there is more to say. A frame of zeros ends a speech, and is no part of it."""
-        if not are_numbers:
-            self.failure = "what the network says of its next frame is no number"
-        elif not bool(codes.any()):
-            self.failure = None if self.frames else "it ended before it had said anything"
-        else:
-            self.frames.append(codes)
-            if len(self.frames) < self.row.most_frames:
-                return True
-            self.failure = str(DidNotStop(len(self.frames)))
-        return False
-
-    @property
-    def said(self) -> Tensor | NotSpoken:
-        """Codes of shape (frames, codebooks), or why there are none."""
-        return torch.stack(self.frames) if self.failure is None else NotSpoken(self.failure)
 
 
 class Talker:
@@ -75,15 +44,8 @@ class Talker:
         """
         if not rows:
             return []
-        saying = [_Saying(row, torch.Generator().manual_seed(row.seed)) for row in rows]
-        state, live = self._begin(rows), list(saying)
-        while live:
-            codes, are_numbers = self._frame(state.hidden, live)
-            kept = [place for place, item in enumerate(live) if item.take(codes[place], bool(are_numbers[place]))]
-            live = [live[place] for place in kept]
-            if live:
-                self._step(state, codes, kept)
-        return [item.said for item in saying]
+        state = self._begin(rows)
+        return say_frames(rows, partial(self._frame, state), partial(self._step, state))
 
     def _begin(self, rows: Sequence[Row]) -> "_State":
         """Read every row's text, padded on the left."""
@@ -114,8 +76,9 @@ class Talker:
         )
         state.hidden = read.last_hidden_state[:, -1, :]
 
-    def _frame(self, hidden: Tensor, saying: Sequence[_Saying]) -> tuple[Tensor, Tensor]:
-        """The next codes of each row, shape (rows, codebooks), one drawn in sight of the others; and whether numbers were drawn from."""
+    def _frame(self, state: "_State", saying: Sequence[Saying]) -> Frame:
+        """The next codes of each row, each drawn in sight of those before it. A frame of zeros ends a speech."""
+        hidden = state.hidden
         noise = torch.stack([gumbel(item.stream, len(self._samplings), self._codes) for item in saying]).to(hidden.device)
         logits = self.model.lm_head(hidden)[:, : self._codes].float()
         codes = [draw(logits, noise[:, 0], self._samplings[0])]
@@ -128,7 +91,8 @@ class Talker:
             codes.append(draw(logits, noise[:, book], sampling))
             are_numbers &= logits.isfinite().all(-1)
             inputs = {"input_ids": codes[-1][:, None]}
-        return torch.stack(codes, -1), are_numbers
+        drawn = torch.stack(codes, -1)
+        return Frame(drawn, ~drawn.any(-1), are_numbers)
 
 
 class _State:

@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging
 
 from scoring import strict_json
@@ -23,10 +23,9 @@ from scoring.synthesis.llama_snac.talker import Row, Sampling, Speech, Talker, U
 from scoring.synthesis.load import Device, Dtype, PartsUnusable
 from scoring.synthesis.settings import read_settings
 from scoring.synthesis.synthesiser import NotSpoken, Request, Waveform, say_together
-from scoring.synthesis.tensors import check_tensors, held_names
+from scoring.synthesis.tensors import DTYPES, check_tensors, held_names, load_network
 from scoring.synthesis.tokenizer import read_tokenizer
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _MANIFEST = Path(__file__).with_name("family.toml")
 _HEAD = "lm_head.weight"
 _MOST_TOKENS = 800
@@ -116,7 +115,7 @@ def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Lla
     codec = pinned_codec(parts / "codec")
     config = _config(model_dir)
     words = Words(read_tokenizer(model_dir / "tokenizer.json"), config.vocab_size, read_name(model_dir))
-    return LlamaSnac(Talker(_llama(model_dir, config, _DTYPES[dtype]), _sampling(model_dir)), codec, words)
+    return LlamaSnac(Talker(_llama(model_dir, config, DTYPES[dtype]), _sampling(model_dir)), codec, words)
 
 
 def pinned_codec(folder: Path) -> snac.Snac:
@@ -158,16 +157,7 @@ def _llama(model_dir: Path, config: LlamaConfig, dtype: torch.dtype) -> LlamaFor
     if config.tie_word_embeddings:
         del layout[_HEAD]
     check_tensors(model_dir, layout, _MANIFEST)
-    model: LlamaForCausalLM = LlamaForCausalLM.from_pretrained(
-        model_dir,
-        config=config,
-        generation_config=GenerationConfig(),  # type: ignore[no-untyped-call]  # an empty one: none is read from the folder
-        local_files_only=True,
-        use_safetensors=True,
-        dtype=dtype,
-        attn_implementation="sdpa",
-    )
-    model.train(False)
+    model: LlamaForCausalLM = load_network(LlamaForCausalLM.from_pretrained, model_dir, config, dtype)
     return model
 
 

@@ -14,7 +14,6 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import (
-    GenerationConfig,
     PocketTTSAudioTokenizerConfig,
     PocketTTSAudioTokenizerModel,
     PocketTTSConfig,
@@ -29,7 +28,7 @@ from scoring.synthesis.pocket_tts.preparation import Piece, pieces
 from scoring.synthesis.pocket_tts.talker import Row, Sampling, Talker
 from scoring.synthesis.settings import read_settings
 from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Waveform
-from scoring.synthesis.tensors import check_tensors
+from scoring.synthesis.tensors import check_tensors, load_network
 from scoring.synthesis.tokenizer import read_tokenizer, text_ids
 
 _DTYPES = {"float32": torch.float32}
@@ -193,18 +192,12 @@ def _placeholders(config: PocketTTSConfig) -> frozenset[int]:
 
 
 def _talker_model(model_dir: Path, config: PocketTTSConfig, dtype: torch.dtype) -> PocketTTSForConditionalGeneration:
-    model: PocketTTSForConditionalGeneration = PocketTTSForConditionalGeneration.from_pretrained(
-        model_dir,
-        config=config,
-        generation_config=GenerationConfig(),  # type: ignore[no-untyped-call]  # an empty one: none is read from the folder
-        local_files_only=True,
-        use_safetensors=True,
-        ignore_mismatched_sizes=True,  # they are looked at next, but for those that never speak
-        dtype=dtype,
-        attn_implementation="sdpa",
+    from_pretrained = PocketTTSForConditionalGeneration.from_pretrained
+    # Sizes are looked at next, but for those that never speak.
+    model: PocketTTSForConditionalGeneration = load_network(
+        from_pretrained, model_dir, config, dtype, ignore_mismatched_sizes=True
     )
     check_tensors(model_dir, model.state_dict(), Path(__file__).with_name("family.toml"))
-    model.train(False)
     return model
 
 

@@ -22,9 +22,8 @@ from scoring.synthesis.qwen3_tts.words import Words, read_speaker
 from scoring.synthesis.sampling import Sampling
 from scoring.synthesis.settings import read_settings
 from scoring.synthesis.synthesiser import NotSpoken, Request, Waveform, say_together
-from scoring.synthesis.tensors import check_tensors
+from scoring.synthesis.tensors import DTYPES, check_tensors, load_network
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _MANIFEST = Path(__file__).with_name("family.toml")
 
 
@@ -75,7 +74,7 @@ def load(model_dir: Path, parts: Path | None, threads: int, dtype: Dtype) -> Qwe
     sizes = read_sizes(model_dir)
     _check_codes(sizes, codec)
     words = Words(_tokenizer(model_dir), sizes, read_speaker(model_dir, sizes))
-    network = _network(model_dir, sizes, _DTYPES[dtype])
+    network = _network(model_dir, sizes, DTYPES[dtype])
     talker = Talker(
         network.talker, _draws(model_dir), codec.codes, sizes.talker_config.codec_eos_token_id, sizes.tts_pad_token_id
     )
@@ -107,25 +106,14 @@ def _tokenizer(model_dir: Path) -> Tokenizer:
 def _network(model_dir: Path, sizes: Sizes, dtype: torch.dtype) -> Any:
     """The network; its tensors are compared with the file's before any memory is taken for them."""
     from qwen_tts.core.models import Qwen3TTSConfig, Qwen3TTSForConditionalGeneration
-    from transformers import GenerationConfig
 
     config = Qwen3TTSConfig(**sizes.official())
     with torch.device("meta"):
         outline = Qwen3TTSForConditionalGeneration(config).state_dict()
     check_tensors(model_dir, outline, _MANIFEST)
     # The class's own loader asks for a codec beside the weights, and reads settings; that of its base does neither.
-    load_weights = super(Qwen3TTSForConditionalGeneration, Qwen3TTSForConditionalGeneration).from_pretrained
-    network = load_weights(
-        model_dir,
-        config=config,
-        generation_config=GenerationConfig(),  # type: ignore[no-untyped-call]  # an empty one: none is read from the folder
-        local_files_only=True,
-        use_safetensors=True,
-        dtype=dtype,
-        attn_implementation="sdpa",
-    )
-    network.train(False)
-    return network
+    from_pretrained = super(Qwen3TTSForConditionalGeneration, Qwen3TTSForConditionalGeneration).from_pretrained
+    return load_network(from_pretrained, model_dir, config, dtype)
 
 
 def _draws(model_dir: Path) -> Draws:

@@ -29,8 +29,8 @@ class Codec:
 
     @torch.inference_mode()
     def decode(self, codes: Tensor) -> Waveform:
-        """The sound of one row's codes, shape (frames, books)."""
-        waveform: Waveform = self._decoder.chunked_decode(codes.T[None])[0, 0].float().cpu().numpy()
+        """The sound of one row's codes, shape (frames, books), which may be on another device."""
+        waveform: Waveform = self._decoder.chunked_decode(codes.T[None].to(self._decoder.device))[0, 0].float().cpu().numpy()
         return waveform
 
 

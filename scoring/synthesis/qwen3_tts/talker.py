@@ -1,16 +1,16 @@
 """The talker: it says texts as codes of the codec, frame by frame, row by row, each from its own random stream."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from scoring.synthesis.length import DidNotStop
 from scoring.synthesis.load import Device
-from scoring.synthesis.sampling import Sampling, draw, gumbel
+from scoring.synthesis.sampling import Frame, FrameRow, Sampling, Saying, draw, gumbel, say_frames
 from scoring.synthesis.synthesiser import NotSpoken
 
 _LEAST_FRAMES = 2
@@ -18,16 +18,13 @@ _LEAST_FRAMES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(FrameRow):
     """One text to say."""
 
     text: tuple[int, ...]
     """Tokens of the text's vocabulary: the instruction, the role, and what is said beside the codes below."""
     codec: tuple[int, ...]
     """Ids of the codes' vocabulary, which stand beside the last of those."""
-    most_frames: int
-    seed: int
-    """Starts its random stream: 0 … 2^64 - 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,32 +35,6 @@ class Draws:
     others: Sampling
     repetition_penalty: float
     """What a first code's odds are divided by, once it has been said."""
-
-
-@dataclass(slots=True)
-class _Saying:
-    """A row while it is said."""
-
-    row: Row
-    stream: torch.Generator
-    frames: list[Tensor] = field(default_factory=list)
-    failure: str | None = None
-
-    def take(self, codes: Tensor, stop: int, is_number: bool) -> bool:
-        """Keep the next frame; return whether there is more to say."""
-        if not is_number:
-            self.failure = "what the network says of its next frame is no number"
-        elif int(codes[0]) != stop:
-            self.frames.append(codes)
-            if len(self.frames) < self.row.most_frames:
-                return True
-            self.failure = str(DidNotStop(len(self.frames)))
-        return False
-
-    @property
-    def said(self) -> Tensor | NotSpoken:
-        """Codes of shape (frames, codebooks), or why there are none."""
-        return torch.stack(self.frames) if self.failure is None else NotSpoken(self.failure)
 
 
 class _State:
@@ -107,16 +78,8 @@ class Talker:
         """
         if not rows:
             return []
-        saying = [_Saying(row, torch.Generator().manual_seed(row.seed)) for row in rows]
-        state, live = self._begin(rows), list(saying)
-        for number in range(max(row.most_frames for row in rows)):
-            codes, are_numbers = self._frame(state, live, number >= _LEAST_FRAMES)
-            kept = [place for place, item in enumerate(live) if item.take(codes[place], self._codes, bool(are_numbers[place]))]
-            live = [live[place] for place in kept]
-            if not live:
-                break
-            self._step(state, codes, kept)
-        return [item.said for item in saying]
+        state = self._begin(rows)
+        return say_frames(rows, partial(self._frame, state), partial(self._step, state))
 
     def _words(self, ids: Tensor) -> Tensor:
         projected: Tensor = self._talker.text_projection(self._talker.get_text_embeddings()(ids))
@@ -161,13 +124,10 @@ class Talker:
         )
         state.hidden = read.last_hidden_state[:, -1, :]
 
-    def _frame(self, state: _State, saying: Sequence[_Saying], may_stop: bool) -> tuple[Tensor, Tensor]:
-        """The next codes of each row, shape (rows, codebooks), one drawn in sight of the others; and whether numbers were drawn from.
-
-        A first code beyond the codebook is the end of the speech.
-        """
+    def _frame(self, state: _State, saying: Sequence[Saying]) -> Frame:
+        """The next codes of each row, each drawn in sight of those before it. A first code beyond the codebook ends a speech."""
         noise = torch.stack([gumbel(item.stream, self._books, self._codes + 1) for item in saying]).to(state.hidden.device)
-        logits = self._first(state, may_stop)
+        logits = self._first(state, len(saying[0].frames) >= _LEAST_FRAMES)  # rows are said in step
         are_numbers = logits[:, : self._codes].isfinite().all(-1)
         codes = [draw(logits, noise[:, 0], self._draws.first)]
         predictor, cache = self._talker.code_predictor, DynamicCache()
@@ -181,7 +141,7 @@ class Talker:
             are_numbers &= logits.isfinite().all(-1)
             if book < self._books - 1:
                 embeds = tables[book - 1](codes[-1])[:, None, :]
-        return torch.stack(codes, -1), are_numbers
+        return Frame(torch.stack(codes, -1), codes[0] == self._codes, are_numbers)
 
     def _first(self, state: _State, may_stop: bool) -> Tensor:
         """Logits of the first codes and, last, of the end, shape (rows, codes + 1)."""
