@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from scoring.competition import load
+from scoring.described import described
 from scoring.markdown import template
 from scoring.synthesis.families import FAMILIES
 from scoring.synthesis.manifest import Manifest
@@ -15,7 +16,7 @@ TEMPLATE = "families.md.j2"
 def render(families: Iterable[Manifest] = tuple(FAMILIES.values())) -> str:
     """The page."""
     return template(Path(__file__).with_name(TEMPLATE), {"ticked": _ticked, "range": _range, "versions": _versions}).render(
-        families=list(families), admitted=load().version[-1].families
+        families=list(families), admitted=load().version[-1].families, described=described()
     )
 
 

@@ -10,6 +10,7 @@ from prompts.groups import TextKind
 from prompts.texts import KINDS, Texts, grammars
 from prompts.voices import EDGES, LEVELS, MIDDLE_HZ, Attribute
 from scoring.competition import Profile, Track, load
+from scoring.described import described
 from scoring.judges import integrity
 from scoring.judges.delivery import SHARED_HZ
 from scoring.judges.panel import Panel
@@ -120,6 +121,7 @@ def render(measured: Measured) -> str:
     return template(Path(__file__).with_name(TEMPLATE)).render(
         competition=competition,
         rules=rules,
+        described=described(),
         identity=Panel.embedded().identity,
         weights={factor.value: weight for factor, weight in rules.factors.items()},
         kinds=_kinds(),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scoring.competition import load
+from scoring.described import described
 from scoring.markdown import template
 from scoring.ranking import credit, duel, queue, throne
 from scoring.studies.simulation import chart, estimates, frontier, payoff, rivals, study, summary, waits, worked
@@ -26,6 +27,7 @@ def render(found: Study, others: Rivals, page: Path) -> Mapping[Path, str]:
     text = template(Path(__file__).with_name(TEMPLATE)).render(
         competition=competition,
         rules=competition.track[0],
+        described=described(),
         found=found,
         stale=found.origin.rules_hash != rules_hash(competition),
         targets=targets(found),
