@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +21,7 @@ from scoring.synthesis.qwen3_tts import tiny
 from scoring.synthesis.qwen3_tts.adapter import Qwen3Tts, load
 from scoring.synthesis.qwen3_tts.official import import_official
 from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request
+from tests.builders.imagined_card import CARD, imagined_card
 
 REQUEST = Request("p0", "hello there", "a deep voice", 11)
 REQUESTS = [
@@ -174,6 +176,26 @@ def test_a_card_is_asked_in_its_own_numbers(root: Path) -> None:
     assert all(np.array_equal(sound, twice) for sound, twice in zip(spoken, rounded.generate(REQUESTS), strict=True))
     rounded.to(cast(Any, "meta"))
     assert [{weight.device.type for weight in weights} for weights in held()] == [{"meta"}, {"meta"}]
+
+
+def test_no_tensor_is_left_behind(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a card it says the same, of tensors that are all there."""
+    from transformers import masking_utils
+
+    def without_vmap(mask: Callable[..., Tensor], _bh_indices: bool = True) -> Callable[..., Tensor]:
+        def at(row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+            shape = (len(row), len(head), len(query), len(key))
+            return mask(row[:, None, None, None], head[:, None, None], query[:, None], key).expand(shape)
+
+        return at
+
+    monkeypatch.setattr(masking_utils, "_vmap_for_bhqkv", without_vmap)  # the card knows no vmap
+    monkeypatch.setattr(torch, "autocast", lambda **_off: nullcontext())  # nor its name
+    near, far = (load(root / "design", root / "parts", 1, "bfloat16") for _ in range(2))
+    with imagined_card():
+        far.to(CARD)
+        spoken = far.generate(REQUESTS)
+    assert [sound.tolist() for sound in spoken] == [sound.tolist() for sound in near.generate(REQUESTS)]
 
 
 def test_speech_that_does_not_stop(tmp_path: Path, root: Path) -> None:

@@ -23,6 +23,7 @@ from scoring.synthesis.csm import tiny
 from scoring.synthesis.csm.adapter import Csm, load
 from scoring.synthesis.sampling import Sampling, draw, gumbel
 from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Waveform
+from tests.builders.imagined_card import CARD, imagined_card
 
 REQUEST = Request("p0", "hello there", "", 11)
 REQUESTS = [
@@ -189,6 +190,15 @@ def test_a_card_is_asked_in_its_own_numbers(folder: Path) -> None:
     assert sound(rounded).size > 0
     rounded.to(cast(Any, "meta"))
     assert {weight.device.type for weight in rounded.talker.model.state_dict().values()} == {"meta"}
+
+
+def test_no_tensor_is_left_behind(folder: Path) -> None:
+    """On a card it says the same, of tensors that are all there."""
+    near, far = (load(folder, None, 1, "bfloat16") for _ in range(2))
+    with imagined_card():
+        far.to(CARD)
+        spoken = far.generate(REQUESTS[1:])
+    assert [sound.tolist() for sound in spoken] == [sound.tolist() for sound in near.generate(REQUESTS[1:])]
 
 
 def test_speech_that_does_not_stop(tmp_path: Path) -> None:

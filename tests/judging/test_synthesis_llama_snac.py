@@ -25,6 +25,7 @@ from scoring.synthesis.llama_snac.talker import FIRST_STOP, Speech, Unsaid, nucl
 from scoring.synthesis.load import PartsUnusable
 from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Waveform
 from tests.builders import snac_voices
+from tests.builders.imagined_card import CARD, imagined_card
 from tests.builders.snac_voices import SnacVoice
 
 REQUEST = Request("p0", "hello there", "a deep voice", 11)
@@ -187,6 +188,15 @@ def test_a_card_is_asked_in_its_own_numbers(voice: SnacVoice) -> None:
     assert rounded.generate([REQUEST])[0].size > 0
     rounded.to(cast(Any, "meta"))
     assert {weight.device.type for weight in (*of_talker(rounded), *vars(rounded)["_codec"].parameters())} == {"meta"}
+
+
+def test_no_tensor_is_left_behind(voice: SnacVoice) -> None:
+    """On a card it says the same, of tensors that are all there."""
+    near, far = (load(voice.model, voice.parts, 1, "bfloat16") for _ in range(2))
+    with imagined_card():
+        far.to(CARD)
+        spoken = far.generate([REQUEST, SHORT])
+    assert [sound.tolist() for sound in spoken] == [sound.tolist() for sound in near.generate([REQUEST, SHORT])]
 
 
 def test_speech_that_does_not_stop(tmp_path: Path, parts: Path) -> None:
