@@ -95,7 +95,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with hub_over(folder / "hub") as url:
         for name in described().families:
             place = ("--hub", url, "--cache", str(folder / "cache"), "--out", str(folder / f"{name}.toml"))
-            says(family, "pin", name, "--repo", f"codec=parts/{name}", *place)
+            assert "`voice family admit --parts" in says(family, "pin", name, "--repo", f"codec=parts/{name}", *place)
             files += ["--parts", str(folder / f"{name}.toml")]
     says(family, "admit", "--from-round", str(BEGINS), "--out", str(folder / "competition.toml"), *files)
     return folder / "competition.toml"

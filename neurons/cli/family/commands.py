@@ -13,6 +13,7 @@ from rich.progress import Progress, TaskID
 from neurons.cli.family.admit import admit
 from neurons.cli.pages import Check, write_or_check
 from neurons.settings import MinerSettings
+from scoring.described import described
 from scoring.errors import Code, PlatformError
 from scoring.synthesis.families import FAMILIES
 from scoring.synthesis.manifest import Manifest
@@ -80,6 +81,8 @@ def pin(
     for part, found in pinned.items():
         typer.echo(f"{part}: {found.repo}@{found.revision[:12]} ({found.licence})")
     typer.echo(f"Written to {out}. Put its lines at the end of the competition's version that admits {name}.")
+    if name in described().families:
+        typer.echo(f"`voice family admit --parts {out}` does so for the track {described().name}.")
 
 
 def _advance(bars: Progress, row: TaskID, done: int, total: int) -> None:
