@@ -2,8 +2,8 @@
 
 Uses docker with its compose plugin, else podman with podman-compose. VOICE_BUILD_FLAGS (environment) is added to each build, for hosts
 that need more to reach a package index. Its data lie in .voice/compose-check and are thrown away; the logs stay in
-.voice/compose-check-logs. The exit status is 0 only if the model was scored, weights are on the chain, each container is well, and
-nothing is left of the stack.
+.voice/compose-check-logs. The exit status is 0 only if the workers hold a family's packages as they are locked, the model was scored,
+weights are on the chain, each container is well, and nothing is left of the stack.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from pathlib import PurePosixPath
 from types import FrameType
 
 import httpx
@@ -38,14 +39,17 @@ from neurons.localnet.scenario import commit_all
 from neurons.localnet.services import pick_port
 from scoring.competition import load
 from scoring.errors import VoiceError
+from scoring.synthesis.families import FAMILIES
 from scoring.types import Block, Hotkey
 
 DATA = ROOT / ".voice" / "compose-check"
 LOGS = ROOT / ".voice" / "compose-check-logs"
 STORES = ("postgres", "redis")
 ONE_SHOT = ("migrate", "certify")
-WORKERS = 2
+WORKERS, WORKER_IMAGE = 2, "voice-subnet/worker"
 MINER = "clear"
+FAMILY = "qwen3_tts"
+"""Its guests need packages of their own, and the packaged competition does not ask for it: the build is told."""
 _BUILD_SECONDS = 3600.0
 _READY_SECONDS = 180.0
 _SETTLE_SECONDS = 300.0
@@ -61,7 +65,7 @@ def build(engine: Engine, flags: list[str]) -> None:
     images = {service["image"]: service["build"]["dockerfile"] for service in services if "build" in service}
     for image, dockerfile in images.items():
         started = time.monotonic()
-        extras = ["--build-arg", "EXTRAS=demo"] if "worker" in dockerfile else []
+        extras = ["--build-arg", "EXTRAS=demo", "--build-arg", f"FAMILIES={FAMILY}"] if "worker" in dockerfile else []
         command = (*engine.build, *flags, *extras, "--file", dockerfile, "--tag", image, ".")
         execute(command, limit=_BUILD_SECONDS)
         size = execute((engine.name, "image", "inspect", "--format", "{{.Size}}", image))
@@ -158,6 +162,24 @@ def is_ready(url: str) -> bool:
         return False
 
 
+def check_packages(stack: Stack) -> None:
+    """Each worker has the packages of FAMILY as they are locked, and its user may write nothing there; raises CheckFailed.
+
+    A file system that is read-only says nothing of that, so a container with another one is asked, too.
+    """
+    lock = FAMILIES[FAMILY].environment
+    if lock is None:
+        raise CheckFailed(f"{FAMILY} is no family whose guests need packages: name another one")
+    for worker in (name for name in stack.containers() if "worker" in name):
+        said = stack.execute_in(worker, "voice", "worker", "prepare", FAMILY).strip()
+        folder = PurePosixPath(said.removeprefix("checked "))
+        if folder.parts[-2:] != (FAMILY, lock.hash) or not said.startswith("checked "):
+            raise CheckFailed(f"{worker} has no environment {lock.hash[:12]} of {FAMILY}: {said}")
+        if writable := stack.execute_once(WORKER_IMAGE, "find", str(folder.parents[1]), "-writable", "-print", "-quit").strip():
+            raise CheckFailed(f"the user of {WORKER_IMAGE} may write {writable}")
+        console.print(f"{worker}: the packages of {FAMILY} are whole, and read only")
+
+
 _START = Block(0)
 
 
@@ -200,6 +222,7 @@ def check(engine: Engine, flags: list[str]) -> None:
         for container in stack.containers():
             if not any(name in container for name in ONE_SHOT):
                 until(f"{container} is well", _HEALTHY_SECONDS, partial(stack.is_well, container))
+        check_packages(stack)
 
 
 def main() -> None:

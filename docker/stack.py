@@ -78,6 +78,14 @@ class Stack:
         listed = execute((self.engine.name, "ps", "--all", "--filter", label, "--format", "{{.Names}}"), self.environment)
         return sorted(listed.split())
 
+    def execute_in(self, container: str, *command: str) -> str:
+        """Run a command in a container that is up, as its user; raises CheckFailed."""
+        return execute((self.engine.name, "exec", container, *command), self.environment)
+
+    def execute_once(self, image: str, *command: str) -> str:
+        """Run a command in a new container of an image, with a file system that its user's rights alone protect; raises CheckFailed."""
+        return execute((self.engine.name, "run", "--rm", "--network", "none", image, *command), self.environment)
+
     def is_well(self, container: str) -> bool:
         """Whether a container's health check passes. Podman runs checks only where systemd tells it when, so it is told here."""
         if self.engine.name == "podman":

@@ -7,6 +7,7 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from scoring.synthesis.families import FAMILIES
 from voice_api.db.roles import Login
 from voice_api.keys import ServiceKey
 
@@ -259,12 +261,49 @@ def engine(stack: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """A stack on an engine that only writes down what it is asked, and lists what stands in `containers`."""
     program = tmp_path / "engine"
     listed = tmp_path / "containers"
-    answers = f'case "$1" in ps) cat {listed};; rm) : > {listed};; esac'
+    answers = (
+        f'case "$1" in ps) cat {listed};; rm) : > {listed};; exec) cat {tmp_path}/said;; run) cat {tmp_path}/writable;; esac'
+    )
     program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n{answers}\n')
     program.chmod(0o755)
     listed.touch()
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     return stack.Stack(stack.Engine("engine", ("engine", "build"), ("engine", "compose")), {})
+
+
+@pytest.mark.parametrize(
+    ("said", "writable", "refused"),
+    [
+        pytest.param("checked /opt/environments/qwen3_tts/{hash}", "", None, id="as it is locked"),
+        pytest.param("installed /opt/environments/qwen3_tts/{hash}", "", "check_worker_1 has no environment", id="not there"),
+        pytest.param("checked /opt/environments/qwen3_tts/0123", "", "check_worker_1 has no environment", id="another one"),
+        pytest.param(
+            "checked /opt/environments/qwen3_tts/{hash}",
+            "/opt/environments/qwen3_tts",
+            "may write /opt/environments/qwen3_tts$",
+            id="open to its user",
+        ),
+    ],
+)
+def test_workers_hold_the_packages_of_a_family(
+    stack: ModuleType, engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, writable: str, refused: str | None
+) -> None:
+    """Each worker is asked, no other container is, and the image's user may write nothing of them."""
+    lock = FAMILIES["qwen3_tts"].environment
+    assert lock is not None
+    (tmp_path / "containers").write_text("check_api_1\ncheck_worker_1\ncheck_worker_2\n")
+    (tmp_path / "said").write_text(f"{said.format(hash=lock.hash)}\n")
+    (tmp_path / "writable").write_text(writable)
+    check = _script("compose_check", monkeypatch)
+
+    with pytest.raises(stack.CheckFailed, match=refused) if refused else nullcontext():
+        check.check_packages(engine)
+
+    asked = (tmp_path / "asked").read_text().splitlines()[1:]
+    prepared, looked = "voice worker prepare qwen3_tts", "run --rm --network none voice-subnet/worker find /opt/environments"
+    every = [f"exec check_worker_1 {prepared}", f"{looked} -writable -print -quit", f"exec check_worker_2 {prepared}"]
+    assert asked[:3] == every[: len(asked)]
+    assert len(asked) == (4 if refused is None else 2 if writable else 1)
 
 
 def test_down_takes_the_scaled_containers_too(engine: Any, tmp_path: Path) -> None:
