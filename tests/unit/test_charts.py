@@ -105,6 +105,8 @@ def test_every_process_is_asked_where_it_answers() -> None:
         assert named == [f"{job['job_name']}:{port}"]
         assert set(service["networks"]) & set(SERVICES["prometheus"]["networks"])
     assert {job["job_name"] for job in JOBS} == {"api", "dispatcher", "model-queue", "validator", "worker"}
+    [workers] = [job["dns_sd_configs"][0]["names"] for job in JOBS if job["job_name"] == "worker"]
+    assert workers == [name for name in SERVICES if name.endswith("worker")]
 
 
 def test_panels_do_not_overlap() -> None:

@@ -24,6 +24,7 @@ OBSERVERS = {"prometheus", "grafana"}
 USERS = {"postgres": None, "prometheus": "65534:65534", "grafana": "472:0"}
 """Whom an image of others' runs as; every other is ours."""
 ONE_SHOT = {"migrate", "certify"}
+ON_CARDS = "gpu-worker"
 SECRET = re.compile(r"password|token|secret|database_url|redis_url|mnemonic|seed", re.IGNORECASE)
 START_AS_ROOT = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
 
@@ -52,7 +53,7 @@ def test_there_is_one_dockerfile_a_process() -> None:
     """Each process has its own image, and each Dockerfile is one that the stack runs."""
     named = {service["build"]["dockerfile"] for service in BUILT.values()}
 
-    assert [path.name.removesuffix(".Dockerfile") for path in DOCKERFILES] == sorted(set(BUILT) - ONE_SHOT)
+    assert [path.name.removesuffix(".Dockerfile") for path in DOCKERFILES] == sorted(set(BUILT) - ONE_SHOT - {ON_CARDS})
     assert named == {f"docker/{path.name}" for path in DOCKERFILES}
 
 
@@ -168,10 +169,12 @@ def test_what_enters_a_build(path: str, enters: bool) -> None:
 
 
 def test_the_stack_is_whole() -> None:
-    """Two stores, what runs once, each process, and on request those who observe them."""
-    assert set(SERVICES) == STORES | ONE_SHOT | OBSERVERS | {"api", "dispatcher", "worker", "model-queue", "validator"}
+    """Two stores, what runs once, each process, and on request those who observe them, and workers on cards."""
+    processes = {"api", "dispatcher", "worker", "model-queue", "validator", ON_CARDS}
+    assert set(SERVICES) == STORES | ONE_SHOT | OBSERVERS | processes
     assert {SERVICES["postgres"]["image"], SERVICES["redis"]["image"]} == {"postgres:18", "redis:7"}
-    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["observe"]} == OBSERVERS
+    asked_for = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
+    assert asked_for == {name: ["observe"] for name in OBSERVERS} | {ON_CARDS: ["gpu"]}
     assert all(re.search(r":v?\d+\.\d+\.\d+$", SERVICES[name]["image"]) for name in OBSERVERS)
 
 
@@ -285,6 +288,7 @@ def test_certificates_are_written_by_one_and_read_by_those_who_need_them() -> No
     assert {name: each for name, each in volumes.items() if each} == {
         "certify": ["certificates:/certificates"],
         "worker": ["certificates:/certificates:ro"],
+        ON_CARDS: ["certificates:/certificates:ro"],
         "validator": ["certificates:/certificates:ro"],
     }
     environment = {name: SERVICES[name]["environment"] for name in ("certify", "worker", "validator")}
@@ -301,7 +305,11 @@ def test_the_store_is_written_by_workers_and_read_by_the_api() -> None:
         name: [each for each in service.get("volumes", []) if each.startswith("store:")] for name, service in SERVICES.items()
     }
 
-    assert {name: each for name, each in mounted.items() if each} == {"api": ["store:/store:ro"], "worker": ["store:/store"]}
+    assert {name: each for name, each in mounted.items() if each} == {
+        "api": ["store:/store:ro"],
+        "worker": ["store:/store"],
+        ON_CARDS: ["store:/store"],
+    }
     assert SERVICES["api"]["environment"]["VOICE_STORE"] == "/store"
 
 
@@ -351,6 +359,7 @@ def test_networks_hold_only_those_who_talk() -> None:
         "dispatcher": {"database", "redis", "metrics"},
         "certify": {"nowhere"},
         "worker": {"database", "redis", "hub", "worker-metrics"},
+        ON_CARDS: {"database", "redis", "hub", "worker-metrics"},
         "model-queue": {"api", "chain", "metrics"},
         "validator": {"database", "chain", "metrics"},
         "prometheus": {"metrics", "worker-metrics", "charts"},
@@ -370,6 +379,18 @@ def test_only_the_api_and_the_charts_are_published() -> None:
 def test_the_worker_can_be_many() -> None:
     """Nothing in it can exist only once: no name, no host name, no port, no address."""
     assert not {"container_name", "hostname", "ports", "mac_address", "deploy"} & set(SERVICES["worker"])
+
+
+def test_a_worker_on_cards_is_a_worker() -> None:
+    """It has another queue and the host's cards, with what tells their free memory; in all else it is confined as the others are."""
+    worker = SERVICES["worker"]
+    cards = {"driver": "nvidia", "count": "all", "capabilities": ["gpu", "compute", "utility"]}
+
+    assert SERVICES[ON_CARDS] == worker | {
+        "profiles": ["gpu"],
+        "environment": worker["environment"] | {"VOICE_QUEUE": "gpu"},
+        "deploy": {"resources": {"reservations": {"devices": [cards]}}},
+    }
 
 
 @pytest.mark.parametrize(
