@@ -8,15 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from neurons.miner.first_words import first_words
+from neurons.settings import MinerSettings
 from scoring.audio.spoken import Spoken
 from scoring.competition import SynthesisRules, Track
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
+from scoring.progress import NO_PROGRESS
 from scoring.report import Gate
+from scoring.synthesis.parts import PinnedPart
 from scoring.synthesis.synthesiser import Request
 from tests.builders.rules import a_track
 from tests.builders.tools import build_tools
 from workers.evaluation.batches import composed
 from workers.evaluation.obtain import LocalModel
+from workers.evaluation.parts import PartStore
 from workers.evaluation.progress import Stage
 from workers.evaluation.requests import TimedRequest
 from workers.evaluation.speaking import speak
@@ -26,6 +31,8 @@ from workers.sandbox.sandbox import Sandbox
 
 GUEST = Path(__file__).with_name("card_guest.py")
 CARD = Card(0, "0000:17:00.0")
+CODEC = PinnedPart(repo="a/codec", revision="1" * 40, licence="mit", files={"model.safetensors": "2" * 64})
+NOBODY = "http://127.0.0.1:9"
 WHATEVER = timedelta(minutes=1)
 """A usual time that the reference guest keeps on any host."""
 WELL = "a reference guest on the same card spoke"
@@ -124,11 +131,25 @@ def test_more_of_the_card_than_there_may_be(host: Host) -> None:
 
 
 def test_a_host_without_a_card(tmp_path: Path) -> None:
-    """What a track on cards needs is named; nothing is put down to the model."""
+    """It is named before gigabytes of parts or packages are brought for nothing, to a miner, too; nothing is put down to the model."""
+    track = on_card().model_copy(update={"parts": {"espeak": {"codec": CODEC}}})
     sandbox = Sandbox(tmp_path / "scratch", card=OwnCard(lambda: ()))
-    tools = build_tools(tmp_path, sandbox=sandbox, reference=ReferenceGuest(sandbox))
-    with pytest.raises(InfrastructureFault, match="this host has no card") as caught:
-        next(speak(LocalModel(tmp_path, "espeak", on_card()), [], tools, lambda *_: None))
+    tools = build_tools(tmp_path, sandbox=sandbox, reference=ReferenceGuest(sandbox), parts=PartStore(NOBODY, tmp_path / "parts"))
+    with pytest.raises(InfrastructureFault, match="this host has no card") as worker:
+        next(speak(LocalModel(tmp_path, "espeak", track), [], tools, NO_PROGRESS))
+    settings = MinerSettings(data=tmp_path, hub=NOBODY)
+    with pytest.raises(InfrastructureFault, match="this host has no card") as miner:
+        first_words(tmp_path, "espeak", track, settings, NO_PROGRESS, sandbox=sandbox)
+    assert (worker.value.code, miner.value.code) == (Code.CARD_UNAVAILABLE, Code.CARD_UNAVAILABLE)
+
+
+def test_a_miners_card_that_fails(host: Host) -> None:
+    """The command says so under a code, and who can tell whether the model is the reason."""
+    (host.root / "odd").mkdir()
+    card = OwnCard(lambda: (CARD,), lambda _card: 8 << 30, host.root)
+    sandbox = Sandbox(host.root / "scratch", [str(GUEST)], card)
+    with pytest.raises(InfrastructureFault, match="the card failed while the model should load: ") as caught:
+        first_words(host.root / "odd", "espeak", on_card(), MinerSettings(data=host.root), NO_PROGRESS, sandbox=sandbox)
     assert caught.value.code is Code.CARD_UNAVAILABLE
 
 

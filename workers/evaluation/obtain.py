@@ -80,7 +80,8 @@ def fetch(
     only: QueueName | None = None,  # what its workers judge
 ) -> LocalModel:
     """Fetch a repository at a pinned revision, refusing as early as its names, sizes, small files and headers allow. A host that
-    cannot let its family speak fetches no more than these, and raises InfrastructureFault(ENVIRONMENT_UNAVAILABLE) or OtherQueue.
+    cannot let its family speak fetches no more than these, and raises InfrastructureFault(CARD_UNAVAILABLE, ENVIRONMENT_UNAVAILABLE)
+    or OtherQueue.
 
     No refusal rests on bytes that nobody compared with the hub's listing: a file is missing or too many only where both of the hub's
     listings say so, and a header, whose bytes have no hash of their own, is looked at again in the whole file.
@@ -96,6 +97,7 @@ def fetch(
         track = competition.track_of(found.family)
         if only is not None and QueueName.of(track.synthesis.device) is not only:
             raise OtherQueue(found.family, track)
+        tools.sandbox.hold_card(track.limits)
         tools.environments(found.family, partial(progress, Stage.PREPARE))
     folder = hub.download(repository, partial(progress, Stage.FETCH))
     return _local(folder, competition, NO_PROGRESS)

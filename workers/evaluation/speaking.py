@@ -37,6 +37,7 @@ class _Speech:
 
     def __init__(self, model: LocalModel, total: int, tools: Tools, progress: Progress) -> None:
         self._model, self._total, self._limits, self._tools, self._progress = model, total, model.track.limits, tools, progress
+        tools.sandbox.hold_card(self._limits)
         parts = tools.parts(model.family, model.track, partial(progress, Stage.FETCH))
         environment = tools.environments(model.family, partial(progress, Stage.PREPARE))
         task = (model.folder, model.family, model.track.limits, model.track.synthesis)

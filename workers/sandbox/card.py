@@ -117,9 +117,9 @@ class OwnCard:
                 os.close(file)
             else:
                 return card  # the file stays open: its end is the lock's
-        raise _unusable(
-            f"of this host's {len(found)} cards none is free: another worker holds it" if found else "this host has no card"
-        )
+        if not found:
+            raise _unusable("this host has no card, and the model's track speaks on one")
+        raise _unusable(f"of this host's {len(found)} cards none is free: another worker holds it")
 
     def _await_memory(self, card: Card, guests: int) -> None:
         wanted = guests + _DRIVER_BYTES

@@ -18,7 +18,7 @@ from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.synthesis.synthesiser import Request
 from workers.sandbox import confinement
-from workers.sandbox.card import OwnCard
+from workers.sandbox.card import Card, OwnCard
 from workers.sandbox.confinement import scratch
 from workers.sandbox.conversation import CardFailed, Conversation, GuestStage, GuestTimedOut, OnSample
 from workers.sandbox.decode_upload import Decoded, decode
@@ -48,6 +48,16 @@ class Sandbox:
         guest = self._guest
         if guest is not None:
             guest.kill()
+
+    def hold_card(self, limits: SubmissionLimits) -> None:
+        """Hold this process's card, where a track's models speak on one: asked before anything large is fetched or installed for them.
+
+        Raises InfrastructureFault(CARD_UNAVAILABLE) where there is none, or none with room for a guest.
+        """
+        self._card_for(limits)
+
+    def _card_for(self, limits: SubmissionLimits) -> Card | None:
+        return None if limits.card_bytes is None else self._card(limits.card_bytes)
 
     def decode(self, upload: bytes, most_seconds: float) -> Decoded:
         """A stranger's sound file as PCM; raises PlatformError(AUDIO_INVALID) and InfrastructureFault
@@ -85,7 +95,7 @@ class Sandbox:
                 f"the guest's scratch folder {self._root} lies in the model's: run the command elsewhere, or set VOICE_DATA",
             )
         with scratch(self._root.resolve()) as place:
-            card = None if limits.card_bytes is None else self._card(limits.card_bytes)
+            card = self._card_for(limits)
             readable = [path for path in (model, parts, environment) if path]
             walls = confinement.for_model(readable, place, seconds, limits, rules, card=card)
             try:
