@@ -70,7 +70,7 @@ compose-check: $(VENV)/.ready
 bench-demo: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_demo
 
-# What each family's speech costs, what the sandbox adds, and a whole round of Pocket TTS twice; BENCH_ARGS='--no-round' for less.
+# What each family's speech costs and what the sandbox adds; BENCH_ARGS='--only round' for a whole round of Pocket TTS, twice.
 bench-voices: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_voices $(BENCH_ARGS)
 
