@@ -29,7 +29,7 @@ from rich.console import Console
 
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.services import pick_port, start_postgres, start_redis
-from neurons.shutdown import die_with_parent
+from voice_api.runtime.process_end import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[1]
 INTENDED = Path(__file__).with_name("golden_intended.toml")

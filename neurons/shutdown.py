@@ -1,7 +1,6 @@
-"""The ends of processes: a daemon by a signal between two ticks, its tasks together, and a child with its parent."""
+"""The end of a daemon: by a signal between two ticks, its tasks together."""
 
 import asyncio
-import ctypes
 import signal
 from collections.abc import Coroutine
 from datetime import timedelta
@@ -9,8 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
 
 
 class Shutdown:
@@ -75,8 +72,3 @@ async def together(*works: Coroutine[Any, Any, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def die_with_parent() -> None:
-    """Run in a child before it becomes its program: SIGTERM reaches it when its starter dies, however that dies."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,5 +1,6 @@
 """`voice worker prepare`: install what a worker needs beside its package, each file by its hash."""
 
+import signal
 from functools import partial
 from typing import Annotated
 
@@ -11,8 +12,10 @@ from neurons.settings import MinerSettings
 from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError
 from scoring.synthesis.families import FAMILIES
+from voice_api.runtime.process_end import ended_by_sigterm
 
 JUDGES = "judges"
+_TERMINATED = 128 + signal.SIGTERM
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="[judges|FAMILY]...", help="The judges' networks (100 MB), or a family whose guests need packages."),
@@ -31,8 +34,9 @@ def prepare(names: Names = None, everything: Everything = False, competition: Co
         raise PlatformError(Code.ARGUMENT_INVALID, f"name {JUDGES}, a family, or --all")
     if strangers := [name for name in wanted if name != JUDGES and name not in FAMILIES]:
         raise PlatformError(Code.ARGUMENT_INVALID, f"no family is called {strangers[0]}; there are {', '.join(FAMILIES)}")
-    for name in wanted:
-        typer.echo(_judges() if name == JUDGES else _family(name, settings))
+    with ended_by_sigterm(_TERMINATED):
+        for name in wanted:
+            typer.echo(_judges() if name == JUDGES else _family(name, settings))
 
 
 def _needy(rules: Competition) -> list[str]:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import redis
 
-from neurons.shutdown import die_with_parent
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
+from voice_api.runtime.process_end import die_with_parent
 from voice_api.runtime.reachable import check_free
 
 _SOCKET_PATH_BYTES = 100

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurons.shutdown import die_with_parent
 from scoring.errors import Code, PlatformError
+from voice_api.runtime.process_end import die_with_parent
 
 _GRACE_SECONDS = 8.0
 _TAIL_LINES = 5

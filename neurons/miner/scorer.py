@@ -13,9 +13,9 @@ from typing import Annotated, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from neurons.miner.journal import ScoreRecord
-from neurons.shutdown import die_with_parent
 from scoring.errors import EXPLANATIONS, Blame, Code, PlatformError, SubmissionFault
 from scoring.types import BlockHash, ContentHash, Micro
+from voice_api.runtime.process_end import die_with_parent
 
 _ERROR = re.compile(r"^error (\d{4}) (.*)$", re.MULTILINE)
 _Micro = Annotated[int, Field(ge=0, le=1_000_000)]

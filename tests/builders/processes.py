@@ -14,7 +14,7 @@ from typing import IO
 
 import psutil
 
-from neurons.shutdown import die_with_parent
+from voice_api.runtime.process_end import die_with_parent
 
 ROOT = Path(__file__).parents[2]
 _END_SECONDS = 5.0

@@ -18,7 +18,6 @@ from neurons.localnet import repositories
 from neurons.localnet.network import COMPETITION, worker_identity
 from neurons.localnet.services import pick_port
 from neurons.localnet.stack import Stack
-from neurons.shutdown import die_with_parent
 from scoring.competition import load
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
@@ -30,6 +29,7 @@ from voice_api.db.queue import EvaluationQueue
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import EvaluationState, QueueName
 from voice_api.db.submissions import NewSubmission, Submissions
+from voice_api.runtime.process_end import die_with_parent
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

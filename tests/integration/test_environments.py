@@ -4,11 +4,16 @@ import hashlib
 import json
 import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from neurons.localnet.network import COMPETITION
@@ -164,6 +169,30 @@ def test_a_change_is_noticed_and_mended_while_a_worker_runs(packages: Path, stor
     assert store(installs=True).prepare("espeak", NO_PROGRESS)
     assert worker("espeak", NO_PROGRESS) == packages
     assert (packages / "hum" / "__init__.py").read_text(encoding="utf-8") == HUM
+
+
+@pytest.mark.parametrize(
+    ("signum", "status"), [pytest.param(signal.SIGTERM, 143, id="asked to"), pytest.param(signal.SIGKILL, -9, id="killed")]
+)
+def test_a_command_that_ends_in_the_middle(tmp_path: Path, signum: signal.Signals, status: int) -> None:
+    """No pip goes on without it; asked to end, it leaves nothing half-written. The index of this pip never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as index:
+        port = index.getsockname()[1]
+        place = {
+            "PIP_INDEX_URL": f"http://127.0.0.1:{port}/",
+            "PIP_CONFIG_FILE": "/dev/null",
+            "VOICE_ENVIRONMENTS": str(tmp_path),
+        }
+        command = [sys.executable, "-m", "neurons.cli", "worker", "prepare", "qwen3_tts"]
+        with subprocess.Popen(command, env={"PATH": os.defpath, **place}, stderr=subprocess.DEVNULL) as process:
+            index.settimeout(60)
+            held = index.accept()[0]
+            (pip,) = psutil.Process(process.pid).children()
+            process.send_signal(signum)
+            assert process.wait(20) == status
+            held.close()
+    assert psutil.wait_procs([pip], timeout=20)[1] == []
+    assert (signum is signal.SIGKILL) == any(tmp_path.glob(".making-*"))
 
 
 def test_other_bytes_than_those_of_the_lock(tmp_path: Path, store: MakeStore) -> None:

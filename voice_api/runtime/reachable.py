@@ -1,12 +1,9 @@
 """The needs of a process at its start: PostgreSQL and Redis that answer (they may start after it), and a port that is free."""
 
 import asyncio
-import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from types import FrameType
 
 import structlog
 from redis.asyncio import Redis
@@ -15,6 +12,7 @@ from redis.exceptions import RedisError
 from scoring.errors import Code, PlatformError
 from voice_api.db.database import connection_to
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
+from voice_api.runtime.process_end import ended_by_sigterm
 
 log = structlog.get_logger()
 
@@ -68,15 +66,8 @@ async def told(database_url: str, redis_url: str) -> AsyncIterator[None]:
 
 def hold(database_url: str, redis_url: str) -> None:
     """`wait`, by a process that can do nothing before; SIGTERM ends it at once, in good order. For the main thread."""
-
-    def end(_signum: int, _frame: FrameType | None) -> None:
-        sys.exit(0)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
+    with ended_by_sigterm(0):
         asyncio.run(wait(database_url, redis_url))
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def check_free(host: str, port: int) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from scoring.progress import NO_PROGRESS
+from voice_api.runtime.process_end import die_with_parent
 
 _BEGUN = ("Collecting ", "Processing ")
 """Words with which pip begins a package, from an index or from a folder."""
@@ -41,7 +42,13 @@ def _run(command: list[str], limit: timedelta, on_begun: Callable[[int], None]) 
     """Run pip to its end, and count the packages that it begins."""
     begun, told, began = 0, "", time.monotonic()
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        preexec_fn=die_with_parent,
     ) as process:
         late = threading.Timer(limit.total_seconds(), process.kill)
         late.start()
