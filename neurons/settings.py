@@ -10,7 +10,7 @@ from pydantic_settings import NoDecode
 
 from scoring.competition import DEFAULT_PATH
 from scoring.judges.standard.models import Device
-from voice_api.settings import CompetitionPath, DatabaseUrl, HotkeyAddress, HttpUrl, ProcessSettings, Seconds, split
+from voice_api.settings import CompetitionPath, DatabaseUrl, HotkeyAddress, HttpUrl, HubUrl, ProcessSettings, Seconds, split
 
 
 class ChainSettings(ProcessSettings):
@@ -81,7 +81,7 @@ class MinerSettings(ApiClientSettings):
     competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
     data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
     environments_folder: Path | None = Field(default=None, validation_alias="VOICE_ENVIRONMENTS")
-    hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
+    hub: HubUrl = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     hub_token: SecretStr | None = Field(default=None, validation_alias="HF_TOKEN")
     standard_pins: Path | None = Field(default=None, validation_alias="VOICE_STANDARD_PINS")
     device: Device = Field(default=Device.CPU, validation_alias="VOICE_DEVICE")

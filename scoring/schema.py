@@ -21,7 +21,7 @@ class StrictModel(BaseModel):
 def first_fault(error: ValidationError, whole: str) -> str:
     """The first difference, as `place: reason`; `whole` is its place where it is of no single field."""
     first = error.errors()[0]
-    return f"{'.'.join(str(part) for part in first['loc']) or whole}: {first['msg']}"
+    return f"{'.'.join(str(part) for part in first['loc']) or whole}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def read_toml(path: Path, schema: TypeAdapter[T], code: Code) -> T:

@@ -87,6 +87,8 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 """Likewise: whoever waits for a PostgreSQL that is away would wait for ever for one that cannot be named."""
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 """An API's address, likewise; '' names none."""
+HubUrl = Annotated[HttpUrl, Field(min_length=1)]
+"""A model hub's address."""
 HotkeyAddress = Annotated[Hotkey, AfterValidator(_hotkey)]
 """An ss58 address whose checksum holds: a wrong one would trust nobody, or sign for nobody, and say so far from its cause."""
 HotkeyAddresses = Annotated[tuple[HotkeyAddress, ...], NoDecode, BeforeValidator(split)]

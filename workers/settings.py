@@ -9,7 +9,7 @@ from pydantic import Field
 from scoring.competition import DEFAULT_PATH
 from scoring.judges.standard.models import Device
 from voice_api.db.states import QueueName
-from voice_api.settings import CompetitionPath, DatabaseUrl, ProcessSettings, RedisUrl
+from voice_api.settings import CompetitionPath, DatabaseUrl, HubUrl, ProcessSettings, RedisUrl
 
 
 class ReceiptSignerSettings(ProcessSettings):
@@ -44,7 +44,7 @@ class WorkerSettings(ReceiptSignerSettings):
     queue: QueueName = Field(default=QueueName.CPU, validation_alias="VOICE_QUEUE")
     competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
     environments_folder: Path | None = Field(default=None, validation_alias="VOICE_ENVIRONMENTS")
-    hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
+    hub: HubUrl = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
     lease_seconds: float = Field(default=900.0, gt=0, validation_alias="VOICE_LEASE_SECONDS")
     retry_first_seconds: float = Field(default=120.0, gt=0, validation_alias="VOICE_RETRY_FIRST_SECONDS")
     drain_seconds: float = Field(default=60.0, ge=0, validation_alias="VOICE_DRAIN_SECONDS")

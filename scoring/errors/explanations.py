@@ -96,7 +96,8 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "Operator: read the worker's log; `voice worker prepare judges` installs what is missing.",
     ),
     Code.STORE_UNAVAILABLE: Explanation(
-        "The audio store cannot be written.", "Operator: check VOICE_STORE, its disk and its rights."
+        "A folder of this host cannot be written.",
+        "Operator: check the folder that the message names (VOICE_STORE, VOICE_DATA), its disk and its rights.",
     ),
     Code.CERTIFICATE_EXPIRED: Explanation(
         "The worker's certificate ran out.", "Operator: certify its service key again with `voice validator certify`."

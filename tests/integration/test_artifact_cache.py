@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scoring.errors import Code, InfrastructureFault
 from workers.hub.cache import ArtifactCache
 
 KIB = 1024
@@ -193,3 +194,14 @@ def test_what_was_done_with_an_artifact_stands(
     assert judged() == "a signed verdict"
     told = capsys.readouterr().out
     assert ("the cache of models cannot be tidied" in told, "STORE_UNAVAILABLE" in told or "2104" in told) == (True, True)
+
+
+def test_a_folder_in_which_nothing_can_be_made(tmp_path: Path) -> None:
+    """Parts, packages and models are all made in such a folder: it is named, with what is wrong, as this host's fault."""
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InfrastructureFault, match=r"nothing can be written below .*file: ") as caught,
+        ArtifactCache(tmp_path / "file").part(),
+    ):
+        pass
+    assert caught.value.code is Code.STORE_UNAVAILABLE

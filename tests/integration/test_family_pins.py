@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr, ValidationError
 from safetensors.numpy import load as read_tensors
 from safetensors.torch import load_file
 from typer.testing import CliRunner
@@ -29,6 +30,7 @@ from workers.evaluation.evaluate import Assignment, evaluate
 from workers.evaluation.parts import PartStore
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.hub.client import Hub
+from workers.settings import WorkerSettings
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -152,3 +154,12 @@ def test_what_cannot_be_pinned(published: Published, tmp_path: Path, more: list[
     with pytest.raises(PlatformError, match=why):
         pin(published.url, tmp_path, *more)
     assert not (tmp_path / "parts.toml").exists()
+
+
+@pytest.mark.parametrize("url", ["hub.example", "", "ftp://hub.example"])
+def test_a_hub_that_has_no_address(tmp_path: Path, url: str) -> None:
+    """It is a wrong setting, for a worker as for a command, and said before anything begins."""
+    with pytest.raises(ValidationError, match="hub"):
+        pin(url, tmp_path)
+    with pytest.raises(ValidationError, match="hub"):
+        WorkerSettings(hub=url, database_url=SecretStr("postgresql:///x"), redis_url=SecretStr("redis://y"))

@@ -80,10 +80,20 @@ STRANGER = to_toml("pocket_tts", {"codec": CODEC})
         pytest.param({"rules": STANDARD}, Code.ARGUMENT_INVALID, "holds what `voice family pin` writes, and nothing", id="rules"),
         pytest.param({"broken": "repo ="}, Code.ARGUMENT_INVALID, "the pinned parts are not TOML", id="no TOML"),
         pytest.param(
-            {"pocket": STRANGER}, Code.COMPETITION_INVALID, "needs the pinned parts codec, and there are none", id="lacking"
+            {"qwen": PINS["qwen3_tts"]}, Code.ARGUMENT_INVALID, "no pinned parts of llama_snac: `voice family pin", id="lacking"
+        ),
+        pytest.param(PINS | {"again": PINS["qwen3_tts"]}, Code.ARGUMENT_INVALID, "pinned parts of qwen3_tts twice", id="twice"),
+        pytest.param(
+            PINS | {"pocket": STRANGER},
+            Code.ARGUMENT_INVALID,
+            "pinned parts of pocket_tts: the track described admits qwen3_tts, llama_snac",
+            id="a stranger's",
         ),
         pytest.param(
-            PINS | {"pocket": STRANGER}, Code.COMPETITION_INVALID, "pinned for pocket_tts, which is not among", id="a stranger's"
+            PINS | {"qwen3_tts": PINS["qwen3_tts"].replace("1" * 40, "main")},
+            Code.COMPETITION_INVALID,
+            "^nothing was written, for what would be: version.1.track.1.parts.qwen3_tts.codec.revision: ",
+            id="no revision",
         ),
     ],
 )
@@ -95,12 +105,36 @@ def test_what_is_no_competition_is_not_written(tmp_path: Path, pins: dict[str, s
 
 
 @pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        pytest.param("away", "away cannot be read: No such file or directory", id="not there"),
+        pytest.param("", "cannot be read: Is a directory", id="a folder"),
+        pytest.param("bytes", "bytes is no text in UTF-8", id="no text"),
+    ],
+)
+def test_pins_that_cannot_be_read(tmp_path: Path, place: str, why: str) -> None:
+    """The file, and what is wrong, in words."""
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    with pytest.raises(PlatformError) as caught:
+        admitted(tmp_path, "--parts", str(tmp_path / place))
+    assert (caught.value.code, caught.value.detail.endswith(why)) == (Code.ARGUMENT_INVALID, True), caught.value.detail
+
+
+@pytest.mark.parametrize(
     ("text", "code", "why"),
     [
-        pytest.param('name = "no version"', Code.ARGUMENT_INVALID, r"holds no \[\[version\]\]", id="no version"),
-        pytest.param(SECOND, Code.COMPETITION_INVALID, "versions start at from_round = 0 and rise", id="no later round"),
+        pytest.param('name = "no version"', Code.COMPETITION_INVALID, "rules.toml: ", id="no rules"),
         pytest.param(
-            STANDARD.replace('"small"', '"described"'), Code.COMPETITION_INVALID, "two tracks have the name", id="twice"
+            STANDARD.replace("\n[[version]]", "\n [[version]]"), Code.ARGUMENT_INVALID, r"holds no \[\[version\]\]", id="indented"
+        ),
+        pytest.param(
+            SECOND, Code.ARGUMENT_INVALID, "rules.toml begins in round 900, and the next one later", id="no later round"
+        ),
+        pytest.param(
+            STANDARD.replace('"small"', '"described"'),
+            Code.ARGUMENT_INVALID,
+            "rules.toml has the track described already, from round 0 on",
+            id="twice",
         ),
     ],
 )

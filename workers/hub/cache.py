@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from scoring.errors import Code
+from scoring.errors import Code, InfrastructureFault
 from workers.sandbox.locked_tempdir import locked, locked_tempdir
 
 log = structlog.get_logger()
@@ -51,10 +51,9 @@ class ArtifactCache:
             with locked(self._root, fcntl.LOCK_EX):
                 self._is_free(folder)  # then its lock file goes
             self.make_room(0)
-        except OSError as exc:
-            log.warning(
-                "the cache of models cannot be tidied", code=Code.STORE_UNAVAILABLE, folder=str(self._root), why=exc.strerror
-            )
+        except (OSError, InfrastructureFault) as exc:
+            why = exc.strerror if isinstance(exc, OSError) else exc.detail
+            log.warning("the cache of models cannot be tidied", code=Code.STORE_UNAVAILABLE, folder=str(self._root), why=why)
 
     @contextmanager
     def part(self) -> Iterator[Path]:

@@ -8,21 +8,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from scoring.errors import Code, InfrastructureFault
+
 
 @contextmanager
 def locked_tempdir(root: Path, prefix: str) -> Iterator[Path]:
-    """A fresh folder under `root`, locked for as long as it is in use; leftovers of others under this prefix are removed."""
+    """A fresh folder under `root`, locked for as long as it is in use; leftovers of others under this prefix are removed.
+
+    Raises InfrastructureFault(STORE_UNAVAILABLE) where no folder can be made there.
+    """
+    try:
+        folder, lock = _made(root, prefix)
+    except OSError as exc:
+        raise InfrastructureFault(Code.STORE_UNAVAILABLE, f"nothing can be written below {root}: {exc.strerror}") from exc
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _made(root: Path, prefix: str) -> tuple[Path, int]:
+    """The new folder, and the open file that holds its lock."""
     root.mkdir(parents=True, exist_ok=True)
     with locked(root, fcntl.LOCK_EX):  # else another's sweep could remove the new folder before it is locked
         _sweep(root, prefix)
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
         lock = _open(folder)
         fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+    return folder, lock
 
 
 def _sweep(root: Path, prefix: str) -> None:

@@ -1,5 +1,6 @@
 """`voice family admit`: the rules' next version, in which the track of described voices begins."""
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,9 @@ def admit(
 
     The other tracks give up the new one's share of the emission, in proportion. Earlier versions stay as they are, and keep their hashes.
     """
-    texts = [_read(path) for path in (competition or DEFAULT_PATH, *parts)]
+    before = competition or DEFAULT_PATH
+    _begins_or_raise(before, from_round)
+    texts = [_read(path) for path in (before, *parts)]
     rules = _written(out, with_described(texts[0], RoundNumber(from_round), texts[1:]))
     shares = ", ".join(f"{track.name} has {track.share:.4g} of the emission" for track in rules.track)
     typer.echo(f"Written to {out}: from round {from_round} on {shares}.")
@@ -34,15 +37,34 @@ def admit(
     )
 
 
+def _begins_or_raise(before: Path, from_round: int) -> None:
+    """Raise PlatformError for a file that holds no rules, has the track already, or whose last version begins no earlier."""
+    last, name = load(before).version[-1], described().name
+    if name in [track.name for track in last.track]:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{before} has the track {name} already, from round {last.from_round} on")
+    if from_round <= last.from_round:
+        why = f"--from-round {from_round}: the last version of {before} begins in round {last.from_round}, and the next one later"
+        raise PlatformError(Code.ARGUMENT_INVALID, why)
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} cannot be read: {exc}") from exc
+    except OSError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} is no text in UTF-8") from exc
 
 
 def _written(out: Path, text: str) -> Competition:
-    """The last version of what now stands in `out`; a file that is no competition does not stay."""
+    """The last version of what now stands in `out`; nothing that is no competition is ever there."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "rules"
+        made.write_text(text, encoding="utf-8")
+        try:
+            rules = load(made).version[-1]
+        except PlatformError as exc:
+            raise PlatformError(exc.code, exc.detail.replace(str(made), "nothing was written, for what would be")) from exc
     try:
         with out.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -50,8 +72,4 @@ def _written(out: Path, text: str) -> Competition:
         raise PlatformError(Code.ARGUMENT_INVALID, f"--out {out} is there already: rules are not written over") from exc
     except OSError as exc:
         raise PlatformError(Code.ARGUMENT_INVALID, f"--out {out} cannot be written: {exc.strerror}") from exc
-    try:
-        return load(out).version[-1]
-    except PlatformError:
-        out.unlink()
-        raise
+    return rules

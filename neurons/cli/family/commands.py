@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from neurons.cli.family.admit import admit
+from neurons.cli.options import given
 from neurons.cli.pages import Check, write_or_check
 from neurons.settings import MinerSettings
 from scoring.described import described
@@ -67,11 +68,11 @@ def pin(
     if out.is_dir() or not out.parent.is_dir():  # said before megabytes are fetched
         raise PlatformError(Code.ARGUMENT_INVALID, f"--out {out} cannot be written: name a file in a folder that exists.")
     sources = _with_files(_with_repos(_manifest(name).parts, repo or []), file or [])
-    settings = MinerSettings()
+    settings = MinerSettings(**given(hub=hub))
     with Progress(console=Console(stderr=True)) as bars:
         rows = {part: bars.add_task(part, total=None) for part in sources}
         pinned = pin_parts(
-            name, sources, hub or settings.hub, cache or settings.data / "parts", lambda part: partial(_advance, bars, rows[part])
+            name, sources, settings.hub, cache or settings.data / "parts", lambda part: partial(_advance, bars, rows[part])
         )
     head = f"# Made by `voice family pin {name}`. A change of any byte here is another competition."
     try:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
+from neurons.cli.options import given
 from neurons.cli.pages import Check, write_or_check
 from neurons.cli.scoring.prompts import prompts
 from neurons.settings import MinerSettings
@@ -166,10 +167,10 @@ def pin(
 
     if out.is_dir() or not out.parent.is_dir():  # said before gigabytes are fetched
         raise PlatformError(Code.ARGUMENT_INVALID, f"--out {out} cannot be written: name a file in a folder that exists.")
-    settings = MinerSettings()
+    settings = MinerSettings(**given(hub=hub))
     sources = {**read_catalogue(models or CATALOGUE)}
     sources |= _chosen(sources, repo or [])
-    endpoint, place, folder = hub or settings.hub, cache or settings.data / "judges", judges or weights.folder()
+    endpoint, place, folder = settings.hub, cache or settings.data / "judges", judges or weights.folder()
     with Progress(console=Console(stderr=True)) as bars:
         brought = hub_weights.fill(folder, endpoint, place, partial(_advance, bars, bars.add_task("judges' folder", total=None)))
         bars.console.print(f"{folder}: {brought} files came from the hub")
