@@ -45,6 +45,8 @@ DELIVERY = 0.2
 TRIES, LEAST_SPREAD, FARTHEST = 4, 0.1, 3.0
 SHY = 0.3
 """Share of the way to the next level that an obedient voice stays short of the asked one's middle: nobody exaggerates."""
+COLUMNS = ("voice", "could", "again", "follows", "share", "obeys", "share", "delivery", "ignores", "share", "delivery")
+"""Of the table: a row's numbers in their order, each with its share of what the voice could score. They fit into 80 columns."""
 OBEDIENT, IGNORING = 0.95, 0.6
 """Share of what a voice could score: at least for one that obeys, at most for one that does not."""
 
@@ -191,9 +193,7 @@ def _utility(report: EvaluationReport) -> float:
 
 def table(rows: Sequence[Row]) -> Table:
     """The rows, with the shares that matter."""
-    shown = Table(
-        "voice", "could score", "again", "by delivery", "share", "obeys", "share", "delivery", "ignores", "share", "delivery"
-    )
+    shown = Table(*COLUMNS, box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for row in rows:
         shown.add_row(
             row.voice,

@@ -200,5 +200,7 @@ def test_commands_answer_for_the_track(rules: Path) -> None:
     """The highest score that its rules let anybody reach, and a round's prompts with what each asks of the voice."""
     place = ("--competition", str(rules), "--track", "described", "--json")
     assert json.loads(says(simulate, "ceiling", *place)) == {"computed": 1.0, "stated": 1.0}
-    asked = json.loads(says(scoring, "prompts", "--seed", "ab" * 32, *place))["prompts"]
-    assert (len(asked), all(prompt["voice"]["register"] for prompt in asked)) == (44, True)
+    round_ = json.loads(says(scoring, "prompts", "--seed", "ab" * 32, *place))
+    asked = round_["prompts"]
+    assert (round_["track"], len(asked), all(prompt["voice"]["register"] for prompt in asked)) == ("described", 44, True)
+    assert "44 prompts of the track described, about " in says(scoring, "prompts", "--seed", "ab" * 32, *place[:-1])

@@ -1,9 +1,13 @@
 """The study's instrument: speech changed in pace, pitch and range of pitch measures as it was told to."""
 
+from io import StringIO
+
 import pytest
+from rich.console import Console
 
 from benchmarks.psola import Change, change
-from benchmarks.study_delivery import Line, asked, obey
+from benchmarks.study_delivery import COLUMNS, Line, Row, asked, obey, table
+from benchmarks.voices import VOICES
 from prompts.generate import ASKED_LEVELS
 from prompts.voices import ORDINARY, Attribute, Register, Voice, asked_attributes, place
 from scoring.audio.audio import Audio, from_pcm
@@ -60,3 +64,13 @@ def test_each_text_is_asked_of_the_voices_own_register() -> None:
     assert {voice.register for voice in voices} == {Register.LOW}
     levels = {voice.level(attribute) for voice in voices for attribute in asked_attributes(voice)}
     assert levels == set(ASKED_LEVELS) and ORDINARY not in levels
+
+
+def test_its_table_fits_an_ordinary_terminal() -> None:
+    """80 columns: no heading, name or number is cut or broken."""
+    longest = max((voice.name for voice in VOICES), key=len)
+    row = Row(voice=longest, could=0.9, again=0.8, followed=0.7, obedient=0.6, ignoring=0.5, obeyed=0.4, ignored=0.3)
+    printed = StringIO()
+    Console(width=80, file=printed).print(table([row]))
+    heading, numbers = printed.getvalue().splitlines()
+    assert (heading.split(), numbers.split()[0], len(numbers.split())) == ([*COLUMNS], row.voice, len(COLUMNS))

@@ -85,9 +85,9 @@ def test_a_field_is_simulated_for_machines_and_for_people() -> None:
     first, again = (CliRunner().invoke(app, [*arguments, "--json"]) for _ in range(2))
     assert (first.exit_code, first.stdout) == (0, again.stdout)
     found = json.loads(first.stdout)
-    assert (found["name"], found["runs"], found["rounds"]) == ("copies", 2, 10)
+    assert (found["track"], found["name"], found["runs"], found["rounds"]) == ("small", "copies", 2, 10)
     told = CliRunner().invoke(app, arguments)
-    assert "2 runs of 10 rounds each." in told.stdout
+    assert "2 runs of 10 rounds each. Shares are of the emission of the track small." in told.stdout
     assert f"{found['earnings'][0]['share']:.1%}" in told.stdout
 
 

@@ -145,4 +145,4 @@ def test_the_command_prints_the_payoff_for_people_and_machines(tmp_path: Path, m
     assert {(row["setting"], row["sd"]) for row in rows} == {(name, sd) for name in SETTINGS for sd in (0.05, 0.09, 0.18)}
     assert {row["strategy"] for row in rows} == {"mine"}
     told = CliRunner().invoke(app, ["attack", "honest", "--quick"])
-    assert "It does not pay. 2 runs of 4 rounds each" in told.stdout
+    assert "It does not pay. 2 runs of 4 rounds each; shares are of the emission of the track small." in told.stdout

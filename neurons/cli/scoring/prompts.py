@@ -36,16 +36,17 @@ def prompts(
     from scoring.receipts.receipt import expected_seconds
 
     chosen = _seed(seed)
-    plan = track_of(load(competition or DEFAULT_PATH).version[-1], track).prompts.plan
+    rules = track_of(load(competition or DEFAULT_PATH).version[-1], track)
+    plan = rules.prompts.plan
     if count is not None:
         plan = GroupPlan(single=count, counterfactual=0, voice=0, asks=plan.asks)
     asked = [prompt for group in generate(chosen, plan) for prompt in group.prompts]
     seconds = [round(expected_seconds(prompt), 1) for prompt in asked]
     if as_json:
         rows = [asdict(prompt) | {"expected_seconds": about} for prompt, about in zip(asked, seconds, strict=True)]
-        typer.echo(json.dumps({"seed": chosen.hex(), "prompts": rows}, indent=1, ensure_ascii=False))
+        typer.echo(json.dumps({"track": rules.name, "seed": chosen.hex(), "prompts": rows}, indent=1, ensure_ascii=False))
     else:
-        _show(chosen, asked, seconds)
+        _show(rules.name, chosen, asked, seconds)
 
 
 def _seed(given: str | None) -> bytes:
@@ -61,7 +62,7 @@ def _seed(given: str | None) -> bytes:
     return seed
 
 
-def _show(seed: bytes, asked: "list[Prompt]", seconds: list[float]) -> None:
+def _show(track: str, seed: bytes, asked: "list[Prompt]", seconds: list[float]) -> None:
     console = Console()
     described = any(asked_attributes(prompt.voice) for prompt in asked)
     table = Table("prompt", "kind", "s", "text", *(["voice"] if described else []), box=None)
@@ -69,4 +70,5 @@ def _show(seed: bytes, asked: "list[Prompt]", seconds: list[float]) -> None:
         voice = [prompt.description] if described else []
         table.add_row(prompt.id, prompt.kind.value, f"{about:.1f}", prompt.text, *voice)
     console.print(table)
-    console.print(f"{len(asked)} prompts, about {sum(seconds):.0f} s of speech. Block hash: {seed.hex()}")
+    told = f"{len(asked)} prompts of the track {track}, about {sum(seconds):.0f} s of speech. Block hash: {seed.hex()}"
+    console.print(told, soft_wrap=True, highlight=False)

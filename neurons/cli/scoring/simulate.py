@@ -60,12 +60,13 @@ def simulate(
 
     if field not in FIELDS:
         raise PlatformError(Code.ARGUMENT_INVALID, f"no field is called {field}; there are {', '.join(FIELDS)}")
+    played = rules_of(rules, track)
     with bars() as bar:
-        found = study.field(field, rounds, runs, competition=rules_of(rules, track), seed=seed, bar=bar)
+        found = study.field(field, rounds, runs, competition=played, seed=seed, bar=bar)
     if as_json:
-        typer.echo(json.dumps(asdict(found), indent=1))
+        typer.echo(json.dumps({"track": _name(played), **asdict(found)}, indent=1))
     else:
-        _show_field(found)
+        _show_field(found, _name(played))
 
 
 @app.command("study")
@@ -90,7 +91,7 @@ def study_command(
     if as_json:
         typer.echo(found.model_dump_json(indent=1))
     else:
-        _show_targets(found)
+        _show_targets(found, _name(competition))
 
 
 @app.command()
@@ -126,9 +127,10 @@ def attack(
         found = tuple(arena.attack([strategy], settings, SDS, advance))
     if as_json:
         rows = [asdict(row) | {"pays": row.pays, "surely": row.surely} for row in found]
-        typer.echo(json.dumps({"rules_hash": rules_hash(arena.competition), "seed": seed, "payoffs": rows}, indent=1))
+        made = {"track": _name(arena.competition), "rules_hash": rules_hash(arena.competition)}
+        typer.echo(json.dumps(made | {"seed": seed, "payoffs": rows}, indent=1))
     else:
-        _show_payoffs(found, arena.size.rounds, hotkeys)
+        _show_payoffs(found, arena.size.rounds, hotkeys, _name(arena.competition))
 
 
 @app.command()
@@ -197,16 +199,21 @@ def bars() -> "Iterator[Bar]":
         yield begin
 
 
-def _show_field(found: "FieldSummary") -> None:
+def _name(played: Competition) -> str:
+    """The name of the one track of rules that are played alone."""
+    return played.track[0].name
+
+
+def _show_field(found: "FieldSummary", track: str) -> None:
     console = Console()
-    table = Table("who", "hotkeys", "share of all emission", "rounds' emission per registration", "least – most", box=None)
+    table = Table("who", "hotkeys", "share of emission", "rounds' emission per registration", "least – most", box=None)
     for row in found.earnings:
         table.add_row(row.kind, str(row.hotkeys), f"{row.share:.1%}", f"{row.each:.2f}", f"{row.least:.2f} – {row.most:.2f}")
     table.add_row("burned", "", f"{found.burned:.1%}", "", "")
     console.print(table)
     spent = found.spending
     lines = (
-        f"{found.runs} runs of {found.rounds} rounds each.",
+        f"{found.runs} runs of {found.rounds} rounds each. Shares are of the emission of the track {track}.",
         f"The top changed hands {found.crownings} times by duel: {found.unearned} times to a model not better, "
         f"{found.narrow} times to one better by less than the margin.",
         f"{found.better} models came that were truly better than the king by more than the margin; "
@@ -228,7 +235,7 @@ def _setting(name: str, known: "Mapping[str, Setting]") -> "Setting":
     return known[name]
 
 
-def _show_payoffs(found: "Sequence[Payoff]", rounds: int, hotkeys: int) -> None:
+def _show_payoffs(found: "Sequence[Payoff]", rounds: int, hotkeys: int, track: str) -> None:
     table = Table("setting", "sd", "earned", "one honest hotkey", "ratio (95 % interval)", "", box=None)
     for row in found:
         ratio = "–" if row.ratio is None else f"{row.ratio:.3f} ({row.low:.3f} – {row.high:.3f})"
@@ -238,7 +245,11 @@ def _show_payoffs(found: "Sequence[Payoff]", rounds: int, hotkeys: int) -> None:
     verdict = "It does not pay."
     if any(row.pays for row in found):
         verdict = "It pays." if any(row.surely for row in found) else "It is not excluded that it pays: too few runs."
-    console.print(f"{verdict} {found[0].runs} runs of {rounds} rounds each; shares are of all emission.", highlight=False)
+    console.print(
+        f"{verdict} {found[0].runs} runs of {rounds} rounds each; shares are of the emission of the track {track}.",
+        highlight=False,
+        soft_wrap=True,
+    )
     console.print(
         f"It has {hotkeys} hotkeys; what their registration costs is not taken off. –: honest work earns nothing there."
     )
@@ -251,7 +262,7 @@ def _verdict(row: "Payoff") -> str:
     return "not excluded" if row.pays else ""
 
 
-def _show_targets(found: "Study") -> None:
+def _show_targets(found: "Study", track: str) -> None:
     from scoring.studies.simulation.targets import targets
 
     table = Table("target", "measured (95 % interval)", "asked", "", box=None)
@@ -259,4 +270,5 @@ def _show_targets(found: "Study") -> None:
         table.add_row(row.name, row.measured, row.bound, "met" if row.met else "NOT MET")
     console = Console()
     console.print(table)
-    console.print(f"{found.origin.seconds:.0f} s, seed {found.origin.seed}, rules {found.origin.rules_hash[:12]}")
+    origin = found.origin
+    console.print(f"{origin.seconds:.0f} s, seed {origin.seed}, track {track}, rules {origin.rules_hash[:12]}")
