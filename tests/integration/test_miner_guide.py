@@ -82,7 +82,7 @@ async def model_queue_on(chain: Path, api: str, keys: bt.Wallet, receiver: bt.Wa
 def script(api: str, hub: str) -> str:
     """All lines of the page that belong on a development chain, on the ports of this test; what does not end is ended."""
     lines = [line for line in LINES if not line.endswith(ELSEWHERE)]
-    timed = [f"timeout --preserve-status -s TERM 6 {line}" if line.endswith(ENDLESS) else line for line in lines]
+    timed = [f"timeout --preserve-status -s TERM 12 {line}" if line.endswith(ENDLESS) else line for line in lines]
     return "\n".join(timed).replace("http://127.0.0.1:8001", hub).replace("http://127.0.0.1:8000", api)
 
 

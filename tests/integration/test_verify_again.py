@@ -159,6 +159,7 @@ def receipt_file(bed: Bed) -> Path:
     return bed.folder / "store" / "receipts" / f"{receipt.digest(bed.document)}.json"
 
 
+@pytest.mark.timeout(240)
 def test_a_score_is_run_again_by_anybody(bed: Bed) -> None:
     """All three levels in another process, without network, database or chain: the same metrics and the same sounds, exactly."""
     status, answer, _ = voice(
@@ -243,6 +244,7 @@ def published(bed: Bed, document: Document) -> VoiceApi:
     return VoiceApi("http://voice.test", transport=httpx.MockTransport(answer))
 
 
+@pytest.mark.timeout(240)
 def test_a_validator_that_follows_finds_out_who_lied(bed: Bed) -> None:
     """Its audit runs the same check in a process of its own: an honest receipt holds, a liar's does not, and that is the worker's."""
     (rules,) = (bed.folder / "store").rglob(f"{bed.rules.hash}.json")
