@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
+from typing import Never, cast
 from uuid import UUID
 
 import bittensor as bt
@@ -177,12 +177,19 @@ def _no_judges(_profile: object, _on_bytes: object) -> None:
     raise InfrastructureFault(Code.JUDGE_UNAVAILABLE, "there are none today")
 
 
+class BrokenSandbox(Sandbox):
+    """One with a bug."""
+
+    def decode(self, upload: bytes, most_seconds: float) -> Never:
+        """Raises LookupError."""
+        raise LookupError(f"a bug met {len(upload)} bytes of at most {most_seconds} seconds")
+
+
 async def test_a_bug_hands_it_back_and_is_loud(bed: Bed, tmp_path: Path, pcm: bytes) -> None:
     """An unknown failure is ours: the recording waits again, and the job fails for the log."""
     asked = await bed.api.validate(wav(pcm), TEXT, DESCRIPTION)
-    (tmp_path / "file").write_text("no folder")
-    broken = replace(bed.context.judging.tools, sandbox=Sandbox(tmp_path / "file"))
-    with pytest.raises(OSError, match="file"):
+    broken = replace(bed.context.judging.tools, sandbox=BrokenSandbox(tmp_path))
+    with pytest.raises(LookupError, match="a bug"):
         await bed.work(tools=broken)
     assert (await bed.api.validation(asked.id)).state is ValidationState.QUEUED
 

@@ -400,6 +400,9 @@ def test_a_rejection_that_depends_on_the_host_cannot_be_compared(bed: Bed, code:
 class SlowModels:
     """A sandbox in which the reference guest is as quick as ever, and no model speaks in time."""
 
+    def hold_card(self, _limits: object) -> None:
+        """None is asked for."""
+
     def speak(self, *_task: object, **_options: object) -> tuple[Spoken, ...]:
         """Nothing, for the reference guest."""
         return ()
