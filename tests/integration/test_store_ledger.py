@@ -160,6 +160,7 @@ async def test_a_sealed_attempt_waits_until_it_is_settled_once(pool: Pool) -> No
         pytest.param({"outcome": WeightOutcome.FAILED, "error": "no block took it"}, id="failed"),
         pytest.param({"outcome": WeightOutcome.RATE_LIMITED, "error": "too soon", "next_block": Block(60)}, id="too soon"),
         pytest.param({"outcome": WeightOutcome.PENDING, "mechanism": Mechanism.SEALED, "reveal_round": 99}, id="sealed"),
+        pytest.param({"outcome": WeightOutcome.EXPIRED, "mechanism": Mechanism.SEALED}, id="sealed, and nobody saw them wait"),
     ],
 )
 async def test_an_attempt_is_written_before_it_is_sent_and_ends_afterwards(pool: Pool, end: dict[str, Any]) -> None:
