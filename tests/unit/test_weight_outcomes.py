@@ -109,6 +109,14 @@ def test_one_block_took_one_attempt() -> None:
     assert only.outcome is WeightOutcome.FAILED
 
 
+def test_what_was_sealed_before_the_last_that_is_known_is_found_where_it_waits() -> None:
+    """The answer was lost, the node stood still, and the next ones were taken meanwhile: both wait on the chain."""
+    known_one = replace(SEALED, block=Block(112), opens_in=10, id=2)
+    history = replace(known(SENT, before=()), attempts=(known_one, SENT), waiting=(SENT, known_one))
+    found = settled(history, a_view(125, {}, 102, 112, sealing=True), Block(112), LASTS)
+    assert [(each.id, each.outcome, each.block) for each in found] == [(1, WeightOutcome.PENDING, 102)]
+
+
 COUNTED = replace(SEALED, id=0, block=Block(50), outcome=WeightOutcome.APPLIED, applied_block=Block(80))
 """The same weights, which count since before."""
 LOST, UNSEEN = (

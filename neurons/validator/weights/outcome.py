@@ -44,10 +44,13 @@ def settled(history: WeightHistory, view: SealedWeights, last_update: Block, las
     `last_update` is the block in which the chain last took weights of this validator. An attempt can be in no block any more once
     `lasts` blocks have passed.
     """
-    arrived, taken = [], {attempt.block for attempt in history.attempts if attempt.outcome in TAKEN}
-    for attempt in reversed(history.waiting):  # of several that were sent without an answer the chain took the last one, if any
+    arrived, taken = [], {attempt.block for attempt in history.attempts if attempt.outcome in TAKEN | {WeightOutcome.EXPIRED}}
+    for attempt in reversed(history.waiting):  # of several without an answer the last one has the last block
         if attempt.outcome is not WeightOutcome.PENDING:
-            end = _arrived(attempt, history, view, Block(0) if last_update in taken else last_update, lasts)
+            blocks = {last_update, *(commit.block for commit in view.waiting)} - taken
+            until = min(view.block, attempt.block + lasts)
+            last = max((block for block in blocks if attempt.block < block <= until), default=None)
+            end = _arrived(attempt, history, view, last, lasts)
             taken |= {end.block} if end is not None and end.outcome is not WeightOutcome.FAILED else set()
             arrived += [] if end is None else [end]
     counted = _counted(history.attempts)
@@ -94,24 +97,23 @@ def _opened(
 
 
 def _arrived(
-    attempt: WeightAttempt, history: WeightHistory, view: SealedWeights, last_update: Block, lasts: int
+    attempt: WeightAttempt, history: WeightHistory, view: SealedWeights, last: Block | None, lasts: int
 ) -> WeightAttempt | None:
-    """The end of an attempt without an answer: the chain took something of this validator after it was sent, or nothing in time.
+    """The end of an attempt without an answer: the chain took something of this validator in time, in the block `last`, or nothing.
 
-    Sealed weights that nobody looked for while they waited were taken all the same, in the block of the last update.
+    Sealed weights that nobody looked for while they waited were taken all the same.
     """
-    taken = attempt.block < last_update <= view.block
-    if taken:
-        sealed = view.commit(last_update)
+    if last is not None:
+        sealed = view.commit(last)
         if sealed is not None:
-            return _sealed(attempt, last_update, sealed.reveal_round)
+            return _sealed(attempt, last, sealed.reveal_round)
         proven = not (view.sealing and _counted_before(attempt, _counted(history.attempts)))
         if proven and dict(view.row) == attempt.row:
-            return replace(attempt, outcome=WeightOutcome.SET, block=last_update, error=None)
+            return replace(attempt, outcome=WeightOutcome.SET, block=last, error=None)
     if view.block > attempt.block + lasts:
-        if taken and view.sealing and last_update <= attempt.block + lasts:
+        if last is not None and view.sealing:
             error = _UNSEEN if dict(view.row) == attempt.row else _LOST
-            return replace(_sealed(attempt, last_update, None), outcome=WeightOutcome.EXPIRED, error=error)
+            return replace(_sealed(attempt, last, None), outcome=WeightOutcome.EXPIRED, error=error)
         return replace(
             attempt, outcome=WeightOutcome.FAILED, error=f"no block took it ({attempt.error or 'its sender was stopped'})"
         )
