@@ -110,10 +110,10 @@ def _arrived(
         proven = not (view.sealing and _counted_before(attempt, _counted(history.attempts)))
         if proven and dict(view.row) == attempt.row:
             return replace(attempt, outcome=WeightOutcome.SET, block=last, error=None)
-    if view.block > attempt.block + lasts:
-        if last is not None and view.sealing:
+        if view.sealing:  # said at once: the next ones that the chain takes hide the block of these
             error = _UNSEEN if dict(view.row) == attempt.row else _LOST
             return replace(_sealed(attempt, last, None), outcome=WeightOutcome.EXPIRED, error=error)
+    if view.block > attempt.block + lasts:
         return replace(
             attempt, outcome=WeightOutcome.FAILED, error=f"no block took it ({attempt.error or 'its sender was stopped'})"
         )
