@@ -25,6 +25,7 @@ from neurons.validator.weights.what_if import supposed
 from prompts.groups import GroupKind
 from scoring.competition import Schedule, load
 from scoring.described import described
+from scoring.synthesis.qwen3_tts import tiny as tiny_qwen
 from scoring.types import Block, Hotkey, RoundNumber
 from scoring.weights.plan import plan
 from tests.builders import snac_voices
@@ -48,22 +49,7 @@ if TYPE_CHECKING:
 CPU, GPU = QueueName.CPU, QueueName.GPU
 BEGINS = RoundNumber(3)
 HEARERS = {Hotkey("h4"): "llama_snac", Hotkey("h5"): "qwen3_tts"}
-QWEN_DECODER = {
-    "codebook_size": 64,
-    "codebook_dim": 16,
-    "hidden_size": 16,
-    "latent_dim": 16,
-    "intermediate_size": 16,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-    "head_dim": 8,
-    "num_hidden_layers": 1,
-    "num_quantizers": 4,
-    "sliding_window": 8,
-    "decoder_dim": 32,
-    "upsample_rates": [8, 5, 4, 3],
-    "upsampling_ratios": [2, 2],
-}
+QWEN_DECODER = {**tiny_qwen.DECODER, "upsample_rates": [8, 5, 4, 3], "upsampling_ratios": [2, 2]}
 QWEN_CODEC = {"decoder_config": QWEN_DECODER, "output_sample_rate": 24_000, "decode_upsample_rate": 1_920}
 Seen = list[tuple[int, str, QueueName]]
 

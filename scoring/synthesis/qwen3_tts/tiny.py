@@ -6,6 +6,7 @@ FOLDER/parts/codec.
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,21 @@ _MARKS = {
     "tts_bos_token_id": "<tts_text_bos>",
     "tts_eos_token_id": "<tts_text_eod>",
 }
+DECODER: Mapping[str, Any] = {
+    "codebook_size": CODES,
+    "codebook_dim": 16,
+    "hidden_size": 16,
+    "latent_dim": 16,
+    "intermediate_size": 16,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "num_hidden_layers": 1,
+    "num_quantizers": CODEBOOKS,
+    "sliding_window": 8,
+    "decoder_dim": 32,
+}
+"""The sizes of the codec's half that speaks."""
 END, BEGIN, PAD, THINK, THINK_BEGIN, THINK_END, ENGLISH = (CODES + number for number in range(7))
 
 
@@ -141,20 +157,7 @@ def build_codec(folder: Path, *, seed: int = 4) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     config = Qwen3TTSTokenizerV2Config(
-        decoder_config={
-            "codebook_size": CODES,
-            "codebook_dim": 16,
-            "hidden_size": 16,
-            "latent_dim": 16,
-            "intermediate_size": 16,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 2,
-            "head_dim": 8,
-            "num_hidden_layers": 1,
-            "num_quantizers": CODEBOOKS,
-            "sliding_window": 8,
-            "decoder_dim": 32,
-        },
+        decoder_config=dict(DECODER),
         encoder_config={
             "hidden_size": 16,
             "num_filters": 2,
