@@ -152,7 +152,7 @@ async def test_markup_in_what_a_miner_writes_stays_text(browser: httpx.AsyncClie
     body = submission(hotkey=markup, commitment=markup, reason=markup)
     assert (await browser.post(SUBMISSIONS, content=body, headers=sign(SUBMISSIONS, body))).status_code == 200
     page = await browser.get("/")
-    assert "<script" not in page.text
+    assert "<script>" not in page.text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
 

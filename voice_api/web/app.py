@@ -22,6 +22,8 @@ from voice_api.web import openapi, problems
 from voice_api.web.auth import open_nonces
 from voice_api.web.dependencies import Service
 from voice_api.web.middleware import BODY_BYTES, AddressLimit, BodyLimit, Guard
+from voice_api.web.pages import api_reference, static, submission
+from voice_api.web.pages import leaderboard as leaderboard_page
 from voice_api.web.route import operation_name
 from voice_api.web.routes import (
     errors,
@@ -30,7 +32,6 @@ from voice_api.web.routes import (
     leaderboard,
     ledger,
     operator,
-    pages,
     queue,
     receipts,
     registry,
@@ -47,6 +48,7 @@ for orders, a registered miner's for validations. Errors are `application/proble
 UPLOADS = "/v1/validations"
 """The one path that takes recordings."""
 _REDIS_SECONDS = 3.0
+PAGES = (leaderboard_page, submission, api_reference, static)
 _PARTS = (
     leaderboard,
     submissions,
@@ -62,7 +64,7 @@ _PARTS = (
     registry,
     operator,
     health,
-    pages,
+    *PAGES,
 )
 
 
@@ -78,7 +80,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         version="1",
         description=DESCRIPTION,
         lifespan=_lifespan(settings, metrics),
-        docs_url=None,  # the framework's own pages load scripts from other hosts; ours is in routes/pages.py
+        docs_url=None,  # the framework's own pages load scripts from other hosts; ours is in pages/api_reference.py
         redoc_url=None,
         redirect_slashes=False,  # a redirect would lead to whatever host the caller named
         generate_unique_id_function=operation_name,

@@ -89,7 +89,7 @@ def _paths_of(document: Json, role: str) -> str:
 
 def _render(template: str, **values: object) -> str:
     environment = Environment(
-        loader=PackageLoader("voice_api.web", "pages"),
+        loader=PackageLoader("voice_api.web", "templates"),
         autoescape=False,  # noqa: S701  # Markdown of our own words
         undefined=StrictUndefined,
         keep_trailing_newline=True,

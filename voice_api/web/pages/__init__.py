@@ -1,1 +1,1 @@
-"""Pages for a browser, and templates of the rendered docs."""
+"""Pages for a browser, one file each; their templates and static files lie beside this package."""

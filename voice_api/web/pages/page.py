@@ -1,0 +1,92 @@
+"""What every page has: its frame, the filters of its templates, its static files, and the policy of what it may load."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from importlib import resources
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from scoring.foreign_words import escaped
+from scoring.types import MICRO, Micro
+from voice_api.web.openapi import kind_of
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "media-src 'self' blob:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+"""A page loads from where it came from, and nothing is written into it: no script, no style, no picture of somebody else's."""
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationLink:
+    """A page that every page leads to."""
+
+    path: str
+    title: str
+
+
+NAVIGATION = (NavigationLink("/", "Leaderboard"), NavigationLink("/docs", "API"))
+"""In the order in which they are shown."""
+
+
+def page(template: str, *, path: str, title: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> HTMLResponse:
+    """A page inside the frame; `path` is that of the navigation's link that it belongs to, '' for none."""
+    html = environment().get_template(template).render(navigation=NAVIGATION, here=path, title=title, **context)
+    return HTMLResponse(html, status, headers={"Content-Security-Policy": POLICY})
+
+
+def decimal(score: Micro) -> str:
+    """A score as people read it.
+
+    >>> decimal(Micro(926_312))
+    '0.9263'
+    """
+    return f"{score / MICRO:.4f}"
+
+
+def short(address: str) -> str:
+    """The two ends of an address or a hash, for where the whole of it stands elsewhere.
+
+    >>> short("5FXAWhd6TqrvxHMBHwUx8iwii4gfsc1u1FsrNyvA7Ln81LdN")
+    '5FXAWh…1LdN'
+    """
+    return address if len(address) <= 14 else f"{address[:6]}…{address[-4:]}"
+
+
+def told(words: str | None) -> str:
+    """Words that a stranger chose, on one line: control characters and turned text are shown as what they are."""
+    return escaped(words or "")
+
+
+@cache
+def environment() -> Environment:
+    """The templates, in which everything is escaped and nothing may be missing."""
+    found = Environment(
+        loader=PackageLoader("voice_api.web", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    found.filters |= {"decimal": decimal, "kind": kind_of, "short": short, "told": told}
+    found.globals["static"] = static_path
+    return found
+
+
+def static_file(name: str) -> bytes:
+    """A static file of ours; raises FileNotFoundError."""
+    return resources.files("voice_api.web").joinpath("static", name).read_bytes()
+
+
+@cache
+def static_path(name: str) -> str:
+    """The path of a static file, with its content's hash in it: it may be kept for ever."""
+    return f"/static/{hashlib.sha256(static_file(name)).hexdigest()[:16]}/{name}"

@@ -1,0 +1,58 @@
+// Pages that stay true: when the server says that something changed, the page is fetched again and the parts marked `data-live`
+// are put in place of the old ones. Nothing is reloaded: scroll, selection, focus and what plays stay.
+"use strict";
+
+(() => {
+  const parts = () => [...document.querySelectorAll("[data-live][id]")];
+  if (parts().length === 0 || !("EventSource" in window)) return;
+
+  const state = document.getElementById("live-state");
+  const tell = (name, words) => {
+    state.hidden = false;
+    state.dataset.state = name;
+    state.textContent = words;
+  };
+
+  const busy = (part) => {
+    if (part.contains(document.activeElement) && document.activeElement !== document.body) return true;
+    const chosen = document.getSelection();
+    if (chosen && !chosen.isCollapsed && part.contains(chosen.anchorNode)) return true;
+    return [...part.querySelectorAll("audio")].some((audio) => !audio.paused);
+  };
+
+  let fetching = false;
+  let again = false;
+  const refresh = async () => {
+    if (fetching) {
+      again = true;
+      return;
+    }
+    fetching = true;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-cache" });
+      if (answer.ok) {
+        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+        for (const part of parts()) {
+          const next = fresh.getElementById(part.id);
+          if (!next || next.innerHTML === part.innerHTML) continue;
+          if (busy(part)) again = true;
+          else part.replaceChildren(...next.childNodes);
+        }
+        document.dispatchEvent(new CustomEvent("live"));
+      }
+    } catch {
+      again = true; // the network is away: the next event, or the next try, brings it
+    }
+    fetching = false;
+    if (again) {
+      again = false;
+      setTimeout(refresh, 2000);
+    }
+  };
+
+  const source = new EventSource("/v1/live");
+  tell("waiting", "connecting");
+  source.addEventListener("open", () => tell("connected", "live"));
+  source.addEventListener("change", refresh);
+  source.addEventListener("error", () => tell("away", source.readyState === EventSource.CLOSED ? "not live" : "reconnecting"));
+})();
