@@ -12,8 +12,8 @@ RUN cd /opt/metadata && touch README.md LICENSE NOTICE && pip install --no-cache
 COPY --from=wheel /wheel /opt/wheel
 RUN pip install --no-cache-dir --no-deps --force-reinstall /opt/wheel/*.whl
 COPY docker/health.py /opt/voice/health.py
-# The volume takes its owner from here, whichever container is the first to mount it.
-RUN install --directory --owner subnet --group subnet --mode 700 /store
+# The volumes take their owner from here, whichever container is the first to mount one.
+RUN install --directory --owner subnet --group subnet --mode 700 /store /copies
 ENV VOICE_API_HOST=0.0.0.0 VOICE_API_PORT=8000 VOICE_LOG_FORMAT=json
 USER 10001:10001
 EXPOSE 8000

@@ -141,6 +141,9 @@ class ApiSettings(ProcessSettings):
     rate_address_per_minute: int = Field(default=600, ge=0, le=1_000_000, validation_alias="VOICE_RATE_ADDRESS_PER_MINUTE")
     upload_bytes: int = Field(default=20 * 1024 * 1024, ge=1024, validation_alias="VOICE_UPLOAD_BYTES")
     store_folder: Path | None = Field(default=None, validation_alias="VOICE_STORE")
+    copies_folder: Path | None = Field(default=None, validation_alias="VOICE_COPIES")
+    """Where listening copies and pictures are kept; without it they are made each time they are asked for."""
+    copies_bytes: int = Field(default=2 * 1024**3, ge=1024**2, validation_alias="VOICE_COPIES_BYTES")
 
 
 class DispatcherSettings(ProcessSettings):

@@ -60,6 +60,11 @@ class Layout:
         """The workers' store: audio and signed receipts."""
         return self.root / "store"
 
+    @property
+    def copies(self) -> Path:
+        """The API's listening copies and pictures."""
+        return self.root / "copies"
+
     def receipt(self, digest: str) -> Path:
         """The store's file for the receipt of a hash."""
         return StoreLayout(self.store).receipt(digest)

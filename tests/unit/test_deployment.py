@@ -313,6 +313,15 @@ def test_the_store_is_written_by_workers_and_read_by_the_api() -> None:
     assert SERVICES["api"]["environment"]["VOICE_STORE"] == "/store"
 
 
+def test_listening_copies_lie_apart_from_the_evidence() -> None:
+    """The API alone writes them, where an ordinary user may, and nothing is lost with them."""
+    volumes = {name: [each for each in service.get("volumes", []) if "copies" in each] for name, service in SERVICES.items()}
+
+    assert {name: each for name, each in volumes.items() if each} == {"api": ["copies:/copies"]}
+    assert SERVICES["api"]["environment"]["VOICE_COPIES"] == "/copies"
+    assert "--mode 700 /store /copies" in (ROOT / "docker" / "api.Dockerfile").read_text(encoding="utf-8")
+
+
 def test_the_logins_are_made_before_anybody_needs_one() -> None:
     """After the tables and the roles, by what everybody who connects waits for."""
     [command] = SERVICES["migrate"]["command"]

@@ -22,6 +22,7 @@ from voice_api.db.submissions import OutcomeCount, Submissions
 from voice_api.db.validations import Validations
 from voice_api.runtime.process_metrics import ApiMetrics
 from voice_api.settings import ApiSettings
+from voice_api.web.listening.cache import DerivedCache
 from voice_api.web.middleware import Limits
 
 T = TypeVar("T")
@@ -112,6 +113,7 @@ class Service:
     idempotency: Idempotency
     stores: Stores
     caches: AnswerCaches
+    derived: DerivedCache
 
     @classmethod
     def over(cls, settings: ApiSettings, metrics: ApiMetrics, pool: Pool, redis: Redis) -> Self:
@@ -124,6 +126,7 @@ class Service:
             idempotency=Idempotency(pool),
             stores=Stores.over(pool),
             caches=AnswerCaches.empty(),
+            derived=DerivedCache(settings.copies_folder, settings.copies_bytes),
         )
 
 

@@ -141,11 +141,12 @@ WRITE_ERRORS = refusals(*_WRITE)
 ORDER_ERRORS = refusals(*_WRITE, Code.NOT_FOUND)
 RECORDING_ERRORS = refusals(*_WRITE, Code.BANNED, Code.REGISTRY_STALE, Code.AUDIO_INVALID, Code.TEXT_INVALID)
 """The errors of a recording, which any registered hotkey may send."""
-AUDIO_ERRORS: Responses = {
-    **LOOKUP_ERRORS,
+_OUTSIDE: Responses = {
     416: {
         "model": Problem,
         "description": f"{Code.REQUEST_INVALID.value}: The range lies outside the file.",
         "x-codes": [Code.REQUEST_INVALID.value],
     },
 }
+AUDIO_ERRORS: Responses = {**LOOKUP_ERRORS, **_OUTSIDE}
+DERIVED_ERRORS: Responses = {**refusals(*_READ, Code.NOT_FOUND, Code.AUDIO_INVALID), **_OUTSIDE}
