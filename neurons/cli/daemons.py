@@ -32,23 +32,15 @@ def api(
     port: Annotated[int | None, typer.Option(help="The port to listen on.")] = None,
 ) -> None:
     """Serve the voice API."""
-    import uvicorn
-
     from voice_api.runtime.reachable import check_free
     from voice_api.web.app import create_app
+    from voice_api.web.server import serve
 
     logs.configure()
     settings = ApiSettings(**given(host=host, port=port))
     check_free(settings.host, settings.port)
     structlog.get_logger().info("serving", url=f"http://{settings.host}:{settings.port}")
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,  # who asks is who connects: a header that anyone may send must not choose whose limit counts
-    )
+    serve(create_app(settings), settings.host, settings.port)
 
 
 def dispatcher() -> None:

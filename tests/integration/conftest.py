@@ -14,7 +14,6 @@ from typing import Any, cast
 import bittensor as bt
 import httpx
 import pytest
-import uvicorn
 from bittensor.sp_core import ss58_encode
 from pydantic import SecretStr
 from redis import Redis
@@ -58,6 +57,7 @@ from voice_api.keys import CertifiedKey, ServiceKey
 from voice_api.settings import ApiSettings
 from voice_api.web.app import create_app
 from voice_api.web.auth import EPOCH
+from voice_api.web.server import api_server
 
 JudgedAlike = Callable[..., EvaluationReport]
 SCHEDULE = load()
@@ -240,7 +240,7 @@ async def listen() -> AsyncIterator[Callable[[ApiSettings], str]]:
 
         def start(settings: ApiSettings) -> str:
             listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None, access_log=False))
+            server = api_server(create_app(settings))
             serving = asyncio.create_task(server.serve(sockets=[listening]))
 
             async def end() -> None:

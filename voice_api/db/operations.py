@@ -1,6 +1,6 @@
 """An operator's work: the orders that it gives (`queries/operations.sql`), and the numbers that it watches (`queries/watch.sql`)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from scoring.errors import Code, PlatformError
@@ -163,6 +163,28 @@ async def _refuse_submission(connection: Connection, submission_id: SubmissionId
     raise PlatformError(Code.STATE_CONFLICT, f"submission {submission_id} is {row['state']}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewestState:
+    """The newest of everything that pages show: two that are equal show the same."""
+
+    events: int | None
+    """The newest event of a submission or an evaluation."""
+    ledger: int | None
+    """The last round that the API's validator folded."""
+    rounds: str | None
+    """The newest round, and how many are open."""
+    weights: str | None
+    """The newest attempt to set weights, and its outcome."""
+    progress: int | None
+    """How far running evaluations are, together."""
+    registry: int | None
+    """The block of the registry."""
+
+    def changed_since(self, before: "NewestState") -> frozenset[str]:
+        """The names of what differs."""
+        return frozenset(entry.name for entry in fields(self) if getattr(self, entry.name) != getattr(before, entry.name))
+
+
 class Watch:
     """The numbers that operators watch: the age of waiting work, failures, the registry's age, whether a dispatcher leads; a query each."""
 
@@ -204,6 +226,11 @@ class Watch:
         async with self._pool.connection() as connection:
             most: int = await connection.fetchval(sql("watch.failures_today"))
         return most
+
+    async def newest(self, validator: Hotkey) -> NewestState:
+        """The newest of everything, with the ledger of one validator."""
+        async with self._pool.connection() as connection:
+            return read(NewestState, await connection.fetchrow(sql("watch.newest"), validator))
 
     async def led(self) -> bool:
         """Whether a dispatcher leads."""

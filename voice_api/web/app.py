@@ -31,6 +31,7 @@ from voice_api.web.routes import (
     health,
     leaderboard,
     ledger,
+    live,
     operator,
     queue,
     receipts,
@@ -44,7 +45,8 @@ from voice_api.web.routes import (
 
 DESCRIPTION = """Miners compete to publish the best open text-to-speech model. Reading is open to everyone.
 Writing takes a `btauth/1` signature of a hotkey that has the role: the model queue's for the registry and submissions, an operator's
-for orders, a registered miner's for validations. Errors are `application/problem+json` with stable codes."""
+for orders, a registered miner's for validations. Errors are `application/problem+json` with stable codes.
+`/v1/live` tells what changes, as server-sent events."""
 UPLOADS = "/v1/validations"
 """The one path that takes recordings."""
 _REDIS_SECONDS = 3.0
@@ -63,6 +65,7 @@ _PARTS = (
     errors,
     registry,
     operator,
+    live,
     health,
     *PAGES,
 )
@@ -112,6 +115,9 @@ def _lifespan(settings: ApiSettings, metrics: ApiMetrics) -> _Lifespan:
         async with redis, open_pool(url, application="voice api", lazy=True) as pool, reachable.told(url, redis_url):
             app.state.service = Service.over(settings, metrics, pool, redis)
             await open_nonces(redis)
-            yield
+            try:
+                yield
+            finally:
+                app.state.service.news.stop()
 
     return lifespan

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Generic, Self, TypeVar
 
 from fastapi import Depends, Request
@@ -23,6 +24,7 @@ from voice_api.db.validations import Validations
 from voice_api.runtime.process_metrics import ApiMetrics
 from voice_api.settings import ApiSettings
 from voice_api.web.listening.cache import DerivedCache
+from voice_api.web.live import LiveNews
 from voice_api.web.middleware import Limits
 
 T = TypeVar("T")
@@ -114,19 +116,22 @@ class Service:
     stores: Stores
     caches: AnswerCaches
     derived: DerivedCache
+    news: LiveNews
 
     @classmethod
     def over(cls, settings: ApiSettings, metrics: ApiMetrics, pool: Pool, redis: Redis) -> Self:
         """Everything over one pool and one Redis."""
+        stores = Stores.over(pool)
         return cls(
             settings=settings,
             metrics=metrics,
             redis=redis,
             limits=Limits(redis),
             idempotency=Idempotency(pool),
-            stores=Stores.over(pool),
+            stores=stores,
             caches=AnswerCaches.empty(),
             derived=DerivedCache(settings.copies_folder, settings.copies_bytes),
+            news=LiveNews(partial(stores.watch.newest, settings.hotkey)),
         )
 
 

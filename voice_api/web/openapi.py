@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from scoring.errors import EXPLANATIONS, Code
 from voice_api.schemas import Problem
-from voice_api.web.problems import STATUS
+from voice_api.web.statuses import STATUS
 
 Json = dict[str, Any]
 Responses = dict[int | str, dict[str, Any]]

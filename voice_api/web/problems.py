@@ -1,4 +1,4 @@
-"""Errors as problem+json: one table from code to status, never a stack, never a secret."""
+"""Errors as problem+json, or as a page where a browser asks for one: never a stack, never a secret."""
 
 import math
 from http import HTTPStatus
@@ -6,7 +6,7 @@ from http import HTTPStatus
 import structlog
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -14,27 +14,10 @@ from scoring.errors import EXPLANATIONS, Code, VoiceError
 from voice_api.errors import TooManyRequests
 from voice_api.schemas import Problem
 from voice_api.web.middleware import complete_headers
+from voice_api.web.pages.error import error_page, wants_page
+from voice_api.web.statuses import STATUS
 
 log = structlog.get_logger()
-
-STATUS: dict[Code, HTTPStatus] = {
-    Code.REQUEST_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
-    Code.NOT_AUTHENTICATED: HTTPStatus.UNAUTHORIZED,
-    Code.RECEIVER_MISMATCH: HTTPStatus.UNAUTHORIZED,
-    Code.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
-    Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
-    Code.BODY_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    Code.BANNED: HTTPStatus.FORBIDDEN,
-    Code.REGISTRY_STALE: HTTPStatus.SERVICE_UNAVAILABLE,
-    Code.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
-    Code.IDEMPOTENCY_MISMATCH: HTTPStatus.CONFLICT,
-    Code.STATE_CONFLICT: HTTPStatus.CONFLICT,
-    Code.AUDIO_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
-    Code.TEXT_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
-    Code.DATABASE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-    Code.REDIS_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-}
-"""Every code that a request can end with; any other is a fault of the service itself."""
 
 _BY_STATUS = {
     HTTPStatus.NOT_FOUND: Code.NOT_FOUND,
@@ -47,8 +30,8 @@ _HEADERS: dict[HTTPStatus, dict[str, str]] = {
 }
 
 
-def problem(request: Request, code: Code, detail: str, status: HTTPStatus | None = None) -> JSONResponse:
-    """The response for a code; `status` only where HTTP itself asks for another one."""
+def problem(request: Request, code: Code, detail: str, status: HTTPStatus | None = None) -> Response:
+    """The response for a code, a page for who reads pages; `status` only where HTTP itself asks for another one."""
     chosen = status or STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
     body = Problem(
         type=f"urn:voice:problem:{code.slug}",
@@ -60,12 +43,13 @@ def problem(request: Request, code: Code, detail: str, status: HTTPStatus | None
         advice=EXPLANATIONS[code].advice,
         request_id=getattr(request.state, "request_id", ""),
     )
-    return JSONResponse(
-        body.model_dump(mode="json"), status_code=chosen, headers=_HEADERS.get(chosen), media_type="application/problem+json"
-    )
+    headers = {"Vary": "Accept", **_HEADERS.get(chosen, {})}
+    if wants_page(request):
+        return error_page(body, headers)
+    return JSONResponse(body.model_dump(mode="json"), chosen, headers, media_type="application/problem+json")
 
 
-async def on_voice_error(request: Request, exc: Exception) -> JSONResponse:
+async def on_voice_error(request: Request, exc: Exception) -> Response:
     """An error of this project: its code and detail are safe to show when it is a request's, and only logged when it is not."""
     if not isinstance(exc, VoiceError):
         raise exc
@@ -78,7 +62,7 @@ async def on_voice_error(request: Request, exc: Exception) -> JSONResponse:
     return problem(request, Code.INTERNAL, EXPLANATIONS[Code.INTERNAL].meaning)
 
 
-async def on_invalid_request(request: Request, exc: Exception) -> JSONResponse:
+async def on_invalid_request(request: Request, exc: Exception) -> Response:
     """A body, path or query that does not fit: where, and why, but not what was sent."""
     if not isinstance(exc, RequestValidationError):
         raise exc
@@ -86,7 +70,7 @@ async def on_invalid_request(request: Request, exc: Exception) -> JSONResponse:
     return problem(request, Code.REQUEST_INVALID, faults)
 
 
-async def on_http_error(request: Request, exc: Exception) -> JSONResponse:
+async def on_http_error(request: Request, exc: Exception) -> Response:
     """A refusal of the framework: unknown paths, wrong methods, bodies that are too large."""
     if not isinstance(exc, HTTPException):
         raise exc
@@ -97,14 +81,14 @@ async def on_http_error(request: Request, exc: Exception) -> JSONResponse:
     return answer
 
 
-async def on_disconnect(request: Request, exc: Exception) -> JSONResponse:
+async def on_disconnect(request: Request, exc: Exception) -> Response:
     """The caller left in the middle of its body: no fault of ours, and nobody reads the answer."""
     if not isinstance(exc, ClientDisconnect):
         raise exc
     return problem(request, Code.REQUEST_INVALID, "the body broke off", HTTPStatus.BAD_REQUEST)
 
 
-async def on_bug(request: Request, exc: Exception) -> JSONResponse:
+async def on_bug(request: Request, exc: Exception) -> Response:
     """Anything else is a bug: its stack goes to the log, and nothing of it to the caller."""
     request_id = getattr(request.state, "request_id", "")  # told here: this runs outside of what names the request's log lines
     log.error("request failed", request=request_id, path=request.url.path, exc_info=exc)

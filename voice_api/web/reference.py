@@ -16,8 +16,8 @@ from voice_api.settings import ApiSettings
 from voice_api.web import auth
 from voice_api.web.app import create_app
 from voice_api.web.openapi import Json, kind_of
-from voice_api.web.problems import STATUS
 from voice_api.web.routes.errors import RULES, rule
+from voice_api.web.statuses import STATUS
 
 _GAP = re.compile(r"\n{3,}")
 TITLES: Mapping[Blame, str] = {

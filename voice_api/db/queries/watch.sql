@@ -47,3 +47,12 @@ select exists (
 -- name: registry_age
 -- How long ago the registry was received; no row before the first.
 select now() - received_at from registry;
+
+-- name: newest
+-- The newest of everything that pages show; asked every second while somebody looks at one.
+select (select max(id) from events) as events,
+       (select max(round) from ledger where validator = $1) as ledger,
+       (select max(round) || ' ' || count(*) filter (where state = 'open') from rounds) as rounds,
+       (select id || ' ' || outcome from weight_attempts order by id desc limit 1) as weights,
+       (select sum(done) from evaluations where state = 'running') as progress,
+       (select block from registry) as registry;

@@ -8,8 +8,8 @@ from scoring.errors import EXPLANATIONS, Blame, Code
 from voice_api.db.queue import RETRY_BUDGET
 from voice_api.schemas.errors import CodeRow, CodeTable, Retry
 from voice_api.web.openapi import PLAIN_ERRORS
-from voice_api.web.problems import STATUS
 from voice_api.web.route import Route
+from voice_api.web.statuses import STATUS
 
 router = APIRouter(prefix="/v1/errors", tags=["errors"], route_class=Route)
 

@@ -1,5 +1,6 @@
 // Pages that stay true: when the server says that something changed, the page is fetched again and the parts marked `data-live`
 // are put in place of the old ones. Nothing is reloaded: scroll, selection, focus and what plays stay.
+// A part may name what it shows, as in data-live="rounds weights"; one that names nothing shows everything but the progress of stages.
 "use strict";
 
 (() => {
@@ -22,6 +23,11 @@
 
   let fetching = false;
   let again = false;
+  const shows = (part, topics) => {
+    const named = part.dataset.live.split(" ").filter(Boolean);
+    return named.length === 0 ? topics.some((topic) => topic !== "progress") : topics.some((topic) => named.includes(topic));
+  };
+
   const refresh = async () => {
     if (fetching) {
       again = true;
@@ -51,8 +57,17 @@
   };
 
   const source = new EventSource("/v1/live");
+  let connections = 0;
   tell("waiting", "connecting");
-  source.addEventListener("open", () => tell("connected", "live"));
-  source.addEventListener("change", refresh);
+  source.addEventListener("open", () => {
+    tell("connected", "live");
+    connections += 1;
+    if (connections > 1) refresh(); // what changed while the connection was away was told to nobody
+  });
+  source.addEventListener("change", (event) => {
+    const topics = JSON.parse(event.data);
+    // Not all at once: every open page hears the same news in the same moment.
+    if (parts().some((part) => shows(part, topics))) setTimeout(refresh, Math.random() * 500);
+  });
   source.addEventListener("error", () => tell("away", source.readyState === EventSource.CLOSED ? "not live" : "reconnecting"));
 })();
