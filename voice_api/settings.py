@@ -14,6 +14,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from scoring.competition import DEFAULT_PATH
 from scoring.types import Hotkey
 
 SECRETS = Path("/run/secrets")
@@ -144,6 +145,8 @@ class ApiSettings(ProcessSettings):
     copies_folder: Path | None = Field(default=None, validation_alias="VOICE_COPIES")
     """Where listening copies and pictures are kept; without it they are made each time they are asked for."""
     copies_bytes: int = Field(default=2 * 1024**3, ge=1024**2, validation_alias="VOICE_COPIES_BYTES")
+    competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
+    """The rules by which the ledger ranks and pays, and by which a round's prompts are drawn."""
 
 
 class DispatcherSettings(ProcessSettings):

@@ -162,6 +162,7 @@ def _start(network: Network, databases: Mapping[str, str], api_port: int, hub_po
         "VOICE_API_OPERATORS": network.api_hotkey,
         "VOICE_STORE": str(layout.store),
         "VOICE_COPIES": str(layout.copies),
+        "VOICE_COMPETITION": str(COMPETITION),
         "VOICE_RATE_PER_MINUTE": "0",  # blocks come every half second, and everybody has the same address
         "VOICE_RATE_ADDRESS_PER_MINUTE": "0",
     }

@@ -67,7 +67,13 @@ def registry(metagraph: Metagraph) -> RegistrySnapshot:
         )
         for n in sorted(metagraph.neurons, key=lambda neuron: neuron.uid)
     )
-    return RegistrySnapshot(metagraph.netuid, metagraph.block, metagraph.block_hash, neurons)
+    return RegistrySnapshot(
+        netuid=metagraph.netuid,
+        block=metagraph.block,
+        block_hash=metagraph.block_hash,
+        neurons=neurons,
+        owner_hotkey=metagraph.owner_hotkey,
+    )
 
 
 def readable_commitments(metagraph: Metagraph) -> tuple[tuple[CommitmentRecord, PublicKey], ...]:

@@ -150,7 +150,7 @@ def _registry(block: int, writer: str) -> RegistrySnapshot:
         )
         for uid, name in enumerate(names)
     )
-    return RegistrySnapshot(1, Block(block * RULES.round_blocks), _hash(block), neurons)
+    return RegistrySnapshot(netuid=1, block=Block(block * RULES.round_blocks), block_hash=_hash(block), neurons=neurons)
 
 
 def _hash(number: int) -> BlockHash:

@@ -67,7 +67,9 @@ class Miner:
             registered_at_block=Block(0),
             immune_until_block=Block(1),
         )
-        await Registry(self.pool).replace(RegistrySnapshot(7, Block(block), BlockHash("0x" + "1" * 64), (neuron,)))
+        await Registry(self.pool).replace(
+            RegistrySnapshot(netuid=7, block=Block(block), block_hash=BlockHash("0x" + "1" * 64), neurons=(neuron,))
+        )
 
     async def uploads(self) -> list[bytes | None]:
         """What is kept of every recording."""

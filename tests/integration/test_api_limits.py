@@ -23,7 +23,7 @@ Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 Settings = Callable[..., ApiSettings]
 API = "http://voice.test"
 AWAY = SecretStr("unix:///nonexistent/redis.sock")
-SNAPSHOT = RegistrySnapshot(7, Block(10), BlockHash("0x" + "1" * 64), ())
+SNAPSHOT = RegistrySnapshot(netuid=7, block=Block(10), block_hash=BlockHash("0x" + "1" * 64), neurons=())
 
 
 async def test_a_minutes_worth_at_once_and_then_one_by_one(redis_url: str) -> None:

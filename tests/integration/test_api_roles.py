@@ -207,4 +207,4 @@ def registry(block: int, *hotkeys: Hotkey) -> RegistrySnapshot:
         )
         for uid, hotkey in enumerate(hotkeys)
     )
-    return RegistrySnapshot(7, Block(block), BlockHash(f"0x{block:064x}"), neurons)
+    return RegistrySnapshot(netuid=7, block=Block(block), block_hash=BlockHash(f"0x{block:064x}"), neurons=neurons)

@@ -134,7 +134,9 @@ async def filled(
     neuron = RegisteredNeuron(
         hotkey=hotkey, uid=Uid(1), coldkey="coldkey", registered_at_block=Block(0), immune_until_block=Block(0)
     )
-    await Registry(pool).replace(RegistrySnapshot(1, Block(1), BlockHash("0x" + "1" * 64), (neuron,)))
+    await Registry(pool).replace(
+        RegistrySnapshot(netuid=1, block=Block(1), block_hash=BlockHash("0x" + "1" * 64), neurons=(neuron,))
+    )
     await open_round(number=1, submissions=3)
     queue = EvaluationQueue(pool)
     for number in range(2):

@@ -45,7 +45,7 @@ async def test_a_lonely_api_is_ready_and_tells_what_is_missing_beside_it(browser
 
 async def test_a_whole_network_is_shown(browser: httpx.AsyncClient, pool: Pool, database_url: str) -> None:
     """A young registry, a dispatcher that leads, and workers by queue without those that drain."""
-    await Registry(pool).replace(RegistrySnapshot(7, Block(1), BlockHash("0x" + "1" * 64), ()))
+    await Registry(pool).replace(RegistrySnapshot(netuid=7, block=Block(1), block_hash=BlockHash("0x" + "1" * 64), neurons=()))
     for name, queue, draining in (("w1", QueueName.CPU, False), ("w2", QueueName.GPU, False), ("w3", QueueName.GPU, True)):
         await Workers(pool).heartbeat(name, "host-1", queue, None, draining)
     async with candidacy(database_url) as candidate:
@@ -58,7 +58,7 @@ async def test_a_whole_network_is_shown(browser: httpx.AsyncClient, pool: Pool, 
 
 async def test_an_old_registry_is_told_and_stops_no_reader(browser: httpx.AsyncClient, pool: Pool) -> None:
     """Its age is information: leaderboard and queue are served on."""
-    await Registry(pool).replace(RegistrySnapshot(7, Block(1), BlockHash("0x" + "1" * 64), ()))
+    await Registry(pool).replace(RegistrySnapshot(netuid=7, block=Block(1), block_hash=BlockHash("0x" + "1" * 64), neurons=()))
     async with pool.connection() as connection:
         await connection.execute("update registry set received_at = now() - interval '2 hours'")
     response = await browser.get("/readyz")

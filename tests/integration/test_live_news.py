@@ -54,7 +54,9 @@ async def test_an_open_page_hears_what_changed(
         await asyncio.sleep(1.5)  # the first question says what is known: only what differs from it is news
         await Submissions(pool).add([new_submission()])
         assert await next_change(lines) == ["events"]
-        await Registry(pool).replace(RegistrySnapshot(7, Block(9), BlockHash("0x" + "1" * 64), ()))
+        await Registry(pool).replace(
+            RegistrySnapshot(netuid=7, block=Block(9), block_hash=BlockHash("0x" + "1" * 64), neurons=())
+        )
         assert await next_change(lines) == ["registry"]
 
 

@@ -80,7 +80,9 @@ async def bed(
         registered_at_block=Block(0),
         immune_until_block=Block(0),
     )
-    await Registry(pool).replace(RegistrySnapshot(1, Block(1), BlockHash("0x" + "1" * 64), (neuron,)))
+    await Registry(pool).replace(
+        RegistrySnapshot(netuid=1, block=Block(1), block_hash=BlockHash("0x" + "1" * 64), neurons=(neuron,))
+    )
     transport = await serve(api_settings(writers=every, operators=every, rate_per_minute=PLENTY, rate_address_per_minute=PLENTY))
     paths = transport.app.openapi()["paths"]  # type: ignore[attr-defined]
     writes = tuple((method.upper(), _filled(path)) for path, found in paths.items() for method in found if method in WRITES)

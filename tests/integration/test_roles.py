@@ -76,7 +76,7 @@ async def test_api_does_its_job(
     assert claim is not None
     api = await as_role("voice_api")
     assert await migrate.at_head(api)
-    assert await Registry(api).replace(RegistrySnapshot(7, Block(1), BlockHash("0x"), (NEURON,)))
+    assert await Registry(api).replace(RegistrySnapshot(netuid=7, block=Block(1), block_hash=BlockHash("0x"), neurons=(NEURON,)))
     assert await Registry(api).has(NEURON.hotkey, LEASE)
     shown = Submissions(api)
     (old,), (new,) = [await shown.add([new_submission(hotkey=NEURON.hotkey, commit_block=block)]) for block in (100, 200)]

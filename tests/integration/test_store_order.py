@@ -52,7 +52,9 @@ class Bed:
             )
             for u, (n, end) in enumerate(immune_until.items())
         )
-        await Registry(self.pool).replace(RegistrySnapshot(7, NOW, BlockHash("0x00"), tuple(neurons)))
+        await Registry(self.pool).replace(
+            RegistrySnapshot(netuid=7, block=NOW, block_hash=BlockHash("0x00"), neurons=tuple(neurons))
+        )
 
     async def take(self, host: str = "host-1") -> Claim:
         """Claim what must be there."""

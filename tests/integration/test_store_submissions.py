@@ -186,7 +186,9 @@ async def test_the_newest_commitment_that_rounds_ask_for(
         RegisteredNeuron(hotkey=name, uid=Uid(uid), coldkey="c", registered_at_block=Block(0), immune_until_block=Block(0))
         for uid, name in enumerate(names)
     ]
-    await Registry(pool).replace(RegistrySnapshot(1, Block(1), BlockHash("0x" + "1" * 64), tuple(neurons)))
+    await Registry(pool).replace(
+        RegistrySnapshot(netuid=1, block=Block(1), block_hash=BlockHash("0x" + "1" * 64), neurons=tuple(neurons))
+    )
     await store.add([new_submission(), new_submission(hotkey=names[0], commit_block=Block(5))])
     await store.add([new_submission(hotkey=names[2], commit_block=Block(6)), refused(hotkey=names[2], commit_block=Block(7))])
     await store.add([new_submission(hotkey=names[3], commit_block=Block(block)) for block in (8, 9)])

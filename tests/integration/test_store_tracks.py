@@ -101,7 +101,7 @@ async def test_each_track_is_ranked_from_1_with_its_own_king(
         RegisteredNeuron(hotkey=hotkey, uid=Uid(n), coldkey="c", registered_at_block=Block(0), immune_until_block=Block(0))
         for n, hotkey in enumerate(hotkeys)
     ]
-    await Registry(pool).replace(RegistrySnapshot(7, Block(1), BlockHash("0x00"), tuple(neurons)))
+    await Registry(pool).replace(RegistrySnapshot(netuid=7, block=Block(1), block_hash=BlockHash("0x00"), neurons=tuple(neurons)))
     judged = (("vits", "small", 900), ("espeak", "described", 500), ("vits", "small", 300), ("espeak", "described", 700))
     for family, track, score in judged:
         report = replace(REPORT, score=Micro(1_000 * score))

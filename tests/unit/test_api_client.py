@@ -82,7 +82,9 @@ CALLS: dict[str, Call] = {
     "validations_add": lambda api: api.validate(b"RIFF", "hello", "A woman speaks.", key="k"),
     "validations_get": lambda api: api.validation(UUID(int=1)),
     "errors_table": lambda api: api.codes(),
-    "registry_replace": lambda api: api.send_registry(RegistrySnapshot(7, Block(1), BlockHash("0x" + "1" * 64), (NEURON,))),
+    "registry_replace": lambda api: api.send_registry(
+        RegistrySnapshot(netuid=7, block=Block(1), block_hash=BlockHash("0x" + "1" * 64), neurons=(NEURON,))
+    ),
     "operator_requeue": ordered(Verb.REQUEUE, EvaluationOrder(evaluation_id=EVALUATION, reason="x")),
     "operator_requeue_by_host": ordered(Verb.REQUEUE_BY_HOST, HostWindow(host="h", **WINDOW)),
     "operator_requeue_by_code": ordered(Verb.REQUEUE_BY_CODE, CodeWindow(code=Code.HUB_UNAVAILABLE, **WINDOW)),

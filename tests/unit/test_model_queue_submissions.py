@@ -56,10 +56,10 @@ def a_metagraph(*commitments: CommitmentRecord) -> Metagraph:
 def test_the_registry_is_the_metagraph_in_the_order_of_uids() -> None:
     """Only what the API stores is kept."""
     assert daemon.registry(a_metagraph()) == registry.RegistrySnapshot(
-        7,
-        Block(60),
-        HASH,
-        (
+        netuid=7,
+        block=Block(60),
+        block_hash=HASH,
+        neurons=(
             registry.RegisteredNeuron(
                 hotkey=Hotkey("h1"), uid=Uid(1), coldkey="c1", registered_at_block=Block(1), immune_until_block=Block(101)
             ),
@@ -67,6 +67,7 @@ def test_the_registry_is_the_metagraph_in_the_order_of_uids() -> None:
                 hotkey=Hotkey("h2"), uid=Uid(2), coldkey="c2", registered_at_block=Block(2), immune_until_block=Block(102)
             ),
         ),
+        owner_hotkey=Hotkey("h0"),
     )
 
 

@@ -1,5 +1,7 @@
 """A validator's ledger: the chain of its entries, round by round."""
 
+import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,9 +9,11 @@ from typing import Any
 import asyncpg
 
 from scoring.errors import Code, PlatformError
+from scoring.ranking.duel_history import duel_rounds
 from scoring.ranking.state import Inputs, State
 from scoring.types import Entrant, Hotkey, RoundNumber
 from voice_api.db.database import Connection, Pool, read, sql
+from voice_api.db.duels import Duels
 from voice_api.db.rounds import Round
 from voice_api.db.states import RoundState
 from voice_api.errors import LedgerInvalid, OutOfOrder
@@ -34,6 +38,14 @@ class LedgerEntry:
         return self.state.kings
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerMark:
+    """What tells one head of a ledger from another."""
+
+    round: RoundNumber
+    state_hash: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryOutline:
     """An entry of a validator's ledger without its state, which grows with the field."""
@@ -56,6 +68,18 @@ class Ledger:
         """The last entry, or None before the first."""
         async with self._pool.connection() as connection:
             return await self._head(connection)
+
+    async def mark(self) -> LedgerMark | None:
+        """The last entry's round and hash, without what is in it; None before the first."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql("ledger.mark"), self._validator)
+        return read(LedgerMark, row) if row else None
+
+    async def head_in_thread(self) -> LedgerEntry | None:
+        """The last entry, or None before the first; it is read apart from the event loop: a large field's takes a while."""
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(sql("ledger.head_text"), self._validator)
+        return await asyncio.to_thread(_entry_of_text, row) if row else None
 
     async def get(self, number: RoundNumber) -> LedgerEntry:
         """The entry of one round; raises PlatformError(NOT_FOUND)."""
@@ -120,7 +144,8 @@ class Ledger:
         """
         async with self._pool.transaction() as connection:
             await connection.execute(sql("ledger.lock"), self._validator)
-            await self._refuse_out_of_order(connection, entry)
+            head = await self._head(connection)
+            await _refuse_out_of_order(connection, self._validator, head, entry)
             await connection.execute(
                 sql("ledger.append"),
                 self._validator,
@@ -131,22 +156,29 @@ class Ledger:
                 entry.inputs.to_json(),
                 dict(entry.kings),
             )
+            await Duels(self._pool, self._validator).note(
+                connection, entry.round, duel_rounds(None if head is None else head.state, entry.state)
+            )
 
     async def _head(self, connection: Connection) -> LedgerEntry | None:
         row = await connection.fetchrow(sql("ledger.head"), self._validator)
         return _entry(row) if row else None
 
-    async def _refuse_out_of_order(self, connection: Connection, entry: LedgerEntry) -> None:
-        head = await self._head(connection)
-        if entry.previous != (head.state_hash if head else ""):
-            raise OutOfOrder(f"round {entry.round} does not follow the ledger's head")
-        if head is not None and entry.round <= head.round:
-            raise OutOfOrder(f"round {entry.round} does not come after round {head.round}")
-        turn = await connection.fetchrow(sql("ledger.waiting"), self._validator, 1)
-        if turn is not None and turn["round"] < entry.round:
-            raise OutOfOrder(f"round {turn['round']} is to be folded before round {entry.round}")
-        if turn is not None and turn["round"] == entry.round and turn["state"] != RoundState.CLOSED:
-            raise OutOfOrder(f"round {entry.round} is not closed")
+
+async def _refuse_out_of_order(connection: Connection, validator: Hotkey, head: LedgerEntry | None, entry: LedgerEntry) -> None:
+    if entry.previous != (head.state_hash if head else ""):
+        raise OutOfOrder(f"round {entry.round} does not follow the ledger's head")
+    if head is not None and entry.round <= head.round:
+        raise OutOfOrder(f"round {entry.round} does not come after round {head.round}")
+    turn = await connection.fetchrow(sql("ledger.waiting"), validator, 1)
+    if turn is not None and turn["round"] < entry.round:
+        raise OutOfOrder(f"round {turn['round']} is to be folded before round {entry.round}")
+    if turn is not None and turn["round"] == entry.round and turn["state"] != RoundState.CLOSED:
+        raise OutOfOrder(f"round {entry.round} is not closed")
+
+
+def _entry_of_text(row: Mapping[str, Any]) -> LedgerEntry:
+    return _entry({**row, "state": json.loads(row["state"]), "inputs": json.loads(row["inputs"])})
 
 
 def _entry(row: Mapping[str, Any]) -> LedgerEntry:

@@ -19,7 +19,7 @@ class RegisteredNeuron:
     immune_until_block: Block
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrySnapshot:
     """The subnet's neurons at one block, in the order of their uids."""
 
@@ -27,6 +27,8 @@ class RegistrySnapshot:
     block: Block
     block_hash: BlockHash
     neurons: tuple[RegisteredNeuron, ...]
+    owner_hotkey: Hotkey | None = None
+    """The hotkey of the subnet's owner, whose uid gets what nobody earned; None where it was not told."""
 
 
 class Registry:
@@ -39,7 +41,8 @@ class Registry:
         """Store a snapshot; False, and nothing changed, when the stored one is of the same or a later block."""
         neurons = snapshot.neurons
         async with self._pool.transaction() as connection:
-            if not await connection.fetchrow(sql("registry.advance"), snapshot.netuid, snapshot.block, snapshot.block_hash):
+            head = (snapshot.netuid, snapshot.block, snapshot.block_hash, snapshot.owner_hotkey)
+            if not await connection.fetchrow(sql("registry.advance"), *head):
                 return False
             await connection.execute(sql("registry.clear_neurons"))
             await connection.execute(
@@ -51,6 +54,12 @@ class Registry:
                 [neuron.immune_until_block for neuron in neurons],
             )
         return True
+
+    async def block(self) -> Block | None:
+        """The block of the stored snapshot, or None before the first."""
+        async with self._pool.connection() as connection:
+            head = await connection.fetchrow(sql("registry.head"))
+        return Block(head["block"]) if head else None
 
     async def latest(self) -> RegistrySnapshot | None:
         """The stored snapshot, or None before the first."""

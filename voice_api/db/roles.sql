@@ -24,13 +24,15 @@ grant select on
     to voice_api, voice_worker, voice_validator, voice_reader;
 
 -- People and their dashboards: everything but what is nobody else's (recordings, and answers to signed requests).
-grant select on ledger, rolls, weight_attempts, audits, workers, drained_hosts, bans, operator_actions to voice_reader;
+grant select on ledger, duel_rounds, rolls, weight_attempts, audits, workers, drained_hosts, bans, operator_actions
+    to voice_reader;
 grant select (
     id, hotkey, queue, sha256, state, attempt, due_at, worker, lease_until, score, gate, code, reason, created_at, finished_at
 ) on validations to voice_reader;
 
 -- The API and the dispatcher: they write what the chain and the operator say, and return leases. They can write no verdict.
-grant select on ledger, rolls, weight_attempts, audits, workers, drained_hosts, bans, operator_actions, validations, idempotency
+grant select on
+    ledger, duel_rounds, rolls, weight_attempts, audits, workers, drained_hosts, bans, operator_actions, validations, idempotency
     to voice_api;
 grant insert, update on registry to voice_api;
 grant insert, delete on neurons, drained_hosts, bans to voice_api;
@@ -57,8 +59,8 @@ grant update (
 ) on validations to voice_worker;
 
 -- The validator: it opens and closes rounds, and appends to its ledger, which nobody can change.
-grant select on ledger, rolls, weight_attempts, audits to voice_validator;
-grant insert on rounds, rolls, ledger, weight_attempts, audits, events to voice_validator;
+grant select on ledger, duel_rounds, rolls, weight_attempts, audits to voice_validator;
+grant insert on rounds, rolls, ledger, duel_rounds, weight_attempts, audits, events to voice_validator;
 grant update (outcome, found, deviation, tolerance, audited_at) on audits to voice_validator;
 grant update (
     block, outcome, error, mechanism, reveal_round, applied_block, next_block, refusal, opens_in

@@ -25,6 +25,13 @@ class RegistryIn(Wire):
     netuid: Annotated[int, Field(ge=0, le=65_535, examples=[7])]
     block: HeightIn
     block_hash: HashIn
+    owner_hotkey: Annotated[
+        Ss58 | None,
+        Field(
+            description="The subnet owner's: its uid gets what nobody earned.",
+            examples=["5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty"],
+        ),
+    ] = None
     neurons: Annotated[tuple[NeuronIn, ...], Field(max_length=65_536)]
 
     @model_validator(mode="after")
@@ -37,7 +44,9 @@ class RegistryIn(Wire):
     def snapshot(self) -> RegistrySnapshot:
         """Convert it to the store's record."""
         neurons = tuple(RegisteredNeuron(**neuron.model_dump()) for neuron in sorted(self.neurons, key=lambda neuron: neuron.uid))
-        return RegistrySnapshot(self.netuid, self.block, self.block_hash, neurons)
+        return RegistrySnapshot(
+            netuid=self.netuid, block=self.block, block_hash=self.block_hash, neurons=neurons, owner_hotkey=self.owner_hotkey
+        )
 
 
 class RegistryOut(Wire):

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from scoring.competition import Schedule, load
 from scoring.errors import VoiceError
 from voice_api.db.database import open_pool
 from voice_api.runtime import reachable
@@ -76,13 +77,16 @@ class _Lifespan(Protocol):
 
 
 def create_app(settings: ApiSettings) -> FastAPI:
-    """Build the application; connections are opened by its lifespan, and it starts even while PostgreSQL or Redis is away."""
+    """Build the application; connections are opened by its lifespan, and it starts even while PostgreSQL or Redis is away.
+
+    Raises PlatformError(COMPETITION_INVALID) for a competition that cannot be loaded.
+    """
     metrics = ApiMetrics()
     app = FastAPI(
         title="Voice Subnet",
         version="1",
         description=DESCRIPTION,
-        lifespan=_lifespan(settings, metrics),
+        lifespan=_lifespan(settings, load(settings.competition), metrics),
         docs_url=None,  # the framework's own pages load scripts from other hosts; ours is in pages/api_reference.py
         redoc_url=None,
         redirect_slashes=False,  # a redirect would lead to whatever host the caller named
@@ -102,7 +106,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     return app
 
 
-def _lifespan(settings: ApiSettings, metrics: ApiMetrics) -> _Lifespan:
+def _lifespan(settings: ApiSettings, schedule: Schedule, metrics: ApiMetrics) -> _Lifespan:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         redis = Redis.from_url(
@@ -113,7 +117,7 @@ def _lifespan(settings: ApiSettings, metrics: ApiMetrics) -> _Lifespan:
         )
         url, redis_url = settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()
         async with redis, open_pool(url, application="voice api", lazy=True) as pool, reachable.told(url, redis_url):
-            app.state.service = Service.over(settings, metrics, pool, redis)
+            app.state.service = Service.over(settings, schedule, metrics, pool, redis)
             await open_nonces(redis)
             try:
                 yield

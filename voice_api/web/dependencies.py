@@ -11,9 +11,13 @@ from typing import Annotated, Generic, Self, TypeVar
 from fastapi import Depends, Request
 from redis.asyncio import Redis
 
+from scoring.competition import Schedule
+from scoring.types import Block
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Depth
 from voice_api.db.idempotency import Idempotency
+from voice_api.db.leaderboard import LeaderboardRows
+from voice_api.db.ledger import LedgerEntry, LedgerMark
 from voice_api.db.operations import Operations, Watch
 from voice_api.db.processes import Workers
 from voice_api.db.queue import EvaluationQueue
@@ -23,11 +27,14 @@ from voice_api.db.submissions import OutcomeCount, Submissions
 from voice_api.db.validations import Validations
 from voice_api.runtime.process_metrics import ApiMetrics
 from voice_api.settings import ApiSettings
+from voice_api.web.ledger_standings import LedgerStandings
 from voice_api.web.listening.cache import DerivedCache
 from voice_api.web.live import LiveNews
 from voice_api.web.middleware import Limits
 
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 
 TABLE_LASTS = timedelta(seconds=1)
 """The time for which the public table is given as it was written."""
@@ -42,6 +49,7 @@ class Stores:
     pool: Pool
     registry: Registry
     submissions: Submissions
+    leaderboard: LeaderboardRows
     queue: EvaluationQueue
     rounds: Rounds
     operations: Operations
@@ -56,6 +64,7 @@ class Stores:
             pool=pool,
             registry=Registry(pool),
             submissions=Submissions(pool),
+            leaderboard=LeaderboardRows(pool),
             queue=EvaluationQueue(pool),
             rounds=Rounds(pool),
             operations=Operations(pool),
@@ -89,7 +98,22 @@ class TtlCache(Generic[T]):
             return kept[1]
 
 
-@dataclass(frozen=True, slots=True)
+class KeyedCache(Generic[K, V]):
+    """The answer to a question for its last key: asked again once the key is another, by one caller at a time."""
+
+    def __init__(self) -> None:
+        self._asking = asyncio.Lock()
+        self._kept: tuple[K, V] | None = None
+
+    async def get(self, key: K, ask: Callable[[], Awaitable[V]]) -> V:
+        """The answer of `ask` for this key; raises what it raises."""
+        async with self._asking:
+            if self._kept is None or self._kept[0] != key:
+                self._kept = (key, await ask())
+            return self._kept[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerCaches:
     """Answers that cost much and are asked for often, each kept for a moment."""
 
@@ -97,11 +121,21 @@ class AnswerCaches:
     """The public table as JSON."""
     depths: TtlCache[Sequence[Depth]]
     outcomes: TtlCache[Sequence[OutcomeCount]]
+    head: KeyedCache[LedgerMark | None, LedgerEntry | None]
+    """The head of the ledger of the API's validator."""
+    standings: KeyedCache[tuple[LedgerMark | None, Block | None], LedgerStandings]
+    """What follows from it for the registry of a block."""
 
     @classmethod
     def empty(cls) -> Self:
         """Nothing was asked yet."""
-        return cls(TtlCache(TABLE_LASTS), TtlCache(COUNTS_LAST), TtlCache(COUNTS_LAST))
+        return cls(
+            table=TtlCache(TABLE_LASTS),
+            depths=TtlCache(COUNTS_LAST),
+            outcomes=TtlCache(COUNTS_LAST),
+            head=KeyedCache(),
+            standings=KeyedCache(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +143,8 @@ class Service:
     """One process's dependencies."""
 
     settings: ApiSettings
+    schedule: Schedule
+    """The competition's rules, by rounds."""
     metrics: ApiMetrics
     redis: Redis
     limits: Limits
@@ -119,11 +155,12 @@ class Service:
     news: LiveNews
 
     @classmethod
-    def over(cls, settings: ApiSettings, metrics: ApiMetrics, pool: Pool, redis: Redis) -> Self:
+    def over(cls, settings: ApiSettings, schedule: Schedule, metrics: ApiMetrics, pool: Pool, redis: Redis) -> Self:
         """Everything over one pool and one Redis."""
         stores = Stores.over(pool)
         return cls(
             settings=settings,
+            schedule=schedule,
             metrics=metrics,
             redis=redis,
             limits=Limits(redis),

@@ -21,9 +21,9 @@ from neurons.validator.weights.decision import (
 )
 from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError
-from scoring.ranking.state import TrackState
-from scoring.types import Block, Entrant, Hotkey, RoundNumber, Uid, Weight
-from scoring.weights.explanation import explain, explain_all
+from scoring.types import Block, Hotkey, RoundNumber, Uid, Weight
+from scoring.weights.explanation import explain_all
+from scoring.weights.facts import uid_facts
 from scoring.weights.plan import CarriedOver, Snapshot, WeightPlan, WeightsInvalid, plan, to_u16
 from voice_api.db.database import open_pool
 from voice_api.db.ledger import Ledger, LedgerEntry
@@ -207,26 +207,9 @@ def replays(snapshot_hash: str, found: Sequence[CheckedReplay]) -> Data:
 
 def explained(view: PlanView, uid: int) -> Data:
     """All that is known of a uid, by track; raises PlatformError(NOT_FOUND)."""
-    line = next((line for line in view.plan.lines if line.uid == uid), None)
-    if line is None:
+    if all(line.uid != uid for line in view.plan.lines):
         raise PlatformError(Code.NOT_FOUND, f"no hotkey is registered under uid {uid}")
-    words = explain(view.snapshot, view.plan, line.uid)
-    tracks = [
-        asdict(share) | asdict(why) | _duels(view.head.state.of(share.track), share.entrant)
-        for share, why in zip(line.tracks, words.tracks, strict=True)
-    ]
-    facts = {"uid": line.uid, "hotkey": line.hotkey, "share": line.share, "weight": view.plan.vector.get(line.uid, 0.0)}
-    moment = {"block": view.snapshot.block, "round": view.head.round, "held": view.decision.held or None}
-    return facts | {"reason": words.reason, "tracks": tracks} | moment
-
-
-def _duels(state: TrackState, entrant: Entrant) -> Data:
-    """The throne of a track, and a submission's duels there."""
-    own = state.duel if state.duel is not None and state.duel.challenger == entrant else None
-    duel = None if own is None else asdict(own) | {"wealth": own.wealth}
-    challenger = next((asdict(each) for each in state.challengers if each.entrant == entrant), None)
-    ended = [asdict(over) for over in state.ended if over.entrant == entrant]
-    return {"king": entrant == state.king, "throne": state.throne, "duel": duel, "challenger": challenger, "duels_over": ended}
+    return {**uid_facts(view.snapshot, view.plan, Uid(uid)), "round": view.head.round, "held": view.decision.held or None}
 
 
 def changes(now: Snapshot, then: Snapshot) -> list[Data]:

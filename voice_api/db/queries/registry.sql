@@ -1,9 +1,10 @@
 -- name: advance
 -- Move the registry to a newer block; returns no row when the stored one is as new or newer.
-insert into registry (netuid, block, block_hash)
-values ($1, $2, $3)
+insert into registry (netuid, block, block_hash, owner_hotkey)
+values ($1, $2, $3, $4)
 on conflict (singleton) do update
-set netuid = excluded.netuid, block = excluded.block, block_hash = excluded.block_hash, received_at = now()
+set netuid = excluded.netuid, block = excluded.block, block_hash = excluded.block_hash, owner_hotkey = excluded.owner_hotkey,
+    received_at = now()
 where registry.block < excluded.block
 returning block;
 
@@ -18,7 +19,7 @@ select * from unnest($1::text[], $2::integer[], $3::text[], $4::bigint[], $5::bi
 
 -- name: head
 -- The block that the registry stands at.
-select netuid, block, block_hash from registry;
+select netuid, block, block_hash, owner_hotkey from registry;
 
 -- name: neurons
 -- Every neuron, by uid.
