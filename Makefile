@@ -18,8 +18,9 @@ STUDY_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
 WHITEBOX_ARGS ?=
+README ?=
 
-.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-scoring bench-gpu check-gpu golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-voices study-delivery study-instruction-sets study-whitebox
+.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-scoring bench-gpu check-gpu pictures golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-voices study-delivery study-instruction-sets study-whitebox
 $(VENV)/.ready: pyproject.toml constraints.txt scoring/judges/packages.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -103,6 +104,10 @@ bench-gpu: $(VENV)/.ready
 # Does a machine with one card do what tracks on cards need? Minutes, no network; CHECK_ARGS='--device cpu --size tiny' tries the steps anywhere.
 check-gpu: $(VENV)/.ready
 	timeout 480 $(BIN)/python -m benchmarks.check_gpu $(CHECK_ARGS)
+
+# Pictures of every kind of page on the last demo's data, into .voice/pictures; README=1 for the two that README shows, too. Needs Chromium.
+pictures: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.pictures $(if $(README),--readme)
 
 # Everything that an earlier commit and this one say of one kept demo; the first time it makes that commit's environment and demo.
 golden: $(VENV)/.ready

@@ -1,6 +1,5 @@
 """The whole network, as a user runs it."""
 
-import json
 import os
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.builders.finished_demo import FinishedDemo
 from tests.builders.processes import left_behind
 from voice_api.db.states import SubmissionState
 
@@ -33,13 +33,9 @@ def demo(folder: Path, *options: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.timeout(600)
-def test_the_demo_takes_six_miners_from_commit_to_weights(tmp_path: Path) -> None:
+def test_the_demo_takes_six_miners_from_commit_to_weights(demo_data: FinishedDemo) -> None:
     """All six outcomes happen, each by evaluation; afterwards no process is left, and each one's log is there."""
-    folder = tmp_path / "network"
-    process = demo(folder, "--once", "--json")
-    output, errors = process.communicate(timeout=580)
-    assert process.returncode == 0, errors
-    seen = json.loads(output)
+    folder, seen = demo_data.folder, demo_data.seen
     assert [item["text"] for item in seen["expectations"] if not item["held"]] == []
     states = {miner["role"]: miner["state"] for miner in seen["observation"]["miners"]}
     assert states == {
