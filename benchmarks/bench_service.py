@@ -1,7 +1,7 @@
 """`make bench-service`: reads, writes and jobs of the service on loopback, against the barest thing that does the same, in the same run.
 
 Baseline and ours take turns, so that whatever else the machine does falls on both. Nothing here passes or fails.
-Usage: python -m benchmarks.bench_service [--json] [--submissions 100000] [--samples 3000000] [--only reads writes jobs large]
+Usage: python -m benchmarks.bench_service [--json] [--submissions 100000] [--samples 3000000] [--only reads pages writes jobs large]
 """
 
 import argparse
@@ -16,28 +16,25 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import bittensor as bt
-import psutil
 from bittensor import http_auth
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.service_bed import Bed, ServiceRow, in_ms, resident
 from benchmarks.service_client import Load, fetch, get, load
-from benchmarks.service_data import fill
 from benchmarks.service_jobs import through_rq, through_the_service
+from benchmarks.service_pages import pages
 from neurons.chain import wallets
-from neurons.localnet.services import pick_port, start_postgres, start_redis
+from neurons.localnet.services import start_postgres, start_redis
 from tests.builders.processes import Processes
-from voice_api.db import migrate
-from voice_api.db.database import connection_to, open_pool
+from voice_api.db.database import open_pool
 
-SECTIONS = ("reads", "writes", "jobs", "large")
+SECTIONS = ("reads", "pages", "writes", "jobs", "large")
 SMALL = 1_000
 """Submissions of the small database."""
 SMALL_SAMPLES = 44_000
@@ -47,103 +44,24 @@ ANEW = "/v1/leaderboard?limit=99"
 CONNECTIONS = 4
 MIB = 2**20
 _START_SECONDS = 60.0
-_PLENTY = "1000000"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceRow:
-    """One measured thing, its baseline, and how one stands to the other."""
-
-    what: str
-    ours: str
-    baseline: str
-    ratio: float | None
-    target: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bed:
-    """Servers, and what runs on them."""
-
-    folder: Path
-    postgres: str
-    redis: str
-    processes: Processes
-    wallet: bt.Wallet
-
-    @property
-    def hotkey(self) -> str:
-        """Address of the API's own hotkey, which may also write."""
-        return str(self.wallet.hotkey.ss58_address)
-
-    def database(self, name: str) -> str:
-        """A database's URL."""
-        return urlunsplit(urlsplit(self.postgres)._replace(path=f"/{name}"))
-
-    def shared(self, database: str) -> dict[str, str]:
-        """Environment of every process of the service."""
-        rates = {"VOICE_RATE_PER_MINUTE": _PLENTY, "VOICE_RATE_ADDRESS_PER_MINUTE": _PLENTY}
-        return {
-            "DATABASE_URL": self.database(database),
-            "REDIS_URL": self.redis,
-            "VOICE_API_HOTKEY": self.hotkey,
-            "VOICE_API_WRITERS": self.hotkey,
-            **rates,
-        }
-
-    async def make(self, name: str, submissions: int, samples: int) -> None:
-        """A database at the newest schema, filled to a size."""
-        async with connection_to(self.postgres) as connection:
-            await connection.execute(f"create database {name}")
-        await migrate.upgrade(self.database(name))
-        if submissions:
-            async with connection_to(self.database(name)) as connection:
-                await fill(connection, submissions, samples)
-
-    async def serve(self, name: str, database: str) -> int:
-        """Start an API on a database, and wait until it is ready; its port."""
-        port = pick_port(None)
-        self.processes.start(name, "neurons.cli", ["api", "--port", str(port)], self.shared(database))
-        await _ready(port, "/healthz")
-        return port
-
-    async def serve_bare(self, database: str) -> int:
-        """Start the baseline."""
-        port = pick_port(None)
-        environment = {"DATABASE_URL": self.database(database)}
-        self.processes.start("bare", "benchmarks.service_bare", [str(port)], environment)
-        await _ready(port, "/v1/leaderboard?limit=1")
-        return port
-
-
-async def _ready(port: int, path: str) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while time.monotonic() < until:
-        try:
-            await fetch(port, get(path))
-        except OSError:
-            await asyncio.sleep(0.1)
-        else:
-            return
-    raise RuntimeError(f"nothing answers on port {port}")
 
 
 async def reads(bed: Bed, seconds: float) -> list[ServiceRow]:
     """The leaderboard, against the same bytes from a bare route."""
     await bed.make("small", SMALL, SMALL_SAMPLES)
     ours, bare = await bed.serve("api-reads", "small"), await bed.serve_bare("small")
-    before = _resident(bed, "api-reads")
+    before = resident(bed, "api-reads")
     request = get("/v1/leaderboard")
     if await fetch(ours, request) != await fetch(bare, request):
         raise RuntimeError("the bare route answers with other bytes")
     here, there = await _turns([ours, bare], lambda: request, seconds)
     anew, bare_anew = await _turns([ours, bare], lambda: get(ANEW), seconds)
-    after, done = _resident(bed, "api-reads"), len(here.latencies) + len(anew.latencies)
+    after, done = resident(bed, "api-reads"), len(here.latencies) + len(anew.latencies)
     return [
         _rates("leaderboard reads/s, 100 rows", here, there, "≥ 0.8 x"),
         _rates("the same, 99 rows, built anew", anew, bare_anew, "≥ 0.8 x"),
         ServiceRow(
-            what="its p99", ours=_ms(here.p99), baseline=f"the same {_ms(there.p99)}", ratio=here.p99 / there.p99, target=""
+            what="its p99", ours=in_ms(here.p99), baseline=f"the same {in_ms(there.p99)}", ratio=here.p99 / there.p99, target=""
         ),
         ServiceRow(
             what=f"resident memory after {done} reads",
@@ -188,7 +106,7 @@ async def writes(bed: Bed, seconds: float) -> list[ServiceRow]:
             ServiceRow(
                 what=f"submissions/s, {each} a request, signed",
                 ours=f"{each * done.rate:.0f}",
-                baseline=f"p99 {_ms(done.p99)}",
+                baseline=f"p99 {in_ms(done.p99)}",
                 ratio=None,
                 target="",
             )
@@ -267,8 +185,8 @@ async def large(bed: Bed, seconds: float, submissions: int, samples: int) -> lis
         rows.append(
             ServiceRow(
                 what=f"p99 of {path}",
-                ours=_ms(loads[0].p99),
-                baseline=f"small database {_ms(loads[1].p99)}",
+                ours=in_ms(loads[0].p99),
+                baseline=f"small database {in_ms(loads[1].p99)}",
                 ratio=loads[0].p99 / loads[1].p99,
                 target="≤ 2 x",
             )
@@ -292,19 +210,13 @@ async def _served(port: int) -> list[str]:
     return [path for path in asked if (await fetch(port, get(path)))[0] == 200]
 
 
-def _ms(seconds: float) -> str:
-    return f"{1000 * seconds:.1f} ms"
-
-
-def _resident(bed: Bed, name: str) -> float:
-    return float(psutil.Process(bed.processes.running[name].pid).memory_info().rss / MIB)
-
-
 async def measure(bed: Bed, options: argparse.Namespace) -> list[ServiceRow]:
     """Every section that was asked for."""
     rows: list[ServiceRow] = []
     if "reads" in options.only:
         rows += await reads(bed, options.seconds)
+    if "pages" in options.only:
+        rows += await pages(bed, options.seconds)
     if "writes" in options.only:
         rows += await writes(bed, options.seconds)
     if "jobs" in options.only:
