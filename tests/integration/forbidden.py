@@ -44,6 +44,8 @@ OWN = {
         "ask for evaluations": "insert into evaluations (submission_id) values (1)",
         "judge a recording": "update validations set score = 1000000",
         "pretend a worker": "insert into workers (name) values ('w')",
+        "change a vote": "update votes set choice = 'tie'",
+        "unwrite votes": "delete from votes",
     },
     "voice_worker": {
         "open a round": "insert into rounds (round) values (1)",
@@ -59,6 +61,7 @@ OWN = {
         "act as an operator": "insert into operator_actions (actor) values ('mine')",
         "ask for a judgement": "insert into validations (hotkey) values ('mine')",
         "read answers": "select * from idempotency",
+        "read votes": "select * from votes",
     },
     "voice_validator": {
         "write a score": "update evaluations set score = 1000000",
@@ -75,6 +78,7 @@ OWN = {
         "ban": "insert into bans (hotkey) values ('other')",
         "read recordings": "select upload from validations",
         "read answers": "select * from idempotency",
+        "read votes": "select * from votes",
     },
     "voice_reader": {
         "write an event": "insert into events (actor) values ('mine')",
@@ -84,6 +88,7 @@ OWN = {
         "open a round": "insert into rounds (round) values (1)",
         "ban": "insert into bans (hotkey) values ('other')",
         "read recordings": "select upload from validations",
+        "read votes": "select * from votes",
         "read what people said": "select text from validations",
         "read answers": "select * from idempotency",
     },

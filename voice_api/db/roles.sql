@@ -44,6 +44,8 @@ grant update (
 grant insert (hotkey, text, description, queue, sha256, upload) on validations to voice_api;
 grant update (state, due_at, finished_at, code, reason, token, worker, lease_until, upload) on validations to voice_api;
 grant insert, update, delete on idempotency to voice_api;
+-- Listeners' votes enter no score: who judges, and who folds, cannot even read them.
+grant select, insert on votes to voice_api;
 
 -- A worker, beside an untrusted model: it claims, and writes verdicts and what they mean for a submission.
 grant select on workers, drained_hosts, validations to voice_worker;

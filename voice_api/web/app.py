@@ -41,12 +41,13 @@ from voice_api.web.routes import (
     samples,
     submissions,
     validations,
+    votes,
     weights,
 )
 
 DESCRIPTION = """Miners compete to publish the best open text-to-speech model. Reading is open to everyone.
 Writing takes a `btauth/1` signature of a hotkey that has the role: the model queue's for the registry and submissions, an operator's
-for orders, a registered miner's for validations. Errors are `application/problem+json` with stable codes.
+for orders, a registered miner's for validations. Listeners vote without one. Errors are `application/problem+json` with stable codes.
 `/v1/live` tells what changes, as server-sent events."""
 UPLOADS = "/v1/validations"
 """The one path that takes recordings."""
@@ -63,6 +64,7 @@ _PARTS = (
     weights,
     queue,
     validations,
+    votes,
     errors,
     registry,
     operator,

@@ -25,10 +25,12 @@ from voice_api.db.registry import Registry
 from voice_api.db.rounds import Rounds
 from voice_api.db.submissions import OutcomeCount, Submissions
 from voice_api.db.validations import Validations
+from voice_api.db.votes import Votes
 from voice_api.runtime.process_metrics import ApiMetrics
 from voice_api.settings import ApiSettings
 from voice_api.web.ledger_standings import LedgerStandings
 from voice_api.web.listening.cache import DerivedCache
+from voice_api.web.listening.pairs import BlindPairs
 from voice_api.web.live import LiveNews
 from voice_api.web.middleware import Limits
 
@@ -56,6 +58,7 @@ class Stores:
     validations: Validations
     workers: Workers
     watch: Watch
+    votes: Votes
 
     @classmethod
     def over(cls, pool: Pool) -> Self:
@@ -71,6 +74,7 @@ class Stores:
             validations=Validations(pool),
             workers=Workers(pool),
             watch=Watch(pool),
+            votes=Votes(pool),
         )
 
 
@@ -152,6 +156,7 @@ class Service:
     stores: Stores
     caches: AnswerCaches
     derived: DerivedCache
+    pairs: BlindPairs
     news: LiveNews
 
     @classmethod
@@ -168,6 +173,7 @@ class Service:
             stores=stores,
             caches=AnswerCaches.empty(),
             derived=DerivedCache(settings.copies_folder, settings.copies_bytes),
+            pairs=BlindPairs(redis),
             news=LiveNews(partial(stores.watch.newest, settings.hotkey)),
         )
 

@@ -132,6 +132,7 @@ _ALWAYS = (Code.RATE_LIMITED, Code.INTERNAL)
 _READ = (Code.REQUEST_INVALID, Code.DATABASE_UNAVAILABLE)
 _SIGNED = (*_READ, Code.NOT_AUTHENTICATED, Code.RECEIVER_MISMATCH, Code.NOT_ALLOWED, Code.REDIS_UNAVAILABLE)
 _WRITE = (*_SIGNED, Code.BODY_TOO_LARGE, Code.IDEMPOTENCY_MISMATCH, Code.STATE_CONFLICT)
+_VOTE = (*_READ, Code.NOT_FOUND, Code.NOT_ALLOWED, Code.STATE_CONFLICT, Code.REDIS_UNAVAILABLE, Code.BODY_TOO_LARGE)
 
 PLAIN_ERRORS = refusals()
 READ_ERRORS = refusals(*_READ)
@@ -141,6 +142,8 @@ WRITE_ERRORS = refusals(*_WRITE)
 ORDER_ERRORS = refusals(*_WRITE, Code.NOT_FOUND)
 RECORDING_ERRORS = refusals(*_WRITE, Code.BANNED, Code.REGISTRY_STALE, Code.AUDIO_INVALID, Code.TEXT_INVALID)
 """The errors of a recording, which any registered hotkey may send."""
+VOTE_ERRORS = refusals(*_VOTE)
+"""The errors of a listener's turn, which takes no signature."""
 _OUTSIDE: Responses = {
     416: {
         "model": Problem,
