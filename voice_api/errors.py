@@ -6,7 +6,7 @@ from scoring.errors import Code, InfrastructureFault, PlatformError
 
 
 class LeaseLost(InfrastructureFault):
-    """This claim no longer holds what it claimed (an evaluation, a validation): stop working on it and write nothing."""
+    """This claim no longer holds what it claimed (an evaluation, a validation, a speech): stop working on it and write nothing."""
 
     def __init__(self, what: str) -> None:
         super().__init__(Code.LEASE_EXPIRED, f"{what} is no longer held by this claim")
@@ -29,8 +29,8 @@ class RedisUnavailable(PlatformError):
 class TooManyRequests(PlatformError):
     """Too many requests: the next one is served after `retry_after`."""
 
-    def __init__(self, retry_after: timedelta) -> None:
-        super().__init__(Code.RATE_LIMITED)
+    def __init__(self, retry_after: timedelta, detail: str = "") -> None:
+        super().__init__(Code.RATE_LIMITED, detail)
         self.retry_after = retry_after
 
 

@@ -126,7 +126,30 @@ class ProcessSettings(BaseSettings):
         return (init_settings, env_settings, *secrets)
 
 
-class ApiSettings(ProcessSettings):
+class SpeechSettings(ProcessSettings):
+    """Sentences that anybody may ask to hear in a model's voice: whether, how many, for how long, and what is said of them."""
+
+    speech: bool = Field(default=False, validation_alias="VOICE_SPEECH")
+    speech_disclosure: str = Field(
+        default="Synthetic speech: a computer model made this sound, and no person said it.",
+        min_length=1,
+        max_length=300,
+        pattern=r"^[^\x00-\x1f\x7f]*$",  # it stands in a header, too
+        validation_alias="VOICE_SPEECH_DISCLOSURE",
+    )
+    speech_per_hour: int = Field(default=60, ge=1, le=100_000, validation_alias="VOICE_SPEECH_PER_HOUR")
+    """Of everybody together."""
+    speech_address_per_hour: int = Field(default=10, ge=0, le=100_000, validation_alias="VOICE_SPEECH_ADDRESS_PER_HOUR")
+    """Of one address; 0 is no limit."""
+    speech_open: int = Field(default=8, ge=1, le=1_000, validation_alias="VOICE_SPEECH_OPEN")
+    """Waiting or running at once."""
+    speech_within: Seconds = Field(default=timedelta(minutes=10), validation_alias="VOICE_SPEECH_SECONDS")
+    """The time in which a sentence is spoken, or fails."""
+    speech_kept: Seconds = Field(default=timedelta(days=1), ge=timedelta(hours=1), validation_alias="VOICE_SPEECH_KEPT_SECONDS")
+    """The time for which text and sound are kept after that; the hour's budget is counted from what is kept."""
+
+
+class ApiSettings(SpeechSettings):
     """The voice API: where it listens, the hotkey that it answers as, who may write, and how much and how often."""
 
     database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")

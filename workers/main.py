@@ -21,6 +21,7 @@ from scoring.judges import weights
 from voice_api.db.database import Pool, connect
 from voice_api.db.processes import Workers
 from voice_api.db.queue import RETRY_BUDGET, EvaluationQueue, RetryBudget
+from voice_api.db.speeches import Speeches
 from voice_api.db.states import QueueName
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
@@ -73,7 +74,13 @@ def run(
         current = WorkerContext(
             name=worker_name(),
             host=settings.host,
-            database=Database(loop, EvaluationQueue(pool, budget), Submissions(pool), Validations(pool)),
+            database=Database(
+                loop=loop,
+                queue=EvaluationQueue(pool, budget),
+                submissions=Submissions(pool),
+                validations=Validations(pool),
+                speeches=Speeches(pool),
+            ),
             judging=_judging(settings, receipt_signer),
             patience=Patience(settings.lease, RetryRule(budget.per_evaluation, settings.retry_first), settings.confirm),
             heartbeat=work_loop.heartbeat,

@@ -128,6 +128,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.STAGE_STALLED: Explanation(
         "A stage of the evaluation made no progress within its limit.", "Nothing to do: it is tried again."
     ),
+    Code.SPEECH_LATE: Explanation(
+        "The sentence was not spoken within its time: the workers were busy, or away.", "Ask again later: evaluations come first."
+    ),
     Code.REQUEST_INVALID: Explanation("The request does not fit the schema.", "Compare it with /docs."),
     Code.NOT_AUTHENTICATED: Explanation(
         "The request is not signed, or its signature does not hold.", "Sign it as btauth/1 asks."
@@ -146,6 +149,18 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.RECEIVER_MISMATCH: Explanation(
         "The request is signed for another hotkey than the API's.",
         "Set VOICE_API_HOTKEY to the hotkey that the API answers as, if this is the API you mean.",
+    ),
+    Code.SPEECH_OFF: Explanation(
+        "This API speaks no sentences for the public: its operator has not switched that on.",
+        "Ask another validator's API; operator: set VOICE_SPEECH, see docs/operations.md.",
+    ),
+    Code.VOICE_MISSING: Explanation(
+        "There is no such voice: no king yet, no such track, or no submission of this hotkey that has a score and was not set aside.",
+        "Name `king` with one of the tracks of /v1/ledger, or a hotkey of /v1/leaderboard.",
+    ),
+    Code.DESCRIPTION_UNHEARD: Explanation(
+        "The model's family hears no description: it speaks in the one voice that it was trained on.",
+        "Leave the description away, or choose a voice of a family that hears one, see docs/families.md.",
     ),
     Code.STATE_CONFLICT: Explanation(
         "The request does not fit the present state of what it names; the detail says which state that is.",
@@ -188,8 +203,8 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The audio file cannot be used.", "Give a WAV, FLAC or OGG file that plays in an ordinary player and is not too long."
     ),
     Code.TEXT_INVALID: Explanation(
-        "The text cannot be judged.",
-        "Write what is said in the recording, in English words; spell out figures that can be read in two ways.",
+        "The text cannot be judged or spoken.",
+        "Write what is said, in English words; spell out figures that can be read in two ways.",
     ),
     Code.LEDGER_INVALID: Explanation(
         "The ledger does not follow from its receipts.",

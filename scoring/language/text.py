@@ -25,6 +25,8 @@ NUMBER_WORDS = frozenset(
     for word in (str(num2words(number, lang="en", to=to)),)
 )
 HUNDREDS = frozenset({"hundred", "thousand", "million", "billion", "trillion"})
+MOST_NAMED = 10
+"""Parts that cannot be read, that an error names."""
 MEMORY = 4096
 """Texts whose words are kept: every judge asks for those of the same prompt."""
 
@@ -134,6 +136,19 @@ def doubts(text: str) -> tuple[str, ...]:
     ('3/4/2005',)
     """
     return read(text).doubts
+
+
+def unreadable(text: str) -> str | None:
+    """Why nobody can be asked to say a text: it holds nothing to say, or something that nobody can read surely; None where one can.
+
+    >>> unreadable("Come on 3/4/2005.")
+    'nobody can be sure how to read: 3/4/2005'
+    """
+    if not normalise(text):
+        return "the text holds no word that can be read"
+    unsure = doubts(text)
+    named = ", ".join(unsure[:MOST_NAMED]) + (" …" if len(unsure) > MOST_NAMED else "")
+    return f"nobody can be sure how to read: {named}" if unsure else None
 
 
 def _pieces(text: str) -> Iterator[tuple[re.Match[str], Said]]:

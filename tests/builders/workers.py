@@ -11,6 +11,7 @@ from scoring.types import Block, BlockHash, EvaluationId, Hotkey, PublicKey, Rou
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim
 from voice_api.db.queue import EvaluationQueue
+from voice_api.db.speeches import Speeches
 from voice_api.db.states import QueueName
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
@@ -21,7 +22,7 @@ AT_ONCE = RetryRule(max_retries=1, first=timedelta(0), jitter=0.0)
 """One more try, without a pause."""
 
 _PARTS = {
-    "database": frozenset({"loop", "queue", "submissions", "validations"}),
+    "database": frozenset({"loop", "queue", "submissions", "validations", "speeches"}),
     "judging": frozenset({"schedule", "tools", "receipt_signer"}),
     "patience": frozenset({"lease", "retry", "confirm", "limits"}),
 }
@@ -61,7 +62,11 @@ def a_worker(pool: Pool, **overrides: Any) -> WorkerContext:
     context = WorkerContext(
         name="w1",
         database=Database(
-            given.pop("loop", None) or asyncio.get_running_loop(), EvaluationQueue(pool), Submissions(pool), Validations(pool)
+            loop=given.pop("loop", None) or asyncio.get_running_loop(),
+            queue=EvaluationQueue(pool),
+            submissions=Submissions(pool),
+            validations=Validations(pool),
+            speeches=Speeches(pool),
         ),
         judging=Judging(competition.load(), cast(Any, None), lambda: cast(Any, None)),
         patience=Patience(timedelta(seconds=60), AT_ONCE),

@@ -18,14 +18,17 @@ from neurons.localnet.services import start_redis
 from neurons.shutdown import Shutdown
 from scoring.errors import Code
 from scoring.types import Hotkey, SubmissionId
+from tests.builders.speeches import BUDGET, TIMES, a_voice, scored
 from tests.builders.workers import a_worker
 from voice_api.db.database import Pool, connect, connection_to, open_pool
+from voice_api.db.evaluations import Verdict
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.operations import Operations
 from voice_api.db.processes import Workers, candidacy
 from voice_api.db.queue import RETRY_BUDGET, EvaluationQueue, RetryBudget
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
-from voice_api.db.states import ParkedWhy, QueueName, ValidationState
+from voice_api.db.speeches import Speeches
+from voice_api.db.states import ParkedWhy, QueueName, SpeechState, ValidationState
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.db.validations import Validations
 from voice_api.dispatch import dispatcher
@@ -156,6 +159,38 @@ async def test_expired_validation_comes_back(settings: DispatcherSettings, redis
         await until(lambda: enqueued(redis, 1))
     assert (await validations.get(key)).state is ValidationState.QUEUED
     assert metrics.registry.get_sample_value("voice_dispatcher_leases_expired_total", {"of": "validations"}) == 1
+
+
+async def test_a_sentence_is_announced_ended_in_time_and_forgotten(
+    settings: DispatcherSettings,
+    redis: Redis,
+    pool: Pool,
+    new_submission: Callable[..., NewSubmission],
+    new_round: Callable[..., NewRound],
+    verdict: Callable[..., Verdict],
+) -> None:
+    """A wake-up is enqueued for one that waits; one whose time is over fails, and what was kept long enough is deleted."""
+    voice = await a_voice(pool, await scored(pool, new_submission(), new_round(3), verdict()))
+    speeches, metrics = Speeches(pool), DispatcherMetrics()
+    late, old, waiting = [await speeches.add("Hello.", "", voice, budget=BUDGET, times=TIMES) for _ in range(3)]
+    claim = await speeches.claim(QueueName.CPU, "w1", LEASE)
+    assert claim is not None and claim.id == late
+    async with pool.connection() as connection:
+        await connection.execute("update speeches set deadline_at = now() where id = $1", late)
+        await connection.execute("update speeches set state = 'failed', code = 2202, finished_at = now() where id = $1", old)
+        await connection.execute(
+            "update speeches set deadline_at = now() - interval '1 s', expires_at = now() where id = $1", old
+        )
+
+    async def is_gone() -> bool:
+        async with pool.connection() as connection:
+            return not await connection.fetchval("select count(*) from speeches where id = $1", old)
+
+    async with dispatching(settings, metrics):
+        await until(lambda: enqueued(redis, 1))
+        await until(is_gone)
+    assert ((await speeches.get(late)).code, (await speeches.get(waiting)).state) == (Code.SPEECH_LATE, SpeechState.QUEUED)
+    assert metrics.registry.get_sample_value("voice_dispatcher_leases_expired_total", {"of": "speeches"}) == 1
 
 
 async def test_used_up_budget_parks(settings: DispatcherSettings, pool: Pool, open_round: OpenRound) -> None:

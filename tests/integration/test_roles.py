@@ -11,6 +11,7 @@ import pytest
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, TensorsHash, Uid, entrant
 from tests.builders.ledger import a_ledger_entry, a_weight_attempt
+from tests.builders.speeches import BUDGET, TIMES, crown, scored
 from tests.integration.event_replay import replayed
 from tests.integration.forbidden import EVERYBODY, OWN
 from voice_api.db import migrate, roles
@@ -24,6 +25,7 @@ from voice_api.db.processes import Workers, candidacy
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.rounds import Eligibility, NewRound, RoundEntry, Rounds
+from voice_api.db.speeches import Speeches, SpeechSound
 from voice_api.db.states import AuditOutcome, QueueName, VerdictState, WeightOutcome
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.db.validations import ValidationResult, Validations
@@ -40,11 +42,12 @@ ONLY = (
     dict.fromkeys(("queue.claim", "queue.move", "queue.finish", "queue.add_samples"), "worker")
     | dict.fromkeys(("queue.add_groups", "queue.settle_submission"), "worker")
     | dict.fromkeys(("processes.heartbeat", "processes.leave", "validations.claim", "validations.finish"), "worker")
+    | dict.fromkeys(("speeches.claim", "speeches.finish", "speeches.hand_back"), "worker")
     | dict.fromkeys(
         ("rounds.open", "rounds.add_entries", "rounds.close", "rounds.keep_eligibility", "ledger.append"), "validator"
     )
     | dict.fromkeys(("weights.record", "weights.settle", "audits.draw", "audits.settle"), "validator")
-    | dict.fromkeys(("submissions.add", "registry.advance", "registry.add_neurons", "validations.add"), "api")
+    | dict.fromkeys(("submissions.add", "registry.advance", "registry.add_neurons", "validations.add", "speeches.add"), "api")
     | dict.fromkeys(("operations.ban", "operations.drain", "operations.undrain", "operations.note", "idempotency.keep"), "api")
 )
 """What decides money or belongs to one kind of process can be run by that one alone."""
@@ -179,6 +182,35 @@ async def test_worker_judges_recordings(as_role: As, pool: Pool) -> None:
     again = await validations.claim(QueueName.CPU, "w1", LEASE)
     assert again is not None
     await validations.fail(again, Code.AUDIO_INVALID, "")
+
+
+async def test_sentences_are_asked_spoken_and_forgotten(
+    as_role: As,
+    pool: Pool,
+    new_submission: Callable[..., NewSubmission],
+    new_round: Callable[..., NewRound],
+    verdict: Callable[..., Verdict],
+) -> None:
+    """The API takes a sentence, and forgets it, a worker speaks it, and a reader sees that it was spoken."""
+    commitment = new_submission(hotkey=Hotkey("h"))
+    submission = await scored(pool, commitment, new_round(3), verdict())
+    await crown(pool, Hotkey("v"), commitment, 3)
+    asking, speaking = Speeches(await as_role("voice_api")), Speeches(await as_role("voice_worker"))
+    assert await asking.kings(Hotkey("v")) == {"small": await asking.newest_of(Hotkey("h"))}
+    voice = await asking.voice(submission, crowned=True)
+    assert voice is not None
+    asked = [await asking.add("Say this.", "", voice, budget=BUDGET, times=TIMES) for _ in range(3)]
+    first, second, third = [await speaking.claim(QueueName.CPU, "w1", LEASE) for _ in asked]
+    assert first is not None and second is not None and third is not None
+    await speaking.renew(first, LEASE)
+    await speaking.finish(first, SpeechSound(audio=b"fLaC", rate=1, seconds=1.0, speak_seconds=0.0))
+    await speaking.fail(second, Code.GENERATION_FAILED, "")
+    await speaking.hand_back(third, AT_ONCE, Code.WORKER_ERROR, "")
+    assert ((await asking.get(asked[0])).id, await asking.audio(asked[0]), await asking.expire(3)) == (asked[0], b"fLaC", 0)
+    assert (await asking.due_counts())[QueueName.CPU] == 1
+    await asking.forget()
+    async with (await as_role("voice_reader")).connection() as connection:
+        assert len(await connection.fetch("select state, seconds, track from speeches")) == 3
 
 
 async def test_validator_does_its_job(

@@ -62,7 +62,8 @@ def in_a_context(receipt_signer: Callable[[], ReceiptSigner], drain: Drain, queu
     """Jobs get no further than to their receipt_signer, or to a queue in which nothing is due."""
     with background_loop() as loop:
         rule = RetryRule(max_retries=1, first=PAUSE)
-        rows = Database(loop, cast(Any, queue), NOTHING, cast(Any, Dry()))
+        dry = cast(Any, Dry())
+        rows = Database(loop=loop, queue=cast(Any, queue), submissions=NOTHING, validations=dry, speeches=dry)
         mark = worker_context.set(
             WorkerContext(
                 name="one",

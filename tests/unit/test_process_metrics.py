@@ -40,7 +40,7 @@ def test_the_dispatcher_counts_by_queue() -> None:
     """Wake-ups, leases that ran out, and what is left of the retries."""
     metrics = DispatcherMetrics()
     metrics.woke(QueueName.GPU, 2)
-    metrics.expired(evaluations=3, validations=1)
+    metrics.expired(evaluations=3, validations=1, speeches=0)
     metrics.budget({QueueName.CPU: 1, QueueName.GPU: 3}, left_today=5)
     found = {
         "cpu woken": value(metrics.registry, "voice_dispatcher_wakeups_total", queue="cpu"),

@@ -29,10 +29,15 @@ grant select on ledger, duel_rounds, rolls, weight_attempts, audits, workers, dr
 grant select (
     id, hotkey, queue, sha256, state, attempt, due_at, worker, lease_until, score, gate, code, reason, created_at, finished_at
 ) on validations to voice_reader;
+grant select (
+    submission_id, crowned, round, track, family, hotkey, queue, state, attempt, due_at, worker, lease_until, rate, seconds,
+    speak_seconds, code, reason, created_at, deadline_at, expires_at, claimed_at, finished_at
+) on speeches to voice_reader;
 
 -- The API and the dispatcher: they write what the chain and the operator say, and return leases. They can write no verdict.
 grant select on
-    ledger, duel_rounds, rolls, weight_attempts, audits, workers, drained_hosts, bans, operator_actions, validations, idempotency
+    ledger, duel_rounds, rolls, weight_attempts, audits, workers, drained_hosts, bans, operator_actions, validations, idempotency,
+    speeches
     to voice_api;
 grant insert, update on registry to voice_api;
 grant insert, delete on neurons, drained_hosts, bans to voice_api;
@@ -43,12 +48,17 @@ grant update (
 ) on evaluations to voice_api;
 grant insert (hotkey, text, description, queue, sha256, upload) on validations to voice_api;
 grant update (state, due_at, finished_at, code, reason, token, worker, lease_until, upload) on validations to voice_api;
+grant insert (
+    text, description, submission_id, crowned, round, track, family, hotkey, repo, revision, content_hash, queue, deadline_at, expires_at
+) on speeches to voice_api;
+grant update (state, due_at, finished_at, code, reason, token, worker, lease_until) on speeches to voice_api;
+grant delete on speeches to voice_api;
 grant insert, update, delete on idempotency to voice_api;
 -- Listeners' votes enter no score: who judges, and who folds, cannot even read them.
 grant select, insert on votes to voice_api;
 
 -- A worker, beside an untrusted model: it claims, and writes verdicts and what they mean for a submission.
-grant select on workers, drained_hosts, validations to voice_worker;
+grant select on workers, drained_hosts, validations, speeches to voice_worker;
 grant update (
     state, attempt, failures, due_at, claimed_at, finished_at, parked_why, code, reason, token, worker, host, lease_until, stage, done, total,
     score, stderr, profile, profile_hash, receipt, receipt_hash, signature, certificate, track, queue, moved
@@ -59,6 +69,9 @@ grant insert, update, delete on workers to voice_worker;
 grant update (
     state, attempt, due_at, finished_at, token, worker, lease_until, upload, score, gate, metrics, utilities, reasons, code, reason
 ) on validations to voice_worker;
+grant update (
+    state, attempt, due_at, claimed_at, finished_at, token, worker, lease_until, audio, rate, seconds, speak_seconds, code, reason
+) on speeches to voice_worker;
 
 -- The validator: it opens and closes rounds, and appends to its ledger, which nobody can change.
 grant select on ledger, duel_rounds, rolls, weight_attempts, audits to voice_validator;

@@ -89,6 +89,20 @@ class ValidationState(StrEnum):
     FAILED = "failed"
 
 
+class SpeechState(StrEnum):
+    """The state of a speech, a sentence that somebody asked to hear; done and failed are terminal."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more becomes of it."""
+        return self in (SpeechState.DONE, SpeechState.FAILED)
+
+
 class RoundState(StrEnum):
     """open: verdicts are written; closed: its results are final, and validators fold them into their ledgers."""
 

@@ -20,6 +20,7 @@ from voice_api.db.idempotency import Idempotency
 from voice_api.db.operations import Watch
 from voice_api.db.processes import LIVE, Candidacy, Workers, candidacy
 from voice_api.db.queue import RETRY_BUDGET, EvaluationQueue, RetryBudget
+from voice_api.db.speeches import Speeches
 from voice_api.db.states import QueueName
 from voice_api.db.validations import Validations
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
@@ -104,6 +105,7 @@ class DispatcherContext:
     wakeups: WakeUps
     queue: EvaluationQueue
     validations: Validations
+    speeches: Speeches
     workers: Workers
     watch: Watch
     idempotency: Idempotency
@@ -117,6 +119,7 @@ class DispatcherContext:
             wakeups=wakeups,
             queue=EvaluationQueue(pool, budget),
             validations=Validations(pool),
+            speeches=Speeches(pool),
             workers=Workers(pool),
             watch=Watch(pool),
             idempotency=Idempotency(pool),
@@ -173,20 +176,22 @@ async def _sweep(context: DispatcherContext) -> None:
 
 
 async def _return_leases(context: DispatcherContext) -> None:
-    """Return expired leases; the same statements park evaluations, and fail validations, that used up their retries."""
+    """Return expired leases; the same statements park evaluations, and fail validations and speeches, that used up retries or time."""
     evaluations = await context.queue.expire_leases(context.budget.per_evaluation)
     validations = await context.validations.expire(context.budget.per_evaluation)
-    if evaluations or validations:
-        log.warning("leases expired", evaluations=evaluations, validations=validations)
-    context.metrics.expired(evaluations, validations)
+    speeches = await context.speeches.expire(context.budget.per_evaluation)
+    if evaluations or validations or speeches:
+        log.warning("leases expired", evaluations=evaluations, validations=validations, speeches=speeches)
+    context.metrics.expired(evaluations=evaluations, validations=validations, speeches=speeches)
 
 
 async def _wake(context: DispatcherContext) -> None:
     """Enqueue a wake-up for each due row, as far as workers live that can take it."""
     evaluations, validations = await context.queue.due_counts(), await context.validations.due_counts()
+    speeches = await context.speeches.due_counts()
     live = [worker.queue for worker in await context.workers.live(LIVE) if not worker.draining]
     for name in QueueName:
-        due = evaluations[name] + validations[name]
+        due = evaluations[name] + validations[name] + speeches[name]
         added = await asyncio.to_thread(context.wakeups.top_up, name, due, live.count(name))
         if added:
             context.metrics.woke(name, added)
@@ -194,8 +199,9 @@ async def _wake(context: DispatcherContext) -> None:
 
 
 async def _tidy(context: DispatcherContext) -> None:
-    """Forget answers that are no longer kept, and show what is left of the retries."""
+    """Forget answers and speeches that are no longer kept, and show what is left of the retries."""
     await context.idempotency.purge()
+    await context.speeches.forget()
     failures, most = await context.watch.failures(), context.budget.per_evaluation
     left = {queue: max(0, most - failed) for queue, failed in failures.items()}
     context.metrics.budget(left, max(0, context.budget.per_day - await context.watch.failures_today()))

@@ -101,7 +101,7 @@ class DispatcherMetrics:
         self._wakeups = Counter("voice_dispatcher_wakeups", "Wake-ups sent, by queue.", ["queue"], registry=self.registry)
         self._expired = Counter(
             "voice_dispatcher_leases_expired",
-            "Leases that ran out, of evaluations or validations.",
+            "Leases that ran out, of evaluations, validations or speeches.",
             ["of"],
             registry=self.registry,
         )
@@ -115,17 +115,18 @@ class DispatcherMetrics:
         )
         for queue in QueueName:
             self._wakeups.labels(queue.value)
-        for of in ("evaluations", "validations"):
+        for of in ("evaluations", "validations", "speeches"):
             self._expired.labels(of)
 
     def woke(self, queue: QueueName, count: int) -> None:
         """Count wake-ups sent."""
         self._wakeups.labels(queue.value).inc(count)
 
-    def expired(self, evaluations: int, validations: int) -> None:
+    def expired(self, *, evaluations: int, validations: int, speeches: int) -> None:
         """Count leases that ran out."""
         self._expired.labels("evaluations").inc(evaluations)
         self._expired.labels("validations").inc(validations)
+        self._expired.labels("speeches").inc(speeches)
 
     def budget(self, left: Mapping[QueueName, int], left_today: int) -> None:
         """Show what is left of the retries: at worst, per open evaluation of each queue, and per submission and day."""

@@ -23,6 +23,7 @@ from voice_api.db.processes import Workers
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.registry import Registry
 from voice_api.db.rounds import Rounds
+from voice_api.db.speeches import Speeches
 from voice_api.db.submissions import OutcomeCount, Submissions
 from voice_api.db.validations import Validations
 from voice_api.db.votes import Votes
@@ -56,6 +57,7 @@ class Stores:
     rounds: Rounds
     operations: Operations
     validations: Validations
+    speeches: Speeches
     workers: Workers
     watch: Watch
     votes: Votes
@@ -72,6 +74,7 @@ class Stores:
             rounds=Rounds(pool),
             operations=Operations(pool),
             validations=Validations(pool),
+            speeches=Speeches(pool),
             workers=Workers(pool),
             watch=Watch(pool),
             votes=Votes(pool),

@@ -47,7 +47,7 @@ _ASK_AGAIN = timedelta(seconds=5)
 _MOST_ADDRESSES = 10_000
 """Addresses that a process counts by itself."""
 PERIOD = timedelta(minutes=1)
-"""Rates are of requests in this time."""
+"""Rates are of requests in this time, unless another is named."""
 _ANSWER = timedelta(seconds=1)
 """Redis counts within it, or is away."""
 _MICROSECOND = timedelta(microseconds=1)
@@ -110,22 +110,22 @@ class Guard:
 
 
 class Limits:
-    """At most so many requests a minute: that many at once, then as they come back one by one."""
+    """At most so many requests in a period: that many at once, then as they come back one by one."""
 
     def __init__(self, redis: Redis) -> None:
         self._take = redis.register_script(_TAKE)
 
-    async def take(self, who: str, per_minute: int, requests: int = 1) -> None:
+    async def take(self, who: str, most: int, requests: int = 1, period: timedelta = PERIOD) -> None:
         """Count one request of `who`, or some at once; raises TooManyRequests without counting, RedisUnavailable when it cannot count.
 
-        With `per_minute` 0 nothing is counted and nothing refused.
+        `most` of them are served in a period; with 0 nothing is counted and nothing refused.
         """
-        if per_minute == 0:
+        if most == 0:
             return
-        cost = PERIOD // per_minute * requests
+        cost = period // most * requests
         try:
             async with asyncio.timeout(_ANSWER.total_seconds()):
-                wait = await self._take(keys=[f"voice:rate:{who}"], args=[cost // _MICROSECOND, PERIOD // _MICROSECOND])
+                wait = await self._take(keys=[f"voice:rate:{who}"], args=[cost // _MICROSECOND, period // _MICROSECOND])
         except (RedisError, OSError) as exc:  # a TimeoutError is an OSError
             raise RedisUnavailable("the rate of requests could not be counted") from exc
         if wait:

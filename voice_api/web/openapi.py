@@ -142,6 +142,11 @@ WRITE_ERRORS = refusals(*_WRITE)
 ORDER_ERRORS = refusals(*_WRITE, Code.NOT_FOUND)
 RECORDING_ERRORS = refusals(*_WRITE, Code.BANNED, Code.REGISTRY_STALE, Code.AUDIO_INVALID, Code.TEXT_INVALID)
 """The errors of a recording, which any registered hotkey may send."""
+SPEECH_ERRORS = refusals(
+    *(*_READ, Code.REDIS_UNAVAILABLE, Code.BODY_TOO_LARGE),
+    *(Code.SPEECH_OFF, Code.VOICE_MISSING, Code.DESCRIPTION_UNHEARD, Code.TEXT_INVALID),
+)
+"""The errors of a sentence, which anybody may ask for."""
 VOTE_ERRORS = refusals(*_VOTE)
 """The errors of a listener's turn, which takes no signature."""
 _OUTSIDE: Responses = {

@@ -9,6 +9,7 @@ from datetime import timedelta
 from scoring.competition import Schedule
 from scoring.types import EvaluationId
 from voice_api.db.queue import EvaluationQueue
+from voice_api.db.speeches import Speeches
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
 from voice_api.runtime.process_metrics import WorkerMetrics
@@ -21,13 +22,14 @@ from workers.jobs.supervise import StageLimits
 
 @dataclass(slots=True)
 class CurrentJob:
-    """The evaluation that the worker is busy with, for others to see; and its turns between evaluations and recordings."""
+    """The evaluation that the worker is busy with, for others to see; and its turns between evaluations and what people ask for."""
 
     evaluation: EvaluationId | None = None
-    recordings_turn: bool = False  # whether the last work was an evaluation
+    requests_turn: bool = False  # whether the last work was an evaluation
+    recordings_turn: bool = False  # whether the last request was a sentence to speak, and no recording
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
     """The rows that a worker claims and writes. Their connections belong to `loop`, which runs in another thread than the jobs."""
 
@@ -35,6 +37,7 @@ class Database:
     queue: EvaluationQueue
     submissions: Submissions
     validations: Validations
+    speeches: Speeches
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """One recording that a miner asks about, from claim to result: the sandbox, the judges and the sums of a model's samples."""
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -13,7 +12,7 @@ from prompts.voices import parse_description
 from scoring.audio.spoken import Spoken
 from scoring.competition import Track
 from scoring.errors import Code, InfrastructureFault, PlatformError, VoiceError
-from scoring.language.text import doubts, normalise
+from scoring.language.text import unreadable
 from scoring.scores import aggregate
 from scoring.scores.aggregate import ScoreRules
 from scoring.scores.reasons import explain
@@ -30,8 +29,6 @@ from workers.jobs.supervise import Supervisor
 log = structlog.get_logger(__name__)
 
 _ID = "validation"
-_MOST_NAMED = 10
-"""Parts that cannot be read, that an error names."""
 
 
 class Unjudgeable(PlatformError):
@@ -123,14 +120,8 @@ def validate(claim: ValidationClaim, rules: Track, tools: Tools, progress: Progr
 
 def _check(text: str) -> None:
     """Refuse a text in which there is nothing to say, or something that nobody can be sure how to say."""
-    if not normalise(text):
-        raise Unjudgeable(Code.TEXT_INVALID, "the text holds no word that can be read")
-    if unsure := doubts(text):
-        raise Unjudgeable(Code.TEXT_INVALID, f"nobody can be sure how to read: {_named(unsure)}")
-
-
-def _named(parts: Sequence[str]) -> str:
-    return ", ".join(parts[:_MOST_NAMED]) + (" …" if len(parts) > _MOST_NAMED else "")
+    if why := unreadable(text):
+        raise Unjudgeable(Code.TEXT_INVALID, why)
 
 
 def _spoken(upload: bytes, rules: Track, tools: Tools) -> Spoken:

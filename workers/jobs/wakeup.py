@@ -13,6 +13,7 @@ from voice_api.db.states import QueueName, VerdictState
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.jobs.context import WorkerContext, worker_context
 from workers.jobs.evaluate_job import MOVED, evaluate_claimed
+from workers.jobs.speech_job import speak_claimed
 from workers.jobs.validate_job import validate_claimed
 
 log = structlog.get_logger()
@@ -54,8 +55,9 @@ async def while_quick(work: Callable[[], Awaitable[str]], clock: Callable[[], fl
 async def work_one(context: WorkerContext, queue: QueueName) -> str:
     """Claim one row and carry it as far as it goes; nothing due is nothing to do.
 
-    Evaluations and recordings take turns where both are due, so that neither waits for the end of the other. Without a valid
-    certificate, or once it is asked to stop, a worker claims nothing.
+    Evaluations and requests (recordings, and sentences to speak) take turns where both are due, so that neither waits for the end of
+    the other: before an evaluation comes one request at most. So do the two kinds of requests. Without a valid certificate, or once
+    it is asked to stop, a worker claims nothing.
     """
     if context.drain.requested:
         return _STOPPING
@@ -65,7 +67,8 @@ async def work_one(context: WorkerContext, queue: QueueName) -> str:
         log.error("the worker ends: nobody would count what it judges", code=error.code, detail=error.detail)
         context.drain.request()
         return _UNCERTIFIED
-    for kind in (_validate, _evaluate) if context.current_job.recordings_turn else (_evaluate, _validate):
+    requests = (_validate, _speak) if context.current_job.recordings_turn else (_speak, _validate)
+    for kind in (*requests, _evaluate) if context.current_job.requests_turn else (_evaluate, *requests):
         outcome = await kind(context, queue, signer)
         if outcome is not None:
             return outcome
@@ -76,7 +79,7 @@ async def _evaluate(context: WorkerContext, queue: QueueName, signer: ReceiptSig
     claim = await context.database.queue.claim(queue, context.name, context.patience.lease, context.host)
     if claim is None:
         return None
-    context.current_job.evaluation, context.current_job.recordings_turn = claim.evaluation_id, True
+    context.current_job.evaluation, context.current_job.requests_turn = claim.evaluation_id, True
     try:
         return await evaluate_claimed(context, claim, signer)
     finally:
@@ -84,6 +87,16 @@ async def _evaluate(context: WorkerContext, queue: QueueName, signer: ReceiptSig
 
 
 async def _validate(context: WorkerContext, queue: QueueName, _signer: ReceiptSigner) -> str | None:
-    context.current_job.recordings_turn = False
     claim = await context.database.validations.claim(queue, context.name, context.patience.lease, context.host)
-    return None if claim is None else await validate_claimed(context, claim)
+    if claim is None:
+        return None
+    context.current_job.requests_turn = context.current_job.recordings_turn = False
+    return await validate_claimed(context, claim)
+
+
+async def _speak(context: WorkerContext, queue: QueueName, _signer: ReceiptSigner) -> str | None:
+    claim = await context.database.speeches.claim(queue, context.name, context.patience.lease, context.host)
+    if claim is None:
+        return None
+    context.current_job.requests_turn, context.current_job.recordings_turn = False, True
+    return await speak_claimed(context, claim)
