@@ -29,7 +29,7 @@ PLAIN = set(
     CurrentJob Daemon DaemonOptions Database Depth Deviation Divergence Draw Drawn
     Due EarlierOwner End EntryOutline FileLine FirstWords Followed Form Gauges Grammar
     Hold Known Loss Made Mechanism NotTried NotYet NotYetPublic Operations
-    Obstacle Outlook Pace PackagesNotInstalled Patience Phrases Placement Pool Presence Provenance Rank
+    Obstacle Outlook Pace PackagesNotInstalled PageRows Patience Phrases Placement Pool Presence Provenance Rank
     RefusedOnce Register Rejection Remote Renewals RepositoryView Signed
     Signer Step StepBegun StepTaken StuckRow Supervisor Table Terms
     Timed TimedRequest Tools Unjudgeable Verifier View Wait Watch Watched

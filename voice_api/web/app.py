@@ -23,8 +23,12 @@ from voice_api.web import openapi, problems
 from voice_api.web.auth import open_nonces
 from voice_api.web.dependencies import Service
 from voice_api.web.middleware import BODY_BYTES, AddressLimit, BodyLimit, Guard
-from voice_api.web.pages import api_reference, static, submission
+from voice_api.web.pages import api_reference, how, static, submission
 from voice_api.web.pages import leaderboard as leaderboard_page
+from voice_api.web.pages import queue as queue_page
+from voice_api.web.pages import rounds as rounds_page
+from voice_api.web.pages import status as status_page
+from voice_api.web.pages import weights as weights_page
 from voice_api.web.route import operation_name
 from voice_api.web.routes import (
     errors,
@@ -40,6 +44,7 @@ from voice_api.web.routes import (
     rounds,
     samples,
     speech,
+    status,
     submissions,
     validations,
     votes,
@@ -53,7 +58,7 @@ for orders, a registered miner's for validations. Listeners vote without one. Er
 UPLOADS = "/v1/validations"
 """The one path that takes recordings."""
 _REDIS_SECONDS = 3.0
-PAGES = (leaderboard_page, submission, api_reference, static)
+PAGES = (leaderboard_page, submission, rounds_page, queue_page, weights_page, status_page, how, api_reference, static)
 _PARTS = (
     leaderboard,
     submissions,
@@ -70,6 +75,7 @@ _PARTS = (
     errors,
     registry,
     operator,
+    status,
     live,
     health,
     *PAGES,

@@ -19,6 +19,7 @@ from voice_api.db.idempotency import Idempotency
 from voice_api.db.leaderboard import LeaderboardRows
 from voice_api.db.ledger import LedgerEntry, LedgerMark
 from voice_api.db.operations import Operations, Watch
+from voice_api.db.pages import PageRows
 from voice_api.db.processes import Workers
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.registry import Registry
@@ -61,6 +62,7 @@ class Stores:
     workers: Workers
     watch: Watch
     votes: Votes
+    pages: PageRows
 
     @classmethod
     def over(cls, pool: Pool) -> Self:
@@ -78,6 +80,7 @@ class Stores:
             workers=Workers(pool),
             watch=Watch(pool),
             votes=Votes(pool),
+            pages=PageRows(pool),
         )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from importlib import resources
@@ -37,7 +38,15 @@ class NavigationLink:
     title: str
 
 
-NAVIGATION = (NavigationLink("/", "Leaderboard"), NavigationLink("/docs", "API"))
+NAVIGATION = (
+    NavigationLink("/", "Leaderboard"),
+    NavigationLink("/rounds", "Rounds"),
+    NavigationLink("/queue", "Queue"),
+    NavigationLink("/weights", "Weights"),
+    NavigationLink("/status", "Status"),
+    NavigationLink("/how", "How it works"),
+    NavigationLink("/docs", "API"),
+)
 """In the order in which they are shown."""
 
 
@@ -70,12 +79,48 @@ def told(words: str | None) -> str:
     return escaped(words or "")
 
 
+def grouped(number: int) -> str:
+    """A count or a height as people read it.
+
+    >>> grouped(433_440)
+    '433,440'
+    """
+    return f"{number:,}"
+
+
+def percent(share: float) -> str:
+    """A share of a whole.
+
+    >>> percent(0.1405)
+    '14.05 %'
+    """
+    return f"{share:.2%}".replace("%", " %")
+
+
+def duration(seconds: float) -> str:
+    """A span of time in its two largest units.
+
+    >>> duration(3_725), duration(42)
+    ('1 h 2 min', '42 s')
+    """
+    whole = round(seconds)
+    parts = ((whole // 86_400, "d"), (whole // 3_600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s"))
+    first = next((place for place, (number, _) in enumerate(parts) if number), len(parts) - 1)
+    return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number) or "0 s"
+
+
+def moment(at: datetime) -> str:
+    """A moment in UTC, to the second."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 @cache
 def environment() -> Environment:
     """The templates, in which everything is escaped and nothing may be missing."""
     found = Environment(
         loader=PackageLoader("voice_api.web", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    found.filters |= {"duration": duration, "grouped": grouped, "moment": moment, "percent": percent}
     found.filters |= {"decimal": decimal, "kind": kind_of, "short": short, "told": told}
     found.globals["static"] = static_path
     return found
